@@ -1,0 +1,1 @@
+"""Trains multi-task recommendation models from configs."""

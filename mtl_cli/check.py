@@ -1,0 +1,121 @@
+"""Checks a composed configuration before anything is read or imported for it."""
+
+from difflib import get_close_matches
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from pydantic import ValidationError
+
+from mtl_cli.config import Config
+from mtl_cli.errors import ConfigError
+
+
+def check(composed: DictConfig) -> Config:
+    """Returns the checked configuration.
+
+    Args:
+        composed: what Hydra made of the YAML files and the command line.
+
+    Raises:
+        ConfigError: in one line: the key, what it was, what was expected.
+    """
+    try:
+        values = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise ConfigError(f"{error.full_key}: has no value yet; give it one") from None
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key}: {first_line(error)}") from None
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(explain(error, dict(values))) from None
+
+
+def explain(error: ValidationError, values: dict[Any, Any]) -> str:
+    """Tells what is wrong with a configuration, in one line.
+
+    Args:
+        error: pydantic's findings; the first key's are told.
+        values: the configuration that was validated.
+    """
+    findings = error.errors(include_url=False)
+    first = findings[0]
+    key, value = locate(first["loc"], values)
+    if first["type"] == "extra_forbidden":
+        return unknown_key(key, values)
+    if first["type"] == "missing":
+        missing = f"{key}.{first['loc'][-1]}".removeprefix(".")
+        return f"missing key '{missing}'; add it to the YAML file"
+    same = [f for f in findings if locate(f["loc"], values)[0] == key]
+    message = " or ".join(dict.fromkeys(rule(f) for f in same))
+    if not key:
+        return message
+    if first["type"] == "value_error" and isinstance(value, dict):
+        return f"{key}: {message}"
+    return f"{key}: {value!r} {message}"
+
+
+def rule(finding: Any) -> str:
+    """Returns the rule that a finding says was broken."""
+    message = str(finding["msg"])
+    for opening in ("Value error, ", "Input ", "List ", "String "):
+        message = message.removeprefix(opening)
+    return message.split(" after validation")[0]
+
+
+def locate(loc: tuple[int | str, ...], values: Any) -> tuple[str, Any]:
+    """Returns the dotted key and the value at a finding's location.
+
+    Parts of the location that name a branch of the schema, not a key, are left out.
+    """
+    key = []
+    for part in loc:
+        inside = isinstance(values, dict) and part in values
+        if inside or (isinstance(values, list) and isinstance(part, int)):
+            values = values[part]
+            key.append(str(part))
+    return ".".join(key), values
+
+
+def unknown_key(key: str, values: Any) -> str:
+    """Says that a key is unknown, and which known one may have been meant.
+
+    Args:
+        key: the dotted key.
+        values: a configuration that holds the known keys.
+    """
+    known = [k for k in dotted_keys(values) if k != key]
+    leaf = key.rpartition(".")[2]
+    near = get_close_matches(key, known, n=1, cutoff=0.8)
+    leaves = {k.rpartition(".")[2]: k for k in reversed(known)}
+    near = near or [leaves[x] for x in get_close_matches(leaf, leaves, n=1, cutoff=0.8)]
+    if near:
+        return f"unknown key '{key}'; did you mean {near[0]}?"
+    beside = known_beside(key, values)
+    return f"unknown key '{key}'; known there: {', '.join(beside)}"
+
+
+def known_beside(key: str, values: Any) -> list[str]:
+    """Returns the known keys of the nearest known part that `key` lies in."""
+    *parents, leaf = key.split(".")
+    for parent in parents:
+        if not isinstance(values, dict) or not isinstance(values.get(parent), dict):
+            break
+        values = values[parent]
+    return [str(k) for k in values if k != leaf]
+
+
+def dotted_keys(values: Any, prefix: str = "") -> list[str]:
+    """Returns all keys of nested dicts, `a` and `a.b`, in order."""
+    keys = []
+    if isinstance(values, dict):
+        for key, value in values.items():
+            keys.append(f"{prefix}{key}")
+            keys += dotted_keys(value, f"{prefix}{key}.")
+    return keys
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's text."""
+    return str(error).strip().partition("\n")[0]

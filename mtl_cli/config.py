@@ -1,0 +1,161 @@
+"""The configuration of a run: its schema, and the rules that span its parts."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from mtl_cli.data.schema import Dataset
+from mtl_cli.encoders.base import Encoder
+from mtl_cli.errors import suggest
+from mtl_cli.models.base import Sharing
+from mtl_cli.optimizers import SGD, Adagrad, Adam, AdamW
+from mtl_cli.schema import Count, CountOrZero, Strict, part_named
+from mtl_cli.tasks import Output, Task
+
+
+class Trainer(Strict):
+    """How long and in what steps a model is trained.
+
+    Attributes:
+        epochs: passes over the training rows, at most.
+        batch_size: rows a step.
+        patience: epochs without a better validation metric before training stops and
+            the best weights come back; null trains all epochs and keeps the last.
+        monitor: whose validation metric is watched: `mean` over the tasks or one task,
+            and which: `mean`, `mean.log_loss`, `income`, `income.pr_auc`, ... Without
+            a metric it is AUC of binary tasks and R2 of regressions.
+        compile: whether steps are compiled by XLA; `auto` where the run is long enough
+            to pay back the seconds that it takes.
+        deterministic: whether the same command gives the same numbers, bit by bit.
+    """
+
+    epochs: Count
+    batch_size: Count
+    patience: Count | None
+    monitor: str
+    compile: Literal["auto"] | bool
+    deterministic: bool
+
+
+class Config(Strict):
+    """All keys of `mtl-train`.
+
+    Attributes:
+        seed: of everything random: initial weights, order of rows, dropout.
+        tasks: which of the data set's tasks to train, in this order; null is all.
+    """
+
+    seed: CountOrZero
+    tasks: list[str] | None
+    dataset: Dataset
+    encoder: Annotated[Encoder, part_named("mtl_cli.encoders", Encoder)]
+    model: Annotated[Sharing, part_named("mtl_cli.models", Sharing)]
+    optimizer: Annotated[Adam | AdamW | Adagrad | SGD, Field(discriminator="name")]
+    trainer: Trainer
+
+    @model_validator(mode="after")
+    def _rules(self) -> "Config":
+        if self.tasks is not None:
+            self._check_tasks(self.tasks)
+        if self.model.heads == "esmm":
+            self._check_funnel()
+        else:
+            for key in ("click_task", "conversion_task"):
+                if getattr(self.model, key) is not None:
+                    raise ValueError(
+                        f"model.{key}: only model.heads=esmm uses it; set it to null"
+                    )
+        if self.trainer.patience is not None and not self.dataset.has_validation:
+            raise ValueError(
+                "trainer.patience: early stopping needs validation rows; set "
+                "dataset.valid_fraction above 0, dataset.valid to a file, or "
+                "trainer.patience=null"
+            )
+        self._check_monitor()
+        return self
+
+    def _check_tasks(self, tasks: list[str]) -> None:
+        known = list(self.dataset.tasks)
+        if not tasks:
+            raise ValueError(f"tasks: is empty; choose from {', '.join(known)}")
+        for task in tasks:
+            if task not in known:
+                raise ValueError(
+                    f"tasks: no task {task!r} in dataset {self.dataset.name}, which "
+                    f"has {', '.join(known)}{suggest(task, known)}"
+                )
+        if len(set(tasks)) < len(tasks):
+            raise ValueError(f"tasks: {tasks} names a task twice; name each once")
+
+    def _check_funnel(self) -> None:
+        tasks = self.chosen_tasks
+        if len(tasks) < 2:
+            raise ValueError(
+                "model.heads: esmm needs two tasks, a click and a click-and-conversion,"
+                f" this run has {len(tasks)}: {', '.join(tasks)}"
+            )
+        for key, name in zip(
+            ("click_task", "conversion_task"), self.funnel, strict=True
+        ):
+            if name not in tasks:
+                raise ValueError(
+                    f"model.{key}: no task {name!r} in this run, which has "
+                    f"{', '.join(tasks)}{suggest(name, list(tasks))}"
+                )
+            if tasks[name].kind != "binary":
+                raise ValueError(
+                    f"model.{key}: task {name} is a {tasks[name].kind}; "
+                    "esmm needs a binary task"
+                )
+        if len(set(self.funnel)) == 1:
+            raise ValueError(
+                f"model.conversion_task: {self.funnel[1]} is the click task too; "
+                "name another task"
+            )
+
+    def _check_monitor(self) -> None:
+        from mtl_cli.metrics import METRICS
+
+        who, _, metric = self.trainer.monitor.partition(".")
+        known = ["mean", *self.chosen_tasks]
+        if who not in known:
+            raise ValueError(
+                f"trainer.monitor: {who!r} is neither mean nor a task of this run; "
+                f"known: {', '.join(known)}{suggest(who, known)}"
+            )
+        watched = known[1:] if who == "mean" else [who]
+        for kind in {self.chosen_tasks[task].kind for task in watched}:
+            names = [name for name, m in METRICS[kind].items() if m.direction]
+            if metric and metric not in names:
+                raise ValueError(
+                    f"trainer.monitor: {metric!r} is not a metric of {kind} tasks that "
+                    f"has a best; known: {', '.join(names)}{suggest(metric, names)}"
+                )
+
+    @property
+    def chosen_tasks(self) -> dict[str, Task]:
+        """The tasks of this run, in order."""
+        names = self.dataset.tasks if self.tasks is None else self.tasks
+        return {name: self.dataset.tasks[name] for name in names}
+
+    @property
+    def funnel(self) -> tuple[str, str]:
+        """ESMM's click task and click-and-conversion task."""
+        names = list(self.chosen_tasks)
+        return (
+            self.model.click_task or names[0],
+            self.model.conversion_task or names[1],
+        )
+
+    @property
+    def outputs(self) -> list[Output]:
+        """What the model predicts: the tasks in order, then what heads add."""
+        outputs = [
+            Output(name, task.kind, label=name)
+            for name, task in self.chosen_tasks.items()
+        ]
+        if self.model.heads == "esmm":
+            click, conversion = self.funnel
+            name = f"{conversion}_given_{click}"
+            outputs.append(Output(name, "binary", label=conversion, given=click))
+        return outputs

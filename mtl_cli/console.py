@@ -1,0 +1,154 @@
+"""What a person sees: on the terminal, and the same in `train.log`."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console as RichConsole
+from rich.live import Live
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from mtl_cli.evaluate import Scores
+from mtl_cli.metrics import METRICS
+from mtl_cli.score_table import heads, rows, short
+from mtl_cli.tasks import Output
+from mtl_cli.training.progress import Epoch, Progress
+
+
+class Console:
+    """Prints to the terminal and to a log file.
+
+    Args:
+        log: path of the log file.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self.terminal = RichConsole(highlight=False, soft_wrap=True)
+        self.file = log.open("a", encoding="utf-8")
+        self.log = RichConsole(
+            file=self.file, width=160, highlight=False, no_color=True
+        )
+
+    def line(self, text: str, style: str = "") -> None:
+        """Prints a line."""
+        self.terminal.print(Text(text, style=style))
+        self.record(text)
+
+    def warn(self, text: str) -> None:
+        """Prints a warning."""
+        self.line(f"warning: {text}", "yellow")
+
+    def record(self, text: str) -> None:
+        """Writes a line to the log file only."""
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+        self.file.write("".join(f"{stamp}  {line}\n" for line in text.splitlines()))
+        self.file.flush()
+
+    def scores(self, title: str, outputs: list[Output], scores: Scores) -> None:
+        """Prints a table with a row a task and a column a metric."""
+        table = RichTable(
+            title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD
+        )
+        for i, head in enumerate(heads(outputs)):
+            table.add_column(head, justify="right" if i else "left", overflow="fold")
+        for cells in rows(outputs, scores):
+            table.add_row(*cells)
+        self.terminal.print(table)
+        self.log.print(table)
+        for task, found in scores.items():
+            for metric, why in found.get("why", {}).items():
+                self.line(f"{task}: {metric} is undefined: {why}")
+
+    @contextmanager
+    def progress(self, epochs: int, monitored: list[Output]) -> Iterator[Progress]:
+        """Shows one live line on a terminal, a line an epoch elsewhere.
+
+        Args:
+            epochs: how many there will be at most.
+            monitored: outputs whose validation metric is shown.
+        """
+        meter = Meter(epochs, monitored)
+        if not self.terminal.is_terminal:
+
+            def tell(epoch: Epoch) -> None:
+                self.line(meter.epoch(epoch))
+
+            yield Progress(epoch=tell)
+            return
+        opening = Text("starting: the first step traces and compiles the model")
+        with Live(opening, console=self.terminal, transient=True) as live:
+
+            def show(*step: Any) -> None:
+                live.update(Text(meter.step(*step), no_wrap=True, overflow="ellipsis"))
+
+            def keep(epoch: Epoch) -> None:
+                text = meter.epoch(epoch)
+                live.update(Text(text, no_wrap=True, overflow="ellipsis"))
+                self.record(text)
+
+            yield Progress(step=show, epoch=keep)
+        self.terminal.print(Text(meter.last))
+
+    def close(self) -> None:
+        """Closes the log file."""
+        self.file.close()
+
+
+class Meter:
+    """Words for how far training is.
+
+    Args:
+        epochs: how many there will be at most.
+        monitored: outputs whose validation metric is shown.
+    """
+
+    def __init__(self, epochs: int, monitored: list[Output]) -> None:
+        self.epochs = epochs
+        self.monitored = monitored
+        self.valid = ""
+        self.last = ""
+        self.start = time.perf_counter()
+
+    def step(
+        self, number: int, share: float, losses: dict[str, float], rate: float
+    ) -> str:
+        """Describes an unfinished epoch."""
+        spent = time.perf_counter() - self.start
+        done = (number - 1 + share) / self.epochs
+        return "  ".join(
+            [
+                f"epoch {number}/{self.epochs} {share:4.0%}",
+                f"loss {numbers(losses)}",
+                *([self.valid] if self.valid else []),
+                f"{rate:,.0f} samples/s",
+                f"{spent / done - spent:.0f} s left",
+            ]
+        )
+
+    def epoch(self, epoch: Epoch) -> str:
+        """Describes a finished epoch."""
+        found = {}
+        for output in self.monitored:
+            if epoch.valid:
+                metric = next(iter(METRICS[output.kind]))
+                found[output.name] = epoch.valid[output.name][metric]
+        self.valid = f"valid {numbers(found)}" if found else ""
+        self.last = "  ".join(
+            [
+                f"epoch {epoch.number}/{self.epochs}",
+                f"loss {numbers(epoch.losses)}",
+                *([self.valid] if self.valid else []),
+                f"{epoch.samples_per_second:,.0f} samples/s",
+                *(["best so far"] if epoch.best else []),
+            ]
+        )
+        return self.last
+
+
+def numbers(values: Mapping[str, float | None]) -> str:
+    """Returns `name 0.1234` of each value."""
+    return " ".join(f"{name} {short(value)}" for name, value in values.items())

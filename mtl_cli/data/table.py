@@ -1,0 +1,53 @@
+"""Encoded rows, ready for a network."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of one split.
+
+    Attributes:
+        features: the network's inputs, `ids` (rows, F) and `dense` (rows, K).
+        labels: by task, float32 (rows,).
+        weights: by task, float32 (rows,): what a row counts in the task's loss and
+            metrics; 0 where the task is not defined.
+    """
+
+    features: dict[str, Array]
+    labels: dict[str, Array]
+    weights: dict[str, Array]
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return len(next(iter(self.features.values())))
+
+    def take(self, rows: Array) -> "Table":
+        """Returns the given rows."""
+        return Table(
+            {name: x[rows] for name, x in self.features.items()},
+            {task: x[rows] for task, x in self.labels.items()},
+            {task: x[rows] for task, x in self.weights.items()},
+        )
+
+
+def split_off(rows: int, fraction: float, seed: int) -> tuple[Array, Array]:
+    """Splits row numbers at random into those that stay and those held out.
+
+    Args:
+        rows: how many.
+        fraction: share that is held out.
+        seed: of the choice.
+
+    Returns: two sorted arrays of row numbers.
+    """
+    order = np.random.default_rng(seed).permutation(rows)
+    held = round(rows * fraction)
+    return np.sort(order[held:]), np.sort(order[:held])

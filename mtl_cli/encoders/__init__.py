@@ -1,0 +1,1 @@
+"""How features become one vector: one file an encoder, named by `encoder.name`."""

@@ -1,0 +1,41 @@
+"""Self-attention over features."""
+
+from typing import Any
+
+from mtl_cli.encoders.base import Encoder, Fields
+from mtl_cli.schema import Count
+
+
+class AutoInt(Encoder):
+    """Layers in which each feature's vector attends to all others.
+
+    Attributes:
+        num_layers: interacting layers.
+        num_heads: attention heads a layer.
+        attention_dim: length of a head's vectors.
+
+    Reference: Song et al., "AutoInt: Automatic Feature Interaction Learning via
+        Self-Attentive Neural Networks", CIKM 2019.
+        Differs from the paper in: dense features stay outside the attention; make
+        them bucketized to bring them in.
+    """
+
+    num_layers: Count
+    num_heads: Count
+    attention_dim: Count
+
+    def interact(self, fields: Fields) -> list[Any]:
+        from keras import ops
+
+        from mtl_cli import deepctr
+
+        x = self.pairs_of(fields)
+        for _ in range(self.num_layers):
+            x = deepctr.connect(
+                "InteractingLayer",
+                x,
+                att_embedding_size=self.attention_dim,
+                head_num=self.num_heads,
+            )
+        width = self.num_heads * self.attention_dim * len(fields.vocabulary_sizes)
+        return [ops.reshape(x, (-1, width))]

@@ -1,0 +1,30 @@
+"""Deep and cross network."""
+
+from typing import Any
+
+from mtl_cli.encoders.base import Encoder, Fields
+from mtl_cli.schema import Count
+
+
+class DCN(Encoder):
+    """Cross layers with vectors: `x_{l+1} = x_0 (x_l' w_l) + b_l + x_l`.
+
+    Attributes:
+        num_cross_layers: how many; each raises the degree of the interactions by one.
+
+    Reference: Wang et al., "Deep & Cross Network for Ad Click Predictions", ADKDD 2017.
+    """
+
+    num_cross_layers: Count
+
+    def interact(self, fields: Fields) -> list[Any]:
+        from mtl_cli import deepctr
+
+        return [
+            deepctr.connect(
+                "CrossNet",
+                fields.flat,
+                layer_num=self.num_cross_layers,
+                parameterization="vector",
+            )
+        ]

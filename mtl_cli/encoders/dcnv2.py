@@ -1,0 +1,31 @@
+"""Deep and cross network, version 2."""
+
+from typing import Any
+
+from mtl_cli.encoders.base import Encoder, Fields
+from mtl_cli.schema import Count
+
+
+class DCNv2(Encoder):
+    """Cross layers with matrices: `x_{l+1} = x_0 * (W_l x_l + b_l) + x_l`.
+
+    Attributes:
+        num_cross_layers: how many; each raises the degree of the interactions by one.
+
+    Reference: Wang et al., "DCN V2: Improved Deep & Cross Network and Practical
+        Lessons for Web-scale Learning to Rank Systems", WWW 2021.
+    """
+
+    num_cross_layers: Count
+
+    def interact(self, fields: Fields) -> list[Any]:
+        from mtl_cli import deepctr
+
+        return [
+            deepctr.connect(
+                "CrossNet",
+                fields.flat,
+                layer_num=self.num_cross_layers,
+                parameterization="matrix",
+            )
+        ]

@@ -1,0 +1,88 @@
+"""Starts TensorFlow: quiet, seeded, deterministic."""
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+DETERMINISTIC_THREADS = 1
+
+
+def start(seed: int, deterministic: bool) -> None:
+    """Imports TensorFlow and Keras and prepares them for one run.
+
+    Args:
+        seed: of everything random.
+        deterministic: whether the same run gives the same numbers, bit by bit.
+            Where a tensor is read in three or more places, the order in which its
+            gradients are summed depends on timing unless operations run one after
+            another; each still uses all cores.
+    """
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.pop("TF_USE_LEGACY_KERAS", None)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet():
+        import absl.logging
+        import keras
+        import tensorflow as tf
+
+    absl.logging.set_verbosity(absl.logging.ERROR)
+    tf.get_logger().setLevel(logging.ERROR)
+
+    keras.utils.set_random_seed(seed)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+        tf.config.threading.set_inter_op_parallelism_threads(DETERMINISTIC_THREADS)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Holds back what libraries written in C++ print to stderr while they load.
+
+    TensorFlow prints which processor features it uses before any setting of its log
+    level is read. If loading fails, what was held back is printed.
+    """
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(stderr, held.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def describe() -> dict[str, object]:
+    """Returns versions, device and threads, for the run's record."""
+    from importlib.metadata import version
+
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    packages = [
+        "mtl-cli",
+        "tensorflow",
+        "keras",
+        "deepctr",
+        "hydra-core",
+        "omegaconf",
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "scikit-learn",
+    ]
+    return {
+        "versions": {name: version(name) for name in packages},
+        "device": [d.get("device_name", "GPU") for d in details] or ["CPU"],
+        "cores": os.cpu_count(),
+        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
+        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
+    }

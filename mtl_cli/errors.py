@@ -1,0 +1,31 @@
+"""What can go wrong, by the exit code it leads to."""
+
+
+class MtlError(Exception):
+    """An error told in one line: what, where, what was expected, how to mend it."""
+
+    exit_code = 1
+
+
+class ConfigError(MtlError):
+    """The command or its configuration is wrong."""
+
+    exit_code = 2
+
+
+class DataError(MtlError):
+    """An input table is not what its configuration says."""
+
+    exit_code = 2
+
+
+class TrainingError(MtlError):
+    """A run that had started cannot go on."""
+
+
+def suggest(wrong: str, known: list[str]) -> str:
+    """Returns "; did you mean x?" for the known word nearest to `wrong`, or ""."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(wrong, known, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -1,0 +1,184 @@
+"""Networks side by side: the one place where experts, gates and towers are batched."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+Shape = tuple[Any, ...]
+register = keras.saving.register_keras_serializable(package="mtl_cli")
+
+
+@register
+class ParallelDense(keras.layers.Layer):
+    """`num` dense layers side by side, computed as one batched matrix product.
+
+    Layer `i` computes `activation(x @ kernel_i + bias_i)`. What it reads depends on
+    the input's leading axis: one input for all layers, or `groups` inputs of which
+    each feeds the next `num // groups` layers.
+
+    Layers that read the same input share one matrix product, so eight experts of
+    64 units cost as much as one layer of 512. Each has its own random start.
+
+    Args:
+        num: how many layers.
+        units: width of each layer.
+        use_bias: whether each layer adds a bias.
+        l2: strength of the L2 penalty on the kernels, 0 for none.
+        initializer: name of a Keras initializer, drawn anew for every layer.
+
+    Input shape: `(batch, dim)` or `(groups, batch, dim)`; `groups` divides `num`.
+    Output shape: `(num, batch, units)`.
+
+    Raises:
+        ValueError: if `groups` does not divide `num`.
+
+    Example:
+        >>> x = keras.random.normal((5, 7))
+        >>> ParallelDense(num=3, units=4)(x).shape
+        TensorShape([3, 5, 4])
+    """
+
+    def __init__(
+        self,
+        num: int,
+        units: int,
+        use_bias: bool = True,
+        l2: float = 0.0,
+        initializer: str = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num = num
+        self.units = units
+        self.use_bias = use_bias
+        self.l2 = l2
+        self.initializer = initializer
+
+    def build(self, input_shape: Shape) -> None:
+        groups = input_shape[0] if len(input_shape) == 3 else 1
+        if self.num % groups:
+            raise ValueError(
+                f"num={self.num} layers cannot read {groups} inputs evenly; "
+                "the input's first axis must divide num."
+            )
+        dim, width = input_shape[-1], self.num // groups * self.units
+        self.groups = groups
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(groups, dim, width),
+            initializer=self.draw_kernels,
+            regularizer=keras.regularizers.L2(self.l2) if self.l2 else None,
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias", shape=(self.num, 1, self.units), initializer="zeros"
+            )
+
+    def draw_kernels(self, shape: Shape, dtype: Any = None) -> Any:
+        """Draws one kernel a layer: the fans are the layer's own, the seeds differ."""
+        groups, dim, _ = shape
+        kernels = ops.stack(
+            [
+                keras.initializers.get(self.initializer)((dim, self.units), dtype)
+                for _ in range(self.num)
+            ]
+        )
+        kernels = ops.reshape(kernels, (groups, -1, dim, self.units))
+        return ops.reshape(ops.transpose(kernels, (0, 2, 1, 3)), shape)
+
+    def call(self, x: Any) -> Any:
+        if len(x.shape) == 2:
+            x = x[None]
+        y = ops.matmul(x, self.kernel)  # (groups, B, num / groups * units)
+        if self.groups != self.num:
+            y = ops.reshape(y, (self.groups, -1, self.num // self.groups, self.units))
+            y = ops.transpose(y, (0, 2, 1, 3))
+            y = ops.reshape(y, (self.num, -1, self.units))
+        return y + self.bias if self.use_bias else y
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (self.num, input_shape[-2], self.units)
+
+
+@register
+class ParallelMLP(keras.layers.Layer):
+    """`num` multi-layer perceptrons side by side: experts, gates, towers, bottoms.
+
+    Each layer is `dropout(activation(batch_norm(dense(x))))`.
+
+    Args:
+        num: how many networks.
+        units: widths of each network's layers; empty returns the input as it is.
+        activation: name of a Keras activation.
+        dropout: share of units dropped in training, in [0, 1).
+        batch_norm: whether each unit is normalised over the batch.
+        l2: strength of the L2 penalty on the kernels.
+        initializer: name of a Keras initializer, drawn anew for every network.
+
+    Input shape: `(batch, dim)` or `(groups, batch, dim)`; `groups` divides `num`.
+    Output shape: `(num, batch, units[-1])`, or the input's if `units` is empty.
+
+    Example:
+        >>> x = keras.random.normal((5, 7))
+        >>> ParallelMLP(num=3, units=(16, 4))(x).shape
+        TensorShape([3, 5, 4])
+    """
+
+    def __init__(
+        self,
+        num: int,
+        units: Sequence[int],
+        activation: str = "relu",
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+        l2: float = 0.0,
+        initializer: str = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num = num
+        self.units = tuple(units)
+        self.stack = []
+        for width in units:
+            self.stack.append(ParallelDense(num, width, l2=l2, initializer=initializer))
+            if batch_norm:
+                self.stack.append(ParallelBatchNorm())
+            self.stack.append(keras.layers.Activation(activation))
+            if dropout:
+                self.stack.append(keras.layers.Dropout(dropout))
+
+    def build(self, input_shape: Shape) -> None:
+        for layer in self.stack:
+            layer.build(input_shape)
+            input_shape = layer.compute_output_shape(input_shape)
+
+    def call(self, x: Any) -> Any:
+        for layer in self.stack:
+            x = layer(x)
+        return x
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        if not self.units:
+            return input_shape
+        return (self.num, input_shape[-2], self.units[-1])
+
+
+@register
+class ParallelBatchNorm(keras.layers.Layer):
+    """Batch normalisation of each unit of each network: (num, B, H) -> the same."""
+
+    def build(self, input_shape: Shape) -> None:
+        num, batch, units = input_shape
+        self.norm = keras.layers.BatchNormalization()
+        self.norm.build((batch, num * units))
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        num, _, units = x.shape
+        y = ops.reshape(ops.transpose(x, (1, 0, 2)), (-1, num * units))
+        y = ops.reshape(self.norm(y, training=training), (-1, num, units))
+        return ops.transpose(y, (1, 0, 2))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape

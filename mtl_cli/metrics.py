@@ -1,0 +1,171 @@
+"""Exact metrics of one task's rows: one function each.
+
+Every function takes `label`, `prediction` and `weight`, float64 (rows,), of the rows
+that count, and returns a number, or raises `UndefinedError` and says why there is none.
+To add a metric, write its function and name it in `METRICS`.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+# Probabilities come in float32, whose step near 1 is 6e-8: a logarithm of what lies
+# nearer to 0 or 1 would be of rounding, not of the model.
+SMALLEST = 1e-7
+ECE_BUCKETS = 20
+
+
+class UndefinedError(Exception):
+    """A metric has no value on these rows; the message says why."""
+
+
+def auc(label: Floats, prediction: Floats, weight: Floats) -> float:
+    """Area under the ROC curve: how often a positive row is ranked above a negative.
+
+    Exact: over all pairs, ties count half. 0.5 is chance, 1 is best.
+    """
+    positive, negative = _by_score(label, prediction, weight)
+    below = np.cumsum(negative) - negative
+    pairs = positive.sum() * negative.sum()
+    return float((positive * (below + negative / 2)).sum() / pairs)
+
+
+def pr_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
+    """Average precision: precision at each positive row's score, averaged.
+
+    Rows with equal scores enter together. A random model reaches the share of
+    positives; 1 is best.
+    """
+    positive, negative = _by_score(label, prediction, weight)
+    above_positive = np.cumsum(positive[::-1])[::-1]
+    above_negative = np.cumsum(negative[::-1])[::-1]
+    precision = above_positive / (above_positive + above_negative)
+    return float((positive * precision).sum() / positive.sum())
+
+
+def log_loss(label: Floats, prediction: Floats, weight: Floats) -> float:
+    """Mean negative log-likelihood, in nats; probabilities within 1e-7 of 0 and 1."""
+    p = np.clip(prediction, SMALLEST, 1 - SMALLEST)
+    loss = -(label * np.log(p) + (1 - label) * np.log1p(-p))
+    return float(np.average(loss, weights=weight))
+
+
+def ece(label: Floats, prediction: Floats, weight: Floats) -> float:
+    """Expected calibration error: mean distance of predicted and actual rates.
+
+    Over 20 buckets of equally many rows, in order of prediction. 0 is best.
+    """
+    order = np.argsort(prediction, kind="stable")
+    total = 0.0
+    for rows in np.array_split(order, min(ECE_BUCKETS, len(order))):
+        total += abs((weight[rows] * (prediction[rows] - label[rows])).sum())
+    return float(total / weight.sum())
+
+
+def pcoc(label: Floats, prediction: Floats, weight: Floats) -> float:
+    """Sum of predicted probabilities over the number of positives; 1 is unbiased."""
+    actual = (weight * label).sum()
+    if actual == 0:
+        raise UndefinedError(f"no positives among {len(label)} rows")
+    return float((weight * prediction).sum() / actual)
+
+
+def rmse(label: Floats, prediction: Floats, weight: Floats) -> float:
+    """Root mean squared error, in the label's unit."""
+    return float(np.sqrt(np.average((prediction - label) ** 2, weights=weight)))
+
+
+def mae(label: Floats, prediction: Floats, weight: Floats) -> float:
+    """Mean absolute error, in the label's unit."""
+    return float(np.average(np.abs(prediction - label), weights=weight))
+
+
+def r2(label: Floats, prediction: Floats, weight: Floats) -> float:
+    """Share of the label's variance that is explained; 0 is the mean, 1 is best."""
+    mean = np.average(label, weights=weight)
+    variance = np.average((label - mean) ** 2, weights=weight)
+    if variance == 0:
+        raise UndefinedError(f"all {len(label)} labels are {label[0]:g}")
+    return float(1 - rmse(label, prediction, weight) ** 2 / variance)
+
+
+class Metric(NamedTuple):
+    """A metric's function, and whether more of it is better (1) or worse (-1).
+
+    The direction is 0 for a metric whose best value lies in the middle.
+    """
+
+    function: Callable[[Floats, Floats, Floats], float]
+    direction: int
+
+
+# The first of a kind is the one that early stopping watches.
+METRICS: dict[str, dict[str, Metric]] = {
+    "binary": {
+        "auc": Metric(auc, 1),
+        "pr_auc": Metric(pr_auc, 1),
+        "log_loss": Metric(log_loss, -1),
+        "ece": Metric(ece, -1),
+        "pcoc": Metric(pcoc, 0),
+    },
+    "regression": {
+        "r2": Metric(r2, 1),
+        "rmse": Metric(rmse, -1),
+        "mae": Metric(mae, -1),
+    },
+}
+
+
+def score(
+    kind: str,
+    label: npt.NDArray[Any],
+    prediction: npt.NDArray[Any],
+    weight: npt.NDArray[Any],
+) -> dict[str, Any]:
+    """Returns all metrics of a kind on the rows whose weight is above 0.
+
+    Args:
+        kind: `binary` or `regression`.
+        label: (rows,).
+        prediction: (rows,), probabilities of binary labels.
+        weight: (rows,), 0 where a row does not count.
+
+    Returns: each metric by name; `rows`, and `positives` of binary labels; and where
+        a metric is None, `why` by name.
+    """
+    mine = weight > 0
+    columns = [np.asarray(x[mine], "float64") for x in (label, prediction, weight)]
+    found: dict[str, Any] = {}
+    why = {}
+    for name, metric in METRICS[kind].items():
+        try:
+            if not mine.any():
+                raise UndefinedError("no rows")
+            found[name] = metric.function(*columns)
+        except UndefinedError as reason:
+            found[name] = None
+            why[name] = str(reason)
+    found["rows"] = int(mine.sum())
+    if kind == "binary":
+        found["positives"] = int((columns[0] > 0.5).sum())
+    return found | ({"why": why} if why else {})
+
+
+def _by_score(
+    label: Floats, prediction: Floats, weight: Floats
+) -> tuple[Floats, Floats]:
+    """Returns the weight of positives and of negatives at each distinct score."""
+    order = np.argsort(prediction)
+    y, p, w = label[order], prediction[order], weight[order]
+    starts = np.flatnonzero(np.concatenate(([True], p[1:] != p[:-1])))
+    positive = np.add.reduceat(w * y, starts)
+    negative = np.add.reduceat(w * (1 - y), starts)
+    if not positive.any() or not negative.any():
+        raise UndefinedError(
+            f"one class only: {int(y.sum())} positives in {len(y)} rows"
+        )
+    return positive, negative

@@ -1,0 +1,1 @@
+"""How tasks share parameters: one file a scheme, named by `model.name`."""

@@ -1,0 +1,35 @@
+"""Customized gate control: experts of each task, and shared ones."""
+
+from typing import Any
+
+from mtl_cli.models.base import Sharing
+from mtl_cli.schema import Count, CountOrZero, SomeUnits, Units
+
+
+class CGC(Sharing):
+    """Each task mixes its own experts and the shared ones by its own gate.
+
+    `y_t = h_t(g_t(x) [own experts of t; shared experts](x))`: one level of PLE.
+
+    Attributes:
+        num_specific_experts: experts of each task; 0 makes it MMoE.
+        num_shared_experts: experts that all tasks read.
+        expert_units: widths of each expert.
+        gate_units: hidden widths of each gate; empty is the paper's linear gate.
+
+    Reference: Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task
+        Learning (MTL) Model for Personalized Recommendations", RecSys 2020,
+        equations 1 to 4.
+    """
+
+    num_specific_experts: CountOrZero
+    num_shared_experts: Count
+    expert_units: SomeUnits
+    gate_units: Units
+
+    def share(self, encodings: list[Any], num_tasks: int) -> Any:
+        from mtl_cli.layers.extraction import extract
+
+        (x,) = encodings
+        tasks, _ = extract(self, x, x, num_tasks, "level_1", last=True)
+        return tasks

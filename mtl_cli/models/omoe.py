@@ -1,0 +1,34 @@
+"""Mixture of experts with one gate for all tasks."""
+
+from typing import Any
+
+from mtl_cli.models.base import Sharing
+from mtl_cli.schema import Count, SomeUnits, Units
+
+
+class OMoE(Sharing):
+    """All tasks read one mixture: `y_t = h_t(sum_i g(x)_i f_i(x))`.
+
+    Attributes:
+        num_experts: how many experts.
+        expert_units: widths of each expert.
+        gate_units: hidden widths of the gate; empty is the paper's linear gate.
+
+    Reference: Ma et al., KDD 2018, equation 2.
+    """
+
+    num_experts: Count
+    expert_units: SomeUnits
+    gate_units: Units
+
+    def share(self, encodings: list[Any], num_tasks: int) -> Any:
+        from mtl_cli.layers import Gates, ParallelMLP, mix
+
+        (x,) = encodings
+        experts = ParallelMLP(
+            self.num_experts, self.expert_units, name="experts", **self.dense_options
+        )(x)  # (E, B, H)
+        gate = Gates(
+            1, self.num_experts, self.gate_units, name="gate", **self.dense_options
+        )(x)  # (1, B, E)
+        return mix(gate, experts)[0]

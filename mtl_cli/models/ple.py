@@ -1,0 +1,43 @@
+"""Progressive layered extraction: levels of CGC."""
+
+from typing import Any
+
+from mtl_cli.models.base import Sharing
+from mtl_cli.schema import Count, CountOrZero, SomeUnits, Units
+
+
+class PLE(Sharing):
+    """Levels of CGC, with a shared stream mixed from all experts between them.
+
+    The gates of a level read their own stream's output of the level below. The last
+    level has no shared gate, since no tower reads the shared stream.
+
+    Attributes:
+        num_levels: extraction levels; 1 is CGC.
+        num_specific_experts: experts of each task in a level; 0 is stacked MMoE.
+        num_shared_experts: experts of a level that all tasks read.
+        expert_units: widths of each expert.
+        gate_units: hidden widths of each gate; empty is the paper's linear gate.
+
+    Reference: Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task
+        Learning (MTL) Model for Personalized Recommendations", RecSys 2020,
+        equations 5 to 7.
+    """
+
+    num_levels: Count
+    num_specific_experts: CountOrZero
+    num_shared_experts: Count
+    expert_units: SomeUnits
+    gate_units: Units
+
+    def share(self, encodings: list[Any], num_tasks: int) -> Any:
+        from mtl_cli.layers.extraction import extract
+
+        (x,) = encodings
+        tasks = shared = x
+        for level in range(1, self.num_levels + 1):
+            last = level == self.num_levels
+            tasks, shared = extract(
+                self, tasks, shared, num_tasks, f"level_{level}", last
+            )
+        return tasks

@@ -1,0 +1,29 @@
+"""One network for each task, sharing nothing: the fair baseline."""
+
+from typing import Any
+
+from mtl_cli.models.base import Sharing
+from mtl_cli.schema import Units
+
+
+class SingleTask(Sharing):
+    """Every task has its own embeddings, bottom and tower, trained side by side.
+
+    Attributes:
+        bottom_units: widths of each task's bottom network; may be empty.
+    """
+
+    bottom_units: Units
+
+    def num_encodings(self, num_tasks: int) -> int:
+        return num_tasks
+
+    def share(self, encodings: list[Any], num_tasks: int) -> Any:
+        from keras import ops
+
+        from mtl_cli.layers import ParallelMLP
+
+        x = ops.stack(encodings)  # (T, B, D)
+        return ParallelMLP(
+            num_tasks, self.bottom_units, name="bottoms", **self.dense_options
+        )(x)

@@ -1,0 +1,78 @@
+"""Optimizers and learning-rate schedules, by configuration."""
+
+from typing import Any, Literal
+
+from mtl_cli.schema import CountOrZero, NotNegative, Positive, Share, Strict
+
+
+class Optimizer(Strict):
+    """What every optimizer takes.
+
+    Attributes:
+        learning_rate: at its highest.
+        schedule: how the rate falls from there to 0 over the whole run.
+        warmup_steps: steps over which the rate rises to `learning_rate` first.
+        clip_norm: longest allowed gradient, over all weights; null for no limit.
+    """
+
+    learning_rate: Positive
+    schedule: Literal["constant", "cosine", "linear"]
+    warmup_steps: CountOrZero
+    clip_norm: Positive | None
+
+    def build(self, total_steps: int) -> Any:
+        """Returns the Keras optimizer for a run of `total_steps` steps."""
+        import keras
+
+        rate: Any = self.learning_rate
+        if self.schedule != "constant" or self.warmup_steps:
+            from mtl_cli.schedule import Schedule
+
+            rate = Schedule(rate, self.schedule, self.warmup_steps, total_steps)
+        classes = {
+            "adam": keras.optimizers.Adam,
+            "adamw": keras.optimizers.AdamW,
+            "adagrad": keras.optimizers.Adagrad,
+            "sgd": keras.optimizers.SGD,
+        }
+        own = set(type(self).model_fields) - set(Optimizer.model_fields) - {"name"}
+        return classes[self.name](  # type: ignore[attr-defined]
+            learning_rate=rate,
+            global_clipnorm=self.clip_norm,
+            **{key: getattr(self, key) for key in sorted(own)},
+        )
+
+
+class Adam(Optimizer):
+    """Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015."""
+
+    name: Literal["adam"]
+    beta_1: Share
+    beta_2: Share
+    epsilon: Positive
+
+
+class AdamW(Optimizer):
+    """Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019."""
+
+    name: Literal["adamw"]
+    beta_1: Share
+    beta_2: Share
+    epsilon: Positive
+    weight_decay: NotNegative
+
+
+class Adagrad(Optimizer):
+    """Duchi et al., "Adaptive Subgradient Methods", JMLR 12, 2011."""
+
+    name: Literal["adagrad"]
+    initial_accumulator_value: NotNegative
+    epsilon: Positive
+
+
+class SGD(Optimizer):
+    """Gradient descent, with momentum if it is above 0."""
+
+    name: Literal["sgd"]
+    momentum: Share
+    nesterov: bool

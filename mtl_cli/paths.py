@@ -1,0 +1,37 @@
+"""Where the configs and the bundled data are: in a checkout, or in the package."""
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def root() -> Path:
+    """Returns the folder that holds `conf/` and `data/`."""
+    checkout = PACKAGE.parent
+    if (checkout / "pyproject.toml").is_file() and (checkout / "conf").is_dir():
+        return checkout
+    return PACKAGE / "bundled"
+
+
+def conf_folder() -> Path:
+    """Returns the folder of our own configs."""
+    return root() / "conf"
+
+
+def user_conf_folder() -> Path | None:
+    """Returns the user's `./conf`, or None if there is none or it is our own.
+
+    A `./conf` with a `config.yaml` belongs to some other Hydra application, whose
+    primary config must not take the place of ours.
+    """
+    folder = Path.cwd() / "conf"
+    if not folder.is_dir() or folder == conf_folder():
+        return None
+    return None if (folder / "config.yaml").exists() else folder
+
+
+def find_data(path: str) -> Path:
+    """Returns where a data file is: as given, or else among the bundled ones."""
+    given = Path(path).expanduser()
+    bundled = root() / path
+    return bundled if not given.exists() and bundled.exists() else given

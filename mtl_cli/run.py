@@ -1,0 +1,113 @@
+"""One run, top to bottom: load, build, train, evaluate, write."""
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from mtl_cli import engine
+from mtl_cli.config import Config
+from mtl_cli.console import Console
+from mtl_cli.data.load import Data, load
+from mtl_cli.data.report import findings
+from mtl_cli.evaluate import Scores, evaluate
+from mtl_cli.paths import PACKAGE
+from mtl_cli.run_folder import RunFolder
+
+
+def run(config: Config, folder: RunFolder, console: Console) -> dict[str, Scores]:
+    """Trains and evaluates one model, and fills its run folder.
+
+    Args:
+        config: checked.
+        folder: of the run, empty but for its status.
+        console: where to tell of it.
+
+    Returns: scores by split and output, as in `metrics.json`.
+    """
+    data = load(config.dataset, config.chosen_tasks)
+    rows = {split: table.rows for split, table in data.splits.items()}
+    console.line(
+        f"{config.dataset.name}: "
+        + ", ".join(f"{n:,} {split}" for split, n in rows.items())
+        + f" rows, {len(config.dataset.features)} features"
+    )
+    for finding in findings(config, data.splits["train"]):
+        console.warn(finding)
+
+    engine.start(config.seed, config.trainer.deterministic)
+    from mtl_cli import report, saved
+    from mtl_cli.build import build
+    from mtl_cli.training.predict import Predictor
+    from mtl_cli.training.train import train
+
+    values = config.model_dump(mode="json")
+    folder.write_json("environment.json", environment(config, values, data))
+    network = build(config, data.encoder.spec)
+    console.line(
+        f"{config.model.name} on {config.encoder.name}: "
+        f"{network.logits.count_params():,} parameters, tasks "
+        f"{', '.join(config.chosen_tasks)}"
+    )
+    tasks = [output for output in config.outputs if output.given is None]
+    with console.progress(config.trainer.epochs, tasks) as progress:
+        history = train(
+            config, network, data.splits["train"], data.splits.get("valid"), progress
+        )
+    saved.save(folder, network, values, data.encoder)
+
+    predict = Predictor(network)
+    predictions = {s: predict(table.features) for s, table in data.splits.items()}
+    scores = {
+        split: evaluate(config.outputs, data.splits[split], predictions[split])
+        for split in sorted(data.splits)
+    }
+    folder.write_json("metrics.json", scores)
+    shown = next(split for split in ("test", "valid", "train") if split in scores)
+    report.write(folder, config, data, history, scores, predictions, shown)
+    console.scores(
+        f"{shown} rows, after epoch {history.kept}", config.outputs, scores[shown]
+    )
+    console.line(f"run folder: {shortest(folder.path)}")
+    console.line(f"try next:   {next_command(config)}")
+    return scores
+
+
+def shortest(path: Path) -> Path:
+    """Returns a path relative to the folder that the run started in, if inside it."""
+    inside = path.is_relative_to(Path.cwd())
+    return path.relative_to(Path.cwd()) if inside else path
+
+
+def next_command(config: Config) -> str:
+    """Returns a command that shows something new after this run."""
+    if config.model.name == "single_task" or len(config.chosen_tasks) == 1:
+        return f"mtl-train dataset={config.dataset.name} model=ple"
+    return f"mtl-train dataset={config.dataset.name} model=single_task"
+
+
+def environment(
+    config: Config, values: dict[str, Any], data: Data
+) -> dict[str, object]:
+    """Returns what else a run's numbers depend on."""
+    text = json.dumps(values, sort_keys=True)
+    return {
+        **engine.describe(),
+        "git_commit": git_commit(),
+        "seed": config.seed,
+        "data_hash": data.fingerprint,
+        "config_hash": hashlib.sha256(text.encode()).hexdigest(),
+    }
+
+
+def git_commit() -> str | None:
+    """Returns the commit of the checkout that this code runs from, if it is one."""
+    if not (Path(PACKAGE.parent) / ".git").exists():
+        return None
+    command = ["git", "-C", str(PACKAGE.parent), "rev-parse", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()

@@ -1,0 +1,52 @@
+"""What training tells while it goes on, and what it leaves."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mtl_cli.evaluate import Scores
+
+
+@dataclass
+class Epoch:
+    """What one pass over the training rows brought.
+
+    Attributes:
+        number: from 1.
+        losses: by task, mean over the steps.
+        valid: scores of the validation rows by task; empty without any.
+        monitored: the watched metric, more is better; None without any.
+        seconds: of training, without validation.
+        samples_per_second: training rows over those seconds.
+        best: whether it is the best so far.
+    """
+
+    number: int
+    losses: dict[str, float]
+    valid: Scores
+    monitored: float | None
+    seconds: float
+    samples_per_second: float
+    best: bool = False
+
+
+@dataclass
+class Progress:
+    """Whom to tell how training goes.
+
+    Attributes:
+        step: called with the epoch, the share of it that is done, the losses of its
+            last steps by task, and samples a second.
+        epoch: called with each epoch when it is over.
+    """
+
+    step: Callable[[int, float, dict[str, float], float], Any] = lambda *_: None
+    epoch: Callable[[Epoch], Any] = lambda _: None
+
+
+@dataclass
+class History:
+    """All epochs, and the one whose weights the network has at the end."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    kept: int = 0

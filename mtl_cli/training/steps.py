@@ -1,0 +1,131 @@
+"""Many optimizer steps in one compiled call."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from mtl_cli.build import Network
+from mtl_cli.data.table import Table
+from mtl_cli.tasks import Task
+from mtl_cli.training.losses import task_losses
+
+STEPS_A_CALL = 64
+
+
+class Steps:
+    """Trains a network on rows of a table that lies in the device's memory.
+
+    An epoch is an order of row numbers, cut into batches; a call of the compiled
+    function runs up to `STEPS_A_CALL` of them, gathering rows as it goes, so that
+    Python is out of the way. The last batch of an epoch is filled up with rows from
+    its beginning, whose weight is 0.
+
+    Args:
+        network: to train.
+        table: training rows.
+        tasks: whose losses are minimised.
+        optimizer: a Keras optimizer.
+        batch_size: rows a step.
+        compiled: whether XLA compiles the steps.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        table: Table,
+        tasks: dict[str, Task],
+        optimizer: Any,
+        batch_size: int,
+        compiled: bool,
+    ) -> None:
+        self.model = network.logits
+        self.optimizer = optimizer
+        self.rows = table.rows
+        self.batch_size = batch_size
+        self.losses = {name: task.loss_name for name, task in tasks.items()}
+        self.task_weights = tf.constant([task.weight for task in tasks.values()])
+        self.data = tf.nest.map_structure(
+            tf.constant, (table.features, table.labels, table.weights)
+        )
+        optimizer.build(self.model.trainable_variables)
+        self.run = tf.function(self._run, jit_compile=compiled)
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps an epoch."""
+        return -(-self.rows // self.batch_size)
+
+    def epoch(self, order: npt.NDArray[Any]) -> Any:
+        """Trains on all rows once, in the given order.
+
+        Args:
+            order: row numbers, (rows,).
+
+        Yields: after each call, the losses of its steps, (steps, T).
+        """
+        steps, size = self.per_epoch, self.batch_size
+        calls = -(-steps // STEPS_A_CALL)
+        shape = (calls, STEPS_A_CALL, size)
+        batches = np.resize(order, shape).astype("int32")
+        counts = (np.arange(calls * STEPS_A_CALL * size) < self.rows).reshape(shape)
+        for call in range(calls):
+            todo = min(STEPS_A_CALL, steps - call * STEPS_A_CALL)
+            losses = self.run(
+                tf.constant(batches[call]),
+                tf.constant(counts[call], tf.float32),
+                tf.constant(todo),
+                *self.data,
+            )
+            yield losses.numpy()[:todo]
+
+    def _run(
+        self,
+        batches: Any,
+        counts: Any,
+        todo: Any,
+        features: Any,
+        labels: Any,
+        weights: Any,
+    ) -> Any:
+        losses = tf.zeros((STEPS_A_CALL, len(self.losses)))
+        step = tf.constant(0)
+        while step < todo:
+            rows, count = batches[step], counts[step]
+            loss = self._step(
+                {name: tf.gather(x, rows) for name, x in features.items()},
+                {task: tf.gather(x, rows) for task, x in labels.items()},
+                {task: tf.gather(x, rows) * count for task, x in weights.items()},
+            )
+            losses = tf.tensor_scatter_nd_update(losses, [[step]], [loss])
+            step += 1
+        return losses
+
+    def _step(self, features: Any, labels: Any, weights: Any) -> Any:
+        """Takes one optimizer step; returns the losses before it, (T,)."""
+        variables = self.model.trainable_variables
+        with tf.GradientTape() as tape:
+            logits = self.model(features, training=True)
+            losses = task_losses(self.losses, logits, labels, weights)
+            penalties = tf.add_n([tf.constant(0.0), *self.model.losses])
+            total = tf.reduce_sum(losses * self.task_weights) + penalties
+        self.optimizer.apply(tape.gradient(total, variables), variables)
+        return losses
+
+
+def reseed(model: keras.Model, seed: int, epoch: int) -> None:
+    """Sets the state of every dropout from the run's seed and the epoch.
+
+    Without it the masks of an epoch depend on how many steps came before, which a
+    resumed run does not know (keras #19796).
+    """
+    generators = [
+        layer.seed_generator
+        for layer in model._flatten_layers()
+        if hasattr(layer, "seed_generator")
+    ]
+    for i, generator in enumerate(generators):
+        words = np.random.SeedSequence([seed, epoch, i]).generate_state(2)
+        generator.state.assign(words.astype("int64") % 2**31)

@@ -1,0 +1,132 @@
+"""Trains a network: epochs, validation, early stopping."""
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+
+from mtl_cli.build import Network
+from mtl_cli.config import Config
+from mtl_cli.data.table import Table
+from mtl_cli.errors import TrainingError
+from mtl_cli.evaluate import Scores, evaluate, monitored
+from mtl_cli.training.predict import Predictor
+from mtl_cli.training.progress import Epoch, History, Progress
+from mtl_cli.training.steps import Steps, reseed
+
+# XLA takes about 4 s to compile a PLE, and then takes a third of the time a row: it
+# pays back from about this many rows, over all epochs.
+ROWS_WORTH_COMPILING = 60_000
+
+
+def worth_compiling(config: Config, rows: int) -> bool:
+    """Whether XLA should compile the steps of a run on so many rows."""
+    if config.trainer.compile == "auto":
+        return rows * config.trainer.epochs >= ROWS_WORTH_COMPILING
+    return config.trainer.compile
+
+
+def train(
+    config: Config,
+    network: Network,
+    table: Table,
+    valid: Table | None,
+    progress: Progress,
+) -> History:
+    """Trains a network in place.
+
+    Args:
+        config: the run's configuration.
+        network: to train; has the best epoch's weights afterwards if
+            `trainer.patience` is set, the last one's otherwise.
+        table: training rows.
+        valid: validation rows, or None.
+        progress: whom to tell.
+
+    Raises:
+        TrainingError: if a loss is no longer a finite number.
+    """
+    trainer, tasks, outputs = config.trainer, config.chosen_tasks, config.outputs
+    steps_an_epoch = math.ceil(table.rows / trainer.batch_size)
+    steps = Steps(
+        network,
+        table,
+        tasks,
+        config.optimizer.build(trainer.epochs * steps_an_epoch),
+        trainer.batch_size,
+        worth_compiling(config, table.rows),
+    )
+    predict = Predictor(network)
+    history = History()
+    best, weights = -math.inf, None
+    for number in range(1, trainer.epochs + 1):
+        losses, seconds = train_epoch(config, steps, network, number, progress)
+        scores: Scores = {}
+        value = None
+        if valid is not None:
+            scores = evaluate(outputs, valid, predict(valid.features))
+            value = monitored(trainer.monitor, outputs, scores)
+            if value is None and trainer.patience is not None:
+                raise TrainingError(
+                    f"trainer.monitor: {trainer.monitor} is undefined on the "
+                    f"validation rows: {undefined(scores)}; set trainer.patience=null "
+                    "or give more validation rows"
+                )
+        epoch = Epoch(number, losses, scores, value, seconds, table.rows / seconds)
+        if value is not None and value > best:
+            best, history.kept, epoch.best = value, number, True
+            if trainer.patience is not None:
+                weights = network.logits.get_weights()
+        history.epochs.append(epoch)
+        progress.epoch(epoch)
+        if trainer.patience is not None and number - history.kept >= trainer.patience:
+            break
+    if weights is not None:
+        network.logits.set_weights(weights)
+    else:
+        history.kept = len(history.epochs)
+    return history
+
+
+def train_epoch(
+    config: Config, steps: Steps, network: Network, number: int, progress: Progress
+) -> tuple[dict[str, float], float]:
+    """Trains on all rows once; returns mean losses by task, and the seconds."""
+    tasks = list(config.chosen_tasks)
+    # Order and dropout depend on the seed and the epoch alone, not on what came before.
+    order = np.random.default_rng([config.seed, number]).permutation(steps.rows)
+    reseed(network.logits, config.seed, number)
+    start, done = time.perf_counter(), 0
+    parts = []
+    for losses in steps.epoch(order):
+        check_finite(tasks, losses, number, done)
+        parts.append(losses)
+        done += len(losses)
+        rate = done * steps.batch_size / (time.perf_counter() - start)
+        means = dict(zip(tasks, losses.mean(axis=0).tolist(), strict=True))
+        progress.step(number, done / steps.per_epoch, means, rate)
+    seconds = time.perf_counter() - start
+    means = np.concatenate(parts).mean(axis=0).tolist()
+    return dict(zip(tasks, means, strict=True)), seconds
+
+
+def check_finite(tasks: list[str], losses: Any, epoch: int, before: int) -> None:
+    """Raises an error that names the first task and step whose loss is not finite."""
+    wrong = np.argwhere(~np.isfinite(losses))
+    if len(wrong):
+        step, task = wrong[0]
+        raise TrainingError(
+            f"loss of task {tasks[task]} became {losses[step, task]} in epoch {epoch}, "
+            f"step {before + step + 1}; lower optimizer.learning_rate or set "
+            "optimizer.clip_norm"
+        )
+
+
+def undefined(scores: Scores) -> str:
+    """Says which tasks have undefined metrics, and why."""
+    return "; ".join(
+        f"{task}: {next(iter(found['why'].values()))}"
+        for task, found in scores.items()
+        if "why" in found
+    )
