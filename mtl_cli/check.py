@@ -21,7 +21,9 @@ def check(composed: DictConfig) -> Config:
         ConfigError: in one line: the key, what it was, what was expected.
     """
     try:
-        values = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        values: Any = OmegaConf.to_container(
+            composed, resolve=True, throw_on_missing=True
+        )
     except MissingMandatoryValue as error:
         raise ConfigError(f"{error.full_key}: has no value yet; give it one") from None
     except OmegaConfBaseException as error:
@@ -29,7 +31,7 @@ def check(composed: DictConfig) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(explain(error, dict(values))) from None
+        raise ConfigError(explain(error, values)) from None
 
 
 def explain(error: ValidationError, values: dict[Any, Any]) -> str:

@@ -18,6 +18,8 @@ from mtl_cli.score_table import heads, rows, short
 from mtl_cli.tasks import Output
 from mtl_cli.training.progress import Epoch, Progress
 
+LOG_WIDTH = 120
+
 
 class Console:
     """Prints to the terminal and to a log file.
@@ -28,9 +30,11 @@ class Console:
 
     def __init__(self, log: Path) -> None:
         self.terminal = RichConsole(highlight=False, soft_wrap=True)
+        if not self.terminal.is_terminal:
+            self.terminal.width = LOG_WIDTH
         self.file = log.open("a", encoding="utf-8")
         self.log = RichConsole(
-            file=self.file, width=160, highlight=False, no_color=True
+            file=self.file, width=LOG_WIDTH, highlight=False, no_color=True
         )
 
     def line(self, text: str, style: str = "") -> None:
@@ -51,10 +55,14 @@ class Console:
     def scores(self, title: str, outputs: list[Output], scores: Scores) -> None:
         """Prints a table with a row a task and a column a metric."""
         table = RichTable(
-            title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD
+            title=title,
+            title_justify="left",
+            title_style="bold",
+            box=SIMPLE_HEAD,
+            pad_edge=False,
         )
         for i, head in enumerate(heads(outputs)):
-            table.add_column(head, justify="right" if i else "left", overflow="fold")
+            table.add_column(head, justify="right" if i else "left", no_wrap=True)
         for cells in rows(outputs, scores):
             table.add_row(*cells)
         self.terminal.print(table)

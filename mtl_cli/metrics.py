@@ -165,7 +165,5 @@ def _by_score(
     positive = np.add.reduceat(w * y, starts)
     negative = np.add.reduceat(w * (1 - y), starts)
     if not positive.any() or not negative.any():
-        raise UndefinedError(
-            f"one class only: {int(y.sum())} positives in {len(y)} rows"
-        )
+        raise UndefinedError(f"one class only: {y.sum():g} of {len(y)} rows positive")
     return positive, negative

@@ -189,14 +189,14 @@ def scale(x: Floats, feature: Dense, statistics: dict[str, Any]) -> Floats:
         return x
     if feature.transform == "minmax":
         low, high = statistics["low"], statistics["high"]
-        return (x - low) / ((high - low) or 1.0)
+        return np.asarray((x - low) / ((high - low) or 1.0))
     if feature.transform == "quantile":
         quantiles = np.array(statistics["quantiles"])
         levels = np.linspace(0, 1, len(quantiles))
         return np.asarray(np.interp(x, quantiles, levels))
     if feature.transform == "log1p":
         x = signed_log1p(x)
-    return (x - statistics["mean"]) / (statistics["deviation"] or 1.0)
+    return np.asarray((x - statistics["mean"]) / (statistics["deviation"] or 1.0))
 
 
 def signed_log1p(x: Floats) -> Floats:
