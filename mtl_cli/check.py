@@ -1,5 +1,6 @@
 """Checks a composed configuration before anything is read or imported for it."""
 
+import json
 from difflib import get_close_matches
 from typing import Any
 
@@ -8,7 +9,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import ValidationError
 
 from mtl_cli.config import Config
-from mtl_cli.errors import ConfigError
+from mtl_cli.errors import ConfigError, suggest
 
 
 def check(composed: DictConfig) -> Config:
@@ -51,15 +52,26 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
         return f"missing key '{missing}'; add it to the YAML file"
     same = [f for f in findings if locate(f["loc"], values)[0] == key]
     message = " or ".join(dict.fromkeys(rule(f) for f in same))
-    if not key:
-        return message
-    if first["type"] == "value_error" and isinstance(value, dict):
-        return f"{key}: {message}"
-    return f"{key}: {value!r} {message}"
+    if isinstance(value, dict):
+        # A rule that spans several keys begins with the one to mend.
+        return f"{key}.{message}".removeprefix(".")
+    wanted_list = first["type"] == "list_type" and value is not None
+    hint = f"; write [{value}]" if wanted_list else ""
+    return f"{key}: {shown(value)} {message}{hint}"
+
+
+def shown(value: Any) -> str:
+    """Returns a value as YAML would have it, on one line."""
+    return repr(value) if isinstance(value, str) else json.dumps(value)
 
 
 def rule(finding: Any) -> str:
     """Returns the rule that a finding says was broken."""
+    if finding["type"] == "union_tag_invalid":
+        context = finding["ctx"]
+        key, tag = context["discriminator"].strip("'"), context["tag"]
+        known = context["expected_tags"].replace("'", "")
+        return f"{key}: {tag!r} is not one of: {known}{suggest(tag, known.split(', '))}"
     message = str(finding["msg"])
     for opening in ("Value error, ", "Input ", "List ", "String "):
         message = message.removeprefix(opening)

@@ -9,13 +9,14 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig
 
-from mtl_cli.errors import MtlError
+from mtl_cli.errors import ConfigError, MtlError
 from mtl_cli.paths import conf_folder, user_conf_folder
 
 
@@ -34,21 +35,42 @@ def main() -> NoReturn:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     Plugins.instance().register(UserConf)
     signal.signal(signal.SIGTERM, terminate)
+    failures: list[Exception] = []
+
+    def job(composed: DictConfig) -> None:
+        # Hydra would print an error of its own above ours.
+        try:
+            run_job(composed)
+        except Exception as error:
+            failures.append(error)
+
     app = hydra.main(
         version_base="1.3", config_path=str(conf_folder()), config_name="config"
     )(job)
     try:
+        check_flags(sys.argv[1:])
         app()
-    except Exception as error:
-        from mtl_cli.hydra_errors import explain
-
-        sys.exit(fail(explain(error, sys.argv[1:]), exit_code(error)))
     except KeyboardInterrupt:
         sys.exit(fail("interrupted", 130))
-    sys.exit(0)
+    except Exception as error:
+        # What Hydra itself raises is about the command or the YAML files.
+        from mtl_cli.hydra_errors import explain
+
+        sys.exit(fail(explain(error, sys.argv[1:]), 2))
+    codes = [fail(*told(error)) for error in failures]
+    sys.exit(max(codes, default=0) if len(codes) < 2 else 1)
 
 
-def job(composed: DictConfig) -> None:
+def check_flags(arguments: list[str]) -> None:
+    """Refuses flags that Hydra does not know, in one line."""
+    _, unknown = get_args_parser().parse_known_args(arguments)
+    if unknown:
+        from mtl_cli.hydra_errors import unknown_flag
+
+        raise ConfigError(unknown_flag(unknown[0], arguments))
+
+
+def run_job(composed: DictConfig) -> None:
     """Checks one composed configuration and runs it in its folder."""
     from mtl_cli.check import check
 
@@ -76,13 +98,12 @@ def job(composed: DictConfig) -> None:
     folder.finish("done")
 
 
-def exit_code(error: Exception) -> int:
-    """Returns 2 for what was wrong before the run started, 1 for what failed in it."""
+def told(error: Exception) -> tuple[str, int]:
+    """Returns what to say of a run's error, and its exit code."""
     if isinstance(error, MtlError):
-        return error.exit_code
-    from mtl_cli.hydra_errors import is_about_the_command
-
-    return 2 if is_about_the_command(error) else 1
+        return str(error), error.exit_code
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}; the traceback is in train.log", 1
 
 
 def fail(message: str, code: int) -> int:
@@ -94,3 +115,7 @@ def fail(message: str, code: int) -> int:
 def terminate(_signal: int, _frame: FrameType | None) -> Any:
     """Ends the process on SIGTERM by way of the handlers that close the run."""
     sys.exit(143)
+
+
+if __name__ == "__main__":
+    main()

@@ -85,7 +85,9 @@ class Config(Strict):
                     f"has {', '.join(known)}{suggest(task, known)}"
                 )
         if len(set(tasks)) < len(tasks):
-            raise ValueError(f"tasks: {tasks} names a task twice; name each once")
+            raise ValueError(
+                f"tasks: {', '.join(tasks)} names a task twice; name each once"
+            )
 
     def _check_funnel(self) -> None:
         tasks = self.chosen_tasks

@@ -10,34 +10,25 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import (
     ConfigCompositionException,
-    HydraException,
     MissingConfigException,
     OverrideParseException,
 )
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mtl_cli.check import first_line, unknown_key
-from mtl_cli.errors import MtlError, suggest
+from mtl_cli.check import dotted_keys, first_line, unknown_key
+from mtl_cli.errors import suggest
 from mtl_cli.paths import conf_folder, user_conf_folder
 
 
-def is_about_the_command(error: Exception) -> bool:
-    """Whether an error comes from the command line or the YAML files."""
-    about = HydraException | OmegaConfBaseException | yaml.YAMLError
-    return isinstance(error, about)
-
-
 def explain(error: Exception, arguments: list[str]) -> str:
-    """Returns what is wrong, in one line.
+    """Returns what is wrong with the command or the YAML files, in one line.
 
     Args:
-        error: what Hydra, OmegaConf or the run raised.
+        error: what Hydra or OmegaConf raised.
         arguments: of the command line.
     """
     cause = error.__cause__ or error
-    if isinstance(error, MtlError):
-        return str(error)
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return f"{mark.name}:{mark.line + 1}:{mark.column + 1}: {error.problem}"
@@ -47,25 +38,38 @@ def explain(error: Exception, arguments: list[str]) -> str:
         return unreadable(error, arguments)
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException):
         key = full_key(error) or full_key(cause)
-        text = str(cause)
-        if key and ("not in struct" in text or "Could not override" in str(error)):
-            return unknown_key(key, composed(arguments))
-        return f"{key}: {first_line(cause)}" if key else first_line(cause)
-    if is_about_the_command(error):
-        return first_line(error)
-    return f"{type(error).__name__}: {first_line(error)}"
+        if not key:
+            return ambiguous(first_line(cause))
+        known = composed(arguments)
+        if key in dotted_keys(known):
+            return f"{key}: {first_line(cause)}; set one key at a time: {key}.KEY=VALUE"
+        return unknown_key(key, known)
+    if isinstance(error, OSError):
+        return f"hydra.run.dir: cannot make {error.filename}: {error.strerror}"
+    return first_line(error)
+
+
+def ambiguous(message: str) -> str:
+    """Adds to Hydra's word about `key=1,2` what to do about it."""
+    if message.startswith("Ambiguous value for argument"):
+        return f"{message.rstrip('.')}: add -m to run every value, or quote it"
+    return message
 
 
 def missing_config(error: MissingConfigException) -> str:
     """Says which option a group does not have."""
-    name = str(error.missing_cfg_file or "")
-    group, _, option = name.rpartition("/")
-    options = [str(o) for o in error.options or []]
+    group, _, option = str(error.missing_cfg_file or "").rpartition("/")
+    folders = [conf_folder(), user_conf_folder()]
+    options = sorted(
+        path.stem
+        for f in folders
+        if f is not None
+        for path in (f / group).glob("*.yaml")
+    )
     if not options:
-        return f"no config '{name}'; {first_line(error)}"
-    known = ", ".join(options)
+        return first_line(error)
     return (
-        f"no config '{option}' in the group '{group}'; known: {known}"
+        f"no config '{option}' in the group '{group}'; known: {', '.join(options)}"
         f"{suggest(option, options)}"
     )
 
@@ -94,8 +98,6 @@ def unknown_flag(flag: str, arguments: list[str]) -> str:
 
 def keys_like(word: str, arguments: list[str]) -> list[str]:
     """Returns known keys whose whole or last part is like a word, nearest first."""
-    from mtl_cli.check import dotted_keys
-
     known = dotted_keys(composed(arguments))
     leaves = {key.rpartition(".")[2]: key for key in reversed(known)}
     near = get_close_matches(word, leaves, n=3, cutoff=0.7)

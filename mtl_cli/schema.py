@@ -39,9 +39,9 @@ def part_named(package: str, base: type[Strict]) -> BeforeValidator:
         if name not in names_in(package):
             raise PydanticCustomError(
                 "unknown_name",
-                "{shown} is not one of: {known}{hint}",
+                "name: {shown} is not one of: {known}{hint}",
                 {
-                    "shown": f"name {name!r}",
+                    "shown": repr(name),
                     "known": ", ".join(names_in(package)),
                     "hint": suggest(str(name), names_in(package)),
                 },

@@ -38,10 +38,10 @@ class Task(Strict):
         if self.loss is not None and self.loss not in LOSSES[self.kind]:
             known = ", ".join(LOSSES[self.kind])
             raise ValueError(
-                f"loss {self.loss} does not fit kind {self.kind}; take {known}"
+                f"loss: {self.loss!r} does not fit kind {self.kind}; take {known}"
             )
         if self.kind == "regression" and self.positive is not None:
-            raise ValueError("positive is for kind: binary; remove it")
+            raise ValueError("positive: is for kind binary; remove it")
         return self
 
     @property

@@ -98,8 +98,8 @@ class Dataset(Strict):
     def _rules(self) -> "Dataset":
         if self.valid is not None and self.valid_fraction:
             raise ValueError(
-                "valid and valid_fraction both give validation rows; set "
-                "dataset.valid_fraction=0 or dataset.valid=null"
+                "valid_fraction: dataset.valid names the validation rows already; set "
+                "one of them to 0 or null"
             )
         for name, task in self.tasks.items():
             if task.label in self.features:

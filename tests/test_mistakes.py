@@ -1,0 +1,179 @@
+"""Every mistake on the command line is told in one line, before TensorFlow loads."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# The command line, and what the line on stderr must hold: what, expected, fix.
+MISTAKES = {
+    "trainer.epoch=3": "unknown key 'trainer.epoch'; did you mean trainer.epochs?",
+    "+trainer.epoch=3": "unknown key 'trainer.epoch'; did you mean trainer.epochs?",
+    "++trainer.epoch=3": "unknown key 'trainer.epoch'; did you mean trainer.epochs?",
+    "epochs=3": "unknown key 'epochs'; did you mean trainer.epochs?",
+    "datset=adult": "unknown key 'datset'; did you mean dataset?",
+    "model=mmoe model.num_expert=3": "did you mean model.num_experts?",
+    "model=mmoe model.num_level=3": "unknown key 'model.num_level'; known there:",
+    "dataset.features.age.num_bucket=3": "did you mean dataset.features.age.num_buckets?",
+    "trainer.epochs 3": "'trainer.epochs' has no '='; settings are given as key=value",
+    "epochs": "'epochs' has no '='",
+    "--epochs=3": "no flag '--epochs=3'; settings are given without dashes; "
+    "did you mean trainer.epochs=3?",
+    "--batch-size=3": "did you mean trainer.batch_size=3?",
+    "-x": "no flag '-x'",
+    "-m --cfg job": "Only one of --run, --multirun, --cfg",
+    "seed=1,2": "Ambiguous value for argument 'seed=1,2': add -m",
+    "trainer.epochs=abc": "trainer.epochs: 'abc' should be a valid integer",
+    "trainer.epochs=3.5": "trainer.epochs: 3.5 should be a valid integer",
+    "trainer.epochs=true": "trainer.epochs: true should be a valid integer",
+    "trainer.epochs=0": "trainer.epochs: 0 should be greater than or equal to 1",
+    "trainer.compile=maybe": "'maybe' should be 'auto' or should be a valid boolean",
+    "seed=-1": "seed: -1 should be greater than or equal to 0",
+    "seed=null": "seed: null should be a valid integer",
+    "optimizer.learning_rate=-1": "-1 should be greater than 0",
+    "optimizer.learning_rate=nan": "should be a finite number",
+    "model.dropout=1.5": "model.dropout: 1.5 should be less than 1",
+    "model.expert_units=[]": "model.expert_units: [] should have at least 1 item",
+    "model.expert_units=[64,-1]": "-1 should be greater than or equal to 1",
+    "model.tower_units=64": "64 should be a valid list; write [64]",
+    "model.num_shared_experts=0": "0 should be greater than or equal to 1",
+    "model=mmoe model.num_experts=0": "0 should be greater than or equal to 1",
+    "encoder=xdeepfm encoder.cin_units=[3,2]": "all widths but the last must be even",
+    "~model.num_levels": "missing key 'model.num_levels'",
+    "model=plee": "no config 'plee' in the group 'model'; known: cgc, esmm, mmoe, omoe, "
+    "ple, shared_bottom, single_task; did you mean ple?",
+    "model.name=plee": "model.name: 'plee' is not one of: cgc,",
+    "encoder=deepfmm": "did you mean deepfm?",
+    "optimizer=adamm": "did you mean adam?",
+    "dataset=adlt": "did you mean adult?",
+    "experiment=source/adult_pl": "did you mean adult_ple?",
+    "tasks=[incom]": "no task 'incom' in dataset adult, which has income, never_married; "
+    "did you mean income?",
+    "tasks=[]": "tasks: is empty; choose from income, never_married",
+    "tasks=income": "should be a valid list; write [income]",
+    "tasks=[income,income]": "names a task twice",
+    "model.heads=esm": "'esm' should be 'independent' or 'esmm'",
+    "model=esmm tasks=[income]": "model.heads: esmm needs two tasks",
+    "model=esmm model.click_task=incom": "model.click_task: no task 'incom'",
+    "model=esmm model.click_task=never_married": "is the click task too",
+    "model.click_task=income": "model.click_task: only model.heads=esmm uses it",
+    "trainer.monitor=incom": "neither mean nor a task of this run; "
+    "known: mean, income, never_married; did you mean income?",
+    "trainer.monitor=mean.aucc": "did you mean auc?",
+    "trainer.monitor=income.pcoc": "is not a metric of binary tasks that has a best",
+    "dataset.valid_fraction=0": "trainer.patience: early stopping needs validation rows",
+    "dataset.valid_fraction=1.5": "should be less than 1",
+    "dataset.valid_fraction=0.1 dataset.valid=v.csv": "dataset.valid_fraction: ",
+    "+dataset.features.income.kind=sparse": "dataset.features.income: is the label of "
+    "task income, so the model would see the answer; remove it from the features",
+    "dataset.features.age.kind=spars": "dataset.features.age.kind: 'spars' is not one of: "
+    "sparse, bucketized, dense, piecewise_linear; did you mean sparse?",
+    "dataset.tasks.income.loss=mse": "'mse' does not fit kind binary; take bce",
+    "dataset.tasks.income.kind=regression": "dataset.tasks.income.loss: 'bce' does not fit",
+    "dataset.tasks.income.label=incom": "no column 'incom' in data/adult/train.parquet",
+    "dataset.train=nowhere.parquet": "dataset.train: no file 'nowhere.parquet'",
+    "dataset.test=a=b.csv": "quote a value that has special characters",
+    "model.expert_units=[64": "cannot read 'model.expert_units=[64'",
+    "hydra.run.dir=/proc/nowhere": "hydra.run.dir: cannot make /proc/nowhere",
+}
+
+# Runs all of them in one process that has not loaded TensorFlow, since each start of
+# Python costs half a second.
+DRIVER = """
+import contextlib, io, json, sys
+from hydra.core.global_hydra import GlobalHydra
+from mtl_cli.cli import main
+answers = []
+for command in json.load(sys.stdin):
+    GlobalHydra.instance().clear()
+    sys.argv = ["mtl-train", *command.split(" ")]
+    out, err, code = io.StringIO(), io.StringIO(), None
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code
+    answers.append([code, out.getvalue(), err.getvalue(), "tensorflow" in sys.modules])
+json.dump(answers, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list]:
+    told = subprocess.run(
+        [sys.executable, "-c", DRIVER],
+        input=json.dumps(list(MISTAKES)),
+        cwd=tmp_path_factory.mktemp("start"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(zip(MISTAKES, json.loads(told.stdout), strict=True))
+
+
+@pytest.mark.parametrize("command", MISTAKES)
+def test_mistake_is_told_in_one_line(command: str, answers: dict[str, list]) -> None:
+    code, out, err, tensorflow = answers[command]
+    assert code == 2
+    assert err.startswith("mtl-train: error: ")
+    assert MISTAKES[command] in err
+    assert err.count("\n") == 1
+    assert out == ""
+    assert not tensorflow
+
+
+def mtl_train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mtl_cli.cli", *arguments]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_syntax_error_in_a_users_yaml_names_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "mine.yaml").write_text("name: [ple\nx: 1\n")
+    told = mtl_train(tmp_path, "model=mine")
+    assert told.returncode == 2
+    assert "conf/model/mine.yaml:2:" in told.stderr
+    assert told.stderr.count("\n") == 1
+
+
+def test_unknown_key_in_a_users_yaml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "mine.yaml").write_text(
+        "defaults: [ple, _self_]\nnum_level: 3\n"
+    )
+    told = mtl_train(tmp_path, "model=mine")
+    assert told.returncode == 2
+    assert "unknown key 'model.num_level'; did you mean model.num_levels?" in told.stderr
+    assert told.stderr.count("\n") == 1
+
+
+def test_folder_that_holds_a_run_is_refused_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "status.json").write_text("{}")
+    told = mtl_train(tmp_path, f"hydra.run.dir={tmp_path}")
+    assert told.returncode == 2
+    assert "holds a run already; name another folder" in told.stderr
+    assert (tmp_path / "status.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("flag", [["--help"], ["--cfg", "job"]])
+def test_asking_does_not_load_tensorflow(flag: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys; from mtl_cli.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: code = stop.code\n"
+        "assert not {'tensorflow', 'keras', 'pandas'} & set(sys.modules)\n"
+        "sys.exit(code)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, *flag],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    assert "num_levels: 2" in told.stdout
