@@ -147,7 +147,9 @@ def test_unknown_key_in_a_users_yaml_is_named(tmp_path: Path) -> None:
     )
     told = mtl_train(tmp_path, "model=mine")
     assert told.returncode == 2
-    assert "unknown key 'model.num_level'; did you mean model.num_levels?" in told.stderr
+    assert (
+        "unknown key 'model.num_level'; did you mean model.num_levels?" in told.stderr
+    )
     assert told.stderr.count("\n") == 1
 
 

@@ -1,0 +1,278 @@
+"""The command as users run it, and the folder that it leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.metrics import log_loss, roc_auc_score
+
+QUICK = ["trainer.epochs=1", "trainer.compile=false"]
+
+
+def mtl_train(
+    folder: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Starts `mtl-train` in a folder that holds nothing of ours."""
+    return subprocess.run(
+        [sys.executable, "-m", "mtl_cli.cli", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def metrics(run: Path) -> dict:
+    return json.loads((run / "metrics.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("start")
+
+
+@pytest.fixture(scope="module")
+def told(start: Path) -> subprocess.CompletedProcess[str]:
+    return mtl_train(start, *QUICK, "hydra.run.dir=first")
+
+
+@pytest.fixture(scope="module")
+def run(start: Path, told: subprocess.CompletedProcess[str]) -> Path:
+    assert told.returncode == 0, told.stderr
+    return start / "first"
+
+
+def test_default_command_trains_ple_on_bundled_adult_from_any_folder(
+    told: subprocess.CompletedProcess[str], run: Path
+) -> None:
+    assert "adult: 29,305 train, 16,281 test, 3,256 valid rows" in told.stdout
+    assert "ple on embedding" in told.stdout
+    lines = told.stdout.splitlines()
+    assert any(s.split()[0::7] == ["income", "3,846"] for s in lines if "3,846" in s)
+    assert any("never_married" in s and "5,434" in s for s in lines)
+    assert "run folder: first" in told.stdout
+    assert "try next:   mtl-train " in told.stdout
+
+
+def test_nothing_but_our_own_words_is_printed(
+    told: subprocess.CompletedProcess[str], run: Path
+) -> None:
+    assert told.stderr == ""
+    assert "\x1b" not in told.stdout
+    for noise in ("tensorflow", "oneDNN", "deepctr", "Hydra", "WARNING"):
+        assert noise not in told.stdout
+
+
+def test_run_folder_is_complete(run: Path) -> None:
+    found = {str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()}
+    assert found == {
+        "config.yaml",
+        "environment.json",
+        "history.csv",
+        "metrics.json",
+        "model/features.json",
+        "model/model.weights.h5",
+        "model/spec.json",
+        "plots/calibration.png",
+        "plots/learning_curves.png",
+        "predictions.parquet",
+        "report.html",
+        "status.json",
+        "train.log",
+    }
+    assert json.loads((run / "status.json").read_text())["status"] == "done"
+
+
+def test_metrics_equal_scikit_learn_on_the_saved_predictions(run: Path) -> None:
+    frame = pd.read_parquet(run / "predictions.parquet")
+    assert list(frame["row"]) == list(range(16281))
+    for task, positives in (("income", 3846), ("never_married", 5434)):
+        found = metrics(run)["test"][task]
+        y, p = frame[task], frame[f"{task}_prediction"].astype("float64")
+        assert found["auc"] == pytest.approx(roc_auc_score(y, p), abs=1e-12)
+        assert found["log_loss"] == pytest.approx(log_loss(y, p), rel=1e-6)
+        assert (found["rows"], found["positives"]) == (16281, positives)
+    assert metrics(run)["valid"]["income"]["rows"] == 3256
+    assert metrics(run)["train"]["income"]["rows"] == 29305
+
+
+def test_history_has_a_row_an_epoch(run: Path) -> None:
+    history = pd.read_csv(run / "history.csv")
+    assert list(history["epoch"]) == [1]
+    assert history["valid.income.auc"][0] == pytest.approx(
+        metrics(run)["valid"]["income"]["auc"]
+    )
+    assert {"loss.income", "loss.never_married", "samples_per_second"} <= set(history)
+
+
+def test_environment_says_what_the_numbers_depend_on(run: Path) -> None:
+    found = json.loads((run / "environment.json").read_text())
+    assert found["versions"]["tensorflow"].startswith("2.21")
+    assert found["seed"] == 1
+    assert len(found["data_hash"]) == len(found["config_hash"]) == 64
+
+
+def test_same_command_twice_gives_identical_numbers(start: Path, run: Path) -> None:
+    assert mtl_train(start, *QUICK, "hydra.run.dir=second").returncode == 0
+    assert metrics(start / "second") == metrics(run)
+    other = mtl_train(start, *QUICK, "hydra.run.dir=third", "seed=2")
+    assert other.returncode == 0
+    assert metrics(start / "third")["test"] != metrics(run)["test"]
+
+
+def test_saved_config_runs_again_with_identical_numbers(start: Path, run: Path) -> None:
+    saved = yaml.safe_load((run / "config.yaml").read_text())
+    assert saved["model"]["name"] == "ple"
+    again = mtl_train(start, "--config-path", str(run), "--config-name", "config")
+    assert again.returncode == 0, again.stderr
+    (folder,) = (start / "outputs" / "runs").glob("adult-ple-*")
+    assert metrics(folder) == metrics(run)
+
+
+def test_compiled_run_twice_gives_identical_numbers(tmp_path: Path) -> None:
+    arguments = ["model=mmoe", "trainer.epochs=2", "trainer.compile=true"]
+    arguments += ["model.dropout=0.1", "model.num_experts=3"]
+    for name in ("a", "b"):
+        told = mtl_train(tmp_path, *arguments, f"hydra.run.dir={name}")
+        assert told.returncode == 0, told.stderr
+    assert metrics(tmp_path / "a") == metrics(tmp_path / "b")
+
+
+def test_esmm_gives_three_outputs_and_warns_of_the_broken_funnel(
+    tmp_path: Path,
+) -> None:
+    told = mtl_train(tmp_path, *QUICK, "model=esmm", "hydra.run.dir=run")
+    assert told.returncode == 0, told.stderr
+    assert "warning: the labels break the funnel rule of esmm" in told.stdout
+    frame = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    ctr, cvr, ctcvr = (
+        frame[f"{name}_prediction"]
+        for name in ("income", "never_married_given_income", "never_married")
+    )
+    np.testing.assert_allclose(ctr * cvr, ctcvr, rtol=1e-5)
+    found = metrics(tmp_path / "run")["test"]["never_married_given_income"]
+    clicked = frame[frame["income"] == 1]
+    assert found["rows"] == len(clicked) == 3846
+    assert found["auc"] == pytest.approx(
+        roc_auc_score(
+            clicked["never_married"], clicked["never_married_given_income_prediction"]
+        )
+    )
+
+
+def test_esmm_heads_run_on_ple_with_the_tasks_named(tmp_path: Path) -> None:
+    told = mtl_train(
+        tmp_path,
+        *QUICK,
+        "model.heads=esmm",
+        "model.click_task=never_married",
+        "model.conversion_task=income",
+        "hydra.run.dir=run",
+    )
+    assert told.returncode == 0, told.stderr
+    assert "income_given_never_married" in metrics(tmp_path / "run")["test"]
+
+
+def test_users_own_model_and_data_set_just_work(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=3000)
+    frame = pd.DataFrame(
+        {
+            "shop": rng.integers(0, 9, 3000),
+            "price": x,
+            "watch": 3 * x + rng.normal(size=3000),
+            "like": np.where(x + rng.normal(size=3000) > 0, "yes", "no"),
+        }
+    )
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "dataset").mkdir()
+    (tmp_path / "conf" / "model" / "mine.yaml").write_text(
+        "defaults: [mmoe, _self_]\nnum_experts: 2\nexpert_units: [8]\n"
+    )
+    (tmp_path / "conf" / "dataset" / "shops.yaml").write_text(
+        """
+name: shops
+train: rows.csv
+valid: null
+test: null
+valid_fraction: 0.2
+split_seed: 0
+features:
+  shop: {kind: sparse}
+  price: {kind: dense, transform: standard}
+tasks:
+  watch: {label: watch, kind: regression, loss: huber, tower_units: [4]}
+  like: {label: like, kind: binary, positive: "yes"}
+"""
+    )
+    told = mtl_train(
+        tmp_path,
+        "model=mine",
+        "dataset=shops",
+        "trainer.epochs=8",
+        "trainer.batch_size=64",
+        "optimizer.learning_rate=0.02",
+    )
+    assert told.returncode == 0, told.stderr
+    (run,) = (tmp_path / "outputs" / "runs").glob("shops-mine-*")
+    found = metrics(run)["valid"]
+    assert found["watch"]["r2"] > 0.85  # best possible: 9 / 10
+    assert found["like"]["auc"] > 0.8
+    assert (found["watch"]["rows"], "positives" in found["watch"]) == (600, False)
+    assert "valid rows, after epoch" in told.stdout
+
+
+def test_failed_run_says_so_in_one_line_and_keeps_its_traceback(tmp_path: Path) -> None:
+    told = mtl_train(
+        tmp_path,
+        *QUICK,
+        "optimizer=sgd",
+        "optimizer.learning_rate=1e30",
+        "hydra.run.dir=run",
+    )
+    assert told.returncode == 1
+    assert told.stderr.count("\n") == 1
+    assert "loss of task income became" in told.stderr
+    assert "in epoch 1, step " in told.stderr
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert status["status"] == "failed"
+    assert "loss of task income" in status["error"]
+    assert "Traceback" in (tmp_path / "run" / "train.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_stopped_run_is_marked_interrupted(
+    sent: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "mtl_cli.cli", "trainer.epochs=10000"]
+    command += ["trainer.patience=null", "hydra.run.dir=run", "trainer.compile=false"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "run" / "train.log"
+    deadline = time.monotonic() + 60
+    while not (log.exists() and "epoch 1/" in log.read_text()):
+        assert time.monotonic() < deadline, "no epoch within a minute"
+        time.sleep(0.1)
+    process.send_signal(sent)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in err
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert status["status"] == "interrupted"
+
+
+def test_colours_are_off_under_no_color_on_a_terminal(tmp_path: Path) -> None:
+    plain = mtl_train(tmp_path, *QUICK, FORCE_COLOR="1", NO_COLOR="1")
+    assert plain.returncode == 0, plain.stderr
+    assert "\x1b[3" not in plain.stdout
