@@ -18,12 +18,12 @@ from mtl_cli.training.train import train
 
 MODELS = sorted(path.stem for path in (conf_folder() / "model").glob("*.yaml"))
 ENCODERS = sorted(path.stem for path in (conf_folder() / "encoder").glob("*.yaml"))
-# Every model and every encoder once or more in the default suite, all pairs in the slow.
+# Every model and every encoder in the default suite, all pairs in the slow one.
 PAIRS = [
     pytest.param(
         model,
         encoder,
-        marks=[] if "embedding" == encoder or "mmoe" == model else pytest.mark.slow,
+        marks=[] if encoder == "embedding" or model == "mmoe" else pytest.mark.slow,
     )
     for model in MODELS
     for encoder in ENCODERS
