@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from mtl_cli.data.schema import Dataset
 from mtl_cli.encoders.base import Encoder
@@ -48,8 +48,8 @@ class Config(Strict):
     seed: CountOrZero
     tasks: list[str] | None
     dataset: Dataset
-    encoder: Annotated[Encoder, part_named("mtl_cli.encoders", Encoder)]
-    model: Annotated[Sharing, part_named("mtl_cli.models", Sharing)]
+    encoder: Annotated[SerializeAsAny[Encoder], part_named("mtl_cli.encoders", Encoder)]
+    model: Annotated[SerializeAsAny[Sharing], part_named("mtl_cli.models", Sharing)]
     optimizer: Annotated[Adam | AdamW | Adagrad | SGD, Field(discriminator="name")]
     trainer: Trainer
 
