@@ -60,6 +60,7 @@ class Console:
             title_style="bold",
             box=SIMPLE_HEAD,
             pad_edge=False,
+            collapse_padding=True,
         )
         for i, head in enumerate(heads(outputs)):
             table.add_column(head, justify="right" if i else "left", no_wrap=True)
@@ -127,13 +128,14 @@ class Meter:
         """Describes an unfinished epoch."""
         spent = time.perf_counter() - self.start
         done = (number - 1 + share) / self.epochs
+        # What matters most comes first: a narrow terminal cuts the end.
         return "  ".join(
             [
                 f"epoch {number}/{self.epochs} {share:4.0%}",
-                f"loss {numbers(losses)}",
-                *([self.valid] if self.valid else []),
-                f"{rate:,.0f} samples/s",
                 f"{spent / done - spent:.0f} s left",
+                f"{rate:,.0f} samples/s",
+                *([self.valid] if self.valid else []),
+                f"loss {numbers(losses)}",
             ]
         )
 

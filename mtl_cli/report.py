@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mtl_cli.config import Config
 from mtl_cli.data.load import Data
@@ -108,6 +109,7 @@ def learning_curves(history: History, outputs: list[Output]) -> Figure:
         axes[1].set(title="validation", xlabel="epoch")
     for axis in axes:
         axis.legend(fontsize="small")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.3)
     return figure
 
