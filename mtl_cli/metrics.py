@@ -57,13 +57,16 @@ def log_loss(label: Floats, prediction: Floats, weight: Floats) -> float:
 def ece(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Expected calibration error: mean distance of predicted and actual rates.
 
-    Over 20 buckets of equally many rows, in order of prediction. 0 is best.
+    Over 20 buckets of equally many rows, in order of prediction; rows of equal
+    prediction stay together. 0 is best.
     """
-    order = np.argsort(prediction, kind="stable")
-    total = 0.0
-    for rows in np.array_split(order, min(ECE_BUCKETS, len(order))):
-        total += abs((weight[rows] * (prediction[rows] - label[rows])).sum())
-    return float(total / weight.sum())
+    order = np.argsort(prediction)
+    p = prediction[order]
+    buckets = np.array_split(np.arange(len(p)), min(ECE_BUCKETS, len(p)))
+    place = np.repeat(np.arange(len(buckets)), [len(rows) for rows in buckets])
+    first = np.searchsorted(p, p)  # where the rows of equal prediction begin
+    gaps = weight[order] * (p - label[order])
+    return float(np.abs(np.bincount(place[first], gaps)).sum() / weight.sum())
 
 
 def pcoc(label: Floats, prediction: Floats, weight: Floats) -> float:
@@ -88,7 +91,7 @@ def r2(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Share of the label's variance that is explained; 0 is the mean, 1 is best."""
     mean = np.average(label, weights=weight)
     variance = np.average((label - mean) ** 2, weights=weight)
-    if variance == 0:
+    if label.min() == label.max():
         raise UndefinedError(f"all {len(label)} labels are {label[0]:g}")
     return float(1 - rmse(label, prediction, weight) ** 2 / variance)
 
@@ -143,8 +146,7 @@ def score(
     why = {}
     for name, metric in METRICS[kind].items():
         try:
-            if not mine.any():
-                raise UndefinedError("no rows")
+            check_rows(columns[1])
             found[name] = metric.function(*columns)
         except UndefinedError as reason:
             found[name] = None
@@ -153,6 +155,15 @@ def score(
     if kind == "binary":
         found["positives"] = int((columns[0] > 0.5).sum())
     return found | ({"why": why} if why else {})
+
+
+def check_rows(prediction: Floats) -> None:
+    """Raises an error if there are no rows, or predictions that are no numbers."""
+    if not len(prediction):
+        raise UndefinedError("no rows")
+    wrong = int((~np.isfinite(prediction)).sum())
+    if wrong:
+        raise UndefinedError(f"{wrong} of {len(prediction)} predictions are no numbers")
 
 
 def _by_score(

@@ -76,7 +76,7 @@ class FeatureEncoder:
         for name, feature in self.features.items():
             column, statistics = table[name], self.statistics[name]
             if isinstance(feature, Sparse):
-                ids.append(lookup(column, statistics["vocabulary"]))
+                ids.append(lookup(name, column, statistics["vocabulary"]))
             elif isinstance(feature, Bucketized):
                 cuts = np.array(statistics["cuts"], "float64")
                 found = np.searchsorted(cuts, numbers(name, column), side="right")
@@ -110,28 +110,55 @@ def fit(feature: Feature, name: str, column: pa.ChunkedArray) -> dict[str, Any]:
         return {"quantiles": np.quantile(x, np.linspace(0, 1, 1001)).tolist()}
     if feature.transform == "log1p":
         x = signed_log1p(x)
+    if low == high:  # whose mean and deviation would be off by rounding
+        return {"mean": float(x[0]), "deviation": 0.0}
     return {"mean": float(x.mean()), "deviation": float(x.std())}
 
 
 def vocabulary(name: str, column: pa.ChunkedArray, min_count: int) -> list[Any]:
     """Returns the values of a sparse column, sorted; the i-th gets index i + 1."""
-    if pa.types.is_floating(column.type):
-        raise DataError(
-            f"feature {name}: kind sparse needs whole numbers or text, the column "
-            f"holds {column.type}; make it kind: bucketized or kind: dense"
-        )
-    counts = pc.value_counts(column).to_pylist()
+    counts = pc.value_counts(sparse(name, column)).to_pylist()
     found = [v["values"] for v in counts if v["counts"] >= min_count]
     return sorted(value for value in found if value is not None)
 
 
-def lookup(column: pa.ChunkedArray, values: list[Any]) -> npt.NDArray[Any]:
+def lookup(name: str, column: pa.ChunkedArray, values: list[Any]) -> npt.NDArray[Any]:
     """Returns 1 + the position of each row's value in a vocabulary, 0 if not there."""
-    known = pa.array(values, type=column.type if values else None)
-    if not values:
+    column = sparse(name, column)
+    if not values or pa.types.is_null(column.type):
         return np.zeros(len(column), "int64")
+    known = pa.array(values)
+    if pa.types.is_integer(known.type) and pa.types.is_integer(column.type):
+        # A file's own rows decide how wide its numbers are; as text all are equal.
+        if known.type != column.type:
+            known, column = known.cast(pa.string()), column.cast(pa.string())
+    elif known.type != column.type:
+        raise DataError(
+            f"feature {name}: the training rows hold {known.type} such as {values[0]!r}"
+            f", other rows {column.type}; make the files agree"
+        )
     found = pc.fill_null(pc.index_in(column, value_set=known), -1)
     return np.asarray(found.to_numpy(), "int64") + 1
+
+
+def sparse(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Returns a column of whole numbers, booleans or text, refusing other kinds."""
+    kind = column.type
+    if pa.types.is_large_string(kind):
+        return column.cast(pa.string())
+    if any(
+        (
+            pa.types.is_integer(kind),
+            pa.types.is_string(kind),
+            pa.types.is_boolean(kind),
+            pa.types.is_null(kind),
+        )
+    ):
+        return column
+    raise DataError(
+        f"feature {name}: kind sparse needs whole numbers or text, the column holds "
+        f"{kind}; change the column, or make it kind: bucketized or kind: dense"
+    )
 
 
 def numbers(name: str, column: pa.ChunkedArray) -> Floats:
@@ -165,14 +192,17 @@ def cuts(x: Floats, num_buckets: int) -> list[float]:
     if len(values) <= num_buckets:
         return [float(v) for v in values[1:]]
     heavy = np.flatnonzero(counts >= len(x) / num_buckets)
-    ends = {*values[heavy], *values[np.minimum(heavy + 1, len(values) - 1)]}
-    rest = num_buckets - len(ends)
+    found: set[float] = set()
+    for i in heavy[np.argsort(-counts[heavy], kind="stable")]:
+        own = found | {float(v) for v in values[max(i, 1) : i + 2]}
+        own.discard(float(values[0]))
+        found = own if len(own) < num_buckets else found
     light = np.delete(np.arange(len(values)), heavy)
-    if rest > 1 and len(light):
+    if len(light):
         rows = np.repeat(values[light], counts[light])
-        levels = np.linspace(0, 1, rest + 1)[1:-1]
-        ends |= {*np.quantile(rows, levels, method="higher")}
-    return sorted(float(v) for v in ends if v > values[0])
+        levels = np.linspace(0, 1, num_buckets - len(found) + 1)[1:-1]
+        found |= {float(v) for v in np.quantile(rows, levels, method="higher")}
+    return sorted(found - {float(values[0])})
 
 
 def reach(x: Floats, statistics: dict[str, Any]) -> Floats:

@@ -46,6 +46,7 @@ class Gates(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.num_experts = num_experts
         self.hidden = ParallelMLP(
             num, units, activation, dropout, batch_norm, l2, initializer
         )
@@ -58,7 +59,9 @@ class Gates(keras.layers.Layer):
         self.logits.build(self.hidden.compute_output_shape(input_shape))
 
     def call(self, x: Any) -> Any:
-        return ops.softmax(self.logits(self.hidden(x)), axis=-1)
+        logits = self.logits(self.hidden(x))
+        # Keras warns of a softmax over one value, which here is one expert's weight 1.
+        return ops.softmax(logits) if self.num_experts > 1 else ops.ones_like(logits)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape: Shape = self.logits.compute_output_shape(input_shape)

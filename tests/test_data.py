@@ -1,0 +1,490 @@
+"""Data: from files to encoded splits, and what is wrong with a file in one line."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+from hydra import compose, initialize_config_dir
+
+from mtl_cli.check import check
+from mtl_cli.data import adult
+from mtl_cli.data.features import FeatureEncoder
+from mtl_cli.data.load import load
+from mtl_cli.data.schema import Dataset
+from mtl_cli.data.table import split_off
+from mtl_cli.errors import DataError
+from mtl_cli.paths import conf_folder, root
+
+RAW_ADULT = root().parent / "shared" / "data" / "adult"
+BUNDLED_ADULT = root() / "data" / "adult"
+
+
+def config(*overrides):
+    """The checked configuration that `mtl-train` makes of these overrides."""
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        return check(compose("config", overrides=list(overrides)))
+
+
+def dataset(train, features, tasks, test=None, valid=None, valid_fraction=0.0):
+    """A data set as its YAML declares it."""
+    return Dataset.model_validate(
+        {
+            "name": "planted",
+            "train": str(train),
+            "valid": valid and str(valid),
+            "test": test and str(test),
+            "valid_fraction": valid_fraction,
+            "split_seed": 0,
+            "features": features,
+            "tasks": tasks,
+        }
+    )
+
+
+def loaded(*arguments, **options):
+    """The data of `dataset(...)`."""
+    declared = dataset(*arguments, **options)
+    return load(declared, declared.tasks)
+
+
+def error_of(*arguments, **options):
+    """The one line that tells why `dataset(...)` cannot be loaded."""
+    with pytest.raises(DataError) as caught:
+        loaded(*arguments, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+FEATURES = {
+    "city": {"kind": "sparse"},
+    "age": {"kind": "dense", "transform": "standard"},
+}
+TASKS = {"buy": {"label": "buy", "kind": "binary"}}
+GOOD = "city,age,buy\nUlm,30,1\nBonn,40,0\nUlm,50,1\nKiel,20,0\n"
+
+
+def csv_file(folder, text, name="train.csv"):
+    """Writes a file; returns its path."""
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+# Adult
+
+
+@pytest.fixture(scope="module")
+def adult_data():
+    chosen = config("dataset=adult")
+    return load(chosen.dataset, chosen.chosen_tasks)
+
+
+def positives(table):
+    return {task: int(y.sum()) for task, y in table.labels.items()}
+
+
+def test_adult_has_the_published_rows_and_positives(adult_data):
+    train, valid, test = (adult_data.splits[s] for s in ("train", "valid", "test"))
+    assert train.rows + valid.rows == 32_561
+    assert valid.rows == 3_256
+    assert {t: n + positives(valid)[t] for t, n in positives(train).items()} == {
+        "income": 7_841,
+        "never_married": 10_683,
+    }
+    assert test.rows == 16_281
+    assert positives(test) == {"income": 3_846, "never_married": 5_434}
+
+
+def test_adult_rows_all_count_and_carry_their_own_labels(adult_data):
+    raw = pd.read_parquet(BUNDLED_ADULT / "train.parquet")
+    for split in ("train", "valid"):
+        table, rows = adult_data.splits[split], adult_data.row_numbers[split]
+        assert all((w == 1).all() for w in table.weights.values())
+        rich = (raw["income"] == ">50K").to_numpy()[rows]
+        single = (raw["marital_status"] == "Never-married").to_numpy()[rows]
+        np.testing.assert_array_equal(table.labels["income"], rich)
+        np.testing.assert_array_equal(table.labels["never_married"], single)
+
+
+def test_validation_rows_are_training_rows_held_out(adult_data):
+    train, valid = adult_data.row_numbers["train"], adult_data.row_numbers["valid"]
+    assert not set(train) & set(valid)
+    assert sorted([*train, *valid]) == list(range(32_561))
+    np.testing.assert_array_equal(adult_data.row_numbers["test"], np.arange(16_281))
+
+
+@pytest.mark.parametrize("change", ["seed=7", "model=mmoe", "tasks=[never_married]"])
+def test_validation_rows_are_the_same_for_every_run(adult_data, change):
+    chosen = config("dataset=adult", change)
+    again = load(chosen.dataset, chosen.chosen_tasks)
+    expected = adult_data.row_numbers["valid"]
+    np.testing.assert_array_equal(again.row_numbers["valid"], expected)
+
+
+def test_split_seed_chooses_the_validation_rows():
+    held = [split_off(1000, 0.25, seed)[1] for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(held[0], held[1])
+    assert len(held[2]) == 250
+    assert set(held[0]) != set(held[2])
+
+
+def test_features_learn_nothing_from_validation_rows(tmp_path):
+    # Every row has a city and an age of its own.
+    rows = 100
+    text = "city,age,buy\n" + "".join(f"c{i},{i * i},{i % 2}\n" for i in range(rows))
+    features = FEATURES | {"age": {"kind": "dense", "transform": "minmax"}}
+    file = csv_file(tmp_path, text)
+    data = loaded(file, features, TASKS, valid_fraction=0.3)
+    kept, held = data.row_numbers["train"], data.row_numbers["valid"]
+    assert (len(kept), len(held)) == (70, 30)
+    vocabulary = data.encoder.statistics["city"]["vocabulary"]
+    assert sorted(vocabulary) == sorted(f"c{i}" for i in kept)
+    assert (data.splits["train"].features["ids"] > 0).all()
+    assert (data.splits["valid"].features["ids"] == 0).all()
+    expected = {"low": float(min(kept) ** 2), "high": float(max(kept) ** 2)}
+    assert data.encoder.statistics["age"] == expected
+    np.testing.assert_array_equal(data.splits["valid"].labels["buy"], held % 2)
+
+
+def test_bundled_adult_is_what_its_raw_files_give(tmp_path):
+    if not RAW_ADULT.is_dir():
+        pytest.skip(f"no raw files of UCI in {RAW_ADULT}")
+    adult.prepare(RAW_ADULT, tmp_path)
+    for name in ("train.parquet", "test.parquet"):
+        bundled = pyarrow.parquet.read_table(BUNDLED_ADULT / name)
+        rebuilt = pyarrow.parquet.read_table(tmp_path / name)
+        assert rebuilt.column_names == bundled.column_names == adult.COLUMNS
+        # Another pandas may choose another Arrow type for the same strings.
+        assert rebuilt.cast(bundled.schema).equals(bundled)
+
+
+def test_raw_adult_file_with_one_changed_byte_is_refused(tmp_path):
+    if not RAW_ADULT.is_dir():
+        pytest.skip(f"no raw files of UCI in {RAW_ADULT}")
+    for name in adult.SHA256:
+        shutil.copy(RAW_ADULT / f"{name}.gz", tmp_path)
+    content = bytearray(gzip.decompress((tmp_path / "adult.test.gz").read_bytes()))
+    content[-5] ^= 1
+    (tmp_path / "adult.test").write_bytes(content)  # goes before the .gz
+    with pytest.raises(DataError, match=r"adult\.test: SHA-256 is .*, expected a2a9"):
+        adult.prepare(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out" / "test.parquet").exists()
+
+
+def test_missing_raw_adult_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"holds neither adult\.data nor adult\.data\."):
+        adult.prepare(tmp_path, tmp_path / "out")
+
+
+def test_wrong_raw_adult_file_is_refused(tmp_path):
+    (tmp_path / "adult.data").write_text("39, State-gov\n")
+    with pytest.raises(DataError, match=r"adult\.data: SHA-256 is .*, expected 5b00"):
+        adult.prepare(tmp_path, tmp_path / "out")
+
+
+# What a file can be short of
+
+
+def test_missing_file_is_named_with_its_key(tmp_path):
+    message = error_of(tmp_path / "nowhere.csv", FEATURES, TASKS)
+    assert message.startswith(f"dataset.train: no file '{tmp_path}/nowhere.csv'")
+
+
+def test_missing_test_file_is_named_with_its_key(tmp_path):
+    file = csv_file(tmp_path, GOOD)
+    message = error_of(file, FEATURES, TASKS, test=tmp_path / "nowhere.parquet")
+    assert message.startswith(f"dataset.test: no file '{tmp_path}/nowhere.parquet'")
+
+
+def test_missing_feature_column_is_named_with_the_one_that_was_meant(tmp_path):
+    file = csv_file(tmp_path, GOOD)
+    features = FEATURES | {"agee": {"kind": "sparse"}}
+    message = error_of(file, features, TASKS)
+    assert "dataset.features.agee: no column 'agee'" in message
+    assert str(file) in message
+    assert message.endswith("which has city, age, buy; did you mean age?")
+
+
+def test_missing_label_column_is_named_with_the_one_that_was_meant(tmp_path):
+    file = csv_file(tmp_path, GOOD)
+    tasks = {"conversion": {"label": "byu", "kind": "binary"}}
+    message = error_of(file, FEATURES, tasks)
+    assert "dataset.tasks.conversion.label: no column 'byu'" in message
+    assert message.endswith("did you mean buy?")
+
+
+def test_missing_column_like_no_other_gets_no_suggestion(tmp_path):
+    features = {"zzz": {"kind": "sparse"}}
+    message = error_of(csv_file(tmp_path, GOOD), features, TASKS)
+    assert message.endswith("which has city, age, buy")
+
+
+def test_missing_column_of_the_test_file_names_that_file(tmp_path):
+    test = csv_file(tmp_path, "city,buy\nUlm,1\n", "test.csv")
+    message = error_of(csv_file(tmp_path, GOOD), FEATURES, TASKS, test=test)
+    assert f"dataset.features.age: no column 'age' in {test}" in message
+
+
+def test_empty_file_is_refused(tmp_path):
+    file = csv_file(tmp_path, "")
+    message = error_of(file, FEATURES, TASKS)
+    assert message == f"dataset.train: cannot read {file}: Empty CSV file"
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_file_without_rows_is_refused(tmp_path, ending):
+    file = tmp_path / f"train.{ending}"
+    if ending == "csv":
+        file.write_text(GOOD.partition("\n")[0] + "\n")
+    else:
+        empty = pa.table({"city": pa.array([], pa.string()), "age": [], "buy": []})
+        pyarrow.parquet.write_table(empty, file)
+    message = error_of(file, FEATURES, TASKS)
+    assert message == f"dataset.train: {file} has a header but no rows"
+
+
+@pytest.mark.parametrize("name", ["train.txt", "train", "train.csv.gz"])
+def test_file_of_another_kind_is_refused(tmp_path, name):
+    file = csv_file(tmp_path, GOOD, name)
+    message = error_of(file, FEATURES, TASKS)
+    assert message == f"dataset.train: '{file}' is neither a .parquet nor a .csv file"
+
+
+def test_parquet_file_that_is_none_is_refused(tmp_path):
+    file = csv_file(tmp_path, GOOD, "train.parquet")
+    message = error_of(file, FEATURES, TASKS)
+    assert message.startswith(f"dataset.train: cannot read {file}: ")
+
+
+def test_row_that_is_too_short_is_refused(tmp_path):
+    file = csv_file(tmp_path, GOOD + "Ulm,30\n")
+    message = error_of(file, FEATURES, TASKS)
+    assert message.startswith(f"dataset.train: cannot read {file}: ")
+    assert "Expected 3 columns, got 2" in message
+
+
+@pytest.mark.parametrize("value", ["2", "-1", "0.5", "nan"])
+def test_label_that_is_neither_0_nor_1_is_refused_with_its_row(tmp_path, value):
+    text = GOOD + f"Ulm,31,{value}\nUlm,32,0\nUlm,33,{value}\n"
+    message = error_of(csv_file(tmp_path, text), FEATURES, TASKS)
+    expected = f"dataset.tasks.buy: column 'buy', row 5: {value} is not 0 or 1"
+    assert message == f"{expected} (2 such rows)"
+
+
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_regression_label_that_is_no_number_is_refused_with_its_row(tmp_path, value):
+    tasks = {"amount": {"label": "buy", "kind": "regression"}}
+    message = error_of(csv_file(tmp_path, GOOD + f"Ulm,31,{value}\n"), FEATURES, tasks)
+    expected = f"dataset.tasks.amount: column 'buy', row 5: {value} is not a finite"
+    assert message.startswith(expected)
+
+
+@pytest.mark.parametrize("positive", [None, 1])
+def test_missing_label_is_refused_with_its_row(tmp_path, positive):
+    tasks = {"buy": TASKS["buy"] | {"positive": positive}}
+    message = error_of(csv_file(tmp_path, GOOD + "Ulm,31,\n"), FEATURES, tasks)
+    expected = "dataset.tasks.buy: column 'buy' is empty in row 5 (1 such rows)"
+    assert message.startswith(expected)
+
+
+def test_nan_label_is_not_taken_for_a_negative(tmp_path):
+    # Arrow tells NaN from null; a file that pyarrow wrote may hold either.
+    table = pa.table(
+        {"city": ["a", "b", "c"], "age": [1, 2, 3], "buy": [1.0, 0.0, float("nan")]}
+    )
+    pyarrow.parquet.write_table(table, tmp_path / "train.parquet")
+    tasks = {"buy": TASKS["buy"] | {"positive": 1}}
+    message = error_of(tmp_path / "train.parquet", FEATURES, tasks)
+    assert "row 3" in message
+
+
+def test_text_label_asks_for_its_positive_value(tmp_path):
+    tasks = {"buy": {"label": "city", "kind": "binary"}}
+    features = {"age": FEATURES["age"]}
+    message = error_of(csv_file(tmp_path, GOOD), features, tasks)
+    assert "dataset.tasks.buy: column 'city' holds string such as 'Ulm'" in message
+    assert "`positive:`" in message
+
+
+def test_positive_value_that_is_never_there_is_refused_with_those_that_are(tmp_path):
+    tasks = {"buy": {"label": "city", "kind": "binary", "positive": "ulm"}}
+    features = {"age": FEATURES["age"]}
+    message = error_of(csv_file(tmp_path, GOOD), features, tasks)
+    assert message.startswith(
+        "dataset.tasks.buy: column 'city' never holds the positive value 'ulm'"
+    )
+    assert message.count("Ulm") == 1
+    assert "'Ulm', 'Bonn', 'Kiel'" in message
+
+
+def test_positive_value_of_another_type_is_refused(tmp_path):
+    tasks = {"buy": TASKS["buy"] | {"positive": "yes"}}
+    message = error_of(csv_file(tmp_path, GOOD), FEATURES, tasks)
+    assert message.startswith("dataset.tasks.buy: column 'buy' holds int64, which")
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_split_other_than_train_may_lack_positives(tmp_path, split):
+    # Its metrics are then undefined, and say so; training goes on.
+    tasks = {"buy": {"label": "city", "kind": "binary", "positive": "Ulm"}}
+    features = {"age": FEATURES["age"]}
+    other = csv_file(tmp_path, "city,age,buy\nBonn,40,0\n", "other.csv")
+    data = loaded(csv_file(tmp_path, GOOD), features, tasks, **{split: other})
+    assert data.splits[split].labels["buy"].tolist() == [0]
+
+
+@pytest.mark.parametrize("wrong", ["label", "feature"])
+def test_row_of_an_error_counts_in_the_file_although_rows_are_held_out(tmp_path, wrong):
+    bad = 57
+    lines = [f"Ulm,{i},{i % 2}" for i in range(1, 101)]
+    lines[bad - 1] = "Ulm,57,3" if wrong == "label" else "Ulm,nan,1"
+    file = csv_file(tmp_path, "city,age,buy\n" + "\n".join(lines) + "\n")
+    message = error_of(file, FEATURES, TASKS, valid_fraction=0.4)
+    assert f"row {bad}" in message
+
+
+@pytest.mark.parametrize("wrong", ["label", "feature"])
+def test_error_in_the_test_file_says_that_it_is_there(tmp_path, wrong):
+    line = "Ulm,57,3" if wrong == "label" else "Ulm,nan,1"
+    test = csv_file(tmp_path, f"city,age,buy\n{line}\n", "test.csv")
+    message = error_of(csv_file(tmp_path, GOOD), FEATURES, TASKS, test=test)
+    assert "row 1" in message
+    assert "test" in message.replace(str(tmp_path), "")
+
+
+# CSV and Parquet
+
+
+def both_files(folder, columns):
+    """Writes one table as CSV and as Parquet."""
+    table = pa.table(columns)
+    pyarrow.csv.write_csv(table, folder / "train.csv")
+    pyarrow.parquet.write_table(table, folder / "train.parquet")
+    return folder / "train.csv", folder / "train.parquet"
+
+
+def test_csv_and_parquet_of_a_table_are_encoded_alike(tmp_path):
+    random = np.random.default_rng(0)
+    rows = 500
+    words = ["NA", "null", "None", "nan", "a,b", 'say "hi"', "ä", " x ", None]
+    columns = {
+        "word": pa.array(random.choice(words, rows).tolist(), pa.string()),
+        "number": pa.array(
+            [None if i % 7 == 0 else 2**53 + i % 5 for i in range(rows)], pa.int64()
+        ),
+        "flag": pa.array((random.random(rows) < 0.5).tolist()),
+        "money": random.lognormal(3, 1, rows),
+        "years": random.integers(18, 90, rows),
+        "buy": random.integers(0, 2, rows),
+        "plan": random.choice(["NA", "gold"], rows).tolist(),
+        "spent": random.normal(0, 5, rows),
+    }
+    features = {
+        "word": {"kind": "sparse", "min_count": 2},
+        "number": {"kind": "sparse"},
+        "flag": {"kind": "sparse"},
+        "years": {"kind": "bucketized", "num_buckets": 8},
+        "money": {"kind": "dense", "transform": "log1p"},
+    }
+    tasks = {
+        "buy": {"label": "buy", "kind": "binary"},
+        "no_plan": {"label": "plan", "kind": "binary", "positive": "NA"},
+        "spent": {"label": "spent", "kind": "regression"},
+    }
+    csv, parquet = (
+        loaded(file, features, tasks, valid_fraction=0.2)
+        for file in both_files(tmp_path, columns)
+    )
+    assert csv.encoder.statistics == parquet.encoder.statistics
+    assert csv.encoder.spec == parquet.encoder.spec
+    for split, table in csv.splits.items():
+        other = parquet.splits[split]
+        for mine, its in (
+            (table.features, other.features),
+            (table.labels, other.labels),
+            (table.weights, other.weights),
+        ):
+            assert mine.keys() == its.keys()
+            for name, x in mine.items():
+                np.testing.assert_array_equal(x, its[name], strict=True)
+    assert csv.fingerprint != parquet.fingerprint
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_na_is_a_value_and_an_empty_field_is_none(tmp_path, ending):
+    columns = {"city": ["NA", None, "null", "NaN"], "age": [1, 2, 3, 4]}
+    files = both_files(tmp_path, columns | {"buy": [0, 1, 0, 1]})
+    file = files[ending == "parquet"]
+    data = loaded(file, FEATURES, TASKS)
+    assert data.encoder.statistics["city"]["vocabulary"] == ["NA", "NaN", "null"]
+    ids = data.splits["train"].features["ids"][:, 0]
+    assert ids.tolist() == [1, 0, 3, 2]
+
+
+def test_whole_numbers_with_a_gap_in_csv_keep_ids_above_2_to_the_53(tmp_path):
+    near = [2**53, 2**53 + 1, 2**53 + 2, -(2**53) - 1]
+    text = "city,age,buy\n" + "".join(f"{i},1,{i % 2}\n" for i in near) + ",2,0\n"
+    data = loaded(csv_file(tmp_path, text), FEATURES, TASKS)
+    assert data.encoder.statistics["city"]["vocabulary"] == sorted(near)
+    assert data.splits["train"].features["ids"][:, 0].tolist() == [2, 3, 4, 1, 0]
+
+
+def test_pandas_categories_are_their_values(tmp_path):
+    frame = pd.DataFrame({"city": ["b", "a", "b"], "age": [1, 2, 3], "buy": [0, 1, 0]})
+    frame["city"] = frame["city"].astype("category")
+    frame.to_parquet(tmp_path / "train.parquet")
+    test = csv_file(tmp_path, GOOD.replace("Ulm", "b"), "test.csv")
+    data = loaded(tmp_path / "train.parquet", FEATURES, TASKS, test=test)
+    assert data.splits["train"].features["ids"][:, 0].tolist() == [2, 1, 2]
+    assert data.splits["test"].features["ids"][:, 0].tolist() == [2, 0, 2, 0]
+
+
+def test_feature_that_is_whole_in_one_file_and_text_in_another_is_refused(tmp_path):
+    # An id column whose test file holds one "?".
+    train = csv_file(tmp_path, "city,age,buy\n1,30,1\n2,40,0\n")
+    test = csv_file(tmp_path, "city,age,buy\n1,30,1\n?,40,0\n", "test.csv")
+    message = error_of(train, FEATURES, TASKS, test=test)
+    assert "city" in message
+
+
+def test_feature_that_is_all_missing_in_the_test_file_is_unseen(tmp_path):
+    train = csv_file(tmp_path, GOOD)
+    test = csv_file(tmp_path, "city,age,buy\n,30,1\n,40,0\n", "test.csv")
+    data = loaded(train, FEATURES, TASKS, test=test)
+    assert data.splits["test"].features["ids"][:, 0].tolist() == [0, 0]
+
+
+def test_fingerprint_changes_with_any_byte_of_any_file(tmp_path):
+    train = csv_file(tmp_path, GOOD)
+    test = csv_file(tmp_path, GOOD, "test.csv")
+    before = loaded(train, FEATURES, TASKS, test=test).fingerprint
+    assert loaded(train, FEATURES, TASKS, test=test).fingerprint == before
+    test.write_text(GOOD.replace("20", "21"))
+    assert loaded(train, FEATURES, TASKS, test=test).fingerprint != before
+
+
+def test_encoder_of_saved_statistics_encodes_adult_alike(adult_data):
+    chosen = config("dataset=adult")
+    statistics = json.loads(json.dumps(adult_data.encoder.statistics))
+    again = FeatureEncoder(chosen.dataset.features, statistics)
+    test = pyarrow.parquet.read_table(BUNDLED_ADULT / "test.parquet")
+    expected = adult_data.splits["test"].features
+    for name, x in again.transform(test).items():
+        np.testing.assert_array_equal(x, expected[name], strict=True)
+
+
+def test_paths_are_found_from_another_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    chosen = config("dataset=adult", "dataset.test=null")
+    train = load(chosen.dataset, chosen.chosen_tasks).splits["train"]
+    assert train.rows == 32_561 - 3_256
+    csv_file(tmp_path, GOOD)
+    assert loaded(Path("train.csv"), FEATURES, TASKS).splits["train"].rows == 4
