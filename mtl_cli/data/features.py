@@ -94,6 +94,17 @@ class FeatureEncoder:
         return encoded
 
 
+def check_columns(features: dict[str, Feature], table: pa.Table) -> None:
+    """Refuses columns that do not hold what their features need.
+
+    Raises:
+        DataError: naming the feature, the row and the value.
+    """
+    for name, feature in features.items():
+        check = sparse if isinstance(feature, Sparse) else numbers
+        check(name, table[name])
+
+
 def fit(feature: Feature, name: str, column: pa.ChunkedArray) -> dict[str, Any]:
     """Learns from training rows what a feature needs, as JSON values."""
     if isinstance(feature, Sparse):

@@ -11,26 +11,29 @@ from mtl_cli.errors import DataError
 from mtl_cli.tasks import Task
 
 
-def labels_of(name: str, task: Task, column: pa.ChunkedArray) -> npt.NDArray[Any]:
+def labels_of(
+    name: str, task: Task, column: pa.ChunkedArray, training: bool
+) -> npt.NDArray[Any]:
     """Returns a task's labels, float32 (rows,).
 
     Args:
         name: of the task, for messages.
         task: which value is 1, if the column does not hold 0 and 1.
         column: of the table.
+        training: whether these are training rows, which must hold the positive value.
 
     Raises:
         DataError: naming the column, row and value that is not a label.
     """
     where = f"dataset.tasks.{name}: column '{task.label}'"
-    if column.null_count:
-        row = pc.index(pc.is_null(column), True).as_py() + 1
+    missing = pc.is_null(column, nan_is_null=True).to_numpy()
+    if missing.any():
         raise DataError(
-            f"{where} is empty in row {row} ({column.null_count} such rows); "
-            "fill or remove them"
+            f"{where} is empty in row {int(np.argmax(missing)) + 1} "
+            f"({int(missing.sum())} such rows); fill or remove them"
         )
     if task.positive is not None:
-        return positives(where, column, task.positive)
+        return positives(where, column, task.positive, training)
     if not (is_number(column.type) or pa.types.is_boolean(column.type)):
         example = column[0].as_py()
         raise DataError(
@@ -50,7 +53,7 @@ def labels_of(name: str, task: Task, column: pa.ChunkedArray) -> npt.NDArray[Any
 
 
 def positives(
-    where: str, column: pa.ChunkedArray, positive: str | int
+    where: str, column: pa.ChunkedArray, positive: str | int, training: bool
 ) -> npt.NDArray[Any]:
     """Returns 1 where a column holds the positive value, 0 elsewhere."""
     try:
@@ -60,7 +63,7 @@ def positives(
             f"{where} holds {column.type}, which `positive: {positive!r}` is not"
         ) from None
     y = pc.equal(column, value).to_numpy().astype("float32")
-    if not y.any():
+    if training and not y.any():
         held = ", ".join(repr(v) for v in pc.unique(column).to_pylist()[:8])
         raise DataError(
             f"{where} never holds the positive value {positive!r}; it holds {held}"

@@ -1,15 +1,17 @@
 """From a data set's configuration to encoded splits."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
-from mtl_cli.data.features import FeatureEncoder
+from mtl_cli.data.features import FeatureEncoder, check_columns
 from mtl_cli.data.labels import labels_of
 from mtl_cli.data.read import fingerprint, read
 from mtl_cli.data.schema import Dataset
 from mtl_cli.data.table import Array, Table, split_off
+from mtl_cli.errors import DataError
 from mtl_cli.tasks import Task
 
 
@@ -51,25 +53,40 @@ def load(dataset: Dataset, tasks: dict[str, Task]) -> Data:
         split: read(f"dataset.{split}", str(path), columns)
         for split, path in paths.items()
     }
-    row_numbers = {s: np.arange(table.num_rows) for s, table in tables.items()}
+    labels = {}
+    for split, table in tables.items():
+        with in_file(str(paths[split])):
+            check_columns(dataset.features, table)
+            labels[split] = {
+                name: labels_of(name, task, table[task.label], split == "train")
+                for name, task in tasks.items()
+            }
+    row_numbers = {split: np.arange(table.num_rows) for split, table in tables.items()}
     if dataset.valid_fraction:
-        kept, held = split_off(
+        train, valid = split_off(
             tables["train"].num_rows, dataset.valid_fraction, dataset.split_seed
         )
-        everything = tables["train"]
-        tables |= {"train": everything.take(kept), "valid": everything.take(held)}
-        row_numbers |= {"train": kept, "valid": held}
-    encoder = FeatureEncoder.fit(dataset.features, tables["train"])
-    return Data(
-        {split: encode(table, encoder, tasks) for split, table in tables.items()},
-        row_numbers,
-        encoder,
-        fingerprint([str(path) for path in paths.values()]),
+        row_numbers |= {"train": train, "valid": valid}
+        tables["valid"], labels["valid"] = tables["train"], labels["train"]
+    encoder = FeatureEncoder.fit(
+        dataset.features, tables["train"].take(row_numbers["train"])
     )
+    splits = {}
+    for split, rows in row_numbers.items():
+        with in_file(str(paths.get(split, dataset.train))):
+            features = encoder.transform(tables[split].take(rows))
+        mine = {task: y[rows] for task, y in labels[split].items()}
+        splits[split] = Table(
+            features, mine, {task: np.ones_like(y) for task, y in mine.items()}
+        )
+    files = [str(path) for path in paths.values()]
+    return Data(splits, row_numbers, encoder, fingerprint(files))
 
 
-def encode(table: pa.Table, encoder: FeatureEncoder, tasks: dict[str, Task]) -> Table:
-    """Encodes the rows of one split."""
-    labels = {n: labels_of(n, task, table[task.label]) for n, task in tasks.items()}
-    ones = np.ones(table.num_rows, "float32")
-    return Table(encoder.transform(table), labels, dict.fromkeys(tasks, ones))
+@contextmanager
+def in_file(path: str) -> Iterator[None]:
+    """Adds the file to what is said of its content."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{error} [{path}]") from None

@@ -44,10 +44,11 @@ def task_losses(losses: dict[str, str], logits: Any, labels: Any, weights: Any) 
     """
     means = []
     for task, name in losses.items():
-        each = LOSSES[name](labels[task], tf.cast(logits[task][:, 0], tf.float32))
         weight = weights[task]
-        # where, not multiplication alone: a row that does not count must not bring
-        # in a NaN or infinity of its label.
-        total = tf.reduce_sum(tf.where(weight > 0, weight * each, 0.0))
+        # A row that does not count may hold any label; a NaN would come through a
+        # gradient of 0 times NaN.
+        label = tf.where(weight > 0, labels[task], 0.0)
+        each = LOSSES[name](label, tf.cast(logits[task][:, 0], tf.float32))
+        total = tf.reduce_sum(weight * each)
         means.append(tf.math.divide_no_nan(total, tf.reduce_sum(weight)))
     return tf.stack(means)
