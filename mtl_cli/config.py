@@ -7,6 +7,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 from mtl_cli.data.schema import Dataset
 from mtl_cli.encoders.base import Encoder
 from mtl_cli.errors import suggest
+from mtl_cli.metrics import METRICS
 from mtl_cli.models.base import Sharing
 from mtl_cli.optimizers import SGD, Adagrad, Adam, AdamW
 from mtl_cli.schema import Count, CountOrZero, Strict, part_named
@@ -109,6 +110,11 @@ class Config(Strict):
                     f"model.{key}: task {name} is a {tasks[name].kind}; "
                     "esmm needs a binary task"
                 )
+            if tasks[name].space is not None:
+                raise ValueError(
+                    f"dataset.tasks.{name}.space: esmm trains on all impressions; "
+                    "set it to null"
+                )
         if len(set(self.funnel)) == 1:
             raise ValueError(
                 f"model.conversion_task: {self.funnel[1]} is the click task too; "
@@ -116,8 +122,6 @@ class Config(Strict):
             )
 
     def _check_monitor(self) -> None:
-        from mtl_cli.metrics import METRICS
-
         who, _, metric = self.trainer.monitor.partition(".")
         known = ["mean", *self.chosen_tasks]
         if who not in known:
@@ -126,12 +130,20 @@ class Config(Strict):
                 f"known: {', '.join(known)}{suggest(who, known)}"
             )
         watched = known[1:] if who == "mean" else [who]
-        for kind in {self.chosen_tasks[task].kind for task in watched}:
-            names = [name for name, m in METRICS[kind].items() if m.direction]
-            if metric and metric not in names:
+        for task in (self.chosen_tasks[name] for name in watched):
+            metrics = METRICS[task.kind]
+            first = metric or next(iter(metrics))
+            names = [
+                name
+                for name in task.metric_names
+                if metrics[name].direction
+                and (self.dataset.group or not metrics[name].grouped)
+            ]
+            if first not in names:
                 raise ValueError(
-                    f"trainer.monitor: {metric!r} is not a metric of {kind} tasks that "
-                    f"has a best; known: {', '.join(names)}{suggest(metric, names)}"
+                    f"trainer.monitor: {first!r} is not a metric of {task.kind} tasks "
+                    f"that has a best and is computed; known: {', '.join(names)}"
+                    f"{suggest(first, names)}"
                 )
 
     @property
@@ -153,11 +165,14 @@ class Config(Strict):
     def outputs(self) -> list[Output]:
         """What the model predicts: the tasks in order, then what heads add."""
         outputs = [
-            Output(name, task.kind, label=name)
+            Output(name, task.kind, name, task.space, task.metrics)
             for name, task in self.chosen_tasks.items()
         ]
         if self.model.heads == "esmm":
             click, conversion = self.funnel
             name = f"{conversion}_given_{click}"
-            outputs.append(Output(name, "binary", label=conversion, given=click))
+            metrics = self.chosen_tasks[conversion].metrics
+            outputs.append(
+                Output(name, "binary", conversion, click, metrics, added=True)
+            )
         return outputs

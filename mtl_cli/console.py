@@ -13,7 +13,6 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from mtl_cli.evaluate import Scores
-from mtl_cli.metrics import METRICS
 from mtl_cli.score_table import heads, rows, short
 from mtl_cli.tasks import Output
 from mtl_cli.training.progress import Epoch, Progress
@@ -62,7 +61,7 @@ class Console:
             pad_edge=False,
             collapse_padding=True,
         )
-        for i, head in enumerate(heads(outputs)):
+        for i, head in enumerate(heads(outputs, scores)):
             table.add_column(head, justify="right" if i else "left", no_wrap=True)
         for cells in rows(outputs, scores):
             table.add_row(*cells)
@@ -144,8 +143,7 @@ class Meter:
         found = {}
         for output in self.monitored:
             if epoch.valid:
-                metric = next(iter(METRICS[output.kind]))
-                found[output.name] = epoch.valid[output.name][metric]
+                found[output.name] = epoch.valid[output.name][output.first_metric]
         self.valid = f"valid {numbers(found)}" if found else ""
         self.last = "  ".join(
             [

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from mtl_cli.data.table import Array, Table
 from mtl_cli.metrics import METRICS, score
 from mtl_cli.tasks import Output
@@ -23,24 +21,19 @@ def evaluate(
 
     Returns: by output, its metrics, see `metrics.score`.
     """
-    return {
-        output.name: score(
+    scores = {}
+    for output in outputs:
+        found = score(
             output.kind,
             table.labels[output.label],
             predictions[output.name],
-            weight_of(output, table),
+            table.weights[output.name],
+            table.groups,
+            output.metrics,
         )
-        for output in outputs
-    }
-
-
-def weight_of(output: Output, table: Table) -> Array:
-    """Returns what each row counts in an output's metrics, 0 where it does not."""
-    weight = table.weights[output.label]
-    if output.given is None:
-        return weight
-    given = (table.labels[output.given] == 1) & (table.weights[output.given] > 0)
-    return np.asarray(weight * given)
+        space = {} if output.given is None else {"space": f"{output.given} = 1"}
+        scores[output.name] = found | space
+    return scores
 
 
 def monitored(monitor: str, outputs: list[Output], scores: Scores) -> float | None:
@@ -57,7 +50,7 @@ def monitored(monitor: str, outputs: list[Output], scores: Scores) -> float | No
     who, _, metric = monitor.partition(".")
     total, watched = 0.0, 0
     for output in outputs:
-        if output.given is not None or who not in ("mean", output.name):
+        if output.added or who not in ("mean", output.name):
             continue
         known = METRICS[output.kind]
         name = metric or next(iter(known))

@@ -96,14 +96,43 @@ def r2(label: Floats, prediction: Floats, weight: Floats) -> float:
     return float(1 - rmse(label, prediction, weight) ** 2 / variance)
 
 
+def gauc(
+    label: Floats, prediction: Floats, weight: Floats, group: npt.NDArray[Any]
+) -> float:
+    """Group AUC: AUC within each group (a user, a session), averaged by rows' weight.
+
+    Groups of one class have no AUC and are left out (Zhu et al., KDD 2017, eq. 15).
+    """
+    order = np.lexsort((prediction, group))
+    y, p, w, g = (x[order] for x in (label, prediction, weight, group))
+    new_group = np.concatenate(([True], g[1:] != g[:-1]))
+    new_score = new_group | np.concatenate(([True], p[1:] != p[:-1]))
+    scores, groups = np.flatnonzero(new_score), np.flatnonzero(new_group)
+    positive = np.add.reduceat(w * y, scores)
+    negative = np.add.reduceat(w * (1 - y), scores)
+    first = np.searchsorted(scores, groups)  # each group's first score
+    sizes = np.diff(np.append(first, len(scores)))
+    below = np.cumsum(negative) - negative
+    below -= np.repeat(below[first], sizes)
+    wins = np.add.reduceat(positive * (below + negative / 2), first)
+    pairs = np.add.reduceat(positive, first) * np.add.reduceat(negative, first)
+    weights = np.add.reduceat(positive + negative, first)
+    mixed = pairs > 0
+    if not mixed.any():
+        raise UndefinedError(f"none of {len(groups)} groups has both classes")
+    return float(np.average(wins[mixed] / pairs[mixed], weights=weights[mixed]))
+
+
 class Metric(NamedTuple):
     """A metric's function, and whether more of it is better (1) or worse (-1).
 
-    The direction is 0 for a metric whose best value lies in the middle.
+    The direction is 0 for a metric whose best value lies in the middle. A grouped
+    metric takes each row's group too.
     """
 
-    function: Callable[[Floats, Floats, Floats], float]
+    function: Callable[..., float]
     direction: int
+    grouped: bool = False
 
 
 # The first of a kind is the one that early stopping watches.
@@ -114,6 +143,7 @@ METRICS: dict[str, dict[str, Metric]] = {
         "log_loss": Metric(log_loss, -1),
         "ece": Metric(ece, -1),
         "pcoc": Metric(pcoc, 0),
+        "gauc": Metric(gauc, 1, grouped=True),
     },
     "regression": {
         "r2": Metric(r2, 1),
@@ -128,14 +158,18 @@ def score(
     label: npt.NDArray[Any],
     prediction: npt.NDArray[Any],
     weight: npt.NDArray[Any],
+    group: npt.NDArray[Any] | None = None,
+    names: list[str] | None = None,
 ) -> dict[str, Any]:
-    """Returns all metrics of a kind on the rows whose weight is above 0.
+    """Returns metrics on the rows whose weight is above 0.
 
     Args:
         kind: `binary` or `regression`.
         label: (rows,).
         prediction: (rows,), probabilities of binary labels.
         weight: (rows,), 0 where a row does not count.
+        group: (rows,), whole numbers; None leaves grouped metrics out.
+        names: of the metrics wanted; None is all of the kind.
 
     Returns: each metric by name; `rows`, and `positives` of binary labels; and where
         a metric is None, `why` by name.
@@ -144,10 +178,14 @@ def score(
     columns = [np.asarray(x[mine], "float64") for x in (label, prediction, weight)]
     found: dict[str, Any] = {}
     why = {}
-    for name, metric in METRICS[kind].items():
+    for name in names or METRICS[kind]:
+        metric = METRICS[kind][name]
+        if metric.grouped and group is None:
+            continue
         try:
             check_rows(columns[1])
-            found[name] = metric.function(*columns)
+            groups = [group[mine]] if metric.grouped and group is not None else []
+            found[name] = metric.function(*columns, *groups)
         except UndefinedError as reason:
             found[name] = None
             why[name] = str(reason)

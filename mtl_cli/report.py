@@ -12,8 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from mtl_cli.config import Config
 from mtl_cli.data.load import Data
 from mtl_cli.data.table import Array, Table
-from mtl_cli.evaluate import Scores, weight_of
-from mtl_cli.metrics import METRICS
+from mtl_cli.evaluate import Scores
 from mtl_cli.run_folder import RunFolder
 from mtl_cli.score_table import heads, rows
 from mtl_cli.tasks import Output
@@ -70,9 +69,8 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
     row: dict[str, Any] = {"epoch": epoch.number}
     row |= {f"loss.{task}": loss for task, loss in epoch.losses.items()}
     for task, found in epoch.valid.items():
-        metrics = {k: v for k, v in found.items() if k not in ("rows", "why")}
-        metrics.pop("positives", None)
-        row |= {f"valid.{task}.{name}": value for name, value in metrics.items()}
+        about = ("rows", "positives", "space", "why")
+        row |= {f"valid.{task}.{k}": v for k, v in found.items() if k not in about}
     return row | {
         "best": epoch.best,
         "seconds": epoch.seconds,
@@ -100,7 +98,7 @@ def learning_curves(history: History, outputs: list[Output]) -> Figure:
     axes[0].set(title="training loss", xlabel="epoch")
     if validated:
         for output in outputs:
-            metric = next(iter(METRICS[output.kind]))
+            metric = output.first_metric
             values = [epoch.valid[output.name][metric] for epoch in history.epochs]
             values = [np.nan if value is None else value for value in values]
             label = f"{output.name} {metric}"
@@ -121,7 +119,7 @@ def calibration(
     figure = Figure(figsize=(3.4 * len(outputs), 3.4), layout="constrained")
     axes = figure.subplots(1, len(outputs), squeeze=False)[0]
     for axis, output in zip(axes, outputs, strict=True):
-        mine = weight_of(output, table) > 0
+        mine = table.weights[output.name] > 0
         y, p = table.labels[output.label][mine], predictions[output.name][mine]
         buckets = np.array_split(np.argsort(p), min(CALIBRATION_BUCKETS, len(p) or 1))
         x = [float(p[bucket].mean()) for bucket in buckets if len(bucket)]
@@ -173,4 +171,8 @@ def score_table(outputs: list[Output], scores: Scores) -> str:
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
         for row in rows(outputs, scores)
     )
-    return "<table><tr><th>" + "<th>".join(heads(outputs)) + f"</tr>{cells}</table>"
+    return (
+        "<table><tr><th>"
+        + "<th>".join(heads(outputs, scores))
+        + f"</tr>{cells}</table>"
+    )

@@ -26,7 +26,7 @@ def run(config: Config, folder: RunFolder, console: Console) -> dict[str, Scores
 
     Returns: scores by split and output, as in `metrics.json`.
     """
-    data = load(config.dataset, config.chosen_tasks)
+    data = load(config.dataset, config.outputs)
     rows = {split: table.rows for split, table in data.splits.items()}
     console.line(
         f"{config.dataset.name}: "
@@ -50,7 +50,7 @@ def run(config: Config, folder: RunFolder, console: Console) -> dict[str, Scores
         f"{network.logits.count_params():,} parameters, tasks "
         f"{', '.join(config.chosen_tasks)}"
     )
-    tasks = [output for output in config.outputs if output.given is None]
+    tasks = [output for output in config.outputs if not output.added]
     with console.progress(config.trainer.epochs, tasks) as progress:
         history = train(
             config, network, data.splits["train"], data.splits.get("valid"), progress

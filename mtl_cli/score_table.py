@@ -5,24 +5,25 @@ from mtl_cli.metrics import METRICS
 from mtl_cli.tasks import Output
 
 
-def metric_names(outputs: list[Output]) -> list[str]:
-    """Returns the metrics of all kinds among the outputs, in order."""
-    kinds = dict.fromkeys(output.kind for output in outputs)
-    return [name for kind in kinds for name in METRICS[kind]]
+def metric_names(outputs: list[Output], scores: Scores) -> list[str]:
+    """Returns the metrics that any output has, in order."""
+    known = [name for kind in METRICS for name in METRICS[kind]]
+    return [n for n in known if any(n in scores[output.name] for output in outputs)]
 
 
-def heads(outputs: list[Output]) -> list[str]:
+def heads(outputs: list[Output], scores: Scores) -> list[str]:
     """Returns the titles of the table's columns."""
-    names = [name.replace("_", " ") for name in metric_names(outputs)]
+    names = [name.replace("_", " ") for name in metric_names(outputs, scores)]
     return ["task", *names, "rows", "positives"]
 
 
 def rows(outputs: list[Output], scores: Scores) -> list[list[str]]:
     """Returns the table's cells, a row an output."""
+    names = metric_names(outputs, scores)
     return [
         [
-            output.name,
-            *(short(scores[output.name].get(name)) for name in metric_names(outputs)),
+            output.title,
+            *(short(scores[output.name].get(name)) for name in names),
             count(scores[output.name]["rows"]),
             count(scores[output.name].get("positives")),
         ]

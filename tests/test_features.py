@@ -308,10 +308,10 @@ def test_text_in_a_numeric_feature_is_refused_with_what_to_do(feature):
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, None])
 @pytest.mark.parametrize("feature", NUMERIC, ids=lambda f: f.kind)
 def test_number_that_is_none_is_refused_with_its_row(feature, bad):
-    with pytest.raises(DataError, match=r"feature x: row 3 .*2 such rows"):
+    with pytest.raises(DataError, match=r"feature x: .*row 3 .*2 such rows"):
         fitted(feature, [1.0, 2.0, bad, 4.0, bad])
     encoder = fitted(feature, [1.0, 2.0])
-    with pytest.raises(DataError, match=r"feature x: row 2 .*1 such rows"):
+    with pytest.raises(DataError, match=r"feature x: .*row 2 .*1 such rows"):
         encoder.transform(table([1.0, bad]))
 
 

@@ -32,7 +32,13 @@ FUNCTIONS = {
     name: metric.function
     for kind in metrics.METRICS.values()
     for name, metric in kind.items()
+    if not metric.grouped
 }
+
+
+def names_of(kind):
+    """The metrics of a kind that need no groups."""
+    return {name for name in metrics.METRICS[kind] if name in FUNCTIONS}
 
 
 def rows_of(name, rows=2000, ties=False, weighted=True, seed=7):
@@ -193,8 +199,8 @@ def test_only_positives_leave_ranking_undefined_but_not_their_bias():
 @pytest.mark.parametrize("kind", ["binary", "regression"])
 def test_no_rows_leave_every_metric_undefined(kind):
     for found in (scored(kind, [], []), scored(kind, [1, 0], [0.3, 0.1], [0, 0])):
-        assert all(found[name] is None for name in metrics.METRICS[kind])
-        assert found["why"] == dict.fromkeys(metrics.METRICS[kind], "no rows")
+        assert all(found[name] is None for name in FUNCTIONS if name in found)
+        assert found["why"] == dict.fromkeys(names_of(kind), "no rows")
         assert found["rows"] == 0
 
 
@@ -221,8 +227,8 @@ def test_r2_of_constant_labels_is_undefined(constant, weighted):
 def test_prediction_that_is_no_number_leaves_every_metric_undefined(kind, bad):
     # The last step of a run can make the weights NaN after the last finite loss.
     found = scored(kind, [1, 0, 1, 0], [0.9, bad, 0.3, 0.2])
-    assert all(found[name] is None for name in metrics.METRICS[kind])
-    assert set(found["why"]) == set(metrics.METRICS[kind])
+    assert all(found[name] is None for name in FUNCTIONS if name in found)
+    assert set(found["why"]) == names_of(kind)
 
 
 def test_defined_metrics_have_no_why():
@@ -242,7 +248,30 @@ def test_rows_of_weight_zero_do_not_count(name):
     assert found["rows"] == (~out).sum()
 
 
-def test_esmm_scores_conversions_after_a_click_on_clicked_rows_only():
+def test_group_auc_equals_a_loop_over_groups():
+    label, prediction, weight = rows_of("auc", ties=True)
+    group = np.random.default_rng(3).integers(0, 300, len(label))
+    found, counted = [], []
+    for g in range(300):
+        mine = group == g
+        if 0 < label[mine].sum() < mine.sum():
+            found.append(SKLEARN["auc"](label[mine], prediction[mine], weight[mine]))
+            counted.append(weight[mine].sum())
+    assert 0 < len(found) < 300  # some groups have one class
+    scores = metrics.score("binary", label, prediction, weight, group)
+    expected = np.average(found, weights=counted)
+    assert scores["gauc"] == pytest.approx(expected, rel=ROUNDING)
+
+
+def test_group_auc_is_undefined_where_no_group_has_both_classes():
+    label, prediction = np.array([1, 1, 0, 0]), np.array([0.1, 0.2, 0.3, 0.4])
+    groups = np.array([7, 7, 9, 9])
+    scores = metrics.score("binary", label, prediction, np.ones(4), groups, ["gauc"])
+    assert scores["gauc"] is None
+    assert scores["why"] == {"gauc": "none of 2 groups has both classes"}
+
+
+def test_each_output_is_scored_on_the_rows_that_its_weight_counts():
     random = np.random.default_rng(4)
     rows = 1000
     click = (random.random(rows) < 0.4).astype("float32")
@@ -251,11 +280,12 @@ def test_esmm_scores_conversions_after_a_click_on_clicked_rows_only():
         "click": (np.arange(rows) >= 50).astype("float32"),  # the first are unknown
         "buy": random.exponential(size=rows).astype("float32"),
     }
+    weights["buy_given_click"] = weights["buy"] * click * (weights["click"] > 0)
     table = Table({}, {"click": click, "buy": buy}, weights)
     outputs = [
         Output("click", "binary", "click"),
         Output("buy", "binary", "buy"),
-        Output("buy_given_click", "binary", "buy", given="click"),
+        Output("buy_given_click", "binary", "buy", given="click", added=True),
     ]
     predictions = {o.name: random.random(rows).astype("float32") for o in outputs}
     scores = evaluate(outputs, table, predictions)
@@ -269,7 +299,7 @@ def test_esmm_scores_conversions_after_a_click_on_clicked_rows_only():
     assert list(scores) == list(rows_by_output)
     for output in outputs:
         mine = rows_by_output[output.name]
-        y, w = table.labels[output.label][mine], weights[output.label][mine]
+        y, w = table.labels[output.label][mine], weights[output.name][mine]
         p = predictions[output.name][mine]
         found = scores[output.name]
         assert found["auc"] == pytest.approx(SKLEARN["auc"](y, p, w), rel=1e-6)
@@ -282,7 +312,7 @@ OUTPUTS = [
     Output("click", "binary", "click"),
     Output("buy", "binary", "buy"),
     Output("amount", "regression", "amount"),
-    Output("buy_given_click", "binary", "buy", given="click"),
+    Output("buy_given_click", "binary", "buy", given="click", added=True),
 ]
 SCORES = {
     "click": {"auc": 0.8, "log_loss": 0.5, "pr_auc": 0.25},

@@ -62,7 +62,7 @@ MISTAKES = {
     "trainer.monitor=incom": "neither mean nor a task of this run; "
     "known: mean, income, never_married; did you mean income?",
     "trainer.monitor=mean.aucc": "did you mean auc?",
-    "trainer.monitor=income.pcoc": "is not a metric of binary tasks that has a best",
+    "trainer.monitor=income.pcoc": "is not a metric of binary tasks that has a b",
     "dataset.valid_fraction=0": "trainer.patience: early stopping needs valid",
     "dataset.valid_fraction=1.5": "should be less than 1",
     "dataset.valid_fraction=0.1 dataset.valid=v.csv": "dataset.valid_fraction: ",

@@ -92,7 +92,7 @@ def test_model_reaches_the_best_possible_auc(
     model: str, encoder: str, folder: Path
 ) -> None:
     run = planted_config(folder, f"model={model}", f"encoder={encoder}")
-    data = load(run.dataset, run.chosen_tasks)
+    data = load(run.dataset, run.outputs)
     network = build(run, data.encoder.spec)
     train(run, network, data.splits["train"], None, Progress())
     test = data.splits["test"]

@@ -5,14 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from mtl_cli.data.features import FeatureEncoder, check_columns
-from mtl_cli.data.labels import labels_of
+from mtl_cli.data.labels import label_columns, labels_and_weights
 from mtl_cli.data.read import fingerprint, read
 from mtl_cli.data.schema import Dataset
 from mtl_cli.data.table import Array, Table, split_off
 from mtl_cli.errors import DataError
-from mtl_cli.tasks import Task
+from mtl_cli.tasks import Output
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Data:
     fingerprint: str
 
 
-def load(dataset: Dataset, tasks: dict[str, Task]) -> Data:
+def load(dataset: Dataset, outputs: list[Output]) -> Data:
     """Reads, splits and encodes a data set.
 
     Vocabularies, cuts and scales are learnt from the training rows alone, without
@@ -40,47 +41,53 @@ def load(dataset: Dataset, tasks: dict[str, Task]) -> Data:
 
     Args:
         dataset: where the rows are and what the columns mean.
-        tasks: whose labels are needed.
+        outputs: of the model, whose labels are needed.
 
     Raises:
         DataError: if a file does not hold what the configuration says.
     """
     columns = {name: f"dataset.features.{name}" for name in dataset.features}
-    columns |= {t.label: f"dataset.tasks.{n}.label" for n, t in tasks.items()}
+    columns |= label_columns(dataset, outputs)
     paths = {"train": dataset.train, "valid": dataset.valid, "test": dataset.test}
     paths = {split: path for split, path in paths.items() if path is not None}
-    tables = {
-        split: read(f"dataset.{split}", str(path), columns)
-        for split, path in paths.items()
-    }
-    labels = {}
-    for split, table in tables.items():
-        with in_file(str(paths[split])):
+    tables, labels, weights = {}, {}, {}
+    for split, path in paths.items():
+        tables[split] = table = read(f"dataset.{split}", str(path), columns)
+        with in_file(str(path)):
             check_columns(dataset.features, table)
-            labels[split] = {
-                name: labels_of(name, task, table[task.label], split == "train")
-                for name, task in tasks.items()
-            }
+            labels[split], weights[split] = labels_and_weights(
+                dataset, outputs, table, split == "train"
+            )
     row_numbers = {split: np.arange(table.num_rows) for split, table in tables.items()}
     if dataset.valid_fraction:
         train, valid = split_off(
             tables["train"].num_rows, dataset.valid_fraction, dataset.split_seed
         )
         row_numbers |= {"train": train, "valid": valid}
-        tables["valid"], labels["valid"] = tables["train"], labels["train"]
+        for by_split in (tables, labels, weights):
+            by_split["valid"] = by_split["train"]
     encoder = FeatureEncoder.fit(
         dataset.features, tables["train"].take(row_numbers["train"])
     )
     splits = {}
     for split, rows in row_numbers.items():
+        table = tables[split].take(rows)
         with in_file(str(paths.get(split, dataset.train))):
-            features = encoder.transform(tables[split].take(rows))
-        mine = {task: y[rows] for task, y in labels[split].items()}
+            features = encoder.transform(table)
         splits[split] = Table(
-            features, mine, {task: np.ones_like(y) for task, y in mine.items()}
+            features,
+            {task: y[rows] for task, y in labels[split].items()},
+            {name: weight[rows] for name, weight in weights[split].items()},
+            None if dataset.group is None else codes(table[dataset.group]),
         )
     files = [str(path) for path in paths.values()]
     return Data(splits, row_numbers, encoder, fingerprint(files))
+
+
+def codes(column: pa.ChunkedArray) -> Array:
+    """Returns a whole number for each distinct value of a column."""
+    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    return np.asarray(encoded.indices)
 
 
 @contextmanager

@@ -1,7 +1,5 @@
 """What is odd about the data, though training can go on."""
 
-import numpy as np
-
 from mtl_cli.config import Config
 from mtl_cli.data.table import Table
 
@@ -9,10 +7,6 @@ from mtl_cli.data.table import Table
 def findings(config: Config, train: Table) -> list[str]:
     """Returns warnings about the training rows, each in one line."""
     found = []
-    for name, y in train.labels.items():
-        counted = y[train.weights[name] > 0]
-        if config.chosen_tasks[name].kind == "binary" and len(np.unique(counted)) == 1:
-            found.append(f"task {name}: all {len(counted):,} labels are {counted[0]:g}")
     if config.model.heads == "esmm":
         click, conversion = config.funnel
         broken = (train.labels[conversion] == 1) & (train.labels[click] == 0)

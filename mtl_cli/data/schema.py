@@ -81,6 +81,8 @@ class Dataset(Strict):
             is given; 0 for none.
         split_seed: chooses those rows; apart from `seed`, so that runs with different
             seeds are scored on the same rows.
+        weight: column of what each row counts in losses and metrics; null is 1.
+        group: column of group AUC (a user, a session); null leaves `gauc` out.
         features: what each column is; columns not named are not read.
         tasks: what is to be predicted.
     """
@@ -91,6 +93,8 @@ class Dataset(Strict):
     test: str | None
     valid_fraction: Share
     split_seed: CountOrZero
+    weight: str | None = None
+    group: str | None = None
     features: Annotated[dict[str, Feature], Field(min_length=1)]
     tasks: Annotated[dict[TaskName, Task], Field(min_length=1)]
 
@@ -106,6 +110,11 @@ class Dataset(Strict):
                 raise ValueError(
                     f"features.{task.label}: is the label of task {name}, so the "
                     "model would see the answer; remove it from the features"
+                )
+            if "gauc" in (task.metrics or []) and self.group is None:
+                raise ValueError(
+                    f"tasks.{name}.metrics: gauc needs dataset.group, the column of "
+                    "users or sessions"
                 )
         return self
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from mtl_cli.tasks import Task
+
 
 def bce(label: Any, logit: Any) -> Any:
     """Binary cross-entropy, in nats, exact for large logits."""
@@ -29,13 +31,13 @@ def huber(label: Any, prediction: Any) -> Any:
 LOSSES = {"bce": bce, "mse": mse, "mae": mae, "huber": huber}
 
 
-def task_losses(losses: dict[str, str], logits: Any, labels: Any, weights: Any) -> Any:
+def task_losses(tasks: dict[str, Task], logits: Any, labels: Any, weights: Any) -> Any:
     """Returns the loss of each task: the weighted mean over the task's own rows.
 
     A task without a row in the batch has loss 0 and gradient 0.
 
     Args:
-        losses: by task, the name of its loss.
+        tasks: by name.
         logits: by output, (batch, 1).
         labels: by task, (batch,).
         weights: by task, (batch,), 0 where a row does not count.
@@ -43,12 +45,14 @@ def task_losses(losses: dict[str, str], logits: Any, labels: Any, weights: Any) 
     Returns: (T,).
     """
     means = []
-    for task, name in losses.items():
-        weight = weights[task]
+    for name, task in tasks.items():
+        weight = weights[name]
         # A row that does not count may hold any label; a NaN would come through a
         # gradient of 0 times NaN.
-        label = tf.where(weight > 0, labels[task], 0.0)
-        each = LOSSES[name](label, tf.cast(logits[task][:, 0], tf.float32))
+        label = tf.where(weight > 0, labels[name], 0.0)
+        each = LOSSES[task.loss_name](label, tf.cast(logits[name][:, 0], tf.float32))
+        if task.positive_weight != 1:
+            each *= tf.where(label == 1, task.positive_weight, 1.0)
         total = tf.reduce_sum(weight * each)
         means.append(tf.math.divide_no_nan(total, tf.reduce_sum(weight)))
     return tf.stack(means)

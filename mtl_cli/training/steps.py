@@ -45,10 +45,11 @@ class Steps:
         self.optimizer = optimizer
         self.rows = table.rows
         self.batch_size = batch_size
-        self.losses = {name: task.loss_name for name, task in tasks.items()}
+        self.tasks = tasks
         self.task_weights = tf.constant([task.weight for task in tasks.values()])
         self.data = tf.nest.map_structure(
-            tf.constant, (table.features, table.labels, table.weights)
+            tf.constant,
+            (table.features, table.labels, {t: table.weights[t] for t in tasks}),
         )
         optimizer.build(self.model.trainable_variables)
         self.run = tf.function(self._run, jit_compile=compiled)
@@ -90,7 +91,7 @@ class Steps:
         labels: Any,
         weights: Any,
     ) -> Any:
-        losses = tf.zeros((STEPS_A_CALL, len(self.losses)))
+        losses = tf.zeros((STEPS_A_CALL, len(self.tasks)))
         step = tf.constant(0)
         while step < todo:
             rows, count = batches[step], counts[step]
@@ -108,7 +109,7 @@ class Steps:
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             logits = self.model(features, training=True)
-            losses = task_losses(self.losses, logits, labels, weights)
+            losses = task_losses(self.tasks, logits, labels, weights)
             penalties = tf.add_n([tf.constant(0.0), *self.model.losses])
             total = tf.reduce_sum(losses * self.task_weights) + penalties
         self.optimizer.apply(tape.gradient(total, variables), variables)
