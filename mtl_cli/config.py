@@ -76,7 +76,7 @@ class Config(Strict):
         return self
 
     def _check_tasks(self, tasks: list[str]) -> None:
-        known = list(self.dataset.tasks)
+        known = list(self.dataset.group_tasks)
         if not tasks:
             raise ValueError(f"tasks: is empty; choose from {', '.join(known)}")
         for task in tasks:
@@ -137,7 +137,7 @@ class Config(Strict):
                 name
                 for name in task.metric_names
                 if metrics[name].direction
-                and (self.dataset.group or not metrics[name].grouped)
+                and (self.dataset.group_column or not metrics[name].grouped)
             ]
             if first not in names:
                 raise ValueError(
@@ -149,7 +149,7 @@ class Config(Strict):
     @property
     def chosen_tasks(self) -> dict[str, Task]:
         """The tasks of this run, in order."""
-        names = self.dataset.tasks if self.tasks is None else self.tasks
+        names = self.dataset.group_tasks if self.tasks is None else self.tasks
         return {name: self.dataset.tasks[name] for name in names}
 
     @property

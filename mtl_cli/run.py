@@ -31,7 +31,7 @@ def run(config: Config, folder: RunFolder, console: Console) -> dict[str, Scores
     console.line(
         f"{config.dataset.name}: "
         + ", ".join(f"{n:,} {split}" for split, n in rows.items())
-        + f" rows, {len(config.dataset.features)} features"
+        + f" rows, {len(config.dataset.used_features)} features"
     )
     for finding in findings(config, data.splits["train"]):
         console.warn(finding)

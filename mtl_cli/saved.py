@@ -42,7 +42,7 @@ def load(run: Path) -> tuple[Any, FeatureEncoder, Config]:
 
     config = Config.model_validate(json.loads((run / SPEC).read_text("utf-8")))
     statistics = json.loads((run / FEATURES).read_text("utf-8"))
-    encoder = FeatureEncoder(config.dataset.features, statistics)
+    encoder = FeatureEncoder(config.dataset.used_features, statistics)
     network = build(config, encoder.spec)
     network.logits.load_weights(run / WEIGHTS)
     return network, encoder, config

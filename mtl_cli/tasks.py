@@ -22,7 +22,8 @@ class Task(Strict):
     Attributes:
         label: column that holds it.
         kind: `binary`, or `regression`.
-        positive: the value that counts as 1; null if the column holds 0 and 1.
+        positive: the value, or values, that count as 1; null if the column holds 0
+            and 1.
         loss: what training minimises; null is the kind's usual one.
         weight: factor of the task's loss.
         positive_weight: factor of the loss of positive rows.
@@ -34,7 +35,7 @@ class Task(Strict):
 
     label: str
     kind: Literal["binary", "regression"]
-    positive: str | int | None = None
+    positive: str | int | list[str | int] | None = None
     loss: Literal["bce", "mse", "mae", "huber"] | None = None
     weight: Positive = 1.0
     positive_weight: Positive = 1.0

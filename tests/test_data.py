@@ -18,7 +18,6 @@ from mtl_cli.data import adult
 from mtl_cli.data.features import FeatureEncoder
 from mtl_cli.data.load import load
 from mtl_cli.data.schema import Dataset
-from mtl_cli.data.table import split_off
 from mtl_cli.errors import DataError
 from mtl_cli.paths import conf_folder, root
 from mtl_cli.tasks import Output
@@ -131,13 +130,6 @@ def test_validation_rows_are_the_same_for_every_run(adult_data, change):
     again = load(chosen.dataset, chosen.outputs)
     expected = adult_data.row_numbers["valid"]
     np.testing.assert_array_equal(again.row_numbers["valid"], expected)
-
-
-def test_split_seed_chooses_the_validation_rows():
-    held = [split_off(1000, 0.25, seed)[1] for seed in (0, 0, 1)]
-    np.testing.assert_array_equal(held[0], held[1])
-    assert len(held[2]) == 250
-    assert set(held[0]) != set(held[2])
 
 
 def test_features_learn_nothing_from_validation_rows(tmp_path):
@@ -322,17 +314,20 @@ def test_task_counts_only_in_its_space(tmp_path, declared):
 def test_weight_column_weighs_rows(tmp_path):
     tasks = {"buy": TASKS["buy"] | {"space": "click"}}
     file = csv_file(tmp_path, FUNNEL)
-    train = loaded(file, FEATURES, tasks, weight="age").splits["train"]
+    train = loaded(file, FEATURES, tasks, weight_column="age").splits["train"]
     assert train.weights["buy"].tolist() == [1, 2, 0, 0, 0]
     message = error_of(
-        csv_file(tmp_path, FUNNEL + "Ulm,-1,1,1\n"), FEATURES, tasks, weight="age"
+        csv_file(tmp_path, FUNNEL + "Ulm,-1,1,1\n"),
+        FEATURES,
+        tasks,
+        weight_column="age",
     )
-    assert "dataset.weight: column 'age', row 6: -1 is not" in message
+    assert "dataset.weight_column: column 'age', row 6: -1 is not" in message
 
 
 def test_groups_are_told_apart_by_their_values(tmp_path):
     file = csv_file(tmp_path, GOOD)
-    train = loaded(file, FEATURES, TASKS, group="city").splits["train"]
+    train = loaded(file, FEATURES, TASKS, group_column="city").splits["train"]
     cities = [line.split(",")[0] for line in GOOD.splitlines()[1:]]
     for a, first in enumerate(cities):
         for b, second in enumerate(cities):

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtl_cli.data.schema import Dataset
-from mtl_cli.errors import DataError
+from mtl_cli.errors import DataError, suggest
 from mtl_cli.tasks import Output, Task
 
 Array = npt.NDArray[Any]
@@ -31,7 +31,7 @@ def label_columns(dataset: Dataset, outputs: list[Output]) -> dict[str, str]:
             given = dataset.tasks.get(output.given)
             column = output.given if given is None else given.label
             columns.setdefault(column, f"dataset.tasks.{output.label}.space")
-    for key in ("weight", "group"):
+    for key in ("weight_column", "group_column", "split_column"):
         column = getattr(dataset, key)
         if column is not None:
             columns.setdefault(column, f"dataset.{key}")
@@ -71,10 +71,10 @@ def labels_and_weights(
 
 def row_weights(dataset: Dataset, table: pa.Table) -> Array:
     """Returns the data set's own weight of each row, 1 without a weight column."""
-    if dataset.weight is None:
+    if dataset.weight_column is None:
         return np.ones(table.num_rows)
-    column = table[dataset.weight]
-    where = f"dataset.weight: column '{dataset.weight}'"
+    column = table[dataset.weight_column]
+    where = f"dataset.weight_column: column '{dataset.weight_column}'"
     if not is_number(column.type):
         raise DataError(f"{where} holds {column.type}, not numbers")
     weight = pc.cast(column, pa.float64(), safe=False).to_numpy()
@@ -141,22 +141,27 @@ def labels_of(name: str, task: Task, column: pa.ChunkedArray, training: bool) ->
 
 
 def positives(
-    where: str, column: pa.ChunkedArray, positive: str | int, training: bool
+    where: str, column: pa.ChunkedArray, positive: Any, training: bool
 ) -> Array:
-    """Returns 1 where a column holds the positive value, 0 elsewhere."""
-    try:
-        value = pa.scalar(positive).cast(column.type)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise DataError(
-            f"{where} holds {column.type}, which `positive: {positive!r}` is not"
-        ) from None
-    y = pc.fill_null(pc.equal(column, value), False).to_numpy().astype("float64")
-    if training and not y.any():
-        held = ", ".join(repr(v) for v in pc.unique(column).to_pylist()[:8])
-        raise DataError(
-            f"{where} never holds the positive value {positive!r}; it holds {held}"
-        )
-    return np.asarray(y)
+    """Returns 1 where a column holds a positive value, 0 elsewhere."""
+    values = positive if isinstance(positive, list) else [positive]
+    y = np.zeros(len(column))
+    for value in values:
+        try:
+            same = pc.equal(column, pa.scalar(value).cast(column.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise DataError(
+                f"{where} holds {column.type}, which `positive: {value!r}` is not"
+            ) from None
+        found = pc.fill_null(same, False).to_numpy()
+        if training and not found.any():
+            held = [repr(v) for v in pc.unique(column).to_pylist()]
+            raise DataError(
+                f"{where} never holds the positive value {value!r}; it holds "
+                f"{', '.join(held[:20])}{suggest(repr(value), held)}"
+            )
+        y[found] = 1
+    return y
 
 
 def is_number(kind: pa.DataType) -> bool:

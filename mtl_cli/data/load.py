@@ -11,7 +11,8 @@ from mtl_cli.data.features import FeatureEncoder, check_columns
 from mtl_cli.data.labels import label_columns, labels_and_weights
 from mtl_cli.data.read import fingerprint, read
 from mtl_cli.data.schema import Dataset
-from mtl_cli.data.table import Array, Table, split_off
+from mtl_cli.data.split import source, split_rows
+from mtl_cli.data.table import Array, Table
 from mtl_cli.errors import DataError
 from mtl_cli.tasks import Output
 
@@ -46,39 +47,33 @@ def load(dataset: Dataset, outputs: list[Output]) -> Data:
     Raises:
         DataError: if a file does not hold what the configuration says.
     """
-    columns = {name: f"dataset.features.{name}" for name in dataset.features}
+    features = dataset.used_features
+    columns = {name: f"dataset.features.{name}" for name in features}
     columns |= label_columns(dataset, outputs)
     paths = {"train": dataset.train, "valid": dataset.valid, "test": dataset.test}
-    paths = {split: path for split, path in paths.items() if path is not None}
+    paths = {file: path for file, path in paths.items() if path is not None}
     tables, labels, weights = {}, {}, {}
-    for split, path in paths.items():
-        tables[split] = table = read(f"dataset.{split}", str(path), columns)
+    for file, path in paths.items():
+        tables[file] = table = read(f"dataset.{file}", str(path), columns)
         with in_file(str(path)):
-            check_columns(dataset.features, table)
-            labels[split], weights[split] = labels_and_weights(
-                dataset, outputs, table, split == "train"
+            check_columns(features, table)
+            labels[file], weights[file] = labels_and_weights(
+                dataset, outputs, table, file == "train"
             )
-    row_numbers = {split: np.arange(table.num_rows) for split, table in tables.items()}
-    if dataset.valid_fraction:
-        train, valid = split_off(
-            tables["train"].num_rows, dataset.valid_fraction, dataset.split_seed
-        )
-        row_numbers |= {"train": train, "valid": valid}
-        for by_split in (tables, labels, weights):
-            by_split["valid"] = by_split["train"]
-    encoder = FeatureEncoder.fit(
-        dataset.features, tables["train"].take(row_numbers["train"])
-    )
+    row_numbers = split_rows(dataset, tables)
+    encoder = FeatureEncoder.fit(features, tables["train"].take(row_numbers["train"]))
     splits = {}
     for split, rows in row_numbers.items():
-        table = tables[split].take(rows)
-        with in_file(str(paths.get(split, dataset.train))):
-            features = encoder.transform(table)
+        file = source(dataset, split)
+        table = tables[file].take(rows)
+        with in_file(str(paths[file])):
+            encoded = encoder.transform(table)
+        group = dataset.group_column
         splits[split] = Table(
-            features,
-            {task: y[rows] for task, y in labels[split].items()},
-            {name: weight[rows] for name, weight in weights[split].items()},
-            None if dataset.group is None else codes(table[dataset.group]),
+            encoded,
+            {task: y[rows] for task, y in labels[file].items()},
+            {name: weight[rows] for name, weight in weights[file].items()},
+            None if group is None else codes(table[group]),
         )
     files = [str(path) for path in paths.values()]
     return Data(splits, row_numbers, encoder, fingerprint(files))

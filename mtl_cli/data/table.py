@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
@@ -39,18 +38,3 @@ class Table:
             {name: x[rows] for name, x in self.weights.items()},
             None if self.groups is None else self.groups[rows],
         )
-
-
-def split_off(rows: int, fraction: float, seed: int) -> tuple[Array, Array]:
-    """Splits row numbers at random into those that stay and those held out.
-
-    Args:
-        rows: how many.
-        fraction: share that is held out.
-        seed: of the choice.
-
-    Returns: two sorted arrays of row numbers.
-    """
-    order = np.random.default_rng(seed).permutation(rows)
-    held = round(rows * fraction)
-    return np.sort(order[held:]), np.sort(order[:held])
