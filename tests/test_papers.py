@@ -540,6 +540,17 @@ def test_gradient_reaches_every_weight(name, gate_units):
         assert gradient.all(), f"{path}: {(gradient == 0).sum()} of {gradient.size}"
 
 
+def test_gate_over_one_expert_has_gradient_zero_and_not_none():
+    # Keras warns of weights without a gradient in every run.
+    net, rows = scheme("mmoe", "model.num_experts=1"), features()
+    gate = net.logits.get_layer("gates").logits.kernel
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(net.logits(rows)["income"])
+    gradient = tape.gradient(total, gate.value)
+    assert gradient is not None
+    assert not gradient.numpy().any()
+
+
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_gradient_reaches_every_weight_of_the_encoder(encoder):
     net = scheme("mmoe", f"encoder={encoder}", "encoder.deep_units=[6]")
