@@ -55,6 +55,10 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
     if isinstance(value, dict):
         # A rule that spans several keys begins with the one to mend.
         return f"{key}.{message}".removeprefix(".")
+    if first["loc"][-1:] == ("[key]",):
+        return f"{key}: the name {first['loc'][-2]!r} {message}; quote it"
+    if isinstance(value, bool) and "string" in message:
+        message += "; YAML reads yes, no, on and off as true and false: quote the word"
     wanted_list = first["type"] == "list_type" and value is not None
     hint = f"; write [{value}]" if wanted_list else ""
     return f"{key}: {shown(value)} {message}{hint}"
@@ -99,14 +103,20 @@ def unknown_key(key: str, values: Any) -> str:
         key: the dotted key.
         values: a configuration that holds the known keys.
     """
+    parent, _, leaf = key.rpartition(".")
+    beside = known_beside(key, values)
+    near = [
+        f"{parent}.{k}".lstrip(".")
+        for k in get_close_matches(leaf, beside, n=1, cutoff=0.7)
+    ]
     known = [k for k in dotted_keys(values) if k != key]
-    leaf = key.rpartition(".")[2]
-    near = get_close_matches(key, known, n=1, cutoff=0.8)
-    leaves = {k.rpartition(".")[2]: k for k in reversed(known)}
-    near = near or [leaves[x] for x in get_close_matches(leaf, leaves, n=1, cutoff=0.8)]
+    if not near and parent not in known:
+        leaves = {k.rpartition(".")[2]: k for k in reversed(known)}
+        matches = get_close_matches(leaf, leaves, n=1, cutoff=0.8)
+        near = get_close_matches(key, known, n=1, cutoff=0.8)
+        near = near or [leaves[match] for match in matches]
     if near:
         return f"unknown key '{key}'; did you mean {near[0]}?"
-    beside = known_beside(key, values)
     return f"unknown key '{key}'; known there: {', '.join(beside)}"
 
 

@@ -1,9 +1,12 @@
 """`mtl-train`: Hydra composes the configuration, we check it and run it."""
 
+import contextlib
 import os
+import shlex
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -14,10 +17,14 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from mtl_cli.errors import ConfigError, MtlError
 from mtl_cli.paths import conf_folder, user_conf_folder
+
+# What ended a run that an exit code ended.
+STOPS = {"143": "stopped by SIGTERM", "1": "what read the output has closed it"}
 
 
 class UserConf(SearchPathPlugin):
@@ -35,20 +42,20 @@ def main() -> NoReturn:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     Plugins.instance().register(UserConf)
     signal.signal(signal.SIGTERM, terminate)
-    failures: list[Exception] = []
+    failures: list[tuple[str, Exception]] = []
 
     def job(composed: DictConfig) -> None:
         # Hydra would print an error of its own above ours.
         try:
             run_job(composed)
         except Exception as error:
-            failures.append(error)
+            failures.append((job_name(), error))
 
     app = hydra.main(
         version_base="1.3", config_path=str(conf_folder()), config_name="config"
     )(job)
     try:
-        check_flags(sys.argv[1:])
+        sys.argv[1:] = tidy(sys.argv[1:])
         app()
     except KeyboardInterrupt:
         sys.exit(fail("interrupted", 130))
@@ -57,40 +64,65 @@ def main() -> NoReturn:
         from mtl_cli.hydra_errors import explain
 
         sys.exit(fail(explain(error, sys.argv[1:]), 2))
-    codes = [fail(*told(error)) for error in failures]
-    sys.exit(max(codes, default=0) if len(codes) < 2 else 1)
+    codes = {fail(name + message, code) for name, (message, code) in told(failures)}
+    sys.exit(codes.pop() if len(codes) == 1 else min(len(codes), 1))
 
 
-def check_flags(arguments: list[str]) -> None:
-    """Refuses flags that Hydra does not know, in one line."""
-    _, unknown = get_args_parser().parse_known_args(arguments)
+def tidy(arguments: list[str]) -> list[str]:
+    """Returns the command line as Hydra takes it, or refuses what it would not.
+
+    Flags go before settings. A folder of configs is meant from where the command
+    starts. Keys of a data set's features and tasks have defaults that its YAML need
+    not write: `++` lets Hydra set them, and our own check finds those that are unknown.
+    """
+    parser = get_args_parser()
+    known, unknown = parser.parse_known_intermixed_args(arguments)
     if unknown:
         from mtl_cli.hydra_errors import unknown_flag
 
         raise ConfigError(unknown_flag(unknown[0], arguments))
+    settings = list(known.overrides)
+    flags = list(arguments)
+    for setting in settings:
+        flags.reverse()
+        flags.remove(setting)
+        flags.reverse()
+    for i, flag in enumerate(flags):
+        name, equals, folder = flag.partition("=")
+        if name in ("--config-path", "-cp") and equals:
+            flags[i] = f"{name}={Path(folder).resolve()}"
+        elif name in ("--config-path", "-cp") and i + 1 < len(flags):
+            flags[i + 1] = str(Path(flags[i + 1]).resolve())
+    return flags + [f"++{s}" if s.startswith("dataset.") else s for s in settings]
 
 
 def run_job(composed: DictConfig) -> None:
     """Checks one composed configuration and runs it in its folder."""
     from mtl_cli.check import check
 
-    config = check(composed)
+    path = Path(HydraConfig.get().runtime.output_dir)
+    try:
+        config = check(composed)
+    except ConfigError:
+        with contextlib.suppress(OSError):
+            path.rmdir()  # which Hydra has just made, unless it holds something
+        raise
     from mtl_cli.console import Console
     from mtl_cli.run import run
     from mtl_cli.run_folder import RunFolder
     from mtl_cli.saved_config import saved_config
 
-    hydra_config = HydraConfig.get()
-    folder = RunFolder(Path(hydra_config.runtime.output_dir))
+    settings = list(HydraConfig.get().overrides.task)
+    folder = RunFolder(path)
     console = Console(folder.path / "train.log")
     try:
-        console.record("mtl-train " + " ".join(hydra_config.overrides.task))
+        console.record(f"mtl-train {shlex.join(settings)}")
         folder.write_text("config.yaml", saved_config(composed))
-        run(config, folder, console)
+        run(config, folder, console, settings)
     except BaseException as error:
         console.record(traceback.format_exc())
         stopped = isinstance(error, KeyboardInterrupt | SystemExit)
-        reason = str(error) or type(error).__name__
+        reason = STOPS.get(str(error), str(error) or type(error).__name__)
         folder.finish("interrupted" if stopped else "failed", reason)
         raise
     finally:
@@ -98,17 +130,32 @@ def run_job(composed: DictConfig) -> None:
     folder.finish("done")
 
 
-def told(error: Exception) -> tuple[str, int]:
-    """Returns what to say of a run's error, and its exit code."""
-    if isinstance(error, MtlError):
-        return str(error), error.exit_code
-    text = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {text}; the traceback is in train.log", 1
+def told(
+    failures: list[tuple[str, Exception]],
+) -> Iterator[tuple[str, tuple[str, int]]]:
+    """Yields which job failed, in a sweep, what to say of it, and its exit code."""
+    for job, error in failures:
+        if isinstance(error, MtlError):
+            yield job, (str(error), error.exit_code)
+        else:
+            text = str(error).strip().partition("\n")[0]
+            where = "the traceback is in train.log"
+            yield job, (f"{type(error).__name__}: {text}; {where}", 1)
+
+
+def job_name() -> str:
+    """Returns which job of a sweep this is, for its error; "" outside a sweep."""
+    hydra_config = HydraConfig.get()
+    if hydra_config.mode != RunMode.MULTIRUN:
+        return ""
+    settings = " ".join(hydra_config.overrides.task)
+    return f"job {hydra_config.job.num} ({settings}): "
 
 
 def fail(message: str, code: int) -> int:
     """Prints an error in one line; returns the exit code."""
-    sys.stderr.write(f"mtl-train: error: {message}\n")
+    line = "".join(c if c.isprintable() else " " for c in message)
+    sys.stderr.write(f"mtl-train: error: {line}\n")
     return code
 
 

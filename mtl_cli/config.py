@@ -10,7 +10,7 @@ from mtl_cli.errors import suggest
 from mtl_cli.metrics import METRICS
 from mtl_cli.models.base import Sharing
 from mtl_cli.optimizers import SGD, Adagrad, Adam, AdamW
-from mtl_cli.schema import Count, CountOrZero, Strict, part_named
+from mtl_cli.schema import Count, Strict, part_named
 from mtl_cli.tasks import Output, Task
 
 
@@ -46,7 +46,7 @@ class Config(Strict):
         tasks: which of the data set's tasks to train, in this order; null is all.
     """
 
-    seed: CountOrZero
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
     tasks: list[str] | None
     dataset: Dataset
     encoder: Annotated[SerializeAsAny[Encoder], part_named("mtl_cli.encoders", Encoder)]
@@ -72,8 +72,21 @@ class Config(Strict):
                 "dataset.valid_fraction above 0, dataset.valid to a file, or "
                 "trainer.patience=null"
             )
+        self._check_names()
         self._check_monitor()
         return self
+
+    def _check_names(self) -> None:
+        names = ["row", "mean", *self.chosen_tasks]
+        names += [output.name for output in self.outputs if output.added]
+        names += [f"{output.name}_prediction" for output in self.outputs]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(
+                    f"dataset.tasks: the name {name!r} is taken by a column of the "
+                    "predictions, by trainer.monitor or by another output; rename "
+                    "the task"
+                )
 
     def _check_tasks(self, tasks: list[str]) -> None:
         known = list(self.dataset.group_tasks)
@@ -132,7 +145,7 @@ class Config(Strict):
         watched = known[1:] if who == "mean" else [who]
         for task in (self.chosen_tasks[name] for name in watched):
             metrics = METRICS[task.kind]
-            first = metric or next(iter(metrics))
+            first = metric or next(iter(task.metrics or metrics))
             names = [
                 name
                 for name in task.metric_names

@@ -1,5 +1,7 @@
 """The only door to DeepCTR: its interaction layers, without its side effects."""
 
+import contextlib
+import io
 import threading
 from typing import Any
 from unittest import mock
@@ -20,8 +22,8 @@ def load() -> Any:
 def connect(name: str, x: Any, **options: Any) -> Any:
     """Applies a new DeepCTR layer to a tensor, with random values of its own.
 
-    DeepCTR seeds every weight with the same number, so that layers of equal shape
-    start equal; the weights are drawn again from the run's own seed.
+    DeepCTR seeds by constants of its own, so that some layers of equal shape start
+    equal (its DNN), whatever the run's seed; the kernels are drawn again from it.
 
     Args:
         name: of the layer in `deepctr.layers`.
@@ -30,8 +32,9 @@ def connect(name: str, x: Any, **options: Any) -> Any:
     """
     import keras
 
-    layer = getattr(load(), name)(**options)
-    y = layer(x)
+    with contextlib.redirect_stdout(io.StringIO()):  # CrossNet prints what it is
+        layer = getattr(load(), name)(**options)
+        y = layer(x)
     for weight in layer.trainable_weights:
         if "bias" not in weight.name:
             draw = keras.initializers.GlorotNormal()

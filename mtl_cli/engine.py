@@ -7,7 +7,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from mtl_cli.errors import ConfigError
+
 DETERMINISTIC_THREADS = 1
+_started: dict[str, bool] = {}
 
 
 def start(seed: int, deterministic: bool) -> None:
@@ -20,6 +23,11 @@ def start(seed: int, deterministic: bool) -> None:
             gradients are summed depends on timing unless operations run one after
             another; each still uses all cores.
     """
+    if _started.setdefault("deterministic", deterministic) != deterministic:
+        raise ConfigError(
+            "trainer.deterministic: cannot change within a process; start the runs "
+            "of this sweep apart"
+        )
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

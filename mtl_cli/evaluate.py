@@ -52,11 +52,10 @@ def monitored(monitor: str, outputs: list[Output], scores: Scores) -> float | No
     for output in outputs:
         if output.added or who not in ("mean", output.name):
             continue
-        known = METRICS[output.kind]
-        name = metric or next(iter(known))
+        name = metric or output.first_metric
         value = scores[output.name][name]
         if value is None:
             return None
-        total += known[name].direction * value
+        total += METRICS[output.kind][name].direction * value
         watched += 1
     return total / watched

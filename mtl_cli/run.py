@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,22 @@ from mtl_cli import engine
 from mtl_cli.config import Config
 from mtl_cli.console import Console
 from mtl_cli.data.load import Data, load
-from mtl_cli.data.report import findings
+from mtl_cli.data.report import check_monitor, findings
 from mtl_cli.evaluate import Scores, evaluate
 from mtl_cli.paths import PACKAGE
 from mtl_cli.run_folder import RunFolder
 
 
-def run(config: Config, folder: RunFolder, console: Console) -> dict[str, Scores]:
+def run(
+    config: Config, folder: RunFolder, console: Console, settings: list[str]
+) -> dict[str, Scores]:
     """Trains and evaluates one model, and fills its run folder.
 
     Args:
         config: checked.
         folder: of the run, empty but for its status.
         console: where to tell of it.
+        settings: of the command line.
 
     Returns: scores by split and output, as in `metrics.json`.
     """
@@ -33,6 +37,8 @@ def run(config: Config, folder: RunFolder, console: Console) -> dict[str, Scores
         + ", ".join(f"{n:,} {split}" for split, n in rows.items())
         + f" rows, {len(config.dataset.used_features)} features"
     )
+    if config.trainer.patience is not None:
+        check_monitor(config, data.splits["valid"])
     for finding in findings(config, data.splits["train"]):
         console.warn(finding)
 
@@ -70,7 +76,7 @@ def run(config: Config, folder: RunFolder, console: Console) -> dict[str, Scores
         f"{shown} rows, after epoch {history.kept}", config.outputs, scores[shown]
     )
     console.line(f"run folder: {shortest(folder.path)}")
-    console.line(f"try next:   {next_command(config)}")
+    console.line(f"try next:   {next_command(config, settings)}")
     return scores
 
 
@@ -80,11 +86,13 @@ def shortest(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if inside else path
 
 
-def next_command(config: Config) -> str:
+def next_command(config: Config, settings: list[str]) -> str:
     """Returns a command that shows something new after this run."""
-    if config.model.name == "single_task" or len(config.chosen_tasks) == 1:
-        return f"mtl-train dataset={config.dataset.name} model=ple"
-    return f"mtl-train dataset={config.dataset.name} model=single_task"
+    mine = [s.lstrip("+") for s in settings if not s.startswith(("hydra.", "seed="))]
+    if len(config.chosen_tasks) > 1 and config.model.name != "single_task":
+        mine = [s for s in mine if not s.startswith("model")]
+        return shlex.join(["mtl-train", *mine, "model=single_task"])
+    return shlex.join(["mtl-train", "-m", *mine, "seed=1,2,3"])
 
 
 def environment(

@@ -6,6 +6,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 RUN_FOLDER = "outputs/runs/{name}-${{now:%Y%m%d-%H%M%S-%f}}"
+SWEEP_FOLDER = "outputs/sweeps/${now:%Y%m%d-%H%M%S-%f}"
 
 
 def saved_config(composed: DictConfig) -> str:
@@ -21,6 +22,7 @@ def saved_config(composed: DictConfig) -> str:
     resolved: Any = OmegaConf.to_container(composed, resolve=True)
     hydra = {
         "run": {"dir": RUN_FOLDER.format(name=name)},
+        "sweep": {"dir": SWEEP_FOLDER, "subdir": "${hydra:job.num}"},
         "output_subdir": None,
         "job": {"chdir": False},
     }

@@ -406,10 +406,10 @@ def test_positive_value_that_is_never_there_is_refused_with_those_that_are(tmp_p
     assert "'Ulm', 'Bonn', 'Kiel'" in message
 
 
-def test_positive_value_of_another_type_is_refused(tmp_path):
+def test_positive_value_that_no_cell_is_is_refused(tmp_path):
     tasks = {"buy": TASKS["buy"] | {"positive": "yes"}}
     message = error_of(csv_file(tmp_path, GOOD), FEATURES, tasks)
-    for part in ("dataset.tasks.buy", "'buy'", "int64", "'yes'"):
+    for part in ("dataset.tasks.buy", "'buy'", "never holds", "'yes'", "'0'"):
         assert part in message
 
 
@@ -515,7 +515,9 @@ def test_whole_numbers_with_a_gap_in_csv_keep_ids_above_2_to_the_53(tmp_path):
     near = [2**53, 2**53 + 1, 2**53 + 2, -(2**53) - 1]
     text = "city,age,buy\n" + "".join(f"{i},1,{i % 2}\n" for i in near) + ",2,0\n"
     data = loaded(csv_file(tmp_path, text), FEATURES, TASKS)
-    assert data.encoder.statistics["city"]["vocabulary"] == sorted(near)
+    assert data.encoder.statistics["city"]["vocabulary"] == [
+        str(i) for i in sorted(near)
+    ]
     assert data.splits["train"].features["ids"][:, 0].tolist() == [2, 3, 4, 1, 0]
 
 
@@ -529,12 +531,44 @@ def test_pandas_categories_are_their_values(tmp_path):
     assert data.splits["test"].features["ids"][:, 0].tolist() == [2, 0, 2, 0]
 
 
-def test_feature_that_is_whole_in_one_file_and_text_in_another_is_refused(tmp_path):
+def test_ids_are_the_same_in_a_file_that_holds_words_too(tmp_path):
     # An id column whose test file holds one "?".
     train = csv_file(tmp_path, "city,age,buy\n1,30,1\n2,40,0\n")
     test = csv_file(tmp_path, "city,age,buy\n1,30,1\n?,40,0\n", "test.csv")
-    message = error_of(train, FEATURES, TASKS, test=test)
-    assert "city" in message
+    data = loaded(train, FEATURES, TASKS, test=test)
+    assert data.splits["test"].features["ids"][:, 0].tolist() == [1, 0]
+
+
+def test_ids_in_csv_keep_their_leading_zeros(tmp_path):
+    file = csv_file(tmp_path, "city,age,buy\n007,30,1\n7,40,0\n")
+    data = loaded(file, FEATURES, TASKS)
+    assert data.encoder.statistics["city"]["vocabulary"] == ["007", "7"]
+
+
+def test_column_that_a_csv_file_holds_twice_is_refused(tmp_path):
+    file = csv_file(tmp_path, "city,city,age,buy\nUlm,Bonn,30,1\n")
+    assert "has 2 columns 'city'" in error_of(file, FEATURES, TASKS)
+
+
+def test_other_delimiter_is_guessed_in_the_message(tmp_path):
+    file = csv_file(tmp_path, GOOD.replace(",", ";"))
+    assert "seems to be separated by semicolons" in error_of(file, FEATURES, TASKS)
+
+
+def test_regression_label_in_words_is_refused_with_what_it_needs(tmp_path):
+    tasks = {"city": {"label": "city", "kind": "regression"}}
+    features = {"age": FEATURES["age"]}
+    message = error_of(csv_file(tmp_path, GOOD), features, tasks)
+    assert "a regression needs numbers" in message
+
+
+@pytest.mark.parametrize("transform", ["none", "standard"])
+def test_number_too_large_for_the_network_is_refused_before_training(
+    tmp_path, transform
+):
+    features = {"age": {"kind": "dense", "transform": transform}}
+    file = csv_file(tmp_path, GOOD + "Ulm,1e300,1\n")
+    assert "feature age: " in error_of(file, features, TASKS)
 
 
 def test_feature_that_is_all_missing_in_the_test_file_is_unseen(tmp_path):

@@ -105,10 +105,11 @@ def test_equal_values_are_equal_whatever_type_holds_them(train, test, expected):
 @pytest.mark.parametrize(
     ("train", "test"), [([1, 7], ["7", "?"]), (["7", "?"], [1, 7])]
 )
-def test_numbers_in_one_file_and_text_in_another_are_refused(train, test):
+def test_ids_are_the_same_as_numbers_and_as_text(train, test):
     encoder = fitted(SPARSE, train)
-    with pytest.raises(DataError, match="feature x: "):
-        encoder.transform(table(test))
+    place = encoder.statistics["x"]["vocabulary"].index("7") + 1
+    found = encoder.transform(table(test))["ids"][:, 0].tolist()
+    assert found == [place if value in (7, "7") else 0 for value in test]
 
 
 def test_floats_as_sparse_are_refused_with_what_to_do():

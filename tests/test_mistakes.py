@@ -76,19 +76,30 @@ MISTAKES = {
     "dataset.train=nowhere.parquet": "dataset.train: no file 'nowhere.parquet'",
     "dataset.test=a=b.csv": "quote a value that has special characters",
     "model.expert_units=[64": "cannot read 'model.expert_units=[64'",
+    "'+dataset.tasks.mean={label: income, kind: binary}'": "the name 'mean' is taken",
+    "'+dataset.tasks.row={label: income, kind: binary}'": "the name 'row' is taken",
+    "dataset.tasks.income.tower_unit=[8]": "mean dataset.tasks.income.tower_units?",
+    "dataset.tasks.income.metrics=[auk]": "income.metrics: 'auk' is not one of: auc",
+    "dataset.tasks.income.metrics=[gauc]": "gauc needs dataset.group_column",
+    "dataset.tasks.income.positive=true": "quote the word",
+    "dataset.split_by=group": "dataset.split_column: split_by=group needs a column",
+    "dataset.group=income": "dataset.group: no group 'income', known: none",
+    "dataset.valid_from=tset": "should be 'train' or 'test'",
+    "dataset.test_fraction=0.1": "dataset.test_fraction: dataset.test names the test",
+    "seed=5000000000": "seed: 5000000000 should be less than 4294967296",
     "hydra.run.dir=/proc/nowhere": "hydra.run.dir: cannot make /proc/nowhere",
 }
 
 # Runs all of them in one process that has not loaded TensorFlow, since each start of
 # Python costs half a second.
 DRIVER = """
-import contextlib, io, json, sys
+import contextlib, io, json, shlex, sys
 from hydra.core.global_hydra import GlobalHydra
 from mtl_cli.cli import main
 answers = []
 for command in json.load(sys.stdin):
     GlobalHydra.instance().clear()
-    sys.argv = ["mtl-train", *command.split(" ")]
+    sys.argv = ["mtl-train", *shlex.split(command)]
     out, err, code = io.StringIO(), io.StringIO(), None
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:

@@ -54,11 +54,12 @@ def run(start: Path, told: subprocess.CompletedProcess[str]) -> Path:
 def test_default_command_trains_ple_on_bundled_adult_from_any_folder(
     told: subprocess.CompletedProcess[str], run: Path
 ) -> None:
-    assert "adult: 29,305 train, 16,281 test, 3,256 valid rows" in told.stdout
+    assert "adult: 29,305 train, 3,256 valid, 16,281 test rows" in told.stdout
     assert "ple on embedding" in told.stdout
-    lines = told.stdout.splitlines()
-    assert any(s.split()[0::7] == ["income", "3,846"] for s in lines if "3,846" in s)
-    assert any("never_married" in s and "5,434" in s for s in lines)
+    cells = [line.split() for line in told.stdout.splitlines()]
+    for task, positives in (("income", "3,846"), ("never_married", "5,434")):
+        (row,) = (row for row in cells if row[:1] == [task])
+        assert row[-2:] == ["16,281", positives]
     assert "run folder: first" in told.stdout
     assert "try next:   mtl-train " in told.stdout
 
@@ -132,12 +133,14 @@ def test_same_command_twice_gives_identical_numbers(start: Path, run: Path) -> N
 def test_saved_config_runs_again_with_identical_numbers(start: Path, run: Path) -> None:
     saved = yaml.safe_load((run / "config.yaml").read_text())
     assert saved["model"]["name"] == "ple"
-    again = mtl_train(start, "--config-path", str(run), "--config-name", "config")
+    # As the run prints its folder: relative to where the command started.
+    again = mtl_train(start, "--config-path", "first", "--config-name", "config")
     assert again.returncode == 0, again.stderr
     (folder,) = (start / "outputs" / "runs").glob("adult-ple-*")
     assert metrics(folder) == metrics(run)
 
 
+@pytest.mark.slow
 def test_compiled_run_twice_gives_identical_numbers(tmp_path: Path) -> None:
     arguments = ["model=mmoe", "trainer.epochs=2", "trainer.compile=true"]
     arguments += ["model.dropout=0.1", "model.num_experts=3"]
@@ -230,6 +233,77 @@ tasks:
     assert found["like"]["auc"] > 0.8
     assert (found["watch"]["rows"], "positives" in found["watch"]) == (600, False)
     assert "valid rows, after epoch" in told.stdout
+
+
+SMALL = """
+name: small
+train: rows.csv
+valid: null
+test: null
+valid_fraction: 0.2
+split_seed: 0
+features:
+  shop: {kind: sparse}
+  price: {kind: dense, transform: standard}
+tasks:
+  buy: {label: buy, kind: binary}
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A folder with a data set of its own, 200 rows in one file."""
+    rng = np.random.default_rng(0)
+    columns = {"shop": rng.integers(0, 5, 200), "price": rng.normal(size=200)}
+    frame = pd.DataFrame(columns).assign(buy=rng.integers(0, 2, 200))
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "conf" / "dataset").mkdir(parents=True)
+    (tmp_path / "conf" / "dataset" / "small.yaml").write_text(SMALL)
+    return tmp_path
+
+
+def test_settings_that_a_data_set_need_not_write_can_be_set_between_flags(
+    small: Path,
+) -> None:
+    told = mtl_train(
+        small,
+        "dataset=small",
+        "--multirun",
+        *QUICK,
+        "dataset.tasks.buy.tower_units=[4],[8]",
+        "model=shared_bottom",
+        "encoder=dcn",
+        "trainer.batch_size=1000000",  # more than there are rows
+    )
+    assert told.returncode == 0, told.stderr
+    (sweep,) = (small / "outputs" / "sweeps").iterdir()
+    saved = [yaml.safe_load((sweep / j / "config.yaml").read_text()) for j in "01"]
+    units = [config["dataset"]["tasks"]["buy"]["tower_units"] for config in saved]
+    assert units == [[4], [8]]
+    assert "CrossNet" not in told.stdout  # DeepCTR prints it
+
+
+def test_failed_jobs_of_a_sweep_are_named_and_the_others_run(small: Path) -> None:
+    told = mtl_train(
+        small, "-m", "dataset=small", *QUICK, "trainer.batch_size=0,64", "seed=3"
+    )
+    assert told.returncode == 2
+    assert told.stderr.startswith("mtl-train: error: job 0 (")
+    assert "trainer.batch_size: 0 should be greater" in told.stderr
+    (sweep,) = (small / "outputs" / "sweeps").iterdir()
+    # A job whose configuration is wrong leaves no folder.
+    assert [path.name for path in sweep.iterdir() if path.is_dir()] == ["1"]
+
+
+def test_one_class_in_validation_is_refused_before_training(small: Path) -> None:
+    frame = pd.read_csv(small / "rows.csv")
+    frame.assign(buy=1).to_csv(small / "valid.csv", index=False)
+    told = mtl_train(
+        small, "dataset=small", "dataset.valid=valid.csv", "dataset.valid_fraction=0"
+    )
+    assert told.returncode == 2
+    assert "task buy has 200 validation rows of which 200 are positive" in told.stderr
+    assert "epoch" not in told.stdout
 
 
 def test_failed_run_says_so_in_one_line_and_keeps_its_traceback(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Features: fitted on training rows, then turned into ids and numbers."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from mtl_cli.data.schema import Bucketized, Dense, Feature, PiecewiseLinear, Spa
 from mtl_cli.errors import DataError
 
 Floats = npt.NDArray[np.float64]
+
+WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class FeatureEncoder:
                 dense.append(reach(numbers(name, column), statistics))
             else:
                 scaled = scale(numbers(name, column), feature, statistics)
-                dense.append(scaled[:, None])
+                dense.append(representable(name, scaled)[:, None])
         encoded = {}
         if ids:
             encoded["ids"] = np.stack(ids, axis=1).astype("int32")
@@ -121,54 +124,54 @@ def fit(feature: Feature, name: str, column: pa.ChunkedArray) -> dict[str, Any]:
         return {"quantiles": np.quantile(x, np.linspace(0, 1, 1001)).tolist()}
     if feature.transform == "log1p":
         x = signed_log1p(x)
+    representable(name, x - x[0])
     if low == high:  # whose mean and deviation would be off by rounding
         return {"mean": float(x[0]), "deviation": 0.0}
     return {"mean": float(x.mean()), "deviation": float(x.std())}
 
 
-def vocabulary(name: str, column: pa.ChunkedArray, min_count: int) -> list[Any]:
-    """Returns the values of a sparse column, sorted; the i-th gets index i + 1."""
+def vocabulary(name: str, column: pa.ChunkedArray, min_count: int) -> list[str]:
+    """Returns the values of a sparse column as text; the i-th gets index i + 1.
+
+    Whole numbers are sorted as numbers, whether the file held them as text or not.
+    """
     counts = pc.value_counts(sparse(name, column)).to_pylist()
     found = [v["values"] for v in counts if v["counts"] >= min_count]
-    return sorted(value for value in found if value is not None)
+    values = [value for value in found if value is not None]
+    whole = all(WHOLE_NUMBER.fullmatch(value) for value in values)
+    return sorted(values, key=int) if whole else sorted(values)
 
 
-def lookup(name: str, column: pa.ChunkedArray, values: list[Any]) -> npt.NDArray[Any]:
+def lookup(name: str, column: pa.ChunkedArray, values: list[str]) -> npt.NDArray[Any]:
     """Returns 1 + the position of each row's value in a vocabulary, 0 if not there."""
-    column = sparse(name, column)
-    if not values or pa.types.is_null(column.type):
-        return np.zeros(len(column), "int64")
-    known = pa.array(values)
-    if pa.types.is_integer(known.type) and pa.types.is_integer(column.type):
-        # A file's own rows decide how wide its numbers are; as text all are equal.
-        if known.type != column.type:
-            known, column = known.cast(pa.string()), column.cast(pa.string())
-    elif known.type != column.type:
-        raise DataError(
-            f"feature {name}: the training rows hold {known.type} such as {values[0]!r}"
-            f", other rows {column.type}; make the files agree"
-        )
-    found = pc.fill_null(pc.index_in(column, value_set=known), -1)
-    return np.asarray(found.to_numpy(), "int64") + 1
+    known = pa.array(values, pa.string())
+    found = pc.index_in(sparse(name, column), value_set=known)
+    return np.asarray(pc.fill_null(found, -1).to_numpy(), "int64") + 1
 
 
 def sparse(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns a column of whole numbers, booleans or text, refusing other kinds."""
+    """Returns a column of whole numbers, booleans or text as text.
+
+    As text, equal values are equal whatever type a file gives them, and large ids
+    stay exact.
+    """
     kind = column.type
-    if pa.types.is_large_string(kind):
-        return column.cast(pa.string())
-    if any(
-        (
-            pa.types.is_integer(kind),
-            pa.types.is_string(kind),
-            pa.types.is_boolean(kind),
-            pa.types.is_null(kind),
-        )
+    if (
+        pa.types.is_integer(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_null(kind)
     ):
-        return column
+        return column.cast(pa.string())
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        advice = "make it kind: bucketized or kind: dense"
+    else:
+        advice = "convert the column to text"
     raise DataError(
         f"feature {name}: kind sparse needs whole numbers or text, the column holds "
-        f"{kind}; change the column, or make it kind: bucketized or kind: dense"
+        f"{kind}; {advice}"
     )
 
 
@@ -178,10 +181,12 @@ def numbers(name: str, column: pa.ChunkedArray) -> Floats:
         pa.types.is_integer(column.type)
         or pa.types.is_floating(column.type)
         or pa.types.is_boolean(column.type)
+        or pa.types.is_decimal(column.type)
     ):
+        text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+        advice = "make it kind: sparse" if text else "convert it to numbers"
         raise DataError(
-            f"feature {name}: needs numbers, the column holds {column.type}; "
-            "make it kind: sparse"
+            f"feature {name}: needs numbers, the column holds {column.type}; {advice}"
         )
     x = pc.cast(column, pa.float64(), safe=False).to_numpy()
     bad = np.flatnonzero(~np.isfinite(x))
@@ -238,6 +243,18 @@ def scale(x: Floats, feature: Dense, statistics: dict[str, Any]) -> Floats:
     if feature.transform == "log1p":
         x = signed_log1p(x)
     return np.asarray((x - statistics["mean"]) / (statistics["deviation"] or 1.0))
+
+
+def representable(name: str, x: Floats) -> Floats:
+    """Returns numbers as they are, refusing those that float32 cannot hold."""
+    wrong = np.flatnonzero(np.abs(x) > np.finfo("float32").max)
+    if len(wrong):
+        raise DataError(
+            f"feature {name}: row {wrong[0] + 1} is too large for the network "
+            f"({x[wrong[0]]:g}, {len(wrong)} such rows); take transform: quantile or "
+            "kind: bucketized"
+        )
+    return x
 
 
 def signed_log1p(x: Floats) -> Floats:

@@ -125,14 +125,19 @@ def labels_of(name: str, task: Task, column: pa.ChunkedArray, training: bool) ->
         example = next(v.as_py() for v in column if v.is_valid)
         raise DataError(
             f"{where} holds {column.type} such as {example!r}, not numbers; "
-            "say with `positive:` which value counts as 1"
+            + (
+                "say with `positive:` which value counts as 1"
+                if task.kind == "binary"
+                else "a regression needs numbers"
+            )
         )
     y = np.where(missing, np.nan, y)
-    wrong = np.isinf(y) if task.kind == "regression" else ~np.isin(y, (0, 1))
+    too_large = np.abs(y) > np.finfo("float32").max
+    wrong = too_large if task.kind == "regression" else ~np.isin(y, (0, 1))
     wrong &= ~missing
     if wrong.any():
         row = int(np.argmax(wrong))
-        rule = "a finite number" if task.kind == "regression" else "0 or 1"
+        rule = "a finite float32 number" if task.kind == "regression" else "0 or 1"
         raise DataError(
             f"{where}, row {row + 1}: {y[row]:g} is not {rule} "
             f"({int(wrong.sum())} such rows); an empty cell is a missing label"

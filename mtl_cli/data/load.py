@@ -10,7 +10,7 @@ import pyarrow as pa
 from mtl_cli.data.features import FeatureEncoder, check_columns
 from mtl_cli.data.labels import label_columns, labels_and_weights
 from mtl_cli.data.read import fingerprint, read
-from mtl_cli.data.schema import Dataset
+from mtl_cli.data.schema import Dataset, Sparse
 from mtl_cli.data.split import source, split_rows
 from mtl_cli.data.table import Array, Table
 from mtl_cli.errors import DataError
@@ -54,7 +54,9 @@ def load(dataset: Dataset, outputs: list[Output]) -> Data:
     paths = {file: path for file, path in paths.items() if path is not None}
     tables, labels, weights = {}, {}, {}
     for file, path in paths.items():
-        tables[file] = table = read(f"dataset.{file}", str(path), columns)
+        tables[file] = table = read(
+            f"dataset.{file}", str(path), columns, csv_types(dataset, outputs)
+        )
         with in_file(str(path)):
             check_columns(features, table)
             labels[file], weights[file] = labels_and_weights(
@@ -77,6 +79,22 @@ def load(dataset: Dataset, outputs: list[Output]) -> Data:
         )
     files = [str(path) for path in paths.values()]
     return Data(splits, row_numbers, encoder, fingerprint(files))
+
+
+def csv_types(dataset: Dataset, outputs: list[Output]) -> dict[str, pa.DataType]:
+    """Returns what the columns of a CSV file hold, as far as their use tells.
+
+    A file's own rows are no guide: ids 007 and 7 differ, and a file that happens to
+    hold only numbers must not differ in type from one that holds words too.
+    """
+    types = {}
+    for output in outputs:
+        task = dataset.tasks[output.label]
+        if isinstance(task.positive, str):
+            types[task.label] = pa.string()
+    for name, feature in dataset.used_features.items():
+        types[name] = pa.string() if isinstance(feature, Sparse) else pa.float64()
+    return types
 
 
 def codes(column: pa.ChunkedArray) -> Array:

@@ -11,13 +11,16 @@ from mtl_cli.errors import DataError, suggest
 from mtl_cli.paths import find_data
 
 
-def read(key: str, path: str, columns: dict[str, str]) -> pa.Table:
+def read(
+    key: str, path: str, columns: dict[str, str], types: dict[str, pa.DataType]
+) -> pa.Table:
     """Reads a table.
 
     Args:
         key: the configuration's key that gave the path, for messages.
         path: of a `.parquet` or `.csv` file.
         columns: what is read, and the key that asks for it.
+        types: what a CSV file's columns are read as; others by their content.
 
     Raises:
         DataError: naming the file, and what is wrong with it.
@@ -34,16 +37,22 @@ def read(key: str, path: str, columns: dict[str, str]) -> pa.Table:
         else:
             raise DataError(f"{key}: '{path}' is neither a .parquet nor a .csv file")
         for column, wanted_by in columns.items():
+            if names.count(column) > 1:
+                raise DataError(
+                    f"{key}: {path} has {names.count(column)} columns '{column}'; "
+                    "rename all but one"
+                )
             if column not in names:
                 raise DataError(
                     f"{wanted_by}: no column '{column}' in {path}, which has "
-                    f"{', '.join(names)}{suggest(column, names)}"
+                    f"{', '.join(names)}{suggest(column, names)}{delimiter(names)}"
                 )
         if file.suffix == ".parquet":
             table = pyarrow.parquet.read_table(file, columns=list(columns))
         else:
             options = pyarrow.csv.ConvertOptions(
                 include_columns=list(columns),
+                column_types=types,
                 null_values=[""],
                 strings_can_be_null=True,
             )
@@ -54,6 +63,15 @@ def read(key: str, path: str, columns: dict[str, str]) -> pa.Table:
     if not table.num_rows:
         raise DataError(f"{key}: {path} has a header but no rows")
     return _plain(table)
+
+
+def delimiter(names: list[str]) -> str:
+    """Says which delimiter a CSV file seems to have, if it is not the comma."""
+    if len(names) == 1:
+        for other, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+            if other in names[0]:
+                return f"; the file seems to be separated by {word}, not commas"
+    return ""
 
 
 def _plain(table: pa.Table) -> pa.Table:

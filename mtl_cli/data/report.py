@@ -2,6 +2,22 @@
 
 from mtl_cli.config import Config
 from mtl_cli.data.table import Table
+from mtl_cli.errors import DataError
+
+
+def check_monitor(config: Config, valid: Table) -> None:
+    """Refuses early stopping on a metric that the validation rows leave undefined."""
+    who = config.trainer.monitor.partition(".")[0]
+    for name, task in config.chosen_tasks.items():
+        if who in ("mean", name) and task.kind == "binary":
+            y = valid.labels[name][valid.weights[name] > 0]
+            if len(set(y.tolist())) < 2:
+                raise DataError(
+                    f"trainer.monitor: task {name} has {len(y):,} validation rows of "
+                    f"which {int(y.sum()):,} are positive, so AUC is undefined; give "
+                    "more validation rows, monitor another task, or set "
+                    "trainer.patience=null"
+                )
 
 
 def findings(config: Config, train: Table) -> list[str]:

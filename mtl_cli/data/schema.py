@@ -55,6 +55,8 @@ class PiecewiseLinear(Strict):
 
     Reference: Gorishniy et al., "On Embeddings for Numerical Features in Tabular
         Deep Learning", NeurIPS 2022, section 3.2.
+        Differs from the paper in: values beyond those of the training rows count as
+        the nearest of them.
     """
 
     kind: Literal["piecewise_linear"]

@@ -60,8 +60,11 @@ class Gates(keras.layers.Layer):
 
     def call(self, x: Any) -> Any:
         logits = self.logits(self.hidden(x))
-        # Keras warns of a softmax over one value, which here is one expert's weight 1.
-        return ops.softmax(logits) if self.num_experts > 1 else ops.ones_like(logits)
+        if self.num_experts == 1:
+            # Weight 1, gradient 0. Keras warns of a softmax over one value, and of
+            # weights that no gradient reaches.
+            return ops.exp(logits - logits)
+        return ops.softmax(logits)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape: Shape = self.logits.compute_output_shape(input_shape)

@@ -44,7 +44,8 @@ class Steps:
         self.model = network.logits
         self.optimizer = optimizer
         self.rows = table.rows
-        self.batch_size = batch_size
+        self.batch_size = min(batch_size, table.rows)
+        self.steps_a_call = min(STEPS_A_CALL, self.per_epoch)
         self.tasks = tasks
         self.task_weights = tf.constant([task.weight for task in tasks.values()])
         self.data = tf.nest.map_structure(
@@ -68,12 +69,12 @@ class Steps:
         Yields: after each call, the losses of its steps, (steps, T).
         """
         steps, size = self.per_epoch, self.batch_size
-        calls = -(-steps // STEPS_A_CALL)
-        shape = (calls, STEPS_A_CALL, size)
+        calls = -(-steps // self.steps_a_call)
+        shape = (calls, self.steps_a_call, size)
         batches = np.resize(order, shape).astype("int32")
-        counts = (np.arange(calls * STEPS_A_CALL * size) < self.rows).reshape(shape)
+        counts = (np.arange(np.prod(shape)) < self.rows).reshape(shape)
         for call in range(calls):
-            todo = min(STEPS_A_CALL, steps - call * STEPS_A_CALL)
+            todo = min(self.steps_a_call, steps - call * self.steps_a_call)
             losses = self.run(
                 tf.constant(batches[call]),
                 tf.constant(counts[call], tf.float32),
@@ -91,7 +92,7 @@ class Steps:
         labels: Any,
         weights: Any,
     ) -> Any:
-        losses = tf.zeros((STEPS_A_CALL, len(self.tasks)))
+        losses = tf.zeros((self.steps_a_call, len(self.tasks)))
         step = tf.constant(0)
         while step < todo:
             rows, count = batches[step], counts[step]

@@ -82,15 +82,15 @@ def train(
         progress.epoch(epoch)
         if trainer.patience is not None and number - history.kept >= trainer.patience:
             break
+    if weights is not None:
+        network.logits.set_weights(weights)
+    else:
+        history.kept = len(history.epochs)
     if not all(np.isfinite(w).all() for w in network.logits.get_weights()):
         raise TrainingError(
             "the last step made weights infinite or NaN; lower "
             "optimizer.learning_rate or set optimizer.clip_norm"
         )
-    if weights is not None:
-        network.logits.set_weights(weights)
-    else:
-        history.kept = len(history.epochs)
     return history
 
 
