@@ -10,7 +10,8 @@ import sklearn.preprocessing
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mtl_cli.data.features import FeatureEncoder, cuts
+from mtl_cli.data.features import FeatureEncoder
+from mtl_cli.data.numeric import cuts
 from mtl_cli.data.schema import Bucketized, Dense, PiecewiseLinear, Sparse
 from mtl_cli.errors import DataError
 

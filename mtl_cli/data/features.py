@@ -9,10 +9,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.data.schema import Bucketized, Dense, Feature, PiecewiseLinear, Sparse
+from mtl_cli.data.numeric import (
+    cuts,
+    numbers,
+    reach,
+    representable,
+    scale,
+    signed_log1p,
+)
+from mtl_cli.data.schema import Bucketized, Feature, PiecewiseLinear, Sparse
 from mtl_cli.errors import DataError
-
-Floats = npt.NDArray[np.float64]
 
 WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 
@@ -87,7 +93,7 @@ class FeatureEncoder:
             elif isinstance(feature, PiecewiseLinear):
                 dense.append(reach(numbers(name, column), statistics))
             else:
-                scaled = scale(numbers(name, column), feature, statistics)
+                scaled = scale(numbers(name, column), feature.transform, statistics)
                 dense.append(representable(name, scaled)[:, None])
         encoded = {}
         if ids:
@@ -173,90 +179,3 @@ def sparse(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         f"feature {name}: kind sparse needs whole numbers or text, the column holds "
         f"{kind}; {advice}"
     )
-
-
-def numbers(name: str, column: pa.ChunkedArray) -> Floats:
-    """Returns a numeric column as floats, refusing text and missing values."""
-    if not (
-        pa.types.is_integer(column.type)
-        or pa.types.is_floating(column.type)
-        or pa.types.is_boolean(column.type)
-        or pa.types.is_decimal(column.type)
-    ):
-        text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-        advice = "make it kind: sparse" if text else "convert it to numbers"
-        raise DataError(
-            f"feature {name}: needs numbers, the column holds {column.type}; {advice}"
-        )
-    x = pc.cast(column, pa.float64(), safe=False).to_numpy()
-    bad = np.flatnonzero(~np.isfinite(x))
-    if len(bad):
-        raise DataError(
-            f"feature {name}: row {bad[0] + 1} holds {x[bad[0]]}, not a number "
-            f"({len(bad)} such rows); fill or remove them"
-        )
-    return np.asarray(x, "float64")
-
-
-def cuts(x: Floats, num_buckets: int) -> list[float]:
-    """Returns the lower ends of all buckets but the first.
-
-    Values that fill a bucket's share of the rows by themselves get one of their own;
-    the others are cut at their quantiles.
-    """
-    values, counts = np.unique(x, return_counts=True)
-    if len(values) <= num_buckets:
-        return [float(v) for v in values[1:]]
-    heavy = np.flatnonzero(counts >= len(x) / num_buckets)
-    found: set[float] = set()
-    for i in heavy[np.argsort(-counts[heavy], kind="stable")]:
-        own = found | {float(v) for v in values[max(i, 1) : i + 2]}
-        own.discard(float(values[0]))
-        found = own if len(own) < num_buckets else found
-    light = np.delete(np.arange(len(values)), heavy)
-    if len(light):
-        rows = np.repeat(values[light], counts[light])
-        levels = np.linspace(0, 1, num_buckets - len(found) + 1)[1:-1]
-        found |= {float(v) for v in np.quantile(rows, levels, method="higher")}
-    return sorted(found - {float(values[0])})
-
-
-def reach(x: Floats, statistics: dict[str, Any]) -> Floats:
-    """Returns how far each value reaches into each bucket, 0 to 1: (rows, buckets)."""
-    ends = np.array([statistics["low"], *statistics["cuts"], statistics["high"]])
-    low, width = ends[:-1], np.diff(ends)
-    width[width == 0] = 1
-    return np.asarray(np.clip((x[:, None] - low) / width, 0, 1))
-
-
-def scale(x: Floats, feature: Dense, statistics: dict[str, Any]) -> Floats:
-    """Applies a dense feature's transform."""
-    if feature.transform == "none":
-        return x
-    if feature.transform == "minmax":
-        low, high = statistics["low"], statistics["high"]
-        return np.asarray((x - low) / ((high - low) or 1.0))
-    if feature.transform == "quantile":
-        quantiles = np.array(statistics["quantiles"])
-        levels = np.linspace(0, 1, len(quantiles))
-        return np.asarray(np.interp(x, quantiles, levels))
-    if feature.transform == "log1p":
-        x = signed_log1p(x)
-    return np.asarray((x - statistics["mean"]) / (statistics["deviation"] or 1.0))
-
-
-def representable(name: str, x: Floats) -> Floats:
-    """Returns numbers as they are, refusing those that float32 cannot hold."""
-    wrong = np.flatnonzero(np.abs(x) > np.finfo("float32").max)
-    if len(wrong):
-        raise DataError(
-            f"feature {name}: row {wrong[0] + 1} is too large for the network "
-            f"({x[wrong[0]]:g}, {len(wrong)} such rows); take transform: quantile or "
-            "kind: bucketized"
-        )
-    return x
-
-
-def signed_log1p(x: Floats) -> Floats:
-    """Compresses heavy tails on both sides of 0."""
-    return np.asarray(np.sign(x) * np.log1p(np.abs(x)))

@@ -21,7 +21,7 @@ class Steps:
     An epoch is an order of row numbers, cut into batches; a call of the compiled
     function runs up to `STEPS_A_CALL` of them, gathering rows as it goes, so that
     Python is out of the way. The last batch of an epoch is filled up with rows from
-    its beginning, whose weight is 0.
+    its beginning, whose weight is 0; only batch normalisation sees them.
 
     Args:
         network: to train.
