@@ -150,7 +150,10 @@ def test_features_learn_nothing_from_validation_rows(tmp_path):
     np.testing.assert_array_equal(data.splits["valid"].labels["buy"], held % 2)
 
 
-@pytest.mark.parametrize("name", ["adult", "census_income"])
+SLOW_CENSUS = pytest.param("census_income", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", ["adult", SLOW_CENSUS])
 def test_bundled_files_are_what_ucis_raw_files_give(name, tmp_path):
     raw, bundled = RAW_ADULT.parent / name, BUNDLED_ADULT.parent / name
     if not raw.is_dir():

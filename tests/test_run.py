@@ -332,14 +332,25 @@ def test_stopped_run_is_marked_interrupted(
 ) -> None:
     command = [sys.executable, "-m", "mtl_cli.cli", "trainer.epochs=10000"]
     command += ["trainer.patience=null", "hydra.run.dir=run", "trainer.compile=false"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    log = tmp_path / "run" / "train.log"
-    deadline = time.monotonic() + 60
-    while not (log.exists() and "epoch 1/" in log.read_text()):
-        assert time.monotonic() < deadline, "no epoch within a minute"
-        time.sleep(0.1)
-    process.send_signal(sent)
-    _, err = process.communicate(timeout=60)
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background would hand its deafness to Ctrl-C on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        log = tmp_path / "run" / "train.log"
+        deadline = time.monotonic() + 60
+        while not (log.exists() and "epoch 1/" in log.read_text()):
+            assert time.monotonic() < deadline, "no epoch within a minute"
+            time.sleep(0.1)
+        process.send_signal(sent)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
     assert process.returncode == code
     assert "Traceback" not in err
     status = json.loads((tmp_path / "run" / "status.json").read_text())

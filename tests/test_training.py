@@ -342,7 +342,10 @@ def test_compiled_and_uncompiled_steps_agree():
     assert_close(*(network.logits.get_weights() for network in networks))
 
 
-@pytest.mark.parametrize(("compiled", "model"), [("true", "mmoe"), ("false", "ple")])
+SLOW_COMPILED = pytest.param("true", "mmoe", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("compiled", "model"), [SLOW_COMPILED, ("false", "ple")])
 def test_same_seed_gives_the_same_bits(compiled, model):
     # PLE's shared experts are read three times: where operations run at once, the
     # order in which their gradients are summed depends on timing.
