@@ -81,12 +81,8 @@ def tidy(arguments: list[str]) -> list[str]:
         from mtl_cli.hydra_errors import unknown_flag
 
         raise ConfigError(unknown_flag(unknown[0], arguments))
-    settings = list(known.overrides)
-    flags = list(arguments)
-    for setting in settings:
-        flags.reverse()
-        flags.remove(setting)
-        flags.reverse()
+    settings = known.overrides
+    flags = [argument for argument in arguments if argument not in settings]
     for i, flag in enumerate(flags):
         name, equals, folder = flag.partition("=")
         if name in ("--config-path", "-cp") and equals:
@@ -134,13 +130,14 @@ def told(
     failures: list[tuple[str, Exception]],
 ) -> Iterator[tuple[str, tuple[str, int]]]:
     """Yields which job failed, in a sweep, what to say of it, and its exit code."""
+    from mtl_cli.check import first_line
+
     for job, error in failures:
         if isinstance(error, MtlError):
             yield job, (str(error), error.exit_code)
         else:
-            text = str(error).strip().partition("\n")[0]
-            where = "the traceback is in train.log"
-            yield job, (f"{type(error).__name__}: {text}; {where}", 1)
+            text = f"{type(error).__name__}: {first_line(error)}"
+            yield job, (f"{text}; the traceback is in train.log", 1)
 
 
 def job_name() -> str:

@@ -11,7 +11,7 @@ from mtl_cli.metrics import METRICS
 from mtl_cli.models.base import Sharing
 from mtl_cli.optimizers import SGD, Adagrad, Adam, AdamW
 from mtl_cli.schema import Count, Strict, part_named
-from mtl_cli.tasks import Output, Task
+from mtl_cli.tasks import Output, Task, after_click
 
 
 class Trainer(Strict):
@@ -183,7 +183,7 @@ class Config(Strict):
         ]
         if self.model.heads == "esmm":
             click, conversion = self.funnel
-            name = f"{conversion}_given_{click}"
+            name = after_click(click, conversion)
             metrics = self.chosen_tasks[conversion].metrics
             outputs.append(
                 Output(name, "binary", conversion, click, metrics, added=True)

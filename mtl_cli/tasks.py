@@ -108,3 +108,8 @@ class Output:
     def title(self) -> str:
         """The name, and the rows that count if they are not all."""
         return self.name if self.given is None else f"{self.name} ({self.given} = 1)"
+
+
+def after_click(click: str, conversion: str) -> str:
+    """Names ESMM's third output, the probability of a conversion after a click."""
+    return f"{conversion}_given_{click}"

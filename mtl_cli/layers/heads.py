@@ -4,6 +4,8 @@ from typing import Any
 
 from keras import ops
 
+from mtl_cli.tasks import after_click
+
 
 def esmm(logits: dict[str, Any], click: str, conversion: str) -> dict[str, Any]:
     """Chains two towers on the entire space: `pCTCVR = pCTR * pCVR`.
@@ -30,8 +32,3 @@ def esmm(logits: dict[str, Any], click: str, conversion: str) -> dict[str, Any]:
         conversion: -ops.logsumexp(terms, axis=-1, keepdims=True),
         after_click(click, conversion): b,
     }
-
-
-def after_click(click: str, conversion: str) -> str:
-    """Names ESMM's third output, the probability of a conversion after a click."""
-    return f"{conversion}_given_{click}"
