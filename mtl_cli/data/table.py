@@ -29,3 +29,12 @@ class Table:
     def rows(self) -> int:
         """How many rows."""
         return len(next(iter(self.features.values())))
+
+    def take(self, rows: Array) -> "Table":
+        """Returns the given rows."""
+        return Table(
+            {name: x[rows] for name, x in self.features.items()},
+            {task: x[rows] for task, x in self.labels.items()},
+            {name: x[rows] for name, x in self.weights.items()},
+            None if self.groups is None else self.groups[rows],
+        )
