@@ -1,15 +1,16 @@
 """From a configuration to a Keras model: encoder, sharing, towers, heads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 from keras import ops
 
 from mtl_cli.config import Config
-from mtl_cli.data.features import FeatureSpec
+from mtl_cli.data.spec import FeatureSpec
 from mtl_cli.layers import ParallelDense, ParallelMLP
 from mtl_cli.layers.heads import esmm
+from mtl_cli.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -17,65 +18,105 @@ class Network:
     """One graph of layers, seen at two ends.
 
     Attributes:
-        logits: gives each output before its link, `(batch, 1)`; training reads it.
-        predictions: gives probabilities and values, `(batch, 1)`; users read it.
+        logits: gives each output before its link, `(batch, 1)`, or `(batch, classes)`;
+            training reads it.
+        predictions: gives probabilities and values, likewise; users read it.
+        labels: by task, mean and deviation of labels that are standardised.
     """
 
     logits: keras.Model
     predictions: keras.Model
+    labels: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-def build(config: Config, spec: FeatureSpec) -> Network:
+def build(
+    config: Config, spec: FeatureSpec, labels: dict[str, dict[str, float]] | None = None
+) -> Network:
     """Builds the network that a configuration describes.
 
     Args:
         config: the run's configuration.
         spec: sizes of the encoded features.
+        labels: by task, mean and deviation of labels that are standardised.
 
-    Returns: models from `{"ids": (B, F), "dense": (B, K)}` to `{output: (B, 1)}`.
+    Returns: models from `{"ids": (B, F), "dense": (B, K), ...}` to `{output: (B, 1)}`,
+        or `(B, classes)`.
     """
-    model, tasks = config.model, config.chosen_tasks
-    inputs = {}
-    if spec.vocabulary_sizes:
-        shape = (len(spec.vocabulary_sizes),)
-        inputs["ids"] = keras.Input(shape, dtype="int32", name="ids")
-    if spec.num_dense:
-        inputs["dense"] = keras.Input((spec.num_dense,), name="dense")
-
+    model, tasks, labels = config.model, config.chosen_tasks, labels or {}
+    inputs = inputs_of(spec)
     encodings = config.encoder.encode(
-        inputs,
-        list(spec.vocabulary_sizes.values()),
-        model.num_encodings(len(tasks)),
-        model.dense_options,
+        inputs, spec, model.num_encodings(len(tasks)), model.dense_options
     )
     hidden = model.share(encodings, len(tasks))  # (T, B, H) or (B, H)
-    widths = [task.tower_units for task in tasks.values()]
-    logits = dict(zip(tasks, towers(hidden, widths, model), strict=True))
+    logits = dict(zip(tasks, towers(hidden, list(tasks.values()), model), strict=True))
     if model.heads == "esmm":
         logits = esmm(logits, *config.funnel)
 
-    links = {output.name: output.link for output in config.outputs}
     predictions = {
-        name: ops.sigmoid(logit) if links[name] == "sigmoid" else logit
-        for name, logit in logits.items()
+        output.name: predicted(
+            logits[output.name],
+            tasks.get(output.name),
+            labels.get(output.name, {}),
+        )
+        for output in config.outputs
     }
-    return Network(keras.Model(inputs, logits), keras.Model(inputs, predictions))
+    return Network(
+        keras.Model(inputs, logits), keras.Model(inputs, predictions), labels
+    )
 
 
-def towers(hidden: Any, widths: list[list[int] | None], model: Any) -> list[Any]:
+def inputs_of(spec: FeatureSpec) -> dict[str, Any]:
+    """Returns the inputs that features need."""
+    length = sum(sequence.max_length for sequence in spec.sequences)
+    widths = {
+        "ids": (len(spec.ids), "int32"),
+        "dense": (spec.num_dense, "float32"),
+        "sequences": (length, "int32"),
+        "sequence_weights": (length, "float32"),
+    }
+    return {
+        name: keras.Input((width,), dtype=dtype, name=name)
+        for name, (width, dtype) in widths.items()
+        if width
+    }
+
+
+def predicted(logit: Any, task: Task | None, label: dict[str, float]) -> Any:
+    """Turns a logit into a probability, or a value in the label's own unit.
+
+    Args:
+        logit: `(batch, 1)`, or `(batch, classes)`.
+        task: whose it is; None for a probability that heads add.
+        label: mean and deviation, of a label that is standardised.
+    """
+    if task is None or task.kind == "binary":
+        return ops.sigmoid(logit)
+    if task.kind == "multiclass":
+        return ops.softmax(logit)
+    if task.transform == "log1p":
+        return ops.expm1(logit)
+    if task.transform == "standard":
+        return logit * label["deviation"] + label["mean"]
+    return logit
+
+
+def towers(hidden: Any, tasks: list[Task], model: Any) -> list[Any]:
     """Connects a tower to each task's hidden vector; equal towers are batched.
 
     Args:
         hidden: `(T, batch, units)`, or `(batch, units)` if the same for all tasks.
-        widths: each task's own widths, or None for the model's.
+        tasks: whose widths, if they have their own, and numbers of logits count.
         model: the sharing scheme, which holds the options of dense layers.
 
-    Returns: T logits `(batch, 1)`.
+    Returns: T logits `(batch, 1)`, or `(batch, classes)`.
     """
     logits: dict[int, Any] = {}
-    chosen = [model.tower_units if units is None else units for units in widths]
-    for units in {tuple(units): None for units in chosen}:
-        members = [t for t, own in enumerate(chosen) if tuple(own) == units]
+    chosen = [
+        (tuple(model.tower_units if t.tower_units is None else t.tower_units), t.width)
+        for t in tasks
+    ]
+    for units, width in dict.fromkeys(chosen):
+        members = [t for t, own in enumerate(chosen) if own == (units, width)]
         x = hidden
         if len(hidden.shape) == 3 and len(members) < len(chosen):
             x = ops.stack([hidden[t] for t in members])
@@ -83,7 +124,7 @@ def towers(hidden: Any, widths: list[list[int] | None], model: Any) -> list[Any]
         x = ParallelMLP(len(members), units, name=name, **model.dense_options)(x)
         logit = ParallelDense(
             len(members),
-            1,
+            width,
             l2=model.l2,
             initializer=model.initializer,
             name=f"{name}_logits",

@@ -44,11 +44,16 @@ class Config(Strict):
     Attributes:
         seed: of everything random: initial weights, order of rows, dropout.
         tasks: which of the data set's tasks to train, in this order; null is all.
+        check_only: whether to read and check the data, and train nothing.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     tasks: list[str] | None
-    dataset: Dataset
+    check_only: bool
+    dataset: Annotated[
+        SerializeAsAny[Dataset],
+        part_named("mtl_cli.data.generated", Dataset, key="generator"),
+    ]
     encoder: Annotated[SerializeAsAny[Encoder], part_named("mtl_cli.encoders", Encoder)]
     model: Annotated[SerializeAsAny[Sharing], part_named("mtl_cli.models", Sharing)]
     optimizer: Annotated[Adam | AdamW | Adagrad | SGD, Field(discriminator="name")]

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from mtl_cli.data_tables import feature_table, task_table
 from mtl_cli.evaluate import Scores
 from mtl_cli.score_table import heads, rows, short
 from mtl_cli.tasks import Output
@@ -53,6 +54,24 @@ class Console:
 
     def scores(self, title: str, outputs: list[Output], scores: Scores) -> None:
         """Prints a table with a row a task and a column a metric."""
+        self.table([heads(outputs, scores), *rows(outputs, scores)], title)
+        for task, found in scores.items():
+            for metric, why in found.get("why", {}).items():
+                self.line(f"{task}: {metric} is undefined: {why}")
+
+    def data_report(self, report: dict[str, Any], outputs: list[Output]) -> None:
+        """Prints what tasks and features hold."""
+        self.table(task_table(report, outputs))
+        self.table(feature_table(report))
+        for split, share in report["repeated_rows"].items():
+            rows = report["splits"][split]
+            self.line(
+                f"{share * rows:,.0f} of {rows:,} {split} rows are the same as a "
+                "training row in all columns that are read"
+            )
+
+    def table(self, cells: list[list[str]], title: str = "") -> None:
+        """Prints a table; its first row is the head, its first column text."""
         table = RichTable(
             title=title,
             title_justify="left",
@@ -61,15 +80,13 @@ class Console:
             pad_edge=False,
             collapse_padding=True,
         )
-        for i, head in enumerate(heads(outputs, scores)):
-            table.add_column(head, justify="right" if i else "left", no_wrap=True)
-        for cells in rows(outputs, scores):
-            table.add_row(*cells)
+        head, *rows = cells
+        for i, name in enumerate(head):
+            table.add_column(name, justify="right" if i else "left", no_wrap=True)
+        for row in rows:
+            table.add_row(*row)
         self.terminal.print(table)
         self.log.print(table)
-        for task, found in scores.items():
-            for metric, why in found.get("why", {}).items():
-                self.line(f"{task}: {metric} is undefined: {why}")
 
     @contextmanager
     def progress(self, epochs: int, monitored: list[Output]) -> Iterator[Progress]:

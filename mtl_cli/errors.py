@@ -19,6 +19,20 @@ class DataError(MtlError):
     exit_code = 2
 
 
+class RowError(DataError):
+    """A cell is not what its configuration says.
+
+    Args:
+        where: the part of the configuration, or the column.
+        row: number in the table that was looked at, from 0.
+        what: is wrong, and how to mend it.
+    """
+
+    def __init__(self, where: str, row: int, what: str) -> None:
+        super().__init__(f"{where}: row {row + 1} {what}")
+        self.where, self.row, self.what = where, row, what
+
+
 class TrainingError(MtlError):
     """A run that had started cannot go on."""
 

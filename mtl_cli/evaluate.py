@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from mtl_cli.data.table import Array, Table
+import numpy as np
+
+from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.metrics import METRICS, score
 from mtl_cli.tasks import Output
 
@@ -10,14 +12,14 @@ Scores = dict[str, dict[str, Any]]
 
 
 def evaluate(
-    outputs: list[Output], table: Table, predictions: dict[str, Array]
+    outputs: list[Output], table: Table | StoredTable, predictions: dict[str, Array]
 ) -> Scores:
     """Scores every output of a model on the rows that it is defined for.
 
     Args:
         outputs: what the model predicts.
         table: rows with labels and weights.
-        predictions: by output, (rows,).
+        predictions: by output, (rows,), or (rows, classes).
 
     Returns: by output, its metrics, see `metrics.score`.
     """
@@ -31,9 +33,18 @@ def evaluate(
             table.groups,
             output.metrics,
         )
+        if output.name in table.truths:
+            found["truth_rmse"] = error_to_truth(
+                table.truths[output.name], predictions[output.name]
+            )
         space = {} if output.given is None else {"space": f"{output.given} = 1"}
         scores[output.name] = found | space
     return scores
+
+
+def error_to_truth(truth: Array, prediction: Array) -> float:
+    """Root mean squared error of a probability against the true one, over all rows."""
+    return float(np.sqrt(np.mean((prediction.astype("float64") - truth) ** 2)))
 
 
 def monitored(monitor: str, outputs: list[Output], scores: Scores) -> float | None:

@@ -96,6 +96,27 @@ def r2(label: Floats, prediction: Floats, weight: Floats) -> float:
     return float(1 - rmse(label, prediction, weight) ** 2 / variance)
 
 
+def accuracy(label: Floats, prediction: Floats, weight: Floats) -> float:
+    """Share of rows whose class has the highest probability."""
+    return float(np.average(prediction.argmax(axis=1) == label, weights=weight))
+
+
+def cross_entropy(label: Floats, prediction: Floats, weight: Floats) -> float:
+    """Mean negative log-likelihood of the classes, in nats."""
+    p = prediction[np.arange(len(label)), label.astype("int64")]
+    return float(np.average(-np.log(np.clip(p, SMALLEST, 1)), weights=weight))
+
+
+def macro_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
+    """AUC of each class against all others, averaged over the classes that occur."""
+    present = np.unique(label).astype("int64")
+    if len(present) == 1:
+        raise UndefinedError(f"one class only: all {len(label)} rows")
+    return float(
+        np.mean([auc(1.0 * (label == c), prediction[:, c], weight) for c in present])
+    )
+
+
 def gauc(
     label: Floats, prediction: Floats, weight: Floats, group: npt.NDArray[Any]
 ) -> float:
@@ -150,6 +171,11 @@ METRICS: dict[str, dict[str, Metric]] = {
         "rmse": Metric(rmse, -1),
         "mae": Metric(mae, -1),
     },
+    "multiclass": {
+        "macro_auc": Metric(macro_auc, 1),
+        "accuracy": Metric(accuracy, 1),
+        "log_loss": Metric(cross_entropy, -1),
+    },
 }
 
 
@@ -164,9 +190,10 @@ def score(
     """Returns metrics on the rows whose weight is above 0.
 
     Args:
-        kind: `binary` or `regression`.
+        kind: `binary`, `regression` or `multiclass`.
         label: (rows,).
-        prediction: (rows,), probabilities of binary labels.
+        prediction: (rows,), probabilities of binary labels; (rows, classes) of
+            multiclass ones.
         weight: (rows,), 0 where a row does not count.
         group: (rows,), whole numbers; None leaves grouped metrics out.
         names: of the metrics wanted; None is all of the kind.

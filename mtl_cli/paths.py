@@ -1,5 +1,6 @@
 """Where the configs and the bundled data are: in a checkout, or in the package."""
 
+import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -35,3 +36,15 @@ def find_data(path: str) -> Path:
     given = Path(path).expanduser()
     bundled = root() / path
     return bundled if not given.exists() and bundled.exists() else given
+
+
+def cache_folder() -> Path | None:
+    """Returns where encoded data is kept, or None if `MTL_CACHE` is empty.
+
+    `MTL_CACHE`, else `mtl-cli` in the user's folder of caches.
+    """
+    chosen = os.environ.get("MTL_CACHE")
+    if chosen is not None:
+        return Path(chosen).expanduser().resolve() if chosen else None
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "mtl-cli"

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mtl_cli.config import Config
 from mtl_cli.data.load import Data
-from mtl_cli.data.table import Array, Table
+from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.evaluate import Scores
 from mtl_cli.run_folder import RunFolder
 from mtl_cli.score_table import heads, rows
@@ -113,7 +113,7 @@ def learning_curves(history: History, outputs: list[Output]) -> Figure:
 
 
 def calibration(
-    outputs: list[Output], table: Table, predictions: dict[str, Array]
+    outputs: list[Output], table: Table | StoredTable, predictions: dict[str, Array]
 ) -> Figure:
     """Plots mean label against mean prediction, in buckets of equally many rows."""
     figure = Figure(figsize=(3.4 * len(outputs), 3.4), layout="constrained")

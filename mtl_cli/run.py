@@ -10,8 +10,8 @@ from typing import Any
 from mtl_cli import engine
 from mtl_cli.config import Config
 from mtl_cli.console import Console
+from mtl_cli.data.demands import check_monitor, doubts
 from mtl_cli.data.load import Data, load
-from mtl_cli.data.report import check_monitor, findings
 from mtl_cli.evaluate import Scores, evaluate
 from mtl_cli.paths import PACKAGE
 from mtl_cli.run_folder import RunFolder
@@ -28,7 +28,8 @@ def run(
         console: where to tell of it.
         settings: of the command line.
 
-    Returns: scores by split and output, as in `metrics.json`.
+    Returns: scores by split and output, as in `metrics.json`; empty if only the data
+        was checked.
     """
     data = load(config.dataset, config.outputs)
     rows = {split: table.rows for split, table in data.splits.items()}
@@ -39,8 +40,13 @@ def run(
     )
     if config.trainer.patience is not None:
         check_monitor(config, data.splits["valid"])
-    for finding in findings(config, data.splits["train"]):
-        console.warn(finding)
+    folder.write_json("data_report.json", data.report)
+    for warning in [*data.report["findings"], *doubts(config, data.splits["train"])]:
+        console.warn(warning)
+    if config.check_only:
+        console.data_report(data.report, config.outputs)
+        console.line("check_only: nothing was trained")
+        return {}
 
     engine.start(config.seed, config.trainer.deterministic)
     from mtl_cli import report, saved
@@ -50,7 +56,7 @@ def run(
 
     values = config.model_dump(mode="json")
     folder.write_json("environment.json", environment(config, values, data))
-    network = build(config, data.encoder.spec)
+    network = build(config, data.encoder.spec, data.labels)
     console.line(
         f"{config.model.name} on {config.encoder.name}: "
         f"{network.logits.count_params():,} parameters, tasks "
@@ -64,10 +70,11 @@ def run(
     saved.save(folder, network, values, data.encoder)
 
     predict = Predictor(network)
-    predictions = {s: predict(table.features) for s, table in data.splits.items()}
+    scored = [s for s in data.splits if s != "train" or not data.streamed]
+    predictions = {split: predict(data.splits[split]) for split in scored}
     scores = {
         split: evaluate(config.outputs, data.splits[split], predictions[split])
-        for split in sorted(data.splits)
+        for split in sorted(scored)
     }
     folder.write_json("metrics.json", scores)
     shown = next(split for split in ("test", "valid", "train") if split in scores)

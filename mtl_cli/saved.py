@@ -9,14 +9,14 @@ from mtl_cli.data.features import FeatureEncoder
 from mtl_cli.run_folder import RunFolder
 
 WEIGHTS = "model/model.weights.h5"
-FEATURES = "model/features.json"
+LEARNT = "model/learnt.json"
 SPEC = "model/spec.json"
 
 
 def save(
     folder: RunFolder, network: Any, config: dict[str, Any], encoder: FeatureEncoder
 ) -> None:
-    """Writes weights, the configuration to rebuild them, and what the features learnt.
+    """Writes weights, the configuration to rebuild them, and what was learnt from data.
 
     Args:
         folder: of the run.
@@ -26,7 +26,8 @@ def save(
     """
     with folder.replacing(WEIGHTS) as path:
         network.logits.save_weights(path)
-    folder.write_json(FEATURES, encoder.statistics)
+    learnt = {"features": encoder.statistics, "labels": network.labels}
+    folder.write_json(LEARNT, learnt)
     folder.write_json(SPEC, config)
 
 
@@ -41,8 +42,8 @@ def load(run: Path) -> tuple[Any, FeatureEncoder, Config]:
     from mtl_cli.build import build
 
     config = Config.model_validate(json.loads((run / SPEC).read_text("utf-8")))
-    statistics = json.loads((run / FEATURES).read_text("utf-8"))
-    encoder = FeatureEncoder(config.dataset.used_features, statistics)
-    network = build(config, encoder.spec)
+    learnt = json.loads((run / LEARNT).read_text("utf-8"))
+    encoder = FeatureEncoder(config.dataset.used_features, learnt["features"])
+    network = build(config, encoder.spec, learnt["labels"])
     network.logits.load_weights(run / WEIGHTS)
     return network, encoder, config

@@ -24,23 +24,26 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-def part_named(package: str, base: type[Strict]) -> BeforeValidator:
-    """Validates a dict by the class of the module that its `name` names.
+def part_named(package: str, base: type[Strict], key: str = "name") -> BeforeValidator:
+    """Validates a dict by the class of the module that one of its keys names.
 
     Args:
         package: whose modules may be named, each holding one subclass of `base`.
-        base: what the classes inherit.
+        base: what the classes inherit; that of a dict without the key, if it is not
+            `name`, which every part must have.
+        key: that names the module.
     """
 
     def validate(value: Any) -> Any:
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or (key != "name" and key not in value):
             return value
-        name = value.get("name")
+        name = value.get(key)
         if name not in names_in(package):
             raise PydanticCustomError(
                 "unknown_name",
-                "name: {shown} is not one of: {known}{hint}",
+                "{key}: {shown} is not one of: {known}{hint}",
                 {
+                    "key": key,
                     "shown": repr(name),
                     "known": ", ".join(names_in(package)),
                     "hint": suggest(str(name), names_in(package)),

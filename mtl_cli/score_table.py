@@ -7,7 +7,8 @@ from mtl_cli.tasks import Output
 
 def metric_names(outputs: list[Output], scores: Scores) -> list[str]:
     """Returns the metrics that any output has, in order."""
-    known = [name for kind in METRICS for name in METRICS[kind]]
+    known = list(dict.fromkeys(name for kind in METRICS for name in METRICS[kind]))
+    known.append("truth_rmse")
     return [n for n in known if any(n in scores[output.name] for output in outputs)]
 
 

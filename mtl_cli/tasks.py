@@ -7,13 +7,13 @@ from pydantic import Field, model_validator
 
 from mtl_cli.errors import suggest
 from mtl_cli.metrics import METRICS
-from mtl_cli.schema import Positive, Strict, Units
+from mtl_cli.schema import NotNegative, Positive, Strict, Units
 
 LOSSES = {
-    "binary": ["bce"],
+    "binary": ["bce", "focal"],
     "regression": ["mse", "mae", "huber"],
+    "multiclass": ["cross_entropy"],
 }
-LINKS = {"binary": "sigmoid", "regression": "identity"}
 
 
 class Task(Strict):
@@ -21,25 +21,37 @@ class Task(Strict):
 
     Attributes:
         label: column that holds it.
-        kind: `binary`, or `regression`.
+        kind: `binary`, `regression` or `multiclass`.
         positive: the value, or values, that count as 1; null if the column holds 0
             and 1.
+        classes: the values of a multiclass label, in the order of its outputs.
         loss: what training minimises; null is the kind's usual one.
+        focal_gamma: of loss `focal`: how much less a row counts the better it is
+            predicted.
+        transform: of a regression's label, in training: `standard` (mean 0, deviation
+            1), `log1p` (labels above -1), `none`; predictions and metrics are in the
+            label's own unit.
         weight: factor of the task's loss.
         positive_weight: factor of the loss of positive rows.
         space: a task or a column of 0 and 1: only rows where it is 1 are trained on
             and scored (purchases after a click); null is all rows.
+        truth: column of the true probability, where it is known (simulated data): adds
+            the metric `truth_rmse`, over all rows, whatever the space.
         metrics: which are computed; null is all of the kind.
         tower_units: widths of the task's tower; null is the model's.
     """
 
     label: str
-    kind: Literal["binary", "regression"]
+    kind: Literal["binary", "regression", "multiclass"]
     positive: str | int | list[str | int] | None = None
-    loss: Literal["bce", "mse", "mae", "huber"] | None = None
+    classes: Annotated[list[str | int], Field(min_length=2)] | None = None
+    loss: Literal["bce", "focal", "mse", "mae", "huber", "cross_entropy"] | None = None
+    focal_gamma: NotNegative = 2.0
+    transform: Literal["none", "standard", "log1p"] = "none"
     weight: Positive = 1.0
     positive_weight: Positive = 1.0
     space: str | None = None
+    truth: str | None = None
     metrics: Annotated[list[str], Field(min_length=1)] | None = None
     tower_units: Units | None = None
 
@@ -50,10 +62,17 @@ class Task(Strict):
             raise ValueError(
                 f"loss: {self.loss!r} does not fit kind {self.kind}; take {known}"
             )
-        if self.kind == "regression" and self.positive is not None:
-            raise ValueError("positive: is for kind binary; remove it")
-        if self.kind == "regression" and self.positive_weight != 1:
-            raise ValueError("positive_weight: is for kind binary; set it to 1.0")
+        of_kind = {"positive": "binary", "positive_weight": "binary", "truth": "binary"}
+        of_kind |= {"classes": "multiclass", "transform": "regression"}
+        for key, kind in of_kind.items():
+            usual = type(self).model_fields[key].default
+            if self.kind != kind and getattr(self, key) != usual:
+                shown = "null" if usual is None else usual
+                raise ValueError(f"{key}: is for kind {kind}; set it to {shown}")
+        if self.focal_gamma != 2 and self.loss != "focal":
+            raise ValueError("focal_gamma: is for loss focal; set it to 2.0")
+        if self.kind == "multiclass":
+            self._check_classes()
         for metric in self.metrics or []:
             names = list(METRICS[self.kind])
             if metric not in names:
@@ -63,10 +82,23 @@ class Task(Strict):
                 )
         return self
 
+    def _check_classes(self) -> None:
+        if self.classes is None:
+            raise ValueError("classes: kind multiclass needs the label's values")
+        texts = [str(value) for value in self.classes]
+        for text in texts:
+            if texts.count(text) > 1:
+                raise ValueError(f"classes: names {text} twice")
+
     @property
     def metric_names(self) -> list[str]:
         """The metrics that are computed."""
         return self.metrics or list(METRICS[self.kind])
+
+    @property
+    def width(self) -> int:
+        """How many logits its tower ends in."""
+        return 1 if self.classes is None else len(self.classes)
 
     @property
     def loss_name(self) -> str:
@@ -93,11 +125,6 @@ class Output:
     given: str | None = None
     metrics: list[str] | None = None
     added: bool = False
-
-    @property
-    def link(self) -> str:
-        """What turns the logit into the prediction."""
-        return LINKS[self.kind]
 
     @property
     def first_metric(self) -> str:

@@ -8,11 +8,16 @@ from hydra import compose, initialize_config_dir
 from mtl_cli.build import Network, build
 from mtl_cli.check import check
 from mtl_cli.config import Config
-from mtl_cli.data.features import FeatureSpec
+from mtl_cli.data.spec import EmbeddingTable, FeatureSpec
 from mtl_cli.layers import ParallelDense, ParallelMLP
 from mtl_cli.paths import conf_folder
 
-SPEC = FeatureSpec({"user": 7, "item": 5, "hour": 4}, num_dense=2)
+SIZES = {"user": 7, "item": 5, "hour": 4}
+SPEC = FeatureSpec(
+    {name: EmbeddingTable(size) for name, size in SIZES.items()},
+    ids=list(SIZES),
+    num_dense=2,
+)
 TASKS = ["income", "never_married", "rating"]  # binary, binary, regression
 ROWS = 64
 
@@ -33,7 +38,7 @@ def network(*overrides: str, num_tasks: int = 2) -> Network:
 def features(seed: int = 0) -> dict[str, Any]:
     """Random rows of SPEC."""
     rng = np.random.default_rng(seed)
-    sizes = list(SPEC.vocabulary_sizes.values())
+    sizes = list(SIZES.values())
     return {
         "ids": rng.integers(0, sizes, (ROWS, len(sizes))).astype("int32"),
         "dense": rng.normal(size=(ROWS, SPEC.num_dense)).astype("float32"),

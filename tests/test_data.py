@@ -288,11 +288,11 @@ def test_file_without_rows_is_refused(tmp_path, ending):
     assert message == f"dataset.train: {file} has a header but no rows"
 
 
-@pytest.mark.parametrize("name", ["train.txt", "train", "train.csv.gz"])
+@pytest.mark.parametrize("name", ["train.txt", "train", "train.parquet.gz"])
 def test_file_of_another_kind_is_refused(tmp_path, name):
     file = csv_file(tmp_path, GOOD, name)
     message = error_of(file, FEATURES, TASKS)
-    assert message == f"dataset.train: '{file}' is neither a .parquet nor a .csv file"
+    assert message.startswith(f"dataset.train: '{file}' ends in none of .parquet")
 
 
 def test_parquet_file_that_is_none_is_refused(tmp_path):
@@ -312,7 +312,7 @@ def test_row_that_is_too_short_is_refused(tmp_path):
 def test_label_that_is_neither_0_nor_1_is_refused_with_its_row(tmp_path, value):
     text = GOOD + f"Ulm,31,{value}\nUlm,32,0\nUlm,33,{value}\n"
     message = error_of(csv_file(tmp_path, text), FEATURES, TASKS)
-    rule = "empty" if value == "nan" else f"{value} is not 0 or 1"
+    rule = "empty" if value == "nan" else f"holds {value}, not 0 or 1"
     for part in ("dataset.tasks.buy", "'buy'", "row 5", rule):
         assert part in message
     assert "2 such rows" in message
@@ -322,7 +322,7 @@ def test_label_that_is_neither_0_nor_1_is_refused_with_its_row(tmp_path, value):
 def test_regression_label_that_is_no_number_is_refused_with_its_row(tmp_path, value):
     tasks = {"amount": {"label": "buy", "kind": "regression"}}
     message = error_of(csv_file(tmp_path, GOOD + f"Ulm,31,{value}\n"), FEATURES, tasks)
-    for part in ("dataset.tasks.amount", "'buy'", "row 5", "inf is not a finite"):
+    for part in ("dataset.tasks.amount", "'buy'", "row 5", "inf, not a finite"):
         assert part in message
 
 
@@ -363,7 +363,7 @@ def test_weight_column_weighs_rows(tmp_path):
         tasks,
         weight_column="age",
     )
-    assert "dataset.weight_column: column 'age', row 6: -1 is not" in message
+    assert "dataset.weight_column: column 'age': row 6 holds -1, not" in message
 
 
 def test_groups_are_told_apart_by_their_values(tmp_path):
@@ -396,7 +396,7 @@ def test_text_label_asks_for_its_positive_value(tmp_path):
     tasks = {"buy": {"label": "city", "kind": "binary"}}
     features = {"age": FEATURES["age"]}
     message = error_of(csv_file(tmp_path, GOOD), features, tasks)
-    for part in ("dataset.tasks.buy", "'city'", "string", "'Ulm'", "`positive:`"):
+    for part in ("dataset.tasks.buy", "'city'", "row 1", "'Ulm'", "`positive:`"):
         assert part in message
 
 

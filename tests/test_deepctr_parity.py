@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from building import (
+    SIZES,
     SPEC,
     TASKS,
     arrays,
@@ -27,7 +28,7 @@ from deepctr.models.multitask import ESMM, MMOE, PLE, SharedBottom  # noqa: E402
 def deepctr_model(model, num_tasks, **sizes):
     """A model of DeepCTR on SPEC, with random weights."""
     columns = [
-        *(SparseFeat(name, n, 4) for name, n in SPEC.vocabulary_sizes.items()),
+        *(SparseFeat(name, n, 4) for name, n in SIZES.items()),
         *(DenseFeat(f"number_{i}", 1) for i in range(SPEC.num_dense)),
     ]
     theirs = model(
@@ -44,7 +45,7 @@ def deepctr_model(model, num_tasks, **sizes):
 def predict(theirs, rows):
     """DeepCTR's predictions, by task."""
     ids, dense = rows["ids"], rows["dense"]
-    inputs = {name: ids[:, [f]] for f, name in enumerate(SPEC.vocabulary_sizes)}
+    inputs = {name: ids[:, [f]] for f, name in enumerate(SIZES)}
     inputs |= {f"number_{i}": dense[:, [i]] for i in range(SPEC.num_dense)}
     outputs = theirs([inputs[tensor.name] for tensor in theirs.inputs])
     return arrays(dict(zip(TASKS, outputs, strict=False)))
@@ -77,8 +78,7 @@ def copy_gate(theirs, prefix, name, gates, i):
 
 def copy_embeddings(theirs, ours):
     tables = [
-        theirs.get_layer(f"sparse_emb_{name}").embeddings.numpy()
-        for name in SPEC.vocabulary_sizes
+        theirs.get_layer(f"sparse_emb_{name}").embeddings.numpy() for name in SIZES
     ]
     ours.get_layer("embedding").table.assign(np.concatenate(tables))
 

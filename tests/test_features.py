@@ -10,9 +10,9 @@ import sklearn.preprocessing
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mtl_cli.data.feature_schema import Bucketized, Dense, PiecewiseLinear, Sparse
 from mtl_cli.data.features import FeatureEncoder
 from mtl_cli.data.numeric import cuts
-from mtl_cli.data.schema import Bucketized, Dense, PiecewiseLinear, Sparse
 from mtl_cli.errors import DataError
 
 SPARSE = Sparse(kind="sparse")
@@ -48,7 +48,7 @@ def test_vocabulary_comes_from_training_rows_only():
     encoder = fitted(SPARSE, ["b", "a", "c", "a"])
     assert ids(encoder, ["a", "b", "c"]) == [1, 2, 3]
     assert ids(encoder, ["c", "zebra", "aa", "a"]) == [3, 0, 0, 1]
-    assert encoder.spec.vocabulary_sizes == {"x": 4}
+    assert encoder.spec.tables["x"].size == 4
 
 
 def test_missing_sparse_values_share_index_0_with_unseen_ones():
@@ -58,7 +58,7 @@ def test_missing_sparse_values_share_index_0_with_unseen_ones():
 
 def test_column_without_a_value_in_training_has_one_index():
     encoder = fitted(SPARSE, pa.array([None, None], pa.string()))
-    assert encoder.spec.vocabulary_sizes == {"x": 1}
+    assert encoder.spec.tables["x"].size == 1
     assert ids(encoder, ["a", None]) == [0, 0]
 
 
@@ -116,7 +116,7 @@ def test_ids_are_the_same_as_numbers_and_as_text(train, test):
 def test_floats_as_sparse_are_refused_with_what_to_do():
     with pytest.raises(DataError) as caught:
         fitted(SPARSE, [1.0, 2.5])
-    assert "feature x: kind sparse" in str(caught.value)
+    assert "feature x: needs whole numbers" in str(caught.value)
     assert "double" in str(caught.value)
     assert "bucketized" in str(caught.value)
 
@@ -128,7 +128,7 @@ def buckets_of(x, num_buckets):
     """How many training rows fall into each bucket, and the bucket of each row."""
     x = np.asarray(x, "float64")
     encoder = fitted(Bucketized(kind="bucketized", num_buckets=num_buckets), x)
-    size = encoder.spec.vocabulary_sizes["x"]
+    size = encoder.spec.tables["x"].size
     assigned = np.array(ids(encoder, x))
     return np.bincount(assigned, minlength=size)[1:], assigned
 
@@ -205,7 +205,7 @@ def test_no_bucket_is_empty_and_greater_values_have_greater_buckets(
 @PROPERTY
 def test_bucket_of_any_number_is_an_index_of_the_vocabulary(train, other, num_buckets):
     encoder = fitted(Bucketized(kind="bucketized", num_buckets=num_buckets), train)
-    size = encoder.spec.vocabulary_sizes["x"]
+    size = encoder.spec.tables["x"].size
     found = ids(encoder, [*other, -1.7e308, 1.7e308])
     assert min(found) >= 1
     assert max(found) < size
@@ -383,8 +383,8 @@ def test_features_keep_their_order_and_their_columns():
         }
     )
     encoder = FeatureEncoder.fit(features, columns)
-    assert encoder.spec.vocabulary_sizes == {"s": 3, "b": 3}
-    assert list(encoder.spec.vocabulary_sizes) == ["s", "b"]
+    assert {n: t.size for n, t in encoder.spec.tables.items()} == {"s": 3, "b": 3}
+    assert encoder.spec.ids == ["s", "b"]
     assert encoder.spec.num_dense == 3
     found = encoder.transform(columns)
     assert found["ids"].tolist() == [[2, 1], [1, 1], [1, 2], [2, 2]]

@@ -30,8 +30,8 @@ SKLEARN = {
 }
 FUNCTIONS = {
     name: metric.function
-    for kind in metrics.METRICS.values()
-    for name, metric in kind.items()
+    for kind in ("binary", "regression")
+    for name, metric in metrics.METRICS[kind].items()
     if not metric.grouped
 }
 

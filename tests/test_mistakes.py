@@ -69,7 +69,8 @@ MISTAKES = {
     "+dataset.features.income.kind=sparse": "dataset.features.income: is the label of "
     "task income, so the model would see the answer; remove it from the features",
     "dataset.features.age.kind=spars": "dataset.features.age.kind: 'spars' is not one "
-    "of: sparse, bucketized, dense, piecewise_linear; did you mean sparse?",
+    "of: sparse, hashed, cross, sequence, bucketized, dense, piecewise_linear; did you "
+    "mean sparse?",
     "dataset.tasks.income.loss=mse": "'mse' does not fit kind binary; take bce",
     "dataset.tasks.income.kind=regression": "income.loss: 'bce' does not fit kind",
     "dataset.tasks.income.label=incom": "no column 'incom' in data/adult/train.parquet",

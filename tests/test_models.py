@@ -96,7 +96,7 @@ def test_model_reaches_the_best_possible_auc(
     network = build(run, data.encoder.spec)
     train(run, network, data.splits["train"], None, Progress())
     test = data.splits["test"]
-    scores = evaluate(run.outputs, test, Predictor(network)(test.features))
+    scores = evaluate(run.outputs, test, Predictor(network)(test))
     _, truth = planted(4000, seed=1)
     ones = np.ones(test.rows)
     for task, probability in truth.items():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from building import (
-    SPEC,
+    SIZES,
     TASKS,
     arrays,
     dense_layers,
@@ -166,7 +166,7 @@ def read_gates(net, name):
 def read_inputs(net, rows, num_sets=1):
     """Each set's embeddings of all features, then the dense features."""
     table = net.logits.get_layer("embedding").table.numpy().astype("float64")
-    tables = np.split(table, np.cumsum(list(SPEC.vocabulary_sizes.values()))[:-1])
+    tables = np.split(table, np.cumsum(list(SIZES.values()))[:-1])
     inputs = []
     for vectors in range(0, 4 * num_sets, 4):  # of length 4
         columns = slice(vectors, vectors + 4)

@@ -4,8 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mtl_cli.data.read import Source
 from mtl_cli.data.schema import Dataset
-from mtl_cli.data.split import split_rows
+from mtl_cli.data.split import SPLITS, split_rows
 from mtl_cli.errors import DataError
 
 ROWS = 1000
@@ -32,7 +33,15 @@ def split(tables=None, **options):
             **options,
         }
     )
-    return split_rows(declared, tables or {"train": TABLE})
+    tables = tables or {"train": TABLE}
+    sources = {
+        file: Source(file, table.num_rows, lambda table=table: iter([table]))
+        for file, table in tables.items()
+    }
+    found = {}
+    for codes in split_rows(declared, sources).values():
+        found |= {SPLITS[i]: np.flatnonzero(codes == i) for i in np.unique(codes)}
+    return found
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from mtl_cli import engine, saved
 from mtl_cli.build import build
 from mtl_cli.config import Config
 from mtl_cli.data.features import FeatureEncoder
-from mtl_cli.data.labels import labels_of
+from mtl_cli.data.labels import label_of
 from mtl_cli.data.table import Table
 from mtl_cli.errors import TrainingError
 from mtl_cli.evaluate import evaluate
@@ -27,6 +27,7 @@ from mtl_cli.tasks import Task
 from mtl_cli.training import predict as predict_module
 from mtl_cli.training import steps as steps_module
 from mtl_cli.training import train as train_module
+from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.losses import task_losses
 from mtl_cli.training.predict import Predictor
 from mtl_cli.training.progress import Progress
@@ -110,7 +111,7 @@ def tasks_of(**losses):
 
 def encode(rows, encoder, tasks):
     """All rows as a table in which every row counts."""
-    labels = {n: labels_of(n, t, rows[t.label], True) for n, t in tasks.items()}
+    labels = {n: label_of(n, t, rows[t.label]) for n, t in tasks.items()}
     weights = {task: np.ones_like(y) for task, y in labels.items()}
     return Table(encoder.transform(rows), labels, weights)
 
@@ -140,7 +141,14 @@ def steps_of(chosen, network, table, compiled=False):
     """One epoch's worth of steps, as `train` makes them."""
     size = chosen.trainer.batch_size
     optimizer = chosen.optimizer.build(-(-table.rows // size))
-    return Steps(network, table, chosen.chosen_tasks, optimizer, size, compiled)
+    tasks = chosen.chosen_tasks
+    return Steps(network, tasks, optimizer, table.rows, size, compiled)
+
+
+def epoch_of(chosen, network, table, order, compiled=False):
+    """The losses of one epoch over rows in memory, in the given order."""
+    slab = MemoryFeed(table, list(chosen.chosen_tasks)).slab(order)
+    return list(steps_of(chosen, network, table, compiled).epoch([slab]))
 
 
 def assert_same_bits(weights, others):
@@ -212,7 +220,9 @@ def loss_and_gradient(name, label, logit, weight):
     x = tf.constant(logit[:, None])
     with tf.GradientTape() as tape:
         tape.watch(x)
-        loss = task_losses(tasks_of(t=name), {"t": x}, {"t": label}, {"t": weight})[0]
+        loss = task_losses(tasks_of(t=name), {"t": x}, {"t": label}, {"t": weight}, {})[
+            0
+        ]
     return loss.numpy(), tape.gradient(loss, x).numpy()[:, 0]
 
 
@@ -244,9 +254,8 @@ def test_task_without_a_row_in_the_data_leaves_its_tower_alone():
     network = built(chosen)
     with_kernels = [w for w in network.logits.trainable_variables if "tower" in w.path]
     before = [w.numpy() for w in with_kernels]
-    (losses,) = steps_of(
-        chosen, network, Table(table.features, table.labels, weights)
-    ).epoch(np.arange(table.rows))
+    table = Table(table.features, table.labels, weights)
+    (losses,) = epoch_of(chosen, network, table, np.arange(table.rows))
     assert (losses[:, 1] == 0).all()
     assert (losses[:, [0, 2]] > 0).all()
     assert len(before) == 4  # kernels and biases of two layers, all tasks in each
@@ -317,7 +326,7 @@ def test_epoch_equals_a_plain_loop_with_a_short_last_batch(
     mine, plain = built(chosen), built(chosen)
     assert_same_bits(mine.logits.get_weights(), plain.logits.get_weights())
     before = mine.logits.get_weights()
-    found = np.concatenate(list(steps_of(chosen, mine, table).epoch(order)))
+    found = np.concatenate(epoch_of(chosen, mine, table, order))
     expected = plain_loop(chosen, plain, table, order)
     assert found.shape == (math.ceil(rows / size), 3)
     np.testing.assert_allclose(found, expected, rtol=1e-4)
@@ -335,7 +344,7 @@ def test_compiled_and_uncompiled_steps_agree():
     order = np.random.default_rng(3).permutation(table.rows)
     networks = [built(chosen), built(chosen)]
     losses = [
-        np.concatenate(list(steps_of(chosen, network, table, compiled).epoch(order)))
+        np.concatenate(epoch_of(chosen, network, table, order, compiled))
         for network, compiled in zip(networks, (True, False), strict=True)
     ]
     np.testing.assert_allclose(*losses, rtol=1e-4)
@@ -366,13 +375,14 @@ def test_orders_of_rows_depend_on_seed_and_epoch_alone():
     def order_of(seed, epoch):
         seen = []
 
-        def record(order):
-            seen.append(order)
+        def record(slabs):
+            seen.extend(slab.order for slab in slabs)
             yield np.zeros((1, 3))
 
-        fake = SimpleNamespace(rows=50, batch_size=50, per_epoch=1, epoch=record)
+        fake = SimpleNamespace(batch_size=50, per_epoch=1, epoch=record)
         chosen = config(f"seed={seed}")
-        train_epoch(chosen, fake, network, epoch, Progress())
+        feed = MemoryFeed(encoded(chosen, 50)[0], list(chosen.chosen_tasks))
+        train_epoch(chosen, fake, feed, network, epoch, Progress())
         assert sorted(seen[0]) == list(range(50))
         return seen[0].tolist()
 
@@ -428,7 +438,7 @@ def test_each_task_learns_its_own_labels_in_any_order_of_tasks(model, order):
         rows = rows.append_column(name, pa.array(np.full(128, value)))
     table = encode(rows, encoder, chosen.chosen_tasks)
     network, history = trained(chosen, table)
-    predictions = Predictor(network)(table.features)
+    predictions = Predictor(network)(table)
     assert list(history.epochs[-1].losses) == order.split(",")
     assert {name: round(float(p.mean()), 1) for name, p in predictions.items()} == (
         pytest.approx(values, abs=0.11)
@@ -455,7 +465,7 @@ def test_predictions_in_parts_equal_those_of_one_call(monkeypatch):
     table, network = encoded(chosen)[0], built(chosen)
     whole = network.predictions(table.features)
     monkeypatch.setattr(predict_module, "ROWS_A_CALL", 64)
-    parts = Predictor(network)(table.features)
+    parts = Predictor(network)(table)
     assert list(parts) == ["click", "buy", "amount"]
     for name, prediction in parts.items():
         assert prediction.shape == (300,)
@@ -585,7 +595,7 @@ def test_kept_network_scores_as_its_epoch_did():
     losses = [epoch.valid["click"]["log_loss"] for epoch in history.epochs]
     assert len(losses) < chosen.trainer.epochs
     assert history.kept == 1 + int(np.argmin(losses)) < len(losses)
-    found = evaluate(chosen.outputs, valid, Predictor(network)(valid.features))
+    found = evaluate(chosen.outputs, valid, Predictor(network)(valid))
     assert found == history.epochs[history.kept - 1].valid
 
 
@@ -604,7 +614,7 @@ def test_history_tells_mean_losses_and_progress_sees_every_epoch():
 
     again = built(chosen)
     order = np.random.default_rng([chosen.seed, 1]).permutation(table.rows)
-    (losses,) = steps_of(chosen, again, table).epoch(order)
+    (losses,) = epoch_of(chosen, again, table, order)
     expected = dict(zip(chosen.chosen_tasks, losses.mean(axis=0), strict=True))
     assert epochs[0].losses == pytest.approx(expected, rel=FLOAT32)
 
@@ -650,13 +660,14 @@ def test_epoch_with_dropout_is_the_same_whatever_came_before():
     fresh, used = built(chosen), built(chosen)
     start = fresh.logits.get_weights()
     steps = steps_of(chosen, used, table)
+    feed = MemoryFeed(table, list(chosen.chosen_tasks))
     for number in (1, 5):
-        train_epoch(chosen, steps, used, number, Progress())
+        train_epoch(chosen, steps, feed, used, number, Progress())
     assert (used.logits.get_weights()[0] != start[0]).any()
     used.logits.set_weights(start)
     for network in (fresh, used):
         steps = steps_of(chosen, network, table)
-        train_epoch(chosen, steps, network, 2, Progress())
+        train_epoch(chosen, steps, feed, network, 2, Progress())
     assert_same_bits(fresh.logits.get_weights(), used.logits.get_weights())
 
 
@@ -664,8 +675,8 @@ def test_predictions_drop_nothing():
     chosen = [config(f"model.dropout={share}") for share in (0.0, 0.9)]
     plain, dropping = map(built, chosen)
     dropping.logits.set_weights(plain.logits.get_weights())
-    features = encoded(chosen[0])[0].features
-    found = [Predictor(network)(features) for network in (plain, dropping)]
+    table = encoded(chosen[0])[0]
+    found = [Predictor(network)(table) for network in (plain, dropping)]
     for name in ("click", "buy", "amount"):
         np.testing.assert_array_equal(found[0][name], found[1][name])
 
@@ -747,7 +758,7 @@ def test_saved_network_predicts_the_same_bits_once_loaded(tmp_path, model, optio
     chosen = config("trainer.epochs=1", *options, model=model)
     table, encoder = encoded(chosen)
     network, _ = trained(chosen, table)
-    expected = Predictor(network)(table.features)
+    expected = Predictor(network)(table)
     assert all(len(np.unique(p)) > 50 for p in expected.values())
     run = tmp_path / "run"
     saved.save(RunFolder(run), network, chosen.model_dump(mode="json"), encoder)
@@ -756,7 +767,7 @@ def test_saved_network_predicts_the_same_bits_once_loaded(tmp_path, model, optio
     again, features, config_again = saved.load(run)
     assert config_again == chosen
     raw = planted()
-    found = Predictor(again)(features.transform(raw))
+    found = Predictor(again)(Table(features.transform(raw), {}, {}))
     assert list(found) == list(expected) == [o.name for o in chosen.outputs]
     assert_same_bits(list(found.values()), list(expected.values()))
     assert_same_bits(again.logits.get_weights(), network.logits.get_weights())

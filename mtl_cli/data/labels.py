@@ -1,5 +1,6 @@
 """Labels: from columns to numbers that a loss can read, and the rows that count."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mtl_cli.data.numeric import as_numbers
 from mtl_cli.data.schema import Dataset
-from mtl_cli.errors import DataError, suggest
+from mtl_cli.errors import DataError, RowError, suggest
 from mtl_cli.tasks import Output, Task
 
 Array = npt.NDArray[Any]
+SHOWN_VALUES = 20
 
 
 def label_columns(dataset: Dataset, outputs: list[Output]) -> dict[str, str]:
@@ -28,9 +31,12 @@ def label_columns(dataset: Dataset, outputs: list[Output]) -> dict[str, str]:
         task = dataset.tasks[output.label]
         columns[task.label] = f"dataset.tasks.{output.label}.label"
         if output.given is not None:
-            given = dataset.tasks.get(output.given)
-            column = output.given if given is None else given.label
+            column = space_task(dataset, output.given).label
             columns.setdefault(column, f"dataset.tasks.{output.label}.space")
+        for name in truth_tasks(output):
+            truth = dataset.tasks[name].truth if name in dataset.tasks else None
+            if truth is not None:
+                columns.setdefault(truth, f"dataset.tasks.{name}.truth")
     for key in ("weight_column", "group_column", "split_column"):
         column = getattr(dataset, key)
         if column is not None:
@@ -38,137 +44,298 @@ def label_columns(dataset: Dataset, outputs: list[Output]) -> dict[str, str]:
     return columns
 
 
-def labels_and_weights(
-    dataset: Dataset, outputs: list[Output], table: pa.Table, training: bool
-) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Returns labels by task, and what each row counts by output, float32 (rows,).
+def label_types(dataset: Dataset, outputs: list[Output]) -> dict[str, pa.DataType]:
+    """Returns what those columns are read as from a text file."""
+    types = {column: pa.float64() for column in label_columns(dataset, outputs)}
+    for column in (dataset.group_column, dataset.split_column):
+        if column is not None:
+            types[column] = pa.string()
+    for output in outputs:
+        for name in (output.label, output.given):
+            task = dataset.tasks.get(name or "")
+            if task is not None and (task.positive is not None or task.classes):
+                types[task.label] = pa.string()
+    return types
+
+
+def space_task(dataset: Dataset, given: str) -> Task:
+    """Returns the task of a space, or a column of 0 and 1 as one."""
+    return dataset.tasks.get(given) or Task(label=given, kind="binary")
+
+
+def truth_tasks(output: Output) -> list[str]:
+    """Returns the tasks whose true probabilities give an output's: ESMM's pCVR is
+    pCTCVR over pCTR.
+    """
+    added = [output.label, output.given] if output.added else [output.name]
+    return [name for name in added if name is not None]
+
+
+@dataclass
+class Labels:
+    """Labels of some rows.
+
+    Attributes:
+        labels: by task, float32 (rows,); NaN where a row has none.
+        weights: by output, float32 (rows,): what a row counts in the output's loss and
+            metrics; 0 where it has no label or lies outside the output's space.
+        truths: by output, float32 (rows,): the true probability, where it is known.
+    """
+
+    labels: dict[str, Array] = field(default_factory=dict)
+    weights: dict[str, Array] = field(default_factory=dict)
+    truths: dict[str, Array] = field(default_factory=dict)
+
+
+def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> Labels:
+    """Returns the labels and weights of some rows.
 
     Args:
         dataset: that declares tasks, spaces and the weight column.
         outputs: of the model.
-        table: all rows of a file.
-        training: whether these are training rows, where each task needs both classes.
+        table: the rows.
 
     Raises:
         DataError: naming the column, row and value that is wrong.
     """
-    labels, weights = {}, {}
+    found = Labels()
     row_weight = row_weights(dataset, table)
     for output in outputs:
         task = dataset.tasks[output.label]
-        y = labels_of(output.label, task, table[task.label], training)
+        y = label_of(output.label, task, table[task.label])
         counts = ~np.isnan(y)
         if output.given is not None:
-            given = dataset.tasks.get(output.given)
-            given = given or Task(label=output.given, kind="binary")
-            counts &= labels_of(output.given, given, table[given.label], False) == 1
-        if training and not output.added:
-            check_task(output, y[counts & (row_weight > 0)])
-        labels[output.label] = y
-        weights[output.name] = np.where(counts, row_weight, 0).astype("float32")
-    return labels, weights
+            given = space_task(dataset, output.given)
+            counts &= label_of(output.given, given, table[given.label]) == 1
+        found.labels[output.label] = y
+        found.weights[output.name] = np.where(counts, row_weight, 0).astype("float32")
+        truth = truth_of(dataset, output, table)
+        if truth is not None:
+            found.truths[output.name] = truth
+    return found
 
 
 def row_weights(dataset: Dataset, table: pa.Table) -> Array:
     """Returns the data set's own weight of each row, 1 without a weight column."""
     if dataset.weight_column is None:
         return np.ones(table.num_rows)
-    column = table[dataset.weight_column]
     where = f"dataset.weight_column: column '{dataset.weight_column}'"
-    if not is_number(column.type):
-        raise DataError(f"{where} holds {column.type}, not numbers")
-    weight = pc.cast(column, pa.float64(), safe=False).to_numpy()
+    weight = as_numbers(where, table[dataset.weight_column])
     wrong = ~(np.isfinite(weight) & (weight >= 0))
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise DataError(
-            f"{where}, row {row + 1}: {weight[row]:g} is not a number from 0 up "
-            f"({int(wrong.sum())} such rows)"
+        raise RowError(
+            where,
+            row,
+            f"holds {weight[row]:g}, not a number from 0 up ({wrong.sum()} such rows)",
         )
-    return np.asarray(weight)
+    return weight
 
 
-def check_task(output: Output, y: Array) -> None:
-    """Refuses a task that no training row teaches anything."""
-    where = f"dataset.tasks.{output.name}"
-    space = "" if output.given is None else f" where {output.given} = 1"
-    if not len(y):
-        raise DataError(f"{where}: no training row has a label{space}")
-    if output.kind == "binary" and y.min() == y.max():
-        raise DataError(
-            f"{where}: all {len(y):,} training labels{space} are {y[0]:g}; "
-            "a binary task needs both classes"
-        )
+def truth_of(dataset: Dataset, output: Output, table: pa.Table) -> Array | None:
+    """Returns an output's true probabilities, float32 (rows,), if they are known."""
+    truths = []
+    for name in truth_tasks(output):
+        column = dataset.tasks[name].truth if name in dataset.tasks else None
+        if column is None:
+            return None
+        where = f"dataset.tasks.{name}.truth: column '{column}'"
+        p = as_numbers(where, table[column])
+        wrong = ~((p >= 0) & (p <= 1))
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise RowError(where, row, f"holds {p[row]:g}, not a probability")
+        truths.append(p)
+    if output.added:
+        whole, part = truths
+        truths = [np.divide(whole, part, out=np.zeros_like(whole), where=part > 0)]
+    return truths[0].astype("float32")
 
 
-def labels_of(name: str, task: Task, column: pa.ChunkedArray, training: bool) -> Array:
+def label_of(name: str, task: Task, column: pa.ChunkedArray) -> Array:
     """Returns a task's labels, float32 (rows,), NaN where the column is empty.
 
     Args:
         name: of the task, for messages.
-        task: which value is 1, if the column does not hold 0 and 1.
+        task: its kind, and which values mean what.
         column: of the table.
-        training: whether these are training rows, which must hold the positive value.
 
     Raises:
         DataError: naming the column, row and value that is not a label.
     """
     where = f"dataset.tasks.{name}: column '{task.label}'"
-    missing = pc.is_null(column, nan_is_null=True).to_numpy()
-    if task.positive is not None:
-        y = positives(where, column, task.positive, training)
-    elif is_number(column.type) or pa.types.is_boolean(column.type):
-        y = pc.cast(column, pa.float64(), safe=False).to_numpy()
-    elif missing.all():
+    missing = np.asarray(pc.is_null(column, nan_is_null=True))
+    if missing.all() and task.positive is None:
         return np.full(len(column), np.nan, "float32")
+    if task.positive is not None:
+        y = positives(where, column, task.positive)
+    elif task.classes is not None:
+        return classes(where, column, task.classes)
     else:
+        y = numeric_label(where, task, column)
+    y = np.where(missing, np.nan, y)
+    if task.kind == "regression":
+        rule = "a finite float32 number"
+        wrong = np.abs(y) > np.finfo("float32").max
+        if task.transform == "log1p":
+            rule += " above -1, which transform log1p needs"
+            wrong |= y <= -1
+    else:
+        rule, wrong = "0 or 1", ~np.isin(y, (0, 1))
+    wrong &= ~missing
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise RowError(
+            where,
+            row,
+            f"holds {y[row]:g}, not {rule} ({int(wrong.sum())} such rows); an empty "
+            "cell is a missing label",
+        )
+    return np.asarray(y, "float32")
+
+
+def numeric_label(where: str, task: Task, column: pa.ChunkedArray) -> Array:
+    """Returns a column of numbers, or asks for what text would need."""
+    kind = column.type
+    if not (is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal(kind)):
         example = next(v.as_py() for v in column if v.is_valid)
         raise DataError(
-            f"{where} holds {column.type} such as {example!r}, not numbers; "
+            f"{where} holds {kind} such as {example!r}, not numbers; "
             + (
                 "say with `positive:` which value counts as 1"
                 if task.kind == "binary"
                 else "a regression needs numbers"
             )
         )
-    y = np.where(missing, np.nan, y)
-    too_large = np.abs(y) > np.finfo("float32").max
-    wrong = too_large if task.kind == "regression" else ~np.isin(y, (0, 1))
-    wrong &= ~missing
+    return as_numbers(where, column)
+
+
+def positives(where: str, column: pa.ChunkedArray, positive: Any) -> Array:
+    """Returns 1 where a column holds a positive value, 0 elsewhere."""
+    y = np.zeros(len(column))
+    for value in positive if isinstance(positive, list) else [positive]:
+        y[equals(where, column, value, "positive")] = 1
+    return y
+
+
+def classes(where: str, column: pa.ChunkedArray, values: list[str | int]) -> Array:
+    """Returns the position of each row's value among the classes, NaN if empty."""
+    y = np.full(len(column), np.nan, "float32")
+    for i, value in enumerate(values):
+        y[equals(where, column, value, "classes")] = i
+    wrong = np.isnan(y) & ~np.asarray(pc.is_null(column, nan_is_null=True))
     if wrong.any():
         row = int(np.argmax(wrong))
-        rule = "a finite float32 number" if task.kind == "regression" else "0 or 1"
-        raise DataError(
-            f"{where}, row {row + 1}: {y[row]:g} is not {rule} "
-            f"({int(wrong.sum())} such rows); an empty cell is a missing label"
+        value = column[row].as_py()
+        raise RowError(
+            where,
+            row,
+            f"holds {value!r}, which is none of its classes ({int(wrong.sum())} such "
+            f"rows){suggest(str(value), [str(v) for v in values])}",
         )
-    return np.asarray(y, "float32")
-
-
-def positives(
-    where: str, column: pa.ChunkedArray, positive: Any, training: bool
-) -> Array:
-    """Returns 1 where a column holds a positive value, 0 elsewhere."""
-    values = positive if isinstance(positive, list) else [positive]
-    y = np.zeros(len(column))
-    for value in values:
-        try:
-            same = pc.equal(column, pa.scalar(value).cast(column.type))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            raise DataError(
-                f"{where} holds {column.type}, which `positive: {value!r}` is not"
-            ) from None
-        found = pc.fill_null(same, False).to_numpy()
-        if training and not found.any():
-            held = [repr(v) for v in pc.unique(column).to_pylist()]
-            raise DataError(
-                f"{where} never holds the positive value {value!r}; it holds "
-                f"{', '.join(held[:20])}{suggest(repr(value), held)}"
-            )
-        y[found] = 1
     return y
+
+
+def equals(where: str, column: pa.ChunkedArray, value: Any, key: str) -> Array:
+    """Returns which cells of a column hold a value that the configuration names."""
+    if pa.types.is_null(column.type):
+        return np.zeros(len(column), bool)
+    try:
+        if pa.types.is_string(column.type):
+            value = str(value)
+        same = pc.equal(column, pa.scalar(value).cast(column.type))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise DataError(
+            f"{where} holds {column.type}, which `{key}: {value!r}` is not"
+        ) from None
+    return np.asarray(pc.fill_null(same, False))
 
 
 def is_number(kind: pa.DataType) -> bool:
     """Whether an Arrow type is a number."""
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+class Tally:
+    """What the training labels hold in all, gathered chunk by chunk.
+
+    Args:
+        dataset: that declares the tasks.
+        outputs: of the model.
+    """
+
+    def __init__(self, dataset: Dataset, outputs: list[Output]) -> None:
+        self.dataset = dataset
+        self.outputs = [output for output in outputs if not output.added]
+        self.rows = {output.name: 0 for output in self.outputs}
+        self.sums = {output.name: np.zeros(3) for output in self.outputs}
+        self.seen: dict[str, set[Any]] = {output.name: set() for output in self.outputs}
+        self.values: dict[str, dict[Any, None]] = {}
+
+    def add(self, found: Labels, table: pa.Table, mine: Array) -> None:
+        """Adds the labels of some rows, those that are training rows.
+
+        Args:
+            found: labels of the rows.
+            table: the rows.
+            mine: which are training rows, (rows,).
+        """
+        for output in self.outputs:
+            name, task = output.name, self.dataset.tasks[output.name]
+            counts = mine & (found.weights[name] > 0)
+            y = found.labels[name][counts].astype("float64")
+            self.rows[name] += len(y)
+            if task.kind == "regression":
+                self.sums[name] += [len(y), y.sum(), (y**2).sum()]
+            else:
+                self.seen[name] |= set(np.unique(y).tolist())
+            if task.positive is not None:
+                values = self.values.setdefault(name, {})
+                values |= dict.fromkeys(pc.unique(table[task.label]).to_pylist())
+
+    def check(self) -> None:
+        """Refuses a task that no training row teaches anything."""
+        for output in self.outputs:
+            name, task = output.name, self.dataset.tasks[output.name]
+            where = f"dataset.tasks.{name}"
+            space = "" if output.given is None else f" where {output.given} = 1"
+            self.check_positives(name, task)
+            if not self.rows[name]:
+                raise DataError(f"{where}: no training row has a label{space}")
+            if task.kind != "regression" and len(self.seen[name]) == 1:
+                (only,) = self.seen[name]
+                shown = f"{only:g}" if task.classes is None else task.classes[int(only)]
+                raise DataError(
+                    f"{where}: all {self.rows[name]:,} training labels{space} are "
+                    f"{shown}; a {task.kind} task needs "
+                    f"{'both classes' if task.kind == 'binary' else 'several classes'}"
+                )
+
+    def check_positives(self, name: str, task: Task) -> None:
+        """Refuses a positive value that the training rows never hold."""
+        if task.positive is None:
+            return
+        held = [v for v in self.values[name] if v is not None and v == v]
+        texts = {str(value) for value in held}
+        for value in (
+            task.positive if isinstance(task.positive, list) else [task.positive]
+        ):
+            if value not in held and str(value) not in texts:
+                shown = [repr(v) for v in held]
+                raise DataError(
+                    f"dataset.tasks.{name}: column '{task.label}' never holds the "
+                    f"positive value {value!r} in training rows; it holds "
+                    f"{', '.join(shown[:SHOWN_VALUES])}{suggest(repr(value), shown)}"
+                )
+
+    def statistics(self) -> dict[str, dict[str, float]]:
+        """Returns mean and deviation of the labels that are standardised, by task."""
+        found = {}
+        for output in self.outputs:
+            if self.dataset.tasks[output.name].transform != "standard":
+                continue
+            count, total, squares = self.sums[output.name]
+            mean = total / count
+            deviation = float(np.sqrt(max(squares / count - mean**2, 0.0)))
+            found[output.name] = {"mean": float(mean), "deviation": deviation or 1.0}
+        return found

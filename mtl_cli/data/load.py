@@ -1,20 +1,22 @@
-"""From a data set's configuration to encoded splits."""
+"""Finds a data set encoded, or encodes it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import hashlib
+import json
 from dataclasses import dataclass
 
-import numpy as np
-import pyarrow as pa
-
-from mtl_cli.data.features import FeatureEncoder, check_columns
-from mtl_cli.data.labels import label_columns, labels_and_weights
-from mtl_cli.data.read import fingerprint, read
-from mtl_cli.data.schema import Dataset, Sparse
-from mtl_cli.data.split import source, split_rows
-from mtl_cli.data.table import Array, Table
-from mtl_cli.errors import DataError
+from mtl_cli.data import cache
+from mtl_cli.data.encode import encode
+from mtl_cli.data.features import FeatureEncoder
+from mtl_cli.data.files import find, fingerprint
+from mtl_cli.data.report import Report
+from mtl_cli.data.schema import Dataset
+from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.tasks import Output
+
+STREAM_ABOVE_BYTES = 2 << 30
+# What the encoded labels depend on; a task's other keys are about training.
+ENCODED_KEYS = {"label", "kind", "positive", "classes", "transform", "space", "truth"}
+FILES = {"train", "valid", "test"}
 
 
 @dataclass(frozen=True)
@@ -25,17 +27,26 @@ class Data:
         splits: `train`, and `valid` and `test` where the data set has them.
         row_numbers: by split, each row's number in its file, from 0.
         encoder: what the features learnt from the training rows.
+        labels: by task, what its labels' transform learnt from them.
+        report: see `report.describe`.
         fingerprint: SHA-256 of the files' contents.
     """
 
-    splits: dict[str, Table]
+    splits: dict[str, Table | StoredTable]
     row_numbers: dict[str, Array]
     encoder: FeatureEncoder
+    labels: dict[str, dict[str, float]]
+    report: Report
     fingerprint: str
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the training rows stay on disk."""
+        return isinstance(self.splits["train"], StoredTable)
 
 
 def load(dataset: Dataset, outputs: list[Output]) -> Data:
-    """Reads, splits and encodes a data set.
+    """Reads, splits and encodes a data set, or finds it encoded.
 
     Vocabularies, cuts and scales are learnt from the training rows alone, without
     those held out for validation.
@@ -47,66 +58,60 @@ def load(dataset: Dataset, outputs: list[Output]) -> Data:
     Raises:
         DataError: if a file does not hold what the configuration says.
     """
-    features = dataset.used_features
-    columns = {name: f"dataset.features.{name}" for name in features}
-    columns |= label_columns(dataset, outputs)
-    paths = {"train": dataset.train, "valid": dataset.valid, "test": dataset.test}
-    paths = {file: path for file, path in paths.items() if path is not None}
-    tables, labels, weights = {}, {}, {}
-    for file, path in paths.items():
-        tables[file] = table = read(
-            f"dataset.{file}", str(path), columns, csv_types(dataset, outputs)
-        )
-        with in_file(str(path)):
-            check_columns(features, table)
-            labels[file], weights[file] = labels_and_weights(
-                dataset, outputs, table, file == "train"
-            )
-    row_numbers = split_rows(dataset, tables)
-    encoder = FeatureEncoder.fit(features, tables["train"].take(row_numbers["train"]))
-    splits = {}
-    for split, rows in row_numbers.items():
-        file = source(dataset, split)
-        table = tables[file].take(rows)
-        with in_file(str(paths[file])):
-            encoded = encoder.transform(table)
-        group = dataset.group_column
-        splits[split] = Table(
-            encoded,
-            {task: y[rows] for task, y in labels[file].items()},
-            {name: weight[rows] for name, weight in weights[file].items()},
-            None if group is None else codes(table[group]),
-        )
-    files = [str(path) for path in paths.values()]
-    return Data(splits, row_numbers, encoder, fingerprint(files))
+    content = fingerprint_of(dataset)
+    entry = cache.encoded(
+        key(dataset, outputs, content),
+        lambda folder: encode(dataset, outputs, folder),
+    )
+    splits: dict[str, Table | StoredTable] = {}
+    for split, stored in entry.tables().items():
+        splits[split] = stored if streamed(dataset, stored) else stored.table()
+    return Data(
+        splits,
+        {split: entry.array(split, "row_numbers") for split in splits},
+        FeatureEncoder(dataset.used_features, entry.record["features"]),
+        entry.record["labels"],
+        entry.record["report"],
+        content,
+    )
 
 
-def csv_types(dataset: Dataset, outputs: list[Output]) -> dict[str, pa.DataType]:
-    """Returns what the columns of a CSV file hold, as far as their use tells.
-
-    A file's own rows are no guide: ids 007 and 7 differ, and a file that happens to
-    hold only numbers must not differ in type from one that holds words too.
-    """
-    types = {}
-    for output in outputs:
-        task = dataset.tasks[output.label]
-        if isinstance(task.positive, str):
-            types[task.label] = pa.string()
-    for name, feature in dataset.used_features.items():
-        types[name] = pa.string() if isinstance(feature, Sparse) else pa.float64()
-    return types
+def fingerprint_of(dataset: Dataset) -> str:
+    """Returns a hash of the rows: of the files', or of what they are generated from."""
+    if type(dataset) is not Dataset:
+        about = dataset.model_dump_json(exclude=set(Dataset.model_fields))
+        return hashlib.sha256((about + cache.code_version()).encode()).hexdigest()
+    return fingerprint(
+        {s: find(f"dataset.{s}", p, dataset.format) for s, p in dataset.paths.items()}
+    )
 
 
-def codes(column: pa.ChunkedArray) -> Array:
-    """Returns a whole number for each distinct value of a column."""
-    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
-    return np.asarray(encoded.indices)
+def key(dataset: Dataset, outputs: list[Output], content: str) -> str:
+    """Returns a hash of all that the encoded form depends on."""
+    names = dict.fromkeys([o.label for o in outputs] + [str(o.given) for o in outputs])
+    text = json.dumps(
+        [
+            dataset.model_dump(
+                mode="json", exclude=FILES | {"name", "stream", "tasks", "features"}
+            ),
+            [(name, f.model_dump()) for name, f in dataset.used_features.items()],
+            [(o.name, o.label, o.given, o.added) for o in outputs],
+            {
+                name: dataset.tasks[name].model_dump(include=ENCODED_KEYS)
+                for name in names
+                if name in dataset.tasks
+            },
+            content,
+            cache.code_version(),
+        ],
+        sort_keys=True,
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-@contextmanager
-def in_file(path: str) -> Iterator[None]:
-    """Adds the file to what is said of its content."""
-    try:
-        yield
-    except DataError as error:
-        raise DataError(f"{error} [{path}]") from None
+def streamed(dataset: Dataset, table: StoredTable) -> bool:
+    """Whether the rows of a split stay on disk."""
+    if dataset.stream == "auto":
+        sizes = [array.path.stat().st_size for array in table.arrays.values()]
+        return sum(sizes) > STREAM_ABOVE_BYTES
+    return dataset.stream

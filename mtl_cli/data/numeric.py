@@ -7,32 +7,71 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.errors import DataError
+from mtl_cli.errors import DataError, RowError
 
 Floats = npt.NDArray[np.float64]
 
 
-def numbers(name: str, column: pa.ChunkedArray) -> Floats:
-    """Returns a numeric column as floats, refusing text and missing values."""
-    if not (
-        pa.types.is_integer(column.type)
-        or pa.types.is_floating(column.type)
-        or pa.types.is_boolean(column.type)
-        or pa.types.is_decimal(column.type)
+def as_numbers(where: str, column: pa.ChunkedArray | pa.Array) -> Floats:
+    """Returns a numeric column as floats, NaN where it is empty.
+
+    Args:
+        where: what the column is for, for messages.
+        column: of numbers, booleans, or text that a list of numbers was written in.
+
+    Raises:
+        DataError: if it holds something else.
+    """
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        try:
+            column = column.cast(pa.float64())
+        except pa.ArrowInvalid:
+            raise DataError(
+                f"{where}: needs numbers, the column holds {kind}"
+            ) from None
+    elif not (
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_null(kind)
     ):
-        text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-        advice = "make it kind: sparse" if text else "convert it to numbers"
-        raise DataError(
-            f"feature {name}: needs numbers, the column holds {column.type}; {advice}"
-        )
-    x = pc.cast(column, pa.float64(), safe=False).to_numpy()
-    bad = np.flatnonzero(~np.isfinite(x))
-    if len(bad):
-        raise DataError(
-            f"feature {name}: row {bad[0] + 1} holds {x[bad[0]]}, not a number "
-            f"({len(bad)} such rows); fill or remove them"
-        )
+        raise DataError(f"{where}: needs numbers, the column holds {kind}")
+    x = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
     return np.asarray(x, "float64")
+
+
+def numbers(name: str, column: pa.ChunkedArray, missing: Any = "error") -> Floats:
+    """Returns a numeric feature as floats, NaN where it is empty.
+
+    Raises:
+        DataError: if it holds text or infinity, or is empty where `missing` says
+            that this is an error.
+    """
+    where = f"feature {name}"
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        raise DataError(
+            f"{where}: needs numbers, the column holds {column.type}; make it kind: "
+            "sparse"
+        )
+    x = as_numbers(where, column)
+    wrong = ~np.isfinite(x) if missing == "error" else np.isinf(x)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        fix = "" if np.isinf(x[row]) else ", or say with `missing:` what it counts as"
+        raise RowError(
+            where,
+            row,
+            f"holds {x[row]}, not a number ({int(wrong.sum())} such rows); fill or "
+            f"remove them{fix}",
+        )
+    return x
+
+
+def filled(x: Floats, statistics: dict[str, Any]) -> Floats:
+    """Returns numbers with what the training rows say in place of NaN."""
+    return np.where(np.isnan(x), statistics["missing"], x)
 
 
 def cuts(x: Floats, num_buckets: int) -> list[float]:
@@ -86,10 +125,11 @@ def representable(name: str, x: Floats) -> Floats:
     """Returns numbers as they are, refusing those that float32 cannot hold."""
     wrong = np.flatnonzero(np.abs(x) > np.finfo("float32").max)
     if len(wrong):
-        raise DataError(
-            f"feature {name}: row {wrong[0] + 1} is too large for the network "
-            f"({x[wrong[0]]:g}, {len(wrong)} such rows); take transform: quantile or "
-            "kind: bucketized"
+        raise RowError(
+            f"feature {name}",
+            int(wrong[0]),
+            f"is too large for the network ({x[wrong[0]]:g}, {len(wrong)} such rows); "
+            "take transform: quantile or kind: bucketized",
         )
     return x
 

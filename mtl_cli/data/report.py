@@ -1,36 +1,274 @@
-"""What is odd about the data, though training can go on."""
+"""The data report: what each column and task holds, and what is odd about it."""
 
-from mtl_cli.config import Config
-from mtl_cli.data.table import Table
+from typing import Any
+
+import numpy as np
+
+from mtl_cli.data.feature_schema import (
+    Dense,
+    Feature,
+    PiecewiseLinear,
+    Sequence,
+    columns_of,
+    owner_of,
+)
+from mtl_cli.data.features import FeatureEncoder
+from mtl_cli.data.profile import Profile
+from mtl_cli.data.schema import Dataset
+from mtl_cli.data.table import Array, StoredTable, Table, as_arrays, as_table
 from mtl_cli.errors import DataError
+from mtl_cli.metrics import UndefinedError, auc
+from mtl_cli.tasks import Output
+
+SAMPLED_ROWS = 100_000
+SAMPLED_BLOCKS = 50
+TELLING_AUC = 0.99
+ID_SHARE = 0.5  # distinct values a row, above which a column is an id of rows
+UNSEEN_SHARE = 0.1
+REPEATED_SHARE = 0.01
+DRIFT = 0.25  # the usual mark of the population stability index
+DRIFT_VALUES = 20
+FEWEST_ROWS = 100  # fewer tell nothing about shares and drift
+
+Report = dict[str, Any]
 
 
-def check_monitor(config: Config, valid: Table) -> None:
-    """Refuses early stopping on a metric that the validation rows leave undefined."""
-    who = config.trainer.monitor.partition(".")[0]
-    for name, task in config.chosen_tasks.items():
-        if who in ("mean", name) and task.kind == "binary":
-            y = valid.labels[name][valid.weights[name] > 0]
-            if len(set(y.tolist())) < 2:
-                raise DataError(
-                    f"trainer.monitor: task {name} has {len(y):,} validation rows of "
-                    f"which {int(y.sum()):,} are positive, so AUC is undefined; give "
-                    "more validation rows, monitor another task, or set "
-                    "trainer.patience=null"
-                )
+def describe(
+    dataset: Dataset,
+    outputs: list[Output],
+    encoder: FeatureEncoder,
+    profile: Profile,
+    splits: dict[str, StoredTable],
+) -> Report:
+    """Returns the data report as JSON values.
+
+    Args:
+        dataset: that was read.
+        outputs: of the model.
+        encoder: fitted.
+        profile: of the raw rows.
+        splits: encoded.
+
+    Raises:
+        DataError: if a feature is a copy of a label.
+    """
+    samples = {split: sample(table) for split, table in splits.items()}
+    features = {}
+    places: dict[str, int] = {}
+    for name, feature in dataset.used_features.items():
+        found = columns_in(name, feature, encoder, samples, places)
+        features[name] = {
+            "kind": feature.kind,
+            "missing": profile.missing(columns_of(name, feature)),
+            "distinct": distinct(name, feature, encoder, found["train"]),
+            "unseen": unseen(feature, found),
+            "drift": {
+                split: drift(found["train"], x)
+                for split, x in found.items()
+                if split != "train"
+            },
+            "auc": single_aucs(name, outputs, samples["train"], found["train"]),
+        }
+    report = {
+        "splits": {split: table.rows for split, table in splits.items()},
+        "tasks": {o.name: counts(o, splits) for o in outputs},
+        "features": features,
+        "repeated_rows": profile.repeated(),
+    }
+    return report | {"findings": findings(report)}
 
 
-def findings(config: Config, train: Table) -> list[str]:
-    """Returns warnings about the training rows, each in one line."""
+def sample(table: StoredTable) -> Table:
+    """Returns rows from all over a table, all of them if they are few."""
+    if table.rows <= SAMPLED_ROWS:
+        return table.read(0, table.rows)
+    size = SAMPLED_ROWS // SAMPLED_BLOCKS
+    starts = np.linspace(0, table.rows - size, SAMPLED_BLOCKS).astype("int64")
+    parts = [as_arrays(table.read(start, start + size)) for start in starts.tolist()]
+    return as_table({n: np.concatenate([p[n] for p in parts]) for n in parts[0]})
+
+
+def columns_in(
+    name: str,
+    feature: Feature,
+    encoder: FeatureEncoder,
+    samples: dict[str, Table],
+    places: dict[str, int],
+) -> dict[str, Array]:
+    """Returns a feature's encoded column in each split, (rows,).
+
+    Args:
+        name: of the feature.
+        feature: itself.
+        encoder: that encoded it.
+        samples: rows by split.
+        places: by input of the network, the columns before; moved on.
+    """
+    kind, width = "ids", 1
+    if isinstance(feature, Sequence):
+        kind, width = "sequences", feature.max_length
+    elif isinstance(feature, PiecewiseLinear):
+        kind, width = "dense", len(encoder.statistics[name]["cuts"]) + 1
+    elif isinstance(feature, Dense):
+        kind = "dense"
+    first = places.get(kind, 0)
+    places[kind] = first + width
+    found = {s: t.features[kind][:, first : first + width] for s, t in samples.items()}
+    if isinstance(feature, PiecewiseLinear):
+        return {split: x.sum(axis=1) for split, x in found.items()}
+    # Of a sequence, the first value stands for all.
+    return {split: x[:, 0] for split, x in found.items()}
+
+
+def distinct(name: str, feature: Feature, encoder: FeatureEncoder, x: Array) -> int:
+    """Returns how many values a feature has in the training rows, once encoded."""
+    statistics = encoder.statistics[owner_of(name, feature)]
+    if "vocabulary" in statistics:
+        return len(statistics["vocabulary"])
+    return len(np.unique(x))
+
+
+def unseen(feature: Feature, found: dict[str, Array]) -> dict[str, float]:
+    """Returns the share of each split's rows whose value the training rows lack."""
+    if feature.kind not in ("sparse", "cross"):
+        return {}
+    return {split: float((x == 0).mean()) for split, x in found.items()}
+
+
+def drift(train: Array, other: Array) -> float:
+    """Returns the population stability index of a column between two splits.
+
+    Over its most frequent values and all others together, or ten buckets.
+    """
+    if min(len(train), len(other)) < FEWEST_ROWS:
+        return 0.0
+    if np.issubdtype(train.dtype, np.floating):
+        edges = np.unique(np.quantile(train, np.linspace(0, 1, 11)[1:-1]))
+        places = [np.searchsorted(edges, x, side="right") for x in (train, other)]
+        size = len(edges) + 1
+    else:
+        values, seen = np.unique(train, return_counts=True)
+        top = np.sort(values[np.argsort(-seen, kind="stable")[:DRIFT_VALUES]])
+        places = [
+            np.where(np.isin(x, top), np.searchsorted(top, x), len(top))
+            for x in (train, other)
+        ]
+        size = len(top) + 1
+    p, q = (
+        (np.bincount(x, minlength=size) + 0.5) / (len(x) + 0.5 * size) for x in places
+    )
+    return float(((p - q) * np.log(p / q)).sum())
+
+
+def single_aucs(
+    name: str, outputs: list[Output], train: Table, x: Array
+) -> dict[str, float]:
+    """Returns the AUC that a feature alone reaches, by binary task.
+
+    The even rows tell each value's rate of positives, the odd ones are scored.
+
+    Raises:
+        DataError: if the feature has two values, one where the label is 1 and the
+            other where it is 0.
+    """
+    found = {}
+    for output in outputs:
+        if output.kind != "binary" or output.added:
+            continue
+        counts = train.weights[output.name] > 0
+        y, values = train.labels[output.label][counts], x[counts]
+        if len(np.unique(values)) == 2 and len(y) >= FEWEST_ROWS:
+            refuse_copy(name, output, y, values)
+        _, codes = np.unique(values, return_inverse=True)
+        rates = np.bincount(codes[::2], y[::2]) if len(y) else np.zeros(1)
+        seen = np.bincount(codes[::2]) if len(y) else np.zeros(1)
+        rates = (rates + y.mean() if len(y) else rates) / (seen + 1)
+        scores = np.append(rates, y.mean() if len(y) else 0.0)
+        places = np.where(codes[1::2] < len(rates), codes[1::2], len(rates))
+        try:
+            label = y[1::2].astype("float64")
+            found[output.name] = auc(label, scores[places], np.ones(len(label)))
+        except (UndefinedError, ValueError):
+            continue
+    return found
+
+
+def refuse_copy(name: str, output: Output, y: Array, values: Array) -> None:
+    """Refuses a feature whose two values are those of a label."""
+    first = values == values[0]
+    if (first == (y == y[0])).all() and len(np.unique(y)) == 2:
+        raise DataError(
+            f"dataset.features.{name}: its two values are those of the label of task "
+            f"{output.name} in every row, so the model would see the answer; remove "
+            "it from the features"
+        )
+
+
+def counts(output: Output, splits: dict[str, StoredTable]) -> dict[str, Any]:
+    """Returns rows and positives of an output in each split."""
+    found: dict[str, Any] = {}
+    for split, table in splits.items():
+        mine = table.weights[output.name] > 0
+        found[split] = {"rows": int(mine.sum())}
+        if output.kind == "binary":
+            found[split]["positives"] = int(table.labels[output.label][mine].sum())
+    return found
+
+
+def findings(report: Report) -> list[str]:
+    """Returns what is odd about the data, a line a kind of oddity."""
+    features, rows = report["features"], report["splits"]["train"]
     found = []
-    if config.model.heads == "esmm":
-        click, conversion = config.funnel
-        broken = (train.labels[conversion] == 1) & (train.labels[click] == 0)
-        if broken.any():
+
+    def tell(text: str, names: dict[str, str]) -> None:
+        if names:
+            listed = [f"{name}{detail}" for name, detail in names.items()]
+            shown = ", ".join(listed[:8]) + (", ..." if len(listed) > 8 else "")
+            found.append(f"{text}: {shown}")
+
+    tell(
+        "the same value in all training rows",
+        {n: "" for n, f in features.items() if f["distinct"] <= 1},
+    )
+    tell(
+        "an id of rows rather than a feature (values, training rows)",
+        {
+            n: f" ({f['distinct']:,}, {rows:,})"
+            for n, f in features.items()
+            if f["kind"] == "sparse" and f["distinct"] > max(ID_SHARE * rows, 50)
+        },
+    )
+    tell(
+        f"tells a label alone (AUC above {TELLING_AUC}); is it known beforehand?",
+        {
+            n: f" ({task} {value:.4f})"
+            for n, f in features.items()
+            for task, value in f["auc"].items()
+            if value > TELLING_AUC
+        },
+    )
+    for split in [s for s in report["splits"] if s != "train"]:
+        tell(
+            f"{split} rows hold values that training rows lack (share)",
+            {
+                n: f" ({f['unseen'][split]:.0%})"
+                for n, f in features.items()
+                if f["unseen"].get(split, 0)
+                > f["unseen"].get("train", 0) + UNSEEN_SHARE
+            },
+        )
+        tell(
+            f"{split} rows are distributed otherwise than training rows (PSI)",
+            {
+                n: f" ({f['drift'][split]:.2f})"
+                for n, f in features.items()
+                if f["drift"][split] > DRIFT
+            },
+        )
+        share = report["repeated_rows"].get(split, 0)
+        if share > REPEATED_SHARE:
             found.append(
-                f"the labels break the funnel rule of esmm: {broken.sum():,} of "
-                f"{int(train.labels[conversion].sum()):,} training rows with "
-                f"{conversion} = 1 have {click} = 0, so that pCTCVR = pCTR x pCVR "
-                "cannot fit both"
+                f"{share:.1%} of {split} rows are the same as a training row in all "
+                "columns that are read"
             )
     return found

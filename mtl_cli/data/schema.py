@@ -1,71 +1,14 @@
 """What a data set's YAML declares: files, features, tasks."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from mtl_cli.data.feature_schema import Embedded, Feature, columns_of, owner_of
 from mtl_cli.errors import suggest
-from mtl_cli.schema import Count, CountOrZero, Share, Strict
+from mtl_cli.schema import CountOrZero, Share, Strict
 from mtl_cli.tasks import Task
 
-
-class Sparse(Strict):
-    """A column of ids or words; each value seen in training gets an embedding.
-
-    Attributes:
-        min_count: rarer values of the training rows share index 0 with unseen ones.
-    """
-
-    kind: Literal["sparse"]
-    min_count: Count = 1
-
-
-class Bucketized(Strict):
-    """A numeric column cut into buckets that each get an embedding.
-
-    Cuts are quantiles of the training rows; a value that fills a bucket by itself
-    (capital_gain = 0) gets one of its own.
-
-    Attributes:
-        num_buckets: how many, at most.
-    """
-
-    kind: Literal["bucketized"]
-    num_buckets: Annotated[int, Field(ge=2)]
-
-
-class Dense(Strict):
-    """A numeric column that enters as a number.
-
-    Attributes:
-        transform: fitted on training rows: `standard` (mean 0, deviation 1), `minmax`
-            (0 to 1), `log1p` (of the absolute value, keeping the sign, then standard),
-            `quantile` (rank from 0 to 1), `none`.
-    """
-
-    kind: Literal["dense"]
-    transform: Literal["standard", "minmax", "log1p", "quantile", "none"]
-
-
-class PiecewiseLinear(Strict):
-    """A numeric column as one number a bucket: how far the value reaches into it.
-
-    Attributes:
-        num_buckets: how many, at most; cut as `Bucketized` cuts.
-
-    Reference: Gorishniy et al., "On Embeddings for Numerical Features in Tabular
-        Deep Learning", NeurIPS 2022, section 3.2.
-        Differs from the paper in: values beyond those of the training rows count as
-        the nearest of them.
-    """
-
-    kind: Literal["piecewise_linear"]
-    num_buckets: Annotated[int, Field(ge=2)]
-
-
-Feature = Annotated[
-    Sparse | Bucketized | Dense | PiecewiseLinear, Field(discriminator="kind")
-]
 TaskName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
@@ -81,6 +24,20 @@ class Group(Strict):
     drop: list[str] = Field(default_factory=list)
 
 
+class Csv(Strict):
+    """How text files are written.
+
+    Attributes:
+        delimiter: between cells; null is the tab in `.tsv` files, the comma in others.
+        columns: names, for a file whose first line is not a header.
+        trim: whether to cut spaces at the ends of words.
+    """
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    columns: Annotated[list[str], Field(min_length=1)] | None = None
+    trim: bool = False
+
+
 class Dataset(Strict):
     """The keys of `conf/dataset/*.yaml`.
 
@@ -89,9 +46,15 @@ class Dataset(Strict):
 
     Attributes:
         name: of the data set, for folders and tables.
-        train: file of the training rows, `.parquet` or `.csv`.
-        valid: file of the validation rows; null to take them from another file.
-        test: file of the test rows; null to take them from `train`, or for none.
+        train: the training rows: a file, a folder of Parquet files, a pattern such as
+            `day=*/*.parquet`, or a URL.
+        valid: the validation rows; null to take them from another file.
+        test: the test rows; null to take them from `train`, or for none.
+        format: of the files; `auto` goes by their ending: `.parquet`, `.feather` or
+            `.arrow`, `.csv` or `.tsv`, these two also `.gz` and `.zst`.
+        csv: how text files are written.
+        stream: whether training reads rows from disk as it goes, shuffled block by
+            block, and not from memory; `auto` where they are more than 2 GiB, encoded.
         valid_fraction: share of a file's rows held out for validation; 0 for none.
         valid_from: the file that they come from, `train` or `test`.
         test_fraction: share of the training file's rows held out for testing.
@@ -113,6 +76,9 @@ class Dataset(Strict):
     train: str
     valid: str | None
     test: str | None
+    format: Literal["auto", "parquet", "feather", "csv", "tsv"] = "auto"
+    csv: Csv = Csv()
+    stream: Literal["auto"] | bool = "auto"
     valid_fraction: Share
     valid_from: Literal["train", "test"] = "train"
     test_fraction: Share = 0.0
@@ -126,6 +92,10 @@ class Dataset(Strict):
     groups: dict[str, Group] = Field(default_factory=dict)
     group: str | None = None
 
+    def generate(self) -> dict[str, Any]:
+        """Returns the tables, by file, of a data set that makes its own."""
+        return {}
+
     @model_validator(mode="after")
     def _rules(self) -> "Dataset":
         if self.group is not None and self.group not in self.groups:
@@ -135,18 +105,56 @@ class Dataset(Strict):
                 f"{suggest(self.group, known)}"
             )
         self._check_splits()
+        self._check_features()
         for name, task in self.group_tasks.items():
-            if task.label in self.used_features:
-                raise ValueError(
-                    f"features.{task.label}: is the label of task {name}, so the "
-                    "model would see the answer; remove it from the features"
-                )
+            for feature, column in self.feature_columns:
+                if column in (task.label, task.truth):
+                    raise ValueError(
+                        f"features.{feature}: is the label of task {name}, so the "
+                        "model would see the answer; remove it from the features"
+                    )
             if "gauc" in (task.metrics or []) and self.group_column is None:
                 raise ValueError(
                     f"tasks.{name}.metrics: gauc needs dataset.group_column, the "
                     "column of users or sessions"
                 )
         return self
+
+    def _check_features(self) -> None:
+        for name, feature in self.features.items():
+            owner = owner_of(name, feature)
+            if owner == name:
+                continue
+            owned = self.features.get(owner)
+            if not isinstance(owned, Embedded) or owner_of(owner, owned) != owner:
+                raise ValueError(
+                    f"features.{name}.table: {owner!r} is not a feature with an "
+                    f"embedding table of its own{suggest(owner, list(self.features))}"
+                )
+            if owned.kind not in ("sparse", "hashed", "sequence") or (
+                (owned.kind == "hashed") != (feature.kind == "hashed")
+            ):
+                raise ValueError(
+                    f"features.{name}.table: a {feature.kind} feature cannot share the "
+                    f"table of a {owned.kind} one"
+                )
+            for key in ("embedding_dim", "min_count", "num_buckets", "pretrained"):
+                mine = getattr(feature, key, None)
+                usual = type(feature).model_fields.get(key)
+                required = usual is not None and usual.is_required()
+                if usual is None or mine in (usual.default, getattr(owned, key, None)):
+                    continue
+                raise ValueError(
+                    f"features.{name}.{key}: the table is {owner}'s, whose {key} "
+                    f"counts; {'make them equal' if required else 'remove it here'}"
+                )
+        for name in self.used_features:
+            owner = owner_of(name, self.features[name])
+            if owner not in self.used_features:
+                raise ValueError(
+                    f"features.{name}.table: group {self.group} drops {owner}, whose "
+                    "table it uses"
+                )
 
     def _check_splits(self) -> None:
         if self.valid is not None and self.valid_fraction:
@@ -181,6 +189,21 @@ class Dataset(Strict):
         """The features of the chosen group."""
         drop = self.groups[self.group].drop if self.group is not None else []
         return {n: f for n, f in self.features.items() if n not in drop}
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """The path of each file."""
+        files = {"train": self.train, "valid": self.valid, "test": self.test}
+        return {file: path for file, path in files.items() if path is not None}
+
+    @property
+    def feature_columns(self) -> list[tuple[str, str]]:
+        """The columns that the chosen features read: (feature, column)."""
+        return [
+            (name, column)
+            for name, feature in self.used_features.items()
+            for column in columns_of(name, feature)
+        ]
 
     @property
     def group_tasks(self) -> dict[str, Task]:

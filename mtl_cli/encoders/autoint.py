@@ -37,5 +37,5 @@ class AutoInt(Encoder):
                 att_embedding_size=self.attention_dim,
                 head_num=self.num_heads,
             )
-        width = self.num_heads * self.attention_dim * len(fields.vocabulary_sizes)
+        width = self.num_heads * self.attention_dim * fields.num_vectors
         return [ops.reshape(x, (-1, width))]

@@ -1,19 +1,22 @@
 """What every encoder has in common."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from mtl_cli.data.feature_schema import Dimension
+from mtl_cli.data.spec import FeatureSpec
 from mtl_cli.errors import ConfigError
-from mtl_cli.schema import Count, NotNegative, Positive, Strict, Units
+from mtl_cli.schema import NotNegative, Positive, Strict, Units
 
 
 class Fields(NamedTuple):
     """What an encoder's interactions can read, of one set of embeddings."""
 
-    ids: Any  # (B, F) sparse ids; None without sparse features
-    vectors: Any  # (B, F, embedding_dim) their embeddings; None without
+    vectors: Any  # (B, F, embedding_dim); None without any or if their lengths differ
     flat: Any  # (B, D) embeddings and dense features, side by side
-    vocabulary_sizes: list[int]
+    num_vectors: int  # F, features that have embeddings
+    first_order: Callable[[], Any]  # gives (B, 1): a weight for each id, summed
 
 
 class Encoder(Strict):
@@ -24,14 +27,15 @@ class Encoder(Strict):
 
     Attributes:
         name: the module that holds the encoder.
-        embedding_dim: length of a sparse feature's vector.
+        embedding_dim: length of a feature's vector, or `auto`, see
+            `feature_schema.Embedded`; a feature's own counts more.
         embedding_stddev: standard deviation of the normal start of embeddings.
         l2_embedding: strength of the L2 penalty on embeddings.
         deep_units: widths of a network on x; empty passes x on as it is.
     """
 
     name: str
-    embedding_dim: Count
+    embedding_dim: Dimension
     embedding_stddev: Positive
     l2_embedding: NotNegative
     deep_units: Units
@@ -43,57 +47,67 @@ class Encoder(Strict):
     def encode(
         self,
         inputs: dict[str, Any],
-        vocabulary_sizes: list[int],
+        spec: FeatureSpec,
         num_sets: int,
         dense_options: dict[str, Any],
     ) -> list[Any]:
         """Connects the inputs to `num_sets` encodings, each with its own embeddings.
 
         Args:
-            inputs: `ids` `(batch, sparse features)`, `dense` `(batch, numbers)`;
-                either may be missing.
-            vocabulary_sizes: number of ids of each sparse feature.
+            inputs: `ids` `(batch, id features)`, `dense` `(batch, numbers)`,
+                `sequences` and `sequence_weights`; any may be missing.
+            spec: sizes of the features.
             num_sets: how many encodings.
             dense_options: of the hidden layers, see `ParallelMLP`.
 
         Returns: `num_sets` tensors `(batch, dim)`.
         """
-        from mtl_cli.layers import FusedEmbedding
+        from mtl_cli.layers.lookup import look_up, table_groups
 
-        ids, dense = inputs.get("ids"), inputs.get("dense")
-        vectors: Any = [None] * num_sets
-        if ids is not None:
-            vectors = FusedEmbedding(
-                vocabulary_sizes,
-                self.embedding_dim,
-                num_sets,
-                self.embedding_stddev,
-                self.l2_embedding,
-                name="embedding",
-            )(ids)  # (sets, B, F, embedding_dim)
+        options = {"stddev": self.embedding_stddev, "l2": self.l2_embedding}
+        groups = [
+            look_up(inputs, spec, g, num_sets=num_sets, name=g.layer, **options)
+            for g in table_groups(spec, self.embedding_dim)
+        ]
+
+        def first_order() -> Any:
+            from keras import ops
+
+            parts = [
+                look_up(inputs, spec, group._replace(dim=1, frozen=False), **options)
+                for group in table_groups(spec, 1)
+            ]
+            return ops.sum(ops.concatenate(parts, axis=2), axis=(0, 2))
+
         return [
-            self._encode(ids, vectors[i], dense, vocabulary_sizes, dense_options)
+            self._encode(
+                [vectors[i] for vectors in groups],
+                inputs.get("dense"),
+                first_order,
+                dense_options,
+            )
             for i in range(num_sets)
         ]
 
     def _encode(
         self,
-        ids: Any,
-        vectors: Any,
+        groups: list[Any],
         dense: Any,
-        vocabulary_sizes: list[int],
+        first_order: Callable[[], Any],
         dense_options: dict[str, Any],
     ) -> Any:
         from keras import ops
 
         from mtl_cli.layers import ParallelMLP
 
-        parts = [] if dense is None else [dense]
-        if vectors is not None:
-            width = len(vocabulary_sizes) * self.embedding_dim
-            parts.insert(0, ops.reshape(vectors, (-1, width)))
+        parts = [ops.reshape(g, (-1, g.shape[-2] * g.shape[-1])) for g in groups]
+        parts += [] if dense is None else [dense]
         flat = parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
-        interactions = self.interact(Fields(ids, vectors, flat, vocabulary_sizes))
+        vectors = None
+        if len({group.shape[-1] for group in groups}) == 1:
+            vectors = groups[0] if len(groups) == 1 else ops.concatenate(groups, axis=1)
+        count = sum(group.shape[-2] for group in groups)
+        interactions = self.interact(Fields(vectors, flat, count, first_order))
         deep = flat
         if self.deep_units:
             deep = ParallelMLP(1, self.deep_units, **dense_options)(flat)[0]
@@ -103,10 +117,15 @@ class Encoder(Strict):
 
     def pairs_of(self, fields: Fields) -> Any:
         """Returns the embeddings, of which an interaction of pairs needs two."""
-        if len(fields.vocabulary_sizes) < 2:
+        if fields.num_vectors < 2:
             raise ConfigError(
                 f"encoder={self.name}: needs two features with embeddings to cross, "
-                f"the data set has {len(fields.vocabulary_sizes)}; give more sparse "
-                "or bucketized features, or take encoder=dcn"
+                f"the data set has {fields.num_vectors}; give more sparse or "
+                "bucketized features, or take encoder=dcn"
+            )
+        if fields.vectors is None:
+            raise ConfigError(
+                f"encoder={self.name}: crosses embeddings of one length, but the "
+                "features' embedding_dim differ; make them equal, or take encoder=dcn"
             )
         return fields.vectors

@@ -15,16 +15,7 @@ class DeepFM(Encoder):
     """
 
     def interact(self, fields: Fields) -> list[Any]:
-        from keras import ops
-
         from mtl_cli import deepctr
-        from mtl_cli.layers import FusedEmbedding
 
         vectors = self.pairs_of(fields)
-        weights = FusedEmbedding(
-            fields.vocabulary_sizes,
-            1,
-            stddev=self.embedding_stddev,
-            l2=self.l2_embedding,
-        )(fields.ids)  # (1, B, F, 1)
-        return [ops.sum(weights, axis=(0, 2)), deepctr.connect("FM", vectors)]
+        return [fields.first_order(), deepctr.connect("FM", vectors)]

@@ -1,4 +1,4 @@
-"""All sparse features' vectors in one table."""
+"""All embedding tables of one width in one weight."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,21 +12,23 @@ from mtl_cli.layers.parallel import Shape, register
 
 @register
 class FusedEmbedding(keras.layers.Layer):
-    """Embeds all sparse features with one table and one gather.
+    """Embeds many columns of ids with one weight and one gather.
 
-    Feature `f` owns the rows `offset_f ... offset_f + vocabulary_sizes[f]`. With
-    `num_sets` above 1 each row holds that many vectors, one a set, so that tasks
-    can have embeddings of their own at the cost of one lookup.
+    Tables lie one below the other: table `t` owns the rows from `offset_t` up to
+    `offset_t + vocabulary_sizes[t]`. With `num_sets` above 1 each row holds that many
+    vectors, one a set, so that tasks can have embeddings of their own at the cost of
+    one lookup.
 
     Args:
-        vocabulary_sizes: number of ids of each feature; ids count from 0.
+        vocabulary_sizes: number of ids of each table; ids count from 0.
         embedding_dim: length of a vector.
+        columns: the table of each column; None if each column has its own.
         num_sets: how many vectors each id has.
         stddev: standard deviation of the normal distribution they start from.
         l2: strength of the L2 penalty on the table, 0 for none.
 
-    Input shape: `(batch, features)`, integers.
-    Output shape: `(num_sets, batch, features, embedding_dim)`.
+    Input shape: `(batch, columns)`, integers.
+    Output shape: `(num_sets, batch, columns, embedding_dim)`.
 
     Example:
         >>> ids = np.array([[0, 2], [3, 1]])
@@ -38,6 +40,7 @@ class FusedEmbedding(keras.layers.Layer):
         self,
         vocabulary_sizes: Sequence[int],
         embedding_dim: int,
+        columns: Sequence[int] | None = None,
         num_sets: int = 1,
         stddev: float = 0.05,
         l2: float = 0.0,
@@ -49,7 +52,8 @@ class FusedEmbedding(keras.layers.Layer):
         self.num_sets = num_sets
         self.stddev = stddev
         self.l2 = l2
-        self.offsets = np.cumsum((0, *self.vocabulary_sizes[:-1])).astype("int32")
+        starts = np.cumsum((0, *self.vocabulary_sizes[:-1])).astype("int32")
+        self.offsets = starts if columns is None else starts[list(columns)]
 
     def build(self, input_shape: Shape) -> None:
         self.table = self.add_weight(
@@ -64,9 +68,13 @@ class FusedEmbedding(keras.layers.Layer):
         vectors = ops.take(self.table, rows, axis=0)  # (B, F, sets * dim)
         if self.num_sets == 1:
             return vectors[None]
-        shape = (-1, len(self.vocabulary_sizes), self.num_sets, self.embedding_dim)
+        shape = (-1, len(self.offsets), self.num_sets, self.embedding_dim)
         return ops.transpose(ops.reshape(vectors, shape), (2, 0, 1, 3))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        features = len(self.vocabulary_sizes)
-        return (self.num_sets, input_shape[0], features, self.embedding_dim)
+        return (
+            self.num_sets,
+            input_shape[0],
+            len(self.offsets),
+            self.embedding_dim,
+        )

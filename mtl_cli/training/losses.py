@@ -12,6 +12,23 @@ def bce(label: Any, logit: Any) -> Any:
     return tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=logit)
 
 
+def focal(label: Any, logit: Any, gamma: float) -> Any:
+    """Cross-entropy times (1 - p)^gamma, p the probability of the row's own class.
+
+    Reference: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, eq. 4.
+    """
+    # 1 - p of the own class is the sigmoid of the other class's logit.
+    other = tf.sigmoid(tf.where(label > 0.5, -logit, logit))
+    return other**gamma * bce(label, logit)
+
+
+def cross_entropy(label: Any, logits: Any) -> Any:
+    """Softmax cross-entropy, in nats; `logits` is (batch, classes)."""
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(
+        labels=tf.cast(label, tf.int32), logits=logits
+    )
+
+
 def mse(label: Any, prediction: Any) -> Any:
     """Squared error."""
     return tf.square(label - prediction)
@@ -28,19 +45,32 @@ def huber(label: Any, prediction: Any) -> Any:
     return tf.where(error <= 1, 0.5 * tf.square(error), error - 0.5)
 
 
-LOSSES = {"bce": bce, "mse": mse, "mae": mae, "huber": huber}
+LOSSES = {
+    "bce": bce,
+    "cross_entropy": cross_entropy,
+    "mse": mse,
+    "mae": mae,
+    "huber": huber,
+}
 
 
-def task_losses(tasks: dict[str, Task], logits: Any, labels: Any, weights: Any) -> Any:
+def task_losses(
+    tasks: dict[str, Task],
+    logits: Any,
+    labels: Any,
+    weights: Any,
+    statistics: dict[str, dict[str, float]] | None = None,
+) -> Any:
     """Returns the loss of each task: the weighted mean over the task's own rows.
 
     A task without a row in the batch has loss 0 and gradient 0.
 
     Args:
         tasks: by name.
-        logits: by output, (batch, 1).
+        logits: by output, (batch, 1) or (batch, classes).
         labels: by task, (batch,).
         weights: by task, (batch,), 0 where a row does not count.
+        statistics: by task, mean and deviation of labels that are standardised.
 
     Returns: (T,).
     """
@@ -50,9 +80,24 @@ def task_losses(tasks: dict[str, Task], logits: Any, labels: Any, weights: Any) 
         # A row that does not count may hold any label; a NaN would come through a
         # gradient of 0 times NaN.
         label = tf.where(weight > 0, labels[name], 0.0)
-        each = LOSSES[task.loss_name](label, tf.cast(logits[name][:, 0], tf.float32))
+        label = transformed(label, task, (statistics or {}).get(name, {}))
+        logit = tf.cast(logits[name], tf.float32)
+        logit = logit if task.kind == "multiclass" else logit[:, 0]
+        if task.loss_name == "focal":
+            each = focal(label, logit, task.focal_gamma)
+        else:
+            each = LOSSES[task.loss_name](label, logit)
         if task.positive_weight != 1:
             each *= tf.where(label == 1, task.positive_weight, 1.0)
         total = tf.reduce_sum(weight * each)
         means.append(tf.math.divide_no_nan(total, tf.reduce_sum(weight)))
     return tf.stack(means)
+
+
+def transformed(label: Any, task: Task, statistics: dict[str, float]) -> Any:
+    """Returns labels as the loss sees them."""
+    if task.transform == "log1p":
+        return tf.math.log1p(label)
+    if task.transform == "standard":
+        return (label - statistics["mean"]) / statistics["deviation"]
+    return label

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from mtl_cli.build import Network
-from mtl_cli.data.table import Array
+from mtl_cli.data.table import Array, StoredTable, Table
 
 ROWS_A_CALL = 8192
 
@@ -24,15 +24,14 @@ class Predictor:
             reduce_retracing=True,
         )
 
-    def __call__(self, features: dict[str, Array]) -> dict[str, Array]:
-        """Returns predictions by output, float32 (rows,)."""
-        rows = len(next(iter(features.values())))
+    def __call__(self, table: Table | StoredTable) -> dict[str, Array]:
+        """Returns predictions by output, float32 (rows,), or (rows, classes)."""
         parts: dict[str, list[Any]] = {}
-        for start in range(0, rows, ROWS_A_CALL):
-            batch = {
-                name: tf.constant(x[start : start + ROWS_A_CALL])
-                for name, x in features.items()
-            }
+        for start in range(0, table.rows, ROWS_A_CALL):
+            features = table.read(start, start + ROWS_A_CALL).features
+            batch = {name: tf.constant(x) for name, x in features.items()}
             for name, prediction in self.run(batch).items():
-                parts.setdefault(name, []).append(prediction.numpy()[:, 0])
+                found = prediction.numpy()
+                found = found[:, 0] if found.shape[1] == 1 else found
+                parts.setdefault(name, []).append(found)
         return {name: np.concatenate(part) for name, part in parts.items()}

@@ -1,33 +1,33 @@
 """Many optimizer steps in one compiled call."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli.build import Network
-from mtl_cli.data.table import Table
 from mtl_cli.tasks import Task
+from mtl_cli.training.feed import Slab
 from mtl_cli.training.losses import task_losses
 
 STEPS_A_CALL = 64
 
 
 class Steps:
-    """Trains a network on rows of a table that lies in the device's memory.
+    """Trains a network on slabs of rows that lie in the device's memory.
 
-    An epoch is an order of row numbers, cut into batches; a call of the compiled
-    function runs up to `STEPS_A_CALL` of them, gathering rows as it goes, so that
-    Python is out of the way. The last batch of an epoch is filled up with rows from
-    its beginning, whose weight is 0; only batch normalisation sees them.
+    The order of a slab's rows is cut into batches; a call of the compiled function
+    runs up to `STEPS_A_CALL` of them, gathering rows as it goes, so that Python is out
+    of the way. The last batch of an epoch is filled up with rows from its slab's
+    beginning, whose weight is 0; only batch normalisation sees them.
 
     Args:
         network: to train.
-        table: training rows.
         tasks: whose losses are minimised.
         optimizer: a Keras optimizer.
+        rows: training rows.
         batch_size: rows a step.
         compiled: whether XLA compiles the steps.
     """
@@ -35,53 +35,47 @@ class Steps:
     def __init__(
         self,
         network: Network,
-        table: Table,
         tasks: dict[str, Task],
         optimizer: Any,
+        rows: int,
         batch_size: int,
         compiled: bool,
     ) -> None:
         self.model = network.logits
+        self.labels = network.labels
         self.optimizer = optimizer
-        self.rows = table.rows
-        self.batch_size = min(batch_size, table.rows)
+        self.batch_size = min(batch_size, rows)
+        self.per_epoch = -(-rows // self.batch_size)
         self.steps_a_call = min(STEPS_A_CALL, self.per_epoch)
         self.tasks = tasks
         self.task_weights = tf.constant([task.weight for task in tasks.values()])
-        self.data = tf.nest.map_structure(
-            tf.constant,
-            (table.features, table.labels, {t: table.weights[t] for t in tasks}),
-        )
         optimizer.build(self.model.trainable_variables)
         self.run = tf.function(self._run, jit_compile=compiled)
 
-    @property
-    def per_epoch(self) -> int:
-        """Steps an epoch."""
-        return -(-self.rows // self.batch_size)
-
-    def epoch(self, order: npt.NDArray[Any]) -> Any:
-        """Trains on all rows once, in the given order.
+    def epoch(self, slabs: Iterable[Slab]) -> Iterator[Any]:
+        """Trains on rows once.
 
         Args:
-            order: row numbers, (rows,).
+            slabs: of the rows, each of whole batches but the last.
 
         Yields: after each call, the losses of its steps, (steps, T).
         """
-        steps, size = self.per_epoch, self.batch_size
-        calls = -(-steps // self.steps_a_call)
-        shape = (calls, self.steps_a_call, size)
-        batches = np.resize(order, shape).astype("int32")
-        counts = (np.arange(np.prod(shape)) < self.rows).reshape(shape)
-        for call in range(calls):
-            todo = min(self.steps_a_call, steps - call * self.steps_a_call)
-            losses = self.run(
-                tf.constant(batches[call]),
-                tf.constant(counts[call], tf.float32),
-                tf.constant(todo),
-                *self.data,
-            )
-            yield losses.numpy()[:todo]
+        for slab in slabs:
+            rows, size = len(slab.order), self.batch_size
+            steps = -(-rows // size)
+            calls = -(-steps // self.steps_a_call)
+            shape = (calls, self.steps_a_call, size)
+            batches = np.resize(slab.order, shape).astype("int32")
+            counts = (np.arange(np.prod(shape)) < rows).reshape(shape)
+            for call in range(calls):
+                todo = min(self.steps_a_call, steps - call * self.steps_a_call)
+                losses = self.run(
+                    tf.constant(batches[call]),
+                    tf.constant(counts[call], tf.float32),
+                    tf.constant(todo),
+                    *slab.data,
+                )
+                yield losses.numpy()[:todo]
 
     def _run(
         self,
@@ -110,7 +104,7 @@ class Steps:
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             logits = self.model(features, training=True)
-            losses = task_losses(self.tasks, logits, labels, weights)
+            losses = task_losses(self.tasks, logits, labels, weights, self.labels)
             penalties = tf.add_n([tf.constant(0.0), *self.model.losses])
             total = tf.reduce_sum(losses * self.task_weights) + penalties
         self.optimizer.apply(tape.gradient(total, variables), variables)

@@ -8,9 +8,10 @@ import numpy as np
 
 from mtl_cli.build import Network
 from mtl_cli.config import Config
-from mtl_cli.data.table import Table
+from mtl_cli.data.table import StoredTable, Table
 from mtl_cli.errors import TrainingError
 from mtl_cli.evaluate import Scores, evaluate, monitored
+from mtl_cli.training.feed import Feed, feed_of
 from mtl_cli.training.predict import Predictor
 from mtl_cli.training.progress import Epoch, History, Progress
 from mtl_cli.training.steps import Steps, reseed
@@ -30,8 +31,8 @@ def worth_compiling(config: Config, rows: int) -> bool:
 def train(
     config: Config,
     network: Network,
-    table: Table,
-    valid: Table | None,
+    table: Table | StoredTable,
+    valid: Table | StoredTable | None,
     progress: Progress,
 ) -> History:
     """Trains a network in place.
@@ -49,11 +50,12 @@ def train(
     """
     trainer, tasks, outputs = config.trainer, config.chosen_tasks, config.outputs
     steps_an_epoch = math.ceil(table.rows / trainer.batch_size)
+    feed = feed_of(table, list(tasks))
     steps = Steps(
         network,
-        table,
         tasks,
         config.optimizer.build(trainer.epochs * steps_an_epoch),
+        table.rows,
         trainer.batch_size,
         worth_compiling(config, table.rows),
     )
@@ -61,11 +63,11 @@ def train(
     history = History()
     best, weights = -math.inf, None
     for number in range(1, trainer.epochs + 1):
-        losses, seconds = train_epoch(config, steps, network, number, progress)
+        losses, seconds = train_epoch(config, steps, feed, network, number, progress)
         scores: Scores = {}
         value = None
         if valid is not None:
-            scores = evaluate(outputs, valid, predict(valid.features))
+            scores = evaluate(outputs, valid, predict(valid))
             value = monitored(trainer.monitor, outputs, scores)
             if value is None and trainer.patience is not None:
                 raise TrainingError(
@@ -95,16 +97,21 @@ def train(
 
 
 def train_epoch(
-    config: Config, steps: Steps, network: Network, number: int, progress: Progress
+    config: Config,
+    steps: Steps,
+    feed: Feed,
+    network: Network,
+    number: int,
+    progress: Progress,
 ) -> tuple[dict[str, float], float]:
     """Trains on all rows once; returns mean losses by task, and the seconds."""
     tasks = list(config.chosen_tasks)
     # Order and dropout depend on the seed and the epoch alone, not on what came before.
-    order = np.random.default_rng([config.seed, number]).permutation(steps.rows)
+    slabs = feed.slabs(config.seed, number, steps.batch_size)
     reseed(network.logits, config.seed, number)
     start, done = time.perf_counter(), 0
     parts = []
-    for losses in steps.epoch(order):
+    for losses in steps.epoch(slabs):
         check_finite(tasks, losses, number, done)
         parts.append(losses)
         done += len(losses)

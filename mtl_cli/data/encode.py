@@ -1,0 +1,177 @@
+"""From files to encoded splits on disk, chunk by chunk in bounded memory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mtl_cli.data import cache
+from mtl_cli.data.feature_schema import Cross, Hashed, Sequence, Sparse
+from mtl_cli.data.features import FeatureEncoder, Fitter
+from mtl_cli.data.labels import (
+    Tally,
+    label_columns,
+    label_types,
+    labels_of_rows,
+)
+from mtl_cli.data.profile import Profile
+from mtl_cli.data.read import Source, Wanted, in_memory, open_source
+from mtl_cli.data.report import describe
+from mtl_cli.data.schema import Dataset
+from mtl_cli.data.split import SPLITS, Codes, split_rows
+from mtl_cli.data.table import Array, Table, as_arrays
+from mtl_cli.errors import DataError, RowError
+from mtl_cli.tasks import Output
+
+
+def encode(dataset: Dataset, outputs: list[Output], folder: Path) -> None:
+    """Encodes all rows into a folder of the cache.
+
+    Args:
+        dataset: where the rows are and what the columns mean.
+        outputs: of the model, whose labels are needed.
+        folder: that encoded splits are written to.
+    """
+    wanted = Wanted(columns(dataset, outputs), types(dataset, outputs))
+    sources = {
+        file: in_memory(table, wanted) for file, table in dataset.generate().items()
+    }
+    if not sources:
+        for file, path in dataset.paths.items():
+            spill = folder / f"{file}.spilled"
+            where = f"dataset.{file}"
+            sources[file] = open_source(where, path, dataset, wanted, spill)
+    with cache.Writer(folder) as writer:
+        write(dataset, outputs, sources, writer)
+    for spilled in folder.glob("*.spilled"):
+        spilled.unlink()
+
+
+def write(
+    dataset: Dataset,
+    outputs: list[Output],
+    sources: dict[str, Source],
+    writer: cache.Writer,
+) -> None:
+    """Reads all rows twice, chunk by chunk: to learn from them, then to encode them."""
+    codes = split_rows(dataset, sources)
+    profile = Profile(sum(source.rows for source in sources.values()))
+    encoder, tally = learn(dataset, outputs, sources, codes, writer, profile)
+    for file, source in sources.items():
+        for table, split_of, first in chunks(source, codes[file]):
+            with at(source.path, first):
+                encoded = encoder.transform(table)
+            for split, rows in rows_of_splits(split_of):
+                for name, x in encoded.items():
+                    writer.add(split, f"features.{name}", x[rows])
+    report = describe(dataset, outputs, encoder, profile, writer.tables())
+    writer.close(
+        {
+            "features": encoder.statistics,
+            "labels": tally.statistics(),
+            "report": report,
+        }
+    )
+
+
+def learn(
+    dataset: Dataset,
+    outputs: list[Output],
+    sources: dict[str, Source],
+    codes: dict[str, Codes],
+    writer: cache.Writer,
+    profile: Profile,
+) -> tuple[FeatureEncoder, Tally]:
+    """Fits features to the training rows, and writes the labels of all rows."""
+    rows = int((codes["train"] == SPLITS.index("train")).sum())
+    fitter, tally = Fitter(dataset.used_features, rows), Tally(dataset, outputs)
+    groups = GroupCodes()
+    for file, source in sources.items():
+        for table, split_of, first in chunks(source, codes[file]):
+            with at(source.path, first):
+                found = labels_of_rows(dataset, outputs, table)
+                if file == "train":
+                    mine = split_of == SPLITS.index("train")
+                    tally.add(found, table, mine)
+                    fitter.add(table, mine)
+            profile.add(file, table, split_of)
+            group = dataset.group_column
+            labels = Table(
+                {},
+                found.labels,
+                found.weights,
+                None if group is None else groups.codes(table[group]),
+                found.truths,
+            )
+            numbers = np.arange(first, first + table.num_rows)
+            for split, chosen in rows_of_splits(split_of):
+                writer.add(split, "row_numbers", numbers[chosen])
+                for name, x in as_arrays(labels.take(chosen)).items():
+                    writer.add(split, name, x)
+    tally.check()
+    return fitter.encoder(), tally
+
+
+def columns(dataset: Dataset, outputs: list[Output]) -> dict[str, str]:
+    """Returns the columns that are read, and the key that asks for each."""
+    found = {c: f"dataset.features.{name}" for name, c in dataset.feature_columns}
+    return found | label_columns(dataset, outputs)
+
+
+def types(dataset: Dataset, outputs: list[Output]) -> dict[str, pa.DataType]:
+    """Returns what the columns of a text file hold, as their use tells.
+
+    A file's own rows are no guide: ids 007 and 7 differ, and a file that happens to
+    hold only numbers must not differ in type from one that holds words too.
+    """
+    found = label_types(dataset, outputs)
+    for name, column in dataset.feature_columns:
+        feature = dataset.features[name]
+        words = isinstance(feature, Sparse | Hashed | Cross | Sequence)
+        found[column] = pa.string() if words else pa.float64()
+    return found
+
+
+def chunks(source: Source, codes: Codes) -> Iterator[tuple[pa.Table, Codes, int]]:
+    """Yields tables, which split each row belongs to, and the first row's number."""
+    first = 0
+    for table in source.chunks():
+        yield table, codes[first : first + table.num_rows], first
+        first += table.num_rows
+
+
+def rows_of_splits(codes: Codes) -> Iterator[tuple[str, Any]]:
+    """Yields the splits that some rows belong to, and which of them."""
+    present = np.unique(codes)
+    for code in present:
+        yield SPLITS[code], slice(None) if len(present) == 1 else codes == code
+
+
+class GroupCodes:
+    """Gives a whole number to each distinct value of a column, over all chunks."""
+
+    def __init__(self) -> None:
+        self.known: dict[Any, int] = {}
+
+    def codes(self, column: pa.ChunkedArray) -> Array:
+        """Returns the number of each row's value, int32 (rows,)."""
+        encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+        values = encoded.dictionary.to_pylist()
+        numbers = [self.known.setdefault(v, len(self.known)) for v in values]
+        found: Array = np.array(numbers, "int32")[np.asarray(encoded.indices)]
+        return found
+
+
+@contextmanager
+def at(path: str, first: int) -> Iterator[None]:
+    """Adds to what is said of a chunk the file, and to its rows those before it."""
+    try:
+        yield
+    except RowError as error:
+        told = RowError(error.where, error.row + first, error.what)
+        raise DataError(f"{told} [{path}]") from None
+    except DataError as error:
+        raise DataError(f"{error} [{path}]") from None

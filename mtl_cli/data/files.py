@@ -1,0 +1,169 @@
+"""Finds the files that a data set's YAML names: local ones, folders, patterns, URLs."""
+
+import glob
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.fs
+
+from mtl_cli.errors import DataError
+from mtl_cli.paths import cache_folder, find_data
+
+FORMATS = {
+    ".parquet": "parquet",
+    ".feather": "feather",
+    ".arrow": "feather",
+    ".csv": "csv",
+    ".tsv": "tsv",
+}
+COMPRESSED = (".gz", ".zst", ".bz2")
+
+
+class Files(NamedTuple):
+    """Files of one format that hold a table together."""
+
+    system: Any  # pyarrow.fs.FileSystem
+    paths: list[str]
+    format: str
+
+
+def find(key: str, path: str, chosen: str) -> Files:
+    """Returns the files of a table, sorted.
+
+    Args:
+        key: the configuration's key that gave the path, for messages.
+        path: of a file, a folder, a pattern with `*`, or a URL.
+        chosen: the format, or `auto`.
+
+    Raises:
+        DataError: if there are none, or their format is unknown.
+    """
+    if "://" in path:
+        system, paths = find_remote(key, path, chosen)
+    else:
+        system, paths = pa.fs.LocalFileSystem(), find_local(key, path, chosen)
+    known = {format_of(found) for found in paths} if chosen == "auto" else {chosen}
+    if len(known) > 1 or None in known:
+        raise DataError(
+            f"{key}: '{path}' ends in none of {', '.join(FORMATS)}, the text formats "
+            "also with .gz or .zst; say with dataset.format which it is"
+        )
+    return Files(system, paths, str(known.pop()))
+
+
+def format_of(path: str) -> str | None:
+    """Returns the format that a file's ending tells, if any."""
+    ending = Path(path).suffix.lower()
+    if ending in COMPRESSED:
+        inner = FORMATS.get(Path(path).with_suffix("").suffix.lower())
+        return inner if inner in ("csv", "tsv") else None
+    return FORMATS.get(ending)
+
+
+def find_local(key: str, path: str, chosen: str) -> list[str]:
+    """Returns the local files of a path, sorted."""
+    place = find_data(path)
+    if place.is_dir():
+        wanted = (".parquet",) if chosen == "auto" else tuple(FORMATS)
+        inside = sorted(place.rglob("*"))
+        # Spark and others leave `_SUCCESS` and `.crc` files beside the rows.
+        found = [f for f in inside if f.suffix in wanted and f.name[0] not in "._"]
+        if not found:
+            raise DataError(f"{key}: folder '{path}' holds no .parquet file")
+    elif glob.has_magic(path) and not place.exists():
+        found = [Path(f) for f in sorted(glob.glob(str(place), recursive=True))]
+        if not found:
+            raise DataError(
+                f"{key}: no file is like '{path}' (started in {Path.cwd()})"
+            )
+    elif not place.is_file():
+        raise DataError(f"{key}: no file '{path}' (started in {Path.cwd()})")
+    else:
+        found = [place]
+    return [str(file) for file in found]
+
+
+def find_remote(key: str, url: str, chosen: str) -> tuple[Any, list[str]]:
+    """Returns the file system of a URL, and the files there."""
+    system, path = file_system(key, url)
+    try:
+        info = system.get_file_info(path)
+        if info.type == pa.fs.FileType.Directory:
+            inside = system.get_file_info(pa.fs.FileSelector(path, recursive=True))
+            ending = ".parquet" if chosen == "auto" else ""
+            found = [f.path for f in inside if f.is_file and f.path.endswith(ending)]
+            found = sorted(f for f in found if Path(f).name[0] not in "._")
+        else:
+            found = [path] if info.is_file else []
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None
+    if not found:
+        raise DataError(f"{key}: no file '{url}'")
+    return system, found
+
+
+def file_system(key: str, url: str) -> tuple[Any, str]:
+    """Returns the file system of a URL: Arrow's own, else fsspec's."""
+    try:
+        system, path = pa.fs.FileSystem.from_uri(url)
+        return system, path
+    except (pa.ArrowException, OSError):
+        pass
+    try:
+        from fsspec.core import url_to_fs
+
+        system, path = url_to_fs(url)
+    except ImportError as error:
+        raise DataError(
+            f"{key}: {url} needs another package: {first_line(error)}; "
+            "pip install 'mtl-cli[remote]'"
+        ) from None
+    except (ValueError, OSError) as error:
+        raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None
+    return pa.fs.PyFileSystem(pa.fs.FSSpecHandler(system)), path
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's text, or its name."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def fingerprint(tables: dict[str, Files]) -> str:
+    """Returns one SHA-256 over the contents of all files; of remote ones, over their
+    sizes and times.
+    """
+    digest = hashlib.sha256()
+    for name, files in tables.items():
+        digest.update(f"{name} {files.format}".encode())
+        for path in files.paths:
+            if isinstance(files.system, pa.fs.LocalFileSystem):
+                digest.update(content_hash(Path(path)).encode())
+            else:
+                info = files.system.get_file_info(path)
+                digest.update(f"{info.path} {info.size} {info.mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def content_hash(path: Path) -> str:
+    """Returns the SHA-256 of a file, remembered while its size and time stay."""
+    about = path.stat()
+    stamp = [about.st_size, about.st_mtime_ns, about.st_ino]
+    name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
+    folder = cache_folder()
+    note = None if folder is None else folder / "hashes" / f"{name}.json"
+    if note is not None and note.is_file():
+        try:
+            known = json.loads(note.read_text("utf-8"))
+            if known["stamp"] == stamp:
+                return str(known["sha256"])
+        except (ValueError, KeyError, TypeError, OSError):
+            pass  # cut off while it was written: hash again
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if note is not None:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps({"stamp": stamp, "sha256": found}), "utf-8")
+    return found

@@ -1,0 +1,1 @@
+"""Data sets that are drawn from a known truth, one class a module."""

@@ -1,0 +1,77 @@
+"""What is noted of the raw rows while they are read: empty cells, repeated rows."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from mtl_cli.data.split import SPLITS, Codes
+
+Hashes = npt.NDArray[np.uint64]
+
+# Of larger tables only rows with every n-th hash are compared, the same in all splits.
+HASHES_KEPT = 1_000_000
+
+
+class Profile:
+    """Notes on raw rows, gathered chunk by chunk in bounded memory.
+
+    Args:
+        rows: how many there will be in all files.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.every = max(1, -(-rows // HASHES_KEPT))
+        self.hashes: dict[str, list[Hashes]] = {}
+        self.rows: dict[str, int] = {}
+        self.empty: dict[str, dict[str, int]] = {}
+
+    def add(self, file: str, table: pa.Table, codes: Codes) -> None:
+        """Notes some rows.
+
+        Args:
+            file: that they are in.
+            table: the rows.
+            codes: the split of each, positions in `SPLITS`.
+        """
+        self.rows[file] = self.rows.get(file, 0) + table.num_rows
+        for name in table.column_names:
+            counts = self.empty.setdefault(name, {})
+            counts[file] = counts.get(file, 0) + table[name].null_count
+        hashes = row_hashes(table)
+        for code in np.unique(codes):
+            mine = hashes[(codes == code) & (hashes % self.every == 0)]
+            self.hashes.setdefault(SPLITS[code], []).append(mine)
+
+    def missing(self, columns: list[str]) -> dict[str, float]:
+        """Returns the share of empty cells by file, of the emptiest of some columns."""
+        return {
+            file: max(self.empty[column][file] for column in columns) / rows
+            for file, rows in self.rows.items()
+        }
+
+    def repeated(self) -> dict[str, float]:
+        """Returns by split other than train the share of rows that train has too."""
+        parts = {split: np.concatenate(found) for split, found in self.hashes.items()}
+        train = np.unique(parts.pop("train"))
+        return {
+            split: float(np.isin(hashes, train).mean()) if len(hashes) else 0.0
+            for split, hashes in parts.items()
+        }
+
+
+def row_hashes(table: pa.Table) -> Hashes:
+    """Returns a hash of each row's cells, (rows,)."""
+    total = np.zeros(table.num_rows, "uint64")
+    for column in table.columns:
+        values: Any = column.combine_chunks()
+        if pa.types.is_nested(values.type):
+            values = pa.array([str(v) for v in values.to_pylist()], pa.string())
+        encoded = values.dictionary_encode()
+        distinct = encoded.dictionary.to_pandas().to_numpy()
+        hashes: Any = pd.util.hash_array(distinct, categorize=False)
+        codes = np.asarray(encoded.indices.cast(pa.int64()).fill_null(-1))
+        total = total * np.uint64(1_000_003) + np.append(hashes, np.uint64(0))[codes]
+    return total

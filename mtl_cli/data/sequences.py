@@ -1,0 +1,123 @@
+"""Lists of ids or words: from list columns or delimited text to padded arrays."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mtl_cli.data.feature_schema import Sequence
+from mtl_cli.data.numeric import as_numbers
+from mtl_cli.data.vocabulary import Ids, Values, as_array, is_list, values_of
+from mtl_cli.errors import DataError, RowError
+
+Floats = npt.NDArray[np.float64]
+Column = Any  # pa.ChunkedArray, which has no types
+
+
+class Tokens(NamedTuple):
+    """The values of all rows one after another."""
+
+    values: Values  # (tokens,)
+    rows: Ids  # (tokens,) the row of each
+    places: Ids  # (tokens,) its place in the row's list, from 0
+    weights: Floats  # (tokens,) how often each counts
+
+
+def tokens_of(
+    name: str,
+    feature: Sequence,
+    column: Column,
+    weights: Column | None,
+) -> Tokens:
+    """Returns the last `max_length` values of each row; empty ones are left out.
+
+    Raises:
+        DataError: if the column holds neither lists nor text to be split, or a row
+            has not one weight for each value.
+    """
+    flat, rows = flattened(name, feature, column)
+    counts = np.ones(len(rows))
+    if weights is not None:
+        counts = weights_of(name, feature, weights, rows, len(column))
+    present = np.asarray(flat.is_valid())
+    if feature.separator is not None:
+        present &= np.asarray(pc.fill_null(pc.not_equal(flat, ""), False))
+    present = np.flatnonzero(present)
+    rows = rows[present]
+    lengths = np.bincount(rows, minlength=len(column))[rows]
+    places = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    places -= np.maximum(lengths - feature.max_length, 0)
+    kept = places >= 0
+    present = present[kept]
+    values = values_of(name, flat.take(pa.array(present)))
+    return Tokens(values, rows[kept], places[kept], counts[present])
+
+
+def flattened(name: str, feature: Sequence, column: Column) -> tuple[pa.Array, Ids]:
+    """Returns all values one after another, and the row of each."""
+    lists = as_array(column)
+    if pa.types.is_null(lists.type):
+        return pa.array([], pa.string()), np.zeros(0, "int64")
+    if feature.separator is not None:
+        if not (pa.types.is_string(lists.type) or pa.types.is_large_string(lists.type)):
+            advice = "remove it" if is_list(lists.type) else "make it kind: sparse"
+            raise DataError(
+                f"feature {name}: separator {feature.separator!r} is for text, the "
+                f"column holds {lists.type}; {advice}"
+            )
+        lists = pc.split_pattern(lists.cast(pa.string()), feature.separator)
+    elif not is_list(lists.type):
+        raise DataError(
+            f"feature {name}: kind sequence needs lists, the column holds "
+            f"{lists.type}; give the separator of its values"
+        )
+    return pc.list_flatten(lists), np.asarray(pc.list_parent_indices(lists), "int64")
+
+
+def weights_of(
+    name: str, feature: Sequence, column: Column, rows: Ids, num_rows: int
+) -> Floats:
+    """Returns the weight of each value, (values,).
+
+    Args:
+        name: of the feature.
+        feature: whose separator the weights have too.
+        column: of the weights.
+        rows: of the values, (values,).
+        num_rows: of the table.
+    """
+    where = f"feature {name}: weights '{feature.weights}'"
+    flat, rows_of_weights = flattened(f"{name}: weights", feature, column)
+    values, weights = (
+        np.bincount(r, minlength=num_rows) for r in (rows, rows_of_weights)
+    )
+    if (values != weights).any():
+        row = int(np.argmax(values != weights))
+        raise RowError(where, row, f"has {values[row]} values, {weights[row]} weights")
+    x = as_numbers(where, flat)
+    wrong = ~(np.isfinite(x) & (x >= 0))
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        what = f"holds {x[first]:g}, not a number from 0 up"
+        raise RowError(where, int(rows[first]), what)
+    return x
+
+
+def padded(
+    feature: Sequence, tokens: Tokens, ids: Ids, num_rows: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """Returns ids and how much each counts, both (rows, max_length), 0 where padded.
+
+    A row's counts add up to 1 with pooling `mean`.
+    """
+    shape = (num_rows, feature.max_length)
+    padded_ids = np.zeros(shape, "int32")
+    weights = np.zeros(shape, "float32")
+    padded_ids[tokens.rows, tokens.places] = ids
+    weights[tokens.rows, tokens.places] = tokens.weights
+    if feature.pooling == "mean":
+        total = weights.sum(axis=1, keepdims=True)
+        weights /= np.where(total > 0, total, 1)
+    return padded_ids, weights
