@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from mtl_cli import engine
+from mtl_cli import engine, pretrained
 from mtl_cli.config import Config
 from mtl_cli.console import Console
 from mtl_cli.data.demands import check_monitor, doubts
@@ -40,6 +40,11 @@ def run(
     )
     if config.trainer.patience is not None:
         check_monitor(config, data.splits["valid"])
+    starts = pretrained.read(config, data.encoder)
+    for name, start in starts.items():
+        console.line(
+            f"{name}: {len(start.rows):,} of {start.size - 1:,} values have vectors"
+        )
     folder.write_json("data_report.json", data.report)
     for warning in [*data.report["findings"], *doubts(config, data.splits["train"])]:
         console.warn(warning)
@@ -57,6 +62,7 @@ def run(
     values = config.model_dump(mode="json")
     folder.write_json("environment.json", environment(config, values, data))
     network = build(config, data.encoder.spec, data.labels)
+    pretrained.fill(network, config, data.encoder, starts)
     console.line(
         f"{config.model.name} on {config.encoder.name}: "
         f"{network.logits.count_params():,} parameters, tasks "

@@ -1,0 +1,120 @@
+"""Embedding tables that start from given vectors."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mtl_cli.config import Config
+from mtl_cli.data.feature_schema import Pretrained
+from mtl_cli.data.features import FeatureEncoder
+from mtl_cli.errors import DataError
+from mtl_cli.paths import find_data
+
+
+class Start(NamedTuple):
+    """What some rows of an embedding table start from."""
+
+    rows: npt.NDArray[np.int64]  # (n,)
+    vectors: npt.NDArray[np.float32]  # (n, dim)
+    size: int  # rows of the table
+
+
+def read(config: Config, encoder: FeatureEncoder) -> dict[str, Start]:
+    """Reads the vectors that a data set's features name.
+
+    Args:
+        config: of the run.
+        encoder: fitted.
+
+    Returns: by embedding table.
+
+    Raises:
+        DataError: if a file is missing, or not as the configuration says.
+    """
+    found = {}
+    for name, feature in config.dataset.used_features.items():
+        pretrained: Pretrained | None = getattr(feature, "pretrained", None)
+        if pretrained is None:
+            continue
+        where = f"dataset.features.{name}.pretrained"
+        vectors = read_vectors(where, pretrained)
+        ids = read_ids(where, pretrained)
+        if len(ids) != len(vectors):
+            raise DataError(
+                f"{where}.ids: {pretrained.ids} has {len(ids):,} lines, "
+                f"{pretrained.vectors} has {len(vectors):,} vectors"
+            )
+        dim = getattr(feature, "embedding_dim", None) or config.encoder.embedding_dim
+        if dim != vectors.shape[1]:
+            raise DataError(
+                f"{where}.vectors: has vectors of length {vectors.shape[1]}, the table "
+                f"{dim}; set dataset.features.{name}.embedding_dim={vectors.shape[1]}"
+            )
+        vocabulary = encoder.statistics[name]["vocabulary"]
+        place = {value: i + 1 for i, value in enumerate(vocabulary)}
+        known = [i for i, value in enumerate(ids) if value in place]
+        if not known:
+            raise DataError(
+                f"{where}.ids: none of the {len(ids):,} ids, such as {ids[0]!r}, is a "
+                f"value of the feature, such as {vocabulary[0]!r}"
+            )
+        rows = np.array([place[ids[i]] for i in known])
+        found[name] = Start(rows, vectors[known], len(vocabulary) + 1)
+    return found
+
+
+def read_vectors(where: str, pretrained: Pretrained) -> npt.NDArray[np.float32]:
+    """Reads vectors, (N, dim)."""
+    try:
+        x: Any = np.load(find_data(pretrained.vectors), allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(
+            f"{where}.vectors: cannot read {pretrained.vectors}: {error}"
+        ) from None
+    if getattr(x, "ndim", None) != 2 or not np.issubdtype(x.dtype, np.floating):
+        raise DataError(
+            f"{where}.vectors: {pretrained.vectors} holds no array (N, dim) of floats"
+        )
+    if not np.isfinite(x).all():
+        row = int(np.argmax(~np.isfinite(x).all(axis=1)))
+        raise DataError(
+            f"{where}.vectors: row {row + 1} of {pretrained.vectors} is not finite"
+        )
+    return np.asarray(x, "float32")
+
+
+def read_ids(where: str, pretrained: Pretrained) -> list[str]:
+    """Reads the value that each vector belongs to."""
+    try:
+        text = find_data(pretrained.ids).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{where}.ids: cannot read {pretrained.ids}: {error}") from None
+    return text.splitlines()
+
+
+def fill(network: Any, config: Config, encoder: FeatureEncoder, starts: Any) -> None:
+    """Writes vectors into a network's embedding tables, in place.
+
+    Args:
+        network: a `Network`.
+        config: of the run.
+        encoder: fitted.
+        starts: from `read`.
+    """
+    from mtl_cli.layers.lookup import table_groups
+
+    spec = encoder.spec
+    for group in table_groups(spec, config.encoder.embedding_dim):
+        if not set(group.tables) & set(starts):
+            continue
+        table = network.logits.get_layer(group.layer).table
+        values = table.numpy()
+        first = 0
+        for name in group.tables:
+            if name in starts:
+                start: Start = starts[name]
+                sets = values.shape[1] // group.dim
+                values[first + start.rows] = np.tile(start.vectors, (1, sets))
+            first += spec.tables[name].size
+        table.assign(values)
