@@ -20,9 +20,10 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from mtl_cli.errors import ConfigError, MtlError
+from mtl_cli.errors import ConfigError, MtlError, fail
 from mtl_cli.paths import conf_folder, user_conf_folder
 
+PROGRAM = "mtl-train"
 # What ended a run that an exit code ended.
 STOPS = {"143": "stopped by SIGTERM", "1": "what read the output has closed it"}
 
@@ -58,13 +59,15 @@ def main() -> NoReturn:
         sys.argv[1:] = tidy(sys.argv[1:])
         app()
     except KeyboardInterrupt:
-        sys.exit(fail("interrupted", 130))
+        sys.exit(fail(PROGRAM, "interrupted", 130))
     except Exception as error:
         # What Hydra itself raises is about the command or the YAML files.
         from mtl_cli.hydra_errors import explain
 
-        sys.exit(fail(explain(error, sys.argv[1:]), 2))
-    codes = {fail(name + message, code) for name, (message, code) in told(failures)}
+        sys.exit(fail(PROGRAM, explain(error, sys.argv[1:]), 2))
+    codes = {
+        fail(PROGRAM, name + message, code) for name, (message, code) in told(failures)
+    }
     sys.exit(codes.pop() if len(codes) == 1 else min(len(codes), 1))
 
 
@@ -147,13 +150,6 @@ def job_name() -> str:
         return ""
     settings = " ".join(hydra_config.overrides.task)
     return f"job {hydra_config.job.num} ({settings}): "
-
-
-def fail(message: str, code: int) -> int:
-    """Prints an error in one line; returns the exit code."""
-    line = "".join(c if c.isprintable() else " " for c in message)
-    sys.stderr.write(f"mtl-train: error: {line}\n")
-    return code
 
 
 def terminate(_signal: int, _frame: FrameType | None) -> Any:

@@ -1,5 +1,7 @@
 """What can go wrong, by the exit code it leads to."""
 
+import sys
+
 
 class MtlError(Exception):
     """An error told in one line: what, where, what was expected, how to mend it."""
@@ -43,3 +45,14 @@ def suggest(wrong: str, known: list[str]) -> str:
 
     near = get_close_matches(wrong, known, n=1, cutoff=0.6)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def fail(program: str, message: str, code: int) -> int:
+    """Prints an error in one line; returns the exit code."""
+    sys.stderr.write(f"{program}: error: {printable(message)}\n")
+    return code
+
+
+def printable(text: str) -> str:
+    """Returns a text on one line."""
+    return "".join(c if c.isprintable() else " " for c in text)

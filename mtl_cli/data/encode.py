@@ -109,7 +109,9 @@ def learn(
             numbers = np.arange(first, first + table.num_rows)
             for split, chosen in rows_of_splits(split_of):
                 writer.add(split, "row_numbers", numbers[chosen])
-                for name, x in as_arrays(labels.take(chosen)).items():
+                mine = labels.take(chosen)
+                profile.count(outputs, split, mine)
+                for name, x in as_arrays(mine).items():
                     writer.add(split, name, x)
     tally.check()
     return fitter.encoder(), tally

@@ -8,6 +8,8 @@ import pandas as pd
 import pyarrow as pa
 
 from mtl_cli.data.split import SPLITS, Codes
+from mtl_cli.data.table import Table
+from mtl_cli.tasks import Output
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -27,6 +29,18 @@ class Profile:
         self.hashes: dict[str, list[Hashes]] = {}
         self.rows: dict[str, int] = {}
         self.empty: dict[str, dict[str, int]] = {}
+        self.counts: dict[str, dict[str, dict[str, int]]] = {}
+
+    def count(self, outputs: list[Output], split: str, rows: Table) -> None:
+        """Counts some rows of a split, and the positives among them, by output."""
+        for output in outputs:
+            mine = rows.weights[output.name] > 0
+            found = {"rows": int(mine.sum())}
+            if output.kind == "binary":
+                found["positives"] = int(rows.labels[output.label][mine].sum())
+            splits = self.counts.setdefault(output.name, {})
+            before = splits.get(split, {})
+            splits[split] = {k: n + before.get(k, 0) for k, n in found.items()}
 
     def add(self, file: str, table: pa.Table, codes: Codes) -> None:
         """Notes some rows.

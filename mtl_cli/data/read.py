@@ -165,7 +165,7 @@ def parquet(
     def chunks() -> Iterator[pa.Table]:
         for name in files.paths:
             stream = files.system.open_input_file(name)
-            with pyarrow.parquet.ParquetFile(stream) as file:
+            with pyarrow.parquet.ParquetFile(stream, pre_buffer=False) as file:
                 for batch in file.iter_batches(CHUNK_ROWS, columns=columns):
                     yield pa.Table.from_batches([batch]).select(columns)
 
@@ -242,14 +242,15 @@ def text_batches(
     options["convert_options"] = pyarrow.csv.ConvertOptions(
         include_columns=list(wanted.columns),
         column_types=wanted.types,
-        null_values=[""],
+        null_values=["", *csv.null_values],
         strings_can_be_null=True,
     )
     for threads in (True, False):
         read = pyarrow.csv.ReadOptions(
             use_threads=threads,
             block_size=TEXT_BLOCK_BYTES,
-            column_names=csv.columns,
+            column_names=names if csv.columns or csv.trim else None,
+            skip_rows=1 if csv.trim and not csv.columns else 0,
         )
         try:
             with (
@@ -277,8 +278,7 @@ def text_header(
         files.system.open_input_stream(name) as stream,
         pyarrow.csv.open_csv(stream, **options) as reader,
     ):
-        names: list[str] = reader.schema.names
-        return names
+        return [n.strip() if csv.trim else n for n in reader.schema.names]
 
 
 def cell_error(

@@ -71,7 +71,7 @@ def describe(
         }
     report = {
         "splits": {split: table.rows for split, table in splits.items()},
-        "tasks": {o.name: counts(o, splits) for o in outputs},
+        "tasks": profile.counts,
         "features": features,
         "repeated_rows": profile.repeated(),
     }
@@ -202,17 +202,6 @@ def refuse_copy(name: str, output: Output, y: Array, values: Array) -> None:
             f"{output.name} in every row, so the model would see the answer; remove "
             "it from the features"
         )
-
-
-def counts(output: Output, splits: dict[str, StoredTable]) -> dict[str, Any]:
-    """Returns rows and positives of an output in each split."""
-    found: dict[str, Any] = {}
-    for split, table in splits.items():
-        mine = table.weights[output.name] > 0
-        found[split] = {"rows": int(mine.sum())}
-        if output.kind == "binary":
-            found[split]["positives"] = int(table.labels[output.label][mine].sum())
-    return found
 
 
 def findings(report: Report) -> list[str]:

@@ -30,12 +30,14 @@ class Csv(Strict):
     Attributes:
         delimiter: between cells; null is the tab in `.tsv` files, the comma in others.
         columns: names, for a file whose first line is not a header.
-        trim: whether to cut spaces at the ends of words.
+        trim: whether to cut spaces at the ends of cells and names.
+        null_values: what stands for an empty cell, besides nothing.
     """
 
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     columns: Annotated[list[str], Field(min_length=1)] | None = None
     trim: bool = False
+    null_values: list[str] = Field(default_factory=list)
 
 
 class Dataset(Strict):

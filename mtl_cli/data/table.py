@@ -1,7 +1,6 @@
 """Encoded rows, ready for a network: in memory, or read from disk as they are used."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -101,31 +100,33 @@ class StoredTable:
         """Maps all rows into memory."""
         return as_table({name: a.map(self.rows) for name, a in self.arrays.items()})
 
-    @cached_property
-    def scored(self) -> Table:
-        """All that scores need of the rows, which is all but the features."""
-        arrays = {n: a for n, a in self.arrays.items() if not n.startswith("features.")}
-        return as_table({n: a.read(0, self.rows) for n, a in arrays.items()})
+    def whole(self, kind: str) -> dict[str, Array]:
+        """Reads all rows of the arrays of one kind: `labels`, `weights`, ..."""
+        return {
+            name.partition(".")[2]: array.read(0, self.rows)
+            for name, array in self.arrays.items()
+            if name.partition(".")[0] == kind
+        }
 
     @property
     def labels(self) -> dict[str, Array]:
         """As of `Table`."""
-        return self.scored.labels
+        return self.whole("labels")
 
     @property
     def weights(self) -> dict[str, Array]:
         """As of `Table`."""
-        return self.scored.weights
+        return self.whole("weights")
 
     @property
     def groups(self) -> Array | None:
         """As of `Table`."""
-        return self.scored.groups
+        return self.whole("groups").get("")
 
     @property
     def truths(self) -> dict[str, Array]:
         """As of `Table`."""
-        return self.scored.truths
+        return self.whole("truths")
 
 
 def as_arrays(table: Table) -> dict[str, Array]:

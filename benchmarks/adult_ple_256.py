@@ -1,0 +1,46 @@
+"""Training speed of the source's Adult PLE at batch 256, against four peers.
+
+Samples a second are the median of the epochs after the first; the first, which traces
+and compiles, stands apart.
+"""
+
+from alternate import alternate, arguments, deepctr, ours, peer
+from report import compare, first_epoch, save, steady
+
+BARS = {"DeepCTR": 3, "DeepCTR-Torch": 4, "NextRec": 5, "torch-rechub": 6}
+SCRIPTS = {
+    "DeepCTR-Torch": "deepctr_torch_ple.py",
+    "NextRec": "nextrec_ple.py",
+    "torch-rechub": "torch_rechub_ple.py",
+}
+
+
+def main() -> None:
+    """Measures, prints, saves."""
+    options = arguments(__doc__, epochs=5).parse_args()
+    size = ["--batch-size", 256, "--epochs", options.epochs]
+    results = alternate(
+        [
+            ours("experiment=source/adult_ple", f"trainer.epochs={options.epochs}"),
+            *deepctr(options.peers, "deepctr_ple.py", *size),
+            *(peer(options.peers, *item, *size) for item in SCRIPTS.items()),
+        ],
+        options.repeats,
+    )
+    rows = compare(
+        "source's Adult PLE, batch 256: training samples a second",
+        results,
+        steady,
+        BARS,
+        {
+            "first epoch, s": (first_epoch, ".1f"),
+            "parameters": (lambda run: run["parameters"], ","),
+            "AUC income": (lambda run: run["auc"]["income"], ".4f"),
+            "never married": (lambda run: run["auc"]["never_married"], ".4f"),
+        },
+    )
+    save("adult_ple_256", results, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Trains one configuration of mtl-cli in this process, and prints a line of JSON.
+
+    python benchmarks/ours.py experiment=source/adult_ple trainer.epochs=3
+    python benchmarks/ours.py --synthetic 204800 10000 optimizer=adam
+
+The same order as `mtl-train`, up to the test metrics, without a run folder. The line
+holds, besides what the peers' lines hold, the seconds of each phase and how many
+multiply-adds a row costs. With `--synthetic ROWS TABLE_ROWS` the rows are those of
+`peers/synthetic.py`, under the configuration's tasks.
+"""
+
+import argparse
+import json
+import math
+import time
+from importlib.metadata import version
+from typing import Any
+
+
+class Laps:
+    """Seconds between one call and the next, by name."""
+
+    def __init__(self) -> None:
+        self.last = time.perf_counter()
+        self.seconds: dict[str, float] = {}
+
+    def __call__(self, name: str) -> None:
+        """Ends a phase."""
+        now = time.perf_counter()
+        self.seconds[name] = now - self.last
+        self.last = now
+
+
+def main() -> None:
+    """Trains, scores the test rows, prints."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("--synthetic", nargs=2, type=int, default=None)
+    options = parser.parse_args()
+    laps = Laps()
+
+    config = configuration(options.overrides)
+    laps("import and check the configuration")
+    if options.synthetic is None:
+        from mtl_cli.data.load import load
+
+        data = load(config.dataset, config.outputs)
+        splits, spec = data.splits, data.encoder.spec
+    else:
+        splits, spec = synthetic(list(config.chosen_tasks), *options.synthetic)
+    laps("read and encode the data")
+
+    from mtl_cli import engine
+
+    engine.start(config.seed, config.trainer.deterministic)
+    from mtl_cli.build import build
+    from mtl_cli.evaluate import evaluate
+    from mtl_cli.training.predict import Predictor
+    from mtl_cli.training.progress import Progress
+    from mtl_cli.training.train import train
+
+    laps("import TensorFlow")
+    network = build(config, spec)
+    laps("build the network")
+    history = train(config, network, splits["train"], splits.get("valid"), Progress())
+    laps("train")
+    auc = {}
+    if "test" in splits:
+        predictions = Predictor(network)(splits["test"].features)
+        scores = evaluate(config.outputs, splits["test"], predictions)
+        auc = {name: found.get("auc") for name, found in scores.items()}
+        laps("predict and score the test rows")
+
+    names = ["mtl-cli", "tensorflow", "keras"]
+    line = {
+        "versions": {name: version(name) for name in names},
+        "rows": splits["train"].rows,
+        "epoch_seconds": [epoch.seconds for epoch in history.epochs],
+        "samples_per_second": [e.samples_per_second for e in history.epochs],
+        "auc": auc,
+        "parameters": network.logits.count_params(),
+        "multiply_adds": multiply_adds(network.logits),
+        "phases": laps.seconds,
+    }
+    print(json.dumps(line))
+
+
+def configuration(overrides: list[str]) -> Any:
+    """Returns the checked configuration that `mtl-train` makes of these overrides."""
+    from hydra import compose, initialize_config_dir
+
+    from mtl_cli.check import check
+    from mtl_cli.paths import conf_folder
+
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        return check(compose("config", overrides=overrides))
+
+
+def synthetic(tasks: list[str], rows: int, table_rows: int) -> tuple[Any, Any]:
+    """Returns splits (of training rows only) and their sizes, for our network."""
+    import numpy as np
+    from peers import synthetic
+
+    from mtl_cli.data.features import FeatureSpec
+    from mtl_cli.data.table import Table
+
+    ids, labels = synthetic.rows(rows, table_rows)
+    weights = {task: np.ones(rows, "float32") for task in tasks}
+    columns = dict(zip(tasks, labels.T, strict=True))
+    sizes = dict.fromkeys(synthetic.FEATURES, synthetic.vocabulary_size(table_rows))
+    table = Table({"ids": ids}, columns, weights)
+    return {"train": table}, FeatureSpec(sizes, num_dense=0)
+
+
+def multiply_adds(network: Any) -> int:
+    """Returns the multiply-adds of a forward pass of one row in matrix products.
+
+    Every element of every kernel is used once a row, so it is their number. Weighing
+    experts by their gates, activations and the optimizer are not counted.
+    """
+    kernels = [w.shape for w in network.trainable_weights if "kernel" in w.path]
+    return sum(math.prod(shape) for shape in kernels)
+
+
+if __name__ == "__main__":
+    main()

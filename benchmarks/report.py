@@ -1,0 +1,132 @@
+"""What results come to: medians, a table against ours, a JSON file."""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from alternate import FOLDER, OURS, Result, tell
+
+Value = Callable[[Result], float]
+RESULTS = FOLDER / "results"
+
+
+def steady(result: Result) -> float:
+    """Returns samples a second: the median of the epochs after the first."""
+    return statistics.median(result["samples_per_second"][1:])
+
+
+def first_epoch(result: Result) -> float:
+    """Returns the seconds of the epoch that traces and compiles."""
+    return result["epoch_seconds"][0]
+
+
+def middle(results: list[Result], value: Value) -> float:
+    """Returns the median of a figure over runs."""
+    return statistics.median(map(value, results))
+
+
+def compare(
+    title: str,
+    results: dict[str, list[Result]],
+    value: Value,
+    bars: dict[str, float],
+    more: dict[str, tuple[Value, str]] | None = None,
+    seconds: bool = False,
+) -> list[dict[str, Any]]:
+    """Prints how a figure of ours stands to that of each peer.
+
+    Args:
+        title: above the table: what is measured, and its unit.
+        results: by contender.
+        value: the figure that is compared.
+        bars: by contender, how many times better ours has to be.
+        more: further figures, medians: by head, and the format of a cell.
+        seconds: whether the figure is seconds, of which less is better, or a rate.
+
+    Returns: the rows of the table, for `save`.
+    """
+    more = more or {}
+    rows, cells = [], []
+    for name, runs in results.items():
+        figures = [value(run) for run in runs]
+        row = {"name": name, "median": statistics.median(figures)}
+        row |= {"lowest": min(figures), "highest": max(figures)}
+        if name != OURS and OURS in results:
+            times = middle(results[OURS], value) / row["median"]
+            row["ours_is_times"] = 1 / times if seconds else times
+            if name in bars:
+                row["bar"] = bars[name]
+                row["reached"] = row["ours_is_times"] >= bars[name]
+        row |= {head: middle(runs, figure) for head, (figure, _) in more.items()}
+        rows.append(row)
+        others = [format(row[head], form) for head, (_, form) in more.items()]
+        cells.append([*standing(row, ",.2f" if seconds else ",.0f"), *others])
+    heads = ["", "median", "lowest", "highest", "ours is better", "bar", ""]
+    show(title, [*heads, *more], cells)
+    return rows
+
+
+def standing(row: dict[str, Any], form: str) -> list[str]:
+    """Returns the cells of a row of `compare`."""
+    return [
+        row["name"],
+        *(format(row[figure], form) for figure in ("median", "lowest", "highest")),
+        f"{row['ours_is_times']:.2f} x" if "ours_is_times" in row else "",
+        f"{row['bar']:g} x" if "bar" in row else "",
+        {True: "reached", False: "missed"}.get(row.get("reached"), ""),
+    ]
+
+
+def show(title: str, heads: list[str], rows: list[list[str]]) -> None:
+    """Prints a table: the first column to the left, the others to the right."""
+    table = [heads, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    print(f"\n{title}\n")
+    for i, cells in enumerate(table):
+        first, *others = (
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        print("  ".join([first, *others]).rstrip())
+        if not i:
+            print("  ".join("─" * width for width in widths))
+
+
+def save(claim: str, results: dict[str, list[Result]], summary: Any) -> None:
+    """Writes `results/<claim>.json`: the summary, every run, and the machine."""
+    record = {
+        "claim": claim,
+        "command": sys.argv[1:],
+        "time": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "machine": machine(),
+        "summary": summary,
+        "runs": results,
+    }
+    path = RESULTS / f"{claim}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(record, indent=2) + "\n")
+    tell(f"written to {path}")
+
+
+def machine() -> dict[str, Any]:
+    """Returns what the figures depend on beside the code."""
+    git = ["git", "-C", str(FOLDER), "rev-parse", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False)
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text().splitlines() if cpu.exists() else []
+    names = [x.partition(": ")[2] for x in lines if x.startswith("model name")]
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "cores": os.cpu_count(),
+        "memory_gb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9,
+        "system": platform.platform(),
+        "load_average_at_end": os.getloadavg(),
+        "git_commit": commit.stdout.strip() or None,
+    }

@@ -1,0 +1,60 @@
+"""Seconds of a whole process, from its start to test metrics and a full run folder.
+
+The source's Adult PLE, 5 epochs, by `mtl-train`, against a plain DeepCTR script of the
+same protocol, which prints its AUC and writes nothing.
+"""
+
+import json
+from pathlib import Path
+
+from alternate import MTL_TRAIN, OURS, Contender, Result, alternate, arguments, deepctr
+from report import compare, save
+
+BARS = {"DeepCTR": 3}
+FULL = ["metrics.json", "history.csv", "predictions.parquet", "report.html", "model"]
+
+
+def read_folder(folder: Path, _output: str) -> Result:
+    """Returns the test AUC that a run folder holds.
+
+    Raises:
+        RuntimeError: if it is not complete.
+    """
+    run = folder / "run"
+    missing = [name for name in FULL if not (run / name).exists()]
+    if missing:
+        raise RuntimeError(f"the run folder lacks {', '.join(missing)}")
+    test = json.loads((run / "metrics.json").read_text())["test"]
+    return {"auc": {task: found["auc"] for task, found in test.items()}}
+
+
+def main() -> None:
+    """Measures, prints, saves."""
+    options = arguments(__doc__, epochs=5).parse_args()
+    epochs = f"trainer.epochs={options.epochs}"
+    command = [MTL_TRAIN, "experiment=source/adult_ple", epochs, "hydra.run.dir=run"]
+    theirs = ["--batch-size", 256, "--epochs", options.epochs]
+    results = alternate(
+        [
+            Contender(OURS, command, read_folder),
+            *deepctr(options.peers, "deepctr_ple.py", *theirs),
+        ],
+        options.repeats,
+    )
+    rows = compare(
+        f"source's Adult PLE, {options.epochs} epochs: seconds of the whole process",
+        results,
+        lambda run: run["wall_seconds"],
+        BARS,
+        {
+            "processor, s": (lambda run: run["cpu_seconds"], ".1f"),
+            "peak memory, MB": (lambda run: run["peak_memory_mb"], ",.0f"),
+            "AUC income": (lambda run: run["auc"]["income"], ".4f"),
+        },
+        seconds=True,
+    )
+    save("whole_process", results, rows)
+
+
+if __name__ == "__main__":
+    main()
