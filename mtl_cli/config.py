@@ -9,7 +9,7 @@ from mtl_cli.encoders.base import Encoder
 from mtl_cli.errors import suggest
 from mtl_cli.metrics import METRICS
 from mtl_cli.models.base import Sharing
-from mtl_cli.optimizers import SGD, Adagrad, Adam, AdamW
+from mtl_cli.optimizers import SGD, Adagrad, Adam, AdamW, RowwiseAdagrad
 from mtl_cli.schema import Count, Strict, part_named
 from mtl_cli.tasks import Output, Task, after_click
 
@@ -56,7 +56,9 @@ class Config(Strict):
     ]
     encoder: Annotated[SerializeAsAny[Encoder], part_named("mtl_cli.encoders", Encoder)]
     model: Annotated[SerializeAsAny[Sharing], part_named("mtl_cli.models", Sharing)]
-    optimizer: Annotated[Adam | AdamW | Adagrad | SGD, Field(discriminator="name")]
+    optimizer: Annotated[
+        Adam | AdamW | Adagrad | RowwiseAdagrad | SGD, Field(discriminator="name")
+    ]
     trainer: Trainer
 
     @model_validator(mode="after")

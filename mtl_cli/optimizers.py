@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import field_validator
+
 from mtl_cli.schema import CountOrZero, NotNegative, Positive, Share, Strict
 
 
@@ -13,12 +15,15 @@ class Optimizer(Strict):
         schedule: how the rate falls from there to 0 over the whole run.
         warmup_steps: steps over which the rate rises to `learning_rate` first.
         clip_norm: longest allowed gradient, over all weights; null for no limit.
+        lazy: whether an embedding table is updated only in the rows that a batch
+            touches; `auto` where it holds more than a million numbers.
     """
 
     learning_rate: Positive
     schedule: Literal["constant", "cosine", "linear"]
     warmup_steps: CountOrZero
     clip_norm: Positive | None
+    lazy: Literal["auto"] | bool
 
     def build(self, total_steps: int) -> Any:
         """Returns the Keras optimizer for a run of `total_steps` steps."""
@@ -33,6 +38,7 @@ class Optimizer(Strict):
             "adam": keras.optimizers.Adam,
             "adamw": keras.optimizers.AdamW,
             "adagrad": keras.optimizers.Adagrad,
+            "rowwise_adagrad": keras.optimizers.Adagrad,
             "sgd": keras.optimizers.SGD,
         }
         own = set(type(self).model_fields) - set(Optimizer.model_fields) - {"name"}
@@ -68,6 +74,27 @@ class Adagrad(Optimizer):
     name: Literal["adagrad"]
     initial_accumulator_value: NotNegative
     epsilon: Positive
+
+
+class RowwiseAdagrad(Optimizer):
+    """Adagrad that keeps one number for each row of an embedding table.
+
+    Tables are always updated lazily; all other weights as by Adagrad.
+
+    Reference: Mudigere et al., "Software-Hardware Co-design for Fast and Scalable
+        Training of Deep Learning Recommendation Models", ISCA 2022, section 4.1.4.
+    """
+
+    name: Literal["rowwise_adagrad"]
+    initial_accumulator_value: NotNegative
+    epsilon: Positive
+
+    @field_validator("lazy")
+    @classmethod
+    def _lazy(cls, lazy: Any) -> Any:
+        if lazy is False:
+            raise ValueError("rowwise_adagrad is lazy by nature; set it to auto")
+        return lazy
 
 
 class SGD(Optimizer):

@@ -28,6 +28,7 @@ from mtl_cli.training import predict as predict_module
 from mtl_cli.training import steps as steps_module
 from mtl_cli.training import train as train_module
 from mtl_cli.training.feed import MemoryFeed
+from mtl_cli.training.lazy import lazy_tables
 from mtl_cli.training.losses import task_losses
 from mtl_cli.training.predict import Predictor
 from mtl_cli.training.progress import Progress
@@ -142,7 +143,8 @@ def steps_of(chosen, network, table, compiled=False):
     size = chosen.trainer.batch_size
     optimizer = chosen.optimizer.build(-(-table.rows // size))
     tasks = chosen.chosen_tasks
-    return Steps(network, tasks, optimizer, table.rows, size, compiled)
+    tables = lazy_tables(network.logits, chosen.optimizer)
+    return Steps(network, tasks, optimizer, table.rows, size, compiled, tables)
 
 
 def epoch_of(chosen, network, table, order, compiled=False):

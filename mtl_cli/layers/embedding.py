@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from mtl_cli.layers.parallel import Shape, register
@@ -46,7 +47,7 @@ class FusedEmbedding(keras.layers.Layer):
         l2: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.vocabulary_sizes = tuple(vocabulary_sizes)
         self.embedding_dim = embedding_dim
         self.num_sets = num_sets
@@ -63,9 +64,20 @@ class FusedEmbedding(keras.layers.Layer):
             regularizer=keras.regularizers.L2(self.l2) if self.l2 else None,
         )
 
-    def call(self, ids: Any) -> Any:
-        rows = ops.cast(ids, "int32") + self.offsets
-        vectors = ops.take(self.table, rows, axis=0)  # (B, F, sets * dim)
+    def call(self, ids: Any, training: bool | None = None) -> Any:
+        rows = self.rows(ids)
+        if training:
+            return self.arrange(gathered(tf.convert_to_tensor(self.table.value), rows))
+        # Reads these rows alone, also of a table that is updated by rows.
+        return self.arrange(tf.gather(self.table.value, rows))
+
+    def rows(self, ids: Any) -> Any:
+        """Returns the row of the table for each id, `(batch, columns)`."""
+        return ops.cast(ids, "int32") + self.offsets
+
+    def arrange(self, vectors: Any) -> Any:
+        """Returns rows `(batch, columns, sets * dim)` in the shape of the output."""
+        vectors = ops.cast(vectors, self.compute_dtype)
         if self.num_sets == 1:
             return vectors[None]
         shape = (-1, len(self.offsets), self.num_sets, self.embedding_dim)
@@ -78,3 +90,23 @@ class FusedEmbedding(keras.layers.Layer):
             len(self.offsets),
             self.embedding_dim,
         )
+
+
+@tf.custom_gradient
+def gathered(table: Any, rows: Any) -> Any:
+    """Returns rows of a table; a row that occurs twice gets the sum of its gradients.
+
+    TensorFlow's own gradient lists each occurrence, and Keras' Adam squares them one
+    by one: a row that occurs k times moves up to sqrt(k) times too far.
+
+    Args:
+        table: (V, width).
+        rows: (batch, columns).
+    """
+
+    def gradient(of_vectors: Any) -> Any:
+        flat = tf.reshape(of_vectors, (-1, table.shape[1]))
+        places = tf.reshape(rows, [-1])
+        return tf.math.unsorted_segment_sum(flat, places, table.shape[0]), None
+
+    return tf.gather(table, rows), gradient

@@ -10,6 +10,7 @@ import tensorflow as tf
 from mtl_cli.build import Network
 from mtl_cli.tasks import Task
 from mtl_cli.training.feed import Slab
+from mtl_cli.training.lazy import LazyTable, without
 from mtl_cli.training.losses import task_losses
 
 STEPS_A_CALL = 64
@@ -30,6 +31,7 @@ class Steps:
         rows: training rows.
         batch_size: rows a step.
         compiled: whether XLA compiles the steps.
+        tables: embedding tables that are updated apart from the optimizer.
     """
 
     def __init__(
@@ -40,8 +42,10 @@ class Steps:
         rows: int,
         batch_size: int,
         compiled: bool,
+        tables: list[LazyTable],
     ) -> None:
-        self.model = network.logits
+        self.tables = tables
+        self.ids, self.model = without(network.logits, tables)
         self.labels = network.labels
         self.optimizer = optimizer
         self.batch_size = min(batch_size, rows)
@@ -50,7 +54,13 @@ class Steps:
         self.tasks = tasks
         self.task_weights = tf.constant([task.weight for task in tasks.values()])
         optimizer.build(self.model.trainable_variables)
-        self.run = tf.function(self._run, jit_compile=compiled)
+        self.clip_norm = optimizer.global_clipnorm
+        optimizer.global_clipnorm = None  # which would not know of the tables
+        self.gradients, self.apply = self._gradients, self._apply
+        if tables:  # XLA compiles all of a step but the tables, which it would copy
+            self.gradients = tf.function(self._gradients, jit_compile=compiled)
+            self.apply = tf.function(self._apply, jit_compile=compiled)
+        self.run = tf.function(self._run, jit_compile=compiled and not tables)
 
     def epoch(self, slabs: Iterable[Slab]) -> Iterator[Any]:
         """Trains on rows once.
@@ -101,14 +111,50 @@ class Steps:
 
     def _step(self, features: Any, labels: Any, weights: Any) -> Any:
         """Takes one optimizer step; returns the losses before it, (T,)."""
+        found = []
+        if self.tables:
+            ids = self.ids(features)
+            ids = ids if isinstance(ids, list) else [ids]
+            found = [t.look_up(x) for t, x in zip(self.tables, ids, strict=True)]
+        losses, gradients, of_vectors = self.gradients(
+            features, labels, weights, [vectors for _, vectors in found]
+        )
+        touched = [
+            table.summed(rows, gradient)
+            for table, (rows, _), gradient in zip(
+                self.tables, found, of_vectors, strict=True
+            )
+        ]
+        if self.clip_norm is not None:
+            every = [*gradients, *(total for _, total in touched)]
+            every, _ = tf.clip_by_global_norm(every, self.clip_norm)
+            gradients, totals = every[: len(gradients)], every[len(gradients) :]
+            touched = [(rows, t) for (rows, _), t in zip(touched, totals, strict=True)]
+        step = tf.convert_to_tensor(self.optimizer.iterations)
+        rate = tf.convert_to_tensor(self.optimizer.learning_rate)
+        self.apply(gradients)
+        for table, (rows, total) in zip(self.tables, touched, strict=True):
+            table.update(rows, total, step, rate)
+        return losses
+
+    def _gradients(
+        self, features: Any, labels: Any, weights: Any, vectors: list[Any]
+    ) -> tuple[Any, list[Any], list[Any]]:
+        """Returns the losses (T,), and the gradients of weights and of vectors."""
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
-            logits = self.model(features, training=True)
+            tape.watch(vectors)
+            inputs = [features, vectors] if vectors else features
+            logits = self.model(inputs, training=True)
             losses = task_losses(self.tasks, logits, labels, weights, self.labels)
             penalties = tf.add_n([tf.constant(0.0), *self.model.losses])
             total = tf.reduce_sum(losses * self.task_weights) + penalties
-        self.optimizer.apply(tape.gradient(total, variables), variables)
-        return losses
+        gradients, of_vectors = tape.gradient(total, (variables, vectors))
+        return losses, gradients, of_vectors
+
+    def _apply(self, gradients: list[Any]) -> None:
+        """Takes the optimizer's step on all weights but the tables."""
+        self.optimizer.apply(gradients, self.model.trainable_variables)
 
 
 def reseed(model: keras.Model, seed: int, epoch: int) -> None:

@@ -12,6 +12,7 @@ from mtl_cli.data.table import StoredTable, Table
 from mtl_cli.errors import TrainingError
 from mtl_cli.evaluate import Scores, evaluate, monitored
 from mtl_cli.training.feed import Feed, feed_of
+from mtl_cli.training.lazy import lazy_tables
 from mtl_cli.training.predict import Predictor
 from mtl_cli.training.progress import Epoch, History, Progress
 from mtl_cli.training.steps import Steps, reseed
@@ -58,6 +59,7 @@ def train(
         table.rows,
         trainer.batch_size,
         worth_compiling(config, table.rows),
+        lazy_tables(network.logits, config.optimizer),
     )
     predict = Predictor(network)
     history = History()
