@@ -28,6 +28,7 @@ class Trainer(Strict):
         compile: whether steps are compiled by XLA; `auto` where the run is long enough
             to pay back the seconds that it takes.
         deterministic: whether the same command gives the same numbers, bit by bit.
+        profile: whether to say at the end where the seconds of the run went.
     """
 
     epochs: Count
@@ -36,6 +37,7 @@ class Trainer(Strict):
     monitor: str
     compile: Literal["auto"] | bool
     deterministic: bool
+    profile: bool
 
 
 class Config(Strict):

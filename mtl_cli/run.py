@@ -13,6 +13,7 @@ from mtl_cli.console import Console
 from mtl_cli.data.demands import check_monitor, doubts
 from mtl_cli.data.load import Data, load
 from mtl_cli.evaluate import Scores, evaluate
+from mtl_cli.laps import Laps
 from mtl_cli.paths import PACKAGE
 from mtl_cli.run_folder import RunFolder
 
@@ -31,6 +32,7 @@ def run(
     Returns: scores by split and output, as in `metrics.json`; empty if only the data
         was checked.
     """
+    laps = Laps()
     data = load(config.dataset, config.outputs)
     rows = {split: table.rows for split, table in data.splits.items()}
     console.line(
@@ -53,12 +55,14 @@ def run(
         console.line("check_only: nothing was trained")
         return {}
 
+    laps.mark("read, check and encode the data")
     engine.start(config.seed, config.trainer.deterministic)
     from mtl_cli import report, saved
     from mtl_cli.build import build
     from mtl_cli.training.predict import Predictor
     from mtl_cli.training.train import train
 
+    laps.mark("load TensorFlow")
     values = config.model_dump(mode="json")
     folder.write_json("environment.json", environment(config, values, data))
     network = build(config, data.encoder.spec, data.labels)
@@ -68,11 +72,15 @@ def run(
         f"{network.logits.count_params():,} parameters, tasks "
         f"{', '.join(config.chosen_tasks)}"
     )
+    laps.mark("build the network")
     tasks = [output for output in config.outputs if not output.added]
     with console.progress(config.trainer.epochs, tasks) as progress:
         history = train(
             config, network, data.splits["train"], data.splits.get("valid"), progress
         )
+    laps.mark("train")
+    laps.move("train", "trace and compile the steps", history.compiling)
+    laps.move("train", "validate", history.validating)
     saved.save(folder, network, values, data.encoder)
 
     predict = Predictor(network)
@@ -83,11 +91,15 @@ def run(
         for split in sorted(scored)
     }
     folder.write_json("metrics.json", scores)
+    laps.mark("save, predict and score")
     shown = next(split for split in ("test", "valid", "train") if split in scores)
     report.write(folder, config, data, history, scores, predictions, shown)
     console.scores(
         f"{shown} rows, after epoch {history.kept}", config.outputs, scores[shown]
     )
+    laps.mark("write tables, plots and page")
+    if config.trainer.profile:
+        console.table(laps.table())
     console.line(f"run folder: {shortest(folder.path)}")
     console.line(f"try next:   {next_command(config, settings)}")
     return scores

@@ -46,7 +46,17 @@ class Progress:
 
 @dataclass
 class History:
-    """All epochs, and the one whose weights the network has at the end."""
+    """What training leaves.
+
+    Attributes:
+        epochs: all of them.
+        kept: the number of the one whose weights the network has at the end.
+        compiling: seconds that the first steps took longer than others: tracing and
+            compiling.
+        validating: seconds of predicting and scoring the validation rows.
+    """
 
     epochs: list[Epoch] = field(default_factory=list)
     kept: int = 0
+    compiling: float = 0.0
+    validating: float = 0.0

@@ -69,7 +69,9 @@ def train(
         scores: Scores = {}
         value = None
         if valid is not None:
+            start = time.perf_counter()
             scores = evaluate(outputs, valid, predict(valid))
+            history.validating += time.perf_counter() - start
             value = monitored(trainer.monitor, outputs, scores)
             if value is None and trainer.patience is not None:
                 raise TrainingError(
@@ -86,6 +88,7 @@ def train(
         progress.epoch(epoch)
         if trainer.patience is not None and number - history.kept >= trainer.patience:
             break
+    history.compiling = compiling(history.epochs)
     if weights is not None:
         network.logits.set_weights(weights)
     else:
@@ -96,6 +99,12 @@ def train(
             "optimizer.learning_rate or set optimizer.clip_norm"
         )
     return history
+
+
+def compiling(epochs: list[Epoch]) -> float:
+    """Returns how much longer the first epoch took than the others, in seconds."""
+    others = [epoch.seconds for epoch in epochs[1:]]
+    return max(0.0, epochs[0].seconds - float(np.median(others))) if others else 0.0
 
 
 def train_epoch(
