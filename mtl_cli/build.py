@@ -13,6 +13,10 @@ from mtl_cli.layers.heads import esmm
 from mtl_cli.tasks import Task
 
 
+# Weights are float32 in both.
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
 @dataclass(frozen=True)
 class Network:
     """One graph of layers, seen at two ends.
@@ -42,6 +46,7 @@ def build(
     Returns: models from `{"ids": (B, F), "dense": (B, K), ...}` to `{output: (B, 1)}`,
         or `(B, classes)`.
     """
+    keras.config.set_dtype_policy(POLICIES[config.trainer.precision])
     model, tasks, labels = config.model, config.chosen_tasks, labels or {}
     inputs = inputs_of(spec)
     encodings = config.encoder.encode(
@@ -128,6 +133,7 @@ def towers(hidden: Any, tasks: list[Task], model: Any) -> list[Any]:
             l2=model.l2,
             initializer=model.initializer,
             name=f"{name}_logits",
+            dtype="float32",  # whose exponentials 8 bits would blur
         )(x)
         logits |= {t: logit[i] for i, t in enumerate(members)}
     return [logits[t] for t in range(len(chosen))]

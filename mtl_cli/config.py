@@ -27,6 +27,8 @@ class Trainer(Strict):
             a metric it is AUC of binary tasks and R2 of regressions.
         compile: whether steps are compiled by XLA; `auto` where the run is long enough
             to pay back the seconds that it takes.
+        precision: of what layers compute: `float32`, or `bfloat16`, which accelerators
+            are faster in; weights, logits and losses are float32.
         deterministic: whether the same command gives the same numbers, bit by bit.
         profile: whether to say at the end where the seconds of the run went.
     """
@@ -36,6 +38,7 @@ class Trainer(Strict):
     patience: Count | None
     monitor: str
     compile: Literal["auto"] | bool
+    precision: Literal["float32", "bfloat16"]
     deterministic: bool
     profile: bool
 

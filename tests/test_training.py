@@ -773,3 +773,27 @@ def test_saved_network_predicts_the_same_bits_once_loaded(tmp_path, model, optio
     assert list(found) == list(expected) == [o.name for o in chosen.outputs]
     assert_same_bits(list(found.values()), list(expected.values()))
     assert_same_bits(again.logits.get_weights(), network.logits.get_weights())
+
+
+def test_bfloat16_keeps_weights_and_logits_in_float32_and_learns_the_same():
+    options = ["trainer.epochs=3", "optimizer.learning_rate=0.01"]
+    half, whole = (
+        trained(config(*options, f"trainer.precision={precision}", model="ple"))
+        for precision in ("bfloat16", "float32")
+    )
+    (halved, history), (network, expected) = half, whole
+    assert {w.dtype for w in halved.logits.trainable_variables} == {"float32"}
+    assert {y.dtype for y in halved.logits.outputs} == {"float32"}
+    experts = halved.logits.get_layer("level_1_shared_experts")
+    assert experts.compute_dtype == "bfloat16"
+    for mine, other in zip(history.epochs, expected.epochs, strict=True):
+        # Eight bits tell numbers apart to 0.4 %.
+        assert mine.losses == pytest.approx(other.losses, rel=0.03)
+        assert mine.losses != other.losses
+    table, _ = encoded(config(model="ple"))
+    for p, q in zip(
+        Predictor(halved)(table).values(),
+        Predictor(network)(table).values(),
+        strict=True,
+    ):
+        assert np.corrcoef(p, q)[0, 1] > 0.98
