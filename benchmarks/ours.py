@@ -101,15 +101,17 @@ def synthetic(tasks: list[str], rows: int, table_rows: int) -> tuple[Any, Any]:
     import numpy as np
     from peers import synthetic
 
-    from mtl_cli.data.features import FeatureSpec
+    from mtl_cli.data.spec import EmbeddingTable, FeatureSpec
     from mtl_cli.data.table import Table
 
     ids, labels = synthetic.rows(rows, table_rows)
     weights = {task: np.ones(rows, "float32") for task in tasks}
     columns = dict(zip(tasks, labels.T, strict=True))
-    sizes = dict.fromkeys(synthetic.FEATURES, synthetic.vocabulary_size(table_rows))
-    table = Table({"ids": ids}, columns, weights)
-    return {"train": table}, FeatureSpec(sizes, num_dense=0)
+    size = synthetic.vocabulary_size(table_rows)
+    tables = {name: EmbeddingTable(size) for name in synthetic.FEATURES}
+    return {"train": Table({"ids": ids}, columns, weights)}, FeatureSpec(
+        tables, list(tables)
+    )
 
 
 def multiply_adds(network: Any) -> int:

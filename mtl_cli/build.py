@@ -12,7 +12,6 @@ from mtl_cli.layers import ParallelDense, ParallelMLP
 from mtl_cli.layers.heads import esmm
 from mtl_cli.tasks import Task
 
-
 # Weights are float32 in both.
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 

@@ -151,7 +151,7 @@ def test_rowwise_adagrad_equals_its_formula():
         total[rows] += (gradient.astype("float64") ** 2).mean(axis=1)
         values[rows] -= 0.1 * gradient / np.sqrt(total[rows] + 1e-7)[:, None]
     np.testing.assert_allclose(table.table.numpy(), values, atol=ROUNDING)
-    assert table.slots[0].shape == (16, 1)
+    assert table.slots.shape == (16, 1)
 
 
 def test_auto_is_lazy_for_large_tables_only(monkeypatch):

@@ -7,6 +7,7 @@ itself, which XLA compiles, sees vectors of the batch and not the table.
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from mtl_cli.layers import FusedEmbedding
@@ -28,10 +29,14 @@ class LazyTable:
         self.layer = layer
         self.optimizer = optimizer
         self.table: tf.Variable = layer.table.value
-        self.slots = [
-            tf.Variable(tf.fill((self.table.shape[0], width or self.width), start))
-            for width, start in slots_of(optimizer)
+        # A row's slots lie side by side, so that memory is touched once for all.
+        self.widths = [width or self.width for width, _ in slots_of(optimizer)]
+        starts = [
+            np.full(width, start, "float32")
+            for width, (_, start) in zip(self.widths, slots_of(optimizer), strict=True)
         ]
+        row = np.concatenate([*starts, np.zeros(0, "float32")])
+        self.slots = tf.Variable(tf.tile(row[None], (self.table.shape[0], 1)))
 
     @property
     def width(self) -> int:
@@ -68,14 +73,19 @@ class LazyTable:
             step: number of steps before.
             rate: the learning rate.
         """
-        slots = [tf.gather(slot, touched) for slot in self.slots]
+        slots = []
+        if self.widths:
+            packed = tf.gather(self.slots, touched)
+            slots = tf.split(packed, self.widths, axis=1)
         change, slots = moved(self.optimizer, gradient, slots, step, rate)
+        values = tf.gather(self.table, touched)
         if isinstance(self.optimizer, AdamW):
-            decay = self.optimizer.weight_decay * rate
-            change -= decay * tf.gather(self.table, touched)
-        self.table.scatter_add(tf.IndexedSlices(change, touched))
-        for slot, values in zip(self.slots, slots, strict=True):
-            slot.scatter_update(tf.IndexedSlices(values, touched))
+            change -= self.optimizer.weight_decay * rate * values
+        # Several times as fast as adding in place.
+        self.table.scatter_update(tf.IndexedSlices(values + change, touched))
+        if self.widths:
+            packed = tf.concat(slots, axis=1)
+            self.slots.scatter_update(tf.IndexedSlices(packed, touched))
 
 
 def slots_of(optimizer: Optimizer) -> list[tuple[int | None, float]]:
