@@ -32,7 +32,7 @@ TRAINING = [
 def read_folder(folder: Path, _output: str) -> Result:
     """Returns the seconds to encode and the speed of the epochs, from a run folder."""
     log = (folder / "run" / "train.log").read_text().splitlines()
-    loaded = next(x for x in log if x.endswith(" features"))
+    loaded = next(x for x in log if " features, " in x)
     with (folder / "run" / "history.csv").open() as file:
         speeds = [float(row["samples_per_second"]) for row in csv.DictReader(file)]
     encode = (stamp(loaded) - stamp(log[0])).total_seconds()

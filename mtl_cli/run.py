@@ -38,7 +38,7 @@ def run(
     console.line(
         f"{config.dataset.name}: "
         + ", ".join(f"{n:,} {split}" for split, n in rows.items())
-        + f" rows, {len(config.dataset.used_features)} features"
+        + f" rows, {len(config.dataset.used_features)} features, {data.how}"
     )
     if config.trainer.patience is not None:
         check_monitor(config, data.splits["valid"])

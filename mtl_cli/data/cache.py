@@ -81,13 +81,15 @@ class Entry:
 
     Args:
         folder: that a `Writer` filled.
+        found: whether it was there before.
 
     Raises:
         ValueError: if it is not as it was written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, found: bool = False) -> None:
         self.folder = folder
+        self.found = found
         self.record = json.loads((folder / MANIFEST).read_text("utf-8"))
         for about in self.record["arrays"].values():
             width = 1 if about["width"] is None else about["width"]
@@ -138,7 +140,7 @@ def find(key: str) -> Entry | None:
     if folder is None or not folder.is_dir():
         return None
     try:
-        entry = Entry(folder)
+        entry = Entry(folder, found=True)
         os.utime(folder)
         return entry
     except (ValueError, KeyError, TypeError, OSError):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from dataclasses import dataclass
 
 from mtl_cli.data import cache
@@ -30,6 +31,7 @@ class Data:
         labels: by task, what its labels' transform learnt from them.
         report: see `report.describe`.
         fingerprint: SHA-256 of the files' contents.
+        how: whether the rows were encoded or found encoded, and the seconds.
     """
 
     splits: dict[str, Table | StoredTable]
@@ -38,6 +40,7 @@ class Data:
     labels: dict[str, dict[str, float]]
     report: Report
     fingerprint: str
+    how: str
 
     @property
     def streamed(self) -> bool:
@@ -58,11 +61,13 @@ def load(dataset: Dataset, outputs: list[Output]) -> Data:
     Raises:
         DataError: if a file does not hold what the configuration says.
     """
+    start = time.perf_counter()
     content = fingerprint_of(dataset)
     entry = cache.encoded(
         key(dataset, outputs, content),
         lambda folder: encode(dataset, outputs, folder),
     )
+    seconds = time.perf_counter() - start
     splits: dict[str, Table | StoredTable] = {}
     for split, stored in entry.tables().items():
         splits[split] = stored if streamed(dataset, stored) else stored.table()
@@ -73,6 +78,7 @@ def load(dataset: Dataset, outputs: list[Output]) -> Data:
         entry.record["labels"],
         entry.record["report"],
         content,
+        f"{'found encoded' if entry.found else 'encoded'} in {seconds:.1f} s",
     )
 
 
