@@ -1,5 +1,6 @@
 """The data report: what each column and task holds, and what is odd about it."""
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -165,8 +166,6 @@ def single_aucs(
 ) -> dict[str, float]:
     """Returns the AUC that a feature alone reaches, by binary task.
 
-    The even rows tell each value's rate of positives, the odd ones are scored.
-
     Raises:
         DataError: if the feature has two values, one where the label is 1 and the
             other where it is 0.
@@ -177,20 +176,26 @@ def single_aucs(
             continue
         counts = train.weights[output.name] > 0
         y, values = train.labels[output.label][counts], x[counts]
-        if len(np.unique(values)) == 2 and len(y) >= FEWEST_ROWS:
-            refuse_copy(name, output, y, values)
-        _, codes = np.unique(values, return_inverse=True)
-        rates = np.bincount(codes[::2], y[::2]) if len(y) else np.zeros(1)
-        seen = np.bincount(codes[::2]) if len(y) else np.zeros(1)
-        rates = (rates + y.mean() if len(y) else rates) / (seen + 1)
-        scores = np.append(rates, y.mean() if len(y) else 0.0)
-        places = np.where(codes[1::2] < len(rates), codes[1::2], len(rates))
-        try:
-            label = y[1::2].astype("float64")
-            found[output.name] = auc(label, scores[places], np.ones(len(label)))
-        except (UndefinedError, ValueError):
+        if len(y) < FEWEST_ROWS or y.min() == y.max():
             continue
+        if len(np.unique(values)) == 2:
+            refuse_copy(name, output, y, values)
+        with contextlib.suppress(UndefinedError):
+            found[output.name] = auc_alone(y.astype("float64"), values)
     return found
+
+
+def auc_alone(y: Array, values: Array) -> float:
+    """Returns the AUC of each value's rate of positives, on rows that gave no rate.
+
+    Rates are drawn to the mean as by one row more, so that rare values tell little.
+    """
+    _, codes = np.unique(values, return_inverse=True)
+    size, mean = codes.max() + 1, y.mean()
+    positives = np.bincount(codes[::2], y[::2], minlength=size)
+    rates = (positives + mean) / (np.bincount(codes[::2], minlength=size) + 1)
+    label = y[1::2]
+    return auc(label, rates[codes[1::2]], np.ones(len(label)))
 
 
 def refuse_copy(name: str, output: Output, y: Array, values: Array) -> None:
