@@ -87,10 +87,10 @@ def read_vectors(where: str, pretrained: Pretrained) -> npt.NDArray[np.float32]:
 def read_ids(where: str, pretrained: Pretrained) -> list[str]:
     """Reads the value that each vector belongs to."""
     try:
-        text = find_data(pretrained.ids).read_text("utf-8")
+        text = find_data(pretrained.ids).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{where}.ids: cannot read {pretrained.ids}: {error}") from None
-    return text.splitlines()
+    return text.removesuffix("\n").split("\n")
 
 
 def fill(network: Any, config: Config, encoder: FeatureEncoder, starts: Any) -> None:

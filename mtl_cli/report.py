@@ -79,10 +79,14 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
 
 
 def prediction_frame(data: Data, predictions: dict[str, Array]) -> pd.DataFrame:
-    """Returns the test rows: number in the file, labels, predictions."""
-    columns = {"row": data.row_numbers["test"]}
+    """Returns the test rows: number in the file, labels, predictions.
+
+    Of a multiclass task a prediction is a list, a probability for each class.
+    """
+    columns: dict[str, Any] = {"row": data.row_numbers["test"]}
     columns |= data.splits["test"].labels
-    columns |= {f"{name}_prediction": p for name, p in predictions.items()}
+    for name, p in predictions.items():
+        columns[f"{name}_prediction"] = p if p.ndim == 1 else list(p)
     return pd.DataFrame(columns)
 
 
@@ -121,6 +125,8 @@ def calibration(
     for axis, output in zip(axes, outputs, strict=True):
         mine = table.weights[output.name] > 0
         y, p = table.labels[output.label][mine], predictions[output.name][mine]
+        if output.kind == "multiclass":  # each class against all others
+            y, p = np.eye(p.shape[1])[y.astype("int64")].ravel(), p.ravel()
         buckets = np.array_split(np.argsort(p), min(CALIBRATION_BUCKETS, len(p) or 1))
         x = [float(p[bucket].mean()) for bucket in buckets if len(bucket)]
         means = [float(y[bucket].mean()) for bucket in buckets if len(bucket)]

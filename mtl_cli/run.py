@@ -84,7 +84,7 @@ def run(
     saved.save(folder, network, values, data.encoder)
 
     predict = Predictor(network)
-    scored = [s for s in data.splits if s != "train" or not data.streamed]
+    scored = [s for s in data.splits if s != "train" or not data.streamed] or ["train"]
     predictions = {split: predict(data.splits[split]) for split in scored}
     scores = {
         split: evaluate(config.outputs, data.splits[split], predictions[split])

@@ -18,7 +18,7 @@ from mtl_cli.data.table import Array, ArrayFile, StoredTable
 from mtl_cli.errors import DataError
 from mtl_cli.paths import PACKAGE, cache_folder
 
-MANIFEST = "manifest.json"
+MANIFEST = "manifest"
 DAYS_KEPT = 30
 CRC_BLOCK_BYTES = 1 << 22
 # Of larger files only the size is checked, so that a run starts at once.
@@ -71,9 +71,10 @@ class Writer:
         return stored(self.folder, self.arrays)
 
     def close(self, record: dict[str, Any]) -> None:
-        """Writes what else there is to know of the data, last."""
+        """Writes what else there is to know of the data, last: a checksum and JSON."""
         text = json.dumps({"arrays": self.arrays, **record}, allow_nan=False)
-        (self.folder / MANIFEST).write_text(text, "utf-8")
+        crc = zlib.crc32(text.encode())
+        (self.folder / MANIFEST).write_text(f"{crc}\n{text}", "utf-8")
 
 
 class Entry:
@@ -90,7 +91,10 @@ class Entry:
     def __init__(self, folder: Path, found: bool = False) -> None:
         self.folder = folder
         self.found = found
-        self.record = json.loads((folder / MANIFEST).read_text("utf-8"))
+        crc, _, text = (folder / MANIFEST).read_text("utf-8").partition("\n")
+        if int(crc) != zlib.crc32(text.encode()):
+            raise ValueError(f"{folder / MANIFEST} is not as it was written")
+        self.record = json.loads(text)
         for about in self.record["arrays"].values():
             width = 1 if about["width"] is None else about["width"]
             size = int(about["dtype"][2:]) * width * about["rows"]

@@ -130,10 +130,12 @@ def types(dataset: Dataset, outputs: list[Output]) -> dict[str, pa.DataType]:
     hold only numbers must not differ in type from one that holds words too.
     """
     found = label_types(dataset, outputs)
-    for name, column in dataset.feature_columns:
-        feature = dataset.features[name]
-        words = isinstance(feature, Sparse | Hashed | Cross | Sequence)
-        found[column] = pa.string() if words else pa.float64()
+    # Last those of words: numbers can be told from text, words not from numbers.
+    for words in (False, True):
+        for name, column in dataset.feature_columns:
+            kinds = Sparse | Hashed | Cross | Sequence
+            if isinstance(dataset.features[name], kinds) is words:
+                found[column] = pa.string() if words else pa.float64()
     return found
 
 
@@ -162,6 +164,8 @@ class GroupCodes:
         """Returns the number of each row's value, int32 (rows,)."""
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
         values = encoded.dictionary.to_pylist()
+        # NaN, which no other NaN equals, is a missing value.
+        values = [None if v != v else v for v in values]
         numbers = [self.known.setdefault(v, len(self.known)) for v in values]
         found: Array = np.array(numbers, "int32")[np.asarray(encoded.indices)]
         return found

@@ -1,5 +1,6 @@
 """Finds the files that a data set's YAML names: local ones, folders, patterns, URLs."""
 
+import contextlib
 import glob
 import hashlib
 import json
@@ -63,16 +64,26 @@ def format_of(path: str) -> str | None:
     return FORMATS.get(ending)
 
 
+def has_rows(file: Path, chosen: str) -> bool:
+    """Whether a file of a folder holds rows: Spark and others leave more there.
+
+    Args:
+        file: its path from the folder on.
+        chosen: the format, or `auto`, which is Parquet.
+    """
+    hidden = any(part[0] in "._" for part in file.parts)
+    return not hidden and (chosen != "auto" or format_of(file.name) == "parquet")
+
+
 def find_local(key: str, path: str, chosen: str) -> list[str]:
     """Returns the local files of a path, sorted."""
     place = find_data(path)
     if place.is_dir():
-        wanted = (".parquet",) if chosen == "auto" else tuple(FORMATS)
-        inside = sorted(place.rglob("*"))
-        # Spark and others leave `_SUCCESS` and `.crc` files beside the rows.
-        found = [f for f in inside if f.suffix in wanted and f.name[0] not in "._"]
+        inside = sorted(file for file in place.rglob("*") if file.is_file())
+        found = [f for f in inside if has_rows(f.relative_to(place), chosen)]
         if not found:
-            raise DataError(f"{key}: folder '{path}' holds no .parquet file")
+            kind = ".parquet " if chosen == "auto" else ""
+            raise DataError(f"{key}: folder '{path}' holds no {kind}file")
     elif glob.has_magic(path) and not place.exists():
         found = [Path(f) for f in sorted(glob.glob(str(place), recursive=True))]
         if not found:
@@ -93,9 +104,8 @@ def find_remote(key: str, url: str, chosen: str) -> tuple[Any, list[str]]:
         info = system.get_file_info(path)
         if info.type == pa.fs.FileType.Directory:
             inside = system.get_file_info(pa.fs.FileSelector(path, recursive=True))
-            ending = ".parquet" if chosen == "auto" else ""
-            found = [f.path for f in inside if f.is_file and f.path.endswith(ending)]
-            found = sorted(f for f in found if Path(f).name[0] not in "._")
+            files = sorted(file.path for file in inside if file.is_file)
+            found = [f for f in files if has_rows(Path(f).relative_to(path), chosen)]
         else:
             found = [path] if info.is_file else []
     except (pa.ArrowException, OSError) as error:
@@ -133,7 +143,7 @@ def first_line(error: BaseException) -> str:
 
 def fingerprint(tables: dict[str, Files]) -> str:
     """Returns one SHA-256 over the contents of all files; of remote ones, over their
-    sizes and times.
+    sizes and times, or whatever else fsspec knows them by.
     """
     digest = hashlib.sha256()
     for name, files in tables.items():
@@ -144,13 +154,18 @@ def fingerprint(tables: dict[str, Files]) -> str:
             else:
                 info = files.system.get_file_info(path)
                 digest.update(f"{info.path} {info.size} {info.mtime_ns}".encode())
+                if isinstance(files.system, pa.fs.PyFileSystem):
+                    # Arrow asks fsspec for a time that most of its systems name
+                    # otherwise, so that it gets none.
+                    digest.update(files.system.handler.fs.ukey(path).encode())
     return digest.hexdigest()
 
 
 def content_hash(path: Path) -> str:
-    """Returns the SHA-256 of a file, remembered while its size and time stay."""
+    """Returns the SHA-256 of a file, remembered while its size and times stay."""
     about = path.stat()
-    stamp = [about.st_size, about.st_mtime_ns, about.st_ino]
+    # Tools that copy a file give it the old one's mtime, none its ctime.
+    stamp = [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
     name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
     folder = cache_folder()
     note = None if folder is None else folder / "hashes" / f"{name}.json"
@@ -164,6 +179,7 @@ def content_hash(path: Path) -> str:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if note is not None:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps({"stamp": stamp, "sha256": found}), "utf-8")
+        with contextlib.suppress(OSError):  # `cache.encoded` tells of it
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.write_text(json.dumps({"stamp": stamp, "sha256": found}), "utf-8")
     return found

@@ -196,18 +196,18 @@ def label_of(name: str, task: Task, column: pa.ChunkedArray) -> Array:
 
 def numeric_label(where: str, task: Task, column: pa.ChunkedArray) -> Array:
     """Returns a column of numbers, or asks for what text would need."""
-    kind = column.type
-    if not (is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal(kind)):
+    try:
+        return as_numbers(where, column)
+    except DataError:
         example = next(v.as_py() for v in column if v.is_valid)
         raise DataError(
-            f"{where} holds {kind} such as {example!r}, not numbers; "
+            f"{where} holds {column.type} such as {example!r}, not numbers; "
             + (
                 "say with `positive:` which value counts as 1"
                 if task.kind == "binary"
                 else "a regression needs numbers"
             )
-        )
-    return as_numbers(where, column)
+        ) from None
 
 
 def positives(where: str, column: pa.ChunkedArray, positive: Any) -> Array:
@@ -249,11 +249,6 @@ def equals(where: str, column: pa.ChunkedArray, value: Any, key: str) -> Array:
             f"{where} holds {column.type}, which `{key}: {value!r}` is not"
         ) from None
     return np.asarray(pc.fill_null(same, False))
-
-
-def is_number(kind: pa.DataType) -> bool:
-    """Whether an Arrow type is a number."""
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 class Tally:

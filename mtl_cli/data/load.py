@@ -98,7 +98,8 @@ def key(dataset: Dataset, outputs: list[Output], content: str) -> str:
     text = json.dumps(
         [
             dataset.model_dump(
-                mode="json", exclude=FILES | {"name", "stream", "tasks", "features"}
+                mode="json",
+                exclude=FILES | {"name", "stream", "tasks", "features", "split_by"},
             ),
             [(name, f.model_dump()) for name, f in dataset.used_features.items()],
             [(o.name, o.label, o.given, o.added) for o in outputs],

@@ -17,7 +17,7 @@ def as_numbers(where: str, column: pa.ChunkedArray | pa.Array) -> Floats:
 
     Args:
         where: what the column is for, for messages.
-        column: of numbers, booleans, or text that a list of numbers was written in.
+        column: of numbers, booleans, or text that numbers were written in.
 
     Raises:
         DataError: if it holds something else.
@@ -50,12 +50,10 @@ def numbers(name: str, column: pa.ChunkedArray, missing: Any = "error") -> Float
             that this is an error.
     """
     where = f"feature {name}"
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        raise DataError(
-            f"{where}: needs numbers, the column holds {column.type}; make it kind: "
-            "sparse"
-        )
-    x = as_numbers(where, column)
+    try:
+        x = as_numbers(where, column)
+    except DataError as error:
+        raise DataError(f"{error}; make it kind: sparse") from None
     wrong = ~np.isfinite(x) if missing == "error" else np.isinf(x)
     if wrong.any():
         row = int(np.argmax(wrong))

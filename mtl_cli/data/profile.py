@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mtl_cli.data.split import SPLITS, Codes
 from mtl_cli.data.table import Table
@@ -53,7 +54,8 @@ class Profile:
         self.rows[file] = self.rows.get(file, 0) + table.num_rows
         for name in table.column_names:
             counts = self.empty.setdefault(name, {})
-            counts[file] = counts.get(file, 0) + table[name].null_count
+            empty = pc.is_null(table[name], nan_is_null=True)
+            counts[file] = counts.get(file, 0) + int(np.count_nonzero(empty))
         hashes = row_hashes(table)
         for code in np.unique(codes):
             mine = hashes[(codes == code) & (hashes % self.every == 0)]

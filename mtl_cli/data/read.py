@@ -19,6 +19,7 @@ from mtl_cli.errors import DataError, RowError, suggest
 
 CHUNK_ROWS = 500_000
 TEXT_BLOCK_BYTES = 16 << 20
+MOST_SPACES = 64
 
 
 @dataclass(frozen=True)
@@ -141,25 +142,46 @@ def delimiter(names: list[str]) -> str:
     return ""
 
 
+def check_schema(
+    key: str,
+    path: str,
+    files: Files,
+    name: str,
+    schema: pa.Schema,
+    wanted: Wanted,
+    first: dict[str, Any],
+) -> None:
+    """Refuses a file that lacks a column, or holds another type than the first.
+
+    Args:
+        key: the configuration's key that gave the path, for messages.
+        path: of all files, as configured.
+        files: all of them.
+        name: of this file.
+        schema: of this file.
+        wanted: what is read.
+        first: by column, the type in the first file, which enters it.
+    """
+    shown = path if len(files.paths) == 1 else name
+    check_names(key, shown, schema.names, wanted)
+    for column in wanted.columns:
+        kind = value_type(schema.field(column).type)
+        if first.setdefault(column, kind) != kind:
+            raise DataError(
+                f"{key}: the files of {path} disagree: column '{column}' is "
+                f"{first[column]} in {files.paths[0]} and {kind} in {name}"
+            )
+
+
 def parquet(
     key: str, path: str, files: Files, wanted: Wanted
 ) -> tuple[int, Callable[[], Iterator[pa.Table]]]:
     """Opens Parquet files, whose wanted columns must agree."""
     columns = list(wanted.columns)
-    rows, first = 0, None
+    rows, first = 0, dict[str, Any]()
     for name in files.paths:
         with pyarrow.parquet.ParquetFile(files.system.open_input_file(name)) as file:
-            schema = file.schema_arrow
-            shown = path if len(files.paths) == 1 else name
-            check_names(key, shown, schema.names, wanted)
-            first = first or {c: value_type(schema.field(c).type) for c in columns}
-            for column in columns:
-                kind = value_type(schema.field(column).type)
-                if kind != first[column]:
-                    raise DataError(
-                        f"{key}: the files of {path} disagree: column '{column}' is "
-                        f"{first[column]} in {files.paths[0]} and {kind} in {name}"
-                    )
+            check_schema(key, path, files, name, file.schema_arrow, wanted, first)
             rows += file.metadata.num_rows
 
     def chunks() -> Iterator[pa.Table]:
@@ -175,11 +197,11 @@ def parquet(
 def feather(
     key: str, path: str, files: Files, wanted: Wanted
 ) -> tuple[int, Callable[[], Iterator[pa.Table]]]:
-    """Opens Feather (Arrow) files."""
-    rows = 0
+    """Opens Feather (Arrow) files, whose wanted columns must agree."""
+    rows, first = 0, dict[str, Any]()
     for name in files.paths:
         with pa.ipc.open_file(files.system.open_input_file(name)) as file:
-            check_names(key, name, file.schema.names, wanted)
+            check_schema(key, path, files, name, file.schema, wanted, first)
             batches = range(file.num_record_batches)
             rows += sum(file.get_batch(i).num_rows for i in batches)
 
@@ -232,19 +254,23 @@ def text_batches(
 ) -> Iterator[pa.RecordBatch]:
     """Yields the wanted columns of one text file as it is read."""
     tab = files.format == "tsv"
-    options = {
-        "parse_options": pyarrow.csv.ParseOptions(
-            delimiter=csv.delimiter or ("\t" if tab else ","), newlines_in_values=True
-        ),
-    }
+    parse = pyarrow.csv.ParseOptions(
+        delimiter=csv.delimiter or ("\t" if tab else ","), newlines_in_values=True
+    )
+    options = {"parse_options": parse}
     names = text_header(files, name, csv, options)
     check_names(key, path, names, wanted)
     options["convert_options"] = pyarrow.csv.ConvertOptions(
         include_columns=list(wanted.columns),
         column_types=wanted.types,
-        null_values=["", *csv.null_values],
+        # A cell of nothing but spaces is missing too, where spaces are cut.
+        null_values=[
+            *(" " * n for n in range(MOST_SPACES if csv.trim else 1)),
+            *csv.null_values,
+        ],
         strings_can_be_null=True,
     )
+    failed: Any = None
     for threads in (True, False):
         read = pyarrow.csv.ReadOptions(
             use_threads=threads,
@@ -260,12 +286,12 @@ def text_batches(
                 for batch in reader:
                     if threads:
                         yield trimmed(batch) if csv.trim else batch
-                return
+                if threads:
+                    return
         except pa.ArrowInvalid as error:
             # Only a reader with one thread knows the row.
-            if not threads:
-                header = 0 if csv.columns else 1
-                raise cell_error(str(error), names, header, wanted) or error from None
+            failed = error
+    raise cell_error(str(failed), names, 0 if csv.columns else 1, wanted) or failed
 
 
 def text_header(

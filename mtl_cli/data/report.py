@@ -123,9 +123,13 @@ def columns_in(
 
 def distinct(name: str, feature: Feature, encoder: FeatureEncoder, x: Array) -> int:
     """Returns how many values a feature has in the training rows, once encoded."""
-    statistics = encoder.statistics[owner_of(name, feature)]
-    if "vocabulary" in statistics:
-        return len(statistics["vocabulary"])
+    owner = owner_of(name, feature)
+    known = len(encoder.statistics[owner].get("vocabulary", []))
+    shared = sum(owner_of(n, f) == owner for n, f in encoder.features.items()) > 1
+    # A shared table has the values of other features too; one value and empty cells
+    # are two; and of a sequence x is the first value only.
+    if known > 1 and (not shared or isinstance(feature, Sequence)):
+        return known
     return len(np.unique(x))
 
 

@@ -39,12 +39,9 @@ def tokens_of(
     """
     flat, rows = flattened(name, feature, column)
     counts = np.ones(len(rows))
+    present = np.flatnonzero(flat.is_valid())
     if weights is not None:
-        counts = weights_of(name, feature, weights, rows, len(column))
-    present = np.asarray(flat.is_valid())
-    if feature.separator is not None:
-        present &= np.asarray(pc.fill_null(pc.not_equal(flat, ""), False))
-    present = np.flatnonzero(present)
+        counts = weights_of(name, feature, weights, rows, present, len(column))
     rows = rows[present]
     lengths = np.bincount(rows, minlength=len(column))[rows]
     places = np.arange(len(rows)) - np.searchsorted(rows, rows)
@@ -56,7 +53,7 @@ def tokens_of(
 
 
 def flattened(name: str, feature: Sequence, column: Column) -> tuple[pa.Array, Ids]:
-    """Returns all values one after another, and the row of each."""
+    """Returns all values one after another, and the row of each; empty text is none."""
     lists = as_array(column)
     if pa.types.is_null(lists.type):
         return pa.array([], pa.string()), np.zeros(0, "int64")
@@ -67,17 +64,29 @@ def flattened(name: str, feature: Sequence, column: Column) -> tuple[pa.Array, I
                 f"feature {name}: separator {feature.separator!r} is for text, the "
                 f"column holds {lists.type}; {advice}"
             )
-        lists = pc.split_pattern(lists.cast(pa.string()), feature.separator)
+        lists = pc.split_pattern(known(lists.cast(pa.string())), feature.separator)
     elif not is_list(lists.type):
         raise DataError(
             f"feature {name}: kind sequence needs lists, the column holds "
             f"{lists.type}; give the separator of its values"
         )
-    return pc.list_flatten(lists), np.asarray(pc.list_parent_indices(lists), "int64")
+    flat = pc.list_flatten(lists)
+    flat = flat if feature.separator is None else known(flat)
+    return flat, np.asarray(pc.list_parent_indices(lists), "int64")
+
+
+def known(texts: pa.Array) -> pa.Array:
+    """Returns texts with a missing value in place of each empty one."""
+    return pc.if_else(pc.equal(texts, ""), None, texts)
 
 
 def weights_of(
-    name: str, feature: Sequence, column: Column, rows: Ids, num_rows: int
+    name: str,
+    feature: Sequence,
+    column: Column,
+    rows: Ids,
+    present: Ids,
+    num_rows: int,
 ) -> Floats:
     """Returns the weight of each value, (values,).
 
@@ -86,6 +95,7 @@ def weights_of(
         feature: whose separator the weights have too.
         column: of the weights.
         rows: of the values, (values,).
+        present: which values are not missing, so that their weights must be numbers.
         num_rows: of the table.
     """
     where = f"feature {name}: weights '{feature.weights}'"
@@ -97,9 +107,9 @@ def weights_of(
         row = int(np.argmax(values != weights))
         raise RowError(where, row, f"has {values[row]} values, {weights[row]} weights")
     x = as_numbers(where, flat)
-    wrong = ~(np.isfinite(x) & (x >= 0))
-    if wrong.any():
-        first = int(np.argmax(wrong))
+    wrong = present[~(np.isfinite(x[present]) & (x[present] >= 0))]
+    if len(wrong):
+        first = int(wrong[0])
         what = f"holds {x[first]:g}, not a number from 0 up"
         raise RowError(where, int(rows[first]), what)
     return x

@@ -17,9 +17,11 @@ def focal(label: Any, logit: Any, gamma: float) -> Any:
 
     Reference: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, eq. 4.
     """
-    # 1 - p of the own class is the sigmoid of the other class's logit.
-    other = tf.sigmoid(tf.where(label > 0.5, -logit, logit))
-    return other**gamma * bce(label, logit)
+    # 1 - p of the own class is the sigmoid of the other class's logit. Its power is
+    # taken by way of the logarithm: the slope of x^gamma at 0, where certain
+    # predictions end, is infinite for gamma below 1.
+    other = tf.math.log_sigmoid(tf.where(label > 0.5, -logit, logit))
+    return tf.exp(gamma * other) * bce(label, logit)
 
 
 def cross_entropy(label: Any, logits: Any) -> Any:
