@@ -98,7 +98,7 @@ def predicted(logit: Any, task: Task | None, label: dict[str, float]) -> Any:
     if task.kind == "multiclass":
         return ops.softmax(logit)
     if task.transform == "log1p":
-        return logit
+        return ops.expm1(logit)
     if task.transform == "standard":
         return logit * label["deviation"] + label["mean"]
     return logit

@@ -2,6 +2,8 @@
 
 import sys
 
+SHOWN_CHARACTERS = 60
+
 
 class MtlError(Exception):
     """An error told in one line: what, where, what was expected, how to mend it."""
@@ -37,6 +39,16 @@ class RowError(DataError):
 
 class TrainingError(MtlError):
     """A run that had started cannot go on."""
+
+
+def shown(value: object) -> str:
+    """Returns a value as Python writes it, on one line, cut where it is long."""
+    if isinstance(value, str):
+        long = len(value) > SHOWN_CHARACTERS
+        return repr(value[:SHOWN_CHARACTERS] + "..." if long else value)
+    text = repr(value)
+    long = len(text) > SHOWN_CHARACTERS
+    return text[:SHOWN_CHARACTERS] + "..." if long else text
 
 
 def suggest(wrong: str, known: list[str]) -> str:

@@ -33,7 +33,10 @@ def user_conf_folder() -> Path | None:
 
 def find_data(path: str) -> Path:
     """Returns where a data file is: as given, or else among the bundled ones."""
-    given = Path(path).expanduser()
+    try:
+        given = Path(path).expanduser()
+    except RuntimeError:  # `~nobody`
+        given = Path(path)
     bundled = root() / path
     return bundled if not given.exists() and bundled.exists() else given
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from mtl_cli.config import Config
 from mtl_cli.data.feature_schema import Pretrained
 from mtl_cli.data.features import FeatureEncoder
+from mtl_cli.data.files import first_line
 from mtl_cli.errors import DataError
 from mtl_cli.paths import find_data
 
@@ -43,7 +44,8 @@ def read(config: Config, encoder: FeatureEncoder) -> dict[str, Start]:
         if len(ids) != len(vectors):
             raise DataError(
                 f"{where}.ids: {pretrained.ids} has {len(ids):,} lines, "
-                f"{pretrained.vectors} has {len(vectors):,} vectors"
+                f"{pretrained.vectors} has {len(vectors):,} vectors; give each vector "
+                "one line"
             )
         dim = getattr(feature, "embedding_dim", None) or config.encoder.embedding_dim
         if dim != vectors.shape[1]:
@@ -52,34 +54,51 @@ def read(config: Config, encoder: FeatureEncoder) -> dict[str, Start]:
                 f"{dim}; set dataset.features.{name}.embedding_dim={vectors.shape[1]}"
             )
         vocabulary = encoder.statistics[name]["vocabulary"]
-        place = {value: i + 1 for i, value in enumerate(vocabulary)}
-        known = [i for i, value in enumerate(ids) if value in place]
-        if not known:
-            raise DataError(
-                f"{where}.ids: none of the {len(ids):,} ids, such as {ids[0]!r}, is a "
-                f"value of the feature, such as {vocabulary[0]!r}"
-            )
-        rows = np.array([place[ids[i]] for i in known])
-        found[name] = Start(rows, vectors[known], len(vocabulary) + 1)
+        found[name] = matched(where, vectors, ids, vocabulary)
     return found
+
+
+def matched(
+    where: str, vectors: npt.NDArray[np.float32], ids: list[str], vocabulary: list[str]
+) -> Start:
+    """Returns the vectors whose ids a table has."""
+    place = {value: i + 1 for i, value in enumerate(vocabulary)}
+    known = [i for i, value in enumerate(ids) if value in place]
+    if not known:
+        raise DataError(
+            f"{where}.ids: none of the {len(ids):,} ids{example(ids)}, is a value of "
+            f"the feature{example(vocabulary)}; give the ids of these vectors"
+        )
+    rows = np.array([place[ids[i]] for i in known])
+    return Start(rows, vectors[known], len(vocabulary) + 1)
+
+
+def example(values: list[str]) -> str:
+    """Returns the first of some values, for a message."""
+    return f", such as {values[0]!r}" if values else ", of which there are none"
 
 
 def read_vectors(where: str, pretrained: Pretrained) -> npt.NDArray[np.float32]:
     """Reads vectors, (N, dim)."""
     try:
-        x: Any = np.load(find_data(pretrained.vectors), allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with find_data(pretrained.vectors).open("rb") as file:
+            x: Any = np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError) as error:
         raise DataError(
-            f"{where}.vectors: cannot read {pretrained.vectors}: {error}"
+            f"{where}.vectors: cannot read {pretrained.vectors}: {first_line(error)}; "
+            "write an array (N, dim) of floats with numpy.save"
         ) from None
-    if getattr(x, "ndim", None) != 2 or not np.issubdtype(x.dtype, np.floating):
+    if x.ndim != 2 or not np.issubdtype(x.dtype, np.floating):
         raise DataError(
-            f"{where}.vectors: {pretrained.vectors} holds no array (N, dim) of floats"
+            f"{where}.vectors: {pretrained.vectors} holds {x.dtype} {x.shape}, not an "
+            "array (N, dim) of floats"
         )
-    if not np.isfinite(x).all():
-        row = int(np.argmax(~np.isfinite(x).all(axis=1)))
+    wrong = ~(np.abs(x) <= np.finfo("float32").max)
+    if wrong.any():
+        row = int(np.argmax(wrong.any(axis=1)))
         raise DataError(
-            f"{where}.vectors: row {row + 1} of {pretrained.vectors} is not finite"
+            f"{where}.vectors: row {row + 1} of {pretrained.vectors} is not finite in "
+            "float32; correct it"
         )
     return np.asarray(x, "float32")
 
@@ -87,10 +106,21 @@ def read_vectors(where: str, pretrained: Pretrained) -> npt.NDArray[np.float32]:
 def read_ids(where: str, pretrained: Pretrained) -> list[str]:
     """Reads the value that each vector belongs to."""
     try:
-        text = find_data(pretrained.ids).read_text("utf-8-sig")
+        with find_data(pretrained.ids).open(encoding="utf-8-sig") as file:
+            ids = [line.rstrip("\n") for line in file]
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{where}.ids: cannot read {pretrained.ids}: {error}") from None
-    return text.removesuffix("\n").split("\n")
+        raise DataError(
+            f"{where}.ids: cannot read {pretrained.ids}: {first_line(error)}; give "
+            "UTF-8 text with an id a line"
+        ) from None
+    lines: dict[str, int] = {}
+    for i, value in enumerate(ids):
+        if lines.setdefault(value, i) < i:
+            raise DataError(
+                f"{where}.ids: line {i + 1} of {pretrained.ids} is {value!r}, as line "
+                f"{lines[value] + 1} is; give each id one vector"
+            )
+    return ids
 
 
 def fill(network: Any, config: Config, encoder: FeatureEncoder, starts: Any) -> None:

@@ -304,7 +304,7 @@ def test_weight_of_a_missing_value_may_be_missing():
         ([["a"], ["b", "c"]], [[1.0], [1.0, -2.0]], "row 2 holds -2, not a number"),
         ([["a"], ["b"]], [[None], [1.0]], "row 1 holds nan, not a number"),
         (["a", "b|c"], ["1", "1|"], "row 2 holds nan, not a number"),
-        (["a", "b|c"], ["1", "1|x"], "needs numbers, the column holds string"),
+        (["a", "b|c"], ["1", "1|x"], "row 2 holds 'x', not a number"),
     ],
     ids=["short", "negative", "missing", "empty", "word"],
 )
@@ -323,7 +323,7 @@ def test_wrong_weights_of_a_sequence_are_refused(values, weights, wrong):
         ({}, ["a|b"], "kind sequence needs lists, the column holds string; give the"),
         ({"separator": "|"}, [["a"]], "is for text, the column holds list<"),
         ({"separator": "|"}, [1], "is for text, the column holds int64; make it kind"),
-        ({}, [[1.5]], "needs whole numbers or text, the column holds double"),
+        ({}, [[1.5]], "needs lists of whole numbers or text"),
     ],
 )
 def test_column_that_is_no_sequence_is_refused_with_what_to_do(keys, values, wrong):
@@ -491,6 +491,18 @@ def test_column_may_be_a_number_to_one_feature_and_a_word_to_another(tmp_path):
         found = loaded(tmp_path / "train.csv", chosen, tasks).splits["train"].features
         columns = dict(zip(order, found["ids"].T.tolist(), strict=True))
         assert columns == {"hour": [1, 1, 2, 2], "when": [1, 3, 2, 4]}
+
+
+@pytest.mark.parametrize(
+    ("column", "wrong"),
+    [
+        (["1", "two"], "row 2 holds 'two', not a number"),
+        ([[1], [2]], "needs numbers, the column holds list<item: int64>"),
+    ],
+)
+def test_column_that_is_no_number_is_refused_with_what_to_do(column, wrong):
+    with pytest.raises(DataError, match=f"feature x: {wrong}"):
+        fitted({"x": Dense(kind="dense", transform="none")}, x=column)
 
 
 # Numbers as text
@@ -818,7 +830,7 @@ def test_vectors_start_a_sequences_own_table():
         ("length", "has vectors of length 3, the table 4"),
         ("strangers", "none of the 5 ids, such as 'x0', is a value of the feature"),
         ("nan", "row 2 of"),
-        ("whole", "holds no array (N, dim) of floats"),
+        ("whole", "not an array (N, dim) of floats"),
         ("gone", "cannot read"),
     ],
 )

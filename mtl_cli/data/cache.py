@@ -175,8 +175,8 @@ def encoded(key: str, encode: Callable[[Path], None]) -> Entry:
     except OSError as error:
         where = cache_folder() or tempfile.gettempdir()
         raise DataError(
-            f"cannot keep encoded data in {where}: {error.strerror}; make room, or "
-            "name another folder with the environment's MTL_CACHE"
+            f"cannot keep encoded data in {where}: {error.strerror or error}; make "
+            "room, or name another folder with the environment's MTL_CACHE"
         ) from None
     finally:
         if folder is not None and cache_folder() is not None:

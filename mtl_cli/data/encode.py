@@ -23,6 +23,7 @@ from mtl_cli.data.report import describe
 from mtl_cli.data.schema import Dataset
 from mtl_cli.data.split import SPLITS, Codes, split_rows
 from mtl_cli.data.table import Array, Table, as_arrays
+from mtl_cli.data.vocabulary import check_flat
 from mtl_cli.errors import DataError, RowError
 from mtl_cli.tasks import Output
 
@@ -62,7 +63,7 @@ def write(
     encoder, tally = learn(dataset, outputs, sources, codes, writer, profile)
     for file, source in sources.items():
         for table, split_of, first in chunks(source, codes[file]):
-            with at(source.path, first):
+            with at(source, first):
                 encoded = encoder.transform(table)
             for split, rows in rows_of_splits(split_of):
                 for name, x in encoded.items():
@@ -88,17 +89,18 @@ def learn(
     """Fits features to the training rows, and writes the labels of all rows."""
     rows = int((codes["train"] == SPLITS.index("train")).sum())
     fitter, tally = Fitter(dataset.used_features, rows), Tally(dataset, outputs)
-    groups = GroupCodes()
+    groups, group = GroupCodes(), dataset.group_column
     for file, source in sources.items():
         for table, split_of, first in chunks(source, codes[file]):
-            with at(source.path, first):
+            with at(source, first):
                 found = labels_of_rows(dataset, outputs, table)
+                if group is not None:
+                    check_flat(f"dataset.group_column: '{group}'", table[group])
                 if file == "train":
                     mine = split_of == SPLITS.index("train")
                     tally.add(found, table, mine)
                     fitter.add(table, mine)
             profile.add(file, table, split_of)
-            group = dataset.group_column
             labels = Table(
                 {},
                 found.labels,
@@ -172,12 +174,13 @@ class GroupCodes:
 
 
 @contextmanager
-def at(path: str, first: int) -> Iterator[None]:
-    """Adds to what is said of a chunk the file, and to its rows those before it."""
+def at(source: Source, first: int) -> Iterator[None]:
+    """Adds to what is said of a chunk the file, and the row's number in it."""
     try:
         yield
     except RowError as error:
-        told = RowError(error.where, error.row + first, error.what)
+        path, row = source.place(error.row + first)
+        told = RowError(error.where, row, error.what)
         raise DataError(f"{told} [{path}]") from None
     except DataError as error:
-        raise DataError(f"{error} [{path}]") from None
+        raise DataError(f"{error} [{source.path}]") from None

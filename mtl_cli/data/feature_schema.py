@@ -77,6 +77,12 @@ class Cross(Embedded):
     min_count: Count = 1
     num_buckets: Annotated[int, Field(ge=2, lt=2**31)] | None = None
 
+    @model_validator(mode="after")
+    def _rules(self) -> "Cross":
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError("columns: names a column twice; name each once")
+        return self
+
 
 class Sequence(Embedded):
     """A list of ids or words in each row, embedded and pooled to one vector.

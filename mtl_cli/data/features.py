@@ -26,7 +26,7 @@ from mtl_cli.data.numeric import (
     scale,
     signed_log1p,
 )
-from mtl_cli.data.sequences import Tokens, padded, tokens_of
+from mtl_cli.data.sequences import Separator, Tokens, padded, tokens_of
 from mtl_cli.data.spec import EmbeddingTable, FeatureSpec, SequenceSpec
 from mtl_cli.data.vocabulary import (
     Counter,
@@ -132,7 +132,7 @@ class FeatureEncoder:
         if isinstance(feature, Sparse | Hashed | Cross):
             values = id_values(name, feature, table)
             return {"ids": self.index(name, feature, values)[:, None]}
-        x = numbers(name, table[name], feature.missing)
+        x = numeric_values(name, feature, table)
         if isinstance(feature, Bucketized):
             bucket = np.searchsorted(statistics["cuts"], x, side="right") + 1
             return {"ids": np.where(np.isnan(x), 0, bucket)[:, None]}
@@ -158,6 +158,14 @@ def id_values(name: str, feature: Sparse | Hashed | Cross, table: pa.Table) -> V
     return values_of(name, table[name])
 
 
+def numeric_values(
+    name: str, feature: Bucketized | Dense | PiecewiseLinear, table: pa.Table
+) -> npt.NDArray[np.float64]:
+    """Returns the numbers of a feature, NaN where a cell may be empty and is."""
+    x = numbers(name, table[name], feature.missing)
+    return x if isinstance(feature, Bucketized) else representable(name, x)
+
+
 def sequence_tokens(name: str, feature: Sequence, table: pa.Table) -> Tokens:
     """Returns the values of a sequence feature."""
     weights = None if feature.weights is None else table[feature.weights]
@@ -177,6 +185,11 @@ class Fitter:
         self.share = min(1.0, ROWS_TO_FIT / max(rows, 1))
         self.random = np.random.default_rng(0)
         self.counters: dict[str, Counter] = {}
+        self.separators = {
+            name: Separator(name, feature.separator)
+            for name, feature in features.items()
+            if isinstance(feature, Sequence) and feature.separator is not None
+        }
         self.samples: dict[str, list[npt.NDArray[np.float64]]] = {}
 
     def add(self, table: pa.Table, mine: npt.NDArray[np.bool_]) -> None:
@@ -191,11 +204,13 @@ class Fitter:
             sampled = mine & (self.random.random(table.num_rows) < self.share)
         for name, feature in self.features.items():
             if isinstance(feature, Bucketized | Dense | PiecewiseLinear):
-                x = numbers(name, table[name], feature.missing)[sampled]
+                x = numeric_values(name, feature, table)[sampled]
                 self.samples.setdefault(name, []).append(x)
                 continue
             if isinstance(feature, Sequence):
                 tokens = sequence_tokens(name, feature, table)
+                if name in self.separators:
+                    self.separators[name].add(table[name])
                 values, counted = tokens.values, mine[tokens.rows]
             else:
                 values, counted = id_values(name, feature, table), mine
@@ -209,6 +224,8 @@ class Fitter:
 
     def encoder(self) -> FeatureEncoder:
         """Returns the fitted encoder."""
+        for separator in self.separators.values():
+            separator.check()
         statistics: dict[str, dict[str, Any]] = {}
         for name, feature in self.features.items():
             statistics[name] = {}
@@ -219,13 +236,11 @@ class Fitter:
                 )
             elif isinstance(feature, Bucketized | Dense | PiecewiseLinear):
                 x = np.concatenate(self.samples[name])
-                statistics[name] = fit(feature, name, x)
+                statistics[name] = fit(feature, x)
         return FeatureEncoder(self.features, statistics)
 
 
-def fit(
-    feature: Bucketized | Dense | PiecewiseLinear, name: str, x: Any
-) -> dict[str, Any]:
+def fit(feature: Bucketized | Dense | PiecewiseLinear, x: Any) -> dict[str, Any]:
     """Learns from training rows what a numeric feature needs, as JSON values."""
     found: dict[str, Any] = {}
     x = x[~np.isnan(x)] if not np.isnan(x).all() else np.zeros(1)
@@ -245,7 +260,6 @@ def fit(
         return found | {"quantiles": np.quantile(x, np.linspace(0, 1, 1001)).tolist()}
     if feature.transform == "log1p":
         x = signed_log1p(x)
-    representable(name, x - x[0])
     if low == high:  # whose mean and deviation would be off by rounding
         return found | {"mean": float(x[0]), "deviation": 0.0}
     return found | {"mean": float(x.mean()), "deviation": float(x.std())}

@@ -45,9 +45,17 @@ def find(key: str, path: str, chosen: str) -> Files:
     if "://" in path:
         system, paths = find_remote(key, path, chosen)
     else:
-        system, paths = pa.fs.LocalFileSystem(), find_local(key, path, chosen)
+        try:
+            system, paths = pa.fs.LocalFileSystem(), find_local(key, path, chosen)
+        except OSError as error:
+            raise DataError(f"{key}: cannot reach '{path}': {error.strerror}") from None
     known = {format_of(found) for found in paths} if chosen == "auto" else {chosen}
-    if len(known) > 1 or None in known:
+    if len(known) > 1 and None not in known:
+        raise DataError(
+            f"{key}: '{path}' holds files of several formats: "
+            f"{', '.join(sorted(map(str, known)))}; take a narrower pattern"
+        )
+    if None in known:
         raise DataError(
             f"{key}: '{path}' ends in none of {', '.join(FORMATS)}, the text formats "
             "also with .gz or .zst; say with dataset.format which it is"
@@ -79,16 +87,21 @@ def find_local(key: str, path: str, chosen: str) -> list[str]:
     """Returns the local files of a path, sorted."""
     place = find_data(path)
     if place.is_dir():
-        inside = sorted(file for file in place.rglob("*") if file.is_file())
+        wanted = "parquet" if chosen == "auto" else chosen
+        inside = sorted(file for file in place.rglob("*") if not file.is_dir())
         found = [f for f in inside if has_rows(f.relative_to(place), chosen)]
         if not found:
-            kind = ".parquet " if chosen == "auto" else ""
-            raise DataError(f"{key}: folder '{path}' holds no {kind}file")
-    elif glob.has_magic(path) and not place.exists():
-        found = [Path(f) for f in sorted(glob.glob(str(place), recursive=True))]
-        if not found:
             raise DataError(
-                f"{key}: no file is like '{path}' (started in {Path.cwd()})"
+                f"{key}: folder '{path}' holds no .{wanted} file; of files of another "
+                "format say with dataset.format which it is"
+            )
+    elif glob.has_magic(path) and not place.exists():
+        like = [Path(f) for f in sorted(glob.glob(str(place), recursive=True))]
+        found = [file for file in like if not file.is_dir()]
+        if not found:
+            fix = "; the folders that are like it need '/*' behind" if like else ""
+            raise DataError(
+                f"{key}: no file is like '{path}' (started in {Path.cwd()}){fix}"
             )
     elif not place.is_file():
         raise DataError(f"{key}: no file '{path}' (started in {Path.cwd()})")
@@ -108,10 +121,10 @@ def find_remote(key: str, url: str, chosen: str) -> tuple[Any, list[str]]:
             found = [f for f in files if has_rows(Path(f).relative_to(path), chosen)]
         else:
             found = [path] if info.is_file else []
-    except (pa.ArrowException, OSError) as error:
+    except Exception as error:  # each protocol of fsspec has errors of its own
         raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None
     if not found:
-        raise DataError(f"{key}: no file '{url}'")
+        raise DataError(f"{key}: no file '{url}'; correct the URL")
     return system, found
 
 
@@ -129,9 +142,9 @@ def file_system(key: str, url: str) -> tuple[Any, str]:
     except ImportError as error:
         raise DataError(
             f"{key}: {url} needs another package: {first_line(error)}; "
-            "pip install 'mtl-cli[remote]'"
+            "pip install 'mtl-cli[remote]' and what is named here"
         ) from None
-    except (ValueError, OSError) as error:
+    except Exception as error:  # each protocol of fsspec has errors of its own
         raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None
     return pa.fs.PyFileSystem(pa.fs.FSSpecHandler(system)), path
 
@@ -149,16 +162,27 @@ def fingerprint(tables: dict[str, Files]) -> str:
     for name, files in tables.items():
         digest.update(f"{name} {files.format}".encode())
         for path in files.paths:
-            if isinstance(files.system, pa.fs.LocalFileSystem):
-                digest.update(content_hash(Path(path)).encode())
-            else:
-                info = files.system.get_file_info(path)
-                digest.update(f"{info.path} {info.size} {info.mtime_ns}".encode())
-                if isinstance(files.system, pa.fs.PyFileSystem):
-                    # Arrow asks fsspec for a time that most of its systems name
-                    # otherwise, so that it gets none.
-                    digest.update(files.system.handler.fs.ukey(path).encode())
+            try:
+                digest.update(file_hash(files, path).encode())
+            except OSError as error:
+                raise DataError(
+                    f"dataset.{name}: cannot read {path}: "
+                    f"{error.strerror or first_line(error)}"
+                ) from None
     return digest.hexdigest()
+
+
+def file_hash(files: Files, path: str) -> str:
+    """Returns what tells the content of a file from others."""
+    if isinstance(files.system, pa.fs.LocalFileSystem):
+        return content_hash(Path(path))
+    info = files.system.get_file_info(path)
+    found = f"{info.path} {info.size} {info.mtime_ns}"
+    if isinstance(files.system, pa.fs.PyFileSystem):
+        # Arrow asks fsspec for a time that most of its systems name otherwise, so that
+        # it gets none.
+        found += files.system.handler.fs.ukey(path)
+    return found
 
 
 def content_hash(path: Path) -> str:
@@ -179,7 +203,7 @@ def content_hash(path: Path) -> str:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if note is not None:
-        with contextlib.suppress(OSError):  # `cache.encoded` tells of it
+        with contextlib.suppress(OSError):  # the next run hashes again
             note.parent.mkdir(parents=True, exist_ok=True)
             note.write_text(json.dumps({"stamp": stamp, "sha256": found}), "utf-8")
     return found

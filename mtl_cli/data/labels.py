@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from mtl_cli.data.numeric import as_numbers
 from mtl_cli.data.schema import Dataset
-from mtl_cli.errors import DataError, RowError, suggest
+from mtl_cli.errors import DataError, RowError, shown, suggest
 from mtl_cli.tasks import Output, Task
 
 Array = npt.NDArray[Any]
@@ -102,11 +102,14 @@ def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> 
     row_weight = row_weights(dataset, table)
     for output in outputs:
         task = dataset.tasks[output.label]
-        y = label_of(output.label, task, table[task.label])
+        y = label_of(f"dataset.tasks.{output.label}", task, table[task.label])
         counts = ~np.isnan(y)
         if output.given is not None:
             given = space_task(dataset, output.given)
-            counts &= label_of(output.given, given, table[given.label]) == 1
+            where = f"dataset.tasks.{output.given}"
+            if output.given not in dataset.tasks:
+                where = f"dataset.tasks.{output.label}.space"
+            counts &= label_of(where, given, table[given.label]) == 1
         found.labels[output.label] = y
         found.weights[output.name] = np.where(counts, row_weight, 0).astype("float32")
         truth = truth_of(dataset, output, table)
@@ -121,13 +124,14 @@ def row_weights(dataset: Dataset, table: pa.Table) -> Array:
         return np.ones(table.num_rows)
     where = f"dataset.weight_column: column '{dataset.weight_column}'"
     weight = as_numbers(where, table[dataset.weight_column])
-    wrong = ~(np.isfinite(weight) & (weight >= 0))
+    wrong = ~((weight >= 0) & (weight <= np.finfo("float32").max))
     if wrong.any():
         row = int(np.argmax(wrong))
         raise RowError(
             where,
             row,
-            f"holds {weight[row]:g}, not a number from 0 up ({wrong.sum()} such rows)",
+            f"holds {weight[row]:g}, not a float32 number from 0 up ({wrong.sum()} "
+            "such rows); correct it, 0 leaves a row out",
         )
     return weight
 
@@ -144,7 +148,8 @@ def truth_of(dataset: Dataset, output: Output, table: pa.Table) -> Array | None:
         wrong = ~((p >= 0) & (p <= 1))
         if wrong.any():
             row = int(np.argmax(wrong))
-            raise RowError(where, row, f"holds {p[row]:g}, not a probability")
+            what = f"holds {p[row]:g}, not a probability from 0 to 1; correct it"
+            raise RowError(where, row, what)
         truths.append(p)
     if output.added:
         whole, part = truths
@@ -152,18 +157,18 @@ def truth_of(dataset: Dataset, output: Output, table: pa.Table) -> Array | None:
     return truths[0].astype("float32")
 
 
-def label_of(name: str, task: Task, column: pa.ChunkedArray) -> Array:
+def label_of(key: str, task: Task, column: pa.ChunkedArray) -> Array:
     """Returns a task's labels, float32 (rows,), NaN where the column is empty.
 
     Args:
-        name: of the task, for messages.
+        key: of the task in the configuration, for messages.
         task: its kind, and which values mean what.
         column: of the table.
 
     Raises:
         DataError: naming the column, row and value that is not a label.
     """
-    where = f"dataset.tasks.{name}: column '{task.label}'"
+    where = f"{key}: column '{task.label}'"
     missing = np.asarray(pc.is_null(column, nan_is_null=True))
     if missing.all() and task.positive is None:
         return np.full(len(column), np.nan, "float32")
@@ -179,7 +184,7 @@ def label_of(name: str, task: Task, column: pa.ChunkedArray) -> Array:
         wrong = np.abs(y) > np.finfo("float32").max
         if task.transform == "log1p":
             rule += " above -1, which transform log1p needs"
-            wrong |= y <= -1
+            wrong |= y <= -1 + 2**-25  # which in float32 is -1
     else:
         rule, wrong = "0 or 1", ~np.isin(y, (0, 1))
     wrong &= ~missing
@@ -201,7 +206,7 @@ def numeric_label(where: str, task: Task, column: pa.ChunkedArray) -> Array:
     except DataError:
         example = next(v.as_py() for v in column if v.is_valid)
         raise DataError(
-            f"{where} holds {column.type} such as {example!r}, not numbers; "
+            f"{where} holds {column.type} such as {shown(example)}, not numbers; "
             + (
                 "say with `positive:` which value counts as 1"
                 if task.kind == "binary"
@@ -230,8 +235,8 @@ def classes(where: str, column: pa.ChunkedArray, values: list[str | int]) -> Arr
         raise RowError(
             where,
             row,
-            f"holds {value!r}, which is none of its classes ({int(wrong.sum())} such "
-            f"rows){suggest(str(value), [str(v) for v in values])}",
+            f"holds {shown(value)}, which is none of its classes ({int(wrong.sum())} "
+            f"such rows){suggest(str(value), [str(v) for v in values])}",
         )
     return y
 
@@ -296,14 +301,19 @@ class Tally:
             space = "" if output.given is None else f" where {output.given} = 1"
             self.check_positives(name, task)
             if not self.rows[name]:
-                raise DataError(f"{where}: no training row has a label{space}")
+                raise DataError(
+                    f"{where}: no training row has a label{space}"
+                    f"{' and a weight' if self.dataset.weight_column else ''}; correct "
+                    f"column '{task.label}', or leave the task out"
+                )
             if task.kind != "regression" and len(self.seen[name]) == 1:
                 (only,) = self.seen[name]
-                shown = f"{only:g}" if task.classes is None else task.classes[int(only)]
+                label = f"{only:g}" if task.classes is None else task.classes[int(only)]
                 raise DataError(
                     f"{where}: all {self.rows[name]:,} training labels{space} are "
-                    f"{shown}; a {task.kind} task needs "
+                    f"{label}; a {task.kind} task needs "
                     f"{'both classes' if task.kind == 'binary' else 'several classes'}"
+                    "; give other rows, or leave the task out"
                 )
 
     def check_positives(self, name: str, task: Task) -> None:
@@ -316,11 +326,11 @@ class Tally:
             task.positive if isinstance(task.positive, list) else [task.positive]
         ):
             if value not in held and str(value) not in texts:
-                shown = [repr(v) for v in held]
+                known = [shown(v) for v in held]
                 raise DataError(
                     f"dataset.tasks.{name}: column '{task.label}' never holds the "
                     f"positive value {value!r} in training rows; it holds "
-                    f"{', '.join(shown[:SHOWN_VALUES])}{suggest(repr(value), shown)}"
+                    f"{', '.join(known[:SHOWN_VALUES])}{suggest(repr(value), known)}"
                 )
 
     def statistics(self) -> dict[str, dict[str, float]]:

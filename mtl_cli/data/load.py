@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from mtl_cli.data import cache
 from mtl_cli.data.encode import encode
@@ -12,6 +13,7 @@ from mtl_cli.data.files import find, fingerprint
 from mtl_cli.data.report import Report
 from mtl_cli.data.schema import Dataset
 from mtl_cli.data.table import Array, StoredTable, Table
+from mtl_cli.errors import DataError
 from mtl_cli.tasks import Output
 
 STREAM_ABOVE_BYTES = 2 << 30
@@ -63,10 +65,17 @@ def load(dataset: Dataset, outputs: list[Output]) -> Data:
     """
     start = time.perf_counter()
     content = fingerprint_of(dataset)
-    entry = cache.encoded(
-        key(dataset, outputs, content),
-        lambda folder: encode(dataset, outputs, folder),
-    )
+
+    def fill(folder: Path) -> None:
+        encode(dataset, outputs, folder)
+        if fingerprint_of(dataset) != content:
+            files = ", ".join(dataset.paths.values())
+            raise DataError(
+                f"dataset: one of {files} changed while it was read; run again when "
+                "it is complete"
+            )
+
+    entry = cache.encoded(key(dataset, outputs, content), fill)
     seconds = time.perf_counter() - start
     splits: dict[str, Table | StoredTable] = {}
     for split, stored in entry.tables().items():
@@ -99,7 +108,7 @@ def key(dataset: Dataset, outputs: list[Output], content: str) -> str:
         [
             dataset.model_dump(
                 mode="json",
-                exclude=FILES | {"name", "stream", "tasks", "features", "split_by"},
+                exclude=FILES | {"name", "stream", "tasks", "features"},
             ),
             [(name, f.model_dump()) for name, f in dataset.used_features.items()],
             [(o.name, o.label, o.given, o.added) for o in outputs],

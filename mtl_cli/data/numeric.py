@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.errors import DataError, RowError
+from mtl_cli.errors import DataError, RowError, shown
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,22 +24,37 @@ def as_numbers(where: str, column: pa.ChunkedArray | pa.Array) -> Floats:
     """
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        try:
-            column = column.cast(pa.float64())
-        except pa.ArrowInvalid:
-            raise DataError(
-                f"{where}: needs numbers, the column holds {kind}"
-            ) from None
-    elif not (
+        column = numbers_in_text(where, column)
+    elif not (is_number(kind) or pa.types.is_null(kind)):
+        raise DataError(
+            f"{where}: needs numbers, the column holds {kind}; convert it to numbers"
+        )
+    x = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
+    return np.asarray(x, "float64")
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is one of numbers, or of booleans."""
+    return bool(
         pa.types.is_integer(kind)
         or pa.types.is_floating(kind)
         or pa.types.is_boolean(kind)
         or pa.types.is_decimal(kind)
-        or pa.types.is_null(kind)
-    ):
-        raise DataError(f"{where}: needs numbers, the column holds {kind}")
-    x = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
-    return np.asarray(x, "float64")
+    )
+
+
+def numbers_in_text(where: str, column: pa.ChunkedArray | pa.Array) -> Any:
+    """Returns the numbers that text holds."""
+    try:
+        return column.cast(pa.float64())
+    except pa.ArrowInvalid:
+        for row, value in enumerate(column.to_pylist()):
+            try:
+                pa.scalar(value, pa.string()).cast(pa.float64())
+            except pa.ArrowInvalid:
+                what = f"holds {shown(value)}, not a number; correct it"
+                raise RowError(where, row, what) from None
+        raise
 
 
 def numbers(name: str, column: pa.ChunkedArray, missing: Any = "error") -> Floats:
@@ -52,16 +67,18 @@ def numbers(name: str, column: pa.ChunkedArray, missing: Any = "error") -> Float
     where = f"feature {name}"
     try:
         x = as_numbers(where, column)
-    except DataError as error:
-        raise DataError(f"{error}; make it kind: sparse") from None
+    except RowError as error:
+        what = f"{error.what}, or, as the column holds {column.type}, make it "
+        raise RowError(where, error.row, f"{what}kind: sparse") from None
     wrong = ~np.isfinite(x) if missing == "error" else np.isinf(x)
     if wrong.any():
         row = int(np.argmax(wrong))
+        shown = "is empty" if column[row].as_py() is None else f"holds {x[row]}"
         fix = "" if np.isinf(x[row]) else ", or say with `missing:` what it counts as"
         raise RowError(
             where,
             row,
-            f"holds {x[row]}, not a number ({int(wrong.sum())} such rows); fill or "
+            f"{shown}, not a number ({int(wrong.sum())} such rows); fill or "
             f"remove them{fix}",
         )
     return x
@@ -100,23 +117,26 @@ def reach(x: Floats, statistics: dict[str, Any]) -> Floats:
     ends = np.array([statistics["low"], *statistics["cuts"], statistics["high"]])
     low, width = ends[:-1], np.diff(ends)
     width[width == 0] = 1
-    return np.asarray(np.clip((x[:, None] - low) / width, 0, 1))
+    with np.errstate(over="ignore"):  # infinity is cut to 1
+        return np.asarray(np.clip((x[:, None] - low) / width, 0, 1))
 
 
 def scale(x: Floats, transform: str, statistics: dict[str, Any]) -> Floats:
-    """Applies a dense feature's transform."""
+    """Applies a dense feature's transform; infinity where that is too large."""
     if transform == "none":
         return x
-    if transform == "minmax":
-        low, high = statistics["low"], statistics["high"]
-        return np.asarray((x - low) / ((high - low) or 1.0))
     if transform == "quantile":
         quantiles = np.array(statistics["quantiles"])
         levels = np.linspace(0, 1, len(quantiles))
         return np.asarray(np.interp(x, quantiles, levels))
+    if transform == "minmax":
+        zero, one = statistics["low"], statistics["high"] - statistics["low"]
+    else:
+        zero, one = statistics["mean"], statistics["deviation"]
     if transform == "log1p":
         x = signed_log1p(x)
-    return np.asarray((x - statistics["mean"]) / (statistics["deviation"] or 1.0))
+    with np.errstate(over="ignore"):
+        return np.asarray((x - zero) / (one or 1.0))
 
 
 def representable(name: str, x: Floats) -> Floats:
@@ -127,7 +147,7 @@ def representable(name: str, x: Floats) -> Floats:
             f"feature {name}",
             int(wrong[0]),
             f"is too large for the network ({x[wrong[0]]:g}, {len(wrong)} such rows); "
-            "take transform: quantile or kind: bucketized",
+            "correct it, or take kind: bucketized",
         )
     return x
 

@@ -1,9 +1,8 @@
 """Reads the columns that a data set's YAML names, in chunks of bounded size."""
 
 import contextlib
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,17 @@ import pyarrow.parquet
 
 from mtl_cli.data.files import Files, find, first_line
 from mtl_cli.data.schema import Csv, Dataset
-from mtl_cli.errors import DataError, RowError, suggest
+from mtl_cli.data.text_errors import (
+    END,
+    SNIFFED_BYTES,
+    Ended,
+    check_text,
+    header,
+    header_hint,
+    never_closed,
+    row_error,
+)
+from mtl_cli.errors import DataError, suggest
 
 CHUNK_ROWS = 500_000
 TEXT_BLOCK_BYTES = 16 << 20
@@ -30,13 +39,21 @@ class Source:
         path: as configured, for messages.
         rows: how many.
         chunks: yields tables of at most about `CHUNK_ROWS` rows.
-        files: that it was read from; None if it was generated.
+        parts: the rows of each file.
     """
 
     path: str
     rows: int
     chunks: Callable[[], Iterator[pa.Table]]
-    files: Files | None = None
+    parts: dict[str, int] = field(default_factory=dict)
+
+    def place(self, row: int) -> tuple[str, int]:
+        """Returns which file a row is in, and its number there."""
+        for path, rows in self.parts.items():
+            if row < rows:
+                return path, row
+            row -= rows
+        return self.path, row
 
 
 @dataclass(frozen=True)
@@ -68,25 +85,41 @@ def open_source(
         DataError: naming the file, and what is wrong with it.
     """
     files = find(key, path, dataset.format)
-    with reading(key, path):
-        if files.format == "parquet":
-            rows, chunks = parquet(key, path, files, wanted)
-        elif files.format == "feather":
-            rows, chunks = feather(key, path, files, wanted)
-        else:
-            rows, chunks = text(key, path, files, dataset.csv, wanted, spill)
+    if files.format == "parquet":
+        parts, chunks = parquet(key, path, files, wanted)
+    elif files.format == "feather":
+        parts, chunks = feather(key, path, files, wanted)
+    else:
+        parts, chunks = text(key, path, files, dataset.csv, wanted, spill)
+    rows = sum(parts.values())
     if not rows:
         raise DataError(f"{key}: {path} has a header but no rows")
 
-    def checked() -> Iterator[pa.Table]:
-        with reading(key, path):
-            for table in chunks():
-                yield plain(table)
+    def tables() -> Iterator[pa.Table]:
+        return checked(key, path, rows, chunks())
 
     if rows > CHUNK_ROWS:
-        return Source(path, rows, checked, files)
-    table = pa.concat_tables(list(checked())).combine_chunks()
-    return Source(path, rows, lambda: iter([table]), files)
+        return Source(path, rows, tables, parts)
+    table = pa.concat_tables(list(tables())).combine_chunks()
+    return Source(path, rows, lambda: iter([table]), parts)
+
+
+def checked(
+    key: str, path: str, rows: int, chunks: Iterator[pa.Table]
+) -> Iterator[pa.Table]:
+    """Yields chunks that hold what their types say, and as many rows as there were."""
+    left = rows
+    with reading(key, path):
+        for table in chunks:
+            table.validate(full=True)  # Arrow trusts a damaged file, and may crash
+            left -= table.num_rows
+            if left >= 0:
+                yield plain(table)
+    if left:
+        raise DataError(
+            f"{key}: {path} had {rows:,} rows and then {rows - left:,}; it changed "
+            "while it was read: run again when it is complete"
+        )
 
 
 def in_memory(table: pa.Table, wanted: Wanted) -> Source:
@@ -106,11 +139,15 @@ def reading(key: str, path: str) -> Iterator[None]:
     """Tells in one line what a library says of a file that it cannot read."""
     try:
         yield
-    except (pa.ArrowException, OSError, EOFError) as error:
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
         reason = first_line(error)
-        if "UTF8" in reason:
-            reason += "; save the file as UTF-8"
-        raise DataError(f"{key}: cannot read {path}: {reason}") from None
+        if "UTF8" in reason or isinstance(error, UnicodeDecodeError):
+            fix = "save the file as UTF-8"
+        else:
+            fix = "is it whole, and of the format that its ending says?"
+        raise DataError(
+            f"{key}: cannot read {path}: {reason.rstrip('.')}; {fix}"
+        ) from None
 
 
 def check_names(key: str, path: str, names: list[str], wanted: Wanted) -> None:
@@ -122,119 +159,129 @@ def check_names(key: str, path: str, names: list[str], wanted: Wanted) -> None:
                 "rename all but one"
             )
         if column not in names:
-            shown = names if len(names) <= 60 else [*names[:60], "..."]
+            plain = [n.isprintable() and n == n.strip() for n in names]
+            told = [n if p else repr(n) for n, p in zip(names, plain, strict=True)]
+            shown = told if len(told) <= 60 else [*told[:60], "..."]
             raise DataError(
                 f"{wanted_by}: no column '{column}' in {path}, which has "
-                f"{', '.join(shown)}{suggest(column, names)}{delimiter(names)}"
-            )
-
-
-def delimiter(names: list[str]) -> str:
-    """Says which delimiter a text file seems to have, if its header is one name."""
-    if len(names) == 1:
-        marks = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
-        for mark, word in marks.items():
-            if mark in names[0]:
-                return (
-                    f"; the file seems to be separated by {word}: say so with "
-                    f"dataset.csv.delimiter={mark!r}"
-                )
-    return ""
-
-
-def check_schema(
-    key: str,
-    path: str,
-    files: Files,
-    name: str,
-    schema: pa.Schema,
-    wanted: Wanted,
-    first: dict[str, Any],
-) -> None:
-    """Refuses a file that lacks a column, or holds another type than the first.
-
-    Args:
-        key: the configuration's key that gave the path, for messages.
-        path: of all files, as configured.
-        files: all of them.
-        name: of this file.
-        schema: of this file.
-        wanted: what is read.
-        first: by column, the type in the first file, which enters it.
-    """
-    shown = path if len(files.paths) == 1 else name
-    check_names(key, shown, schema.names, wanted)
-    for column in wanted.columns:
-        kind = value_type(schema.field(column).type)
-        if first.setdefault(column, kind) != kind:
-            raise DataError(
-                f"{key}: the files of {path} disagree: column '{column}' is "
-                f"{first[column]} in {files.paths[0]} and {kind} in {name}"
+                f"{', '.join(shown)}{suggest(column, told)}{header_hint(names)}"
             )
 
 
 def parquet(
     key: str, path: str, files: Files, wanted: Wanted
-) -> tuple[int, Callable[[], Iterator[pa.Table]]]:
+) -> tuple[dict[str, int], Callable[[], Iterator[pa.Table]]]:
     """Opens Parquet files, whose wanted columns must agree."""
     columns = list(wanted.columns)
-    rows, first = 0, dict[str, Any]()
+    parts, first = {}, None
     for name in files.paths:
-        with pyarrow.parquet.ParquetFile(files.system.open_input_file(name)) as file:
-            check_schema(key, path, files, name, file.schema_arrow, wanted, first)
-            rows += file.metadata.num_rows
+        shown = shown_path(path, files, name)
+        stream = opened(key, shown, files, name)
+        with reading(key, shown), parquet_file(stream) as file:
+            first = check_schema(key, shown, file.schema_arrow, wanted, first)
+            parts[shown] = file.metadata.num_rows
 
     def chunks() -> Iterator[pa.Table]:
         for name in files.paths:
-            stream = files.system.open_input_file(name)
-            with pyarrow.parquet.ParquetFile(stream, pre_buffer=False) as file:
+            shown = shown_path(path, files, name)
+            stream = opened(key, shown, files, name)
+            with reading(key, shown), parquet_file(stream) as file:
                 for batch in file.iter_batches(CHUNK_ROWS, columns=columns):
                     yield pa.Table.from_batches([batch]).select(columns)
 
-    return rows, chunks
+    return parts, chunks
+
+
+def parquet_file(stream: Any) -> Any:
+    """Opens a Parquet file, whose pages are checked if it has checksums of them."""
+    # Without pre_buffer, which keeps all that it has read until the file is closed.
+    return pyarrow.parquet.ParquetFile(
+        stream, page_checksum_verification=True, pre_buffer=False
+    )
 
 
 def feather(
     key: str, path: str, files: Files, wanted: Wanted
-) -> tuple[int, Callable[[], Iterator[pa.Table]]]:
+) -> tuple[dict[str, int], Callable[[], Iterator[pa.Table]]]:
     """Opens Feather (Arrow) files, whose wanted columns must agree."""
-    rows, first = 0, dict[str, Any]()
+    parts, first = {}, None
     for name in files.paths:
-        with pa.ipc.open_file(files.system.open_input_file(name)) as file:
-            check_schema(key, path, files, name, file.schema, wanted, first)
+        shown = shown_path(path, files, name)
+        stream = opened(key, shown, files, name)
+        with reading(key, shown), pa.ipc.open_file(stream) as file:
+            first = check_schema(key, shown, file.schema, wanted, first)
             batches = range(file.num_record_batches)
-            rows += sum(file.get_batch(i).num_rows for i in batches)
+            parts[shown] = sum(file.get_batch(i).num_rows for i in batches)
 
     def chunks() -> Iterator[pa.Table]:
         for name in files.paths:
-            with pa.ipc.open_file(files.system.open_input_file(name)) as file:
+            shown = shown_path(path, files, name)
+            stream = opened(key, shown, files, name)
+            with reading(key, shown), pa.ipc.open_file(stream) as file:
                 for i in range(file.num_record_batches):
                     table = pa.Table.from_batches([file.get_batch(i)])
                     for start in range(0, table.num_rows, CHUNK_ROWS):
                         part = table.slice(start, CHUNK_ROWS)
                         yield part.select(list(wanted.columns))
 
-    return rows, chunks
+    return parts, chunks
+
+
+def shown_path(path: str, files: Files, name: str) -> str:
+    """Returns what messages call a file: as configured, if it is the only one."""
+    return path if len(files.paths) == 1 else name
+
+
+def opened(key: str, path: str, files: Files, name: str) -> Any:
+    """Opens a file that can be read from any place."""
+    with reading(key, path):
+        return files.system.open_input_file(name)
+
+
+def check_schema(
+    key: str,
+    path: str,
+    schema: pa.Schema,
+    wanted: Wanted,
+    first: dict[str, tuple[pa.DataType, str]] | None,
+) -> dict[str, tuple[pa.DataType, str]]:
+    """Refuses a file that lacks a column, or whose types are not those of the first.
+
+    Returns: of the first file, the type of each column, and the path.
+    """
+    check_names(key, path, schema.names, wanted)
+    found = {c: value_type(schema.field(c).type) for c in wanted.columns}
+    for column, (kind, other) in (first or {}).items():
+        if found[column] != kind:
+            raise DataError(
+                f"{key}: the files disagree: column '{column}' is {kind} in {other} "
+                f"and {found[column]} in {path}; write both alike"
+            )
+    return first or {column: (kind, path) for column, kind in found.items()}
 
 
 def text(
     key: str, path: str, files: Files, csv: Csv, wanted: Wanted, spill: Path
-) -> tuple[int, Callable[[], Iterator[pa.Table]]]:
+) -> tuple[dict[str, int], Callable[[], Iterator[pa.Table]]]:
     """Reads text files; if they are long, by way of a file that reads fast again."""
-    batches = (
-        batch
-        for name in files.paths
-        for batch in text_batches(key, path, files, name, csv, wanted)
-    )
+    parts: dict[str, int] = {}
+
+    def counted() -> Iterator[pa.RecordBatch]:
+        for name in files.paths:
+            shown = shown_path(path, files, name)
+            parts[shown] = 0
+            for batch in text_batches(key, shown, files, name, csv, wanted):
+                parts[shown] += batch.num_rows
+                yield batch
+
+    batches = counted()
     held: list[pa.RecordBatch] = []
-    rows = 0
     for batch in batches:
         held.append(batch)
-        rows += batch.num_rows
-        if rows > CHUNK_ROWS:
+        if sum(parts.values()) > CHUNK_ROWS:
             break
-    if rows <= CHUNK_ROWS:
-        return rows, lambda: iter([pa.Table.from_batches(held)] if held else [])
+    if sum(parts.values()) <= CHUNK_ROWS:
+        return parts, lambda: iter([pa.Table.from_batches(held)] if held else [])
     with (
         pa.OSFile(str(spill), "wb") as sink,
         pa.ipc.new_file(sink, held[0].schema) as w,
@@ -243,92 +290,98 @@ def text(
             w.write(batch)
         held.clear()
         for batch in batches:
-            rows += batch.num_rows
             w.write(batch)
     spilled = Files(pa.fs.LocalFileSystem(), [str(spill)], "feather")
-    return rows, feather(key, path, spilled, wanted)[1]
+    return parts, feather(key, path, spilled, wanted)[1]
 
 
 def text_batches(
     key: str, path: str, files: Files, name: str, csv: Csv, wanted: Wanted
 ) -> Iterator[pa.RecordBatch]:
-    """Yields the wanted columns of one text file as it is read."""
-    tab = files.format == "tsv"
-    parse = pyarrow.csv.ParseOptions(
-        delimiter=csv.delimiter or ("\t" if tab else ","), newlines_in_values=True
-    )
-    options = {"parse_options": parse}
-    names = text_header(files, name, csv, options)
+    """Yields the wanted columns of one text file, `path` in messages, as it is read."""
+    delimiter = csv.delimiter or ("\t" if files.format == "tsv" else ",")
+    with reading(key, path), files.system.open_input_stream(name) as stream:
+        start = stream.read(SNIFFED_BYTES)
+    check_text(key, path, start)
+    names = csv.columns or header(key, path, start, delimiter)
+    names = [name.strip() for name in names] if csv.trim else names
     check_names(key, path, names, wanted)
-    options["convert_options"] = pyarrow.csv.ConvertOptions(
-        include_columns=list(wanted.columns),
-        column_types=wanted.types,
-        # A cell of nothing but spaces is missing too, where spaces are cut.
-        null_values=[
-            *(" " * n for n in range(MOST_SPACES if csv.trim else 1)),
-            *csv.null_values,
-        ],
-        strings_can_be_null=True,
-    )
-    failed: Any = None
-    for threads in (True, False):
-        read = pyarrow.csv.ReadOptions(
+
+    def batches(threads: bool) -> Iterator[pa.RecordBatch]:
+        with files.system.open_input_stream(name) as stream:
+            end = "\n" + delimiter.join([END] * len(names)) + "\n"
+            options = text_options(delimiter, csv, names, wanted, threads)
+            ended = Ended(stream, end.encode())
+            with pyarrow.csv.open_csv(ended, **options) as reader:
+                yield from before_end(key, path, reader)
+
+    with reading(key, path):
+        try:
+            for batch in batches(threads=True):
+                yield trimmed(batch) if csv.trim else batch
+        except pa.ArrowInvalid as error:
+            # Only a reader with one thread knows the row.
+            told = message_of(batches(threads=False)) or str(error)
+            first = 1 if csv.columns else 2
+            in_our_words = row_error(told, key, path, names, first, wanted.columns)
+            raise in_our_words or error from None
+
+
+def message_of(batches: Iterator[pa.RecordBatch]) -> str | None:
+    """Returns what Arrow says of a file that it cannot read."""
+    try:
+        for _ in batches:
+            pass
+    except pa.ArrowInvalid as error:
+        return str(error)
+    return None
+
+
+def text_options(
+    delimiter: str, csv: Csv, names: list[str], wanted: Wanted, threads: bool
+) -> dict[str, Any]:
+    """Returns how Arrow is to read a text file."""
+    return {
+        "parse_options": pyarrow.csv.ParseOptions(
+            delimiter=delimiter, newlines_in_values=True
+        ),
+        "convert_options": pyarrow.csv.ConvertOptions(
+            include_columns=list(wanted.columns),
+            column_types=wanted.types,
+            # A cell of nothing but spaces is missing too, where spaces are cut.
+            null_values=[
+                *(" " * n for n in range(MOST_SPACES if csv.trim else 1)),
+                *csv.null_values,
+            ],
+            strings_can_be_null=True,
+        ),
+        "read_options": pyarrow.csv.ReadOptions(
             use_threads=threads,
             block_size=TEXT_BLOCK_BYTES,
             column_names=names if csv.columns or csv.trim else None,
             skip_rows=1 if csv.trim and not csv.columns else 0,
-        )
-        try:
-            with (
-                files.system.open_input_stream(name) as stream,
-                pyarrow.csv.open_csv(stream, read_options=read, **options) as reader,
-            ):
-                for batch in reader:
-                    if threads:
-                        yield trimmed(batch) if csv.trim else batch
-                if threads:
-                    return
-        except pa.ArrowInvalid as error:
-            # Only a reader with one thread knows the row.
-            failed = error
-    raise cell_error(str(failed), names, 0 if csv.columns else 1, wanted) or failed
+        ),
+    }
 
 
-def text_header(
-    files: Files, name: str, csv: Csv, options: dict[str, Any]
-) -> list[str]:
-    """Returns the names of a text file's columns."""
-    if csv.columns:
-        return csv.columns
-    with (
-        files.system.open_input_stream(name) as stream,
-        pyarrow.csv.open_csv(stream, **options) as reader,
-    ):
-        return [n.strip() if csv.trim else n for n in reader.schema.names]
+def before_end(
+    key: str, path: str, reader: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of a text file, without that which `Ended` added.
 
-
-def cell_error(
-    message: str, names: list[str], header: int, wanted: Wanted
-) -> DataError | None:
-    """Returns what Arrow says of a cell that is no number, in our words."""
-    pattern = (
-        r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to (\w+): "
-        r"invalid value '(.*)'"
-    )
-    found = re.match(pattern, message, re.DOTALL)
-    if found is None or found[2] is None:
-        return None
-    column, row, value = names[int(found[1])], int(found[2]) - 1 - header, found[4]
-    key = wanted.columns[column]
-    fix = "correct or empty the cell"
-    if key.endswith(".label"):
-        fix = "a regression needs numbers; of words say what they mean: `positive:` "
-        fix += "the value that counts as 1, or `classes:`"
-    elif ".features." in key:
-        fix += ", or make it kind: sparse"
-    return RowError(
-        f"{key}: column '{column}'", row, f"holds {value!r}, not a number; {fix}"
-    )
+    Raises:
+        DataError: if it is not there, since the row before it has taken it in.
+    """
+    rows, held = 0, None
+    for batch in reader:
+        if batch.num_rows:
+            rows += batch.num_rows
+            if held is not None:
+                yield held
+            held = batch
+    if held is None or held.column(0)[-1].as_py() not in (END, float(END)):
+        raise never_closed(key, path, rows - 1)
+    yield held.slice(0, held.num_rows - 1)
 
 
 def trimmed(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -171,16 +171,17 @@ def single_aucs(
     """Returns the AUC that a feature alone reaches, by binary task.
 
     Raises:
-        DataError: if the feature has two values, one where the label is 1 and the
-            other where it is 0.
+        DataError: if the feature is a copy of a label, under other names or not.
     """
     found = {}
     for output in outputs:
-        if output.kind != "binary" or output.added:
+        if output.added:
             continue
         counts = train.weights[output.name] > 0
         y, values = train.labels[output.label][counts], x[counts]
-        if len(y) < FEWEST_ROWS or y.min() == y.max():
+        refuse_copy(name, output, y, values)
+        one_class = len(y) < FEWEST_ROWS or y.min() == y.max()
+        if output.kind != "binary" or one_class:
             continue
         if len(np.unique(values)) == 2:
             refuse_copy(name, output, y, values)
@@ -203,14 +204,42 @@ def auc_alone(y: Array, values: Array) -> float:
 
 
 def refuse_copy(name: str, output: Output, y: Array, values: Array) -> None:
-    """Refuses a feature whose two values are those of a label."""
-    first = values == values[0]
-    if (first == (y == y[0])).all() and len(np.unique(y)) == 2:
-        raise DataError(
-            f"dataset.features.{name}: its two values are those of the label of task "
-            f"{output.name} in every row, so the model would see the answer; remove "
-            "it from the features"
-        )
+    """Refuses a feature whose values are those of a label, under other names or not."""
+    if len(y) < FEWEST_ROWS:
+        return
+    some = 10 * FEWEST_ROWS  # which are enough to see that most features are none
+    if not one_to_one(output.kind, y[:some], values[:some]):
+        return
+    found = one_to_one(output.kind, y, values)
+    if found < 2 or (output.kind != "regression" and 2 * found > len(y)):
+        return
+    raise DataError(
+        f"dataset.features.{name}: its {found:,} values are those of the label of task "
+        f"{output.name} in every row, so the model would see the answer; remove it "
+        "from the features"
+    )
+
+
+def one_to_one(kind: str, y: Array, values: Array) -> int:
+    """Returns how many labels there are if each has a value of its own, else 0.
+
+    Those of a regression must have the values' order too, or the reverse: each row may
+    have a label of its own, as it has an id.
+
+    Args:
+        kind: of the task.
+        y: labels, (rows,).
+        values: of a feature, (rows,).
+    """
+    labels, places = np.unique(y, return_inverse=True)
+    distinct, codes = np.unique(values, return_inverse=True)
+    if len(labels) != len(distinct):
+        return 0
+    pairs = np.unique(codes * len(labels) + places)
+    steps = np.diff(pairs % len(labels))
+    ordered = bool((steps > 0).all() or (steps < 0).all())
+    same = len(pairs) == len(labels) and (ordered or kind != "regression")
+    return len(labels) if same else 0
 
 
 def findings(report: Report) -> list[str]:

@@ -9,6 +9,7 @@ from mtl_cli.errors import suggest
 from mtl_cli.schema import CountOrZero, Share, Strict
 from mtl_cli.tasks import Task
 
+Location = Annotated[str, Field(min_length=1)]
 TaskName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
@@ -34,10 +35,22 @@ class Csv(Strict):
         null_values: what stands for an empty cell, besides nothing.
     """
 
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    delimiter: str | None = None
     columns: Annotated[list[str], Field(min_length=1)] | None = None
     trim: bool = False
     null_values: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _rules(self) -> "Csv":
+        mark = self.delimiter
+        if mark is not None and not (
+            len(mark) == 1 and mark.isascii() and mark not in '"\r\n\0'
+        ):
+            raise ValueError(
+                f"delimiter: {mark!r} is not one ASCII character other than a quote "
+                "or the end of a line"
+            )
+        return self
 
 
 class Dataset(Strict):
@@ -75,9 +88,9 @@ class Dataset(Strict):
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-    train: str
-    valid: str | None
-    test: str | None
+    train: Location
+    valid: Location | None
+    test: Location | None
     format: Literal["auto", "parquet", "feather", "csv", "tsv"] = "auto"
     csv: Csv = Csv()
     stream: Literal["auto"] | bool = "auto"
@@ -108,6 +121,7 @@ class Dataset(Strict):
             )
         self._check_splits()
         self._check_features()
+        self._check_spaces()
         for name, task in self.group_tasks.items():
             for feature, column in self.feature_columns:
                 if column in (task.label, task.truth):
@@ -156,6 +170,16 @@ class Dataset(Strict):
                 raise ValueError(
                     f"features.{name}.table: group {self.group} drops {owner}, whose "
                     "table it uses"
+                )
+
+    def _check_spaces(self) -> None:
+        for name, task in self.tasks.items():
+            space = self.tasks.get(task.space or "")
+            if space is not None and (space.kind != "binary" or space is task):
+                what = "the task itself" if space is task else f"a {space.kind}"
+                raise ValueError(
+                    f"tasks.{name}.space: {task.space} is {what}; name a binary task, "
+                    "or a column of 0 and 1"
                 )
 
     def _check_splits(self) -> None:

@@ -9,11 +9,12 @@ import pyarrow.compute as pc
 
 from mtl_cli.data.feature_schema import Sequence
 from mtl_cli.data.numeric import as_numbers
-from mtl_cli.data.vocabulary import Ids, Values, as_array, is_list, values_of
-from mtl_cli.errors import DataError, RowError
+from mtl_cli.data.vocabulary import Ids, Values, as_array, is_id, is_list, values_of
+from mtl_cli.errors import DataError, RowError, shown
 
 Floats = npt.NDArray[np.float64]
 Column = Any  # pa.ChunkedArray, which has no types
+MARKS = (",", ";", "|", "\t", " ")
 
 
 class Tokens(NamedTuple):
@@ -38,6 +39,11 @@ def tokens_of(
             has not one weight for each value.
     """
     flat, rows = flattened(name, feature, column)
+    if not is_id(flat.type):
+        raise DataError(
+            f"feature {name}: needs lists of whole numbers or text, the column holds "
+            f"{column.type}; convert its values to text"
+        )
     counts = np.ones(len(rows))
     present = np.flatnonzero(flat.is_valid())
     if weights is not None:
@@ -66,9 +72,12 @@ def flattened(name: str, feature: Sequence, column: Column) -> tuple[pa.Array, I
             )
         lists = pc.split_pattern(known(lists.cast(pa.string())), feature.separator)
     elif not is_list(lists.type):
+        fix = "give the separator of its values"
+        if not (pa.types.is_string(lists.type) or pa.types.is_large_string(lists.type)):
+            fix = "convert it to lists, or to text with a separator"
         raise DataError(
             f"feature {name}: kind sequence needs lists, the column holds "
-            f"{lists.type}; give the separator of its values"
+            f"{lists.type}; {fix}"
         )
     flat = pc.list_flatten(lists)
     flat = flat if feature.separator is None else known(flat)
@@ -105,14 +114,61 @@ def weights_of(
     )
     if (values != weights).any():
         row = int(np.argmax(values != weights))
-        raise RowError(where, row, f"has {values[row]} values, {weights[row]} weights")
-    x = as_numbers(where, flat)
-    wrong = present[~(np.isfinite(x[present]) & (x[present] >= 0))]
+        what = f"has {values[row]} values, {weights[row]} weights; give each value one"
+        raise RowError(where, row, what)
+    try:
+        x = as_numbers(where, flat)
+    except RowError as error:
+        raise RowError(where, int(rows[error.row]), error.what) from None
+    some = x[present]
+    wrong = present[~((some >= 0) & (some <= np.finfo("float32").max))]
     if len(wrong):
         first = int(wrong[0])
-        what = f"holds {x[first]:g}, not a number from 0 up"
+        what = (
+            f"holds {x[first]:g}, not a number from 0 up that float32 holds; correct it"
+        )
         raise RowError(where, int(rows[first]), what)
     return x
+
+
+class Separator:
+    """Finds out whether text is separated by what the configuration says.
+
+    Args:
+        name: of the feature.
+        separator: that is configured.
+    """
+
+    def __init__(self, name: str, separator: str) -> None:
+        self.name, self.separator = name, separator
+        self.marks = [mark for mark in MARKS if mark not in separator]
+        self.cells, self.found = 0, np.zeros(1 + len(self.marks), "int64")
+        self.example = ""
+
+    def add(self, column: Column) -> None:
+        """Counts the cells that hold the separator, and those with other marks."""
+        if self.found[0]:
+            return
+        column = pc.drop_null(column.cast(pa.string()))
+        self.cells += len(column)
+        for i, mark in enumerate([self.separator, *self.marks]):
+            self.found[i] += pc.sum(pc.match_substring(column, mark)).as_py() or 0
+        self.example = self.example or next((v.as_py() for v in column), "")
+
+    def check(self) -> None:
+        """Refuses a separator that no cell holds where most hold the same other mark.
+
+        Raises:
+            DataError: since each cell would be taken for one value.
+        """
+        most = int(np.argmax(self.found[1:])) + 1 if self.marks else 0
+        if self.found[0] or 2 * self.found[most] <= self.cells:
+            return
+        raise DataError(
+            f"feature {self.name}: no cell holds the separator {self.separator!r}; "
+            f"those like {shown(self.example)} seem to be separated by "
+            f"{self.marks[most - 1]!r}; if each is one value, make it kind: sparse"
+        )
 
 
 def padded(

@@ -5,10 +5,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from mtl_cli.data.numeric import is_number
 from mtl_cli.data.read import Source
 from mtl_cli.data.schema import Dataset
-from mtl_cli.errors import DataError
+from mtl_cli.data.vocabulary import check_flat, is_id
+from mtl_cli.errors import DataError, shown
 
 Rows = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint8]
@@ -44,16 +47,34 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
         start = 0
         for split in [s for s in SPLITS if s in counts]:
             if not counts[split]:
-                raise DataError(
-                    f"dataset.{split}_fraction: leaves no {split} rows of the "
-                    f"{table.rows} in dataset.{file}"
-                )
+                raise no_rows(dataset, split, file, table.rows, list(shares))
             if order is not None:
                 chosen = order[start : start + counts[split]]
                 codes[chosen] = SPLITS.index(split)
             start += counts[split]
         found[file] = codes
     return found
+
+
+def no_rows(
+    dataset: Dataset, split: str, file: str, rows: int, shares: list[str]
+) -> DataError:
+    """Returns what to say of a split that would have no rows.
+
+    Args:
+        dataset: which shares are held out.
+        split: that has no rows.
+        file: that they should be in.
+        rows: of the file.
+        shares: splits that are taken from the file.
+    """
+    key = split if split in shares else shares[0]
+    whole = f", in whole groups of '{dataset.split_column}'"
+    return DataError(
+        f"dataset.{key}_fraction: leaves no {split} rows of the {rows} in "
+        f"dataset.{file}{whole if dataset.split_by == 'group' else ''}; give more "
+        "rows, or another share"
+    )
 
 
 def held_out(dataset: Dataset) -> dict[str, float]:
@@ -84,29 +105,58 @@ def times(dataset: Dataset, table: Source) -> npt.NDArray[Any]:
     """Returns the time of each row as a number, (rows,)."""
     column = split_column(dataset, table)
     where = f"dataset.split_column: '{dataset.split_column}'"
-    if column.null_count:
-        raise DataError(
-            f"{where} is empty in {column.null_count} rows; a split by time needs the "
-            "time of each"
-        )
-    if pa.types.is_string(column.type):
-        for kind in (pa.float64(), pa.timestamp("us"), pa.timestamp("us", "UTC")):
-            try:
-                column = column.cast(kind)
-                break
-            except pa.ArrowInvalid:
-                continue
-        else:
-            raise DataError(
-                f"{where} holds words such as {column[0].as_py()!r}; a split by time "
-                "needs numbers or dates like 2026-01-31 12:00:00"
-            )
-    if pa.types.is_temporal(column.type):
-        column = (
-            column.cast(pa.timestamp("us")) if pa.types.is_date(column.type) else column
-        )
+    kind = column.type
+    if pa.types.is_null(kind) or pa.types.is_decimal(kind):
+        column = column.cast(pa.float64())
+    elif is_id(kind) and not is_number(kind):
+        column = times_of_text(where, column.cast(pa.string()), table)
+    elif pa.types.is_temporal(kind):
+        column = column.cast(pa.timestamp("us")) if pa.types.is_date(kind) else column
+        column = column.cast(pa.int32()) if pa.types.is_time32(kind) else column
         column = column.cast(pa.int64())
+    elif not is_number(kind):
+        raise DataError(f"{where} holds {kind}; a split by time needs numbers or dates")
+    empty = np.asarray(pc.is_null(column, nan_is_null=True))
+    if empty.any():
+        path, row = table.place(int(np.argmax(empty)))
+        raise DataError(
+            f"{where} is empty in {int(empty.sum())} rows, the first of them row "
+            f"{row + 1} [{path}]; a split by time needs the time of each"
+        )
     return np.asarray(column)
+
+
+def times_of_text(
+    where: str, column: pa.ChunkedArray, table: Source
+) -> pa.ChunkedArray:
+    """Returns the numbers or dates that text holds, as numbers."""
+    kinds = (pa.float64(), pa.timestamp("us"), pa.timestamp("us", "UTC"))
+    for kind in kinds:
+        found = as_type(column, kind)
+        if found is not None:
+            return found if pa.types.is_floating(kind) else found.cast(pa.int64())
+    # The first row tells what is meant; the first that is not so, what is wrong.
+    meant = next((k for k in kinds if as_type(column[:1], k) is not None), None)
+    good, wrong = 0, len(column) if meant is not None else 1
+    while wrong - good > 1:
+        middle = (good + wrong) // 2
+        if as_type(column[good:middle], meant) is None:
+            wrong = middle
+        else:
+            good = middle
+    path, row = table.place(good)
+    raise DataError(
+        f"{where}: row {row + 1} holds {shown(column[good].as_py())} [{path}]; a split "
+        "by time needs numbers or dates like 2026-01-31 12:00:00, alike in all rows"
+    )
+
+
+def as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
+    """Returns text as values of a type, None if some of it is none."""
+    try:
+        return column.cast(kind)
+    except pa.ArrowInvalid:
+        return None
 
 
 def split_column(dataset: Dataset, table: Source) -> pa.ChunkedArray:
@@ -124,6 +174,7 @@ def by_group(
         of the file's own split where `split_rows` looks for them.
     """
     column = split_column(dataset, table).combine_chunks()
+    check_flat(f"dataset.split_column: '{dataset.split_column}'", column)
     codes = np.asarray(column.dictionary_encode(null_encoding="encode").indices)
     sizes = np.bincount(codes)
     dealt = np.random.default_rng(dataset.split_seed).permutation(len(sizes))

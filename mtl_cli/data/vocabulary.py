@@ -34,11 +34,11 @@ def values_of(name: str, column: pa.ChunkedArray) -> Values:
     Raises:
         DataError: if the column holds something else.
     """
+    check_ids(name, column.type)
     encoded = as_array(column).dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
-    distinct = texts(name, encoded.dictionary)
-    return Values(distinct, as_codes(encoded.indices))
+    return Values(encoded.dictionary.cast(pa.string()), as_codes(encoded.indices))
 
 
 def as_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
@@ -51,18 +51,10 @@ def as_codes(indices: pa.Array) -> Ids:
     return np.asarray(pc.fill_null(indices.cast(pa.int64()), -1), "int64")
 
 
-def texts(name: str, values: pa.Array) -> pa.Array:
-    """Returns values as text, refusing types whose text is not exact."""
-    kind = values.type
-    if (
-        pa.types.is_integer(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_string_view(kind)
-        or pa.types.is_null(kind)
-    ):
-        return values.cast(pa.string())
+def check_ids(name: str, kind: pa.DataType) -> None:
+    """Refuses types whose text is not exact."""
+    if is_id(kind):
+        return
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         advice = "make it kind: bucketized or kind: dense"
     elif is_list(kind):
@@ -75,6 +67,20 @@ def texts(name: str, values: pa.Array) -> pa.Array:
     )
 
 
+def is_id(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is one of whole numbers, booleans or text."""
+    if pa.types.is_dictionary(kind):
+        return is_id(kind.value_type)
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_null(kind)
+    )
+
+
 def is_list(kind: pa.DataType) -> bool:
     """Whether an Arrow type is a list."""
     return bool(
@@ -82,6 +88,15 @@ def is_list(kind: pa.DataType) -> bool:
         or pa.types.is_large_list(kind)
         or pa.types.is_fixed_size_list(kind)
     )
+
+
+def check_flat(where: str, column: pa.ChunkedArray) -> None:
+    """Refuses a column of lists or other nested values, where each row needs one."""
+    if pa.types.is_nested(column.type):
+        raise DataError(
+            f"{where}: needs a number or a word in each row, the column holds "
+            f"{column.type}; name another column"
+        )
 
 
 def crossed(name: str, columns: list[pa.ChunkedArray]) -> Values:

@@ -4,6 +4,7 @@ The rows of a batch are gathered before the step and updated after it, so that t
 itself, which XLA compiles, sees vectors of the batch and not the table.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -135,7 +136,7 @@ def lazy_tables(model: keras.Model, optimizer: Optimizer) -> list[LazyTable]:
     return [LazyTable(layer, optimizer) for layer in layers if optimizer.lazy]
 
 
-def without(model: keras.Model, tables: list[LazyTable]) -> tuple[Any, Any]:
+def without(model: keras.Model, tables: Sequence[LazyTable]) -> tuple[Any, Any]:
     """Cuts tables off a model.
 
     Returns: a model from the inputs to each table's ids, and one from inputs and

@@ -1,6 +1,6 @@
 """Many optimizer steps in one compiled call."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -42,7 +42,7 @@ class Steps:
         rows: int,
         batch_size: int,
         compiled: bool,
-        tables: list[LazyTable],
+        tables: Sequence[LazyTable] = (),
     ) -> None:
         self.tables = tables
         self.ids, self.model = without(network.logits, tables)
