@@ -312,6 +312,19 @@ def test_quote_never_closed_before_many_rows(tmp_path, monkeypatch):
     assert_refused(expected, file)
 
 
+@pytest.mark.parametrize("trim", [False, True])
+def test_header_below_blank_lines_is_no_row(trim, tmp_path, chunks):
+    file = tmp_path / "train.csv"
+    keys = {"csv": {"trim": trim}, "features": CITY}
+    file.write_text("\n\n" + text())
+    data = loaded(file, **keys)
+    assert data.splits["train"].rows == ROWS
+    assert "city" not in data.encoder.statistics["city"]["vocabulary"]
+    expected = f"column 'buy': row 30 holds 2, not 0 or 1 ... [{file}]"
+    file.write_text("\n\n" + text({30: "x,1,2"}, "city,age,buy"))
+    assert_refused(expected, file, **keys)
+
+
 @pytest.mark.parametrize("end", ["\n", "", "\n\n", "\r\n"])
 @pytest.mark.parametrize("block", [64, 100, 16 << 20])
 def test_good_file_is_read_to_its_end_whatever_that_is(
@@ -719,7 +732,13 @@ TYPES = {
     ),
     "words_as_labels": (
         WORDS,
-        "dataset.tasks.task: column 'x' holds string such as 'no', not numbers; say",
+        "dataset.tasks.task: column 'x': row 1 holds 'no', not a number; ... ; say "
+        "with `positive:` which value counts as 1 [{file}]",
+        {"tasks": {"task": {"label": "x", "kind": "binary"}}},
+    ),
+    "word_among_labels_in_text": (
+        pa.array(["0", "1", "maybe", "1"] * 2),
+        "dataset.tasks.task: column 'x': row 3 holds 'maybe', not a number;",
         {"tasks": {"task": {"label": "x", "kind": "binary"}}},
     ),
     "lists_as_amounts": (

@@ -203,15 +203,14 @@ def numeric_label(where: str, task: Task, column: pa.ChunkedArray) -> Array:
     """Returns a column of numbers, or asks for what text would need."""
     try:
         return as_numbers(where, column)
-    except DataError:
+    except DataError as error:
+        fix = "say with `positive:` which value counts as 1"
+        fix = fix if task.kind == "binary" else "a regression needs numbers"
+        if isinstance(error, RowError):
+            raise RowError(where, error.row, f"{error.what}; {fix}") from None
         example = next(v.as_py() for v in column if v.is_valid)
         raise DataError(
-            f"{where} holds {column.type} such as {shown(example)}, not numbers; "
-            + (
-                "say with `positive:` which value counts as 1"
-                if task.kind == "binary"
-                else "a regression needs numbers"
-            )
+            f"{where} holds {column.type} such as {shown(example)}, not numbers; {fix}"
         ) from None
 
 

@@ -303,27 +303,29 @@ def text_batches(
     with reading(key, path), files.system.open_input_stream(name) as stream:
         start = stream.read(SNIFFED_BYTES)
     check_text(key, path, start)
-    names = csv.columns or header(key, path, start, delimiter)
-    names = [name.strip() for name in names] if csv.trim else names
+    written = csv.columns or header(key, path, start, delimiter)
+    names = [name.strip() for name in written] if csv.trim else written
     check_names(key, path, names, wanted)
+    spelt = dict(zip(names, written, strict=True))
+    first = next(iter(wanted.columns))
 
     def batches(threads: bool) -> Iterator[pa.RecordBatch]:
         with files.system.open_input_stream(name) as stream:
-            end = "\n" + delimiter.join([END] * len(names)) + "\n"
-            options = text_options(delimiter, csv, names, wanted, threads)
-            ended = Ended(stream, end.encode())
+            end = [END if column == first else "" for column in names]
+            options = text_options(delimiter, csv, wanted, spelt, threads)
+            ended = Ended(stream, f"\n{delimiter.join(end)}\n".encode())
             with pyarrow.csv.open_csv(ended, **options) as reader:
                 yield from before_end(key, path, reader)
 
     with reading(key, path):
         try:
             for batch in batches(threads=True):
-                yield trimmed(batch) if csv.trim else batch
+                yield trimmed(batch, wanted) if csv.trim else batch
         except pa.ArrowInvalid as error:
             # Only a reader with one thread knows the row.
             told = message_of(batches(threads=False)) or str(error)
-            first = 1 if csv.columns else 2
-            in_our_words = row_error(told, key, path, names, first, wanted.columns)
+            above = 1 if csv.columns else 2
+            in_our_words = row_error(told, key, path, names, above, wanted.columns)
             raise in_our_words or error from None
 
 
@@ -338,16 +340,16 @@ def message_of(batches: Iterator[pa.RecordBatch]) -> str | None:
 
 
 def text_options(
-    delimiter: str, csv: Csv, names: list[str], wanted: Wanted, threads: bool
+    delimiter: str, csv: Csv, wanted: Wanted, spelt: dict[str, str], threads: bool
 ) -> dict[str, Any]:
-    """Returns how Arrow is to read a text file."""
+    """Returns how Arrow is to read a text file, whose header spells names its way."""
     return {
         "parse_options": pyarrow.csv.ParseOptions(
             delimiter=delimiter, newlines_in_values=True
         ),
         "convert_options": pyarrow.csv.ConvertOptions(
-            include_columns=list(wanted.columns),
-            column_types=wanted.types,
+            include_columns=[spelt[column] for column in wanted.columns],
+            column_types={spelt[column]: kind for column, kind in wanted.types.items()},
             # A cell of nothing but spaces is missing too, where spaces are cut.
             null_values=[
                 *(" " * n for n in range(MOST_SPACES if csv.trim else 1)),
@@ -356,10 +358,7 @@ def text_options(
             strings_can_be_null=True,
         ),
         "read_options": pyarrow.csv.ReadOptions(
-            use_threads=threads,
-            block_size=TEXT_BLOCK_BYTES,
-            column_names=names if csv.columns or csv.trim else None,
-            skip_rows=1 if csv.trim and not csv.columns else 0,
+            use_threads=threads, block_size=TEXT_BLOCK_BYTES, column_names=csv.columns
         ),
     }
 
@@ -384,15 +383,15 @@ def before_end(
     yield held.slice(0, held.num_rows - 1)
 
 
-def trimmed(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Cuts spaces at the ends of text cells; an empty one is a missing value."""
+def trimmed(batch: pa.RecordBatch, wanted: Wanted) -> pa.RecordBatch:
+    """Cuts spaces at the ends of names and text cells; an empty cell is missing."""
     columns = []
     for column in batch.columns:
         if pa.types.is_string(column.type):
             cut = pc.utf8_trim_whitespace(column)
             column = pc.if_else(pc.equal(cut, ""), None, cut)
         columns.append(column)
-    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+    return pa.RecordBatch.from_arrays(columns, names=list(wanted.columns))
 
 
 def plain(table: pa.Table) -> pa.Table:

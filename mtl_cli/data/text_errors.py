@@ -19,8 +19,8 @@ SIGNATURES = {
     b"\xfe\xff": "text in UTF-16",
 }
 MARKS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas", " ": "spaces"}
-# The cells of a row that we add at the end of a file, as text and as a number.
-END = "-987654321.0625"
+# The cell of a row that we add at the end of a file: any type of a column holds it.
+END = "-8765432109876543"
 
 
 class Ended:
