@@ -9,7 +9,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import ValidationError
 
 from mtl_cli.config import Config
-from mtl_cli.errors import ConfigError, suggest
+from mtl_cli.errors import ConfigError, first_line, suggest
 
 
 def check(composed: DictConfig) -> Config:
@@ -138,8 +138,3 @@ def dotted_keys(values: Any, prefix: str = "") -> list[str]:
             keys.append(f"{prefix}{key}")
             keys += dotted_keys(value, f"{prefix}{key}.")
     return keys
-
-
-def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's text."""
-    return str(error).strip().partition("\n")[0]

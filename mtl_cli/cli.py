@@ -20,7 +20,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from mtl_cli.errors import ConfigError, MtlError, fail
+from mtl_cli.errors import ConfigError, MtlError, fail, first_line
 from mtl_cli.paths import conf_folder, user_conf_folder
 
 PROGRAM = "mtl-train"
@@ -133,13 +133,12 @@ def told(
     failures: list[tuple[str, Exception]],
 ) -> Iterator[tuple[str, tuple[str, int]]]:
     """Yields which job failed, in a sweep, what to say of it, and its exit code."""
-    from mtl_cli.check import first_line
-
     for job, error in failures:
         if isinstance(error, MtlError):
             yield job, (str(error), error.exit_code)
         else:
-            text = f"{type(error).__name__}: {first_line(error)}"
+            name, text = type(error).__name__, first_line(error)
+            text = text if text == name else f"{name}: {text}"
             yield job, (f"{text}; the traceback is in train.log", 1)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mtl_cli.score_table import count
 from mtl_cli.tasks import Output
 
 Cells = list[list[str]]
@@ -15,12 +16,8 @@ def task_table(report: dict[str, Any], outputs: list[Output]) -> Cells:
     for output in outputs:
         row = [output.title]
         for split in splits:
-            counts = report["tasks"][output.name][split]
-            positives = counts.get("positives")
-            row += [
-                f"{counts['rows']:,}",
-                "-" if positives is None else f"{positives:,}",
-            ]
+            found = report["tasks"][output.name][split]
+            row += [count(found["rows"]), count(found.get("positives"))]
         cells.append(row)
     return cells
 

@@ -65,6 +65,11 @@ def fail(program: str, message: str, code: int) -> int:
     return code
 
 
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's text, or its name."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 def printable(text: str) -> str:
     """Returns a text on one line."""
     return "".join(c if c.isprintable() else " " for c in text)

@@ -24,18 +24,21 @@ def evaluate(
     Returns: by output, its metrics, see `metrics.score`.
     """
     scores = {}
+    # Once each: rows on disk are read anew every time.
+    labels, weights, groups = table.labels, table.weights, table.groups
+    truths = table.truths
     for output in outputs:
         found = score(
             output.kind,
-            table.labels[output.label],
+            labels[output.label],
             predictions[output.name],
-            table.weights[output.name],
-            table.groups,
+            weights[output.name],
+            groups,
             output.metrics,
         )
-        if output.name in table.truths:
+        if output.name in truths:
             found["truth_rmse"] = error_to_truth(
-                table.truths[output.name], predictions[output.name]
+                truths[output.name], predictions[output.name]
             )
         space = {} if output.given is None else {"space": f"{output.given} = 1"}
         scores[output.name] = found | space

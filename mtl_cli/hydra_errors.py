@@ -16,8 +16,8 @@ from hydra.errors import (
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mtl_cli.check import dotted_keys, first_line, unknown_key
-from mtl_cli.errors import suggest
+from mtl_cli.check import dotted_keys, unknown_key
+from mtl_cli.errors import first_line, suggest
 from mtl_cli.paths import conf_folder, user_conf_folder
 
 

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mtl_cli.ordering import in_order
+
 Floats = npt.NDArray[np.float64]
 
 # Probabilities come in float32, whose step near 1 is 6e-8: a logarithm of what lies
@@ -60,7 +62,7 @@ def ece(label: Floats, prediction: Floats, weight: Floats) -> float:
     Over 20 buckets of equally many rows, in order of prediction; rows of equal
     prediction stay together. 0 is best.
     """
-    y, p, w, _ = _in_order(label, prediction, weight)
+    y, p, w, _ = in_order(label, prediction, weight)
     buckets = np.array_split(np.arange(len(p)), min(ECE_BUCKETS, len(p)))
     place = np.repeat(np.arange(len(buckets)), [len(rows) for rows in buckets])
     first = np.searchsorted(p, p)  # where the rows of equal prediction begin
@@ -123,7 +125,7 @@ def gauc(
 
     Groups of one class have no AUC and are left out (Zhu et al., KDD 2017, eq. 15).
     """
-    y, p, w, g = _in_order(label, prediction, weight, group)
+    y, p, w, g = in_order(label, prediction, weight, group)
     new_group = np.concatenate(([True], g[1:] != g[:-1]))
     new_score = new_group | np.concatenate(([True], p[1:] != p[:-1]))
     scores, groups = np.flatnonzero(new_score), np.flatnonzero(new_group)
@@ -233,50 +235,10 @@ def _by_score(
     label: Floats, prediction: Floats, weight: Floats
 ) -> tuple[Floats, Floats]:
     """Returns the weight of positives and of negatives at each distinct score."""
-    y, p, w, _ = _in_order(label, prediction, weight)
+    y, p, w, _ = in_order(label, prediction, weight)
     starts = np.flatnonzero(np.concatenate(([True], p[1:] != p[:-1])))
     positive = np.add.reduceat(w * y, starts)
     negative = np.add.reduceat(w * (1 - y), starts)
     if not positive.any() or not negative.any():
         raise UndefinedError(f"one class only: {y.sum():g} of {len(y)} rows positive")
     return positive, negative
-
-
-def _in_order(
-    label: Floats,
-    prediction: Floats,
-    weight: Floats,
-    group: npt.NDArray[Any] | None = None,
-) -> tuple[Floats, Floats, Floats, npt.NDArray[Any]]:
-    """Returns label, prediction, weight and group in order of group and prediction.
-
-    Where weights are equal and predictions float32, as a network's are, a row is one
-    whole number, group before prediction before label: sorting those is several times
-    as fast as finding an order and following it.
-    """
-    single = prediction.astype("float32")
-    groups = np.zeros(len(label), "int64") if group is None else group
-    fits = len(groups) and groups.min() >= 0 and groups.max() < 2**31
-    if (
-        not fits
-        or (weight != weight[0]).any()
-        or (single != prediction).any()
-        or not ((label == 0) | (label == 1)).all()
-    ):
-        order = np.lexsort((prediction, groups))
-        return label[order], prediction[order], weight[order], groups[order]
-    bits = (single + 0).view("int32")  # + 0 makes one zero of two
-    # The bits of negative floats grow as the numbers fall.
-    rank = np.where(bits < 0, ~bits, bits | np.int32(-(2**31))).view("uint32")
-    keys = groups.astype("uint64") << np.uint64(33)
-    keys |= rank.astype("uint64") << np.uint64(1)
-    keys |= label.astype("uint64")
-    keys.sort()
-    rank = (keys >> np.uint64(1)).astype("uint32").view("int32")
-    bits = np.where(rank < 0, rank & np.int32(2**31 - 1), ~rank)
-    return (
-        (keys & np.uint64(1)).astype("float64"),
-        bits.view("float32").astype("float64"),
-        weight,
-        (keys >> np.uint64(33)).astype("int64"),
-    )

@@ -8,8 +8,7 @@ import numpy.typing as npt
 from mtl_cli.config import Config
 from mtl_cli.data.feature_schema import Pretrained
 from mtl_cli.data.features import FeatureEncoder
-from mtl_cli.data.files import first_line
-from mtl_cli.errors import DataError
+from mtl_cli.errors import DataError, first_line
 from mtl_cli.paths import find_data
 
 

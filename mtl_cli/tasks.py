@@ -96,6 +96,13 @@ class Task(Strict):
         return self.metrics or list(METRICS[self.kind])
 
     @property
+    def positives(self) -> list[str | int]:
+        """The values that count as 1; empty if the column holds 0 and 1."""
+        if self.positive is None:
+            return []
+        return self.positive if isinstance(self.positive, list) else [self.positive]
+
+    @property
     def width(self) -> int:
         """How many logits its tower ends in."""
         return 1 if self.classes is None else len(self.classes)

@@ -23,7 +23,7 @@ from omegaconf import OmegaConf
 from mtl_cli import pretrained
 from mtl_cli.check import check
 from mtl_cli.data import load as loading
-from mtl_cli.data import read
+from mtl_cli.data import read, text_file
 from mtl_cli.errors import ConfigError, DataError
 from mtl_cli.paths import cache_folder, conf_folder
 
@@ -106,7 +106,7 @@ def chunks(request, monkeypatch):
     """Loads files at once, and again a few rows at a time."""
     if request.param == "in_chunks":
         monkeypatch.setattr(read, "CHUNK_ROWS", 7)
-        monkeypatch.setattr(read, "TEXT_BLOCK_BYTES", 128)
+        monkeypatch.setattr(text_file, "TEXT_BLOCK_BYTES", 128)
 
 
 # What is wrong with a text file: its content, the error, and keys of the data set.
@@ -305,7 +305,7 @@ def test_quote_never_closed_in_the_last_column_loses_no_rows_silently(name, tmp_
 
 
 def test_quote_never_closed_before_many_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr(read, "TEXT_BLOCK_BYTES", 128)
+    monkeypatch.setattr(text_file, "TEXT_BLOCK_BYTES", 128)
     file = tmp_path / "train.csv"
     file.write_text(text({3: '"x,1,1'}))
     expected = f"dataset.train: cannot read {file}: a row is too long; {NEVER}"
@@ -330,7 +330,7 @@ def test_header_below_blank_lines_is_no_row(trim, tmp_path, chunks):
 def test_good_file_is_read_to_its_end_whatever_that_is(
     end, block, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(read, "TEXT_BLOCK_BYTES", block)
+    monkeypatch.setattr(text_file, "TEXT_BLOCK_BYTES", block)
     file = tmp_path / "train.csv"
     for rows in range(30, ROWS + 1):  # so that blocks end everywhere in a row
         lines = text().splitlines()[: rows + 1]

@@ -12,7 +12,7 @@ import pytest
 from planting import assert_same, loaded, parquet
 
 from mtl_cli.data import features as features_module
-from mtl_cli.data import read
+from mtl_cli.data import read, text_file
 from mtl_cli.data.load import load
 from mtl_cli.data.schema import Dataset
 from mtl_cli.data.table import as_arrays
@@ -207,7 +207,7 @@ def in_chunks(monkeypatch):
 
     def start(rows=7, block=220):
         monkeypatch.setattr(read, "CHUNK_ROWS", rows)
-        monkeypatch.setattr(read, "TEXT_BLOCK_BYTES", block)
+        monkeypatch.setattr(text_file, "TEXT_BLOCK_BYTES", block)
 
     return start
 
@@ -313,7 +313,7 @@ def test_validation_and_test_files_in_chunks_are_encoded_as_all_at_once(
         expected = fresh(paths[0], **options)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(read, "CHUNK_ROWS", 7)
-            patch.setattr(read, "TEXT_BLOCK_BYTES", 220)
+            patch.setattr(text_file, "TEXT_BLOCK_BYTES", 220)
             assert_same(fresh(paths[0], **options), expected)
 
 

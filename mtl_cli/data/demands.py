@@ -8,9 +8,10 @@ from mtl_cli.errors import DataError
 def check_monitor(config: Config, valid: Table | StoredTable) -> None:
     """Refuses early stopping on a metric that the validation rows leave undefined."""
     who = config.trainer.monitor.partition(".")[0]
+    labels, weights = valid.labels, valid.weights
     for name, task in config.chosen_tasks.items():
         if who in ("mean", name) and task.kind == "binary":
-            y = valid.labels[name][valid.weights[name] > 0]
+            y = labels[name][weights[name] > 0]
             if len(set(y.tolist())) < 2:
                 raise DataError(
                     f"trainer.monitor: task {name} has {len(y):,} validation rows of "
@@ -25,11 +26,12 @@ def doubts(config: Config, train: Table | StoredTable) -> list[str]:
     found = []
     if config.model.heads == "esmm":
         click, conversion = config.funnel
-        broken = (train.labels[conversion] == 1) & (train.labels[click] == 0)
+        labels = train.labels
+        broken = (labels[conversion] == 1) & (labels[click] == 0)
         if broken.any():
             found.append(
                 f"the labels break the funnel rule of esmm: {broken.sum():,} of "
-                f"{int(train.labels[conversion].sum()):,} training rows with "
+                f"{int(labels[conversion].sum()):,} training rows with "
                 f"{conversion} = 1 have {click} = 0, so that pCTCVR = pCTR x pCVR "
                 "cannot fit both"
             )

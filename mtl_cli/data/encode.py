@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,16 @@ import pyarrow as pa
 from mtl_cli.data import cache
 from mtl_cli.data.feature_schema import Cross, Hashed, Sequence, Sparse
 from mtl_cli.data.features import FeatureEncoder, Fitter
-from mtl_cli.data.labels import (
-    Tally,
-    label_columns,
-    label_types,
-    labels_of_rows,
-)
+from mtl_cli.data.labels import label_columns, label_types, labels_of_rows
 from mtl_cli.data.profile import Profile
-from mtl_cli.data.read import Source, Wanted, in_memory, open_source
+from mtl_cli.data.read import Source, in_memory, open_source
 from mtl_cli.data.report import describe
 from mtl_cli.data.schema import Dataset
 from mtl_cli.data.split import SPLITS, Codes, split_rows
-from mtl_cli.data.table import Array, Table, as_arrays
+from mtl_cli.data.table import Array, as_arrays
+from mtl_cli.data.tally import Tally
 from mtl_cli.data.vocabulary import check_flat
+from mtl_cli.data.wanted import Wanted
 from mtl_cli.errors import DataError, RowError
 from mtl_cli.tasks import Output
 
@@ -101,17 +99,12 @@ def learn(
                     tally.add(found, table, mine)
                     fitter.add(table, mine)
             profile.add(file, table, split_of)
-            labels = Table(
-                {},
-                found.labels,
-                found.weights,
-                None if group is None else groups.codes(table[group]),
-                found.truths,
-            )
+            if group is not None:
+                found = replace(found, groups=groups.codes(table[group]))
             numbers = np.arange(first, first + table.num_rows)
             for split, chosen in rows_of_splits(split_of):
                 writer.add(split, "row_numbers", numbers[chosen])
-                mine = labels.take(chosen)
+                mine = found.take(chosen)
                 profile.count(outputs, split, mine)
                 for name, x in as_arrays(mine).items():
                     writer.add(split, name, x)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.fs
 
-from mtl_cli.errors import DataError
+from mtl_cli.errors import DataError, first_line
 from mtl_cli.paths import cache_folder, find_data
 
 FORMATS = {
@@ -147,11 +147,6 @@ def file_system(key: str, url: str) -> tuple[Any, str]:
     except Exception as error:  # each protocol of fsspec has errors of its own
         raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None
     return pa.fs.PyFileSystem(pa.fs.FSSpecHandler(system)), path
-
-
-def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's text, or its name."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def fingerprint(tables: dict[str, Files]) -> str:

@@ -1,20 +1,16 @@
 """Labels: from columns to numbers that a loss can read, and the rows that count."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtl_cli.data.numeric import as_numbers
 from mtl_cli.data.schema import Dataset
+from mtl_cli.data.table import Array, Table
 from mtl_cli.errors import DataError, RowError, shown, suggest
 from mtl_cli.tasks import Output, Task
-
-Array = npt.NDArray[Any]
-SHOWN_VALUES = 20
 
 
 def label_columns(dataset: Dataset, outputs: list[Output]) -> dict[str, str]:
@@ -71,24 +67,8 @@ def truth_tasks(output: Output) -> list[str]:
     return [name for name in added if name is not None]
 
 
-@dataclass
-class Labels:
-    """Labels of some rows.
-
-    Attributes:
-        labels: by task, float32 (rows,); NaN where a row has none.
-        weights: by output, float32 (rows,): what a row counts in the output's loss and
-            metrics; 0 where it has no label or lies outside the output's space.
-        truths: by output, float32 (rows,): the true probability, where it is known.
-    """
-
-    labels: dict[str, Array] = field(default_factory=dict)
-    weights: dict[str, Array] = field(default_factory=dict)
-    truths: dict[str, Array] = field(default_factory=dict)
-
-
-def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> Labels:
-    """Returns the labels and weights of some rows.
+def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> Table:
+    """Returns the labels, weights and truths of some rows, without features.
 
     Args:
         dataset: that declares tasks, spaces and the weight column.
@@ -98,7 +78,7 @@ def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> 
     Raises:
         DataError: naming the column, row and value that is wrong.
     """
-    found = Labels()
+    found = Table({}, {}, {})
     row_weight = row_weights(dataset, table)
     for output in outputs:
         task = dataset.tasks[output.label]
@@ -173,7 +153,7 @@ def label_of(key: str, task: Task, column: pa.ChunkedArray) -> Array:
     if missing.all() and task.positive is None:
         return np.full(len(column), np.nan, "float32")
     if task.positive is not None:
-        y = positives(where, column, task.positive)
+        y = positives(where, column, task.positives)
     elif task.classes is not None:
         return classes(where, column, task.classes)
     else:
@@ -214,10 +194,10 @@ def numeric_label(where: str, task: Task, column: pa.ChunkedArray) -> Array:
         ) from None
 
 
-def positives(where: str, column: pa.ChunkedArray, positive: Any) -> Array:
+def positives(where: str, column: pa.ChunkedArray, values: list[str | int]) -> Array:
     """Returns 1 where a column holds a positive value, 0 elsewhere."""
     y = np.zeros(len(column))
-    for value in positive if isinstance(positive, list) else [positive]:
+    for value in values:
         y[equals(where, column, value, "positive")] = 1
     return y
 
@@ -253,93 +233,3 @@ def equals(where: str, column: pa.ChunkedArray, value: Any, key: str) -> Array:
             f"{where} holds {column.type}, which `{key}: {value!r}` is not"
         ) from None
     return np.asarray(pc.fill_null(same, False))
-
-
-class Tally:
-    """What the training labels hold in all, gathered chunk by chunk.
-
-    Args:
-        dataset: that declares the tasks.
-        outputs: of the model.
-    """
-
-    def __init__(self, dataset: Dataset, outputs: list[Output]) -> None:
-        self.dataset = dataset
-        self.outputs = [output for output in outputs if not output.added]
-        self.rows = {output.name: 0 for output in self.outputs}
-        self.sums = {output.name: np.zeros(3) for output in self.outputs}
-        self.seen: dict[str, set[Any]] = {output.name: set() for output in self.outputs}
-        self.values: dict[str, dict[Any, None]] = {}
-
-    def add(self, found: Labels, table: pa.Table, mine: Array) -> None:
-        """Adds the labels of some rows, those that are training rows.
-
-        Args:
-            found: labels of the rows.
-            table: the rows.
-            mine: which are training rows, (rows,).
-        """
-        for output in self.outputs:
-            name, task = output.name, self.dataset.tasks[output.name]
-            counts = mine & (found.weights[name] > 0)
-            y = found.labels[name][counts].astype("float64")
-            self.rows[name] += len(y)
-            if task.kind == "regression":
-                self.sums[name] += [len(y), y.sum(), (y**2).sum()]
-            else:
-                self.seen[name] |= set(np.unique(y).tolist())
-            if task.positive is not None:
-                values = self.values.setdefault(name, {})
-                values |= dict.fromkeys(pc.unique(table[task.label]).to_pylist())
-
-    def check(self) -> None:
-        """Refuses a task that no training row teaches anything."""
-        for output in self.outputs:
-            name, task = output.name, self.dataset.tasks[output.name]
-            where = f"dataset.tasks.{name}"
-            space = "" if output.given is None else f" where {output.given} = 1"
-            self.check_positives(name, task)
-            if not self.rows[name]:
-                raise DataError(
-                    f"{where}: no training row has a label{space}"
-                    f"{' and a weight' if self.dataset.weight_column else ''}; correct "
-                    f"column '{task.label}', or leave the task out"
-                )
-            if task.kind != "regression" and len(self.seen[name]) == 1:
-                (only,) = self.seen[name]
-                label = f"{only:g}" if task.classes is None else task.classes[int(only)]
-                raise DataError(
-                    f"{where}: all {self.rows[name]:,} training labels{space} are "
-                    f"{label}; a {task.kind} task needs "
-                    f"{'both classes' if task.kind == 'binary' else 'several classes'}"
-                    "; give other rows, or leave the task out"
-                )
-
-    def check_positives(self, name: str, task: Task) -> None:
-        """Refuses a positive value that the training rows never hold."""
-        if task.positive is None:
-            return
-        held = [v for v in self.values[name] if v is not None and v == v]
-        texts = {str(value) for value in held}
-        for value in (
-            task.positive if isinstance(task.positive, list) else [task.positive]
-        ):
-            if value not in held and str(value) not in texts:
-                known = [shown(v) for v in held]
-                raise DataError(
-                    f"dataset.tasks.{name}: column '{task.label}' never holds the "
-                    f"positive value {value!r} in training rows; it holds "
-                    f"{', '.join(known[:SHOWN_VALUES])}{suggest(repr(value), known)}"
-                )
-
-    def statistics(self) -> dict[str, dict[str, float]]:
-        """Returns mean and deviation of the labels that are standardised, by task."""
-        found = {}
-        for output in self.outputs:
-            if self.dataset.tasks[output.name].transform != "standard":
-                continue
-            count, total, squares = self.sums[output.name]
-            mean = total / count
-            deviation = float(np.sqrt(max(squares / count - mean**2, 0.0)))
-            found[output.name] = {"mean": float(mean), "deviation": deviation or 1.0}
-        return found

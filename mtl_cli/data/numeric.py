@@ -73,12 +73,12 @@ def numbers(name: str, column: pa.ChunkedArray, missing: Any = "error") -> Float
     wrong = ~np.isfinite(x) if missing == "error" else np.isinf(x)
     if wrong.any():
         row = int(np.argmax(wrong))
-        shown = "is empty" if column[row].as_py() is None else f"holds {x[row]}"
+        cell = "is empty" if column[row].as_py() is None else f"holds {x[row]}"
         fix = "" if np.isinf(x[row]) else ", or say with `missing:` what it counts as"
         raise RowError(
             where,
             row,
-            f"{shown}, not a number ({int(wrong.sum())} such rows); fill or "
+            f"{cell}, not a number ({int(wrong.sum())} such rows); fill or "
             f"remove them{fix}",
         )
     return x

@@ -1,34 +1,21 @@
 """Reads the columns that a data set's YAML names, in chunks of bounded size."""
 
-import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet
 
-from mtl_cli.data.files import Files, find, first_line
+from mtl_cli.data.files import Files, find
 from mtl_cli.data.schema import Csv, Dataset
-from mtl_cli.data.text_errors import (
-    END,
-    SNIFFED_BYTES,
-    Ended,
-    check_text,
-    header,
-    header_hint,
-    never_closed,
-    row_error,
-)
-from mtl_cli.errors import DataError, suggest
+from mtl_cli.data.text_file import text_batches
+from mtl_cli.data.wanted import Wanted, check_names, reading
+from mtl_cli.errors import DataError
 
 CHUNK_ROWS = 500_000
-TEXT_BLOCK_BYTES = 16 << 20
-MOST_SPACES = 64
 
 
 @dataclass(frozen=True)
@@ -54,19 +41,6 @@ class Source:
                 return path, row
             row -= rows
         return self.path, row
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is read of a table.
-
-    Attributes:
-        columns: names, and for each the configuration's key that asks for it.
-        types: what a text file's columns are read as: never guessed from the rows.
-    """
-
-    columns: dict[str, str]
-    types: dict[str, pa.DataType]
 
 
 def open_source(
@@ -132,40 +106,6 @@ def in_memory(table: pa.Table, wanted: Wanted) -> Source:
         table.num_rows,
         lambda: (chosen.slice(i, CHUNK_ROWS) for i in starts),
     )
-
-
-@contextlib.contextmanager
-def reading(key: str, path: str) -> Iterator[None]:
-    """Tells in one line what a library says of a file that it cannot read."""
-    try:
-        yield
-    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
-        reason = first_line(error)
-        if "UTF8" in reason or isinstance(error, UnicodeDecodeError):
-            fix = "save the file as UTF-8"
-        else:
-            fix = "is it whole, and of the format that its ending says?"
-        raise DataError(
-            f"{key}: cannot read {path}: {reason.rstrip('.')}; {fix}"
-        ) from None
-
-
-def check_names(key: str, path: str, names: list[str], wanted: Wanted) -> None:
-    """Refuses a table that lacks a column, or has it twice."""
-    for column, wanted_by in wanted.columns.items():
-        if names.count(column) > 1:
-            raise DataError(
-                f"{key}: {path} has {names.count(column)} columns '{column}'; "
-                "rename all but one"
-            )
-        if column not in names:
-            plain = [n.isprintable() and n == n.strip() for n in names]
-            told = [n if p else repr(n) for n, p in zip(names, plain, strict=True)]
-            shown = told if len(told) <= 60 else [*told[:60], "..."]
-            raise DataError(
-                f"{wanted_by}: no column '{column}' in {path}, which has "
-                f"{', '.join(shown)}{suggest(column, told)}{header_hint(names)}"
-            )
 
 
 def parquet(
@@ -293,105 +233,6 @@ def text(
             w.write(batch)
     spilled = Files(pa.fs.LocalFileSystem(), [str(spill)], "feather")
     return parts, feather(key, path, spilled, wanted)[1]
-
-
-def text_batches(
-    key: str, path: str, files: Files, name: str, csv: Csv, wanted: Wanted
-) -> Iterator[pa.RecordBatch]:
-    """Yields the wanted columns of one text file, `path` in messages, as it is read."""
-    delimiter = csv.delimiter or ("\t" if files.format == "tsv" else ",")
-    with reading(key, path), files.system.open_input_stream(name) as stream:
-        start = stream.read(SNIFFED_BYTES)
-    check_text(key, path, start)
-    written = csv.columns or header(key, path, start, delimiter)
-    names = [name.strip() for name in written] if csv.trim else written
-    check_names(key, path, names, wanted)
-    spelt = dict(zip(names, written, strict=True))
-    first = next(iter(wanted.columns))
-
-    def batches(threads: bool) -> Iterator[pa.RecordBatch]:
-        with files.system.open_input_stream(name) as stream:
-            end = [END if column == first else "" for column in names]
-            options = text_options(delimiter, csv, wanted, spelt, threads)
-            ended = Ended(stream, f"\n{delimiter.join(end)}\n".encode())
-            with pyarrow.csv.open_csv(ended, **options) as reader:
-                yield from before_end(key, path, reader)
-
-    with reading(key, path):
-        try:
-            for batch in batches(threads=True):
-                yield trimmed(batch, wanted) if csv.trim else batch
-        except pa.ArrowInvalid as error:
-            # Only a reader with one thread knows the row.
-            told = message_of(batches(threads=False)) or str(error)
-            above = 1 if csv.columns else 2
-            in_our_words = row_error(told, key, path, names, above, wanted.columns)
-            raise in_our_words or error from None
-
-
-def message_of(batches: Iterator[pa.RecordBatch]) -> str | None:
-    """Returns what Arrow says of a file that it cannot read."""
-    try:
-        for _ in batches:
-            pass
-    except pa.ArrowInvalid as error:
-        return str(error)
-    return None
-
-
-def text_options(
-    delimiter: str, csv: Csv, wanted: Wanted, spelt: dict[str, str], threads: bool
-) -> dict[str, Any]:
-    """Returns how Arrow is to read a text file, whose header spells names its way."""
-    return {
-        "parse_options": pyarrow.csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=True
-        ),
-        "convert_options": pyarrow.csv.ConvertOptions(
-            include_columns=[spelt[column] for column in wanted.columns],
-            column_types={spelt[column]: kind for column, kind in wanted.types.items()},
-            # A cell of nothing but spaces is missing too, where spaces are cut.
-            null_values=[
-                *(" " * n for n in range(MOST_SPACES if csv.trim else 1)),
-                *csv.null_values,
-            ],
-            strings_can_be_null=True,
-        ),
-        "read_options": pyarrow.csv.ReadOptions(
-            use_threads=threads, block_size=TEXT_BLOCK_BYTES, column_names=csv.columns
-        ),
-    }
-
-
-def before_end(
-    key: str, path: str, reader: Iterator[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    """Yields the rows of a text file, without that which `Ended` added.
-
-    Raises:
-        DataError: if it is not there, since the row before it has taken it in.
-    """
-    rows, held = 0, None
-    for batch in reader:
-        if batch.num_rows:
-            rows += batch.num_rows
-            if held is not None:
-                yield held
-            held = batch
-    if held is None or held.column(0)[-1].as_py() not in (END, float(END)):
-        raise never_closed(key, path, rows - 1)
-    yield held.slice(0, held.num_rows - 1)
-
-
-def trimmed(batch: pa.RecordBatch, wanted: Wanted) -> pa.RecordBatch:
-    """Cuts spaces at the ends of names and text cells; an empty cell is missing."""
-    columns = []
-    for column in batch.columns:
-        if pa.types.is_string(column.type):
-            cut = pc.utf8_trim_whitespace(column)
-            column = pc.if_else(pc.equal(cut, ""), None, cut)
-        columns.append(column)
-    return pa.RecordBatch.from_arrays(columns, names=list(wanted.columns))
 
 
 def plain(table: pa.Table) -> pa.Table:

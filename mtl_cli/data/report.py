@@ -1,4 +1,4 @@
-"""The data report: what each column and task holds, and what is odd about it."""
+"""The data report: what each column and task holds."""
 
 import contextlib
 from typing import Any
@@ -14,6 +14,7 @@ from mtl_cli.data.feature_schema import (
     owner_of,
 )
 from mtl_cli.data.features import FeatureEncoder
+from mtl_cli.data.findings import findings
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.schema import Dataset
 from mtl_cli.data.table import Array, StoredTable, Table, as_arrays, as_table
@@ -23,11 +24,6 @@ from mtl_cli.tasks import Output
 
 SAMPLED_ROWS = 100_000
 SAMPLED_BLOCKS = 50
-TELLING_AUC = 0.99
-ID_SHARE = 0.5  # distinct values a row, above which a column is an id of rows
-UNSEEN_SHARE = 0.1
-REPEATED_SHARE = 0.01
-DRIFT = 0.25  # the usual mark of the population stability index
 DRIFT_VALUES = 20
 FEWEST_ROWS = 100  # fewer tell nothing about shares and drift
 
@@ -183,8 +179,6 @@ def single_aucs(
         one_class = len(y) < FEWEST_ROWS or y.min() == y.max()
         if output.kind != "binary" or one_class:
             continue
-        if len(np.unique(values)) == 2:
-            refuse_copy(name, output, y, values)
         with contextlib.suppress(UndefinedError):
             found[output.name] = auc_alone(y.astype("float64"), values)
     return found
@@ -240,62 +234,3 @@ def one_to_one(kind: str, y: Array, values: Array) -> int:
     ordered = bool((steps > 0).all() or (steps < 0).all())
     same = len(pairs) == len(labels) and (ordered or kind != "regression")
     return len(labels) if same else 0
-
-
-def findings(report: Report) -> list[str]:
-    """Returns what is odd about the data, a line a kind of oddity."""
-    features, rows = report["features"], report["splits"]["train"]
-    found = []
-
-    def tell(text: str, names: dict[str, str]) -> None:
-        if names:
-            listed = [f"{name}{detail}" for name, detail in names.items()]
-            shown = ", ".join(listed[:8]) + (", ..." if len(listed) > 8 else "")
-            found.append(f"{text}: {shown}")
-
-    tell(
-        "the same value in all training rows",
-        {n: "" for n, f in features.items() if f["distinct"] <= 1},
-    )
-    tell(
-        "an id of rows rather than a feature (values, training rows)",
-        {
-            n: f" ({f['distinct']:,}, {rows:,})"
-            for n, f in features.items()
-            if f["kind"] == "sparse" and f["distinct"] > max(ID_SHARE * rows, 50)
-        },
-    )
-    tell(
-        f"tells a label alone (AUC above {TELLING_AUC}); is it known beforehand?",
-        {
-            n: f" ({task} {value:.4f})"
-            for n, f in features.items()
-            for task, value in f["auc"].items()
-            if value > TELLING_AUC
-        },
-    )
-    for split in [s for s in report["splits"] if s != "train"]:
-        tell(
-            f"{split} rows hold values that training rows lack (share)",
-            {
-                n: f" ({f['unseen'][split]:.0%})"
-                for n, f in features.items()
-                if f["unseen"].get(split, 0)
-                > f["unseen"].get("train", 0) + UNSEEN_SHARE
-            },
-        )
-        tell(
-            f"{split} rows are distributed otherwise than training rows (PSI)",
-            {
-                n: f" ({f['drift'][split]:.2f})"
-                for n, f in features.items()
-                if f["drift"][split] > DRIFT
-            },
-        )
-        share = report["repeated_rows"].get(split, 0)
-        if share > REPEATED_SHARE:
-            found.append(
-                f"{share:.1%} of {split} rows are the same as a training row in all "
-                "columns that are read"
-            )
-    return found

@@ -10,7 +10,9 @@ from mtl_cli.schema import CountOrZero, Share, Strict
 from mtl_cli.tasks import Task
 
 Location = Annotated[str, Field(min_length=1)]
-TaskName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+DATASET_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+TASK_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
+TaskName = Annotated[str, Field(pattern=TASK_NAME)]
 
 
 class Group(Strict):
@@ -87,7 +89,7 @@ class Dataset(Strict):
         group: the choice that is used; null is all tasks and features.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    name: Annotated[str, Field(pattern=DATASET_NAME)]
     train: Location
     valid: Location | None
     test: Location | None

@@ -63,8 +63,9 @@ def flattened(name: str, feature: Sequence, column: Column) -> tuple[pa.Array, I
     lists = as_array(column)
     if pa.types.is_null(lists.type):
         return pa.array([], pa.string()), np.zeros(0, "int64")
+    text = pa.types.is_string(lists.type) or pa.types.is_large_string(lists.type)
     if feature.separator is not None:
-        if not (pa.types.is_string(lists.type) or pa.types.is_large_string(lists.type)):
+        if not text:
             advice = "remove it" if is_list(lists.type) else "make it kind: sparse"
             raise DataError(
                 f"feature {name}: separator {feature.separator!r} is for text, the "
@@ -73,7 +74,7 @@ def flattened(name: str, feature: Sequence, column: Column) -> tuple[pa.Array, I
         lists = pc.split_pattern(known(lists.cast(pa.string())), feature.separator)
     elif not is_list(lists.type):
         fix = "give the separator of its values"
-        if not (pa.types.is_string(lists.type) or pa.types.is_large_string(lists.type)):
+        if not text:
             fix = "convert it to lists, or to text with a separator"
         raise DataError(
             f"feature {name}: kind sequence needs lists, the column holds "

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
+from mtl_cli.data.schema import TASK_NAME
 from mtl_cli.errors import ConfigError, suggest
 
 FLAGS = ["--task", "--space", "--name", "--test", "--columns", "--no-header", "--force"]
@@ -64,7 +65,7 @@ def tasks_of(given: list[str]) -> dict[str, str]:
     tasks: dict[str, str] = {}
     for argument in given:
         name, equals, column = argument.partition("=")
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        if not re.fullmatch(TASK_NAME, name):
             plain = re.sub(r"^[^A-Za-z]+|[^A-Za-z0-9]+", "_", name).strip("_") or "task"
             raise ConfigError(
                 f"--task: the name '{name}' should be a letter, then letters, digits "

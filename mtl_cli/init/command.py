@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import yaml
 from pydantic import ValidationError
 
-from mtl_cli.data.schema import Dataset
+from mtl_cli.data.schema import DATASET_NAME, Dataset
 from mtl_cli.errors import ConfigError, DataError, MtlError, fail, printable
 from mtl_cli.init.arguments import name_of, names_given, parse, spaces_of, tasks_of
 from mtl_cli.init.column import profile
@@ -74,7 +74,7 @@ def init(arguments: argparse.Namespace) -> str:
 
 def target_of(name: str, force: bool) -> Path:
     """Returns the path of a data set's YAML, if it may be written."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+    if not re.fullmatch(DATASET_NAME, name):
         raise ConfigError(
             f"--name: '{name}' should be letters, digits, '_', '.', '-', and begin "
             "with a letter or a digit"

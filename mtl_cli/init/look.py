@@ -6,21 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from mtl_cli.errors import DataError
+from mtl_cli.data.files import format_of
+from mtl_cli.data.text_file import trim
+from mtl_cli.errors import DataError, first_line
 from mtl_cli.paths import find_data
 
 LOOK = 200_000  # rows
-ENDINGS = {
-    ".parquet": "parquet",
-    ".feather": "feather",
-    ".arrow": "feather",
-    ".csv": "csv",
-    ".tsv": "tsv",
-}
 MAGIC = {b"PAR1": "parquet", b"ARRO": "feather"}
 USUAL = {"csv": ",", "tsv": "\t"}
 DELIMITERS = ",\t;|"
@@ -94,7 +88,7 @@ def look(path: str, columns: list[str] | None, like: Layout | None = None) -> Lo
     except UnicodeDecodeError:
         raise DataError(not_utf8(path)) from None
     except (pa.ArrowException, csv.Error, OSError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = first_line(error)
         if "UTF8" in reason:
             raise DataError(not_utf8(path)) from None
         hint = "; does the first line hold all names?" if "Expected" in reason else ""
@@ -111,8 +105,7 @@ def layout_of(path: str, file: Path, columns: list[str] | None) -> Layout:
     else:
         if not file.stat().st_size:
             raise DataError(f"'{path}' is empty; expected a header and rows")
-        plain = file.with_suffix("") if file.suffix in (".gz", ".zst") else file
-        named = ENDINGS.get(plain.suffix.lower())
+        named = format_of(file.name)
     found = named or format_inside(file)
     if found not in USUAL:
         if columns is not None:
@@ -229,12 +222,6 @@ def open_text(
         parse_options=pa.csv.ParseOptions(delimiter=layout.delimiter),
         convert_options=options,
     )
-
-
-def trim(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Cuts the spaces at the ends of cells; a cell of spaces alone is an empty one."""
-    cut = pc.utf8_trim_whitespace(column)
-    return pc.if_else(pc.equal(cut, ""), pa.scalar(None, pa.string()), cut)
 
 
 def look_at_columns(path: str, file: Path, layout: Layout) -> Looked:
