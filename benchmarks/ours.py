@@ -4,31 +4,16 @@
     python benchmarks/ours.py --synthetic 204800 10000 optimizer=adam
 
 The same order as `mtl-train`, up to the test metrics, without a run folder. The line
-holds, besides what the peers' lines hold, the seconds of each phase and how many
-multiply-adds a row costs. With `--synthetic ROWS TABLE_ROWS` the rows are those of
-`peers/synthetic.py`, under the configuration's tasks.
+holds, besides what the peers' lines hold, how many multiply-adds a row costs. With
+`--synthetic ROWS TABLE_ROWS` the rows are those of `peers/synthetic.py`, under the
+configuration's tasks.
 """
 
 import argparse
 import json
 import math
-import time
 from importlib.metadata import version
 from typing import Any
-
-
-class Laps:
-    """Seconds between one call and the next, by name."""
-
-    def __init__(self) -> None:
-        self.last = time.perf_counter()
-        self.seconds: dict[str, float] = {}
-
-    def __call__(self, name: str) -> None:
-        """Ends a phase."""
-        now = time.perf_counter()
-        self.seconds[name] = now - self.last
-        self.last = now
 
 
 def main() -> None:
@@ -37,10 +22,8 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--synthetic", nargs=2, type=int, default=None)
     options = parser.parse_args()
-    laps = Laps()
 
     config = configuration(options.overrides)
-    laps("import and check the configuration")
     if options.synthetic is None:
         from mtl_cli.data.load import load
 
@@ -48,7 +31,6 @@ def main() -> None:
         splits, spec = data.splits, data.encoder.spec
     else:
         splits, spec = synthetic(list(config.chosen_tasks), *options.synthetic)
-    laps("read and encode the data")
 
     from mtl_cli import engine
 
@@ -59,17 +41,13 @@ def main() -> None:
     from mtl_cli.training.progress import Progress
     from mtl_cli.training.train import train
 
-    laps("import TensorFlow")
     network = build(config, spec)
-    laps("build the network")
     history = train(config, network, splits["train"], splits.get("valid"), Progress())
-    laps("train")
     auc = {}
     if "test" in splits:
-        predictions = Predictor(network)(splits["test"].features)
+        predictions = Predictor(network)(splits["test"])
         scores = evaluate(config.outputs, splits["test"], predictions)
         auc = {name: found.get("auc") for name, found in scores.items()}
-        laps("predict and score the test rows")
 
     names = ["mtl-cli", "tensorflow", "keras"]
     line = {
@@ -80,7 +58,6 @@ def main() -> None:
         "auc": auc,
         "parameters": network.logits.count_params(),
         "multiply_adds": multiply_adds(network.logits),
-        "phases": laps.seconds,
     }
     print(json.dumps(line))
 
