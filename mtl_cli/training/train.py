@@ -68,6 +68,8 @@ def train(
         losses, seconds = train_epoch(config, steps, feed, network, number, progress)
         scores: Scores = {}
         value = None
+        if valid is not None or number == trainer.epochs:
+            steps.store()
         if valid is not None:
             start = time.perf_counter()
             scores = evaluate(outputs, valid, predict(valid))
