@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from mtl_cli import compiled
 from mtl_cli.errors import ConfigError
 
 DETERMINISTIC_THREADS = 1
@@ -31,6 +32,7 @@ def start(seed: int, deterministic: bool) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    compiled.keep()
     with quiet():
         import absl.logging
         import keras

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mtl_cli import compiled
 from mtl_cli.build import Network
 from mtl_cli.tasks import Task
 from mtl_cli.training.feed import Slab
@@ -30,7 +31,7 @@ class Steps:
         optimizer: a Keras optimizer.
         rows: training rows.
         batch_size: rows a step.
-        compiled: whether XLA compiles the steps.
+        compile_steps: whether XLA compiles the steps.
         tables: embedding tables that are updated apart from the optimizer.
     """
 
@@ -41,7 +42,7 @@ class Steps:
         optimizer: Any,
         rows: int,
         batch_size: int,
-        compiled: bool,
+        compile_steps: bool,
         tables: Sequence[LazyTable] = (),
     ) -> None:
         self.tables = tables
@@ -56,12 +57,28 @@ class Steps:
         optimizer.build(self.model.trainable_variables)
         self.clip_norm = optimizer.global_clipnorm
         optimizer.global_clipnorm = None  # which would not know of the tables
+        self.compile_steps = compile_steps
+        self.run = self._function()
+
+    def _function(self) -> Any:
+        """Returns the function that runs many steps, not yet traced."""
         # XLA would copy a table that it writes to, so it compiles what lies between.
-        compiled_step = compiled and bool(tables)
-        self.step = (
-            tf.function(self._step, jit_compile=True) if compiled_step else self._step
-        )
-        self.run = tf.function(self._run, jit_compile=compiled and not tables)
+        whole = self.compile_steps and not self.tables
+        self.step = self._step
+        if self.compile_steps and self.tables:
+            self.step = tf.function(self._step, jit_compile=True, autograph=False)
+        return tf.function(self._run, jit_compile=whole, autograph=False)
+
+    def _call(self, *arguments: Any) -> Any:
+        """Runs many steps; compiles them anew where the kept code is damaged."""
+        before = int(self.optimizer.iterations)
+        try:
+            return self.run(*arguments)
+        except tf.errors.OpError:
+            if int(self.optimizer.iterations) != before or not compiled.forget():
+                raise
+            self.run = self._function()
+            return self.run(*arguments)
 
     def epoch(self, slabs: Iterable[Slab]) -> Iterator[Any]:
         """Trains on rows once.
@@ -80,7 +97,7 @@ class Steps:
             counts = (np.arange(np.prod(shape)) < rows).reshape(shape)
             for call in range(calls):
                 todo = min(self.steps_a_call, steps - call * self.steps_a_call)
-                losses = self.run(
+                losses = self._call(
                     tf.constant(batches[call]),
                     tf.constant(counts[call], tf.float32),
                     tf.constant(todo),
@@ -97,25 +114,23 @@ class Steps:
         labels: Any,
         weights: Any,
     ) -> Any:
-        losses = tf.zeros((self.steps_a_call, len(self.tasks)))
-        step = tf.constant(0)
-        while step < todo:
+        def take(step: Any, losses: Any) -> tuple[Any, Any]:
             rows, count = batches[step], counts[step]
-            features_of = {name: tf.gather(x, rows) for name, x in features.items()}
-            touched, packed, places = self._read(features_of)
+            batch = {name: tf.gather(x, rows) for name, x in features.items()}
+            touched, packed, places = self._read(batch)
             loss, packed = self.step(
-                features_of,
+                batch,
                 {task: tf.gather(x, rows) for task, x in labels.items()},
                 {task: tf.gather(x, rows) * count for task, x in weights.items()},
                 packed,
                 places,
             )
-            for table, its_rows, values in zip(
-                self.tables, touched, packed, strict=True
-            ):
-                table.write(its_rows, values)
-            losses = tf.tensor_scatter_nd_update(losses, [[step]], [loss])
-            step += 1
+            for table, its_rows, new in zip(self.tables, touched, packed, strict=True):
+                table.write(its_rows, new)
+            return step + 1, tf.tensor_scatter_nd_update(losses, [[step]], [loss])
+
+        start = tf.zeros((self.steps_a_call, len(self.tasks)))
+        _, losses = tf.while_loop(lambda step, _: step < todo, take, (0, start))
         return losses
 
     def _read(self, features: Any) -> tuple[list[Any], list[Any], list[Any]]:
