@@ -44,6 +44,11 @@ class LazyTable:
         """Numbers a row: the vectors of all sets."""
         return int(self.table.shape[1])
 
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """All that updates change, but for the table itself."""
+        return [self.slots]
+
     def look_up(self, ids: Any) -> tuple[Any, Any]:
         """Returns the rows of a batch's ids, and the layer's output for them."""
         rows = self.layer.rows(ids)
