@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli import stopping
 from mtl_cli.errors import ConfigError, MtlError, WriteError, fail, first_line
-from mtl_cli.paths import conf_folder, user_conf_folder
+from mtl_cli.paths import conf_folder, shortest, user_conf_folder
 from mtl_cli.stopping import Stopped
 
 if TYPE_CHECKING:
@@ -47,24 +47,26 @@ def main() -> NoReturn:
     Plugins.instance().register(UserConf)
     stopping.install()
     failures: list[tuple[str, Exception]] = []
+    command = sys.argv[1:]
 
     def job(composed: DictConfig) -> None:
         # Hydra would print an error of its own above ours.
         try:
             run_job(composed)
+        except Stopped as stop:
+            raise Stopped(stop.code, stopped(stop, command)) from None
         except Exception as error:
             failures.append((job_name(), error))
 
     app = hydra.main(
         version_base="1.3", config_path=str(conf_folder()), config_name="config"
     )(job)
-    command = sys.argv[1:]
     try:
         sys.argv[1:] = tidy(command)
         app()
     except KeyboardInterrupt as stop:
-        code = getattr(stop, "code", 130)
-        sys.exit(fail(PROGRAM, stopped(stop, command), code))
+        message, code = str(stop) or "interrupted", getattr(stop, "code", 130)
+        sys.exit(fail(PROGRAM, message, code))
     except Exception as error:
         # What Hydra itself raises is about the command or the YAML files.
         from mtl_cli.hydra_errors import explain
@@ -172,10 +174,10 @@ def new_each_time() -> bool:
     return single and "${now:" in hydra_config["run"]["dir"]
 
 
-def stopped(stop: KeyboardInterrupt, command: list[str]) -> str:
+def stopped(stop: Stopped, command: list[str]) -> str:
     """Says what ended a command, what of its run is safe, and how to go on."""
-    if not isinstance(stop, Stopped) or stop.run is None:
-        return str(stop) or "interrupted"
+    if stop.run is None:
+        return str(stop)
     from mtl_cli.training.checkpoint import described, saved
 
     checkpoints = saved(stop.run)
@@ -187,8 +189,8 @@ def stopped(stop: KeyboardInterrupt, command: list[str]) -> str:
         again.append(f"hydra.sweep.dir={HydraConfig.get().sweep.dir}")
     newest = checkpoints[0]
     return (
-        f"{stop}; all up to {described(newest)} is safe in {newest}; to go on: "
-        f"{shlex.join([PROGRAM, *again])}"
+        f"{stop}; all up to {described(newest)} is safe in {shortest(newest)}; "
+        f"to go on: {shlex.join([PROGRAM, *again])}"
     )
 
 

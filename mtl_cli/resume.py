@@ -11,6 +11,7 @@ from mtl_cli.console import Console
 from mtl_cli.data.load import fingerprint_of
 from mtl_cli.errors import ConfigError
 from mtl_cli.identity import config_difference, config_hash
+from mtl_cli.paths import shortest
 from mtl_cli.run_folder import CHECKPOINTS, RunFolder, status_of
 from mtl_cli.training.checkpoint import Checkpoint, described, newest
 
@@ -125,7 +126,7 @@ def going_on(folder: RunFolder, config: Config, hint: str = "") -> Place:
             "starts its run again"
         )
     where = f"after {described(checkpoint.path)}" if checkpoint else "at its beginning"
-    note = f"going on {where} of the unfinished run in {folder.path}{hint}"
+    note = f"going on {where} of the unfinished run in {shortest(folder.path)}{hint}"
     return Place(folder.path, folder, checkpoint, tuple(damaged), note)
 
 
@@ -139,7 +140,7 @@ def tell_finished(config: Config, path: Path) -> None:
     """Says that a run is finished already, and shows its scores."""
     console = Console(Path(os.devnull))
     end = status_of(path).get("end")
-    console.line(f"{path} holds this run, finished at {end}: it is not run again")
+    console.line(f"{shortest(path)} holds this run, done at {end}; it is not run again")
     if (path / "metrics.json").exists():
         scores = json.loads((path / "metrics.json").read_text("utf-8"))
         shown = next(split for split in SHOWN if split in scores)

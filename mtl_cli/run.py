@@ -1,7 +1,6 @@
 """One run, top to bottom: load, build, train, evaluate, write."""
 
 import shlex
-from pathlib import Path
 from typing import Any
 
 from mtl_cli import engine, pretrained
@@ -13,6 +12,7 @@ from mtl_cli.errors import ConfigError
 from mtl_cli.evaluate import Scores, evaluate
 from mtl_cli.identity import differences, environment, flat
 from mtl_cli.laps import Laps
+from mtl_cli.paths import shortest
 from mtl_cli.run_folder import RunFolder
 from mtl_cli.training.checkpoint import Checkpoint
 
@@ -117,12 +117,6 @@ def run(
     console.line(f"run folder: {shortest(folder.path)}")
     console.line(f"try next:   {next_command(config, settings)}")
     return scores
-
-
-def shortest(path: Path) -> Path:
-    """Returns a path relative to the folder that the run started in, if inside it."""
-    inside = path.is_relative_to(Path.cwd())
-    return path.relative_to(Path.cwd()) if inside else path
 
 
 def next_command(config: Config, settings: list[str]) -> str:

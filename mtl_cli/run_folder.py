@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mtl_cli.errors import ConfigError, WriteError, first_line
 
@@ -36,10 +36,7 @@ class RunFolder:
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self.lock = (path / LOCK).open("w")
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not os.path.samestat(os.fstat(self.lock.fileno()), os.stat(path / LOCK)):
-                raise BlockingIOError  # its last owner has just removed it
+            self.lock = locked(path / LOCK)
         except BlockingIOError:
             raise ConfigError(
                 f"hydra.run.dir: another process is running in {path}; wait for it, or "
@@ -76,7 +73,8 @@ class RunFolder:
     def release(self) -> None:
         """Lets other processes have the folder."""
         if self.record.get("status", "done") == "done":  # or nothing has begun
-            (self.path / LOCK).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (self.path / LOCK).unlink()
         self.lock.close()
 
     def write_json(self, name: str, value: Any) -> None:
@@ -110,6 +108,23 @@ class RunFolder:
                 sync(target.parent)
             finally:
                 temporary.unlink(missing_ok=True)
+
+
+def locked(path: Path) -> IO[str]:
+    """Opens a file that no other process has locked, and locks it.
+
+    Raises:
+        BlockingIOError: if another process has.
+    """
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            raise BlockingIOError  # its last owner has just removed it
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 @contextlib.contextmanager

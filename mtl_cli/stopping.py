@@ -21,8 +21,8 @@ class Stopped(KeyboardInterrupt):
         run: the folder of the run, if one had begun.
     """
 
-    def __init__(self, code: int) -> None:
-        super().__init__(WORDS[code])
+    def __init__(self, code: int, message: str = "") -> None:
+        super().__init__(message or WORDS[code])
         self.code = code
         self.run: Path | None = None
 

@@ -769,7 +769,9 @@ def test_saved_network_predicts_the_same_bits_once_loaded(tmp_path, model, optio
     expected = Predictor(network)(table)
     assert all(len(np.unique(p)) > 50 for p in expected.values())
     run = tmp_path / "run"
-    saved.save(RunFolder(run), network, chosen.model_dump(mode="json"), encoder)
+    folder = RunFolder(run)
+    saved.save(folder, network, chosen.model_dump(mode="json"), encoder)
+    folder.release()
 
     engine.start(seed=99, deterministic=True)  # nothing of the start may remain
     again, features, config_again = saved.load(run)
