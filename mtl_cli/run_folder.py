@@ -100,8 +100,8 @@ class RunFolder:
         temporary = target.with_name(f"{UNWRITTEN}{target.name}")
         with writing(target):
             try:
-                # A run's folder that has gone is not made again.
-                target.parent.mkdir(exist_ok=True)
+                if target.parent != self.path:  # which is not made again if it has gone
+                    target.parent.mkdir(exist_ok=True)
                 yield temporary
                 sync(temporary)
                 temporary.replace(target)
