@@ -67,12 +67,13 @@ class Session:
 
     def variables(self) -> dict[str, Any]:
         """Returns all variables of network and optimizer by name."""
-        logits = self.network.logits
+        logits, tables = self.network.logits, self.steps.tables
+        apart = [table.layer.table for table in tables]
         groups = {
-            "weights": logits.weights,
+            "weights": [v for v in logits.weights if all(v is not t for t in apart)],
+            "tables": [table.packed for table in tables],
             "optimizer": self.steps.optimizer.variables,
             "seeds": [generator.state for generator in seed_generators(logits)],
-            "tables": [v for table in self.steps.tables for v in table.variables],
         }
         return {f"{name}-{i}": v for name, x in groups.items() for i, v in enumerate(x)}
 
@@ -128,6 +129,7 @@ class Session:
         with start.arrays() as arrays:
             for name, variable in self.variables().items():
                 variable.assign(arrays[name])
+            self.steps.store()
             if "losses" in arrays:
                 self.losses = [arrays["losses"]]
             self.history.epochs = [Epoch(**epoch) for epoch in state["epochs"]]

@@ -56,10 +56,11 @@ class Steps:
         optimizer.build(self.model.trainable_variables)
         self.clip_norm = optimizer.global_clipnorm
         optimizer.global_clipnorm = None  # which would not know of the tables
-        self.gradients, self.apply = self._gradients, self._apply
-        if tables:  # XLA compiles all of a step but the tables, which it would copy
-            self.gradients = tf.function(self._gradients, jit_compile=compiled)
-            self.apply = tf.function(self._apply, jit_compile=compiled)
+        # XLA would copy a table that it writes to, so it compiles what lies between.
+        compiled_step = compiled and bool(tables)
+        self.step = (
+            tf.function(self._step, jit_compile=True) if compiled_step else self._step
+        )
         self.run = tf.function(self._run, jit_compile=compiled and not tables)
 
     def epoch(self, slabs: Iterable[Slab], done: int = 0) -> Iterator[Any]:
@@ -102,61 +103,97 @@ class Steps:
         step = tf.constant(0)
         while step < todo:
             rows, count = batches[step], counts[step]
-            loss = self._step(
-                {name: tf.gather(x, rows) for name, x in features.items()},
+            features_of = {name: tf.gather(x, rows) for name, x in features.items()}
+            touched, packed, places = self._read(features_of)
+            loss, packed = self.step(
+                features_of,
                 {task: tf.gather(x, rows) for task, x in labels.items()},
                 {task: tf.gather(x, rows) * count for task, x in weights.items()},
+                packed,
+                places,
             )
+            for table, its_rows, values in zip(
+                self.tables, touched, packed, strict=True
+            ):
+                table.write(its_rows, values)
             losses = tf.tensor_scatter_nd_update(losses, [[step]], [loss])
             step += 1
         return losses
 
-    def _step(self, features: Any, labels: Any, weights: Any) -> Any:
-        """Takes one optimizer step; returns the losses before it, (T,)."""
-        found = []
-        if self.tables:
-            ids = self.ids(features)
-            ids = ids if isinstance(ids, list) else [ids]
-            found = [t.look_up(x) for t, x in zip(self.tables, ids, strict=True)]
-        losses, gradients, of_vectors = self.gradients(
-            features, labels, weights, [vectors for _, vectors in found]
+    def _read(self, features: Any) -> tuple[list[Any], list[Any], list[Any]]:
+        """Returns, by table, the rows of a batch, what they hold, the ids' places."""
+        if not self.tables:
+            return [], [], []
+        ids = self.ids(features)
+        ids = ids if isinstance(ids, list) else [ids]
+        found = [t.touched(x) for t, x in zip(self.tables, ids, strict=True)]
+        touched, places = map(list, zip(*found, strict=True))
+        packed = [t.read(rows) for t, rows in zip(self.tables, touched, strict=True)]
+        return touched, packed, places
+
+    def _step(
+        self,
+        features: Any,
+        labels: Any,
+        weights: Any,
+        packed: list[Any],
+        places: list[Any],
+    ) -> tuple[Any, list[Any]]:
+        """Takes one optimizer step.
+
+        Returns: the losses before it, (T,), and the tables' rows after it.
+        """
+        values = [p[:, : t.width] for t, p in zip(self.tables, packed, strict=True)]
+        losses, gradients, of_values = self._gradients(
+            features, labels, weights, values, places
         )
-        touched = [
-            table.summed(rows, gradient)
-            for table, (rows, _), gradient in zip(
-                self.tables, found, of_vectors, strict=True
-            )
-        ]
         if self.clip_norm is not None:
-            every = [*gradients, *(total for _, total in touched)]
-            every, _ = tf.clip_by_global_norm(every, self.clip_norm)
-            gradients, totals = every[: len(gradients)], every[len(gradients) :]
-            touched = [(rows, t) for (rows, _), t in zip(touched, totals, strict=True)]
+            every, _ = tf.clip_by_global_norm([*gradients, *of_values], self.clip_norm)
+            gradients, of_values = every[: len(gradients)], every[len(gradients) :]
         step = tf.convert_to_tensor(self.optimizer.iterations)
         rate = tf.convert_to_tensor(self.optimizer.learning_rate)
-        self.apply(gradients)
-        for table, (rows, total) in zip(self.tables, touched, strict=True):
-            table.update(rows, total, step, rate)
-        return losses
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+        packed = [
+            table.moved(rows, gradient, step, rate)
+            for table, rows, gradient in zip(
+                self.tables, packed, of_values, strict=True
+            )
+        ]
+        return losses, packed
 
     def _gradients(
-        self, features: Any, labels: Any, weights: Any, vectors: list[Any]
+        self,
+        features: Any,
+        labels: Any,
+        weights: Any,
+        values: list[Any],
+        places: list[Any],
     ) -> tuple[Any, list[Any], list[Any]]:
-        """Returns the losses (T,), and the gradients of weights and of vectors."""
+        """Returns the losses (T,), and the gradients of weights and of tables' rows."""
         variables = self.model.trainable_variables
+        tables = list(zip(self.tables, values, strict=True))
         with tf.GradientTape() as tape:
-            tape.watch(vectors)
+            tape.watch(values)
+            vectors = [
+                table.vectors(rows, where)
+                for (table, rows), where in zip(tables, places, strict=True)
+            ]
             inputs = [features, vectors] if vectors else features
             logits = self.model(inputs, training=True)
             losses = task_losses(self.tasks, logits, labels, weights, self.labels)
             penalties = tf.add_n([tf.constant(0.0), *self.model.losses])
             total = tf.reduce_sum(losses * self.task_weights) + penalties
-        gradients, of_vectors = tape.gradient(total, (variables, vectors))
-        return losses, gradients, of_vectors
+        gradients, of_values = tape.gradient(total, (variables, values))
+        of_values = [
+            table.penalized(gradient, rows)
+            for (table, rows), gradient in zip(tables, of_values, strict=True)
+        ]
+        return losses, gradients, of_values
 
-    def _apply(self, gradients: list[Any]) -> None:
-        """Takes the optimizer's step on all weights but the tables."""
-        self.optimizer.apply(gradients, self.model.trainable_variables)
+    def store(self) -> None:
+        """Brings the network up to date with the tables that lie beside it."""
+        for table in self.tables:
+            table.store()
 
 
 def seed_generators(model: keras.Model) -> list[Any]:

@@ -75,6 +75,8 @@ def train(
         losses, seconds = train_epoch(config, session, feed, progress)
         scores: Scores = {}
         value = None
+        if valid is not None or number == trainer.epochs:
+            steps.store()
         if valid is not None:
             start = time.perf_counter()
             scores = evaluate(outputs, valid, predict(valid))
