@@ -3,13 +3,11 @@
 import contextlib
 import os
 import shlex
-import signal
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -18,14 +16,19 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.errors import ConfigError, MtlError, fail, first_line
-from mtl_cli.paths import conf_folder, user_conf_folder
+from mtl_cli import stopping
+from mtl_cli.errors import ConfigError, MtlError, WriteError, fail, first_line
+from mtl_cli.paths import conf_folder, shortest, user_conf_folder
+from mtl_cli.stopping import Stopped
+
+if TYPE_CHECKING:
+    from mtl_cli.config import Config
+    from mtl_cli.resume import Place
+    from mtl_cli.run_folder import RunFolder
 
 PROGRAM = "mtl-train"
-# What ended a run that an exit code ended.
-STOPS = {"143": "stopped by SIGTERM", "1": "what read the output has closed it"}
 
 
 class UserConf(SearchPathPlugin):
@@ -42,13 +45,16 @@ def main() -> NoReturn:
     # Hydra then raises its errors as they are, for `explain` to put into one line.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     Plugins.instance().register(UserConf)
-    signal.signal(signal.SIGTERM, terminate)
+    stopping.install()
     failures: list[tuple[str, Exception]] = []
+    command = sys.argv[1:]
 
     def job(composed: DictConfig) -> None:
         # Hydra would print an error of its own above ours.
         try:
             run_job(composed)
+        except Stopped as stop:
+            raise Stopped(stop.code, stopped(stop, command)) from None
         except Exception as error:
             failures.append((job_name(), error))
 
@@ -56,10 +62,11 @@ def main() -> NoReturn:
         version_base="1.3", config_path=str(conf_folder()), config_name="config"
     )(job)
     try:
-        sys.argv[1:] = tidy(sys.argv[1:])
+        sys.argv[1:] = tidy(command)
         app()
-    except KeyboardInterrupt:
-        sys.exit(fail(PROGRAM, "interrupted", 130))
+    except KeyboardInterrupt as stop:
+        message, code = str(stop) or "interrupted", getattr(stop, "code", 130)
+        sys.exit(fail(PROGRAM, message, code))
     except Exception as error:
         # What Hydra itself raises is about the command or the YAML files.
         from mtl_cli.hydra_errors import explain
@@ -97,36 +104,100 @@ def tidy(arguments: list[str]) -> list[str]:
 
 def run_job(composed: DictConfig) -> None:
     """Checks one composed configuration and runs it in its folder."""
+    from mtl_cli import resume
     from mtl_cli.check import check
 
     path = Path(HydraConfig.get().runtime.output_dir)
     try:
         config = check(composed)
-    except ConfigError:
-        with contextlib.suppress(OSError):
-            path.rmdir()  # which Hydra has just made, unless it holds something
+        place = resume.choose(config, path, new_each_time())
+    except MtlError:
+        remove_empty(path)
         raise
+    if place.path != path:
+        remove_empty(path)
+    if place.folder is None:
+        resume.tell_finished(config, place.path)
+    else:
+        carry_out(config, place, place.folder, composed)
+
+
+def carry_out(
+    config: "Config", place: "Place", folder: "RunFolder", composed: DictConfig
+) -> None:
+    """Runs a checked configuration, and writes how it ended."""
     from mtl_cli.console import Console
+    from mtl_cli.identity import config_hash
     from mtl_cli.run import run
-    from mtl_cli.run_folder import RunFolder
     from mtl_cli.saved_config import saved_config
 
     settings = list(HydraConfig.get().overrides.task)
-    folder = RunFolder(path)
-    console = Console(folder.path / "train.log")
     try:
-        console.record(f"mtl-train {shlex.join(settings)}")
-        folder.write_text("config.yaml", saved_config(composed))
-        run(config, folder, console, settings)
+        folder.begin(config_hash(config))
+        with contextlib.closing(Console(folder.path / "train.log")) as console:
+            try:
+                console.record(f"mtl-train {shlex.join(settings)}")
+                for path in place.damaged:
+                    console.warn(f"{path} is damaged; it is not used")
+                if place.note:
+                    console.line(place.note)
+                if not (folder.path / "config.yaml").exists():
+                    folder.write_text("config.yaml", saved_config(composed))
+                run(config, folder, console, settings, place.checkpoint)
+            except BaseException:
+                with contextlib.suppress(WriteError):
+                    console.record(traceback.format_exc())
+                raise
+        folder.finish("done")
     except BaseException as error:
-        console.record(traceback.format_exc())
-        stopped = isinstance(error, KeyboardInterrupt | SystemExit)
-        reason = STOPS.get(str(error), str(error) or type(error).__name__)
-        folder.finish("interrupted" if stopped else "failed", reason)
+        with contextlib.suppress(WriteError):
+            folder.finish(*ending(error))
+        if isinstance(error, Stopped):
+            error.run = folder.path
         raise
     finally:
-        console.close()
-    folder.finish("done")
+        folder.release()
+
+
+def ending(error: BaseException) -> tuple[str, str]:
+    """Returns the status of a run that an error ended, and why."""
+    if isinstance(error, SystemExit):
+        return "interrupted", "what read the output has closed it"
+    status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+    return status, str(error) or type(error).__name__
+
+
+def new_each_time() -> bool:
+    """Whether Hydra names another run folder for each command, after the time."""
+    hydra_config: Any = OmegaConf.to_container(HydraConfig.get(), resolve=False)
+    single = HydraConfig.get().mode == RunMode.RUN
+    return single and "${now:" in hydra_config["run"]["dir"]
+
+
+def stopped(stop: Stopped, command: list[str]) -> str:
+    """Says what ended a command, what of its run is safe, and how to go on."""
+    if stop.run is None:
+        return str(stop)
+    from mtl_cli.training.checkpoint import described, saved
+
+    checkpoints = saved(stop.run)
+    if not checkpoints:
+        return f"{stop}; no checkpoint was written yet"
+    again = [setting for setting in command if not setting.startswith("resume=")]
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        again = [x for x in again if not x.startswith("hydra.sweep.dir=")]
+        again.append(f"hydra.sweep.dir={HydraConfig.get().sweep.dir}")
+    newest = checkpoints[0]
+    return (
+        f"{stop}; all up to {described(newest)} is safe in {shortest(newest)}; "
+        f"to go on: {shlex.join([PROGRAM, *again])}"
+    )
+
+
+def remove_empty(folder: Path) -> None:
+    """Removes a folder that Hydra has just made, unless it holds something."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def told(
@@ -149,11 +220,6 @@ def job_name() -> str:
         return ""
     settings = " ".join(hydra_config.overrides.task)
     return f"job {hydra_config.job.num} ({settings}): "
-
-
-def terminate(_signal: int, _frame: FrameType | None) -> Any:
-    """Ends the process on SIGTERM by way of the handlers that close the run."""
-    sys.exit(143)
 
 
 if __name__ == "__main__":

@@ -80,23 +80,24 @@ class Steps:
             self.run = self._function()
             return self.run(*arguments)
 
-    def epoch(self, slabs: Iterable[Slab]) -> Iterator[Any]:
+    def epoch(self, slabs: Iterable[Slab], done: int = 0) -> Iterator[Any]:
         """Trains on rows once.
 
         Args:
             slabs: of the rows, each of whole batches but the last.
+            done: steps at the beginning that were taken before.
 
         Yields: after each call, the losses of its steps, (steps, T).
         """
         for slab in slabs:
             rows, size = len(slab.order), self.batch_size
             steps = -(-rows // size)
-            calls = -(-steps // self.steps_a_call)
-            shape = (calls, self.steps_a_call, size)
+            shape = (steps + self.steps_a_call, size)  # the last call is whole too
             batches = np.resize(slab.order, shape).astype("int32")
             counts = (np.arange(np.prod(shape)) < rows).reshape(shape)
-            for call in range(calls):
-                todo = min(self.steps_a_call, steps - call * self.steps_a_call)
+            for first in range(done, steps, self.steps_a_call):
+                call = slice(first, first + self.steps_a_call)
+                todo = min(self.steps_a_call, steps - first)
                 losses = self._call(
                     tf.constant(batches[call]),
                     tf.constant(counts[call], tf.float32),
@@ -104,6 +105,7 @@ class Steps:
                     *slab.data,
                 )
                 yield losses.numpy()[:todo]
+            done = max(0, done - steps)
 
     def _run(
         self,
@@ -209,17 +211,21 @@ class Steps:
             table.store()
 
 
+def seed_generators(model: keras.Model) -> list[Any]:
+    """Returns what draws the masks of every dropout."""
+    return [
+        layer.seed_generator
+        for layer in model._flatten_layers()
+        if hasattr(layer, "seed_generator")
+    ]
+
+
 def reseed(model: keras.Model, seed: int, epoch: int) -> None:
     """Sets the state of every dropout from the run's seed and the epoch.
 
     Without it the masks of an epoch depend on how many steps came before, which a
     resumed run does not know (keras #19796).
     """
-    generators = [
-        layer.seed_generator
-        for layer in model._flatten_layers()
-        if hasattr(layer, "seed_generator")
-    ]
-    for i, generator in enumerate(generators):
+    for i, generator in enumerate(seed_generators(model)):
         words = np.random.SeedSequence([seed, epoch, i]).generate_state(2)
         generator.state.assign(words.astype("int64") % 2**31)
