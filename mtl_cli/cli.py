@@ -4,6 +4,7 @@ import contextlib
 import os
 import shlex
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli import stopping
-from mtl_cli.errors import ConfigError, MtlError, WriteError, fail, first_line
+from mtl_cli.errors import (
+    ConfigError,
+    LostWorkerError,
+    MtlError,
+    WriteError,
+    fail,
+    first_line,
+)
 from mtl_cli.paths import conf_folder, shortest, user_conf_folder
 from mtl_cli.stopping import Stopped
 
@@ -104,12 +112,15 @@ def tidy(arguments: list[str]) -> list[str]:
 
 def run_job(composed: DictConfig) -> None:
     """Checks one composed configuration and runs it in its folder."""
-    from mtl_cli import resume
+    from mtl_cli import cluster, resume
     from mtl_cli.check import check
 
     path = Path(HydraConfig.get().runtime.output_dir)
     try:
         config = check(composed)
+        if cluster.rank(config.trainer.strategy):
+            remove_empty(path)
+            return help_chief(config, composed)
         place = resume.choose(config, path, new_each_time())
     except MtlError:
         remove_empty(path)
@@ -120,6 +131,20 @@ def run_job(composed: DictConfig) -> None:
         resume.tell_finished(config, place.path)
     else:
         carry_out(config, place, place.folder, composed)
+
+
+def help_chief(config: "Config", composed: DictConfig) -> None:
+    """Takes part in a run whose folder another process writes."""
+    from mtl_cli.resume import Place
+    from mtl_cli.run_folder import RunFolder
+
+    with (
+        tempfile.TemporaryDirectory(prefix="mtl-worker-") as name,
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
+        folder = RunFolder(Path(name))
+        carry_out(config, Place(folder.path, folder), folder, composed)
 
 
 def carry_out(
@@ -163,7 +188,8 @@ def ending(error: BaseException) -> tuple[str, str]:
     """Returns the status of a run that an error ended, and why."""
     if isinstance(error, SystemExit):
         return "interrupted", "what read the output has closed it"
-    status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+    from_outside = isinstance(error, KeyboardInterrupt | LostWorkerError)
+    status = "interrupted" if from_outside else "failed"
     return status, str(error) or type(error).__name__
 
 

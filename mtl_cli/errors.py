@@ -41,6 +41,10 @@ class TrainingError(MtlError):
     """A run that had started cannot go on."""
 
 
+class LostWorkerError(TrainingError):
+    """Another process of a run no longer answers."""
+
+
 class WriteError(MtlError):
     """A file of the run cannot be written."""
 

@@ -15,7 +15,10 @@ from mtl_cli.errors import shown
 from mtl_cli.paths import PACKAGE
 
 # Keys that cannot change a number.
-NEUTRAL: Any = {"resume": True, "trainer": {"profile", "checkpoint_minutes"}}
+NEUTRAL: Any = {
+    "resume": True,
+    "trainer": {"profile", "checkpoint_minutes", "strategy"},
+}
 SHOWN_DIFFERENCES = 3
 
 

@@ -64,10 +64,12 @@ def run(
     from mtl_cli import report, saved
     from mtl_cli.build import build
     from mtl_cli.training.predict import Predictor
+    from mtl_cli.training.replicas import join
     from mtl_cli.training.session import Saving
     from mtl_cli.training.train import train
 
     laps.mark("load TensorFlow")
+    replicas = join(config.trainer.strategy, folder.path)
     values = config.model_dump(mode="json")
     about = environment(config, data.fingerprint)
     if checkpoint is not None:
@@ -82,15 +84,24 @@ def run(
     )
     laps.mark("build the network")
     tasks = [output for output in config.outputs if not output.added]
-    with console.progress(config.trainer.epochs, tasks) as progress, stopping.held():
+    saving = Saving(folder, config.trainer.checkpoint_minutes, about, checkpoint)
+    with (
+        console.progress(config.trainer.epochs, tasks) as progress,
+        replicas.watched(),
+        stopping.held(),
+    ):
         history = train(
             config,
             network,
             data.splits["train"],
             data.splits.get("valid"),
             progress,
-            Saving(folder, config.trainer.checkpoint_minutes, about, checkpoint),
+            saving if replicas.chief else None,
+            replicas,
         )
+    if not replicas.chief:
+        replicas.close()
+        return {}
     laps.mark("train")
     laps.move("train", "trace and compile the steps", history.compiling)
     laps.move("train", "validate", history.validating)
@@ -114,6 +125,7 @@ def run(
     laps.mark("write tables, plots and page")
     if config.trainer.profile:
         console.table(laps.table())
+    replicas.close()
     console.line(f"run folder: {shortest(folder.path)}")
     console.line(f"try next:   {next_command(config, settings)}")
     return scores
