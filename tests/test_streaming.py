@@ -265,15 +265,8 @@ def test_streamed_steps_are_those_of_a_loop_over_the_same_rows(file):
     order = flat(row_numbers(StreamFeed(rows, list(TASKS)), batch_size=64))
     from mtl_cli.training.steps import Steps
 
-    steps = Steps(
-        other,
-        configured.chosen_tasks,
-        configured.optimizer.build(16),
-        whole.rows,
-        64,
-        False,
-    )
-    slab = MemoryFeed(whole, list(TASKS)).slab(np.array(order))
+    steps = Steps(configured, other, whole.rows)
+    slab = MemoryFeed(whole, list(TASKS)).slab(np.array(order), 64)
     losses = np.concatenate(list(steps.epoch([slab])))
     for a, b in zip(
         network.logits.get_weights(), other.logits.get_weights(), strict=True

@@ -28,13 +28,12 @@ from mtl_cli.training import predict as predict_module
 from mtl_cli.training import steps as steps_module
 from mtl_cli.training import train as train_module
 from mtl_cli.training.feed import MemoryFeed
-from mtl_cli.training.lazy import lazy_tables
 from mtl_cli.training.losses import task_losses
 from mtl_cli.training.predict import Predictor
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.session import Session
-from mtl_cli.training.steps import STEPS_A_CALL, Steps, reseed
-from mtl_cli.training.train import train, train_epoch, worth_compiling
+from mtl_cli.training.steps import STEPS_A_CALL, Steps, reseed, worth_compiling
+from mtl_cli.training.train import train, train_epoch
 
 FLOAT32 = 1e-6  # relative rounding of a few float32 operations
 ROUNDING = 1e-5  # of an epoch of float32 steps, summed in another order
@@ -139,19 +138,11 @@ def trained(chosen, table=None, valid=None, progress=None):
     return network, history
 
 
-def steps_of(chosen, network, table, compiled=False):
-    """One epoch's worth of steps, as `train` makes them."""
-    size = chosen.trainer.batch_size
-    optimizer = chosen.optimizer.build(-(-table.rows // size))
-    tasks = chosen.chosen_tasks
-    tables = lazy_tables(network.logits, chosen.optimizer)
-    return Steps(network, tasks, optimizer, table.rows, size, compiled, tables)
-
-
-def epoch_of(chosen, network, table, order, compiled=False):
+def epoch_of(chosen, network, table, order):
     """The losses of one epoch over rows in memory, in the given order."""
-    slab = MemoryFeed(table, list(chosen.chosen_tasks)).slab(order)
-    return list(steps_of(chosen, network, table, compiled).epoch([slab]))
+    steps = Steps(chosen, network, table.rows)
+    feed = MemoryFeed(table, list(chosen.chosen_tasks))
+    return list(steps.epoch([feed.slab(order, steps.batch_size)]))
 
 
 def assert_same_bits(weights, others):
@@ -342,13 +333,13 @@ def test_epoch_equals_a_plain_loop_with_a_short_last_batch(
 
 
 def test_compiled_and_uncompiled_steps_agree():
-    chosen = config(model="ple")
-    table, _ = encoded(chosen)
+    both = [config(f"trainer.compile={x}", model="ple") for x in ("true", "false")]
+    table, _ = encoded(both[0])
     order = np.random.default_rng(3).permutation(table.rows)
-    networks = [built(chosen), built(chosen)]
+    networks = [built(chosen) for chosen in both]
     losses = [
-        np.concatenate(epoch_of(chosen, network, table, order, compiled))
-        for network, compiled in zip(networks, (True, False), strict=True)
+        np.concatenate(epoch_of(chosen, network, table, order))
+        for network, chosen in zip(networks, both, strict=True)
     ]
     np.testing.assert_allclose(*losses, rtol=1e-4)
     assert_close(*(network.logits.get_weights() for network in networks))
@@ -378,7 +369,7 @@ def test_orders_of_rows_depend_on_seed_and_epoch_alone():
     def order_of(seed, epoch):
         seen = []
 
-        def record(slabs, done):
+        def record(slabs, number, done):
             seen.extend(slab.order for slab in slabs)
             yield np.zeros((1, 3))
 
@@ -632,7 +623,7 @@ def test_dropout_masks_depend_on_seed_and_epoch_alone():
     table, network = encoded(chosen)[0], built(chosen)
 
     def outputs(seed, epoch):
-        reseed(network.logits, seed, epoch)
+        reseed(network.logits, [seed, epoch])
         return network.logits(table.features, training=True)["click"].numpy()
 
     first = outputs(1, 1)
@@ -648,7 +639,7 @@ def test_dropout_masks_depend_on_seed_and_epoch_alone():
 def test_every_dropout_has_masks_of_its_own():
     chosen = config("model.dropout=0.5", "model.tower_units=[4,4]", model="ple")
     network = built(chosen)
-    reseed(network.logits, 1, 1)
+    reseed(network.logits, [1, 1])
     states = [
         tuple(layer.seed_generator.state.numpy())
         for layer in network.logits._flatten_layers()
@@ -664,7 +655,7 @@ def test_epoch_with_dropout_is_the_same_whatever_came_before():
     table, _ = encoded(chosen)
     fresh, used = built(chosen), built(chosen)
     start = fresh.logits.get_weights()
-    steps = steps_of(chosen, used, table)
+    steps = Steps(chosen, used, table.rows)
     feed = MemoryFeed(table, list(chosen.chosen_tasks))
     session = Session(used, steps)
     for number in (1, 5):
@@ -673,7 +664,7 @@ def test_epoch_with_dropout_is_the_same_whatever_came_before():
     assert (used.logits.get_weights()[0] != start[0]).any()
     used.logits.set_weights(start)
     for network in (fresh, used):
-        session = Session(network, steps_of(chosen, network, table))
+        session = Session(network, Steps(chosen, network, table.rows))
         session.history.epochs = [None]
         train_epoch(chosen, session, feed, Progress())
     assert_same_bits(fresh.logits.get_weights(), used.logits.get_weights())
