@@ -31,6 +31,7 @@ from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.losses import task_losses
 from mtl_cli.training.predict import Predictor
 from mtl_cli.training.progress import Progress
+from mtl_cli.training.replicas import Replicas
 from mtl_cli.training.session import Session
 from mtl_cli.training.steps import STEPS_A_CALL, Steps, reseed, worth_compiling
 from mtl_cli.training.train import train, train_epoch
@@ -373,7 +374,9 @@ def test_orders_of_rows_depend_on_seed_and_epoch_alone():
             seen.extend(slab.order for slab in slabs)
             yield np.zeros((1, 3))
 
-        fake = SimpleNamespace(batch_size=50, per_epoch=1, epoch=record)
+        fake = SimpleNamespace(
+            batch_size=50, per_epoch=1, epoch=record, replicas=Replicas()
+        )
         session = Session(network, fake)
         session.history.epochs = [None] * (epoch - 1)
         chosen = config(f"seed={seed}")
