@@ -13,6 +13,7 @@ from mtl_cli.console import Console
 from mtl_cli.data.demands import check_monitor, doubts
 from mtl_cli.data.load import Data, load
 from mtl_cli.evaluate import Scores, evaluate
+from mtl_cli.gate_use import concerns, gate_use
 from mtl_cli.laps import Laps
 from mtl_cli.paths import PACKAGE
 from mtl_cli.run_folder import RunFolder
@@ -64,13 +65,14 @@ def run(
 
     laps.mark("load TensorFlow")
     values = config.model_dump(mode="json")
-    folder.write_json("environment.json", environment(config, values, data))
     network = build(config, data.encoder.spec, data.labels)
+    parameters = network.logits.count_params()
+    about = {**environment(config, values, data), "parameters": parameters}
+    folder.write_json("environment.json", about)
     pretrained.fill(network, config, data.encoder, starts)
     console.line(
-        f"{config.model.name} on {config.encoder.name}: "
-        f"{network.logits.count_params():,} parameters, tasks "
-        f"{', '.join(config.chosen_tasks)}"
+        f"{config.model.name} on {config.encoder.name}: {parameters:,} parameters, "
+        f"tasks {', '.join(config.chosen_tasks)}"
     )
     laps.mark("build the network")
     tasks = [output for output in config.outputs if not output.added]
@@ -94,6 +96,10 @@ def run(
     laps.mark("save, predict and score")
     shown = next(split for split in ("test", "valid", "train") if split in scores)
     report.write(folder, config, data, history, scores, predictions, shown)
+    if use := gate_use(network, config, data.splits[shown]):
+        folder.write_json("gates.json", {"split": shown, **use})
+    for warning in concerns(use):
+        console.warn(warning)
     console.scores(
         f"{shown} rows, after epoch {history.kept}", config.outputs, scores[shown]
     )
