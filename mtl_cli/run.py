@@ -64,7 +64,6 @@ def run(
     engine.start(config.seed, config.trainer.deterministic)
     from mtl_cli import report, saved
     from mtl_cli.build import build
-    from mtl_cli.training.predict import Predictor
     from mtl_cli.training.replicas import join
     from mtl_cli.training.session import Saving
     from mtl_cli.training.train import train
@@ -109,9 +108,8 @@ def run(
     laps.move("train", "write checkpoints", history.saving)
     saved.save(folder, network, values, data.encoder)
 
-    predict = Predictor(network)
     scored = [s for s in data.splits if s != "train" or not data.streamed] or ["train"]
-    predictions = {split: predict(data.splits[split]) for split in scored}
+    predictions = {split: network.predict(data.splits[split]) for split in scored}
     scores = {
         split: evaluate(config.outputs, data.splits[split], predictions[split])
         for split in sorted(scored)

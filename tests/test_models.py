@@ -12,7 +12,6 @@ from mtl_cli.data.load import load
 from mtl_cli.evaluate import evaluate
 from mtl_cli.metrics import auc
 from mtl_cli.paths import conf_folder
-from mtl_cli.training.predict import Predictor
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.train import train
 
@@ -96,7 +95,7 @@ def test_model_reaches_the_best_possible_auc(
     network = build(run, data.encoder.spec)
     train(run, network, data.splits["train"], None, Progress())
     test = data.splits["test"]
-    scores = evaluate(run.outputs, test, Predictor(network)(test))
+    scores = evaluate(run.outputs, test, network.predict(test))
     _, truth = planted(4000, seed=1)
     ones = np.ones(test.rows)
     for task, probability in truth.items():

@@ -29,7 +29,6 @@ from mtl_cli.training import steps as steps_module
 from mtl_cli.training import train as train_module
 from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.losses import task_losses
-from mtl_cli.training.predict import Predictor
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.replicas import Replicas
 from mtl_cli.training.session import Session
@@ -437,7 +436,7 @@ def test_each_task_learns_its_own_labels_in_any_order_of_tasks(model, order):
         rows = rows.append_column(name, pa.array(np.full(128, value)))
     table = encode(rows, encoder, chosen.chosen_tasks)
     network, history = trained(chosen, table)
-    predictions = Predictor(network)(table)
+    predictions = network.predict(table)
     assert list(history.epochs[-1].losses) == order.split(",")
     assert {name: round(float(p.mean()), 1) for name, p in predictions.items()} == (
         pytest.approx(values, abs=0.11)
@@ -464,7 +463,7 @@ def test_predictions_in_parts_equal_those_of_one_call(monkeypatch):
     table, network = encoded(chosen)[0], built(chosen)
     whole = network.predictions(table.features)
     monkeypatch.setattr(predict_module, "ROWS_A_CALL", 64)
-    parts = Predictor(network)(table)
+    parts = network.predict(table)
     assert list(parts) == ["click", "buy", "amount"]
     for name, prediction in parts.items():
         assert prediction.shape == (300,)
@@ -594,7 +593,7 @@ def test_kept_network_scores_as_its_epoch_did():
     losses = [epoch.valid["click"]["log_loss"] for epoch in history.epochs]
     assert len(losses) < chosen.trainer.epochs
     assert history.kept == 1 + int(np.argmin(losses)) < len(losses)
-    found = evaluate(chosen.outputs, valid, Predictor(network)(valid))
+    found = evaluate(chosen.outputs, valid, network.predict(valid))
     assert found == history.epochs[history.kept - 1].valid
 
 
@@ -678,7 +677,7 @@ def test_predictions_drop_nothing():
     plain, dropping = map(built, chosen)
     dropping.logits.set_weights(plain.logits.get_weights())
     table = encoded(chosen[0])[0]
-    found = [Predictor(network)(table) for network in (plain, dropping)]
+    found = [network.predict(table) for network in (plain, dropping)]
     for name in ("click", "buy", "amount"):
         np.testing.assert_array_equal(found[0][name], found[1][name])
 
@@ -760,7 +759,7 @@ def test_saved_network_predicts_the_same_bits_once_loaded(tmp_path, model, optio
     chosen = config("trainer.epochs=1", *options, model=model)
     table, encoder = encoded(chosen)
     network, _ = trained(chosen, table)
-    expected = Predictor(network)(table)
+    expected = network.predict(table)
     assert all(len(np.unique(p)) > 50 for p in expected.values())
     run = tmp_path / "run"
     folder = RunFolder(run)
@@ -771,7 +770,7 @@ def test_saved_network_predicts_the_same_bits_once_loaded(tmp_path, model, optio
     again, features, config_again = saved.load(run)
     assert config_again == chosen
     raw = planted()
-    found = Predictor(again)(Table(features.transform(raw), {}, {}))
+    found = again.predict(Table(features.transform(raw), {}, {}))
     assert list(found) == list(expected) == [o.name for o in chosen.outputs]
     assert_same_bits(list(found.values()), list(expected.values()))
     assert_same_bits(again.logits.get_weights(), network.logits.get_weights())
@@ -794,8 +793,8 @@ def test_bfloat16_keeps_weights_and_logits_in_float32_and_learns_the_same():
         assert mine.losses != other.losses
     table, _ = encoded(config(model="ple"))
     for p, q in zip(
-        Predictor(halved)(table).values(),
-        Predictor(network)(table).values(),
+        halved.predict(table).values(),
+        network.predict(table).values(),
         strict=True,
     ):
         assert np.corrcoef(p, q)[0, 1] > 0.98

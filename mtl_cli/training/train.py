@@ -12,7 +12,6 @@ from mtl_cli.data.table import StoredTable, Table
 from mtl_cli.errors import TrainingError
 from mtl_cli.evaluate import Scores, evaluate, monitored
 from mtl_cli.training.feed import Feed, feed_of
-from mtl_cli.training.predict import Predictor
 from mtl_cli.training.progress import Epoch, History, Progress
 from mtl_cli.training.replicas import Replicas
 from mtl_cli.training.session import Saving, Session
@@ -53,7 +52,6 @@ def train(
     if saving is not None and saving.start is not None:
         session.restore(saving.start)
     session.share()
-    predict = Predictor(network)
     history = session.history
     while not over(config, history):
         number = len(history.epochs) + 1
@@ -64,7 +62,7 @@ def train(
             steps.store()
         if valid is not None and replicas.chief:
             start = time.perf_counter()
-            scores = evaluate(outputs, valid, predict(valid))
+            scores = evaluate(outputs, valid, network.predict(valid))
             history.validating += time.perf_counter() - start
             value = monitored(trainer.monitor, outputs, scores)
         value = replicas.agreed(value)
