@@ -7,6 +7,7 @@ would. TensorFlow's collectives do the sums, over NCCL between GPUs.
 
 import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -184,7 +185,9 @@ def connected(
     workers, index = cluster.tf_config()
     meet(workers, index, about, check)
     own_gpu(workers, index)
+    ours = signal.getsignal(signal.SIGTERM)
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    signal.signal(signal.SIGTERM, ours)  # which TensorFlow has just taken for itself
     return Replicas(strategy, index, len(workers), helpers)
 
 
