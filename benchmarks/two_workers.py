@@ -2,8 +2,8 @@
 
 Adult, PLE, the same global batches: how far apart the losses of the first steps are,
 and samples a second. Two processes share the cores that one has: what is seen is what
-it costs to work together; a gain needs a second device. In long runs losses drift apart,
-since rounding grows.
+it costs to work together; a gain needs a second device. In long runs losses drift
+apart, since rounding grows.
 """
 
 import json
