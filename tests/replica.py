@@ -3,7 +3,7 @@
     python tests/replica.py CONFIGURATIONS.json OUTPUT
 
 The first is a list of lists of overrides. What each came to goes to OUTPUT/<i>.npz: the
-losses of every step, the weights afterwards, and the state of every dropout.
+losses of every step, the trained weights, and the state of every dropout.
 """
 
 import json
@@ -61,11 +61,11 @@ def trained(overrides: list[str], replicas: Replicas) -> dict[str, np.ndarray]:
         for layer in network.logits._flatten_layers()
         if hasattr(layer, "seed_generator")
     ]
-    weights = network.logits.get_weights()
+    weights = network.logits.trainable_weights
     return {
         "losses": np.concatenate(losses),
         "dropouts": np.array(dropouts),
-        **{f"weights-{i}": w for i, w in enumerate(weights)},
+        **{f"weights-{i}": w.numpy() for i, w in enumerate(weights)},
     }
 
 
