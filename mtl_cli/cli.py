@@ -21,7 +21,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from mtl_cli.errors import ConfigError, MtlError, fail, first_line
+from mtl_cli.masking import masked, watch
 from mtl_cli.paths import conf_folder, user_conf_folder
+from mtl_cli.trust import guard
 
 PROGRAM = "mtl-train"
 # What ended a run that an exit code ended.
@@ -42,6 +44,8 @@ def main() -> NoReturn:
     # Hydra then raises its errors as they are, for `explain` to put into one line.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     Plugins.instance().register(UserConf)
+    guard()
+    watch()
     signal.signal(signal.SIGTERM, terminate)
     failures: list[tuple[str, Exception]] = []
 
@@ -84,6 +88,11 @@ def tidy(arguments: list[str]) -> list[str]:
         from mtl_cli.hydra_errors import unknown_flag
 
         raise ConfigError(unknown_flag(unknown[0], arguments))
+    if known.experimental_rerun:
+        raise ConfigError(
+            "--experimental-rerun: reads a pickle, which can execute code; run a saved "
+            "configuration with --config-path RUN --config-name config"
+        )
     settings = known.overrides
     flags = [argument for argument in arguments if argument not in settings]
     for i, flag in enumerate(flags):
@@ -122,7 +131,7 @@ def run_job(composed: DictConfig) -> None:
         console.record(traceback.format_exc())
         stopped = isinstance(error, KeyboardInterrupt | SystemExit)
         reason = STOPS.get(str(error), str(error) or type(error).__name__)
-        folder.finish("interrupted" if stopped else "failed", reason)
+        folder.finish("interrupted" if stopped else "failed", masked(reason))
         raise
     finally:
         console.close()

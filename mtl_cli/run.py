@@ -14,6 +14,7 @@ from mtl_cli.data.demands import check_monitor, doubts
 from mtl_cli.data.load import Data, load
 from mtl_cli.evaluate import Scores, evaluate
 from mtl_cli.laps import Laps
+from mtl_cli.masking import masked
 from mtl_cli.paths import PACKAGE
 from mtl_cli.run_folder import RunFolder
 
@@ -63,7 +64,7 @@ def run(
     from mtl_cli.training.train import train
 
     laps.mark("load TensorFlow")
-    values = config.model_dump(mode="json")
+    values = masked(config.model_dump(mode="json"))
     folder.write_json("environment.json", environment(config, values, data))
     network = build(config, data.encoder.spec, data.labels)
     pretrained.fill(network, config, data.encoder, starts)
