@@ -83,6 +83,7 @@ def tidy(arguments: list[str]) -> list[str]:
     not write: `++` lets Hydra set them, and our own check finds those that are unknown.
     """
     parser = get_args_parser()
+    parser.error = refuse_flag  # type: ignore[method-assign]
     known, unknown = parser.parse_known_intermixed_args(arguments)
     if unknown:
         from mtl_cli.hydra_errors import unknown_flag
@@ -102,6 +103,11 @@ def tidy(arguments: list[str]) -> list[str]:
         elif name in ("--config-path", "-cp") and i + 1 < len(flags):
             flags[i + 1] = str(Path(flags[i + 1]).resolve())
     return flags + [f"++{s}" if s.startswith("dataset.") else s for s in settings]
+
+
+def refuse_flag(message: str) -> NoReturn:
+    """Says in one line what is wrong with a flag, where argparse prints all of them."""
+    raise ConfigError(f"{message}; see mtl-train --help")
 
 
 def run_job(composed: DictConfig) -> None:

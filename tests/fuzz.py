@@ -1,4 +1,4 @@
-"""Feeds broken tables and YAML to what `check_only=true` does, for a time.
+"""Feeds broken tables, YAML and settings to what `check_only=true` does, for a time.
 
     python tests/fuzz.py --seconds 180 --seed 1
     python tests/fuzz.py --seed 1 --case 4711      # one input again, with its traceback
@@ -28,7 +28,7 @@ from typing import Any
 LIMIT_SECONDS = 5
 DEAD_AFTER_SECONDS = 20  # in C code, where no signal is heard
 MEMORY_BYTES = 8 << 30
-YAML_SHARE = 0.08  # composing takes ten times as long as reading a table
+COMPOSED_SHARE = 0.1  # composing takes ten times as long as reading a table
 LONGEST_LINE = 2000
 
 
@@ -63,8 +63,9 @@ class Inputs:
     def run(self, number: int) -> tuple[str, str | None]:
         """Returns what an input was, and what was found, if anything."""
         rng = Random(f"{self.seed}:{number}")
-        if rng.random() < YAML_SHARE:
-            return "yaml", self.yaml(rng)
+        if rng.random() < COMPOSED_SHARE:
+            composed = rng.choice([self.yaml, self.yaml, self.override])
+            return composed.__name__, composed(rng)
         from fuzz_arrow import ARROW
         from fuzz_tables import TEXT, cells
 
@@ -101,35 +102,52 @@ class Inputs:
         return difference and f"read otherwise: {difference}"
 
     def yaml(self, rng: Random) -> str | None:
-        """Composes a data set's YAML as the command does, and loads what it says."""
+        """Loads a data set's YAML as the command does."""
         from fuzz_yaml import broken
-        from hydra import compose, initialize_config_dir
-        from hydra.core.global_hydra import GlobalHydra
-
-        from mtl_cli.check import check
-        from mtl_cli.data.load import load as load_data
-        from mtl_cli.errors import ConfigError, DataError, printable
-        from mtl_cli.hydra_errors import explain
-        from mtl_cli.paths import conf_folder
 
         content = broken(rng, str(self.good))
         (self.folder / "conf" / "dataset" / "fuzz.yaml").write_bytes(content)
         search = f"hydra.searchpath=[file://{self.folder}/conf]"
-        arguments = [search, "dataset=fuzz", "trainer.patience=null"]
-        GlobalHydra.instance().clear()
-        try:
-            with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-                composed = compose("config", arguments)
-        except Exception as error:  # as the command explains whatever Hydra raises
-            told = printable(explain(error, arguments))
-            return None if one_line(told) else f"told badly: {told[:200]!r}"
+        return command([search, "dataset=fuzz", "trainer.patience=null"])
+
+    def override(self, rng: Random) -> str | None:
+        """Composes a command line as the command does."""
+        from fuzz_yaml import setting
+
+        return command([setting(rng) for _ in range(rng.randrange(1, 4))], read=False)
+
+
+def command(arguments: list[str], read: bool = True) -> str | None:
+    """Does what the command does up to training; returns what is told badly."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    from mtl_cli.check import check
+    from mtl_cli.cli import tidy
+    from mtl_cli.data.load import load as load_data
+    from mtl_cli.errors import ConfigError, DataError, printable
+    from mtl_cli.hydra_errors import explain
+    from mtl_cli.paths import conf_folder
+
+    GlobalHydra.instance().clear()
+    try:
+        tidied = tidy(arguments)
+        with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+            composed = compose("config", tidied)
+    except ConfigError as error:
+        told = str(error)
+    except Exception as error:  # which the command explains, whatever it is
+        told = explain(error, arguments)
+    else:
         try:
             config = check(composed)
-            load_data(config.dataset, config.outputs)
+            if read:
+                load_data(config.dataset, config.outputs)
+            return None
         except (ConfigError, DataError) as error:
-            told = printable(str(error))
-            return None if one_line(told) else f"told badly: {told[:200]!r}"
-        return None
+            told = str(error)
+    told = printable(told)
+    return None if one_line(told) else f"told badly: {told[:200]!r}"
 
 
 def load(values: dict[str, Any], path: Path) -> tuple[Any, str | None]:

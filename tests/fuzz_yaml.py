@@ -1,4 +1,4 @@
-"""Data set YAML that is broken at random."""
+"""Data set YAML that is broken at random, and settings of the command line."""
 
 from random import Random
 
@@ -47,3 +47,21 @@ def broken(rng: Random, train: str) -> bytes:
             lines[at] = rng.choice([" ", "  ", "\t", "- "]) + lines[at]
     content = "\n".join(lines).encode()
     return damaged(rng, content) if rng.random() < 0.3 else content
+
+
+SETTINGS = [
+    *["seed", "tasks", "model", "model.name", "model.expert_units", "encoder", "a.b"],
+    *["dataset", "dataset.name", "dataset.tasks", "dataset.features.age", "_target_"],
+    *["optimizer.learning_rate", "trainer.monitor", "trainer.epochs", "check_only"],
+    *["hydra.run.dir", "hydra.sweep.dir", "hydra", "experiment", "defaults", "a@b", ""],
+    *["dataset.tasks.income.positive", "dataset.features.age.edges", "hydra.job.name"],
+]
+
+
+def setting(rng: Random) -> str:
+    """Something that is or looks like `key=value`."""
+    value = rng.choice(VALUES)
+    if rng.random() < 0.3:
+        value = "".join(rng.choices("ab01.,:=-_ '\"[]{}()$\\/~+@!%&*?#é\n\t", k=8))
+    mark, sign = rng.choice(["", "", "+", "++", "~"]), rng.choice(["=", "=", "=", ""])
+    return f"{mark}{rng.choice(SETTINGS)}{sign}{value}"

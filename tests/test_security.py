@@ -180,9 +180,9 @@ ATTACKS = {
         "dataset.name: '../../../canary/x' leads out of the folder",
     ),
     "option_named_out": (
-        {"conf/model/x.yaml": "name: ple\n", "canary.yaml": "name: ple\n"},
-        ["model=../../../../../../../../../../canary"],
-        "",
+        {"conf/model/x.yaml": "name: ple\n", "mine.yaml": "name: ple\n"},
+        ["model=../../mine"],
+        "model: '../../mine' leads out of the folder",
     ),
     "run_folder_elsewhere": (
         saved_run(hydra={"run": {"dir": "/tmp/mtl-cli-canary"}}),
