@@ -19,6 +19,7 @@ MISTAKES = {
     "dataset.features.age.num_bucket=3": "did you mean dataset.features.age.num_b",
     "trainer.epochs 3": "'trainer.epochs' has no '='; settings are given as key=value",
     "epochs": "'epochs' has no '='",
+    "x" * 5000: "xxx...",
     "--epochs=3": "no flag '--epochs=3'; settings are given without dashes; "
     "did you mean trainer.epochs=3?",
     "--batch-size=3": "did you mean trainer.batch_size=3?",
