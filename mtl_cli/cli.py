@@ -28,8 +28,10 @@ from mtl_cli.errors import (
     fail,
     first_line,
 )
+from mtl_cli.masking import masked, watch
 from mtl_cli.paths import conf_folder, shortest, user_conf_folder
 from mtl_cli.stopping import Stopped
+from mtl_cli.trust import guard
 
 if TYPE_CHECKING:
     from mtl_cli.config import Config
@@ -53,6 +55,8 @@ def main() -> NoReturn:
     # Hydra then raises its errors as they are, for `explain` to put into one line.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     Plugins.instance().register(UserConf)
+    guard()
+    watch()
     stopping.install()
     failures: list[tuple[str, Exception]] = []
     command = sys.argv[1:]
@@ -94,11 +98,17 @@ def tidy(arguments: list[str]) -> list[str]:
     not write: `++` lets Hydra set them, and our own check finds those that are unknown.
     """
     parser = get_args_parser()
+    parser.error = refuse_flag  # type: ignore[method-assign]
     known, unknown = parser.parse_known_intermixed_args(arguments)
     if unknown:
         from mtl_cli.hydra_errors import unknown_flag
 
         raise ConfigError(unknown_flag(unknown[0], arguments))
+    if known.experimental_rerun:
+        raise ConfigError(
+            "--experimental-rerun: reads a pickle, which can execute code; run a saved "
+            "configuration with --config-path RUN --config-name config"
+        )
     settings = known.overrides
     flags = [argument for argument in arguments if argument not in settings]
     for i, flag in enumerate(flags):
@@ -108,6 +118,11 @@ def tidy(arguments: list[str]) -> list[str]:
         elif name in ("--config-path", "-cp") and i + 1 < len(flags):
             flags[i + 1] = str(Path(flags[i + 1]).resolve())
     return flags + [f"++{s}" if s.startswith("dataset.") else s for s in settings]
+
+
+def refuse_flag(message: str) -> NoReturn:
+    """Says in one line what is wrong with a flag, where argparse prints all of them."""
+    raise ConfigError(f"{message}; see mtl-train --help")
 
 
 def run_job(composed: DictConfig) -> None:
@@ -194,7 +209,7 @@ def ending(error: BaseException) -> tuple[str, str]:
         return "interrupted", "what read the output has closed it"
     from_outside = isinstance(error, KeyboardInterrupt | LostWorkerError)
     status = "interrupted" if from_outside else "failed"
-    return status, str(error) or type(error).__name__
+    return status, masked(str(error)) or type(error).__name__
 
 
 def new_each_time() -> bool:

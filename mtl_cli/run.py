@@ -13,6 +13,7 @@ from mtl_cli.evaluate import Scores, evaluate
 from mtl_cli.gate_use import concerns, gate_use
 from mtl_cli.identity import differences, environment, flat
 from mtl_cli.laps import Laps
+from mtl_cli.masking import masked
 from mtl_cli.paths import shortest
 from mtl_cli.run_folder import RunFolder
 from mtl_cli.training.checkpoint import Checkpoint
@@ -72,7 +73,7 @@ def run(
     about = environment(config, data.fingerprint)
     replicas = join(config.trainer.strategy, folder.path, about)
     about["processes"] = replicas.size
-    values = config.model_dump(mode="json")
+    values = masked(config.model_dump(mode="json"))
     network = build(config, data.encoder.spec, data.labels)
     parameters = network.logits.count_params()
     about["parameters"] = parameters

@@ -5,12 +5,14 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from mtl_cli.masking import masked
+
 RUN_FOLDER = "outputs/runs/{name}-${{now:%Y%m%d-%H%M%S-%f}}"
 SWEEP_FOLDER = "outputs/sweeps/${now:%Y%m%d-%H%M%S-%f}"
 
 
 def saved_config(composed: DictConfig) -> str:
-    """Returns the resolved configuration as YAML.
+    """Returns the resolved configuration as YAML, without the values of secrets.
 
     `mtl-train --config-path RUN --config-name config` runs it again, in a new folder.
 
@@ -19,7 +21,7 @@ def saved_config(composed: DictConfig) -> str:
     """
     choices = HydraConfig.get().runtime.choices
     name = f"{composed.dataset.name}-{choices.get('model', composed.model.name)}"
-    resolved: Any = OmegaConf.to_container(composed, resolve=True)
+    resolved: Any = masked(OmegaConf.to_container(composed, resolve=True))
     hydra = {
         "run": {"dir": RUN_FOLDER.format(name=name)},
         "sweep": {"dir": SWEEP_FOLDER, "subdir": "${hydra:job.num}"},

@@ -12,7 +12,7 @@ import tensorflow as tf
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from mtl_cli import engine, saved
+from mtl_cli import engine
 from mtl_cli.build import build
 from mtl_cli.config import Config
 from mtl_cli.data.features import FeatureEncoder
@@ -21,7 +21,6 @@ from mtl_cli.data.table import Table
 from mtl_cli.errors import TrainingError
 from mtl_cli.evaluate import evaluate
 from mtl_cli.paths import conf_folder
-from mtl_cli.run_folder import RunFolder
 from mtl_cli.schedule import Schedule
 from mtl_cli.tasks import Task
 from mtl_cli.training import predict as predict_module
@@ -740,40 +739,7 @@ def test_each_step_takes_the_schedules_next_rate():
     assert float(x) == pytest.approx(0.5 * (1 + 0.75 + 0.5 + 0.25), rel=FLOAT32)
 
 
-# Saving
-
-
-# Keras asks NumPy 2 for an array without a copy in a way that NumPy deprecates.
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.parametrize(
-    ("model", "options"),
-    [
-        ("shared_bottom", ["model.batch_norm=true", "model.dropout=0.2"]),
-        ("single_task", []),
-        ("mmoe", ["encoder=deepfm"]),
-        ("ple", ["model.gate_units=[3]"]),
-        ("esmm", []),
-    ],
-)
-def test_saved_network_predicts_the_same_bits_once_loaded(tmp_path, model, options):
-    chosen = config("trainer.epochs=1", *options, model=model)
-    table, encoder = encoded(chosen)
-    network, _ = trained(chosen, table)
-    expected = network.predict(table)
-    assert all(len(np.unique(p)) > 50 for p in expected.values())
-    run = tmp_path / "run"
-    folder = RunFolder(run)
-    saved.save(folder, network, chosen.model_dump(mode="json"), encoder)
-    folder.release()
-
-    engine.start(seed=99, deterministic=True)  # nothing of the start may remain
-    again, features, config_again = saved.load(run)
-    assert config_again == chosen
-    raw = planted()
-    found = again.predict(Table(features.transform(raw), {}, {}))
-    assert list(found) == list(expected) == [o.name for o in chosen.outputs]
-    assert_same_bits(list(found.values()), list(expected.values()))
-    assert_same_bits(again.logits.get_weights(), network.logits.get_weights())
+# Precision
 
 
 def test_bfloat16_keeps_weights_and_logits_in_float32_and_learns_the_same():
