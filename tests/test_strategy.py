@@ -68,6 +68,18 @@ ALIKE_ALONE = {
 }
 
 
+BEGUN: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_running():
+    yield
+    while BEGUN:
+        process = BEGUN.pop()
+        process.kill()
+        process.communicate()
+
+
 def environments(size: int = 2) -> list[dict[str, str]]:
     """Returns what tells each of some processes who they are."""
     workers = [f"127.0.0.1:{port}" for port in free_ports(size)]
@@ -316,7 +328,7 @@ def test_a_wrong_cluster_ends_the_command_in_one_line(tmp_path, monkeypatch):
 
 
 def two(folder, *arguments, tells=None):
-    """Starts two commands that train together, the chief first."""
+    """Starts commands that train together, two or so many as are told, chief first."""
     processes = []
     for tell in tells or environments():
         with pytest.MonkeyPatch.context() as patch:
@@ -325,17 +337,14 @@ def two(folder, *arguments, tells=None):
             processes.append(
                 started(folder, "trainer.strategy=multi_worker", *arguments)
             )
+    BEGUN.extend(processes)
     return processes
 
 
 def ends(processes):
     """Returns exit code, stdout and stderr of processes when they have ended."""
-    try:
-        found = [p.communicate(timeout=120) for p in processes]
-        return [(p.returncode, *x) for p, x in zip(processes, found, strict=True)]
-    finally:
-        for process in processes:
-            process.kill()
+    found = [process.communicate(timeout=120) for process in processes]
+    return [(p.returncode, *x) for p, x in zip(processes, found, strict=True)]
 
 
 def in_training(process, run):
@@ -433,13 +442,15 @@ main()
 
 def mirrored(folder, *arguments):
     """Starts a command that believes in two GPUs."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", MIRRORED, "trainer.strategy=mirrored", *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    BEGUN.append(process)
+    return process
 
 
 def children(process):
