@@ -6,7 +6,6 @@ import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -22,6 +21,8 @@ from omegaconf import DictConfig
 
 from mtl_cli.errors import ConfigError, MtlError, fail, first_line
 from mtl_cli.paths import conf_folder, user_conf_folder
+from mtl_cli.sweep import session
+from mtl_cli.sweep.names import sweep_name
 
 PROGRAM = "mtl-train"
 # What ended a run that an exit code ended.
@@ -43,14 +44,18 @@ def main() -> NoReturn:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     Plugins.instance().register(UserConf)
     signal.signal(signal.SIGTERM, terminate)
-    failures: list[tuple[str, Exception]] = []
+    failures: list[Exception] = []
 
-    def job(composed: DictConfig) -> None:
+    def job(composed: DictConfig) -> Any:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            from mtl_cli.sweep.launch import launch
+
+            return launch(composed)
         # Hydra would print an error of its own above ours.
         try:
-            run_job(composed)
+            return run_job(composed)
         except Exception as error:
-            failures.append((job_name(), error))
+            failures.append(error)
 
     app = hydra.main(
         version_base="1.3", config_path=str(conf_folder()), config_name="config"
@@ -58,15 +63,23 @@ def main() -> NoReturn:
     try:
         sys.argv[1:] = tidy(sys.argv[1:])
         app()
+        session.wait()
     except KeyboardInterrupt:
+        session.stop()
         sys.exit(fail(PROGRAM, "interrupted", 130))
+    except SystemExit:
+        session.stop()
+        raise
     except Exception as error:
-        # What Hydra itself raises is about the command or the YAML files.
+        # What Hydra itself raises is about the command or the YAML files; of failed
+        # jobs some sweepers make an error of their own.
         from mtl_cli.hydra_errors import explain
 
-        sys.exit(fail(PROGRAM, explain(error, sys.argv[1:]), 2))
+        if not session.stop():
+            sys.exit(fail(PROGRAM, explain(error, sys.argv[1:]), 2))
     codes = {
-        fail(PROGRAM, name + message, code) for name, (message, code) in told(failures)
+        fail(PROGRAM, message, code)
+        for message, code in [*map(told, failures), *session.failures()]
     }
     sys.exit(codes.pop() if len(codes) == 1 else min(len(codes), 1))
 
@@ -92,7 +105,19 @@ def tidy(arguments: list[str]) -> list[str]:
             flags[i] = f"{name}={Path(folder).resolve()}"
         elif name in ("--config-path", "-cp") and i + 1 < len(flags):
             flags[i + 1] = str(Path(flags[i + 1]).resolve())
+    asks = known.cfg or known.info or known.help or known.hydra_help
+    if any(map(makes_sweep, settings)) and not (asks or known.multirun or known.run):
+        flags.append("--multirun")
+    if not any(s.lstrip("+").startswith("hydra.job.name=") for s in settings):
+        settings = [*settings, f"hydra.job.name={sweep_name(settings)}"]
     return flags + [f"++{s}" if s.startswith("dataset.") else s for s in settings]
+
+
+def makes_sweep(setting: str) -> bool:
+    """Whether a setting makes several runs of one, whatever the others are."""
+    key, _, value = setting.lstrip("+").partition("=")
+    wanted = {"repeats": "1", "compare.single_task": "false"}
+    return key in wanted and value.lower() != wanted[key]
 
 
 def run_job(composed: DictConfig) -> None:
@@ -120,7 +145,9 @@ def run_job(composed: DictConfig) -> None:
         run(config, folder, console, settings)
     except BaseException as error:
         console.record(traceback.format_exc())
-        stopped = isinstance(error, KeyboardInterrupt | SystemExit)
+        stopped = isinstance(error, KeyboardInterrupt) or (
+            isinstance(error, SystemExit) and str(error) in STOPS
+        )
         reason = STOPS.get(str(error), str(error) or type(error).__name__)
         folder.finish("interrupted" if stopped else "failed", reason)
         raise
@@ -129,26 +156,13 @@ def run_job(composed: DictConfig) -> None:
     folder.finish("done")
 
 
-def told(
-    failures: list[tuple[str, Exception]],
-) -> Iterator[tuple[str, tuple[str, int]]]:
-    """Yields which job failed, in a sweep, what to say of it, and its exit code."""
-    for job, error in failures:
-        if isinstance(error, MtlError):
-            yield job, (str(error), error.exit_code)
-        else:
-            name, text = type(error).__name__, first_line(error)
-            text = text if text == name else f"{name}: {text}"
-            yield job, (f"{text}; the traceback is in train.log", 1)
-
-
-def job_name() -> str:
-    """Returns which job of a sweep this is, for its error; "" outside a sweep."""
-    hydra_config = HydraConfig.get()
-    if hydra_config.mode != RunMode.MULTIRUN:
-        return ""
-    settings = " ".join(hydra_config.overrides.task)
-    return f"job {hydra_config.job.num} ({settings}): "
+def told(error: Exception) -> tuple[str, int]:
+    """Returns what to say of a failed run, and its exit code."""
+    if isinstance(error, MtlError):
+        return str(error), error.exit_code
+    name, text = type(error).__name__, first_line(error)
+    text = text if text == name else f"{name}: {text}"
+    return f"{text}; the traceback is in train.log", 1
 
 
 def terminate(_signal: int, _frame: FrameType | None) -> Any:

@@ -11,6 +11,7 @@ from mtl_cli.metrics import METRICS
 from mtl_cli.models.base import Sharing
 from mtl_cli.optimizers import SGD, Adagrad, Adam, AdamW, RowwiseAdagrad
 from mtl_cli.schema import Count, Strict, part_named
+from mtl_cli.sweep.options import Comparison, SweepOptions
 from mtl_cli.tasks import Output, Task, after_click
 
 
@@ -50,6 +51,10 @@ class Config(Strict):
         seed: of everything random: initial weights, order of rows, dropout.
         tasks: which of the data set's tasks to train, in this order; null is all.
         check_only: whether to read and check the data, and train nothing.
+        repeats: how many seeds, from `seed` on, a sweep runs of each job.
+        compare: what a sweep adds for the comparison of its models.
+        sweep: how the jobs of a sweep are run. Like `repeats` and `compare` no part of
+            what a run computes, so no part of what it saves.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
@@ -65,6 +70,9 @@ class Config(Strict):
         Adam | AdamW | Adagrad | RowwiseAdagrad | SGD, Field(discriminator="name")
     ]
     trainer: Trainer
+    repeats: Annotated[Count, Field(exclude=True)] = 1
+    compare: Annotated[Comparison | None, Field(exclude=True)] = None
+    sweep: Annotated[SweepOptions | None, Field(exclude=True)] = None
 
     @model_validator(mode="after")
     def _rules(self) -> "Config":

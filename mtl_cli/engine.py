@@ -28,21 +28,28 @@ def start(seed: int, deterministic: bool) -> None:
             "trainer.deterministic: cannot change within a process; start the runs "
             "of this sweep apart"
         )
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.pop("TF_USE_LEGACY_KERAS", None)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet():
-        import absl.logging
-        import keras
-        import tensorflow as tf
-
-    absl.logging.set_verbosity(absl.logging.ERROR)
-    tf.get_logger().setLevel(logging.ERROR)
+    load()
+    import keras
+    import tensorflow as tf
 
     keras.utils.set_random_seed(seed)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
         tf.config.threading.set_inter_op_parallelism_threads(DETERMINISTIC_THREADS)
+
+
+def load() -> None:
+    """Imports TensorFlow and Keras, quietly; runs nothing."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.pop("TF_USE_LEGACY_KERAS", None)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet():
+        import absl.logging
+        import keras  # noqa: F401
+        import tensorflow as tf
+
+    absl.logging.set_verbosity(absl.logging.ERROR)
+    tf.get_logger().setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager

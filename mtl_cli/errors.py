@@ -41,6 +41,10 @@ class TrainingError(MtlError):
     """A run that had started cannot go on."""
 
 
+class JobError(MtlError):
+    """A job of a sweep failed."""
+
+
 def shown(value: object) -> str:
     """Returns a value as Python writes it, on one line, cut where it is long."""
     if isinstance(value, str):

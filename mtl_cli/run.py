@@ -124,14 +124,19 @@ def environment(
     config: Config, values: dict[str, Any], data: Data
 ) -> dict[str, object]:
     """Returns what else a run's numbers depend on."""
-    text = json.dumps(values, sort_keys=True)
     return {
         **engine.describe(),
         "git_commit": git_commit(),
         "seed": config.seed,
         "data_hash": data.fingerprint,
-        "config_hash": hashlib.sha256(text.encode()).hexdigest(),
+        "config_hash": config_hash(values),
     }
+
+
+def config_hash(values: dict[str, Any]) -> str:
+    """Returns a hash of all that a configuration says of a run's numbers."""
+    text = json.dumps(values, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def git_commit() -> str | None:

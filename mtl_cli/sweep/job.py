@@ -1,0 +1,180 @@
+"""One job of a sweep: what it is, and what its process does."""
+
+import faulthandler
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing import connection, parent_process
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from mtl_cli.errors import ConfigError, MtlError, first_line
+from mtl_cli.sweep.records import Record
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep, in plain values that any process can read.
+
+    Attributes:
+        number: in the sweep; with a point where one command makes several.
+        settings: `key=value` that tell it from others.
+        values: the composed configuration, resolved.
+        choices: of config groups.
+        sweep: the sweep's folder.
+        name: of its folder in there.
+        threads: of an operation; 0 leaves it to TensorFlow.
+    """
+
+    number: str
+    settings: list[str]
+    values: dict[str, Any]
+    choices: dict[str, Any]
+    sweep: Path
+    name: str
+    threads: int
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.sweep / self.name
+
+    @property
+    def record(self) -> Record:
+        """What the sweep knows of it, as it starts."""
+        return Record(self.number, self.name, self.settings)
+
+
+def perform(job: Job) -> None:
+    """Runs a job in this process, which has run nothing else, and records how it ended.
+
+    Ctrl-C on the terminal reaches the sweep alone, which then tells its jobs. The
+    terminal is the sweep's too: what libraries print to stderr goes to a file.
+    """
+    os.setsid()
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    redirect(job.record.errors(job.sweep))
+    faulthandler.enable()
+    if job.threads:
+        os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
+    from mtl_cli import cli
+
+    signal.signal(signal.SIGTERM, cli.terminate)
+    # What `run_job` reads of it.
+    hydra = {
+        "runtime": {"output_dir": str(job.folder), "choices": job.choices},
+        "overrides": {"task": job.settings},
+    }
+    seen: Any = OmegaConf.create({"hydra": hydra})
+    HydraConfig.instance().cfg = seen
+    record, start = job.record, time.monotonic()
+    record.pid = os.getpid()
+    record.write(job.sweep)
+    try:
+        if already_done(job):
+            record.status = "skipped"
+        else:
+            cli.run_job(OmegaConf.create(job.values))
+            record.status = "done"
+        record.scores, record.objective = results(job)
+    except KeyboardInterrupt:
+        record.status, record.code, record.error = "interrupted", 130, "interrupted"
+    except SystemExit as stop:
+        stopped = stop.code == 143
+        record.status = "interrupted" if stopped else "failed"
+        record.code = 143 if stopped else 1
+        record.error = f"something called sys.exit({stop.code!r})"
+    except MtlError as error:
+        record.status, record.code, record.error = "failed", error.exit_code, str(error)
+    except BaseException as error:
+        name, text = type(error).__name__, first_line(error)
+        text = text if text == name else f"{name}: {text}"
+        record.status, record.code = "failed", 1
+        record.error = f"{text}; the traceback is in {job.name}/train.log"
+    record.seconds = time.monotonic() - start
+    record.write(job.sweep)
+
+
+def already_done(job: Job) -> bool:
+    """Whether the folder holds this run, finished; one that was cut off is removed.
+
+    Raises:
+        ConfigError: if it holds another run.
+    """
+    from mtl_cli.check import check
+    from mtl_cli.data.load import fingerprint_of
+    from mtl_cli.run import config_hash
+
+    try:
+        status = json.loads((job.folder / "status.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        status = {}
+    if status.get("status") != "done":
+        shutil.rmtree(job.folder, ignore_errors=True)
+        return False
+    config = check(OmegaConf.create(job.values))
+    before = json.loads((job.folder / "environment.json").read_text("utf-8"))
+    for what, value in (
+        ("config", config_hash(config.model_dump(mode="json"))),
+        ("data", fingerprint_of(config.dataset)),
+    ):
+        if before[f"{what}_hash"] != value:
+            raise ConfigError(
+                f"{job.folder} holds a finished run whose {what} was another; remove "
+                "it, or name another sweep with hydra.sweep.dir"
+            )
+    return True
+
+
+def end_with_parent() -> None:
+    """Ends this process as soon as the one that started it is gone."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch(sentinel: Any) -> None:
+        connection.wait([sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
+
+
+def redirect(errors: Path) -> None:
+    """Sends what is printed nowhere, and what is said on stderr to a file."""
+    for path, descriptor in ((os.devnull, 1), (errors, 2)):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.dup2(file, descriptor)
+        os.close(file)
+
+
+def results(job: Job) -> tuple[dict[str, float | None], float | None]:
+    """Returns a finished run's first metric of each task, and what it monitors.
+
+    The first are of the validation rows, or else of the test rows. Only validation rows
+    may choose between runs, so without them there is no second.
+    """
+    from mtl_cli.check import check
+    from mtl_cli.evaluate import monitored
+
+    path = job.folder / "metrics.json"
+    if not path.exists():  # of check_only
+        return {}, None
+    scores = json.loads(path.read_text("utf-8"))
+    config = check(OmegaConf.create(job.values))
+    shown = next(scores[s] for s in ("valid", "test", "train") if s in scores)
+    firsts = {
+        output.name: shown[output.name][output.first_metric]
+        for output in config.outputs
+        if not output.added
+    }
+    if "valid" not in scores:
+        return firsts, None
+    return firsts, monitored(config.trainer.monitor, config.outputs, scores["valid"])
