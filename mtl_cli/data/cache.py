@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ import shutil
 import tempfile
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ def find(key: str) -> Entry | None:
 def encoded(key: str, encode: Callable[[Path], None]) -> Entry:
     """Returns what is kept under a key; if there is nothing, it is encoded first.
 
-    Two processes may encode the same at once: both end with the same content.
+    Of processes that want the same at once, one encodes and the others wait for it.
 
     Args:
         key: of the content.
@@ -170,8 +171,12 @@ def encoded(key: str, encode: Callable[[Path], None]) -> Entry:
     folder = None
     try:
         folder = new_folder()
-        encode(folder)
-        return keep(folder, key)
+        with turn(folder.with_name(f"{key}.lock")):
+            entry = find(key)  # which the process before us may have encoded
+            if entry is not None:
+                return entry
+            encode(folder)
+            return keep(folder, key)
     except OSError as error:
         where = cache_folder() or tempfile.gettempdir()
         raise DataError(
@@ -181,6 +186,19 @@ def encoded(key: str, encode: Callable[[Path], None]) -> Entry:
     finally:
         if folder is not None and cache_folder() is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def turn(path: Path) -> Iterator[None]:
+    """Waits until no other process is in here with the same path.
+
+    Where files cannot be locked nobody waits: then two encode the same, which is slower
+    and ends with the same content.
+    """
+    with path.open("w") as file:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def new_folder() -> Path:
@@ -218,7 +236,7 @@ def sweep(root: Path) -> None:
         with contextlib.suppress(OSError):
             age = time.time() - folder.stat().st_mtime
             if age > DAYS_KEPT * 86400 or (folder.name[:4] == "tmp-" and age > 86400):
-                shutil.rmtree(folder)
+                shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
 
 
 def code_version() -> str:
