@@ -170,11 +170,11 @@ def encoded(key: str, encode: Callable[[Path], None]) -> Entry:
         return entry
     folder = None
     try:
-        folder = new_folder()
-        with turn(folder.with_name(f"{key}.lock")):
+        with turn(key):
             entry = find(key)  # which the process before us may have encoded
             if entry is not None:
                 return entry
+            folder = new_folder()
             encode(folder)
             return keep(folder, key)
     except OSError as error:
@@ -189,16 +189,25 @@ def encoded(key: str, encode: Callable[[Path], None]) -> Entry:
 
 
 @contextlib.contextmanager
-def turn(path: Path) -> Iterator[None]:
-    """Waits until no other process is in here with the same path.
+def turn(key: str) -> Iterator[None]:
+    """Waits until no other process encodes under the same key.
 
     Where files cannot be locked nobody waits: then two encode the same, which is slower
     and ends with the same content.
     """
+    root = cache_folder()
+    if root is None:
+        yield
+        return
+    path = root / "turns" / key
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def new_folder() -> Path:
@@ -236,7 +245,7 @@ def sweep(root: Path) -> None:
         with contextlib.suppress(OSError):
             age = time.time() - folder.stat().st_mtime
             if age > DAYS_KEPT * 86400 or (folder.name[:4] == "tmp-" and age > 86400):
-                shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
+                shutil.rmtree(folder)
 
 
 def code_version() -> str:

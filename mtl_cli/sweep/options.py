@@ -1,18 +1,22 @@
 """The keys under `sweep`: how jobs are run, not what they compute."""
 
 import os
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from mtl_cli.schema import Count, Strict
 
+MEMORY_OF_A_JOB = 2 << 30
+
 
 class SweepOptions(Strict):
     """How the jobs of a sweep share a machine.
 
     Attributes:
-        jobs: at a time; `auto` is one a core.
+        jobs: at a time; `auto` is one a core and 2 GB of memory, of one thread each,
+            or one if there is a GPU, which a job takes whole.
         timeout_minutes: after which a job is killed; null for no limit.
     """
 
@@ -22,7 +26,7 @@ class SweepOptions(Strict):
     @property
     def jobs_at_once(self) -> int:
         """How many jobs run at a time."""
-        return cores() if self.jobs == "auto" else self.jobs
+        return at_once() if self.jobs == "auto" else self.jobs
 
 
 class Comparison(Strict):
@@ -33,6 +37,20 @@ class Comparison(Strict):
     """
 
     single_task: bool
+
+
+def at_once() -> int:
+    """Returns how many jobs this machine runs at a time."""
+    if has_gpu():
+        return 1
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(cores(), memory // MEMORY_OF_A_JOB))
+
+
+def has_gpu() -> bool:
+    """Whether jobs will find a GPU of NVIDIA's; TensorFlow is not asked, to be quick."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return Path("/proc/driver/nvidia/gpus").exists() and not hidden
 
 
 def cores() -> int:
