@@ -3,12 +3,10 @@
 import contextlib
 import os
 import shlex
-import signal
 import sys
 import traceback
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -17,16 +15,21 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.errors import ConfigError, MtlError, fail, first_line
-from mtl_cli.paths import conf_folder, user_conf_folder
+from mtl_cli import stopping
+from mtl_cli.errors import ConfigError, MtlError, WriteError, fail, first_line
+from mtl_cli.paths import conf_folder, shortest, user_conf_folder
+from mtl_cli.stopping import Stopped
 from mtl_cli.sweep import session
 from mtl_cli.sweep.names import sweep_name
 
+if TYPE_CHECKING:
+    from mtl_cli.config import Config
+    from mtl_cli.resume import Place
+    from mtl_cli.run_folder import RunFolder
+
 PROGRAM = "mtl-train"
-# What ended a run that an exit code ended.
-STOPS = {"143": "stopped by SIGTERM", "1": "what read the output has closed it"}
 
 
 class UserConf(SearchPathPlugin):
@@ -43,8 +46,9 @@ def main() -> NoReturn:
     # Hydra then raises its errors as they are, for `explain` to put into one line.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     Plugins.instance().register(UserConf)
-    signal.signal(signal.SIGTERM, terminate)
+    stopping.install()
     failures: list[Exception] = []
+    command = sys.argv[1:]
 
     def job(composed: DictConfig) -> Any:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -54,6 +58,8 @@ def main() -> NoReturn:
         # Hydra would print an error of its own above ours.
         try:
             return run_job(composed)
+        except Stopped as stop:
+            raise Stopped(stop.code, stopped(stop, command)) from None
         except Exception as error:
             failures.append(error)
 
@@ -61,12 +67,13 @@ def main() -> NoReturn:
         version_base="1.3", config_path=str(conf_folder()), config_name="config"
     )(job)
     try:
-        sys.argv[1:] = tidy(sys.argv[1:])
+        sys.argv[1:] = tidy(command)
         app()
         session.wait()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         session.stop()
-        sys.exit(fail(PROGRAM, "interrupted", 130))
+        message, code = str(stop) or "interrupted", getattr(stop, "code", 130)
+        sys.exit(fail(PROGRAM, message, code))
     except SystemExit:
         session.stop()
         raise
@@ -120,40 +127,103 @@ def makes_sweep(setting: str) -> bool:
     return key in wanted and value.lower() != wanted[key]
 
 
-def run_job(composed: DictConfig) -> None:
-    """Checks one composed configuration and runs it in its folder."""
+def run_job(composed: DictConfig) -> bool:
+    """Checks one composed configuration and runs it in its folder.
+
+    Returns: whether it had to; the folder may hold the finished run.
+    """
+    from mtl_cli import resume
     from mtl_cli.check import check
 
     path = Path(HydraConfig.get().runtime.output_dir)
     try:
         config = check(composed)
-    except ConfigError:
-        with contextlib.suppress(OSError):
-            path.rmdir()  # which Hydra has just made, unless it holds something
+        place = resume.choose(config, path, new_each_time())
+    except MtlError:
+        remove_empty(path)
         raise
+    if place.path != path:
+        remove_empty(path)
+    if place.folder is None:
+        resume.tell_finished(config, place.path)
+        return False
+    carry_out(config, place, place.folder, composed)
+    return True
+
+
+def carry_out(
+    config: "Config", place: "Place", folder: "RunFolder", composed: DictConfig
+) -> None:
+    """Runs a checked configuration, and writes how it ended."""
     from mtl_cli.console import Console
+    from mtl_cli.identity import config_hash
     from mtl_cli.run import run
-    from mtl_cli.run_folder import RunFolder
     from mtl_cli.saved_config import saved_config
 
     settings = list(HydraConfig.get().overrides.task)
-    folder = RunFolder(path)
-    console = Console(folder.path / "train.log")
     try:
-        console.record(f"mtl-train {shlex.join(settings)}")
-        folder.write_text("config.yaml", saved_config(composed))
-        run(config, folder, console, settings)
+        folder.begin(config_hash(config))
+        with contextlib.closing(Console(folder.path / "train.log")) as console:
+            try:
+                console.record(f"mtl-train {shlex.join(settings)}")
+                for path in place.damaged:
+                    console.warn(f"{path} is damaged; it is not used")
+                if place.note:
+                    console.line(place.note)
+                if not (folder.path / "config.yaml").exists():
+                    folder.write_text("config.yaml", saved_config(composed))
+                run(config, folder, console, settings, place.checkpoint)
+            except BaseException:
+                with contextlib.suppress(WriteError):
+                    console.record(traceback.format_exc())
+                raise
+        folder.finish("done")
     except BaseException as error:
-        console.record(traceback.format_exc())
-        stopped = isinstance(error, KeyboardInterrupt) or (
-            isinstance(error, SystemExit) and str(error) in STOPS
-        )
-        reason = STOPS.get(str(error), str(error) or type(error).__name__)
-        folder.finish("interrupted" if stopped else "failed", reason)
+        with contextlib.suppress(WriteError):
+            folder.finish(*ending(error))
+        if isinstance(error, Stopped):
+            error.run = folder.path
         raise
     finally:
-        console.close()
-    folder.finish("done")
+        folder.release()
+
+
+def ending(error: BaseException) -> tuple[str, str]:
+    """Returns the status of a run that an error ended, and why."""
+    if isinstance(error, SystemExit) and error.code == 1:
+        return "interrupted", "what read the output has closed it"
+    status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+    return status, str(error) or type(error).__name__
+
+
+def new_each_time() -> bool:
+    """Whether Hydra names another run folder for each command, after the time."""
+    hydra_config: Any = OmegaConf.to_container(HydraConfig.get(), resolve=False)
+    single = HydraConfig.get().mode == RunMode.RUN
+    return single and "${now:" in hydra_config["run"]["dir"]
+
+
+def stopped(stop: Stopped, command: list[str]) -> str:
+    """Says what ended a command, what of its run is safe, and how to go on."""
+    if stop.run is None:
+        return str(stop)
+    from mtl_cli.training.checkpoint import described, saved
+
+    checkpoints = saved(stop.run)
+    if not checkpoints:
+        return f"{stop}; no checkpoint was written yet"
+    again = [setting for setting in command if not setting.startswith("resume=")]
+    newest = checkpoints[0]
+    return (
+        f"{stop}; all up to {described(newest)} is safe in {shortest(newest)}; "
+        f"to go on: {shlex.join([PROGRAM, *again])}"
+    )
+
+
+def remove_empty(folder: Path) -> None:
+    """Removes a folder that Hydra has just made, unless it holds something."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def told(error: Exception) -> tuple[str, int]:
@@ -163,11 +233,6 @@ def told(error: Exception) -> tuple[str, int]:
     name, text = type(error).__name__, first_line(error)
     text = text if text == name else f"{name}: {text}"
     return f"{text}; the traceback is in train.log", 1
-
-
-def terminate(_signal: int, _frame: FrameType | None) -> Any:
-    """Ends the process on SIGTERM by way of the handlers that close the run."""
-    sys.exit(143)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from mtl_cli.errors import suggest
 from mtl_cli.metrics import METRICS
 from mtl_cli.models.base import Sharing
 from mtl_cli.optimizers import SGD, Adagrad, Adam, AdamW, RowwiseAdagrad
-from mtl_cli.schema import Count, Strict, part_named
+from mtl_cli.schema import Count, Positive, Strict, part_named
 from mtl_cli.sweep.options import Comparison, SweepOptions
 from mtl_cli.tasks import Output, Task, after_click
 
@@ -32,6 +32,8 @@ class Trainer(Strict):
             are faster in; weights, logits and losses are float32.
         deterministic: whether the same command gives the same numbers, bit by bit.
         profile: whether to say at the end where the seconds of the run went.
+        checkpoint_minutes: between checkpoints within an epoch; null writes them at
+            the ends of epochs alone.
     """
 
     epochs: Count
@@ -42,6 +44,7 @@ class Trainer(Strict):
     precision: Literal["float32", "bfloat16"]
     deterministic: bool
     profile: bool
+    checkpoint_minutes: Positive | None
 
 
 class Config(Strict):
@@ -51,6 +54,8 @@ class Config(Strict):
         seed: of everything random: initial weights, order of rows, dropout.
         tasks: which of the data set's tasks to train, in this order; null is all.
         check_only: whether to read and check the data, and train nothing.
+        resume: whether to go on with a run of the same configuration and data that was
+            cut off: `auto` where there is one, `never`, or `must`.
         repeats: how many seeds, from `seed` on, a sweep runs of each job.
         compare: what a sweep adds for the comparison of its models.
         sweep: how the jobs of a sweep are run. Like `repeats` and `compare` no part of
@@ -60,6 +65,7 @@ class Config(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     tasks: list[str] | None
     check_only: bool
+    resume: Literal["auto", "never", "must"]
     dataset: Annotated[
         SerializeAsAny[Dataset],
         part_named("mtl_cli.data.generated", Dataset, key="generator"),

@@ -1,8 +1,8 @@
 """What a person sees: on the terminal, and the same in `train.log`."""
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from mtl_cli.data_tables import feature_table, task_table
 from mtl_cli.evaluate import Scores
+from mtl_cli.run_folder import writing
 from mtl_cli.score_table import heads, rows, short
 from mtl_cli.tasks import Output
 from mtl_cli.training.progress import Epoch, Progress
@@ -32,7 +33,8 @@ class Console:
         self.terminal = RichConsole(highlight=False, soft_wrap=True)
         if not self.terminal.is_terminal:
             self.terminal.width = LOG_WIDTH
-        self.file = log.open("a", encoding="utf-8")
+        with writing(log):
+            self.file = log.open("a", encoding="utf-8")
         self.log = RichConsole(
             file=self.file, width=LOG_WIDTH, highlight=False, no_color=True
         )
@@ -49,8 +51,9 @@ class Console:
     def record(self, text: str) -> None:
         """Writes a line to the log file only."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        self.file.write("".join(f"{stamp}  {line}\n" for line in text.splitlines()))
-        self.file.flush()
+        with writing(Path(self.file.name)):
+            self.file.write("".join(f"{stamp}  {x}\n" for x in text.splitlines()))
+            self.file.flush()
 
     def scores(self, title: str, outputs: list[Output], scores: Scores) -> None:
         """Prints a table with a row a task and a column a metric."""
@@ -86,9 +89,10 @@ class Console:
         for row in rows:
             table.add_row(*row)
         self.terminal.print(table)
-        self.log.print(table)
+        with writing(Path(self.file.name)):
+            self.log.print(table)
 
-    @contextmanager
+    @contextlib.contextmanager
     def progress(self, epochs: int, monitored: list[Output]) -> Iterator[Progress]:
         """Shows one live line on a terminal, a line an epoch elsewhere.
 
@@ -119,8 +123,9 @@ class Console:
         self.terminal.print(Text(meter.last))
 
     def close(self) -> None:
-        """Closes the log file."""
-        self.file.close()
+        """Closes the log file; that it could not be written was told before."""
+        with contextlib.suppress(OSError):
+            self.file.close()
 
 
 class Meter:
@@ -137,18 +142,22 @@ class Meter:
         self.valid = ""
         self.last = ""
         self.start = time.perf_counter()
+        self.before: float | None = None  # epochs that an earlier process trained
 
     def step(
         self, number: int, share: float, losses: dict[str, float], rate: float
     ) -> str:
         """Describes an unfinished epoch."""
         spent = time.perf_counter() - self.start
-        done = (number - 1 + share) / self.epochs
+        trained = number - 1 + share
+        if self.before is None:
+            self.before = number - 1
+        left = (self.epochs - trained) * spent / (trained - self.before)
         # What matters most comes first: a narrow terminal cuts the end.
         return "  ".join(
             [
                 f"epoch {number}/{self.epochs} {share:4.0%}",
-                f"{spent / done - spent:.0f} s left",
+                f"{left:.0f} s left",
                 f"{rate:,.0f} samples/s",
                 *([self.valid] if self.valid else []),
                 f"loss {numbers(losses)}",

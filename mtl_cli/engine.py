@@ -7,14 +7,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-from mtl_cli.errors import ConfigError
+from mtl_cli import compiled
 
 DETERMINISTIC_THREADS = 1
-_started: dict[str, bool] = {}
 
 
 def start(seed: int, deterministic: bool) -> None:
-    """Imports TensorFlow and Keras and prepares them for one run.
+    """Imports TensorFlow and Keras and prepares them for the one run of this process.
 
     Args:
         seed: of everything random.
@@ -23,11 +22,6 @@ def start(seed: int, deterministic: bool) -> None:
             gradients are summed depends on timing unless operations run one after
             another; each still uses all cores.
     """
-    if _started.setdefault("deterministic", deterministic) != deterministic:
-        raise ConfigError(
-            "trainer.deterministic: cannot change within a process; start the runs "
-            "of this sweep apart"
-        )
     load()
     import keras
     import tensorflow as tf
@@ -43,6 +37,7 @@ def load() -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    compiled.keep()
     with quiet():
         import absl.logging
         import keras  # noqa: F401

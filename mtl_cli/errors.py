@@ -45,6 +45,10 @@ class JobError(MtlError):
     """A job of a sweep failed."""
 
 
+class WriteError(MtlError):
+    """A file of the run cannot be written."""
+
+
 def shown(value: object) -> str:
     """Returns a value as Python writes it, on one line, cut where it is long."""
     if isinstance(value, str):

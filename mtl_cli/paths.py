@@ -51,3 +51,9 @@ def cache_folder() -> Path | None:
         return Path(chosen).expanduser().resolve() if chosen else None
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "mtl-cli"
+
+
+def shortest(path: Path) -> Path:
+    """Returns a path relative to the folder that the run started in, if inside it."""
+    inside = path.is_relative_to(Path.cwd())
+    return path.relative_to(Path.cwd()) if inside else path

@@ -1,25 +1,28 @@
 """One run, top to bottom: load, build, train, evaluate, write."""
 
-import hashlib
-import json
 import shlex
-import subprocess
-from pathlib import Path
 from typing import Any
 
 from mtl_cli import engine, pretrained
 from mtl_cli.config import Config
 from mtl_cli.console import Console
 from mtl_cli.data.demands import check_monitor, doubts
-from mtl_cli.data.load import Data, load
+from mtl_cli.data.load import load
+from mtl_cli.errors import ConfigError
 from mtl_cli.evaluate import Scores, evaluate
+from mtl_cli.identity import differences, environment, flat
 from mtl_cli.laps import Laps
-from mtl_cli.paths import PACKAGE
+from mtl_cli.paths import shortest
 from mtl_cli.run_folder import RunFolder
+from mtl_cli.training.checkpoint import Checkpoint
 
 
 def run(
-    config: Config, folder: RunFolder, console: Console, settings: list[str]
+    config: Config,
+    folder: RunFolder,
+    console: Console,
+    settings: list[str],
+    checkpoint: Checkpoint | None = None,
 ) -> dict[str, Scores]:
     """Trains and evaluates one model, and fills its run folder.
 
@@ -28,6 +31,7 @@ def run(
         folder: of the run, empty but for its status.
         console: where to tell of it.
         settings: of the command line.
+        checkpoint: to go on from.
 
     Returns: scores by split and output, as in `metrics.json`; empty if only the data
         was checked.
@@ -60,11 +64,15 @@ def run(
     from mtl_cli import report, saved
     from mtl_cli.build import build
     from mtl_cli.training.predict import Predictor
+    from mtl_cli.training.session import Saving
     from mtl_cli.training.train import train
 
     laps.mark("load TensorFlow")
     values = config.model_dump(mode="json")
-    folder.write_json("environment.json", environment(config, values, data))
+    about = environment(config, data.fingerprint)
+    if checkpoint is not None:
+        check_same(checkpoint.state["environment"], about, console)
+    folder.write_json("environment.json", about)
     network = build(config, data.encoder.spec, data.labels)
     pretrained.fill(network, config, data.encoder, starts)
     console.line(
@@ -76,11 +84,17 @@ def run(
     tasks = [output for output in config.outputs if not output.added]
     with console.progress(config.trainer.epochs, tasks) as progress:
         history = train(
-            config, network, data.splits["train"], data.splits.get("valid"), progress
+            config,
+            network,
+            data.splits["train"],
+            data.splits.get("valid"),
+            progress,
+            Saving(folder, config.trainer.checkpoint_minutes, about, checkpoint),
         )
     laps.mark("train")
     laps.move("train", "trace and compile the steps", history.compiling)
     laps.move("train", "validate", history.validating)
+    laps.move("train", "write checkpoints", history.saving)
     saved.save(folder, network, values, data.encoder)
 
     predict = Predictor(network)
@@ -105,12 +119,6 @@ def run(
     return scores
 
 
-def shortest(path: Path) -> Path:
-    """Returns a path relative to the folder that the run started in, if inside it."""
-    inside = path.is_relative_to(Path.cwd())
-    return path.relative_to(Path.cwd()) if inside else path
-
-
 def next_command(config: Config, settings: list[str]) -> str:
     """Returns a command that shows something new after this run."""
     mine = [s.lstrip("+") for s in settings if not s.startswith(("hydra.", "seed="))]
@@ -120,32 +128,19 @@ def next_command(config: Config, settings: list[str]) -> str:
     return shlex.join(["mtl-train", "-m", *mine, "seed=1,2,3"])
 
 
-def environment(
-    config: Config, values: dict[str, Any], data: Data
-) -> dict[str, object]:
-    """Returns what else a run's numbers depend on."""
-    return {
-        **engine.describe(),
-        "git_commit": git_commit(),
-        "seed": config.seed,
-        "data_hash": data.fingerprint,
-        "config_hash": config_hash(values),
-    }
+def check_same(then: dict[str, Any], now: dict[str, Any], console: Console) -> None:
+    """Warns if what a run's numbers depend on has changed since a checkpoint.
 
-
-def config_hash(values: dict[str, Any]) -> str:
-    """Returns a hash of all that a configuration says of a run's numbers."""
-    text = json.dumps(values, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def git_commit() -> str | None:
-    """Returns the commit of the checkout that this code runs from, if it is one."""
-    if not (Path(PACKAGE.parent) / ".git").exists():
-        return None
-    command = ["git", "-C", str(PACKAGE.parent), "rev-parse", "HEAD"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return found.stdout.strip()
+    Raises:
+        ConfigError: if it is the data.
+    """
+    changes = differences(flat(then), flat(now))
+    for change in changes:
+        if change.startswith("data_hash"):
+            raise ConfigError(
+                "dataset: the data has changed since the run was cut off; name another "
+                "folder, or remove this one"
+            )
+        console.warn(
+            f"{change}: the numbers may not be those of a run that was not cut off"
+        )

@@ -1,49 +1,81 @@
 """The folder of a run: the record that outlives the process."""
 
 import contextlib
+import fcntl
 import json
 import os
+import shutil
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from mtl_cli.errors import ConfigError
+from mtl_cli.errors import ConfigError, WriteError, first_line
+
+STATUS = "status.json"
+LOCK = ".lock"
+CHECKPOINTS = "checkpoints"
+UNWRITTEN = ".tmp-"
 
 
 class RunFolder:
-    """Writes a run's files, each whole or not at all.
+    """Writes a run's files, each whole or not at all, for one process at a time.
+
+    The process holds a lock that the kernel frees however it ends: where the status is
+    `running` and the lock is free, the run was killed.
 
     Args:
         path: of the folder; made if it is missing.
 
     Raises:
-        ConfigError: if the folder holds a run already, or cannot be written.
+        ConfigError: if another process holds it, or it cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.started = now()
         try:
             path.mkdir(parents=True, exist_ok=True)
-            with (path / "status.json").open("x") as file:
-                json.dump({"status": "running", "start": self.started}, file)
-        except FileExistsError:
+            self.lock = locked(path / LOCK)
+        except BlockingIOError:
             raise ConfigError(
-                f"hydra.run.dir: {path} holds a run already; name another folder, or "
-                "remove this one"
+                f"hydra.run.dir: another process is running in {path}; wait for it, or "
+                "name another folder"
             ) from None
         except OSError as error:
             raise ConfigError(
                 f"hydra.run.dir: cannot write to {path}: {error.strerror}"
             ) from None
+        self.record = status_of(path)
+
+    def begin(self, config_hash: str) -> None:
+        """Says that a run is under way; removes what an earlier one left unwritten."""
+        for leftover in self.path.rglob(f"{UNWRITTEN}*"):
+            leftover.unlink(missing_ok=True)
+        self.record = {
+            "status": "running",
+            "start": self.record.get("start", now()),
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "config_hash": config_hash,
+        }
+        self.write_json(STATUS, self.record)
 
     def finish(self, status: str, error: str | None = None) -> None:
         """Writes the last word: `done`, `failed` or `interrupted`, and why."""
-        record = {"status": status, "start": self.started, "end": now()}
+        self.record |= {"status": status, "end": now()}
         if error is not None:
-            record["error"] = error
-        self.write_json("status.json", record)
+            self.record["error"] = error
+        self.write_json(STATUS, self.record)
+        if status == "done":
+            shutil.rmtree(self.path / CHECKPOINTS, ignore_errors=True)
+
+    def release(self) -> None:
+        """Lets other processes have the folder."""
+        if self.record.get("status", "done") == "done":  # or nothing has begun
+            with contextlib.suppress(OSError):
+                (self.path / LOCK).unlink()
+        self.lock.close()
 
     def write_json(self, name: str, value: Any) -> None:
         """Writes a JSON file; NaN and infinity, which JSON lacks, are errors."""
@@ -60,22 +92,79 @@ class RunFolder:
 
         The temporary name ends as the file's does, since some writers choose a format
         by it.
+
+        Raises:
+            WriteError: if the file cannot be written.
         """
         target = self.path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".tmp-{target.name}")
-        try:
-            yield temporary
-            with temporary.open("rb") as file:
-                sync(file)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        temporary = target.with_name(f"{UNWRITTEN}{target.name}")
+        with writing(target):
+            try:
+                if target.parent != self.path:  # which is not made again if it has gone
+                    target.parent.mkdir(exist_ok=True)
+                yield temporary
+                sync(temporary)
+                temporary.replace(target)
+                sync(target.parent)
+            finally:
+                temporary.unlink(missing_ok=True)
 
 
-def sync(file: IO[bytes]) -> None:
-    """Waits until a file is on the disk."""
-    os.fsync(file.fileno())
+def locked(path: Path) -> IO[str]:
+    """Opens a file that no other process has locked, and locks it.
+
+    Raises:
+        BlockingIOError: if another process has.
+    """
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            raise BlockingIOError  # its last owner has just removed it
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Tells in one line why a file of a run cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else first_line(error)
+        raise WriteError(
+            f"cannot write {path}: {why}; when that is mended, the same command in the "
+            "same folder (hydra.run.dir) goes on"
+        ) from error
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def status_of(path: Path) -> dict[str, Any]:
+    """Returns what a folder's `status.json` says; {} if there is none.
+
+    Raises:
+        ConfigError: if it cannot be read.
+    """
+    try:
+        record = json.loads((path / STATUS).read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"hydra.run.dir: cannot read {path / STATUS}: {first_line(error)}; name "
+            "another folder"
+        ) from None
+    return record if isinstance(record, dict) and record else {"status": "unknown"}
 
 
 def now() -> str:

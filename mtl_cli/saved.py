@@ -1,5 +1,6 @@
 """Saves a trained network as plain files, and builds it again from them."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,16 @@ LEARNT = "model/learnt.json"
 SPEC = "model/spec.json"
 
 
+class InMemory(io.BytesIO):
+    """A file that Keras takes for one of weights.
+
+    Where HDF5 itself meets a full disk, it ends the process with a crash.
+    """
+
+    def __str__(self) -> str:
+        return WEIGHTS
+
+
 def save(
     folder: RunFolder, network: Any, config: dict[str, Any], encoder: FeatureEncoder
 ) -> None:
@@ -24,8 +35,10 @@ def save(
         config: the configuration as plain values.
         encoder: fitted.
     """
+    weights = InMemory()
+    network.logits.save_weights(weights)
     with folder.replacing(WEIGHTS) as path:
-        network.logits.save_weights(path)
+        path.write_bytes(weights.getbuffer())
     learnt = {"features": encoder.statistics, "labels": network.labels}
     folder.write_json(LEARNT, learnt)
     folder.write_json(SPEC, config)

@@ -78,6 +78,7 @@ def run_in(folder: Path, chosen: Config) -> dict[str, Scores]:
             return run(chosen, run_folder, console, [])
     finally:
         console.close()
+        run_folder.release()
 
 
 def parquet(folder: Path, columns: Any, name: str = "train.parquet") -> Path:

@@ -88,6 +88,7 @@ def trained(chosen, tables_of=lazy_tables, compiled=False, batches=6):
     )
     slab = MemoryFeed(table, list(tasks)).slab(np.arange(table.rows))
     losses = np.concatenate(list(steps.epoch([slab])))
+    steps.store()
     after = [w.numpy() for w in network.logits.trainable_variables]
     return before, after, losses, steps
 
@@ -122,15 +123,25 @@ def test_rows_that_no_batch_touches_stay(name):
     chosen = config(*DATA, f"optimizer={name}", "optimizer.lazy=true")
     network = build(chosen, spec_of(chosen))
     (table,) = lazy_tables(network.logits, chosen.optimizer)
-    before = table.table.numpy()
-    touched, total = table.summed(
-        np.array([[1, 3], [1, 4]]), np.ones((1, 2, 2, 4), "f")
-    )
-    assert sorted(touched.numpy()) == [1, 3, 4]
-    assert total.numpy()[list(touched.numpy()).index(1)].tolist() == [2, 2, 2, 2]
-    table.update(touched, total, np.int64(0), np.float32(0.1))
-    moved = (table.table.numpy() != before).any(axis=1)
-    assert np.flatnonzero(moved).tolist() == [1, 3, 4]
+    before = table.layer.table.numpy()
+    rows, places = table.touched(tf.constant([[0, 0], [0, 1]]))
+    # The second column's table begins below the first's, at row 10.
+    assert rows.numpy().tolist() == [0, 10, 11, 16]  # padded
+    assert places.numpy().tolist() == [[0, 1], [0, 2]]
+    packed = table.read(rows)
+    with tf.GradientTape() as tape:
+        values = packed[:, :4]
+        tape.watch(values)
+        total = tf.reduce_sum(table.vectors(values, places))
+    gradient = tape.gradient(total, values)
+    assert gradient.numpy()[:, 0].tolist() == [2, 1, 1, 0]  # row 0 occurs twice
+    after = table.moved(packed, gradient, np.int64(0), np.float32(0.1))
+    assert (after[3].numpy() == packed[3].numpy()).all()
+    table.write(rows, after)
+    assert (table.layer.table.numpy() == before).all()
+    table.store()
+    moved = (table.layer.table.numpy() != before).any(axis=1)
+    assert np.flatnonzero(moved).tolist() == [0, 10, 11]
 
 
 def spec_of(chosen):
@@ -142,16 +153,21 @@ def test_rowwise_adagrad_equals_its_formula():
     chosen = config(*DATA, "optimizer=rowwise_adagrad")
     network = build(chosen, spec_of(chosen))
     (table,) = lazy_tables(network.logits, chosen.optimizer)
-    values, total = table.table.numpy().astype("float64"), np.full(17, 0.1)
+    values = table.layer.table.numpy().astype("float64")
+    total = np.full(16, 0.1)
     random = np.random.default_rng(0)
     for step in range(3):
         rows = random.choice(16, 5, replace=False)
         gradient = random.normal(size=(5, 4)).astype("float32")
-        table.update(rows, gradient, np.int64(step), np.float32(0.1))
+        packed = table.read(rows)
+        table.write(
+            rows, table.moved(packed, gradient, np.int64(step), np.float32(0.1))
+        )
         total[rows] += (gradient.astype("float64") ** 2).mean(axis=1)
         values[rows] -= 0.1 * gradient / np.sqrt(total[rows] + 1e-7)[:, None]
-    np.testing.assert_allclose(table.table.numpy(), values, atol=ROUNDING)
-    assert table.slots.shape == (16, 1)
+    table.store()
+    np.testing.assert_allclose(table.layer.table.numpy(), values, atol=ROUNDING)
+    assert table.packed.shape == (17, 5)
 
 
 def test_auto_is_lazy_for_large_tables_only(monkeypatch):

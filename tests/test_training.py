@@ -32,6 +32,7 @@ from mtl_cli.training.lazy import lazy_tables
 from mtl_cli.training.losses import task_losses
 from mtl_cli.training.predict import Predictor
 from mtl_cli.training.progress import Progress
+from mtl_cli.training.session import Session
 from mtl_cli.training.steps import STEPS_A_CALL, Steps, reseed
 from mtl_cli.training.train import train, train_epoch, worth_compiling
 
@@ -377,14 +378,16 @@ def test_orders_of_rows_depend_on_seed_and_epoch_alone():
     def order_of(seed, epoch):
         seen = []
 
-        def record(slabs):
+        def record(slabs, done):
             seen.extend(slab.order for slab in slabs)
             yield np.zeros((1, 3))
 
         fake = SimpleNamespace(batch_size=50, per_epoch=1, epoch=record)
+        session = Session(network, fake)
+        session.history.epochs = [None] * (epoch - 1)
         chosen = config(f"seed={seed}")
         feed = MemoryFeed(encoded(chosen, 50)[0], list(chosen.chosen_tasks))
-        train_epoch(chosen, fake, feed, network, epoch, Progress())
+        train_epoch(chosen, session, feed, Progress())
         assert sorted(seen[0]) == list(range(50))
         return seen[0].tolist()
 
@@ -663,13 +666,16 @@ def test_epoch_with_dropout_is_the_same_whatever_came_before():
     start = fresh.logits.get_weights()
     steps = steps_of(chosen, used, table)
     feed = MemoryFeed(table, list(chosen.chosen_tasks))
+    session = Session(used, steps)
     for number in (1, 5):
-        train_epoch(chosen, steps, feed, used, number, Progress())
+        session.history.epochs = [None] * (number - 1)
+        train_epoch(chosen, session, feed, Progress())
     assert (used.logits.get_weights()[0] != start[0]).any()
     used.logits.set_weights(start)
     for network in (fresh, used):
-        steps = steps_of(chosen, network, table)
-        train_epoch(chosen, steps, feed, network, 2, Progress())
+        session = Session(network, steps_of(chosen, network, table))
+        session.history.epochs = [None]
+        train_epoch(chosen, session, feed, Progress())
     assert_same_bits(fresh.logits.get_weights(), used.logits.get_weights())
 
 
@@ -763,7 +769,9 @@ def test_saved_network_predicts_the_same_bits_once_loaded(tmp_path, model, optio
     expected = Predictor(network)(table)
     assert all(len(np.unique(p)) > 50 for p in expected.values())
     run = tmp_path / "run"
-    saved.save(RunFolder(run), network, chosen.model_dump(mode="json"), encoder)
+    folder = RunFolder(run)
+    saved.save(folder, network, chosen.model_dump(mode="json"), encoder)
+    folder.release()
 
     engine.start(seed=99, deterministic=True)  # nothing of the start may remain
     again, features, config_again = saved.load(run)

@@ -23,7 +23,9 @@ def expand(
     """
     kept = [s for s in settings if not bare(s).startswith(("repeats=", "compare."))]
     repeats, twins = values["repeats"], values["compare"]["single_task"]
-    values = values | {"repeats": 1, "compare": {"single_task": False}}
+    # `resume` has been heeded for the sweep's folder.
+    alone = {"repeats": 1, "compare": {"single_task": False}, "resume": "auto"}
+    values = values | alone
     one = (values, kept, choices)
     if twins and values["model"]["name"] != "single_task":
         variants = [one, twin(*one)]

@@ -3,7 +3,6 @@
 import faulthandler
 import json
 import os
-import shutil
 import signal
 import threading
 import time
@@ -13,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from mtl_cli.errors import ConfigError, MtlError, first_line
 from mtl_cli.sweep.records import Record
 
 
@@ -65,13 +64,14 @@ def perform(job: Job) -> None:
     faulthandler.enable()
     if job.threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
-    from mtl_cli import cli
+    from mtl_cli import cli, stopping
 
-    signal.signal(signal.SIGTERM, cli.terminate)
+    stopping.install()
     # What `run_job` reads of it.
     hydra = {
         "runtime": {"output_dir": str(job.folder), "choices": job.choices},
         "overrides": {"task": job.settings},
+        "mode": RunMode.MULTIRUN,
     }
     seen: Any = OmegaConf.create({"hydra": hydra})
     HydraConfig.instance().cfg = seen
@@ -79,59 +79,20 @@ def perform(job: Job) -> None:
     record.pid = os.getpid()
     record.write(job.sweep)
     try:
-        if already_done(job):
-            record.status = "skipped"
-        else:
-            cli.run_job(OmegaConf.create(job.values))
-            record.status = "done"
+        ran = cli.run_job(OmegaConf.create(job.values))
+        record.status = "done" if ran else "skipped"
         record.scores, record.objective = results(job)
-    except KeyboardInterrupt:
-        record.status, record.code, record.error = "interrupted", 130, "interrupted"
+    except KeyboardInterrupt as stop:
+        record.status, record.code = "interrupted", getattr(stop, "code", 130)
+        record.error = str(stop) or "interrupted"
     except SystemExit as stop:
-        stopped = stop.code == 143
-        record.status = "interrupted" if stopped else "failed"
-        record.code = 143 if stopped else 1
-        record.error = f"something called sys.exit({stop.code!r})"
-    except MtlError as error:
-        record.status, record.code, record.error = "failed", error.exit_code, str(error)
-    except BaseException as error:
-        name, text = type(error).__name__, first_line(error)
-        text = text if text == name else f"{name}: {text}"
         record.status, record.code = "failed", 1
-        record.error = f"{text}; the traceback is in {job.name}/train.log"
+        record.error = f"something called sys.exit({stop.code!r})"
+    except Exception as error:
+        record.status = "failed"
+        record.error, record.code = cli.told(error)
     record.seconds = time.monotonic() - start
     record.write(job.sweep)
-
-
-def already_done(job: Job) -> bool:
-    """Whether the folder holds this run, finished; one that was cut off is removed.
-
-    Raises:
-        ConfigError: if it holds another run.
-    """
-    from mtl_cli.check import check
-    from mtl_cli.data.load import fingerprint_of
-    from mtl_cli.run import config_hash
-
-    try:
-        status = json.loads((job.folder / "status.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        status = {}
-    if status.get("status") != "done":
-        shutil.rmtree(job.folder, ignore_errors=True)
-        return False
-    config = check(OmegaConf.create(job.values))
-    before = json.loads((job.folder / "environment.json").read_text("utf-8"))
-    for what, value in (
-        ("config", config_hash(config.model_dump(mode="json"))),
-        ("data", fingerprint_of(config.dataset)),
-    ):
-        if before[f"{what}_hash"] != value:
-            raise ConfigError(
-                f"{job.folder} holds a finished run whose {what} was another; remove "
-                "it, or name another sweep with hydra.sweep.dir"
-            )
-    return True
 
 
 def end_with_parent() -> None:

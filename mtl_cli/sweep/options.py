@@ -48,7 +48,7 @@ def at_once() -> int:
 
 
 def has_gpu() -> bool:
-    """Whether jobs will find a GPU of NVIDIA's; TensorFlow is not asked, to be quick."""
+    """Whether jobs will find an NVIDIA GPU; asking TensorFlow would take seconds."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     return Path("/proc/driver/nvidia/gpus").exists() and not hidden
 

@@ -4,7 +4,6 @@ A fork takes hundredths of a second where TensorFlow's import takes 3 s. Whateve
 happens to a job's process is a failed job, and nothing else.
 """
 
-import json
 import multiprocessing
 import os
 import signal
@@ -14,6 +13,7 @@ from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from mtl_cli.run_folder import RunFolder, status_of
 from mtl_cli.sweep.job import Job, perform
 from mtl_cli.sweep.records import Record
 
@@ -137,15 +137,10 @@ def ending(code: int) -> str:
 
 def mark_failed(job: Job, error: str, said: str) -> None:
     """Writes into a run's folder what its process could not write any more."""
-    from mtl_cli.run_folder import now
-
-    path = job.folder / "status.json"
-    if not path.exists():
+    if not status_of(job.folder):
         return
-    status = json.loads(path.read_text("utf-8"))
-    status |= {"status": "failed", "end": now(), "error": error}
-    temporary = path.with_name(".tmp-status.json")
-    temporary.write_text(json.dumps(status, indent=2) + "\n", "utf-8")
-    temporary.replace(path)
+    folder = RunFolder(job.folder)
+    folder.finish("failed", error)
+    folder.release()
     with (job.folder / "train.log").open("a", encoding="utf-8") as log:
         log.write(f"{said.rstrip()}\n{error}\n".lstrip())

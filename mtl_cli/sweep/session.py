@@ -1,16 +1,16 @@
 """One start of a sweep, in the process that a person started."""
 
-import fcntl
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from mtl_cli.errors import ConfigError, fail
+from mtl_cli.run_folder import LOCK, locked
 from mtl_cli.sweep.records import FAILED, RECORDS, records
 
 
@@ -32,15 +32,25 @@ class Session:
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self.lock = locked(folder / ".lock")
+            self.lock = locked(folder / LOCK)
+        except BlockingIOError:
+            raise ConfigError(
+                f"hydra.sweep.dir: {folder} is running in another process; wait for "
+                "it, or name another folder"
+            ) from None
         except OSError as error:
             raise ConfigError(
                 f"hydra.sweep.dir: cannot write to {folder}: {error.strerror}"
             ) from None
-        if resume == "never" and any(folder.glob("*/status.json")):
+        holds_jobs = any(folder.glob("*/status.json"))
+        if resume == "never" and holds_jobs:
             raise ConfigError(
-                f"resume=never: {folder} holds jobs; name another folder with "
+                f"resume: never, but {folder} holds jobs; name another folder with "
                 "hydra.sweep.dir, or remove this one"
+            )
+        if resume == "must" and not holds_jobs:
+            raise ConfigError(
+                f"resume: must, but {folder} holds no jobs; resume=auto starts them"
             )
         shutil.rmtree(folder / RECORDS, ignore_errors=True)
         (folder / RECORDS).mkdir()
@@ -118,21 +128,3 @@ class StartOfSweep(Callback):
             sys.exit(fail("mtl-train", str(error), error.exit_code))
         if str(config.hydra.launcher._target_).startswith(processes.HYDRAS_OWN):
             processes.start_server()
-
-
-def locked(path: Path) -> IO[str]:
-    """Opens a file that no other process has locked; closing it frees it.
-
-    Raises:
-        ConfigError: if another process has locked it.
-    """
-    file = path.open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise ConfigError(
-            f"hydra.sweep.dir: {path.parent} is running in another process; wait for "
-            "it, or name another folder"
-        ) from None
-    return file

@@ -1,7 +1,7 @@
 """Embedding tables whose update costs what the batch touches, not what the table holds.
 
-The rows of a batch are gathered before the step and updated after it, so that the step
-itself, which XLA compiles, sees vectors of the batch and not the table.
+The rows of a batch are read before the step and written after it, so that the step
+itself, which XLA compiles, sees the rows of the batch and not the table.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from mtl_cli.layers import FusedEmbedding
+from mtl_cli.layers.embedding import gathered
 from mtl_cli.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RowwiseAdagrad
 
 # A dense update of so many numbers takes about as long as a step of a small network.
@@ -19,7 +20,12 @@ LARGE = 1_000_000
 
 
 class LazyTable:
-    """An embedding table, and what its optimizer remembers of each row.
+    """An embedding table, and what its optimizer remembers of each row beside it.
+
+    What belongs to a row lies together, so that memory, which is what a large table
+    costs, is touched once to read it and once to write it. A row of zeros at the end is
+    the padding of batches that touch fewer rows than they have ids. The layer's own
+    table is behind until `store`.
 
     Args:
         layer: that holds the table.
@@ -29,64 +35,78 @@ class LazyTable:
     def __init__(self, layer: FusedEmbedding, optimizer: Optimizer) -> None:
         self.layer = layer
         self.optimizer = optimizer
-        self.table: tf.Variable = layer.table.value
-        # A row's slots lie side by side, so that memory is touched once for all.
+        self.size, self.width = layer.table.shape
         self.widths = [width or self.width for width, _ in slots_of(optimizer)]
         starts = [
             np.full(width, start, "float32")
             for width, (_, start) in zip(self.widths, slots_of(optimizer), strict=True)
         ]
-        row = np.concatenate([*starts, np.zeros(0, "float32")])
-        self.slots = tf.Variable(tf.tile(row[None], (self.table.shape[0], 1)))
+        slots = np.concatenate([*starts, np.zeros(0, "float32")])
+        packed = tf.concat(
+            [layer.table.value, tf.tile(slots[None], (self.size, 1))], axis=1
+        )
+        self.packed = tf.Variable(tf.pad(packed, [[0, 1], [0, 0]]))
 
-    @property
-    def width(self) -> int:
-        """Numbers a row: the vectors of all sets."""
-        return int(self.table.shape[1])
-
-    def look_up(self, ids: Any) -> tuple[Any, Any]:
-        """Returns the rows of a batch's ids, and the layer's output for them."""
-        rows = self.layer.rows(ids)
-        return rows, self.layer.arrange(tf.gather(self.table, rows))
-
-    def summed(self, rows: Any, gradient: Any) -> tuple[Any, Any]:
-        """Returns each row that a batch touches, once, and its gradient.
-
-        The L2 penalty is on these rows: where a batch touches all, it is the dense one.
+    def touched(self, ids: Any) -> tuple[Any, Any]:
+        """Returns which rows a batch's ids touch, and the place of each id there.
 
         Args:
-            rows: (batch, columns).
-            gradient: of the layer's output.
-        """
-        touched, places = tf.unique(tf.reshape(rows, [-1]))
-        flat = tf.reshape(tf.transpose(gradient, (1, 2, 0, 3)), (-1, self.width))
-        total = tf.math.unsorted_segment_sum(flat, places, tf.size(touched))
-        if self.layer.l2:
-            total += 2 * self.layer.l2 * tf.gather(self.table, touched)
-        return touched, total
+            ids: (batch, columns).
 
-    def update(self, touched: Any, gradient: Any, step: Any, rate: Any) -> None:
+        Returns: each row once, padded, (batch * columns,); places (batch, columns).
+        """
+        rows = self.layer.rows(ids)
+        each, places = tf.unique(tf.reshape(rows, [-1]))
+        missing = tf.size(rows) - tf.size(each)
+        each = tf.pad(each, [[0, missing]], constant_values=self.size)
+        each.set_shape([rows.shape.num_elements()])
+        return each, tf.reshape(places, rows.shape)
+
+    def read(self, rows: Any) -> Any:
+        """Returns rows with their slots, (n, width + slots)."""
+        return tf.gather(self.packed, rows)
+
+    def write(self, rows: Any, packed: Any) -> None:
+        """Replaces rows and their slots."""
+        # Several times as fast as adding in place.
+        self.packed.scatter_update(tf.IndexedSlices(packed, rows))
+
+    def vectors(self, values: Any, places: Any) -> Any:
+        """Returns the layer's output.
+
+        Args:
+            values: of the rows that a batch touches, (n, width).
+            places: of its ids among them, (batch, columns).
+        """
+        return self.layer.arrange(gathered(values, places))
+
+    def penalized(self, gradient: Any, values: Any) -> Any:
+        """Adds the gradient of the L2 penalty on the rows that a batch touches.
+
+        Where it touches all, it is the dense one.
+        """
+        return gradient + 2 * self.layer.l2 * values if self.layer.l2 else gradient
+
+    def moved(self, packed: Any, gradient: Any, step: Any, rate: Any) -> Any:
         """Takes an optimizer's step on some rows.
 
         Args:
-            touched: the rows, each once, (n,).
+            packed: the rows with their slots, (n, width + slots).
             gradient: (n, width).
             step: number of steps before.
             rate: the learning rate.
+
+        Returns: the rows with their slots afterwards.
         """
-        slots = []
-        if self.widths:
-            packed = tf.gather(self.slots, touched)
-            slots = tf.split(packed, self.widths, axis=1)
+        values, *slots = tf.split(packed, [self.width, *self.widths], axis=1)
         change, slots = moved(self.optimizer, gradient, slots, step, rate)
-        values = tf.gather(self.table, touched)
         if isinstance(self.optimizer, AdamW):
             change -= self.optimizer.weight_decay * rate * values
-        # Several times as fast as adding in place.
-        self.table.scatter_update(tf.IndexedSlices(values + change, touched))
-        if self.widths:
-            packed = tf.concat(slots, axis=1)
-            self.slots.scatter_update(tf.IndexedSlices(packed, touched))
+        return tf.concat([values + change, *slots], axis=1)
+
+    def store(self) -> None:
+        """Brings the layer's table up to date."""
+        self.layer.table.assign(self.packed[: self.size, : self.width])
 
 
 def slots_of(optimizer: Optimizer) -> list[tuple[int | None, float]]:

@@ -22,6 +22,7 @@ class Predictor:
         self.run = tf.function(
             lambda features: network.predictions(features, training=False),
             reduce_retracing=True,
+            autograph=False,
         )
 
     def __call__(self, table: Table | StoredTable) -> dict[str, Array]:

@@ -54,9 +54,11 @@ class History:
         compiling: seconds that the first steps took longer than others: tracing and
             compiling.
         validating: seconds of predicting and scoring the validation rows.
+        saving: seconds of writing checkpoints.
     """
 
     epochs: list[Epoch] = field(default_factory=list)
     kept: int = 0
     compiling: float = 0.0
     validating: float = 0.0
+    saving: float = 0.0

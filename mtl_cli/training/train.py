@@ -15,6 +15,7 @@ from mtl_cli.training.feed import Feed, feed_of
 from mtl_cli.training.lazy import lazy_tables
 from mtl_cli.training.predict import Predictor
 from mtl_cli.training.progress import Epoch, History, Progress
+from mtl_cli.training.session import Saving, Session
 from mtl_cli.training.steps import Steps, reseed
 
 # XLA takes about 4 s to compile a PLE, and then takes a third of the time a row: it
@@ -35,6 +36,7 @@ def train(
     table: Table | StoredTable,
     valid: Table | StoredTable | None,
     progress: Progress,
+    saving: Saving | None = None,
 ) -> History:
     """Trains a network in place.
 
@@ -45,9 +47,11 @@ def train(
         table: training rows.
         valid: validation rows, or None.
         progress: whom to tell.
+        saving: of checkpoints, and the one to go on from; None for none.
 
     Raises:
         TrainingError: if a loss is no longer a finite number.
+        Stopped: by Ctrl-C or SIGTERM; a checkpoint was written.
     """
     trainer, tasks, outputs = config.trainer, config.chosen_tasks, config.outputs
     steps_an_epoch = math.ceil(table.rows / trainer.batch_size)
@@ -61,13 +65,18 @@ def train(
         worth_compiling(config, table.rows),
         lazy_tables(network.logits, config.optimizer),
     )
+    session = Session(network, steps, saving)
+    if saving is not None and saving.start is not None:
+        session.restore(saving.start)
     predict = Predictor(network)
-    history = History()
-    best, weights = -math.inf, None
-    for number in range(1, trainer.epochs + 1):
-        losses, seconds = train_epoch(config, steps, feed, network, number, progress)
+    history = session.history
+    while not over(config, history):
+        number = len(history.epochs) + 1
+        losses, seconds = train_epoch(config, session, feed, progress)
         scores: Scores = {}
         value = None
+        if valid is not None or number == trainer.epochs:
+            steps.store()
         if valid is not None:
             start = time.perf_counter()
             scores = evaluate(outputs, valid, predict(valid))
@@ -80,17 +89,17 @@ def train(
                     "or give more validation rows"
                 )
         epoch = Epoch(number, losses, scores, value, seconds, table.rows / seconds)
-        if value is not None and value > best:
-            best, history.kept, epoch.best = value, number, True
+        if value is not None and value > best_of(history):
+            history.kept, epoch.best = number, True
             if trainer.patience is not None:
-                weights = network.logits.get_weights()
+                session.best = network.logits.get_weights()
         history.epochs.append(epoch)
+        session.save()
         progress.epoch(epoch)
-        if trainer.patience is not None and number - history.kept >= trainer.patience:
-            break
+        session.between_calls()
     history.compiling = compiling(history.epochs)
-    if weights is not None:
-        network.logits.set_weights(weights)
+    if session.best is not None:
+        network.logits.set_weights(session.best)
     else:
         history.kept = len(history.epochs)
     if not all(np.isfinite(w).all() for w in network.logits.get_weights()):
@@ -101,6 +110,19 @@ def train(
     return history
 
 
+def over(config: Config, history: History) -> bool:
+    """Whether all epochs are trained, or none was better for too long."""
+    epochs, patience = len(history.epochs), config.trainer.patience
+    waited_out = patience is not None and epochs - history.kept >= patience
+    return epochs == config.trainer.epochs or waited_out
+
+
+def best_of(history: History) -> float:
+    """Returns the highest monitored value so far."""
+    values = [epoch.monitored for epoch in history.epochs if epoch.best]
+    return values[-1] if values and values[-1] is not None else -math.inf
+
+
 def compiling(epochs: list[Epoch]) -> float:
     """Returns how much longer the first epoch took than the others, in seconds."""
     others = [epoch.seconds for epoch in epochs[1:]]
@@ -108,29 +130,28 @@ def compiling(epochs: list[Epoch]) -> float:
 
 
 def train_epoch(
-    config: Config,
-    steps: Steps,
-    feed: Feed,
-    network: Network,
-    number: int,
-    progress: Progress,
+    config: Config, session: Session, feed: Feed, progress: Progress
 ) -> tuple[dict[str, float], float]:
     """Trains on all rows once; returns mean losses by task, and the seconds."""
-    tasks = list(config.chosen_tasks)
+    tasks, steps = list(config.chosen_tasks), session.steps
+    number, done = len(session.history.epochs) + 1, session.done
     # Order and dropout depend on the seed and the epoch alone, not on what came before.
     slabs = feed.slabs(config.seed, number, steps.batch_size)
-    reseed(network.logits, config.seed, number)
-    start, done = time.perf_counter(), 0
-    parts = []
-    for losses in steps.epoch(slabs):
+    if not done:
+        reseed(session.network.logits, config.seed, number)
+    start = time.perf_counter() - session.seconds
+    for losses in steps.epoch(slabs, done):
         check_finite(tasks, losses, number, done)
-        parts.append(losses)
+        session.losses.append(losses)
+        session.seconds = time.perf_counter() - start
         done += len(losses)
-        rate = done * steps.batch_size / (time.perf_counter() - start)
         means = dict(zip(tasks, losses.mean(axis=0).tolist(), strict=True))
+        rate = done * steps.batch_size / session.seconds
         progress.step(number, done / steps.per_epoch, means, rate)
-    seconds = time.perf_counter() - start
-    means = np.concatenate(parts).mean(axis=0).tolist()
+        session.between_calls()
+    means = np.concatenate(session.losses).mean(axis=0).tolist()
+    seconds = session.seconds
+    session.losses, session.seconds = [], 0.0
     return dict(zip(tasks, means, strict=True)), seconds
 
 

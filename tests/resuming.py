@@ -1,0 +1,113 @@
+"""Runs that are cut off and go on: started, watched, compared."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+# Seconds of training, many calls, and a checkpoint after each of them.
+SMALL = [
+    "dataset=synthetic_mmoe",
+    "dataset.train_rows=6000",
+    "dataset.test_rows=1000",
+    "dataset.dimensions=10",
+    "model.dropout=0.1",
+    "trainer.batch_size=16",
+    "trainer.epochs=4",
+    "trainer.compile=false",
+    "trainer.checkpoint_minutes=1e-9",
+]
+PATIENCE_SECONDS = 120
+
+
+def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Starts `mtl-train` in a folder, in the background."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "mtl_cli.cli", *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background would hand its deafness to Ctrl-C on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Starts `mtl-train`, and leaves no process behind."""
+    process = started(folder, *arguments)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def completed(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs `mtl-train` in a folder to its end."""
+    with running(folder, *arguments) as process:
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def wait_for(
+    process: subprocess.Popen[str], condition: Callable[[], object], pause: float = 0.01
+) -> bool:
+    """Waits until a condition is true; False if the process ends before."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while process.poll() is None:
+        if condition():
+            return True
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {PATIENCE_SECONDS} s")
+        time.sleep(pause)
+    return False
+
+
+def said(run: Path, words: str) -> bool:
+    """Whether a run's log holds some words."""
+    log = run / "train.log"
+    return log.exists() and words in log.read_text("utf-8")
+
+
+def assert_same_run(run: Path, other: Path) -> None:
+    """Whether two runs ended with the same numbers, bit by bit."""
+    for name in ("metrics.json", "model/learnt.json"):
+        assert (run / name).read_bytes() == (other / name).read_bytes(), name
+    mine, its = (tensors(r / "model" / "model.weights.h5") for r in (run, other))
+    assert mine.keys() == its.keys()
+    for name, x in mine.items():
+        np.testing.assert_array_equal(x, its[name], name, strict=True)
+    frames = [pd.read_parquet(r / "predictions.parquet") for r in (run, other)]
+    pd.testing.assert_frame_equal(*frames, check_exact=True)
+    timing = ["seconds", "samples_per_second"]
+    tables = [pd.read_csv(r / "history.csv").drop(columns=timing) for r in (run, other)]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+def tensors(path: Path) -> dict[str, np.ndarray]:
+    """Returns all tensors of an HDF5 file by name."""
+    found = {}
+
+    def keep(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = item[()]
+
+    with h5py.File(path, "r") as file:
+        file.visititems(keep)
+    assert found
+    return found
+
+
+def files(folder: Path) -> set[str]:
+    """Returns the paths of all files in a folder."""
+    return {os.path.relpath(p, folder) for p in folder.rglob("*") if p.is_file()}
