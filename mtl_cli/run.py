@@ -10,6 +10,7 @@ from mtl_cli.data.demands import check_monitor, doubts
 from mtl_cli.data.load import load
 from mtl_cli.errors import ConfigError
 from mtl_cli.evaluate import Scores, evaluate
+from mtl_cli.gate_use import concerns, gate_use
 from mtl_cli.identity import differences, environment, flat
 from mtl_cli.laps import Laps
 from mtl_cli.paths import shortest
@@ -69,16 +70,16 @@ def run(
 
     laps.mark("load TensorFlow")
     values = config.model_dump(mode="json")
-    about = environment(config, data.fingerprint)
+    network = build(config, data.encoder.spec, data.labels)
+    parameters = network.logits.count_params()
+    about = environment(config, data.fingerprint) | {"parameters": parameters}
     if checkpoint is not None:
         check_same(checkpoint.state["environment"], about, console)
     folder.write_json("environment.json", about)
-    network = build(config, data.encoder.spec, data.labels)
     pretrained.fill(network, config, data.encoder, starts)
     console.line(
-        f"{config.model.name} on {config.encoder.name}: "
-        f"{network.logits.count_params():,} parameters, tasks "
-        f"{', '.join(config.chosen_tasks)}"
+        f"{config.model.name} on {config.encoder.name}: {parameters:,} parameters, "
+        f"tasks {', '.join(config.chosen_tasks)}"
     )
     laps.mark("build the network")
     tasks = [output for output in config.outputs if not output.added]
@@ -108,6 +109,10 @@ def run(
     laps.mark("save, predict and score")
     shown = next(split for split in ("test", "valid", "train") if split in scores)
     report.write(folder, config, data, history, scores, predictions, shown)
+    if use := gate_use(network, config, data.splits[shown]):
+        folder.write_json("gates.json", {"split": shown, **use})
+    for warning in concerns(use):
+        console.warn(warning)
     console.scores(
         f"{shown} rows, after epoch {history.kept}", config.outputs, scores[shown]
     )

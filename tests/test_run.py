@@ -78,6 +78,7 @@ def test_run_folder_is_complete(run: Path) -> None:
     assert found == {
         "config.yaml",
         "environment.json",
+        "gates.json",
         "history.csv",
         "metrics.json",
         "model/learnt.json",

@@ -13,6 +13,7 @@ from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from mtl_cli.errors import first_line
 from mtl_cli.run_folder import RunFolder, status_of
 from mtl_cli.sweep.job import Job, perform
 from mtl_cli.sweep.records import Record
@@ -64,9 +65,16 @@ def start(job: Job, most: int, timeout: float | None) -> None:
     """
     while len(running) >= most:
         wait_for_one()
-    job.record.write(job.sweep)
+    record = job.record
+    record.write(job.sweep)
     process = server().Process(target=perform, args=(job,), daemon=True)
-    process.start()
+    try:
+        process.start()
+    except (OSError, EOFError) as error:
+        record.status, record.code = "failed", 1
+        record.error = f"its process cannot be started: {first_line(error)}"
+        record.write(job.sweep)
+        return
     deadline = time.monotonic() + (float("inf") if timeout is None else timeout)
     running.append(Running(job, process, deadline))
 

@@ -11,11 +11,13 @@ from rich.live import Live
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from mtl_cli.compare.leaderboard import write_leaderboard
 from mtl_cli.score_table import short
 from mtl_cli.sweep.records import Record, records
 
 POLL_SECONDS = 0.25
 WIDTH = 120
+BOARD_SHARE = 50
 STYLES = {"failed": "red", "interrupted": "yellow", "running": "cyan"}
 
 
@@ -32,6 +34,7 @@ class Table:
         if not self.console.is_terminal:
             self.console.width = WIDTH
         self.told: set[str] = set()
+        self.next_board = 0.0
         self.first_seen: dict[str, float] = {}
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.follow, daemon=True)
@@ -44,6 +47,7 @@ class Table:
         """Shows how things stand at the end: the jobs, best first, and what to do."""
         self.ended.set()
         self.thread.join()
+        write_leaderboard(self.folder)
         found = list(records(self.folder))
         if not found:
             self.console.print(Text(f"nothing is left to do in {self.folder}"))
@@ -88,6 +92,11 @@ class Table:
             self.first_seen.setdefault(record.number, time.monotonic())
         new = [r for r in found if r.status != "running" and r.number not in self.told]
         self.told.update(record.number for record in new)
+        if new and time.monotonic() > self.next_board:
+            start = time.monotonic()
+            write_leaderboard(self.folder)
+            # It grows with the jobs: most of the time is theirs.
+            self.next_board = start + BOARD_SHARE * (time.monotonic() - start)
         return new
 
     def cells(self, found: list[Record]) -> RichTable:

@@ -1,0 +1,1 @@
+"""Which model is better, by how much, and whether it is real."""

@@ -1,0 +1,236 @@
+"""The comparison itself: each task's numbers, differences, and the best."""
+
+from dataclasses import dataclass, field
+
+from mtl_cli.compare.configurations import (
+    Configuration,
+    baseline,
+    configurations,
+    twins_of,
+)
+from mtl_cli.compare.runs import Run
+from mtl_cli.compare.statistics import (
+    Interval,
+    Noise,
+    mean_interval,
+    noise,
+    paired,
+    seed_test,
+)
+from mtl_cli.compare.versus import FEW, Versus, decide
+from mtl_cli.errors import ConfigError, suggest
+from mtl_cli.metrics import METRICS
+
+COUNTS = ("rows", "positives", "space", "why")
+
+
+@dataclass(eq=False)
+class Cell:
+    """A configuration on one task.
+
+    Attributes:
+        configuration: the row.
+        values: of the metric, by seed.
+        mean: over seeds; None if no run has the metric.
+        counts: rows and positives that were scored.
+        against: the baseline; None for itself.
+        twin: the same configuration with `model=single_task`.
+    """
+
+    configuration: Configuration
+    values: dict[int, float]
+    mean: Interval | None = None
+    counts: tuple[object, object] = (None, None)
+    against: Versus | None = None
+    twin: Versus | None = None
+
+
+@dataclass(eq=False)
+class Task:
+    """All configurations on one task.
+
+    Attributes:
+        name: the task's.
+        metric: that is compared.
+        direction: 1 if more is better, -1 if less, 0 if neither.
+        cells: one a configuration.
+        best: the cell chosen; None if there is no best.
+        chosen_on: the split that it was chosen on.
+    """
+
+    name: str
+    metric: str
+    direction: int
+    cells: list[Cell]
+    best: Cell | None = None
+    chosen_on: str = ""
+
+
+@dataclass(eq=False)
+class Comparison:
+    """All that is reported.
+
+    Attributes:
+        configurations: in order of appearance; those without a score come last.
+        keys: settings that differ.
+        baseline: the one that others are compared with.
+        why: it is that one.
+        split: that is scored.
+        tasks: in order.
+        notes: on what was left out.
+    """
+
+    configurations: list[Configuration]
+    keys: list[str]
+    baseline: Configuration
+    why: str
+    split: str
+    tasks: list[Task]
+    notes: list[str] = field(default_factory=list)
+
+
+def compare(
+    runs: list[Run], wanted: str | None, metric: str | None, split: str
+) -> Comparison:
+    """Compares all configurations with one of them.
+
+    Args:
+        runs: in order.
+        wanted: the baseline, see `configurations.baseline`.
+        metric: that is compared; None is each task's first.
+        split: whose scores are compared.
+
+    Raises:
+        ConfigError: if nothing is left to compare.
+    """
+    found, keys = configurations(runs)
+    scored = [c for c in found if any(split in r.metrics for r in c.runs.values())]
+    if not scored:
+        raise ConfigError(no_scores(found, split))
+    found.sort(key=lambda one: one not in scored)
+    base, why = baseline(scored, keys, wanted)
+    names = metrics_of(scored, split, metric)
+    twins = twins_of(scored)
+    tasks = [task_of(name, m, found, split) for name, m in names.items()]
+    for task in tasks:
+        oppose(task, base, twins)
+        choose(task, split)
+    result = Comparison(found, keys, base, why, split, tasks)
+    if split == "test":
+        from mtl_cli.compare.rows import test_rows
+
+        test_rows(result)
+    for task in tasks:
+        for family in ([c.against for c in task.cells], [c.twin for c in task.cells]):
+            decide([each for each in family if each is not None], task.direction)
+    return result
+
+
+def no_scores(found: list[Configuration], split: str) -> str:
+    """Says why there is nothing to compare."""
+    splits = {s for one in found for run in one.runs.values() for s in run.metrics}
+    if splits:
+        return f"--split {split}: no run has it; known: {', '.join(sorted(splits))}"
+    lost = sum(len(one.lost) for one in found)
+    return f"nothing to compare: none of {lost} runs is done and has metrics"
+
+
+def metrics_of(
+    scored: list[Configuration], split: str, metric: str | None
+) -> dict[str, str]:
+    """Returns the metric of each task that has it.
+
+    Raises:
+        ConfigError: if no task has the metric asked for.
+    """
+    known: dict[str, dict[str, None]] = {}
+    for one in scored:
+        for run in one.runs.values():
+            for task, found in run.metrics.get(split, {}).items():
+                names = [name for name in found if name not in COUNTS]
+                known.setdefault(task, {}).update(dict.fromkeys(names))
+    chosen = {
+        task: next(iter(names)) if metric is None else metric
+        for task, names in known.items()
+        if names and (metric is None or metric in names)
+    }
+    if not chosen:
+        there = list(dict.fromkeys(n for names in known.values() for n in names))
+        raise ConfigError(
+            f"--metric {metric}: no task has it; known: {', '.join(there)}"
+            f"{suggest(str(metric), there)}"
+        )
+    return chosen
+
+
+def direction_of(metric: str) -> int:
+    """Returns whether more (1) or less (-1) of a metric is better, or neither (0)."""
+    for metrics in METRICS.values():
+        if metric in metrics:
+            return metrics[metric].direction
+    return -1 if metric == "truth_rmse" else 0
+
+
+def task_of(name: str, metric: str, found: list[Configuration], split: str) -> Task:
+    """Returns a task's means."""
+    cells = []
+    for one in found:
+        cell = Cell(one, one.values(split, name, metric))
+        if cell.values:
+            cell.mean = mean_interval(list(cell.values.values()))
+            run = one.runs[next(iter(cell.values))]
+            scores = run.metrics[split][name]
+            cell.counts = (scores.get("rows"), scores.get("positives"))
+        cells.append(cell)
+    return Task(name, metric, direction_of(metric), cells)
+
+
+def oppose(
+    task: Task, base: Configuration, twins: dict[Configuration, Configuration]
+) -> None:
+    """Adds each cell's differences to the baseline and to its twin."""
+    by_configuration = {cell.configuration: cell for cell in task.cells}
+    every = noise([list(cell.values.values()) for cell in task.cells])
+    for cell in task.cells:
+        if cell.configuration is not base:
+            cell.against = versus(cell, by_configuration[base], every)
+        if cell.configuration in twins:
+            twin = by_configuration[twins[cell.configuration]]
+            cell.twin = versus(cell, twin, every)
+
+
+def versus(cell: Cell, other: Cell, every: Noise) -> Versus:
+    """Compares two cells over seeds, if they were scored on the same rows.
+
+    Args:
+        cell: the one.
+        other: with which it is compared.
+        every: noise of all configurations, these two among them.
+    """
+    result = Versus(other.configuration)
+    if cell.mean is None or other.mean is None or cell.counts != other.counts:
+        return result
+    result.verdict = FEW
+    result.paired = paired(cell.values, other.values)
+    mine, others = list(cell.values.values()), list(other.values.values())
+    own = noise([mine, others])
+    rest = Noise(every.squares - own.squares, every.freedom - own.freedom)
+    result.seeds = seed_test(mine, others, rest)
+    return result
+
+
+def choose(task: Task, split: str) -> None:
+    """Names the best: on validation rows where all have them, else on these."""
+    having = [cell for cell in task.cells if cell.mean is not None]
+    if task.direction == 0 or len(having) < 2:
+        return
+    means = []
+    for cell in having:
+        values = cell.configuration.values("valid", task.name, task.metric)
+        means.append(mean_interval(list(values.values())).mean if values else None)
+    task.chosen_on = "valid"
+    if None in means:
+        task.chosen_on = split
+        means = [cell.mean.mean for cell in having if cell.mean is not None]
+    ranked = zip(having, means, strict=True)
+    task.best = max(ranked, key=lambda pair: task.direction * (pair[1] or 0.0))[0]
