@@ -87,7 +87,7 @@ def unfinished(config: Config, path: Path) -> list[Path]:
             continue
         cut_off = record.get("status") in ("running", "interrupted")
         if cut_off and record.get("config_hash") == ours and same_data(config, other):
-            found.append((record["start"], other))
+            found.append((record.get("start", ""), other))
     return [other for _, other in sorted(found, reverse=True)]
 
 

@@ -3,7 +3,7 @@
 import shlex
 from typing import Any
 
-from mtl_cli import engine, pretrained
+from mtl_cli import engine, pretrained, stopping
 from mtl_cli.config import Config
 from mtl_cli.console import Console
 from mtl_cli.data.demands import check_monitor, doubts
@@ -83,7 +83,7 @@ def run(
     )
     laps.mark("build the network")
     tasks = [output for output in config.outputs if not output.added]
-    with console.progress(config.trainer.epochs, tasks) as progress:
+    with console.progress(config.trainer.epochs, tasks) as progress, stopping.held():
         history = train(
             config,
             network,
@@ -126,7 +126,11 @@ def run(
 
 def next_command(config: Config, settings: list[str]) -> str:
     """Returns a command that shows something new after this run."""
-    mine = [s.lstrip("+") for s in settings if not s.startswith(("hydra.", "seed="))]
+    mine = [
+        s.lstrip("+")
+        for s in settings
+        if not s.startswith(("hydra.", "seed=", "resume="))
+    ]
     if len(config.chosen_tasks) > 1 and config.model.name != "single_task":
         mine = [s for s in mine if not s.startswith("model")]
         return shlex.join(["mtl-train", *mine, "model=single_task"])

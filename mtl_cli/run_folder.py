@@ -72,9 +72,8 @@ class RunFolder:
 
     def release(self) -> None:
         """Lets other processes have the folder."""
-        if self.record.get("status", "done") == "done":  # or nothing has begun
-            with contextlib.suppress(OSError):
-                (self.path / LOCK).unlink()
+        with contextlib.suppress(OSError):
+            (self.path / LOCK).unlink()
         self.lock.close()
 
     def write_json(self, name: str, value: Any) -> None:

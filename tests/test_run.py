@@ -2,10 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -324,39 +322,6 @@ def test_failed_run_says_so_in_one_line_and_keeps_its_traceback(tmp_path: Path) 
     assert status["status"] == "failed"
     assert "loss of task income" in status["error"]
     assert "Traceback" in (tmp_path / "run" / "train.log").read_text()
-
-
-@pytest.mark.parametrize(
-    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
-)
-def test_stopped_run_is_marked_interrupted(
-    sent: signal.Signals, code: int, tmp_path: Path
-) -> None:
-    command = [sys.executable, "-m", "mtl_cli.cli", "trainer.epochs=10000"]
-    command += ["trainer.patience=null", "hydra.run.dir=run", "trainer.compile=false"]
-    process = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A test run in the background would hand its deafness to Ctrl-C on.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    try:
-        log = tmp_path / "run" / "train.log"
-        deadline = time.monotonic() + 60
-        while not (log.exists() and "epoch 1/" in log.read_text()):
-            assert time.monotonic() < deadline, "no epoch within a minute"
-            time.sleep(0.1)
-        process.send_signal(sent)
-        _, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == code
-    assert "Traceback" not in err
-    status = json.loads((tmp_path / "run" / "status.json").read_text())
-    assert status["status"] == "interrupted"
 
 
 def test_colours_are_off_under_no_color_on_a_terminal(tmp_path: Path) -> None:
