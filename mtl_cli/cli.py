@@ -172,7 +172,9 @@ def carry_out(
                     console.line(place.note)
                 if not (folder.path / "config.yaml").exists():
                     folder.write_text("config.yaml", saved_config(composed))
-                run(config, folder, console, settings, place.checkpoint)
+                values = config.model_dump(mode="json")
+                with config.tracker.following(folder.path, values):
+                    run(config, folder, console, settings, place.checkpoint)
             except BaseException:
                 with contextlib.suppress(WriteError):
                     console.record(traceback.format_exc())

@@ -13,6 +13,8 @@ from mtl_cli.optimizers import SGD, Adagrad, Adam, AdamW, RowwiseAdagrad
 from mtl_cli.schema import Count, Positive, Strict, part_named
 from mtl_cli.sweep.options import Comparison, SweepOptions
 from mtl_cli.tasks import Output, Task, after_click
+from mtl_cli.trackers.base import Tracker
+from mtl_cli.trackers.none import NoTracker
 
 
 class Trainer(Strict):
@@ -60,6 +62,7 @@ class Config(Strict):
         compare: what a sweep adds for the comparison of its models.
         sweep: how the jobs of a sweep are run. Like `repeats` and `compare` no part of
             what a run computes, so no part of what it saves.
+        tracker: who is told of the run; no part of that either.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
@@ -76,6 +79,11 @@ class Config(Strict):
         Adam | AdamW | Adagrad | RowwiseAdagrad | SGD, Field(discriminator="name")
     ]
     trainer: Trainer
+    tracker: Annotated[
+        SerializeAsAny[Tracker],
+        part_named("mtl_cli.trackers", Tracker),
+        Field(exclude=True),
+    ] = NoTracker(name="none")
     repeats: Annotated[Count, Field(exclude=True)] = 1
     compare: Annotated[Comparison | None, Field(exclude=True)] = None
     sweep: Annotated[SweepOptions | None, Field(exclude=True)] = None

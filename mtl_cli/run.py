@@ -58,6 +58,7 @@ def run(
     if config.check_only:
         console.data_report(data.report, config.outputs)
         console.line("check_only: nothing was trained")
+        config.tracker.end({})
         return {}
 
     laps.mark("read, check and encode the data")
@@ -117,6 +118,7 @@ def run(
         f"{shown} rows, after epoch {history.kept}", config.outputs, scores[shown]
     )
     laps.mark("write tables, plots and page")
+    config.tracker.end(scores)
     if config.trainer.profile:
         console.table(laps.table())
     console.line(f"run folder: {shortest(folder.path)}")
