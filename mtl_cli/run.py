@@ -85,6 +85,9 @@ def run(
     laps.mark("build the network")
     tasks = [output for output in config.outputs if not output.added]
     with console.progress(config.trainer.epochs, tasks) as progress, stopping.held():
+        progress.follow(
+            lambda epoch: config.tracker.epoch(epoch.number, report.epoch_row(epoch))
+        )
         history = train(
             config,
             network,

@@ -39,5 +39,5 @@ class MLflow(Tracker):
         self._mlflow.log_metrics(numbers(row), step=number)
 
     def end(self, scores: dict[str, Scores] | None) -> None:
-        self._mlflow.log_metrics(numbers(scores or {}))
+        self._mlflow.log_metrics(numbers(scores or {}, "final."))
         self._mlflow.end_run("FAILED" if scores is None else "FINISHED")

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import PrivateAttr
 
+from mtl_cli import engine
 from mtl_cli.evaluate import Scores
 from mtl_cli.trackers.base import Tracker, numbers
 
@@ -16,6 +17,8 @@ class TensorBoard(Tracker):
     _last: int = PrivateAttr(0)
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
+        self.needs("tensorboard")
+        engine.load()  # quietly; TensorBoard would load TensorFlow with a noise
         writers = self.needs("tensorboard.summary")
         self._writer = writers.Writer(str(run / "tensorboard"))
 
@@ -26,6 +29,6 @@ class TensorBoard(Tracker):
         self._writer.flush()
 
     def end(self, scores: dict[str, Scores] | None) -> None:
-        for name, value in numbers(scores or {}).items():
-            self._writer.add_scalar(f"final.{name}", value, self._last)
+        for name, value in numbers(scores or {}, "final.").items():
+            self._writer.add_scalar(name, value, self._last)
         self._writer.close()

@@ -37,5 +37,5 @@ class WandB(Tracker):
         self._run.log(numbers(row), step=number)
 
     def end(self, scores: dict[str, Scores] | None) -> None:
-        self._run.summary.update(numbers(scores or {}))
+        self._run.summary.update(numbers(scores or {}, "final."))
         self._run.finish(exit_code=int(scores is None))
