@@ -37,7 +37,6 @@ def main() -> None:
     engine.start(config.seed, config.trainer.deterministic)
     from mtl_cli.build import build
     from mtl_cli.evaluate import evaluate
-    from mtl_cli.training.predict import Predictor
     from mtl_cli.training.progress import Progress
     from mtl_cli.training.train import train
 
@@ -45,7 +44,7 @@ def main() -> None:
     history = train(config, network, splits["train"], splits.get("valid"), Progress())
     auc = {}
     if "test" in splits:
-        predictions = Predictor(network)(splits["test"])
+        predictions = network.predict(splits["test"])
         scores = evaluate(config.outputs, splits["test"], predictions)
         auc = {name: found.get("auc") for name, found in scores.items()}
 

@@ -1,7 +1,8 @@
 """From a configuration to a Keras model: encoder, sharing, towers, heads."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
@@ -11,6 +12,9 @@ from mtl_cli.data.spec import FeatureSpec
 from mtl_cli.layers import ParallelDense, ParallelMLP
 from mtl_cli.layers.heads import esmm
 from mtl_cli.tasks import Task
+
+if TYPE_CHECKING:
+    from mtl_cli.training.predict import Predictor
 
 # Weights are float32 in both.
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -30,6 +34,13 @@ class Network:
     logits: keras.Model
     predictions: keras.Model
     labels: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @cached_property
+    def predict(self) -> "Predictor":
+        """Gives the predictions for a table of rows; traced once."""
+        from mtl_cli.training.predict import Predictor
+
+        return Predictor(self.predictions)
 
 
 def build(

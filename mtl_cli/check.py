@@ -9,7 +9,8 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import ValidationError
 
 from mtl_cli.config import Config
-from mtl_cli.errors import ConfigError, first_line, suggest
+from mtl_cli.errors import SHOWN_CHARACTERS, ConfigError, first_line, suggest
+from mtl_cli.errors import shown as shown_in_python
 
 
 def check(composed: DictConfig) -> Config:
@@ -65,8 +66,12 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
 
 
 def shown(value: Any) -> str:
-    """Returns a value as YAML would have it, on one line."""
-    return repr(value) if isinstance(value, str) else json.dumps(value)
+    """Returns a value as YAML would have it, on one line, cut where it is long."""
+    if isinstance(value, str):
+        return shown_in_python(value)
+    text = json.dumps(value, default=repr)
+    long = len(text) > SHOWN_CHARACTERS
+    return text[:SHOWN_CHARACTERS] + "..." if long else text
 
 
 def rule(finding: Any) -> str:
@@ -75,7 +80,8 @@ def rule(finding: Any) -> str:
         context = finding["ctx"]
         key, tag = context["discriminator"].strip("'"), context["tag"]
         known = context["expected_tags"].replace("'", "")
-        return f"{key}: {tag!r} is not one of: {known}{suggest(tag, known.split(', '))}"
+        near = suggest(tag, known.split(", "))
+        return f"{key}: {shown(tag)} is not one of: {known}{near}"
     message = str(finding["msg"])
     for opening in ("Value error, ", "Input ", "List ", "String "):
         message = message.removeprefix(opening)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shlex
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,11 +19,20 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli import stopping
-from mtl_cli.errors import ConfigError, MtlError, WriteError, fail, first_line
+from mtl_cli.errors import (
+    ConfigError,
+    LostWorkerError,
+    MtlError,
+    WriteError,
+    fail,
+    first_line,
+)
+from mtl_cli.masking import masked, watch
 from mtl_cli.paths import conf_folder, shortest, user_conf_folder
 from mtl_cli.stopping import Stopped
 from mtl_cli.sweep import session
 from mtl_cli.sweep.names import sweep_name
+from mtl_cli.trust import guard
 
 if TYPE_CHECKING:
     from mtl_cli.config import Config
@@ -46,6 +56,8 @@ def main() -> NoReturn:
     # Hydra then raises its errors as they are, for `explain` to put into one line.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     Plugins.instance().register(UserConf)
+    guard()
+    watch()
     stopping.install()
     failures: list[Exception] = []
     command = sys.argv[1:]
@@ -99,11 +111,17 @@ def tidy(arguments: list[str]) -> list[str]:
     not write: `++` lets Hydra set them, and our own check finds those that are unknown.
     """
     parser = get_args_parser()
+    parser.error = refuse_flag  # type: ignore[method-assign]
     known, unknown = parser.parse_known_intermixed_args(arguments)
     if unknown:
         from mtl_cli.hydra_errors import unknown_flag
 
         raise ConfigError(unknown_flag(unknown[0], arguments))
+    if known.experimental_rerun:
+        raise ConfigError(
+            "--experimental-rerun: reads a pickle, which can execute code; run a saved "
+            "configuration with --config-path RUN --config-name config"
+        )
     settings = known.overrides
     flags = [argument for argument in arguments if argument not in settings]
     for i, flag in enumerate(flags):
@@ -120,6 +138,11 @@ def tidy(arguments: list[str]) -> list[str]:
     return flags + [f"++{s}" if s.startswith("dataset.") else s for s in settings]
 
 
+def refuse_flag(message: str) -> NoReturn:
+    """Says in one line what is wrong with a flag, where argparse prints all of them."""
+    raise ConfigError(f"{message}; see mtl-train --help")
+
+
 def makes_sweep(setting: str) -> bool:
     """Whether a setting makes several runs of one, whatever the others are."""
     key, _, value = setting.lstrip("+").partition("=")
@@ -132,12 +155,16 @@ def run_job(composed: DictConfig) -> bool:
 
     Returns: whether it had to; the folder may hold the finished run.
     """
-    from mtl_cli import resume
+    from mtl_cli import cluster, resume
     from mtl_cli.check import check
 
     path = Path(HydraConfig.get().runtime.output_dir)
     try:
         config = check(composed)
+        if cluster.rank(config.trainer.strategy):
+            remove_empty(path)
+            help_chief(config, composed)
+            return True
         place = resume.choose(config, path, new_each_time())
     except MtlError:
         remove_empty(path)
@@ -149,6 +176,20 @@ def run_job(composed: DictConfig) -> bool:
         return False
     carry_out(config, place, place.folder, composed)
     return True
+
+
+def help_chief(config: "Config", composed: DictConfig) -> None:
+    """Takes part in a run whose folder another process writes."""
+    from mtl_cli.resume import Place
+    from mtl_cli.run_folder import RunFolder
+
+    with (
+        tempfile.TemporaryDirectory(prefix="mtl-worker-") as name,
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
+        folder = RunFolder(Path(name))
+        carry_out(config, Place(folder.path, folder), folder, composed)
 
 
 def carry_out(
@@ -172,7 +213,7 @@ def carry_out(
                     console.line(place.note)
                 if not (folder.path / "config.yaml").exists():
                     folder.write_text("config.yaml", saved_config(composed))
-                values = config.model_dump(mode="json")
+                values = masked(config.model_dump(mode="json"))
                 with config.tracker.following(folder.path, values):
                     run(config, folder, console, settings, place.checkpoint)
             except BaseException:
@@ -194,8 +235,9 @@ def ending(error: BaseException) -> tuple[str, str]:
     """Returns the status of a run that an error ended, and why."""
     if isinstance(error, SystemExit) and error.code == 1:
         return "interrupted", "what read the output has closed it"
-    status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-    return status, str(error) or type(error).__name__
+    from_outside = isinstance(error, KeyboardInterrupt | LostWorkerError)
+    status = "interrupted" if from_outside else "failed"
+    return status, masked(str(error)) or type(error).__name__
 
 
 def new_each_time() -> bool:

@@ -33,6 +33,8 @@ class Trainer(Strict):
         precision: of what layers compute: `float32`, or `bfloat16`, which accelerators
             are faster in; weights, logits and losses are float32.
         deterministic: whether the same command gives the same numbers, bit by bit.
+        strategy: null trains in this process; `mirrored` on all GPUs of this machine;
+            `multi_worker` on the processes that `TF_CONFIG` or Slurm names.
         profile: whether to say at the end where the seconds of the run went.
         checkpoint_minutes: between checkpoints within an epoch; null writes them at
             the ends of epochs alone.
@@ -45,6 +47,7 @@ class Trainer(Strict):
     compile: Literal["auto"] | bool
     precision: Literal["float32", "bfloat16"]
     deterministic: bool
+    strategy: Literal["mirrored", "multi_worker"] | None
     profile: bool
     checkpoint_minutes: Positive | None
 

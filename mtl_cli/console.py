@@ -13,7 +13,9 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from mtl_cli.data_tables import feature_table, task_table
+from mtl_cli.errors import printable
 from mtl_cli.evaluate import Scores
+from mtl_cli.masking import masked
 from mtl_cli.run_folder import writing
 from mtl_cli.score_table import heads, rows, short
 from mtl_cli.tasks import Output
@@ -41,7 +43,7 @@ class Console:
 
     def line(self, text: str, style: str = "") -> None:
         """Prints a line."""
-        self.terminal.print(Text(text, style=style))
+        self.terminal.print(Text(printable(masked(text)), style=style))
         self.record(text)
 
     def warn(self, text: str) -> None:
@@ -51,8 +53,9 @@ class Console:
     def record(self, text: str) -> None:
         """Writes a line to the log file only."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+        lines = masked(text).splitlines()
         with writing(Path(self.file.name)):
-            self.file.write("".join(f"{stamp}  {x}\n" for x in text.splitlines()))
+            self.file.write("".join(f"{stamp}  {line}\n" for line in lines))
             self.file.flush()
 
     def scores(self, title: str, outputs: list[Output], scores: Scores) -> None:
@@ -83,7 +86,8 @@ class Console:
             pad_edge=False,
             collapse_padding=True,
         )
-        head, *rows = cells
+        # Names come from data: a plain `str` would be read as markup.
+        head, *rows = [[Text(printable(masked(cell))) for cell in row] for row in cells]
         for i, name in enumerate(head):
             table.add_column(name, justify="right" if i else "left", no_wrap=True)
         for row in rows:

@@ -2,7 +2,10 @@
 
 import sys
 
+from mtl_cli.masking import masked
+
 SHOWN_CHARACTERS = 60
+LONGEST_LINE = 1500
 
 
 class MtlError(Exception):
@@ -45,12 +48,17 @@ class JobError(MtlError):
     """A job of a sweep failed."""
 
 
+class LostWorkerError(TrainingError):
+    """Another process of a run no longer answers."""
+
+
 class WriteError(MtlError):
     """A file of the run cannot be written."""
 
 
 def shown(value: object) -> str:
     """Returns a value as Python writes it, on one line, cut where it is long."""
+    value = masked(value)  # before it is cut, which could leave a part
     if isinstance(value, str):
         long = len(value) > SHOWN_CHARACTERS
         return repr(value[:SHOWN_CHARACTERS] + "..." if long else value)
@@ -69,7 +77,7 @@ def suggest(wrong: str, known: list[str]) -> str:
 
 def fail(program: str, message: str, code: int) -> int:
     """Prints an error in one line; returns the exit code."""
-    sys.stderr.write(f"{program}: error: {printable(message)}\n")
+    sys.stderr.write(f"{program}: error: {printable(masked(message))}\n")
     return code
 
 
@@ -79,5 +87,6 @@ def first_line(error: BaseException) -> str:
 
 
 def printable(text: str) -> str:
-    """Returns a text on one line."""
+    """Returns a text on one line, cut where it is very long."""
+    text = text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + "..."
     return "".join(c if c.isprintable() else " " for c in text)

@@ -2,6 +2,7 @@
 
 import re
 from difflib import get_close_matches
+from os.path import isdir
 from pathlib import Path
 from typing import Any
 
@@ -150,4 +151,5 @@ def composed(arguments: list[str]) -> dict[Any, Any]:
 
 def is_group(name: str, folders: list[Path | None]) -> bool:
     """Whether a word names a config group."""
-    return bool(name) and any(f is not None and (f / name).is_dir() for f in folders)
+    # Path.is_dir raises an error where a word is too long to be a file's name.
+    return bool(name) and any(f is not None and isdir(f / name) for f in folders)

@@ -12,16 +12,21 @@ from pydantic import ValidationError
 from mtl_cli import engine
 from mtl_cli.config import Config
 from mtl_cli.errors import shown
+from mtl_cli.masking import masked
 from mtl_cli.paths import PACKAGE
 
 # Keys that cannot change a number.
-NEUTRAL: Any = {"resume": True, "trainer": {"profile", "checkpoint_minutes"}}
+NEUTRAL: Any = {
+    "resume": True,
+    "trainer": {"profile", "checkpoint_minutes", "strategy"},
+}
 SHOWN_DIFFERENCES = 3
 
 
 def config_hash(config: Config) -> str:
     """Returns a hash of all keys that can change a number."""
-    text = json.dumps(config.model_dump(mode="json", exclude=NEUTRAL), sort_keys=True)
+    values = masked(config.model_dump(mode="json", exclude=NEUTRAL))
+    text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import json
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from mtl_cli.config import Config
 from mtl_cli.data.load import Data
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.evaluate import Scores
+from mtl_cli.masking import masked
 from mtl_cli.run_folder import RunFolder
 from mtl_cli.score_table import heads, rows
 from mtl_cli.tasks import Output
@@ -154,7 +156,7 @@ def page(
         f'{base64.b64encode(image).decode()}">'
         for name, image in images.items()
     )
-    settings = html.escape(config.model_dump_json(indent=2))
+    settings = masked(config.model_dump(mode="json"))
     style = (
         "body{font-family:system-ui,sans-serif;max-width:60rem;margin:2rem auto;"
         "padding:0 1rem}table{border-collapse:collapse;display:block;overflow-x:auto}"
@@ -167,7 +169,7 @@ def page(
         '<meta name="viewport" content="width=device-width">'
         f"<title>{title}</title><style>{style}</style><h1>{title}</h1>"
         f"{tables}{pictures}<details><summary>Configuration</summary>"
-        f"<pre>{settings}</pre></details></html>\n"
+        f"<pre>{html.escape(json.dumps(settings, indent=2))}</pre></details></html>\n"
     )
 
 
@@ -179,6 +181,6 @@ def score_table(outputs: list[Output], scores: Scores) -> str:
     )
     return (
         "<table><tr><th>"
-        + "<th>".join(heads(outputs, scores))
+        + "<th>".join(map(html.escape, heads(outputs, scores)))
         + f"</tr>{cells}</table>"
     )

@@ -13,6 +13,7 @@ from mtl_cli.evaluate import Scores, evaluate
 from mtl_cli.gate_use import concerns, gate_use
 from mtl_cli.identity import differences, environment, flat
 from mtl_cli.laps import Laps
+from mtl_cli.masking import masked
 from mtl_cli.paths import shortest
 from mtl_cli.run_folder import RunFolder
 from mtl_cli.training.checkpoint import Checkpoint
@@ -65,12 +66,13 @@ def run(
     engine.start(config.seed, config.trainer.deterministic)
     from mtl_cli import report, saved
     from mtl_cli.build import build
-    from mtl_cli.training.predict import Predictor
+    from mtl_cli.training.replicas import join
     from mtl_cli.training.session import Saving
     from mtl_cli.training.train import train
 
     laps.mark("load TensorFlow")
-    values = config.model_dump(mode="json")
+    replicas = join(config.trainer.strategy, folder.path)
+    values = masked(config.model_dump(mode="json"))
     network = build(config, data.encoder.spec, data.labels)
     parameters = network.logits.count_params()
     about = environment(config, data.fingerprint) | {"parameters": parameters}
@@ -84,7 +86,12 @@ def run(
     )
     laps.mark("build the network")
     tasks = [output for output in config.outputs if not output.added]
-    with console.progress(config.trainer.epochs, tasks) as progress, stopping.held():
+    saving = Saving(folder, config.trainer.checkpoint_minutes, about, checkpoint)
+    with (
+        console.progress(config.trainer.epochs, tasks) as progress,
+        replicas.watched(),
+        stopping.held(),
+    ):
         progress.follow(
             lambda epoch: config.tracker.epoch(epoch.number, report.epoch_row(epoch))
         )
@@ -94,17 +101,20 @@ def run(
             data.splits["train"],
             data.splits.get("valid"),
             progress,
-            Saving(folder, config.trainer.checkpoint_minutes, about, checkpoint),
+            saving if replicas.chief else None,
+            replicas,
         )
+    if not replicas.chief:
+        replicas.close()
+        return {}
     laps.mark("train")
     laps.move("train", "trace and compile the steps", history.compiling)
     laps.move("train", "validate", history.validating)
     laps.move("train", "write checkpoints", history.saving)
     saved.save(folder, network, values, data.encoder)
 
-    predict = Predictor(network)
     scored = [s for s in data.splits if s != "train" or not data.streamed] or ["train"]
-    predictions = {split: predict(data.splits[split]) for split in scored}
+    predictions = {split: network.predict(data.splits[split]) for split in scored}
     scores = {
         split: evaluate(config.outputs, data.splits[split], predictions[split])
         for split in sorted(scored)
@@ -124,6 +134,7 @@ def run(
     config.tracker.end(scores)
     if config.trainer.profile:
         console.table(laps.table())
+    replicas.close()
     console.line(f"run folder: {shortest(folder.path)}")
     console.line(f"try next:   {next_command(config, settings)}")
     return scores

@@ -2,16 +2,22 @@
 
 import io
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from mtl_cli.config import Config
 from mtl_cli.data.features import FeatureEncoder
+from mtl_cli.errors import DataError, first_line
 from mtl_cli.run_folder import RunFolder
 
 WEIGHTS = "model/model.weights.h5"
 LEARNT = "model/learnt.json"
 SPEC = "model/spec.json"
+# What reading them raises where they are not as they were written.
+DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError)
 
 
 class InMemory(io.BytesIO):
@@ -51,12 +57,28 @@ def load(run: Path) -> tuple[Any, FeatureEncoder, Config]:
         run: folder of a finished run.
 
     Returns: the `Network`, the fitted features and the configuration.
+
+    Raises:
+        DataError: if the files are missing, damaged, or do not belong together.
     """
     from mtl_cli.build import build
 
-    config = Config.model_validate(json.loads((run / SPEC).read_text("utf-8")))
-    learnt = json.loads((run / LEARNT).read_text("utf-8"))
-    encoder = FeatureEncoder(config.dataset.used_features, learnt["features"])
-    network = build(config, encoder.spec, learnt["labels"])
-    network.logits.load_weights(run / WEIGHTS)
+    try:
+        config = Config.model_validate(json.loads((run / SPEC).read_text("utf-8")))
+        learnt = json.loads((run / LEARNT).read_text("utf-8"))
+        encoder = FeatureEncoder(config.dataset.used_features, learnt["features"])
+        network = build(config, encoder.spec, learnt["labels"])
+        with warnings.catch_warnings():
+            # Keras warns of layers that the file does not hold, and goes on.
+            warnings.simplefilter("error", UserWarning)
+            network.logits.load_weights(run / WEIGHTS)
+    except ValidationError as error:
+        what = error.errors()[0]
+        place = ".".join(map(str, what["loc"]))
+        raise DataError(f"{run / SPEC}: {place}: {what['msg']}") from None
+    except (*DAMAGED, UserWarning) as error:
+        raise DataError(
+            f"{run}: holds no whole model: {type(error).__name__}: {first_line(error)};"
+            " train it again, or copy the whole folder"
+        ) from None
     return network, encoder, config

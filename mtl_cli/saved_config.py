@@ -5,13 +5,14 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from mtl_cli.masking import masked
 from mtl_cli.paths import conf_folder
 
 RUN_FOLDER = "outputs/runs/{name}-${{now:%Y%m%d-%H%M%S-%f}}"
 
 
 def saved_config(composed: DictConfig) -> str:
-    """Returns the resolved configuration as YAML.
+    """Returns the resolved configuration as YAML, without the values of secrets.
 
     `mtl-train --config-path RUN --config-name config` runs it again, in a new folder.
 
@@ -20,7 +21,7 @@ def saved_config(composed: DictConfig) -> str:
     """
     choices = HydraConfig.get().runtime.choices
     name = f"{composed.dataset.name}-{choices.get('model', composed.model.name)}"
-    resolved: Any = OmegaConf.to_container(composed, resolve=True)
+    resolved: Any = masked(OmegaConf.to_container(composed, resolve=True))
     ours: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml"))
     hydra = ours["hydra"] | {"run": {"dir": RUN_FOLDER.format(name=name)}}
     del hydra["help"]

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from mtl_cli.errors import suggest
+from mtl_cli.errors import shown, suggest
 
-Count = Annotated[int, Field(ge=1)]
-CountOrZero = Annotated[int, Field(ge=0)]
+# Larger ones overflow somewhere in C.
+Count = Annotated[int, Field(ge=1, lt=2**31)]
+CountOrZero = Annotated[int, Field(ge=0, lt=2**31)]
 Units = Annotated[list[Count], Field(description="widths of layers; may be empty")]
 SomeUnits = Annotated[list[Count], Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
@@ -44,7 +45,7 @@ def part_named(package: str, base: type[Strict], key: str = "name") -> BeforeVal
                 "{key}: {shown} is not one of: {known}{hint}",
                 {
                     "key": key,
-                    "shown": repr(name),
+                    "shown": shown(name),
                     "known": ", ".join(names_in(package)),
                     "hint": suggest(str(name), names_in(package)),
                 },

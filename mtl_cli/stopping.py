@@ -7,6 +7,7 @@ from pathlib import Path
 from types import FrameType
 
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+SIGNALS = [int(number) for number in EXIT_CODES]
 WORDS = {130: "interrupted", 143: "stopped by SIGTERM"}
 
 _held = False
@@ -53,9 +54,15 @@ def held() -> Iterator[None]:
     check()
 
 
-def wanted() -> bool:
-    """Whether a signal is held back."""
-    return _wanted is not None
+def wanted() -> int:
+    """Returns the number of the signal that is held back; 0 if there is none."""
+    return _wanted or 0
+
+
+def want(number: int) -> None:
+    """Stops at the next `check` as if a signal had come; 0 does nothing."""
+    global _wanted
+    _wanted = number or _wanted
 
 
 def check() -> None:

@@ -3,14 +3,28 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from hydra import compose, initialize_config_dir
 
 from mtl_cli.build import Network, build
 from mtl_cli.check import check
 from mtl_cli.config import Config
 from mtl_cli.data.spec import EmbeddingTable, FeatureSpec
-from mtl_cli.layers import ParallelDense, ParallelMLP
+from mtl_cli.layers import Gates, ParallelDense, ParallelMLP
 from mtl_cli.paths import conf_folder
+
+MODELS = sorted(path.stem for path in (conf_folder() / "model").glob("*.yaml"))
+ENCODERS = sorted(path.stem for path in (conf_folder() / "encoder").glob("*.yaml"))
+# Every model and every encoder in the default suite, all pairs in the slow one.
+PAIRS = [
+    pytest.param(
+        model,
+        encoder,
+        marks=[] if encoder == "embedding" or model == "mmoe" else pytest.mark.slow,
+    )
+    for model in MODELS
+    for encoder in ENCODERS
+]
 
 SIZES = {"user": 7, "item": 5, "hour": 4}
 SPEC = FeatureSpec(
@@ -90,3 +104,14 @@ def write_dense(layer: ParallelDense, i: int, kernel: Any, bias: Any = None) -> 
 def dense_layers(mlp: ParallelMLP) -> list[ParallelDense]:
     """The dense layers of networks side by side, from the input on."""
     return [layer for layer in mlp.stack if isinstance(layer, ParallelDense)]
+
+
+def parallel_dense_layers(layer: Any) -> list[ParallelDense]:
+    """The dense layers that lie side by side in a layer of networks or gates."""
+    if isinstance(layer, ParallelDense):
+        return [layer]
+    if isinstance(layer, ParallelMLP):
+        return dense_layers(layer)
+    if isinstance(layer, Gates):
+        return [*dense_layers(layer.hidden), layer.logits]
+    return []

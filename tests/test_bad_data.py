@@ -1270,6 +1270,20 @@ DECLARED = {
         "delimiter: '¦' is not one",
     ),
     "quote_as_delimiter": ({"csv": {"delimiter": '"'}}, "delimiter: '\"' is not one"),
+    # YAML's !!binary.
+    "bytes": ({"group": b"ab"}, "dataset.group: \"b'ab'\" should be a valid string"),
+    "very_long_word": (
+        {"split_by": "x" * 5000},
+        f"dataset.split_by: '{'x' * 60}...' should be 'random'",
+    ),
+    "very_long_kind": (
+        {"features": {"age": {"kind": "x" * 5000}}},
+        f"kind: '{'x' * 60}...' is not one of: sparse",
+    ),
+    "length_beyond_32_bits": (
+        {"features": {"city": {"kind": "sequence", "max_length": 2**63}}},
+        "max_length: 9223372036854775808 should be less than 2147483648",
+    ),
 }
 
 

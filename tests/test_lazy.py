@@ -32,6 +32,8 @@ DATA = (
     "encoder.embedding_dim=4",
     "encoder.embedding_stddev=0.5",
     "trainer.batch_size=32",
+    "trainer.epochs=1",
+    "trainer.compile=false",
 )
 OPTIMIZERS = {
     "adam": "optimizer=adam",
@@ -61,7 +63,7 @@ def rows_with_every_id_in_each_batch(batches):
     return parts
 
 
-def trained(chosen, tables_of=lazy_tables, compiled=False, batches=6):
+def trained(chosen, batches=6):
     """The weights before and after some batches, the losses, and the steps."""
     import pandas as pd
     import pyarrow as pa
@@ -77,16 +79,8 @@ def trained(chosen, tables_of=lazy_tables, compiled=False, batches=6):
     engine.start(chosen.seed, deterministic=True)
     network = build(chosen, encoder.spec)
     before = [w.numpy() for w in network.logits.trainable_variables]
-    steps = Steps(
-        network,
-        tasks,
-        chosen.optimizer.build(batches),
-        table.rows,
-        32,
-        compiled,
-        tables_of(network.logits, chosen.optimizer),
-    )
-    slab = MemoryFeed(table, list(tasks)).slab(np.arange(table.rows))
+    steps = Steps(chosen, network, table.rows)
+    slab = MemoryFeed(table, list(tasks)).slab(np.arange(table.rows), 32)
     losses = np.concatenate(list(steps.epoch([slab])))
     steps.store()
     after = [w.numpy() for w in network.logits.trainable_variables]
@@ -110,9 +104,9 @@ def test_lazy_equals_dense_where_every_row_is_touched(options):
 
 
 def test_compiled_and_uncompiled_lazy_steps_agree():
-    chosen = config(*DATA, "optimizer.lazy=true", "model=ple")
-    _, first, losses, _ = trained(chosen, compiled=True)
-    _, second, expected, _ = trained(chosen, compiled=False)
+    options = [*DATA, "optimizer.lazy=true", "model=ple"]
+    _, first, losses, _ = trained(config(*options, "trainer.compile=true"))
+    _, second, expected, _ = trained(config(*options))
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
     for mine, other in zip(first, second, strict=True):
         np.testing.assert_allclose(mine, other, atol=ROUNDING)

@@ -19,10 +19,13 @@ MISTAKES = {
     "dataset.features.age.num_bucket=3": "did you mean dataset.features.age.num_b",
     "trainer.epochs 3": "'trainer.epochs' has no '='; settings are given as key=value",
     "epochs": "'epochs' has no '='",
+    "x" * 5000: "xxx...",
     "--epochs=3": "no flag '--epochs=3'; settings are given without dashes; "
     "did you mean trainer.epochs=3?",
     "--batch-size=3": "did you mean trainer.batch_size=3?",
     "-x": "no flag '-x'",
+    "--config-path": "argument --config-path/-cp: expected one argument; see mtl-train",
+    "--cfg nothing": "argument --cfg/-c: invalid choice: 'nothing' (choose from",
     "-m --cfg job": "Only one of --run, --multirun, --cfg",
     "seed=1,2": "Ambiguous value for argument 'seed=1,2': add -m",
     "trainer.epochs=abc": "trainer.epochs: 'abc' should be a valid integer",

@@ -5,29 +5,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from building import config
+from building import PAIRS, config
 
 from mtl_cli.build import build
 from mtl_cli.data.load import load
 from mtl_cli.evaluate import evaluate
 from mtl_cli.metrics import auc
-from mtl_cli.paths import conf_folder
-from mtl_cli.training.predict import Predictor
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.train import train
 
-MODELS = sorted(path.stem for path in (conf_folder() / "model").glob("*.yaml"))
-ENCODERS = sorted(path.stem for path in (conf_folder() / "encoder").glob("*.yaml"))
-# Every model and every encoder in the default suite, all pairs in the slow one.
-PAIRS = [
-    pytest.param(
-        model,
-        encoder,
-        marks=[] if encoder == "embedding" or model == "mmoe" else pytest.mark.slow,
-    )
-    for model in MODELS
-    for encoder in ENCODERS
-]
 # How far below the best possible AUC (.864 click, .839 buy) a model may end: a logistic
 # regression, which cannot cross user and item, ends .113 and .179 below.
 MARGIN = 0.02
@@ -96,7 +82,7 @@ def test_model_reaches_the_best_possible_auc(
     network = build(run, data.encoder.spec)
     train(run, network, data.splits["train"], None, Progress())
     test = data.splits["test"]
-    scores = evaluate(run.outputs, test, Predictor(network)(test))
+    scores = evaluate(run.outputs, test, network.predict(test))
     _, truth = planted(4000, seed=1)
     ones = np.ones(test.rows)
     for task, probability in truth.items():

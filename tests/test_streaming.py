@@ -11,7 +11,6 @@ from mtl_cli.data.table import StoredTable, Table, as_arrays
 from mtl_cli.evaluate import evaluate
 from mtl_cli.training import feed as feed_module
 from mtl_cli.training.feed import MemoryFeed, StreamFeed, feed_of
-from mtl_cli.training.predict import Predictor
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.train import train
 
@@ -242,7 +241,7 @@ def test_streamed_training_is_the_same_to_the_last_bit(file):
 def test_predictions_and_scores_do_not_depend_on_where_rows_are(file):
     network, _, on_disk = trained(chosen(file, True))
     in_memory = loaded(file, **KEYS, stream=False, valid_fraction=0.2)
-    predict = Predictor(network)
+    predict = network.predict
     declared = chosen(file, True)
     for split, table in in_memory.splits.items():
         mine, expected = predict(on_disk.splits[split]), predict(table)
@@ -265,15 +264,8 @@ def test_streamed_steps_are_those_of_a_loop_over_the_same_rows(file):
     order = flat(row_numbers(StreamFeed(rows, list(TASKS)), batch_size=64))
     from mtl_cli.training.steps import Steps
 
-    steps = Steps(
-        other,
-        configured.chosen_tasks,
-        configured.optimizer.build(16),
-        whole.rows,
-        64,
-        False,
-    )
-    slab = MemoryFeed(whole, list(TASKS)).slab(np.array(order))
+    steps = Steps(configured, other, whole.rows)
+    slab = MemoryFeed(whole, list(TASKS)).slab(np.array(order), 64)
     losses = np.concatenate(list(steps.epoch([slab])))
     for a, b in zip(
         network.logits.get_weights(), other.logits.get_weights(), strict=True
@@ -303,7 +295,7 @@ def test_streamed_run_scores_all_splits_but_train(file, tmp_path):
     data = loaded(file, **KEYS, valid_fraction=0.2, test_fraction=0.1, stream=False)
     table = data.splits["test"]
     assert encoder.statistics == data.encoder.statistics
-    found = evaluate(again.outputs, table, Predictor(network)(table))
+    found = evaluate(again.outputs, table, network.predict(table))
     assert found == scores["test"]
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from mtl_cli import engine, saved
+from mtl_cli import engine
 from mtl_cli.build import build
 from mtl_cli.config import Config
 from mtl_cli.data.features import FeatureEncoder
@@ -21,20 +21,18 @@ from mtl_cli.data.table import Table
 from mtl_cli.errors import TrainingError
 from mtl_cli.evaluate import evaluate
 from mtl_cli.paths import conf_folder
-from mtl_cli.run_folder import RunFolder
 from mtl_cli.schedule import Schedule
 from mtl_cli.tasks import Task
 from mtl_cli.training import predict as predict_module
 from mtl_cli.training import steps as steps_module
 from mtl_cli.training import train as train_module
 from mtl_cli.training.feed import MemoryFeed
-from mtl_cli.training.lazy import lazy_tables
 from mtl_cli.training.losses import task_losses
-from mtl_cli.training.predict import Predictor
 from mtl_cli.training.progress import Progress
+from mtl_cli.training.replicas import Replicas
 from mtl_cli.training.session import Session
-from mtl_cli.training.steps import STEPS_A_CALL, Steps, reseed
-from mtl_cli.training.train import train, train_epoch, worth_compiling
+from mtl_cli.training.steps import STEPS_A_CALL, Steps, reseed, worth_compiling
+from mtl_cli.training.train import train, train_epoch
 
 FLOAT32 = 1e-6  # relative rounding of a few float32 operations
 ROUNDING = 1e-5  # of an epoch of float32 steps, summed in another order
@@ -139,19 +137,11 @@ def trained(chosen, table=None, valid=None, progress=None):
     return network, history
 
 
-def steps_of(chosen, network, table, compiled=False):
-    """One epoch's worth of steps, as `train` makes them."""
-    size = chosen.trainer.batch_size
-    optimizer = chosen.optimizer.build(-(-table.rows // size))
-    tasks = chosen.chosen_tasks
-    tables = lazy_tables(network.logits, chosen.optimizer)
-    return Steps(network, tasks, optimizer, table.rows, size, compiled, tables)
-
-
-def epoch_of(chosen, network, table, order, compiled=False):
+def epoch_of(chosen, network, table, order):
     """The losses of one epoch over rows in memory, in the given order."""
-    slab = MemoryFeed(table, list(chosen.chosen_tasks)).slab(order)
-    return list(steps_of(chosen, network, table, compiled).epoch([slab]))
+    steps = Steps(chosen, network, table.rows)
+    feed = MemoryFeed(table, list(chosen.chosen_tasks))
+    return list(steps.epoch([feed.slab(order, steps.batch_size)]))
 
 
 def assert_same_bits(weights, others):
@@ -342,13 +332,13 @@ def test_epoch_equals_a_plain_loop_with_a_short_last_batch(
 
 
 def test_compiled_and_uncompiled_steps_agree():
-    chosen = config(model="ple")
-    table, _ = encoded(chosen)
+    both = [config(f"trainer.compile={x}", model="ple") for x in ("true", "false")]
+    table, _ = encoded(both[0])
     order = np.random.default_rng(3).permutation(table.rows)
-    networks = [built(chosen), built(chosen)]
+    networks = [built(chosen) for chosen in both]
     losses = [
-        np.concatenate(epoch_of(chosen, network, table, order, compiled))
-        for network, compiled in zip(networks, (True, False), strict=True)
+        np.concatenate(epoch_of(chosen, network, table, order))
+        for network, chosen in zip(networks, both, strict=True)
     ]
     np.testing.assert_allclose(*losses, rtol=1e-4)
     assert_close(*(network.logits.get_weights() for network in networks))
@@ -378,11 +368,13 @@ def test_orders_of_rows_depend_on_seed_and_epoch_alone():
     def order_of(seed, epoch):
         seen = []
 
-        def record(slabs, done):
+        def record(slabs, number, done):
             seen.extend(slab.order for slab in slabs)
             yield np.zeros((1, 3))
 
-        fake = SimpleNamespace(batch_size=50, per_epoch=1, epoch=record)
+        fake = SimpleNamespace(
+            batch_size=50, per_epoch=1, epoch=record, replicas=Replicas()
+        )
         session = Session(network, fake)
         session.history.epochs = [None] * (epoch - 1)
         chosen = config(f"seed={seed}")
@@ -443,7 +435,7 @@ def test_each_task_learns_its_own_labels_in_any_order_of_tasks(model, order):
         rows = rows.append_column(name, pa.array(np.full(128, value)))
     table = encode(rows, encoder, chosen.chosen_tasks)
     network, history = trained(chosen, table)
-    predictions = Predictor(network)(table)
+    predictions = network.predict(table)
     assert list(history.epochs[-1].losses) == order.split(",")
     assert {name: round(float(p.mean()), 1) for name, p in predictions.items()} == (
         pytest.approx(values, abs=0.11)
@@ -470,7 +462,7 @@ def test_predictions_in_parts_equal_those_of_one_call(monkeypatch):
     table, network = encoded(chosen)[0], built(chosen)
     whole = network.predictions(table.features)
     monkeypatch.setattr(predict_module, "ROWS_A_CALL", 64)
-    parts = Predictor(network)(table)
+    parts = network.predict(table)
     assert list(parts) == ["click", "buy", "amount"]
     for name, prediction in parts.items():
         assert prediction.shape == (300,)
@@ -600,7 +592,7 @@ def test_kept_network_scores_as_its_epoch_did():
     losses = [epoch.valid["click"]["log_loss"] for epoch in history.epochs]
     assert len(losses) < chosen.trainer.epochs
     assert history.kept == 1 + int(np.argmin(losses)) < len(losses)
-    found = evaluate(chosen.outputs, valid, Predictor(network)(valid))
+    found = evaluate(chosen.outputs, valid, network.predict(valid))
     assert found == history.epochs[history.kept - 1].valid
 
 
@@ -632,7 +624,7 @@ def test_dropout_masks_depend_on_seed_and_epoch_alone():
     table, network = encoded(chosen)[0], built(chosen)
 
     def outputs(seed, epoch):
-        reseed(network.logits, seed, epoch)
+        reseed(network.logits, [seed, epoch])
         return network.logits(table.features, training=True)["click"].numpy()
 
     first = outputs(1, 1)
@@ -648,7 +640,7 @@ def test_dropout_masks_depend_on_seed_and_epoch_alone():
 def test_every_dropout_has_masks_of_its_own():
     chosen = config("model.dropout=0.5", "model.tower_units=[4,4]", model="ple")
     network = built(chosen)
-    reseed(network.logits, 1, 1)
+    reseed(network.logits, [1, 1])
     states = [
         tuple(layer.seed_generator.state.numpy())
         for layer in network.logits._flatten_layers()
@@ -664,7 +656,7 @@ def test_epoch_with_dropout_is_the_same_whatever_came_before():
     table, _ = encoded(chosen)
     fresh, used = built(chosen), built(chosen)
     start = fresh.logits.get_weights()
-    steps = steps_of(chosen, used, table)
+    steps = Steps(chosen, used, table.rows)
     feed = MemoryFeed(table, list(chosen.chosen_tasks))
     session = Session(used, steps)
     for number in (1, 5):
@@ -673,7 +665,7 @@ def test_epoch_with_dropout_is_the_same_whatever_came_before():
     assert (used.logits.get_weights()[0] != start[0]).any()
     used.logits.set_weights(start)
     for network in (fresh, used):
-        session = Session(network, steps_of(chosen, network, table))
+        session = Session(network, Steps(chosen, network, table.rows))
         session.history.epochs = [None]
         train_epoch(chosen, session, feed, Progress())
     assert_same_bits(fresh.logits.get_weights(), used.logits.get_weights())
@@ -684,7 +676,7 @@ def test_predictions_drop_nothing():
     plain, dropping = map(built, chosen)
     dropping.logits.set_weights(plain.logits.get_weights())
     table = encoded(chosen[0])[0]
-    found = [Predictor(network)(table) for network in (plain, dropping)]
+    found = [network.predict(table) for network in (plain, dropping)]
     for name in ("click", "buy", "amount"):
         np.testing.assert_array_equal(found[0][name], found[1][name])
 
@@ -747,40 +739,7 @@ def test_each_step_takes_the_schedules_next_rate():
     assert float(x) == pytest.approx(0.5 * (1 + 0.75 + 0.5 + 0.25), rel=FLOAT32)
 
 
-# Saving
-
-
-# Keras asks NumPy 2 for an array without a copy in a way that NumPy deprecates.
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.parametrize(
-    ("model", "options"),
-    [
-        ("shared_bottom", ["model.batch_norm=true", "model.dropout=0.2"]),
-        ("single_task", []),
-        ("mmoe", ["encoder=deepfm"]),
-        ("ple", ["model.gate_units=[3]"]),
-        ("esmm", []),
-    ],
-)
-def test_saved_network_predicts_the_same_bits_once_loaded(tmp_path, model, options):
-    chosen = config("trainer.epochs=1", *options, model=model)
-    table, encoder = encoded(chosen)
-    network, _ = trained(chosen, table)
-    expected = Predictor(network)(table)
-    assert all(len(np.unique(p)) > 50 for p in expected.values())
-    run = tmp_path / "run"
-    folder = RunFolder(run)
-    saved.save(folder, network, chosen.model_dump(mode="json"), encoder)
-    folder.release()
-
-    engine.start(seed=99, deterministic=True)  # nothing of the start may remain
-    again, features, config_again = saved.load(run)
-    assert config_again == chosen
-    raw = planted()
-    found = Predictor(again)(Table(features.transform(raw), {}, {}))
-    assert list(found) == list(expected) == [o.name for o in chosen.outputs]
-    assert_same_bits(list(found.values()), list(expected.values()))
-    assert_same_bits(again.logits.get_weights(), network.logits.get_weights())
+# Precision
 
 
 def test_bfloat16_keeps_weights_and_logits_in_float32_and_learns_the_same():
@@ -800,8 +759,8 @@ def test_bfloat16_keeps_weights_and_logits_in_float32_and_learns_the_same():
         assert mine.losses != other.losses
     table, _ = encoded(config(model="ple"))
     for p, q in zip(
-        Predictor(halved)(table).values(),
-        Predictor(network)(table).values(),
+        halved.predict(table).values(),
+        network.predict(table).values(),
         strict=True,
     ):
         assert np.corrcoef(p, q)[0, 1] > 0.98

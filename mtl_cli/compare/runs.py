@@ -192,6 +192,8 @@ def settings(config: dict[str, Any]) -> dict[str, str]:
             return f"[{','.join(map(text, value))}]"
         if isinstance(value, dict):
             return f"{{{','.join(f'{k}:{text(v)}' for k, v in value.items())}}}"
+        if isinstance(value, float):
+            return f"{value:.12g}"
         names = {None: "null", True: "true", False: "false"}
         simple = value is None or isinstance(value, bool)
         return names[value] if simple else str(value)

@@ -2,9 +2,11 @@
 
 from mtl_cli.compare.comparison import Cell, Comparison, Task
 from mtl_cli.compare.numbers import decimals, interval, joined, probability, value
+from mtl_cli.compare.statistics import Test
 from mtl_cli.compare.versus import FEW, ROWS, SAME, Versus
 
 MOST = 10  # sentences of one kind
+NO_TEST = Test(0.0, 0.0, 1.0, 0.0)
 
 
 def verdicts(result: Comparison) -> dict[str, list[str]]:
@@ -18,6 +20,8 @@ def sentences(task: Task, result: Comparison) -> list[str]:
     places = decimals(task)
     mine = [(c, c.against) for c in task.cells if c.against is not None]
     real = [(c, v) for c, v in mine if v.real]
+    sign = task.direction or 1
+    real.sort(key=lambda pair: -sign * (pair[1].seeds or NO_TEST).difference)
     lines = [real_one(c, v, places) for c, v in real[:MOST]]
     if len(real) > MOST:
         others = ((c.configuration.name, v.verdict) for c, v in real[MOST:])

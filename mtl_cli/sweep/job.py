@@ -30,6 +30,7 @@ class Job:
         sweep: the sweep's folder.
         name: of its folder in there.
         threads: of an operation; 0 leaves it to TensorFlow.
+        secrets: of the environment that the configuration holds, and their names.
     """
 
     number: str
@@ -39,6 +40,7 @@ class Job:
     sweep: Path
     name: str
     threads: int
+    secrets: dict[str, str]
 
     @property
     def folder(self) -> Path:
@@ -64,9 +66,10 @@ def perform(job: Job) -> None:
     faulthandler.enable()
     if job.threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
-    from mtl_cli import cli, stopping
+    from mtl_cli import cli, masking, stopping
 
     stopping.install()
+    masking.note(job.secrets)
     # What `run_job` reads of it.
     hydra = {
         "runtime": {"output_dir": str(job.folder), "choices": job.choices},

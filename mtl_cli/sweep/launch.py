@@ -7,7 +7,8 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.errors import JobError
+from mtl_cli.errors import ConfigError, JobError
+from mtl_cli.masking import noted
 from mtl_cli.sweep import processes
 from mtl_cli.sweep.expand import expand
 from mtl_cli.sweep.job import Job
@@ -53,6 +54,11 @@ def launch(composed: DictConfig) -> Outcome:
     Returns: the objective, for sweepers that search; without single-task twins.
     """
     values: Any = OmegaConf.to_container(composed, resolve=True)
+    if values["trainer"]["strategy"] == "multi_worker":
+        raise ConfigError(
+            "trainer.strategy: multi_worker is for one run on several machines; a "
+            "sweep's jobs each run on one"
+        )
     options = SweepOptions.model_validate(values["sweep"])
     here = str(HydraConfig.get().launcher._target_).startswith(processes.HYDRAS_OWN)
     most = options.jobs_at_once if here else 1
@@ -82,5 +88,7 @@ def jobs_of(values: dict[str, Any], threads: int) -> list[Job]:
     variants = expand(values, settings, choices)
     for i, (one, own, chosen) in enumerate(variants, 1):
         number = f"{hydra.job.num}.{i}" if len(variants) > 1 else f"{hydra.job.num}"
-        jobs.append(Job(number, own, one, chosen, sweep, job_name(own), threads))
+        jobs.append(
+            Job(number, own, one, chosen, sweep, job_name(own), threads, noted())
+        )
     return jobs

@@ -19,6 +19,7 @@ class Slab(NamedTuple):
 
     data: Any  # features, labels and weights: dicts of tensors
     order: npt.NDArray[Any]  # row numbers; rows beyond them are padding
+    steps: int  # that these rows are for
 
 
 class MemoryFeed:
@@ -27,20 +28,31 @@ class MemoryFeed:
     Args:
         table: training rows.
         tasks: whose labels and weights are needed.
+        part: which share of each batch is wanted, and of how many.
     """
 
-    def __init__(self, table: Table, tasks: list[str]) -> None:
+    def __init__(
+        self, table: Table, tasks: list[str], part: tuple[int, int] = (0, 1)
+    ) -> None:
         self.rows = table.rows
         self.data = tensors(table, tasks)
+        self.part = part
 
-    def slab(self, order: npt.NDArray[Any]) -> Slab:
-        """Returns all rows in a given order."""
-        return Slab(self.data, order)
+    def slab(self, order: npt.NDArray[Any], batch_size: int) -> Slab:
+        """Returns all rows in a given order, or a share of each of their batches."""
+        mine, of = self.part
+        rows, steps = len(order), -(-len(order) // batch_size)
+        share = batch_size // of
+        batches = np.resize(order, (steps, of, share))
+        in_last = np.clip(rows - (steps - 1) * batch_size - mine * share, 0, share)
+        return Slab(
+            self.data, batches[:, mine].ravel()[: (steps - 1) * share + in_last], steps
+        )
 
     def slabs(self, seed: int, epoch: int, batch_size: int) -> Iterator[Slab]:
         """Yields the rows of an epoch in its order, which the seed decides."""
         random = np.random.default_rng([seed, epoch])
-        yield self.slab(random.permutation(self.rows))
+        yield self.slab(random.permutation(self.rows), batch_size)
 
 
 class StreamFeed:
@@ -52,10 +64,16 @@ class StreamFeed:
     Args:
         table: training rows.
         tasks: whose labels and weights are needed.
+        part: which share of the rows is read, and of how many equal ones; fewer than
+            one row a share may be left over.
     """
 
-    def __init__(self, table: StoredTable, tasks: list[str]) -> None:
-        self.table, self.tasks, self.rows = table, tasks, table.rows
+    def __init__(
+        self, table: StoredTable, tasks: list[str], part: tuple[int, int] = (0, 1)
+    ) -> None:
+        self.table, self.tasks, self.part = table, tasks, part
+        self.rows = table.rows // part[1]
+        self.first = part[0] * self.rows
 
     def slabs(self, seed: int, epoch: int, batch_size: int) -> Iterator[Slab]:
         """Yields the rows of an epoch in its order, which the seed decides.
@@ -63,6 +81,7 @@ class StreamFeed:
         All slabs but the last are whole batches; what is left over of one comes first
         in the next.
         """
+        batch_size //= self.part[1]
         random = np.random.default_rng([seed, epoch])
         blocks = random.permutation(-(-self.rows // BLOCK_ROWS))
         a_slab = max(SLAB_ROWS, batch_size) // BLOCK_ROWS + 1
@@ -79,14 +98,21 @@ class StreamFeed:
                     upcoming = reader.submit(self.read, following)
                 order = random.permutation(table.rows)
                 whole = table.rows - (0 if last else table.rows % batch_size)
-                yield Slab(tensors(padded(table, capacity), self.tasks), order[:whole])
+                yield Slab(
+                    tensors(padded(table, capacity), self.tasks),
+                    order[:whole],
+                    -(-whole // batch_size),
+                )
                 parts = [table.take(order[whole:])]
 
     def read(self, blocks: npt.NDArray[Any]) -> Table:
         """Reads blocks of rows."""
         return concatenated(
             [
-                self.table.read(block * BLOCK_ROWS, (block + 1) * BLOCK_ROWS)
+                self.table.read(
+                    self.first + block * BLOCK_ROWS,
+                    self.first + min((block + 1) * BLOCK_ROWS, self.rows),
+                )
                 for block in blocks.tolist()
             ]
         )
@@ -95,11 +121,13 @@ class StreamFeed:
 Feed = MemoryFeed | StreamFeed
 
 
-def feed_of(table: Table | StoredTable, tasks: list[str]) -> Feed:
-    """Returns the feed of a table's rows."""
+def feed_of(
+    table: Table | StoredTable, tasks: list[str], part: tuple[int, int] = (0, 1)
+) -> Feed:
+    """Returns the feed of a table's rows, or of one process's part of them."""
     if isinstance(table, StoredTable):
-        return StreamFeed(table, tasks)
-    return MemoryFeed(table, tasks)
+        return StreamFeed(table, tasks, part)
+    return MemoryFeed(table, tasks, part)
 
 
 def tensors(table: Table, tasks: list[str]) -> Any:

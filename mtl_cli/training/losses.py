@@ -62,6 +62,7 @@ def task_losses(
     labels: Any,
     weights: Any,
     statistics: dict[str, dict[str, float]] | None = None,
+    totals: list[Any] | None = None,
 ) -> Any:
     """Returns the loss of each task: the weighted mean over the task's own rows.
 
@@ -73,11 +74,13 @@ def task_losses(
         labels: by task, (batch,).
         weights: by task, (batch,), 0 where a row does not count.
         statistics: by task, mean and deviation of labels that are standardised.
+        totals: of each task's weights, if these rows are a part of the batch.
 
-    Returns: (T,).
+    Returns: (T,), of a part of a batch its share of the losses.
     """
+    totals = totals or [tf.reduce_sum(weights[name]) for name in tasks]
     means = []
-    for name, task in tasks.items():
+    for (name, task), whole in zip(tasks.items(), totals, strict=True):
         weight = weights[name]
         # A row that does not count may hold any label; a NaN would come through a
         # gradient of 0 times NaN.
@@ -92,7 +95,7 @@ def task_losses(
         if task.positive_weight != 1:
             each *= tf.where(label == 1, task.positive_weight, 1.0)
         total = tf.reduce_sum(weight * each)
-        means.append(tf.math.divide_no_nan(total, tf.reduce_sum(weight)))
+        means.append(tf.math.divide_no_nan(total, whole))
     return tf.stack(means)
 
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from mtl_cli.build import Network
 from mtl_cli.data.table import Array, StoredTable, Table
 
 ROWS_A_CALL = 8192
@@ -15,13 +15,14 @@ class Predictor:
     """Predicts all rows of a table in large batches, traced once.
 
     Args:
-        network: whose predictions are wanted.
+        model: from a batch's features to `{output: (batch, 1)}`, or `(batch, classes)`.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, model: keras.Model) -> None:
+        batch = {x.name: tf.TensorSpec(x.shape, x.dtype) for x in model.inputs}
         self.run = tf.function(
-            lambda features: network.predictions(features, training=False),
-            reduce_retracing=True,
+            lambda features: model(features, training=False),
+            input_signature=[batch],
             autograph=False,
         )
 

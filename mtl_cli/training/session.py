@@ -14,7 +14,7 @@ from mtl_cli.run_folder import RunFolder
 from mtl_cli.training import checkpoint
 from mtl_cli.training.checkpoint import Checkpoint
 from mtl_cli.training.progress import Epoch, History
-from mtl_cli.training.steps import Steps, seed_generators
+from mtl_cli.training.steps import Steps
 
 Array = npt.NDArray[Any]
 
@@ -73,7 +73,6 @@ class Session:
             "weights": [v for v in logits.weights if all(v is not t for t in apart)],
             "tables": [table.packed for table in tables],
             "optimizer": self.steps.optimizer.variables,
-            "seeds": [generator.state for generator in seed_generators(logits)],
         }
         return {f"{name}-{i}": v for name, x in groups.items() for i, v in enumerate(x)}
 
@@ -115,13 +114,30 @@ class Session:
         Raises:
             Stopped: if Ctrl-C or SIGTERM came.
         """
-        if self.saving is None:
-            return
-        minutes = self.saving.minutes
+        stopping.want(self.steps.replicas.highest(stopping.wanted(), stopping.SIGNALS))
+        minutes = None if self.saving is None else self.saving.minutes
         due = minutes is not None and time.monotonic() - self.saved > 60 * minutes
         if self.losses and (due or stopping.wanted()):  # at its end it was saved
             self.save()
         stopping.check()
+
+    def share(self) -> None:
+        """Gives every process that trains the chief's weights, and where it is."""
+        replicas = self.steps.replicas
+        if replicas.size == 1:
+            return
+        for variable in self.variables().values():
+            variable.assign(replicas.from_chief(variable))
+        whole = [len(self.history.epochs), self.history.kept, self.done]
+        epochs, kept, done = replicas.from_chief(np.array(whole)).tolist()
+        if not replicas.chief:
+            self.history.epochs = [
+                Epoch(number, {}, {}, None, 0.0, 0.0) for number in range(1, epochs + 1)
+            ]
+            self.history.kept = kept
+            self.losses = [np.zeros((done, len(self.steps.tasks)), "float32")]
+        if done == 0:
+            self.losses = []
 
     def restore(self, start: Checkpoint) -> None:
         """Puts everything back to where a checkpoint was written."""

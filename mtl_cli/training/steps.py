@@ -1,6 +1,6 @@
 """Many optimizer steps in one compiled call."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -9,12 +9,25 @@ import tensorflow as tf
 
 from mtl_cli import compiled
 from mtl_cli.build import Network
-from mtl_cli.tasks import Task
+from mtl_cli.config import Config
 from mtl_cli.training.feed import Slab
-from mtl_cli.training.lazy import LazyTable, without
+from mtl_cli.training.lazy import lazy_tables, without
 from mtl_cli.training.losses import task_losses
+from mtl_cli.training.replicas import Replicas
 
 STEPS_A_CALL = 64
+
+
+# XLA takes about 3 s to compile a PLE, and then takes a third of the time a row: it
+# pays back from about this many rows, over all epochs.
+ROWS_WORTH_COMPILING = 60_000
+
+
+def worth_compiling(config: Config, rows: int) -> bool:
+    """Whether XLA should compile the steps of a run on so many rows."""
+    if config.trainer.compile == "auto":
+        return rows * config.trainer.epochs >= ROWS_WORTH_COMPILING
+    return config.trainer.compile
 
 
 class Steps:
@@ -25,48 +38,60 @@ class Steps:
     of the way. The last batch of an epoch is filled up with rows from its slab's
     beginning, whose weight is 0; only batch normalisation sees them.
 
+    Where several processes train together, each sees its own share of every batch, and
+    what they find is summed before the optimizer's step.
+
     Args:
+        config: the run's configuration.
         network: to train.
-        tasks: whose losses are minimised.
-        optimizer: a Keras optimizer.
         rows: training rows.
-        batch_size: rows a step.
-        compile_steps: whether XLA compiles the steps.
-        tables: embedding tables that are updated apart from the optimizer.
+        replicas: the processes that train together.
+
+    Raises:
+        ConfigError: if they cannot share a batch evenly.
     """
 
     def __init__(
         self,
+        config: Config,
         network: Network,
-        tasks: dict[str, Task],
-        optimizer: Any,
         rows: int,
-        batch_size: int,
-        compile_steps: bool,
-        tables: Sequence[LazyTable] = (),
+        replicas: Replicas | None = None,
     ) -> None:
-        self.tables = tables
-        self.ids, self.model = without(network.logits, tables)
-        self.labels = network.labels
-        self.optimizer = optimizer
-        self.batch_size = min(batch_size, rows)
+        trainer, self.tasks = config.trainer, config.chosen_tasks
+        self.seed = config.seed
+        self.replicas = replicas or Replicas()
+        of = self.replicas.size
+        self.batch_size = min(trainer.batch_size, -(-rows // of) * of)
+        self.share = self.replicas.share(self.batch_size)
         self.per_epoch = -(-rows // self.batch_size)
         self.steps_a_call = min(STEPS_A_CALL, self.per_epoch)
-        self.tasks = tasks
-        self.task_weights = tf.constant([task.weight for task in tasks.values()])
-        optimizer.build(self.model.trainable_variables)
-        self.clip_norm = optimizer.global_clipnorm
-        optimizer.global_clipnorm = None  # which would not know of the tables
-        self.compile_steps = compile_steps
+        self.labels = network.labels
+        self.tables = lazy_tables(network.logits, config.optimizer)
+        self.ids, self.model = without(network.logits, self.tables)
+        self.task_weights = tf.constant([task.weight for task in self.tasks.values()])
+        self.optimizer = config.optimizer.build(trainer.epochs * self.per_epoch)
+        self.optimizer.build(self.model.trainable_variables)
+        self.clip_norm = self.optimizer.global_clipnorm
+        self.optimizer.global_clipnorm = None  # which would not know of the tables
+        self.compile_steps = worth_compiling(config, rows)
         self.run = self._function()
 
     def _function(self) -> Any:
         """Returns the function that runs many steps, not yet traced."""
-        # XLA would copy a table that it writes to, so it compiles what lies between.
-        whole = self.compile_steps and not self.tables
-        self.step = self._step
-        if self.compile_steps and self.tables:
-            self.step = tf.function(self._step, jit_compile=True, autograph=False)
+        alone = self.replicas.size == 1
+
+        def compiled_if(wanted: bool, function: Any) -> Any:
+            if not (self.compile_steps and wanted):
+                return function
+            return tf.function(function, jit_compile=True, autograph=False)
+
+        # XLA would copy a table that it writes to, and knows nothing of other
+        # processes; it compiles what lies between.
+        self.step = compiled_if(alone and bool(self.tables), self._step)
+        self.gradients = compiled_if(not alone, self._gradients)
+        self.update = compiled_if(not alone, self._update)
+        whole = self.compile_steps and alone and not self.tables
         return tf.function(self._run, jit_compile=whole, autograph=False)
 
     def _call(self, *arguments: Any) -> Any:
@@ -80,24 +105,28 @@ class Steps:
             self.run = self._function()
             return self.run(*arguments)
 
-    def epoch(self, slabs: Iterable[Slab], done: int = 0) -> Iterator[Any]:
+    def epoch(
+        self, slabs: Iterable[Slab], number: int = 1, done: int = 0
+    ) -> Iterator[Any]:
         """Trains on rows once.
 
         Args:
             slabs: of the rows, each of whole batches but the last.
+            number: of the epoch.
             done: steps at the beginning that were taken before.
 
         Yields: after each call, the losses of its steps, (steps, T).
         """
+        before = 0  # steps of earlier slabs
         for slab in slabs:
-            rows, size = len(slab.order), self.batch_size
-            steps = -(-rows // size)
-            shape = (steps + self.steps_a_call, size)  # the last call is whole too
+            shape = (slab.steps + self.steps_a_call, self.share)  # the last is whole
             batches = np.resize(slab.order, shape).astype("int32")
-            counts = (np.arange(np.prod(shape)) < rows).reshape(shape)
-            for first in range(done, steps, self.steps_a_call):
+            counts = (np.arange(np.prod(shape)) < len(slab.order)).reshape(shape)
+            for first in range(max(0, done - before), slab.steps, self.steps_a_call):
                 call = slice(first, first + self.steps_a_call)
-                todo = min(self.steps_a_call, steps - first)
+                todo = min(self.steps_a_call, slab.steps - first)
+                seeds = [self.seed, number, before + first, self.replicas.rank]
+                reseed(self.model, seeds)
                 losses = self._call(
                     tf.constant(batches[call]),
                     tf.constant(counts[call], tf.float32),
@@ -105,7 +134,7 @@ class Steps:
                     *slab.data,
                 )
                 yield losses.numpy()[:todo]
-            done = max(0, done - steps)
+            before += slab.steps
 
     def _run(
         self,
@@ -141,10 +170,16 @@ class Steps:
             return [], [], []
         ids = self.ids(features)
         ids = ids if isinstance(ids, list) else [ids]
-        found = [t.touched(x) for t, x in zip(self.tables, ids, strict=True)]
+        # A table's rows move by the ids of all processes' shares of the batch.
+        found = [
+            table.touched(self.replicas.joined(x))
+            for table, x in zip(self.tables, ids, strict=True)
+        ]
         touched, places = map(list, zip(*found, strict=True))
+        first = self.replicas.rank * self.share
+        mine = [where[first : first + self.share] for where in places]
         packed = [t.read(rows) for t, rows in zip(self.tables, touched, strict=True)]
-        return touched, packed, places
+        return touched, packed, mine
 
     def _step(
         self,
@@ -159,51 +194,59 @@ class Steps:
         Returns: the losses before it, (T,), and the tables' rows after it.
         """
         values = [p[:, : t.width] for t, p in zip(self.tables, packed, strict=True)]
-        losses, gradients, of_values = self._gradients(
-            features, labels, weights, values, places
-        )
-        if self.clip_norm is not None:
-            every, _ = tf.clip_by_global_norm([*gradients, *of_values], self.clip_norm)
-            gradients, of_values = every[: len(gradients)], every[len(gradients) :]
-        step = tf.convert_to_tensor(self.optimizer.iterations)
-        rate = tf.convert_to_tensor(self.optimizer.learning_rate)
-        self.optimizer.apply(gradients, self.model.trainable_variables)
-        packed = [
-            table.moved(rows, gradient, step, rate)
-            for table, rows, gradient in zip(
-                self.tables, packed, of_values, strict=True
-            )
-        ]
-        return losses, packed
+        totals = [tf.reduce_sum(weights[task]) for task in self.tasks]
+        totals = self.replicas.sum(totals)
+        found = self.gradients(features, labels, weights, totals, values, places)
+        losses, gradients, of_values = self.replicas.sum(found)
+        return losses, self.update(gradients, of_values, packed)
 
     def _gradients(
         self,
         features: Any,
         labels: Any,
         weights: Any,
+        totals: list[Any],
         values: list[Any],
         places: list[Any],
     ) -> tuple[Any, list[Any], list[Any]]:
         """Returns the losses (T,), and the gradients of weights and of tables' rows."""
         variables = self.model.trainable_variables
-        tables = list(zip(self.tables, values, strict=True))
         with tf.GradientTape() as tape:
             tape.watch(values)
             vectors = [
                 table.vectors(rows, where)
-                for (table, rows), where in zip(tables, places, strict=True)
+                for table, rows, where in zip(self.tables, values, places, strict=True)
             ]
             inputs = [features, vectors] if vectors else features
             logits = self.model(inputs, training=True)
-            losses = task_losses(self.tasks, logits, labels, weights, self.labels)
+            losses = task_losses(
+                self.tasks, logits, labels, weights, self.labels, totals
+            )
             penalties = tf.add_n([tf.constant(0.0), *self.model.losses])
-            total = tf.reduce_sum(losses * self.task_weights) + penalties
+            total = tf.reduce_sum(losses * self.task_weights)
+            total += penalties / self.replicas.size
         gradients, of_values = tape.gradient(total, (variables, values))
+        return losses, gradients, of_values
+
+    def _update(
+        self, gradients: list[Any], of_values: list[Any], packed: list[Any]
+    ) -> list[Any]:
+        """Takes the optimizer's step; returns the tables' rows after it."""
+        tables = list(zip(self.tables, packed, strict=True))
         of_values = [
-            table.penalized(gradient, rows)
+            table.penalized(gradient, rows[:, : table.width])
             for (table, rows), gradient in zip(tables, of_values, strict=True)
         ]
-        return losses, gradients, of_values
+        if self.clip_norm is not None:
+            every, _ = tf.clip_by_global_norm([*gradients, *of_values], self.clip_norm)
+            gradients, of_values = every[: len(gradients)], every[len(gradients) :]
+        step = tf.convert_to_tensor(self.optimizer.iterations)
+        rate = tf.convert_to_tensor(self.optimizer.learning_rate)
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+        return [
+            table.moved(rows, gradient, step, rate)
+            for (table, rows), gradient in zip(tables, of_values, strict=True)
+        ]
 
     def store(self) -> None:
         """Brings the network up to date with the tables that lie beside it."""
@@ -211,21 +254,17 @@ class Steps:
             table.store()
 
 
-def seed_generators(model: keras.Model) -> list[Any]:
-    """Returns what draws the masks of every dropout."""
-    return [
+def reseed(model: keras.Model, seeds: list[int]) -> None:
+    """Sets the state of every dropout from numbers that say where a training is.
+
+    Without it the masks depend on how many steps came before, which a resumed run does
+    not know (keras #19796).
+    """
+    generators = [
         layer.seed_generator
         for layer in model._flatten_layers()
         if hasattr(layer, "seed_generator")
     ]
-
-
-def reseed(model: keras.Model, seed: int, epoch: int) -> None:
-    """Sets the state of every dropout from the run's seed and the epoch.
-
-    Without it the masks of an epoch depend on how many steps came before, which a
-    resumed run does not know (keras #19796).
-    """
-    for i, generator in enumerate(seed_generators(model)):
-        words = np.random.SeedSequence([seed, epoch, i]).generate_state(2)
+    for i, generator in enumerate(generators):
+        words = np.random.SeedSequence([*seeds, i]).generate_state(2)
         generator.state.assign(words.astype("int64") % 2**31)

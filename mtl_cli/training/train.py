@@ -12,22 +12,10 @@ from mtl_cli.data.table import StoredTable, Table
 from mtl_cli.errors import TrainingError
 from mtl_cli.evaluate import Scores, evaluate, monitored
 from mtl_cli.training.feed import Feed, feed_of
-from mtl_cli.training.lazy import lazy_tables
-from mtl_cli.training.predict import Predictor
 from mtl_cli.training.progress import Epoch, History, Progress
+from mtl_cli.training.replicas import Replicas
 from mtl_cli.training.session import Saving, Session
-from mtl_cli.training.steps import Steps, reseed
-
-# XLA takes about 4 s to compile a PLE, and then takes a third of the time a row: it
-# pays back from about this many rows, over all epochs.
-ROWS_WORTH_COMPILING = 60_000
-
-
-def worth_compiling(config: Config, rows: int) -> bool:
-    """Whether XLA should compile the steps of a run on so many rows."""
-    if config.trainer.compile == "auto":
-        return rows * config.trainer.epochs >= ROWS_WORTH_COMPILING
-    return config.trainer.compile
+from mtl_cli.training.steps import Steps
 
 
 def train(
@@ -37,6 +25,7 @@ def train(
     valid: Table | StoredTable | None,
     progress: Progress,
     saving: Saving | None = None,
+    replicas: Replicas | None = None,
 ) -> History:
     """Trains a network in place.
 
@@ -48,27 +37,21 @@ def train(
         valid: validation rows, or None.
         progress: whom to tell.
         saving: of checkpoints, and the one to go on from; None for none.
+        replicas: the processes that train together, if there are several.
 
     Raises:
         TrainingError: if a loss is no longer a finite number.
         Stopped: by Ctrl-C or SIGTERM; a checkpoint was written.
     """
-    trainer, tasks, outputs = config.trainer, config.chosen_tasks, config.outputs
-    steps_an_epoch = math.ceil(table.rows / trainer.batch_size)
-    feed = feed_of(table, list(tasks))
-    steps = Steps(
-        network,
-        tasks,
-        config.optimizer.build(trainer.epochs * steps_an_epoch),
-        table.rows,
-        trainer.batch_size,
-        worth_compiling(config, table.rows),
-        lazy_tables(network.logits, config.optimizer),
-    )
+    trainer, outputs = config.trainer, config.outputs
+    replicas = replicas or Replicas()
+    part = replicas.rank, replicas.size
+    feed = feed_of(table, list(config.chosen_tasks), part)
+    steps = Steps(config, network, table.rows, replicas)
     session = Session(network, steps, saving)
     if saving is not None and saving.start is not None:
         session.restore(saving.start)
-    predict = Predictor(network)
+    session.share()
     history = session.history
     while not over(config, history):
         number = len(history.epochs) + 1
@@ -77,17 +60,18 @@ def train(
         value = None
         if valid is not None or number == trainer.epochs:
             steps.store()
-        if valid is not None:
+        if valid is not None and replicas.chief:
             start = time.perf_counter()
-            scores = evaluate(outputs, valid, predict(valid))
+            scores = evaluate(outputs, valid, network.predict(valid))
             history.validating += time.perf_counter() - start
             value = monitored(trainer.monitor, outputs, scores)
-            if value is None and trainer.patience is not None:
-                raise TrainingError(
-                    f"trainer.monitor: {trainer.monitor} is undefined on the "
-                    f"validation rows: {undefined(scores)}; set trainer.patience=null "
-                    "or give more validation rows"
-                )
+        value = replicas.agreed(value)
+        if valid is not None and value is None and trainer.patience is not None:
+            raise TrainingError(
+                f"trainer.monitor: {trainer.monitor} is undefined on the "
+                f"validation rows: {undefined(scores)}; set trainer.patience=null "
+                "or give more validation rows"
+            )
         epoch = Epoch(number, losses, scores, value, seconds, table.rows / seconds)
         if value is not None and value > best_of(history):
             history.kept, epoch.best = number, True
@@ -137,10 +121,8 @@ def train_epoch(
     number, done = len(session.history.epochs) + 1, session.done
     # Order and dropout depend on the seed and the epoch alone, not on what came before.
     slabs = feed.slabs(config.seed, number, steps.batch_size)
-    if not done:
-        reseed(session.network.logits, config.seed, number)
     start = time.perf_counter() - session.seconds
-    for losses in steps.epoch(slabs, done):
+    for losses in steps.epoch(slabs, number, done):
         check_finite(tasks, losses, number, done)
         session.losses.append(losses)
         session.seconds = time.perf_counter() - start

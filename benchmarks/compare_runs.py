@@ -1,0 +1,107 @@
+"""Seconds of `mtl-compare` on 1,000 runs: 200 configurations of 5 seeds.
+
+The run folders are synthetic, of the size and form of those of Adult: 16,281 test rows
+with predictions of two tasks, whose AUC the metrics record.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+from alternate import OURS, Contender, alternate
+from report import compare, save
+
+from mtl_cli.metrics import score
+
+SEEDS = 5
+ROWS = 16_281
+SHARES = {"income": 0.236, "never_married": 0.334}
+FEATURES = 13
+EPOCHS = 14
+
+
+def nothing(*_: object) -> dict[str, object]:
+    """Returns nothing: the seconds of the process are all that counts."""
+    return {}
+
+
+def write_runs(folder: Path, runs: int) -> None:
+    """Writes run folders; five seeds share a configuration."""
+    rng = np.random.default_rng(0)
+    labels = {task: 1.0 * (rng.random(ROWS) < p) for task, p in SHARES.items()}
+    for job in range(runs):
+        path = folder / str(job)
+        path.mkdir()
+        record = {"status": "done", "start": "2026-01-01T00:00:00+00:00"}
+        record["end"] = "2026-01-01T00:00:30+00:00"
+        write_json(path / "status.json", record)
+        config = configuration(job // SEEDS, job % SEEDS + 1)
+        (path / "config.yaml").write_text(yaml.dump(config, Dumper=yaml.CSafeDumper))
+        about = {"git_commit": "c0ffee", "data_hash": "d0", "parameters": 300_000}
+        write_json(path / "environment.json", about | {"versions": {"keras": "3.15"}})
+        strength = 2 + 0.02 * (job // SEEDS % 7)
+        columns, scores = {"row": np.arange(ROWS)}, {}
+        for task, label in labels.items():
+            logit = strength * label + rng.normal(size=ROWS) - 2
+            prediction = (1 / (1 + np.exp(-logit))).astype("float32")
+            columns |= {task: label, f"{task}_prediction": prediction}
+            scores[task] = score("binary", label, prediction, np.ones(ROWS))
+        pd.DataFrame(columns).to_parquet(path / "predictions.parquet", index=False)
+        write_json(path / "metrics.json", {"test": scores, "valid": scores})
+        pd.DataFrame(history()).to_csv(path / "history.csv", index=False)
+
+
+def configuration(number: int, seed: int) -> dict[str, object]:
+    """Returns a configuration of the size of Adult's."""
+    feature = {"kind": "bucketized", "num_buckets": 32, "missing": "error"}
+    features = {f"feature_{i}": feature | {"edges": None} for i in range(FEATURES)}
+    return {
+        "seed": seed,
+        "model": {"name": "mmoe", "num_experts": number % 20, "tower_units": [32]},
+        "optimizer": {"name": "adam", "learning_rate": 1e-3 * (1 + number // 20)},
+        "dataset": {"name": "adult", "features": features},
+        "trainer": {"epochs": EPOCHS, "patience": 3},
+    }
+
+
+def history() -> Iterator[dict[str, object]]:
+    """Yields rows of a history."""
+    for epoch in range(1, EPOCHS + 1):
+        valid = {f"valid.{task}.auc": 0.9 + epoch / 1000 for task in SHARES}
+        yield {"epoch": epoch, **valid, "best": True, "samples_per_second": 1e5}
+
+
+def write_json(path: Path, value: object) -> None:
+    """Writes a JSON file."""
+    path.write_text(json.dumps(value))
+
+
+def main() -> None:
+    """Measures, prints, saves."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each command")
+    parser.add_argument("--runs", type=int, default=1000)
+    options = parser.parse_args()
+    command = str(Path(sys.executable).with_name("mtl-compare"))
+    with tempfile.TemporaryDirectory() as name:
+        write_runs(Path(name), options.runs)
+        page = str(Path(name) / "page.html")
+        contenders = [
+            Contender(OURS, [command, name], nothing),
+            Contender("with --html", [command, name, "--html", page], nothing),
+        ]
+        results = alternate(contenders, options.repeats)
+    title = f"mtl-compare on {options.runs:,} runs: seconds of the process"
+    seconds = "wall_seconds"
+    rows = compare(title, results, lambda run: run[seconds], {}, seconds=True)
+    save("compare_runs", results, rows)
+
+
+if __name__ == "__main__":
+    main()
