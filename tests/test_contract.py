@@ -295,7 +295,9 @@ def test_saved_network_predicts_the_same_bits_once_loaded(
     chosen, network, _ = trained(model, encoder)
     expected = predict(network, rows_of(data))
     values = chosen.model_dump(mode="json")
-    saved.save(RunFolder(tmp_path / "run"), network, values, data.encoder)
+    folder = RunFolder(tmp_path / "run")
+    saved.save(folder, network, values, data.encoder)
+    folder.release()
 
     keras.utils.set_random_seed(99)  # nothing of the start may remain
     again, features, config_again = saved.load(tmp_path / "run")
