@@ -192,9 +192,10 @@ def test_job_in_a_sweep_has_the_numbers_of_a_run_alone(start: Path) -> None:
 
 def test_killed_sweep_goes_on_where_it_was_cut_off(start: Path) -> None:
     command = ["seed=1,2,5,3,4", "sweep.jobs=1", "hydra.sweep.dir=sweep"]
-    command += ["trainer.epochs=300", "trainer.patience=null"]
+    command += ["trainer.epochs=60", "trainer.patience=null"]
     with begun(start, "-m", *command):
-        cut = wait_for(lambda: (start / "sweep").glob("*seed=5,*/status.json")).parent
+        saved = "*seed=5,*/checkpoints/*"
+        cut = wait_for(lambda: (start / "sweep").glob(saved)).parents[1]
     record = json.loads((start / "sweep" / ".jobs" / "2.json").read_text())
     wait_for(lambda: [] if Path(f"/proc/{record['pid']}").exists() else [True])
     assert status(cut)["status"] == "running"
