@@ -6,7 +6,6 @@ import shlex
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -31,6 +30,8 @@ from mtl_cli.errors import (
 from mtl_cli.masking import masked, watch
 from mtl_cli.paths import conf_folder, shortest, user_conf_folder
 from mtl_cli.stopping import Stopped
+from mtl_cli.sweep import session
+from mtl_cli.sweep.names import sweep_name
 from mtl_cli.trust import guard
 
 if TYPE_CHECKING:
@@ -58,17 +59,21 @@ def main() -> NoReturn:
     guard()
     watch()
     stopping.install()
-    failures: list[tuple[str, Exception]] = []
+    failures: list[Exception] = []
     command = sys.argv[1:]
 
-    def job(composed: DictConfig) -> None:
+    def job(composed: DictConfig) -> Any:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            from mtl_cli.sweep.launch import launch
+
+            return launch(composed)
         # Hydra would print an error of its own above ours.
         try:
-            run_job(composed)
+            return run_job(composed)
         except Stopped as stop:
             raise Stopped(stop.code, stopped(stop, command)) from None
         except Exception as error:
-            failures.append((job_name(), error))
+            failures.append(error)
 
     app = hydra.main(
         version_base="1.3", config_path=str(conf_folder()), config_name="config"
@@ -76,16 +81,24 @@ def main() -> NoReturn:
     try:
         sys.argv[1:] = tidy(command)
         app()
+        session.wait()
     except KeyboardInterrupt as stop:
+        session.stop()
         message, code = str(stop) or "interrupted", getattr(stop, "code", 130)
         sys.exit(fail(PROGRAM, message, code))
+    except SystemExit:
+        session.stop()
+        raise
     except Exception as error:
-        # What Hydra itself raises is about the command or the YAML files.
+        # What Hydra itself raises is about the command or the YAML files; of failed
+        # jobs some sweepers make an error of their own.
         from mtl_cli.hydra_errors import explain
 
-        sys.exit(fail(PROGRAM, explain(error, sys.argv[1:]), 2))
+        if not session.stop():
+            sys.exit(fail(PROGRAM, explain(error, sys.argv[1:]), 2))
     codes = {
-        fail(PROGRAM, name + message, code) for name, (message, code) in told(failures)
+        fail(PROGRAM, message, code)
+        for message, code in [*map(told, failures), *session.failures()]
     }
     sys.exit(codes.pop() if len(codes) == 1 else min(len(codes), 1))
 
@@ -117,6 +130,11 @@ def tidy(arguments: list[str]) -> list[str]:
             flags[i] = f"{name}={Path(folder).resolve()}"
         elif name in ("--config-path", "-cp") and i + 1 < len(flags):
             flags[i + 1] = str(Path(flags[i + 1]).resolve())
+    asks = known.cfg or known.info or known.help or known.hydra_help
+    if any(map(makes_sweep, settings)) and not (asks or known.multirun or known.run):
+        flags.append("--multirun")
+    if not any(s.lstrip("+").startswith("hydra.job.name=") for s in settings):
+        settings = [*settings, f"hydra.job.name={sweep_name(settings)}"]
     return flags + [f"++{s}" if s.startswith("dataset.") else s for s in settings]
 
 
@@ -125,8 +143,18 @@ def refuse_flag(message: str) -> NoReturn:
     raise ConfigError(f"{message}; see mtl-train --help")
 
 
-def run_job(composed: DictConfig) -> None:
-    """Checks one composed configuration and runs it in its folder."""
+def makes_sweep(setting: str) -> bool:
+    """Whether a setting makes several runs of one, whatever the others are."""
+    key, _, value = setting.lstrip("+").partition("=")
+    wanted = {"repeats": "1", "compare.single_task": "false"}
+    return key in wanted and value.lower() != wanted[key]
+
+
+def run_job(composed: DictConfig) -> bool:
+    """Checks one composed configuration and runs it in its folder.
+
+    Returns: whether it had to; the folder may hold the finished run.
+    """
     from mtl_cli import cluster, resume
     from mtl_cli.check import check
 
@@ -135,7 +163,8 @@ def run_job(composed: DictConfig) -> None:
         config = check(composed)
         if cluster.rank(config.trainer.strategy):
             remove_empty(path)
-            return help_chief(config, composed)
+            help_chief(config, composed)
+            return True
         place = resume.choose(config, path, new_each_time())
     except MtlError:
         remove_empty(path)
@@ -144,8 +173,9 @@ def run_job(composed: DictConfig) -> None:
         remove_empty(path)
     if place.folder is None:
         resume.tell_finished(config, place.path)
-    else:
-        carry_out(config, place, place.folder, composed)
+        return False
+    carry_out(config, place, place.folder, composed)
+    return True
 
 
 def help_chief(config: "Config", composed: DictConfig) -> None:
@@ -187,7 +217,9 @@ def carry_out(
                     console.line(place.note)
                 if not (folder.path / "config.yaml").exists():
                     folder.write_text("config.yaml", saved_config(composed))
-                run(config, folder, console, settings, place.checkpoint)
+                values = masked(config.model_dump(mode="json"))
+                with config.tracker.following(folder.path, values):
+                    run(config, folder, console, settings, place.checkpoint)
             except BaseException:
                 with contextlib.suppress(WriteError):
                     console.record(traceback.format_exc())
@@ -205,7 +237,7 @@ def carry_out(
 
 def ending(error: BaseException) -> tuple[str, str]:
     """Returns the status of a run that an error ended, and why."""
-    if isinstance(error, SystemExit):
+    if isinstance(error, SystemExit) and error.code == 1:
         return "interrupted", "what read the output has closed it"
     from_outside = isinstance(error, KeyboardInterrupt | LostWorkerError)
     status = "interrupted" if from_outside else "failed"
@@ -229,9 +261,6 @@ def stopped(stop: Stopped, command: list[str]) -> str:
     if not checkpoints:
         return f"{stop}; no checkpoint was written yet"
     again = [setting for setting in command if not setting.startswith("resume=")]
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        again = [x for x in again if not x.startswith("hydra.sweep.dir=")]
-        again.append(f"hydra.sweep.dir={HydraConfig.get().sweep.dir}")
     newest = checkpoints[0]
     return (
         f"{stop}; all up to {described(newest)} is safe in {shortest(newest)}; "
@@ -245,26 +274,13 @@ def remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def told(
-    failures: list[tuple[str, Exception]],
-) -> Iterator[tuple[str, tuple[str, int]]]:
-    """Yields which job failed, in a sweep, what to say of it, and its exit code."""
-    for job, error in failures:
-        if isinstance(error, MtlError):
-            yield job, (str(error), error.exit_code)
-        else:
-            name, text = type(error).__name__, first_line(error)
-            text = text if text == name else f"{name}: {text}"
-            yield job, (f"{text}; the traceback is in train.log", 1)
-
-
-def job_name() -> str:
-    """Returns which job of a sweep this is, for its error; "" outside a sweep."""
-    hydra_config = HydraConfig.get()
-    if hydra_config.mode != RunMode.MULTIRUN:
-        return ""
-    settings = " ".join(hydra_config.overrides.task)
-    return f"job {hydra_config.job.num} ({settings}): "
+def told(error: Exception) -> tuple[str, int]:
+    """Returns what to say of a failed run, and its exit code."""
+    if isinstance(error, MtlError):
+        return str(error), error.exit_code
+    name, text = type(error).__name__, first_line(error)
+    text = text if text == name else f"{name}: {text}"
+    return f"{text}; the traceback is in train.log", 1
 
 
 if __name__ == "__main__":

@@ -11,7 +11,10 @@ from mtl_cli.metrics import METRICS
 from mtl_cli.models.base import Sharing
 from mtl_cli.optimizers import SGD, Adagrad, Adam, AdamW, RowwiseAdagrad
 from mtl_cli.schema import Count, Positive, Strict, part_named
+from mtl_cli.sweep.options import Comparison, SweepOptions
 from mtl_cli.tasks import Output, Task, after_click
+from mtl_cli.trackers.base import Tracker
+from mtl_cli.trackers.none import NoTracker
 
 
 class Trainer(Strict):
@@ -58,6 +61,11 @@ class Config(Strict):
         check_only: whether to read and check the data, and train nothing.
         resume: whether to go on with a run of the same configuration and data that was
             cut off: `auto` where there is one, `never`, or `must`.
+        repeats: how many seeds, from `seed` on, a sweep runs of each job.
+        compare: what a sweep adds for the comparison of its models.
+        sweep: how the jobs of a sweep are run. Like `repeats` and `compare` no part of
+            what a run computes, so no part of what it saves.
+        tracker: who is told of the run; no part of that either.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
@@ -74,6 +82,14 @@ class Config(Strict):
         Adam | AdamW | Adagrad | RowwiseAdagrad | SGD, Field(discriminator="name")
     ]
     trainer: Trainer
+    tracker: Annotated[
+        SerializeAsAny[Tracker],
+        part_named("mtl_cli.trackers", Tracker),
+        Field(exclude=True),
+    ] = NoTracker(name="none")
+    repeats: Annotated[Count, Field(exclude=True)] = 1
+    compare: Annotated[Comparison | None, Field(exclude=True)] = None
+    sweep: Annotated[SweepOptions | None, Field(exclude=True)] = None
 
     @model_validator(mode="after")
     def _rules(self) -> "Config":

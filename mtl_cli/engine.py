@@ -8,14 +8,12 @@ import tempfile
 from collections.abc import Iterator
 
 from mtl_cli import compiled
-from mtl_cli.errors import ConfigError
 
 DETERMINISTIC_THREADS = 1
-_started: dict[str, bool] = {}
 
 
 def start(seed: int, deterministic: bool) -> None:
-    """Imports TensorFlow and Keras and prepares them for one run.
+    """Imports TensorFlow and Keras and prepares them for the one run of this process.
 
     Args:
         seed: of everything random.
@@ -24,27 +22,29 @@ def start(seed: int, deterministic: bool) -> None:
             gradients are summed depends on timing unless operations run one after
             another; each still uses all cores.
     """
-    if _started.setdefault("deterministic", deterministic) != deterministic:
-        raise ConfigError(
-            "trainer.deterministic: cannot change within a process; start the runs "
-            "of this sweep apart"
-        )
+    load()
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+        tf.config.threading.set_inter_op_parallelism_threads(DETERMINISTIC_THREADS)
+
+
+def load() -> None:
+    """Imports TensorFlow and Keras, quietly; runs nothing."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     compiled.keep()
     with quiet():
         import absl.logging
-        import keras
+        import keras  # noqa: F401
         import tensorflow as tf
 
     absl.logging.set_verbosity(absl.logging.ERROR)
     tf.get_logger().setLevel(logging.ERROR)
-
-    keras.utils.set_random_seed(seed)
-    if deterministic:
-        tf.config.experimental.enable_op_determinism()
-        tf.config.threading.set_inter_op_parallelism_threads(DETERMINISTIC_THREADS)
 
 
 @contextlib.contextmanager

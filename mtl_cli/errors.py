@@ -44,6 +44,10 @@ class TrainingError(MtlError):
     """A run that had started cannot go on."""
 
 
+class JobError(MtlError):
+    """A job of a sweep failed."""
+
+
 class LostWorkerError(TrainingError):
     """Another process of a run no longer answers."""
 

@@ -21,6 +21,16 @@ from mtl_cli.check import dotted_keys, unknown_key
 from mtl_cli.errors import first_line, suggest
 from mtl_cli.paths import conf_folder, user_conf_folder
 
+# Hydra's plugins, and the extra that installs each.
+EXTRAS = {
+    ("hydra/launcher", "joblib"): "parallel",
+    ("hydra/launcher", "submitit_local"): "slurm",
+    ("hydra/launcher", "submitit_slurm"): "slurm",
+    ("hydra/launcher", "ray"): "ray",
+    ("hydra/sweeper", "optuna"): "hpo",
+    ("hydra/sweeper", "list"): "hpo",
+}
+
 
 def explain(error: Exception, arguments: list[str]) -> str:
     """Returns what is wrong with the command or the YAML files, in one line.
@@ -60,6 +70,9 @@ def ambiguous(message: str) -> str:
 def missing_config(error: MissingConfigException) -> str:
     """Says which option a group does not have."""
     group, _, option = str(error.missing_cfg_file or "").rpartition("/")
+    if (group, option) in EXTRAS:
+        extra = EXTRAS[group, option]
+        return f"{group}={option} needs a package: pip install 'mtl-cli[{extra}]'"
     folders = [conf_folder(), user_conf_folder()]
     options = sorted(
         path.stem

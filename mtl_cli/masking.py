@@ -26,6 +26,16 @@ def watch() -> None:
     OmegaConf.register_new_resolver("oc.env", env, replace=True)
 
 
+def noted() -> dict[str, str]:
+    """Returns the secrets that have been noted, and their names."""
+    return dict(_names)
+
+
+def note(secrets: dict[str, str]) -> None:
+    """Notes secrets that another process has resolved."""
+    _names.update(secrets)
+
+
 def env(name: str, *default: Any) -> str | None:
     """Resolves `${oc.env:NAME}` as OmegaConf does."""
     value = oc.env(name, *default)

@@ -59,6 +59,7 @@ def run(
     if config.check_only:
         console.data_report(data.report, config.outputs)
         console.line("check_only: nothing was trained")
+        config.tracker.end({})
         return {}
 
     laps.mark("read, check and encode the data")
@@ -93,6 +94,9 @@ def run(
         replicas.watched(),
         stopping.held(),
     ):
+        progress.follow(
+            lambda epoch: config.tracker.epoch(epoch.number, report.epoch_row(epoch))
+        )
         history = train(
             config,
             network,
@@ -129,6 +133,7 @@ def run(
         f"{shown} rows, after epoch {history.kept}", config.outputs, scores[shown]
     )
     laps.mark("write tables, plots and page")
+    config.tracker.end(scores)
     if config.trainer.profile:
         console.table(laps.table())
     replicas.close()

@@ -6,9 +6,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.masking import masked
+from mtl_cli.paths import conf_folder
 
 RUN_FOLDER = "outputs/runs/{name}-${{now:%Y%m%d-%H%M%S-%f}}"
-SWEEP_FOLDER = "outputs/sweeps/${now:%Y%m%d-%H%M%S-%f}"
 
 
 def saved_config(composed: DictConfig) -> str:
@@ -22,12 +22,9 @@ def saved_config(composed: DictConfig) -> str:
     choices = HydraConfig.get().runtime.choices
     name = f"{composed.dataset.name}-{choices.get('model', composed.model.name)}"
     resolved: Any = masked(OmegaConf.to_container(composed, resolve=True))
-    hydra = {
-        "run": {"dir": RUN_FOLDER.format(name=name)},
-        "sweep": {"dir": SWEEP_FOLDER, "subdir": "${hydra:job.num}"},
-        "output_subdir": None,
-        "job": {"chdir": False},
-    }
+    ours: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml"))
+    hydra = ours["hydra"] | {"run": {"dir": RUN_FOLDER.format(name=name)}}
+    del hydra["help"]
     groups = [
         {f"override hydra/{group}": "none"}
         for group in ("job_logging", "hydra_logging")

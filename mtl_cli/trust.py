@@ -1,9 +1,9 @@
 """What a configuration may not have Hydra do before our own check sees it.
 
-Hydra builds the classes that `hydra.callbacks` and its logging sections name, and makes
-the folder of the run. A configuration may come from someone else
-(`--config-path RUN`), so it names no code, and its folders lie below the one that
-`mtl-train` starts in. What the user writes on the command line is the user's word.
+Hydra builds the classes that its sections name, and makes the folder of the run. A
+configuration may come from someone else (`--config-path RUN`), so it names no code but
+Hydra's own and its plugins', and its folders lie below the one that `mtl-train` starts
+in. What the user writes on the command line is the user's word.
 """
 
 import re
@@ -12,21 +12,28 @@ from pathlib import PurePath
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 
 from mtl_cli.errors import ConfigError, shown
 
 # Those of `hydra/job_logging=none`: our console does the logging.
 LOGGING_KEYS = {"version", "root", "disable_existing_loggers"}
+# What the hydra section may build: Hydra's own and its plugins' classes.
+CODE = ("hydra._internal.core_plugins.", "hydra_plugins.", "optuna.samplers.")
+START_OF_SWEEP = "mtl_cli.sweep.session.StartOfSweep"
+STORAGE = (None, "sqlite:///${hydra.sweep.dir}/optuna.db")
 # What may stand in the name of a folder, none of which a configuration writes freely.
 IN_FOLDERS = re.compile(
     r"\$\{(dataset\.name|now:[^{}]*"
-    r"|hydra[:.](runtime\.choices\.\w+|job\.num|job\.override_dirname))\}"
+    r"|hydra[:.](runtime\.choices\.\w+|job\.num|job\.name|job\.override_dirname))\}"
 )
 
 
 def guard() -> None:
-    """Has Hydra refuse such a configuration as soon as it has composed it."""
+    """Has Hydra refuse such a configuration as soon as it has composed it.
+
+    To all others the one callback is added that there is: ours, for sweeps.
+    """
     compose: Any = ConfigLoaderImpl._load_configuration_impl
     if hasattr(compose, "__wrapped__"):
         return
@@ -35,6 +42,8 @@ def guard() -> None:
     def refusing(*args: Any, **kwargs: Any) -> DictConfig:
         composed: DictConfig = compose(*args, **kwargs)
         refuse(composed)
+        with flag_override(composed, ["struct", "readonly"], False):
+            composed.hydra.callbacks = {"ours": {"_target_": START_OF_SWEEP}}
         return composed
 
     ConfigLoaderImpl._load_configuration_impl = refusing  # type: ignore[method-assign]
@@ -49,6 +58,9 @@ def refuse(composed: DictConfig) -> None:
     values: Any = OmegaConf.to_container(composed)
     hydra = values["hydra"]
     named = {"callbacks": hydra["callbacks"], "job.env_set": hydra["job"]["env_set"]}
+    for key in ("launcher", "sweeper"):
+        named[key] = [c for c in code_in(hydra[key]) if not str(c).startswith(CODE)]
+    named["sweeper.custom_search_space"] = hydra["sweeper"].get("custom_search_space")
     for key in ("job_logging", "hydra_logging"):
         logging = hydra[key] or {}
         named[key] = set(logging) - LOGGING_KEYS or logging.get("root")
@@ -59,6 +71,12 @@ def refuse(composed: DictConfig) -> None:
                 "variables for Hydra to set up; remove it"
             )
     given = "".join(hydra["overrides"]["hydra"])
+    storage = hydra["sweeper"].get("storage")
+    if storage not in STORAGE and "hydra.sweeper.storage" not in given:
+        raise ConfigError(
+            f"hydra.sweeper.storage: {shown(storage)} is not in the sweep's folder; "
+            "give it on the command line"
+        )
     folders = {
         "hydra.run.dir": hydra["run"]["dir"],
         "hydra.sweep.dir": hydra["sweep"]["dir"],
@@ -75,6 +93,16 @@ def refuse(composed: DictConfig) -> None:
                 "in; take a plain name"
                 + (", or give it on the command line" if key in folders else "")
             )
+
+
+def code_in(values: Any) -> list[Any]:
+    """Returns all that nested values have Hydra build."""
+    if isinstance(values, list):
+        return [found for value in values for found in code_in(value)]
+    if not isinstance(values, dict):
+        return []
+    mine = [values["_target_"]] if "_target_" in values else []
+    return mine + [found for value in values.values() for found in code_in(value)]
 
 
 def leads_out(key: str, path: str) -> bool:

@@ -113,12 +113,17 @@ ATTACKS = {
     "sweeper_of_hydra": (
         saved_run(hydra={"sweeper": TARGET}),
         [*RERUN, "-m", "seed=1,2"],
-        "Invalid plugin 'os.mkdir'",
+        "hydra.sweeper: a configuration may not name code",
     ),
     "launcher_of_hydra": (
         saved_run(hydra={"launcher": TARGET}),
         [*RERUN, "-m", "seed=1,2"],
-        "Invalid plugin 'os.mkdir'",
+        "hydra.launcher: a configuration may not name code",
+    ),
+    "part_of_hydras_sweeper": (
+        saved_run(hydra={"mode": "MULTIRUN", "sweeper": {"params": {"seed": CALL}}}),
+        RERUN,
+        "hydra.sweeper: a configuration may not name code",
     ),
     "pickled_job": (
         {"job.pickle": pickle.dumps(Canary())},

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ import shutil
 import tempfile
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ def find(key: str) -> Entry | None:
 def encoded(key: str, encode: Callable[[Path], None]) -> Entry:
     """Returns what is kept under a key; if there is nothing, it is encoded first.
 
-    Two processes may encode the same at once: both end with the same content.
+    Of processes that want the same at once, one encodes and the others wait for it.
 
     Args:
         key: of the content.
@@ -169,9 +170,13 @@ def encoded(key: str, encode: Callable[[Path], None]) -> Entry:
         return entry
     folder = None
     try:
-        folder = new_folder()
-        encode(folder)
-        return keep(folder, key)
+        with turn(key):
+            entry = find(key)  # which the process before us may have encoded
+            if entry is not None:
+                return entry
+            folder = new_folder()
+            encode(folder)
+            return keep(folder, key)
     except OSError as error:
         where = cache_folder() or tempfile.gettempdir()
         raise DataError(
@@ -181,6 +186,28 @@ def encoded(key: str, encode: Callable[[Path], None]) -> Entry:
     finally:
         if folder is not None and cache_folder() is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def turn(key: str) -> Iterator[None]:
+    """Waits until no other process encodes under the same key.
+
+    Where files cannot be locked nobody waits: then two encode the same, which is slower
+    and ends with the same content.
+    """
+    root = cache_folder()
+    if root is None:
+        yield
+        return
+    path = root / "turns" / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def new_folder() -> Path:

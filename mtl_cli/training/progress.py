@@ -43,6 +43,16 @@ class Progress:
     step: Callable[[int, float, dict[str, float], float], Any] = lambda *_: None
     epoch: Callable[[Epoch], Any] = lambda _: None
 
+    def follow(self, other: Callable[[Epoch], Any]) -> None:
+        """Tells another of each epoch too."""
+        first = self.epoch
+
+        def both(epoch: Epoch) -> None:
+            first(epoch)
+            other(epoch)
+
+        self.epoch = both
+
 
 @dataclass
 class History:

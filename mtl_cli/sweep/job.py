@@ -1,0 +1,144 @@
+"""One job of a sweep: what it is, and what its process does."""
+
+import faulthandler
+import json
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing import connection, parent_process
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from mtl_cli.sweep.records import Record
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep, in plain values that any process can read.
+
+    Attributes:
+        number: in the sweep; with a point where one command makes several.
+        settings: `key=value` that tell it from others.
+        values: the composed configuration, resolved.
+        choices: of config groups.
+        sweep: the sweep's folder.
+        name: of its folder in there.
+        threads: of an operation; 0 leaves it to TensorFlow.
+        secrets: of the environment that the configuration holds, and their names.
+    """
+
+    number: str
+    settings: list[str]
+    values: dict[str, Any]
+    choices: dict[str, Any]
+    sweep: Path
+    name: str
+    threads: int
+    secrets: dict[str, str]
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.sweep / self.name
+
+    @property
+    def record(self) -> Record:
+        """What the sweep knows of it, as it starts."""
+        return Record(self.number, self.name, self.settings)
+
+
+def perform(job: Job) -> None:
+    """Runs a job in this process, which has run nothing else, and records how it ended.
+
+    Ctrl-C on the terminal reaches the sweep alone, which then tells its jobs. The
+    terminal is the sweep's too: what libraries print to stderr goes to a file.
+    """
+    os.setsid()
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    redirect(job.record.errors(job.sweep))
+    faulthandler.enable()
+    if job.threads:
+        os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
+    from mtl_cli import cli, masking, stopping
+
+    stopping.install()
+    masking.note(job.secrets)
+    # What `run_job` reads of it.
+    hydra = {
+        "runtime": {"output_dir": str(job.folder), "choices": job.choices},
+        "overrides": {"task": job.settings},
+        "mode": RunMode.MULTIRUN,
+    }
+    seen: Any = OmegaConf.create({"hydra": hydra})
+    HydraConfig.instance().cfg = seen
+    record, start = job.record, time.monotonic()
+    record.pid = os.getpid()
+    record.write(job.sweep)
+    try:
+        ran = cli.run_job(OmegaConf.create(job.values))
+        record.status = "done" if ran else "skipped"
+        record.scores, record.objective = results(job)
+    except KeyboardInterrupt as stop:
+        record.status, record.code = "interrupted", getattr(stop, "code", 130)
+        record.error = str(stop) or "interrupted"
+    except SystemExit as stop:
+        record.status, record.code = "failed", 1
+        record.error = f"something called sys.exit({stop.code!r})"
+    except Exception as error:
+        record.status = "failed"
+        record.error, record.code = cli.told(error)
+    record.seconds = time.monotonic() - start
+    record.write(job.sweep)
+
+
+def end_with_parent() -> None:
+    """Ends this process as soon as the one that started it is gone."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch(sentinel: Any) -> None:
+        connection.wait([sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
+
+
+def redirect(errors: Path) -> None:
+    """Sends what is printed nowhere, and what is said on stderr to a file."""
+    for path, descriptor in ((os.devnull, 1), (errors, 2)):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.dup2(file, descriptor)
+        os.close(file)
+
+
+def results(job: Job) -> tuple[dict[str, float | None], float | None]:
+    """Returns a finished run's first metric of each task, and what it monitors.
+
+    The first are of the validation rows, or else of the test rows. Only validation rows
+    may choose between runs, so without them there is no second.
+    """
+    from mtl_cli.check import check
+    from mtl_cli.evaluate import monitored
+
+    path = job.folder / "metrics.json"
+    if not path.exists():  # of check_only
+        return {}, None
+    scores = json.loads(path.read_text("utf-8"))
+    config = check(OmegaConf.create(job.values))
+    shown = next(scores[s] for s in ("valid", "test", "train") if s in scores)
+    firsts = {
+        output.name: shown[output.name][output.first_metric]
+        for output in config.outputs
+        if not output.added
+    }
+    if "valid" not in scores:
+        return firsts, None
+    return firsts, monitored(config.trainer.monitor, config.outputs, scores["valid"])

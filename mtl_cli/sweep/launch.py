@@ -1,0 +1,94 @@
+"""What Hydra calls for each job of a sweep, by whichever launcher."""
+
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from mtl_cli.errors import ConfigError, JobError
+from mtl_cli.masking import noted
+from mtl_cli.sweep import processes
+from mtl_cli.sweep.expand import expand
+from mtl_cli.sweep.job import Job
+from mtl_cli.sweep.names import job_name
+from mtl_cli.sweep.options import SweepOptions, cores
+from mtl_cli.sweep.records import Record
+
+# By folder, what this process has started: a search may come back to a point, and jobs
+# may have the same twin.
+started: dict[Path, Job] = {}
+
+
+class Outcome:
+    """The objective of jobs that were started; `float` waits for them.
+
+    Args:
+        jobs: whose mean it is.
+    """
+
+    def __init__(self, jobs: list[Job]) -> None:
+        self.jobs = jobs
+        self.records: list[Record] = []
+
+    def wait(self) -> None:
+        """Waits until the jobs have ended."""
+        self.records = self.records or processes.wait_for(self.jobs)
+
+    def __float__(self) -> float:
+        self.wait()
+        for record in self.records:
+            if record.objective is None:
+                why = record.error or "has no monitored metric"
+                raise JobError(f"job {record.number}: {why}")
+        return fmean(r.objective for r in self.records if r.objective is not None)
+
+
+def launch(composed: DictConfig) -> Outcome:
+    """Starts the jobs that one composed configuration means.
+
+    Under Hydra's own launcher, which calls one job after another, they go on while the
+    next are started. Under others this process is one of many: it waits for them.
+
+    Returns: the objective, for sweepers that search; without single-task twins.
+    """
+    values: Any = OmegaConf.to_container(composed, resolve=True)
+    if values["trainer"]["strategy"] == "multi_worker":
+        raise ConfigError(
+            "trainer.strategy: multi_worker is for one run on several machines; a "
+            "sweep's jobs each run on one"
+        )
+    options = SweepOptions.model_validate(values["sweep"])
+    here = str(HydraConfig.get().launcher._target_).startswith(processes.HYDRAS_OWN)
+    most = options.jobs_at_once if here else 1
+    minutes = options.timeout_minutes
+    jobs = jobs_of(values, 0 if most == 1 else max(1, cores() // most))
+    for job in jobs:
+        if job.folder not in started:
+            processes.start(job, most, None if minutes is None else minutes * 60)
+            started[job.folder] = job
+    outcome = Outcome([started[job.folder] for job in jobs[: values["repeats"]]])
+    if not here:
+        processes.wait_for_all()
+        outcome.wait()
+    return outcome
+
+
+def jobs_of(values: dict[str, Any], threads: int) -> list[Job]:
+    """Returns the jobs that a composed configuration means, twins last.
+
+    Args:
+        values: the configuration, resolved.
+        threads: of an operation in each of them.
+    """
+    hydra = HydraConfig.get()
+    settings, choices = list(hydra.overrides.task), dict(hydra.runtime.choices)
+    sweep, jobs = Path(hydra.runtime.output_dir), []
+    variants = expand(values, settings, choices)
+    for i, (one, own, chosen) in enumerate(variants, 1):
+        number = f"{hydra.job.num}.{i}" if len(variants) > 1 else f"{hydra.job.num}"
+        jobs.append(
+            Job(number, own, one, chosen, sweep, job_name(own), threads, noted())
+        )
+    return jobs

@@ -1,0 +1,24 @@
+"""What every job needs, imported once: the fork server starts with this module.
+
+Nothing here may run a TensorFlow operation: a process that has done so cannot be forked
+(its threads are not copied).
+"""
+
+import gc
+
+from mtl_cli import engine
+
+engine.load()
+
+# `mtl_cli.cli` itself is not among them: under `python -m mtl_cli.cli` a job's process
+# imports it as its main module, and Python warns if it is there already.
+import matplotlib.backends.backend_agg  # noqa: E402, F401
+
+import mtl_cli.report  # noqa: E402
+import mtl_cli.run  # noqa: E402
+import mtl_cli.saved  # noqa: E402
+import mtl_cli.sweep.job  # noqa: E402
+import mtl_cli.sweep.session  # noqa: E402
+import mtl_cli.training.train  # noqa: E402, F401
+
+gc.freeze()  # so that a job's collector does not copy these pages

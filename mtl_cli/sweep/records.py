@@ -1,0 +1,66 @@
+"""What a sweep knows of its jobs: a file each, which any process can read."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+RECORDS = ".jobs"
+FAILED = ("failed", "interrupted")
+
+
+@dataclass
+class Record:
+    """How a job of this start of the sweep fares.
+
+    Attributes:
+        number: in the sweep.
+        name: of its folder.
+        settings: `key=value` that tell it from others.
+        status: `running`, `done`, `skipped`, `failed`, `interrupted`.
+        pid: of its process; 0 before it has one.
+        seconds: that it took.
+        error: what went wrong, in one line.
+        code: the exit code that this leads to.
+        scores: by task, its first metric.
+        objective: the monitored metric, more is better.
+    """
+
+    number: str
+    name: str
+    settings: list[str]
+    status: str = "running"
+    pid: int = 0
+    seconds: float = 0.0
+    error: str = ""
+    code: int = 0
+    scores: dict[str, float | None] = field(default_factory=dict)
+    objective: float | None = None
+
+    def path(self, sweep: Path) -> Path:
+        """Returns where it is kept."""
+        return sweep / RECORDS / f"{self.number}.json"
+
+    def errors(self, sweep: Path) -> Path:
+        """Returns where its process's stderr is kept while it runs."""
+        return sweep / RECORDS / f"{self.number}.stderr"
+
+    def write(self, sweep: Path) -> None:
+        """Writes it, whole."""
+        path = self.path(sweep)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(asdict(self)), "utf-8")
+        temporary.replace(path)
+
+    def read(self, sweep: Path) -> "Record":
+        """Returns its newest state."""
+        return Record(**json.loads(self.path(sweep).read_text("utf-8")))
+
+
+def records(sweep: Path) -> Iterator[Record]:
+    """Yields the records of a sweep, in the order of their numbers."""
+    paths = (sweep / RECORDS).glob("*.json")
+    for path in sorted(paths, key=lambda p: [int(x) for x in p.stem.split(".")]):
+        yield Record(**json.loads(path.read_text("utf-8")))

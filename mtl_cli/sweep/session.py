@@ -1,0 +1,130 @@
+"""One start of a sweep, in the process that a person started."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from mtl_cli.errors import ConfigError, fail
+from mtl_cli.run_folder import LOCK, locked
+from mtl_cli.sweep.records import FAILED, RECORDS, records
+
+
+class Session:
+    """Holds a sweep's folder, and shows its jobs.
+
+    Args:
+        folder: of the sweep; made if it is missing.
+        resume: `auto`, `must`, or `never`, which takes no folder that holds jobs.
+
+    Attributes:
+        complete: whether all has been done before, so that there are no jobs.
+
+    Raises:
+        ConfigError: if another process runs this sweep, or `resume` forbids it.
+    """
+
+    def __init__(self, folder: Path, resume: str) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.lock = locked(folder / LOCK)
+        except BlockingIOError:
+            raise ConfigError(
+                f"hydra.sweep.dir: {folder} is running in another process; wait for "
+                "it, or name another folder"
+            ) from None
+        except OSError as error:
+            raise ConfigError(
+                f"hydra.sweep.dir: cannot write to {folder}: {error.strerror}"
+            ) from None
+        holds_jobs = any(folder.glob("*/status.json"))
+        if resume == "never" and holds_jobs:
+            raise ConfigError(
+                f"resume: never, but {folder} holds jobs; name another folder with "
+                "hydra.sweep.dir, or remove this one"
+            )
+        if resume == "must" and not holds_jobs:
+            raise ConfigError(
+                f"resume: must, but {folder} holds no jobs; resume=auto starts them"
+            )
+        shutil.rmtree(folder / RECORDS, ignore_errors=True)
+        (folder / RECORDS).mkdir()
+        from mtl_cli.sweep.table import Table
+
+        self.complete = False
+        self.table = Table(folder)
+        self.table.start()
+
+    def close(self) -> None:
+        """Shows the last state, and lets go of the folder."""
+        self.table.stop()
+        self.lock.close()
+
+
+current: Session | None = None
+
+
+def wait() -> None:
+    """Waits for the jobs of the sweep, if this is one, and closes it.
+
+    Raises:
+        ConfigError: if it has no jobs.
+    """
+    if current is None:
+        return
+    from mtl_cli.sweep import processes
+
+    processes.wait_for_all()
+    if not current.complete and not any(records(current.folder)):
+        raise ConfigError(
+            "the sweep has no jobs: what it goes over is empty; give keys values, as "
+            "in seed=1,2,3"
+        )
+    current.close()
+
+
+def stop() -> bool:
+    """Stops the jobs that are running, if this is a sweep, and closes it.
+
+    Returns: whether jobs had failed.
+    """
+    if current is None:
+        return False
+    from mtl_cli.sweep import processes
+
+    failed = any(record.status in FAILED for record in records(current.folder))
+    processes.stop_all()
+    current.close()
+    return failed
+
+
+def failures() -> Iterator[tuple[str, int]]:
+    """Yields what to say of each job that did not end well, and its exit code."""
+    for record in [] if current is None else records(current.folder):
+        if record.status in FAILED:
+            settings = " ".join(record.settings)
+            yield f"job {record.number} ({settings}): {record.error}", record.code
+
+
+class StartOfSweep(Callback):
+    """Opens the session before Hydra makes the jobs."""
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        from mtl_cli.sweep import processes, search
+
+        global current
+        try:
+            current = Session(
+                Path(config.hydra.sweep.dir), config.get("resume", "auto")
+            )
+            current.complete = search.prepare(config)
+        except ConfigError as error:
+            # Hydra would make a warning of an exception, and go on.
+            sys.exit(fail("mtl-train", str(error), error.exit_code))
+        if str(config.hydra.launcher._target_).startswith(processes.HYDRAS_OWN):
+            processes.start_server()

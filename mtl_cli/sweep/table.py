@@ -1,0 +1,133 @@
+"""The table of a sweep's jobs: live on a terminal, a line a job elsewhere."""
+
+import re
+import threading
+import time
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from mtl_cli.compare.leaderboard import write_leaderboard
+from mtl_cli.score_table import short
+from mtl_cli.sweep.records import Record, records
+
+POLL_SECONDS = 0.25
+WIDTH = 120
+BOARD_SHARE = 50
+STYLES = {"failed": "red", "interrupted": "yellow", "running": "cyan"}
+
+
+class Table:
+    """Shows the jobs of a sweep from their records, whoever runs them.
+
+    Args:
+        folder: of the sweep.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.console = Console(highlight=False, soft_wrap=True)
+        if not self.console.is_terminal:
+            self.console.width = WIDTH
+        self.told: set[str] = set()
+        self.next_board = 0.0
+        self.first_seen: dict[str, float] = {}
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.follow, daemon=True)
+
+    def start(self) -> None:
+        """Begins to show."""
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Shows how things stand at the end: the jobs, best first, and what to do."""
+        self.ended.set()
+        self.thread.join()
+        write_leaderboard(self.folder)
+        found = list(records(self.folder))
+        if not found:
+            self.console.print(Text(f"nothing is left to do in {self.folder}"))
+            return
+        ranked = [r for r in found if r.objective is not None]
+        ranked.sort(key=lambda r: r.objective or 0.0, reverse=True)
+        others = [r for r in found if r.objective is None]
+        self.console.print(self.cells([*ranked, *others]))
+        self.console.print(Text(f"sweep folder: {self.folder}"))
+        self.console.print(Text(f"try next:     mtl-compare {self.folder}"))
+
+    def follow(self) -> None:
+        """Shows changes until the end."""
+        if not self.console.is_terminal:
+            while not self.ended.wait(POLL_SECONDS):
+                self.tell()
+            self.tell()
+            return
+        with Live(console=self.console, transient=True, refresh_per_second=4) as live:
+            while not self.ended.wait(POLL_SECONDS):
+                self.news()
+                live.update(self.cells(list(records(self.folder))[-self.room :]))
+        self.news()
+
+    @property
+    def room(self) -> int:
+        """How many rows a terminal has for jobs."""
+        return max(3, self.console.height - 5)
+
+    def tell(self) -> None:
+        """Prints a line for each job that has ended since."""
+        for record in self.news():
+            scores = " ".join(f"{task} {short(x)}" for task, x in record.scores.items())
+            line = f"job {record.number} {record.status} in {record.seconds:.1f} s  "
+            line += f"{' '.join(record.settings)}  {record.error or scores}"
+            self.console.print(Text(line.rstrip(), no_wrap=True))
+
+    def news(self) -> list[Record]:
+        """Returns the jobs that have ended since; the leaderboard then holds them."""
+        found = list(records(self.folder))
+        for record in found:
+            self.first_seen.setdefault(record.number, time.monotonic())
+        new = [r for r in found if r.status != "running" and r.number not in self.told]
+        self.told.update(record.number for record in new)
+        if new and time.monotonic() > self.next_board:
+            start = time.monotonic()
+            write_leaderboard(self.folder)
+            # It grows with the jobs: most of the time is theirs.
+            self.next_board = start + BOARD_SHARE * (time.monotonic() - start)
+        return new
+
+    def cells(self, found: list[Record]) -> RichTable:
+        """Returns a table with a row a job: only settings that differ are shown."""
+        tasks = list(dict.fromkeys(task for r in found for task in r.scores))
+        table = RichTable(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        for name in ("job", "settings", "status", "seconds", *tasks):
+            left = name in ("settings", "status")
+            table.add_column(name, justify="left" if left else "right")
+        common = set.intersection(*(set(r.settings) for r in found)) if found else set()
+        for record in found:
+            own = [s for s in record.settings if len(found) == 1 or s not in common]
+            seconds = record.seconds
+            if record.status == "running":
+                seconds = time.monotonic() - self.first_seen.get(
+                    record.number, time.monotonic()
+                )
+            table.add_row(
+                record.number,
+                Text(" ".join(map(rounded, own))),
+                Text(record.status, style=STYLES.get(record.status, "")),
+                f"{seconds:.1f}",
+                *(short(record.scores.get(task)) for task in tasks),
+            )
+        return table
+
+
+def rounded(setting: str) -> str:
+    """Returns a setting with long numbers rounded.
+
+    >>> rounded("model.dropout=0.09402725344777285")
+    'model.dropout=0.09403'
+    """
+    return re.sub(r"\d+\.\d{6,}", lambda found: f"{float(found[0]):.4g}", setting)

@@ -1,0 +1,1 @@
+"""Services that show runs beside each other: one module each, named by `tracker=`."""

@@ -1,0 +1,65 @@
+"""What a tracker is told of a run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from mtl_cli.errors import ConfigError
+from mtl_cli.evaluate import Scores
+from mtl_cli.schema import Strict
+
+
+class Tracker(Strict):
+    """The keys of `conf/tracker/*.yaml`, and the service that they name.
+
+    Attributes:
+        name: the module that holds the tracker.
+    """
+
+    name: str
+
+    def start(self, run: Path, values: dict[str, Any]) -> None:
+        """Is told of a run's folder and configuration, before its data is read."""
+
+    def epoch(self, number: int, row: dict[str, Any]) -> None:
+        """Is told of an epoch: losses and validation metrics by their names."""
+
+    def end(self, scores: dict[str, Scores] | None) -> None:
+        """Is told of the end: scores by split and task, or None if the run failed."""
+
+    @contextmanager
+    def following(self, run: Path, values: dict[str, Any]) -> Iterator[None]:
+        """Tells of the start of a run, and of its end if it fails."""
+        self.start(run, values)
+        try:
+            yield
+        except BaseException:
+            self.end(None)
+            raise
+
+    def needs(self, package: str) -> Any:
+        """Imports the package of a service, or says which extra brings it."""
+        try:
+            return import_module(package)
+        except ImportError:
+            raise ConfigError(
+                f"tracker: {self.name} needs a package: "
+                f"pip install 'mtl-cli[{self.name}]'"
+            ) from None
+
+
+def numbers(values: dict[str, Any], prefix: str = "") -> dict[str, float]:
+    """Returns the numbers among nested values, by their keys joined with points.
+
+    >>> numbers({"test": {"buy": {"auc": 0.5, "space": "click = 1"}}})
+    {'test.buy.auc': 0.5}
+    """
+    found: dict[str, float] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            found |= numbers(value, f"{prefix}{key}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found[f"{prefix}{key}"] = float(value)
+    return found

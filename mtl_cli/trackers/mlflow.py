@@ -1,0 +1,43 @@
+"""MLflow: a run with its parameters and metrics."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import PrivateAttr
+
+from mtl_cli.evaluate import Scores
+from mtl_cli.identity import flat
+from mtl_cli.trackers.base import Tracker, numbers
+
+LONGEST_VALUE = 500
+
+
+class MLflow(Tracker):
+    """Logs to a tracking server, a data base or a folder.
+
+    Attributes:
+        uri: where to; null is MLFLOW_TRACKING_URI, or else MLflow's own place.
+        experiment: that the run belongs to.
+    """
+
+    uri: str | None
+    experiment: str
+
+    _mlflow: Any = PrivateAttr(None)
+
+    def start(self, run: Path, values: dict[str, Any]) -> None:
+        self._mlflow = self.needs("mlflow")
+        if self.uri is not None:
+            self._mlflow.set_tracking_uri(self.uri)
+        self._mlflow.set_experiment(self.experiment)
+        self._mlflow.start_run(run_name=run.name, tags={"run_folder": str(run)})
+        self._mlflow.log_params(
+            {key: str(x)[:LONGEST_VALUE] for key, x in flat(values).items()}
+        )
+
+    def epoch(self, number: int, row: dict[str, Any]) -> None:
+        self._mlflow.log_metrics(numbers(row), step=number)
+
+    def end(self, scores: dict[str, Scores] | None) -> None:
+        self._mlflow.log_metrics(numbers(scores or {}, "final."))
+        self._mlflow.end_run("FAILED" if scores is None else "FINISHED")

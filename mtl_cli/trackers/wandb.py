@@ -1,0 +1,41 @@
+"""Weights & Biases."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import PrivateAttr
+
+from mtl_cli.evaluate import Scores
+from mtl_cli.trackers.base import Tracker, numbers
+
+
+class WandB(Tracker):
+    """Logs to a project; `offline` keeps it in the run folder for `wandb sync`.
+
+    Attributes:
+        project: that the run belongs to.
+        mode: `online` or `offline`.
+    """
+
+    project: str
+    mode: Literal["online", "offline"]
+
+    _run: Any = PrivateAttr(None)
+
+    def start(self, run: Path, values: dict[str, Any]) -> None:
+        wandb = self.needs("wandb")
+        self._run = wandb.init(
+            project=self.project,
+            mode=self.mode,
+            dir=str(run),
+            name=run.name,
+            config=values,
+            settings=wandb.Settings(silent=True, console="off"),
+        )
+
+    def epoch(self, number: int, row: dict[str, Any]) -> None:
+        self._run.log(numbers(row), step=number)
+
+    def end(self, scores: dict[str, Scores] | None) -> None:
+        self._run.summary.update(numbers(scores or {}, "final."))
+        self._run.finish(exit_code=int(scores is None))

@@ -1,0 +1,332 @@
+"""Sweeps: jobs that cannot hurt each other, and that go on where they were cut off."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from mtl_cli.paths import conf_folder
+
+DATASET = """
+name: small
+train: rows.csv
+valid: null
+test: null
+valid_fraction: 0.5
+split_seed: 0
+features:
+  shop: {kind: sparse}
+  price: {kind: dense, transform: standard}
+tasks:
+  buy: {label: buy, kind: binary}
+  like: {label: like, kind: binary}
+"""
+SETTINGS = ["dataset=small", "model=shared_bottom", "trainer.epochs=2"]
+SETTINGS += ["trainer.compile=false", "trainer.batch_size=64"]
+
+# Python runs it at every start, in the fork server too.
+FAULTS = """
+import os, sys, time
+import mtl_cli.run as module
+real = module.run
+def run(config, *others):
+    if config.seed == 11:
+        raise RuntimeError("planted")
+    if config.seed == 12:
+        sys.exit(3)
+    if config.seed == 13:
+        os.kill(os.getpid(), 9)
+    if config.seed == 14:
+        open("sleeping", "w").close()
+        time.sleep(600)
+    return real(config, *others)
+module.run = run
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Path:
+    """A folder to start in, with a data set of 400 rows and planted faults."""
+    rng = np.random.default_rng(0)
+    columns = {"shop": rng.integers(0, 5, 400), "price": rng.normal(size=400)}
+    frame = pd.DataFrame(columns)
+    frame["buy"] = (frame["price"] + rng.normal(size=400) > 0).astype(int)
+    frame["like"] = (frame["price"] + rng.normal(size=400) > 1).astype(int)
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "conf" / "dataset").mkdir(parents=True)
+    (tmp_path / "conf" / "dataset" / "small.yaml").write_text(DATASET)
+    (tmp_path / "faults").mkdir()
+    (tmp_path / "faults" / "sitecustomize.py").write_text(FAULTS)
+    return tmp_path
+
+
+@contextlib.contextmanager
+def begun(start: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Begins runs of small jobs; in the end they are over."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "mtl_cli.cli", *SETTINGS, *arguments],
+        cwd=start,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": python_path(start)},
+        # A test run in the background would hand its deafness to Ctrl-C on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def python_path(start: Path) -> str:
+    """Returns PYTHONPATH with the planted faults first."""
+    return os.pathsep.join([str(start / "faults"), os.environ.get("PYTHONPATH", "")])
+
+
+def sweep(start: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs a sweep of small jobs."""
+    with begun(start, "-m", *arguments) as process:
+        out, err = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def job(start: Path, seed: int, folder: str = "sweep") -> Path:
+    """Returns the run folder of a seed."""
+    (found,) = (start / folder).glob(f"*seed={seed},*")
+    return found
+
+
+def status(run: Path) -> dict:
+    return json.loads((run / "status.json").read_text())
+
+
+def metrics(run: Path) -> dict:
+    return json.loads((run / "metrics.json").read_text())
+
+
+def test_jobs_that_fail_die_or_exit_leave_the_others_alone(start: Path) -> None:
+    told = sweep(start, "seed=10,11,12,13,15,16", "hydra.sweep.dir=sweep")
+    check_faults(start, told)
+
+
+def check_faults(start: Path, told: subprocess.CompletedProcess[str]) -> None:
+    """Checks a sweep of seeds 10 to 16 in which 11, 12 and 13 fail."""
+    assert told.returncode == 1, told.stderr
+    for seed in (10, 15, 16):
+        assert status(job(start, seed))["status"] == "done"
+        assert "auc" in metrics(job(start, seed))["valid"]["buy"]
+    reasons = {11: "planted", 12: "3", 13: "killed by SIGKILL (out of memory?)"}
+    for seed, reason in reasons.items():
+        found = status(job(start, seed))
+        assert (found["status"], found["error"]) == ("failed", reason)
+    assert "RuntimeError: planted" in (job(start, 11) / "train.log").read_text()
+    assert "SystemExit: 3" in (job(start, 12) / "train.log").read_text()
+    assert "killed by SIGKILL" in (job(start, 13) / "train.log").read_text()
+    lines = told.stderr.splitlines()
+    assert len(lines) == 3
+    for seed, line in zip((11, 12, 13), sorted(lines), strict=True):
+        assert line.startswith("mtl-train: error: job ")
+        assert f"seed={seed}" in line
+
+
+def test_joblib_workers_outlive_jobs_that_die(start: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="extra parallel")
+    told = sweep(
+        start,
+        "seed=10,11,12,13,15,16",
+        "hydra.sweep.dir=sweep",
+        "hydra/launcher=joblib",
+        "hydra.launcher.n_jobs=2",
+    )
+    check_faults(start, told)
+
+
+def test_search_outlives_trials_that_die_and_goes_on_to_its_number_of_trials(
+    start: Path,
+) -> None:
+    optuna = pytest.importorskip("optuna", reason="extra hpo")
+    shipped = yaml.safe_load((conf_folder() / "sweep" / "optuna_ple.yaml").read_text())
+    shipped["hydra"]["sweeper"]["params"] = {"seed": "range(10,13)"}
+    text = f"# @package _global_\n{yaml.safe_dump(shipped, sort_keys=False)}"
+    (start / "conf" / "sweep").mkdir()
+    (start / "conf" / "sweep" / "seeds.yaml").write_text(text)
+    search = ["sweep=seeds", "hydra.sweep.dir=sweep", "hydra.sweeper.n_trials=4"]
+    told = sweep(start, *search)
+    assert told.returncode == 1, told.stderr
+    states = trial_states(optuna, start)
+    assert len(states) == 4
+    assert 0 < states.count("FAIL") < 4
+    for run in (start / "sweep").glob("*seed=*"):
+        assert status(run)["status"] in ("done", "failed")
+    search[2] = "hydra.sweeper.n_trials=6"
+    sweep(start, *search)
+    assert trial_states(optuna, start).count("COMPLETE") <= 6
+    assert len(trial_states(optuna, start)) == 4 + 6 - states.count("COMPLETE")
+
+
+def trial_states(optuna: Any, start: Path) -> list[str]:
+    """Returns the states of a search's trials."""
+    study = optuna.load_study("search", f"sqlite:///{start}/sweep/optuna.db")
+    return [trial.state.name for trial in study.trials]
+
+
+def test_job_in_a_sweep_has_the_numbers_of_a_run_alone(start: Path) -> None:
+    assert sweep(start, "seed=1,2,3", "hydra.sweep.dir=sweep").returncode == 0
+    with begun(start, "seed=2", "hydra.run.dir=alone") as alone:
+        assert alone.wait(timeout=60) == 0
+    assert metrics(start / "alone") == metrics(job(start, 2))
+    assert metrics(job(start, 1)) != metrics(job(start, 2))
+
+
+def test_killed_sweep_goes_on_where_it_was_cut_off(start: Path) -> None:
+    command = ["seed=1,2,5,3,4", "sweep.jobs=1", "hydra.sweep.dir=sweep"]
+    command += ["trainer.epochs=60", "trainer.patience=null"]
+    with begun(start, "-m", *command):
+        saved = "*seed=5,*/checkpoints/*"
+        cut = wait_for(lambda: (start / "sweep").glob(saved)).parents[1]
+    record = json.loads((start / "sweep" / ".jobs" / "2.json").read_text())
+    wait_for(lambda: [] if Path(f"/proc/{record['pid']}").exists() else [True])
+    assert status(cut)["status"] == "running"
+    before = {s: changed(job(start, s) / "metrics.json") for s in (1, 2)}
+    told = sweep(start, *command)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.count(" skipped in ") == 2
+    assert told.stdout.count(" done in ") == 3
+    for seed, moment in before.items():
+        assert changed(job(start, seed) / "metrics.json") == moment
+    alone = ["seed=5", *command[3:], "hydra.sweep.dir=undisturbed"]
+    assert sweep(start, *alone).returncode == 0
+    assert metrics(cut) == metrics(job(start, 5, "undisturbed"))
+
+
+def wait_for(find: Callable[[], Iterable[Any]]) -> Any:
+    """Returns the first thing found, which must be there within a minute."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for found in find():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("not within a minute")
+
+
+def changed(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
+def test_same_sweep_again_refuses_jobs_whose_configuration_or_data_changed(
+    start: Path,
+) -> None:
+    command = ["seed=1", "model=shared_bottom,mmoe", "hydra.sweep.dir=sweep"]
+    assert sweep(start, *command).returncode == 0
+    (start / "conf" / "model").mkdir()
+    (start / "conf" / "model" / "mmoe.yaml").write_text(
+        "name: mmoe\nnum_experts: 2\nexpert_units: [4]\ngate_units: []\n"
+    )
+    told = sweep(start, *command)
+    assert told.returncode == 2
+    (line,) = told.stderr.splitlines()
+    assert "model=mmoe" in line
+    assert "model.num_experts was 8, is 2" in line
+    with (start / "rows.csv").open("a") as file:
+        file.write("1,0.5,1,1\n")
+    told = sweep(start, "seed=1", "model=shared_bottom", "hydra.sweep.dir=sweep")
+    assert told.returncode == 2
+    assert "the data has changed since" in told.stderr
+
+
+def test_sweep_without_jobs_is_refused(start: Path) -> None:
+    told = sweep(start, "seed=glob(*)")
+    assert told.returncode == 2
+    assert "the sweep has no jobs" in told.stderr
+
+
+def test_folder_of_a_running_sweep_is_not_taken_by_another(start: Path) -> None:
+    command = ["-m", "seed=14", "hydra.sweep.dir=sweep"]
+    with begun(start, *command) as first:
+        wait_for(lambda: (start / "sweep" / ".jobs").glob("*.json"))
+        told = sweep(start, *command)
+        assert first.poll() is None
+    assert told.returncode == 2
+    assert "sweep is running in another process" in told.stderr
+
+
+def test_ctrl_c_stops_the_running_job_and_tells_what_is_done(start: Path) -> None:
+    command = ["-m", "seed=1,14,2", "sweep.jobs=1", "hydra.sweep.dir=sweep"]
+    with begun(start, *command) as process:
+        wait_for(lambda: start.glob("sleeping"))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "mtl-train: error: interrupted\n"
+    assert status(job(start, 14))["status"] == "interrupted"
+    assert status(job(start, 1))["status"] == "done"
+    assert not list((start / "sweep").glob("*seed=2,*"))
+    assert "try next:     mtl-compare sweep" in out
+
+
+def test_job_out_of_time_is_killed_and_named(start: Path) -> None:
+    told = sweep(
+        start, "seed=14,1", "sweep.timeout_minutes=0.1", "hydra.sweep.dir=sweep"
+    )
+    assert told.returncode == 1
+    assert "out of time (sweep.timeout_minutes)" in told.stderr
+    assert status(job(start, 14))["status"] == "failed"
+    assert status(job(start, 1))["status"] == "done"
+
+
+def test_repeats_run_seeds_of_each_job_with_their_twins_once(start: Path) -> None:
+    told = sweep(
+        start,
+        "model=mmoe,shared_bottom",
+        "model.tower_units=[8]",
+        "repeats=2",
+        "compare.single_task=true",
+        "hydra.sweep.dir=sweep",
+    )
+    assert told.returncode == 0, told.stderr
+    found = {}
+    for path in (start / "sweep").glob("*/config.yaml"):
+        config = yaml.safe_load(path.read_text())
+        model = config["model"]
+        key = model["name"], str(model.get("bottom_units")), config["seed"]
+        found[key] = model
+    mine = {("mmoe", "None"), ("shared_bottom", "[128, 64]")}
+    twins = {("single_task", "[64, 64]"), ("single_task", "[128, 64]")}
+    assert set(found) == {(*m, seed) for m in mine | twins for seed in (1, 2)}
+    assert all(model["tower_units"] == [8] for model in found.values())
+
+
+@pytest.mark.slow
+def test_many_jobs_leave_no_memory_or_files_behind(start: Path) -> None:
+    sizes = []
+    command = ["-m", "seed=range(100,300)", "hydra.sweep.dir=sweep"]
+    with begun(start, *command) as process:
+        for number in (40, 190):
+            wait_for_job(start / "sweep" / ".jobs" / f"{number}.json")
+            descriptors = len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
+            pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+            sizes.append((descriptors, pages * 4096 / 1e6))
+        _, err = process.communicate(timeout=900)
+    assert process.returncode == 0, err
+    (files, megabytes), (files_later, megabytes_later) = sizes
+    assert abs(files_later - files) <= 4  # of the jobs that run at that moment
+    assert megabytes_later - megabytes < 30  # 150 configurations, 0.1 MB each
+
+
+def wait_for_job(record: Path) -> None:
+    deadline = time.monotonic() + 900
+    while not record.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
