@@ -38,7 +38,7 @@ def load() -> None:
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     compiled.keep()
-    with quiet():
+    with quiet(), hidden("sklearn", "matplotlib.pyplot"):
         import absl.logging
         import keras  # noqa: F401
         import tensorflow as tf
@@ -67,6 +67,21 @@ def quiet() -> Iterator[None]:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+@contextlib.contextmanager
+def hidden(*modules: str) -> Iterator[None]:
+    """Hides modules that Keras loads where they are installed, and we do not use.
+
+    They serve its wrappers and galleries, and take a fifth of the time of its import.
+    """
+    mine = [name for name in modules if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(mine))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in mine:
+            del sys.modules[name]
 
 
 def describe() -> dict[str, object]:
