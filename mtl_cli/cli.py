@@ -189,7 +189,11 @@ def help_chief(config: "Config", composed: DictConfig) -> None:
         contextlib.redirect_stdout(nowhere),
     ):
         folder = RunFolder(Path(name))
-        carry_out(config, Place(folder.path, folder), folder, composed)
+        try:
+            carry_out(config, Place(folder.path, folder), folder, composed)
+        except Stopped as stop:
+            stop.run = None  # the chief says what of the run is safe
+            raise
 
 
 def carry_out(

@@ -7,7 +7,7 @@ import json
 import os
 from typing import Any
 
-from mtl_cli.errors import ConfigError
+from mtl_cli.errors import ConfigError, first_line
 
 TF_CONFIG = "TF_CONFIG"
 SLURM_RANK, SLURM_SIZE = "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"
@@ -52,9 +52,33 @@ def tf_config() -> tuple[list[str], int]:
             raise ValueError("only workers take part, and worker 0 is the chief")
         if not 0 <= index < len(workers):
             raise ValueError(f"index {index} is not one of {len(workers)} workers")
-        return [str(worker) for worker in workers], index
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{TF_CONFIG}: {error}; write {wanted}") from None
+        for worker in workers:
+            if not worker.rpartition(":")[2].isdigit():
+                raise ValueError(f"{worker!r} names no port")
+        return workers, index
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{TF_CONFIG}: {first_line(error)}; write {wanted}") from None
+
+
+def slurm_workers() -> list[str]:
+    """Returns the addresses of a Slurm step's tasks, in the order of their numbers.
+
+    `SlurmClusterResolver` would put node10 before node2, and two jobs of a node on the
+    same ports.
+    """
+    # TensorFlow is loaded by then.
+    from tensorflow.python.distribute.cluster_resolver import (
+        slurm_cluster_resolver as slurm,
+    )
+
+    hosts = slurm.expand_hostlist(os.environ["SLURM_STEP_NODELIST"])
+    tasks = slurm.expand_tasks_per_node(os.environ["SLURM_STEP_TASKS_PER_NODE"])
+    first = 12_000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 20_000
+    return [
+        f"{host}:{first + i}"
+        for host, count in zip(hosts, tasks, strict=True)
+        for i in range(count)
+    ]
 
 
 def configured(workers: list[str], index: int) -> str:

@@ -71,11 +71,13 @@ def run(
     from mtl_cli.training.train import train
 
     laps.mark("load TensorFlow")
-    replicas = join(config.trainer.strategy, folder.path)
+    about = environment(config, data.fingerprint)
+    replicas = join(config.trainer.strategy, folder.path, about)
+    about["processes"] = replicas.size
     values = masked(config.model_dump(mode="json"))
     network = build(config, data.encoder.spec, data.labels)
     parameters = network.logits.count_params()
-    about = environment(config, data.fingerprint) | {"parameters": parameters}
+    about["parameters"] = parameters
     if checkpoint is not None:
         check_same(checkpoint.state["environment"], about, console)
     folder.write_json("environment.json", about)

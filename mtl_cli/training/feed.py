@@ -18,7 +18,8 @@ class Slab(NamedTuple):
     """Rows in the device's memory, and the order in which to train on them."""
 
     data: Any  # features, labels and weights: dicts of tensors
-    order: npt.NDArray[Any]  # row numbers; rows beyond them are padding
+    order: npt.NDArray[Any]  # row numbers
+    rows: int  # so many of them count; what follows is padding
     steps: int  # that these rows are for
 
 
@@ -45,9 +46,9 @@ class MemoryFeed:
         share = batch_size // of
         batches = np.resize(order, (steps, of, share))
         in_last = np.clip(rows - (steps - 1) * batch_size - mine * share, 0, share)
-        return Slab(
-            self.data, batches[:, mine].ravel()[: (steps - 1) * share + in_last], steps
-        )
+        # The padding too is that of the whole batch.
+        counted = (steps - 1) * share + int(in_last)
+        return Slab(self.data, batches[:, mine].ravel(), counted, steps)
 
     def slabs(self, seed: int, epoch: int, batch_size: int) -> Iterator[Slab]:
         """Yields the rows of an epoch in its order, which the seed decides."""
@@ -101,6 +102,7 @@ class StreamFeed:
                 yield Slab(
                     tensors(padded(table, capacity), self.tasks),
                     order[:whole],
+                    whole,
                     -(-whole // batch_size),
                 )
                 parts = [table.take(order[whole:])]

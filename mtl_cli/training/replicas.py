@@ -7,10 +7,9 @@ would. TensorFlow's collectives do the sums, over NCCL between GPUs.
 
 import contextlib
 import os
-import socket
+import signal
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,8 @@ import tensorflow as tf
 
 from mtl_cli import cluster
 from mtl_cli.errors import ConfigError, LostWorkerError
+from mtl_cli.meeting import address, meet
+from mtl_cli.training.processes import end, started, words
 
 # What collectives raise where a process has gone.
 LOST = (
@@ -46,12 +47,12 @@ class Replicas:
         strategy: Any = None,
         rank: int = 0,
         size: int = 1,
-        helpers: list[subprocess.Popen[bytes]] | None = None,
+        helpers: Sequence[subprocess.Popen[str]] = (),
     ) -> None:
         self.strategy = strategy
         self.rank = rank
         self.size = size
-        self.helpers = helpers or []
+        self.helpers = helpers
 
     @property
     def chief(self) -> bool:
@@ -133,13 +134,14 @@ class Replicas:
         except LOST as error:
             if self.strategy is None:
                 raise
+            said = words(self.helpers)
+            end(self.helpers)
             raise LostWorkerError(
-                "another process of this run is lost; the same command on all machines "
-                "goes on from the last checkpoint"
+                f"another process of this run is lost{said}; the same command on all "
+                "machines goes on from the last checkpoint"
             ) from error
         except BaseException:
-            for helper in self.helpers:
-                helper.terminate()
+            end(self.helpers)
             raise
 
     def close(self) -> None:
@@ -150,68 +152,67 @@ class Replicas:
             helper.wait()
 
 
-def join(strategy: str | None, run: Path) -> Replicas:
+def join(strategy: str | None, run: Path, about: dict[str, Any]) -> Replicas:
     """Returns the processes that train a run; waits until all of them are there.
 
     Args:
         strategy: `trainer.strategy`.
         run: the run folder, whose configuration other processes can run.
+        about: what the run's numbers depend on, as in `environment.json`.
+
+    Raises:
+        ConfigError: if one does not come, or is about another run.
     """
     if strategy == "mirrored":
-        return on_all_gpus(run)
+        return on_all_gpus(run, about)
     if strategy == "multi_worker":
-        return connected()
+        if cluster.TF_CONFIG not in os.environ:
+            workers, index = cluster.slurm_workers(), cluster.rank(strategy)
+            os.environ[cluster.TF_CONFIG] = cluster.configured(workers, index)
+        return connected(about)
     return Replicas()
 
 
-def connected(helpers: list[subprocess.Popen[bytes]] | None = None) -> Replicas:
-    """Joins the processes that `TF_CONFIG`, or Slurm, names."""
-    if cluster.TF_CONFIG not in os.environ:
-        slurm = tf.distribute.cluster_resolver.SlurmClusterResolver(
-            gpus_per_node=0, gpus_per_task=0, auto_set_gpu=False
-        )
-        workers = slurm.cluster_spec().as_dict()["worker"]
-        index = cluster.rank("multi_worker")
-        os.environ[cluster.TF_CONFIG] = cluster.configured(workers, index)
+def connected(
+    about: dict[str, Any], helpers: Sequence[subprocess.Popen[str]] = ()
+) -> Replicas:
+    """Joins the processes that `TF_CONFIG` names."""
+
+    def check() -> None:
+        if said := words(helpers):
+            raise LostWorkerError(f"a process of this run has ended{said}")
+
     workers, index = cluster.tf_config()
+    meet(workers, index, about, check)
     own_gpu(workers, index)
+    ours = signal.getsignal(signal.SIGTERM)
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    signal.signal(signal.SIGTERM, ours)  # which TensorFlow has just taken for itself
     return Replicas(strategy, index, len(workers), helpers)
+
+
+def gpus() -> list[Any]:
+    """Returns the GPUs of this machine."""
+    found: list[Any] = tf.config.list_physical_devices("GPU")
+    return found
 
 
 def own_gpu(workers: list[str], index: int) -> None:
     """Leaves each process of a machine one of its GPUs."""
-    gpus = tf.config.list_physical_devices("GPU")
-    host = workers[index].partition(":")[0]
-    before = sum(worker.partition(":")[0] == host for worker in workers[:index])
-    if len(gpus) > 1:
-        tf.config.set_visible_devices(gpus[before % len(gpus)], "GPU")
+    found = gpus()
+    hosts = [address(worker)[0] for worker in workers]
+    before = hosts[:index].count(hosts[index])
+    if len(found) > 1:
+        tf.config.set_visible_devices(found[before % len(found)], "GPU")
 
 
-def on_all_gpus(run: Path) -> Replicas:
+def on_all_gpus(run: Path, about: dict[str, Any]) -> Replicas:
     """Starts a process for each further GPU of this machine, and joins them."""
-    count = len(tf.config.list_physical_devices("GPU"))
-    if count < 2:
+    if len(gpus()) < 2:
         return Replicas()
-    workers = [f"127.0.0.1:{port}" for port in free_ports(count)]
-    command = [sys.executable, "-m", "mtl_cli.cli", "--config-path", str(run)]
-    command += ["--config-name", "config", "trainer.strategy=multi_worker"]
-    helpers = [
-        subprocess.Popen(
-            command,
-            env=os.environ | {cluster.TF_CONFIG: cluster.configured(workers, index)},
-            stdout=subprocess.DEVNULL,
-        )
-        for index in range(1, count)
-    ]
-    os.environ[cluster.TF_CONFIG] = cluster.configured(workers, 0)
-    return connected(helpers)
-
-
-def free_ports(count: int) -> list[int]:
-    """Returns ports of this machine that nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
+    helpers = started(run, len(gpus()))
+    try:
+        return connected(about, helpers)
+    except BaseException:
+        end(helpers)
+        raise

@@ -36,7 +36,8 @@ class Steps:
     The order of a slab's rows is cut into batches; a call of the compiled function
     runs up to `STEPS_A_CALL` of them, gathering rows as it goes, so that Python is out
     of the way. The last batch of an epoch is filled up with rows from its slab's
-    beginning, whose weight is 0; only batch normalisation sees them.
+    beginning, whose weight is 0; only batch normalisation sees them, and the momentum
+    of lazy tables, which moves the rows of their ids.
 
     Where several processes train together, each sees its own share of every batch, and
     what they find is summed before the optimizer's step.
@@ -121,7 +122,7 @@ class Steps:
         for slab in slabs:
             shape = (slab.steps + self.steps_a_call, self.share)  # the last is whole
             batches = np.resize(slab.order, shape).astype("int32")
-            counts = (np.arange(np.prod(shape)) < len(slab.order)).reshape(shape)
+            counts = (np.arange(np.prod(shape)) < slab.rows).reshape(shape)
             for first in range(max(0, done - before), slab.steps, self.steps_a_call):
                 call = slice(first, first + self.steps_a_call)
                 todo = min(self.steps_a_call, slab.steps - first)
