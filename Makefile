@@ -23,7 +23,7 @@ setup: .venv/ready
 # --compile: TensorFlow's import takes 3 s byte-compiled and 10 s not.
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --compile -c constraints.txt -e '.[dev,hpo,parallel,slurm,tensorboard,mlflow,wandb]'
+	$(BIN)/python -m pip install --quiet --compile -c constraints.txt -e '.[dev,mlflow,wandb]'
 	touch $@
 
 clean:

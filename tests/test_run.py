@@ -277,9 +277,9 @@ def test_settings_that_a_data_set_need_not_write_can_be_set_between_flags(
     )
     assert told.returncode == 0, told.stderr
     (sweep,) = (small / "outputs" / "sweeps").iterdir()
-    saved = [yaml.safe_load((sweep / j / "config.yaml").read_text()) for j in "01"]
+    saved = [yaml.safe_load(p.read_text()) for p in sweep.glob("*/config.yaml")]
     units = [config["dataset"]["tasks"]["buy"]["tower_units"] for config in saved]
-    assert units == [[4], [8]]
+    assert sorted(units) == [[4], [8]]
     assert "CrossNet" not in told.stdout  # DeepCTR prints it
 
 
@@ -292,7 +292,8 @@ def test_failed_jobs_of_a_sweep_are_named_and_the_others_run(small: Path) -> Non
     assert "trainer.batch_size: 0 should be greater" in told.stderr
     (sweep,) = (small / "outputs" / "sweeps").iterdir()
     # A job whose configuration is wrong leaves no folder.
-    assert [path.name for path in sweep.iterdir() if path.is_dir()] == ["1"]
+    (job,) = (path for path in sweep.iterdir() if path.name[0] != "." and path.is_dir())
+    assert "trainer.batch_size=64" in job.name
 
 
 def test_one_class_in_validation_is_refused_before_training(small: Path) -> None:
