@@ -469,7 +469,7 @@ def test_second_ctrl_c_ends_at_once():
         "try:\n"
         "    with stopping.held():\n"
         "        signal.raise_signal(signal.SIGINT)\n"
-        "        print('goes on', stopping.wanted())\n"
+        "        print('goes on', bool(stopping.wanted()))\n"
         "        signal.raise_signal(signal.SIGINT)\n"
         "        print('not reached')\n"
         "except stopping.Stopped as stop: print(stop, stop.code)\n"
