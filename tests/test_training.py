@@ -331,6 +331,33 @@ def test_epoch_equals_a_plain_loop_with_a_short_last_batch(
     assert min(moved) > 10 * ROUNDING
 
 
+@pytest.mark.parametrize("compiled", ["false", "true"])
+def test_epoch_equals_keras_fit_on_the_same_batches(compiled):
+    chosen = config(f"trainer.compile={compiled}", model="ple")
+    table, _ = encoded(chosen, 256)
+    order = np.random.default_rng(3).permutation(256)
+    mine, theirs = built(chosen), built(chosen)
+    assert_same_bits(mine.logits.get_weights(), theirs.logits.get_weights())
+    found = np.concatenate(epoch_of(chosen, mine, table, order))
+
+    bce = keras.losses.BinaryCrossentropy(from_logits=True)
+    losses = {"click": bce, "buy": bce, "amount": keras.losses.Huber()}
+    theirs.logits.compile(
+        chosen.optimizer.build(4),
+        loss=losses,
+        loss_weights={name: task.weight for name, task in chosen.chosen_tasks.items()},
+    )
+    rows = table.take(order)
+    history = theirs.logits.fit(
+        rows.features, rows.labels, batch_size=64, shuffle=False, verbose=0
+    ).history
+    # The mean of four batches of equal size.
+    for i, name in enumerate(losses):
+        expected = history[f"{name}_loss"][0]
+        assert found[:, i].mean() == pytest.approx(expected, rel=FLOAT32)
+    assert_close(mine.logits.get_weights(), theirs.logits.get_weights())
+
+
 def test_compiled_and_uncompiled_steps_agree():
     both = [config(f"trainer.compile={x}", model="ple") for x in ("true", "false")]
     table, _ = encoded(both[0])
