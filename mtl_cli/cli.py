@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 import tempfile
+import threading
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -288,12 +289,19 @@ def command() -> NoReturn:
     """Runs `mtl-train` as a process of its own, which it then ends.
 
     Without taking TensorFlow apart, which takes most of a second and frees what the
-    system frees anyway.
+    system frees anyway; but not where threads, or the processes of a sweep, are waited
+    for at the end.
     """
     try:
         main()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    main_thread = threading.main_thread()
+    waited_for = [
+        t for t in threading.enumerate() if not t.daemon and t is not main_thread
+    ]
+    if session.current is not None or waited_for:
+        sys.exit(code)
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
