@@ -23,7 +23,7 @@ from building import (
 )
 
 from mtl_cli import deepctr
-from mtl_cli.layers import FusedEmbedding
+from mtl_cli.layers import FusedEmbedding, Mix
 from mtl_cli.layers.heads import esmm
 
 SCHEMES = {
@@ -522,6 +522,28 @@ def test_gradient_reaches_every_weight(name, gate_units):
             assert not reached[3], "the batch does not hold this id"
             gradient = np.delete(gradient, 3, axis=0)
         assert gradient.all(), f"{path}: {(gradient == 0).sum()} of {gradient.size}"
+
+
+@pytest.mark.parametrize("units", [1, 12, 48, 64])
+@pytest.mark.parametrize("own", [False, True])
+def test_gradient_of_mixed_experts_is_that_of_the_plain_sum(own, units):
+    gates, batch, num_experts = 2, 5, 3
+    draw = np.random.default_rng(0).normal
+    weights = draw(size=(gates, batch, num_experts))
+    experts = draw(size=(*([gates] if own else []), num_experts, batch, units))
+    upstream = draw(size=(gates, batch, units))
+    inputs = [tf.constant(x, tf.float32) for x in (weights, experts)]
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        loss = tf.reduce_sum(Mix()(*inputs) * upstream.astype("float32"))
+    of_weights, of_experts = tape.gradient(loss, inputs)
+
+    of_each = "gbu,gebu->" if own else "gbu,ebu->"
+    expected = np.einsum(f"{of_each}gbe", upstream, experts)
+    np.testing.assert_allclose(of_weights, expected, rtol=0, atol=TOLERANCE * units)
+    expected = np.einsum("gbe,gbu->gebu", weights, upstream)
+    expected = expected if own else expected.sum(axis=0)
+    np.testing.assert_allclose(of_experts, expected, rtol=0, atol=TOLERANCE)
 
 
 def test_gate_over_one_expert_has_gradient_zero_and_not_none():

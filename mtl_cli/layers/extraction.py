@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from mtl_cli.layers.gates import Gates, mix
+from mtl_cli.layers.gates import Gates, Mix
 from mtl_cli.layers.parallel import ParallelMLP
 
 
@@ -37,13 +37,13 @@ def extract(
     gates = Gates(
         num_tasks, own + num_shared, gate_units, name=f"{name}_gates", **options
     )(tasks)  # (T, B, own + S)
-    mixed = mix(gates[..., own:], shared_experts)
+    mixed = Mix()(gates[..., own:], shared_experts)
     if own:
         specific_experts = ParallelMLP(
             num_tasks * own, units, name=f"{name}_specific_experts", **options
         )(tasks)  # (T * own, B, H)
         by_task = ops.reshape(specific_experts, (num_tasks, own, -1, units[-1]))
-        mixed += mix(gates[..., :own], by_task)
+        mixed += Mix()(gates[..., :own], by_task)
     if last:
         return mixed, None
 
@@ -51,7 +51,7 @@ def extract(
     shared_gate = Gates(
         1, everything, gate_units, name=f"{name}_shared_gate", **options
     )(shared)  # (1, B, T * own + S)
-    shared = mix(shared_gate[..., num_tasks * own :], shared_experts)
+    shared = Mix()(shared_gate[..., num_tasks * own :], shared_experts)
     if own:
-        shared += mix(shared_gate[..., : num_tasks * own], specific_experts)
+        shared += Mix()(shared_gate[..., : num_tasks * own], specific_experts)
     return mixed, shared[0]

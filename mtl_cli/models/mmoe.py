@@ -25,7 +25,7 @@ class MMoE(Sharing):
     gate_units: Units
 
     def share(self, encodings: list[Any], num_tasks: int) -> Any:
-        from mtl_cli.layers import Gates, ParallelMLP, mix
+        from mtl_cli.layers import Gates, Mix, ParallelMLP
 
         (x,) = encodings
         experts = ParallelMLP(
@@ -38,4 +38,4 @@ class MMoE(Sharing):
             name="gates",
             **self.dense_options,
         )(x)  # (T, B, E)
-        return mix(gates, experts)
+        return Mix()(gates, experts)

@@ -22,7 +22,7 @@ class OMoE(Sharing):
     gate_units: Units
 
     def share(self, encodings: list[Any], num_tasks: int) -> Any:
-        from mtl_cli.layers import Gates, ParallelMLP, mix
+        from mtl_cli.layers import Gates, Mix, ParallelMLP
 
         (x,) = encodings
         experts = ParallelMLP(
@@ -31,4 +31,4 @@ class OMoE(Sharing):
         gate = Gates(
             1, self.num_experts, self.gate_units, name="gate", **self.dense_options
         )(x)  # (1, B, E)
-        return mix(gate, experts)[0]
+        return Mix()(gate, experts)[0]
