@@ -259,7 +259,7 @@ def test_folder_of_a_running_sweep_is_not_taken_by_another(start: Path) -> None:
         told = sweep(start, *command)
         assert first.poll() is None
     assert told.returncode == 2
-    assert "sweep is running in another process" in told.stderr
+    assert "hydra.sweep.dir: another process is running in sweep" in told.stderr
 
 
 def test_ctrl_c_stops_the_running_job_and_tells_what_is_done(start: Path) -> None:

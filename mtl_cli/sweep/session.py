@@ -10,7 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from mtl_cli.errors import ConfigError, fail
-from mtl_cli.run_folder import LOCK, locked
+from mtl_cli.run_folder import hold
 from mtl_cli.sweep.records import FAILED, RECORDS, records
 
 
@@ -30,18 +30,7 @@ class Session:
 
     def __init__(self, folder: Path, resume: str) -> None:
         self.folder = folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self.lock = locked(folder / LOCK)
-        except BlockingIOError:
-            raise ConfigError(
-                f"hydra.sweep.dir: {folder} is running in another process; wait for "
-                "it, or name another folder"
-            ) from None
-        except OSError as error:
-            raise ConfigError(
-                f"hydra.sweep.dir: cannot write to {folder}: {error.strerror}"
-            ) from None
+        self.lock = hold(folder, "hydra.sweep.dir")
         holds_jobs = any(folder.glob("*/status.json"))
         if resume == "never" and holds_jobs:
             raise ConfigError(
