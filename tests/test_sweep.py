@@ -38,6 +38,8 @@ SETTINGS += ["trainer.compile=false", "trainer.batch_size=64"]
 # Python runs it at every start, in the fork server too.
 FAULTS = """
 import os, sys, time
+if any("forkserver" in word for word in sys.orig_argv):
+    open("served", "w").close()
 import mtl_cli.run as module
 real = module.run
 def run(config, *others):
@@ -209,6 +211,16 @@ def test_killed_sweep_goes_on_where_it_was_cut_off(start: Path) -> None:
     alone = ["seed=5", *command[3:], "hydra.sweep.dir=undisturbed"]
     assert sweep(start, *alone).returncode == 0
     assert metrics(cut) == metrics(job(start, 5, "undisturbed"))
+
+
+def test_sweep_that_is_done_starts_no_process_to_say_so(start: Path) -> None:
+    command = ["seed=1,2", "hydra.sweep.dir=sweep"]
+    assert sweep(start, *command).returncode == 0
+    (start / "served").unlink()
+    told = sweep(start, *command)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.count(" skipped in ") == 2
+    assert not (start / "served").exists()
 
 
 def wait_for(find: Callable[[], Iterable[Any]]) -> Any:

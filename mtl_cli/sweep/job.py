@@ -15,6 +15,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from mtl_cli.errors import MtlError
+from mtl_cli.run_folder import status_of
 from mtl_cli.sweep.records import Record
 
 
@@ -96,6 +98,28 @@ def perform(job: Job) -> None:
         record.error, record.code = cli.told(error)
     record.seconds = time.monotonic() - start
     record.write(job.sweep)
+
+
+def done_before(job: Job) -> bool:
+    """Whether a job's folder holds its finished run; then that is recorded.
+
+    Where it holds another one, or a damaged one, the job's process will say so.
+    """
+    from mtl_cli.check import check
+    from mtl_cli.resume import choose
+
+    record, start = job.record, time.monotonic()
+    try:
+        if status_of(job.folder).get("status") != "done":
+            return False
+        choose(check(OmegaConf.create(job.values)), job.folder, new=False)
+        record.scores, record.objective = results(job)
+    except (MtlError, OSError, ValueError):
+        return False
+    record.status = "skipped"
+    record.seconds = time.monotonic() - start
+    record.write(job.sweep)
+    return True
 
 
 def end_with_parent() -> None:

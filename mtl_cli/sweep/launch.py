@@ -11,7 +11,7 @@ from mtl_cli.errors import ConfigError, JobError
 from mtl_cli.masking import noted
 from mtl_cli.sweep import processes
 from mtl_cli.sweep.expand import expand
-from mtl_cli.sweep.job import Job
+from mtl_cli.sweep.job import Job, done_before
 from mtl_cli.sweep.names import job_name
 from mtl_cli.sweep.options import SweepOptions, cores
 from mtl_cli.sweep.records import Record
@@ -66,8 +66,9 @@ def launch(composed: DictConfig) -> Outcome:
     jobs = jobs_of(values, 0 if most == 1 else max(1, cores() // most))
     for job in jobs:
         if job.folder not in started:
-            processes.start(job, most, None if minutes is None else minutes * 60)
             started[job.folder] = job
+            if not done_before(job):
+                processes.start(job, most, None if minutes is None else minutes * 60)
     outcome = Outcome([started[job.folder] for job in jobs[: values["repeats"]]])
     if not here:
         processes.wait_for_all()

@@ -10,7 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from mtl_cli.errors import ConfigError, fail
-from mtl_cli.run_folder import hold
+from mtl_cli.run_folder import hold, status_of
 from mtl_cli.sweep.records import FAILED, RECORDS, records
 
 
@@ -115,5 +115,16 @@ class StartOfSweep(Callback):
         except ConfigError as error:
             # Hydra would make a warning of an exception, and go on.
             sys.exit(fail("mtl-train", str(error), error.exit_code))
-        if str(config.hydra.launcher._target_).startswith(processes.HYDRAS_OWN):
+        own = str(config.hydra.launcher._target_).startswith(processes.HYDRAS_OWN)
+        # Started again, it may have nothing to run; otherwise the server starts then.
+        if own and not all_done(current.folder):
             processes.start_server()
+
+
+def all_done(folder: Path) -> bool:
+    """Whether a sweep's folder holds jobs, all of them done."""
+    found = [path.parent for path in folder.glob("*/status.json")]
+    try:
+        return bool(found) and all(status_of(f).get("status") == "done" for f in found)
+    except ConfigError:
+        return False
