@@ -262,6 +262,26 @@ def test_sweep_without_jobs_is_refused(start: Path) -> None:
     told = sweep(start, "seed=glob(*)")
     assert told.returncode == 2
     assert "the sweep has no jobs" in told.stderr
+    assert told.stdout == ""
+
+
+def test_sweep_of_runs_on_several_machines_is_refused(start: Path) -> None:
+    several = "trainer.strategy=multi_worker"
+    told = sweep(start, "seed=1,2", several, "hydra.sweep.dir=sweep")
+    assert (told.returncode, told.stdout) == (2, "")
+    (line,) = told.stderr.splitlines()
+    assert line.startswith("mtl-train: error: trainer.strategy: multi_worker is for")
+    assert not (start / "sweep").exists()
+
+
+def test_jobs_on_one_machine_go_on_beside_one_for_several(start: Path) -> None:
+    swept = "trainer.strategy=multi_worker,null,mirrored"
+    told = sweep(start, "seed=1", swept, "hydra.sweep.dir=sweep")
+    assert told.returncode == 2
+    (line,) = told.stderr.splitlines()
+    assert line.startswith("mtl-train: error: job 0 (")
+    assert line.endswith("a sweep's jobs each run on one")
+    assert told.stdout.count(" done in ") == 2
 
 
 def test_folder_of_a_running_sweep_is_not_taken_by_another(start: Path) -> None:

@@ -15,9 +15,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from mtl_cli.errors import MtlError
+from mtl_cli.errors import ConfigError, MtlError
 from mtl_cli.run_folder import status_of
 from mtl_cli.sweep.records import Record
+
+MULTI_WORKER = (
+    "trainer.strategy: multi_worker is for one run on several machines; a sweep's jobs "
+    "each run on one"
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,8 @@ def perform(job: Job) -> None:
     record.pid = os.getpid()
     record.write(job.sweep)
     try:
+        if job.values["trainer"]["strategy"] == "multi_worker":
+            raise ConfigError(MULTI_WORKER)
         ran = cli.run_job(OmegaConf.create(job.values))
         record.status = "done" if ran else "skipped"
         record.scores, record.objective = results(job)

@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.errors import ConfigError, JobError
+from mtl_cli.errors import JobError
 from mtl_cli.masking import noted
 from mtl_cli.sweep import processes
 from mtl_cli.sweep.expand import expand
@@ -54,11 +54,6 @@ def launch(composed: DictConfig) -> Outcome:
     Returns: the objective, for sweepers that search; without single-task twins.
     """
     values: Any = OmegaConf.to_container(composed, resolve=True)
-    if values["trainer"]["strategy"] == "multi_worker":
-        raise ConfigError(
-            "trainer.strategy: multi_worker is for one run on several machines; a "
-            "sweep's jobs each run on one"
-        )
     options = SweepOptions.model_validate(values["sweep"])
     here = str(HydraConfig.get().launcher._target_).startswith(processes.HYDRAS_OWN)
     most = options.jobs_at_once if here else 1

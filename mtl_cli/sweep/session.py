@@ -69,11 +69,13 @@ def wait() -> None:
     from mtl_cli.sweep import processes
 
     processes.wait_for_all()
-    if not current.complete and not any(records(current.folder)):
-        raise ConfigError(
-            "the sweep has no jobs: what it goes over is empty; give keys values, as "
-            "in seed=1,2,3"
-        )
+    if not any(records(current.folder)):
+        if not current.complete:
+            raise ConfigError(
+                "the sweep has no jobs: what it goes over is empty; give keys values, "
+                "as in seed=1,2,3"
+            )
+        current.table.say(f"nothing is left to do in {current.folder}")
     current.close()
 
 
@@ -105,9 +107,12 @@ class StartOfSweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         from mtl_cli.sweep import processes, search
+        from mtl_cli.sweep.job import MULTI_WORKER
 
         global current
         try:
+            if config.trainer.strategy == "multi_worker":
+                raise ConfigError(MULTI_WORKER)
             current = Session(
                 Path(config.hydra.sweep.dir), config.get("resume", "auto")
             )

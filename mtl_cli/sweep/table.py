@@ -47,17 +47,20 @@ class Table:
         """Shows how things stand at the end: the jobs, best first, and what to do."""
         self.ended.set()
         self.thread.join()
-        write_leaderboard(self.folder)
         found = list(records(self.folder))
         if not found:
-            self.console.print(Text(f"nothing is left to do in {self.folder}"))
             return
+        write_leaderboard(self.folder)
         ranked = [r for r in found if r.objective is not None]
         ranked.sort(key=lambda r: r.objective or 0.0, reverse=True)
         others = [r for r in found if r.objective is None]
         self.console.print(self.cells([*ranked, *others]))
-        self.console.print(Text(f"sweep folder: {self.folder}"))
-        self.console.print(Text(f"try next:     mtl-compare {self.folder}"))
+        self.say(f"sweep folder: {self.folder}")
+        self.say(f"try next:     mtl-compare {self.folder}")
+
+    def say(self, line: str) -> None:
+        """Prints a line."""
+        self.console.print(Text(line))
 
     def follow(self) -> None:
         """Shows changes until the end."""
