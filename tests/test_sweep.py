@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from mtl_cli.paths import conf_folder
+from mtl_cli.training.processes import free_ports
 
 DATASET = """
 name: small
@@ -155,6 +156,73 @@ def test_joblib_workers_outlive_jobs_that_die(start: Path) -> None:
     check_faults(start, told)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("launcher", "extra"), [("submitit_local", "slurm"), ("ray", "ray")]
+)
+def test_job_that_fails_under_a_launcher_is_a_row_and_runs_again(
+    launcher: str, extra: str, start: Path
+) -> None:
+    plugin = f"hydra_plugins.hydra_{launcher.partition('_')[0]}_launcher"
+    pytest.importorskip(plugin, reason=f"extra {extra}")
+    command = ["seed=1,11", "hydra.sweep.dir=sweep", f"hydra/launcher={launcher}"]
+    told = sweep(start, *command)
+    assert told.returncode == 1
+    (line,) = told.stderr.splitlines()
+    assert line.startswith("mtl-train: error: job 1 (")
+    assert line.endswith("RuntimeError: planted; the traceback is in train.log")
+    assert told.stdout.count(" done in ") == 1
+    assert told.stdout.count(" failed in ") == 1
+    assert "auc" in metrics(job(start, 1))["valid"]["buy"]
+    board = pd.read_csv(start / "sweep" / "leaderboard.csv", index_col="seed")
+    assert board["status"].to_dict() == {1: "done", 11: "failed"}
+    again = sweep(start, *command)
+    assert again.returncode == 1
+    assert again.stdout.count(" skipped in ") == 1
+    assert again.stdout.count(" failed in ") == 1
+
+
+@pytest.mark.slow
+def test_jobs_on_a_ray_cluster_run_where_the_sweep_was_started(
+    start: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="extra ray")
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    with ray_cluster(elsewhere, python_path(start)):
+        told = sweep(
+            start,
+            "seed=1,2",
+            "hydra.sweep.dir=sweep",
+            "hydra/launcher=ray",
+            "hydra.launcher.ray.init.address=auto",
+        )
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.count(" done in ") == 2
+    assert not (elsewhere / "sweep").exists()
+
+
+@contextlib.contextmanager
+def ray_cluster(folder: Path, python_path: str) -> Iterator[None]:
+    """Runs a cluster of one machine, started in a folder."""
+    (port,) = free_ports(1)
+    serve = [Path(sys.executable).with_name("ray"), "start", "--head", "--block"]
+    serve += ["--num-cpus=2", "--include-dashboard=false", "--disable-usage-stats"]
+    with subprocess.Popen(
+        [*serve, f"--port={port}"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": python_path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as cluster:
+        try:
+            assert cluster.stdout is not None
+            assert any("runtime started" in line for line in cluster.stdout)
+            yield
+        finally:
+            cluster.terminate()
+
+
 def test_search_outlives_trials_that_die_and_goes_on_to_its_number_of_trials(
     start: Path,
 ) -> None:
@@ -165,6 +233,7 @@ def test_search_outlives_trials_that_die_and_goes_on_to_its_number_of_trials(
     (start / "conf" / "sweep").mkdir()
     (start / "conf" / "sweep" / "seeds.yaml").write_text(text)
     search = ["sweep=seeds", "hydra.sweep.dir=sweep", "hydra.sweeper.n_trials=4"]
+    search += ["trainer.patience=null"]
     told = sweep(start, *search)
     assert told.returncode == 1, told.stderr
     states = trial_states(optuna, start)
@@ -172,10 +241,44 @@ def test_search_outlives_trials_that_die_and_goes_on_to_its_number_of_trials(
     assert 0 < states.count("FAIL") < 4
     for run in (start / "sweep").glob("*seed=*"):
         assert status(run)["status"] in ("done", "failed")
+        assert "patience: null" in (run / "config.yaml").read_text()
     search[2] = "hydra.sweeper.n_trials=6"
     sweep(start, *search)
     assert trial_states(optuna, start).count("COMPLETE") <= 6
     assert len(trial_states(optuna, start)) == 4 + 6 - states.count("COMPLETE")
+
+
+def test_pairs_may_hold_nulls(start: Path) -> None:
+    pytest.importorskip("hydra_plugins.list_sweeper_plugin", reason="extra hpo")
+    params = "list_params: {trainer.patience: [null, 3], seed: [1, 2]}"
+    write_sweep(start, params, "list")
+    told = sweep(start, "sweep=written", "hydra.sweep.dir=sweep")
+    assert (told.returncode, told.stderr) == (0, "")
+    patience = [
+        yaml.safe_load((job(start, seed) / "config.yaml").read_text())["trainer"]
+        for seed in (1, 2)
+    ]
+    assert [trainer["patience"] for trainer in patience] == [None, 3]
+
+
+def write_sweep(start: Path, params: str, sweeper: str = "basic") -> None:
+    """Writes a sweep's YAML, for `sweep=written`."""
+    (start / "conf" / "sweep").mkdir()
+    (start / "conf" / "sweep" / "written.yaml").write_text(
+        "# @package _global_\n"
+        f"defaults: [override /hydra/sweeper: {sweeper}]\n"
+        f"hydra: {{mode: MULTIRUN, sweeper: {{{params}}}}}\n"
+    )
+
+
+def test_null_in_what_a_search_goes_over_is_told_to_be_quoted(start: Path) -> None:
+    write_sweep(start, "params: {trainer.patience: null, seed: '1,2'}")
+    told = sweep(start, "sweep=written")
+    assert told.returncode == 2
+    assert told.stderr == (
+        "mtl-train: error: hydra.sweeper.params.trainer.patience: is text to Hydra, "
+        "which has no null; quote it: 'null'\n"
+    )
 
 
 def trial_states(optuna: Any, start: Path) -> list[str]:

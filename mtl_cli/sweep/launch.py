@@ -1,5 +1,6 @@
 """What Hydra calls for each job of a sweep, by whichever launcher."""
 
+import os
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -14,6 +15,7 @@ from mtl_cli.sweep.expand import expand
 from mtl_cli.sweep.job import Job, done_before
 from mtl_cli.sweep.names import job_name
 from mtl_cli.sweep.options import SweepOptions, cores
+from mtl_cli.sweep.plugins import HYDRAS_OWN
 from mtl_cli.sweep.records import Record
 
 # By folder, what this process has started: a search may come back to a point, and jobs
@@ -55,7 +57,9 @@ def launch(composed: DictConfig) -> Outcome:
     """
     values: Any = OmegaConf.to_container(composed, resolve=True)
     options = SweepOptions.model_validate(values["sweep"])
-    here = str(HydraConfig.get().launcher._target_).startswith(processes.HYDRAS_OWN)
+    hydra = HydraConfig.get()
+    here = str(hydra.launcher._target_).startswith(HYDRAS_OWN)
+    os.chdir(hydra.runtime.cwd)  # of the sweep; of a cluster's process it is another
     most = options.jobs_at_once if here else 1
     minutes = options.timeout_minutes
     jobs = jobs_of(values, 0 if most == 1 else max(1, cores() // most))

@@ -106,7 +106,7 @@ class StartOfSweep(Callback):
     """Opens the session before Hydra makes the jobs."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        from mtl_cli.sweep import processes, search
+        from mtl_cli.sweep import plugins, processes, search
         from mtl_cli.sweep.job import MULTI_WORKER
 
         global current
@@ -117,10 +117,11 @@ class StartOfSweep(Callback):
                 Path(config.hydra.sweep.dir), config.get("resume", "auto")
             )
             current.complete = search.prepare(config)
+            plugins.prepare(config)
         except ConfigError as error:
             # Hydra would make a warning of an exception, and go on.
             sys.exit(fail("mtl-train", str(error), error.exit_code))
-        own = str(config.hydra.launcher._target_).startswith(processes.HYDRAS_OWN)
+        own = str(config.hydra.launcher._target_).startswith(plugins.HYDRAS_OWN)
         # Started again, it may have nothing to run; otherwise the server starts then.
         if own and not all_done(current.folder):
             processes.start_server()
