@@ -1,11 +1,13 @@
 """Sweeps: jobs that cannot hurt each other, and that go on where they were cut off."""
 
 import contextlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -14,9 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import rich.console
 import yaml
 
 from mtl_cli.paths import conf_folder
+from mtl_cli.sweep.records import Record
+from mtl_cli.sweep.table import Table
 from mtl_cli.training.processes import free_ports
 
 DATASET = """
@@ -156,15 +161,30 @@ def test_joblib_workers_outlive_jobs_that_die(start: Path) -> None:
     check_faults(start, told)
 
 
+@pytest.fixture
+def own_ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lets Ray know of no cluster but a test's, and nobody else of that."""
+    pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="extra ray")
+    # Its sockets' paths must be short.
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as name:
+        monkeypatch.setenv("RAY_TMPDIR", name)
+        yield
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("launcher", "extra"), [("submitit_local", "slurm"), ("ray", "ray")]
-)
-def test_job_that_fails_under_a_launcher_is_a_row_and_runs_again(
-    launcher: str, extra: str, start: Path
-) -> None:
-    plugin = f"hydra_plugins.hydra_{launcher.partition('_')[0]}_launcher"
-    pytest.importorskip(plugin, reason=f"extra {extra}")
+def test_job_that_fails_under_submitit_is_a_row_and_runs_again(start: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="extra slurm")
+    check_launcher(start, "submitit_local")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_ray")
+def test_job_that_fails_under_ray_is_a_row_and_runs_again(start: Path) -> None:
+    check_launcher(start, "ray")
+
+
+def check_launcher(start: Path, launcher: str) -> None:
+    """Checks a sweep under a launcher, and the same again, in which seed 11 fails."""
     command = ["seed=1,11", "hydra.sweep.dir=sweep", f"hydra/launcher={launcher}"]
     told = sweep(start, *command)
     assert told.returncode == 1
@@ -183,10 +203,37 @@ def test_job_that_fails_under_a_launcher_is_a_row_and_runs_again(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_ray")
+def test_ctrl_c_stops_jobs_under_ray_which_save(start: Path) -> None:
+    command = ["-m", "seed=1,2,3,4,5,6", "hydra.sweep.dir=sweep", "hydra/launcher=ray"]
+    command += ["trainer.epochs=9999", "trainer.patience=null"]
+    with begun(start, *command) as process:
+        wait_for(lambda: (start / "sweep").glob("*/checkpoints/*"))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "mtl-train: error: interrupted\n")
+    assert " running " not in out
+    states = [status(p.parent) for p in (start / "sweep").glob("*/status.json")]
+    assert {state["status"] for state in states} == {"interrupted"}
+
+
+def test_ctrl_c_under_joblib_leaves_no_job_that_seems_to_run(start: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="extra parallel")
+    command = ["-m", "seed=14,15,16", "hydra.sweep.dir=sweep", "hydra/launcher=joblib"]
+    with begun(start, *command, "hydra.launcher.n_jobs=1") as process:
+        wait_for(lambda: start.glob("sleeping"))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "mtl-train: error: interrupted\n")
+    assert "interrupted" in out
+    assert " running " not in out
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_ray")
 def test_jobs_on_a_ray_cluster_run_where_the_sweep_was_started(
     start: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="extra ray")
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     with ray_cluster(elsewhere, python_path(start)):
         told = sweep(
@@ -194,7 +241,6 @@ def test_jobs_on_a_ray_cluster_run_where_the_sweep_was_started(
             "seed=1,2",
             "hydra.sweep.dir=sweep",
             "hydra/launcher=ray",
-            "hydra.launcher.ray.init.address=auto",
         )
     assert (told.returncode, told.stderr) == (0, "")
     assert told.stdout.count(" done in ") == 2
@@ -441,6 +487,34 @@ def test_repeats_run_seeds_of_each_job_with_their_twins_once(start: Path) -> Non
     twins = {("single_task", "[64, 64]"), ("single_task", "[128, 64]")}
     assert set(found) == {(*m, seed) for m in mine | twins for seed in (1, 2)}
     assert all(model["tower_units"] == [8] for model in found.values())
+
+
+@pytest.mark.parametrize("width", [44, 80])
+def test_live_table_has_a_line_a_job_and_whole_numbers_on_a_narrow_terminal(
+    width: int, tmp_path: Path
+) -> None:
+    jobs = [
+        Record(
+            str(number),
+            "",
+            ["trainer.epochs=2", f"seed={number}", "model.expert_units=[128,64,32]"],
+            status="done",
+            seconds=1234.5,
+            scores={"income": 0.8765, "never": 0.0 + number / 10},
+        )
+        for number in range(3)
+    ]
+    console = rich.console.Console(width=width, file=io.StringIO())
+    table = Table(tmp_path)
+    console.print(table.cells(jobs, one_line=True))
+    told = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert max(map(len, told)) <= width
+    rows = [line.split() for line in told if "done" in line]
+    assert [row[0] for row in rows] == ["0", "1", "2"]
+    assert len(told) == 3 + 2 + 2  # jobs, a head with its rule, an empty line around
+    assert [row[-3:] for row in rows] == [
+        ["1234.5", "0.8765", f"{number / 10:.4f}"] for number in range(3)
+    ]
 
 
 @pytest.mark.slow

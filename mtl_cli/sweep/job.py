@@ -4,6 +4,7 @@ import faulthandler
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ def perform(job: Job) -> None:
     seen: Any = OmegaConf.create({"hydra": hydra})
     HydraConfig.instance().cfg = seen
     record, start = job.record, time.monotonic()
-    record.pid = os.getpid()
+    record.pid, record.host = os.getpid(), socket.gethostname()
     record.write(job.sweep)
     try:
         if job.values["trainer"]["strategy"] == "multi_worker":

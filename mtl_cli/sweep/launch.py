@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from mtl_cli.errors import JobError
 from mtl_cli.masking import noted
 from mtl_cli.sweep import processes
+from mtl_cli.sweep.elsewhere import stopped
 from mtl_cli.sweep.expand import expand
 from mtl_cli.sweep.job import Job, done_before
 from mtl_cli.sweep.names import job_name
@@ -55,11 +56,13 @@ def launch(composed: DictConfig) -> Outcome:
 
     Returns: the objective, for sweepers that search; without single-task twins.
     """
-    values: Any = OmegaConf.to_container(composed, resolve=True)
-    options = SweepOptions.model_validate(values["sweep"])
     hydra = HydraConfig.get()
-    here = str(hydra.launcher._target_).startswith(HYDRAS_OWN)
     os.chdir(hydra.runtime.cwd)  # of the sweep; of a cluster's process it is another
+    values: Any = OmegaConf.to_container(composed, resolve=True)
+    if stopped(Path(hydra.runtime.output_dir)):
+        raise JobError("the sweep has been stopped")
+    options = SweepOptions.model_validate(values["sweep"])
+    here = str(hydra.launcher._target_).startswith(HYDRAS_OWN)
     most = options.jobs_at_once if here else 1
     minutes = options.timeout_minutes
     jobs = jobs_of(values, 0 if most == 1 else max(1, cores() // most))

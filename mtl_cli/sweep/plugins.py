@@ -48,8 +48,8 @@ def with_nulls(params: Any) -> dict[str, Any]:
 def for_ray(init: Any) -> dict[str, Any]:
     """Returns Ray's settings: silent, and such as a running cluster takes.
 
-    The plugin wants less memory than Ray does, which only a cluster of its own allows.
+    Without an address too Ray joins a cluster that this machine belongs to, which
+    refuses the memory that the plugin would ask for.
     """
     silent = {"logging_level": "error", "log_to_driver": False}
-    running = {"object_store_memory": None} if init.get("address") else {}
-    return {**silent, **running, **init}
+    return {**silent, "object_store_memory": None, **init}

@@ -86,10 +86,11 @@ def stop() -> bool:
     """
     if current is None:
         return False
-    from mtl_cli.sweep import processes
+    from mtl_cli.sweep import elsewhere, processes
 
     failed = any(record.status in FAILED for record in records(current.folder))
     processes.stop_all()
+    elsewhere.stop(current.folder)
     current.close()
     return failed
 
