@@ -20,6 +20,7 @@ import rich.console
 import yaml
 
 from mtl_cli.paths import conf_folder
+from mtl_cli.sweep.names import sweep_name
 from mtl_cli.sweep.records import Record
 from mtl_cli.sweep.table import Table
 from mtl_cli.training.processes import free_ports
@@ -487,6 +488,13 @@ def test_repeats_run_seeds_of_each_job_with_their_twins_once(start: Path) -> Non
     twins = {("single_task", "[64, 64]"), ("single_task", "[128, 64]")}
     assert set(found) == {(*m, seed) for m in mine | twins for seed in (1, 2)}
     assert all(model["tower_units"] == [8] for model in found.values())
+
+
+def test_sweep_has_one_folder_whatever_launches_it() -> None:
+    swept = ["model=mmoe,ple", "seed=1,2"]
+    how = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=4", "sweep.jobs=2"]
+    assert sweep_name([*swept, *how]) == sweep_name(swept)
+    assert sweep_name([*swept, "hydra/sweeper=optuna"]) != sweep_name(swept)
 
 
 @pytest.mark.parametrize("width", [44, 80])
