@@ -31,9 +31,11 @@ def check(composed: DictConfig) -> Config:
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key}: {first_line(error)}") from None
     try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values)
     except ValidationError as error:
         raise ConfigError(explain(error, values)) from None
+    config.tracker.check_installed()
+    return config
 
 
 def explain(error: ValidationError, values: dict[Any, Any]) -> str:

@@ -51,11 +51,13 @@ def explain(error: Exception, arguments: list[str]) -> str:
         key = full_key(error) or full_key(cause)
         if not key:
             return ambiguous(first_line(cause))
+        if "is not Optional" in str(cause):
+            return f"{key}: is text to Hydra, which has no null; quote it: 'null'"
         known = composed(arguments)
         if key in dotted_keys(known):
             return f"{key}: {first_line(cause)}; set one key at a time: {key}.KEY=VALUE"
         return unknown_key(key, known)
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.filename:
         return f"hydra.run.dir: cannot make {error.filename}: {error.strerror}"
     return first_line(error)
 

@@ -34,18 +34,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            self.lock = locked(path / LOCK)
-        except BlockingIOError:
-            raise ConfigError(
-                f"hydra.run.dir: another process is running in {path}; wait for it, or "
-                "name another folder"
-            ) from None
-        except OSError as error:
-            raise ConfigError(
-                f"hydra.run.dir: cannot write to {path}: {error.strerror}"
-            ) from None
+        self.lock = hold(path, "hydra.run.dir")
         self.record = status_of(path)
 
     def begin(self, config_hash: str) -> None:
@@ -107,6 +96,30 @@ class RunFolder:
                 sync(target.parent)
             finally:
                 temporary.unlink(missing_ok=True)
+
+
+def hold(folder: Path, key: str) -> IO[str]:
+    """Makes a folder if it is missing, and locks it until what is returned is closed.
+
+    Args:
+        folder: to lock.
+        key: that names it, for errors.
+
+    Raises:
+        ConfigError: if another process holds it, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return locked(folder / LOCK)
+    except BlockingIOError:
+        raise ConfigError(
+            f"{key}: another process is running in {folder}; wait for it, or name "
+            "another folder"
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"{key}: cannot write to {folder}: {error.strerror}"
+        ) from None
 
 
 def locked(path: Path) -> IO[str]:

@@ -1,11 +1,13 @@
 """Sweeps: jobs that cannot hurt each other, and that go on where they were cut off."""
 
 import contextlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -14,9 +16,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import rich.console
 import yaml
 
 from mtl_cli.paths import conf_folder
+from mtl_cli.sweep.names import sweep_name
+from mtl_cli.sweep.records import Record
+from mtl_cli.sweep.table import Table
+from mtl_cli.training.processes import free_ports
 
 DATASET = """
 name: small
@@ -38,6 +45,8 @@ SETTINGS += ["trainer.compile=false", "trainer.batch_size=64"]
 # Python runs it at every start, in the fork server too.
 FAULTS = """
 import os, sys, time
+if any("forkserver" in word for word in sys.orig_argv):
+    open("served", "w").close()
 import mtl_cli.run as module
 real = module.run
 def run(config, *others):
@@ -153,6 +162,114 @@ def test_joblib_workers_outlive_jobs_that_die(start: Path) -> None:
     check_faults(start, told)
 
 
+@pytest.fixture
+def own_ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lets Ray know of no cluster but a test's, and nobody else of that."""
+    pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="extra ray")
+    # Its sockets' paths must be short.
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as name:
+        monkeypatch.setenv("RAY_TMPDIR", name)
+        yield
+
+
+@pytest.mark.slow
+def test_job_that_fails_under_submitit_is_a_row_and_runs_again(start: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="extra slurm")
+    check_launcher(start, "submitit_local")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_ray")
+def test_job_that_fails_under_ray_is_a_row_and_runs_again(start: Path) -> None:
+    check_launcher(start, "ray")
+
+
+def check_launcher(start: Path, launcher: str) -> None:
+    """Checks a sweep under a launcher, and the same again, in which seed 11 fails."""
+    command = ["seed=1,11", "hydra.sweep.dir=sweep", f"hydra/launcher={launcher}"]
+    told = sweep(start, *command)
+    assert told.returncode == 1
+    (line,) = told.stderr.splitlines()
+    assert line.startswith("mtl-train: error: job 1 (")
+    assert line.endswith("RuntimeError: planted; the traceback is in train.log")
+    assert told.stdout.count(" done in ") == 1
+    assert told.stdout.count(" failed in ") == 1
+    assert "auc" in metrics(job(start, 1))["valid"]["buy"]
+    board = pd.read_csv(start / "sweep" / "leaderboard.csv", index_col="seed")
+    assert board["status"].to_dict() == {1: "done", 11: "failed"}
+    again = sweep(start, *command)
+    assert again.returncode == 1
+    assert again.stdout.count(" skipped in ") == 1
+    assert again.stdout.count(" failed in ") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_ray")
+def test_ctrl_c_stops_jobs_under_ray_which_save(start: Path) -> None:
+    command = ["-m", "seed=1,2,3,4,5,6", "hydra.sweep.dir=sweep", "hydra/launcher=ray"]
+    command += ["trainer.epochs=9999", "trainer.patience=null"]
+    with begun(start, *command) as process:
+        wait_for(lambda: (start / "sweep").glob("*/checkpoints/*"))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "mtl-train: error: interrupted\n")
+    assert " running " not in out
+    states = [status(p.parent) for p in (start / "sweep").glob("*/status.json")]
+    assert {state["status"] for state in states} == {"interrupted"}
+
+
+def test_ctrl_c_under_joblib_leaves_no_job_that_seems_to_run(start: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="extra parallel")
+    command = ["-m", "seed=14,15,16", "hydra.sweep.dir=sweep", "hydra/launcher=joblib"]
+    with begun(start, *command, "hydra.launcher.n_jobs=1") as process:
+        wait_for(lambda: start.glob("sleeping"))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "mtl-train: error: interrupted\n")
+    assert "interrupted" in out
+    assert " running " not in out
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_ray")
+def test_jobs_on_a_ray_cluster_run_where_the_sweep_was_started(
+    start: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    with ray_cluster(elsewhere, python_path(start)):
+        told = sweep(
+            start,
+            "seed=1,2",
+            "hydra.sweep.dir=sweep",
+            "hydra/launcher=ray",
+        )
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.count(" done in ") == 2
+    assert not (elsewhere / "sweep").exists()
+
+
+@contextlib.contextmanager
+def ray_cluster(folder: Path, python_path: str) -> Iterator[None]:
+    """Runs a cluster of one machine, started in a folder."""
+    (port,) = free_ports(1)
+    serve = [Path(sys.executable).with_name("ray"), "start", "--head", "--block"]
+    serve += ["--num-cpus=2", "--include-dashboard=false", "--disable-usage-stats"]
+    with subprocess.Popen(
+        [*serve, f"--port={port}"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": python_path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as cluster:
+        try:
+            assert cluster.stdout is not None
+            assert any("runtime started" in line for line in cluster.stdout)
+            yield
+        finally:
+            cluster.terminate()
+
+
 def test_search_outlives_trials_that_die_and_goes_on_to_its_number_of_trials(
     start: Path,
 ) -> None:
@@ -163,6 +280,7 @@ def test_search_outlives_trials_that_die_and_goes_on_to_its_number_of_trials(
     (start / "conf" / "sweep").mkdir()
     (start / "conf" / "sweep" / "seeds.yaml").write_text(text)
     search = ["sweep=seeds", "hydra.sweep.dir=sweep", "hydra.sweeper.n_trials=4"]
+    search += ["trainer.patience=null"]
     told = sweep(start, *search)
     assert told.returncode == 1, told.stderr
     states = trial_states(optuna, start)
@@ -170,10 +288,44 @@ def test_search_outlives_trials_that_die_and_goes_on_to_its_number_of_trials(
     assert 0 < states.count("FAIL") < 4
     for run in (start / "sweep").glob("*seed=*"):
         assert status(run)["status"] in ("done", "failed")
+        assert "patience: null" in (run / "config.yaml").read_text()
     search[2] = "hydra.sweeper.n_trials=6"
     sweep(start, *search)
     assert trial_states(optuna, start).count("COMPLETE") <= 6
     assert len(trial_states(optuna, start)) == 4 + 6 - states.count("COMPLETE")
+
+
+def test_pairs_may_hold_nulls(start: Path) -> None:
+    pytest.importorskip("hydra_plugins.list_sweeper_plugin", reason="extra hpo")
+    params = "list_params: {trainer.patience: [null, 3], seed: [1, 2]}"
+    write_sweep(start, params, "list")
+    told = sweep(start, "sweep=written", "hydra.sweep.dir=sweep")
+    assert (told.returncode, told.stderr) == (0, "")
+    patience = [
+        yaml.safe_load((job(start, seed) / "config.yaml").read_text())["trainer"]
+        for seed in (1, 2)
+    ]
+    assert [trainer["patience"] for trainer in patience] == [None, 3]
+
+
+def write_sweep(start: Path, params: str, sweeper: str = "basic") -> None:
+    """Writes a sweep's YAML, for `sweep=written`."""
+    (start / "conf" / "sweep").mkdir()
+    (start / "conf" / "sweep" / "written.yaml").write_text(
+        "# @package _global_\n"
+        f"defaults: [override /hydra/sweeper: {sweeper}]\n"
+        f"hydra: {{mode: MULTIRUN, sweeper: {{{params}}}}}\n"
+    )
+
+
+def test_null_in_what_a_search_goes_over_is_told_to_be_quoted(start: Path) -> None:
+    write_sweep(start, "params: {trainer.patience: null, seed: '1,2'}")
+    told = sweep(start, "sweep=written")
+    assert told.returncode == 2
+    assert told.stderr == (
+        "mtl-train: error: hydra.sweeper.params.trainer.patience: is text to Hydra, "
+        "which has no null; quote it: 'null'\n"
+    )
 
 
 def trial_states(optuna: Any, start: Path) -> list[str]:
@@ -209,6 +361,16 @@ def test_killed_sweep_goes_on_where_it_was_cut_off(start: Path) -> None:
     alone = ["seed=5", *command[3:], "hydra.sweep.dir=undisturbed"]
     assert sweep(start, *alone).returncode == 0
     assert metrics(cut) == metrics(job(start, 5, "undisturbed"))
+
+
+def test_sweep_that_is_done_starts_no_process_to_say_so(start: Path) -> None:
+    command = ["seed=1,2", "hydra.sweep.dir=sweep"]
+    assert sweep(start, *command).returncode == 0
+    (start / "served").unlink()
+    told = sweep(start, *command)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.count(" skipped in ") == 2
+    assert not (start / "served").exists()
 
 
 def wait_for(find: Callable[[], Iterable[Any]]) -> Any:
@@ -250,6 +412,26 @@ def test_sweep_without_jobs_is_refused(start: Path) -> None:
     told = sweep(start, "seed=glob(*)")
     assert told.returncode == 2
     assert "the sweep has no jobs" in told.stderr
+    assert told.stdout == ""
+
+
+def test_sweep_of_runs_on_several_machines_is_refused(start: Path) -> None:
+    several = "trainer.strategy=multi_worker"
+    told = sweep(start, "seed=1,2", several, "hydra.sweep.dir=sweep")
+    assert (told.returncode, told.stdout) == (2, "")
+    (line,) = told.stderr.splitlines()
+    assert line.startswith("mtl-train: error: trainer.strategy: multi_worker is for")
+    assert not (start / "sweep").exists()
+
+
+def test_jobs_on_one_machine_go_on_beside_one_for_several(start: Path) -> None:
+    swept = "trainer.strategy=multi_worker,null,mirrored"
+    told = sweep(start, "seed=1", swept, "hydra.sweep.dir=sweep")
+    assert told.returncode == 2
+    (line,) = told.stderr.splitlines()
+    assert line.startswith("mtl-train: error: job 0 (")
+    assert line.endswith("a sweep's jobs each run on one")
+    assert told.stdout.count(" done in ") == 2
 
 
 def test_folder_of_a_running_sweep_is_not_taken_by_another(start: Path) -> None:
@@ -259,7 +441,7 @@ def test_folder_of_a_running_sweep_is_not_taken_by_another(start: Path) -> None:
         told = sweep(start, *command)
         assert first.poll() is None
     assert told.returncode == 2
-    assert "sweep is running in another process" in told.stderr
+    assert "hydra.sweep.dir: another process is running in sweep" in told.stderr
 
 
 def test_ctrl_c_stops_the_running_job_and_tells_what_is_done(start: Path) -> None:
@@ -306,6 +488,41 @@ def test_repeats_run_seeds_of_each_job_with_their_twins_once(start: Path) -> Non
     twins = {("single_task", "[64, 64]"), ("single_task", "[128, 64]")}
     assert set(found) == {(*m, seed) for m in mine | twins for seed in (1, 2)}
     assert all(model["tower_units"] == [8] for model in found.values())
+
+
+def test_sweep_has_one_folder_whatever_launches_it() -> None:
+    swept = ["model=mmoe,ple", "seed=1,2"]
+    how = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=4", "sweep.jobs=2"]
+    assert sweep_name([*swept, *how]) == sweep_name(swept)
+    assert sweep_name([*swept, "hydra/sweeper=optuna"]) != sweep_name(swept)
+
+
+@pytest.mark.parametrize("width", [44, 80])
+def test_live_table_has_a_line_a_job_and_whole_numbers_on_a_narrow_terminal(
+    width: int, tmp_path: Path
+) -> None:
+    jobs = [
+        Record(
+            str(number),
+            "",
+            ["trainer.epochs=2", f"seed={number}", "model.expert_units=[128,64,32]"],
+            status="done",
+            seconds=1234.5,
+            scores={"income": 0.8765, "never": 0.0 + number / 10},
+        )
+        for number in range(3)
+    ]
+    console = rich.console.Console(width=width, file=io.StringIO())
+    table = Table(tmp_path)
+    console.print(table.cells(jobs, one_line=True))
+    told = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert max(map(len, told)) <= width
+    rows = [line.split() for line in told if "done" in line]
+    assert [row[0] for row in rows] == ["0", "1", "2"]
+    assert len(told) == 3 + 2 + 2  # jobs, a head with its rule, an empty line around
+    assert [row[-3:] for row in rows] == [
+        ["1234.5", "0.8765", f"{number / 10:.4f}"] for number in range(3)
+    ]
 
 
 @pytest.mark.slow

@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 
 from mtl_cli.errors import ConfigError
-from mtl_cli.trackers.mlflow import MLflow
-from mtl_cli.trackers.tensorboard import TensorBoard
 from mtl_cli.trackers.wandb import WandB
 
 
@@ -26,8 +24,13 @@ def train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"WANDB_DIR": str(folder)},
+        env=os.environ | {"WANDB_DIR": str(folder), "PYTHONPATH": python_path(folder)},
     )
+
+
+def python_path(folder: Path) -> str:
+    """Returns PYTHONPATH with what a test hides in its folder first."""
+    return os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
 
 
 def scores(folder: Path) -> dict[str, Any]:
@@ -88,19 +91,24 @@ def test_wandb_offline_keeps_the_run_in_its_folder(tmp_path: Path) -> None:
         assert name in file.read_bytes()
 
 
-@pytest.mark.parametrize(
-    "tracker",
-    [
-        TensorBoard(name="tensorboard"),
-        MLflow(name="mlflow", uri=None, experiment="x"),
-        WandB(name="wandb", project="x", mode="offline"),
-    ],
-    ids=lambda tracker: tracker.name,
-)
-def test_missing_package_names_the_extra(
-    tracker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])
+def test_missing_package_is_told_before_a_run_folder_is_made(
+    name: str, tmp_path: Path
 ) -> None:
-    for module in (tracker.name, f"{tracker.name}.summary"):
-        monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ConfigError, match=rf"pip install 'mtl-cli\[{tracker.name}\]'"):
-        tracker.start(tmp_path, {})
+    hidden = f"import sys; sys.modules[{name!r}] = None"
+    (tmp_path / "sitecustomize.py").write_text(hidden)
+    told = train(tmp_path, f"tracker={name}")
+    assert told.returncode == 2
+    line = f"tracker: {name} needs a package: pip install 'mtl-cli[{name}]'\n"
+    assert told.stderr == f"mtl-train: error: {line}"
+    assert not (tmp_path / "run").exists()
+
+
+def test_folder_of_a_packages_name_is_not_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "no_such_service").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(WandB, "package", "no_such_service")
+    with pytest.raises(ConfigError, match="needs a package"):
+        WandB(name="wandb", project="x", mode="offline").check_installed()

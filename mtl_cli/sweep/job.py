@@ -4,6 +4,7 @@ import faulthandler
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from dataclasses import dataclass
@@ -15,7 +16,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from mtl_cli.errors import ConfigError, MtlError
+from mtl_cli.run_folder import status_of
 from mtl_cli.sweep.records import Record
+
+MULTI_WORKER = (
+    "trainer.strategy: multi_worker is for one run on several machines; a sweep's jobs "
+    "each run on one"
+)
 
 
 @dataclass(frozen=True)
@@ -79,9 +87,11 @@ def perform(job: Job) -> None:
     seen: Any = OmegaConf.create({"hydra": hydra})
     HydraConfig.instance().cfg = seen
     record, start = job.record, time.monotonic()
-    record.pid = os.getpid()
+    record.pid, record.host = os.getpid(), socket.gethostname()
     record.write(job.sweep)
     try:
+        if job.values["trainer"]["strategy"] == "multi_worker":
+            raise ConfigError(MULTI_WORKER)
         ran = cli.run_job(OmegaConf.create(job.values))
         record.status = "done" if ran else "skipped"
         record.scores, record.objective = results(job)
@@ -96,6 +106,28 @@ def perform(job: Job) -> None:
         record.error, record.code = cli.told(error)
     record.seconds = time.monotonic() - start
     record.write(job.sweep)
+
+
+def done_before(job: Job) -> bool:
+    """Whether a job's folder holds its finished run; then that is recorded.
+
+    Where it holds another one, or a damaged one, the job's process will say so.
+    """
+    from mtl_cli.check import check
+    from mtl_cli.resume import choose
+
+    record, start = job.record, time.monotonic()
+    try:
+        if status_of(job.folder).get("status") != "done":
+            return False
+        choose(check(OmegaConf.create(job.values)), job.folder, new=False)
+        record.scores, record.objective = results(job)
+    except (MtlError, OSError, ValueError):
+        return False
+    record.status = "skipped"
+    record.seconds = time.monotonic() - start
+    record.write(job.sweep)
+    return True
 
 
 def end_with_parent() -> None:

@@ -1,5 +1,6 @@
 """What Hydra calls for each job of a sweep, by whichever launcher."""
 
+import os
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -7,13 +8,15 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.errors import ConfigError, JobError
+from mtl_cli.errors import JobError
 from mtl_cli.masking import noted
 from mtl_cli.sweep import processes
+from mtl_cli.sweep.elsewhere import stopped
 from mtl_cli.sweep.expand import expand
-from mtl_cli.sweep.job import Job
+from mtl_cli.sweep.job import Job, done_before
 from mtl_cli.sweep.names import job_name
 from mtl_cli.sweep.options import SweepOptions, cores
+from mtl_cli.sweep.plugins import HYDRAS_OWN
 from mtl_cli.sweep.records import Record
 
 # By folder, what this process has started: a search may come back to a point, and jobs
@@ -53,21 +56,21 @@ def launch(composed: DictConfig) -> Outcome:
 
     Returns: the objective, for sweepers that search; without single-task twins.
     """
+    hydra = HydraConfig.get()
+    os.chdir(hydra.runtime.cwd)  # of the sweep; of a cluster's process it is another
     values: Any = OmegaConf.to_container(composed, resolve=True)
-    if values["trainer"]["strategy"] == "multi_worker":
-        raise ConfigError(
-            "trainer.strategy: multi_worker is for one run on several machines; a "
-            "sweep's jobs each run on one"
-        )
+    if stopped(Path(hydra.runtime.output_dir)):
+        raise JobError("the sweep has been stopped")
     options = SweepOptions.model_validate(values["sweep"])
-    here = str(HydraConfig.get().launcher._target_).startswith(processes.HYDRAS_OWN)
+    here = str(hydra.launcher._target_).startswith(HYDRAS_OWN)
     most = options.jobs_at_once if here else 1
     minutes = options.timeout_minutes
     jobs = jobs_of(values, 0 if most == 1 else max(1, cores() // most))
     for job in jobs:
         if job.folder not in started:
-            processes.start(job, most, None if minutes is None else minutes * 60)
             started[job.folder] = job
+            if not done_before(job):
+                processes.start(job, most, None if minutes is None else minutes * 60)
     outcome = Outcome([started[job.folder] for job in jobs[: values["repeats"]]])
     if not here:
         processes.wait_for_all()

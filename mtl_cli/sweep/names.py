@@ -5,7 +5,7 @@ import re
 
 LONGEST = 80
 # They say how jobs are run, not what they compute.
-HOW = ("hydra.", "sweep.", "resume=")
+HOW = ("hydra.", "hydra/launcher=", "sweep.", "resume=")
 
 
 def sweep_name(settings: list[str]) -> str:

@@ -19,7 +19,6 @@ from mtl_cli.sweep.job import Job, perform
 from mtl_cli.sweep.records import Record
 
 GRACE_SECONDS = 60
-HYDRAS_OWN = "hydra._internal.core_plugins.basic_launcher"
 
 
 @dataclass

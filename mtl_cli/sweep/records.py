@@ -20,6 +20,7 @@ class Record:
         settings: `key=value` that tell it from others.
         status: `running`, `done`, `skipped`, `failed`, `interrupted`.
         pid: of its process; 0 before it has one.
+        host: where that is.
         seconds: that it took.
         error: what went wrong, in one line.
         code: the exit code that this leads to.
@@ -32,6 +33,7 @@ class Record:
     settings: list[str]
     status: str = "running"
     pid: int = 0
+    host: str = ""
     seconds: float = 0.0
     error: str = ""
     code: int = 0

@@ -10,7 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from mtl_cli.errors import ConfigError, fail
-from mtl_cli.run_folder import LOCK, locked
+from mtl_cli.run_folder import hold, status_of
 from mtl_cli.sweep.records import FAILED, RECORDS, records
 
 
@@ -30,18 +30,7 @@ class Session:
 
     def __init__(self, folder: Path, resume: str) -> None:
         self.folder = folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self.lock = locked(folder / LOCK)
-        except BlockingIOError:
-            raise ConfigError(
-                f"hydra.sweep.dir: {folder} is running in another process; wait for "
-                "it, or name another folder"
-            ) from None
-        except OSError as error:
-            raise ConfigError(
-                f"hydra.sweep.dir: cannot write to {folder}: {error.strerror}"
-            ) from None
+        self.lock = hold(folder, "hydra.sweep.dir")
         holds_jobs = any(folder.glob("*/status.json"))
         if resume == "never" and holds_jobs:
             raise ConfigError(
@@ -80,11 +69,13 @@ def wait() -> None:
     from mtl_cli.sweep import processes
 
     processes.wait_for_all()
-    if not current.complete and not any(records(current.folder)):
-        raise ConfigError(
-            "the sweep has no jobs: what it goes over is empty; give keys values, as "
-            "in seed=1,2,3"
-        )
+    if not any(records(current.folder)):
+        if not current.complete:
+            raise ConfigError(
+                "the sweep has no jobs: what it goes over is empty; give keys values, "
+                "as in seed=1,2,3"
+            )
+        current.table.say(f"nothing is left to do in {current.folder}")
     current.close()
 
 
@@ -95,10 +86,11 @@ def stop() -> bool:
     """
     if current is None:
         return False
-    from mtl_cli.sweep import processes
+    from mtl_cli.sweep import elsewhere, processes
 
     failed = any(record.status in FAILED for record in records(current.folder))
     processes.stop_all()
+    elsewhere.stop(current.folder)
     current.close()
     return failed
 
@@ -115,16 +107,31 @@ class StartOfSweep(Callback):
     """Opens the session before Hydra makes the jobs."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        from mtl_cli.sweep import processes, search
+        from mtl_cli.sweep import plugins, processes, search
+        from mtl_cli.sweep.job import MULTI_WORKER
 
         global current
         try:
+            if config.trainer.strategy == "multi_worker":
+                raise ConfigError(MULTI_WORKER)
             current = Session(
                 Path(config.hydra.sweep.dir), config.get("resume", "auto")
             )
             current.complete = search.prepare(config)
+            plugins.prepare(config)
         except ConfigError as error:
             # Hydra would make a warning of an exception, and go on.
             sys.exit(fail("mtl-train", str(error), error.exit_code))
-        if str(config.hydra.launcher._target_).startswith(processes.HYDRAS_OWN):
+        own = str(config.hydra.launcher._target_).startswith(plugins.HYDRAS_OWN)
+        # Started again, it may have nothing to run; otherwise the server starts then.
+        if own and not all_done(current.folder):
             processes.start_server()
+
+
+def all_done(folder: Path) -> bool:
+    """Whether a sweep's folder holds jobs, all of them done."""
+    found = [path.parent for path in folder.glob("*/status.json")]
+    try:
+        return bool(found) and all(status_of(f).get("status") == "done" for f in found)
+    except ConfigError:
+        return False

@@ -35,7 +35,7 @@ class Table:
             self.console.width = WIDTH
         self.told: set[str] = set()
         self.next_board = 0.0
-        self.first_seen: dict[str, float] = {}
+        self.begun: dict[str, float] = {}
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.follow, daemon=True)
 
@@ -47,17 +47,20 @@ class Table:
         """Shows how things stand at the end: the jobs, best first, and what to do."""
         self.ended.set()
         self.thread.join()
-        write_leaderboard(self.folder)
         found = list(records(self.folder))
         if not found:
-            self.console.print(Text(f"nothing is left to do in {self.folder}"))
             return
+        write_leaderboard(self.folder)
         ranked = [r for r in found if r.objective is not None]
         ranked.sort(key=lambda r: r.objective or 0.0, reverse=True)
         others = [r for r in found if r.objective is None]
         self.console.print(self.cells([*ranked, *others]))
-        self.console.print(Text(f"sweep folder: {self.folder}"))
-        self.console.print(Text(f"try next:     mtl-compare {self.folder}"))
+        self.say(f"sweep folder: {self.folder}")
+        self.say(f"try next:     mtl-compare {self.folder}")
+
+    def say(self, line: str) -> None:
+        """Prints a line."""
+        self.console.print(Text(line))
 
     def follow(self) -> None:
         """Shows changes until the end."""
@@ -69,7 +72,8 @@ class Table:
         with Live(console=self.console, transient=True, refresh_per_second=4) as live:
             while not self.ended.wait(POLL_SECONDS):
                 self.news()
-                live.update(self.cells(list(records(self.folder))[-self.room :]))
+                found = list(records(self.folder))[-self.room :]
+                live.update(self.cells(found, one_line=True))
         self.news()
 
     @property
@@ -89,7 +93,8 @@ class Table:
         """Returns the jobs that have ended since; the leaderboard then holds them."""
         found = list(records(self.folder))
         for record in found:
-            self.first_seen.setdefault(record.number, time.monotonic())
+            if record.pid:
+                self.begun.setdefault(record.number, time.monotonic())
         new = [r for r in found if r.status != "running" and r.number not in self.told]
         self.told.update(record.number for record in new)
         if new and time.monotonic() > self.next_board:
@@ -99,25 +104,38 @@ class Table:
             self.next_board = start + BOARD_SHARE * (time.monotonic() - start)
         return new
 
-    def cells(self, found: list[Record]) -> RichTable:
-        """Returns a table with a row a job: only settings that differ are shown."""
+    def cells(self, found: list[Record], one_line: bool = False) -> RichTable:
+        """Returns a table with a row a job: only settings that differ are shown.
+
+        Args:
+            found: the records of the jobs.
+            one_line: whether to cut settings that are too long for the terminal.
+        """
         tasks = list(dict.fromkeys(task for r in found for task in r.scores))
         table = RichTable(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         for name in ("job", "settings", "status", "seconds", *tasks):
             left = name in ("settings", "status")
-            table.add_column(name, justify="left" if left else "right")
+            table.add_column(
+                name,
+                justify="left" if left else "right",
+                no_wrap=name != "settings",  # which gives way to the others
+            )
         common = set.intersection(*(set(r.settings) for r in found)) if found else set()
         for record in found:
             own = [s for s in record.settings if len(found) == 1 or s not in common]
-            seconds = record.seconds
-            if record.status == "running":
-                seconds = time.monotonic() - self.first_seen.get(
-                    record.number, time.monotonic()
-                )
+            status, seconds = record.status, record.seconds
+            if status == "running":
+                now = time.monotonic()
+                seconds = now - self.begun.get(record.number, now)
+                status = "running" if record.pid else "starting"
             table.add_row(
                 record.number,
-                Text(" ".join(map(rounded, own))),
-                Text(record.status, style=STYLES.get(record.status, "")),
+                Text(
+                    " ".join(map(rounded, own)),
+                    no_wrap=one_line,
+                    overflow="ellipsis" if one_line else "fold",
+                ),
+                Text(status, style=STYLES.get(status, "")),
                 f"{seconds:.1f}",
                 *(short(record.scores.get(task)) for task in tasks),
             )

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from mtl_cli.errors import ConfigError
 from mtl_cli.evaluate import Scores
@@ -16,9 +16,21 @@ class Tracker(Strict):
 
     Attributes:
         name: the module that holds the tracker.
+        package: that it imports, which an extra of its name brings; "" for none.
     """
 
+    package: ClassVar[str] = ""
     name: str
+
+    def check_installed(self) -> None:
+        """Raises an error if the package of the service is missing."""
+        found = find_spec(self.package) if self.package else True
+        # A folder of that name where the command starts counts as a package too.
+        if found is None or getattr(found, "origin", self) is None:
+            raise ConfigError(
+                f"tracker: {self.name} needs a package: "
+                f"pip install 'mtl-cli[{self.name}]'"
+            )
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
         """Is told of a run's folder and configuration, before its data is read."""
@@ -38,16 +50,6 @@ class Tracker(Strict):
         except BaseException:
             self.end(None)
             raise
-
-    def needs(self, package: str) -> Any:
-        """Imports the package of a service, or says which extra brings it."""
-        try:
-            return import_module(package)
-        except ImportError:
-            raise ConfigError(
-                f"tracker: {self.name} needs a package: "
-                f"pip install 'mtl-cli[{self.name}]'"
-            ) from None
 
 
 def numbers(values: dict[str, Any], prefix: str = "") -> dict[str, float]:

@@ -1,7 +1,7 @@
 """MLflow: a run with its parameters and metrics."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
@@ -20,13 +20,16 @@ class MLflow(Tracker):
         experiment: that the run belongs to.
     """
 
+    package: ClassVar[str] = "mlflow"
     uri: str | None
     experiment: str
 
     _mlflow: Any = PrivateAttr(None)
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
-        self._mlflow = self.needs("mlflow")
+        import mlflow
+
+        self._mlflow = mlflow
         if self.uri is not None:
             self._mlflow.set_tracking_uri(self.uri)
         self._mlflow.set_experiment(self.experiment)

@@ -1,7 +1,7 @@
 """TensorBoard: event files in the run folder."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
@@ -13,14 +13,15 @@ from mtl_cli.trackers.base import Tracker, numbers
 class TensorBoard(Tracker):
     """Writes `RUN/tensorboard`; `tensorboard --logdir outputs` shows all runs."""
 
+    package: ClassVar[str] = "tensorboard"
     _writer: Any = PrivateAttr(None)
     _last: int = PrivateAttr(0)
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
-        self.needs("tensorboard")
         engine.load()  # quietly; TensorBoard would load TensorFlow with a noise
-        writers = self.needs("tensorboard.summary")
-        self._writer = writers.Writer(str(run / "tensorboard"))
+        from tensorboard.summary import Writer
+
+        self._writer = Writer(str(run / "tensorboard"))
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
         self._last = number

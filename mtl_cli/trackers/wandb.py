@@ -1,7 +1,7 @@
 """Weights & Biases."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import PrivateAttr
 
@@ -17,13 +17,15 @@ class WandB(Tracker):
         mode: `online` or `offline`.
     """
 
+    package: ClassVar[str] = "wandb"
     project: str
     mode: Literal["online", "offline"]
 
     _run: Any = PrivateAttr(None)
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
-        wandb = self.needs("wandb")
+        import wandb
+
         self._run = wandb.init(
             project=self.project,
             mode=self.mode,
