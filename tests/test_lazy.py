@@ -29,6 +29,7 @@ DATA = (
     "~dataset.tasks",
     "+dataset.tasks={click: {label: click, kind: binary},"
     " buy: {label: buy, kind: binary}}",
+    "model=shared_bottom",
     "encoder.embedding_dim=4",
     "encoder.embedding_stddev=0.5",
     "trainer.batch_size=32",
@@ -104,7 +105,7 @@ def test_lazy_equals_dense_where_every_row_is_touched(options):
 
 
 def test_compiled_and_uncompiled_lazy_steps_agree():
-    options = [*DATA, "optimizer.lazy=true", "model=ple"]
+    options = [*DATA, "optimizer.lazy=true"]
     _, first, losses, _ = trained(config(*options, "trainer.compile=true"))
     _, second, expected, _ = trained(config(*options))
     np.testing.assert_allclose(losses, expected, rtol=1e-4)

@@ -331,7 +331,10 @@ def test_epoch_equals_a_plain_loop_with_a_short_last_batch(
     assert min(moved) > 10 * ROUNDING
 
 
-@pytest.mark.parametrize("compiled", ["false", "true"])
+# Compiled steps are held against those that are not below.
+@pytest.mark.parametrize(
+    "compiled", ["false", pytest.param("true", marks=pytest.mark.slow)]
+)
 def test_epoch_equals_keras_fit_on_the_same_batches(compiled):
     chosen = config(f"trainer.compile={compiled}", model="ple")
     table, _ = encoded(chosen, 256)
