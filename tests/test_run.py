@@ -31,16 +31,20 @@ def metrics(run: Path) -> dict:
     return json.loads((run / "metrics.json").read_text())
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    """A folder with a data set of its own, 200 rows in one file."""
+def with_small_data(folder: Path) -> Path:
+    """Writes a data set of 200 rows, of the user's own, into a folder."""
     rng = np.random.default_rng(0)
     columns = {"shop": rng.integers(0, 5, 200), "price": rng.normal(size=200)}
     frame = pd.DataFrame(columns).assign(buy=rng.integers(0, 2, 200))
-    frame.to_csv(tmp_path / "rows.csv", index=False)
-    (tmp_path / "conf" / "dataset").mkdir(parents=True)
-    (tmp_path / "conf" / "dataset" / "small.yaml").write_text(DATASET)
-    return tmp_path
+    frame.to_csv(folder / "rows.csv", index=False)
+    (folder / "conf" / "dataset").mkdir(parents=True)
+    (folder / "conf" / "dataset" / "small.yaml").write_text(DATASET)
+    return folder
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    return with_small_data(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -248,38 +252,48 @@ tasks:
     assert "valid rows, after epoch" in told.stdout
 
 
-def test_settings_that_a_data_set_need_not_write_can_be_set_between_flags(
-    small: Path,
-) -> None:
+@pytest.fixture(scope="module")
+def swept(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[subprocess.CompletedProcess[str], list[Path]]:
+    """A sweep of which every other job is wrong, and the folders that it leaves."""
+    folder = with_small_data(tmp_path_factory.mktemp("swept"))
     told = mtl_train(
-        small,
+        folder,
         "dataset=small",
         "--multirun",
         *QUICK,
         "dataset.tasks.buy.tower_units=[4],[8]",
         "model=shared_bottom",
         "encoder=dcn",
-        "trainer.batch_size=1000000",  # more than there are rows
+        "trainer.batch_size=0,1000000",  # the second is more than there are rows
     )
-    assert told.returncode == 0, told.stderr
-    (sweep,) = (small / "outputs" / "sweeps").iterdir()
-    saved = [yaml.safe_load(p.read_text()) for p in sweep.glob("*/config.yaml")]
+    (sweep,) = (folder / "outputs" / "sweeps").iterdir()
+    return told, [p for p in sweep.iterdir() if p.name[0] != "." and p.is_dir()]
+
+
+def test_settings_that_a_data_set_need_not_write_can_be_set_between_flags(
+    swept: tuple[subprocess.CompletedProcess[str], list[Path]],
+) -> None:
+    told, jobs = swept
+    saved = [yaml.safe_load((job / "config.yaml").read_text()) for job in jobs]
     units = [config["dataset"]["tasks"]["buy"]["tower_units"] for config in saved]
     assert sorted(units) == [[4], [8]]
     assert "CrossNet" not in told.stdout  # DeepCTR prints it
 
 
-def test_failed_jobs_of_a_sweep_are_named_and_the_others_run(small: Path) -> None:
-    told = mtl_train(
-        small, "-m", "dataset=small", *QUICK, "trainer.batch_size=0,64", "seed=3"
-    )
+def test_failed_jobs_of_a_sweep_are_named_and_the_others_run(
+    swept: tuple[subprocess.CompletedProcess[str], list[Path]],
+) -> None:
+    told, jobs = swept
     assert told.returncode == 2
-    assert told.stderr.startswith("mtl-train: error: job 0 (")
-    assert "trainer.batch_size: 0 should be greater" in told.stderr
-    (sweep,) = (small / "outputs" / "sweeps").iterdir()
+    for line, number in zip(told.stderr.splitlines(), (0, 2), strict=True):
+        assert line.startswith(f"mtl-train: error: job {number} (")
+        assert "trainer.batch_size: 0 should be greater" in line
     # A job whose configuration is wrong leaves no folder.
-    (job,) = (path for path in sweep.iterdir() if path.name[0] != "." and path.is_dir())
-    assert "trainer.batch_size=64" in job.name
+    assert len(jobs) == 2
+    for job in jobs:
+        assert json.loads((job / "status.json").read_text())["status"] == "done"
 
 
 def test_one_class_in_validation_is_refused_before_training(small: Path) -> None:
