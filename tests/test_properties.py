@@ -8,10 +8,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from planting import encoder_of
 
+from mtl_cli.arguments import tidy
 from mtl_cli.check import check
-from mtl_cli.cli import tidy
-from mtl_cli.data.features import FeatureEncoder
 from mtl_cli.data.schema import Dataset
 from mtl_cli.data.vocabulary import Counter, hashed, lookup, values_of
 from mtl_cli.errors import ConfigError, printable
@@ -111,7 +111,7 @@ def features():
 @given(TABLES, TABLES)
 @PROPERTY
 def test_row_is_encoded_alike_whatever_rows_are_beside_it(train, other):
-    encoder = FeatureEncoder.fit(features(), table(train))
+    encoder = encoder_of(features(), table(train))
     rows = [*train, *other]
     whole = encoder.transform(table(rows))
     assert (whole["ids"] >= 0).all()
