@@ -1,6 +1,8 @@
 # `make demo` sets up and trains PLE on Adult; `make test` sets up and runs the tests.
 PYTHON ?= python3
 BIN := .venv/bin
+# Each worker takes a GB of memory.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: demo test test-slow lint setup clean
 
@@ -8,10 +10,10 @@ demo: setup
 	$(BIN)/mtl-train
 
 test: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: setup
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 lint: setup
 	$(BIN)/ruff check .

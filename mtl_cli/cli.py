@@ -1,18 +1,15 @@
 """`mtl-train`: Hydra composes the configuration, we check it and run it."""
 
-import atexit
 import contextlib
 import os
 import shlex
 import sys
 import tempfile
-import threading
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
@@ -21,19 +18,18 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli import stopping
+from mtl_cli.arguments import tidy
+from mtl_cli.ending import going_on, leave, status_after
 from mtl_cli.errors import (
-    ConfigError,
-    LostWorkerError,
     MtlError,
     WriteError,
     fail,
     first_line,
 )
 from mtl_cli.masking import masked, watch
-from mtl_cli.paths import conf_folder, shortest, user_conf_folder
+from mtl_cli.paths import conf_folder, user_conf_folder
 from mtl_cli.stopping import Stopped
 from mtl_cli.sweep import session
-from mtl_cli.sweep.names import sweep_name
 from mtl_cli.trust import guard
 
 if TYPE_CHECKING:
@@ -73,7 +69,7 @@ def main() -> NoReturn:
         try:
             return run_job(composed)
         except Stopped as stop:
-            raise Stopped(stop.code, stopped(stop, command)) from None
+            raise Stopped(stop.code, going_on(stop, [PROGRAM, *command])) from None
         except Exception as error:
             failures.append(error)
 
@@ -103,53 +99,6 @@ def main() -> NoReturn:
         for message, code in [*map(told, failures), *session.failures()]
     }
     sys.exit(codes.pop() if len(codes) == 1 else min(len(codes), 1))
-
-
-def tidy(arguments: list[str]) -> list[str]:
-    """Returns the command line as Hydra takes it, or refuses what it would not.
-
-    Flags go before settings. A folder of configs is meant from where the command
-    starts. Keys of a data set's features and tasks have defaults that its YAML need
-    not write: `++` lets Hydra set them, and our own check finds those that are unknown.
-    """
-    parser = get_args_parser()
-    parser.error = refuse_flag  # type: ignore[method-assign]
-    known, unknown = parser.parse_known_intermixed_args(arguments)
-    if unknown:
-        from mtl_cli.hydra_errors import unknown_flag
-
-        raise ConfigError(unknown_flag(unknown[0], arguments))
-    if known.experimental_rerun:
-        raise ConfigError(
-            "--experimental-rerun: reads a pickle, which can execute code; run a saved "
-            "configuration with --config-path RUN --config-name config"
-        )
-    settings = known.overrides
-    flags = [argument for argument in arguments if argument not in settings]
-    for i, flag in enumerate(flags):
-        name, equals, folder = flag.partition("=")
-        if name in ("--config-path", "-cp") and equals:
-            flags[i] = f"{name}={Path(folder).resolve()}"
-        elif name in ("--config-path", "-cp") and i + 1 < len(flags):
-            flags[i + 1] = str(Path(flags[i + 1]).resolve())
-    asks = known.cfg or known.info or known.help or known.hydra_help
-    if any(map(makes_sweep, settings)) and not (asks or known.multirun or known.run):
-        flags.append("--multirun")
-    if not any(s.lstrip("+").startswith("hydra.job.name=") for s in settings):
-        settings = [*settings, f"hydra.job.name={sweep_name(settings)}"]
-    return flags + [f"++{s}" if s.startswith("dataset.") else s for s in settings]
-
-
-def refuse_flag(message: str) -> NoReturn:
-    """Says in one line what is wrong with a flag, where argparse prints all of them."""
-    raise ConfigError(f"{message}; see mtl-train --help")
-
-
-def makes_sweep(setting: str) -> bool:
-    """Whether a setting makes several runs of one, whatever the others are."""
-    key, _, value = setting.lstrip("+").partition("=")
-    wanted = {"repeats": "1", "compare.single_task": "false"}
-    return key in wanted and value.lower() != wanted[key]
 
 
 def run_job(composed: DictConfig) -> bool:
@@ -229,7 +178,7 @@ def carry_out(
         folder.finish("done")
     except BaseException as error:
         with contextlib.suppress(WriteError):
-            folder.finish(*ending(error))
+            folder.finish(*status_after(error))
         if isinstance(error, Stopped):
             error.run = folder.path
         raise
@@ -237,37 +186,11 @@ def carry_out(
         folder.release()
 
 
-def ending(error: BaseException) -> tuple[str, str]:
-    """Returns the status of a run that an error ended, and why."""
-    if isinstance(error, SystemExit) and error.code == 1:
-        return "interrupted", "what read the output has closed it"
-    from_outside = isinstance(error, KeyboardInterrupt | LostWorkerError)
-    status = "interrupted" if from_outside else "failed"
-    return status, masked(str(error)) or type(error).__name__
-
-
 def new_each_time() -> bool:
     """Whether Hydra names another run folder for each command, after the time."""
     hydra_config: Any = OmegaConf.to_container(HydraConfig.get(), resolve=False)
     single = HydraConfig.get().mode == RunMode.RUN
     return single and "${now:" in hydra_config["run"]["dir"]
-
-
-def stopped(stop: Stopped, command: list[str]) -> str:
-    """Says what ended a command, what of its run is safe, and how to go on."""
-    if stop.run is None:
-        return str(stop)
-    from mtl_cli.training.checkpoint import described, saved
-
-    checkpoints = saved(stop.run)
-    if not checkpoints:
-        return f"{stop}; no checkpoint was written yet"
-    again = [setting for setting in command if not setting.startswith("resume=")]
-    newest = checkpoints[0]
-    return (
-        f"{stop}; all up to {described(newest)} is safe in {shortest(newest)}; "
-        f"to go on: {shlex.join([PROGRAM, *again])}"
-    )
 
 
 def remove_empty(folder: Path) -> None:
@@ -286,27 +209,14 @@ def told(error: Exception) -> tuple[str, int]:
 
 
 def command() -> NoReturn:
-    """Runs `mtl-train` as a process of its own, which it then ends.
-
-    Without taking TensorFlow apart, which takes most of a second and frees what the
-    system frees anyway; but not where threads, or the processes of a sweep, are waited
-    for at the end.
-    """
+    """Runs `mtl-train` as a process of its own, which it then ends."""
     try:
         main()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    main_thread = threading.main_thread()
-    waited_for = [
-        t for t in threading.enumerate() if not t.daemon and t is not main_thread
-    ]
-    if session.current is not None or waited_for:
+    if session.current is not None:  # the processes of a sweep are waited for
         sys.exit(code)
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):
-            stream.flush()
-    os._exit(code)
+    leave(code)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ from mtl_cli.paths import conf_folder
 MODELS = sorted(path.stem for path in (conf_folder() / "model").glob("*.yaml"))
 ENCODERS = sorted(path.stem for path in (conf_folder() / "encoder").glob("*.yaml"))
 # Every model and every encoder in the default suite, all pairs in the slow one.
+PLAIN = {"embedding", "shared_bottom"}
 PAIRS = [
     pytest.param(
         model,
         encoder,
-        marks=[] if encoder == "embedding" or model == "mmoe" else pytest.mark.slow,
+        marks=[] if PLAIN & {model, encoder} else pytest.mark.slow,
     )
     for model in MODELS
     for encoder in ENCODERS

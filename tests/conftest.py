@@ -3,10 +3,19 @@
 import os
 import tempfile
 
+import pytest
+
 from mtl_cli import engine
 
 # Keeps the tests' encoded data and compiled code out of the user's cache.
 CACHE = tempfile.TemporaryDirectory(prefix="mtl-cli-tests-")
 os.environ["MTL_CACHE"] = CACHE.name
 
-engine.start(seed=0, deterministic=True)
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("numprocesses", None):
+        return  # this process only hands out tests
+    if beside := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+        threads = max(1, (os.cpu_count() or 1) // int(beside))
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
+    engine.start(seed=0, deterministic=True)

@@ -122,8 +122,8 @@ def command(arguments: list[str], read: bool = True) -> str | None:
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
+    from mtl_cli.arguments import tidy
     from mtl_cli.check import check
-    from mtl_cli.cli import tidy
     from mtl_cli.data.load import load as load_data
     from mtl_cli.errors import ConfigError, DataError, printable
     from mtl_cli.hydra_errors import explain

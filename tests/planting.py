@@ -13,6 +13,8 @@ from omegaconf import OmegaConf
 
 from mtl_cli.config import Config
 from mtl_cli.console import Console
+from mtl_cli.data.features import FeatureEncoder
+from mtl_cli.data.fitting import Fitter
 from mtl_cli.data.load import Data, load
 from mtl_cli.data.schema import Dataset
 from mtl_cli.data.table import as_arrays
@@ -65,6 +67,13 @@ def config(dataset: dict[str, Any], *overrides: str) -> Config:
         composed = compose("config", [*SMALL, *overrides])
     found: Any = OmegaConf.to_container(composed, resolve=True)
     return Config.model_validate(found | {"dataset": dataset})
+
+
+def encoder_of(features: Any, table: pa.Table) -> FeatureEncoder:
+    """An encoder that has learnt from training rows."""
+    fitter = Fitter(features, table.num_rows)
+    fitter.add(table, np.ones(table.num_rows, bool))
+    return fitter.encoder()
 
 
 def run_in(folder: Path, chosen: Config) -> dict[str, Scores]:

@@ -1,12 +1,6 @@
-"""Runs that are cut off and go on: started, watched, compared."""
+"""Runs that are cut off and go on: small, watched, compared."""
 
 import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -14,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 # Seconds of training, many calls, and a checkpoint after each of them.
-SMALL = [
+OFTEN_SAVED = [
     "dataset=synthetic_mmoe",
-    "dataset.train_rows=6000",
+    "dataset.train_rows=10000",
     "dataset.test_rows=1000",
     "dataset.dimensions=10",
     "model.dropout=0.1",
@@ -25,52 +19,7 @@ SMALL = [
     "trainer.compile=false",
     "trainer.checkpoint_minutes=1e-9",
 ]
-PATIENCE_SECONDS = 120
-
-
-def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Starts `mtl-train` in a folder, in the background."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "mtl_cli.cli", *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A test run in the background would hand its deafness to Ctrl-C on.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-@contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Starts `mtl-train`, and leaves no process behind."""
-    process = started(folder, *arguments)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def completed(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs `mtl-train` in a folder to its end."""
-    with running(folder, *arguments) as process:
-        out, err = process.communicate(timeout=PATIENCE_SECONDS)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
-
-
-def wait_for(
-    process: subprocess.Popen[str], condition: Callable[[], object], pause: float = 0.01
-) -> bool:
-    """Waits until a condition is true; False if the process ends before."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while process.poll() is None:
-        if condition():
-            return True
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {PATIENCE_SECONDS} s")
-        time.sleep(pause)
-    return False
+SMALL = ["model=mmoe", "model.num_experts=2", "model.expert_units=[16]", *OFTEN_SAVED]
 
 
 def said(run: Path, words: str) -> bool:

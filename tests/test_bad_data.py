@@ -8,8 +8,6 @@ import json
 import os
 import pickle
 import resource
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ import pyarrow.parquet
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from running import mtl_train, run_cold
 
 from mtl_cli import pretrained
 from mtl_cli.check import check
@@ -1434,23 +1433,12 @@ tasks:
 """
 
 
-def mtl_train(folder, *arguments, limit=None, **environment):
+def on_shop(folder, *arguments, run=mtl_train, **environment):
     """Runs `mtl-train dataset=shop` in a folder that has such a data set."""
     (folder / "conf" / "dataset").mkdir(parents=True, exist_ok=True)
     (folder / "conf" / "dataset" / "shop.yaml").write_text(SHOP)
-
-    def limited():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    return subprocess.run(
-        [sys.executable, "-m", "mtl_cli.cli", "dataset=shop", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"MTL_CACHE": str(folder / "cache")} | environment,
-        preexec_fn=limited if limit else None,
-    )
+    environment = {"MTL_CACHE": str(folder / "cache")} | environment
+    return run(folder, "dataset=shop", *arguments, **environment)
 
 
 def assert_told(told, *expected):
@@ -1472,7 +1460,7 @@ def kept(folder):
 
 def test_command_tells_the_row_and_leaves_a_failed_run_and_no_data(tmp_path):
     (tmp_path / "train.csv").write_text(text({30: "x,1,2"}))
-    told = mtl_train(tmp_path, "hydra.run.dir=run")
+    told = on_shop(tmp_path, "hydra.run.dir=run")
     assert_told(told, "dataset.tasks.buy: column 'buy': row 30 holds 2, not 0 or 1")
     assert told.stdout == ""
     assert kept(tmp_path) == []
@@ -1489,7 +1477,7 @@ def test_command_leaves_the_folder_of_another_run_untouched(tmp_path):
     files = {"status.json": '{"status": "done"}', "model/weights.h5": "weights"}
     for name, content in files.items():
         (tmp_path / "run" / name).write_text(content)
-    told = mtl_train(tmp_path, "hydra.run.dir=run")
+    told = on_shop(tmp_path, "hydra.run.dir=run")
     assert_told(told, "holds a run already; name another folder")
     found = {
         str(file.relative_to(tmp_path / "run")): file.read_text()
@@ -1502,13 +1490,13 @@ def test_command_leaves_the_folder_of_another_run_untouched(tmp_path):
 def test_command_tells_of_validation_rows_of_one_class(tmp_path):
     lines = {i: f"x,{i},{int(i < 3)}" for i in range(1, ROWS + 1)}
     (tmp_path / "train.csv").write_text(text(lines))
-    told = mtl_train(tmp_path, "dataset.split_by=order")
+    told = on_shop(tmp_path, "dataset.split_by=order")
     assert_told(told, "trainer.monitor: task buy has 8 validation rows of which 0 are")
 
 
 def test_command_tells_every_job_of_a_sweep(tmp_path):
     (tmp_path / "train.csv").write_text(text({30: "x,old,1"}))
-    told = mtl_train(tmp_path, "-m", "seed=1,2")
+    told = on_shop(tmp_path, "-m", "seed=1,2")
     assert told.returncode == 2
     first, second = told.stderr.splitlines()
     for job, line in ((0, first), (1, second)):
@@ -1520,18 +1508,23 @@ def test_command_tells_every_job_of_a_sweep(tmp_path):
 def test_command_tells_of_a_cache_that_cannot_be_written(tmp_path):
     (tmp_path / "train.csv").write_text(text())
     (tmp_path / "taken").write_text("")
-    told = mtl_train(tmp_path, MTL_CACHE=str(tmp_path / "taken"))
+    told = on_shop(tmp_path, MTL_CACHE=str(tmp_path / "taken"))
     assert_told(told, f"cannot keep encoded data in {tmp_path}/taken", "MTL_CACHE")
 
 
 def test_command_tells_of_a_full_disk_and_leaves_nothing_behind(tmp_path):
     rows = "".join(f"c{i % 7},{i},{i % 2}\n" for i in range(20_000))
     (tmp_path / "train.csv").write_text(f"{HEADER}\n{rows}")
-    told = mtl_train(tmp_path, limit=40_000)  # bytes a file may have
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, before[1]))  # bytes a file
+    try:
+        told = on_shop(tmp_path, run=run_cold)  # which inherits the limit
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert_told(told, f"cannot keep encoded data in {tmp_path}/cache: ", "make room")
     assert kept(tmp_path) == []
 
 
 def test_command_tells_a_name_over_two_lines_in_one(tmp_path):
-    told = mtl_train(tmp_path, "dataset.train='a\nb.csv'")
+    told = on_shop(tmp_path, "dataset.train='a\nb.csv'")
     assert_told(told, "dataset.train: no file 'a b.csv'")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from planting import assert_same, loaded, outputs
 
-from mtl_cli.data import cache, encode
+from mtl_cli.data import cache, encode, entry
 from mtl_cli.data import load as load_module
 from mtl_cli.data.features import FeatureEncoder
 from mtl_cli.data.generated.synthetic import Synthetic
@@ -253,16 +253,16 @@ def test_any_flipped_byte_of_any_file_is_noticed(file, encodings, tmp_path):
 def test_no_byte_of_the_manifest_goes_unchecked(file, encodings, tmp_path):
     # A digit of a mean is no less of a number when it is another.
     loaded(file, FEATURES, TASKS, **SPLIT)
-    manifest = only_entry(tmp_path) / cache.MANIFEST
+    manifest = only_entry(tmp_path) / entry.MANIFEST
     content = manifest.read_bytes()
     for place in range(0, len(content), 7):
         flipped = bytearray(content)
         flipped[place] ^= 1
         manifest.write_bytes(flipped)
         with pytest.raises(ValueError):
-            cache.Entry(manifest.parent)
+            entry.Entry(manifest.parent)
     manifest.write_bytes(content)
-    cache.Entry(manifest.parent)
+    entry.Entry(manifest.parent)
 
 
 @pytest.mark.parametrize("how", ["cut", "empty", "longer", "gone"])
@@ -288,7 +288,7 @@ def test_file_that_is_not_whole_is_noticed(file, encodings, tmp_path, how):
 )
 def test_manifest_that_is_none_is_noticed(file, encodings, tmp_path, garbage):
     expected = kept(file, tmp_path)
-    (only_entry(tmp_path) / cache.MANIFEST).write_bytes(garbage)
+    (only_entry(tmp_path) / entry.MANIFEST).write_bytes(garbage)
     assert_same(loaded(file, FEATURES, TASKS), expected)
     assert len(encodings) == 3
 
@@ -296,9 +296,9 @@ def test_manifest_that_is_none_is_noticed(file, encodings, tmp_path, garbage):
 def test_large_files_are_checked_by_their_size_only(
     file, encodings, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(cache, "BYTES_TO_CHECK", 0)
+    monkeypatch.setattr(entry, "BYTES_TO_CHECK", 0)
     loaded(file, FEATURES, TASKS)
-    monkeypatch.setattr(cache.Entry, "intact", None)  # would fail if it were asked
+    monkeypatch.setattr(entry.Entry, "intact", None)  # would fail if it were asked
     loaded(file, FEATURES, TASKS)
     assert len(encodings) == 1
     path = max(only_entry(tmp_path).glob("*.bin"), key=lambda p: p.stat().st_size)
@@ -348,7 +348,7 @@ def test_full_disk_is_told_in_one_line(file, encodings, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(cache.Writer, "close", full)
+    monkeypatch.setattr(entry.Writer, "close", full)
     with pytest.raises(DataError) as caught:
         loaded(file, FEATURES, TASKS)
     assert str(caught.value) == (

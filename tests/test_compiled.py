@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from test_run import mtl_train
+from running import run_cold
 
 from mtl_cli import compiled
 
@@ -26,7 +26,7 @@ def test_damaged_code_is_compiled_again_with_the_same_numbers(tmp_path: Path) ->
 
     def numbers(name: str) -> dict:
         folder = f"hydra.run.dir={name}"
-        told = mtl_train(tmp_path, *TINY, folder, MTL_CACHE=str(cache), TF_XLA_FLAGS="")
+        told = run_cold(tmp_path, *TINY, folder, MTL_CACHE=str(cache), TF_XLA_FLAGS="")
         assert told.returncode == 0, told.stderr
         return json.loads((tmp_path / name / "metrics.json").read_text())
 

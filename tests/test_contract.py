@@ -123,23 +123,23 @@ def network(data):
     return built
 
 
-@pytest.fixture(scope="module")
-def trained(data):
-    """Trains a pair on five tasks of three kinds, computing in bfloat16, once."""
+# Of a fixture, so that all tests of a pair follow one another and share its training.
+TRAINED = [pytest.param(p.values, id="-".join(p.values), marks=p.marks) for p in PAIRS]
 
-    @functools.cache
-    def run(model, encoder):
-        keras.utils.set_random_seed(1)
-        options = ["trainer.precision=bfloat16", "trainer.epochs=5"]
-        options += ["model.batch_norm=true", "model.dropout=0.1"]
-        if hasattr(config(model, encoder).model, "gate_units"):
-            options += ["model.gate_units=[3]"]
-        chosen = config(model, encoder, *options, tasks=5)
-        network = build(chosen, data.encoder.spec, data.labels)
-        history = train(chosen, network, data.splits["train"], None, Progress())
-        return chosen, network, history
 
-    return run
+@pytest.fixture(scope="module", params=TRAINED)
+def trained(request, data):
+    """A pair trained on five tasks of three kinds, computing in bfloat16."""
+    model, encoder = request.param
+    keras.utils.set_random_seed(1)
+    options = ["trainer.precision=bfloat16", "trainer.epochs=5"]
+    options += ["model.batch_norm=true", "model.dropout=0.1"]
+    if hasattr(config(model, encoder).model, "gate_units"):
+        options += ["model.gate_units=[3]"]
+    chosen = config(model, encoder, *options, tasks=5)
+    network = build(chosen, data.encoder.spec, data.labels)
+    history = train(chosen, network, data.splits["train"], None, Progress())
+    return chosen, network, history
 
 
 def predict(network, features):
@@ -275,9 +275,8 @@ def test_one_task_is_enough_or_is_refused_in_words(model, network, data):
     assert np.ptp(found["click"]) > 0
 
 
-@pytest.mark.parametrize(("model", "encoder"), PAIRS)
-def test_five_tasks_of_three_kinds_learn_in_bfloat16(model, encoder, trained, data):
-    chosen, network, history = trained(model, encoder)
+def test_five_tasks_of_three_kinds_learn_in_bfloat16(trained, data):
+    chosen, network, history = trained
     first, last = history.epochs[0].losses, history.epochs[-1].losses
     assert list(last) == list(TASKS)
     assert sum(last.values()) < 0.95 * sum(first.values())
@@ -293,11 +292,8 @@ def test_five_tasks_of_three_kinds_learn_in_bfloat16(model, encoder, trained, da
 
 # Keras asks NumPy 2 for an array without a copy in a way that NumPy deprecates.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.parametrize(("model", "encoder"), PAIRS)
-def test_saved_network_predicts_the_same_bits_once_loaded(
-    model, encoder, trained, data, tmp_path
-):
-    chosen, network, _ = trained(model, encoder)
+def test_saved_network_predicts_the_same_bits_once_loaded(trained, data, tmp_path):
+    chosen, network, _ = trained
     expected = predict(network, rows_of(data))
     values = chosen.model_dump(mode="json")
     folder = RunFolder(tmp_path / "run")

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planting import config, declared, loaded, parquet, run_in, values
+from planting import config, declared, encoder_of, loaded, parquet, run_in, values
 from pydantic import ValidationError
 
 from mtl_cli import engine, pretrained, saved
@@ -37,7 +37,7 @@ FLOAT32 = 1e-6  # rounding of a few float32 operations
 def fitted(features, **columns):
     """An encoder, and what it makes of the rows that it learnt from."""
     table = pa.table(columns)
-    encoder = FeatureEncoder.fit(features, table)
+    encoder = encoder_of(features, table)
     return encoder, encoder.transform(table)
 
 
@@ -673,8 +673,8 @@ def test_all_kinds_learn_from_training_rows_alone(tmp_path):
     options = {"valid_fraction": 0.25, "split_by": "order"}
     found = loaded(parquet(tmp_path, columns), features, tasks, **options)
     table = pa.table(columns)
-    alone = FeatureEncoder.fit(ALL_KINDS, table.slice(0, 30))
-    everything = FeatureEncoder.fit(ALL_KINDS, table)
+    alone = encoder_of(ALL_KINDS, table.slice(0, 30))
+    everything = encoder_of(ALL_KINDS, table)
     for name, statistics in found.encoder.statistics.items():
         assert statistics == alone.statistics[name], name
         if name not in ("h", "t", "ch", "e"):  # which have none of their own

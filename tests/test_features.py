@@ -9,6 +9,7 @@ import pytest
 import sklearn.preprocessing
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from planting import encoder_of
 
 from mtl_cli.data.feature_schema import Bucketized, Dense, PiecewiseLinear, Sparse
 from mtl_cli.data.features import FeatureEncoder
@@ -22,7 +23,7 @@ MORE_THAN_A_DOUBLE_HOLDS = 2**53 + 1
 
 def fitted(feature, values):
     """An encoder of one column `x`."""
-    return FeatureEncoder.fit({"x": feature}, table(values))
+    return encoder_of({"x": feature}, table(values))
 
 
 def table(values):
@@ -382,7 +383,7 @@ def test_features_keep_their_order_and_their_columns():
             "d": [10, 20, 30, 40],
         }
     )
-    encoder = FeatureEncoder.fit(features, columns)
+    encoder = encoder_of(features, columns)
     assert {n: t.size for n, t in encoder.spec.tables.items()} == {"s": 3, "b": 3}
     assert encoder.spec.ids == ["s", "b"]
     assert encoder.spec.num_dense == 3

@@ -11,8 +11,7 @@ import pyarrow.parquet
 import pytest
 from planting import assert_same, loaded, parquet
 
-from mtl_cli.data import features as features_module
-from mtl_cli.data import read, text_file
+from mtl_cli.data import fitting, read, text_file
 from mtl_cli.data.load import load
 from mtl_cli.data.schema import Dataset
 from mtl_cli.data.table import as_arrays
@@ -636,12 +635,12 @@ def test_folder_of_text_is_read_where_its_format_is_said(
 def test_sampled_scales_do_not_depend_on_chunks(
     tmp_path, fresh, in_chunks, monkeypatch
 ):
-    monkeypatch.setattr(features_module, "ROWS_TO_FIT", 20)
+    monkeypatch.setattr(fitting, "ROWS_TO_FIT", 20)
     path = parquet(tmp_path, TABLE)
     first = fresh(path)
     in_chunks()
     assert_same(fresh(path), first)
-    monkeypatch.setattr(features_module, "ROWS_TO_FIT", 1000)
+    monkeypatch.setattr(fitting, "ROWS_TO_FIT", 1000)
     whole = fresh(path)
     assert whole.encoder.statistics["price"] != first.encoder.statistics["price"]
     assert whole.encoder.statistics["word"] == first.encoder.statistics["word"]

@@ -8,7 +8,8 @@ import random
 import time
 
 import pytest
-from resuming import SMALL, assert_same_run, completed, files, running, said, wait_for
+from resuming import OFTEN_SAVED, assert_same_run, files, said
+from running import mtl_train, running, wait_for
 
 KILLS = int(os.environ.get("MTL_KILLS", "12"))
 MODELS = {
@@ -57,10 +58,10 @@ def moment(chance, run, seconds):
 @pytest.mark.slow
 @pytest.mark.parametrize(("model", "compiled"), CASES)
 def test_killed_runs_end_as_undisturbed_ones(model, compiled, tmp_path):
-    command = [*SMALL, *MODELS[model], f"trainer.compile={compiled}"]
+    command = [*OFTEN_SAVED, *MODELS[model], f"trainer.compile={compiled}"]
     command = [c for c in command if model != "esmm" or "dimensions" not in c]
     start = time.monotonic()
-    ended = completed(tmp_path, *command, "hydra.run.dir=whole")
+    ended = mtl_train(tmp_path, *command, "hydra.run.dir=whole")
     seconds = time.monotonic() - start
     assert ended.returncode == 0, ended.stderr
     case = CASES.index((model, compiled))
@@ -79,7 +80,7 @@ def test_killed_runs_end_as_undisturbed_ones(model, compiled, tmp_path):
             run = tmp_path / f"run{len(log)}"
         else:
             assert process.returncode == -9, log
-    ended = completed(tmp_path, *command, f"hydra.run.dir={run.name}")
+    ended = mtl_train(tmp_path, *command, f"hydra.run.dir={run.name}")
     assert ended.returncode == 0, (log, ended.stderr)
     assert said(run, "test rows")
     assert_same_run(run, tmp_path / "whole")

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from building import config
+from planting import encoder_of
 from test_training import planted
 
 from mtl_cli import engine
 from mtl_cli.build import build
-from mtl_cli.data.features import FeatureEncoder
 from mtl_cli.data.labels import label_of
 from mtl_cli.data.table import Table
 from mtl_cli.layers import FusedEmbedding
@@ -29,6 +29,7 @@ DATA = (
     "~dataset.tasks",
     "+dataset.tasks={click: {label: click, kind: binary},"
     " buy: {label: buy, kind: binary}}",
+    "model=shared_bottom",
     "encoder.embedding_dim=4",
     "encoder.embedding_stddev=0.5",
     "trainer.batch_size=32",
@@ -71,7 +72,7 @@ def trained(chosen, batches=6):
     frame = pd.concat(rows_with_every_id_in_each_batch(batches), ignore_index=True)
     rows = pa.Table.from_pandas(frame)
     known = pa.Table.from_pandas(frame[(frame.user >= 0) & (frame.item != "new")])
-    encoder = FeatureEncoder.fit(chosen.dataset.features, known)
+    encoder = encoder_of(chosen.dataset.features, known)
     tasks = chosen.chosen_tasks
     labels = {n: label_of(n, t, rows[t.label]) for n, t in tasks.items()}
     weights = {n: np.ones_like(y) for n, y in labels.items()}
@@ -104,7 +105,7 @@ def test_lazy_equals_dense_where_every_row_is_touched(options):
 
 
 def test_compiled_and_uncompiled_lazy_steps_agree():
-    options = [*DATA, "optimizer.lazy=true", "model=ple"]
+    options = [*DATA, "optimizer.lazy=true"]
     _, first, losses, _ = trained(config(*options, "trainer.compile=true"))
     _, second, expected, _ = trained(config(*options))
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
@@ -140,7 +141,7 @@ def test_rows_that_no_batch_touches_stay(name):
 
 def spec_of(chosen):
     """Sizes of the planted features."""
-    return FeatureEncoder.fit(chosen.dataset.features, planted()).spec
+    return encoder_of(chosen.dataset.features, planted()).spec
 
 
 def test_rowwise_adagrad_equals_its_formula():

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from running import mtl_train
 
 # The command line, and what the line on stderr must hold: what, expected, fix.
 MISTAKES = {
@@ -137,13 +138,6 @@ def test_mistake_is_told_in_one_line(command: str, answers: dict[str, list]) -> 
     assert err.count("\n") == 1
     assert out == ""
     assert not tensorflow
-
-
-def mtl_train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mtl_cli.cli", *arguments]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False
-    )
 
 
 def test_syntax_error_in_a_users_yaml_names_file_and_line(tmp_path: Path) -> None:

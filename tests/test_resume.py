@@ -11,15 +11,8 @@ import time
 import numpy as np
 import pytest
 from planting import config, parquet, values
-from resuming import (
-    SMALL,
-    assert_same_run,
-    completed,
-    files,
-    running,
-    said,
-    wait_for,
-)
+from resuming import SMALL, assert_same_run, files, said
+from running import mtl_train, running, wait_for
 
 from mtl_cli import engine, resume
 from mtl_cli.build import build
@@ -125,11 +118,19 @@ def assert_goes_on_exactly(configured, folder, cuts):
 PATIENT = "trainer.patience=3"
 TRAININGS = {
     "adam, dropout, best weights": ["model.dropout=0.3", PATIENT],
-    "lazy tables": ["optimizer.lazy=true", "model.dropout=0.3", PATIENT],
+    "lazy tables, clipped": [
+        "optimizer.lazy=true",
+        "optimizer.clip_norm=0.5",
+        "model.dropout=0.3",
+        PATIENT,
+    ],
     "rows' Adagrad": ["optimizer=rowwise_adagrad"],
-    "momentum": ["optimizer=sgd", "optimizer.momentum=0.9"],
-    "schedule": ["optimizer.schedule=cosine", "optimizer.warmup_steps=9"],
-    "clipped lazy tables": ["optimizer.clip_norm=0.5", "optimizer.lazy=true"],
+    "momentum, schedule": [
+        "optimizer=sgd",
+        "optimizer.momentum=0.9",
+        "optimizer.schedule=cosine",
+        "optimizer.warmup_steps=9",
+    ],
     "batch norm": ["model.batch_norm=true", "optimizer=adagrad"],
 }
 
@@ -140,7 +141,9 @@ def test_training_goes_on_exactly_after_any_call(name, file, tmp_path):
     assert_goes_on_exactly(configured, tmp_path, [18])
 
 
-@pytest.mark.parametrize("name", ["adam, dropout, best weights", "lazy tables"])
+@pytest.mark.parametrize(
+    "name", ["adam, dropout, best weights", "lazy tables, clipped"]
+)
 def test_streamed_training_goes_on_exactly_after_any_call(name, file, tmp_path):
     configured = chosen(file, *TRAININGS[name], "trainer.epochs=2", stream=True)
     assert_goes_on_exactly(configured, tmp_path, [18])
@@ -153,6 +156,7 @@ def test_training_that_is_cut_off_often_goes_on_exactly(file, tmp_path):
     assert_goes_on_exactly(chosen(file, "model.dropout=0.3"), tmp_path, cuts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lazy", [False, True], ids=["dense", "lazy"])
 def test_compiled_training_goes_on_exactly(lazy, file, tmp_path):
     options = ["trainer.compile=true", f"optimizer.lazy={lazy}", "model.dropout=0.3"]
@@ -398,7 +402,7 @@ def test_hash_of_a_configuration_leaves_out_what_cannot_change_a_number(file):
 def whole(tmp_path_factory):
     """A run that nothing disturbed."""
     folder = tmp_path_factory.mktemp("whole")
-    ended = completed(folder, *SMALL, "hydra.run.dir=run")
+    ended = mtl_train(folder, *SMALL, "hydra.run.dir=run")
     assert ended.returncode == 0, ended.stderr
     assert not any("checkpoint" in name or ".lock" in name for name in files(folder))
     return folder / "run"
@@ -427,7 +431,7 @@ def assert_stopped(folder, sent, code, word):
     # Not what was last written before the signal, the first epoch.
     assert not newest(run)[0].path.name.startswith("0000001-epochs-000000000")
     safe = os.path.relpath(newest(run)[0].path, folder)
-    assert f"is safe in {safe}; to go on: mtl-train dataset=" in err
+    assert f"is safe in {safe}; to go on: mtl-train {SMALL[0]} " in err
     assert status_of(run)["status"] == "interrupted"
     return run
 
@@ -438,7 +442,7 @@ def test_run_stopped_by_sigterm_says_what_is_safe(tmp_path):
 
 def test_same_command_goes_on_after_ctrl_c(whole, tmp_path):
     run = assert_stopped(tmp_path, signal.SIGINT, 130, "interrupted")
-    ended = completed(tmp_path, *RARELY_SAVED)
+    ended = mtl_train(tmp_path, *RARELY_SAVED)
     assert ended.returncode == 0, ended.stderr
     first = ended.stdout.splitlines()[0]
     assert first.startswith("going on after ")
@@ -452,11 +456,11 @@ def test_killed_run_goes_on_in_its_folder_and_ends_once(whole, tmp_path):
     with running(tmp_path, *command) as process:
         assert wait_for(process, lambda: said(tmp_path / "run", "epoch 2/"))
     assert status_of(tmp_path / "run")["status"] == "running"
-    ended = completed(tmp_path, *command)
+    ended = mtl_train(tmp_path, *command)
     assert ended.returncode == 0, ended.stderr
     assert_same_run(tmp_path / "run", whole)
     assert files(tmp_path / "run") == files(whole)
-    again = completed(tmp_path, *command)
+    again = mtl_train(tmp_path, *command)
     assert (again.returncode, again.stderr) == (0, "")
     assert "run holds this run, done at " in again.stdout
     assert "test rows" in again.stdout
@@ -465,6 +469,8 @@ def test_killed_run_goes_on_in_its_folder_and_ends_once(whole, tmp_path):
 def test_second_ctrl_c_ends_at_once():
     code = (
         "import signal; from mtl_cli import stopping\n"
+        # A test run in the background would hand its deafness to Ctrl-C on.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "stopping.install()\n"
         "try:\n"
         "    with stopping.held():\n"

@@ -1,36 +1,50 @@
 """The command as users run it, and the folder that it leaves."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from running import mtl_train, run_cold
 from sklearn.metrics import log_loss, roc_auc_score
 
 QUICK = ["trainer.epochs=1", "trainer.compile=false"]
-
-
-def mtl_train(
-    folder: Path, *arguments: str, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Starts `mtl-train` in a folder that holds nothing of ours."""
-    return subprocess.run(
-        [sys.executable, "-m", "mtl_cli.cli", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **environment},
-    )
+DATASET = """
+name: small
+train: rows.csv
+valid: null
+test: null
+valid_fraction: 0.2
+split_seed: 0
+features:
+  shop: {kind: sparse}
+  price: {kind: dense, transform: standard}
+tasks:
+  buy: {label: buy, kind: binary}
+"""
 
 
 def metrics(run: Path) -> dict:
     return json.loads((run / "metrics.json").read_text())
+
+
+def with_small_data(folder: Path) -> Path:
+    """Writes a data set of 200 rows, of the user's own, into a folder."""
+    rng = np.random.default_rng(0)
+    columns = {"shop": rng.integers(0, 5, 200), "price": rng.normal(size=200)}
+    frame = pd.DataFrame(columns).assign(buy=rng.integers(0, 2, 200))
+    frame.to_csv(folder / "rows.csv", index=False)
+    (folder / "conf" / "dataset").mkdir(parents=True)
+    (folder / "conf" / "dataset" / "small.yaml").write_text(DATASET)
+    return folder
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    return with_small_data(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +54,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def told(start: Path) -> subprocess.CompletedProcess[str]:
-    return mtl_train(start, *QUICK, "hydra.run.dir=first")
+    return run_cold(start, *QUICK, "hydra.run.dir=first")
 
 
 @pytest.fixture(scope="module")
@@ -122,12 +136,14 @@ def test_environment_says_what_the_numbers_depend_on(run: Path) -> None:
     assert len(found["data_hash"]) == len(found["config_hash"]) == 64
 
 
-def test_same_command_twice_gives_identical_numbers(start: Path, run: Path) -> None:
-    assert mtl_train(start, *QUICK, "hydra.run.dir=second").returncode == 0
-    assert metrics(start / "second") == metrics(run)
-    other = mtl_train(start, *QUICK, "hydra.run.dir=third", "seed=2")
-    assert other.returncode == 0
-    assert metrics(start / "third")["test"] != metrics(run)["test"]
+def test_same_command_twice_gives_identical_numbers(small: Path) -> None:
+    command = ["dataset=small", "model=mmoe", "model.dropout=0.1", *QUICK]
+    for name, seed in {"first": 1, "again": 1, "other": 2}.items():
+        told = mtl_train(small, *command, f"seed={seed}", f"hydra.run.dir={name}")
+        assert told.returncode == 0, told.stderr
+    first, again, other = (metrics(small / n) for n in ("first", "again", "other"))
+    assert again == first
+    assert other["valid"] != first["valid"]
 
 
 def test_saved_config_runs_again_with_identical_numbers(start: Path, run: Path) -> None:
@@ -176,6 +192,7 @@ def test_esmm_heads_run_on_ple_with_the_tasks_named(tmp_path: Path) -> None:
     told = mtl_train(
         tmp_path,
         *QUICK,
+        "trainer.batch_size=4096",
         "model.heads=esmm",
         "model.click_task=never_married",
         "model.conversion_task=income",
@@ -235,65 +252,48 @@ tasks:
     assert "valid rows, after epoch" in told.stdout
 
 
-SMALL = """
-name: small
-train: rows.csv
-valid: null
-test: null
-valid_fraction: 0.2
-split_seed: 0
-features:
-  shop: {kind: sparse}
-  price: {kind: dense, transform: standard}
-tasks:
-  buy: {label: buy, kind: binary}
-"""
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    """A folder with a data set of its own, 200 rows in one file."""
-    rng = np.random.default_rng(0)
-    columns = {"shop": rng.integers(0, 5, 200), "price": rng.normal(size=200)}
-    frame = pd.DataFrame(columns).assign(buy=rng.integers(0, 2, 200))
-    frame.to_csv(tmp_path / "rows.csv", index=False)
-    (tmp_path / "conf" / "dataset").mkdir(parents=True)
-    (tmp_path / "conf" / "dataset" / "small.yaml").write_text(SMALL)
-    return tmp_path
-
-
-def test_settings_that_a_data_set_need_not_write_can_be_set_between_flags(
-    small: Path,
-) -> None:
+@pytest.fixture(scope="module")
+def swept(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[subprocess.CompletedProcess[str], list[Path]]:
+    """A sweep of which every other job is wrong, and the folders that it leaves."""
+    folder = with_small_data(tmp_path_factory.mktemp("swept"))
     told = mtl_train(
-        small,
+        folder,
         "dataset=small",
         "--multirun",
         *QUICK,
         "dataset.tasks.buy.tower_units=[4],[8]",
         "model=shared_bottom",
         "encoder=dcn",
-        "trainer.batch_size=1000000",  # more than there are rows
+        "trainer.batch_size=0,1000000",  # the second is more than there are rows
     )
-    assert told.returncode == 0, told.stderr
-    (sweep,) = (small / "outputs" / "sweeps").iterdir()
-    saved = [yaml.safe_load(p.read_text()) for p in sweep.glob("*/config.yaml")]
+    (sweep,) = (folder / "outputs" / "sweeps").iterdir()
+    return told, [p for p in sweep.iterdir() if p.name[0] != "." and p.is_dir()]
+
+
+def test_settings_that_a_data_set_need_not_write_can_be_set_between_flags(
+    swept: tuple[subprocess.CompletedProcess[str], list[Path]],
+) -> None:
+    told, jobs = swept
+    saved = [yaml.safe_load((job / "config.yaml").read_text()) for job in jobs]
     units = [config["dataset"]["tasks"]["buy"]["tower_units"] for config in saved]
     assert sorted(units) == [[4], [8]]
     assert "CrossNet" not in told.stdout  # DeepCTR prints it
 
 
-def test_failed_jobs_of_a_sweep_are_named_and_the_others_run(small: Path) -> None:
-    told = mtl_train(
-        small, "-m", "dataset=small", *QUICK, "trainer.batch_size=0,64", "seed=3"
-    )
+def test_failed_jobs_of_a_sweep_are_named_and_the_others_run(
+    swept: tuple[subprocess.CompletedProcess[str], list[Path]],
+) -> None:
+    told, jobs = swept
     assert told.returncode == 2
-    assert told.stderr.startswith("mtl-train: error: job 0 (")
-    assert "trainer.batch_size: 0 should be greater" in told.stderr
-    (sweep,) = (small / "outputs" / "sweeps").iterdir()
+    for line, number in zip(told.stderr.splitlines(), (0, 2), strict=True):
+        assert line.startswith(f"mtl-train: error: job {number} (")
+        assert "trainer.batch_size: 0 should be greater" in line
     # A job whose configuration is wrong leaves no folder.
-    (job,) = (path for path in sweep.iterdir() if path.name[0] != "." and path.is_dir())
-    assert "trainer.batch_size=64" in job.name
+    assert len(jobs) == 2
+    for job in jobs:
+        assert json.loads((job / "status.json").read_text())["status"] == "done"
 
 
 def test_one_class_in_validation_is_refused_before_training(small: Path) -> None:
@@ -311,6 +311,7 @@ def test_failed_run_says_so_in_one_line_and_keeps_its_traceback(tmp_path: Path) 
     told = mtl_train(
         tmp_path,
         *QUICK,
+        "model=shared_bottom",
         "optimizer=sgd",
         "optimizer.learning_rate=1e30",
         "hydra.run.dir=run",
@@ -325,7 +326,8 @@ def test_failed_run_says_so_in_one_line_and_keeps_its_traceback(tmp_path: Path) 
     assert "Traceback" in (tmp_path / "run" / "train.log").read_text()
 
 
-def test_colours_are_off_under_no_color_on_a_terminal(tmp_path: Path) -> None:
-    plain = mtl_train(tmp_path, *QUICK, FORCE_COLOR="1", NO_COLOR="1")
+def test_colours_are_off_under_no_color_on_a_terminal(small: Path) -> None:
+    command = ["dataset=small", "model=shared_bottom", *QUICK]
+    plain = mtl_train(small, *command, FORCE_COLOR="1", NO_COLOR="1")
     assert plain.returncode == 0, plain.stderr
     assert "\x1b[3" not in plain.stdout

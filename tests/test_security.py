@@ -22,6 +22,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from planting import config, loaded, parquet, run_in, values
+from running import mtl_train
 
 from mtl_cli import saved
 from mtl_cli.build import build
@@ -279,14 +280,7 @@ def test_attack_is_refused_in_one_line_and_leaves_nothing(name, attacked):
 def test_saved_configuration_that_nobody_has_crafted_is_read(tmp_path):
     # Or else the attacks on it would be refused for something else.
     write(tmp_path, saved_run(seed=3))
-    command = [a.format(folder=tmp_path) for a in RERUN]
-    told = subprocess.run(
-        [sys.executable, "-m", "mtl_cli.cli", *command],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    told = mtl_train(tmp_path, *(a.format(folder=tmp_path) for a in RERUN))
     assert told.returncode == 0, told.stderr
     assert "check_only: nothing was trained" in told.stdout
 
@@ -478,17 +472,6 @@ def test_score_table_escapes_the_name_of_a_space():
 SECRET = 'hunter2/é"\\hunter2'
 
 
-def start(folder, *arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "mtl_cli.cli", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | environment,
-    )
-
-
 def spellings():
     whole = [SECRET, repr(SECRET)[1:-1], json.dumps(SECRET)[1:-1]]
     return [*(text.encode() for text in whole), b"hunter2"]
@@ -508,7 +491,7 @@ def secretive(tmp_path_factory):
     write(folder, dataset(yaml.safe_dump(values(train, features, TASKS))))
     known = {"DB_PASSWORD": SECRET, "DATA_FILE": "train.parquet"}
     quick = ["trainer.patience=null", "trainer.epochs=1", "trainer.compile=false"]
-    told = start(folder, "dataset=mine", *quick, "hydra.run.dir=run", **known)
+    told = mtl_train(folder, "dataset=mine", *quick, "hydra.run.dir=run", **known)
     return SimpleNamespace(folder=folder, told=told, known=known)
 
 
@@ -534,7 +517,7 @@ def test_hash_of_the_configuration_does_not_depend_on_the_secret(secretive):
 
 def test_configuration_without_its_secret_runs_again_with_it(secretive):
     rerun = ["--config-path", f"{secretive.folder}/run", "--config-name", "config"]
-    told = start(secretive.folder, *rerun, "check_only=true", **secretive.known)
+    told = mtl_train(secretive.folder, *rerun, "check_only=true", **secretive.known)
     assert told.returncode == 0, told.stderr
     assert "64 train rows" in told.stdout
 
@@ -542,7 +525,7 @@ def test_configuration_without_its_secret_runs_again_with_it(secretive):
 def test_secret_is_in_no_word_of_a_failed_run(secretive):
     wrong = secretive.known | {"DATA_FILE": "x" * 80}
     settings = ["dataset=mine", "trainer.patience=null", "hydra.run.dir=bad"]
-    told = start(secretive.folder, *settings, **wrong)
+    told = mtl_train(secretive.folder, *settings, **wrong)
     assert told.returncode == 2
     assert "no file '${oc.env:DB_PASSWORD}/xxx" in told.stderr
     for secret in spellings():

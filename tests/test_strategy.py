@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import replica
 import tensorflow as tf
-from resuming import SMALL, assert_same_run, completed, started, wait_for
+from resuming import SMALL, assert_same_run
+from running import Process, mtl_train, started, wait_for
 
 from mtl_cli import cluster, meeting
 from mtl_cli.data.table import Table
@@ -23,15 +25,15 @@ from mtl_cli.training.processes import free_ports, quoted
 from mtl_cli.training.replicas import Replicas, own_gpu
 from mtl_cli.training.steps import reseed
 
-REPLICA = Path(__file__).with_name("replica.py")
 NO_COMPILE = "trainer.compile=false"
 # 450 training rows, 8 steps; the last batch has 2 rows, which one process takes.
-TINY = [
+FEW = [
     "dataset.train_rows=500",
     "dataset.test_rows=50",
     "trainer.batch_size=64",
     "trainer.epochs=2",
 ]
+TINY = ["model=mmoe", "model.expert_units=[16]", *FEW]
 DENSE = ["dataset=synthetic_mmoe", *TINY]
 # Labels of few rows, of which a process often has none in its share. Adam divides by
 # the size of a gradient: where that is rounding alone, so is the direction of its step;
@@ -57,7 +59,7 @@ EXACT = {
         "model.l2=0.01",
         "encoder.l2_embedding=0.01",
     ],
-    "esmm": [*TINY, "dataset=funnel", "model=esmm", "optimizer=sgd", NO_COMPILE],
+    "esmm": [*FEW, "dataset=funnel", "model=esmm", "optimizer=sgd", NO_COMPILE],
     "patience": [*DENSE, NO_COMPILE, "trainer.patience=1", "trainer.epochs=4"],
 }
 # What one process would do otherwise: other masks, means of other rows, another order.
@@ -68,7 +70,7 @@ ALIKE_ALONE = {
 }
 
 
-BEGUN: list[subprocess.Popen[str]] = []
+BEGUN: list[Process | subprocess.Popen[str]] = []
 
 
 @pytest.fixture(autouse=True)
@@ -90,24 +92,23 @@ def trained(folder: Path, variants: dict[str, list[str]]) -> dict[str, list]:
     """Returns what two processes and one alone come to, by variant."""
     todo = folder / "todo.json"
     todo.write_text(json.dumps(list(variants.values())))
-    names = ["chief", "worker", "alone"]
-    for group in (names[:2], names[2:]):
-        tells = environments() if len(group) == 2 else [{}]
-        processes = [
-            subprocess.Popen(
-                [sys.executable, str(REPLICA), str(todo), str(folder / name)],
-                env=os.environ | tell,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for name, tell in zip(group, tells, strict=True)
-        ]
-        ended = [(p.communicate()[1], p.returncode) for p in processes]
-        assert [code for _, code in ended] == [0] * len(group), ended
-    return {
-        variant: [dict(np.load(folder / name / f"{i}.npz")) for name in names]
-        for i, variant in enumerate(variants)
-    }
+    names = ["chief", "worker"]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, replica.__file__, str(todo), str(folder / name)],
+            env=os.environ | tell,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name, tell in zip(names, environments(), strict=True)
+    ]
+    ended = [(p.communicate()[1], p.returncode) for p in processes]
+    assert [code for _, code in ended] == [0, 0], ended
+    found = {}
+    for i, (variant, overrides) in enumerate(variants.items()):
+        together = [dict(np.load(folder / name / f"{i}.npz")) for name in names]
+        found[variant] = [*together, replica.trained(overrides, Replicas())]
+    return found
 
 
 def assert_same_weights(one, other):
@@ -320,7 +321,7 @@ def test_a_wrong_cluster_is_told(config, words, monkeypatch):
 
 def test_a_wrong_cluster_ends_the_command_in_one_line(tmp_path, monkeypatch):
     monkeypatch.delenv(cluster.TF_CONFIG, raising=False)
-    ended = completed(tmp_path, "trainer.strategy=multi_worker", "hydra.run.dir=run")
+    ended = mtl_train(tmp_path, "trainer.strategy=multi_worker", "hydra.run.dir=run")
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
     assert "needs TF_CONFIG" in ended.stderr
@@ -329,14 +330,8 @@ def test_a_wrong_cluster_ends_the_command_in_one_line(tmp_path, monkeypatch):
 
 def two(folder, *arguments, tells=None):
     """Starts commands that train together, two or so many as are told, chief first."""
-    processes = []
-    for tell in tells or environments():
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in tell.items():
-                patch.setenv(name, value)
-            processes.append(
-                started(folder, "trainer.strategy=multi_worker", *arguments)
-            )
+    command = ["trainer.strategy=multi_worker", *arguments]
+    processes = [started(folder, *command, **tell) for tell in tells or environments()]
     BEGUN.extend(processes)
     return processes
 
@@ -499,7 +494,7 @@ def test_mirrored_processes_end_together(victim, tmp_path):
 def test_mirrored_trains_alone_without_gpus(tmp_path):
     command = [*DENSE, "trainer.epochs=1", NO_COMPILE]
     for name, strategy in {"one": "null", "other": "mirrored"}.items():
-        ended = completed(
+        ended = mtl_train(
             tmp_path, *command, f"trainer.strategy={strategy}", f"hydra.run.dir={name}"
         )
         assert ended.returncode == 0, ended.stderr

@@ -11,11 +11,11 @@ import pytest
 import tensorflow as tf
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from planting import encoder_of
 
 from mtl_cli import engine
 from mtl_cli.build import build
 from mtl_cli.config import Config
-from mtl_cli.data.features import FeatureEncoder
 from mtl_cli.data.labels import label_of
 from mtl_cli.data.table import Table
 from mtl_cli.errors import TrainingError
@@ -118,14 +118,14 @@ def encode(rows, encoder, tasks):
 
 def encoded(chosen, rows=300, seed=0):
     """The planted rows as tables, and the features fitted on them."""
-    encoder = FeatureEncoder.fit(chosen.dataset.features, planted())
+    encoder = encoder_of(chosen.dataset.features, planted())
     return encode(planted(rows, seed), encoder, chosen.chosen_tasks), encoder
 
 
 def built(chosen):
     """A network with the weights that the run's seed gives it."""
     engine.start(chosen.seed, deterministic=True)
-    encoder = FeatureEncoder.fit(chosen.dataset.features, planted())
+    encoder = encoder_of(chosen.dataset.features, planted())
     return build(chosen, encoder.spec)
 
 
@@ -331,7 +331,10 @@ def test_epoch_equals_a_plain_loop_with_a_short_last_batch(
     assert min(moved) > 10 * ROUNDING
 
 
-@pytest.mark.parametrize("compiled", ["false", "true"])
+# Compiled steps are held against those that are not below.
+@pytest.mark.parametrize(
+    "compiled", ["false", pytest.param("true", marks=pytest.mark.slow)]
+)
 def test_epoch_equals_keras_fit_on_the_same_batches(compiled):
     chosen = config(f"trainer.compile={compiled}", model="ple")
     table, _ = encoded(chosen, 256)
@@ -456,7 +459,7 @@ def test_each_task_learns_its_own_labels_in_any_order_of_tasks(model, order):
         dataset=DATASET | {"tasks": CONSTANTS},
     )
     values = {"ones": 1.0, "zeros": 0.0, "threes": 3.0}
-    encoder = FeatureEncoder.fit(chosen.dataset.features, planted())
+    encoder = encoder_of(chosen.dataset.features, planted())
     rows = planted(128)
     for name, value in values.items():
         rows = rows.append_column(name, pa.array(np.full(128, value)))

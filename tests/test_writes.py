@@ -11,7 +11,8 @@ import pandas as pd
 import pyarrow.parquet
 import pytest
 from planting import config, parquet, run_in, values
-from resuming import SMALL, completed, files, running, said, wait_for
+from resuming import SMALL, files, said
+from running import mtl_train, running, wait_for
 
 from mtl_cli import run_folder as run_folder_module
 from mtl_cli.build import build
@@ -203,21 +204,21 @@ def test_log_that_cannot_be_written_is_one_error_and_closes_quietly(disk):
 
 @pytest.mark.parametrize(
     ("kilobytes", "name", "status"),
-    [(8, "config.yaml", "running"), (2000, "checkpoints/", "failed")],
+    [(8, "config.yaml", "running"), (100, "checkpoints/", "failed")],
 )
 def test_full_disk_ends_the_command_in_one_line_and_room_lets_it_go_on(
     kilobytes, name, status, disk, tmp_path
 ):
     small = disk(kilobytes)
     command = [*SMALL, "trainer.epochs=1", f"hydra.run.dir={small}/run"]
-    ended = completed(tmp_path, *command)
+    ended = mtl_train(tmp_path, *command)
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
     assert f"error: cannot write {small}/run/{name}" in ended.stderr
     assert FULL in ended.stderr
     assert_readable(small / "run")
     assert status_of(small / "run")["status"] == status
     remount(small, "size=20m")
-    again = completed(tmp_path, *command)
+    again = mtl_train(tmp_path, *command)
     assert again.returncode == 0, again.stderr
     assert again.stdout.startswith("going on ")
     assert status_of(small / "run")["status"] == "done"
@@ -229,7 +230,7 @@ def test_read_only_disk_is_refused_before_anything_is_read(disk, tmp_path):
     (small / "run").mkdir()
     remount(small, "ro")
     for folder in (small / "run", small / "new"):
-        ended = completed(tmp_path, *SMALL, f"hydra.run.dir={folder}")
+        ended = mtl_train(tmp_path, *SMALL, f"hydra.run.dir={folder}")
         assert (ended.returncode, ended.stdout) == (2, "")
         assert ended.stderr.count("\n") == 1
         assert str(folder) in ended.stderr
@@ -255,7 +256,7 @@ def test_second_process_in_a_folder_is_refused_and_the_first_goes_on(tmp_path):
     command = [*SMALL, "hydra.run.dir=run"]
     with running(tmp_path, *command) as process:
         assert wait_for(process, lambda: said(run, "parameters"))
-        second = completed(tmp_path, *command)
+        second = mtl_train(tmp_path, *command)
         assert (second.returncode, second.stderr.count("\n")) == (2, 1)
         assert f"hydra.run.dir: another process is running in {run}" in second.stderr
         _, err = process.communicate(timeout=60)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.data import cache
+from mtl_cli.data.entry import Writer
 from mtl_cli.data.feature_schema import Cross, Hashed, Sequence, Sparse
-from mtl_cli.data.features import FeatureEncoder, Fitter
+from mtl_cli.data.features import FeatureEncoder
+from mtl_cli.data.fitting import Fitter
 from mtl_cli.data.labels import label_columns, label_types, labels_of_rows
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.read import Source, in_memory, open_source
@@ -43,7 +44,7 @@ def encode(dataset: Dataset, outputs: list[Output], folder: Path) -> None:
             spill = folder / f"{file}.spilled"
             where = f"dataset.{file}"
             sources[file] = open_source(where, path, dataset, wanted, spill)
-    with cache.Writer(folder) as writer:
+    with Writer(folder) as writer:
         write(dataset, outputs, sources, writer)
     for spilled in folder.glob("*.spilled"):
         spilled.unlink()
@@ -53,7 +54,7 @@ def write(
     dataset: Dataset,
     outputs: list[Output],
     sources: dict[str, Source],
-    writer: cache.Writer,
+    writer: Writer,
 ) -> None:
     """Reads all rows twice, chunk by chunk: to learn from them, then to encode them."""
     codes = split_rows(dataset, sources)
@@ -81,7 +82,7 @@ def learn(
     outputs: list[Output],
     sources: dict[str, Source],
     codes: dict[str, Codes],
-    writer: cache.Writer,
+    writer: Writer,
     profile: Profile,
 ) -> tuple[FeatureEncoder, Tally]:
     """Fits features to the training rows, and writes the labels of all rows."""

@@ -10,7 +10,8 @@ import yaml
 from mtl_cli.init.choice import Choice
 from mtl_cli.init.dataset import Proposal
 from mtl_cli.init.labels import Label
-from mtl_cli.init.look import USUAL, Looked
+from mtl_cli.init.layout import USUAL
+from mtl_cli.init.look import Looked
 from mtl_cli.init.names import is_person
 from mtl_cli.tasks import LOSSES, Task
 

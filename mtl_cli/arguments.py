@@ -1,0 +1,56 @@
+"""The arguments of `mtl-train`, brought into the form that Hydra takes."""
+
+from pathlib import Path
+from typing import NoReturn
+
+from hydra._internal.utils import get_args_parser
+
+from mtl_cli.errors import ConfigError
+from mtl_cli.sweep.names import sweep_name
+
+
+def tidy(arguments: list[str]) -> list[str]:
+    """Returns the command line as Hydra takes it, or refuses what it would not.
+
+    Flags go before settings. A folder of configs is meant from where the command
+    starts. Keys of a data set's features and tasks have defaults that its YAML need
+    not write: `++` lets Hydra set them, and our own check finds those that are unknown.
+    """
+    parser = get_args_parser()
+    parser.error = refuse_flag  # type: ignore[method-assign]
+    known, unknown = parser.parse_known_intermixed_args(arguments)
+    if unknown:
+        from mtl_cli.hydra_errors import unknown_flag
+
+        raise ConfigError(unknown_flag(unknown[0], arguments))
+    if known.experimental_rerun:
+        raise ConfigError(
+            "--experimental-rerun: reads a pickle, which can execute code; run a saved "
+            "configuration with --config-path RUN --config-name config"
+        )
+    settings = known.overrides
+    flags = [argument for argument in arguments if argument not in settings]
+    for i, flag in enumerate(flags):
+        name, equals, folder = flag.partition("=")
+        if name in ("--config-path", "-cp") and equals:
+            flags[i] = f"{name}={Path(folder).resolve()}"
+        elif name in ("--config-path", "-cp") and i + 1 < len(flags):
+            flags[i + 1] = str(Path(flags[i + 1]).resolve())
+    asks = known.cfg or known.info or known.help or known.hydra_help
+    if any(map(makes_sweep, settings)) and not (asks or known.multirun or known.run):
+        flags.append("--multirun")
+    if not any(s.lstrip("+").startswith("hydra.job.name=") for s in settings):
+        settings = [*settings, f"hydra.job.name={sweep_name(settings)}"]
+    return flags + [f"++{s}" if s.startswith("dataset.") else s for s in settings]
+
+
+def refuse_flag(message: str) -> NoReturn:
+    """Says in one line what is wrong with a flag, where argparse prints all of them."""
+    raise ConfigError(f"{message}; see mtl-train --help")
+
+
+def makes_sweep(setting: str) -> bool:
+    """Whether a setting makes several runs of one, whatever the others are."""
+    key, _, value = setting.lstrip("+").partition("=")
+    wanted = {"repeats": "1", "compare.single_task": "false"}
+    return key in wanted and value.lower() != wanted[key]
