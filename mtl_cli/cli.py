@@ -130,10 +130,12 @@ def run_job(composed: DictConfig) -> bool:
 
 
 def help_chief(config: "Config", composed: DictConfig) -> None:
-    """Takes part in a run whose folder another process writes."""
+    """Takes part in a run whose folder another process writes, and tells of."""
     from mtl_cli.resume import Place
     from mtl_cli.run_folder import RunFolder
+    from mtl_cli.trackers.none import NoTracker
 
+    config = config.model_copy(update={"tracker": NoTracker(name="none")})
     with (
         tempfile.TemporaryDirectory(prefix="mtl-worker-") as name,
         open(os.devnull, "w") as nowhere,

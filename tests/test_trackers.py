@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from building import config
+from omegaconf import DictConfig
 
+from mtl_cli import cli
+from mtl_cli.config import Config
 from mtl_cli.errors import ConfigError
+from mtl_cli.run_folder import RunFolder
 from mtl_cli.trackers.wandb import WandB
 
 
@@ -35,6 +40,21 @@ def python_path(folder: Path) -> str:
 
 def scores(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "run" / "metrics.json").read_text())
+
+
+def test_process_that_helps_another_tells_no_tracker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+
+    def carry_out(config: Config, _: object, folder: RunFolder, __: object) -> None:
+        told.append(config.tracker.name)
+        folder.release()
+
+    monkeypatch.setattr(cli, "carry_out", carry_out)
+    chosen = config("tracker=tensorboard")
+    cli.help_chief(chosen, DictConfig({}))
+    assert (chosen.tracker.name, told) == ("tensorboard", ["none"])
 
 
 def test_tensorboard_shows_epochs_and_final_metrics(tmp_path: Path) -> None:
