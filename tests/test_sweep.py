@@ -415,6 +415,15 @@ def test_sweep_without_jobs_is_refused(start: Path) -> None:
     assert told.stdout == ""
 
 
+def test_search_that_trains_nothing_is_refused(start: Path) -> None:
+    searched = ["hydra/sweeper=optuna", "hydra.sweep.dir=sweep", "seed=range(1,3)"]
+    told = sweep(start, *searched, "check_only=true")
+    assert (told.returncode, told.stdout) == (2, "")
+    (line,) = told.stderr.splitlines()
+    assert line.startswith("mtl-train: error: check_only: a search needs")
+    assert not (start / "sweep").exists()
+
+
 def test_sweep_of_runs_on_several_machines_is_refused(start: Path) -> None:
     several = "trainer.strategy=multi_worker"
     told = sweep(start, "seed=1,2", several, "hydra.sweep.dir=sweep")

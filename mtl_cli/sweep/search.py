@@ -5,7 +5,18 @@ from typing import Any
 
 from omegaconf import DictConfig, open_dict
 
+from mtl_cli.errors import ConfigError
+
 OPTUNA = "hydra_plugins.hydra_optuna_sweeper"
+
+
+def check(config: DictConfig) -> None:
+    """Raises an error if nothing would be trained that a search could go by."""
+    if config.check_only and str(config.hydra.sweeper._target_).startswith(OPTUNA):
+        raise ConfigError(
+            "check_only: a search needs the scores of trained models; check one "
+            "configuration, without sweep="
+        )
 
 
 def prepare(config: DictConfig) -> bool:

@@ -114,6 +114,7 @@ class StartOfSweep(Callback):
         try:
             if config.trainer.strategy == "multi_worker":
                 raise ConfigError(MULTI_WORKER)
+            search.check(config)
             current = Session(
                 Path(config.hydra.sweep.dir), config.get("resume", "auto")
             )
