@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-SERVER = Path(__file__).with_name("forking.py")
 PATIENCE_SECONDS = 120
 PAUSE_SECONDS = 0.01
 
@@ -23,10 +22,10 @@ NUMBERS = itertools.count()
 
 
 @functools.cache
-def server() -> subprocess.Popen[str]:
-    """The server of `forking.py`, which ends with this process."""
+def server(name: str) -> subprocess.Popen[str]:
+    """A server of this folder, which ends with this process."""
     begun = subprocess.Popen(
-        [sys.executable, str(SERVER)],
+        [sys.executable, str(Path(__file__).with_name(name))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -35,13 +34,21 @@ def server() -> subprocess.Popen[str]:
     return begun
 
 
-def ask(**request: Any) -> Any:
-    """Returns what the server answers."""
-    begun = server()
+def ask(name: str, **request: Any) -> Any:
+    """Returns what a server answers."""
+    begun = server(name)
     assert begun.stdin and begun.stdout
     begun.stdin.write(f"{json.dumps(request)}\n")
     begun.stdin.flush()
     return json.loads(begun.stdout.readline())
+
+
+def refused(folder: Path, *arguments: str) -> tuple[int, str, str, bool]:
+    """Runs a wrong `mtl-train` in a process that has run others.
+
+    Returns: exit code, stdout, stderr, and whether it has loaded TensorFlow.
+    """
+    return tuple(ask("answering.py", folder=str(folder), arguments=arguments))
 
 
 class Process:
@@ -54,18 +61,19 @@ class Process:
             file.touch()
         self.returncode: int | None = None
         self.pid: int = ask(
+            "forking.py",
             start={
                 "folder": str(folder),
                 "arguments": arguments,
                 "environment": dict(environment),
                 "out": str(self.out),
                 "err": str(self.err),
-            }
+            },
         )
 
     def poll(self) -> int | None:
         if self.returncode is None:
-            self.returncode = ask(poll=self.pid)
+            self.returncode = ask("forking.py", poll=self.pid)
         return self.returncode
 
     def communicate(self, timeout: float = PATIENCE_SECONDS) -> tuple[str, str]:

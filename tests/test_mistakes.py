@@ -1,12 +1,12 @@
 """Every mistake on the command line is told in one line, before TensorFlow loads."""
 
-import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from running import mtl_train
+from running import mtl_train, refused
 
 # The command line, and what the line on stderr must hold: what, expected, fix.
 MISTAKES = {
@@ -95,43 +95,10 @@ MISTAKES = {
     "hydra.run.dir=/proc/nowhere": "hydra.run.dir: cannot make /proc/nowhere",
 }
 
-# Runs all of them in one process that has not loaded TensorFlow, since each start of
-# Python costs half a second.
-DRIVER = """
-import contextlib, io, json, shlex, sys
-from hydra.core.global_hydra import GlobalHydra
-from mtl_cli.cli import main
-answers = []
-for command in json.load(sys.stdin):
-    GlobalHydra.instance().clear()
-    sys.argv = ["mtl-train", *shlex.split(command)]
-    out, err, code = io.StringIO(), io.StringIO(), None
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code
-    answers.append([code, out.getvalue(), err.getvalue(), "tensorflow" in sys.modules])
-json.dump(answers, sys.stdout)
-"""
-
-
-@pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list]:
-    told = subprocess.run(
-        [sys.executable, "-c", DRIVER],
-        input=json.dumps(list(MISTAKES)),
-        cwd=tmp_path_factory.mktemp("start"),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return dict(zip(MISTAKES, json.loads(told.stdout), strict=True))
-
 
 @pytest.mark.parametrize("command", MISTAKES)
-def test_mistake_is_told_in_one_line(command: str, answers: dict[str, list]) -> None:
-    code, out, err, tensorflow = answers[command]
+def test_mistake_is_told_in_one_line(command: str, tmp_path: Path) -> None:
+    code, out, err, tensorflow = refused(tmp_path, *shlex.split(command))
     assert code == 2
     assert err.startswith("mtl-train: error: ")
     assert MISTAKES[command] in err

@@ -8,8 +8,6 @@ import functools
 import json
 import os
 import pickle
-import subprocess
-import sys
 import warnings
 import zipfile
 from pathlib import Path
@@ -22,7 +20,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from planting import config, loaded, parquet, run_in, values
-from running import mtl_train
+from running import mtl_train, refused
 
 from mtl_cli import saved
 from mtl_cli.build import build
@@ -213,26 +211,6 @@ ATTACKS = {
     ),
 }
 
-# Runs all of them in one process, each in a folder of its own.
-DRIVER = """
-import contextlib, io, json, os, sys
-from hydra.core.global_hydra import GlobalHydra
-from mtl_cli.cli import main
-answers = {}
-for name, (folder, arguments) in json.load(sys.stdin).items():
-    os.chdir(folder)
-    GlobalHydra.instance().clear()
-    sys.argv = ["mtl-train", *arguments]
-    out, err, code = io.StringIO(), io.StringIO(), None
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code
-    answers[name] = [code, out.getvalue(), err.getvalue()]
-json.dump(answers, sys.stdout)
-"""
-
 
 def write(folder, files):
     for name, content in files.items():
@@ -242,38 +220,21 @@ def write(folder, files):
         path.write_bytes(content)
 
 
-@pytest.fixture(scope="module")
-def attacked(tmp_path_factory):
-    """What each attack was told, and its folder."""
-    folders = {}
-    for name, (files, arguments, _) in ATTACKS.items():
-        # Deep enough that a few steps up still end in the test's own folder.
-        folder = tmp_path_factory.mktemp("attack") / "a" / "b" / "c"
-        folder.mkdir(parents=True)
-        write(folder, files)
-        folders[name] = folder, [a.format(folder=folder) for a in arguments]
-    told = subprocess.run(
-        [sys.executable, "-c", DRIVER],
-        input=json.dumps({n: [str(f), a] for n, (f, a) in folders.items()}),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    answers = json.loads(told.stdout)
-    return {name: (folders[name][0], *answers[name]) for name in ATTACKS}
-
-
 @pytest.mark.parametrize("name", ATTACKS)
-def test_attack_is_refused_in_one_line_and_leaves_nothing(name, attacked):
-    folder, code, out, err = attacked[name]
-    files, _, expected = ATTACKS[name]
-    top = folder.parents[2]
+def test_attack_is_refused_in_one_line_and_leaves_nothing(name, tmp_path):
+    files, arguments, expected = ATTACKS[name]
+    # Deep enough that a few steps up still end in the test's own folder.
+    folder = tmp_path / "a" / "b" / "c"
+    folder.mkdir(parents=True)
+    write(folder, files)
+    command = [a.format(folder=folder) for a in arguments]
+    code, out, err, _ = refused(folder, *command)
     assert code == 2, (out, err)
     assert expected in err
     assert err.startswith("mtl-train: error: ") and err.count("\n") == 1
-    found = {str(p.relative_to(folder)) for p in top.rglob("*") if p.is_file()}
+    found = {str(p.relative_to(folder)) for p in tmp_path.rglob("*") if p.is_file()}
     assert found == set(files)
-    assert not list(top.rglob(CANARY))
+    assert not list(tmp_path.rglob(CANARY))
     assert not Path("/tmp/mtl-cli-canary").exists()
 
 
