@@ -27,7 +27,7 @@ from mtl_cli.errors import (
     first_line,
 )
 from mtl_cli.masking import masked, watch
-from mtl_cli.paths import conf_folder, user_conf_folder
+from mtl_cli.paths import conf_folder, shortest, user_conf_folder
 from mtl_cli.stopping import Stopped
 from mtl_cli.sweep import session
 from mtl_cli.trust import guard
@@ -158,7 +158,7 @@ def carry_out(
     from mtl_cli.run import run
     from mtl_cli.saved_config import saved_config
 
-    settings = list(HydraConfig.get().overrides.task)
+    settings = [*configured(), *HydraConfig.get().overrides.task]
     try:
         folder.begin(config_hash(config))
         with contextlib.closing(Console(folder.path / "train.log")) as console:
@@ -186,6 +186,24 @@ def carry_out(
         raise
     finally:
         folder.release()
+
+
+def configured() -> list[str]:
+    """Returns the flags that name the configuration of this run, if it is not ours.
+
+    A job of a sweep does not know of them.
+    """
+    hydra_config = HydraConfig.get()
+    sources = getattr(hydra_config.runtime, "config_sources", [])
+    return [
+        flag
+        for source in sources
+        if source.provider == "main" and Path(source.path) != conf_folder()
+        for flag in (
+            f"--config-path={shortest(Path(source.path))}",
+            f"--config-name={hydra_config.job.config_name}",
+        )
+    ]
 
 
 def new_each_time() -> bool:

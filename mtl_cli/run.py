@@ -149,7 +149,9 @@ def next_command(config: Config, settings: list[str]) -> str:
         for s in settings
         if not s.startswith(("hydra.", "seed=", "resume="))
     ]
-    if len(config.chosen_tasks) > 1 and config.model.name != "single_task":
+    saved = any(s.startswith("--config-path") for s in mine)  # it has no choices
+    together = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
+    if together and not saved:
         mine = [s for s in mine if not s.startswith("model")]
         return shlex.join(["mtl-train", *mine, "model=single_task"])
     return shlex.join(["mtl-train", "-m", *mine, "seed=1,2,3"])

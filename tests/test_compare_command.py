@@ -145,10 +145,13 @@ def test_only_settings_that_differ_are_columns(
     [
         (
             "model=mmoe",
-            "no configuration match; known: single_task; shared_bottom; ple",
+            "no configuration matches; known: single_task; shared_bottom; ple",
         ),
         ("models=ple", "unknown key 'models'; what differs: model"),
-        ("optimizer=adam", "3 configurations match"),
+        (
+            "optimizer=adam",
+            "3 configurations match, say more of the one that is meant: single",
+        ),
         ("ple", "'ple' should be KEY=VALUE"),
     ],
 )
@@ -170,6 +173,16 @@ def test_one_seed_says_nothing_of_retraining(
     assert to_baseline(found, "ple")["real"] is False
     assert any("fewer than 3 seeds" in line for line in found["warnings"])
     assert "Run them with seed=1,2,3" in printed(capsys, tmp_path)
+
+
+def test_configuration_without_scores_is_named_and_has_no_row(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(sweep / "20", "ple", 1, None, status="failed", trainer__epochs=99)
+    found = compared(capsys, sweep)
+    assert found["settings"] == ["model.name"]
+    assert len(found["configurations"]) == 3
+    assert "ple epochs=99: seed 1 failed" in found["warnings"]
 
 
 def test_warnings_name_what_spoils_a_comparison(
@@ -323,7 +336,10 @@ def test_fail_if_fails_what_it_cannot_check(
 @pytest.mark.parametrize(
     ("expression", "said"),
     [
-        ("test.click.acu<0.9", "no run has test.click.acu; known: test.click.auc"),
+        (
+            "test.click.acu<0.9",
+            "no run has test.click.acu; did you mean test.click.auc",
+        ),
         ("click<0.9", "should be SPLIT.TASK.METRIC"),
         ("test.click.auc<__import__('os')", "should be SPLIT.TASK.METRIC"),
         ("test.click.auc==0.9", "should be SPLIT.TASK.METRIC"),

@@ -46,6 +46,19 @@ def page_of(folder: Path) -> tuple[str, Tags]:
     return text, tags
 
 
+def test_setting_that_differs_only_without_a_task_is_not_plotted_for_it(
+    tmp_path: Path,
+) -> None:
+    both, one = {"click": auc(0.8), "buy": auc(0.7)}, {"click": auc(0.8)}
+    write_run(tmp_path / "0", "ple", 1, {"test": both})
+    for epochs in (4, 5):
+        name, settings = str(epochs), {"trainer__epochs": epochs}
+        write_run(tmp_path / name, "mmoe", 1, {"test": one}, **settings)
+    text, _ = page_of(tmp_path)
+    assert "trainer.epochs and click" in text
+    assert "trainer.epochs and buy" not in text
+
+
 def test_the_page_has_every_part(tmp_path: Path) -> None:
     sweep = write_sweep(tmp_path, {"shared_bottom": 0.8, "ple": 0.82})
     write_history(sweep / "0")

@@ -90,10 +90,11 @@ def run(options: argparse.Namespace) -> int:
     if options.html is not None:
         write_page(result, warned, Path(options.html))
         sys.stderr.write(f"wrote {options.html}\n")
+    every = [*result.configurations, *result.without]
     failed = [
         (condition.text, line)
         for condition in conditions
-        for line in failures(condition, result.configurations)
+        for line in failures(condition, every)
     ]
     for text, line in failed:
         fail(PROGRAM, f"--fail-if '{text}': {line}", 1)

@@ -6,6 +6,7 @@ from mtl_cli.compare.configurations import (
     Configuration,
     baseline,
     configurations,
+    name,
     twins_of,
 )
 from mtl_cli.compare.runs import Run
@@ -71,7 +72,8 @@ class Comparison:
     """All that is reported.
 
     Attributes:
-        configurations: in order of appearance; those without a score come last.
+        configurations: that have scores, in order of appearance.
+        without: those of which no run has.
         keys: settings that differ.
         baseline: the one that others are compared with.
         why: it is that one.
@@ -81,6 +83,7 @@ class Comparison:
     """
 
     configurations: list[Configuration]
+    without: list[Configuration]
     keys: list[str]
     baseline: Configuration
     why: str
@@ -103,19 +106,20 @@ def compare(
     Raises:
         ConfigError: if nothing is left to compare.
     """
-    found, keys = configurations(runs)
-    scored = [c for c in found if any(split in r.metrics for r in c.runs.values())]
-    if not scored:
-        raise ConfigError(no_scores(found, split))
-    found.sort(key=lambda one: one not in scored)
-    base, why = baseline(scored, keys, wanted)
-    names = metrics_of(scored, split, metric)
-    twins = twins_of(scored)
-    tasks = [task_of(name, m, found, split) for name, m in names.items()]
+    every = configurations(runs)
+    found = [c for c in every if any(split in r.metrics for r in c.runs.values())]
+    if not found:
+        raise ConfigError(no_scores(every, split))
+    without = [one for one in every if one not in found]
+    keys = name(found)
+    base, why = baseline(found, keys, wanted)
+    names = metrics_of(found, split, metric)
+    twins = twins_of(found)
+    tasks = [task_of(task, m, found, split) for task, m in names.items()]
     for task in tasks:
         oppose(task, base, twins)
         choose(task, split)
-    result = Comparison(found, keys, base, why, split, tasks)
+    result = Comparison(found, without, keys, base, why, split, tasks)
     if split == "test":
         from mtl_cli.compare.rows import test_rows
 

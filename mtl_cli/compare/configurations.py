@@ -36,14 +36,8 @@ class Configuration:
         return {seed: value for seed, value in found.items() if value is not None}
 
 
-def configurations(runs: list[Run]) -> tuple[list[Configuration], list[str]]:
-    """Groups runs, and names the groups by what differs between them.
-
-    Args:
-        runs: in order; damaged ones are left out.
-
-    Returns: configurations in order of appearance, and the keys that differ.
-    """
+def configurations(runs: list[Run]) -> list[Configuration]:
+    """Groups runs, in order, by their settings; damaged ones are left out."""
     groups: dict[tuple[tuple[str, str], ...], Configuration] = {}
     for run in runs:
         if run.status == "damaged":
@@ -55,11 +49,18 @@ def configurations(runs: list[Run]) -> tuple[list[Configuration], list[str]]:
         else:
             mine.lost.append(run)
     found = list(groups.values())
-    keys = differing(found)
     for one in found:
         one.lost = [run for run in one.lost if run.seed not in one.runs]
+    name(found)
+    return found
+
+
+def name(found: list[Configuration]) -> list[str]:
+    """Names configurations by what differs between them; returns those keys."""
+    keys = differing(found)
+    for one in found:
         one.name = name_of(one, keys)
-    return found, keys
+    return keys
 
 
 def twins_of(found: list[Configuration]) -> dict[Configuration, Configuration]:
@@ -155,8 +156,13 @@ def baseline(
         ]
     if len(matching) == 1:
         return matching[0], "as asked"
-    count = f"{len(matching)} configurations" if matching else "no configuration"
-    raise ConfigError(f"{BASELINE} {wanted}: {count} match; known: {known}")
+    if matching:
+        several = "; ".join([one.name for one in matching][:12])
+        raise ConfigError(
+            f"{BASELINE} {wanted}: {len(matching)} configurations match, say more of "
+            f"the one that is meant: {several}"
+        )
+    raise ConfigError(f"{BASELINE} {wanted}: no configuration matches; known: {known}")
 
 
 def split_settings(wanted: str) -> list[str]:

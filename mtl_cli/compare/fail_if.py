@@ -63,10 +63,8 @@ def parse(text: str, runs: list[Run]) -> Condition:
                 }
     wanted = f"{split}.{task}.{metric}"
     if wanted not in names:
-        near = suggest(wanted, list(names))
-        raise ConfigError(
-            f"--fail-if: no run has {wanted}; known: {', '.join(names)}{near}"
-        )
+        near = suggest(wanted, list(names)) or f"; known: {', '.join(names)}"
+        raise ConfigError(f"--fail-if: no run has {wanted}{near}")
     return Condition(text.strip(), split, task, metric, sign, float(limit))
 
 

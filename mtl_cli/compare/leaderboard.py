@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mtl_cli.compare.configurations import configurations
+from mtl_cli.compare.configurations import configurations, differing
 from mtl_cli.compare.runs import Run, find, natural, read
 
 LEADERBOARD = "leaderboard.csv"
@@ -29,7 +29,7 @@ def write_leaderboard(sweep: Path) -> Path:
     Returns: the file's path.
     """
     runs = [read(folder) for folder in sorted(find(sweep), key=natural)]
-    _, keys = configurations(runs)
+    keys = differing(configurations(runs))
     rows = [row_of(run, keys, sweep) for run in runs]
     names = dict.fromkeys(name for row in rows for name in row["scores"])
     scores = sorted(names, key=lambda name: not name.startswith("test."))

@@ -77,7 +77,7 @@ def verdict_section(result: Comparison) -> str:
 
 def seeds_section(result: Comparison) -> str:
     """Returns seeds as dots."""
-    left_out = sum(bool(c.runs) for c in result.configurations) - len(chosen(result))
+    left_out = len(result.configurations) - len(chosen(result))
     about = (
         "Small dots are seeds, large ones their mean, bars its 95 % interval; the "
         "dashed line is the baseline."
@@ -128,12 +128,14 @@ def curves_section(result: Comparison) -> str:
 
 def settings_section(result: Comparison) -> str:
     """Returns what each swept setting does."""
-    scored = [one for one in result.configurations if one.runs]
     plots = []
     for key in result.keys:
-        values = {one.settings[key] for one in scored if key in one.settings}
-        if 1 < len(values) <= MOST_VALUES:
-            plots += [setting_plot(result, key, task) for task in result.tasks]
+        for task in result.tasks:
+            cells = [task.cells[i] for i in chosen(result)]
+            having = [cell.configuration.settings for cell in cells if cell.mean]
+            values = {settings[key] for settings in having if key in settings}
+            if 1 < len(values) <= MOST_VALUES:
+                plots.append(setting_plot(result, key, task))
     if not plots or len(result.keys) < 2:
         return ""
     about = (

@@ -1,8 +1,9 @@
 """Tests over test rows for the differences that a comparison reports."""
 
+import math
 from collections.abc import Callable
 
-from mtl_cli.compare.comparison import Comparison, Task
+from mtl_cli.compare.comparison import Cell, Comparison, Task
 from mtl_cli.compare.configurations import Configuration
 from mtl_cli.compare.predictions import Predictions, UnusableError, read_predictions
 from mtl_cli.compare.versus import OTHER
@@ -15,7 +16,7 @@ MOST_ROWS_DRAWN = 1_000_000  # of a metric for which rows are drawn anew 200 tim
 def test_rows(result: Comparison) -> None:
     """Adds tests over test rows, of as many configurations as are read in seconds."""
     chosen = to_test(result)
-    left_out = sum(bool(c.runs) for c in result.configurations) - len(chosen)
+    left_out = len(result.configurations) - len(chosen)
     if left_out > 0:
         result.notes.append(
             f"test rows were read of {len(chosen)} configurations, the baseline and "
@@ -45,10 +46,14 @@ def test_rows(result: Comparison) -> None:
 def to_test(result: Comparison) -> list[Configuration]:
     """Returns the configurations whose rows are read: the baseline, then the best."""
     task = result.tasks[0]
-    means = [(c.configuration, c.mean.mean) for c in task.cells if c.mean is not None]
-    means.sort(key=lambda pair: -(task.direction or 1) * pair[1])
-    ordered = [result.baseline]
-    ordered += [one for one, _ in means if one is not result.baseline]
+    sign = task.direction or 1
+
+    def place(cell: Cell) -> float:
+        return -sign * cell.mean.mean if cell.mean else math.inf
+
+    best_first = [cell.configuration for cell in sorted(task.cells, key=place)]
+    others = [one for one in best_first if one is not result.baseline]
+    ordered = [result.baseline, *others]
     room = min(MOST_ROWS.get(t.metric, MOST_ROWS_DRAWN) for t in result.tasks)
     chosen = []
     for one in ordered[:MOST_TESTED]:

@@ -13,10 +13,10 @@ FEWEST = 3
 
 def warnings(result: Comparison, runs: list[Run]) -> list[str]:
     """Returns a line for each thing to know before trusting the table."""
-    scored = [one for one in result.configurations if one.runs]
+    scored = result.configurations
     return [
         *damaged(runs),
-        *unfinished(result.configurations),
+        *unfinished([*result.configurations, *result.without]),
         *seeds(scored),
         *twice(runs, scored),
         *differences(result.baseline, scored),
