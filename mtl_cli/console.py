@@ -173,7 +173,9 @@ class Meter:
         found = {}
         for output in self.monitored:
             if epoch.valid:
-                found[output.name] = epoch.valid[output.name][output.first_metric]
+                metric = output.first_metric
+                name = output.name if metric == "auc" else f"{output.name} {metric}"
+                found[name] = epoch.valid[output.name][metric]
         self.valid = f"valid {numbers(found)}" if found else ""
         self.last = "  ".join(
             [

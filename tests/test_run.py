@@ -154,7 +154,9 @@ def test_saved_config_runs_again_with_identical_numbers(start: Path, run: Path) 
     assert again.returncode == 0, again.stderr
     (folder,) = (start / "outputs" / "runs").glob("adult-ple-*")
     assert metrics(folder) == metrics(run)
-    again_with_seeds = "mtl-train -m --config-path=first --config-name=config seed=1,2,3"
+    again_with_seeds = (
+        "mtl-train -m --config-path=first --config-name=config seed=1,2,3"
+    )
     assert f"try next:   {again_with_seeds}" in again.stdout
 
 

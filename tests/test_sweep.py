@@ -199,7 +199,7 @@ def check_launcher(start: Path, launcher: str) -> None:
     assert board["status"].to_dict() == {1: "done", 11: "failed"}
     again = sweep(start, *command)
     assert again.returncode == 1
-    assert again.stdout.count(" skipped in ") == 1
+    assert again.stdout.count(" skipped, done before ") == 1
     assert again.stdout.count(" failed in ") == 1
 
 
@@ -354,7 +354,7 @@ def test_killed_sweep_goes_on_where_it_was_cut_off(start: Path) -> None:
     before = {s: changed(job(start, s) / "metrics.json") for s in (1, 2)}
     told = sweep(start, *command)
     assert told.returncode == 0, told.stderr
-    assert told.stdout.count(" skipped in ") == 2
+    assert told.stdout.count(" skipped, done before ") == 2
     assert told.stdout.count(" done in ") == 3
     for seed, moment in before.items():
         assert changed(job(start, seed) / "metrics.json") == moment
@@ -369,7 +369,7 @@ def test_sweep_that_is_done_starts_no_process_to_say_so(start: Path) -> None:
     (start / "served").unlink()
     told = sweep(start, *command)
     assert (told.returncode, told.stderr) == (0, "")
-    assert told.stdout.count(" skipped in ") == 2
+    assert told.stdout.count(" skipped, done before ") == 2
     assert not (start / "served").exists()
 
 

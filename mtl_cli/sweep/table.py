@@ -85,7 +85,9 @@ class Table:
         """Prints a line for each job that has ended since."""
         for record in self.news():
             scores = " ".join(f"{task} {short(x)}" for task, x in record.scores.items())
-            line = f"job {record.number} {record.status} in {record.seconds:.1f} s  "
+            how = f"{record.status} in {record.seconds:.1f} s"
+            how = "skipped, done before" if record.status == "skipped" else how
+            line = f"job {record.number} {how}  "
             line += f"{' '.join(record.settings)}  {record.error or scores}"
             self.console.print(Text(line.rstrip(), no_wrap=True))
 
