@@ -19,12 +19,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli import stopping
 from mtl_cli.arguments import tidy
-from mtl_cli.ending import going_on, leave, status_after
+from mtl_cli.ending import going_on, leave, status_after, told
 from mtl_cli.errors import (
     MtlError,
     WriteError,
     fail,
-    first_line,
 )
 from mtl_cli.masking import masked, watch
 from mtl_cli.paths import conf_folder, shortest, user_conf_folder
@@ -217,15 +216,6 @@ def remove_empty(folder: Path) -> None:
     """Removes a folder that Hydra has just made, unless it holds something."""
     with contextlib.suppress(OSError):
         folder.rmdir()
-
-
-def told(error: Exception) -> tuple[str, int]:
-    """Returns what to say of a failed run, and its exit code."""
-    if isinstance(error, MtlError):
-        return str(error), error.exit_code
-    name, text = type(error).__name__, first_line(error)
-    text = text if text == name else f"{name}: {text}"
-    return f"{text}; the traceback is in train.log", 1
 
 
 def command() -> NoReturn:

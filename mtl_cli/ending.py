@@ -8,7 +8,7 @@ import sys
 import threading
 from typing import NoReturn
 
-from mtl_cli.errors import LostWorkerError
+from mtl_cli.errors import LostWorkerError, MtlError, first_line
 from mtl_cli.masking import masked
 from mtl_cli.paths import shortest
 from mtl_cli.stopping import Stopped
@@ -38,6 +38,15 @@ def going_on(stop: Stopped, command: list[str]) -> str:
         f"{stop}; all up to {described(newest)} is safe in {shortest(newest)}; "
         f"to go on: {shlex.join(again)}"
     )
+
+
+def told(error: Exception) -> tuple[str, int]:
+    """Returns what to say of a failed run, and its exit code."""
+    if isinstance(error, MtlError):
+        return str(error), error.exit_code
+    name, text = type(error).__name__, first_line(error)
+    text = text if text == name else f"{name}: {text}"
+    return f"{text}; the traceback is in train.log", 1
 
 
 def leave(code: int) -> NoReturn:

@@ -150,6 +150,7 @@ def check_faults(start: Path, told: subprocess.CompletedProcess[str]) -> None:
         assert f"seed={seed}" in line
 
 
+@pytest.mark.slow
 def test_joblib_workers_outlive_jobs_that_die(start: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="extra parallel")
     told = sweep(
@@ -218,6 +219,7 @@ def test_ctrl_c_stops_jobs_under_ray_which_save(start: Path) -> None:
     assert {state["status"] for state in states} == {"interrupted"}
 
 
+@pytest.mark.slow
 def test_ctrl_c_under_joblib_leaves_no_job_that_seems_to_run(start: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="extra parallel")
     command = ["-m", "seed=14,15,16", "hydra.sweep.dir=sweep", "hydra/launcher=joblib"]
@@ -270,6 +272,7 @@ def ray_cluster(folder: Path, python_path: str) -> Iterator[None]:
             cluster.terminate()
 
 
+@pytest.mark.slow
 def test_search_outlives_trials_that_die_and_goes_on_to_its_number_of_trials(
     start: Path,
 ) -> None:
@@ -467,6 +470,7 @@ def test_ctrl_c_stops_the_running_job_and_tells_what_is_done(start: Path) -> Non
     assert "try next:     mtl-compare sweep" in out
 
 
+@pytest.mark.slow
 def test_job_out_of_time_is_killed_and_named(start: Path) -> None:
     told = sweep(
         start, "seed=14,1", "sweep.timeout_minutes=0.1", "hydra.sweep.dir=sweep"
@@ -477,6 +481,7 @@ def test_job_out_of_time_is_killed_and_named(start: Path) -> None:
     assert status(job(start, 1))["status"] == "done"
 
 
+@pytest.mark.slow
 def test_repeats_run_seeds_of_each_job_with_their_twins_once(start: Path) -> None:
     told = sweep(
         start,

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from building import config
 from omegaconf import DictConfig
+from running import run_cold
 
 from mtl_cli import cli
 from mtl_cli.config import Config
@@ -23,14 +24,8 @@ def train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Trains two quick epochs in `run`."""
     settings = ["model=shared_bottom", "trainer.epochs=2", "trainer.compile=false"]
     settings += ["hydra.run.dir=run"]
-    return subprocess.run(
-        [sys.executable, "-m", "mtl_cli.cli", *settings, *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"WANDB_DIR": str(folder), "PYTHONPATH": python_path(folder)},
-    )
+    variables = {"WANDB_DIR": str(folder), "PYTHONPATH": python_path(folder)}
+    return run_cold(folder, *settings, *arguments, **variables)
 
 
 def python_path(folder: Path) -> str:

@@ -74,7 +74,7 @@ def perform(job: Job) -> None:
     faulthandler.enable()
     if job.threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
-    from mtl_cli import cli, masking, stopping
+    from mtl_cli import cli, ending, masking, stopping
 
     stopping.install()
     masking.note(job.secrets)
@@ -103,7 +103,7 @@ def perform(job: Job) -> None:
         record.error = f"something called sys.exit({stop.code!r})"
     except Exception as error:
         record.status = "failed"
-        record.error, record.code = cli.told(error)
+        record.error, record.code = ending.told(error)
     record.seconds = time.monotonic() - start
     record.write(job.sweep)
 
