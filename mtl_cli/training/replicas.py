@@ -144,10 +144,18 @@ class Replicas:
             end(self.helpers)
             raise
 
-    def close(self) -> None:
-        """Waits until all processes have come here."""
-        with self.watched():
+    def part(self) -> None:
+        """Waits until all processes have come here, the last thing they do together.
+
+        One that has heard of it may end before another has, for which it is lost: no
+        harm is done. Without it that would be so of what they did before.
+        """
+        with contextlib.suppress(*LOST):
             self.highest(0, [1])
+
+    def close(self) -> None:
+        """Parts, and waits for the processes that this one has started."""
+        self.part()
         for helper in self.helpers:
             helper.wait()
 

@@ -119,6 +119,8 @@ class Session:
         due = minutes is not None and time.monotonic() - self.saved > 60 * minutes
         if self.losses and (due or stopping.wanted()):  # at its end it was saved
             self.save()
+        if stopping.wanted():
+            self.steps.replicas.part()
         stopping.check()
 
     def share(self) -> None:
