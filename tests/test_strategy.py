@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,13 +17,14 @@ import tensorflow as tf
 from resuming import SMALL, assert_same_run
 from running import Process, mtl_train, started, wait_for
 
-from mtl_cli import cluster, meeting
+from mtl_cli import cluster, meeting, stopping
 from mtl_cli.data.table import Table
 from mtl_cli.errors import ConfigError
 from mtl_cli.training import replicas as replicas_module
 from mtl_cli.training.feed import MemoryFeed, StreamFeed
 from mtl_cli.training.processes import free_ports, quoted
 from mtl_cli.training.replicas import Replicas, own_gpu
+from mtl_cli.training.session import Session
 from mtl_cli.training.steps import reseed
 
 NO_COMPILE = "trainer.compile=false"
@@ -390,6 +392,26 @@ def test_sigterm_of_one_process_stops_all_after_a_checkpoint(asked, tmp_path):
     assert json.loads((tmp_path / "run/status.json").read_text())["status"] == (
         "interrupted"
     )
+
+
+def test_a_signal_that_comes_while_processes_agree_is_for_the_next_time(monkeypatch):
+    told = []
+    monkeypatch.setattr(stopping, "_wanted", None)
+
+    class Late(Replicas):
+        """Is signalled after it has told the others that it was not."""
+
+        def highest(self, value, choices):
+            told.append(value)
+            stopping.want(signal.SIGTERM)
+            return value
+
+    session = Session(None, SimpleNamespace(replicas=Late()))
+    with pytest.raises(stopping.Stopped) as stopped:
+        for _ in range(2):
+            session.between_calls()
+    assert stopped.value.code == 143
+    assert told[:2] == [0, signal.SIGTERM]
 
 
 @pytest.mark.slow

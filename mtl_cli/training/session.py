@@ -114,14 +114,16 @@ class Session:
         Raises:
             Stopped: if Ctrl-C or SIGTERM came.
         """
-        stopping.want(self.steps.replicas.highest(stopping.wanted(), stopping.SIGNALS))
+        replicas = self.steps.replicas
+        signal = replicas.highest(stopping.wanted(), stopping.SIGNALS)
         minutes = None if self.saving is None else self.saving.minutes
         due = minutes is not None and time.monotonic() - self.saved > 60 * minutes
-        if self.losses and (due or stopping.wanted()):  # at its end it was saved
+        if self.losses and (due or signal):  # at its end it was saved
             self.save()
-        if stopping.wanted():
-            self.steps.replicas.part()
-        stopping.check()
+        if signal:  # one that came since is for the next time: the others go on
+            replicas.part()
+            stopping.want(signal)
+            stopping.check()
 
     def share(self) -> None:
         """Gives every process that trains the chief's weights, and where it is."""
