@@ -41,7 +41,7 @@ def trained(overrides: list[str], replicas: Replicas) -> dict[str, np.ndarray]:
 
     def recorded(self, *arguments):
         for found in epoch(self, *arguments):
-            losses.append(found)
+            losses.append(found[:, 0])
             yield found
 
     Steps.epoch = recorded

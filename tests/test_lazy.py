@@ -82,7 +82,7 @@ def trained(chosen, batches=6):
     before = [w.numpy() for w in network.logits.trainable_variables]
     steps = Steps(chosen, network, table.rows)
     slab = MemoryFeed(table, list(tasks)).slab(np.arange(table.rows), 32)
-    losses = np.concatenate(list(steps.epoch([slab])))
+    losses = np.concatenate(list(steps.epoch([slab])))[:, 0]
     steps.store()
     after = [w.numpy() for w in network.logits.trainable_variables]
     return before, after, losses, steps

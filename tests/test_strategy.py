@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import replica
 import tensorflow as tf
+from building import config
 from resuming import SMALL, assert_same_run
 from running import Process, mtl_train, started, wait_for
 
@@ -23,9 +24,11 @@ from mtl_cli.errors import ConfigError
 from mtl_cli.training import replicas as replicas_module
 from mtl_cli.training.feed import MemoryFeed, StreamFeed
 from mtl_cli.training.processes import free_ports, quoted
+from mtl_cli.training.progress import Epoch
 from mtl_cli.training.replicas import Replicas, own_gpu
 from mtl_cli.training.session import Session
 from mtl_cli.training.steps import reseed
+from mtl_cli.training.train import over
 
 NO_COMPILE = "trainer.compile=false"
 # 450 training rows, 8 steps; the last batch has 2 rows, which one process takes.
@@ -412,6 +415,37 @@ def test_a_signal_that_comes_while_processes_agree_is_for_the_next_time(monkeypa
             session.between_calls()
     assert stopped.value.code == 143
     assert told[:2] == [0, signal.SIGTERM]
+
+
+def test_a_resumed_worker_stops_early_when_the_chief_does(monkeypatch):
+    monkeypatch.setattr(Session, "variables", dict)
+    sent = []
+
+    class Chief(Replicas):
+        def from_chief(self, value):
+            sent.append(value)
+            return value
+
+    class Worker(Replicas):
+        def from_chief(self, value):
+            return sent.pop(0)
+
+    sessions = [
+        Session(None, SimpleNamespace(replicas=kind(object(), rank, 2), tasks=["t"]))
+        for rank, kind in enumerate([Chief, Worker])
+    ]
+    chief, worker = [session.history for session in sessions]
+    values = [0.5, 0.7, 0.6]
+    chief.epochs = [
+        Epoch(i + 1, {}, {}, x, 1.0, 1.0, best=x != 0.6) for i, x in enumerate(values)
+    ]
+    chief.kept = 2
+    for session in sessions:
+        session.share()
+    assert (worker.kept, worker.best, len(worker.epochs)) == (2, 0.7, 3)
+    for patience in (1, 2):
+        configured = config(f"trainer.patience={patience}", "trainer.epochs=9")
+        assert over(configured, worker) == over(configured, chief) == (patience == 1)
 
 
 @pytest.mark.slow

@@ -138,10 +138,11 @@ def trained(chosen, table=None, valid=None, progress=None):
 
 
 def epoch_of(chosen, network, table, order):
-    """The losses of one epoch over rows in memory, in the given order."""
+    """The losses of one epoch over rows in memory, in the given order, by call."""
     steps = Steps(chosen, network, table.rows)
     feed = MemoryFeed(table, list(chosen.chosen_tasks))
-    return list(steps.epoch([feed.slab(order, steps.batch_size)]))
+    slab = feed.slab(order, steps.batch_size)
+    return [taken[:, 0] for taken in steps.epoch([slab])]
 
 
 def assert_same_bits(weights, others):
@@ -400,7 +401,7 @@ def test_orders_of_rows_depend_on_seed_and_epoch_alone():
 
         def record(slabs, number, done):
             seen.extend(slab.order for slab in slabs)
-            yield np.zeros((1, 3))
+            yield np.zeros((1, 2, 3))
 
         fake = SimpleNamespace(
             batch_size=50, per_epoch=1, epoch=record, replicas=Replicas()
@@ -639,11 +640,23 @@ def test_history_tells_mean_losses_and_progress_sees_every_epoch():
     assert [epoch.number for epoch in epochs] == [1, 2]
     assert shares == [(1, 1.0), (2, 1.0)]
 
-    again = built(chosen)
-    order = np.random.default_rng([chosen.seed, 1]).permutation(table.rows)
-    (losses,) = epoch_of(chosen, again, table, order)
-    expected = dict(zip(chosen.chosen_tasks, losses.mean(axis=0), strict=True))
-    assert epochs[0].losses == pytest.approx(expected, rel=FLOAT32)
+
+def test_loss_of_an_epoch_is_the_mean_over_the_rows_of_the_task():
+    # 300 rows in steps of 64, the last of 44; "buy" has rows in two of them.
+    chosen = config("trainer.epochs=1", "trainer.batch_size=64")
+    table, _ = encoded(chosen, 300)
+    order = np.random.default_rng([chosen.seed, 1]).permutation(300)
+    weights = table.weights | {"buy": np.zeros(300, "float32")}
+    weights["buy"][order[[3, 290, 299]]] = [1.0, 2.0, 3.0]
+    table = Table(table.features, table.labels, weights)
+    _, history = trained(chosen, table)
+    losses = np.concatenate(epoch_of(chosen, built(chosen), table, order))
+    expected = {
+        "click": np.average(losses[:, 0], weights=[64, 64, 64, 64, 44]),
+        "buy": np.average(losses[[0, 4], 1], weights=[1, 5]),
+        "amount": np.average(losses[:, 2], weights=[64, 64, 64, 64, 44]),
+    }
+    assert history.epochs[0].losses == pytest.approx(expected, rel=FLOAT32)
 
 
 # Dropout

@@ -1,5 +1,6 @@
 """What training tells while it goes on, and what it leaves."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ class Epoch:
 
     Attributes:
         number: from 1.
-        losses: by task, mean over the steps.
+        losses: by task, mean over the task's rows.
         valid: scores of the validation rows by task; empty without any.
         monitored: the watched metric, more is better; None without any.
         seconds: of training, without validation.
@@ -72,3 +73,9 @@ class History:
     compiling: float = 0.0
     validating: float = 0.0
     saving: float = 0.0
+
+    @property
+    def best(self) -> float:
+        """The highest monitored value so far."""
+        values = [epoch.monitored for epoch in self.epochs if epoch.best]
+        return values[-1] if values and values[-1] is not None else -math.inf

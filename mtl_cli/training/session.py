@@ -45,7 +45,8 @@ class Session:
         steps: that train it.
         saving: None writes no checkpoints.
         history: whole epochs.
-        losses: of the steps of an unfinished epoch, call by call, each (steps, T).
+        taken: of the steps of an unfinished epoch, call by call, what `Steps.epoch`
+            yields.
         seconds: that those steps took.
         best: weights of the best epoch, if they are to come back.
         saved: when the last checkpoint was written, by `time.monotonic`.
@@ -55,7 +56,7 @@ class Session:
     steps: Steps
     saving: Saving | None = None
     history: History = field(default_factory=History)
-    losses: list[Array] = field(default_factory=list)
+    taken: list[Array] = field(default_factory=list)
     seconds: float = 0.0
     best: list[Array] | None = None
     saved: float = field(default_factory=time.monotonic)
@@ -63,7 +64,7 @@ class Session:
     @property
     def done(self) -> int:
         """Steps of the unfinished epoch."""
-        return sum(map(len, self.losses))
+        return sum(map(len, self.taken))
 
     def variables(self) -> dict[str, Any]:
         """Returns all variables of network and optimizer by name."""
@@ -80,8 +81,8 @@ class Session:
         """Yields all arrays; one at a time, since tables may be large."""
         for name, variable in self.variables().items():
             yield name, variable.numpy()
-        if self.losses:
-            yield "losses", np.concatenate(self.losses)
+        if self.taken:
+            yield "taken", np.concatenate(self.taken)
         if self.best is not None and not self.at_best:
             for i, weights in enumerate(self.best):
                 yield f"best-{i}", weights
@@ -89,7 +90,7 @@ class Session:
     @property
     def at_best(self) -> bool:
         """Whether the weights are those of the best epoch."""
-        return not self.losses and self.history.kept == len(self.history.epochs) > 0
+        return not self.taken and self.history.kept == len(self.history.epochs) > 0
 
     def save(self) -> None:
         """Writes a checkpoint, if any are wanted."""
@@ -118,7 +119,7 @@ class Session:
         signal = replicas.highest(stopping.wanted(), stopping.SIGNALS)
         minutes = None if self.saving is None else self.saving.minutes
         due = minutes is not None and time.monotonic() - self.saved > 60 * minutes
-        if self.losses and (due or signal):  # at its end it was saved
+        if self.taken and (due or signal):  # at its end it was saved
             self.save()
         if signal:  # one that came since is for the next time: the others go on
             replicas.part()
@@ -134,14 +135,16 @@ class Session:
             variable.assign(replicas.from_chief(variable))
         whole = [len(self.history.epochs), self.history.kept, self.done]
         epochs, kept, done = replicas.from_chief(np.array(whole)).tolist()
+        best = replicas.agreed(self.history.best)
         if not replicas.chief:
             self.history.epochs = [
-                Epoch(number, {}, {}, None, 0.0, 0.0) for number in range(1, epochs + 1)
+                Epoch(number, {}, {}, best, 0.0, 0.0, best=number == kept)
+                for number in range(1, epochs + 1)
             ]
             self.history.kept = kept
-            self.losses = [np.zeros((done, len(self.steps.tasks)), "float32")]
+            self.taken = [np.zeros((done, 2, len(self.steps.tasks)), "float32")]
         if done == 0:
-            self.losses = []
+            self.taken = []
 
     def restore(self, start: Checkpoint) -> None:
         """Puts everything back to where a checkpoint was written."""
@@ -150,8 +153,8 @@ class Session:
             for name, variable in self.variables().items():
                 variable.assign(arrays[name])
             self.steps.store()
-            if "losses" in arrays:
-                self.losses = [arrays["losses"]]
+            if "taken" in arrays:
+                self.taken = [arrays["taken"]]
             self.history.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
             self.history.kept, self.seconds = state["kept"], state["seconds"]
             if state["best"]:

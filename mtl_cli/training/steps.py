@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli import compiled
@@ -14,6 +15,8 @@ from mtl_cli.training.feed import Slab
 from mtl_cli.training.lazy import lazy_tables, without
 from mtl_cli.training.losses import task_losses
 from mtl_cli.training.replicas import Replicas
+
+Array = npt.NDArray[Any]
 
 STEPS_A_CALL = 64
 
@@ -116,7 +119,8 @@ class Steps:
             number: of the epoch.
             done: steps at the beginning that were taken before.
 
-        Yields: after each call, the losses of its steps, (steps, T).
+        Yields: after each call, of its steps the losses and the weights of the rows
+            that they are means of, (steps, 2, T); see `mean_losses`.
         """
         before = 0  # steps of earlier slabs
         for slab in slabs:
@@ -128,13 +132,13 @@ class Steps:
                 todo = min(self.steps_a_call, slab.steps - first)
                 seeds = [self.seed, number, before + first, self.replicas.rank]
                 reseed(self.model, seeds)
-                losses = self._call(
+                found = self._call(
                     tf.constant(batches[call]),
                     tf.constant(counts[call], tf.float32),
                     tf.constant(todo),
                     *slab.data,
                 )
-                yield losses.numpy()[:todo]
+                yield found.numpy()[:todo]
             before += slab.steps
 
     def _run(
@@ -146,11 +150,11 @@ class Steps:
         labels: Any,
         weights: Any,
     ) -> Any:
-        def take(step: Any, losses: Any) -> tuple[Any, Any]:
+        def take(step: Any, taken: Any) -> tuple[Any, Any]:
             rows, count = batches[step], counts[step]
             batch = {name: tf.gather(x, rows) for name, x in features.items()}
             touched, packed, places = self._read(batch)
-            loss, packed = self.step(
+            found, packed = self.step(
                 batch,
                 {task: tf.gather(x, rows) for task, x in labels.items()},
                 {task: tf.gather(x, rows) * count for task, x in weights.items()},
@@ -159,11 +163,11 @@ class Steps:
             )
             for table, its_rows, new in zip(self.tables, touched, packed, strict=True):
                 table.write(its_rows, new)
-            return step + 1, tf.tensor_scatter_nd_update(losses, [[step]], [loss])
+            return step + 1, tf.tensor_scatter_nd_update(taken, [[step]], [found])
 
-        start = tf.zeros((self.steps_a_call, len(self.tasks)))
-        _, losses = tf.while_loop(lambda step, _: step < todo, take, (0, start))
-        return losses
+        start = tf.zeros((self.steps_a_call, 2, len(self.tasks)))
+        _, taken = tf.while_loop(lambda step, _: step < todo, take, (0, start))
+        return taken
 
     def _read(self, features: Any) -> tuple[list[Any], list[Any], list[Any]]:
         """Returns, by table, the rows of a batch, what they hold, the ids' places."""
@@ -192,14 +196,15 @@ class Steps:
     ) -> tuple[Any, list[Any]]:
         """Takes one optimizer step.
 
-        Returns: the losses before it, (T,), and the tables' rows after it.
+        Returns: the losses before it and the weights of their rows, (2, T), and the
+            tables' rows after it.
         """
         values = [p[:, : t.width] for t, p in zip(self.tables, packed, strict=True)]
         totals = [tf.reduce_sum(weights[task]) for task in self.tasks]
         totals = self.replicas.sum(totals)
         found = self.gradients(features, labels, weights, totals, values, places)
         losses, gradients, of_values = self.replicas.sum(found)
-        return losses, self.update(gradients, of_values, packed)
+        return tf.stack([losses, totals]), self.update(gradients, of_values, packed)
 
     def _gradients(
         self,
@@ -253,6 +258,18 @@ class Steps:
         """Brings the network up to date with the tables that lie beside it."""
         for table in self.tables:
             table.store()
+
+
+def mean_losses(taken: Array) -> Array:
+    """Returns the loss of each task over the rows of many steps, (T,).
+
+    Args:
+        taken: of steps the losses and the weights of their rows, (steps, 2, T).
+    """
+    losses, weights = np.moveaxis(taken.astype("float64"), 1, 0)
+    whole = weights.sum(axis=0)
+    means: Array = (losses * weights).sum(axis=0) / np.where(whole > 0, whole, 1)
+    return means
 
 
 def reseed(model: keras.Model, seeds: list[int]) -> None:

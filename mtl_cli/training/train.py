@@ -1,6 +1,5 @@
 """Trains a network: epochs, validation, early stopping."""
 
-import math
 import time
 from typing import Any
 
@@ -15,7 +14,7 @@ from mtl_cli.training.feed import Feed, feed_of
 from mtl_cli.training.progress import Epoch, History, Progress
 from mtl_cli.training.replicas import Replicas
 from mtl_cli.training.session import Saving, Session
-from mtl_cli.training.steps import Steps
+from mtl_cli.training.steps import Steps, mean_losses
 
 
 def train(
@@ -73,7 +72,7 @@ def train(
                 "or give more validation rows"
             )
         epoch = Epoch(number, losses, scores, value, seconds, table.rows / seconds)
-        if value is not None and value > best_of(history):
+        if value is not None and value > history.best:
             history.kept, epoch.best = number, True
             if trainer.patience is not None:
                 session.best = network.logits.get_weights()
@@ -101,12 +100,6 @@ def over(config: Config, history: History) -> bool:
     return epochs == config.trainer.epochs or waited_out
 
 
-def best_of(history: History) -> float:
-    """Returns the highest monitored value so far."""
-    values = [epoch.monitored for epoch in history.epochs if epoch.best]
-    return values[-1] if values and values[-1] is not None else -math.inf
-
-
 def compiling(epochs: list[Epoch]) -> float:
     """Returns how much longer the first epoch took than the others, in seconds."""
     others = [epoch.seconds for epoch in epochs[1:]]
@@ -122,19 +115,19 @@ def train_epoch(
     # Order and dropout depend on the seed and the epoch alone, not on what came before.
     slabs = feed.slabs(config.seed, number, steps.batch_size)
     start = time.perf_counter() - session.seconds
-    for losses in steps.epoch(slabs, number, done):
-        check_finite(tasks, losses, number, done)
-        session.losses.append(losses)
+    for taken in steps.epoch(slabs, number, done):
+        check_finite(tasks, taken[:, 0], number, done)
+        session.taken.append(taken)
         session.seconds = time.perf_counter() - start
-        done += len(losses)
-        means = dict(zip(tasks, losses.mean(axis=0).tolist(), strict=True))
+        done += len(taken)
+        means = dict(zip(tasks, mean_losses(taken).tolist(), strict=True))
         rate = done * steps.batch_size / session.seconds
         progress.step(number, done / steps.per_epoch, means, rate)
         session.between_calls()
-    means = np.concatenate(session.losses).mean(axis=0).tolist()
+    whole = mean_losses(np.concatenate(session.taken)).tolist()
     seconds = session.seconds
-    session.losses, session.seconds = [], 0.0
-    return dict(zip(tasks, means, strict=True)), seconds
+    session.taken, session.seconds = [], 0.0
+    return dict(zip(tasks, whole, strict=True)), seconds
 
 
 def check_finite(tasks: list[str], losses: Any, epoch: int, before: int) -> None:
