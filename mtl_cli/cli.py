@@ -93,11 +93,12 @@ def main() -> NoReturn:
 
         if not session.stop():
             sys.exit(fail(PROGRAM, explain(error, sys.argv[1:]), 2))
-    codes = {
-        fail(PROGRAM, message, code)
-        for message, code in [*map(told, failures), *session.failures()]
-    }
-    sys.exit(codes.pop() if len(codes) == 1 else min(len(codes), 1))
+    codes = set()
+    for message, code in [*map(told, failures), *session.failures()]:
+        codes.add(fail(PROGRAM, message, code))
+    if len(codes) > 1:
+        sys.exit(1)
+    sys.exit(codes.pop() if codes else 0)
 
 
 def run_job(composed: DictConfig) -> bool:

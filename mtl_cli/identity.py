@@ -15,7 +15,8 @@ from mtl_cli.errors import shown
 from mtl_cli.masking import masked
 from mtl_cli.paths import PACKAGE
 
-# Keys that cannot change a number.
+# Keys that a run may go on with otherwise. They change no number, but for `strategy`:
+# several processes draw other dropout masks, and normalise over shares of a batch.
 NEUTRAL: Any = {
     "resume": True,
     "trainer": {"profile", "checkpoint_minutes", "strategy"},

@@ -17,6 +17,7 @@ from mtl_cli.training.checkpoint import Checkpoint, described, newest
 
 # Splits, those that runs are about first.
 SHOWN = ("test", "valid", "train")
+UNFINISHED = ("running", "interrupted")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ def choose(config: Config, path: Path, new: bool) -> Place:
                 folder = RunFolder(other)
             except ConfigError:  # it is still running
                 continue
+            if folder.record.get("status") not in UNFINISHED:  # in the meantime
+                folder.release()
+                continue
             return going_on(folder, config, "; resume=never starts anew")
     elif not new and status_of(path):
         check_same(config, path)
@@ -85,7 +89,7 @@ def unfinished(config: Config, path: Path) -> list[Path]:
             record = status_of(other)
         except ConfigError:
             continue
-        cut_off = record.get("status") in ("running", "interrupted")
+        cut_off = record.get("status") in UNFINISHED
         if cut_off and record.get("config_hash") == ours and same_data(config, other):
             found.append((record.get("start", ""), other))
     return [other for _, other in sorted(found, reverse=True)]

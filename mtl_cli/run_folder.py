@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,11 +37,16 @@ class RunFolder:
         self.path = path
         self.lock = hold(path, "hydra.run.dir")
         self.record = status_of(path)
+        self.earlier: float | None = None
+        self.began = time.monotonic()
 
     def begin(self, config_hash: str) -> None:
         """Says that a run is under way; removes what an earlier one left unwritten."""
         for leftover in self.path.rglob(f"{UNWRITTEN}*"):
             leftover.unlink(missing_ok=True)
+        killed = self.record.get("status") == "running"  # after nobody knows how long
+        self.earlier = None if killed else self.record.get("seconds", 0.0)
+        self.began = time.monotonic()
         self.record = {
             "status": "running",
             "start": self.record.get("start", now()),
@@ -51,8 +57,13 @@ class RunFolder:
         self.write_json(STATUS, self.record)
 
     def finish(self, status: str, error: str | None = None) -> None:
-        """Writes the last word: `done`, `failed` or `interrupted`, and why."""
-        self.record |= {"status": status, "end": now()}
+        """Writes the last word: `done`, `failed` or `interrupted`, and why.
+
+        The seconds are those of all starts of this run; null if one was killed.
+        """
+        spent = time.monotonic() - self.began
+        seconds = None if self.earlier is None else round(self.earlier + spent, 1)
+        self.record |= {"status": status, "end": now(), "seconds": seconds}
         if error is not None:
             self.record["error"] = error
         self.write_json(STATUS, self.record)

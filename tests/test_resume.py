@@ -362,6 +362,43 @@ def test_folder_that_another_process_holds_is_refused(file, tmp_path):
     resume.choose(chosen(file), tmp_path / "run", False).folder.release()
 
 
+def test_seconds_are_those_of_all_starts_and_unknown_after_a_kill(
+    tmp_path, monkeypatch
+):
+    clock = iter([0.0, 10.0, 15.0, 100.0, 200.0, 207.0, 0.0, 1.0, 0.0, 5.0, 9.0])
+    monkeypatch.setattr("mtl_cli.run_folder.time.monotonic", lambda: next(clock))
+    for status, seconds in [("interrupted", 5.0), ("done", 12.0), ("", None)]:
+        folder = RunFolder(tmp_path / "run")
+        folder.begin("")
+        if status:
+            folder.finish(status)
+            assert status_of(tmp_path / "run")["seconds"] == seconds
+        folder.release()
+    folder = RunFolder(tmp_path / "run")
+    folder.begin("")
+    folder.finish("done")
+    folder.release()
+    assert status_of(tmp_path / "run")["seconds"] is None
+
+
+def test_run_that_ends_while_it_is_looked_at_is_not_gone_on_with(
+    file, tmp_path, monkeypatch
+):
+    configured = chosen(file)
+    placed(configured, written(tmp_path / "old", 1), "interrupted")
+
+    def held(path):
+        folder = RunFolder(path)
+        if path.name == "old":
+            folder.record["status"] = "done"
+        return folder
+
+    monkeypatch.setattr(resume, "RunFolder", held)
+    place = resume.choose(configured, tmp_path / "new", True)
+    assert (place.path, place.note) == (tmp_path / "new", "")
+    place.folder.release()
+
+
 def test_new_folder_gives_way_to_the_newest_run_that_was_cut_off(file, tmp_path):
     configured = chosen(file)
     for i, status in enumerate(["interrupted", "running", "failed", "done"]):

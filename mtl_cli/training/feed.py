@@ -85,7 +85,7 @@ class StreamFeed:
         batch_size //= self.part[1]
         random = np.random.default_rng([seed, epoch])
         blocks = random.permutation(-(-self.rows // BLOCK_ROWS))
-        a_slab = max(SLAB_ROWS, batch_size) // BLOCK_ROWS + 1
+        a_slab = -(-max(SLAB_ROWS, batch_size) // BLOCK_ROWS)
         capacity = min(a_slab * BLOCK_ROWS + batch_size, self.rows)
         starts = range(0, len(blocks), a_slab)
         parts: list[Table] = []
