@@ -1,13 +1,13 @@
 """One run, top to bottom: load, build, train, evaluate, write."""
 
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mtl_cli import engine, pretrained, stopping
 from mtl_cli.config import Config
 from mtl_cli.console import Console
 from mtl_cli.data.demands import check_monitor, doubts
-from mtl_cli.data.load import load
+from mtl_cli.data.load import Data, load
 from mtl_cli.errors import ConfigError
 from mtl_cli.evaluate import Scores, evaluate
 from mtl_cli.gate_use import concerns, gate_use
@@ -15,8 +15,15 @@ from mtl_cli.identity import differences, environment, flat
 from mtl_cli.laps import Laps
 from mtl_cli.masking import masked
 from mtl_cli.paths import shortest
+from mtl_cli.pretrained import Start
 from mtl_cli.run_folder import RunFolder
 from mtl_cli.training.checkpoint import Checkpoint
+from mtl_cli.training.progress import History
+
+if TYPE_CHECKING:  # which import TensorFlow
+    from mtl_cli.build import Network
+    from mtl_cli.training.replicas import Replicas
+    from mtl_cli.training.session import Saving
 
 
 def run(
@@ -39,6 +46,59 @@ def run(
         was checked.
     """
     laps = Laps()
+    data, starts = read(config, folder, console)
+    if config.check_only:
+        console.data_report(data.report, config.outputs)
+        console.line("check_only: nothing was trained")
+        config.tracker.end({})
+        return {}
+
+    laps.mark("read, check and encode the data")
+    engine.start(config.seed, config.trainer.deterministic)
+    from mtl_cli.build import build
+    from mtl_cli.training.replicas import join
+    from mtl_cli.training.session import Saving
+
+    laps.mark("load TensorFlow")
+    about = environment(config, data.fingerprint)
+    replicas = join(config.trainer.strategy, folder.path, about)
+    about["processes"] = replicas.size
+    network = build(config, data.encoder.spec, data.labels)
+    about["parameters"] = parameters = network.logits.count_params()
+    if checkpoint is not None:
+        check_same(checkpoint.state["environment"], about, console)
+    folder.write_json("environment.json", about)
+    pretrained.fill(network, config, data.encoder, starts)
+    console.line(
+        f"{config.model.name} on {config.encoder.name}: {parameters:,} parameters, "
+        f"tasks {', '.join(config.chosen_tasks)}"
+    )
+    laps.mark("build the network")
+    saving = Saving(folder, config.trainer.checkpoint_minutes, about, checkpoint)
+    history = fit(config, console, data, network, saving, replicas)
+    if not replicas.chief:
+        replicas.close()
+        return {}
+    laps.mark("train")
+    laps.move("train", "trace and compile the steps", history.compiling)
+    laps.move("train", "validate", history.validating)
+    laps.move("train", "write checkpoints", history.saving)
+    scores = score(config, folder, console, data, network, history, laps)
+    if config.trainer.profile:
+        console.table(laps.table())
+    replicas.close()
+    console.line(f"run folder: {shortest(folder.path)}")
+    console.line(f"try next:   {next_command(config, settings)}")
+    return scores
+
+
+def read(
+    config: Config, folder: RunFolder, console: Console
+) -> tuple[Data, dict[str, Start]]:
+    """Reads data and pretrained vectors, and tells what there is to know of them.
+
+    Returns: the data; vectors by the embedding table that starts with them.
+    """
     data = load(config.dataset, config.outputs)
     rows = {split: table.rows for split, table in data.splits.items()}
     console.line(
@@ -56,48 +116,31 @@ def run(
     folder.write_json("data_report.json", data.report)
     for warning in [*data.report["findings"], *doubts(config, data.splits["train"])]:
         console.warn(warning)
-    if config.check_only:
-        console.data_report(data.report, config.outputs)
-        console.line("check_only: nothing was trained")
-        config.tracker.end({})
-        return {}
+    return data, starts
 
-    laps.mark("read, check and encode the data")
-    engine.start(config.seed, config.trainer.deterministic)
-    from mtl_cli import report, saved
-    from mtl_cli.build import build
-    from mtl_cli.training.replicas import join
-    from mtl_cli.training.session import Saving
+
+def fit(
+    config: Config,
+    console: Console,
+    data: Data,
+    network: "Network",
+    saving: "Saving",
+    replicas: "Replicas",
+) -> History:
+    """Trains a network, and tells of each epoch."""
+    from mtl_cli.report import epoch_row
     from mtl_cli.training.train import train
 
-    laps.mark("load TensorFlow")
-    about = environment(config, data.fingerprint)
-    replicas = join(config.trainer.strategy, folder.path, about)
-    about["processes"] = replicas.size
-    values = masked(config.model_dump(mode="json"))
-    network = build(config, data.encoder.spec, data.labels)
-    parameters = network.logits.count_params()
-    about["parameters"] = parameters
-    if checkpoint is not None:
-        check_same(checkpoint.state["environment"], about, console)
-    folder.write_json("environment.json", about)
-    pretrained.fill(network, config, data.encoder, starts)
-    console.line(
-        f"{config.model.name} on {config.encoder.name}: {parameters:,} parameters, "
-        f"tasks {', '.join(config.chosen_tasks)}"
-    )
-    laps.mark("build the network")
     tasks = [output for output in config.outputs if not output.added]
-    saving = Saving(folder, config.trainer.checkpoint_minutes, about, checkpoint)
     with (
         console.progress(config.trainer.epochs, tasks) as progress,
         replicas.watched(),
         stopping.held(),
     ):
         progress.follow(
-            lambda epoch: config.tracker.epoch(epoch.number, report.epoch_row(epoch))
+            lambda epoch: config.tracker.epoch(epoch.number, epoch_row(epoch))
         )
-        history = train(
+        return train(
             config,
             network,
             data.splits["train"],
@@ -106,15 +149,25 @@ def run(
             saving if replicas.chief else None,
             replicas,
         )
-    if not replicas.chief:
-        replicas.close()
-        return {}
-    laps.mark("train")
-    laps.move("train", "trace and compile the steps", history.compiling)
-    laps.move("train", "validate", history.validating)
-    laps.move("train", "write checkpoints", history.saving)
-    saved.save(folder, network, values, data.encoder)
 
+
+def score(
+    config: Config,
+    folder: RunFolder,
+    console: Console,
+    data: Data,
+    network: "Network",
+    history: History,
+    laps: Laps,
+) -> dict[str, Scores]:
+    """Saves and scores a trained network, and reports on it.
+
+    Returns: scores by split and output.
+    """
+    from mtl_cli import report, saved
+
+    values = masked(config.model_dump(mode="json"))
+    saved.save(folder, network, values, data.encoder)
     scored = [s for s in data.splits if s != "train" or not data.streamed] or ["train"]
     predictions = {split: network.predict(data.splits[split]) for split in scored}
     scores = {
@@ -134,11 +187,6 @@ def run(
     )
     laps.mark("write tables, plots and page")
     config.tracker.end(scores)
-    if config.trainer.profile:
-        console.table(laps.table())
-    replicas.close()
-    console.line(f"run folder: {shortest(folder.path)}")
-    console.line(f"try next:   {next_command(config, settings)}")
     return scores
 
 
