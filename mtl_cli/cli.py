@@ -86,6 +86,10 @@ def main() -> NoReturn:
     except SystemExit:
         session.stop()
         raise
+    except BrokenPipeError:  # what read the help, `head`, has closed it
+        session.stop()
+        sys.stderr.close()
+        sys.exit(1)
     except Exception as error:
         # What Hydra itself raises is about the command or the YAML files; of failed
         # jobs some sweepers make an error of their own.

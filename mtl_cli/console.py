@@ -9,6 +9,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console as RichConsole
 from rich.live import Live
+from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -17,7 +18,7 @@ from mtl_cli.errors import printable
 from mtl_cli.evaluate import Scores
 from mtl_cli.masking import masked
 from mtl_cli.run_folder import writing
-from mtl_cli.score_table import heads, rows, short
+from mtl_cli.score_table import short, tables
 from mtl_cli.tasks import Output
 from mtl_cli.training.progress import Epoch, Progress
 
@@ -59,8 +60,10 @@ class Console:
             self.file.flush()
 
     def scores(self, title: str, outputs: list[Output], scores: Scores) -> None:
-        """Prints a table with a row a task and a column a metric."""
-        self.table([heads(outputs, scores), *rows(outputs, scores)], title)
+        """Prints a row a task and a column a metric, a table for each kind of task."""
+        for cells in tables(outputs, scores):
+            self.table(cells, title)
+            title = ""
         for task, found in scores.items():
             for metric, why in found.get("why", {}).items():
                 self.line(f"{task}: {metric} is undefined: {why}")
@@ -77,7 +80,10 @@ class Console:
             )
 
     def table(self, cells: list[list[str]], title: str = "") -> None:
-        """Prints a table; its first row is the head, its first column text."""
+        """Prints a table; its first row is the head, its first column text.
+
+        Where it is too wide the terminal breaks its lines: no number is cut.
+        """
         table = RichTable(
             title=title,
             title_justify="left",
@@ -92,9 +98,17 @@ class Console:
             table.add_column(name, justify="right" if i else "left", no_wrap=True)
         for row in rows:
             table.add_row(*row)
-        self.terminal.print(table)
-        with writing(Path(self.file.name)):
-            self.log.print(table)
+        for console in (self.terminal, self.log):
+            options = console.options.update(max_width=10_000)
+            needed = Measurement.get(console, options, table).maximum
+            wide = RichConsole(
+                file=console.file,
+                width=max(needed, console.width),
+                highlight=False,
+                no_color=console.no_color,
+            )
+            with writing(Path(self.file.name)):
+                wide.print(table)
 
     @contextlib.contextmanager
     def progress(self, epochs: int, monitored: list[Output]) -> Iterator[Progress]:

@@ -16,7 +16,7 @@ from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.evaluate import Scores
 from mtl_cli.masking import masked
 from mtl_cli.run_folder import RunFolder
-from mtl_cli.score_table import heads, rows
+from mtl_cli.score_table import tables
 from mtl_cli.tasks import Output
 from mtl_cli.training.progress import Epoch, History
 
@@ -174,13 +174,15 @@ def page(
 
 
 def score_table(outputs: list[Output], scores: Scores) -> str:
-    """Returns an HTML table with a row an output and a column a metric."""
-    cells = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in rows(outputs, scores)
-    )
-    return (
+    """Returns HTML tables with a row an output and a column a metric."""
+    return "".join(
         "<table><tr><th>"
-        + "<th>".join(map(html.escape, heads(outputs, scores)))
-        + f"</tr>{cells}</table>"
+        + "<th>".join(map(html.escape, head))
+        + "</tr>"
+        + "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in rows
+        )
+        + "</table>"
+        for head, *rows in tables(outputs, scores)
     )

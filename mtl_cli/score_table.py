@@ -1,35 +1,40 @@
-"""The table of a run's scores: a row an output, a column a metric, and counts."""
+"""The tables of a run's scores: a row an output, a column a metric, and counts."""
 
 from mtl_cli.evaluate import Scores
 from mtl_cli.metrics import METRICS
 from mtl_cli.tasks import Output
 
-
-def metric_names(outputs: list[Output], scores: Scores) -> list[str]:
-    """Returns the metrics that any output has, in order."""
-    known = list(dict.fromkeys(name for kind in METRICS for name in METRICS[kind]))
-    known.append("truth_rmse")
-    return [n for n in known if any(n in scores[output.name] for output in outputs)]
+Cells = list[list[str]]
 
 
-def heads(outputs: list[Output], scores: Scores) -> list[str]:
-    """Returns the titles of the table's columns."""
-    names = [name.replace("_", " ") for name in metric_names(outputs, scores)]
-    return ["task", *names, "rows", "positives"]
+def tables(outputs: list[Output], scores: Scores) -> list[Cells]:
+    """Returns a table for each kind of task, since kinds have few metrics in common.
+
+    Args:
+        outputs: whose scores are shown.
+        scores: of one split.
+
+    Returns: the rows of each, its head first.
+    """
+    kinds = dict.fromkeys(output.kind for output in outputs)
+    return [table([o for o in outputs if o.kind == kind], scores) for kind in kinds]
 
 
-def rows(outputs: list[Output], scores: Scores) -> list[list[str]]:
-    """Returns the table's cells, a row an output."""
-    names = metric_names(outputs, scores)
-    return [
+def table(outputs: list[Output], scores: Scores) -> Cells:
+    """Returns the rows of a table of outputs of one kind, its head first."""
+    known = [*METRICS[outputs[0].kind], "truth_rmse"]
+    names = [n for n in known if any(n in scores[output.name] for output in outputs)]
+    counts = [n for n in ("rows", "positives") if n in scores[outputs[0].name]]
+    head = ["task", *(name.replace("_", " ") for name in names), *counts]
+    rows = [
         [
             output.title,
             *(short(scores[output.name].get(name)) for name in names),
-            count(scores[output.name]["rows"]),
-            count(scores[output.name].get("positives")),
+            *(count(scores[output.name].get(name)) for name in counts),
         ]
         for output in outputs
     ]
+    return [head, *rows]
 
 
 def short(value: float | None) -> str:

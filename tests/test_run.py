@@ -1,6 +1,7 @@
 """The command as users run it, and the folder that it leaves."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,10 @@ import pytest
 import yaml
 from running import mtl_train, run_cold
 from sklearn.metrics import log_loss, roc_auc_score
+
+from mtl_cli.console import Console
+from mtl_cli.metrics import METRICS
+from mtl_cli.tasks import Output
 
 QUICK = ["trainer.epochs=1", "trainer.compile=false"]
 DATASET = """
@@ -335,3 +340,29 @@ def test_colours_are_off_under_no_color_on_a_terminal(small: Path) -> None:
     plain = mtl_train(small, *command, FORCE_COLOR="1", NO_COLOR="1")
     assert plain.returncode == 0, plain.stderr
     assert "\x1b[3" not in plain.stdout
+
+
+def test_tables_of_scores_cut_no_number_on_a_narrow_terminal(tmp_path, capsys):
+    outputs = [
+        Output("click", "binary", "click"),
+        Output("a_conversion_after_a_click", "binary", "buy", given="click"),
+        Output("watch", "regression", "watch"),
+    ]
+    digits = iter(range(1, 99))
+    scores = {
+        output.name: {name: 0.1234 + next(digits) for name in METRICS[output.kind]}
+        | {"rows": 50_000}
+        | ({"positives": 5_008} if output.kind == "binary" else {})
+        for output in outputs
+    }
+    console = Console(tmp_path / "train.log")
+    console.terminal.width = 30
+    console.scores("test rows", outputs, scores)
+    console.close()
+    shown, log = capsys.readouterr().out, (tmp_path / "train.log").read_text()
+    for text in (shown, log):
+        assert text.count("test rows") == 1
+        numbers = re.findall(r"\d+\.\d{4}", text)
+        assert numbers == [f"{i}.1234" for i in range(1, 16)]
+        assert text.count("50,000") == 3
+        assert (text.count("5,008"), text.count("positives")) == (2, 1)
