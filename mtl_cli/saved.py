@@ -2,14 +2,19 @@
 
 import io
 import json
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pydantic import ValidationError
 
 from mtl_cli.config import Config
+from mtl_cli.data.encode import types
 from mtl_cli.data.features import FeatureEncoder
+from mtl_cli.data.read import open_source
+from mtl_cli.data.wanted import Wanted
 from mtl_cli.errors import DataError, first_line
 from mtl_cli.run_folder import RunFolder
 
@@ -50,7 +55,7 @@ def save(
     folder.write_json(SPEC, config)
 
 
-def load(run: Path) -> tuple[Any, FeatureEncoder, Config]:
+def load(run: str | Path) -> tuple[Any, FeatureEncoder, Config]:
     """Builds the network of a run again; nothing that it reads can execute code.
 
     Args:
@@ -63,6 +68,7 @@ def load(run: Path) -> tuple[Any, FeatureEncoder, Config]:
     """
     from mtl_cli.build import build
 
+    run = Path(run)
     try:
         config = Config.model_validate(json.loads((run / SPEC).read_text("utf-8")))
         learnt = json.loads((run / LEARNT).read_text("utf-8"))
@@ -82,3 +88,23 @@ def load(run: Path) -> tuple[Any, FeatureEncoder, Config]:
             " train it again, or copy the whole folder"
         ) from None
     return network, encoder, config
+
+
+def read(path: str | Path, config: Config) -> pa.Table:
+    """Reads the features' columns of a file as training reads them.
+
+    A reader that guesses types would make a number of the id 007.
+
+    Args:
+        path: of a file, folder, pattern or URL in a format that data sets may have.
+        config: of the run.
+
+    Raises:
+        DataError: naming the file, and what is wrong with it.
+    """
+    dataset = config.dataset
+    columns = {c: f"dataset.features.{name}" for name, c in dataset.feature_columns}
+    wanted = Wanted(columns, types(dataset, []))
+    with tempfile.TemporaryDirectory() as folder:
+        source = open_source("path", str(path), dataset, wanted, Path(folder, "rows"))
+        return pa.concat_tables(list(source.chunks()))

@@ -4,13 +4,15 @@ import io
 import os
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet
 import pytest
-from planting import assert_same, loaded, parquet
+from planting import assert_same, config, loaded, parquet, run_in, values
 
+from mtl_cli import saved
 from mtl_cli.data import fitting, read, text_file
 from mtl_cli.data.load import load
 from mtl_cli.data.schema import Dataset
@@ -669,3 +671,26 @@ def test_row_of_a_wrong_cell_counts_from_the_first_line_without_a_header(
     (tmp_path / "rows.csv").write_text(text)
     with pytest.raises(DataError, match="row 4 holds 'young', not a number"):
         plainly(fresh, tmp_path / "rows.csv", csv={"columns": ["city", "age", "buy"]})
+
+
+def test_file_to_predict_for_is_read_as_training_reads(tmp_path):
+    rng = np.random.default_rng(0)
+    shops = np.array(["007", "7", "08"])[rng.integers(0, 3, 200)]
+    frame = pd.DataFrame({"shop": shops, "price": rng.normal(size=200)})
+    frame["buy"] = (frame["shop"] == "007").astype(int)
+    frame.to_csv(tmp_path / "train.csv", index=False)
+    frame[["price", "shop"]].to_csv(tmp_path / "new.csv", index=False)
+    features = {
+        "shop": {"kind": "sparse"},
+        "price": {"kind": "dense", "transform": "standard"},
+    }
+    tasks = {"buy": {"label": "buy", "kind": "binary"}}
+    keys = values(tmp_path / "train.csv", features, tasks, valid_fraction=0.2)
+    run_in(tmp_path / "run", config(keys, "trainer.epochs=10"))
+    network, encoder, again = saved.load(str(tmp_path / "run"))
+    rows = encoder.transform(saved.read(tmp_path / "new.csv", again))
+    buy = network.predictions(rows)["buy"].numpy()[:, 0]
+    assert buy[shops == "007"].min() > buy[shops != "007"].max()
+    with pytest.raises(DataError, match="no column 'price'"):
+        frame[["shop"]].to_csv(tmp_path / "less.csv", index=False)
+        saved.read(tmp_path / "less.csv", again)

@@ -59,7 +59,7 @@ class MemoryFeed:
 class StreamFeed:
     """Rows on disk, shuffled in two steps: blocks of rows, then the rows of a slab.
 
-    A slab holds 64 blocks chosen at random over all files, so memory does not grow
+    A slab holds 65 blocks chosen at random over all files, so memory does not grow
     with rows. The next one is read while the steps work on the last.
 
     Args:
@@ -85,7 +85,8 @@ class StreamFeed:
         batch_size //= self.part[1]
         random = np.random.default_rng([seed, epoch])
         blocks = random.permutation(-(-self.rows // BLOCK_ROWS))
-        a_slab = -(-max(SLAB_ROWS, batch_size) // BLOCK_ROWS)
+        # One more, since the table's last block may be short: a slab holds a batch.
+        a_slab = max(SLAB_ROWS, batch_size) // BLOCK_ROWS + 1
         capacity = min(a_slab * BLOCK_ROWS + batch_size, self.rows)
         starts = range(0, len(blocks), a_slab)
         parts: list[Table] = []
