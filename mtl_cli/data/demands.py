@@ -31,7 +31,7 @@ def doubts(config: Config, train: Table | StoredTable) -> list[str]:
         if broken.any():
             found.append(
                 f"the labels break the funnel rule of esmm: {broken.sum():,} of "
-                f"{int(labels[conversion].sum()):,} training rows with "
+                f"{(labels[conversion] == 1).sum():,} training rows with "
                 f"{conversion} = 1 have {click} = 0, so that pCTCVR = pCTR x pCVR "
                 "cannot fit both"
             )
