@@ -156,7 +156,8 @@ class Metric(NamedTuple):
     grouped: bool = False
 
 
-# The first of a kind is the one that early stopping watches.
+# The first of a kind stands for the others, and is what early stopping watches, where
+# the task's `metrics` or `trainer.monitor` name no other.
 METRICS: dict[str, dict[str, Metric]] = {
     "binary": {
         "auc": Metric(auc, 1),

@@ -1491,7 +1491,11 @@ def test_command_tells_of_validation_rows_of_one_class(tmp_path):
     lines = {i: f"x,{i},{int(i < 3)}" for i in range(1, ROWS + 1)}
     (tmp_path / "train.csv").write_text(text(lines))
     told = on_shop(tmp_path, "dataset.split_by=order")
-    assert_told(told, "trainer.monitor: task buy has 8 validation rows of which 0 are")
+    assert_told(
+        told,
+        "trainer.monitor: auc of task buy is undefined on the validation rows (one "
+        "class only: 0 of 8 rows positive); give more validation rows",
+    )
 
 
 def test_command_tells_every_job_of_a_sweep(tmp_path):
