@@ -2,7 +2,8 @@
 
 from typing import Any
 
-TELLING_AUC = 0.99
+from mtl_cli.data.alone import TELLING
+
 ID_SHARE = 0.5  # distinct values a row, above which a column is an id of rows
 UNSEEN_SHARE = 0.1
 REPEATED_SHARE = 0.01
@@ -33,12 +34,12 @@ def findings(report: dict[str, Any]) -> list[str]:
         },
     )
     tell(
-        f"tells a label alone (AUC above {TELLING_AUC}); is it known beforehand?",
+        f"tells a label alone (AUC above {TELLING}); is it known beforehand?",
         {
             n: f" ({task} {value:.4f})"
             for n, f in features.items()
             for task, value in f["auc"].items()
-            if value > TELLING_AUC
+            if value > TELLING
         },
     )
     for split in [s for s in report["splits"] if s != "train"]:

@@ -1,11 +1,12 @@
 """The data report: what each column and task holds."""
 
-import contextlib
 from typing import Any
 
 import numpy as np
 
+from mtl_cli.data.alone import auc_alone
 from mtl_cli.data.feature_schema import (
+    Bucketized,
     Dense,
     Feature,
     PiecewiseLinear,
@@ -19,7 +20,6 @@ from mtl_cli.data.profile import Profile
 from mtl_cli.data.schema import Dataset
 from mtl_cli.data.table import Array, StoredTable, Table, as_arrays, as_table
 from mtl_cli.errors import DataError
-from mtl_cli.metrics import UndefinedError, auc
 from mtl_cli.tasks import Output
 
 SAMPLED_ROWS = 100_000
@@ -64,7 +64,9 @@ def describe(
                 for split, x in found.items()
                 if split != "train"
             },
-            "auc": single_aucs(name, outputs, samples["train"], found["train"]),
+            "auc": single_aucs(
+                name, feature, outputs, samples["train"], found["train"]
+            ),
         }
     report = {
         "splits": {split: table.rows for split, table in splits.items()},
@@ -162,7 +164,7 @@ def drift(train: Array, other: Array) -> float:
 
 
 def single_aucs(
-    name: str, outputs: list[Output], train: Table, x: Array
+    name: str, feature: Feature, outputs: list[Output], train: Table, x: Array
 ) -> dict[str, float]:
     """Returns the AUC that a feature alone reaches, by binary task.
 
@@ -176,25 +178,14 @@ def single_aucs(
         counts = train.weights[output.name] > 0
         y, values = train.labels[output.label][counts], x[counts]
         refuse_copy(name, output, y, values)
-        one_class = len(y) < FEWEST_ROWS or y.min() == y.max()
-        if output.kind != "binary" or one_class:
+        if output.kind != "binary" or len(y) < FEWEST_ROWS:
             continue
-        with contextlib.suppress(UndefinedError):
-            found[output.name] = auc_alone(y.astype("float64"), values)
+        distinct, codes = np.unique(values, return_inverse=True)
+        ordered = isinstance(feature, Bucketized | Dense | PiecewiseLinear)
+        reached = auc_alone(y, codes, distinct if ordered else None)
+        if reached is not None:
+            found[output.name] = reached
     return found
-
-
-def auc_alone(y: Array, values: Array) -> float:
-    """Returns the AUC of each value's rate of positives, on rows that gave no rate.
-
-    Rates are drawn to the mean as by one row more, so that rare values tell little.
-    """
-    _, codes = np.unique(values, return_inverse=True)
-    size, mean = codes.max() + 1, y.mean()
-    positives = np.bincount(codes[::2], y[::2], minlength=size)
-    rates = (positives + mean) / (np.bincount(codes[::2], minlength=size) + 1)
-    label = y[1::2]
-    return auc(label, rates[codes[1::2]], np.ones(len(label)))
 
 
 def refuse_copy(name: str, output: Output, y: Array, values: Array) -> None:
