@@ -123,9 +123,13 @@ def gauc(
 ) -> float:
     """Group AUC: AUC within each group (a user, a session), averaged by rows' weight.
 
-    Groups of one class have no AUC and are left out (Zhu et al., KDD 2017, eq. 15).
+    Groups of one class have no AUC and are left out (Zhu et al., KDD 2017, eq. 15), as
+    are rows whose group is below 0: they have none.
     """
-    y, p, w, g = in_order(label, prediction, weight, group)
+    mine = group >= 0
+    if not mine.any():
+        raise UndefinedError(f"none of {len(label)} rows has a group")
+    y, p, w, g = in_order(label[mine], prediction[mine], weight[mine], group[mine])
     new_group = np.concatenate(([True], g[1:] != g[:-1]))
     new_score = new_group | np.concatenate(([True], p[1:] != p[:-1]))
     scores, groups = np.flatnonzero(new_score), np.flatnonzero(new_group)
@@ -196,7 +200,8 @@ def score(
         prediction: (rows,), probabilities of binary labels; (rows, classes) of
             multiclass ones.
         weight: (rows,), 0 where a row does not count.
-        group: (rows,), whole numbers; None leaves grouped metrics out.
+        group: (rows,), whole numbers, below 0 where a row has none; None leaves
+            grouped metrics out.
         names: of the metrics wanted; None is all of the kind.
 
     Returns: each metric by name; `rows`, and `positives` of binary labels; and where

@@ -271,6 +271,19 @@ def test_group_auc_is_undefined_where_no_group_has_both_classes():
     assert scores["why"] == {"gauc": "none of 2 groups has both classes"}
 
 
+def test_rows_without_a_group_do_not_count_in_group_auc():
+    label, prediction, weight = rows_of("auc", ties=True)
+    group = np.random.default_rng(3).integers(-1, 300, len(label))
+    mine = group >= 0
+    assert 0 < mine.sum() < len(label)
+    found = metrics.gauc(label, prediction, weight, group)
+    rest = (label[mine], prediction[mine], weight[mine], group[mine])
+    assert found == metrics.gauc(*rest)
+    scores = metrics.score("binary", label, prediction, weight, group * 0 - 1)
+    assert scores["gauc"] is None
+    assert scores["why"] == {"gauc": f"none of {len(label)} rows has a group"}
+
+
 def test_each_output_is_scored_on_the_rows_that_its_weight_counts():
     random = np.random.default_rng(4)
     rows = 1000

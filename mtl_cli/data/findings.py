@@ -42,6 +42,10 @@ def findings(report: dict[str, Any]) -> list[str]:
             if value > TELLING
         },
     )
+    tell(
+        "rows left out of gauc, whose dataset.group_column is empty",
+        {s: f" ({n:,})" for s, n in report["rows_without_group"].items() if n},
+    )
     for split in [s for s in report["splits"] if s != "train"]:
         tell(
             f"{split} rows hold values that training rows lack (share)",

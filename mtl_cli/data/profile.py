@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtl_cli.data.split import SPLITS, Codes
-from mtl_cli.data.table import Table
+from mtl_cli.data.table import NO_GROUP, Table
 from mtl_cli.tasks import Output
 
 Hashes = npt.NDArray[np.uint64]
@@ -31,9 +31,13 @@ class Profile:
         self.rows: dict[str, int] = {}
         self.empty: dict[str, dict[str, int]] = {}
         self.counts: dict[str, dict[str, dict[str, int]]] = {}
+        self.without_group: dict[str, int] = {}
 
     def count(self, outputs: list[Output], split: str, rows: Table) -> None:
         """Counts some rows of a split, and the positives among them, by output."""
+        if rows.groups is not None:
+            without = int((rows.groups == NO_GROUP).sum())
+            self.without_group[split] = self.without_group.get(split, 0) + without
         for output in outputs:
             mine = rows.weights[output.name] > 0
             found = {"rows": int(mine.sum())}

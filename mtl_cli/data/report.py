@@ -73,6 +73,7 @@ def describe(
         "tasks": profile.counts,
         "features": features,
         "repeated_rows": profile.repeated(),
+        "rows_without_group": profile.without_group,
     }
     return report | {"findings": findings(report)}
 
