@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 # Probabilities come in float32, whose step near 1 is 6e-8: a logarithm of what lies
 # nearer to 0 or 1 would be of rounding, not of the model.
 SMALLEST = 1e-7
-ECE_BUCKETS = 20
+CALIBRATION_BUCKETS = 20
 
 
 class UndefinedError(Exception):
@@ -62,12 +62,22 @@ def ece(label: Floats, prediction: Floats, weight: Floats) -> float:
     Over 20 buckets of equally many rows, in order of prediction; rows of equal
     prediction stay together. 0 is best.
     """
+    predicted, actual, size = calibration_buckets(label, prediction, weight)
+    return float(np.average(np.abs(predicted - actual), weights=size))
+
+
+def calibration_buckets(
+    label: Floats, prediction: Floats, weight: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Returns the buckets of `ece`: mean prediction, mean label and weight of each."""
     y, p, w, _ = in_order(label, prediction, weight)
-    buckets = np.array_split(np.arange(len(p)), min(ECE_BUCKETS, len(p)))
+    buckets = np.array_split(np.arange(len(p)), min(CALIBRATION_BUCKETS, len(p) or 1))
     place = np.repeat(np.arange(len(buckets)), [len(rows) for rows in buckets])
-    first = np.searchsorted(p, p)  # where the rows of equal prediction begin
-    gaps = w * (p - y)
-    return float(np.abs(np.bincount(place[first], gaps)).sum() / weight.sum())
+    place = place[np.searchsorted(p, p)]  # that of the first row of equal prediction
+    sums: list[Any] = [np.bincount(place, x) for x in (w * p, w * y, w)]
+    filled = sums[2] > 0
+    predicted, actual, size = (x[filled] for x in sums)
+    return predicted / size, actual / size, size
 
 
 def pcoc(label: Floats, prediction: Floats, weight: Floats) -> float:
