@@ -21,6 +21,10 @@ from mtl_cli.errors import DataError
 from mtl_cli.paths import PACKAGE
 
 TRAIN, TEST = 2000, 1000
+SAME = "the same value in all 2,000 training rows looked at"
+LACKING = (
+    "hold values that training rows lack, or hold fewer than min_count times (share)"
+)
 FEATURES = {
     "shop": {"kind": "sparse"},
     "town": {"kind": "hashed", "num_buckets": 50},
@@ -98,7 +102,7 @@ def test_column_of_one_value_is_told(tmp_path, name, value):
 
     features = {n: f for n, f in FEATURES.items() if n != "both"}
     found = report_of(tmp_path, features, train=same(TRAIN), test=same(TEST))
-    assert found["findings"] == [f"the same value in all training rows: {name}"]
+    assert found["findings"] == [f"{SAME}: {name}"]
     assert found["features"][name]["distinct"] <= 1
 
 
@@ -158,7 +162,7 @@ def test_constant_column_of_a_shared_table_is_told(tmp_path):
     }
     same = {"train": {"town": ["3"] * TRAIN}, "test": {"town": ["3"] * TEST}}
     found = report_of(tmp_path, features, **same)
-    assert found["findings"] == ["the same value in all training rows: town"]
+    assert found["findings"] == [f"{SAME}: town"]
 
 
 @pytest.mark.parametrize("noise", [0.001, 0.3])
@@ -272,7 +276,8 @@ def test_copy_of_a_label_is_refused(tmp_path, kind, turned):
         report_of(tmp_path, features, **copy)
     assert str(caught.value) == (
         "dataset.features.copy: its 2 values are those of the label of task buy in "
-        "every row, so the model would see the answer; remove it from the features"
+        "all 2,000 rows looked at, so the model would see the answer; remove it from "
+        "the features"
     )
     copy["train"]["copy"] = copy["train"]["copy"].copy()
     copy["train"]["copy"][0] ^= 1  # all rows but one
@@ -287,24 +292,61 @@ def test_values_that_training_rows_lack_are_told_with_their_share(tmp_path):
         features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
         found = report_of(tmp_path, features, test={"shop": shop.tolist()})
         assert found["features"]["shop"]["unseen"] == {"train": 0, "test": new / TEST}
-        told = "test rows hold values that training rows lack (share): shop (25%)"
+        told = f"test rows {LACKING}: shop (25%)"
         findings = [told] * findings
         assert [t for t in found["findings"] if "(PSI)" not in t] == findings
+
+
+def test_empty_cells_are_missing_and_not_unseen(tmp_path):
+    def holed(rows, seed, name):
+        x = clean(rows, seed)[name].astype(str).astype(object)
+        x[np.random.default_rng(seed).random(rows) < 0.3] = None
+        return {name: pa.array(x.tolist())}
+
+    features = {n: FEATURES[n] for n in ("shop", "both", "price")}
+    features["town"] = {"kind": "sparse"}
+    for name in ("shop", "town"):
+        test = holed(TEST, 1, name)
+        found = report_of(tmp_path, features, test=test)
+        empty = np.mean([v is None for v in test[name].to_pylist()])
+        for feature in (name, "both"):
+            about = found["features"][feature]
+            assert about["unseen"] == {"train": 0, "test": 0}
+            assert about["missing"] == {"train": 0, "test": empty}
+        assert not any("that training rows lack" in t for t in found["findings"])
 
 
 def test_values_that_are_rare_in_training_rows_too_are_not_told(tmp_path):
     def tail(rows, seed):
         random = np.random.default_rng(seed)
-        shop = random.integers(0, 9, rows).astype(object)
-        shop[random.random(rows) < 0.3] = None
-        return {"shop": pa.array(shop.tolist())}
+        shop = random.integers(0, 9, rows).astype(str).astype(object)
+        rare = random.random(rows) < 0.3
+        shop[rare] = [f"rare{i}" for i in random.integers(0, 10**6, rare.sum())]
+        shop[:100] = None
+        return {"shop": pa.array(shop.tolist())}, rare[100:].sum() / rows
 
-    features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
-    found = report_of(tmp_path, features, train=tail(TRAIN, 0), test=tail(TEST, 1))
+    (train, share), (test, _) = tail(TRAIN, 0), tail(TEST, 1)
+    shop = {"kind": "sparse", "min_count": 3}
+    features = {"shop": shop, "price": FEATURES["price"]}
+    found = report_of(tmp_path, features, train=train, test=test)
     assert found["findings"] == []
-    train = np.mean([v is None for v in tail(TRAIN, 0)["shop"].to_pylist()])
-    assert found["features"]["shop"]["unseen"]["train"] == train
-    assert found["features"]["shop"]["missing"]["train"] == train
+    assert found["features"]["shop"]["unseen"]["train"] == share
+    assert found["features"]["shop"]["missing"]["train"] == 100 / TRAIN
+
+
+def test_large_tables_are_sampled_for_all_but_what_is_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(report_module, "SAMPLED_ROWS", 500)
+    monkeypatch.setenv("MTL_CACHE", str(tmp_path / "cache"))
+    shop = clean(TEST, 1)["shop"].astype(object)
+    shop[::3] = "new"
+    features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
+    train, test = {"price": [1.0] * TRAIN}, {"shop": shop.tolist()}
+    found = report_of(tmp_path, features, train=train, test=test)
+    assert found["splits"] == {"train": TRAIN, "test": TEST}
+    assert found["sampled_rows"] == {"train": 500, "test": 500}
+    assert found["features"]["shop"]["unseen"] == {"train": 0, "test": 334 / TEST}
+    told = "the same value in all 500 training rows looked at: price"
+    assert told in found["findings"]
 
 
 def test_drift_is_told(tmp_path):
@@ -372,7 +414,7 @@ def test_validation_rows_are_compared_too(tmp_path):
     found = report_of(tmp_path, features, train={"shop": shop.tolist()}, **options)
     assert found["splits"] == {"train": 1800, "valid": 200, "test": TEST}
     assert found["features"]["shop"]["unseen"] == {"train": 0, "valid": 1, "test": 0}
-    told = "valid rows hold values that training rows lack (share): shop (100%)"
+    told = f"valid rows {LACKING}: shop (100%)"
     assert told in found["findings"]
     assert not any(text.startswith("test rows") for text in found["findings"])
 
@@ -545,7 +587,7 @@ def test_check_only_prints_the_tables_and_trains_nothing(tmp_path):
     assert json.loads((run / "status.json").read_text())["status"] == "done"
     found = json.loads((run / "data_report.json").read_text())
     assert found["findings"] == [
-        "the same value in all training rows: flat",
+        "the same value in all 1,800 training rows looked at: flat",
         f"{found['repeated_rows']['test']:.1%} of test rows are the same as a training "
         "row in all columns that are read",
     ]

@@ -64,6 +64,8 @@ def write(
         for table, split_of, first in chunks(source, codes[file]):
             with at(source, first):
                 encoded = encoder.transform(table)
+            if "ids" in encoded:
+                profile.count_unseen(encoder.features, table, encoded["ids"], split_of)
             for split, rows in rows_of_splits(split_of):
                 for name, x in encoded.items():
                     writer.add(split, f"features.{name}", x[rows])

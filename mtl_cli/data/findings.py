@@ -13,6 +13,7 @@ DRIFT = 0.25  # the usual mark of the population stability index
 def findings(report: dict[str, Any]) -> list[str]:
     """Returns what is odd about the data, a line a kind of oddity."""
     features, rows = report["features"], report["splits"]["train"]
+    sampled = report["sampled_rows"]["train"]
     found = []
 
     def tell(text: str, names: dict[str, str]) -> None:
@@ -22,7 +23,7 @@ def findings(report: dict[str, Any]) -> list[str]:
             found.append(f"{text}: {shown}")
 
     tell(
-        "the same value in all training rows",
+        f"the same value in all {sampled:,} training rows looked at",
         {n: "" for n, f in features.items() if f["distinct"] <= 1},
     )
     tell(
@@ -48,7 +49,8 @@ def findings(report: dict[str, Any]) -> list[str]:
     )
     for split in [s for s in report["splits"] if s != "train"]:
         tell(
-            f"{split} rows hold values that training rows lack (share)",
+            f"{split} rows hold values that training rows lack, or hold fewer than "
+            "min_count times (share)",
             {
                 n: f" ({f['unseen'][split]:.0%})"
                 for n, f in features.items()

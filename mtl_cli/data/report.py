@@ -50,6 +50,7 @@ def describe(
         DataError: if a feature is a copy of a label.
     """
     samples = {split: sample(table) for split, table in splits.items()}
+    rows = {split: table.rows for split, table in splits.items()}
     features = {}
     places: dict[str, int] = {}
     for name, feature in dataset.used_features.items():
@@ -58,7 +59,7 @@ def describe(
             "kind": feature.kind,
             "missing": profile.missing(columns_of(name, feature)),
             "distinct": distinct(name, feature, encoder, found["train"]),
-            "unseen": unseen(feature, found),
+            "unseen": profile.unseen(name, rows),
             "drift": {
                 split: drift(found["train"], x)
                 for split, x in found.items()
@@ -69,7 +70,8 @@ def describe(
             ),
         }
     report = {
-        "splits": {split: table.rows for split, table in splits.items()},
+        "splits": rows,
+        "sampled_rows": {split: table.rows for split, table in samples.items()},
         "tasks": profile.counts,
         "features": features,
         "repeated_rows": profile.repeated(),
@@ -121,7 +123,10 @@ def columns_in(
 
 
 def distinct(name: str, feature: Feature, encoder: FeatureEncoder, x: Array) -> int:
-    """Returns how many values a feature has in the training rows, once encoded."""
+    """Returns how many values a feature has in the training rows, once encoded.
+
+    In all of them if it has a vocabulary of its own, else in the sample x, (rows,).
+    """
     owner = owner_of(name, feature)
     known = len(encoder.statistics[owner].get("vocabulary", []))
     shared = sum(owner_of(n, f) == owner for n, f in encoder.features.items()) > 1
@@ -130,13 +135,6 @@ def distinct(name: str, feature: Feature, encoder: FeatureEncoder, x: Array) -> 
     if known > 1 and (not shared or isinstance(feature, Sequence)):
         return known
     return len(np.unique(x))
-
-
-def unseen(feature: Feature, found: dict[str, Array]) -> dict[str, float]:
-    """Returns the share of each split's rows whose value the training rows lack."""
-    if feature.kind not in ("sparse", "cross"):
-        return {}
-    return {split: float((x == 0).mean()) for split, x in found.items()}
 
 
 def drift(train: Array, other: Array) -> float:
@@ -201,8 +199,8 @@ def refuse_copy(name: str, output: Output, y: Array, values: Array) -> None:
         return
     raise DataError(
         f"dataset.features.{name}: its {found:,} values are those of the label of task "
-        f"{output.name} in every row, so the model would see the answer; remove it "
-        "from the features"
+        f"{output.name} in all {len(y):,} rows looked at, so the model would see the "
+        "answer; remove it from the features"
     )
 
 
