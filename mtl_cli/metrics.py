@@ -15,8 +15,9 @@ from mtl_cli.ordering import in_order
 
 Floats = npt.NDArray[np.float64]
 
-# Probabilities come in float32, whose step near 1 is 6e-8: a logarithm of what lies
-# nearer to 0 or 1 would be of rounding, not of the model.
+# Log losses take no probability as nearer to 0 or 1, so that a row costs 16 nats at
+# most. Near 1 float32 can hardly tell more, its step is 6e-8. Near 0 it can: there a
+# prediction below 1e-7 counts as 1e-7, as in Keras' losses of probabilities.
 SMALLEST = 1e-7
 CALIBRATION_BUCKETS = 20
 
@@ -50,7 +51,7 @@ def pr_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
 
 
 def log_loss(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Mean negative log-likelihood, in nats; probabilities within 1e-7 of 0 and 1."""
+    """Mean negative log-likelihood, in nats; probabilities cut to 1e-7 ... 1 - 1e-7."""
     p = np.clip(prediction, SMALLEST, 1 - SMALLEST)
     loss = -(label * np.log(p) + (1 - label) * np.log1p(-p))
     return float(np.average(loss, weights=weight))
@@ -113,7 +114,7 @@ def accuracy(label: Floats, prediction: Floats, weight: Floats) -> float:
 
 
 def cross_entropy(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Mean negative log-likelihood of the classes, in nats."""
+    """Mean negative log-likelihood of the classes, in nats; probabilities from 1e-7."""
     p = prediction[np.arange(len(label)), label.astype("int64")]
     return float(np.average(-np.log(np.clip(p, SMALLEST, 1)), weights=weight))
 
