@@ -27,7 +27,8 @@ class Trainer(Strict):
             the best weights come back; null trains all epochs and keeps the last.
         monitor: whose validation metric is watched: `mean` over the tasks or one task,
             and which: `mean`, `mean.log_loss`, `income`, `income.pr_auc`, ... Without
-            a metric it is AUC of binary tasks and R2 of regressions.
+            a metric it is the first of the task's `metrics`; where a task names none,
+            AUC of binary tasks, R2 of regressions, macro AUC of multiclass ones.
         compile: whether steps are compiled by XLA; `auto` where the run is long enough
             to pay back the seconds that it takes.
         precision: of what layers compute: `float32`, or `bfloat16`, which accelerators

@@ -54,7 +54,7 @@ def monitored(monitor: str, outputs: list[Output], scores: Scores) -> float | No
     """Returns the watched metric, turned so that more is better.
 
     Args:
-        monitor: `mean` or a task, and after a point the metric, if not its kind's
+        monitor: `mean` or a task, and after a point the metric, if not the task's
             first: `mean`, `income`, `mean.log_loss`.
         outputs: of the model.
         scores: of the validation rows.

@@ -15,10 +15,11 @@ from mtl_cli.ordering import in_order
 
 Floats = npt.NDArray[np.float64]
 
-# Probabilities come in float32, whose step near 1 is 6e-8: a logarithm of what lies
-# nearer to 0 or 1 would be of rounding, not of the model.
+# Log losses take no probability as nearer to 0 or 1, so that a row costs 16 nats at
+# most. Near 1 float32 can hardly tell more, its step is 6e-8. Near 0 it can: there a
+# prediction below 1e-7 counts as 1e-7, as in Keras' losses of probabilities.
 SMALLEST = 1e-7
-ECE_BUCKETS = 20
+CALIBRATION_BUCKETS = 20
 
 
 class UndefinedError(Exception):
@@ -50,7 +51,7 @@ def pr_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
 
 
 def log_loss(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Mean negative log-likelihood, in nats; probabilities within 1e-7 of 0 and 1."""
+    """Mean negative log-likelihood, in nats; probabilities cut to 1e-7 ... 1 - 1e-7."""
     p = np.clip(prediction, SMALLEST, 1 - SMALLEST)
     loss = -(label * np.log(p) + (1 - label) * np.log1p(-p))
     return float(np.average(loss, weights=weight))
@@ -62,12 +63,22 @@ def ece(label: Floats, prediction: Floats, weight: Floats) -> float:
     Over 20 buckets of equally many rows, in order of prediction; rows of equal
     prediction stay together. 0 is best.
     """
+    predicted, actual, size = calibration_buckets(label, prediction, weight)
+    return float(np.average(np.abs(predicted - actual), weights=size))
+
+
+def calibration_buckets(
+    label: Floats, prediction: Floats, weight: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Returns the buckets of `ece`: mean prediction, mean label and weight of each."""
     y, p, w, _ = in_order(label, prediction, weight)
-    buckets = np.array_split(np.arange(len(p)), min(ECE_BUCKETS, len(p)))
+    buckets = np.array_split(np.arange(len(p)), min(CALIBRATION_BUCKETS, len(p) or 1))
     place = np.repeat(np.arange(len(buckets)), [len(rows) for rows in buckets])
-    first = np.searchsorted(p, p)  # where the rows of equal prediction begin
-    gaps = w * (p - y)
-    return float(np.abs(np.bincount(place[first], gaps)).sum() / weight.sum())
+    place = place[np.searchsorted(p, p)]  # that of the first row of equal prediction
+    sums: list[Any] = [np.bincount(place, x) for x in (w * p, w * y, w)]
+    filled = sums[2] > 0
+    predicted, actual, size = (x[filled] for x in sums)
+    return predicted / size, actual / size, size
 
 
 def pcoc(label: Floats, prediction: Floats, weight: Floats) -> float:
@@ -103,7 +114,7 @@ def accuracy(label: Floats, prediction: Floats, weight: Floats) -> float:
 
 
 def cross_entropy(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Mean negative log-likelihood of the classes, in nats."""
+    """Mean negative log-likelihood of the classes, in nats; probabilities from 1e-7."""
     p = prediction[np.arange(len(label)), label.astype("int64")]
     return float(np.average(-np.log(np.clip(p, SMALLEST, 1)), weights=weight))
 
@@ -123,9 +134,13 @@ def gauc(
 ) -> float:
     """Group AUC: AUC within each group (a user, a session), averaged by rows' weight.
 
-    Groups of one class have no AUC and are left out (Zhu et al., KDD 2017, eq. 15).
+    Groups of one class have no AUC and are left out (Zhu et al., KDD 2017, eq. 15), as
+    are rows whose group is below 0: they have none.
     """
-    y, p, w, g = in_order(label, prediction, weight, group)
+    mine = group >= 0
+    if not mine.any():
+        raise UndefinedError(f"none of {len(label)} rows has a group")
+    y, p, w, g = in_order(label[mine], prediction[mine], weight[mine], group[mine])
     new_group = np.concatenate(([True], g[1:] != g[:-1]))
     new_score = new_group | np.concatenate(([True], p[1:] != p[:-1]))
     scores, groups = np.flatnonzero(new_score), np.flatnonzero(new_group)
@@ -156,7 +171,8 @@ class Metric(NamedTuple):
     grouped: bool = False
 
 
-# The first of a kind is the one that early stopping watches.
+# The first of a kind stands for the others, and is what early stopping watches, where
+# the task's `metrics` or `trainer.monitor` name no other.
 METRICS: dict[str, dict[str, Metric]] = {
     "binary": {
         "auc": Metric(auc, 1),
@@ -195,7 +211,8 @@ def score(
         prediction: (rows,), probabilities of binary labels; (rows, classes) of
             multiclass ones.
         weight: (rows,), 0 where a row does not count.
-        group: (rows,), whole numbers; None leaves grouped metrics out.
+        group: (rows,), whole numbers, below 0 where a row has none; None leaves
+            grouped metrics out.
         names: of the metrics wanted; None is all of the kind.
 
     Returns: each metric by name; `rows`, and `positives` of binary labels; and where

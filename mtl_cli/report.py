@@ -15,12 +15,11 @@ from mtl_cli.data.load import Data
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.evaluate import Scores
 from mtl_cli.masking import masked
+from mtl_cli.metrics import calibration_buckets
 from mtl_cli.run_folder import RunFolder
 from mtl_cli.score_table import tables
 from mtl_cli.tasks import Output
 from mtl_cli.training.progress import Epoch, History
-
-CALIBRATION_BUCKETS = 20
 
 
 def write(
@@ -121,17 +120,18 @@ def learning_curves(history: History, outputs: list[Output]) -> Figure:
 def calibration(
     outputs: list[Output], table: Table | StoredTable, predictions: dict[str, Array]
 ) -> Figure:
-    """Plots mean label against mean prediction, in buckets of equally many rows."""
+    """Plots mean label against mean prediction, in the buckets of the ECE."""
     figure = Figure(figsize=(3.4 * len(outputs), 3.4), layout="constrained")
     axes = figure.subplots(1, len(outputs), squeeze=False)[0]
     for axis, output in zip(axes, outputs, strict=True):
-        mine = table.weights[output.name] > 0
-        y, p = table.labels[output.label][mine], predictions[output.name][mine]
+        weights = table.weights[output.name]
+        mine = weights > 0
+        y, p, w = table.labels[output.label], predictions[output.name], weights
+        y, p, w = (values[mine].astype("float64") for values in (y, p, w))
         if output.kind == "multiclass":  # each class against all others
-            y, p = np.eye(p.shape[1])[y.astype("int64")].ravel(), p.ravel()
-        buckets = np.array_split(np.argsort(p), min(CALIBRATION_BUCKETS, len(p) or 1))
-        x = [float(p[bucket].mean()) for bucket in buckets if len(bucket)]
-        means = [float(y[bucket].mean()) for bucket in buckets if len(bucket)]
+            y, w = np.eye(p.shape[1])[y.astype("int64")].ravel(), w.repeat(p.shape[1])
+            p = p.ravel()
+        x, means, _ = calibration_buckets(y, p, w)
         axis.plot(x, means, marker="o")
         axis.plot(x, x, color="gray", linestyle=":")
         axis.set(title=output.name, xlabel="mean prediction", ylabel="mean label")

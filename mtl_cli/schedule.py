@@ -9,7 +9,9 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="mtl_cli")
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly over the warm-up, then stays or falls to 0 at the last step.
+    """Rises linearly over the warm-up, then stays or falls.
+
+    It would be 0 in the step after the last, so that all steps learn.
 
     Args:
         peak: the highest learning rate.

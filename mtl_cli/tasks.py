@@ -119,7 +119,7 @@ class Output:
 
     Attributes:
         name: the task's, or that of an output which heads add.
-        kind: `binary` or `regression`: which metrics apply.
+        kind: `binary`, `regression` or `multiclass`: which metrics apply.
         label: the task whose label it is compared with.
         given: a task or column that is 1 on the rows that count; None is all rows.
         metrics: names of those that are computed; None is all of the kind.

@@ -414,6 +414,16 @@ COLUMNS = {
         "training rows; it holds 'free', 'gold'",
         {"tasks": {"plan": {"label": "x", "kind": "binary", "positive": "Gold"}}},
     ),
+    "positive_that_is_held_out": (
+        column(["free", "gold"], {40: "Gold"}),
+        "dataset.tasks.plan: column 'x' never holds the positive value 'Gold' in "
+        "training rows; it holds 'free', 'gold'; did you mean",
+        {
+            "tasks": {"plan": {"label": "x", "kind": "binary", "positive": "Gold"}},
+            "valid_fraction": 0.2,
+            "split_by": "order",
+        },
+    ),
     "truth_above_1": (
         column(["0.1", "0.2"], {30: "1.5"}),
         "dataset.tasks.buy.truth: column 'x': row 30 holds 1.5, not a probability from "
@@ -597,7 +607,7 @@ def test_feature_that_is_a_copy_of_a_label(name, tmp_path):
     values = len(set(np.asarray(y).tolist()))
     assert_refused(
         f"dataset.features.x: its {values:,} values are those of the label of task "
-        "task in every row, so the model would see the answer; remove it",
+        f"task in all {len(y)} rows looked at, so the model would see the answer; rem",
         tmp_path / "train.parquet",
         features=features,
         tasks=tasks,
@@ -1491,7 +1501,11 @@ def test_command_tells_of_validation_rows_of_one_class(tmp_path):
     lines = {i: f"x,{i},{int(i < 3)}" for i in range(1, ROWS + 1)}
     (tmp_path / "train.csv").write_text(text(lines))
     told = on_shop(tmp_path, "dataset.split_by=order")
-    assert_told(told, "trainer.monitor: task buy has 8 validation rows of which 0 are")
+    assert_told(
+        told,
+        "trainer.monitor: auc of task buy is undefined on the validation rows (one "
+        "class only: 0 of 8 rows positive); give more validation rows",
+    )
 
 
 def test_command_tells_every_job_of_a_sweep(tmp_path):

@@ -12,6 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from hydra import compose, initialize_config_dir
+from planting import parquet
 
 from mtl_cli.check import check
 from mtl_cli.data import uci
@@ -19,6 +20,7 @@ from mtl_cli.data.features import FeatureEncoder
 from mtl_cli.data.load import load
 from mtl_cli.data.schema import Dataset
 from mtl_cli.errors import DataError
+from mtl_cli.evaluate import evaluate
 from mtl_cli.paths import conf_folder, root
 from mtl_cli.tasks import Output
 
@@ -373,6 +375,33 @@ def test_groups_are_told_apart_by_their_values(tmp_path):
     for a, first in enumerate(cities):
         for b, second in enumerate(cities):
             assert (train.groups[a] == train.groups[b]) == (first == second)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("empty", [None, float("nan")])
+def test_rows_without_a_group_are_of_none(tmp_path, empty, stream):
+    rows = 40
+    groups = [1.0, empty, 2.0, empty] * (rows // 4)
+    columns = {"age": range(rows), "buy": [0, 1] * (rows // 2)}
+    columns |= {"user": pa.array(groups, from_pandas=False)}
+    features = {"age": FEATURES["age"]}
+    keys = {"group_column": "user", "stream": stream, "valid_fraction": 0.5}
+    data = loaded(parquet(tmp_path, columns), features, TASKS, **keys)
+    assert set(data.splits) == {"train", "valid"}
+    for split, table in data.splits.items():
+        empties = data.row_numbers[split] % 2 == 1
+        np.testing.assert_array_equal(np.asarray(table.groups) == -1, empties)
+        scores = evaluate(
+            [Output("buy", "binary", "buy")], table, {"buy": np.arange(table.rows)}
+        )
+        # Labels are 0 in all rows that have a user.
+        assert scores["buy"]["gauc"] is None
+        assert scores["buy"]["why"]["gauc"] == "none of 2 groups has both classes"
+    counts = {s: int((data.row_numbers[s] % 2).sum()) for s in data.splits}
+    assert data.report["rows_without_group"] == counts
+    told = "rows left out of gauc, whose dataset.group_column is empty: "
+    told += f"train ({counts['train']}), valid ({counts['valid']})"
+    assert told in data.report["findings"]
 
 
 @pytest.mark.parametrize(

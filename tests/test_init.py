@@ -488,6 +488,20 @@ def test_column_that_limits_a_task_is_no_feature(run: Run) -> None:
     assert "the space of sale" in line_of("shop", "click")
 
 
+@pytest.mark.parametrize("classes", [1, 2])
+def test_missing_classes_are_no_value_of_a_task_in_its_space(
+    run: Run, classes: int
+) -> None:
+    every = np.arange(ROWS)
+    grade = np.array(["low", "mid", "high"])[every % 3].astype(object)
+    click = (every % 3 < classes).astype(int)
+    grade[every % 6 == 0] = None
+    write_csv("shop.csv", **shop() | {"click": click, "grade": grade})
+    code, _, err = run("shop.csv", "--task", "grade", "--space", "grade:click")
+    assert code == (2 if classes == 1 else 0)
+    assert ("where click is 1, grade has one value or none" in err) == (classes == 1)
+
+
 def test_outcomes_that_are_no_tasks_are_asked_about(run: Run) -> None:
     proposed(run, liked=(np.arange(ROWS) // 3) % 2)
     assert "known before the prediction?" in line_of("shop", "liked")

@@ -8,7 +8,7 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtl_cli import metrics
+from mtl_cli import metrics, report
 from mtl_cli.data.table import Table
 from mtl_cli.evaluate import evaluate, monitored
 from mtl_cli.tasks import Output
@@ -57,6 +57,11 @@ def rows_of(name, rows=2000, ties=False, weighted=True, seed=7):
             prediction = np.clip(prediction, 0.05, 0.95)
     weight = random.exponential(size=rows) if weighted else np.ones(rows)
     return label, prediction, weight
+
+
+def plotted(outputs, table, predictions):
+    """The axes of a calibration plot, one an output."""
+    return report.calibration(outputs, table, predictions).axes
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
@@ -133,6 +138,36 @@ def test_ece_equals_a_loop_over_twenty_buckets_of_sorted_rows(rows):
 def test_ece_is_zero_where_each_prediction_is_the_rate_of_its_rows():
     label = np.tile([1.0] + [0.0] * 9, 40)
     assert metrics.ece(label, np.full(400, 0.1), np.ones(400)) == pytest.approx(0)
+
+
+def test_calibration_plot_shows_the_buckets_of_the_ece():
+    label, prediction, weight = rows_of("ece", rows=900, ties=True)
+    weight *= np.arange(900) % 3  # a third of the rows does not count
+    rows = Table({}, {"y": label}, {"y": weight, "z": weight})
+    outputs = [Output("y", "binary", "y"), Output("z", "binary", "y")]
+    found = {"y": prediction, "z": np.full(900, 0.5)}
+    tied, same = (axis.lines[0].get_xydata() for axis in plotted(outputs, rows, found))
+    counts = weight > 0
+    columns = [x[counts] for x in (label, prediction, weight)]
+    _, _, size = metrics.calibration_buckets(*columns)
+    distance = np.average(np.abs(tied[:, 1] - tied[:, 0]), weights=size)
+    assert distance == pytest.approx(metrics.ece(*columns), rel=ROUNDING)
+    mean = np.average(columns[0], weights=columns[2])
+    np.testing.assert_allclose(same, [[0.5, mean]], rtol=ROUNDING)
+
+
+def test_calibration_plot_of_classes_takes_each_against_all_others():
+    p = np.array([[0.7, 0.3], [0.6, 0.4], [0.2, 0.8]])
+    rows = Table({}, {"y": np.array([0.0, 1.0, np.nan])}, {"y": np.array([1, 3, 0.0])})
+    (axis,) = plotted([Output("y", "multiclass", "y")], rows, {"y": p})
+    expected = [[0.3, 0], [0.4, 1], [0.6, 0], [0.7, 1]]
+    np.testing.assert_allclose(axis.lines[0].get_xydata(), expected)
+
+
+def test_calibration_plot_of_no_rows_is_empty():
+    rows = Table({}, {"y": np.zeros(3)}, {"y": np.zeros(3)})
+    (axis,) = plotted([Output("y", "binary", "y")], rows, {"y": np.zeros(3)})
+    assert len(axis.lines[0].get_xydata()) == 0
 
 
 def test_pcoc_is_predicted_over_actual_positives():
@@ -269,6 +304,19 @@ def test_group_auc_is_undefined_where_no_group_has_both_classes():
     scores = metrics.score("binary", label, prediction, np.ones(4), groups, ["gauc"])
     assert scores["gauc"] is None
     assert scores["why"] == {"gauc": "none of 2 groups has both classes"}
+
+
+def test_rows_without_a_group_do_not_count_in_group_auc():
+    label, prediction, weight = rows_of("auc", ties=True)
+    group = np.random.default_rng(3).integers(-1, 300, len(label))
+    mine = group >= 0
+    assert 0 < mine.sum() < len(label)
+    found = metrics.gauc(label, prediction, weight, group)
+    rest = (label[mine], prediction[mine], weight[mine], group[mine])
+    assert found == metrics.gauc(*rest)
+    scores = metrics.score("binary", label, prediction, weight, group * 0 - 1)
+    assert scores["gauc"] is None
+    assert scores["why"] == {"gauc": f"none of {len(label)} rows has a group"}
 
 
 def test_each_output_is_scored_on_the_rows_that_its_weight_counts():

@@ -21,6 +21,10 @@ from mtl_cli.errors import DataError
 from mtl_cli.paths import PACKAGE
 
 TRAIN, TEST = 2000, 1000
+SAME = "the same value in all 2,000 training rows looked at"
+LACKING = (
+    "hold values that training rows lack, or hold fewer than min_count times (share)"
+)
 FEATURES = {
     "shop": {"kind": "sparse"},
     "town": {"kind": "hashed", "num_buckets": 50},
@@ -98,7 +102,7 @@ def test_column_of_one_value_is_told(tmp_path, name, value):
 
     features = {n: f for n, f in FEATURES.items() if n != "both"}
     found = report_of(tmp_path, features, train=same(TRAIN), test=same(TEST))
-    assert found["findings"] == [f"the same value in all training rows: {name}"]
+    assert found["findings"] == [f"{SAME}: {name}"]
     assert found["features"][name]["distinct"] <= 1
 
 
@@ -158,7 +162,7 @@ def test_constant_column_of_a_shared_table_is_told(tmp_path):
     }
     same = {"train": {"town": ["3"] * TRAIN}, "test": {"town": ["3"] * TEST}}
     found = report_of(tmp_path, features, **same)
-    assert found["findings"] == ["the same value in all training rows: town"]
+    assert found["findings"] == [f"{SAME}: town"]
 
 
 @pytest.mark.parametrize("noise", [0.001, 0.3])
@@ -181,19 +185,54 @@ def test_feature_that_tells_a_label_is_told_with_its_auc(tmp_path, kind, noise):
     found = report_of(tmp_path, features, tasks, **columns)
     auc = found["features"]["leak"]["auc"]
     assert list(auc) == ["buy"]
-    # Even rows tell each value's rate, odd rows are scored.
+    # Half of the rows tell each value's rate, the others are scored.
     y = clean(TRAIN, 0)["buy"]
     frame = pd.DataFrame({"y": y, "x": columns["train"]["leak"]})
-    known = frame[::2].groupby("x")["y"].agg(["sum", "count"])
+    half = np.random.default_rng(0).random(TRAIN) < 0.5
+    known = frame[half].groupby("x")["y"].agg(["sum", "count"])
     rates = (known["sum"] + y.mean()) / (known["count"] + 1)
-    p = frame["x"][1::2].map(rates).fillna(y.mean())
-    direct = sklearn.metrics.roc_auc_score(y[1::2], p)
+    p = frame["x"][~half].map(rates).fillna(y.mean())
+    direct = sklearn.metrics.roc_auc_score(y[~half], p)
+    if kind != "sparse":
+        direct = max(direct, sklearn.metrics.roc_auc_score(y, frame["x"]))
     assert auc["buy"] == pytest.approx(direct, abs=1e-9)
     if noise < 0.01:
         told = "tells a label alone (AUC above 0.99); is it known beforehand?: "
         assert found["findings"] == [f"{told}leak (buy {direct:.4f})"]
     else:
         assert found["findings"] == []
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("name", ["price", "age"])
+def test_number_of_which_each_row_has_its_own_tells_a_label_by_its_size(
+    tmp_path, name, sign
+):
+    columns = {}
+    for split, rows, seed in (("train", TRAIN, 0), ("test", TEST, 1)):
+        random = np.random.default_rng(seed)
+        x = random.normal(size=rows)
+        near = x + 0.01 * random.normal(size=rows)
+        columns[split] = {name: sign * x, "buy": (near > 0).astype(int)}
+    tasks = {"buy": TASKS["buy"]}
+    features = {name: FEATURES[name], "shop": FEATURES["shop"]}
+    found = report_of(tmp_path, features, tasks, **columns)
+    x, y = (columns["train"][key] for key in (name, "buy"))
+    reached = found["features"][name]["auc"]["buy"]
+    direct = sklearn.metrics.roc_auc_score(y, sign * x)
+    # The encoded number is float32, and one for all beyond the outer buckets.
+    assert reached == pytest.approx(direct, abs=1e-4)
+    told = "tells a label alone (AUC above 0.99); is it known beforehand?: "
+    assert found["findings"] == [f"{told}{name} (buy {reached:.4f})"]
+
+
+def test_few_rows_of_a_class_tell_nothing_of_a_feature(tmp_path):
+    for positives, judged in ((19, False), (20, True)):
+        buy = (np.arange(TRAIN) < positives).astype(int)
+        features = {"price": FEATURES["price"]}
+        train = {"buy": buy, "price": clean(TRAIN, 0)["price"] + 9 * buy}
+        found = report_of(tmp_path, features, {"buy": TASKS["buy"]}, train=train)
+        assert ("buy" in found["features"]["price"]["auc"]) == judged
 
 
 def test_telling_feature_is_judged_on_the_tasks_own_rows(tmp_path):
@@ -237,7 +276,8 @@ def test_copy_of_a_label_is_refused(tmp_path, kind, turned):
         report_of(tmp_path, features, **copy)
     assert str(caught.value) == (
         "dataset.features.copy: its 2 values are those of the label of task buy in "
-        "every row, so the model would see the answer; remove it from the features"
+        "all 2,000 rows looked at, so the model would see the answer; remove it from "
+        "the features"
     )
     copy["train"]["copy"] = copy["train"]["copy"].copy()
     copy["train"]["copy"][0] ^= 1  # all rows but one
@@ -252,24 +292,61 @@ def test_values_that_training_rows_lack_are_told_with_their_share(tmp_path):
         features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
         found = report_of(tmp_path, features, test={"shop": shop.tolist()})
         assert found["features"]["shop"]["unseen"] == {"train": 0, "test": new / TEST}
-        told = "test rows hold values that training rows lack (share): shop (25%)"
+        told = f"test rows {LACKING}: shop (25%)"
         findings = [told] * findings
         assert [t for t in found["findings"] if "(PSI)" not in t] == findings
+
+
+def test_empty_cells_are_missing_and_not_unseen(tmp_path):
+    def holed(rows, seed, name):
+        x = clean(rows, seed)[name].astype(str).astype(object)
+        x[np.random.default_rng(seed).random(rows) < 0.3] = None
+        return {name: pa.array(x.tolist())}
+
+    features = {n: FEATURES[n] for n in ("shop", "both", "price")}
+    features["town"] = {"kind": "sparse"}
+    for name in ("shop", "town"):
+        test = holed(TEST, 1, name)
+        found = report_of(tmp_path, features, test=test)
+        empty = np.mean([v is None for v in test[name].to_pylist()])
+        for feature in (name, "both"):
+            about = found["features"][feature]
+            assert about["unseen"] == {"train": 0, "test": 0}
+            assert about["missing"] == {"train": 0, "test": empty}
+        assert not any("that training rows lack" in t for t in found["findings"])
 
 
 def test_values_that_are_rare_in_training_rows_too_are_not_told(tmp_path):
     def tail(rows, seed):
         random = np.random.default_rng(seed)
-        shop = random.integers(0, 9, rows).astype(object)
-        shop[random.random(rows) < 0.3] = None
-        return {"shop": pa.array(shop.tolist())}
+        shop = random.integers(0, 9, rows).astype(str).astype(object)
+        rare = random.random(rows) < 0.3
+        shop[rare] = [f"rare{i}" for i in random.integers(0, 10**6, rare.sum())]
+        shop[:100] = None
+        return {"shop": pa.array(shop.tolist())}, rare[100:].sum() / rows
 
-    features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
-    found = report_of(tmp_path, features, train=tail(TRAIN, 0), test=tail(TEST, 1))
+    (train, share), (test, _) = tail(TRAIN, 0), tail(TEST, 1)
+    shop = {"kind": "sparse", "min_count": 3}
+    features = {"shop": shop, "price": FEATURES["price"]}
+    found = report_of(tmp_path, features, train=train, test=test)
     assert found["findings"] == []
-    train = np.mean([v is None for v in tail(TRAIN, 0)["shop"].to_pylist()])
-    assert found["features"]["shop"]["unseen"]["train"] == train
-    assert found["features"]["shop"]["missing"]["train"] == train
+    assert found["features"]["shop"]["unseen"]["train"] == share
+    assert found["features"]["shop"]["missing"]["train"] == 100 / TRAIN
+
+
+def test_large_tables_are_sampled_for_all_but_what_is_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(report_module, "SAMPLED_ROWS", 500)
+    monkeypatch.setenv("MTL_CACHE", str(tmp_path / "cache"))
+    shop = clean(TEST, 1)["shop"].astype(object)
+    shop[::3] = "new"
+    features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
+    train, test = {"price": [1.0] * TRAIN}, {"shop": shop.tolist()}
+    found = report_of(tmp_path, features, train=train, test=test)
+    assert found["splits"] == {"train": TRAIN, "test": TEST}
+    assert found["sampled_rows"] == {"train": 500, "test": 500}
+    assert found["features"]["shop"]["unseen"] == {"train": 0, "test": 334 / TEST}
+    told = "the same value in all 500 training rows looked at: price"
+    assert told in found["findings"]
 
 
 def test_drift_is_told(tmp_path):
@@ -337,7 +414,7 @@ def test_validation_rows_are_compared_too(tmp_path):
     found = report_of(tmp_path, features, train={"shop": shop.tolist()}, **options)
     assert found["splits"] == {"train": 1800, "valid": 200, "test": TEST}
     assert found["features"]["shop"]["unseen"] == {"train": 0, "valid": 1, "test": 0}
-    told = "valid rows hold values that training rows lack (share): shop (100%)"
+    told = f"valid rows {LACKING}: shop (100%)"
     assert told in found["findings"]
     assert not any(text.startswith("test rows") for text in found["findings"])
 
@@ -510,7 +587,7 @@ def test_check_only_prints_the_tables_and_trains_nothing(tmp_path):
     assert json.loads((run / "status.json").read_text())["status"] == "done"
     found = json.loads((run / "data_report.json").read_text())
     assert found["findings"] == [
-        "the same value in all training rows: flat",
+        "the same value in all 1,800 training rows looked at: flat",
         f"{found['repeated_rows']['test']:.1%} of test rows are the same as a training "
         "row in all columns that are read",
     ]

@@ -312,7 +312,7 @@ def test_one_class_in_validation_is_refused_before_training(small: Path) -> None
         small, "dataset=small", "dataset.valid=valid.csv", "dataset.valid_fraction=0"
     )
     assert told.returncode == 2
-    assert "task buy has 200 validation rows of which 200 are positive" in told.stderr
+    assert "one class only: 200 of 200 rows positive" in told.stderr
     assert "epoch" not in told.stdout
 
 

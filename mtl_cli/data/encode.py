@@ -19,7 +19,7 @@ from mtl_cli.data.read import Source, in_memory, open_source
 from mtl_cli.data.report import describe
 from mtl_cli.data.schema import Dataset
 from mtl_cli.data.split import SPLITS, Codes, split_rows
-from mtl_cli.data.table import Array, as_arrays
+from mtl_cli.data.table import NO_GROUP, Array, as_arrays
 from mtl_cli.data.tally import Tally
 from mtl_cli.data.vocabulary import check_flat
 from mtl_cli.data.wanted import Wanted
@@ -64,6 +64,8 @@ def write(
         for table, split_of, first in chunks(source, codes[file]):
             with at(source, first):
                 encoded = encoder.transform(table)
+            if "ids" in encoded:
+                profile.count_unseen(encoder.features, table, encoded["ids"], split_of)
             for split, rows in rows_of_splits(split_of):
                 for name, x in encoded.items():
                     writer.add(split, f"features.{name}", x[rows])
@@ -151,7 +153,10 @@ def rows_of_splits(codes: Codes) -> Iterator[tuple[str, Any]]:
 
 
 class GroupCodes:
-    """Gives a whole number to each distinct value of a column, over all chunks."""
+    """Gives a whole number to each distinct value of a column, over all chunks.
+
+    Empty cells are `NO_GROUP`: rows without a user are not rows of one user.
+    """
 
     def __init__(self) -> None:
         self.known: dict[Any, int] = {}
@@ -159,10 +164,12 @@ class GroupCodes:
     def codes(self, column: pa.ChunkedArray) -> Array:
         """Returns the number of each row's value, int32 (rows,)."""
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
-        values = encoded.dictionary.to_pylist()
-        # NaN, which no other NaN equals, is a missing value.
-        values = [None if v != v else v for v in values]
-        numbers = [self.known.setdefault(v, len(self.known)) for v in values]
+        known = self.known
+        numbers = [
+            # NaN, which does not equal itself, is a missing value too.
+            NO_GROUP if v is None or v != v else known.setdefault(v, len(known))
+            for v in encoded.dictionary.to_pylist()
+        ]
         found: Array = np.array(numbers, "int32")[np.asarray(encoded.indices)]
         return found
 

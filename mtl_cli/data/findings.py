@@ -2,7 +2,8 @@
 
 from typing import Any
 
-TELLING_AUC = 0.99
+from mtl_cli.data.alone import TELLING
+
 ID_SHARE = 0.5  # distinct values a row, above which a column is an id of rows
 UNSEEN_SHARE = 0.1
 REPEATED_SHARE = 0.01
@@ -12,6 +13,7 @@ DRIFT = 0.25  # the usual mark of the population stability index
 def findings(report: dict[str, Any]) -> list[str]:
     """Returns what is odd about the data, a line a kind of oddity."""
     features, rows = report["features"], report["splits"]["train"]
+    sampled = report["sampled_rows"]["train"]
     found = []
 
     def tell(text: str, names: dict[str, str]) -> None:
@@ -21,7 +23,7 @@ def findings(report: dict[str, Any]) -> list[str]:
             found.append(f"{text}: {shown}")
 
     tell(
-        "the same value in all training rows",
+        f"the same value in all {sampled:,} training rows looked at",
         {n: "" for n, f in features.items() if f["distinct"] <= 1},
     )
     tell(
@@ -33,17 +35,22 @@ def findings(report: dict[str, Any]) -> list[str]:
         },
     )
     tell(
-        f"tells a label alone (AUC above {TELLING_AUC}); is it known beforehand?",
+        f"tells a label alone (AUC above {TELLING}); is it known beforehand?",
         {
             n: f" ({task} {value:.4f})"
             for n, f in features.items()
             for task, value in f["auc"].items()
-            if value > TELLING_AUC
+            if value > TELLING
         },
+    )
+    tell(
+        "rows left out of gauc, whose dataset.group_column is empty",
+        {s: f" ({n:,})" for s, n in report["rows_without_group"].items() if n},
     )
     for split in [s for s in report["splits"] if s != "train"]:
         tell(
-            f"{split} rows hold values that training rows lack (share)",
+            f"{split} rows hold values that training rows lack, or hold fewer than "
+            "min_count times (share)",
             {
                 n: f" ({f['unseen'][split]:.0%})"
                 for n, f in features.items()

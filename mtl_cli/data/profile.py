@@ -8,8 +8,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mtl_cli.data.feature_schema import (
+    Bucketized,
+    Cross,
+    Feature,
+    Hashed,
+    Sparse,
+    columns_of,
+)
 from mtl_cli.data.split import SPLITS, Codes
-from mtl_cli.data.table import Table
+from mtl_cli.data.table import NO_GROUP, Array, Table
 from mtl_cli.tasks import Output
 
 Hashes = npt.NDArray[np.uint64]
@@ -31,9 +39,14 @@ class Profile:
         self.rows: dict[str, int] = {}
         self.empty: dict[str, dict[str, int]] = {}
         self.counts: dict[str, dict[str, dict[str, int]]] = {}
+        self.lacking: dict[str, Any] = {}
+        self.without_group: dict[str, int] = {}
 
     def count(self, outputs: list[Output], split: str, rows: Table) -> None:
         """Counts some rows of a split, and the positives among them, by output."""
+        if rows.groups is not None:
+            without = int((rows.groups == NO_GROUP).sum())
+            self.without_group[split] = self.without_group.get(split, 0) + without
         for output in outputs:
             mine = rows.weights[output.name] > 0
             found = {"rows": int(mine.sum())}
@@ -42,6 +55,28 @@ class Profile:
             splits = self.counts.setdefault(output.name, {})
             before = splits.get(split, {})
             splits[split] = {k: n + before.get(k, 0) for k, n in found.items()}
+
+    def count_unseen(
+        self, features: dict[str, Feature], table: pa.Table, ids: Array, codes: Codes
+    ) -> None:
+        """Counts by split the cells with a value that has no index of its own.
+
+        Args:
+            features: all, in order.
+            table: some rows.
+            ids: of the features that have one id a row, (rows, F).
+            codes: the split of each row, positions in `SPLITS`.
+        """
+        single = Sparse | Hashed | Cross | Bucketized
+        names = [name for name, f in features.items() if isinstance(f, single)]
+        for name, index in zip(names, ids.T, strict=True):
+            if not isinstance(features[name], Sparse | Cross):
+                continue
+            lacks = index == 0
+            for column in columns_of(name, features[name]):
+                lacks &= ~np.asarray(pc.is_null(table[column], nan_is_null=True))
+            counts = np.bincount(codes[lacks], minlength=len(SPLITS))
+            self.lacking[name] = self.lacking.get(name, 0) + counts
 
     def add(self, file: str, table: pa.Table, codes: Codes) -> None:
         """Notes some rows.
@@ -67,6 +102,18 @@ class Profile:
             file: max(self.empty[column][file] for column in columns) / rows
             for file, rows in self.rows.items()
         }
+
+    def unseen(self, name: str, rows: dict[str, int]) -> dict[str, float]:
+        """Returns the share of each split's rows whose value has no index of its own.
+
+        Args:
+            name: of a feature; one without a vocabulary has no shares.
+            rows: of each split, all that there are.
+        """
+        if name not in self.lacking:
+            return {}
+        counts = self.lacking[name]
+        return {s: float(counts[SPLITS.index(s)] / n) for s, n in rows.items()}
 
     def repeated(self) -> dict[str, float]:
         """Returns by split other than train the share of rows that train has too."""

@@ -1,11 +1,12 @@
 """The data report: what each column and task holds."""
 
-import contextlib
 from typing import Any
 
 import numpy as np
 
+from mtl_cli.data.alone import auc_alone
 from mtl_cli.data.feature_schema import (
+    Bucketized,
     Dense,
     Feature,
     PiecewiseLinear,
@@ -19,7 +20,6 @@ from mtl_cli.data.profile import Profile
 from mtl_cli.data.schema import Dataset
 from mtl_cli.data.table import Array, StoredTable, Table, as_arrays, as_table
 from mtl_cli.errors import DataError
-from mtl_cli.metrics import UndefinedError, auc
 from mtl_cli.tasks import Output
 
 SAMPLED_ROWS = 100_000
@@ -50,6 +50,7 @@ def describe(
         DataError: if a feature is a copy of a label.
     """
     samples = {split: sample(table) for split, table in splits.items()}
+    rows = {split: table.rows for split, table in splits.items()}
     features = {}
     places: dict[str, int] = {}
     for name, feature in dataset.used_features.items():
@@ -58,19 +59,23 @@ def describe(
             "kind": feature.kind,
             "missing": profile.missing(columns_of(name, feature)),
             "distinct": distinct(name, feature, encoder, found["train"]),
-            "unseen": unseen(feature, found),
+            "unseen": profile.unseen(name, rows),
             "drift": {
                 split: drift(found["train"], x)
                 for split, x in found.items()
                 if split != "train"
             },
-            "auc": single_aucs(name, outputs, samples["train"], found["train"]),
+            "auc": single_aucs(
+                name, feature, outputs, samples["train"], found["train"]
+            ),
         }
     report = {
-        "splits": {split: table.rows for split, table in splits.items()},
+        "splits": rows,
+        "sampled_rows": {split: table.rows for split, table in samples.items()},
         "tasks": profile.counts,
         "features": features,
         "repeated_rows": profile.repeated(),
+        "rows_without_group": profile.without_group,
     }
     return report | {"findings": findings(report)}
 
@@ -118,7 +123,10 @@ def columns_in(
 
 
 def distinct(name: str, feature: Feature, encoder: FeatureEncoder, x: Array) -> int:
-    """Returns how many values a feature has in the training rows, once encoded."""
+    """Returns how many values a feature has in the training rows, once encoded.
+
+    In all of them if it has a vocabulary of its own, else in the sample x, (rows,).
+    """
     owner = owner_of(name, feature)
     known = len(encoder.statistics[owner].get("vocabulary", []))
     shared = sum(owner_of(n, f) == owner for n, f in encoder.features.items()) > 1
@@ -127,13 +135,6 @@ def distinct(name: str, feature: Feature, encoder: FeatureEncoder, x: Array) -> 
     if known > 1 and (not shared or isinstance(feature, Sequence)):
         return known
     return len(np.unique(x))
-
-
-def unseen(feature: Feature, found: dict[str, Array]) -> dict[str, float]:
-    """Returns the share of each split's rows whose value the training rows lack."""
-    if feature.kind not in ("sparse", "cross"):
-        return {}
-    return {split: float((x == 0).mean()) for split, x in found.items()}
 
 
 def drift(train: Array, other: Array) -> float:
@@ -162,7 +163,7 @@ def drift(train: Array, other: Array) -> float:
 
 
 def single_aucs(
-    name: str, outputs: list[Output], train: Table, x: Array
+    name: str, feature: Feature, outputs: list[Output], train: Table, x: Array
 ) -> dict[str, float]:
     """Returns the AUC that a feature alone reaches, by binary task.
 
@@ -176,25 +177,14 @@ def single_aucs(
         counts = train.weights[output.name] > 0
         y, values = train.labels[output.label][counts], x[counts]
         refuse_copy(name, output, y, values)
-        one_class = len(y) < FEWEST_ROWS or y.min() == y.max()
-        if output.kind != "binary" or one_class:
+        if output.kind != "binary" or len(y) < FEWEST_ROWS:
             continue
-        with contextlib.suppress(UndefinedError):
-            found[output.name] = auc_alone(y.astype("float64"), values)
+        distinct, codes = np.unique(values, return_inverse=True)
+        ordered = isinstance(feature, Bucketized | Dense | PiecewiseLinear)
+        reached = auc_alone(y, codes, distinct if ordered else None)
+        if reached is not None:
+            found[output.name] = reached
     return found
-
-
-def auc_alone(y: Array, values: Array) -> float:
-    """Returns the AUC of each value's rate of positives, on rows that gave no rate.
-
-    Rates are drawn to the mean as by one row more, so that rare values tell little.
-    """
-    _, codes = np.unique(values, return_inverse=True)
-    size, mean = codes.max() + 1, y.mean()
-    positives = np.bincount(codes[::2], y[::2], minlength=size)
-    rates = (positives + mean) / (np.bincount(codes[::2], minlength=size) + 1)
-    label = y[1::2]
-    return auc(label, rates[codes[1::2]], np.ones(len(label)))
 
 
 def refuse_copy(name: str, output: Output, y: Array, values: Array) -> None:
@@ -209,8 +199,8 @@ def refuse_copy(name: str, output: Output, y: Array, values: Array) -> None:
         return
     raise DataError(
         f"dataset.features.{name}: its {found:,} values are those of the label of task "
-        f"{output.name} in every row, so the model would see the answer; remove it "
-        "from the features"
+        f"{output.name} in all {len(y):,} rows looked at, so the model would see the "
+        "answer; remove it from the features"
     )
 
 

@@ -82,7 +82,8 @@ class Dataset(Strict):
         split_seed: of the choice; apart from `seed`, so that runs with different seeds
             are scored on the same rows.
         weight_column: what each row counts in losses and metrics; null is 1.
-        group_column: of group AUC (a user, a session); null leaves `gauc` out.
+        group_column: of group AUC (a user, a session); null leaves `gauc` out. Rows
+            where it is empty are left out of `gauc`.
         features: what each column is; columns not named are not read.
         tasks: what can be predicted.
         groups: named choices of tasks, with features that they leave out.

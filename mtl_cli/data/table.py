@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+NO_GROUP = -1
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Table:
         labels: by task, float32 (rows,); NaN where a row has none.
         weights: by output, float32 (rows,): what a row counts in the output's loss
             and metrics; 0 where it has no label or lies outside the output's space.
-        groups: of group AUC, whole numbers (rows,), or None.
+        groups: of group AUC, whole numbers from 0 (rows,), `NO_GROUP` where the cell
+            is empty; or None.
         truths: by output, float32 (rows,): the true probability, where it is known.
     """
 

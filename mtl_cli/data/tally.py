@@ -49,7 +49,8 @@ class Tally:
                 self.seen[name] |= set(np.unique(y).tolist())
             if task.positive is not None:
                 values = self.values.setdefault(name, {})
-                values |= dict.fromkeys(pc.unique(table[task.label]).to_pylist())
+                held = table[task.label].filter(pa.array(mine))
+                values |= dict.fromkeys(pc.unique(held).to_pylist())
 
     def check(self) -> None:
         """Refuses a task that no training row teaches anything."""
@@ -86,7 +87,8 @@ class Tally:
                 raise DataError(
                     f"dataset.tasks.{name}: column '{task.label}' never holds the "
                     f"positive value {value!r} in training rows; it holds "
-                    f"{', '.join(known[:SHOWN_VALUES])}{suggest(repr(value), known)}"
+                    f"{', '.join(known[:SHOWN_VALUES]) or 'nothing'}"
+                    f"{suggest(repr(value), known)}"
                 )
 
     def statistics(self) -> dict[str, dict[str, float]]:

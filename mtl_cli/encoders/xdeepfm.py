@@ -17,6 +17,9 @@ class XDeepFM(Encoder):
 
     Reference: Lian et al., "xDeepFM: Combining Explicit and Implicit Feature
         Interactions for Recommender Systems", KDD 2018.
+        Differs from the paper in: of each layer but the last, half of the feature maps
+        go to the next layer and half to the output, not all to both; layers have a bias
+        and a ReLU (these as in DeepCTR); there is no linear part.
     """
 
     cin_units: SomeUnits

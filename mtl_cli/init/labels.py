@@ -23,7 +23,8 @@ class Label:
         task: the YAML's values.
         seen: what the column holds.
         remarks: why a key has its value, by key.
-        y: the labels as numbers, NaN where there is none: float64 (rows,).
+        y: the labels as numbers, a class as its place among the column's values; NaN
+            where there is none: float64 (rows,).
     """
 
     task: dict[str, Any]
@@ -132,7 +133,8 @@ def multiclass(column: Column) -> Label:
     if column.is_number:
         remarks["kind"] = "or regression (without classes), if these are amounts"
     task = {"label": column.name, "kind": "multiclass", "classes": classes}
-    return Label(task, describe(column), remarks, column.codes.astype("float64"))
+    y = np.where(column.codes < 0, np.nan, column.codes)
+    return Label(task, describe(column), remarks, y)
 
 
 def regression(where: str, column: Column) -> Label:

@@ -4,14 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from mtl_cli.data.alone import ENOUGH, TELLING, auc_alone
 from mtl_cli.init.choice import Choice, left_out
 from mtl_cli.init.column import Array, Column
 from mtl_cli.init.labels import Label
 from mtl_cli.init.names import is_outcome
-from mtl_cli.metrics import auc
-
-TELLING = 0.99  # AUC or correlation from which one column alone is suspicious
-ENOUGH = 20  # rows of each class, to judge a column by
 
 
 def look_for_leaks(
@@ -34,7 +31,7 @@ def look_for_leaks(
         if kind == "binary":
             classes = np.where(np.isnan(label.y), -1, label.y).astype("int64")
             how = "renames" if "renames" in (how, tells(column, classes)) else how
-            near = auc_alone(column, label.y)
+            near = auc_of_column(column, label.y)
         elif kind == "regression":
             near, measure = correlation(column, label.y), "correlation"
             how = "renames" if near > 1 - 1e-9 else ""
@@ -110,37 +107,14 @@ def correlation(column: Column, y: Array) -> float:
     return float(abs(np.corrcoef(x[known], y[known])[0, 1]))
 
 
-def auc_alone(column: Column, y: Array) -> float:
-    """Returns the AUC of what a column alone says about a binary label.
+def auc_of_column(column: Column, y: Array) -> float:
+    """Returns the AUC that a column alone reaches on the rows that have a label.
 
-    The better of the column's numbers and of each value's share of positives, learnt
-    on one half of the rows and scored on the other. A missing value is one of its own.
+    A missing value is one of its own, below all numbers. 0.5 where too few rows tell.
     """
     known = ~np.isnan(y)
-    codes, y = column.codes[known] + 1, y[known]
-    if min(y.sum(), (1 - y).sum()) < ENOUGH:
-        return 0.5
-    size = column.distinct + 1
-    half = np.random.default_rng(0).random(len(y)) < 0.5
-    rows, positives = (
-        np.bincount(codes[half], w, size) for w in (np.ones(half.sum()), y[half])
-    )
-    rates = np.where(rows > 0, positives / np.maximum(rows, 1), y.mean())
-    found = [auc_of_codes(codes[~half], y[~half], rates)]
-    if column.numbers is not None:
-        scores = np.concatenate(([-np.inf], column.numbers))
-        by_number = auc_of_codes(codes, y, scores)
-        found += [by_number, 1 - by_number]
-    return max(found)
-
-
-def auc_of_codes(codes: Array, y: Array, scores: Array) -> float:
-    """Returns the AUC of rows whose score is that of their code."""
-    positives = np.bincount(codes, y, len(scores))
-    negatives = np.bincount(codes, 1 - y, len(scores))
-    if not positives.any() or not negatives.any():
-        return 0.5
-    label = np.repeat([1.0, 0.0], len(scores))
-    weight = np.concatenate([positives, negatives])
-    counts = weight > 0
-    return auc(label[counts], np.tile(scores, 2)[counts], weight[counts])
+    numbers = column.numbers
+    if numbers is not None:
+        numbers = np.concatenate(([-np.inf], numbers))
+    found = auc_alone(y[known], column.codes[known] + 1, numbers)
+    return 0.5 if found is None else found
