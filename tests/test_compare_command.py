@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from mtl_cli.compare.command import arguments, run
 from mtl_cli.compare.leaderboard import write_leaderboard
@@ -229,6 +230,30 @@ def test_a_seed_that_ran_twice_counts_once(
     assert ple["seeds"] == [1, 2, 3]
     assert ple["tasks"]["click"]["by_seed"]["1"] == 0.99
     assert any("ran twice" in line for line in found["warnings"])
+
+
+def test_a_seed_that_ran_twice_is_named_whatever_the_order_of_its_keys(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = write_run(sweep / "30", "ple", 1, {"test": {"click": auc(0.99)}})
+    values = yaml.safe_load((again / "config.yaml").read_text())
+    turned = yaml.safe_dump(dict(reversed(values.items())), sort_keys=False)
+    (again / "config.yaml").write_text(turned)
+    found = compared(capsys, sweep)
+    assert len(found["configurations"]) == 3
+    assert any("ran twice" in line for line in found["warnings"])
+
+
+def test_runs_that_differ_in_what_cannot_change_a_number_are_one_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    neutral = {"checkpoint_minutes": [5, 60], "strategy": ["none", "mirrored"]}
+    scores = {"test": {"click": auc(0.8)}}
+    for seed in (1, 2):
+        own = {f"trainer__{key}": values[seed - 1] for key, values in neutral.items()}
+        write_run(tmp_path / str(seed), "ple", seed, scores, **own)
+    (one,) = compared(capsys, tmp_path)["configurations"]
+    assert one["seeds"] == [1, 2]
 
 
 def write_predicted(folder: Path, gap: float, recorded: float | None = None) -> None:

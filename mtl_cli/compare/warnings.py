@@ -66,13 +66,11 @@ def seeds(scored: list[Configuration]) -> list[str]:
 def twice(runs: list[Run], scored: list[Configuration]) -> list[str]:
     """Names configurations one seed of which ran twice; the later run counts."""
     counted = {run for one in scored for run in one.runs.values()}
-    twins = {(tuple(run.settings.items()), run.seed) for run in counted}
+    twins = {(run.key, run.seed) for run in counted}
     again = [
         run
         for run in runs
-        if run.scored
-        and run not in counted
-        and (tuple(run.settings.items()), run.seed) in twins
+        if run.scored and run not in counted and (run.key, run.seed) in twins
     ]
     if not again:
         return []
