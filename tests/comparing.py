@@ -92,7 +92,12 @@ def write_history(folder: Path, epochs: int = 3) -> None:
     pd.DataFrame(rows).to_csv(folder / "history.csv", index=False)
 
 
-def write_predictions(folder: Path, label: Any, prediction: Any) -> None:
-    """Writes the test rows of task `click`."""
-    columns = {"row": range(len(label)), "click": label, "click_prediction": prediction}
+def write_predictions(
+    folder: Path, label: Any, prediction: Any, first: int = 0, **tasks: Any
+) -> None:
+    """Writes the test rows of task `click`, from row `first`, and of more tasks."""
+    columns = {"row": np.arange(len(label)) + first, "click": label}
+    columns["click_prediction"] = prediction
+    for task, (truth, predicted) in tasks.items():
+        columns |= {task: truth, f"{task}_prediction": predicted}
     pd.DataFrame(columns).to_parquet(folder / "predictions.parquet", index=False)

@@ -1,6 +1,8 @@
 """The comparison itself: each task's numbers, differences, and the best."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 from mtl_cli.compare.configurations import (
     Configuration,
@@ -10,6 +12,7 @@ from mtl_cli.compare.configurations import (
     twins_of,
 )
 from mtl_cli.compare.runs import Run
+from mtl_cli.compare.same_rows import same_rows
 from mtl_cli.compare.statistics import (
     Interval,
     Noise,
@@ -22,6 +25,7 @@ from mtl_cli.compare.versus import FEW, Versus, decide
 from mtl_cli.errors import ConfigError, suggest
 from mtl_cli.metrics import METRICS
 
+Same = Callable[[Configuration, Configuration], bool]
 COUNTS = ("rows", "positives", "space", "why")
 
 
@@ -116,8 +120,9 @@ def compare(
     names = metrics_of(found, split, metric)
     twins = twins_of(found)
     tasks = [task_of(task, m, found, split) for task, m in names.items()]
+    same = cache(lambda one, other: same_rows(one, other, split))
     for task in tasks:
-        oppose(task, base, twins)
+        oppose(task, base, twins, same)
         choose(task, split)
     result = Comparison(found, without, keys, base, why, split, tasks)
     if split == "test":
@@ -190,29 +195,42 @@ def task_of(name: str, metric: str, found: list[Configuration], split: str) -> T
 
 
 def oppose(
-    task: Task, base: Configuration, twins: dict[Configuration, Configuration]
+    task: Task,
+    base: Configuration,
+    twins: dict[Configuration, Configuration],
+    same: Same,
 ) -> None:
-    """Adds each cell's differences to the baseline and to its twin."""
+    """Adds each cell's differences to the baseline and to its twin.
+
+    Args:
+        task: with its means.
+        base: the baseline.
+        twins: by configuration.
+        same: whether two configurations were scored on the same rows.
+    """
     by_configuration = {cell.configuration: cell for cell in task.cells}
     every = noise([list(cell.values.values()) for cell in task.cells])
     for cell in task.cells:
         if cell.configuration is not base:
-            cell.against = versus(cell, by_configuration[base], every)
+            cell.against = versus(cell, by_configuration[base], every, same)
         if cell.configuration in twins:
             twin = by_configuration[twins[cell.configuration]]
-            cell.twin = versus(cell, twin, every)
+            cell.twin = versus(cell, twin, every, same)
 
 
-def versus(cell: Cell, other: Cell, every: Noise) -> Versus:
+def versus(cell: Cell, other: Cell, every: Noise, same: Same) -> Versus:
     """Compares two cells over seeds, if they were scored on the same rows.
 
     Args:
         cell: the one.
         other: with which it is compared.
         every: noise of all configurations, these two among them.
+        same: whether two configurations were scored on the same rows.
     """
     result = Versus(other.configuration)
     if cell.mean is None or other.mean is None or cell.counts != other.counts:
+        return result
+    if not same(cell.configuration, other.configuration):
         return result
     result.verdict = FEW
     result.paired = paired(cell.values, other.values)

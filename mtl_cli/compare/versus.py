@@ -40,6 +40,10 @@ class Versus:
         """Whether the difference is real."""
         return self.verdict in (BETTER, WORSE, DIFFERENT)
 
+    def withdraw(self) -> None:
+        """Takes back what seeds said, once rows turn out to be others."""
+        self.paired, self.seeds, self.rows, self.verdict = None, None, None, OTHER
+
 
 def decide(family: list[Versus], direction: int) -> None:
     """Gives each comparison of a family its corrected p-values and its verdict.

@@ -6,6 +6,7 @@ from mtl_cli.compare.comparison import Comparison
 from mtl_cli.compare.configurations import Configuration
 from mtl_cli.compare.numbers import joined
 from mtl_cli.compare.runs import Run
+from mtl_cli.compare.same_rows import splitting
 from mtl_cli.compare.versus import OTHER
 
 FEWEST = 3
@@ -88,9 +89,7 @@ def differences(base: Configuration, scored: list[Configuration]) -> list[str]:
         "other data than": lambda run: run.environment.get("data_hash"),
         "another commit than": lambda run: run.environment.get("git_commit"),
         "other package versions than": versions,
-        "another split than": lambda run: [
-            v for k, v in run.settings.items() if k.startswith("dataset.split_")
-        ],
+        "another split than": splitting,
     }
     lines = []
     for words, question in questions.items():
