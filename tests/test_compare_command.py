@@ -78,6 +78,37 @@ def test_the_table_says_everything_in_words(
     assert "Best on validation rows: ple" in told
 
 
+def write_seeds(folder: Path, values: dict[str, dict[int, float]]) -> None:
+    """Writes runs by model and seed."""
+    for model, by_seed in values.items():
+        for seed, value in by_seed.items():
+            scores = {"test": {"click": auc(value)}}
+            write_run(folder / f"{model}{seed}", model, seed, scores)
+
+
+@pytest.mark.parametrize(
+    ("other", "shown"),
+    [
+        ({1: 0.852, 2: 0.858, 3: 0.851}, "0.054 ±0.007"),  # paired by seed
+        ({11: 0.852, 12: 0.858}, "0.049 ±0.017"),  # no seed in common: Student's
+    ],
+)
+def test_table_and_verdict_show_one_difference_with_one_interval(
+    other: dict[int, float],
+    shown: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    base = {1: 0.8, 2: 0.801, 3: 0.799, 4: 0.81, 5: 0.819}
+    write_seeds(tmp_path, {"shared_bottom": base, "ple": other})
+    told = printed(capsys, tmp_path)
+    assert f"+{shown} better" in told
+    assert f"ple is better than shared_bottom by {shown}: retraining" in told
+    versus = to_baseline(compared(capsys, tmp_path), "ple")
+    difference = float(shown.split()[0])
+    assert versus["over_seeds"]["difference"] == pytest.approx(difference, abs=6e-4)
+
+
 def test_lower_is_better_where_the_metric_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,8 +24,9 @@ EXAMPLES = """examples:
 READING = (
     "±: 95 % t-interval over seeds. Difference: to the baseline, paired by seed. A "
     "verdict asks whether retraining would give the same order (t-test over seeds; the "
-    "noise is that of all configurations alike in it) and, given predictions, whether "
-    "another test set would; 5 % error over a task's comparisons (Holm)."
+    "noise is that of all configurations alike in it, so p may say more than the "
+    "difference's own ±) and, given predictions, whether another test set would; 5 % "
+    "error over a task's comparisons (Holm)."
 )
 
 

@@ -234,11 +234,20 @@ def versus(cell: Cell, other: Cell, every: Noise, same: Same) -> Versus:
         return result
     result.verdict = FEW
     result.paired = paired(cell.values, other.values)
-    mine, others = list(cell.values.values()), list(other.values.values())
-    own = noise([mine, others])
+    own = noise([list(cell.values.values()), list(other.values.values())])
     rest = Noise(every.squares - own.squares, every.freedom - own.freedom)
-    result.seeds = seed_test(mine, others, rest)
+    result.seeds = seed_test(*common_seeds(cell.values, other.values), rest)
     return result
+
+
+def common_seeds(
+    a: dict[int, float], b: dict[int, float]
+) -> tuple[list[float], list[float]]:
+    """Returns the values to test: of the seeds of both, if those are two or more."""
+    both = [seed for seed in a if seed in b]
+    if len(both) < 2:
+        return list(a.values()), list(b.values())
+    return [a[seed] for seed in both], [b[seed] for seed in both]
 
 
 def choose(task: Task, split: str) -> None:

@@ -60,7 +60,7 @@ def task_cells(task: Task, cell: Cell) -> list[str]:
     if against is None:
         cells += ["", "baseline"]
     else:
-        cells += [interval(against.paired, places, "+"), against.verdict]
+        cells += [interval(against.difference, places, "+"), against.verdict]
     if has_twins(task):
         cells.append(gain(cell.twin, places))
     return cells
@@ -68,10 +68,10 @@ def task_cells(task: Task, cell: Cell) -> list[str]:
 
 def gain(twin: Versus | None, places: int) -> str:
     """Returns the difference to the twin, and whether it is real."""
-    if twin is None or twin.paired is None:
+    if twin is None or twin.difference is None:
         return ""
     word = f" {twin.verdict}" if twin.real else ""
-    return f"{twin.paired.mean:+.{places}f}{word}"
+    return f"{twin.difference.mean:+.{places}f}{word}"
 
 
 def seeds(one: Configuration) -> str:

@@ -59,7 +59,7 @@ def seeds(scored: list[Configuration]) -> list[str]:
         counts = sorted(len(one.runs) for one in scored)
         lines.append(
             f"configurations have other seeds ({counts[0]} to {counts[-1]} of them): "
-            "paired differences are over the seeds of both"
+            "differences are over the seeds of both"
         )
     return lines
 
