@@ -276,6 +276,7 @@ def test_runs_of_other_splits_are_not_compared_though_as_many_rows_count(
     versus = to_baseline(found, "ple")
     assert versus["verdict"] == "not comparable"
     assert versus["paired_difference"] is None
+    assert found["tasks"]["click"]["best"] is None
     assert any("scored on other rows" in line for line in found["warnings"])
     assert any("another split than" in line for line in found["warnings"])
 

@@ -21,7 +21,7 @@ from mtl_cli.compare.statistics import (
     paired,
     seed_test,
 )
-from mtl_cli.compare.versus import FEW, Versus, decide
+from mtl_cli.compare.versus import FEW, OTHER, Versus, decide
 from mtl_cli.errors import ConfigError, suggest
 from mtl_cli.metrics import METRICS
 
@@ -84,6 +84,7 @@ class Comparison:
         split: that is scored.
         tasks: in order.
         notes: on what was left out.
+        warnings: what makes it less than it seems, these notes among it.
     """
 
     configurations: list[Configuration]
@@ -94,6 +95,13 @@ class Comparison:
     split: str
     tasks: list[Task]
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def dataset(self) -> str:
+        """The name of the data set, or the names under which runs have its rows."""
+        names = [one.settings.get("dataset.name", "") for one in self.configurations]
+        return ", ".join(dict.fromkeys(filter(None, names)))
 
 
 def compare(
@@ -123,13 +131,13 @@ def compare(
     same = cache(lambda one, other: same_rows(one, other, split))
     for task in tasks:
         oppose(task, base, twins, same)
-        choose(task, split)
     result = Comparison(found, without, keys, base, why, split, tasks)
     if split == "test":
         from mtl_cli.compare.rows import test_rows
 
         test_rows(result)
     for task in tasks:
+        choose(task, split)
         for family in ([c.against for c in task.cells], [c.twin for c in task.cells]):
             decide([each for each in family if each is not None], task.direction)
     return result
@@ -251,8 +259,13 @@ def common_seeds(
 
 
 def choose(task: Task, split: str) -> None:
-    """Names the best: on validation rows where all have them, else on these."""
-    having = [cell for cell in task.cells if cell.mean is not None]
+    """Names the best: on validation rows where all have them, else on these.
+
+    One that was scored on other rows than the baseline has no place.
+    """
+    scored = [cell for cell in task.cells if cell.mean is not None]
+    alike = [c for c in scored if c.against is None or c.against.verdict != OTHER]
+    having = alike or scored  # which is when the baseline lacks the task
     if task.direction == 0 or len(having) < 2:
         return
     means = []
