@@ -35,6 +35,7 @@ def write_run(
     seed: int,
     scores: dict[str, dict[str, dict[str, Any]]] | None,
     status: str = "done",
+    data_hash: str = "d0",
     **settings: Any,
 ) -> Path:
     """Writes a run folder: split, task, metric; None for a run without metrics."""
@@ -45,8 +46,8 @@ def write_run(
         record["error"] = "loss is no number"
     (folder / "status.json").write_text(json.dumps(record))
     (folder / "config.yaml").write_text(yaml.safe_dump(config(model, seed, **settings)))
-    about = {"versions": VERSIONS, "git_commit": "c0ffee", "data_hash": "d0"}
-    about |= {"seed": seed, "parameters": 1234}
+    about = {"versions": VERSIONS, "git_commit": "c0ffee"}
+    about |= {"data_hash": data_hash, "seed": seed, "parameters": 1234}
     (folder / "environment.json").write_text(json.dumps(about))
     if scores is not None:
         (folder / "metrics.json").write_text(json.dumps(scores))
@@ -92,7 +93,12 @@ def write_history(folder: Path, epochs: int = 3) -> None:
     pd.DataFrame(rows).to_csv(folder / "history.csv", index=False)
 
 
-def write_predictions(folder: Path, label: Any, prediction: Any) -> None:
-    """Writes the test rows of task `click`."""
-    columns = {"row": range(len(label)), "click": label, "click_prediction": prediction}
+def write_predictions(
+    folder: Path, label: Any, prediction: Any, first: int = 0, **tasks: Any
+) -> None:
+    """Writes the test rows of task `click`, from row `first`, and of more tasks."""
+    columns = {"row": np.arange(len(label)) + first, "click": label}
+    columns["click_prediction"] = prediction
+    for task, (truth, predicted) in tasks.items():
+        columns |= {task: truth, f"{task}_prediction": predicted}
     pd.DataFrame(columns).to_parquet(folder / "predictions.parquet", index=False)

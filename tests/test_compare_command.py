@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from sklearn.metrics import roc_auc_score
 
 from mtl_cli.compare.command import arguments, run
 from mtl_cli.compare.leaderboard import write_leaderboard
@@ -43,7 +45,7 @@ def printed(capsys: pytest.CaptureFixture[str], *given: object) -> str:
 
 
 def to_baseline(found: dict, name: str, task: str = "click") -> dict:
-    (one,) = (each for each in found["configurations"] if each["name"] == name)
+    (one,) = (c for c in found["configurations"] if c["name"].split()[0] == name)
     return one["tasks"][task]["to_baseline"]
 
 
@@ -74,6 +76,37 @@ def test_the_table_says_everything_in_words(
     assert "whether another test set would is not known" in told
     assert "ple gains over its single-task twin" in told
     assert "Best on validation rows: ple" in told
+
+
+def write_seeds(folder: Path, values: dict[str, dict[int, float]]) -> None:
+    """Writes runs by model and seed."""
+    for model, by_seed in values.items():
+        for seed, value in by_seed.items():
+            scores = {"test": {"click": auc(value)}}
+            write_run(folder / f"{model}{seed}", model, seed, scores)
+
+
+@pytest.mark.parametrize(
+    ("other", "shown"),
+    [
+        ({1: 0.852, 2: 0.858, 3: 0.851}, "0.054 ±0.007"),  # paired by seed
+        ({11: 0.852, 12: 0.858}, "0.049 ±0.017"),  # no seed in common: Student's
+    ],
+)
+def test_table_and_verdict_show_one_difference_with_one_interval(
+    other: dict[int, float],
+    shown: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    base = {1: 0.8, 2: 0.801, 3: 0.799, 4: 0.81, 5: 0.819}
+    write_seeds(tmp_path, {"shared_bottom": base, "ple": other})
+    told = printed(capsys, tmp_path)
+    assert f"+{shown} better" in told
+    assert f"ple is better than shared_bottom by {shown}: retraining" in told
+    versus = to_baseline(compared(capsys, tmp_path), "ple")
+    difference = float(shown.split()[0])
+    assert versus["over_seeds"]["difference"] == pytest.approx(difference, abs=6e-4)
 
 
 def test_lower_is_better_where_the_metric_says_so(
@@ -220,6 +253,67 @@ def test_other_rows_are_not_compared(
     assert any("scored on other rows" in line for line in found["warnings"])
 
 
+def write_splits(folder: Path, **other: object) -> list[Path]:
+    """Runs of a regression on 100 rows, which count no positives; ple has settings."""
+    paths = []
+    for seed in (1, 2, 3):
+        for model, error in (("shared_bottom", 0.5), ("ple", 0.4)):
+            scores = {"test": {"click": {"rmse": error + seed / 1e4, "rows": 100}}}
+            settings = other if model == "ple" else {}
+            path = folder / f"{model}{seed}"
+            paths.append(write_run(path, model, seed, scores, **settings))
+    return paths
+
+
+@pytest.mark.parametrize(
+    "other", [{"dataset__split_seed": 1}, {"dataset__valid_fraction": 0.2}]
+)
+def test_runs_of_other_splits_are_not_compared_though_as_many_rows_count(
+    tmp_path: Path, other: dict, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_splits(tmp_path, **other)
+    found = compared(capsys, tmp_path)
+    versus = to_baseline(found, "ple")
+    assert versus["verdict"] == "not comparable"
+    assert versus["paired_difference"] is None
+    assert found["tasks"]["click"]["best"] is None
+    assert any("scored on other rows" in line for line in found["warnings"])
+    assert any("another split than" in line for line in found["warnings"])
+
+
+def test_runs_of_other_data_are_not_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in write_splits(tmp_path):
+        if "ple" in path.name:
+            about = json.loads((path / "environment.json").read_text())
+            about["data_hash"] = "d1"
+            (path / "environment.json").write_text(json.dumps(about))
+    found = compared(capsys, tmp_path)
+    assert to_baseline(found, "ple")["verdict"] == "not comparable"
+
+
+@pytest.mark.parametrize(
+    ("split_seed", "first", "verdict"),
+    [(1, 0, "better"), (1, 7, "not comparable"), (0, 7, "not comparable")],
+)
+def test_row_numbers_tell_whether_the_rows_are_the_same(
+    split_seed: int,
+    first: int,
+    verdict: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    label = np.random.default_rng(0).normal(size=100)
+    for path in write_splits(tmp_path, dataset__split_seed=split_seed):
+        scores = json.loads((path / "metrics.json").read_text())
+        error = scores["test"]["click"]["rmse"]
+        mine = first if "ple" in path.name else 0
+        write_predictions(path, label, label + error, first=mine)
+    found = compared(capsys, tmp_path)
+    assert to_baseline(found, "ple")["verdict"] == verdict
+
+
 def test_a_seed_that_ran_twice_counts_once(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -231,10 +325,32 @@ def test_a_seed_that_ran_twice_counts_once(
     assert any("ran twice" in line for line in found["warnings"])
 
 
+def test_a_seed_that_ran_twice_is_named_whatever_the_order_of_its_keys(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = write_run(sweep / "30", "ple", 1, {"test": {"click": auc(0.99)}})
+    values = yaml.safe_load((again / "config.yaml").read_text())
+    turned = yaml.safe_dump(dict(reversed(values.items())), sort_keys=False)
+    (again / "config.yaml").write_text(turned)
+    found = compared(capsys, sweep)
+    assert len(found["configurations"]) == 3
+    assert any("ran twice" in line for line in found["warnings"])
+
+
+def test_runs_that_differ_in_what_cannot_change_a_number_are_one_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    neutral = {"checkpoint_minutes": [5, 60], "strategy": ["none", "mirrored"]}
+    scores = {"test": {"click": auc(0.8)}}
+    for seed in (1, 2):
+        own = {f"trainer__{key}": values[seed - 1] for key, values in neutral.items()}
+        write_run(tmp_path / str(seed), "ple", seed, scores, **own)
+    (one,) = compared(capsys, tmp_path)["configurations"]
+    assert one["seeds"] == [1, 2]
+
+
 def write_predicted(folder: Path, gap: float, recorded: float | None = None) -> None:
     """Two models of three seeds whose predictions give the AUC that is recorded."""
-    from sklearn.metrics import roc_auc_score
-
     rng = np.random.default_rng(0)
     label = (rng.random(2000) < 0.3).astype("float64")
     for model, more in (("shared_bottom", 0.0), ("ple", gap)):
@@ -266,6 +382,62 @@ def test_predictions_that_do_not_give_the_metric_are_left_out_with_a_word(
     found = compared(capsys, tmp_path)
     assert to_baseline(found, "ple")["over_rows"] is None
     assert any("do not give the auc of metrics.json" in w for w in found["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("auc", "fewer than two of a class"),
+        ("pr_auc", "pr_auc is undefined on some of the rows drawn anew"),
+    ],
+)
+def test_rows_that_cannot_be_tested_are_told_with_the_reason(
+    metric: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    label = np.array([1.0] + [0.0] * 9)
+    # The positive row is ranked second by one model, first by the other.
+    for model, score, values in (
+        ("shared_bottom", 8.5, {"auc": 8 / 9, "pr_auc": 0.5}),
+        ("ple", 9.5, {"auc": 1.0, "pr_auc": 1.0}),
+    ):
+        for seed in (1, 2, 3):
+            task = values | {"rows": 10, "positives": 1}
+            path = tmp_path / f"{model}{seed}"
+            write_run(path, model, seed, {"test": {"click": task}})
+            write_predictions(path, label, np.array([score, *range(1, 10)]))
+    found = compared(capsys, tmp_path, "--metric", metric)
+    assert to_baseline(found, "ple")["over_rows"] is None
+    assert any("seeds alone" in w and said in w for w in found["warnings"])
+
+
+def test_rows_are_read_of_each_tasks_best(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mtl_cli.compare.rows.MOST_TESTED", 2)
+    rng = np.random.default_rng(0)
+    label = np.tile([0.0, 1.0], 200)
+    signals = {"shared_bottom": (1, 1), "mmoe": (3, 2), "ple": (2, 3)}
+    for model, strengths in signals.items():
+        for seed in (1, 2):
+            scores = [label * s + rng.normal(size=400) for s in strengths]
+            counts = {"rows": 400, "positives": 200}
+            names = dict(zip(("click", "buy"), scores, strict=True))
+            tasks = {
+                n: auc(roc_auc_score(label, s), **counts) for n, s in names.items()
+            }
+            path = write_run(tmp_path / f"{model}{seed}", model, seed, {"test": tasks})
+            write_predictions(path, label, scores[0], buy=(label, scores[1]))
+    found = compared(capsys, tmp_path)
+    for task, best in (("click", "mmoe"), ("buy", "ple")):
+        tested = [
+            one["name"]
+            for one in found["configurations"]
+            if (one["tasks"][task]["to_baseline"] or {}).get("over_rows")
+        ]
+        assert tested == [best]
+        assert any(f"{task}: test rows were read of 2" in w for w in found["warnings"])
 
 
 def test_seeds_that_agree_on_rows_that_do_not_are_no_real_difference(

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from mtl_cli.compare.comparison import common_seeds
 from mtl_cli.compare.row_tests import bootstrap, delong, delong_parts, drawn
 from mtl_cli.compare.statistics import (
     holm,
@@ -93,6 +94,20 @@ def test_a_gap_of_two_deviations_is_found_with_five_seeds(
     # 0.79 is the exact power of Student's test with 8 degrees of freedom, which no
     # unbiased test exceeds; other configurations add to it.
     assert share_found(2, configurations) == pytest.approx(power, abs=0.02)
+
+
+def test_unequal_seeds_are_tested_on_those_of_both_and_hold_5_percent() -> None:
+    rng = np.random.default_rng(9)
+    wrong = 0
+    for _ in range(2000):
+        x = rng.normal(size=(4, SEEDS))
+        every, few = ({s: float(v) for s, v in enumerate(row)} for row in x[:2])
+        few = {s: few[s] for s in (1, 2, 3)}
+        a, b = common_seeds(few, every)
+        assert len(a) == len(b) == 3
+        wrong += seed_test(a, b, noise(list(x[2:]))).p < 0.05
+    # Two standard errors of a share of 0.05 in 2,000 are 0.01.
+    assert 0.03 < wrong / 2000 < 0.06
 
 
 def test_unequal_noise_does_not_make_false_differences_common() -> None:

@@ -47,13 +47,14 @@ def task_cells(task: Task, cell: Cell) -> str:
     if against is None:
         row += '<td><span class="pill none">baseline</span></td>'
     else:
-        difference = spread(interval(against.paired, places, "+"))
+        difference = spread(interval(against.difference, places, "+"))
         row += f"<td>{difference}<br>{pill(against)}</td>"
     if has_twins(task):
         twin = cell.twin
-        known = twin is not None and twin.paired is not None
-        size = f"{twin.paired.mean:+.{places}f}" if twin and twin.paired else ""
-        row += f"<td>{size}{'<br>' + pill(twin) if twin and known else ''}</td>"
+        known = ""
+        if twin is not None and twin.difference is not None:
+            known = f"{twin.difference.mean:+.{places}f}<br>{pill(twin)}"
+        row += f"<td>{known}</td>"
     return row
 
 

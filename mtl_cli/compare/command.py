@@ -3,13 +3,17 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from mtl_cli.compare.comparison import Comparison, compare
+from mtl_cli.compare.comparison import Comparison
+from mtl_cli.compare.configurations import configurations
+from mtl_cli.compare.datasets import compare_each
 from mtl_cli.compare.fail_if import failures, parse
 from mtl_cli.compare.runs import read_runs
-from mtl_cli.compare.warnings import warnings
 from mtl_cli.errors import ConfigError, MtlError, fail, printable, suggest
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 PROGRAM = "mtl-compare"
 FLAGS = ["--baseline", "--metric", "--split", "--json", "--csv", "--md", "--html"]
@@ -24,8 +28,9 @@ EXAMPLES = """examples:
 READING = (
     "±: 95 % t-interval over seeds. Difference: to the baseline, paired by seed. A "
     "verdict asks whether retraining would give the same order (t-test over seeds; the "
-    "noise is that of all configurations alike in it) and, given predictions, whether "
-    "another test set would; 5 % error over a task's comparisons (Holm)."
+    "noise is that of all configurations alike in it, so p may say more than the "
+    "difference's own ±) and, given predictions, whether another test set would; 5 % "
+    "error over a task's comparisons (Holm)."
 )
 
 
@@ -84,13 +89,12 @@ def run(options: argparse.Namespace) -> int:
     """Compares and prints; returns the exit code."""
     runs = read_runs(options.paths)
     conditions = [parse(text, runs) for text in options.fail_if]
-    result = compare(runs, options.baseline, options.metric, options.split)
-    warned = warnings(result, runs)
-    show(result, warned, options.form)
+    results = compare_each(runs, options.baseline, options.metric, options.split)
+    show(results, options.form)
     if options.html is not None:
-        write_page(result, warned, Path(options.html))
+        write_page(results, Path(options.html))
         sys.stderr.write(f"wrote {options.html}\n")
-    every = [*result.configurations, *result.without]
+    every = configurations(runs) if conditions else []
     failed = [
         (condition.text, line)
         for condition in conditions
@@ -101,31 +105,50 @@ def run(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def show(result: Comparison, warned: list[str], form: str | None) -> None:
+def show(results: list[Comparison], form: str | None) -> None:
     """Prints in the form asked for; warnings go to stderr where stdout is data."""
     from mtl_cli.compare.table import comma_separated, json_text, markdown
 
     if form is None:
-        return show_terminal(result, warned)
-    texts = {"csv": comma_separated, "md": markdown}
-    text = json_text(result, warned) if form == "json" else texts[form](result)
-    sys.stdout.write(text)
+        return show_terminal(results)
+    texts = {"csv": comma_separated, "md": markdown, "json": json_text}
+    sys.stdout.write(texts[form](results))
     if form != "json":
-        for line in warned:
+        for line in named_warnings(results):
             sys.stderr.write(f"warning: {printable(line)}\n")
 
 
-def show_terminal(result: Comparison, warned: list[str]) -> None:
-    """Prints the table, the verdicts and the warnings."""
+def named_warnings(results: list[Comparison]) -> list[str]:
+    """Returns all warnings, with the data set's name where there are several."""
+    if len(results) == 1:
+        return results[0].warnings
+    return [f"{each.dataset}: {line}" for each in results for line in each.warnings]
+
+
+def show_terminal(results: list[Comparison]) -> None:
+    """Prints tables and verdicts of each data set, and the warnings."""
     from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH
+    for result in results:
+        if len(results) > 1:
+            console.rule(Text(f"data set {result.dataset}", style="bold"))
+        show_dataset(result, console)
+    console.print(Text(f"\n{READING}", style="dim"))
+    for line in named_warnings(results):
+        console.print(Text(f"warning: {line}", style="yellow"))
+
+
+def show_dataset(result: Comparison, console: "Console") -> None:
+    """Prints the tables and the verdicts of a data set."""
     from rich.text import Text
 
     from mtl_cli.compare.table import print_tables, title
     from mtl_cli.compare.verdicts import verdicts
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDTH
     runs = sum(len(one.runs) for one in result.configurations)
     number = len(result.configurations)
     console.print(
@@ -140,17 +163,14 @@ def show_terminal(result: Comparison, warned: list[str]) -> None:
         console.print(Text(title(task), style="bold"))
         for line in texts[task.name]:
             console.print(Text(f"  {line}"))
-    console.print(Text(f"\n{READING}", style="dim"))
-    for line in warned:
-        console.print(Text(f"warning: {line}", style="yellow"))
 
 
-def write_page(result: Comparison, warned: list[str], path: Path) -> None:
+def write_page(results: list[Comparison], path: Path) -> None:
     """Writes the HTML page."""
     from mtl_cli.compare.page import page
 
     try:
-        path.write_text(page(result, warned), encoding="utf-8")
+        path.write_text(page(results), encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"--html: cannot write {path}: {error.strerror}") from None
 

@@ -1,6 +1,8 @@
 """The comparison itself: each task's numbers, differences, and the best."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 from mtl_cli.compare.configurations import (
     Configuration,
@@ -10,6 +12,7 @@ from mtl_cli.compare.configurations import (
     twins_of,
 )
 from mtl_cli.compare.runs import Run
+from mtl_cli.compare.same_rows import same_rows
 from mtl_cli.compare.statistics import (
     Interval,
     Noise,
@@ -18,10 +21,11 @@ from mtl_cli.compare.statistics import (
     paired,
     seed_test,
 )
-from mtl_cli.compare.versus import FEW, Versus, decide
+from mtl_cli.compare.versus import FEW, OTHER, Versus, decide
 from mtl_cli.errors import ConfigError, suggest
 from mtl_cli.metrics import METRICS
 
+Same = Callable[[Configuration, Configuration], bool]
 COUNTS = ("rows", "positives", "space", "why")
 
 
@@ -80,6 +84,7 @@ class Comparison:
         split: that is scored.
         tasks: in order.
         notes: on what was left out.
+        warnings: what makes it less than it seems, these notes among it.
     """
 
     configurations: list[Configuration]
@@ -90,6 +95,13 @@ class Comparison:
     split: str
     tasks: list[Task]
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def dataset(self) -> str:
+        """The name of the data set, or the names under which runs have its rows."""
+        names = [one.settings.get("dataset.name", "") for one in self.configurations]
+        return ", ".join(dict.fromkeys(filter(None, names)))
 
 
 def compare(
@@ -116,15 +128,16 @@ def compare(
     names = metrics_of(found, split, metric)
     twins = twins_of(found)
     tasks = [task_of(task, m, found, split) for task, m in names.items()]
+    same = cache(lambda one, other: same_rows(one, other, split))
     for task in tasks:
-        oppose(task, base, twins)
-        choose(task, split)
+        oppose(task, base, twins, same)
     result = Comparison(found, without, keys, base, why, split, tasks)
     if split == "test":
         from mtl_cli.compare.rows import test_rows
 
         test_rows(result)
     for task in tasks:
+        choose(task, split)
         for family in ([c.against for c in task.cells], [c.twin for c in task.cells]):
             decide([each for each in family if each is not None], task.direction)
     return result
@@ -190,42 +203,69 @@ def task_of(name: str, metric: str, found: list[Configuration], split: str) -> T
 
 
 def oppose(
-    task: Task, base: Configuration, twins: dict[Configuration, Configuration]
+    task: Task,
+    base: Configuration,
+    twins: dict[Configuration, Configuration],
+    same: Same,
 ) -> None:
-    """Adds each cell's differences to the baseline and to its twin."""
+    """Adds each cell's differences to the baseline and to its twin.
+
+    Args:
+        task: with its means.
+        base: the baseline.
+        twins: by configuration.
+        same: whether two configurations were scored on the same rows.
+    """
     by_configuration = {cell.configuration: cell for cell in task.cells}
     every = noise([list(cell.values.values()) for cell in task.cells])
     for cell in task.cells:
         if cell.configuration is not base:
-            cell.against = versus(cell, by_configuration[base], every)
+            cell.against = versus(cell, by_configuration[base], every, same)
         if cell.configuration in twins:
             twin = by_configuration[twins[cell.configuration]]
-            cell.twin = versus(cell, twin, every)
+            cell.twin = versus(cell, twin, every, same)
 
 
-def versus(cell: Cell, other: Cell, every: Noise) -> Versus:
+def versus(cell: Cell, other: Cell, every: Noise, same: Same) -> Versus:
     """Compares two cells over seeds, if they were scored on the same rows.
 
     Args:
         cell: the one.
         other: with which it is compared.
         every: noise of all configurations, these two among them.
+        same: whether two configurations were scored on the same rows.
     """
     result = Versus(other.configuration)
     if cell.mean is None or other.mean is None or cell.counts != other.counts:
         return result
+    if not same(cell.configuration, other.configuration):
+        return result
     result.verdict = FEW
     result.paired = paired(cell.values, other.values)
-    mine, others = list(cell.values.values()), list(other.values.values())
-    own = noise([mine, others])
+    own = noise([list(cell.values.values()), list(other.values.values())])
     rest = Noise(every.squares - own.squares, every.freedom - own.freedom)
-    result.seeds = seed_test(mine, others, rest)
+    result.seeds = seed_test(*common_seeds(cell.values, other.values), rest)
     return result
 
 
+def common_seeds(
+    a: dict[int, float], b: dict[int, float]
+) -> tuple[list[float], list[float]]:
+    """Returns the values to test: of the seeds of both, if those are two or more."""
+    both = [seed for seed in a if seed in b]
+    if len(both) < 2:
+        return list(a.values()), list(b.values())
+    return [a[seed] for seed in both], [b[seed] for seed in both]
+
+
 def choose(task: Task, split: str) -> None:
-    """Names the best: on validation rows where all have them, else on these."""
-    having = [cell for cell in task.cells if cell.mean is not None]
+    """Names the best: on validation rows where all have them, else on these.
+
+    One that was scored on other rows than the baseline has no place.
+    """
+    scored = [cell for cell in task.cells if cell.mean is not None]
+    alike = [c for c in scored if c.against is None or c.against.verdict != OTHER]
+    having = alike or scored  # which is when the baseline lacks the task
     if task.direction == 0 or len(having) < 2:
         return
     means = []

@@ -38,12 +38,11 @@ class Configuration:
 
 def configurations(runs: list[Run]) -> list[Configuration]:
     """Groups runs, in order, by their settings; damaged ones are left out."""
-    groups: dict[tuple[tuple[str, str], ...], Configuration] = {}
+    groups: dict[frozenset[tuple[str, str]], Configuration] = {}
     for run in runs:
         if run.status == "damaged":
             continue
-        key = tuple(sorted(run.settings.items()))
-        mine = groups.setdefault(key, Configuration(run.settings))
+        mine = groups.setdefault(run.key, Configuration(run.settings))
         if run.scored:
             mine.runs[run.seed] = run  # of two with one seed the later
         else:

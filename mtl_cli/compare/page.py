@@ -27,19 +27,34 @@ MOST_VALUES = 12  # of a setting
 STYLE = Path(__file__).parent / "page.css"
 
 
-def page(result: Comparison, warned: list[str]) -> str:
+def page(results: list[Comparison]) -> str:
     """Returns the page; all that comes from data is escaped."""
-    found = result.configurations
-    data = dict.fromkeys(one.settings.get("dataset.name", "") for one in found)
-    heading = f"{len(found)} configurations on {', '.join(filter(None, data))}"
-    runs = sum(len(one.runs) for one in found)
+    heading = "; ".join(map(heading_of, results))
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
+        f"<title>{escape(heading)}</title><style>{STYLE.read_text('utf-8')}</style>"
+        f"</head><body><main>{''.join(map(body, results))}</main></body></html>\n"
+    )
+
+
+def heading_of(result: Comparison) -> str:
+    """Returns how much is compared on which data set."""
+    return f"{len(result.configurations)} configurations on {result.dataset}"
+
+
+def body(result: Comparison) -> str:
+    """Returns all that the page says of a data set."""
+    runs = sum(len(one.runs) for one in result.configurations)
     about = (
         f"{runs} runs, scored on {result.split} rows. Compared with "
         f"{result.baseline.name}: {result.why}."
     )
-    body = [
-        f'<h1>{escape(heading)}</h1><p class="soft">{escape(about)}</p>',
-        warning_box(warned),
+    parts = [
+        f"<h1>{escape(heading_of(result))}</h1>",
+        f'<p class="soft">{escape(about)}</p>',
+        warning_box(result.warnings),
         verdict_section(result),
         board_section(result),
         seeds_section(result),
@@ -50,13 +65,7 @@ def page(result: Comparison, warned: list[str]) -> str:
         cost_section(result),
         shared_section(result),
     ]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
-        f"<title>{escape(heading)}</title><style>{STYLE.read_text('utf-8')}</style>"
-        f"</head><body><main>{''.join(body)}</main></body></html>\n"
-    )
+    return "".join(parts)
 
 
 def warning_box(warned: list[str]) -> str:

@@ -24,6 +24,10 @@ class UnusableError(Exception):
     """Predictions cannot be tested; the message says why."""
 
 
+class OtherRowsError(UnusableError):
+    """Predictions are of other rows."""
+
+
 @dataclass
 class Predictions:
     """What a configuration predicts for one task.
@@ -61,19 +65,29 @@ class Predictions:
         found = [self.function.function(self.label, p, one) for p in self.seeds]
         return float(np.mean(found))
 
-    def test(self, other: "Predictions") -> Test | None:
-        """Tests this one minus another; None where it cannot be."""
+    def test(self, other: "Predictions") -> Test:
+        """Tests this one minus another.
+
+        Raises:
+            OtherRowsError: if the two are of other rows.
+            UnusableError: if the rows are too few for a test.
+        """
         if not (
             np.array_equal(self.row, other.row)
             and np.array_equal(self.label, other.label)
         ):
-            return None
+            raise OtherRowsError("the test rows are others")
         if self.metric == "auc":
-            return delong(self.parts, other.parts)
+            found = delong(self.parts, other.parts)
+            if found is None:
+                raise UnusableError("the test rows have fewer than two of a class")
+            return found
         try:
             return bootstrap(self.mean - other.mean, self.drawn, other.drawn)
         except UndefinedError:
-            return None
+            raise UnusableError(
+                f"{self.metric} is undefined on some of the rows drawn anew"
+            ) from None
 
 
 def read_predictions(
@@ -82,6 +96,7 @@ def read_predictions(
     """Reads the predictions of all seeds.
 
     Raises:
+        OtherRowsError: if the seeds have other rows.
         UnusableError: if they are missing, or do not give the metric that the run
             recorded: weights and groups of rows are not among them.
     """
@@ -89,8 +104,10 @@ def read_predictions(
     seeds = [one.runs[seed] for seed in recorded]
     read = [read_run(run, split, task) for run in seeds]
     row, label, _ = read[0]
-    if not all(np.array_equal(label, each[1]) for each in read):
-        raise UnusableError("the seeds have other test rows")
+    if not all(
+        np.array_equal(row, each[0]) and np.array_equal(label, each[1]) for each in read
+    ):
+        raise OtherRowsError("the seeds have other test rows")
     wide = read[0][2].ndim == 2
     functions = [
         metrics[metric]

@@ -1,11 +1,15 @@
 """Tests over test rows for the differences that a comparison reports."""
 
-import math
 from collections.abc import Callable
 
-from mtl_cli.compare.comparison import Cell, Comparison, Task
+from mtl_cli.compare.comparison import Comparison, Task
 from mtl_cli.compare.configurations import Configuration
-from mtl_cli.compare.predictions import Predictions, UnusableError, read_predictions
+from mtl_cli.compare.predictions import (
+    OtherRowsError,
+    Predictions,
+    UnusableError,
+    read_predictions,
+)
 from mtl_cli.compare.versus import OTHER
 
 MOST_TESTED = 20  # configurations whose test rows are read
@@ -15,25 +19,16 @@ MOST_ROWS_DRAWN = 1_000_000  # of a metric for which rows are drawn anew 200 tim
 
 def test_rows(result: Comparison) -> None:
     """Adds tests over test rows, of as many configurations as are read in seconds."""
-    chosen = to_test(result)
-    left_out = len(result.configurations) - len(chosen)
-    if left_out > 0:
-        result.notes.append(
-            f"test rows were read of {len(chosen)} configurations, the baseline and "
-            f"the best ones; the verdicts on {left_out} others are from seeds alone"
-        )
     for task in result.tasks:
-        reasons: dict[str, None] = {}
-        read = reader(result.split, task, reasons)
-        for cell in task.cells:
-            for each in (cell.against, cell.twin):
-                if each is None or each.verdict == OTHER:
-                    continue
-                pair = [cell.configuration, each.other]
-                if all(one in chosen for one in pair):
-                    mine, others = map(read, pair)
-                    if mine is not None and others is not None:
-                        each.rows = mine.test(others)
+        chosen = to_test(task, result)
+        left_out = sum(cell.mean is not None for cell in task.cells) - len(chosen)
+        if left_out > 0:
+            result.notes.append(
+                f"{task.name}: test rows were read of {len(chosen)} configurations, "
+                f"the baseline and the best ones; the verdicts on {left_out} others "
+                "are from seeds alone"
+            )
+        reasons = test_task(task, chosen, result.split)
         if reasons:
             first, *more = reasons
             others_too = f" (and {len(more)} more like it)" if more else ""
@@ -43,18 +38,41 @@ def test_rows(result: Comparison) -> None:
             )
 
 
-def to_test(result: Comparison) -> list[Configuration]:
+def test_task(task: Task, chosen: list[Configuration], split: str) -> list[str]:
+    """Adds a task's tests; returns why some could not be made.
+
+    Args:
+        task: whose differences are tested.
+        chosen: configurations whose rows are read.
+        split: of the rows.
+    """
+    reasons: dict[str, None] = {}
+    read = reader(split, task)
+    for cell in task.cells:
+        for each in (cell.against, cell.twin):
+            if each is None or each.verdict == OTHER:
+                continue
+            if not {cell.configuration, each.other} <= set(chosen):
+                continue
+            try:
+                each.rows = read(cell.configuration).test(read(each.other))
+            except OtherRowsError:
+                each.withdraw()
+            except UnusableError as reason:
+                reasons[str(reason)] = None
+    return list(reasons)
+
+
+def to_test(task: Task, result: Comparison) -> list[Configuration]:
     """Returns the configurations whose rows are read: the baseline, then the best."""
-    task = result.tasks[0]
     sign = task.direction or 1
-
-    def place(cell: Cell) -> float:
-        return -sign * cell.mean.mean if cell.mean else math.inf
-
-    best_first = [cell.configuration for cell in sorted(task.cells, key=place)]
-    others = [one for one in best_first if one is not result.baseline]
-    ordered = [result.baseline, *others]
-    room = min(MOST_ROWS.get(t.metric, MOST_ROWS_DRAWN) for t in result.tasks)
+    placed = [
+        (one.configuration is not result.baseline, -sign * one.mean.mean, i)
+        for i, one in enumerate(task.cells)
+        if one.mean is not None
+    ]
+    ordered = [task.cells[i].configuration for *_, i in sorted(placed)]
+    room = MOST_ROWS.get(task.metric, MOST_ROWS_DRAWN)
     chosen = []
     for one in ordered[:MOST_TESTED]:
         for run in one.runs.values():
@@ -66,19 +84,22 @@ def to_test(result: Comparison) -> list[Configuration]:
     return chosen
 
 
-def reader(
-    split: str, task: Task, reasons: dict[str, None]
-) -> Callable[[Configuration], Predictions | None]:
-    """Returns a function that reads predictions once, and notes why it cannot."""
-    kept: dict[Configuration, Predictions | None] = {}
+def reader(split: str, task: Task) -> Callable[[Configuration], Predictions]:
+    """Returns a function that reads each configuration's predictions once.
 
-    def read(one: Configuration) -> Predictions | None:
+    It raises UnusableError, each time again, where they cannot be used.
+    """
+    kept: dict[Configuration, Predictions | UnusableError] = {}
+
+    def read(one: Configuration) -> Predictions:
         if one not in kept:
             try:
                 kept[one] = read_predictions(one, split, task.name, task.metric)
             except UnusableError as reason:
-                kept[one] = None
-                reasons[f"{one.name}: {reason}"] = None
-        return kept[one]
+                kept[one] = type(reason)(f"{one.name}: {reason}")
+        found = kept[one]
+        if isinstance(found, UnusableError):
+            raise found
+        return found
 
     return read

@@ -11,10 +11,12 @@ from typing import Any
 import yaml
 
 from mtl_cli.errors import ConfigError
+from mtl_cli.identity import NEUTRAL
 
 # Settings that no result depends on, or that are told apart.
-ASIDE = {"defaults", "hydra", "seed", "check_only", "resume", "sweep", "tracker"}
-ASIDE |= {"compare", "trainer.profile"}
+ASIDE = {"defaults", "hydra", "seed", "check_only", "sweep", "tracker", "compare"}
+ASIDE |= {key for key, names in NEUTRAL.items() if names is True}
+ASIDE |= {f"{k}.{n}" for k, ns in NEUTRAL.items() if ns is not True for n in ns}
 MOST_VALUES = 20_000  # of one configuration
 Metrics = dict[str, dict[str, dict[str, Any]]]
 # The C loader is ten times as fast; a Python built without it has the other.
@@ -51,6 +53,11 @@ class Run:
     def scored(self) -> bool:
         """Whether it is done and has metrics."""
         return self.status == "done" and bool(self.metrics)
+
+    @property
+    def key(self) -> frozenset[tuple[str, str]]:
+        """What runs of one configuration have in common, in whatever order."""
+        return frozenset(self.settings.items())
 
     def value(self, split: str, task: str, metric: str) -> float | None:
         """Returns a metric, or None where it is missing or undefined."""

@@ -60,7 +60,7 @@ def task_cells(task: Task, cell: Cell) -> list[str]:
     if against is None:
         cells += ["", "baseline"]
     else:
-        cells += [interval(against.paired, places, "+"), against.verdict]
+        cells += [interval(against.difference, places, "+"), against.verdict]
     if has_twins(task):
         cells.append(gain(cell.twin, places))
     return cells
@@ -68,10 +68,10 @@ def task_cells(task: Task, cell: Cell) -> list[str]:
 
 def gain(twin: Versus | None, places: int) -> str:
     """Returns the difference to the twin, and whether it is real."""
-    if twin is None or twin.paired is None:
+    if twin is None or twin.difference is None:
         return ""
     word = f" {twin.verdict}" if twin.real else ""
-    return f"{twin.paired.mean:+.{places}f}{word}"
+    return f"{twin.difference.mean:+.{places}f}{word}"
 
 
 def seeds(one: Configuration) -> str:
@@ -118,7 +118,15 @@ def rich_table(result: Comparison, tasks: list[Task]) -> Table:
     return table
 
 
-def markdown(result: Comparison) -> str:
+def markdown(results: list[Comparison]) -> str:
+    """Returns a Markdown table, of several data sets one each below its name."""
+    if len(results) == 1:
+        return markdown_table(results[0])
+    parts = [f"## {plain(one.dataset)}\n\n{markdown_table(one)}" for one in results]
+    return "\n".join(parts)
+
+
+def markdown_table(result: Comparison) -> str:
     """Returns a Markdown table."""
     keys = shown_keys(result)
     heads = [short(key, keys) for key in keys] + ["seeds"]
@@ -142,14 +150,19 @@ def plain(cell: str) -> str:
     return cell.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
 
 
-def comma_separated(result: Comparison) -> str:
-    """Returns CSV with full precision: a row a configuration and task."""
+def comma_separated(results: list[Comparison]) -> str:
+    """Returns CSV with full precision: a row a data set, configuration and task."""
     stream = io.StringIO()
-    keys = shown_keys(result)
-    found = as_json(result)["configurations"]
-    rows = [row for one in found for row in flat(one)]
+    keys = dict.fromkeys(key for result in results for key in shown_keys(result))
+    rows = []
+    for result in results:
+        first = {"dataset": result.dataset} if len(results) > 1 else {}
+        for one in as_json(result)["configurations"]:
+            rows += [first | row for row in flat(one)]
     heads = dict.fromkeys(key for row in rows for key in row)
-    writer = csv.DictWriter(stream, [*keys, *(h for h in heads if h not in keys)])
+    first_heads = ["dataset"] * (len(results) > 1) + list(keys)
+    last = [head for head in heads if head not in first_heads]
+    writer = csv.DictWriter(stream, first_heads + last)
     writer.writeheader()
     writer.writerows(rows)
     return stream.getvalue()
@@ -250,7 +263,8 @@ def test_json(test: Test | None, corrected: float) -> dict[str, Any] | None:
     }
 
 
-def json_text(result: Comparison, warned: list[str]) -> str:
-    """Returns the comparison as JSON."""
-    found = as_json(result) | {"warnings": warned}
-    return json.dumps(found, indent=2, allow_nan=False) + "\n"
+def json_text(results: list[Comparison]) -> str:
+    """Returns the comparison as JSON, of several data sets by name."""
+    found = {one.dataset: as_json(one) | {"warnings": one.warnings} for one in results}
+    whole = {"datasets": found} if len(results) > 1 else found[results[0].dataset]
+    return json.dumps(whole, indent=2, allow_nan=False) + "\n"

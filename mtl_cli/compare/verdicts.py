@@ -1,12 +1,10 @@
 """Says in words which differences are real and which are not."""
 
 from mtl_cli.compare.comparison import Cell, Comparison, Task
-from mtl_cli.compare.numbers import decimals, interval, joined, probability, value
-from mtl_cli.compare.statistics import Test
+from mtl_cli.compare.numbers import decimals, interval, joined, probability
 from mtl_cli.compare.versus import FEW, ROWS, SAME, Versus
 
 MOST = 10  # sentences of one kind
-NO_TEST = Test(0.0, 0.0, 1.0, 0.0)
 
 
 def verdicts(result: Comparison) -> dict[str, list[str]]:
@@ -21,7 +19,7 @@ def sentences(task: Task, result: Comparison) -> list[str]:
     mine = [(c, c.against) for c in task.cells if c.against is not None]
     real = [(c, v) for c, v in mine if v.real]
     sign = task.direction or 1
-    real.sort(key=lambda pair: -sign * (pair[1].seeds or NO_TEST).difference)
+    real.sort(key=lambda pair: -sign * mean(pair[1]))
     lines = [real_one(c, v, places) for c, v in real[:MOST]]
     if len(real) > MOST:
         others = ((c.configuration.name, v.verdict) for c, v in real[MOST:])
@@ -30,10 +28,8 @@ def sentences(task: Task, result: Comparison) -> list[str]:
     same = [(c, v) for c, v in mine if v.verdict == SAME]
     if same:
         named = joined(
-            f"{c.configuration.name} ({v.seeds.difference:+.{places}f}, "
-            f"{probability(v.seeds_p)})"
+            f"{c.configuration.name} ({mean(v):+.{places}f}, {probability(v.seeds_p)})"
             for c, v in same
-            if v.seeds is not None
         )
         lines.append(f"No real difference to {base}: {named}.")
     few = [(c, v) for c, v in mine if v.verdict == FEW]
@@ -43,12 +39,14 @@ def sentences(task: Task, result: Comparison) -> list[str]:
     return [*lines, *best(task, result, places)]
 
 
+def mean(versus: Versus) -> float:
+    """Returns the difference that the table shows."""
+    return versus.difference.mean if versus.difference else 0.0
+
+
 def real_one(cell: Cell, versus: Versus, places: int) -> str:
     """Says of a real difference how large it is, and on what ground it is real."""
-    test = versus.seeds
-    if test is None:
-        return ""
-    size = f"{value(abs(test.difference), places)} ±{value(test.half, places)}"
+    size = interval(versus.difference, places).removeprefix("-")
     rows = (
         f", and so would another test set ({probability(versus.rows_p)})"
         if versus.rows is not None
@@ -63,10 +61,9 @@ def real_one(cell: Cell, versus: Versus, places: int) -> str:
 
 def rows_only(cell: Cell, versus: Versus, places: int) -> str:
     """Says that seeds agree, but test rows are too few."""
-    difference = versus.seeds.difference if versus.seeds else 0.0
     return (
         f"No real difference shown for {cell.configuration.name} "
-        f"({difference:+.{places}f}): retraining would give the same order on these "
+        f"({mean(versus):+.{places}f}): retraining would give the same order on these "
         f"test rows ({probability(versus.seeds_p)}), another test set might not "
         f"({probability(versus.rows_p)})."
     )
@@ -79,7 +76,7 @@ def unknown(few: list[tuple[Cell, Versus]], base: str, places: int) -> str:
         text = cell.configuration.name
         if versus.rows is not None:
             text += (
-                f" ({versus.rows.difference:+.{places}f}; on another test set "
+                f" ({mean(versus):+.{places}f}; on another test set "
                 f"{probability(versus.rows_p)})"
             )
         parts.append(text)
@@ -96,7 +93,7 @@ def gains(task: Task, places: int) -> list[str]:
         twin = cell.twin
         if twin is None or twin.seeds is None:
             continue
-        size = f"{twin.seeds.difference:+.{places}f}"
+        size = f"{mean(twin):+.{places}f}"
         if twin.verdict == "worse":
             lines.append(
                 f"Negative transfer: {cell.configuration.name} is worse than its "

@@ -19,7 +19,8 @@ class Versus:
     Attributes:
         other: the one it is compared with.
         paired: mean difference over the seeds of both; None without any.
-        seeds: test over seeds; None where one has fewer than two.
+        seeds: test over seeds, of the same difference where both have two seeds in
+            common, else of the means; None where one has fewer than two.
         seeds_p: its p-value, corrected for the number of comparisons.
         rows: test over test rows; None where there are no predictions.
         rows_p: likewise.
@@ -36,9 +37,20 @@ class Versus:
     verdict: str = OTHER
 
     @property
+    def difference(self) -> Interval | None:
+        """What is shown: paired by seed, or of the means if under two seeds pair."""
+        if self.seeds is None or (self.paired and self.paired.half is not None):
+            return self.paired
+        return Interval(self.seeds.difference, self.seeds.half, 0)
+
+    @property
     def real(self) -> bool:
         """Whether the difference is real."""
         return self.verdict in (BETTER, WORSE, DIFFERENT)
+
+    def withdraw(self) -> None:
+        """Takes back what seeds said, once rows turn out to be others."""
+        self.paired, self.seeds, self.rows, self.verdict = None, None, None, OTHER
 
 
 def decide(family: list[Versus], direction: int) -> None:

@@ -6,6 +6,7 @@ from mtl_cli.compare.comparison import Comparison
 from mtl_cli.compare.configurations import Configuration
 from mtl_cli.compare.numbers import joined
 from mtl_cli.compare.runs import Run
+from mtl_cli.compare.same_rows import splitting
 from mtl_cli.compare.versus import OTHER
 
 FEWEST = 3
@@ -58,7 +59,7 @@ def seeds(scored: list[Configuration]) -> list[str]:
         counts = sorted(len(one.runs) for one in scored)
         lines.append(
             f"configurations have other seeds ({counts[0]} to {counts[-1]} of them): "
-            "paired differences are over the seeds of both"
+            "differences are over the seeds of both"
         )
     return lines
 
@@ -66,13 +67,11 @@ def seeds(scored: list[Configuration]) -> list[str]:
 def twice(runs: list[Run], scored: list[Configuration]) -> list[str]:
     """Names configurations one seed of which ran twice; the later run counts."""
     counted = {run for one in scored for run in one.runs.values()}
-    twins = {(tuple(run.settings.items()), run.seed) for run in counted}
+    twins = {(run.key, run.seed) for run in counted}
     again = [
         run
         for run in runs
-        if run.scored
-        and run not in counted
-        and (tuple(run.settings.items()), run.seed) in twins
+        if run.scored and run not in counted and (run.key, run.seed) in twins
     ]
     if not again:
         return []
@@ -90,9 +89,7 @@ def differences(base: Configuration, scored: list[Configuration]) -> list[str]:
         "other data than": lambda run: run.environment.get("data_hash"),
         "another commit than": lambda run: run.environment.get("git_commit"),
         "other package versions than": versions,
-        "another split than": lambda run: [
-            v for k, v in run.settings.items() if k.startswith("dataset.split_")
-        ],
+        "another split than": splitting,
     }
     lines = []
     for words, question in questions.items():
