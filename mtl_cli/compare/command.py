@@ -107,7 +107,8 @@ def run(options: argparse.Namespace) -> int:
 
 def show(results: list[Comparison], form: str | None) -> None:
     """Prints in the form asked for; warnings go to stderr where stdout is data."""
-    from mtl_cli.compare.table import comma_separated, json_text, markdown
+    from mtl_cli.compare.records import comma_separated, json_text
+    from mtl_cli.compare.table import markdown
 
     if form is None:
         return show_terminal(results)
