@@ -89,4 +89,9 @@ def first_line(error: BaseException) -> str:
 def printable(text: str) -> str:
     """Returns a text on one line, cut where it is very long."""
     text = text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + "..."
+    return visible(text)
+
+
+def visible(text: str) -> str:
+    """Returns a text without what would steer a terminal, on one line."""
     return "".join(c if c.isprintable() else " " for c in text)

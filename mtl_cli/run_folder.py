@@ -191,5 +191,5 @@ def status_of(path: Path) -> dict[str, Any]:
 
 
 def now() -> str:
-    """Returns the time, UTC, to the second, as ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    """Returns the time, UTC, to the millisecond, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -41,7 +41,7 @@ def write_run(
     """Writes a run folder: split, task, metric; None for a run without metrics."""
     folder.mkdir(parents=True)
     start, end = "2026-11-24T10:00:00+00:00", "2026-11-24T10:00:30+00:00"
-    record = {"status": status, "start": start, "end": end}
+    record = {"status": status, "start": start, "end": end, "seconds": 30.0}
     if status == "failed":
         record["error"] = "loss is no number"
     (folder / "status.json").write_text(json.dumps(record))

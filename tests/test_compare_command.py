@@ -235,7 +235,7 @@ def test_warnings_name_what_spoils_a_comparison(
         "another commit than the baseline's first seed: ple",
         "other package versions than the baseline's first seed: ple",
         "metrics.json is damaged",
-        "other seeds (2 to 3 of them)",
+        "differ in their seeds (2 to 3 of them)",
     ):
         assert any(expected in line for line in warned), expected
 

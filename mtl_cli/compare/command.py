@@ -1,6 +1,8 @@
 """`mtl-compare`: which model is better, by how much, and is it real."""
 
 import argparse
+import io
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -8,8 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 from mtl_cli.compare.comparison import Comparison
 from mtl_cli.compare.configurations import configurations
 from mtl_cli.compare.datasets import compare_each
-from mtl_cli.compare.fail_if import failures, parse
-from mtl_cli.compare.runs import read_runs
+from mtl_cli.compare.fail_if import Condition, failures, parse
+from mtl_cli.compare.runs import Run, read_runs
 from mtl_cli.errors import ConfigError, MtlError, fail, printable, suggest
 
 if TYPE_CHECKING:
@@ -44,15 +46,15 @@ class Parser(argparse.ArgumentParser):
 
 def main() -> NoReturn:
     """Runs `mtl-compare` and exits: 0 done, 1 failed a check, 2 wrong input."""
+    for stream in (sys.stdout, sys.stderr):  # names may hold what it cannot show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         sys.exit(run(arguments(sys.argv[1:])))
     except MtlError as error:
         sys.exit(fail(PROGRAM, str(error), error.exit_code))
     except KeyboardInterrupt:
         sys.exit(fail(PROGRAM, "interrupted", 130))
-    except BrokenPipeError:  # what read the output, `head`, has closed it
-        sys.stderr.close()
-        sys.exit(0)
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
@@ -90,33 +92,60 @@ def run(options: argparse.Namespace) -> int:
     runs = read_runs(options.paths)
     conditions = [parse(text, runs) for text in options.fail_if]
     results = compare_each(runs, options.baseline, options.metric, options.split)
-    show(results, options.form)
     if options.html is not None:
         write_page(results, Path(options.html))
         sys.stderr.write(f"wrote {options.html}\n")
-    every = configurations(runs) if conditions else []
-    failed = [
-        (condition.text, line)
-        for condition in conditions
-        for line in failures(condition, every)
-    ]
-    for text, line in failed:
-        fail(PROGRAM, f"--fail-if '{text}': {line}", 1)
+    write(text_of(results, options.form))
+    if options.form in ("csv", "md"):
+        for line in named_warnings(results):
+            sys.stderr.write(f"warning: {printable(line)}\n")
+    failed = checked(conditions, runs, options.paths)
+    for text in failed:
+        fail(PROGRAM, f"--fail-if {text}", 1)
     return 1 if failed else 0
 
 
-def show(results: list[Comparison], form: str | None) -> None:
-    """Prints in the form asked for; warnings go to stderr where stdout is data."""
+def checked(
+    conditions: list[Condition], runs: list[Run], paths: list[str]
+) -> list[str]:
+    """Returns a line for each check that fails, or cannot be made."""
+    every = configurations(runs) if conditions else []
+    named = {Path(path).resolve() for path in paths}
+    unread = [r for r in runs if not r.scored and r.path.resolve() in named]
+    return [
+        f"'{condition.text}': {line}"
+        for condition in conditions
+        for line in [
+            *failures(condition, every),
+            *(f"{run.path} cannot be checked: {run.status}" for run in unread),
+        ]
+    ]
+
+
+def write(text: str) -> None:
+    """Writes to stdout; what read it, `head`, may have closed it.
+
+    Raises:
+        ConfigError: if it cannot be written.
+    """
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise ConfigError(f"cannot write to stdout: {error.strerror}") from None
+
+
+def text_of(results: list[Comparison], form: str | None) -> str:
+    """Returns what is printed, in the form asked for."""
     from mtl_cli.compare.records import comma_separated, json_text
     from mtl_cli.compare.table import markdown
 
     if form is None:
-        return show_terminal(results)
+        return terminal(results)
     texts = {"csv": comma_separated, "md": markdown, "json": json_text}
-    sys.stdout.write(texts[form](results))
-    if form != "json":
-        for line in named_warnings(results):
-            sys.stderr.write(f"warning: {printable(line)}\n")
+    return texts[form](results)
 
 
 def named_warnings(results: list[Comparison]) -> list[str]:
@@ -126,13 +155,15 @@ def named_warnings(results: list[Comparison]) -> list[str]:
     return [f"{each.dataset}: {line}" for each in results for line in each.warnings]
 
 
-def show_terminal(results: list[Comparison]) -> None:
-    """Prints tables and verdicts of each data set, and the warnings."""
+def terminal(results: list[Comparison]) -> str:
+    """Returns tables and verdicts of each data set, and the warnings."""
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
+    on_terminal, encoding = sys.stdout.isatty(), sys.stdout.encoding or "utf-8"
+    page = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
+    console = Console(file=page, force_terminal=on_terminal, highlight=False)
+    if not on_terminal:
         console.width = WIDTH
     for result in results:
         if len(results) > 1:
@@ -141,6 +172,8 @@ def show_terminal(results: list[Comparison]) -> None:
     console.print(Text(f"\n{READING}", style="dim"))
     for line in named_warnings(results):
         console.print(Text(f"warning: {line}", style="yellow"))
+    page.seek(0)
+    return page.read()
 
 
 def show_dataset(result: Comparison, console: "Console") -> None:
@@ -171,7 +204,7 @@ def write_page(results: list[Comparison], path: Path) -> None:
     from mtl_cli.compare.page import page
 
     try:
-        path.write_text(page(results), encoding="utf-8")
+        path.write_text(page(results), encoding="utf-8", errors="replace")
     except OSError as error:
         raise ConfigError(f"--html: cannot write {path}: {error.strerror}") from None
 

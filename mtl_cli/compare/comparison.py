@@ -15,6 +15,7 @@ from mtl_cli.compare.configurations import (
 from mtl_cli.compare.runs import Run
 from mtl_cli.compare.same_rows import same_rows
 from mtl_cli.compare.statistics import (
+    NO_NOISE,
     Interval,
     Noise,
     mean_interval,
@@ -171,33 +172,48 @@ def oppose(
         same: whether two configurations were scored on the same rows.
     """
     by_configuration = {cell.configuration: cell for cell in task.cells}
-    every = noise([list(cell.values.values()) for cell in task.cells])
+
+    def alike(one: Cell, other: Cell) -> bool:
+        counts = one.counts == other.counts
+        return counts and same(one.configuration, other.configuration)
+
+    scored = [cell for cell in task.cells if cell.mean is not None]
+    pool = [cell for cell in scored if alike(cell, by_configuration[base])]
+    every = noise_of(pool)
+
+    def versus(cell: Cell, other: Cell) -> Versus:
+        if cell.mean is None or other.mean is None:
+            return Versus(other.configuration)
+        if not alike(cell, other):
+            return Versus(other.configuration, verdict=OTHER)
+        if not (cell in pool and other in pool):
+            return over_seeds(cell, other, NO_NOISE)
+        own = noise_of([cell, other])
+        rest = Noise(every.squares - own.squares, every.freedom - own.freedom)
+        return over_seeds(cell, other, rest)
+
     for cell in task.cells:
         if cell.configuration is not base:
-            cell.against = versus(cell, by_configuration[base], every, same)
+            cell.against = versus(cell, by_configuration[base])
         if cell.configuration in twins:
-            twin = by_configuration[twins[cell.configuration]]
-            cell.twin = versus(cell, twin, every, same)
+            cell.twin = versus(cell, by_configuration[twins[cell.configuration]])
 
 
-def versus(cell: Cell, other: Cell, every: Noise, same: Same) -> Versus:
-    """Compares two cells over seeds, if they were scored on the same rows.
+def noise_of(cells: list[Cell]) -> Noise:
+    """Returns the noise of some cells' seeds."""
+    return noise([list(cell.values.values()) for cell in cells])
+
+
+def over_seeds(cell: Cell, other: Cell, rest: Noise) -> Versus:
+    """Compares two cells over seeds.
 
     Args:
         cell: the one.
         other: with which it is compared.
-        every: noise of all configurations, these two among them.
-        same: whether two configurations were scored on the same rows.
+        rest: noise of all other configurations that were scored on the same rows.
     """
-    result = Versus(other.configuration)
-    if cell.mean is None or other.mean is None or cell.counts != other.counts:
-        return result
-    if not same(cell.configuration, other.configuration):
-        return result
-    result.verdict = FEW
+    result = Versus(other.configuration, verdict=FEW)
     result.paired = paired(cell.values, other.values)
-    own = noise([list(cell.values.values()), list(other.values.values())])
-    rest = Noise(every.squares - own.squares, every.freedom - own.freedom)
     result.seeds = seed_test(*common_seeds(cell.values, other.values), rest)
     return result
 

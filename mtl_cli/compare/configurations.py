@@ -142,7 +142,8 @@ def baseline(
         for one in found:
             if one.model == DEFAULT_BASELINE:
                 return one, f"the first with model={DEFAULT_BASELINE}"
-        return found[0], "the first that ran"
+        trained = [one for one in found if one.model != "single_task"] or found
+        return trained[0], "the first that ran"
     matching = found
     known = "; ".join(list(dict.fromkeys(one.name for one in found))[:12])
     for part in split_settings(wanted):

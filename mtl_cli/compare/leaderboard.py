@@ -2,9 +2,9 @@
 
 import csv
 import io
+import math
 import os
 import statistics
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,8 @@ def write_leaderboard(sweep: Path) -> Path:
     path = sweep / LEADERBOARD
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     try:
-        temporary.write_text(stream.getvalue(), encoding="utf-8", newline="")
+        text = stream.getvalue()
+        temporary.write_text(text, encoding="utf-8", errors="replace", newline="")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -78,24 +79,16 @@ def cost(run: Run) -> dict[str, Any]:
     parameters = run.environment.get("parameters")
     return {
         "parameters": parameters if isinstance(parameters, int) else None,
-        "seconds": seconds(run),
+        "seconds": run.seconds,
         "samples_per_second": statistics.median(known) if known else None,
         "best_epoch": int(best[-1]) if best and best[-1] else None,
     }
 
 
-def seconds(run: Run) -> float | None:
-    """Returns how long a run took, from start to end."""
-    try:
-        start, end = (datetime.fromisoformat(time) for time in (run.start, run.end))
-        return (end - start).total_seconds()
-    except (ValueError, TypeError):
-        return None
-
-
 def number(text: str | None) -> float | None:
-    """Returns a cell as a number, if it is one."""
+    """Returns a cell as a number, if it is a finite one."""
     try:
-        return float(text or "")
+        found = float(text or "")
     except ValueError:
         return None
+    return found if math.isfinite(found) else None

@@ -147,6 +147,7 @@ def read_run(run: Run, split: str, task: str) -> tuple[Any, Floats, Floats]:
         predicted: Any = table[f"{task}_prediction"].to_numpy()
         if predicted.dtype == object:
             predicted = np.stack(list(predicted))
+        predicted = predicted[mine].astype("float64")
     except FileNotFoundError:
         raise UnusableError("a run has no predictions.parquet") from None
     except (OSError, ValueError, TypeError, pyarrow.ArrowException):
@@ -154,5 +155,5 @@ def read_run(run: Run, split: str, task: str) -> tuple[Any, Floats, Floats]:
     return (
         table["row"].to_numpy()[mine],
         labels[mine],
-        predicted[mine].astype("float64"),
+        predicted,
     )

@@ -10,7 +10,7 @@ from mtl_cli.compare.predictions import (
     UnusableError,
     read_predictions,
 )
-from mtl_cli.compare.versus import OTHER
+from mtl_cli.compare.versus import MISSING, OTHER
 
 MOST_TESTED = 20  # configurations whose test rows are read
 MOST_ROWS = {"auc": 20_000_000}  # predictions that are read
@@ -50,7 +50,7 @@ def test_task(task: Task, chosen: list[Configuration], split: str) -> list[str]:
     read = reader(split, task)
     for cell in task.cells:
         for each in (cell.against, cell.twin):
-            if each is None or each.verdict == OTHER:
+            if each is None or each.verdict in (MISSING, OTHER):
                 continue
             if not {cell.configuration, each.other} <= set(chosen):
                 continue

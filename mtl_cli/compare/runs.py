@@ -2,15 +2,15 @@
 
 import csv
 import json
-import math
 import os
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from mtl_cli.errors import ConfigError
+from mtl_cli.errors import ConfigError, printable, visible
 from mtl_cli.identity import NEUTRAL
 
 # Settings that no result depends on, or that are told apart.
@@ -18,6 +18,7 @@ ASIDE = {"defaults", "hydra", "seed", "check_only", "sweep", "tracker", "compare
 ASIDE |= {key for key, names in NEUTRAL.items() if names is True}
 ASIDE |= {f"{k}.{n}" for k, ns in NEUTRAL.items() if ns is not True for n in ns}
 MOST_VALUES = 20_000  # of one configuration
+LARGEST = 1e100  # metric: its square is a number too
 Metrics = dict[str, dict[str, dict[str, Any]]]
 # The C loader is ten times as fast; a Python built without it has the other.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -29,10 +30,10 @@ class Run:
 
     Attributes:
         path: of the folder.
-        status: `done`, `failed`, `interrupted`, `running`, or `damaged`.
+        status: `done`, `failed`, `interrupted`, `running`, `killed`, or `damaged`.
         error: why it failed or cannot be read.
         start: when, ISO 8601.
-        end: likewise; "" if it has not ended.
+        seconds: that it took; None if that is not known.
         seed: of the run.
         settings: the others, dotted key to the value as text.
         metrics: split, task, metric.
@@ -43,7 +44,7 @@ class Run:
     status: str = "damaged"
     error: str = ""
     start: str = ""
-    end: str = ""
+    seconds: float | None = None
     seed: int = 0
     settings: dict[str, str] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=dict)
@@ -62,9 +63,7 @@ class Run:
     def value(self, split: str, task: str, metric: str) -> float | None:
         """Returns a metric, or None where it is missing or undefined."""
         found = self.metrics.get(split, {}).get(task, {}).get(metric)
-        if isinstance(found, int | float) and math.isfinite(found):
-            return float(found)
-        return None
+        return float(found) if isinstance(found, int | float) else None
 
     def history(self) -> list[dict[str, str]]:
         """Reads `history.csv`, a row an epoch; empty if there is none."""
@@ -91,8 +90,10 @@ def read_runs(paths: list[str]) -> list[Run]:
     """
     folders: dict[Path, None] = {}
     for path in paths:
-        if not Path(path).is_dir():
-            raise ConfigError(f"{path}: no such folder; give runs, sweeps or outputs/")
+        if not path or not Path(path).is_dir():
+            raise ConfigError(
+                f"{path or repr(path)}: no such folder; give runs, sweeps or outputs/"
+            )
         found = find(Path(path))
         if not found:
             raise ConfigError(
@@ -134,18 +135,33 @@ def read(folder: Path) -> Run:
         run.settings = settings(config)
         if config.get("check_only") is True:
             run.settings["check_only"] = "true"
-        run.start, run.end = (str(status.get(k) or "") for k in ("start", "end"))
+        run.start, run.seconds = str(status.get("start") or ""), status.get("seconds")
         environment = folder / (name := "environment.json")
         run.environment = record(folder, name) if environment.exists() else {}
         if status.get("status") == "done" and "check_only" not in run.settings:
             run.metrics = scores(record(folder, name := "metrics.json"))
-        run.error = str(status.get("error") or "")
-        run.status = str(status.get("status"))
+        run.error = printable(str(status.get("error") or ""))
+        run.status = printable(str(status.get("status")))
+        if run.status == "running" and killed(status):
+            run.status = "killed"
     except FileNotFoundError:
         run.error = f"has no {name}"
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+    except Exception:  # PyYAML has a dozen ways to stumble over damage
         run.error = f"{name} is damaged"
     return run
+
+
+def killed(status: dict[str, Any]) -> bool:
+    """Whether the process of a run that is under way has gone, on this machine."""
+    if status.get("host") != socket.gethostname():
+        return False
+    try:
+        os.kill(int(status["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def record(folder: Path, name: str) -> dict[str, Any]:
@@ -165,10 +181,14 @@ def load_yaml(folder: Path, name: str) -> dict[str, Any]:
 
 
 def scores(found: dict[str, Any]) -> Metrics:
-    """Returns metrics if they are split, task, metric."""
+    """Returns metrics if they are split, task, metric, and numbers that can be."""
     for tasks in found.values():
-        if not all(isinstance(each, dict) for each in [tasks, *tasks.values()]):
-            raise ValueError
+        for task, metrics in tasks.items():
+            for name, value in metrics.items():
+                if not (task + name).isprintable() or isinstance(value, bool):
+                    raise ValueError
+                if isinstance(value, int | float) and not abs(value) < LARGEST:
+                    raise ValueError
     return found
 
 
@@ -191,14 +211,17 @@ def settings(config: dict[str, Any]) -> dict[str, str]:
             found[key] = text(value)
 
     def text(value: Any) -> str:
+        return visible(plain(value))
+
+    def plain(value: Any) -> str:
         nonlocal values
         values += 1
         if values > MOST_VALUES:
             raise ValueError
         if isinstance(value, list):
-            return f"[{','.join(map(text, value))}]"
+            return f"[{','.join(map(plain, value))}]"
         if isinstance(value, dict):
-            return f"{{{','.join(f'{k}:{text(v)}' for k, v in value.items())}}}"
+            return f"{{{','.join(f'{k}:{plain(v)}' for k, v in value.items())}}}"
         if isinstance(value, float):
             return f"{value:.12g}"
         names = {None: "null", True: "true", False: "false"}

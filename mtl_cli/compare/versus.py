@@ -10,6 +10,7 @@ SAME = "no real difference"
 ROWS = "on these rows only"
 FEW = "too few seeds"
 OTHER = "not comparable"
+MISSING = "no score"
 
 
 @dataclass(eq=False)
@@ -24,8 +25,8 @@ class Versus:
         seeds_p: its p-value, corrected for the number of comparisons.
         rows: test over test rows; None where there are no predictions.
         rows_p: likewise.
-        verdict: one of the words above; `not comparable` where a score is missing or
-            other rows were scored.
+        verdict: one of the words above; `not comparable` where other rows were scored,
+            `no score` where one of the two has none.
     """
 
     other: Configuration
@@ -34,7 +35,7 @@ class Versus:
     seeds_p: float = 1.0
     rows: Test | None = None
     rows_p: float = 1.0
-    verdict: str = OTHER
+    verdict: str = MISSING
 
     @property
     def difference(self) -> Interval | None:

@@ -21,6 +21,7 @@ def warnings(result: Comparison, runs: list[Run]) -> list[str]:
         *seeds(scored),
         *twice(runs, scored),
         *differences(result.baseline, scored),
+        *undefined(result),
         *other_rows(result),
         *result.notes,
     ]
@@ -38,8 +39,9 @@ def unfinished(found: list[Configuration]) -> list[str]:
     for one in found:
         by_status: dict[str, list[str]] = {}
         for run in one.lost:
-            status = "is still running" if run.status == "running" else run.status
-            status = "has no metrics" if status == "done" else status
+            words = {"running": "is still running", "done": "has no metrics"}
+            words["killed"] = "was killed; the same command goes on with it"
+            status = words.get(run.status, run.status)
             by_status.setdefault(status, []).append(f"seed {run.seed}")
         lines += [
             f"{one.name}: {joined(names)} {status}"
@@ -58,8 +60,8 @@ def seeds(scored: list[Configuration]) -> list[str]:
     if len({tuple(sorted(one.runs)) for one in scored}) > 1:
         counts = sorted(len(one.runs) for one in scored)
         lines.append(
-            f"configurations have other seeds ({counts[0]} to {counts[-1]} of them): "
-            "differences are over the seeds of both"
+            f"configurations differ in their seeds ({counts[0]} to {counts[-1]} of "
+            "them): differences are over the seeds of both"
         )
     return lines
 
@@ -101,6 +103,24 @@ def differences(base: Configuration, scored: list[Configuration]) -> list[str]:
         ]
         if other:
             lines.append(f"{words} the baseline's first seed: {joined(other)}")
+    return lines
+
+
+def undefined(result: Comparison) -> list[str]:
+    """Names seeds whose metric is undefined where that of others is not."""
+    lines = []
+    for task in result.tasks:
+        seeds = []
+        for cell in task.cells:
+            for seed, run in cell.configuration.runs.items():
+                if cell.values and seed not in cell.values:
+                    found = run.metrics.get(result.split, {}).get(task.name, {})
+                    why = dict(found.get("why") or {}).get(task.metric, "not there")
+                    seeds.append(f"{cell.configuration.name} seed {seed} ({why})")
+        if seeds:
+            lines.append(
+                f"{task.name}: left out, without {task.metric}: {joined(seeds)}"
+            )
     return lines
 
 
