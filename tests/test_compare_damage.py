@@ -1,7 +1,9 @@
 """`mtl-compare` where runs, scores or its own output are not as they should be."""
 
+import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -10,8 +12,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from rich.console import Console
 
 from mtl_cli.compare.command import arguments, run
+from mtl_cli.compare.datasets import compare_each
+from mtl_cli.compare.runs import read_runs
+from mtl_cli.compare.table import print_tables
 from mtl_cli.errors import ConfigError
 from tests.comparing import auc, write_run, write_sweep
 
@@ -188,3 +194,16 @@ def test_unwritable_page_is_told_before_anything_is_printed(
     with pytest.raises(ConfigError, match="--html: cannot write"):
         run(arguments([str(sweep), "--html", str(sweep / "no" / "x.html")]))
     assert capsys.readouterr().out == ""
+
+
+def test_no_number_is_cut_on_a_narrow_terminal(sweep: Path) -> None:
+    (result,) = compare_each(read_runs([str(sweep)]), None, None, "test")
+    texts = {}
+    for width in (30, 300):
+        console = Console(file=io.StringIO(), width=width, highlight=False)
+        print_tables(result, console)
+        texts[width] = console.file.getvalue()
+    numbers = re.findall(r"[+-]?\d+\.\d+|±\d+\.\d+|better|baseline", texts[300])
+    assert len(numbers) == 16
+    assert all(texts[30].count(x) == texts[300].count(x) for x in numbers)
+    assert texts[30].count("shared_bottom") == 2

@@ -77,28 +77,25 @@ def seeds(one: Configuration) -> str:
 
 
 def print_tables(result: Comparison, console: Console) -> None:
-    """Prints one table if it fits, else one a task."""
-    whole = rich_table(result, result.tasks)
-    unlimited = console.options.update(max_width=10_000)
-    if Measurement.get(console, unlimited, whole).maximum <= console.width:
-        console.print(whole)
-        return
-    for task in result.tasks:
-        console.print(rich_table(result, [task]))
+    """Prints one table if it fits, else one a task; no number is ever cut."""
+
+    def width(table: Table) -> Measurement:
+        return Measurement.get(console, console.options.update(max_width=10_000), table)
+
+    usual = console.width
+    tables = [rich_table(result, result.tasks)]
+    if width(tables[0]).maximum > usual:
+        tables = [rich_table(result, [task]) for task in result.tasks]
+    for table in tables:
+        console.width = max(usual, width(table).minimum)
+        console.print(table)
+    console.width = usual
 
 
 def rich_table(result: Comparison, tasks: list[Task]) -> Table:
     """Returns a table of some tasks; the best is bold."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     keys = shown_keys(result)
-    for key in keys:
-        head = short(key, keys)
-        table.add_column(head, overflow="fold", min_width=min(len(head), 16))
-    table.add_column("seeds", justify="right", no_wrap=True)
-    for task in tasks:
-        for head in task_heads(task):
-            side: Any = "right" if head else "left"
-            table.add_column(head, justify=side, no_wrap=True)
+    rows = []
     for i, one in enumerate(result.configurations):
         row = [Text(one.settings.get(key, "")) for key in keys] + [Text(seeds(one))]
         for task in tasks:
@@ -109,6 +106,22 @@ def rich_table(result: Comparison, tasks: list[Task]) -> Table:
             word = SHORT.get(verdict, verdict)
             row.append(Text(word, style=STYLES.get(verdict, "")))
             row += [Text(text) for text in more]
+        rows.append(row)
+    heads = [short(key, keys) for key in keys] + ["seeds"]
+    heads += [head for task in tasks for head in task_heads(task)]
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for i, head in enumerate(heads):
+        width = max(len(head), *(row[i].cell_len for row in rows))
+        setting = i < len(keys)  # which may be long, and is broken where it must be
+        side: Any = "left" if setting or not head else "right"
+        table.add_column(
+            head,
+            justify=side,
+            overflow="fold",
+            no_wrap=not setting,
+            min_width=min(width, 16) if setting else width,
+        )
+    for row in rows:
         table.add_row(*row)
     return table
 
