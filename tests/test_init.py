@@ -254,7 +254,8 @@ def test_labels_become_tasks_by_what_they_hold(run: Run) -> None:
     assert tasks["stars"]["classes"] == [1, 2, 3, 4, 5]
     assert tasks["cover"]["classes"] == ["blue", "green", "red"]
     assert tasks["seconds"]["transform"] == "standard"
-    assert tasks["spent"]["transform"] == "log1p"
+    assert tasks["spent"]["transform"] == "standard"
+    assert "log1p would learn a middle" in Path("conf/dataset/shop.yaml").read_text()
     assert "400" not in line_of("shop", "ad")
     assert "positive: like" in Path("conf/dataset/shop.yaml").read_text()
 
@@ -477,6 +478,17 @@ def test_warnings_are_told_on_the_terminal(run: Run) -> None:
     write_csv("shop.csv", click=click, seconds=click * np.arange(ROWS) / 7)
     _, out, _ = run("shop.csv", "--task", "click")
     assert "seconds  bucketized          WARNING: alone predicts click" in out
+
+
+def test_column_that_follows_a_label_is_warned_of(run: Run) -> None:
+    click = np.arange(ROWS) % 4 == 0
+    order = click & (np.arange(ROWS) % 12 == 0)
+    rare = np.arange(ROWS) == 8  # too rare to tell
+    given = {"click": click * 1, "order": order * 1, "rare": rare * 1}
+    write_csv("shop.csv", **given, even=np.arange(ROWS) % 2)
+    assert run("shop.csv", "--task", "click")[0] == 0
+    assert "WARNING: is 1 only where click is 1" in line_of("shop", "order")
+    assert "WARNING" not in line_of("shop", "rare") + line_of("shop", "even")
 
 
 def test_column_that_limits_a_task_is_no_feature(run: Run) -> None:

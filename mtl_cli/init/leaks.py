@@ -40,6 +40,8 @@ def look_for_leaks(
             return left_out(column, remark, choice.feature)
         if near > TELLING:
             return warn(choice, f"alone predicts {task}, {measure} {near:.4f}")
+        if kind == "binary" and (value := implies(column, label.y)):
+            return warn(choice, f"is {value} only where {task} is 1")
         if how == "decides" and kind == "multiclass":
             return warn(choice, f"each value goes with one class of {task}")
     return choice
@@ -96,6 +98,23 @@ def tells(column: Column, codes: Array) -> str:
     if pairs != ours or theirs < 2:
         return ""
     return "renames" if ours == theirs else "decides" if rows >= 10 * ours else ""
+
+
+def implies(column: Column, y: Array) -> str:
+    """Returns which of two values a column has on positive rows alone; "" if none.
+
+    As a conversion has that follows a click. By chance so many rows would all be
+    positive once in a million tables.
+    """
+    known = (column.codes >= 0) & ~np.isnan(y)
+    rate = y[known].mean() if known.any() else 1.0
+    if column.distinct != 2 or rate == 1:
+        return ""
+    for code, word in enumerate(column.values):
+        mine = y[known & (column.codes == code)]
+        if len(mine) >= ENOUGH and mine.all() and rate ** len(mine) < 1e-6:
+            return str(word)
+    return ""
 
 
 def correlation(column: Column, y: Array) -> float:
