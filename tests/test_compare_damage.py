@@ -19,6 +19,7 @@ from mtl_cli.compare.datasets import compare_each
 from mtl_cli.compare.runs import read_runs
 from mtl_cli.compare.table import print_tables
 from mtl_cli.errors import ConfigError
+from mtl_cli.sweep.records import Record
 from tests.comparing import auc, write_run, write_sweep
 
 MEANS = {"shared_bottom": 0.80, "ple": 0.82}
@@ -100,6 +101,21 @@ def test_killed_run_is_told_from_one_that_is_running(
     warned = compared(capsys, sweep)["warnings"]
     assert "ple: seed 4 is still running" in warned
     assert "ple: seed 5 was killed; the same command goes on with it" in warned
+
+
+def test_job_that_failed_before_it_had_a_folder_is_named(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, status in enumerate(["done", "failed", "interrupted", "running"]):
+        job = Record(str(number), f"job{number}", [], status, error="seed: should be")
+        job.write(sweep)
+    (sweep / "job2").mkdir()
+    (line,) = (x for x in compared(capsys, sweep)["warnings"] if "left out" in x)
+    assert line == "left out: " + ", ".join(
+        f"{sweep}/job{i} never began: seed: should be" for i in (1, 2)
+    )
+    (sweep / ".jobs" / "1.json").write_text("[]")
+    assert not any("left out" in x for x in compared(capsys, sweep)["warnings"])
 
 
 def test_undefined_metric_of_a_seed_is_told(

@@ -12,6 +12,7 @@ import yaml
 
 from mtl_cli.errors import ConfigError, printable, visible
 from mtl_cli.identity import NEUTRAL
+from mtl_cli.sweep.records import FAILED, records
 
 # Settings that no result depends on, or that are told apart.
 ASIDE = {"defaults", "hydra", "seed", "check_only", "sweep", "tracker", "compare"}
@@ -89,6 +90,7 @@ def read_runs(paths: list[str]) -> list[Run]:
         ConfigError: if a path does not exist, or there is no run.
     """
     folders: dict[Path, None] = {}
+    lost: list[Run] = []
     for path in paths:
         if not path or not Path(path).is_dir():
             raise ConfigError(
@@ -100,7 +102,9 @@ def read_runs(paths: list[str]) -> list[Run]:
                 f"{path}: no run in it or below; a run folder holds status.json"
             )
         folders |= dict.fromkeys(found)
-    runs = [read(folder) for folder in folders]
+        sweeps = dict.fromkeys(run.parent for run in found if run != Path(path))
+        lost += [job for sweep in sweeps for job in without_folder(sweep)]
+    runs = [*map(read, folders), *lost]
     runs = [run for run in runs if run.settings.get("check_only") != "true"]
     if not runs:
         raise ConfigError(f"{paths[0]}: its runs have only checked their data")
@@ -116,6 +120,19 @@ def find(folder: Path) -> list[Path]:
             folders.clear()
         folders.sort()
     return found
+
+
+def without_folder(sweep: Path) -> list[Run]:
+    """Returns the jobs of a sweep that failed before they had a folder."""
+    try:
+        jobs = list(records(sweep))
+    except (OSError, ValueError, TypeError):
+        return []
+    return [
+        Run(sweep / job.name, error=f"never began: {visible(job.error)}")
+        for job in jobs
+        if job.status in FAILED and not (sweep / job.name / "status.json").exists()
+    ]
 
 
 def natural(path: Path) -> list[tuple[int, str]]:
