@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli import stopping
-from mtl_cli.arguments import tidy
+from mtl_cli.arguments import as_given, tidy
 from mtl_cli.ending import going_on, leave, status_after, told
 from mtl_cli.errors import (
     MtlError,
@@ -158,7 +158,7 @@ def carry_out(
     from mtl_cli.run import run
     from mtl_cli.saved_config import saved_config
 
-    settings = [*configured(), *HydraConfig.get().overrides.task]
+    settings = [*configured(), *map(as_given, HydraConfig.get().overrides.task)]
     try:
         folder.begin(config_hash(config))
         with contextlib.closing(Console(folder.path / "train.log")) as console:

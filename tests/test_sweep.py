@@ -130,6 +130,17 @@ def test_jobs_that_fail_die_or_exit_leave_the_others_alone(start: Path) -> None:
     check_faults(start, told)
 
 
+def test_settings_of_a_dataset_are_shown_as_they_were_given(start: Path) -> None:
+    given = "dataset.split_seed=3,4"
+    told = sweep(start, "seed=11", given, "hydra.sweep.dir=sweep")
+    assert told.returncode == 1
+    assert "++" not in told.stdout + told.stderr
+    assert "dataset.split_seed=4" in told.stdout
+    assert "dataset.split_seed=4" in told.stderr
+    for log in (start / "sweep").glob("*/train.log"):
+        assert "++" not in log.read_text()
+
+
 def check_faults(start: Path, told: subprocess.CompletedProcess[str]) -> None:
     """Checks a sweep of seeds 10 to 16 in which 11, 12 and 13 fail."""
     assert told.returncode == 1, told.stderr
