@@ -525,6 +525,18 @@ def test_ctrl_c_stops_the_running_job_and_tells_what_is_done(start: Path) -> Non
     assert "try next:     mtl-compare sweep" in out
 
 
+def test_ctrl_c_while_tensorflow_loads_is_told_in_one_line(start: Path) -> None:
+    with begun(start, "-m", "seed=1,2", "hydra.sweep.dir=sweep") as process:
+        wait_for(lambda: start.glob("served"))
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        for pid in [*map(int, children.split()), process.pid]:  # as a terminal does
+            os.kill(pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    (line,) = err.splitlines()
+    assert "interrupted; jobs: 2 not started; to go on: mtl-train " in line
+
+
 def test_ctrl_c_before_a_job_is_done_offers_no_comparison(start: Path) -> None:
     command = ["-m", "seed=14", "repeats=3", "sweep.jobs=1", "resume=never"]
     with begun(start, *command) as process:

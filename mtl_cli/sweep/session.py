@@ -144,7 +144,7 @@ class StartOfSweep(Callback):
         own = str(config.hydra.launcher._target_).startswith(plugins.HYDRAS_OWN)
         # Started again, it may have nothing to run; otherwise the server starts then.
         if own and not all_done(current.folder):
-            processes.start_server()
+            processes.server()
 
 
 def all_done(folder: Path) -> bool:
