@@ -8,6 +8,8 @@ from hydra._internal.utils import get_args_parser
 from mtl_cli.errors import ConfigError
 from mtl_cli.sweep.names import sweep_name
 
+ADDED = "++"
+
 
 def tidy(arguments: list[str]) -> list[str]:
     """Returns the command line as Hydra takes it, or refuses what it would not.
@@ -41,7 +43,16 @@ def tidy(arguments: list[str]) -> list[str]:
         flags.append("--multirun")
     if not any(s.lstrip("+").startswith("hydra.job.name=") for s in settings):
         settings = [*settings, f"hydra.job.name={sweep_name(settings)}"]
-    return flags + [f"++{s}" if s.startswith("dataset.") else s for s in settings]
+    return flags + [f"{ADDED}{s}" if s.startswith("dataset.") else s for s in settings]
+
+
+def as_given(setting: str) -> str:
+    """Returns a setting, or words about it, without what `tidy` has put before it.
+
+    >>> as_given("++dataset.features.age.kind=dense")
+    'dataset.features.age.kind=dense'
+    """
+    return setting.replace(f"{ADDED}dataset.", "dataset.")
 
 
 def refuse_flag(message: str) -> NoReturn:

@@ -18,8 +18,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli import stopping
-from mtl_cli.arguments import tidy
-from mtl_cli.ending import going_on, leave, status_after, told
+from mtl_cli.arguments import as_given, tidy
+from mtl_cli.ending import again, going_on, leave, status_after, told
 from mtl_cli.errors import (
     MtlError,
     WriteError,
@@ -82,6 +82,8 @@ def main() -> NoReturn:
     except KeyboardInterrupt as stop:
         session.stop()
         message, code = str(stop) or "interrupted", getattr(stop, "code", 130)
+        if fared := session.fared():
+            message += f"; {fared}; to go on: {again([PROGRAM, *command])}"
         sys.exit(fail(PROGRAM, message, code))
     except SystemExit:
         session.stop()
@@ -162,7 +164,7 @@ def carry_out(
     from mtl_cli.run import run
     from mtl_cli.saved_config import saved_config
 
-    settings = [*configured(), *HydraConfig.get().overrides.task]
+    settings = [*configured(), *map(as_given, HydraConfig.get().overrides.task)]
     try:
         folder.begin(config_hash(config))
         with contextlib.closing(Console(folder.path / "train.log")) as console:

@@ -10,7 +10,7 @@ from mtl_cli.errors import suggest
 from mtl_cli.metrics import METRICS
 from mtl_cli.models.base import Sharing
 from mtl_cli.optimizers import SGD, Adagrad, Adam, AdamW, RowwiseAdagrad
-from mtl_cli.schema import Count, Positive, Strict, part_named
+from mtl_cli.schema import Count, Positive, Seed, Strict, part_named
 from mtl_cli.sweep.options import Comparison, SweepOptions
 from mtl_cli.tasks import Output, Task, after_click
 from mtl_cli.trackers.base import Tracker
@@ -69,7 +69,7 @@ class Config(Strict):
         tracker: who is told of the run; no part of that either.
     """
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seed: Seed
     tasks: list[str] | None
     check_only: bool
     resume: Literal["auto", "never", "must"]

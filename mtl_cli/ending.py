@@ -32,12 +32,16 @@ def going_on(stop: Stopped, command: list[str]) -> str:
     checkpoints = saved(stop.run)
     if not checkpoints:
         return f"{stop}; no checkpoint was written yet"
-    again = [setting for setting in command if not setting.startswith("resume=")]
     newest = checkpoints[0]
     return (
         f"{stop}; all up to {described(newest)} is safe in {shortest(newest)}; "
-        f"to go on: {shlex.join(again)}"
+        f"to go on: {again(command)}"
     )
+
+
+def again(command: list[str]) -> str:
+    """Returns a command that goes on with what this one began."""
+    return shlex.join(s for s in command if not s.startswith("resume="))
 
 
 def told(error: Exception) -> tuple[str, int]:

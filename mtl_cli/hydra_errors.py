@@ -1,6 +1,7 @@
 """Hydra's errors, each told in one line with the fix."""
 
 import re
+import shlex
 from difflib import get_close_matches
 from os.path import isdir
 from pathlib import Path
@@ -17,9 +18,11 @@ from hydra.errors import (
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from mtl_cli.arguments import as_given
 from mtl_cli.check import dotted_keys, unknown_key
 from mtl_cli.errors import first_line, suggest
 from mtl_cli.paths import conf_folder, user_conf_folder
+from mtl_cli.trust import COMPOSED_OF
 
 # Hydra's plugins, and the extra that installs each.
 EXTRAS = {
@@ -31,15 +34,27 @@ EXTRAS = {
     ("hydra/sweeper", "list"): "hpo",
 }
 
+PARAMS = (
+    "hydra.sweeper.params: belongs into a file of conf/sweep/, as keys with text like "
+    "{seed: '1,2'}; on the command line give the keys themselves: mtl-train -m seed=1,2"
+)
+
 
 def explain(error: Exception, arguments: list[str]) -> str:
     """Returns what is wrong with the command or the YAML files, in one line.
 
     Args:
         error: what Hydra or OmegaConf raised.
-        arguments: of the command line.
+        arguments: of the command line, tidied.
     """
+    return as_given(reason(error, arguments))
+
+
+def reason(error: Exception, arguments: list[str]) -> str:
+    """Returns that line, with settings as Hydra was given them."""
     cause = error.__cause__ or error
+    if is_about_params(error, arguments):
+        return PARAMS
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return f"{mark.name}:{mark.line + 1}:{mark.column + 1}: {error.problem}"
@@ -53,13 +68,25 @@ def explain(error: Exception, arguments: list[str]) -> str:
             return ambiguous(first_line(cause))
         if "is not Optional" in str(cause):
             return f"{key}: is text to Hydra, which has no null; quote it: 'null'"
-        known = composed(arguments)
+        settings = composed_of(error) or composed_of(cause) or arguments
+        known = composed(settings)
         if key in dotted_keys(known):
             return f"{key}: {first_line(cause)}; set one key at a time: {key}.KEY=VALUE"
-        return unknown_key(key, known)
+        chosen = [f"{s}: " for s in groups_in(settings) if s not in arguments]
+        return f"{''.join(chosen)}{unknown_key(key, known)}"
     if isinstance(error, OSError) and error.filename:
         return f"hydra.run.dir: cannot make {error.filename}: {error.strerror}"
     return first_line(error)
+
+
+def is_about_params(error: Exception, arguments: list[str]) -> bool:
+    """Whether Hydra could not set what its sweeper goes over."""
+    key = "hydra.sweeper.params"
+    text = f"{error} {error.__cause__}"
+    given = any(argument.lstrip("+").startswith(key) for argument in arguments)
+    # The second is what OmegaConf says of a key below null.
+    told = key in text or "Unexpected type for root: NoneType" in text
+    return given and told and "is not Optional" not in text
 
 
 def ambiguous(message: str) -> str:
@@ -129,18 +156,20 @@ def full_key(error: BaseException) -> str:
     return found.group(1) if found else ""
 
 
+def composed_of(error: BaseException) -> list[str]:
+    """Returns the settings that could not be composed, if the error has them noted."""
+    for note in getattr(error, "__notes__", []):
+        if note.startswith(COMPOSED_OF):
+            return shlex.split(note.removeprefix(COMPOSED_OF))
+    return []
+
+
 def composed(arguments: list[str]) -> dict[Any, Any]:
     """Composes the configuration with the command line's groups alone.
 
     Its keys are the known ones: those of `model=mmoe` if that is what was asked for.
     """
-    folders = [conf_folder(), user_conf_folder()]
-    groups = [
-        argument
-        for argument in arguments
-        if is_group(argument.partition("=")[0].lstrip("+"), folders)
-        and "," not in argument
-    ]
+    groups = groups_in(arguments)
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
@@ -149,6 +178,17 @@ def composed(arguments: list[str]) -> dict[Any, Any]:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
             values = OmegaConf.to_container(compose("config"))
     return values if isinstance(values, dict) else {}
+
+
+def groups_in(arguments: list[str]) -> list[str]:
+    """Returns the arguments that choose one option of a config group."""
+    folders = [conf_folder(), user_conf_folder()]
+    return [
+        argument
+        for argument in arguments
+        if is_group(argument.partition("=")[0].lstrip("+"), folders)
+        and "," not in argument
+    ]
 
 
 def is_group(name: str, folders: list[Path | None]) -> bool:

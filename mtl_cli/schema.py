@@ -12,6 +12,7 @@ from mtl_cli.errors import shown, suggest
 # Larger ones overflow somewhere in C.
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 CountOrZero = Annotated[int, Field(ge=0, lt=2**31)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Units = Annotated[list[Count], Field(description="widths of layers; may be empty")]
 SomeUnits = Annotated[list[Count], Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]

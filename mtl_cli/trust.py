@@ -7,6 +7,7 @@ in. What the user writes on the command line is the user's word.
 """
 
 import re
+import shlex
 from functools import wraps
 from pathlib import PurePath
 from typing import Any
@@ -28,6 +29,8 @@ IN_FOLDERS = re.compile(
     r"|hydra[:.](runtime\.choices\.\w+|job\.num|job\.name|job\.override_dirname))\}"
 )
 
+COMPOSED_OF = "composed of: "
+
 
 def guard() -> None:
     """Has Hydra refuse such a configuration as soon as it has composed it.
@@ -40,7 +43,12 @@ def guard() -> None:
 
     @wraps(compose)
     def refusing(*args: Any, **kwargs: Any) -> DictConfig:
-        composed: DictConfig = compose(*args, **kwargs)
+        try:
+            composed: DictConfig = compose(*args, **kwargs)
+        except Exception as error:
+            # In a sweep these are of one job, not those of the command line.
+            error.add_note(f"{COMPOSED_OF}{shlex.join(kwargs['overrides'])}")
+            raise
         refuse(composed)
         with flag_override(composed, ["struct", "readonly"], False):
             composed.hydra.callbacks = {"ours": {"_target_": START_OF_SWEEP}}

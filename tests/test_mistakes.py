@@ -28,6 +28,11 @@ MISTAKES = {
     "--config-path": "argument --config-path/-cp: expected one argument; see mtl-train",
     "--cfg nothing": "argument --cfg/-c: invalid choice: 'nothing' (choose from",
     "-m --cfg job": "Only one of --run, --multirun, --cfg",
+    "-m 'hydra.sweeper.params={seed: 1}'": "hydra.sweeper.params: belongs into a file "
+    "of conf/sweep/, as keys with text like {seed: '1,2'}; on the command line give",
+    "-m hydra.sweeper.params.seed=1": "error: hydra.sweeper.params: belongs into",
+    "-m dataset.features.age.separator=,": "cannot read 'dataset.features.age.sep",
+    "dataset.features.age.kind=a,b": "argument 'dataset.features.age.kind=a,b': add -m",
     "seed=1,2": "Ambiguous value for argument 'seed=1,2': add -m",
     "trainer.epochs=abc": "trainer.epochs: 'abc' should be a valid integer",
     "trainer.epochs=3.5": "trainer.epochs: 3.5 should be a valid integer",
@@ -105,6 +110,18 @@ def test_mistake_is_told_in_one_line(command: str, tmp_path: Path) -> None:
     assert err.count("\n") == 1
     assert out == ""
     assert not tensorflow
+
+
+def test_key_that_only_some_of_a_sweeps_models_have_is_told_with_the_other(
+    tmp_path: Path,
+) -> None:
+    told = mtl_train(tmp_path, "-m", "model=ple,mmoe", "model.num_levels=1,2")
+    assert told.returncode == 2
+    assert told.stderr.startswith(
+        "mtl-train: error: model=mmoe: unknown key 'model.num_levels'; known there: "
+    )
+    assert "num_experts" in told.stderr
+    assert told.stderr.count("\n") == 1
 
 
 def test_syntax_error_in_a_users_yaml_names_file_and_line(tmp_path: Path) -> None:

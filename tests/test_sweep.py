@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pandas as pd
 import pytest
 import rich.console
 import yaml
+from running import refused
 
 from mtl_cli.paths import conf_folder
 from mtl_cli.sweep.names import sweep_name
@@ -130,6 +132,17 @@ def test_jobs_that_fail_die_or_exit_leave_the_others_alone(start: Path) -> None:
     check_faults(start, told)
 
 
+def test_settings_of_a_dataset_are_shown_as_they_were_given(start: Path) -> None:
+    given = "dataset.split_seed=3,4"
+    told = sweep(start, "seed=11", given, "hydra.sweep.dir=sweep")
+    assert told.returncode == 1
+    assert "++" not in told.stdout + told.stderr
+    assert "dataset.split_seed=4" in told.stdout
+    assert "dataset.split_seed=4" in told.stderr
+    for log in (start / "sweep").glob("*/train.log"):
+        assert "++" not in log.read_text()
+
+
 def check_faults(start: Path, told: subprocess.CompletedProcess[str]) -> None:
     """Checks a sweep of seeds 10 to 16 in which 11, 12 and 13 fail."""
     assert told.returncode == 1, told.stderr
@@ -213,7 +226,8 @@ def test_ctrl_c_stops_jobs_under_ray_which_save(start: Path) -> None:
         wait_for(lambda: (start / "sweep").glob("*/checkpoints/*"))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "mtl-train: error: interrupted\n")
+    assert process.returncode == 130
+    assert err.startswith("mtl-train: error: interrupted; jobs: ")
     assert " running " not in out
     states = [status(p.parent) for p in (start / "sweep").glob("*/status.json")]
     assert {state["status"] for state in states} == {"interrupted"}
@@ -227,7 +241,8 @@ def test_ctrl_c_under_joblib_leaves_no_job_that_seems_to_run(start: Path) -> Non
         wait_for(lambda: start.glob("sleeping"))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "mtl-train: error: interrupted\n")
+    assert process.returncode == 130
+    assert err.startswith("mtl-train: error: interrupted; jobs: ")
     assert "interrupted" in out
     assert " running " not in out
 
@@ -418,6 +433,40 @@ def test_sweep_without_jobs_is_refused(start: Path) -> None:
     assert told.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    {
+        "repeats=0": "repeats: 0 should be greater than or equal to 1",
+        "repeats=two": "repeats: 'two' should be a valid integer",
+        "compare.single_task=maybe": "single_task: 'maybe' should be a valid boolean",
+        "sweep.jobs=x": "sweep.jobs: 'x' should be 'auto' or should be a valid integer",
+    }.items(),
+)
+def test_wrong_key_of_a_sweep_is_named_before_its_jobs(
+    setting: str, told: str, tmp_path: Path
+) -> None:
+    code, out, err, _ = refused(tmp_path, "-m", "seed=1,2", setting)
+    assert (code, out) == (2, "")
+    assert err.startswith("mtl-train: error: ")
+    assert told in err
+    assert err.count("\n") == 1
+
+
+def test_job_with_a_wrong_configuration_is_a_row_of_the_leaderboard(
+    start: Path,
+) -> None:
+    told = sweep(start, "seed=x,1", "repeats=2", "hydra.sweep.dir=sweep")
+    assert told.returncode == 2
+    (line,) = told.stderr.splitlines()
+    assert line.startswith("mtl-train: error: job 0 (")
+    assert line.endswith("seed: 'x' should be a valid integer")
+    assert told.stdout.count(" done in ") == 2
+    board = pd.read_csv(start / "sweep" / "leaderboard.csv", index_col="seed")
+    assert board["status"].to_dict() == {"1": "done", "2": "done", "x": "failed"}
+    assert board["error"]["x"] == "seed: 'x' should be a valid integer"
+    assert ",seed=x," in board["run"]["x"]
+
+
 def test_search_that_trains_nothing_is_refused(start: Path) -> None:
     searched = ["hydra/sweeper=optuna", "hydra.sweep.dir=sweep", "seed=range(1,3)"]
     told = sweep(start, *searched, "check_only=true")
@@ -463,11 +512,41 @@ def test_ctrl_c_stops_the_running_job_and_tells_what_is_done(start: Path) -> Non
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err == "mtl-train: error: interrupted\n"
+    again = f"mtl-train {shlex.join([*SETTINGS, *command])}"
+    assert err == (
+        "mtl-train: error: interrupted; jobs: 1 done, 1 interrupted, 1 not started; "
+        f"to go on: {again}\n"
+    )
     assert status(job(start, 14))["status"] == "interrupted"
     assert status(job(start, 1))["status"] == "done"
+    (line,) = [line for line in out.splitlines() if " interrupted in " in line]
+    assert line.count("interrupted") == 1
     assert not list((start / "sweep").glob("*seed=2,*"))
     assert "try next:     mtl-compare sweep" in out
+
+
+def test_ctrl_c_while_tensorflow_loads_is_told_in_one_line(start: Path) -> None:
+    with begun(start, "-m", "seed=1,2", "hydra.sweep.dir=sweep") as process:
+        wait_for(lambda: start.glob("served"))
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        for pid in [*map(int, children.split()), process.pid]:  # as a terminal does
+            os.kill(pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    (line,) = err.splitlines()
+    assert "interrupted; jobs: 2 not started; to go on: mtl-train " in line
+
+
+def test_ctrl_c_before_a_job_is_done_offers_no_comparison(start: Path) -> None:
+    command = ["-m", "seed=14", "repeats=3", "sweep.jobs=1", "resume=never"]
+    with begun(start, *command) as process:
+        wait_for(lambda: start.glob("sleeping"))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted; jobs: 1 interrupted, 2 not started; to go on: " in err
+    assert "resume=never" not in err
+    assert "mtl-compare" not in out
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from mtl_cli.arguments import as_given
 from mtl_cli.errors import ConfigError, MtlError
 from mtl_cli.run_folder import status_of
 from mtl_cli.sweep.records import Record
@@ -58,7 +59,7 @@ class Job:
     @property
     def record(self) -> Record:
         """What the sweep knows of it, as it starts."""
-        return Record(self.number, self.name, self.settings)
+        return Record(self.number, self.name, list(map(as_given, self.settings)))
 
 
 def perform(job: Job) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.errors import JobError
+from mtl_cli.errors import ConfigError, JobError
 from mtl_cli.masking import noted
 from mtl_cli.sweep import processes
 from mtl_cli.sweep.elsewhere import stopped
@@ -16,6 +16,7 @@ from mtl_cli.sweep.expand import expand
 from mtl_cli.sweep.job import Job, done_before
 from mtl_cli.sweep.names import job_name
 from mtl_cli.sweep.options import SweepOptions, cores
+from mtl_cli.sweep.plan import planned
 from mtl_cli.sweep.plugins import HYDRAS_OWN
 from mtl_cli.sweep.records import Record
 
@@ -61,37 +62,45 @@ def launch(composed: DictConfig) -> Outcome:
     values: Any = OmegaConf.to_container(composed, resolve=True)
     if stopped(Path(hydra.runtime.output_dir)):
         raise JobError("the sweep has been stopped")
-    options = SweepOptions.model_validate(values["sweep"])
+    try:
+        plan = planned(values)
+    except ConfigError:  # the job, as which it counts, will tell why
+        plan = None
+    options = plan.sweep if plan else SweepOptions(jobs="auto", timeout_minutes=None)
     here = str(hydra.launcher._target_).startswith(HYDRAS_OWN)
     most = options.jobs_at_once if here else 1
     minutes = options.timeout_minutes
-    jobs = jobs_of(values, 0 if most == 1 else max(1, cores() // most))
+    threads = 0 if most == 1 else max(1, cores() // most)
+    jobs = jobs_of(values, threads, wrong=plan is None)
     for job in jobs:
         if job.folder not in started:
             started[job.folder] = job
             if not done_before(job):
                 processes.start(job, most, None if minutes is None else minutes * 60)
-    outcome = Outcome([started[job.folder] for job in jobs[: values["repeats"]]])
+    wanted = jobs if plan is None else jobs[: plan.repeats]
+    outcome = Outcome([started[job.folder] for job in wanted])
     if not here:
         processes.wait_for_all()
         outcome.wait()
     return outcome
 
 
-def jobs_of(values: dict[str, Any], threads: int) -> list[Job]:
+def jobs_of(values: dict[str, Any], threads: int, wrong: bool) -> list[Job]:
     """Returns the jobs that a composed configuration means, twins last.
 
     Args:
         values: the configuration, resolved.
         threads: of an operation in each of them.
+        wrong: whether it does not say which it means; then it is one.
     """
     hydra = HydraConfig.get()
     settings, choices = list(hydra.overrides.task), dict(hydra.runtime.choices)
     sweep, jobs = Path(hydra.runtime.output_dir), []
-    variants = expand(values, settings, choices)
-    for i, (one, own, chosen) in enumerate(variants, 1):
+    one = (values, settings, choices)
+    variants = [one] if wrong else expand(*one)
+    for i, (each, own, chosen) in enumerate(variants, 1):
         number = f"{hydra.job.num}.{i}" if len(variants) > 1 else f"{hydra.job.num}"
         jobs.append(
-            Job(number, own, one, chosen, sweep, job_name(own), threads, noted())
+            Job(number, own, each, chosen, sweep, job_name(own), threads, noted())
         )
     return jobs

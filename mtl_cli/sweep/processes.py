@@ -4,12 +4,15 @@ A fork takes hundredths of a second where TensorFlow's import takes 3 s. Whateve
 happens to a job's process is a failed job, and nothing else.
 """
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from multiprocessing import connection
+from multiprocessing import connection, forkserver
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -43,15 +46,27 @@ def server() -> Any:
     multiprocessing.set_start_method("forkserver", force=True)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["mtl_cli.sweep.preload"])
+    with deaf():
+        forkserver.ensure_running()
     return context
 
 
-def start_server() -> None:
-    """Starts the server, which is ready some seconds later."""
-    from multiprocessing import forkserver
+@contextlib.contextmanager
+def deaf() -> Iterator[None]:
+    """Has processes that are started ignore Ctrl-C, which reaches the sweep's too.
 
-    server()
-    forkserver.ensure_running()
+    Python's server does so itself, but only once it has loaded.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    main = threading.current_thread() is threading.main_thread()
+    if before is None or not main:  # then Python cannot change or restore it
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def start(job: Job, most: int, timeout: float | None) -> None:

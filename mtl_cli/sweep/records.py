@@ -40,6 +40,11 @@ class Record:
     scores: dict[str, float | None] = field(default_factory=dict)
     objective: float | None = None
 
+    @property
+    def begun(self) -> bool:
+        """Whether it has or had a process, or was found done."""
+        return self.status != "running" or self.pid != 0
+
     def path(self, sweep: Path) -> Path:
         """Returns where it is kept."""
         return sweep / RECORDS / f"{self.number}.json"

@@ -23,6 +23,7 @@ class Session:
 
     Attributes:
         complete: whether all has been done before, so that there are no jobs.
+        jobs: how many there are; None where that turns out on the way.
 
     Raises:
         ConfigError: if another process runs this sweep, or `resume` forbids it.
@@ -46,6 +47,7 @@ class Session:
         from mtl_cli.sweep.table import Table
 
         self.complete = False
+        self.jobs: int | None = None
         self.table = Table(folder)
         self.table.start()
 
@@ -95,6 +97,19 @@ def stop() -> bool:
     return failed
 
 
+def fared() -> str:
+    """Says how many jobs have come how far, if this is a sweep that has stopped."""
+    if current is None:
+        return ""
+    found = [r for r in records(current.folder) if r.begun]
+    words = ["done" if r.status == "skipped" else r.status for r in found]
+    counts = {word: words.count(word) for word in ("done", *FAILED, "running")}
+    if current.jobs is not None:
+        counts["not started"] = current.jobs - len(found)
+    told = [f"{count} {word}" for word, count in counts.items() if count]
+    return f"jobs: {', '.join(told)}" if told else ""
+
+
 def failures() -> Iterator[tuple[str, int]]:
     """Yields what to say of each job that did not end well, and its exit code."""
     for record in [] if current is None else records(current.folder):
@@ -107,7 +122,7 @@ class StartOfSweep(Callback):
     """Opens the session before Hydra makes the jobs."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        from mtl_cli.sweep import plugins, processes, search
+        from mtl_cli.sweep import plan, plugins, processes, search
         from mtl_cli.sweep.job import MULTI_WORKER
 
         global current
@@ -115,18 +130,21 @@ class StartOfSweep(Callback):
             if config.trainer.strategy == "multi_worker":
                 raise ConfigError(MULTI_WORKER)
             search.check(config)
+            common = plan.planned_by(config)
             current = Session(
                 Path(config.hydra.sweep.dir), config.get("resume", "auto")
             )
             current.complete = search.prepare(config)
             plugins.prepare(config)
+            if common is not None:
+                current.jobs = plan.number_of_jobs(config, common)
         except ConfigError as error:
             # Hydra would make a warning of an exception, and go on.
             sys.exit(fail("mtl-train", str(error), error.exit_code))
         own = str(config.hydra.launcher._target_).startswith(plugins.HYDRAS_OWN)
         # Started again, it may have nothing to run; otherwise the server starts then.
         if own and not all_done(current.folder):
-            processes.start_server()
+            processes.server()
 
 
 def all_done(folder: Path) -> bool:

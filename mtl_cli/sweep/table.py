@@ -11,8 +11,8 @@ from rich.live import Live
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from mtl_cli.compare.leaderboard import write_leaderboard
 from mtl_cli.score_table import short
+from mtl_cli.sweep.board import write_board
 from mtl_cli.sweep.records import Record, records
 
 POLL_SECONDS = 0.25
@@ -47,16 +47,17 @@ class Table:
         """Shows how things stand at the end: the jobs, best first, and what to do."""
         self.ended.set()
         self.thread.join()
-        found = list(records(self.folder))
+        found = [record for record in records(self.folder) if record.begun]
         if not found:
             return
-        write_leaderboard(self.folder)
+        write_board(self.folder, found)
         ranked = [r for r in found if r.objective is not None]
         ranked.sort(key=lambda r: r.objective or 0.0, reverse=True)
         others = [r for r in found if r.objective is None]
         self.console.print(self.cells([*ranked, *others]))
         self.say(f"sweep folder: {self.folder}")
-        self.say(f"try next:     mtl-compare {self.folder}")
+        if any(record.scores for record in found):
+            self.say(f"try next:     mtl-compare {self.folder}")
 
     def say(self, line: str) -> None:
         """Prints a line."""
@@ -88,7 +89,8 @@ class Table:
             how = f"{record.status} in {record.seconds:.1f} s"
             how = "skipped, done before" if record.status == "skipped" else how
             line = f"job {record.number} {how}  "
-            line += f"{' '.join(record.settings)}  {record.error or scores}"
+            why = "" if record.error == record.status else record.error
+            line += f"{' '.join(record.settings)}  {why or scores}"
             self.console.print(Text(line.rstrip(), no_wrap=True))
 
     def news(self) -> list[Record]:
@@ -101,7 +103,7 @@ class Table:
         self.told.update(record.number for record in new)
         if new and time.monotonic() > self.next_board:
             start = time.monotonic()
-            write_leaderboard(self.folder)
+            write_board(self.folder, found)
             # It grows with the jobs: most of the time is theirs.
             self.next_board = start + BOARD_SHARE * (time.monotonic() - start)
         return new
