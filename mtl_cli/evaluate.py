@@ -1,14 +1,20 @@
 """Scores of predictions: split x output x metric, each on its own rows."""
 
+import json
+import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mtl_cli.data.table import Array, StoredTable, Table
+from mtl_cli.errors import DataError
 from mtl_cli.metrics import METRICS, score
 from mtl_cli.tasks import Output
 
 Scores = dict[str, dict[str, Any]]
+# What reading a file raises that is not as it was written.
+DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration)
 
 
 def evaluate(
@@ -73,3 +79,27 @@ def monitored(monitor: str, outputs: list[Output], scores: Scores) -> float | No
         total += METRICS[output.kind][name].direction * value
         watched += 1
     return total / watched
+
+
+def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
+    """Reads the `metrics.json` of a finished run; {} of one that checked its data.
+
+    Raises:
+        DataError: if it is not as a run of these outputs writes it.
+    """
+    path = run / "metrics.json"
+    try:
+        found: dict[str, Scores] = json.loads(path.read_text("utf-8"))
+        for scores in found.values():
+            for output in outputs:
+                value = scores[output.name][output.first_metric]
+                if value is not None and not abs(value) < math.inf:
+                    raise ValueError
+        next(iter(found))
+    except FileNotFoundError:
+        return {}
+    except DAMAGED:
+        raise DataError(
+            f"{path} is damaged; remove {run}, and the same command runs it again"
+        ) from None
+    return found

@@ -10,6 +10,7 @@ from mtl_cli.config import Config
 from mtl_cli.console import Console
 from mtl_cli.data.load import fingerprint_of
 from mtl_cli.errors import ConfigError
+from mtl_cli.evaluate import read_scores
 from mtl_cli.identity import config_difference, config_hash
 from mtl_cli.paths import shortest
 from mtl_cli.run_folder import CHECKPOINTS, RunFolder, status_of
@@ -142,11 +143,11 @@ def finished(path: Path) -> Place:
 
 def tell_finished(config: Config, path: Path) -> None:
     """Says that a run is finished already, and shows its scores."""
+    scores = read_scores(path, config.outputs)
     console = Console(Path(os.devnull))
     end = status_of(path).get("end")
     console.line(f"{shortest(path)} holds this run, done at {end}; it is not run again")
-    if (path / "metrics.json").exists():
-        scores = json.loads((path / "metrics.json").read_text("utf-8"))
+    if scores:
         shown = next(split for split in SHOWN if split in scores)
         console.scores(f"{shown} rows", config.outputs, scores[shown])
     console.close()

@@ -17,7 +17,7 @@ from running import mtl_train, running, wait_for
 from mtl_cli import engine, resume
 from mtl_cli.build import build
 from mtl_cli.data.load import load
-from mtl_cli.errors import ConfigError
+from mtl_cli.errors import ConfigError, DataError
 from mtl_cli.identity import config_hash
 from mtl_cli.run_folder import RunFolder, status_of
 from mtl_cli.training import checkpoint
@@ -327,6 +327,28 @@ def test_finished_run_is_not_run_again(file, tmp_path, capsys):
     assert "it is not run again" in out.splitlines()[0]
     assert "0.7500" in out
     assert files(run) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "null",
+        '{"test": 3}',
+        '{"valid": []}',
+        '{"valid": {}}',
+        '{"valid": {"click": {}}}',
+        '{"valid": {"click": {"auc": "0.9"}}}',
+        '{"valid": {"click": {"auc": NaN}}}',
+    ],
+)
+def test_damaged_scores_of_a_finished_run_are_told_in_one_line(text, file, tmp_path):
+    run = placed(chosen(file), tmp_path / "run", "done")
+    (run / "metrics.json").write_text(text)
+    with pytest.raises(DataError, match=r"metrics.json is damaged; remove .*run, and"):
+        resume.tell_finished(chosen(file, "tasks=[click]"), run)
 
 
 def test_other_configuration_is_refused_and_the_differing_key_named(file, tmp_path):

@@ -1,7 +1,6 @@
 """One job of a sweep: what it is, and what its process does."""
 
 import faulthandler
-import json
 import os
 import signal
 import socket
@@ -159,13 +158,12 @@ def results(job: Job) -> tuple[dict[str, float | None], float | None]:
     may choose between runs, so without them there is no second.
     """
     from mtl_cli.check import check
-    from mtl_cli.evaluate import monitored
+    from mtl_cli.evaluate import monitored, read_scores
 
-    path = job.folder / "metrics.json"
-    if not path.exists():  # of check_only
-        return {}, None
-    scores = json.loads(path.read_text("utf-8"))
     config = check(OmegaConf.create(job.values))
+    scores = read_scores(job.folder, config.outputs)
+    if not scores:  # of check_only
+        return {}, None
     shown = next(scores[s] for s in ("valid", "test", "train") if s in scores)
     firsts = {
         output.name: shown[output.name][output.first_metric]
