@@ -42,7 +42,7 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
     """Tells what is wrong with a configuration, in one line.
 
     Args:
-        error: pydantic's findings; the first key's are told.
+        error: pydantic's findings; the first key's are told, of missing keys all.
         values: the configuration that was validated.
     """
     findings = error.errors(include_url=False)
@@ -51,8 +51,12 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
     if first["type"] == "extra_forbidden":
         return unknown_key(key, values)
     if first["type"] == "missing":
-        missing = f"{key}.{first['loc'][-1]}".removeprefix(".")
-        return f"missing key '{missing}'; add it to the YAML file"
+        absent = [f for f in findings if f["type"] == "missing"]
+        places = [(locate(f["loc"], values)[0], f["loc"][-1]) for f in absent]
+        keys = [f"'{parent}.{leaf}'".replace("'.", "'") for parent, leaf in places]
+        if len(keys) == 1:
+            return f"missing key {keys[0]}; add it to the YAML file"
+        return f"missing keys {', '.join(keys)}; add them to the YAML file"
     same = [f for f in findings if locate(f["loc"], values)[0] == key]
     message = " or ".join(dict.fromkeys(rule(f) for f in same))
     if isinstance(value, dict):

@@ -50,7 +50,9 @@ MISTAKES = {
     "model.num_shared_experts=0": "0 should be greater than or equal to 1",
     "model=mmoe model.num_experts=0": "0 should be greater than or equal to 1",
     "encoder=xdeepfm encoder.cin_units=[3,2]": "all widths but the last must be even",
-    "~model.num_levels": "missing key 'model.num_levels'",
+    "~model.num_levels": "missing key 'model.num_levels'; add it to the YAML file",
+    "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "
+    "'trainer.epochs'; add them to the YAML file",
     "model=plee": "no config 'plee' in the group 'model'; known: cgc, esmm, mmoe, "
     "omoe, ple, shared_bottom, single_task; did you mean ple?",
     "model.name=plee": "model.name: 'plee' is not one of: cgc,",
