@@ -1,12 +1,15 @@
 """The arguments of `mtl-train`, brought into the form that Hydra takes."""
 
+import contextlib
 from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
 
 from mtl_cli.errors import ConfigError
-from mtl_cli.sweep.names import sweep_name
+from mtl_cli.sweep.names import is_swept, sweep_name
 
 ADDED = "++"
 
@@ -43,7 +46,35 @@ def tidy(arguments: list[str]) -> list[str]:
         flags.append("--multirun")
     if not any(s.lstrip("+").startswith("hydra.job.name=") for s in settings):
         settings = [*settings, f"hydra.job.name={sweep_name(settings)}"]
+    if known.multirun or "--multirun" in flags:
+        settings = chosen_later(settings)
     return flags + [f"{ADDED}{s}" if s.startswith("dataset.") else s for s in settings]
+
+
+def chosen_later(settings: list[str]) -> list[str]:
+    """Returns a sweep's settings, so that those of a swept group wait for its options.
+
+    Hydra would look first for `model.num_experts=4` in the model that is the default.
+
+    >>> chosen_later(["model=mmoe,omoe", "model.num_experts=4", "seed=1"])
+    ['model=mmoe,omoe', 'model.num_experts=choice(4)', 'seed=1']
+    """
+    others = ("sweep=", "hydra/sweeper=", "hydra.sweeper.")  # for which it is no choice
+    if any(s.startswith(others) for s in settings):
+        return settings
+    swept = tuple(f"{s.partition('=')[0]}." for s in settings if is_swept(s))
+    parser = OverridesParser.create()
+    found = []
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        later = f"{key}=choice({value})"
+        quoted = "'" in value or '"' in value  # of which Hydra would forget the quotes
+        if key.startswith(swept) and value and not (quoted or is_swept(setting)):
+            with contextlib.suppress(OverrideParseException):
+                parser.parse_overrides([setting, later])
+                setting = later
+        found.append(setting)
+    return found
 
 
 def as_given(setting: str) -> str:

@@ -114,10 +114,11 @@ def test_mistake_is_told_in_one_line(command: str, tmp_path: Path) -> None:
     assert not tensorflow
 
 
+@pytest.mark.parametrize("values", ["1", "1,2"])
 def test_key_that_only_some_of_a_sweeps_models_have_is_told_with_the_other(
-    tmp_path: Path,
+    values: str, tmp_path: Path
 ) -> None:
-    told = mtl_train(tmp_path, "-m", "model=ple,mmoe", "model.num_levels=1,2")
+    told = mtl_train(tmp_path, "-m", "model=ple,mmoe", f"model.num_levels={values}")
     assert told.returncode == 2
     assert told.stderr.startswith(
         "mtl-train: error: model=mmoe: unknown key 'model.num_levels'; known there: "

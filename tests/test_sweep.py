@@ -313,6 +313,24 @@ def test_search_outlives_trials_that_die_and_goes_on_to_its_number_of_trials(
     assert len(trial_states(optuna, start)) == 4 + 6 - states.count("COMPLETE")
 
 
+def test_key_of_all_swept_models_need_not_be_the_default_models(start: Path) -> None:
+    told = sweep(
+        start,
+        "model=mmoe,omoe",
+        "model.num_experts=3",
+        "model.expert_units=[8,4]",
+        "check_only=true",
+        "hydra.sweep.dir=sweep",
+    )
+    assert (told.returncode, told.stderr) == (0, "")
+    for path in (start / "sweep").glob("*/config.yaml"):
+        model = yaml.safe_load(path.read_text())["model"]
+        assert (model["num_experts"], model["expert_units"]) == (3, [8, 4])
+        assert "model.expert_units=_8,4_" in path.parent.name
+        assert ",model.num_experts=3" in path.parent.name
+    assert told.stdout.count(" done in ") == 2
+
+
 def test_pairs_may_hold_nulls(start: Path) -> None:
     pytest.importorskip("hydra_plugins.list_sweeper_plugin", reason="extra hpo")
     params = "list_params: {trainer.patience: [null, 3], seed: [1, 2]}"
