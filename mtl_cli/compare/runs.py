@@ -12,7 +12,7 @@ import yaml
 
 from mtl_cli.errors import ConfigError, printable, visible
 from mtl_cli.identity import NEUTRAL
-from mtl_cli.sweep.records import FAILED, records
+from mtl_cli.sweep.records import records, without_folder
 
 # Settings that no result depends on, or that are told apart.
 ASIDE = {"defaults", "hydra", "seed", "check_only", "sweep", "tracker", "compare"}
@@ -103,7 +103,7 @@ def read_runs(paths: list[str]) -> list[Run]:
             )
         folders |= dict.fromkeys(found)
         sweeps = dict.fromkeys(run.parent for run in found if run != Path(path))
-        lost += [job for sweep in sweeps for job in without_folder(sweep)]
+        lost += [job for sweep in sweeps for job in never_begun(sweep)]
     runs = [*map(read, folders), *lost]
     runs = [run for run in runs if run.settings.get("check_only") != "true"]
     if not runs:
@@ -122,16 +122,15 @@ def find(folder: Path) -> list[Path]:
     return found
 
 
-def without_folder(sweep: Path) -> list[Run]:
+def never_begun(sweep: Path) -> list[Run]:
     """Returns the jobs of a sweep that failed before they had a folder."""
     try:
-        jobs = list(records(sweep))
+        jobs = without_folder(sweep, records(sweep))
     except (OSError, ValueError, TypeError):
         return []
     return [
         Run(sweep / job.name, error=f"never began: {visible(job.error)}")
         for job in jobs
-        if job.status in FAILED and not (sweep / job.name / "status.json").exists()
     ]
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from mtl_cli.compare.leaderboard import write_leaderboard
 from mtl_cli.masking import masked
-from mtl_cli.run_folder import STATUS
-from mtl_cli.sweep.records import FAILED, Record
+from mtl_cli.sweep.records import Record, without_folder
 
 
 def write_board(sweep: Path, found: list[Record]) -> None:
@@ -20,11 +19,7 @@ def write_board(sweep: Path, found: list[Record]) -> None:
         found: the records of its jobs.
     """
     path = write_leaderboard(sweep)
-    lost = [
-        record
-        for record in found
-        if record.status in FAILED and not (sweep / record.name / STATUS).exists()
-    ]
+    lost = without_folder(sweep, found)
     if not lost:
         return
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")

@@ -2,9 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from mtl_cli.run_folder import STATUS
 
 RECORDS = ".jobs"
 FAILED = ("failed", "interrupted")
@@ -71,3 +73,12 @@ def records(sweep: Path) -> Iterator[Record]:
     paths = (sweep / RECORDS).glob("*.json")
     for path in sorted(paths, key=lambda p: [int(x) for x in p.stem.split(".")]):
         yield Record(**json.loads(path.read_text("utf-8")))
+
+
+def without_folder(sweep: Path, found: Iterable[Record]) -> list[Record]:
+    """Returns the records of jobs that failed before they had a run folder."""
+    return [
+        record
+        for record in found
+        if record.status in FAILED and not (sweep / record.name / STATUS).exists()
+    ]
