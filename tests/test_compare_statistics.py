@@ -96,6 +96,13 @@ def test_a_gap_of_two_deviations_is_found_with_five_seeds(
     assert share_found(2, configurations) == pytest.approx(power, abs=0.02)
 
 
+def test_a_test_paired_by_seed_would_find_that_gap_less_often() -> None:
+    # Why the interval that is shown, of paired differences, does not decide.
+    x = np.random.default_rng(10).normal(size=(2, 4000, SEEDS))
+    found = stats.ttest_rel(x[0] + 2, x[1], axis=1).pvalue < 0.05
+    assert found.mean() == pytest.approx(0.66, abs=0.02)
+
+
 def test_unequal_seeds_are_tested_on_those_of_both_and_hold_5_percent() -> None:
     rng = np.random.default_rng(9)
     wrong = 0
