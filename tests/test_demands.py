@@ -3,11 +3,13 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from planting import config, values
 
 from mtl_cli.data.demands import check_monitor, doubts
 from mtl_cli.data.table import Table
+from mtl_cli.data.tally import distinct
 from mtl_cli.errors import DataError
 
 NONE = np.nan
@@ -82,3 +84,10 @@ def test_monitor_without_a_metric_is_the_first_of_the_tasks():
     watched("buy", ones, buy={"metrics": ["log_loss", "auc"]})
     with pytest.raises(DataError, match="auc of task buy is undefined"):
         watched("buy", ones, buy={"metrics": ["auc", "log_loss"]})
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.string_view(), pa.large_string()])
+def test_values_of_some_rows_are_found_whatever_their_type(kind):
+    parts = [pa.array(["a", "b", None], kind), pa.array(["c", "a"], kind)]
+    mine = np.array([True, False, True, False, True])
+    assert distinct(pa.chunked_array(parts), mine) == ["a", None]

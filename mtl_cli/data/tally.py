@@ -49,8 +49,7 @@ class Tally:
                 self.seen[name] |= set(np.unique(y).tolist())
             if task.positive is not None:
                 values = self.values.setdefault(name, {})
-                held = table[task.label].filter(pa.array(mine))
-                values |= dict.fromkeys(pc.unique(held).to_pylist())
+                values |= dict.fromkeys(distinct(table[task.label], mine))
 
     def check(self) -> None:
         """Refuses a task that no training row teaches anything."""
@@ -103,3 +102,14 @@ class Tally:
             deviation = float(np.sqrt(max(squares / count - mean**2, 0.0)))
             found[output.name] = {"mean": float(mean), "deviation": deviation or 1.0}
         return found
+
+
+def distinct(column: pa.ChunkedArray, mine: Array) -> list[Any]:
+    """Returns the values of some rows, each once.
+
+    Arrow cannot filter all types that it can encode, such as views of text.
+    """
+    encoded = column.dictionary_encode().combine_chunks()
+    codes = pc.unique(encoded.indices.filter(pa.array(mine))).to_pylist()
+    words = encoded.dictionary.to_pylist()
+    return [None if code is None else words[code] for code in codes]
