@@ -34,6 +34,11 @@ def tidy(arguments: list[str]) -> list[str]:
             "configuration with --config-path RUN --config-name config"
         )
     settings = known.overrides
+    if any(s.lstrip("+").startswith("hydra.sweep.subdir=") for s in settings):
+        raise ConfigError(
+            "hydra.sweep.subdir: each job names its own folder; leave this out, and "
+            "set that of the sweep by hydra.sweep.dir"
+        )
     flags = [argument for argument in arguments if argument not in settings]
     for i, flag in enumerate(flags):
         name, equals, folder = flag.partition("=")

@@ -50,6 +50,7 @@ MISTAKES = {
     "model.num_shared_experts=0": "0 should be greater than or equal to 1",
     "model=mmoe model.num_experts=0": "0 should be greater than or equal to 1",
     "encoder=xdeepfm encoder.cin_units=[3,2]": "all widths but the last must be even",
+    "-m seed=1,2 hydra.sweep.subdir=a": "hydra.sweep.subdir: each job names its own",
     "~model.num_levels": "missing key 'model.num_levels'; add it to the YAML file",
     "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "
     "'trainer.epochs'; add them to the YAML file",
