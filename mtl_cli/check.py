@@ -51,12 +51,11 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
     if first["type"] == "extra_forbidden":
         return unknown_key(key, values)
     if first["type"] == "missing":
-        absent = [f for f in findings if f["type"] == "missing"]
-        places = [(locate(f["loc"], values)[0], f["loc"][-1]) for f in absent]
-        keys = [f"'{parent}.{leaf}'".replace("'.", "'") for parent, leaf in places]
-        if len(keys) == 1:
-            return f"missing key {keys[0]}; add it to the YAML file"
-        return f"missing keys {', '.join(keys)}; add them to the YAML file"
+        absent = [f["loc"] for f in findings if f["type"] == "missing"]
+        keys = [f"{locate(loc, values)[0]}.{loc[-1]}" for loc in absent]
+        named = ", ".join(f"'{missing.removeprefix('.')}'" for missing in keys)
+        several, them = ("s", "them") if len(keys) > 1 else ("", "it")
+        return f"missing key{several} {named}; add {them} to the YAML file"
     same = [f for f in findings if locate(f["loc"], values)[0] == key]
     message = " or ".join(dict.fromkeys(rule(f) for f in same))
     if isinstance(value, dict):

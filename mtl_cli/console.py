@@ -98,17 +98,9 @@ class Console:
             table.add_column(name, justify="right" if i else "left", no_wrap=True)
         for row in rows:
             table.add_row(*row)
-        for console in (self.terminal, self.log):
-            options = console.options.update(max_width=10_000)
-            needed = Measurement.get(console, options, table).maximum
-            wide = RichConsole(
-                file=console.file,
-                width=max(needed, console.width),
-                highlight=False,
-                no_color=console.no_color,
-            )
-            with writing(Path(self.file.name)):
-                wide.print(table)
+        print_whole(self.terminal, table)
+        with writing(Path(self.file.name)):
+            print_whole(self.log, table)
 
     @contextlib.contextmanager
     def progress(self, epochs: int, monitored: list[Output]) -> Iterator[Progress]:
@@ -144,6 +136,18 @@ class Console:
         """Closes the log file; that it could not be written was told before."""
         with contextlib.suppress(OSError):
             self.file.close()
+
+
+def print_whole(console: RichConsole, table: RichTable) -> None:
+    """Prints a table in full width, however narrow the console is."""
+    options = console.options.update(max_width=10_000)
+    needed = Measurement.get(console, options, table).maximum
+    RichConsole(
+        file=console.file,
+        width=max(needed, console.width),
+        highlight=False,
+        no_color=console.no_color,
+    ).print(table)
 
 
 class Meter:

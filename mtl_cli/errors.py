@@ -6,6 +6,8 @@ from mtl_cli.masking import masked
 
 SHOWN_CHARACTERS = 60
 LONGEST_LINE = 1500
+# What reading a file raises that is not as it was written.
+DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError)
 
 
 class MtlError(Exception):

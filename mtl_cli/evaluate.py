@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 
 from mtl_cli.data.table import Array, StoredTable, Table
-from mtl_cli.errors import DataError
+from mtl_cli.errors import DAMAGED, DataError
 from mtl_cli.metrics import METRICS, score
 from mtl_cli.tasks import Output
 
 Scores = dict[str, dict[str, Any]]
-# What reading a file raises that is not as it was written.
-DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration)
 
 
 def evaluate(
@@ -90,12 +88,13 @@ def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
     path = run / "metrics.json"
     try:
         found: dict[str, Scores] = json.loads(path.read_text("utf-8"))
+        if not found:
+            raise ValueError
         for scores in found.values():
             for output in outputs:
                 value = scores[output.name][output.first_metric]
                 if value is not None and not abs(value) < math.inf:
                     raise ValueError
-        next(iter(found))
     except FileNotFoundError:
         return {}
     except DAMAGED:

@@ -4,16 +4,18 @@ import hashlib
 import json
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 from pydantic import ValidationError
 
 from mtl_cli import engine
-from mtl_cli.config import Config
 from mtl_cli.errors import shown
 from mtl_cli.masking import masked
 from mtl_cli.paths import PACKAGE
+
+if TYPE_CHECKING:  # which takes a tenth of a second
+    from mtl_cli.config import Config
 
 # Keys that a run may go on with otherwise. They change no number, but for `strategy`:
 # several processes draw other dropout masks, and normalise over shares of a batch.
@@ -24,14 +26,14 @@ NEUTRAL: Any = {
 SHOWN_DIFFERENCES = 3
 
 
-def config_hash(config: Config) -> str:
+def config_hash(config: "Config") -> str:
     """Returns a hash of all keys that can change a number."""
     values = masked(config.model_dump(mode="json", exclude=NEUTRAL))
     text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def environment(config: Config, data_hash: str) -> dict[str, Any]:
+def environment(config: "Config", data_hash: str) -> dict[str, Any]:
     """Returns the record of what else a run's numbers depend on."""
     return {
         **engine.describe(),
@@ -54,12 +56,12 @@ def git_commit() -> str | None:
     return found.stdout.strip()
 
 
-def config_difference(config: Config, run: Path) -> str:
+def config_difference(config: "Config", run: Path) -> str:
     """Says which keys of a run's configuration differ from those of this one."""
     try:
         values: Any = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))
         own = {key: values[key] for key in values if key not in ("defaults", "hydra")}
-        theirs = flat(Config.model_validate(own).model_dump(mode="json"))
+        theirs = flat(type(config).model_validate(own).model_dump(mode="json"))
     except (OSError, ValueError, TypeError, ValidationError):
         return "its config.yaml cannot be read"
     ours = flat(config.model_dump(mode="json", exclude=NEUTRAL))

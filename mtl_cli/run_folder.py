@@ -190,6 +190,17 @@ def status_of(path: Path) -> dict[str, Any]:
     return record if isinstance(record, dict) and record else {"status": "unknown"}
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a process of this machine has ended."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # another user's
+        pass
+    return False
+
+
 def now() -> str:
     """Returns the time, UTC, to the millisecond, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -11,18 +11,16 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from mtl_cli.config import Config
-from mtl_cli.data.encode import types
+from mtl_cli.data.encode import feature_columns, types
 from mtl_cli.data.features import FeatureEncoder
 from mtl_cli.data.read import open_source
 from mtl_cli.data.wanted import Wanted
-from mtl_cli.errors import DataError, first_line
+from mtl_cli.errors import DAMAGED, DataError, first_line
 from mtl_cli.run_folder import RunFolder
 
 WEIGHTS = "model/model.weights.h5"
 LEARNT = "model/learnt.json"
 SPEC = "model/spec.json"
-# What reading them raises where they are not as they were written.
-DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError)
 
 
 class InMemory(io.BytesIO):
@@ -103,8 +101,7 @@ def read(path: str | Path, config: Config) -> pa.Table:
         DataError: naming the file, and what is wrong with it.
     """
     dataset = config.dataset
-    columns = {c: f"dataset.features.{name}" for name, c in dataset.feature_columns}
-    wanted = Wanted(columns, types(dataset, []))
+    wanted = Wanted(feature_columns(dataset), types(dataset, []))
     with tempfile.TemporaryDirectory() as folder:
         source = open_source("path", str(path), dataset, wanted, Path(folder, "rows"))
         return pa.concat_tables(list(source.chunks()))

@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
+
+from mtl_cli.compare.command import arguments, run
 
 COUNTS = {"rows": 1000, "positives": 300}
 VERSIONS = {"mtl-cli": "0.1.0", "tensorflow": "2.21.0"}
@@ -52,6 +55,13 @@ def write_run(
     if scores is not None:
         (folder / "metrics.json").write_text(json.dumps(scores))
     return folder
+
+
+def compared(capsys: pytest.CaptureFixture[str], *given: object) -> dict[str, Any]:
+    """What `mtl-compare --json` says."""
+    assert run(arguments([*map(str, given), "--json"])) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
 
 
 def auc(value: float | None, **more: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from mtl_cli.compare.leaderboard import write_leaderboard
 from mtl_cli.errors import ConfigError
 from tests.comparing import (
     auc,
+    compared,
     write_history,
     write_predictions,
     write_run,
@@ -30,12 +31,6 @@ MEANS = {"single_task": 0.80, "shared_bottom": 0.80, "ple": 0.82}
 @pytest.fixture
 def sweep(tmp_path: Path) -> Path:
     return write_sweep(tmp_path / "sweep", MEANS)
-
-
-def compared(capsys: pytest.CaptureFixture[str], *given: object) -> dict:
-    """What `--json` says."""
-    assert run(arguments([*map(str, given), "--json"])) == 0
-    return json.loads(capsys.readouterr().out)
 
 
 def printed(capsys: pytest.CaptureFixture[str], *given: object) -> str:

@@ -20,7 +20,7 @@ from mtl_cli.compare.runs import read_runs
 from mtl_cli.compare.table import print_tables
 from mtl_cli.errors import ConfigError
 from mtl_cli.sweep.records import Record
-from tests.comparing import auc, write_run, write_sweep
+from tests.comparing import auc, compared, write_run, write_sweep
 
 MEANS = {"shared_bottom": 0.80, "ple": 0.82}
 HUGE = int("1" * 400)
@@ -29,12 +29,6 @@ HUGE = int("1" * 400)
 @pytest.fixture
 def sweep(tmp_path: Path) -> Path:
     return write_sweep(tmp_path / "sweep", MEANS)
-
-
-def compared(capsys: pytest.CaptureFixture[str], *given: object) -> dict:
-    """What `--json` says."""
-    assert run(arguments([*map(str, given), "--json"])) == 0
-    return json.loads(capsys.readouterr().out)
 
 
 def of(found: dict, name: str) -> dict:

@@ -5,6 +5,7 @@ import io
 import math
 import os
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ LEADERBOARD = "leaderboard.csv"
 COST = ["parameters", "seconds", "samples_per_second", "best_epoch"]
 
 
-def write_leaderboard(sweep: Path) -> Path:
-    """Writes the leaderboard of all jobs that have a folder so far.
+def write_leaderboard(sweep: Path, others: Sequence[dict[str, Any]] = ()) -> Path:
+    """Writes the leaderboard of all jobs that have a folder so far, and of others.
 
     Columns: `run` (its folder in the sweep's), `status`, each setting that differs,
     `seed`, each `SPLIT.TASK.METRIC`, `parameters`, `seconds` of the whole run,
@@ -25,6 +26,7 @@ def write_leaderboard(sweep: Path) -> Path:
 
     Args:
         sweep: the sweep's folder.
+        others: rows that come last; what they have no column for is left out.
 
     Returns: the file's path.
     """
@@ -38,6 +40,7 @@ def write_leaderboard(sweep: Path) -> Path:
     writer = csv.DictWriter(stream, heads, extrasaction="ignore")
     writer.writeheader()
     writer.writerows(row | row["scores"] for row in rows)
+    writer.writerows(others)
     path = sweep / LEADERBOARD
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     try:

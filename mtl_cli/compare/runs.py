@@ -12,6 +12,7 @@ import yaml
 
 from mtl_cli.errors import ConfigError, printable, visible
 from mtl_cli.identity import NEUTRAL
+from mtl_cli.run_folder import has_ended
 from mtl_cli.sweep.records import records, without_folder
 
 # Settings that no result depends on, or that are told apart.
@@ -145,13 +146,14 @@ def read(folder: Path) -> Run:
     name = ""
     try:
         status = record(folder, name := "status.json")
+        run.start, seconds = str(status.get("start") or ""), status.get("seconds")
+        run.seconds = None if seconds is None else float(seconds)
         config = load_yaml(folder, name := "config.yaml")
         seed = config.get("seed", 0)
         run.seed = seed if isinstance(seed, int) else 0
         run.settings = settings(config)
         if config.get("check_only") is True:
             run.settings["check_only"] = "true"
-        run.start, run.seconds = str(status.get("start") or ""), status.get("seconds")
         environment = folder / (name := "environment.json")
         run.environment = record(folder, name) if environment.exists() else {}
         if status.get("status") == "done" and "check_only" not in run.settings:
@@ -169,15 +171,8 @@ def read(folder: Path) -> Run:
 
 def killed(status: dict[str, Any]) -> bool:
     """Whether the process of a run that is under way has gone, on this machine."""
-    if status.get("host") != socket.gethostname():
-        return False
-    try:
-        os.kill(int(status["pid"]), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
+    here = status.get("host") == socket.gethostname()
+    return here and has_ended(int(status["pid"]))
 
 
 def record(folder: Path, name: str) -> dict[str, Any]:
@@ -202,6 +197,8 @@ def scores(found: dict[str, Any]) -> Metrics:
         for task, metrics in tasks.items():
             for name, value in metrics.items():
                 if not (task + name).isprintable() or isinstance(value, bool):
+                    raise ValueError
+                if name == "why" and not isinstance(value, dict):
                     raise ValueError
                 if isinstance(value, int | float) and not abs(value) < LARGEST:
                     raise ValueError

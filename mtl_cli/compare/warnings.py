@@ -115,7 +115,7 @@ def undefined(result: Comparison) -> list[str]:
             for seed, run in cell.configuration.runs.items():
                 if cell.values and seed not in cell.values:
                     found = run.metrics.get(result.split, {}).get(task.name, {})
-                    why = dict(found.get("why") or {}).get(task.metric, "not there")
+                    why = found.get("why", {}).get(task.metric, "not there")
                     seeds.append(f"{cell.configuration.name} seed {seed} ({why})")
         if seeds:
             lines.append(

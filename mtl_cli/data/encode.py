@@ -117,8 +117,12 @@ def learn(
 
 def columns(dataset: Dataset, outputs: list[Output]) -> dict[str, str]:
     """Returns the columns that are read, and the key that asks for each."""
-    found = {c: f"dataset.features.{name}" for name, c in dataset.feature_columns}
-    return found | label_columns(dataset, outputs)
+    return feature_columns(dataset) | label_columns(dataset, outputs)
+
+
+def feature_columns(dataset: Dataset) -> dict[str, str]:
+    """Returns those of them that features are made of."""
+    return {c: f"dataset.features.{name}" for name, c in dataset.feature_columns}
 
 
 def types(dataset: Dataset, outputs: list[Output]) -> dict[str, pa.DataType]:

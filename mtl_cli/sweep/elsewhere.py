@@ -7,6 +7,7 @@ import socket
 import time
 from pathlib import Path
 
+from mtl_cli.run_folder import has_ended
 from mtl_cli.sweep.records import RECORDS, Record, records
 
 GRACE_SECONDS = 60
@@ -25,10 +26,12 @@ def stop(sweep: Path) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(record.pid, signal.SIGINT)
     deadline = time.monotonic() + GRACE_SECONDS
-    while any(map(alive, running_here(sweep))) and time.monotonic() < deadline:
+    while time.monotonic() < deadline and not all(
+        has_ended(record.pid) for record in running_here(sweep)
+    ):
         time.sleep(POLL_SECONDS)
     for record in running_here(sweep):
-        if not alive(record):
+        if has_ended(record.pid):
             record.status, record.error, record.code = "interrupted", "cut off", 130
             record.write(sweep)
 
@@ -42,12 +45,3 @@ def running_here(sweep: Path) -> list[Record]:
     """Returns the records of jobs that have a process on this machine."""
     host = socket.gethostname()
     return [r for r in records(sweep) if r.status == "running" and r.host == host]
-
-
-def alive(record: Record) -> bool:
-    """Whether a job's process has not ended."""
-    try:
-        os.kill(record.pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
