@@ -262,7 +262,8 @@ def test_streamed_steps_are_those_of_a_loop_over_the_same_rows(file):
     numbered = {**KEYS["features"], "row": FEATURES["row"]}
     rows = loaded(file, numbered, TASKS, stream=True).splits["train"]
     order = flat(row_numbers(StreamFeed(rows, list(TASKS)), batch_size=64))
-    from mtl_cli.training.steps import Steps, mean_losses
+    from mtl_cli.training.losses import mean_losses
+    from mtl_cli.training.steps import Steps
 
     steps = Steps(configured, other, whole.rows)
     slab = MemoryFeed(whole, list(TASKS)).slab(np.array(order), 64)

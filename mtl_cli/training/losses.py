@@ -1,10 +1,14 @@
-"""Losses of one task: from logits and labels to one number a row."""
+"""Losses of tasks: from logits and labels to a number a row, a step, an epoch."""
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli.tasks import Task
+
+Array = npt.NDArray[Any]
 
 
 def bce(label: Any, logit: Any) -> Any:
@@ -97,6 +101,18 @@ def task_losses(
         total = tf.reduce_sum(weight * each)
         means.append(tf.math.divide_no_nan(total, whole))
     return tf.stack(means)
+
+
+def mean_losses(taken: Array) -> Array:
+    """Returns the loss of each task over the rows of many steps, (T,).
+
+    Args:
+        taken: of steps the losses and the weights of their rows, (steps, 2, T).
+    """
+    losses, weights = np.moveaxis(taken.astype("float64"), 1, 0)
+    whole = weights.sum(axis=0)
+    means: Array = (losses * weights).sum(axis=0) / np.where(whole > 0, whole, 1)
+    return means
 
 
 def transformed(label: Any, task: Task, statistics: dict[str, float]) -> Any:

@@ -5,7 +5,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli import compiled
@@ -15,8 +14,6 @@ from mtl_cli.training.feed import Slab
 from mtl_cli.training.lazy import lazy_tables, without
 from mtl_cli.training.losses import task_losses
 from mtl_cli.training.replicas import Replicas
-
-Array = npt.NDArray[Any]
 
 STEPS_A_CALL = 64
 
@@ -120,7 +117,7 @@ class Steps:
             done: steps at the beginning that were taken before.
 
         Yields: after each call, of its steps the losses and the weights of the rows
-            that they are means of, (steps, 2, T); see `mean_losses`.
+            that they are means of, (steps, 2, T); see `losses.mean_losses`.
         """
         before = 0  # steps of earlier slabs
         for slab in slabs:
@@ -258,18 +255,6 @@ class Steps:
         """Brings the network up to date with the tables that lie beside it."""
         for table in self.tables:
             table.store()
-
-
-def mean_losses(taken: Array) -> Array:
-    """Returns the loss of each task over the rows of many steps, (T,).
-
-    Args:
-        taken: of steps the losses and the weights of their rows, (steps, 2, T).
-    """
-    losses, weights = np.moveaxis(taken.astype("float64"), 1, 0)
-    whole = weights.sum(axis=0)
-    means: Array = (losses * weights).sum(axis=0) / np.where(whole > 0, whole, 1)
-    return means
 
 
 def reseed(model: keras.Model, seeds: list[int]) -> None:

@@ -11,10 +11,11 @@ from mtl_cli.data.table import StoredTable, Table
 from mtl_cli.errors import TrainingError
 from mtl_cli.evaluate import Scores, evaluate, monitored
 from mtl_cli.training.feed import Feed, feed_of
+from mtl_cli.training.losses import mean_losses
 from mtl_cli.training.progress import Epoch, History, Progress
 from mtl_cli.training.replicas import Replicas
 from mtl_cli.training.session import Saving, Session
-from mtl_cli.training.steps import Steps, mean_losses
+from mtl_cli.training.steps import Steps
 
 
 def train(
