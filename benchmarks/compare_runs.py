@@ -17,7 +17,7 @@ import yaml
 from alternate import OURS, Contender, alternate
 from report import compare, save
 
-from mtl_cli.metrics import score
+from mtl_cli.metrics.metrics import score
 
 SEEDS = 5
 ROWS = 16_281

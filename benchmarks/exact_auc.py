@@ -22,7 +22,7 @@ def measure(which: str, rows: int) -> None:
     prediction = (1 / (1 + np.exp(-logit))).astype("float32")
     weight = np.ones(rows, "float32")
     if which == OURS:
-        from mtl_cli.metrics import score
+        from mtl_cli.metrics.metrics import score
 
         start = time.perf_counter()
         auc = score("binary", label, prediction, weight, names=["auc"])["auc"]

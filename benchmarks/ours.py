@@ -32,11 +32,11 @@ def main() -> None:
     else:
         splits, spec = synthetic(list(config.chosen_tasks), *options.synthetic)
 
-    from mtl_cli import engine
+    from mtl_cli.core import tensorflow_runtime
 
-    engine.start(config.seed, config.trainer.deterministic)
-    from mtl_cli.build import build
-    from mtl_cli.evaluate import evaluate
+    tensorflow_runtime.start(config.seed, config.trainer.deterministic)
+    from mtl_cli.evaluation.scores import evaluate
+    from mtl_cli.network.build import build
     from mtl_cli.training.progress import Progress
     from mtl_cli.training.train import train
 
@@ -65,8 +65,8 @@ def configuration(overrides: list[str]) -> Any:
     """Returns the checked configuration that `mtl-train` makes of these overrides."""
     from hydra import compose, initialize_config_dir
 
-    from mtl_cli.check import check
-    from mtl_cli.paths import conf_folder
+    from mtl_cli.config.check import check
+    from mtl_cli.core.paths import conf_folder
 
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         return check(compose("config", overrides=overrides))
@@ -77,7 +77,7 @@ def synthetic(tasks: list[str], rows: int, table_rows: int) -> tuple[Any, Any]:
     import numpy as np
     from peers import synthetic
 
-    from mtl_cli.data.spec import EmbeddingTable, FeatureSpec
+    from mtl_cli.columns.layout import EmbeddingTable, FeatureSpec
     from mtl_cli.data.table import Table
 
     ids, labels = synthetic.rows(rows, table_rows)

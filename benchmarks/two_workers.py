@@ -103,15 +103,15 @@ def trained(overrides: list[str]) -> Result:
     from ours import configuration
 
     config = configuration(overrides)
-    from mtl_cli import engine
+    from mtl_cli.core import tensorflow_runtime
     from mtl_cli.data.load import load
 
     data = load(config.dataset, config.outputs)
-    engine.start(config.seed, config.trainer.deterministic)
-    from mtl_cli.build import build
-    from mtl_cli.identity import environment
+    tensorflow_runtime.start(config.seed, config.trainer.deterministic)
+    from mtl_cli.distributed.replicas import join
+    from mtl_cli.network.build import build
+    from mtl_cli.runs.provenance import environment
     from mtl_cli.training.progress import Progress
-    from mtl_cli.training.replicas import join
     from mtl_cli.training.steps import Steps
     from mtl_cli.training.train import train
 

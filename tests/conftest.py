@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 
-from mtl_cli import engine
+from mtl_cli.core import tensorflow_runtime
 
 # Keeps the tests' encoded data and compiled code out of the user's cache.
 CACHE = tempfile.TemporaryDirectory(prefix="mtl-cli-tests-")
@@ -18,4 +18,4 @@ def pytest_configure(config: pytest.Config) -> None:
     if beside := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
         threads = max(1, (os.cpu_count() or 1) // int(beside))
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
-    engine.start(seed=0, deterministic=True)
+    tensorflow_runtime.start(seed=0, deterministic=True)

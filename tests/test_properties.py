@@ -4,20 +4,20 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import sklearn.metrics
+from helpers.planted_data import encoder_of
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from planting import encoder_of
 
-from mtl_cli.arguments import tidy
-from mtl_cli.check import check
-from mtl_cli.data.schema import Dataset
-from mtl_cli.data.vocabulary import Counter, hashed, lookup, values_of
-from mtl_cli.errors import ConfigError, printable
-from mtl_cli.hydra_errors import explain
-from mtl_cli.metrics import score
-from mtl_cli.paths import conf_folder
+from mtl_cli.cli.arguments import tidy
+from mtl_cli.cli.hydra_errors import explain
+from mtl_cli.columns.vocabulary import Counter, hashed, lookup, values_of
+from mtl_cli.config.check import check
+from mtl_cli.core.errors import ConfigError, printable
+from mtl_cli.core.paths import conf_folder
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.metrics.metrics import score
 
 PROPERTY = settings(max_examples=100, deadline=None, derandomize=True)
 

@@ -1,8 +1,8 @@
 """Which metric of each task is compared, and whether more of it is better."""
 
 from mtl_cli.compare.configurations import Configuration
-from mtl_cli.errors import ConfigError, suggest
-from mtl_cli.metrics import METRICS
+from mtl_cli.core.errors import ConfigError, suggest
+from mtl_cli.metrics.metrics import METRICS
 
 COUNTS = ("rows", "positives", "space", "why")
 

@@ -12,6 +12,7 @@ from mtl_cli.compare.configurations import (
     name,
     twins_of,
 )
+from mtl_cli.compare.pairwise import FEW, OTHER, Versus, decide
 from mtl_cli.compare.runs import Run
 from mtl_cli.compare.same_rows import same_rows
 from mtl_cli.compare.statistics import (
@@ -23,8 +24,7 @@ from mtl_cli.compare.statistics import (
     paired,
     seed_test,
 )
-from mtl_cli.compare.versus import FEW, OTHER, Versus, decide
-from mtl_cli.errors import ConfigError
+from mtl_cli.core.errors import ConfigError
 
 Same = Callable[[Configuration, Configuration], bool]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from mtl_cli.compare.runs import Run
-from mtl_cli.errors import ConfigError
+from mtl_cli.core.errors import ConfigError
 
 DEFAULT_BASELINE = "shared_bottom"
 BASELINE = "--baseline"

@@ -3,7 +3,7 @@
 from mtl_cli.compare.comparison import Comparison, compare
 from mtl_cli.compare.runs import Run
 from mtl_cli.compare.warnings import warnings
-from mtl_cli.errors import ConfigError
+from mtl_cli.core.errors import ConfigError
 
 
 def compare_each(

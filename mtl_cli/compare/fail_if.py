@@ -8,7 +8,7 @@ import numpy as np
 
 from mtl_cli.compare.configurations import Configuration
 from mtl_cli.compare.runs import Run
-from mtl_cli.errors import ConfigError, suggest
+from mtl_cli.core.errors import ConfigError, suggest
 
 FORM = re.compile(
     r"\s*(\w[\w-]*)\.([\w-]+)\.(\w+)\s*(<=|>=|<|>)\s*"

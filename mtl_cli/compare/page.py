@@ -4,9 +4,9 @@ import statistics
 from itertools import combinations
 from pathlib import Path
 
-from mtl_cli.compare.board import board_section
 from mtl_cli.compare.charts import escape
 from mtl_cli.compare.comparison import Comparison
+from mtl_cli.compare.dashboard import board_section
 from mtl_cli.compare.gates import gate_section
 from mtl_cli.compare.leaderboard import COST, cost
 from mtl_cli.compare.markup import cards, head, section, table, text

@@ -17,7 +17,7 @@ from mtl_cli.compare.row_tests import (
 )
 from mtl_cli.compare.runs import Run
 from mtl_cli.compare.statistics import Test
-from mtl_cli.metrics import METRICS, Metric, UndefinedError
+from mtl_cli.metrics.metrics import METRICS, Metric, UndefinedError
 
 
 class UnusableError(Exception):

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 from mtl_cli.compare.comparison import Cell, Comparison, Task
+from mtl_cli.compare.pairwise import Versus
 from mtl_cli.compare.statistics import Test
 from mtl_cli.compare.table import shown_keys
 from mtl_cli.compare.verdicts import verdicts
-from mtl_cli.compare.versus import Versus
 
 
 def comma_separated(results: list[Comparison]) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from mtl_cli.compare.comparison import Comparison, Task
 from mtl_cli.compare.configurations import Configuration
+from mtl_cli.compare.pairwise import MISSING, OTHER
 from mtl_cli.compare.predictions import (
     OtherRowsError,
     Predictions,
     UnusableError,
     read_predictions,
 )
-from mtl_cli.compare.versus import MISSING, OTHER
 
 MOST_TESTED = 20  # configurations whose test rows are read
 MOST_ROWS = {"auc": 20_000_000}  # predictions that are read

@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from mtl_cli.errors import ConfigError, printable, visible
-from mtl_cli.identity import NEUTRAL
-from mtl_cli.run_folder import has_ended
+from mtl_cli.core.errors import ConfigError, printable, visible
+from mtl_cli.core.run_folder import has_ended
+from mtl_cli.runs.provenance import NEUTRAL
 from mtl_cli.sweep.records import records, without_folder
 
 # Settings that no result depends on, or that are told apart.

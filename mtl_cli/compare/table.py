@@ -11,7 +11,7 @@ from rich.text import Text
 from mtl_cli.compare.comparison import Cell, Comparison, Task
 from mtl_cli.compare.configurations import Configuration, short
 from mtl_cli.compare.numbers import decimals, interval
-from mtl_cli.compare.versus import FEW, OTHER, ROWS, SAME, Versus
+from mtl_cli.compare.pairwise import FEW, OTHER, ROWS, SAME, Versus
 
 SHORT = {SAME: "not real", ROWS: "rows only", FEW: "few seeds", OTHER: "other rows"}
 STYLES = {"better": "green", "worse": "red"}

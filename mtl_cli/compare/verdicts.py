@@ -2,7 +2,7 @@
 
 from mtl_cli.compare.comparison import Cell, Comparison, Task
 from mtl_cli.compare.numbers import decimals, interval, joined, probability
-from mtl_cli.compare.versus import FEW, ROWS, SAME, Versus
+from mtl_cli.compare.pairwise import FEW, ROWS, SAME, Versus
 
 MOST = 10  # sentences of one kind
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from mtl_cli.compare.comparison import Comparison
 from mtl_cli.compare.configurations import Configuration
 from mtl_cli.compare.numbers import joined
+from mtl_cli.compare.pairwise import OTHER
 from mtl_cli.compare.runs import Run
 from mtl_cli.compare.same_rows import splitting
-from mtl_cli.compare.versus import OTHER
 
 FEWEST = 3
 

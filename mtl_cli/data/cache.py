@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mtl_cli.data.entry import Entry
-from mtl_cli.errors import DataError
-from mtl_cli.paths import PACKAGE, cache_folder
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.paths import PACKAGE, cache_folder
+from mtl_cli.data.cache_entry import Entry
 
 DAYS_KEPT = 30
+# The packages whose code decides what is encoded, and what the data report says.
+ENCODING_CODE = ("columns", "data", "features", "generators", "metrics", "tasks")
 
 
 def find(key: str) -> Entry | None:
@@ -131,6 +133,7 @@ def sweep(root: Path) -> None:
 def code_version() -> str:
     """Returns a hash of the code that encodes, so that old results are not taken."""
     digest = hashlib.sha256()
-    for path in sorted([*(PACKAGE / "data").rglob("*.py"), PACKAGE / "tasks.py"]):
+    files = (path for part in ENCODING_CODE for path in (PACKAGE / part).rglob("*.py"))
+    for path in sorted(files):
         digest.update(path.read_bytes())
     return digest.hexdigest()

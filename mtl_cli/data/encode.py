@@ -9,22 +9,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.data.entry import Writer
-from mtl_cli.data.feature_schema import Cross, Hashed, Sequence, Sparse
-from mtl_cli.data.features import FeatureEncoder
-from mtl_cli.data.fitting import Fitter
+from mtl_cli.columns.vocabulary import check_flat
+from mtl_cli.core.errors import DataError, RowError
+from mtl_cli.data.cache_entry import Writer
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.label_statistics import Tally
 from mtl_cli.data.labels import label_columns, label_types, labels_of_rows
 from mtl_cli.data.profile import Profile
-from mtl_cli.data.read import Source, in_memory, open_source
 from mtl_cli.data.report import describe
-from mtl_cli.data.schema import Dataset
+from mtl_cli.data.requested_columns import Wanted
+from mtl_cli.data.sources import Source, in_memory, open_source
 from mtl_cli.data.split import SPLITS, Codes, split_rows
 from mtl_cli.data.table import NO_GROUP, Array, as_arrays
-from mtl_cli.data.tally import Tally
-from mtl_cli.data.vocabulary import check_flat
-from mtl_cli.data.wanted import Wanted
-from mtl_cli.errors import DataError, RowError
-from mtl_cli.tasks import Output
+from mtl_cli.features.encoder import FeatureEncoder
+from mtl_cli.features.fitting import Fitter
+from mtl_cli.features.schema import Cross, Hashed, Sequence, Sparse
+from mtl_cli.tasks.base import Output
 
 
 def encode(dataset: Dataset, outputs: list[Output], folder: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.fs
 
-from mtl_cli.errors import DataError, first_line
-from mtl_cli.paths import cache_folder, find_data
+from mtl_cli.core.errors import DataError, first_line
+from mtl_cli.core.paths import cache_folder, find_data
 
 FORMATS = {
     ".parquet": "parquet",

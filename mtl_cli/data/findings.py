@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mtl_cli.data.alone import TELLING
+from mtl_cli.data.univariate_auc import TELLING
 
 ID_SHARE = 0.5  # distinct values a row, above which a column is an id of rows
 UNSEEN_SHARE = 0.1

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.data.numeric import as_numbers
-from mtl_cli.data.schema import Dataset
+from mtl_cli.columns.numeric import as_numbers
+from mtl_cli.core.errors import DataError, RowError, shown, suggest
+from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.table import Array, Table
-from mtl_cli.errors import DataError, RowError, shown, suggest
-from mtl_cli.tasks import Output, Task
+from mtl_cli.tasks.base import Output, Task
 
 
 def label_columns(dataset: Dataset, outputs: list[Output]) -> dict[str, str]:

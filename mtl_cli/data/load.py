@@ -6,15 +6,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from mtl_cli.core.errors import DataError
 from mtl_cli.data import cache
+from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import encode
-from mtl_cli.data.features import FeatureEncoder
 from mtl_cli.data.files import find, fingerprint
 from mtl_cli.data.report import Report
-from mtl_cli.data.schema import Dataset
 from mtl_cli.data.table import Array, StoredTable, Table
-from mtl_cli.errors import DataError
-from mtl_cli.tasks import Output
+from mtl_cli.features.encoder import FeatureEncoder
+from mtl_cli.tasks.base import Output
 
 STREAM_ABOVE_BYTES = 2 << 30
 # What the encoded labels depend on; a task's other keys are about training.

@@ -8,7 +8,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.data.feature_schema import (
+from mtl_cli.data.split import SPLITS, Codes
+from mtl_cli.data.table import NO_GROUP, Array, Table
+from mtl_cli.features.schema import (
     Bucketized,
     Cross,
     Feature,
@@ -16,9 +18,7 @@ from mtl_cli.data.feature_schema import (
     Sparse,
     columns_of,
 )
-from mtl_cli.data.split import SPLITS, Codes
-from mtl_cli.data.table import NO_GROUP, Array, Table
-from mtl_cli.tasks import Output
+from mtl_cli.tasks.base import Output
 
 Hashes = npt.NDArray[np.uint64]
 

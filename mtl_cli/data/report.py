@@ -4,8 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from mtl_cli.data.alone import auc_alone
-from mtl_cli.data.feature_schema import (
+from mtl_cli.core.errors import DataError
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.findings import findings
+from mtl_cli.data.profile import Profile
+from mtl_cli.data.table import Array, StoredTable, Table, as_arrays, as_table
+from mtl_cli.data.univariate_auc import auc_alone
+from mtl_cli.features.encoder import FeatureEncoder
+from mtl_cli.features.schema import (
     Bucketized,
     Dense,
     Feature,
@@ -14,13 +20,7 @@ from mtl_cli.data.feature_schema import (
     columns_of,
     owner_of,
 )
-from mtl_cli.data.features import FeatureEncoder
-from mtl_cli.data.findings import findings
-from mtl_cli.data.profile import Profile
-from mtl_cli.data.schema import Dataset
-from mtl_cli.data.table import Array, StoredTable, Table, as_arrays, as_table
-from mtl_cli.errors import DataError
-from mtl_cli.tasks import Output
+from mtl_cli.tasks.base import Output
 
 SAMPLED_ROWS = 100_000
 SAMPLED_BLOCKS = 50

@@ -7,11 +7,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.data.numeric import is_number
-from mtl_cli.data.read import Source
-from mtl_cli.data.schema import Dataset
-from mtl_cli.data.vocabulary import check_flat, is_id
-from mtl_cli.errors import DataError, shown
+from mtl_cli.columns.numeric import is_number
+from mtl_cli.columns.vocabulary import check_flat, is_id
+from mtl_cli.core.errors import DataError, shown
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.sources import Source
 
 Rows = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint8]

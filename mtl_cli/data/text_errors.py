@@ -5,7 +5,7 @@ import io
 import re
 from typing import Any
 
-from mtl_cli.errors import DataError, RowError, shown
+from mtl_cli.core.errors import DataError, RowError, shown
 
 SNIFFED_BYTES = 1 << 22  # a header is not longer
 # Files of other formats, by how they begin.

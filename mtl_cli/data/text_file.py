@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from mtl_cli.data.dataset import Csv
 from mtl_cli.data.files import Files
-from mtl_cli.data.schema import Csv
+from mtl_cli.data.requested_columns import Wanted, check_names, reading
 from mtl_cli.data.text_errors import (
     END,
     SNIFFED_BYTES,
@@ -18,7 +19,6 @@ from mtl_cli.data.text_errors import (
     never_closed,
     row_error,
 )
-from mtl_cli.data.wanted import Wanted, check_names, reading
 
 TEXT_BLOCK_BYTES = 16 << 20
 MOST_SPACES = 64

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mtl_cli.errors import DataError, MtlError
-from mtl_cli.paths import root
+from mtl_cli.core.errors import DataError, MtlError
+from mtl_cli.core.paths import root
 
 COLUMNS = {
     "adult": "age workclass fnlwgt education education_num marital_status occupation "

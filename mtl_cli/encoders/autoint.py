@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from mtl_cli.core.options import Count
 from mtl_cli.encoders.base import Encoder, Fields
-from mtl_cli.schema import Count
 
 
 class AutoInt(Encoder):
@@ -27,7 +27,7 @@ class AutoInt(Encoder):
     def interact(self, fields: Fields) -> list[Any]:
         from keras import ops
 
-        from mtl_cli import deepctr
+        from mtl_cli.layers import deepctr
 
         x = self.pairs_of(fields)
         for _ in range(self.num_layers):

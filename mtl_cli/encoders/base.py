@@ -4,10 +4,10 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mtl_cli.data.feature_schema import Dimension
-from mtl_cli.data.spec import FeatureSpec
-from mtl_cli.errors import ConfigError
-from mtl_cli.schema import NotNegative, Positive, Strict, Units
+from mtl_cli.columns.layout import FeatureSpec
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.options import NotNegative, Positive, Strict, Units
+from mtl_cli.features.schema import Dimension
 
 
 class Fields(NamedTuple):

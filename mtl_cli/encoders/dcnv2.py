@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from mtl_cli.core.options import Count
 from mtl_cli.encoders.base import Encoder, Fields
-from mtl_cli.schema import Count
 
 
 class DCNv2(Encoder):
@@ -19,7 +19,7 @@ class DCNv2(Encoder):
     num_cross_layers: Count
 
     def interact(self, fields: Fields) -> list[Any]:
-        from mtl_cli import deepctr
+        from mtl_cli.layers import deepctr
 
         return [
             deepctr.connect(

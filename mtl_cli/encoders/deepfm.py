@@ -15,7 +15,7 @@ class DeepFM(Encoder):
     """
 
     def interact(self, fields: Fields) -> list[Any]:
-        from mtl_cli import deepctr
+        from mtl_cli.layers import deepctr
 
         vectors = self.pairs_of(fields)
         return [fields.first_order(), deepctr.connect("FM", vectors)]

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import field_validator
 
+from mtl_cli.core.options import SomeUnits
 from mtl_cli.encoders.base import Encoder, Fields
-from mtl_cli.schema import SomeUnits
 
 
 class XDeepFM(Encoder):
@@ -32,7 +32,7 @@ class XDeepFM(Encoder):
         return units
 
     def interact(self, fields: Fields) -> list[Any]:
-        from mtl_cli import deepctr
+        from mtl_cli.layers import deepctr
 
         vectors = self.pairs_of(fields)
         return [

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mtl_cli.data.schema import TASK_NAME
-from mtl_cli.errors import ConfigError, suggest
+from mtl_cli.core.errors import ConfigError, suggest
+from mtl_cli.data.dataset import TASK_NAME
 
 FLAGS = ["--task", "--space", "--name", "--test", "--columns", "--no-header", "--force"]
 TABLE = (

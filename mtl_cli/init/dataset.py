@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mtl_cli.errors import DataError, suggest
-from mtl_cli.init.choice import Choice, left_out
+from mtl_cli.core.errors import DataError, suggest
 from mtl_cli.init.column import Column
+from mtl_cli.init.feature_proposal import Choice, left_out
 from mtl_cli.init.features import propose
 from mtl_cli.init.labels import Label, label_of
 from mtl_cli.init.leaks import look_for_leaks, look_for_outcome, mark_twins

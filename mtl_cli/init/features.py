@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from mtl_cli.init.choice import (
+from mtl_cli.init.column import Array, Column
+from mtl_cli.init.feature_proposal import (
     EXACT,
     FEW,
     Choice,
@@ -16,7 +17,6 @@ from mtl_cli.init.choice import (
     left_out,
     shorten,
 )
-from mtl_cli.init.column import Array, Column
 from mtl_cli.init.names import (
     BIRTHS,
     TIMES,
@@ -26,7 +26,7 @@ from mtl_cli.init.names import (
     is_id,
     words,
 )
-from mtl_cli.init.words import sequence, spoilt, text
+from mtl_cli.init.text_columns import sequence, spoilt, text
 
 
 def propose(column: Column) -> Choice:

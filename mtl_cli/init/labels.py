@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mtl_cli.errors import DataError
-from mtl_cli.init.choice import describe, missing, shorten
+from mtl_cli.core.errors import DataError
 from mtl_cli.init.column import Array, Column
+from mtl_cli.init.feature_proposal import describe, missing, shorten
 
 CLASSES = 30
 YES = {"1", "true", "yes", "y", "t", "positive"}

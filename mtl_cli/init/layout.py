@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from mtl_cli.core.errors import DataError
 from mtl_cli.data.files import format_of
-from mtl_cli.errors import DataError
 
 MAGIC = {b"PAR1": "parquet", b"ARRO": "feather"}
 USUAL = {"csv": ",", "tsv": "\t"}

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from mtl_cli.data.alone import ENOUGH, TELLING, auc_alone
-from mtl_cli.init.choice import Choice, left_out
+from mtl_cli.data.univariate_auc import ENOUGH, TELLING, auc_alone
 from mtl_cli.init.column import Array, Column
+from mtl_cli.init.feature_proposal import Choice, left_out
 from mtl_cli.init.labels import Label
 from mtl_cli.init.names import is_outcome
 

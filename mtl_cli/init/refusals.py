@@ -2,11 +2,11 @@
 
 import re
 
-from mtl_cli.errors import ConfigError, DataError, MtlError, suggest
+from mtl_cli.core.errors import ConfigError, DataError, MtlError, suggest
 from mtl_cli.init.column import NUMBER, Column, profile
 from mtl_cli.init.dataset import Proposal
 from mtl_cli.init.labels import typed
-from mtl_cli.init.look import Looked
+from mtl_cli.init.preview import Looked
 
 
 def check_header(train: Looked, columns: list[Column], labels: list[str]) -> None:

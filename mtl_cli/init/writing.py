@@ -7,13 +7,13 @@ from typing import Any
 
 import yaml
 
-from mtl_cli.init.choice import Choice
 from mtl_cli.init.dataset import Proposal
+from mtl_cli.init.feature_proposal import Choice
 from mtl_cli.init.labels import Label
 from mtl_cli.init.layout import USUAL
-from mtl_cli.init.look import Looked
 from mtl_cli.init.names import is_person
-from mtl_cli.tasks import LOSSES, Task
+from mtl_cli.init.preview import Looked
+from mtl_cli.tasks.base import LOSSES, Task
 
 COMMENTS_AT = 24  # column of comments beside the data set's own keys
 MOST_WIDTH = 60  # of features, in front of their comments

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from mtl_cli.data.spec import FeatureSpec, SequenceSpec
+from mtl_cli.columns.layout import FeatureSpec, SequenceSpec
 from mtl_cli.layers.embedding import FusedEmbedding
 
 

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from typing import Any, Literal
 
-from mtl_cli.schema import NotNegative, Share, Strict, Units
+from mtl_cli.core.options import NotNegative, Share, Strict, Units
 
 Activation = Literal[
     "elu", "gelu", "leaky_relu", "linear", "relu", "selu", "sigmoid", "silu", "tanh"

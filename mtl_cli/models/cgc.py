@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from mtl_cli.core.options import Count, CountOrZero, SomeUnits, Units
 from mtl_cli.models.base import Sharing
-from mtl_cli.schema import Count, CountOrZero, SomeUnits, Units
 
 
 class CGC(Sharing):

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from mtl_cli.compare.leaderboard import write_leaderboard
-from mtl_cli.masking import masked
+from mtl_cli.core.secrets import masked
 from mtl_cli.sweep.records import Record, without_folder
 
 

@@ -15,9 +15,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from mtl_cli.arguments import as_given
-from mtl_cli.errors import ConfigError, MtlError
-from mtl_cli.run_folder import status_of
+from mtl_cli.cli.arguments import as_given
+from mtl_cli.core.errors import ConfigError, MtlError
+from mtl_cli.core.run_folder import status_of
 from mtl_cli.sweep.records import Record
 
 MULTI_WORKER = (
@@ -74,10 +74,12 @@ def perform(job: Job) -> None:
     faulthandler.enable()
     if job.threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
-    from mtl_cli import cli, ending, masking, stopping
+    from mtl_cli.cli import train
+    from mtl_cli.core import secrets, signals
+    from mtl_cli.runs import ending
 
-    stopping.install()
-    masking.note(job.secrets)
+    signals.install()
+    secrets.note(job.secrets)
     # What `run_job` reads of it.
     hydra = {
         "runtime": {"output_dir": str(job.folder), "choices": job.choices},
@@ -92,7 +94,7 @@ def perform(job: Job) -> None:
     try:
         if job.values["trainer"]["strategy"] == "multi_worker":
             raise ConfigError(MULTI_WORKER)
-        ran = cli.run_job(OmegaConf.create(job.values))
+        ran = train.run_job(OmegaConf.create(job.values))
         record.status = "done" if ran else "skipped"
         record.scores, record.objective = results(job)
     except KeyboardInterrupt as stop:
@@ -113,8 +115,8 @@ def done_before(job: Job) -> bool:
 
     Where it holds another one, or a damaged one, the job's process will say so.
     """
-    from mtl_cli.check import check
-    from mtl_cli.resume import choose
+    from mtl_cli.config.check import check
+    from mtl_cli.runs.resume import choose
 
     record, start = job.record, time.monotonic()
     try:
@@ -157,8 +159,8 @@ def results(job: Job) -> tuple[dict[str, float | None], float | None]:
     The first are of the validation rows, or else of the test rows. Only validation rows
     may choose between runs, so without them there is no second.
     """
-    from mtl_cli.check import check
-    from mtl_cli.evaluate import monitored, read_scores
+    from mtl_cli.config.check import check
+    from mtl_cli.evaluation.scores import monitored, read_scores
 
     config = check(OmegaConf.create(job.values))
     scores = read_scores(job.folder, config.outputs)

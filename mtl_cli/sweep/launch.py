@@ -8,14 +8,14 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.errors import ConfigError, JobError
-from mtl_cli.masking import noted
+from mtl_cli.config.sweep_options import SweepOptions, cores
+from mtl_cli.core.errors import ConfigError, JobError
+from mtl_cli.core.secrets import noted
 from mtl_cli.sweep import processes
-from mtl_cli.sweep.elsewhere import stopped
 from mtl_cli.sweep.expand import expand
+from mtl_cli.sweep.external_launchers import stopped
 from mtl_cli.sweep.job import Job, done_before
 from mtl_cli.sweep.names import job_name
-from mtl_cli.sweep.options import SweepOptions, cores
 from mtl_cli.sweep.plan import planned
 from mtl_cli.sweep.plugins import HYDRAS_OWN
 from mtl_cli.sweep.records import Record

@@ -10,9 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from mtl_cli.errors import ConfigError
-from mtl_cli.schema import Count, Seed, Strict
-from mtl_cli.sweep.options import Comparison, SweepOptions
+from mtl_cli.config.sweep_options import Comparison, SweepOptions
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.options import Count, Seed, Strict
 
 BASIC = "hydra._internal.core_plugins.basic_sweeper"
 
@@ -46,7 +46,7 @@ def planned(values: dict[str, Any]) -> Plan:
     try:
         return Plan.model_validate(mine)
     except ValidationError as error:
-        from mtl_cli.check import explain
+        from mtl_cli.config.check import explain
 
         raise ConfigError(explain(error, mine)) from None
 

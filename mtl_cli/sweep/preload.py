@@ -6,17 +6,17 @@ Nothing here may run a TensorFlow operation: a process that has done so cannot b
 
 import gc
 
-from mtl_cli import engine
+from mtl_cli.core import tensorflow_runtime
 
-engine.load()
+tensorflow_runtime.load()
 
-# `mtl_cli.cli` itself is not among them: under `python -m mtl_cli.cli` a job's process
+# `mtl_cli.cli.train` is not among them: under `python -m mtl_cli.cli.train` a job
 # imports it as its main module, and Python warns if it is there already.
 import matplotlib.backends.backend_agg  # noqa: E402, F401
 
-import mtl_cli.report  # noqa: E402
-import mtl_cli.run  # noqa: E402
-import mtl_cli.saved  # noqa: E402
+import mtl_cli.runs.report  # noqa: E402
+import mtl_cli.runs.run  # noqa: E402
+import mtl_cli.runs.saved_model  # noqa: E402
 import mtl_cli.sweep.job  # noqa: E402
 import mtl_cli.sweep.session  # noqa: E402
 import mtl_cli.training.train  # noqa: E402, F401

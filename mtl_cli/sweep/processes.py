@@ -16,8 +16,8 @@ from multiprocessing import connection, forkserver
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from mtl_cli.errors import first_line
-from mtl_cli.run_folder import RunFolder, status_of
+from mtl_cli.core.errors import first_line
+from mtl_cli.core.run_folder import RunFolder, status_of
 from mtl_cli.sweep.job import Job, perform
 from mtl_cli.sweep.records import Record
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from mtl_cli.run_folder import STATUS
+from mtl_cli.core.run_folder import STATUS
 
 RECORDS = ".jobs"
 FAILED = ("failed", "interrupted")

@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig, open_dict
 
-from mtl_cli.errors import ConfigError
+from mtl_cli.core.errors import ConfigError
 
 OPTUNA = "hydra_plugins.hydra_optuna_sweeper"
 

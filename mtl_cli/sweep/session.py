@@ -9,8 +9,8 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from mtl_cli.errors import ConfigError, fail
-from mtl_cli.run_folder import hold, status_of
+from mtl_cli.core.errors import ConfigError, fail
+from mtl_cli.core.run_folder import hold, status_of
 from mtl_cli.sweep.records import FAILED, RECORDS, records
 
 
@@ -44,7 +44,7 @@ class Session:
             )
         shutil.rmtree(folder / RECORDS, ignore_errors=True)
         (folder / RECORDS).mkdir()
-        from mtl_cli.sweep.table import Table
+        from mtl_cli.sweep.job_table import Table
 
         self.complete = False
         self.jobs: int | None = None
@@ -88,11 +88,11 @@ def stop() -> bool:
     """
     if current is None:
         return False
-    from mtl_cli.sweep import elsewhere, processes
+    from mtl_cli.sweep import external_launchers, processes
 
     failed = any(record.status in FAILED for record in records(current.folder))
     processes.stop_all()
-    elsewhere.stop(current.folder)
+    external_launchers.stop(current.folder)
     current.close()
     return failed
 

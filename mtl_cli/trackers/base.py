@@ -6,9 +6,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mtl_cli.errors import ConfigError
-from mtl_cli.evaluate import Scores
-from mtl_cli.schema import Strict
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.options import Strict
+from mtl_cli.evaluation.scores import Scores
 
 
 class Tracker(Strict):

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
-from mtl_cli.evaluate import Scores
-from mtl_cli.identity import flat
+from mtl_cli.evaluation.scores import Scores
+from mtl_cli.runs.provenance import flat
 from mtl_cli.trackers.base import Tracker, numbers
 
 LONGEST_VALUE = 500

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
-from mtl_cli import engine
-from mtl_cli.evaluate import Scores
+from mtl_cli.core import tensorflow_runtime
+from mtl_cli.evaluation.scores import Scores
 from mtl_cli.trackers.base import Tracker, numbers
 
 
@@ -18,7 +18,7 @@ class TensorBoard(Tracker):
     _last: int = PrivateAttr(0)
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
-        engine.load()  # quietly; TensorBoard would load TensorFlow with a noise
+        tensorflow_runtime.load()  # before TensorBoard loads it noisily
         from tensorboard.summary import Writer
 
         self._writer = Writer(str(run / "tensorboard"))

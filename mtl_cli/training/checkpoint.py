@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mtl_cli.run_folder import CHECKPOINTS, RunFolder
+from mtl_cli.core.run_folder import CHECKPOINTS, RunFolder
 
 KEPT = 2
 STATE = "state.json"

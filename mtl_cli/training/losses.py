@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from mtl_cli.tasks import Task
+from mtl_cli.tasks.base import Task
 
 Array = npt.NDArray[Any]
 

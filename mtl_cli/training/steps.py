@@ -7,13 +7,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mtl_cli import compiled
-from mtl_cli.build import Network
-from mtl_cli.config import Config
+from mtl_cli.config.run_config import Config
+from mtl_cli.core import compile_cache
+from mtl_cli.distributed.replicas import Replicas
+from mtl_cli.network.build import Network
 from mtl_cli.training.feed import Slab
-from mtl_cli.training.lazy import lazy_tables, without
+from mtl_cli.training.large_tables import lazy_tables, without
 from mtl_cli.training.losses import task_losses
-from mtl_cli.training.replicas import Replicas
 
 STEPS_A_CALL = 64
 
@@ -101,7 +101,7 @@ class Steps:
         try:
             return self.run(*arguments)
         except tf.errors.OpError:
-            if int(self.optimizer.iterations) != before or not compiled.forget():
+            if int(self.optimizer.iterations) != before or not compile_cache.forget():
                 raise
             self.run = self._function()
             return self.run(*arguments)

@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from mtl_cli.build import Network
-from mtl_cli.config import Config
+from mtl_cli.config.run_config import Config
+from mtl_cli.core.errors import TrainingError
 from mtl_cli.data.table import StoredTable, Table
-from mtl_cli.errors import TrainingError
-from mtl_cli.evaluate import Scores, evaluate, monitored
+from mtl_cli.distributed.replicas import Replicas
+from mtl_cli.evaluation.scores import Scores, evaluate, monitored
+from mtl_cli.network.build import Network
 from mtl_cli.training.feed import Feed, feed_of
 from mtl_cli.training.losses import mean_losses
 from mtl_cli.training.progress import Epoch, History, Progress
-from mtl_cli.training.replicas import Replicas
-from mtl_cli.training.session import Saving, Session
+from mtl_cli.training.saving import Saving, Session
 from mtl_cli.training.steps import Steps
 
 

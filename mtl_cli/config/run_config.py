@@ -1,0 +1,229 @@
+"""The configuration of a run: its schema, and the rules that span its parts."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SerializeAsAny, model_validator
+
+from mtl_cli.config.sweep_options import Comparison, SweepOptions
+from mtl_cli.core.errors import suggest
+from mtl_cli.core.options import Count, Positive, Seed, Strict, part_named
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.encoders.base import Encoder
+from mtl_cli.metrics.metrics import METRICS
+from mtl_cli.models.base import Sharing
+from mtl_cli.optimizers.base import SGD, Adagrad, Adam, AdamW, RowwiseAdagrad
+from mtl_cli.tasks.base import Output, Task, after_click
+from mtl_cli.trackers.base import Tracker
+from mtl_cli.trackers.none import NoTracker
+
+
+class Trainer(Strict):
+    """How long and in what steps a model is trained.
+
+    Attributes:
+        epochs: passes over the training rows, at most.
+        batch_size: rows a step.
+        patience: epochs without a better validation metric before training stops and
+            the best weights come back; null trains all epochs and keeps the last.
+        monitor: whose validation metric is watched: `mean` over the tasks or one task,
+            and which: `mean`, `mean.log_loss`, `income`, `income.pr_auc`, ... Without
+            a metric it is the first of the task's `metrics`; where a task names none,
+            AUC of binary tasks, R2 of regressions, macro AUC of multiclass ones.
+        compile: whether steps are compiled by XLA; `auto` where the run is long enough
+            to pay back the seconds that it takes.
+        precision: of what layers compute: `float32`, or `bfloat16`, which accelerators
+            are faster in; weights, logits and losses are float32.
+        deterministic: whether the same command gives the same numbers, bit by bit.
+        strategy: null trains in this process; `mirrored` on all GPUs of this machine;
+            `multi_worker` on the processes that `TF_CONFIG` or Slurm names.
+        profile: whether to say at the end where the seconds of the run went.
+        checkpoint_minutes: between checkpoints within an epoch; null writes them at
+            the ends of epochs alone.
+    """
+
+    epochs: Count
+    batch_size: Count
+    patience: Count | None
+    monitor: str
+    compile: Literal["auto"] | bool
+    precision: Literal["float32", "bfloat16"]
+    deterministic: bool
+    strategy: Literal["mirrored", "multi_worker"] | None
+    profile: bool
+    checkpoint_minutes: Positive | None
+
+
+class Config(Strict):
+    """All keys of `mtl-train`.
+
+    Attributes:
+        seed: of everything random: initial weights, order of rows, dropout.
+        tasks: which of the data set's tasks to train, in this order; null is all.
+        check_only: whether to read and check the data, and train nothing.
+        resume: whether to go on with a run of the same configuration and data that was
+            cut off: `auto` where there is one, `never`, or `must`.
+        repeats: how many seeds, from `seed` on, a sweep runs of each job.
+        compare: what a sweep adds for the comparison of its models.
+        sweep: how the jobs of a sweep are run. Like `repeats` and `compare` no part of
+            what a run computes, so no part of what it saves.
+        tracker: who is told of the run; no part of that either.
+    """
+
+    seed: Seed
+    tasks: list[str] | None
+    check_only: bool
+    resume: Literal["auto", "never", "must"]
+    dataset: Annotated[
+        SerializeAsAny[Dataset],
+        part_named("mtl_cli.generators", Dataset, key="generator"),
+    ]
+    encoder: Annotated[SerializeAsAny[Encoder], part_named("mtl_cli.encoders", Encoder)]
+    model: Annotated[SerializeAsAny[Sharing], part_named("mtl_cli.models", Sharing)]
+    optimizer: Annotated[
+        Adam | AdamW | Adagrad | RowwiseAdagrad | SGD, Field(discriminator="name")
+    ]
+    trainer: Trainer
+    tracker: Annotated[
+        SerializeAsAny[Tracker],
+        part_named("mtl_cli.trackers", Tracker),
+        Field(exclude=True),
+    ] = NoTracker(name="none")
+    repeats: Annotated[Count, Field(exclude=True)] = 1
+    compare: Annotated[Comparison | None, Field(exclude=True)] = None
+    sweep: Annotated[SweepOptions | None, Field(exclude=True)] = None
+
+    @model_validator(mode="after")
+    def _rules(self) -> "Config":
+        if self.tasks is not None:
+            self._check_tasks(self.tasks)
+        if self.model.heads == "esmm":
+            self._check_funnel()
+        else:
+            for key in ("click_task", "conversion_task"):
+                if getattr(self.model, key) is not None:
+                    raise ValueError(
+                        f"model.{key}: only model.heads=esmm uses it; set it to null"
+                    )
+        if self.trainer.patience is not None and not self.dataset.has_validation:
+            raise ValueError(
+                "trainer.patience: early stopping needs validation rows; set "
+                "dataset.valid_fraction above 0, dataset.valid to a file, or "
+                "trainer.patience=null"
+            )
+        self._check_names()
+        self._check_monitor()
+        return self
+
+    def _check_names(self) -> None:
+        names = ["row", "mean", *self.chosen_tasks]
+        names += [output.name for output in self.outputs if output.added]
+        names += [f"{output.name}_prediction" for output in self.outputs]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(
+                    f"dataset.tasks: the name {name!r} is taken by a column of the "
+                    "predictions, by trainer.monitor or by another output; rename "
+                    "the task"
+                )
+
+    def _check_tasks(self, tasks: list[str]) -> None:
+        known = list(self.dataset.group_tasks)
+        if not tasks:
+            raise ValueError(f"tasks: is empty; choose from {', '.join(known)}")
+        for task in tasks:
+            if task not in known:
+                raise ValueError(
+                    f"tasks: no task {task!r} in dataset {self.dataset.name}, which "
+                    f"has {', '.join(known)}{suggest(task, known)}"
+                )
+        if len(set(tasks)) < len(tasks):
+            raise ValueError(
+                f"tasks: {', '.join(tasks)} names a task twice; name each once"
+            )
+
+    def _check_funnel(self) -> None:
+        tasks = self.chosen_tasks
+        if len(tasks) < 2:
+            raise ValueError(
+                "model.heads: esmm needs two tasks, a click and a click-and-conversion,"
+                f" this run has {len(tasks)}: {', '.join(tasks)}"
+            )
+        for key, name in zip(
+            ("click_task", "conversion_task"), self.funnel, strict=True
+        ):
+            if name not in tasks:
+                raise ValueError(
+                    f"model.{key}: no task {name!r} in this run, which has "
+                    f"{', '.join(tasks)}{suggest(name, list(tasks))}"
+                )
+            if tasks[name].kind != "binary":
+                raise ValueError(
+                    f"model.{key}: task {name} is a {tasks[name].kind}; "
+                    "esmm needs a binary task"
+                )
+            if tasks[name].space is not None:
+                raise ValueError(
+                    f"dataset.tasks.{name}.space: esmm trains on all impressions; "
+                    "set it to null"
+                )
+        if len(set(self.funnel)) == 1:
+            raise ValueError(
+                f"model.conversion_task: {self.funnel[1]} is the click task too; "
+                "name another task"
+            )
+
+    def _check_monitor(self) -> None:
+        who, _, metric = self.trainer.monitor.partition(".")
+        known = ["mean", *self.chosen_tasks]
+        if who not in known:
+            raise ValueError(
+                f"trainer.monitor: {who!r} is neither mean nor a task of this run; "
+                f"known: {', '.join(known)}{suggest(who, known)}"
+            )
+        watched = known[1:] if who == "mean" else [who]
+        for task in (self.chosen_tasks[name] for name in watched):
+            metrics = METRICS[task.kind]
+            first = metric or next(iter(task.metrics or metrics))
+            names = [
+                name
+                for name in task.metric_names
+                if metrics[name].direction
+                and (self.dataset.group_column or not metrics[name].grouped)
+            ]
+            if first not in names:
+                raise ValueError(
+                    f"trainer.monitor: {first!r} is not a metric of {task.kind} tasks "
+                    f"that has a best and is computed; known: {', '.join(names)}"
+                    f"{suggest(first, names)}"
+                )
+
+    @property
+    def chosen_tasks(self) -> dict[str, Task]:
+        """The tasks of this run, in order."""
+        names = self.dataset.group_tasks if self.tasks is None else self.tasks
+        return {name: self.dataset.tasks[name] for name in names}
+
+    @property
+    def funnel(self) -> tuple[str, str]:
+        """ESMM's click task and click-and-conversion task."""
+        names = list(self.chosen_tasks)
+        return (
+            self.model.click_task or names[0],
+            self.model.conversion_task or names[1],
+        )
+
+    @property
+    def outputs(self) -> list[Output]:
+        """What the model predicts: the tasks in order, then what heads add."""
+        outputs = [
+            Output(name, task.kind, name, task.space, task.metrics)
+            for name, task in self.chosen_tasks.items()
+        ]
+        if self.model.heads == "esmm":
+            click, conversion = self.funnel
+            name = after_click(click, conversion)
+            metrics = self.chosen_tasks[conversion].metrics
+            outputs.append(
+                Output(name, "binary", conversion, click, metrics, added=True)
+            )
+        return outputs

@@ -1,0 +1,60 @@
+"""The keys under `sweep`: how jobs are run, not what they compute."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mtl_cli.core.options import Count, Strict
+
+MEMORY_OF_A_JOB = 2 << 30
+
+
+class SweepOptions(Strict):
+    """How the jobs of a sweep share a machine.
+
+    Attributes:
+        jobs: at a time; `auto` is one a core and 2 GB of memory, of one thread each,
+            or one if there is a GPU, which a job takes whole.
+        timeout_minutes: after which a job is killed; null for no limit.
+    """
+
+    jobs: Literal["auto"] | Count
+    timeout_minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+
+    @property
+    def jobs_at_once(self) -> int:
+        """How many jobs run at a time."""
+        return at_once() if self.jobs == "auto" else self.jobs
+
+
+class Comparison(Strict):
+    """What a sweep adds for the comparison of its models.
+
+    Attributes:
+        single_task: whether each job has a twin: the same network for each task alone.
+    """
+
+    single_task: bool
+
+
+def at_once() -> int:
+    """Returns how many jobs this machine runs at a time."""
+    if has_gpu():
+        return 1
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(cores(), memory // MEMORY_OF_A_JOB))
+
+
+def has_gpu() -> bool:
+    """Whether jobs will find an NVIDIA GPU; asking TensorFlow would take seconds."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return Path("/proc/driver/nvidia/gpus").exists() and not hidden
+
+
+def cores() -> int:
+    """Returns the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,247 @@
+"""What a data set's YAML declares: files, features, tasks."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from mtl_cli.core.errors import suggest
+from mtl_cli.core.options import CountOrZero, Share, Strict
+from mtl_cli.features.schema import Embedded, Feature, columns_of, owner_of
+from mtl_cli.tasks.base import Task
+
+Location = Annotated[str, Field(min_length=1)]
+DATASET_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+TASK_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
+TaskName = Annotated[str, Field(pattern=TASK_NAME)]
+
+
+class Group(Strict):
+    """A choice of a data set's tasks.
+
+    Attributes:
+        tasks: in order.
+        drop: features that are left out.
+    """
+
+    tasks: Annotated[list[str], Field(min_length=1)]
+    drop: list[str] = Field(default_factory=list)
+
+
+class Csv(Strict):
+    """How text files are written.
+
+    Attributes:
+        delimiter: between cells; null is the tab in `.tsv` files, the comma in others.
+        columns: names, for a file whose first line is not a header.
+        trim: whether to cut spaces at the ends of cells and names.
+        null_values: what stands for an empty cell, besides nothing.
+    """
+
+    delimiter: str | None = None
+    columns: Annotated[list[str], Field(min_length=1)] | None = None
+    trim: bool = False
+    null_values: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _rules(self) -> "Csv":
+        mark = self.delimiter
+        if mark is not None and not (
+            len(mark) == 1 and mark.isascii() and mark not in '"\r\n\0'
+        ):
+            raise ValueError(
+                f"delimiter: {mark!r} is not one ASCII character other than a quote "
+                "or the end of a line"
+            )
+        return self
+
+
+class Dataset(Strict):
+    """The keys of `conf/dataset/*.yaml`.
+
+    Paths are relative to the folder that `mtl-train` starts in; the bundled data sets
+    are found from anywhere.
+
+    Attributes:
+        name: of the data set, for folders and tables.
+        train: the training rows: a file, a folder of Parquet files, a pattern such as
+            `day=*/*.parquet`, or a URL.
+        valid: the validation rows; null to take them from another file.
+        test: the test rows; null to take them from `train`, or for none.
+        format: of the files; `auto` goes by their ending: `.parquet`, `.feather` or
+            `.arrow`, `.csv` or `.tsv`, these two also `.gz` and `.zst`.
+        csv: how text files are written.
+        stream: whether training reads rows from disk as it goes, shuffled block by
+            block, and not from memory; `auto` where they are more than 2 GiB, encoded.
+        valid_fraction: share of a file's rows held out for validation; 0 for none.
+        valid_from: the file that they come from, `train` or `test`.
+        test_fraction: share of the training file's rows held out for testing.
+        split_by: which rows are held out: `random` ones; `group`: whole groups (users)
+            at random; `time`: those with the latest times; `order`: the last rows.
+            Splits follow each other as train, valid, test.
+        split_column: of the groups or times; null for `random` and `order`.
+        split_seed: of the choice; apart from `seed`, so that runs with different seeds
+            are scored on the same rows.
+        weight_column: what each row counts in losses and metrics; null is 1.
+        group_column: of group AUC (a user, a session); null leaves `gauc` out. Rows
+            where it is empty are left out of `gauc`.
+        features: what each column is; columns not named are not read.
+        tasks: what can be predicted.
+        groups: named choices of tasks, with features that they leave out.
+        group: the choice that is used; null is all tasks and features.
+    """
+
+    name: Annotated[str, Field(pattern=DATASET_NAME)]
+    train: Location
+    valid: Location | None
+    test: Location | None
+    format: Literal["auto", "parquet", "feather", "csv", "tsv"] = "auto"
+    csv: Csv = Csv()
+    stream: Literal["auto"] | bool = "auto"
+    valid_fraction: Share
+    valid_from: Literal["train", "test"] = "train"
+    test_fraction: Share = 0.0
+    split_by: Literal["random", "group", "time", "order"] = "random"
+    split_column: str | None = None
+    split_seed: CountOrZero
+    weight_column: str | None = None
+    group_column: str | None = None
+    features: Annotated[dict[str, Feature], Field(min_length=1)]
+    tasks: Annotated[dict[TaskName, Task], Field(min_length=1)]
+    groups: dict[str, Group] = Field(default_factory=dict)
+    group: str | None = None
+
+    def generate(self) -> dict[str, Any]:
+        """Returns the tables, by file, of a data set that makes its own."""
+        return {}
+
+    @model_validator(mode="after")
+    def _rules(self) -> "Dataset":
+        if self.group is not None and self.group not in self.groups:
+            known = list(self.groups)
+            raise ValueError(
+                f"group: no group {self.group!r}, known: {', '.join(known) or 'none'}"
+                f"{suggest(self.group, known)}"
+            )
+        self._check_splits()
+        self._check_features()
+        self._check_spaces()
+        for name, task in self.group_tasks.items():
+            for feature, column in self.feature_columns:
+                if column in (task.label, task.truth):
+                    raise ValueError(
+                        f"features.{feature}: is the label of task {name}, so the "
+                        "model would see the answer; remove it from the features"
+                    )
+            if "gauc" in (task.metrics or []) and self.group_column is None:
+                raise ValueError(
+                    f"tasks.{name}.metrics: gauc needs dataset.group_column, the "
+                    "column of users or sessions"
+                )
+        return self
+
+    def _check_features(self) -> None:
+        for name, feature in self.features.items():
+            owner = owner_of(name, feature)
+            if owner == name:
+                continue
+            owned = self.features.get(owner)
+            if not isinstance(owned, Embedded) or owner_of(owner, owned) != owner:
+                raise ValueError(
+                    f"features.{name}.table: {owner!r} is not a feature with an "
+                    f"embedding table of its own{suggest(owner, list(self.features))}"
+                )
+            if owned.kind not in ("sparse", "hashed", "sequence") or (
+                (owned.kind == "hashed") != (feature.kind == "hashed")
+            ):
+                raise ValueError(
+                    f"features.{name}.table: a {feature.kind} feature cannot share the "
+                    f"table of a {owned.kind} one"
+                )
+            for key in ("embedding_dim", "min_count", "num_buckets", "pretrained"):
+                mine = getattr(feature, key, None)
+                usual = type(feature).model_fields.get(key)
+                required = usual is not None and usual.is_required()
+                if usual is None or mine in (usual.default, getattr(owned, key, None)):
+                    continue
+                raise ValueError(
+                    f"features.{name}.{key}: the table is {owner}'s, whose {key} "
+                    f"counts; {'make them equal' if required else 'remove it here'}"
+                )
+        for name in self.used_features:
+            owner = owner_of(name, self.features[name])
+            if owner not in self.used_features:
+                raise ValueError(
+                    f"features.{name}.table: group {self.group} drops {owner}, whose "
+                    "table it uses"
+                )
+
+    def _check_spaces(self) -> None:
+        for name, task in self.tasks.items():
+            space = self.tasks.get(task.space or "")
+            if space is not None and (space.kind != "binary" or space is task):
+                what = "the task itself" if space is task else f"a {space.kind}"
+                raise ValueError(
+                    f"tasks.{name}.space: {task.space} is {what}; name a binary task, "
+                    "or a column of 0 and 1"
+                )
+
+    def _check_splits(self) -> None:
+        if self.valid is not None and self.valid_fraction:
+            raise ValueError(
+                "valid_fraction: dataset.valid names the validation rows already; set "
+                "one of them to 0 or null"
+            )
+        if self.test is not None and self.test_fraction:
+            raise ValueError(
+                "test_fraction: dataset.test names the test rows already; set "
+                "one of them to 0 or null"
+            )
+        if self.valid_from == "test" and self.test is None:
+            raise ValueError("valid_from: there is no test file to take rows from")
+        if self.valid_fraction + self.test_fraction >= 1:
+            raise ValueError("valid_fraction: with test_fraction leaves nothing over")
+        if (self.split_by in ("group", "time")) != (self.split_column is not None):
+            raise ValueError(
+                f"split_column: split_by={self.split_by} "
+                f"{'needs' if self.split_column is None else 'does not use'} a column"
+            )
+        for name, group in self.groups.items():
+            for task in group.tasks:
+                if task not in self.tasks:
+                    raise ValueError(f"groups.{name}.tasks: no task {task!r}")
+            for feature in group.drop:
+                if feature not in self.features:
+                    raise ValueError(f"groups.{name}.drop: no feature {feature!r}")
+
+    @property
+    def used_features(self) -> dict[str, Feature]:
+        """The features of the chosen group."""
+        drop = self.groups[self.group].drop if self.group is not None else []
+        return {n: f for n, f in self.features.items() if n not in drop}
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """The path of each file."""
+        files = {"train": self.train, "valid": self.valid, "test": self.test}
+        return {file: path for file, path in files.items() if path is not None}
+
+    @property
+    def feature_columns(self) -> list[tuple[str, str]]:
+        """The columns that the chosen features read: (feature, column)."""
+        return [
+            (name, column)
+            for name, feature in self.used_features.items()
+            for column in columns_of(name, feature)
+        ]
+
+    @property
+    def group_tasks(self) -> dict[str, Task]:
+        """The tasks of the chosen group."""
+        if self.group is None:
+            return self.tasks
+        return {name: self.tasks[name] for name in self.groups[self.group].tasks}
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether there are validation rows."""
+        return self.valid is not None or self.valid_fraction > 0

@@ -1,1 +1,0 @@
-"""Data sets that are drawn from a known truth, one class a module."""

@@ -1,0 +1,87 @@
+"""Which process this is of a run that several processes train together.
+
+Reads the environment alone: TensorFlow is not loaded.
+"""
+
+import json
+import os
+from typing import Any
+
+from mtl_cli.core.errors import ConfigError, first_line
+
+TF_CONFIG = "TF_CONFIG"
+SLURM_RANK, SLURM_SIZE = "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"
+
+
+def rank(strategy: str | None) -> int:
+    """Returns the number of this process; 0, the chief, writes the run folder.
+
+    Args:
+        strategy: `trainer.strategy`.
+
+    Raises:
+        ConfigError: if the environment does not say, or says something impossible.
+    """
+    if strategy != "multi_worker":
+        return 0
+    if TF_CONFIG in os.environ:
+        return tf_config()[1]
+    if SLURM_RANK in os.environ and SLURM_SIZE in os.environ:
+        return int(os.environ[SLURM_RANK])
+    raise ConfigError(
+        f"trainer.strategy: multi_worker needs {TF_CONFIG} in the environment, or "
+        "srun, which sets Slurm's variables"
+    )
+
+
+def tf_config() -> tuple[list[str], int]:
+    """Returns the addresses of all workers, and which of them this process is.
+
+    Raises:
+        ConfigError: if `TF_CONFIG` does not say.
+    """
+    wanted = (
+        '{"cluster": {"worker": ["host:port", ...]}, '
+        '"task": {"type": "worker", "index": 0}}'
+    )
+    try:
+        value: Any = json.loads(os.environ[TF_CONFIG])
+        workers, task = value["cluster"]["worker"], value["task"]
+        index = int(task["index"])
+        if set(value["cluster"]) != {"worker"} or task["type"] != "worker":
+            raise ValueError("only workers take part, and worker 0 is the chief")
+        if not 0 <= index < len(workers):
+            raise ValueError(f"index {index} is not one of {len(workers)} workers")
+        for worker in workers:
+            if not worker.rpartition(":")[2].isdigit():
+                raise ValueError(f"{worker!r} names no port")
+        return workers, index
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{TF_CONFIG}: {first_line(error)}; write {wanted}") from None
+
+
+def slurm_workers() -> list[str]:
+    """Returns the addresses of a Slurm step's tasks, in the order of their numbers.
+
+    `SlurmClusterResolver` would put node10 before node2, and two jobs of a node on the
+    same ports.
+    """
+    # TensorFlow is loaded by then.
+    from tensorflow.python.distribute.cluster_resolver import (
+        slurm_cluster_resolver as slurm,
+    )
+
+    hosts = slurm.expand_hostlist(os.environ["SLURM_STEP_NODELIST"])
+    tasks = slurm.expand_tasks_per_node(os.environ["SLURM_STEP_TASKS_PER_NODE"])
+    first = 12_000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 20_000
+    return [
+        f"{host}:{first + i}"
+        for host, count in zip(hosts, tasks, strict=True)
+        for i in range(count)
+    ]
+
+
+def configured(workers: list[str], index: int) -> str:
+    """Returns the `TF_CONFIG` of one worker."""
+    task = {"type": "worker", "index": index}
+    return json.dumps({"cluster": {"worker": workers}, "task": task})

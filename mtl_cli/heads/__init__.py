@@ -1,0 +1,1 @@
+"""Heads: from the logits of towers to outputs."""

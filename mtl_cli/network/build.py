@@ -1,0 +1,149 @@
+"""From a configuration to a Keras model: encoder, sharing, towers, heads."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import keras
+from keras import ops
+
+from mtl_cli.columns.layout import FeatureSpec
+from mtl_cli.config.run_config import Config
+from mtl_cli.heads.esmm import esmm
+from mtl_cli.layers import ParallelDense, ParallelMLP
+from mtl_cli.tasks.base import Task
+
+if TYPE_CHECKING:
+    from mtl_cli.network.predictor import Predictor
+
+# Weights are float32 in both.
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
+@dataclass(frozen=True)
+class Network:
+    """One graph of layers, seen at two ends.
+
+    Attributes:
+        logits: gives each output before its link, `(batch, 1)`, or `(batch, classes)`;
+            training reads it.
+        predictions: gives probabilities and values, likewise; users read it.
+        labels: by task, mean and deviation of labels that are standardised.
+    """
+
+    logits: keras.Model
+    predictions: keras.Model
+    labels: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @cached_property
+    def predict(self) -> "Predictor":
+        """Gives the predictions for a table of rows; traced once."""
+        from mtl_cli.network.predictor import Predictor
+
+        return Predictor(self.predictions)
+
+
+def build(
+    config: Config, spec: FeatureSpec, labels: dict[str, dict[str, float]] | None = None
+) -> Network:
+    """Builds the network that a configuration describes.
+
+    Args:
+        config: the run's configuration.
+        spec: sizes of the encoded features.
+        labels: by task, mean and deviation of labels that are standardised.
+
+    Returns: models from `{"ids": (B, F), "dense": (B, K), ...}` to `{output: (B, 1)}`,
+        or `(B, classes)`.
+    """
+    keras.config.set_dtype_policy(POLICIES[config.trainer.precision])
+    model, tasks, labels = config.model, config.chosen_tasks, labels or {}
+    inputs = inputs_of(spec)
+    encodings = config.encoder.encode(
+        inputs, spec, model.num_encodings(len(tasks)), model.dense_options
+    )
+    hidden = model.share(encodings, len(tasks))  # (T, B, H) or (B, H)
+    logits = dict(zip(tasks, towers(hidden, list(tasks.values()), model), strict=True))
+    if model.heads == "esmm":
+        logits = esmm(logits, *config.funnel)
+
+    predictions = {
+        output.name: predicted(
+            logits[output.name],
+            tasks.get(output.name),
+            labels.get(output.name, {}),
+        )
+        for output in config.outputs
+    }
+    return Network(
+        keras.Model(inputs, logits), keras.Model(inputs, predictions), labels
+    )
+
+
+def inputs_of(spec: FeatureSpec) -> dict[str, Any]:
+    """Returns the inputs that features need."""
+    length = sum(sequence.max_length for sequence in spec.sequences)
+    widths = {
+        "ids": (len(spec.ids), "int32"),
+        "dense": (spec.num_dense, "float32"),
+        "sequences": (length, "int32"),
+        "sequence_weights": (length, "float32"),
+    }
+    return {
+        name: keras.Input((width,), dtype=dtype, name=name)
+        for name, (width, dtype) in widths.items()
+        if width
+    }
+
+
+def predicted(logit: Any, task: Task | None, label: dict[str, float]) -> Any:
+    """Turns a logit into a probability, or a value in the label's own unit.
+
+    Args:
+        logit: `(batch, 1)`, or `(batch, classes)`.
+        task: whose it is; None for a probability that heads add.
+        label: mean and deviation, of a label that is standardised.
+    """
+    if task is None or task.kind == "binary":
+        return ops.sigmoid(logit)
+    if task.kind == "multiclass":
+        return ops.softmax(logit)
+    if task.transform == "log1p":
+        return ops.expm1(logit)
+    if task.transform == "standard":
+        return logit * label["deviation"] + label["mean"]
+    return logit
+
+
+def towers(hidden: Any, tasks: list[Task], model: Any) -> list[Any]:
+    """Connects a tower to each task's hidden vector; equal towers are batched.
+
+    Args:
+        hidden: `(T, batch, units)`, or `(batch, units)` if the same for all tasks.
+        tasks: whose widths, if they have their own, and numbers of logits count.
+        model: the sharing scheme, which holds the options of dense layers.
+
+    Returns: T logits `(batch, 1)`, or `(batch, classes)`.
+    """
+    logits: dict[int, Any] = {}
+    chosen = [
+        (tuple(model.tower_units if t.tower_units is None else t.tower_units), t.width)
+        for t in tasks
+    ]
+    for units, width in dict.fromkeys(chosen):
+        members = [t for t, own in enumerate(chosen) if own == (units, width)]
+        x = hidden
+        if len(hidden.shape) == 3 and len(members) < len(chosen):
+            x = ops.stack([hidden[t] for t in members])
+        name = "towers_" + "_".join(map(str, members))
+        x = ParallelMLP(len(members), units, name=name, **model.dense_options)(x)
+        logit = ParallelDense(
+            len(members),
+            width,
+            l2=model.l2,
+            initializer=model.initializer,
+            name=f"{name}_logits",
+            dtype="float32",  # whose exponentials 8 bits would blur
+        )(x)
+        logits |= {t: logit[i] for i, t in enumerate(members)}
+    return [logits[t] for t in range(len(chosen))]

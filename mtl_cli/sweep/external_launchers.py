@@ -1,0 +1,47 @@
+"""Stops the jobs of launchers that run them in processes of their own."""
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+from mtl_cli.core.run_folder import has_ended
+from mtl_cli.sweep.records import RECORDS, Record, records
+
+GRACE_SECONDS = 60
+POLL_SECONDS = 0.1
+STOPPED = "stopped"
+
+
+def stop(sweep: Path) -> None:
+    """Tells jobs on this machine to stop, and waits until they have; no more start.
+
+    Some launchers have killed theirs by then: those count as interrupted. Jobs on other
+    machines go on, or end with their launcher.
+    """
+    (sweep / RECORDS / STOPPED).touch()
+    for record in running_here(sweep):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(record.pid, signal.SIGINT)
+    deadline = time.monotonic() + GRACE_SECONDS
+    while time.monotonic() < deadline and not all(
+        has_ended(record.pid) for record in running_here(sweep)
+    ):
+        time.sleep(POLL_SECONDS)
+    for record in running_here(sweep):
+        if has_ended(record.pid):
+            record.status, record.error, record.code = "interrupted", "cut off", 130
+            record.write(sweep)
+
+
+def stopped(sweep: Path) -> bool:
+    """Whether the sweep has been stopped, so that no job may start."""
+    return (sweep / RECORDS / STOPPED).exists()
+
+
+def running_here(sweep: Path) -> list[Record]:
+    """Returns the records of jobs that have a process on this machine."""
+    host = socket.gethostname()
+    return [r for r in records(sweep) if r.status == "running" and r.host == host]

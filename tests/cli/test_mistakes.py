@@ -1,0 +1,176 @@
+"""Every mistake on the command line is told in one line, before TensorFlow loads."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.commands import mtl_train, refused
+
+# The command line, and what the line on stderr must hold: what, expected, fix.
+MISTAKES = {
+    "trainer.epoch=3": "unknown key 'trainer.epoch'; did you mean trainer.epochs?",
+    "+trainer.epoch=3": "unknown key 'trainer.epoch'; did you mean trainer.epochs?",
+    "++trainer.epoch=3": "unknown key 'trainer.epoch'; did you mean trainer.epochs?",
+    "epochs=3": "unknown key 'epochs'; did you mean trainer.epochs?",
+    "datset=adult": "unknown key 'datset'; did you mean dataset?",
+    "model=mmoe model.num_expert=3": "did you mean model.num_experts?",
+    "model=mmoe model.num_level=3": "unknown key 'model.num_level'; known there:",
+    "dataset.features.age.num_bucket=3": "did you mean dataset.features.age.num_b",
+    "trainer.epochs 3": "'trainer.epochs' has no '='; settings are given as key=value",
+    "epochs": "'epochs' has no '='",
+    "x" * 5000: "xxx...",
+    "--epochs=3": "no flag '--epochs=3'; settings are given without dashes; "
+    "did you mean trainer.epochs=3?",
+    "--batch-size=3": "did you mean trainer.batch_size=3?",
+    "-x": "no flag '-x'",
+    "--config-path": "argument --config-path/-cp: expected one argument; see mtl-train",
+    "--cfg nothing": "argument --cfg/-c: invalid choice: 'nothing' (choose from",
+    "-m --cfg job": "Only one of --run, --multirun, --cfg",
+    "-m 'hydra.sweeper.params={seed: 1}'": "hydra.sweeper.params: belongs into a file "
+    "of conf/sweep/, as keys with text like {seed: '1,2'}; on the command line give",
+    "-m hydra.sweeper.params.seed=1": "error: hydra.sweeper.params: belongs into",
+    "-m dataset.features.age.separator=,": "cannot read 'dataset.features.age.sep",
+    "dataset.features.age.kind=a,b": "argument 'dataset.features.age.kind=a,b': add -m",
+    "seed=1,2": "Ambiguous value for argument 'seed=1,2': add -m",
+    "trainer.epochs=abc": "trainer.epochs: 'abc' should be a valid integer",
+    "trainer.epochs=3.5": "trainer.epochs: 3.5 should be a valid integer",
+    "trainer.epochs=true": "trainer.epochs: true should be a valid integer",
+    "trainer.epochs=0": "trainer.epochs: 0 should be greater than or equal to 1",
+    "trainer.compile=maybe": "'maybe' should be 'auto' or should be a valid boolean",
+    "seed=-1": "seed: -1 should be greater than or equal to 0",
+    "seed=null": "seed: null should be a valid integer",
+    "optimizer.learning_rate=-1": "-1 should be greater than 0",
+    "optimizer.learning_rate=nan": "should be a finite number",
+    "model.dropout=1.5": "model.dropout: 1.5 should be less than 1",
+    "model.expert_units=[]": "model.expert_units: [] should have at least 1 item",
+    "model.expert_units=[64,-1]": "-1 should be greater than or equal to 1",
+    "model.tower_units=64": "64 should be a valid list; write [64]",
+    "model.num_shared_experts=0": "0 should be greater than or equal to 1",
+    "model=mmoe model.num_experts=0": "0 should be greater than or equal to 1",
+    "encoder=xdeepfm encoder.cin_units=[3,2]": "all widths but the last must be even",
+    "-m seed=1,2 hydra.sweep.subdir=a": "hydra.sweep.subdir: each job names its own",
+    "~model.num_levels": "missing key 'model.num_levels'; add it to the YAML file",
+    "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "
+    "'trainer.epochs'; add them to the YAML file",
+    "model=plee": "no config 'plee' in the group 'model'; known: cgc, esmm, mmoe, "
+    "omoe, ple, shared_bottom, single_task; did you mean ple?",
+    "model.name=plee": "model.name: 'plee' is not one of: cgc,",
+    "encoder=deepfmm": "did you mean deepfm?",
+    "optimizer=adamm": "did you mean adam?",
+    "dataset=adlt": "did you mean adult?",
+    "experiment=source/adult_pl": "did you mean adult_ple?",
+    "tasks=[incom]": "no task 'incom' in dataset adult, which has income, "
+    "never_married; did you mean income?",
+    "tasks=[]": "tasks: is empty; choose from income, never_married",
+    "tasks=income": "should be a valid list; write [income]",
+    "tasks=[income,income]": "names a task twice",
+    "model.heads=esm": "'esm' should be 'independent' or 'esmm'",
+    "model=esmm tasks=[income]": "model.heads: esmm needs two tasks",
+    "model=esmm model.click_task=incom": "model.click_task: no task 'incom'",
+    "model=esmm model.click_task=never_married": "is the click task too",
+    "model.click_task=income": "model.click_task: only model.heads=esmm uses it",
+    "trainer.monitor=incom": "neither mean nor a task of this run; "
+    "known: mean, income, never_married; did you mean income?",
+    "trainer.monitor=mean.aucc": "did you mean auc?",
+    "trainer.monitor=income.pcoc": "is not a metric of binary tasks that has a b",
+    "dataset.valid_fraction=0": "trainer.patience: early stopping needs valid",
+    "dataset.valid_fraction=1.5": "should be less than 1",
+    "dataset.valid_fraction=0.1 dataset.valid=v.csv": "dataset.valid_fraction: ",
+    "+dataset.features.income.kind=sparse": "dataset.features.income: is the label of "
+    "task income, so the model would see the answer; remove it from the features",
+    "dataset.features.age.kind=spars": "dataset.features.age.kind: 'spars' is not one "
+    "of: sparse, hashed, cross, sequence, bucketized, dense, piecewise_linear; did you "
+    "mean sparse?",
+    "dataset.tasks.income.loss=mse": "'mse' does not fit kind binary; take bce",
+    "dataset.tasks.income.kind=regression": "income.loss: 'bce' does not fit kind",
+    "dataset.tasks.income.label=incom": "no column 'incom' in data/adult/train.parquet",
+    "dataset.train=nowhere.parquet": "dataset.train: no file 'nowhere.parquet'",
+    "dataset.test=a=b.csv": "quote a value that has special characters",
+    "model.expert_units=[64": "cannot read 'model.expert_units=[64'",
+    "'+dataset.tasks.mean={label: income, kind: binary}'": "the name 'mean' is taken",
+    "'+dataset.tasks.row={label: income, kind: binary}'": "the name 'row' is taken",
+    "dataset.tasks.income.tower_unit=[8]": "mean dataset.tasks.income.tower_units?",
+    "dataset.tasks.income.metrics=[auk]": "income.metrics: 'auk' is not one of: auc",
+    "dataset.tasks.income.metrics=[gauc]": "gauc needs dataset.group_column",
+    "dataset.tasks.income.positive=true": "quote the word",
+    "dataset.split_by=group": "dataset.split_column: split_by=group needs a column",
+    "dataset.group=income": "dataset.group: no group 'income', known: none",
+    "dataset.valid_from=tset": "should be 'train' or 'test'",
+    "dataset.test_fraction=0.1": "dataset.test_fraction: dataset.test names the test",
+    "seed=5000000000": "seed: 5000000000 should be less than 4294967296",
+    "hydra.run.dir=/proc/nowhere": "hydra.run.dir: cannot make /proc/nowhere",
+}
+
+
+@pytest.mark.parametrize("command", MISTAKES)
+def test_mistake_is_told_in_one_line(command: str, tmp_path: Path) -> None:
+    code, out, err, tensorflow = refused(tmp_path, *shlex.split(command))
+    assert code == 2
+    assert err.startswith("mtl-train: error: ")
+    assert MISTAKES[command] in err
+    assert err.count("\n") == 1
+    assert out == ""
+    assert not tensorflow
+
+
+@pytest.mark.parametrize("values", ["1", "1,2"])
+def test_key_that_only_some_of_a_sweeps_models_have_is_told_with_the_other(
+    values: str, tmp_path: Path
+) -> None:
+    told = mtl_train(tmp_path, "-m", "model=ple,mmoe", f"model.num_levels={values}")
+    assert told.returncode == 2
+    assert told.stderr.startswith(
+        "mtl-train: error: model=mmoe: unknown key 'model.num_levels'; known there: "
+    )
+    assert "num_experts" in told.stderr
+    assert told.stderr.count("\n") == 1
+
+
+def test_syntax_error_in_a_users_yaml_names_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "mine.yaml").write_text("name: [ple\nx: 1\n")
+    told = mtl_train(tmp_path, "model=mine")
+    assert told.returncode == 2
+    assert "conf/model/mine.yaml:2:" in told.stderr
+    assert told.stderr.count("\n") == 1
+
+
+def test_unknown_key_in_a_users_yaml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "mine.yaml").write_text(
+        "defaults: [ple, _self_]\nnum_level: 3\n"
+    )
+    told = mtl_train(tmp_path, "model=mine")
+    assert told.returncode == 2
+    assert "'model.num_level'; did you mean model.num_levels?" in told.stderr
+    assert told.stderr.count("\n") == 1
+
+
+def test_folder_that_holds_a_run_is_refused_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "status.json").write_text("{}")
+    told = mtl_train(tmp_path, f"hydra.run.dir={tmp_path}")
+    assert told.returncode == 2
+    assert "holds a run already; name another folder" in told.stderr
+    assert (tmp_path / "status.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("flag", [["--help"], ["--cfg", "job"]])
+def test_asking_does_not_load_tensorflow(flag: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys; from mtl_cli.cli.train import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: code = stop.code\n"
+        "assert not {'tensorflow', 'keras', 'pandas'} & set(sys.modules)\n"
+        "sys.exit(code)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, *flag],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    assert "num_levels: 2" in told.stdout

@@ -1,0 +1,600 @@
+"""`mtl-compare` on synthetic run folders with a planted truth."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from helpers.planted_runs import (
+    auc,
+    compared,
+    write_history,
+    write_predictions,
+    write_run,
+    write_sweep,
+)
+from sklearn.metrics import roc_auc_score
+
+from mtl_cli.cli.compare import arguments, run
+from mtl_cli.compare.leaderboard import write_leaderboard
+from mtl_cli.core.errors import ConfigError
+
+MEANS = {"single_task": 0.80, "shared_bottom": 0.80, "ple": 0.82}
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    return write_sweep(tmp_path / "sweep", MEANS)
+
+
+def printed(capsys: pytest.CaptureFixture[str], *given: object) -> str:
+    """What the terminal shows, on one line."""
+    run(arguments([str(each) for each in given]))
+    return " ".join(capsys.readouterr().out.split())
+
+
+def to_baseline(found: dict, name: str, task: str = "click") -> dict:
+    (one,) = (c for c in found["configurations"] if c["name"].split()[0] == name)
+    return one["tasks"][task]["to_baseline"]
+
+
+def test_planted_gap_is_real_and_no_gap_is_not(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = compared(capsys, sweep)
+    assert found["baseline"] == "shared_bottom"
+    assert to_baseline(found, "ple")["verdict"] == "better"
+    assert to_baseline(found, "ple")["real"] is True
+    assert to_baseline(found, "single_task")["verdict"] == "no real difference"
+    assert found["tasks"]["click"]["best"] == "ple"
+    assert found["tasks"]["click"]["best_chosen_on"] == "valid"
+    (ple,) = (one for one in found["configurations"] if one["name"] == "ple")
+    cell = ple["tasks"]["click"]
+    assert cell["mean"] == pytest.approx(np.mean(list(cell["by_seed"].values())))
+    assert ple["tasks"]["click"]["to_single_task"]["verdict"] == "better"
+
+
+def test_the_table_says_everything_in_words(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = printed(capsys, sweep)
+    assert "3 configurations, 9 runs, test rows; baseline shared_bottom" in told
+    assert "No real difference to shared_bottom: single_task" in told
+    assert "ple is better than shared_bottom by" in told
+    assert "retraining would give the same order" in told
+    assert "whether another test set would is not known" in told
+    assert "ple gains over its single-task twin" in told
+    assert "Best on validation rows: ple" in told
+
+
+def write_seeds(folder: Path, values: dict[str, dict[int, float]]) -> None:
+    """Writes runs by model and seed."""
+    for model, by_seed in values.items():
+        for seed, value in by_seed.items():
+            scores = {"test": {"click": auc(value)}}
+            write_run(folder / f"{model}{seed}", model, seed, scores)
+
+
+@pytest.mark.parametrize(
+    ("other", "shown"),
+    [
+        ({1: 0.852, 2: 0.858, 3: 0.851}, "0.054 ±0.007"),  # paired by seed
+        ({11: 0.852, 12: 0.858}, "0.049 ±0.017"),  # no seed in common: Student's
+    ],
+)
+def test_table_and_verdict_show_one_difference_with_one_interval(
+    other: dict[int, float],
+    shown: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    base = {1: 0.8, 2: 0.801, 3: 0.799, 4: 0.81, 5: 0.819}
+    write_seeds(tmp_path, {"shared_bottom": base, "ple": other})
+    told = printed(capsys, tmp_path)
+    assert f"+{shown} better" in told
+    assert f"ple is better than shared_bottom by {shown}: retraining" in told
+    versus = to_baseline(compared(capsys, tmp_path), "ple")
+    difference = float(shown.split()[0])
+    assert versus["over_seeds"]["difference"] == pytest.approx(difference, abs=6e-4)
+
+
+def test_lower_is_better_where_the_metric_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for model, base in (("shared_bottom", 0.5), ("ple", 0.4)):
+        for seed in (1, 2, 3):
+            scores = {"test": {"click": {"log_loss": base + seed / 1e4, "rows": 9}}}
+            write_run(tmp_path / f"{model}{seed}", model, seed, scores)
+    found = compared(capsys, tmp_path)
+    assert to_baseline(found, "ple")["verdict"] == "better"
+    assert found["tasks"]["click"]["best"] == "ple"
+    assert "which flatters" in printed(capsys, tmp_path)
+
+
+def test_negative_transfer_is_flagged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_sweep(tmp_path / "s", {"single_task": 0.82, "mmoe": 0.80})
+    assert "Negative transfer: mmoe is worse than its single-task" in printed(
+        capsys, tmp_path, "--baseline", "model=mmoe"
+    )
+
+
+def test_the_twin_has_all_settings_outside_the_model_equal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in (1, 2):
+        scores = {"test": {"click": auc(0.8 + seed / 1000)}}
+        write_run(tmp_path / f"m{seed}", "mmoe", seed, scores)
+        other = {"optimizer__learning_rate": 0.1}
+        write_run(tmp_path / f"s{seed}", "single_task", seed, scores, **other)
+    found = compared(capsys, tmp_path)
+    for one in found["configurations"]:
+        assert one["tasks"]["click"]["to_single_task"] is None
+    for seed in (1, 2):
+        scores = {"test": {"click": auc(0.7 + seed / 1000)}}
+        write_run(tmp_path / f"t{seed}", "single_task", seed, scores)
+    found = compared(capsys, tmp_path)
+    (mmoe,) = (
+        c for c in found["configurations"] if c["settings"]["model.name"] == "mmoe"
+    )
+    difference = mmoe["tasks"]["click"]["to_single_task"]["paired_difference"]
+    assert difference == pytest.approx(0.1)
+
+
+def test_only_settings_that_differ_are_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for job, (model, rate, experts) in enumerate(
+        [("mmoe", 0.1, 2), ("mmoe", 0.1, 4), ("ple", 0.1, 9), ("ple", 0.2, 9)]
+    ):
+        settings = {"optimizer__learning_rate": rate, "model__num_experts": experts}
+        scores = {"test": {"click": auc(0.8)}}
+        write_run(tmp_path / str(job), model, 1, scores, **settings)
+    found = compared(capsys, tmp_path)
+    assert found["settings"] == [
+        "model.name",
+        "model.num_experts",
+        "optimizer.learning_rate",
+    ]
+    assert found["baseline"] == "mmoe num_experts=2 learning_rate=0.1"
+    given = compared(capsys, tmp_path, "--baseline", "model=ple,learning_rate=2e-1")
+    assert given["baseline"] == "ple num_experts=9 learning_rate=0.2"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (
+            "model=mmoe",
+            "no configuration matches; known: single_task; shared_bottom; ple",
+        ),
+        ("models=ple", "unknown key 'models'; what differs: model"),
+        (
+            "optimizer=adam",
+            "3 configurations match, say more of the one that is meant: single",
+        ),
+        ("ple", "'ple' should be KEY=VALUE"),
+    ],
+)
+def test_a_baseline_that_names_none_or_several_lists_what_is_known(
+    sweep: Path, wanted: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match="--baseline") as told:
+        run(arguments([str(sweep), "--baseline", wanted]))
+    assert said in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_one_seed_says_nothing_of_retraining(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_sweep(tmp_path / "s", {"shared_bottom": 0.7, "ple": 0.9}, seeds=1)
+    found = compared(capsys, tmp_path)
+    assert to_baseline(found, "ple")["verdict"] == "too few seeds"
+    assert to_baseline(found, "ple")["real"] is False
+    assert any("fewer than 3 seeds" in line for line in found["warnings"])
+    assert "Run them with seed=1,2,3" in printed(capsys, tmp_path)
+
+
+def test_configuration_without_scores_is_named_and_has_no_row(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(sweep / "20", "ple", 1, None, status="failed", trainer__epochs=99)
+    found = compared(capsys, sweep)
+    assert found["settings"] == ["model.name"]
+    assert len(found["configurations"]) == 3
+    assert "ple epochs=99: seed 1 failed" in found["warnings"]
+
+
+def test_warnings_name_what_spoils_a_comparison(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(sweep / "20", "ple", 4, None, status="failed")
+    write_run(sweep / "21", "ple", 5, None, status="running")
+    about = json.loads((sweep / "8" / "environment.json").read_text())
+    changed = {"data_hash": "d1", "git_commit": "beef", "versions": {"keras": "3"}}
+    (sweep / "8" / "environment.json").write_text(json.dumps(about | changed))
+    (sweep / "1" / "metrics.json").write_text('{"test": ')
+    warned = compared(capsys, sweep)["warnings"]
+    for expected in (
+        "ple: seed 4 failed",
+        "ple: seed 5 is still running",
+        "other data than the baseline's first seed: ple",
+        "another commit than the baseline's first seed: ple",
+        "other package versions than the baseline's first seed: ple",
+        "metrics.json is damaged",
+        "differ in their seeds (2 to 3 of them)",
+    ):
+        assert any(expected in line for line in warned), expected
+
+
+def test_other_rows_are_not_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in (1, 2, 3):
+        for model, rows in (("shared_bottom", 1000), ("ple", 999)):
+            scores = {"test": {"click": auc(0.8 + seed / 1e3) | {"rows": rows}}}
+            write_run(tmp_path / f"{model}{seed}", model, seed, scores)
+    found = compared(capsys, tmp_path)
+    assert to_baseline(found, "ple")["verdict"] == "not comparable"
+    assert to_baseline(found, "ple")["over_seeds"] is None
+    assert any("scored on other rows" in line for line in found["warnings"])
+
+
+def write_splits(folder: Path, **other: object) -> list[Path]:
+    """Runs of a regression on 100 rows, which count no positives; ple has settings."""
+    paths = []
+    for seed in (1, 2, 3):
+        for model, error in (("shared_bottom", 0.5), ("ple", 0.4)):
+            scores = {"test": {"click": {"rmse": error + seed / 1e4, "rows": 100}}}
+            settings = other if model == "ple" else {}
+            path = folder / f"{model}{seed}"
+            paths.append(write_run(path, model, seed, scores, **settings))
+    return paths
+
+
+@pytest.mark.parametrize(
+    "other", [{"dataset__split_seed": 1}, {"dataset__valid_fraction": 0.2}]
+)
+def test_runs_of_other_splits_are_not_compared_though_as_many_rows_count(
+    tmp_path: Path, other: dict, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_splits(tmp_path, **other)
+    found = compared(capsys, tmp_path)
+    versus = to_baseline(found, "ple")
+    assert versus["verdict"] == "not comparable"
+    assert versus["paired_difference"] is None
+    assert found["tasks"]["click"]["best"] is None
+    assert any("scored on other rows" in line for line in found["warnings"])
+    assert any("another split than" in line for line in found["warnings"])
+
+
+def test_runs_of_other_data_are_not_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in write_splits(tmp_path):
+        if "ple" in path.name:
+            about = json.loads((path / "environment.json").read_text())
+            about["data_hash"] = "d1"
+            (path / "environment.json").write_text(json.dumps(about))
+    found = compared(capsys, tmp_path)
+    assert to_baseline(found, "ple")["verdict"] == "not comparable"
+
+
+@pytest.mark.parametrize(
+    ("split_seed", "first", "verdict"),
+    [(1, 0, "better"), (1, 7, "not comparable"), (0, 7, "not comparable")],
+)
+def test_row_numbers_tell_whether_the_rows_are_the_same(
+    split_seed: int,
+    first: int,
+    verdict: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    label = np.random.default_rng(0).normal(size=100)
+    for path in write_splits(tmp_path, dataset__split_seed=split_seed):
+        scores = json.loads((path / "metrics.json").read_text())
+        error = scores["test"]["click"]["rmse"]
+        mine = first if "ple" in path.name else 0
+        write_predictions(path, label, label + error, first=mine)
+    found = compared(capsys, tmp_path)
+    assert to_baseline(found, "ple")["verdict"] == verdict
+
+
+def test_a_seed_that_ran_twice_counts_once(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(sweep / "30", "ple", 1, {"test": {"click": auc(0.99)}})
+    found = compared(capsys, sweep)
+    (ple,) = (one for one in found["configurations"] if one["name"] == "ple")
+    assert ple["seeds"] == [1, 2, 3]
+    assert ple["tasks"]["click"]["by_seed"]["1"] == 0.99
+    assert any("ran twice" in line for line in found["warnings"])
+
+
+def test_a_seed_that_ran_twice_is_named_whatever_the_order_of_its_keys(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = write_run(sweep / "30", "ple", 1, {"test": {"click": auc(0.99)}})
+    values = yaml.safe_load((again / "config.yaml").read_text())
+    turned = yaml.safe_dump(dict(reversed(values.items())), sort_keys=False)
+    (again / "config.yaml").write_text(turned)
+    found = compared(capsys, sweep)
+    assert len(found["configurations"]) == 3
+    assert any("ran twice" in line for line in found["warnings"])
+
+
+def test_runs_that_differ_in_what_cannot_change_a_number_are_one_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    neutral = {"checkpoint_minutes": [5, 60], "strategy": ["none", "mirrored"]}
+    scores = {"test": {"click": auc(0.8)}}
+    for seed in (1, 2):
+        own = {f"trainer__{key}": values[seed - 1] for key, values in neutral.items()}
+        write_run(tmp_path / str(seed), "ple", seed, scores, **own)
+    (one,) = compared(capsys, tmp_path)["configurations"]
+    assert one["seeds"] == [1, 2]
+
+
+def write_predicted(folder: Path, gap: float, recorded: float | None = None) -> None:
+    """Two models of three seeds whose predictions give the AUC that is recorded."""
+    rng = np.random.default_rng(0)
+    label = (rng.random(2000) < 0.3).astype("float64")
+    for model, more in (("shared_bottom", 0.0), ("ple", gap)):
+        for seed in (1, 2, 3):
+            score = label * (1 + more) + rng.normal(size=2000)
+            value = roc_auc_score(label, score) if recorded is None else recorded
+            counts = {"rows": 2000, "positives": int(label.sum())}
+            scores = {"test": {"click": auc(value) | counts}}
+            path = write_run(folder / f"{model}{seed}", model, seed, scores)
+            write_predictions(path, label, score)
+
+
+def test_predictions_tell_whether_another_test_set_would_agree(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_predicted(tmp_path, gap=1.0)
+    versus = to_baseline(compared(capsys, tmp_path), "ple")
+    assert versus["verdict"] == "better"
+    assert versus["over_rows"]["difference"] == pytest.approx(
+        versus["over_seeds"]["difference"]
+    )
+    assert "and so would another test set (p < 0.001)" in printed(capsys, tmp_path)
+
+
+def test_predictions_that_do_not_give_the_metric_are_left_out_with_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_predicted(tmp_path, gap=1.0, recorded=0.75)
+    found = compared(capsys, tmp_path)
+    assert to_baseline(found, "ple")["over_rows"] is None
+    assert any("do not give the auc of metrics.json" in w for w in found["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("auc", "fewer than two of a class"),
+        ("pr_auc", "pr_auc is undefined on some of the rows drawn anew"),
+    ],
+)
+def test_rows_that_cannot_be_tested_are_told_with_the_reason(
+    metric: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    label = np.array([1.0] + [0.0] * 9)
+    # The positive row is ranked second by one model, first by the other.
+    for model, score, values in (
+        ("shared_bottom", 8.5, {"auc": 8 / 9, "pr_auc": 0.5}),
+        ("ple", 9.5, {"auc": 1.0, "pr_auc": 1.0}),
+    ):
+        for seed in (1, 2, 3):
+            task = values | {"rows": 10, "positives": 1}
+            path = tmp_path / f"{model}{seed}"
+            write_run(path, model, seed, {"test": {"click": task}})
+            write_predictions(path, label, np.array([score, *range(1, 10)]))
+    found = compared(capsys, tmp_path, "--metric", metric)
+    assert to_baseline(found, "ple")["over_rows"] is None
+    assert any("seeds alone" in w and said in w for w in found["warnings"])
+
+
+def test_rows_are_read_of_each_tasks_best(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mtl_cli.compare.rows.MOST_TESTED", 2)
+    rng = np.random.default_rng(0)
+    label = np.tile([0.0, 1.0], 200)
+    signals = {"shared_bottom": (1, 1), "mmoe": (3, 2), "ple": (2, 3)}
+    for model, strengths in signals.items():
+        for seed in (1, 2):
+            scores = [label * s + rng.normal(size=400) for s in strengths]
+            counts = {"rows": 400, "positives": 200}
+            names = dict(zip(("click", "buy"), scores, strict=True))
+            tasks = {
+                n: auc(roc_auc_score(label, s), **counts) for n, s in names.items()
+            }
+            path = write_run(tmp_path / f"{model}{seed}", model, seed, {"test": tasks})
+            write_predictions(path, label, scores[0], buy=(label, scores[1]))
+    found = compared(capsys, tmp_path)
+    for task, best in (("click", "mmoe"), ("buy", "ple")):
+        tested = [
+            one["name"]
+            for one in found["configurations"]
+            if (one["tasks"][task]["to_baseline"] or {}).get("over_rows")
+        ]
+        assert tested == [best]
+        assert any(f"{task}: test rows were read of 2" in w for w in found["warnings"])
+
+
+def test_seeds_that_agree_on_rows_that_do_not_are_no_real_difference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(5)
+    label = np.tile([0.0, 1.0], 100)
+    kept = {}
+    for model, shift in (("shared_bottom", 0.0), ("ple", 1.0)):
+        own = label + 1.5 * rng.normal(size=200) + shift * 0.05 * label
+        kept[model] = own
+        for seed in (1, 2, 3, 4):
+            score = own + 0.001 * rng.normal(size=200)
+            positive, negative = score[label == 1], score[label == 0]
+            value = float((positive[:, None] > negative[None, :]).mean())
+            scores = {"test": {"click": auc(value) | {"rows": 200, "positives": 100}}}
+            path = write_run(tmp_path / f"{model}{seed}", model, seed, scores)
+            write_predictions(path, label, score)
+    versus = to_baseline(compared(capsys, tmp_path), "ple")
+    assert versus["over_seeds"]["p"] < 0.001 < 0.05 < versus["over_rows"]["p"]
+    assert (versus["verdict"], versus["real"]) == ("on these rows only", False)
+    assert "No real difference shown for ple" in printed(capsys, tmp_path)
+
+
+def test_csv_and_markdown_hold_a_row_a_configuration(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments([str(sweep), "--csv"])) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(r["model.name"], r["task"]) for r in rows][-1] == ("ple", "buy")
+    assert rows[4]["to_baseline.verdict"] == "better"
+    assert run(arguments([str(sweep), "--md"])) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5
+    assert lines[0].startswith("| model | seeds | click auc | difference | verdict |")
+    assert "**0.8" in lines[4]
+
+
+@pytest.mark.parametrize(
+    ("expression", "code"),
+    [
+        ("test.click.auc<0.81", 1),
+        ("test.click.auc < 0.7", 0),
+        ("valid.buy.auc >= 1e3", 0),
+        ("test.click.rows>999", 1),
+    ],
+)
+def test_fail_if_checks_every_configurations_mean(
+    sweep: Path, expression: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments([str(sweep), "--fail-if", expression])) == code
+    told = capsys.readouterr().err
+    assert told.count("mtl-compare: error:") == (
+        {"test.click.auc<0.81": 2, "test.click.rows>999": 3}.get(expression, 0)
+    )
+    if code:
+        assert "shared_bottom has test.click." in told
+
+
+def test_fail_if_fails_what_it_cannot_check(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(sweep / "40", "mmoe", 1, None, status="failed")
+    assert run(arguments([str(sweep), "--fail-if", "test.click.auc<0.1"])) == 1
+    assert "mmoe has no test.click.auc" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        (
+            "test.click.acu<0.9",
+            "no run has test.click.acu; did you mean test.click.auc",
+        ),
+        ("click<0.9", "should be SPLIT.TASK.METRIC"),
+        ("test.click.auc<__import__('os')", "should be SPLIT.TASK.METRIC"),
+        ("test.click.auc==0.9", "should be SPLIT.TASK.METRIC"),
+    ],
+)
+def test_fail_if_refuses_what_it_does_not_know(
+    sweep: Path, expression: str, said: str
+) -> None:
+    with pytest.raises(ConfigError) as told:
+        run(arguments([str(sweep), "--fail-if", expression]))
+    assert said in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["nowhere"], "nowhere: no such folder"),
+        (["."], "no run in it or below"),
+        ([".", "--json", "--csv"], "not allowed with argument"),
+        ([".", "--basline", "x"], "did you mean --baseline?"),
+        ([], "the following arguments are required: FOLDER"),
+    ],
+)
+def test_wrong_input_is_told_in_one_line(
+    given: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as told:
+        run(arguments(given))
+    assert said in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--split", "tets"], "--split tets: no run has it; known: test, valid"),
+        (["--metric", "acu"], "--metric acu: no task has it; known: auc, log_loss"),
+    ],
+)
+def test_unknown_names_list_the_known_ones(
+    sweep: Path, given: list[str], said: str
+) -> None:
+    with pytest.raises(ConfigError) as told:
+        run(arguments([str(sweep), *given]))
+    assert said in str(told.value)
+
+
+def test_only_failed_runs_are_nothing_to_compare(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", "ple", 1, None, status="failed")
+    with pytest.raises(ConfigError, match="none of 1 runs is done"):
+        run(arguments([str(tmp_path)]))
+
+
+def test_damaged_configs_and_endless_aliases_are_left_out(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bomb = "a: &a [1,1,1,1,1,1,1,1,1]\n"
+    for one, other in zip("bcdefgh", "abcdefg", strict=True):
+        bomb += f"{one}: &{one} [{', '.join(['*' + other] * 9)}]\n"
+    (sweep / "0" / "config.yaml").write_text(bomb)
+    (sweep / "1" / "config.yaml").write_text("{")
+    (sweep / "2" / "config.yaml").write_text("!!python/object/apply:os.system [ls]")
+    warned = compared(capsys, sweep)["warnings"]
+    (line,) = (line for line in warned if line.startswith("left out"))
+    assert line.count("config.yaml is damaged") == 3
+
+
+def test_leaderboard_has_a_tidy_row_a_job(sweep: Path) -> None:
+    write_history(sweep / "0")
+    write_run(sweep / "10", "ple", 4, None, status="failed")
+    board = pd.read_csv(write_leaderboard(sweep))
+    assert list(board["run"]) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 10]
+    first, failed = board.iloc[0], board.iloc[-1]
+    assert first["model.name"] == "single_task"
+    assert (first["seed"], first["parameters"], first["seconds"]) == (1, 1234, 30)
+    assert (first["best_epoch"], first["samples_per_second"]) == (2, 250)
+    recorded = json.loads((sweep / "0" / "metrics.json").read_text())
+    assert first["test.click.auc"] == recorded["test"]["click"]["auc"]
+    assert (failed["status"], failed["error"]) == ("failed", "loss is no number")
+    assert [path.name for path in sweep.glob(".tmp*")] == []
+
+
+def test_it_never_imports_tensorflow(sweep: Path) -> None:
+    page = str(sweep / "page.html")
+    code = (
+        "import sys; from mtl_cli.cli.compare import arguments, run;"
+        f"run(arguments([{str(sweep)!r}, '--html', {page!r}]));"
+        "sys.exit(bool({'tensorflow', 'keras', 'deepctr'} & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr

@@ -1,0 +1,219 @@
+"""`mtl-compare` where runs, scores or its own output are not as they should be."""
+
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from helpers.planted_runs import auc, compared, write_run, write_sweep
+from rich.console import Console
+
+from mtl_cli.cli.compare import arguments, run
+from mtl_cli.compare.datasets import compare_each
+from mtl_cli.compare.runs import read_runs
+from mtl_cli.compare.table import print_tables
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.sweep.records import Record
+
+MEANS = {"shared_bottom": 0.80, "ple": 0.82}
+HUGE = int("1" * 400)
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    return write_sweep(tmp_path / "sweep", MEANS)
+
+
+def of(found: dict, name: str) -> dict:
+    """A configuration's scores of click."""
+    (one,) = (one for one in found["configurations"] if one["name"] == name)
+    return one["tasks"]["click"]
+
+
+def command(*given: object, stdout: object, **env: str) -> subprocess.CompletedProcess:
+    """Runs `mtl-compare` as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "mtl_cli.cli.compare", *map(str, given)],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | env,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("config.yaml", "a: !!bool abc"),
+        ("config.yaml", "a: !!int ''"),
+        ("config.yaml", "a: !!timestamp abc"),
+        ("metrics.json", f'{{"test": {{"click": {{"auc": {HUGE}}}}}}}'),
+        ("metrics.json", '{"test": {"click": {"auc": 1.7e308}}}'),
+        ("metrics.json", '{"test": {"click": {"auc": NaN}}}'),
+        ("metrics.json", '{"test": {"click": {"auc": true}}}'),
+        ("metrics.json", '{"test": {"\\ud800": {"auc": 0.5}}}'),
+        ("metrics.json", '{"test": {"\\u001b[31m": {"auc": 0.5}}}'),
+    ],
+)
+def test_damaged_run_is_left_out_with_a_word(
+    file: str, text: str, sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sweep / "4" / file).write_text(text)
+    warned = compared(capsys, sweep)["warnings"]
+    assert f"left out: {sweep}/4 {file} is damaged" in warned
+
+
+def test_predictions_of_text_are_damaged(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = {"row": [0, 1], "click": [0, 1], "click_prediction": ["a", "b"]}
+    for one in range(6):
+        path = sweep / str(one) / "predictions.parquet"
+        pyarrow.parquet.write_table(pa.table(columns), path)
+    warned = compared(capsys, sweep)["warnings"]
+    assert any("a predictions.parquet is damaged" in line for line in warned)
+
+
+def test_killed_run_is_told_from_one_that_is_running(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for seed, pid in ((4, os.getpid()), (5, ended.pid)):
+        path = write_run(sweep / f"2{seed}", "ple", seed, None, status="running")
+        record = json.loads((path / "status.json").read_text())
+        record |= {"pid": pid, "host": socket.gethostname()}
+        (path / "status.json").write_text(json.dumps(record))
+    warned = compared(capsys, sweep)["warnings"]
+    assert "ple: seed 4 is still running" in warned
+    assert "ple: seed 5 was killed; the same command goes on with it" in warned
+
+
+def test_job_that_failed_before_it_had_a_folder_is_named(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, status in enumerate(["done", "failed", "interrupted", "running"]):
+        job = Record(str(number), f"job{number}", [], status, error="seed: should be")
+        job.write(sweep)
+    (sweep / "job2").mkdir()
+    (line,) = (x for x in compared(capsys, sweep)["warnings"] if "left out" in x)
+    assert line == "left out: " + ", ".join(
+        f"{sweep}/job{i} never began: seed: should be" for i in (1, 2)
+    )
+    (sweep / ".jobs" / "1.json").write_text("[]")
+    assert not any("left out" in x for x in compared(capsys, sweep)["warnings"])
+
+
+def test_undefined_metric_of_a_seed_is_told(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = sweep / "4" / "metrics.json"
+    scores = json.loads(path.read_text())
+    scores["test"]["click"] |= {"auc": None, "why": {"auc": "one class only"}}
+    path.write_text(json.dumps(scores))
+    found = compared(capsys, sweep)
+    assert of(found, "ple")["seeds"] == 2
+    said = "click: left out, without auc: ple seed 2 (one class only)"
+    assert said in found["warnings"]
+
+
+def test_configuration_without_a_task_has_no_score_there(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in (1, 2, 3):
+        write_run(sweep / f"b{seed}", "mmoe", seed, {"test": {"buy": auc(0.7)}})
+    found = compared(capsys, sweep)
+    assert of(found, "mmoe")["to_baseline"]["verdict"] == "no score"
+    assert not any("other rows" in line for line in found["warnings"])
+
+
+def test_runs_scored_on_other_rows_change_no_verdict(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = of(compared(capsys, sweep), "ple")["to_baseline"]
+    for seed in range(1, 8):
+        scores = {"test": {"click": auc(0.5 + seed / 20, rows=999), "buy": auc(0.7)}}
+        write_run(sweep / f"other{seed}", "cgc", seed, scores)
+    after = of(compared(capsys, sweep), "ple")["to_baseline"]
+    assert after["over_seeds"]["p"] == before["over_seeds"]["p"]
+    assert after["over_seeds"]["half_interval"] > 0
+    assert after["over_seeds"] | {"p_corrected": 0} == (
+        before["over_seeds"] | {"p_corrected": 0}
+    )
+
+
+def test_a_single_task_twin_is_no_baseline_of_its_own_accord(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_sweep(tmp_path / "s", {"single_task": 0.8, "mmoe": 0.8})
+    assert compared(capsys, tmp_path)["baseline"] == "mmoe"
+
+
+def test_empty_path_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'': no such folder"):
+        run(arguments([""]))
+
+
+def test_check_that_names_a_run_without_scores_has_not_passed(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sweep / "5" / "metrics.json").write_text("{")
+    given = [str(sweep / "4"), str(sweep / "5"), "--fail-if", "test.click.auc<0.1"]
+    assert run(arguments(given)) == 1
+    assert f"{sweep}/5 cannot be checked: damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
+def test_check_holds_where_the_reader_has_gone(form: list[str], sweep: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        for limit, code in (("0.99", 1), ("0.01", 0)):
+            condition = ["--fail-if", f"test.click.auc<{limit}"]
+            ended = command(sweep, *form, *condition, stdout=closed)
+            assert ended.returncode == code, ended.stderr
+            assert ("error: --fail-if" in ended.stderr) is bool(code)
+            assert "Traceback" not in ended.stderr
+
+
+def test_full_disk_is_told_in_one_line(sweep: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = command(sweep, stdout=full)
+    assert ended.returncode == 2
+    said = "mtl-compare: error: cannot write to stdout: No space left on device\n"
+    assert ended.stderr == said
+
+
+def test_terminal_that_knows_ascii_alone_is_served(sweep: Path) -> None:
+    ended = command(sweep, stdout=subprocess.PIPE, PYTHONIOENCODING="ascii", LC_ALL="C")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "ple is better than shared_bottom" in " ".join(ended.stdout.split())
+
+
+def test_unwritable_page_is_told_before_anything_is_printed(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConfigError, match="--html: cannot write"):
+        run(arguments([str(sweep), "--html", str(sweep / "no" / "x.html")]))
+    assert capsys.readouterr().out == ""
+
+
+def test_no_number_is_cut_on_a_narrow_terminal(sweep: Path) -> None:
+    (result,) = compare_each(read_runs([str(sweep)]), None, None, "test")
+    texts = {}
+    for width in (30, 300):
+        console = Console(file=io.StringIO(), width=width, highlight=False)
+        print_tables(result, console)
+        texts[width] = console.file.getvalue()
+    numbers = re.findall(r"[+-]?\d+\.\d+|±\d+\.\d+|better|baseline", texts[300])
+    assert len(numbers) == 16
+    assert all(texts[30].count(x) == texts[300].count(x) for x in numbers)
+    assert texts[30].count("shared_bottom") == 2

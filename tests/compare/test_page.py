@@ -1,0 +1,137 @@
+"""The page of `mtl-compare --html`: complete, self-contained, escaped."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from helpers.planted_runs import auc, write_history, write_run, write_sweep
+
+from mtl_cli.cli.compare import arguments, run
+from mtl_cli.compare.charts import Axis, axis, tick_text
+from mtl_cli.compare.plots import pareto
+
+NASTY = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+VOID = {"meta", "link", "br", "img", "line", "path", "circle"}
+
+
+class Tags(HTMLParser):
+    """Collects tags, and checks that they are closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict]] = []
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in VOID or tag == "circle":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def page_of(folder: Path) -> tuple[str, Tags]:
+    path = folder / "page.html"
+    assert run(arguments([str(folder), "--html", str(path)])) == 0
+    text = path.read_text("utf-8")
+    tags = Tags()
+    tags.feed(text)
+    assert tags.open == []
+    return text, tags
+
+
+def test_setting_that_differs_only_without_a_task_is_not_plotted_for_it(
+    tmp_path: Path,
+) -> None:
+    both, one = {"click": auc(0.8), "buy": auc(0.7)}, {"click": auc(0.8)}
+    write_run(tmp_path / "0", "ple", 1, {"test": both})
+    for epochs in (4, 5):
+        name, settings = str(epochs), {"trainer__epochs": epochs}
+        write_run(tmp_path / name, "mmoe", 1, {"test": one}, **settings)
+    text, _ = page_of(tmp_path)
+    assert "trainer.epochs and click" in text
+    assert "trainer.epochs and buy" not in text
+
+
+def test_the_page_has_every_part(tmp_path: Path) -> None:
+    sweep = write_sweep(tmp_path, {"shared_bottom": 0.8, "ple": 0.82})
+    write_history(sweep / "0")
+    gate = {"level": "level_1", "task": "click", "weights": {"shared 1": 0.97}}
+    gate |= {"unused": [], "polarised": "shared 1", "rows": 5}
+    gate |= {"entropy_of_mean": 0.2, "mean_entropy": 0.1}
+    use = {"gates": [gate], "dead": ["level_1 shared 2"], "rows": 5}
+    (sweep / "3" / "gates.json").write_text(json.dumps(use))
+    text, tags = page_of(sweep)
+    heads = re.findall("<h2>(.*?)</h2>", text)
+    assert heads == [
+        "What is real",
+        "Leaderboard",
+        "Seeds",
+        "Trade-off between tasks",
+        "Learning curves",
+        "Gates",
+        "Cost",
+        "Configurations",
+    ]
+    assert "ple is better than shared_bottom" in text
+    assert "a dead expert in 1 of 1 seeds; a polarised gate in 1 of 1 seeds" in text
+    assert "--w:97%" in text
+    dots = [a for tag, a in tags.seen if tag == "circle" and "seed" in a["class"]]
+    assert len(dots) == 12  # 6 runs, 2 tasks
+
+
+def test_missing_histories_are_said_in_words(tmp_path: Path) -> None:
+    write_sweep(tmp_path, {"shared_bottom": 0.8, "ple": 0.82})
+    text, _ = page_of(tmp_path)
+    assert "No run has validation metrics in its history.csv." in text
+    assert "Gates" not in text
+
+
+def test_the_page_asks_nothing_of_the_network(tmp_path: Path) -> None:
+    write_sweep(tmp_path, {"shared_bottom": 0.8, "ple": 0.82})
+    text, tags = page_of(tmp_path)
+    assert "http" not in text and "@import" not in text and "url(" not in text
+    assert {tag for tag, _ in tags.seen} & {"script", "img", "iframe"} == set()
+    (icon,) = (a["href"] for tag, a in tags.seen if tag == "link")
+    assert icon == "data:,"
+
+
+def test_all_that_comes_from_data_is_escaped(tmp_path: Path) -> None:
+    for seed in (1, 2, 3):
+        for rate in (NASTY, "plain"):
+            scores = {"test": {NASTY: auc(0.8 + seed / 100)}}
+            name = f"{'n' if rate == NASTY else 'p'}{seed}"
+            settings = {"optimizer__learning_rate": rate, "dataset__name": NASTY}
+            write_run(tmp_path / name, NASTY, seed, scores, **settings)
+    gate = {"level": NASTY, "task": NASTY, "weights": {NASTY: 0.5}}
+    gate |= {"unused": [], "polarised": None}
+    use = json.dumps({"gates": [gate], "dead": []})
+    (tmp_path / "n1" / "gates.json").write_text(use)
+    _, tags = page_of(tmp_path)
+    assert {tag for tag, _ in tags.seen} & {"script", "img"} == set()
+    assert not any(k.startswith("on") for _, attrs in tags.seen for k in attrs)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"gates": 3, "dead": []}'])
+def test_damaged_gates_are_left_out(tmp_path: Path, text: str) -> None:
+    sweep = write_sweep(tmp_path, {"shared_bottom": 0.8, "ple": 0.82})
+    (sweep / "0" / "gates.json").write_text(text)
+    assert "<h2>Gates" not in page_of(sweep)[0]
+
+
+def test_pareto_front_is_what_no_other_beats_on_both() -> None:
+    assert pareto([(1, 1), (2, 0), (0, 2), (0, 0), (1, 1)]) == {0, 1, 2, 4}
+
+
+def test_axes_have_round_ticks_inside() -> None:
+    ticks = Axis(0.9213, 0.9287, 0, 100).ticks()
+    assert ticks == pytest.approx([0.922, 0.924, 0.926, 0.928])
+    assert tick_text(ticks[0], ticks) == "0.922"
+    alone = axis([0.5], 0, 10)
+    assert alone.low < 0.5 < alone.high

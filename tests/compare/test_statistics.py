@@ -1,0 +1,210 @@
+"""The statistics of a comparison, against SciPy and against planted truth."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from mtl_cli.compare.comparison import common_seeds
+from mtl_cli.compare.row_tests import bootstrap, delong, delong_parts, drawn
+from mtl_cli.compare.statistics import (
+    holm,
+    mean_interval,
+    noise,
+    paired,
+    seed_test,
+)
+from mtl_cli.metrics.metrics import log_loss
+
+SEEDS = 5
+
+
+def test_mean_interval_is_students() -> None:
+    values = [0.91, 0.93, 0.92, 0.95]
+    found = mean_interval(values)
+    low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
+    assert found.mean - found.half == pytest.approx(low)
+    assert found.mean + found.half == pytest.approx(high)
+    assert mean_interval([0.9]).half is None
+
+
+def test_paired_difference_is_over_the_seeds_of_both() -> None:
+    a, b = {1: 0.9, 2: 0.8, 7: 0.1}, {2: 0.7, 1: 0.7, 9: 0.5}
+    found = paired(a, b)
+    assert found.number == 2
+    assert found.mean == pytest.approx(0.15)
+    assert paired({1: 0.9}, {2: 0.9}) is None
+
+
+def test_two_configurations_are_tested_as_student_does() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=5), rng.normal(size=4)
+    found, expected = seed_test(list(a), list(b)), stats.ttest_ind(a, b)
+    assert found.p == pytest.approx(expected.pvalue)
+    interval = expected.confidence_interval(0.95)
+    assert found.difference + found.half == pytest.approx(interval.high)
+
+
+def test_noise_of_other_configurations_counts_only_if_it_is_alike() -> None:
+    a, b = [0.0, 1.0, 2.0], [1.0, 2.0, 3.0]
+    alike, quiet = noise([[5.0, 6.0, 7.0]]), noise([[5.0, 5.001, 5.002]])
+    loud = noise([[0.0, 100.0, 200.0]])
+    assert seed_test(a, b).freedom == 4
+    assert seed_test(a, b, alike).freedom == 6
+    assert seed_test(a, b, quiet).freedom == 4
+    assert seed_test(a, b, loud).freedom == 4
+
+
+def test_no_noise_at_all_makes_any_difference_certain() -> None:
+    assert seed_test([0.5, 0.5], [0.5, 0.5]).p == 1
+    assert seed_test([0.6, 0.6], [0.5, 0.5]).p == 0
+    assert seed_test([0.6], [0.5, 0.5]) is None
+
+
+def test_holm_equals_its_definition() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm([]) == []
+
+
+def share_found(gap: float, configurations: int, repetitions: int = 4000) -> float:
+    """How often two of several configurations are called different."""
+    rng = np.random.default_rng(1)
+    found = 0
+    for _ in range(repetitions):
+        x = rng.normal(size=(configurations, SEEDS))
+        x[1] += gap
+        others = noise(list(x[2:]))
+        found += seed_test(list(x[1]), list(x[0]), others).p < 0.05
+    return found / repetitions
+
+
+@pytest.mark.parametrize("configurations", [2, 3, 6])
+def test_equal_configurations_are_called_different_in_5_percent(
+    configurations: int,
+) -> None:
+    # Two standard errors of a share of 0.05 in 4,000 are 0.007.
+    assert 0.03 < share_found(0, configurations) < 0.057
+
+
+@pytest.mark.parametrize(("configurations", "power"), [(2, 0.79), (3, 0.80), (6, 0.81)])
+def test_a_gap_of_two_deviations_is_found_with_five_seeds(
+    configurations: int, power: float
+) -> None:
+    # 0.79 is the exact power of Student's test with 8 degrees of freedom, which no
+    # unbiased test exceeds; other configurations add to it.
+    assert share_found(2, configurations) == pytest.approx(power, abs=0.02)
+
+
+def test_a_test_paired_by_seed_would_find_that_gap_less_often() -> None:
+    # Why the interval that is shown, of paired differences, does not decide.
+    x = np.random.default_rng(10).normal(size=(2, 4000, SEEDS))
+    found = stats.ttest_rel(x[0] + 2, x[1], axis=1).pvalue < 0.05
+    assert found.mean() == pytest.approx(0.66, abs=0.02)
+
+
+def test_unequal_seeds_are_tested_on_those_of_both_and_hold_5_percent() -> None:
+    rng = np.random.default_rng(9)
+    wrong = 0
+    for _ in range(2000):
+        x = rng.normal(size=(4, SEEDS))
+        every, few = ({s: float(v) for s, v in enumerate(row)} for row in x[:2])
+        few = {s: few[s] for s in (1, 2, 3)}
+        a, b = common_seeds(few, every)
+        assert len(a) == len(b) == 3
+        wrong += seed_test(a, b, noise(list(x[2:]))).p < 0.05
+    # Two standard errors of a share of 0.05 in 2,000 are 0.01.
+    assert 0.03 < wrong / 2000 < 0.06
+
+
+def test_unequal_noise_does_not_make_false_differences_common() -> None:
+    rng = np.random.default_rng(2)
+    for deviations in ([1, 3, 1, 1, 1, 1], [1, 1, 3, 3, 3, 3], [2, 2, 1, 1, 1, 1]):
+        wrong = 0
+        for _ in range(2000):
+            x = rng.normal(size=(6, SEEDS)) * np.array(deviations)[:, None]
+            test = seed_test(list(x[1]), list(x[0]), noise(list(x[2:])))
+            wrong += test.p < 0.05
+        assert wrong / 2000 < 0.09, deviations
+
+
+def two_models(
+    rng: np.random.Generator, rows: int, gap: float, seeds: int = 1
+) -> tuple:
+    """Labels, and scores of two models whose signal differs by a gap."""
+    label = (rng.random(rows) < 0.3).astype("float64")
+    shared = rng.normal(size=rows)
+    signal = [label * strength for strength in (1.0 + gap, 1.0)]
+    scores = [
+        [s + shared + 0.5 * rng.normal(size=rows) for _ in range(seeds)] for s in signal
+    ]
+    return label, *scores
+
+
+def test_delong_parts_average_to_the_auc_with_ties_counted_half() -> None:
+    rng = np.random.default_rng(3)
+    label = (rng.random(500) < 0.3).astype("float64")
+    score = np.round(rng.normal(size=500) + label, 1)
+    for part in delong_parts(label, [score]):
+        assert part.mean() == pytest.approx(roc_auc_score(label, score), abs=1e-12)
+
+
+def test_delong_variance_equals_the_definition_over_all_pairs() -> None:
+    label, (a,), (b,) = two_models(np.random.default_rng(4), 120, 0.3)
+    test = delong(delong_parts(label, [a]), delong_parts(label, [b]))
+    wins = []
+    for score in (a, b):
+        gap = score[label == 1][:, None] - score[label == 0][None, :]
+        wins.append((gap > 0) + 0.5 * (gap == 0))
+    pairs = wins[0] - wins[1]
+    above, below = pairs.mean(axis=1), pairs.mean(axis=0)
+    variance = above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)
+    assert test.difference == pytest.approx(pairs.mean())
+    assert test.half == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-5)
+
+
+def test_delong_calls_equal_models_different_in_5_percent_of_test_sets() -> None:
+    rng = np.random.default_rng(5)
+    wrong = 0
+    for _ in range(1000):
+        label, a, b = two_models(rng, 400, 0.0, seeds=2)
+        wrong += delong(delong_parts(label, a), delong_parts(label, b)).p < 0.05
+    assert 0.03 < wrong / 1000 < 0.075
+
+
+def test_bootstrap_agrees_with_the_normal_theory_of_a_mean() -> None:
+    label, (a,), (b,) = two_models(np.random.default_rng(6), 3000, 0.2)
+    a, b = (1 / (1 + np.exp(-x)) for x in (a, b))
+    one = np.ones(len(label))
+    whole = log_loss(label, a, one) - log_loss(label, b, one)
+    test = bootstrap(whole, drawn(log_loss, label, [a]), drawn(log_loss, label, [b]))
+    losses = [-(label * np.log(p) + (1 - label) * np.log1p(-p)) for p in (a, b)]
+    error = stats.sem(losses[0] - losses[1])
+    # 200 draws give a standard error to within 5 %; three of those.
+    assert test.half == pytest.approx(1.96 * error, rel=0.15)
+
+
+def test_seeds_and_rows_together_hold_5_percent_where_seeds_alone_do_not() -> None:
+    """Two models that err on other rows, but are equally good over all rows.
+
+    On one test set retraining gives the same order again and again; another test set
+    would turn it.
+    """
+    rng = np.random.default_rng(8)
+    repetitions, seeds, both = 2000, 0, 0
+    for _ in range(repetitions):
+        label = (rng.random(500) < 0.3).astype("float64")
+        shared = label + rng.normal(size=500)
+        parts, values = [], []
+        for _ in range(2):
+            own = shared + 0.3 * rng.normal(size=500)
+            scores = [own + 0.3 * rng.normal(size=500) for _ in range(SEEDS)]
+            each = [delong_parts(label, [score])[0].mean() for score in scores]
+            parts.append(delong_parts(label, scores))
+            values.append(each)
+        by_seeds = seed_test(*values).p < 0.05
+        seeds += by_seeds
+        both += by_seeds and delong(*parts).p < 0.05
+    assert seeds / repetitions > 0.2
+    # Two standard errors of a share of 0.05 in 2,000 are 0.01.
+    assert both / repetitions < 0.06

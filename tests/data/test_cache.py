@@ -1,0 +1,478 @@
+"""The cache of encoded data: found again, never stale, never broken, never half."""
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from helpers.planted_data import assert_same, loaded, outputs
+
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.paths import PACKAGE
+from mtl_cli.data import cache, cache_entry, encode
+from mtl_cli.data import load as load_module
+from mtl_cli.features.encoder import FeatureEncoder
+from mtl_cli.generators.synthetic import Synthetic
+
+FEATURES = {
+    "city": {"kind": "sparse"},
+    "age": {"kind": "dense", "transform": "standard", "missing": "mean"},
+    "tags": {"kind": "sequence", "max_length": 2, "separator": "|"},
+}
+TASKS = {
+    "buy": {"label": "buy", "kind": "binary"},
+    "spent": {"label": "spent", "kind": "regression", "transform": "standard"},
+}
+LINES = [
+    f"c{i % 4},{20 + i * 7 % 31},a{i % 3}|b,{i % 2},{i / 8},{i % 3 % 2},u{i % 5}"
+    for i in range(40)
+]
+TEXT = "city,age,tags,buy,spent,click,user\n" + "\n".join(LINES) + "\n"
+SPLIT = {"valid_fraction": 0.25}
+
+
+@pytest.fixture
+def encodings(tmp_path, monkeypatch):
+    """An empty cache, and each call that encodes; they may be made to fail."""
+    monkeypatch.setenv("MTL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # which takes most of the time
+    calls = []
+    honest = encode.encode
+
+    def counted(*arguments):
+        calls.append(arguments)
+        honest(*arguments)
+
+    monkeypatch.setattr(load_module, "encode", counted)
+    return calls
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A small text file."""
+    (tmp_path / "rows.csv").write_text(TEXT)
+    return tmp_path / "rows.csv"
+
+
+def entries(folder):
+    """What lies in the cache."""
+    root = folder / "cache" / "encoded"
+    return sorted(root.iterdir()) if root.exists() else []
+
+
+# Found again
+
+
+def test_second_load_encodes_nothing_and_is_the_same(file, encodings, tmp_path):
+    first = loaded(file, FEATURES, TASKS, **SPLIT)
+    again = loaded(file, FEATURES, TASKS, **SPLIT)
+    assert len(encodings) == 1
+    assert_same(first, again)
+    assert (first.labels, first.fingerprint) == (again.labels, again.fingerprint)
+    assert set(first.labels) == {"spent"}
+    assert len(entries(tmp_path)) == 1
+
+
+def test_generated_rows_are_generated_once(encodings, monkeypatch):
+    keys = {"generator": "synthetic", "correlation": 0.5, "dimensions": 3}
+    keys |= {"scale": 0.4, "num_sines": 2, "coefficients": "index"}
+    keys |= {"noise_variance": 0.01, "train_rows": 40, "test_rows": 20}
+    tasks = {y: {"label": y, "kind": "regression"} for y in ("y1", "y2")}
+    keys |= {"name": "drawn", "valid_fraction": 0.0, "split_seed": 0, "tasks": tasks}
+    for seed, calls in ((0, 1), (0, 1), (1, 2)):
+        dataset = Synthetic.model_validate(keys | {"generator_seed": seed})
+        load_module.load(dataset, outputs(dataset))
+        assert len(encodings) == calls
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tasks": {"buy": {"loss": "focal", "focal_gamma": 1.0}}},
+        {"tasks": {"buy": {"weight": 3.0}}},
+        {"tasks": {"buy": {"positive_weight": 3.0}}},
+        {"tasks": {"buy": {"tower_units": [3]}}},
+        {"tasks": {"buy": {"metrics": ["auc"]}}},
+        {"tasks": {"spent": {"loss": "mae"}}},
+        {"stream": True},
+        {"name": "another"},
+    ],
+    ids=str,
+)
+def test_key_that_rows_do_not_depend_on_encodes_nothing_anew(file, encodings, change):
+    loaded(file, FEATURES, TASKS, **SPLIT)
+    tasks = {n: t | change.get("tasks", {}).get(n, {}) for n, t in TASKS.items()}
+    loaded(file, **{"features": FEATURES} | SPLIT | change | {"tasks": tasks})
+    assert len(encodings) == 1
+
+
+# Never stale
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"split_seed": 1},
+        {"split_by": "order"},
+        {"valid_fraction": 0.5},
+        {"test_fraction": 0.25},
+        {"weight_column": "age"},
+        {"group_column": "user"},
+        {"csv": {"trim": True}},
+        {"features": {"city": {"kind": "sparse", "min_count": 11}}},
+        {"features": {"city": {"kind": "hashed", "num_buckets": 9}}},
+        {"features": {"age": FEATURES["age"] | {"missing": "median"}}},
+        {"features": {"age": FEATURES["age"] | {"transform": "log1p"}}},
+        {"features": {"tags": FEATURES["tags"] | {"max_length": 1}}},
+        {"features": {"tags": FEATURES["tags"] | {"pooling": "sum"}}},
+        {"features": {"user": {"kind": "sparse"}}},
+        {"features": {"both": {"kind": "cross", "columns": ["city", "user"]}}},
+        {"tasks": {"buy": {"label": "click", "kind": "binary"}}},
+        {"tasks": {"buy": TASKS["buy"] | {"positive": 0}}},
+        {"tasks": {"buy": TASKS["buy"] | {"space": "click"}}},
+        {"tasks": {"spent": TASKS["spent"] | {"transform": "none"}}},
+        {"tasks": {"click": {"label": "click", "kind": "binary"}}},
+    ],
+    ids=str,
+)
+def test_key_that_rows_depend_on_encodes_anew(file, encodings, tmp_path, change):
+    loaded(file, FEATURES, TASKS, **SPLIT)
+    keys = {"features": FEATURES, "tasks": TASKS} | SPLIT
+    nested = {k: keys[k] | v for k, v in change.items() if k in ("features", "tasks")}
+    loaded(file, **keys | change | nested)
+    assert len(encodings) == 2
+    assert len(entries(tmp_path)) == 2
+
+
+def test_order_of_features_and_tasks_counts(file, encodings):
+    loaded(file, FEATURES, TASKS)
+    for features, tasks in (
+        (dict(reversed(FEATURES.items())), TASKS),
+        (FEATURES, dict(reversed(TASKS.items()))),
+    ):
+        found = loaded(file, features, tasks)
+        assert list(found.encoder.features) == list(features)
+        assert list(found.splits["train"].labels) == list(tasks)
+    assert len(encodings) == 3
+
+
+@pytest.mark.parametrize("place", [len(TEXT) // 9, len(TEXT) // 2, len(TEXT) - 2])
+@pytest.mark.parametrize("same_time", [False, True])
+def test_any_changed_byte_encodes_anew(file, encodings, place, same_time):
+    before = loaded(file, FEATURES, TASKS)
+    about = file.stat()
+    content = bytearray(file.read_bytes())
+    content[place] = ord("1") if chr(content[place]) != "1" else ord("2")
+    with file.open("r+b") as held:  # the same file, of the same size
+        held.write(content)
+    if same_time:
+        os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))
+    after = loaded(file, FEATURES, TASKS)
+    assert len(encodings) == 2
+    assert after.fingerprint != before.fingerprint
+
+
+def test_changed_remote_file_of_the_same_size_encodes_anew(encodings, tmp_path):
+    fsspec = pytest.importorskip("fsspec")
+    url = f"memory://{tmp_path.name}/rows.csv"
+    for text in (TEXT, TEXT, TEXT.replace("c1", "c9")):
+        if text is not TEXT or not encodings:
+            with fsspec.open(url, "wb") as held:
+                held.write(text.encode())
+        data = loaded(url, FEATURES, TASKS)
+    assert len(encodings) == 2
+    assert "c9" in data.encoder.statistics["city"]["vocabulary"]
+
+
+def test_file_under_another_name_encodes_nothing_anew(file, encodings):
+    first = loaded(file, FEATURES, TASKS)
+    moved = shutil.copy(file, file.with_name("moved.csv"))
+    assert_same(loaded(moved, FEATURES, TASKS), first)
+    assert len(encodings) == 1
+
+
+def test_another_version_of_the_code_encodes_anew(file, encodings, monkeypatch):
+    loaded(file, FEATURES, TASKS)
+    monkeypatch.setattr(cache, "code_version", lambda: "another")
+    loaded(file, FEATURES, TASKS)
+    assert len(encodings) == 2
+
+
+def test_version_of_the_code_changes_with_each_file_that_encodes(tmp_path, monkeypatch):
+    for part in cache.ENCODING_CODE:
+        shutil.copytree(PACKAGE / part, tmp_path / part)
+    real = cache.code_version()
+    monkeypatch.setattr(cache, "PACKAGE", tmp_path)
+    assert cache.code_version() == real
+    seen = {real}
+    changed = ("data/encode.py", "generators/funnel.py", "metrics/sorted_rows.py")
+    for path in changed:
+        with (tmp_path / path).open("a") as code:
+            code.write("\n")
+        seen.add(cache.code_version())
+    assert len(seen) == 1 + len(changed)
+
+
+# Never broken
+
+
+def kept(file, folder, **options):
+    """Data kept in this cache, and the same in another, which nobody breaks."""
+    loaded(file, FEATURES, TASKS, **options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MTL_CACHE", str(folder / "elsewhere"))
+        return loaded(file, FEATURES, TASKS, **options)
+
+
+def only_entry(folder):
+    """The one folder in the cache."""
+    (entry,) = entries(folder)
+    return entry
+
+
+def test_any_flipped_byte_of_any_file_is_noticed(file, encodings, tmp_path):
+    expected = kept(file, tmp_path, **SPLIT)
+    names = sorted(path.name for path in only_entry(tmp_path).iterdir())
+    assert len(names) > 10
+    calls = 2
+    for name in names:
+        size = (only_entry(tmp_path) / name).stat().st_size
+        for place in {0, size // 2, size - 1}:
+            path = only_entry(tmp_path) / name
+            content = bytearray(path.read_bytes())
+            content[place] ^= 1
+            path.write_bytes(content)
+            assert_same(loaded(file, FEATURES, TASKS, **SPLIT), expected)
+            calls += 1
+            assert len(encodings) == calls, (name, place)
+
+
+def test_no_byte_of_the_manifest_goes_unchecked(file, encodings, tmp_path):
+    # A digit of a mean is no less of a number when it is another.
+    loaded(file, FEATURES, TASKS, **SPLIT)
+    manifest = only_entry(tmp_path) / cache_entry.MANIFEST
+    content = manifest.read_bytes()
+    for place in range(0, len(content), 7):
+        flipped = bytearray(content)
+        flipped[place] ^= 1
+        manifest.write_bytes(flipped)
+        with pytest.raises(ValueError):
+            cache_entry.Entry(manifest.parent)
+    manifest.write_bytes(content)
+    cache_entry.Entry(manifest.parent)
+
+
+@pytest.mark.parametrize("how", ["cut", "empty", "longer", "gone"])
+def test_file_that_is_not_whole_is_noticed(file, encodings, tmp_path, how):
+    expected = kept(file, tmp_path, **SPLIT)
+    names = sorted(path.name for path in only_entry(tmp_path).iterdir())
+    for calls, name in enumerate(names, 3):
+        path = only_entry(tmp_path) / name
+        content = path.read_bytes()
+        changed = {"cut": content[:-1], "empty": b"", "longer": content + b"\0"}
+        if how == "gone":
+            path.unlink()
+        else:
+            path.write_bytes(changed[how])
+        assert_same(loaded(file, FEATURES, TASKS, **SPLIT), expected)
+        assert len(encodings) == calls
+        assert sorted(p.name for p in only_entry(tmp_path).iterdir()) == names
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"garbage", b"null", b"[]", b"{}", b'{"arrays": []}', b'{"arrays": {}}', b"\xff"],
+)
+def test_manifest_that_is_none_is_noticed(file, encodings, tmp_path, garbage):
+    expected = kept(file, tmp_path)
+    (only_entry(tmp_path) / cache_entry.MANIFEST).write_bytes(garbage)
+    assert_same(loaded(file, FEATURES, TASKS), expected)
+    assert len(encodings) == 3
+
+
+def test_large_files_are_checked_by_their_size_only(
+    file, encodings, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(cache_entry, "BYTES_TO_CHECK", 0)
+    loaded(file, FEATURES, TASKS)
+    monkeypatch.setattr(cache_entry.Entry, "intact", None)  # must not be called
+    loaded(file, FEATURES, TASKS)
+    assert len(encodings) == 1
+    path = max(only_entry(tmp_path).glob("*.bin"), key=lambda p: p.stat().st_size)
+    path.write_bytes(path.read_bytes()[:-1])
+    loaded(file, FEATURES, TASKS)
+    assert len(encodings) == 2
+
+
+@pytest.mark.parametrize("note", ["", "{", "null", '{"stamp": 1}', "{}"])
+def test_broken_note_of_a_files_hash_is_ignored(file, encodings, tmp_path, note):
+    first = loaded(file, FEATURES, TASKS)
+    (noted,) = (tmp_path / "cache" / "hashes").iterdir()
+    noted.write_text(note)
+    assert loaded(file, FEATURES, TASKS).fingerprint == first.fingerprint
+    assert len(encodings) == 1
+
+
+# Never half
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, DataError])
+def test_failure_while_encoding_leaves_nothing(
+    file, encodings, tmp_path, monkeypatch, error
+):
+    def fail(*_):
+        written = [p for p in entries(tmp_path)[0].iterdir() if p.suffix == ".bin"]
+        assert written  # labels, before features
+        raise error("half way")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(FeatureEncoder, "transform", fail)
+        with pytest.raises(error, match="half way"):
+            loaded(file, FEATURES, TASKS, **SPLIT)
+    assert entries(tmp_path) == []
+    loaded(file, FEATURES, TASKS, **SPLIT)
+    assert len(entries(tmp_path)) == 1
+
+
+def test_wrong_rows_leave_nothing(file, encodings, tmp_path):
+    file.write_text(TEXT.replace("c3,", "c3,x", 1))
+    with pytest.raises(DataError, match=r"features\.age: column 'age': row 4 holds"):
+        loaded(file, FEATURES, TASKS)
+    assert entries(tmp_path) == []
+
+
+def test_full_disk_is_told_in_one_line(file, encodings, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cache_entry.Writer, "close", full)
+    with pytest.raises(DataError) as caught:
+        loaded(file, FEATURES, TASKS)
+    assert str(caught.value) == (
+        f"cannot keep encoded data in {tmp_path}/cache: No space left on device; make "
+        "room, or name another folder with the environment's MTL_CACHE"
+    )
+    assert entries(tmp_path) == []
+
+
+def test_cache_that_is_no_folder_is_told_in_one_line(file, encodings, monkeypatch):
+    monkeypatch.setenv("MTL_CACHE", str(file))
+    with pytest.raises(DataError, match="cannot keep encoded data in") as caught:
+        loaded(file, FEATURES, TASKS)
+    assert "MTL_CACHE" in str(caught.value)
+
+
+CODE = """
+import hashlib, sys, time
+from pathlib import Path
+from helpers.planted_data import loaded
+from test_cache import FEATURES, SPLIT, TASKS
+from mtl_cli.data import load as load_module
+from mtl_cli.data.table import as_arrays
+
+honest = load_module.encode
+
+def encode(*arguments):
+    honest(*arguments)
+    print("encoded")
+    if len(sys.argv) > 2:
+        while not Path(sys.argv[3]).exists():
+            time.sleep(0.01)
+        time.sleep(0.3)  # in which the other process comes to the same point
+
+load_module.encode = encode
+if len(sys.argv) > 2:
+    Path(sys.argv[2]).touch()
+data = loaded(sys.argv[1], FEATURES, TASKS, **SPLIT)
+for split, table in data.splits.items():
+    for name, x in as_arrays(table).items():
+        print(split, name, hashlib.sha256(x.tobytes()).hexdigest())
+"""
+
+
+def process(*arguments, **environment):
+    """A process that loads a file, and tells its bits."""
+    here = Path(__file__).parent
+    paths = os.pathsep.join(map(str, [PACKAGE.parent, here.parent, here]))
+    return subprocess.Popen(
+        [sys.executable, "-c", CODE, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths, **environment},
+    )
+
+
+def test_of_two_processes_that_want_the_same_at_once_one_encodes(
+    file, encodings, tmp_path
+):
+    marks = tmp_path / "first", tmp_path / "second"
+    both = [process(file, *marks), process(file, *marks[::-1])]
+    told = [p.communicate(timeout=60) for p in both]
+    assert [p.returncode for p in both] == [0, 0], told
+    lines = [out.splitlines() for out, _ in told]
+    first, second = sorted(lines, key=len)
+    assert second == ["encoded", *first]
+    (entry,) = entries(tmp_path)
+    assert not entry.name.startswith("tmp-")
+    loaded(file, FEATURES, TASKS, **SPLIT)
+    assert encodings == []
+
+
+def test_no_cache_leaves_no_file(file, tmp_path):
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "home").mkdir()
+    environment = {"TMPDIR": str(tmp_path / "tmp"), "HOME": str(tmp_path / "home")}
+    environment |= {"XDG_CACHE_HOME": "", "MTL_CACHE": ""}
+    loading = process(file, **environment)
+    out, err = loading.communicate(timeout=60)
+    assert loading.returncode == 0, err
+    assert len(out.splitlines()) == 1 + 2 * 8  # two splits of eight arrays
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_no_cache_loads_the_same_and_encodes_each_time(file, encodings, monkeypatch):
+    first = loaded(file, FEATURES, TASKS, **SPLIT)
+    monkeypatch.setenv("MTL_CACHE", "")
+    for calls in (2, 3):
+        assert_same(loaded(file, FEATURES, TASKS, **SPLIT), first)
+        assert len(encodings) == calls
+
+
+# Swept
+
+
+def aged(path, days):
+    """Makes a folder look as if it had not been used for some days."""
+    then = time.time() - days * 86400
+    os.utime(path, (then, then))
+
+
+def test_old_entries_are_swept_when_something_new_is_kept(file, encodings, tmp_path):
+    loaded(file, FEATURES, TASKS)
+    root = tmp_path / "cache" / "encoded"
+    ages = {"tmp-old": 1.1, "tmp-new": 0.9, "used": 29, "unused": 31}
+    for name, days in ages.items():
+        (root / name).mkdir()
+        (root / name / "0.bin").write_bytes(b"rows")
+        aged(root / name, days)
+    loaded(file, FEATURES, TASKS)  # nothing new
+    assert set(ages) < {path.name for path in entries(tmp_path)}
+    loaded(file, FEATURES, TASKS, **SPLIT)
+    left = {path.name for path in entries(tmp_path)}
+    assert left & set(ages) == {"tmp-new", "used"}
+    assert len(left) == 4
+
+
+def test_entry_that_is_used_is_young_again(file, encodings, tmp_path):
+    loaded(file, FEATURES, TASKS)
+    aged(only_entry(tmp_path), 31)
+    loaded(file, FEATURES, TASKS)
+    loaded(file, FEATURES, TASKS, **SPLIT)
+    loaded(file, FEATURES, TASKS)
+    assert len(encodings) == 2

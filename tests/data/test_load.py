@@ -1,0 +1,638 @@
+"""Data: from files to encoded splits, and what is wrong with a file in one line."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+from helpers.planted_data import parquet
+from hydra import compose, initialize_config_dir
+
+from mtl_cli.config.check import check
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.paths import conf_folder, root
+from mtl_cli.data import uci
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.load import load
+from mtl_cli.evaluation.scores import evaluate
+from mtl_cli.features.encoder import FeatureEncoder
+from mtl_cli.tasks.base import Output
+
+RAW_ADULT = root().parent / "shared" / "data" / "adult"
+BUNDLED_ADULT = root() / "data" / "adult"
+
+
+def config(*overrides):
+    """The checked configuration that `mtl-train` makes of these overrides."""
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        return check(compose("config", overrides=list(overrides)))
+
+
+def dataset(train, features, tasks, test=None, valid=None, valid_fraction=0.0, **more):
+    """A data set as its YAML declares it."""
+    return Dataset.model_validate(
+        {
+            "name": "planted",
+            "train": str(train),
+            "valid": valid and str(valid),
+            "test": test and str(test),
+            "valid_fraction": valid_fraction,
+            "split_seed": 0,
+            "features": features,
+            "tasks": tasks,
+            **more,
+        }
+    )
+
+
+def loaded(*arguments, **options):
+    """The data of `dataset(...)`."""
+    declared = dataset(*arguments, **options)
+    return load(
+        declared, [Output(n, t.kind, n, t.space) for n, t in declared.tasks.items()]
+    )
+
+
+def error_of(*arguments, **options):
+    """The one line that tells why `dataset(...)` cannot be loaded."""
+    with pytest.raises(DataError) as caught:
+        loaded(*arguments, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+FEATURES = {
+    "city": {"kind": "sparse"},
+    "age": {"kind": "dense", "transform": "standard"},
+}
+TASKS = {"buy": {"label": "buy", "kind": "binary"}}
+GOOD = "city,age,buy\nUlm,30,1\nBonn,40,0\nUlm,50,1\nKiel,20,0\n"
+
+
+def csv_file(folder, text, name="train.csv"):
+    """Writes a file; returns its path."""
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+# Adult
+
+
+@pytest.fixture(scope="module")
+def adult_data():
+    chosen = config("dataset=adult")
+    return load(chosen.dataset, chosen.outputs)
+
+
+def positives(table):
+    return {task: int(y.sum()) for task, y in table.labels.items()}
+
+
+def test_adult_has_the_published_rows_and_positives(adult_data):
+    train, valid, test = (adult_data.splits[s] for s in ("train", "valid", "test"))
+    assert train.rows + valid.rows == 32_561
+    assert valid.rows == 3_256
+    assert {t: n + positives(valid)[t] for t, n in positives(train).items()} == {
+        "income": 7_841,
+        "never_married": 10_683,
+    }
+    assert test.rows == 16_281
+    assert positives(test) == {"income": 3_846, "never_married": 5_434}
+
+
+def test_adult_rows_all_count_and_carry_their_own_labels(adult_data):
+    raw = pd.read_parquet(BUNDLED_ADULT / "train.parquet")
+    for split in ("train", "valid"):
+        table, rows = adult_data.splits[split], adult_data.row_numbers[split]
+        assert all((w == 1).all() for w in table.weights.values())
+        rich = (raw["income"] == ">50K").to_numpy()[rows]
+        single = (raw["marital_status"] == "Never-married").to_numpy()[rows]
+        np.testing.assert_array_equal(table.labels["income"], rich)
+        np.testing.assert_array_equal(table.labels["never_married"], single)
+
+
+def test_validation_rows_are_training_rows_held_out(adult_data):
+    train, valid = adult_data.row_numbers["train"], adult_data.row_numbers["valid"]
+    assert not set(train) & set(valid)
+    assert sorted([*train, *valid]) == list(range(32_561))
+    np.testing.assert_array_equal(adult_data.row_numbers["test"], np.arange(16_281))
+
+
+@pytest.mark.parametrize("change", ["seed=7", "model=mmoe", "tasks=[never_married]"])
+def test_validation_rows_are_the_same_for_every_run(adult_data, change):
+    chosen = config("dataset=adult", change)
+    again = load(chosen.dataset, chosen.outputs)
+    expected = adult_data.row_numbers["valid"]
+    np.testing.assert_array_equal(again.row_numbers["valid"], expected)
+
+
+def test_features_learn_nothing_from_validation_rows(tmp_path):
+    # Every row has a city and an age of its own.
+    rows = 100
+    text = "city,age,buy\n" + "".join(f"c{i},{i * i},{i % 2}\n" for i in range(rows))
+    features = FEATURES | {"age": {"kind": "dense", "transform": "minmax"}}
+    file = csv_file(tmp_path, text)
+    data = loaded(file, features, TASKS, valid_fraction=0.3)
+    kept, held = data.row_numbers["train"], data.row_numbers["valid"]
+    assert (len(kept), len(held)) == (70, 30)
+    vocabulary = data.encoder.statistics["city"]["vocabulary"]
+    assert sorted(vocabulary) == sorted(f"c{i}" for i in kept)
+    assert (data.splits["train"].features["ids"] > 0).all()
+    assert (data.splits["valid"].features["ids"] == 0).all()
+    expected = {"low": float(min(kept) ** 2), "high": float(max(kept) ** 2)}
+    assert data.encoder.statistics["age"] == expected
+    np.testing.assert_array_equal(data.splits["valid"].labels["buy"], held % 2)
+
+
+SLOW_CENSUS = pytest.param("census_income", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", ["adult", SLOW_CENSUS])
+def test_bundled_files_are_what_ucis_raw_files_give(name, tmp_path):
+    raw, bundled = RAW_ADULT.parent / name, BUNDLED_ADULT.parent / name
+    if not raw.is_dir():
+        pytest.skip(f"no raw files of UCI in {raw}")
+    uci.prepare(name, raw, tmp_path)
+    for file in ("train.parquet", "test.parquet"):
+        held = pyarrow.parquet.read_table(bundled / file)
+        rebuilt = pyarrow.parquet.read_table(tmp_path / file)
+        assert rebuilt.column_names == held.column_names == uci.COLUMNS[name].split()
+        # Another pandas may choose another Arrow type for the same strings.
+        assert rebuilt.cast(held.schema).equals(held)
+
+
+CENSUS = [
+    (
+        "income",
+        ["income", "never_married"],
+        {"income": 12_382, "never_married": 86_485},
+    ),
+    # Associates degree or more: a Pearson correlation of -.239 with never married, as
+    # the paper's .2373 in absolute value.
+    ("education", ["education", "never_married"], {"education": 39_183}),
+]
+
+
+@pytest.mark.parametrize(("group", "tasks", "positives_of"), CENSUS)
+def test_census_groups_have_their_tasks_rows_and_positives(group, tasks, positives_of):
+    chosen = config("dataset=census_income", f"dataset.group={group}")
+    assert list(chosen.chosen_tasks) == tasks
+    assert ("income_50k" in chosen.dataset.used_features) == (group == "education")
+    data = load(chosen.dataset, chosen.outputs)
+    rows = {split: table.rows for split, table in data.splits.items()}
+    assert rows == {"train": 199_523, "valid": 49_881, "test": 49_881}
+    for task, expected in positives_of.items():
+        assert data.splits["train"].labels[task].sum() == expected
+    if group == "income":
+        held = [
+            data.splits[split].labels["income"].sum() for split in ("valid", "test")
+        ]
+        assert sum(held) == 6_186
+
+
+def test_census_source_validates_on_the_first_half_of_the_test_file():
+    chosen = config("dataset=census_income_source")
+    rows = load(chosen.dataset, chosen.outputs).row_numbers
+    np.testing.assert_array_equal(rows["valid"], np.arange(49_881))
+    np.testing.assert_array_equal(rows["test"], np.arange(49_881, 99_762))
+
+
+def test_raw_adult_file_with_one_changed_byte_is_refused(tmp_path):
+    if not RAW_ADULT.is_dir():
+        pytest.skip(f"no raw files of UCI in {RAW_ADULT}")
+    for name in ("adult.data", "adult.test"):
+        shutil.copy(RAW_ADULT / f"{name}.gz", tmp_path)
+    content = bytearray(gzip.decompress((tmp_path / "adult.test.gz").read_bytes()))
+    content[-5] ^= 1
+    (tmp_path / "adult.test").write_bytes(content)  # goes before the .gz
+    with pytest.raises(DataError, match=r"adult\.test: SHA-256 is .*, expected a2a9"):
+        uci.prepare("adult", tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out" / "test.parquet").exists()
+
+
+def test_missing_raw_adult_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"holds neither adult\.data nor adult\.data\."):
+        uci.prepare("adult", tmp_path, tmp_path / "out")
+
+
+def test_wrong_raw_adult_file_is_refused(tmp_path):
+    (tmp_path / "adult.data").write_text("39, State-gov\n")
+    with pytest.raises(DataError, match=r"adult\.data: SHA-256 is .*, expected 5b00"):
+        uci.prepare("adult", tmp_path, tmp_path / "out")
+
+
+# What a file can be short of
+
+
+def test_missing_file_is_named_with_its_key(tmp_path):
+    message = error_of(tmp_path / "nowhere.csv", FEATURES, TASKS)
+    assert message.startswith(f"dataset.train: no file '{tmp_path}/nowhere.csv'")
+
+
+def test_missing_test_file_is_named_with_its_key(tmp_path):
+    file = csv_file(tmp_path, GOOD)
+    message = error_of(file, FEATURES, TASKS, test=tmp_path / "nowhere.parquet")
+    assert message.startswith(f"dataset.test: no file '{tmp_path}/nowhere.parquet'")
+
+
+def test_missing_feature_column_is_named_with_the_one_that_was_meant(tmp_path):
+    file = csv_file(tmp_path, GOOD)
+    features = FEATURES | {"agee": {"kind": "sparse"}}
+    message = error_of(file, features, TASKS)
+    assert "dataset.features.agee: no column 'agee'" in message
+    assert str(file) in message
+    assert message.endswith("which has city, age, buy; did you mean age?")
+
+
+def test_missing_label_column_is_named_with_the_one_that_was_meant(tmp_path):
+    file = csv_file(tmp_path, GOOD)
+    tasks = {"conversion": {"label": "byu", "kind": "binary"}}
+    message = error_of(file, FEATURES, tasks)
+    assert "dataset.tasks.conversion.label: no column 'byu'" in message
+    assert message.endswith("did you mean buy?")
+
+
+def test_missing_column_like_no_other_gets_no_suggestion(tmp_path):
+    features = {"zzz": {"kind": "sparse"}}
+    message = error_of(csv_file(tmp_path, GOOD), features, TASKS)
+    assert message.endswith("which has city, age, buy")
+
+
+def test_missing_column_of_the_test_file_names_that_file(tmp_path):
+    test = csv_file(tmp_path, "city,buy\nUlm,1\n", "test.csv")
+    message = error_of(csv_file(tmp_path, GOOD), FEATURES, TASKS, test=test)
+    assert f"dataset.features.age: no column 'age' in {test}" in message
+
+
+def test_empty_file_is_refused(tmp_path):
+    file = csv_file(tmp_path, "")
+    message = error_of(file, FEATURES, TASKS)
+    assert message == f"dataset.train: cannot read {file}: Empty CSV file"
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_file_without_rows_is_refused(tmp_path, ending):
+    file = tmp_path / f"train.{ending}"
+    if ending == "csv":
+        file.write_text(GOOD.partition("\n")[0] + "\n")
+    else:
+        empty = pa.table({"city": pa.array([], pa.string()), "age": [], "buy": []})
+        pyarrow.parquet.write_table(empty, file)
+    message = error_of(file, FEATURES, TASKS)
+    assert message == f"dataset.train: {file} has a header but no rows"
+
+
+@pytest.mark.parametrize("name", ["train.txt", "train", "train.parquet.gz"])
+def test_file_of_another_kind_is_refused(tmp_path, name):
+    file = csv_file(tmp_path, GOOD, name)
+    message = error_of(file, FEATURES, TASKS)
+    assert message.startswith(f"dataset.train: '{file}' ends in none of .parquet")
+
+
+def test_parquet_file_that_is_none_is_refused(tmp_path):
+    file = csv_file(tmp_path, GOOD, "train.parquet")
+    message = error_of(file, FEATURES, TASKS)
+    assert message.startswith(f"dataset.train: cannot read {file}: ")
+
+
+def test_row_that_is_too_short_is_refused(tmp_path):
+    file = csv_file(tmp_path, GOOD + "Ulm,30\n")
+    message = error_of(file, FEATURES, TASKS)
+    assert message.startswith(f"dataset.train: cannot read {file}: ")
+    assert "Expected 3 columns, got 2" in message
+
+
+@pytest.mark.parametrize("value", ["2", "-1", "0.5"])
+def test_label_that_is_neither_0_nor_1_is_refused_with_its_row(tmp_path, value):
+    text = GOOD + f"Ulm,31,{value}\nUlm,32,0\nUlm,33,{value}\n"
+    message = error_of(csv_file(tmp_path, text), FEATURES, TASKS)
+    rule = "empty" if value == "nan" else f"holds {value}, not 0 or 1"
+    for part in ("dataset.tasks.buy", "'buy'", "row 5", rule):
+        assert part in message
+    assert "2 such rows" in message
+
+
+@pytest.mark.parametrize("value", ["inf"])
+def test_regression_label_that_is_no_number_is_refused_with_its_row(tmp_path, value):
+    tasks = {"amount": {"label": "buy", "kind": "regression"}}
+    message = error_of(csv_file(tmp_path, GOOD + f"Ulm,31,{value}\n"), FEATURES, tasks)
+    for part in ("dataset.tasks.amount", "'buy'", "row 5", "inf, not a finite"):
+        assert part in message
+
+
+@pytest.mark.parametrize("positive", [None, 1])
+@pytest.mark.parametrize("empty", [None, float("nan")])
+def test_missing_label_does_not_count_and_is_not_a_negative(tmp_path, positive, empty):
+    # Arrow tells NaN from null; a file that pyarrow wrote may hold either.
+    columns = {"city": ["a", "b", "c"], "age": [1, 2, 3], "buy": [1.0, 0.0, empty]}
+    table = pa.table(columns)
+    pyarrow.parquet.write_table(table, tmp_path / "train.parquet")
+    tasks = {"buy": TASKS["buy"] | {"positive": positive}}
+    train = loaded(tmp_path / "train.parquet", FEATURES, tasks).splits["train"]
+    assert train.weights["buy"].tolist() == [1, 1, 0]
+    np.testing.assert_array_equal(train.labels["buy"], [1, 0, np.nan])
+
+
+FUNNEL = "city,age,buy,click\nUlm,1,1,1\nUlm,2,0,1\nUlm,3,0,0\nUlm,4,,1\nUlm,5,1,\n"
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_task_counts_only_in_its_space(tmp_path, declared):
+    # The space is a task, whose label may be in words, or any column of 0 and 1.
+    tasks = {"buy": TASKS["buy"] | {"space": "clicked" if declared else "click"}}
+    if declared:
+        tasks["clicked"] = {"label": "click", "kind": "binary", "positive": 1}
+    train = loaded(csv_file(tmp_path, FUNNEL), FEATURES, tasks).splits["train"]
+    assert train.weights["buy"].tolist() == [1, 1, 0, 0, 0]
+
+
+def test_weight_column_weighs_rows(tmp_path):
+    tasks = {"buy": TASKS["buy"] | {"space": "click"}}
+    file = csv_file(tmp_path, FUNNEL)
+    train = loaded(file, FEATURES, tasks, weight_column="age").splits["train"]
+    assert train.weights["buy"].tolist() == [1, 2, 0, 0, 0]
+    message = error_of(
+        csv_file(tmp_path, FUNNEL + "Ulm,-1,1,1\n"),
+        FEATURES,
+        tasks,
+        weight_column="age",
+    )
+    assert "dataset.weight_column: column 'age': row 6 holds -1, not" in message
+
+
+def test_groups_are_told_apart_by_their_values(tmp_path):
+    file = csv_file(tmp_path, GOOD)
+    train = loaded(file, FEATURES, TASKS, group_column="city").splits["train"]
+    cities = [line.split(",")[0] for line in GOOD.splitlines()[1:]]
+    for a, first in enumerate(cities):
+        for b, second in enumerate(cities):
+            assert (train.groups[a] == train.groups[b]) == (first == second)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("empty", [None, float("nan")])
+def test_rows_without_a_group_are_of_none(tmp_path, empty, stream):
+    rows = 40
+    groups = [1.0, empty, 2.0, empty] * (rows // 4)
+    columns = {"age": range(rows), "buy": [0, 1] * (rows // 2)}
+    columns |= {"user": pa.array(groups, from_pandas=False)}
+    features = {"age": FEATURES["age"]}
+    keys = {"group_column": "user", "stream": stream, "valid_fraction": 0.5}
+    data = loaded(parquet(tmp_path, columns), features, TASKS, **keys)
+    assert set(data.splits) == {"train", "valid"}
+    for split, table in data.splits.items():
+        empties = data.row_numbers[split] % 2 == 1
+        np.testing.assert_array_equal(np.asarray(table.groups) == -1, empties)
+        scores = evaluate(
+            [Output("buy", "binary", "buy")], table, {"buy": np.arange(table.rows)}
+        )
+        # Labels are 0 in all rows that have a user.
+        assert scores["buy"]["gauc"] is None
+        assert scores["buy"]["why"]["gauc"] == "none of 2 groups has both classes"
+    counts = {s: int((data.row_numbers[s] % 2).sum()) for s in data.splits}
+    assert data.report["rows_without_group"] == counts
+    told = "rows left out of gauc, whose dataset.group_column is empty: "
+    told += f"train ({counts['train']}), valid ({counts['valid']})"
+    assert told in data.report["findings"]
+
+
+@pytest.mark.parametrize(
+    ("space", "expected"),
+    [
+        ("nobody", "dataset.tasks.buy: no training row has a label where nobody = 1"),
+        ("buyer", "all 2 training labels where buyer = 1 are 1; a binary task needs"),
+        ("clik", "dataset.tasks.buy.space: no column 'clik' in"),
+    ],
+)
+def test_space_that_teaches_nothing_is_refused(tmp_path, space, expected):
+    file = csv_file(
+        tmp_path,
+        "city,age,buy,click,nobody,buyer\nUlm,1,1,1,0,1\nUlm,2,0,1,0,0\nUlm,3,1,0,0,1\n",
+    )
+    tasks = {"buy": TASKS["buy"] | {"space": space}}
+    assert expected in error_of(file, FEATURES, tasks)
+
+
+def test_text_label_asks_for_its_positive_value(tmp_path):
+    tasks = {"buy": {"label": "city", "kind": "binary"}}
+    features = {"age": FEATURES["age"]}
+    message = error_of(csv_file(tmp_path, GOOD), features, tasks)
+    for part in ("dataset.tasks.buy", "'city'", "row 1", "'Ulm'", "`positive:`"):
+        assert part in message
+
+
+def test_positive_value_that_is_never_there_is_refused_with_those_that_are(tmp_path):
+    tasks = {"buy": {"label": "city", "kind": "binary", "positive": "ulm"}}
+    features = {"age": FEATURES["age"]}
+    message = error_of(csv_file(tmp_path, GOOD), features, tasks)
+    for part in ("dataset.tasks.buy", "'city'", "never holds", "'ulm'"):
+        assert part in message
+    assert "'Ulm', 'Bonn', 'Kiel'" in message
+
+
+def test_positive_value_that_no_cell_is_is_refused(tmp_path):
+    tasks = {"buy": TASKS["buy"] | {"positive": "yes"}}
+    message = error_of(csv_file(tmp_path, GOOD), FEATURES, tasks)
+    for part in ("dataset.tasks.buy", "'buy'", "never holds", "'yes'", "'0'"):
+        assert part in message
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_split_other_than_train_may_lack_positives(tmp_path, split):
+    # Its metrics are then undefined, and say so; training goes on.
+    tasks = {"buy": {"label": "city", "kind": "binary", "positive": "Ulm"}}
+    features = {"age": FEATURES["age"]}
+    other = csv_file(tmp_path, "city,age,buy\nBonn,40,0\n", "other.csv")
+    data = loaded(csv_file(tmp_path, GOOD), features, tasks, **{split: other})
+    assert data.splits[split].labels["buy"].tolist() == [0]
+
+
+@pytest.mark.parametrize("wrong", ["label", "feature"])
+def test_row_of_an_error_counts_in_the_file_although_rows_are_held_out(tmp_path, wrong):
+    bad = 57
+    lines = [f"Ulm,{i},{i % 2}" for i in range(1, 101)]
+    lines[bad - 1] = "Ulm,57,3" if wrong == "label" else "Ulm,nan,1"
+    file = csv_file(tmp_path, "city,age,buy\n" + "\n".join(lines) + "\n")
+    message = error_of(file, FEATURES, TASKS, valid_fraction=0.4)
+    assert f"row {bad}" in message
+
+
+@pytest.mark.parametrize("wrong", ["label", "feature"])
+def test_error_in_the_test_file_says_that_it_is_there(tmp_path, wrong):
+    line = "Ulm,57,3" if wrong == "label" else "Ulm,nan,1"
+    test = csv_file(tmp_path, f"city,age,buy\n{line}\n", "test.csv")
+    message = error_of(csv_file(tmp_path, GOOD), FEATURES, TASKS, test=test)
+    assert "row 1" in message
+    assert "test" in message.replace(str(tmp_path), "")
+
+
+# CSV and Parquet
+
+
+def both_files(folder, columns):
+    """Writes one table as CSV and as Parquet."""
+    table = pa.table(columns)
+    pyarrow.csv.write_csv(table, folder / "train.csv")
+    pyarrow.parquet.write_table(table, folder / "train.parquet")
+    return folder / "train.csv", folder / "train.parquet"
+
+
+def test_csv_and_parquet_of_a_table_are_encoded_alike(tmp_path):
+    random = np.random.default_rng(0)
+    rows = 500
+    words = ["NA", "null", "None", "nan", "a,b", 'say "hi"', "ä", " x ", None]
+    columns = {
+        "word": pa.array(random.choice(words, rows).tolist(), pa.string()),
+        "number": pa.array(
+            [None if i % 7 == 0 else 2**53 + i % 5 for i in range(rows)], pa.int64()
+        ),
+        "flag": pa.array((random.random(rows) < 0.5).tolist()),
+        "money": random.lognormal(3, 1, rows),
+        "years": random.integers(18, 90, rows),
+        "buy": random.integers(0, 2, rows),
+        "plan": random.choice(["NA", "gold"], rows).tolist(),
+        "spent": random.normal(0, 5, rows),
+    }
+    features = {
+        "word": {"kind": "sparse", "min_count": 2},
+        "number": {"kind": "sparse"},
+        "flag": {"kind": "sparse"},
+        "years": {"kind": "bucketized", "num_buckets": 8},
+        "money": {"kind": "dense", "transform": "log1p"},
+    }
+    tasks = {
+        "buy": {"label": "buy", "kind": "binary"},
+        "no_plan": {"label": "plan", "kind": "binary", "positive": "NA"},
+        "spent": {"label": "spent", "kind": "regression"},
+    }
+    csv, parquet = (
+        loaded(file, features, tasks, valid_fraction=0.2)
+        for file in both_files(tmp_path, columns)
+    )
+    assert csv.encoder.statistics == parquet.encoder.statistics
+    assert csv.encoder.spec == parquet.encoder.spec
+    for split, table in csv.splits.items():
+        other = parquet.splits[split]
+        for mine, its in (
+            (table.features, other.features),
+            (table.labels, other.labels),
+            (table.weights, other.weights),
+        ):
+            assert mine.keys() == its.keys()
+            for name, x in mine.items():
+                np.testing.assert_array_equal(x, its[name], strict=True)
+    assert csv.fingerprint != parquet.fingerprint
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_na_is_a_value_and_an_empty_field_is_none(tmp_path, ending):
+    columns = {"city": ["NA", None, "null", "NaN"], "age": [1, 2, 3, 4]}
+    files = both_files(tmp_path, columns | {"buy": [0, 1, 0, 1]})
+    file = files[ending == "parquet"]
+    data = loaded(file, FEATURES, TASKS)
+    assert data.encoder.statistics["city"]["vocabulary"] == ["NA", "NaN", "null"]
+    ids = data.splits["train"].features["ids"][:, 0]
+    assert ids.tolist() == [1, 0, 3, 2]
+
+
+def test_whole_numbers_with_a_gap_in_csv_keep_ids_above_2_to_the_53(tmp_path):
+    near = [2**53, 2**53 + 1, 2**53 + 2, -(2**53) - 1]
+    text = "city,age,buy\n" + "".join(f"{i},1,{i % 2}\n" for i in near) + ",2,0\n"
+    data = loaded(csv_file(tmp_path, text), FEATURES, TASKS)
+    assert data.encoder.statistics["city"]["vocabulary"] == [
+        str(i) for i in sorted(near)
+    ]
+    assert data.splits["train"].features["ids"][:, 0].tolist() == [2, 3, 4, 1, 0]
+
+
+def test_pandas_categories_are_their_values(tmp_path):
+    frame = pd.DataFrame({"city": ["b", "a", "b"], "age": [1, 2, 3], "buy": [0, 1, 0]})
+    frame["city"] = frame["city"].astype("category")
+    frame.to_parquet(tmp_path / "train.parquet")
+    test = csv_file(tmp_path, GOOD.replace("Ulm", "b"), "test.csv")
+    data = loaded(tmp_path / "train.parquet", FEATURES, TASKS, test=test)
+    assert data.splits["train"].features["ids"][:, 0].tolist() == [2, 1, 2]
+    assert data.splits["test"].features["ids"][:, 0].tolist() == [2, 0, 2, 0]
+
+
+def test_ids_are_the_same_in_a_file_that_holds_words_too(tmp_path):
+    # An id column whose test file holds one "?".
+    train = csv_file(tmp_path, "city,age,buy\n1,30,1\n2,40,0\n")
+    test = csv_file(tmp_path, "city,age,buy\n1,30,1\n?,40,0\n", "test.csv")
+    data = loaded(train, FEATURES, TASKS, test=test)
+    assert data.splits["test"].features["ids"][:, 0].tolist() == [1, 0]
+
+
+def test_ids_in_csv_keep_their_leading_zeros(tmp_path):
+    file = csv_file(tmp_path, "city,age,buy\n007,30,1\n7,40,0\n")
+    data = loaded(file, FEATURES, TASKS)
+    assert data.encoder.statistics["city"]["vocabulary"] == ["007", "7"]
+
+
+def test_column_that_a_csv_file_holds_twice_is_refused(tmp_path):
+    file = csv_file(tmp_path, "city,city,age,buy\nUlm,Bonn,30,1\n")
+    assert "has 2 columns 'city'" in error_of(file, FEATURES, TASKS)
+
+
+def test_other_delimiter_is_guessed_in_the_message(tmp_path):
+    file = csv_file(tmp_path, GOOD.replace(",", ";"))
+    assert "seems to be separated by semicolons" in error_of(file, FEATURES, TASKS)
+
+
+def test_regression_label_in_words_is_refused_with_what_it_needs(tmp_path):
+    tasks = {"city": {"label": "city", "kind": "regression"}}
+    features = {"age": FEATURES["age"]}
+    message = error_of(csv_file(tmp_path, GOOD), features, tasks)
+    assert "a regression needs numbers" in message
+
+
+@pytest.mark.parametrize("transform", ["none", "standard"])
+def test_number_too_large_for_the_network_is_refused_before_training(
+    tmp_path, transform
+):
+    features = {"age": {"kind": "dense", "transform": transform}}
+    file = csv_file(tmp_path, GOOD + "Ulm,1e300,1\n")
+    assert "feature age: " in error_of(file, features, TASKS)
+
+
+def test_feature_that_is_all_missing_in_the_test_file_is_unseen(tmp_path):
+    train = csv_file(tmp_path, GOOD)
+    test = csv_file(tmp_path, "city,age,buy\n,30,1\n,40,0\n", "test.csv")
+    data = loaded(train, FEATURES, TASKS, test=test)
+    assert data.splits["test"].features["ids"][:, 0].tolist() == [0, 0]
+
+
+def test_fingerprint_changes_with_any_byte_of_any_file(tmp_path):
+    train = csv_file(tmp_path, GOOD)
+    test = csv_file(tmp_path, GOOD, "test.csv")
+    before = loaded(train, FEATURES, TASKS, test=test).fingerprint
+    assert loaded(train, FEATURES, TASKS, test=test).fingerprint == before
+    test.write_text(GOOD.replace("20", "21"))
+    assert loaded(train, FEATURES, TASKS, test=test).fingerprint != before
+
+
+def test_encoder_of_saved_statistics_encodes_adult_alike(adult_data):
+    chosen = config("dataset=adult")
+    statistics = json.loads(json.dumps(adult_data.encoder.statistics))
+    again = FeatureEncoder(chosen.dataset.features, statistics)
+    test = pyarrow.parquet.read_table(BUNDLED_ADULT / "test.parquet")
+    expected = adult_data.splits["test"].features
+    for name, x in again.transform(test).items():
+        np.testing.assert_array_equal(x, expected[name], strict=True)
+
+
+def test_paths_are_found_from_another_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    chosen = config("dataset=adult", "dataset.test=null")
+    train = load(chosen.dataset, chosen.outputs).splits["train"]
+    assert train.rows == 32_561 - 3_256
+    csv_file(tmp_path, GOOD)
+    assert loaded(Path("train.csv"), FEATURES, TASKS).splits["train"].rows == 4

@@ -1,0 +1,609 @@
+"""The data report: what is odd about a table is told, and nothing else is."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pytest
+import sklearn.metrics
+import yaml
+from helpers.planted_data import loaded, parquet, values
+
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.paths import PACKAGE
+from mtl_cli.data import profile as profile_module
+from mtl_cli.data import report as report_module
+from mtl_cli.data.table import Table
+
+TRAIN, TEST = 2000, 1000
+SAME = "the same value in all 2,000 training rows looked at"
+LACKING = (
+    "hold values that training rows lack, or hold fewer than min_count times (share)"
+)
+FEATURES = {
+    "shop": {"kind": "sparse"},
+    "town": {"kind": "hashed", "num_buckets": 50},
+    "both": {"kind": "cross", "columns": ["shop", "town"]},
+    "tags": {"kind": "sequence", "max_length": 2},
+    "hour": {"kind": "bucketized", "num_buckets": 6},
+    "price": {"kind": "dense", "transform": "standard"},
+    "age": {"kind": "piecewise_linear", "num_buckets": 3},
+}
+TASKS = {
+    "buy": {"label": "buy", "kind": "binary"},
+    "like": {"label": "like", "kind": "binary", "space": "buy"},
+    "spent": {"label": "spent", "kind": "regression"},
+}
+
+
+def clean(rows, seed):
+    """Columns of which there is nothing to tell."""
+    random = np.random.default_rng(seed)
+    price = random.normal(size=rows)
+    return {
+        "shop": random.integers(0, 9, rows).astype(str),
+        "town": random.integers(0, 5, rows),
+        "tags": [[int(t)] * int(t % 3) for t in random.integers(0, 6, rows)],
+        "hour": random.integers(0, 24, rows),
+        "price": price,
+        "age": random.integers(18, 90, rows),
+        "buy": (price + random.normal(size=rows) > 0).astype(int),
+        "like": random.integers(0, 2, rows),
+        "spent": random.normal(size=rows),
+    }
+
+
+def report_of(folder, features=FEATURES, tasks=TASKS, train=None, test=None, **more):
+    """The report on clean rows of which some columns are others."""
+    trained = clean(TRAIN, 0) | (train or {})
+    tested = clean(TEST, 1) | (test or {})
+    path = parquet(folder, trained)
+    keys = {"test": str(parquet(folder, tested, "test.parquet"))} | more
+    return loaded(path, features, tasks, **keys).report
+
+
+# Findings
+
+
+def test_clean_table_has_no_finding(tmp_path):
+    found = report_of(tmp_path)
+    assert found["findings"] == []
+    assert found["splits"] == {"train": TRAIN, "test": TEST}
+    assert list(found["features"]) == list(FEATURES)
+    assert {n: f["kind"] for n, f in found["features"].items()} == {
+        n: f["kind"] for n, f in FEATURES.items()
+    }
+    assert found["repeated_rows"] == {"test": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("shop", "one"),
+        ("town", 7),
+        ("tags", [3]),
+        ("hour", 12),
+        ("price", 0.1),
+        ("age", 30),
+        ("shop", None),
+        ("tags", None),
+    ],
+)
+def test_column_of_one_value_is_told(tmp_path, name, value):
+    types = {"shop": pa.string(), "tags": pa.list_(pa.int64())}
+
+    def same(rows):
+        return {name: pa.array([value] * rows, types.get(name))}
+
+    features = {n: f for n, f in FEATURES.items() if n != "both"}
+    found = report_of(tmp_path, features, train=same(TRAIN), test=same(TEST))
+    assert found["findings"] == [f"{SAME}: {name}"]
+    assert found["features"][name]["distinct"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "feature"),
+    [
+        ("shop", FEATURES["shop"]),
+        ("shop", {"kind": "hashed", "num_buckets": 4}),
+        ("tags", FEATURES["tags"]),
+        ("price", FEATURES["price"] | {"missing": 9.0}),
+        ("hour", FEATURES["hour"] | {"missing": "bucket"}),
+    ],
+    ids=str,
+)
+def test_column_of_one_value_and_empty_cells_is_not_constant(tmp_path, name, feature):
+    one = {"shop": "yes", "tags": [1], "price": 3.0, "hour": 12}[name]
+
+    def half(rows):
+        return {name: [one if i % 2 else None for i in range(rows)]}
+
+    features = {name: feature, "age": FEATURES["age"]}
+    found = report_of(tmp_path, features, train=half(TRAIN), test=half(TEST))
+    assert found["findings"] == []
+    assert found["features"][name]["distinct"] == 2
+
+
+def test_id_of_rows_is_told_and_a_value_of_two_rows_each_is_not(tmp_path):
+    # Its test rows hold the same values.
+    for rows_a_value, findings in ((1, 1), (2, 0)):
+        known = [f"id{i // rows_a_value}" for i in range(TRAIN)]
+        columns = {"train": {"shop": known}, "test": {"shop": known[:TEST]}}
+        features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
+        found = report_of(tmp_path, features, **columns)
+        assert found["features"]["shop"]["distinct"] == TRAIN // rows_a_value
+        told = "an id of rows rather than a feature (values, training rows): "
+        assert found["findings"] == [f"{told}shop (2,000, 2,000)"] * findings
+
+
+def test_table_shared_with_long_sequences_makes_no_id_of_rows(tmp_path):
+    # The table has 4000 values, the column 9.
+    features = {
+        "shop": FEATURES["shop"],
+        "tags": {"kind": "sequence", "max_length": 2, "table": "shop"},
+        "price": FEATURES["price"],
+    }
+    tags = [[10 + 2 * i, 11 + 2 * i] for i in range(TRAIN)]
+    found = report_of(tmp_path, features, train={"tags": tags})
+    assert not any("an id of rows" in text for text in found["findings"])
+    assert found["features"]["shop"]["distinct"] == 9
+
+
+def test_constant_column_of_a_shared_table_is_told(tmp_path):
+    features = {
+        "shop": FEATURES["shop"],
+        "town": {"kind": "sparse", "table": "shop"},
+        "price": FEATURES["price"],
+    }
+    same = {"train": {"town": ["3"] * TRAIN}, "test": {"town": ["3"] * TEST}}
+    found = report_of(tmp_path, features, **same)
+    assert found["findings"] == [f"{SAME}: town"]
+
+
+@pytest.mark.parametrize("noise", [0.001, 0.3])
+@pytest.mark.parametrize("kind", ["dense", "bucketized", "sparse"])
+def test_feature_that_tells_a_label_is_told_with_its_auc(tmp_path, kind, noise):
+    features = {
+        "dense": {"kind": "dense", "transform": "none"},
+        "bucketized": {"kind": "bucketized", "num_buckets": 4},
+        "sparse": {"kind": "sparse"},
+    }
+    columns = {}
+    for name, rows, seed in (("train", TRAIN, 0), ("test", TEST, 1)):
+        random = np.random.default_rng(seed + 5)
+        buy = clean(rows, seed)["buy"]
+        turned = np.where(random.random(rows) < noise, 1 - buy, buy)
+        leak = 2 * turned + random.integers(0, 2, rows)
+        columns[name] = {"leak": leak.astype(float) if kind == "dense" else leak}
+    features = {"leak": features[kind], "age": FEATURES["age"]}
+    tasks = {"buy": TASKS["buy"], "spent": TASKS["spent"]}
+    found = report_of(tmp_path, features, tasks, **columns)
+    auc = found["features"]["leak"]["auc"]
+    assert list(auc) == ["buy"]
+    # Half of the rows tell each value's rate, the others are scored.
+    y = clean(TRAIN, 0)["buy"]
+    frame = pd.DataFrame({"y": y, "x": columns["train"]["leak"]})
+    half = np.random.default_rng(0).random(TRAIN) < 0.5
+    known = frame[half].groupby("x")["y"].agg(["sum", "count"])
+    rates = (known["sum"] + y.mean()) / (known["count"] + 1)
+    p = frame["x"][~half].map(rates).fillna(y.mean())
+    direct = sklearn.metrics.roc_auc_score(y[~half], p)
+    if kind != "sparse":
+        direct = max(direct, sklearn.metrics.roc_auc_score(y, frame["x"]))
+    assert auc["buy"] == pytest.approx(direct, abs=1e-9)
+    if noise < 0.01:
+        told = "tells a label alone (AUC above 0.99); is it known beforehand?: "
+        assert found["findings"] == [f"{told}leak (buy {direct:.4f})"]
+    else:
+        assert found["findings"] == []
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("name", ["price", "age"])
+def test_number_of_which_each_row_has_its_own_tells_a_label_by_its_size(
+    tmp_path, name, sign
+):
+    columns = {}
+    for split, rows, seed in (("train", TRAIN, 0), ("test", TEST, 1)):
+        random = np.random.default_rng(seed)
+        x = random.normal(size=rows)
+        near = x + 0.01 * random.normal(size=rows)
+        columns[split] = {name: sign * x, "buy": (near > 0).astype(int)}
+    tasks = {"buy": TASKS["buy"]}
+    features = {name: FEATURES[name], "shop": FEATURES["shop"]}
+    found = report_of(tmp_path, features, tasks, **columns)
+    x, y = (columns["train"][key] for key in (name, "buy"))
+    reached = found["features"][name]["auc"]["buy"]
+    direct = sklearn.metrics.roc_auc_score(y, sign * x)
+    # The encoded number is float32, and one for all beyond the outer buckets.
+    assert reached == pytest.approx(direct, abs=1e-4)
+    told = "tells a label alone (AUC above 0.99); is it known beforehand?: "
+    assert found["findings"] == [f"{told}{name} (buy {reached:.4f})"]
+
+
+def test_few_rows_of_a_class_tell_nothing_of_a_feature(tmp_path):
+    for positives, judged in ((19, False), (20, True)):
+        buy = (np.arange(TRAIN) < positives).astype(int)
+        features = {"price": FEATURES["price"]}
+        train = {"buy": buy, "price": clean(TRAIN, 0)["price"] + 9 * buy}
+        found = report_of(tmp_path, features, {"buy": TASKS["buy"]}, train=train)
+        assert ("buy" in found["features"]["price"]["auc"]) == judged
+
+
+def test_telling_feature_is_judged_on_the_tasks_own_rows(tmp_path):
+    # It tells who likes among those who buy, and nothing of the others.
+    leak = {}
+    for name, rows, seed in (("train", TRAIN, 0), ("test", TEST, 1)):
+        columns, random = clean(rows, seed), np.random.default_rng(seed)
+        mine = columns["buy"] == 1
+        told = np.where(mine, columns["like"], random.integers(0, 2, rows))
+        leak[name] = {"leak": 2 * told + random.integers(0, 2, rows)}
+    features = {"leak": {"kind": "sparse"}, "price": FEATURES["price"]}
+    found = report_of(tmp_path, features, **leak)
+    assert found["features"]["leak"]["auc"]["like"] == 1.0
+    assert 0.45 < found["features"]["leak"]["auc"]["buy"] < 0.55
+    assert found["findings"] == [
+        "tells a label alone (AUC above 0.99); is it known beforehand?: "
+        "leak (like 1.0000)"
+    ]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("kind", ["sparse", "hashed", "bucketized", "dense"])
+def test_copy_of_a_label_is_refused(tmp_path, kind, turned):
+    more = {
+        "bucketized": {"num_buckets": 2},
+        "hashed": {"num_buckets": 99},
+        "dense": {"transform": "standard"},
+    }
+    features = {
+        "copy": {"kind": kind} | more.get(kind, {}),
+        "price": FEATURES["price"],
+    }
+    copy = {
+        name: {"copy": (1 - y if turned else y)}
+        for name, y in (
+            ("train", clean(TRAIN, 0)["buy"]),
+            ("test", np.zeros(TEST, int)),
+        )
+    }
+    with pytest.raises(DataError) as caught:
+        report_of(tmp_path, features, **copy)
+    assert str(caught.value) == (
+        "dataset.features.copy: its 2 values are those of the label of task buy in "
+        "all 2,000 rows looked at, so the model would see the answer; remove it from "
+        "the features"
+    )
+    copy["train"]["copy"] = copy["train"]["copy"].copy()
+    copy["train"]["copy"][0] ^= 1  # all rows but one
+    found = report_of(tmp_path, features, **copy)
+    assert any(text.startswith("tells a label alone") for text in found["findings"])
+
+
+def test_values_that_training_rows_lack_are_told_with_their_share(tmp_path):
+    for new, findings in ((250, 1), (100, 0)):  # of 1000; above a tenth is told
+        shop = clean(TEST, 1)["shop"].astype(object)
+        shop[:new] = "new"
+        features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
+        found = report_of(tmp_path, features, test={"shop": shop.tolist()})
+        assert found["features"]["shop"]["unseen"] == {"train": 0, "test": new / TEST}
+        told = f"test rows {LACKING}: shop (25%)"
+        findings = [told] * findings
+        assert [t for t in found["findings"] if "(PSI)" not in t] == findings
+
+
+def test_empty_cells_are_missing_and_not_unseen(tmp_path):
+    def holed(rows, seed, name):
+        x = clean(rows, seed)[name].astype(str).astype(object)
+        x[np.random.default_rng(seed).random(rows) < 0.3] = None
+        return {name: pa.array(x.tolist())}
+
+    features = {n: FEATURES[n] for n in ("shop", "both", "price")}
+    features["town"] = {"kind": "sparse"}
+    for name in ("shop", "town"):
+        test = holed(TEST, 1, name)
+        found = report_of(tmp_path, features, test=test)
+        empty = np.mean([v is None for v in test[name].to_pylist()])
+        for feature in (name, "both"):
+            about = found["features"][feature]
+            assert about["unseen"] == {"train": 0, "test": 0}
+            assert about["missing"] == {"train": 0, "test": empty}
+        assert not any("that training rows lack" in t for t in found["findings"])
+
+
+def test_values_that_are_rare_in_training_rows_too_are_not_told(tmp_path):
+    def tail(rows, seed):
+        random = np.random.default_rng(seed)
+        shop = random.integers(0, 9, rows).astype(str).astype(object)
+        rare = random.random(rows) < 0.3
+        shop[rare] = [f"rare{i}" for i in random.integers(0, 10**6, rare.sum())]
+        shop[:100] = None
+        return {"shop": pa.array(shop.tolist())}, rare[100:].sum() / rows
+
+    (train, share), (test, _) = tail(TRAIN, 0), tail(TEST, 1)
+    shop = {"kind": "sparse", "min_count": 3}
+    features = {"shop": shop, "price": FEATURES["price"]}
+    found = report_of(tmp_path, features, train=train, test=test)
+    assert found["findings"] == []
+    assert found["features"]["shop"]["unseen"]["train"] == share
+    assert found["features"]["shop"]["missing"]["train"] == 100 / TRAIN
+
+
+def test_large_tables_are_sampled_for_all_but_what_is_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(report_module, "SAMPLED_ROWS", 500)
+    monkeypatch.setenv("MTL_CACHE", str(tmp_path / "cache"))
+    shop = clean(TEST, 1)["shop"].astype(object)
+    shop[::3] = "new"
+    features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
+    train, test = {"price": [1.0] * TRAIN}, {"shop": shop.tolist()}
+    found = report_of(tmp_path, features, train=train, test=test)
+    assert found["splits"] == {"train": TRAIN, "test": TEST}
+    assert found["sampled_rows"] == {"train": 500, "test": 500}
+    assert found["features"]["shop"]["unseen"] == {"train": 0, "test": 334 / TEST}
+    told = "the same value in all 500 training rows looked at: price"
+    assert told in found["findings"]
+
+
+def test_drift_is_told(tmp_path):
+    shifts = {
+        "shop": lambda rows, x: np.where(np.arange(rows) % 2, "0", x),
+        "price": lambda rows, x: x + 1,
+        "hour": lambda rows, x: np.minimum(x + 9, 23),
+    }
+    for name, shift in shifts.items():
+        moved = {name: shift(TEST, clean(TEST, 1)[name])}
+        features = {name: FEATURES[name], "age": FEATURES["age"]}
+        found = report_of(tmp_path, features, test=moved)
+        psi = found["features"][name]["drift"]["test"]
+        told = "test rows are distributed otherwise than training rows (PSI)"
+        assert found["findings"] == [f"{told}: {name} ({psi:.2f})"]
+        assert psi > 0.25 > 0.1 > found["features"]["age"]["drift"]["test"]
+
+
+def test_repeated_rows_are_told_with_their_share(tmp_path):
+    for repeated, findings in ((30, 1), (10, 0)):  # of 1000; above a hundredth is told
+        test = clean(TEST, 1)
+        for name, x in clean(TRAIN, 0).items():
+            test[name] = list(test[name])
+            test[name][100 : 100 + repeated] = list(x)[5 : 5 + repeated]
+        found = report_of(tmp_path, test=test)
+        assert found["repeated_rows"] == {"test": repeated / TEST}
+        told = "3.0% of test rows are the same as a training row in all columns that"
+        assert found["findings"] == [f"{told} are read"] * findings
+
+
+def test_rows_that_differ_in_one_cell_are_not_repeated(tmp_path):
+    train = {name: list(x)[:TEST] for name, x in clean(TRAIN, 0).items()}
+    for name in ("shop", "tags", "spent", "like"):
+        test = dict(train)
+        test[name] = [
+            {"shop": "x", "tags": [9], "spent": -9.0, "like": 1 - v}.get(name, v)
+            if name == "like"
+            else {"shop": "x", "tags": [9], "spent": -9.0}[name]
+            for v in train[name]
+        ]
+        found = report_of(tmp_path, train=None, test=test)
+        assert found["repeated_rows"] == {"test": 0.0}
+    # A column that is not read may differ.
+    test = {**train, "unread": list(range(TEST))}
+    assert report_of(tmp_path, test=test)["repeated_rows"] == {"test": 1.0}
+
+
+@pytest.mark.parametrize("all_of_them", [True, False])
+def test_repeated_rows_of_large_tables_are_found_by_a_part(
+    tmp_path, monkeypatch, all_of_them
+):
+    monkeypatch.setattr(profile_module, "HASHES_KEPT", 200)  # of 3000
+    monkeypatch.setenv("MTL_CACHE", str(tmp_path / "cache"))
+    test = {name: list(x)[:TEST] for name, x in clean(TRAIN, 0).items()}
+    found = report_of(tmp_path, test=test if all_of_them else None)
+    assert found["repeated_rows"] == {"test": 1.0 if all_of_them else 0.0}
+
+
+def test_validation_rows_are_compared_too(tmp_path):
+    # The last tenth of the training file is another shop's, and a copy.
+    shop = clean(TRAIN, 0)["shop"].astype(object)
+    shop[1800:] = "new"
+    features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
+    options = {"valid_fraction": 0.1, "split_by": "order"}
+    found = report_of(tmp_path, features, train={"shop": shop.tolist()}, **options)
+    assert found["splits"] == {"train": 1800, "valid": 200, "test": TEST}
+    assert found["features"]["shop"]["unseen"] == {"train": 0, "valid": 1, "test": 0}
+    told = f"valid rows {LACKING}: shop (100%)"
+    assert told in found["findings"]
+    assert not any(text.startswith("test rows") for text in found["findings"])
+
+
+# Numbers
+
+
+def psi_of(train, test, places):
+    """The population stability index, a loop over places, each with half a row more."""
+    total = 0.0
+    for place in places:
+        p = (sum(place(x) for x in train) + 0.5) / (len(train) + 0.5 * len(places))
+        q = (sum(place(x) for x in test) + 0.5) / (len(test) + 0.5 * len(places))
+        total += (p - q) * np.log(p / q)
+    return total
+
+
+def test_drift_of_words_is_the_stability_index_over_the_most_frequent(tmp_path):
+    random = np.random.default_rng(0)
+    shares = random.permutation(np.arange(1, 31)) / np.arange(31).sum()
+    train, test = (
+        random.choice(30, rows, p=p).astype(str)
+        for rows, p in ((TRAIN, shares), (TEST, shares[::-1]))
+    )
+    features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
+    found = report_of(tmp_path, features, train={"shop": train}, test={"shop": test})
+    names, counts = np.unique(train, return_counts=True)
+    # Values of equal count follow each other as their ids do, as numbers.
+    ranked = sorted(zip(names, counts, strict=True), key=lambda x: (-x[1], int(x[0])))
+    top = [name for name, _ in ranked[:20]]
+    places = [lambda x, name=name: x == name for name in top]
+    places.append(lambda x: x not in top)
+    direct = psi_of(train.tolist(), test.tolist(), places)
+    psi = found["features"]["shop"]["drift"]["test"]
+    assert psi == pytest.approx(direct, rel=1e-9)
+    # The textbook's index, of shares alone, is near.
+    order = np.argsort(-shares)
+    p, q = shares[order], shares[::-1][order]
+    p, q = (np.append(x[:20], x[20:].sum()) for x in (p, q))
+    assert psi == pytest.approx(((p - q) * np.log(p / q)).sum(), rel=0.15)
+
+
+def test_drift_of_numbers_is_the_stability_index_over_ten_buckets(tmp_path):
+    train, test = clean(TRAIN, 0)["price"], clean(TEST, 1)["price"] * 1.5 + 0.5
+    features = {"price": {"kind": "dense", "transform": "none"}}
+    found = report_of(tmp_path, features, test={"price": test})
+    train, test = train.astype("float32"), test.astype("float32")
+    ends = [-np.inf, *np.quantile(train, np.arange(1, 10) / 10), np.inf]
+    places = [
+        lambda x, i=i: bool(ends[i] <= x < ends[i + 1]) for i in range(len(ends) - 1)
+    ]
+    direct = psi_of(train.tolist(), test.tolist(), places)
+    assert found["features"]["price"]["drift"]["test"] == pytest.approx(
+        direct, rel=1e-6
+    )
+
+
+def test_few_rows_tell_nothing_of_drift(tmp_path):
+    test = {name: list(x)[:99] for name, x in clean(TEST, 1).items()}
+    test["shop"] = ["0"] * 99
+    found = report_of(tmp_path, test=test)
+    drifts = {f["drift"]["test"] for f in found["features"].values()}
+    assert drifts == {0.0}
+
+
+def test_counts_of_tasks_are_those_of_their_own_rows(tmp_path):
+    random = np.random.default_rng(0)
+    like = [None if r < 0.9 else int(r < 0.95) for r in random.random(TRAIN)]
+    found = report_of(tmp_path, train={"like": like})
+    columns = clean(TRAIN, 0)
+    mine = [y for y, b in zip(like, columns["buy"], strict=True) if b and y is not None]
+    assert found["tasks"]["buy"]["train"] == {
+        "rows": TRAIN,
+        "positives": columns["buy"].sum(),
+    }
+    assert found["tasks"]["like"]["train"] == {
+        "rows": len(mine),
+        "positives": sum(mine),
+    }
+    assert found["tasks"]["spent"] == {"train": {"rows": TRAIN}, "test": {"rows": TEST}}
+
+
+@pytest.mark.parametrize("empty", [None, float("nan")])
+def test_share_of_empty_cells_is_exact_by_file(tmp_path, empty):
+    # A file that NumPy's numbers were written to holds NaN.
+    features = {
+        "price": FEATURES["price"] | {"missing": "mean"},
+        "both": FEATURES["both"],
+        "age": FEATURES["age"],
+    }
+    price = clean(TRAIN, 0)["price"].tolist()
+    price[:500] = [empty] * 500
+    shop = clean(TEST, 1)["shop"].astype(object)
+    shop[:70] = None
+    found = report_of(
+        tmp_path,
+        features,
+        train={"price": pa.array(price, from_pandas=False)},
+        test={"shop": shop.tolist()},
+    )["features"]
+    assert found["price"]["missing"] == {"train": 0.25, "test": 0}
+    assert found["both"]["missing"] == {"train": 0, "test": 0.07}
+    assert found["age"]["missing"] == {"train": 0, "test": 0}
+
+
+def test_number_of_values_is_exact(tmp_path):
+    found = report_of(tmp_path)["features"]
+    columns = clean(TRAIN, 0)
+    assert found["shop"]["distinct"] == 9
+    assert found["town"]["distinct"] == 5
+    assert found["both"]["distinct"] == 45
+    assert found["tags"]["distinct"] == len({t for row in columns["tags"] for t in row})
+    assert found["hour"]["distinct"] == 6
+    assert found["price"]["distinct"] == len(set(columns["price"].astype("float32")))
+    assert found["age"]["distinct"] == len(set(columns["age"]))
+
+
+def test_sample_of_a_large_table_is_of_blocks_all_over_it(monkeypatch):
+    monkeypatch.setattr(report_module, "SAMPLED_ROWS", 100)
+    monkeypatch.setattr(report_module, "SAMPLED_BLOCKS", 10)
+    numbers = np.arange(1037)
+    table = Table({"dense": numbers[:, None]}, {"y": numbers}, {"y": numbers})
+    sample = report_module.sample(table)
+    rows = sample.labels["y"]
+    assert len(set(rows)) == 100
+    assert (rows[0], rows[-1]) == (0, 1036)
+    starts = rows[::10]
+    assert (np.diff(starts) >= 10).all()
+    np.testing.assert_array_equal(rows, np.repeat(starts, 10) + np.arange(100) % 10)
+    np.testing.assert_array_equal(sample.features["dense"][:, 0], rows)
+    assert report_module.sample(table.read(0, 100)).rows == 100
+
+
+# check_only
+
+
+def test_check_only_prints_the_tables_and_trains_nothing(tmp_path):
+    leak = clean(TRAIN, 0)
+    train = pa.table(leak | {"flat": [1.0] * TRAIN})
+    repeated = train.slice(10, 200)
+    pyarrow.csv.write_csv(train.drop_columns("tags"), tmp_path / "train.csv")
+    test = pa.concat_tables([pa.table(clean(800, 1) | {"flat": [1.0] * 800}), repeated])
+    pyarrow.csv.write_csv(test.drop_columns("tags"), tmp_path / "test.csv")
+    features = {n: f for n, f in FEATURES.items() if n != "tags"}
+    features["flat"] = {"kind": "dense", "transform": "none"}
+    keys = values("train.csv", features, TASKS, valid_fraction=0.1, test="test.csv")
+    (tmp_path / "conf" / "dataset").mkdir(parents=True)
+    text = yaml.safe_dump(keys, sort_keys=False)
+    (tmp_path / "conf" / "dataset" / "odd.yaml").write_text(text)
+    told = subprocess.run(
+        [
+            *(sys.executable, "-X", "importtime", "-m", "mtl_cli.cli.train"),
+            *("dataset=odd", "check_only=true", "hydra.run.dir=run"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+    )
+    assert told.returncode == 0, told.stderr[-2000:]
+    assert "tensorflow" not in told.stderr
+    run = tmp_path / "run"
+    assert {str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()} == {
+        "config.yaml",
+        "data_report.json",
+        "status.json",
+        "train.log",
+    }
+    assert json.loads((run / "status.json").read_text())["status"] == "done"
+    found = json.loads((run / "data_report.json").read_text())
+    assert found["findings"] == [
+        "the same value in all 1,800 training rows looked at: flat",
+        f"{found['repeated_rows']['test']:.1%} of test rows are the same as a training "
+        "row in all columns that are read",
+    ]
+    # Some of the rows that are repeated are held out for validation.
+    assert 160 < found["repeated_rows"]["test"] * 1000 < 200
+    for log in (told.stdout, (run / "train.log").read_text()):
+        lines = [line.split() for line in log.splitlines()]
+        for name, about in found["features"].items():
+            (row,) = (line for line in lines if line[:2] == [name, about["kind"]])
+            assert row[2:4] == [f"{about['distinct']:,}", "0.0%"]
+            assert row[5] == f"{about['drift']['test']:.3f}"
+        counts = found["tasks"]["buy"]
+        cells = [f"{counts[s][k]:,}" for s in counts for k in ("rows", "positives")]
+        assert ["buy", *cells] in lines
+        assert "check_only: nothing was trained" in log
+        for text in found["findings"]:
+            assert f"warning: {text}" in log
+        repeats = round(found["repeated_rows"]["test"] * 1000)
+        assert f"{repeats} of 1,000 test rows are the same as a training row" in log

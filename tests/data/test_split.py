@@ -1,0 +1,129 @@
+"""Which rows train, validate and test."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mtl_cli.core.errors import DataError
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.sources import Source
+from mtl_cli.data.split import SPLITS, split_rows
+
+ROWS = 1000
+RANDOM = np.random.default_rng(0)
+TABLE = pa.table(
+    {
+        "user": RANDOM.integers(0, 60, ROWS),
+        "day": RANDOM.integers(0, 9, ROWS),
+    }
+)
+
+
+def split(tables=None, **options):
+    declared = Dataset.model_validate(
+        {
+            "name": "rows",
+            "train": "train.csv",
+            "valid": None,
+            "test": None,
+            "valid_fraction": 0.0,
+            "split_seed": 0,
+            "features": {"user": {"kind": "sparse"}},
+            "tasks": {"buy": {"label": "buy", "kind": "binary"}},
+            **options,
+        }
+    )
+    tables = tables or {"train": TABLE}
+    sources = {
+        file: Source(file, table.num_rows, lambda table=table: iter([table]))
+        for file, table in tables.items()
+    }
+    found = {}
+    for codes in split_rows(declared, sources).values():
+        found |= {SPLITS[i]: np.flatnonzero(codes == i) for i in np.unique(codes)}
+    return found
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"split_by": "group", "split_column": "user"},
+        {"split_by": "time", "split_column": "day"},
+        {"split_by": "order"},
+    ],
+    ids=lambda how: how.get("split_by", "random"),
+)
+def test_every_row_is_in_one_split_and_shares_are_as_asked(how):
+    rows = split(valid_fraction=0.2, test_fraction=0.1, **how)
+    assert sorted(np.concatenate(list(rows.values()))) == list(range(ROWS))
+    # A group of 17 rows on average is dealt whole.
+    slack = 40 if how.get("split_by") == "group" else 0
+    assert abs(len(rows["valid"]) - 200) <= slack
+    assert abs(len(rows["test"]) - 100) <= slack
+    assert all((np.diff(numbers) > 0).all() for numbers in rows.values())
+
+
+def test_split_seed_chooses_the_rows():
+    first, again, other = (
+        split(valid_fraction=0.2, split_seed=seed)["valid"] for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert set(first) != set(other)
+
+
+def test_user_is_never_in_two_splits():
+    rows = split(
+        valid_fraction=0.2, test_fraction=0.1, split_by="group", split_column="user"
+    )
+    users = [set(TABLE["user"].to_numpy()[numbers]) for numbers in rows.values()]
+    assert len(set.union(*users)) == sum(len(found) for found in users)
+
+
+def test_split_by_time_tests_on_the_latest_rows():
+    rows = split(
+        valid_fraction=0.2, test_fraction=0.1, split_by="time", split_column="day"
+    )
+    days = {name: TABLE["day"].to_numpy()[numbers] for name, numbers in rows.items()}
+    assert days["train"].max() <= days["valid"].min()
+    assert days["valid"].max() <= days["test"].min()
+    assert days["train"].max() < days["test"].min()
+
+
+def test_validation_rows_are_the_first_of_the_test_file_by_order():
+    rows = split(
+        {"train": TABLE, "test": TABLE.slice(0, 500)},
+        test="test.csv",
+        valid_from="test",
+        valid_fraction=0.5,
+        split_by="order",
+    )
+    assert len(rows["train"]) == ROWS
+    np.testing.assert_array_equal(rows["valid"], np.arange(250))
+    np.testing.assert_array_equal(rows["test"], np.arange(250, 500))
+
+
+def test_groups_of_the_test_file_are_dealt_to_validation_and_test():
+    rows = split(
+        {"train": TABLE, "test": TABLE},
+        test="test.csv",
+        valid_from="test",
+        valid_fraction=0.5,
+        split_by="group",
+        split_column="user",
+    )
+    assert list(rows) == ["train", "valid", "test"]
+    users = [set(TABLE["user"].to_numpy()[rows[name]]) for name in ("valid", "test")]
+    assert not users[0] & users[1]
+    assert len(rows["valid"]) + len(rows["test"]) == ROWS
+
+
+def test_split_without_rows_is_refused():
+    with pytest.raises(DataError, match="_fraction: leaves no valid rows of the 2"):
+        split({"train": TABLE.slice(0, 2)}, valid_fraction=0.1)
+
+
+def test_missing_time_is_refused():
+    table = pa.table({"user": [1, 2], "day": pa.array([1, None])})
+    with pytest.raises(DataError, match="'day' is empty in 1 rows"):
+        split({"train": table}, valid_fraction=0.5, split_by="time", split_column="day")

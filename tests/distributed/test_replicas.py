@@ -1,0 +1,558 @@
+"""Several processes train one network as one would, and end together."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import replica_process
+from helpers.commands import Process, mtl_train, started, wait_for
+from helpers.interrupted_runs import SMALL, assert_same_run
+from helpers.networks import config
+
+from mtl_cli.core import signals
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.data.table import Table
+from mtl_cli.distributed import cluster, rendezvous
+from mtl_cli.distributed import replicas as replicas_module
+from mtl_cli.distributed.processes import free_ports, quoted
+from mtl_cli.distributed.replicas import Replicas, own_gpu
+from mtl_cli.training.feed import MemoryFeed, StreamFeed
+from mtl_cli.training.progress import Epoch
+from mtl_cli.training.saving import Session
+from mtl_cli.training.steps import reseed
+from mtl_cli.training.train import over
+
+NO_COMPILE = "trainer.compile=false"
+# 450 training rows, 8 steps; the last batch has 2 rows, which one process takes.
+FEW = [
+    "dataset.train_rows=500",
+    "dataset.test_rows=50",
+    "trainer.batch_size=64",
+    "trainer.epochs=2",
+]
+TINY = ["model=mmoe", "model.expert_units=[16]", *FEW]
+DENSE = ["dataset=synthetic_mmoe", *TINY]
+# Labels of few rows, of which a process often has none in its share. Adam divides by
+# the size of a gradient: where that is rounding alone, so is the direction of its step;
+# and rounding decides on which side of relu's kink a number near 0 lies.
+LAZY = [
+    "dataset=funnel",
+    "dataset.group=clicked",
+    *TINY,
+    "optimizer=sgd",
+    "optimizer.learning_rate=0.1",
+    "optimizer.lazy=true",
+    "model.activation=tanh",
+]
+QUICK = {"dense": [*DENSE, NO_COMPILE], "lazy": [*LAZY, NO_COMPILE]}
+EXACT = {
+    "compiled": [*DENSE, "trainer.compile=true"],
+    "compiled lazy": [*LAZY, "trainer.compile=true"],
+    "clipped": [*DENSE, NO_COMPILE, "optimizer.clip_norm=0.1", "model.l2=0.01"],
+    "clipped lazy": [
+        *LAZY,
+        NO_COMPILE,
+        "optimizer.clip_norm=0.1",
+        "model.l2=0.01",
+        "encoder.l2_embedding=0.01",
+    ],
+    "esmm": [*FEW, "dataset=funnel", "model=esmm", "optimizer=sgd", NO_COMPILE],
+    "patience": [*DENSE, NO_COMPILE, "trainer.patience=1", "trainer.epochs=4"],
+}
+# What one process would do otherwise: other masks, means of other rows, another order.
+ALIKE_ALONE = {
+    "dropout": [*DENSE, NO_COMPILE, "model.dropout=0.3"],
+    "batch_norm": [*DENSE, NO_COMPILE, "model.batch_norm=true"],
+    "stream": [*LAZY, NO_COMPILE, "+dataset.stream=true", "dataset.train_rows=20000"],
+}
+
+
+BEGUN: list[Process | subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_running():
+    yield
+    while BEGUN:
+        process = BEGUN.pop()
+        process.kill()
+        process.communicate()
+
+
+def environments(size: int = 2) -> list[dict[str, str]]:
+    """Returns what tells each of some processes who they are."""
+    workers = [f"127.0.0.1:{port}" for port in free_ports(size)]
+    return [{cluster.TF_CONFIG: cluster.configured(workers, i)} for i in range(size)]
+
+
+def trained(folder: Path, variants: dict[str, list[str]]) -> dict[str, list]:
+    """Returns what two processes and one alone come to, by variant."""
+    todo = folder / "todo.json"
+    todo.write_text(json.dumps(list(variants.values())))
+    names = ["chief", "worker"]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "helpers.replica_process", todo, folder / name],
+            env=os.environ | tell | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name, tell in zip(names, environments(), strict=True)
+    ]
+    ended = [(p.communicate()[1], p.returncode) for p in processes]
+    assert [code for _, code in ended] == [0, 0], ended
+    found = {}
+    for i, (variant, overrides) in enumerate(variants.items()):
+        together = [dict(np.load(folder / name / f"{i}.npz")) for name in names]
+        found[variant] = [*together, replica_process.trained(overrides, Replicas())]
+    return found
+
+
+def assert_same_weights(one, other):
+    for name, x in one.items():
+        if name.startswith("weights"):
+            np.testing.assert_array_equal(x, other[name], name, strict=True)
+
+
+def assert_as_alone(chief, worker, alone):
+    assert_same_weights(chief, worker)
+    # A float32 sum of two halves differs from one in its last bits, 1e-7 of it; over
+    # these few steps that grows to 1e-6, and in long runs chaotically.
+    np.testing.assert_allclose(chief["losses"], alone["losses"], rtol=1e-5, atol=1e-7)
+    for name, x in chief.items():
+        if name.startswith("weights"):
+            np.testing.assert_allclose(x, alone[name], rtol=1e-4, atol=2e-6)
+
+
+def test_two_processes_compute_what_one_does(tmp_path):
+    for variant, found in trained(tmp_path, QUICK).items():
+        assert len(found[0]["losses"]) == 16, variant
+        assert_as_alone(*found)
+
+
+@pytest.mark.slow
+def test_two_processes_compute_what_one_does_with_every_option(tmp_path):
+    for found in trained(tmp_path, EXACT).values():
+        assert_as_alone(*found)
+
+
+@pytest.mark.slow
+def test_two_processes_keep_equal_weights_where_one_would_find_others(tmp_path):
+    found = trained(tmp_path, ALIKE_ALONE)
+    for variant, (chief, worker, alone) in found.items():
+        assert_same_weights(chief, worker)
+        assert not np.allclose(chief["losses"][1:], alone["losses"][1:], 1e-5), variant
+
+
+def test_dropout_masks_differ_between_processes():
+    model = tf.keras.Sequential([tf.keras.layers.Dropout(0.5)])
+    masks = []
+    for rank in (0, 1, 0):
+        reseed(model, [1, 1, 0, rank])
+        masks.append(model(tf.ones((1, 100)), training=True).numpy())
+    assert (masks[0] != masks[1]).any()
+    np.testing.assert_array_equal(masks[0], masks[2])
+
+
+def table(rows: int) -> Table:
+    """Rows that hold their numbers."""
+    number = np.arange(rows, dtype="int32")
+    column = number.astype("float32")
+    return Table({"ids": number[:, None]}, {"y": column}, {"y": column})
+
+
+@pytest.mark.parametrize("rows", [64, 65, 95, 97, 127])
+def test_shares_of_a_batch_in_memory_are_the_batch(rows):
+    (whole,) = MemoryFeed(table(rows), ["y"]).slabs(3, 1, 32)
+    shares = [
+        next(iter(MemoryFeed(table(rows), ["y"], (i, 2)).slabs(3, 1, 32)))
+        for i in range(2)
+    ]
+    assert {share.steps for share in shares} == {whole.steps}
+    for step in range(whole.steps):
+        batch = whole.order[: whole.rows][step * 32 : (step + 1) * 32]
+        parts = [
+            share.order[: share.rows][step * 16 : (step + 1) * 16] for share in shares
+        ]
+        np.testing.assert_array_equal(np.concatenate(parts), batch)
+
+
+@pytest.mark.parametrize(("rows", "of"), [(9000, 2), (9001, 2), (30_011, 3)])
+def test_shares_of_streamed_rows_are_apart_and_leave_out_fewer_than_processes(rows, of):
+    class Stored:
+        def __init__(self):
+            self.rows = rows
+
+        def read(self, start, end):
+            return table(rows).read(start, end)
+
+    seen, steps = [], set()
+    for i in range(of):
+        slabs = list(StreamFeed(Stored(), ["y"], (i, of)).slabs(3, 1, 60))
+        seen += [s.data[0]["ids"].numpy()[s.order, 0] for s in slabs]
+        steps.add(sum(s.steps for s in slabs))
+    found = np.concatenate(seen)
+    assert len(np.unique(found)) == len(found) == rows - rows % of
+    assert len(steps) == 1
+
+
+def alike(**changes):
+    return {"config_hash": "c", "data_hash": "d", "git_commit": "g"} | {
+        "versions": {"keras": "3"},
+        **changes,
+    }
+
+
+def met(*abouts):
+    """Returns what a meeting of processes ended with, in each of them."""
+    workers = [f"127.0.0.1:{port}" for port in free_ports(len(abouts))]
+    told = ["" for _ in abouts]
+
+    def come(i):
+        try:
+            rendezvous.meet(workers, i, abouts[i])
+        except ConfigError as error:
+            told[i] = str(error)
+
+    threads = [
+        threading.Thread(target=come, args=(i,)) for i, a in enumerate(abouts) if a
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return told
+
+
+def test_processes_of_one_run_meet():
+    assert met(alike(), alike(), alike()) == ["", "", ""]
+
+
+def test_processes_that_differ_are_refused_everywhere():
+    told = met(alike(), alike(), alike(data_hash="x", versions={"keras": "4"}))
+    assert told == 3 * [
+        "trainer.strategy: worker 2 and the chief differ in the data and the versions "
+        "of packages; all machines need the same"
+    ]
+
+
+def test_who_waits_in_vain_says_for_whom(monkeypatch):
+    monkeypatch.setattr(rendezvous, "PATIENCE_SECONDS", 0.5)
+    assert "worker 1 of 2 (127.0.0.1:" in met(alike(), None)[0]
+    assert "the chief, could not be reached within" in met(None, alike())[1]
+
+
+def test_strangers_at_the_meeting_are_ignored():
+    port, other = free_ports(2)
+    workers = [f"127.0.0.1:{port}", f"127.0.0.1:{other}"]
+    chief = threading.Thread(target=rendezvous.meet, args=(workers, 0, alike()))
+    chief.start()
+    for words in (b"GET / HTTP/1.1\r\n", b"[1]\n", b'{"index": 7}\n', b""):
+        while True:
+            try:
+                with socket.create_connection(("127.0.0.1", port)) as stranger:
+                    stranger.sendall(words)
+                break
+            except ConnectionRefusedError:
+                continue
+    rendezvous.meet(workers, 1, alike())
+    chief.join(10)
+    assert not chief.is_alive()
+
+
+def test_each_process_of_a_machine_takes_a_gpu_of_its_own(monkeypatch):
+    taken = []
+    monkeypatch.setattr(replicas_module, "gpus", lambda: ["gpu0", "gpu1"])
+    monkeypatch.setattr(
+        tf.config, "set_visible_devices", lambda gpu, kind: taken.append((gpu, kind))
+    )
+    for index in range(4):
+        own_gpu(["a:1", "b:1", "a:2", "b:2"], index)
+    assert taken == [(gpu, "GPU") for gpu in ("gpu0", "gpu0", "gpu1", "gpu1")]
+
+
+def test_a_batch_that_cannot_be_shared_is_refused():
+    with pytest.raises(ConfigError, match=r"3 processes cannot share 512 .* to 513"):
+        Replicas(size=3).share(512)
+    assert Replicas(size=4).share(512) == 128
+
+
+def test_slurm_tasks_keep_the_order_of_their_numbers(monkeypatch):
+    for name, value in {
+        "SLURM_STEP_NODELIST": "node[2,10-11]",
+        "SLURM_STEP_TASKS_PER_NODE": "2(x2),1",
+        "SLURM_JOB_ID": "20007",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert cluster.slurm_workers() == [
+        "node2:12007",
+        "node2:12008",
+        "node10:12007",
+        "node10:12008",
+        "node11:12007",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (None, "trainer.strategy: multi_worker needs TF_CONFIG in the environment"),
+        ("{", "TF_CONFIG: Expecting property name"),
+        ("[]", "TF_CONFIG: list indices"),
+        ({"worker": ["a:1", "b:1"]}, "TF_CONFIG: index 2 is not one of 2 workers"),
+        ({"worker": ["a", "b", "c"]}, "TF_CONFIG: 'a' names no port"),
+        ({"worker": ["a:1"], "ps": ["b:1"]}, "TF_CONFIG: only workers take part"),
+    ],
+)
+def test_a_wrong_cluster_is_told(config, words, monkeypatch):
+    monkeypatch.delenv(cluster.TF_CONFIG, raising=False)
+    if isinstance(config, dict):
+        task = {"type": "worker", "index": 2}
+        config = json.dumps({"cluster": config, "task": task})
+    if config is not None:
+        monkeypatch.setenv(cluster.TF_CONFIG, config)
+    with pytest.raises(ConfigError) as told:
+        cluster.rank("multi_worker")
+    assert str(told.value).startswith(words)
+
+
+def test_a_wrong_cluster_ends_the_command_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.delenv(cluster.TF_CONFIG, raising=False)
+    ended = mtl_train(tmp_path, "trainer.strategy=multi_worker", "hydra.run.dir=run")
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert "needs TF_CONFIG" in ended.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def two(folder, *arguments, tells=None):
+    """Starts commands that train together, two or so many as are told, chief first."""
+    command = ["trainer.strategy=multi_worker", *arguments]
+    processes = [started(folder, *command, **tell) for tell in tells or environments()]
+    BEGUN.extend(processes)
+    return processes
+
+
+def ends(processes):
+    """Returns exit code, stdout and stderr of processes when they have ended."""
+    found = [process.communicate(timeout=120) for process in processes]
+    return [(p.returncode, *x) for p, x in zip(processes, found, strict=True)]
+
+
+def in_training(process, run):
+    """Waits until a run has a new checkpoint."""
+    before = set((run / "checkpoints").glob("[0-9]*"))
+    assert wait_for(process, lambda: set((run / "checkpoints").glob("[0-9]*")) - before)
+
+
+@pytest.mark.slow
+def test_a_killed_process_ends_all_and_the_same_command_goes_on(tmp_path):
+    command = [*SMALL, "trainer.epochs=2"]
+    chief, worker = ends(two(tmp_path, *command, "hydra.run.dir=whole"))
+    assert (chief[0], worker[0]) == (0, 0), (chief, worker)
+    assert worker[1:] == ("", "")
+    assert "run folder: whole" in chief[1]
+    assert chief[2] == ""
+    scores = json.loads((tmp_path / "whole" / "metrics.json").read_text())
+    assert set(scores) == {"train", "valid", "test"}
+    assert {path.name for path in tmp_path.iterdir()} == {"whole"}
+
+    run = tmp_path / "run"
+    for victim in (1, 0):
+        processes = two(tmp_path, *command, "hydra.run.dir=run")
+        in_training(processes[0], run)
+        processes[victim].kill()
+        code, _, err = ends(processes)[1 - victim]
+        assert (code, err.count("\n")) == (1, 1), err
+        assert "another process of this run is lost; the same command" in err
+        status = json.loads((run / "status.json").read_text())["status"]
+        assert status == ("interrupted" if victim else "running")
+    ended = ends(two(tmp_path, *command, "hydra.run.dir=run"))
+    assert [code for code, *_ in ended] == [0, 0], ended
+    assert "going on after step" in (run / "train.log").read_text()
+    assert_same_run(run, tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", [0, 1])
+def test_sigterm_of_one_process_stops_all_after_a_checkpoint(asked, tmp_path):
+    processes = two(tmp_path, *SMALL, "hydra.run.dir=run")
+    in_training(processes[0], tmp_path / "run")
+    processes[asked].send_signal(signal.SIGTERM)
+    chief, worker = ends(processes)
+    for code, _, err in (chief, worker):
+        assert (code, err.count("\n")) == (143, 1), err
+    assert "is safe in run/checkpoints/" in chief[2]
+    assert worker[2] == "mtl-train: error: stopped by SIGTERM\n"
+    assert json.loads((tmp_path / "run/status.json").read_text())["status"] == (
+        "interrupted"
+    )
+
+
+def test_a_signal_that_comes_while_processes_agree_is_for_the_next_time(monkeypatch):
+    told = []
+    monkeypatch.setattr(signals, "_wanted", None)
+
+    class Late(Replicas):
+        """Is signalled after it has told the others that it was not."""
+
+        def highest(self, value, choices):
+            told.append(value)
+            signals.want(signal.SIGTERM)
+            return value
+
+    session = Session(None, SimpleNamespace(replicas=Late()))
+    with pytest.raises(signals.Stopped) as stopped:
+        for _ in range(2):
+            session.between_calls()
+    assert stopped.value.code == 143
+    assert told[:2] == [0, signal.SIGTERM]
+
+
+def test_a_resumed_worker_stops_early_when_the_chief_does(monkeypatch):
+    monkeypatch.setattr(Session, "variables", dict)
+    sent = []
+
+    class Chief(Replicas):
+        def from_chief(self, value):
+            sent.append(value)
+            return value
+
+    class Worker(Replicas):
+        def from_chief(self, value):
+            return sent.pop(0)
+
+    sessions = [
+        Session(None, SimpleNamespace(replicas=kind(object(), rank, 2), tasks=["t"]))
+        for rank, kind in enumerate([Chief, Worker])
+    ]
+    chief, worker = [session.history for session in sessions]
+    values = [0.5, 0.7, 0.6]
+    chief.epochs = [
+        Epoch(i + 1, {}, {}, x, 1.0, 1.0, best=x != 0.6) for i, x in enumerate(values)
+    ]
+    chief.kept = 2
+    for session in sessions:
+        session.share()
+    assert (worker.kept, worker.best, len(worker.epochs)) == (2, 0.7, 3)
+    for patience in (1, 2):
+        configured = config(f"trainer.patience={patience}", "trainer.epochs=9")
+        assert over(configured, worker) == over(configured, chief) == (patience == 1)
+
+
+@pytest.mark.slow
+def test_two_tasks_of_a_slurm_step_train_one_run(tmp_path, monkeypatch):
+    monkeypatch.delenv(cluster.TF_CONFIG, raising=False)
+    step = {
+        "SLURM_STEP_NUM_TASKS": "2",
+        "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_STEP_TASKS_PER_NODE": "2",
+        "SLURM_JOB_ID": str(os.getpid()),
+    }
+    tells = [step | {"SLURM_PROCID": str(i)} for i in range(2)]
+    chief, worker = ends(
+        two(tmp_path, *DENSE, "trainer.epochs=1", "hydra.run.dir=run", tells=tells)
+    )
+    assert (chief[0], worker[0]) == (0, 0), (chief, worker)
+    about = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert about["processes"] == 2
+
+
+@pytest.mark.slow
+def test_workers_with_another_configuration_are_refused(tmp_path):
+    tells = environments()
+    processes = [
+        two(tmp_path, *DENSE, f"seed={i}", "hydra.run.dir=run", tells=[tell])[0]
+        for i, tell in enumerate(tells)
+    ]
+    for code, _, err in ends(processes):
+        assert (code, err.count("\n")) == (2, 1), err
+        assert "worker 1 and the chief differ in the configuration;" in err
+
+
+# A machine without GPUs, whose chief believes in two of them.
+MIRRORED = """
+import sys
+from mtl_cli.core import tensorflow_runtime
+tensorflow_runtime.start(1, True)
+from mtl_cli.distributed import replicas
+replicas.gpus = lambda: ["gpu0", "gpu1"]
+replicas.own_gpu = lambda *_: None
+from mtl_cli.cli.train import main
+main()
+"""
+
+
+def mirrored(folder, *arguments):
+    """Starts a command that believes in two GPUs."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", MIRRORED, "trainer.strategy=mirrored", *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    BEGUN.append(process)
+    return process
+
+
+def children(process):
+    """Returns the numbers of the processes that one has started."""
+    found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    return [int(number) for number in found.split()]
+
+
+@pytest.mark.slow
+def test_mirrored_starts_a_process_a_gpu_which_ends_with_it(tmp_path):
+    folder = "a run, of 'two'"
+    command = [*SMALL, "trainer.epochs=1", f"hydra.run.dir={quoted(Path(folder))}"]
+    process = mirrored(tmp_path, *command)
+    in_training(process, tmp_path / folder)
+    (helper,) = children(process)
+    ((code, _, err),) = ends([process])
+    assert (code, err) == (0, "")
+    assert not Path(f"/proc/{helper}").exists()
+    assert [path.name for path in tmp_path.iterdir()] == [folder]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["chief", "helper", "stopped"])
+def test_mirrored_processes_end_together(victim, tmp_path):
+    process = mirrored(tmp_path, *SMALL, "hydra.run.dir=run")
+    in_training(process, tmp_path / "run")
+    (helper,) = children(process)
+    if victim == "helper":
+        os.kill(helper, signal.SIGKILL)
+    else:
+        process.send_signal(signal.SIGKILL if victim == "chief" else signal.SIGTERM)
+    ((code, _, err),) = ends([process])
+    assert code == {"chief": -9, "helper": 1, "stopped": 143}[victim]
+    if victim != "chief":
+        assert err.count("\n") == 1
+    assert ("is lost (exit code -9)" in err) == (victim == "helper")
+    wait = threading.Event()
+    for _ in range(100):
+        if not Path(f"/proc/{helper}").exists():
+            break
+        wait.wait(0.1)
+    assert not Path(f"/proc/{helper}").exists()
+
+
+@pytest.mark.slow
+def test_mirrored_trains_alone_without_gpus(tmp_path):
+    command = [*DENSE, "trainer.epochs=1", NO_COMPILE]
+    for name, strategy in {"one": "null", "other": "mirrored"}.items():
+        ended = mtl_train(
+            tmp_path, *command, f"trainer.strategy={strategy}", f"hydra.run.dir={name}"
+        )
+        assert ended.returncode == 0, ended.stderr
+    assert_same_run(tmp_path / "one", tmp_path / "other")

@@ -1,0 +1,103 @@
+"""What gates.json says of gates whose weights are planted."""
+
+import numpy as np
+import pytest
+from helpers.networks import ROWS as FEW
+from helpers.networks import TASKS, config, features, network
+
+from mtl_cli.data.table import Table
+from mtl_cli.evaluation.gate_usage import ROWS, concerns, dead, gate_use, parts, summary
+
+
+def table(weights: dict[str, np.ndarray] | None = None) -> Table:
+    ones = {task: np.ones(FEW, "float32") for task in TASKS[:2]}
+    return Table(features(), labels={}, weights=weights or ones)
+
+
+def test_means_are_those_of_the_softmax_that_was_planted() -> None:
+    settings = ["model=mmoe", "model.num_experts=3"]
+    planted = network(*settings)
+    kernel = planted.logits.get_layer("gates").logits.kernel  # (1, dim, gates * 3)
+    weights = np.array([[0.7, 0.2, 0.1], [0.0001, 0.9998, 0.0001]])
+    values = np.zeros(kernel.shape)
+    values[0, -1] = np.log(weights).ravel()  # of the last number, which is 1
+    kernel.assign(values)
+    rows = table()
+    rows.features["dense"][:] = 1
+    use = gate_use(planted, config(*settings), rows)
+    assert use["rows"] == FEW
+    for task, gate, expected in zip(TASKS[:2], use["gates"], weights, strict=True):
+        assert gate["task"] == task
+        assert list(gate["weights"]) == ["shared 1", "shared 2", "shared 3"]
+        assert list(gate["weights"].values()) == pytest.approx(expected, abs=1e-6)
+    assert use["gates"][0]["unused"] == []
+    assert use["gates"][1]["unused"] == ["shared 1", "shared 3"]
+    assert use["gates"][1]["polarised"] == "shared 2"
+    assert use["dead"] == []
+
+
+def test_summary_tells_mean_entropies_unused_and_polarised_experts() -> None:
+    opposite = summary("", "a", np.array([[1.0, 0.0], [0.0, 1.0]]), ["x", "y"])
+    assert opposite["weights"] == {"x": 0.5, "y": 0.5}
+    assert opposite["entropy_of_mean"] == pytest.approx(1)
+    assert opposite["mean_entropy"] == pytest.approx(0, abs=1e-12)
+    assert (opposite["unused"], opposite["polarised"]) == ([], None)
+    one_sided = summary("", "a", np.array([[0.98, 0.02]]), ["x", "y"])
+    assert (one_sided["unused"], one_sided["polarised"]) == (["y"], "x")
+
+
+def test_ple_names_experts_by_task_and_level_and_its_shared_gate_sees_all() -> None:
+    sizes = ["model=ple", "model.num_specific_experts=1", "model.num_shared_experts=2"]
+    use = gate_use(network(*sizes), config(*sizes), table())
+    seen = {
+        (gate["level"], gate["task"]): list(gate["weights"]) for gate in use["gates"]
+    }
+    a, b = TASKS[:2]
+    assert seen[("level_1", a)] == [f"{a} 1", "shared 1", "shared 2"]
+    assert seen[("level_1", None)] == [f"{a} 1", f"{b} 1", "shared 1", "shared 2"]
+    assert seen[("level_2", b)] == [f"{b} 1", "shared 1", "shared 2"]
+    assert ("level_2", None) not in seen
+    for gate in use["gates"]:
+        assert sum(gate["weights"].values()) == pytest.approx(1)
+
+
+def test_a_gate_counts_the_rows_of_its_own_task() -> None:
+    first = np.zeros(FEW, "float32")
+    first[:5] = 1
+    weights = {TASKS[0]: first, TASKS[1]: np.ones(FEW, "float32")}
+    use = gate_use(network("model=mmoe"), config("model=mmoe"), table(weights))
+    assert [gate["rows"] for gate in use["gates"]] == [5, FEW]
+
+
+def gate(task: str, unused: list[str]) -> dict:
+    weights = {"shared 1": 0.5, "shared 2": 0.5}
+    return {"level": "level_1", "task": task, "weights": weights, "unused": unused} | {
+        "polarised": None
+    }
+
+
+def test_an_expert_is_dead_only_if_no_gate_of_its_level_uses_it() -> None:
+    assert dead([gate("a", ["shared 1"]), gate("b", [])]) == []
+    both = [gate("a", ["shared 1"]), gate("b", ["shared 1"])]
+    assert dead(both) == ["level_1 shared 1"]
+    (told,) = concerns({"gates": both, "dead": dead(both)})
+    assert "level_1 shared 1 is dead" in told
+
+
+@pytest.mark.parametrize("model", ["single_task", "shared_bottom", "esmm"])
+def test_models_without_gates_have_no_use_of_them(model: str) -> None:
+    assert (
+        gate_use(network(f"model={model}"), config(f"model={model}"), table()) is None
+    )
+
+
+def test_large_tables_are_read_in_blocks_from_start_to_end() -> None:
+    class Long(Table):
+        rows = 10 * ROWS
+
+        def read(self, start: int, stop: int) -> tuple[int, int]:
+            return start, stop
+
+    blocks = list(parts(Long({}, {}, {})))
+    assert sum(stop - start for start, stop in blocks) == ROWS
+    assert blocks[0][0] == 0 and blocks[-1][0] >= 0.9 * Long.rows

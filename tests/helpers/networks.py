@@ -1,0 +1,118 @@
+"""Small networks for tests: configured, built, with weights to read and to write."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+
+from mtl_cli.columns.layout import EmbeddingTable, FeatureSpec
+from mtl_cli.config.check import check
+from mtl_cli.config.run_config import Config
+from mtl_cli.core.paths import conf_folder
+from mtl_cli.layers import Gates, ParallelDense, ParallelMLP
+from mtl_cli.network.build import Network, build
+
+MODELS = sorted(path.stem for path in (conf_folder() / "model").glob("*.yaml"))
+ENCODERS = sorted(path.stem for path in (conf_folder() / "encoder").glob("*.yaml"))
+# Every model and every encoder in the default suite, all pairs in the slow one.
+PLAIN = {"embedding", "shared_bottom"}
+PAIRS = [
+    pytest.param(
+        model,
+        encoder,
+        marks=[] if PLAIN & {model, encoder} else pytest.mark.slow,
+    )
+    for model in MODELS
+    for encoder in ENCODERS
+]
+
+SIZES = {"user": 7, "item": 5, "hour": 4}
+SPEC = FeatureSpec(
+    {name: EmbeddingTable(size) for name, size in SIZES.items()},
+    ids=list(SIZES),
+    num_dense=2,
+)
+TASKS = ["income", "never_married", "rating"]  # binary, binary, regression
+ROWS = 64
+
+
+def config(*overrides: str) -> Config:
+    """The checked configuration that `mtl-train` makes of these overrides."""
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        return check(compose("config", overrides=list(overrides)))
+
+
+def network(*overrides: str, num_tasks: int = 2) -> Network:
+    """A network on SPEC with the first of TASKS."""
+    third = "+dataset.tasks.rating={label: rating, kind: regression}"
+    tasks = f"tasks=[{','.join(TASKS[:num_tasks])}]"
+    return build(config("encoder.embedding_dim=4", third, tasks, *overrides), SPEC)
+
+
+def features(seed: int = 0) -> dict[str, Any]:
+    """Random rows of SPEC."""
+    rng = np.random.default_rng(seed)
+    sizes = list(SIZES.values())
+    return {
+        "ids": rng.integers(0, sizes, (ROWS, len(sizes))).astype("int32"),
+        "dense": rng.normal(size=(ROWS, SPEC.num_dense)).astype("float32"),
+    }
+
+
+def randomize(model: Any, seed: int = 0) -> None:
+    """Draws all weights anew, biases too: a zero bias hides a wrong one."""
+    rng = np.random.default_rng(seed)
+    for weight in model.weights:
+        shape = tuple(weight.shape)
+        scale = 1.0 if "embedding" in weight.path else 0.3
+        if "kernel" in weight.path:  # keeps the size of what passes through relu
+            scale = np.sqrt(2 / shape[-2])
+        weight.assign(rng.normal(scale=scale, size=shape))
+
+
+def arrays(outputs: dict[str, Any]) -> dict[str, Any]:
+    """Outputs of a network as NumPy arrays (rows,)."""
+    return {name: y.numpy()[:, 0] for name, y in outputs.items()}
+
+
+def place(layer: ParallelDense, i: int) -> tuple[int, slice]:
+    """Where the kernel of dense layer `i` lies: its group, its columns."""
+    per_group = layer.num // layer.groups
+    first = i % per_group * layer.units
+    return i // per_group, slice(first, first + layer.units)
+
+
+def read_dense(layer: ParallelDense, i: int) -> tuple[Any, Any]:
+    """Kernel `(dim, units)` and bias `(units,)`, or None, of dense layer `i`."""
+    group, columns = place(layer, i)
+    kernel = layer.kernel.numpy()[group, :, columns]
+    return kernel, layer.bias.numpy()[i, 0] if layer.use_bias else None
+
+
+def write_dense(layer: ParallelDense, i: int, kernel: Any, bias: Any = None) -> None:
+    """Replaces what `read_dense` reads."""
+    group, columns = place(layer, i)
+    kernels = layer.kernel.numpy()
+    kernels[group, :, columns] = kernel
+    layer.kernel.assign(kernels)
+    if layer.use_bias:
+        biases = layer.bias.numpy()
+        biases[i, 0] = bias
+        layer.bias.assign(biases)
+
+
+def dense_layers(mlp: ParallelMLP) -> list[ParallelDense]:
+    """The dense layers of networks side by side, from the input on."""
+    return [layer for layer in mlp.stack if isinstance(layer, ParallelDense)]
+
+
+def parallel_dense_layers(layer: Any) -> list[ParallelDense]:
+    """The dense layers that lie side by side in a layer of networks or gates."""
+    if isinstance(layer, ParallelDense):
+        return [layer]
+    if isinstance(layer, ParallelMLP):
+        return dense_layers(layer)
+    if isinstance(layer, Gates):
+        return [*dense_layers(layer.hidden), layer.logits]
+    return []

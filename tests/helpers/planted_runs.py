@@ -1,0 +1,114 @@
+"""Synthetic run folders for the tests of `mtl-compare`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from mtl_cli.cli.compare import arguments, run
+
+COUNTS = {"rows": 1000, "positives": 300}
+VERSIONS = {"mtl-cli": "0.1.0", "tensorflow": "2.21.0"}
+
+
+def config(model: str, seed: int, **settings: Any) -> dict[str, Any]:
+    """A configuration as a run leaves it; `settings` are dotted with `__`."""
+    values: dict[str, Any] = {
+        "defaults": ["_self_"],
+        "seed": seed,
+        "model": {"name": model, "tower_units": [32]},
+        "optimizer": {"name": "adam", "learning_rate": 0.001},
+        "dataset": {"name": "shop", "split_seed": 0},
+        "trainer": {"epochs": 3, "patience": 2},
+        "hydra": {"run": {"dir": f"somewhere/{seed}"}},
+    }
+    for key, value in settings.items():
+        group, _, name = key.partition("__")
+        values[group][name] = value
+    return values
+
+
+def write_run(
+    folder: Path,
+    model: str,
+    seed: int,
+    scores: dict[str, dict[str, dict[str, Any]]] | None,
+    status: str = "done",
+    data_hash: str = "d0",
+    **settings: Any,
+) -> Path:
+    """Writes a run folder: split, task, metric; None for a run without metrics."""
+    folder.mkdir(parents=True)
+    start, end = "2026-11-24T10:00:00+00:00", "2026-11-24T10:00:30+00:00"
+    record = {"status": status, "start": start, "end": end, "seconds": 30.0}
+    if status == "failed":
+        record["error"] = "loss is no number"
+    (folder / "status.json").write_text(json.dumps(record))
+    (folder / "config.yaml").write_text(yaml.safe_dump(config(model, seed, **settings)))
+    about = {"versions": VERSIONS, "git_commit": "c0ffee"}
+    about |= {"data_hash": data_hash, "seed": seed, "parameters": 1234}
+    (folder / "environment.json").write_text(json.dumps(about))
+    if scores is not None:
+        (folder / "metrics.json").write_text(json.dumps(scores))
+    return folder
+
+
+def compared(capsys: pytest.CaptureFixture[str], *given: object) -> dict[str, Any]:
+    """What `mtl-compare --json` says."""
+    assert run(arguments([*map(str, given), "--json"])) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def auc(value: float | None, **more: Any) -> dict[str, Any]:
+    """A task's metrics."""
+    return {"auc": value, "log_loss": 0.5, **COUNTS, **more}
+
+
+def write_sweep(
+    folder: Path, means: dict[str, float], seeds: int = 3, noise: float = 0.001
+) -> Path:
+    """Writes runs of models whose test AUC has a known mean and noise over seeds."""
+    rng = np.random.default_rng(7)
+    job = 0
+    for model, mean in means.items():
+        for seed in range(1, seeds + 1):
+            value = mean + noise * rng.normal()
+            scores = {
+                split: {"click": auc(value + shift), "buy": auc(0.7 + value / 100)}
+                for split, shift in (("test", 0.0), ("valid", 0.01))
+            }
+            write_run(folder / str(job), model, seed, scores)
+            job += 1
+    return folder
+
+
+def write_history(folder: Path, epochs: int = 3) -> None:
+    """Writes a history that is best at its last epoch but one."""
+    rows = [
+        {
+            "epoch": n,
+            "loss.click": 1 / n,
+            "valid.click.auc": 0.8 + n / 100,
+            "best": n < epochs,
+            "seconds": 1.0,
+            "samples_per_second": 100.0 * n,
+        }
+        for n in range(1, epochs + 1)
+    ]
+    pd.DataFrame(rows).to_csv(folder / "history.csv", index=False)
+
+
+def write_predictions(
+    folder: Path, label: Any, prediction: Any, first: int = 0, **tasks: Any
+) -> None:
+    """Writes the test rows of task `click`, from row `first`, and of more tasks."""
+    columns = {"row": np.arange(len(label)) + first, "click": label}
+    columns["click_prediction"] = prediction
+    for task, (truth, predicted) in tasks.items():
+        columns |= {task: truth, f"{task}_prediction": predicted}
+    pd.DataFrame(columns).to_parquet(folder / "predictions.parquet", index=False)

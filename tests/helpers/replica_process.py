@@ -1,0 +1,85 @@
+"""One process of several that train the same configurations together, for tests.
+
+    PYTHONPATH=tests python -m helpers.replica_process CONFIGURATIONS.json OUTPUT
+
+The first argument is a list of lists of overrides. What each came to goes to
+OUTPUT/<i>.npz: the losses of every step, the trained weights, and the
+state of every dropout.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from mtl_cli.core import tensorflow_runtime
+
+tensorflow_runtime.start(0, deterministic=True)
+
+import keras  # noqa: E402
+from helpers.networks import config as configured  # noqa: E402
+
+from mtl_cli.data.load import load  # noqa: E402
+from mtl_cli.distributed.cluster import TF_CONFIG  # noqa: E402
+from mtl_cli.distributed.rendezvous import ALIKE  # noqa: E402
+from mtl_cli.distributed.replicas import Replicas, join  # noqa: E402
+from mtl_cli.network.build import build  # noqa: E402
+from mtl_cli.training.progress import Progress  # noqa: E402
+from mtl_cli.training.steps import Steps  # noqa: E402
+from mtl_cli.training.train import train  # noqa: E402
+
+
+def trained(overrides: list[str], replicas: Replicas) -> dict[str, np.ndarray]:
+    """Trains one configuration; returns what it came to."""
+    config = configured(*overrides)
+    data = load(config.dataset, config.outputs)
+    keras.utils.set_random_seed(config.seed)
+    network = build(config, data.encoder.spec, data.labels)
+    losses = []
+    epoch = Steps.epoch
+
+    def recorded(self, *arguments):
+        for found in epoch(self, *arguments):
+            losses.append(found[:, 0])
+            yield found
+
+    Steps.epoch = recorded
+    try:
+        train(
+            config,
+            network,
+            data.splits["train"],
+            data.splits.get("valid"),
+            Progress(),
+            replicas=replicas,
+        )
+    finally:
+        Steps.epoch = epoch
+    dropouts = [
+        layer.seed_generator.state.numpy()
+        for layer in network.logits._flatten_layers()
+        if hasattr(layer, "seed_generator")
+    ]
+    weights = network.logits.trainable_weights
+    return {
+        "losses": np.concatenate(losses),
+        "dropouts": np.array(dropouts),
+        **{f"weights-{i}": w.numpy() for i, w in enumerate(weights)},
+    }
+
+
+def main() -> None:
+    """Trains all configurations one after the other."""
+    todo, folder = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
+    strategy = "multi_worker" if TF_CONFIG in os.environ else None
+    replicas = join(strategy, folder, dict.fromkeys(ALIKE, ""))
+    folder.mkdir()
+    for i, overrides in enumerate(todo):
+        np.savez(folder / f"{i}.npz", **trained(overrides, replicas))
+    replicas.close()
+
+
+if __name__ == "__main__":
+    main()

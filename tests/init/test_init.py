@@ -1,0 +1,789 @@
+"""`mtl-init` writes the data set that a careful person would write, or says why not."""
+
+import gzip
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from mtl_cli.cli import init
+from mtl_cli.core.paths import root
+from mtl_cli.data.dataset import Csv, Dataset
+from mtl_cli.data.uci import COLUMNS
+from mtl_cli.init import preview
+from mtl_cli.tasks.base import Task
+
+Run = Callable[..., tuple[int, str, str]]
+ROWS = 2000
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs mtl-init in an empty folder; returns exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def start(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mtl-init", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            init.main()
+        out, err = capsys.readouterr()
+        return int(stop.value.code or 0), out, err
+
+    return start
+
+
+def written(name: str) -> dict[str, Any]:
+    """Returns the YAML of a data set, the same to PyYAML, to OmegaConf and as ours."""
+    text = Path(f"conf/dataset/{name}.yaml").read_text(encoding="utf-8")
+    values: dict[str, Any] = yaml.safe_load(text)
+    assert OmegaConf.to_container(OmegaConf.create(text)) == values
+    Dataset.model_validate(values)
+    return values
+
+
+def kinds(values: dict[str, Any]) -> dict[str, str]:
+    return {name: feature["kind"] for name, feature in values["features"].items()}
+
+
+def line_of(name: str, column: str) -> str:
+    """Returns the line of a column in the YAML, a comment or not."""
+    lines = Path(f"conf/dataset/{name}.yaml").read_text(encoding="utf-8").splitlines()
+    starts = (f"{column}:", f"# {column}:", f"# {column} ")
+    (line,) = (line for line in lines if line.strip().startswith(starts))
+    return line.strip()
+
+
+def write_csv(path: str, **columns: Any) -> None:
+    pd.DataFrame(columns).to_csv(path, index=False)
+
+
+def proposed(run: Run, *tasks: str, **columns: Any) -> dict[str, Any]:
+    """Returns what is written for a CSV file of columns, with `click` as a task."""
+    random = np.random.default_rng(0)
+    rows = len(next(iter(columns.values())))
+    click = random.integers(0, 2, rows)
+    write_csv("shop.csv", **{"click": click, "ad": np.arange(rows) % 7} | columns)
+    code, _, err = run("shop.csv", "--task", *(tasks or ["click"]), "--force")
+    assert (code, err) == (0, "")
+    return written("shop")
+
+
+def shop() -> dict[str, Any]:
+    """Returns columns with what real tables have: large ids, lists, gaps, times."""
+    random = np.random.default_rng(1)
+    users = 2**53 + 1 + 2 * np.floor(random.exponential(60, ROWS)).astype("int64")
+    click = random.integers(0, 2, ROWS)
+    first = datetime(2026, 1, 1)
+    tags = ["rock", "pop", "jazz", "folk", "metal", "dance"]
+    picked = [random.permutation(tags)[: 1 + i % 4] for i in range(ROWS)]
+    every = np.arange(ROWS)
+    return {
+        "row": every,
+        "user_id": [str(u) if i % 50 else "" for i, u in enumerate(users)],
+        "item_id": every % 400,
+        "price": np.where(every % 20, random.lognormal(2, 1, ROWS).round(2), np.nan),
+        "tags": ["|".join(p) for p in picked],
+        "country": random.choice(["DE", "FR", "NA"], ROWS),
+        "seen_at": [(first + timedelta(hours=i)).isoformat() for i in range(ROWS)],
+        "source": "web",
+        "clicked": np.where(click, "yes", "no"),
+        "click": [str(c) if i % 10 else "" for i, c in enumerate(click)],
+        "buy": click * random.integers(0, 2, ROWS),
+    }
+
+
+def adult_without_header(path: Path) -> None:
+    frame = pd.read_parquet(root() / "data/adult/train.parquet")
+    lines = frame.astype(str).agg(", ".join, axis=1)
+    path.write_text("\n".join(lines) + "\n\n", encoding="utf-8")
+
+
+# What is inferred
+
+
+def test_raw_adult_becomes_what_a_person_would_write(run: Run, tmp_path: Path) -> None:
+    adult_without_header(tmp_path / "adult.data")
+    names = ",".join(COLUMNS["adult"].split())
+    tasks = ["--task", "income", "never_married=marital_status"]
+    code, out, err = run("adult.data", "--columns", names, *tasks)
+    assert (code, err) == (0, "")
+    values = written("adult")
+    assert kinds(values) == {
+        "age": "bucketized",
+        "workclass": "sparse",
+        "fnlwgt": "bucketized",
+        "education": "sparse",
+        "education_num": "sparse",
+        "occupation": "sparse",
+        "relationship": "sparse",
+        "race": "sparse",
+        "gender": "sparse",
+        "capital_gain": "bucketized",
+        "capital_loss": "bucketized",
+        "hours_per_week": "bucketized",
+        "native_country": "sparse",
+    }
+    assert values["tasks"]["income"]["positive"] == ">50K"
+    assert values["tasks"]["never_married"]["kind"] == "binary"
+    assert values["tasks"]["never_married"]["positive"] == "Never-married"
+    assert values["format"] == "csv"
+    assert values["csv"] == {
+        "delimiter": None,
+        "columns": names.split(","),
+        "trim": True,
+        "null_values": [],
+    }
+    assert values["train"] == "adult.data"
+    assert "says the same as education" in line_of("adult", "education_num")
+    assert "all 32,561 rows" in Path("conf/dataset/adult.yaml").read_text()
+    assert "which from here hides the bundled adult" in out
+    assert "mtl-train dataset=adult check_only=true\n" in out
+    assert out.endswith("mtl-train dataset=adult model=mmoe\n")
+
+
+def test_census_income_becomes_nearly_the_bundled_data_set(run: Run) -> None:
+    tasks = ["income=income_50k", "education", "never_married=marital_stat"]
+    table = (
+        "data/census_income/train.parquet"  # found among the bundled, as by mtl-train
+    )
+    code, _, err = run(table, "--task", *tasks, "--name", "census")
+    assert (code, err) == (0, "")
+    values = written("census")
+    bundled = yaml.safe_load((root() / "conf/dataset/census_income.yaml").read_text())
+    same = kinds(bundled)
+    del same["income_50k"]  # a feature of one group of tasks only
+    assert kinds(values) == same
+    tasks_found = {name: task["kind"] for name, task in values["tasks"].items()}
+    assert tasks_found == {
+        "income": "binary",
+        "education": "multiclass",
+        "never_married": "binary",
+    }
+    assert values["tasks"]["income"]["positive"] == "50000+"
+    assert len(values["tasks"]["education"]["classes"]) == 17
+    assert "weight_column: instance_weight" in line_of("census", "instance_weight")
+    assert (values["format"], values["csv"]["trim"]) == ("auto", False)
+
+
+def test_made_table_is_told_apart_column_by_column(run: Run) -> None:
+    write_csv("shop.csv", **shop())
+    code, _, err = run("shop.csv", "--task", "click", "buy", "--space", "buy:click")
+    assert (code, err) == (0, "")
+    values = written("shop")
+    assert values["features"] == {
+        "user_id": {"kind": "sparse", "min_count": 2},
+        "item_id": {"kind": "sparse"},
+        "price": {"kind": "bucketized", "num_buckets": 32, "missing": "bucket"},
+        "tags": {"kind": "sequence", "max_length": 4, "separator": "|"},
+        "country": {"kind": "sparse"},
+    }
+    assert "kept exact" in line_of("shop", "user_id")
+    assert "5.0% missing" in line_of("shop", "price")
+    assert "always web" in line_of("shop", "source")
+    assert "differs in nearly every row" in line_of("shop", "row")
+    assert "give the answer away: click" in line_of("shop", "clicked")
+    assert values["split_by"] == "time"
+    assert values["split_column"] == "seen_at"
+    assert (values["valid_fraction"], values["test_fraction"]) == (0.1, 0.1)
+    assert values["tasks"]["click"]["positive"] is None
+    assert values["tasks"]["buy"]["space"] == "click"
+    text = Path("conf/dataset/shop.yaml").read_text()
+    assert "of 1,800 labels, 10.0% missing (not counted) are 1" in text
+
+
+def test_every_key_of_the_schema_is_written_out(run: Run) -> None:
+    values = proposed(run, x=np.linspace(0, 1, ROWS))
+    assert set(values) == set(Dataset.model_fields)
+    assert set(values["csv"]) == set(Csv.model_fields)
+    assert set(values["tasks"]["click"]) == set(Task.model_fields) - {
+        "classes",
+        "focal_gamma",
+        "transform",
+        "truth",
+    }
+
+
+def test_labels_become_tasks_by_what_they_hold(run: Run) -> None:
+    every = np.arange(ROWS)
+    values = proposed(
+        run,
+        "click",
+        "like=reaction",
+        "sold",
+        "active",
+        "stars",
+        "cover",
+        "seconds",
+        "spent",
+        reaction=np.where(every % 5, "none", "like"),
+        sold=np.where(every % 5, "yes", "no"),
+        active=every % 2 == 0,
+        stars=every % 5 + 1,
+        cover=np.array(["red", "green", "blue"])[every % 3],
+        seconds=every / 10,
+        spent=np.where(every % 3, 0, every),
+    )
+    tasks = values["tasks"]
+    assert {name: task["kind"] for name, task in tasks.items()} == {
+        "click": "binary",
+        "like": "binary",
+        "sold": "binary",
+        "active": "binary",
+        "stars": "multiclass",
+        "cover": "multiclass",
+        "seconds": "regression",
+        "spent": "regression",
+    }
+    assert tasks["like"]["positive"] == "like"  # the rarer one
+    assert tasks["sold"]["positive"] == "yes"  # its meaning is plain, though it is not
+    assert tasks["active"]["positive"] == "True"
+    assert tasks["stars"]["classes"] == [1, 2, 3, 4, 5]
+    assert tasks["cover"]["classes"] == ["blue", "green", "red"]
+    assert tasks["seconds"]["transform"] == "standard"
+    assert tasks["spent"]["transform"] == "standard"
+    assert "log1p would learn a middle" in Path("conf/dataset/shop.yaml").read_text()
+    assert "400" not in line_of("shop", "ad")
+    assert "positive: like" in Path("conf/dataset/shop.yaml").read_text()
+
+
+def test_booleans_of_parquet_are_labels_and_features_as_they_are(run: Run) -> None:
+    every = np.arange(ROWS)
+    table = pa.table(
+        {"click": every % 3 == 0, "mobile": every % 2 == 0, "ad": every % 7}
+    )
+    pa.parquet.write_table(table, "shop.parquet")
+    assert run("shop.parquet", "--task", "click")[0] == 0
+    values = written("shop")
+    assert values["tasks"]["click"]["positive"] is None
+    assert kinds(values) == {"mobile": "sparse", "ad": "sparse"}
+
+
+def test_numbers_are_amounts_or_ids_by_name_and_by_how_they_repeat(run: Run) -> None:
+    every = np.arange(20_000)
+    random = np.random.default_rng(0)
+    values = proposed(
+        run,
+        age=every % 80,
+        store_code=every % 80,
+        balance=-(every % 500),
+        c7=random.permutation(every % 1500),
+        paid=np.where(every % 2, 0, every % 1000),
+        few=every % 15,
+        rate=every / 7,
+        zip=[f"{i % 300:05}" for i in every],
+    )
+    assert kinds(values) == {
+        "ad": "sparse",
+        "age": "bucketized",
+        "store_code": "sparse",
+        "balance": "bucketized",
+        "c7": "sparse",
+        "paid": "bucketized",
+        "few": "sparse",
+        "rate": "bucketized",
+        "zip": "sparse",
+    }
+    assert "taken for ids; if amounts" in line_of("shop", "c7")
+    assert "taken for amounts; if codes" in line_of("shop", "paid")
+
+
+def test_all_values_count_and_not_only_the_first(run: Run) -> None:
+    code = [str(i % 90) for i in range(ROWS)]
+    code[-1] = "B7"
+    assert proposed(run, age=code)["features"].keys() == {"ad"}
+    assert "numbers but for 'B7' in 1 cells: empty them" in line_of("shop", "age")
+    assert kinds(proposed(run, code=code))["code"] == "sparse"
+
+
+def test_rare_ids_share_an_embedding_and_very_many_are_hashed(run: Run) -> None:
+    often = np.repeat(np.arange(300), 400)
+    seldom = np.arange(10**6, 10**6 + 3000)
+    item = np.concatenate([often, seldom])
+    user = np.arange(len(item)) // 2 % 60_000
+    values = proposed(run, item_id=item, user_id=user)
+    assert values["features"]["item_id"] == {"kind": "sparse", "min_count": 10}
+    assert "keeps 300 values, 97.6% of cells" in line_of("shop", "item_id")
+    assert values["features"]["user_id"] == {"kind": "hashed", "num_buckets": 65536}
+    assert values["group_column"] == "user_id"
+
+
+def test_lists_in_text_are_sequences_and_sentences_are_not(run: Run) -> None:
+    random = np.random.default_rng(0)
+    words = np.array(["red", "blue", "green", "warm", "cold"])
+
+    def lists(separator: str, values: Any) -> list[str]:
+        sizes = random.integers(1, 6, ROWS)
+        return [separator.join(random.choice(values, n).astype(str)) for n in sizes]
+
+    values = proposed(
+        run,
+        semicolons=lists(";", words),
+        commas=lists(", ", words),
+        history=lists(" ", np.arange(1000, 1100)),
+        city=np.array(["San Jose, CA", "Reno, NV", "Los Angeles, CA"])[
+            random.integers(0, 3, ROWS)
+        ],
+        review=[
+            f"I bought {i} of these and liked the {w} ones most"
+            for i, w in enumerate(random.choice(words, ROWS))
+        ],
+        brackets=[f"[{i % 9}, {i % 7}]" for i in range(ROWS)],
+    )
+    features = values["features"]
+    assert kinds(values) == {
+        "ad": "sparse",
+        "semicolons": "sequence",
+        "commas": "sequence",
+        "history": "sequence",
+        "city": "sparse",
+    }
+    assert features["semicolons"]["separator"] == ";"
+    assert features["commas"]["separator"] == ", "
+    assert features["history"] == {
+        "kind": "sequence",
+        "max_length": 5,
+        "separator": " ",
+    }
+    assert "free text" in line_of("shop", "review")
+    assert "write them as a|b|c" in line_of("shop", "brackets")
+
+
+def test_longest_sequences_do_not_set_the_length(run: Run) -> None:
+    sizes = [40 if i % 50 == 0 else 1 + i % 3 for i in range(ROWS)]
+    values = [[(i + j) % 30 for j in range(n)] for i, n in enumerate(sizes)]
+    table = pa.table(
+        {
+            "click": [i % 2 for i in range(ROWS)],
+            "seen": values,
+            "words": pa.array([["a", "b"][: i % 3] for i in range(ROWS)]),
+            "vector": pa.array([[0.5, float(i)] for i in range(ROWS)]),
+        }
+    )
+    pa.parquet.write_table(table, "shop.parquet")
+    assert run("shop.parquet", "--task", "click")[0] == 0
+    assert written("shop")["features"] == {
+        "seen": {"kind": "sequence", "max_length": 3},
+        "words": {"kind": "sequence", "max_length": 2},
+    }
+    assert "no feature reads lists of double" in line_of("shop", "vector")
+
+
+def test_times_of_every_form_split_and_are_no_features(run: Run) -> None:
+    start = datetime(2026, 1, 1)
+    days = [start + timedelta(days=i // 7, minutes=i) for i in range(ROWS)]
+    values = proposed(
+        run,
+        birth_date=[f"19{60 + i % 40}-01-01" for i in range(ROWS)],
+        gaps=[d.isoformat() if i % 2 else "" for i, d in enumerate(days)],
+        ts=[int(d.timestamp()) for d in days],
+        time_ms=[int(d.timestamp() * 1000) for d in days],
+        day=[d.strftime("%Y%m%d") for d in days],
+        written=[d.strftime("%d.%m.%Y") for d in days],
+        iso=[d.strftime("%Y-%m-%dT%H:%M:%SZ") for d in days],
+    )
+    assert kinds(values) == {"ad": "sparse"}
+    assert values["split_by"] == "time"
+    assert values["split_column"] == "ts"  # births are no events, gaps has gaps
+    assert "make an age of it" in line_of("shop", "birth_date")
+    assert "write them as 2024-12-31" in line_of("shop", "written")
+    for column in ("ts", "time_ms", "iso"):
+        assert "times 2026-01-01" in line_of("shop", column).replace("T", " ")
+    assert "times 20260101 to" in line_of("shop", "day")
+
+
+def test_timestamps_of_parquet_are_times(run: Run) -> None:
+    days = pd.date_range("2026-01-01", periods=ROWS, freq="h")
+    frame = pd.DataFrame({"click": [0, 1] * (ROWS // 2), "ad": 1, "at": days})
+    frame["ad"] = np.arange(ROWS) % 5
+    frame.to_parquet("shop.parquet")
+    assert run("shop.parquet", "--task", "click")[0] == 0
+    assert written("shop")["split_column"] == "at"
+
+
+def test_test_table_ends_the_split_by_time(run: Run) -> None:
+    write_csv("train.csv", **shop())
+    write_csv("test.csv", **shop())
+    tasks = ["--task", "click", "--name", "shop"]
+    assert run("train.csv", *tasks, "--test", "test.csv")[0] == 0
+    values = written("shop")
+    assert values["test"] == "test.csv"
+    assert (values["valid_fraction"], values["test_fraction"]) == (0.1, 0.0)
+    assert (values["split_by"], values["split_column"]) == ("random", None)
+    assert "time needs split_column: seen_at" in line_of("shop", "split_by")
+
+
+def test_columns_that_tell_the_label_are_left_out_or_warned_of(run: Run) -> None:
+    random = np.random.default_rng(0)
+    click = random.integers(0, 2, ROWS)
+    seconds = np.where(click, random.exponential(30, ROWS).round(1) + 0.1, 0)
+    spent = random.exponential(30, ROWS).round(3)
+    mood = random.integers(0, 4, ROWS)
+    values = proposed(
+        run,
+        "click",
+        "spent",
+        "mood",
+        click=click,
+        spent=spent,
+        mood=np.array(["bad", "fair", "good", "great"])[mood],
+        copied=click,
+        worded=np.where(click, "on", "off"),
+        cents=spent * 100,
+        mood_number=mood,
+        mood_detail=mood * 10 + random.integers(0, 9, ROWS),
+        seconds=seconds,
+        landed=np.where(click, random.integers(0, 9, ROWS).astype(str), ""),
+        noise=random.normal(size=ROWS),
+        user_id=random.permutation(ROWS) // 3,
+    )
+    assert set(values["features"]) == {
+        "ad",
+        "mood_detail",
+        "seconds",
+        "landed",
+        "noise",
+        "user_id",
+    }
+    for column, task in {
+        "copied": "click",
+        "worded": "click",
+        "cents": "spent",
+        "mood_number": "mood",
+    }.items():
+        assert f"would give the answer away: {task}" in line_of("shop", column)
+    assert "WARNING: alone predicts click, AUC 1.0000" in line_of("shop", "seconds")
+    assert "WARNING: alone predicts click, AUC 1.0000" in line_of("shop", "landed")
+    assert "WARNING: each value goes with one class of mood" in line_of(
+        "shop", "mood_detail"
+    )
+    assert "WARNING" not in line_of("shop", "user_id") + line_of("shop", "noise")
+
+
+def test_warnings_are_told_on_the_terminal(run: Run) -> None:
+    click = np.arange(ROWS) % 2
+    write_csv("shop.csv", click=click, seconds=click * np.arange(ROWS) / 7)
+    _, out, _ = run("shop.csv", "--task", "click")
+    assert "seconds  bucketized          WARNING: alone predicts click" in out
+
+
+def test_column_that_follows_a_label_is_warned_of(run: Run) -> None:
+    click = np.arange(ROWS) % 4 == 0
+    order = click & (np.arange(ROWS) % 12 == 0)
+    rare = np.arange(ROWS) == 8  # too rare to tell
+    given = {"click": click * 1, "order": order * 1, "rare": rare * 1}
+    write_csv("shop.csv", **given, even=np.arange(ROWS) % 2)
+    assert run("shop.csv", "--task", "click")[0] == 0
+    assert "WARNING: is 1 only where click is 1" in line_of("shop", "order")
+    assert "WARNING" not in line_of("shop", "rare") + line_of("shop", "even")
+
+
+def test_column_that_limits_a_task_is_no_feature(run: Run) -> None:
+    write_csv("shop.csv", **shop() | {"click": np.arange(ROWS) % 2})
+    assert run("shop.csv", "--task", "sale=buy", "--space", "sale:click")[0] == 0
+    values = written("shop")
+    assert values["tasks"]["sale"]["space"] == "click"
+    assert "click" not in values["features"]
+    assert "the space of sale" in line_of("shop", "click")
+
+
+@pytest.mark.parametrize("classes", [1, 2])
+def test_missing_classes_are_no_value_of_a_task_in_its_space(
+    run: Run, classes: int
+) -> None:
+    every = np.arange(ROWS)
+    grade = np.array(["low", "mid", "high"])[every % 3].astype(object)
+    click = (every % 3 < classes).astype(int)
+    grade[every % 6 == 0] = None
+    write_csv("shop.csv", **shop() | {"click": click, "grade": grade})
+    code, _, err = run("shop.csv", "--task", "grade", "--space", "grade:click")
+    assert code == (2 if classes == 1 else 0)
+    assert ("where click is 1, grade has one value or none" in err) == (classes == 1)
+
+
+def test_outcomes_that_are_no_tasks_are_asked_about(run: Run) -> None:
+    proposed(run, liked=(np.arange(ROWS) // 3) % 2)
+    assert "known before the prediction?" in line_of("shop", "liked")
+
+
+def test_ids_stored_as_decimals_are_refused_where_they_may_have_changed(
+    run: Run,
+) -> None:
+    user = pd.Series(np.arange(ROWS) % 300, dtype="float64")
+    user[3] = None
+    frame = pd.DataFrame({"click": np.arange(ROWS) % 2, "ad": 1, "user_id": user})
+    frame["ad"] = np.arange(ROWS) // 9 % 7
+    frame.to_parquet("shop.parquet")
+    assert run("shop.parquet", "--task", "click")[0] == 0
+    assert set(written("shop")["features"]) == {"ad"}
+    assert "store them as whole numbers or text" in line_of("shop", "user_id")
+
+
+def test_names_and_words_of_any_kind_survive_the_yaml(run: Run) -> None:
+    names = ["yes", "a: b", "1", "größe", "1e3", "null", "#x", "a, b", "'", '"', "{x}"]
+    names += ["- y", "*z", "a\\b", "~", "ends ", "two  spaces", "2026-01-01", "x" * 200]
+    columns = {
+        name: [f"{'abcdefg'[(j + i * i) % 7]}" for j in range(ROWS)]
+        for i, name in enumerate(names)
+    }
+    labels = ["1e3", "no", "5: x", "${"[:1], "true", "-", "007"]
+    columns["label"] = [labels[i // 3 % 7] for i in range(ROWS)]
+    pd.DataFrame(columns).to_csv("odd.csv", index=False)
+    code, _, err = run("odd.csv", "--task", "label")
+    assert (code, err) == (0, "")
+    values = written("odd")
+    assert values["tasks"]["label"]["classes"] == sorted(labels)
+    assert set(values["features"]) == {name.strip() for name in names}
+
+
+# How tables are read
+
+
+@pytest.mark.parametrize(
+    ("path", "delimiter", "form", "expected"),
+    [
+        ("shop.csv", ",", "auto", None),
+        ("shop.tsv", "\t", "auto", None),
+        ("shop.csv.gz", ",", "auto", None),
+        ("shop.tsv.gz", "\t", "auto", None),
+        ("shop.csv", ";", "auto", ";"),
+        ("shop.txt", "|", "csv", "|"),
+        ("shop.data", "\t", "tsv", None),
+    ],
+)
+def test_text_is_read_whatever_separates_it(
+    run: Run, path: str, delimiter: str, form: str, expected: str | None
+) -> None:
+    text = pd.DataFrame(shop()).to_csv(index=False, sep=delimiter).encode()
+    Path(path).write_bytes(gzip.compress(text) if path.endswith("gz") else text)
+    code, _, err = run(path, "--task", "click")
+    assert (code, err) == (0, "")
+    values = written("shop")
+    assert values["train"] == path
+    assert values["format"] == form
+    assert values["csv"] == Csv(delimiter=expected).model_dump()
+    assert set(values["features"]) == {
+        "user_id",
+        "item_id",
+        "price",
+        "tags",
+        "country",
+        "buy",
+    }
+
+
+def test_zst_feather_and_a_folder_of_parquet_say_the_same(run: Run) -> None:
+    columns = shop()
+    for name in ("user_id", "click"):
+        columns[name] = pd.array(
+            [int(x) if x else None for x in columns[name]], "Int64"
+        )
+    table = pa.Table.from_pandas(pd.DataFrame(columns), preserve_index=False)
+    pa.feather.write_feather(table, "fea.feather")
+    Path("parts").mkdir()
+    for i in range(2):
+        part = table.slice(i * ROWS // 2, ROWS // 2)
+        pa.parquet.write_table(part, f"parts/{i}.parquet")
+    with pa.output_stream("zst.csv.zst") as stream:
+        pa.csv.write_csv(table, stream)
+    found = []
+    for path in ("fea.feather", "parts", "zst.csv.zst"):
+        code, _, err = run(path, "--task", "click")
+        assert (code, err) == (0, "")
+        found.append(written(path.partition(".")[0]))
+    assert found[0]["features"] == found[1]["features"] == found[2]["features"]
+    assert found[1]["train"] == "parts"
+    assert found[0]["features"]["user_id"] == {"kind": "sparse", "min_count": 2}
+
+
+def test_columns_without_a_header_are_numbered(run: Run) -> None:
+    rows = "".join(f"{i % 2},{i % 7},{i / 10}\n" for i in range(ROWS))
+    Path("shop.csv").write_text(rows)
+    code, _, err = run("shop.csv", "--no-header", "--task", "click=column_1")
+    assert (code, err) == (0, "")
+    values = written("shop")
+    assert values["csv"]["columns"] == ["column_1", "column_2", "column_3"]
+    assert values["csv"]["trim"] is False
+    assert kinds(values) == {"column_2": "sparse", "column_3": "bucketized"}
+
+
+def test_names_that_are_numbers_in_order_are_names(run: Run) -> None:
+    frame = pd.DataFrame({str(i): np.arange(ROWS) // 3 % (i + 2) for i in range(5)})
+    frame.to_csv("shop.csv", index=False)
+    code, _, err = run("shop.csv")
+    assert code == 2
+    assert "columns of 0 and 1 in 'shop.csv': 0" in err
+
+
+def test_first_rows_stand_for_a_long_table(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preview, "LOOK", 1500)
+    write_csv("shop.csv", **shop())
+    assert run("shop.csv", "--task", "click")[0] == 0
+    assert "the first 1,500 rows" in Path("conf/dataset/shop.yaml").read_text()
+
+
+def test_name_is_made_of_the_file_name(run: Run) -> None:
+    write_csv("2026 sales (all).v2.csv", **shop())
+    _, out, _ = run("2026 sales (all).v2.csv", "--task", "click")
+    assert "mtl-train dataset=data_2026_sales_all model=mmoe" in out
+    assert written("data_2026_sales_all")["train"] == "2026 sales (all).v2.csv"
+
+
+def test_force_overwrites(run: Run) -> None:
+    write_csv("shop.csv", **shop())
+    assert run("shop.csv", "--task", "click")[0] == 0
+    assert run("shop.csv", "--task", "buy", "--force")[0] == 0
+    assert set(written("shop")["tasks"]) == {"buy"}
+
+
+def test_neither_tensorflow_nor_hydra_is_loaded(tmp_path: Path) -> None:
+    table = tmp_path / "shop.csv"
+    write_csv(str(table), **shop())
+    script = (
+        "import sys, mtl_cli.cli.init as m\n"
+        f"m.init(m.parse([{str(table)!r}, '--task', 'click']))\n"
+        "sys.exit(bool({'tensorflow', 'keras', 'hydra'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+
+
+# What is refused
+
+MISTAKES = {
+    "nowhere.csv --task click": "no file 'nowhere.csv'",
+    "empty.csv --task click": "'empty.csv' is empty; expected a header and rows",
+    "blank.csv --task click": "'blank.csv' has no lines",
+    "header.csv --task click": "'header.csv' has a header but no rows",
+    "shop.csv --task clik": "--task clik: no column 'clik' in the table, which has row",
+    "shop.csv --task c=clik": "did you mean click?",
+    "shop.csv --task source": "column 'source' holds nothing but 'web'; a label needs",
+    "shop.csv --task ones": "nothing but '1'; a label needs two values; write 0 into",
+    "shop.csv --task void": "column 'void' is empty in all rows",
+    "shop.csv --task seen_at": "holds times; a label is a number, a word or a boolean",
+    "shop.csv --task word": "holds 90 different texts; up to 30 make classes; group",
+    "shop.csv --task odd": "they are numbers but for NA in 1 cells: empty these",
+    "shop.csv": "--task: say what to predict; columns of 0 and 1 in 'shop.csv':",
+    "words.csv": "no column of 'words.csv' holds 0 and 1; it has a",
+    "shop.csv --task 7th=click": "the name '7th' should be a letter, then letters",
+    "shop.csv --task mean=click": "the name 'mean' is taken; write --task",
+    "shop.csv --task click click": "--task: names click twice",
+    "shop.csv --task click --name old": "conf/dataset/old.yaml exists; choose another",
+    "shop.csv --task click --name a/b": "--name: 'a/b' should be letters, digits",
+    "shop.csv --task click --space click": "--space: 'click' should be TASK:COLUMN",
+    "shop.csv --task click --space clik:buy": "no task 'clik', there are click; did",
+    "shop.csv --task buy --space buy:clic": "--space buy:clic: no column 'clic' in the",
+    "shop.csv --task buy --space buy:buy": "a task cannot be its own space",
+    "shop.csv --task buy --space buy:click buy:row": "buy has a space already",
+    "shop.csv --task buy --space buy:price": "; a space holds 0 and 1",
+    "shop.csv --task buy price --space buy:price": "task price is not binary",
+    "shop.csv --task buy --space buy:unbought": "where unbought is 1, buy has one",
+    "bare.csv --task click": "looks like values, not names ('0' above numbers); give "
+    "the names with --columns a,b,c or take --no-header",
+    "texts.csv --task click": "looks like values, not names ('red' comes again below)",
+    "bare.csv --columns a,b --task a": "--columns: gives 2 names, but the first line",
+    "bare.csv --columns a,,c --task a": "--columns: 'a,,c' has an empty name",
+    "bare.csv --columns a,b,b --task a": "--columns: names 'b' 2 times",
+    "shop.csv --no-header --task a": "first line of 'shop.csv' seems to hold names",
+    "part.parquet --no-header --task a": "'part.parquet' is no text file",
+    "latin.csv --task click": "'latin.csv' is not UTF-8 text; if it is Latin-1: iconv",
+    "utf16.csv --task click": "'utf16.csv' is not UTF-8 text",
+    "spaced.csv --task click": "'spaced.csv' has one column, 'click::ad'; expected "
+    "cells separated by commas, tabs, semicolons or bars",
+    "ragged.csv --task click": "cannot read 'ragged.csv': CSV parse error: Expected 2",
+    "twice.csv --task click": "'twice.csv' has 2 columns 'ad'; rename all but one",
+    "cut.parquet --task click": "cannot read 'cut.parquet': ",
+    "cut.csv.gz --task click": "cannot read 'cut.csv.gz': ",
+    "folder --task click": "the folder 'folder' holds no .parquet files",
+    "differing --task click": "cannot read 'differing': Schema at index 1 was",
+    "labels.csv --task click": "no column is left for a feature",
+    "shop.csv --task click --test nowhere.csv": "no file 'nowhere.csv'",
+    "shop.csv --task click --test words.csv": "--test: no column 'click' in",
+    "dots.csv --task click --test dotted.csv": "--test: column 'click' of 'dotted.csv' "
+    "holds 'yes.' in 50 rows, which 'dots.csv' does not; it holds no, yes",
+    "part.parquet --task click --test dots.txt": "seems to be csv, 'part.parquet'",
+    "shop.csv --spce a --task click": "--spce a; did you mean --space?; see mtl-init",
+    "--task click shop.csv": "are required: TABLE; it comes before --task",
+    "shop.csv --columns a --no-header --task a": "not allowed with argument --columns",
+}
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> None:
+    """Writes the tables of `MISTAKES`."""
+    every = np.arange(ROWS)
+    columns = shop() | {"ones": ["1" if i % 3 else "" for i in every], "void": ""}
+    columns |= {"word": [f"w{i % 90}" for i in every], "unbought": 1 - columns["buy"]}
+    columns["odd"] = ["NA" if i == 5 else str(i % 90) for i in every]
+    write_csv(str(tmp_path / "shop.csv"), **columns)
+    click = [i % 2 for i in range(100)]
+    table = pa.table({"click": click, "ad": [i // 2 % 7 for i in range(100)]})
+    pa.parquet.write_table(table, tmp_path / "part.parquet")
+    cut = (tmp_path / "part.parquet").read_bytes()[:-50]
+    text = "click,ad\n" + "".join(f"{i % 2},{i % 7}\n" for i in range(100))
+    words = [f"{'yes' if c else 'no'},{i // 2 % 7}" for i, c in enumerate(click)]
+    files: dict[str, str | bytes] = {
+        "empty.csv": "",
+        "blank.csv": "\n\n",
+        "header.csv": "click,ad\n",
+        "words.csv": "a,b\n" + "x,y\nu,v\nq,r\n" * 20,
+        "bare.csv": "".join(f"{i % 2},{i % 7},{i}\n" for i in range(100)),
+        "texts.csv": "red,warm\nblue,cold\ngreen,cold\nred,warm\n" * 20,
+        "latin.csv": text.encode() + "1,caf\u00e9\n".encode("latin1"),
+        "utf16.csv": text.encode("utf-16"),
+        "spaced.csv": text.replace(",", "::"),
+        "ragged.csv": text + "1,2,3\n",
+        "twice.csv": text.replace("click,ad", "click,ad,ad")
+        .replace(",", ",1,")
+        .replace("click,1,ad,1,ad", "click,ad,ad"),
+        "cut.parquet": cut,
+        "cut.csv.gz": gzip.compress(text.encode())[:-20],
+        "labels.csv": "click,one\n" + "0,5\n1,5\n" * 50,
+        "dots.csv": "click,ad\n" + "\n".join(words),
+        "dots.txt": "click,ad\n" + "\n".join(words),
+        "dotted.csv": "click,ad\n" + "\n".join(words).replace("yes", "yes."),
+        "conf/dataset/old.yaml": "",
+    }
+    for folder in ("conf/dataset", "folder", "differing"):
+        (tmp_path / folder).mkdir(parents=True)
+    for path, content in files.items():
+        data = content.encode() if isinstance(content, str) else content
+        (tmp_path / path).write_bytes(data)
+    pa.parquet.write_table(table, tmp_path / "differing/a.parquet")
+    pa.parquet.write_table(table.select(["ad"]), tmp_path / "differing/b.parquet")
+
+
+@pytest.mark.parametrize("command", MISTAKES)
+def test_mistake_is_told_in_one_line(run: Run, tables: None, command: str) -> None:
+    before = set(Path("conf/dataset").iterdir())
+    code, out, err = run(*init.split())
+    assert (code, out) == (2, "")
+    assert err.startswith("mtl-init: error: ")
+    assert err.count("\n") == 1
+    assert MISTAKES[command] in err
+    assert set(Path("conf/dataset").iterdir()) == before
+
+
+def test_conf_of_another_application_is_left_alone(run: Run) -> None:
+    write_csv("shop.csv", **shop())
+    Path("conf").mkdir()
+    Path("conf/config.yaml").write_text("")
+    code, _, err = run("shop.csv", "--task", "click")
+    assert code == 2
+    assert "./conf has a config.yaml, so mtl-train takes the folder for another" in err
+    assert not Path("conf/dataset").exists()

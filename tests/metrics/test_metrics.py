@@ -1,0 +1,394 @@
+"""Metrics: exact, on the rows that count, and null with a reason where undefined."""
+
+import json
+
+import numpy as np
+import pytest
+import sklearn.metrics
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtl_cli.data.table import Table
+from mtl_cli.evaluation.scores import evaluate, monitored
+from mtl_cli.metrics import metrics
+from mtl_cli.runs import report
+from mtl_cli.tasks.base import Output
+
+# Both sides sum the same numbers in float64, in another order.
+ROUNDING = 1e-12
+
+SKLEARN = {
+    "auc": lambda y, p, w: sklearn.metrics.roc_auc_score(y, p, sample_weight=w),
+    "pr_auc": lambda y, p, w: sklearn.metrics.average_precision_score(
+        y, p, sample_weight=w
+    ),
+    "log_loss": lambda y, p, w: sklearn.metrics.log_loss(y, p, sample_weight=w),
+    "rmse": lambda y, p, w: sklearn.metrics.root_mean_squared_error(
+        y, p, sample_weight=w
+    ),
+    "mae": lambda y, p, w: sklearn.metrics.mean_absolute_error(y, p, sample_weight=w),
+    "r2": lambda y, p, w: sklearn.metrics.r2_score(y, p, sample_weight=w),
+}
+FUNCTIONS = {
+    name: metric.function
+    for kind in ("binary", "regression")
+    for name, metric in metrics.METRICS[kind].items()
+    if not metric.grouped
+}
+
+
+def names_of(kind):
+    """The metrics of a kind that need no groups."""
+    return {name for name in metrics.METRICS[kind] if name in FUNCTIONS}
+
+
+def rows_of(name, rows=2000, ties=False, weighted=True, seed=7):
+    """Returns random labels, predictions that know something of them, and weights."""
+    random = np.random.default_rng(seed)
+    if name in metrics.METRICS["binary"]:
+        label = (random.random(rows) < 0.3).astype("float64")
+        logit = random.normal(label - 1, 1.5)
+        prediction = 1 / (1 + np.exp(-logit))
+    else:
+        label = random.normal(3, 2, rows)
+        prediction = label + random.normal(0.2, 1, rows)
+    if ties:
+        prediction = np.round(prediction, 1)
+        if name in metrics.METRICS["binary"]:
+            prediction = np.clip(prediction, 0.05, 0.95)
+    weight = random.exponential(size=rows) if weighted else np.ones(rows)
+    return label, prediction, weight
+
+
+def plotted(outputs, table, predictions):
+    """The axes of a calibration plot, one an output."""
+    return report.calibration(outputs, table, predictions).axes
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize("ties", [False, True], ids=["no_ties", "ties"])
+@pytest.mark.parametrize("name", SKLEARN)
+def test_metric_equals_scikit_learns(name, ties, weighted):
+    label, prediction, weight = rows_of(name, ties=ties, weighted=weighted)
+    assert (len(np.unique(prediction)) < 200) == ties
+    found = FUNCTIONS[name](label, prediction, weight)
+    expected = SKLEARN[name](label, prediction, weight)
+    assert found == pytest.approx(expected, rel=ROUNDING)
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.integers(0, 4), st.integers(1, 5)), max_size=30
+    )
+)
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_auc_is_the_share_of_pairs_in_order_with_ties_as_half(rows):
+    label, prediction, weight = np.array(rows, "float64").reshape(-1, 3).T
+    right = pairs = 0.0
+    for i in np.flatnonzero(label == 1):
+        for j in np.flatnonzero(label == 0):
+            pair = weight[i] * weight[j]
+            pairs += pair
+            right += pair * (prediction[i] > prediction[j])
+            right += pair * (prediction[i] == prediction[j]) / 2
+    found = metrics.score("binary", label, prediction / 4, weight)["auc"]
+    expected = pytest.approx(right / pairs, rel=ROUNDING) if pairs else None
+    assert found == expected
+
+
+@pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - {"ece"}))
+def test_weight_of_three_counts_as_three_equal_rows(name):
+    label, prediction, _ = rows_of(name, rows=300, ties=True)
+    times = np.random.default_rng(3).integers(1, 4, 300)
+    repeated = [np.repeat(x, times) for x in (label, prediction)]
+    found = FUNCTIONS[name](label, prediction, times.astype("float64"))
+    expected = FUNCTIONS[name](*repeated, np.ones(times.sum()))
+    assert found == pytest.approx(expected, rel=ROUNDING)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_metric_does_not_depend_on_the_order_of_rows(name):
+    # Ties matter: a network gives equal rows equal predictions, and a table may be
+    # sorted by its label.
+    columns = rows_of(name, ties=True)
+    by_label = np.argsort(columns[0], kind="stable")
+    mixed = np.random.default_rng(1).permutation(len(by_label))
+    found = [FUNCTIONS[name](*(x[rows] for x in columns)) for rows in (by_label, mixed)]
+    assert found[0] == pytest.approx(found[1], rel=ROUNDING)
+
+
+@pytest.mark.parametrize("rows", [5, 19, 20, 21, 1003])
+def test_ece_equals_a_loop_over_twenty_buckets_of_sorted_rows(rows):
+    label, prediction, weight = rows_of("ece", rows=rows)
+    ranked = sorted(zip(prediction, label, weight, strict=True))
+    buckets = min(20, rows)
+    # The first rows % buckets buckets hold one row more.
+    sizes = [rows // buckets + (i < rows % buckets) for i in range(buckets)]
+    distance = 0.0
+    for size in sizes:
+        bucket, ranked = ranked[:size], ranked[size:]
+        total = sum(w for _, _, w in bucket)
+        predicted = sum(w * p for p, _, w in bucket) / total
+        actual = sum(w * y for _, y, w in bucket) / total
+        distance += total * abs(predicted - actual)
+    expected = distance / weight.sum()
+    found = metrics.ece(label, prediction, weight)
+    assert found == pytest.approx(expected, rel=ROUNDING)
+
+
+def test_ece_is_zero_where_each_prediction_is_the_rate_of_its_rows():
+    label = np.tile([1.0] + [0.0] * 9, 40)
+    assert metrics.ece(label, np.full(400, 0.1), np.ones(400)) == pytest.approx(0)
+
+
+def test_calibration_plot_shows_the_buckets_of_the_ece():
+    label, prediction, weight = rows_of("ece", rows=900, ties=True)
+    weight *= np.arange(900) % 3  # a third of the rows does not count
+    rows = Table({}, {"y": label}, {"y": weight, "z": weight})
+    outputs = [Output("y", "binary", "y"), Output("z", "binary", "y")]
+    found = {"y": prediction, "z": np.full(900, 0.5)}
+    tied, same = (axis.lines[0].get_xydata() for axis in plotted(outputs, rows, found))
+    counts = weight > 0
+    columns = [x[counts] for x in (label, prediction, weight)]
+    _, _, size = metrics.calibration_buckets(*columns)
+    distance = np.average(np.abs(tied[:, 1] - tied[:, 0]), weights=size)
+    assert distance == pytest.approx(metrics.ece(*columns), rel=ROUNDING)
+    mean = np.average(columns[0], weights=columns[2])
+    np.testing.assert_allclose(same, [[0.5, mean]], rtol=ROUNDING)
+
+
+def test_calibration_plot_of_classes_takes_each_against_all_others():
+    p = np.array([[0.7, 0.3], [0.6, 0.4], [0.2, 0.8]])
+    rows = Table({}, {"y": np.array([0.0, 1.0, np.nan])}, {"y": np.array([1, 3, 0.0])})
+    (axis,) = plotted([Output("y", "multiclass", "y")], rows, {"y": p})
+    expected = [[0.3, 0], [0.4, 1], [0.6, 0], [0.7, 1]]
+    np.testing.assert_allclose(axis.lines[0].get_xydata(), expected)
+
+
+def test_calibration_plot_of_no_rows_is_empty():
+    rows = Table({}, {"y": np.zeros(3)}, {"y": np.zeros(3)})
+    (axis,) = plotted([Output("y", "binary", "y")], rows, {"y": np.zeros(3)})
+    assert len(axis.lines[0].get_xydata()) == 0
+
+
+def test_pcoc_is_predicted_over_actual_positives():
+    label, prediction, weight = rows_of("pcoc")
+    predicted = sum(w * p for p, w in zip(prediction, weight, strict=True))
+    actual = sum(w for y, w in zip(label, weight, strict=True) if y == 1)
+    found = metrics.pcoc(label, prediction, weight)
+    assert found == pytest.approx(predicted / actual, rel=ROUNDING)
+
+
+def test_rare_positives_with_tiny_scores_have_their_exact_auc():
+    # keras.metrics.AUC counts within 200 equal steps of the score, which all fall
+    # into one here.
+    random = np.random.default_rng(0)
+    label = (np.arange(20_000) < 40).astype("float64")
+    score = 0.002 * np.exp(0.3 * random.normal(label, 1))
+    positive, negative = score[label == 1], score[label == 0]
+    exact = (positive[:, None] > negative).mean()
+    ones = np.ones(len(label))
+    assert exact > 0.7
+    assert metrics.auc(label, np.floor(200 * score), ones) < 0.55
+    assert metrics.auc(label, score, ones) == pytest.approx(exact, rel=ROUNDING)
+
+
+def test_auc_of_a_million_rows_equals_scikit_learns():
+    label, prediction, weight = rows_of("auc", rows=1_000_000)
+    found = metrics.auc(label, prediction, weight)
+    expected = SKLEARN["auc"](label, prediction, weight)
+    assert found == pytest.approx(expected, rel=1e-11)  # 1e6 roundings
+
+
+def test_log_loss_of_certain_and_wrong_predictions_is_finite():
+    found = metrics.log_loss(np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.ones(2))
+    assert found == pytest.approx(-np.log(1e-7))
+
+
+def scored(kind, label, prediction, weight=None):
+    """Returns `metrics.score` after a trip through JSON, which has no NaN."""
+    label, prediction = np.array(label, "float32"), np.array(prediction, "float32")
+    weight = np.ones(len(label)) if weight is None else np.array(weight, "float32")
+    found = metrics.score(kind, label, prediction, weight)
+    text = json.dumps(found, allow_nan=False)
+    assert json.loads(text) == found
+    return found
+
+
+def test_one_class_leaves_ranking_undefined_and_says_so():
+    found = scored("binary", [0, 0, 0], [0.1, 0.2, 0.3])
+    why = found.pop("why")
+    assert {name for name, value in found.items() if value is None} == set(why)
+    assert set(why) == {"auc", "pr_auc", "pcoc"}
+    assert why["auc"] == "one class only: 0 of 3 rows positive"
+    assert why["pcoc"] == "no positives among 3 rows"
+    assert (found["rows"], found["positives"]) == (3, 0)
+    assert found["log_loss"] == pytest.approx(-np.log([0.9, 0.8, 0.7]).mean())
+
+
+def test_only_positives_leave_ranking_undefined_but_not_their_bias():
+    found = scored("binary", [1, 1], [0.5, 0.25])
+    assert set(found["why"]) == {"auc", "pr_auc"}
+    assert found["pcoc"] == pytest.approx(0.375)
+
+
+@pytest.mark.parametrize("kind", ["binary", "regression"])
+def test_no_rows_leave_every_metric_undefined(kind):
+    for found in (scored(kind, [], []), scored(kind, [1, 0], [0.3, 0.1], [0, 0])):
+        assert all(found[name] is None for name in FUNCTIONS if name in found)
+        assert found["why"] == dict.fromkeys(names_of(kind), "no rows")
+        assert found["rows"] == 0
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize("constant", [0, 2, 0.1, -1 / 3, 1e6 + 0.1])
+def test_r2_of_constant_labels_is_undefined(constant, weighted):
+    # Also where the mean of equal numbers is off by a rounding.
+    rows = 1000
+    weight = np.linspace(0.1, 3, rows) if weighted else np.ones(rows)
+    prediction = constant + np.linspace(-1, 1, rows)
+    found = scored("regression", np.full(rows, constant), prediction, weight)
+    assert found["r2"] is None
+    assert set(found["why"]) == {"r2"}
+    assert found["why"]["r2"].startswith("all 1000 labels are")
+    assert found["mae"] == pytest.approx(
+        np.average(np.abs(prediction - constant), weights=weight), rel=0.1
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "bad"),
+    [("binary", np.nan), ("regression", np.nan), ("regression", np.inf)],
+)
+def test_prediction_that_is_no_number_leaves_every_metric_undefined(kind, bad):
+    # The last step of a run can make the weights NaN after the last finite loss.
+    found = scored(kind, [1, 0, 1, 0], [0.9, bad, 0.3, 0.2])
+    assert all(found[name] is None for name in FUNCTIONS if name in found)
+    assert set(found["why"]) == names_of(kind)
+
+
+def test_defined_metrics_have_no_why():
+    assert "why" not in scored("binary", [1, 0], [0.3, 0.1])
+    assert "why" not in scored("regression", [1, 2], [0.3, 0.1])
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_rows_of_weight_zero_do_not_count(name):
+    kind = next(kind for kind in metrics.METRICS if name in metrics.METRICS[kind])
+    label, prediction, weight = rows_of(name, rows=400)
+    out = np.random.default_rng(2).random(400) < 0.5
+    expected = metrics.score(kind, label[~out], prediction[~out], weight[~out])
+    label[out], weight[out] = np.nan, 0
+    found = metrics.score(kind, label, prediction, weight)
+    assert found == expected
+    assert found["rows"] == (~out).sum()
+
+
+def test_group_auc_equals_a_loop_over_groups():
+    label, prediction, weight = rows_of("auc", ties=True)
+    group = np.random.default_rng(3).integers(0, 300, len(label))
+    found, counted = [], []
+    for g in range(300):
+        mine = group == g
+        if 0 < label[mine].sum() < mine.sum():
+            found.append(SKLEARN["auc"](label[mine], prediction[mine], weight[mine]))
+            counted.append(weight[mine].sum())
+    assert 0 < len(found) < 300  # some groups have one class
+    scores = metrics.score("binary", label, prediction, weight, group)
+    expected = np.average(found, weights=counted)
+    assert scores["gauc"] == pytest.approx(expected, rel=ROUNDING)
+
+
+def test_group_auc_is_undefined_where_no_group_has_both_classes():
+    label, prediction = np.array([1, 1, 0, 0]), np.array([0.1, 0.2, 0.3, 0.4])
+    groups = np.array([7, 7, 9, 9])
+    scores = metrics.score("binary", label, prediction, np.ones(4), groups, ["gauc"])
+    assert scores["gauc"] is None
+    assert scores["why"] == {"gauc": "none of 2 groups has both classes"}
+
+
+def test_rows_without_a_group_do_not_count_in_group_auc():
+    label, prediction, weight = rows_of("auc", ties=True)
+    group = np.random.default_rng(3).integers(-1, 300, len(label))
+    mine = group >= 0
+    assert 0 < mine.sum() < len(label)
+    found = metrics.gauc(label, prediction, weight, group)
+    rest = (label[mine], prediction[mine], weight[mine], group[mine])
+    assert found == metrics.gauc(*rest)
+    scores = metrics.score("binary", label, prediction, weight, group * 0 - 1)
+    assert scores["gauc"] is None
+    assert scores["why"] == {"gauc": f"none of {len(label)} rows has a group"}
+
+
+def test_each_output_is_scored_on_the_rows_that_its_weight_counts():
+    random = np.random.default_rng(4)
+    rows = 1000
+    click = (random.random(rows) < 0.4).astype("float32")
+    buy = click * (random.random(rows) < 0.3).astype("float32")
+    weights = {
+        "click": (np.arange(rows) >= 50).astype("float32"),  # the first are unknown
+        "buy": random.exponential(size=rows).astype("float32"),
+    }
+    weights["buy_given_click"] = weights["buy"] * click * (weights["click"] > 0)
+    table = Table({}, {"click": click, "buy": buy}, weights)
+    outputs = [
+        Output("click", "binary", "click"),
+        Output("buy", "binary", "buy"),
+        Output("buy_given_click", "binary", "buy", given="click", added=True),
+    ]
+    predictions = {o.name: random.random(rows).astype("float32") for o in outputs}
+    scores = evaluate(outputs, table, predictions)
+
+    clicked = (click == 1) & (np.arange(rows) >= 50)
+    rows_by_output = {
+        "click": weights["click"] > 0,
+        "buy": np.full(rows, True),
+        "buy_given_click": clicked,
+    }
+    assert list(scores) == list(rows_by_output)
+    for output in outputs:
+        mine = rows_by_output[output.name]
+        y, w = table.labels[output.label][mine], weights[output.name][mine]
+        p = predictions[output.name][mine]
+        found = scores[output.name]
+        assert found["auc"] == pytest.approx(SKLEARN["auc"](y, p, w), rel=1e-6)
+        assert found["rows"] == mine.sum()
+        assert found["positives"] == y.sum()
+    assert scores["buy_given_click"]["auc"] != scores["buy"]["auc"]
+
+
+OUTPUTS = [
+    Output("click", "binary", "click"),
+    Output("buy", "binary", "buy"),
+    Output("amount", "regression", "amount"),
+    Output("buy_given_click", "binary", "buy", given="click", added=True),
+]
+SCORES = {
+    "click": {"auc": 0.8, "log_loss": 0.5, "pr_auc": 0.25},
+    "buy": {"auc": 0.6, "log_loss": 0.125, "pr_auc": 0.5},
+    "amount": {"r2": 0.1, "rmse": 4.0, "mae": 3.0},
+    "buy_given_click": {"auc": 0.0, "log_loss": 99.0, "pr_auc": 0.0},
+}
+
+
+@pytest.mark.parametrize(
+    ("monitor", "outputs", "expected"),
+    [
+        ("mean", OUTPUTS, (0.8 + 0.6 + 0.1) / 3),
+        ("click", OUTPUTS, 0.8),
+        ("amount", OUTPUTS, 0.1),
+        ("buy.pr_auc", OUTPUTS, 0.5),
+        ("amount.rmse", OUTPUTS, -4.0),
+        ("mean.log_loss", [o for o in OUTPUTS if o.name != "amount"], -0.3125),
+    ],
+)
+def test_monitored_metric_is_turned_so_that_more_is_better(monitor, outputs, expected):
+    assert monitored(monitor, outputs, SCORES) == pytest.approx(expected)
+
+
+def test_monitored_metric_is_none_where_one_of_the_watched_is():
+    scores = SCORES | {"buy": {"auc": None, "log_loss": 0.1}}
+    assert monitored("mean", OUTPUTS, scores) is None
+    assert monitored("buy", OUTPUTS, scores) is None
+    assert monitored("click", OUTPUTS, scores) == 0.8
+    assert monitored("buy.log_loss", OUTPUTS, scores) == -0.1

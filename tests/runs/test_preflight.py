@@ -1,0 +1,93 @@
+"""What model and trainer ask of the data: told before training, or no objection."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from helpers.planted_data import config, values
+
+from mtl_cli.core.errors import DataError
+from mtl_cli.data.label_statistics import distinct
+from mtl_cli.data.table import Table
+from mtl_cli.runs.preflight import check_monitor, doubts
+
+NONE = np.nan
+
+
+def table(**labels):
+    """Rows with these labels; a row without one has no weight."""
+    found = {name: np.array(y, "float32") for name, y in labels.items()}
+    weights = {name: (~np.isnan(y)).astype("float32") for name, y in found.items()}
+    return Table({}, found, weights)
+
+
+def test_broken_funnel_is_counted_among_the_labels_that_are_there():
+    esmm = SimpleNamespace(model=SimpleNamespace(heads="esmm"), funnel=("click", "buy"))
+    (told,) = doubts(esmm, table(click=[1, 0, 0, NONE], buy=[1, 1, NONE, NONE]))
+    assert "1 of 2 training rows with buy = 1 have click = 0" in told
+    assert doubts(esmm, table(click=[1, 0, NONE], buy=[1, NONE, 1])) == []
+
+
+FEATURES = {"user": {"kind": "sparse"}}
+TASKS = {
+    "buy": {"label": "buy", "kind": "binary"},
+    "spent": {"label": "spent", "kind": "regression"},
+    "grade": {"label": "grade", "kind": "multiclass", "classes": ["a", "b", "c"]},
+}
+MIXED = {"buy": [0, 1, NONE, 1], "spent": [0.5, 2, 3, NONE], "grade": [0, 2, NONE, 2]}
+
+
+def watched(monitor, rows, **tasks):
+    """Checks a monitor on validation rows."""
+    found = {name: task | tasks.get(name, {}) for name, task in TASKS.items()}
+    dataset = values("t.csv", FEATURES, found, valid_fraction=0.1)
+    check_monitor(config(dataset, f"trainer.monitor={monitor}"), rows)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "labels", "why"),
+    [
+        ("mean", {"buy": [1, 1, NONE, 1]}, "auc of task buy * 3 of 3 rows positive"),
+        ("buy.pr_auc", {"buy": [0, 0, 0, 0]}, "pr_auc of task buy * 0 of 4 rows pos"),
+        ("buy.log_loss", {"buy": [NONE] * 4}, "log_loss of task buy * (no rows)"),
+        ("mean", {"spent": [2, 2, 2, NONE]}, "r2 of task spent * all 3 labels are 2"),
+        ("grade", {"grade": [2, 2, 2, 2]}, "macro_auc of task grade * one class only"),
+    ],
+)
+def test_monitor_without_a_number_on_validation_rows_is_refused(monitor, labels, why):
+    with pytest.raises(DataError) as caught:
+        watched(monitor, table(**MIXED | labels))
+    what, reason = why.split(" * ")
+    start = f"trainer.monitor: {what} is undefined on the validation rows"
+    assert str(caught.value).startswith(start)
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "labels"),
+    [
+        ("mean", {}),
+        ("buy", {"spent": [2] * 4, "grade": [1] * 4}),
+        ("buy.log_loss", {"buy": [0] * 4}),
+        ("spent.rmse", {"spent": [2] * 4}),
+        ("grade.accuracy", {"grade": [2] * 4}),
+        ("grade.log_loss", {"grade": [2] * 4}),
+    ],
+)
+def test_monitor_with_a_number_on_validation_rows_passes(monitor, labels):
+    watched(monitor, table(**MIXED | labels))
+
+
+def test_monitor_without_a_metric_is_the_first_of_the_tasks():
+    ones = table(**MIXED | {"buy": [1] * 4})
+    watched("buy", ones, buy={"metrics": ["log_loss", "auc"]})
+    with pytest.raises(DataError, match="auc of task buy is undefined"):
+        watched("buy", ones, buy={"metrics": ["auc", "log_loss"]})
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.string_view(), pa.large_string()])
+def test_values_of_some_rows_are_found_whatever_their_type(kind):
+    parts = [pa.array(["a", "b", None], kind), pa.array(["c", "a"], kind)]
+    mine = np.array([True, False, True, False, True])
+    assert distinct(pa.chunked_array(parts), mine) == ["a", None]

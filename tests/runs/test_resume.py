@@ -1,0 +1,546 @@
+"""A run that is cut off goes on, and ends as if nothing had happened."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from helpers.commands import mtl_train, running, wait_for
+from helpers.interrupted_runs import SMALL, assert_same_run, files, said
+from helpers.planted_data import config, parquet, values
+
+from mtl_cli.core import tensorflow_runtime
+from mtl_cli.core.errors import ConfigError, DataError
+from mtl_cli.core.run_folder import RunFolder, status_of
+from mtl_cli.data.load import load
+from mtl_cli.network.build import build
+from mtl_cli.runs import resume
+from mtl_cli.runs.provenance import config_hash
+from mtl_cli.training import checkpoint
+from mtl_cli.training import feed as feed_module
+from mtl_cli.training import steps as steps_module
+from mtl_cli.training.checkpoint import newest, saved
+from mtl_cli.training.progress import Progress
+from mtl_cli.training.saving import Saving
+from mtl_cli.training.train import train
+
+FEATURES = {
+    "user": {"kind": "sparse"},
+    "item": {"kind": "sparse"},
+    "price": {"kind": "dense", "transform": "standard"},
+}
+TASKS = {
+    "click": {"label": "click", "kind": "binary"},
+    "spent": {"label": "spent", "kind": "regression"},
+}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    random = np.random.default_rng(0)
+    user, item = random.integers(0, 40, 1000), random.integers(0, 30, 1000)
+    price = random.normal(size=1000)
+    rows = {"user": user, "item": item, "price": price}
+    rows |= {"click": (user % 2 == item % 2).astype(int), "spent": price + user / 40}
+    return parquet(tmp_path_factory.mktemp("rows"), rows)
+
+
+def chosen(file, *overrides, stream=False, **more):
+    """A configuration whose epochs of 800 rows are 50 steps in 13 calls."""
+    keys = {"valid_fraction": 0.2, "stream": stream} | more
+    small = ["trainer.batch_size=16", "trainer.epochs=3", "model.tower_units=[4]"]
+    return config(values(file, FEATURES, TASKS, **keys), *small, *overrides)
+
+
+@pytest.fixture(autouse=True)
+def short_calls(monkeypatch):
+    monkeypatch.setattr(steps_module, "STEPS_A_CALL", 4)
+    monkeypatch.setattr(feed_module, "BLOCK_ROWS", 8)
+    monkeypatch.setattr(feed_module, "SLAB_ROWS", 64)
+
+
+class CutError(Exception):
+    """Stands for the end of a process."""
+
+
+def trained(configured, folder, cut=None):
+    """Trains in a folder, from its newest checkpoint on, up to a number of calls.
+
+    Returns: the network's weights and the history, and how many calls it took.
+    """
+    data = load(configured.dataset, configured.outputs)
+    tensorflow_runtime.start(configured.seed, deterministic=True)
+    network = build(configured, data.encoder.spec, data.labels)
+    calls = 0
+
+    def count(*_):
+        nonlocal calls
+        calls += 1
+        if calls == cut:
+            raise CutError
+
+    run_folder = RunFolder(folder)
+    try:
+        saving = Saving(run_folder, 1e-9, {}, newest(folder)[0])
+        parts = data.splits["train"], data.splits["valid"]
+        history = train(configured, network, *parts, Progress(count, count), saving)
+    finally:
+        run_folder.release()
+    return network.logits.get_weights(), history, calls
+
+
+def told(history):
+    """What a history says, without the seconds."""
+    timing = {"seconds": 0, "samples_per_second": 0}
+    epochs = [dataclasses.replace(epoch, **timing) for epoch in history.epochs]
+    return epochs, history.kept
+
+
+def assert_goes_on_exactly(configured, folder, cuts):
+    """Whether a training that is cut off again and again ends as one that is not."""
+    expected, history, calls = trained(configured, folder / "whole")
+    assert calls > max(cuts) + 1
+    for cut in cuts:
+        with pytest.raises(CutError):
+            trained(configured, folder / "cut", cut)
+        assert saved(folder / "cut") or cut == 1
+    weights, other, left = trained(configured, folder / "cut")
+    assert 0 < left < calls
+    assert told(other) == told(history)
+    for a, b in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
+
+
+PATIENT = "trainer.patience=3"
+TRAININGS = {
+    "adam, dropout, best weights": ["model.dropout=0.3", PATIENT],
+    "lazy tables, clipped": [
+        "optimizer.lazy=true",
+        "optimizer.clip_norm=0.5",
+        "model.dropout=0.3",
+        PATIENT,
+    ],
+    "rows' Adagrad": ["optimizer=rowwise_adagrad"],
+    "momentum, schedule": [
+        "optimizer=sgd",
+        "optimizer.momentum=0.9",
+        "optimizer.schedule=cosine",
+        "optimizer.warmup_steps=9",
+    ],
+    "batch norm": ["model.batch_norm=true", "optimizer=adagrad"],
+}
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_training_goes_on_exactly_after_any_call(name, file, tmp_path):
+    configured = chosen(file, *TRAININGS[name], "trainer.epochs=2")
+    assert_goes_on_exactly(configured, tmp_path, [18])
+
+
+@pytest.mark.parametrize(
+    "name", ["adam, dropout, best weights", "lazy tables, clipped"]
+)
+def test_streamed_training_goes_on_exactly_after_any_call(name, file, tmp_path):
+    configured = chosen(file, *TRAININGS[name], "trainer.epochs=2", stream=True)
+    assert_goes_on_exactly(configured, tmp_path, [18])
+
+
+def test_training_that_is_cut_off_often_goes_on_exactly(file, tmp_path):
+    # Before the first checkpoint, between the last steps of an epoch and its
+    # checkpoint, just after that, and where no call was finished since the last cut.
+    cuts = [1, 13, 1, 2, 2, 13]
+    assert_goes_on_exactly(chosen(file, "model.dropout=0.3"), tmp_path, cuts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lazy", [False, True], ids=["dense", "lazy"])
+def test_compiled_training_goes_on_exactly(lazy, file, tmp_path):
+    options = ["trainer.compile=true", f"optimizer.lazy={lazy}", "model.dropout=0.3"]
+    configured = chosen(file, *options, PATIENT)
+    assert_goes_on_exactly(configured, tmp_path, [18])
+
+
+def test_early_stopping_goes_on_exactly(file, tmp_path):
+    # Nothing is learnt, so that the first epoch stays the best.
+    still = ["optimizer=sgd", "optimizer.learning_rate=1e-30", "trainer.patience=2"]
+    configured = chosen(file, *still, "trainer.epochs=9", "optimizer.momentum=0.0")
+    whole, history, calls = trained(configured, tmp_path / "whole")
+    assert (len(history.epochs), history.kept) == (3, 1)
+    with pytest.raises(CutError):
+        trained(configured, tmp_path / "cut", calls)  # in the report of the last epoch
+    weights, other, left = trained(configured, tmp_path / "cut")
+    assert left == 0
+    assert told(other) == told(history)
+    for a, b in zip(weights, whole, strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
+
+
+def test_best_weights_come_back_after_a_worse_epoch_that_was_cut_off(file, tmp_path):
+    options = ["optimizer.learning_rate=0.3", "trainer.epochs=6", "trainer.patience=6"]
+    configured = chosen(file, *options)
+    whole, history, _ = trained(configured, tmp_path / "whole")
+    assert history.kept < 6
+    with pytest.raises(CutError):
+        trained(configured, tmp_path / "cut", 14 * 5 + 5)  # in the sixth epoch
+    weights, other, _ = trained(configured, tmp_path / "cut")
+    assert told(other) == told(history)
+    for a, b in zip(weights, whole, strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
+
+
+# Checkpoints
+
+
+def written(folder, count=1):
+    """A run folder with checkpoints that hold their own number."""
+    run_folder = RunFolder(folder)
+    for i in range(1, count + 1):
+        arrays = iter([("x", np.full(50, i, "float32")), ("y", np.array([[i]]))])
+        checkpoint.save(run_folder, (i, 0), arrays, {"number": i})
+    run_folder.release()
+    return folder
+
+
+def test_last_two_checkpoints_are_kept(tmp_path):
+    names = [path.name for path in saved(written(tmp_path, 5))]
+    assert [int(name.split("-")[0]) for name in names] == [5, 4]
+    found, damaged = newest(tmp_path)
+    assert (found.state, damaged) == ({"number": 5}, [])
+    with found.arrays() as arrays:
+        np.testing.assert_array_equal(arrays["x"], np.full(50, 5, "float32"))
+        assert arrays["y"].tolist() == [[5]]
+
+
+def test_steps_count_less_than_epochs_in_the_order_of_checkpoints(tmp_path):
+    folder = RunFolder(tmp_path)
+    for done in [(9, 700), (10, 0), (10, 64)]:
+        checkpoint.save(folder, done, [], {"done": done})
+    folder.release()
+    assert newest(tmp_path)[0].state == {"done": [10, 64]}
+    assert checkpoint.described(saved(tmp_path)[0]) == "step 64 of epoch 11"
+    assert checkpoint.described(saved(tmp_path)[1]) == "epoch 10"
+
+
+def test_truncated_checkpoint_gives_way_to_the_one_before(tmp_path):
+    last, before = saved(written(tmp_path, 2))
+    content = last.read_bytes()
+    for length in [0, 1, 100, len(content) // 2, len(content) - 1]:
+        last.write_bytes(content[:length])
+        found, damaged = newest(tmp_path)
+        assert (found.path, damaged) == (before, [last])
+    before.write_bytes(b"")
+    assert newest(tmp_path) == (None, [last, before])
+
+
+def test_flipped_bit_anywhere_is_noticed_or_changes_nothing(tmp_path):
+    (path,) = saved(written(tmp_path))
+    content = path.read_bytes()
+    harmless = 0
+    for i in range(len(content)):
+        flipped = bytearray(content)
+        flipped[i] ^= 1 << i % 8
+        path.write_bytes(flipped)
+        if newest(tmp_path)[0] is None:
+            continue
+        harmless += 1
+        with newest(tmp_path)[0].arrays() as arrays:
+            np.testing.assert_array_equal(arrays["x"], np.full(50, 1, "float32"))
+            np.testing.assert_array_equal(arrays["y"], np.array([[1]]))
+    assert harmless < len(content) / 4  # times, versions, attributes
+
+
+def test_no_checkpoint_needs_pickle(tmp_path):
+    folder = RunFolder(tmp_path)
+    with pytest.raises(ValueError, match="Object arrays"):
+        checkpoint.save(folder, (1, 0), [("x", np.array([{}]))], {})
+    folder.release()
+    assert saved(tmp_path) == []
+
+
+# Where a command runs
+
+
+def placed(configured, path, status, **record):
+    """A run folder with a status, and its lock free."""
+    folder = RunFolder(path)
+    folder.begin(config_hash(configured))
+    (path / "environment.json").write_text(
+        json.dumps({"data_hash": resume.fingerprint_of(configured.dataset)} | record)
+    )
+    if status != "running":
+        folder.finish(status)
+    folder.lock.close()
+    return path
+
+
+def test_empty_folder_starts_whatever_resume_says_but_must(file, tmp_path):
+    for word in ("auto", "never"):
+        place = resume.choose(chosen(file, f"resume={word}"), tmp_path / word, False)
+        assert (place.checkpoint, place.note) == (None, "")
+        place.folder.release()
+    with pytest.raises(ConfigError, match="resume: must, but no run of this config"):
+        resume.choose(chosen(file, "resume=must"), tmp_path / "must", False)
+    assert files(tmp_path / "must") == set()
+
+
+@pytest.mark.parametrize("status", ["running", "failed", "interrupted"])
+def test_named_folder_with_an_unfinished_run_goes_on(status, file, tmp_path):
+    placed(chosen(file), written(tmp_path / "run", 2), status)
+    for word in ("auto", "must"):
+        configured = chosen(file, f"resume={word}", "trainer.profile=true")
+        place = resume.choose(configured, tmp_path / "run", False)
+        assert place.checkpoint.state == {"number": 2}
+        assert "after epoch 2 of the unfinished run" in place.note
+        place.folder.release()
+
+
+def test_damage_is_told_and_must_refuses_without_an_intact_checkpoint(file, tmp_path):
+    run = placed(chosen(file), written(tmp_path / "run", 2), "running")
+    last, before = saved(run)
+    last.write_bytes(b"")
+    place = resume.choose(chosen(file), run, False)
+    assert (place.checkpoint.state, place.damaged) == ({"number": 1}, (last,))
+    place.folder.release()
+    before.write_bytes(b"")
+    with pytest.raises(ConfigError, match="holds no intact checkpoint"):
+        resume.choose(chosen(file, "resume=must"), run, False)
+    place = resume.choose(chosen(file), run, False)
+    assert (place.checkpoint, place.damaged) == (None, (last, before))
+    assert "at its beginning" in place.note
+    place.folder.release()
+
+
+def test_finished_run_is_not_run_again(file, tmp_path, capsys):
+    run = placed(chosen(file), tmp_path / "run", "done")
+    scores = {"valid": {"click": {"auc": 0.75, "rows": 10, "positives": 5}}}
+    (run / "metrics.json").write_text(json.dumps(scores))
+    before = files(run)
+    place = resume.choose(chosen(file), run, False)
+    assert (place.folder, place.path) == (None, run)
+    configured = chosen(file, "tasks=[click]")
+    resume.tell_finished(configured, run)
+    out = capsys.readouterr().out
+    assert "it is not run again" in out.splitlines()[0]
+    assert "0.7500" in out
+    assert files(run) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "null",
+        '{"test": 3}',
+        '{"valid": []}',
+        '{"valid": {}}',
+        '{"valid": {"click": {}}}',
+        '{"valid": {"click": {"auc": "0.9"}}}',
+        '{"valid": {"click": {"auc": NaN}}}',
+    ],
+)
+def test_damaged_scores_of_a_finished_run_are_told_in_one_line(text, file, tmp_path):
+    run = placed(chosen(file), tmp_path / "run", "done")
+    (run / "metrics.json").write_text(text)
+    with pytest.raises(DataError, match=r"metrics.json is damaged; remove .*run, and"):
+        resume.tell_finished(chosen(file, "tasks=[click]"), run)
+
+
+def test_other_configuration_is_refused_and_the_differing_key_named(file, tmp_path):
+    for status in ("running", "failed", "done"):
+        run = placed(chosen(file), tmp_path / status, status)
+        composed = chosen(file).model_dump(mode="json")
+        (run / "config.yaml").write_text(json.dumps(composed | {"hydra": {"run": {}}}))
+        before = files(run)
+        with pytest.raises(ConfigError, match="holds a run already") as told:
+            resume.choose(chosen(file, "trainer.epochs=7", "seed=4"), run, False)
+        assert "seed was 1, is 4; trainer.epochs was 3, is 7" in str(told.value)
+        assert files(run) == before
+
+
+def test_other_data_is_refused(file, tmp_path):
+    run = placed(chosen(file), tmp_path / "run", "failed", data_hash="another")
+    with pytest.raises(ConfigError, match="the data has changed since"):
+        resume.choose(chosen(file), run, False)
+
+
+def test_never_refuses_a_folder_that_holds_a_run(file, tmp_path):
+    for status in ("running", "failed", "done"):
+        run = placed(chosen(file), tmp_path / status, status)
+        with pytest.raises(ConfigError, match="holds a run already; name another"):
+            resume.choose(chosen(file, "resume=never"), run, False)
+
+
+def test_folder_that_another_process_holds_is_refused(file, tmp_path):
+    first = resume.choose(chosen(file), tmp_path / "run", False)
+    with pytest.raises(ConfigError, match="another process is running in "):
+        resume.choose(chosen(file), tmp_path / "run", False)
+    first.folder.release()
+    resume.choose(chosen(file), tmp_path / "run", False).folder.release()
+
+
+def test_seconds_are_those_of_all_starts_and_unknown_after_a_kill(
+    tmp_path, monkeypatch
+):
+    clock = iter([0.0, 10.0, 15.0, 100.0, 200.0, 207.0, 0.0, 1.0, 0.0, 5.0, 9.0])
+    monkeypatch.setattr("mtl_cli.core.run_folder.time.monotonic", lambda: next(clock))
+    for status, seconds in [("interrupted", 5.0), ("done", 12.0), ("", None)]:
+        folder = RunFolder(tmp_path / "run")
+        folder.begin("")
+        if status:
+            folder.finish(status)
+            assert status_of(tmp_path / "run")["seconds"] == seconds
+        folder.release()
+    folder = RunFolder(tmp_path / "run")
+    folder.begin("")
+    folder.finish("done")
+    folder.release()
+    assert status_of(tmp_path / "run")["seconds"] is None
+
+
+def test_run_that_ends_while_it_is_looked_at_is_not_gone_on_with(
+    file, tmp_path, monkeypatch
+):
+    configured = chosen(file)
+    placed(configured, written(tmp_path / "old", 1), "interrupted")
+
+    def held(path):
+        folder = RunFolder(path)
+        if path.name == "old":
+            folder.record["status"] = "done"
+        return folder
+
+    monkeypatch.setattr(resume, "RunFolder", held)
+    place = resume.choose(configured, tmp_path / "new", True)
+    assert (place.path, place.note) == (tmp_path / "new", "")
+    place.folder.release()
+
+
+def test_new_folder_gives_way_to_the_newest_run_that_was_cut_off(file, tmp_path):
+    configured = chosen(file)
+    for i, status in enumerate(["interrupted", "running", "failed", "done"]):
+        placed(configured, written(tmp_path / f"{i}", 1), status)
+        record = status_of(tmp_path / f"{i}") | {"start": f"2030-01-0{i + 1}"}
+        (tmp_path / f"{i}" / "status.json").write_text(json.dumps(record))
+    placed(chosen(file, "seed=9"), tmp_path / "other", "interrupted")
+    placed(configured, tmp_path / "changed", "interrupted", data_hash="another")
+    (tmp_path / "stray").write_text("")
+    place = resume.choose(configured, tmp_path / "new", True)
+    assert place.path == tmp_path / "1"
+    assert "resume=never starts anew" in place.note
+    # While that one runs, the one before it is the newest.
+    second = resume.choose(configured, tmp_path / "new", True)
+    assert second.path == tmp_path / "0"
+    third = resume.choose(configured, tmp_path / "new", True)
+    assert (third.path, third.note) == (tmp_path / "new", "")
+    anew = resume.choose(chosen(file, "resume=never"), tmp_path / "newer", True)
+    assert anew.path == tmp_path / "newer"
+    with pytest.raises(ConfigError, match="resume: must, but no run of this config"):
+        resume.choose(chosen(file, "resume=must"), tmp_path / "newest", True)
+    for one in (place, second, third, anew):
+        one.folder.release()
+
+
+def test_hash_of_a_configuration_leaves_out_what_cannot_change_a_number(file):
+    first = config_hash(chosen(file))
+    neutral = ["resume=must", "trainer.profile=true", "trainer.checkpoint_minutes=3"]
+    assert config_hash(chosen(file, *neutral)) == first
+    for key in ("seed=2", "trainer.epochs=4", "check_only=true", "model.dropout=0.1"):
+        assert config_hash(chosen(file, key)) != first
+
+
+# The command
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    ended = mtl_train(folder, *SMALL, "hydra.run.dir=run")
+    assert ended.returncode == 0, ended.stderr
+    assert not any("checkpoint" in name or ".lock" in name for name in files(folder))
+    return folder / "run"
+
+
+RARELY_SAVED = [*SMALL, "trainer.checkpoint_minutes=null"]
+
+
+def in_training(folder):
+    """The only run in a folder's `outputs`, once it is in its second epoch."""
+    runs = list((folder / "outputs" / "runs").glob("*"))
+    return runs[0] if runs and said(runs[0], "epoch 1/") else None
+
+
+def assert_stopped(folder, sent, code, word):
+    """Stops a run by a signal in its second epoch; returns its folder."""
+    with running(folder, *RARELY_SAVED) as process:
+        assert wait_for(process, lambda: in_training(folder))
+        time.sleep(0.05)
+        process.send_signal(sent)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    (run,) = (folder / "outputs" / "runs").iterdir()
+    assert err.count("\n") == 1
+    assert f"error: {word}; all up to " in err
+    # Not what was last written before the signal, the first epoch.
+    assert not newest(run)[0].path.name.startswith("0000001-epochs-000000000")
+    safe = os.path.relpath(newest(run)[0].path, folder)
+    assert f"is safe in {safe}; to go on: mtl-train {SMALL[0]} " in err
+    assert status_of(run)["status"] == "interrupted"
+    return run
+
+
+def test_run_stopped_by_sigterm_says_what_is_safe(tmp_path):
+    assert_stopped(tmp_path, signal.SIGTERM, 143, "stopped by SIGTERM")
+
+
+def test_same_command_goes_on_after_ctrl_c(whole, tmp_path):
+    run = assert_stopped(tmp_path, signal.SIGINT, 130, "interrupted")
+    ended = mtl_train(tmp_path, *RARELY_SAVED)
+    assert ended.returncode == 0, ended.stderr
+    first = ended.stdout.splitlines()[0]
+    assert first.startswith("going on after ")
+    assert f"run in outputs/runs/{run.name}; resume=never starts anew" in first
+    assert list((tmp_path / "outputs" / "runs").iterdir()) == [run]
+    assert_same_run(run, whole)
+
+
+def test_killed_run_goes_on_in_its_folder_and_ends_once(whole, tmp_path):
+    command = [*SMALL, "hydra.run.dir=run"]
+    with running(tmp_path, *command) as process:
+        assert wait_for(process, lambda: said(tmp_path / "run", "epoch 2/"))
+    assert status_of(tmp_path / "run")["status"] == "running"
+    ended = mtl_train(tmp_path, *command)
+    assert ended.returncode == 0, ended.stderr
+    assert_same_run(tmp_path / "run", whole)
+    assert files(tmp_path / "run") == files(whole)
+    again = mtl_train(tmp_path, *command)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "run holds this run, done at " in again.stdout
+    assert "test rows" in again.stdout
+
+
+def test_second_ctrl_c_ends_at_once():
+    code = (
+        "import signal; from mtl_cli.core import signals\n"
+        # A test run in the background would hand its deafness to Ctrl-C on.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signals.install()\n"
+        "try:\n"
+        "    with signals.held():\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "        print('goes on', bool(signals.wanted()))\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "        print('not reached')\n"
+        "except signals.Stopped as stop: print(stop, stop.code)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.splitlines() == ["goes on True", "interrupted 130"]

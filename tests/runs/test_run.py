@@ -1,0 +1,368 @@
+"""The command as users run it, and the folder that it leaves."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from helpers.commands import mtl_train, run_cold
+from sklearn.metrics import log_loss, roc_auc_score
+
+from mtl_cli.metrics.metrics import METRICS
+from mtl_cli.runs.console import Console
+from mtl_cli.tasks.base import Output
+
+QUICK = ["trainer.epochs=1", "trainer.compile=false"]
+DATASET = """
+name: small
+train: rows.csv
+valid: null
+test: null
+valid_fraction: 0.2
+split_seed: 0
+features:
+  shop: {kind: sparse}
+  price: {kind: dense, transform: standard}
+tasks:
+  buy: {label: buy, kind: binary}
+"""
+
+
+def metrics(run: Path) -> dict:
+    return json.loads((run / "metrics.json").read_text())
+
+
+def with_small_data(folder: Path) -> Path:
+    """Writes a data set of 200 rows, of the user's own, into a folder."""
+    rng = np.random.default_rng(0)
+    columns = {"shop": rng.integers(0, 5, 200), "price": rng.normal(size=200)}
+    frame = pd.DataFrame(columns).assign(buy=rng.integers(0, 2, 200))
+    frame.to_csv(folder / "rows.csv", index=False)
+    (folder / "conf" / "dataset").mkdir(parents=True)
+    (folder / "conf" / "dataset" / "small.yaml").write_text(DATASET)
+    return folder
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    return with_small_data(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("start")
+
+
+@pytest.fixture(scope="module")
+def told(start: Path) -> subprocess.CompletedProcess[str]:
+    return run_cold(start, *QUICK, "hydra.run.dir=first")
+
+
+@pytest.fixture(scope="module")
+def run(start: Path, told: subprocess.CompletedProcess[str]) -> Path:
+    assert told.returncode == 0, told.stderr
+    return start / "first"
+
+
+def test_default_command_trains_ple_on_bundled_adult_from_any_folder(
+    told: subprocess.CompletedProcess[str], run: Path
+) -> None:
+    assert "adult: 29,305 train, 3,256 valid, 16,281 test rows" in told.stdout
+    assert "ple on embedding" in told.stdout
+    cells = [line.split() for line in told.stdout.splitlines()]
+    for task, positives in (("income", "3,846"), ("never_married", "5,434")):
+        (row,) = (row for row in cells if row[:1] == [task])
+        assert row[-2:] == ["16,281", positives]
+    assert "run folder: first" in told.stdout
+    assert "try next:   mtl-train " in told.stdout
+
+
+def test_nothing_but_our_own_words_is_printed(
+    told: subprocess.CompletedProcess[str], run: Path
+) -> None:
+    assert told.stderr == ""
+    assert "\x1b" not in told.stdout
+    for noise in ("tensorflow", "oneDNN", "deepctr", "Hydra", "WARNING"):
+        assert noise not in told.stdout
+
+
+def test_run_folder_is_complete(run: Path) -> None:
+    found = {str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()}
+    assert found == {
+        "config.yaml",
+        "environment.json",
+        "gates.json",
+        "history.csv",
+        "metrics.json",
+        "model/learnt.json",
+        "data_report.json",
+        "model/model.weights.h5",
+        "model/spec.json",
+        "plots/calibration.png",
+        "plots/learning_curves.png",
+        "predictions.parquet",
+        "report.html",
+        "status.json",
+        "train.log",
+    }
+    assert json.loads((run / "status.json").read_text())["status"] == "done"
+
+
+def test_metrics_equal_scikit_learn_on_the_saved_predictions(run: Path) -> None:
+    frame = pd.read_parquet(run / "predictions.parquet")
+    assert list(frame["row"]) == list(range(16281))
+    for task, positives in (("income", 3846), ("never_married", 5434)):
+        found = metrics(run)["test"][task]
+        y, p = frame[task], frame[f"{task}_prediction"].astype("float64")
+        assert found["auc"] == pytest.approx(roc_auc_score(y, p), abs=1e-12)
+        assert found["log_loss"] == pytest.approx(log_loss(y, p), rel=1e-6)
+        assert (found["rows"], found["positives"]) == (16281, positives)
+    assert metrics(run)["valid"]["income"]["rows"] == 3256
+    assert metrics(run)["train"]["income"]["rows"] == 29305
+
+
+def test_history_has_a_row_an_epoch(run: Path) -> None:
+    history = pd.read_csv(run / "history.csv")
+    assert list(history["epoch"]) == [1]
+    assert history["valid.income.auc"][0] == pytest.approx(
+        metrics(run)["valid"]["income"]["auc"]
+    )
+    assert {"loss.income", "loss.never_married", "samples_per_second"} <= set(history)
+
+
+def test_environment_says_what_the_numbers_depend_on(run: Path) -> None:
+    found = json.loads((run / "environment.json").read_text())
+    assert found["versions"]["tensorflow"].startswith("2.21")
+    assert found["seed"] == 1
+    assert len(found["data_hash"]) == len(found["config_hash"]) == 64
+
+
+def test_same_command_twice_gives_identical_numbers(small: Path) -> None:
+    command = ["dataset=small", "model=mmoe", "model.dropout=0.1", *QUICK]
+    for name, seed in {"first": 1, "again": 1, "other": 2}.items():
+        told = mtl_train(small, *command, f"seed={seed}", f"hydra.run.dir={name}")
+        assert told.returncode == 0, told.stderr
+    first, again, other = (metrics(small / n) for n in ("first", "again", "other"))
+    assert again == first
+    assert other["valid"] != first["valid"]
+
+
+def test_saved_config_runs_again_with_identical_numbers(start: Path, run: Path) -> None:
+    saved = yaml.safe_load((run / "config.yaml").read_text())
+    assert saved["model"]["name"] == "ple"
+    # As the run prints its folder: relative to where the command started.
+    again = mtl_train(start, "--config-path", "first", "--config-name", "config")
+    assert again.returncode == 0, again.stderr
+    (folder,) = (start / "outputs" / "runs").glob("adult-ple-*")
+    assert metrics(folder) == metrics(run)
+    again_with_seeds = (
+        "mtl-train -m --config-path=first --config-name=config seed=1,2,3"
+    )
+    assert f"try next:   {again_with_seeds}" in again.stdout
+
+
+@pytest.mark.slow
+def test_compiled_run_twice_gives_identical_numbers(tmp_path: Path) -> None:
+    arguments = ["model=mmoe", "trainer.epochs=2", "trainer.compile=true"]
+    arguments += ["model.dropout=0.1", "model.num_experts=3"]
+    for name in ("a", "b"):
+        told = mtl_train(tmp_path, *arguments, f"hydra.run.dir={name}")
+        assert told.returncode == 0, told.stderr
+    assert metrics(tmp_path / "a") == metrics(tmp_path / "b")
+
+
+def test_esmm_gives_three_outputs_and_warns_of_the_broken_funnel(
+    tmp_path: Path,
+) -> None:
+    told = mtl_train(tmp_path, *QUICK, "model=esmm", "hydra.run.dir=run")
+    assert told.returncode == 0, told.stderr
+    assert "warning: the labels break the funnel rule of esmm" in told.stdout
+    frame = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    ctr, cvr, ctcvr = (
+        frame[f"{name}_prediction"]
+        for name in ("income", "never_married_given_income", "never_married")
+    )
+    np.testing.assert_allclose(ctr * cvr, ctcvr, rtol=1e-5)
+    found = metrics(tmp_path / "run")["test"]["never_married_given_income"]
+    clicked = frame[frame["income"] == 1]
+    assert found["rows"] == len(clicked) == 3846
+    assert found["auc"] == pytest.approx(
+        roc_auc_score(
+            clicked["never_married"], clicked["never_married_given_income_prediction"]
+        )
+    )
+
+
+def test_esmm_heads_run_on_ple_with_the_tasks_named(tmp_path: Path) -> None:
+    told = mtl_train(
+        tmp_path,
+        *QUICK,
+        "trainer.batch_size=4096",
+        "model.heads=esmm",
+        "model.click_task=never_married",
+        "model.conversion_task=income",
+        "hydra.run.dir=run",
+    )
+    assert told.returncode == 0, told.stderr
+    assert "income_given_never_married" in metrics(tmp_path / "run")["test"]
+
+
+def test_users_own_model_and_data_set_just_work(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=3000)
+    frame = pd.DataFrame(
+        {
+            "shop": rng.integers(0, 9, 3000),
+            "price": x,
+            "watch": 3 * x + rng.normal(size=3000),
+            "like": np.where(x + rng.normal(size=3000) > 0, "yes", "no"),
+        }
+    )
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "dataset").mkdir()
+    (tmp_path / "conf" / "model" / "mine.yaml").write_text(
+        "defaults: [mmoe, _self_]\nnum_experts: 2\nexpert_units: [8]\n"
+    )
+    (tmp_path / "conf" / "dataset" / "shops.yaml").write_text(
+        """
+name: shops
+train: rows.csv
+valid: null
+test: null
+valid_fraction: 0.2
+split_seed: 0
+features:
+  shop: {kind: sparse}
+  price: {kind: dense, transform: standard}
+tasks:
+  watch: {label: watch, kind: regression, loss: huber, tower_units: [4]}
+  like: {label: like, kind: binary, positive: "yes"}
+"""
+    )
+    told = mtl_train(
+        tmp_path,
+        "model=mine",
+        "dataset=shops",
+        "trainer.epochs=8",
+        "trainer.batch_size=64",
+        "optimizer.learning_rate=0.02",
+    )
+    assert told.returncode == 0, told.stderr
+    (run,) = (tmp_path / "outputs" / "runs").glob("shops-mine-*")
+    found = metrics(run)["valid"]
+    assert found["watch"]["r2"] > 0.85  # best possible: 9 / 10
+    assert found["like"]["auc"] > 0.8
+    assert (found["watch"]["rows"], "positives" in found["watch"]) == (600, False)
+    assert "valid rows, after epoch" in told.stdout
+
+
+@pytest.fixture(scope="module")
+def swept(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[subprocess.CompletedProcess[str], list[Path]]:
+    """A sweep of which every other job is wrong, and the folders that it leaves."""
+    folder = with_small_data(tmp_path_factory.mktemp("swept"))
+    told = mtl_train(
+        folder,
+        "dataset=small",
+        "--multirun",
+        *QUICK,
+        "dataset.tasks.buy.tower_units=[4],[8]",
+        "model=shared_bottom",
+        "encoder=dcn",
+        "trainer.batch_size=0,1000000",  # the second is more than there are rows
+    )
+    (sweep,) = (folder / "outputs" / "sweeps").iterdir()
+    return told, [p for p in sweep.iterdir() if p.name[0] != "." and p.is_dir()]
+
+
+def test_settings_that_a_data_set_need_not_write_can_be_set_between_flags(
+    swept: tuple[subprocess.CompletedProcess[str], list[Path]],
+) -> None:
+    told, jobs = swept
+    saved = [yaml.safe_load((job / "config.yaml").read_text()) for job in jobs]
+    units = [config["dataset"]["tasks"]["buy"]["tower_units"] for config in saved]
+    assert sorted(units) == [[4], [8]]
+    assert "CrossNet" not in told.stdout  # DeepCTR prints it
+
+
+def test_failed_jobs_of_a_sweep_are_named_and_the_others_run(
+    swept: tuple[subprocess.CompletedProcess[str], list[Path]],
+) -> None:
+    told, jobs = swept
+    assert told.returncode == 2
+    for line, number in zip(told.stderr.splitlines(), (0, 2), strict=True):
+        assert line.startswith(f"mtl-train: error: job {number} (")
+        assert "trainer.batch_size: 0 should be greater" in line
+    # A job whose configuration is wrong leaves no folder.
+    assert len(jobs) == 2
+    for job in jobs:
+        assert json.loads((job / "status.json").read_text())["status"] == "done"
+
+
+def test_one_class_in_validation_is_refused_before_training(small: Path) -> None:
+    frame = pd.read_csv(small / "rows.csv")
+    frame.assign(buy=1).to_csv(small / "valid.csv", index=False)
+    told = mtl_train(
+        small, "dataset=small", "dataset.valid=valid.csv", "dataset.valid_fraction=0"
+    )
+    assert told.returncode == 2
+    assert "one class only: 200 of 200 rows positive" in told.stderr
+    assert "epoch" not in told.stdout
+
+
+def test_failed_run_says_so_in_one_line_and_keeps_its_traceback(tmp_path: Path) -> None:
+    told = mtl_train(
+        tmp_path,
+        *QUICK,
+        "model=shared_bottom",
+        "optimizer=sgd",
+        "optimizer.learning_rate=1e30",
+        "hydra.run.dir=run",
+    )
+    assert told.returncode == 1
+    assert told.stderr.count("\n") == 1
+    assert "loss of task income became" in told.stderr
+    assert "in epoch 1, step " in told.stderr
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert status["status"] == "failed"
+    assert "loss of task income" in status["error"]
+    assert "Traceback" in (tmp_path / "run" / "train.log").read_text()
+
+
+def test_colours_are_off_under_no_color_on_a_terminal(small: Path) -> None:
+    command = ["dataset=small", "model=shared_bottom", *QUICK]
+    plain = mtl_train(small, *command, FORCE_COLOR="1", NO_COLOR="1")
+    assert plain.returncode == 0, plain.stderr
+    assert "\x1b[3" not in plain.stdout
+
+
+def test_tables_of_scores_cut_no_number_on_a_narrow_terminal(tmp_path, capsys):
+    outputs = [
+        Output("click", "binary", "click"),
+        Output("a_conversion_after_a_click", "binary", "buy", given="click"),
+        Output("watch", "regression", "watch"),
+    ]
+    digits = iter(range(1, 99))
+    scores = {
+        output.name: {name: 0.1234 + next(digits) for name in METRICS[output.kind]}
+        | {"rows": 50_000}
+        | ({"positives": 5_008} if output.kind == "binary" else {})
+        for output in outputs
+    }
+    console = Console(tmp_path / "train.log")
+    console.terminal.width = 30
+    console.scores("test rows", outputs, scores)
+    console.close()
+    shown, log = capsys.readouterr().out, (tmp_path / "train.log").read_text()
+    for text in (shown, log):
+        assert text.count("test rows") == 1
+        numbers = re.findall(r"\d+\.\d{4}", text)
+        assert numbers == [f"{i}.1234" for i in range(1, 16)]
+        assert text.count("50,000") == 3
+        assert (text.count("5,008"), text.count("positives")) == (2, 1)

@@ -1,0 +1,189 @@
+"""Lazy updates of embedding tables: the dense ones where a batch touches every row."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers.networks import config
+from helpers.planted_data import encoder_of, planted
+
+from mtl_cli.core import tensorflow_runtime
+from mtl_cli.data.labels import label_of
+from mtl_cli.data.table import Table
+from mtl_cli.layers import FusedEmbedding
+from mtl_cli.network.build import build
+from mtl_cli.training import large_tables
+from mtl_cli.training.feed import MemoryFeed
+from mtl_cli.training.large_tables import lazy_tables
+from mtl_cli.training.steps import Steps
+
+# Both sides add the same float32 numbers in another order.
+ROUNDING = 2e-5
+
+USERS, ITEMS = 9, 5
+DATA = (
+    "~dataset.features",
+    "+dataset.features={user: {kind: sparse}, item: {kind: sparse},"
+    " price: {kind: dense, transform: standard}}",
+    "~dataset.tasks",
+    "+dataset.tasks={click: {label: click, kind: binary},"
+    " buy: {label: buy, kind: binary}}",
+    "model=shared_bottom",
+    "encoder.embedding_dim=4",
+    "encoder.embedding_stddev=0.5",
+    "trainer.batch_size=32",
+    "trainer.epochs=1",
+    "trainer.compile=false",
+)
+OPTIMIZERS = {
+    "adam": "optimizer=adam",
+    "adamw": "optimizer=adamw optimizer.weight_decay=0.1",
+    "adagrad": "optimizer=adagrad optimizer.learning_rate=0.3",
+    "sgd": "optimizer=sgd optimizer.momentum=0 optimizer.learning_rate=3",
+    "momentum": "optimizer=sgd optimizer.learning_rate=1",
+    "nesterov": "optimizer=sgd optimizer.nesterov=true optimizer.learning_rate=1",
+    "schedule": "optimizer=adam optimizer.schedule=cosine optimizer.warmup_steps=3",
+    "clipped": "optimizer=sgd optimizer.clip_norm=0.05 optimizer.learning_rate=1",
+    "l2": "optimizer=adam encoder.l2_embedding=0.05",
+    "sets": "optimizer=adam model=single_task",
+    "deepfm": "optimizer=adam encoder=deepfm",
+}
+
+
+def rows_with_every_id_in_each_batch(batches):
+    """A table whose batches of 32 rows each hold every user and every item."""
+    parts = []
+    for seed in range(batches):
+        rows = planted(32, seed).to_pandas()
+        rows.loc[: USERS - 1, "user"] = np.arange(USERS)
+        rows.loc[: ITEMS - 1, "item"] = [f"item{i}" for i in range(ITEMS)]
+        # Index 0 stands for what training lacks; it must be touched too.
+        rows.loc[USERS, ["user", "item"]] = [-1, "new"]
+        parts.append(rows)
+    return parts
+
+
+def trained(chosen, batches=6):
+    """The weights before and after some batches, the losses, and the steps."""
+    import pandas as pd
+    import pyarrow as pa
+
+    frame = pd.concat(rows_with_every_id_in_each_batch(batches), ignore_index=True)
+    rows = pa.Table.from_pandas(frame)
+    known = pa.Table.from_pandas(frame[(frame.user >= 0) & (frame.item != "new")])
+    encoder = encoder_of(chosen.dataset.features, known)
+    tasks = chosen.chosen_tasks
+    labels = {n: label_of(n, t, rows[t.label]) for n, t in tasks.items()}
+    weights = {n: np.ones_like(y) for n, y in labels.items()}
+    table = Table(encoder.transform(rows), labels, weights)
+    tensorflow_runtime.start(chosen.seed, deterministic=True)
+    network = build(chosen, encoder.spec)
+    before = [w.numpy() for w in network.logits.trainable_variables]
+    steps = Steps(chosen, network, table.rows)
+    slab = MemoryFeed(table, list(tasks)).slab(np.arange(table.rows), 32)
+    losses = np.concatenate(list(steps.epoch([slab])))[:, 0]
+    steps.store()
+    after = [w.numpy() for w in network.logits.trainable_variables]
+    return before, after, losses, steps
+
+
+@pytest.mark.parametrize("options", OPTIMIZERS.values(), ids=list(OPTIMIZERS))
+def test_lazy_equals_dense_where_every_row_is_touched(options):
+    chosen = {
+        way: config(*DATA, *options.split(), f"optimizer.lazy={way}")
+        for way in ("true", "false")
+    }
+    before, mine, losses, steps = trained(chosen["true"])
+    _, dense, expected, others = trained(chosen["false"])
+    assert steps.tables
+    assert not others.tables
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
+    for ours, theirs, start in zip(mine, dense, before, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=ROUNDING)
+        assert abs(theirs - start).max() > 2 * ROUNDING
+
+
+def test_compiled_and_uncompiled_lazy_steps_agree():
+    options = [*DATA, "optimizer.lazy=true"]
+    _, first, losses, _ = trained(config(*options, "trainer.compile=true"))
+    _, second, expected, _ = trained(config(*options))
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
+    for mine, other in zip(first, second, strict=True):
+        np.testing.assert_allclose(mine, other, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "rowwise_adagrad"])
+def test_rows_that_no_batch_touches_stay(name):
+    chosen = config(*DATA, f"optimizer={name}", "optimizer.lazy=true")
+    network = build(chosen, spec_of(chosen))
+    (table,) = lazy_tables(network.logits, chosen.optimizer)
+    before = table.layer.table.numpy()
+    rows, places = table.touched(tf.constant([[0, 0], [0, 1]]))
+    # The second column's table begins below the first's, at row 10.
+    assert rows.numpy().tolist() == [0, 10, 11, 16]  # padded
+    assert places.numpy().tolist() == [[0, 1], [0, 2]]
+    packed = table.read(rows)
+    with tf.GradientTape() as tape:
+        values = packed[:, :4]
+        tape.watch(values)
+        total = tf.reduce_sum(table.vectors(values, places))
+    gradient = tape.gradient(total, values)
+    assert gradient.numpy()[:, 0].tolist() == [2, 1, 1, 0]  # row 0 occurs twice
+    after = table.moved(packed, gradient, np.int64(0), np.float32(0.1))
+    assert (after[3].numpy() == packed[3].numpy()).all()
+    table.write(rows, after)
+    assert (table.layer.table.numpy() == before).all()
+    table.store()
+    moved = (table.layer.table.numpy() != before).any(axis=1)
+    assert np.flatnonzero(moved).tolist() == [0, 10, 11]
+
+
+def spec_of(chosen):
+    """Sizes of the planted features."""
+    return encoder_of(chosen.dataset.features, planted()).spec
+
+
+def test_rowwise_adagrad_equals_its_formula():
+    chosen = config(*DATA, "optimizer=rowwise_adagrad")
+    network = build(chosen, spec_of(chosen))
+    (table,) = lazy_tables(network.logits, chosen.optimizer)
+    values = table.layer.table.numpy().astype("float64")
+    total = np.full(16, 0.1)
+    random = np.random.default_rng(0)
+    for step in range(3):
+        rows = random.choice(16, 5, replace=False)
+        gradient = random.normal(size=(5, 4)).astype("float32")
+        packed = table.read(rows)
+        table.write(
+            rows, table.moved(packed, gradient, np.int64(step), np.float32(0.1))
+        )
+        total[rows] += (gradient.astype("float64") ** 2).mean(axis=1)
+        values[rows] -= 0.1 * gradient / np.sqrt(total[rows] + 1e-7)[:, None]
+    table.store()
+    np.testing.assert_allclose(table.layer.table.numpy(), values, atol=ROUNDING)
+    assert table.packed.shape == (17, 5)
+
+
+def test_auto_is_lazy_for_large_tables_only(monkeypatch):
+    chosen = config(*DATA)
+    network = build(chosen, spec_of(chosen))
+    assert lazy_tables(network.logits, chosen.optimizer) == []
+    monkeypatch.setattr(large_tables, "LARGE", 10)
+    assert len(lazy_tables(network.logits, chosen.optimizer)) == 1
+
+
+def test_row_that_occurs_twice_moves_as_adam_says():
+    layer = FusedEmbedding([4], embedding_dim=2)
+    ids = np.array([[1], [1], [1], [1], [2]])
+    layer(ids)
+    before = layer.table.numpy()
+    adam = keras.optimizers.Adam(1e-3)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(ids, training=True))
+    adam.apply(
+        tape.gradient(loss, layer.trainable_variables), layer.trainable_variables
+    )
+    # Adam's first step is the learning rate, whatever the size of the gradient.
+    moved = before - layer.table.numpy()
+    np.testing.assert_allclose(moved[[1, 2]], 1e-3, rtol=1e-3)
+    assert (moved[[0, 3]] == 0).all()

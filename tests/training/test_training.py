@@ -1,0 +1,789 @@
+"""Training: losses, steps, epochs, early stopping, and what a run can do again."""
+
+import math
+import re
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pyarrow as pa
+import pytest
+import tensorflow as tf
+from helpers.planted_data import encoder_of, planted
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from mtl_cli.config.run_config import Config
+from mtl_cli.core import tensorflow_runtime
+from mtl_cli.core.errors import TrainingError
+from mtl_cli.core.paths import conf_folder
+from mtl_cli.data.labels import label_of
+from mtl_cli.data.table import Table
+from mtl_cli.distributed.replicas import Replicas
+from mtl_cli.evaluation.scores import evaluate
+from mtl_cli.layers.schedule import Schedule
+from mtl_cli.network import predictor as predict_module
+from mtl_cli.network.build import build
+from mtl_cli.tasks.base import Task
+from mtl_cli.training import steps as steps_module
+from mtl_cli.training import train as train_module
+from mtl_cli.training.feed import MemoryFeed
+from mtl_cli.training.losses import task_losses
+from mtl_cli.training.progress import Progress
+from mtl_cli.training.saving import Session
+from mtl_cli.training.steps import STEPS_A_CALL, Steps, reseed, worth_compiling
+from mtl_cli.training.train import train, train_epoch
+
+FLOAT32 = 1e-6  # relative rounding of a few float32 operations
+ROUNDING = 1e-5  # of an epoch of float32 steps, summed in another order
+
+DATASET = {
+    "name": "planted",
+    "train": "never read",
+    "valid": None,
+    "test": None,
+    "valid_fraction": 0.2,
+    "split_seed": 0,
+    "features": {
+        "user": {"kind": "sparse"},
+        "item": {"kind": "sparse"},
+        "hour": {"kind": "bucketized", "num_buckets": 4},
+        "price": {"kind": "dense", "transform": "standard"},
+        "age": {"kind": "dense", "transform": "standard"},
+    },
+    "tasks": {
+        "click": {"label": "click", "kind": "binary"},
+        "buy": {"label": "buy", "kind": "binary", "weight": 3.0},
+        "amount": {"label": "amount", "kind": "regression", "loss": "huber"},
+    },
+}
+SMALL = {
+    "shared_bottom": "model.bottom_units=[8]",
+    "single_task": "model.bottom_units=[8]",
+    "esmm": "model.heads=esmm",
+    "mmoe": "model.num_experts=3",
+    "ple": "model.num_specific_experts=2",
+}
+
+
+def config(*overrides, model="shared_bottom", dataset=DATASET):
+    """A small model's configuration on a planted data set."""
+    small = ["encoder.embedding_dim=4", "model.tower_units=[4]", SMALL[model]]
+    small += ["model.expert_units=[6]"] if model in ("mmoe", "ple") else []
+    small += ["trainer.batch_size=64", "trainer.patience=null", "trainer.compile=false"]
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        composed = compose("config", [f"model={model}", *small, *overrides])
+    values = OmegaConf.to_container(composed, resolve=True)
+    return Config.model_validate(values | {"dataset": dataset})
+
+
+def tasks_of(**losses):
+    """Tasks that differ in their loss only."""
+    kinds = {
+        name: "binary" if loss == "bce" else "regression"
+        for name, loss in losses.items()
+    }
+    return {
+        name: Task(label=name, kind=kinds[name], loss=loss)
+        for name, loss in losses.items()
+    }
+
+
+def encode(rows, encoder, tasks):
+    """All rows as a table in which every row counts."""
+    labels = {n: label_of(n, t, rows[t.label]) for n, t in tasks.items()}
+    weights = {task: np.ones_like(y) for task, y in labels.items()}
+    return Table(encoder.transform(rows), labels, weights)
+
+
+def encoded(chosen, rows=300, seed=0):
+    """The planted rows as tables, and the features fitted on them."""
+    encoder = encoder_of(chosen.dataset.features, planted())
+    return encode(planted(rows, seed), encoder, chosen.chosen_tasks), encoder
+
+
+def built(chosen):
+    """A network with the weights that the run's seed gives it."""
+    tensorflow_runtime.start(chosen.seed, deterministic=True)
+    encoder = encoder_of(chosen.dataset.features, planted())
+    return build(chosen, encoder.spec)
+
+
+def trained(chosen, table=None, valid=None, progress=None):
+    """A network after a whole training, and the history of it."""
+    network = built(chosen)
+    table = encoded(chosen)[0] if table is None else table
+    history = train(chosen, network, table, valid, progress or Progress())
+    return network, history
+
+
+def epoch_of(chosen, network, table, order):
+    """The losses of one epoch over rows in memory, in the given order, by call."""
+    steps = Steps(chosen, network, table.rows)
+    feed = MemoryFeed(table, list(chosen.chosen_tasks))
+    slab = feed.slab(order, steps.batch_size)
+    return [taken[:, 0] for taken in steps.epoch([slab])]
+
+
+def assert_same_bits(weights, others):
+    assert len(weights) == len(others)
+    for a, b in zip(weights, others, strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
+
+
+def assert_close(weights, others, atol=ROUNDING):
+    assert len(weights) == len(others)
+    for a, b in zip(weights, others, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=atol)
+
+
+# Losses
+
+
+def softplus(x):
+    return np.logaddexp(0, x)
+
+
+LOSSES = {
+    "bce": lambda y, z: y * softplus(-z) + (1 - y) * softplus(z),
+    "mse": lambda y, z: (y - z) ** 2,
+    "mae": lambda y, z: np.abs(y - z),
+    "huber": lambda y, z: np.where(
+        np.abs(y - z) < 1, (y - z) ** 2 / 2, np.abs(y - z) - 0.5
+    ),
+}
+
+
+def some_rows(rows=200, seed=0):
+    """Random labels in [0, 1], logits and weights, some of them 0; float32."""
+    random = np.random.default_rng(seed)
+    label = (random.random(rows) < 0.4).astype("float32")
+    logit = random.normal(0, 3, rows).astype("float32")
+    weight = random.exponential(size=rows) * (random.random(rows) < 0.7)
+    return label, logit, weight.astype("float32")
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_task_loss_is_the_weighted_mean_over_its_rows(name):
+    label, logit, weight = some_rows()
+    found = task_losses(
+        tasks_of(other="mse", mine=name),
+        {"mine": tf.constant(logit[:, None]), "other": tf.ones((200, 1))},
+        {"mine": tf.constant(label), "other": tf.zeros(200)},
+        {"mine": tf.constant(weight), "other": tf.ones(200)},
+    )
+    each = LOSSES[name](label.astype("float64"), logit.astype("float64"))
+    expected = (weight * each).sum() / weight.sum()
+    assert found.shape == (2,)
+    assert found[0] == 1
+    assert float(found[1]) == pytest.approx(expected, rel=FLOAT32)
+
+
+def test_cross_entropy_of_a_large_wrong_logit_is_exact():
+    found = task_losses(
+        tasks_of(t="bce"),
+        {"t": tf.constant([[-90.0], [300.0]])},
+        {"t": tf.constant([1.0, 0.0])},
+        {"t": tf.ones(2)},
+    )
+    assert float(found[0]) == pytest.approx((90 + 300) / 2, rel=FLOAT32)
+
+
+def loss_and_gradient(name, label, logit, weight):
+    """A task's loss, and its gradient by each row's logit."""
+    x = tf.constant(logit[:, None])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = task_losses(tasks_of(t=name), {"t": x}, {"t": label}, {"t": weight}, {})[
+            0
+        ]
+    return loss.numpy(), tape.gradient(loss, x).numpy()[:, 0]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("name", LOSSES)
+def test_label_of_a_row_that_does_not_count_changes_nothing(name, bad):
+    label, logit, weight = some_rows()
+    expected_loss, expected = loss_and_gradient(name, label, logit, weight)
+    label[weight == 0] = bad
+    loss, gradient = loss_and_gradient(name, label, logit, weight)
+    assert loss == expected_loss
+    np.testing.assert_array_equal(gradient, expected)
+    assert (gradient[weight == 0] == 0).all()
+    assert (gradient[weight > 0] != 0).all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_task_without_a_row_has_loss_0_and_gradient_0(name):
+    label, logit, _ = some_rows()
+    loss, gradient = loss_and_gradient(name, label, logit, np.zeros(200, "float32"))
+    assert loss == 0
+    assert (gradient == 0).all()
+
+
+def test_task_without_a_row_in_the_data_leaves_its_tower_alone():
+    chosen = config("optimizer=sgd", model="mmoe")
+    table, _ = encoded(chosen)
+    weights = table.weights | {"buy": np.zeros(table.rows, "float32")}
+    network = built(chosen)
+    with_kernels = [w for w in network.logits.trainable_variables if "tower" in w.path]
+    before = [w.numpy() for w in with_kernels]
+    table = Table(table.features, table.labels, weights)
+    (losses,) = epoch_of(chosen, network, table, np.arange(table.rows))
+    assert (losses[:, 1] == 0).all()
+    assert (losses[:, [0, 2]] > 0).all()
+    assert len(before) == 4  # kernels and biases of two layers, all tasks in each
+    for old, new in zip(before, with_kernels, strict=True):
+        assert old.shape[0] == 3
+        np.testing.assert_array_equal(old[1], new.numpy()[1])
+        assert (old[0] != new.numpy()[0]).any()
+        assert (old[2] != new.numpy()[2]).any()
+
+
+# Steps
+
+
+def plain_loop(chosen, network, table, order):
+    """An epoch as a book has it: one short batch at the end, losses written out."""
+    variables = network.logits.trainable_variables
+    size = chosen.trainer.batch_size
+    optimizer = chosen.optimizer.build(-(-table.rows // size))
+    losses = []
+    for start in range(0, len(order), size):
+        batch = table.take(order[start : start + size])
+        y = {t: x[:, None] for t, x in batch.labels.items()}
+        with tf.GradientTape() as tape:
+            logits = network.logits(batch.features, training=True)
+            each = [
+                keras.losses.BinaryCrossentropy(from_logits=True)(
+                    y["click"], logits["click"]
+                ),
+                keras.losses.BinaryCrossentropy(from_logits=True)(
+                    y["buy"], logits["buy"]
+                ),
+                keras.losses.Huber()(y["amount"], logits["amount"]),
+            ]
+            total = each[0] + 3 * each[1] + each[2]
+            for v in variables:
+                if v.name == "kernel":
+                    total += chosen.model.l2 * tf.reduce_sum(tf.square(v))
+                if v.name == "table":
+                    total += chosen.encoder.l2_embedding * tf.reduce_sum(tf.square(v))
+        optimizer.apply(tape.gradient(total, variables), variables)
+        losses.append([float(loss) for loss in each])
+    return losses
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "options"),
+    [
+        (300, 64, "optimizer=adam"),
+        (300, 64, "optimizer=adamw"),
+        (300, 64, "optimizer=sgd optimizer.learning_rate=1 optimizer.clip_norm=0.1"),
+        (300, 64, "optimizer=adagrad model.l2=0.1"),
+        (256, 64, "optimizer=adam"),
+        (40, 64, "optimizer=adam"),
+    ],
+    ids=["adam", "adamw", "sgd", "adagrad", "even", "less_than_a_batch"],
+)
+def test_epoch_equals_a_plain_loop_with_a_short_last_batch(
+    monkeypatch, rows, size, options
+):
+    monkeypatch.setattr(steps_module, "STEPS_A_CALL", 2)  # three calls of 300 rows
+    chosen = config(
+        *options.split(),
+        f"trainer.batch_size={size}",
+        "encoder.l2_embedding=0.01",
+    )
+    table, _ = encoded(chosen, rows)
+    order = np.random.default_rng(3).permutation(rows)
+    mine, plain = built(chosen), built(chosen)
+    assert_same_bits(mine.logits.get_weights(), plain.logits.get_weights())
+    before = mine.logits.get_weights()
+    found = np.concatenate(epoch_of(chosen, mine, table, order))
+    expected = plain_loop(chosen, plain, table, order)
+    assert found.shape == (math.ceil(rows / size), 3)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    assert_close(mine.logits.get_weights(), plain.logits.get_weights())
+    moved = [
+        abs(a - b).max()
+        for a, b in zip(before, plain.logits.get_weights(), strict=True)
+    ]
+    assert min(moved) > 10 * ROUNDING
+
+
+# Compiled steps are held against those that are not below.
+@pytest.mark.parametrize(
+    "compiled", ["false", pytest.param("true", marks=pytest.mark.slow)]
+)
+def test_epoch_equals_keras_fit_on_the_same_batches(compiled):
+    chosen = config(f"trainer.compile={compiled}", model="ple")
+    table, _ = encoded(chosen, 256)
+    order = np.random.default_rng(3).permutation(256)
+    mine, theirs = built(chosen), built(chosen)
+    assert_same_bits(mine.logits.get_weights(), theirs.logits.get_weights())
+    found = np.concatenate(epoch_of(chosen, mine, table, order))
+
+    bce = keras.losses.BinaryCrossentropy(from_logits=True)
+    losses = {"click": bce, "buy": bce, "amount": keras.losses.Huber()}
+    theirs.logits.compile(
+        chosen.optimizer.build(4),
+        loss=losses,
+        loss_weights={name: task.weight for name, task in chosen.chosen_tasks.items()},
+    )
+    rows = table.take(order)
+    history = theirs.logits.fit(
+        rows.features, rows.labels, batch_size=64, shuffle=False, verbose=0
+    ).history
+    # The mean of four batches of equal size.
+    for i, name in enumerate(losses):
+        expected = history[f"{name}_loss"][0]
+        assert found[:, i].mean() == pytest.approx(expected, rel=FLOAT32)
+    assert_close(mine.logits.get_weights(), theirs.logits.get_weights())
+
+
+def test_compiled_and_uncompiled_steps_agree():
+    both = [config(f"trainer.compile={x}", model="ple") for x in ("true", "false")]
+    table, _ = encoded(both[0])
+    order = np.random.default_rng(3).permutation(table.rows)
+    networks = [built(chosen) for chosen in both]
+    losses = [
+        np.concatenate(epoch_of(chosen, network, table, order))
+        for network, chosen in zip(networks, both, strict=True)
+    ]
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+    assert_close(*(network.logits.get_weights() for network in networks))
+
+
+SLOW_COMPILED = pytest.param("true", "mmoe", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("compiled", "model"), [SLOW_COMPILED, ("false", "ple")])
+def test_same_seed_gives_the_same_bits(compiled, model):
+    # PLE's shared experts are read three times: where operations run at once, the
+    # order in which their gradients are summed depends on timing.
+    options = [f"trainer.compile={compiled}", "model.dropout=0.3", "trainer.epochs=3"]
+    first, again = (trained(config(*options, model=model))[0] for _ in range(2))
+    assert_same_bits(first.logits.get_weights(), again.logits.get_weights())
+
+
+def test_another_seed_gives_another_start_and_another_end():
+    chosen = [config("trainer.epochs=1", f"seed={seed}") for seed in (1, 2)]
+    starts = [built(c).logits.get_weights() for c in chosen]
+    ends = [trained(c)[0].logits.get_weights() for c in chosen]
+    assert any((a != b).any() for a, b in zip(*starts, strict=True))
+    assert all((a != b).any() for a, b in zip(*ends, strict=True))
+
+
+def test_orders_of_rows_depend_on_seed_and_epoch_alone():
+    def order_of(seed, epoch):
+        seen = []
+
+        def record(slabs, number, done):
+            seen.extend(slab.order for slab in slabs)
+            yield np.zeros((1, 2, 3))
+
+        fake = SimpleNamespace(
+            batch_size=50, per_epoch=1, epoch=record, replicas=Replicas()
+        )
+        session = Session(network, fake)
+        session.history.epochs = [None] * (epoch - 1)
+        chosen = config(f"seed={seed}")
+        feed = MemoryFeed(encoded(chosen, 50)[0], list(chosen.chosen_tasks))
+        train_epoch(chosen, session, feed, Progress())
+        assert sorted(seen[0]) == list(range(50))
+        return seen[0].tolist()
+
+    network = built(config())
+    orders = [order_of(seed, epoch) for seed in (1, 2) for epoch in (1, 2)]
+    assert len({tuple(order) for order in orders}) == 4
+    assert [order_of(seed, epoch) for seed in (1, 2) for epoch in (1, 2)] == orders
+
+
+def test_auto_compiles_runs_long_enough_to_pay_it_back():
+    options = ["trainer.compile=auto", "trainer.epochs=10"]
+    assert worth_compiling(config(*options), 1_000_000)
+    assert not worth_compiling(config(*options), 100)
+    assert worth_compiling(config("trainer.compile=true"), 1)
+    assert not worth_compiling(config("trainer.compile=false"), 10**9)
+
+
+# What tasks learn
+
+
+CONSTANTS = {
+    "ones": {"label": "ones", "kind": "binary", "tower_units": [3]},
+    "zeros": {"label": "zeros", "kind": "binary", "tower_units": [5]},
+    "threes": {"label": "threes", "kind": "regression", "tower_units": [3]},
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "order"),
+    [
+        ("shared_bottom", "ones,zeros,threes"),
+        ("single_task", "threes,ones,zeros"),
+        ("mmoe", "zeros,threes,ones"),
+        ("ple", "ones,zeros,threes"),
+        ("ple", "threes,zeros,ones"),
+    ],
+)
+def test_each_task_learns_its_own_labels_in_any_order_of_tasks(model, order):
+    # Keras has routed losses of named outputs to one another: keras #20346, #21675,
+    # #22625. Towers of equal widths are batched: the first and the last here.
+    chosen = config(
+        f"tasks=[{order}]",
+        "trainer.epochs=60",
+        "optimizer.learning_rate=0.03",
+        "model.activation=leaky_relu",  # a dead unit would hide what is learnt
+        model=model,
+        dataset=DATASET | {"tasks": CONSTANTS},
+    )
+    values = {"ones": 1.0, "zeros": 0.0, "threes": 3.0}
+    encoder = encoder_of(chosen.dataset.features, planted())
+    rows = planted(128)
+    for name, value in values.items():
+        rows = rows.append_column(name, pa.array(np.full(128, value)))
+    table = encode(rows, encoder, chosen.chosen_tasks)
+    network, history = trained(chosen, table)
+    predictions = network.predict(table)
+    assert list(history.epochs[-1].losses) == order.split(",")
+    assert {name: round(float(p.mean()), 1) for name, p in predictions.items()} == (
+        pytest.approx(values, abs=0.11)
+    )
+    assert max(history.epochs[-1].losses.values()) < 0.1
+
+
+def test_planted_problem_is_learnt():
+    chosen = config(
+        "trainer.epochs=25", "trainer.batch_size=128", "optimizer.learning_rate=0.02"
+    )
+    table, _ = encoded(chosen, 3000, seed=1)
+    valid, _ = encoded(chosen, 1000, seed=2)
+    _, history = trained(chosen, table, valid)
+    first, last = history.epochs[0], history.epochs[-1]
+    assert last.valid["click"]["auc"] > 0.97
+    assert last.valid["buy"]["auc"] > 0.97
+    assert last.valid["amount"]["r2"] > 0.97
+    assert all(last.losses[t] < first.losses[t] for t in chosen.chosen_tasks)
+
+
+def test_predictions_in_parts_equal_those_of_one_call(monkeypatch):
+    chosen = config(model="mmoe")
+    table, network = encoded(chosen)[0], built(chosen)
+    whole = network.predictions(table.features)
+    monkeypatch.setattr(predict_module, "ROWS_A_CALL", 64)
+    parts = network.predict(table)
+    assert list(parts) == ["click", "buy", "amount"]
+    for name, prediction in parts.items():
+        assert prediction.shape == (300,)
+        np.testing.assert_allclose(prediction, whole[name][:, 0], rtol=1e-5, atol=1e-6)
+
+
+# What goes wrong
+
+
+def test_loss_that_is_no_number_names_task_and_step():
+    # The first step's loss is finite, the weights after it are not.
+    chosen = config("optimizer=sgd", "optimizer.learning_rate=1e30")
+    with pytest.raises(TrainingError) as caught:
+        trained(chosen)
+    message = str(caught.value)
+    assert re.match(
+        r"loss of task (click|buy|amount) became (nan|inf) in epoch 1, step 2; ",
+        message,
+    )
+    assert "optimizer.learning_rate" in message
+
+
+@pytest.mark.parametrize("step", [3, STEPS_A_CALL + 2], ids=["first_call", "second"])
+def test_row_that_is_no_number_is_found_at_its_step(step):
+    # The label of one task only.
+    chosen = config("trainer.batch_size=4")
+    table, _ = encoded(chosen, 4 * STEPS_A_CALL + 40)
+    order = np.random.default_rng([chosen.seed, 1]).permutation(table.rows)
+    table.labels["amount"][order[(step - 1) * 4 + 1]] = np.nan
+    with pytest.raises(TrainingError) as caught:
+        trained(chosen, table)
+    expected = f"loss of task amount became nan in epoch 1, step {step};"
+    assert str(caught.value).startswith(expected)
+
+
+@pytest.mark.parametrize("with_valid", [True, False], ids=["valid", "no_valid"])
+def test_weights_that_the_last_step_makes_no_numbers_are_an_error(with_valid):
+    # Each loss is that before its step, so no loss tells of the last one.
+    heavy = DATASET["tasks"]["click"] | {"weight": 1e9}
+    chosen = config(
+        "optimizer=sgd",
+        "optimizer.learning_rate=1e38",
+        "trainer.epochs=1",
+        "trainer.batch_size=300",
+        dataset=DATASET | {"tasks": {"click": heavy}},
+    )
+    table, _ = encoded(chosen)
+    with pytest.raises(TrainingError):
+        trained(chosen, table, table if with_valid else None)
+
+
+def test_undefined_monitor_is_an_error_that_says_why():
+    chosen = config("trainer.patience=2", "trainer.monitor=buy")
+    table, _ = encoded(chosen)
+    valid = table.take(np.flatnonzero(table.labels["buy"] == 0))
+    with pytest.raises(TrainingError) as caught:
+        trained(chosen, table, valid)
+    assert "trainer.monitor: buy is undefined" in str(caught.value)
+    assert "buy: one class only: 0 of" in str(caught.value)
+
+
+# Early stopping
+
+
+def recorder(network_of):
+    """Progress that keeps the weights after each epoch."""
+    weights = []
+    return weights, Progress(
+        epoch=lambda _: weights.append(network_of().logits.get_weights())
+    )
+
+
+def run_with_scores(monkeypatch, scores, *options):
+    """Trains while the monitored metric takes the given values."""
+    chosen = config(*options)
+    table, _ = encoded(chosen)
+    coming = iter(scores)
+    monkeypatch.setattr(train_module, "monitored", lambda *_: next(coming))
+    network = built(chosen)
+    weights, progress = recorder(lambda: network)
+    history = train(chosen, network, table, table, progress)
+    return history, weights, network
+
+
+def test_early_stopping_brings_the_best_epochs_weights_back(monkeypatch):
+    scores = [0.1, 0.5, 0.4, 0.5, 0.3, 0.9]  # as good again is not better
+    options = ["trainer.patience=3", "trainer.epochs=10"]
+    history, weights, network = run_with_scores(monkeypatch, scores, *options)
+    assert len(history.epochs) == 5
+    assert history.kept == 2
+    assert [epoch.best for epoch in history.epochs] == [True, True, False, False, False]
+    assert_same_bits(network.logits.get_weights(), weights[1])
+    assert all((a != b).any() for a, b in zip(weights[1], weights[4], strict=True))
+
+
+def test_patience_starts_again_with_each_better_epoch(monkeypatch):
+    scores = [0.1, 0.0, 0.2, 0.1, 0.3, 0.2, 0.1]
+    options = ["trainer.patience=2", "trainer.epochs=9"]
+    history, _, _ = run_with_scores(monkeypatch, scores, *options)
+    assert len(history.epochs) == 7
+    assert history.kept == 5
+
+
+def test_best_weights_come_back_where_epochs_run_out_first(monkeypatch):
+    options = ["trainer.patience=5", "trainer.epochs=3"]
+    history, weights, network = run_with_scores(monkeypatch, [3, 2, 1], *options)
+    assert (len(history.epochs), history.kept) == (3, 1)
+    assert_same_bits(network.logits.get_weights(), weights[0])
+
+
+def test_no_patience_trains_all_epochs_and_keeps_the_last(monkeypatch):
+    options = ["trainer.patience=null", "trainer.epochs=4"]
+    history, weights, network = run_with_scores(monkeypatch, [4, 3, 2, 1], *options)
+    assert (len(history.epochs), history.kept) == (4, 4)
+    assert_same_bits(network.logits.get_weights(), weights[-1])
+
+
+def test_kept_network_scores_as_its_epoch_did():
+    # What is learnt is wrong on the validation rows, more so each epoch.
+    chosen = config(
+        "trainer.patience=2", "trainer.monitor=click.log_loss", "optimizer=sgd"
+    )
+    table, _ = encoded(chosen)
+    opposite = {task: 1 - y for task, y in table.labels.items()}
+    valid = Table(table.features, opposite, table.weights)
+    network, history = trained(chosen, table, valid)
+    losses = [epoch.valid["click"]["log_loss"] for epoch in history.epochs]
+    assert len(losses) < chosen.trainer.epochs
+    assert history.kept == 1 + int(np.argmin(losses)) < len(losses)
+    found = evaluate(chosen.outputs, valid, network.predict(valid))
+    assert found == history.epochs[history.kept - 1].valid
+
+
+def test_history_tells_mean_losses_and_progress_sees_every_epoch():
+    chosen = config("trainer.epochs=2")
+    table, _ = encoded(chosen)
+    shares, epochs = [], []
+    progress = Progress(
+        step=lambda number, share, losses, rate: shares.append((number, share)),
+        epoch=epochs.append,
+    )
+    _, history = trained(chosen, table, progress=progress)
+    assert epochs == history.epochs
+    assert [epoch.number for epoch in epochs] == [1, 2]
+    assert shares == [(1, 1.0), (2, 1.0)]
+
+
+def test_loss_of_an_epoch_is_the_mean_over_the_rows_of_the_task():
+    # 300 rows in steps of 64, the last of 44; "buy" has rows in two of them.
+    chosen = config("trainer.epochs=1", "trainer.batch_size=64")
+    table, _ = encoded(chosen, 300)
+    order = np.random.default_rng([chosen.seed, 1]).permutation(300)
+    weights = table.weights | {"buy": np.zeros(300, "float32")}
+    weights["buy"][order[[3, 290, 299]]] = [1.0, 2.0, 3.0]
+    table = Table(table.features, table.labels, weights)
+    _, history = trained(chosen, table)
+    losses = np.concatenate(epoch_of(chosen, built(chosen), table, order))
+    expected = {
+        "click": np.average(losses[:, 0], weights=[64, 64, 64, 64, 44]),
+        "buy": np.average(losses[[0, 4], 1], weights=[1, 5]),
+        "amount": np.average(losses[:, 2], weights=[64, 64, 64, 64, 44]),
+    }
+    assert history.epochs[0].losses == pytest.approx(expected, rel=FLOAT32)
+
+
+# Dropout
+
+
+def test_dropout_masks_depend_on_seed_and_epoch_alone():
+    chosen = config("model.dropout=0.5", model="ple")
+    table, network = encoded(chosen)[0], built(chosen)
+
+    def outputs(seed, epoch):
+        reseed(network.logits, [seed, epoch])
+        return network.logits(table.features, training=True)["click"].numpy()
+
+    first = outputs(1, 1)
+    assert (
+        (network.logits(table.features, training=True)["click"] != first).numpy().any()
+    )
+    others = [outputs(1, 2), outputs(2, 1), outputs(2, 2)]
+    np.testing.assert_array_equal(outputs(1, 1), first)
+    for i, a in enumerate([first, *others]):
+        assert all((a != b).any() for b in others[i:])
+
+
+def test_every_dropout_has_masks_of_its_own():
+    chosen = config("model.dropout=0.5", "model.tower_units=[4,4]", model="ple")
+    network = built(chosen)
+    reseed(network.logits, [1, 1])
+    states = [
+        tuple(layer.seed_generator.state.numpy())
+        for layer in network.logits._flatten_layers()
+        if isinstance(layer, keras.layers.Dropout)
+    ]
+    assert len(set(states)) == len(states)
+    # Shared and specific experts of two levels, and two layers of towers.
+    assert len(states) >= 6
+
+
+def test_epoch_with_dropout_is_the_same_whatever_came_before():
+    chosen = config("model.dropout=0.5", model="mmoe")
+    table, _ = encoded(chosen)
+    fresh, used = built(chosen), built(chosen)
+    start = fresh.logits.get_weights()
+    steps = Steps(chosen, used, table.rows)
+    feed = MemoryFeed(table, list(chosen.chosen_tasks))
+    session = Session(used, steps)
+    for number in (1, 5):
+        session.history.epochs = [None] * (number - 1)
+        train_epoch(chosen, session, feed, Progress())
+    assert (used.logits.get_weights()[0] != start[0]).any()
+    used.logits.set_weights(start)
+    for network in (fresh, used):
+        session = Session(network, Steps(chosen, network, table.rows))
+        session.history.epochs = [None]
+        train_epoch(chosen, session, feed, Progress())
+    assert_same_bits(fresh.logits.get_weights(), used.logits.get_weights())
+
+
+def test_predictions_drop_nothing():
+    chosen = [config(f"model.dropout={share}") for share in (0.0, 0.9)]
+    plain, dropping = map(built, chosen)
+    dropping.logits.set_weights(plain.logits.get_weights())
+    table = encoded(chosen[0])[0]
+    found = [network.predict(table) for network in (plain, dropping)]
+    for name in ("click", "buy", "amount"):
+        np.testing.assert_array_equal(found[0][name], found[1][name])
+
+
+# Learning rates
+
+
+@pytest.mark.parametrize(
+    ("shape", "middle", "end"),
+    [("constant", 1.0, 1.0), ("linear", 0.5, 0.0), ("cosine", 0.5, 0.0)],
+)
+def test_schedule_rises_over_the_warm_up_and_falls_to_its_end(shape, middle, end):
+    rate = Schedule(0.2, shape, warmup_steps=10, total_steps=110)
+    rising = [float(rate(step)) for step in range(10)]
+    assert rising == pytest.approx([0.02 * (i + 1) for i in range(10)], rel=FLOAT32)
+    assert float(rate(10)) == pytest.approx(0.2, rel=FLOAT32)
+    assert float(rate(60)) == pytest.approx(0.2 * middle, rel=FLOAT32)
+    assert float(rate(110)) == pytest.approx(0.2 * end, abs=1e-8)
+    assert float(rate(500)) == pytest.approx(0.2 * end, abs=1e-8)
+
+
+def test_cosine_schedule_has_its_closed_form():
+    rate = Schedule(0.2, "cosine", warmup_steps=0, total_steps=90)
+    for step in (0, 15, 30, 60, 75):
+        expected = 0.2 * (1 + math.cos(math.pi * step / 90)) / 2
+        assert float(rate(step)) == pytest.approx(expected, rel=FLOAT32)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "adagrad", "sgd"])
+def test_optimizer_takes_the_schedules_rate_of_its_step(optimizer):
+    chosen = config(
+        f"optimizer={optimizer}",
+        "optimizer.schedule=linear",
+        "optimizer.warmup_steps=2",
+        "optimizer.learning_rate=0.08",
+    ).optimizer.build(total_steps=6)
+    chosen.build([keras.Variable(1.0)])
+    rates = []
+    for step in range(7):
+        chosen.iterations.assign(step)
+        rates.append(float(chosen.learning_rate))
+    expected = [0.04, 0.08, 0.08, 0.06, 0.04, 0.02, 0]
+    assert rates == pytest.approx(expected, rel=FLOAT32)
+
+
+def test_each_step_takes_the_schedules_next_rate():
+    # Plain descent moves a weight by rate x gradient: with a gradient of 1, the rate.
+    chosen = config(
+        "optimizer=sgd",
+        "optimizer.momentum=0",
+        "optimizer.learning_rate=0.5",
+        "optimizer.schedule=linear",
+        "trainer.batch_size=75",
+    )
+    optimizer = chosen.optimizer.build(total_steps=4)
+    x = keras.Variable(0.0)
+    optimizer.build([x])
+    for _ in range(4):
+        optimizer.apply([tf.constant(-1.0)], [x])
+    assert float(x) == pytest.approx(0.5 * (1 + 0.75 + 0.5 + 0.25), rel=FLOAT32)
+
+
+# Precision
+
+
+def test_bfloat16_keeps_weights_and_logits_in_float32_and_learns_the_same():
+    options = ["trainer.epochs=3", "optimizer.learning_rate=0.01"]
+    half, whole = (
+        trained(config(*options, f"trainer.precision={precision}", model="ple"))
+        for precision in ("bfloat16", "float32")
+    )
+    (halved, history), (network, expected) = half, whole
+    assert {w.dtype for w in halved.logits.trainable_variables} == {"float32"}
+    assert {y.dtype for y in halved.logits.outputs} == {"float32"}
+    experts = halved.logits.get_layer("level_1_shared_experts")
+    assert experts.compute_dtype == "bfloat16"
+    for mine, other in zip(history.epochs, expected.epochs, strict=True):
+        # Eight bits tell numbers apart to 0.4 %.
+        assert mine.losses == pytest.approx(other.losses, rel=0.03)
+        assert mine.losses != other.losses
+    table, _ = encoded(config(model="ple"))
+    for p, q in zip(
+        halved.predict(table).values(),
+        network.predict(table).values(),
+        strict=True,
+    ):
+        assert np.corrcoef(p, q)[0, 1] > 0.98
