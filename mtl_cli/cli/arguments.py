@@ -8,10 +8,9 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 
+from mtl_cli.config.overrides import ADD_OR_CHANGE
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.sweep.names import is_swept, sweep_name
-
-ADDED = "++"
+from mtl_cli.sweep.folder_names import is_swept, sweep_name
 
 
 def tidy(arguments: list[str]) -> list[str]:
@@ -53,7 +52,9 @@ def tidy(arguments: list[str]) -> list[str]:
         settings = [*settings, f"hydra.job.name={sweep_name(settings)}"]
     if known.multirun or "--multirun" in flags:
         settings = chosen_later(settings)
-    return flags + [f"{ADDED}{s}" if s.startswith("dataset.") else s for s in settings]
+    return flags + [
+        f"{ADD_OR_CHANGE}{s}" if s.startswith("dataset.") else s for s in settings
+    ]
 
 
 def chosen_later(settings: list[str]) -> list[str]:
@@ -80,15 +81,6 @@ def chosen_later(settings: list[str]) -> list[str]:
                 setting = later
         found.append(setting)
     return found
-
-
-def as_given(setting: str) -> str:
-    """Returns a setting, or words about it, without what `tidy` has put before it.
-
-    >>> as_given("++dataset.features.age.kind=dense")
-    'dataset.features.age.kind=dense'
-    """
-    return setting.replace(f"{ADDED}dataset.", "dataset.")
 
 
 def refuse_flag(message: str) -> NoReturn:

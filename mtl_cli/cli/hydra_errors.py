@@ -18,9 +18,9 @@ from hydra.errors import (
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mtl_cli.cli.arguments import as_given
 from mtl_cli.cli.config_guard import COMPOSED_OF
 from mtl_cli.config.check import dotted_keys, unknown_key
+from mtl_cli.config.overrides import as_typed
 from mtl_cli.core.errors import first_line, suggest
 from mtl_cli.core.paths import conf_folder, user_conf_folder
 
@@ -47,7 +47,7 @@ def explain(error: Exception, arguments: list[str]) -> str:
         error: what Hydra or OmegaConf raised.
         arguments: of the command line, tidied.
     """
-    return as_given(reason(error, arguments))
+    return as_typed(reason(error, arguments))
 
 
 def reason(error: Exception, arguments: list[str]) -> str:

@@ -17,8 +17,9 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.cli.arguments import as_given, tidy
+from mtl_cli.cli.arguments import tidy
 from mtl_cli.cli.config_guard import guard
+from mtl_cli.config.overrides import as_typed
 from mtl_cli.core import signals
 from mtl_cli.core.errors import (
     MtlError,
@@ -61,9 +62,9 @@ def main() -> NoReturn:
 
     def job(composed: DictConfig) -> Any:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
-            from mtl_cli.sweep.launch import launch
+            from mtl_cli.sweep.start_jobs import start_jobs
 
-            return launch(composed)
+            return start_jobs(composed)
         # Hydra would print an error of its own above ours.
         try:
             return run_job(composed)
@@ -165,7 +166,7 @@ def carry_out(
     from mtl_cli.runs.run import run
     from mtl_cli.runs.saved_config import saved_config
 
-    settings = [*configured(), *map(as_given, HydraConfig.get().overrides.task)]
+    settings = [*configured(), *map(as_typed, HydraConfig.get().overrides.task)]
     try:
         folder.begin(config_hash(config))
         with contextlib.closing(Console(folder.path / "train.log")) as console:

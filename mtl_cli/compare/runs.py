@@ -12,8 +12,8 @@ import yaml
 
 from mtl_cli.core.errors import ConfigError, printable, visible
 from mtl_cli.core.run_folder import has_ended
+from mtl_cli.runs.job_records import job_records, jobs_without_run_folder
 from mtl_cli.runs.provenance import NEUTRAL
-from mtl_cli.sweep.records import records, without_folder
 
 # Settings that no result depends on, or that are told apart.
 ASIDE = {"defaults", "hydra", "seed", "check_only", "sweep", "tracker", "compare"}
@@ -126,7 +126,7 @@ def find(folder: Path) -> list[Path]:
 def never_begun(sweep: Path) -> list[Run]:
     """Returns the jobs of a sweep that failed before they had a folder."""
     try:
-        jobs = without_folder(sweep, records(sweep))
+        jobs = jobs_without_run_folder(sweep, job_records(sweep))
     except (OSError, ValueError, TypeError):
         return []
     return [

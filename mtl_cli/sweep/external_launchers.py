@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from mtl_cli.core.run_folder import has_ended
-from mtl_cli.sweep.records import RECORDS, Record, records
+from mtl_cli.runs.job_records import RECORDS, JobRecord, job_records
 
 GRACE_SECONDS = 60
 POLL_SECONDS = 0.1
@@ -41,7 +41,7 @@ def stopped(sweep: Path) -> bool:
     return (sweep / RECORDS / STOPPED).exists()
 
 
-def running_here(sweep: Path) -> list[Record]:
+def running_here(sweep: Path) -> list[JobRecord]:
     """Returns the records of jobs that have a process on this machine."""
     host = socket.gethostname()
-    return [r for r in records(sweep) if r.status == "running" and r.host == host]
+    return [r for r in job_records(sweep) if r.status == "running" and r.host == host]

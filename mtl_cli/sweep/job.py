@@ -15,10 +15,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from mtl_cli.cli.arguments import as_given
+from mtl_cli.config.overrides import as_typed
 from mtl_cli.core.errors import ConfigError, MtlError
 from mtl_cli.core.run_folder import status_of
-from mtl_cli.sweep.records import Record
+from mtl_cli.runs.job_records import JobRecord
 
 MULTI_WORKER = (
     "trainer.strategy: multi_worker is for one run on several machines; a sweep's jobs "
@@ -56,9 +56,9 @@ class Job:
         return self.sweep / self.name
 
     @property
-    def record(self) -> Record:
+    def record(self) -> JobRecord:
         """What the sweep knows of it, as it starts."""
-        return Record(self.number, self.name, list(map(as_given, self.settings)))
+        return JobRecord(self.number, self.name, list(map(as_typed, self.settings)))
 
 
 def perform(job: Job) -> None:

@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from mtl_cli.runs.job_records import JobRecord, job_records
 from mtl_cli.runs.score_table import short
 from mtl_cli.sweep.board import write_board
-from mtl_cli.sweep.records import Record, records
 
 POLL_SECONDS = 0.25
 WIDTH = 120
@@ -47,7 +47,7 @@ class Table:
         """Shows how things stand at the end: the jobs, best first, and what to do."""
         self.ended.set()
         self.thread.join()
-        found = [record for record in records(self.folder) if record.begun]
+        found = [record for record in job_records(self.folder) if record.begun]
         if not found:
             return
         write_board(self.folder, found)
@@ -73,7 +73,7 @@ class Table:
         with Live(console=self.console, transient=True, refresh_per_second=4) as live:
             while not self.ended.wait(POLL_SECONDS):
                 self.news()
-                found = list(records(self.folder))[-self.room :]
+                found = list(job_records(self.folder))[-self.room :]
                 live.update(self.cells(found, one_line=True))
         self.news()
 
@@ -93,9 +93,9 @@ class Table:
             line += f"{' '.join(record.settings)}  {why or scores}"
             self.console.print(Text(line.rstrip(), no_wrap=True))
 
-    def news(self) -> list[Record]:
+    def news(self) -> list[JobRecord]:
         """Returns the jobs that have ended since; the leaderboard then holds them."""
-        found = list(records(self.folder))
+        found = list(job_records(self.folder))
         for record in found:
             if record.pid:
                 self.begun.setdefault(record.number, time.monotonic())
@@ -108,7 +108,7 @@ class Table:
             self.next_board = start + BOARD_SHARE * (time.monotonic() - start)
         return new
 
-    def cells(self, found: list[Record], one_line: bool = False) -> RichTable:
+    def cells(self, found: list[JobRecord], one_line: bool = False) -> RichTable:
         """Returns a table with a row a job: only settings that differ are shown.
 
         Args:

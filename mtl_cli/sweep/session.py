@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from mtl_cli.core.errors import ConfigError, fail
 from mtl_cli.core.run_folder import hold, status_of
-from mtl_cli.sweep.records import FAILED, RECORDS, records
+from mtl_cli.runs.job_records import FAILED, RECORDS, job_records
 
 
 class Session:
@@ -68,10 +68,10 @@ def wait() -> None:
     """
     if current is None:
         return
-    from mtl_cli.sweep import processes
+    from mtl_cli.sweep import job_processes
 
-    processes.wait_for_all()
-    if not any(records(current.folder)):
+    job_processes.wait_for_all()
+    if not any(job_records(current.folder)):
         if not current.complete:
             raise ConfigError(
                 "the sweep has no jobs: what it goes over is empty; give keys values, "
@@ -88,10 +88,10 @@ def stop() -> bool:
     """
     if current is None:
         return False
-    from mtl_cli.sweep import external_launchers, processes
+    from mtl_cli.sweep import external_launchers, job_processes
 
-    failed = any(record.status in FAILED for record in records(current.folder))
-    processes.stop_all()
+    failed = any(record.status in FAILED for record in job_records(current.folder))
+    job_processes.stop_all()
     external_launchers.stop(current.folder)
     current.close()
     return failed
@@ -101,7 +101,7 @@ def fared() -> str:
     """Says how many jobs have come how far, if this is a sweep that has stopped."""
     if current is None:
         return ""
-    found = [r for r in records(current.folder) if r.begun]
+    found = [r for r in job_records(current.folder) if r.begun]
     words = ["done" if r.status == "skipped" else r.status for r in found]
     counts = {word: words.count(word) for word in ("done", *FAILED, "running")}
     if current.jobs is not None:
@@ -112,7 +112,7 @@ def fared() -> str:
 
 def failures() -> Iterator[tuple[str, int]]:
     """Yields what to say of each job that did not end well, and its exit code."""
-    for record in [] if current is None else records(current.folder):
+    for record in [] if current is None else job_records(current.folder):
         if record.status in FAILED:
             settings = " ".join(record.settings)
             yield f"job {record.number} ({settings}): {record.error}", record.code
@@ -122,29 +122,29 @@ class StartOfSweep(Callback):
     """Opens the session before Hydra makes the jobs."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        from mtl_cli.sweep import plan, plugins, processes, search
+        from mtl_cli.sweep import job_processes, optuna_search, plan, plugin_settings
         from mtl_cli.sweep.job import MULTI_WORKER
 
         global current
         try:
             if config.trainer.strategy == "multi_worker":
                 raise ConfigError(MULTI_WORKER)
-            search.check(config)
+            optuna_search.check(config)
             common = plan.planned_by(config)
             current = Session(
                 Path(config.hydra.sweep.dir), config.get("resume", "auto")
             )
-            current.complete = search.prepare(config)
-            plugins.prepare(config)
+            current.complete = optuna_search.prepare(config)
+            plugin_settings.prepare(config)
             if common is not None:
                 current.jobs = plan.number_of_jobs(config, common)
         except ConfigError as error:
             # Hydra would make a warning of an exception, and go on.
             sys.exit(fail("mtl-train", str(error), error.exit_code))
-        own = str(config.hydra.launcher._target_).startswith(plugins.HYDRAS_OWN)
+        own = str(config.hydra.launcher._target_).startswith(plugin_settings.HYDRAS_OWN)
         # Started again, it may have nothing to run; otherwise the server starts then.
         if own and not all_done(current.folder):
-            processes.server()
+            job_processes.server()
 
 
 def all_done(folder: Path) -> bool:

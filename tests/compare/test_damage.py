@@ -20,7 +20,7 @@ from mtl_cli.compare.datasets import compare_each
 from mtl_cli.compare.runs import read_runs
 from mtl_cli.compare.table import print_tables
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.sweep.records import Record
+from mtl_cli.runs.job_records import JobRecord
 
 MEANS = {"shared_bottom": 0.80, "ple": 0.82}
 HUGE = int("1" * 400)
@@ -101,7 +101,9 @@ def test_job_that_failed_before_it_had_a_folder_is_named(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number, status in enumerate(["done", "failed", "interrupted", "running"]):
-        job = Record(str(number), f"job{number}", [], status, error="seed: should be")
+        job = JobRecord(
+            str(number), f"job{number}", [], status, error="seed: should be"
+        )
         job.write(sweep)
     (sweep / "job2").mkdir()
     (line,) = (x for x in compared(capsys, sweep)["warnings"] if "left out" in x)

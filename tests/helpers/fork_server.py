@@ -15,7 +15,7 @@ import sys
 from typing import Any
 
 from mtl_cli.cli.train import command
-from mtl_cli.sweep import preload  # noqa: F401
+from mtl_cli.sweep import fork_server_preload  # noqa: F401
 
 
 def become(

@@ -23,9 +23,9 @@ from helpers.commands import refused
 
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.distributed.processes import free_ports
+from mtl_cli.runs.job_records import JobRecord
+from mtl_cli.sweep.folder_names import sweep_name
 from mtl_cli.sweep.job_table import Table
-from mtl_cli.sweep.names import sweep_name
-from mtl_cli.sweep.records import Record
 
 DATASET = """
 name: small
@@ -613,7 +613,7 @@ def test_live_table_has_a_line_a_job_and_whole_numbers_on_a_narrow_terminal(
     width: int, tmp_path: Path
 ) -> None:
     jobs = [
-        Record(
+        JobRecord(
             str(number),
             "",
             ["trainer.epochs=2", f"seed={number}", "model.expert_units=[128,64,32]"],

@@ -13,7 +13,7 @@ FAILED = ("failed", "interrupted")
 
 
 @dataclass
-class Record:
+class JobRecord:
     """How a job of this start of the sweep fares.
 
     Attributes:
@@ -63,19 +63,19 @@ class Record:
         temporary.write_text(json.dumps(asdict(self)), "utf-8")
         temporary.replace(path)
 
-    def read(self, sweep: Path) -> "Record":
+    def read(self, sweep: Path) -> "JobRecord":
         """Returns its newest state."""
-        return Record(**json.loads(self.path(sweep).read_text("utf-8")))
+        return JobRecord(**json.loads(self.path(sweep).read_text("utf-8")))
 
 
-def records(sweep: Path) -> Iterator[Record]:
+def job_records(sweep: Path) -> Iterator[JobRecord]:
     """Yields the records of a sweep, in the order of their numbers."""
     paths = (sweep / RECORDS).glob("*.json")
     for path in sorted(paths, key=lambda p: [int(x) for x in p.stem.split(".")]):
-        yield Record(**json.loads(path.read_text("utf-8")))
+        yield JobRecord(**json.loads(path.read_text("utf-8")))
 
 
-def without_folder(sweep: Path, found: Iterable[Record]) -> list[Record]:
+def jobs_without_run_folder(sweep: Path, found: Iterable[JobRecord]) -> list[JobRecord]:
     """Returns the records of jobs that failed before they had a run folder."""
     return [
         record

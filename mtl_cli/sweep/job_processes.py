@@ -18,8 +18,8 @@ from typing import Any
 
 from mtl_cli.core.errors import first_line
 from mtl_cli.core.run_folder import RunFolder, status_of
+from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep.job import Job, perform
-from mtl_cli.sweep.records import Record
 
 GRACE_SECONDS = 60
 
@@ -45,7 +45,7 @@ def server() -> Any:
     # A joblib worker's own way of starting processes cannot be had in ours.
     multiprocessing.set_start_method("forkserver", force=True)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mtl_cli.sweep.preload"])
+    context.set_forkserver_preload(["mtl_cli.sweep.fork_server_preload"])
     with deaf():
         forkserver.ensure_running()
     return context
@@ -106,7 +106,7 @@ def wait_for_one() -> None:
             close(one, late)
 
 
-def wait_for(jobs: list[Job]) -> list[Record]:
+def wait_for(jobs: list[Job]) -> list[JobRecord]:
     """Waits until none of these jobs is running; returns how they ended."""
     while any(one.job in jobs for one in running):
         wait_for_one()

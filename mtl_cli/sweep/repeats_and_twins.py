@@ -3,7 +3,7 @@
 from typing import Any
 
 from mtl_cli.models.base import Sharing
-from mtl_cli.sweep.names import bare
+from mtl_cli.sweep.folder_names import bare
 
 Values = dict[str, Any]
 Variant = tuple[Values, list[str], dict[str, str]]

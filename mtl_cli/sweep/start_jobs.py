@@ -11,14 +11,14 @@ from omegaconf import DictConfig, OmegaConf
 from mtl_cli.config.sweep_options import SweepOptions, cores
 from mtl_cli.core.errors import ConfigError, JobError
 from mtl_cli.core.secrets import noted
-from mtl_cli.sweep import processes
-from mtl_cli.sweep.expand import expand
+from mtl_cli.runs.job_records import JobRecord
+from mtl_cli.sweep import job_processes
 from mtl_cli.sweep.external_launchers import stopped
+from mtl_cli.sweep.folder_names import job_name
 from mtl_cli.sweep.job import Job, done_before
-from mtl_cli.sweep.names import job_name
 from mtl_cli.sweep.plan import planned
-from mtl_cli.sweep.plugins import HYDRAS_OWN
-from mtl_cli.sweep.records import Record
+from mtl_cli.sweep.plugin_settings import HYDRAS_OWN
+from mtl_cli.sweep.repeats_and_twins import expand
 
 # By folder, what this process has started: a search may come back to a point, and jobs
 # may have the same twin.
@@ -34,11 +34,11 @@ class Outcome:
 
     def __init__(self, jobs: list[Job]) -> None:
         self.jobs = jobs
-        self.records: list[Record] = []
+        self.records: list[JobRecord] = []
 
     def wait(self) -> None:
         """Waits until the jobs have ended."""
-        self.records = self.records or processes.wait_for(self.jobs)
+        self.records = self.records or job_processes.wait_for(self.jobs)
 
     def __float__(self) -> float:
         self.wait()
@@ -49,7 +49,7 @@ class Outcome:
         return fmean(r.objective for r in self.records if r.objective is not None)
 
 
-def launch(composed: DictConfig) -> Outcome:
+def start_jobs(composed: DictConfig) -> Outcome:
     """Starts the jobs that one composed configuration means.
 
     Under Hydra's own launcher, which calls one job after another, they go on while the
@@ -76,11 +76,13 @@ def launch(composed: DictConfig) -> Outcome:
         if job.folder not in started:
             started[job.folder] = job
             if not done_before(job):
-                processes.start(job, most, None if minutes is None else minutes * 60)
+                job_processes.start(
+                    job, most, None if minutes is None else minutes * 60
+                )
     wanted = jobs if plan is None else jobs[: plan.repeats]
     outcome = Outcome([started[job.folder] for job in wanted])
     if not here:
-        processes.wait_for_all()
+        job_processes.wait_for_all()
         outcome.wait()
     return outcome
 

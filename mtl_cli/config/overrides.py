@@ -1,0 +1,16 @@
+"""Overrides: the `key=value` settings of a command line."""
+
+# Hydra's sign for a key that the configuration may not hold yet.
+ADD_OR_CHANGE = "++"
+
+
+def as_typed(text: str) -> str:
+    """Returns an override, or a message about it, as the user typed it.
+
+    `mtl-train` puts `++` before every `dataset.` override: the keys of a data set's
+    features and tasks have defaults, which its YAML need not write down.
+
+    >>> as_typed("++dataset.features.age.kind=dense")
+    'dataset.features.age.kind=dense'
+    """
+    return text.replace(f"{ADD_OR_CHANGE}dataset.", "dataset.")
