@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from mtl_cli.compare.compare_runs import compare_datasets
 from mtl_cli.compare.comparison import Comparison
 from mtl_cli.compare.configurations import configurations
-from mtl_cli.compare.datasets import compare_each
 from mtl_cli.compare.fail_if import Condition, failures, parse
 from mtl_cli.compare.runs import Run, read_runs
 from mtl_cli.core.errors import ConfigError, MtlError, fail, printable, suggest
@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     """Compares and prints; returns the exit code."""
     runs = read_runs(options.paths)
     conditions = [parse(text, runs) for text in options.fail_if]
-    results = compare_each(runs, options.baseline, options.metric, options.split)
+    results = compare_datasets(runs, options.baseline, options.metric, options.split)
     if options.html is not None:
         write_page(results, Path(options.html))
         sys.stderr.write(f"wrote {options.html}\n")

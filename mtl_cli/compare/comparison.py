@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TYPE_CHECKING
 
 from mtl_cli.compare.compared_metrics import direction_of, metrics_of, no_scores
 from mtl_cli.compare.configurations import (
@@ -25,6 +26,9 @@ from mtl_cli.compare.statistics import (
     seed_test,
 )
 from mtl_cli.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Same = Callable[[Configuration, Configuration], bool]
 
@@ -102,6 +106,15 @@ class Comparison:
         """The name of the data set, or the names under which runs have its rows."""
         names = [one.settings.get("dataset.name", "") for one in self.configurations]
         return ", ".join(dict.fromkeys(filter(None, names)))
+
+    def to_frame(self) -> "DataFrame":
+        """Returns one row per configuration and task, as `mtl-compare --csv` has it."""
+        import pandas as pd
+
+        from mtl_cli.compare.records import as_json, flat
+
+        rows = [row for one in as_json(self)["configurations"] for row in flat(one)]
+        return pd.DataFrame(rows)
 
 
 def compare(

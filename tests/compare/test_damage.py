@@ -16,7 +16,7 @@ from helpers.planted_runs import auc, compared, write_run, write_sweep
 from rich.console import Console
 
 from mtl_cli.cli.compare import arguments, run
-from mtl_cli.compare.datasets import compare_each
+from mtl_cli.compare.compare_runs import compare_datasets
 from mtl_cli.compare.runs import read_runs
 from mtl_cli.compare.table import print_tables
 from mtl_cli.core.errors import ConfigError
@@ -209,7 +209,7 @@ def test_unwritable_page_is_told_before_anything_is_printed(
 
 
 def test_no_number_is_cut_on_a_narrow_terminal(sweep: Path) -> None:
-    (result,) = compare_each(read_runs([str(sweep)]), None, None, "test")
+    (result,) = compare_datasets(read_runs([str(sweep)]), None, None, "test")
     texts = {}
     for width in (30, 300):
         console = Console(file=io.StringIO(), width=width, highlight=False)
