@@ -1,13 +1,9 @@
 """`mtl-train`: Hydra composes the configuration, we check it and run it."""
 
-import contextlib
 import os
-import shlex
 import sys
-import tempfile
-import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import hydra
 from hydra.core.config_search_path import ConfigSearchPath
@@ -21,21 +17,13 @@ from mtl_cli.cli.arguments import tidy
 from mtl_cli.cli.config_guard import guard
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core import signals
-from mtl_cli.core.errors import (
-    MtlError,
-    WriteError,
-    fail,
-)
+from mtl_cli.core.errors import fail
 from mtl_cli.core.paths import conf_folder, shortest, user_conf_folder
-from mtl_cli.core.secrets import masked, watch
+from mtl_cli.core.secrets import watch
 from mtl_cli.core.signals import Stopped
-from mtl_cli.runs.ending import again, going_on, leave, status_after, told
+from mtl_cli.runs.ending import again, going_on, leave, told
+from mtl_cli.runs.execution import Request, execute
 from mtl_cli.sweep import session
-
-if TYPE_CHECKING:
-    from mtl_cli.config.run_config import Config
-    from mtl_cli.core.run_folder import RunFolder
-    from mtl_cli.runs.resume import Place
 
 PROGRAM = "mtl-train"
 
@@ -67,7 +55,7 @@ def main() -> NoReturn:
             return start_jobs(composed)
         # Hydra would print an error of its own above ours.
         try:
-            return run_job(composed)
+            execute(request_of(composed))
         except Stopped as stop:
             raise Stopped(stop.code, going_on(stop, [PROGRAM, *command])) from None
         except Exception as error:
@@ -108,99 +96,21 @@ def main() -> NoReturn:
     sys.exit(codes.pop() if codes else 0)
 
 
-def run_job(composed: DictConfig) -> bool:
-    """Checks one composed configuration and runs it in its folder.
-
-    Returns: whether it had to; the folder may hold the finished run.
-    """
-    from mtl_cli.config.check import check
-    from mtl_cli.distributed import cluster
-    from mtl_cli.runs import resume
-
-    path = Path(HydraConfig.get().runtime.output_dir)
-    try:
-        config = check(composed)
-        if cluster.rank(config.trainer.strategy):
-            remove_empty(path)
-            help_chief(config, composed)
-            return True
-        place = resume.choose(config, path, new_each_time())
-    except MtlError:
-        remove_empty(path)
-        raise
-    if place.path != path:
-        remove_empty(path)
-    if place.folder is None:
-        resume.tell_finished(config, place.path)
-        return False
-    carry_out(config, place, place.folder, composed)
-    return True
+def request_of(composed: DictConfig) -> Request:
+    """Returns what a composed configuration and Hydra's own part of it ask for."""
+    hydra_config = HydraConfig.get()
+    raw: Any = OmegaConf.to_container(hydra_config, resolve=False)
+    return Request(
+        composed,
+        choices=dict(hydra_config.runtime.choices),
+        settings=[*config_flags(), *map(as_typed, hydra_config.overrides.task)],
+        folder=Path(hydra_config.runtime.output_dir),
+        is_new_folder="${now:" in raw["run"]["dir"],
+    )
 
 
-def help_chief(config: "Config", composed: DictConfig) -> None:
-    """Takes part in a run whose folder another process writes, and tells of."""
-    from mtl_cli.core.run_folder import RunFolder
-    from mtl_cli.runs.resume import Place
-    from mtl_cli.trackers.none import NoTracker
-
-    config = config.model_copy(update={"tracker": NoTracker(name="none")})
-    with (
-        tempfile.TemporaryDirectory(prefix="mtl-worker-") as name,
-        open(os.devnull, "w") as nowhere,
-        contextlib.redirect_stdout(nowhere),
-    ):
-        folder = RunFolder(Path(name))
-        try:
-            carry_out(config, Place(folder.path, folder), folder, composed)
-        except Stopped as stop:
-            stop.run = None  # the chief says what of the run is safe
-            raise
-
-
-def carry_out(
-    config: "Config", place: "Place", folder: "RunFolder", composed: DictConfig
-) -> None:
-    """Runs a checked configuration, and writes how it ended."""
-    from mtl_cli.runs.console import Console
-    from mtl_cli.runs.provenance import config_hash
-    from mtl_cli.runs.run import run
-    from mtl_cli.runs.saved_config import saved_config
-
-    settings = [*configured(), *map(as_typed, HydraConfig.get().overrides.task)]
-    try:
-        folder.begin(config_hash(config))
-        with contextlib.closing(Console(folder.path / "train.log")) as console:
-            try:
-                console.record(f"mtl-train {shlex.join(settings)}")
-                for path in place.damaged:
-                    console.warn(f"{path} is damaged; it is not used")
-                if place.note:
-                    console.line(place.note)
-                if not (folder.path / "config.yaml").exists():
-                    folder.write_text("config.yaml", saved_config(composed))
-                values = masked(config.model_dump(mode="json"))
-                with config.tracker.following(folder.path, values):
-                    run(config, folder, console, settings, place.checkpoint)
-            except BaseException:
-                with contextlib.suppress(WriteError):
-                    console.record(traceback.format_exc())
-                raise
-        folder.finish("done")
-    except BaseException as error:
-        with contextlib.suppress(WriteError):
-            folder.finish(*status_after(error))
-        if isinstance(error, Stopped):
-            error.run = folder.path
-        raise
-    finally:
-        folder.release()
-
-
-def configured() -> list[str]:
-    """Returns the flags that name the configuration of this run, if it is not ours.
-
-    A job of a sweep does not know of them.
-    """
+def config_flags() -> list[str]:
+    """Returns the flags that name a primary configuration other than ours."""
     hydra_config = HydraConfig.get()
     sources = getattr(hydra_config.runtime, "config_sources", [])
     return [
@@ -212,19 +122,6 @@ def configured() -> list[str]:
             f"--config-name={hydra_config.job.config_name}",
         )
     ]
-
-
-def new_each_time() -> bool:
-    """Whether Hydra names another run folder for each command, after the time."""
-    hydra_config: Any = OmegaConf.to_container(HydraConfig.get(), resolve=False)
-    single = HydraConfig.get().mode == RunMode.RUN
-    return single and "${now:" in hydra_config["run"]["dir"]
-
-
-def remove_empty(folder: Path) -> None:
-    """Removes a folder that Hydra has just made, unless it holds something."""
-    with contextlib.suppress(OSError):
-        folder.rmdir()
 
 
 def command() -> NoReturn:

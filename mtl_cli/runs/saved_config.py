@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.core.paths import conf_folder
@@ -11,15 +10,15 @@ from mtl_cli.core.secrets import masked
 RUN_FOLDER = "outputs/runs/{name}-${{now:%Y%m%d-%H%M%S-%f}}"
 
 
-def saved_config(composed: DictConfig) -> str:
+def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
     """Returns the resolved configuration as YAML, without the values of secrets.
 
     `mtl-train --config-path RUN --config-name config` runs it again, in a new folder.
 
     Args:
         composed: what Hydra made of the YAML files and the command line.
+        choices: the chosen option of each config group.
     """
-    choices = HydraConfig.get().runtime.choices
     name = f"{composed.dataset.name}-{choices.get('model', composed.model.name)}"
     resolved: Any = masked(OmegaConf.to_container(composed, resolve=True))
     ours: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml"))

@@ -10,10 +10,9 @@ from mtl_cli.core import tensorflow_runtime
 
 tensorflow_runtime.load()
 
-# `mtl_cli.cli.train` is not among them: under `python -m mtl_cli.cli.train` a job
-# imports it as its main module, and Python warns if it is there already.
 import matplotlib.backends.backend_agg  # noqa: E402, F401
 
+import mtl_cli.runs.execution  # noqa: E402
 import mtl_cli.runs.report  # noqa: E402
 import mtl_cli.runs.run  # noqa: E402
 import mtl_cli.runs.saved_model  # noqa: E402

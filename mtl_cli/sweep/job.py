@@ -11,8 +11,6 @@ from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from mtl_cli.config.overrides import as_typed
@@ -74,28 +72,22 @@ def perform(job: Job) -> None:
     faulthandler.enable()
     if job.threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
-    from mtl_cli.cli import train
     from mtl_cli.core import secrets, signals
     from mtl_cli.runs import ending
+    from mtl_cli.runs.execution import Request, execute
 
     signals.install()
     secrets.note(job.secrets)
-    # What `run_job` reads of it.
-    hydra = {
-        "runtime": {"output_dir": str(job.folder), "choices": job.choices},
-        "overrides": {"task": job.settings},
-        "mode": RunMode.MULTIRUN,
-    }
-    seen: Any = OmegaConf.create({"hydra": hydra})
-    HydraConfig.instance().cfg = seen
     record, start = job.record, time.monotonic()
     record.pid, record.host = os.getpid(), socket.gethostname()
     record.write(job.sweep)
     try:
         if job.values["trainer"]["strategy"] == "multi_worker":
             raise ConfigError(MULTI_WORKER)
-        ran = train.run_job(OmegaConf.create(job.values))
-        record.status = "done" if ran else "skipped"
+        request = Request(
+            OmegaConf.create(job.values), job.choices, record.settings, job.folder
+        )
+        record.status = "done" if execute(request).ran else "skipped"
         record.scores, record.objective = results(job)
     except KeyboardInterrupt as stop:
         record.status, record.code = "interrupted", getattr(stop, "code", 130)

@@ -13,10 +13,11 @@ from helpers.commands import run_cold
 from helpers.networks import config
 from omegaconf import DictConfig
 
-from mtl_cli.cli import train as train_command
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.runs import execution
+from mtl_cli.runs.execution import Request
 from mtl_cli.trackers.wandb import WandB
 
 
@@ -42,13 +43,16 @@ def test_process_that_helps_another_tells_no_tracker(
 ) -> None:
     told: list[str] = []
 
-    def carry_out(config: Config, _: object, folder: RunFolder, __: object) -> None:
+    def execute_in_folder(
+        config: Config, _: object, folder: RunFolder, __: object
+    ) -> None:
         told.append(config.tracker.name)
         folder.release()
 
-    monkeypatch.setattr(train_command, "carry_out", carry_out)
+    monkeypatch.setattr(execution, "execute_in_folder", execute_in_folder)
     chosen = config("tracker=tensorboard")
-    train_command.help_chief(chosen, DictConfig({}))
+    request = Request(DictConfig({}), {}, [], Path("run"))
+    execution.execute_as_worker(chosen, request)
     assert (chosen.tracker.name, told) == ("tensorboard", ["none"])
 
 

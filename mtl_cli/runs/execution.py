@@ -1,0 +1,144 @@
+"""Runs one composed configuration in its folder: a new run, or one to resume."""
+
+import contextlib
+import os
+import shlex
+import tempfile
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+
+from mtl_cli.core.errors import MtlError, WriteError
+from mtl_cli.core.secrets import masked
+from mtl_cli.core.signals import Stopped
+from mtl_cli.runs.ending import status_after
+
+if TYPE_CHECKING:
+    from mtl_cli.config.run_config import Config
+    from mtl_cli.core.run_folder import RunFolder
+    from mtl_cli.runs.resume import Place
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run that a command, or a job of a sweep, asks for.
+
+    Attributes:
+        composed: the configuration that Hydra has composed.
+        choices: the chosen option of each config group.
+        settings: the flags and settings that the user typed.
+        folder: the run folder that Hydra has named.
+        is_new_folder: whether Hydra names another folder for each command.
+    """
+
+    composed: DictConfig
+    choices: dict[str, Any]
+    settings: list[str]
+    folder: Path
+    is_new_folder: bool = False
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a request was met.
+
+    Attributes:
+        folder: the run folder.
+        ran: False if the folder held the finished run already.
+    """
+
+    folder: Path
+    ran: bool = True
+
+
+def execute(request: Request) -> Execution:
+    """Checks a configuration and runs it, unless its folder holds the finished run."""
+    from mtl_cli.config.check import check
+    from mtl_cli.distributed import cluster
+    from mtl_cli.runs import resume
+
+    try:
+        config = check(request.composed)
+        if cluster.rank(config.trainer.strategy):
+            remove_if_empty(request.folder)
+            execute_as_worker(config, request)
+            return Execution(request.folder)
+        place = resume.choose(config, request.folder, request.is_new_folder)
+    except MtlError:
+        remove_if_empty(request.folder)
+        raise
+    if place.path != request.folder:
+        remove_if_empty(request.folder)
+    if place.folder is None:
+        resume.tell_finished(config, place.path)
+        return Execution(place.path, ran=False)
+    execute_in_folder(config, place, place.folder, request)
+    return Execution(place.path)
+
+
+def execute_as_worker(config: "Config", request: Request) -> None:
+    """Trains as one of several processes; the chief alone writes and tracks the run."""
+    from mtl_cli.core.run_folder import RunFolder
+    from mtl_cli.runs.resume import Place
+    from mtl_cli.trackers.none import NoTracker
+
+    config = config.model_copy(update={"tracker": NoTracker(name="none")})
+    with (
+        tempfile.TemporaryDirectory(prefix="mtl-worker-") as name,
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
+        folder = RunFolder(Path(name))
+        try:
+            execute_in_folder(config, Place(folder.path, folder), folder, request)
+        except Stopped as stop:
+            stop.run = None  # the chief says which checkpoint of the run is safe
+            raise
+
+
+def execute_in_folder(
+    config: "Config", place: "Place", folder: "RunFolder", request: Request
+) -> None:
+    """Runs a checked configuration, and writes how it ended."""
+    from mtl_cli.runs.console import Console
+    from mtl_cli.runs.provenance import config_hash
+    from mtl_cli.runs.run import run
+    from mtl_cli.runs.saved_config import saved_config
+
+    try:
+        folder.begin(config_hash(config))
+        with contextlib.closing(Console(folder.path / "train.log")) as console:
+            try:
+                console.record(f"mtl-train {shlex.join(request.settings)}")
+                for path in place.damaged:
+                    console.warn(f"{path} is damaged; it is not used")
+                if place.note:
+                    console.line(place.note)
+                if not (folder.path / "config.yaml").exists():
+                    text = saved_config(request.composed, request.choices)
+                    folder.write_text("config.yaml", text)
+                values = masked(config.model_dump(mode="json"))
+                with config.tracker.following(folder.path, values):
+                    run(config, folder, console, request.settings, place.checkpoint)
+            except BaseException:
+                with contextlib.suppress(WriteError):
+                    console.record(traceback.format_exc())
+                raise
+        folder.finish("done")
+    except BaseException as error:
+        with contextlib.suppress(WriteError):
+            folder.finish(*status_after(error))
+        if isinstance(error, Stopped):
+            error.run = folder.path
+        raise
+    finally:
+        folder.release()
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Removes a folder that Hydra has just made, unless it holds something."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
