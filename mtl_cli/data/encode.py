@@ -12,13 +12,13 @@ import pyarrow as pa
 from mtl_cli.columns.vocabulary import check_flat
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.data.cache_entry import Writer
+from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.label_statistics import Tally
 from mtl_cli.data.labels import label_columns, label_types, labels_of_rows
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import describe
-from mtl_cli.data.requested_columns import Wanted
-from mtl_cli.data.sources import Source, in_memory, open_source
+from mtl_cli.data.sources import Source, generated_source, open_source
 from mtl_cli.data.split import SPLITS, Codes, split_rows
 from mtl_cli.data.table import NO_GROUP, Array, as_arrays
 from mtl_cli.features.encoder import FeatureEncoder
@@ -35,15 +35,16 @@ def encode(dataset: Dataset, outputs: list[Output], folder: Path) -> None:
         outputs: of the model, whose labels are needed.
         folder: that encoded splits are written to.
     """
-    wanted = Wanted(columns(dataset, outputs), types(dataset, outputs))
+    request = ColumnRequest(columns(dataset, outputs), types(dataset, outputs))
     sources = {
-        file: in_memory(table, wanted) for file, table in dataset.generate().items()
+        file: generated_source(table, request)
+        for file, table in dataset.generate().items()
     }
     if not sources:
         for file, path in dataset.paths.items():
             spill = folder / f"{file}.spilled"
             where = f"dataset.{file}"
-            sources[file] = open_source(where, path, dataset, wanted, spill)
+            sources[file] = open_source(where, path, dataset, request, spill)
     with Writer(folder) as writer:
         write(dataset, outputs, sources, writer)
     for spilled in folder.glob("*.spilled"):
@@ -184,7 +185,7 @@ def at(source: Source, first: int) -> Iterator[None]:
     try:
         yield
     except RowError as error:
-        path, row = source.place(error.row + first)
+        path, row = source.locate(error.row + first)
         told = RowError(error.where, row, error.what)
         raise DataError(f"{told} [{path}]") from None
     except DataError as error:

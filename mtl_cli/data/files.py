@@ -31,7 +31,7 @@ class Files(NamedTuple):
     format: str
 
 
-def find(key: str, path: str, chosen: str) -> Files:
+def find_files(key: str, path: str, chosen: str) -> Files:
     """Returns the files of a table, sorted.
 
     Args:

@@ -10,7 +10,7 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.data import cache
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import encode
-from mtl_cli.data.files import find, fingerprint
+from mtl_cli.data.files import find_files, fingerprint
 from mtl_cli.data.report import Report
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.features.encoder import FeatureEncoder
@@ -97,7 +97,10 @@ def fingerprint_of(dataset: Dataset) -> str:
         about = dataset.model_dump_json(exclude=set(Dataset.model_fields))
         return hashlib.sha256((about + cache.code_version()).encode()).hexdigest()
     return fingerprint(
-        {s: find(f"dataset.{s}", p, dataset.format) for s, p in dataset.paths.items()}
+        {
+            s: find_files(f"dataset.{s}", p, dataset.format)
+            for s, p in dataset.paths.items()
+        }
     )
 
 

@@ -1,244 +1,252 @@
 """Reads the columns that a data set's YAML names, in chunks of bounded size."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 
 from mtl_cli.core.errors import DataError
+from mtl_cli.data.arrow_errors import read_errors
+from mtl_cli.data.column_request import ColumnRequest
+from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.dataset import Csv, Dataset
-from mtl_cli.data.files import Files, find
-from mtl_cli.data.requested_columns import Wanted, check_names, reading
-from mtl_cli.data.text_file import text_batches
+from mtl_cli.data.files import Files, find_files
 
 CHUNK_ROWS = 500_000
 
 
 @dataclass(frozen=True)
 class Source:
-    """The wanted columns of a table, on disk or, if it is small, in memory.
+    """The requested columns of a table, on disk or, if the table is small, in memory.
 
     Attributes:
-        path: as configured, for messages.
-        rows: how many.
-        chunks: yields tables of at most about `CHUNK_ROWS` rows.
-        parts: the rows of each file.
+        path: the table's path in messages.
+        rows: the number of rows.
+        chunks: yields tables of about `CHUNK_ROWS` rows or fewer.
+        rows_by_file: {path: rows} in the order in which the files are read.
     """
 
     path: str
     rows: int
     chunks: Callable[[], Iterator[pa.Table]]
-    parts: dict[str, int] = field(default_factory=dict)
+    rows_by_file: dict[str, int] = field(default_factory=dict)
 
-    def place(self, row: int) -> tuple[str, int]:
-        """Returns which file a row is in, and its number there."""
-        for path, rows in self.parts.items():
+    def locate(self, row: int) -> tuple[str, int]:
+        """Returns the file that holds a row, and the row's number in that file."""
+        for path, rows in self.rows_by_file.items():
             if row < rows:
                 return path, row
             row -= rows
         return self.path, row
 
 
+# {path: rows} of a table's files, and a function that yields all rows.
+OpenTable = tuple[dict[str, int], Callable[[], Iterator[pa.Table]]]
+
+
 def open_source(
-    key: str, path: str, dataset: Dataset, wanted: Wanted, spill: Path
+    key: str, path: str, dataset: Dataset, request: ColumnRequest, spill: Path
 ) -> Source:
     """Opens a table.
 
     Args:
-        key: the configuration's key that gave the path, for messages.
-        path: of a file, folder, pattern or URL.
-        dataset: how the files are written.
-        wanted: what is read.
-        spill: file that a text table's rows go to if they are more than a chunk.
+        key: the configuration's key that names the table.
+        path: a file, folder, pattern or URL.
+        dataset: tells how the files are written.
+        request: the columns that are read.
+        spill: the file to which a text table's rows go if they fill several chunks.
 
     Raises:
         DataError: naming the file, and what is wrong with it.
     """
-    files = find(key, path, dataset.format)
-    if files.format == "parquet":
-        parts, chunks = parquet(key, path, files, wanted)
-    elif files.format == "feather":
-        parts, chunks = feather(key, path, files, wanted)
+    files = find_files(key, path, dataset.format)
+    if files.format in COLUMNAR:
+        rows_by_file, read = open_columnar(key, path, files, request)
     else:
-        parts, chunks = text(key, path, files, dataset.csv, wanted, spill)
-    rows = sum(parts.values())
+        rows_by_file, read = open_text(key, path, files, dataset.csv, request, spill)
+    rows = sum(rows_by_file.values())
     if not rows:
         raise DataError(f"{key}: {path} has a header but no rows")
 
-    def tables() -> Iterator[pa.Table]:
-        return checked(key, path, rows, chunks())
+    def chunks() -> Iterator[pa.Table]:
+        return checked(key, path, rows, read())
 
     if rows > CHUNK_ROWS:
-        return Source(path, rows, tables, parts)
-    table = pa.concat_tables(list(tables())).combine_chunks()
-    return Source(path, rows, lambda: iter([table]), parts)
+        return Source(path, rows, chunks, rows_by_file)
+    table = pa.concat_tables(list(chunks())).combine_chunks()
+    return Source(path, rows, lambda: iter([table]), rows_by_file)
 
 
 def checked(
     key: str, path: str, rows: int, chunks: Iterator[pa.Table]
 ) -> Iterator[pa.Table]:
-    """Yields chunks that hold what their types say, and as many rows as there were."""
-    left = rows
-    with reading(key, path):
+    """Yields chunks after checking their values' types and their number of rows."""
+    rows_left = rows
+    with read_errors(key, path):
         for table in chunks:
             table.validate(full=True)  # Arrow trusts a damaged file, and may crash
-            left -= table.num_rows
-            if left >= 0:
-                yield plain(table)
-    if left:
+            rows_left -= table.num_rows
+            if rows_left >= 0:
+                # Without dictionaries equal values compare equal across files.
+                types = {f.name: value_type(f.type) for f in table.schema}
+                yield table.cast(pa.schema(types))
+    if rows_left:
         raise DataError(
-            f"{key}: {path} had {rows:,} rows and then {rows - left:,}; it changed "
-            "while it was read: run again when it is complete"
+            f"{key}: {path} had {rows:,} rows and then {rows - rows_left:,}; it "
+            "changed while it was read: run again when it is complete"
         )
 
 
-def in_memory(table: pa.Table, wanted: Wanted) -> Source:
-    """Returns a table that was generated."""
-    check_names("dataset.generator", "its rows", table.column_names, wanted)
-    chosen = table.select(list(wanted.columns))
+def generated_source(table: pa.Table, request: ColumnRequest) -> Source:
+    """Returns the source of a table that a generator has made."""
+    request.check("dataset.generator", "its rows", table.column_names)
+    chosen = table.select(request.columns)
     starts = range(0, table.num_rows, CHUNK_ROWS)
     return Source(
         "generated",
         table.num_rows,
-        lambda: (chosen.slice(i, CHUNK_ROWS) for i in starts),
+        lambda: (chosen.slice(start, CHUNK_ROWS) for start in starts),
     )
 
 
-def parquet(
-    key: str, path: str, files: Files, wanted: Wanted
-) -> tuple[dict[str, int], Callable[[], Iterator[pa.Table]]]:
-    """Opens Parquet files, whose wanted columns must agree."""
-    columns = list(wanted.columns)
-    parts, first = {}, None
-    for name in files.paths:
-        shown = shown_path(path, files, name)
-        stream = opened(key, shown, files, name)
-        with reading(key, shown), parquet_file(stream) as file:
-            first = check_schema(key, shown, file.schema_arrow, wanted, first)
-            parts[shown] = file.metadata.num_rows
+class ColumnarFile(NamedTuple):
+    """An open file that stores its rows column by column."""
 
-    def chunks() -> Iterator[pa.Table]:
-        for name in files.paths:
-            shown = shown_path(path, files, name)
-            stream = opened(key, shown, files, name)
-            with reading(key, shown), parquet_file(stream) as file:
-                for batch in file.iter_batches(CHUNK_ROWS, columns=columns):
-                    yield pa.Table.from_batches([batch]).select(columns)
-
-    return parts, chunks
+    schema: pa.Schema
+    rows: int
+    batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
 
 
-def parquet_file(stream: Any) -> Any:
-    """Opens a Parquet file, whose pages are checked if it has checksums of them."""
-    # Without pre_buffer, which keeps all that it has read until the file is closed.
-    return pyarrow.parquet.ParquetFile(
+@contextmanager
+def open_parquet(stream: Any) -> Iterator[ColumnarFile]:
+    """Opens a Parquet file. Its pages are checked if the file has checksums of them."""
+    # With pre_buffer, Arrow would keep all that it has read until the file is closed.
+    with pyarrow.parquet.ParquetFile(
         stream, page_checksum_verification=True, pre_buffer=False
-    )
+    ) as file:
+
+        def batches(columns: list[str]) -> Iterator[pa.RecordBatch]:
+            yield from file.iter_batches(CHUNK_ROWS, columns=columns)
+
+        yield ColumnarFile(file.schema_arrow, file.metadata.num_rows, batches)
 
 
-def feather(
-    key: str, path: str, files: Files, wanted: Wanted
-) -> tuple[dict[str, int], Callable[[], Iterator[pa.Table]]]:
-    """Opens Feather (Arrow) files, whose wanted columns must agree."""
-    parts, first = {}, None
+@contextmanager
+def open_feather(stream: Any) -> Iterator[ColumnarFile]:
+    """Opens a Feather (Arrow) file."""
+    with pa.ipc.open_file(stream) as file:
+        numbers = range(file.num_record_batches)
+
+        def batches(_columns: list[str]) -> Iterator[pa.RecordBatch]:
+            for batch in map(file.get_batch, numbers):
+                for start in range(0, batch.num_rows, CHUNK_ROWS):
+                    yield batch.slice(start, CHUNK_ROWS)
+
+        rows = sum(file.get_batch(i).num_rows for i in numbers)
+        yield ColumnarFile(file.schema, rows, batches)
+
+
+COLUMNAR = {"parquet": open_parquet, "feather": open_feather}
+
+
+def open_columnar(
+    key: str, path: str, files: Files, request: ColumnRequest
+) -> OpenTable:
+    """Opens Parquet or Feather files, which must agree on the requested columns."""
+
+    @contextmanager
+    def opened(name: str) -> Iterator[ColumnarFile]:
+        with read_errors(key, shown_path(path, files, name)):
+            stream = files.system.open_input_file(name)
+            with COLUMNAR[files.format](stream) as file:
+                yield file
+
+    rows_by_file = {}
+    first_types: dict[str, tuple[pa.DataType, str]] = {}
     for name in files.paths:
         shown = shown_path(path, files, name)
-        stream = opened(key, shown, files, name)
-        with reading(key, shown), pa.ipc.open_file(stream) as file:
-            first = check_schema(key, shown, file.schema, wanted, first)
-            batches = range(file.num_record_batches)
-            parts[shown] = sum(file.get_batch(i).num_rows for i in batches)
+        with opened(name) as file:
+            request.check(key, shown, file.schema.names)
+            check_types(key, shown, file.schema, request, first_types)
+            rows_by_file[shown] = file.rows
 
     def chunks() -> Iterator[pa.Table]:
         for name in files.paths:
-            shown = shown_path(path, files, name)
-            stream = opened(key, shown, files, name)
-            with reading(key, shown), pa.ipc.open_file(stream) as file:
-                for i in range(file.num_record_batches):
-                    table = pa.Table.from_batches([file.get_batch(i)])
-                    for start in range(0, table.num_rows, CHUNK_ROWS):
-                        part = table.slice(start, CHUNK_ROWS)
-                        yield part.select(list(wanted.columns))
+            with opened(name) as file:
+                for batch in file.batches(request.columns):
+                    yield pa.Table.from_batches([batch]).select(request.columns)
 
-    return parts, chunks
+    return rows_by_file, chunks
 
 
 def shown_path(path: str, files: Files, name: str) -> str:
-    """Returns what messages call a file: as configured, if it is the only one."""
+    """Returns a file's path in messages: the configured path if it is the only file."""
     return path if len(files.paths) == 1 else name
 
 
-def opened(key: str, path: str, files: Files, name: str) -> Any:
-    """Opens a file that can be read from any place."""
-    with reading(key, path):
-        return files.system.open_input_file(name)
-
-
-def check_schema(
+def check_types(
     key: str,
     path: str,
     schema: pa.Schema,
-    wanted: Wanted,
-    first: dict[str, tuple[pa.DataType, str]] | None,
-) -> dict[str, tuple[pa.DataType, str]]:
-    """Refuses a file that lacks a column, or whose types are not those of the first.
+    request: ColumnRequest,
+    first_types: dict[str, tuple[pa.DataType, str]],
+) -> None:
+    """Refuses a file whose columns have other types than those of the first file.
 
-    Returns: of the first file, the type of each column, and the path.
+    Args:
+        key: the configuration's key that names the table.
+        path: the file's path in messages.
+        schema: the types of the file's columns.
+        request: the columns that are read.
+        first_types: {column: (type, path of the first file)}; filled by the first file.
     """
-    check_names(key, path, schema.names, wanted)
-    found = {c: value_type(schema.field(c).type) for c in wanted.columns}
-    for column, (kind, other) in (first or {}).items():
-        if found[column] != kind:
+    for column in request.columns:
+        kind = value_type(schema.field(column).type)
+        first_kind, first_path = first_types.setdefault(column, (kind, path))
+        if kind != first_kind:
             raise DataError(
-                f"{key}: the files disagree: column '{column}' is {kind} in {other} "
-                f"and {found[column]} in {path}; write both alike"
+                f"{key}: the files disagree: column '{column}' is {first_kind} in "
+                f"{first_path} and {kind} in {path}; write both alike"
             )
-    return first or {column: (kind, path) for column, kind in found.items()}
 
 
-def text(
-    key: str, path: str, files: Files, csv: Csv, wanted: Wanted, spill: Path
-) -> tuple[dict[str, int], Callable[[], Iterator[pa.Table]]]:
-    """Reads text files; if they are long, by way of a file that reads fast again."""
-    parts: dict[str, int] = {}
+def open_text(
+    key: str, path: str, files: Files, csv: Csv, request: ColumnRequest, spill: Path
+) -> OpenTable:
+    """Reads CSV files. The rows of long files go to a file that reads fast again."""
+    rows_by_file: dict[str, int] = {}
 
-    def counted() -> Iterator[pa.RecordBatch]:
+    def counted_batches() -> Iterator[pa.RecordBatch]:
         for name in files.paths:
             shown = shown_path(path, files, name)
-            parts[shown] = 0
-            for batch in text_batches(key, shown, files, name, csv, wanted):
-                parts[shown] += batch.num_rows
+            rows_by_file[shown] = 0
+            for batch in CsvFile(key, shown, files, name, csv, request).batches():
+                rows_by_file[shown] += batch.num_rows
                 yield batch
 
-    batches = counted()
+    batches = counted_batches()
     held: list[pa.RecordBatch] = []
     for batch in batches:
         held.append(batch)
-        if sum(parts.values()) > CHUNK_ROWS:
+        if sum(rows_by_file.values()) > CHUNK_ROWS:
             break
-    if sum(parts.values()) <= CHUNK_ROWS:
-        return parts, lambda: iter([pa.Table.from_batches(held)] if held else [])
+    else:
+        return rows_by_file, lambda: iter([pa.Table.from_batches(held)] if held else [])
     with (
         pa.OSFile(str(spill), "wb") as sink,
-        pa.ipc.new_file(sink, held[0].schema) as w,
+        pa.ipc.new_file(sink, held[0].schema) as writer,
     ):
-        for batch in held:
-            w.write(batch)
-        held.clear()
+        while held:
+            writer.write_batch(held.pop(0))
         for batch in batches:
-            w.write(batch)
+            writer.write_batch(batch)
     spilled = Files(pa.fs.LocalFileSystem(), [str(spill)], "feather")
-    return parts, feather(key, path, spilled, wanted)[1]
-
-
-def plain(table: pa.Table) -> pa.Table:
-    """Decodes dictionary columns, so that equal values compare equal across files."""
-    fields = [field.with_type(value_type(field.type)) for field in table.schema]
-    return table.cast(pa.schema(fields))
+    return rows_by_file, open_columnar(key, path, spilled, request)[1]
 
 
 def value_type(kind: pa.DataType) -> pa.DataType:

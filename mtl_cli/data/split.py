@@ -118,7 +118,7 @@ def times(dataset: Dataset, table: Source) -> npt.NDArray[Any]:
         raise DataError(f"{where} holds {kind}; a split by time needs numbers or dates")
     empty = np.asarray(pc.is_null(column, nan_is_null=True))
     if empty.any():
-        path, row = table.place(int(np.argmax(empty)))
+        path, row = table.locate(int(np.argmax(empty)))
         raise DataError(
             f"{where} is empty in {int(empty.sum())} rows, the first of them row "
             f"{row + 1} [{path}]; a split by time needs the time of each"
@@ -144,7 +144,7 @@ def times_of_text(
             wrong = middle
         else:
             good = middle
-    path, row = table.place(good)
+    path, row = table.locate(good)
     raise DataError(
         f"{where}: row {row + 1} holds {shown(column[good].as_py())} [{path}]; a split "
         "by time needs numbers or dates like 2026-01-31 12:00:00, alike in all rows"

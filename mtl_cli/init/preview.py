@@ -10,7 +10,7 @@ import pyarrow.parquet
 
 from mtl_cli.core.errors import DataError, first_line
 from mtl_cli.core.paths import find_data
-from mtl_cli.data.text_file import trim
+from mtl_cli.data.csv_file import trim
 from mtl_cli.init.layout import Layout, first_lines, layout_of
 
 LOOK = 200_000  # rows

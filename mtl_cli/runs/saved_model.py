@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED, DataError, first_line
 from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.encode import feature_columns, types
-from mtl_cli.data.requested_columns import Wanted
 from mtl_cli.data.sources import open_source
 from mtl_cli.features.encoder import FeatureEncoder
 
@@ -101,7 +101,7 @@ def read(path: str | Path, config: Config) -> pa.Table:
         DataError: naming the file, and what is wrong with it.
     """
     dataset = config.dataset
-    wanted = Wanted(feature_columns(dataset), types(dataset, []))
+    request = ColumnRequest(feature_columns(dataset), types(dataset, []))
     with tempfile.TemporaryDirectory() as folder:
-        source = open_source("path", str(path), dataset, wanted, Path(folder, "rows"))
+        source = open_source("path", str(path), dataset, request, Path(folder, "rows"))
         return pa.concat_tables(list(source.chunks()))

@@ -22,8 +22,8 @@ from omegaconf import OmegaConf
 from mtl_cli.config.check import check
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.paths import cache_folder, conf_folder
+from mtl_cli.data import csv_file, sources
 from mtl_cli.data import load as loading
-from mtl_cli.data import sources, text_file
 from mtl_cli.network import pretrained
 
 CITY = {"city": {"kind": "sparse"}}
@@ -105,7 +105,7 @@ def chunks(request, monkeypatch):
     """Loads files at once, and again a few rows at a time."""
     if request.param == "in_chunks":
         monkeypatch.setattr(sources, "CHUNK_ROWS", 7)
-        monkeypatch.setattr(text_file, "TEXT_BLOCK_BYTES", 128)
+        monkeypatch.setattr(csv_file, "BLOCK_BYTES", 128)
 
 
 # What is wrong with a text file: its content, the error, and keys of the data set.
@@ -304,7 +304,7 @@ def test_quote_never_closed_in_the_last_column_loses_no_rows_silently(name, tmp_
 
 
 def test_quote_never_closed_before_many_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr(text_file, "TEXT_BLOCK_BYTES", 128)
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", 128)
     file = tmp_path / "train.csv"
     file.write_text(text({3: '"x,1,1'}))
     expected = f"dataset.train: cannot read {file}: a row is too long; {NEVER}"
@@ -329,7 +329,7 @@ def test_header_below_blank_lines_is_no_row(trim, tmp_path, chunks):
 def test_good_file_is_read_to_its_end_whatever_that_is(
     end, block, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(text_file, "TEXT_BLOCK_BYTES", block)
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", block)
     file = tmp_path / "train.csv"
     for rows in range(30, ROWS + 1):  # so that blocks end everywhere in a row
         lines = text().splitlines()[: rows + 1]
@@ -1117,14 +1117,14 @@ def test_file_that_is_shorter_when_it_is_read_again(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "CHUNK_ROWS", 7)
     file = tmp_path / "train.parquet"
     write(GOOD, file)
-    opened = sources.parquet
+    opened = sources.open_columnar
 
     def opened_and_cut(*arguments):
         found = opened(*arguments)
         write(GOOD.slice(0, 12), file)
         return found
 
-    monkeypatch.setattr(sources, "parquet", opened_and_cut)
+    monkeypatch.setattr(sources, "open_columnar", opened_and_cut)
     expected = (
         f"dataset.train: {file} had 20 rows and then 12; it changed while it was read: "
         "run again when it is complete"

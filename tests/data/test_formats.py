@@ -14,7 +14,7 @@ from helpers.planted_data import assert_same, config, loaded, parquet, run_in, v
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import conf_folder
-from mtl_cli.data import sources, text_file
+from mtl_cli.data import csv_file, sources
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.load import load
 from mtl_cli.data.table import as_arrays
@@ -209,7 +209,7 @@ def in_chunks(monkeypatch):
 
     def start(rows=7, block=220):
         monkeypatch.setattr(sources, "CHUNK_ROWS", rows)
-        monkeypatch.setattr(text_file, "TEXT_BLOCK_BYTES", block)
+        monkeypatch.setattr(csv_file, "BLOCK_BYTES", block)
 
     return start
 
@@ -274,9 +274,9 @@ def test_rows_in_chunks_are_encoded_as_all_at_once(
 def test_chunks_are_as_small_as_asked(tmp_path, in_chunks):
     # What the tests above rest on.
     in_chunks()
-    keys = {"columns": {name: "" for name in TABLE.column_names}}
+    keys = dict.fromkeys(TABLE.column_names, "")
     types = dict.fromkeys(TABLE.column_names, pa.string())
-    wanted = sources.Wanted(**keys, types=types)
+    wanted = sources.ColumnRequest(keys, types)
     (tmp_path / "in").mkdir()
     for i, make in enumerate(FORMATS.values()):
         folder = tmp_path / str(i)
@@ -315,7 +315,7 @@ def test_validation_and_test_files_in_chunks_are_encoded_as_all_at_once(
         expected = fresh(paths[0], **options)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sources, "CHUNK_ROWS", 7)
-            patch.setattr(text_file, "TEXT_BLOCK_BYTES", 220)
+            patch.setattr(csv_file, "BLOCK_BYTES", 220)
             assert_same(fresh(paths[0], **options), expected)
 
 

@@ -1,0 +1,56 @@
+"""The columns that are read from a table."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from mtl_cli.core.errors import DataError, suggest
+from mtl_cli.data.csv_header import header_hint
+
+COLUMNS_TO_LIST = 60
+
+
+@dataclass(frozen=True)
+class ColumnRequest:
+    """The columns that are read from a table.
+
+    Attributes:
+        keys: {column: the configuration's key that asks for the column}.
+        types: {column: the type that a text file's cells are read as}. The types follow
+            from the configuration and are never guessed from the rows.
+    """
+
+    keys: dict[str, str]
+    types: dict[str, pa.DataType]
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns in the order in which they are read."""
+        return list(self.keys)
+
+    def check(self, file_key: str, path: str, names: list[str]) -> None:
+        """Refuses a table that lacks a requested column or has the column twice.
+
+        Args:
+            file_key: the configuration's key that names the table.
+            path: the table's path in messages.
+            names: all columns of the table.
+        """
+        for column, key in self.keys.items():
+            if names.count(column) > 1:
+                raise DataError(
+                    f"{file_key}: {path} has {names.count(column)} columns '{column}'; "
+                    "rename all but one"
+                )
+            if column not in names:
+                # Quotes make spaces and line ends in a name visible.
+                listed = [
+                    name if name.isprintable() and name == name.strip() else repr(name)
+                    for name in names
+                ]
+                more = [] if len(names) <= COLUMNS_TO_LIST else ["..."]
+                raise DataError(
+                    f"{key}: no column '{column}' in {path}, which has "
+                    f"{', '.join(listed[:COLUMNS_TO_LIST] + more)}"
+                    f"{suggest(column, listed)}{header_hint(names)}"
+                )
