@@ -6,7 +6,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from mtl_cli.config.sweep_options import Comparison, SweepOptions
 from mtl_cli.core.errors import suggest
-from mtl_cli.core.options import Count, Positive, Seed, Strict, part_named
+from mtl_cli.core.options import Count, Options, Positive, Seed, option_of
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.encoders.base import Encoder
 from mtl_cli.metrics.metrics import METRICS
@@ -17,7 +17,7 @@ from mtl_cli.trackers.base import Tracker
 from mtl_cli.trackers.none import NoTracker
 
 
-class Trainer(Strict):
+class Trainer(Options):
     """How long and in what steps a model is trained.
 
     Attributes:
@@ -53,7 +53,7 @@ class Trainer(Strict):
     checkpoint_minutes: Positive | None
 
 
-class Config(Strict):
+class Config(Options):
     """All keys of `mtl-train`.
 
     Attributes:
@@ -75,17 +75,17 @@ class Config(Strict):
     resume: Literal["auto", "never", "must"]
     dataset: Annotated[
         SerializeAsAny[Dataset],
-        part_named("mtl_cli.generators", Dataset, key="generator"),
+        option_of("generators", Dataset, key="generator"),
     ]
-    encoder: Annotated[SerializeAsAny[Encoder], part_named("mtl_cli.encoders", Encoder)]
-    model: Annotated[SerializeAsAny[Sharing], part_named("mtl_cli.models", Sharing)]
+    encoder: Annotated[SerializeAsAny[Encoder], option_of("encoders", Encoder)]
+    model: Annotated[SerializeAsAny[Sharing], option_of("models", Sharing)]
     optimizer: Annotated[
         Adam | AdamW | Adagrad | RowwiseAdagrad | SGD, Field(discriminator="name")
     ]
     trainer: Trainer
     tracker: Annotated[
         SerializeAsAny[Tracker],
-        part_named("mtl_cli.trackers", Tracker),
+        option_of("trackers", Tracker),
         Field(exclude=True),
     ] = NoTracker(name="none")
     repeats: Annotated[Count, Field(exclude=True)] = 1

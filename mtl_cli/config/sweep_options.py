@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mtl_cli.core.options import Count, Strict
+from mtl_cli.core.options import Count, Options
 
 MEMORY_OF_A_JOB = 2 << 30
 
 
-class SweepOptions(Strict):
+class SweepOptions(Options):
     """How the jobs of a sweep share a machine.
 
     Attributes:
@@ -29,7 +29,7 @@ class SweepOptions(Strict):
         return at_once() if self.jobs == "auto" else self.jobs
 
 
-class Comparison(Strict):
+class Comparison(Options):
     """What a sweep adds for the comparison of its models.
 
     Attributes:

@@ -1,13 +1,13 @@
-"""Building blocks of the configuration's schema: strict classes and named numbers."""
+"""Building blocks of the configuration's schema: option classes and named numbers."""
 
-import pkgutil
-from importlib import import_module
+from types import ModuleType
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from mtl_cli.core.errors import shown, suggest
+from mtl_cli.core.errors import ConfigError, first_line, shown, suggest
+from mtl_cli.core.plugins import sources
 
 # Larger ones overflow somewhere in C.
 Count = Annotated[int, Field(ge=1, lt=2**31)]
@@ -20,55 +20,74 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Strict(BaseModel):
+class Options(BaseModel):
     """A part of the configuration: unknown keys and wrong types are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-def part_named(package: str, base: type[Strict], key: str = "name") -> BeforeValidator:
-    """Validates a dict by the class of the module that one of its keys names.
+def option_of(axis: str, base: type[Options], key: str = "name") -> BeforeValidator:
+    """Validates a dict by the class of the option that one of its keys names.
 
     Args:
-        package: whose modules may be named, each holding one subclass of `base`.
-        base: what the classes inherit; that of a dict without the key, if it is not
-            `name`, which every part must have.
-        key: that names the module.
+        axis: the folder of the options, such as `models`; see `plugins.AXES`.
+        base: the class that all options of the axis inherit. A dict without the key is
+            validated by this class, unless the key is `name`, which is never optional.
+        key: the key that names the option: `name`, `kind` or `generator`.
     """
 
     def validate(value: Any) -> Any:
         if not isinstance(value, dict) or (key != "name" and key not in value):
             return value
-        name = value.get(key)
-        if name not in names_in(package):
+        names, name = option_names(axis), value.get(key)
+        if name not in names:
             raise PydanticCustomError(
                 "unknown_name",
                 "{key}: {shown} is not one of: {known}{hint}",
                 {
                     "key": key,
                     "shown": shown(name),
-                    "known": ", ".join(names_in(package)),
-                    "hint": suggest(str(name), names_in(package)),
+                    "known": ", ".join(names),
+                    "hint": suggest(str(name), names),
                 },
             )
-        return class_in(import_module(f"{package}.{name}"), base).model_validate(value)
+        return option_class(axis, name, base).model_validate(value)
 
     return BeforeValidator(validate)
 
 
-def names_in(package: str) -> list[str]:
-    """Returns the modules of a package that can be named in a configuration."""
-    modules = pkgutil.iter_modules(import_module(package).__path__)
-    return sorted(module.name for module in modules if module.name != "base")
+def option_names(axis: str) -> list[str]:
+    """Returns the names of all options of an axis, our own and those of plugins."""
+    return sorted(sources(axis))
 
 
-def class_in(module: Any, base: type[Strict]) -> type[Strict]:
-    """Returns the one subclass of `base` that a module defines."""
-    (found,) = (
-        kind
-        for kind in vars(module).values()
-        if isinstance(kind, type)
-        and issubclass(kind, base)
-        and kind.__module__ == module.__name__
-    )
-    return found
+def option_class(axis: str, name: str, base: type[Options]) -> type[Options]:
+    """Returns the class of an option: the one subclass of `base` in its file.
+
+    Raises:
+        ConfigError: if a plugin cannot be imported, or does not hold one such class.
+    """
+    source = sources(axis)[name]
+    try:
+        module = source.load()
+    except Exception as error:
+        if not source.is_plugin:
+            raise
+        raise ConfigError(
+            f"{source.label}: cannot be imported: {type(error).__name__}: "
+            f"{first_line(error)}"
+        ) from error
+    classes = [module]
+    if isinstance(module, ModuleType):
+        here = module.__name__
+        classes = [
+            c for c in vars(module).values() if getattr(c, "__module__", "") == here
+        ]
+    classes = [c for c in classes if isinstance(c, type) and issubclass(c, base)]
+    if len(classes) != 1:
+        raise ConfigError(
+            f"{source.label}: holds {len(classes)} subclasses of {base.__name__}; "
+            f"expected one, which is the option {name!r}"
+        )
+    chosen: type[Options] = classes[0]
+    return chosen

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from mtl_cli.core.errors import suggest
-from mtl_cli.core.options import CountOrZero, Share, Strict
+from mtl_cli.core.options import CountOrZero, Options, Share
 from mtl_cli.features.schema import Embedded, Feature, columns_of, owner_of
 from mtl_cli.tasks.base import Task
 
@@ -15,7 +15,7 @@ TASK_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 TaskName = Annotated[str, Field(pattern=TASK_NAME)]
 
 
-class Group(Strict):
+class Group(Options):
     """A choice of a data set's tasks.
 
     Attributes:
@@ -27,7 +27,7 @@ class Group(Strict):
     drop: list[str] = Field(default_factory=list)
 
 
-class Csv(Strict):
+class Csv(Options):
     """How text files are written.
 
     Attributes:
@@ -55,7 +55,7 @@ class Csv(Strict):
         return self
 
 
-class Dataset(Strict):
+class Dataset(Options):
     """The keys of `conf/dataset/*.yaml`.
 
     Paths are relative to the folder that `mtl-train` starts in; the bundled data sets

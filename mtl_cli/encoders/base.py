@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from mtl_cli.columns.layout import FeatureSpec
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.options import NotNegative, Positive, Strict, Units
+from mtl_cli.core.options import NotNegative, Options, Positive, Units
 from mtl_cli.features.schema import Dimension
 
 
@@ -19,7 +19,7 @@ class Fields(NamedTuple):
     first_order: Callable[[], Any]  # gives (B, 1): a weight for each id, summed
 
 
-class Encoder(Strict):
+class Encoder(Options):
     """The keys of `conf/encoder/*.yaml`, and the network that they describe.
 
     The encoding is `[deep(x), interactions(x)]`, where x holds the embeddings and

@@ -4,13 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from mtl_cli.core.options import Count, Strict
+from mtl_cli.core.options import Count, Options
 
 Dimension = Count | Literal["auto"]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Pretrained(Strict):
+class Pretrained(Options):
     """Vectors that an embedding table starts from.
 
     Attributes:
@@ -24,7 +24,7 @@ class Pretrained(Strict):
     frozen: bool = False
 
 
-class Embedded(Strict):
+class Embedded(Options):
     """What all features with an embedding table have.
 
     Attributes:
@@ -140,7 +140,7 @@ class Bucketized(Embedded):
         return self
 
 
-class Dense(Strict):
+class Dense(Options):
     """A numeric column that enters as a number.
 
     Attributes:
@@ -156,7 +156,7 @@ class Dense(Strict):
     missing: Literal["error", "mean", "median"] | Number = "error"
 
 
-class PiecewiseLinear(Strict):
+class PiecewiseLinear(Options):
     """A numeric column as one number a bucket: how far the value reaches into it.
 
     Attributes:

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from typing import Any, Literal
 
-from mtl_cli.core.options import NotNegative, Share, Strict, Units
+from mtl_cli.core.options import NotNegative, Options, Share, Units
 
 Activation = Literal[
     "elu", "gelu", "leaky_relu", "linear", "relu", "selu", "sigmoid", "silu", "tanh"
@@ -13,7 +13,7 @@ Initializer = Literal[
 ]
 
 
-class Sharing(Strict):
+class Sharing(Options):
     """The keys of `conf/model/*.yaml`, and the network that they describe.
 
     A scheme turns the encoder's output into one hidden vector a task. Towers, which

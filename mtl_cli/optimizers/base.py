@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
-from mtl_cli.core.options import CountOrZero, NotNegative, Positive, Share, Strict
+from mtl_cli.core.options import CountOrZero, NotNegative, Options, Positive, Share
 
 
-class Optimizer(Strict):
+class Optimizer(Options):
     """What every optimizer takes.
 
     Attributes:

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 
 from mtl_cli.config.sweep_options import Comparison, SweepOptions
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.options import Count, Seed, Strict
+from mtl_cli.core.options import Count, Options, Seed
 
 BASIC = "hydra._internal.core_plugins.basic_sweeper"
 
 
-class Plan(Strict):
+class Plan(Options):
     """The keys that say which jobs a configuration means, and how they are run.
 
     Attributes:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from mtl_cli.core.errors import suggest
-from mtl_cli.core.options import NotNegative, Positive, Strict, Units
+from mtl_cli.core.options import NotNegative, Options, Positive, Units
 from mtl_cli.metrics.metrics import METRICS
 
 LOSSES = {
@@ -16,7 +16,7 @@ LOSSES = {
 }
 
 
-class Task(Strict):
+class Task(Options):
     """One thing to predict, as a data set's YAML declares it.
 
     Attributes:

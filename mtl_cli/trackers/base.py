@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.options import Strict
+from mtl_cli.core.options import Options
 from mtl_cli.evaluation.scores import Scores
 
 
-class Tracker(Strict):
+class Tracker(Options):
     """The keys of `conf/tracker/*.yaml`, and the service that they name.
 
     Attributes:

@@ -24,7 +24,7 @@ from omegaconf import OmegaConf
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.options import names_in
+from mtl_cli.core.options import option_names
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.network.build import build
@@ -248,7 +248,7 @@ def test_saved_configuration_that_nobody_has_crafted_is_read(tmp_path):
 
 def test_only_modules_of_our_own_packages_have_names():
     for package in ("models", "encoders", "generators"):
-        for name in names_in(f"mtl_cli.{package}"):
+        for name in option_names(package):
             assert name.isidentifier()
             assert not name.startswith("_")
 

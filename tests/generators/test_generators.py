@@ -1,14 +1,12 @@
 """Generated data sets: the published generators, and a funnel with known truth."""
 
-from importlib import import_module
-
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from pydantic import ValidationError
 
-from mtl_cli.core.options import class_in
+from mtl_cli.core.options import option_class
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.generators import funnel
@@ -59,8 +57,8 @@ def logit(p):
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_yaml_declares_a_data_set_of_the_module_that_generator_names(name):
-    module = import_module(f"mtl_cli.generators.{VALUES[name]['generator']}")
-    assert class_in(module, Dataset) is CLASSES[name]
+    generator = VALUES[name]["generator"]
+    assert option_class("generators", generator, Dataset) is CLASSES[name]
     found = declared(name)
     assert found.name == name
     assert found.has_validation
