@@ -108,7 +108,7 @@ def trained(overrides: list[str]) -> Result:
 
     data = load(config.dataset, config.outputs)
     tensorflow_runtime.start(config.seed, config.trainer.deterministic)
-    from mtl_cli.distributed.replicas import join
+    from mtl_cli.distributed.replicas import connect
     from mtl_cli.network.build import build
     from mtl_cli.runs.provenance import environment
     from mtl_cli.training.progress import Progress
@@ -117,7 +117,7 @@ def trained(overrides: list[str]) -> Result:
 
     strategy = "multi_worker" if "TF_CONFIG" in os.environ else None
     about = environment(config, data.fingerprint)
-    replicas = join(strategy, Path(), about)
+    replicas = connect(strategy, Path(), about)
     found: list[list[float]] = []
     epoch = Steps.epoch
 

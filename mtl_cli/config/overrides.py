@@ -1,5 +1,7 @@
 """Overrides: the `key=value` settings of a command line."""
 
+from pathlib import Path
+
 # Hydra's sign for a key that the configuration may not hold yet.
 ADD_OR_CHANGE = "++"
 
@@ -14,3 +16,8 @@ def as_typed(text: str) -> str:
     'dataset.features.age.kind=dense'
     """
     return text.replace(f"{ADD_OR_CHANGE}dataset.", "dataset.")
+
+
+def quoted(path: Path) -> str:
+    """Returns a path quoted as the value of an override."""
+    return "'" + str(path).replace("'", r"\'") + "'"

@@ -1,6 +1,6 @@
-"""Which process this is of a run that several processes train together.
+"""The cluster of a run that several processes train together: addresses and ranks.
 
-Reads the environment alone: TensorFlow is not loaded.
+This module reads only environment variables; it does not load TensorFlow.
 """
 
 import json
@@ -11,21 +11,25 @@ from mtl_cli.core.errors import ConfigError, first_line
 
 TF_CONFIG = "TF_CONFIG"
 SLURM_RANK, SLURM_SIZE = "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"
+FORMAT = (
+    '{"cluster": {"worker": ["host:port", ...]}, '
+    '"task": {"type": "worker", "index": 0}}'
+)
 
 
 def rank(strategy: str | None) -> int:
-    """Returns the number of this process; 0, the chief, writes the run folder.
+    """Returns the rank of this process; rank 0 is the chief, who writes the run folder.
 
     Args:
         strategy: `trainer.strategy`.
 
     Raises:
-        ConfigError: if the environment does not say, or says something impossible.
+        ConfigError: if the environment names no rank, or an impossible rank.
     """
     if strategy != "multi_worker":
         return 0
     if TF_CONFIG in os.environ:
-        return tf_config()[1]
+        return read_tf_config()[1]
     if SLURM_RANK in os.environ and SLURM_SIZE in os.environ:
         return int(os.environ[SLURM_RANK])
     raise ConfigError(
@@ -34,16 +38,12 @@ def rank(strategy: str | None) -> int:
     )
 
 
-def tf_config() -> tuple[list[str], int]:
-    """Returns the addresses of all workers, and which of them this process is.
+def read_tf_config() -> tuple[list[str], int]:
+    """Returns the addresses of all workers and the rank of this process.
 
     Raises:
-        ConfigError: if `TF_CONFIG` does not say.
+        ConfigError: if `TF_CONFIG` is malformed.
     """
-    wanted = (
-        '{"cluster": {"worker": ["host:port", ...]}, '
-        '"task": {"type": "worker", "index": 0}}'
-    )
     try:
         value: Any = json.loads(os.environ[TF_CONFIG])
         workers, task = value["cluster"]["worker"], value["task"]
@@ -57,31 +57,31 @@ def tf_config() -> tuple[list[str], int]:
                 raise ValueError(f"{worker!r} names no port")
         return workers, index
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{TF_CONFIG}: {first_line(error)}; write {wanted}") from None
+        raise ConfigError(f"{TF_CONFIG}: {first_line(error)}; write {FORMAT}") from None
 
 
 def slurm_workers() -> list[str]:
-    """Returns the addresses of a Slurm step's tasks, in the order of their numbers.
+    """Returns the addresses of the tasks of a Slurm step, in the order of their ranks.
 
-    `SlurmClusterResolver` would put node10 before node2, and two jobs of a node on the
-    same ports.
+    `SlurmClusterResolver` sorts node10 before node2, and gives two jobs on the same
+    node the same ports.
     """
-    # TensorFlow is loaded by then.
+    # Called only after TensorFlow has been loaded.
     from tensorflow.python.distribute.cluster_resolver import (
         slurm_cluster_resolver as slurm,
     )
 
     hosts = slurm.expand_hostlist(os.environ["SLURM_STEP_NODELIST"])
     tasks = slurm.expand_tasks_per_node(os.environ["SLURM_STEP_TASKS_PER_NODE"])
-    first = 12_000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 20_000
+    first_port = 12_000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 20_000
     return [
-        f"{host}:{first + i}"
+        f"{host}:{first_port + i}"
         for host, count in zip(hosts, tasks, strict=True)
         for i in range(count)
     ]
 
 
-def configured(workers: list[str], index: int) -> str:
-    """Returns the `TF_CONFIG` of one worker."""
+def tf_config(workers: list[str], index: int) -> str:
+    """Returns the value of `TF_CONFIG` for one worker."""
     task = {"type": "worker", "index": index}
     return json.dumps({"cluster": {"worker": workers}, "task": task})

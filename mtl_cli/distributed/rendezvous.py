@@ -1,6 +1,7 @@
-"""How the processes of a run find each other, and that they are about the same run.
+"""The rendezvous: processes of a run find each other and check that they run the same.
 
-Before TensorFlow connects them, which would wait for an hour and be deaf to Ctrl-C.
+It comes before TensorFlow connects the processes: TensorFlow would wait for an hour and
+would not react to Ctrl-C.
 """
 
 import contextlib
@@ -12,11 +13,11 @@ from typing import Any
 
 from mtl_cli.core.errors import ConfigError
 
-PATIENCE_SECONDS = 600.0
-PAUSE_SECONDS = 0.2
-CALL_SECONDS = 5.0
-# What must be the same, by its key in `environment.json`.
-ALIKE = {
+TIMEOUT_SECONDS = 600.0
+RETRY_SECONDS = 0.2
+MESSAGE_SECONDS = 5.0
+# Keys of `environment.json` whose values must be equal in all processes, in words.
+MUST_AGREE = {
     "config_hash": "the configuration",
     "data_hash": "the data",
     "git_commit": "the code",
@@ -25,118 +26,125 @@ ALIKE = {
 WELCOME = "welcome"
 
 
-def meet(
+def rendezvous(
     workers: list[str],
-    index: int,
-    about: dict[str, Any],
-    check: Callable[[], None] = lambda: None,
+    rank: int,
+    environment: dict[str, Any],
+    check_children: Callable[[], None] = lambda: None,
 ) -> None:
-    """Waits until all processes of a run are there, at most `PATIENCE_SECONDS`.
+    """Waits until all processes of a run are there, at most `TIMEOUT_SECONDS`.
 
     Args:
-        workers: their addresses; at the first, the chief's, they meet.
-        index: which of them this one is.
-        about: what this one's numbers depend on, as in `environment.json`.
-        check: called now and then; raises an error if it is no use to wait.
+        workers: addresses of all processes. They connect to the first, the chief.
+        rank: position of this process in `workers`.
+        environment: values that the run's numbers depend on, as in `environment.json`.
+        check_children: called between attempts. Raises an error if a child process has
+            ended, since waiting is then useless.
 
     Raises:
-        ConfigError: if one does not come, or is about another run.
+        ConfigError: if a process does not come, or runs something else.
     """
-    mine = {"index": index, **{key: about[key] for key in ALIKE}}
-    if index == 0:
-        receive(workers, mine, check)
+    introduction = {"index": rank, **{key: environment[key] for key in MUST_AGREE}}
+    if rank == 0:
+        wait_for_workers(workers, introduction, check_children)
     else:
-        introduce(workers[0], mine)
+        report_to_chief(workers[0], introduction)
 
 
-def receive(
-    workers: list[str], mine: dict[str, Any], check: Callable[[], None]
+def wait_for_workers(
+    workers: list[str], chiefs: dict[str, Any], check_children: Callable[[], None]
 ) -> None:
-    """Waits, as the chief, for all others; answers each with what is wrong with it."""
+    """Waits, as the chief, for all workers, and answers all of them alike.
+
+    The answer is `WELCOME`, or the differences between workers and chief.
+    """
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(listening(workers[0]))
-        here: dict[int, Any] = {}
+        connections: dict[int, tuple[socket.socket, str]] = {}
         for _ in attempts():
-            missing = [i for i in range(1, len(workers)) if i not in here]
+            missing = [i for i in range(1, len(workers)) if i not in connections]
             if not missing:
                 break
-            check()
+            check_children()
+            # Ignores a stranger's connection, and any message that is not a worker's.
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                peer = stack.enter_context(server.accept()[0])
-                peer.settimeout(CALL_SECONDS)
-                theirs = json.loads(peer.makefile().readline())
-                here[theirs["index"]] = peer, difference(mine, theirs)
+                connection = stack.enter_context(server.accept()[0])
+                connection.settimeout(MESSAGE_SECONDS)
+                introduction = json.loads(connection.makefile().readline())
+                error = difference(chiefs, introduction)
+                connections[introduction["index"]] = connection, error
         else:
             raise ConfigError(
                 f"trainer.strategy: worker {missing[0]} of {len(workers)} "
-                f"({workers[missing[0]]}) did not come within {PATIENCE_SECONDS:.0f} "
+                f"({workers[missing[0]]}) did not come within {TIMEOUT_SECONDS:.0f} "
                 "s; give the same command on every machine"
             )
-        wrong = "; ".join(words for _, words in here.values() if words)
-        for peer, _ in here.values():
+        errors = "; ".join(error for _, error in connections.values() if error)
+        for connection, _ in connections.values():
             with contextlib.suppress(OSError):
-                peer.sendall(f"{wrong or WELCOME}\n".encode())
-    if wrong:
-        raise ConfigError(wrong)
+                connection.sendall(f"{errors or WELCOME}\n".encode())
+    if errors:
+        raise ConfigError(errors)
 
 
-def introduce(chief: str, mine: dict[str, Any]) -> None:
-    """Says to the chief who one is, and waits for its answer."""
-    host, port = address(chief)
+def report_to_chief(chief: str, introduction: dict[str, Any]) -> None:
+    """Sends this worker's introduction to the chief and waits for the answer."""
     answer = ""
     for _ in attempts():
         with (
             contextlib.suppress(OSError),
             socket.create_connection(
-                (host, port), timeout=PAUSE_SECONDS * 10
-            ) as chief_,
+                host_and_port(chief), timeout=RETRY_SECONDS * 10
+            ) as connection,
         ):
-            chief_.sendall(f"{json.dumps(mine)}\n".encode())
-            chief_.settimeout(PATIENCE_SECONDS)
-            answer = chief_.makefile().readline().strip()
+            connection.sendall(f"{json.dumps(introduction)}\n".encode())
+            connection.settimeout(TIMEOUT_SECONDS)
+            answer = connection.makefile().readline().strip()
         if answer == WELCOME:
             return
         if answer:
             raise ConfigError(answer)
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(RETRY_SECONDS)
     raise ConfigError(
         f"trainer.strategy: worker 0 ({chief}), the chief, could not be reached within "
-        f"{PATIENCE_SECONDS:.0f} s; give the same command on every machine"
+        f"{TIMEOUT_SECONDS:.0f} s; give the same command on every machine"
     )
 
 
-def difference(mine: dict[str, Any], theirs: dict[str, Any]) -> str:
-    """Says in what a process differs from the chief; "" if it does not."""
-    wrong = [words for key, words in ALIKE.items() if mine[key] != theirs[key]]
-    if not wrong:
+def difference(chiefs: dict[str, Any], workers: dict[str, Any]) -> str:
+    """Describes how a worker's introduction differs from the chief's; "" if equal."""
+    differing = [
+        words for key, words in MUST_AGREE.items() if chiefs[key] != workers[key]
+    ]
+    if not differing:
         return ""
     return (
-        f"trainer.strategy: worker {theirs['index']} and the chief differ in "
-        f"{' and '.join(wrong)}; all machines need the same"
+        f"trainer.strategy: worker {workers['index']} and the chief differ in "
+        f"{' and '.join(differing)}; all machines need the same"
     )
 
 
 def attempts() -> Iterator[None]:
-    """Yields until it is no use to wait any longer."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < end:
+    """Yields again and again until `TIMEOUT_SECONDS` are over."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
         yield
 
 
 def listening(worker: str) -> socket.socket:
-    """Returns a socket that listens where TensorFlow will."""
+    """Returns a socket that listens on the port that TensorFlow will use later."""
     try:
-        server = socket.create_server(("", address(worker)[1]))
+        server = socket.create_server(("", host_and_port(worker)[1]))
     except OSError as error:
         raise ConfigError(
             f"trainer.strategy: cannot listen at {worker}: {error.strerror}; name "
             "another port"
         ) from None
-    server.settimeout(PAUSE_SECONDS)
+    server.settimeout(RETRY_SECONDS)
     return server
 
 
-def address(worker: str) -> tuple[str, int]:
-    """Returns host and port of `host:port`."""
+def host_and_port(worker: str) -> tuple[str, int]:
+    """Splits `host:port`."""
     host, _, port = worker.rpartition(":")
     return host, int(port)

@@ -1,15 +1,15 @@
-"""Processes that train one network together, each on its share of every batch.
+"""Data parallelism: processes that train one network, each on its share of a batch.
 
-Each holds the whole network and takes the same steps: what differs by its rows (losses,
-gradients) is summed over all of them, so that together they compute what one process
-would. TensorFlow's collectives do the sums, over NCCL between GPUs.
+Each process holds the whole network and takes the same steps. Losses and gradients
+depend on a process's own rows: they are summed over all processes, so that together the
+processes compute what one process would. TensorFlow's collectives compute the sums, by
+NCCL between GPUs.
 """
 
 import contextlib
 import os
 import signal
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,16 @@ import tensorflow as tf
 
 from mtl_cli.core.errors import ConfigError, LostWorkerError
 from mtl_cli.distributed import cluster
-from mtl_cli.distributed.processes import end, started, words
-from mtl_cli.distributed.rendezvous import address, meet
+from mtl_cli.distributed.child_processes import (
+    Children,
+    exit_reason,
+    start_children,
+    terminate,
+)
+from mtl_cli.distributed.rendezvous import host_and_port, rendezvous
 
-# What collectives raise where a process has gone.
-LOST = (
+# Errors of TensorFlow's collectives after another process has ended.
+LOST_WORKER = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -32,14 +37,14 @@ LOST = (
 
 
 class Replicas:
-    """The processes of a run, seen from one of them.
+    """The processes of a run, and the collective operations between them.
 
     Args:
-        strategy: `MultiWorkerMirroredStrategy` with one device a process, or None if
+        strategy: `MultiWorkerMirroredStrategy` with one device per process, or None if
             this process is alone.
-        rank: which process this is; 0 is the chief.
-        size: how many there are.
-        helpers: processes that this one has started.
+        rank: number of this process; 0 is the chief.
+        size: number of processes.
+        children: processes that this process has started.
     """
 
     def __init__(
@@ -47,180 +52,176 @@ class Replicas:
         strategy: Any = None,
         rank: int = 0,
         size: int = 1,
-        helpers: Sequence[subprocess.Popen[str]] = (),
+        children: Children = (),
     ) -> None:
         self.strategy = strategy
         self.rank = rank
         self.size = size
-        self.helpers = helpers
+        self.children = children
 
     @property
-    def chief(self) -> bool:
-        """Whether this process is the one that writes and decides."""
+    def is_chief(self) -> bool:
+        """Whether this process writes the run folder and takes the decisions."""
         return self.rank == 0
 
-    def sum(self, tensors: Any) -> Any:
-        """Returns the sum over all processes of each of a structure of tensors."""
+    def all_reduce(self, tensors: Any) -> Any:
+        """Sums each tensor of a nested structure over all processes."""
         if self.strategy is None:
             return tensors
 
-        def summed(values: list[Any]) -> Any:
+        def reduce(values: list[Any]) -> Any:
             context = tf.distribute.get_replica_context()
-            # Which gives them a device, as TensorFlow needs it.
+            # `tf.identity` puts each value on a device, which `all_reduce` requires.
             values = [tf.identity(value) for value in values]
             return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
         flat = tf.nest.flatten(tensors)
-        found = self.strategy.run(summed, args=(flat,)) if flat else []
-        return tf.nest.pack_sequence_as(tensors, found)
+        sums = self.strategy.run(reduce, args=(flat,)) if flat else []
+        return tf.nest.pack_sequence_as(tensors, sums)
 
-    def joined(self, rows: Any) -> Any:
-        """Returns the rows of all processes one below the other, (size * rows, ...)."""
+    def all_gather(self, rows: Any) -> Any:
+        """Concatenates the rows of all processes, (size * rows, ...)."""
         if self.strategy is None:
             return rows
 
-        def gathered(mine: Any) -> Any:
+        def gather(own_rows: Any) -> Any:
             context = tf.distribute.get_replica_context()
-            return context.all_gather(tf.identity(mine), axis=0)
+            return context.all_gather(tf.identity(own_rows), axis=0)
 
-        found = self.strategy.run(gathered, args=(rows,))
-        return tf.ensure_shape(found, [self.size * rows.shape[0], *rows.shape[1:]])
+        gathered = self.strategy.run(gather, args=(rows,))
+        return tf.ensure_shape(gathered, [self.size * rows.shape[0], *rows.shape[1:]])
 
-    def from_chief(self, value: Any) -> Any:
-        """Returns the chief's numbers, an array, in every process."""
+    def broadcast(self, array: Any) -> Any:
+        """Returns the chief's array in every process."""
+        if self.strategy is None:
+            return array
+        value = tf.convert_to_tensor(array)
+        summand = value if self.is_chief else tf.zeros_like(value)
+        return self.all_reduce([summand])[0].numpy()
+
+    def broadcast_number(self, value: float | None) -> float | None:
+        """Returns the chief's number, or its None, in every process."""
         if self.strategy is None:
             return value
-        value = tf.convert_to_tensor(value)
-        mine = value if self.rank == 0 else tf.zeros_like(value)
-        return self.sum([mine])[0].numpy()
+        number = float(self.broadcast(np.float64(np.nan if value is None else value)))
+        return None if np.isnan(number) else number
 
-    def agreed(self, value: float | None) -> float | None:
-        """Returns the chief's number, which may be None, in every process."""
+    def all_reduce_max(self, value: int, choices: list[int]) -> int:
+        """Returns the highest value of all processes; each is 0 or one of `choices`."""
         if self.strategy is None:
             return value
-        found = float(self.from_chief(np.float64(np.nan if value is None else value)))
-        return None if np.isnan(found) else found
-
-    def highest(self, value: int, choices: list[int]) -> int:
-        """Returns the highest of all processes' values, 0 or one of some choices."""
-        if self.strategy is None:
-            return value
-        counts = self.sum([tf.constant([float(value == c) for c in choices])])[0]
+        chosen = [tf.constant([float(value == choice) for choice in choices])]
+        counts = self.all_reduce(chosen)[0]
         return max([0, *(c for c, n in zip(choices, counts, strict=True) if n)])
 
-    def share(self, batch_size: int) -> int:
-        """Returns how many rows of each batch a process takes.
+    def rows_per_process(self, batch_size: int) -> int:
+        """Returns the number of rows of each batch that one process takes.
 
         Raises:
-            ConfigError: if they do not all take the same.
+            ConfigError: if the processes cannot share a batch evenly.
         """
-        share, left = divmod(batch_size, self.size)
-        if left:
+        rows, remainder = divmod(batch_size, self.size)
+        if remainder:
             raise ConfigError(
                 f"trainer.batch_size: {self.size} processes cannot share {batch_size} "
-                f"rows evenly; set it to {(share + 1) * self.size}"
+                f"rows evenly; set it to {(rows + 1) * self.size}"
             )
-        return share
+        return rows
 
     @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
-        """Says in one line that another process is lost, if it is.
+    def detect_lost_workers(self) -> Iterator[None]:
+        """Turns TensorFlow's errors about a lost process into one line.
 
         Raises:
             LostWorkerError: if another process no longer answers.
         """
         try:
             yield
-        except LOST as error:
+        except LOST_WORKER as error:
             if self.strategy is None:
                 raise
-            said = words(self.helpers)
-            end(self.helpers)
+            reason = exit_reason(self.children)
+            terminate(self.children)
             raise LostWorkerError(
-                f"another process of this run is lost{said}; the same command on all "
+                f"another process of this run is lost{reason}; the same command on all "
                 "machines goes on from the last checkpoint"
             ) from error
         except BaseException:
-            end(self.helpers)
+            terminate(self.children)
             raise
 
-    def part(self) -> None:
-        """Waits until all processes have come here, the last thing they do together.
+    def barrier(self) -> None:
+        """Waits until all processes have come here; the last collective operation.
 
-        One that has heard of it may end before another has, for which it is lost: no
-        harm is done. Without it that would be so of what they did before.
+        A worker that leaves this last barrier early may exit while another still waits;
+        the waiting worker then sees a lost connection, which is harmless here. Without
+        the barrier the same could happen in the middle of real work.
         """
-        with contextlib.suppress(*LOST):
-            self.highest(0, [1])
+        with contextlib.suppress(*LOST_WORKER):
+            self.all_reduce_max(0, [1])
 
     def close(self) -> None:
-        """Parts, and waits for the processes that this one has started."""
-        self.part()
-        for helper in self.helpers:
-            helper.wait()
+        """Waits until all processes have come here and the children have ended."""
+        self.barrier()
+        for child in self.children:
+            child.wait()
 
 
-def join(strategy: str | None, run: Path, about: dict[str, Any]) -> Replicas:
-    """Returns the processes that train a run; waits until all of them are there.
+def connect(
+    strategy: str | None, run_folder: Path, environment: dict[str, Any]
+) -> Replicas:
+    """Connects the processes that train a run; waits until all of them are there.
 
     Args:
         strategy: `trainer.strategy`.
-        run: the run folder, whose configuration other processes can run.
-        about: what the run's numbers depend on, as in `environment.json`.
+        run_folder: folder with the saved configuration, which child processes run.
+        environment: values that the run's numbers depend on, as in `environment.json`.
 
     Raises:
-        ConfigError: if one does not come, or is about another run.
+        ConfigError: if a process does not come, or runs something else.
     """
-    if strategy == "mirrored":
-        return on_all_gpus(run, about)
+    if strategy == "mirrored" and len(gpus()) > 1:
+        children = start_children(run_folder, len(gpus()))
+        try:
+            return connect_workers(environment, children)
+        except BaseException:
+            terminate(children)
+            raise
     if strategy == "multi_worker":
         if cluster.TF_CONFIG not in os.environ:
-            workers, index = cluster.slurm_workers(), cluster.rank(strategy)
-            os.environ[cluster.TF_CONFIG] = cluster.configured(workers, index)
-        return connected(about)
+            workers, rank = cluster.slurm_workers(), cluster.rank(strategy)
+            os.environ[cluster.TF_CONFIG] = cluster.tf_config(workers, rank)
+        return connect_workers(environment)
     return Replicas()
 
 
-def connected(
-    about: dict[str, Any], helpers: Sequence[subprocess.Popen[str]] = ()
-) -> Replicas:
-    """Joins the processes that `TF_CONFIG` names."""
+def connect_workers(environment: dict[str, Any], children: Children = ()) -> Replicas:
+    """Connects the processes that `TF_CONFIG` names."""
 
-    def check() -> None:
-        if said := words(helpers):
-            raise LostWorkerError(f"a process of this run has ended{said}")
+    def check_children() -> None:
+        if reason := exit_reason(children):
+            raise LostWorkerError(f"a process of this run has ended{reason}")
 
-    workers, index = cluster.tf_config()
-    meet(workers, index, about, check)
-    own_gpu(workers, index)
-    ours = signal.getsignal(signal.SIGTERM)
+    workers, rank = cluster.read_tf_config()
+    rendezvous(workers, rank, environment, check_children)
+    choose_gpu(workers, rank)
+    sigterm_handler = signal.getsignal(signal.SIGTERM)
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    signal.signal(signal.SIGTERM, ours)  # which TensorFlow has just taken for itself
-    return Replicas(strategy, index, len(workers), helpers)
+    # TensorFlow has just installed a handler of its own.
+    signal.signal(signal.SIGTERM, sigterm_handler)
+    return Replicas(strategy, rank, len(workers), children)
 
 
 def gpus() -> list[Any]:
     """Returns the GPUs of this machine."""
-    found: list[Any] = tf.config.list_physical_devices("GPU")
-    return found
+    devices: list[Any] = tf.config.list_physical_devices("GPU")
+    return devices
 
 
-def own_gpu(workers: list[str], index: int) -> None:
-    """Leaves each process of a machine one of its GPUs."""
-    found = gpus()
-    hosts = [address(worker)[0] for worker in workers]
-    before = hosts[:index].count(hosts[index])
-    if len(found) > 1:
-        tf.config.set_visible_devices(found[before % len(found)], "GPU")
-
-
-def on_all_gpus(run: Path, about: dict[str, Any]) -> Replicas:
-    """Starts a process for each further GPU of this machine, and joins them."""
-    if len(gpus()) < 2:
-        return Replicas()
-    helpers = started(run, len(gpus()))
-    try:
-        return connected(about, helpers)
-    except BaseException:
-        end(helpers)
-        raise
+def choose_gpu(workers: list[str], rank: int) -> None:
+    """Makes one GPU visible, another for each process of the same machine."""
+    devices = gpus()
+    hosts = [host_and_port(worker)[0] for worker in workers]
+    lower_ranks_here = hosts[:rank].count(hosts[rank])
+    if len(devices) > 1:
+        tf.config.set_visible_devices(devices[lower_ranks_here % len(devices)], "GPU")

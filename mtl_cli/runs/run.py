@@ -56,13 +56,13 @@ def run(
 
     laps.mark("read, check and encode the data")
     tensorflow_runtime.start(config.seed, config.trainer.deterministic)
-    from mtl_cli.distributed.replicas import join
+    from mtl_cli.distributed.replicas import connect
     from mtl_cli.network.build import build
     from mtl_cli.training.saving import Saving
 
     laps.mark("load TensorFlow")
     about = environment(config, data.fingerprint)
-    replicas = join(config.trainer.strategy, folder.path, about)
+    replicas = connect(config.trainer.strategy, folder.path, about)
     about["processes"] = replicas.size
     network = build(config, data.encoder.spec, data.labels)
     about["parameters"] = parameters = network.logits.count_params()
@@ -77,7 +77,7 @@ def run(
     laps.mark("build the network")
     saving = Saving(folder, config.trainer.checkpoint_minutes, about, checkpoint)
     history = fit(config, console, data, network, saving, replicas)
-    if not replicas.chief:
+    if not replicas.is_chief:
         replicas.close()
         return {}
     laps.mark("train")
@@ -135,7 +135,7 @@ def fit(
     tasks = [output for output in config.outputs if not output.added]
     with (
         console.progress(config.trainer.epochs, tasks) as progress,
-        replicas.watched(),
+        replicas.detect_lost_workers(),
         signals.held(),
     ):
         progress.follow(
@@ -147,7 +147,7 @@ def fit(
             data.splits["train"],
             data.splits.get("valid"),
             progress,
-            saving if replicas.chief else None,
+            saving if replicas.is_chief else None,
             replicas,
         )
 

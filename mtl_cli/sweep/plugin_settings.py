@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from mtl_cli.distributed.processes import quoted
+from mtl_cli.config.overrides import quoted
 
 HYDRAS_OWN = "hydra._internal.core_plugins.basic_launcher"
 LIST_SWEEPER = "hydra_plugins.list_sweeper_plugin"

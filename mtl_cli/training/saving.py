@@ -116,13 +116,13 @@ class Session:
             Stopped: if Ctrl-C or SIGTERM came.
         """
         replicas = self.steps.replicas
-        signal = replicas.highest(signals.wanted(), signals.SIGNALS)
+        signal = replicas.all_reduce_max(signals.wanted(), signals.SIGNALS)
         minutes = None if self.saving is None else self.saving.minutes
         due = minutes is not None and time.monotonic() - self.saved > 60 * minutes
         if self.taken and (due or signal):  # at its end it was saved
             self.save()
         if signal:  # one that came since is for the next time: the others go on
-            replicas.part()
+            replicas.barrier()
             signals.want(signal)
             signals.check()
 
@@ -132,11 +132,11 @@ class Session:
         if replicas.size == 1:
             return
         for variable in self.variables().values():
-            variable.assign(replicas.from_chief(variable))
+            variable.assign(replicas.broadcast(variable))
         whole = [len(self.history.epochs), self.history.kept, self.done]
-        epochs, kept, done = replicas.from_chief(np.array(whole)).tolist()
-        best = replicas.agreed(self.history.best)
-        if not replicas.chief:
+        epochs, kept, done = replicas.broadcast(np.array(whole)).tolist()
+        best = replicas.broadcast_number(self.history.best)
+        if not replicas.is_chief:
             self.history.epochs = [
                 Epoch(number, {}, {}, best, 0.0, 0.0, best=number == kept)
                 for number in range(1, epochs + 1)

@@ -64,7 +64,7 @@ class Steps:
         self.replicas = replicas or Replicas()
         of = self.replicas.size
         self.batch_size = min(trainer.batch_size, -(-rows // of) * of)
-        self.share = self.replicas.share(self.batch_size)
+        self.share = self.replicas.rows_per_process(self.batch_size)
         self.per_epoch = -(-rows // self.batch_size)
         self.steps_a_call = min(STEPS_A_CALL, self.per_epoch)
         self.labels = network.labels
@@ -174,7 +174,7 @@ class Steps:
         ids = ids if isinstance(ids, list) else [ids]
         # A table's rows move by the ids of all processes' shares of the batch.
         found = [
-            table.touched(self.replicas.joined(x))
+            table.touched(self.replicas.all_gather(x))
             for table, x in zip(self.tables, ids, strict=True)
         ]
         touched, places = map(list, zip(*found, strict=True))
@@ -198,9 +198,9 @@ class Steps:
         """
         values = [p[:, : t.width] for t, p in zip(self.tables, packed, strict=True)]
         totals = [tf.reduce_sum(weights[task]) for task in self.tasks]
-        totals = self.replicas.sum(totals)
+        totals = self.replicas.all_reduce(totals)
         found = self.gradients(features, labels, weights, totals, values, places)
-        losses, gradients, of_values = self.replicas.sum(found)
+        losses, gradients, of_values = self.replicas.all_reduce(found)
         return tf.stack([losses, totals]), self.update(gradients, of_values, packed)
 
     def _gradients(

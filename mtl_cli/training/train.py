@@ -60,12 +60,12 @@ def train(
         value = None
         if valid is not None or number == trainer.epochs:
             steps.store()
-        if valid is not None and replicas.chief:
+        if valid is not None and replicas.is_chief:
             start = time.perf_counter()
             scores = evaluate(outputs, valid, network.predict(valid))
             history.validating += time.perf_counter() - start
             value = monitored(trainer.monitor, outputs, scores)
-        value = replicas.agreed(value)
+        value = replicas.broadcast_number(value)
         if valid is not None and value is None and trainer.patience is not None:
             raise TrainingError(
                 f"trainer.monitor: {trainer.monitor} is undefined on the "

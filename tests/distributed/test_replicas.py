@@ -18,13 +18,14 @@ from helpers.commands import Process, mtl_train, started, wait_for
 from helpers.interrupted_runs import SMALL, assert_same_run
 from helpers.networks import config
 
+from mtl_cli.config.overrides import quoted
 from mtl_cli.core import signals
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.table import Table
 from mtl_cli.distributed import cluster, rendezvous
 from mtl_cli.distributed import replicas as replicas_module
-from mtl_cli.distributed.processes import free_ports, quoted
-from mtl_cli.distributed.replicas import Replicas, own_gpu
+from mtl_cli.distributed.child_processes import free_ports
+from mtl_cli.distributed.replicas import Replicas, choose_gpu
 from mtl_cli.training.feed import MemoryFeed, StreamFeed
 from mtl_cli.training.progress import Epoch
 from mtl_cli.training.saving import Session
@@ -91,7 +92,7 @@ def _nothing_is_left_running():
 def environments(size: int = 2) -> list[dict[str, str]]:
     """Returns what tells each of some processes who they are."""
     workers = [f"127.0.0.1:{port}" for port in free_ports(size)]
-    return [{cluster.TF_CONFIG: cluster.configured(workers, i)} for i in range(size)]
+    return [{cluster.TF_CONFIG: cluster.tf_config(workers, i)} for i in range(size)]
 
 
 def trained(folder: Path, variants: dict[str, list[str]]) -> dict[str, list]:
@@ -219,7 +220,7 @@ def met(*abouts):
 
     def come(i):
         try:
-            rendezvous.meet(workers, i, abouts[i])
+            rendezvous.rendezvous(workers, i, abouts[i])
         except ConfigError as error:
             told[i] = str(error)
 
@@ -246,7 +247,7 @@ def test_processes_that_differ_are_refused_everywhere():
 
 
 def test_who_waits_in_vain_says_for_whom(monkeypatch):
-    monkeypatch.setattr(rendezvous, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(rendezvous, "TIMEOUT_SECONDS", 0.5)
     assert "worker 1 of 2 (127.0.0.1:" in met(alike(), None)[0]
     assert "the chief, could not be reached within" in met(None, alike())[1]
 
@@ -254,7 +255,7 @@ def test_who_waits_in_vain_says_for_whom(monkeypatch):
 def test_strangers_at_the_meeting_are_ignored():
     port, other = free_ports(2)
     workers = [f"127.0.0.1:{port}", f"127.0.0.1:{other}"]
-    chief = threading.Thread(target=rendezvous.meet, args=(workers, 0, alike()))
+    chief = threading.Thread(target=rendezvous.rendezvous, args=(workers, 0, alike()))
     chief.start()
     for words in (b"GET / HTTP/1.1\r\n", b"[1]\n", b'{"index": 7}\n', b""):
         while True:
@@ -264,7 +265,7 @@ def test_strangers_at_the_meeting_are_ignored():
                 break
             except ConnectionRefusedError:
                 continue
-    rendezvous.meet(workers, 1, alike())
+    rendezvous.rendezvous(workers, 1, alike())
     chief.join(10)
     assert not chief.is_alive()
 
@@ -276,14 +277,14 @@ def test_each_process_of_a_machine_takes_a_gpu_of_its_own(monkeypatch):
         tf.config, "set_visible_devices", lambda gpu, kind: taken.append((gpu, kind))
     )
     for index in range(4):
-        own_gpu(["a:1", "b:1", "a:2", "b:2"], index)
+        choose_gpu(["a:1", "b:1", "a:2", "b:2"], index)
     assert taken == [(gpu, "GPU") for gpu in ("gpu0", "gpu0", "gpu1", "gpu1")]
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():
     with pytest.raises(ConfigError, match=r"3 processes cannot share 512 .* to 513"):
-        Replicas(size=3).share(512)
-    assert Replicas(size=4).share(512) == 128
+        Replicas(size=3).rows_per_process(512)
+    assert Replicas(size=4).rows_per_process(512) == 128
 
 
 def test_slurm_tasks_keep_the_order_of_their_numbers(monkeypatch):
@@ -405,7 +406,7 @@ def test_a_signal_that_comes_while_processes_agree_is_for_the_next_time(monkeypa
     class Late(Replicas):
         """Is signalled after it has told the others that it was not."""
 
-        def highest(self, value, choices):
+        def all_reduce_max(self, value, choices):
             told.append(value)
             signals.want(signal.SIGTERM)
             return value
@@ -423,12 +424,12 @@ def test_a_resumed_worker_stops_early_when_the_chief_does(monkeypatch):
     sent = []
 
     class Chief(Replicas):
-        def from_chief(self, value):
+        def broadcast(self, value):
             sent.append(value)
             return value
 
     class Worker(Replicas):
-        def from_chief(self, value):
+        def broadcast(self, value):
             return sent.pop(0)
 
     sessions = [
@@ -486,7 +487,7 @@ from mtl_cli.core import tensorflow_runtime
 tensorflow_runtime.start(1, True)
 from mtl_cli.distributed import replicas
 replicas.gpus = lambda: ["gpu0", "gpu1"]
-replicas.own_gpu = lambda *_: None
+replicas.choose_gpu = lambda *_: None
 from mtl_cli.cli.train import main
 main()
 """

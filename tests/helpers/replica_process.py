@@ -23,8 +23,8 @@ from helpers.networks import config as configured  # noqa: E402
 
 from mtl_cli.data.load import load  # noqa: E402
 from mtl_cli.distributed.cluster import TF_CONFIG  # noqa: E402
-from mtl_cli.distributed.rendezvous import ALIKE  # noqa: E402
-from mtl_cli.distributed.replicas import Replicas, join  # noqa: E402
+from mtl_cli.distributed.rendezvous import MUST_AGREE  # noqa: E402
+from mtl_cli.distributed.replicas import Replicas, connect  # noqa: E402
 from mtl_cli.network.build import build  # noqa: E402
 from mtl_cli.training.progress import Progress  # noqa: E402
 from mtl_cli.training.steps import Steps  # noqa: E402
@@ -74,7 +74,7 @@ def main() -> None:
     """Trains all configurations one after the other."""
     todo, folder = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
     strategy = "multi_worker" if TF_CONFIG in os.environ else None
-    replicas = join(strategy, folder, dict.fromkeys(ALIKE, ""))
+    replicas = connect(strategy, folder, dict.fromkeys(MUST_AGREE, ""))
     folder.mkdir()
     for i, overrides in enumerate(todo):
         np.savez(folder / f"{i}.npz", **trained(overrides, replicas))

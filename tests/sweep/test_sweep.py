@@ -22,7 +22,7 @@ import yaml
 from helpers.commands import refused
 
 from mtl_cli.core.paths import conf_folder
-from mtl_cli.distributed.processes import free_ports
+from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep.folder_names import sweep_name
 from mtl_cli.sweep.job_table import Table

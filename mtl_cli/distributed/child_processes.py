@@ -1,0 +1,67 @@
+"""Child processes that a run starts on its own machine, one per further GPU."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mtl_cli.config.overrides import quoted
+from mtl_cli.distributed import cluster
+
+Children = Sequence[subprocess.Popen[str]]
+
+
+def start_children(run_folder: Path, num_processes: int) -> Children:
+    """Starts the other `num_processes - 1` workers of a run.
+
+    Sets `TF_CONFIG` for each worker, this process included.
+
+    Args:
+        run_folder: folder whose saved configuration the children run.
+        num_processes: number of workers, this process included.
+    """
+    workers = [f"127.0.0.1:{port}" for port in free_ports(num_processes)]
+    command = [sys.executable, "-m", "mtl_cli.cli.train"]
+    command += ["--config-path", str(run_folder), "--config-name", "config"]
+    # The children do not write to the run folder. Without this setting Hydra would
+    # make another folder for each child and leave it behind.
+    command.append(f"hydra.run.dir={quoted(run_folder.resolve())}")
+    command.append("trainer.strategy=multi_worker")
+    children = [
+        subprocess.Popen(
+            command,
+            env=os.environ | {cluster.TF_CONFIG: cluster.tf_config(workers, index)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(1, num_processes)
+    ]
+    os.environ[cluster.TF_CONFIG] = cluster.tf_config(workers, 0)
+    return children
+
+
+def exit_reason(children: Children) -> str:
+    """Returns ` (last line of stderr)` of the first ended child; "" if none ended."""
+    for child in children:
+        if child.poll() is not None:
+            lines = child.communicate()[1].strip().splitlines()
+            return f" ({lines[-1] if lines else f'exit code {child.returncode}'})"
+    return ""
+
+
+def terminate(children: Children) -> None:
+    """Asks all children to end."""
+    for child in children:
+        child.terminate()
+
+
+def free_ports(count: int) -> list[int]:
+    """Returns ports of this machine on which no process listens."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
