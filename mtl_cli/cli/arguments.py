@@ -1,5 +1,6 @@
 """The arguments of `mtl-train`, brought into the form that Hydra takes."""
 
+import argparse
 import contextlib
 from pathlib import Path
 from typing import NoReturn
@@ -11,6 +12,19 @@ from hydra.errors import OverrideParseException
 from mtl_cli.config.overrides import ADD_OR_CHANGE
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.sweep.folder_names import is_swept, sweep_name
+
+
+def split_plugins(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Returns the folders that `--plugins` names, and all other arguments.
+
+    >>> split_plugins(["model=topk", "--plugins", "mine", "-m", "seed=1,2"])
+    (['mine'], ['model=topk', '-m', 'seed=1,2'])
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.error = refuse_flag  # type: ignore[method-assign]
+    parser.add_argument("--plugins", action="append", default=[], metavar="FOLDER")
+    known, others = parser.parse_known_args(arguments)
+    return known.plugins, others
 
 
 def tidy(arguments: list[str]) -> list[str]:

@@ -23,6 +23,7 @@ from mtl_cli.config.check import dotted_keys, unknown_key
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core.errors import first_line, suggest
 from mtl_cli.core.paths import conf_folder, user_conf_folder
+from mtl_cli.core.plugins import conf_folders as plugin_conf_folders
 
 # Hydra's plugins, and the extra that installs each.
 EXTRAS = {
@@ -102,7 +103,7 @@ def missing_config(error: MissingConfigException) -> str:
     if (group, option) in EXTRAS:
         extra = EXTRAS[group, option]
         return f"{group}={option} needs a package: pip install 'mtl-cli[{extra}]'"
-    folders = [conf_folder(), user_conf_folder()]
+    folders = [conf_folder(), user_conf_folder(), *plugin_conf_folders()]
     options = sorted(
         path.stem
         for f in folders
@@ -182,7 +183,7 @@ def composed(arguments: list[str]) -> dict[Any, Any]:
 
 def groups_in(arguments: list[str]) -> list[str]:
     """Returns the arguments that choose one option of a config group."""
-    folders = [conf_folder(), user_conf_folder()]
+    folders = [conf_folder(), user_conf_folder(), *plugin_conf_folders()]
     return [
         argument
         for argument in arguments

@@ -13,10 +13,10 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.cli.arguments import tidy
+from mtl_cli.cli.arguments import split_plugins, tidy
 from mtl_cli.cli.config_guard import guard
 from mtl_cli.config.overrides import as_typed
-from mtl_cli.core import signals
+from mtl_cli.core import plugins, signals
 from mtl_cli.core.errors import fail
 from mtl_cli.core.paths import conf_folder, shortest, user_conf_folder
 from mtl_cli.core.secrets import watch
@@ -29,12 +29,14 @@ PROGRAM = "mtl-train"
 
 
 class UserConf(SearchPathPlugin):
-    """Puts the user's `./conf` before our own."""
+    """Puts the user's `./conf` before our own, and the configs of plugins behind."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         folder = user_conf_folder()
         if folder is not None:
             search_path.prepend("mtl-user", f"file://{folder}", anchor="main")
+        for folder in plugins.conf_folders():
+            search_path.append("mtl-plugin", f"file://{folder}")
 
 
 def main() -> NoReturn:
@@ -47,11 +49,14 @@ def main() -> NoReturn:
     signals.install()
     failures: list[Exception] = []
     command = sys.argv[1:]
+    plugin_folders: list[str] = []
 
     def job(composed: DictConfig) -> Any:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             from mtl_cli.sweep.start_jobs import start_jobs
 
+            # Some launchers call this function in a process of their own.
+            plugins.use_folders(plugin_folders)
             return start_jobs(composed)
         # Hydra would print an error of its own above ours.
         try:
@@ -65,7 +70,9 @@ def main() -> NoReturn:
         version_base="1.3", config_path=str(conf_folder()), config_name="config"
     )(job)
     try:
-        sys.argv[1:] = tidy(command)
+        plugin_folders, arguments = split_plugins(command)
+        plugins.use_folders(plugin_folders)
+        sys.argv[1:] = tidy(arguments)
         app()
         session.wait()
     except KeyboardInterrupt as stop:
@@ -110,10 +117,11 @@ def request_of(composed: DictConfig) -> Request:
 
 
 def config_flags() -> list[str]:
-    """Returns the flags that name a primary configuration other than ours."""
+    """Returns the flags that name plugins, or a primary configuration not ours."""
     hydra_config = HydraConfig.get()
     sources = getattr(hydra_config.runtime, "config_sources", [])
-    return [
+    found = [f"--plugins={shortest(Path(path))}" for path in plugins.used_folders()]
+    return found + [
         flag
         for source in sources
         if source.provider == "main" and Path(source.path) != conf_folder()

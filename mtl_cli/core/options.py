@@ -19,6 +19,8 @@ Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
+PLUGIN_HINT = "; the option of a plugin needs --plugins FOLDER"
+
 
 class Options(BaseModel):
     """A part of the configuration: unknown keys and wrong types are errors."""
@@ -48,7 +50,7 @@ def option_of(axis: str, base: type[Options], key: str = "name") -> BeforeValida
                     "key": key,
                     "shown": shown(name),
                     "known": ", ".join(names),
-                    "hint": suggest(str(name), names),
+                    "hint": suggest(str(name), names) or PLUGIN_HINT,
                 },
             )
         return option_class(axis, name, base).model_validate(value)

@@ -159,6 +159,6 @@ def _installed(places: tuple[str, ...]) -> list[EntryPoint]:
     entries: dict[str, list[EntryPoint]] = {}
     for package in distributions(path=list(places)):
         ours = [e for e in package.entry_points if e.group.startswith("mtl_cli.")]
-        # Of a package that is installed twice, Python imports the first.
-        entries.setdefault(package.name, ours)
+        if ours:  # Python imports the first of two packages of one name.
+            entries.setdefault(package.name, ours)
     return [entry for ours in entries.values() for entry in ours]

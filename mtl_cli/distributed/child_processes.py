@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mtl_cli.config.overrides import quoted
+from mtl_cli.core.plugins import used_folders
 from mtl_cli.distributed import cluster
 
 Children = Sequence[subprocess.Popen[str]]
@@ -25,6 +26,7 @@ def start_children(run_folder: Path, num_processes: int) -> Children:
     workers = [f"127.0.0.1:{port}" for port in free_ports(num_processes)]
     command = [sys.executable, "-m", "mtl_cli.cli.train"]
     command += ["--config-path", str(run_folder), "--config-name", "config"]
+    command += [f"--plugins={folder}" for folder in used_folders()]
     # The children do not write to the run folder. Without this setting Hydra would
     # make another folder for each child and leave it behind.
     command.append(f"hydra.run.dir={quoted(run_folder.resolve())}")

@@ -37,6 +37,7 @@ class Job:
         name: of its folder in there.
         threads: of an operation; 0 leaves it to TensorFlow.
         secrets: of the environment that the configuration holds, and their names.
+        plugins: the folders that `--plugins` names.
     """
 
     number: str
@@ -47,6 +48,7 @@ class Job:
     name: str
     threads: int
     secrets: dict[str, str]
+    plugins: list[str]
 
     @property
     def folder(self) -> Path:
@@ -72,7 +74,7 @@ def perform(job: Job) -> None:
     faulthandler.enable()
     if job.threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
-    from mtl_cli.core import secrets, signals
+    from mtl_cli.core import plugins, secrets, signals
     from mtl_cli.runs import ending
     from mtl_cli.runs.execution import Request, execute
 
@@ -82,6 +84,7 @@ def perform(job: Job) -> None:
     record.pid, record.host = os.getpid(), socket.gethostname()
     record.write(job.sweep)
     try:
+        plugins.use_folders(job.plugins)
         if job.values["trainer"]["strategy"] == "multi_worker":
             raise ConfigError(MULTI_WORKER)
         request = Request(

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.config.sweep_options import SweepOptions, cores
 from mtl_cli.core.errors import ConfigError, JobError
+from mtl_cli.core.plugins import used_folders
 from mtl_cli.core.secrets import noted
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep import job_processes
@@ -103,6 +104,16 @@ def jobs_of(values: dict[str, Any], threads: int, wrong: bool) -> list[Job]:
     for i, (each, own, chosen) in enumerate(variants, 1):
         number = f"{hydra.job.num}.{i}" if len(variants) > 1 else f"{hydra.job.num}"
         jobs.append(
-            Job(number, own, each, chosen, sweep, job_name(own), threads, noted())
+            Job(
+                number,
+                own,
+                each,
+                chosen,
+                sweep,
+                job_name(own),
+                threads,
+                noted(),
+                used_folders(),
+            )
         )
     return jobs

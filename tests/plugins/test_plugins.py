@@ -1,0 +1,294 @@
+"""Options from outside the package: one Python file and at most one YAML file each."""
+
+import json
+import os
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.commands import mtl_train, refused, run_cold
+from helpers.planted_data import parquet, planted
+
+from mtl_cli.core import plugins
+from mtl_cli.core.errors import ConfigError, DataError
+from mtl_cli.core.options import option_names
+from mtl_cli.distributed import child_processes
+from mtl_cli.runs import saved_model
+
+MODEL = """
+from mtl_cli.models.base import Sharing
+from ..shared import multiplied
+
+class Scaled(Sharing):
+    factor: float
+
+    def share(self, encodings, num_tasks):
+        (x,) = encodings
+        return multiplied(x, self.factor)
+"""
+ENCODER = """
+from mtl_cli.encoders.base import Encoder
+
+class Squares(Encoder):
+    def interact(self, fields):
+        return [fields.flat * fields.flat]
+"""
+TRACKER = """
+from pathlib import Path
+from typing import Any
+from pydantic import PrivateAttr
+from mtl_cli.trackers.base import Tracker
+
+class Lines(Tracker):
+    file: str
+    _path: Any = PrivateAttr(None)
+
+    def start(self, run, values):
+        self._path = run / self.file
+        self._path.write_text(f"start {values['model']['name']}\\n")
+
+    def epoch(self, number, row):
+        with self._path.open("a") as file:
+            file.write(f"epoch {number}\\n")
+
+    def end(self, scores):
+        with self._path.open("a") as file:
+            file.write(f"end {sorted(scores)}\\n")
+"""
+FILES = {
+    "shared.py": "def multiplied(x, factor):\n    return factor * x\n",
+    "models/scaled.py": MODEL,
+    "conf/model/scaled.yaml": "name: scaled\nfactor: 2.0\n",
+    "encoders/squares.py": ENCODER,
+    "conf/encoder/squares.yaml": "name: squares\n",
+    "trackers/lines.py": TRACKER,
+    "conf/tracker/lines.yaml": "name: lines\nfile: lines.txt\n",
+}
+DATASET = """
+name: small
+train: train.parquet
+valid: null
+test: null
+valid_fraction: 0.3
+split_seed: 0
+features:
+  user: {kind: sparse}
+  price: {kind: dense, transform: standard}
+tasks:
+  click: {label: click, kind: binary}
+  buy: {label: buy, kind: binary}
+"""
+CHOSEN = ["model=scaled", "encoder=squares", "tracker=lines"]
+QUICK = ["dataset=small", "trainer.epochs=2", "trainer.compile=false"]
+QUICK += ["trainer.batch_size=64"]
+MISSING = "'scaled' is not one of: cgc, esmm, mmoe, omoe, ple, shared_bottom, "
+MISSING += "single_task; the option of a plugin needs --plugins FOLDER"
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    """Writes files by their paths below a folder; returns the folder."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Path:
+    """A folder to start in: a small data set, and the plugins in `mine`."""
+    folder = write(tmp_path / "start", {"conf/dataset/small.yaml": DATASET})
+    parquet(folder, planted())
+    write(folder / "mine", FILES)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_plugins_afterwards() -> Any:
+    yield
+    plugins.use_folders([])
+
+
+def lines(run: Path) -> list[str]:
+    return (run / "lines.txt").read_text().splitlines()
+
+
+def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
+    told = mtl_train(start, "--plugins", "mine", *CHOSEN, *QUICK, "hydra.run.dir=run")
+    assert (told.returncode, told.stderr) == (0, "")
+    run = start / "run"
+    assert lines(run) == [
+        "start scaled",
+        "epoch 1",
+        "epoch 2",
+        "end ['train', 'valid']",
+    ]
+    assert "mtl-train --plugins=mine model=scaled" in (run / "train.log").read_text()
+
+    again = ["--config-path", "run", "--config-name", "config"]
+    told = mtl_train(start, "--plugins=mine", *again, "hydra.run.dir=again")
+    assert (told.returncode, told.stderr) == (0, "")
+    metrics = [
+        json.loads((start / r / "metrics.json").read_text()) for r in ("run", "again")
+    ]
+    assert metrics[0] == metrics[1]
+
+    code, _, error, _ = refused(start, *again)
+    missing = "encoder.name: 'squares' is not one of: autoint, dcn, dcnv2, deepfm, "
+    missing += "embedding, xdeepfm; the option of a plugin needs --plugins FOLDER"
+    assert (code, error) == (2, f"mtl-train: error: {missing}\n")
+
+    with pytest.raises(DataError) as failed:
+        saved_model.load(run)
+    assert "needs --plugins FOLDER" in str(failed.value)
+    assert "\n" not in str(failed.value)
+    plugins.use_folders([start / "mine"])
+    network, _, config = saved_model.load(run)
+    assert config.model.name == "scaled"
+    assert config.model.factor == 2.0  # type: ignore[attr-defined]
+    assert network.predictions.output.keys() == {"click", "buy"}
+
+
+def test_jobs_of_a_sweep_know_the_plugins(start: Path) -> None:
+    swept = ["model=scaled,shared_bottom", "model.tower_units=[8]", "tracker=lines"]
+    folder = "hydra.sweep.dir=sweep"
+    told = mtl_train(start, "-m", "--plugins", "mine", *swept, *QUICK, folder)
+    assert (told.returncode, told.stderr) == (0, "")
+    started = {lines(path.parent)[0] for path in start.glob("sweep/*/metrics.json")}
+    assert started == {"start scaled", "start shared_bottom"}
+
+
+def test_processes_of_a_mirrored_run_know_the_plugins(start: Path) -> None:
+    commands = []
+
+    class Popen:
+        def __init__(self, command: list[str], **_: Any) -> None:
+            commands.append(command)
+
+    plugins.use_folders([start / "mine"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(child_processes.subprocess, "Popen", Popen)
+        patch.setenv("TF_CONFIG", "")
+        child_processes.start_children(start / "run", 2)
+    assert f"--plugins={start / 'mine'}" in commands[0]
+
+
+def test_installed_package_adds_options_and_configs(start: Path) -> None:
+    points = """
+    [mtl_cli.models]
+    scaled = shop_models.models.scaled
+    [mtl_cli.encoders]
+    squares = shop_models.encoders.squares:Squares
+    [mtl_cli.trackers]
+    lines = shop_models.trackers.lines
+    [mtl_cli.conf]
+    shop_models = shop_models.conf
+    """
+    packages = start / "site"
+    write(packages / "shop_models", FILES | {"__init__.py": ""})
+    write(
+        packages / "shop_models-1.0.dist-info",
+        {
+            "METADATA": "Metadata-Version: 2.1\nName: shop_models\nVersion: 1.0\n",
+            "entry_points.txt": points,
+        },
+    )
+    path = os.pathsep.join([str(packages), os.environ.get("PYTHONPATH", "")])
+    settings = [*CHOSEN, *QUICK, "hydra.run.dir=run"]
+    told = run_cold(start, *settings, PYTHONPATH=path)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert lines(start / "run")[0] == "start scaled"
+
+
+def test_files_where_the_command_starts_are_no_options(start: Path) -> None:
+    here = start / "mine"
+    write(here, {"conf/dataset/small.yaml": DATASET})
+    write(
+        here / "evil-1.0.dist-info",
+        {
+            "METADATA": "Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n",
+            "entry_points.txt": "[mtl_cli.models]\nscaled = models.scaled\n",
+        },
+    )
+    told = run_cold(here, "model.name=scaled", "dataset=small", "check_only=true")
+    assert (told.returncode, told.stdout) == (2, "")
+    assert told.stderr == f"mtl-train: error: model.name: {MISSING}\n"
+
+
+REFUSED = {
+    "models/ple.py": ("", "the name 'ple' belongs to mtl_cli.models.ple already"),
+    "conf/model/ple.yaml": ("", "mtl-cli has a config of this name; rename the file"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_name_of_our_own_option_is_refused(start: Path, name: str) -> None:
+    text, message = REFUSED[name]
+    write(start / "mine", {name: text})
+    code, _, error, _ = refused(start, "--plugins", "mine", "check_only=true")
+    assert code == 2
+    assert error.startswith(f"mtl-train: error: {start / 'mine' / name}: {message}")
+    assert error.count("\n") == 1
+
+
+def test_name_of_another_plugin_is_refused(start: Path) -> None:
+    write(start / "other", {"models/scaled.py": MODEL})
+    with pytest.raises(ConfigError, match=r"the name 'scaled' belongs to .*scaled\.py"):
+        plugins.use_folders([start / "mine", start / "other"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import nothing_of_this_name", "cannot be imported: ModuleNotFoundError: "),
+        ("x = 1", "holds 0 subclasses of Sharing; expected one"),
+        (f"{MODEL}\nclass Twin(Sharing): ...", "holds 2 subclasses of Sharing"),
+    ],
+)
+def test_file_without_one_option_is_refused(
+    start: Path, text: str, message: str
+) -> None:
+    write(start / "mine", {"models/scaled.py": text})
+    settings = ["model=scaled", "dataset=small", "check_only=true"]
+    code, _, error, _ = refused(start, "--plugins", "mine", *settings)
+    path = start / "mine" / "models" / "scaled.py"
+    assert code == 2
+    assert error.startswith(f"mtl-train: error: {path}: {message}")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [
+        ("nowhere", "--plugins: there is no folder nowhere"),
+        ("conf/dataset", "--plugins: conf/dataset holds no options; expected at least"),
+    ],
+)
+def test_folder_without_options_is_refused(
+    start: Path, folder: str, message: str
+) -> None:
+    code, _, error, _ = refused(start, f"--plugins={folder}", "check_only=true")
+    assert code == 2
+    assert error.startswith(f"mtl-train: error: {message}")
+
+
+def test_flag_without_folder_is_refused(start: Path) -> None:
+    code, _, error, _ = refused(start, "check_only=true", "--plugins")
+    assert code == 2
+    assert "argument --plugins: expected one argument" in error
+
+
+def test_help_lists_plugins_and_the_flag(start: Path) -> None:
+    code, out, _, loaded = refused(start, "--plugins", "mine", "--help")
+    assert (code, loaded) == (0, False)
+    assert "scaled" in out
+    assert "--plugins FOLDER" in out
+    assert "scaled" not in refused(start, "--help")[1]
+
+
+@pytest.mark.parametrize("axis", plugins.AXES)
+def test_names_of_our_own_options_are_words(axis: str) -> None:
+    for name in option_names(axis):
+        assert name.isidentifier()
+        assert not name.startswith("_")
