@@ -1,0 +1,308 @@
+"""Draws the networks of the models as SVG, with the sizes of their config files.
+
+The colours are translucent and the text takes the colour of the page, so that a drawing
+can be read on a light and on a dark page.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CONF = Path(__file__).resolve().parents[1] / "conf" / "model"
+WIDTH = 640
+BOX_HEIGHT = 30
+STYLE = """
+.net text { fill: currentColor; font: 13px sans-serif; text-anchor: middle; }
+.net .small { font-size: 11px; opacity: .75; }
+.net rect, .net circle, .net polygon { stroke-width: 1.5; }
+.net .shared { fill: #5c8df62e; stroke: #5c8df6; }
+.net .task-a { fill: #f08a2433; stroke: #f08a24; }
+.net .task-b { fill: #1fa87a33; stroke: #1fa87a; }
+.net .plain { fill: #8888881f; stroke: #888888; }
+.net path { fill: none; stroke: currentColor; stroke-width: 1.1; opacity: .55; }
+.net .gate-line { stroke-dasharray: 4 3; }
+"""
+Point = tuple[float, float]
+
+
+class Drawing:
+    """Collects the shapes of one picture. A shape is placed by its centre."""
+
+    def __init__(self, height: int, title: str) -> None:
+        self.height, self.title = height, title
+        self.lines: list[str] = []
+        self.shapes: list[str] = []
+
+    def box(
+        self, x: float, y: float, text: str, kind: str = "plain", width: float = 92
+    ) -> Point:
+        """Draws a labelled box and returns its centre."""
+        left, top = x - width / 2, y - BOX_HEIGHT / 2
+        self.shapes.append(
+            f'<rect class="{kind}" x="{left:g}" y="{top:g}" rx="5" '
+            f'width="{width:g}" height="{BOX_HEIGHT}"/>'
+            f'<text x="{x:g}" y="{y + 4.5:g}">{text}</text>'
+        )
+        return x, y
+
+    def gate(self, x: float, y: float, text: str, kind: str) -> Point:
+        """Draws a gate as a trapezium and returns its centre."""
+        corners = [(x - 34, y + 14), (x + 34, y + 14), (x + 22, y - 14), (x - 22, y - 14)]
+        points = " ".join(f"{a:g},{b:g}" for a, b in corners)
+        self.shapes.append(
+            f'<polygon class="{kind}" points="{points}"/>'
+            f'<text x="{x:g}" y="{y + 4.5:g}">{text}</text>'
+        )
+        return x, y
+
+    def node(self, x: float, y: float, sign: str, kind: str) -> Point:
+        """Draws a sum or a product and returns its centre."""
+        self.shapes.append(
+            f'<circle class="{kind}" cx="{x:g}" cy="{y:g}" r="12"/>'
+            f'<text x="{x:g}" y="{y + 5:g}">{sign}</text>'
+        )
+        return x, y
+
+    def note(self, x: float, y: float, text: str) -> None:
+        """Writes small text."""
+        self.shapes.append(f'<text class="small" x="{x:g}" y="{y:g}">{text}</text>')
+
+    def connect(
+        self, sources: Sequence[Point], target: Point, style: str = "", reach: float = 15
+    ) -> None:
+        """Draws a line from the top of each source to the bottom of the target."""
+        for x, y in sources:
+            a, b = y - 15, target[1] + reach
+            middle = (a + b) / 2
+            self.lines.append(
+                f'<path class="{style}" d="M{x:g} {a:g}C{x:g} {middle:g} '
+                f'{target[0]:g} {middle:g} {target[0]:g} {b:g}"/>'
+            )
+
+    def svg(self) -> str:
+        """Returns the picture."""
+        return (
+            f'<svg class="net" viewBox="0 0 {WIDTH} {self.height}" role="img" '
+            f'aria-label="{self.title}"><style>{STYLE}</style>'
+            + "".join(self.lines + self.shapes)
+            + "</svg>"
+        )
+
+
+def sizes(model: str) -> dict[str, Any]:
+    """Returns the keys of a model's config file."""
+    keys: dict[str, Any] = yaml.safe_load((CONF / f"{model}.yaml").read_text("utf-8"))
+    return keys
+
+
+def widths(units: Sequence[int]) -> str:
+    """Returns the widths of layers as text."""
+    return " → ".join(map(str, units))
+
+
+def towers(drawing: Drawing, below_a: Point, below_b: Point, y: float = 70) -> None:
+    """Draws the two tasks' towers above what they read, and their predictions."""
+    for x, below, kind, name in (
+        (below_a[0], below_a, "task-a", "A"),
+        (below_b[0], below_b, "task-b", "B"),
+    ):
+        tower = drawing.box(x, y, f"tower {name}", kind)
+        drawing.connect([below], tower)
+        drawing.connect([tower], (x, 22), reach=6)
+        drawing.shapes.append(
+            f'<text x="{x:g}" y="20">y<tspan dy="4" font-size="10">{name}</tspan></text>'
+        )
+
+
+def single_task() -> Drawing:
+    """Two networks side by side."""
+    drawing = Drawing(330, "Single task: one network for each task")
+    units = widths(sizes("single_task")["bottom_units"])
+    rows = drawing.box(320, 305, "features", width=130)
+    bottoms = []
+    for x, kind, name in ((200, "task-a", "A"), (440, "task-b", "B")):
+        embedding = drawing.box(x, 235, f"embeddings {name}", kind, 130)
+        bottoms.append(drawing.box(x, 155, f"bottom {name}", kind, 130))
+        drawing.connect([rows], embedding)
+        drawing.connect([embedding], bottoms[-1])
+        drawing.note(x, 187, units)
+    towers(drawing, *bottoms)
+    return drawing
+
+
+def shared_bottom() -> Drawing:
+    """One bottom under two towers."""
+    drawing = Drawing(270, "Shared bottom: both towers read one network")
+    x = drawing.box(320, 245, "encoding x", "shared", 130)
+    bottom = drawing.box(320, 165, "shared bottom f", "shared", 150)
+    drawing.connect([x], bottom)
+    drawing.note(320, 197, widths(sizes("shared_bottom")["bottom_units"]))
+    for tower, kind, name in ((220, "task-a", "A"), (420, "task-b", "B")):
+        top = drawing.box(tower, 80, f"tower {name}", kind)
+        drawing.connect([bottom], top)
+        drawing.connect([top], (tower, 22), reach=6)
+        drawing.shapes.append(
+            f'<text x="{tower}" y="20">y<tspan dy="4" font-size="10">{name}</tspan></text>'
+        )
+    return drawing
+
+
+def experts_of(model: str, drawing: Drawing, y: float) -> list[Point]:
+    """Draws the experts of a mixture: the first two and the last."""
+    keys = sizes(model)
+    count = keys["num_experts"]
+    places = [(215, "expert 1"), (320, "…"), (425, f"expert {count}")]
+    drawing.note(320, y + 31, f"{count} experts, each {widths(keys['expert_units'])}")
+    return [drawing.box(x, y, text, "shared") for x, text in places]
+
+
+def omoe() -> Drawing:
+    """Experts with one gate."""
+    drawing = Drawing(370, "OMoE: one gate mixes the experts for both tasks")
+    x = drawing.box(320, 345, "encoding x", "shared", 130)
+    experts = experts_of("omoe", drawing, 255)
+    gate = drawing.gate(95, 255, "gate", "shared")
+    mix = drawing.node(320, 165, "Σ", "shared")
+    for part in [*experts, gate]:
+        drawing.connect([x], part)
+    drawing.connect(experts, mix, reach=12)
+    drawing.connect([gate], mix, "gate-line", reach=12)
+    for tower, kind, name in ((220, "task-a", "A"), (420, "task-b", "B")):
+        top = drawing.box(tower, 80, f"tower {name}", kind)
+        drawing.connect([mix], top)
+        drawing.connect([top], (tower, 22), reach=6)
+        drawing.shapes.append(
+            f'<text x="{tower}" y="20">y<tspan dy="4" font-size="10">{name}</tspan></text>'
+        )
+    return drawing
+
+
+def mmoe() -> Drawing:
+    """Experts with one gate per task."""
+    drawing = Drawing(370, "MMoE: each task has a gate of its own")
+    x = drawing.box(320, 345, "encoding x", "shared", 130)
+    experts = experts_of("mmoe", drawing, 255)
+    mixes = []
+    for place, mix_x, kind, name in (
+        (90, 220, "task-a", "A"),
+        (550, 420, "task-b", "B"),
+    ):
+        gate = drawing.gate(place, 255, f"gate {name}", kind)
+        mixes.append(drawing.node(mix_x, 160, "Σ", kind))
+        drawing.connect([x], gate)
+        drawing.connect([gate], mixes[-1], "gate-line", reach=12)
+        drawing.connect(experts, mixes[-1], reach=12)
+    for expert in experts:
+        drawing.connect([x], expert)
+    towers(drawing, *mixes)
+    return drawing
+
+
+def level(
+    drawing: Drawing,
+    model: str,
+    y: float,
+    streams: tuple[Point, Point, Point],
+    shared_gate: bool,
+) -> tuple[Point, ...]:
+    """Draws one level of CGC or PLE.
+
+    Args:
+        drawing: the picture.
+        model: the config file that gives the sizes.
+        y: where the experts stand.
+        streams: what the experts and gates of task A, the shared ones and those of
+            task B read.
+        shared_gate: whether a gate mixes all experts for the next level.
+
+    Returns: the mixes of task A, of the shared stream if there is one, of task B.
+    """
+    keys = sizes(model)
+    groups = [
+        (95, f"{keys['num_specific_experts']} experts of A", "task-a", "A"),
+        (320, f"{keys['num_shared_experts']} shared experts", "shared", ""),
+        (545, f"{keys['num_specific_experts']} experts of B", "task-b", "B"),
+    ]
+    experts = [drawing.box(x, y, text, kind, 130) for x, text, kind, _ in groups]
+    for expert, stream in zip(experts, streams, strict=True):
+        drawing.connect([stream], expert)
+    mixes = []
+    for x, (_, _, kind, name), stream, seen in zip(
+        (200, 320, 440),
+        groups,
+        streams,
+        (experts[:2], experts, experts[1:]),
+        strict=True,
+    ):
+        if not name and not shared_gate:
+            continue
+        mix = drawing.node(x, y - 110, "Σ", kind)
+        drawing.connect(seen, mix, reach=12)
+        if name:
+            gate = drawing.gate(x, y - 52, f"gate {name}", kind)
+            drawing.connect([gate], mix, "gate-line", reach=12)
+        else:
+            gate = drawing.gate(x + 56, y - 110, "gate", kind)
+            drawing.lines.append(f'<path class="gate-line" d="M347 {y - 110}H332"/>')
+        drawing.connect([stream], gate, "gate-line")
+        mixes.append(mix)
+    return tuple(mixes)
+
+
+def cgc() -> Drawing:
+    """One level of specific and shared experts."""
+    drawing = Drawing(390, "CGC: each gate mixes its task's experts and the shared ones")
+    x = drawing.box(320, 365, "encoding x", "shared", 130)
+    mixes = level(drawing, "cgc", 275, (x, x, x), shared_gate=False)
+    towers(drawing, mixes[0], mixes[1])
+    return drawing
+
+
+def ple() -> Drawing:
+    """Two levels with a shared stream between them."""
+    drawing = Drawing(580, "PLE: levels of CGC with a shared stream between them")
+    x = drawing.box(320, 555, "encoding x", "shared", 130)
+    first = level(drawing, "ple", 470, (x, x, x), shared_gate=True)
+    second = level(drawing, "ple", 275, first, shared_gate=False)  # type: ignore[arg-type]
+    towers(drawing, second[0], second[1])
+    return drawing
+
+
+def esmm() -> Drawing:
+    """Two towers whose probabilities are multiplied."""
+    drawing = Drawing(290, "ESMM: the product of two probabilities")
+    x = drawing.box(320, 265, "shared embeddings", "shared", 150)
+    ctr = drawing.box(200, 185, "click tower", "task-a", 130)
+    cvr = drawing.box(440, 185, "conversion tower", "task-b", 140)
+    click = drawing.box(200, 115, "pCTR", "task-a")
+    conversion = drawing.box(440, 115, "pCVR", "task-b")
+    product = drawing.node(320, 60, "×", "plain")
+    drawing.connect([x], ctr)
+    drawing.connect([x], cvr)
+    drawing.connect([ctr], click)
+    drawing.connect([cvr], conversion)
+    drawing.connect([click, conversion], product, reach=12)
+    drawing.connect([product], (320, 24), reach=6)
+    drawing.shapes.append('<text x="320" y="20">pCTCVR</text>')
+    drawing.note(110, 119, "loss: click")
+    drawing.note(560, 119, "no loss of its own")
+    drawing.note(440, 20, "loss: click and conversion")
+    return drawing
+
+
+DRAWINGS = {
+    "single_task": single_task,
+    "shared_bottom": shared_bottom,
+    "omoe": omoe,
+    "mmoe": mmoe,
+    "cgc": cgc,
+    "ple": ple,
+    "esmm": esmm,
+}
+
+
+def diagram(model: str) -> str:
+    """Returns the picture of a model as SVG."""
+    return DRAWINGS[model]().svg()

@@ -1,0 +1,43 @@
+"""Fills the marked places of the pages when the site is built.
+
+A page says `<!-- keys: model ple -->`, and the table of PLE's keys stands there in the
+site. So no key is written down twice. The marks are `diagram`, `keys`, `help`, `metrics`.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from diagrams import diagram  # noqa: E402
+from reference import keys_table, metrics_table  # noqa: E402
+
+MARK = re.compile(r"<!-- (diagram|keys|help|metrics): ?([^>]*?) ?-->")
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Replaces the marks of one page."""
+    fill: dict[str, Callable[[str], str]] = {
+        "diagram": lambda model: f'<figure class="net">{diagram(model)}</figure>',
+        "keys": lambda names: keys_table(*names.split()),
+        "metrics": metrics_table,
+        "help": command_help,
+    }
+    return MARK.sub(lambda mark: fill[mark[1]](mark[2]), markdown)
+
+
+def command_help(command: str) -> str:
+    """Returns what `command --help` prints, as a block of text."""
+    program = [sys.executable, "-m", f"mtl_cli.cli.{command.removeprefix('mtl-')}"]
+    shown = subprocess.run(
+        [*program, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"COLUMNS": "88", "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+    )
+    return f"```text\n{shown.stdout.rstrip()}\n```"

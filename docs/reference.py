@@ -1,0 +1,176 @@
+"""Tables of the configuration's keys and of the metrics, made from the code."""
+
+import inspect
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from mtl_cli.config.json_schema import (
+    INTERPOLATION,
+    group_schema,
+    option_classes,
+    run_schema,
+)
+from mtl_cli.core.paths import conf_folder
+
+Schema = dict[str, Any]
+RULES = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+NAMES = {"integer": "whole number", "number": "number", "boolean": "true or false"}
+
+
+def keys_table(group: str, option: str = "", which: str = "all") -> str:
+    """Returns a table of keys in Markdown.
+
+    Args:
+        group: a config group, `run` for the keys outside of all groups, or a class of
+            the schema such as `Sparse`.
+        option: an option of the group; for all options without.
+        which: `own` leaves out the keys that all options have.
+    """
+    if group == "run":
+        schema = run_schema()
+        groups = ("dataset", "encoder", "model", "optimizer", "tracker", "trainer")
+        left_out = (*groups, "hydra", "defaults")
+        keys, defaults = {}, defaults_of("config.yaml")
+        for key, value in schema["properties"].items():
+            if key in left_out:
+                continue
+            inner = inner_keys(value, schema["$defs"])
+            keys |= {f"{key}.{name}": k for name, k in inner.items()} or {key: value}
+            for name in inner:
+                defaults[f"{key}.{name}"] = defaults[key][name]
+        return table(keys, schema["$defs"], defaults)
+    if group in ("features", "tasks"):
+        definitions = group_schema("dataset")["$defs"]
+        names = kinds(definitions, group)
+        return "\n\n".join(
+            f"### {title}\n\n{definitions[name]['description']}\n\n"
+            + table(definitions[name]["properties"], definitions, {})
+            for title, name in names.items()
+        )
+    schema = group_schema(group)
+    branches = dict(
+        zip(option_classes(group), schema.get("anyOf", [schema]), strict=True)
+    )
+    common = set.intersection(*(set(b["properties"]) for b in branches.values()))
+    if option in branches:
+        chosen = branches[option]["properties"]
+        if which == "own":
+            chosen = {k: v for k, v in chosen.items() if k not in common}
+        return table(chosen, schema["$defs"], option_defaults(group, option))
+    first = next(iter(branches.values()))["properties"]
+    shared = {k: v for k, v in first.items() if k in common}
+    sections = [table(shared, schema["$defs"], option_defaults(group, ""))]
+    for name, branch in branches.items():
+        own = {k: v for k, v in branch["properties"].items() if k not in common}
+        if name:
+            sections.append(f"### `{group}={name}`\n\n{branch['description']}")
+            if own:
+                sections.append(
+                    table(own, schema["$defs"], option_defaults(group, name))
+                )
+    return "\n\n".join(sections)
+
+
+def inner_keys(schema: Schema, definitions: Schema) -> Schema:
+    """Returns the keys of a part that is a mapping, such as `sweep`; else nothing."""
+    for part in [schema, *schema.get("anyOf", [])]:
+        target: Schema = definitions.get(part.get("$ref", "").rpartition("/")[2], {})
+        if "properties" in target:
+            return dict(target["properties"])
+    return {}
+
+
+def kinds(definitions: Schema, group: str) -> dict[str, str]:
+    """Returns the classes of the features or of the tasks, by their `kind`."""
+    found = {}
+    for name, definition in definitions.items():
+        properties = definition.get("properties", {})
+        kind = properties.get("kind", {})
+        if kind and ("label" in properties) == (group == "tasks"):
+            found[f"`kind: {kind['const']}`" if "const" in kind else name] = name
+    return found
+
+
+def option_defaults(group: str, option: str) -> dict[str, Any]:
+    """Returns the values that an option's keys have in the config files."""
+    values = dict(defaults_of("config.yaml").get(group) or {})
+    name = option or ("default" if group == "trainer" else "")
+    path = f"{group}/{name}.yaml"
+    return values | (defaults_of(path) if (conf_folder() / path).exists() else {})
+
+
+def defaults_of(path: str) -> dict[str, Any]:
+    """Returns the keys of a config file."""
+    values: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / path))
+    return dict(values)
+
+
+def table(keys: Schema, definitions: Schema, defaults: dict[str, Any]) -> str:
+    """Returns one row for each key: its type, its default and what it does."""
+    lines = ["| key | value | default | |", "|---|---|---|---|"]
+    for key, schema in keys.items():
+        if key in ("name", "kind", "generator", "defaults"):
+            continue
+        default = defaults.get(key, schema.get("default", "required"))
+        if isinstance(default, dict):
+            default = ""
+        shown = default if default in ("required", "") else f"`{yaml_text(default)}`"
+        text = schema.get("description", "").replace("|", "\\|")
+        value = type_text(schema, definitions).replace("|", "\\|")
+        lines.append(f"| `{key}` | {value} | {shown} | {text} |")
+    return "\n".join(lines)
+
+
+def type_text(schema: Schema, definitions: Schema) -> str:
+    """Returns the values that a schema allows, in words."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        target = definitions[name]
+        if "properties" not in target:
+            return type_text(target, definitions)
+        return ", ".join(f"`{key}`" for key in target["properties"])
+    for union in ("anyOf", "oneOf"):
+        if union in schema:
+            parts = [p for p in schema[union] if p != INTERPOLATION]
+            texts = dict.fromkeys(type_text(part, definitions) for part in parts)
+            return "a mapping by kind" if union == "oneOf" else " or ".join(texts)
+    if "enum" in schema:
+        return " or ".join(f"`{yaml_text(value)}`" for value in schema["enum"])
+    if "const" in schema:
+        return f"`{yaml_text(schema['const'])}`"
+    kind = schema.get("type", "anything")
+    if kind == "array":
+        items = type_text(schema.get("items", {}), definitions)
+        return f"list: {items}"
+    if kind == "object":
+        return "mapping"
+    if kind in ("integer", "number"):
+        limits = [
+            f"{sign} {schema[rule]:g}"
+            for rule, sign in RULES.items()
+            if rule in schema and abs(schema[rule]) < 2**31
+        ]
+        return " ".join([NAMES[kind], " and ".join(limits)]).strip()
+    return {"string": "text", "null": "`null`"}.get(kind, NAMES.get(kind, kind))
+
+
+def yaml_text(value: Any) -> str:
+    """Returns a value as YAML has it on one line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def metrics_table(kind: str) -> str:
+    """Returns the metrics of one kind of task, with the first line of their text."""
+    from mtl_cli.metrics.metrics import METRICS
+
+    lines = ["| metric | better | |", "|---|---|---|"]
+    for name, metric in METRICS[kind].items():
+        text = inspect.cleandoc(metric.function.__doc__ or "")
+        better = {1: "higher", -1: "lower"}.get(metric.direction or 0, "")
+        lines.append(f"| `{name}` | {better} | {' '.join(text.split())} |")
+    return "\n".join(lines)
