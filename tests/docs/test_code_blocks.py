@@ -1,0 +1,172 @@
+"""Runs the code blocks of the README and of the documentation.
+
+Shell blocks (`bash`) and Python blocks run, YAML blocks are checked; blocks of the
+languages `console` and `text` show what a user sees, and are not run. A block whose first
+line is a comment with a file's name is written to that file.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+from helpers.code_blocks import PAGES, ROOT, Block, blocks_of, make_example_folder
+from helpers.commands import mtl_train, refused
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from mtl_cli.config.json_schema import SCHEMA_FOLDER
+
+COMMANDS = ("train", "init", "compare")
+COMPOSED_ONLY = ("--help", "--cfg", "--info")
+
+
+def pages_with(*languages: str) -> list[str]:
+    return [p for p in PAGES if any(b.language in languages for b in blocks_of(p))]
+
+
+@pytest.fixture(scope="module")
+def example_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("examples")
+    make_example_folder(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(
+    example_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A folder with small data of its own, in which the test runs."""
+    shutil.copytree(example_folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write_file(block: Block, folder: Path) -> None:
+    path = folder / str(block.file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(block.text, "utf-8")
+
+
+def run_command(folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Runs one line of a shell block."""
+    program, *arguments = command
+    if program == "mtl-train" and not set(COMPOSED_ONLY) & set(arguments):
+        return mtl_train(folder, *arguments)
+    modules = {f"mtl-{name}": ["-m", f"mtl_cli.cli.{name}"] for name in COMMANDS}
+    return subprocess.run(
+        [sys.executable, *modules.get(program, []), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_block_has_a_known_language() -> None:
+    known = ("bash", "python", "yaml", "text", "console")
+    unknown = [
+        f"{block.page}:{block.line} {block.language!r}"
+        for page in PAGES
+        for block in blocks_of(page)
+        if block.language not in known
+    ]
+    assert not unknown
+
+
+def test_shell_blocks_hold_only_commands_that_can_run() -> None:
+    programs = {f"mtl-{name}" for name in COMMANDS} | {"python"}
+    others = [
+        f"{page}:{block.line} {command[0]}"
+        for page in pages_with("bash")
+        for block in blocks_of(page)
+        if block.language == "bash"
+        for command in block.commands
+        if command[0] not in programs
+    ]
+    assert not others
+
+
+@pytest.mark.parametrize("page", pages_with("yaml"))
+def test_yaml_blocks_fit_the_schemas(page: str) -> None:
+    for block in blocks_of(page):
+        if block.language == "yaml":
+            assert block.file, f"{page}:{block.line}: the first line names no file"
+            group = Path(block.file).parts[1]
+            name = "experiment" if group in ("experiment", "sweep") else group
+            schema = json.loads((SCHEMA_FOLDER / f"{name}.json").read_text("utf-8"))
+            values = OmegaConf.to_container(OmegaConf.create(block.text))
+            jsonschema.validate(values, schema)
+
+
+def first_job(arguments: list[str]) -> Iterator[str]:
+    """Gives the settings of the first job of a command."""
+    parser = OverridesParser.create()
+    for argument in arguments:
+        if argument in ("-m", "--multirun"):
+            continue
+        setting = parser.parse_override(argument)
+        if setting.is_sweep_override():
+            value = next(iter(setting.sweep_string_iterator()))
+            yield f"{setting.key_or_group}={value}"
+        elif setting.key_or_group not in ("repeats", "compare.single_task"):
+            yield argument
+
+
+@pytest.mark.parametrize("page", pages_with("bash"))
+def test_commands_are_accepted_up_to_training(folder: Path, page: str) -> None:
+    """Each `mtl-train` composes, is checked and reads its data; so far without TensorFlow."""
+    for block in blocks_of(page):
+        if block.file:
+            write_file(block, folder)
+        for command in block.commands if block.language == "bash" else []:
+            if command[0] == "mtl-init":
+                assert run_command(folder, command).returncode == 0
+            elif command[0] == "mtl-train" and not skipped_before_training(command):
+                job = [*first_job(command[1:]), "check_only=true"]
+                code, _, err, _ = refused(folder, *job)
+                assert code == 0, f"{page}:{block.line} {command}: {err}"
+
+
+def skipped_before_training(command: list[str]) -> bool:
+    """Whether only a full run can show that a command works."""
+    return any(
+        argument.startswith(("sweep=", "tracker=", *COMPOSED_ONLY)) for argument in command[1:]
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", pages_with("bash", "python"))
+def test_blocks_run(folder: Path, page: str) -> None:
+    """All blocks of a page, in order, in one folder."""
+    names: dict[str, object] = {"__name__": "__main__"}
+    for block in blocks_of(page):
+        if block.file:
+            write_file(block, folder)
+        elif block.language == "python":
+            with contextlib.redirect_stdout(None):
+                exec(compile(block.text, f"{page}:{block.line}", "exec"), names)
+        elif block.language == "bash":
+            for command in block.commands:
+                ended = run_command(folder, command)
+                shown = f"{page}:{block.line} {command}\n{ended.stdout}\n{ended.stderr}"
+                assert ended.returncode == 0, shown
+
+
+def test_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 200
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if not p.startswith("docs/")])
+def test_links_lead_to_files(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text)
+    missing = [t for t in targets if not (ROOT / page).parent.joinpath(t).exists()]
+    assert not missing and not any(os.path.isabs(t) for t in targets)

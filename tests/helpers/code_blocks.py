@@ -1,0 +1,129 @@
+"""Finds the code blocks of the documentation, and makes the files that they read."""
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(
+    page.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md", "data/*/*.md")
+    for page in ROOT.glob(pattern)
+)
+FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE_COMMENT = re.compile(r"# ([\w./-]+\.(?:yaml|py))\n")
+SMALL_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of code.
+
+    Attributes:
+        page: the Markdown file, relative to the root.
+        line: the line of the opening fence.
+        language: what stands behind the fence.
+        text: the code.
+    """
+
+    page: str
+    line: int
+    language: str
+    text: str
+
+    @property
+    def file(self) -> str | None:
+        """The file that the block shows: its first line is a comment with the name."""
+        named = FILE_COMMENT.match(self.text)
+        return named[1] if named else None
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """The commands of a shell block, split into arguments."""
+        joined = self.text.replace("\\\n", " ")
+        return [
+            arguments
+            for line in joined.splitlines()
+            if (arguments := shlex.split(line, comments=True))
+        ]
+
+
+def blocks_of(page: str) -> list[Block]:
+    """Returns the code blocks of a page, in order."""
+    text = (ROOT / page).read_text("utf-8")
+    return [
+        Block(page, text[: match.start()].count("\n") + 1, match[1], match[2])
+        for match in FENCE.finditer(text)
+    ]
+
+
+def make_example_folder(folder: Path) -> None:
+    """Makes a folder in which the commands of every page run within seconds.
+
+    Its `conf/` replaces bundled data sets by 2,000 rows, and 20 epochs by one.
+    """
+    make_small_configs(folder)
+    events = example_events(SMALL_ROWS)
+    pq.write_table(events.drop_columns(["history", "tags"]), folder / "events.parquet")
+    for day in ("day=1", "day=2"):
+        (folder / "shop" / day).mkdir(parents=True)
+        pq.write_table(events, folder / "shop" / day / "part.parquet")
+    pq.write_table(example_events(500, seed=1), folder / "shop" / "test.parquet")
+    pq.write_table(example_events(20, seed=2), folder / "shop" / "new.parquet")
+
+
+def make_small_configs(folder: Path) -> None:
+    """Writes `conf/` with small data sets and a short trainer."""
+    (folder / "conf" / "dataset").mkdir(parents=True)
+    (folder / "conf" / "trainer").mkdir()
+    for source in (ROOT / "conf" / "dataset").glob("*.yaml"):
+        keys = yaml.safe_load(source.read_text("utf-8"))
+        for file in ("train", "test"):
+            if keys[file] == "generated":
+                keys[f"{file}_rows"] = SMALL_ROWS
+                continue
+            table = pq.read_table(ROOT / keys[file]).slice(0, SMALL_ROWS)
+            keys[file] = f"small/{keys[file].removeprefix('data/')}"
+            (folder / keys[file]).parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(table, folder / keys[file])
+        target = folder / "conf" / "dataset" / source.name
+        target.write_text(yaml.safe_dump(keys, sort_keys=False), "utf-8")
+    trainer = (ROOT / "conf" / "trainer" / "default.yaml").read_text("utf-8")
+    short = trainer.replace("epochs: 20", "epochs: 1")
+    (folder / "conf" / "trainer" / "default.yaml").write_text(short, "utf-8")
+
+
+def example_events(rows: int, seed: int = 0) -> pa.Table:
+    """Returns the table of events that the pages about own data read."""
+    random = np.random.default_rng(seed)
+    price = random.lognormal(3, 1, rows).round(2)
+    click = (random.random(rows) < 0.4).astype("int64")
+    buy = click * (random.random(rows) < 0.5)
+    return pa.table(
+        {
+            "user": [f"u{i}" for i in random.integers(0, 50, rows)],
+            "item": [f"i{i}" for i in random.integers(0, 20, rows)],
+            "query": [f"q{i}" for i in random.integers(0, 30, rows)],
+            "city": [f"c{i}" for i in random.integers(0, 5, rows)],
+            "hour": random.integers(0, 24, rows),
+            "history": [
+                [f"i{i}" for i in random.integers(0, 20, random.integers(0, 4))]
+                for _ in range(rows)
+            ],
+            "tags": ["new|sale" if i % 3 else "" for i in range(rows)],
+            "price": price,
+            "age": random.integers(18, 80, rows).astype("float64"),
+            "ctr_7d": random.random(rows),
+            "click": click,
+            "buy": buy,
+            "reaction": ["like" if x < 0.3 else "none" for x in random.random(rows)],
+            "seconds": random.gamma(2, 20, rows).round(1),
+            "stars": random.integers(1, 6, rows),
+        }
+    )
