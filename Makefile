@@ -1,26 +1,42 @@
-# `make demo` sets up and trains PLE on Adult; `make test` sets up and runs the tests.
 PYTHON ?= python3
 BIN := .venv/bin
 # Each worker takes a GB of memory.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
-.PHONY: demo test test-slow lint setup clean
+.PHONY: help demo test test-slow lint format docs docs-serve schemas setup clean
 
-demo: setup
+help: ## lists the targets
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup ## sets up .venv and trains PLE on the bundled Adult data
 	$(BIN)/mtl-train
 
-test: setup
+test: setup ## sets up .venv and runs the default tests
 	$(PYTEST) -m "not slow"
 
-test-slow: setup
+test-slow: setup ## runs the slow tests
 	$(PYTEST) -m slow
 
-lint: setup
+lint: setup ## checks style, types and the order of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
-setup: .venv/ready
+format: setup ## mends style and formats the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: setup ## builds the documentation into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+docs-serve: setup ## shows the documentation on http://127.0.0.1:8000
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
+schemas: setup ## writes the JSON schemas of the configs anew
+	$(BIN)/python -m mtl_cli.config.json_schema
+
+setup: .venv/ready ## makes .venv with everything for development
 
 # --compile: TensorFlow's import takes 3 s byte-compiled and 10 s not.
 .venv/ready: pyproject.toml constraints.txt
@@ -28,5 +44,5 @@ setup: .venv/ready
 	$(BIN)/python -m pip install --quiet --compile -c constraints.txt -e '.[dev,mlflow,wandb]'
 	touch $@
 
-clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache
+clean: ## removes .venv and all caches
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -49,7 +49,12 @@ class Drawing:
 
     def gate(self, x: float, y: float, text: str, kind: str) -> Point:
         """Draws a gate as a trapezium and returns its centre."""
-        corners = [(x - 34, y + 14), (x + 34, y + 14), (x + 22, y - 14), (x - 22, y - 14)]
+        corners = [
+            (x - 34, y + 14),
+            (x + 34, y + 14),
+            (x + 22, y - 14),
+            (x - 22, y - 14),
+        ]
         points = " ".join(f"{a:g},{b:g}" for a, b in corners)
         self.shapes.append(
             f'<polygon class="{kind}" points="{points}"/>'
@@ -70,7 +75,11 @@ class Drawing:
         self.shapes.append(f'<text class="small" x="{x:g}" y="{y:g}">{text}</text>')
 
     def connect(
-        self, sources: Sequence[Point], target: Point, style: str = "", reach: float = 15
+        self,
+        sources: Sequence[Point],
+        target: Point,
+        style: str = "",
+        reach: float = 15,
     ) -> None:
         """Draws a line from the top of each source to the bottom of the target."""
         for x, y in sources:
@@ -104,16 +113,16 @@ def widths(units: Sequence[int]) -> str:
 
 def towers(drawing: Drawing, below_a: Point, below_b: Point, y: float = 70) -> None:
     """Draws the two tasks' towers above what they read, and their predictions."""
-    for x, below, kind, name in (
-        (below_a[0], below_a, "task-a", "A"),
-        (below_b[0], below_b, "task-b", "B"),
+    both_read_one = below_a == below_b
+    for below, x, kind, name in (
+        (below_a, 220 if both_read_one else below_a[0], "task-a", "A"),
+        (below_b, 420 if both_read_one else below_b[0], "task-b", "B"),
     ):
         tower = drawing.box(x, y, f"tower {name}", kind)
         drawing.connect([below], tower)
         drawing.connect([tower], (x, 22), reach=6)
-        drawing.shapes.append(
-            f'<text x="{x:g}" y="20">y<tspan dy="4" font-size="10">{name}</tspan></text>'
-        )
+        label = f'y<tspan dy="4" font-size="10">{name}</tspan>'
+        drawing.shapes.append(f'<text x="{x:g}" y="20">{label}</text>')
 
 
 def single_task() -> Drawing:
@@ -139,13 +148,7 @@ def shared_bottom() -> Drawing:
     bottom = drawing.box(320, 165, "shared bottom f", "shared", 150)
     drawing.connect([x], bottom)
     drawing.note(320, 197, widths(sizes("shared_bottom")["bottom_units"]))
-    for tower, kind, name in ((220, "task-a", "A"), (420, "task-b", "B")):
-        top = drawing.box(tower, 80, f"tower {name}", kind)
-        drawing.connect([bottom], top)
-        drawing.connect([top], (tower, 22), reach=6)
-        drawing.shapes.append(
-            f'<text x="{tower}" y="20">y<tspan dy="4" font-size="10">{name}</tspan></text>'
-        )
+    towers(drawing, bottom, bottom, y=80)
     return drawing
 
 
@@ -169,13 +172,7 @@ def omoe() -> Drawing:
         drawing.connect([x], part)
     drawing.connect(experts, mix, reach=12)
     drawing.connect([gate], mix, "gate-line", reach=12)
-    for tower, kind, name in ((220, "task-a", "A"), (420, "task-b", "B")):
-        top = drawing.box(tower, 80, f"tower {name}", kind)
-        drawing.connect([mix], top)
-        drawing.connect([top], (tower, 22), reach=6)
-        drawing.shapes.append(
-            f'<text x="{tower}" y="20">y<tspan dy="4" font-size="10">{name}</tspan></text>'
-        )
+    towers(drawing, mix, mix, y=80)
     return drawing
 
 
@@ -253,7 +250,7 @@ def level(
 
 def cgc() -> Drawing:
     """One level of specific and shared experts."""
-    drawing = Drawing(390, "CGC: each gate mixes its task's experts and the shared ones")
+    drawing = Drawing(390, "CGC: each gate mixes its task's and the shared experts")
     x = drawing.box(320, 365, "encoding x", "shared", 130)
     mixes = level(drawing, "cgc", 275, (x, x, x), shared_gate=False)
     towers(drawing, mixes[0], mixes[1])
@@ -278,7 +275,7 @@ def esmm() -> Drawing:
     cvr = drawing.box(440, 185, "conversion tower", "task-b", 140)
     click = drawing.box(200, 115, "pCTR", "task-a")
     conversion = drawing.box(440, 115, "pCVR", "task-b")
-    product = drawing.node(320, 60, "×", "plain")
+    product = drawing.node(320, 60, "&times;", "plain")
     drawing.connect([x], ctr)
     drawing.connect([x], cvr)
     drawing.connect([ctr], click)

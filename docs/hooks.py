@@ -1,7 +1,7 @@
 """Fills the marked places of the pages when the site is built.
 
-A page says `<!-- keys: model ple -->`, and the table of PLE's keys stands there in the
-site. So no key is written down twice. The marks are `diagram`, `keys`, `help`, `metrics`.
+A page says `<!-- keys: model ple -->`; the site shows the table of PLE's keys there.
+So no key is written down twice. The marks are `diagram`, `keys`, `help` and `metrics`.
 """
 
 import re
@@ -13,8 +13,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from diagrams import diagram  # noqa: E402
-from reference import keys_table, metrics_table  # noqa: E402
+from diagrams import diagram
+from reference import keys_table, metrics_table
 
 MARK = re.compile(r"<!-- (diagram|keys|help|metrics): ?([^>]*?) ?-->")
 

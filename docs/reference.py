@@ -14,7 +14,12 @@ from mtl_cli.config.json_schema import (
 from mtl_cli.core.paths import conf_folder
 
 Schema = dict[str, Any]
-RULES = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+RULES = {
+    "minimum": "≥",
+    "exclusiveMinimum": ">",
+    "maximum": "≤",
+    "exclusiveMaximum": "<",
+}
 NAMES = {"integer": "whole number", "number": "number", "boolean": "true or false"}
 
 

@@ -8,19 +8,29 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from omegaconf import OmegaConf
-from pydantic import BaseModel
 
 from mtl_cli.config.run_config import Config, Trainer
-from mtl_cli.core.options import class_in, names_in
+from mtl_cli.core.options import Options, option_class, option_names
 from mtl_cli.core.paths import conf_folder
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.encoders.base import Encoder
+from mtl_cli.models.base import Sharing
+from mtl_cli.optimizers.base import SGD, Adagrad, Adam, AdamW, RowwiseAdagrad
+from mtl_cli.trackers.base import Tracker
 
 Schema = dict[str, Any]
 
 SCHEMA_FOLDER = Path(__file__).with_name("schemas")
 GROUPS = ("dataset", "encoder", "model", "optimizer", "tracker", "trainer")
+AXES: dict[str, tuple[str, type[Options]]] = {
+    "dataset": ("generators", Dataset),
+    "encoder": ("encoders", Encoder),
+    "model": ("models", Sharing),
+    "tracker": ("trackers", Tracker),
+}
 INTERPOLATION = {"type": "string", "pattern": r"^\$\{.*\}$"}
 DEFAULTS = {
     "type": "array",
@@ -28,35 +38,19 @@ DEFAULTS = {
 }
 
 
-def option_classes(group: str) -> dict[str, type[BaseModel]]:
-    """Returns the classes that validate the files of a config group, by option."""
-    from importlib import import_module
+def option_classes(group: str) -> dict[str, type[Options]]:
+    """Returns the classes that validate the files of a config group, by option.
 
-    from mtl_cli.data.dataset import Dataset
-    from mtl_cli.encoders.base import Encoder
-    from mtl_cli.models.base import Sharing
-    from mtl_cli.optimizers import base as optimizers
-    from mtl_cli.trackers.base import Tracker
-
+    The key `""` is the class of files that name no option.
+    """
     if group == "trainer":
         return {"": Trainer}
     if group == "optimizer":
-        classes = ("Adam", "AdamW", "Adagrad", "RowwiseAdagrad", "SGD")
-        return {
-            str(c.model_fields["name"].annotation.__args__[0]): c  # type: ignore[union-attr]
-            for c in (getattr(optimizers, name) for name in classes)
-        }
-    packages: dict[str, tuple[str, type[Any]]] = {
-        "dataset": ("mtl_cli.generators", Dataset),
-        "encoder": ("mtl_cli.encoders", Encoder),
-        "model": ("mtl_cli.models", Sharing),
-        "tracker": ("mtl_cli.trackers", Tracker),
-    }
-    package, base = packages[group]
-    options: dict[str, type[BaseModel]] = {"": Dataset} if group == "dataset" else {}
-    for name in names_in(package):
-        options[name] = class_in(import_module(f"{package}.{name}"), base)
-    return options
+        classes = (Adam, AdamW, Adagrad, RowwiseAdagrad, SGD)
+        return {get_args(c.model_fields["name"].annotation)[0]: c for c in classes}
+    axis, base = AXES[group]
+    options = {name: option_class(axis, name, base) for name in option_names(axis)}
+    return {"": base, **options} if base is Dataset else options
 
 
 def group_schema(group: str, partial: bool = False) -> Schema:
@@ -67,7 +61,8 @@ def group_schema(group: str, partial: bool = False) -> Schema:
         partial: whether all keys may be left out, as in an experiment, which changes
             some keys of an option that another file defines.
     """
-    supplied = OmegaConf.load(conf_folder() / "config.yaml").get(group) or {}
+    run_keys: Any = OmegaConf.load(conf_folder() / "config.yaml")
+    supplied = run_keys.get(group) or {}
     branches, definitions = [], {}
     for name, option in option_classes(group).items():
         branch = described(option)
@@ -94,7 +89,7 @@ def group_schema(group: str, partial: bool = False) -> Schema:
 
 
 def run_schema() -> Schema:
-    """Returns the schema of files that set keys of several groups: experiments, sweeps."""
+    """Returns the schema of experiments and sweeps, which set keys of any group."""
     schema = described(Config)
     definitions = schema.pop("$defs", {})
     for group in GROUPS:
@@ -103,7 +98,10 @@ def run_schema() -> Schema:
         del part["$schema"], part["title"]
         schema["properties"][group] = part
     schema["properties"]["defaults"] = DEFAULTS
-    schema["properties"]["hydra"] = {"type": "object", "description": "Hydra's own keys."}
+    schema["properties"]["hydra"] = {
+        "type": "object",
+        "description": "Hydra's own keys.",
+    }
     del schema["required"]
     for name in ("Trainer", "Comparison", "SweepOptions"):
         definitions.get(name, {}).pop("required", None)
@@ -115,8 +113,8 @@ def run_schema() -> Schema:
     }
 
 
-def described(option: type[BaseModel]) -> Schema:
-    """Returns a class's schema: keys explained, `${...}` allowed in place of a number."""
+def described(option: type[Options]) -> Schema:
+    """Returns the schema of a class, with a description of each key."""
     schema = option.model_json_schema()
     texts = {}
     for kind in [option, *all_models(option)]:
@@ -131,16 +129,16 @@ def described(option: type[BaseModel]) -> Schema:
     return allowed
 
 
-def all_models(option: type[BaseModel]) -> set[type[BaseModel]]:
+def all_models(option: type[Options]) -> set[type[Options]]:
     """Returns the models that the annotations of a model name, at any depth."""
-    models: set[type[BaseModel]] = set()
+    models: set[type[Options]] = set()
 
     def visit(annotation: Any) -> None:
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            if annotation not in models:
-                models.add(annotation)
-                for field in annotation.model_fields.values():
-                    visit(field.annotation)
+        is_model = isinstance(annotation, type) and issubclass(annotation, Options)
+        if is_model and annotation not in models:
+            models.add(annotation)
+            for field in annotation.model_fields.values():
+                visit(field.annotation)
         for argument in getattr(annotation, "__args__", ()):
             visit(argument)
 

@@ -1,8 +1,8 @@
 """Runs the code blocks of the README and of the documentation.
 
-Shell blocks (`bash`) and Python blocks run, YAML blocks are checked; blocks of the
-languages `console` and `text` show what a user sees, and are not run. A block whose first
-line is a comment with a file's name is written to that file.
+Shell blocks (`bash`) and Python blocks run, and YAML blocks are checked. Blocks of the
+languages `console` and `text` show what a user sees; they are not run. If the first
+line of a block is a comment with a file's name, the block is written to that file.
 """
 
 import contextlib
@@ -122,7 +122,7 @@ def first_job(arguments: list[str]) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", pages_with("bash"))
 def test_commands_are_accepted_up_to_training(folder: Path, page: str) -> None:
-    """Each `mtl-train` composes, is checked and reads its data; so far without TensorFlow."""
+    """Each `mtl-train` composes, is checked and reads its data; nothing is trained."""
     for block in blocks_of(page):
         if block.file:
             write_file(block, folder)
@@ -138,7 +138,8 @@ def test_commands_are_accepted_up_to_training(folder: Path, page: str) -> None:
 def skipped_before_training(command: list[str]) -> bool:
     """Whether only a full run can show that a command works."""
     return any(
-        argument.startswith(("sweep=", "tracker=", *COMPOSED_ONLY)) for argument in command[1:]
+        argument.startswith(("sweep=", "tracker=", *COMPOSED_ONLY))
+        for argument in command[1:]
     )
 
 
