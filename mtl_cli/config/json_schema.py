@@ -8,7 +8,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -18,7 +18,7 @@ from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.encoders.base import Encoder
 from mtl_cli.models.base import Sharing
-from mtl_cli.optimizers.base import SGD, Adagrad, Adam, AdamW, RowwiseAdagrad
+from mtl_cli.optimizers.base import Optimizer
 from mtl_cli.trackers.base import Tracker
 
 Schema = dict[str, Any]
@@ -29,6 +29,7 @@ AXES: dict[str, tuple[str, type[Options]]] = {
     "dataset": ("generators", Dataset),
     "encoder": ("encoders", Encoder),
     "model": ("models", Sharing),
+    "optimizer": ("optimizers", Optimizer),
     "tracker": ("trackers", Tracker),
 }
 INTERPOLATION = {"type": "string", "pattern": r"^\$\{.*\}$"}
@@ -45,9 +46,6 @@ def option_classes(group: str) -> dict[str, type[Options]]:
     """
     if group == "trainer":
         return {"": Trainer}
-    if group == "optimizer":
-        classes = (Adam, AdamW, Adagrad, RowwiseAdagrad, SGD)
-        return {get_args(c.model_fields["name"].annotation)[0]: c for c in classes}
     axis, base = AXES[group]
     options = {name: option_class(axis, name, base) for name in option_names(axis)}
     return {"": base, **options} if base is Dataset else options

@@ -11,7 +11,7 @@ from mtl_cli.data.dataset import Dataset
 from mtl_cli.encoders.base import Encoder
 from mtl_cli.metrics.metrics import METRICS
 from mtl_cli.models.base import Sharing
-from mtl_cli.optimizers.base import SGD, Adagrad, Adam, AdamW, RowwiseAdagrad
+from mtl_cli.optimizers.base import Optimizer
 from mtl_cli.tasks.base import Output, Task, after_click
 from mtl_cli.trackers.base import Tracker
 from mtl_cli.trackers.none import NoTracker
@@ -79,9 +79,7 @@ class Config(Options):
     ]
     encoder: Annotated[SerializeAsAny[Encoder], option_of("encoders", Encoder)]
     model: Annotated[SerializeAsAny[Sharing], option_of("models", Sharing)]
-    optimizer: Annotated[
-        Adam | AdamW | Adagrad | RowwiseAdagrad | SGD, Field(discriminator="name")
-    ]
+    optimizer: Annotated[SerializeAsAny[Optimizer], option_of("optimizers", Optimizer)]
     trainer: Trainer
     tracker: Annotated[
         SerializeAsAny[Tracker],

@@ -1,1 +1,1 @@
-"""Optimizers: one file each."""
+"""How weights are updated: one file for each optimizer, named by `optimizer.name`."""

@@ -1,24 +1,44 @@
-"""Optimizers and learning-rate schedules, by configuration."""
+"""What every optimizer answers, and the learning rate, which is common to all."""
 
-from typing import Any, Literal
+from abc import abstractmethod
+from typing import Any, ClassVar, Literal, NamedTuple
 
-from pydantic import field_validator
+from mtl_cli.core.options import CountOrZero, Options, Positive
 
-from mtl_cli.core.options import CountOrZero, NotNegative, Options, Positive, Share
+
+class Slot(NamedTuple):
+    """A number that an optimizer remembers beside each number of an embedding table.
+
+    Attributes:
+        start: the value before the first step.
+        per_row: whether there is one number for each row, not one for each column of
+            the row.
+    """
+
+    start: float
+    per_row: bool = False
 
 
 class Optimizer(Options):
-    """What every optimizer takes.
+    """The keys of `conf/optimizer/*.yaml`, and both forms of the optimizer.
+
+    Embedding tables that are updated by rows (`lazy`) use `row_slots` and `row_change`.
+    All other weights use the Keras optimizer.
 
     Attributes:
-        learning_rate: at its highest.
-        schedule: how the rate falls from there to 0 over the whole run.
-        warmup_steps: steps over which the rate rises to `learning_rate` first.
+        name: name of the optimizer's module.
+        learning_rate: highest learning rate of the run.
+        schedule: how the rate falls from `learning_rate` to 0 over the whole run.
+        warmup_steps: number of steps over which the rate first rises to
+            `learning_rate`.
         clip_norm: longest allowed gradient, over all weights; null for no limit.
-        lazy: whether an embedding table is updated only in the rows that a batch
-            touches; `auto` where it holds more than a million numbers.
+        lazy: whether a step updates only those rows of an embedding table that its
+            batch reads; `auto` does so for tables of more than a million numbers.
     """
 
+    is_always_lazy: ClassVar[bool] = False
+
+    name: str
     learning_rate: Positive
     schedule: Literal["constant", "cosine", "linear"]
     warmup_steps: CountOrZero
@@ -27,79 +47,35 @@ class Optimizer(Options):
 
     def build(self, total_steps: int) -> Any:
         """Returns the Keras optimizer for a run of `total_steps` steps."""
-        import keras
-
         rate: Any = self.learning_rate
         if self.schedule != "constant" or self.warmup_steps:
             from mtl_cli.layers.schedule import Schedule
 
             rate = Schedule(rate, self.schedule, self.warmup_steps, total_steps)
-        classes = {
-            "adam": keras.optimizers.Adam,
-            "adamw": keras.optimizers.AdamW,
-            "adagrad": keras.optimizers.Adagrad,
-            "rowwise_adagrad": keras.optimizers.Adagrad,
-            "sgd": keras.optimizers.SGD,
-        }
-        own = set(type(self).model_fields) - set(Optimizer.model_fields) - {"name"}
-        return classes[self.name](  # type: ignore[attr-defined]
-            learning_rate=rate,
-            global_clipnorm=self.clip_norm,
-            **{key: getattr(self, key) for key in sorted(own)},
-        )
+        return self.keras_optimizer(learning_rate=rate, global_clipnorm=self.clip_norm)
 
+    @abstractmethod
+    def keras_optimizer(self, **common: Any) -> Any:
+        """Returns the Keras optimizer, given the arguments that all optimizers take."""
 
-class Adam(Optimizer):
-    """Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015."""
+    @abstractmethod
+    def row_slots(self) -> list[Slot]:
+        """Returns the slots that `row_change` reads and updates."""
 
-    name: Literal["adam"]
-    beta_1: Share
-    beta_2: Share
-    epsilon: Positive
+    @abstractmethod
+    def row_change(
+        self, rows: Any, gradient: Any, slots: list[Any], step: Any, rate: Any
+    ) -> tuple[Any, list[Any]]:
+        """Returns what one step adds to some rows of a table, and their new slots.
 
+        If a batch reads every row, the result equals the Keras optimizer's step. Rows
+        that a batch does not read stay as they are, and so do their slots.
 
-class AdamW(Optimizer):
-    """Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019."""
-
-    name: Literal["adamw"]
-    beta_1: Share
-    beta_2: Share
-    epsilon: Positive
-    weight_decay: NotNegative
-
-
-class Adagrad(Optimizer):
-    """Duchi et al., "Adaptive Subgradient Methods", JMLR 12, 2011."""
-
-    name: Literal["adagrad"]
-    initial_accumulator_value: NotNegative
-    epsilon: Positive
-
-
-class RowwiseAdagrad(Optimizer):
-    """Adagrad that keeps one number for each row of an embedding table.
-
-    Tables are always updated lazily; all other weights as by Adagrad.
-
-    Reference: Mudigere et al., "Software-Hardware Co-design for Fast and Scalable
-        Training of Deep Learning Recommendation Models", ISCA 2022, section 4.1.4.
-    """
-
-    name: Literal["rowwise_adagrad"]
-    initial_accumulator_value: NotNegative
-    epsilon: Positive
-
-    @field_validator("lazy")
-    @classmethod
-    def _lazy(cls, lazy: Any) -> Any:
-        if lazy is False:
-            raise ValueError("rowwise_adagrad is lazy by nature; set it to auto")
-        return lazy
-
-
-class SGD(Optimizer):
-    """Gradient descent, with momentum if it is above 0."""
-
-    name: Literal["sgd"]
-    momentum: Share
-    nesterov: bool
+        Args:
+            rows: `(n, width)`, the rows before the step.
+            gradient: `(n, width)`; a row that the batch reads several times has the
+                sum of its gradients.
+            slots: one tensor for each of `row_slots`: `(n, width)`, or `(n, 1)`.
+            step: number of steps before this one.
+            rate: learning rate of this step.
+        """

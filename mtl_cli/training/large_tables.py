@@ -1,7 +1,8 @@
-"""Embedding tables whose update costs what the batch touches, not what the table holds.
+"""Embedding tables that a step updates only in the rows that its batch reads.
 
-The rows of a batch are read before the step and written after it, so that the step
-itself, which XLA compiles, sees the rows of the batch and not the table.
+The rows of a batch are read before the step and written after it. The step itself,
+which XLA compiles, sees only these rows and never the whole table. How a row changes is
+the optimizer's matter: `mtl_cli/optimizers/*.py`, `row_change`.
 """
 
 from collections.abc import Sequence
@@ -13,57 +14,54 @@ import tensorflow as tf
 
 from mtl_cli.layers import FusedEmbedding
 from mtl_cli.layers.embedding import gathered
-from mtl_cli.optimizers.base import SGD, Adagrad, Adam, AdamW, Optimizer, RowwiseAdagrad
+from mtl_cli.optimizers.base import Optimizer
 
-# A dense update of so many numbers takes about as long as a step of a small network.
-LARGE = 1_000_000
+# A dense update of this many numbers takes about as long as a step of a small network.
+LARGE_TABLE = 1_000_000
 
 
 class LazyTable:
-    """An embedding table, and what its optimizer remembers of each row beside it.
+    """An embedding table together with its optimizer's slots.
 
-    What belongs to a row lies together, so that memory, which is what a large table
-    costs, is touched once to read it and once to write it. A row of zeros at the end is
-    the padding of batches that touch fewer rows than they have ids. The layer's own
-    table is behind until `store`.
+    Each row lies beside its slots, so that memory access, which is what a large table
+    costs, happens once to read the row and once to write it. One more row, of zeros, is
+    the padding of batches that read fewer rows than they hold ids. The layer's own
+    table is out of date until `copy_to_layer`.
 
     Args:
-        layer: that holds the table.
-        optimizer: how it is updated.
+        layer: the layer that holds the table.
+        optimizer: gives the slots, and the change of rows.
+
+    Attributes:
+        packed: `(rows + 1, width + slots)`, rows and their slots.
     """
 
     def __init__(self, layer: FusedEmbedding, optimizer: Optimizer) -> None:
         self.layer = layer
         self.optimizer = optimizer
-        self.size, self.width = layer.table.shape
-        self.widths = [width or self.width for width, _ in slots_of(optimizer)]
-        starts = [
-            np.full(width, start, "float32")
-            for width, (_, start) in zip(self.widths, slots_of(optimizer), strict=True)
-        ]
-        slots = np.concatenate([*starts, np.zeros(0, "float32")])
-        packed = tf.concat(
-            [layer.table.value, tf.tile(slots[None], (self.size, 1))], axis=1
-        )
+        self.num_rows, self.width = layer.table.shape
+        slots = optimizer.row_slots()
+        self.slot_widths = [1 if slot.per_row else self.width for slot in slots]
+        starts = np.repeat([slot.start for slot in slots], self.slot_widths)
+        starts = tf.tile(starts.astype("float32")[None], (self.num_rows, 1))
+        packed = tf.concat([layer.table.value, starts], axis=1)
         self.packed = tf.Variable(tf.pad(packed, [[0, 1], [0, 0]]))
 
-    def touched(self, ids: Any) -> tuple[Any, Any]:
-        """Returns which rows a batch's ids touch, and the place of each id there.
+    def unique_rows(self, ids: Any) -> tuple[Any, Any]:
+        """Returns the rows that ids `(batch, columns)` read.
 
-        Args:
-            ids: (batch, columns).
-
-        Returns: each row once, padded, (batch * columns,); places (batch, columns).
+        Returns: the number of each row once, padded to `(batch * columns,)`; and the
+            position of each id's row among them, `(batch, columns)`.
         """
-        rows = self.layer.rows(ids)
-        each, places = tf.unique(tf.reshape(rows, [-1]))
-        missing = tf.size(rows) - tf.size(each)
-        each = tf.pad(each, [[0, missing]], constant_values=self.size)
-        each.set_shape([rows.shape.num_elements()])
-        return each, tf.reshape(places, rows.shape)
+        rows_of_ids = self.layer.rows(ids)
+        rows, positions = tf.unique(tf.reshape(rows_of_ids, [-1]))
+        padding = tf.size(rows_of_ids) - tf.size(rows)
+        rows = tf.pad(rows, [[0, padding]], constant_values=self.num_rows)
+        rows.set_shape([rows_of_ids.shape.num_elements()])
+        return rows, tf.reshape(positions, rows_of_ids.shape)
 
     def read(self, rows: Any) -> Any:
-        """Returns rows with their slots, (n, width + slots)."""
+        """Returns rows with their slots, `(n, width + slots)`."""
         return tf.gather(self.packed, rows)
 
     def write(self, rows: Any, packed: Any) -> None:
@@ -71,96 +69,56 @@ class LazyTable:
         # Several times as fast as adding in place.
         self.packed.scatter_update(tf.IndexedSlices(packed, rows))
 
-    def vectors(self, values: Any, places: Any) -> Any:
+    def vectors(self, values: Any, positions: Any) -> Any:
         """Returns the layer's output.
 
         Args:
-            values: of the rows that a batch touches, (n, width).
-            places: of its ids among them, (batch, columns).
+            values: `(n, width)`, the rows that a batch reads.
+            positions: `(batch, columns)`, the position of each id's row among them.
         """
-        return self.layer.arrange(gathered(values, places))
+        return self.layer.arrange(gathered(values, positions))
 
-    def penalized(self, gradient: Any, values: Any) -> Any:
-        """Adds the gradient of the L2 penalty on the rows that a batch touches.
-
-        Where it touches all, it is the dense one.
-        """
+    def add_l2_gradient(self, gradient: Any, values: Any) -> Any:
+        """Adds the gradient of the L2 penalty on the rows that a batch reads."""
         return gradient + 2 * self.layer.l2 * values if self.layer.l2 else gradient
 
-    def moved(self, packed: Any, gradient: Any, step: Any, rate: Any) -> Any:
-        """Takes an optimizer's step on some rows.
+    def updated(self, packed: Any, gradient: Any, step: Any, rate: Any) -> Any:
+        """Returns rows with their slots after an optimizer step.
 
         Args:
-            packed: the rows with their slots, (n, width + slots).
-            gradient: (n, width).
-            step: number of steps before.
-            rate: the learning rate.
-
-        Returns: the rows with their slots afterwards.
+            packed: `(n, width + slots)`, the rows with their slots before the step.
+            gradient: `(n, width)`.
+            step: number of steps before this one.
+            rate: learning rate of this step.
         """
-        values, *slots = tf.split(packed, [self.width, *self.widths], axis=1)
-        change, slots = moved(self.optimizer, gradient, slots, step, rate)
-        if isinstance(self.optimizer, AdamW):
-            change -= self.optimizer.weight_decay * rate * values
+        values, *slots = tf.split(packed, [self.width, *self.slot_widths], axis=1)
+        change, slots = self.optimizer.row_change(values, gradient, slots, step, rate)
         return tf.concat([values + change, *slots], axis=1)
 
-    def store(self) -> None:
+    def copy_to_layer(self) -> None:
         """Brings the layer's table up to date."""
-        self.layer.table.assign(self.packed[: self.size, : self.width])
-
-
-def slots_of(optimizer: Optimizer) -> list[tuple[int | None, float]]:
-    """Returns the width, None for the table's, and the start of each slot."""
-    if isinstance(optimizer, Adam | AdamW):
-        return [(None, 0.0), (None, 0.0)]
-    if isinstance(optimizer, RowwiseAdagrad):
-        return [(1, optimizer.initial_accumulator_value)]
-    if isinstance(optimizer, Adagrad):
-        return [(None, optimizer.initial_accumulator_value)]
-    return [(None, 0.0)] if isinstance(optimizer, SGD) and optimizer.momentum else []
-
-
-def moved(
-    optimizer: Optimizer, gradient: Any, slots: list[Any], step: Any, rate: Any
-) -> tuple[Any, list[Any]]:
-    """Returns the change of some rows, and their new slots, as Keras' optimizers do."""
-    if isinstance(optimizer, Adam | AdamW):
-        m, v = slots
-        m += (gradient - m) * (1 - optimizer.beta_1)
-        v += (tf.square(gradient) - v) * (1 - optimizer.beta_2)
-        number = tf.cast(step + 1, tf.float32)
-        rate *= tf.sqrt(1 - optimizer.beta_2**number) / (1 - optimizer.beta_1**number)
-        return -rate * m / (tf.sqrt(v) + optimizer.epsilon), [m, v]
-    if isinstance(optimizer, Adagrad | RowwiseAdagrad):
-        square = tf.square(gradient)
-        if isinstance(optimizer, RowwiseAdagrad):
-            square = tf.reduce_mean(square, axis=1, keepdims=True)
-        total = slots[0] + square
-        return -rate * gradient / tf.sqrt(total + optimizer.epsilon), [total]
-    if isinstance(optimizer, SGD) and optimizer.momentum:
-        m = optimizer.momentum * slots[0] - rate * gradient
-        change = optimizer.momentum * m - rate * gradient if optimizer.nesterov else m
-        return change, [m]
-    return -rate * gradient, []
+        self.layer.table.assign(self.packed[: self.num_rows, : self.width])
 
 
 def lazy_tables(model: keras.Model, optimizer: Optimizer) -> list[LazyTable]:
-    """Returns the trained tables of a model that are updated lazily."""
+    """Returns the trainable tables of a model that are updated by rows."""
     layers = [
         layer
         for layer in model.layers
         if isinstance(layer, FusedEmbedding) and layer.trainable
     ]
-    if optimizer.lazy == "auto" and not isinstance(optimizer, RowwiseAdagrad):
-        layers = [x for x in layers if x.table.shape[0] * x.table.shape[1] > LARGE]
+    if optimizer.lazy == "auto" and not optimizer.is_always_lazy:
+        layers = [x for x in layers if np.prod(x.table.shape) > LARGE_TABLE]
     return [LazyTable(layer, optimizer) for layer in layers if optimizer.lazy]
 
 
-def without(model: keras.Model, tables: Sequence[LazyTable]) -> tuple[Any, Any]:
-    """Cuts tables off a model.
+def split_at_tables(
+    model: keras.Model, tables: Sequence[LazyTable]
+) -> tuple[Any, keras.Model]:
+    """Splits a model into the part before its tables and the part behind them.
 
-    Returns: a model from the inputs to each table's ids, and one from inputs and
-        vectors to the logits.
+    Returns: a model from the inputs to each table's ids, None without tables; and a
+        model from the inputs and each table's vectors to the logits.
     """
     if not tables:
         return None, model

@@ -12,7 +12,7 @@ from mtl_cli.core import compile_cache
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.network.build import Network
 from mtl_cli.training.feed import Slab
-from mtl_cli.training.large_tables import lazy_tables, without
+from mtl_cli.training.large_tables import lazy_tables, split_at_tables
 from mtl_cli.training.losses import task_losses
 
 STEPS_A_CALL = 64
@@ -69,7 +69,7 @@ class Steps:
         self.steps_a_call = min(STEPS_A_CALL, self.per_epoch)
         self.labels = network.labels
         self.tables = lazy_tables(network.logits, config.optimizer)
-        self.ids, self.model = without(network.logits, self.tables)
+        self.ids, self.model = split_at_tables(network.logits, self.tables)
         self.task_weights = tf.constant([task.weight for task in self.tasks.values()])
         self.optimizer = config.optimizer.build(trainer.epochs * self.per_epoch)
         self.optimizer.build(self.model.trainable_variables)
@@ -174,7 +174,7 @@ class Steps:
         ids = ids if isinstance(ids, list) else [ids]
         # A table's rows move by the ids of all processes' shares of the batch.
         found = [
-            table.touched(self.replicas.all_gather(x))
+            table.unique_rows(self.replicas.all_gather(x))
             for table, x in zip(self.tables, ids, strict=True)
         ]
         touched, places = map(list, zip(*found, strict=True))
@@ -237,7 +237,7 @@ class Steps:
         """Takes the optimizer's step; returns the tables' rows after it."""
         tables = list(zip(self.tables, packed, strict=True))
         of_values = [
-            table.penalized(gradient, rows[:, : table.width])
+            table.add_l2_gradient(gradient, rows[:, : table.width])
             for (table, rows), gradient in zip(tables, of_values, strict=True)
         ]
         if self.clip_norm is not None:
@@ -247,14 +247,14 @@ class Steps:
         rate = tf.convert_to_tensor(self.optimizer.learning_rate)
         self.optimizer.apply(gradients, self.model.trainable_variables)
         return [
-            table.moved(rows, gradient, step, rate)
+            table.updated(rows, gradient, step, rate)
             for (table, rows), gradient in zip(tables, of_values, strict=True)
         ]
 
     def store(self) -> None:
         """Brings the network up to date with the tables that lie beside it."""
         for table in self.tables:
-            table.store()
+            table.copy_to_layer()
 
 
 def reseed(model: keras.Model, seeds: list[int]) -> None:

@@ -118,7 +118,7 @@ def test_rows_that_no_batch_touches_stay(name):
     network = build(chosen, spec_of(chosen))
     (table,) = lazy_tables(network.logits, chosen.optimizer)
     before = table.layer.table.numpy()
-    rows, places = table.touched(tf.constant([[0, 0], [0, 1]]))
+    rows, places = table.unique_rows(tf.constant([[0, 0], [0, 1]]))
     # The second column's table begins below the first's, at row 10.
     assert rows.numpy().tolist() == [0, 10, 11, 16]  # padded
     assert places.numpy().tolist() == [[0, 1], [0, 2]]
@@ -129,11 +129,11 @@ def test_rows_that_no_batch_touches_stay(name):
         total = tf.reduce_sum(table.vectors(values, places))
     gradient = tape.gradient(total, values)
     assert gradient.numpy()[:, 0].tolist() == [2, 1, 1, 0]  # row 0 occurs twice
-    after = table.moved(packed, gradient, np.int64(0), np.float32(0.1))
+    after = table.updated(packed, gradient, np.int64(0), np.float32(0.1))
     assert (after[3].numpy() == packed[3].numpy()).all()
     table.write(rows, after)
     assert (table.layer.table.numpy() == before).all()
-    table.store()
+    table.copy_to_layer()
     moved = (table.layer.table.numpy() != before).any(axis=1)
     assert np.flatnonzero(moved).tolist() == [0, 10, 11]
 
@@ -155,11 +155,11 @@ def test_rowwise_adagrad_equals_its_formula():
         gradient = random.normal(size=(5, 4)).astype("float32")
         packed = table.read(rows)
         table.write(
-            rows, table.moved(packed, gradient, np.int64(step), np.float32(0.1))
+            rows, table.updated(packed, gradient, np.int64(step), np.float32(0.1))
         )
         total[rows] += (gradient.astype("float64") ** 2).mean(axis=1)
         values[rows] -= 0.1 * gradient / np.sqrt(total[rows] + 1e-7)[:, None]
-    table.store()
+    table.copy_to_layer()
     np.testing.assert_allclose(table.layer.table.numpy(), values, atol=ROUNDING)
     assert table.packed.shape == (17, 5)
 
@@ -168,7 +168,7 @@ def test_auto_is_lazy_for_large_tables_only(monkeypatch):
     chosen = config(*DATA)
     network = build(chosen, spec_of(chosen))
     assert lazy_tables(network.logits, chosen.optimizer) == []
-    monkeypatch.setattr(large_tables, "LARGE", 10)
+    monkeypatch.setattr(large_tables, "LARGE_TABLE", 10)
     assert len(lazy_tables(network.logits, chosen.optimizer)) == 1
 
 

@@ -1,0 +1,38 @@
+"""AdamW: Adam whose weights decay apart from the gradient."""
+
+from typing import Any
+
+from mtl_cli.core.options import NotNegative
+from mtl_cli.optimizers.adam import Adam
+
+
+class AdamW(Adam):
+    """Adam's step, and `x -= r weight_decay x`.
+
+    Attributes:
+        weight_decay: share of each weight that a step removes, times the learning rate.
+
+    Reference: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR
+        2019.
+        Differs from the paper in: in a large table (`lazy`), a row decays only in
+        steps whose batch reads the row.
+    """
+
+    weight_decay: NotNegative
+
+    def keras_optimizer(self, **common: Any) -> Any:
+        import keras
+
+        return keras.optimizers.AdamW(
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+            weight_decay=self.weight_decay,
+            **common,
+        )
+
+    def row_change(
+        self, rows: Any, gradient: Any, slots: list[Any], step: Any, rate: Any
+    ) -> tuple[Any, list[Any]]:
+        change, slots = super().row_change(rows, gradient, slots, step, rate)
+        return change - self.weight_decay * rate * rows, slots

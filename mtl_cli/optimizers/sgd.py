@@ -1,0 +1,39 @@
+"""Stochastic gradient descent, with or without momentum."""
+
+from typing import Any
+
+from mtl_cli.core.options import Share
+from mtl_cli.optimizers.base import Optimizer, Slot
+
+
+class SGD(Optimizer):
+    """`x -= r g`; with momentum `m = momentum m - r g`, `x += m`.
+
+    Attributes:
+        momentum: share of the last step that a step repeats; 0 for none.
+        nesterov: whether `x += momentum m - r g` instead, with the new m.
+
+    Reference: Sutskever et al., "On the importance of initialization and momentum in
+        deep learning", ICML 2013, section 2.
+    """
+
+    momentum: Share
+    nesterov: bool
+
+    def keras_optimizer(self, **common: Any) -> Any:
+        import keras
+
+        return keras.optimizers.SGD(
+            momentum=self.momentum, nesterov=self.nesterov, **common
+        )
+
+    def row_slots(self) -> list[Slot]:
+        return [Slot(0.0)] if self.momentum else []
+
+    def row_change(
+        self, rows: Any, gradient: Any, slots: list[Any], step: Any, rate: Any
+    ) -> tuple[Any, list[Any]]:
+        if not self.momentum:
+            return -rate * gradient, []
+        m = self.momentum * slots[0] - rate * gradient
+        return self.momentum * m - rate * gradient if self.nesterov else m, [m]
