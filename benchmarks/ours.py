@@ -28,7 +28,7 @@ def main() -> None:
         from mtl_cli.data.load import load
 
         data = load(config.dataset, config.outputs)
-        splits, spec = data.splits, data.encoder.spec
+        splits, spec = data.splits, data.features.layout
     else:
         splits, spec = synthetic(list(config.chosen_tasks), *options.synthetic)
 
@@ -77,7 +77,7 @@ def synthetic(tasks: list[str], rows: int, table_rows: int) -> tuple[Any, Any]:
     import numpy as np
     from peers import synthetic
 
-    from mtl_cli.columns.layout import EmbeddingTable, FeatureSpec
+    from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
     from mtl_cli.data.table import Table
 
     ids, labels = synthetic.rows(rows, table_rows)
@@ -85,8 +85,8 @@ def synthetic(tasks: list[str], rows: int, table_rows: int) -> tuple[Any, Any]:
     columns = dict(zip(tasks, labels.T, strict=True))
     size = synthetic.vocabulary_size(table_rows)
     tables = {name: EmbeddingTable(size) for name in synthetic.FEATURES}
-    return {"train": Table({"ids": ids}, columns, weights)}, FeatureSpec(
-        tables, list(tables)
+    return {"train": Table({"ids": ids}, columns, weights)}, Layout(
+        tables, {name: Block("ids", table=name) for name in tables}
     )
 
 

@@ -127,7 +127,7 @@ def trained(overrides: list[str]) -> Result:
             yield losses
 
     Steps.epoch = recorded  # type: ignore[method-assign]
-    network = build(config, data.encoder.spec, data.labels)
+    network = build(config, data.features.layout, data.labels)
     table = data.splits["train"]
     history = train(config, network, table, None, Progress(), replicas=replicas)
     replicas.close()

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import sklearn.metrics
-from helpers.planted_data import encoder_of
+from helpers.planted_data import fitted_features
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hypothesis import example, given, settings
@@ -111,15 +111,16 @@ def features():
 @given(TABLES, TABLES)
 @PROPERTY
 def test_row_is_encoded_alike_whatever_rows_are_beside_it(train, other):
-    encoder = encoder_of(features(), table(train))
+    feature_set = fitted_features(features(), table(train))
     rows = [*train, *other]
-    whole = encoder.transform(table(rows))
+    whole = feature_set.encode(table(rows))
     assert (whole["ids"] >= 0).all()
-    sizes = [encoder.spec.tables[name].size for name in encoder.spec.ids]
+    layout = feature_set.layout
+    sizes = [layout.tables[b.table].size for b, _ in layout.blocks_of("ids")]
     assert (whole["ids"] < sizes).all()
     assert all(np.isfinite(x).all() for x in whole.values())
     for i, row in enumerate(rows[:5]):
-        for name, x in encoder.transform(table([row])).items():
+        for name, x in feature_set.encode(table([row])).items():
             np.testing.assert_array_equal(x[0], whole[name][i], strict=True)
 
 

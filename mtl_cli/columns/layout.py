@@ -1,7 +1,18 @@
-"""Sizes of the encoded features, from which a network is built."""
+"""Where the encoded features lie among the inputs of the network."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+# The inputs of the network and their types. A sequence fills the same columns of
+# `sequences` and of `sequence_weights`.
+INPUT_TYPES = {
+    "ids": "int32",
+    "dense": "float32",
+    "sequences": "int32",
+    "sequence_weights": "float32",
+}
 
 
 @dataclass(frozen=True)
@@ -10,8 +21,8 @@ class EmbeddingTable:
 
     Attributes:
         size: number of ids; index 0 is for values that the training rows do not have.
-        dim: length of a vector, `auto`, or None for the encoder's.
-        frozen: whether training leaves it as it is.
+        dim: length of a vector, `auto`, or None for the encoder's `embedding_dim`.
+        frozen: whether training leaves the table as it is.
     """
 
     size: int
@@ -20,26 +31,52 @@ class EmbeddingTable:
 
 
 @dataclass(frozen=True)
-class SequenceSpec:
-    """How a sequence feature is looked up and pooled."""
+class Block:
+    """The columns of a network input that one feature fills.
 
-    table: str
-    max_length: int
-    pooling: str
+    Attributes:
+        input: `ids`, `dense` or `sequences`.
+        width: number of columns.
+        table: name of the embedding table that the ids belong to; None for numbers.
+        pooling: how the vectors of a sequence become one: `mean`, `sum` or `max`.
+    """
+
+    input: str
+    width: int = 1
+    table: str | None = None
+    pooling: str | None = None
 
 
 @dataclass(frozen=True)
-class FeatureSpec:
-    """Sizes of the encoded features, from which a network is built.
+class Layout:
+    """Which columns of which network input each feature fills.
 
     Attributes:
-        tables: embedding tables, by the feature that each is named after.
-        ids: the table of each id column, in order.
-        sequences: in order.
-        num_dense: how many numbers the other features become.
+        tables: embedding tables; each has the name of the feature that owns it.
+        blocks: by feature, in the order of the columns.
     """
 
     tables: dict[str, EmbeddingTable]
-    ids: list[str]
-    sequences: list[SequenceSpec] = field(default_factory=list)
-    num_dense: int = 0
+    blocks: dict[str, Block]
+
+    @cached_property
+    def columns(self) -> dict[str, slice]:
+        """The columns that each feature fills in the input of its block."""
+        widths = dict.fromkeys(INPUT_TYPES, 0)
+        columns = {}
+        for name, block in self.blocks.items():
+            start = widths[block.input]
+            widths[block.input] += block.width
+            columns[name] = slice(start, widths[block.input])
+        return columns
+
+    def blocks_of(self, input_name: str) -> Iterator[tuple[Block, slice]]:
+        """Yields the blocks of one input and their columns, in order."""
+        for name, block in self.blocks.items():
+            if block.input == input_name:
+                yield block, self.columns[name]
+
+    def width(self, input_name: str) -> int:
+        """Returns how many columns an input of the network has."""
+        filled = "sequences" if input_name == "sequence_weights" else input_name
+        return sum(block.width for block, _ in self.blocks_of(filled))

@@ -1,77 +1,93 @@
-"""Lists of ids or words: from list columns or delimited text to padded arrays."""
+"""Lists of ids or words: list columns and delimited text, one value after another."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.columns.numeric import as_numbers
+from mtl_cli.columns.numeric import Floats, as_numbers
 from mtl_cli.columns.vocabulary import Ids, Values, as_array, is_id, is_list, values_of
 from mtl_cli.core.errors import DataError, RowError, shown
-from mtl_cli.features.schema import Sequence
 
-Floats = npt.NDArray[np.float64]
-Column = Any  # pa.ChunkedArray, which has no types
-MARKS = (",", ";", "|", "\t", " ")
+COMMON_SEPARATORS = (",", ";", "|", "\t", " ")
 
 
 class Tokens(NamedTuple):
-    """The values of all rows one after another."""
+    """The values of the lists of all rows, one after another."""
 
     values: Values  # (tokens,)
-    rows: Ids  # (tokens,) the row of each
-    places: Ids  # (tokens,) its place in the row's list, from 0
-    weights: Floats  # (tokens,) how often each counts
+    rows: Ids  # (tokens,) the row of each value
+    positions: Ids  # (tokens,) the position of each value in its row's list, from 0
+    weights: Floats  # (tokens,)
+    num_rows: int  # of the table
 
 
 def tokens_of(
     name: str,
-    feature: Sequence,
-    column: Column,
-    weights: Column | None,
+    table: pa.Table,
+    max_length: int,
+    separator: str | None,
+    weights: str | None,
 ) -> Tokens:
-    """Returns the last `max_length` values of each row; empty ones are left out.
+    """Returns the last `max_length` values of each row, without empty values.
+
+    Args:
+        name: of the feature and of its column.
+        table: the rows.
+        max_length: values per row, at most.
+        separator: text between the values of a text column; None for lists.
+        weights: column with a number for each value, in the same form; None for 1.
 
     Raises:
-        DataError: if the column holds neither lists nor text to be split, or a row
-            has not one weight for each value.
+        DataError: if the column holds neither lists nor text to be split, or the
+            weights do not fit the values.
     """
-    flat, rows = flattened(name, feature, column)
+    column = table[name]
+    flat, rows = flattened(name, column, separator)
     if not is_id(flat.type):
         raise DataError(
             f"feature {name}: needs lists of whole numbers or text, the column holds "
             f"{column.type}; convert its values to text"
         )
-    counts = np.ones(len(rows))
     present = np.flatnonzero(flat.is_valid())
+    numbers = np.ones(len(rows))
     if weights is not None:
-        counts = weights_of(name, feature, weights, rows, present, len(column))
+        where = f"feature {name}: weights '{weights}'"
+        lists = flattened(f"{name}: weights", table[weights], separator)
+        numbers = weights_of_values(where, *lists, rows, table.num_rows)
+        refuse_wrong_weights(where, numbers, rows, present)
     rows = rows[present]
-    lengths = np.bincount(rows, minlength=len(column))[rows]
-    places = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    places -= np.maximum(lengths - feature.max_length, 0)
-    kept = places >= 0
-    present = present[kept]
-    values = values_of(name, flat.take(pa.array(present)))
-    return Tokens(values, rows[kept], places[kept], counts[present])
+    lengths = np.bincount(rows, minlength=table.num_rows)[rows]
+    positions = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    positions -= np.maximum(lengths - max_length, 0)
+    kept = positions >= 0
+    values = values_of(name, flat.take(pa.array(present[kept])))
+    return Tokens(
+        values, rows[kept], positions[kept], numbers[present[kept]], table.num_rows
+    )
 
 
-def flattened(name: str, feature: Sequence, column: Column) -> tuple[pa.Array, Ids]:
-    """Returns all values one after another, and the row of each; empty text is none."""
+def flattened(
+    name: str, column: pa.ChunkedArray, separator: str | None
+) -> tuple[pa.Array, Ids]:
+    """Returns all values one after another, and the row of each value.
+
+    Text between two separators that is empty is a missing value.
+    """
     lists = as_array(column)
     if pa.types.is_null(lists.type):
         return pa.array([], pa.string()), np.zeros(0, "int64")
     text = pa.types.is_string(lists.type) or pa.types.is_large_string(lists.type)
-    if feature.separator is not None:
+    if separator is not None:
         if not text:
             advice = "remove it" if is_list(lists.type) else "make it kind: sparse"
             raise DataError(
-                f"feature {name}: separator {feature.separator!r} is for text, the "
+                f"feature {name}: separator {separator!r} is for text, the "
                 f"column holds {lists.type}; {advice}"
             )
-        lists = pc.split_pattern(known(lists.cast(pa.string())), feature.separator)
+        lists = pc.split_pattern(without_empty(lists.cast(pa.string())), separator)
     elif not is_list(lists.type):
         fix = "give the separator of its values"
         if not text:
@@ -81,110 +97,101 @@ def flattened(name: str, feature: Sequence, column: Column) -> tuple[pa.Array, I
             f"{lists.type}; {fix}"
         )
     flat = pc.list_flatten(lists)
-    flat = flat if feature.separator is None else known(flat)
+    flat = flat if separator is None else without_empty(flat)
     return flat, np.asarray(pc.list_parent_indices(lists), "int64")
 
 
-def known(texts: pa.Array) -> pa.Array:
-    """Returns texts with a missing value in place of each empty one."""
+def without_empty(texts: pa.Array) -> pa.Array:
+    """Returns texts with a missing value in place of each empty text."""
     return pc.if_else(pc.equal(texts, ""), None, texts)
 
 
-def weights_of(
-    name: str,
-    feature: Sequence,
-    column: Column,
-    rows: Ids,
-    present: Ids,
-    num_rows: int,
+def weights_of_values(
+    where: str, flat: pa.Array, rows: Ids, rows_of_values: Ids, num_rows: int
 ) -> Floats:
-    """Returns the weight of each value, (values,).
+    """Returns weights as numbers, (values,).
 
     Args:
-        name: of the feature.
-        feature: whose separator the weights have too.
-        column: of the weights.
-        rows: of the values, (values,).
-        present: which values are not missing, so that their weights must be numbers.
-        num_rows: of the table.
+        where: the start of messages.
+        flat: the weights of all rows, one after another.
+        rows: the row of each weight.
+        rows_of_values: the row of each value.
+        num_rows: rows of the table.
+
+    Raises:
+        DataError: if a row has not one weight for each value, or text is no number.
     """
-    where = f"feature {name}: weights '{feature.weights}'"
-    flat, rows_of_weights = flattened(f"{name}: weights", feature, column)
-    values, weights = (
-        np.bincount(r, minlength=num_rows) for r in (rows, rows_of_weights)
-    )
-    if (values != weights).any():
-        row = int(np.argmax(values != weights))
-        what = f"has {values[row]} values, {weights[row]} weights; give each value one"
-        raise RowError(where, row, what)
+    num_values = np.bincount(rows_of_values, minlength=num_rows)
+    num_weights = np.bincount(rows, minlength=num_rows)
+    if (num_values != num_weights).any():
+        row = int(np.argmax(num_values != num_weights))
+        counts = f"{num_values[row]} values, {num_weights[row]} weights"
+        raise RowError(where, row, f"has {counts}; give each value one")
     try:
-        x = as_numbers(where, flat)
+        return as_numbers(where, flat)
     except RowError as error:
         raise RowError(where, int(rows[error.row]), error.what) from None
-    some = x[present]
-    wrong = present[~((some >= 0) & (some <= np.finfo("float32").max))]
+
+
+def refuse_wrong_weights(where: str, weights: Floats, rows: Ids, present: Ids) -> None:
+    """Refuses a negative, missing or too large weight of a value that is present.
+
+    Args:
+        where: the start of messages.
+        weights: (values,).
+        rows: the row of each value.
+        present: positions of the values that are not missing.
+    """
+    x = weights[present]
+    wrong = present[~((x >= 0) & (x <= np.finfo("float32").max))]
     if len(wrong):
-        first = int(wrong[0])
-        what = (
-            f"holds {x[first]:g}, not a number from 0 up that float32 holds; correct it"
+        raise RowError(
+            where,
+            int(rows[wrong[0]]),
+            f"holds {weights[wrong[0]]:g}, not a number from 0 up that float32 holds; "
+            "correct it",
         )
-        raise RowError(where, int(rows[first]), what)
-    return x
 
 
-class Separator:
-    """Finds out whether text is separated by what the configuration says.
+class SeparatorCheck:
+    """Finds out whether the configured separator separates the values of text.
 
     Args:
         name: of the feature.
-        separator: that is configured.
+        separator: from the configuration.
     """
 
     def __init__(self, name: str, separator: str) -> None:
         self.name, self.separator = name, separator
-        self.marks = [mark for mark in MARKS if mark not in separator]
-        self.cells, self.found = 0, np.zeros(1 + len(self.marks), "int64")
+        self.others = [mark for mark in COMMON_SEPARATORS if mark not in separator]
+        self.num_cells = 0
+        # Cells that hold the separator, then cells that hold each other mark.
+        self.counts: npt.NDArray[np.int64] = np.zeros(1 + len(self.others), "int64")
         self.example = ""
 
-    def add(self, column: Column) -> None:
-        """Counts the cells that hold the separator, and those with other marks."""
-        if self.found[0]:
+    def add(self, column: pa.ChunkedArray) -> None:
+        """Counts the cells of a chunk that hold the separator and the other marks."""
+        if self.counts[0]:
             return
         column = pc.drop_null(column.cast(pa.string()))
-        self.cells += len(column)
-        for i, mark in enumerate([self.separator, *self.marks]):
-            self.found[i] += pc.sum(pc.match_substring(column, mark)).as_py() or 0
+        self.num_cells += len(column)
+        for i, mark in enumerate([self.separator, *self.others]):
+            self.counts[i] += pc.sum(pc.match_substring(column, mark)).as_py() or 0
         self.example = self.example or next((v.as_py() for v in column), "")
 
-    def check(self) -> None:
-        """Refuses a separator that no cell holds where most hold the same other mark.
+    def finish(self) -> None:
+        """Refuses a separator that no cell holds while most hold the same other mark.
 
         Raises:
-            DataError: since each cell would be taken for one value.
+            DataError: because each cell would be one value.
         """
-        most = int(np.argmax(self.found[1:])) + 1 if self.marks else 0
-        if self.found[0] or 2 * self.found[most] <= self.cells:
+        if self.counts[0] or not self.others:
+            return
+        most = int(np.argmax(self.counts[1:]))
+        if 2 * self.counts[1 + most] <= self.num_cells:
             return
         raise DataError(
             f"feature {self.name}: no cell holds the separator {self.separator!r}; "
-            f"those like {shown(self.example)} seem to be separated by "
-            f"{self.marks[most - 1]!r}; if each is one value, make it kind: sparse"
+            f"cells like {shown(self.example)} seem to be separated by "
+            f"{self.others[most]!r}; if each is one value, make it kind: sparse"
         )
-
-
-def padded(
-    feature: Sequence, tokens: Tokens, ids: Ids, num_rows: int
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Returns ids and how much each counts, both (rows, max_length), 0 where padded.
-
-    A row's counts add up to 1 with pooling `mean`.
-    """
-    shape = (num_rows, feature.max_length)
-    padded_ids = np.zeros(shape, "int32")
-    weights = np.zeros(shape, "float32")
-    padded_ids[tokens.rows, tokens.places] = ids
-    weights[tokens.rows, tokens.places] = tokens.weights
-    if feature.pooling == "mean":
-        total = weights.sum(axis=1, keepdims=True)
-        weights /= np.where(total > 0, total, 1)
-    return padded_ids, weights

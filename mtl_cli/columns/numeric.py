@@ -1,4 +1,4 @@
-"""Numeric columns: checked, cut into buckets, scaled."""
+"""Numeric columns: checked, filled, cut into buckets."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ def as_numbers(where: str, column: pa.ChunkedArray | pa.Array) -> Floats:
     """Returns a numeric column as floats, NaN where it is empty.
 
     Args:
-        where: what the column is for, for messages.
-        column: of numbers, booleans, or text that numbers were written in.
+        where: the start of messages; says what the column is for.
+        column: holds numbers, booleans, or text that spells numbers.
 
     Raises:
-        DataError: if it holds something else.
+        DataError: if the column holds something else.
     """
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
@@ -34,7 +34,7 @@ def as_numbers(where: str, column: pa.ChunkedArray | pa.Array) -> Floats:
 
 
 def is_number(kind: pa.DataType) -> bool:
-    """Whether an Arrow type is one of numbers, or of booleans."""
+    """Whether an Arrow type holds numbers or booleans."""
     return bool(
         pa.types.is_integer(kind)
         or pa.types.is_floating(kind)
@@ -44,7 +44,7 @@ def is_number(kind: pa.DataType) -> bool:
 
 
 def numbers_in_text(where: str, column: pa.ChunkedArray | pa.Array) -> Any:
-    """Returns the numbers that text holds."""
+    """Returns the numbers that a text column spells."""
     try:
         return column.cast(pa.float64())
     except pa.ArrowInvalid:
@@ -61,8 +61,8 @@ def numbers(name: str, column: pa.ChunkedArray, missing: Any = "error") -> Float
     """Returns a numeric feature as floats, NaN where it is empty.
 
     Raises:
-        DataError: if it holds text or infinity, or is empty where `missing` says
-            that this is an error.
+        DataError: if a cell holds text or infinity, or is empty while `missing` is
+            `error`.
     """
     where = f"feature {name}"
     try:
@@ -84,63 +84,50 @@ def numbers(name: str, column: pa.ChunkedArray, missing: Any = "error") -> Float
     return x
 
 
-def filled(x: Floats, statistics: dict[str, Any]) -> Floats:
-    """Returns numbers with what the training rows say in place of NaN."""
-    return np.where(np.isnan(x), statistics["missing"], x)
+def fill_value(x: Floats, missing: Any) -> dict[str, float]:
+    """Returns {"missing": the number that an empty cell counts as}; {} for `error`.
+
+    Args:
+        x: the numbers of the training rows, without NaN.
+        missing: `error`, `mean`, `median`, or a number.
+    """
+    if missing == "error":
+        return {}
+    averages = {"mean": float(x.mean()), "median": float(np.median(x))}
+    return {"missing": averages.get(missing, missing)}
+
+
+def filled(x: Floats, learnt: dict[str, Any]) -> Floats:
+    """Returns numbers with the learnt `missing`, if there is one, in place of NaN."""
+    return np.where(np.isnan(x), learnt["missing"], x) if "missing" in learnt else x
 
 
 def cuts(x: Floats, num_buckets: int) -> list[float]:
     """Returns the lower ends of all buckets but the first.
 
-    Values that fill a bucket's share of the rows by themselves get one of their own;
-    the others are cut at their quantiles.
+    A value that fills a bucket's share of the rows by itself gets a bucket of its own;
+    all other values are cut at their quantiles.
     """
     values, counts = np.unique(x, return_counts=True)
     if len(values) <= num_buckets:
         return [float(v) for v in values[1:]]
     heavy = np.flatnonzero(counts >= len(x) / num_buckets)
-    found: set[float] = set()
+    lowest = float(values[0])
+    edges: set[float] = set()
     for i in heavy[np.argsort(-counts[heavy], kind="stable")]:
-        own = found | {float(v) for v in values[max(i, 1) : i + 2]}
-        own.discard(float(values[0]))
-        found = own if len(own) < num_buckets else found
+        more_edges = edges | {float(v) for v in values[max(i, 1) : i + 2]}
+        more_edges.discard(lowest)
+        edges = more_edges if len(more_edges) < num_buckets else edges
     light = np.delete(np.arange(len(values)), heavy)
     if len(light):
         rows = np.repeat(values[light], counts[light])
-        levels = np.linspace(0, 1, num_buckets - len(found) + 1)[1:-1]
-        found |= {float(v) for v in np.quantile(rows, levels, method="higher")}
-    return sorted(found - {float(values[0])})
+        levels = np.linspace(0, 1, num_buckets - len(edges) + 1)[1:-1]
+        edges |= {float(v) for v in np.quantile(rows, levels, method="higher")}
+    return sorted(edges - {lowest})
 
 
-def reach(x: Floats, statistics: dict[str, Any]) -> Floats:
-    """Returns how far each value reaches into each bucket, 0 to 1: (rows, buckets)."""
-    ends = np.array([statistics["low"], *statistics["cuts"], statistics["high"]])
-    low, width = ends[:-1], np.diff(ends)
-    width[width == 0] = 1
-    with np.errstate(over="ignore"):  # infinity is cut to 1
-        return np.asarray(np.clip((x[:, None] - low) / width, 0, 1))
-
-
-def scale(x: Floats, transform: str, statistics: dict[str, Any]) -> Floats:
-    """Applies a dense feature's transform; infinity where that is too large."""
-    if transform == "none":
-        return x
-    if transform == "quantile":
-        quantiles = np.array(statistics["quantiles"])
-        levels = np.linspace(0, 1, len(quantiles))
-        return np.asarray(np.interp(x, quantiles, levels))
-    if transform == "minmax":
-        zero, one = statistics["low"], statistics["high"] - statistics["low"]
-    else:
-        zero, one = statistics["mean"], statistics["deviation"]
-    if transform == "log1p":
-        x = signed_log1p(x)
-    with np.errstate(over="ignore"):
-        return np.asarray((x - zero) / (one or 1.0))
-
-
-def representable(name: str, x: Floats) -> Floats:
-    """Returns numbers as they are, refusing those that float32 cannot hold."""
+def refuse_above_float32(name: str, x: Floats) -> Floats:
+    """Returns the numbers unchanged; refuses numbers that float32 cannot hold."""
     wrong = np.flatnonzero(np.abs(x) > np.finfo("float32").max)
     if len(wrong):
         raise RowError(
@@ -150,8 +137,3 @@ def representable(name: str, x: Floats) -> Floats:
             "correct it, or take kind: bucketized",
         )
     return x
-
-
-def signed_log1p(x: Floats) -> Floats:
-    """Compresses heavy tails on both sides of 0."""
-    return np.asarray(np.sign(x) * np.log1p(np.abs(x)))

@@ -1,11 +1,11 @@
-"""Ids and words: told apart as text, counted, looked up, hashed, crossed."""
+"""Ids and words as text: counted, looked up, hashed, crossed."""
 
 import re
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,25 +14,34 @@ from mtl_cli.core.errors import DataError
 Ids = npt.NDArray[np.int64]
 
 WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
-# Between the values of a cross, where no value has it.
+# Separates the values of a cross; no ordinary value contains it.
 UNIT_SEPARATOR = "\x1f"
 
 
 class Values(NamedTuple):
-    """The values of a column: distinct ones as text, and which of them each row has."""
+    """A column of ids: its distinct values as text, and the value of each row."""
 
     distinct: pa.Array  # (V,) text
-    codes: Ids  # (rows,), -1 where the cell is empty
+    codes: Ids  # (rows,) positions in `distinct`, -1 where the cell is empty
 
 
-def values_of(name: str, column: pa.ChunkedArray) -> Values:
+class Learnt(dict[str, Any]):
+    """What a feature learnt from the training rows: JSON values by name."""
+
+    @cached_property
+    def vocabulary(self) -> pa.Array:
+        """The values that have an id of their own, in the order of their ids."""
+        return pa.array(self["vocabulary"], pa.string())
+
+
+def values_of(name: str, column: pa.ChunkedArray | pa.Array) -> Values:
     """Returns a column of whole numbers, booleans or text as text.
 
     As text, equal values are equal whatever type a file gives them, and large ids
     stay exact.
 
     Raises:
-        DataError: if the column holds something else.
+        DataError: if the column holds another type.
     """
     check_ids(name, column.type)
     encoded = as_array(column).dictionary_encode()
@@ -42,12 +51,12 @@ def values_of(name: str, column: pa.ChunkedArray) -> Values:
 
 
 def as_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """Returns a column in one piece."""
+    """Returns the chunks of a column as one array."""
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def as_codes(indices: pa.Array) -> Ids:
-    """Returns positions as whole numbers, -1 where there is none."""
+    """Returns positions as whole numbers, -1 for a missing position."""
     return np.asarray(pc.fill_null(indices.cast(pa.int64()), -1), "int64")
 
 
@@ -68,7 +77,7 @@ def check_ids(name: str, kind: pa.DataType) -> None:
 
 
 def is_id(kind: pa.DataType) -> bool:
-    """Whether an Arrow type is one of whole numbers, booleans or text."""
+    """Whether an Arrow type holds whole numbers, booleans or text."""
     if pa.types.is_dictionary(kind):
         return is_id(kind.value_type)
     return bool(
@@ -91,7 +100,7 @@ def is_list(kind: pa.DataType) -> bool:
 
 
 def check_flat(where: str, column: pa.ChunkedArray) -> None:
-    """Refuses a column of lists or other nested values, where each row needs one."""
+    """Refuses a column of nested values, where each row needs a single value."""
     if pa.types.is_nested(column.type):
         raise DataError(
             f"{where}: needs a number or a word in each row, the column holds "
@@ -109,15 +118,15 @@ def crossed(name: str, columns: list[pa.ChunkedArray]) -> Values:
             -1,
             first.codes * width + other.codes,
         )
-        found, codes = np.unique(pairs, return_inverse=True)
-        missing = int((found < 0).sum())
-        found = found[missing:]
-        both = pc.binary_join_element_wise(
-            first.distinct.take(pa.array(found // width)),
-            other.distinct.take(pa.array(found % width)),
+        distinct, codes = np.unique(pairs, return_inverse=True)
+        missing = int((distinct < 0).sum())
+        distinct = distinct[missing:]
+        texts = pc.binary_join_element_wise(
+            first.distinct.take(pa.array(distinct // width)),
+            other.distinct.take(pa.array(distinct % width)),
             UNIT_SEPARATOR,
         )
-        first = Values(both, codes.reshape(-1) - missing)
+        first = Values(texts, codes.reshape(-1) - missing)
     return first
 
 
@@ -130,14 +139,20 @@ class Counter:
     def add(self, values: Values) -> None:
         """Counts the values of some rows."""
         codes = values.codes[values.codes >= 0]
-        counts = np.bincount(codes, minlength=len(values.distinct))
-        more = pa.table({"value": values.distinct, "count": counts.astype("float64")})
-        both = pa.concat_tables([self.counts.cast(more.schema), more])
-        merged = both.group_by("value").aggregate([("count", "sum")])
-        self.counts = merged.rename_columns(["value", "count"])
+        counts = np.bincount(codes, minlength=len(values.distinct)).astype("float64")
+        self._add_counts(pa.table({"value": values.distinct, "count": counts}))
+
+    def merge(self, other: "Counter") -> None:
+        """Adds the counts of another counter."""
+        self._add_counts(other.counts)
+
+    def _add_counts(self, counts: pa.Table) -> None:
+        both = pa.concat_tables([self.counts.cast(counts.schema), counts])
+        summed = both.group_by("value").aggregate([("count", "sum")])
+        self.counts = summed.rename_columns(["value", "count"])
 
     def vocabulary(self, min_count: int) -> list[str]:
-        """Returns the values as text, those that are frequent enough, sorted.
+        """Returns the values that occur often enough, as sorted text.
 
         Whole numbers are sorted as numbers, whether the file held them as text or not.
         """
@@ -147,22 +162,25 @@ class Counter:
         return sorted(values, key=int) if whole else sorted(values)
 
 
-def lookup(values: Values, known: pa.Array) -> Ids:
-    """Returns 1 + the position of each row's value in a vocabulary, 0 if not there."""
-    return take(as_codes(pc.index_in(values.distinct, value_set=known)) + 1, values)
+def lookup(values: Values, vocabulary: pa.Array) -> Ids:
+    """Returns 1 + the position of each row's value in a vocabulary, else 0."""
+    positions = pc.index_in(values.distinct, value_set=vocabulary)
+    return ids_of_rows(as_codes(positions) + 1, values)
 
 
 def hashed(values: Values, num_buckets: int) -> Ids:
     """Returns a bucket from 1 to `num_buckets` for each row, 0 where it is empty.
 
-    The same value gets the same bucket everywhere, whatever the machine.
+    A value gets the same bucket on every machine.
     """
-    words = np.array(values.distinct.to_pylist(), dtype=object)
+    import pandas as pd
+
+    texts = np.array(values.distinct.to_pylist(), dtype=object)
     # SipHash with a fixed key.
-    found: Any = pd.util.hash_array(words, categorize=False)
-    return take((found % num_buckets).astype("int64") + 1, values)
+    hashes: Any = pd.util.hash_array(texts, categorize=False)
+    return ids_of_rows((hashes % num_buckets).astype("int64") + 1, values)
 
 
-def take(ids: Ids, values: Values) -> Ids:
-    """Returns each row's id, given those of the distinct values; 0 where empty."""
+def ids_of_rows(ids: Ids, values: Values) -> Ids:
+    """Returns the id of each row from the ids of distinct values; 0 where empty."""
     return np.append(ids, 0)[values.codes]

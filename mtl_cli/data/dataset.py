@@ -2,17 +2,20 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from mtl_cli.core.errors import suggest
-from mtl_cli.core.options import CountOrZero, Options, Share
-from mtl_cli.features.schema import Embedded, Feature, columns_of, owner_of
+from mtl_cli.core.options import CountOrZero, Options, Share, option_of
+from mtl_cli.features.base import Feature, check_shared_table
 from mtl_cli.tasks.base import Task
 
 Location = Annotated[str, Field(min_length=1)]
 DATASET_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 TASK_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 TaskName = Annotated[str, Field(pattern=TASK_NAME)]
+AnyFeature = Annotated[
+    SerializeAsAny[Feature], option_of("features", Feature, key="kind")
+]
 
 
 class Group(Options):
@@ -105,7 +108,7 @@ class Dataset(Options):
     split_seed: CountOrZero
     weight_column: str | None = None
     group_column: str | None = None
-    features: Annotated[dict[str, Feature], Field(min_length=1)]
+    features: Annotated[dict[str, AnyFeature], Field(min_length=1)]
     tasks: Annotated[dict[TaskName, Task], Field(min_length=1)]
     groups: dict[str, Group] = Field(default_factory=dict)
     group: str | None = None
@@ -140,35 +143,10 @@ class Dataset(Options):
         return self
 
     def _check_features(self) -> None:
-        for name, feature in self.features.items():
-            owner = owner_of(name, feature)
-            if owner == name:
-                continue
-            owned = self.features.get(owner)
-            if not isinstance(owned, Embedded) or owner_of(owner, owned) != owner:
-                raise ValueError(
-                    f"features.{name}.table: {owner!r} is not a feature with an "
-                    f"embedding table of its own{suggest(owner, list(self.features))}"
-                )
-            if owned.kind not in ("sparse", "hashed", "sequence") or (
-                (owned.kind == "hashed") != (feature.kind == "hashed")
-            ):
-                raise ValueError(
-                    f"features.{name}.table: a {feature.kind} feature cannot share the "
-                    f"table of a {owned.kind} one"
-                )
-            for key in ("embedding_dim", "min_count", "num_buckets", "pretrained"):
-                mine = getattr(feature, key, None)
-                usual = type(feature).model_fields.get(key)
-                required = usual is not None and usual.is_required()
-                if usual is None or mine in (usual.default, getattr(owned, key, None)):
-                    continue
-                raise ValueError(
-                    f"features.{name}.{key}: the table is {owner}'s, whose {key} "
-                    f"counts; {'make them equal' if required else 'remove it here'}"
-                )
-        for name in self.used_features:
-            owner = owner_of(name, self.features[name])
+        for name in self.features:
+            check_shared_table(name, self.features)
+        for name, feature in self.used_features.items():
+            owner = feature.table_owner(name)
             if owner not in self.used_features:
                 raise ValueError(
                     f"features.{name}.table: group {self.group} drops {owner}, whose "
@@ -231,7 +209,7 @@ class Dataset(Options):
         return [
             (name, column)
             for name, feature in self.used_features.items()
-            for column in columns_of(name, feature)
+            for column in feature.source_columns(name)
         ]
 
     @property

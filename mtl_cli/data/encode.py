@@ -14,6 +14,7 @@ from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.data.cache_entry import Writer
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.feature_set import FeatureSet, FeatureSetFitter
 from mtl_cli.data.label_statistics import Tally
 from mtl_cli.data.labels import label_columns, label_types, labels_of_rows
 from mtl_cli.data.profile import Profile
@@ -21,9 +22,6 @@ from mtl_cli.data.report import describe
 from mtl_cli.data.sources import Source, generated_source, open_source
 from mtl_cli.data.split import SPLITS, Codes, split_rows
 from mtl_cli.data.table import NO_GROUP, Array, as_arrays
-from mtl_cli.features.encoder import FeatureEncoder
-from mtl_cli.features.fitting import Fitter
-from mtl_cli.features.schema import Cross, Hashed, Sequence, Sparse
 from mtl_cli.tasks.base import Output
 
 
@@ -60,20 +58,19 @@ def write(
     """Reads all rows twice, chunk by chunk: to learn from them, then to encode them."""
     codes = split_rows(dataset, sources)
     profile = Profile(sum(source.rows for source in sources.values()))
-    encoder, tally = learn(dataset, outputs, sources, codes, writer, profile)
+    features, tally = learn(dataset, outputs, sources, codes, writer, profile)
     for file, source in sources.items():
         for table, split_of, first in chunks(source, codes[file]):
             with at(source, first):
-                encoded = encoder.transform(table)
-            if "ids" in encoded:
-                profile.count_unseen(encoder.features, table, encoded["ids"], split_of)
+                encoded = features.encode(table)
+            profile.count_unseen(features, table, encoded, split_of)
             for split, rows in rows_of_splits(split_of):
                 for name, x in encoded.items():
                     writer.add(split, f"features.{name}", x[rows])
-    report = describe(dataset, outputs, encoder, profile, writer.tables())
+    report = describe(outputs, features, profile, writer.tables())
     writer.close(
         {
-            "features": encoder.statistics,
+            "features": features.learnt,
             "labels": tally.statistics(),
             "report": report,
         }
@@ -87,10 +84,11 @@ def learn(
     codes: dict[str, Codes],
     writer: Writer,
     profile: Profile,
-) -> tuple[FeatureEncoder, Tally]:
+) -> tuple[FeatureSet, Tally]:
     """Fits features to the training rows, and writes the labels of all rows."""
     rows = int((codes["train"] == SPLITS.index("train")).sum())
-    fitter, tally = Fitter(dataset.used_features, rows), Tally(dataset, outputs)
+    fitter = FeatureSetFitter(dataset.used_features, rows)
+    tally = Tally(dataset, outputs)
     groups, group = GroupCodes(), dataset.group_column
     for file, source in sources.items():
         for table, split_of, first in chunks(source, codes[file]):
@@ -113,7 +111,7 @@ def learn(
                 for name, x in as_arrays(mine).items():
                     writer.add(split, name, x)
     tally.check()
-    return fitter.encoder(), tally
+    return fitter.finish(), tally
 
 
 def columns(dataset: Dataset, outputs: list[Output]) -> dict[str, str]:
@@ -132,14 +130,14 @@ def types(dataset: Dataset, outputs: list[Output]) -> dict[str, pa.DataType]:
     A file's own rows are no guide: ids 007 and 7 differ, and a file that happens to
     hold only numbers must not differ in type from one that holds words too.
     """
-    found = label_types(dataset, outputs)
-    # Last those of words: numbers can be told from text, words not from numbers.
-    for words in (False, True):
+    column_types = label_types(dataset, outputs)
+    # A column that features read both as numbers and as text is text: numbers can be
+    # read from text later, but text cannot be restored from numbers.
+    for numeric in (True, False):
         for name, column in dataset.feature_columns:
-            kinds = Sparse | Hashed | Cross | Sequence
-            if isinstance(dataset.features[name], kinds) is words:
-                found[column] = pa.string() if words else pa.float64()
-    return found
+            if dataset.features[name].numeric is numeric:
+                column_types[column] = pa.float64() if numeric else pa.string()
+    return column_types
 
 
 def chunks(source: Source, codes: Codes) -> Iterator[tuple[pa.Table, Codes, int]]:

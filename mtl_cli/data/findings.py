@@ -3,14 +3,14 @@
 from typing import Any
 
 from mtl_cli.data.univariate_auc import TELLING
+from mtl_cli.features.base import Feature
 
-ID_SHARE = 0.5  # distinct values a row, above which a column is an id of rows
 UNSEEN_SHARE = 0.1
 REPEATED_SHARE = 0.01
 DRIFT = 0.25  # the usual mark of the population stability index
 
 
-def findings(report: dict[str, Any]) -> list[str]:
+def findings(report: dict[str, Any], kinds: dict[str, Feature]) -> list[str]:
     """Returns what is odd about the data, a line a kind of oddity."""
     features, rows = report["features"], report["splits"]["train"]
     sampled = report["sampled_rows"]["train"]
@@ -31,7 +31,7 @@ def findings(report: dict[str, Any]) -> list[str]:
         {
             n: f" ({f['distinct']:,}, {rows:,})"
             for n, f in features.items()
-            if f["kind"] == "sparse" and f["distinct"] > max(ID_SHARE * rows, 50)
+            if kinds[n].is_row_id(f["distinct"], rows)
         },
     )
     tell(

@@ -10,10 +10,10 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.data import cache
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import encode
+from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.files import find_files, fingerprint
 from mtl_cli.data.report import Report
 from mtl_cli.data.table import Array, StoredTable, Table
-from mtl_cli.features.encoder import FeatureEncoder
 from mtl_cli.tasks.base import Output
 
 STREAM_ABOVE_BYTES = 2 << 30
@@ -29,7 +29,7 @@ class Data:
     Attributes:
         splits: `train`, and `valid` and `test` where the data set has them.
         row_numbers: by split, each row's number in its file, from 0.
-        encoder: what the features learnt from the training rows.
+        features: with what they learnt from the training rows.
         labels: by task, what its labels' transform learnt from them.
         report: see `report.describe`.
         fingerprint: SHA-256 of the files' contents.
@@ -38,7 +38,7 @@ class Data:
 
     splits: dict[str, Table | StoredTable]
     row_numbers: dict[str, Array]
-    encoder: FeatureEncoder
+    features: FeatureSet
     labels: dict[str, dict[str, float]]
     report: Report
     fingerprint: str
@@ -83,7 +83,7 @@ def load(dataset: Dataset, outputs: list[Output]) -> Data:
     return Data(
         splits,
         {split: entry.array(split, "row_numbers") for split in splits},
-        FeatureEncoder(dataset.used_features, entry.record["features"]),
+        FeatureSet(dataset.used_features, entry.record["features"]),
         entry.record["labels"],
         entry.record["report"],
         content,

@@ -8,16 +8,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.split import SPLITS, Codes
 from mtl_cli.data.table import NO_GROUP, Array, Table
-from mtl_cli.features.schema import (
-    Bucketized,
-    Cross,
-    Feature,
-    Hashed,
-    Sparse,
-    columns_of,
-)
 from mtl_cli.tasks.base import Output
 
 Hashes = npt.NDArray[np.uint64]
@@ -57,23 +50,25 @@ class Profile:
             splits[split] = {k: n + before.get(k, 0) for k, n in found.items()}
 
     def count_unseen(
-        self, features: dict[str, Feature], table: pa.Table, ids: Array, codes: Codes
+        self,
+        features: FeatureSet,
+        table: pa.Table,
+        encoded: dict[str, Array],
+        codes: Codes,
     ) -> None:
-        """Counts by split the cells with a value that has no index of its own.
+        """Counts by split the cells with a value that has no id of its own.
 
         Args:
-            features: all, in order.
+            features: fitted.
             table: some rows.
-            ids: of the features that have one id a row, (rows, F).
+            encoded: the same rows, encoded.
             codes: the split of each row, positions in `SPLITS`.
         """
-        single = Sparse | Hashed | Cross | Bucketized
-        names = [name for name, f in features.items() if isinstance(f, single)]
-        for name, index in zip(names, ids.T, strict=True):
-            if not isinstance(features[name], Sparse | Cross):
+        for name, feature in features.features.items():
+            if not feature.reports_unseen:
                 continue
-            lacks = index == 0
-            for column in columns_of(name, features[name]):
+            lacks = features.columns_in(encoded, name)[:, 0] == 0
+            for column in feature.source_columns(name):
                 lacks &= ~np.asarray(pc.is_null(table[column], nan_is_null=True))
             counts = np.bincount(codes[lacks], minlength=len(SPLITS))
             self.lacking[name] = self.lacking.get(name, 0) + counts

@@ -5,21 +5,11 @@ from typing import Any
 import numpy as np
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.findings import findings
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.table import Array, StoredTable, Table, as_arrays, as_table
 from mtl_cli.data.univariate_auc import auc_alone
-from mtl_cli.features.encoder import FeatureEncoder
-from mtl_cli.features.schema import (
-    Bucketized,
-    Dense,
-    Feature,
-    PiecewiseLinear,
-    Sequence,
-    columns_of,
-    owner_of,
-)
 from mtl_cli.tasks.base import Output
 
 SAMPLED_ROWS = 100_000
@@ -31,18 +21,16 @@ Report = dict[str, Any]
 
 
 def describe(
-    dataset: Dataset,
     outputs: list[Output],
-    encoder: FeatureEncoder,
+    features: FeatureSet,
     profile: Profile,
     splits: dict[str, StoredTable],
 ) -> Report:
     """Returns the data report as JSON values.
 
     Args:
-        dataset: that was read.
         outputs: of the model.
-        encoder: fitted.
+        features: fitted.
         profile: of the raw rows.
         splits: encoded.
 
@@ -51,33 +39,30 @@ def describe(
     """
     samples = {split: sample(table) for split, table in splits.items()}
     rows = {split: table.rows for split, table in splits.items()}
-    features = {}
-    places: dict[str, int] = {}
-    for name, feature in dataset.used_features.items():
-        found = columns_in(name, feature, encoder, samples, places)
-        features[name] = {
+    described = {}
+    for name, feature in features.features.items():
+        columns = {
+            split: feature.summary(features.columns_in(table.features, name))
+            for split, table in samples.items()
+        }
+        train = columns.pop("train")
+        described[name] = {
             "kind": feature.kind,
-            "missing": profile.missing(columns_of(name, feature)),
-            "distinct": distinct(name, feature, encoder, found["train"]),
+            "missing": profile.missing(feature.source_columns(name)),
+            "distinct": distinct(name, features, train),
             "unseen": profile.unseen(name, rows),
-            "drift": {
-                split: drift(found["train"], x)
-                for split, x in found.items()
-                if split != "train"
-            },
-            "auc": single_aucs(
-                name, feature, outputs, samples["train"], found["train"]
-            ),
+            "drift": {split: drift(train, x) for split, x in columns.items()},
+            "auc": single_aucs(name, feature.numeric, outputs, samples["train"], train),
         }
     report = {
         "splits": rows,
         "sampled_rows": {split: table.rows for split, table in samples.items()},
         "tasks": profile.counts,
-        "features": features,
+        "features": described,
         "repeated_rows": profile.repeated(),
         "rows_without_group": profile.without_group,
     }
-    return report | {"findings": findings(report)}
+    return report | {"findings": findings(report, features.features)}
 
 
 def sample(table: StoredTable) -> Table:
@@ -90,49 +75,19 @@ def sample(table: StoredTable) -> Table:
     return as_table({n: np.concatenate([p[n] for p in parts]) for n in parts[0]})
 
 
-def columns_in(
-    name: str,
-    feature: Feature,
-    encoder: FeatureEncoder,
-    samples: dict[str, Table],
-    places: dict[str, int],
-) -> dict[str, Array]:
-    """Returns a feature's encoded column in each split, (rows,).
-
-    Args:
-        name: of the feature.
-        feature: itself.
-        encoder: that encoded it.
-        samples: rows by split.
-        places: by input of the network, the columns before; moved on.
-    """
-    kind, width = "ids", 1
-    if isinstance(feature, Sequence):
-        kind, width = "sequences", feature.max_length
-    elif isinstance(feature, PiecewiseLinear):
-        kind, width = "dense", len(encoder.statistics[name]["cuts"]) + 1
-    elif isinstance(feature, Dense):
-        kind = "dense"
-    first = places.get(kind, 0)
-    places[kind] = first + width
-    found = {s: t.features[kind][:, first : first + width] for s, t in samples.items()}
-    if isinstance(feature, PiecewiseLinear):
-        return {split: x.sum(axis=1) for split, x in found.items()}
-    # Of a sequence, the first value stands for all.
-    return {split: x[:, 0] for split, x in found.items()}
-
-
-def distinct(name: str, feature: Feature, encoder: FeatureEncoder, x: Array) -> int:
+def distinct(name: str, features: FeatureSet, x: Array) -> int:
     """Returns how many values a feature has in the training rows, once encoded.
 
-    In all of them if it has a vocabulary of its own, else in the sample x, (rows,).
+    A feature with a vocabulary that counts its own values alone is counted in all
+    training rows, every other feature in the sample x, (rows,).
     """
-    owner = owner_of(name, feature)
-    known = len(encoder.statistics[owner].get("vocabulary", []))
-    shared = sum(owner_of(n, f) == owner for n, f in encoder.features.items()) > 1
-    # A shared table has the values of other features too; one value and empty cells
-    # are two; and of a sequence x is the first value only.
-    if known > 1 and (not shared or isinstance(feature, Sequence)):
+    learnt = features.table_learnt(name)
+    known = len(learnt.get("vocabulary", []))
+    sequence = features.layout.blocks[name].input == "sequences"
+    # The vocabulary of a shared table holds the values of other features too. Of a
+    # sequence the sample holds the first value only. A vocabulary of one value and
+    # empty cells are two values.
+    if known > 1 and (not features.shares_table(name) or sequence):
         return known
     return len(np.unique(x))
 
@@ -163,9 +118,16 @@ def drift(train: Array, other: Array) -> float:
 
 
 def single_aucs(
-    name: str, feature: Feature, outputs: list[Output], train: Table, x: Array
+    name: str, ordered: bool, outputs: list[Output], train: Table, x: Array
 ) -> dict[str, float]:
     """Returns the AUC that a feature alone reaches, by binary task.
+
+    Args:
+        name: of the feature.
+        ordered: whether the feature's values have an order.
+        outputs: of the model.
+        train: the sampled training rows.
+        x: the feature's column of these rows, (rows,).
 
     Raises:
         DataError: if the feature is a copy of a label, under other names or not.
@@ -180,7 +142,6 @@ def single_aucs(
         if output.kind != "binary" or len(y) < FEWEST_ROWS:
             continue
         distinct, codes = np.unique(values, return_inverse=True)
-        ordered = isinstance(feature, Bucketized | Dense | PiecewiseLinear)
         reached = auc_alone(y, codes, distinct if ordered else None)
         if reached is not None:
             found[output.name] = reached

@@ -4,10 +4,10 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mtl_cli.columns.layout import FeatureSpec
+from mtl_cli.columns.layout import Layout
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import NotNegative, Options, Positive, Units
-from mtl_cli.features.schema import Dimension
+from mtl_cli.features.base import Dimension
 
 
 class Fields(NamedTuple):
@@ -28,7 +28,7 @@ class Encoder(Options):
     Attributes:
         name: the module that holds the encoder.
         embedding_dim: length of a feature's vector, or `auto`, see
-            `feature_schema.Embedded`; a feature's own counts more.
+            `features.base.Embedded`; a feature's own counts more.
         embedding_stddev: standard deviation of the normal start of embeddings.
         l2_embedding: strength of the L2 penalty on embeddings.
         deep_units: widths of a network on x; empty passes x on as it is.
@@ -47,7 +47,7 @@ class Encoder(Options):
     def encode(
         self,
         inputs: dict[str, Any],
-        spec: FeatureSpec,
+        layout: Layout,
         num_sets: int,
         dense_options: dict[str, Any],
     ) -> list[Any]:
@@ -56,7 +56,7 @@ class Encoder(Options):
         Args:
             inputs: `ids` `(batch, id features)`, `dense` `(batch, numbers)`,
                 `sequences` and `sequence_weights`; any may be missing.
-            spec: sizes of the features.
+            layout: of the features.
             num_sets: how many encodings.
             dense_options: of the hidden layers, see `ParallelMLP`.
 
@@ -66,16 +66,16 @@ class Encoder(Options):
 
         options = {"stddev": self.embedding_stddev, "l2": self.l2_embedding}
         groups = [
-            look_up(inputs, spec, g, num_sets=num_sets, name=g.layer, **options)
-            for g in table_groups(spec, self.embedding_dim)
+            look_up(inputs, layout, g, num_sets=num_sets, name=g.layer, **options)
+            for g in table_groups(layout, self.embedding_dim)
         ]
 
         def first_order() -> Any:
             from keras import ops
 
             parts = [
-                look_up(inputs, spec, group._replace(dim=1, frozen=False), **options)
-                for group in table_groups(spec, 1)
+                look_up(inputs, layout, group._replace(dim=1, frozen=False), **options)
+                for group in table_groups(layout, 1)
             ]
             return ops.sum(ops.concatenate(parts, axis=2), axis=(0, 2))
 

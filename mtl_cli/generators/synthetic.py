@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from mtl_cli.core.options import Count, CountOrZero, NotNegative, Positive
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.features.schema import Dense
+from mtl_cli.features.dense import Dense
 
 
 @dataclass(frozen=True)

@@ -4,32 +4,32 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from mtl_cli.columns.layout import FeatureSpec, SequenceSpec
+from mtl_cli.columns.layout import Layout
 from mtl_cli.layers.embedding import FusedEmbedding
 
 
 class TableGroup(NamedTuple):
-    """Embedding tables that lie in one weight."""
+    """Embedding tables that lie one below the other in one weight."""
 
     layer: str  # the name of the `FusedEmbedding`
     dim: int
     frozen: bool
-    tables: list[str]
+    sizes: dict[str, int]  # number of ids by table
 
 
-def table_groups(spec: FeatureSpec, default_dim: Any) -> list[TableGroup]:
-    """Returns which tables lie together: those of one width, frozen or not.
+def table_groups(layout: Layout, default_dim: Any) -> list[TableGroup]:
+    """Groups tables of one width that are frozen or not.
 
     Args:
-        spec: of the features.
-        default_dim: length of a vector where the feature has no own; may be `auto`.
+        layout: of the features.
+        default_dim: length of a vector where the feature names none; may be `auto`.
     """
-    groups: dict[tuple[int, bool], list[str]] = {}
-    for name, table in spec.tables.items():
+    groups: dict[tuple[int, bool], dict[str, int]] = {}
+    for name, table in layout.tables.items():
         dim = default_dim if table.dim is None else table.dim
         if dim == "auto":
             dim = int(6 * table.size**0.25)
-        groups.setdefault((dim, table.frozen), []).append(name)
+        groups.setdefault((dim, table.frozen), {})[name] = table.size
     return [
         TableGroup(
             "embedding"
@@ -37,68 +37,69 @@ def table_groups(spec: FeatureSpec, default_dim: Any) -> list[TableGroup]:
             else f"embedding_{dim}{'_frozen' if frozen else ''}",
             dim,
             frozen,
-            names,
+            sizes,
         )
-        for (dim, frozen), names in groups.items()
+        for (dim, frozen), sizes in groups.items()
     ]
 
 
 def look_up(
-    inputs: dict[str, Any], spec: FeatureSpec, group: TableGroup, **options: Any
+    inputs: dict[str, Any], layout: Layout, group: TableGroup, **options: Any
 ) -> Any:
     """Returns the vectors of all features whose tables lie in a group.
 
     Args:
         inputs: `ids` (B, F), `sequences` and `sequence_weights` (B, L).
-        spec: of the features.
+        layout: of the features.
         group: of tables.
         **options: of the `FusedEmbedding`.
 
-    Returns: `(sets, B, features, dim)`: those with one id a row, then sequences,
-        pooled.
+    Returns: `(sets, B, features, dim)`: first the features with one id per row, then
+        the sequences, pooled.
     """
-    place = {name: i for i, name in enumerate(group.tables)}
-    mine = [f for f, table in enumerate(spec.ids) if table in place]
-    columns, parts = [place[spec.ids[f]] for f in mine], []
-    if mine:
-        ids = inputs["ids"]
-        parts.append(ids if len(mine) == len(spec.ids) else ops.take(ids, mine, axis=1))
-    spans = []
-    start = 0
-    for sequence in spec.sequences:
-        stop = start + sequence.max_length
-        if sequence.table in place:
-            spans.append((sequence, slice(start, stop), len(columns)))
-            parts.append(inputs["sequences"][:, start:stop])
-            columns += [place[sequence.table]] * sequence.max_length
-        start = stop
-    ids = parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1)
-    sizes = [spec.tables[name].size for name in group.tables]
+    position: dict[str | None, int] = {t: i for i, t in enumerate(group.sizes)}
+    id_tables = [b.table for b, _ in layout.blocks_of("ids") for _ in range(b.width)]
+    chosen = [i for i, table in enumerate(id_tables) if table in position]
+    sequences = [s for s in layout.blocks_of("sequences") if s[0].table in position]
+    ids = []
+    if chosen:
+        whole = len(chosen) == len(id_tables)
+        ids = [inputs["ids"] if whole else ops.take(inputs["ids"], chosen, axis=1)]
+    ids += [inputs["sequences"][:, columns] for _, columns in sequences]
+    tables = [id_tables[i] for i in chosen]
+    tables += [block.table for block, _ in sequences for _ in range(block.width)]
     vectors = FusedEmbedding(
-        sizes, group.dim, columns, trainable=not group.frozen, **options
-    )(ids)
-    if not spans:
+        list(group.sizes.values()),
+        group.dim,
+        [position[table] for table in tables],
+        trainable=not group.frozen,
+        **options,
+    )(ids[0] if len(ids) == 1 else ops.concatenate(ids, axis=1))
+    if not sequences:
         return vectors
-    found = [vectors[:, :, : len(mine)]] if mine else []
-    for sequence, span, first in spans:
-        values = vectors[:, :, first : first + sequence.max_length]
-        found.append(pooled(values, inputs["sequence_weights"][:, span], sequence))
-    return ops.concatenate(found, axis=2)
+    parts = [vectors[:, :, : len(chosen)]] if chosen else []
+    start = len(chosen)
+    for block, columns in sequences:
+        stop = start + block.width
+        weights = inputs["sequence_weights"][:, columns]
+        parts.append(pooled(vectors[:, :, start:stop], weights, block.pooling))
+        start = stop
+    return ops.concatenate(parts, axis=2)
 
 
-def pooled(vectors: Any, weights: Any, sequence: SequenceSpec) -> Any:
-    """Returns one vector a row of a sequence's; zeros for an empty one.
+def pooled(vectors: Any, weights: Any, pooling: str | None) -> Any:
+    """Returns one vector per row for a sequence; zeros for an empty sequence.
 
     Args:
         vectors: `(sets, B, L, dim)`.
-        weights: `(B, L)`, how much each counts, 0 for padding; those of pooling
-            `mean` add up to 1.
-        sequence: how to pool.
+        weights: `(B, L)`, factors of the vectors, 0 for padding. With pooling `mean`
+            the weights of a row add up to 1.
+        pooling: `mean`, `sum` or `max`.
 
     Returns: `(sets, B, 1, dim)`.
     """
     weights = weights[None, :, :, None]
-    if sequence.pooling == "max":
+    if pooling == "max":
         present = weights > 0
         lowest = ops.where(present, vectors, ops.full_like(vectors, -1e30))
         highest = ops.max(lowest, axis=2, keepdims=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from mtl_cli.columns.layout import FeatureSpec
+from mtl_cli.columns.layout import INPUT_TYPES, Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.heads.esmm import esmm
 from mtl_cli.layers import ParallelDense, ParallelMLP
@@ -44,13 +44,13 @@ class Network:
 
 
 def build(
-    config: Config, spec: FeatureSpec, labels: dict[str, dict[str, float]] | None = None
+    config: Config, layout: Layout, labels: dict[str, dict[str, float]] | None = None
 ) -> Network:
     """Builds the network that a configuration describes.
 
     Args:
         config: the run's configuration.
-        spec: sizes of the encoded features.
+        layout: of the encoded features.
         labels: by task, mean and deviation of labels that are standardised.
 
     Returns: models from `{"ids": (B, F), "dense": (B, K), ...}` to `{output: (B, 1)}`,
@@ -58,9 +58,9 @@ def build(
     """
     keras.config.set_dtype_policy(POLICIES[config.trainer.precision])
     model, tasks, labels = config.model, config.chosen_tasks, labels or {}
-    inputs = inputs_of(spec)
+    inputs = inputs_of(layout)
     encodings = config.encoder.encode(
-        inputs, spec, model.num_encodings(len(tasks)), model.dense_options
+        inputs, layout, model.num_encodings(len(tasks)), model.dense_options
     )
     hidden = model.share(encodings, len(tasks))  # (T, B, H) or (B, H)
     logits = dict(zip(tasks, towers(hidden, list(tasks.values()), model), strict=True))
@@ -80,19 +80,12 @@ def build(
     )
 
 
-def inputs_of(spec: FeatureSpec) -> dict[str, Any]:
-    """Returns the inputs that features need."""
-    length = sum(sequence.max_length for sequence in spec.sequences)
-    widths = {
-        "ids": (len(spec.ids), "int32"),
-        "dense": (spec.num_dense, "float32"),
-        "sequences": (length, "int32"),
-        "sequence_weights": (length, "float32"),
-    }
+def inputs_of(layout: Layout) -> dict[str, Any]:
+    """Returns the inputs that features fill."""
     return {
-        name: keras.Input((width,), dtype=dtype, name=name)
-        for name, (width, dtype) in widths.items()
-        if width
+        name: keras.Input((layout.width(name),), dtype=dtype, name=name)
+        for name, dtype in INPUT_TYPES.items()
+        if layout.width(name)
     }
 
 

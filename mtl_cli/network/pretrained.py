@@ -8,8 +8,8 @@ import numpy.typing as npt
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DataError, first_line
 from mtl_cli.core.paths import find_data
-from mtl_cli.features.encoder import FeatureEncoder
-from mtl_cli.features.schema import Pretrained
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.features.base import Pretrained
 
 
 class Start(NamedTuple):
@@ -20,12 +20,12 @@ class Start(NamedTuple):
     size: int  # rows of the table
 
 
-def read(config: Config, encoder: FeatureEncoder) -> dict[str, Start]:
+def read(config: Config, features: FeatureSet) -> dict[str, Start]:
     """Reads the vectors that a data set's features name.
 
     Args:
         config: of the run.
-        encoder: fitted.
+        features: fitted.
 
     Returns: by embedding table.
 
@@ -52,7 +52,7 @@ def read(config: Config, encoder: FeatureEncoder) -> dict[str, Start]:
                 f"{where}.vectors: has vectors of length {vectors.shape[1]}, the table "
                 f"{dim}; set dataset.features.{name}.embedding_dim={vectors.shape[1]}"
             )
-        vocabulary = encoder.statistics[name]["vocabulary"]
+        vocabulary = features.learnt[name]["vocabulary"]
         found[name] = matched(where, vectors, ids, vocabulary)
     return found
 
@@ -122,28 +122,27 @@ def read_ids(where: str, pretrained: Pretrained) -> list[str]:
     return ids
 
 
-def fill(network: Any, config: Config, encoder: FeatureEncoder, starts: Any) -> None:
+def fill(network: Any, config: Config, features: FeatureSet, starts: Any) -> None:
     """Writes vectors into a network's embedding tables, in place.
 
     Args:
         network: a `Network`.
         config: of the run.
-        encoder: fitted.
+        features: fitted.
         starts: from `read`.
     """
     from mtl_cli.layers.lookup import table_groups
 
-    spec = encoder.spec
-    for group in table_groups(spec, config.encoder.embedding_dim):
-        if not set(group.tables) & set(starts):
+    for group in table_groups(features.layout, config.encoder.embedding_dim):
+        if not set(group.sizes) & set(starts):
             continue
         table = network.logits.get_layer(group.layer).table
         values = table.numpy()
         first = 0
-        for name in group.tables:
+        for name, size in group.sizes.items():
             if name in starts:
                 start: Start = starts[name]
                 sets = values.shape[1] // group.dim
                 values[first + start.rows] = np.tile(start.vectors, (1, sets))
-            first += spec.tables[name].size
+            first += size
         table.assign(values)

@@ -64,12 +64,12 @@ def run(
     about = environment(config, data.fingerprint)
     replicas = connect(config.trainer.strategy, folder.path, about)
     about["processes"] = replicas.size
-    network = build(config, data.encoder.spec, data.labels)
+    network = build(config, data.features.layout, data.labels)
     about["parameters"] = parameters = network.logits.count_params()
     if checkpoint is not None:
         check_same(checkpoint.state["environment"], about, console)
     folder.write_json("environment.json", about)
-    pretrained.fill(network, config, data.encoder, starts)
+    pretrained.fill(network, config, data.features, starts)
     console.line(
         f"{config.model.name} on {config.encoder.name}: {parameters:,} parameters, "
         f"tasks {', '.join(config.chosen_tasks)}"
@@ -109,7 +109,7 @@ def read(
     )
     if config.trainer.patience is not None:
         check_monitor(config, data.splits["valid"])
-    starts = pretrained.read(config, data.encoder)
+    starts = pretrained.read(config, data.features)
     for name, start in starts.items():
         console.line(
             f"{name}: {len(start.rows):,} of {start.size - 1:,} values have vectors"
@@ -168,7 +168,7 @@ def score(
     from mtl_cli.runs import report, saved_model
 
     values = masked(config.model_dump(mode="json"))
-    saved_model.save(folder, network, values, data.encoder)
+    saved_model.save(folder, network, values, data.features)
     scored = [s for s in data.splits if s != "train" or not data.streamed] or ["train"]
     predictions = {split: network.predict(data.splits[split]) for split in scored}
     scores = {

@@ -15,8 +15,8 @@ from mtl_cli.core.errors import DAMAGED, DataError, first_line
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.encode import feature_columns, types
+from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.sources import open_source
-from mtl_cli.features.encoder import FeatureEncoder
 
 WEIGHTS = "model/model.weights.h5"
 LEARNT = "model/learnt.json"
@@ -34,7 +34,7 @@ class InMemory(io.BytesIO):
 
 
 def save(
-    folder: RunFolder, network: Any, config: dict[str, Any], encoder: FeatureEncoder
+    folder: RunFolder, network: Any, config: dict[str, Any], features: FeatureSet
 ) -> None:
     """Writes weights, the configuration to rebuild them, and what was learnt from data.
 
@@ -42,18 +42,18 @@ def save(
         folder: of the run.
         network: a trained `Network`.
         config: the configuration as plain values.
-        encoder: fitted.
+        features: fitted.
     """
     weights = InMemory()
     network.logits.save_weights(weights)
     with folder.replacing(WEIGHTS) as path:
         path.write_bytes(weights.getbuffer())
-    learnt = {"features": encoder.statistics, "labels": network.labels}
+    learnt = {"features": features.learnt, "labels": network.labels}
     folder.write_json(LEARNT, learnt)
     folder.write_json(SPEC, config)
 
 
-def load(run: str | Path) -> tuple[Any, FeatureEncoder, Config]:
+def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
     """Builds the network of a run again; nothing that it reads can execute code.
 
     Args:
@@ -70,8 +70,8 @@ def load(run: str | Path) -> tuple[Any, FeatureEncoder, Config]:
     try:
         config = Config.model_validate(json.loads((run / SPEC).read_text("utf-8")))
         learnt = json.loads((run / LEARNT).read_text("utf-8"))
-        encoder = FeatureEncoder(config.dataset.used_features, learnt["features"])
-        network = build(config, encoder.spec, learnt["labels"])
+        features = FeatureSet(config.dataset.used_features, learnt["features"])
+        network = build(config, features.layout, learnt["labels"])
         with warnings.catch_warnings():
             # Keras warns of layers that the file does not hold, and goes on.
             warnings.simplefilter("error", UserWarning)
@@ -85,7 +85,7 @@ def load(run: str | Path) -> tuple[Any, FeatureEncoder, Config]:
             f"{run}: holds no whole model: {type(error).__name__}: {first_line(error)};"
             " train it again, or copy the whole folder"
         ) from None
-    return network, encoder, config
+    return network, features, config
 
 
 def read(path: str | Path, config: Config) -> pa.Table:

@@ -272,12 +272,12 @@ def model(tmp_path_factory):
     train = parquet(folder, columns)
     chosen = config(values(train, features, TASKS))
     data = loaded(train, features, TASKS)
-    network = build(chosen, data.encoder.spec)
+    network = build(chosen, data.features.layout)
     dumped = chosen.model_dump(mode="json")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "__array__", DeprecationWarning)
         run = RunFolder(folder / "run")
-        saved_model.save(run, network, dumped, data.encoder)
+        saved_model.save(run, network, dumped, data.features)
         run.release()
     return {
         str(path.relative_to(folder / "run")): path.read_bytes()

@@ -71,7 +71,7 @@ def loaded(train, features=None, tasks=None, **keys):
     }
     config = check(OmegaConf.create({**configuration(), "dataset": dataset}))
     data = loading.load(config.dataset, config.outputs)
-    pretrained.read(config, data.encoder)
+    pretrained.read(config, data.features)
     return data
 
 
@@ -318,7 +318,7 @@ def test_header_below_blank_lines_is_no_row(trim, tmp_path, chunks):
     file.write_text("\n\n" + text())
     data = loaded(file, **keys)
     assert data.splits["train"].rows == ROWS
-    assert "city" not in data.encoder.statistics["city"]["vocabulary"]
+    assert "city" not in data.features.learnt["city"]["vocabulary"]
     expected = f"column 'buy': row 30 holds 2, not 0 or 1 ... [{file}]"
     file.write_text("\n\n" + text({30: "x,1,2"}, "city,age,buy"))
     assert_refused(expected, file, **keys)
@@ -507,7 +507,7 @@ COLUMNS = {
     ),
     "wrong_separator": (
         column(["1;2", "3;4;5", ""]),
-        "feature x: no cell holds the separator '|'; those like '1;2' seem to be "
+        "feature x: no cell holds the separator '|'; cells like '1;2' seem to be "
         "separated by ';'; if each is one value, make it kind: sparse",
         {"features": HISTORY},
     ),
@@ -1287,7 +1287,7 @@ DECLARED = {
     ),
     "very_long_kind": (
         {"features": {"age": {"kind": "x" * 5000}}},
-        f"kind: '{'x' * 60}...' is not one of: sparse",
+        f"kind: '{'x' * 60}...' is not one of: bucketized",
     ),
     "length_beyond_32_bits": (
         {"features": {"city": {"kind": "sequence", "max_length": 2**63}}},

@@ -15,7 +15,7 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.data import cache, cache_entry, encode
 from mtl_cli.data import load as load_module
-from mtl_cli.features.encoder import FeatureEncoder
+from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.generators.synthetic import Synthetic
 
 FEATURES = {
@@ -155,7 +155,7 @@ def test_order_of_features_and_tasks_counts(file, encodings):
         (FEATURES, dict(reversed(TASKS.items()))),
     ):
         found = loaded(file, features, tasks)
-        assert list(found.encoder.features) == list(features)
+        assert list(found.features.features) == list(features)
         assert list(found.splits["train"].labels) == list(tasks)
     assert len(encodings) == 3
 
@@ -185,7 +185,7 @@ def test_changed_remote_file_of_the_same_size_encodes_anew(encodings, tmp_path):
                 held.write(text.encode())
         data = loaded(url, FEATURES, TASKS)
     assert len(encodings) == 2
-    assert "c9" in data.encoder.statistics["city"]["vocabulary"]
+    assert "c9" in data.features.learnt["city"]["vocabulary"]
 
 
 def test_file_under_another_name_encodes_nothing_anew(file, encodings):
@@ -330,7 +330,7 @@ def test_failure_while_encoding_leaves_nothing(
         raise error("half way")
 
     with monkeypatch.context() as broken:
-        broken.setattr(FeatureEncoder, "transform", fail)
+        broken.setattr(FeatureSet, "encode", fail)
         with pytest.raises(error, match="half way"):
             loaded(file, FEATURES, TASKS, **SPLIT)
     assert entries(tmp_path) == []

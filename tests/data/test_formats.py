@@ -14,11 +14,10 @@ from helpers.planted_data import assert_same, config, loaded, parquet, run_in, v
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import conf_folder
-from mtl_cli.data import csv_file, sources
+from mtl_cli.data import csv_file, feature_set, sources
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.load import load
 from mtl_cli.data.table import as_arrays
-from mtl_cli.features import fitting
 from mtl_cli.runs import saved_model
 
 ROWS = 60
@@ -372,7 +371,7 @@ def plainly(fresh, path, **more):
     data = fresh(path, features=CITY, tasks=BUY, **(keys | more))
     table = data.splits["train"]
     return (
-        data.encoder.statistics["city"]["vocabulary"],
+        data.features.learnt["city"]["vocabulary"],
         table.features["ids"][:, 0].tolist(),
         table.features["dense"][:, 0].tolist(),
         table.labels["buy"].tolist(),
@@ -638,15 +637,15 @@ def test_folder_of_text_is_read_where_its_format_is_said(
 def test_sampled_scales_do_not_depend_on_chunks(
     tmp_path, fresh, in_chunks, monkeypatch
 ):
-    monkeypatch.setattr(fitting, "ROWS_TO_FIT", 20)
+    monkeypatch.setattr(feature_set, "ROWS_TO_FIT", 20)
     path = parquet(tmp_path, TABLE)
     first = fresh(path)
     in_chunks()
     assert_same(fresh(path), first)
-    monkeypatch.setattr(fitting, "ROWS_TO_FIT", 1000)
+    monkeypatch.setattr(feature_set, "ROWS_TO_FIT", 1000)
     whole = fresh(path)
-    assert whole.encoder.statistics["price"] != first.encoder.statistics["price"]
-    assert whole.encoder.statistics["word"] == first.encoder.statistics["word"]
+    assert whole.features.learnt["price"] != first.features.learnt["price"]
+    assert whole.features.learnt["word"] == first.features.learnt["word"]
 
 
 def test_groups_without_a_number_are_one_in_all_chunks(tmp_path, fresh, in_chunks):
@@ -689,7 +688,7 @@ def test_file_to_predict_for_is_read_as_training_reads(tmp_path):
     keys = values(tmp_path / "train.csv", features, tasks, valid_fraction=0.2)
     run_in(tmp_path / "run", config(keys, "trainer.epochs=10"))
     network, encoder, again = saved_model.load(str(tmp_path / "run"))
-    rows = encoder.transform(saved_model.read(tmp_path / "new.csv", again))
+    rows = encoder.encode(saved_model.read(tmp_path / "new.csv", again))
     buy = network.predictions(rows)["buy"].numpy()[:, 0]
     assert buy[shops == "007"].min() > buy[shops != "007"].max()
     with pytest.raises(DataError, match="no column 'price'"):

@@ -19,9 +19,9 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import conf_folder, root
 from mtl_cli.data import uci
 from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.load import load
 from mtl_cli.evaluation.scores import evaluate
-from mtl_cli.features.encoder import FeatureEncoder
 from mtl_cli.tasks.base import Output
 
 RAW_ADULT = root().parent / "shared" / "data" / "adult"
@@ -143,12 +143,12 @@ def test_features_learn_nothing_from_validation_rows(tmp_path):
     data = loaded(file, features, TASKS, valid_fraction=0.3)
     kept, held = data.row_numbers["train"], data.row_numbers["valid"]
     assert (len(kept), len(held)) == (70, 30)
-    vocabulary = data.encoder.statistics["city"]["vocabulary"]
+    vocabulary = data.features.learnt["city"]["vocabulary"]
     assert sorted(vocabulary) == sorted(f"c{i}" for i in kept)
     assert (data.splits["train"].features["ids"] > 0).all()
     assert (data.splits["valid"].features["ids"] == 0).all()
     expected = {"low": float(min(kept) ** 2), "high": float(max(kept) ** 2)}
-    assert data.encoder.statistics["age"] == expected
+    assert data.features.learnt["age"] == expected
     np.testing.assert_array_equal(data.splits["valid"].labels["buy"], held % 2)
 
 
@@ -517,8 +517,8 @@ def test_csv_and_parquet_of_a_table_are_encoded_alike(tmp_path):
         loaded(file, features, tasks, valid_fraction=0.2)
         for file in both_files(tmp_path, columns)
     )
-    assert csv.encoder.statistics == parquet.encoder.statistics
-    assert csv.encoder.spec == parquet.encoder.spec
+    assert csv.features.learnt == parquet.features.learnt
+    assert csv.features.layout == parquet.features.layout
     for split, table in csv.splits.items():
         other = parquet.splits[split]
         for mine, its in (
@@ -538,7 +538,7 @@ def test_na_is_a_value_and_an_empty_field_is_none(tmp_path, ending):
     files = both_files(tmp_path, columns | {"buy": [0, 1, 0, 1]})
     file = files[ending == "parquet"]
     data = loaded(file, FEATURES, TASKS)
-    assert data.encoder.statistics["city"]["vocabulary"] == ["NA", "NaN", "null"]
+    assert data.features.learnt["city"]["vocabulary"] == ["NA", "NaN", "null"]
     ids = data.splits["train"].features["ids"][:, 0]
     assert ids.tolist() == [1, 0, 3, 2]
 
@@ -547,9 +547,7 @@ def test_whole_numbers_with_a_gap_in_csv_keep_ids_above_2_to_the_53(tmp_path):
     near = [2**53, 2**53 + 1, 2**53 + 2, -(2**53) - 1]
     text = "city,age,buy\n" + "".join(f"{i},1,{i % 2}\n" for i in near) + ",2,0\n"
     data = loaded(csv_file(tmp_path, text), FEATURES, TASKS)
-    assert data.encoder.statistics["city"]["vocabulary"] == [
-        str(i) for i in sorted(near)
-    ]
+    assert data.features.learnt["city"]["vocabulary"] == [str(i) for i in sorted(near)]
     assert data.splits["train"].features["ids"][:, 0].tolist() == [2, 3, 4, 1, 0]
 
 
@@ -574,7 +572,7 @@ def test_ids_are_the_same_in_a_file_that_holds_words_too(tmp_path):
 def test_ids_in_csv_keep_their_leading_zeros(tmp_path):
     file = csv_file(tmp_path, "city,age,buy\n007,30,1\n7,40,0\n")
     data = loaded(file, FEATURES, TASKS)
-    assert data.encoder.statistics["city"]["vocabulary"] == ["007", "7"]
+    assert data.features.learnt["city"]["vocabulary"] == ["007", "7"]
 
 
 def test_column_that_a_csv_file_holds_twice_is_refused(tmp_path):
@@ -621,11 +619,11 @@ def test_fingerprint_changes_with_any_byte_of_any_file(tmp_path):
 
 def test_encoder_of_saved_statistics_encodes_adult_alike(adult_data):
     chosen = config("dataset=adult")
-    statistics = json.loads(json.dumps(adult_data.encoder.statistics))
-    again = FeatureEncoder(chosen.dataset.features, statistics)
+    statistics = json.loads(json.dumps(adult_data.features.learnt))
+    again = FeatureSet(chosen.dataset.features, statistics)
     test = pyarrow.parquet.read_table(BUNDLED_ADULT / "test.parquet")
     expected = adult_data.splits["test"].features
-    for name, x in again.transform(test).items():
+    for name, x in again.encode(test).items():
         np.testing.assert_array_equal(x, expected[name], strict=True)
 
 

@@ -8,7 +8,7 @@ import pytest
 from helpers.planted_data import (
     config,
     declared,
-    encoder_of,
+    fitted_features,
     loaded,
     parquet,
     run_in,
@@ -18,20 +18,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mtl_cli.columns.layout import EmbeddingTable, FeatureSpec, SequenceSpec
+from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.errors import DataError
-from mtl_cli.features.encoder import FeatureEncoder
-from mtl_cli.features.schema import (
-    Bucketized,
-    Cross,
-    Dense,
-    Hashed,
-    PiecewiseLinear,
-    Pretrained,
-    Sequence,
-    Sparse,
-)
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.features.base import Pretrained
+from mtl_cli.features.bucketized import Bucketized
+from mtl_cli.features.cross import Cross
+from mtl_cli.features.dense import Dense
+from mtl_cli.features.hashed import Hashed
+from mtl_cli.features.piecewise_linear import PiecewiseLinear
+from mtl_cli.features.sequence import Sequence
+from mtl_cli.features.sparse import Sparse
 from mtl_cli.layers.lookup import look_up, pooled, table_groups
 from mtl_cli.network import pretrained
 from mtl_cli.network.build import build, inputs_of
@@ -45,10 +43,10 @@ FLOAT32 = 1e-6  # rounding of a few float32 operations
 
 
 def fitted(features, **columns):
-    """An encoder, and what it makes of the rows that it learnt from."""
+    """An feature_set, and what it makes of the rows that it learnt from."""
     table = pa.table(columns)
-    encoder = encoder_of(features, table)
-    return encoder, encoder.transform(table)
+    feature_set = fitted_features(features, table)
+    return feature_set, feature_set.encode(table)
 
 
 def ids(feature, values, **columns):
@@ -86,22 +84,22 @@ def test_hashed_bucket_of_a_number_is_that_of_its_text():
 def test_missing_hashed_value_has_index_0_and_no_other_has():
     feature = Hashed(kind="hashed", num_buckets=16)
     words = [f"w{i}" for i in range(2000)]
-    encoder, found = fitted({"x": feature}, x=[*words, None])
+    feature_set, found = fitted({"x": feature}, x=[*words, None])
     buckets = found["ids"][:, 0]
     assert buckets[-1] == 0
     assert set(buckets[:-1]) == set(range(1, 17))
     # A fair hash: each bucket's share is within 5 standard deviations.
     counts = np.bincount(buckets[:-1])[1:]
     assert abs(counts - 125).max() < 5 * np.sqrt(2000 / 16)
-    assert encoder.spec.tables["x"] == EmbeddingTable(17)
-    assert encoder.statistics == {"x": {}}
+    assert feature_set.layout.tables["x"] == EmbeddingTable(17)
+    assert feature_set.learnt == {"x": {}}
 
 
 def test_hashed_bucket_does_not_depend_on_the_training_rows():
     feature = Hashed(kind="hashed", num_buckets=1000)
-    encoder, _ = fitted({"x": feature}, x=["other", None])
+    feature_set, _ = fitted({"x": feature}, x=["other", None])
     table = pa.table({"x": list(PINNED)})
-    assert encoder.transform(table)["ids"][:, 0].tolist() == list(PINNED.values())
+    assert feature_set.encode(table)["ids"][:, 0].tolist() == list(PINNED.values())
 
 
 # Cross
@@ -132,20 +130,21 @@ def test_cross_equals_the_feature_of_the_joined_text(min_count, num_buckets, row
     if num_buckets is not None:
         alone = Hashed(kind="hashed", num_buckets=num_buckets)
     features = {"x": Cross(**cross, num_buckets=num_buckets), "joined": alone}
-    encoder, found = fitted(features, **columns)
+    feature_set, found = fitted(features, **columns)
     np.testing.assert_array_equal(*found["ids"].T)
-    assert encoder.statistics["x"] == encoder.statistics["joined"]
-    assert encoder.table_size("x") == encoder.table_size("joined")
+    assert feature_set.learnt["x"] == feature_set.learnt["joined"]
+    tables = feature_set.layout.tables
+    assert tables["x"].size == tables["joined"].size
     empty = [None in row for row in rows]
     assert not found["ids"][empty].any()
 
 
 def test_cross_of_known_values_that_never_met_is_unseen():
     cross = Cross(kind="cross", columns=["a", "b"])
-    encoder, found = fitted({"x": cross}, a=["u", "v"], b=[1, 2])
+    feature_set, found = fitted({"x": cross}, a=["u", "v"], b=[1, 2])
     assert found["ids"][:, 0].tolist() == [1, 2]
     other = pa.table({"a": ["u", "v", "u", None], "b": [2, 2, 1, 1]})
-    assert encoder.transform(other)["ids"][:, 0].tolist() == [0, 2, 1, 0]
+    assert feature_set.encode(other)["ids"][:, 0].tolist() == [0, 2, 1, 0]
 
 
 def test_cross_reads_columns_that_are_no_features(tmp_path):
@@ -204,13 +203,13 @@ def test_sequence_is_its_last_values_whether_listed_or_delimited(
     keys = {"max_length": max_length, "min_count": min_count, "pooling": pooling}
     feature = Sequence(kind="sequence", **keys)
     text = Sequence(kind="sequence", separator="|", **keys)
-    encoder, found = fitted({"x": feature}, x=pa.array(rows, pa.list_(pa.int64())))
+    feature_set, found = fitted({"x": feature}, x=pa.array(rows, pa.list_(pa.int64())))
     other, of_text = fitted({"x": text}, x=pa.array(delimited(rows), pa.string()))
     kept = last_values(rows, feature)
     frequent = {v for v in kept if kept.count(v) >= min_count}
-    assert encoder.statistics["x"]["vocabulary"] == sorted(frequent, key=int)
-    assert other.statistics == encoder.statistics
-    wanted = expected(rows, None, feature, encoder.statistics["x"]["vocabulary"])
+    assert feature_set.learnt["x"]["vocabulary"] == sorted(frequent, key=int)
+    assert other.learnt == feature_set.learnt
+    wanted = expected(rows, None, feature, feature_set.learnt["x"]["vocabulary"])
     for arrays in (found, of_text):
         pair = arrays["sequences"], arrays["sequence_weights"]
         for mine, its in zip(pair, wanted, strict=True):
@@ -231,8 +230,8 @@ def test_sequence_keeps_its_last_values_in_order():
 
 def test_unseen_value_of_a_sequence_counts_with_index_0():
     feature = Sequence(kind="sequence", max_length=2)
-    encoder, _ = fitted({"x": feature}, x=[["a"]])
-    found = encoder.transform(pa.table({"x": [["b", "a"], ["b"]]}))
+    feature_set, _ = fitted({"x": feature}, x=[["a"]])
+    found = feature_set.encode(pa.table({"x": [["b", "a"], ["b"]]}))
     assert found["sequences"].tolist() == [[0, 1], [0, 0]]
     assert found["sequence_weights"].tolist() == [[0.5, 0.5], [1, 0]]
 
@@ -253,9 +252,9 @@ def test_ids_of_sequences_are_exact_whatever_holds_them(kind):
     if held is None:
         held = pa.array([[str(v) for v in row] for row in wide])
     feature = Sequence(kind="sequence", max_length=2)
-    encoder, found = fitted({"x": feature}, x=held.cast(kind))
+    feature_set, found = fitted({"x": feature}, x=held.cast(kind))
     assert found["sequences"].tolist() == [[2, 1], [3, 0], [4, 0]]
-    assert encoder.statistics["x"]["vocabulary"][-1] == str(2**63 - 1)
+    assert feature_set.learnt["x"]["vocabulary"][-1] == str(2**63 - 1)
 
 
 def test_lists_of_one_length_with_a_missing_row_are_sequences():
@@ -280,7 +279,7 @@ def test_weights_of_a_sequence_are_those_of_the_values_kept(pooling, rows, max_l
     text = Sequence(kind="sequence", separator="|", **keys)
     listed = [[value for value, _ in row] for row in rows]
     weights = [[weight / 8 for _, weight in row] for row in rows]
-    encoder, found = fitted(
+    feature_set, found = fitted(
         {"x": feature},
         x=pa.array(listed, pa.list_(pa.int64())),
         w=pa.array(weights, pa.list_(pa.float64())),
@@ -290,7 +289,7 @@ def test_weights_of_a_sequence_are_those_of_the_values_kept(pooling, rows, max_l
         x=pa.array(delimited(listed), pa.string()),
         w=pa.array(delimited(weights), pa.string()),
     )
-    wanted = expected(listed, weights, feature, encoder.statistics["x"]["vocabulary"])
+    wanted = expected(listed, weights, feature, feature_set.learnt["x"]["vocabulary"])
     np.testing.assert_array_equal(found["sequences"], wanted[0])
     np.testing.assert_allclose(found["sequence_weights"], wanted[1], rtol=FLOAT32)
     for name, x in of_text.items():
@@ -358,7 +357,7 @@ ROWS = {
 @pytest.mark.parametrize("order", [["item", "history", "last"], ["last", "item"]])
 def test_vocabulary_of_a_shared_table_counts_all_its_features(order):
     features = {"item": ITEM, "history": HISTORY, "last": LAST}
-    encoder, found = fitted({name: features[name] for name in order}, **ROWS)
+    feature_set, found = fitted({name: features[name] for name in order}, **ROWS)
     counts = {}
     for name in order:
         for value in ROWS[name]:
@@ -366,8 +365,8 @@ def test_vocabulary_of_a_shared_table_counts_all_its_features(order):
                 counts[v] = counts.get(v, 0) + 1
     counts.pop(None)
     known = [str(v) for v in sorted(counts) if counts[v] >= 2]
-    assert encoder.statistics["item"] == {"vocabulary": known}
-    assert encoder.spec.tables == {"item": EmbeddingTable(len(known) + 1)}
+    assert feature_set.learnt["item"] == {"vocabulary": known}
+    assert feature_set.layout.tables == {"item": EmbeddingTable(len(known) + 1)}
     place = {int(v): i + 1 for i, v in enumerate(known)}
     for column, name in enumerate(n for n in order if n != "history"):
         wanted = [place.get(v, 0) for v in ROWS[name]]
@@ -378,11 +377,10 @@ def test_features_of_a_shared_table_read_the_same_vector():
     features = {"item": ITEM, "history": HISTORY, "last": LAST, "own": ITEM}
     columns = {"item": [10, 11, 12], "history": [[10], [11], [12]]}
     columns |= {"last": [10, 11, 12], "own": [10, 11, 12]}
-    encoder, found = fitted(features, **columns)
-    spec = encoder.spec
-    assert list(spec.tables) == ["item", "own"]
-    (group,) = table_groups(spec, 4)
-    vectors = look_up(found, spec, group)[0].numpy()  # (B, F, dim)
+    feature_set, found = fitted(features, **columns)
+    assert list(feature_set.layout.tables) == ["item", "own"]
+    (group,) = table_groups(feature_set.layout, 4)
+    vectors = look_up(found, feature_set.layout, group)[0].numpy()  # (B, F, dim)
     assert vectors.shape == (3, 4, 4)
     item, last, own, history = vectors.transpose(1, 0, 2)
     np.testing.assert_array_equal(item, last)
@@ -400,8 +398,8 @@ def test_network_has_one_table_for_features_that_share_one(tmp_path):
     columns["buy"] = [0, 1, 0, 1]
     tasks = {"buy": {"label": "buy", "kind": "binary"}}
     chosen = config(values(parquet(tmp_path, columns), features, tasks))
-    encoder = loaded(tmp_path / "train.parquet", features, tasks).encoder
-    network = build(chosen, encoder.spec)
+    feature_set = loaded(tmp_path / "train.parquet", features, tasks).features
+    network = build(chosen, feature_set.layout)
     tables = [w for w in network.logits.weights if w.name == "table"]
     assert [tuple(table.shape) for table in tables] == [(1 + 4, 4)]
 
@@ -435,17 +433,17 @@ def test_table_that_cannot_be_shared_is_refused(more, wrong):
 def test_value_on_an_edge_lies_above_it_and_a_missing_one_has_index_0():
     feature = Bucketized(kind="bucketized", edges=[0.0, 10.0], missing="bucket")
     values = [-1.0, 0.0, 9.99, 10.0, None, float("nan"), -0.0, 1e300]
-    encoder, found = fitted({"x": feature}, x=pa.array(values))
+    feature_set, found = fitted({"x": feature}, x=pa.array(values))
     assert found["ids"][:, 0].tolist() == [1, 2, 2, 3, 0, 0, 2, 3]
-    assert encoder.spec.tables["x"].size == 4
+    assert feature_set.layout.tables["x"].size == 4
 
 
 def test_missing_values_have_no_say_in_where_buckets_are_cut():
     feature = Bucketized(kind="bucketized", num_buckets=2, missing="bucket")
     known = [1.0, 2.0, 3.0, 4.0]
-    encoder, found = fitted({"x": feature}, x=[*known, *[None] * 50])
+    feature_set, found = fitted({"x": feature}, x=[*known, *[None] * 50])
     alone, _ = fitted({"x": feature}, x=known)
-    assert encoder.statistics == alone.statistics == {"x": {"cuts": [3.0]}}
+    assert feature_set.learnt == alone.learnt == {"x": {"cuts": [3.0]}}
     assert found["ids"][:5, 0].tolist() == [1, 1, 2, 2, 0]
 
 
@@ -468,12 +466,12 @@ def test_missing_values_have_no_say_in_where_buckets_are_cut():
 def test_missing_number_counts_as_is_said(missing, transform, filled):
     feature = Dense(kind="dense", transform=transform, missing=missing)
     column = [1.0, None, 2.0, 9.0, float("nan")]
-    encoder, found = fitted({"x": feature}, x=pa.array(column))
+    feature_set, found = fitted({"x": feature}, x=pa.array(column))
     complete = Dense(kind="dense", transform=transform)
     _, known = fitted({"x": complete}, x=[1.0, 2.0, 9.0])
     np.testing.assert_array_equal(found["dense"][[0, 2, 3]], known["dense"])
     np.testing.assert_allclose(found["dense"][[1, 4], 0], filled, rtol=FLOAT32)
-    later = encoder.transform(pa.table({"x": pa.array([None], pa.float64())}))
+    later = feature_set.encode(pa.table({"x": pa.array([None], pa.float64())}))
     np.testing.assert_allclose(later["dense"], filled, rtol=FLOAT32)
 
 
@@ -542,31 +540,34 @@ def test_column_of_numbers_equals_its_text(feature, rows):
     text, same = fitted(
         {"x": feature}, **{n: pa.array(c, pa.string()) for n, c in words.items()}
     )
-    assert typed.statistics == text.statistics
+    assert typed.learnt == text.learnt
     np.testing.assert_array_equal(found["ids"], same["ids"], strict=True)
-    swapped = typed.transform(pa.table({n: pa.array(c) for n, c in words.items()}))
+    swapped = typed.encode(pa.table({n: pa.array(c) for n, c in words.items()}))
     np.testing.assert_array_equal(found["ids"], swapped["ids"], strict=True)
 
 
 # The network
 
-SPEC = FeatureSpec(
+LAYOUT = Layout(
     {
         "a": EmbeddingTable(16),
         "b": EmbeddingTable(9, dim=3),
         "c": EmbeddingTable(81, dim="auto"),
         "d": EmbeddingTable(5, dim=3, frozen=True),
     },
-    ids=["a", "b", "d"],
-    sequences=[SequenceSpec("c", 2, "mean"), SequenceSpec("a", 3, "sum")],
+    {name: Block("ids", table=name) for name in "abd"}
+    | {
+        "c_list": Block("sequences", 2, "c", "mean"),
+        "a_list": Block("sequences", 3, "a", "sum"),
+    },
 )
 
 
 @pytest.mark.parametrize(("default", "of_a"), [(8, 8), ("auto", 12)])
 def test_length_of_a_vector_is_the_features_or_6_times_the_fourth_root(default, of_a):
     # 6 * 16 ** 0.25 = 12, 6 * 81 ** 0.25 = 18
-    groups = table_groups(SPEC, default)
-    found = {name: (g.dim, g.frozen) for g in groups for name in g.tables}
+    groups = table_groups(LAYOUT, default)
+    found = {name: (g.dim, g.frozen) for g in groups for name in g.sizes}
     assert found == {"a": (of_a, False), "b": (3, False), "c": (18, False)} | {
         "d": (3, True)
     }
@@ -579,7 +580,7 @@ def test_length_of_a_vector_is_the_features_or_6_times_the_fourth_root(default, 
 
 
 def inputs(rows=6, seed=0):
-    """Random rows of SPEC; the second row has no value, the third one."""
+    """Random rows of LAYOUT; the second row has no value, the third one."""
     random = np.random.default_rng(seed)
     weights = random.exponential(size=(rows, 5)).astype("float32")
     weights[1] = 0
@@ -593,26 +594,24 @@ def inputs(rows=6, seed=0):
 
 def test_look_up_gives_each_feature_the_vectors_of_its_table():
     x = inputs()
-    for group in table_groups(SPEC, 8):
+    for group in table_groups(LAYOUT, 8):
         import keras
 
-        symbols = inputs_of(SPEC)
-        model = keras.Model(symbols, look_up(symbols, SPEC, group, num_sets=2))
+        symbols = inputs_of(LAYOUT)
+        model = keras.Model(symbols, look_up(symbols, LAYOUT, group, num_sets=2))
         (layer,) = (la for la in model.layers if hasattr(la, "table"))
         assert layer.trainable is not group.frozen
-        sizes = [SPEC.tables[name].size for name in group.tables]
+        sizes = group.sizes.values()
         whole = layer.table.numpy().reshape(sum(sizes), 2, group.dim)
-        starts = dict(zip(group.tables, np.cumsum([0, *sizes]), strict=False))
+        starts = dict(zip(group.sizes, np.cumsum([0, *sizes]), strict=False))
         wanted = [
             whole[starts[table] + x["ids"][:, i]]
-            for i, table in enumerate(SPEC.ids)
+            for i, table in enumerate("abd")
             if table in starts
         ]
-        spans = {"c": slice(0, 2), "a": slice(2, 5)}
-        for sequence in SPEC.sequences:
-            if sequence.table in starts:
-                span = spans[sequence.table]
-                vectors = whole[starts[sequence.table] + x["sequences"][:, span]]
+        for table, span in {"c": slice(0, 2), "a": slice(2, 5)}.items():
+            if table in starts:
+                vectors = whole[starts[table] + x["sequences"][:, span]]
                 weights = x["sequence_weights"][:, span, None, None]
                 wanted.append((vectors * weights).sum(axis=1))
         expected = np.stack(wanted).transpose(2, 1, 0, 3)  # (sets, B, F, dim)
@@ -629,7 +628,7 @@ def test_pooling_equals_numpys_and_is_zero_without_a_value(pooling):
     weights = counts if pooling == "sum" else present.astype("float32")
     if pooling == "mean":
         weights = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    found = pooled(vectors, weights, SequenceSpec("t", 4, pooling)).numpy()
+    found = pooled(vectors, weights, pooling).numpy()
     assert found.shape == (2, 5, 1, 3)
     for row, length in enumerate(lengths):
         for mine, held in zip(found[:, row, 0], vectors[:, row], strict=True):
@@ -683,22 +682,22 @@ def test_all_kinds_learn_from_training_rows_alone(tmp_path):
     options = {"valid_fraction": 0.25, "split_by": "order"}
     found = loaded(parquet(tmp_path, columns), features, tasks, **options)
     table = pa.table(columns)
-    alone = encoder_of(ALL_KINDS, table.slice(0, 30))
-    everything = encoder_of(ALL_KINDS, table)
-    for name, statistics in found.encoder.statistics.items():
-        assert statistics == alone.statistics[name], name
+    alone = fitted_features(ALL_KINDS, table.slice(0, 30))
+    everything = fitted_features(ALL_KINDS, table)
+    for name, statistics in found.features.learnt.items():
+        assert statistics == alone.learnt[name], name
         if name not in ("h", "t", "ch", "e"):  # which have none of their own
-            assert statistics != everything.statistics[name], name
+            assert statistics != everything.learnt[name], name
 
 
 def test_statistics_of_all_kinds_survive_json():
     columns = all_columns()
-    encoder, found = fitted(ALL_KINDS, **columns)
+    feature_set, found = fitted(ALL_KINDS, **columns)
     assert list(found) == ["ids", "dense", "sequences", "sequence_weights"]
-    text = json.dumps(encoder.statistics, allow_nan=False)
-    again = FeatureEncoder(ALL_KINDS, json.loads(text))
-    assert again.spec == encoder.spec
-    for name, same in again.transform(pa.table(columns)).items():
+    text = json.dumps(feature_set.learnt, allow_nan=False)
+    again = FeatureSet(ALL_KINDS, json.loads(text))
+    assert again.layout == feature_set.layout
+    for name, same in again.encode(pa.table(columns)).items():
         np.testing.assert_array_equal(found[name], same, strict=True)
 
 
@@ -734,21 +733,21 @@ def filled(chosen):
     """A network that starts from the vectors, one that does not, and the features."""
     data = loaded(**chosen.dataset.model_dump())
     networks = []
-    for starts in (pretrained.read(chosen, data.encoder), {}):
+    for starts in (pretrained.read(chosen, data.features), {}):
         tensorflow_runtime.start(chosen.seed, deterministic=True)
-        network = build(chosen, data.encoder.spec)
-        pretrained.fill(network, chosen, data.encoder, starts)
+        network = build(chosen, data.features.layout)
+        pretrained.fill(network, chosen, data.features, starts)
         networks.append(network)
     return *networks, data
 
 
 def item_vectors(network, data, layer, num_sets=1):
     """The vectors of items 10 to 19, (sets, 10, dim), as the layer gives them."""
-    rows = data.encoder.transform(
+    rows = data.features.encode(
         pa.table({"user": [0] * 10, "item": np.arange(10, 20), "history": [[10]] * 10})
     )
     table = network.logits.get_layer(layer).table.numpy()
-    sizes = {name: t.size for name, t in data.encoder.spec.tables.items()}
+    sizes = {name: t.size for name, t in data.features.layout.tables.items()}
     first = sizes["user"] if layer == "embedding" else 0
     found = table[first + rows["ids"][:, 1]]
     return found.reshape(10, num_sets, -1).transpose(1, 0, 2)
@@ -781,7 +780,7 @@ def test_vectors_reach_the_network_of_every_task(tmp_path, model):
     chosen = config(catalogue(tmp_path, frozen=True), f"model={model}")
     network, _, data = filled(chosen)
     layer = network.logits.get_layer("embedding_4_frozen")
-    place = data.encoder.statistics["item"]["vocabulary"].index("12") + 1
+    place = data.features.learnt["item"]["vocabulary"].index("12") + 1
     found = layer(np.full((1, 2), place)).numpy()  # (sets, 1, item and history, 4)
     np.testing.assert_array_equal(found, np.broadcast_to(VECTORS[0], found.shape))
     assert len(found) == (2 if model == "single_task" else 1)
@@ -817,8 +816,8 @@ def test_ids_of_vectors_are_lines_whatever_wrote_them(tmp_path, mark, end):
     content = mark + end.join(names) + (end if mark else "")
     (tmp_path / "ids.txt").write_bytes(content.encode())
     data = loaded(**chosen.dataset.model_dump())
-    start = pretrained.read(chosen, data.encoder)["item"]
-    known = data.encoder.statistics["item"]["vocabulary"]
+    start = pretrained.read(chosen, data.features)["item"]
+    known = data.features.learnt["item"]["vocabulary"]
     assert [known[row - 1] for row in start.rows] == ["12", "10", "15", "11"]
     np.testing.assert_array_equal(start.vectors, VECTORS[[0, 2, 3, 4]])
 
@@ -829,8 +828,8 @@ def test_vectors_start_a_sequences_own_table():
         max_length=2,
         pretrained=Pretrained(vectors="v.npy", ids="i.txt", frozen=True),
     )
-    encoder, _ = fitted({"x": feature}, x=[["a"], ["b"]])
-    assert encoder.spec.tables == {"x": EmbeddingTable(3, None, frozen=True)}
+    feature_set, _ = fitted({"x": feature}, x=[["a"], ["b"]])
+    assert feature_set.layout.tables == {"x": EmbeddingTable(3, None, frozen=True)}
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import sklearn.preprocessing
-from helpers.planted_data import encoder_of
+from helpers.planted_data import fitted_features
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mtl_cli.columns.numeric import cuts
 from mtl_cli.core.errors import DataError
-from mtl_cli.features.encoder import FeatureEncoder
-from mtl_cli.features.schema import Bucketized, Dense, PiecewiseLinear, Sparse
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.features.bucketized import Bucketized
+from mtl_cli.features.dense import Dense
+from mtl_cli.features.piecewise_linear import PiecewiseLinear
+from mtl_cli.features.sparse import Sparse
 
 SPARSE = Sparse(kind="sparse")
 FLOAT32 = 1e-6  # what `transform` returns is rounded to float32
@@ -22,8 +25,8 @@ MORE_THAN_A_DOUBLE_HOLDS = 2**53 + 1
 
 
 def fitted(feature, values):
-    """An encoder of one column `x`."""
-    return encoder_of({"x": feature}, table(values))
+    """An features of one column `x`."""
+    return fitted_features({"x": feature}, table(values))
 
 
 def table(values):
@@ -32,35 +35,35 @@ def table(values):
     return pa.table({"x": column})
 
 
-def ids(encoder, values):
+def ids(features, values):
     """The ids of one sparse or bucketized column."""
-    return encoder.transform(table(values))["ids"][:, 0].tolist()
+    return features.encode(table(values))["ids"][:, 0].tolist()
 
 
-def dense(encoder, values):
+def dense(features, values):
     """The numbers of one dense or piecewise-linear column: (rows, K)."""
-    return encoder.transform(table(values))["dense"]
+    return features.encode(table(values))["dense"]
 
 
 # Sparse
 
 
 def test_vocabulary_comes_from_training_rows_only():
-    encoder = fitted(SPARSE, ["b", "a", "c", "a"])
-    assert ids(encoder, ["a", "b", "c"]) == [1, 2, 3]
-    assert ids(encoder, ["c", "zebra", "aa", "a"]) == [3, 0, 0, 1]
-    assert encoder.spec.tables["x"].size == 4
+    features = fitted(SPARSE, ["b", "a", "c", "a"])
+    assert ids(features, ["a", "b", "c"]) == [1, 2, 3]
+    assert ids(features, ["c", "zebra", "aa", "a"]) == [3, 0, 0, 1]
+    assert features.layout.tables["x"].size == 4
 
 
 def test_missing_sparse_values_share_index_0_with_unseen_ones():
-    encoder = fitted(SPARSE, ["b", None, "a"])
-    assert ids(encoder, [None, "a", "b", "?"]) == [0, 1, 2, 0]
+    features = fitted(SPARSE, ["b", None, "a"])
+    assert ids(features, [None, "a", "b", "?"]) == [0, 1, 2, 0]
 
 
 def test_column_without_a_value_in_training_has_one_index():
-    encoder = fitted(SPARSE, pa.array([None, None], pa.string()))
-    assert encoder.spec.tables["x"].size == 1
-    assert ids(encoder, ["a", None]) == [0, 0]
+    features = fitted(SPARSE, pa.array([None, None], pa.string()))
+    assert features.layout.tables["x"].size == 1
+    assert ids(features, ["a", None]) == [0, 0]
 
 
 @pytest.mark.parametrize("gap", [[], [None]], ids=["no_gap", "gap"])
@@ -68,9 +71,9 @@ def test_ids_above_2_to_the_53_and_negative_ids_are_exact(gap):
     huge = MORE_THAN_A_DOUBLE_HOLDS
     values = [-huge, -huge + 1, -1, 0, huge - 1, huge, 2**63 - 1]
     assert len({float(v) for v in values}) < len(values)
-    encoder = fitted(SPARSE, values[::-1] + gap)
-    assert ids(encoder, values + gap) == [1, 2, 3, 4, 5, 6, 7] + [0] * len(gap)
-    assert ids(encoder, [huge + 1, -huge - 1]) == [0, 0]
+    features = fitted(SPARSE, values[::-1] + gap)
+    assert ids(features, values + gap) == [1, 2, 3, 4, 5, 6, 7] + [0] * len(gap)
+    assert ids(features, [huge + 1, -huge - 1]) == [0, 0]
 
 
 def test_booleans_are_sparse_values():
@@ -79,14 +82,16 @@ def test_booleans_are_sparse_values():
 
 def test_strings_are_told_apart_by_every_character():
     values = ["", " ", "A", "a", "a ", "NA", "nan", "ä"]
-    encoder = fitted(SPARSE, values)
-    assert ids(encoder, sorted(values)) == [1, 2, 3, 4, 5, 6, 7, 8]
+    features = fitted(SPARSE, values)
+    assert ids(features, sorted(values)) == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_values_rarer_than_min_count_share_index_0():
-    encoder = fitted(Sparse(kind="sparse", min_count=2), ["a", "b", "b", "c", "c", "c"])
-    assert encoder.statistics["x"]["vocabulary"] == ["b", "c"]
-    assert ids(encoder, ["a", "b", "c"]) == [0, 1, 2]
+    features = fitted(
+        Sparse(kind="sparse", min_count=2), ["a", "b", "b", "c", "c", "c"]
+    )
+    assert features.learnt["x"]["vocabulary"] == ["b", "c"]
+    assert ids(features, ["a", "b", "c"]) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -108,9 +113,9 @@ def test_equal_values_are_equal_whatever_type_holds_them(train, test, expected):
     ("train", "test"), [([1, 7], ["7", "?"]), (["7", "?"], [1, 7])]
 )
 def test_ids_are_the_same_as_numbers_and_as_text(train, test):
-    encoder = fitted(SPARSE, train)
-    place = encoder.statistics["x"]["vocabulary"].index("7") + 1
-    found = encoder.transform(table(test))["ids"][:, 0].tolist()
+    features = fitted(SPARSE, train)
+    place = features.learnt["x"]["vocabulary"].index("7") + 1
+    found = features.encode(table(test))["ids"][:, 0].tolist()
     assert found == [place if value in (7, "7") else 0 for value in test]
 
 
@@ -128,9 +133,9 @@ def test_floats_as_sparse_are_refused_with_what_to_do():
 def buckets_of(x, num_buckets):
     """How many training rows fall into each bucket, and the bucket of each row."""
     x = np.asarray(x, "float64")
-    encoder = fitted(Bucketized(kind="bucketized", num_buckets=num_buckets), x)
-    size = encoder.spec.tables["x"].size
-    assigned = np.array(ids(encoder, x))
+    features = fitted(Bucketized(kind="bucketized", num_buckets=num_buckets), x)
+    size = features.layout.tables["x"].size
+    assigned = np.array(ids(features, x))
     return np.bincount(assigned, minlength=size)[1:], assigned
 
 
@@ -205,9 +210,9 @@ def test_no_bucket_is_empty_and_greater_values_have_greater_buckets(
 @given(COLUMNS, COLUMNS, st.integers(2, 12))
 @PROPERTY
 def test_bucket_of_any_number_is_an_index_of_the_vocabulary(train, other, num_buckets):
-    encoder = fitted(Bucketized(kind="bucketized", num_buckets=num_buckets), train)
-    size = encoder.spec.tables["x"].size
-    found = ids(encoder, [*other, -1.7e308, 1.7e308])
+    features = fitted(Bucketized(kind="bucketized", num_buckets=num_buckets), train)
+    size = features.layout.tables["x"].size
+    found = ids(features, [*other, -1.7e308, 1.7e308])
     assert min(found) >= 1
     assert max(found) < size
 
@@ -258,10 +263,10 @@ def signed_log(x):
     ],
 )
 def test_dense_transform_equals_its_plain_formula(transform, expected):
-    encoder = fitted(Dense(kind="dense", transform=transform), SKEWED)
-    assert encoder.spec.num_dense == 1
+    features = fitted(Dense(kind="dense", transform=transform), SKEWED)
+    assert features.layout.width("dense") == 1
     for values in (SKEWED, OUTSIDE):
-        found = dense(encoder, values)
+        found = dense(features, values)
         assert found.dtype == np.float32
         np.testing.assert_allclose(
             found,
@@ -282,17 +287,17 @@ def test_quantile_of_a_value_is_the_share_of_rows_up_to_it_also_with_ties():
 @pytest.mark.parametrize("transform", ["standard", "minmax", "log1p"])
 def test_constant_column_becomes_zero(transform, constant):
     # Also where the mean of equal numbers is off by a rounding.
-    encoder = fitted(Dense(kind="dense", transform=transform), np.full(1000, constant))
-    np.testing.assert_allclose(dense(encoder, [constant]), 0, atol=1e-6)
-    other = dense(encoder, [constant + 1])
+    features = fitted(Dense(kind="dense", transform=transform), np.full(1000, constant))
+    np.testing.assert_allclose(dense(features, [constant]), 0, atol=1e-6)
+    other = dense(features, [constant + 1])
     assert abs(other).item() <= 1.001
 
 
 @pytest.mark.parametrize("kind", [pa.int8(), pa.int64(), pa.float32(), pa.bool_()])
 def test_every_numeric_type_can_be_a_dense_feature(kind):
     values = pa.array([1, 0, 1], pa.int8()).cast(kind)
-    encoder = fitted(Dense(kind="dense", transform="none"), values)
-    assert dense(encoder, values).tolist() == [[1], [0], [1]]
+    features = fitted(Dense(kind="dense", transform="none"), values)
+    assert dense(features, values).tolist() == [[1], [0], [1]]
 
 
 NUMERIC = [
@@ -313,9 +318,9 @@ def test_text_in_a_numeric_feature_is_refused_with_what_to_do(feature):
 def test_number_that_is_none_is_refused_with_its_row(feature, bad):
     with pytest.raises(DataError, match=r"feature x: .*row 3 .*2 such rows"):
         fitted(feature, [1.0, 2.0, bad, 4.0, bad])
-    encoder = fitted(feature, [1.0, 2.0])
+    features = fitted(feature, [1.0, 2.0])
     with pytest.raises(DataError, match=r"feature x: .*row 2 .*1 such rows"):
-        encoder.transform(table([1.0, bad]))
+        features.encode(table([1.0, bad]))
 
 
 # Piecewise linear
@@ -335,11 +340,11 @@ def papers_encoding(x, ends):
 
 
 def test_piecewise_linear_encoding_equals_the_papers_formula():
-    encoder = fitted(PiecewiseLinear(kind="piecewise_linear", num_buckets=8), SKEWED)
+    features = fitted(PiecewiseLinear(kind="piecewise_linear", num_buckets=8), SKEWED)
     ends = [SKEWED.min(), *cuts(SKEWED, 8), SKEWED.max()]
-    assert encoder.spec.num_dense == len(ends) - 1 == 8
+    assert features.layout.width("dense") == len(ends) - 1 == 8
     expected = [papers_encoding(x, ends) for x in SKEWED]
-    np.testing.assert_allclose(dense(encoder, SKEWED), expected, rtol=FLOAT32)
+    np.testing.assert_allclose(dense(features, SKEWED), expected, rtol=FLOAT32)
 
 
 @given(COLUMNS, COLUMNS, st.integers(2, 8))
@@ -350,9 +355,9 @@ def test_piecewise_linear_encoding_fills_buckets_one_after_another(
     feature = PiecewiseLinear(kind="piecewise_linear", num_buckets=num_buckets)
     # Six decimals: buckets so narrow that a ratio overflows are not the point here.
     train, other = (np.round(np.clip(x, -1e30, 1e30), 6) for x in (train, other))
-    encoder = fitted(feature, train)
-    code = dense(encoder, np.sort(other))
-    assert code.shape == (len(other), encoder.spec.num_dense)
+    features = fitted(feature, train)
+    code = dense(features, np.sort(other))
+    assert code.shape == (len(other), features.layout.width("dense"))
     assert ((code >= 0) & (code <= 1)).all()
     # A bucket is entered only when the one before is full.
     assert (code[:, :-1][code[:, 1:] > 0] == 1).all()
@@ -361,15 +366,15 @@ def test_piecewise_linear_encoding_fills_buckets_one_after_another(
 
 def test_piecewise_linear_encoding_tells_training_values_apart():
     x = np.array([0.0, 1, 1, 5, 5, 9])
-    encoder = fitted(PiecewiseLinear(kind="piecewise_linear", num_buckets=8), x)
-    assert len(np.unique(dense(encoder, x), axis=0)) == 4
+    features = fitted(PiecewiseLinear(kind="piecewise_linear", num_buckets=8), x)
+    assert len(np.unique(dense(features, x), axis=0)) == 4
 
 
 # All together
 
 
 def test_features_keep_their_order_and_their_columns():
-    features = {
+    declared = {
         "d": Dense(kind="dense", transform="none"),
         "s": SPARSE,
         "p": PiecewiseLinear(kind="piecewise_linear", num_buckets=2),
@@ -383,20 +388,20 @@ def test_features_keep_their_order_and_their_columns():
             "d": [10, 20, 30, 40],
         }
     )
-    encoder = encoder_of(features, columns)
-    assert {n: t.size for n, t in encoder.spec.tables.items()} == {"s": 3, "b": 3}
-    assert encoder.spec.ids == ["s", "b"]
-    assert encoder.spec.num_dense == 3
-    found = encoder.transform(columns)
+    features = fitted_features(declared, columns)
+    assert {n: t.size for n, t in features.layout.tables.items()} == {"s": 3, "b": 3}
+    assert [b.table for b, _ in features.layout.blocks_of("ids")] == ["s", "b"]
+    assert features.layout.width("dense") == 3
+    found = features.encode(columns)
     assert found["ids"].tolist() == [[2, 1], [1, 1], [1, 2], [2, 2]]
     assert found["dense"].tolist() == [[10, 0, 0], [20, 0.5, 0], [30, 1, 0], [40, 1, 1]]
     assert (found["ids"].dtype, found["dense"].dtype) == (np.int32, np.float32)
 
 
 def test_inputs_that_no_feature_gives_are_left_out():
-    assert list(fitted(SPARSE, [1]).transform(table([1]))) == ["ids"]
+    assert list(fitted(SPARSE, [1]).encode(table([1]))) == ["ids"]
     only_dense = fitted(Dense(kind="dense", transform="none"), [1])
-    assert list(only_dense.transform(table([1]))) == ["dense"]
+    assert list(only_dense.encode(table([1]))) == ["dense"]
 
 
 @pytest.mark.parametrize(
@@ -415,11 +420,11 @@ def test_inputs_that_no_feature_gives_are_left_out():
     ids=str,
 )
 def test_statistics_survive_json_with_an_identical_transform(feature, values):
-    encoder = fitted(feature, values)
-    statistics = json.loads(json.dumps(encoder.statistics, allow_nan=False))
-    again = FeatureEncoder({"x": feature}, statistics)
-    assert again.spec == encoder.spec
-    before, after = encoder.transform(table(values)), again.transform(table(values))
+    features = fitted(feature, values)
+    statistics = json.loads(json.dumps(features.learnt, allow_nan=False))
+    again = FeatureSet({"x": feature}, statistics)
+    assert again.layout == features.layout
+    before, after = features.encode(table(values)), again.encode(table(values))
     assert before.keys() == after.keys()
     for name, x in before.items():
         np.testing.assert_array_equal(x, after[name], strict=True)
@@ -438,9 +443,9 @@ def test_sparse_values_that_json_cannot_hold_are_refused_or_made_text(values):
     # A CSV column such as 2024-05-01 is read as dates. A run must not train to the
     # end and then fail to save.
     try:
-        encoder = fitted(SPARSE, values)
+        features = fitted(SPARSE, values)
     except DataError as error:
         assert "feature x: " in str(error)
         return
-    statistics = json.loads(json.dumps(encoder.statistics))
-    assert ids(FeatureEncoder({"x": SPARSE}, statistics), values) == [1, 2]
+    statistics = json.loads(json.dumps(features.learnt))
+    assert ids(FeatureSet({"x": SPARSE}, statistics), values) == [1, 2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 
-from mtl_cli.columns.layout import EmbeddingTable, FeatureSpec
+from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.config.check import check
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.paths import conf_folder
@@ -28,10 +28,9 @@ PAIRS = [
 ]
 
 SIZES = {"user": 7, "item": 5, "hour": 4}
-SPEC = FeatureSpec(
+LAYOUT = Layout(
     {name: EmbeddingTable(size) for name, size in SIZES.items()},
-    ids=list(SIZES),
-    num_dense=2,
+    {name: Block("ids", table=name) for name in SIZES} | {"numbers": Block("dense", 2)},
 )
 TASKS = ["income", "never_married", "rating"]  # binary, binary, regression
 ROWS = 64
@@ -44,19 +43,19 @@ def config(*overrides: str) -> Config:
 
 
 def network(*overrides: str, num_tasks: int = 2) -> Network:
-    """A network on SPEC with the first of TASKS."""
+    """A network on LAYOUT with the first of TASKS."""
     third = "+dataset.tasks.rating={label: rating, kind: regression}"
     tasks = f"tasks=[{','.join(TASKS[:num_tasks])}]"
-    return build(config("encoder.embedding_dim=4", third, tasks, *overrides), SPEC)
+    return build(config("encoder.embedding_dim=4", third, tasks, *overrides), LAYOUT)
 
 
 def features(seed: int = 0) -> dict[str, Any]:
-    """Random rows of SPEC."""
+    """Random rows of LAYOUT."""
     rng = np.random.default_rng(seed)
     sizes = list(SIZES.values())
     return {
         "ids": rng.integers(0, sizes, (ROWS, len(sizes))).astype("int32"),
-        "dense": rng.normal(size=(ROWS, SPEC.num_dense)).astype("float32"),
+        "dense": rng.normal(size=(ROWS, LAYOUT.width("dense"))).astype("float32"),
     }
 
 

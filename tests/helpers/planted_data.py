@@ -15,11 +15,10 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.feature_set import FeatureSet, FeatureSetFitter
 from mtl_cli.data.load import Data, load
 from mtl_cli.data.table import as_arrays
 from mtl_cli.evaluation.scores import Scores
-from mtl_cli.features.encoder import FeatureEncoder
-from mtl_cli.features.fitting import Fitter
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.run import run
 from mtl_cli.tasks.base import Output
@@ -69,11 +68,11 @@ def config(dataset: dict[str, Any], *overrides: str) -> Config:
     return Config.model_validate(found | {"dataset": dataset})
 
 
-def encoder_of(features: Any, table: pa.Table) -> FeatureEncoder:
-    """An encoder that has learnt from training rows."""
-    fitter = Fitter(features, table.num_rows)
+def fitted_features(features: Any, table: pa.Table) -> FeatureSet:
+    """Features that have learnt from training rows."""
+    fitter = FeatureSetFitter(features, table.num_rows)
     fitter.add(table, np.ones(table.num_rows, bool))
-    return fitter.encoder()
+    return fitter.finish()
 
 
 def run_in(folder: Path, chosen: Config) -> dict[str, Scores]:
@@ -100,8 +99,8 @@ def parquet(folder: Path, columns: Any, name: str = "train.parquet") -> Path:
 def assert_same(data: Data, other: Data, report: bool = True) -> None:
     """Whether two data sets are encoded alike, to the last bit."""
     assert list(data.splits) == list(other.splits)
-    assert json.dumps(data.encoder.statistics) == json.dumps(other.encoder.statistics)
-    assert data.encoder.spec == other.encoder.spec
+    assert json.dumps(data.features.learnt) == json.dumps(other.features.learnt)
+    assert data.features.layout == other.features.layout
     assert not report or data.report == other.report
     for split, table in data.splits.items():
         mine, its = (as_arrays(t) for t in (table, other.splits[split]))

@@ -118,7 +118,7 @@ def network(data):
     def built(model, encoder, *overrides, tasks=3, seed=1):
         keras.utils.set_random_seed(seed)
         chosen = config(model, encoder, *overrides, tasks=tasks)
-        return build(chosen, data.encoder.spec, data.labels)
+        return build(chosen, data.features.layout, data.labels)
 
     return built
 
@@ -137,7 +137,7 @@ def trained(request, data):
     if hasattr(config(model, encoder).model, "gate_units"):
         options += ["model.gate_units=[3]"]
     chosen = config(model, encoder, *options, tasks=5)
-    network = build(chosen, data.encoder.spec, data.labels)
+    network = build(chosen, data.features.layout, data.labels)
     history = train(chosen, network, data.splits["train"], None, Progress())
     return chosen, network, history
 
@@ -227,7 +227,7 @@ def test_values_never_seen_and_missing_ones_have_finite_predictions(
     for name, cells in strange.items():
         at = raw.column_names.index(name)
         raw = raw.set_column(at, name, pa.array(cells))
-    features = data.encoder.transform(raw)
+    features = data.features.encode(raw)
     assert (features["ids"][:2] == 0).all()
     for name, p in predict(network(model, encoder), features).items():
         assert np.isfinite(p).all(), name
@@ -297,13 +297,13 @@ def test_saved_network_predicts_the_same_bits_once_loaded(trained, data, tmp_pat
     expected = predict(network, rows_of(data))
     values = chosen.model_dump(mode="json")
     folder = RunFolder(tmp_path / "run")
-    saved_model.save(folder, network, values, data.encoder)
+    saved_model.save(folder, network, values, data.features)
     folder.release()
 
     keras.utils.set_random_seed(99)  # nothing of the start may remain
     again, features, config_again = saved_model.load(tmp_path / "run")
     assert config_again == as_saved(chosen)
-    assert_same(predict(again, features.transform(planted())), expected)
+    assert_same(predict(again, features.encode(planted())), expected)
     weights = zip(again.logits.get_weights(), network.logits.get_weights(), strict=True)
     assert all(np.array_equal(x, y) for x, y in weights)
 
@@ -382,7 +382,7 @@ def test_no_gradient_crosses_where_the_paper_cuts_it(model, network, data):
 @pytest.mark.parametrize("model", MODELS)
 def test_weight_that_is_no_number_stops_the_run_in_one_line(model, data):
     chosen = config(model, "embedding", "trainer.epochs=1", "optimizer=sgd", tasks=2)
-    network = build(chosen, data.encoder.spec, data.labels)
+    network = build(chosen, data.features.layout, data.labels)
     weight = network.logits.trainable_weights[-1]
     weight.assign(np.full(weight.shape, np.nan))
     with pytest.raises(TrainingError) as caught:

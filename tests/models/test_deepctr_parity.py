@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from helpers.networks import (
+    LAYOUT,
     SIZES,
-    SPEC,
     TASKS,
     arrays,
     dense_layers,
@@ -26,10 +26,10 @@ from deepctr.models.multitask import ESMM, MMOE, PLE, SharedBottom  # noqa: E402
 
 
 def deepctr_model(model, num_tasks, **sizes):
-    """A model of DeepCTR on SPEC, with random weights."""
+    """A model of DeepCTR on LAYOUT, with random weights."""
     columns = [
         *(SparseFeat(name, n, 4) for name, n in SIZES.items()),
-        *(DenseFeat(f"number_{i}", 1) for i in range(SPEC.num_dense)),
+        *(DenseFeat(f"number_{i}", 1) for i in range(LAYOUT.width("dense"))),
     ]
     theirs = model(
         columns,
@@ -46,7 +46,7 @@ def predict(theirs, rows):
     """DeepCTR's predictions, by task."""
     ids, dense = rows["ids"], rows["dense"]
     inputs = {name: ids[:, [f]] for f, name in enumerate(SIZES)}
-    inputs |= {f"number_{i}": dense[:, [i]] for i in range(SPEC.num_dense)}
+    inputs |= {f"number_{i}": dense[:, [i]] for i in range(LAYOUT.width("dense"))}
     outputs = theirs([inputs[tensor.name] for tensor in theirs.inputs])
     return arrays(dict(zip(TASKS, outputs, strict=False)))
 

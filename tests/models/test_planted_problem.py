@@ -79,7 +79,7 @@ def test_model_reaches_the_best_possible_auc(
 ) -> None:
     run = planted_config(folder, f"model={model}", f"encoder={encoder}")
     data = load(run.dataset, run.outputs)
-    network = build(run, data.encoder.spec)
+    network = build(run, data.features.layout)
     train(run, network, data.splits["train"], None, Progress())
     test = data.splits["test"]
     scores = evaluate(run.outputs, test, network.predict(test))

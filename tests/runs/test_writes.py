@@ -168,11 +168,13 @@ def test_hdf5_on_a_full_disk_is_one_error_that_names_the_file(disk, tiny, capfd)
     # HDF5's own writing to a full disk ends the process with a segmentation fault.
     run = disk(40) / "run"
     data = load(tiny.dataset, tiny.outputs)
-    network = build(config(tiny.model_dump(mode="json")["dataset"]), data.encoder.spec)
+    network = build(
+        config(tiny.model_dump(mode="json")["dataset"]), data.features.layout
+    )
     folder = RunFolder(run)
     with pytest.raises(WriteError, match=rf"model.weights.h5: {FULL}"):
         for _ in range(40):
-            save(folder, network, {}, data.encoder)
+            save(folder, network, {}, data.features)
             (run / f"filler{len(files(run))}").write_bytes(b"x" * 4096)
     folder.release()
     assert capfd.readouterr().err == ""

@@ -201,7 +201,7 @@ def test_saved_run_of_all_kinds_predicts_the_same_bits(ran, tested):
     )  # nothing of the start may remain
     network, encoder, _ = saved_model.load(ran)
     table = pyarrow.Table.from_pandas(raw, preserve_index=False)
-    again = network.predictions(encoder.transform(table))
+    again = network.predictions(encoder.encode(table))
     for task in TASKS:
         p = again[task].numpy()
         expected = np.stack(frame[f"{task}_prediction"]).astype("float32")
@@ -465,7 +465,7 @@ def test_standardised_label_has_mean_and_deviation_of_the_training_rows(tmp_path
 def test_predictions_are_in_the_labels_own_unit(file):
     chosen = config(values(file, FEATURES, TASKS))
     data = load(chosen.dataset, chosen.outputs)
-    network = build(chosen, data.encoder.spec, data.labels)
+    network = build(chosen, data.features.layout, data.labels)
     features = data.splits["train"].read(0, 50).features
     logits, found = network.logits(features), network.predictions(features)
     about = data.labels["score"]
@@ -497,7 +497,7 @@ def test_batch_without_a_row_of_a_task_leaves_its_tower_alone(file, task):
     chosen = config(values(file, FEATURES, tasks), "optimizer=sgd")
     data = load(chosen.dataset, chosen.outputs)
     tensorflow_runtime.start(chosen.seed, deterministic=True)
-    network = build(chosen, data.encoder.spec, data.labels)
+    network = build(chosen, data.features.layout, data.labels)
     table = data.splits["train"].read(0, 128)
     table = table.take(slice(None))
     for name in (task,):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers.networks import config
-from helpers.planted_data import encoder_of, planted
+from helpers.planted_data import fitted_features, planted
 
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.data.labels import label_of
@@ -71,13 +71,13 @@ def trained(chosen, batches=6):
     frame = pd.concat(rows_with_every_id_in_each_batch(batches), ignore_index=True)
     rows = pa.Table.from_pandas(frame)
     known = pa.Table.from_pandas(frame[(frame.user >= 0) & (frame.item != "new")])
-    encoder = encoder_of(chosen.dataset.features, known)
+    feature_set = fitted_features(chosen.dataset.features, known)
     tasks = chosen.chosen_tasks
     labels = {n: label_of(n, t, rows[t.label]) for n, t in tasks.items()}
     weights = {n: np.ones_like(y) for n, y in labels.items()}
-    table = Table(encoder.transform(rows), labels, weights)
+    table = Table(feature_set.encode(rows), labels, weights)
     tensorflow_runtime.start(chosen.seed, deterministic=True)
-    network = build(chosen, encoder.spec)
+    network = build(chosen, feature_set.layout)
     before = [w.numpy() for w in network.logits.trainable_variables]
     steps = Steps(chosen, network, table.rows)
     slab = MemoryFeed(table, list(tasks)).slab(np.arange(table.rows), 32)
@@ -140,7 +140,7 @@ def test_rows_that_no_batch_touches_stay(name):
 
 def spec_of(chosen):
     """Sizes of the planted features."""
-    return encoder_of(chosen.dataset.features, planted()).spec
+    return fitted_features(chosen.dataset.features, planted()).layout
 
 
 def test_rowwise_adagrad_equals_its_formula():

@@ -220,7 +220,7 @@ def trained(configured):
     """A network trained on a data set's training rows."""
     data = load_module.load(configured.dataset, configured.outputs)
     tensorflow_runtime.start(configured.seed, deterministic=True)
-    network = build(configured, data.encoder.spec)
+    network = build(configured, data.features.layout)
     valid = data.splits.get("valid")
     history = train(configured, network, data.splits["train"], valid, Progress())
     return network, history, data
@@ -259,7 +259,7 @@ def test_streamed_steps_are_those_of_a_loop_over_the_same_rows(file):
     network, history, data = trained(configured)
     whole = data.splits["train"].table()
     tensorflow_runtime.start(configured.seed, deterministic=True)
-    other = build(configured, data.encoder.spec)
+    other = build(configured, data.features.layout)
     numbered = {**KEYS["features"], "row": FEATURES["row"]}
     rows = loaded(file, numbered, TASKS, stream=True).splits["train"]
     order = flat(row_numbers(StreamFeed(rows, list(TASKS)), batch_size=64))
@@ -292,11 +292,11 @@ def test_streamed_run_scores_all_splits_but_train(file, tmp_path):
     configured = chosen(file, True, test_fraction=0.1)
     scores = run_in(tmp_path / "run", configured)
     assert list(scores) == ["test", "valid"]
-    network, encoder, again = saved_model.load(tmp_path / "run")
+    network, feature_set, again = saved_model.load(tmp_path / "run")
     assert again.dataset.stream is True
     data = loaded(file, **KEYS, valid_fraction=0.2, test_fraction=0.1, stream=False)
     table = data.splits["test"]
-    assert encoder.statistics == data.encoder.statistics
+    assert feature_set.learnt == data.features.learnt
     found = evaluate(again.outputs, table, network.predict(table))
     assert found == scores["test"]
 

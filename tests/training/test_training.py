@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow as tf
-from helpers.planted_data import encoder_of, planted
+from helpers.planted_data import fitted_features, planted
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -89,24 +89,24 @@ def tasks_of(**losses):
     }
 
 
-def encode(rows, encoder, tasks):
+def encode(rows, feature_set, tasks):
     """All rows as a table in which every row counts."""
     labels = {n: label_of(n, t, rows[t.label]) for n, t in tasks.items()}
     weights = {task: np.ones_like(y) for task, y in labels.items()}
-    return Table(encoder.transform(rows), labels, weights)
+    return Table(feature_set.encode(rows), labels, weights)
 
 
 def encoded(chosen, rows=300, seed=0):
     """The planted rows as tables, and the features fitted on them."""
-    encoder = encoder_of(chosen.dataset.features, planted())
-    return encode(planted(rows, seed), encoder, chosen.chosen_tasks), encoder
+    feature_set = fitted_features(chosen.dataset.features, planted())
+    return encode(planted(rows, seed), feature_set, chosen.chosen_tasks), feature_set
 
 
 def built(chosen):
     """A network with the weights that the run's seed gives it."""
     tensorflow_runtime.start(chosen.seed, deterministic=True)
-    encoder = encoder_of(chosen.dataset.features, planted())
-    return build(chosen, encoder.spec)
+    feature_set = fitted_features(chosen.dataset.features, planted())
+    return build(chosen, feature_set.layout)
 
 
 def trained(chosen, table=None, valid=None, progress=None):
@@ -440,11 +440,11 @@ def test_each_task_learns_its_own_labels_in_any_order_of_tasks(model, order):
         dataset=DATASET | {"tasks": CONSTANTS},
     )
     values = {"ones": 1.0, "zeros": 0.0, "threes": 3.0}
-    encoder = encoder_of(chosen.dataset.features, planted())
+    feature_set = fitted_features(chosen.dataset.features, planted())
     rows = planted(128)
     for name, value in values.items():
         rows = rows.append_column(name, pa.array(np.full(128, value)))
-    table = encode(rows, encoder, chosen.chosen_tasks)
+    table = encode(rows, feature_set, chosen.chosen_tasks)
     network, history = trained(chosen, table)
     predictions = network.predict(table)
     assert list(history.epochs[-1].losses) == order.split(",")

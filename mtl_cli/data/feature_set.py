@@ -1,0 +1,114 @@
+"""All features of a data set: fitted together, encoded to the network's inputs."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout
+from mtl_cli.columns.vocabulary import Learnt
+from mtl_cli.features.base import Array, Feature
+
+# Scales and buckets are learnt from a random sample of about this many training rows,
+# so that a table may be larger than memory.
+ROWS_TO_FIT = 2_000_000
+
+
+class FeatureSet:
+    """Features in order, and what they learnt from the training rows.
+
+    Args:
+        features: by name.
+        learnt: JSON values by name of the feature, see `Fitter.learnt`.
+    """
+
+    def __init__(
+        self, features: dict[str, Feature], learnt: Mapping[str, dict[str, Any]]
+    ) -> None:
+        self.features = features
+        self.learnt = {name: Learnt(values) for name, values in learnt.items()}
+
+    def table_learnt(self, name: str) -> Learnt:
+        """Returns what the owner of a feature's embedding table learnt."""
+        return self.learnt[self.features[name].table_owner(name)]
+
+    def shares_table(self, name: str) -> bool:
+        """Whether other features use the embedding table of a feature too."""
+        owners = [feature.table_owner(n) for n, feature in self.features.items()]
+        return owners.count(self.features[name].table_owner(name)) > 1
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where each feature lies among the network's inputs."""
+        tables: dict[str, EmbeddingTable] = {}
+        blocks = {}
+        for name, feature in self.features.items():
+            blocks[name] = feature.block(name, self.table_learnt(name))
+            if feature.table_owner(name) == name:
+                table = feature.embedding_table(self.learnt[name])
+                tables |= {} if table is None else {name: table}
+        return Layout(tables, blocks)
+
+    def encode(self, table: pa.Table) -> dict[str, Array]:
+        """Encodes rows.
+
+        Returns: arrays (rows, width) by input of the network; an input that no feature
+            fills is left out.
+        """
+        blocks: dict[str, list[Array]] = {}
+        for name, feature in self.features.items():
+            values = feature.read(name, table)
+            encoded = feature.encode(name, values, self.table_learnt(name))
+            for input_name, block in encoded.items():
+                blocks.setdefault(input_name, []).append(block)
+        return {
+            input_name: np.concatenate(blocks[input_name], axis=1, dtype=dtype)
+            for input_name, dtype in INPUT_TYPES.items()
+            if input_name in blocks
+        }
+
+    def columns_in(self, encoded: dict[str, Array], name: str) -> Array:
+        """Returns the columns that a feature fills in encoded rows, (rows, width)."""
+        input_name = self.layout.blocks[name].input
+        return encoded[input_name][:, self.layout.columns[name]]
+
+
+class FeatureSetFitter:
+    """Learns from training rows, chunk by chunk, what features need.
+
+    Args:
+        features: by name.
+        training_rows: how many training rows there will be.
+    """
+
+    def __init__(self, features: dict[str, Feature], training_rows: int) -> None:
+        self.features = features
+        self.fitters = {name: f.fitter(name) for name, f in features.items()}
+        self.sampled_share = min(1.0, ROWS_TO_FIT / max(training_rows, 1))
+        self.random = np.random.default_rng(0)
+
+    def add(self, table: pa.Table, training: npt.NDArray[np.bool_]) -> None:
+        """Checks all rows of a chunk, and learns from its training rows.
+
+        Args:
+            table: the rows.
+            training: which rows are training rows, (rows,).
+        """
+        sampled = training
+        if self.sampled_share < 1:
+            draws = self.random.random(table.num_rows)
+            sampled = training & (draws < self.sampled_share)
+        for fitter in self.fitters.values():
+            fitter.add(table, training, sampled)
+
+    def finish(self) -> FeatureSet:
+        """Returns the features with what they have learnt."""
+        for name, feature in self.features.items():
+            owner = feature.table_owner(name)
+            if owner != name:
+                self.fitters[owner].merge(self.fitters[name])
+        learnt = {name: fitter.learnt() for name, fitter in self.fitters.items()}
+        return FeatureSet(self.features, learnt)

@@ -1,0 +1,176 @@
+"""What a kind of feature answers; each kind is one file in this folder."""
+
+from abc import abstractmethod
+from functools import partial
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic import Field
+
+from mtl_cli.columns.fitters import Fitter
+from mtl_cli.columns.layout import Block, EmbeddingTable
+from mtl_cli.columns.vocabulary import Learnt
+from mtl_cli.core.errors import suggest
+from mtl_cli.core.options import Count, Options
+
+Array = npt.NDArray[Any]
+Dimension = Count | Literal["auto"]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Missing = Literal["error", "mean", "median"] | Number
+NumBuckets = Annotated[int, Field(ge=2, lt=2**31)]
+
+# Keys that describe an embedding table, not the column that is looked up in it.
+TABLE_KEYS = ("embedding_dim", "min_count", "num_buckets", "pretrained")
+
+
+class Feature(Options):
+    """The keys of one feature, and all that its kind does.
+
+    A kind may have two keys that other code knows: `table`, another feature whose
+    embedding table this feature uses too, and `pretrained`, see `Pretrained`.
+
+    Attributes:
+        kind: the module in `mtl_cli/features` that holds the feature's class.
+        numeric: whether the feature reads numbers: a column of a text file is read
+            as float64, not as text, and the encoded values have an order.
+        reports_unseen: whether id 0 stands for values that the training rows lack,
+            so that the data report counts these values.
+        shared_ids: name of the way that ids are given; features can share an embedding
+            table if this name is the same. None: the table cannot be shared.
+    """
+
+    kind: str
+    numeric: ClassVar[bool] = False
+    reports_unseen: ClassVar[bool] = False
+    shared_ids: ClassVar[str | None] = None
+
+    def source_columns(self, name: str) -> list[str]:
+        """Returns the columns that the feature of this name reads."""
+        return [name]
+
+    def table_owner(self, name: str) -> str:
+        """Returns the feature whose embedding table this feature uses."""
+        return getattr(self, "table", None) or name
+
+    @abstractmethod
+    def read(self, name: str, table: pa.Table) -> Any:
+        """Returns the checked values of a table's rows.
+
+        Raises:
+            DataError: if a column does not hold what the feature needs.
+        """
+
+    def fitter(self, name: str) -> Fitter:
+        """Returns a learner of what `encode` needs."""
+        return Fitter(partial(self.read, name))
+
+    @abstractmethod
+    def encode(self, name: str, values: Any, learnt: Learnt) -> dict[str, Array]:
+        """Turns values into the network's inputs.
+
+        Args:
+            name: the name of the feature.
+            values: from `read`.
+            learnt: from the fitter of the feature that owns the embedding table.
+
+        Returns: arrays (rows, width) by input of the network.
+        """
+
+    @abstractmethod
+    def block(self, name: str, learnt: Learnt) -> Block:
+        """Returns which input of the network the feature fills, and how wide."""
+
+    def embedding_table(self, learnt: Learnt) -> EmbeddingTable | None:
+        """Returns the embedding table that the feature owns; None for numbers."""
+        return None
+
+    def summary(self, encoded: Array) -> Array:
+        """Returns the column that stands for the feature in the data report.
+
+        Args:
+            encoded: the feature's columns of the network's input, (rows, width).
+
+        Returns: (rows,).
+        """
+        return encoded[:, 0]
+
+    def is_row_id(self, distinct: int, rows: int) -> bool:
+        """Whether the values look like an id of rows, which teaches nothing.
+
+        Args:
+            distinct: number of distinct values in the training rows.
+            rows: number of training rows.
+        """
+        return False
+
+
+class Embedded(Feature):
+    """A feature whose ids have vectors in an embedding table.
+
+    Attributes:
+        embedding_dim: length of a vector; `auto` is 6 times the fourth root of the
+            table's size (Wang et al., ADKDD 2017, section 4.1); null takes the
+            encoder's `embedding_dim`.
+    """
+
+    embedding_dim: Dimension | None = None
+
+    @abstractmethod
+    def num_ids(self, learnt: Learnt) -> int:
+        """Returns the number of ids, id 0 included."""
+
+    def block(self, name: str, learnt: Learnt) -> Block:
+        return Block("ids", table=self.table_owner(name))
+
+    def embedding_table(self, learnt: Learnt) -> EmbeddingTable:
+        pretrained: Pretrained | None = getattr(self, "pretrained", None)
+        frozen = pretrained is not None and pretrained.frozen
+        return EmbeddingTable(self.num_ids(learnt), self.embedding_dim, frozen)
+
+
+class Pretrained(Options):
+    """Vectors that an embedding table starts from.
+
+    Attributes:
+        vectors: `.npy` file, (N, dim) numbers.
+        ids: text file of N lines: the value that each row of `vectors` belongs to.
+        frozen: whether training leaves the table as it is.
+    """
+
+    vectors: str
+    ids: str
+    frozen: bool = False
+
+
+def check_shared_table(name: str, features: dict[str, Feature]) -> None:
+    """Refuses a feature that shares a table which does not fit it.
+
+    Raises:
+        ValueError: which names the key.
+    """
+    feature = features[name]
+    owner_name = feature.table_owner(name)
+    owner = features.get(owner_name)
+    if owner is feature:
+        return
+    if not isinstance(owner, Embedded) or owner.table_owner(owner_name) != owner_name:
+        raise ValueError(
+            f"features.{name}.table: {owner_name!r} is not a feature with an "
+            f"embedding table of its own{suggest(owner_name, list(features))}"
+        )
+    if owner.shared_ids is None or owner.shared_ids != feature.shared_ids:
+        raise ValueError(
+            f"features.{name}.table: a {feature.kind} feature cannot share the "
+            f"table of a {owner.kind} one"
+        )
+    for key in TABLE_KEYS:
+        field = type(feature).model_fields.get(key)
+        value = getattr(feature, key, None)
+        if field is None or value in (field.default, getattr(owner, key, None)):
+            continue
+        fix = "make them equal" if field.is_required() else "remove it here"
+        raise ValueError(
+            f"features.{name}.{key}: the table is {owner_name}'s, whose {key} counts; "
+            f"{fix}"
+        )

@@ -1,0 +1,55 @@
+"""A numeric column cut into buckets that each get an embedding."""
+
+from functools import partial
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from mtl_cli.columns.fitters import SampleFitter
+from mtl_cli.columns.numeric import Floats, cuts, numbers
+from mtl_cli.columns.vocabulary import Learnt
+from mtl_cli.features.base import Array, Embedded, Number
+
+
+class Bucketized(Embedded):
+    """The keys of a bucketized feature.
+
+    Buckets are cut at quantiles of the training rows; a value that fills a bucket by
+    itself, such as capital_gain = 0, gets a bucket of its own.
+
+    Attributes:
+        num_buckets: number of buckets, at most.
+        edges: lower ends of all buckets but the first, in place of `num_buckets`.
+        missing: `error`, or `bucket`: empty cells have a bucket of their own.
+    """
+
+    num_buckets: Annotated[int, Field(ge=2)] | None = None
+    edges: Annotated[list[Number], Field(min_length=1)] | None = None
+    missing: Literal["error", "bucket"] = "error"
+    numeric: ClassVar[bool] = True
+
+    @model_validator(mode="after")
+    def _check_edges(self) -> Self:
+        if (self.num_buckets is None) == (self.edges is None):
+            raise ValueError("num_buckets: give either num_buckets or edges")
+        if self.edges is not None and self.edges != sorted(set(self.edges)):
+            raise ValueError("edges: must grow from each to the next")
+        return self
+
+    def read(self, name: str, table: pa.Table) -> Floats:
+        return numbers(name, table[name], self.missing)
+
+    def fitter(self, name: str) -> SampleFitter:
+        return SampleFitter(partial(self.read, name), self._fit)
+
+    def _fit(self, x: Floats) -> dict[str, Any]:
+        return {"cuts": self.edges or cuts(x, self.num_buckets or 2)}
+
+    def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
+        bucket = np.searchsorted(learnt["cuts"], values, side="right") + 1
+        return {"ids": np.where(np.isnan(values), 0, bucket)[:, None]}
+
+    def num_ids(self, learnt: Learnt) -> int:
+        return len(learnt["cuts"]) + 2

@@ -1,0 +1,53 @@
+"""Several columns taken together as one id."""
+
+from functools import partial
+from typing import Annotated, ClassVar, Self
+
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from mtl_cli.columns.fitters import Fitter, VocabularyFitter
+from mtl_cli.columns.vocabulary import Learnt, Values, crossed, hashed, lookup
+from mtl_cli.core.options import Count
+from mtl_cli.features.base import Array, Embedded, NumBuckets
+
+
+class Cross(Embedded):
+    """The keys of a cross.
+
+    Attributes:
+        columns: columns of ids or words; the columns need not be features.
+        min_count: rarer combinations share id 0 with unseen combinations.
+        num_buckets: number of embeddings that combinations are hashed to; null keeps
+            a vocabulary of combinations.
+    """
+
+    columns: Annotated[list[str], Field(min_length=2)]
+    min_count: Count = 1
+    num_buckets: NumBuckets | None = None
+    reports_unseen: ClassVar[bool] = True
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> Self:
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError("columns: names a column twice; name each once")
+        return self
+
+    def source_columns(self, name: str) -> list[str]:
+        return self.columns
+
+    def read(self, name: str, table: pa.Table) -> Values:
+        return crossed(name, [table[column] for column in self.columns])
+
+    def fitter(self, name: str) -> Fitter:
+        if self.num_buckets is not None:
+            return super().fitter(name)
+        return VocabularyFitter(partial(self.read, name), self.min_count)
+
+    def encode(self, name: str, values: Values, learnt: Learnt) -> dict[str, Array]:
+        if self.num_buckets is not None:
+            return {"ids": hashed(values, self.num_buckets)[:, None]}
+        return {"ids": lookup(values, learnt.vocabulary)[:, None]}
+
+    def num_ids(self, learnt: Learnt) -> int:
+        return 1 + (self.num_buckets or len(learnt["vocabulary"]))

@@ -1,0 +1,86 @@
+"""A numeric column that enters the network as a number."""
+
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from mtl_cli.columns.fitters import SampleFitter
+from mtl_cli.columns.layout import Block
+from mtl_cli.columns.numeric import (
+    Floats,
+    fill_value,
+    filled,
+    numbers,
+    refuse_above_float32,
+)
+from mtl_cli.columns.vocabulary import Learnt
+from mtl_cli.features.base import Array, Feature, Missing
+
+QUANTILE_LEVELS = np.linspace(0, 1, 1001)
+
+
+class Dense(Feature):
+    """The keys of a dense feature.
+
+    Attributes:
+        transform: fitted on training rows: `standard` (mean 0, deviation 1), `minmax`
+            (0 to 1), `log1p` (logarithm of 1 + the absolute value, with the value's
+            sign, then standard), `quantile` (rank from 0 to 1), `none`.
+        missing: `error`, or the number that an empty cell counts as: the `mean` or
+            `median` of the training rows, or a given number.
+    """
+
+    transform: Literal["standard", "minmax", "log1p", "quantile", "none"]
+    missing: Missing = "error"
+    numeric: ClassVar[bool] = True
+
+    def read(self, name: str, table: pa.Table) -> Floats:
+        x = numbers(name, table[name], self.missing)
+        return refuse_above_float32(name, x)
+
+    def fitter(self, name: str) -> SampleFitter:
+        return SampleFitter(partial(self.read, name), self._fit)
+
+    def _fit(self, x: Floats) -> dict[str, Any]:
+        learnt = fill_value(x, self.missing)
+        low, high = float(x.min()), float(x.max())
+        if self.transform == "minmax":
+            return learnt | {"low": low, "high": high}
+        if self.transform == "quantile":
+            return learnt | {"quantiles": np.quantile(x, QUANTILE_LEVELS).tolist()}
+        if self.transform == "log1p":
+            x = signed_log1p(x)
+        if low == high:  # rounding would change the mean and the deviation
+            return learnt | {"mean": float(x[0]), "deviation": 0.0}
+        return learnt | {"mean": float(x.mean()), "deviation": float(x.std())}
+
+    def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
+        x = self._scaled(filled(values, learnt), learnt)
+        return {"dense": refuse_above_float32(name, x)[:, None]}
+
+    def _scaled(self, x: Floats, learnt: Learnt) -> Floats:
+        """Applies the transform; gives infinity where the result is too large."""
+        if self.transform == "none":
+            return x
+        if self.transform == "quantile":
+            quantiles = np.array(learnt["quantiles"])
+            levels = np.linspace(0, 1, len(quantiles))
+            return np.asarray(np.interp(x, quantiles, levels))
+        if self.transform == "minmax":
+            shift, width = learnt["low"], learnt["high"] - learnt["low"]
+        else:
+            shift, width = learnt["mean"], learnt["deviation"]
+        if self.transform == "log1p":
+            x = signed_log1p(x)
+        with np.errstate(over="ignore"):
+            return np.asarray((x - shift) / (width or 1.0))
+
+    def block(self, name: str, learnt: Learnt) -> Block:
+        return Block("dense")
+
+
+def signed_log1p(x: Floats) -> Floats:
+    """Compresses heavy tails on both sides of 0."""
+    return np.asarray(np.sign(x) * np.log1p(np.abs(x)))

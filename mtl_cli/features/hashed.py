@@ -1,0 +1,31 @@
+"""A column of ids or words, hashed to a fixed number of embeddings."""
+
+from typing import ClassVar
+
+import pyarrow as pa
+
+from mtl_cli.columns.vocabulary import Learnt, Values, hashed, values_of
+from mtl_cli.features.base import Array, Embedded, NumBuckets
+
+
+class Hashed(Embedded):
+    """The keys of a hashed feature.
+
+    Attributes:
+        num_buckets: number of embeddings; empty cells have one more.
+        table: a feature whose embedding table this feature uses too; null makes a
+            table for this feature.
+    """
+
+    num_buckets: NumBuckets
+    table: str | None = None
+    shared_ids: ClassVar[str] = "hash"
+
+    def read(self, name: str, table: pa.Table) -> Values:
+        return values_of(name, table[name])
+
+    def encode(self, name: str, values: Values, learnt: Learnt) -> dict[str, Array]:
+        return {"ids": hashed(values, self.num_buckets)[:, None]}
+
+    def num_ids(self, learnt: Learnt) -> int:
+        return 1 + self.num_buckets

@@ -1,0 +1,65 @@
+"""A numeric column as one number per bucket: how far the value reaches into it."""
+
+from functools import partial
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from mtl_cli.columns.fitters import SampleFitter
+from mtl_cli.columns.layout import Block
+from mtl_cli.columns.numeric import (
+    Floats,
+    cuts,
+    fill_value,
+    filled,
+    numbers,
+    refuse_above_float32,
+)
+from mtl_cli.columns.vocabulary import Learnt
+from mtl_cli.features.base import Array, Feature, Missing
+
+
+class PiecewiseLinear(Feature):
+    """The keys of a piecewise linear feature.
+
+    Attributes:
+        num_buckets: number of buckets, at most; cut as the buckets of `Bucketized`.
+        missing: see `Dense`.
+
+    Reference: Gorishniy et al., "On Embeddings for Numerical Features in Tabular
+        Deep Learning", NeurIPS 2022, section 3.2.
+        Differs from the paper in: a value outside the range of the training rows
+        counts as the nearest value in it.
+    """
+
+    num_buckets: Annotated[int, Field(ge=2)]
+    missing: Missing = "error"
+    numeric: ClassVar[bool] = True
+
+    def read(self, name: str, table: pa.Table) -> Floats:
+        x = numbers(name, table[name], self.missing)
+        return refuse_above_float32(name, x)
+
+    def fitter(self, name: str) -> SampleFitter:
+        return SampleFitter(partial(self.read, name), self._fit)
+
+    def _fit(self, x: Floats) -> dict[str, Any]:
+        edges = {"cuts": cuts(x, self.num_buckets), "high": float(x.max())}
+        return fill_value(x, self.missing) | {"low": float(x.min())} | edges
+
+    def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
+        x = filled(values, learnt)
+        edges = np.array([learnt["low"], *learnt["cuts"], learnt["high"]])
+        width = np.diff(edges)
+        width[width == 0] = 1
+        with np.errstate(over="ignore"):  # infinity is cut to 1
+            shares = np.clip((x[:, None] - edges[:-1]) / width, 0, 1)
+        return {"dense": np.asarray(shares)}
+
+    def block(self, name: str, learnt: Learnt) -> Block:
+        return Block("dense", len(learnt["cuts"]) + 1)
+
+    def summary(self, encoded: Array) -> Array:
+        return np.asarray(encoded.sum(axis=1))

@@ -1,0 +1,106 @@
+"""A list of ids or words in each row, embedded and pooled to one vector."""
+
+from functools import partial
+from typing import Annotated, ClassVar, Literal, Self
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from mtl_cli.columns.fitters import Mask, VocabularyFitter
+from mtl_cli.columns.layout import Block
+from mtl_cli.columns.lists import SeparatorCheck, Tokens, tokens_of
+from mtl_cli.columns.vocabulary import Learnt, Values, lookup
+from mtl_cli.core.options import Count
+from mtl_cli.features.base import Array, Embedded, Pretrained
+
+
+class Sequence(Embedded):
+    """The keys of a sequence.
+
+    Attributes:
+        max_length: longer lists keep their last values.
+        separator: text between the values of a text column such as `a|b|c`; null for
+            a column of lists.
+        pooling: `mean`, `sum` or `max` over the values of a row.
+        weights: column with a number for each value, in the same form as the values;
+            `mean` and `sum` multiply each value's vector by it.
+        min_count: rarer values of the training rows share id 0 with unseen values.
+        table: a feature whose embedding table this feature uses too; null makes a
+            table for this feature.
+        pretrained: vectors that the embedding table starts from.
+    """
+
+    max_length: Count
+    separator: Annotated[str, Field(min_length=1)] | None = None
+    pooling: Literal["mean", "sum", "max"] = "mean"
+    weights: str | None = None
+    min_count: Count = 1
+    table: str | None = None
+    pretrained: Pretrained | None = None
+    shared_ids: ClassVar[str] = "vocabulary"
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        if self.weights is not None and self.pooling == "max":
+            raise ValueError("weights: pooling max has no use for them; remove them")
+        return self
+
+    def source_columns(self, name: str) -> list[str]:
+        return [name] if self.weights is None else [name, self.weights]
+
+    def read(self, name: str, table: pa.Table) -> Tokens:
+        return tokens_of(
+            name, table, self.max_length, self.separator, weights=self.weights
+        )
+
+    def fitter(self, name: str) -> VocabularyFitter:
+        return SequenceFitter(name, self)
+
+    def encode(self, name: str, values: Tokens, learnt: Learnt) -> dict[str, Array]:
+        """Returns ids and weights of the values in each row, 0 where padded.
+
+        With pooling `mean` the weights of a row add up to 1.
+        """
+        shape = (values.num_rows, self.max_length)
+        ids, weights = np.zeros(shape, "int32"), np.zeros(shape, "float32")
+        cells = values.rows, values.positions
+        ids[cells] = lookup(values.values, learnt.vocabulary)
+        weights[cells] = values.weights
+        if self.pooling == "mean":
+            total = weights.sum(axis=1, keepdims=True)
+            weights /= np.where(total > 0, total, 1)
+        return {"sequences": ids, "sequence_weights": weights}
+
+    def block(self, name: str, learnt: Learnt) -> Block:
+        return Block("sequences", self.max_length, self.table_owner(name), self.pooling)
+
+    def num_ids(self, learnt: Learnt) -> int:
+        return 1 + len(learnt["vocabulary"])
+
+
+class SequenceFitter(VocabularyFitter):
+    """Counts the values of all lists, and checks that the separator separates them."""
+
+    def __init__(self, name: str, feature: Sequence) -> None:
+        min_count = feature.min_count if feature.table is None else None
+        super().__init__(partial(feature.read, name), min_count)
+        self.name = name
+        self.check = (
+            None
+            if feature.separator is None
+            else SeparatorCheck(name, feature.separator)
+        )
+
+    def add(self, table: pa.Table, training: Mask, sampled: Mask) -> None:
+        tokens: Tokens = self.read(table)
+        if self.check is not None:
+            self.check.add(table[self.name])
+        values = tokens.values
+        in_training = values.codes[training[tokens.rows]]
+        self.counter.add(Values(values.distinct, in_training))
+
+    def learnt(self) -> dict[str, list[str]]:
+        if self.check is not None:
+            self.check.finish()
+        return super().learnt()
