@@ -81,7 +81,7 @@ MISTAKES = {
     "+dataset.features.income.kind=sparse": "dataset.features.income: is the label of "
     "task income, so the model would see the answer; remove it from the features",
     "dataset.features.age.kind=spars": "dataset.features.age.kind: 'spars' is not one "
-    "of: sparse, hashed, cross, sequence, bucketized, dense, piecewise_linear; did you "
+    "of: bucketized, cross, dense, hashed, piecewise_linear, sequence, sparse; did you "
     "mean sparse?",
     "dataset.tasks.income.loss=mse": "'mse' does not fit kind binary; take bce",
     "dataset.tasks.income.kind=regression": "income.loss: 'bce' does not fit kind",
