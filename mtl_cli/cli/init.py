@@ -4,7 +4,7 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import yaml
 from pydantic import ValidationError
@@ -12,18 +12,26 @@ from pydantic import ValidationError
 from mtl_cli.core.errors import ConfigError, DataError, MtlError, fail, printable
 from mtl_cli.core.paths import conf_folder, user_conf_folder
 from mtl_cli.data.dataset import DATASET_NAME, Dataset
-from mtl_cli.init.arguments import name_of, names_given, parse, spaces_of, tasks_of
-from mtl_cli.init.column import profile
-from mtl_cli.init.dataset import Proposal, propose_dataset
-from mtl_cli.init.preview import Looked, look
-from mtl_cli.init.refusals import (
-    check_columns_given,
+from mtl_cli.init.arguments import (
+    dataset_name,
+    parse,
+    parse_columns,
+    parse_spaces,
+    parse_tasks,
+)
+from mtl_cli.init.column_profile import profile_column
+from mtl_cli.init.dataset_proposal import DatasetProposal, propose_dataset
+from mtl_cli.init.preview import read_preview
+from mtl_cli.init.table_checks import (
     check_header,
+    check_no_header,
     check_test,
     common_format,
-    no_tasks,
+    missing_task,
 )
-from mtl_cli.init.writing import Files, dataset_yaml
+from mtl_cli.init.yaml_text import DatasetFiles, dataset_yaml
+
+MAX_COLUMN_WIDTH = 32
 
 
 def main() -> NoReturn:
@@ -38,50 +46,54 @@ def main() -> NoReturn:
 
 
 def init(arguments: argparse.Namespace) -> str:
-    """Writes a data set's YAML.
+    """Writes a data set's YAML; returns the text for the terminal.
 
     Args:
-        arguments: of the command line.
-
-    Returns: what to say of it.
+        arguments: the values of the command line.
 
     Raises:
         ConfigError: if the arguments are wrong.
         DataError: if the table is.
     """
-    tasks = tasks_of(arguments.task)
-    spaces = spaces_of(arguments.space, list(tasks))
-    name = arguments.name or name_of(arguments.table)
-    target = target_of(name, arguments.force or not tasks)
-    names = names_given(arguments)
-    train = look(arguments.table, names)
+    labels = parse_tasks(arguments.task)
+    spaces = parse_spaces(arguments.space, list(labels))
+    name = arguments.name or dataset_name(arguments.table)
+    target = target_path(name, arguments.force or not labels)
+    names = parse_columns(arguments)
+    train = read_preview(arguments.table, names)
     columns = [
-        profile(column, train.table.column(i))
+        profile_column(column, train.table.column(i))
         for i, column in enumerate(train.table.column_names)
     ]
     if names is not None:
-        check_columns_given(train.path, columns)
+        check_no_header(train.path, columns)
     else:
-        check_header(train, columns, list(tasks.values()))
-    if not tasks:
-        raise no_tasks(train.path, columns)
-    proposal = propose_dataset(columns, tasks, spaces)
-    test = None if arguments.test is None else look(arguments.test, names, train.layout)
-    text = dataset_yaml(name, files_of(train, test, proposal), proposal)
-    write(target, text)
+        check_header(train, columns, list(labels.values()))
+    if not labels:
+        raise missing_task(train.path, columns)
+    proposal = propose_dataset(columns, labels, spaces)
+    test, trim = None, train.format.trim
+    if arguments.test is not None:
+        test = read_preview(arguments.test, names, train.format)
+        trim = trim or test.format.trim
+    file_format = common_format(train, test)
+    if test is not None:
+        check_test(train, test, proposal)
+    files = DatasetFiles(train, arguments.test, file_format, trim)
+    write(target, dataset_yaml(name, files, proposal))
     return summary(name, target, proposal)
 
 
-def target_of(name: str, force: bool) -> Path:
-    """Returns the path of a data set's YAML, if it may be written."""
+def target_path(name: str, force: bool) -> Path:
+    """Returns the path of a data set's YAML after checking that it may be written."""
     if not re.fullmatch(DATASET_NAME, name):
         raise ConfigError(
             f"--name: '{name}' should be letters, digits, '_', '.', '-', and begin "
             "with a letter or a digit"
         )
     target = Path("conf") / "dataset" / f"{name}.yaml"
-    mine = Path.cwd() / "conf"
-    if (mine / "config.yaml").exists() and mine != conf_folder():
+    folder = Path.cwd() / "conf"
+    if (folder / "config.yaml").exists() and folder != conf_folder():
         raise ConfigError(
             "./conf has a config.yaml, so mtl-train takes the folder for another "
             "application's and would not read the data set; start in another folder"
@@ -93,27 +105,14 @@ def target_of(name: str, force: bool) -> Path:
     return target
 
 
-def files_of(train: Looked, test: Looked | None, proposal: Proposal) -> Files:
-    """Returns the data set's files, after a look at whether they fit."""
-    if test is None:
-        kind = "auto" if train.layout.by_ending else train.layout.format
-        return Files(train, None, kind, train.layout.trim)
-    kind = common_format(train, test)
-    check_test(train, test, proposal)
-    return Files(train, test.path, kind, train.layout.trim or test.layout.trim)
-
-
 def write(target: Path, text: str) -> None:
-    """Writes the YAML of a data set, after a check that it is one."""
-    values: Any = yaml.safe_load(text)
+    """Writes the YAML of a data set after checking it against the schema."""
     try:
-        Dataset.model_validate(values)
+        Dataset.model_validate(yaml.safe_load(text))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise DataError(
-            f"cannot describe this table: {where}: {first['msg']}"
-        ) from None
+        key = ".".join(map(str, first["loc"]))
+        raise DataError(f"cannot describe this table: {key}: {first['msg']}") from None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
@@ -121,28 +120,30 @@ def write(target: Path, text: str) -> None:
         raise ConfigError(f"cannot write {target}: {error.strerror}") from None
 
 
-def summary(name: str, target: Path, proposal: Proposal) -> str:
-    """Returns a table of what each column was taken for, and what to do next."""
+def summary(name: str, target: Path, proposal: DatasetProposal) -> str:
+    """Returns a table of the use of each column, and what to do next."""
     rows = [("column", "taken for", "because")]
-    for task, label in proposal.labels.items():
-        values = label.task
-        rows.append((values["label"], f"task {task}: {values['kind']}", label.seen))
-    for choice in proposal.choices:
-        kind = choice.feature["kind"] if choice.feature else ""
-        role = kind if choice.role == "feature" else choice.role
-        loud = choice.role != "feature" or choice.remark.startswith("WARNING")
-        said = choice.remark if loud else choice.seen
-        rows.append((choice.column.name, role, said))
-    shown = [[printable(cell) for cell in row] for row in rows]
-    widths = [min(32, max(len(row[i]) for row in shown)) for i in (0, 1)]
+    for name_of_task, task in proposal.tasks.items():
+        rows.append((task.label, f"task {name_of_task}: {task.kind}", task.summary))
+    for column in proposal.columns:
+        use: str = column.role
+        reason = column.remark
+        if column.is_feature and column.keys:
+            use = column.keys["kind"]
+            reason = reason if reason.startswith("WARNING") else column.summary
+        rows.append((column.column.name, use, reason))
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [min(MAX_COLUMN_WIDTH, max(len(row[i]) for row in cells)) for i in (0, 1)]
     lines = [
-        f"{a.ljust(widths[0])}  {b.ljust(widths[1])}  {c}".rstrip() for a, b, c in shown
+        f"{a.ljust(widths[0])}  {b.ljust(widths[1])}  {c}".rstrip() for a, b, c in cells
     ]
-    lines += ["", f"wrote {target}: look it through, then"]
-    if (conf_folder() / "dataset" / f"{name}.yaml").exists() and user_conf_folder():
-        lines[-1] = f"wrote {target}, which from here hides the bundled {name}; then"
-    lines.append(f"  mtl-train dataset={name} check_only=true")
-    lines.append(f"  mtl-train dataset={name} model=mmoe")
+    hides_bundled = (conf_folder() / "dataset" / f"{name}.yaml").exists()
+    if hides_bundled and user_conf_folder():
+        done = f"wrote {target}, which from here hides the bundled {name}; then"
+    else:
+        done = f"wrote {target}: look it through, then"
+    train = f"  mtl-train dataset={name}"
+    lines += ["", done, f"{train} check_only=true", f"{train} model=mmoe"]
     return "\n".join(lines) + "\n"
 
 

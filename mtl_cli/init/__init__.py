@@ -1,1 +1,1 @@
-"""What `mtl-init` finds out about a table, and how it writes it down."""
+"""What `mtl-init` proposes for a table, and how it writes the proposal as YAML."""

@@ -8,15 +8,14 @@ from typing import Any, NoReturn
 from mtl_cli.core.errors import ConfigError, suggest
 from mtl_cli.data.dataset import TASK_NAME
 
-FLAGS = ["--task", "--space", "--name", "--test", "--columns", "--no-header", "--force"]
 TABLE = (
     "of training rows: .csv, .tsv (also .gz, .zst), .parquet, .feather, .arrow, or a "
     "folder of .parquet files"
 )
 TASK = "what to predict, and the column that holds it if the name is not it"
 SPACE = "counts a task's rows only where a column, or another task, is 1"
-NAMES = "names, if the first line has none"
-NUMBERS = "names them column_1, column_2, ..."
+COLUMNS = "names, if the first line has none"
+NO_HEADER = "names them column_1, column_2, ..."
 EXAMPLES = """examples:
   mtl-init shop/train.csv --task click buy --space buy:click --test shop/test.csv
   mtl-init adult.data --no-header --task income=column_15
@@ -24,13 +23,14 @@ EXAMPLES = """examples:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors end in one line, as all of ours do."""
+    """A parser whose errors are told in one line, as all errors of the commands are."""
 
     def error(self, message: str) -> NoReturn:
-        flag = message.rpartition("unrecognized arguments: ")[2].partition(" ")[0]
+        unknown = message.rpartition("unrecognized arguments: ")[2].partition(" ")[0]
+        flags = [flag for flag in self._option_string_actions if flag.startswith("--")]
         if "required: TABLE" in message:
             message += "; it comes before --task"
-        raise ConfigError(f"{message}{suggest(flag, FLAGS)}; see mtl-init --help")
+        raise ConfigError(f"{message}{suggest(unknown, flags)}; see mtl-init --help")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -44,32 +44,28 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("table", metavar="TABLE", help=TABLE)
-    many: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
-    add("--task", metavar="NAME[=COLUMN]", help=TASK, **many)
-    add("--space", metavar="TASK:COLUMN", help=SPACE, **many)
+    several: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
+    add("--task", metavar="NAME[=COLUMN]", help=TASK, **several)
+    add("--space", metavar="TASK:COLUMN", help=SPACE, **several)
     add("--name", help="of the data set; usually the table's")
     add("--test", metavar="TABLE", help="of test rows; else a tenth of TABLE")
     header = parser.add_mutually_exclusive_group()
-    header.add_argument("--columns", metavar="A,B,...", help=NAMES)
-    header.add_argument("--no-header", action="store_true", help=NUMBERS)
+    header.add_argument("--columns", metavar="A,B,...", help=COLUMNS)
+    header.add_argument("--no-header", action="store_true", help=NO_HEADER)
     add("--force", action="store_true", help="overwrites the YAML")
     return parser.parse_args(arguments)
 
 
-def tasks_of(given: list[str]) -> dict[str, str]:
-    """Returns the label column of each task.
-
-    Args:
-        given: `NAME` or `NAME=COLUMN`.
-    """
+def parse_tasks(arguments: list[str]) -> dict[str, str]:
+    """Returns {task: label column} from arguments `NAME` or `NAME=COLUMN`."""
     tasks: dict[str, str] = {}
-    for argument in given:
+    for argument in arguments:
         name, equals, column = argument.partition("=")
         if not re.fullmatch(TASK_NAME, name):
-            plain = re.sub(r"^[^A-Za-z]+|[^A-Za-z0-9]+", "_", name).strip("_") or "task"
+            valid = re.sub(r"^[^A-Za-z]+|[^A-Za-z0-9]+", "_", name).strip("_") or "task"
             raise ConfigError(
                 f"--task: the name '{name}' should be a letter, then letters, digits "
-                f"and _; write --task '{plain}={column or name}'"
+                f"and _; write --task '{valid}={column or name}'"
             )
         if name in ("mean", "row"):
             raise ConfigError(
@@ -82,17 +78,17 @@ def tasks_of(given: list[str]) -> dict[str, str]:
     return tasks
 
 
-def spaces_of(given: list[str], tasks: list[str]) -> dict[str, str]:
-    """Returns the space of each task that has one.
+def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
+    """Returns {task: space} of the tasks that have a space.
 
     Args:
-        given: `TASK:COLUMN`.
-        tasks: that there are.
+        arguments: texts of the form `TASK:COLUMN`.
+        tasks: the names of all tasks.
     """
     spaces: dict[str, str] = {}
-    for argument in given:
-        task, colon, space = argument.partition(":")
-        if not (task and colon and space):
+    for argument in arguments:
+        task, _, space = argument.partition(":")
+        if not (task and space):
             raise ConfigError(f"--space: '{argument}' should be TASK:COLUMN")
         if task not in tasks:
             raise ConfigError(
@@ -108,15 +104,8 @@ def spaces_of(given: list[str], tasks: list[str]) -> dict[str, str]:
     return spaces
 
 
-def name_of(table: str) -> str:
-    """Returns a data set's name from that of its table."""
-    stem = Path(table).resolve().name.partition(".")[0]
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")
-    return name if name[:1].isalpha() else f"data_{name}".rstrip("_")
-
-
-def names_given(arguments: argparse.Namespace) -> list[str] | None:
-    """Returns the columns' names, empty to number them, None to read them."""
+def parse_columns(arguments: argparse.Namespace) -> list[str] | None:
+    """Returns the columns' names, an empty list to number them, None to read them."""
     if arguments.no_header:
         return []
     if arguments.columns is None:
@@ -128,3 +117,10 @@ def names_given(arguments: argparse.Namespace) -> list[str] | None:
         if names.count(name) > 1:
             raise ConfigError(f"--columns: names '{name}' {names.count(name)} times")
     return names
+
+
+def dataset_name(table: str) -> str:
+    """Returns a data set's name made from the path of its table."""
+    stem = Path(table).resolve().name.partition(".")[0]
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")
+    return name if name[:1].isalpha() else f"data_{name}".rstrip("_")

@@ -1,139 +1,145 @@
-"""Finds columns that give a label away, or that say the same as another."""
+"""Finds columns that give a label away, or that say the same as another column."""
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
 from mtl_cli.data.univariate_auc import ENOUGH, TELLING, auc_alone
-from mtl_cli.init.column import Array, Column
-from mtl_cli.init.feature_proposal import Choice, left_out
-from mtl_cli.init.labels import Label
-from mtl_cli.init.names import is_outcome
+from mtl_cli.init.column_profile import Array, ColumnProfile
+from mtl_cli.init.feature_proposal import FeatureProposal, join_remarks, leave_out
+from mtl_cli.init.name_hints import is_outcome
+from mtl_cli.init.task_proposal import TaskProposal
+
+Dependence = Literal["one to one", "many to one", "none"]
 
 
-def look_for_leaks(
-    choice: Choice, labels: dict[str, Label], columns: dict[str, Column]
-) -> Choice:
-    """Returns a choice that leaves out, or warns of, what gives a label away.
+def mark_leak(
+    proposal: FeatureProposal,
+    tasks: dict[str, TaskProposal],
+    columns: dict[str, ColumnProfile],
+) -> FeatureProposal:
+    """Leaves out a feature that is a label in other words, or warns of one near to it.
 
     Args:
-        choice: for a column that is no label.
-        labels: by task.
-        columns: of the table, by name.
+        proposal: the proposal for a column that is no label.
+        tasks: {task: the proposal for its label column}.
+        columns: {name: profile} of all columns of the table.
     """
-    column = choice.column
-    if choice.role != "feature" or column.kind == "list":
-        return choice
-    for task, label in labels.items():
-        kind = label.task["kind"]
-        how = tells(column, columns[label.task["label"]].codes)
-        near, measure = 0.0, "AUC"
-        if kind == "binary":
-            classes = np.where(np.isnan(label.y), -1, label.y).astype("int64")
-            how = "renames" if "renames" in (how, tells(column, classes)) else how
-            near = auc_of_column(column, label.y)
-        elif kind == "regression":
-            near, measure = correlation(column, label.y), "correlation"
-            how = "renames" if near > 1 - 1e-9 else ""
-        if how == "renames":
-            remark = f"would give the answer away: {task} in other words"
-            return left_out(column, remark, choice.feature)
-        if near > TELLING:
-            return warn(choice, f"alone predicts {task}, {measure} {near:.4f}")
-        if kind == "binary" and (value := implies(column, label.y)):
-            return warn(choice, f"is {value} only where {task} is 1")
-        if how == "decides" and kind == "multiclass":
-            return warn(choice, f"each value goes with one class of {task}")
-    return choice
+    column = proposal.column
+    if not proposal.is_feature or column.kind == "list":
+        return proposal
+    for name, task in tasks.items():
+        dependence = dependence_on(column, columns[task.label].codes)
+        strength, measure = 0.0, "AUC"
+        if task.kind == "binary":
+            classes = np.where(np.isnan(task.y), -1, task.y).astype("int64")
+            if dependence_on(column, classes) == "one to one":
+                dependence = "one to one"
+            strength = auc_of_column(column, task.y)
+        elif task.kind == "regression":
+            strength, measure = correlation(column, task.y), "correlation"
+            dependence = "one to one" if strength > 1 - 1e-9 else "none"
+        if dependence == "one to one":
+            remark = f"would give the answer away: {name} in other words"
+            return leave_out(column, remark, proposal.keys)
+        if strength > TELLING:
+            problem = f"alone predicts {name}, {measure} {strength:.4f}"
+            return proposal.with_warning(problem)
+        if task.kind == "binary" and (value := positive_only_value(column, task.y)):
+            return proposal.with_warning(f"is {value} only where {name} is 1")
+        if task.kind == "multiclass" and dependence == "many to one":
+            return proposal.with_warning(f"each value goes with one class of {name}")
+    return proposal
 
 
-def warn(choice: Choice, what: str) -> Choice:
-    """Returns a choice with a warning before its remark."""
-    warning = f"WARNING: {what}; is it known before? If not, remove it"
-    parts = [warning, *([choice.remark] if choice.remark else [])]
-    return replace(choice, remark="; ".join(parts))
+def mark_outcome(proposal: FeatureProposal) -> FeatureProposal:
+    """Asks whether a feature named as an outcome is known before the prediction."""
+    name = proposal.column.name
+    if not proposal.is_feature or proposal.remark or not is_outcome(name):
+        return proposal
+    return replace(proposal, remark="known before the prediction? If not, remove it")
 
 
-def look_for_outcome(choice: Choice) -> Choice:
-    """Returns a choice that asks whether a column is known before the prediction."""
-    if choice.role != "feature" or not is_outcome(choice.column.name) or choice.remark:
-        return choice
-    return replace(choice, remark="known before the prediction? If not, remove it")
-
-
-def mark_twins(choices: list[Choice]) -> list[Choice]:
-    """Returns the choices, features that say what another one says remarked."""
-    first: dict[bytes, Choice] = {}
+def mark_copies(proposals: list[FeatureProposal]) -> list[FeatureProposal]:
+    """Adds a remark to each feature that says the same as a feature before it."""
+    first_with: dict[bytes, FeatureProposal] = {}
     marked = []
-    for choice in choices:
-        column = choice.column
-        if choice.role == "feature" and column.kind != "list" and column.distinct > 2:
-            twin = first.setdefault(np.sort(column.counts).tobytes(), choice)
-            if twin is not choice and tells(column, twin.column.codes) == "renames":
-                remark = f"says the same as {twin.column.name}"
-                remark = "; ".join(part for part in (choice.remark, remark) if part)
-                choice = replace(choice, remark=remark)
-        marked.append(choice)
+    for proposal in proposals:
+        column = proposal.column
+        if proposal.is_feature and column.kind != "list" and column.distinct > 2:
+            frequencies = np.sort(column.counts).tobytes()
+            first = first_with.setdefault(frequencies, proposal)
+            if first is not proposal and (
+                dependence_on(column, first.column.codes) == "one to one"
+            ):
+                remark = f"says the same as {first.column.name}"
+                remark = join_remarks(proposal.remark, remark)
+                proposal = replace(proposal, remark=remark)
+        marked.append(proposal)
     return marked
 
 
-def tells(column: Column, codes: Array) -> str:
-    """Returns how a column gives another one away: `renames`, `decides` or "".
+def dependence_on(column: ColumnProfile, target: Array) -> Dependence:
+    """Returns how the values of a target column follow from the values of a column.
 
-    It renames the other one if each value of one goes with one of the other, and
-    decides it if each of its own values, in 10 rows or more on average, goes with one
-    of the other. Values that hardly come twice tell nothing of the kind.
+    `one to one`: each value of either goes with one value of the other. `many to one`:
+    each value of the column, in 10 rows or more on average, goes with one target value.
+    Values that hardly come twice show nothing.
 
     Args:
-        column: of the table.
-        codes: number of the other one's value, (rows,); -1 where it is missing.
+        column: the profile of a column.
+        target: the index of each row's target value, -1 for a missing value, (rows,).
     """
-    both = (column.codes >= 0) & (codes >= 0)
+    both = (column.codes >= 0) & (target >= 0)
     rows = int(both.sum())
-    if rows < 0.5 * (codes >= 0).sum() or column.distinct > 0.5 * rows:
-        return ""
-    a, b = column.codes[both].astype("int64"), codes[both]
-    pairs = len(np.unique(a * (int(b.max()) + 1) + b))
-    ours, theirs = len(np.unique(a)), len(np.unique(b))
-    if pairs != ours or theirs < 2:
-        return ""
-    return "renames" if ours == theirs else "decides" if rows >= 10 * ours else ""
+    if rows < 0.5 * (target >= 0).sum() or column.distinct > 0.5 * rows:
+        return "none"
+    values, targets = column.codes[both].astype("int64"), target[both]
+    num_pairs = len(np.unique(values * (int(targets.max()) + 1) + targets))
+    num_values, num_targets = len(np.unique(values)), len(np.unique(targets))
+    if num_pairs != num_values or num_targets < 2:
+        return "none"
+    if num_values == num_targets:
+        return "one to one"
+    return "many to one" if rows >= 10 * num_values else "none"
 
 
-def implies(column: Column, y: Array) -> str:
-    """Returns which of two values a column has on positive rows alone; "" if none.
+def positive_only_value(column: ColumnProfile, y: Array) -> str:
+    """Returns which of a column's two values only positive rows have; "" if none.
 
-    As a conversion has that follows a click. By chance so many rows would all be
-    positive once in a million tables.
+    A conversion that follows a click has such a value. By chance, all rows with a value
+    would be positive in one table of a million.
     """
-    known = (column.codes >= 0) & ~np.isnan(y)
-    rate = y[known].mean() if known.any() else 1.0
+    labelled = (column.codes >= 0) & ~np.isnan(y)
+    rate = y[labelled].mean() if labelled.any() else 1.0
     if column.distinct != 2 or rate == 1:
         return ""
-    for code, word in enumerate(column.values):
-        mine = y[known & (column.codes == code)]
-        if len(mine) >= ENOUGH and mine.all() and rate ** len(mine) < 1e-6:
-            return str(word)
+    for code, value in enumerate(column.values):
+        labels = y[labelled & (column.codes == code)]
+        if len(labels) >= ENOUGH and labels.all() and rate ** len(labels) < 1e-6:
+            return str(value)
     return ""
 
 
-def correlation(column: Column, y: Array) -> float:
+def correlation(column: ColumnProfile, y: Array) -> float:
     """Returns how well a numeric column predicts a regression's label, 0 to 1."""
-    x = column.row_numbers()
-    known = np.isfinite(x) & np.isfinite(y)
-    if known.sum() < ENOUGH or np.ptp(x[known]) == 0 or np.ptp(y[known]) == 0:
+    x = column.numbers_by_row()
+    finite = np.isfinite(x) & np.isfinite(y)
+    x, y = x[finite], y[finite]
+    if len(x) < ENOUGH or np.ptp(x) == 0 or np.ptp(y) == 0:
         return 0.0
-    return float(abs(np.corrcoef(x[known], y[known])[0, 1]))
+    return float(abs(np.corrcoef(x, y)[0, 1]))
 
 
-def auc_of_column(column: Column, y: Array) -> float:
-    """Returns the AUC that a column alone reaches on the rows that have a label.
+def auc_of_column(column: ColumnProfile, y: Array) -> float:
+    """Returns the AUC that a column alone reaches, 0.5 for too few rows with a label.
 
-    A missing value is one of its own, below all numbers. 0.5 where too few rows tell.
+    A missing value is a value too, below all numbers.
     """
-    known = ~np.isnan(y)
+    labelled = ~np.isnan(y)
     numbers = column.numbers
     if numbers is not None:
         numbers = np.concatenate(([-np.inf], numbers))
-    found = auc_alone(y[known], column.codes[known] + 1, numbers)
-    return 0.5 if found is None else found
+    auc = auc_alone(y[labelled], column.codes[labelled] + 1, numbers)
+    return 0.5 if auc is None else auc

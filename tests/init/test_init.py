@@ -632,7 +632,7 @@ def test_names_that_are_numbers_in_order_are_names(run: Run) -> None:
 def test_first_rows_stand_for_a_long_table(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preview, "LOOK", 1500)
+    monkeypatch.setattr(preview, "MAX_ROWS", 1500)
     write_csv("shop.csv", **shop())
     assert run("shop.csv", "--task", "click")[0] == 0
     assert "the first 1,500 rows" in Path("conf/dataset/shop.yaml").read_text()
@@ -771,7 +771,7 @@ def tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", MISTAKES)
 def test_mistake_is_told_in_one_line(run: Run, tables: None, command: str) -> None:
     before = set(Path("conf/dataset").iterdir())
-    code, out, err = run(*init.split())
+    code, out, err = run(*command.split())
     assert (code, out) == (2, "")
     assert err.startswith("mtl-init: error: ")
     assert err.count("\n") == 1
