@@ -1,4 +1,4 @@
-"""Several processes train one network as one would, and end together."""
+"""Several processes train one network as one process would, and end together."""
 
 import json
 import os
@@ -69,62 +69,75 @@ EXACT = {
     "esmm": [*FEW, "dataset=funnel", "model=esmm", "optimizer=sgd", NO_COMPILE],
     "patience": [*DENSE, NO_COMPILE, "trainer.patience=1", "trainer.epochs=4"],
 }
-# What one process would do otherwise: other masks, means of other rows, another order.
-ALIKE_ALONE = {
+# Variants in which one process draws other dropout masks, normalises over other rows,
+# or reads the rows in another order.
+DIFFERENT_ALONE = {
     "dropout": [*DENSE, NO_COMPILE, "model.dropout=0.3"],
     "batch_norm": [*DENSE, NO_COMPILE, "model.batch_norm=true"],
     "stream": [*LAZY, NO_COMPILE, "+dataset.stream=true", "dataset.train_rows=20000"],
 }
 
 
-BEGUN: list[Process | subprocess.Popen[str]] = []
+STARTED: list[Process | subprocess.Popen[str]] = []
 
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_running():
     yield
-    while BEGUN:
-        process = BEGUN.pop()
+    while STARTED:
+        process = STARTED.pop()
         process.kill()
         process.communicate()
 
 
-def environments(size: int = 2) -> list[dict[str, str]]:
-    """Returns what tells each of some processes who they are."""
+def worker_environments(size: int = 2) -> list[dict[str, str]]:
+    """Returns the environment variables of each of `size` workers."""
     workers = [f"127.0.0.1:{port}" for port in free_ports(size)]
     return [{cluster.TF_CONFIG: cluster.tf_config(workers, i)} for i in range(size)]
 
 
-def trained(folder: Path, variants: dict[str, list[str]]) -> dict[str, list]:
-    """Returns what two processes and one alone come to, by variant."""
-    todo = folder / "todo.json"
-    todo.write_text(json.dumps(list(variants.values())))
+def train_together_and_alone(
+    folder: Path, variants: dict[str, list[str]]
+) -> dict[str, list]:
+    """Trains each variant with two processes and with one.
+
+    Returns: by variant, the results of the chief, of the worker, and of one process.
+    """
+    configurations = folder / "configurations.json"
+    configurations.write_text(json.dumps(list(variants.values())))
     names = ["chief", "worker"]
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "helpers.replica_process", todo, folder / name],
-            env=os.environ | tell | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            [
+                sys.executable,
+                "-m",
+                "helpers.replica_process",
+                configurations,
+                folder / name,
+            ],
+            env=os.environ | environment | {"PYTHONPATH": os.pathsep.join(sys.path)},
             stderr=subprocess.PIPE,
             text=True,
         )
-        for name, tell in zip(names, environments(), strict=True)
+        for name, environment in zip(names, worker_environments(), strict=True)
     ]
     ended = [(p.communicate()[1], p.returncode) for p in processes]
     assert [code for _, code in ended] == [0, 0], ended
-    found = {}
+    results = {}
     for i, (variant, overrides) in enumerate(variants.items()):
         together = [dict(np.load(folder / name / f"{i}.npz")) for name in names]
-        found[variant] = [*together, replica_process.trained(overrides, Replicas())]
-    return found
+        alone = replica_process.trained(overrides, Replicas())
+        results[variant] = [*together, alone]
+    return results
 
 
-def assert_same_weights(one, other):
-    for name, x in one.items():
+def assert_same_weights(chief, worker):
+    for name, x in chief.items():
         if name.startswith("weights"):
-            np.testing.assert_array_equal(x, other[name], name, strict=True)
+            np.testing.assert_array_equal(x, worker[name], name, strict=True)
 
 
-def assert_as_alone(chief, worker, alone):
+def assert_same_as_alone(chief, worker, alone):
     assert_same_weights(chief, worker)
     # A float32 sum of two halves differs from one in its last bits, 1e-7 of it; over
     # these few steps that grows to 1e-6, and in long runs chaotically.
@@ -135,21 +148,21 @@ def assert_as_alone(chief, worker, alone):
 
 
 def test_two_processes_compute_what_one_does(tmp_path):
-    for variant, found in trained(tmp_path, QUICK).items():
-        assert len(found[0]["losses"]) == 16, variant
-        assert_as_alone(*found)
+    for variant, results in train_together_and_alone(tmp_path, QUICK).items():
+        assert len(results[0]["losses"]) == 16, variant
+        assert_same_as_alone(*results)
 
 
 @pytest.mark.slow
 def test_two_processes_compute_what_one_does_with_every_option(tmp_path):
-    for found in trained(tmp_path, EXACT).values():
-        assert_as_alone(*found)
+    for found in train_together_and_alone(tmp_path, EXACT).values():
+        assert_same_as_alone(*found)
 
 
 @pytest.mark.slow
-def test_two_processes_keep_equal_weights_where_one_would_find_others(tmp_path):
-    found = trained(tmp_path, ALIKE_ALONE)
-    for variant, (chief, worker, alone) in found.items():
+def test_two_processes_keep_equal_weights_where_one_process_learns_others(tmp_path):
+    results = train_together_and_alone(tmp_path, DIFFERENT_ALONE)
+    for variant, (chief, worker, alone) in results.items():
         assert_same_weights(chief, worker)
         assert not np.allclose(chief["losses"][1:], alone["losses"][1:], 1e-5), variant
 
@@ -165,7 +178,7 @@ def test_dropout_masks_differ_between_processes():
 
 
 def table(rows: int) -> Table:
-    """Rows that hold their numbers."""
+    """Returns rows whose feature, label and weight are the row's number."""
     number = np.arange(rows, dtype="int32")
     column = number.astype("float32")
     return Table({"ids": number[:, None]}, {"y": column}, {"y": column})
@@ -188,7 +201,9 @@ def test_shares_of_a_batch_in_memory_are_the_batch(rows):
 
 
 @pytest.mark.parametrize(("rows", "of"), [(9000, 2), (9001, 2), (30_011, 3)])
-def test_shares_of_streamed_rows_are_apart_and_leave_out_fewer_than_processes(rows, of):
+def test_shares_of_streamed_rows_are_disjoint_and_omit_fewer_rows_than_processes(
+    rows, of
+):
     class Stored:
         def __init__(self):
             self.rows = rows
@@ -206,82 +221,99 @@ def test_shares_of_streamed_rows_are_apart_and_leave_out_fewer_than_processes(ro
     assert len(steps) == 1
 
 
-def alike(**changes):
+def same_environment(**changes):
     return {"config_hash": "c", "data_hash": "d", "git_commit": "g"} | {
         "versions": {"keras": "3"},
         **changes,
     }
 
 
-def met(*abouts):
-    """Returns what a meeting of processes ended with, in each of them."""
-    workers = [f"127.0.0.1:{port}" for port in free_ports(len(abouts))]
-    told = ["" for _ in abouts]
+def rendezvous_errors(*environments):
+    """Returns the error of each process of a rendezvous; "" for a success.
 
-    def come(i):
+    Args:
+        environments: one per process; None for a process that does not come.
+    """
+    workers = [f"127.0.0.1:{port}" for port in free_ports(len(environments))]
+    errors = ["" for _ in environments]
+
+    def join(i):
         try:
-            rendezvous.rendezvous(workers, i, abouts[i])
+            rendezvous.rendezvous(workers, i, environments[i])
         except ConfigError as error:
-            told[i] = str(error)
+            errors[i] = str(error)
 
     threads = [
-        threading.Thread(target=come, args=(i,)) for i, a in enumerate(abouts) if a
+        threading.Thread(target=join, args=(i,))
+        for i, environment in enumerate(environments)
+        if environment
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return told
+    return errors
 
 
-def test_processes_of_one_run_meet():
-    assert met(alike(), alike(), alike()) == ["", "", ""]
+def test_rendezvous_of_processes_of_one_run_succeeds():
+    assert rendezvous_errors(
+        same_environment(), same_environment(), same_environment()
+    ) == ["", "", ""]
 
 
-def test_processes_that_differ_are_refused_everywhere():
-    told = met(alike(), alike(), alike(data_hash="x", versions={"keras": "4"}))
-    assert told == 3 * [
+def test_rendezvous_of_different_runs_fails_in_every_process():
+    errors = rendezvous_errors(
+        same_environment(),
+        same_environment(),
+        same_environment(data_hash="x", versions={"keras": "4"}),
+    )
+    assert errors == 3 * [
         "trainer.strategy: worker 2 and the chief differ in the data and the versions "
         "of packages; all machines need the same"
     ]
 
 
-def test_who_waits_in_vain_says_for_whom(monkeypatch):
+def test_rendezvous_timeout_names_the_missing_process(monkeypatch):
     monkeypatch.setattr(rendezvous, "TIMEOUT_SECONDS", 0.5)
-    assert "worker 1 of 2 (127.0.0.1:" in met(alike(), None)[0]
-    assert "the chief, could not be reached within" in met(None, alike())[1]
+    assert "worker 1 of 2 (127.0.0.1:" in rendezvous_errors(same_environment(), None)[0]
+    assert (
+        "the chief, could not be reached within"
+        in rendezvous_errors(None, same_environment())[1]
+    )
 
 
-def test_strangers_at_the_meeting_are_ignored():
+def test_rendezvous_ignores_connections_of_strangers():
     port, other = free_ports(2)
     workers = [f"127.0.0.1:{port}", f"127.0.0.1:{other}"]
-    chief = threading.Thread(target=rendezvous.rendezvous, args=(workers, 0, alike()))
+    chief = threading.Thread(
+        target=rendezvous.rendezvous, args=(workers, 0, same_environment())
+    )
     chief.start()
-    for words in (b"GET / HTTP/1.1\r\n", b"[1]\n", b'{"index": 7}\n', b""):
+    for message in (b"GET / HTTP/1.1\r\n", b"[1]\n", b'{"index": 7}\n', b""):
         while True:
             try:
                 with socket.create_connection(("127.0.0.1", port)) as stranger:
-                    stranger.sendall(words)
+                    stranger.sendall(message)
                 break
             except ConnectionRefusedError:
                 continue
-    rendezvous.rendezvous(workers, 1, alike())
+    rendezvous.rendezvous(workers, 1, same_environment())
     chief.join(10)
     assert not chief.is_alive()
 
 
 def test_each_process_of_a_machine_takes_a_gpu_of_its_own(monkeypatch):
-    taken = []
+    visible = []
     monkeypatch.setattr(replicas_module, "gpus", lambda: ["gpu0", "gpu1"])
     monkeypatch.setattr(
-        tf.config, "set_visible_devices", lambda gpu, kind: taken.append((gpu, kind))
+        tf.config, "set_visible_devices", lambda gpu, kind: visible.append((gpu, kind))
     )
     for index in range(4):
         choose_gpu(["a:1", "b:1", "a:2", "b:2"], index)
-    assert taken == [(gpu, "GPU") for gpu in ("gpu0", "gpu0", "gpu1", "gpu1")]
+    assert visible == [(gpu, "GPU") for gpu in ("gpu0", "gpu0", "gpu1", "gpu1")]
 
 
-def test_a_batch_that_cannot_be_shared_is_refused():
+def test_batch_that_processes_cannot_share_evenly_is_refused():
     with pytest.raises(ConfigError, match=r"3 processes cannot share 512 .* to 513"):
         Replicas(size=3).rows_per_process(512)
     assert Replicas(size=4).rows_per_process(512) == 128
@@ -304,7 +336,7 @@ def test_slurm_tasks_keep_the_order_of_their_numbers(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("config", "words"),
+    ("config", "message"),
     [
         (None, "trainer.strategy: multi_worker needs TF_CONFIG in the environment"),
         ("{", "TF_CONFIG: Expecting property name"),
@@ -314,19 +346,19 @@ def test_slurm_tasks_keep_the_order_of_their_numbers(monkeypatch):
         ({"worker": ["a:1"], "ps": ["b:1"]}, "TF_CONFIG: only workers take part"),
     ],
 )
-def test_a_wrong_cluster_is_told(config, words, monkeypatch):
+def test_malformed_tf_config_is_refused(config, message, monkeypatch):
     monkeypatch.delenv(cluster.TF_CONFIG, raising=False)
     if isinstance(config, dict):
         task = {"type": "worker", "index": 2}
         config = json.dumps({"cluster": config, "task": task})
     if config is not None:
         monkeypatch.setenv(cluster.TF_CONFIG, config)
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as raised:
         cluster.rank("multi_worker")
-    assert str(told.value).startswith(words)
+    assert str(raised.value).startswith(message)
 
 
-def test_a_wrong_cluster_ends_the_command_in_one_line(tmp_path, monkeypatch):
+def test_missing_tf_config_ends_the_command_in_one_line(tmp_path, monkeypatch):
     monkeypatch.delenv(cluster.TF_CONFIG, raising=False)
     ended = mtl_train(tmp_path, "trainer.strategy=multi_worker", "hydra.run.dir=run")
     assert ended.returncode == 2
@@ -335,30 +367,36 @@ def test_a_wrong_cluster_ends_the_command_in_one_line(tmp_path, monkeypatch):
     assert not (tmp_path / "run").exists()
 
 
-def two(folder, *arguments, tells=None):
-    """Starts commands that train together, two or so many as are told, chief first."""
+def start_workers(folder, *arguments, environments=None):
+    """Starts commands that train together: one per environment, two by default.
+
+    Returns: the processes, chief first.
+    """
     command = ["trainer.strategy=multi_worker", *arguments]
-    processes = [started(folder, *command, **tell) for tell in tells or environments()]
-    BEGUN.extend(processes)
+    processes = [
+        started(folder, *command, **environment)
+        for environment in environments or worker_environments()
+    ]
+    STARTED.extend(processes)
     return processes
 
 
-def ends(processes):
-    """Returns exit code, stdout and stderr of processes when they have ended."""
-    found = [process.communicate(timeout=120) for process in processes]
-    return [(p.returncode, *x) for p, x in zip(processes, found, strict=True)]
+def outcomes(processes):
+    """Waits for processes; returns exit code, stdout and stderr of each."""
+    outputs = [process.communicate(timeout=120) for process in processes]
+    return [(p.returncode, *x) for p, x in zip(processes, outputs, strict=True)]
 
 
-def in_training(process, run):
-    """Waits until a run has a new checkpoint."""
+def wait_until_training(process, run):
+    """Waits until a run has written a new checkpoint."""
     before = set((run / "checkpoints").glob("[0-9]*"))
     assert wait_for(process, lambda: set((run / "checkpoints").glob("[0-9]*")) - before)
 
 
 @pytest.mark.slow
-def test_a_killed_process_ends_all_and_the_same_command_goes_on(tmp_path):
+def test_killed_process_ends_all_and_the_same_command_resumes(tmp_path):
     command = [*SMALL, "trainer.epochs=2"]
-    chief, worker = ends(two(tmp_path, *command, "hydra.run.dir=whole"))
+    chief, worker = outcomes(start_workers(tmp_path, *command, "hydra.run.dir=whole"))
     assert (chief[0], worker[0]) == (0, 0), (chief, worker)
     assert worker[1:] == ("", "")
     assert "run folder: whole" in chief[1]
@@ -369,27 +407,27 @@ def test_a_killed_process_ends_all_and_the_same_command_goes_on(tmp_path):
 
     run = tmp_path / "run"
     for victim in (1, 0):
-        processes = two(tmp_path, *command, "hydra.run.dir=run")
-        in_training(processes[0], run)
+        processes = start_workers(tmp_path, *command, "hydra.run.dir=run")
+        wait_until_training(processes[0], run)
         processes[victim].kill()
-        code, _, err = ends(processes)[1 - victim]
+        code, _, err = outcomes(processes)[1 - victim]
         assert (code, err.count("\n")) == (1, 1), err
         assert "another process of this run is lost; the same command" in err
         status = json.loads((run / "status.json").read_text())["status"]
         assert status == ("interrupted" if victim else "running")
-    ended = ends(two(tmp_path, *command, "hydra.run.dir=run"))
+    ended = outcomes(start_workers(tmp_path, *command, "hydra.run.dir=run"))
     assert [code for code, *_ in ended] == [0, 0], ended
     assert "going on after step" in (run / "train.log").read_text()
     assert_same_run(run, tmp_path / "whole")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("asked", [0, 1])
-def test_sigterm_of_one_process_stops_all_after_a_checkpoint(asked, tmp_path):
-    processes = two(tmp_path, *SMALL, "hydra.run.dir=run")
-    in_training(processes[0], tmp_path / "run")
-    processes[asked].send_signal(signal.SIGTERM)
-    chief, worker = ends(processes)
+@pytest.mark.parametrize("signalled", [0, 1])
+def test_sigterm_of_one_process_stops_all_after_a_checkpoint(signalled, tmp_path):
+    processes = start_workers(tmp_path, *SMALL, "hydra.run.dir=run")
+    wait_until_training(processes[0], tmp_path / "run")
+    processes[signalled].send_signal(signal.SIGTERM)
+    chief, worker = outcomes(processes)
     for code, _, err in (chief, worker):
         assert (code, err.count("\n")) == (143, 1), err
     assert "is safe in run/checkpoints/" in chief[2]
@@ -399,15 +437,15 @@ def test_sigterm_of_one_process_stops_all_after_a_checkpoint(asked, tmp_path):
     )
 
 
-def test_a_signal_that_comes_while_processes_agree_is_for_the_next_time(monkeypatch):
-    told = []
+def test_signal_during_the_all_reduce_is_handled_at_the_next_call(monkeypatch):
+    reported = []
     monkeypatch.setattr(signals, "_wanted", None)
 
     class Late(Replicas):
-        """Is signalled after it has told the others that it was not."""
+        """Receives a signal after it has reported none to the others."""
 
         def all_reduce_max(self, value, choices):
-            told.append(value)
+            reported.append(value)
             signals.want(signal.SIGTERM)
             return value
 
@@ -416,21 +454,21 @@ def test_a_signal_that_comes_while_processes_agree_is_for_the_next_time(monkeypa
         for _ in range(2):
             session.between_calls()
     assert stopped.value.code == 143
-    assert told[:2] == [0, signal.SIGTERM]
+    assert reported[:2] == [0, signal.SIGTERM]
 
 
-def test_a_resumed_worker_stops_early_when_the_chief_does(monkeypatch):
+def test_resumed_worker_stops_early_when_the_chief_does(monkeypatch):
     monkeypatch.setattr(Session, "variables", dict)
-    sent = []
+    broadcasts = []
 
     class Chief(Replicas):
         def broadcast(self, value):
-            sent.append(value)
+            broadcasts.append(value)
             return value
 
     class Worker(Replicas):
         def broadcast(self, value):
-            return sent.pop(0)
+            return broadcasts.pop(0)
 
     sessions = [
         Session(None, SimpleNamespace(replicas=kind(object(), rank, 2), tasks=["t"]))
@@ -459,9 +497,15 @@ def test_two_tasks_of_a_slurm_step_train_one_run(tmp_path, monkeypatch):
         "SLURM_STEP_TASKS_PER_NODE": "2",
         "SLURM_JOB_ID": str(os.getpid()),
     }
-    tells = [step | {"SLURM_PROCID": str(i)} for i in range(2)]
-    chief, worker = ends(
-        two(tmp_path, *DENSE, "trainer.epochs=1", "hydra.run.dir=run", tells=tells)
+    environments = [step | {"SLURM_PROCID": str(i)} for i in range(2)]
+    chief, worker = outcomes(
+        start_workers(
+            tmp_path,
+            *DENSE,
+            "trainer.epochs=1",
+            "hydra.run.dir=run",
+            environments=environments,
+        )
     )
     assert (chief[0], worker[0]) == (0, 0), (chief, worker)
     about = json.loads((tmp_path / "run" / "environment.json").read_text())
@@ -470,17 +514,23 @@ def test_two_tasks_of_a_slurm_step_train_one_run(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_workers_with_another_configuration_are_refused(tmp_path):
-    tells = environments()
+    environments = worker_environments()
     processes = [
-        two(tmp_path, *DENSE, f"seed={i}", "hydra.run.dir=run", tells=[tell])[0]
-        for i, tell in enumerate(tells)
+        start_workers(
+            tmp_path,
+            *DENSE,
+            f"seed={i}",
+            "hydra.run.dir=run",
+            environments=[environment],
+        )[0]
+        for i, environment in enumerate(environments)
     ]
-    for code, _, err in ends(processes):
+    for code, _, err in outcomes(processes):
         assert (code, err.count("\n")) == (2, 1), err
         assert "worker 1 and the chief differ in the configuration;" in err
 
 
-# A machine without GPUs, whose chief believes in two of them.
+# A chief that finds two GPUs on a machine without any.
 MIRRORED = """
 import sys
 from mtl_cli.core import tensorflow_runtime
@@ -493,8 +543,8 @@ main()
 """
 
 
-def mirrored(folder, *arguments):
-    """Starts a command that believes in two GPUs."""
+def start_mirrored(folder, *arguments):
+    """Starts a command with `trainer.strategy=mirrored` that finds two GPUs."""
     process = subprocess.Popen(
         [sys.executable, "-c", MIRRORED, "trainer.strategy=mirrored", *arguments],
         cwd=folder,
@@ -502,50 +552,50 @@ def mirrored(folder, *arguments):
         stderr=subprocess.PIPE,
         text=True,
     )
-    BEGUN.append(process)
+    STARTED.append(process)
     return process
 
 
-def children(process):
-    """Returns the numbers of the processes that one has started."""
+def child_pids(process):
+    """Returns the process ids of the children of a process."""
     found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
     return [int(number) for number in found.split()]
 
 
 @pytest.mark.slow
-def test_mirrored_starts_a_process_a_gpu_which_ends_with_it(tmp_path):
+def test_mirrored_starts_one_process_per_gpu_which_ends_with_it(tmp_path):
     folder = "a run, of 'two'"
     command = [*SMALL, "trainer.epochs=1", f"hydra.run.dir={quoted(Path(folder))}"]
-    process = mirrored(tmp_path, *command)
-    in_training(process, tmp_path / folder)
-    (helper,) = children(process)
-    ((code, _, err),) = ends([process])
+    process = start_mirrored(tmp_path, *command)
+    wait_until_training(process, tmp_path / folder)
+    (child,) = child_pids(process)
+    ((code, _, err),) = outcomes([process])
     assert (code, err) == (0, "")
-    assert not Path(f"/proc/{helper}").exists()
+    assert not Path(f"/proc/{child}").exists()
     assert [path.name for path in tmp_path.iterdir()] == [folder]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("victim", ["chief", "helper", "stopped"])
+@pytest.mark.parametrize("victim", ["chief", "child", "stopped"])
 def test_mirrored_processes_end_together(victim, tmp_path):
-    process = mirrored(tmp_path, *SMALL, "hydra.run.dir=run")
-    in_training(process, tmp_path / "run")
-    (helper,) = children(process)
-    if victim == "helper":
-        os.kill(helper, signal.SIGKILL)
+    process = start_mirrored(tmp_path, *SMALL, "hydra.run.dir=run")
+    wait_until_training(process, tmp_path / "run")
+    (child,) = child_pids(process)
+    if victim == "child":
+        os.kill(child, signal.SIGKILL)
     else:
         process.send_signal(signal.SIGKILL if victim == "chief" else signal.SIGTERM)
-    ((code, _, err),) = ends([process])
-    assert code == {"chief": -9, "helper": 1, "stopped": 143}[victim]
+    ((code, _, err),) = outcomes([process])
+    assert code == {"chief": -9, "child": 1, "stopped": 143}[victim]
     if victim != "chief":
         assert err.count("\n") == 1
-    assert ("is lost (exit code -9)" in err) == (victim == "helper")
+    assert ("is lost (exit code -9)" in err) == (victim == "child")
     wait = threading.Event()
     for _ in range(100):
-        if not Path(f"/proc/{helper}").exists():
+        if not Path(f"/proc/{child}").exists():
             break
         wait.wait(0.1)
-    assert not Path(f"/proc/{helper}").exists()
+    assert not Path(f"/proc/{child}").exists()
 
 
 @pytest.mark.slow

@@ -1,10 +1,10 @@
-"""One process of several that train the same configurations together, for tests.
+"""One of several processes that train the same configurations together, for tests.
 
     PYTHONPATH=tests python -m helpers.replica_process CONFIGURATIONS.json OUTPUT
 
-The first argument is a list of lists of overrides. What each came to goes to
-OUTPUT/<i>.npz: the losses of every step, the trained weights, and the
-state of every dropout.
+CONFIGURATIONS.json is a list of lists of overrides. The results of each configuration
+go to OUTPUT/<i>.npz: the losses of every step, the trained weights, and the state of
+every dropout layer.
 """
 
 import json
@@ -32,7 +32,7 @@ from mtl_cli.training.train import train  # noqa: E402
 
 
 def trained(overrides: list[str], replicas: Replicas) -> dict[str, np.ndarray]:
-    """Trains one configuration; returns what it came to."""
+    """Trains one configuration; returns its losses, weights and dropout states."""
     config = configured(*overrides)
     data = load(config.dataset, config.outputs)
     keras.utils.set_random_seed(config.seed)
@@ -41,9 +41,9 @@ def trained(overrides: list[str], replicas: Replicas) -> dict[str, np.ndarray]:
     epoch = Steps.epoch
 
     def recorded(self, *arguments):
-        for found in epoch(self, *arguments):
-            losses.append(found[:, 0])
-            yield found
+        for losses_and_weights in epoch(self, *arguments):
+            losses.append(losses_and_weights[:, 0])
+            yield losses_and_weights
 
     Steps.epoch = recorded
     try:
@@ -72,11 +72,12 @@ def trained(overrides: list[str], replicas: Replicas) -> dict[str, np.ndarray]:
 
 def main() -> None:
     """Trains all configurations one after the other."""
-    todo, folder = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
+    configurations = json.loads(Path(sys.argv[1]).read_text())
+    folder = Path(sys.argv[2])
     strategy = "multi_worker" if TF_CONFIG in os.environ else None
     replicas = connect(strategy, folder, dict.fromkeys(MUST_AGREE, ""))
     folder.mkdir()
-    for i, overrides in enumerate(todo):
+    for i, overrides in enumerate(configurations):
         np.savez(folder / f"{i}.npz", **trained(overrides, replicas))
     replicas.close()
 
