@@ -74,18 +74,18 @@ def main() -> NoReturn:
         plugins.use_folders(plugin_folders)
         sys.argv[1:] = tidy(arguments)
         app()
-        session.wait()
+        session.wait_for_jobs()
     except KeyboardInterrupt as stop:
-        session.stop()
+        session.stop_jobs()
         message, code = str(stop) or "interrupted", getattr(stop, "code", 130)
-        if fared := session.fared():
-            message += f"; {fared}; to go on: {again([PROGRAM, *command])}"
+        if counts := session.job_counts():
+            message += f"; {counts}; to go on: {again([PROGRAM, *command])}"
         sys.exit(fail(PROGRAM, message, code))
     except SystemExit:
-        session.stop()
+        session.stop_jobs()
         raise
     except BrokenPipeError:  # what read the help, `head`, has closed it
-        session.stop()
+        session.stop_jobs()
         sys.stderr.close()
         sys.exit(1)
     except Exception as error:
@@ -93,7 +93,7 @@ def main() -> NoReturn:
         # jobs some sweepers make an error of their own.
         from mtl_cli.cli.hydra_errors import explain
 
-        if not session.stop():
+        if not session.stop_jobs():
             sys.exit(fail(PROGRAM, explain(error, sys.argv[1:]), 2))
     codes = set()
     for message, code in [*map(told, failures), *session.failures()]:

@@ -5,28 +5,27 @@ import io
 import math
 import os
 import statistics
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mtl_cli.compare.configurations import configurations, differing
 from mtl_cli.compare.runs import Run, find, natural, read
+from mtl_cli.core.secrets import masked
+from mtl_cli.runs.job_records import JobRecord, jobs_without_run_folder
 
 LEADERBOARD = "leaderboard.csv"
 COST = ["parameters", "seconds", "samples_per_second", "best_epoch"]
 
 
-def write_leaderboard(sweep: Path, others: Sequence[dict[str, Any]] = ()) -> Path:
-    """Writes the leaderboard of all jobs that have a folder so far, and of others.
+def write_leaderboard(sweep: Path) -> Path:
+    """Writes the leaderboard of all jobs that have started so far.
 
     Columns: `run` (its folder in the sweep's), `status`, each setting that differs,
     `seed`, each `SPLIT.TASK.METRIC`, `parameters`, `seconds` of the whole run,
     `samples_per_second` in training, `best_epoch`, `error`. Written whole or not at
     all.
 
-    Args:
-        sweep: the sweep's folder.
-        others: rows that come last; what they have no column for is left out.
+    Jobs without a run folder come last.
 
     Returns: the file's path.
     """
@@ -40,7 +39,7 @@ def write_leaderboard(sweep: Path, others: Sequence[dict[str, Any]] = ()) -> Pat
     writer = csv.DictWriter(stream, heads, extrasaction="ignore")
     writer.writeheader()
     writer.writerows(row | row["scores"] for row in rows)
-    writer.writerows(others)
+    writer.writerows(map(row_without_run, jobs_without_run_folder(sweep)))
     path = sweep / LEADERBOARD
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     try:
@@ -70,6 +69,21 @@ def row_of(run: Run, keys: list[str], sweep: Path) -> dict[str, Any]:
         **cost(run),
         "error": run.error or None,
     }
+
+
+def row_without_run(record: JobRecord) -> dict[str, Any]:
+    """Returns the row of a job that failed before it had a run folder.
+
+    The settings fill the columns of their names; a choice of a config group, such as
+    `model=ple`, fills the column `model.name` too. Settings without a column are left
+    out.
+    """
+    row = {}
+    for setting in record.settings:
+        key, _, value = setting.lstrip("+").partition("=")
+        row[key] = row[f"{key}.name"] = value
+    error = masked(record.error)
+    return row | {"run": record.name, "status": record.status, "error": error}
 
 
 def cost(run: Run) -> dict[str, Any]:

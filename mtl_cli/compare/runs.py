@@ -12,7 +12,7 @@ import yaml
 
 from mtl_cli.core.errors import ConfigError, printable, visible
 from mtl_cli.core.run_folder import has_ended
-from mtl_cli.runs.job_records import job_records, jobs_without_run_folder
+from mtl_cli.runs.job_records import jobs_without_run_folder
 from mtl_cli.runs.provenance import NEUTRAL
 
 # Settings that no result depends on, or that are told apart.
@@ -126,7 +126,7 @@ def find(folder: Path) -> list[Path]:
 def never_begun(sweep: Path) -> list[Run]:
     """Returns the jobs of a sweep that failed before they had a folder."""
     try:
-        jobs = jobs_without_run_folder(sweep, job_records(sweep))
+        jobs = jobs_without_run_folder(sweep)
     except (OSError, ValueError, TypeError):
         return []
     return [

@@ -1,8 +1,8 @@
-"""What a sweep knows of its jobs: a file each, which any process can read."""
+"""Records of a sweep's jobs: one JSON file per job, which any process can read."""
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -14,20 +14,20 @@ FAILED = ("failed", "interrupted")
 
 @dataclass
 class JobRecord:
-    """How a job of this start of the sweep fares.
+    """The state of one job since the sweep was last started.
 
     Attributes:
-        number: in the sweep.
-        name: of its folder.
-        settings: `key=value` that tell it from others.
-        status: `running`, `done`, `skipped`, `failed`, `interrupted`.
-        pid: of its process; 0 before it has one.
-        host: where that is.
-        seconds: that it took.
-        error: what went wrong, in one line.
-        code: the exit code that this leads to.
-        scores: by task, its first metric.
-        objective: the monitored metric, more is better.
+        number: the job's number in the sweep, such as `3` or `3.1`.
+        name: the name of the job's run folder.
+        settings: the `key=value` settings that distinguish the job from others.
+        status: `running`, `done`, `skipped`, `failed` or `interrupted`.
+        pid: the process id; 0 before the job has a process.
+        host: the machine of the process.
+        seconds: the job's duration.
+        error: the reason of a failure, in one line.
+        code: the exit code that the failure leads to.
+        scores: the first metric of each task.
+        objective: the monitored metric, signed so that more is better.
     """
 
     number: str
@@ -43,20 +43,20 @@ class JobRecord:
     objective: float | None = None
 
     @property
-    def begun(self) -> bool:
-        """Whether it has or had a process, or was found done."""
+    def has_started(self) -> bool:
+        """Whether the job has or had a process, or was found done."""
         return self.status != "running" or self.pid != 0
 
     def path(self, sweep: Path) -> Path:
-        """Returns where it is kept."""
+        """Returns the path of the record's file."""
         return sweep / RECORDS / f"{self.number}.json"
 
-    def errors(self, sweep: Path) -> Path:
-        """Returns where its process's stderr is kept while it runs."""
+    def stderr_path(self, sweep: Path) -> Path:
+        """Returns the path of the file that takes the process's stderr."""
         return sweep / RECORDS / f"{self.number}.stderr"
 
     def write(self, sweep: Path) -> None:
-        """Writes it, whole."""
+        """Replaces the record's file as a whole."""
         path = self.path(sweep)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
@@ -64,21 +64,21 @@ class JobRecord:
         temporary.replace(path)
 
     def read(self, sweep: Path) -> "JobRecord":
-        """Returns its newest state."""
+        """Returns the newest state, which the job's process may have written."""
         return JobRecord(**json.loads(self.path(sweep).read_text("utf-8")))
 
 
 def job_records(sweep: Path) -> Iterator[JobRecord]:
-    """Yields the records of a sweep, in the order of their numbers."""
+    """Yields the records of a sweep, in the order of the jobs' numbers."""
     paths = (sweep / RECORDS).glob("*.json")
     for path in sorted(paths, key=lambda p: [int(x) for x in p.stem.split(".")]):
         yield JobRecord(**json.loads(path.read_text("utf-8")))
 
 
-def jobs_without_run_folder(sweep: Path, found: Iterable[JobRecord]) -> list[JobRecord]:
+def jobs_without_run_folder(sweep: Path) -> list[JobRecord]:
     """Returns the records of jobs that failed before they had a run folder."""
     return [
         record
-        for record in found
+        for record in job_records(sweep)
         if record.status in FAILED and not (sweep / record.name / STATUS).exists()
     ]

@@ -1,1 +1,4 @@
-"""Sweeps: many runs, each in a process of its own, told in one table."""
+"""Sweeps: many runs, each in its own process, shown in one table.
+
+`session` opens a sweep, `start_jobs` starts jobs, `job` runs inside their processes.
+"""

@@ -1,4 +1,4 @@
-"""Stops the jobs of launchers that run them in processes of their own."""
+"""Stops jobs that run in the processes of another launcher than Hydra's own."""
 
 import contextlib
 import os
@@ -15,11 +15,11 @@ POLL_SECONDS = 0.1
 STOPPED = "stopped"
 
 
-def stop(sweep: Path) -> None:
-    """Tells jobs on this machine to stop, and waits until they have; no more start.
+def stop_jobs(sweep: Path) -> None:
+    """Interrupts the jobs on this machine, waits for them, and lets no more start.
 
-    Some launchers have killed theirs by then: those count as interrupted. Jobs on other
-    machines go on, or end with their launcher.
+    Some launchers kill their processes themselves: such jobs count as interrupted. Jobs
+    on other machines go on, or end with their launcher.
     """
     (sweep / RECORDS / STOPPED).touch()
     for record in running_here(sweep):
@@ -36,12 +36,12 @@ def stop(sweep: Path) -> None:
             record.write(sweep)
 
 
-def stopped(sweep: Path) -> bool:
+def is_stopped(sweep: Path) -> bool:
     """Whether the sweep has been stopped, so that no job may start."""
     return (sweep / RECORDS / STOPPED).exists()
 
 
 def running_here(sweep: Path) -> list[JobRecord]:
-    """Returns the records of jobs that have a process on this machine."""
+    """Returns the records of jobs whose process runs on this machine."""
     host = socket.gethostname()
     return [r for r in job_records(sweep) if r.status == "running" and r.host == host]

@@ -1,38 +1,36 @@
-"""Names of sweeps and of their jobs' folders: the same command, the same folder."""
+"""Names of the folders of sweeps and jobs: the same command gets the same folder."""
 
 import hashlib
 import re
 
-LONGEST = 80
-# They say how jobs are run, not what they compute.
-HOW = ("hydra.", "hydra/launcher=", "sweep.", "resume=")
+MAX_LENGTH = 80
+# Settings that say how jobs are executed, not what they compute.
+EXECUTION = ("hydra.", "hydra/launcher=", "sweep.", "resume=")
 
 
 def sweep_name(settings: list[str]) -> str:
-    """Returns a folder's name for the sweep that settings make.
+    """Returns the name of a sweep's folder: the swept keys and a hash.
 
     Args:
-        settings: `key=value` of the command line.
-
-    Returns: what is swept, by the keys' last words, and a hash.
+        settings: `key=value` settings of the command line.
 
     >>> sweep_name(["model=ple,mmoe", "seed=1,2", "trainer.epochs=3"])
     'model-seed-606b5c'
     >>> sweep_name(["sweep=grid_small", "repeats=5"])
     'grid_small-repeats-d58a69'
     """
-    plain = sorted(setting.lstrip("+~") for setting in settings)
-    kept = [s for s in plain if not s.startswith(HOW) or "sweeper.params" in s]
+    plain = sorted(map(without_signs, settings))
+    kept = [s for s in plain if not s.startswith(EXECUTION) or "sweeper.params" in s]
     words = []
-    for setting in filter(is_swept, map(bare, settings)):
+    for setting in filter(is_swept, map(without_signs, settings)):
         key, _, value = setting.partition("=")
         words.append(value if key == "sweep" else key.rpartition(".")[2])
     name = "-".join(words or ["sweep"])
-    return f"{safe(name)[:LONGEST]}-{short_hash(kept)}"
+    return f"{safe(name)[:MAX_LENGTH]}-{short_hash(kept)}"
 
 
 def is_swept(setting: str) -> bool:
-    """Whether a setting makes several jobs, or names what does.
+    """Whether a setting leads to several jobs, or names a file of swept settings.
 
     >>> [is_swept(s) for s in ("seed=1,2", "a=[1,2]", "a=[1],[2]", "a=choice(1,2)")]
     [True, False, True, True]
@@ -40,36 +38,36 @@ def is_swept(setting: str) -> bool:
     key, _, value = setting.partition("=")
     if key in ("sweep", "repeats"):
         return True
-    outside = re.sub(r"'[^']*'|\"[^\"]*\"", "", value)
-    while outside != (outside := re.sub(r"\[[^\[\]]*\]|\{[^{}]*\}", "", outside)):
+    unquoted = re.sub(r"'[^']*'|\"[^\"]*\"", "", value)
+    while unquoted != (unquoted := re.sub(r"\[[^\[\]]*\]|\{[^{}]*\}", "", unquoted)):
         pass
-    return "," in outside or outside.endswith(")")
+    return "," in unquoted or unquoted.endswith(")")
 
 
 def job_name(settings: list[str]) -> str:
-    """Returns a folder's name for a job; unchanged settings give the same.
+    """Returns the name of a job's folder: its settings, shortened and with a hash.
 
     >>> job_name(["seed=1", "model=ple"])
     'model=ple,seed=1'
     >>> job_name(["++dataset.train=/data/a.csv"])
     'dataset.train=_data_a.csv-d4bead'
     """
-    kept = [s for s in map(bare, settings) if not s.startswith((*HOW, "sweep="))]
-    plain = sorted(kept)
-    text = ",".join(plain) or "defaults"
+    plain = sorted(map(without_signs, settings))
+    kept = [s for s in plain if not s.startswith((*EXECUTION, "sweep="))]
+    text = ",".join(kept) or "defaults"
     name = safe(text)
-    if name == text and len(name) <= LONGEST:
+    if name == text and len(name) <= MAX_LENGTH:
         return name
-    return f"{name[:LONGEST]}-{short_hash(plain)}"
+    return f"{name[:MAX_LENGTH]}-{short_hash(kept)}"
 
 
-def bare(setting: str) -> str:
-    """Returns a setting without Hydra's signs for adding and removing."""
+def without_signs(setting: str) -> str:
+    """Returns a setting without Hydra's signs `+` and `~` for adding and removing."""
     return setting.lstrip("+~")
 
 
 def safe(text: str) -> str:
-    """Returns a text with what file systems may not take replaced."""
+    """Replaces characters that some file systems do not allow in names."""
     return re.sub(r"[^\w.,=+-]", "_", text, flags=re.ASCII)
 
 

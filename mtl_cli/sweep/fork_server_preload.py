@@ -1,7 +1,7 @@
-"""What every job needs, imported once: the fork server starts with this module.
+"""Imports that every job needs: the fork server imports this module once.
 
-Nothing here may run a TensorFlow operation: a process that has done so cannot be forked
-(its threads are not copied).
+No import here may run a TensorFlow operation: TensorFlow's threads start with the first
+operation, and a fork does not copy threads.
 """
 
 import gc
@@ -20,4 +20,4 @@ import mtl_cli.sweep.job  # noqa: E402
 import mtl_cli.sweep.session  # noqa: E402
 import mtl_cli.training.train  # noqa: E402, F401
 
-gc.freeze()  # so that a job's collector does not copy these pages
+gc.freeze()  # so that a job's garbage collector does not copy the server's pages

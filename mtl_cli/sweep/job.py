@@ -1,4 +1,4 @@
-"""One job of a sweep: what it is, and what its process does."""
+"""A job of a sweep, and the code that its own process runs."""
 
 import faulthandler
 import os
@@ -26,17 +26,17 @@ MULTI_WORKER = (
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a sweep, in plain values that any process can read.
+    """A run of a sweep, in plain values that another process can unpickle.
 
     Attributes:
-        number: in the sweep; with a point where one command makes several.
-        settings: `key=value` that tell it from others.
-        values: the composed configuration, resolved.
-        choices: of config groups.
+        number: number in the sweep, such as `3`; `3.1` if a configuration has repeats.
+        settings: the `key=value` settings that distinguish the job from others.
+        values: the resolved configuration.
+        choices: the chosen option of each config group.
         sweep: the sweep's folder.
-        name: of its folder in there.
-        threads: of an operation; 0 leaves it to TensorFlow.
-        secrets: of the environment that the configuration holds, and their names.
+        name: the name of the job's run folder.
+        threads: threads per TensorFlow operation; 0 lets TensorFlow choose.
+        secrets: {value: environment variable} for each secret in the configuration.
         plugins: the folders that `--plugins` names.
     """
 
@@ -55,22 +55,19 @@ class Job:
         """The run folder."""
         return self.sweep / self.name
 
-    @property
-    def record(self) -> JobRecord:
-        """What the sweep knows of it, as it starts."""
+    def new_record(self) -> JobRecord:
+        """Returns the record of the job before it has started."""
         return JobRecord(self.number, self.name, list(map(as_typed, self.settings)))
 
 
-def perform(job: Job) -> None:
-    """Runs a job in this process, which has run nothing else, and records how it ended.
-
-    Ctrl-C on the terminal reaches the sweep alone, which then tells its jobs. The
-    terminal is the sweep's too: what libraries print to stderr goes to a file.
-    """
+def run_job(job: Job) -> None:
+    """Runs a job as the only work of this process, and records how it ends."""
+    # Ctrl-C on the terminal reaches only the sweep; the sweep signals its jobs.
     os.setsid()
-    end_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    redirect(job.record.errors(job.sweep))
+    record, start = job.new_record(), time.monotonic()
+    redirect_output(record.stderr_path(job.sweep))
     faulthandler.enable()
     if job.threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
@@ -80,7 +77,6 @@ def perform(job: Job) -> None:
 
     signals.install()
     secrets.note(job.secrets)
-    record, start = job.record, time.monotonic()
     record.pid, record.host = os.getpid(), socket.gethostname()
     record.write(job.sweep)
     try:
@@ -91,7 +87,7 @@ def perform(job: Job) -> None:
             OmegaConf.create(job.values), job.choices, record.settings, job.folder
         )
         record.status = "done" if execute(request).ran else "skipped"
-        record.scores, record.objective = results(job)
+        record.scores, record.objective = scores_and_objective(job)
     except KeyboardInterrupt as stop:
         record.status, record.code = "interrupted", getattr(stop, "code", 130)
         record.error = str(stop) or "interrupted"
@@ -105,20 +101,21 @@ def perform(job: Job) -> None:
     record.write(job.sweep)
 
 
-def done_before(job: Job) -> bool:
-    """Whether a job's folder holds its finished run; then that is recorded.
+def skip_if_done(job: Job) -> bool:
+    """Records a job as skipped if its folder holds its finished run.
 
-    Where it holds another one, or a damaged one, the job's process will say so.
+    Returns: whether the job is skipped. If the folder holds another run or is damaged,
+        the job's process reports that error.
     """
     from mtl_cli.config.check import check
     from mtl_cli.runs.resume import choose
 
-    record, start = job.record, time.monotonic()
+    record, start = job.new_record(), time.monotonic()
     try:
         if status_of(job.folder).get("status") != "done":
             return False
         choose(check(OmegaConf.create(job.values)), job.folder, new=False)
-        record.scores, record.objective = results(job)
+        record.scores, record.objective = scores_and_objective(job)
     except (MtlError, OSError, ValueError):
         return False
     record.status = "skipped"
@@ -127,8 +124,8 @@ def done_before(job: Job) -> bool:
     return True
 
 
-def end_with_parent() -> None:
-    """Ends this process as soon as the one that started it is gone."""
+def die_with_parent() -> None:
+    """Kills this process as soon as the process that started it has ended."""
     parent = parent_process()
     if parent is None:
         return
@@ -140,33 +137,38 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
 
 
-def redirect(errors: Path) -> None:
-    """Sends what is printed nowhere, and what is said on stderr to a file."""
-    for path, descriptor in ((os.devnull, 1), (errors, 2)):
+def redirect_output(stderr: Path) -> None:
+    """Discards this process's stdout and sends stderr to a file.
+
+    The terminal belongs to the sweep and its table of all jobs.
+    """
+    for path, descriptor in ((os.devnull, 1), (stderr, 2)):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(file, descriptor)
         os.close(file)
 
 
-def results(job: Job) -> tuple[dict[str, float | None], float | None]:
-    """Returns a finished run's first metric of each task, and what it monitors.
+def scores_and_objective(job: Job) -> tuple[dict[str, float | None], float | None]:
+    """Returns the first metric of each task of a finished run, and its objective.
 
-    The first are of the validation rows, or else of the test rows. Only validation rows
-    may choose between runs, so without them there is no second.
+    The scores are of the validation rows, else of the test rows, else of the training
+    rows. The objective is the monitored metric, or None without validation rows: no
+    other rows may choose between runs.
     """
     from mtl_cli.config.check import check
     from mtl_cli.evaluation.scores import monitored, read_scores
 
     config = check(OmegaConf.create(job.values))
     scores = read_scores(job.folder, config.outputs)
-    if not scores:  # of check_only
+    if not scores:  # `check_only` trains nothing
         return {}, None
     shown = next(scores[s] for s in ("valid", "test", "train") if s in scores)
-    firsts = {
+    first_metrics = {
         output.name: shown[output.name][output.first_metric]
         for output in config.outputs
         if not output.added
     }
-    if "valid" not in scores:
-        return firsts, None
-    return firsts, monitored(config.trainer.monitor, config.outputs, scores["valid"])
+    objective = None
+    if "valid" in scores:
+        objective = monitored(config.trainer.monitor, config.outputs, scores["valid"])
+    return first_metrics, objective

@@ -1,7 +1,7 @@
-"""Runs jobs in processes forked from a server that has loaded TensorFlow.
+"""The processes of jobs, forked from a server that has loaded TensorFlow.
 
-A fork takes hundredths of a second where TensorFlow's import takes 3 s. Whatever
-happens to a job's process is a failed job, and nothing else.
+A fork takes hundredths of a second; importing TensorFlow takes 3 s. A process that dies
+is one failed job; the sweep and its other jobs go on.
 """
 
 import contextlib
@@ -19,17 +19,17 @@ from typing import Any
 from mtl_cli.core.errors import first_line
 from mtl_cli.core.run_folder import RunFolder, status_of
 from mtl_cli.runs.job_records import JobRecord
-from mtl_cli.sweep.job import Job, perform
+from mtl_cli.sweep.job import Job, run_job
 
 GRACE_SECONDS = 60
 
 
 @dataclass
-class Running:
-    """A job's process.
+class RunningJob:
+    """A job with its process.
 
     Attributes:
-        deadline: by the monotonic clock, when it is killed.
+        deadline: the moment of the monotonic clock at which the process is killed.
     """
 
     job: Job
@@ -37,51 +37,55 @@ class Running:
     deadline: float
 
 
-running: list[Running] = []
+running: list[RunningJob] = []
 
 
-def server() -> Any:
-    """Returns how to start processes, from a server that loads TensorFlow meanwhile."""
-    # A joblib worker's own way of starting processes cannot be had in ours.
+def fork_server() -> Any:
+    """Returns a context for new processes; starts its server if none runs yet.
+
+    The server loads TensorFlow while this process goes on.
+    """
+    # Replaces the start method of joblib's worker processes; it is not available here.
     multiprocessing.set_start_method("forkserver", force=True)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["mtl_cli.sweep.fork_server_preload"])
-    with deaf():
+    with ctrl_c_ignored():
         forkserver.ensure_running()
     return context
 
 
 @contextlib.contextmanager
-def deaf() -> Iterator[None]:
-    """Has processes that are started ignore Ctrl-C, which reaches the sweep's too.
+def ctrl_c_ignored() -> Iterator[None]:
+    """Lets processes that are started in this block ignore Ctrl-C from the beginning.
 
-    Python's server does so itself, but only once it has loaded.
+    Ctrl-C on the terminal reaches the server too. Python's server ignores Ctrl-C, but
+    only after it has loaded.
     """
-    before = signal.getsignal(signal.SIGINT)
-    main = threading.current_thread() is threading.main_thread()
-    if before is None or not main:  # then Python cannot change or restore it
+    handler = signal.getsignal(signal.SIGINT)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if handler is None or not in_main_thread:  # Python cannot change or restore it
         yield
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, handler)
 
 
-def start(job: Job, most: int, timeout: float | None) -> None:
-    """Starts a job, as soon as fewer than `most` are running.
+def start_job(job: Job, jobs_at_once: int, timeout: float | None) -> None:
+    """Starts a job as soon as fewer than `jobs_at_once` jobs are running.
 
     Args:
-        job: to start.
-        most: jobs at a time.
-        timeout: seconds after which it is killed; None for no limit.
+        job: the job to start.
+        jobs_at_once: the number of jobs that may run at a time.
+        timeout: seconds after which the job is killed; None for no limit.
     """
-    while len(running) >= most:
-        wait_for_one()
-    record = job.record
+    while len(running) >= jobs_at_once:
+        wait_for_any_job()
+    record = job.new_record()
     record.write(job.sweep)
-    process = server().Process(target=perform, args=(job,), daemon=True)
+    process = fork_server().Process(target=run_job, args=(job,), daemon=True)
     try:
         process.start()
     except (OSError, EOFError) as error:
@@ -90,65 +94,74 @@ def start(job: Job, most: int, timeout: float | None) -> None:
         record.write(job.sweep)
         return
     deadline = time.monotonic() + (float("inf") if timeout is None else timeout)
-    running.append(Running(job, process, deadline))
+    running.append(RunningJob(job, process, deadline))
 
 
-def wait_for_one() -> None:
-    """Waits until a job's process has ended, or its time is over."""
-    left = min(r.deadline for r in running) - time.monotonic()
-    limit = None if left == float("inf") else max(left, 0)
-    ended = connection.wait([r.process.sentinel for r in running], limit)
-    for one in list(running):
-        late = time.monotonic() > one.deadline
-        if late:
-            one.process.kill()
-        if late or one.process.sentinel in ended:
-            close(one, late)
+def wait_for_any_job() -> None:
+    """Waits until a job's process has ended, or kills it at its deadline."""
+    seconds_left = min(r.deadline for r in running) - time.monotonic()
+    timeout = None if seconds_left == float("inf") else max(seconds_left, 0)
+    ended = connection.wait([r.process.sentinel for r in running], timeout)
+    for running_job in list(running):
+        is_late = time.monotonic() > running_job.deadline
+        if is_late:
+            running_job.process.kill()
+        if is_late or running_job.process.sentinel in ended:
+            finish(running_job, is_late)
 
 
-def wait_for(jobs: list[Job]) -> list[JobRecord]:
-    """Waits until none of these jobs is running; returns how they ended."""
-    while any(one.job in jobs for one in running):
-        wait_for_one()
-    return [job.record.read(job.sweep) for job in jobs]
+def wait_for_jobs(jobs: list[Job]) -> list[JobRecord]:
+    """Waits until none of these jobs is running; returns their records."""
+    while any(r.job in jobs for r in running):
+        wait_for_any_job()
+    return [job.new_record().read(job.sweep) for job in jobs]
 
 
-def wait_for_all() -> None:
+def wait_for_all_jobs() -> None:
     """Waits until no job is running."""
     while running:
-        wait_for_one()
+        wait_for_any_job()
 
 
-def stop_all() -> None:
-    """Tells all running jobs to stop as Ctrl-C does, and waits until they have."""
-    for one in running:
-        if one.process.pid is not None and one.process.is_alive():
-            os.kill(one.process.pid, signal.SIGINT)
-        one.deadline = time.monotonic() + GRACE_SECONDS
-    wait_for_all()
+def stop_all_jobs() -> None:
+    """Interrupts all running jobs as Ctrl-C does, and waits until they have ended."""
+    for running_job in running:
+        process = running_job.process
+        if process.pid is not None and process.is_alive():
+            os.kill(process.pid, signal.SIGINT)
+        running_job.deadline = time.monotonic() + GRACE_SECONDS
+    wait_for_all_jobs()
 
 
-def close(one: Running, late: bool) -> None:
-    """Records how a process ended, if it could not do so itself."""
-    one.process.join()
-    running.remove(one)
-    record = one.job.record.read(one.job.sweep)
-    errors = record.errors(one.job.sweep)
+def finish(running_job: RunningJob, is_late: bool) -> None:
+    """Removes a job whose process has ended; records the end if the process could not.
+
+    Args:
+        running_job: the job to remove.
+        is_late: whether the process was killed at its deadline.
+    """
+    running.remove(running_job)
+    job, process = running_job.job, running_job.process
+    process.join()
+    record = job.new_record().read(job.sweep)
+    stderr = record.stderr_path(job.sweep)
     if record.status == "running":
-        code = one.process.exitcode or 0
         record.status, record.code = "failed", 1
-        record.error = "out of time (sweep.timeout_minutes)" if late else ending(code)
-        said = errors.read_text("utf-8", "replace") if errors.exists() else ""
-        record.write(one.job.sweep)
-        mark_failed(one.job, record.error, said)
-    errors.unlink(missing_ok=True)
-    one.process.close()
+        record.error = exit_reason(process.exitcode or 0)
+        if is_late:
+            record.error = "out of time (sweep.timeout_minutes)"
+        record.write(job.sweep)
+        if status_of(job.folder):
+            output = stderr.read_text("utf-8", "replace") if stderr.exists() else ""
+            mark_run_as_failed(job, record.error, output)
+    stderr.unlink(missing_ok=True)
+    process.close()
 
 
-def ending(code: int) -> str:
-    """Says how a process ended, by its exit code.
+def exit_reason(code: int) -> str:
+    """Describes how a process ended, by its exit code.
 
-    >>> ending(-9)
+    >>> exit_reason(-9)
     'killed by SIGKILL (out of memory?)'
     """
     if code >= 0:
@@ -157,12 +170,10 @@ def ending(code: int) -> str:
     return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
 
 
-def mark_failed(job: Job, error: str, said: str) -> None:
-    """Writes into a run's folder what its process could not write any more."""
-    if not status_of(job.folder):
-        return
+def mark_run_as_failed(job: Job, error: str, stderr: str) -> None:
+    """Writes status and log into the run folder of a job whose process was killed."""
     folder = RunFolder(job.folder)
     folder.finish("failed", error)
     folder.release()
     with (job.folder / "train.log").open("a", encoding="utf-8") as log:
-        log.write(f"{said.rstrip()}\n{error}\n".lstrip())
+        log.write(f"{stderr.rstrip()}\n{error}\n".lstrip())

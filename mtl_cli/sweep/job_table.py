@@ -1,4 +1,4 @@
-"""The table of a sweep's jobs: live on a terminal, a line a job elsewhere."""
+"""The table of a sweep's jobs: live on a terminal, else one line per ended job."""
 
 import re
 import threading
@@ -8,24 +8,25 @@ from pathlib import Path
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table as RichTable
+from rich.table import Table
 from rich.text import Text
 
+from mtl_cli.compare.leaderboard import write_leaderboard
 from mtl_cli.runs.job_records import JobRecord, job_records
 from mtl_cli.runs.score_table import short
-from mtl_cli.sweep.board import write_board
 
 POLL_SECONDS = 0.25
 WIDTH = 120
-BOARD_SHARE = 50
+# Writing the leaderboard takes at most 1 / 50 of the time.
+LEADERBOARD_PAUSE = 50
 STYLES = {"failed": "red", "interrupted": "yellow", "running": "cyan"}
 
 
-class Table:
-    """Shows the jobs of a sweep from their records, whoever runs them.
+class JobTable:
+    """Shows the jobs of a sweep from their records, in a thread.
 
     Args:
-        folder: of the sweep.
+        folder: the sweep's folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,109 +34,115 @@ class Table:
         self.console = Console(highlight=False, soft_wrap=True)
         if not self.console.is_terminal:
             self.console.width = WIDTH
-        self.told: set[str] = set()
-        self.next_board = 0.0
-        self.begun: dict[str, float] = {}
-        self.ended = threading.Event()
+        self.shown_as_ended: set[str] = set()  # numbers of jobs
+        self.start_times: dict[str, float] = {}  # by number of the job
+        self.next_leaderboard = 0.0
+        self.is_over = threading.Event()
         self.thread = threading.Thread(target=self.follow, daemon=True)
 
     def start(self) -> None:
-        """Begins to show."""
+        """Starts the thread that shows the jobs."""
         self.thread.start()
 
     def stop(self) -> None:
-        """Shows how things stand at the end: the jobs, best first, and what to do."""
-        self.ended.set()
+        """Shows the final table, best jobs first, and the next command to try."""
+        self.is_over.set()
         self.thread.join()
-        found = [record for record in job_records(self.folder) if record.begun]
-        if not found:
+        started = [record for record in job_records(self.folder) if record.has_started]
+        if not started:
             return
-        write_board(self.folder, found)
-        ranked = [r for r in found if r.objective is not None]
-        ranked.sort(key=lambda r: r.objective or 0.0, reverse=True)
-        others = [r for r in found if r.objective is None]
-        self.console.print(self.cells([*ranked, *others]))
-        self.say(f"sweep folder: {self.folder}")
-        if any(record.scores for record in found):
-            self.say(f"try next:     mtl-compare {self.folder}")
+        write_leaderboard(self.folder)
+        # Jobs without an objective come last.
+        started.sort(key=lambda r: (r.objective is None, -(r.objective or 0.0)))
+        self.console.print(self.table(started))
+        self.print_line(f"sweep folder: {self.folder}")
+        if any(record.scores for record in started):
+            self.print_line(f"try next:     mtl-compare {self.folder}")
 
-    def say(self, line: str) -> None:
-        """Prints a line."""
+    def print_line(self, line: str) -> None:
+        """Prints a line of text, without markup."""
         self.console.print(Text(line))
 
     def follow(self) -> None:
-        """Shows changes until the end."""
+        """Shows changes of the records until the session is over."""
         if not self.console.is_terminal:
-            while not self.ended.wait(POLL_SECONDS):
-                self.tell()
-            self.tell()
+            while not self.is_over.wait(POLL_SECONDS):
+                self.print_ended_jobs()
+            self.print_ended_jobs()
             return
         with Live(console=self.console, transient=True, refresh_per_second=4) as live:
-            while not self.ended.wait(POLL_SECONDS):
-                self.news()
-                found = list(job_records(self.folder))[-self.room :]
-                live.update(self.cells(found, one_line=True))
-        self.news()
+            while not self.is_over.wait(POLL_SECONDS):
+                self.newly_ended()
+                max_rows = max(3, self.console.height - 5)
+                newest = list(job_records(self.folder))[-max_rows:]
+                live.update(self.table(newest, one_line=True))
+        self.newly_ended()
 
-    @property
-    def room(self) -> int:
-        """How many rows a terminal has for jobs."""
-        return max(3, self.console.height - 5)
-
-    def tell(self) -> None:
-        """Prints a line for each job that has ended since."""
-        for record in self.news():
-            scores = " ".join(f"{task} {short(x)}" for task, x in record.scores.items())
-            how = f"{record.status} in {record.seconds:.1f} s"
-            how = "skipped, done before" if record.status == "skipped" else how
-            line = f"job {record.number} {how}  "
-            why = "" if record.error == record.status else record.error
-            line += f"{' '.join(record.settings)}  {why or scores}"
+    def print_ended_jobs(self) -> None:
+        """Prints one line for each job that has ended since the last call."""
+        for record in self.newly_ended():
+            status = f"{record.status} in {record.seconds:.1f} s"
+            if record.status == "skipped":
+                status = "skipped, done before"
+            result = " ".join(f"{name} {short(x)}" for name, x in record.scores.items())
+            if record.error and record.error != record.status:
+                result = record.error
+            line = (
+                f"job {record.number} {status}  {' '.join(record.settings)}  {result}"
+            )
             self.console.print(Text(line.rstrip(), no_wrap=True))
 
-    def news(self) -> list[JobRecord]:
-        """Returns the jobs that have ended since; the leaderboard then holds them."""
-        found = list(job_records(self.folder))
-        for record in found:
-            if record.pid:
-                self.begun.setdefault(record.number, time.monotonic())
-        new = [r for r in found if r.status != "running" and r.number not in self.told]
-        self.told.update(record.number for record in new)
-        if new and time.monotonic() > self.next_board:
-            start = time.monotonic()
-            write_board(self.folder, found)
-            # It grows with the jobs: most of the time is theirs.
-            self.next_board = start + BOARD_SHARE * (time.monotonic() - start)
-        return new
+    def newly_ended(self) -> list[JobRecord]:
+        """Returns the jobs that have ended since the last call.
 
-    def cells(self, found: list[JobRecord], one_line: bool = False) -> RichTable:
-        """Returns a table with a row a job: only settings that differ are shown.
+        Notes when jobs start, and updates the leaderboard.
+        """
+        records = list(job_records(self.folder))
+        for record in records:
+            if record.pid:
+                self.start_times.setdefault(record.number, time.monotonic())
+        ended = [
+            record
+            for record in records
+            if record.status != "running" and record.number not in self.shown_as_ended
+        ]
+        self.shown_as_ended.update(record.number for record in ended)
+        if ended and time.monotonic() > self.next_leaderboard:
+            start = time.monotonic()
+            write_leaderboard(self.folder)
+            seconds = time.monotonic() - start
+            self.next_leaderboard = start + LEADERBOARD_PAUSE * seconds
+        return ended
+
+    def table(self, records: list[JobRecord], one_line: bool = False) -> Table:
+        """Returns a table with one row per job, without the settings that all share.
 
         Args:
-            found: the records of the jobs.
+            records: the records of the jobs.
             one_line: whether to cut settings that are too long for the terminal.
         """
-        tasks = list(dict.fromkeys(task for r in found for task in r.scores))
-        table = RichTable(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        tasks = list(dict.fromkeys(task for r in records for task in r.scores))
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         for name in ("job", "settings", "status", "seconds", *tasks):
-            left = name in ("settings", "status")
             table.add_column(
                 name,
-                justify="left" if left else "right",
-                no_wrap=name != "settings",  # which gives way to the others
+                justify="left" if name in ("settings", "status") else "right",
+                no_wrap=name != "settings",  # only the settings give way
             )
-        common = set.intersection(*(set(r.settings) for r in found)) if found else set()
-        for record in found:
-            own = [s for s in record.settings if len(found) == 1 or s not in common]
+        common: set[str] = set()
+        if len(records) > 1:
+            common = set.intersection(*(set(r.settings) for r in records))
+        now = time.monotonic()
+        for record in records:
             status, seconds = record.status, record.seconds
             if status == "running":
-                now = time.monotonic()
-                seconds = now - self.begun.get(record.number, now)
+                seconds = now - self.start_times.get(record.number, now)
                 status = "running" if record.pid else "starting"
+            settings = [rounded(s) for s in record.settings if s not in common]
             table.add_row(
                 record.number,
                 Text(
-                    " ".join(map(rounded, own)),
+                    " ".join(settings),
                     no_wrap=one_line,
                     overflow="ellipsis" if one_line else "fold",
                 ),
@@ -152,4 +159,4 @@ def rounded(setting: str) -> str:
     >>> rounded("model.dropout=0.09402725344777285")
     'model.dropout=0.09403'
     """
-    return re.sub(r"\d+\.\d{6,}", lambda found: f"{float(found[0]):.4g}", setting)
+    return re.sub(r"\d+\.\d{6,}", lambda match: f"{float(match[0]):.4g}", setting)

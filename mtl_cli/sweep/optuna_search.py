@@ -1,4 +1,4 @@
-"""Hyper-parameter search by Optuna, so that the same command goes on with it."""
+"""Hyper-parameter search by Optuna, continued when the same command runs again."""
 
 import logging
 from typing import Any
@@ -10,8 +10,8 @@ from mtl_cli.core.errors import ConfigError
 OPTUNA = "hydra_plugins.hydra_optuna_sweeper"
 
 
-def check(config: DictConfig) -> None:
-    """Raises an error if nothing would be trained that a search could go by."""
+def check_search(config: DictConfig) -> None:
+    """Refuses a search that trains nothing: it would have no scores to go by."""
     if config.check_only and str(config.hydra.sweeper._target_).startswith(OPTUNA):
         raise ConfigError(
             "check_only: a search needs the scores of trained models; check one "
@@ -19,19 +19,20 @@ def check(config: DictConfig) -> None:
         )
 
 
-def prepare(config: DictConfig) -> bool:
-    """Prepares the search of a sweep, if it is one: it goes on where it was cut off.
+def resume_search(config: DictConfig) -> bool:
+    """Prepares a search to continue the trials of an earlier start; else does nothing.
 
-    `n_trials` is the number of all trials, those of earlier starts among them. One that
-    was cut off is tried again first, and finds its run folder. Of storage that several
-    machines share nothing of this is known, and nothing is done.
+    `n_trials` counts the trials of all starts. A trial that was cut off is tried again
+    first, and resumes in its run folder. Storage other than SQLite may be shared by
+    several machines: trials in such storage are left as they are, since this process
+    cannot tell which trials still run.
 
     Args:
-        config: of the sweep, as Hydra composed it; is changed.
+        config: the sweep's composed configuration; its sweeper section is changed.
 
-    Returns: whether all trials have been made before.
+    Returns: whether all trials have been completed before.
     """
-    # They would print failures, of which our table tells.
+    # The plugin would log failed trials; our own table shows them.
     logging.getLogger("hydra_plugins").setLevel(logging.CRITICAL)
     sweeper = config.hydra.sweeper
     if not str(sweeper._target_).startswith(OPTUNA):
@@ -53,9 +54,9 @@ def prepare(config: DictConfig) -> bool:
         if trial.state == states.RUNNING:
             study.tell(trial.number, state=states.FAIL)
             study.enqueue_trial(trial.params)
-    done = sum(trial.state == states.COMPLETE for trial in trials)
+    completed = sum(trial.state == states.COMPLETE for trial in trials)
     with open_dict(sweeper):
-        sweeper.n_trials -= done
+        sweeper.n_trials -= completed
         if sweeper.sampler.get("seed") is not None:
             # The same seed would suggest the same points again.
             sweeper.sampler.seed += len(trials)

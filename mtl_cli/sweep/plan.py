@@ -1,4 +1,4 @@
-"""What a configuration says of the sweep that it is part of."""
+"""The plan of a sweep: the keys that say which jobs it has and how they run."""
 
 from typing import Any
 
@@ -14,17 +14,17 @@ from mtl_cli.config.sweep_options import Comparison, SweepOptions
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import Count, Options, Seed
 
-BASIC = "hydra._internal.core_plugins.basic_sweeper"
+BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper"
 
 
 class Plan(Options):
-    """The keys that say which jobs a configuration means, and how they are run.
+    """The keys of a configuration that belong to its sweep.
 
     Attributes:
-        seed: of the first repeat.
-        repeats: how many seeds.
-        compare: whether there are twins.
-        sweep: how jobs share a machine.
+        seed: seed of the first repeat.
+        repeats: number of seeds per configuration.
+        compare: whether each job has a single-task twin.
+        sweep: the options of how jobs share a machine.
     """
 
     seed: Seed
@@ -33,64 +33,64 @@ class Plan(Options):
     sweep: SweepOptions
 
 
-def planned(values: dict[str, Any]) -> Plan:
-    """Returns what a configuration says of its sweep.
+def job_plan(values: dict[str, Any]) -> Plan:
+    """Returns the plan in a job's configuration.
 
     Args:
-        values: of a whole configuration, resolved.
+        values: the whole configuration, resolved.
 
     Raises:
-        ConfigError: if one of these keys is wrong.
+        ConfigError: if one of the plan's keys is wrong.
     """
-    mine = {key: values[key] for key in Plan.model_fields}
+    keys = {key: values[key] for key in Plan.model_fields}
     try:
-        return Plan.model_validate(mine)
+        return Plan.model_validate(keys)
     except ValidationError as error:
         from mtl_cli.config.check import explain
 
-        raise ConfigError(explain(error, mine)) from None
+        raise ConfigError(explain(error, keys)) from None
 
 
-def planned_by(config: DictConfig) -> Plan | None:
-    """Returns what a sweep's configuration says for all jobs that do not say otherwise.
+def sweep_plan(config: DictConfig) -> Plan | None:
+    """Returns the plan of a sweep; a job of the sweep may change it for itself.
 
     Args:
-        config: as Hydra composed it, without what it goes over.
+        config: the sweep's composed configuration, without the swept values.
 
-    Returns: None where the jobs will tell what is wrong.
+    Returns: the plan; None if it cannot be resolved, an error that the jobs report.
 
     Raises:
-        ConfigError: if one of these keys is wrong.
+        ConfigError: if one of the plan's keys is wrong.
     """
     plain: Any = OmegaConf.to_container(config)
     try:
-        mine = OmegaConf.create({key: plain[key] for key in Plan.model_fields})
-        values: Any = OmegaConf.to_container(mine, resolve=True, throw_on_missing=True)
+        keys = OmegaConf.create({key: plain[key] for key in Plan.model_fields})
+        values: Any = OmegaConf.to_container(keys, resolve=True, throw_on_missing=True)
     except (OmegaConfBaseException, KeyError):
         return None
-    return planned(values)
+    return job_plan(values)
 
 
 def number_of_jobs(config: DictConfig, plan: Plan) -> int | None:
-    """Returns how many jobs a sweep has; None where that turns out on the way.
+    """Returns the number of jobs of a sweep; None if it is not known in advance.
 
-    Searches choose their jobs, and jobs may have the same twin.
+    A search chooses its jobs as it goes, and two jobs may share a single-task twin.
 
     Args:
-        config: of the sweep, as Hydra composed it.
-        plan: of it.
+        config: the sweep's composed configuration.
+        plan: the sweep's plan.
     """
     sweeper = config.hydra.sweeper
-    if plan.compare.single_task or not str(sweeper._target_).startswith(BASIC):
+    if plan.compare.single_task or not str(sweeper._target_).startswith(BASIC_SWEEPER):
         return None
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
     params = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
     try:
-        settings = parser.parse_overrides([*params, *config.hydra.overrides.task])
-    except HydraException:  # which the sweeper will raise again
+        overrides = parser.parse_overrides([*params, *config.hydra.overrides.task])
+    except HydraException:  # the sweeper will raise it again
         return None
-    own = ("repeats", "compare.single_task")
-    if any(s.is_sweep_override() and s.key_or_group in own for s in settings):
+    changes_plan = ("repeats", "compare.single_task")
+    if any(o.is_sweep_override() and o.key_or_group in changes_plan for o in overrides):
         return None
-    (points,) = BasicSweeper.split_arguments(settings, None)
+    (points,) = BasicSweeper.split_arguments(overrides, None)
     return len(points) * plan.repeats

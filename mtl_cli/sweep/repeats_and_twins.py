@@ -1,81 +1,86 @@
-"""The jobs that one composed configuration means: repeats, and single-task twins."""
+"""The jobs of one composed configuration: its repeats and their single-task twins."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from mtl_cli.models.base import Sharing
-from mtl_cli.sweep.folder_names import bare
+from mtl_cli.sweep.folder_names import without_signs
 
-Values = dict[str, Any]
-Variant = tuple[Values, list[str], dict[str, str]]
+INDEPENDENT = {"heads": "independent", "click_task": None, "conversion_task": None}
 
 
-def expand(
-    values: Values, settings: list[str], choices: dict[str, str]
-) -> list[Variant]:
-    """Returns configurations of single runs, each with its settings and choices.
+class Variant(NamedTuple):
+    """A run that a composed configuration asks for.
 
-    Those of the seeds come first, then their single-task twins.
-
-    Args:
-        values: the composed configuration, resolved.
-        settings: `key=value` that it was composed with.
-        choices: of config groups.
+    Attributes:
+        values: the resolved configuration.
+        settings: the `key=value` settings that lead to the values.
+        choices: the chosen option of each config group.
     """
-    kept = [s for s in settings if not bare(s).startswith(("repeats=", "compare."))]
-    repeats, twins = values["repeats"], values["compare"]["single_task"]
-    # `resume` has been heeded for the sweep's folder.
-    alone = {"repeats": 1, "compare": {"single_task": False}, "resume": "auto"}
-    values = values | alone
-    one = (values, kept, choices)
-    if twins and values["model"]["name"] != "single_task":
-        variants = [one, twin(*one)]
-    else:
-        variants = [one]
-    if repeats == 1:
+
+    values: dict[str, Any]
+    settings: list[str]
+    choices: dict[str, str]
+
+
+def repeats_and_twins(composed: Variant) -> list[Variant]:
+    """Returns the runs that a configuration asks for by `repeats` and `compare`.
+
+    The repeats, one per seed, come first; then their single-task twins.
+    """
+    values, settings, choices = composed
+    # The sweep's folder has been resumed or refused already, according to `resume`.
+    single_run = {"repeats": 1, "compare": {"single_task": False}, "resume": "auto"}
+    swept = ("repeats=", "compare.")
+    kept = [s for s in settings if not without_signs(s).startswith(swept)]
+    variants = [Variant(values | single_run, kept, choices)]
+    if values["compare"]["single_task"] and values["model"]["name"] != "single_task":
+        variants.append(twin(variants[0]))
+    if values["repeats"] == 1:
         return variants
-    seeds = range(values["seed"], values["seed"] + repeats)
-    return [seeded(variant, seed) for variant in variants for seed in seeds]
+    seeds = range(values["seed"], values["seed"] + values["repeats"])
+    return [with_seed(variant, seed) for variant in variants for seed in seeds]
 
 
-def seeded(variant: Variant, seed: int) -> Variant:
-    """Returns a run with another seed."""
+def with_seed(variant: Variant, seed: int) -> Variant:
+    """Returns the same run with another seed."""
     values, settings, choices = variant
-    others = [s for s in settings if not bare(s).startswith("seed=")]
-    return values | {"seed": seed}, [*others, f"seed={seed}"], choices
+    kept = [s for s in settings if not without_signs(s).startswith("seed=")]
+    return Variant(values | {"seed": seed}, [*kept, f"seed={seed}"], choices)
 
 
-def twin(values: Values, settings: list[str], choices: dict[str, str]) -> Variant:
+def twin(variant: Variant) -> Variant:
     """Returns the run that trains the same network for each task alone.
 
-    Its bottom is as deep and wide as one expert, at each level: what a task's input
-    passes on the way to the tower. All that is not about sharing stays.
+    The twin's bottom network is as deep and wide as one expert of each level: these are
+    the layers between a task's input and its tower. Keys of `model` that do not
+    describe the sharing keep their values.
     """
+    values, settings, choices = variant
     model = values["model"]
-    units = units_alone(model)
-    alone = {"heads": "independent", "click_task": None, "conversion_task": None}
-    common = {k: v for k, v in model.items() if k in Sharing.model_fields} | alone
-    changed = {"name": "single_task", "bottom_units": units}
-    own = [
-        s
-        for s in settings
-        if (key := bare(s).partition("=")[0]) != "model"
-        and (not key.startswith("model.") or key[6:] in common.keys() - alone.keys())
+    units = bottom_units(model)
+    common = {k: v for k, v in model.items() if k in Sharing.model_fields} | INDEPENDENT
+    single_task = common | {"name": "single_task", "bottom_units": units}
+    kept_keys = common.keys() - INDEPENDENT.keys()
+    kept = [
+        setting
+        for setting in settings
+        if (key := without_signs(setting).partition("=")[0]) != "model"
+        and (not key.startswith("model.") or key.removeprefix("model.") in kept_keys)
     ]
     widths = str(units).replace(" ", "")
-    own += ["model=single_task", f"model.bottom_units={widths}"]
-    return (
-        values | {"model": common | changed},
-        own,
+    return Variant(
+        values | {"model": single_task},
+        [*kept, "model=single_task", f"model.bottom_units={widths}"],
         choices | {"model": "single_task"},
     )
 
 
-def units_alone(model: Values) -> list[int]:
-    """Returns the widths of the hidden layers between input and tower of one task.
+def bottom_units(model: dict[str, Any]) -> list[int]:
+    """Returns the widths of the hidden layers between one task's input and tower.
 
-    >>> units_alone({"name": "ple", "num_levels": 2, "expert_units": [64, 32]})
+    >>> bottom_units({"name": "ple", "num_levels": 2, "expert_units": [64, 32]})
     [64, 32, 64, 32]
-    >>> units_alone({"name": "shared_bottom", "bottom_units": [128]})
+    >>> bottom_units({"name": "shared_bottom", "bottom_units": [128]})
     [128]
     """
     if "expert_units" in model:

@@ -1,4 +1,4 @@
-"""One start of a sweep, in the process that a person started."""
+"""The session of a sweep: one start of it, in the process of the command."""
 
 import shutil
 import sys
@@ -15,15 +15,15 @@ from mtl_cli.runs.job_records import FAILED, RECORDS, job_records
 
 
 class Session:
-    """Holds a sweep's folder, and shows its jobs.
+    """Locks a sweep's folder and shows the table of its jobs.
 
     Args:
-        folder: of the sweep; made if it is missing.
-        resume: `auto`, `must`, or `never`, which takes no folder that holds jobs.
+        folder: the sweep's folder; made if it is missing.
+        resume: `auto`, `must`, or `never`; `never` refuses a folder that holds jobs.
 
     Attributes:
-        complete: whether all has been done before, so that there are no jobs.
-        jobs: how many there are; None where that turns out on the way.
+        is_complete: whether an earlier start has completed a search's trials.
+        num_jobs: number of jobs; None if it is not known in advance.
 
     Raises:
         ConfigError: if another process runs this sweep, or `resume` forbids it.
@@ -44,74 +44,75 @@ class Session:
             )
         shutil.rmtree(folder / RECORDS, ignore_errors=True)
         (folder / RECORDS).mkdir()
-        from mtl_cli.sweep.job_table import Table
+        from mtl_cli.sweep.job_table import JobTable
 
-        self.complete = False
-        self.jobs: int | None = None
-        self.table = Table(folder)
+        self.is_complete = False
+        self.num_jobs: int | None = None
+        self.table = JobTable(folder)
         self.table.start()
 
     def close(self) -> None:
-        """Shows the last state, and lets go of the folder."""
+        """Shows the final table and unlocks the folder."""
         self.table.stop()
         self.lock.close()
 
 
+# None in a process that runs no sweep; the functions below then do nothing.
 current: Session | None = None
 
 
-def wait() -> None:
-    """Waits for the jobs of the sweep, if this is one, and closes it.
+def wait_for_jobs() -> None:
+    """Waits for the jobs of the sweep, then closes the session.
 
     Raises:
-        ConfigError: if it has no jobs.
+        ConfigError: if the sweep has no jobs.
     """
     if current is None:
         return
     from mtl_cli.sweep import job_processes
 
-    job_processes.wait_for_all()
+    job_processes.wait_for_all_jobs()
     if not any(job_records(current.folder)):
-        if not current.complete:
+        if not current.is_complete:
             raise ConfigError(
                 "the sweep has no jobs: what it goes over is empty; give keys values, "
                 "as in seed=1,2,3"
             )
-        current.table.say(f"nothing is left to do in {current.folder}")
+        current.table.print_line(f"nothing is left to do in {current.folder}")
     current.close()
 
 
-def stop() -> bool:
-    """Stops the jobs that are running, if this is a sweep, and closes it.
+def stop_jobs() -> bool:
+    """Stops the running jobs, then closes the session.
 
-    Returns: whether jobs had failed.
+    Returns: whether a job had failed before.
     """
     if current is None:
         return False
     from mtl_cli.sweep import external_launchers, job_processes
 
-    failed = any(record.status in FAILED for record in job_records(current.folder))
-    job_processes.stop_all()
-    external_launchers.stop(current.folder)
+    has_failed_jobs = any(r.status in FAILED for r in job_records(current.folder))
+    job_processes.stop_all_jobs()
+    external_launchers.stop_jobs(current.folder)
     current.close()
-    return failed
+    return has_failed_jobs
 
 
-def fared() -> str:
-    """Says how many jobs have come how far, if this is a sweep that has stopped."""
+def job_counts() -> str:
+    """Returns the number of jobs in each state, for the message of a stopped sweep."""
     if current is None:
         return ""
-    found = [r for r in job_records(current.folder) if r.begun]
-    words = ["done" if r.status == "skipped" else r.status for r in found]
-    counts = {word: words.count(word) for word in ("done", *FAILED, "running")}
-    if current.jobs is not None:
-        counts["not started"] = current.jobs - len(found)
-    told = [f"{count} {word}" for word, count in counts.items() if count]
-    return f"jobs: {', '.join(told)}" if told else ""
+    started = [record for record in job_records(current.folder) if record.has_started]
+    states = ["done" if r.status == "skipped" else r.status for r in started]
+    counts = {state: states.count(state) for state in ("done", *FAILED, "running")}
+    if current.num_jobs is not None:
+        counts["not started"] = current.num_jobs - len(started)
+    parts = [f"{count} {state}" for state, count in counts.items() if count]
+    return f"jobs: {', '.join(parts)}" if parts else ""
 
 
 def failures() -> Iterator[tuple[str, int]]:
-    """Yields what to say of each job that did not end well, and its exit code."""
+    """Yields an error message and its exit code for each failed job."""
     for record in [] if current is None else job_records(current.folder):
         if record.status in FAILED:
             settings = " ".join(record.settings)
@@ -119,38 +120,40 @@ def failures() -> Iterator[tuple[str, int]]:
 
 
 class StartOfSweep(Callback):
-    """Opens the session before Hydra makes the jobs."""
+    """Opens the session before Hydra starts the jobs."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        from mtl_cli.sweep import job_processes, optuna_search, plan, plugin_settings
+        from mtl_cli.sweep import job_processes, optuna_search, plan
         from mtl_cli.sweep.job import MULTI_WORKER
+        from mtl_cli.sweep.plugin_settings import adapt_plugins, uses_own_launcher
 
         global current
         try:
             if config.trainer.strategy == "multi_worker":
                 raise ConfigError(MULTI_WORKER)
-            optuna_search.check(config)
-            common = plan.planned_by(config)
+            optuna_search.check_search(config)
+            sweep_plan = plan.sweep_plan(config)
             current = Session(
                 Path(config.hydra.sweep.dir), config.get("resume", "auto")
             )
-            current.complete = optuna_search.prepare(config)
-            plugin_settings.prepare(config)
-            if common is not None:
-                current.jobs = plan.number_of_jobs(config, common)
+            current.is_complete = optuna_search.resume_search(config)
+            adapt_plugins(config)
+            if sweep_plan is not None:
+                current.num_jobs = plan.number_of_jobs(config, sweep_plan)
         except ConfigError as error:
-            # Hydra would make a warning of an exception, and go on.
+            # Hydra turns an exception of a callback into a warning and goes on.
             sys.exit(fail("mtl-train", str(error), error.exit_code))
-        own = str(config.hydra.launcher._target_).startswith(plugin_settings.HYDRAS_OWN)
-        # Started again, it may have nothing to run; otherwise the server starts then.
-        if own and not all_done(current.folder):
-            job_processes.server()
+        # TensorFlow loads while Hydra composes the jobs. A resumed sweep may have no
+        # job left to run: then its server starts with the first job, if at all.
+        if uses_own_launcher(config.hydra) and not holds_only_done_jobs(current.folder):
+            job_processes.fork_server()
 
 
-def all_done(folder: Path) -> bool:
-    """Whether a sweep's folder holds jobs, all of them done."""
-    found = [path.parent for path in folder.glob("*/status.json")]
+def holds_only_done_jobs(sweep: Path) -> bool:
+    """Whether a sweep's folder holds jobs, and all of them are done."""
+    folders = [path.parent for path in sweep.glob("*/status.json")]
     try:
-        return bool(found) and all(status_of(f).get("status") == "done" for f in found)
+        states = [status_of(folder).get("status") for folder in folders]
     except ConfigError:
         return False
+    return set(states) == {"done"}

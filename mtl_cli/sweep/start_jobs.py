@@ -1,4 +1,4 @@
-"""What Hydra calls for each job of a sweep, by whichever launcher."""
+"""Starts the jobs of a sweep: every launcher of Hydra calls `start_jobs`."""
 
 import os
 from pathlib import Path
@@ -12,108 +12,104 @@ from mtl_cli.config.sweep_options import SweepOptions, cores
 from mtl_cli.core.errors import ConfigError, JobError
 from mtl_cli.core.plugins import used_folders
 from mtl_cli.core.secrets import noted
-from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep import job_processes
-from mtl_cli.sweep.external_launchers import stopped
+from mtl_cli.sweep.external_launchers import is_stopped
 from mtl_cli.sweep.folder_names import job_name
-from mtl_cli.sweep.job import Job, done_before
-from mtl_cli.sweep.plan import planned
-from mtl_cli.sweep.plugin_settings import HYDRAS_OWN
-from mtl_cli.sweep.repeats_and_twins import expand
+from mtl_cli.sweep.job import Job, skip_if_done
+from mtl_cli.sweep.plan import job_plan
+from mtl_cli.sweep.plugin_settings import uses_own_launcher
+from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins
 
-# By folder, what this process has started: a search may come back to a point, and jobs
-# may have the same twin.
+# The jobs that this process has started, by run folder. A search may try a point twice,
+# and two jobs may have the same single-task twin.
 started: dict[Path, Job] = {}
 
 
-class Outcome:
-    """The objective of jobs that were started; `float` waits for them.
+class Objective:
+    """The mean objective of jobs; `float` waits until the jobs have ended.
 
     Args:
-        jobs: whose mean it is.
+        jobs: the started jobs.
     """
 
     def __init__(self, jobs: list[Job]) -> None:
         self.jobs = jobs
-        self.records: list[JobRecord] = []
-
-    def wait(self) -> None:
-        """Waits until the jobs have ended."""
-        self.records = self.records or job_processes.wait_for(self.jobs)
 
     def __float__(self) -> float:
-        self.wait()
-        for record in self.records:
+        objectives = []
+        for record in job_processes.wait_for_jobs(self.jobs):
             if record.objective is None:
-                why = record.error or "has no monitored metric"
-                raise JobError(f"job {record.number}: {why}")
-        return fmean(r.objective for r in self.records if r.objective is not None)
+                reason = record.error or "has no monitored metric"
+                raise JobError(f"job {record.number}: {reason}")
+            objectives.append(record.objective)
+        return fmean(objectives)
 
 
-def start_jobs(composed: DictConfig) -> Outcome:
-    """Starts the jobs that one composed configuration means.
+def start_jobs(composed: DictConfig) -> Objective:
+    """Starts the jobs that one composed configuration asks for.
 
-    Under Hydra's own launcher, which calls one job after another, they go on while the
-    next are started. Under others this process is one of many: it waits for them.
+    Hydra's own launcher makes all calls in one process: the jobs go on while the next
+    are started. Other launchers make each call in another process, and each of these
+    processes waits for its jobs.
 
-    Returns: the objective, for sweepers that search; without single-task twins.
+    Returns: the objective for sweepers that search; single-task twins do not count.
     """
-    hydra = HydraConfig.get()
-    os.chdir(hydra.runtime.cwd)  # of the sweep; of a cluster's process it is another
+    hydra_config = HydraConfig.get()
+    # A cluster's process may start in another folder than the sweep.
+    os.chdir(hydra_config.runtime.cwd)
     values: Any = OmegaConf.to_container(composed, resolve=True)
-    if stopped(Path(hydra.runtime.output_dir)):
+    if is_stopped(Path(hydra_config.runtime.output_dir)):
         raise JobError("the sweep has been stopped")
+    variants = [
+        Variant(
+            values,
+            list(hydra_config.overrides.task),
+            dict(hydra_config.runtime.choices),
+        )
+    ]
+    options, repeats = SweepOptions(jobs="auto", timeout_minutes=None), 1
     try:
-        plan = planned(values)
-    except ConfigError:  # the job, as which it counts, will tell why
-        plan = None
-    options = plan.sweep if plan else SweepOptions(jobs="auto", timeout_minutes=None)
-    here = str(hydra.launcher._target_).startswith(HYDRAS_OWN)
-    most = options.jobs_at_once if here else 1
+        plan = job_plan(values)
+        options, repeats = plan.sweep, plan.repeats
+        variants = repeats_and_twins(variants[0])
+    except ConfigError:
+        pass  # The wrong configuration is one job, and its process reports the error.
+    is_own = uses_own_launcher(hydra_config)
+    jobs_at_once = options.jobs_at_once if is_own else 1
     minutes = options.timeout_minutes
-    threads = 0 if most == 1 else max(1, cores() // most)
-    jobs = jobs_of(values, threads, wrong=plan is None)
+    threads = 0 if jobs_at_once == 1 else max(1, cores() // jobs_at_once)
+    jobs = new_jobs(variants, threads)
     for job in jobs:
         if job.folder not in started:
             started[job.folder] = job
-            if not done_before(job):
-                job_processes.start(
-                    job, most, None if minutes is None else minutes * 60
-                )
-    wanted = jobs if plan is None else jobs[: plan.repeats]
-    outcome = Outcome([started[job.folder] for job in wanted])
-    if not here:
-        job_processes.wait_for_all()
-        outcome.wait()
-    return outcome
+            if not skip_if_done(job):
+                seconds = None if minutes is None else minutes * 60
+                job_processes.start_job(job, jobs_at_once, seconds)
+    if not is_own:
+        job_processes.wait_for_all_jobs()
+    return Objective([started[job.folder] for job in jobs[:repeats]])
 
 
-def jobs_of(values: dict[str, Any], threads: int, wrong: bool) -> list[Job]:
-    """Returns the jobs that a composed configuration means, twins last.
+def new_jobs(variants: list[Variant], threads: int) -> list[Job]:
+    """Returns one job per variant.
 
     Args:
-        values: the configuration, resolved.
-        threads: of an operation in each of them.
-        wrong: whether it does not say which it means; then it is one.
+        variants: the runs that one composed configuration asks for.
+        threads: threads per TensorFlow operation; 0 lets TensorFlow choose.
     """
-    hydra = HydraConfig.get()
-    settings, choices = list(hydra.overrides.task), dict(hydra.runtime.choices)
-    sweep, jobs = Path(hydra.runtime.output_dir), []
-    one = (values, settings, choices)
-    variants = [one] if wrong else expand(*one)
-    for i, (each, own, chosen) in enumerate(variants, 1):
-        number = f"{hydra.job.num}.{i}" if len(variants) > 1 else f"{hydra.job.num}"
-        jobs.append(
-            Job(
-                number,
-                own,
-                each,
-                chosen,
-                sweep,
-                job_name(own),
-                threads,
-                noted(),
-                used_folders(),
-            )
+    hydra_config = HydraConfig.get()
+    sweep, number = Path(hydra_config.runtime.output_dir), f"{hydra_config.job.num}"
+    return [
+        Job(
+            number=f"{number}.{i}" if len(variants) > 1 else number,
+            settings=variant.settings,
+            values=variant.values,
+            choices=variant.choices,
+            sweep=sweep,
+            name=job_name(variant.settings),
+            threads=threads,
+            secrets=noted(),
+            plugins=used_folders(),
         )
-    return jobs
+        for i, variant in enumerate(variants, 1)
+    ]

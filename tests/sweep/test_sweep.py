@@ -1,4 +1,4 @@
-"""Sweeps: jobs that cannot hurt each other, and that go on where they were cut off."""
+"""Sweeps: a failed job leaves the others alone, and a cut-off sweep resumes."""
 
 import contextlib
 import io
@@ -25,7 +25,7 @@ from mtl_cli.core.paths import conf_folder
 from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep.folder_names import sweep_name
-from mtl_cli.sweep.job_table import Table
+from mtl_cli.sweep.job_table import JobTable
 
 DATASET = """
 name: small
@@ -44,11 +44,11 @@ tasks:
 SETTINGS = ["dataset=small", "model=shared_bottom", "trainer.epochs=2"]
 SETTINGS += ["trainer.compile=false", "trainer.batch_size=64"]
 
-# Python runs it at every start, in the fork server too.
+# Python imports this `sitecustomize` at every start, also in the fork server.
 FAULTS = """
 import os, sys, time
 if any("forkserver" in word for word in sys.orig_argv):
-    open("served", "w").close()
+    open("fork_server_started", "w").close()
 import mtl_cli.runs.run as module
 real = module.run
 def run(config, *others):
@@ -68,7 +68,7 @@ module.run = run
 
 @pytest.fixture
 def start(tmp_path: Path) -> Path:
-    """A folder to start in, with a data set of 400 rows and planted faults."""
+    """A folder to start in, with a data set of 400 rows and jobs that fail by seed."""
     rng = np.random.default_rng(0)
     columns = {"shop": rng.integers(0, 5, 400), "price": rng.normal(size=400)}
     frame = pd.DataFrame(columns)
@@ -83,8 +83,8 @@ def start(tmp_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def begun(start: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Begins runs of small jobs; in the end they are over."""
+def started_command(start: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Starts `mtl-train` on small jobs; kills it at the end of the block."""
     with subprocess.Popen(
         [sys.executable, "-m", "mtl_cli.cli.train", *SETTINGS, *arguments],
         cwd=start,
@@ -92,7 +92,7 @@ def begun(start: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": python_path(start)},
-        # A test run in the background would hand its deafness to Ctrl-C on.
+        # In the background, pytest ignores Ctrl-C, and its children would inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
@@ -102,21 +102,21 @@ def begun(start: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def python_path(start: Path) -> str:
-    """Returns PYTHONPATH with the planted faults first."""
+    """Returns PYTHONPATH with the folder of planted faults first."""
     return os.pathsep.join([str(start / "faults"), os.environ.get("PYTHONPATH", "")])
 
 
-def sweep(start: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs a sweep of small jobs."""
-    with begun(start, "-m", *arguments) as process:
+def run_sweep(start: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs a sweep of small jobs to its end."""
+    with started_command(start, "-m", *arguments) as process:
         out, err = process.communicate(timeout=300)
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
-def job(start: Path, seed: int, folder: str = "sweep") -> Path:
-    """Returns the run folder of a seed."""
-    (found,) = (start / folder).glob(f"*seed={seed},*")
-    return found
+def job_folder(start: Path, seed: int, folder: str = "sweep") -> Path:
+    """Returns the run folder of the job with a seed."""
+    (run,) = (start / folder).glob(f"*seed={seed},*")
+    return run
 
 
 def status(run: Path) -> dict:
@@ -128,35 +128,37 @@ def metrics(run: Path) -> dict:
 
 
 def test_jobs_that_fail_die_or_exit_leave_the_others_alone(start: Path) -> None:
-    told = sweep(start, "seed=10,11,12,13,15,16", "hydra.sweep.dir=sweep")
-    check_faults(start, told)
+    ended = run_sweep(start, "seed=10,11,12,13,15,16", "hydra.sweep.dir=sweep")
+    assert_planted_faults_are_alone(start, ended)
 
 
-def test_settings_of_a_dataset_are_shown_as_they_were_given(start: Path) -> None:
-    given = "dataset.split_seed=3,4"
-    told = sweep(start, "seed=11", given, "hydra.sweep.dir=sweep")
-    assert told.returncode == 1
-    assert "++" not in told.stdout + told.stderr
-    assert "dataset.split_seed=4" in told.stdout
-    assert "dataset.split_seed=4" in told.stderr
+def test_settings_of_a_dataset_are_shown_as_the_user_typed_them(start: Path) -> None:
+    swept = "dataset.split_seed=3,4"
+    ended = run_sweep(start, "seed=11", swept, "hydra.sweep.dir=sweep")
+    assert ended.returncode == 1
+    assert "++" not in ended.stdout + ended.stderr
+    assert "dataset.split_seed=4" in ended.stdout
+    assert "dataset.split_seed=4" in ended.stderr
     for log in (start / "sweep").glob("*/train.log"):
         assert "++" not in log.read_text()
 
 
-def check_faults(start: Path, told: subprocess.CompletedProcess[str]) -> None:
+def assert_planted_faults_are_alone(
+    start: Path, ended: subprocess.CompletedProcess[str]
+) -> None:
     """Checks a sweep of seeds 10 to 16 in which 11, 12 and 13 fail."""
-    assert told.returncode == 1, told.stderr
+    assert ended.returncode == 1, ended.stderr
     for seed in (10, 15, 16):
-        assert status(job(start, seed))["status"] == "done"
-        assert "auc" in metrics(job(start, seed))["valid"]["buy"]
+        assert status(job_folder(start, seed))["status"] == "done"
+        assert "auc" in metrics(job_folder(start, seed))["valid"]["buy"]
     reasons = {11: "planted", 12: "3", 13: "killed by SIGKILL (out of memory?)"}
     for seed, reason in reasons.items():
-        found = status(job(start, seed))
-        assert (found["status"], found["error"]) == ("failed", reason)
-    assert "RuntimeError: planted" in (job(start, 11) / "train.log").read_text()
-    assert "SystemExit: 3" in (job(start, 12) / "train.log").read_text()
-    assert "killed by SIGKILL" in (job(start, 13) / "train.log").read_text()
-    lines = told.stderr.splitlines()
+        run = status(job_folder(start, seed))
+        assert (run["status"], run["error"]) == ("failed", reason)
+    assert "RuntimeError: planted" in (job_folder(start, 11) / "train.log").read_text()
+    assert "SystemExit: 3" in (job_folder(start, 12) / "train.log").read_text()
+    assert "killed by SIGKILL" in (job_folder(start, 13) / "train.log").read_text()
+    lines = ended.stderr.splitlines()
     assert len(lines) == 3
     for seed, line in zip((11, 12, 13), sorted(lines), strict=True):
         assert line.startswith("mtl-train: error: job ")
@@ -166,21 +168,21 @@ def check_faults(start: Path, told: subprocess.CompletedProcess[str]) -> None:
 @pytest.mark.slow
 def test_joblib_workers_outlive_jobs_that_die(start: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="extra parallel")
-    told = sweep(
+    ended = run_sweep(
         start,
         "seed=10,11,12,13,15,16",
         "hydra.sweep.dir=sweep",
         "hydra/launcher=joblib",
         "hydra.launcher.n_jobs=2",
     )
-    check_faults(start, told)
+    assert_planted_faults_are_alone(start, ended)
 
 
 @pytest.fixture
 def own_ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Lets Ray know of no cluster but a test's, and nobody else of that."""
+    """Isolates a test's Ray cluster from any other cluster of this machine."""
     pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="extra ray")
-    # Its sockets' paths must be short.
+    # The paths of Ray's sockets must be short.
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as name:
         monkeypatch.setenv("RAY_TMPDIR", name)
         yield
@@ -189,29 +191,29 @@ def own_ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.slow
 def test_job_that_fails_under_submitit_is_a_row_and_runs_again(start: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="extra slurm")
-    check_launcher(start, "submitit_local")
+    assert_failed_job_runs_again_under(start, "submitit_local")
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_ray")
 def test_job_that_fails_under_ray_is_a_row_and_runs_again(start: Path) -> None:
-    check_launcher(start, "ray")
+    assert_failed_job_runs_again_under(start, "ray")
 
 
-def check_launcher(start: Path, launcher: str) -> None:
-    """Checks a sweep under a launcher, and the same again, in which seed 11 fails."""
+def assert_failed_job_runs_again_under(start: Path, launcher: str) -> None:
+    """Runs a sweep twice under a launcher; the job with seed 11 fails both times."""
     command = ["seed=1,11", "hydra.sweep.dir=sweep", f"hydra/launcher={launcher}"]
-    told = sweep(start, *command)
-    assert told.returncode == 1
-    (line,) = told.stderr.splitlines()
+    ended = run_sweep(start, *command)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
     assert line.startswith("mtl-train: error: job 1 (")
     assert line.endswith("RuntimeError: planted; the traceback is in train.log")
-    assert told.stdout.count(" done in ") == 1
-    assert told.stdout.count(" failed in ") == 1
-    assert "auc" in metrics(job(start, 1))["valid"]["buy"]
+    assert ended.stdout.count(" done in ") == 1
+    assert ended.stdout.count(" failed in ") == 1
+    assert "auc" in metrics(job_folder(start, 1))["valid"]["buy"]
     board = pd.read_csv(start / "sweep" / "leaderboard.csv", index_col="seed")
     assert board["status"].to_dict() == {1: "done", 11: "failed"}
-    again = sweep(start, *command)
+    again = run_sweep(start, *command)
     assert again.returncode == 1
     assert again.stdout.count(" skipped, done before ") == 1
     assert again.stdout.count(" failed in ") == 1
@@ -222,8 +224,8 @@ def check_launcher(start: Path, launcher: str) -> None:
 def test_ctrl_c_stops_jobs_under_ray_which_save(start: Path) -> None:
     command = ["-m", "seed=1,2,3,4,5,6", "hydra.sweep.dir=sweep", "hydra/launcher=ray"]
     command += ["trainer.epochs=9999", "trainer.patience=null"]
-    with begun(start, *command) as process:
-        wait_for(lambda: (start / "sweep").glob("*/checkpoints/*"))
+    with started_command(start, *command) as process:
+        first_match_within_a_minute(lambda: (start / "sweep").glob("*/checkpoints/*"))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -234,11 +236,11 @@ def test_ctrl_c_stops_jobs_under_ray_which_save(start: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_under_joblib_leaves_no_job_that_seems_to_run(start: Path) -> None:
+def test_ctrl_c_under_joblib_leaves_no_job_with_status_running(start: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="extra parallel")
     command = ["-m", "seed=14,15,16", "hydra.sweep.dir=sweep", "hydra/launcher=joblib"]
-    with begun(start, *command, "hydra.launcher.n_jobs=1") as process:
-        wait_for(lambda: start.glob("sleeping"))
+    with started_command(start, *command, "hydra.launcher.n_jobs=1") as process:
+        first_match_within_a_minute(lambda: start.glob("sleeping"))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -254,20 +256,20 @@ def test_jobs_on_a_ray_cluster_run_where_the_sweep_was_started(
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     with ray_cluster(elsewhere, python_path(start)):
-        told = sweep(
+        ended = run_sweep(
             start,
             "seed=1,2",
             "hydra.sweep.dir=sweep",
             "hydra/launcher=ray",
         )
-    assert (told.returncode, told.stderr) == (0, "")
-    assert told.stdout.count(" done in ") == 2
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.count(" done in ") == 2
     assert not (elsewhere / "sweep").exists()
 
 
 @contextlib.contextmanager
 def ray_cluster(folder: Path, python_path: str) -> Iterator[None]:
-    """Runs a cluster of one machine, started in a folder."""
+    """Runs a Ray cluster of one machine, started in a folder."""
     (port,) = free_ports(1)
     serve = [Path(sys.executable).with_name("ray"), "start", "--head", "--block"]
     serve += ["--num-cpus=2", "--include-dashboard=false", "--disable-usage-stats"]
@@ -288,7 +290,7 @@ def ray_cluster(folder: Path, python_path: str) -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_search_outlives_trials_that_die_and_goes_on_to_its_number_of_trials(
+def test_search_survives_failed_trials_and_resumes_up_to_its_number_of_trials(
     start: Path,
 ) -> None:
     optuna = pytest.importorskip("optuna", reason="extra hpo")
@@ -299,8 +301,8 @@ def test_search_outlives_trials_that_die_and_goes_on_to_its_number_of_trials(
     (start / "conf" / "sweep" / "seeds.yaml").write_text(text)
     search = ["sweep=seeds", "hydra.sweep.dir=sweep", "hydra.sweeper.n_trials=4"]
     search += ["trainer.patience=null"]
-    told = sweep(start, *search)
-    assert told.returncode == 1, told.stderr
+    ended = run_sweep(start, *search)
+    assert ended.returncode == 1, ended.stderr
     states = trial_states(optuna, start)
     assert len(states) == 4
     assert 0 < states.count("FAIL") < 4
@@ -308,13 +310,15 @@ def test_search_outlives_trials_that_die_and_goes_on_to_its_number_of_trials(
         assert status(run)["status"] in ("done", "failed")
         assert "patience: null" in (run / "config.yaml").read_text()
     search[2] = "hydra.sweeper.n_trials=6"
-    sweep(start, *search)
+    run_sweep(start, *search)
     assert trial_states(optuna, start).count("COMPLETE") <= 6
     assert len(trial_states(optuna, start)) == 4 + 6 - states.count("COMPLETE")
 
 
-def test_key_of_all_swept_models_need_not_be_the_default_models(start: Path) -> None:
-    told = sweep(
+def test_key_of_all_swept_models_need_not_exist_in_the_default_model(
+    start: Path,
+) -> None:
+    ended = run_sweep(
         start,
         "model=mmoe,omoe",
         "model.num_experts=3",
@@ -322,30 +326,30 @@ def test_key_of_all_swept_models_need_not_be_the_default_models(start: Path) -> 
         "check_only=true",
         "hydra.sweep.dir=sweep",
     )
-    assert (told.returncode, told.stderr) == (0, "")
+    assert (ended.returncode, ended.stderr) == (0, "")
     for path in (start / "sweep").glob("*/config.yaml"):
         model = yaml.safe_load(path.read_text())["model"]
         assert (model["num_experts"], model["expert_units"]) == (3, [8, 4])
         assert "model.expert_units=_8,4_" in path.parent.name
         assert ",model.num_experts=3" in path.parent.name
-    assert told.stdout.count(" done in ") == 2
+    assert ended.stdout.count(" done in ") == 2
 
 
 def test_pairs_may_hold_nulls(start: Path) -> None:
     pytest.importorskip("hydra_plugins.list_sweeper_plugin", reason="extra hpo")
     params = "list_params: {trainer.patience: [null, 3], seed: [1, 2]}"
     write_sweep(start, params, "list")
-    told = sweep(start, "sweep=written", "hydra.sweep.dir=sweep")
-    assert (told.returncode, told.stderr) == (0, "")
+    ended = run_sweep(start, "sweep=written", "hydra.sweep.dir=sweep")
+    assert (ended.returncode, ended.stderr) == (0, "")
     patience = [
-        yaml.safe_load((job(start, seed) / "config.yaml").read_text())["trainer"]
+        yaml.safe_load((job_folder(start, seed) / "config.yaml").read_text())["trainer"]
         for seed in (1, 2)
     ]
     assert [trainer["patience"] for trainer in patience] == [None, 3]
 
 
 def write_sweep(start: Path, params: str, sweeper: str = "basic") -> None:
-    """Writes a sweep's YAML, for `sweep=written`."""
+    """Writes the YAML file of a sweep, to be chosen by `sweep=written`."""
     (start / "conf" / "sweep").mkdir()
     (start / "conf" / "sweep" / "written.yaml").write_text(
         "# @package _global_\n"
@@ -354,72 +358,78 @@ def write_sweep(start: Path, params: str, sweeper: str = "basic") -> None:
     )
 
 
-def test_null_in_what_a_search_goes_over_is_told_to_be_quoted(start: Path) -> None:
+def test_unquoted_null_among_swept_values_is_refused(start: Path) -> None:
     write_sweep(start, "params: {trainer.patience: null, seed: '1,2'}")
-    told = sweep(start, "sweep=written")
-    assert told.returncode == 2
-    assert told.stderr == (
+    ended = run_sweep(start, "sweep=written")
+    assert ended.returncode == 2
+    assert ended.stderr == (
         "mtl-train: error: hydra.sweeper.params.trainer.patience: is text to Hydra, "
         "which has no null; quote it: 'null'\n"
     )
 
 
 def trial_states(optuna: Any, start: Path) -> list[str]:
-    """Returns the states of a search's trials."""
+    """Returns the states of the trials of the search in `sweep`."""
     study = optuna.load_study("search", f"sqlite:///{start}/sweep/optuna.db")
     return [trial.state.name for trial in study.trials]
 
 
-def test_job_in_a_sweep_has_the_numbers_of_a_run_alone(start: Path) -> None:
-    assert sweep(start, "seed=1,2,3", "hydra.sweep.dir=sweep").returncode == 0
-    with begun(start, "seed=2", "hydra.run.dir=alone") as alone:
+def test_job_of_a_sweep_gets_the_same_metrics_as_a_single_run(start: Path) -> None:
+    assert run_sweep(start, "seed=1,2,3", "hydra.sweep.dir=sweep").returncode == 0
+    with started_command(start, "seed=2", "hydra.run.dir=alone") as alone:
         assert alone.wait(timeout=60) == 0
-    assert metrics(start / "alone") == metrics(job(start, 2))
-    assert metrics(job(start, 1)) != metrics(job(start, 2))
+    assert metrics(start / "alone") == metrics(job_folder(start, 2))
+    assert metrics(job_folder(start, 1)) != metrics(job_folder(start, 2))
 
 
-def test_killed_sweep_goes_on_where_it_was_cut_off(start: Path) -> None:
+def test_killed_sweep_resumes_where_it_was_cut_off(start: Path) -> None:
     command = ["seed=1,2,5,3,4", "sweep.jobs=1", "hydra.sweep.dir=sweep"]
     command += ["trainer.epochs=60", "trainer.patience=null"]
-    with begun(start, "-m", *command):
+    with started_command(start, "-m", *command):
         saved = "*seed=5,*/checkpoints/*"
-        cut = wait_for(lambda: (start / "sweep").glob(saved)).parents[1]
+        cut = first_match_within_a_minute(
+            lambda: (start / "sweep").glob(saved)
+        ).parents[1]
     record = json.loads((start / "sweep" / ".jobs" / "2.json").read_text())
-    wait_for(lambda: [] if Path(f"/proc/{record['pid']}").exists() else [True])
+    first_match_within_a_minute(
+        lambda: [] if Path(f"/proc/{record['pid']}").exists() else [True]
+    )
     assert status(cut)["status"] == "running"
-    before = {s: changed(job(start, s) / "metrics.json") for s in (1, 2)}
-    told = sweep(start, *command)
-    assert told.returncode == 0, told.stderr
-    assert told.stdout.count(" skipped, done before ") == 2
-    assert told.stdout.count(" done in ") == 3
+    before = {
+        s: modification_time(job_folder(start, s) / "metrics.json") for s in (1, 2)
+    }
+    ended = run_sweep(start, *command)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count(" skipped, done before ") == 2
+    assert ended.stdout.count(" done in ") == 3
     for seed, moment in before.items():
-        assert changed(job(start, seed) / "metrics.json") == moment
+        assert modification_time(job_folder(start, seed) / "metrics.json") == moment
     alone = ["seed=5", *command[3:], "hydra.sweep.dir=undisturbed"]
-    assert sweep(start, *alone).returncode == 0
-    assert metrics(cut) == metrics(job(start, 5, "undisturbed"))
+    assert run_sweep(start, *alone).returncode == 0
+    assert metrics(cut) == metrics(job_folder(start, 5, "undisturbed"))
 
 
-def test_sweep_that_is_done_starts_no_process_to_say_so(start: Path) -> None:
+def test_finished_sweep_starts_no_process_when_run_again(start: Path) -> None:
     command = ["seed=1,2", "hydra.sweep.dir=sweep"]
-    assert sweep(start, *command).returncode == 0
-    (start / "served").unlink()
-    told = sweep(start, *command)
-    assert (told.returncode, told.stderr) == (0, "")
-    assert told.stdout.count(" skipped, done before ") == 2
-    assert not (start / "served").exists()
+    assert run_sweep(start, *command).returncode == 0
+    (start / "fork_server_started").unlink()
+    ended = run_sweep(start, *command)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.count(" skipped, done before ") == 2
+    assert not (start / "fork_server_started").exists()
 
 
-def wait_for(find: Callable[[], Iterable[Any]]) -> Any:
-    """Returns the first thing found, which must be there within a minute."""
+def first_match_within_a_minute(find: Callable[[], Iterable[Any]]) -> Any:
+    """Calls `find` until it returns something; returns the first element."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        for found in find():
-            return found
+        for match in find():
+            return match
         time.sleep(0.02)
     raise AssertionError("not within a minute")
 
 
-def changed(path: Path) -> int:
+def modification_time(path: Path) -> int:
     return path.stat().st_mtime_ns
 
 
@@ -427,32 +437,32 @@ def test_same_sweep_again_refuses_jobs_whose_configuration_or_data_changed(
     start: Path,
 ) -> None:
     command = ["seed=1", "model=shared_bottom,mmoe", "hydra.sweep.dir=sweep"]
-    assert sweep(start, *command).returncode == 0
+    assert run_sweep(start, *command).returncode == 0
     (start / "conf" / "model").mkdir()
     (start / "conf" / "model" / "mmoe.yaml").write_text(
         "name: mmoe\nnum_experts: 2\nexpert_units: [4]\ngate_units: []\n"
     )
-    told = sweep(start, *command)
-    assert told.returncode == 2
-    (line,) = told.stderr.splitlines()
+    ended = run_sweep(start, *command)
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
     assert "model=mmoe" in line
     assert "model.num_experts was 8, is 2" in line
     with (start / "rows.csv").open("a") as file:
         file.write("1,0.5,1,1\n")
-    told = sweep(start, "seed=1", "model=shared_bottom", "hydra.sweep.dir=sweep")
-    assert told.returncode == 2
-    assert "the data has changed since" in told.stderr
+    ended = run_sweep(start, "seed=1", "model=shared_bottom", "hydra.sweep.dir=sweep")
+    assert ended.returncode == 2
+    assert "the data has changed since" in ended.stderr
 
 
 def test_sweep_without_jobs_is_refused(start: Path) -> None:
-    told = sweep(start, "seed=glob(*)")
-    assert told.returncode == 2
-    assert "the sweep has no jobs" in told.stderr
-    assert told.stdout == ""
+    ended = run_sweep(start, "seed=glob(*)")
+    assert ended.returncode == 2
+    assert "the sweep has no jobs" in ended.stderr
+    assert ended.stdout == ""
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "message"),
     {
         "repeats=0": "repeats: 0 should be greater than or equal to 1",
         "repeats=two": "repeats: 'two' should be a valid integer",
@@ -460,73 +470,73 @@ def test_sweep_without_jobs_is_refused(start: Path) -> None:
         "sweep.jobs=x": "sweep.jobs: 'x' should be 'auto' or should be a valid integer",
     }.items(),
 )
-def test_wrong_key_of_a_sweep_is_named_before_its_jobs(
-    setting: str, told: str, tmp_path: Path
+def test_wrong_key_of_a_sweep_is_reported_before_any_job_starts(
+    setting: str, message: str, tmp_path: Path
 ) -> None:
     code, out, err, _ = refused(tmp_path, "-m", "seed=1,2", setting)
     assert (code, out) == (2, "")
     assert err.startswith("mtl-train: error: ")
-    assert told in err
+    assert message in err
     assert err.count("\n") == 1
 
 
 def test_job_with_a_wrong_configuration_is_a_row_of_the_leaderboard(
     start: Path,
 ) -> None:
-    told = sweep(start, "seed=x,1", "repeats=2", "hydra.sweep.dir=sweep")
-    assert told.returncode == 2
-    (line,) = told.stderr.splitlines()
+    ended = run_sweep(start, "seed=x,1", "repeats=2", "hydra.sweep.dir=sweep")
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
     assert line.startswith("mtl-train: error: job 0 (")
     assert line.endswith("seed: 'x' should be a valid integer")
-    assert told.stdout.count(" done in ") == 2
+    assert ended.stdout.count(" done in ") == 2
     board = pd.read_csv(start / "sweep" / "leaderboard.csv", index_col="seed")
     assert board["status"].to_dict() == {"1": "done", "2": "done", "x": "failed"}
     assert board["error"]["x"] == "seed: 'x' should be a valid integer"
     assert ",seed=x," in board["run"]["x"]
 
 
-def test_search_that_trains_nothing_is_refused(start: Path) -> None:
-    searched = ["hydra/sweeper=optuna", "hydra.sweep.dir=sweep", "seed=range(1,3)"]
-    told = sweep(start, *searched, "check_only=true")
-    assert (told.returncode, told.stdout) == (2, "")
-    (line,) = told.stderr.splitlines()
+def test_search_with_check_only_is_refused(start: Path) -> None:
+    search = ["hydra/sweeper=optuna", "hydra.sweep.dir=sweep", "seed=range(1,3)"]
+    ended = run_sweep(start, *search, "check_only=true")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    (line,) = ended.stderr.splitlines()
     assert line.startswith("mtl-train: error: check_only: a search needs")
     assert not (start / "sweep").exists()
 
 
 def test_sweep_of_runs_on_several_machines_is_refused(start: Path) -> None:
-    several = "trainer.strategy=multi_worker"
-    told = sweep(start, "seed=1,2", several, "hydra.sweep.dir=sweep")
-    assert (told.returncode, told.stdout) == (2, "")
-    (line,) = told.stderr.splitlines()
+    strategy = "trainer.strategy=multi_worker"
+    ended = run_sweep(start, "seed=1,2", strategy, "hydra.sweep.dir=sweep")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    (line,) = ended.stderr.splitlines()
     assert line.startswith("mtl-train: error: trainer.strategy: multi_worker is for")
     assert not (start / "sweep").exists()
 
 
-def test_jobs_on_one_machine_go_on_beside_one_for_several(start: Path) -> None:
+def test_multi_worker_job_is_refused_while_the_other_jobs_run(start: Path) -> None:
     swept = "trainer.strategy=multi_worker,null,mirrored"
-    told = sweep(start, "seed=1", swept, "hydra.sweep.dir=sweep")
-    assert told.returncode == 2
-    (line,) = told.stderr.splitlines()
+    ended = run_sweep(start, "seed=1", swept, "hydra.sweep.dir=sweep")
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
     assert line.startswith("mtl-train: error: job 0 (")
     assert line.endswith("a sweep's jobs each run on one")
-    assert told.stdout.count(" done in ") == 2
+    assert ended.stdout.count(" done in ") == 2
 
 
-def test_folder_of_a_running_sweep_is_not_taken_by_another(start: Path) -> None:
+def test_folder_of_a_running_sweep_is_refused_to_another_sweep(start: Path) -> None:
     command = ["-m", "seed=14", "hydra.sweep.dir=sweep"]
-    with begun(start, *command) as first:
-        wait_for(lambda: (start / "sweep" / ".jobs").glob("*.json"))
-        told = sweep(start, *command)
+    with started_command(start, *command) as first:
+        first_match_within_a_minute(lambda: (start / "sweep" / ".jobs").glob("*.json"))
+        ended = run_sweep(start, *command)
         assert first.poll() is None
-    assert told.returncode == 2
-    assert "hydra.sweep.dir: another process is running in sweep" in told.stderr
+    assert ended.returncode == 2
+    assert "hydra.sweep.dir: another process is running in sweep" in ended.stderr
 
 
-def test_ctrl_c_stops_the_running_job_and_tells_what_is_done(start: Path) -> None:
+def test_ctrl_c_stops_the_running_job_and_counts_the_jobs_by_state(start: Path) -> None:
     command = ["-m", "seed=1,14,2", "sweep.jobs=1", "hydra.sweep.dir=sweep"]
-    with begun(start, *command) as process:
-        wait_for(lambda: start.glob("sleeping"))
+    with started_command(start, *command) as process:
+        first_match_within_a_minute(lambda: start.glob("sleeping"))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -535,17 +545,17 @@ def test_ctrl_c_stops_the_running_job_and_tells_what_is_done(start: Path) -> Non
         "mtl-train: error: interrupted; jobs: 1 done, 1 interrupted, 1 not started; "
         f"to go on: {again}\n"
     )
-    assert status(job(start, 14))["status"] == "interrupted"
-    assert status(job(start, 1))["status"] == "done"
+    assert status(job_folder(start, 14))["status"] == "interrupted"
+    assert status(job_folder(start, 1))["status"] == "done"
     (line,) = [line for line in out.splitlines() if " interrupted in " in line]
     assert line.count("interrupted") == 1
     assert not list((start / "sweep").glob("*seed=2,*"))
     assert "try next:     mtl-compare sweep" in out
 
 
-def test_ctrl_c_while_tensorflow_loads_is_told_in_one_line(start: Path) -> None:
-    with begun(start, "-m", "seed=1,2", "hydra.sweep.dir=sweep") as process:
-        wait_for(lambda: start.glob("served"))
+def test_ctrl_c_while_tensorflow_loads_ends_in_one_line(start: Path) -> None:
+    with started_command(start, "-m", "seed=1,2", "hydra.sweep.dir=sweep") as process:
+        first_match_within_a_minute(lambda: start.glob("fork_server_started"))
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
         for pid in [*map(int, children.split()), process.pid]:  # as a terminal does
             os.kill(pid, signal.SIGINT)
@@ -555,10 +565,10 @@ def test_ctrl_c_while_tensorflow_loads_is_told_in_one_line(start: Path) -> None:
     assert "interrupted; jobs: 2 not started; to go on: mtl-train " in line
 
 
-def test_ctrl_c_before_a_job_is_done_offers_no_comparison(start: Path) -> None:
+def test_ctrl_c_before_a_job_is_done_suggests_no_comparison(start: Path) -> None:
     command = ["-m", "seed=14", "repeats=3", "sweep.jobs=1", "resume=never"]
-    with begun(start, *command) as process:
-        wait_for(lambda: start.glob("sleeping"))
+    with started_command(start, *command) as process:
+        first_match_within_a_minute(lambda: start.glob("sleeping"))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -568,19 +578,19 @@ def test_ctrl_c_before_a_job_is_done_offers_no_comparison(start: Path) -> None:
 
 
 @pytest.mark.slow
-def test_job_out_of_time_is_killed_and_named(start: Path) -> None:
-    told = sweep(
+def test_job_beyond_its_timeout_is_killed_and_reported(start: Path) -> None:
+    ended = run_sweep(
         start, "seed=14,1", "sweep.timeout_minutes=0.1", "hydra.sweep.dir=sweep"
     )
-    assert told.returncode == 1
-    assert "out of time (sweep.timeout_minutes)" in told.stderr
-    assert status(job(start, 14))["status"] == "failed"
-    assert status(job(start, 1))["status"] == "done"
+    assert ended.returncode == 1
+    assert "out of time (sweep.timeout_minutes)" in ended.stderr
+    assert status(job_folder(start, 14))["status"] == "failed"
+    assert status(job_folder(start, 1))["status"] == "done"
 
 
 @pytest.mark.slow
 def test_repeats_run_seeds_of_each_job_with_their_twins_once(start: Path) -> None:
-    told = sweep(
+    ended = run_sweep(
         start,
         "model=mmoe,shared_bottom",
         "model.tower_units=[8]",
@@ -588,28 +598,28 @@ def test_repeats_run_seeds_of_each_job_with_their_twins_once(start: Path) -> Non
         "compare.single_task=true",
         "hydra.sweep.dir=sweep",
     )
-    assert told.returncode == 0, told.stderr
-    found = {}
+    assert ended.returncode == 0, ended.stderr
+    models = {}
     for path in (start / "sweep").glob("*/config.yaml"):
         config = yaml.safe_load(path.read_text())
         model = config["model"]
         key = model["name"], str(model.get("bottom_units")), config["seed"]
-        found[key] = model
-    mine = {("mmoe", "None"), ("shared_bottom", "[128, 64]")}
+        models[key] = model
+    swept = {("mmoe", "None"), ("shared_bottom", "[128, 64]")}
     twins = {("single_task", "[64, 64]"), ("single_task", "[128, 64]")}
-    assert set(found) == {(*m, seed) for m in mine | twins for seed in (1, 2)}
-    assert all(model["tower_units"] == [8] for model in found.values())
+    assert set(models) == {(*m, seed) for m in swept | twins for seed in (1, 2)}
+    assert all(model["tower_units"] == [8] for model in models.values())
 
 
-def test_sweep_has_one_folder_whatever_launches_it() -> None:
+def test_launcher_does_not_change_the_sweep_folder() -> None:
     swept = ["model=mmoe,ple", "seed=1,2"]
-    how = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=4", "sweep.jobs=2"]
-    assert sweep_name([*swept, *how]) == sweep_name(swept)
+    execution = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=4", "sweep.jobs=2"]
+    assert sweep_name([*swept, *execution]) == sweep_name(swept)
     assert sweep_name([*swept, "hydra/sweeper=optuna"]) != sweep_name(swept)
 
 
 @pytest.mark.parametrize("width", [44, 80])
-def test_live_table_has_a_line_a_job_and_whole_numbers_on_a_narrow_terminal(
+def test_live_table_keeps_one_line_per_job_and_whole_numbers_on_a_narrow_terminal(
     width: int, tmp_path: Path
 ) -> None:
     jobs = [
@@ -624,13 +634,13 @@ def test_live_table_has_a_line_a_job_and_whole_numbers_on_a_narrow_terminal(
         for number in range(3)
     ]
     console = rich.console.Console(width=width, file=io.StringIO())
-    table = Table(tmp_path)
-    console.print(table.cells(jobs, one_line=True))
-    told = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    assert max(map(len, told)) <= width
-    rows = [line.split() for line in told if "done" in line]
+    table = JobTable(tmp_path)
+    console.print(table.table(jobs, one_line=True))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert max(map(len, lines)) <= width
+    rows = [line.split() for line in lines if "done" in line]
     assert [row[0] for row in rows] == ["0", "1", "2"]
-    assert len(told) == 3 + 2 + 2  # jobs, a head with its rule, an empty line around
+    assert len(lines) == 3 + 2 + 2  # jobs, header and rule, empty lines around
     assert [row[-3:] for row in rows] == [
         ["1234.5", "0.8765", f"{number / 10:.4f}"] for number in range(3)
     ]
@@ -640,7 +650,7 @@ def test_live_table_has_a_line_a_job_and_whole_numbers_on_a_narrow_terminal(
 def test_many_jobs_leave_no_memory_or_files_behind(start: Path) -> None:
     sizes = []
     command = ["-m", "seed=range(100,300)", "hydra.sweep.dir=sweep"]
-    with begun(start, *command) as process:
+    with started_command(start, *command) as process:
         for number in (40, 190):
             wait_for_job(start / "sweep" / ".jobs" / f"{number}.json")
             descriptors = len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
