@@ -60,13 +60,11 @@ class StreamWithSentinel:
 
 
 class CsvFile:
-    """One CSV file whose rows can be read.
+    """A CSV file whose rows can be read.
 
     Args:
-        key: the configuration's key that names the file.
-        path: the file's path in messages.
-        files: the file system and the format of the file.
-        name: the file's path in that file system.
+        files: the table that the file belongs to.
+        name: the file's path in the table's file system.
         csv: how the file is written.
         request: the columns that are read.
 
@@ -75,23 +73,20 @@ class CsvFile:
     """
 
     def __init__(
-        self,
-        key: str,
-        path: str,
-        files: Files,
-        name: str,
-        csv: Csv,
-        request: ColumnRequest,
+        self, files: Files, name: str, csv: Csv, request: ColumnRequest
     ) -> None:
-        self.key, self.path, self.csv, self.request = key, path, csv, request
+        self.key, self.path = files.key, files.shown(name)
+        self.csv, self.request = csv, request
         self.open_bytes = partial(files.system.open_input_stream, name)
         self.delimiter = csv.delimiter or ("\t" if files.format == "tsv" else ",")
-        with read_errors(key, path), self.open_bytes() as stream:
+        with read_errors(self.key, self.path), self.open_bytes() as stream:
             start = stream.read(HEADER_BYTES)
-        check_is_text(key, path, start)
-        self.header = csv.columns or read_header(key, path, start, self.delimiter)
+        check_is_text(self.key, self.path, start)
+        self.header = csv.columns or read_header(
+            self.key, self.path, start, self.delimiter
+        )
         self.names = [n.strip() for n in self.header] if csv.trim else self.header
-        request.check(key, path, self.names)
+        request.check(self.key, self.path, self.names)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yields the requested columns while reading the file.

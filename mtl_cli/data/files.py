@@ -1,4 +1,4 @@
-"""Finds the files that a data set's YAML names: local ones, folders, patterns, URLs."""
+"""Finds the files of a table: local files, folders, patterns and URLs."""
 
 import contextlib
 import glob
@@ -24,112 +24,133 @@ COMPRESSED = (".gz", ".zst", ".bz2")
 
 
 class Files(NamedTuple):
-    """Files of one format that hold a table together."""
+    """The files of a table, all of one format.
 
-    system: Any  # pyarrow.fs.FileSystem
-    paths: list[str]
+    Attributes:
+        key: the configuration's key that names the table.
+        path: the file, folder, pattern or URL that the key holds.
+        system: the `pyarrow.fs.FileSystem` that holds the files.
+        names: the files' paths in that system, in order.
+        format: `parquet`, `feather`, `csv` or `tsv`.
+    """
+
+    key: str
+    path: str
+    system: Any
+    names: list[str]
     format: str
 
+    def shown(self, name: str) -> str:
+        """Returns a file's path in messages: as configured if it is the only file."""
+        return self.path if len(self.names) == 1 else name
 
-def find_files(key: str, path: str, chosen: str) -> Files:
-    """Returns the files of a table, sorted.
+
+def find_files(key: str, path: str, file_format: str) -> Files:
+    """Returns the files of a table, in the order of their names.
 
     Args:
-        key: the configuration's key that gave the path, for messages.
-        path: of a file, a folder, a pattern with `*`, or a URL.
-        chosen: the format, or `auto`.
+        key: the configuration's key that names the table.
+        path: a file, a folder, a pattern with `*`, or a URL.
+        file_format: the format of the files, or `auto`.
 
     Raises:
-        DataError: if there are none, or their format is unknown.
+        DataError: if there is no file, or its format is unknown.
     """
+    system: Any = pa.fs.LocalFileSystem()
     if "://" in path:
-        system, paths = find_remote(key, path, chosen)
+        system, names = find_remote(key, path, file_format)
     else:
         try:
-            system, paths = pa.fs.LocalFileSystem(), find_local(key, path, chosen)
+            names = [str(file) for file in find_local(key, path, file_format)]
         except OSError as error:
             raise DataError(f"{key}: cannot reach '{path}': {error.strerror}") from None
-    known = {format_of(found) for found in paths} if chosen == "auto" else {chosen}
-    if len(known) > 1 and None not in known:
-        raise DataError(
-            f"{key}: '{path}' holds files of several formats: "
-            f"{', '.join(sorted(map(str, known)))}; take a narrower pattern"
-        )
-    if None in known:
+    formats = {file_format}
+    if file_format == "auto":
+        formats = {format_by_ending(name) or "" for name in names}
+    if "" in formats:
         raise DataError(
             f"{key}: '{path}' ends in none of {', '.join(FORMATS)}, the text formats "
             "also with .gz or .zst; say with dataset.format which it is"
         )
-    return Files(system, paths, str(known.pop()))
+    if len(formats) > 1:
+        raise DataError(
+            f"{key}: '{path}' holds files of several formats: "
+            f"{', '.join(sorted(formats))}; take a narrower pattern"
+        )
+    return Files(key, path, system, names, formats.pop())
 
 
-def format_of(path: str) -> str | None:
-    """Returns the format that a file's ending tells, if any."""
-    ending = Path(path).suffix.lower()
-    if ending in COMPRESSED:
-        inner = FORMATS.get(Path(path).with_suffix("").suffix.lower())
+def format_by_ending(path: str) -> str | None:
+    """Returns the format that a file's ending names, if any."""
+    file = Path(path)
+    if file.suffix.lower() in COMPRESSED:
+        inner = FORMATS.get(file.with_suffix("").suffix.lower())
         return inner if inner in ("csv", "tsv") else None
-    return FORMATS.get(ending)
+    return FORMATS.get(file.suffix.lower())
 
 
-def has_rows(file: Path, chosen: str) -> bool:
-    """Whether a file of a folder holds rows: Spark and others leave more there.
+def is_table_file(file: Path, file_format: str) -> bool:
+    """Whether a file of a folder holds rows: Spark and others leave more files there.
 
     Args:
-        file: its path from the folder on.
-        chosen: the format, or `auto`, which is Parquet.
+        file: the file's path relative to the folder.
+        file_format: the format of the table; `auto` takes Parquet files only.
     """
-    hidden = any(part[0] in "._" for part in file.parts)
-    return not hidden and (chosen != "auto" or format_of(file.name) == "parquet")
+    hidden = any(name[0] in "._" for name in file.parts)
+    fits = file_format != "auto" or format_by_ending(file.name) == "parquet"
+    return fits and not hidden
 
 
-def find_local(key: str, path: str, chosen: str) -> list[str]:
-    """Returns the local files of a path, sorted."""
-    place = find_data(path)
-    if place.is_dir():
-        wanted = "parquet" if chosen == "auto" else chosen
-        inside = sorted(file for file in place.rglob("*") if not file.is_dir())
-        found = [f for f in inside if has_rows(f.relative_to(place), chosen)]
-        if not found:
+def find_local(key: str, path: str, file_format: str) -> list[Path]:
+    """Returns the local files of a path, in the order of their names."""
+    target = find_data(path)
+    if target.is_dir():
+        inside = sorted(file for file in target.rglob("*") if not file.is_dir())
+        files = [f for f in inside if is_table_file(f.relative_to(target), file_format)]
+        if not files:
+            ending = "parquet" if file_format == "auto" else file_format
             raise DataError(
-                f"{key}: folder '{path}' holds no .{wanted} file; of files of another "
+                f"{key}: folder '{path}' holds no .{ending} file; of files of another "
                 "format say with dataset.format which it is"
             )
-    elif glob.has_magic(path) and not place.exists():
-        like = [Path(f) for f in sorted(glob.glob(str(place), recursive=True))]
-        found = [file for file in like if not file.is_dir()]
-        if not found:
-            fix = "; the folders that are like it need '/*' behind" if like else ""
-            raise DataError(
-                f"{key}: no file is like '{path}' (started in {Path.cwd()}){fix}"
-            )
-    elif not place.is_file():
+        return files
+    if target.is_file():
+        return [target]
+    if target.exists() or not glob.has_magic(path):
         raise DataError(f"{key}: no file '{path}' (started in {Path.cwd()})")
-    else:
-        found = [place]
-    return [str(file) for file in found]
+    matches = [Path(f) for f in sorted(glob.glob(str(target), recursive=True))]
+    files = [file for file in matches if not file.is_dir()]
+    if not files:
+        fix = "; the folders that are like it need '/*' behind" if matches else ""
+        raise DataError(
+            f"{key}: no file is like '{path}' (started in {Path.cwd()}){fix}"
+        )
+    return files
 
 
-def find_remote(key: str, url: str, chosen: str) -> tuple[Any, list[str]]:
+def find_remote(key: str, url: str, file_format: str) -> tuple[Any, list[str]]:
     """Returns the file system of a URL, and the files there."""
-    system, path = file_system(key, url)
+    system, path = open_file_system(key, url)
     try:
         info = system.get_file_info(path)
         if info.type == pa.fs.FileType.Directory:
             inside = system.get_file_info(pa.fs.FileSelector(path, recursive=True))
-            files = sorted(file.path for file in inside if file.is_file)
-            found = [f for f in files if has_rows(Path(f).relative_to(path), chosen)]
+            names = [
+                name
+                for name in sorted(file.path for file in inside if file.is_file)
+                if is_table_file(Path(name).relative_to(path), file_format)
+            ]
         else:
-            found = [path] if info.is_file else []
+            names = [path] if info.is_file else []
     except Exception as error:  # each protocol of fsspec has errors of its own
         raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None
-    if not found:
+    if not names:
         raise DataError(f"{key}: no file '{url}'; correct the URL")
-    return system, found
+    return system, names
 
 
-def file_system(key: str, url: str) -> tuple[Any, str]:
-    """Returns the file system of a URL: Arrow's own, else fsspec's."""
+def open_file_system(key: str, url: str) -> tuple[Any, str]:
+    """Returns the file system of a URL, Arrow's own or fsspec's, and the path in it."""
     try:
         system, path = pa.fs.FileSystem.from_uri(url)
         return system, path
@@ -150,55 +171,56 @@ def file_system(key: str, url: str) -> tuple[Any, str]:
 
 
 def fingerprint(tables: dict[str, Files]) -> str:
-    """Returns one SHA-256 over the contents of all files; of remote ones, over their
-    sizes and times, or whatever else fsspec knows them by.
+    """Returns one SHA-256 that changes with any file of any table.
+
+    The hash covers the contents of local files. Of remote files it covers the sizes and
+    times, or whatever else fsspec knows them by.
     """
     digest = hashlib.sha256()
-    for name, files in tables.items():
-        digest.update(f"{name} {files.format}".encode())
-        for path in files.paths:
+    for table, files in tables.items():
+        digest.update(f"{table} {files.format}".encode())
+        for name in files.names:
             try:
-                digest.update(file_hash(files, path).encode())
+                digest.update(version_of_file(files.system, name).encode())
             except OSError as error:
                 raise DataError(
-                    f"dataset.{name}: cannot read {path}: "
+                    f"dataset.{table}: cannot read {name}: "
                     f"{error.strerror or first_line(error)}"
                 ) from None
     return digest.hexdigest()
 
 
-def file_hash(files: Files, path: str) -> str:
-    """Returns what tells the content of a file from others."""
-    if isinstance(files.system, pa.fs.LocalFileSystem):
+def version_of_file(system: Any, path: str) -> str:
+    """Returns a text that changes when the content of a file does."""
+    if isinstance(system, pa.fs.LocalFileSystem):
         return content_hash(Path(path))
-    info = files.system.get_file_info(path)
-    found = f"{info.path} {info.size} {info.mtime_ns}"
-    if isinstance(files.system, pa.fs.PyFileSystem):
-        # Arrow asks fsspec for a time that most of its systems name otherwise, so that
-        # it gets none.
-        found += files.system.handler.fs.ukey(path)
-    return found
+    info = system.get_file_info(path)
+    version = f"{info.path} {info.size} {info.mtime_ns}"
+    if isinstance(system, pa.fs.PyFileSystem):
+        # Arrow finds no time in most file systems of fsspec: they name it differently.
+        version += system.handler.fs.ukey(path)
+    return version
 
 
 def content_hash(path: Path) -> str:
-    """Returns the SHA-256 of a file, remembered while its size and times stay."""
-    about = path.stat()
-    # Tools that copy a file give it the old one's mtime, none its ctime.
-    stamp = [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
+    """Returns a file's SHA-256, remembered while the file's size and times stay."""
+    status = path.stat()
+    # Tools that copy a file can give the copy the old mtime, but not the old ctime.
+    stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
     name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
     folder = cache_folder()
-    note = None if folder is None else folder / "hashes" / f"{name}.json"
-    if note is not None and note.is_file():
+    memo = None if folder is None else folder / "hashes" / f"{name}.json"
+    if memo is not None and memo.is_file():
         try:
-            known = json.loads(note.read_text("utf-8"))
-            if known["stamp"] == stamp:
-                return str(known["sha256"])
+            remembered = json.loads(memo.read_text("utf-8"))
+            if remembered["stamp"] == stamp:
+                return str(remembered["sha256"])
         except (ValueError, KeyError, TypeError, OSError):
-            pass  # cut off while it was written: hash again
+            pass  # The memo was cut off while it was written: hash again.
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if note is not None:
-        with contextlib.suppress(OSError):  # the next run hashes again
-            note.parent.mkdir(parents=True, exist_ok=True)
-            note.write_text(json.dumps({"stamp": stamp, "sha256": found}), "utf-8")
-    return found
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if memo is not None:
+        with contextlib.suppress(OSError):  # Without a memo the next run hashes again.
+            memo.parent.mkdir(parents=True, exist_ok=True)
+            memo.write_text(json.dumps({"stamp": stamp, "sha256": sha256}), "utf-8")
+    return sha256

@@ -66,40 +66,33 @@ def open_source(
     """
     files = find_files(key, path, dataset.format)
     if files.format in COLUMNAR:
-        rows_by_file, read = open_columnar(key, path, files, request)
+        rows_by_file, read = open_columnar(files, request)
     else:
-        rows_by_file, read = open_text(key, path, files, dataset.csv, request, spill)
+        rows_by_file, read = open_text(files, dataset.csv, request, spill)
     rows = sum(rows_by_file.values())
     if not rows:
         raise DataError(f"{key}: {path} has a header but no rows")
 
     def chunks() -> Iterator[pa.Table]:
-        return checked(key, path, rows, read())
+        rows_left = rows
+        with read_errors(key, path):
+            for table in read():
+                table.validate(full=True)  # Arrow trusts a damaged file, and may crash
+                rows_left -= table.num_rows
+                if rows_left >= 0:
+                    # Without dictionaries equal values compare equal across files.
+                    types = {f.name: value_type(f.type) for f in table.schema}
+                    yield table.cast(pa.schema(types))
+        if rows_left:
+            raise DataError(
+                f"{key}: {path} had {rows:,} rows and then {rows - rows_left:,}; it "
+                "changed while it was read: run again when it is complete"
+            )
 
     if rows > CHUNK_ROWS:
         return Source(path, rows, chunks, rows_by_file)
     table = pa.concat_tables(list(chunks())).combine_chunks()
     return Source(path, rows, lambda: iter([table]), rows_by_file)
-
-
-def checked(
-    key: str, path: str, rows: int, chunks: Iterator[pa.Table]
-) -> Iterator[pa.Table]:
-    """Yields chunks after checking their values' types and their number of rows."""
-    rows_left = rows
-    with read_errors(key, path):
-        for table in chunks:
-            table.validate(full=True)  # Arrow trusts a damaged file, and may crash
-            rows_left -= table.num_rows
-            if rows_left >= 0:
-                # Without dictionaries equal values compare equal across files.
-                types = {f.name: value_type(f.type) for f in table.schema}
-                yield table.cast(pa.schema(types))
-    if rows_left:
-        raise DataError(
-            f"{key}: {path} had {rows:,} rows and then {rows - rows_left:,}; it "
-            "changed while it was read: run again when it is complete"
-        )
 
 
 def generated_source(table: pa.Table, request: ColumnRequest) -> Source:
@@ -154,29 +147,36 @@ def open_feather(stream: Any) -> Iterator[ColumnarFile]:
 COLUMNAR = {"parquet": open_parquet, "feather": open_feather}
 
 
-def open_columnar(
-    key: str, path: str, files: Files, request: ColumnRequest
-) -> OpenTable:
+def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
     """Opens Parquet or Feather files, which must agree on the requested columns."""
 
     @contextmanager
     def opened(name: str) -> Iterator[ColumnarFile]:
-        with read_errors(key, shown_path(path, files, name)):
-            stream = files.system.open_input_file(name)
-            with COLUMNAR[files.format](stream) as file:
-                yield file
+        with (
+            read_errors(files.key, files.shown(name)),
+            COLUMNAR[files.format](files.system.open_input_file(name)) as file,
+        ):
+            yield file
 
     rows_by_file = {}
     first_types: dict[str, tuple[pa.DataType, str]] = {}
-    for name in files.paths:
-        shown = shown_path(path, files, name)
+    for name in files.names:
+        path = files.shown(name)
         with opened(name) as file:
-            request.check(key, shown, file.schema.names)
-            check_types(key, shown, file.schema, request, first_types)
-            rows_by_file[shown] = file.rows
+            request.check(files.key, path, file.schema.names)
+            rows_by_file[path] = file.rows
+            types = {c: value_type(file.schema.field(c).type) for c in request.columns}
+        for column, kind in types.items():
+            first_kind, first_path = first_types.setdefault(column, (kind, path))
+            if kind != first_kind:
+                raise DataError(
+                    f"{files.key}: the files disagree: column '{column}' is "
+                    f"{first_kind} in {first_path} and {kind} in {path}; write both "
+                    "alike"
+                )
 
     def chunks() -> Iterator[pa.Table]:
-        for name in files.paths:
+        for name in files.names:
             with opened(name) as file:
                 for batch in file.batches(request.columns):
                     yield pa.Table.from_batches([batch]).select(request.columns)
@@ -184,49 +184,16 @@ def open_columnar(
     return rows_by_file, chunks
 
 
-def shown_path(path: str, files: Files, name: str) -> str:
-    """Returns a file's path in messages: the configured path if it is the only file."""
-    return path if len(files.paths) == 1 else name
-
-
-def check_types(
-    key: str,
-    path: str,
-    schema: pa.Schema,
-    request: ColumnRequest,
-    first_types: dict[str, tuple[pa.DataType, str]],
-) -> None:
-    """Refuses a file whose columns have other types than those of the first file.
-
-    Args:
-        key: the configuration's key that names the table.
-        path: the file's path in messages.
-        schema: the types of the file's columns.
-        request: the columns that are read.
-        first_types: {column: (type, path of the first file)}; filled by the first file.
-    """
-    for column in request.columns:
-        kind = value_type(schema.field(column).type)
-        first_kind, first_path = first_types.setdefault(column, (kind, path))
-        if kind != first_kind:
-            raise DataError(
-                f"{key}: the files disagree: column '{column}' is {first_kind} in "
-                f"{first_path} and {kind} in {path}; write both alike"
-            )
-
-
-def open_text(
-    key: str, path: str, files: Files, csv: Csv, request: ColumnRequest, spill: Path
-) -> OpenTable:
+def open_text(files: Files, csv: Csv, request: ColumnRequest, spill: Path) -> OpenTable:
     """Reads CSV files. The rows of long files go to a file that reads fast again."""
     rows_by_file: dict[str, int] = {}
 
     def counted_batches() -> Iterator[pa.RecordBatch]:
-        for name in files.paths:
-            shown = shown_path(path, files, name)
-            rows_by_file[shown] = 0
-            for batch in CsvFile(key, shown, files, name, csv, request).batches():
-                rows_by_file[shown] += batch.num_rows
+        for name in files.names:
+            path = files.shown(name)
+            rows_by_file[path] = 0
+            for batch in CsvFile(files, name, csv, request).batches():
+                rows_by_file[path] += batch.num_rows
                 yield batch
 
     batches = counted_batches()
@@ -245,8 +212,10 @@ def open_text(
             writer.write_batch(held.pop(0))
         for batch in batches:
             writer.write_batch(batch)
-    spilled = Files(pa.fs.LocalFileSystem(), [str(spill)], "feather")
-    return rows_by_file, open_columnar(key, path, spilled, request)[1]
+    spilled = files._replace(
+        system=pa.fs.LocalFileSystem(), names=[str(spill)], format="feather"
+    )
+    return rows_by_file, open_columnar(spilled, request)[1]
 
 
 def value_type(kind: pa.DataType) -> pa.DataType:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.files import format_of
+from mtl_cli.data.files import format_by_ending
 
 FIRST_BYTES = {b"PAR1": "parquet", b"ARRO": "feather"}
 USUAL_DELIMITERS = {"csv": ",", "tsv": "\t"}
@@ -55,7 +55,7 @@ def detect_format(path: str, file: Path, columns: list[str] | None) -> FileForma
     elif not file.stat().st_size:
         raise DataError(f"'{path}' is empty; expected a header and rows")
     else:
-        by_ending = format_of(file.name)
+        by_ending = format_by_ending(file.name)
     if by_ending:
         name = by_ending
     else:
