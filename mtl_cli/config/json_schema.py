@@ -17,6 +17,7 @@ from mtl_cli.core.options import Options, option_class, option_names
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.encoders.base import Encoder
+from mtl_cli.features.base import Feature
 from mtl_cli.models.base import Sharing
 from mtl_cli.optimizers.base import Optimizer
 from mtl_cli.trackers.base import Tracker
@@ -32,6 +33,8 @@ AXES: dict[str, tuple[str, type[Options]]] = {
     "optimizer": ("optimizers", Optimizer),
     "tracker": ("trackers", Tracker),
 }
+# Axes whose options are parts of a data set: the folder by the base of its classes.
+KINDS: dict[type[Options], str] = {Feature: "features"}
 INTERPOLATION = {"type": "string", "pattern": r"^\$\{.*\}$"}
 DEFAULTS = {
     "type": "array",
@@ -114,6 +117,9 @@ def run_schema() -> Schema:
 def described(option: type[Options]) -> Schema:
     """Returns the schema of a class, with a description of each key."""
     schema = option.model_json_schema()
+    for base in KINDS:
+        if base.__name__ in schema.get("$defs", {}):
+            schema["$defs"] |= schemas_by_kind(base)
     texts = {}
     for kind in [option, *all_models(option)]:
         texts[kind.__name__] = attribute_texts(kind)
@@ -127,6 +133,28 @@ def described(option: type[Options]) -> Schema:
     return allowed
 
 
+def schemas_by_kind(base: type[Options]) -> Schema:
+    """Returns the definitions of all kinds that inherit `base`, and of their union."""
+    definitions: Schema = {}
+    mapping = {}
+    for kind, option in kinds_of(base).items():
+        schema = option.model_json_schema()
+        schema["properties"]["kind"] = {"const": kind, "type": "string"}
+        definitions |= schema.pop("$defs", {}) | {option.__name__: schema}
+        mapping[kind] = f"#/$defs/{option.__name__}"
+    union = {
+        "discriminator": {"propertyName": "kind", "mapping": mapping},
+        "oneOf": [{"$ref": reference} for reference in mapping.values()],
+    }
+    return definitions | {base.__name__: union}
+
+
+def kinds_of(base: type[Options]) -> dict[str, type[Options]]:
+    """Returns the classes that inherit `base`, by the kind that names each class."""
+    axis = KINDS[base]
+    return {name: option_class(axis, name, base) for name in option_names(axis)}
+
+
 def all_models(option: type[Options]) -> set[type[Options]]:
     """Returns the models that the annotations of a model name, at any depth."""
     models: set[type[Options]] = set()
@@ -137,6 +165,8 @@ def all_models(option: type[Options]) -> set[type[Options]]:
             models.add(annotation)
             for field in annotation.model_fields.values():
                 visit(field.annotation)
+            for kind in kinds_of(annotation).values() if annotation in KINDS else ():
+                visit(kind)
         for argument in getattr(annotation, "__args__", ()):
             visit(argument)
 

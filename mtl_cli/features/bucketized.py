@@ -1,4 +1,4 @@
-"""A numeric column cut into buckets that each get an embedding."""
+"""The feature kind `bucketized`."""
 
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -14,7 +14,7 @@ from mtl_cli.features.base import Array, Embedded, Number
 
 
 class Bucketized(Embedded):
-    """The keys of a bucketized feature.
+    """A numeric column cut into buckets that each get an embedding.
 
     Buckets are cut at quantiles of the training rows; a value that fills a bucket by
     itself, such as capital_gain = 0, gets a bucket of its own.

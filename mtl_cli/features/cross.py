@@ -1,4 +1,4 @@
-"""Several columns taken together as one id."""
+"""The feature kind `cross`."""
 
 from functools import partial
 from typing import Annotated, ClassVar, Self
@@ -13,7 +13,7 @@ from mtl_cli.features.base import Array, Embedded, NumBuckets
 
 
 class Cross(Embedded):
-    """The keys of a cross.
+    """Several columns taken together as one id.
 
     Attributes:
         columns: columns of ids or words; the columns need not be features.

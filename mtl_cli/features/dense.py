@@ -1,4 +1,4 @@
-"""A numeric column that enters the network as a number."""
+"""The feature kind `dense`."""
 
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -22,7 +22,7 @@ QUANTILE_LEVELS = np.linspace(0, 1, 1001)
 
 
 class Dense(Feature):
-    """The keys of a dense feature.
+    """A numeric column that enters the network as a number.
 
     Attributes:
         transform: fitted on training rows: `standard` (mean 0, deviation 1), `minmax`

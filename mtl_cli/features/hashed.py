@@ -1,4 +1,4 @@
-"""A column of ids or words, hashed to a fixed number of embeddings."""
+"""The feature kind `hashed`."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from mtl_cli.features.base import Array, Embedded, NumBuckets
 
 
 class Hashed(Embedded):
-    """The keys of a hashed feature.
+    """A column of ids or words, hashed to a fixed number of embeddings.
 
     Attributes:
         num_buckets: number of embeddings; empty cells have one more.

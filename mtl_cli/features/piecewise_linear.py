@@ -1,4 +1,4 @@
-"""A numeric column as one number per bucket: how far the value reaches into it."""
+"""The feature kind `piecewise_linear`."""
 
 from functools import partial
 from typing import Annotated, Any, ClassVar
@@ -22,7 +22,7 @@ from mtl_cli.features.base import Array, Feature, Missing
 
 
 class PiecewiseLinear(Feature):
-    """The keys of a piecewise linear feature.
+    """A numeric column as one number per bucket: how far the value reaches into it.
 
     Attributes:
         num_buckets: number of buckets, at most; cut as the buckets of `Bucketized`.

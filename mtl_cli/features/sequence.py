@@ -1,4 +1,4 @@
-"""A list of ids or words in each row, embedded and pooled to one vector."""
+"""The feature kind `sequence`."""
 
 from functools import partial
 from typing import Annotated, ClassVar, Literal, Self
@@ -16,7 +16,7 @@ from mtl_cli.features.base import Array, Embedded, Pretrained
 
 
 class Sequence(Embedded):
-    """The keys of a sequence.
+    """A list of ids or words in each row, embedded and pooled to one vector.
 
     Attributes:
         max_length: longer lists keep their last values.

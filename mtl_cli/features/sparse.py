@@ -1,4 +1,4 @@
-"""A column of ids or words; each value of the training rows gets an embedding."""
+"""The feature kind `sparse`."""
 
 from functools import partial
 from typing import ClassVar
@@ -15,7 +15,7 @@ FEW_VALUES = 50
 
 
 class Sparse(Embedded):
-    """The keys of a feature with one id or word per row.
+    """A column of ids or words; each value of the training rows gets an embedding.
 
     Attributes:
         min_count: rarer values of the training rows share id 0 with unseen values.
