@@ -1,10 +1,26 @@
 """Compares runs: one comparison for each data set."""
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
-from mtl_cli.compare.comparison import Comparison, compare
+from mtl_cli.compare.baseline import choose_baseline
+from mtl_cli.compare.compared_metrics import direction_of, metrics_by_task
+from mtl_cli.compare.comparison import Comparison, Score, Task
+from mtl_cli.compare.configurations import (
+    Configuration,
+    differing_keys,
+    group_runs,
+    set_names,
+    single_task_counterparts,
+)
+from mtl_cli.compare.datasets import group_by_dataset
+from mtl_cli.compare.difference import Verdict, decide
+from mtl_cli.compare.row_tests import add_row_tests
 from mtl_cli.compare.runs import Run, read_runs
+from mtl_cli.compare.same_rows import same_rows
+from mtl_cli.compare.seed_statistics import mean_interval
+from mtl_cli.compare.seed_tests import add_seed_tests
 from mtl_cli.compare.warnings import warnings
 from mtl_cli.core.errors import ConfigError
 
@@ -45,12 +61,11 @@ def compare_datasets(
         ConfigError: if no data set can be compared.
     """
     comparisons, errors = [], []
-    for group in by_dataset(runs):
+    for name, group in group_by_dataset(runs).items():
         try:
-            comparison = compare(group, baseline, metric, split)
+            comparison = compare_dataset(name, group, baseline, metric, split)
         except ConfigError as error:
-            names = dict.fromkeys(map(dataset_of, group))
-            errors.append((", ".join(filter(None, names)), error))
+            errors.append((name, error))
         else:
             comparison.warnings = warnings(comparison, group)
             comparisons.append(comparison)
@@ -60,33 +75,87 @@ def compare_datasets(
     return comparisons
 
 
-def by_dataset(runs: list[Run]) -> list[list[Run]]:
-    """Groups runs, in order, by data set: of one name, or of data that two names share.
+def compare_dataset(
+    name: str, runs: list[Run], baseline: str | None, metric: str | None, split: str
+) -> Comparison:
+    """Compares all configurations of one data set with the baseline.
 
-    Damaged runs that name none go with the first group.
+    Args:
+        name: the name of the data set.
+        runs: its runs, in order.
+        baseline: the requested baseline, see `choose_baseline`.
+        metric: the metric to compare; None for each task's first.
+        split: the split whose scores are compared.
+
+    Raises:
+        ConfigError: if nothing is left to compare.
     """
-    hashes: dict[str, set[object]] = {}
-    for run in runs:
-        if run.status != "damaged":
-            known = hashes.setdefault(dataset_of(run), set())
-            known.add(run.environment.get("data_hash"))
-    groups: list[list[str]] = []
-    for name, own in hashes.items():
-        for group in groups:
-            if any(own & hashes[other] - {None} for other in group):
-                group.append(name)
-                break
-        else:
-            groups.append([name])
-    if len(groups) < 2:
-        return [runs]
-    place = {name: i for i, group in enumerate(groups) for name in group}
-    found: list[list[Run]] = [[] for _ in groups]
-    for run in runs:
-        found[place.get(dataset_of(run), 0)].append(run)
-    return found
+    every = group_runs(runs)
+    scored = [c for c in every if any(split in r.metrics for r in c.runs.values())]
+    if not scored:
+        splits = {s for c in every for run in c.runs.values() for s in run.metrics}
+        if splits:
+            names = ", ".join(sorted(splits))
+            raise ConfigError(f"--split {split}: no run has it; known: {names}")
+        count = sum(len(c.unscored_runs) for c in every)
+        raise ConfigError(
+            f"nothing to compare: none of {count} runs is done and has metrics"
+        )
+    unscored = [c for c in every if c not in scored]
+    keys = differing_keys(scored)
+    set_names(scored, keys)
+    base, reason = choose_baseline(scored, keys, baseline)
+    counterparts = single_task_counterparts(scored)
+    same_split_rows = cache(lambda a, b: same_rows(a, b, split))
+    tasks = []
+    for task_name, metric_name in metrics_by_task(scored, split, metric).items():
+        scores = [score_of(c, split, task_name, metric_name) for c in scored]
+        tasks.append(Task(task_name, metric_name, direction_of(metric_name), scores))
+        add_seed_tests(tasks[-1], base, counterparts, same_split_rows)
+    comparison = Comparison(name, scored, unscored, keys, base, reason, split, tasks)
+    if split == "test":
+        add_row_tests(comparison)
+    for task in tasks:
+        choose_best(task, split)
+        for differences in (
+            [score.to_baseline for score in task.scores],
+            [score.to_single_task for score in task.scores],
+        ):
+            decide([d for d in differences if d is not None], task.direction)
+    return comparison
 
 
-def dataset_of(run: Run) -> str:
-    """Returns the name of a run's data set."""
-    return run.settings.get("dataset.name", "")
+def score_of(configuration: Configuration, split: str, task: str, metric: str) -> Score:
+    """Returns the score of a configuration on a task, without its differences."""
+    by_seed = configuration.values(split, task, metric)
+    if not by_seed:
+        return Score(configuration, by_seed)
+    values = configuration.runs[next(iter(by_seed))].metrics[split][task]
+    counts = values.get("rows"), values.get("positives")
+    return Score(configuration, by_seed, mean_interval([*by_seed.values()]), counts)
+
+
+def choose_best(task: Task, split: str) -> None:
+    """Chooses the best score: on validation rows if all scores have them.
+
+    Scores on other rows than the baseline's cannot be the best.
+    """
+    scored = [score for score in task.scores if score.mean is not None]
+    comparable = [
+        score
+        for score in scored
+        if score.to_baseline is None
+        or score.to_baseline.verdict != Verdict.NOT_COMPARABLE
+    ]
+    candidates = comparable or scored  # no score is comparable if the baseline has none
+    if task.direction == 0 or len(candidates) < 2:
+        return
+    valid = [
+        score.configuration.values("valid", task.name, task.metric).values()
+        for score in candidates
+    ]
+    task.best_chosen_on = "valid" if all(valid) else split
+    values = valid if all(valid) else [score.by_seed.values() for score in candidates]
+    means = [mean_interval([*by_seed]).mean for by_seed in values]
+    ranked = zip(candidates, means, strict=True)
+    task.best = max(ranked, key=lambda pair: task.direction * pair[1])[0]

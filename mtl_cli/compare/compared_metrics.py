@@ -4,48 +4,44 @@ from mtl_cli.compare.configurations import Configuration
 from mtl_cli.core.errors import ConfigError, suggest
 from mtl_cli.metrics.metrics import METRICS
 
-COUNTS = ("rows", "positives", "space", "why")
+NO_METRICS = ("rows", "positives", "space", "why")
 
 
-def no_scores(found: list[Configuration], split: str) -> str:
-    """Says why there is nothing to compare."""
-    splits = {s for one in found for run in one.runs.values() for s in run.metrics}
-    if splits:
-        return f"--split {split}: no run has it; known: {', '.join(sorted(splits))}"
-    lost = sum(len(one.lost) for one in found)
-    return f"nothing to compare: none of {lost} runs is done and has metrics"
-
-
-def metrics_of(
-    scored: list[Configuration], split: str, metric: str | None
+def metrics_by_task(
+    configurations: list[Configuration], split: str, metric: str | None
 ) -> dict[str, str]:
-    """Returns the metric of each task that has it.
+    """Returns the metric to compare for each task that has it.
+
+    Args:
+        configurations: the configurations that have scores.
+        split: the split whose scores are compared.
+        metric: the requested metric; None for each task's first.
 
     Raises:
-        ConfigError: if no task has the metric asked for.
+        ConfigError: if no task has the requested metric.
     """
-    known: dict[str, dict[str, None]] = {}
-    for one in scored:
-        for run in one.runs.values():
-            for task, found in run.metrics.get(split, {}).items():
-                names = [name for name in found if name not in COUNTS]
-                known.setdefault(task, {}).update(dict.fromkeys(names))
-    chosen = {
+    names_by_task: dict[str, dict[str, None]] = {}
+    for configuration in configurations:
+        for run in configuration.runs.values():
+            for task, values in run.metrics.get(split, {}).items():
+                names = [name for name in values if name not in NO_METRICS]
+                names_by_task.setdefault(task, {}).update(dict.fromkeys(names))
+    metrics = {
         task: next(iter(names)) if metric is None else metric
-        for task, names in known.items()
+        for task, names in names_by_task.items()
         if names and (metric is None or metric in names)
     }
-    if not chosen:
-        there = list(dict.fromkeys(n for names in known.values() for n in names))
+    if not metrics:
+        every = list({n: None for names in names_by_task.values() for n in names})
         raise ConfigError(
-            f"--metric {metric}: no task has it; known: {', '.join(there)}"
-            f"{suggest(str(metric), there)}"
+            f"--metric {metric}: no task has it; known: {', '.join(every)}"
+            f"{suggest(str(metric), every)}"
         )
-    return chosen
+    return metrics
 
 
 def direction_of(metric: str) -> int:
-    """Returns whether more (1) or less (-1) of a metric is better, or neither (0)."""
+    """Returns 1 if more of a metric is better, -1 if less is better, 0 if neither."""
     for metrics in METRICS.values():
         if metric in metrics:
             return metrics[metric].direction

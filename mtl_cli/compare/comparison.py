@@ -1,57 +1,40 @@
-"""The comparison itself: each task's numbers, differences, and the best."""
+"""The result of a comparison: scores and differences by task and configuration."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from mtl_cli.compare.compared_metrics import direction_of, metrics_of, no_scores
-from mtl_cli.compare.configurations import (
-    Configuration,
-    baseline,
-    configurations,
-    name,
-    twins_of,
-)
-from mtl_cli.compare.pairwise import FEW, OTHER, Versus, decide
-from mtl_cli.compare.runs import Run
-from mtl_cli.compare.same_rows import same_rows
-from mtl_cli.compare.statistics import (
-    NO_NOISE,
-    Interval,
-    Noise,
-    mean_interval,
-    noise,
-    paired,
-    seed_test,
-)
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.compare.configurations import Configuration
+from mtl_cli.compare.difference import Difference
+from mtl_cli.compare.formats import decimals_for
+from mtl_cli.compare.seed_statistics import Interval
+from mtl_cli.runs.provenance import flat
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Same = Callable[[Configuration, Configuration], bool]
-
 
 @dataclass(eq=False)
-class Cell:
-    """A configuration on one task.
+class Score:
+    """The score of one configuration on one task.
 
     Attributes:
-        configuration: the row.
-        values: of the metric, by seed.
-        mean: over seeds; None if no run has the metric.
-        counts: rows and positives that were scored.
-        against: the baseline; None for itself.
-        twin: the same configuration with `model=single_task`.
+        configuration: the configuration.
+        by_seed: the value of the metric for each seed.
+        mean: the mean over seeds; None if no run has the metric.
+        counts: the number of scored rows, and of positive labels among them.
+        to_baseline: the difference to the baseline; None for the baseline itself.
+        to_single_task: the difference to the same configuration with
+            `model=single_task`; None if there is no such configuration.
     """
 
     configuration: Configuration
-    values: dict[int, float]
+    by_seed: dict[int, float]
     mean: Interval | None = None
     counts: tuple[object, object] = (None, None)
-    against: Versus | None = None
-    twin: Versus | None = None
+    to_baseline: Difference | None = None
+    to_single_task: Difference | None = None
 
 
 @dataclass(eq=False)
@@ -59,205 +42,129 @@ class Task:
     """All configurations on one task.
 
     Attributes:
-        name: the task's.
-        metric: that is compared.
-        direction: 1 if more is better, -1 if less, 0 if neither.
-        cells: one a configuration.
-        best: the cell chosen; None if there is no best.
-        chosen_on: the split that it was chosen on.
+        name: the task's name.
+        metric: the metric that is compared.
+        direction: 1 if more is better, -1 if less is better, 0 if neither.
+        scores: one score per configuration, in the order of the configurations.
+        best: the best score; None if no score can be called best.
+        best_chosen_on: the split on which the best was chosen.
     """
 
     name: str
     metric: str
     direction: int
-    cells: list[Cell]
-    best: Cell | None = None
-    chosen_on: str = ""
+    scores: list[Score]
+    best: Score | None = None
+    best_chosen_on: str = ""
+
+    @property
+    def metric_title(self) -> str:
+        """The metric as people write it."""
+        return self.metric.replace("_", " ")
+
+    @cached_property
+    def decimals(self) -> int:
+        """How many decimals of the metric have a meaning."""
+        return decimals_for(score.mean for score in self.scores)
+
+    @property
+    def title(self) -> str:
+        """The task's name, its metric and which direction is better."""
+        better = {1: "higher is better", -1: "lower is better", 0: "no direction"}
+        return f"{self.name}: {self.metric_title}, {better[self.direction]}"
+
+    @cached_property
+    def shows_single_task(self) -> bool:
+        """Whether differences to single-task models say more than to the baseline."""
+        return any(
+            score.to_single_task
+            and (
+                score.to_baseline is None
+                or score.to_single_task.other is not score.to_baseline.other
+            )
+            for score in self.scores
+        )
 
 
 @dataclass(eq=False)
 class Comparison:
-    """All that is reported.
+    """Everything that is reported about the runs of one data set.
 
     Attributes:
-        configurations: that have scores, in order of appearance.
-        without: those of which no run has.
-        keys: settings that differ.
-        baseline: the one that others are compared with.
-        why: it is that one.
-        split: that is scored.
-        tasks: in order.
-        notes: on what was left out.
-        warnings: what makes it less than it seems, these notes among it.
+        dataset: the name of the data set, with its settings if runs of one name were
+            made of different data.
+        configurations: the configurations that have scores, in order of appearance.
+        unscored: the configurations without any score.
+        differing_keys: the dotted settings in which the configurations differ.
+        baseline: the configuration that all others are compared with.
+        baseline_reason: why this configuration is the baseline.
+        split: the split whose scores are compared.
+        tasks: the scores of each task.
+        notes: remarks about tests that could not be made.
+        warnings: reasons to trust the comparison less, such as few seeds. They include
+            the notes.
     """
 
+    dataset: str
     configurations: list[Configuration]
-    without: list[Configuration]
-    keys: list[str]
+    unscored: list[Configuration]
+    differing_keys: list[str]
     baseline: Configuration
-    why: str
+    baseline_reason: str
     split: str
     tasks: list[Task]
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     @property
-    def dataset(self) -> str:
-        """The name of the data set, or the names under which runs have its rows."""
-        names = [one.settings.get("dataset.name", "") for one in self.configurations]
-        return ", ".join(dict.fromkeys(filter(None, names)))
+    def shown_keys(self) -> list[str]:
+        """The settings that tables show: those that differ, or else the model."""
+        return self.differing_keys or ["model.name"]
+
+    @property
+    def num_runs(self) -> int:
+        """The number of runs that are compared."""
+        return sum(len(one.runs) for one in self.configurations)
+
+    def score_dicts(self, i: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yields the scores of the i-th configuration by task, at full precision."""
+        for task in self.tasks:
+            score = task.scores[i]
+            differences = (score.to_baseline, score.to_single_task)
+            to_baseline, to_single_task = (d and d.as_dict() for d in differences)
+            yield (
+                task.name,
+                {
+                    "metric": task.metric,
+                    "mean": score.mean and score.mean.mean,
+                    "half_interval": score.mean and score.mean.half,
+                    "seeds": len(score.by_seed),
+                    "by_seed": {str(s): value for s, value in score.by_seed.items()},
+                    "rows": score.counts[0],
+                    "positives": score.counts[1],
+                    "best": score is task.best,
+                    "to_baseline": to_baseline,
+                    "to_single_task": to_single_task,
+                },
+            )
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yields one flat row per configuration and task, at full precision."""
+        for i, configuration in enumerate(self.configurations):
+            settings = {k: configuration.settings.get(k) for k in self.shown_keys}
+            for task, score in self.score_dicts(i):
+                del score["by_seed"]
+                for key in ("to_baseline", "to_single_task"):
+                    if score[key] is None:
+                        del score[key]
+                yield {"dataset": self.dataset, **settings, "task": task, **flat(score)}
 
     def to_frame(self) -> "DataFrame":
-        """Returns one row per configuration and task, as `mtl-compare --csv` has it."""
+        """Returns a table with one row per configuration and task.
+
+        Its columns are the data set, the settings that differ, the task, and all that
+        `mtl-compare --csv` writes: means, intervals, differences, verdicts.
+        """
         import pandas as pd
 
-        from mtl_cli.compare.records import as_json, flat
-
-        rows = [row for one in as_json(self)["configurations"] for row in flat(one)]
-        return pd.DataFrame(rows)
-
-
-def compare(
-    runs: list[Run], wanted: str | None, metric: str | None, split: str
-) -> Comparison:
-    """Compares all configurations with one of them.
-
-    Args:
-        runs: in order.
-        wanted: the baseline, see `configurations.baseline`.
-        metric: that is compared; None is each task's first.
-        split: whose scores are compared.
-
-    Raises:
-        ConfigError: if nothing is left to compare.
-    """
-    every = configurations(runs)
-    found = [c for c in every if any(split in r.metrics for r in c.runs.values())]
-    if not found:
-        raise ConfigError(no_scores(every, split))
-    without = [one for one in every if one not in found]
-    keys = name(found)
-    base, why = baseline(found, keys, wanted)
-    names = metrics_of(found, split, metric)
-    twins = twins_of(found)
-    tasks = [task_of(task, m, found, split) for task, m in names.items()]
-    same = cache(lambda one, other: same_rows(one, other, split))
-    for task in tasks:
-        oppose(task, base, twins, same)
-    result = Comparison(found, without, keys, base, why, split, tasks)
-    if split == "test":
-        from mtl_cli.compare.rows import test_rows
-
-        test_rows(result)
-    for task in tasks:
-        choose(task, split)
-        for family in ([c.against for c in task.cells], [c.twin for c in task.cells]):
-            decide([each for each in family if each is not None], task.direction)
-    return result
-
-
-def task_of(name: str, metric: str, found: list[Configuration], split: str) -> Task:
-    """Returns a task's means."""
-    cells = []
-    for one in found:
-        cell = Cell(one, one.values(split, name, metric))
-        if cell.values:
-            cell.mean = mean_interval(list(cell.values.values()))
-            run = one.runs[next(iter(cell.values))]
-            scores = run.metrics[split][name]
-            cell.counts = (scores.get("rows"), scores.get("positives"))
-        cells.append(cell)
-    return Task(name, metric, direction_of(metric), cells)
-
-
-def oppose(
-    task: Task,
-    base: Configuration,
-    twins: dict[Configuration, Configuration],
-    same: Same,
-) -> None:
-    """Adds each cell's differences to the baseline and to its twin.
-
-    Args:
-        task: with its means.
-        base: the baseline.
-        twins: by configuration.
-        same: whether two configurations were scored on the same rows.
-    """
-    by_configuration = {cell.configuration: cell for cell in task.cells}
-
-    def alike(one: Cell, other: Cell) -> bool:
-        counts = one.counts == other.counts
-        return counts and same(one.configuration, other.configuration)
-
-    scored = [cell for cell in task.cells if cell.mean is not None]
-    pool = [cell for cell in scored if alike(cell, by_configuration[base])]
-    every = noise_of(pool)
-
-    def versus(cell: Cell, other: Cell) -> Versus:
-        if cell.mean is None or other.mean is None:
-            return Versus(other.configuration)
-        if not alike(cell, other):
-            return Versus(other.configuration, verdict=OTHER)
-        if not (cell in pool and other in pool):
-            return over_seeds(cell, other, NO_NOISE)
-        own = noise_of([cell, other])
-        rest = Noise(every.squares - own.squares, every.freedom - own.freedom)
-        return over_seeds(cell, other, rest)
-
-    for cell in task.cells:
-        if cell.configuration is not base:
-            cell.against = versus(cell, by_configuration[base])
-        if cell.configuration in twins:
-            cell.twin = versus(cell, by_configuration[twins[cell.configuration]])
-
-
-def noise_of(cells: list[Cell]) -> Noise:
-    """Returns the noise of some cells' seeds."""
-    return noise([list(cell.values.values()) for cell in cells])
-
-
-def over_seeds(cell: Cell, other: Cell, rest: Noise) -> Versus:
-    """Compares two cells over seeds.
-
-    Args:
-        cell: the one.
-        other: with which it is compared.
-        rest: noise of all other configurations that were scored on the same rows.
-    """
-    result = Versus(other.configuration, verdict=FEW)
-    result.paired = paired(cell.values, other.values)
-    result.seeds = seed_test(*common_seeds(cell.values, other.values), rest)
-    return result
-
-
-def common_seeds(
-    a: dict[int, float], b: dict[int, float]
-) -> tuple[list[float], list[float]]:
-    """Returns the values to test: of the seeds of both, if those are two or more."""
-    both = [seed for seed in a if seed in b]
-    if len(both) < 2:
-        return list(a.values()), list(b.values())
-    return [a[seed] for seed in both], [b[seed] for seed in both]
-
-
-def choose(task: Task, split: str) -> None:
-    """Names the best: on validation rows where all have them, else on these.
-
-    One that was scored on other rows than the baseline has no place.
-    """
-    scored = [cell for cell in task.cells if cell.mean is not None]
-    alike = [c for c in scored if c.against is None or c.against.verdict != OTHER]
-    having = alike or scored  # which is when the baseline lacks the task
-    if task.direction == 0 or len(having) < 2:
-        return
-    means = []
-    for cell in having:
-        values = cell.configuration.values("valid", task.name, task.metric)
-        means.append(mean_interval(list(values.values())).mean if values else None)
-    task.chosen_on = "valid"
-    if None in means:
-        task.chosen_on = split
-        means = [cell.mean.mean for cell in having if cell.mean is not None]
-    ranked = zip(having, means, strict=True)
-    task.best = max(ranked, key=lambda pair: task.direction * (pair[1] or 0.0))[0]
+        return pd.DataFrame(self.rows())

@@ -1,12 +1,8 @@
-"""Runs that differ in nothing but their seed are one configuration."""
+"""Configurations: runs that differ in nothing but their seed."""
 
 from dataclasses import dataclass, field
 
 from mtl_cli.compare.runs import Run
-from mtl_cli.core.errors import ConfigError
-
-DEFAULT_BASELINE = "shared_bottom"
-BASELINE = "--baseline"
 
 
 @dataclass(eq=False)
@@ -14,187 +10,125 @@ class Configuration:
     """One row of the comparison.
 
     Attributes:
-        settings: dotted key to text, without the seed.
-        runs: scored ones by seed.
-        lost: runs that failed, or have not ended.
-        name: made of the settings that differ.
+        settings: all settings but the seed: dotted key to text.
+        runs: the run with scores for each seed.
+        unscored_runs: the runs that failed, or have not ended.
+        name: the model, and the settings that differ between configurations.
     """
 
     settings: dict[str, str]
     runs: dict[int, Run] = field(default_factory=dict)
-    lost: list[Run] = field(default_factory=list)
+    unscored_runs: list[Run] = field(default_factory=list)
     name: str = ""
 
     @property
     def model(self) -> str:
-        """The name of its model."""
+        """The name of the model."""
         return self.settings.get("model.name", "")
 
+    @property
+    def done(self) -> str:
+        """How many seeds are done, such as "3", or "3/4" if a seed is not."""
+        total = len(self.runs) + len(self.unscored_runs)
+        return f"{len(self.runs)}/{total}" if self.unscored_runs else f"{total}"
+
     def values(self, split: str, task: str, metric: str) -> dict[int, float]:
-        """Returns a metric by seed, where it is defined."""
-        found = {s: r.value(split, task, metric) for s, r in sorted(self.runs.items())}
-        return {seed: value for seed, value in found.items() if value is not None}
+        """Returns a metric by seed, for the seeds where it is defined."""
+        values = {s: r.value(split, task, metric) for s, r in sorted(self.runs.items())}
+        return {seed: value for seed, value in values.items() if value is not None}
 
 
-def configurations(runs: list[Run]) -> list[Configuration]:
-    """Groups runs, in order, by their settings; damaged ones are left out."""
+def group_runs(runs: list[Run]) -> list[Configuration]:
+    """Groups runs by their settings, in order; leaves out damaged runs."""
     groups: dict[frozenset[tuple[str, str]], Configuration] = {}
     for run in runs:
         if run.status == "damaged":
             continue
-        mine = groups.setdefault(run.key, Configuration(run.settings))
+        configuration = groups.setdefault(run.key, Configuration(run.settings))
         if run.scored:
-            mine.runs[run.seed] = run  # of two with one seed the later
+            configuration.runs[run.seed] = run  # the later run of the same seed wins
         else:
-            mine.lost.append(run)
-    found = list(groups.values())
-    for one in found:
-        one.lost = [run for run in one.lost if run.seed not in one.runs]
-    name(found)
-    return found
+            configuration.unscored_runs.append(run)
+    configurations = list(groups.values())
+    for configuration in configurations:
+        configuration.unscored_runs = [
+            run
+            for run in configuration.unscored_runs
+            if run.seed not in configuration.runs
+        ]
+    set_names(configurations, differing_keys(configurations))
+    return configurations
 
 
-def name(found: list[Configuration]) -> list[str]:
-    """Names configurations by what differs between them; returns those keys."""
-    keys = differing(found)
-    for one in found:
-        one.name = name_of(one, keys)
-    return keys
+def differing_keys(configurations: list[Configuration]) -> list[str]:
+    """Returns the settings that differ between configurations, the model's name first.
 
-
-def twins_of(found: list[Configuration]) -> dict[Configuration, Configuration]:
-    """Returns the single-task twin of each configuration that has one.
-
-    The twin has `model.name` single_task, all settings outside the model equal, and a
-    seed in common. Of several, with other sizes, the one whose sizes are most alike.
-    """
-    by_rest: dict[frozenset[tuple[str, str]], list[Configuration]] = {}
-    rest = {
-        one: frozenset(i for i in one.settings.items() if not i[0].startswith("model."))
-        for one in found
-    }
-    for one in found:
-        if one.model == "single_task":
-            by_rest.setdefault(rest[one], []).append(one)
-    twins = {}
-    for one in found:
-        near = [t for t in by_rest.get(rest[one], []) if set(t.runs) & set(one.runs)]
-        if near and one.model != "single_task":
-            mine = set(one.settings.items())
-            twins[one] = max(near, key=lambda t: len(mine & set(t.settings.items())))
-    return twins
-
-
-def differing(found: list[Configuration]) -> list[str]:
-    """Returns the keys that differ between configurations, the models' names first.
-
-    A key of a group (`model.num_experts`) counts only if it differs between
-    configurations of the same choice (`model.name`), since another choice has other
-    keys anyway.
+    A key inside a group, such as `model.num_experts`, counts only if it differs between
+    configurations with the same choice of the group (`model.name`): different models
+    have different keys anyway.
     """
     values: dict[str, dict[str, set[str]]] = {}
-    keys = dict.fromkeys(key for one in found for key in one.settings)
-    for one in found:
+    keys = dict.fromkeys(key for c in configurations for key in c.settings)
+    for configuration in configurations:
         for key in keys:
-            group = key.partition(".")[0]
-            named = f"{group}.name"
-            choice = "" if key == named else one.settings.get(named, "")
-            seen = values.setdefault(key, {}).setdefault(choice, set())
-            seen.add(one.settings.get(key, ""))
-    differ = [
-        key for key in keys if any(len(seen) > 1 for seen in values[key].values())
-    ]
+            choice_key = f"{key.partition('.')[0]}.name"
+            choice = configuration.settings.get(choice_key, "")
+            by_choice = values.setdefault(key, {})
+            of_choice = by_choice.setdefault("" if key == choice_key else choice, set())
+            of_choice.add(configuration.settings.get(key, ""))
+    differ = [key for key in keys if any(len(v) > 1 for v in values[key].values())]
     return sorted(differ, key=lambda key: (key != "model.name", key.count(".") > 1))
 
 
-def short(key: str, keys: list[str]) -> str:
-    """Returns a key as shown: its last part, if that tells it from the others."""
+def set_names(configurations: list[Configuration], keys: list[str]) -> None:
+    """Names configurations by the model, and `key=value` of the other given keys."""
+    for configuration in configurations:
+        parts = [
+            value if key == "model.name" else f"{short_key(key, keys)}={value}"
+            for key in keys
+            if (value := configuration.settings.get(key)) is not None
+        ]
+        name = " ".join(parts) or configuration.model or "the configuration"
+        configuration.name = name
+
+
+def short_key(key: str, keys: list[str]) -> str:
+    """Returns a key as shown: its last part, if that is unique among the keys."""
     if key.endswith(".name") and key.count(".") == 1:
         return key.removesuffix(".name")
     leaf = key.rpartition(".")[2]
     return key if [k.rpartition(".")[2] for k in keys].count(leaf) > 1 else leaf
 
 
-def name_of(one: Configuration, keys: list[str]) -> str:
-    """Names a configuration: its model, and `key=value` of what else differs."""
-    parts = [
-        one.settings[key] if key == "model.name" else f"{short(key, keys)}={value}"
-        for key in keys
-        if (value := one.settings.get(key)) is not None
-    ]
-    return " ".join(parts) or one.model or "the configuration"
+def single_task_counterparts(
+    configurations: list[Configuration],
+) -> dict[Configuration, Configuration]:
+    """Returns for each configuration the same one with `model=single_task`, if it ran.
 
-
-def baseline(
-    found: list[Configuration], keys: list[str], wanted: str | None
-) -> tuple[Configuration, str]:
-    """Returns the configuration that others are compared with, and why it is that one.
-
-    Args:
-        found: configurations that have scores.
-        keys: that differ.
-        wanted: `KEY=VALUE[,KEY=VALUE]`; None for the usual choice.
-
-    Raises:
-        ConfigError: if none or several match.
+    The counterpart has equal settings outside the model, and a seed in common. If
+    several single-task models of different sizes qualify, the counterpart is the model
+    with the most equal settings.
     """
-    if wanted is None:
-        for one in found:
-            if one.model == DEFAULT_BASELINE:
-                return one, f"the first with model={DEFAULT_BASELINE}"
-        trained = [one for one in found if one.model != "single_task"] or found
-        return trained[0], "the first that ran"
-    matching = found
-    known = "; ".join(list(dict.fromkeys(one.name for one in found))[:12])
-    for part in split_settings(wanted):
-        key, equals, value = part.partition("=")
-        if not equals:
-            raise ConfigError(f"{BASELINE}: '{part}' should be KEY=VALUE")
-        full = full_key(key.strip(), found, keys)
-        matching = [
-            one for one in matching if same(one.settings.get(full, ""), value.strip())
+
+    def outside_model(configuration: Configuration) -> frozenset[tuple[str, str]]:
+        items = configuration.settings.items()
+        return frozenset((k, v) for k, v in items if not k.startswith("model."))
+
+    single_task: dict[frozenset[tuple[str, str]], list[Configuration]] = {}
+    for configuration in configurations:
+        if configuration.model == "single_task":
+            key = outside_model(configuration)
+            single_task.setdefault(key, []).append(configuration)
+    counterparts = {}
+    for configuration in configurations:
+        candidates = [
+            other
+            for other in single_task.get(outside_model(configuration), [])
+            if other.runs.keys() & configuration.runs.keys()
         ]
-    if len(matching) == 1:
-        return matching[0], "as asked"
-    if matching:
-        several = "; ".join([one.name for one in matching][:12])
-        raise ConfigError(
-            f"{BASELINE} {wanted}: {len(matching)} configurations match, say more of "
-            f"the one that is meant: {several}"
-        )
-    raise ConfigError(f"{BASELINE} {wanted}: no configuration matches; known: {known}")
-
-
-def split_settings(wanted: str) -> list[str]:
-    """Splits at the commas that stand outside brackets."""
-    parts, depth = [""], 0
-    for character in wanted:
-        depth += (character in "[{") - (character in "]}")
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts
-
-
-def full_key(key: str, found: list[Configuration], keys: list[str]) -> str:
-    """Returns the dotted key that a user means."""
-    known = dict.fromkeys(name for one in found for name in one.settings)
-    for name in (key, f"{key}.name"):
-        if name in known:
-            return name
-    for name in keys:
-        if short(name, keys) == key:
-            return name
-    differ = ", ".join(short(name, keys) for name in keys) or "no setting differs"
-    raise ConfigError(f"{BASELINE}: unknown key '{key}'; what differs: {differ}")
-
-
-def same(text: str, wanted: str) -> bool:
-    """Returns whether a setting is what a user wrote: 0.001 is 1e-3."""
-    if text == wanted.replace(" ", ""):
-        return True
-    try:
-        return float(text) == float(wanted)
-    except ValueError:
-        return False
+        if candidates and configuration.model != "single_task":
+            settings = configuration.settings.items()
+            counterparts[configuration] = max(
+                candidates, key=lambda c: len(settings & c.settings.items())
+            )
+    return counterparts

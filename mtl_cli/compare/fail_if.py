@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtl_cli.compare.configurations import Configuration
+from mtl_cli.compare.leaderboard import scores_of
 from mtl_cli.compare.runs import Run
 from mtl_cli.core.errors import ConfigError, suggest
 
@@ -24,7 +25,7 @@ OPERATORS = {
 
 @dataclass(frozen=True)
 class Condition:
-    """A metric and the limit at which it fails."""
+    """A condition on a metric. The check fails if the condition holds."""
 
     text: str
     split: str
@@ -33,16 +34,21 @@ class Condition:
     operator: str
     limit: float
 
+    @property
+    def name(self) -> str:
+        """The full name of the metric."""
+        return f"{self.split}.{self.task}.{self.metric}"
+
 
 def parse(text: str, runs: list[Run]) -> Condition:
-    """Reads an expression.
+    """Reads a condition.
 
     Args:
         text: `SPLIT.TASK.METRIC OPERATOR NUMBER`.
-        runs: in which the metric must be known.
+        runs: the runs to check; at least one must have the metric.
 
     Raises:
-        ConfigError: if it is none, or names what no run has.
+        ConfigError: if the text is no condition, or no run has the metric.
     """
     match = FORM.fullmatch(text)
     if match is None:
@@ -51,36 +57,26 @@ def parse(text: str, runs: list[Run]) -> Condition:
             "a number, as in 'test.income.auc<0.91'"
         )
     split, task, metric, sign, limit = match.groups()
-    names: dict[str, None] = {}
-    for run in runs:
-        for s, tasks in run.metrics.items():
-            for t, found in tasks.items():
-                names |= {
-                    f"{s}.{t}.{m}": None
-                    for m, value in found.items()
-                    if m not in ("why", "space")
-                    and (value is None or isinstance(value, int | float))
-                }
-    wanted = f"{split}.{task}.{metric}"
-    if wanted not in names:
-        near = suggest(wanted, list(names)) or f"; known: {', '.join(names)}"
-        raise ConfigError(f"--fail-if: no run has {wanted}{near}")
-    return Condition(text.strip(), split, task, metric, sign, float(limit))
+    condition = Condition(text.strip(), split, task, metric, sign, float(limit))
+    names = dict.fromkeys(name for run in runs for name in scores_of(run))
+    if condition.name not in names:
+        near = suggest(condition.name, list(names)) or f"; known: {', '.join(names)}"
+        raise ConfigError(f"--fail-if: no run has {condition.name}{near}")
+    return condition
 
 
-def failures(condition: Condition, found: list[Configuration]) -> list[str]:
-    """Returns a line for each configuration whose mean over seeds fails.
+def failures(condition: Condition, configurations: list[Configuration]) -> list[str]:
+    """Returns one line for each configuration whose mean over seeds fails.
 
-    One that lacks the metric fails too: what cannot be checked has not passed.
+    A configuration without the metric fails too: it cannot have passed the check.
     """
     lines = []
-    wanted = f"{condition.split}.{condition.task}.{condition.metric}"
-    for one in found:
+    for one in configurations:
         values = one.values(condition.split, condition.task, condition.metric)
         if not values:
-            lines.append(f"{one.name} has no {wanted}")
+            lines.append(f"{one.name} has no {condition.name}")
             continue
         mean = float(np.mean(list(values.values())))
         if OPERATORS[condition.operator](mean, condition.limit):
-            lines.append(f"{one.name} has {wanted} = {mean:.6g}")
+            lines.append(f"{one.name} has {condition.name} = {mean:.6g}")
     return lines

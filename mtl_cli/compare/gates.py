@@ -1,76 +1,66 @@
-"""How gates weigh experts, as a part of the page."""
+"""The tables of gates on the page: how much weight each gate gives each expert."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from mtl_cli.compare.charts import escape
-from mtl_cli.compare.comparison import Comparison
 from mtl_cli.compare.configurations import Configuration
-from mtl_cli.compare.markup import cards, head, section, text
-
-MOST = 8
 
 
-def gate_section(result: Comparison) -> str:
-    """Returns each configuration's gates; "" if no run has any."""
-    parts = [text for one in result.configurations if (text := gates_of(one))]
-    if not parts:
-        return ""
-    about = (
-        "Mean weight of each expert in percent, in the lowest seed: experts of other "
-        "seeds are others. Spread is the entropy of the mean weight, doubt the mean "
-        "entropy of a row's weights; 100 % is all experts alike."
-    )
-    if len(parts) > MOST:
-        about += f" The first {MOST} of {len(parts)} configurations."
-    return section("Gates", about, cards(parts[:MOST]))
+@dataclass
+class GateRow:
+    """One gate: its name, its entropies, and the percent of each expert."""
+
+    name: str
+    entropy_of_mean: str
+    mean_entropy: str
+    weights: dict[str, str]
 
 
-def gates_of(one: Configuration) -> str:
-    """Returns a configuration's table of gates, or "" if it has none or is damaged."""
-    found = {s: g for s, run in one.runs.items() if (g := run.gates()) is not None}
-    if not found:
-        return ""
+@dataclass
+class GateTable:
+    """The gates of one configuration in one seed, and a warning about all seeds."""
+
+    name: str
+    seed: int
+    rows: list[GateRow]
+    warning: str
+
+
+def gate_table(configuration: Configuration) -> GateTable | None:
+    """Returns the gates of a configuration; None if it has none, or a damaged file."""
+    by_seed = {
+        seed: gates
+        for seed, run in configuration.runs.items()
+        if (gates := run.gates()) is not None
+    }
+    if not by_seed:
+        return None
+    seed = min(by_seed)
     try:
-        seed = min(found)
-        rows = "".join(gate_row(gate) for gate in found[seed]["gates"])
-        flags = concerns(found)
+        rows = [gate_row(gate) for gate in by_seed[seed]["gates"]]
+        return GateTable(configuration.name, seed, rows, warning([*by_seed.values()]))
     except (KeyError, TypeError, ValueError, AttributeError):
-        return ""
-    heads = head("gate of", "text") + head("spread") + head("doubt")
-    heads += head("experts", "text", 99)
-    flagged = f'<figcaption class="flag">{escape(flags)}</figcaption>' if flags else ""
-    return (
-        f"<h3>{escape(one.name)}, seed {seed}</h3>"
-        f'<div class="scroll"><table class="heat"><tr>{heads}</tr>{rows}</table></div>'
-        f"{flagged}"
+        return None
+
+
+def gate_row(gate: dict[str, Any]) -> GateRow:
+    """Returns the row of one gate."""
+    name = f"{gate['level']} {gate['task'] or 'all tasks'}".replace("_", " ").strip()
+    of_mean, of_rows = (
+        f"{100 * share:.0f} %" if isinstance(share, int | float) else "-"
+        for share in (gate.get("entropy_of_mean"), gate.get("mean_entropy"))
     )
+    weights = {expert: f"{100 * float(w):.0f}" for expert, w in gate["weights"].items()}
+    return GateRow(name, of_mean, of_rows, weights)
 
 
-def gate_row(gate: dict[str, Any]) -> str:
-    """Returns a gate's row: a cell an expert, the darker the heavier."""
-    who = f"{gate['level']} {gate['task'] or 'all tasks'}".replace("_", " ").strip()
-    row = text(who)
-    row += f"<td>{percent(gate.get('entropy_of_mean'))}</td>"
-    row += f"<td>{percent(gate.get('mean_entropy'))}</td>"
-    for name, weight in gate["weights"].items():
-        share = f"{100 * float(weight):.0f}"
-        style = f'class="cell" style="--w:{share}%" title="{escape(name)}"'
-        row += f"<td {style}>{share}</td>"
-    return f"<tr>{row}</tr>"
-
-
-def percent(share: object) -> str:
-    """Returns a share in percent, or a dash."""
-    return f"{100 * share:.0f} %" if isinstance(share, int | float) else "-"
-
-
-def concerns(found: dict[int, dict[str, Any]]) -> str:
+def warning(by_seed: list[dict[str, Any]]) -> str:
     """Says in how many seeds experts are dead and gates polarised."""
-    dead = sum(bool(use["dead"]) for use in found.values())
-    polarised = sum(any(g["polarised"] for g in use["gates"]) for use in found.values())
+    dead = sum(bool(seed["dead"]) for seed in by_seed)
+    polarised = sum(any(g["polarised"] for g in seed["gates"]) for seed in by_seed)
     parts = []
     if dead:
-        parts.append(f"a dead expert in {dead} of {len(found)} seeds")
+        parts.append(f"a dead expert in {dead} of {len(by_seed)} seeds")
     if polarised:
-        parts.append(f"a polarised gate in {polarised} of {len(found)} seeds")
+        parts.append(f"a polarised gate in {polarised} of {len(by_seed)} seeds")
     return "; ".join(parts)

@@ -1,44 +1,56 @@
-"""`leaderboard.csv` of a sweep: one tidy row a job, for pandas."""
+"""`leaderboard.csv` of a sweep: one tidy row per job, for pandas."""
 
 import csv
 import io
-import math
 import os
 import statistics
 from pathlib import Path
 from typing import Any
 
-from mtl_cli.compare.configurations import configurations, differing
-from mtl_cli.compare.runs import Run, find, natural, read
+from mtl_cli.compare.configurations import differing_keys, group_runs
+from mtl_cli.compare.runs import (
+    Run,
+    find_run_folders,
+    finite_number,
+    natural_order,
+    read_run,
+)
 from mtl_cli.core.secrets import masked
 from mtl_cli.runs.job_records import JobRecord, jobs_without_run_folder
 
 LEADERBOARD = "leaderboard.csv"
-COST = ["parameters", "seconds", "samples_per_second", "best_epoch"]
+COST_COLUMNS = ["parameters", "seconds", "samples_per_second", "best_epoch"]
 
 
 def write_leaderboard(sweep: Path) -> Path:
-    """Writes the leaderboard of all jobs that have started so far.
+    """Writes the leaderboard of all jobs that have started so far, whole or not at all.
 
-    Columns: `run` (its folder in the sweep's), `status`, each setting that differs,
+    Columns: `run` (the folder within the sweep), `status`, each setting that differs,
     `seed`, each `SPLIT.TASK.METRIC`, `parameters`, `seconds` of the whole run,
-    `samples_per_second` in training, `best_epoch`, `error`. Written whole or not at
-    all.
+    `samples_per_second` in training, `best_epoch`, `error`.
 
     Jobs without a run folder come last.
 
-    Returns: the file's path.
+    Returns: the path of the file.
     """
-    runs = [read(folder) for folder in sorted(find(sweep), key=natural)]
-    keys = differing(configurations(runs))
-    rows = [row_of(run, keys, sweep) for run in runs]
-    names = dict.fromkeys(name for row in rows for name in row["scores"])
-    scores = sorted(names, key=lambda name: not name.startswith("test."))
-    heads = ["run", "status", *keys, "seed", *scores, *COST, "error"]
+    folders = sorted(find_run_folders(sweep), key=natural_order)
+    runs = [read_run(folder) for folder in folders]
+    keys = differing_keys(group_runs(runs))
+    scores = [scores_of(run) for run in runs]
+    names = dict.fromkeys(name for row in scores for name in row)
+    test_first = sorted(names, key=lambda name: not name.startswith("test."))
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, heads, extrasaction="ignore")
+    headings = ["run", "status", *keys, "seed", *test_first, *COST_COLUMNS, "error"]
+    writer = csv.DictWriter(stream, headings, extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(row | row["scores"] for row in rows)
+    for run, row in zip(runs, scores, strict=True):
+        fixed = {
+            "run": run.path.relative_to(sweep).as_posix(),
+            "status": run.status,
+            "seed": run.seed,
+            "error": run.error or None,
+        }
+        writer.writerow(run.settings | row | cost_of(run) | fixed)
     writer.writerows(map(row_without_run, jobs_without_run_folder(sweep)))
     path = sweep / LEADERBOARD
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
@@ -49,26 +61,6 @@ def write_leaderboard(sweep: Path) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return path
-
-
-def row_of(run: Run, keys: list[str], sweep: Path) -> dict[str, Any]:
-    """Returns a run's row, its scores apart."""
-    scores = {
-        f"{split}.{task}.{metric}": run.value(split, task, metric)
-        for split, tasks in run.metrics.items()
-        for task, found in tasks.items()
-        for metric, value in found.items()
-        if value is None or isinstance(value, int | float)
-    }
-    return {
-        "run": run.path.relative_to(sweep).as_posix(),
-        "status": run.status,
-        **{key: run.settings.get(key) for key in keys},
-        "seed": run.seed,
-        "scores": scores,
-        **cost(run),
-        "error": run.error or None,
-    }
 
 
 def row_without_run(record: JobRecord) -> dict[str, Any]:
@@ -86,13 +78,30 @@ def row_without_run(record: JobRecord) -> dict[str, Any]:
     return row | {"run": record.name, "status": record.status, "error": error}
 
 
-def cost(run: Run) -> dict[str, Any]:
-    """Returns what a run took."""
+def scores_of(run: Run) -> dict[str, float | None]:
+    """Returns all numbers of `metrics.json`: `SPLIT.TASK.METRIC` to value."""
+    return {
+        f"{split}.{task}.{metric}": run.value(split, task, metric)
+        for split, tasks in run.metrics.items()
+        for task, values in tasks.items()
+        for metric, value in values.items()
+        if value is None or isinstance(value, int | float)
+    }
+
+
+def cost_of(run: Run) -> dict[str, float | None]:
+    """Returns the size, the speed and the best epoch of a run."""
     history = run.history()
-    rates = [number(epoch.get("samples_per_second")) for epoch in history]
+    rates = [finite_number(epoch.get("samples_per_second")) for epoch in history]
+    # The first epoch compiles; its speed counts only if there is no other epoch.
     known = [rate for rate in rates[1:] or rates if rate is not None]
-    kept = run.settings.get("trainer.patience") == "null"  # the last weights are
-    best = [number(e.get("epoch")) for e in history if kept or e.get("best") == "True"]
+    # Without early stopping, the weights of the last epoch are kept.
+    last = run.settings.get("trainer.patience") == "null"
+    best = [
+        finite_number(epoch.get("epoch"))
+        for epoch in history
+        if last or epoch.get("best") == "True"
+    ]
     parameters = run.environment.get("parameters")
     return {
         "parameters": parameters if isinstance(parameters, int) else None,
@@ -100,12 +109,3 @@ def cost(run: Run) -> dict[str, Any]:
         "samples_per_second": statistics.median(known) if known else None,
         "best_epoch": int(best[-1]) if best and best[-1] else None,
     }
-
-
-def number(text: str | None) -> float | None:
-    """Returns a cell as a number, if it is a finite one."""
-    try:
-        found = float(text or "")
-    except ValueError:
-        return None
-    return found if math.isfinite(found) else None

@@ -1,117 +1,99 @@
-"""The plots of a comparison: seeds with intervals, trade-offs, curves, settings."""
+"""The plots of a comparison: seeds, trade-offs, learning curves, single settings."""
 
-from mtl_cli.compare.charts import Axis, Chart, axis
-from mtl_cli.compare.comparison import Cell, Comparison, Task
-from mtl_cli.compare.configurations import short
-from mtl_cli.compare.leaderboard import number
-from mtl_cli.compare.numbers import decimals, interval
+import statistics
 
-COLORS = 8  # that can be told apart
-MOST = 30  # configurations in a plot
+from mtl_cli.compare.comparison import Comparison, Task
+from mtl_cli.compare.configurations import short_key
+from mtl_cli.compare.formats import interval
+from mtl_cli.compare.runs import finite_number
+from mtl_cli.pages.charts import NUM_COLORS, Axis, Chart, axis_around, color
+from mtl_cli.pages.line_plots import Line, LinePlot
+
+MAX_CONFIGURATIONS = 30  # in one plot
+MAX_NAME = 30  # characters that fit beside the numbers
+MAX_POINT_NAME = 24  # characters that fit beside a point
 WIDTH = 460
-LONGEST_NAME = 30  # characters that fit beside the numbers
+SMALL_WIDTH = 300
+LEFT = 64  # of plots with a y axis
+CHARACTER_WIDTH = 6.5
 
 
-def color(index: int) -> str:
-    """Returns the class of a configuration's colour; grey after the first eight."""
-    return f"c{index}" if index < COLORS else "cx"
+def plotted(comparison: Comparison) -> range:
+    """Returns the indices of the configurations that are plotted."""
+    return range(min(len(comparison.configurations), MAX_CONFIGURATIONS))
 
 
-def chosen(result: Comparison) -> list[int]:
-    """Returns which configurations are plotted: the first ones."""
-    return list(range(len(result.configurations)))[:MOST]
-
-
-def seeds_plot(result: Comparison, task: Task) -> str:
-    """Plots each seed as a dot, the mean and its interval as a bar, by row."""
-    cells = [(i, c) for i in chosen(result) if (c := task.cells[i]).mean is not None]
-    places = decimals(task)
-    row, top = 40, 8
-    bottom = top + row * len(cells)
-    reach = [v for _, c in cells for v in c.values.values()]
-    reach += [end for _, c in cells for end in ends(c)]
-    x = axis(reach, 12, WIDTH - 12)
-    chart = Chart(WIDTH, bottom + 40, f"{task.name} {task.metric}, seeds by row")
-    chart.x_axis(x, bottom, top, task.metric.replace("_", " "))
-    base = next((c for _, c in cells if c.configuration is result.baseline), None)
-    if base is not None and base.mean is not None:
-        at = x(base.mean.mean)
-        chart.line((at, top), (at, bottom), "reference")
-    for place, (i, cell) in enumerate(cells):
-        y = top + row * place + 26
-        name = cell.configuration.name
-        mark = " ★" if cell is task.best else ""
-        shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
-        chart.text(x.start, y - 11, f"{shown}{mark}", "start", "row")
-        chart.text(x.stop, y - 11, interval(cell.mean, places), "end", "tick")
-        low, high = ends(cell)
-        chart.line((x(low), y), (x(high), y), f"bar {color(i)}")
-        for seed, value in cell.values.items():
-            chart.dot(
-                x(value), y, 3, f"seed {color(i)}", f"{name}, seed {seed}: {value:.6f}"
-            )
-        if cell.mean is not None:
-            chart.dot(x(cell.mean.mean), y, 5, f"mean {color(i)}", f"{name}: mean")
-    return chart.svg()
-
-
-def ends(cell: Cell) -> tuple[float, float]:
-    """Returns the ends of a cell's interval."""
-    if cell.mean is None:
-        return (0.0, 0.0)
-    half = cell.mean.half or 0.0
-    return cell.mean.mean - half, cell.mean.mean + half
-
-
-def trade_off(result: Comparison, first: Task, second: Task) -> str:
-    """Plots two tasks against each other, and the front that no other beats."""
-    points = []
-    for i in chosen(result):
-        a, b = first.cells[i].mean, second.cells[i].mean
-        if a is not None and b is not None:
-            points.append((i, a, b))
-    xs = [
-        v
-        for _, a, _ in points
-        for v in (a.mean - (a.half or 0), a.mean + (a.half or 0))
+def seeds_chart(comparison: Comparison, task: Task) -> Chart:
+    """Plots one row per configuration: seeds as dots, the mean with its interval."""
+    rows = [
+        (i, score, score.mean)
+        for i in plotted(comparison)
+        if (score := task.scores[i]).mean is not None
     ]
-    ys = [
-        v
-        for _, _, b in points
-        for v in (b.mean - (b.half or 0), b.mean + (b.half or 0))
+    height, top = 40, 8
+    bottom = top + height * len(rows)
+    values = [value for _, score, _ in rows for value in score.by_seed.values()]
+    values += [end for *_, mean in rows for end in mean.ends]
+    x, y = axis_around(values, 12, WIDTH - 12), Axis(0, 1, bottom, top)
+    label = f"{task.name} {task.metric}, seeds by row"
+    chart = Chart(label, WIDTH, bottom + 40)
+    chart.x_axis(x, y, task.metric_title)
+    for _, score, mean in rows:
+        if score.configuration is comparison.baseline:
+            at = x(mean.mean)
+            chart.line((at, top), (at, bottom), "reference")
+    for row, (i, score, mean) in enumerate(rows):
+        center = top + height * row + 26
+        name = score.configuration.name
+        shown = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
+        star = " ★" if score is task.best else ""
+        chart.text((x.start, center - 11), f"{shown}{star}", css_class="row")
+        numbers = interval(mean, task.decimals)
+        chart.text((x.stop, center - 11), numbers, "end", "tick")
+        low, high = mean.ends
+        chart.line((x(low), center), (x(high), center), f"bar {color(i)}")
+        for seed, value in score.by_seed.items():
+            tooltip = f"{name}, seed {seed}: {value:.6f}"
+            chart.dot((x(value), center), 3, f"seed {color(i)}", tooltip)
+        chart.dot((x(mean.mean), center), 5, f"mean {color(i)}", f"{name}: mean")
+    return chart
+
+
+def trade_off_chart(comparison: Comparison, first: Task, second: Task) -> Chart:
+    """Plots two tasks against each other, with the Pareto front."""
+    points = [
+        (i, a, b)
+        for i in plotted(comparison)
+        if (a := first.scores[i].mean) is not None
+        and (b := second.scores[i].mean) is not None
     ]
-    x, y = axis(xs, 64, WIDTH - 16), axis(ys, 300, 30)
-    chart = Chart(WIDTH, 344, f"{first.name} against {second.name}")
-    chart.x_axis(x, 300, 30, f"{first.name} {first.metric.replace('_', ' ')}")
-    chart.y_axis(y, 64, WIDTH - 16, f"{second.name} {second.metric.replace('_', ' ')}")
+    x = axis_around([end for _, a, _ in points for end in a.ends], LEFT, WIDTH - 16)
+    y = axis_around([end for *_, b in points for end in b.ends], 300, 30)
+    chart = Chart(f"{first.name} against {second.name}", WIDTH, 344)
+    chart.x_axis(x, y, f"{first.name} {first.metric_title}")
+    chart.y_axis(x, y, f"{second.name} {second.metric_title}")
     signs = (first.direction or 1, second.direction or 1)
-    front = pareto([(a.mean * signs[0], b.mean * signs[1]) for _, a, b in points])
+    front = pareto_front([(a.mean * signs[0], b.mean * signs[1]) for _, a, b in points])
     steps = sorted((points[i][1].mean, points[i][2].mean) for i in front)
     chart.path([(x(a), y(b)) for a, b in steps], "front")
-    for place, (i, a, b) in enumerate(points):
+    for n, (i, a, b) in enumerate(points):
         at = (x(a.mean), y(b.mean))
         if a.half is not None and b.half is not None:
-            chart.line(
-                (x(a.mean - a.half), at[1]),
-                (x(a.mean + a.half), at[1]),
-                f"whisker {color(i)}",
-            )
-            chart.line(
-                (at[0], y(b.mean - b.half)),
-                (at[0], y(b.mean + b.half)),
-                f"whisker {color(i)}",
-            )
-        name = result.configurations[i].name
-        kind = f"mean {color(i)}{' onfront' if place in front else ''}"
-        chart.dot(*at, 6, kind, name)
-        if len(points) <= COLORS and len(name) <= 24:
-            side = "end" if at[0] > WIDTH * 0.7 else "start"
-            chart.text(at[0] + (10 if side == "start" else -10), at[1] - 8, name, side)
-    return chart.svg()
+            left, right = map(x, a.ends)
+            low, high = map(y, b.ends)
+            chart.line((left, at[1]), (right, at[1]), f"whisker {color(i)}")
+            chart.line((at[0], low), (at[0], high), f"whisker {color(i)}")
+        name = comparison.configurations[i].name
+        ring = " onfront" if n in front else ""
+        chart.dot(at, 6, f"mean {color(i)}{ring}", name)
+        if len(points) <= NUM_COLORS and len(name) <= MAX_POINT_NAME:
+            anchor, shift = ("end", -10) if at[0] > WIDTH * 0.7 else ("start", 10)
+            chart.text((at[0] + shift, at[1] - 8), name, anchor)
+    return chart
 
 
-def pareto(points: list[tuple[float, float]]) -> set[int]:
-    """Returns which points no other beats in both; more is better."""
+def pareto_front(points: list[tuple[float, float]]) -> set[int]:
+    """Returns the points that no other point beats in both values; more is better."""
     return {
         i
         for i, (x, y) in enumerate(points)
@@ -119,80 +101,65 @@ def pareto(points: list[tuple[float, float]]) -> set[int]:
     }
 
 
-def learning_curves(result: Comparison, task: Task) -> str | None:
-    """Plots the validation metric by epoch, a line a run; None without any."""
+def learning_curves(comparison: Comparison, task: Task) -> Chart | None:
+    """Plots the validation metric by epoch, one line per run; None if no run has it."""
     column = f"valid.{task.name}.{task.metric}"
-    lines: list[tuple[int, int, list[tuple[float, float]]]] = []
-    for i in chosen(result)[:COLORS]:
-        for seed, run in sorted(result.configurations[i].runs.items()):
-            pairs = [
-                (number(e.get("epoch")), number(e.get(column))) for e in run.history()
+    name = f"{task.name} validation {task.metric_title}"
+    plot = LinePlot(f"{name} by epoch", "epoch", name)
+    for i, configuration in enumerate(comparison.configurations[:NUM_COLORS]):
+        for seed, run in sorted(configuration.runs.items()):
+            points = [
+                (epoch, value)
+                for row in run.history()
+                if (epoch := finite_number(row.get("epoch"))) is not None
+                and (value := finite_number(row.get(column))) is not None
             ]
-            curve = [(a, b) for a, b in pairs if a is not None and b is not None]
-            if curve:
-                lines.append((i, seed, curve))
-    if not lines:
+            if points:
+                x, y = zip(*points, strict=True)
+                plot.lines.append(Line(f"{configuration.name}, seed {seed}", x, y, i))
+    if not plot.lines:
         return None
-    last = max(point[0] for *_, curve in lines for point in curve)
-    x = Axis(1, max(last, 2), 64, WIDTH - 16)
-    y = cut([b for *_, curve in lines for _, b in curve], task.direction)
-    chart = Chart(WIDTH, 304, f"{task.name} validation {task.metric} by epoch")
-    ticks = sorted({round(tick) for tick in x.ticks()} | {1})
-    for tick in ticks:
-        chart.text(x(tick), 276, tick, "middle", "tick")
-    chart.text((x.start + x.stop) / 2, 294, "epoch", "middle", "name")
-    chart.y_axis(
-        y, 64, WIDTH - 16, f"{task.name} validation {task.metric.replace('_', ' ')}"
-    )
-    chart.window(64, 30, WIDTH - 80, 230)
-    for i, _, curve in lines:
-        points = [(x(a), y(b)) for a, b in curve]
-        if len(points) == 1:
-            chart.dot(*points[0], 3, f"seed {color(i)}")
-        chart.path(points, f"curve {color(i)}")
-    return chart.svg()
+    # The first epochs are far off; their values would stretch the axis.
+    values = sorted(value for line in plot.lines for value in line.y)
+    fifth = len(values) // 5
+    if task.direction > 0:
+        plot.y_values = values[fifth:]
+    elif task.direction < 0:
+        plot.y_values = values[: len(values) - fifth]
+    return plot.chart()
 
 
-def cut(values: list[float], direction: int) -> Axis:
-    """Returns an axis without the worst fifth, which first epochs would stretch."""
-    every = sorted(values)
-    fifth = len(every) // 5
-    if direction > 0:
-        every = every[fifth:]
-    elif direction < 0:
-        every = every[: len(every) - fifth]
-    return axis(every, 260, 30)
+def setting_chart(comparison: Comparison, key: str, task: Task) -> Chart:
+    """Plots each configuration's mean by the value of one setting."""
+    means: dict[str, list[tuple[int, float]]] = {}
+    for i in plotted(comparison):
+        score = task.scores[i]
+        value = score.configuration.settings.get(key)
+        if value is not None and score.mean is not None:
+            means.setdefault(value, []).append((i, score.mean.mean))
+    values = sorted(means, key=numbers_first)
+    x = Axis(0, len(values), LEFT, SMALL_WIDTH - 8)
+    y = axis_around((mean for group in means.values() for _, mean in group), 190, 30)
+    chart = Chart(f"{key} and {task.name}", SMALL_WIDTH, 248)
+    chart.y_axis(x, y, f"{task.name} {task.metric_title}")
+    # The labels alternate between two lines, so each has the width of two.
+    fitting = int(2 * (x.stop - x.start) / len(values) / CHARACTER_WIDTH)
+    trend = []
+    for n, value in enumerate(values):
+        at = x(n + 0.5)
+        label = value if len(value) <= fitting else f"{value[: fitting - 1]}…"
+        chart.text((at, 206 + 13 * (n % 2)), label, "middle", "tick")
+        trend.append((at, y(statistics.fmean(mean for _, mean in means[value]))))
+        for i, mean in means[value]:
+            name = comparison.configurations[i].name
+            chart.dot((at, y(mean)), 4, f"seed {color(i)}", name)
+    chart.path(trend, "trend")
+    name = short_key(key, comparison.differing_keys)
+    chart.text(((x.start + x.stop) / 2, 240), name, "middle", "name")
+    return chart
 
 
-def setting_plot(result: Comparison, key: str, task: Task) -> str:
-    """Plots each configuration's mean over one setting's values, and their means."""
-    values: dict[str, list[tuple[int, float]]] = {}
-    for i in chosen(result):
-        cell = task.cells[i]
-        value = cell.configuration.settings.get(key)
-        if value is not None and cell.mean is not None:
-            values.setdefault(value, []).append((i, cell.mean.mean))
-    order = sorted(values, key=by_size)
-    width = 300
-    y = axis((v for each in values.values() for _, v in each), 190, 30)
-    chart = Chart(width, 248, f"{key} and {task.name}")
-    chart.y_axis(y, 64, width - 8, f"{task.name} {task.metric.replace('_', ' ')}")
-    places = [64 + (width - 72) * (n + 0.5) / len(order) for n in range(len(order))]
-    means = []
-    room = int(2 * (width - 72) / len(order) / 6.5)  # characters, on two lines in turn
-    for n, (at, value) in enumerate(zip(places, order, strict=True)):
-        label = value if len(value) <= room else f"{value[: room - 1]}…"
-        chart.text(at, 206 + 13 * (n % 2), label, "middle", "tick")
-        mean = sum(v for _, v in values[value]) / len(values[value])
-        means.append((at, y(mean)))
-        for i, v in values[value]:
-            chart.dot(at, y(v), 4, f"seed {color(i)}", result.configurations[i].name)
-    chart.path(means, "trend")
-    chart.text(64 + (width - 72) / 2, 240, short(key, result.keys), "middle", "name")
-    return chart.svg()
-
-
-def by_size(value: str) -> tuple[bool, float]:
-    """Returns a key that puts numbers in order, before words."""
-    size = number(value)
-    return (size is None, size or 0.0)
+def numbers_first(value: str) -> tuple[bool, float]:
+    """Returns a sorting key that puts numbers in order, before text."""
+    number = finite_number(value)
+    return (number is None, number or 0.0)

@@ -1,4 +1,4 @@
-"""Reads `predictions.parquet` of a configuration's seeds, as far as rows are tested."""
+"""Reads the predictions of a configuration's seeds, to test them row by row."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,36 +8,36 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_cli.compare.configurations import Configuration
-from mtl_cli.compare.row_tests import (
+from mtl_cli.compare.row_statistics import (
     Floats,
     bootstrap,
     delong,
     delong_parts,
-    drawn,
+    resampled,
 )
 from mtl_cli.compare.runs import Run
-from mtl_cli.compare.statistics import Test
+from mtl_cli.compare.seed_statistics import Test
 from mtl_cli.metrics.metrics import METRICS, Metric, UndefinedError
 
 
 class UnusableError(Exception):
-    """Predictions cannot be tested; the message says why."""
+    """The predictions cannot be tested; the message says why."""
 
 
-class OtherRowsError(UnusableError):
-    """Predictions are of other rows."""
+class DifferentRowsError(UnusableError):
+    """The predictions are for different rows."""
 
 
 @dataclass
 class Predictions:
-    """What a configuration predicts for one task.
+    """The predictions of all seeds of a configuration for one task.
 
     Attributes:
-        metric: its name.
-        function: the metric's.
-        row: numbers of the rows that count.
+        metric: the metric's name.
+        function: the metric's function.
+        row: numbers of the rows that the task scores, (rows,).
         label: (rows,).
-        seeds: predictions of each seed.
+        seeds: the predictions of each seed, (rows,) or (rows, classes).
     """
 
     metric: str
@@ -48,42 +48,42 @@ class Predictions:
 
     @cached_property
     def parts(self) -> tuple[Floats, Floats]:
-        """What each row adds to the AUC."""
+        """Each row's contribution to the AUC."""
         return delong_parts(self.label, self.seeds)
 
     @cached_property
-    def drawn(self) -> Floats:
-        """The metric, its mean over seeds, on rows drawn anew."""
-        return drawn(self.function.function, self.label, self.seeds)
+    def resampled(self) -> Floats:
+        """The metric on bootstrap samples of the rows, as its mean over seeds."""
+        return resampled(self.function.function, self.label, self.seeds)
 
     @cached_property
     def mean(self) -> float:
-        """The metric, its mean over seeds."""
+        """The metric on all rows, as its mean over seeds."""
         if self.metric == "auc":
             return float(self.parts[0].mean())
-        one = np.ones(len(self.label))
-        found = [self.function.function(self.label, p, one) for p in self.seeds]
-        return float(np.mean(found))
+        weight = np.ones(len(self.label))
+        values = [self.function.function(self.label, p, weight) for p in self.seeds]
+        return float(np.mean(values))
 
     def test(self, other: "Predictions") -> Test:
-        """Tests this one minus another.
+        """Tests the difference of these predictions minus other predictions.
 
         Raises:
-            OtherRowsError: if the two are of other rows.
+            DifferentRowsError: if the two are for different rows.
             UnusableError: if the rows are too few for a test.
         """
         if not (
             np.array_equal(self.row, other.row)
             and np.array_equal(self.label, other.label)
         ):
-            raise OtherRowsError("the test rows are others")
+            raise DifferentRowsError("the test rows differ")
         if self.metric == "auc":
-            found = delong(self.parts, other.parts)
-            if found is None:
+            test = delong(self.parts, other.parts)
+            if test is None:
                 raise UnusableError("the test rows have fewer than two of a class")
-            return found
+            return test
         try:
-            return bootstrap(self.mean - other.mean, self.drawn, other.drawn)
+            return bootstrap(self.mean - other.mean, self.resampled, other.resampled)
         except UndefinedError:
             raise UnusableError(
                 f"{self.metric} is undefined on some of the rows drawn anew"
@@ -91,46 +91,46 @@ class Predictions:
 
 
 def read_predictions(
-    one: Configuration, split: str, task: str, metric: str
+    configuration: Configuration, split: str, task: str, metric: str
 ) -> Predictions:
     """Reads the predictions of all seeds.
 
     Raises:
-        OtherRowsError: if the seeds have other rows.
-        UnusableError: if they are missing, or do not give the metric that the run
-            recorded: weights and groups of rows are not among them.
+        DifferentRowsError: if the seeds have different rows.
+        UnusableError: if predictions are missing, or do not give the metric that the
+            run recorded, because they do not hold the weights and groups of the rows.
     """
-    recorded = one.values(split, task, metric)
-    seeds = [one.runs[seed] for seed in recorded]
-    read = [read_run(run, split, task) for run in seeds]
-    row, label, _ = read[0]
-    if not all(
-        np.array_equal(row, each[0]) and np.array_equal(label, each[1]) for each in read
-    ):
-        raise OtherRowsError("the seeds have other test rows")
-    wide = read[0][2].ndim == 2
+    recorded = configuration.values(split, task, metric)
+    by_seed = [read_run(configuration.runs[seed], split, task) for seed in recorded]
+    row, label, first = by_seed[0]
+    for other_row, other_label, _ in by_seed[1:]:
+        if not (np.array_equal(row, other_row) and np.array_equal(label, other_label)):
+            raise DifferentRowsError("the seeds have different test rows")
     functions = [
         metrics[metric]
         for kind, metrics in METRICS.items()
-        if metric in metrics and (kind == "multiclass") == wide
+        if metric in metrics and (kind == "multiclass") == (first.ndim == 2)
     ]
     if not functions or functions[0].grouped:
         raise UnusableError(f"{metric} needs more than labels and predictions")
-    found = Predictions(metric, functions[0], row, label, [each[2] for each in read])
+    seeds = [prediction for *_, prediction in by_seed]
+    predictions = Predictions(metric, functions[0], row, label, seeds)
     try:
-        mean = found.mean
+        mean = predictions.mean
     except (UndefinedError, ValueError, IndexError):
         raise UnusableError(f"{metric} is undefined") from None
     if not np.isclose(mean, np.mean(list(recorded.values())), rtol=1e-6):
         raise UnusableError(f"predictions do not give the {metric} of metrics.json")
-    return found
+    return predictions
 
 
-def read_run(run: Run, split: str, task: str) -> tuple[Any, Floats, Floats]:
-    """Returns row numbers, labels and predictions of the rows that count."""
+def read_run(
+    run: Run, split: str, task: str
+) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
+    """Returns numbers, labels and predictions of the rows that a task scores."""
     import pyarrow.parquet
 
-    label = task.partition("_given_")[0]  # of what ESMM's heads add
+    label = task.partition("_given_")[0]  # added outputs of ESMM have no label column
     space = str(run.metrics[split][task].get("space") or "").partition(" = ")[0]
     path = run.path / "predictions.parquet"
     try:
@@ -141,19 +141,15 @@ def read_run(run: Run, split: str, task: str) -> tuple[Any, Floats, Floats]:
             raise UnusableError(f"predictions.parquet has no column {missing[0]}")
         table = pyarrow.parquet.read_table(path, columns=list(dict.fromkeys(columns)))
         labels = table[label].to_numpy().astype("float64")
-        mine = np.isfinite(labels)
+        counts = np.isfinite(labels)
         if space:
-            mine &= table[space].to_numpy() == 1
+            counts &= table[space].to_numpy() == 1
         predicted: Any = table[f"{task}_prediction"].to_numpy()
-        if predicted.dtype == object:
+        if predicted.dtype == object:  # a list of probabilities per row
             predicted = np.stack(list(predicted))
-        predicted = predicted[mine].astype("float64")
+        predicted = predicted[counts].astype("float64")
     except FileNotFoundError:
         raise UnusableError("a run has no predictions.parquet") from None
     except (OSError, ValueError, TypeError, pyarrow.ArrowException):
         raise UnusableError("a predictions.parquet is damaged") from None
-    return (
-        table["row"].to_numpy()[mine],
-        labels[mine],
-        predicted,
-    )
+    return table["row"].to_numpy()[counts], labels[counts], predicted

@@ -1,101 +1,103 @@
-"""Tests over test rows, for whether another test set would give the same order.
+"""Adds the tests over test rows to a comparison."""
 
-A configuration's score is the mean over its seeds; rows are what is sampled. Both
-configurations are scored on the same rows, which cancels most of the noise.
-"""
+from mtl_cli.compare.comparison import Comparison, Task
+from mtl_cli.compare.configurations import Configuration
+from mtl_cli.compare.difference import Verdict
+from mtl_cli.compare.predictions import (
+    DifferentRowsError,
+    Predictions,
+    UnusableError,
+    read_predictions,
+)
 
-from collections.abc import Callable
-
-import numpy as np
-import numpy.typing as npt
-
-from mtl_cli.compare.statistics import Test, test_of
-
-Floats = npt.NDArray[np.float64]
-RESAMPLES = 200  # give a standard error to within 5 %
-
-
-def delong_parts(label: Floats, predictions: list[Floats]) -> tuple[Floats, Floats]:
-    """Returns what each row adds to the AUC, its mean over seeds.
-
-    Of a positive row the share of negatives that it is ranked above, of a negative one
-    the share of positives that it is ranked below; ties count half. The mean of either
-    is the AUC. Takes O(n log n).
-
-    Args:
-        label: 0 or 1, (rows,).
-        predictions: of each seed, (rows,).
-
-    Returns: of the positive rows, of the negative rows.
-    """
-    positive = label > 0.5
-    above, below = np.zeros(positive.sum()), np.zeros((~positive).sum())
-    for prediction in predictions:
-        ones, zeros = prediction[positive], prediction[~positive]
-        above += share_below(zeros, ones)
-        below += 1 - share_below(ones, zeros)
-    return above / len(predictions), below / len(predictions)
+MAX_CONFIGURATIONS = 20  # whose test rows are read
+# Numbers of predictions that take seconds. Most metrics are computed on 200 samples.
+MAX_ROWS = {"auc": 20_000_000}
+MAX_ROWS_RESAMPLED = 1_000_000
 
 
-def share_below(values: Floats, limits: Floats) -> Floats:
-    """Returns what share of values lies below each limit, equal ones by half."""
-    ordered = np.sort(values)
-    left = np.searchsorted(ordered, limits, "left")
-    right = np.searchsorted(ordered, limits, "right")
-    share: Floats = (left + right) / (2 * len(values))
-    return share
+def add_row_tests(comparison: Comparison) -> None:
+    """Adds tests over test rows, for as many configurations as are read in seconds."""
+    for task in comparison.tasks:
+        chosen = configurations_to_test(task, comparison)
+        left_out = sum(s.mean is not None for s in task.scores) - len(chosen)
+        if left_out > 0:
+            comparison.notes.append(
+                f"{task.name}: test rows were read of {len(chosen)} configurations, "
+                f"the baseline and the best ones; the verdicts on {left_out} others "
+                "are from seeds alone"
+            )
+        reasons = test_task(task, chosen, comparison.split)
+        if reasons:
+            first, *more = reasons
+            count = f" (and {len(more)} more like it)" if more else ""
+            comparison.notes.append(
+                f"{task.name}: verdicts are from seeds alone where test rows cannot "
+                f"be compared: {first}{count}"
+            )
 
 
-def delong(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> Test | None:
-    """Tests a difference of AUCs on the same rows.
+def configurations_to_test(task: Task, comparison: Comparison) -> list[Configuration]:
+    """Returns the configurations whose rows are read: the baseline, then the best."""
+    sign = task.direction or 1
+    ranks = [
+        (score.configuration is not comparison.baseline, -sign * score.mean.mean, i)
+        for i, score in enumerate(task.scores)
+        if score.mean is not None
+    ]
+    ordered = [task.scores[i].configuration for *_, i in sorted(ranks)]
+    rows_left = MAX_ROWS.get(task.metric, MAX_ROWS_RESAMPLED)
+    chosen = []
+    for configuration in ordered[:MAX_CONFIGURATIONS]:
+        for run in configuration.runs.values():
+            scores = run.metrics.get(comparison.split, {}).get(task.name, {})
+            rows = scores.get("rows")
+            rows_left -= rows if isinstance(rows, int) else 0
+        if rows_left < 0:
+            break
+        chosen.append(configuration)
+    return chosen
 
-    Args:
-        a: `delong_parts` of one configuration.
-        b: of the other.
 
-    Returns: None with fewer than two rows of a class.
-
-    Reference: DeLong et al., Biometrics 1988; Sun and Xu, IEEE SPL 2014.
-    """
-    above, below = a[0] - b[0], a[1] - b[1]
-    if min(len(above), len(below)) < 2:
-        return None
-    variance = above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)
-    return test_of(float(above.mean()), float(np.sqrt(variance)), np.inf)
-
-
-def drawn(
-    metric: Callable[[Floats, Floats, Floats], float],
-    label: Floats,
-    predictions: list[Floats],
-) -> Floats:
-    """Returns a metric, its mean over seeds, on rows drawn anew 200 times.
-
-    The draws are the same in every call, so that differences are paired.
+def test_task(task: Task, chosen: list[Configuration], split: str) -> list[str]:
+    """Tests the differences between the chosen configurations.
 
     Args:
-        metric: of label, prediction and weight.
-        label: (rows,).
-        predictions: of each seed.
+        task: the task whose differences are tested.
+        chosen: the configurations whose predictions may be read.
+        split: the split of the rows.
 
-    Raises:
-        UndefinedError: if the metric is undefined on a draw.
+    Returns: the reasons why some differences could not be tested.
     """
-    one = np.ones(len(label))
-    rng = np.random.default_rng(0)
-    found = np.empty(RESAMPLES)
-    for i in range(RESAMPLES):
-        rows = rng.integers(0, len(label), len(label))
-        found[i] = np.mean([metric(label[rows], p[rows], one) for p in predictions])
-    return found
+    reasons: dict[str, None] = {}
+    cache: dict[Configuration, Predictions | UnusableError] = {}
 
+    def read(configuration: Configuration) -> Predictions:
+        if configuration not in cache:
+            try:
+                cache[configuration] = read_predictions(
+                    configuration, split, task.name, task.metric
+                )
+            except UnusableError as error:
+                cache[configuration] = type(error)(f"{configuration.name}: {error}")
+        predictions = cache[configuration]
+        if isinstance(predictions, UnusableError):
+            raise predictions
+        return predictions
 
-def bootstrap(difference: float, a: Floats, b: Floats) -> Test:
-    """Tests a difference on the same rows.
-
-    Args:
-        difference: on the rows as they are.
-        a: the metric of one configuration on rows drawn anew, see `drawn`.
-        b: of the other.
-    """
-    return test_of(difference, float(np.std(a - b, ddof=1)), np.inf)
+    for score in task.scores:
+        for difference in (score.to_baseline, score.to_single_task):
+            if (
+                difference is None
+                or difference.verdict in (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
+                or not {score.configuration, difference.other} <= set(chosen)
+            ):
+                continue
+            try:
+                predictions = read(score.configuration)
+                difference.row_test = predictions.test(read(difference.other))
+            except DifferentRowsError:
+                difference.reject()
+            except UnusableError as error:
+                reasons[str(error)] = None
+    return list(reasons)

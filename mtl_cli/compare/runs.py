@@ -1,7 +1,8 @@
-"""Finds run folders and reads what a comparison needs of them."""
+"""Finds run folders and reads what a comparison needs from them."""
 
 import csv
 import json
+import math
 import os
 import socket
 from dataclasses import dataclass, field
@@ -15,14 +16,14 @@ from mtl_cli.core.run_folder import has_ended
 from mtl_cli.runs.job_records import jobs_without_run_folder
 from mtl_cli.runs.provenance import NEUTRAL
 
-# Settings that no result depends on, or that are told apart.
-ASIDE = {"defaults", "hydra", "seed", "check_only", "sweep", "tracker", "compare"}
-ASIDE |= {key for key, names in NEUTRAL.items() if names is True}
-ASIDE |= {f"{k}.{n}" for k, ns in NEUTRAL.items() if ns is not True for n in ns}
-MOST_VALUES = 20_000  # of one configuration
-LARGEST = 1e100  # metric: its square is a number too
-Metrics = dict[str, dict[str, dict[str, Any]]]
-# The C loader is ten times as fast; a Python built without it has the other.
+# Keys that cannot change a result, and keys that `Run` holds as attributes.
+IGNORED_KEYS = {"defaults", "hydra", "seed", "check_only", "sweep", "tracker"}
+IGNORED_KEYS |= {"compare", *(key for key, names in NEUTRAL.items() if names is True)}
+IGNORED_KEYS |= {f"{k}.{n}" for k, ns in NEUTRAL.items() if ns is not True for n in ns}
+MAX_VALUES = 20_000  # in one config.yaml
+MAX_METRIC = 1e100  # its square is still a finite float
+Metrics = dict[str, dict[str, dict[str, Any]]]  # split, task, metric
+# libyaml is ten times as fast, but not every build of PyYAML has it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -31,15 +32,15 @@ class Run:
     """One run folder.
 
     Attributes:
-        path: of the folder.
+        path: the folder.
         status: `done`, `failed`, `interrupted`, `running`, `killed`, or `damaged`.
-        error: why it failed or cannot be read.
-        start: when, ISO 8601.
-        seconds: that it took; None if that is not known.
-        seed: of the run.
-        settings: the others, dotted key to the value as text.
-        metrics: split, task, metric.
-        environment: versions, hashes, cost.
+        error: why the run failed or cannot be read.
+        start: the start time in ISO 8601.
+        seconds: the duration of the run; None if unknown.
+        seed: the seed.
+        settings: all settings but the seed: dotted key to text.
+        metrics: the metrics by split, task and name.
+        environment: versions, hashes and cost, from `environment.json`.
     """
 
     path: Path
@@ -54,21 +55,21 @@ class Run:
 
     @property
     def scored(self) -> bool:
-        """Whether it is done and has metrics."""
+        """Whether the run is done and has metrics."""
         return self.status == "done" and bool(self.metrics)
 
     @property
     def key(self) -> frozenset[tuple[str, str]]:
-        """What runs of one configuration have in common, in whatever order."""
+        """The settings, equal for all runs of one configuration."""
         return frozenset(self.settings.items())
 
     def value(self, split: str, task: str, metric: str) -> float | None:
-        """Returns a metric, or None where it is missing or undefined."""
-        found = self.metrics.get(split, {}).get(task, {}).get(metric)
-        return float(found) if isinstance(found, int | float) else None
+        """Returns a metric, or None if it is missing or undefined."""
+        value = self.metrics.get(split, {}).get(task, {}).get(metric)
+        return float(value) if isinstance(value, int | float) else None
 
     def history(self) -> list[dict[str, str]]:
-        """Reads `history.csv`, a row an epoch; empty if there is none."""
+        """Reads `history.csv`, one row per epoch; empty if there is none."""
         try:
             with (self.path / "history.csv").open(encoding="utf-8", newline="") as file:
                 return list(csv.DictReader(file))
@@ -78,10 +79,10 @@ class Run:
     def gates(self) -> dict[str, Any] | None:
         """Reads `gates.json`; None if there is none."""
         try:
-            found = json.loads((self.path / "gates.json").read_text("utf-8"))
+            gates = read_json(self.path, "gates.json")
         except (OSError, ValueError, RecursionError):
             return None
-        return found if isinstance(found, dict) and "gates" in found else None
+        return gates if "gates" in gates else None
 
 
 def read_runs(paths: list[str]) -> list[Run]:
@@ -91,40 +92,40 @@ def read_runs(paths: list[str]) -> list[Run]:
         ConfigError: if a path does not exist, or there is no run.
     """
     folders: dict[Path, None] = {}
-    lost: list[Run] = []
+    jobs: list[Run] = []
     for path in paths:
         if not path or not Path(path).is_dir():
             raise ConfigError(
                 f"{path or repr(path)}: no such folder; give runs, sweeps or outputs/"
             )
-        found = find(Path(path))
-        if not found:
+        below = find_run_folders(Path(path))
+        if not below:
             raise ConfigError(
                 f"{path}: no run in it or below; a run folder holds status.json"
             )
-        folders |= dict.fromkeys(found)
-        sweeps = dict.fromkeys(run.parent for run in found if run != Path(path))
-        lost += [job for sweep in sweeps for job in never_begun(sweep)]
-    runs = [*map(read, folders), *lost]
+        folders |= dict.fromkeys(below)
+        sweeps = dict.fromkeys(run.parent for run in below if run != Path(path))
+        jobs += [job for sweep in sweeps for job in jobs_that_never_began(sweep)]
+    runs = [*map(read_run, folders), *jobs]
     runs = [run for run in runs if run.settings.get("check_only") != "true"]
     if not runs:
         raise ConfigError(f"{paths[0]}: its runs have only checked their data")
-    return sorted(runs, key=lambda run: (run.start, natural(run.path)))
+    return sorted(runs, key=lambda run: (run.start, natural_order(run.path)))
 
 
-def find(folder: Path) -> list[Path]:
+def find_run_folders(folder: Path) -> list[Path]:
     """Returns the run folders at or below a folder."""
     found = []
-    for place, folders, files in os.walk(folder):
+    for path, subfolders, files in os.walk(folder):
         if "status.json" in files or "metrics.json" in files:
-            found.append(Path(place))
-            folders.clear()
-        folders.sort()
+            found.append(Path(path))
+            subfolders.clear()
+        subfolders.sort()
     return found
 
 
-def never_begun(sweep: Path) -> list[Run]:
-    """Returns the jobs of a sweep that failed before they had a folder."""
+def jobs_that_never_began(sweep: Path) -> list[Run]:
+    """Returns the jobs of a sweep that failed before they had a run folder."""
     try:
         jobs = jobs_without_run_folder(sweep)
     except (OSError, ValueError, TypeError):
@@ -135,111 +136,112 @@ def never_begun(sweep: Path) -> list[Run]:
     ]
 
 
-def natural(path: Path) -> list[tuple[int, str]]:
-    """Returns a key that puts 10 after 9."""
+def natural_order(path: Path) -> list[tuple[int, str]]:
+    """Returns a sorting key that puts folder 10 after folder 9."""
     return [(int(p) if p.isdecimal() else -1, p) for p in path.parts]
 
 
-def read(folder: Path) -> Run:
-    """Reads one run; what is damaged is told by its status and error."""
+def read_run(folder: Path) -> Run:
+    """Reads one run folder; `status` and `error` say if a file is damaged."""
     run = Run(folder)
     name = ""
     try:
-        status = record(folder, name := "status.json")
+        status = read_json(folder, name := "status.json")
         run.start, seconds = str(status.get("start") or ""), status.get("seconds")
         run.seconds = None if seconds is None else float(seconds)
-        config = load_yaml(folder, name := "config.yaml")
+        text = (folder / (name := "config.yaml")).read_text("utf-8")
+        config = yaml.load(text, LOADER)
+        run.settings = settings_of(config)
         seed = config.get("seed", 0)
         run.seed = seed if isinstance(seed, int) else 0
-        run.settings = settings(config)
         if config.get("check_only") is True:
             run.settings["check_only"] = "true"
         environment = folder / (name := "environment.json")
-        run.environment = record(folder, name) if environment.exists() else {}
+        run.environment = read_json(folder, name) if environment.exists() else {}
         if status.get("status") == "done" and "check_only" not in run.settings:
-            run.metrics = scores(record(folder, name := "metrics.json"))
+            run.metrics = checked_metrics(read_json(folder, name := "metrics.json"))
         run.error = printable(str(status.get("error") or ""))
         run.status = printable(str(status.get("status")))
-        if run.status == "running" and killed(status):
+        here = status.get("host") == socket.gethostname()
+        if run.status == "running" and here and has_ended(int(status["pid"])):
             run.status = "killed"
     except FileNotFoundError:
         run.error = f"has no {name}"
-    except Exception:  # PyYAML has a dozen ways to stumble over damage
+    except Exception:  # PyYAML raises a dozen kinds of errors on damaged files
         run.error = f"{name} is damaged"
     return run
 
 
-def killed(status: dict[str, Any]) -> bool:
-    """Whether the process of a run that is under way has gone, on this machine."""
-    here = status.get("host") == socket.gethostname()
-    return here and has_ended(int(status["pid"]))
-
-
-def record(folder: Path, name: str) -> dict[str, Any]:
+def read_json(folder: Path, name: str) -> dict[str, Any]:
     """Reads a JSON object."""
-    found = json.loads((folder / name).read_text("utf-8"))
-    if not isinstance(found, dict):
-        raise ValueError
-    return found
+    value = json.loads((folder / name).read_text("utf-8"))
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} is no JSON object")
+    return value
 
 
-def load_yaml(folder: Path, name: str) -> dict[str, Any]:
-    """Reads a YAML mapping."""
-    found = yaml.load((folder / name).read_text("utf-8"), LOADER)
-    if not isinstance(found, dict):
-        raise ValueError
-    return found
-
-
-def scores(found: dict[str, Any]) -> Metrics:
-    """Returns metrics if they are split, task, metric, and numbers that can be."""
-    for tasks in found.values():
-        for task, metrics in tasks.items():
-            for name, value in metrics.items():
+def checked_metrics(metrics: dict[str, Any]) -> Metrics:
+    """Returns metrics after checking their form: {split: {task: {metric: number}}}."""
+    for tasks in metrics.values():
+        for task, values in tasks.items():
+            for name, value in values.items():
                 if not (task + name).isprintable() or isinstance(value, bool):
                     raise ValueError
                 if name == "why" and not isinstance(value, dict):
                     raise ValueError
-                if isinstance(value, int | float) and not abs(value) < LARGEST:
+                if isinstance(value, int | float) and not abs(value) < MAX_METRIC:
                     raise ValueError
-    return found
+    return metrics
 
 
-def settings(config: dict[str, Any]) -> dict[str, str]:
-    """Returns the settings that a result depends on, dotted key to text."""
-    found: dict[str, str] = {}
-    values = 0
+def settings_of(config: Any) -> dict[str, str]:
+    """Returns the settings that a result depends on: dotted key to text.
 
-    def walk(value: Any, key: str) -> None:
-        nonlocal values
-        values += 1
-        if values > MOST_VALUES:  # YAML's aliases can make a short file endless
-            raise ValueError
+    Raises:
+        ValueError: if the configuration is no mapping, or has too many values: the
+            aliases of YAML can make a short file endless.
+    """
+    if not isinstance(config, dict):
+        raise ValueError("config.yaml is no mapping")
+    settings: dict[str, str] = {}
+    num_values = 0
+
+    def count() -> None:
+        nonlocal num_values
+        num_values += 1
+        if num_values > MAX_VALUES:
+            raise ValueError(f"config.yaml has more than {MAX_VALUES} values")
+
+    def add(value: Any, key: str) -> None:
+        count()
         if isinstance(value, dict) and value:
             for name, inner in value.items():
-                inside = f"{key}.{name}" if key else str(name)
-                if inside not in ASIDE:
-                    walk(inner, inside)
+                inner_key = f"{key}.{name}" if key else str(name)
+                if inner_key not in IGNORED_KEYS:
+                    add(inner, inner_key)
         else:
-            found[key] = text(value)
+            settings[key] = visible(as_text(value))
 
-    def text(value: Any) -> str:
-        return visible(plain(value))
-
-    def plain(value: Any) -> str:
-        nonlocal values
-        values += 1
-        if values > MOST_VALUES:
-            raise ValueError
+    def as_text(value: Any) -> str:
+        count()
         if isinstance(value, list):
-            return f"[{','.join(map(plain, value))}]"
+            return f"[{','.join(map(as_text, value))}]"
         if isinstance(value, dict):
-            return f"{{{','.join(f'{k}:{plain(v)}' for k, v in value.items())}}}"
+            return f"{{{','.join(f'{k}:{as_text(v)}' for k, v in value.items())}}}"
         if isinstance(value, float):
             return f"{value:.12g}"
-        names = {None: "null", True: "true", False: "false"}
-        simple = value is None or isinstance(value, bool)
-        return names[value] if simple else str(value)
+        if value is None or isinstance(value, bool):
+            return "null" if value is None else str(value).lower()
+        return str(value)
 
-    walk(config, "")
-    return found
+    add(config, "")
+    return settings
+
+
+def finite_number(text: str | None) -> float | None:
+    """Returns a cell of a CSV file as a number; None if it is no finite number."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

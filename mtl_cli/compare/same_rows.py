@@ -1,57 +1,61 @@
-"""Whether two configurations were scored on the same rows."""
+"""Whether runs were scored on the same rows."""
 
 import numpy as np
 
 from mtl_cli.compare.configurations import Configuration
-from mtl_cli.compare.row_tests import Floats
+from mtl_cli.compare.row_statistics import Floats
 from mtl_cli.compare.runs import Run
 
-SPLITTING = ["split_by", "split_column", "split_seed"]
-SPLITTING += ["valid_fraction", "valid_from", "test_fraction"]
+SPLIT_KEYS = ["split_by", "split_column", "split_seed"]
+SPLIT_KEYS += ["valid_fraction", "valid_from", "test_fraction"]
 
 
-def same_rows(one: Configuration, other: Configuration, split: str) -> bool:
+def same_rows(a: Configuration, b: Configuration, split: str) -> bool:
     """Returns whether all runs of two configurations were scored on the same rows.
 
-    Runs of the same data and splits were. Of others only `predictions.parquet` can
-    tell, which holds test rows: a test file of its own is not split.
+    Runs of the same data and split were scored on the same rows. Otherwise only
+    `predictions.parquet` can tell, which holds the test rows: the test rows can be the
+    same even if the data differ, as a test file of its own is not split.
 
     Args:
-        one: with its runs.
-        other: likewise.
-        split: that was scored.
+        a: the first configuration.
+        b: the second configuration.
+        split: the split that was scored.
     """
-    every = [*one.runs.values(), *other.runs.values()]
-    runs = {(run.environment.get("data_hash"), splitting(run)): run for run in every}
+    runs = {
+        (run.environment.get("data_hash"), split_settings(run)): run
+        for run in (*a.runs.values(), *b.runs.values())
+    }
     if len(runs) < 2:
         return True
     if split != "test":
         return False
-    first, *others = (rows_of(run) for run in runs.values())
-    return all(equal(first, rows) for rows in others)
+    first, *others = (test_rows(run) for run in runs.values())
+    return all(equal_rows(first, rows) for rows in others)
 
 
-def splitting(run: Run) -> tuple[str | None, ...]:
+def split_settings(run: Run) -> tuple[str | None, ...]:
     """Returns the settings that choose the rows of each split."""
-    return tuple(run.settings.get(f"dataset.{key}") for key in SPLITTING)
+    return tuple(run.settings.get(f"dataset.{key}") for key in SPLIT_KEYS)
 
 
-def rows_of(run: Run) -> dict[str, Floats]:
-    """Reads numbers and labels of the test rows, each (rows,); empty if it cannot."""
+def test_rows(run: Run) -> dict[str, Floats]:
+    """Reads the numbers and labels of the test rows; empty if they cannot be read."""
     import pyarrow.parquet
 
     path = run.path / "predictions.parquet"
     try:
         names = pyarrow.parquet.read_schema(path).names
-        kept = [name for name in names if not name.endswith("_prediction")]
-        table = pyarrow.parquet.read_table(path, columns=kept)
-        return {name: table[name].to_numpy().astype("float64") for name in kept}
+        columns = [name for name in names if not name.endswith("_prediction")]
+        table = pyarrow.parquet.read_table(path, columns=columns)
+        return {name: table[name].to_numpy().astype("float64") for name in columns}
     except (OSError, ValueError, TypeError, KeyError, pyarrow.ArrowException):
         return {}
 
 
-def equal(a: dict[str, Floats], b: dict[str, Floats]) -> bool:
-    """Returns whether rows have the same numbers, and the same labels of both."""
-    return "row" in a.keys() & b.keys() and all(
-        np.array_equal(a[name], b[name], equal_nan=True) for name in a.keys() & b.keys()
+def equal_rows(a: dict[str, Floats], b: dict[str, Floats]) -> bool:
+    """Returns whether row numbers are equal, and so are all labels that both have."""
+    common = a.keys() & b.keys()
+    return "row" in common and all(
+        np.array_equal(a[name], b[name], equal_nan=True) for name in common
     )

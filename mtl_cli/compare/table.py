@@ -1,6 +1,4 @@
-"""The table: for the terminal and as Markdown."""
-
-from typing import Any
+"""The table of a comparison, for the terminal and as Markdown."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -8,151 +6,134 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from mtl_cli.compare.comparison import Cell, Comparison, Task
-from mtl_cli.compare.configurations import Configuration, short
-from mtl_cli.compare.numbers import decimals, interval
-from mtl_cli.compare.pairwise import FEW, OTHER, ROWS, SAME, Versus
+from mtl_cli.compare.comparison import Comparison, Score, Task
+from mtl_cli.compare.configurations import short_key
+from mtl_cli.compare.difference import Verdict
+from mtl_cli.compare.formats import interval
 
-SHORT = {SAME: "not real", ROWS: "rows only", FEW: "few seeds", OTHER: "other rows"}
-STYLES = {"better": "green", "worse": "red"}
-
-
-def shown_keys(result: Comparison) -> list[str]:
-    """Returns the columns of settings: those that differ, else the model."""
-    return result.keys or ["model.name"]
-
-
-def title(task: Task) -> str:
-    """Returns a task's head: its name, metric and direction."""
-    words = {1: "higher is better", -1: "lower is better", 0: "no direction"}
-    return f"{task.name}: {task.metric.replace('_', ' ')}, {words[task.direction]}"
+SHORT_VERDICTS: dict[str, str] = {
+    Verdict.NOT_REAL: "not real",
+    Verdict.THESE_ROWS_ONLY: "rows only",
+    Verdict.TOO_FEW_SEEDS: "few seeds",
+    Verdict.NOT_COMPARABLE: "other rows",
+}
+STYLES: dict[str, str] = {Verdict.BETTER: "green", Verdict.WORSE: "red"}
+MIN_SETTING_WIDTH = 16  # a longer setting may be broken into several lines
 
 
-def has_twins(task: Task) -> bool:
-    """Returns whether a column on single-task twins says something new."""
-    return any(
-        cell.twin
-        and (cell.against is None or cell.twin.other is not cell.against.other)
-        for cell in task.cells
-    )
+def setting_headings(comparison: Comparison) -> list[str]:
+    """Returns the headings of the columns that stand before the tasks."""
+    keys = comparison.shown_keys
+    return [*(short_key(key, keys) for key in keys), "seeds"]
 
 
-def task_heads(task: Task) -> list[str]:
-    """Returns the heads of a task's columns."""
-    return [
-        f"{task.name} {task.metric.replace('_', ' ')}",
-        "difference",
-        "",
-        *(["to single task"] if has_twins(task) else []),
-    ]
+def setting_cells(comparison: Comparison, i: int) -> list[str]:
+    """Returns the cells of the i-th configuration that stand before the tasks."""
+    one = comparison.configurations[i]
+    return [*(one.settings.get(key, "") for key in comparison.shown_keys), one.done]
 
 
-def task_cells(task: Task, cell: Cell) -> list[str]:
-    """Returns a configuration's cells on a task."""
-    places = decimals(task)
-    against = cell.against
-    cells = [interval(cell.mean, places)]
-    if against is None:
-        cells += ["", "baseline"]
-    else:
-        cells += [interval(against.difference, places, "+"), against.verdict]
-    if has_twins(task):
-        cells.append(gain(cell.twin, places))
+def task_headings(task: Task) -> list[str]:
+    """Returns the headings of a task's columns."""
+    headings = [f"{task.name} {task.metric_title}", "difference", "verdict"]
+    return headings + ["to single task"] * task.shows_single_task
+
+
+def task_cells(task: Task, score: Score) -> list[str]:
+    """Returns the cells of a score."""
+    difference, verdict = "", "baseline"
+    if score.to_baseline is not None:
+        difference = interval(score.to_baseline.interval, task.decimals, "+")
+        verdict = score.to_baseline.verdict
+    cells = [interval(score.mean, task.decimals), difference, verdict]
+    if task.shows_single_task:
+        to_single_task = score.to_single_task
+        cell = ""
+        if to_single_task is not None and to_single_task.interval is not None:
+            cell = f"{to_single_task.interval.mean:+.{task.decimals}f}"
+            cell += f" {to_single_task.verdict}" if to_single_task.real else ""
+        cells.append(cell)
     return cells
 
 
-def gain(twin: Versus | None, places: int) -> str:
-    """Returns the difference to the twin, and whether it is real."""
-    if twin is None or twin.difference is None:
-        return ""
-    word = f" {twin.verdict}" if twin.real else ""
-    return f"{twin.difference.mean:+.{places}f}{word}"
-
-
-def seeds(one: Configuration) -> str:
-    """Returns how many seeds are done, and of how many if some are not."""
-    return f"{len(one.runs)}" + (
-        f"/{len(one.runs) + len(one.lost)}" if one.lost else ""
-    )
-
-
-def print_tables(result: Comparison, console: Console) -> None:
-    """Prints one table if it fits, else one a task; no number is ever cut."""
+def print_tables(comparison: Comparison, console: Console) -> None:
+    """Prints one table if it fits, or else one table per task; cuts no number."""
 
     def width(table: Table) -> Measurement:
         return Measurement.get(console, console.options.update(max_width=10_000), table)
 
-    usual = console.width
-    tables = [rich_table(result, result.tasks)]
-    if width(tables[0]).maximum > usual:
-        tables = [rich_table(result, [task]) for task in result.tasks]
+    console_width = console.width
+    tables = [rich_table(comparison, comparison.tasks)]
+    if width(tables[0]).maximum > console_width:
+        tables = [rich_table(comparison, [task]) for task in comparison.tasks]
     for table in tables:
-        console.width = max(usual, width(table).minimum)
+        console.width = max(console_width, width(table).minimum)
         console.print(table)
-    console.width = usual
+    console.width = console_width
 
 
-def rich_table(result: Comparison, tasks: list[Task]) -> Table:
-    """Returns a table of some tasks; the best is bold."""
-    keys = shown_keys(result)
+def rich_table(comparison: Comparison, tasks: list[Task]) -> Table:
+    """Returns a table of some tasks; the best score of each is bold."""
+    settings, num_settings = setting_headings(comparison), len(comparison.shown_keys)
     rows = []
-    for i, one in enumerate(result.configurations):
-        row = [Text(one.settings.get(key, "")) for key in keys] + [Text(seeds(one))]
+    for i in range(len(comparison.configurations)):
+        row = [Text(cell) for cell in setting_cells(comparison, i)]
         for task in tasks:
-            cell = task.cells[i]
-            mean, difference, verdict, *more = task_cells(task, cell)
-            row.append(Text(mean, style="bold" if cell is task.best else ""))
-            row.append(Text(difference))
-            word = SHORT.get(verdict, verdict)
-            row.append(Text(word, style=STYLES.get(verdict, "")))
-            row += [Text(text) for text in more]
+            mean, difference, verdict, *to_single_task = task_cells(
+                task, task.scores[i]
+            )
+            best = task.scores[i] is task.best
+            row += [
+                Text(mean, style="bold" if best else ""),
+                Text(difference),
+                Text(SHORT_VERDICTS.get(verdict, verdict), STYLES.get(verdict, "")),
+                *map(Text, to_single_task),
+            ]
         rows.append(row)
-    heads = [short(key, keys) for key in keys] + ["seeds"]
-    heads += [head for task in tasks for head in task_heads(task)]
+    headings = settings + [
+        "" if heading == "verdict" else heading
+        for task in tasks
+        for heading in task_headings(task)
+    ]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for i, head in enumerate(heads):
-        width = max(len(head), *(row[i].cell_len for row in rows))
-        setting = i < len(keys)  # which may be long, and is broken where it must be
-        side: Any = "left" if setting or not head else "right"
+    for i, heading in enumerate(headings):
+        width = max(len(heading), *(row[i].cell_len for row in rows))
+        is_setting = i < num_settings
         table.add_column(
-            head,
-            justify=side,
+            heading,
+            justify="left" if is_setting or not heading else "right",
             overflow="fold",
-            no_wrap=not setting,
-            min_width=min(width, 16) if setting else width,
+            no_wrap=not is_setting,
+            min_width=min(width, MIN_SETTING_WIDTH) if is_setting else width,
         )
     for row in rows:
         table.add_row(*row)
     return table
 
 
-def markdown(results: list[Comparison]) -> str:
-    """Returns a Markdown table, of several data sets one each below its name."""
-    if len(results) == 1:
-        return markdown_table(results[0])
-    parts = [f"## {plain(one.dataset)}\n\n{markdown_table(one)}" for one in results]
+def as_markdown(comparisons: list[Comparison]) -> str:
+    """Returns a Markdown table; several data sets each have one below their name."""
+    if len(comparisons) == 1:
+        return markdown_table(comparisons[0])
+    parts = [f"## {escaped(c.dataset)}\n\n{markdown_table(c)}" for c in comparisons]
     return "\n".join(parts)
 
 
-def markdown_table(result: Comparison) -> str:
-    """Returns a Markdown table."""
-    keys = shown_keys(result)
-    heads = [short(key, keys) for key in keys] + ["seeds"]
-    rows = []
-    for task in result.tasks:
-        heads += [head or "verdict" for head in task_heads(task)]
-    for i, one in enumerate(result.configurations):
-        row = [one.settings.get(key, "") for key in keys] + [seeds(one)]
-        for task in result.tasks:
-            cells = task_cells(task, task.cells[i])
-            if task.cells[i] is task.best:
-                cells[0] = f"**{cells[0]}**"
-            row += cells
-        rows.append(row)
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "".join(f"| {' | '.join(map(plain, cells))} |\n" for cells in lines)
+def markdown_table(comparison: Comparison) -> str:
+    """Returns the Markdown table of one data set."""
+    headings = setting_headings(comparison)
+    headings += [h for task in comparison.tasks for h in task_headings(task)]
+    lines = [headings, ["---"] * len(headings)]
+    for i in range(len(comparison.configurations)):
+        row = setting_cells(comparison, i)
+        for task in comparison.tasks:
+            mean, *others = task_cells(task, task.scores[i])
+            best = task.scores[i] is task.best
+            row += [f"**{mean}**" if best else mean, *others]
+        lines.append(row)
+    return "".join(f"| {' | '.join(map(escaped, cells))} |\n" for cells in lines)
 
 
-def plain(cell: str) -> str:
-    """Returns a text that keeps its cell of a Markdown table."""
+def escaped(cell: str) -> str:
+    """Returns a text that cannot end its cell of a Markdown table."""
     return cell.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

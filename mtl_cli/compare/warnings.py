@@ -1,62 +1,69 @@
-"""What makes a comparison less than it seems."""
+"""Reasons to trust a comparison less, in one line each."""
 
 from collections.abc import Callable
 
 from mtl_cli.compare.comparison import Comparison
 from mtl_cli.compare.configurations import Configuration
-from mtl_cli.compare.numbers import joined
-from mtl_cli.compare.pairwise import OTHER
+from mtl_cli.compare.difference import Verdict
+from mtl_cli.compare.formats import joined
 from mtl_cli.compare.runs import Run
-from mtl_cli.compare.same_rows import splitting
+from mtl_cli.compare.same_rows import split_settings
 
-FEWEST = 3
+MIN_SEEDS = 3
+MAX_LINES = 12  # about runs without scores
 
 
-def warnings(result: Comparison, runs: list[Run]) -> list[str]:
-    """Returns a line for each thing to know before trusting the table."""
-    scored = result.configurations
+def warnings(comparison: Comparison, runs: list[Run]) -> list[str]:
+    """Returns all warnings about a comparison of some runs."""
+    scored = comparison.configurations
     return [
-        *damaged(runs),
-        *unfinished([*result.configurations, *result.without]),
-        *seeds(scored),
-        *twice(runs, scored),
-        *differences(result.baseline, scored),
-        *undefined(result),
-        *other_rows(result),
-        *result.notes,
+        *damaged_runs(runs),
+        *runs_without_scores([*scored, *comparison.unscored]),
+        *few_or_unequal_seeds(scored),
+        *repeated_runs(runs, scored),
+        *different_data_or_code(comparison.baseline, scored),
+        *undefined_metrics(comparison),
+        *different_rows(comparison),
+        *comparison.notes,
     ]
 
 
-def damaged(runs: list[Run]) -> list[str]:
+def damaged_runs(runs: list[Run]) -> list[str]:
     """Names runs that cannot be read."""
-    named = [f"{run.path} {run.error}" for run in runs if run.status == "damaged"]
-    return [f"left out: {joined(named)}"] if named else []
+    names = [f"{run.path} {run.error}" for run in runs if run.status == "damaged"]
+    return [f"left out: {joined(names)}"] if names else []
 
 
-def unfinished(found: list[Configuration]) -> list[str]:
+def runs_without_scores(configurations: list[Configuration]) -> list[str]:
     """Names the seeds of each configuration that failed or have not ended."""
+    texts = {
+        "running": "is still running",
+        "done": "has no metrics",
+        "killed": "was killed; the same command goes on with it",
+    }
     lines = []
-    for one in found:
-        by_status: dict[str, list[str]] = {}
-        for run in one.lost:
-            words = {"running": "is still running", "done": "has no metrics"}
-            words["killed"] = "was killed; the same command goes on with it"
-            status = words.get(run.status, run.status)
-            by_status.setdefault(status, []).append(f"seed {run.seed}")
+    for configuration in configurations:
+        seeds_by_text: dict[str, list[str]] = {}
+        for run in configuration.unscored_runs:
+            text = texts.get(run.status, run.status)
+            seeds_by_text.setdefault(text, []).append(f"seed {run.seed}")
         lines += [
-            f"{one.name}: {joined(names)} {status}"
-            for status, names in by_status.items()
+            f"{configuration.name}: {joined(seeds)} {text}"
+            for text, seeds in seeds_by_text.items()
         ]
-    return several(lines)
+    more = len(lines) - MAX_LINES
+    return lines[:MAX_LINES] + ([f"and {more} more like these"] if more > 0 else [])
 
 
-def seeds(scored: list[Configuration]) -> list[str]:
-    """Tells of few and of unequal seeds."""
+def few_or_unequal_seeds(scored: list[Configuration]) -> list[str]:
+    """Warns if configurations have few seeds, or different seeds."""
     lines = []
-    few = [one for one in scored if len(one.runs) < FEWEST]
+    few = [one for one in scored if len(one.runs) < MIN_SEEDS]
     if few:
         names = joined(f"{one.name} ({len(one.runs)})" for one in few)
-        lines.append(f"fewer than {FEWEST} seeds say little about retraining: {names}")
+        lines.append(
+            f"fewer than {MIN_SEEDS} seeds say little about retraining: {names}"
+        )
     if len({tuple(sorted(one.runs)) for one in scored}) > 1:
         counts = sorted(len(one.runs) for one in scored)
         lines.append(
@@ -66,57 +73,57 @@ def seeds(scored: list[Configuration]) -> list[str]:
     return lines
 
 
-def twice(runs: list[Run], scored: list[Configuration]) -> list[str]:
-    """Names configurations one seed of which ran twice; the later run counts."""
-    counted = {run for one in scored for run in one.runs.values()}
-    twins = {(run.key, run.seed) for run in counted}
-    again = [
-        run
+def repeated_runs(runs: list[Run], scored: list[Configuration]) -> list[str]:
+    """Names runs that do not count, because a later run has the same seed."""
+    used = {run for one in scored for run in one.runs.values()}
+    used_seeds = {(run.key, run.seed) for run in used}
+    unused = [
+        str(run.path)
         for run in runs
-        if run.scored and run not in counted and (run.key, run.seed) in twins
+        if run.scored and run not in used and (run.key, run.seed) in used_seeds
     ]
-    if not again:
-        return []
-    return [f"ran twice, the later counts, not {joined(str(r.path) for r in again)}"]
+    return [f"ran twice, the later counts, not {joined(unused)}"] if unused else []
 
 
-def differences(base: Configuration, scored: list[Configuration]) -> list[str]:
-    """Names configurations whose data or code is not the baseline's, or not one."""
+def different_data_or_code(
+    baseline: Configuration, scored: list[Configuration]
+) -> list[str]:
+    """Names configurations whose data, code or split is not the baseline's."""
 
     def versions(run: Run) -> object:
-        found = run.environment.get("versions")
-        return sorted(found.items()) if isinstance(found, dict) else None
+        packages = run.environment.get("versions")
+        return sorted(packages.items()) if isinstance(packages, dict) else None
 
-    questions: dict[str, Callable[[Run], object]] = {
+    properties: dict[str, Callable[[Run], object]] = {
         "other data than": lambda run: run.environment.get("data_hash"),
         "another commit than": lambda run: run.environment.get("git_commit"),
         "other package versions than": versions,
-        "another split than": splitting,
+        "another split than": split_settings,
     }
     lines = []
-    for words, question in questions.items():
-        first = question(next(iter(base.runs.values())))
-        other = [
+    for text, property_of in properties.items():
+        expected = property_of(next(iter(baseline.runs.values())))
+        names = [
             one.name
             for one in scored
-            if any(question(run) != first for run in one.runs.values())
+            if any(property_of(run) != expected for run in one.runs.values())
         ]
-        if other:
-            lines.append(f"{words} the baseline's first seed: {joined(other)}")
+        if names:
+            lines.append(f"{text} the baseline's first seed: {joined(names)}")
     return lines
 
 
-def undefined(result: Comparison) -> list[str]:
-    """Names seeds whose metric is undefined where that of others is not."""
+def undefined_metrics(comparison: Comparison) -> list[str]:
+    """Names seeds whose metric is undefined, if other seeds have the metric."""
     lines = []
-    for task in result.tasks:
+    for task in comparison.tasks:
         seeds = []
-        for cell in task.cells:
-            for seed, run in cell.configuration.runs.items():
-                if cell.values and seed not in cell.values:
-                    found = run.metrics.get(result.split, {}).get(task.name, {})
-                    why = found.get("why", {}).get(task.metric, "not there")
-                    seeds.append(f"{cell.configuration.name} seed {seed} ({why})")
+        for score in task.scores:
+            for seed, run in score.configuration.runs.items():
+                if score.by_seed and seed not in score.by_seed:
+                    values = run.metrics.get(comparison.split, {}).get(task.name, {})
+                    reason = values.get("why", {}).get(task.metric, "not there")
+                    seeds.append(f"{score.configuration.name} seed {seed} ({reason})")
         if seeds:
             lines.append(
                 f"{task.name}: left out, without {task.metric}: {joined(seeds)}"
@@ -124,14 +131,16 @@ def undefined(result: Comparison) -> list[str]:
     return lines
 
 
-def other_rows(result: Comparison) -> list[str]:
+def different_rows(comparison: Comparison) -> list[str]:
     """Names configurations that were not scored on the baseline's rows."""
     lines = []
-    for task in result.tasks:
+    for task in comparison.tasks:
         names = [
-            cell.configuration.name
-            for cell in task.cells
-            if cell.mean and cell.against and cell.against.verdict == OTHER
+            score.configuration.name
+            for score in task.scores
+            if score.mean
+            and score.to_baseline
+            and score.to_baseline.verdict == Verdict.NOT_COMPARABLE
         ]
         if names:
             lines.append(
@@ -139,9 +148,3 @@ def other_rows(result: Comparison) -> list[str]:
                 f"difference is given: {joined(names)}"
             )
     return lines
-
-
-def several(lines: list[str], most: int = 12) -> list[str]:
-    """Cuts a long list of lines, and says so."""
-    more = len(lines) - most
-    return lines[:most] + ([f"and {more} more like these"] if more > 0 else [])

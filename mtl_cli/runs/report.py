@@ -1,14 +1,11 @@
 """What a run leaves for people and for pandas: tables, plots, one HTML page."""
 
-import base64
-import html
 import json
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
@@ -17,9 +14,14 @@ from mtl_cli.data.load import Data
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.evaluation.scores import Scores
 from mtl_cli.metrics.metrics import calibration_buckets
+from mtl_cli.pages.line_plots import Line, LinePlot
+from mtl_cli.pages.png import write_png
+from mtl_cli.pages.render import render
 from mtl_cli.runs.score_table import tables
 from mtl_cli.tasks.base import Output
 from mtl_cli.training.progress import Epoch, History
+
+NO_METRICS = ("rows", "positives", "space", "why")
 
 
 def write(
@@ -34,44 +36,52 @@ def write(
     """Writes `history.csv`, `predictions.parquet`, `plots/` and `report.html`.
 
     Args:
-        folder: of the run.
-        config: of the run.
-        data: encoded splits.
-        history: of training.
-        scores: by split.
-        predictions: by split and output.
-        shown: the split that plots and page are about.
+        folder: the run folder.
+        config: the run's configuration.
+        data: the encoded splits.
+        history: the history of the training.
+        scores: the scores by split.
+        predictions: the predictions by split and output.
+        shown: the split whose calibration is plotted.
     """
-    folder.write_text("history.csv", history_frame(history).to_csv(index=False))
+    rows = [epoch_row(epoch) for epoch in history.epochs]
+    folder.write_text("history.csv", pd.DataFrame(rows).to_csv(index=False))
     if "test" in predictions:
         frame = prediction_frame(data, predictions["test"])
         with folder.replacing("predictions.parquet") as path:
             frame.to_parquet(path, index=False)
     outputs = config.outputs
+    table = data.splits[shown]
     plots = {
         "learning_curves": learning_curves(history, outputs),
-        "calibration": calibration(outputs, data.splits[shown], predictions[shown]),
+        "calibration": calibration(outputs, table, predictions[shown]),
     }
-    images = {}
-    for name, figure in plots.items():
+    for name, line_plots in plots.items():
         with folder.replacing(f"plots/{name}.png") as path:
-            figure.savefig(path, dpi=110)
-            images[name] = path.read_bytes()
-    folder.write_text("report.html", page(config, outputs, scores, images))
-
-
-def history_frame(history: History) -> pd.DataFrame:
-    """Returns a row an epoch: losses and validation metrics by task, speed."""
-    return pd.DataFrame([epoch_row(epoch) for epoch in history.epochs])
+            write_png(line_plots, path)
+    page = render(
+        "run.html",
+        title=f"{config.model.name} on {config.dataset.name}",
+        scores={split: tables(outputs, scores[split]) for split in scores},
+        plots={
+            "Learning curves": plots["learning_curves"],
+            f"Calibration on {shown} rows": plots["calibration"],
+        },
+        settings=json.dumps(masked(config.model_dump(mode="json")), indent=2),
+    )
+    folder.write_text("report.html", page)
 
 
 def epoch_row(epoch: Epoch) -> dict[str, Any]:
-    """Returns an epoch's row of `history.csv`."""
+    """Returns the row of `history.csv` for one epoch."""
     row: dict[str, Any] = {"epoch": epoch.number}
     row |= {f"loss.{task}": loss for task, loss in epoch.losses.items()}
-    for task, found in epoch.valid.items():
-        about = ("rows", "positives", "space", "why")
-        row |= {f"valid.{task}.{k}": v for k, v in found.items() if k not in about}
+    for task, metrics in epoch.valid.items():
+        row |= {
+            f"valid.{task}.{name}": value
+            for name, value in metrics.items()
+            if name not in NO_METRICS
+        }
     return row | {
         "best": epoch.best,
         "seconds": epoch.seconds,
@@ -82,7 +92,7 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
 def prediction_frame(data: Data, predictions: dict[str, Array]) -> pd.DataFrame:
     """Returns the test rows: number in the file, labels, predictions.
 
-    Of a multiclass task a prediction is a list, a probability for each class.
+    A prediction of a multiclass task is a list with the probability of each class.
     """
     columns: dict[str, Any] = {"row": data.row_numbers["test"]}
     columns |= data.splits["test"].labels
@@ -91,98 +101,42 @@ def prediction_frame(data: Data, predictions: dict[str, Array]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def learning_curves(history: History, outputs: list[Output]) -> Figure:
+def learning_curves(history: History, outputs: list[Output]) -> list[LinePlot]:
     """Plots training losses, and each task's first validation metric, by epoch."""
-    validated = bool(history.epochs[0].valid)
-    figure = Figure(figsize=(9, 3.4) if validated else (5, 3.4), layout="constrained")
-    axes = figure.subplots(1, 2 if validated else 1, squeeze=False)[0]
-    numbers = [epoch.number for epoch in history.epochs]
-    for task in history.epochs[0].losses:
-        losses = [epoch.losses[task] for epoch in history.epochs]
-        axes[0].plot(numbers, losses, marker=".", label=task)
-    axes[0].set(title="training loss", xlabel="epoch")
-    if validated:
-        for output in outputs:
-            metric = output.first_metric
-            values = [epoch.valid[output.name][metric] for epoch in history.epochs]
-            values = [np.nan if value is None else value for value in values]
-            label = f"{output.name} {metric}"
-            axes[1].plot(numbers, values, marker=".", label=label)
-        axes[1].axvline(history.kept, color="gray", linestyle=":", label="kept")
-        axes[1].set(title="validation", xlabel="epoch")
-    for axis in axes:
-        axis.legend(fontsize="small")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.grid(alpha=0.3)
-    return figure
+    epochs = history.epochs
+    numbers = [epoch.number for epoch in epochs]
+    losses = LinePlot("training loss", "epoch", "loss")
+    losses.lines = [
+        Line(task, numbers, [epoch.losses[task] for epoch in epochs], i)
+        for i, task in enumerate(epochs[0].losses)
+    ]
+    if not epochs[0].valid:
+        return [losses]
+    metrics = LinePlot("validation", "epoch", "metric", kept_epoch=history.kept)
+    for i, output in enumerate(outputs):
+        name = output.first_metric
+        values = [epoch.valid[output.name][name] for epoch in epochs]
+        defined = [math.nan if value is None else value for value in values]
+        metrics.lines.append(Line(f"{output.name} {name}", numbers, defined, i))
+    return [losses, metrics]
 
 
 def calibration(
     outputs: list[Output], table: Table | StoredTable, predictions: dict[str, Array]
-) -> Figure:
+) -> list[LinePlot]:
     """Plots mean label against mean prediction, in the buckets of the ECE."""
-    figure = Figure(figsize=(3.4 * len(outputs), 3.4), layout="constrained")
-    axes = figure.subplots(1, len(outputs), squeeze=False)[0]
-    for axis, output in zip(axes, outputs, strict=True):
+    plots = []
+    for output in outputs:
         weights = table.weights[output.name]
-        mine = weights > 0
+        counts = weights > 0
         y, p, w = table.labels[output.label], predictions[output.name], weights
-        y, p, w = (values[mine].astype("float64") for values in (y, p, w))
-        if output.kind == "multiclass":  # each class against all others
+        y, p, w = (values[counts].astype("float64") for values in (y, p, w))
+        if p.ndim == 2:  # probabilities of classes: each class against all others
             y, w = np.eye(p.shape[1])[y.astype("int64")].ravel(), w.repeat(p.shape[1])
             p = p.ravel()
         x, means, _ = calibration_buckets(y, p, w)
-        axis.plot(x, means, marker="o")
-        axis.plot(x, x, color="gray", linestyle=":")
-        axis.set(title=output.name, xlabel="mean prediction", ylabel="mean label")
-        axis.grid(alpha=0.3)
-    return figure
-
-
-def page(
-    config: Config,
-    outputs: list[Output],
-    scores: dict[str, Scores],
-    images: dict[str, bytes],
-) -> str:
-    """Returns a self-contained HTML page; all that comes from data is escaped."""
-    title = html.escape(f"{config.model.name} on {config.dataset.name}")
-    tables = "".join(
-        f"<h2>{html.escape(split)}</h2>{score_table(outputs, found)}"
-        for split, found in scores.items()
-    )
-    pictures = "".join(
-        f'<img alt="{name}" src="data:image/png;base64,'
-        f'{base64.b64encode(image).decode()}">'
-        for name, image in images.items()
-    )
-    settings = masked(config.model_dump(mode="json"))
-    style = (
-        "body{font-family:system-ui,sans-serif;max-width:60rem;margin:2rem auto;"
-        "padding:0 1rem}table{border-collapse:collapse;display:block;overflow-x:auto}"
-        "td,th{padding:.3rem .7rem;text-align:right;border-bottom:1px solid #ddd}"
-        "td:first-child,th:first-child{text-align:left}img{max-width:100%}"
-        "pre{overflow-x:auto;background:#f6f6f6;padding:1rem}"
-    )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>{title}</title><style>{style}</style><h1>{title}</h1>"
-        f"{tables}{pictures}<details><summary>Configuration</summary>"
-        f"<pre>{html.escape(json.dumps(settings, indent=2))}</pre></details></html>\n"
-    )
-
-
-def score_table(outputs: list[Output], scores: Scores) -> str:
-    """Returns HTML tables with a row an output and a column a metric."""
-    return "".join(
-        "<table><tr><th>"
-        + "<th>".join(map(html.escape, head))
-        + "</tr>"
-        + "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in rows
+        lines = [Line(output.name, x.tolist(), means.tolist())]
+        plots.append(
+            LinePlot(output.name, "mean prediction", "mean label", lines, diagonal=True)
         )
-        + "</table>"
-        for head, *rows in tables(outputs, scores)
-    )
+    return plots

@@ -10,6 +10,7 @@ import os
 import pickle
 import warnings
 import zipfile
+from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,9 +29,10 @@ from mtl_cli.core.options import option_names
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.network.build import build
+from mtl_cli.pages.render import render
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.provenance import config_hash
-from mtl_cli.runs.report import score_table
+from mtl_cli.runs.score_table import tables
 from mtl_cli.tasks.base import Output
 
 CANARY = "canary"
@@ -425,7 +427,15 @@ def test_names_of_columns_are_text_in_page_and_console(tmp_path, capsys):
 def test_score_table_escapes_the_name_of_a_space():
     output = Output("buy", "binary", "buy", given=HTML)
     scores = {"buy": {"auc": 0.5, "rows": 3, "positives": 1}}
-    assert HTML not in score_table([output], scores)
+    page = render(
+        "run.html",
+        title="run",
+        scores={"test": tables([output], scores)},
+        plots={},
+        settings="",
+    )
+    assert HTML not in page
+    assert escape(HTML) in page
 
 
 # Secrets of the environment.

@@ -175,10 +175,10 @@ def test_only_settings_that_differ_are_columns(
             "model=mmoe",
             "no configuration matches; known: single_task; shared_bottom; ple",
         ),
-        ("models=ple", "unknown key 'models'; what differs: model"),
+        ("models=ple", "unknown key 'models'; settings that differ: model"),
         (
             "optimizer=adam",
-            "3 configurations match, say more of the one that is meant: single",
+            "3 configurations match, add settings until only one does: single",
         ),
         ("ple", "'ple' should be KEY=VALUE"),
     ],
@@ -410,7 +410,7 @@ def test_rows_are_read_of_each_tasks_best(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mtl_cli.compare.rows.MOST_TESTED", 2)
+    monkeypatch.setattr("mtl_cli.compare.row_tests.MAX_CONFIGURATIONS", 2)
     rng = np.random.default_rng(0)
     label = np.tile([0.0, 1.0], 200)
     signals = {"shared_bottom": (1, 1), "mmoe": (3, 2), "ple": (2, 3)}

@@ -5,10 +5,13 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
-from helpers.planted_runs import auc, write_run
+from helpers.planted_runs import auc, write_predictions, write_run
 
 from mtl_cli.cli.compare import arguments, run
+from mtl_cli.compare.compare_runs import compare_runs
 from mtl_cli.core.errors import ConfigError
 
 TASKS = {"shop": "click", "adult": "income"}
@@ -29,6 +32,23 @@ def both(tmp_path: Path) -> Path:
                     dataset__name=data,
                 )
     return tmp_path
+
+
+def write_generated(folder: Path, correlation: float, label: object = None) -> None:
+    """Runs of two models on data generated with a correlation; ple is better."""
+    for seed in (1, 2, 3):
+        for model, mean in (("shared_bottom", 0.8), ("ple", 0.82)):
+            path = write_run(
+                folder / f"{model}_{correlation}_{seed}",
+                model,
+                seed,
+                {"test": {"click": auc(mean + seed / 1e4 - correlation / 10)}},
+                data_hash=f"correlation {correlation}",
+                dataset__name="generated",
+                dataset__correlation=correlation,
+            )
+            if label is not None:
+                write_predictions(path, label, label)
 
 
 def told(capsys: pytest.CaptureFixture[str], *given: object) -> str:
@@ -98,3 +118,67 @@ def test_the_same_data_under_two_names_are_one_data_set(
     found = json.loads(told(capsys, both, "--json"))["datasets"]
     assert list(found) == ["adult", "shop_few_features, shop"]
     assert any("broken" in line for line in found["adult"]["warnings"])
+
+
+@pytest.mark.parametrize("predictions", [False, True])
+def test_one_data_set_generated_with_two_settings_has_a_table_for_each(
+    predictions: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for correlation in (0.5, 0.9):
+        label = np.random.default_rng(int(10 * correlation)).normal(size=100)
+        write_generated(tmp_path, correlation, label if predictions else None)
+    by_dataset = json.loads(told(capsys, tmp_path, "--json"))["datasets"]
+    names = ["generated correlation=0.5", "generated correlation=0.9"]
+    assert list(by_dataset) == names
+    for comparison in by_dataset.values():
+        assert comparison["settings"] == ["model.name"]
+        assert [c["name"] for c in comparison["configurations"]] == [
+            "ple",
+            "shared_bottom",
+        ]
+        assert comparison["tasks"]["click"]["best"] == "ple"
+        assert not any("other data" in line for line in comparison["warnings"])
+    rows = list(csv.DictReader(io.StringIO(told(capsys, tmp_path, "--csv"))))
+    assert [row["dataset"] for row in rows] == [names[0]] * 2 + [names[1]] * 2
+    assert "data set generated correlation=0.9" in told(capsys, tmp_path)
+    assert "## generated correlation=0.5" in told(capsys, tmp_path, "--md")
+
+
+def test_two_settings_of_one_data_set_with_the_same_test_rows_share_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    label = np.random.default_rng(0).normal(size=100)
+    for correlation in (0.5, 0.9):
+        write_generated(tmp_path, correlation, label)
+    comparison = json.loads(told(capsys, tmp_path, "--json"))
+    assert comparison["settings"] == ["model.name", "dataset.correlation"]
+    assert len(comparison["configurations"]) == 4
+
+
+def test_a_run_of_unknown_data_does_not_link_two_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for correlation in (0.5, 0.9):
+        write_generated(tmp_path, correlation)
+    settings = {"dataset__name": "generated", "dataset__correlation": 0.7}
+    failed = write_run(tmp_path / "failed", "ple", 1, None, "failed", **settings)
+    (failed / "environment.json").unlink()
+    by_dataset = json.loads(told(capsys, tmp_path, "--json"))["datasets"]
+    assert len(by_dataset) == 2
+    (first, second) = by_dataset.values()
+    assert any("seed 1 failed" in line for line in first["warnings"])
+    assert not any("failed" in line for line in second["warnings"])
+
+
+def test_library_gives_one_comparison_for_each_data_set(both: Path) -> None:
+    adult, shop = compare_runs([both])
+    assert (adult.dataset, shop.dataset) == ("adult", "shop")
+    frame = pd.concat([adult.to_frame(), shop.to_frame()])
+    assert list(frame["dataset"]) == ["adult"] * 2 + ["shop"] * 2
+    assert list(frame["task"]) == ["income"] * 2 + ["click"] * 2
+    ple = frame[frame["model.name"] == "ple"]
+    assert list(ple["mean"]) == pytest.approx([0.8202, 0.8202])
+    assert list(ple["to_baseline.verdict"]) == ["better", "better"]
+    assert list(ple["to_baseline.paired_difference"]) == pytest.approx([0.02, 0.02])
+    (other,) = compare_runs([str(both / "shop_ple_1")], metric="log_loss")
+    assert other.to_frame()["mean"].item() == 0.5

@@ -5,13 +5,13 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from mtl_cli.compare.comparison import common_seeds
-from mtl_cli.compare.row_tests import bootstrap, delong, delong_parts, drawn
-from mtl_cli.compare.statistics import (
+from mtl_cli.compare.row_statistics import bootstrap, delong, delong_parts, resampled
+from mtl_cli.compare.seed_statistics import (
+    common_seeds,
     holm,
     mean_interval,
-    noise,
-    paired,
+    paired_difference,
+    pooled_noise,
     seed_test,
 )
 from mtl_cli.metrics.metrics import log_loss
@@ -30,10 +30,10 @@ def test_mean_interval_is_students() -> None:
 
 def test_paired_difference_is_over_the_seeds_of_both() -> None:
     a, b = {1: 0.9, 2: 0.8, 7: 0.1}, {2: 0.7, 1: 0.7, 9: 0.5}
-    found = paired(a, b)
-    assert found.number == 2
+    found = paired_difference(a, b)
+    assert found.num_values == 2
     assert found.mean == pytest.approx(0.15)
-    assert paired({1: 0.9}, {2: 0.9}) is None
+    assert paired_difference({1: 0.9}, {2: 0.9}) is None
 
 
 def test_two_configurations_are_tested_as_student_does() -> None:
@@ -47,12 +47,12 @@ def test_two_configurations_are_tested_as_student_does() -> None:
 
 def test_noise_of_other_configurations_counts_only_if_it_is_alike() -> None:
     a, b = [0.0, 1.0, 2.0], [1.0, 2.0, 3.0]
-    alike, quiet = noise([[5.0, 6.0, 7.0]]), noise([[5.0, 5.001, 5.002]])
-    loud = noise([[0.0, 100.0, 200.0]])
-    assert seed_test(a, b).freedom == 4
-    assert seed_test(a, b, alike).freedom == 6
-    assert seed_test(a, b, quiet).freedom == 4
-    assert seed_test(a, b, loud).freedom == 4
+    alike, quiet = pooled_noise([[5.0, 6.0, 7.0]]), pooled_noise([[5.0, 5.001, 5.002]])
+    loud = pooled_noise([[0.0, 100.0, 200.0]])
+    assert seed_test(a, b).degrees_of_freedom == 4
+    assert seed_test(a, b, alike).degrees_of_freedom == 6
+    assert seed_test(a, b, quiet).degrees_of_freedom == 4
+    assert seed_test(a, b, loud).degrees_of_freedom == 4
 
 
 def test_no_noise_at_all_makes_any_difference_certain() -> None:
@@ -74,7 +74,7 @@ def share_found(gap: float, configurations: int, repetitions: int = 4000) -> flo
     for _ in range(repetitions):
         x = rng.normal(size=(configurations, SEEDS))
         x[1] += gap
-        others = noise(list(x[2:]))
+        others = pooled_noise(list(x[2:]))
         found += seed_test(list(x[1]), list(x[0]), others).p < 0.05
     return found / repetitions
 
@@ -112,7 +112,7 @@ def test_unequal_seeds_are_tested_on_those_of_both_and_hold_5_percent() -> None:
         few = {s: few[s] for s in (1, 2, 3)}
         a, b = common_seeds(few, every)
         assert len(a) == len(b) == 3
-        wrong += seed_test(a, b, noise(list(x[2:]))).p < 0.05
+        wrong += seed_test(a, b, pooled_noise(list(x[2:]))).p < 0.05
     # Two standard errors of a share of 0.05 in 2,000 are 0.01.
     assert 0.03 < wrong / 2000 < 0.06
 
@@ -123,7 +123,7 @@ def test_unequal_noise_does_not_make_false_differences_common() -> None:
         wrong = 0
         for _ in range(2000):
             x = rng.normal(size=(6, SEEDS)) * np.array(deviations)[:, None]
-            test = seed_test(list(x[1]), list(x[0]), noise(list(x[2:])))
+            test = seed_test(list(x[1]), list(x[0]), pooled_noise(list(x[2:])))
             wrong += test.p < 0.05
         assert wrong / 2000 < 0.09, deviations
 
@@ -177,7 +177,9 @@ def test_bootstrap_agrees_with_the_normal_theory_of_a_mean() -> None:
     a, b = (1 / (1 + np.exp(-x)) for x in (a, b))
     one = np.ones(len(label))
     whole = log_loss(label, a, one) - log_loss(label, b, one)
-    test = bootstrap(whole, drawn(log_loss, label, [a]), drawn(log_loss, label, [b]))
+    test = bootstrap(
+        whole, resampled(log_loss, label, [a]), resampled(log_loss, label, [b])
+    )
     losses = [-(label * np.log(p) + (1 - label) * np.log1p(-p)) for p in (a, b)]
     error = stats.sem(losses[0] - losses[1])
     # 200 draws give a standard error to within 5 %; three of those.

@@ -60,9 +60,10 @@ def rows_of(name, rows=2000, ties=False, weighted=True, seed=7):
     return label, prediction, weight
 
 
-def plotted(outputs, table, predictions):
-    """The axes of a calibration plot, one an output."""
-    return report.calibration(outputs, table, predictions).axes
+def calibration_points(outputs, table, predictions):
+    """The points of the calibration plot of each output, (buckets, 2)."""
+    lines = [plot.lines[0] for plot in report.calibration(outputs, table, predictions)]
+    return [np.column_stack([line.x, line.y]) for line in lines]
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
@@ -147,7 +148,7 @@ def test_calibration_plot_shows_the_buckets_of_the_ece():
     rows = Table({}, {"y": label}, {"y": weight, "z": weight})
     outputs = [Output("y", "binary", "y"), Output("z", "binary", "y")]
     found = {"y": prediction, "z": np.full(900, 0.5)}
-    tied, same = (axis.lines[0].get_xydata() for axis in plotted(outputs, rows, found))
+    tied, same = calibration_points(outputs, rows, found)
     counts = weight > 0
     columns = [x[counts] for x in (label, prediction, weight)]
     _, _, size = metrics.calibration_buckets(*columns)
@@ -160,15 +161,16 @@ def test_calibration_plot_shows_the_buckets_of_the_ece():
 def test_calibration_plot_of_classes_takes_each_against_all_others():
     p = np.array([[0.7, 0.3], [0.6, 0.4], [0.2, 0.8]])
     rows = Table({}, {"y": np.array([0.0, 1.0, np.nan])}, {"y": np.array([1, 3, 0.0])})
-    (axis,) = plotted([Output("y", "multiclass", "y")], rows, {"y": p})
+    (points,) = calibration_points([Output("y", "multiclass", "y")], rows, {"y": p})
     expected = [[0.3, 0], [0.4, 1], [0.6, 0], [0.7, 1]]
-    np.testing.assert_allclose(axis.lines[0].get_xydata(), expected)
+    np.testing.assert_allclose(points, expected)
 
 
 def test_calibration_plot_of_no_rows_is_empty():
     rows = Table({}, {"y": np.zeros(3)}, {"y": np.zeros(3)})
-    (axis,) = plotted([Output("y", "binary", "y")], rows, {"y": np.zeros(3)})
-    assert len(axis.lines[0].get_xydata()) == 0
+    outputs = [Output("y", "binary", "y")]
+    (points,) = calibration_points(outputs, rows, {"y": np.zeros(3)})
+    assert len(points) == 0
 
 
 def test_pcoc_is_predicted_over_actual_positives():

@@ -1,0 +1,87 @@
+"""Which configuration all others are compared with: `--baseline KEY=VALUE`."""
+
+from mtl_cli.compare.configurations import Configuration, short_key
+from mtl_cli.core.errors import ConfigError
+
+DEFAULT_MODEL = "shared_bottom"
+FLAG = "--baseline"
+MAX_NAMES = 12  # that an error lists
+
+
+def choose_baseline(
+    configurations: list[Configuration], keys: list[str], requested: str | None
+) -> tuple[Configuration, str]:
+    """Returns the baseline, and why this configuration is the baseline.
+
+    Args:
+        configurations: the configurations that have scores.
+        keys: the settings in which they differ.
+        requested: `KEY=VALUE[,KEY=VALUE]`; None for the first configuration with
+            `model=shared_bottom`, or else the first.
+
+    Raises:
+        ConfigError: if none or several configurations match the request.
+    """
+    if requested is None:
+        for configuration in configurations:
+            if configuration.model == DEFAULT_MODEL:
+                return configuration, f"the first with model={DEFAULT_MODEL}"
+        joint = [c for c in configurations if c.model != "single_task"]
+        return (joint or configurations)[0], "the first that ran"
+    matching = configurations
+    for setting in split_settings(requested):
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise ConfigError(f"{FLAG}: '{setting}' should be KEY=VALUE")
+        full = full_key(key.strip(), configurations, keys)
+        matching = [
+            c for c in matching if same_value(c.settings.get(full, ""), value.strip())
+        ]
+    if len(matching) == 1:
+        return matching[0], "as asked"
+    if not matching:
+        unique = list(dict.fromkeys(c.name for c in configurations))
+        names = "; ".join(unique[:MAX_NAMES])
+        raise ConfigError(
+            f"{FLAG} {requested}: no configuration matches; known: {names}"
+        )
+    names = "; ".join([c.name for c in matching][:MAX_NAMES])
+    raise ConfigError(
+        f"{FLAG} {requested}: {len(matching)} configurations match, add settings until "
+        f"only one does: {names}"
+    )
+
+
+def split_settings(requested: str) -> list[str]:
+    """Splits `KEY=VALUE,KEY=[A,B]` at the commas outside brackets."""
+    parts, depth = [""], 0
+    for character in requested:
+        depth += (character in "[{") - (character in "]}")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def full_key(key: str, configurations: list[Configuration], keys: list[str]) -> str:
+    """Returns the dotted key that a user means: `model` is `model.name`."""
+    all_keys = {name for c in configurations for name in c.settings}
+    for name in (key, f"{key}.name"):
+        if name in all_keys:
+            return name
+    for name in keys:
+        if short_key(name, keys) == key:
+            return name
+    differing = ", ".join(short_key(name, keys) for name in keys) or "nothing"
+    raise ConfigError(f"{FLAG}: unknown key '{key}'; settings that differ: {differing}")
+
+
+def same_value(text: str, requested: str) -> bool:
+    """Returns whether a setting has the requested value: 0.001 equals 1e-3."""
+    if text == requested.replace(" ", ""):
+        return True
+    try:
+        return float(text) == float(requested)
+    except ValueError:
+        return False

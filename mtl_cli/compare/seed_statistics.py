@@ -1,0 +1,163 @@
+"""Intervals and tests over seeds, and the correction for many comparisons.
+
+All functions take and return plain numbers. The distributions come from
+`scipy.special`: importing `scipy.stats` would take longer than the whole command.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import fdtrc, stdtr, stdtrit
+
+LEVEL = 0.05
+# One-sided levels of the F-test: below the first, two configurations are noisier than
+# all others; below the second, they are quieter.
+NOISIER_LEVEL, QUIETER_LEVEL = 0.2, 0.02
+
+
+class Interval(NamedTuple):
+    """A mean and its 95 % interval.
+
+    Attributes:
+        mean: the mean of the values.
+        half: half of the interval's width; None with fewer than two values.
+        num_values: the number of values.
+    """
+
+    mean: float
+    half: float | None
+    num_values: int
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Lower and upper end; both are the mean if the width is unknown."""
+        half = self.half or 0.0
+        return self.mean - half, self.mean + half
+
+
+class Noise(NamedTuple):
+    """How far values lie from the means of their groups.
+
+    Attributes:
+        sum_of_squares: sum of the squared distances.
+        degrees_of_freedom: number of values minus number of groups.
+    """
+
+    sum_of_squares: float
+    degrees_of_freedom: int
+
+    def __sub__(self, other: "Noise") -> "Noise":
+        return Noise(
+            self.sum_of_squares - other.sum_of_squares,
+            self.degrees_of_freedom - other.degrees_of_freedom,
+        )
+
+
+NO_NOISE = Noise(0.0, 0)
+
+
+class Test(NamedTuple):
+    """A difference, and the probability that it is noise.
+
+    Attributes:
+        difference: the first mean minus the second.
+        half: half of the width of the difference's 95 % interval.
+        p: the probability of a difference this large if there were none.
+        degrees_of_freedom: degrees of freedom of the noise; infinite for many rows.
+    """
+
+    difference: float
+    half: float
+    p: float
+    degrees_of_freedom: float
+
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """Returns the mean and its t-interval."""
+    x = np.asarray(values, "float64")
+    if len(x) < 2:
+        return Interval(float(x.mean()), None, len(x))
+    error = x.std(ddof=1) / np.sqrt(len(x))
+    return Interval(float(x.mean()), float(quantile(len(x) - 1) * error), len(x))
+
+
+def paired_difference(a: dict[int, float], b: dict[int, float]) -> Interval | None:
+    """Returns the mean of a minus b over their common seeds, with its t-interval."""
+    seeds = [seed for seed in a if seed in b]
+    return mean_interval([a[s] - b[s] for s in seeds]) if seeds else None
+
+
+def common_seeds(
+    a: dict[int, float], b: dict[int, float]
+) -> tuple[list[float], list[float]]:
+    """Returns the values of the common seeds, or all values if fewer than two are."""
+    both = [seed for seed in a if seed in b]
+    if len(both) < 2:
+        return list(a.values()), list(b.values())
+    return [a[seed] for seed in both], [b[seed] for seed in both]
+
+
+def seed_test(
+    a: Sequence[float], b: Sequence[float], others: Noise = NO_NOISE
+) -> Test | None:
+    """Tests whether two configurations differ by more than retraining does.
+
+    This is Student's t-test. More seeds tell more about noise, so the noise of the
+    other configurations is pooled with the noise of the two, unless the two are
+    noisier (F-test, 20 %) or far quieter (2 %). The test assumes that the seeds of
+    different configurations are independent; if they are correlated, it calls a
+    difference real too rarely rather than too often.
+
+    Args:
+        a: values of the first configuration, one per seed.
+        b: values of the second configuration, one per seed.
+        others: the noise of all other configurations.
+
+    Returns: None if one of the two has fewer than two seeds.
+    """
+    if min(len(a), len(b)) < 2:
+        return None
+    squares, freedom = pooled_noise([a, b])
+    if others.degrees_of_freedom > 0 and others.sum_of_squares > 0:
+        other_squares, other_freedom = others
+        ratio = (squares / freedom) / (other_squares / other_freedom)
+        if NOISIER_LEVEL <= fdtrc(freedom, other_freedom, ratio) <= 1 - QUIETER_LEVEL:
+            squares, freedom = squares + other_squares, freedom + other_freedom
+    error = np.sqrt(squares / freedom * (1 / len(a) + 1 / len(b)))
+    return t_test(float(np.mean(a) - np.mean(b)), float(error), freedom)
+
+
+def pooled_noise(groups: Sequence[Sequence[float]]) -> Noise:
+    """Returns the noise of several groups of values."""
+    squares = sum(float(np.var(x)) * len(x) for x in groups if len(x))
+    return Noise(squares, sum(len(x) - 1 for x in groups if len(x)))
+
+
+def t_test(difference: float, error: float, degrees_of_freedom: float) -> Test:
+    """Returns the t-test of a difference whose standard error is known."""
+    if error == 0:
+        p = 1.0 if difference == 0 else 0.0
+        return Test(difference, 0.0, p, degrees_of_freedom)
+    p = float(2 * stdtr(degrees_of_freedom, -abs(difference) / error))
+    half = float(quantile(degrees_of_freedom) * error)
+    return Test(difference, half, p, degrees_of_freedom)
+
+
+def quantile(degrees_of_freedom: float) -> float:
+    """Returns how many standard errors a 95 % interval extends to each side."""
+    return float(stdtrit(degrees_of_freedom, 1 - LEVEL / 2))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Returns p-values corrected for their number (Holm 1979).
+
+    If every corrected p-value below 5 % is called a difference, the chance that any of
+    these calls is wrong is below 5 %.
+    """
+    p = np.asarray(p_values, "float64")
+    order = np.argsort(p)
+    steps = p[order] * np.arange(len(p), 0, -1)
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(1, np.maximum.accumulate(steps))
+    return [float(value) for value in corrected]

@@ -1,0 +1,68 @@
+"""Adds the tests over seeds to the scores of a task."""
+
+from collections.abc import Callable
+
+from mtl_cli.compare.comparison import Score, Task
+from mtl_cli.compare.configurations import Configuration
+from mtl_cli.compare.difference import Difference, Verdict
+from mtl_cli.compare.seed_statistics import (
+    NO_NOISE,
+    Noise,
+    common_seeds,
+    paired_difference,
+    pooled_noise,
+    seed_test,
+)
+
+
+def add_seed_tests(
+    task: Task,
+    baseline: Configuration,
+    counterparts: dict[Configuration, Configuration],
+    same_rows: Callable[[Configuration, Configuration], bool],
+) -> None:
+    """Adds each score's difference to the baseline and to its single-task counterpart.
+
+    Args:
+        task: the task, with its scores.
+        baseline: the configuration that all others are compared with.
+        counterparts: the single-task counterpart of each configuration that has one.
+        same_rows: whether two configurations were scored on the same rows.
+    """
+    scores = {score.configuration: score for score in task.scores}
+
+    def comparable(a: Score, b: Score) -> bool:
+        counts = a.counts == b.counts
+        return counts and same_rows(a.configuration, b.configuration)
+
+    scored = [score for score in task.scores if score.mean is not None]
+    pool = [score for score in scored if comparable(score, scores[baseline])]
+    noise = noise_of(*pool)
+
+    def difference(score: Score, other: Score) -> Difference:
+        if score.mean is None or other.mean is None:
+            return Difference(other.configuration)
+        if not comparable(score, other):
+            return Difference(other.configuration, verdict=Verdict.NOT_COMPARABLE)
+        values, other_values = score.by_seed, other.by_seed
+        pooled = score in pool and other in pool
+        other_noise = noise - noise_of(score, other) if pooled else NO_NOISE
+        return Difference(
+            other.configuration,
+            paired=paired_difference(values, other_values),
+            seed_test=seed_test(*common_seeds(values, other_values), other_noise),
+            verdict=Verdict.TOO_FEW_SEEDS,
+        )
+
+    for score in task.scores:
+        configuration = score.configuration
+        if configuration is not baseline:
+            score.to_baseline = difference(score, scores[baseline])
+        if configuration in counterparts:
+            counterpart = scores[counterparts[configuration]]
+            score.to_single_task = difference(score, counterpart)
+
+
+def noise_of(*scores: Score) -> Noise:
+    """Returns the noise over seeds of several scores."""
+    return pooled_noise([[*score.by_seed.values()] for score in scores])

@@ -1,0 +1,1 @@
+"""HTML pages: templates, one stylesheet, and charts as SVG."""

@@ -1,0 +1,88 @@
+"""Plots of lines over a common axis. A page shows them as SVG, `png` writes files."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mtl_cli.pages.charts import Axis, Chart, axis_around, color
+
+WIDTH, HEIGHT = 460, 304
+LEFT, RIGHT, TOP, BOTTOM = 64, WIDTH - 16, 30, 260
+
+
+@dataclass
+class Line:
+    """One line of a plot.
+
+    Attributes:
+        label: the name in the legend.
+        x: x of each point.
+        y: y of each point; NaN where there is none.
+        color: index of the line's colour.
+    """
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    color: int = 0
+
+
+@dataclass
+class LinePlot:
+    """A plot of lines.
+
+    Attributes:
+        title: what the plot shows.
+        x_name: the name of the x axis.
+        y_name: the name of the y axis.
+        lines: the lines.
+        y_values: the values that the y axis must hold; None for those of all lines.
+        kept_epoch: the epoch whose weights were kept; None if x is no epoch.
+        diagonal: whether to draw the line y = x.
+    """
+
+    title: str
+    x_name: str
+    y_name: str
+    lines: list[Line] = field(default_factory=list)
+    y_values: Sequence[float] | None = None
+    kept_epoch: int | None = None
+    diagonal: bool = False
+
+    def legend(self) -> list[tuple[str, str]]:
+        """Returns the class of each line's colour, and its label."""
+        return [(color(line.color), line.label) for line in self.lines]
+
+    def chart(self) -> Chart:
+        """Returns the plot as SVG."""
+        every_x = [x for line in self.lines for x in line.x]
+        every_y = [y for line in self.lines for y in line.y]
+        ticks = None
+        if self.x_name == "epoch":
+            x = Axis(1, max(2, *every_x), LEFT, RIGHT)
+            ticks = sorted({round(tick) for tick in x.ticks()} | {1})
+        else:
+            x = axis_around(every_x, LEFT, RIGHT)
+        y_values = every_y if self.y_values is None else self.y_values
+        y = axis_around(y_values, BOTTOM, TOP)
+        chart = Chart(self.title, WIDTH, HEIGHT)
+        chart.x_axis(x, y, self.x_name, ticks)
+        chart.y_axis(x, y, self.y_name)
+        chart.window = (LEFT, TOP, RIGHT - LEFT, BOTTOM - TOP)
+        if self.kept_epoch is not None:
+            at = x(self.kept_epoch)
+            chart.line((at, BOTTOM), (at, TOP), "reference")
+        if self.diagonal:
+            ends = (min(x.low, y.low), max(x.high, y.high))
+            chart.path([(x(end), y(end)) for end in ends], "reference")
+        for line in self.lines:
+            points = [
+                (x(a), y(b))
+                for a, b in zip(line.x, line.y, strict=True)
+                if math.isfinite(b)
+            ]
+            if len(points) == 1:
+                chart.dot(points[0], 3, f"seed {color(line.color)}", line.label)
+            if points:
+                chart.path(points, f"curve {color(line.color)}")
+        return chart
