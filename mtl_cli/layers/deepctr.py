@@ -1,38 +1,41 @@
 """The only door to DeepCTR: its interaction layers, without its side effects."""
 
 import contextlib
+import importlib.util
 import io
-import threading
+import sys
+from types import ModuleType
 from typing import Any
-from unittest import mock
 
 
-def load() -> Any:
-    """Imports `deepctr.layers`.
+def load() -> ModuleType:
+    """Imports `deepctr.layers`, without running the `__init__` of `deepctr`.
 
-    DeepCTR starts a thread on import that asks the package index for a newer version
-    and prints a line where it cannot; here that thread never starts.
+    That `__init__` only starts a thread, which asks the package index for a newer
+    version and prints a line where it cannot. DeepCTR has no setting against it.
     """
-    with mock.patch.object(threading.Thread, "start"):
-        import deepctr.layers
-
-    return deepctr.layers
+    if "deepctr" not in sys.modules:
+        spec = importlib.util.find_spec("deepctr")
+        if spec is None:
+            raise ModuleNotFoundError("No module named 'deepctr'", name="deepctr")
+        sys.modules["deepctr"] = importlib.util.module_from_spec(spec)
+    return importlib.import_module("deepctr.layers")
 
 
 def connect(name: str, x: Any, **options: Any) -> Any:
-    """Applies a new DeepCTR layer to a tensor, with random values of its own.
+    """Applies a new DeepCTR layer to a tensor, and draws its kernels anew.
 
-    DeepCTR seeds by constants of its own, so that some layers of equal shape start
-    equal (its DNN), whatever the run's seed; the kernels are drawn again from it.
+    DeepCTR seeds its kernels by constants, whatever the run's seed, so that some layers
+    of equal shape would start equal.
 
     Args:
-        name: of the layer in `deepctr.layers`.
-        x: its input.
-        options: its arguments, in DeepCTR's words.
+        name: name of the layer's class in `deepctr.layers`.
+        x: input tensor of the layer.
+        **options: arguments of the layer, as DeepCTR names them.
     """
     import keras
 
-    with contextlib.redirect_stdout(io.StringIO()):  # CrossNet prints what it is
+    with contextlib.redirect_stdout(io.StringIO()):  # CrossNet prints its settings
         layer = getattr(load(), name)(**options)
         y = layer(x)
     for weight in layer.trainable_weights:

@@ -15,17 +15,18 @@ from mtl_cli.layers.parallel import Shape, register
 class FusedEmbedding(keras.layers.Layer):
     """Embeds many columns of ids with one weight and one gather.
 
-    Tables lie one below the other: table `t` owns the rows from `offset_t` up to
-    `offset_t + vocabulary_sizes[t]`. With `num_sets` above 1 each row holds that many
-    vectors, one a set, so that tasks can have embeddings of their own at the cost of
-    one lookup.
+    The tables lie one below the other: table `t` owns the rows from `offset_t` up to
+    `offset_t + vocabulary_sizes[t]`, and `y_c = table[ids_c + offset_{table of c}]`.
+    With `num_sets` above 1, each row holds that many vectors, one for each set. Tasks
+    can so have embeddings of their own at the cost of one lookup.
 
     Args:
         vocabulary_sizes: number of ids of each table; ids count from 0.
         embedding_dim: length of a vector.
-        columns: the table of each column; None if each column has its own.
-        num_sets: how many vectors each id has.
-        stddev: standard deviation of the normal distribution they start from.
+        columns: for each column, the number of its table; None if each column has a
+            table of its own.
+        num_sets: number of vectors of each id.
+        stddev: standard deviation of the normal distribution of the initial vectors.
         l2: strength of the L2 penalty on the table, 0 for none.
 
     Input shape: `(batch, columns)`, integers.
@@ -67,8 +68,9 @@ class FusedEmbedding(keras.layers.Layer):
     def call(self, ids: Any, training: bool | None = None) -> Any:
         rows = self.rows(ids)
         if training:
-            return self.arrange(gathered(tf.convert_to_tensor(self.table.value), rows))
-        # Reads these rows alone, also of a table that is updated by rows.
+            vectors = gather_rows(tf.convert_to_tensor(self.table.value), rows)
+            return self.arrange(vectors)
+        # Reads only these rows, even of a table that is larger than a tensor should be.
         return self.arrange(tf.gather(self.table.value, rows))
 
     def rows(self, ids: Any) -> Any:
@@ -84,29 +86,25 @@ class FusedEmbedding(keras.layers.Layer):
         return ops.transpose(ops.reshape(vectors, shape), (2, 0, 1, 3))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return (
-            self.num_sets,
-            input_shape[0],
-            len(self.offsets),
-            self.embedding_dim,
-        )
+        columns = len(self.offsets)
+        return (self.num_sets, input_shape[0], columns, self.embedding_dim)
 
 
 @tf.custom_gradient
-def gathered(table: Any, rows: Any) -> Any:
+def gather_rows(table: Any, rows: Any) -> Any:
     """Returns rows of a table; a row that occurs twice gets the sum of its gradients.
 
     TensorFlow's own gradient lists each occurrence, and Keras' Adam squares them one
-    by one: a row that occurs k times moves up to sqrt(k) times too far.
+    by one: a row that occurs k times would move up to sqrt(k) times too far.
 
     Args:
-        table: (V, width).
-        rows: (batch, columns).
+        table: `(rows of the table, width)`.
+        rows: `(batch, columns)`.
     """
 
     def gradient(of_vectors: Any) -> Any:
         flat = tf.reshape(of_vectors, (-1, table.shape[1]))
-        places = tf.reshape(rows, [-1])
-        return tf.math.unsorted_segment_sum(flat, places, table.shape[0]), None
+        segments = tf.reshape(rows, [-1])
+        return tf.math.unsorted_segment_sum(flat, segments, table.shape[0]), None
 
     return tf.gather(table, rows), gradient

@@ -1,4 +1,4 @@
-"""Gates, and the weighted sum of experts that they choose."""
+"""Gates, and the sum of experts that a gate weighs."""
 
 import math
 from collections.abc import Sequence
@@ -13,18 +13,26 @@ from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, Shape, register
 
 @register
 class Gates(keras.layers.Layer):
-    """`num` gates side by side: softmax weights over `num_experts` experts.
+    """`num` gates side by side, each giving softmax weights over `num_experts` experts.
 
-    `softmax(W_g x)` as in the papers, or `softmax(W_g mlp_g(x))` if `units` are given.
+    Gate `g` computes `softmax(W_g x)` as in the papers, or `softmax(W_g mlp_g(x))` if
+    it has hidden layers.
 
     Args:
-        num: how many gates.
-        num_experts: how many experts each gate weighs.
+        num: number of gates.
+        num_experts: number of experts that each gate weighs.
         units: widths of a gate's hidden layers; empty is the papers' linear gate.
-        **options: of the hidden layers, see `ParallelMLP`.
+        activation: of the hidden layers, as are the arguments below: see `ParallelMLP`.
+        dropout: share of hidden units dropped in training.
+        batch_norm: whether hidden units are normalised over the batch.
+        l2: strength of the L2 penalty on all kernels, 0 for none.
+        initializer: name of a Keras initializer, drawn anew for every gate.
 
     Input shape: `(batch, dim)` for all gates, or `(num, batch, dim)`.
     Output shape: `(num, batch, num_experts)`; the last axis sums to 1.
+
+    Raises:
+        ValueError: if the first axis of a `(groups, batch, dim)` does not divide `num`.
 
     Example:
         >>> x = keras.random.normal((5, 7))
@@ -75,17 +83,25 @@ class Gates(keras.layers.Layer):
 
 @register
 class Mix(keras.layers.Layer):
-    """Sums experts by their gates' weights.
+    """Sums experts by the weights of gates: `y_g = sum_i weights_gi experts_i`.
 
-    Called with weights `(gates, batch, experts)`, and with experts
-    `(experts, batch, units)`, the same for all gates, or
-    `(gates, experts, batch, units)`.
+    Called with `(weights, experts)`.
 
+    Input shape: weights `(gates, batch, experts)`; experts `(experts, batch, units)`,
+        the same for all gates, or `(gates, experts, batch, units)`.
     Output shape: `(gates, batch, units)`.
+
+    Example:
+        >>> x = keras.random.normal((5, 7))
+        >>> experts = ParallelMLP(num=3, units=(4,))(x)
+        >>> Mix()(Gates(num=2, num_experts=3)(x), experts).shape
+        TensorShape([2, 5, 4])
+
+    Reference: Ma et al., KDD 2018, equation 6.
     """
 
     def call(self, weights: Any, experts: Any) -> Any:
-        return mixed(weights, experts)
+        return mix(weights, experts)
 
     def compute_output_spec(self, weights: Any, experts: Any) -> Any:
         shape = (weights.shape[0], *experts.shape[-2:])
@@ -93,12 +109,12 @@ class Mix(keras.layers.Layer):
 
 
 @tf.custom_gradient
-def mixed(weights: Any, experts: Any) -> Any:
-    """Returns what `Mix` does; its gradient of the weights never stores products.
+def mix(weights: Any, experts: Any) -> Any:
+    """Returns `Mix`'s output; the gradient of the weights stores no products.
 
-    XLA's own stores `(gates, experts, batch, units)` and sums it in two more passes,
-    which took a seventh of a PLE's step. Products of 16 units, a vector of the
-    processor, that are added as they are made leave a quarter of that to sum.
+    XLA's own gradient stores `(gates, experts, batch, units)` and sums it in two more
+    passes, which took a seventh of a PLE's step. Here 16 products at a time, a vector
+    of the processor, are added as they are made; a quarter of the sum is left.
     """
     by_expert = tf.transpose(weights, (0, 2, 1))[..., None]  # (gates, experts, B, 1)
 
@@ -119,7 +135,7 @@ def mixed(weights: Any, experts: Any) -> Any:
         )
         of_weights = tf.transpose(tf.reduce_sum(sums, axis=-1), (0, 2, 1))
         of_experts = by_expert * of_mixed
-        if len(experts.shape) == 3:  # which all gates read
+        if len(experts.shape) == 3:  # all gates read the same experts
             of_experts = tf.reduce_sum(of_experts, axis=0)
         return of_weights, of_experts
 

@@ -14,15 +14,15 @@ register = keras.saving.register_keras_serializable(package="mtl_cli")
 class ParallelDense(keras.layers.Layer):
     """`num` dense layers side by side, computed as one batched matrix product.
 
-    Layer `i` computes `activation(x @ kernel_i + bias_i)`. What it reads depends on
-    the input's leading axis: one input for all layers, or `groups` inputs of which
-    each feeds the next `num // groups` layers.
+    Layer `i` computes `y_i = x_i kernel_i + bias_i`. An input `(batch, dim)` is read by
+    all layers. Of an input `(groups, batch, dim)`, each group feeds the next
+    `num / groups` layers.
 
     Layers that read the same input share one matrix product, so eight experts of
-    64 units cost as much as one layer of 512. Each has its own random start.
+    64 units cost as much as one layer of 512. Each layer has its own random start.
 
     Args:
-        num: how many layers.
+        num: number of layers.
         units: width of each layer.
         use_bias: whether each layer adds a bias.
         l2: strength of the L2 penalty on the kernels, 0 for none.
@@ -77,7 +77,7 @@ class ParallelDense(keras.layers.Layer):
             )
 
     def draw_kernels(self, shape: Shape, dtype: Any = None) -> Any:
-        """Draws one kernel a layer: the fans are the layer's own, the seeds differ."""
+        """Draws one kernel for each layer, with that layer's fans and its own seed."""
         groups, dim, _ = shape
         kernels = ops.stack(
             [
@@ -106,19 +106,22 @@ class ParallelDense(keras.layers.Layer):
 class ParallelMLP(keras.layers.Layer):
     """`num` multi-layer perceptrons side by side: experts, gates, towers, bottoms.
 
-    Each layer is `dropout(activation(batch_norm(dense(x))))`.
+    Each layer computes `dropout(activation(batch_norm(x kernel + bias)))`.
 
     Args:
-        num: how many networks.
+        num: number of networks.
         units: widths of each network's layers; empty returns the input as it is.
         activation: name of a Keras activation.
         dropout: share of units dropped in training, in [0, 1).
         batch_norm: whether each unit is normalised over the batch.
-        l2: strength of the L2 penalty on the kernels.
+        l2: strength of the L2 penalty on the kernels, 0 for none.
         initializer: name of a Keras initializer, drawn anew for every network.
 
     Input shape: `(batch, dim)` or `(groups, batch, dim)`; `groups` divides `num`.
     Output shape: `(num, batch, units[-1])`, or the input's if `units` is empty.
+
+    Raises:
+        ValueError: if `groups` does not divide `num`.
 
     Example:
         >>> x = keras.random.normal((5, 7))
@@ -167,7 +170,10 @@ class ParallelMLP(keras.layers.Layer):
 
 @register
 class ParallelBatchNorm(keras.layers.Layer):
-    """Batch normalisation of each unit of each network: (num, B, H) -> the same."""
+    """Normalises each unit of each network over the batch.
+
+    Input and output shape: `(num, batch, units)`.
+    """
 
     def build(self, input_shape: Shape) -> None:
         num, batch, units = input_shape

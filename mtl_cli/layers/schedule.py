@@ -11,13 +11,20 @@ from keras import ops
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """Rises linearly over the warm-up, then stays or falls.
 
-    It would be 0 in the step after the last, so that all steps learn.
+    With n warm-up steps of N, the rate of step s, counted from 0, is
+    `peak min(1, (s + 1) / n) fall((s - n) / (N - n))`. fall(x) is 1, `1 - x`, or
+    `(1 + cos(pi x)) / 2`. The rate would reach 0 in the step after the last one, so
+    that every step learns.
 
     Args:
         peak: the highest learning rate.
-        shape: `constant`, `cosine` or `linear`: the way down.
+        shape: `constant`, `cosine` or `linear`, the way down.
         warmup_steps: steps of the rise; step 0 already takes `peak / warmup_steps`.
         total_steps: steps of the whole run.
+
+    Example:
+        >>> [float(Schedule(1.0, "linear", 2, 4)(step)) for step in range(4)]
+        [0.5, 1.0, 1.0, 0.5]
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""How tasks share parameters: one file a scheme, named by `model.name`."""
+"""How tasks share parameters: one file for each scheme, named by `model.name`."""

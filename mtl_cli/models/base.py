@@ -1,4 +1,4 @@
-"""What every sharing scheme has in common."""
+"""What every sharing scheme answers."""
 
 from abc import abstractmethod
 from typing import Any, Literal
@@ -16,12 +16,12 @@ Initializer = Literal[
 class Sharing(Options):
     """The keys of `conf/model/*.yaml`, and the network that they describe.
 
-    A scheme turns the encoder's output into one hidden vector a task. Towers, which
-    every scheme has, turn those into one logit a task; heads turn logits into
-    predictions.
+    A scheme turns the encoder's output into one hidden vector for each task. Every
+    scheme has towers, which turn the vectors into logits, and heads, which turn the
+    logits into predictions.
 
     Attributes:
-        name: the module that holds the scheme.
+        name: name of the scheme's module.
         tower_units: widths of each task's tower, unless the task has its own.
         activation: of every hidden layer.
         dropout: share of hidden units dropped in training, in [0, 1).
@@ -45,7 +45,7 @@ class Sharing(Options):
     conversion_task: str | None
 
     def num_encodings(self, num_tasks: int) -> int:
-        """Returns how many encodings, each with its own embeddings, it reads."""
+        """Returns how many encodings the scheme reads, each with its own embeddings."""
         return 1
 
     @abstractmethod
@@ -54,15 +54,15 @@ class Sharing(Options):
 
         Args:
             encodings: `num_encodings` tensors of shape `(batch, dim)`.
-            num_tasks: how many tasks, T.
+            num_tasks: number of tasks, T.
 
-        Returns: what the towers read: `(T, batch, units)`, or `(batch, units)` if
-            it is the same for all tasks.
+        Returns: the hidden vectors `(T, batch, units)`, or `(batch, units)` if the
+            towers of all tasks read the same vector.
         """
 
     @property
     def dense_options(self) -> dict[str, Any]:
-        """The options that every hidden layer of the model takes."""
+        """The arguments of every hidden layer of the model."""
         return {
             "activation": self.activation,
             "dropout": self.dropout,

@@ -28,8 +28,18 @@ class CGC(Sharing):
     gate_units: Units
 
     def share(self, encodings: list[Any], num_tasks: int) -> Any:
-        from mtl_cli.layers.extraction import extract
+        from mtl_cli.layers import extract
 
         (x,) = encodings
-        tasks, _ = extract(self, x, x, num_tasks, "level_1", last=True)
+        tasks, _ = extract(
+            x,
+            x,
+            num_tasks=num_tasks,
+            num_specific_experts=self.num_specific_experts,
+            num_shared_experts=self.num_shared_experts,
+            expert_units=self.expert_units,
+            gate_units=self.gate_units,
+            name="level_1",
+            **self.dense_options,
+        )
         return tasks

@@ -12,7 +12,7 @@ class MMoE(Sharing):
     `y_t = h_t(sum_i g_t(x)_i f_i(x))`, `g_t(x) = softmax(W_t x)`.
 
     Attributes:
-        num_experts: how many experts.
+        num_experts: number of experts, E.
         expert_units: widths of each expert.
         gate_units: hidden widths of each gate; empty is the paper's linear gate.
 

@@ -10,7 +10,7 @@ class OMoE(Sharing):
     """All tasks read one mixture: `y_t = h_t(sum_i g(x)_i f_i(x))`.
 
     Attributes:
-        num_experts: how many experts.
+        num_experts: number of experts, E.
         expert_units: widths of each expert.
         gate_units: hidden widths of the gate; empty is the paper's linear gate.
 

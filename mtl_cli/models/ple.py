@@ -7,10 +7,11 @@ from mtl_cli.models.base import Sharing
 
 
 class PLE(Sharing):
-    """Levels of CGC, with a shared stream mixed from all experts between them.
+    """Levels of CGC. Between levels, a shared stream mixes all experts.
 
-    The gates of a level read their own stream's output of the level below. The last
-    level has no shared gate, since no tower reads the shared stream.
+    Each level gives one stream for each task and the shared stream. In the next level,
+    the experts and the gate of a task read the task's stream. The last level has no
+    shared gate, since no tower reads the shared stream.
 
     Attributes:
         num_levels: extraction levels; 1 is CGC.
@@ -31,13 +32,21 @@ class PLE(Sharing):
     gate_units: Units
 
     def share(self, encodings: list[Any], num_tasks: int) -> Any:
-        from mtl_cli.layers.extraction import extract
+        from mtl_cli.layers import extract
 
         (x,) = encodings
         tasks = shared = x
         for level in range(1, self.num_levels + 1):
-            last = level == self.num_levels
             tasks, shared = extract(
-                self, tasks, shared, num_tasks, f"level_{level}", last
+                tasks,
+                shared,
+                num_tasks=num_tasks,
+                num_specific_experts=self.num_specific_experts,
+                num_shared_experts=self.num_shared_experts,
+                expert_units=self.expert_units,
+                gate_units=self.gate_units,
+                is_last=level == self.num_levels,
+                name=f"level_{level}",
+                **self.dense_options,
             )
         return tasks

@@ -10,7 +10,7 @@ from keras import ops
 from mtl_cli.columns.layout import INPUT_TYPES, Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.heads.esmm import esmm
-from mtl_cli.layers import ParallelDense, ParallelMLP
+from mtl_cli.layers import connect_towers
 from mtl_cli.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -63,7 +63,17 @@ def build(
         inputs, layout, model.num_encodings(len(tasks)), model.dense_options
     )
     hidden = model.share(encodings, len(tasks))  # (T, B, H) or (B, H)
-    logits = dict(zip(tasks, towers(hidden, list(tasks.values()), model), strict=True))
+    tower_units = [
+        model.tower_units if task.tower_units is None else task.tower_units
+        for task in tasks.values()
+    ]
+    towers = connect_towers(
+        hidden,
+        tower_units,
+        [task.width for task in tasks.values()],
+        **model.dense_options,
+    )
+    logits = dict(zip(tasks, towers, strict=True))
     if model.heads == "esmm":
         logits = esmm(logits, *config.funnel)
 
@@ -106,37 +116,3 @@ def predicted(logit: Any, task: Task | None, label: dict[str, float]) -> Any:
     if task.transform == "standard":
         return logit * label["deviation"] + label["mean"]
     return logit
-
-
-def towers(hidden: Any, tasks: list[Task], model: Any) -> list[Any]:
-    """Connects a tower to each task's hidden vector; equal towers are batched.
-
-    Args:
-        hidden: `(T, batch, units)`, or `(batch, units)` if the same for all tasks.
-        tasks: whose widths, if they have their own, and numbers of logits count.
-        model: the sharing scheme, which holds the options of dense layers.
-
-    Returns: T logits `(batch, 1)`, or `(batch, classes)`.
-    """
-    logits: dict[int, Any] = {}
-    chosen = [
-        (tuple(model.tower_units if t.tower_units is None else t.tower_units), t.width)
-        for t in tasks
-    ]
-    for units, width in dict.fromkeys(chosen):
-        members = [t for t, own in enumerate(chosen) if own == (units, width)]
-        x = hidden
-        if len(hidden.shape) == 3 and len(members) < len(chosen):
-            x = ops.stack([hidden[t] for t in members])
-        name = "towers_" + "_".join(map(str, members))
-        x = ParallelMLP(len(members), units, name=name, **model.dense_options)(x)
-        logit = ParallelDense(
-            len(members),
-            width,
-            l2=model.l2,
-            initializer=model.initializer,
-            name=f"{name}_logits",
-            dtype="float32",  # whose exponentials 8 bits would blur
-        )(x)
-        logits |= {t: logit[i] for i, t in enumerate(members)}
-    return [logits[t] for t in range(len(chosen))]

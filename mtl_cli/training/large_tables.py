@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from mtl_cli.layers import FusedEmbedding
-from mtl_cli.layers.embedding import gathered
+from mtl_cli.layers.embedding import gather_rows
 from mtl_cli.optimizers.base import Optimizer
 
 # A dense update of this many numbers takes about as long as a step of a small network.
@@ -76,7 +76,7 @@ class LazyTable:
             values: `(n, width)`, the rows that a batch reads.
             positions: `(batch, columns)`, the position of each id's row among them.
         """
-        return self.layer.arrange(gathered(values, positions))
+        return self.layer.arrange(gather_rows(values, positions))
 
     def add_l2_gradient(self, gradient: Any, values: Any) -> Any:
         """Adds the gradient of the L2 penalty on the rows that a batch reads."""

@@ -1,0 +1,210 @@
+"""What every public layer promises: shapes, weights, training, saving, bfloat16."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mtl_cli.layers import (
+    FusedEmbedding,
+    Gates,
+    Mix,
+    ParallelDense,
+    ParallelMLP,
+    connect_towers,
+    extract,
+)
+
+BATCH, DIM = 8, 6
+X = (DIM,)
+IDS = "ids"
+
+
+class Case(NamedTuple):
+    """A layer, or a function that connects layers, with what is known of it.
+
+    Attributes:
+        connect: gives the output for the inputs.
+        inputs: a shape for each input, without the batch; `IDS` for three ids.
+        output: the shape of the output.
+        weights: how many numbers the layers hold.
+    """
+
+    connect: Callable[..., Any]
+    inputs: list[Any]
+    output: tuple[int, ...]
+    weights: int
+
+
+def tasks_of_level(x: Any) -> Any:
+    sizes = {"num_tasks": 3, "num_specific_experts": 2, "num_shared_experts": 1}
+    tasks, shared = extract(
+        x, x, **sizes, expert_units=[4], is_last=False, name="level_1"
+    )
+    tasks, _ = extract(tasks, shared, **sizes, expert_units=[5], name="level_2")
+    return tasks
+
+
+def towers_of_three_tasks(x: Any) -> Any:
+    towers = connect_towers(x, [(4,), (), (4,)], [1, 1, 1], activation="tanh")
+    return keras.ops.stack(towers)
+
+
+# A kernel of ParallelDense holds num * dim * units numbers, a bias num * units.
+EXPERTS = 3 * (DIM * 4 + 4)
+LEVEL_1 = 7 * (DIM * 4 + 4) + 3 * DIM * 3 + DIM * 7
+LEVEL_2 = 7 * (4 * 5 + 5) + 3 * 4 * 3
+CASES = {
+    "ParallelDense": Case(
+        lambda x: ParallelDense(3, 4)(x), [X], (3, BATCH, 4), EXPERTS
+    ),
+    "ParallelDense without bias": Case(
+        lambda x: ParallelDense(3, 4, use_bias=False, l2=0.1, initializer="he_normal")(
+            x
+        ),
+        [X],
+        (3, BATCH, 4),
+        3 * DIM * 4,
+    ),
+    "ParallelMLP": Case(
+        lambda x: ParallelMLP(3, [4, 5], "tanh")(x),
+        [X],
+        (3, BATCH, 5),
+        EXPERTS + 3 * (4 * 5 + 5),
+    ),
+    "ParallelMLP with batch norm": Case(
+        lambda x: ParallelMLP(3, [4], batch_norm=True, dropout=0.25)(x),
+        [X],
+        (3, BATCH, 4),
+        EXPERTS + 4 * 3 * 4,
+    ),
+    "ParallelMLP of layers by group": Case(
+        lambda x: ParallelMLP(4, [5])(ParallelDense(2, 3)(x)),
+        [X],
+        (4, BATCH, 5),
+        2 * (DIM * 3 + 3) + 4 * (3 * 5 + 5),
+    ),
+    "Gates": Case(lambda x: Gates(2, 3)(x), [X], (2, BATCH, 3), 2 * DIM * 3),
+    "Gates with hidden layers": Case(
+        lambda x: Gates(2, 3, [4], activation="tanh", l2=0.1)(x),
+        [X],
+        (2, BATCH, 3),
+        2 * (DIM * 4 + 4) + 2 * 4 * 3,
+    ),
+    "Mix": Case(
+        lambda x: Mix()(Gates(2, 3)(x), ParallelDense(3, 4)(x)),
+        [X],
+        (2, BATCH, 4),
+        EXPERTS + 2 * DIM * 3,
+    ),
+    "FusedEmbedding": Case(
+        lambda ids: FusedEmbedding([4, 5, 6], 7, num_sets=2)(ids),
+        [IDS],
+        (2, BATCH, 3, 7),
+        15 * 14,
+    ),
+    "FusedEmbedding of shared tables": Case(
+        lambda ids: FusedEmbedding([4, 9], 7, columns=[0, 1, 1], l2=0.1)(ids),
+        [IDS],
+        (1, BATCH, 3, 7),
+        13 * 7,
+    ),
+    "extract": Case(tasks_of_level, [X], (3, BATCH, 5), LEVEL_1 + LEVEL_2),
+    "connect_towers": Case(
+        towers_of_three_tasks,
+        [X],
+        (3, BATCH, 1),
+        2 * (DIM * 4 + 4) + 2 * (4 + 1) + DIM + 1,
+    ),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+    keras.utils.set_random_seed(1)
+    yield CASES[request.param]
+    keras.config.set_dtype_policy("float32")
+
+
+def data(case: Case) -> list[Any]:
+    random = np.random.default_rng(0)
+    return [
+        random.integers(0, 4, (BATCH, 3))
+        if shape == IDS
+        else random.normal(size=(BATCH, *shape)).astype("float32")
+        for shape in case.inputs
+    ]
+
+
+def model_of(case: Case) -> keras.Model:
+    """A functional model around the layer."""
+    inputs = [
+        keras.Input((3,), dtype="int32") if shape == IDS else keras.Input(shape)
+        for shape in case.inputs
+    ]
+    return keras.Model(inputs, case.connect(*inputs))
+
+
+def test_output_and_weights_have_the_promised_sizes(case: Case) -> None:
+    model = model_of(case)
+    symbolic = tuple(BATCH if n is None else n for n in model.output.shape)
+    assert symbolic == case.output
+    assert model(data(case)).shape == case.output
+    assert model.count_params() == case.weights
+
+
+def test_training_moves_every_weight_and_lowers_the_loss(case: Case) -> None:
+    model = model_of(case)
+    rows = data(case)
+    target = np.random.default_rng(1).normal(size=case.output).astype("float32")
+    optimizer = keras.optimizers.Adam(0.01)
+    before = [w.numpy() for w in model.trainable_weights]
+    losses = []
+    for _ in range(30):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(rows, training=True) - target) ** 2)
+            loss += sum(model.losses)
+        weights = model.trainable_weights
+        optimizer.apply(tape.gradient(loss, weights), weights)
+        losses.append(float(loss))
+    assert losses[-1] < losses[0]
+    for weight, start in zip(model.trainable_weights, before, strict=True):
+        assert (weight.numpy() != start).any(), weight.path
+
+
+# Keras asks NumPy 2 for an array without a copy in a way that NumPy deprecates.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_saved_model_comes_back_as_it_was(case: Case, tmp_path: Any) -> None:
+    model = model_of(case)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_array_equal(model(data(case)), loaded(data(case)))
+    assert len(loaded.losses) == len(model.losses)
+    for ours, theirs in zip(model.layers, loaded.layers, strict=True):
+        configs = [json.dumps(layer.get_config()) for layer in (ours, theirs)]
+        assert configs[0] == configs[1]  # a tuple comes back as a list
+
+
+def test_layers_compute_in_bfloat16_on_float32_weights(case: Case) -> None:
+    expected = model_of(case)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = model_of(case)
+    model.set_weights(expected.get_weights())
+    assert {w.dtype for w in model.weights} == {"float32"}
+    for layer in model.layers:
+        assert layer.compute_dtype in ("bfloat16", "float32")
+    assert "bfloat16" in {layer.compute_dtype for layer in model.layers}
+    # bfloat16 keeps 8 bits of each number.
+    np.testing.assert_allclose(
+        tf.cast(model(data(case)), tf.float32), expected(data(case)), atol=0.1
+    )
+
+
+@pytest.mark.parametrize("layer", [ParallelDense(4, 3), ParallelMLP(4, [3])])
+def test_inputs_that_do_not_divide_the_layers_are_refused(layer: Any) -> None:
+    with pytest.raises(ValueError, match="num=4 layers cannot read 3 inputs evenly"):
+        layer(np.zeros((3, BATCH, DIM), "float32"))
