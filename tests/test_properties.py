@@ -10,7 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mtl_cli.cli.arguments import tidy
+from mtl_cli.cli.arguments import hydra_arguments
 from mtl_cli.cli.hydra_errors import explain
 from mtl_cli.columns.vocabulary import Counter, hashed, lookup, values_of
 from mtl_cli.config.check import check
@@ -244,7 +244,7 @@ TEXT = st.one_of(
 def test_override_composes_or_is_told_in_one_line(mark, key, sign, value):
     argument = f"{mark}{key}{sign}{value}"
     try:
-        arguments = tidy([argument])
+        arguments = hydra_arguments([argument])
         GlobalHydra.instance().clear()
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
             composed = compose("config", arguments)

@@ -1,86 +1,98 @@
-"""What a configuration may not have Hydra do before our own check sees it.
+"""Refuses configurations that would make Hydra run code or write anywhere.
 
-Hydra builds the classes that its sections name, and makes the folder of the run. A
-configuration may come from someone else (`--config-path RUN`), so it names no code but
-Hydra's own and its plugins', and its folders lie below the one that `mtl-train` starts
-in. What the user writes on the command line is the user's word.
+Hydra builds the classes that a configuration names, and makes the folder of the run,
+before our own check of the keys. The configuration may come from someone else
+(`--config-path RUN`). So it may name only classes of Hydra and its plugins, and only
+folders below the current folder. Settings on the command line come from the user and
+are trusted.
 """
 
 import re
 import shlex
-from functools import wraps
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import DictConfig, OmegaConf, flag_override
 
+from mtl_cli.cli.hydra_internals import wrap_composition
 from mtl_cli.core.errors import ConfigError, shown
 
-# Those of `hydra/job_logging=none`: our console does the logging.
+# The keys of `hydra/job_logging=none`: our console does the logging.
 LOGGING_KEYS = {"version", "root", "disable_existing_loggers"}
-# What the hydra section may build: Hydra's own and its plugins' classes.
-CODE = ("hydra._internal.core_plugins.", "hydra_plugins.", "optuna.samplers.")
+# The hydra section may build classes of these packages only.
+TRUSTED_PACKAGES = (
+    "hydra._internal.core_plugins.",
+    "hydra_plugins.",
+    "optuna.samplers.",
+)
 START_OF_SWEEP = "mtl_cli.sweep.session.StartOfSweep"
-STORAGE = (None, "sqlite:///${hydra.sweep.dir}/optuna.db")
-# What may stand in the name of a folder, none of which a configuration writes freely.
-IN_FOLDERS = re.compile(
+SAFE_STORAGES = (None, "sqlite:///${hydra.sweep.dir}/optuna.db")
+# Interpolations in the name of a folder whose values a configuration cannot choose
+# freely.
+SAFE_INTERPOLATIONS = re.compile(
     r"\$\{(dataset\.name|now:[^{}]*"
     r"|hydra[:.](runtime\.choices\.\w+|job\.num|job\.name|job\.override_dirname))\}"
 )
 
-COMPOSED_OF = "composed of: "
+COMPOSED_SETTINGS = "composed of: "
 
 
-def guard() -> None:
-    """Has Hydra refuse such a configuration as soon as it has composed it.
+def refuse_foreign_code() -> None:
+    """Makes Hydra refuse a configuration that asks for more than its values.
 
-    To all others the one callback is added that there is: ours, for sweeps.
+    The accepted configurations get our callback for sweeps; no other is possible.
     """
-    compose: Any = ConfigLoaderImpl._load_configuration_impl
-    if hasattr(compose, "__wrapped__"):
-        return
-
-    @wraps(compose)
-    def refusing(*args: Any, **kwargs: Any) -> DictConfig:
-        try:
-            composed: DictConfig = compose(*args, **kwargs)
-        except Exception as error:
-            # In a sweep these are of one job, not those of the command line.
-            error.add_note(f"{COMPOSED_OF}{shlex.join(kwargs['overrides'])}")
-            raise
-        refuse(composed)
-        with flag_override(composed, ["struct", "readonly"], False):
-            composed.hydra.callbacks = {"ours": {"_target_": START_OF_SWEEP}}
-        return composed
-
-    ConfigLoaderImpl._load_configuration_impl = refusing  # type: ignore[method-assign]
+    wrap_composition(compose_checked)
 
 
-def refuse(composed: DictConfig) -> None:
+def compose_checked(
+    compose: Callable[[], DictConfig], settings: list[str]
+) -> DictConfig:
+    """Composes a configuration, checks it, and adds our callback for sweeps."""
+    try:
+        composed = compose()
+    except Exception as error:
+        # The settings of a sweep's job differ from those of the command line.
+        error.add_note(f"{COMPOSED_SETTINGS}{shlex.join(settings)}")
+        raise
+    check_hydra_section(composed)
+    with flag_override(composed, ["struct", "readonly"], False):
+        composed.hydra.callbacks = {"ours": {"_target_": START_OF_SWEEP}}
+    return composed
+
+
+def check_hydra_section(composed: DictConfig) -> None:
     """Raises an error if a configuration asks Hydra for more than its values.
 
     Args:
-        composed: with Hydra's own part.
+        composed: the configuration, with Hydra's own section.
     """
     values: Any = OmegaConf.to_container(composed)
     hydra = values["hydra"]
-    named = {"callbacks": hydra["callbacks"], "job.env_set": hydra["job"]["env_set"]}
+    forbidden = {
+        "callbacks": hydra["callbacks"],
+        "job.env_set": hydra["job"]["env_set"],
+    }
     for key in ("launcher", "sweeper"):
-        named[key] = [c for c in code_in(hydra[key]) if not str(c).startswith(CODE)]
-    named["sweeper.custom_search_space"] = hydra["sweeper"].get("custom_search_space")
+        forbidden[key] = [
+            c for c in targets_in(hydra[key]) if not str(c).startswith(TRUSTED_PACKAGES)
+        ]
+    forbidden["sweeper.custom_search_space"] = hydra["sweeper"].get(
+        "custom_search_space"
+    )
     for key in ("job_logging", "hydra_logging"):
         logging = hydra[key] or {}
-        named[key] = set(logging) - LOGGING_KEYS or logging.get("root")
-    for key, found in named.items():
-        if found:
+        forbidden[key] = set(logging) - LOGGING_KEYS or logging.get("root")
+    for key, value in forbidden.items():
+        if value:
             raise ConfigError(
                 f"hydra.{key}: a configuration may not name code, loggers or "
                 "variables for Hydra to set up; remove it"
             )
-    given = "".join(hydra["overrides"]["hydra"])
+    typed = "".join(hydra["overrides"]["hydra"])
     storage = hydra["sweeper"].get("storage")
-    if storage not in STORAGE and "hydra.sweeper.storage" not in given:
+    if storage not in SAFE_STORAGES and "hydra.sweeper.storage" not in typed:
         raise ConfigError(
             f"hydra.sweeper.storage: {shown(storage)} is not in the sweep's folder; "
             "give it on the command line"
@@ -95,7 +107,7 @@ def refuse(composed: DictConfig) -> None:
         **{str(k): v for k, v in hydra["runtime"]["choices"].items()},
     }
     for key, path in (folders | names).items():
-        if isinstance(path, str) and key not in given and leads_out(key, path):
+        if isinstance(path, str) and key not in typed and leads_out(key, path):
             raise ConfigError(
                 f"{key}: {shown(path)} leads out of the folder that mtl-train starts "
                 "in; take a plain name"
@@ -103,19 +115,21 @@ def refuse(composed: DictConfig) -> None:
             )
 
 
-def code_in(values: Any) -> list[Any]:
-    """Returns all that nested values have Hydra build."""
+def targets_in(values: Any) -> list[Any]:
+    """Returns the `_target_` of each class that nested values make Hydra build."""
     if isinstance(values, list):
-        return [found for value in values for found in code_in(value)]
+        return [target for value in values for target in targets_in(value)]
     if not isinstance(values, dict):
         return []
-    mine = [values["_target_"]] if "_target_" in values else []
-    return mine + [found for value in values.values() for found in code_in(value)]
+    own = [values["_target_"]] if "_target_" in values else []
+    return own + [target for value in values.values() for target in targets_in(value)]
 
 
 def leads_out(key: str, path: str) -> bool:
     """Whether a path of the configuration may end outside the current folder."""
-    rest = IN_FOLDERS.sub("x", path) if key.startswith("hydra.") else path
-    parts = PurePath(rest).parts
-    foreign = "${" in rest and key.startswith("hydra.")
-    return foreign or rest.startswith(("/", "~")) or ".." in parts
+    is_folder = key.startswith("hydra.")
+    rest = SAFE_INTERPOLATIONS.sub("x", path) if is_folder else path
+    has_interpolation = is_folder and "${" in rest
+    return (
+        has_interpolation or rest.startswith(("/", "~")) or ".." in PurePath(rest).parts
+    )

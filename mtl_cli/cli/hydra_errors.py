@@ -18,7 +18,7 @@ from hydra.errors import (
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mtl_cli.cli.config_guard import COMPOSED_OF
+from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
 from mtl_cli.config.check import dotted_keys, unknown_key
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core.errors import first_line, suggest
@@ -160,8 +160,8 @@ def full_key(error: BaseException) -> str:
 def composed_of(error: BaseException) -> list[str]:
     """Returns the settings that could not be composed, if the error has them noted."""
     for note in getattr(error, "__notes__", []):
-        if note.startswith(COMPOSED_OF):
-            return shlex.split(note.removeprefix(COMPOSED_OF))
+        if note.startswith(COMPOSED_SETTINGS):
+            return shlex.split(note.removeprefix(COMPOSED_SETTINGS))
     return []
 
 

@@ -1,7 +1,8 @@
-"""`mtl-train`: Hydra composes the configuration, we check it and run it."""
+"""`mtl-train`: parse the command line, compose, check, run, exit."""
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,23 +14,127 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.cli.arguments import split_plugins, tidy
-from mtl_cli.cli.config_guard import guard
+from mtl_cli.cli.arguments import hydra_arguments, split_plugins
+from mtl_cli.cli.config_guard import refuse_foreign_code
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core import plugins, signals
 from mtl_cli.core.errors import fail
 from mtl_cli.core.paths import conf_folder, shortest, user_conf_folder
-from mtl_cli.core.secrets import watch
+from mtl_cli.core.private_doors import exit_without_teardown
+from mtl_cli.core.secrets import track_secrets
 from mtl_cli.core.signals import Stopped
-from mtl_cli.runs.ending import again, going_on, leave, told
 from mtl_cli.runs.execution import Request, execute
+from mtl_cli.runs.outcome import message_and_code, resume_command, resume_hint
 from mtl_cli.sweep import session
 
 PROGRAM = "mtl-train"
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A reason why a command fails.
+
+    Attributes:
+        message: the reason and its fix, in one line.
+        code: the exit code.
+        error: the name of the error's class.
+    """
+
+    message: str
+    code: int
+    error: str = "ConfigError"
+
+
+def command() -> NoReturn:
+    """Runs `mtl-train` as a process of its own, and ends the process quickly."""
+    try:
+        main()
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    if session.current is not None:  # a sweep waits for its processes
+        sys.exit(code)
+    exit_without_teardown(code)
+
+
+def main() -> NoReturn:
+    """Runs `mtl-train` and exits: 0 done, 1 failed, 2 wrong input, 130, 143 stopped."""
+    failures, _ = train(sys.argv[1:])
+    codes = {fail(PROGRAM, failure.message, failure.code) for failure in failures}
+    sys.exit(1 if len(codes) > 1 else max(codes, default=0))
+
+
+def train(arguments: list[str]) -> tuple[list[Failure], Path | None]:
+    """Does what a command line asks for.
+
+    Returns: the failures; the run folder, if one run was asked for and is done.
+    """
+    prepare_process()
+    errors: list[Exception] = []
+    folders: list[Path] = []
+    plugin_folders: list[str] = []
+
+    def run_or_start_jobs(composed: DictConfig) -> Any:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            from mtl_cli.sweep.start_jobs import start_jobs
+
+            # Some launchers call this function in a process of their own.
+            plugins.use_folders(plugin_folders)
+            return start_jobs(composed)
+        try:
+            folders.append(execute(request_of(composed)).folder)
+        except Stopped as stop:
+            message = resume_hint(stop, [PROGRAM, *arguments])
+            raise Stopped(stop.code, message) from None
+        except Exception as error:  # Hydra would print the error its own way
+            errors.append(error)
+
+    compose_and_call = hydra.main(
+        version_base="1.3", config_path=str(conf_folder()), config_name="config"
+    )(run_or_start_jobs)
+    try:
+        plugin_folders, other_arguments = split_plugins(arguments)
+        plugins.use_folders(plugin_folders)
+        sys.argv[1:] = hydra_arguments(other_arguments)
+        compose_and_call()
+        session.wait_for_jobs()
+    except KeyboardInterrupt as stop:
+        session.stop_jobs()
+        message, code = str(stop) or "interrupted", getattr(stop, "code", 130)
+        if counts := session.job_counts():
+            hint = resume_command([PROGRAM, *arguments])
+            message += f"; {counts}; to go on: {hint}"
+        return [Failure(message, code, "KeyboardInterrupt")], None
+    except SystemExit:
+        session.stop_jobs()
+        raise
+    except BrokenPipeError:  # `mtl-train --help | head` closes the output early
+        session.stop_jobs()
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:
+        from mtl_cli.cli.hydra_errors import explain
+
+        # Some sweepers raise an error of their own for failed jobs, which have already
+        # said why they failed. Any other error concerns the command or the YAML files.
+        if not session.stop_jobs():
+            return [Failure(explain(error, sys.argv[1:]), 2)], None
+    failures = [Failure(*message_and_code(e), type(e).__name__) for e in errors]
+    failures += [Failure(message, code) for message, code in session.failures()]
+    return failures, folders[0] if folders else None
+
+
+def prepare_process() -> None:
+    """Prepares Hydra, secrets and signals of this process."""
+    # With this variable Hydra raises errors as they are, and prints no message.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    Plugins.instance().register(UserConf)
+    refuse_foreign_code()
+    track_secrets()
+    signals.install()
+
+
 class UserConf(SearchPathPlugin):
-    """Puts the user's `./conf` before our own, and the configs of plugins behind."""
+    """Searches options in the user's `./conf`, then in ours, then in plugins."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         folder = user_conf_folder()
@@ -37,82 +142,20 @@ class UserConf(SearchPathPlugin):
             search_path.prepend("mtl-user", f"file://{folder}", anchor="main")
         for folder in plugins.conf_folders():
             search_path.append("mtl-plugin", f"file://{folder}")
-
-
-def main() -> NoReturn:
-    """Runs `mtl-train` and exits: 0 done, 1 failed, 2 wrong input, 130, 143 stopped."""
-    # Hydra then raises its errors as they are, for `explain` to put into one line.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    Plugins.instance().register(UserConf)
-    guard()
-    watch()
-    signals.install()
-    failures: list[Exception] = []
-    command = sys.argv[1:]
-    plugin_folders: list[str] = []
-
-    def job(composed: DictConfig) -> Any:
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
-            from mtl_cli.sweep.start_jobs import start_jobs
-
-            # Some launchers call this function in a process of their own.
-            plugins.use_folders(plugin_folders)
-            return start_jobs(composed)
-        # Hydra would print an error of its own above ours.
-        try:
-            execute(request_of(composed))
-        except Stopped as stop:
-            raise Stopped(stop.code, going_on(stop, [PROGRAM, *command])) from None
-        except Exception as error:
-            failures.append(error)
-
-    app = hydra.main(
-        version_base="1.3", config_path=str(conf_folder()), config_name="config"
-    )(job)
-    try:
-        plugin_folders, arguments = split_plugins(command)
-        plugins.use_folders(plugin_folders)
-        sys.argv[1:] = tidy(arguments)
-        app()
-        session.wait_for_jobs()
-    except KeyboardInterrupt as stop:
-        session.stop_jobs()
-        message, code = str(stop) or "interrupted", getattr(stop, "code", 130)
-        if counts := session.job_counts():
-            message += f"; {counts}; to go on: {again([PROGRAM, *command])}"
-        sys.exit(fail(PROGRAM, message, code))
-    except SystemExit:
-        session.stop_jobs()
-        raise
-    except BrokenPipeError:  # what read the help, `head`, has closed it
-        session.stop_jobs()
-        sys.stderr.close()
-        sys.exit(1)
-    except Exception as error:
-        # What Hydra itself raises is about the command or the YAML files; of failed
-        # jobs some sweepers make an error of their own.
-        from mtl_cli.cli.hydra_errors import explain
-
-        if not session.stop_jobs():
-            sys.exit(fail(PROGRAM, explain(error, sys.argv[1:]), 2))
-    codes = set()
-    for message, code in [*map(told, failures), *session.failures()]:
-        codes.add(fail(PROGRAM, message, code))
-    if len(codes) > 1:
-        sys.exit(1)
-    sys.exit(codes.pop() if codes else 0)
+        for folder in plugins.conf_folders():
+            search_path.append("mtl-plugin", f"file://{folder}")
 
 
 def request_of(composed: DictConfig) -> Request:
-    """Returns what a composed configuration and Hydra's own part of it ask for."""
+    """Returns the run that a composed configuration and Hydra's own part ask for."""
     hydra_config = HydraConfig.get()
-    raw: Any = OmegaConf.to_container(hydra_config, resolve=False)
+    unresolved: Any = OmegaConf.to_container(hydra_config, resolve=False)
     return Request(
         composed,
         choices=dict(hydra_config.runtime.choices),
         settings=[*config_flags(), *map(as_typed, hydra_config.overrides.task)],
         folder=Path(hydra_config.runtime.output_dir),
-        is_new_folder="${now:" in raw["run"]["dir"],
+        is_new_folder="${now:" in unresolved["run"]["dir"],
     )
 
 
@@ -130,17 +173,6 @@ def config_flags() -> list[str]:
             f"--config-name={hydra_config.job.config_name}",
         )
     ]
-
-
-def command() -> NoReturn:
-    """Runs `mtl-train` as a process of its own, which it then ends."""
-    try:
-        main()
-    except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    if session.current is not None:  # the processes of a sweep are waited for
-        sys.exit(code)
-    leave(code)
 
 
 if __name__ == "__main__":

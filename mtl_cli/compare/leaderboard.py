@@ -7,6 +7,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+<<<<<<< HEAD
 from mtl_cli.compare.configurations import differing_keys, group_runs
 from mtl_cli.compare.runs import (
     Run,
@@ -15,7 +16,12 @@ from mtl_cli.compare.runs import (
     natural_order,
     read_run,
 )
-from mtl_cli.core.secrets import masked
+from mtl_cli.core.secrets import mask_secrets
+=======
+from mtl_cli.compare.configurations import configurations, differing
+from mtl_cli.compare.runs import Run, find, natural, read
+from mtl_cli.core.secrets import mask_secrets
+>>>>>>> e07ff31 (Name what core and runs do: signals, secrets, locks, atomic writes, the start and the stages of a run)
 from mtl_cli.runs.job_records import JobRecord, jobs_without_run_folder
 
 LEADERBOARD = "leaderboard.csv"
@@ -74,7 +80,7 @@ def row_without_run(record: JobRecord) -> dict[str, Any]:
     for setting in record.settings:
         key, _, value = setting.lstrip("+").partition("=")
         row[key] = row[f"{key}.name"] = value
-    error = masked(record.error)
+    error = mask_secrets(record.error)
     return row | {"run": record.name, "status": record.status, "error": error}
 
 

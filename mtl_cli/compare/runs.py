@@ -14,12 +14,12 @@ import yaml
 from mtl_cli.core.errors import ConfigError, printable, visible
 from mtl_cli.core.run_folder import has_ended
 from mtl_cli.runs.job_records import jobs_without_run_folder
-from mtl_cli.runs.provenance import NEUTRAL
+from mtl_cli.runs.provenance import KEYS_WITHOUT_EFFECT
 
 # Keys that cannot change a result, and keys that `Run` holds as attributes.
-IGNORED_KEYS = {"defaults", "hydra", "seed", "check_only", "sweep", "tracker"}
-IGNORED_KEYS |= {"compare", *(key for key, names in NEUTRAL.items() if names is True)}
-IGNORED_KEYS |= {f"{k}.{n}" for k, ns in NEUTRAL.items() if ns is not True for n in ns}
+IGNORED_KEYS = {"defaults", "hydra", "seed", "check_only", "sweep", "tracker", "compare"}
+for key, inner_keys in KEYS_WITHOUT_EFFECT.items():
+    IGNORED_KEYS |= {key} if inner_keys is True else {f"{key}.{k}" for k in inner_keys}
 MAX_VALUES = 20_000  # in one config.yaml
 MAX_METRIC = 1e100  # its square is still a finite float
 Metrics = dict[str, dict[str, dict[str, Any]]]  # split, task, metric

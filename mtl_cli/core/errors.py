@@ -1,17 +1,17 @@
-"""What can go wrong, by the exit code it leads to."""
+"""The errors of this project, and the one line that each prints."""
 
 import sys
 
-from mtl_cli.core.secrets import masked
+from mtl_cli.core.secrets import mask_secrets
 
 SHOWN_CHARACTERS = 60
 LONGEST_LINE = 1500
-# What reading a file raises that is not as it was written.
+# The errors that reading a damaged file may raise.
 DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError)
 
 
 class MtlError(Exception):
-    """An error told in one line: what, where, what was expected, how to mend it."""
+    """An error of one line: what is wrong, where, what was expected, how to mend it."""
 
     exit_code = 1
 
@@ -23,18 +23,18 @@ class ConfigError(MtlError):
 
 
 class DataError(MtlError):
-    """An input table is not what its configuration says."""
+    """An input table does not fit its configuration."""
 
     exit_code = 2
 
 
 class RowError(DataError):
-    """A cell is not what its configuration says.
+    """A cell does not fit its configuration.
 
     Args:
         where: the part of the configuration, or the column.
-        row: number in the table that was looked at, from 0.
-        what: is wrong, and how to mend it.
+        row: the row's number in the table at hand, from 0.
+        what: what is wrong with the cell, and how to mend it.
     """
 
     def __init__(self, where: str, row: int, what: str) -> None:
@@ -43,7 +43,7 @@ class RowError(DataError):
 
 
 class TrainingError(MtlError):
-    """A run that had started cannot go on."""
+    """A run that had started cannot continue."""
 
 
 class JobError(MtlError):
@@ -59,14 +59,13 @@ class WriteError(MtlError):
 
 
 def shown(value: object) -> str:
-    """Returns a value as Python writes it, on one line, cut where it is long."""
-    value = masked(value)  # before it is cut, which could leave a part
-    if isinstance(value, str):
-        long = len(value) > SHOWN_CHARACTERS
-        return repr(value[:SHOWN_CHARACTERS] + "..." if long else value)
-    text = repr(value)
-    long = len(text) > SHOWN_CHARACTERS
-    return text[:SHOWN_CHARACTERS] + "..." if long else text
+    """Returns a value as Python writes it, on one line, cut if it is long."""
+    value = mask_secrets(value)  # before the cut, which might leave half a secret
+    is_text = isinstance(value, str)
+    text = value if isinstance(value, str) else repr(value)
+    if len(text) > SHOWN_CHARACTERS:
+        text = text[:SHOWN_CHARACTERS] + "..."
+    return repr(text) if is_text else text
 
 
 def suggest(wrong: str, known: list[str]) -> str:
@@ -79,21 +78,21 @@ def suggest(wrong: str, known: list[str]) -> str:
 
 def fail(program: str, message: str, code: int) -> int:
     """Prints an error in one line; returns the exit code."""
-    sys.stderr.write(f"{program}: error: {printable(masked(message))}\n")
+    sys.stderr.write(f"{program}: error: {printable(mask_secrets(message))}\n")
     return code
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's text, or its name."""
+    """Returns the first line of an error's text, or the name of its class."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def printable(text: str) -> str:
-    """Returns a text on one line, cut where it is very long."""
+    """Returns a text on one line, cut if it is very long."""
     text = text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + "..."
     return visible(text)
 
 
 def visible(text: str) -> str:
-    """Returns a text without what would steer a terminal, on one line."""
+    """Returns a text on one line, without characters that control a terminal."""
     return "".join(c if c.isprintable() else " " for c in text)

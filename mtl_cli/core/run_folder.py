@@ -1,7 +1,6 @@
-"""The folder of a run: the record that outlives the process."""
+"""The folder of a run, and the record in it that outlives the process."""
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -10,42 +9,43 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from mtl_cli.core.errors import ConfigError, WriteError, first_line
+from mtl_cli.core.atomic_write import UNFINISHED_PREFIX, named_write_errors, replacing
+from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.folder_lock import LOCK, lock_folder
 
 STATUS = "status.json"
-LOCK = ".lock"
 CHECKPOINTS = "checkpoints"
-UNWRITTEN = ".tmp-"
 
 
 class RunFolder:
     """Writes a run's files, each whole or not at all, for one process at a time.
 
-    The process holds a lock that the kernel frees however it ends: where the status is
-    `running` and the lock is free, the run was killed.
+    A folder whose status is `running` and whose lock is free holds a run that was
+    killed.
 
     Args:
         path: of the folder; made if it is missing.
 
     Raises:
-        ConfigError: if another process holds it, or it cannot be written.
+        ConfigError: if another process holds the folder, or it is not writable.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lock = hold(path, "hydra.run.dir")
+        self.lock = lock_folder(path, "hydra.run.dir")
         self.record = status_of(path)
-        self.earlier: float | None = None
+        self.earlier_seconds: float | None = None
         self.began = time.monotonic()
 
     def begin(self, config_hash: str) -> None:
-        """Says that a run is under way; removes what an earlier one left unwritten."""
-        for leftover in self.path.rglob(f"{UNWRITTEN}*"):
+        """Records that a run is under way; removes files that were left unfinished."""
+        for leftover in self.path.rglob(f"{UNFINISHED_PREFIX}*"):
             leftover.unlink(missing_ok=True)
-        killed = self.record.get("status") == "running"  # after nobody knows how long
-        self.earlier = None if killed else self.record.get("seconds", 0.0)
+        # Nobody knows how long a killed process had run.
+        killed = self.record.get("status") == "running"
+        self.earlier_seconds = None if killed else self.record.get("seconds", 0.0)
         self.began = time.monotonic()
         self.record = {
             "status": "running",
@@ -57,12 +57,13 @@ class RunFolder:
         self.write_json(STATUS, self.record)
 
     def finish(self, status: str, error: str | None = None) -> None:
-        """Writes the last word: `done`, `failed` or `interrupted`, and why.
+        """Records the end: `done`, `failed` or `interrupted`, and the reason.
 
-        The seconds are those of all starts of this run; null if one was killed.
+        The seconds add up all starts of this run; null if one of them was killed.
         """
-        spent = time.monotonic() - self.began
-        seconds = None if self.earlier is None else round(self.earlier + spent, 1)
+        seconds = None
+        if self.earlier_seconds is not None:
+            seconds = round(self.earlier_seconds + time.monotonic() - self.began, 1)
         self.record |= {"status": status, "end": now(), "seconds": seconds}
         if error is not None:
             self.record["error"] = error
@@ -87,96 +88,23 @@ class RunFolder:
 
     @contextlib.contextmanager
     def replacing(self, name: str) -> Iterator[Path]:
-        """Gives a temporary path, which takes the file's name once it is written.
+        """Gives a temporary path for a file of the run, as `atomic_write.replacing`.
 
-        The temporary name ends as the file's does, since some writers choose a format
-        by it.
-
-        Raises:
-            WriteError: if the file cannot be written.
+        A missing subfolder is made. The run folder itself is not made again.
         """
         target = self.path / name
-        temporary = target.with_name(f"{UNWRITTEN}{target.name}")
-        with writing(target):
-            try:
-                if target.parent != self.path:  # which is not made again if it has gone
-                    target.parent.mkdir(exist_ok=True)
-                yield temporary
-                sync(temporary)
-                temporary.replace(target)
-                sync(target.parent)
-            finally:
-                temporary.unlink(missing_ok=True)
-
-
-def hold(folder: Path, key: str) -> IO[str]:
-    """Makes a folder if it is missing, and locks it until what is returned is closed.
-
-    Args:
-        folder: to lock.
-        key: that names it, for errors.
-
-    Raises:
-        ConfigError: if another process holds it, or it cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return locked(folder / LOCK)
-    except BlockingIOError:
-        raise ConfigError(
-            f"{key}: another process is running in {folder}; wait for it, or name "
-            "another folder"
-        ) from None
-    except OSError as error:
-        raise ConfigError(
-            f"{key}: cannot write to {folder}: {error.strerror}"
-        ) from None
-
-
-def locked(path: Path) -> IO[str]:
-    """Opens a file that no other process has locked, and locks it.
-
-    Raises:
-        BlockingIOError: if another process has.
-    """
-    file = path.open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            raise BlockingIOError  # its last owner has just removed it
-    except OSError:
-        file.close()
-        raise
-    return file
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Tells in one line why a file of a run cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        why = os.strerror(error.errno) if error.errno else first_line(error)
-        raise WriteError(
-            f"cannot write {path}: {why}; when that is mended, the same command in the "
-            "same folder (hydra.run.dir) goes on"
-        ) from error
-
-
-def sync(path: Path) -> None:
-    """Waits until a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        if target.parent != self.path:
+            with named_write_errors(target):
+                target.parent.mkdir(exist_ok=True)
+        with replacing(target) as temporary:
+            yield temporary
 
 
 def status_of(path: Path) -> dict[str, Any]:
-    """Returns what a folder's `status.json` says; {} if there is none.
+    """Returns the content of a folder's `status.json`; {} if there is none.
 
     Raises:
-        ConfigError: if it cannot be read.
+        ConfigError: if the file cannot be read.
     """
     try:
         record = json.loads((path / STATUS).read_text("utf-8"))
@@ -196,7 +124,7 @@ def has_ended(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:  # another user's
+    except PermissionError:  # the process belongs to another user
         pass
     return False
 

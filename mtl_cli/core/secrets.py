@@ -1,8 +1,8 @@
-"""Keeps secrets of the environment out of all that a run writes.
+"""Keeps secrets of the environment out of everything that a run writes.
 
-A configuration refers to them as `${oc.env:NAME}`. Where the name says that it is one,
-what is written holds that reference in place of the value: the run uses the value, and
-its saved configuration runs again wherever the variable is set.
+A configuration refers to an environment variable as `${oc.env:NAME}`. If the name says
+that the variable is a secret, a run uses its value but writes the reference instead.
+The saved configuration therefore runs again wherever the variable is set.
 """
 
 import re
@@ -11,49 +11,49 @@ from typing import Any, TypeVar
 from omegaconf import OmegaConf
 from omegaconf.resolvers import oc
 
-SECRET = re.compile(
+SECRET_NAME = re.compile(
     r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)S?(_|$)", re.IGNORECASE
 )
-# Shorter ones occur in words and numbers that have nothing to do with them.
-SHORTEST = 6
+# A shorter value occurs by chance in words and numbers.
+SHORTEST_SECRET = 6
 
-_names: dict[str, str] = {}  # of each secret that the configuration has referred to
+_variables: dict[str, str] = {}  # by value of each secret, the environment variable
 T = TypeVar("T")
 
 
-def watch() -> None:
-    """Notes the secrets that configurations refer to from now on."""
-    OmegaConf.register_new_resolver("oc.env", env, replace=True)
+def track_secrets() -> None:
+    """Remembers the secrets that configurations refer to from now on."""
+    OmegaConf.register_new_resolver("oc.env", resolve_variable, replace=True)
 
 
-def noted() -> dict[str, str]:
-    """Returns the secrets that have been noted, and their names."""
-    return dict(_names)
+def tracked_secrets() -> dict[str, str]:
+    """Returns the remembered secrets: {value: environment variable}."""
+    return dict(_variables)
 
 
-def note(secrets: dict[str, str]) -> None:
-    """Notes secrets that another process has resolved."""
-    _names.update(secrets)
+def add_secrets(variables: dict[str, str]) -> None:
+    """Remembers secrets that another process has resolved."""
+    _variables.update(variables)
 
 
-def env(name: str, *default: Any) -> str | None:
-    """Resolves `${oc.env:NAME}` as OmegaConf does."""
+def resolve_variable(name: str, *default: Any) -> str | None:
+    """Resolves `${oc.env:NAME}` as OmegaConf does, and remembers a secret."""
     value = oc.env(name, *default)
-    if SECRET.search(name) and value is not None and len(value) >= SHORTEST:
-        _names[value] = name
+    if SECRET_NAME.search(name) and value is not None and len(value) >= SHORTEST_SECRET:
+        _variables[value] = name
     return value
 
 
-def masked(value: T) -> T:
-    """Returns text, or JSON values, with references in place of secrets."""
-    found: Any = value
+def mask_secrets(value: T) -> T:
+    """Returns a text, or JSON values, with references in place of secrets."""
+    masked: Any = value
     if isinstance(value, str):
-        for secret in sorted(_names, key=len, reverse=True):
-            reference = f"${{oc.env:{_names[secret]}}}"
-            for spelt in (secret, repr(secret)[1:-1]):
-                found = found.replace(spelt, reference)
+        for secret in sorted(_variables, key=len, reverse=True):
+            reference = f"${{oc.env:{_variables[secret]}}}"
+            for spelling in (secret, repr(secret)[1:-1]):
+                masked = masked.replace(spelling, reference)
     elif isinstance(value, dict):
-        found = {masked(k): masked(v) for k, v in value.items()}
+        masked = {mask_secrets(k): mask_secrets(v) for k, v in value.items()}
     elif isinstance(value, list):
-        found = [masked(v) for v in value]
-    return found  # type: ignore[no-any-return]
+        masked = [mask_secrets(v) for v in value]
+    return masked  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""What Ctrl-C and SIGTERM do: end the run, where it trains at the next safe point."""
+"""What Ctrl-C and SIGTERM do: they end a run; one that trains ends at a safe point."""
 
 import contextlib
 import signal
@@ -8,64 +8,64 @@ from types import FrameType
 
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 SIGNALS = [int(number) for number in EXIT_CODES]
-WORDS = {130: "interrupted", 143: "stopped by SIGTERM"}
+MESSAGES = {130: "interrupted", 143: "stopped by SIGTERM"}
 
-_held = False
-_wanted: int | None = None
+_is_deferring = False
+_pending: int | None = None
 
 
 class Stopped(KeyboardInterrupt):
-    """A run was ended by a signal.
+    """A signal has ended a run.
 
     Attributes:
         code: the exit code.
-        run: the folder of the run, if one had begun.
+        run: the folder of the run, if the run had begun.
     """
 
     def __init__(self, code: int, message: str = "") -> None:
-        super().__init__(message or WORDS[code])
+        super().__init__(message or MESSAGES[code])
         self.code = code
         self.run: Path | None = None
 
 
 def install() -> None:
-    """Takes Ctrl-C, unless the process was started deaf to it, and SIGTERM."""
+    """Handles SIGTERM, and Ctrl-C unless the process was started to ignore it."""
     for number in EXIT_CODES:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _answer)
+            signal.signal(number, _handle)
 
 
-def _answer(number: int, _frame: FrameType | None) -> None:
-    global _wanted
-    if not _held or _wanted is not None:  # the second signal ends at once
+def _handle(number: int, _frame: FrameType | None) -> None:
+    global _pending
+    if not _is_deferring or _pending is not None:  # the second signal ends at once
         raise Stopped(EXIT_CODES[signal.Signals(number)])
-    _wanted = number
+    _pending = number
 
 
 @contextlib.contextmanager
-def held() -> Iterator[None]:
-    """Holds the first signal back until `check`, or the end of the block."""
-    global _held, _wanted
-    _held, _wanted = True, None
+def deferred() -> Iterator[None]:
+    """Defers the first signal to `stop_if_pending`, or to the end of the block."""
+    global _is_deferring, _pending
+    _is_deferring, _pending = True, None
     try:
         yield
     finally:
-        _held = False
-    check()
+        _is_deferring = False
+    stop_if_pending()
 
 
-def wanted() -> int:
-    """Returns the number of the signal that is held back; 0 if there is none."""
-    return _wanted or 0
+def pending() -> int:
+    """Returns the number of the deferred signal; 0 if there is none."""
+    return _pending or 0
 
 
-def want(number: int) -> None:
-    """Stops at the next `check` as if a signal had come; 0 does nothing."""
-    global _wanted
-    _wanted = number or _wanted
+def set_pending(number: int) -> None:
+    """Acts as if a signal had come and was deferred; number 0 does nothing."""
+    global _pending
+    _pending = number or _pending
 
 
-def check() -> None:
-    """Ends the run if a signal is held back."""
-    if _wanted is not None:
-        raise Stopped(EXIT_CODES[signal.Signals(_wanted)])
+def stop_if_pending() -> None:
+    """Ends the run if a signal is deferred."""
+    if _pending is not None:
+        raise Stopped(EXIT_CODES[signal.Signals(_pending)])

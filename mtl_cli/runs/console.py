@@ -13,9 +13,9 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from mtl_cli.core.atomic_write import named_write_errors
 from mtl_cli.core.errors import printable
-from mtl_cli.core.run_folder import writing
-from mtl_cli.core.secrets import masked
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.evaluation.scores import Scores
 from mtl_cli.runs.data_tables import feature_table, task_table
 from mtl_cli.runs.score_table import short, tables
@@ -36,7 +36,7 @@ class Console:
         self.terminal = RichConsole(highlight=False, soft_wrap=True)
         if not self.terminal.is_terminal:
             self.terminal.width = LOG_WIDTH
-        with writing(log):
+        with named_write_errors(log):
             self.file = log.open("a", encoding="utf-8")
         self.log = RichConsole(
             file=self.file, width=LOG_WIDTH, highlight=False, no_color=True
@@ -44,7 +44,7 @@ class Console:
 
     def line(self, text: str, style: str = "") -> None:
         """Prints a line."""
-        self.terminal.print(Text(printable(masked(text)), style=style))
+        self.terminal.print(Text(printable(mask_secrets(text)), style=style))
         self.record(text)
 
     def warn(self, text: str) -> None:
@@ -54,8 +54,8 @@ class Console:
     def record(self, text: str) -> None:
         """Writes a line to the log file only."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        lines = masked(text).splitlines()
-        with writing(Path(self.file.name)):
+        lines = mask_secrets(text).splitlines()
+        with named_write_errors(Path(self.file.name)):
             self.file.write("".join(f"{stamp}  {line}\n" for line in lines))
             self.file.flush()
 
@@ -93,13 +93,15 @@ class Console:
             collapse_padding=True,
         )
         # Names come from data: a plain `str` would be read as markup.
-        head, *rows = [[Text(printable(masked(cell))) for cell in row] for row in cells]
+        head, *rows = [
+            [Text(printable(mask_secrets(cell))) for cell in row] for row in cells
+        ]
         for i, name in enumerate(head):
             table.add_column(name, justify="right" if i else "left", no_wrap=True)
         for row in rows:
             table.add_row(*row)
         print_whole(self.terminal, table)
-        with writing(Path(self.file.name)):
+        with named_write_errors(Path(self.file.name)):
             print_whole(self.log, table)
 
     @contextlib.contextmanager

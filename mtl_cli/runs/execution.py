@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from mtl_cli.core.errors import MtlError, WriteError
-from mtl_cli.core.secrets import masked
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
-from mtl_cli.runs.ending import status_after
+from mtl_cli.runs.outcome import status_after
 
 if TYPE_CHECKING:
     from mtl_cli.config.run_config import Config
     from mtl_cli.core.run_folder import RunFolder
-    from mtl_cli.runs.resume import Place
+    from mtl_cli.runs.resume import RunStart
 
 
 @dataclass(frozen=True)
@@ -66,23 +66,23 @@ def execute(request: Request) -> Execution:
             remove_if_empty(request.folder)
             execute_as_worker(config, request)
             return Execution(request.folder)
-        place = resume.choose(config, request.folder, request.is_new_folder)
+        start = resume.choose_start(config, request.folder, request.is_new_folder)
     except MtlError:
         remove_if_empty(request.folder)
         raise
-    if place.path != request.folder:
+    if start.path != request.folder:
         remove_if_empty(request.folder)
-    if place.folder is None:
-        resume.tell_finished(config, place.path)
-        return Execution(place.path, ran=False)
-    execute_in_folder(config, place, place.folder, request)
-    return Execution(place.path)
+    if start.folder is None:
+        resume.report_finished(config, start.path)
+        return Execution(start.path, ran=False)
+    execute_in_folder(config, start, start.folder, request)
+    return Execution(start.path)
 
 
 def execute_as_worker(config: "Config", request: Request) -> None:
     """Trains as one of several processes; the chief alone writes and tracks the run."""
     from mtl_cli.core.run_folder import RunFolder
-    from mtl_cli.runs.resume import Place
+    from mtl_cli.runs.resume import RunStart
     from mtl_cli.trackers.none import NoTracker
 
     config = config.model_copy(update={"tracker": NoTracker(name="none")})
@@ -93,14 +93,14 @@ def execute_as_worker(config: "Config", request: Request) -> None:
     ):
         folder = RunFolder(Path(name))
         try:
-            execute_in_folder(config, Place(folder.path, folder), folder, request)
+            execute_in_folder(config, RunStart(folder.path, folder), folder, request)
         except Stopped as stop:
             stop.run = None  # the chief says which checkpoint of the run is safe
             raise
 
 
 def execute_in_folder(
-    config: "Config", place: "Place", folder: "RunFolder", request: Request
+    config: "Config", start: "RunStart", folder: "RunFolder", request: Request
 ) -> None:
     """Runs a checked configuration, and writes how it ended."""
     from mtl_cli.runs.console import Console
@@ -113,16 +113,16 @@ def execute_in_folder(
         with contextlib.closing(Console(folder.path / "train.log")) as console:
             try:
                 console.record(f"mtl-train {shlex.join(request.settings)}")
-                for path in place.damaged:
+                for path in start.damaged:
                     console.warn(f"{path} is damaged; it is not used")
-                if place.note:
-                    console.line(place.note)
+                if start.message:
+                    console.line(start.message)
                 if not (folder.path / "config.yaml").exists():
                     text = saved_config(request.composed, request.choices)
                     folder.write_text("config.yaml", text)
-                values = masked(config.model_dump(mode="json"))
+                values = mask_secrets(config.model_dump(mode="json"))
                 with config.tracker.following(folder.path, values):
-                    run(config, folder, console, request.settings, place.checkpoint)
+                    run(config, folder, console, request.settings, start.checkpoint)
             except BaseException:
                 with contextlib.suppress(WriteError):
                     console.record(traceback.format_exc())

@@ -11,30 +11,32 @@ from pydantic import ValidationError
 
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.errors import shown
+from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import PACKAGE
-from mtl_cli.core.secrets import masked
+from mtl_cli.core.secrets import mask_secrets
 
-if TYPE_CHECKING:  # which takes a tenth of a second
+if TYPE_CHECKING:  # its import takes a tenth of a second
     from mtl_cli.config.run_config import Config
 
-# Keys that a run may go on with otherwise. They change no number, but for `strategy`:
-# several processes draw other dropout masks, and normalise over shares of a batch.
-NEUTRAL: Any = {
+# Keys that change no number, so that a resumed run may change them. `strategy` is the
+# exception: several processes draw other dropout masks, and normalise over shares of a
+# batch.
+KEYS_WITHOUT_EFFECT: Any = {
     "resume": True,
     "trainer": {"profile", "checkpoint_minutes", "strategy"},
 }
-SHOWN_DIFFERENCES = 3
+MOST_DIFFERENCES = 3
 
 
 def config_hash(config: "Config") -> str:
     """Returns a hash of all keys that can change a number."""
-    values = masked(config.model_dump(mode="json", exclude=NEUTRAL))
-    text = json.dumps(values, sort_keys=True)
+    values = config.model_dump(mode="json", exclude=KEYS_WITHOUT_EFFECT)
+    text = json.dumps(mask_secrets(values), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def environment(config: "Config", data_hash: str) -> dict[str, Any]:
-    """Returns the record of what else a run's numbers depend on."""
+    """Returns the record of everything else that a run's numbers depend on."""
     return {
         **tensorflow_runtime.describe(),
         "git_commit": git_commit(),
@@ -45,45 +47,34 @@ def environment(config: "Config", data_hash: str) -> dict[str, Any]:
 
 
 def git_commit() -> str | None:
-    """Returns the commit of the checkout that this code runs from, if it is one."""
+    """Returns the commit of the checkout that this code runs from, if there is one."""
     if not (Path(PACKAGE.parent) / ".git").exists():
         return None
     command = ["git", "-C", str(PACKAGE.parent), "rev-parse", "HEAD"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True)
+        output = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return found.stdout.strip()
+    return output.stdout.strip()
 
 
 def config_difference(config: "Config", run: Path) -> str:
-    """Says which keys of a run's configuration differ from those of this one."""
+    """Says in which keys a configuration differs from the one of a run folder."""
     try:
         values: Any = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))
-        own = {key: values[key] for key in values if key not in ("defaults", "hydra")}
-        theirs = flat(type(config).model_validate(own).model_dump(mode="json"))
+        saved = {key: values[key] for key in values if key not in ("defaults", "hydra")}
+        old = flatten(type(config).model_validate(saved).model_dump(mode="json"))
     except (OSError, ValueError, TypeError, ValidationError):
         return "its config.yaml cannot be read"
-    ours = flat(config.model_dump(mode="json", exclude=NEUTRAL))
-    found = differences(theirs | dict.fromkeys(ours.keys() - theirs.keys()), ours)
-    return "; ".join(found[:SHOWN_DIFFERENCES]) or "its config.yaml was changed"
+    new = flatten(config.model_dump(mode="json", exclude=KEYS_WITHOUT_EFFECT))
+    changes = differences(old | dict.fromkeys(new.keys() - old.keys()), new)
+    return "; ".join(changes[:MOST_DIFFERENCES]) or "its config.yaml was changed"
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Says which values of `new` are not those of `old`."""
+    """Describes each value of `new` that differs from the value in `old`."""
     return [
         f"{key} was {shown(old.get(key))}, is {shown(value)}"
         for key, value in new.items()
         if old.get(key) != value
     ]
-
-
-def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns nested values by dotted keys."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            found |= flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.core.secrets import masked
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.load import Data
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.evaluation.scores import Scores
@@ -67,7 +67,7 @@ def write(
             "Learning curves": plots["learning_curves"],
             f"Calibration on {shown} rows": plots["calibration"],
         },
-        settings=json.dumps(masked(config.model_dump(mode="json")), indent=2),
+        settings=json.dumps(mask_secrets(config.model_dump(mode="json")), indent=2),
     )
     folder.write_text("report.html", page)
 

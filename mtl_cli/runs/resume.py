@@ -1,4 +1,4 @@
-"""Where a command runs: in a folder of its own, or in one whose run it goes on with."""
+"""Chooses the folder of a run: a new one, or the folder of a run to resume."""
 
 import json
 import os
@@ -16,104 +16,104 @@ from mtl_cli.runs.console import Console
 from mtl_cli.runs.provenance import config_difference, config_hash
 from mtl_cli.training.checkpoint import Checkpoint, described, newest
 
-# Splits, those that runs are about first.
-SHOWN = ("test", "valid", "train")
+# The split whose scores matter most comes first.
+SPLITS_BY_INTEREST = ("test", "valid", "train")
 UNFINISHED = ("running", "interrupted")
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a command runs.
+class RunStart:
+    """Where a run starts, and from which state.
 
     Attributes:
-        path: of the run folder.
-        folder: which this process holds; None if the run in it is finished.
-        checkpoint: to go on from.
-        damaged: newer checkpoints that are not as they were written.
-        note: what to say of a run that goes on; "" of one that starts.
+        path: the path of the run folder.
+        folder: the folder, locked for this process; None if its run is finished.
+        checkpoint: the state to continue from; None for a run that starts anew.
+        damaged: newer checkpoints that cannot be used.
+        message: what to tell the user about a resumed run; "" for a new run.
     """
 
     path: Path
     folder: RunFolder | None
     checkpoint: Checkpoint | None = None
     damaged: tuple[Path, ...] = ()
-    note: str = ""
+    message: str = ""
 
 
-def choose(config: Config, path: Path, new: bool) -> Place:
-    """Returns where to run, as `resume` and the folder's content decide.
+def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart:
+    """Chooses where to run, by the key `resume` and the content of the folder.
 
     Args:
-        config: of this run.
-        path: the run folder that Hydra has chosen.
-        new: whether Hydra names a new one for each command: then a run that was
-            interrupted is looked for beside it.
+        config: the configuration of this run.
+        path: the run folder that Hydra has named.
+        is_new_folder: whether Hydra names another folder for each command. If so, an
+            interrupted run is searched beside the folder.
 
     Raises:
-        ConfigError: if the folder holds a run that this one cannot go on with.
+        ConfigError: if the folder holds a run that this configuration cannot resume.
     """
-    if new and config.resume != "never":
-        for other in unfinished(config, path):
+    if is_new_folder and config.resume != "never":
+        for other in interrupted_runs(config, path):
             try:
                 folder = RunFolder(other)
-            except ConfigError:  # it is still running
+            except ConfigError:  # the run is still running
                 continue
-            if folder.record.get("status") not in UNFINISHED:  # in the meantime
-                folder.release()
-                continue
-            return going_on(folder, config, "; resume=never starts anew")
-    elif not new and status_of(path):
-        check_same(config, path)
+            if folder.record.get("status") in UNFINISHED:
+                return resumed(folder, config, "; resume=never starts anew")
+            folder.release()  # the run has ended in the meantime
+    elif not is_new_folder and status_of(path):
+        check_same_run(config, path)
         if status_of(path)["status"] == "done":
             return finished(path)
     folder = RunFolder(path)
-    if folder.record.get("status") == "done":  # in the meantime
+    if folder.record.get("status") == "done":  # the run has ended in the meantime
         folder.release()
         return finished(path)
     if folder.record:
-        return going_on(folder, config)
+        return resumed(folder, config)
     if config.resume == "must":
         folder.release()
-        where = f"beside {path} is interrupted" if new else f"is in {path}"
+        where = f"beside {path} is interrupted" if is_new_folder else f"is in {path}"
         raise ConfigError(
             f"resume: must, but no run of this configuration and data {where}; "
             "resume=auto starts one"
         )
-    return Place(path, folder)
+    return RunStart(path, folder)
 
 
-def unfinished(config: Config, path: Path) -> list[Path]:
-    """Returns runs beside a folder that were cut off, the newest first."""
-    ours, found = config_hash(config), []
+def interrupted_runs(config: Config, path: Path) -> list[Path]:
+    """Returns unfinished runs of a configuration beside a folder, the newest first."""
+    wanted_hash, runs = config_hash(config), []
     for other in path.parent.iterdir():
         try:
             record = status_of(other)
         except ConfigError:
             continue
-        cut_off = record.get("status") in UNFINISHED
-        if cut_off and record.get("config_hash") == ours and same_data(config, other):
-            found.append((record.get("start", ""), other))
-    return [other for _, other in sorted(found, reverse=True)]
+        if record.get("status") not in UNFINISHED:
+            continue
+        if record.get("config_hash") == wanted_hash and has_same_data(config, other):
+            runs.append((record.get("start", ""), other))
+    return [other for _, other in sorted(runs, reverse=True)]
 
 
-def check_same(config: Config, path: Path) -> None:
+def check_same_run(config: Config, path: Path) -> None:
     """Raises an error unless a folder's run has this configuration and data."""
     if config.resume == "never":
-        why = ""
+        reason = ""
     elif status_of(path).get("config_hash") != config_hash(config):
-        why = f"; {config_difference(config, path)}"
-    elif not same_data(config, path):
-        why = "; the data has changed since"
+        reason = f"; {config_difference(config, path)}"
+    elif not has_same_data(config, path):
+        reason = "; the data has changed since"
     else:
         return
     raise ConfigError(
         f"hydra.run.dir: {path} holds a run already; name another folder, or remove "
-        f"this one{why}"
+        f"this one{reason}"
     )
 
 
-def same_data(config: Config, path: Path) -> bool:
-    """Whether a run had this data, as far as it had read it."""
+def has_same_data(config: Config, path: Path) -> bool:
+    """Whether a run used the same data; True if the run had not yet read its data."""
     try:
         record = json.loads((path / "environment.json").read_text("utf-8"))
     except (OSError, ValueError):
@@ -121,8 +121,8 @@ def same_data(config: Config, path: Path) -> bool:
     return bool(record["data_hash"] == fingerprint_of(config.dataset))
 
 
-def going_on(folder: RunFolder, config: Config, hint: str = "") -> Place:
-    """Returns the place of an unfinished run, with its newest intact checkpoint."""
+def resumed(folder: RunFolder, config: Config, hint: str = "") -> RunStart:
+    """Returns the start of an unfinished run, from its newest intact checkpoint."""
     checkpoint, damaged = newest(folder.path)
     if checkpoint is None and config.resume == "must":
         folder.release()
@@ -130,24 +130,28 @@ def going_on(folder: RunFolder, config: Config, hint: str = "") -> Place:
             f"resume: must, but {folder.path} holds no intact checkpoint; resume=auto "
             "starts its run again"
         )
-    where = f"after {described(checkpoint.path)}" if checkpoint else "at its beginning"
-    note = f"going on {where} of the unfinished run in {shortest(folder.path)}{hint}"
-    return Place(folder.path, folder, checkpoint, tuple(damaged), note)
+    run = f"the unfinished run in {shortest(folder.path)}{hint}"
+    if checkpoint is None:
+        message = f"starting {run} again: it has no intact checkpoint"
+    else:
+        message = f"going on after {described(checkpoint.path)} of {run}"
+    return RunStart(folder.path, folder, checkpoint, tuple(damaged), message)
 
 
-def finished(path: Path) -> Place:
-    """Returns the place of a finished run."""
-    shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)  # if it was killed just then
-    return Place(path, None)
+def finished(path: Path) -> RunStart:
+    """Returns the start of a finished run."""
+    # A process killed at the very end leaves its checkpoints.
+    shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)
+    return RunStart(path, None)
 
 
-def tell_finished(config: Config, path: Path) -> None:
+def report_finished(config: Config, path: Path) -> None:
     """Says that a run is finished already, and shows its scores."""
     scores = read_scores(path, config.outputs)
     console = Console(Path(os.devnull))
     end = status_of(path).get("end")
     console.line(f"{shortest(path)} holds this run, done at {end}; it is not run again")
     if scores:
-        shown = next(split for split in SHOWN if split in scores)
-        console.scores(f"{shown} rows", config.outputs, scores[shown])
+        split = next(split for split in SPLITS_BY_INTEREST if split in scores)
+        console.scores(f"{split} rows", config.outputs, scores[split])
     console.close()

@@ -1,4 +1,4 @@
-"""One run, top to bottom: load, build, train, evaluate, write."""
+"""One run, top to bottom: read, build, train, save, score, report."""
 
 import shlex
 from typing import TYPE_CHECKING, Any
@@ -6,22 +6,24 @@ from typing import TYPE_CHECKING, Any
 from mtl_cli.config.run_config import Config
 from mtl_cli.core import signals, tensorflow_runtime
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.core.secrets import masked
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.load import Data, load
 from mtl_cli.evaluation.gate_usage import concerns, gate_use
 from mtl_cli.evaluation.scores import Scores, evaluate
 from mtl_cli.network import pretrained
-from mtl_cli.network.pretrained import Start
+from mtl_cli.network.pretrained import Start as PretrainedVectors
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.preflight import check_monitor, doubts
-from mtl_cli.runs.provenance import differences, environment, flat
-from mtl_cli.runs.stage_timer import Laps
+from mtl_cli.runs.provenance import differences, environment
+from mtl_cli.runs.resume import SPLITS_BY_INTEREST
+from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.training.checkpoint import Checkpoint
 from mtl_cli.training.progress import History
 
-if TYPE_CHECKING:  # which import TensorFlow
+if TYPE_CHECKING:  # these modules import TensorFlow
     from mtl_cli.distributed.replicas import Replicas
     from mtl_cli.network.build import Network
     from mtl_cli.training.saving import Saving
@@ -37,56 +39,59 @@ def run(
     """Trains and evaluates one model, and fills its run folder.
 
     Args:
-        config: checked.
-        folder: of the run, empty but for its status.
-        console: where to tell of it.
-        settings: of the command line.
-        checkpoint: to go on from.
+        config: the checked configuration.
+        folder: the run folder.
+        console: prints to the terminal and to the log.
+        settings: the flags and settings of the command line.
+        checkpoint: the state to continue from.
 
     Returns: scores by split and output, as in `metrics.json`; empty if only the data
         was checked.
     """
-    laps = Laps()
-    data, starts = read(config, folder, console)
+    timer = StageTimer()
+    data, vectors = read(config, folder, console)
     if config.check_only:
         console.data_report(data.report, config.outputs)
         console.line("check_only: nothing was trained")
         config.tracker.end({})
         return {}
+    timer.end_stage("read, check and encode the data")
 
-    laps.mark("read, check and encode the data")
     tensorflow_runtime.start(config.seed, config.trainer.deterministic)
     from mtl_cli.distributed.replicas import connect
     from mtl_cli.network.build import build
     from mtl_cli.training.saving import Saving
 
-    laps.mark("load TensorFlow")
-    about = environment(config, data.fingerprint)
-    replicas = connect(config.trainer.strategy, folder.path, about)
-    about["processes"] = replicas.size
+    timer.end_stage("load TensorFlow")
+
+    record = environment(config, data.fingerprint)
+    replicas = connect(config.trainer.strategy, folder.path, record)
     network = build(config, data.features.layout, data.labels)
-    about["parameters"] = parameters = network.logits.count_params()
+    parameters = network.logits.count_params()
+    record |= {"processes": replicas.size, "parameters": parameters}
     if checkpoint is not None:
-        check_same(checkpoint.state["environment"], about, console)
-    folder.write_json("environment.json", about)
-    pretrained.fill(network, config, data.features, starts)
+        warn_of_changes(checkpoint.state["environment"], record, console)
+    folder.write_json("environment.json", record)
+    pretrained.fill(network, config, data.features, vectors)
     console.line(
         f"{config.model.name} on {config.encoder.name}: {parameters:,} parameters, "
         f"tasks {', '.join(config.chosen_tasks)}"
     )
-    laps.mark("build the network")
-    saving = Saving(folder, config.trainer.checkpoint_minutes, about, checkpoint)
+    timer.end_stage("build the network")
+
+    saving = Saving(folder, config.trainer.checkpoint_minutes, record, checkpoint)
     history = fit(config, console, data, network, saving, replicas)
     if not replicas.is_chief:
         replicas.close()
         return {}
-    laps.mark("train")
-    laps.move("train", "trace and compile the steps", history.compiling)
-    laps.move("train", "validate", history.validating)
-    laps.move("train", "write checkpoints", history.saving)
-    scores = score(config, folder, console, data, network, history, laps)
+    timer.end_stage("train")
+    timer.split_off("train", "trace and compile the steps", history.compiling)
+    timer.split_off("train", "validate", history.validating)
+    timer.split_off("train", "write checkpoints", history.saving)
+
+    scores = save_and_score(config, folder, console, data, network, history, timer)
     if config.trainer.profile:
-        console.table(laps.table())
+        console.table(timer.table())
     replicas.close()
     console.line(f"run folder: {shortest(folder.path)}")
     console.line(f"try next:   {next_command(config, settings)}")
@@ -95,29 +100,43 @@ def run(
 
 def read(
     config: Config, folder: RunFolder, console: Console
-) -> tuple[Data, dict[str, Start]]:
-    """Reads data and pretrained vectors, and tells what there is to know of them.
+) -> tuple[Data, dict[str, PretrainedVectors]]:
+    """Reads data and pretrained vectors, and prints what is odd about them.
 
     Returns: the data; vectors by the embedding table that starts with them.
     """
     data = load(config.dataset, config.outputs)
-    rows = {split: table.rows for split, table in data.splits.items()}
+    rows = ", ".join(f"{table.rows:,} {split}" for split, table in data.splits.items())
     console.line(
-        f"{config.dataset.name}: "
-        + ", ".join(f"{n:,} {split}" for split, n in rows.items())
-        + f" rows, {len(config.dataset.used_features)} features, {data.how}"
+        f"{config.dataset.name}: {rows} rows, {len(config.dataset.used_features)} "
+        f"features, {data.how}"
     )
     if config.trainer.patience is not None:
         check_monitor(config, data.splits["valid"])
-    starts = pretrained.read(config, data.features)
-    for name, start in starts.items():
+    vectors = pretrained.read(config, data.features)
+    for name, start in vectors.items():
         console.line(
             f"{name}: {len(start.rows):,} of {start.size - 1:,} values have vectors"
         )
     folder.write_json("data_report.json", data.report)
     for warning in [*data.report["findings"], *doubts(config, data.splits["train"])]:
         console.warn(warning)
-    return data, starts
+    return data, vectors
+
+
+def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) -> None:
+    """Warns if anything that numbers depend on has changed since a checkpoint.
+
+    Raises:
+        ConfigError: if the data has changed.
+    """
+    for change in differences(flatten(old), flatten(new)):
+        if change.startswith("data_hash"):
+            raise ConfigError(
+                "dataset: the data has changed since the run was interrupted; name "
+                "another folder, or remove this one"
+            )
+        console.warn(f"{change}: an uninterrupted run might give other numbers")
 
 
 def fit(
@@ -128,7 +147,7 @@ def fit(
     saving: "Saving",
     replicas: "Replicas",
 ) -> History:
-    """Trains a network, and tells of each epoch."""
+    """Trains a network, and shows each epoch on the console and in the tracker."""
     from mtl_cli.runs.report import epoch_row
     from mtl_cli.training.train import train
 
@@ -136,7 +155,7 @@ def fit(
     with (
         console.progress(config.trainer.epochs, tasks) as progress,
         replicas.detect_lost_workers(),
-        signals.held(),
+        signals.deferred(),
     ):
         progress.follow(
             lambda epoch: config.tracker.epoch(epoch.number, epoch_row(epoch))
@@ -152,32 +171,34 @@ def fit(
         )
 
 
-def score(
+def save_and_score(
     config: Config,
     folder: RunFolder,
     console: Console,
     data: Data,
     network: "Network",
     history: History,
-    laps: Laps,
+    timer: StageTimer,
 ) -> dict[str, Scores]:
-    """Saves and scores a trained network, and reports on it.
+    """Saves a trained network, scores it on each split, and reports the scores.
 
     Returns: scores by split and output.
     """
     from mtl_cli.runs import report, saved_model
 
-    values = masked(config.model_dump(mode="json"))
+    values = mask_secrets(config.model_dump(mode="json"))
     saved_model.save(folder, network, values, data.features)
-    scored = [s for s in data.splits if s != "train" or not data.streamed] or ["train"]
-    predictions = {split: network.predict(data.splits[split]) for split in scored}
+    # Training rows that are streamed from disk are too many to score.
+    splits = [s for s in data.splits if s != "train" or not data.streamed] or ["train"]
+    predictions = {split: network.predict(data.splits[split]) for split in splits}
     scores = {
         split: evaluate(config.outputs, data.splits[split], predictions[split])
-        for split in sorted(scored)
+        for split in sorted(splits)
     }
     folder.write_json("metrics.json", scores)
-    laps.mark("save, predict and score")
-    shown = next(split for split in ("test", "valid", "train") if split in scores)
+    timer.end_stage("save, predict and score")
+
+    shown = next(split for split in SPLITS_BY_INTEREST if split in scores)
     report.write(folder, config, data, history, scores, predictions, shown)
     if use := gate_use(network, config, data.splits[shown]):
         folder.write_json("gates.json", {"split": shown, **use})
@@ -186,39 +207,22 @@ def score(
     console.scores(
         f"{shown} rows, after epoch {history.kept}", config.outputs, scores[shown]
     )
-    laps.mark("write tables, plots and page")
+    timer.end_stage("write tables, plots and page")
     config.tracker.end(scores)
     return scores
 
 
 def next_command(config: Config, settings: list[str]) -> str:
-    """Returns a command that shows something new after this run."""
-    mine = [
-        s.lstrip("+")
-        for s in settings
-        if not s.startswith(("hydra.", "seed=", "resume="))
+    """Returns a command that shows the user something new after this run."""
+    kept = [
+        setting.lstrip("+")
+        for setting in settings
+        if not setting.startswith(("hydra.", "seed=", "resume="))
     ]
-    saved = any(s.startswith("--config-path") for s in mine)  # it has no choices
-    together = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
-    if together and not saved:
-        mine = [s for s in mine if not s.startswith("model")]
-        return shlex.join(["mtl-train", *mine, "model=single_task"])
-    return shlex.join(["mtl-train", "-m", *mine, "seed=1,2,3"])
-
-
-def check_same(then: dict[str, Any], now: dict[str, Any], console: Console) -> None:
-    """Warns if what a run's numbers depend on has changed since a checkpoint.
-
-    Raises:
-        ConfigError: if it is the data.
-    """
-    changes = differences(flat(then), flat(now))
-    for change in changes:
-        if change.startswith("data_hash"):
-            raise ConfigError(
-                "dataset: the data has changed since the run was cut off; name another "
-                "folder, or remove this one"
-            )
-        console.warn(
-            f"{change}: the numbers may not be those of a run that was not cut off"
-        )
+    # A saved configuration has no config groups, so that `model=` cannot be chosen.
+    is_saved_config = any(setting.startswith("--config-path") for setting in kept)
+    is_multi_task = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
+    if is_multi_task and not is_saved_config:
+        kept = [setting for setting in kept if not setting.startswith("model")]
+        return shlex.join(["mtl-train", *kept, "model=single_task"])
+    return shlex.join(["mtl-train", "-m", *kept, "seed=1,2,3"])

@@ -1,4 +1,4 @@
-"""Saves a trained network as plain files, and builds it again from them."""
+"""Saves a trained network as plain files, and rebuilds the network from the files."""
 
 import io
 import json
@@ -23,10 +23,10 @@ LEARNT = "model/learnt.json"
 SPEC = "model/spec.json"
 
 
-class InMemory(io.BytesIO):
-    """A file that Keras takes for one of weights.
+class WeightsInMemory(io.BytesIO):
+    """A file in memory that Keras accepts as a file of weights.
 
-    Where HDF5 itself meets a full disk, it ends the process with a crash.
+    HDF5 crashes the process if it writes to a full disk itself.
     """
 
     def __str__(self) -> str:
@@ -36,15 +36,15 @@ class InMemory(io.BytesIO):
 def save(
     folder: RunFolder, network: Any, config: dict[str, Any], features: FeatureSet
 ) -> None:
-    """Writes weights, the configuration to rebuild them, and what was learnt from data.
+    """Writes the weights, the configuration, and what the features learnt from data.
 
     Args:
-        folder: of the run.
-        network: a trained `Network`.
+        folder: the run folder.
+        network: the trained `Network`.
         config: the configuration as plain values.
-        features: fitted.
+        features: the fitted features.
     """
-    weights = InMemory()
+    weights = WeightsInMemory()
     network.logits.save_weights(weights)
     with folder.replacing(WEIGHTS) as path:
         path.write_bytes(weights.getbuffer())
@@ -54,10 +54,10 @@ def save(
 
 
 def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
-    """Builds the network of a run again; nothing that it reads can execute code.
+    """Rebuilds the network of a run; none of the files can execute code.
 
     Args:
-        run: folder of a finished run.
+        run: the folder of a finished run.
 
     Returns: the `Network`, the fitted features and the configuration.
 
@@ -73,13 +73,13 @@ def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
         features = FeatureSet(config.dataset.used_features, learnt["features"])
         network = build(config, features.layout, learnt["labels"])
         with warnings.catch_warnings():
-            # Keras warns of layers that the file does not hold, and goes on.
+            # Keras only warns if the file lacks the weights of a layer.
             warnings.simplefilter("error", UserWarning)
             network.logits.load_weights(run / WEIGHTS)
     except ValidationError as error:
-        what = error.errors()[0]
-        place = ".".join(map(str, what["loc"]))
-        raise DataError(f"{run / SPEC}: {place}: {what['msg']}") from None
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise DataError(f"{run / SPEC}: {key}: {first['msg']}") from None
     except (*DAMAGED, UserWarning) as error:
         raise DataError(
             f"{run}: holds no whole model: {type(error).__name__}: {first_line(error)};"
@@ -91,14 +91,14 @@ def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
 def read(path: str | Path, config: Config) -> pa.Table:
     """Reads the features' columns of a file as training reads them.
 
-    A reader that guesses types would make a number of the id 007.
+    A reader that guesses types would read the id 007 as the number 7.
 
     Args:
-        path: of a file, folder, pattern or URL in a format that data sets may have.
-        config: of the run.
+        path: a file, folder, pattern or URL, in a format that data sets may have.
+        config: the configuration of the run.
 
     Raises:
-        DataError: naming the file, and what is wrong with it.
+        DataError: if the file cannot be read; the message names file and reason.
     """
     dataset = config.dataset
     request = ColumnRequest(feature_columns(dataset), types(dataset, []))

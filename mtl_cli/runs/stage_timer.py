@@ -1,36 +1,36 @@
-"""Where the seconds of a run go."""
+"""Measures the seconds that each stage of a run takes."""
 
 import time
 
 
-class Laps:
-    """Seconds between marks; the first lap is what this process computed before."""
+class StageTimer:
+    """Seconds by stage; the first stage is what this process computed before."""
 
     def __init__(self) -> None:
         self.seconds = {"start Python, compose and check": time.process_time()}
-        self.last = time.perf_counter()
+        self.stage_began = time.perf_counter()
 
-    def mark(self, name: str) -> None:
-        """Ends a lap."""
+    def end_stage(self, stage: str) -> None:
+        """Ends a stage, which began where the last one ended."""
         now = time.perf_counter()
-        self.add(name, now - self.last)
-        self.last = now
+        self.add(stage, now - self.stage_began)
+        self.stage_began = now
 
-    def add(self, name: str, seconds: float) -> None:
-        """Adds seconds to a lap."""
-        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+    def add(self, stage: str, seconds: float) -> None:
+        """Adds seconds to a stage."""
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
-    def move(self, name: str, part: str, seconds: float) -> None:
-        """Shows a part of a lap as a lap of its own."""
-        self.seconds[name] -= seconds
-        self.add(part, seconds)
+    def split_off(self, stage: str, inner_stage: str, seconds: float) -> None:
+        """Counts some seconds of a stage as a stage of its own."""
+        self.seconds[stage] -= seconds
+        self.add(inner_stage, seconds)
 
     def table(self) -> list[list[str]]:
-        """Returns head and rows: each lap, its seconds and its share."""
+        """Returns head and rows: each stage, its seconds and its share."""
         total = sum(self.seconds.values())
         rows = [
-            [name, f"{seconds:.2f}", f"{seconds / total:.0%}"]
-            for name, seconds in self.seconds.items()
+            [stage, f"{seconds:.2f}", f"{seconds / total:.0%}"]
+            for stage, seconds in self.seconds.items()
         ]
         return [
             ["part of the run", "seconds", "share"],

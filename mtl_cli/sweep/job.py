@@ -72,11 +72,11 @@ def run_job(job: Job) -> None:
     if job.threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
     from mtl_cli.core import plugins, secrets, signals
-    from mtl_cli.runs import ending
+    from mtl_cli.runs import outcome
     from mtl_cli.runs.execution import Request, execute
 
     signals.install()
-    secrets.note(job.secrets)
+    secrets.add_secrets(job.secrets)
     record.pid, record.host = os.getpid(), socket.gethostname()
     record.write(job.sweep)
     try:
@@ -96,7 +96,7 @@ def run_job(job: Job) -> None:
         record.error = f"something called sys.exit({stop.code!r})"
     except Exception as error:
         record.status = "failed"
-        record.error, record.code = ending.told(error)
+        record.error, record.code = outcome.message_and_code(error)
     record.seconds = time.monotonic() - start
     record.write(job.sweep)
 
@@ -108,13 +108,14 @@ def skip_if_done(job: Job) -> bool:
         the job's process reports that error.
     """
     from mtl_cli.config.check import check
-    from mtl_cli.runs.resume import choose
+    from mtl_cli.runs.resume import choose_start
 
     record, start = job.new_record(), time.monotonic()
     try:
         if status_of(job.folder).get("status") != "done":
             return False
-        choose(check(OmegaConf.create(job.values)), job.folder, new=False)
+        config = check(OmegaConf.create(job.values))
+        choose_start(config, job.folder, is_new_folder=False)
         record.scores, record.objective = scores_and_objective(job)
     except (MtlError, OSError, ValueError):
         return False

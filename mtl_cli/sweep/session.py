@@ -10,7 +10,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from mtl_cli.core.errors import ConfigError, fail
-from mtl_cli.core.run_folder import hold, status_of
+from mtl_cli.core.folder_lock import lock_folder
+from mtl_cli.core.run_folder import status_of
 from mtl_cli.runs.job_records import FAILED, RECORDS, job_records
 
 
@@ -31,7 +32,7 @@ class Session:
 
     def __init__(self, folder: Path, resume: str) -> None:
         self.folder = folder
-        self.lock = hold(folder, "hydra.sweep.dir")
+        self.lock = lock_folder(folder, "hydra.sweep.dir")
         holds_jobs = any(folder.glob("*/status.json"))
         if resume == "never" and holds_jobs:
             raise ConfigError(

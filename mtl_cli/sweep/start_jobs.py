@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from mtl_cli.config.sweep_options import SweepOptions, cores
 from mtl_cli.core.errors import ConfigError, JobError
 from mtl_cli.core.plugins import used_folders
-from mtl_cli.core.secrets import noted
+from mtl_cli.core.secrets import tracked_secrets
 from mtl_cli.sweep import job_processes
 from mtl_cli.sweep.external_launchers import is_stopped
 from mtl_cli.sweep.folder_names import job_name
@@ -108,7 +108,7 @@ def new_jobs(variants: list[Variant], threads: int) -> list[Job]:
             sweep=sweep,
             name=job_name(variant.settings),
             threads=threads,
-            secrets=noted(),
+            secrets=tracked_secrets(),
             plugins=used_folders(),
         )
         for i, variant in enumerate(variants, 1)

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
+from mtl_cli.core.nested import flatten
 from mtl_cli.evaluation.scores import Scores
-from mtl_cli.runs.provenance import flat
 from mtl_cli.trackers.base import Tracker, numbers
 
 LONGEST_VALUE = 500
@@ -35,7 +35,7 @@ class MLflow(Tracker):
         self._mlflow.set_experiment(self.experiment)
         self._mlflow.start_run(run_name=run.name, tags={"run_folder": str(run)})
         self._mlflow.log_params(
-            {key: str(x)[:LONGEST_VALUE] for key, x in flat(values).items()}
+            {key: str(x)[:LONGEST_VALUE] for key, x in flatten(values).items()}
         )
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:

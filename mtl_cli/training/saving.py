@@ -116,15 +116,15 @@ class Session:
             Stopped: if Ctrl-C or SIGTERM came.
         """
         replicas = self.steps.replicas
-        signal = replicas.all_reduce_max(signals.wanted(), signals.SIGNALS)
+        signal = replicas.all_reduce_max(signals.pending(), signals.SIGNALS)
         minutes = None if self.saving is None else self.saving.minutes
         due = minutes is not None and time.monotonic() - self.saved > 60 * minutes
         if self.taken and (due or signal):  # at its end it was saved
             self.save()
         if signal:  # one that came since is for the next time: the others go on
             replicas.barrier()
-            signals.want(signal)
-            signals.check()
+            signals.set_pending(signal)
+            signals.stop_if_pending()
 
     def share(self) -> None:
         """Gives every process that trains the chief's weights, and where it is."""

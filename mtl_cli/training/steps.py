@@ -101,7 +101,7 @@ class Steps:
         try:
             return self.run(*arguments)
         except tf.errors.OpError:
-            if int(self.optimizer.iterations) != before or not compile_cache.forget():
+            if int(self.optimizer.iterations) != before or not compile_cache.clear():
                 raise
             self.run = self._function()
             return self.run(*arguments)

@@ -54,17 +54,17 @@ def test_nothing_is_kept_where_the_cache_is_switched_off_or_the_disk_is_full(
 ) -> None:
     monkeypatch.setenv("TF_XLA_FLAGS", "--some_flag")
     monkeypatch.setenv("MTL_CACHE", "")
-    compile_cache.keep()
+    compile_cache.enable()
     assert compile_cache.os.environ["TF_XLA_FLAGS"] == "--some_flag"
     monkeypatch.setenv("MTL_CACHE", str(tmp_path))
-    monkeypatch.setattr(compile_cache, "room", lambda _: 0)
-    compile_cache.keep()
+    monkeypatch.setattr(compile_cache, "free_bytes", lambda _: 0)
+    compile_cache.enable()
     assert compile_cache.os.environ["TF_XLA_FLAGS"] == "--some_flag"
     monkeypatch.undo()
     monkeypatch.setenv("TF_XLA_FLAGS", "--some_flag")
     monkeypatch.setenv("MTL_CACHE", str(tmp_path))
-    compile_cache.keep()
-    folder = tmp_path / "compiled" / compile_cache.machine()
+    compile_cache.enable()
+    folder = tmp_path / "compiled" / compile_cache.machine_hash()
     assert compile_cache.os.environ["TF_XLA_FLAGS"] == (
         f"--some_flag --tf_xla_persistent_cache_directory={folder}"
     )

@@ -446,7 +446,7 @@ def test_signal_during_the_all_reduce_is_handled_at_the_next_call(monkeypatch):
 
         def all_reduce_max(self, value, choices):
             reported.append(value)
-            signals.want(signal.SIGTERM)
+            signals.set_pending(signal.SIGTERM)
             return value
 
     session = Session(None, SimpleNamespace(replicas=Late()))

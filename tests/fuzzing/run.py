@@ -122,7 +122,7 @@ def command(arguments: list[str], read: bool = True) -> str | None:
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
-    from mtl_cli.cli.arguments import tidy
+    from mtl_cli.cli.arguments import hydra_arguments
     from mtl_cli.cli.hydra_errors import explain
     from mtl_cli.config.check import check
     from mtl_cli.core.errors import ConfigError, DataError, printable
@@ -131,7 +131,7 @@ def command(arguments: list[str], read: bool = True) -> str | None:
 
     GlobalHydra.instance().clear()
     try:
-        tidied = tidy(arguments)
+        tidied = hydra_arguments(arguments)
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
             composed = compose("config", tidied)
     except ConfigError as error:

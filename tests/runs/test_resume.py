@@ -280,11 +280,13 @@ def placed(configured, path, status, **record):
 
 def test_empty_folder_starts_whatever_resume_says_but_must(file, tmp_path):
     for word in ("auto", "never"):
-        place = resume.choose(chosen(file, f"resume={word}"), tmp_path / word, False)
-        assert (place.checkpoint, place.note) == (None, "")
-        place.folder.release()
+        start = resume.choose_start(
+            chosen(file, f"resume={word}"), tmp_path / word, False
+        )
+        assert (start.checkpoint, start.message) == (None, "")
+        start.folder.release()
     with pytest.raises(ConfigError, match="resume: must, but no run of this config"):
-        resume.choose(chosen(file, "resume=must"), tmp_path / "must", False)
+        resume.choose_start(chosen(file, "resume=must"), tmp_path / "must", False)
     assert files(tmp_path / "must") == set()
 
 
@@ -293,26 +295,26 @@ def test_named_folder_with_an_unfinished_run_goes_on(status, file, tmp_path):
     placed(chosen(file), written(tmp_path / "run", 2), status)
     for word in ("auto", "must"):
         configured = chosen(file, f"resume={word}", "trainer.profile=true")
-        place = resume.choose(configured, tmp_path / "run", False)
-        assert place.checkpoint.state == {"number": 2}
-        assert "after epoch 2 of the unfinished run" in place.note
-        place.folder.release()
+        start = resume.choose_start(configured, tmp_path / "run", False)
+        assert start.checkpoint.state == {"number": 2}
+        assert "after epoch 2 of the unfinished run" in start.message
+        start.folder.release()
 
 
 def test_damage_is_told_and_must_refuses_without_an_intact_checkpoint(file, tmp_path):
     run = placed(chosen(file), written(tmp_path / "run", 2), "running")
     last, before = saved(run)
     last.write_bytes(b"")
-    place = resume.choose(chosen(file), run, False)
-    assert (place.checkpoint.state, place.damaged) == ({"number": 1}, (last,))
-    place.folder.release()
+    start = resume.choose_start(chosen(file), run, False)
+    assert (start.checkpoint.state, start.damaged) == ({"number": 1}, (last,))
+    start.folder.release()
     before.write_bytes(b"")
     with pytest.raises(ConfigError, match="holds no intact checkpoint"):
-        resume.choose(chosen(file, "resume=must"), run, False)
-    place = resume.choose(chosen(file), run, False)
-    assert (place.checkpoint, place.damaged) == (None, (last, before))
-    assert "at its beginning" in place.note
-    place.folder.release()
+        resume.choose_start(chosen(file, "resume=must"), run, False)
+    start = resume.choose_start(chosen(file), run, False)
+    assert (start.checkpoint, start.damaged) == (None, (last, before))
+    assert "again: it has no intact checkpoint" in start.message
+    start.folder.release()
 
 
 def test_finished_run_is_not_run_again(file, tmp_path, capsys):
@@ -320,10 +322,10 @@ def test_finished_run_is_not_run_again(file, tmp_path, capsys):
     scores = {"valid": {"click": {"auc": 0.75, "rows": 10, "positives": 5}}}
     (run / "metrics.json").write_text(json.dumps(scores))
     before = files(run)
-    place = resume.choose(chosen(file), run, False)
-    assert (place.folder, place.path) == (None, run)
+    start = resume.choose_start(chosen(file), run, False)
+    assert (start.folder, start.path) == (None, run)
     configured = chosen(file, "tasks=[click]")
-    resume.tell_finished(configured, run)
+    resume.report_finished(configured, run)
     out = capsys.readouterr().out
     assert "it is not run again" in out.splitlines()[0]
     assert "0.7500" in out
@@ -349,7 +351,7 @@ def test_damaged_scores_of_a_finished_run_are_told_in_one_line(text, file, tmp_p
     run = placed(chosen(file), tmp_path / "run", "done")
     (run / "metrics.json").write_text(text)
     with pytest.raises(DataError, match=r"metrics.json is damaged; remove .*run, and"):
-        resume.tell_finished(chosen(file, "tasks=[click]"), run)
+        resume.report_finished(chosen(file, "tasks=[click]"), run)
 
 
 def test_other_configuration_is_refused_and_the_differing_key_named(file, tmp_path):
@@ -359,7 +361,7 @@ def test_other_configuration_is_refused_and_the_differing_key_named(file, tmp_pa
         (run / "config.yaml").write_text(json.dumps(composed | {"hydra": {"run": {}}}))
         before = files(run)
         with pytest.raises(ConfigError, match="holds a run already") as told:
-            resume.choose(chosen(file, "trainer.epochs=7", "seed=4"), run, False)
+            resume.choose_start(chosen(file, "trainer.epochs=7", "seed=4"), run, False)
         assert "seed was 1, is 4; trainer.epochs was 3, is 7" in str(told.value)
         assert files(run) == before
 
@@ -367,22 +369,22 @@ def test_other_configuration_is_refused_and_the_differing_key_named(file, tmp_pa
 def test_other_data_is_refused(file, tmp_path):
     run = placed(chosen(file), tmp_path / "run", "failed", data_hash="another")
     with pytest.raises(ConfigError, match="the data has changed since"):
-        resume.choose(chosen(file), run, False)
+        resume.choose_start(chosen(file), run, False)
 
 
 def test_never_refuses_a_folder_that_holds_a_run(file, tmp_path):
     for status in ("running", "failed", "done"):
         run = placed(chosen(file), tmp_path / status, status)
         with pytest.raises(ConfigError, match="holds a run already; name another"):
-            resume.choose(chosen(file, "resume=never"), run, False)
+            resume.choose_start(chosen(file, "resume=never"), run, False)
 
 
 def test_folder_that_another_process_holds_is_refused(file, tmp_path):
-    first = resume.choose(chosen(file), tmp_path / "run", False)
+    first = resume.choose_start(chosen(file), tmp_path / "run", False)
     with pytest.raises(ConfigError, match="another process is running in "):
-        resume.choose(chosen(file), tmp_path / "run", False)
+        resume.choose_start(chosen(file), tmp_path / "run", False)
     first.folder.release()
-    resume.choose(chosen(file), tmp_path / "run", False).folder.release()
+    resume.choose_start(chosen(file), tmp_path / "run", False).folder.release()
 
 
 def test_seconds_are_those_of_all_starts_and_unknown_after_a_kill(
@@ -417,9 +419,9 @@ def test_run_that_ends_while_it_is_looked_at_is_not_gone_on_with(
         return folder
 
     monkeypatch.setattr(resume, "RunFolder", held)
-    place = resume.choose(configured, tmp_path / "new", True)
-    assert (place.path, place.note) == (tmp_path / "new", "")
-    place.folder.release()
+    start = resume.choose_start(configured, tmp_path / "new", True)
+    assert (start.path, start.message) == (tmp_path / "new", "")
+    start.folder.release()
 
 
 def test_new_folder_gives_way_to_the_newest_run_that_was_cut_off(file, tmp_path):
@@ -431,19 +433,19 @@ def test_new_folder_gives_way_to_the_newest_run_that_was_cut_off(file, tmp_path)
     placed(chosen(file, "seed=9"), tmp_path / "other", "interrupted")
     placed(configured, tmp_path / "changed", "interrupted", data_hash="another")
     (tmp_path / "stray").write_text("")
-    place = resume.choose(configured, tmp_path / "new", True)
-    assert place.path == tmp_path / "1"
-    assert "resume=never starts anew" in place.note
+    start = resume.choose_start(configured, tmp_path / "new", True)
+    assert start.path == tmp_path / "1"
+    assert "resume=never starts anew" in start.message
     # While that one runs, the one before it is the newest.
-    second = resume.choose(configured, tmp_path / "new", True)
+    second = resume.choose_start(configured, tmp_path / "new", True)
     assert second.path == tmp_path / "0"
-    third = resume.choose(configured, tmp_path / "new", True)
-    assert (third.path, third.note) == (tmp_path / "new", "")
-    anew = resume.choose(chosen(file, "resume=never"), tmp_path / "newer", True)
+    third = resume.choose_start(configured, tmp_path / "new", True)
+    assert (third.path, third.message) == (tmp_path / "new", "")
+    anew = resume.choose_start(chosen(file, "resume=never"), tmp_path / "newer", True)
     assert anew.path == tmp_path / "newer"
     with pytest.raises(ConfigError, match="resume: must, but no run of this config"):
-        resume.choose(chosen(file, "resume=must"), tmp_path / "newest", True)
-    for one in (place, second, third, anew):
+        resume.choose_start(chosen(file, "resume=must"), tmp_path / "newest", True)
+    for one in (start, second, third, anew):
         one.folder.release()
 
 
@@ -533,9 +535,9 @@ def test_second_ctrl_c_ends_at_once():
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "signals.install()\n"
         "try:\n"
-        "    with signals.held():\n"
+        "    with signals.deferred():\n"
         "        signal.raise_signal(signal.SIGINT)\n"
-        "        print('goes on', bool(signals.wanted()))\n"
+        "        print('goes on', bool(signals.pending()))\n"
         "        signal.raise_signal(signal.SIGINT)\n"
         "        print('not reached')\n"
         "except signals.Stopped as stop: print(stop, stop.code)\n"

@@ -1,0 +1,53 @@
+"""Writes files whole or not at all."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from mtl_cli.core.errors import WriteError, first_line
+
+UNFINISHED_PREFIX = ".tmp-"
+
+
+@contextlib.contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Gives a temporary path; the file there becomes `target` when the block ends.
+
+    The temporary name ends as the target's does, since some writers choose a format by
+    the ending.
+
+    Raises:
+        WriteError: if the file cannot be written.
+    """
+    temporary = target.with_name(f"{UNFINISHED_PREFIX}{target.name}")
+    with named_write_errors(target):
+        try:
+            yield temporary
+            sync(temporary)
+            temporary.replace(target)
+            sync(target.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def named_write_errors(path: Path) -> Iterator[None]:
+    """Turns an error of the operating system into one line that names the file."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else first_line(error)
+        raise WriteError(
+            f"cannot write {path}: {reason}; when that is mended, the same command in "
+            "the same folder (hydra.run.dir) goes on"
+        ) from error
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,51 @@
+"""Locks a folder for one process; the kernel frees the lock however that one ends."""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+from mtl_cli.core.errors import ConfigError
+
+LOCK = ".lock"
+
+
+def lock_folder(folder: Path, key: str) -> IO[str]:
+    """Makes a folder if it is missing, and locks it until the returned file is closed.
+
+    Args:
+        folder: the folder to lock.
+        key: the configuration's key that names the folder, for errors.
+
+    Raises:
+        ConfigError: if another process holds the lock, or the folder is not writable.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return lock_file(folder / LOCK)
+    except BlockingIOError:
+        raise ConfigError(
+            f"{key}: another process is running in {folder}; wait for it, or name "
+            "another folder"
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"{key}: cannot write to {folder}: {error.strerror}"
+        ) from None
+
+
+def lock_file(path: Path) -> IO[str]:
+    """Opens and locks a file.
+
+    Raises:
+        BlockingIOError: if another process holds the lock.
+    """
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            raise BlockingIOError  # the last owner has just removed the file
+    except OSError:
+        file.close()
+        raise
+    return file

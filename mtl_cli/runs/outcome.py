@@ -1,0 +1,47 @@
+"""How a run ended: its status, the message for the user, the exit code."""
+
+import shlex
+
+from mtl_cli.core.errors import LostWorkerError, MtlError, first_line
+from mtl_cli.core.paths import shortest
+from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.core.signals import Stopped
+
+
+def status_after(error: BaseException) -> tuple[str, str]:
+    """Returns the status of a run that an error ended, and the reason."""
+    if isinstance(error, SystemExit) and error.code == 1:
+        return "interrupted", "what read the output has closed it"
+    from_outside = isinstance(error, KeyboardInterrupt | LostWorkerError)
+    status = "interrupted" if from_outside else "failed"
+    return status, mask_secrets(str(error)) or type(error).__name__
+
+
+def message_and_code(error: Exception) -> tuple[str, int]:
+    """Returns the one-line message for a failed run, and its exit code."""
+    if isinstance(error, MtlError):
+        return str(error), error.exit_code
+    name, text = type(error).__name__, first_line(error)
+    text = text if text == name else f"{name}: {text}"
+    return f"{text}; the traceback is in train.log", 1
+
+
+def resume_hint(stop: Stopped, command: list[str]) -> str:
+    """Says what ended a command, which checkpoint is safe, and how to resume."""
+    if stop.run is None:
+        return str(stop)
+    from mtl_cli.training.checkpoint import described, saved
+
+    checkpoints = saved(stop.run)
+    if not checkpoints:
+        return f"{stop}; no checkpoint was written yet"
+    newest = checkpoints[0]
+    return (
+        f"{stop}; all up to {described(newest)} is safe in {shortest(newest)}; "
+        f"to go on: {resume_command(command)}"
+    )
+
+
+def resume_command(command: list[str]) -> str:
+    """Returns the command that resumes what this command began."""
+    return shlex.join(s for s in command if not s.startswith("resume="))

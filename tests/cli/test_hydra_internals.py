@@ -1,0 +1,44 @@
+"""Private parts of Hydra that the package relies on still do their work."""
+
+from argparse import ArgumentError
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from omegaconf import DictConfig
+
+from mtl_cli.cli.hydra_internals import argument_parser, wrap_composition
+from mtl_cli.core.paths import conf_folder
+
+
+def test_parser_knows_hydras_flags_and_raises_errors() -> None:
+    parser = argument_parser()
+    command = ["-m", "seed=1", "--config-path", "x", "model=ple"]
+    parsed, unknown = parser.parse_known_intermixed_args([*command, "--epochs=3"])
+    assert (parsed.multirun, parsed.config_path) == (True, "x")
+    assert (parsed.overrides, unknown) == (["seed=1", "model=ple"], ["--epochs=3"])
+    for asked in ("cfg", "info", "help", "hydra_help", "experimental_rerun", "run"):
+        assert not getattr(parsed, asked)
+    with pytest.raises(ArgumentError, match="invalid choice: 'nothing'"):
+        parser.parse_known_intermixed_args(["--cfg", "nothing"])
+
+
+def test_every_composition_passes_the_wrapper_with_its_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original = ConfigLoaderImpl._load_configuration_impl
+    original = getattr(original, "__wrapped__", original)
+    monkeypatch.setattr(ConfigLoaderImpl, "_load_configuration_impl", original)
+    seen: list[list[str]] = []
+
+    def wrapper(composition, settings: list[str]) -> DictConfig:
+        seen.append(settings)
+        composed = composition()
+        assert composed.hydra.run.dir  # the section that Hydra acts on
+        return composed
+
+    wrap_composition(wrapper)
+    wrap_composition(wrapper)  # a second time has no effect
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        assert compose("config", ["seed=7"]).seed == 7
+    assert seen == [["seed=7"]]

@@ -1,0 +1,51 @@
+"""Private parts of Python and Keras that the package relies on still do their work."""
+
+import subprocess
+import sys
+
+import pytest
+
+HIDDEN = ["sklearn", "matplotlib.pyplot"]
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("thread", ["", "daemon=True", "daemon=False"])
+def test_exit_runs_what_is_registered_flushes_and_keeps_the_code(thread: str) -> None:
+    code = (
+        "import atexit, sys, threading, time\n"
+        "from mtl_cli.core.private_doors import exit_without_teardown\n"
+        "atexit.register(lambda: sys.stdout.write('registered'))\n"
+        "def work(): time.sleep(0.2); sys.stderr.write('waited for')\n"
+    )
+    if thread:
+        code += f"threading.Thread(target=work, {thread}).start()\n"
+    ended = run_python(f"{code}exit_without_teardown(3)")
+    waited = "waited for" if thread == "daemon=False" else ""
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, "registered", waited)
+
+
+def test_keras_imports_what_is_hidden_from_it_only_if_it_is_not_hidden() -> None:
+    # If Keras no longer imports these modules, `hidden_modules` can go.
+    says = f"print([name for name in {HIDDEN} if name in sys.modules])"
+    plain = run_python(f"import sys, keras; {says}")
+    hidden = run_python(
+        f"import sys; from mtl_cli.core.tensorflow_runtime import load; load(); {says}"
+    )
+    assert plain.stdout.strip() == f"{HIDDEN}", plain.stderr
+    assert hidden.stdout.strip() == "[]", hidden.stderr
+
+
+def test_hidden_modules_can_be_imported_again() -> None:
+    code = (
+        "from mtl_cli.core.private_doors import hidden_modules\n"
+        "with hidden_modules('colorsys'):\n"
+        "    try: import colorsys\n"
+        "    except ImportError: print('hidden')\n"
+        "import colorsys; print(colorsys.rgb_to_hsv(0, 0, 0))"
+    )
+    assert run_python(code).stdout.split("\n")[:2] == ["hidden", "(0.0, 0.0, 0)"]
