@@ -1,1 +1,75 @@
-"""Trains multi-task recommendation models from configs."""
+"""Trains multi-task recommendation models from configs.
+
+    import mtl_cli
+
+    run = mtl_cli.train("model=ple", trainer={"epochs": 2})
+    run.metrics["test"]["income"]["auc"]
+    mtl_cli.load(run).predict(table)
+    mtl_cli.compare("outputs/sweeps/NAME").to_frame()
+
+Nothing is loaded before a name is used: `import mtl_cli` is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mtl_cli import layers
+    from mtl_cli.api.model import Model, load
+    from mtl_cli.api.run import Run
+    from mtl_cli.api.train import train
+    from mtl_cli.compare.public import Comparison, compare
+    from mtl_cli.core.errors import (
+        ConfigError,
+        DataError,
+        LostWorkerError,
+        MtlError,
+        TrainingError,
+        WriteError,
+    )
+
+    __version__: str
+
+__all__ = [
+    "Comparison",
+    "ConfigError",
+    "DataError",
+    "LostWorkerError",
+    "Model",
+    "MtlError",
+    "Run",
+    "TrainingError",
+    "WriteError",
+    "__version__",
+    "compare",
+    "layers",
+    "load",
+    "train",
+]
+
+_MODULES = {
+    "Comparison": "mtl_cli.compare.public",
+    "Model": "mtl_cli.api.model",
+    "Run": "mtl_cli.api.run",
+    "load": "mtl_cli.api.model",
+    "train": "mtl_cli.api.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'mtl_cli' has no attribute {name!r}")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("mtl-cli")
+    if name in (
+        "layers",
+        "compare",
+    ):  # `mtl_cli.compare` is a module that can be called
+        return import_module(f"mtl_cli.{name}")
+    return getattr(import_module(_MODULES.get(name, "mtl_cli.core.errors")), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -34,7 +34,7 @@ def test_every_composition_passes_the_wrapper_with_its_settings(
     def wrapper(composition, settings: list[str]) -> DictConfig:
         seen.append(settings)
         composed = composition()
-        assert composed.hydra.run.dir  # the section that Hydra acts on
+        assert "run" in composed.hydra  # the section that Hydra acts on
         return composed
 
     wrap_composition(wrapper)

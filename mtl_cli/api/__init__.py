@@ -1,0 +1,1 @@
+"""What `import mtl_cli` offers: train, load, compare."""

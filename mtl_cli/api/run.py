@@ -1,0 +1,96 @@
+"""A run that has been trained, as its folder holds it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mtl_cli.core.errors import DAMAGED, DataError, first_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The results of a run, each read from its folder at first use.
+
+    Args:
+        folder: the run folder: `outputs/runs/NAME`, or `outputs/sweeps/NAME/JOB`.
+
+    Example:
+        >>> from mtl_cli import Run
+        >>> run = Run("outputs/runs/adult-ple")
+        >>> run.folder.name
+        'adult-ple'
+    """
+
+    folder: Path
+
+    def __init__(self, folder: "str | PathLike[str]") -> None:
+        object.__setattr__(self, "folder", Path(folder).absolute())
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    @cached_property
+    def metrics(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Metrics by split and task; an undefined metric is None.
+
+        Empty if the run only checked its data.
+        """
+        if not (self.folder / "metrics.json").exists() and self.config["check_only"]:
+            return {}
+        metrics: dict[str, Any] = self._read("metrics.json", read_json)
+        return metrics
+
+    @cached_property
+    def history(self) -> "pd.DataFrame":
+        """Losses and validation metrics: one row per epoch."""
+        import pandas as pd
+
+        return self._read("history.csv", pd.read_csv)
+
+    @cached_property
+    def predictions(self) -> "pd.DataFrame":
+        """Row numbers, labels and predictions of the test rows."""
+        import pandas as pd
+
+        return self._read("predictions.parquet", pd.read_parquet)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration, without the section of Hydra."""
+        values: dict[str, Any] = self._read("config.yaml", read_yaml)
+        return {k: v for k, v in values.items() if k not in ("defaults", "hydra")}
+
+    def _read(self, name: str, read: Callable[[Path], T]) -> T:
+        path = self.folder / name
+        try:
+            return read(path)
+        except FileNotFoundError:
+            raise DataError(
+                f"{path}: no such file; is this the folder of a finished run that "
+                "writes it?"
+            ) from None
+        except DAMAGED as error:
+            raise DataError(
+                f"{path} is damaged: {first_line(error)}; run it again"
+            ) from None
+
+
+def read_json(path: Path) -> Any:
+    """Reads a JSON file."""
+    return json.loads(path.read_text("utf-8"))
+
+
+def read_yaml(path: Path) -> Any:
+    """Reads a YAML file; nothing in it can execute code."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_container(OmegaConf.load(path))

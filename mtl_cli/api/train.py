@@ -1,0 +1,145 @@
+"""Trains a model in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import IO, Any, TextIO
+
+from mtl_cli.api.overrides import overrides_of
+from mtl_cli.api.run import Run
+from mtl_cli.core.errors import (
+    ConfigError,
+    DataError,
+    LostWorkerError,
+    TrainingError,
+    WriteError,
+)
+from mtl_cli.core.paths import PACKAGE
+from mtl_cli.sweep.folder_names import is_swept
+
+# The package is found last, so that it hides no module of Python's.
+CHILD = (
+    "import sys; sys.path.append({!r}); from mtl_cli.cli.child import main; "
+    "main(sys.argv[1], sys.argv[2:])"
+)
+ERRORS = {
+    "ConfigError": ConfigError,
+    "DataError": DataError,
+    "RowError": DataError,
+    "LostWorkerError": LostWorkerError,
+    "WriteError": WriteError,
+}
+# The first Ctrl-C lets the run write a checkpoint, the second ends it at once.
+INTERRUPTS_BEFORE_KILL = 2
+
+
+def train(*overrides: str, **settings: Any) -> Run:
+    """Trains one model, as the command `mtl-train` does, and waits for it.
+
+    The training has a process of its own: it changes nothing in the caller's process.
+    Its output goes to the caller's `sys.stdout` and `sys.stderr`. The same call again
+    resumes an interrupted run. Ctrl-C lets the run write a checkpoint first.
+
+    Args:
+        overrides: settings as the command line takes them: `"model=ple"`.
+        settings: the same as keywords: `model="ple"`, `trainer={"epochs": 2}`.
+
+    Returns: the run. If its folder holds the finished run already, nothing is trained.
+
+    Raises:
+        ConfigError: if a setting is wrong.
+        DataError: if the data does not fit the configuration.
+        TrainingError: if training fails, or its process dies.
+        KeyboardInterrupt: after Ctrl-C; the message names the checkpoint.
+
+    Example:
+        run = mtl_cli.train("model=mmoe", seed=2, trainer={"epochs": 3})
+    """
+    arguments = [*overrides, *overrides_of(settings)]
+    for argument in arguments:
+        if asks_for_sweep(argument):
+            raise ConfigError(
+                f"mtl_cli.train: {argument!r} asks for a sweep, but this function "
+                "trains one model; run `mtl-train -m ...`, and read the sweep's folder "
+                "with mtl_cli.compare"
+            )
+    with tempfile.TemporaryDirectory(prefix="mtl-cli-") as folder:
+        result = Path(folder, "result.json")
+        code = run_child([str(result), *arguments, "hydra.mode=RUN"])
+        if not result.exists():
+            if code == 0:  # such as `--help`
+                raise ConfigError(f"mtl_cli.train: {arguments} trains no model")
+            raise TrainingError(
+                f"the training's process ended with code {code} and no message"
+                + (" (out of memory?)" if code == -signal.SIGKILL else "")
+            )
+        outcome = json.loads(result.read_text("utf-8"))
+    for failure in outcome["failures"]:
+        if failure["error"] == "KeyboardInterrupt":
+            raise KeyboardInterrupt(failure["message"])
+        raise ERRORS.get(failure["error"], TrainingError)(failure["message"])
+    if outcome["folder"] is None:
+        raise ConfigError(f"mtl_cli.train: {arguments} trains no model")
+    return Run(outcome["folder"])
+
+
+def asks_for_sweep(argument: str) -> bool:
+    """Whether an argument makes `mtl-train` start several runs."""
+    setting = argument.lstrip("+~")
+    is_flag = argument in ("-m", "--multirun")
+    return is_flag or is_swept(setting) or setting.startswith("compare.single_task=")
+
+
+def run_child(arguments: list[str]) -> int:
+    """Runs the child process, shows its output, and returns its exit code."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", CHILD.format(str(PACKAGE.parent)), *arguments],
+        # The child stops if this process dies, which closes the pipe.
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        env=os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"},
+        # Ctrl-C reaches this process alone, which passes it on once.
+        start_new_session=True,
+    )
+    copiers = [
+        threading.Thread(target=copy, args=streams, daemon=True)
+        for streams in ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
+    ]
+    for copier in copiers:
+        copier.start()
+    interrupts = 0
+    try:
+        while True:
+            try:
+                code = process.wait()
+                break
+            except KeyboardInterrupt:
+                interrupts += 1
+                if interrupts > INTERRUPTS_BEFORE_KILL:
+                    raise
+                process.send_signal(signal.SIGINT)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        for copier in copiers:
+            copier.join()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+    return code
+
+
+def copy(source: IO[str], target: TextIO) -> None:
+    """Copies a pipe to a stream, line by line."""
+    for line in source:
+        target.write(line)
+        target.flush()

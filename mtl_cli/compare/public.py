@@ -1,0 +1,72 @@
+"""`mtl_cli.compare`: which model is better, by how much, and whether it is real."""
+
+from os import PathLike, fspath
+from typing import TYPE_CHECKING
+
+from mtl_cli.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mtl_cli.compare.comparison import Comparison as DatasetComparison
+
+
+class Comparison:
+    """What `mtl-compare` says, for Python.
+
+    Attributes:
+        datasets: the comparison of each data set.
+        warnings: reasons to trust the comparison less, such as few seeds.
+    """
+
+    def __init__(self, datasets: "list[DatasetComparison]") -> None:
+        self.datasets = datasets
+        self.warnings = [line for each in datasets for line in each.warnings]
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Returns one row per data set, configuration and task, at full precision.
+
+        The columns are those of `mtl-compare --csv`.
+        """
+        import io
+
+        import pandas as pd
+
+        from mtl_cli.compare.records import comma_separated
+
+        return pd.read_csv(io.StringIO(comma_separated(self.datasets)))
+
+    def __str__(self) -> str:
+        from mtl_cli.compare.table import markdown
+
+        return markdown(self.datasets)
+
+
+def compare(
+    *folders: "str | PathLike[str]",
+    baseline: str | None = None,
+    metric: str | None = None,
+    split: str = "test",
+) -> Comparison:
+    """Compares runs with each other, as `mtl-compare` does.
+
+    Args:
+        folders: `Run`s, run folders, sweep folders, or folders that hold them.
+        baseline: `KEY=VALUE[,KEY=VALUE]` of the configuration that all others are
+            compared with; None for the first with `model=shared_bottom`, or else the
+            first.
+        metric: the metric to compare; None for the first metric of each task.
+        split: the split whose scores are compared: `test`, `valid` or `train`.
+
+    Raises:
+        ConfigError: if there is nothing to compare, or a name is unknown.
+
+    Example:
+        mtl_cli.compare("outputs/sweeps/NAME", metric="log_loss").to_frame()
+    """
+    from mtl_cli.compare.compare_runs import compare_runs
+
+    if not folders:
+        raise ConfigError("mtl_cli.compare: no folder; name runs or sweeps to compare")
+    paths = [fspath(folder) for folder in folders]
+    return Comparison(compare_runs(paths, baseline, metric, split))

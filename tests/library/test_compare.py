@@ -1,0 +1,52 @@
+"""`mtl_cli.compare`: what `mtl-compare` says, for Python."""
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from helpers.planted_runs import auc, write_run
+
+import mtl_cli
+from mtl_cli.cli.compare import arguments
+from mtl_cli.cli.compare import run as run_command
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    """Runs of two models, three seeds each."""
+    for seed in (1, 2, 3):
+        for model, mean in (("shared_bottom", 0.8), ("ple", 0.82)):
+            scores = {"test": {"click": auc(mean + seed / 1e4)}}
+            write_run(tmp_path / f"{model}{seed}", model, seed, scores)
+    return tmp_path
+
+
+def test_frame_holds_what_the_command_writes_as_csv(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    comparison = mtl_cli.compare(sweep, baseline="model=ple", metric="auc")
+    command = [str(sweep), "--baseline", "model=ple", "--metric", "auc", "--csv"]
+    assert run_command(arguments(command)) == 0
+    expected = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    frame = comparison.to_frame()
+    pd.testing.assert_frame_equal(frame, expected)
+    assert list(frame["model.name"]) == ["ple", "shared_bottom"]
+    assert frame["mean"].tolist() == pytest.approx([0.8202, 0.8002])
+    assert len(comparison.datasets) == 1
+
+
+def test_single_runs_can_be_named_by_run_and_by_folder(sweep: Path) -> None:
+    some = mtl_cli.compare(
+        mtl_cli.Run(sweep / "ple1"), sweep / "ple2", str(sweep / "shared_bottom1")
+    )
+    assert some.to_frame()["seeds"].tolist() == [2, 1]
+    assert any("seed" in warning for warning in some.warnings)
+    assert "| ple | 2 |" in str(some)
+
+
+def test_wrong_names_are_told_as_by_the_command(sweep: Path) -> None:
+    with pytest.raises(mtl_cli.ConfigError, match="nowhere"):
+        mtl_cli.compare(sweep / "nowhere")
+    with pytest.raises(mtl_cli.ConfigError, match="aucc"):
+        mtl_cli.compare(sweep, metric="aucc")

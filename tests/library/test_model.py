@@ -1,0 +1,196 @@
+"""`mtl_cli.load` and `Model.predict`: the numbers of the run, for any table."""
+
+import json
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from helpers.planted_data import config, run_in, values
+
+import mtl_cli
+from mtl_cli.api.model import Model
+
+FEATURES = {
+    "user": {"kind": "sparse"},
+    "item": {"kind": "hashed", "num_buckets": 7},
+    "price": {"kind": "dense", "transform": "standard"},
+}
+TASKS: dict[str, Any] = {
+    "click": {"label": "click", "kind": "binary"},
+    "spent": {"label": "spent", "kind": "regression"},
+    "level": {"label": "level", "kind": "multiclass", "classes": ["low", "high", "no"]},
+}
+
+
+def rows(count: int = 300, seed: int = 0) -> pa.Table:
+    """Rows with ids beyond 2^53, text, numbers and three labels."""
+    chance = np.random.default_rng(seed)
+    user, price = chance.integers(0, 9, count), chance.normal(size=count)
+    return pa.table(
+        {
+            "user": user + 2**53,
+            "item": [f"item {i % 5}" for i in range(count)],
+            "price": price,
+            "click": (user % 2 == 0).astype(int),
+            "spent": price + user,
+            "level": np.array(["low", "high", "no"])[user % 3],
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> mtl_cli.Run:
+    """A run in reduced precision, on rows in Parquet."""
+    folder = tmp_path_factory.mktemp("run")
+    for name, table in {"train": rows(), "test": rows(100, seed=1)}.items():
+        pyarrow.parquet.write_table(table, folder / f"{name}.parquet")
+    data = values(
+        folder / "train.parquet", FEATURES, TASKS, test=str(folder / "test.parquet")
+    )
+    chosen = config(data, "trainer.precision=bfloat16", "trainer.epochs=2")
+    run_in(folder / "run", chosen)
+    keras.config.set_dtype_policy("float32")
+    return mtl_cli.Run(folder / "run")
+
+
+@pytest.fixture(scope="module")
+def model(run: mtl_cli.Run) -> Model:
+    return mtl_cli.load(run)
+
+
+def expected(run: mtl_cli.Run) -> pd.DataFrame:
+    """The predictions that the run has written, in the form of `predict`."""
+    written = run.predictions
+    levels = np.stack(written["level_prediction"].to_list())
+    columns = {name: written[f"{name}_prediction"] for name in ("click", "spent")}
+    classes = {f"level.{c}": levels[:, i] for i, c in enumerate(("low", "high", "no"))}
+    return pd.DataFrame(columns | classes)
+
+
+def test_predictions_are_those_of_the_run_bit_by_bit(
+    run: mtl_cli.Run, model: Model
+) -> None:
+    assert model.outputs == ["click", "spent", "level"]
+    assert model.config.trainer.precision == "bfloat16"
+    table = rows(100, seed=1)
+    for each in (table, table.to_pandas()):
+        pd.testing.assert_frame_equal(
+            model.predict(each), expected(run), check_exact=True
+        )
+
+
+def test_only_the_columns_of_features_count_in_any_order(
+    run: mtl_cli.Run, model: Model
+) -> None:
+    frame = rows(100, seed=1).to_pandas()
+    frame = frame[["price", "item", "user"]].assign(other=[{}] * 100)
+    pd.testing.assert_frame_equal(model.predict(frame), expected(run), check_exact=True)
+
+
+def test_missing_column_is_told_in_one_line(model: Model) -> None:
+    table = (
+        rows(9)
+        .drop_columns(["item"])
+        .rename_columns(["user", "prize", "click", "spent", "level"])
+    )
+    for each in (table, table.to_pandas()):
+        with pytest.raises(mtl_cli.DataError) as told:
+            model.predict(each)
+        assert "no column 'item' in the table, which has user, prize" in str(told.value)
+        assert "\n" not in str(told.value)
+
+
+def test_types_of_ids_are_those_that_training_reads(
+    run: mtl_cli.Run, model: Model
+) -> None:
+    frame = rows(100, seed=1).to_pandas()
+    others = {
+        "nullable": frame.assign(user=frame["user"].astype("Int64")),
+        "text": frame.assign(user=frame["user"].astype(str)),
+        "category": frame.assign(item=frame["item"].astype("category")),
+        "object": frame.assign(user=frame["user"].astype(object)),
+    }
+    for each in others.values():
+        pd.testing.assert_frame_equal(
+            model.predict(each), expected(run), check_exact=True
+        )
+
+
+def test_ids_that_pandas_made_floats_are_refused_with_the_fix(model: Model) -> None:
+    frame = rows(9).to_pandas()
+    frame.loc[0, "user"] = np.nan
+    with pytest.raises(mtl_cli.DataError, match=r"table\['user'\].astype\('Int64'\)"):
+        model.predict(frame)
+    with pytest.raises(mtl_cli.DataError, match="feature user: needs whole numbers"):
+        model.predict(pa.Table.from_pandas(frame))
+
+
+def test_wrong_cells_and_wrong_tables_are_told_in_one_line(model: Model) -> None:
+    frame = rows(9).to_pandas()
+    wrong: dict[str, Any] = {
+        "row 3 .*holds 'dear', not a number": frame.assign(
+            price=frame["price"].astype(object).where(frame.index != 2, "dear")
+        ),
+        "the table has no rows": frame[:0],
+        "not list": [1, 2],
+        "predict: .*item": frame.assign(item=[1, "a", {}] * 3),
+    }
+    for message, table in wrong.items():
+        with pytest.raises(mtl_cli.DataError, match=message) as told:
+            model.predict(table)
+        assert "\n" not in str(told.value)
+
+
+def test_values_that_training_never_saw_are_no_error(model: Model) -> None:
+    table = pa.table({"user": [1, None], "item": ["new", None], "price": [9.0, -9.0]})
+    predictions = model.predict(table)
+    assert predictions.shape == (2, 5)
+    assert np.isfinite(predictions.to_numpy()).all()
+
+
+def test_frame_keeps_its_index(model: Model) -> None:
+    frame = rows(4).to_pandas().set_index(pd.Index(list("abcd"), name="key"))
+    assert model.predict(frame).index.equals(frame.index)
+
+
+def test_loading_leaves_the_callers_process_as_it_was(run: mtl_cli.Run) -> None:
+    keras.config.set_dtype_policy("float64")
+    environment = dict(os.environ)
+    random.seed(7)
+    np.random.seed(7)
+    try:
+        mtl_cli.load(run.folder).predict(rows(9))
+        assert keras.config.dtype_policy().name == "float64"
+        assert dict(os.environ) == environment
+        assert random.random() == random.Random(7).random()
+        assert np.random.random() == np.random.RandomState(7).random()
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(mtl_cli.DataError, match="holds no whole model"):
+        mtl_cli.load(tmp_path)
+
+
+def test_run_reads_what_its_folder_holds(run: mtl_cli.Run) -> None:
+    assert run.metrics == json.loads((run.folder / "metrics.json").read_text())
+    assert run.history["epoch"].tolist() == [1, 2]
+    assert run.predictions["row"].tolist() == list(range(100))
+    assert run == mtl_cli.Run(os.path.relpath(run.folder))
+
+
+def test_missing_and_damaged_files_of_a_run_are_told(tmp_path: Path) -> None:
+    run = mtl_cli.Run(tmp_path)
+    with pytest.raises(mtl_cli.DataError, match=r"predictions.parquet: no such file"):
+        _ = run.predictions
+    (tmp_path / "metrics.json").write_text("{")
+    with pytest.raises(mtl_cli.DataError, match=r"metrics.json is damaged"):
+        _ = run.metrics

@@ -1,0 +1,71 @@
+"""Keyword settings become the overrides that a user would type."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mtl_cli.api.overrides import overrides_of
+from mtl_cli.core.errors import ConfigError
+
+
+def parsed(value: Any) -> Any:
+    """What Hydra reads from the override of a value."""
+    (override,) = OverridesParser.create().parse_overrides(overrides_of({"key": value}))
+    assert (override.key_or_group, override.is_sweep_override()) == ("key", False)
+    return override.value()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_every_text_stays_the_same_text(text: str) -> None:
+    assert parsed(text) == text
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text("ab '\"\\,:[]{}=$1", max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text("abc", min_size=1, max_size=3), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.lists(VALUES, max_size=3))
+def test_every_list_stays_the_same_list(values: list[Any]) -> None:
+    assert parsed(values) == values
+
+
+def test_dicts_become_dotted_keys_and_python_values_yaml_values() -> None:
+    settings = {
+        "model": "ple",
+        "model.num_levels": np.int64(2),
+        "trainer": {"epochs": 2, "patience": None, "compile": False},
+        "optimizer": {"learning_rate": 1e-3},
+        "tasks": ("income",),
+        "dataset": {"train": Path("my rows.csv"), "csv": {}},
+    }
+    assert overrides_of(settings) == [
+        "model=ple",
+        "model.num_levels=2",
+        "trainer.epochs=2",
+        "trainer.patience=null",
+        "trainer.compile=false",
+        "optimizer.learning_rate=0.001",
+        "tasks=[income]",
+        "dataset.train='my rows.csv'",
+        "dataset.csv={}",
+    ]
+
+
+def test_value_that_no_yaml_holds_is_refused() -> None:
+    with pytest.raises(ConfigError, match="seed: a configuration cannot hold set; "):
+        overrides_of({"seed": {1, 2}})

@@ -1,0 +1,229 @@
+"""`mtl_cli.train`: a run in a process of its own."""
+
+import contextlib
+import io
+import json
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import pytest
+from helpers.commands import mtl_train
+from helpers.interrupted_runs import SMALL, said
+
+import mtl_cli
+from mtl_cli.api import train as train_module
+from mtl_cli.core.run_folder import status_of
+
+TINY = ["dataset=synthetic_mmoe", "dataset.train_rows=2000", "dataset.test_rows=500"]
+TINY += ["model=shared_bottom", "trainer.compile=false"]
+LONG = [*SMALL, "trainer.epochs=400"]
+WAIT_SECONDS = 120
+
+
+@pytest.fixture(autouse=True)
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that runs start in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def process_state() -> dict[str, object]:
+    """What a training could disturb in the caller's process."""
+    return {
+        "folder": os.getcwd(),
+        "environment": dict(os.environ),
+        "arguments": list(sys.argv),
+        "path": list(sys.path),
+        "signals": [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)],
+        "log level": logging.root.level,
+        "log handlers": list(logging.root.handlers),
+        "random": random.getstate(),
+        "dtype policy": keras.config.dtype_policy().name,
+        "keras": keras.config.image_data_format(),
+    }
+
+
+def test_two_runs_are_those_of_the_command_and_disturb_nothing(start: Path) -> None:
+    before = process_state()
+    output, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        first = mtl_cli.train(*TINY, trainer={"epochs": 1}, seed=3)
+        second = mtl_cli.train(*TINY, trainer={"epochs": 2}, seed=3)
+    assert process_state() == before
+    assert errors.getvalue() == ""
+    assert "epoch 1/1" in output.getvalue() and "epoch 2/2" in output.getvalue()
+    assert f"run folder: outputs/runs/{first.folder.name}" in output.getvalue()
+    ended = mtl_train(start, *TINY, "trainer.epochs=2", "seed=3", "hydra.run.dir=own")
+    assert ended.returncode == 0, ended.stderr
+    assert second.metrics == mtl_cli.Run("own").metrics != first.metrics
+    assert len(first.history) == 1
+    assert second.config["trainer"]["epochs"] == 2
+    assert "hydra" not in second.config
+    assert set(first.metrics) == {"valid", "test", "train"} & set(first.metrics)
+
+
+def test_finished_run_is_told_back_and_not_trained_again(start: Path) -> None:
+    settings = {"trainer": {"epochs": 1}, "hydra": {"run": {"dir": "my run"}}}
+    run = mtl_cli.train(*TINY, **settings)
+    record = status_of(start / "my run")
+    assert mtl_cli.train(*TINY, **settings) == run == mtl_cli.Run("my run")
+    assert status_of(start / "my run") == record
+
+
+def test_interrupted_run_is_resumed_and_its_folder_told_back(start: Path) -> None:
+    run = mtl_cli.train(*TINY, "trainer.epochs=1")
+    record = status_of(run.folder) | {"status": "interrupted"}
+    (run.folder / "status.json").write_text(json.dumps(record))
+    assert mtl_cli.train(*TINY, "trainer.epochs=1") == run
+    assert status_of(run.folder)["status"] == "done"
+    assert list((start / "outputs" / "runs").iterdir()) == [run.folder]
+
+
+def test_check_only_gives_a_run_without_metrics() -> None:
+    assert mtl_cli.train(*TINY, check_only=True).metrics == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"seed": -1}, mtl_cli.ConfigError, "seed: -1 should be greater than or equal"),
+        ({"trainer": {"epoch": 1}}, mtl_cli.ConfigError, "did you mean trainer.epochs"),
+        ({"model": "plee"}, mtl_cli.ConfigError, "did you mean ple"),
+        ({"seed": "1,2"}, mtl_cli.ConfigError, "seed: '1,2' should be a valid integer"),
+        (
+            {"dataset": {"train": "none.csv"}},
+            mtl_cli.DataError,
+            "dataset.train: no file 'none.csv'",
+        ),
+        (
+            {
+                "dataset": "funnel",
+                "model": "shared_bottom",
+                "optimizer": "sgd",
+                "optimizer.learning_rate": 1e30,
+                "trainer": {"compile": False, "epochs": 1},
+            },
+            mtl_cli.TrainingError,
+            "loss of task .* became",
+        ),
+    ],
+)
+def test_error_of_the_run_is_the_exception(
+    settings: dict[str, object], error: type[Exception], message: str
+) -> None:
+    errors = io.StringIO()
+    with (
+        pytest.raises(error, match=message) as told,
+        contextlib.redirect_stderr(errors),
+    ):
+        mtl_cli.train(**settings)
+    assert type(told.value) is error
+    assert "\n" not in str(told.value)
+    assert errors.getvalue() == ""  # the exception says it, once
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("-m", "'-m' asks for a sweep, .* trains one model; run `mtl-train -m"),
+        ("seed=1,2", "'seed=1,2' asks for a sweep"),
+        ("sweep=grid_small", "asks for a sweep"),
+        ("+repeats=2", "asks for a sweep"),
+        ("compare.single_task=true", "asks for a sweep"),
+        ("epochs", "'epochs' has no '='"),
+        ("--epochs=3", "no flag '--epochs=3'"),
+        ("--help", "trains no model"),
+    ],
+)
+def test_argument_that_trains_no_single_model_is_refused(
+    argument: str, message: str, start: Path
+) -> None:
+    with pytest.raises(mtl_cli.ConfigError, match=message):
+        mtl_cli.train(argument)
+    assert not (start / "outputs").exists()
+
+
+def test_configuration_that_asks_for_a_sweep_trains_one_model(start: Path) -> None:
+    (start / "conf" / "experiment").mkdir(parents=True)
+    (start / "conf" / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\nhydra: {mode: MULTIRUN}\ntrainer: {epochs: 1}\n"
+    )
+    run = mtl_cli.train(*TINY, experiment="mine")
+    assert run.folder.parent == start / "outputs" / "runs"
+
+
+def test_process_that_dies_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        train_module, "CHILD", "import os; os.kill(os.getpid(), 9)  # {}"
+    )
+    with pytest.raises(mtl_cli.TrainingError, match=r"code -9 .*\(out of memory\?\)"):
+        mtl_cli.train(*TINY)
+
+
+# Interruptions
+
+
+CALLER = (
+    "import sys, mtl_cli\n"
+    "try: mtl_cli.train(*sys.argv[1:])\n"
+    "except KeyboardInterrupt as stop: print('stopped:', stop)\n"
+)
+
+
+def train_in_background(start: Path) -> subprocess.Popen[str]:
+    """Starts a caller of `train`, and waits until its run trains."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", CALLER, *LONG, "hydra.run.dir=run"],
+        stdout=subprocess.PIPE,
+        text=True,
+        # A test run in the background would hand its deafness to Ctrl-C on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    wait_until(lambda: said(start / "run", "epoch 2/"))
+    return process
+
+
+def wait_until(condition: object) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_ctrl_c_writes_a_checkpoint_and_the_same_call_resumes(start: Path) -> None:
+    process = train_in_background(start)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=WAIT_SECONDS)
+    assert status_of(start / "run")["status"] == "interrupted"
+    last = output.splitlines()[-1]
+    assert last.startswith("stopped: interrupted; all up to step ") or (
+        last.startswith("stopped: interrupted; all up to epoch ")
+    )
+    assert "is safe in run/checkpoints/" in last
+    run = start / "run"
+    saved = json.loads((run / "status.json").read_text())
+    assert saved["error"] == "interrupted"
+
+
+def test_run_stops_at_a_checkpoint_if_its_caller_is_killed(start: Path) -> None:
+    process = train_in_background(start)
+    process.kill()
+    process.communicate(timeout=WAIT_SECONDS)
+    wait_until(lambda: status_of(start / "run")["status"] == "interrupted")
+    assert status_of(start / "run")["error"] == "stopped by SIGTERM"
+    assert list((start / "run" / "checkpoints").iterdir())
+
+
+def test_second_ctrl_c_ends_the_run_at_once(start: Path) -> None:
+    process = train_in_background(start)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=WAIT_SECONDS)
+    assert status_of(start / "run")["status"] == "interrupted"
