@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mtl_cli.config.run_config import Config
-    from mtl_cli.features.encoder import FeatureEncoder
+    from mtl_cli.data.feature_set import FeatureSet
     from mtl_cli.network.build import Network
 
     Rows: TypeAlias = pd.DataFrame | pa.Table
@@ -31,10 +31,10 @@ class Model:
     """
 
     def __init__(
-        self, network: "Network", encoder: "FeatureEncoder", config: "Config"
+        self, network: "Network", features: "FeatureSet", config: "Config"
     ) -> None:
         self._network = network
-        self._encoder = encoder
+        self._features = features
         self.config = config
         self.outputs = [output.name for output in config.outputs]
 
@@ -60,7 +60,7 @@ class Model:
         index = table.index if isinstance(table, pd.DataFrame) else None
         if not rows.num_rows:
             raise DataError("predict: the table has no rows")
-        features = self._encoder.transform(rows)
+        features = self._features.encode(rows)
         predictions = self._network.predict(Table(features, {}, {}))
         columns: dict[str, Any] = {}
         for name, values in predictions.items():
