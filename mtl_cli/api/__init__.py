@@ -1,1 +1,1 @@
-"""What `import mtl_cli` offers: train, load, compare."""
+"""The library behind `import mtl_cli`: train, load, and the results of a run."""

@@ -46,8 +46,9 @@ class Model:
                 read: ids are whole numbers or text, never floats. Columns that no
                 feature needs are ignored.
 
-        Returns: one column per output, with probabilities or values; a multiclass task
-            has one column per class, `TASK.CLASS`. A DataFrame keeps its index.
+        Returns: a probability or a value for each output, in a column of its name. A
+            multiclass task has one column per class, `TASK.CLASS`. The index of a
+            DataFrame is kept.
 
         Raises:
             DataError: if a column is missing, or holds other values than training read.
@@ -75,8 +76,8 @@ class Model:
 def load(run: "str | PathLike[str]") -> Model:
     """Loads the model of a finished run.
 
-    This imports TensorFlow into the caller's process. Nothing in the run folder can
-    execute code. Keras' settings and the states of random numbers stay as they were.
+    TensorFlow is imported into the caller's process. Keras' settings and the states of
+    random numbers stay as they were. No file of the run folder can execute code.
 
     Args:
         run: a `Run`, or the path of its folder.

@@ -42,8 +42,8 @@ def train(*overrides: str, **settings: Any) -> Run:
     """Trains one model, as the command `mtl-train` does, and waits for it.
 
     The training has a process of its own: it changes nothing in the caller's process.
-    Its output goes to the caller's `sys.stdout` and `sys.stderr`. The same call again
-    resumes an interrupted run. Ctrl-C lets the run write a checkpoint first.
+    The output appears on the caller's `sys.stdout` and `sys.stderr`. After Ctrl-C the
+    run writes a checkpoint; the same call again resumes the run.
 
     Args:
         overrides: settings as the command line takes them: `"model=ple"`.
@@ -99,14 +99,14 @@ def run_child(arguments: list[str]) -> int:
     """Runs the child process, shows its output, and returns its exit code."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", CHILD.format(str(PACKAGE.parent)), *arguments],
-        # The child stops if this process dies, which closes the pipe.
+        # If this process dies, the pipe closes, and the child stops.
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
         env=os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"},
-        # Ctrl-C reaches this process alone, which passes it on once.
+        # Ctrl-C reaches this process alone, and this process passes it on.
         start_new_session=True,
     )
     copiers = [

@@ -32,8 +32,8 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
     """Returns a command line in the form that Hydra takes.
 
     Flags come first. A folder of configs becomes absolute: the user means it relative
-    to the current folder. Settings of a data set get `++`, which lets Hydra set keys
-    that the YAML file leaves out; our own check then finds unknown keys.
+    to the current folder. Settings of a data set get `++`. Hydra then sets keys that
+    the YAML file leaves out, and our own check finds unknown keys.
 
     Raises:
         ConfigError: if a flag is unknown or not allowed.
@@ -91,7 +91,7 @@ def adds_runs(setting: str) -> bool:
 
 
 def defer_settings_of_swept_groups(settings: list[str]) -> list[str]:
-    """Returns a sweep's settings; those of a swept group wait for the group's option.
+    """Makes settings of a swept group wait until a job has chosen the group's option.
 
     Hydra would look for `model.num_experts=4` in the default model first. As a choice,
     the setting applies to each job, after the job's model is chosen.

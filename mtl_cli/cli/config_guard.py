@@ -53,7 +53,7 @@ def compose_checked(
     try:
         composed = compose()
     except Exception as error:
-        # The settings of a sweep's job differ from those of the command line.
+        # A sweep's job has other settings than the command line.
         error.add_note(f"{COMPOSED_SETTINGS}{shlex.join(settings)}")
         raise
     check_hydra_section(composed)

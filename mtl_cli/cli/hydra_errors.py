@@ -206,6 +206,6 @@ def is_group(name: str) -> bool:
 
 
 def option_folders() -> list[Path]:
-    """Returns the folders of configs: ours, the user's, those of plugins."""
+    """Returns the folders of configs: our own, the user's, the plugins'."""
     folders = [conf_folder(), user_conf_folder(), *plugin_conf_folders()]
     return [folder for folder in folders if folder is not None]

@@ -15,10 +15,10 @@ from omegaconf import DictConfig
 
 
 def argument_parser() -> ArgumentParser:
-    """Returns Hydra's parser of flags and settings, whose errors are exceptions.
+    """Returns Hydra's parser of flags and settings; it raises errors as exceptions.
 
-    The flags have to be known before Hydra reads them, and Hydra prints its whole help
-    for a wrong flag.
+    `mtl-train` has to read the flags before Hydra does. For a wrong flag, Hydra itself
+    would print all of its help.
     """
     parser = get_args_parser()
     parser.exit_on_error = False
@@ -30,8 +30,8 @@ def wrap_composition(
 ) -> None:
     """Lets a function see every configuration before Hydra acts on it.
 
-    Hydra's callbacks come too late for that: they are named by the configuration, and
-    Hydra has then already built the classes that it names.
+    Hydra's callbacks come too late: the configuration names them, and Hydra has then
+    already built the classes that the configuration names.
 
     Args:
         wrapper: takes a function that composes, and the settings to compose; returns

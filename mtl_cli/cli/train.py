@@ -114,8 +114,8 @@ def train(arguments: list[str]) -> tuple[list[Failure], Path | None]:
     except Exception as error:
         from mtl_cli.cli.hydra_errors import explain
 
-        # Some sweepers raise an error of their own for failed jobs, which have already
-        # said why they failed. Any other error concerns the command or the YAML files.
+        # Some sweepers raise an error for failed jobs. The jobs' own errors follow
+        # below. Any other error concerns the command or the YAML files.
         if not session.stop_jobs():
             return [Failure(explain(error, sys.argv[1:]), 2)], None
     failures = [Failure(*message_and_code(e), type(e).__name__) for e in errors]

@@ -1,1 +1,1 @@
-"""What all other packages use: errors, paths, signals, secrets, options."""
+"""Errors, paths, signals, secrets and options, for all other packages."""

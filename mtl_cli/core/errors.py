@@ -60,7 +60,7 @@ class WriteError(MtlError):
 
 def shown(value: object) -> str:
     """Returns a value as Python writes it, on one line, cut if it is long."""
-    value = mask_secrets(value)  # before the cut, which might leave half a secret
+    value = mask_secrets(value)  # before the cut: half a secret is not masked
     is_text = isinstance(value, str)
     text = value if isinstance(value, str) else repr(value)
     if len(text) > SHOWN_CHARACTERS:

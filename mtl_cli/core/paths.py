@@ -22,8 +22,8 @@ def conf_folder() -> Path:
 def user_conf_folder() -> Path | None:
     """Returns the user's `./conf`, or None if there is none or it is our own.
 
-    A `./conf` with a `config.yaml` belongs to some other Hydra application, whose
-    primary config must not take the place of ours.
+    A `./conf` with a `config.yaml` belongs to another Hydra application. Its primary
+    config must not replace ours.
     """
     folder = Path.cwd() / "conf"
     if not folder.is_dir() or folder == conf_folder():
@@ -32,28 +32,28 @@ def user_conf_folder() -> Path | None:
 
 
 def find_data(path: str) -> Path:
-    """Returns where a data file is: as given, or else among the bundled ones."""
+    """Returns the path of a data file: the configured path, or else a bundled file."""
     try:
-        given = Path(path).expanduser()
-    except RuntimeError:  # `~nobody`
-        given = Path(path)
+        configured = Path(path).expanduser()
+    except RuntimeError:  # there is no such user, as in `~nobody/rows.csv`
+        configured = Path(path)
     bundled = root() / path
-    return bundled if not given.exists() and bundled.exists() else given
+    return bundled if bundled.exists() and not configured.exists() else configured
 
 
 def cache_folder() -> Path | None:
-    """Returns where encoded data is kept, or None if `MTL_CACHE` is empty.
+    """Returns the folder of encoded data, or None if `MTL_CACHE` is empty.
 
-    `MTL_CACHE`, else `mtl-cli` in the user's folder of caches.
+    The folder is `MTL_CACHE`, or else `mtl-cli` in the user's folder of caches.
     """
-    chosen = os.environ.get("MTL_CACHE")
-    if chosen is not None:
-        return Path(chosen).expanduser().resolve() if chosen else None
+    configured = os.environ.get("MTL_CACHE")
+    if configured is not None:
+        return Path(configured).expanduser().resolve() if configured else None
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "mtl-cli"
 
 
 def shortest(path: Path) -> Path:
-    """Returns a path relative to the folder that the run started in, if inside it."""
+    """Returns a path relative to the current folder, if it lies inside."""
     inside = path.is_relative_to(Path.cwd())
     return path.relative_to(Path.cwd()) if inside else path

@@ -35,7 +35,7 @@ def hidden_modules(*names: str) -> Iterator[None]:
     """Makes modules look missing to an import inside the block.
 
     Keras imports scikit-learn and `matplotlib.pyplot` if they are installed, for parts
-    that are not used here. They take a fifth of the time of its import.
+    that are not used here. The two modules take a fifth of the time of its import.
     """
     hidden = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]

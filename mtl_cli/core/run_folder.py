@@ -26,7 +26,7 @@ class RunFolder:
     killed.
 
     Args:
-        path: of the folder; made if it is missing.
+        path: the path of the folder; the folder is made if it is missing.
 
     Raises:
         ConfigError: if another process holds the folder, or it is not writable.
@@ -78,7 +78,7 @@ class RunFolder:
         self.lock.close()
 
     def write_json(self, name: str, value: Any) -> None:
-        """Writes a JSON file; NaN and infinity, which JSON lacks, are errors."""
+        """Writes a JSON file; NaN and infinity raise an error."""
         self.write_text(name, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
     def write_text(self, name: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What Ctrl-C and SIGTERM do: they end a run; one that trains ends at a safe point."""
+"""Ends a run after Ctrl-C or SIGTERM: at once, or in training at a safe point."""
 
 import contextlib
 import signal

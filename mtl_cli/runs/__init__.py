@@ -1,1 +1,1 @@
-"""One run from its configuration to its folder."""
+"""Runs a configuration, and keeps the run in its folder."""

@@ -27,7 +27,7 @@ def message_and_code(error: Exception) -> tuple[str, int]:
 
 
 def resume_hint(stop: Stopped, command: list[str]) -> str:
-    """Says what ended a command, which checkpoint is safe, and how to resume."""
+    """Names the cause of the end, the last checkpoint and the command to resume."""
     if stop.run is None:
         return str(stop)
     from mtl_cli.training.checkpoint import described, saved

@@ -1,4 +1,4 @@
-"""What a run's numbers depend on: configuration, data, code, machine."""
+"""Records all that a run's numbers depend on: configuration, data, code, machine."""
 
 import hashlib
 import json

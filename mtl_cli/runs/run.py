@@ -1,4 +1,4 @@
-"""One run, top to bottom: read, build, train, save, score, report."""
+"""A run, top to bottom: read, build, train, save, score, report."""
 
 import shlex
 from typing import TYPE_CHECKING, Any
@@ -214,15 +214,15 @@ def save_and_score(
 
 def next_command(config: Config, settings: list[str]) -> str:
     """Returns a command that shows the user something new after this run."""
-    kept = [
+    remaining = [
         setting.lstrip("+")
         for setting in settings
         if not setting.startswith(("hydra.", "seed=", "resume="))
     ]
     # A saved configuration has no config groups, so that `model=` cannot be chosen.
-    is_saved_config = any(setting.startswith("--config-path") for setting in kept)
+    is_saved_config = any(setting.startswith("--config-path") for setting in remaining)
     is_multi_task = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
     if is_multi_task and not is_saved_config:
-        kept = [setting for setting in kept if not setting.startswith("model")]
-        return shlex.join(["mtl-train", *kept, "model=single_task"])
-    return shlex.join(["mtl-train", "-m", *kept, "seed=1,2,3"])
+        remaining = [s for s in remaining if not s.startswith("model")]
+        return shlex.join(["mtl-train", *remaining, "model=single_task"])
+    return shlex.join(["mtl-train", "-m", *remaining, "seed=1,2,3"])

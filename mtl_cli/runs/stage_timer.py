@@ -11,7 +11,7 @@ class StageTimer:
         self.stage_began = time.perf_counter()
 
     def end_stage(self, stage: str) -> None:
-        """Ends a stage, which began where the last one ended."""
+        """Ends a stage that began where the last stage ended."""
         now = time.perf_counter()
         self.add(stage, now - self.stage_began)
         self.stage_began = now
