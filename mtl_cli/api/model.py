@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mtl_cli.core.errors import ConfigError, DataError, first_line
+from mtl_cli.core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,4 +173,5 @@ def as_arrow(frame: "pd.DataFrame", types: "dict[str, pa.DataType]") -> "pa.Tabl
     try:
         return pa.Table.from_pandas(frame, preserve_index=False)
     except pa.ArrowException as error:
-        raise DataError(f"predict: {first_line(error)}") from None
+        reason = "; ".join(str(part) for part in error.args)
+        raise DataError(f"predict: {reason}; give all its cells one type") from None

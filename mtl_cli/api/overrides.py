@@ -8,7 +8,7 @@ from typing import Any
 from mtl_cli.core.errors import ConfigError
 
 # Hydra reads such words as text, without quotes.
-PLAIN_WORD = re.compile(r"[A-Za-z_][\w./-]*")
+PLAIN_WORD = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 NOT_TEXT = {"null", "none", "true", "false", "nan", "inf"}
 
 

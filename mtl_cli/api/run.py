@@ -33,7 +33,7 @@ class Run:
     folder: Path
 
     def __init__(self, folder: "str | PathLike[str]") -> None:
-        object.__setattr__(self, "folder", Path(folder).absolute())
+        object.__setattr__(self, "folder", Path(folder).resolve())
 
     def __fspath__(self) -> str:
         return str(self.folder)

@@ -135,8 +135,11 @@ def test_ids_that_pandas_made_floats_are_refused_with_the_fix(model: Model) -> N
 def test_wrong_cells_and_wrong_tables_are_told_in_one_line(model: Model) -> None:
     frame = rows(9).to_pandas()
     wrong: dict[str, Any] = {
-        "row 3 .*holds 'dear', not a number": frame.assign(
+        "column price .*give all its cells one type": frame.assign(
             price=frame["price"].astype(object).where(frame.index != 2, "dear")
+        ),
+        "feature price: row 3 holds 'dear', not a number": frame.assign(
+            price=frame["price"].astype(str).where(frame.index != 2, "dear")
         ),
         "the table has no rows": frame[:0],
         "not list": [1, 2],

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import keras
 import pytest
-from helpers.commands import mtl_train
+from helpers.commands import mtl_train, wait_for
 from helpers.interrupted_runs import SMALL, said
 
 import mtl_cli
@@ -186,15 +186,8 @@ def train_in_background(start: Path) -> subprocess.Popen[str]:
         # A test run in the background would hand its deafness to Ctrl-C on.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    wait_until(lambda: said(start / "run", "epoch 2/"))
+    assert wait_for(process, lambda: said(start / "run", "epoch 2/"))
     return process
-
-
-def wait_until(condition: object) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_ctrl_c_writes_a_checkpoint_and_the_same_call_resumes(start: Path) -> None:
@@ -216,7 +209,10 @@ def test_run_stops_at_a_checkpoint_if_its_caller_is_killed(start: Path) -> None:
     process = train_in_background(start)
     process.kill()
     process.communicate(timeout=WAIT_SECONDS)
-    wait_until(lambda: status_of(start / "run")["status"] == "interrupted")
+    deadline = time.monotonic() + WAIT_SECONDS
+    while status_of(start / "run")["status"] != "interrupted":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     assert status_of(start / "run")["error"] == "stopped by SIGTERM"
     assert list((start / "run" / "checkpoints").iterdir())
 
