@@ -7,7 +7,6 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
 from mtl_cli.compare.configurations import differing_keys, group_runs
 from mtl_cli.compare.runs import (
     Run,
@@ -17,11 +16,6 @@ from mtl_cli.compare.runs import (
     read_run,
 )
 from mtl_cli.core.secrets import mask_secrets
-=======
-from mtl_cli.compare.configurations import configurations, differing
-from mtl_cli.compare.runs import Run, find, natural, read
-from mtl_cli.core.secrets import mask_secrets
->>>>>>> e07ff31 (Name what core and runs do: signals, secrets, locks, atomic writes, the start and the stages of a run)
 from mtl_cli.runs.job_records import JobRecord, jobs_without_run_folder
 
 LEADERBOARD = "leaderboard.csv"

@@ -17,7 +17,15 @@ from mtl_cli.runs.job_records import jobs_without_run_folder
 from mtl_cli.runs.provenance import KEYS_WITHOUT_EFFECT
 
 # Keys that cannot change a result, and keys that `Run` holds as attributes.
-IGNORED_KEYS = {"defaults", "hydra", "seed", "check_only", "sweep", "tracker", "compare"}
+IGNORED_KEYS = {
+    "defaults",
+    "hydra",
+    "seed",
+    "check_only",
+    "sweep",
+    "tracker",
+    "compare",
+}
 for key, inner_keys in KEYS_WITHOUT_EFFECT.items():
     IGNORED_KEYS |= {key} if inner_keys is True else {f"{key}.{k}" for k in inner_keys}
 MAX_VALUES = 20_000  # in one config.yaml
