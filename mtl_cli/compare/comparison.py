@@ -9,7 +9,7 @@ from mtl_cli.compare.configurations import Configuration
 from mtl_cli.compare.difference import Difference
 from mtl_cli.compare.formats import decimals_for
 from mtl_cli.compare.seed_statistics import Interval
-from mtl_cli.runs.provenance import flat
+from mtl_cli.core.nested import flatten
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -157,7 +157,12 @@ class Comparison:
                 for key in ("to_baseline", "to_single_task"):
                     if score[key] is None:
                         del score[key]
-                yield {"dataset": self.dataset, **settings, "task": task, **flat(score)}
+                yield {
+                    "dataset": self.dataset,
+                    **settings,
+                    "task": task,
+                    **flatten(score),
+                }
 
     def to_frame(self) -> "DataFrame":
         """Returns a table with one row per configuration and task.

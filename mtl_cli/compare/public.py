@@ -24,22 +24,15 @@ class Comparison:
         self.warnings = [line for each in datasets for line in each.warnings]
 
     def to_frame(self) -> "pd.DataFrame":
-        """Returns one row per data set, configuration and task, at full precision.
-
-        The columns are those of `mtl-compare --csv`.
-        """
-        import io
-
+        """Returns one row per data set, configuration and task, at full precision."""
         import pandas as pd
 
-        from mtl_cli.compare.records import comma_separated
-
-        return pd.read_csv(io.StringIO(comma_separated(self.datasets)))
+        return pd.concat([c.to_frame() for c in self.datasets], ignore_index=True)
 
     def __str__(self) -> str:
-        from mtl_cli.compare.table import markdown
+        from mtl_cli.compare.table import as_markdown
 
-        return markdown(self.datasets)
+        return as_markdown(self.datasets)
 
 
 def compare(
