@@ -1,4 +1,4 @@
-"""What a data set's YAML declares: files, features, tasks."""
+"""The schema of a data set's YAML: its files, splits, features and tasks."""
 
 from typing import Annotated, Any, Literal
 
@@ -19,11 +19,11 @@ AnyFeature = Annotated[
 
 
 class Group(Options):
-    """A choice of a data set's tasks.
+    """A named choice of a data set's tasks.
 
     Attributes:
-        tasks: in order.
-        drop: features that are left out.
+        tasks: the tasks to train, in this order.
+        drop: the features to leave out.
     """
 
     tasks: Annotated[list[str], Field(min_length=1)]
@@ -34,10 +34,11 @@ class Csv(Options):
     """How text files are written.
 
     Attributes:
-        delimiter: between cells; null is the tab in `.tsv` files, the comma in others.
-        columns: names, for a file whose first line is not a header.
+        delimiter: the character between cells; null is the tab in `.tsv` files and the
+            comma in other files.
+        columns: the names of the columns, for files whose first line is not a header.
         trim: whether to cut spaces at the ends of cells and names.
-        null_values: what stands for an empty cell, besides nothing.
+        null_values: the texts that mark a missing value; an empty cell always does.
     """
 
     delimiter: str | None = None
@@ -47,13 +48,11 @@ class Csv(Options):
 
     @model_validator(mode="after")
     def _rules(self) -> "Csv":
-        mark = self.delimiter
-        if mark is not None and not (
-            len(mark) == 1 and mark.isascii() and mark not in '"\r\n\0'
-        ):
+        delimiter = "," if self.delimiter is None else self.delimiter
+        if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
             raise ValueError(
-                f"delimiter: {mark!r} is not one ASCII character other than a quote "
-                "or the end of a line"
+                f"delimiter: {delimiter!r} is not one ASCII character other than a "
+                "quote or the end of a line"
             )
         return self
 
@@ -65,32 +64,33 @@ class Dataset(Options):
     are found from anywhere.
 
     Attributes:
-        name: of the data set, for folders and tables.
+        name: the data set's name, for folders and tables.
         train: the training rows: a file, a folder of Parquet files, a pattern such as
             `day=*/*.parquet`, or a URL.
-        valid: the validation rows; null to take them from another file.
-        test: the test rows; null to take them from `train`, or for none.
-        format: of the files; `auto` goes by their ending: `.parquet`, `.feather` or
-            `.arrow`, `.csv` or `.tsv`, these two also `.gz` and `.zst`.
+        valid: the validation rows; null takes them from the file of `valid_from`.
+        test: the test rows; null takes them from `train`, or there are none.
+        format: the format of the files; `auto` goes by their ending: `.parquet`,
+            `.feather` or `.arrow`, `.csv` or `.tsv`, the last two also with `.gz` and
+            `.zst`.
         csv: how text files are written.
-        stream: whether training reads rows from disk as it goes, shuffled block by
-            block, and not from memory; `auto` where they are more than 2 GiB, encoded.
-        valid_fraction: share of a file's rows held out for validation; 0 for none.
-        valid_from: the file that they come from, `train` or `test`.
-        test_fraction: share of the training file's rows held out for testing.
-        split_by: which rows are held out: `random` ones; `group`: whole groups (users)
-            at random; `time`: those with the latest times; `order`: the last rows.
-            Splits follow each other as train, valid, test.
-        split_column: of the groups or times; null for `random` and `order`.
-        split_seed: of the choice; apart from `seed`, so that runs with different seeds
-            are scored on the same rows.
-        weight_column: what each row counts in losses and metrics; null is 1.
-        group_column: of group AUC (a user, a session); null leaves `gauc` out. Rows
-            where it is empty are left out of `gauc`.
-        features: what each column is; columns not named are not read.
-        tasks: what can be predicted.
+        stream: whether training reads its rows from disk, shuffled block by block,
+            instead of from memory; `auto` streams more than 2 GiB of encoded rows.
+        valid_fraction: the share of a file's rows held out for validation; 0 for none.
+        valid_from: the file that validation rows are held out of, `train` or `test`.
+        test_fraction: the share of the training file's rows held out for testing.
+        split_by: which rows are held out: `random` rows; `group`: all rows of random
+            groups (users); `time`: the latest rows; `order`: the last rows. By time and
+            order, validation rows follow training rows, and test rows come last.
+        split_column: the column of groups or times; null for `random` and `order`.
+        split_seed: the seed of the choice of rows; it differs from `seed`, so that runs
+            with different seeds are scored on the same rows.
+        weight_column: the column of row weights in losses and metrics; null is 1.
+        group_column: the column of groups (users, sessions) for group AUC; null leaves
+            `gauc` out. Rows with an empty cell do not count in `gauc`.
+        features: the columns to read as features, and the kind of each.
+        tasks: the labels to predict, and the kind of each.
         groups: named choices of tasks, with features that they leave out.
-        group: the choice that is used; null is all tasks and features.
+        group: the name of the chosen group; null takes all tasks and features.
     """
 
     name: Annotated[str, Field(pattern=DATASET_NAME)]
@@ -114,16 +114,16 @@ class Dataset(Options):
     group: str | None = None
 
     def generate(self) -> dict[str, Any]:
-        """Returns the tables, by file, of a data set that makes its own."""
+        """Returns {file: table} of a data set that generates its tables."""
         return {}
 
     @model_validator(mode="after")
     def _rules(self) -> "Dataset":
         if self.group is not None and self.group not in self.groups:
-            known = list(self.groups)
+            groups = list(self.groups)
             raise ValueError(
-                f"group: no group {self.group!r}, known: {', '.join(known) or 'none'}"
-                f"{suggest(self.group, known)}"
+                f"group: no group {self.group!r}, known: {', '.join(groups) or 'none'}"
+                f"{suggest(self.group, groups)}"
             )
         self._check_splits()
         self._check_features()
@@ -157,9 +157,9 @@ class Dataset(Options):
         for name, task in self.tasks.items():
             space = self.tasks.get(task.space or "")
             if space is not None and (space.kind != "binary" or space is task):
-                what = "the task itself" if space is task else f"a {space.kind}"
+                kind = "the task itself" if space is task else f"a {space.kind}"
                 raise ValueError(
-                    f"tasks.{name}.space: {task.space} is {what}; name a binary task, "
+                    f"tasks.{name}.space: {task.space} is {kind}; name a binary task, "
                     "or a column of 0 and 1"
                 )
 
@@ -193,13 +193,13 @@ class Dataset(Options):
 
     @property
     def used_features(self) -> dict[str, Feature]:
-        """The features of the chosen group."""
+        """The features of the chosen group, by name."""
         drop = self.groups[self.group].drop if self.group is not None else []
         return {n: f for n, f in self.features.items() if n not in drop}
 
     @property
     def paths(self) -> dict[str, str]:
-        """The path of each file."""
+        """The path of each file that the data set names."""
         files = {"train": self.train, "valid": self.valid, "test": self.test}
         return {file: path for file, path in files.items() if path is not None}
 
