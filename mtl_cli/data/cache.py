@@ -1,4 +1,4 @@
-"""Encoded splits that are kept: whole or not at all, found again, swept in the end."""
+"""The cache of encoded splits: an entry is whole or absent, and old entries go."""
 
 import atexit
 import contextlib
@@ -6,9 +6,10 @@ import fcntl
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mtl_cli.core.errors import DataError
@@ -20,14 +21,14 @@ DAYS_KEPT = 30
 ENCODING_CODE = ("columns", "data", "features", "generators", "metrics", "tasks")
 
 
-def find(key: str) -> Entry | None:
-    """Returns what was encoded under a key, if it is there and whole."""
+def find_entry(key: str) -> Entry | None:
+    """Returns the entry of a key, if there is one; removes a damaged entry."""
     root = cache_folder()
     folder = None if root is None else root / "encoded" / key
     if folder is None or not folder.is_dir():
         return None
     try:
-        entry = Entry(folder, found=True)
+        entry = Entry(folder, was_cached=True)
         os.utime(folder)
         return entry
     except (ValueError, KeyError, TypeError, OSError):
@@ -35,30 +36,30 @@ def find(key: str) -> Entry | None:
         return None
 
 
-def encoded(key: str, encode: Callable[[Path], None]) -> Entry:
-    """Returns what is kept under a key; if there is nothing, it is encoded first.
+def find_or_encode(key: str, encode: Callable[[Path], None]) -> Entry:
+    """Returns the entry of a key; encodes it first if there is none.
 
-    Of processes that want the same at once, one encodes and the others wait for it.
+    If several processes want the same entry, one encodes it while all others wait.
 
     Args:
-        key: of the content.
-        encode: fills a folder by way of a `Writer`.
+        key: a hash of all that the encoded form depends on.
+        encode: fills a folder by means of a `Writer`.
 
     Raises:
         DataError: if the disk is full or the cache cannot be written.
     """
-    entry = find(key)
+    entry = find_entry(key)
     if entry is not None:
         return entry
     folder = None
     try:
-        with turn(key):
-            entry = find(key)  # which the process before us may have encoded
+        with encoding_lock(key):
+            entry = find_entry(key)  # another process may have encoded it meanwhile
             if entry is not None:
                 return entry
             folder = new_folder()
             encode(folder)
-            return keep(folder, key)
+            return publish(folder, key)
     except OSError as error:
         where = cache_folder() or tempfile.gettempdir()
         raise DataError(
@@ -71,17 +72,17 @@ def encoded(key: str, encode: Callable[[Path], None]) -> Entry:
 
 
 @contextlib.contextmanager
-def turn(key: str) -> Iterator[None]:
-    """Waits until no other process encodes under the same key.
+def encoding_lock(key: str) -> Iterator[None]:
+    """Waits until no other process encodes the entry of the same key.
 
-    Where files cannot be locked nobody waits: then two encode the same, which is slower
-    and ends with the same content.
+    On a file system without locks nobody waits. Two processes may then encode the same
+    entry: that is slower, but gives the same content.
     """
     root = cache_folder()
     if root is None:
         yield
         return
-    path = root / "turns" / key
+    path = root / "locks" / key
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         with contextlib.suppress(OSError):
@@ -93,47 +94,50 @@ def turn(key: str) -> Iterator[None]:
 
 
 def new_folder() -> Path:
-    """Returns an empty folder to encode into; without a cache it ends with us."""
+    """Returns an empty folder to encode into; without a cache, a temporary folder."""
     root = cache_folder()
     if root is None:
         folder = Path(tempfile.mkdtemp(prefix="mtl-cli-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         return folder
-    root = root / "encoded"
-    root.mkdir(parents=True, exist_ok=True)
-    sweep(root)
-    return Path(tempfile.mkdtemp(prefix="tmp-", dir=root))
+    entries = root / "encoded"
+    entries.mkdir(parents=True, exist_ok=True)
+    for old in entries.iterdir():
+        with contextlib.suppress(OSError):
+            days = (time.time() - old.stat().st_mtime) / 86400
+            was_cut_off = old.name.startswith("tmp-") and days > 1
+            if days > DAYS_KEPT or was_cut_off:
+                shutil.rmtree(old)
+    return Path(tempfile.mkdtemp(prefix="tmp-", dir=entries))
 
 
-def keep(folder: Path, key: str) -> Entry:
-    """Gives a finished folder its name."""
+def publish(folder: Path, key: str) -> Entry:
+    """Makes a finished folder the entry of a key."""
     root = cache_folder()
     if root is None:
         return Entry(folder)
-    target = root / "encoded" / key
     try:
-        folder.rename(target)
+        return Entry(folder.rename(root / "encoded" / key))
     except OSError:
-        entry = find(key)  # which another process has finished in the meantime
+        entry = find_entry(key)  # another process may have finished it meanwhile
         if entry is None:
             raise
         return entry
-    return Entry(target)
 
 
-def sweep(root: Path) -> None:
-    """Removes what nobody has used for long, and what was cut off."""
-    for folder in root.iterdir():
-        with contextlib.suppress(OSError):
-            age = time.time() - folder.stat().st_mtime
-            if age > DAYS_KEPT * 86400 or (folder.name[:4] == "tmp-" and age > 86400):
-                shutil.rmtree(folder)
+def code_version(options: Iterable[object] = ()) -> str:
+    """Returns a hash of the code that encodes: other code does not use its entries.
 
-
-def code_version() -> str:
-    """Returns a hash of the code that encodes, so that old results are not taken."""
+    Args:
+        options: objects whose classes may come from plugins: the data set, its features
+            and its tasks. All files of a plugin count.
+    """
+    files = [p for name in ENCODING_CODE for p in (PACKAGE / name).rglob("*.py")]
+    packages = {type(option).__module__.partition(".")[0] for option in options}
+    for package in packages - {PACKAGE.name}:
+        for folder in getattr(sys.modules[package], "__path__", []):
+            files += Path(folder).rglob("*.py")
     digest = hashlib.sha256()
-    files = (path for part in ENCODING_CODE for path in (PACKAGE / part).rglob("*.py"))
     for path in sorted(files):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -16,10 +16,13 @@ BYTES_TO_CHECK = 1 << 28
 
 
 class Writer:
-    """Writes the arrays of splits, which grow chunk by chunk.
+    """Writes the arrays of splits chunk by chunk.
 
     Args:
-        folder: to write to.
+        folder: an empty folder, to become a cache entry.
+
+    Attributes:
+        arrays: {`SPLIT.NAME`: file name, dtype, width, rows and CRC of the array}.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,13 +41,12 @@ class Writer:
         """Appends rows to an array of a split."""
         key = f"{split}.{name}"
         if key not in self.files:
-            width = x.shape[1] if x.ndim == 2 else None
-            file = f"{len(self.files)}.bin"
-            self.files[key] = (self.folder / file).open("wb")
+            file_name = f"{len(self.files)}.bin"
+            self.files[key] = (self.folder / file_name).open("wb")
             self.arrays[key] = {
-                "file": file,
+                "file": file_name,
                 "dtype": x.dtype.str,
-                "width": width,
+                "width": x.shape[1] if x.ndim == 2 else None,
                 "rows": 0,
                 "crc": 0,
             }
@@ -54,15 +56,19 @@ class Writer:
         self.arrays[key]["crc"] = zlib.crc32(content, self.arrays[key]["crc"])
 
     def tables(self) -> dict[str, StoredTable]:
-        """Returns the rows of each split, once all are written."""
+        """Returns the rows of each split, after all rows are written."""
         for file in self.files.values():
             file.flush()
             os.fsync(file.fileno())
-        return stored(self.folder, self.arrays)
+        return stored_tables(self.folder, self.arrays)
 
-    def close(self, record: dict[str, Any]) -> None:
-        """Writes what else there is to know of the data, last: a checksum and JSON."""
-        text = json.dumps({"arrays": self.arrays, **record}, allow_nan=False)
+    def write_manifest(self, values: dict[str, Any]) -> None:
+        """Writes the manifest, the last file: a checksum, then JSON.
+
+        Args:
+            values: what was learnt and reported, in JSON values.
+        """
+        text = json.dumps({"arrays": self.arrays, **values}, allow_nan=False)
         crc = zlib.crc32(text.encode())
         (self.folder / MANIFEST).write_text(f"{crc}\n{text}", "utf-8")
 
@@ -71,57 +77,65 @@ class Entry:
     """A finished folder of encoded splits.
 
     Args:
-        folder: that a `Writer` filled.
-        found: whether it was there before.
+        folder: a folder that a `Writer` has filled.
+        was_cached: whether an earlier call or another process has encoded the entry.
+
+    Attributes:
+        manifest: the values of `Writer.write_manifest`, and `arrays`.
 
     Raises:
-        ValueError: if it is not as it was written.
+        ValueError: if a file differs from what was written.
     """
 
-    def __init__(self, folder: Path, found: bool = False) -> None:
+    def __init__(self, folder: Path, was_cached: bool = False) -> None:
         self.folder = folder
-        self.found = found
+        self.was_cached = was_cached
         crc, _, text = (folder / MANIFEST).read_text("utf-8").partition("\n")
         if int(crc) != zlib.crc32(text.encode()):
             raise ValueError(f"{folder / MANIFEST} is not as it was written")
-        self.record = json.loads(text)
-        for about in self.record["arrays"].values():
-            width = 1 if about["width"] is None else about["width"]
-            size = int(about["dtype"][2:]) * width * about["rows"]
-            path = folder / about["file"]
+        self.manifest = json.loads(text)
+        for array in self.manifest["arrays"].values():
+            width = 1 if array["width"] is None else array["width"]
+            size = int(array["dtype"][2:]) * width * array["rows"]
+            path = folder / array["file"]
             if path.stat().st_size != size or (
-                size < BYTES_TO_CHECK and not self.intact(path, about["crc"])
+                size < BYTES_TO_CHECK and file_crc(path) != array["crc"]
             ):
                 raise ValueError(f"{path} is not as it was written")
 
-    @staticmethod
-    def intact(path: Path, crc: int) -> bool:
-        """Whether a file's checksum is what it was."""
-        found = 0
-        with path.open("rb") as file:
-            while block := file.read(CRC_BLOCK_BYTES):
-                found = zlib.crc32(block, found)
-        return found == crc
-
     def array(self, split: str, name: str) -> Array:
         """Maps one array of a split into memory."""
-        about = self.record["arrays"][f"{split}.{name}"]
-        path = self.folder / about["file"]
-        return ArrayFile(path, about["dtype"], about["width"]).map(about["rows"])
+        array = self.manifest["arrays"][f"{split}.{name}"]
+        return array_file(self.folder, array).map(array["rows"])
 
     def tables(self) -> dict[str, StoredTable]:
         """Returns the rows of each split."""
-        return stored(self.folder, self.record["arrays"])
+        return stored_tables(self.folder, self.manifest["arrays"])
 
 
-def stored(folder: Path, arrays: dict[str, dict[str, Any]]) -> dict[str, StoredTable]:
-    """Returns the rows of each split, whose arrays lie in a folder."""
-    found: dict[str, dict[str, ArrayFile]] = {}
+def file_crc(path: Path) -> int:
+    """Returns the CRC-32 of a file."""
+    crc = 0
+    with path.open("rb") as file:
+        while block := file.read(CRC_BLOCK_BYTES):
+            crc = zlib.crc32(block, crc)
+    return crc
+
+
+def array_file(folder: Path, array: dict[str, Any]) -> ArrayFile:
+    """Returns an array as its manifest describes it."""
+    return ArrayFile(folder / array["file"], array["dtype"], array["width"])
+
+
+def stored_tables(
+    folder: Path, arrays: dict[str, dict[str, Any]]
+) -> dict[str, StoredTable]:
+    """Returns the rows of each split, from the `arrays` of a manifest."""
+    files: dict[str, dict[str, ArrayFile]] = {}
     rows = {}
-    for key, about in arrays.items():
+    for key, array in arrays.items():
         split, _, name = key.partition(".")
-        rows[split] = about["rows"]
+        rows[split] = array["rows"]
         if name != "row_numbers":
-            file = ArrayFile(folder / about["file"], about["dtype"], about["width"])
-            found.setdefault(split, {})[name] = file
-    return {s: StoredTable(rows[s], found[s]) for s in SPLITS if s in found}
+            files.setdefault(split, {})[name] = array_file(folder, array)
+    return {s: StoredTable(rows[s], files[s]) for s in SPLITS if s in files}

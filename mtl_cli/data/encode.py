@@ -68,7 +68,7 @@ def write(
                 for name, x in encoded.items():
                     writer.add(split, f"features.{name}", x[rows])
     report = describe(outputs, features, profile, writer.tables())
-    writer.close(
+    writer.write_manifest(
         {
             "features": features.learnt,
             "labels": tally.statistics(),

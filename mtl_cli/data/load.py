@@ -1,4 +1,4 @@
-"""Finds a data set encoded, or encodes it."""
+"""Loads a data set: encodes it, or takes its encoded form from the cache."""
 
 import hashlib
 import json
@@ -11,29 +11,30 @@ from mtl_cli.data import cache
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import encode
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.files import find_files, fingerprint
+from mtl_cli.data.files import find_files
+from mtl_cli.data.files import fingerprint as fingerprint_of_files
 from mtl_cli.data.report import Report
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.tasks.base import Output
 
 STREAM_ABOVE_BYTES = 2 << 30
-# What the encoded labels depend on; a task's other keys are about training.
+# The keys of a task that the encoded labels depend on; other keys affect training.
 ENCODED_KEYS = {"label", "kind", "positive", "classes", "transform", "space", "truth"}
 FILES = {"train", "valid", "test"}
 
 
 @dataclass(frozen=True)
 class Data:
-    """A data set, encoded.
+    """An encoded data set.
 
     Attributes:
-        splits: `train`, and `valid` and `test` where the data set has them.
-        row_numbers: by split, each row's number in its file, from 0.
-        features: with what they learnt from the training rows.
-        labels: by task, what its labels' transform learnt from them.
-        report: see `report.describe`.
+        splits: the rows of `train`, and of `valid` and `test` if the data set has them.
+        row_numbers: {split: the number of each row in its file, from 0}.
+        features: the features, fitted to the training rows.
+        labels: {task: what the transform of its labels learnt from the training rows}.
+        report: the data report, see `report.describe`.
         fingerprint: SHA-256 of the files' contents.
-        how: whether the rows were encoded or found encoded, and the seconds.
+        loading: whether the rows were encoded or found encoded, and the seconds.
     """
 
     splits: dict[str, Table | StoredTable]
@@ -42,7 +43,7 @@ class Data:
     labels: dict[str, dict[str, float]]
     report: Report
     fingerprint: str
-    how: str
+    loading: str
 
     @property
     def streamed(self) -> bool:
@@ -51,85 +52,88 @@ class Data:
 
 
 def load(dataset: Dataset, outputs: list[Output]) -> Data:
-    """Reads, splits and encodes a data set, or finds it encoded.
+    """Reads, splits and encodes a data set, or finds it encoded in the cache.
 
-    Vocabularies, cuts and scales are learnt from the training rows alone, without
-    those held out for validation.
+    Vocabularies, cuts and scales are learnt from the training rows alone, without the
+    rows that are held out for validation.
 
     Args:
-        dataset: where the rows are and what the columns mean.
-        outputs: of the model, whose labels are needed.
+        dataset: the files, and the meaning of their columns.
+        outputs: the outputs of the model; only their labels are read.
 
     Raises:
         DataError: if a file does not hold what the configuration says.
     """
     start = time.perf_counter()
-    content = fingerprint_of(dataset)
+    fingerprint = fingerprint_of(dataset)
 
-    def fill(folder: Path) -> None:
+    def encode_into(folder: Path) -> None:
         encode(dataset, outputs, folder)
-        if fingerprint_of(dataset) != content:
+        if fingerprint_of(dataset) != fingerprint:
             files = ", ".join(dataset.paths.values())
             raise DataError(
                 f"dataset: one of {files} changed while it was read; run again when "
                 "it is complete"
             )
 
-    entry = cache.encoded(key(dataset, outputs, content), fill)
+    key = cache_key(dataset, outputs, fingerprint)
+    entry = cache.find_or_encode(key, encode_into)
     seconds = time.perf_counter() - start
     splits: dict[str, Table | StoredTable] = {}
     for split, stored in entry.tables().items():
-        splits[split] = stored if streamed(dataset, stored) else stored.table()
+        splits[split] = stored if stays_on_disk(dataset, stored) else stored.table()
     return Data(
         splits,
         {split: entry.array(split, "row_numbers") for split in splits},
-        FeatureSet(dataset.used_features, entry.record["features"]),
-        entry.record["labels"],
-        entry.record["report"],
-        content,
-        f"{'found encoded' if entry.found else 'encoded'} in {seconds:.1f} s",
+        FeatureSet(dataset.used_features, entry.manifest["features"]),
+        entry.manifest["labels"],
+        entry.manifest["report"],
+        fingerprint,
+        f"{'found encoded' if entry.was_cached else 'encoded'} in {seconds:.1f} s",
     )
 
 
 def fingerprint_of(dataset: Dataset) -> str:
-    """Returns a hash of the rows: of the files', or of what they are generated from."""
+    """Returns a hash of the rows: of their files, or of the generator and its keys."""
     if type(dataset) is not Dataset:
-        about = dataset.model_dump_json(exclude=set(Dataset.model_fields))
-        return hashlib.sha256((about + cache.code_version()).encode()).hexdigest()
-    return fingerprint(
+        keys = dataset.model_dump_json(exclude=set(Dataset.model_fields))
+        text = keys + cache.code_version([dataset])
+        return hashlib.sha256(text.encode()).hexdigest()
+    return fingerprint_of_files(
         {
-            s: find_files(f"dataset.{s}", p, dataset.format)
-            for s, p in dataset.paths.items()
+            split: find_files(f"dataset.{split}", path, dataset.format)
+            for split, path in dataset.paths.items()
         }
     )
 
 
-def key(dataset: Dataset, outputs: list[Output], content: str) -> str:
+def cache_key(dataset: Dataset, outputs: list[Output], fingerprint: str) -> str:
     """Returns a hash of all that the encoded form depends on."""
-    names = dict.fromkeys([o.label for o in outputs] + [str(o.given) for o in outputs])
+    features = dataset.used_features
+    names = {name for output in outputs for name in (output.label, output.given)}
+    tasks = {name: task for name, task in dataset.tasks.items() if name in names}
     text = json.dumps(
         [
             dataset.model_dump(
                 mode="json",
                 exclude=FILES | {"name", "stream", "tasks", "features"},
             ),
-            [(name, f.model_dump()) for name, f in dataset.used_features.items()],
+            [(name, f.model_dump()) for name, f in features.items()],
             [(o.name, o.label, o.given, o.added) for o in outputs],
             {
-                name: dataset.tasks[name].model_dump(include=ENCODED_KEYS)
-                for name in names
-                if name in dataset.tasks
+                name: task.model_dump(include=ENCODED_KEYS)
+                for name, task in tasks.items()
             },
-            content,
-            cache.code_version(),
+            fingerprint,
+            cache.code_version([dataset, *features.values(), *tasks.values()]),
         ],
         sort_keys=True,
     )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def streamed(dataset: Dataset, table: StoredTable) -> bool:
-    """Whether the rows of a split stay on disk."""
+def stays_on_disk(dataset: Dataset, table: StoredTable) -> bool:
+    """Whether training reads the rows of a split from disk as it goes."""
     if dataset.stream == "auto":
         sizes = [array.path.stat().st_size for array in table.arrays.values()]
         return sum(sizes) > STREAM_ABOVE_BYTES

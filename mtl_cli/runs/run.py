@@ -109,7 +109,7 @@ def read(
     rows = ", ".join(f"{table.rows:,} {split}" for split, table in data.splits.items())
     console.line(
         f"{config.dataset.name}: {rows} rows, {len(config.dataset.used_features)} "
-        f"features, {data.how}"
+        f"features, {data.loading}"
     )
     if config.trainer.patience is not None:
         check_monitor(config, data.splits["valid"])

@@ -1,7 +1,8 @@
-"""The cache of encoded data: found again, never stale, never broken, never half."""
+"""The cache of encoded data: entries are reused, up to date, undamaged and whole."""
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,8 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers.planted_data import assert_same, loaded, outputs
+from helpers.planted_data import assert_same, declared, loaded, outputs
 
+from mtl_cli.core import plugins
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.data import cache, cache_entry, encode
@@ -37,17 +39,17 @@ SPLIT = {"valid_fraction": 0.25}
 
 @pytest.fixture
 def encodings(tmp_path, monkeypatch):
-    """An empty cache, and each call that encodes; they may be made to fail."""
+    """The arguments of each call of `encode`, with an empty cache."""
     monkeypatch.setenv("MTL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(os, "fsync", lambda _: None)  # which takes most of the time
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # fsync takes most of the time
     calls = []
-    honest = encode.encode
+    real_encode = encode.encode
 
-    def counted(*arguments):
+    def recording_encode(*arguments):
         calls.append(arguments)
-        honest(*arguments)
+        real_encode(*arguments)
 
-    monkeypatch.setattr(load_module, "encode", counted)
+    monkeypatch.setattr(load_module, "encode", recording_encode)
     return calls
 
 
@@ -59,12 +61,9 @@ def file(tmp_path):
 
 
 def entries(folder):
-    """What lies in the cache."""
+    """Returns the folders in the cache."""
     root = folder / "cache" / "encoded"
     return sorted(root.iterdir()) if root.exists() else []
-
-
-# Found again
 
 
 def test_second_load_encodes_nothing_and_is_the_same(file, encodings, tmp_path):
@@ -103,14 +102,11 @@ def test_generated_rows_are_generated_once(encodings, monkeypatch):
     ],
     ids=str,
 )
-def test_key_that_rows_do_not_depend_on_encodes_nothing_anew(file, encodings, change):
+def test_key_without_effect_on_encoded_rows_reuses_the_entry(file, encodings, change):
     loaded(file, FEATURES, TASKS, **SPLIT)
     tasks = {n: t | change.get("tasks", {}).get(n, {}) for n, t in TASKS.items()}
     loaded(file, **{"features": FEATURES} | SPLIT | change | {"tasks": tasks})
     assert len(encodings) == 1
-
-
-# Never stale
 
 
 @pytest.mark.parametrize(
@@ -123,6 +119,7 @@ def test_key_that_rows_do_not_depend_on_encodes_nothing_anew(file, encodings, ch
         {"weight_column": "age"},
         {"group_column": "user"},
         {"csv": {"trim": True}},
+        {"csv": {"null_values": ["c1"]}},
         {"features": {"city": {"kind": "sparse", "min_count": 11}}},
         {"features": {"city": {"kind": "hashed", "num_buckets": 9}}},
         {"features": {"age": FEATURES["age"] | {"missing": "median"}}},
@@ -139,7 +136,9 @@ def test_key_that_rows_do_not_depend_on_encodes_nothing_anew(file, encodings, ch
     ],
     ids=str,
 )
-def test_key_that_rows_depend_on_encodes_anew(file, encodings, tmp_path, change):
+def test_key_with_effect_on_encoded_rows_encodes_anew(
+    file, encodings, tmp_path, change
+):
     loaded(file, FEATURES, TASKS, **SPLIT)
     keys = {"features": FEATURES, "tasks": TASKS} | SPLIT
     nested = {k: keys[k] | v for k, v in change.items() if k in ("features", "tasks")}
@@ -148,7 +147,88 @@ def test_key_that_rows_depend_on_encodes_anew(file, encodings, tmp_path, change)
     assert len(entries(tmp_path)) == 2
 
 
-def test_order_of_features_and_tasks_counts(file, encodings):
+CLASSES = {"label": "city", "kind": "multiclass", "classes": ["c0", "c1", "c2", "c3"]}
+BUY_AFTER_CLICK = {"label": "buy", "kind": "binary", "space": "click"}
+CLICK = {"label": "click", "kind": "binary"}
+
+
+@pytest.mark.parametrize(
+    ("tasks", "changed"),
+    [
+        (
+            {"city": CLASSES},
+            {"city": CLASSES | {"classes": ["c3", "c1", "c2", "c0"]}},
+        ),
+        (
+            {"buy": {"label": "buy", "kind": "binary"}},
+            {"buy": {"label": "buy", "kind": "binary", "truth": "click"}},
+        ),
+        (
+            {"buy": {"label": "buy", "kind": "binary"}},
+            {"buy": {"label": "buy", "kind": "regression"}},
+        ),
+        (
+            {"spent": {"label": "spent", "kind": "regression"}},
+            {"spent": {"label": "spent", "kind": "regression", "transform": "log1p"}},
+        ),
+        (
+            {"buy": BUY_AFTER_CLICK, "click": CLICK},
+            {"buy": BUY_AFTER_CLICK, "click": CLICK | {"positive": 0}},
+        ),
+    ],
+    ids=["classes", "truth", "kind", "transform", "positive of the space's task"],
+)
+def test_task_key_with_effect_on_labels_encodes_anew(file, encodings, tasks, changed):
+    for keys in (tasks, tasks, changed):
+        dataset = declared(file, {"age": FEATURES["age"]}, keys)
+        load_module.load(dataset, outputs(dataset)[:1])
+    assert len(encodings) == 2
+
+
+def test_split_column_encodes_anew(file, encodings):
+    for column in ("user", "user", "city"):
+        loaded(file, FEATURES, TASKS, **SPLIT, split_by="group", split_column=column)
+    assert len(encodings) == 2
+
+
+def test_valid_from_encodes_anew(file, encodings):
+    for source in ("train", "test", "test"):
+        loaded(file, FEATURES, TASKS, **SPLIT, test=str(file), valid_from=source)
+    assert len(encodings) == 2
+
+
+def test_encoding_code_imports_only_packages_that_are_part_of_it():
+    others = {"core"}  # errors, paths and the types of keys
+    for package in cache.ENCODING_CODE:
+        for path in (PACKAGE / package).rglob("*.py"):
+            imported = re.findall(r"(?:from|import) mtl_cli\.(\w+)", path.read_text())
+            assert set(imported) <= others | set(cache.ENCODING_CODE), path
+
+
+PLUGIN_FEATURE = """
+from mtl_cli.features.dense import Dense
+from ..shared import FACTOR
+
+class Scaled(Dense):
+    pass
+"""
+
+
+def test_changed_code_of_a_plugins_option_encodes_anew(file, encodings, tmp_path):
+    folder = tmp_path / "plugin"
+    (folder / "features").mkdir(parents=True)
+    (folder / "features" / "scaled.py").write_text(PLUGIN_FEATURE)
+    for factor in (1, 1, 2):
+        (folder / "shared.py").write_text(f"FACTOR = {factor}\n")
+        plugins.use_folders([folder])
+        try:
+            loaded(file, {"age": FEATURES["age"] | {"kind": "scaled"}}, TASKS)
+        finally:
+            plugins.use_folders([])
+    assert len(encodings) == 2
+
+
+def test_another_order_of_features_or_tasks_encodes_anew(file, encodings):
     loaded(file, FEATURES, TASKS)
     for features, tasks in (
         (dict(reversed(FEATURES.items())), TASKS),
@@ -160,17 +240,17 @@ def test_order_of_features_and_tasks_counts(file, encodings):
     assert len(encodings) == 3
 
 
-@pytest.mark.parametrize("place", [len(TEXT) // 9, len(TEXT) // 2, len(TEXT) - 2])
+@pytest.mark.parametrize("position", [len(TEXT) // 9, len(TEXT) // 2, len(TEXT) - 2])
 @pytest.mark.parametrize("same_time", [False, True])
-def test_any_changed_byte_encodes_anew(file, encodings, place, same_time):
+def test_any_changed_byte_encodes_anew(file, encodings, position, same_time):
     before = loaded(file, FEATURES, TASKS)
-    about = file.stat()
+    old = file.stat()
     content = bytearray(file.read_bytes())
-    content[place] = ord("1") if chr(content[place]) != "1" else ord("2")
-    with file.open("r+b") as held:  # the same file, of the same size
-        held.write(content)
+    content[position] = ord("1") if chr(content[position]) != "1" else ord("2")
+    with file.open("r+b") as stream:  # keeps the file, its size and its inode
+        stream.write(content)
     if same_time:
-        os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))
+        os.utime(file, ns=(old.st_atime_ns, old.st_mtime_ns))
     after = loaded(file, FEATURES, TASKS)
     assert len(encodings) == 2
     assert after.fingerprint != before.fingerprint
@@ -181,14 +261,14 @@ def test_changed_remote_file_of_the_same_size_encodes_anew(encodings, tmp_path):
     url = f"memory://{tmp_path.name}/rows.csv"
     for text in (TEXT, TEXT, TEXT.replace("c1", "c9")):
         if text is not TEXT or not encodings:
-            with fsspec.open(url, "wb") as held:
-                held.write(text.encode())
+            with fsspec.open(url, "wb") as stream:
+                stream.write(text.encode())
         data = loaded(url, FEATURES, TASKS)
     assert len(encodings) == 2
     assert "c9" in data.features.learnt["city"]["vocabulary"]
 
 
-def test_file_under_another_name_encodes_nothing_anew(file, encodings):
+def test_same_file_under_another_name_reuses_the_entry(file, encodings):
     first = loaded(file, FEATURES, TASKS)
     moved = shutil.copy(file, file.with_name("moved.csv"))
     assert_same(loaded(moved, FEATURES, TASKS), first)
@@ -197,68 +277,65 @@ def test_file_under_another_name_encodes_nothing_anew(file, encodings):
 
 def test_another_version_of_the_code_encodes_anew(file, encodings, monkeypatch):
     loaded(file, FEATURES, TASKS)
-    monkeypatch.setattr(cache, "code_version", lambda: "another")
+    monkeypatch.setattr(cache, "code_version", lambda _: "another")
     loaded(file, FEATURES, TASKS)
     assert len(encodings) == 2
 
 
 def test_version_of_the_code_changes_with_each_file_that_encodes(tmp_path, monkeypatch):
-    for part in cache.ENCODING_CODE:
-        shutil.copytree(PACKAGE / part, tmp_path / part)
+    for package in cache.ENCODING_CODE:
+        shutil.copytree(PACKAGE / package, tmp_path / PACKAGE.name / package)
     real = cache.code_version()
-    monkeypatch.setattr(cache, "PACKAGE", tmp_path)
+    monkeypatch.setattr(cache, "PACKAGE", tmp_path / PACKAGE.name)
     assert cache.code_version() == real
-    seen = {real}
+    versions = {real}
     changed = ("data/encode.py", "generators/funnel.py", "metrics/sorted_rows.py")
     for path in changed:
-        with (tmp_path / path).open("a") as code:
+        with (tmp_path / PACKAGE.name / path).open("a") as code:
             code.write("\n")
-        seen.add(cache.code_version())
-    assert len(seen) == 1 + len(changed)
+        versions.add(cache.code_version())
+    assert len(versions) == 1 + len(changed)
 
 
-# Never broken
-
-
-def kept(file, folder, **options):
-    """Data kept in this cache, and the same in another, which nobody breaks."""
+def undamaged(file, folder, **options):
+    """Fills the cache; returns the same data from another cache, to compare with."""
     loaded(file, FEATURES, TASKS, **options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MTL_CACHE", str(folder / "elsewhere"))
+        patch.setenv("MTL_CACHE", str(folder / "other_cache"))
         return loaded(file, FEATURES, TASKS, **options)
 
 
 def only_entry(folder):
-    """The one folder in the cache."""
+    """Returns the only folder in the cache."""
     (entry,) = entries(folder)
     return entry
 
 
-def test_any_flipped_byte_of_any_file_is_noticed(file, encodings, tmp_path):
-    expected = kept(file, tmp_path, **SPLIT)
+def test_any_flipped_byte_of_any_file_is_detected(file, encodings, tmp_path):
+    expected = undamaged(file, tmp_path, **SPLIT)
     names = sorted(path.name for path in only_entry(tmp_path).iterdir())
     assert len(names) > 10
     calls = 2
     for name in names:
         size = (only_entry(tmp_path) / name).stat().st_size
-        for place in {0, size // 2, size - 1}:
+        for position in {0, size // 2, size - 1}:
             path = only_entry(tmp_path) / name
             content = bytearray(path.read_bytes())
-            content[place] ^= 1
+            content[position] ^= 1
             path.write_bytes(content)
             assert_same(loaded(file, FEATURES, TASKS, **SPLIT), expected)
             calls += 1
-            assert len(encodings) == calls, (name, place)
+            assert len(encodings) == calls, (name, position)
 
 
-def test_no_byte_of_the_manifest_goes_unchecked(file, encodings, tmp_path):
-    # A digit of a mean is no less of a number when it is another.
+def test_any_flipped_byte_of_the_manifest_is_detected(file, encodings, tmp_path):
+    # A flipped digit of a mean leaves the JSON valid: only the checksum detects it.
     loaded(file, FEATURES, TASKS, **SPLIT)
     manifest = only_entry(tmp_path) / cache_entry.MANIFEST
     content = manifest.read_bytes()
-    for place in range(0, len(content), 7):
+    for position in range(0, len(content), 7):
         flipped = bytearray(content)
-        flipped[place] ^= 1
+        flipped[position] ^= 1
         manifest.write_bytes(flipped)
         with pytest.raises(ValueError):
             cache_entry.Entry(manifest.parent)
@@ -266,18 +343,18 @@ def test_no_byte_of_the_manifest_goes_unchecked(file, encodings, tmp_path):
     cache_entry.Entry(manifest.parent)
 
 
-@pytest.mark.parametrize("how", ["cut", "empty", "longer", "gone"])
-def test_file_that_is_not_whole_is_noticed(file, encodings, tmp_path, how):
-    expected = kept(file, tmp_path, **SPLIT)
+@pytest.mark.parametrize("damage", ["cut", "empty", "longer", "removed"])
+def test_file_of_another_size_is_detected(file, encodings, tmp_path, damage):
+    expected = undamaged(file, tmp_path, **SPLIT)
     names = sorted(path.name for path in only_entry(tmp_path).iterdir())
     for calls, name in enumerate(names, 3):
         path = only_entry(tmp_path) / name
         content = path.read_bytes()
         changed = {"cut": content[:-1], "empty": b"", "longer": content + b"\0"}
-        if how == "gone":
+        if damage == "removed":
             path.unlink()
         else:
-            path.write_bytes(changed[how])
+            path.write_bytes(changed[damage])
         assert_same(loaded(file, FEATURES, TASKS, **SPLIT), expected)
         assert len(encodings) == calls
         assert sorted(p.name for p in only_entry(tmp_path).iterdir()) == names
@@ -287,8 +364,8 @@ def test_file_that_is_not_whole_is_noticed(file, encodings, tmp_path, how):
     "garbage",
     [b"garbage", b"null", b"[]", b"{}", b'{"arrays": []}', b'{"arrays": {}}', b"\xff"],
 )
-def test_manifest_that_is_none_is_noticed(file, encodings, tmp_path, garbage):
-    expected = kept(file, tmp_path)
+def test_malformed_manifest_is_detected(file, encodings, tmp_path, garbage):
+    expected = undamaged(file, tmp_path)
     (only_entry(tmp_path) / cache_entry.MANIFEST).write_bytes(garbage)
     assert_same(loaded(file, FEATURES, TASKS), expected)
     assert len(encodings) == 3
@@ -299,7 +376,7 @@ def test_large_files_are_checked_by_their_size_only(
 ):
     monkeypatch.setattr(cache_entry, "BYTES_TO_CHECK", 0)
     loaded(file, FEATURES, TASKS)
-    monkeypatch.setattr(cache_entry.Entry, "intact", None)  # must not be called
+    monkeypatch.setattr(cache_entry, "file_crc", None)  # fails if it is called
     loaded(file, FEATURES, TASKS)
     assert len(encodings) == 1
     path = max(only_entry(tmp_path).glob("*.bin"), key=lambda p: p.stat().st_size)
@@ -308,16 +385,13 @@ def test_large_files_are_checked_by_their_size_only(
     assert len(encodings) == 2
 
 
-@pytest.mark.parametrize("note", ["", "{", "null", '{"stamp": 1}', "{}"])
-def test_broken_note_of_a_files_hash_is_ignored(file, encodings, tmp_path, note):
+@pytest.mark.parametrize("text", ["", "{", "null", '{"stamp": 1}', "{}"])
+def test_malformed_record_of_a_files_hash_is_ignored(file, encodings, tmp_path, text):
     first = loaded(file, FEATURES, TASKS)
-    (noted,) = (tmp_path / "cache" / "hashes").iterdir()
-    noted.write_text(note)
+    (record,) = (tmp_path / "cache" / "hashes").iterdir()
+    record.write_text(text)
     assert loaded(file, FEATURES, TASKS).fingerprint == first.fingerprint
     assert len(encodings) == 1
-
-
-# Never half
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, DataError])
@@ -326,11 +400,11 @@ def test_failure_while_encoding_leaves_nothing(
 ):
     def fail(*_):
         written = [p for p in entries(tmp_path)[0].iterdir() if p.suffix == ".bin"]
-        assert written  # labels, before features
+        assert written  # the labels are written before the features
         raise error("half way")
 
-    with monkeypatch.context() as broken:
-        broken.setattr(FeatureSet, "encode", fail)
+    with monkeypatch.context() as patch:
+        patch.setattr(FeatureSet, "encode", fail)
         with pytest.raises(error, match="half way"):
             loaded(file, FEATURES, TASKS, **SPLIT)
     assert entries(tmp_path) == []
@@ -345,11 +419,11 @@ def test_wrong_rows_leave_nothing(file, encodings, tmp_path):
     assert entries(tmp_path) == []
 
 
-def test_full_disk_is_told_in_one_line(file, encodings, tmp_path, monkeypatch):
+def test_full_disk_is_reported_in_one_line(file, encodings, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(cache_entry.Writer, "close", full)
+    monkeypatch.setattr(cache_entry.Writer, "write_manifest", full)
     with pytest.raises(DataError) as caught:
         loaded(file, FEATURES, TASKS)
     assert str(caught.value) == (
@@ -359,7 +433,7 @@ def test_full_disk_is_told_in_one_line(file, encodings, tmp_path, monkeypatch):
     assert entries(tmp_path) == []
 
 
-def test_cache_that_is_no_folder_is_told_in_one_line(file, encodings, monkeypatch):
+def test_cache_that_is_no_folder_is_reported_in_one_line(file, encodings, monkeypatch):
     monkeypatch.setenv("MTL_CACHE", str(file))
     with pytest.raises(DataError, match="cannot keep encoded data in") as caught:
         loaded(file, FEATURES, TASKS)
@@ -374,15 +448,15 @@ from test_cache import FEATURES, SPLIT, TASKS
 from mtl_cli.data import load as load_module
 from mtl_cli.data.table import as_arrays
 
-honest = load_module.encode
+real_encode = load_module.encode
 
 def encode(*arguments):
-    honest(*arguments)
+    real_encode(*arguments)
     print("encoded")
     if len(sys.argv) > 2:
         while not Path(sys.argv[3]).exists():
             time.sleep(0.01)
-        time.sleep(0.3)  # in which the other process comes to the same point
+        time.sleep(0.3)  # lets the other process come to the same point
 
 load_module.encode = encode
 if len(sys.argv) > 2:
@@ -394,8 +468,8 @@ for split, table in data.splits.items():
 """
 
 
-def process(*arguments, **environment):
-    """A process that loads a file, and tells its bits."""
+def loading_process(*arguments, **environment):
+    """Starts a process that loads a file and prints a hash of each array."""
     here = Path(__file__).parent
     paths = os.pathsep.join(map(str, [PACKAGE.parent, here.parent, here]))
     return subprocess.Popen(
@@ -407,14 +481,12 @@ def process(*arguments, **environment):
     )
 
 
-def test_of_two_processes_that_want_the_same_at_once_one_encodes(
-    file, encodings, tmp_path
-):
+def test_two_processes_that_load_at_once_encode_once(file, encodings, tmp_path):
     marks = tmp_path / "first", tmp_path / "second"
-    both = [process(file, *marks), process(file, *marks[::-1])]
-    told = [p.communicate(timeout=60) for p in both]
-    assert [p.returncode for p in both] == [0, 0], told
-    lines = [out.splitlines() for out, _ in told]
+    processes = [loading_process(file, *marks), loading_process(file, *marks[::-1])]
+    streams = [p.communicate(timeout=60) for p in processes]
+    assert [p.returncode for p in processes] == [0, 0], streams
+    lines = [out.splitlines() for out, _ in streams]
     first, second = sorted(lines, key=len)
     assert second == ["encoded", *first]
     (entry,) = entries(tmp_path)
@@ -428,9 +500,9 @@ def test_no_cache_leaves_no_file(file, tmp_path):
     (tmp_path / "home").mkdir()
     environment = {"TMPDIR": str(tmp_path / "tmp"), "HOME": str(tmp_path / "home")}
     environment |= {"XDG_CACHE_HOME": "", "MTL_CACHE": ""}
-    loading = process(file, **environment)
-    out, err = loading.communicate(timeout=60)
-    assert loading.returncode == 0, err
+    process = loading_process(file, **environment)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
     assert len(out.splitlines()) == 1 + 2 * 8  # two splits of eight arrays
     assert list((tmp_path / "tmp").iterdir()) == []
     assert list((tmp_path / "home").iterdir()) == []
@@ -444,23 +516,20 @@ def test_no_cache_loads_the_same_and_encodes_each_time(file, encodings, monkeypa
         assert len(encodings) == calls
 
 
-# Swept
+def set_age(path, days):
+    """Sets the time of a folder's last use to some days ago."""
+    last_use = time.time() - days * 86400
+    os.utime(path, (last_use, last_use))
 
 
-def aged(path, days):
-    """Makes a folder look as if it had not been used for some days."""
-    then = time.time() - days * 86400
-    os.utime(path, (then, then))
-
-
-def test_old_entries_are_swept_when_something_new_is_kept(file, encodings, tmp_path):
+def test_new_entry_removes_entries_unused_for_a_month(file, encodings, tmp_path):
     loaded(file, FEATURES, TASKS)
     root = tmp_path / "cache" / "encoded"
     ages = {"tmp-old": 1.1, "tmp-new": 0.9, "used": 29, "unused": 31}
     for name, days in ages.items():
         (root / name).mkdir()
         (root / name / "0.bin").write_bytes(b"rows")
-        aged(root / name, days)
+        set_age(root / name, days)
     loaded(file, FEATURES, TASKS)  # nothing new
     assert set(ages) < {path.name for path in entries(tmp_path)}
     loaded(file, FEATURES, TASKS, **SPLIT)
@@ -469,9 +538,9 @@ def test_old_entries_are_swept_when_something_new_is_kept(file, encodings, tmp_p
     assert len(left) == 4
 
 
-def test_entry_that_is_used_is_young_again(file, encodings, tmp_path):
+def test_use_of_an_entry_renews_its_age(file, encodings, tmp_path):
     loaded(file, FEATURES, TASKS)
-    aged(only_entry(tmp_path), 31)
+    set_age(only_entry(tmp_path), 31)
     loaded(file, FEATURES, TASKS)
     loaded(file, FEATURES, TASKS, **SPLIT)
     loaded(file, FEATURES, TASKS)

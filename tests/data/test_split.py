@@ -1,4 +1,4 @@
-"""Which rows train, validate and test."""
+"""Which rows become training, validation and test rows."""
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ TABLE = pa.table(
 
 
 def split(tables=None, **options):
+    """Returns {split: row numbers} of a data set with these keys."""
     declared = Dataset.model_validate(
         {
             "name": "rows",
@@ -38,33 +39,33 @@ def split(tables=None, **options):
         file: Source(file, table.num_rows, lambda table=table: iter([table]))
         for file, table in tables.items()
     }
-    found = {}
+    rows = {}
     for codes in split_rows(declared, sources).values():
-        found |= {SPLITS[i]: np.flatnonzero(codes == i) for i in np.unique(codes)}
-    return found
+        rows |= {SPLITS[i]: np.flatnonzero(codes == i) for i in np.unique(codes)}
+    return rows
 
 
 @pytest.mark.parametrize(
-    "how",
+    "options",
     [
         {},
         {"split_by": "group", "split_column": "user"},
         {"split_by": "time", "split_column": "day"},
         {"split_by": "order"},
     ],
-    ids=lambda how: how.get("split_by", "random"),
+    ids=lambda options: options.get("split_by", "random"),
 )
-def test_every_row_is_in_one_split_and_shares_are_as_asked(how):
-    rows = split(valid_fraction=0.2, test_fraction=0.1, **how)
+def test_every_row_is_in_one_split_and_shares_are_as_configured(options):
+    rows = split(valid_fraction=0.2, test_fraction=0.1, **options)
     assert sorted(np.concatenate(list(rows.values()))) == list(range(ROWS))
-    # A group of 17 rows on average is dealt whole.
-    slack = 40 if how.get("split_by") == "group" else 0
+    # Groups stay whole: the mean group has 17 rows.
+    slack = 40 if options.get("split_by") == "group" else 0
     assert abs(len(rows["valid"]) - 200) <= slack
     assert abs(len(rows["test"]) - 100) <= slack
     assert all((np.diff(numbers) > 0).all() for numbers in rows.values())
 
 
-def test_split_seed_chooses_the_rows():
+def test_split_seed_decides_the_rows():
     first, again, other = (
         split(valid_fraction=0.2, split_seed=seed)["valid"] for seed in (0, 0, 1)
     )
@@ -77,7 +78,7 @@ def test_user_is_never_in_two_splits():
         valid_fraction=0.2, test_fraction=0.1, split_by="group", split_column="user"
     )
     users = [set(TABLE["user"].to_numpy()[numbers]) for numbers in rows.values()]
-    assert len(set.union(*users)) == sum(len(found) for found in users)
+    assert len(set.union(*users)) == sum(map(len, users))
 
 
 def test_split_by_time_tests_on_the_latest_rows():
@@ -103,7 +104,7 @@ def test_validation_rows_are_the_first_of_the_test_file_by_order():
     np.testing.assert_array_equal(rows["test"], np.arange(250, 500))
 
 
-def test_groups_of_the_test_file_are_dealt_to_validation_and_test():
+def test_groups_of_the_test_file_are_divided_into_validation_and_test():
     rows = split(
         {"train": TABLE, "test": TABLE},
         test="test.csv",
