@@ -36,21 +36,14 @@ def keys_table(group: str, option: str = "", which: str = "all") -> str:
         schema = run_schema()
         groups = ("dataset", "encoder", "model", "optimizer", "tracker", "trainer")
         left_out = (*groups, "hydra", "defaults")
-        keys, defaults = {}, defaults_of("config.yaml")
-        for key, value in schema["properties"].items():
-            if key in left_out:
-                continue
-            inner = inner_keys(value, schema["$defs"])
-            keys |= {f"{key}.{name}": k for name, k in inner.items()} or {key: value}
-            for name in inner:
-                defaults[f"{key}.{name}"] = defaults[key][name]
-        return table(keys, schema["$defs"], defaults)
+        keys = {k: v for k, v in schema["properties"].items() if k not in left_out}
+        return table({"properties": keys}, schema["$defs"], defaults_of("config.yaml"))
     if group in ("features", "tasks"):
         definitions = group_schema("dataset")["$defs"]
         names = kinds(definitions, group)
         return "\n\n".join(
             f"### {title}\n\n{definitions[name]['description']}\n\n"
-            + table(definitions[name]["properties"], definitions, {})
+            + table(definitions[name], definitions, {})
             for title, name in names.items()
         )
     schema = group_schema(group)
@@ -58,32 +51,34 @@ def keys_table(group: str, option: str = "", which: str = "all") -> str:
         zip(option_classes(group), schema.get("anyOf", [schema]), strict=True)
     )
     common = set.intersection(*(set(b["properties"]) for b in branches.values()))
-    if option in branches:
-        chosen = branches[option]["properties"]
-        if which == "own":
-            chosen = {k: v for k, v in chosen.items() if k not in common}
-        return table(chosen, schema["$defs"], option_defaults(group, option))
-    first = next(iter(branches.values()))["properties"]
-    shared = {k: v for k, v in first.items() if k in common}
-    sections = [table(shared, schema["$defs"], option_defaults(group, ""))]
+
+    def part(name: str, keys: set[str]) -> str:
+        branch = branches[name]
+        chosen = {k: v for k, v in branch["properties"].items() if k in keys}
+        needed = [*branch["required"], *branch["then"]["required"]]
+        shown = {"properties": chosen, "required": needed}
+        return table(shown, schema["$defs"], option_defaults(group, name))
+
+    if option in branches and option:
+        keys = set(branches[option]["properties"])
+        return part(option, keys - common if which == "own" else keys)
+    sections = [part(next(iter(branches)), common)]
     for name, branch in branches.items():
-        own = {k: v for k, v in branch["properties"].items() if k not in common}
+        own = set(branch["properties"]) - common
         if name:
-            sections.append(f"### `{group}={name}`\n\n{branch['description']}")
-            if own:
-                sections.append(
-                    table(own, schema["$defs"], option_defaults(group, name))
-                )
+            setting = "dataset.generator" if group == "dataset" else group
+            sections.append(f"### `{setting}={name}`\n\n{branch['description']}")
+            sections += [part(name, own)] if own else []
     return "\n\n".join(sections)
 
 
-def inner_keys(schema: Schema, definitions: Schema) -> Schema:
-    """Returns the keys of a part that is a mapping, such as `sweep`; else nothing."""
+def inner_part(schema: Schema, definitions: Schema) -> Schema | None:
+    """Returns the schema of a key that is itself a mapping, such as `sweep`."""
     for part in [schema, *schema.get("anyOf", [])]:
         target: Schema = definitions.get(part.get("$ref", "").rpartition("/")[2], {})
         if "properties" in target:
-            return dict(target["properties"])
-    return {}
+            return target
+    return None
 
 
 def kinds(definitions: Schema, group: str) -> dict[str, str]:
@@ -111,30 +106,35 @@ def defaults_of(path: str) -> dict[str, Any]:
     return dict(values)
 
 
-def table(keys: Schema, definitions: Schema, defaults: dict[str, Any]) -> str:
-    """Returns one row for each key: its type, its default and what it does."""
+def table(part: Schema, definitions: Schema, defaults: dict[str, Any]) -> str:
+    """Returns one row for each key of a mapping: its values, its default, its text."""
     lines = ["| key | value | default | |", "|---|---|---|---|"]
-    for key, schema in keys.items():
-        if key in ("name", "kind", "generator", "defaults"):
-            continue
-        default = defaults.get(key, schema.get("default", "required"))
-        if isinstance(default, dict):
-            default = ""
-        shown = default if default in ("required", "") else f"`{yaml_text(default)}`"
-        text = schema.get("description", "").replace("|", "\\|")
-        value = type_text(schema, definitions).replace("|", "\\|")
-        lines.append(f"| `{key}` | {value} | {shown} | {text} |")
+
+    def add(prefix: str, part: Schema, defaults: dict[str, Any]) -> None:
+        for key, schema in part["properties"].items():
+            inner = inner_part(schema, definitions)
+            if key == "defaults" or "const" in schema:
+                continue
+            if inner is not None:
+                add(f"{prefix}{key}.", inner, defaults.get(key) or {})
+                continue
+            default = "required" if key in part.get("required", []) else ""
+            for source in (schema, defaults):
+                name = "default" if source is schema else key
+                if name in source and not isinstance(source[name], dict):
+                    default = f"`{yaml_text(source[name])}`"
+            values, text = type_text(schema, definitions), schema.get("description", "")
+            cells = [f"`{prefix}{key}`", values, default, text]
+            lines.append(f"| {' | '.join(c.replace('|', '&#124;') for c in cells)} |")
+
+    add("", part, defaults)
     return "\n".join(lines)
 
 
 def type_text(schema: Schema, definitions: Schema) -> str:
     """Returns the values that a schema allows, in words."""
     if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        target = definitions[name]
-        if "properties" not in target:
-            return type_text(target, definitions)
-        return ", ".join(f"`{key}`" for key in target["properties"])
+        return type_text(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     for union in ("anyOf", "oneOf"):
         if union in schema:
             parts = [p for p in schema[union] if p != INTERPOLATION]

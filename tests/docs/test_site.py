@@ -1,0 +1,106 @@
+"""The documentation site: complete, strict, and without requests to other hosts."""
+
+import re
+import subprocess
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from xml.etree import ElementTree
+
+import pytest
+from helpers.code_blocks import ROOT
+
+from mtl_cli.config.json_schema import GROUPS, option_classes
+from mtl_cli.core.options import option_names
+
+DOCS = ROOT / "docs"
+
+
+@pytest.fixture(scope="module")
+def hooks() -> ModuleType:
+    """The module that fills the marks of the pages."""
+    spec = spec_from_file_location("hooks", DOCS / "hooks.py")
+    assert spec and spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_model_has_a_page_a_drawing_and_its_keys() -> None:
+    for name in option_names("models"):
+        page = (DOCS / "models" / f"{name}.md").read_text("utf-8")
+        assert f"<!-- diagram: {name} -->" in page
+        assert f"<!-- keys: model {name} own -->" in page or name == "esmm"
+        assert f"models/{name}.md" in (ROOT / "mkdocs.yml").read_text("utf-8")
+
+
+def test_every_drawing_is_valid_xml_with_a_description(hooks: ModuleType) -> None:
+    for name in option_names("models"):
+        svg = ElementTree.fromstring(hooks.diagram(name).replace("&times;", "x"))
+        assert svg.get("aria-label")
+
+
+def test_drawings_show_the_sizes_of_the_configs(hooks: ModuleType) -> None:
+    assert "8 experts, each 64 → 64" in hooks.diagram("mmoe")
+    assert hooks.diagram("ple").count("4 shared experts") == 2
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_reference_names_every_key_of_every_option(
+    hooks: ModuleType, group: str
+) -> None:
+    table = hooks.keys_table(group)
+    for option, kind in option_classes(group).items():
+        setting = "dataset.generator" if group == "dataset" else group
+        assert not option or f"`{setting}={option}`" in table
+        for key in kind.model_fields:
+            assert key in ("name", "generator") or f"| `{key}" in table
+
+
+def test_reference_has_defaults_types_and_texts(hooks: ModuleType) -> None:
+    row = next(
+        line
+        for line in hooks.keys_table("model", "ple", "own").splitlines()
+        if "`num_levels`" in line
+    )
+    assert "| whole number ≥ 1 | `2` |" in row
+    assert "CGC" in row
+    assert "tower_units" not in hooks.keys_table("model", "ple", "own")
+    run = hooks.keys_table("run")
+    assert "`sweep.jobs`" in run and "`compare.single_task`" in run
+
+
+def test_reference_names_every_kind_of_feature_and_task(hooks: ModuleType) -> None:
+    features = hooks.keys_table("features")
+    for kind in ("sparse", "hashed", "cross", "sequence", "bucketized", "dense"):
+        assert f"kind: {kind}" in features
+    assert "`num_buckets`" in features
+    assert "`label`" in hooks.keys_table("tasks")
+
+
+def test_every_mark_of_every_page_is_filled(hooks: ModuleType) -> None:
+    for page in DOCS.rglob("*.md"):
+        text = page.read_text("utf-8")
+        marked = re.sub(r"<!-- help: [\w-]+ -->", "", text)
+        assert "<!--" not in hooks.on_page_markdown(marked), page
+
+
+@pytest.mark.slow
+def test_site_builds_strictly_and_requests_nothing_from_other_hosts(
+    tmp_path: Path,
+) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(tmp_path)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    loaded = re.compile(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"?(https?:|//)")
+    pages = list(tmp_path.rglob("*.html"))
+    assert len(pages) > 30
+    for page in pages:
+        assert not loaded.search(page.read_text("utf-8")), page
+    for style in tmp_path.rglob("*.css"):
+        text = style.read_text("utf-8")
+        assert not re.search(r"(?:@import|url\()\s*[\"']?https?:", text), style
