@@ -83,13 +83,13 @@ def inner_part(schema: Schema, definitions: Schema) -> Schema | None:
 
 def kinds(definitions: Schema, group: str) -> dict[str, str]:
     """Returns the classes of the features or of the tasks, by their `kind`."""
-    found = {}
+    names = {}
     for name, definition in definitions.items():
         properties = definition.get("properties", {})
         kind = properties.get("kind", {})
         if kind and ("label" in properties) == (group == "tasks"):
-            found[f"`kind: {kind['const']}`" if "const" in kind else name] = name
-    return found
+            names[f"`kind: {kind['const']}`" if "const" in kind else name] = name
+    return names
 
 
 def option_defaults(group: str, option: str) -> dict[str, Any]:

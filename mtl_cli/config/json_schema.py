@@ -33,8 +33,8 @@ AXES: dict[str, tuple[str, type[Options]]] = {
     "optimizer": ("optimizers", Optimizer),
     "tracker": ("trackers", Tracker),
 }
-# Axes whose options are parts of a data set: the folder by the base of its classes.
-KINDS: dict[type[Options], str] = {Feature: "features"}
+# The classes in `dataset` whose option is named by `kind`.
+KINDS: dict[str, type[Options]] = {"features": Feature}
 INTERPOLATION = {"type": "string", "pattern": r"^\$\{.*\}$"}
 DEFAULTS = {
     "type": "array",
@@ -117,46 +117,29 @@ def run_schema() -> Schema:
 def described(option: type[Options]) -> Schema:
     """Returns the schema of a class, with a description of each key."""
     schema = option.model_json_schema()
-    for base in KINDS:
-        if base.__name__ in schema.get("$defs", {}):
-            schema["$defs"] |= schemas_by_kind(base)
-    texts = {}
-    for kind in [option, *all_models(option)]:
-        texts[kind.__name__] = attribute_texts(kind)
-    for name, part in [(option.__name__, schema), *schema.get("$defs", {}).items()]:
+    definitions = schema.setdefault("$defs", {})
+    texts = {kind.__name__: attribute_texts(kind) for kind in all_models(option)}
+    for name, part in [(option.__name__, schema), *definitions.items()]:
         part["description"] = str(part.get("description", "")).split("\n\n")[0]
         for key, value in part.get("properties", {}).items():
             value.pop("title", None)
             if text := texts.get(name, {}).get(key):
                 value["description"] = text
+    for axis, base in KINDS.items():
+        if base.__name__ in definitions:
+            definitions[base.__name__] = {"oneOf": []}
+            for name in option_names(axis):
+                kind = described(option_class(axis, name, base))
+                kind["properties"]["kind"] = {"const": name}
+                definitions |= {**kind.pop("$defs"), kind["title"]: kind}
+                reference = {"$ref": f"#/$defs/{kind['title']}"}
+                definitions[base.__name__]["oneOf"].append(reference)
     allowed: Schema = with_interpolation(schema)
     return allowed
 
 
-def schemas_by_kind(base: type[Options]) -> Schema:
-    """Returns the definitions of all kinds that inherit `base`, and of their union."""
-    definitions: Schema = {}
-    mapping = {}
-    for kind, option in kinds_of(base).items():
-        schema = option.model_json_schema()
-        schema["properties"]["kind"] = {"const": kind, "type": "string"}
-        definitions |= schema.pop("$defs", {}) | {option.__name__: schema}
-        mapping[kind] = f"#/$defs/{option.__name__}"
-    union = {
-        "discriminator": {"propertyName": "kind", "mapping": mapping},
-        "oneOf": [{"$ref": reference} for reference in mapping.values()],
-    }
-    return definitions | {base.__name__: union}
-
-
-def kinds_of(base: type[Options]) -> dict[str, type[Options]]:
-    """Returns the classes that inherit `base`, by the kind that names each class."""
-    axis = KINDS[base]
-    return {name: option_class(axis, name, base) for name in option_names(axis)}
-
-
 def all_models(option: type[Options]) -> set[type[Options]]:
-    """Returns the models that the annotations of a model name, at any depth."""
+    """Returns a model and the models that its annotations name, at any depth."""
     models: set[type[Options]] = set()
 
     def visit(annotation: Any) -> None:
@@ -165,13 +148,11 @@ def all_models(option: type[Options]) -> set[type[Options]]:
             models.add(annotation)
             for field in annotation.model_fields.values():
                 visit(field.annotation)
-            for kind in kinds_of(annotation).values() if annotation in KINDS else ():
-                visit(kind)
         for argument in getattr(annotation, "__args__", ()):
             visit(argument)
 
     visit(option)
-    return models - {option}
+    return models
 
 
 def with_interpolation(schema: Any) -> Any:

@@ -114,6 +114,9 @@ def first_job(arguments: list[str]) -> Iterator[str]:
     for argument in arguments:
         if argument in ("-m", "--multirun"):
             continue
+        if "=" not in argument:  # a flag, or its value
+            yield argument
+            continue
         setting = parser.parse_override(argument)
         if setting.is_sweep_override():
             value = next(iter(setting.sweep_string_iterator()))

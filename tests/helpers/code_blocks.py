@@ -17,7 +17,7 @@ PAGES = sorted(
     for page in ROOT.glob(pattern)
 )
 FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FILE_COMMENT = re.compile(r"# ([\w./-]+\.(?:yaml|py))\n")
+FILE_COMMENT = re.compile(r"(?:# @.*\n)?# ([\w./-]+\.(?:yaml|py))\n")
 SMALL_ROWS = 2000
 
 
@@ -39,7 +39,7 @@ class Block:
 
     @property
     def file(self) -> str | None:
-        """The file that the block shows: its first line is a comment with the name."""
+        """The file that the block shows: a comment at its top holds the name."""
         named = FILE_COMMENT.match(self.text)
         return named[1] if named else None
 
