@@ -30,10 +30,10 @@ def encode(dataset: Dataset, outputs: list[Output], folder: Path) -> None:
 
     Args:
         dataset: where the rows are and what the columns mean.
-        outputs: of the model, whose labels are needed.
-        folder: that encoded splits are written to.
+        outputs: the model's outputs, whose labels are needed.
+        folder: where the encoded splits are written.
     """
-    request = ColumnRequest(columns(dataset, outputs), types(dataset, outputs))
+    request = column_request(dataset, outputs)
     sources = {
         file: generated_source(table, request)
         for file, table in dataset.generate().items()
@@ -60,19 +60,18 @@ def write(
     profile = Profile(sum(source.rows for source in sources.values()))
     features, tally = learn(dataset, outputs, sources, codes, writer, profile)
     for file, source in sources.items():
-        for table, split_of, first in chunks(source, codes[file]):
-            with at(source, first):
+        for table, split_codes, first_row in chunks(source, codes[file]):
+            with row_errors(source, first_row):
                 encoded = features.encode(table)
-            profile.count_unseen(features, table, encoded, split_of)
-            for split, rows in rows_of_splits(split_of):
+            profile.count_unseen(features, table, encoded, split_codes)
+            for split, rows in rows_by_split(split_codes):
                 for name, x in encoded.items():
                     writer.add(split, f"features.{name}", x[rows])
-    report = describe(outputs, features, profile, writer.tables())
     writer.write_manifest(
         {
             "features": features.learnt,
             "labels": tally.statistics(),
-            "report": report,
+            "report": describe(outputs, features, profile, writer.tables()),
         }
     )
 
@@ -86,70 +85,72 @@ def learn(
     profile: Profile,
 ) -> tuple[FeatureSet, Tally]:
     """Fits features to the training rows, and writes the labels of all rows."""
-    rows = int((codes["train"] == SPLITS.index("train")).sum())
-    fitter = FeatureSetFitter(dataset.used_features, rows)
+    train = SPLITS.index("train")
+    fitter = FeatureSetFitter(
+        dataset.used_features, int((codes["train"] == train).sum())
+    )
     tally = Tally(dataset, outputs)
-    groups, group = GroupCodes(), dataset.group_column
+    group_codes, group = GroupCodes(), dataset.group_column
     for file, source in sources.items():
-        for table, split_of, first in chunks(source, codes[file]):
-            with at(source, first):
-                found = labels_of_rows(dataset, outputs, table)
+        for table, split_codes, first_row in chunks(source, codes[file]):
+            with row_errors(source, first_row):
+                labels = labels_of_rows(dataset, outputs, table)
                 if group is not None:
                     check_flat(f"dataset.group_column: '{group}'", table[group])
                 if file == "train":
-                    mine = split_of == SPLITS.index("train")
-                    tally.add(found, table, mine)
-                    fitter.add(table, mine)
-            profile.add(file, table, split_of)
+                    tally.add(labels, table, split_codes == train)
+                    fitter.add(table, split_codes == train)
+            profile.add(file, table, split_codes)
             if group is not None:
-                found = replace(found, groups=groups.codes(table[group]))
-            numbers = np.arange(first, first + table.num_rows)
-            for split, chosen in rows_of_splits(split_of):
-                writer.add(split, "row_numbers", numbers[chosen])
-                mine = found.take(chosen)
-                profile.count(outputs, split, mine)
-                for name, x in as_arrays(mine).items():
+                labels = replace(labels, groups=group_codes.encode(table[group]))
+            row_numbers = np.arange(first_row, first_row + table.num_rows)
+            for split, rows in rows_by_split(split_codes):
+                writer.add(split, "row_numbers", row_numbers[rows])
+                labels_of_split = labels.take(rows)
+                profile.count_labels(outputs, split, labels_of_split)
+                for name, x in as_arrays(labels_of_split).items():
                     writer.add(split, name, x)
     tally.check()
     return fitter.finish(), tally
 
 
-def columns(dataset: Dataset, outputs: list[Output]) -> dict[str, str]:
-    """Returns the columns that are read, and the key that asks for each."""
-    return feature_columns(dataset) | label_columns(dataset, outputs)
+def column_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
+    """Returns the columns that training reads."""
+    features = feature_request(dataset)
+    return ColumnRequest(
+        features.keys | label_columns(dataset, outputs),
+        label_types(dataset, outputs) | features.types,
+    )
 
 
-def feature_columns(dataset: Dataset) -> dict[str, str]:
-    """Returns those of them that features are made of."""
-    return {c: f"dataset.features.{name}" for name, c in dataset.feature_columns}
+def feature_request(dataset: Dataset) -> ColumnRequest:
+    """Returns the columns that features read.
 
-
-def types(dataset: Dataset, outputs: list[Output]) -> dict[str, pa.DataType]:
-    """Returns what the columns of a text file hold, as their use tells.
-
-    A file's own rows are no guide: ids 007 and 7 differ, and a file that happens to
-    hold only numbers must not differ in type from one that holds words too.
+    The features decide the types of a text file's columns, not the file's rows: ids
+    007 and 7 differ, and a file that happens to hold only numbers must not differ in
+    type from a file that holds words too.
     """
-    column_types = label_types(dataset, outputs)
+    keys = {c: f"dataset.features.{name}" for name, c in dataset.feature_columns}
+    types = {}
     # A column that features read both as numbers and as text is text: numbers can be
     # read from text later, but text cannot be restored from numbers.
     for numeric in (True, False):
         for name, column in dataset.feature_columns:
             if dataset.features[name].numeric is numeric:
-                column_types[column] = pa.float64() if numeric else pa.string()
-    return column_types
+                types[column] = pa.float64() if numeric else pa.string()
+    return ColumnRequest(keys, types)
 
 
 def chunks(source: Source, codes: Codes) -> Iterator[tuple[pa.Table, Codes, int]]:
-    """Yields tables, which split each row belongs to, and the first row's number."""
-    first = 0
+    """Yields tables, the split of each row, and the number of the first row."""
+    first_row = 0
     for table in source.chunks():
-        yield table, codes[first : first + table.num_rows], first
-        first += table.num_rows
+        yield table, codes[first_row : first_row + table.num_rows], first_row
+        first_row += table.num_rows
 
 
-def rows_of_splits(codes: Codes) -> Iterator[tuple[str, Any]]:
-    """Yields the splits that some rows belong to, and which of them."""
+def rows_by_split(codes: Codes) -> Iterator[tuple[str, Any]]:
+    """Yields each split that a chunk has rows of, and an index of these rows."""
     present = np.unique(codes)
     for code in present:
         yield SPLITS[code], slice(None) if len(present) == 1 else codes == code
@@ -162,29 +163,28 @@ class GroupCodes:
     """
 
     def __init__(self) -> None:
-        self.known: dict[Any, int] = {}
+        self.codes: dict[Any, int] = {}
 
-    def codes(self, column: pa.ChunkedArray) -> Array:
+    def encode(self, column: pa.ChunkedArray) -> Array:
         """Returns the number of each row's value, int32 (rows,)."""
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
-        known = self.known
-        numbers = [
+        codes = [
             # NaN, which does not equal itself, is a missing value too.
-            NO_GROUP if v is None or v != v else known.setdefault(v, len(known))
-            for v in encoded.dictionary.to_pylist()
+            NO_GROUP
+            if value is None or value != value
+            else self.codes.setdefault(value, len(self.codes))
+            for value in encoded.dictionary.to_pylist()
         ]
-        found: Array = np.array(numbers, "int32")[np.asarray(encoded.indices)]
-        return found
+        return np.asarray(np.array(codes, "int32")[np.asarray(encoded.indices)])
 
 
 @contextmanager
-def at(source: Source, first: int) -> Iterator[None]:
-    """Adds to what is said of a chunk the file, and the row's number in it."""
+def row_errors(source: Source, first_row: int) -> Iterator[None]:
+    """Adds the file, and the row's number in the file, to an error about a chunk."""
     try:
         yield
     except RowError as error:
-        path, row = source.locate(error.row + first)
-        told = RowError(error.where, row, error.what)
-        raise DataError(f"{told} [{path}]") from None
+        path, row = source.locate(error.row + first_row)
+        raise DataError(f"{RowError(error.where, row, error.what)} [{path}]") from None
     except DataError as error:
         raise DataError(f"{error} [{source.path}]") from None

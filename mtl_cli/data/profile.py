@@ -1,5 +1,6 @@
-"""What is noted of the raw rows while they are read: empty cells, repeated rows."""
+"""Counts over the raw rows while they are read: empty cells, repeated rows, labels."""
 
+from collections import Counter, defaultdict
 from typing import Any
 
 import numpy as np
@@ -20,34 +21,56 @@ HASHES_KEPT = 1_000_000
 
 
 class Profile:
-    """Notes on raw rows, gathered chunk by chunk in bounded memory.
+    """Counts over raw rows, gathered chunk by chunk in bounded memory.
 
     Args:
-        rows: how many there will be in all files.
+        rows: number of rows in all files.
+
+    Attributes:
+        label_counts: by output and split, the number of `rows` with a label, and of
+            `positives` among them if the output is binary.
+        without_group: by split, the number of rows whose group cell is empty.
     """
 
     def __init__(self, rows: int) -> None:
-        self.every = max(1, -(-rows // HASHES_KEPT))
-        self.hashes: dict[str, list[Hashes]] = {}
-        self.rows: dict[str, int] = {}
-        self.empty: dict[str, dict[str, int]] = {}
-        self.counts: dict[str, dict[str, dict[str, int]]] = {}
-        self.lacking: dict[str, Any] = {}
+        self.label_counts: dict[str, dict[str, dict[str, int]]] = {}
         self.without_group: dict[str, int] = {}
+        self._rows: Counter[str] = Counter()  # by file
+        self._empty: dict[str, Counter[str]] = defaultdict(Counter)  # by column, file
+        self._unseen: dict[str, Any] = {}  # by feature: cells in each split
+        self._hash_step = max(1, -(-rows // HASHES_KEPT))
+        self._hashes: dict[str, list[Hashes]] = defaultdict(list)  # by split
 
-    def count(self, outputs: list[Output], split: str, rows: Table) -> None:
-        """Counts some rows of a split, and the positives among them, by output."""
+    def add(self, file: str, table: pa.Table, codes: Codes) -> None:
+        """Counts the empty cells of some rows, and hashes the rows.
+
+        Args:
+            file: the file of the rows.
+            table: the rows.
+            codes: the split of each row, positions in `SPLITS`.
+        """
+        self._rows[file] += table.num_rows
+        for column in table.column_names:
+            empty = pc.is_null(table[column], nan_is_null=True)
+            self._empty[column][file] += int(np.count_nonzero(empty))
+        hashes = row_hashes(table)
+        kept = hashes % self._hash_step == 0
+        for code in np.unique(codes):
+            self._hashes[SPLITS[code]].append(hashes[(codes == code) & kept])
+
+    def count_labels(self, outputs: list[Output], split: str, rows: Table) -> None:
+        """Counts the labels of some rows of a split."""
         if rows.groups is not None:
             without = int((rows.groups == NO_GROUP).sum())
             self.without_group[split] = self.without_group.get(split, 0) + without
         for output in outputs:
-            mine = rows.weights[output.name] > 0
-            found = {"rows": int(mine.sum())}
+            labelled = rows.weights[output.name] > 0
+            counts = {"rows": int(labelled.sum())}
             if output.kind == "binary":
-                found["positives"] = int(rows.labels[output.label][mine].sum())
-            splits = self.counts.setdefault(output.name, {})
+                counts["positives"] = int(rows.labels[output.label][labelled].sum())
+            splits = self.label_counts.setdefault(output.name, {})
             before = splits.get(split, {})
-            splits[split] = {k: n + before.get(k, 0) for k, n in found.items()}
+            splits[split] = {k: n + before.get(k, 0) for k, n in counts.items()}
 
     def count_unseen(
         self,
@@ -56,7 +79,7 @@ class Profile:
         encoded: dict[str, Array],
         codes: Codes,
     ) -> None:
-        """Counts by split the cells with a value that has no id of its own.
+        """Counts the cells whose value has no id of its own.
 
         Args:
             features: fitted.
@@ -67,56 +90,38 @@ class Profile:
         for name, feature in features.features.items():
             if not feature.reports_unseen:
                 continue
-            lacks = features.columns_in(encoded, name)[:, 0] == 0
+            unseen = features.columns_in(encoded, name)[:, 0] == 0
             for column in feature.source_columns(name):
-                lacks &= ~np.asarray(pc.is_null(table[column], nan_is_null=True))
-            counts = np.bincount(codes[lacks], minlength=len(SPLITS))
-            self.lacking[name] = self.lacking.get(name, 0) + counts
-
-    def add(self, file: str, table: pa.Table, codes: Codes) -> None:
-        """Notes some rows.
-
-        Args:
-            file: that they are in.
-            table: the rows.
-            codes: the split of each, positions in `SPLITS`.
-        """
-        self.rows[file] = self.rows.get(file, 0) + table.num_rows
-        for name in table.column_names:
-            counts = self.empty.setdefault(name, {})
-            empty = pc.is_null(table[name], nan_is_null=True)
-            counts[file] = counts.get(file, 0) + int(np.count_nonzero(empty))
-        hashes = row_hashes(table)
-        for code in np.unique(codes):
-            mine = hashes[(codes == code) & (hashes % self.every == 0)]
-            self.hashes.setdefault(SPLITS[code], []).append(mine)
+                unseen &= ~np.asarray(pc.is_null(table[column], nan_is_null=True))
+            counts = np.bincount(codes[unseen], minlength=len(SPLITS))
+            self._unseen[name] = self._unseen.get(name, 0) + counts
 
     def missing(self, columns: list[str]) -> dict[str, float]:
-        """Returns the share of empty cells by file, of the emptiest of some columns."""
+        """Returns the share of empty cells by file, in the emptiest of some columns."""
         return {
-            file: max(self.empty[column][file] for column in columns) / rows
-            for file, rows in self.rows.items()
+            file: max(self._empty[column][file] for column in columns) / rows
+            for file, rows in self._rows.items()
         }
 
     def unseen(self, name: str, rows: dict[str, int]) -> dict[str, float]:
-        """Returns the share of each split's rows whose value has no index of its own.
+        """Returns the share of each split's rows whose value has no id of its own.
 
         Args:
-            name: of a feature; one without a vocabulary has no shares.
-            rows: of each split, all that there are.
+            name: of a feature; a feature without a vocabulary has no shares.
+            rows: number of rows by split.
         """
-        if name not in self.lacking:
+        if name not in self._unseen:
             return {}
-        counts = self.lacking[name]
+        counts = self._unseen[name]
         return {s: float(counts[SPLITS.index(s)] / n) for s, n in rows.items()}
 
     def repeated(self) -> dict[str, float]:
-        """Returns by split other than train the share of rows that train has too."""
-        parts = {split: np.concatenate(found) for split, found in self.hashes.items()}
-        train = np.unique(parts.pop("train"))
+        """Returns the share of rows that equal a training row, by other split."""
+        hashes = {s: np.concatenate(chunks) for s, chunks in self._hashes.items()}
+        train = np.unique(hashes.pop("train"))
         return {
-            split: float(np.isin(hashes, train).mean()) if len(hashes) else 0.0
-            for split, hashes in parts.items()
+            split: float(np.isin(x, train).mean()) if len(x) else 0.0
+            for split, x in hashes.items()
         }
 
 

@@ -57,7 +57,7 @@ def describe(
     report = {
         "splits": rows,
         "sampled_rows": {split: table.rows for split, table in samples.items()},
-        "tasks": profile.counts,
+        "tasks": profile.label_counts,
         "features": described,
         "repeated_rows": profile.repeated(),
         "rows_without_group": profile.without_group,

@@ -13,8 +13,7 @@ from pydantic import ValidationError
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED, DataError, first_line
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.data.column_request import ColumnRequest
-from mtl_cli.data.encode import feature_columns, types
+from mtl_cli.data.encode import feature_request
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.sources import open_source
 
@@ -101,7 +100,7 @@ def read(path: str | Path, config: Config) -> pa.Table:
         DataError: if the file cannot be read; the message names file and reason.
     """
     dataset = config.dataset
-    request = ColumnRequest(feature_columns(dataset), types(dataset, []))
+    request = feature_request(dataset)
     with tempfile.TemporaryDirectory() as folder:
         source = open_source("path", str(path), dataset, request, Path(folder, "rows"))
         return pa.concat_tables(list(source.chunks()))
