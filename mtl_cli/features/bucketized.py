@@ -1,7 +1,7 @@
 """The feature kind `bucketized`."""
 
 from functools import partial
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +28,7 @@ class Bucketized(Embedded):
     num_buckets: Annotated[int, Field(ge=2)] | None = None
     edges: Annotated[list[Number], Field(min_length=1)] | None = None
     missing: Literal["error", "bucket"] = "error"
-    numeric: ClassVar[bool] = True
+    numeric = True
 
     @model_validator(mode="after")
     def _check_edges(self) -> Self:

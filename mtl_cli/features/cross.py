@@ -1,7 +1,7 @@
 """The feature kind `cross`."""
 
 from functools import partial
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 import pyarrow as pa
 from pydantic import Field, model_validator
@@ -25,7 +25,7 @@ class Cross(Embedded):
     columns: Annotated[list[str], Field(min_length=2)]
     min_count: Count = 1
     num_buckets: NumBuckets | None = None
-    reports_unseen: ClassVar[bool] = True
+    reports_unseen = True
 
     @model_validator(mode="after")
     def _check_columns(self) -> Self:

@@ -1,7 +1,7 @@
 """The feature kind `dense`."""
 
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +34,7 @@ class Dense(Feature):
 
     transform: Literal["standard", "minmax", "log1p", "quantile", "none"]
     missing: Missing = "error"
-    numeric: ClassVar[bool] = True
+    numeric = True
 
     def read(self, name: str, table: pa.Table) -> Floats:
         x = numbers(name, table[name], self.missing)

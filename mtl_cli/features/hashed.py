@@ -1,7 +1,5 @@
 """The feature kind `hashed`."""
 
-from typing import ClassVar
-
 import pyarrow as pa
 
 from mtl_cli.columns.vocabulary import Learnt, Values, hashed, values_of
@@ -19,7 +17,7 @@ class Hashed(Embedded):
 
     num_buckets: NumBuckets
     table: str | None = None
-    shared_ids: ClassVar[str] = "hash"
+    shared_ids = "hash"
 
     def read(self, name: str, table: pa.Table) -> Values:
         return values_of(name, table[name])

@@ -1,7 +1,7 @@
 """The feature kind `piecewise_linear`."""
 
 from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +36,7 @@ class PiecewiseLinear(Feature):
 
     num_buckets: Annotated[int, Field(ge=2)]
     missing: Missing = "error"
-    numeric: ClassVar[bool] = True
+    numeric = True
 
     def read(self, name: str, table: pa.Table) -> Floats:
         x = numbers(name, table[name], self.missing)

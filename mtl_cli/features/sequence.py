@@ -1,7 +1,7 @@
 """The feature kind `sequence`."""
 
 from functools import partial
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +38,7 @@ class Sequence(Embedded):
     min_count: Count = 1
     table: str | None = None
     pretrained: Pretrained | None = None
-    shared_ids: ClassVar[str] = "vocabulary"
+    shared_ids = "vocabulary"
 
     @model_validator(mode="after")
     def _check_weights(self) -> Self:

@@ -1,7 +1,6 @@
 """The feature kind `sparse`."""
 
 from functools import partial
-from typing import ClassVar
 
 import pyarrow as pa
 
@@ -27,8 +26,8 @@ class Sparse(Embedded):
     min_count: Count = 1
     table: str | None = None
     pretrained: Pretrained | None = None
-    reports_unseen: ClassVar[bool] = True
-    shared_ids: ClassVar[str] = "vocabulary"
+    reports_unseen = True
+    shared_ids = "vocabulary"
 
     def read(self, name: str, table: pa.Table) -> Values:
         return values_of(name, table[name])

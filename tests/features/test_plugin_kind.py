@@ -1,0 +1,123 @@
+"""A kind of feature from outside the package costs one file and no other edit."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from helpers.planted_data import config, loaded, parquet, run_in, values
+
+from mtl_cli.columns.layout import Block
+from mtl_cli.core import plugins
+from mtl_cli.data import encode, load
+from mtl_cli.runs import saved_model
+
+CYCLIC = """
+import numpy as np
+import pyarrow as pa
+
+from mtl_cli.columns.fitters import SampleFitter
+from mtl_cli.columns.layout import Block
+from mtl_cli.columns.numeric import numbers
+from mtl_cli.features.base import Feature
+
+
+class Cyclic(Feature):
+    period: float
+    numeric = True
+
+    def read(self, name, table):
+        return numbers(name, table[name])
+
+    def fitter(self, name):
+        return SampleFitter(lambda table: self.read(name, table), self.fit)
+
+    def fit(self, x):
+        return {"first": float(x.min())}
+
+    def encode(self, name, values, learnt):
+        angle = 2 * np.pi * (values - learnt["first"]) / self.period
+        return {"dense": np.stack([np.sin(angle), np.cos(angle)], axis=1)}
+
+    def block(self, name, learnt):
+        return Block("dense", 2)
+"""
+FEATURES = {
+    "price": {"kind": "dense", "transform": "none"},
+    "hour": {"kind": "cyclic", "period": 24.0},
+    "user": {"kind": "sparse"},
+    "age": {"kind": "dense", "transform": "none"},
+}
+TASKS = {"night": {"label": "night", "kind": "binary"}}
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    """The file of the kind `cyclic`, which this process knows as a plugin."""
+    file = tmp_path / "mine" / "features" / "cyclic.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(CYCLIC)
+    plugins.use_folders([tmp_path / "mine"])
+    yield file
+    plugins.use_folders([])
+
+
+def columns(rows=400):
+    """Columns whose label depends on the distance of an hour from midnight."""
+    random = np.random.default_rng(0)
+    hour = random.integers(0, 24, rows)
+    return {
+        "user": random.integers(0, 5, rows),
+        "price": random.normal(size=rows),
+        "hour": hour,
+        "age": random.normal(size=rows),
+        "night": ((hour < 6) | (hour >= 18)).astype(int),
+    }
+
+
+def test_kind_of_a_plugin_fills_its_columns_of_the_network(plugin, tmp_path):
+    rows = columns()
+    data = loaded(parquet(tmp_path, rows), FEATURES, TASKS)
+    assert data.features.learnt["hour"] == {"first": 0.0}
+    layout = data.features.layout
+    assert layout.blocks["hour"] == Block("dense", 2)
+    assert [layout.columns[n] for n in ("price", "hour", "age")] == [
+        slice(0, 1),
+        slice(1, 3),
+        slice(3, 4),
+    ]
+    angle = 2 * np.pi * rows["hour"] / 24
+    dense = data.splits["train"].features["dense"]
+    expected = np.stack([rows["price"], np.sin(angle), np.cos(angle), rows["age"]], 1)
+    np.testing.assert_allclose(dense, expected, rtol=1e-6, atol=1e-6)
+    described = data.report["features"]["hour"]
+    assert described["kind"] == "cyclic"
+    assert 0.5 < described["auc"]["night"] <= 1
+
+
+def test_kind_of_a_plugin_trains_and_is_saved(plugin, tmp_path):
+    path = parquet(tmp_path, columns())
+    keys = values(path, FEATURES, TASKS, valid_fraction=0.25)
+    chosen = config(keys, "trainer.epochs=30")
+    scores = run_in(tmp_path / "run", chosen)
+    # The cosine of the hour's angle alone tells night from day.
+    assert scores["valid"]["night"]["auc"] > 0.99
+    learnt = json.loads((tmp_path / "run" / saved_model.LEARNT).read_text())
+    assert learnt["features"]["hour"] == {"first": 0.0}
+    _, again, _ = saved_model.load(tmp_path / "run")
+    data = loaded(**chosen.dataset.model_dump())
+    assert again.layout == data.features.layout
+
+
+def test_column_of_a_numeric_kind_is_read_as_numbers_from_text(plugin, tmp_path):
+    chosen = config(values("rows.csv", FEATURES, TASKS)).dataset
+    types = encode.feature_request(chosen).types
+    assert (types["hour"], types["user"]) == (pa.float64(), pa.string())
+
+
+def test_another_code_of_a_plugin_encodes_anew(plugin, tmp_path):
+    chosen = config(values("rows.csv", FEATURES, TASKS))
+    before = load.key(chosen.dataset, chosen.outputs, "content")
+    assert load.key(chosen.dataset, chosen.outputs, "content") == before
+    plugin.write_text(f"{CYCLIC}\n# Another version.\n")
+    assert load.key(chosen.dataset, chosen.outputs, "content") != before
