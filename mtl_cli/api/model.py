@@ -137,11 +137,10 @@ def feature_columns_of(table: "Rows", config: "Config") -> "pa.Table":
     import pandas as pd
     import pyarrow as pa
 
-    from mtl_cli.data.column_request import ColumnRequest
-    from mtl_cli.data.encode import feature_columns, types
+    from mtl_cli.data.encode import feature_request
     from mtl_cli.data.sources import value_type
 
-    request = ColumnRequest(feature_columns(config.dataset), types(config.dataset, []))
+    request = feature_request(config.dataset)
     if not isinstance(table, pd.DataFrame | pa.Table):
         raise DataError(
             f"predict: needs a pandas DataFrame or an Arrow table, not "

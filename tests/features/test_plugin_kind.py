@@ -9,7 +9,7 @@ from helpers.planted_data import config, loaded, parquet, run_in, values
 
 from mtl_cli.columns.layout import Block
 from mtl_cli.core import plugins
-from mtl_cli.data import encode, load
+from mtl_cli.data import encode
 from mtl_cli.runs import saved_model
 
 CYCLIC = """
@@ -113,11 +113,3 @@ def test_column_of_a_numeric_kind_is_read_as_numbers_from_text(plugin, tmp_path)
     chosen = config(values("rows.csv", FEATURES, TASKS)).dataset
     types = encode.feature_request(chosen).types
     assert (types["hour"], types["user"]) == (pa.float64(), pa.string())
-
-
-def test_another_code_of_a_plugin_encodes_anew(plugin, tmp_path):
-    chosen = config(values("rows.csv", FEATURES, TASKS))
-    before = load.key(chosen.dataset, chosen.outputs, "content")
-    assert load.key(chosen.dataset, chosen.outputs, "content") == before
-    plugin.write_text(f"{CYCLIC}\n# Another version.\n")
-    assert load.key(chosen.dataset, chosen.outputs, "content") != before
