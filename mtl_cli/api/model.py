@@ -4,7 +4,7 @@ import contextlib
 import os
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -73,7 +73,7 @@ class Model:
         return pd.DataFrame(columns, index=index)
 
 
-def load(run: "str | PathLike[str]") -> Model:
+def load(run: "str | PathLike[str]", plugins: Sequence[str | Path] = ()) -> Model:
     """Loads the model of a finished run.
 
     TensorFlow is imported into the caller's process. Keras' settings and the states of
@@ -81,6 +81,7 @@ def load(run: "str | PathLike[str]") -> Model:
 
     Args:
         run: a `Run`, or the path of its folder.
+        plugins: the folders of `--plugins` that the run was trained with.
 
     Raises:
         DataError: if the folder holds no whole model.
@@ -97,8 +98,11 @@ def load(run: "str | PathLike[str]") -> Model:
                 "model needs TensorFlow; set KERAS_BACKEND=tensorflow before Keras is "
                 "imported"
             )
+        from mtl_cli.core.plugins import use_folders
         from mtl_cli.runs import saved_model
 
+        if plugins:
+            use_folders(plugins)
         return Model(*saved_model.load(Path(run)))
 
 

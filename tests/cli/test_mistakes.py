@@ -1,4 +1,4 @@
-"""Every mistake on the command line is told in one line, before TensorFlow loads."""
+"""Every mistake on the command line is reported in one line, without TensorFlow."""
 
 import shlex
 import subprocess
@@ -119,22 +119,24 @@ def test_mistake_is_told_in_one_line(command: str, tmp_path: Path) -> None:
 def test_key_that_only_some_of_a_sweeps_models_have_is_told_with_the_other(
     values: str, tmp_path: Path
 ) -> None:
-    told = mtl_train(tmp_path, "-m", "model=ple,mmoe", f"model.num_levels={values}")
-    assert told.returncode == 2
-    assert told.stderr.startswith(
+    completed = mtl_train(
+        tmp_path, "-m", "model=ple,mmoe", f"model.num_levels={values}"
+    )
+    assert completed.returncode == 2
+    assert completed.stderr.startswith(
         "mtl-train: error: model=mmoe: unknown key 'model.num_levels'; known there: "
     )
-    assert "num_experts" in told.stderr
-    assert told.stderr.count("\n") == 1
+    assert "num_experts" in completed.stderr
+    assert completed.stderr.count("\n") == 1
 
 
 def test_syntax_error_in_a_users_yaml_names_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "conf" / "model").mkdir(parents=True)
     (tmp_path / "conf" / "model" / "mine.yaml").write_text("name: [ple\nx: 1\n")
-    told = mtl_train(tmp_path, "model=mine")
-    assert told.returncode == 2
-    assert "conf/model/mine.yaml:2:" in told.stderr
-    assert told.stderr.count("\n") == 1
+    completed = mtl_train(tmp_path, "model=mine")
+    assert completed.returncode == 2
+    assert "conf/model/mine.yaml:2:" in completed.stderr
+    assert completed.stderr.count("\n") == 1
 
 
 def test_unknown_key_in_a_users_yaml_is_named(tmp_path: Path) -> None:
@@ -142,17 +144,17 @@ def test_unknown_key_in_a_users_yaml_is_named(tmp_path: Path) -> None:
     (tmp_path / "conf" / "model" / "mine.yaml").write_text(
         "defaults: [ple, _self_]\nnum_level: 3\n"
     )
-    told = mtl_train(tmp_path, "model=mine")
-    assert told.returncode == 2
-    assert "'model.num_level'; did you mean model.num_levels?" in told.stderr
-    assert told.stderr.count("\n") == 1
+    completed = mtl_train(tmp_path, "model=mine")
+    assert completed.returncode == 2
+    assert "'model.num_level'; did you mean model.num_levels?" in completed.stderr
+    assert completed.stderr.count("\n") == 1
 
 
 def test_folder_that_holds_a_run_is_refused_and_kept(tmp_path: Path) -> None:
     (tmp_path / "status.json").write_text("{}")
-    told = mtl_train(tmp_path, f"hydra.run.dir={tmp_path}")
-    assert told.returncode == 2
-    assert "holds a run already; name another folder" in told.stderr
+    completed = mtl_train(tmp_path, f"hydra.run.dir={tmp_path}")
+    assert completed.returncode == 2
+    assert "holds a run already; name another folder" in completed.stderr
     assert (tmp_path / "status.json").read_text() == "{}"
 
 
@@ -165,12 +167,12 @@ def test_asking_does_not_load_tensorflow(flag: list[str], tmp_path: Path) -> Non
         "assert not {'tensorflow', 'keras', 'pandas'} & set(sys.modules)\n"
         "sys.exit(code)"
     )
-    told = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", code, *flag],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert told.returncode == 0, told.stderr
-    assert "num_levels: 2" in told.stdout
+    assert completed.returncode == 0, completed.stderr
+    assert "num_levels: 2" in completed.stdout

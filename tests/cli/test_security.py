@@ -1,6 +1,6 @@
 """Nothing from a run folder, a configuration or a data file executes code or leaks.
 
-What would run makes a canary: a folder that must not be there afterwards. Vectors that
+Each attack would make a canary: a folder that must not exist afterwards. Vectors that
 are pickles are in `test_bad_data.py`.
 """
 
@@ -43,7 +43,7 @@ RERUN = ["--config-path", "{folder}/run", "--config-name", "config"]
 
 
 class Canary:
-    """What would run code if it were unpickled."""
+    """An object that would run code if it were unpickled."""
 
     def __reduce__(self):
         return (os.mkdir, (CANARY,))
@@ -243,9 +243,9 @@ def test_attack_is_refused_in_one_line_and_leaves_nothing(name, tmp_path):
 def test_saved_configuration_that_nobody_has_crafted_is_read(tmp_path):
     # Or else the attacks on it would be refused for something else.
     write(tmp_path, saved_run(seed=3))
-    told = mtl_train(tmp_path, *(a.format(folder=tmp_path) for a in RERUN))
-    assert told.returncode == 0, told.stderr
-    assert "check_only: nothing was trained" in told.stdout
+    completed = mtl_train(tmp_path, *(a.format(folder=tmp_path) for a in RERUN))
+    assert completed.returncode == 0, completed.stderr
+    assert "check_only: nothing was trained" in completed.stdout
 
 
 def test_only_modules_of_our_own_packages_have_names():
@@ -382,13 +382,13 @@ def test_crafted_model_is_refused_in_one_line(name, model, tmp_path, monkeypatch
     write(tmp_path / "run", files)
     with pytest.raises(DataError) as caught:
         saved_model.load(tmp_path / "run")
-    told = str(caught.value)
-    assert told.startswith(str(tmp_path / "run"))
-    assert told.isprintable() and len(told) < 900
+    message = str(caught.value)
+    assert message.startswith(str(tmp_path / "run"))
+    assert message.isprintable() and len(message) < 900
     assert not Path(CANARY).exists()
 
 
-# What is written.
+# Names from data in the files that a run writes
 
 HTML = "<script>alert(1)</script>"
 ESCAPE = "\x1b]0;title\x07[/bold]"
@@ -462,18 +462,18 @@ def secretive(tmp_path_factory):
     write(folder, dataset(yaml.safe_dump(values(train, features, TASKS))))
     known = {"DB_PASSWORD": SECRET, "DATA_FILE": "train.parquet"}
     quick = ["trainer.patience=null", "trainer.epochs=1", "trainer.compile=false"]
-    told = mtl_train(folder, "dataset=mine", *quick, "hydra.run.dir=run", **known)
-    return SimpleNamespace(folder=folder, told=told, known=known)
+    completed = mtl_train(folder, "dataset=mine", *quick, "hydra.run.dir=run", **known)
+    return SimpleNamespace(folder=folder, completed=completed, known=known)
 
 
 def test_secret_of_the_environment_is_in_no_file_of_a_run(secretive):
-    told, run = secretive.told, secretive.folder / "run"
-    assert told.returncode == 0, told.stderr
+    completed, run = secretive.completed, secretive.folder / "run"
+    assert completed.returncode == 0, completed.stderr
     files = [path for path in run.rglob("*") if path.is_file()]
     assert len(files) > 10
     for secret in spellings():
         assert not [f.name for f in files if secret in f.read_bytes()]
-        assert secret not in (told.stdout + told.stderr).encode()
+        assert secret not in (completed.stdout + completed.stderr).encode()
     for name in ("config.yaml", "model/spec.json", "report.html"):
         assert "${oc.env:DB_PASSWORD}/train.parquet" in (run / name).read_text()
 
@@ -488,18 +488,20 @@ def test_hash_of_the_configuration_does_not_depend_on_the_secret(secretive):
 
 def test_configuration_without_its_secret_runs_again_with_it(secretive):
     rerun = ["--config-path", f"{secretive.folder}/run", "--config-name", "config"]
-    told = mtl_train(secretive.folder, *rerun, "check_only=true", **secretive.known)
-    assert told.returncode == 0, told.stderr
-    assert "64 train rows" in told.stdout
+    completed = mtl_train(
+        secretive.folder, *rerun, "check_only=true", **secretive.known
+    )
+    assert completed.returncode == 0, completed.stderr
+    assert "64 train rows" in completed.stdout
 
 
 def test_secret_is_in_no_word_of_a_failed_run(secretive):
     wrong = secretive.known | {"DATA_FILE": "x" * 80}
     settings = ["dataset=mine", "trainer.patience=null", "hydra.run.dir=bad"]
-    told = mtl_train(secretive.folder, *settings, **wrong)
-    assert told.returncode == 2
-    assert "no file '${oc.env:DB_PASSWORD}/xxx" in told.stderr
+    completed = mtl_train(secretive.folder, *settings, **wrong)
+    assert completed.returncode == 2
+    assert "no file '${oc.env:DB_PASSWORD}/xxx" in completed.stderr
     for secret in spellings():
-        assert secret not in told.stderr.encode()
+        assert secret not in completed.stderr.encode()
         for path in (secretive.folder / "bad").iterdir():
             assert secret not in path.read_bytes(), path.name

@@ -26,8 +26,10 @@ def test_damaged_code_is_compiled_again_with_the_same_numbers(tmp_path: Path) ->
 
     def numbers(name: str) -> dict:
         folder = f"hydra.run.dir={name}"
-        told = run_cold(tmp_path, *TINY, folder, MTL_CACHE=str(cache), TF_XLA_FLAGS="")
-        assert told.returncode == 0, told.stderr
+        completed = run_cold(
+            tmp_path, *TINY, folder, MTL_CACHE=str(cache), TF_XLA_FLAGS=""
+        )
+        assert completed.returncode == 0, completed.stderr
         return json.loads((tmp_path / name / "metrics.json").read_text())
 
     first = numbers("first")

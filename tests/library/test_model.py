@@ -101,10 +101,12 @@ def test_missing_column_is_told_in_one_line(model: Model) -> None:
         .rename_columns(["user", "prize", "click", "spent", "level"])
     )
     for each in (table, table.to_pandas()):
-        with pytest.raises(mtl_cli.DataError) as told:
+        with pytest.raises(mtl_cli.DataError) as raised:
             model.predict(each)
-        assert "no column 'item' in the table, which has user, prize" in str(told.value)
-        assert "\n" not in str(told.value)
+        assert "no column 'item' in the table, which has user, prize" in str(
+            raised.value
+        )
+        assert "\n" not in str(raised.value)
 
 
 def test_types_of_ids_are_those_that_training_reads(
@@ -146,9 +148,9 @@ def test_wrong_cells_and_wrong_tables_are_told_in_one_line(model: Model) -> None
         "predict: .*item": frame.assign(item=[1, "a", {}] * 3),
     }
     for message, table in wrong.items():
-        with pytest.raises(mtl_cli.DataError, match=message) as told:
+        with pytest.raises(mtl_cli.DataError, match=message) as raised:
             model.predict(table)
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(raised.value)
 
 
 def test_values_that_training_never_saw_are_no_error(model: Model) -> None:

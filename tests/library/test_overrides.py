@@ -14,7 +14,7 @@ from mtl_cli.core.errors import ConfigError
 
 
 def parsed(value: Any) -> Any:
-    """What Hydra reads from the override of a value."""
+    """Returns the value that Hydra reads from the override of a value."""
     (override,) = OverridesParser.create().parse_overrides(overrides_of({"key": value}))
     assert (override.key_or_group, override.is_sweep_override()) == ("key", False)
     return override.value()

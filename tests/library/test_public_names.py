@@ -1,4 +1,4 @@
-"""What `import mtl_cli` offers, and what it costs."""
+"""The names of `import mtl_cli`, and the price of the import."""
 
 import importlib
 import inspect

@@ -35,7 +35,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def process_state() -> dict[str, object]:
-    """What a training could disturb in the caller's process."""
+    """Returns the parts of the caller's process that a training might change."""
     return {
         "folder": os.getcwd(),
         "environment": dict(os.environ),
@@ -120,12 +120,12 @@ def test_error_of_the_run_is_the_exception(
 ) -> None:
     errors = io.StringIO()
     with (
-        pytest.raises(error, match=message) as told,
+        pytest.raises(error, match=message) as raised,
         contextlib.redirect_stderr(errors),
     ):
         mtl_cli.train(**settings)
-    assert type(told.value) is error
-    assert "\n" not in str(told.value)
+    assert type(raised.value) is error
+    assert "\n" not in str(raised.value)
     assert errors.getvalue() == ""  # the exception says it, once
 
 

@@ -10,6 +10,7 @@ import pytest
 from helpers.commands import mtl_train, refused, run_cold
 from helpers.planted_data import parquet, planted
 
+import mtl_cli
 from mtl_cli.core import plugins
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.options import option_names
@@ -148,6 +149,9 @@ def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
     assert config.model.name == "scaled"
     assert config.model.factor == 2.0  # type: ignore[attr-defined]
     assert network.predictions.output.keys() == {"click", "buy"}
+    plugins.use_folders([])
+    model = mtl_cli.load(run, plugins=[start / "mine"])
+    assert (model.config.model.name, model.outputs) == ("scaled", ["click", "buy"])
 
 
 def test_jobs_of_a_sweep_know_the_plugins(start: Path) -> None:

@@ -94,8 +94,8 @@ def trained(configured, folder, cut=None):
     return network.logits.get_weights(), history, calls
 
 
-def told(history):
-    """What a history says, without the seconds."""
+def epochs_without_seconds(history):
+    """Returns the epochs of a history without their seconds, and the kept epoch."""
     timing = {"seconds": 0, "samples_per_second": 0}
     epochs = [dataclasses.replace(epoch, **timing) for epoch in history.epochs]
     return epochs, history.kept
@@ -111,7 +111,7 @@ def assert_goes_on_exactly(configured, folder, cuts):
         assert saved(folder / "cut") or cut == 1
     weights, other, left = trained(configured, folder / "cut")
     assert 0 < left < calls
-    assert told(other) == told(history)
+    assert epochs_without_seconds(other) == epochs_without_seconds(history)
     for a, b in zip(weights, expected, strict=True):
         np.testing.assert_array_equal(a, b, strict=True)
 
@@ -175,7 +175,7 @@ def test_early_stopping_goes_on_exactly(file, tmp_path):
         trained(configured, tmp_path / "cut", calls)  # in the report of the last epoch
     weights, other, left = trained(configured, tmp_path / "cut")
     assert left == 0
-    assert told(other) == told(history)
+    assert epochs_without_seconds(other) == epochs_without_seconds(history)
     for a, b in zip(weights, whole, strict=True):
         np.testing.assert_array_equal(a, b, strict=True)
 
@@ -188,7 +188,7 @@ def test_best_weights_come_back_after_a_worse_epoch_that_was_cut_off(file, tmp_p
     with pytest.raises(CutError):
         trained(configured, tmp_path / "cut", 14 * 5 + 5)  # in the sixth epoch
     weights, other, _ = trained(configured, tmp_path / "cut")
-    assert told(other) == told(history)
+    assert epochs_without_seconds(other) == epochs_without_seconds(history)
     for a, b in zip(weights, whole, strict=True):
         np.testing.assert_array_equal(a, b, strict=True)
 
@@ -360,9 +360,9 @@ def test_other_configuration_is_refused_and_the_differing_key_named(file, tmp_pa
         composed = chosen(file).model_dump(mode="json")
         (run / "config.yaml").write_text(json.dumps(composed | {"hydra": {"run": {}}}))
         before = files(run)
-        with pytest.raises(ConfigError, match="holds a run already") as told:
+        with pytest.raises(ConfigError, match="holds a run already") as raised:
             resume.choose_start(chosen(file, "trainer.epochs=7", "seed=4"), run, False)
-        assert "seed was 1, is 4; trainer.epochs was 3, is 7" in str(told.value)
+        assert "seed was 1, is 4; trainer.epochs was 3, is 7" in str(raised.value)
         assert files(run) == before
 
 

@@ -58,41 +58,41 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told(start: Path) -> subprocess.CompletedProcess[str]:
+def completed(start: Path) -> subprocess.CompletedProcess[str]:
     return run_cold(start, *QUICK, "hydra.run.dir=first")
 
 
 @pytest.fixture(scope="module")
-def run(start: Path, told: subprocess.CompletedProcess[str]) -> Path:
-    assert told.returncode == 0, told.stderr
+def run(start: Path, completed: subprocess.CompletedProcess[str]) -> Path:
+    assert completed.returncode == 0, completed.stderr
     return start / "first"
 
 
 def test_default_command_trains_ple_on_bundled_adult_from_any_folder(
-    told: subprocess.CompletedProcess[str], run: Path
+    completed: subprocess.CompletedProcess[str], run: Path
 ) -> None:
-    assert "adult: 29,305 train, 3,256 valid, 16,281 test rows" in told.stdout
-    assert "ple on embedding" in told.stdout
-    cells = [line.split() for line in told.stdout.splitlines()]
+    assert "adult: 29,305 train, 3,256 valid, 16,281 test rows" in completed.stdout
+    assert "ple on embedding" in completed.stdout
+    cells = [line.split() for line in completed.stdout.splitlines()]
     for task, positives in (("income", "3,846"), ("never_married", "5,434")):
         (row,) = (row for row in cells if row[:1] == [task])
         assert row[-2:] == ["16,281", positives]
-    assert "run folder: first" in told.stdout
-    assert "try next:   mtl-train " in told.stdout
+    assert "run folder: first" in completed.stdout
+    assert "try next:   mtl-train " in completed.stdout
 
 
 def test_nothing_but_our_own_words_is_printed(
-    told: subprocess.CompletedProcess[str], run: Path
+    completed: subprocess.CompletedProcess[str], run: Path
 ) -> None:
-    assert told.stderr == ""
-    assert "\x1b" not in told.stdout
+    assert completed.stderr == ""
+    assert "\x1b" not in completed.stdout
     for noise in ("tensorflow", "oneDNN", "deepctr", "Hydra", "WARNING"):
-        assert noise not in told.stdout
+        assert noise not in completed.stdout
 
 
 def test_run_folder_is_complete(run: Path) -> None:
-    found = {str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()}
-    assert found == {
+    files = {str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()}
+    assert files == {
         "config.yaml",
         "environment.json",
         "gates.json",
@@ -116,11 +116,11 @@ def test_metrics_equal_scikit_learn_on_the_saved_predictions(run: Path) -> None:
     frame = pd.read_parquet(run / "predictions.parquet")
     assert list(frame["row"]) == list(range(16281))
     for task, positives in (("income", 3846), ("never_married", 5434)):
-        found = metrics(run)["test"][task]
+        scores = metrics(run)["test"][task]
         y, p = frame[task], frame[f"{task}_prediction"].astype("float64")
-        assert found["auc"] == pytest.approx(roc_auc_score(y, p), abs=1e-12)
-        assert found["log_loss"] == pytest.approx(log_loss(y, p), rel=1e-6)
-        assert (found["rows"], found["positives"]) == (16281, positives)
+        assert scores["auc"] == pytest.approx(roc_auc_score(y, p), abs=1e-12)
+        assert scores["log_loss"] == pytest.approx(log_loss(y, p), rel=1e-6)
+        assert (scores["rows"], scores["positives"]) == (16281, positives)
     assert metrics(run)["valid"]["income"]["rows"] == 3256
     assert metrics(run)["train"]["income"]["rows"] == 29305
 
@@ -135,17 +135,17 @@ def test_history_has_a_row_an_epoch(run: Path) -> None:
 
 
 def test_environment_says_what_the_numbers_depend_on(run: Path) -> None:
-    found = json.loads((run / "environment.json").read_text())
-    assert found["versions"]["tensorflow"].startswith("2.21")
-    assert found["seed"] == 1
-    assert len(found["data_hash"]) == len(found["config_hash"]) == 64
+    record = json.loads((run / "environment.json").read_text())
+    assert record["versions"]["tensorflow"].startswith("2.21")
+    assert record["seed"] == 1
+    assert len(record["data_hash"]) == len(record["config_hash"]) == 64
 
 
 def test_same_command_twice_gives_identical_numbers(small: Path) -> None:
     command = ["dataset=small", "model=mmoe", "model.dropout=0.1", *QUICK]
     for name, seed in {"first": 1, "again": 1, "other": 2}.items():
-        told = mtl_train(small, *command, f"seed={seed}", f"hydra.run.dir={name}")
-        assert told.returncode == 0, told.stderr
+        completed = mtl_train(small, *command, f"seed={seed}", f"hydra.run.dir={name}")
+        assert completed.returncode == 0, completed.stderr
     first, again, other = (metrics(small / n) for n in ("first", "again", "other"))
     assert again == first
     assert other["valid"] != first["valid"]
@@ -170,27 +170,27 @@ def test_compiled_run_twice_gives_identical_numbers(tmp_path: Path) -> None:
     arguments = ["model=mmoe", "trainer.epochs=2", "trainer.compile=true"]
     arguments += ["model.dropout=0.1", "model.num_experts=3"]
     for name in ("a", "b"):
-        told = mtl_train(tmp_path, *arguments, f"hydra.run.dir={name}")
-        assert told.returncode == 0, told.stderr
+        completed = mtl_train(tmp_path, *arguments, f"hydra.run.dir={name}")
+        assert completed.returncode == 0, completed.stderr
     assert metrics(tmp_path / "a") == metrics(tmp_path / "b")
 
 
 def test_esmm_gives_three_outputs_and_warns_of_the_broken_funnel(
     tmp_path: Path,
 ) -> None:
-    told = mtl_train(tmp_path, *QUICK, "model=esmm", "hydra.run.dir=run")
-    assert told.returncode == 0, told.stderr
-    assert "warning: the labels break the funnel rule of esmm" in told.stdout
+    completed = mtl_train(tmp_path, *QUICK, "model=esmm", "hydra.run.dir=run")
+    assert completed.returncode == 0, completed.stderr
+    assert "warning: the labels break the funnel rule of esmm" in completed.stdout
     frame = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
     ctr, cvr, ctcvr = (
         frame[f"{name}_prediction"]
         for name in ("income", "never_married_given_income", "never_married")
     )
     np.testing.assert_allclose(ctr * cvr, ctcvr, rtol=1e-5)
-    found = metrics(tmp_path / "run")["test"]["never_married_given_income"]
+    scores = metrics(tmp_path / "run")["test"]["never_married_given_income"]
     clicked = frame[frame["income"] == 1]
-    assert found["rows"] == len(clicked) == 3846
-    assert found["auc"] == pytest.approx(
+    assert scores["rows"] == len(clicked) == 3846
+    assert scores["auc"] == pytest.approx(
         roc_auc_score(
             clicked["never_married"], clicked["never_married_given_income_prediction"]
         )
@@ -198,7 +198,7 @@ def test_esmm_gives_three_outputs_and_warns_of_the_broken_funnel(
 
 
 def test_esmm_heads_run_on_ple_with_the_tasks_named(tmp_path: Path) -> None:
-    told = mtl_train(
+    completed = mtl_train(
         tmp_path,
         *QUICK,
         "trainer.batch_size=4096",
@@ -207,7 +207,7 @@ def test_esmm_heads_run_on_ple_with_the_tasks_named(tmp_path: Path) -> None:
         "model.conversion_task=income",
         "hydra.run.dir=run",
     )
-    assert told.returncode == 0, told.stderr
+    assert completed.returncode == 0, completed.stderr
     assert "income_given_never_married" in metrics(tmp_path / "run")["test"]
 
 
@@ -244,7 +244,7 @@ tasks:
   like: {label: like, kind: binary, positive: "yes"}
 """
     )
-    told = mtl_train(
+    completed = mtl_train(
         tmp_path,
         "model=mine",
         "dataset=shops",
@@ -252,13 +252,13 @@ tasks:
         "trainer.batch_size=64",
         "optimizer.learning_rate=0.02",
     )
-    assert told.returncode == 0, told.stderr
+    assert completed.returncode == 0, completed.stderr
     (run,) = (tmp_path / "outputs" / "runs").glob("shops-mine-*")
-    found = metrics(run)["valid"]
-    assert found["watch"]["r2"] > 0.85  # best possible: 9 / 10
-    assert found["like"]["auc"] > 0.8
-    assert (found["watch"]["rows"], "positives" in found["watch"]) == (600, False)
-    assert "valid rows, after epoch" in told.stdout
+    scores = metrics(run)["valid"]
+    assert scores["watch"]["r2"] > 0.85  # best possible: 9 / 10
+    assert scores["like"]["auc"] > 0.8
+    assert (scores["watch"]["rows"], "positives" in scores["watch"]) == (600, False)
+    assert "valid rows, after epoch" in completed.stdout
 
 
 @pytest.fixture(scope="module")
@@ -267,7 +267,7 @@ def swept(
 ) -> tuple[subprocess.CompletedProcess[str], list[Path]]:
     """A sweep of which every other job is wrong, and the folders that it leaves."""
     folder = with_small_data(tmp_path_factory.mktemp("swept"))
-    told = mtl_train(
+    completed = mtl_train(
         folder,
         "dataset=small",
         "--multirun",
@@ -278,25 +278,25 @@ def swept(
         "trainer.batch_size=0,1000000",  # the second is more than there are rows
     )
     (sweep,) = (folder / "outputs" / "sweeps").iterdir()
-    return told, [p for p in sweep.iterdir() if p.name[0] != "." and p.is_dir()]
+    return completed, [p for p in sweep.iterdir() if p.name[0] != "." and p.is_dir()]
 
 
 def test_settings_that_a_data_set_need_not_write_can_be_set_between_flags(
     swept: tuple[subprocess.CompletedProcess[str], list[Path]],
 ) -> None:
-    told, jobs = swept
+    completed, jobs = swept
     saved = [yaml.safe_load((job / "config.yaml").read_text()) for job in jobs]
     units = [config["dataset"]["tasks"]["buy"]["tower_units"] for config in saved]
     assert sorted(units) == [[4], [8]]
-    assert "CrossNet" not in told.stdout  # DeepCTR prints it
+    assert "CrossNet" not in completed.stdout  # DeepCTR prints it
 
 
 def test_failed_jobs_of_a_sweep_are_named_and_the_others_run(
     swept: tuple[subprocess.CompletedProcess[str], list[Path]],
 ) -> None:
-    told, jobs = swept
-    assert told.returncode == 2
-    for line, number in zip(told.stderr.splitlines(), (0, 2), strict=True):
+    completed, jobs = swept
+    assert completed.returncode == 2
+    for line, number in zip(completed.stderr.splitlines(), (0, 2), strict=True):
         assert line.startswith(f"mtl-train: error: job {number} (")
         assert "trainer.batch_size: 0 should be greater" in line
     # A job whose configuration is wrong leaves no folder.
@@ -308,16 +308,16 @@ def test_failed_jobs_of_a_sweep_are_named_and_the_others_run(
 def test_one_class_in_validation_is_refused_before_training(small: Path) -> None:
     frame = pd.read_csv(small / "rows.csv")
     frame.assign(buy=1).to_csv(small / "valid.csv", index=False)
-    told = mtl_train(
+    completed = mtl_train(
         small, "dataset=small", "dataset.valid=valid.csv", "dataset.valid_fraction=0"
     )
-    assert told.returncode == 2
-    assert "one class only: 200 of 200 rows positive" in told.stderr
-    assert "epoch" not in told.stdout
+    assert completed.returncode == 2
+    assert "one class only: 200 of 200 rows positive" in completed.stderr
+    assert "epoch" not in completed.stdout
 
 
 def test_failed_run_says_so_in_one_line_and_keeps_its_traceback(tmp_path: Path) -> None:
-    told = mtl_train(
+    completed = mtl_train(
         tmp_path,
         *QUICK,
         "model=shared_bottom",
@@ -325,10 +325,10 @@ def test_failed_run_says_so_in_one_line_and_keeps_its_traceback(tmp_path: Path) 
         "optimizer.learning_rate=1e30",
         "hydra.run.dir=run",
     )
-    assert told.returncode == 1
-    assert told.stderr.count("\n") == 1
-    assert "loss of task income became" in told.stderr
-    assert "in epoch 1, step " in told.stderr
+    assert completed.returncode == 1
+    assert completed.stderr.count("\n") == 1
+    assert "loss of task income became" in completed.stderr
+    assert "in epoch 1, step " in completed.stderr
     status = json.loads((tmp_path / "run" / "status.json").read_text())
     assert status["status"] == "failed"
     assert "loss of task income" in status["error"]

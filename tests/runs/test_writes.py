@@ -1,4 +1,4 @@
-"""What a run writes survives: full disks, read-only folders, folders that vanish."""
+"""Files of a run survive full disks, read-only folders and vanishing folders."""
 
 import errno
 import json
@@ -39,9 +39,11 @@ def disk(tmp_path):
         folder.mkdir()
         size = f"size={kilobytes}k"
         command = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder)]
-        told = subprocess.run(command, capture_output=True, text=True, check=False)
-        if told.returncode:
-            pytest.skip(f"no small disk can be mounted here: {told.stderr.strip()}")
+        completed = subprocess.run(command, capture_output=True, text=True, check=False)
+        if completed.returncode:
+            pytest.skip(
+                f"no small disk can be mounted here: {completed.stderr.strip()}"
+            )
         folders.append(folder)
         return folder
 
@@ -110,9 +112,9 @@ def test_file_that_does_not_fit_is_named_and_not_left_in_part(
 
     monkeypatch.setattr(atomic_write, "sync", full)
     run = tmp_path / "run"
-    with pytest.raises(WriteError) as told:
+    with pytest.raises(WriteError) as raised:
         run_in(run, tiny)
-    assert str(told.value).startswith(f"cannot write {run / name}: {FULL}; ")
+    assert str(raised.value).startswith(f"cannot write {run / name}: {FULL}; ")
     assert not (run / name).exists()
     assert_readable(run)
     before = [other for other in WRITTEN[: WRITTEN.index(name)] if "check" not in other]
