@@ -138,8 +138,9 @@ def run_child(arguments: list[str]) -> int:
     return code
 
 
-def copy(source: IO[str], target: TextIO) -> None:
-    """Copies a pipe to a stream, line by line."""
+def copy(source: IO[str], target: TextIO | None) -> None:
+    """Copies a pipe to a stream, line by line; drops the lines if there is none."""
     for line in source:
-        target.write(line)
-        target.flush()
+        if target is not None:
+            target.write(line)
+            target.flush()
