@@ -1,4 +1,4 @@
-"""What a person sees: on the terminal, and the same in `train.log`."""
+"""The output of a run: on the terminal, and the same in `train.log`."""
 
 import contextlib
 import time
@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console as RichConsole
 from rich.live import Live
 from rich.measure import Measurement
-from rich.table import Table as RichTable
+from rich.table import Table
 from rich.text import Text
 
 from mtl_cli.core.atomic_write import named_write_errors
@@ -42,16 +42,16 @@ class Console:
             file=self.file, width=LOG_WIDTH, highlight=False, no_color=True
         )
 
-    def line(self, text: str, style: str = "") -> None:
+    def print_line(self, text: str, style: str = "") -> None:
         """Prints a line."""
         self.terminal.print(Text(printable(mask_secrets(text)), style=style))
-        self.record(text)
+        self.log_line(text)
 
     def warn(self, text: str) -> None:
         """Prints a warning."""
-        self.line(f"warning: {text}", "yellow")
+        self.print_line(f"warning: {text}", "yellow")
 
-    def record(self, text: str) -> None:
+    def log_line(self, text: str) -> None:
         """Writes a line to the log file only."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         lines = mask_secrets(text).splitlines()
@@ -59,32 +59,34 @@ class Console:
             self.file.write("".join(f"{stamp}  {line}\n" for line in lines))
             self.file.flush()
 
-    def scores(self, title: str, outputs: list[Output], scores: Scores) -> None:
-        """Prints a row a task and a column a metric, a table for each kind of task."""
+    def print_scores(self, title: str, outputs: list[Output], scores: Scores) -> None:
+        """Prints one table per kind of task, with a column for each metric."""
         for cells in tables(outputs, scores):
-            self.table(cells, title)
+            self.print_table(cells, title)
             title = ""
-        for task, found in scores.items():
-            for metric, why in found.get("why", {}).items():
-                self.line(f"{task}: {metric} is undefined: {why}")
+        for task, metrics in scores.items():
+            for metric, why in metrics.get("why", {}).items():
+                self.print_line(f"{task}: {metric} is undefined: {why}")
 
-    def data_report(self, report: dict[str, Any], outputs: list[Output]) -> None:
-        """Prints what tasks and features hold."""
-        self.table(task_table(report, outputs))
-        self.table(feature_table(report))
+    def print_data_report(self, report: dict[str, Any], outputs: list[Output]) -> None:
+        """Prints what the columns of tasks and features hold."""
+        self.print_table(task_table(report, outputs))
+        self.print_table(feature_table(report))
         for split, share in report["repeated_rows"].items():
             rows = report["splits"][split]
-            self.line(
+            self.print_line(
                 f"{share * rows:,.0f} of {rows:,} {split} rows are the same as a "
                 "training row in all columns that are read"
             )
 
-    def table(self, cells: list[list[str]], title: str = "") -> None:
-        """Prints a table; its first row is the head, its first column text.
+    def print_table(self, cells: list[list[str]], title: str = "") -> None:
+        """Prints a table, as wide as its numbers need.
 
-        Where it is too wide the terminal breaks its lines: no number is cut.
+        Args:
+            cells: the rows; the first row is the header, the first column is text.
+            title: a line above the table.
         """
-        table = RichTable(
+        table = Table(
             title=title,
             title_justify="left",
             title_style="bold",
@@ -92,56 +94,54 @@ class Console:
             pad_edge=False,
             collapse_padding=True,
         )
-        # Names come from data: a plain `str` would be read as markup.
-        head, *rows = [
+        # `Text`, since names from the data could look like rich's markup.
+        header, *rows = [
             [Text(printable(mask_secrets(cell))) for cell in row] for row in cells
         ]
-        for i, name in enumerate(head):
+        for i, name in enumerate(header):
             table.add_column(name, justify="right" if i else "left", no_wrap=True)
         for row in rows:
             table.add_row(*row)
-        print_whole(self.terminal, table)
+        print_in_full_width(self.terminal, table)
         with named_write_errors(Path(self.file.name)):
-            print_whole(self.log, table)
+            print_in_full_width(self.log, table)
 
     @contextlib.contextmanager
     def progress(self, epochs: int, monitored: list[Output]) -> Iterator[Progress]:
-        """Shows one live line on a terminal, a line an epoch elsewhere.
+        """Shows one live line on a terminal, one line per epoch elsewhere.
 
         Args:
-            epochs: how many there will be at most.
+            epochs: the highest possible number of epochs.
             monitored: outputs whose validation metric is shown.
         """
-        meter = Meter(epochs, monitored)
+        text = ProgressText(epochs, monitored)
         if not self.terminal.is_terminal:
-
-            def tell(epoch: Epoch) -> None:
-                self.line(meter.epoch(epoch))
-
-            yield Progress(epoch=tell)
+            yield Progress(epoch=lambda epoch: self.print_line(text.epoch(epoch)))
             return
         opening = Text("starting: the first step traces and compiles the model")
         with Live(opening, console=self.terminal, transient=True) as live:
 
-            def show(*step: Any) -> None:
-                live.update(Text(meter.step(*step), no_wrap=True, overflow="ellipsis"))
+            def show(line: str) -> None:
+                live.update(Text(line, no_wrap=True, overflow="ellipsis"))
 
-            def keep(epoch: Epoch) -> None:
-                text = meter.epoch(epoch)
-                live.update(Text(text, no_wrap=True, overflow="ellipsis"))
-                self.record(text)
+            def show_and_log(epoch: Epoch) -> None:
+                show(text.epoch(epoch))
+                self.log_line(text.last_epoch)
 
-            yield Progress(step=show, epoch=keep)
-        self.terminal.print(Text(meter.last))
+            yield Progress(
+                step=lambda *step: show(text.step(*step)), epoch=show_and_log
+            )
+        self.terminal.print(Text(text.last_epoch))
 
     def close(self) -> None:
-        """Closes the log file; that it could not be written was told before."""
+        """Closes the log file."""
+        # An earlier write has reported why the file cannot be written.
         with contextlib.suppress(OSError):
             self.file.close()
 
 
-def print_whole(console: RichConsole, table: RichTable) -> None:
-    """Prints a table in full width, however narrow the console is."""
+def print_in_full_width(console: RichConsole, table: Table) -> None:
+    """Prints a table uncut: where it is too wide, the terminal breaks its lines."""
     options = console.options.update(max_width=10_000)
     needed = Measurement.get(console, options, table).maximum
     RichConsole(
@@ -152,32 +152,32 @@ def print_whole(console: RichConsole, table: RichTable) -> None:
     ).print(table)
 
 
-class Meter:
-    """Words for how far training is.
+class ProgressText:
+    """Describes the progress of training in lines of text.
 
     Args:
-        epochs: how many there will be at most.
+        epochs: the highest possible number of epochs.
         monitored: outputs whose validation metric is shown.
     """
 
     def __init__(self, epochs: int, monitored: list[Output]) -> None:
         self.epochs = epochs
         self.monitored = monitored
-        self.valid = ""
-        self.last = ""
+        self.valid = ""  # the validation metrics of the last epoch
+        self.last_epoch = ""
         self.start = time.perf_counter()
-        self.before: float | None = None  # epochs that an earlier process trained
+        self.resumed_epochs: float | None = None  # trained by an earlier process
 
     def step(
         self, number: int, share: float, losses: dict[str, float], rate: float
     ) -> str:
         """Describes an unfinished epoch."""
-        spent = time.perf_counter() - self.start
+        seconds = time.perf_counter() - self.start
         trained = number - 1 + share
-        if self.before is None:
-            self.before = number - 1
-        left = (self.epochs - trained) * spent / (trained - self.before)
-        # What matters most comes first: a narrow terminal cuts the end.
+        if self.resumed_epochs is None:
+            self.resumed_epochs = number - 1
+        left = (self.epochs - trained) * seconds / (trained - self.resumed_epochs)
+        # The most important numbers come first: a narrow terminal cuts the end.
         return "  ".join(
             [
                 f"epoch {number}/{self.epochs} {share:4.0%}",
@@ -190,14 +190,13 @@ class Meter:
 
     def epoch(self, epoch: Epoch) -> str:
         """Describes a finished epoch."""
-        found = {}
-        for output in self.monitored:
-            if epoch.valid:
-                metric = output.first_metric
-                name = output.name if metric == "auc" else f"{output.name} {metric}"
-                found[name] = epoch.valid[output.name][metric]
-        self.valid = f"valid {numbers(found)}" if found else ""
-        self.last = "  ".join(
+        values = {}
+        for output in self.monitored if epoch.valid else []:
+            metric = output.first_metric
+            name = output.name if metric == "auc" else f"{output.name} {metric}"
+            values[name] = epoch.valid[output.name][metric]
+        self.valid = f"valid {numbers(values)}" if values else ""
+        self.last_epoch = "  ".join(
             [
                 f"epoch {epoch.number}/{self.epochs}",
                 f"loss {numbers(epoch.losses)}",
@@ -206,9 +205,9 @@ class Meter:
                 *(["best so far"] if epoch.best else []),
             ]
         )
-        return self.last
+        return self.last_epoch
 
 
 def numbers(values: Mapping[str, float | None]) -> str:
-    """Returns `name 0.1234` of each value."""
+    """Returns `name 0.1234` for each value."""
     return " ".join(f"{name} {short(value)}" for name, value in values.items())

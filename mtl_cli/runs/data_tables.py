@@ -1,4 +1,4 @@
-"""The tables of a data report: a row a task, a row a feature."""
+"""The tables of a data report: one row per task, one row per feature."""
 
 from typing import Any
 
@@ -9,34 +9,37 @@ Cells = list[list[str]]
 
 
 def task_table(report: dict[str, Any], outputs: list[Output]) -> Cells:
-    """Returns head and rows: each task's rows and positives by split."""
+    """Returns each task's number of rows and positives by split, header first."""
     splits = list(report["splits"])
-    head = ["task", *(f"{s} {what}" for s in splits for what in ("rows", "positives"))]
-    cells = [head]
+    names = [f"{s} {name}" for s in splits for name in ("rows", "positives")]
+    cells = [["task", *names]]
     for output in outputs:
         row = [output.title]
         for split in splits:
-            found = report["tasks"][output.name][split]
-            row += [count(found["rows"]), count(found.get("positives"))]
+            counts = report["tasks"][output.name][split]
+            row += [count(counts["rows"]), count(counts.get("positives"))]
         cells.append(row)
     return cells
 
 
 def feature_table(report: dict[str, Any]) -> Cells:
-    """Returns head and rows: kind, values, and shares and drift of the last split."""
+    """Returns the kind, values and drift of each feature, header first.
+
+    Unseen values and drift compare the last split with the training rows.
+    """
     last = list(report["splits"])[-1]
-    head = ["feature", "kind", "values", "missing", f"unseen in {last}"]
-    cells = [[*head, f"drift to {last}", "best auc alone"]]
-    for name, about in report["features"].items():
-        best = max(about["auc"].items(), key=lambda item: item[1], default=None)
+    header = ["feature", "kind", "values", "missing", f"unseen in {last}"]
+    cells = [[*header, f"drift to {last}", "best auc alone"]]
+    for name, feature in report["features"].items():
+        best = max(feature["auc"].items(), key=lambda item: item[1], default=None)
         cells.append(
             [
                 name,
-                about["kind"],
-                f"{about['distinct']:,}",
-                share(about["missing"].get("train")),
-                share(about["unseen"].get(last)),
-                "-" if last == "train" else f"{about['drift'][last]:.3f}",
+                feature["kind"],
+                f"{feature['distinct']:,}",
+                share(feature["missing"].get("train")),
+                share(feature["unseen"].get(last)),
+                "-" if last == "train" else f"{feature['drift'][last]:.3f}",
                 "-" if best is None else f"{best[1]:.4f} {best[0]}",
             ]
         )
@@ -44,5 +47,5 @@ def feature_table(report: dict[str, Any]) -> Cells:
 
 
 def share(value: float | None) -> str:
-    """Returns a share in percent, or a dash where there is none."""
+    """Returns a share in percent; a dash for None."""
     return "-" if value is None else f"{value:.1%}"

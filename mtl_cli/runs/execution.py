@@ -112,11 +112,11 @@ def execute_in_folder(
         folder.begin(config_hash(config))
         with contextlib.closing(Console(folder.path / "train.log")) as console:
             try:
-                console.record(f"mtl-train {shlex.join(request.settings)}")
+                console.log_line(f"mtl-train {shlex.join(request.settings)}")
                 for path in start.damaged:
                     console.warn(f"{path} is damaged; it is not used")
                 if start.message:
-                    console.line(start.message)
+                    console.print_line(start.message)
                 if not (folder.path / "config.yaml").exists():
                     text = saved_config(request.composed, request.choices)
                     folder.write_text("config.yaml", text)
@@ -125,7 +125,7 @@ def execute_in_folder(
                     run(config, folder, console, request.settings, start.checkpoint)
             except BaseException:
                 with contextlib.suppress(WriteError):
-                    console.record(traceback.format_exc())
+                    console.log_line(traceback.format_exc())
                 raise
         folder.finish("done")
     except BaseException as error:

@@ -150,8 +150,10 @@ def report_finished(config: Config, path: Path) -> None:
     scores = read_scores(path, config.outputs)
     console = Console(Path(os.devnull))
     end = status_of(path).get("end")
-    console.line(f"{shortest(path)} holds this run, done at {end}; it is not run again")
+    console.print_line(
+        f"{shortest(path)} holds this run, done at {end}; it is not run again"
+    )
     if scores:
         split = next(split for split in SPLITS_BY_INTEREST if split in scores)
-        console.scores(f"{split} rows", config.outputs, scores[split])
+        console.print_scores(f"{split} rows", config.outputs, scores[split])
     console.close()

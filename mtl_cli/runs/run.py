@@ -51,8 +51,8 @@ def run(
     timer = StageTimer()
     data, vectors = read(config, folder, console)
     if config.check_only:
-        console.data_report(data.report, config.outputs)
-        console.line("check_only: nothing was trained")
+        console.print_data_report(data.report, config.outputs)
+        console.print_line("check_only: nothing was trained")
         config.tracker.end({})
         return {}
     timer.end_stage("read, check and encode the data")
@@ -73,7 +73,7 @@ def run(
         warn_of_changes(checkpoint.state["environment"], record, console)
     folder.write_json("environment.json", record)
     pretrained.fill(network, config, data.features, vectors)
-    console.line(
+    console.print_line(
         f"{config.model.name} on {config.encoder.name}: {parameters:,} parameters, "
         f"tasks {', '.join(config.chosen_tasks)}"
     )
@@ -91,10 +91,10 @@ def run(
 
     scores = save_and_score(config, folder, console, data, network, history, timer)
     if config.trainer.profile:
-        console.table(timer.table())
+        console.print_table(timer.table())
     replicas.close()
-    console.line(f"run folder: {shortest(folder.path)}")
-    console.line(f"try next:   {next_command(config, settings)}")
+    console.print_line(f"run folder: {shortest(folder.path)}")
+    console.print_line(f"try next:   {next_command(config, settings)}")
     return scores
 
 
@@ -107,7 +107,7 @@ def read(
     """
     data = load(config.dataset, config.outputs)
     rows = ", ".join(f"{table.rows:,} {split}" for split, table in data.splits.items())
-    console.line(
+    console.print_line(
         f"{config.dataset.name}: {rows} rows, {len(config.dataset.used_features)} "
         f"features, {data.loading}"
     )
@@ -115,7 +115,7 @@ def read(
         check_monitor(config, data.splits["valid"])
     vectors = pretrained.read(config, data.features)
     for name, start in vectors.items():
-        console.line(
+        console.print_line(
             f"{name}: {len(start.rows):,} of {start.size - 1:,} values have vectors"
         )
     folder.write_json("data_report.json", data.report)
@@ -204,7 +204,7 @@ def save_and_score(
         folder.write_json("gates.json", {"split": shown, **use})
     for warning in concerns(use):
         console.warn(warning)
-    console.scores(
+    console.print_scores(
         f"{shown} rows, after epoch {history.kept}", config.outputs, scores[shown]
     )
     timer.end_stage("write tables, plots and page")

@@ -357,7 +357,7 @@ def test_tables_of_scores_cut_no_number_on_a_narrow_terminal(tmp_path, capsys):
     }
     console = Console(tmp_path / "train.log")
     console.terminal.width = 30
-    console.scores("test rows", outputs, scores)
+    console.print_scores("test rows", outputs, scores)
     console.close()
     shown, log = capsys.readouterr().out, (tmp_path / "train.log").read_text()
     for text in (shown, log):

@@ -199,7 +199,7 @@ def test_log_that_cannot_be_written_is_one_error_and_closes_quietly(disk):
     console = Console(small / "train.log")
     with pytest.raises(WriteError, match=rf"cannot write .*train.log: {FULL}"):
         for _ in range(100):
-            console.record("x" * 1000)
+            console.log_line("x" * 1000)
     console.close()
 
 
