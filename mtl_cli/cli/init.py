@@ -29,7 +29,7 @@ from mtl_cli.init.table_checks import (
     common_format,
     missing_task,
 )
-from mtl_cli.init.yaml_text import DatasetFiles, dataset_yaml
+from mtl_cli.init.yaml_text import dataset_yaml
 
 MAX_COLUMN_WIDTH = 32
 
@@ -72,15 +72,13 @@ def init(arguments: argparse.Namespace) -> str:
     if not labels:
         raise missing_task(train.path, columns)
     proposal = propose_dataset(columns, labels, spaces)
-    test, trim = None, train.format.trim
+    test = None
     if arguments.test is not None:
         test = read_preview(arguments.test, names, train.format)
-        trim = trim or test.format.trim
-    file_format = common_format(train, test)
+    format_key = common_format(train, test)
     if test is not None:
         check_test(train, test, proposal)
-    files = DatasetFiles(train, arguments.test, file_format, trim)
-    write(target, dataset_yaml(name, files, proposal))
+    write(target, dataset_yaml(name, train, test, format_key, proposal))
     return summary(name, target, proposal)
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet
+import pyarrow.dataset
 
-from mtl_cli.core.errors import DataError, first_line
+from mtl_cli.core.errors import DataError, RowError, first_line
 from mtl_cli.core.paths import find_data
 from mtl_cli.data.arrow_errors import is_not_utf8
-from mtl_cli.data.csv_file import trim
+from mtl_cli.data.csv_file import BLOCK_BYTES, trim
+from mtl_cli.data.csv_row_errors import ragged_row
 from mtl_cli.init.file_format import FileFormat, detect_format, first_lines
 
 MAX_ROWS = 200_000
@@ -67,9 +68,7 @@ def read_preview(
                 f"'{path}' is not UTF-8 text; if it is Latin-1: "
                 f"iconv -f latin1 -t utf-8 '{path}' > utf8.csv"
             ) from None
-        reason = first_line(error)
-        hint = "; does the first line hold all names?" if "Expected" in reason else ""
-        raise DataError(f"cannot read '{path}': {reason}{hint}") from None
+        raise DataError(f"cannot read '{path}': {first_line(error)}") from None
     if not preview.table.num_rows:
         raise DataError(f"'{path}' has a header but no rows")
     return preview
@@ -77,29 +76,48 @@ def read_preview(
 
 def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview:
     """Reads the first rows of a delimited text file, every cell as text."""
-    if file_format.columns is None:
-        with open_text(file, file_format.delimiter, None) as reader:
-            first_cells = reader.schema.names
-    else:
-        lines = csv.reader(first_lines(file), delimiter=file_format.delimiter)
-        first_cells = next(lines)
-    names = column_names(path, file_format.columns, first_cells)
-    types = dict.fromkeys(names or first_cells, pa.string())
+    delimiter = file_format.delimiter
+    first_cells = next(csv.reader(first_lines(file), delimiter=delimiter))
+    columns = column_names(path, file_format.columns, first_cells)
+    names = columns or first_cells
     batches, rows = [], 0
-    with open_text(file, file_format.delimiter, names, types) as reader:
-        for batch in reader:
-            batches.append(batch)
-            rows += batch.num_rows
-            if rows > MAX_ROWS:
-                break
+    try:
+        with pa.csv.open_csv(
+            open_bytes(file),
+            read_options=pa.csv.ReadOptions(column_names=columns),
+            parse_options=pa.csv.ParseOptions(delimiter=delimiter),
+            convert_options=pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                null_values=[""],
+                strings_can_be_null=True,
+            ),
+        ) as reader:
+            for batch in reader:
+                batches.append(batch)
+                rows += batch.num_rows
+                if rows > MAX_ROWS:
+                    break
+    except pa.ArrowInvalid:
+        ragged = ragged_row(open_bytes(file), len(names), delimiter, BLOCK_BYTES)
+        if ragged is None:
+            raise
+        number, reason = ragged
+        where, row = f"cannot read '{path}'", number if columns else number - 1
+        hint = "" if columns else "; does the first line hold all names?"
+        raise RowError(where, row, f"{reason}{hint}") from None
     table = pa.Table.from_batches(batches, reader.schema).slice(0, MAX_ROWS)
     trimmed = pa.table(
         [trim(column) for column in table.columns],
         [name.strip() for name in table.column_names],
     )
     spaces = not trimmed.equals(table)
-    file_format = replace(file_format, columns=names, trim=spaces)
+    file_format = replace(file_format, columns=columns, trim=spaces)
     return TablePreview(path, trimmed, rows <= MAX_ROWS, file_format)
+
+
+def open_bytes(file: Path) -> Any:
+    """Opens a text file, compressed or not."""
+    return pa.input_stream(str(file), compression="detect")
 
 
 def column_names(
@@ -127,51 +145,24 @@ def column_names(
     return columns
 
 
-def open_text(
-    file: Path,
-    delimiter: str,
-    names: list[str] | None,
-    types: dict[str, pa.DataType] | None = None,
-) -> Any:
-    """Opens a delimited text file, compressed or not."""
-    return pa.csv.open_csv(
-        pa.input_stream(str(file), compression="detect"),
-        read_options=pa.csv.ReadOptions(column_names=names),
-        parse_options=pa.csv.ParseOptions(delimiter=delimiter),
-        convert_options=pa.csv.ConvertOptions(
-            column_types=types, null_values=[""], strings_can_be_null=True
-        ),
-    )
-
-
 def preview_columnar(path: str, file: Path, file_format: FileFormat) -> TablePreview:
     """Reads the first rows of a Parquet file, of a folder of them, or of Feather."""
-    if file_format.name == "feather":
-        with pa.memory_map(str(file)) as stream:
-            table = pa.ipc.open_file(stream).read_all()
-        complete = table.num_rows <= MAX_ROWS
-        return TablePreview(path, table.slice(0, MAX_ROWS), complete, file_format)
-    files = sorted(file.rglob("*.parquet")) if file.is_dir() else [file]
-    if not files:
+    files = [str(f) for f in sorted(file.rglob("*.parquet"))] or [str(file)]
+    if file.is_dir() and files == [str(file)]:
         raise DataError(f"the folder '{path}' holds no .parquet files")
-    tables, rows, all_rows = [], 0, 0
-    for part in files:
-        with pa.parquet.ParquetFile(part) as parquet_file:
-            all_rows += parquet_file.metadata.num_rows
-            if rows < MAX_ROWS:
-                tables.append(first_rows(parquet_file, MAX_ROWS - rows))
-                rows += tables[-1].num_rows
-    table = pa.concat_tables(tables)
-    return TablePreview(path, table, rows == all_rows, file_format)
+    dataset = pa.dataset.dataset(files, format=file_format.name)
+    for fragment in dataset.get_fragments():
+        schema = fragment.physical_schema
+        if not schema.equals(dataset.schema):
+            raise DataError(
+                f"cannot read '{path}': the files disagree: {files[0]} holds "
+                f"{columns_of(dataset.schema)}, {fragment.path} {columns_of(schema)}"
+            )
+    table = dataset.head(MAX_ROWS)
+    complete = dataset.count_rows() == table.num_rows
+    return TablePreview(path, table, complete, file_format)
 
 
-def first_rows(parquet_file: Any, number: int) -> pa.Table:
-    """Returns the first rows of an open Parquet file, at most a given number."""
-    schema = parquet_file.schema_arrow.remove_metadata()
-    batches, rows = [], 0
-    for batch in parquet_file.iter_batches():
-        batches.append(batch.cast(schema))
-        rows += batch.num_rows
-        if rows >= number:
-            break
-    return pa.Table.from_batches(batches, schema).slice(0, number)
+def columns_of(schema: pa.Schema) -> str:
+    """Returns the names and the types of a file's columns."""
+    return ", ".join(f"{field.name} ({field.type})" for field in schema)

@@ -6,7 +6,6 @@ lists after the line's width, not before, and quote by one YAML version only.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -26,34 +25,47 @@ LINE_WIDTH = 88
 UNQUOTED = re.compile(r"[^\W\d](?:[\w ()/.+-]*[\w)+])?")
 
 
-@dataclass(frozen=True)
-class DatasetFiles:
-    """The tables of a data set.
-
-    Attributes:
-        train: the preview of the training table.
-        test: the test table as the user named it, or None.
-        format: the format of both tables, `auto` if their endings name it.
-        trim: whether either table has spaces to cut.
-    """
-
-    train: TablePreview
-    test: str | None
-    format: str
-    trim: bool
-
-
-def dataset_yaml(name: str, files: DatasetFiles, proposal: DatasetProposal) -> str:
+def dataset_yaml(
+    name: str,
+    train: TablePreview,
+    test: TablePreview | None,
+    format_key: str,
+    proposal: DatasetProposal,
+) -> str:
     """Returns the YAML of a data set.
 
     Args:
         name: the data set's name.
-        files: the tables of the data set.
+        train: the preview of the training table.
+        test: the preview of the test table, if there is one.
+        format_key: the format of both tables, `auto` if their endings name it.
         proposal: the tasks, features and split of the data set.
     """
+    rows = f"{train.table.num_rows:,}"
+    rows = f"all {rows}" if train.complete else f"the first {rows}"
+    delimiter = train.format.delimiter if train.format.is_text else None
+    if delimiter == USUAL_DELIMITERS.get(train.format.name):
+        delimiter = None
+    columns = key("  columns", None, "names, for files whose first line has none")
+    if train.format.columns is not None:
+        columns = "\n".join(key_with_list("  columns", train.format.columns))
+    test_path = None if test is None else test.path
+    trim = train.format.trim or (test is not None and test.format.trim)
     lines = [
-        *file_lines(name, files),
-        *split_lines(proposal, files.test is not None),
+        comment(f"Proposed by mtl-init from {rows} rows of {train.path}."),
+        "# A first guess: keep as features only what is known before the prediction.",
+        key("name", name),
+        key("train", train.path),
+        key("valid", None, "null: valid_fraction of the rows of valid_from"),
+        key("test", test_path, "null: test_fraction of the training file's rows"),
+        key("format", format_key, "auto: by the files' endings"),
+        "csv:".ljust(COMMENT_COLUMN) + "# how text files are written",
+        key("  delimiter", delimiter, "null: the comma, in .tsv files the tab"),
+        columns,
+        key("  trim", trim, "cuts spaces at the ends of cells and names"),
+        key("  null_values", [], "what stands for an empty cell, besides nothing"),
+        key("stream", "auto", "true reads rows from disk as training goes"),
+        *split_lines(proposal, test is not None),
         "",
         "features:",
         *feature_lines(proposal),
@@ -65,55 +77,32 @@ def dataset_yaml(name: str, files: DatasetFiles, proposal: DatasetProposal) -> s
     return "\n".join(lines) + "\n"
 
 
-def file_lines(name: str, files: DatasetFiles) -> Iterator[str]:
-    """Yields the lines on the data set's files and on how they are written."""
-    train, file_format = files.train, files.train.format
-    rows = f"{train.table.num_rows:,}"
-    rows = f"all {rows}" if train.complete else f"the first {rows}"
-    yield comment(f"Proposed by mtl-init from {rows} rows of {train.path}.")
-    yield "# A first guess: keep as features only what is known before the prediction."
-    yield key("name", name)
-    yield key("train", train.path)
-    yield key("valid", None, "null: valid_fraction of the rows of valid_from")
-    yield key("test", files.test, "null: test_fraction of the training file's rows")
-    yield key("format", files.format, "auto: by the files' endings")
-    yield "csv:".ljust(COMMENT_COLUMN) + "# how text files are written"
-    delimiter = file_format.delimiter if file_format.is_text else None
-    if delimiter == USUAL_DELIMITERS.get(file_format.name):
-        delimiter = None
-    yield key("  delimiter", delimiter, "null: the comma, in .tsv files the tab")
-    if file_format.columns is None:
-        yield key("  columns", None, "names, for files whose first line has none")
-    else:
-        yield from key_with_list("  columns", file_format.columns)
-    yield key("  trim", files.trim, "cuts spaces at the ends of cells and names")
-    yield key("  null_values", [], "what stands for an empty cell, besides nothing")
-    yield key("stream", "auto", "true reads rows from disk as training goes")
-
-
-def split_lines(proposal: DatasetProposal, has_test: bool) -> Iterator[str]:
-    """Yields the lines on splits, weights and groups."""
+def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
+    """Returns the lines on splits, weights and groups."""
     time_column = proposal.split_column
     by_time = time_column is not None and not has_test
-    yield key("valid_fraction", 0.1, "the share held out for validation")
-    yield key("valid_from", "train", "or test: the file of validation rows")
-    yield key("test_fraction", 0.0 if has_test else 0.1, "of the training file")
+    hint = f"; time needs split_column: {time_column}" if time_column else ""
+    split_by = key("split_by", "random", f"or group, time, order{hint}")
     if by_time:
-        yield key("split_by", "time", "the latest rows are held out; or random, group")
-    else:
-        hint = f"; time needs split_column: {time_column}" if time_column else ""
-        yield key("split_by", "random", f"or group, time, order{hint}")
-    yield key("split_column", time_column if by_time else None, "of times or groups")
-    yield key("split_seed", 0, "apart from seed: runs are scored on the same rows")
+        hint = "the latest rows are held out; or random, group"
+        split_by = key("split_by", "time", hint)
     weights = [f"; {p.column.name}?" for p in proposal.columns if p.role == "weight"]
-    hint = weights[0] if weights else ""
-    yield key("weight_column", None, f"what a row counts; null: 1{hint}")
     people = [p.column for p in proposal.features if is_person(p.column.name)]
     gaps = [f"; {column.name} has empty cells" for column in people if column.missing]
-    hint = gaps[0] if gaps else ""
-    yield key("group_column", proposal.group_column, f"of group AUC; null: none{hint}")
-    yield key("groups", {}, "named choices of tasks")
-    yield key("group", None, "the one that is used; null: all tasks and features")
+    weight_hint = f"what a row counts; null: 1{''.join(weights[:1])}"
+    group_hint = f"of group AUC; null: none{''.join(gaps[:1])}"
+    return [
+        key("valid_fraction", 0.1, "the share held out for validation"),
+        key("valid_from", "train", "or test: the file of validation rows"),
+        key("test_fraction", 0.0 if has_test else 0.1, "of the training file"),
+        split_by,
+        key("split_column", time_column if by_time else None, "of times or groups"),
+        key("split_seed", 0, "apart from seed: runs are scored on the same rows"),
+        key("weight_column", None, weight_hint),
+        key("group_column", proposal.group_column, group_hint),
+        key("groups", {}, "named choices of tasks"),
+        key("group", None, "the one that is used; null: all tasks and features"),
+    ]
 
 
 def feature_lines(proposal: DatasetProposal) -> Iterator[str]:

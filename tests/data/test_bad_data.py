@@ -1274,6 +1274,10 @@ DECLARED = {
         {"csv": {"delimiter": "::"}},
         "dataset.csv.delimiter: '::' is not one ASCII character other than a quote or",
     ),
+    "delimiter_of_no_character": (
+        {"csv": {"delimiter": ""}},
+        "delimiter: '' is not one",
+    ),
     "delimiter_beyond_ascii": (
         {"csv": {"delimiter": "¦"}},
         "delimiter: '¦' is not one",

@@ -74,21 +74,21 @@ def other_type(rng: Random, columns: Columns) -> Case:
     table = typed(columns)
     kind, value = rng.choice(TYPES)
     values = [value if rng.random() < 0.8 else None for _ in range(ROWS)]
-    at = rng.randrange(table.num_columns)
+    index = rng.randrange(table.num_columns)
     try:
         column = pa.array(values, kind)
-        changed = table.set_column(at, table.column_names[at], column)
+        changed = table.set_column(index, table.column_names[index], column)
         return *written(rng, changed), ANY
-    except pa.ArrowException:  # that no such file can be written
+    except pa.ArrowException:  # Arrow cannot write such a file.
         return *written(rng, table), SAME
 
 
 def same_values(rng: Random, columns: Columns) -> Case:
     table = typed(columns)
     for name in ("city", "mood", "tags"):
-        at = table.column_names.index(name)
+        index = table.column_names.index(name)
         kind = rng.choice([pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
-        table = table.set_column(at, name, table[name].cast(kind))
+        table = table.set_column(index, name, table[name].cast(kind))
     table = table.select(rng.sample(table.column_names, table.num_columns))
     table = table.replace_schema_metadata({b"pandas": rng.randbytes(9)})
     parts = [table.slice(0, 0), table.slice(0, 5), table.slice(5, 0), table.slice(5)]
@@ -115,24 +115,24 @@ def wrong_value(rng: Random, columns: Columns) -> Case:
     )
     values = table[name].to_pylist()
     values[rng.randrange(ROWS)] = value
-    at = table.column_names.index(name)
-    changed = table.set_column(at, name, pa.array(values, table[name].type))
+    index = table.column_names.index(name)
+    changed = table.set_column(index, name, pa.array(values, table[name].type))
     return *written(rng, changed), BROKEN
 
 
 def wrong_shape(rng: Random, columns: Columns) -> Case:
     table = typed(columns)
     names = table.column_names
-    at = rng.randrange(len(names))
+    index = rng.randrange(len(names))
     change = rng.randrange(4)
     if change == 0:
         table = table.slice(0, 0)
     elif change == 1:
-        table = table.drop_columns([names[at]])
+        table = table.drop_columns([names[index]])
     elif change == 2:
-        table = table.rename_columns([*names[:at], "x", *names[at + 1 :]])
+        table = table.rename_columns([*names[:index], "x", *names[index + 1 :]])
     else:
-        table = table.append_column(names[at], table.column(at))
+        table = table.append_column(names[index], table.column(index))
     return *written(rng, table), BROKEN
 
 
@@ -143,9 +143,9 @@ def cut_short(rng: Random, columns: Columns) -> Case:
 
 def damaged_file(rng: Random, columns: Columns) -> Case:
     ending, content = written(rng, typed(columns))
-    if rng.random() < 0.5:  # where the types and the places of columns are told
-        at = int(len(content) * rng.uniform(0.5, 1))
-        return ending, content[:at] + damaged(rng, content[at:]), ANY
+    if rng.random() < 0.5:  # The end holds the types of the columns.
+        index = int(len(content) * rng.uniform(0.5, 1))
+        return ending, content[:index] + damaged(rng, content[index:]), ANY
     return ending, damaged(rng, content), ANY
 
 

@@ -1,4 +1,4 @@
-"""Feeds broken tables, YAML and settings to what `check_only=true` does, for a time.
+"""Reads broken tables, YAML and settings as `check_only=true` does, for some time.
 
     PYTHONPATH=tests python -m fuzzing.run --seconds 180 --seed 1
     PYTHONPATH=tests python -m fuzzing.run --seed 1 --case 4711  # one input
@@ -26,7 +26,7 @@ from random import Random
 from typing import Any
 
 LIMIT_SECONDS = 5
-DEAD_AFTER_SECONDS = 20  # in C code, where no signal is heard
+DEAD_AFTER_SECONDS = 20  # in C code, which no signal interrupts
 MEMORY_BYTES = 8 << 30
 COMPOSED_SHARE = 0.1  # composing takes ten times as long as reading a table
 LONGEST_LINE = 2000
@@ -40,8 +40,8 @@ class Inputs:
     """Makes inputs, and loads them.
 
     Args:
-        seed: of the inputs.
-        folder: to write them to.
+        seed: the seed of all inputs.
+        folder: the folder to which inputs are written.
     """
 
     def __init__(self, seed: int, folder: Path) -> None:
@@ -61,7 +61,7 @@ class Inputs:
         self.values = values | {"dataset": KEYS}
 
     def run(self, number: int) -> tuple[str, str | None]:
-        """Returns what an input was, and what was found, if anything."""
+        """Makes and loads an input; returns its sort, and the finding if any."""
         rng = Random(f"{self.seed}:{number}")
         if rng.random() < COMPOSED_SHARE:
             composed = rng.choice([self.yaml, self.yaml, self.override])
@@ -75,14 +75,14 @@ class Inputs:
         ending, content, expected = mutation(rng, columns)
         path = self.folder / f"table{ending}"
         path.write_bytes(content)
-        found = self.table(path, ending, content, expected, original)
+        finding = self.table(path, ending, content, expected, original)
         path.unlink()
-        return f"{mutation.__name__}{ending}", found
+        return f"{mutation.__name__}{ending}", finding
 
     def table(
         self, path: Path, ending: str, content: bytes, expected: str, original: Any
     ) -> str | None:
-        """Loads a table, and compares with what the oracle knows."""
+        """Loads a table; returns how the result differs from the oracle's."""
         from fuzzing import tables as oracle
 
         data, refused = load(self.values, path)
@@ -118,7 +118,7 @@ class Inputs:
 
 
 def command(arguments: list[str], read: bool = True) -> str | None:
-    """Does what the command does up to training; returns what is told badly."""
+    """Does what the command does up to training; returns a badly told error."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
@@ -135,9 +135,9 @@ def command(arguments: list[str], read: bool = True) -> str | None:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
             composed = compose("config", tidied)
     except ConfigError as error:
-        told = str(error)
-    except Exception as error:  # which the command explains, whatever it is
-        told = explain(error, arguments)
+        message = str(error)
+    except Exception as error:  # The command explains whatever Hydra raises.
+        message = explain(error, arguments)
     else:
         try:
             config = check(composed)
@@ -145,13 +145,13 @@ def command(arguments: list[str], read: bool = True) -> str | None:
                 load_data(config.dataset, config.outputs)
             return None
         except (ConfigError, DataError) as error:
-            told = str(error)
-    told = printable(told)
-    return None if one_line(told) else f"told badly: {told[:200]!r}"
+            message = str(error)
+    message = printable(message)
+    return None if one_line(message) else f"told badly: {message[:200]!r}"
 
 
 def load(values: dict[str, Any], path: Path) -> tuple[Any, str | None]:
-    """Returns a data set, or what is said of it."""
+    """Returns a data set, or the error that refuses it."""
     from omegaconf import OmegaConf
 
     from mtl_cli.config.check import check
@@ -166,9 +166,10 @@ def load(values: dict[str, Any], path: Path) -> tuple[Any, str | None]:
         return None, printable(str(error))
 
 
-def one_line(told: str) -> bool:
+def one_line(message: str) -> bool:
     """Whether an error is a line that can be read."""
-    return bool(told.strip()) and told.isprintable() and len(told) < LONGEST_LINE
+    filled = bool(message.strip())
+    return filled and message.isprintable() and len(message) < LONGEST_LINE
 
 
 def hang(*_: Any) -> None:
@@ -180,7 +181,7 @@ def child(seed: int, first: int, until: float, folder: Path, only: bool) -> None
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGALRM, hang)
-    # Nothing is to outlive this process, so nothing need reach the disk.
+    # No file outlives this process, so no file needs to reach the disk.
     os.fsync = lambda _: None
     warnings.simplefilter("error")
     inputs = Inputs(seed, folder)
@@ -189,18 +190,18 @@ def child(seed: int, first: int, until: float, folder: Path, only: bool) -> None
         while time.time() < until or only:
             faulthandler.dump_traceback_later(DEAD_AFTER_SECONDS, exit=True)
             signal.setitimer(signal.ITIMER_REAL, LIMIT_SECONDS)
-            name, found = "?", None
+            name, finding = "?", None
             try:
-                name, found = inputs.run(number)
+                name, finding = inputs.run(number)
             except Hang:
-                found = f"took more than {LIMIT_SECONDS} s"
+                finding = f"took more than {LIMIT_SECONDS} s"
             except Exception as error:
                 if only:
                     raise
-                found = f"{type(error).__name__}: {error}"[:500]
+                finding = f"{type(error).__name__}: {error}"[:500]
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
-            done.write(json.dumps([number, name, found]) + "\n")
+            done.write(json.dumps([number, name, finding]) + "\n")
             done.flush()
             for left in folder.glob("mtl-cli-*"):
                 shutil.rmtree(left)
@@ -212,7 +213,7 @@ def child(seed: int, first: int, until: float, folder: Path, only: bool) -> None
 def fuzz(seed: int, seconds: float) -> tuple[Counter[str], list[str]]:
     """Runs inputs for a time.
 
-    Returns: how many there were of each sort, and what was found.
+    Returns: the number of inputs of each sort, and the findings.
     """
     until, first = time.time() + seconds, 0
     with tempfile.TemporaryDirectory() as name:
@@ -233,9 +234,9 @@ def fuzz(seed: int, seconds: float) -> tuple[Counter[str], list[str]]:
             lines = log.read_text().splitlines() if log.exists() else []
             first = json.loads(lines[-1])[0] + 1 if lines else first
             if ended.returncode:
-                found = f"the process died: {ended.returncode} {ended.stderr[-300:]}"
+                finding = f"the process died: {ended.returncode} {ended.stderr[-300:]}"
                 with log.open("a") as file:
-                    file.write(json.dumps([first, "?", found]) + "\n")
+                    file.write(json.dumps([first, "?", finding]) + "\n")
                 first += 1
         done = [json.loads(line) for line in log.read_text().splitlines()]
     findings = [f"{seed}:{number} {name}: {f}" for number, name, f in done if f]
@@ -249,19 +250,19 @@ def main() -> int:
     parser.add_argument("--case", type=int, help="run this one input")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--until", type=float, default=0, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.child:
-        child(asked.seed, asked.case, asked.until, Path(asked.child), False)
+    options = parser.parse_args()
+    if options.child:
+        child(options.seed, options.case, options.until, Path(options.child), False)
         return 0
-    if asked.case is not None:
+    if options.case is not None:
         with tempfile.TemporaryDirectory() as folder:
-            child(asked.seed, asked.case, 0, Path(folder), True)
+            child(options.seed, options.case, 0, Path(folder), True)
             print((Path(folder) / "done.jsonl").read_text())
         return 0
-    counts, findings = fuzz(asked.seed, asked.seconds)
+    counts, findings = fuzz(options.seed, options.seconds)
     for sort, count in sorted(counts.items()):
         print(f"{count:7,} {sort}")
-    total = f"{sum(counts.values()):,} inputs, seed {asked.seed}"
+    total = f"{sum(counts.values()):,} inputs, seed {options.seed}"
     print(f"{total}: {len(findings)} findings")
     print("\n".join(findings))
     return 1 if findings else 0

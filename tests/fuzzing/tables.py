@@ -1,8 +1,9 @@
-"""Tables that are broken at random, and what an oracle of their own says of them.
+"""Tables that are broken at random, and an oracle that says how they must be read.
 
-A mutation gives a file's ending and content, and what must come of it: `BROKEN` (it is
-refused), `SAME` (it is read as the table it was made from), or `ANY`: refused or read,
-but a text file that is read has the labels that Python's own reader finds in it.
+A mutation gives a file's ending, its content, and the expected result: `BROKEN` (the
+file is refused), `SAME` (the file is read as the table that it was made from), or `ANY`
+(refused or read; but a text file that is read has the labels that Python's own reader
+finds in it).
 """
 
 import csv
@@ -41,7 +42,7 @@ KEYS = {
     "features": FEATURES,
     "tasks": TASKS,
 }
-# Of a column, cells that it must not hold.
+# {column: cells that the column must not hold}
 WRONG = {
     "age": ["", "abc", "nan", "inf", "-inf", "1;5", "1e400", "1e39", "--1", "1 2"],
     "price": ["abc", "inf", "1.2.3", "0x10", "1e999"],
@@ -58,7 +59,7 @@ HOSTILE = [
     *["\U0001f600", "é", "0" * 70, "x" * 100_000, "-", "|", "||", "\t", "\\", "\x1f"],
 ]
 Columns = dict[str, list[str]]
-Case = tuple[str, bytes, str]  # ending, content, what must come of it
+Case = tuple[str, bytes, str]  # ending, content, expected result
 
 
 def cells(rng: Random) -> Columns:
@@ -105,10 +106,10 @@ def wrong_header(rng: Random, columns: Columns) -> Case:
         return ".csv", text(columns), BROKEN
     header, _, rows = content.partition("\n")
     names = header.split(",")
-    at = names.index(name)
-    names[at] = name + rng.choice(["2", " ", "\u200b", "'"])
+    index = names.index(name)
+    names[index] = name + rng.choice(["2", " ", "\u200b", "'"])
     if change == "twice":
-        names[at] = rng.choice([other for other in columns if other != name])
+        names[index] = rng.choice([other for other in columns if other != name])
     return ".csv", f"{','.join(names)}\n{rows}".encode(), BROKEN
 
 
@@ -172,24 +173,26 @@ def damaged_text(rng: Random, columns: Columns) -> Case:
 
 def damaged(rng: Random, content: bytes) -> bytes:
     """Bytes with some flipped, cut out, repeated or put in."""
-    found = bytearray(content)
+    broken = bytearray(content)
     for _ in range(rng.randrange(1, 5)):
-        at = rng.randrange(len(found) or 1)
+        start = rng.randrange(len(broken) or 1)
         size = rng.choice([1, 1, 2, 9, 60])
         change = rng.randrange(6)
-        if change == 0 and found:
-            found[at] ^= 1 << rng.randrange(8)
+        if change == 0 and broken:
+            broken[start] ^= 1 << rng.randrange(8)
         elif change == 1:
-            del found[at : at + size]
+            del broken[start : start + size]
         elif change == 2:
-            found[at:at] = found[at : at + size]
+            broken[start:start] = broken[start : start + size]
         elif change == 3:
-            found[at:at] = rng.choice([b"\0", b'"', b"\n", b"\r", b",", b"\xff", b";"])
+            broken[start:start] = rng.choice(
+                [b"\0", b'"', b"\n", b"\r", b",", b"\xff", b";"]
+            )
         elif change == 4:
-            found[at : at + size] = rng.randbytes(size)
+            broken[start : start + size] = rng.randbytes(size)
         elif change == 5 and rng.random() < 0.3:
-            del found[at:]
-    return bytes(found)
+            del broken[start:]
+    return bytes(broken)
 
 
 TEXT: list[Callable[[Random, Columns], Case]] = [
@@ -203,7 +206,7 @@ def labels_by_python(ending: str, content: bytes) -> dict[str, list[float]]:
     """The labels that Python's reader finds in a text file, NaN where there is none.
 
     Raises:
-        ValueError: if it cannot read them, which we must not then either.
+        ValueError: if Python cannot read them; then we must refuse the file too.
     """
     if ending.endswith(".gz"):
         content = gzip.decompress(content)
@@ -213,17 +216,17 @@ def labels_by_python(ending: str, content: bytes) -> dict[str, list[float]]:
         header, *rows = [row for row in csv.reader(lines, delimiter=mark) if row]
     except csv.Error as error:
         raise ValueError(str(error)) from None
-    found = {}
+    labels = {}
     for task in ("click", "buy", "watch"):
-        at = header.index(str(TASKS[task]["label"]))
-        texts = [row[at] for row in rows]
-        found[task] = [float(cell) if cell else math.nan for cell in texts]
-    return found
+        index = header.index(str(TASKS[task]["label"]))
+        texts = [row[index] for row in rows]
+        labels[task] = [float(cell) if cell else math.nan for cell in texts]
+    return labels
 
 
-def differ(found: dict[str, list[float]], data: Any) -> str | None:
-    """Where labels that were read are not those that are there."""
-    for task, expected in found.items():
+def differ(expected_labels: dict[str, list[float]], data: Any) -> str | None:
+    """Returns the first difference between labels that were read and expected ones."""
+    for task, expected in expected_labels.items():
         got = data.splits["train"].labels[task].tolist()
         if len(got) != len(expected):
             return f"{len(got)} rows, not {len(expected)}"

@@ -30,21 +30,23 @@ def broken(rng: Random, train: str) -> bytes:
     """The YAML of a data set with some lines or bytes changed."""
     lines = written(train).splitlines()
     for _ in range(rng.randrange(1, 4)):
-        at = rng.randrange(len(lines))
-        key, colon, _ = lines[at].partition(":")
+        index = rng.randrange(len(lines))
+        key, colon, _ = lines[index].partition(":")
         space = " " * (len(key) - len(key.lstrip()))
         change = rng.randrange(7)
         if change <= 2:
-            lines[at] = f"{key}{colon} {rng.choice(VALUES)}"
+            lines[index] = f"{key}{colon} {rng.choice(VALUES)}"
         elif change == 3:
-            lines.insert(at, f"{space}{rng.choice(KEYS_TO_ADD)}: {rng.choice(VALUES)}")
+            lines.insert(
+                index, f"{space}{rng.choice(KEYS_TO_ADD)}: {rng.choice(VALUES)}"
+            )
         elif change == 4:
-            value = lines[at].partition(":")[2]
-            lines[at] = f"{space}{rng.choice(KEYS_TO_ADD)}:{value}"
+            value = lines[index].partition(":")[2]
+            lines[index] = f"{space}{rng.choice(KEYS_TO_ADD)}:{value}"
         elif change == 5 and len(lines) > 1:
-            del lines[at]
+            del lines[index]
         else:
-            lines[at] = rng.choice([" ", "  ", "\t", "- "]) + lines[at]
+            lines[index] = rng.choice([" ", "  ", "\t", "- "]) + lines[index]
     content = "\n".join(lines).encode()
     return damaged(rng, content) if rng.random() < 0.3 else content
 

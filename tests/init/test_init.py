@@ -113,7 +113,7 @@ def adult_without_header(path: Path) -> None:
     path.write_text("\n".join(lines) + "\n\n", encoding="utf-8")
 
 
-# What is inferred
+# Proposals
 
 
 def test_raw_adult_becomes_what_a_person_would_write(run: Run, tmp_path: Path) -> None:
@@ -663,7 +663,7 @@ def test_neither_tensorflow_nor_hydra_is_loaded(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
 
 
-# What is refused
+# Refusals
 
 MISTAKES = {
     "nowhere.csv --task click": "no file 'nowhere.csv'",
@@ -705,12 +705,15 @@ MISTAKES = {
     "utf16.csv --task click": "'utf16.csv' is not UTF-8 text",
     "spaced.csv --task click": "'spaced.csv' has one column, 'click::ad'; expected "
     "cells separated by commas, tabs, semicolons or bars",
-    "ragged.csv --task click": "cannot read 'ragged.csv': CSV parse error: Expected 2",
+    "ragged.csv --task click": "cannot read 'ragged.csv': row 101 is '1,2,3': Expected "
+    "2 columns, got 3; add or remove cells, or quote those that hold the delimiter; "
+    "does the first line hold all names?",
     "twice.csv --task click": "'twice.csv' has 2 columns 'ad'; rename all but one",
     "cut.parquet --task click": "cannot read 'cut.parquet': ",
     "cut.csv.gz --task click": "cannot read 'cut.csv.gz': ",
     "folder --task click": "the folder 'folder' holds no .parquet files",
-    "differing --task click": "cannot read 'differing': Schema at index 1 was",
+    "differing --task click": "cannot read 'differing': the files disagree: "
+    "differing/a.parquet holds click (int64), ad (int64), differing/b.parquet ad (int6",
     "labels.csv --task click": "no column is left for a feature",
     "shop.csv --task click --test nowhere.csv": "no file 'nowhere.csv'",
     "shop.csv --task click --test words.csv": "--test: no column 'click' in",
