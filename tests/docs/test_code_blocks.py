@@ -6,6 +6,7 @@ line of a block is a comment with a file's name, the block is written to that fi
 """
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -157,7 +158,7 @@ def test_blocks_run(folder: Path, page: str) -> None:
         if block.file:
             write_file(block, folder)
         elif block.language == "python":
-            with contextlib.redirect_stdout(None):
+            with contextlib.redirect_stdout(io.StringIO()):
                 exec(compile(block.text, f"{page}:{block.line}", "exec"), names)
         elif block.language == "bash":
             for command in block.commands:
