@@ -2,6 +2,7 @@
 
 import operator
 import re
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,32 +13,27 @@ from mtl_cli.compare.runs import Run
 from mtl_cli.core.errors import ConfigError, suggest
 
 FORM = re.compile(
-    r"\s*(\w[\w-]*)\.([\w-]+)\.(\w+)\s*(<=|>=|<|>)\s*"
+    r"\s*(\w[\w-]*\.[\w-]+\.\w+)\s*(<=|>=|<|>)\s*"
     r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*"
 )
-OPERATORS = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
+OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition on a metric. The check fails if the condition holds."""
+    """A condition on a metric. The check fails if the condition holds.
+
+    Attributes:
+        text: the condition as the user wrote it.
+        metric: `SPLIT.TASK.METRIC`.
+        operator: `<`, `<=`, `>` or `>=`.
+        limit: the number on the right side.
+    """
 
     text: str
-    split: str
-    task: str
     metric: str
     operator: str
     limit: float
-
-    @property
-    def name(self) -> str:
-        """The full name of the metric."""
-        return f"{self.split}.{self.task}.{self.metric}"
 
 
 def parse(text: str, runs: list[Run]) -> Condition:
@@ -56,13 +52,12 @@ def parse(text: str, runs: list[Run]) -> Condition:
             f"--fail-if: '{text}' should be SPLIT.TASK.METRIC, one of < <= > >=, and "
             "a number, as in 'test.income.auc<0.91'"
         )
-    split, task, metric, sign, limit = match.groups()
-    condition = Condition(text.strip(), split, task, metric, sign, float(limit))
-    names = dict.fromkeys(name for run in runs for name in scores_of(run))
-    if condition.name not in names:
-        near = suggest(condition.name, list(names)) or f"; known: {', '.join(names)}"
-        raise ConfigError(f"--fail-if: no run has {condition.name}{near}")
-    return condition
+    metric, sign, limit = match.groups()
+    known = list(dict.fromkeys(name for run in runs for name in scores_of(run)))
+    if metric not in known:
+        hint = suggest(metric, known) or f"; known: {', '.join(known)}"
+        raise ConfigError(f"--fail-if: no run has {metric}{hint}")
+    return Condition(text.strip(), metric, sign, float(limit))
 
 
 def failures(condition: Condition, configurations: list[Configuration]) -> list[str]:
@@ -71,12 +66,11 @@ def failures(condition: Condition, configurations: list[Configuration]) -> list[
     A configuration without the metric fails too: it cannot have passed the check.
     """
     lines = []
-    for one in configurations:
-        values = one.values(condition.split, condition.task, condition.metric)
-        if not values:
-            lines.append(f"{one.name} has no {condition.name}")
-            continue
-        mean = float(np.mean(list(values.values())))
-        if OPERATORS[condition.operator](mean, condition.limit):
-            lines.append(f"{one.name} has {condition.name} = {mean:.6g}")
+    for configuration in configurations:
+        values = configuration.values(*condition.metric.split("."))
+        mean = float(np.mean(list(values.values()))) if values else None
+        if mean is None:
+            lines.append(f"{configuration.name} has no {condition.metric}")
+        elif OPERATORS[condition.operator](mean, condition.limit):
+            lines.append(f"{configuration.name} has {condition.metric} = {mean:.6g}")
     return lines

@@ -68,7 +68,9 @@ class LinePlot:
         chart = Chart(self.title, WIDTH, HEIGHT)
         chart.x_axis(x, y, self.x_name, ticks)
         chart.y_axis(x, y, self.y_name)
-        chart.window = (LEFT, TOP, RIGHT - LEFT, BOTTOM - TOP)
+        edge = 4  # so that dots on the border are whole
+        size = (RIGHT - LEFT + 2 * edge, BOTTOM - TOP + 2 * edge)
+        chart.window = (LEFT - edge, TOP - edge, *size)
         if self.kept_epoch is not None:
             at = x(self.kept_epoch)
             chart.line((at, BOTTOM), (at, TOP), "reference")
