@@ -2,7 +2,6 @@
 
 import operator
 import re
-
 from dataclasses import dataclass
 
 import numpy as np
