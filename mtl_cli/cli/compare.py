@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from mtl_cli.compare.compare_runs import compare_datasets
-from mtl_cli.compare.comparison import Comparison
+from mtl_cli.compare.comparison import DatasetComparison
 from mtl_cli.compare.configurations import group_runs
 from mtl_cli.compare.fail_if import Condition, failures, parse
 from mtl_cli.compare.runs import Run, read_runs
@@ -140,7 +140,7 @@ def write(text: str) -> None:
             raise ConfigError(f"cannot write to stdout: {error.strerror}") from None
 
 
-def as_text(comparisons: list[Comparison], form: str | None) -> str:
+def as_text(comparisons: list[DatasetComparison], form: str | None) -> str:
     """Returns the text to print, in the requested form."""
     from mtl_cli.compare.export import as_csv, as_json
     from mtl_cli.compare.table import as_markdown
@@ -151,14 +151,14 @@ def as_text(comparisons: list[Comparison], form: str | None) -> str:
     return texts[form](comparisons)
 
 
-def all_warnings(comparisons: list[Comparison]) -> list[str]:
+def all_warnings(comparisons: list[DatasetComparison]) -> list[str]:
     """Returns all warnings, with the data set's name if there are several."""
     if len(comparisons) == 1:
         return comparisons[0].warnings
     return [f"{c.dataset}: {line}" for c in comparisons for line in c.warnings]
 
 
-def terminal_text(comparisons: list[Comparison]) -> str:
+def terminal_text(comparisons: list[DatasetComparison]) -> str:
     """Returns the tables and sentences of each data set, and the warnings."""
     from rich.console import Console
     from rich.text import Text
@@ -179,7 +179,7 @@ def terminal_text(comparisons: list[Comparison]) -> str:
     return stream.read()
 
 
-def print_comparison(comparison: Comparison, console: "Console") -> None:
+def print_comparison(comparison: DatasetComparison, console: "Console") -> None:
     """Prints the tables and the sentences of one data set."""
     from rich.text import Text
 
@@ -202,7 +202,7 @@ def print_comparison(comparison: Comparison, console: "Console") -> None:
             console.print(Text(f"  {line}"))
 
 
-def write_page(comparisons: list[Comparison], path: Path) -> None:
+def write_page(comparisons: list[DatasetComparison], path: Path) -> None:
     """Writes the HTML page."""
     from mtl_cli.compare.page import page
 

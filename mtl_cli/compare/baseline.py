@@ -1,4 +1,4 @@
-"""Which configuration all others are compared with: `--baseline KEY=VALUE`."""
+"""The choice of the configuration that all others are compared with: `--baseline`."""
 
 from mtl_cli.compare.configurations import Configuration, short_key
 from mtl_cli.core.errors import ConfigError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mtl_cli.compare.baseline import choose_baseline
 from mtl_cli.compare.compared_metrics import direction_of, metrics_by_task
-from mtl_cli.compare.comparison import Comparison, Score, Task
+from mtl_cli.compare.comparison import DatasetComparison, Score, Task
 from mtl_cli.compare.configurations import (
     Configuration,
     differing_keys,
@@ -30,7 +30,7 @@ def compare_runs(
     baseline: str | None = None,
     metric: str | None = None,
     split: str = "test",
-) -> list[Comparison]:
+) -> list[DatasetComparison]:
     """Compares all runs at or below some folders.
 
     Args:
@@ -52,7 +52,7 @@ def compare_runs(
 
 def compare_datasets(
     runs: list[Run], baseline: str | None, metric: str | None, split: str
-) -> list[Comparison]:
+) -> list[DatasetComparison]:
     """Returns one comparison for each data set, with its warnings.
 
     A data set that cannot be compared becomes a warning of the first comparison.
@@ -77,7 +77,7 @@ def compare_datasets(
 
 def compare_dataset(
     name: str, runs: list[Run], baseline: str | None, metric: str | None, split: str
-) -> Comparison:
+) -> DatasetComparison:
     """Compares all configurations of one data set with the baseline.
 
     Args:
@@ -112,7 +112,9 @@ def compare_dataset(
         scores = [score_of(c, split, task_name, metric_name) for c in scored]
         tasks.append(Task(task_name, metric_name, direction_of(metric_name), scores))
         add_seed_tests(tasks[-1], base, counterparts, same_split_rows)
-    comparison = Comparison(name, scored, unscored, keys, base, reason, split, tasks)
+    comparison = DatasetComparison(
+        name, scored, unscored, keys, base, reason, split, tasks
+    )
     if split == "test":
         add_row_tests(comparison)
     for task in tasks:

@@ -1,10 +1,8 @@
-"""Which metric of each task is compared, and whether more of it is better."""
+"""The choice of the metric to compare for each task, and which direction is better."""
 
 from mtl_cli.compare.configurations import Configuration
 from mtl_cli.core.errors import ConfigError, suggest
-from mtl_cli.metrics.metrics import METRICS
-
-NO_METRICS = ("rows", "positives", "space", "why")
+from mtl_cli.metrics.metrics import METRICS, NO_METRICS
 
 
 def metrics_by_task(

@@ -45,7 +45,7 @@ class Task:
         name: the task's name.
         metric: the metric that is compared.
         direction: 1 if more is better, -1 if less is better, 0 if neither.
-        scores: one score per configuration, in the order of the configurations.
+        scores: the score of each configuration, in the order of the configurations.
         best: the best score; None if no score can be called best.
         best_chosen_on: the split on which the best was chosen.
     """
@@ -87,7 +87,7 @@ class Task:
 
 
 @dataclass(eq=False)
-class Comparison:
+class DatasetComparison:
     """Everything that is reported about the runs of one data set.
 
     Attributes:
@@ -101,8 +101,8 @@ class Comparison:
         split: the split whose scores are compared.
         tasks: the scores of each task.
         notes: remarks about tests that could not be made.
-        warnings: reasons to trust the comparison less, such as few seeds. They include
-            the notes.
+        warnings: reasons to trust the comparison less, such as few seeds; the notes
+            are among the warnings.
     """
 
     dataset: str
@@ -121,10 +121,14 @@ class Comparison:
         """The settings that tables show: those that differ, or else the model."""
         return self.differing_keys or ["model.name"]
 
+    def shown_settings(self, configuration: Configuration) -> dict[str, str | None]:
+        """Returns the settings of a configuration that tables show."""
+        return {key: configuration.settings.get(key) for key in self.shown_keys}
+
     @property
     def num_runs(self) -> int:
         """The number of runs that are compared."""
-        return sum(len(one.runs) for one in self.configurations)
+        return sum(len(c.runs) for c in self.configurations)
 
     def score_dicts(self, i: int) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yields the scores of the i-th configuration by task, at full precision."""
@@ -151,7 +155,7 @@ class Comparison:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yields one flat row per configuration and task, at full precision."""
         for i, configuration in enumerate(self.configurations):
-            settings = {k: configuration.settings.get(k) for k in self.shown_keys}
+            settings = self.shown_settings(configuration)
             for task, score in self.score_dicts(i):
                 del score["by_seed"]
                 for key in ("to_baseline", "to_single_task"):
@@ -167,7 +171,7 @@ class Comparison:
     def to_frame(self) -> "DataFrame":
         """Returns a table with one row per configuration and task.
 
-        Its columns are the data set, the settings that differ, the task, and all that
+        The columns are the data set, the settings that differ, the task, and all that
         `mtl-compare --csv` writes: means, intervals, differences, verdicts.
         """
         import pandas as pd

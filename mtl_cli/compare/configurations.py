@@ -7,7 +7,7 @@ from mtl_cli.compare.runs import Run
 
 @dataclass(eq=False)
 class Configuration:
-    """One row of the comparison.
+    """Runs of equal settings but different seeds: a row of the comparison.
 
     Attributes:
         settings: all settings but the seed: dotted key to text.

@@ -1,4 +1,4 @@
-"""Which runs are of one data set, and what the data set is called."""
+"""Groups runs by their data set, and names the data sets."""
 
 from functools import cache
 
@@ -25,9 +25,20 @@ def group_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
     for run in runs:
         if run.status != "damaged":
             by_settings.setdefault(dataset_settings(run), []).append(run)
+    groups = group_settings(by_settings)
+    names = dataset_names(groups) or [""]
+    indices = {settings: i for i, group in enumerate(groups) for settings in group}
+    members: list[list[Run]] = [[] for _ in names]
+    for run in runs:
+        members[indices.get(dataset_settings(run), 0)].append(run)
+    return dict(zip(names, members, strict=True))
+
+
+def group_settings(by_settings: dict[Settings, list[Run]]) -> list[list[Settings]]:
+    """Groups dataset settings whose runs belong together."""
     hashes = {
-        settings: {run.environment.get("data_hash") for run in members} - {None}
-        for settings, members in by_settings.items()
+        settings: {run.environment.get("data_hash") for run in runs} - {None}
+        for settings, runs in by_settings.items()
     }
 
     @cache
@@ -51,14 +62,8 @@ def group_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
                 break
         else:
             groups.append([settings])
-    order = {settings: i for i, settings in enumerate(by_settings)}
-    groups.sort(key=lambda group: min(order[settings] for settings in group))
-    names = dataset_names(groups) or [""]
-    indices = {settings: i for i, group in enumerate(groups) for settings in group}
-    members: list[list[Run]] = [[] for _ in names]
-    for run in runs:
-        members[indices.get(dataset_settings(run), 0)].append(run)
-    return dict(zip(names, members, strict=True))
+    order = list(by_settings)
+    return sorted(groups, key=lambda group: min(map(order.index, group)))
 
 
 def dataset_settings(run: Run) -> Settings:

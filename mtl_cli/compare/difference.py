@@ -1,4 +1,4 @@
-"""How much two configurations differ on a task, and whether the difference is real."""
+"""The difference of two configurations on a task, and whether it is real."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from mtl_cli.compare.seed_statistics import LEVEL, Interval, Test, holm
 
 
 class Verdict(StrEnum):
-    """What the tests of a difference come to."""
+    """The result of the tests of a difference, in words."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -28,9 +28,9 @@ class Difference:
     Attributes:
         other: the configuration that is subtracted.
         paired: mean difference over the common seeds; None if there are none.
-        seed_test: test over seeds. It tests the same paired difference if the two have
-            two seeds in common, else the difference of their means. None if either
-            has fewer than two seeds.
+        seed_test: test over seeds, of the paired difference if the two have two seeds
+            in common, else of the difference of their means. None if either has fewer
+            than two seeds.
         seed_p: p-value of `seed_test`, corrected for the number of comparisons.
         row_test: test over test rows; None without predictions.
         row_p: p-value of `row_test`, corrected for the number of comparisons.

@@ -5,11 +5,11 @@ import io
 import json
 from typing import Any
 
-from mtl_cli.compare.comparison import Comparison
+from mtl_cli.compare.comparison import DatasetComparison
 from mtl_cli.compare.sentences import sentences_by_task
 
 
-def as_csv(comparisons: list[Comparison]) -> str:
+def as_csv(comparisons: list[DatasetComparison]) -> str:
     """Returns CSV with one row per data set, configuration and task."""
     rows = [row for comparison in comparisons for row in comparison.rows()]
     settings = [key for comparison in comparisons for key in comparison.shown_keys]
@@ -23,7 +23,7 @@ def as_csv(comparisons: list[Comparison]) -> str:
     return stream.getvalue()
 
 
-def as_json(comparisons: list[Comparison]) -> str:
+def as_json(comparisons: list[DatasetComparison]) -> str:
     """Returns JSON; several data sets stand below their names."""
     by_dataset = {comparison.dataset: as_dict(comparison) for comparison in comparisons}
     (first, *others) = by_dataset.values()
@@ -31,7 +31,7 @@ def as_json(comparisons: list[Comparison]) -> str:
     return json.dumps(whole, indent=2, allow_nan=False) + "\n"
 
 
-def as_dict(comparison: Comparison) -> dict[str, Any]:
+def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
     """Returns everything about one data set."""
     sentences = sentences_by_task(comparison)
     return {
@@ -51,14 +51,14 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
         },
         "configurations": [
             {
-                "name": one.name,
-                "settings": {k: one.settings.get(k) for k in comparison.shown_keys},
-                "seeds": sorted(one.runs),
-                "lost_seeds": sorted(run.seed for run in one.unscored_runs),
-                "runs": [str(run.path) for _, run in sorted(one.runs.items())],
+                "name": c.name,
+                "settings": comparison.shown_settings(c),
+                "seeds": sorted(c.runs),
+                "lost_seeds": sorted(run.seed for run in c.unscored_runs),
+                "runs": [str(c.runs[seed].path) for seed in sorted(c.runs)],
                 "tasks": dict(comparison.score_dicts(i)),
             }
-            for i, one in enumerate(comparison.configurations)
+            for i, c in enumerate(comparison.configurations)
         ],
         "warnings": comparison.warnings,
     }

@@ -4,7 +4,7 @@ import statistics
 from itertools import combinations
 from typing import Any
 
-from mtl_cli.compare.comparison import Comparison
+from mtl_cli.compare.comparison import DatasetComparison
 from mtl_cli.compare.configurations import Configuration, short_key
 from mtl_cli.compare.difference import Difference, Verdict
 from mtl_cli.compare.formats import interval
@@ -26,7 +26,7 @@ MAX_SETTING_VALUES = 12
 MAX_GATE_TABLES = 8
 
 
-def page(comparisons: list[Comparison]) -> str:
+def page(comparisons: list[DatasetComparison]) -> str:
     """Returns the page."""
     parts = [page_part(comparison) for comparison in comparisons]
     return render(
@@ -47,7 +47,7 @@ def verdict_class(difference: Difference) -> str:
     return "uncertain" if difference.verdict in uncertain else "none"
 
 
-def page_part(comparison: Comparison) -> dict[str, Any]:
+def page_part(comparison: DatasetComparison) -> dict[str, Any]:
     """Returns the values that the template shows of one data set."""
     tasks, configurations = comparison.tasks, comparison.configurations
     indices = plotted(comparison)
@@ -75,12 +75,12 @@ def page_part(comparison: Comparison) -> dict[str, Any]:
         "shared": [
             (key, value)
             for key, value in comparison.baseline.settings.items()
-            if all(one.settings.get(key) == value for one in configurations)
+            if all(c.settings.get(key) == value for c in configurations)
         ],
     }
 
 
-def setting_charts(comparison: Comparison) -> list[Chart]:
+def setting_charts(comparison: DatasetComparison) -> list[Chart]:
     """Returns one chart per swept setting and task; none if one setting differs."""
     if len(comparison.differing_keys) < 2:
         return []
@@ -89,7 +89,7 @@ def setting_charts(comparison: Comparison) -> list[Chart]:
         for task in comparison.tasks:
             scores = [task.scores[i] for i in plotted(comparison)]
             settings = [score.configuration.settings for score in scores if score.mean]
-            values = {one[key] for one in settings if key in one}
+            values = {s[key] for s in settings if key in s}
             if 1 < len(values) <= MAX_SETTING_VALUES:
                 charts.append(setting_chart(comparison, key, task))
     return charts

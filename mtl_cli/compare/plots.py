@@ -2,7 +2,7 @@
 
 import statistics
 
-from mtl_cli.compare.comparison import Comparison, Task
+from mtl_cli.compare.comparison import DatasetComparison, Task
 from mtl_cli.compare.configurations import short_key
 from mtl_cli.compare.formats import interval
 from mtl_cli.compare.runs import finite_number
@@ -18,12 +18,12 @@ LEFT = 64  # of plots with a y axis
 CHARACTER_WIDTH = 6.5
 
 
-def plotted(comparison: Comparison) -> range:
+def plotted(comparison: DatasetComparison) -> range:
     """Returns the indices of the configurations that are plotted."""
     return range(min(len(comparison.configurations), MAX_CONFIGURATIONS))
 
 
-def seeds_chart(comparison: Comparison, task: Task) -> Chart:
+def seeds_chart(comparison: DatasetComparison, task: Task) -> Chart:
     """Plots one row per configuration: seeds as dots, the mean with its interval."""
     rows = [
         (i, score, score.mean)
@@ -40,8 +40,8 @@ def seeds_chart(comparison: Comparison, task: Task) -> Chart:
     chart.x_axis(x, y, task.metric_title)
     for _, score, mean in rows:
         if score.configuration is comparison.baseline:
-            at = x(mean.mean)
-            chart.line((at, top), (at, bottom), "reference")
+            center = x(mean.mean)
+            chart.line((center, top), (center, bottom), "reference")
     for row, (i, score, mean) in enumerate(rows):
         center = top + height * row + 26
         name = score.configuration.name
@@ -59,7 +59,7 @@ def seeds_chart(comparison: Comparison, task: Task) -> Chart:
     return chart
 
 
-def trade_off_chart(comparison: Comparison, first: Task, second: Task) -> Chart:
+def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) -> Chart:
     """Plots two tasks against each other, with the Pareto front."""
     points = [
         (i, a, b)
@@ -77,18 +77,18 @@ def trade_off_chart(comparison: Comparison, first: Task, second: Task) -> Chart:
     steps = sorted((points[i][1].mean, points[i][2].mean) for i in front)
     chart.path([(x(a), y(b)) for a, b in steps], "front")
     for n, (i, a, b) in enumerate(points):
-        at = (x(a.mean), y(b.mean))
+        point = (x(a.mean), y(b.mean))
         if a.half is not None and b.half is not None:
             left, right = map(x, a.ends)
             low, high = map(y, b.ends)
-            chart.line((left, at[1]), (right, at[1]), f"whisker {color(i)}")
-            chart.line((at[0], low), (at[0], high), f"whisker {color(i)}")
+            chart.line((left, point[1]), (right, point[1]), f"whisker {color(i)}")
+            chart.line((point[0], low), (point[0], high), f"whisker {color(i)}")
         name = comparison.configurations[i].name
         ring = " onfront" if n in front else ""
-        chart.dot(at, 6, f"mean {color(i)}{ring}", name)
+        chart.dot(point, 6, f"mean {color(i)}{ring}", name)
         if len(points) <= NUM_COLORS and len(name) <= MAX_POINT_NAME:
-            anchor, shift = ("end", -10) if at[0] > WIDTH * 0.7 else ("start", 10)
-            chart.text((at[0] + shift, at[1] - 8), name, anchor)
+            anchor, shift = ("end", -10) if point[0] > WIDTH * 0.7 else ("start", 10)
+            chart.text((point[0] + shift, point[1] - 8), name, anchor)
     return chart
 
 
@@ -101,7 +101,7 @@ def pareto_front(points: list[tuple[float, float]]) -> set[int]:
     }
 
 
-def learning_curves(comparison: Comparison, task: Task) -> Chart | None:
+def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
     """Plots the validation metric by epoch, one line per run; None if no run has it."""
     column = f"valid.{task.name}.{task.metric}"
     name = f"{task.name} validation {task.metric_title}"
@@ -129,7 +129,7 @@ def learning_curves(comparison: Comparison, task: Task) -> Chart | None:
     return plot.chart()
 
 
-def setting_chart(comparison: Comparison, key: str, task: Task) -> Chart:
+def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart:
     """Plots each configuration's mean by the value of one setting."""
     means: dict[str, list[tuple[int, float]]] = {}
     for i in plotted(comparison):
@@ -146,13 +146,13 @@ def setting_chart(comparison: Comparison, key: str, task: Task) -> Chart:
     fitting = int(2 * (x.stop - x.start) / len(values) / CHARACTER_WIDTH)
     trend = []
     for n, value in enumerate(values):
-        at = x(n + 0.5)
+        middle = x(n + 0.5)
         label = value if len(value) <= fitting else f"{value[: fitting - 1]}…"
-        chart.text((at, 206 + 13 * (n % 2)), label, "middle", "tick")
-        trend.append((at, y(statistics.fmean(mean for _, mean in means[value]))))
+        chart.text((middle, 206 + 13 * (n % 2)), label, "middle", "tick")
+        trend.append((middle, y(statistics.fmean(mean for _, mean in means[value]))))
         for i, mean in means[value]:
             name = comparison.configurations[i].name
-            chart.dot((at, y(mean)), 4, f"seed {color(i)}", name)
+            chart.dot((middle, y(mean)), 4, f"seed {color(i)}", name)
     chart.path(trend, "trend")
     name = short_key(key, comparison.differing_keys)
     chart.text(((x.start + x.stop) / 2, 240), name, "middle", "name")

@@ -8,7 +8,7 @@ from mtl_cli.core.errors import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mtl_cli.compare.comparison import Comparison as DatasetComparison
+    from mtl_cli.compare.comparison import DatasetComparison
 
 
 class Comparison:

@@ -1,17 +1,16 @@
 """Tests over test rows, for whether another test set would give the same order.
 
-The score of a configuration is its mean over seeds, and the rows are the sample. Both
-configurations are scored on the same rows, which cancels most of the noise.
+The score of a configuration is its mean over seeds, and the rows are the sample. Most
+of the noise cancels, because both configurations are scored on the same rows.
 """
 
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from mtl_cli.compare.seed_statistics import Test, t_test
+from mtl_cli.metrics.metrics import Floats
 
-Floats = npt.NDArray[np.float64]
 RESAMPLES = 200  # give a standard error to within 5 %
 
 

@@ -1,6 +1,6 @@
 """Adds the tests over test rows to a comparison."""
 
-from mtl_cli.compare.comparison import Comparison, Task
+from mtl_cli.compare.comparison import DatasetComparison, Task
 from mtl_cli.compare.configurations import Configuration
 from mtl_cli.compare.difference import Verdict
 from mtl_cli.compare.predictions import (
@@ -16,18 +16,18 @@ MAX_ROWS = {"auc": 20_000_000}
 MAX_ROWS_RESAMPLED = 1_000_000
 
 
-def add_row_tests(comparison: Comparison) -> None:
+def add_row_tests(comparison: DatasetComparison) -> None:
     """Adds tests over test rows, for as many configurations as are read in seconds."""
     for task in comparison.tasks:
-        chosen = configurations_to_test(task, comparison)
-        left_out = sum(s.mean is not None for s in task.scores) - len(chosen)
+        tested = configurations_to_test(task, comparison)
+        left_out = sum(s.mean is not None for s in task.scores) - len(tested)
         if left_out > 0:
             comparison.notes.append(
-                f"{task.name}: test rows were read of {len(chosen)} configurations, "
+                f"{task.name}: test rows were read of {len(tested)} configurations, "
                 f"the baseline and the best ones; the verdicts on {left_out} others "
                 "are from seeds alone"
             )
-        reasons = test_task(task, chosen, comparison.split)
+        reasons = test_task(task, tested, comparison.split)
         if reasons:
             first, *more = reasons
             count = f" (and {len(more)} more like it)" if more else ""
@@ -37,7 +37,9 @@ def add_row_tests(comparison: Comparison) -> None:
             )
 
 
-def configurations_to_test(task: Task, comparison: Comparison) -> list[Configuration]:
+def configurations_to_test(
+    task: Task, comparison: DatasetComparison
+) -> list[Configuration]:
     """Returns the configurations whose rows are read: the baseline, then the best."""
     sign = task.direction or 1
     ranks = [
@@ -47,7 +49,7 @@ def configurations_to_test(task: Task, comparison: Comparison) -> list[Configura
     ]
     ordered = [task.scores[i].configuration for *_, i in sorted(ranks)]
     rows_left = MAX_ROWS.get(task.metric, MAX_ROWS_RESAMPLED)
-    chosen = []
+    tested = []
     for configuration in ordered[:MAX_CONFIGURATIONS]:
         for run in configuration.runs.values():
             scores = run.metrics.get(comparison.split, {}).get(task.name, {})
@@ -55,16 +57,16 @@ def configurations_to_test(task: Task, comparison: Comparison) -> list[Configura
             rows_left -= rows if isinstance(rows, int) else 0
         if rows_left < 0:
             break
-        chosen.append(configuration)
-    return chosen
+        tested.append(configuration)
+    return tested
 
 
-def test_task(task: Task, chosen: list[Configuration], split: str) -> list[str]:
-    """Tests the differences between the chosen configurations.
+def test_task(task: Task, tested: list[Configuration], split: str) -> list[str]:
+    """Tests the differences between the tested configurations.
 
     Args:
         task: the task whose differences are tested.
-        chosen: the configurations whose predictions may be read.
+        tested: the configurations whose predictions may be read.
         split: the split of the rows.
 
     Returns: the reasons why some differences could not be tested.
@@ -90,7 +92,7 @@ def test_task(task: Task, chosen: list[Configuration], split: str) -> list[str]:
             if (
                 difference is None
                 or difference.verdict in (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
-                or not {score.configuration, difference.other} <= set(chosen)
+                or not {score.configuration, difference.other} <= set(tested)
             ):
                 continue
             try:

@@ -37,7 +37,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(eq=False)
 class Run:
-    """One run folder.
+    """A run folder, as far as comparisons need it.
 
     Attributes:
         path: the folder.

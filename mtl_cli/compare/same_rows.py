@@ -13,9 +13,9 @@ SPLIT_KEYS += ["valid_fraction", "valid_from", "test_fraction"]
 def same_rows(a: Configuration, b: Configuration, split: str) -> bool:
     """Returns whether all runs of two configurations were scored on the same rows.
 
-    Runs of the same data and split were scored on the same rows. Otherwise only
-    `predictions.parquet` can tell, which holds the test rows: the test rows can be the
-    same even if the data differ, as a test file of its own is not split.
+    Runs of the same data and split were scored on the same rows. Otherwise the test
+    rows in `predictions.parquet` decide: two data sets, or two splits of one data set,
+    can share a separate test file.
 
     Args:
         a: the first configuration.

@@ -11,8 +11,8 @@ import numpy as np
 from scipy.special import fdtrc, stdtr, stdtrit
 
 LEVEL = 0.05
-# One-sided levels of the F-test: below the first, two configurations are noisier than
-# all others; below the second, they are quieter.
+# Levels of the one-sided F-tests: two configurations are noisier than all others below
+# the first level, and quieter below the second.
 NOISIER_LEVEL, QUIETER_LEVEL = 0.2, 0.02
 
 
@@ -103,10 +103,10 @@ def seed_test(
 ) -> Test | None:
     """Tests whether two configurations differ by more than retraining does.
 
-    This is Student's t-test. More seeds tell more about noise, so the noise of the
+    The test is Student's t-test. More seeds tell more about noise, so the noise of the
     other configurations is pooled with the noise of the two, unless the two are
     noisier (F-test, 20 %) or far quieter (2 %). The test assumes that the seeds of
-    different configurations are independent; if they are correlated, it calls a
+    different configurations are independent; if seeds are correlated, the test calls a
     difference real too rarely rather than too often.
 
     Args:

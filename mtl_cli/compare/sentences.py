@@ -1,18 +1,18 @@
 """Says in sentences which differences are real and which are not."""
 
-from mtl_cli.compare.comparison import Comparison, Score, Task
+from mtl_cli.compare.comparison import DatasetComparison, Score, Task
 from mtl_cli.compare.difference import Difference, Verdict
 from mtl_cli.compare.formats import interval, joined, probability
 
 MAX_SENTENCES = 10  # of one kind
 
 
-def sentences_by_task(comparison: Comparison) -> dict[str, list[str]]:
+def sentences_by_task(comparison: DatasetComparison) -> dict[str, list[str]]:
     """Returns the sentences about each task."""
     return {task.name: sentences(task, comparison) for task in comparison.tasks}
 
 
-def sentences(task: Task, comparison: Comparison) -> list[str]:
+def sentences(task: Task, comparison: DatasetComparison) -> list[str]:
     """Returns the sentences about one task."""
     baseline = comparison.baseline.name
     pairs = [(s, s.to_baseline) for s in task.scores if s.to_baseline is not None]
@@ -96,7 +96,7 @@ def transfer(task: Task) -> list[str]:
     return lines[:MAX_SENTENCES]
 
 
-def best(task: Task, comparison: Comparison) -> list[str]:
+def best(task: Task, comparison: DatasetComparison) -> list[str]:
     """Names the best configuration, and the rows on which it was chosen."""
     if task.best is None:
         return []

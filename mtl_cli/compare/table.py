@@ -6,7 +6,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from mtl_cli.compare.comparison import Comparison, Score, Task
+from mtl_cli.compare.comparison import DatasetComparison, Score, Task
 from mtl_cli.compare.configurations import short_key
 from mtl_cli.compare.difference import Verdict
 from mtl_cli.compare.formats import interval
@@ -21,16 +21,17 @@ STYLES: dict[str, str] = {Verdict.BETTER: "green", Verdict.WORSE: "red"}
 MIN_SETTING_WIDTH = 16  # a longer setting may be broken into several lines
 
 
-def setting_headings(comparison: Comparison) -> list[str]:
+def setting_headings(comparison: DatasetComparison) -> list[str]:
     """Returns the headings of the columns that stand before the tasks."""
     keys = comparison.shown_keys
     return [*(short_key(key, keys) for key in keys), "seeds"]
 
 
-def setting_cells(comparison: Comparison, i: int) -> list[str]:
+def setting_cells(comparison: DatasetComparison, i: int) -> list[str]:
     """Returns the cells of the i-th configuration that stand before the tasks."""
-    one = comparison.configurations[i]
-    return [*(one.settings.get(key, "") for key in comparison.shown_keys), one.done]
+    configuration = comparison.configurations[i]
+    settings = comparison.shown_settings(configuration).values()
+    return [*(value or "" for value in settings), configuration.done]
 
 
 def task_headings(task: Task) -> list[str]:
@@ -56,7 +57,7 @@ def task_cells(task: Task, score: Score) -> list[str]:
     return cells
 
 
-def print_tables(comparison: Comparison, console: Console) -> None:
+def print_tables(comparison: DatasetComparison, console: Console) -> None:
     """Prints one table if it fits, or else one table per task; cuts no number."""
 
     def width(table: Table) -> Measurement:
@@ -72,7 +73,7 @@ def print_tables(comparison: Comparison, console: Console) -> None:
     console.width = console_width
 
 
-def rich_table(comparison: Comparison, tasks: list[Task]) -> Table:
+def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
     """Returns a table of some tasks; the best score of each is bold."""
     settings, num_settings = setting_headings(comparison), len(comparison.shown_keys)
     rows = []
@@ -111,7 +112,7 @@ def rich_table(comparison: Comparison, tasks: list[Task]) -> Table:
     return table
 
 
-def as_markdown(comparisons: list[Comparison]) -> str:
+def as_markdown(comparisons: list[DatasetComparison]) -> str:
     """Returns a Markdown table; several data sets each have one below their name."""
     if len(comparisons) == 1:
         return markdown_table(comparisons[0])
@@ -119,7 +120,7 @@ def as_markdown(comparisons: list[Comparison]) -> str:
     return "\n".join(parts)
 
 
-def markdown_table(comparison: Comparison) -> str:
+def markdown_table(comparison: DatasetComparison) -> str:
     """Returns the Markdown table of one data set."""
     headings = setting_headings(comparison)
     headings += [h for task in comparison.tasks for h in task_headings(task)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from mtl_cli.compare.comparison import Comparison
+from mtl_cli.compare.comparison import DatasetComparison
 from mtl_cli.compare.configurations import Configuration
 from mtl_cli.compare.difference import Verdict
 from mtl_cli.compare.formats import joined
@@ -13,7 +13,7 @@ MIN_SEEDS = 3
 MAX_LINES = 12  # about runs without scores
 
 
-def warnings(comparison: Comparison, runs: list[Run]) -> list[str]:
+def warnings(comparison: DatasetComparison, runs: list[Run]) -> list[str]:
     """Returns all warnings about a comparison of some runs."""
     scored = comparison.configurations
     return [
@@ -58,14 +58,14 @@ def runs_without_scores(configurations: list[Configuration]) -> list[str]:
 def few_or_unequal_seeds(scored: list[Configuration]) -> list[str]:
     """Warns if configurations have few seeds, or different seeds."""
     lines = []
-    few = [one for one in scored if len(one.runs) < MIN_SEEDS]
+    few = [c for c in scored if len(c.runs) < MIN_SEEDS]
     if few:
-        names = joined(f"{one.name} ({len(one.runs)})" for one in few)
+        names = joined(f"{c.name} ({len(c.runs)})" for c in few)
         lines.append(
             f"fewer than {MIN_SEEDS} seeds say little about retraining: {names}"
         )
-    if len({tuple(sorted(one.runs)) for one in scored}) > 1:
-        counts = sorted(len(one.runs) for one in scored)
+    if len({tuple(sorted(c.runs)) for c in scored}) > 1:
+        counts = sorted(len(c.runs) for c in scored)
         lines.append(
             f"configurations differ in their seeds ({counts[0]} to {counts[-1]} of "
             "them): differences are over the seeds of both"
@@ -75,7 +75,7 @@ def few_or_unequal_seeds(scored: list[Configuration]) -> list[str]:
 
 def repeated_runs(runs: list[Run], scored: list[Configuration]) -> list[str]:
     """Names runs that do not count, because a later run has the same seed."""
-    used = {run for one in scored for run in one.runs.values()}
+    used = {run for c in scored for run in c.runs.values()}
     used_seeds = {(run.key, run.seed) for run in used}
     unused = [
         str(run.path)
@@ -104,16 +104,16 @@ def different_data_or_code(
     for text, property_of in properties.items():
         expected = property_of(next(iter(baseline.runs.values())))
         names = [
-            one.name
-            for one in scored
-            if any(property_of(run) != expected for run in one.runs.values())
+            c.name
+            for c in scored
+            if any(property_of(run) != expected for run in c.runs.values())
         ]
         if names:
             lines.append(f"{text} the baseline's first seed: {joined(names)}")
     return lines
 
 
-def undefined_metrics(comparison: Comparison) -> list[str]:
+def undefined_metrics(comparison: DatasetComparison) -> list[str]:
     """Names seeds whose metric is undefined, if other seeds have the metric."""
     lines = []
     for task in comparison.tasks:
@@ -131,7 +131,7 @@ def undefined_metrics(comparison: Comparison) -> list[str]:
     return lines
 
 
-def different_rows(comparison: Comparison) -> list[str]:
+def different_rows(comparison: DatasetComparison) -> list[str]:
     """Names configurations that were not scored on the baseline's rows."""
     lines = []
     for task in comparison.tasks:

@@ -171,6 +171,8 @@ class Metric(NamedTuple):
     grouped: bool = False
 
 
+# The entries of a task in metrics.json that are no metrics.
+NO_METRICS = ("rows", "positives", "space", "why")
 # The first of a kind stands for the others, and is what early stopping watches, where
 # the task's `metrics` or `trainer.monitor` name no other.
 METRICS: dict[str, dict[str, Metric]] = {

@@ -66,7 +66,7 @@ def tick_text(value: float, ticks: Sequence[float]) -> str:
 
 @dataclass(frozen=True)
 class Mark:
-    """One SVG element.
+    """An SVG element.
 
     Attributes:
         tag: the element's name.
@@ -102,10 +102,10 @@ class Chart:
     clipped: list[Mark] = field(default_factory=list)
 
     def text(
-        self, at: Point, text: object, anchor: str = "start", css_class: str = ""
+        self, point: Point, text: object, anchor: str = "start", css_class: str = ""
     ) -> None:
         """Writes a text whose start, middle or end is at a point."""
-        x, y = at
+        x, y = point
         attributes = {"x": x, "y": y, "text-anchor": anchor, "class": css_class}
         self.marks.append(Mark("text", attributes, text))
 
@@ -121,10 +121,12 @@ class Chart:
         d = "L".join(f"{x} {y}" for x, y in points)
         marks.append(Mark("path", {"d": f"M{d}", "class": css_class}))
 
-    def dot(self, at: Point, radius: float, css_class: str, tooltip: str = "") -> None:
+    def dot(
+        self, point: Point, radius: float, css_class: str, tooltip: str = ""
+    ) -> None:
         """Draws a dot, inside the window if there is one."""
         marks = self.marks if self.window is None else self.clipped
-        circle = {"cx": at[0], "cy": at[1], "r": radius, "class": css_class}
+        circle = {"cx": point[0], "cy": point[1], "r": radius, "class": css_class}
         marks.append(Mark("circle", circle, tooltip=tooltip))
 
     def x_axis(
@@ -134,8 +136,8 @@ class Chart:
         ticks = x.ticks() if ticks is None else ticks
         for tick in ticks:
             self.line((x(tick), y.start), (x(tick), y.stop), "grid")
-            at = x(tick), y.start + 16
-            self.text(at, tick_text(tick, ticks), "middle", "tick")
+            point = x(tick), y.start + 16
+            self.text(point, tick_text(tick, ticks), "middle", "tick")
         self.text(((x.start + x.stop) / 2, y.start + 34), name, "middle", "name")
 
     def y_axis(self, x: Axis, y: Axis, name: str) -> None:

@@ -12,7 +12,7 @@ LEFT, RIGHT, TOP, BOTTOM = 64, WIDTH - 16, 30, 260
 
 @dataclass
 class Line:
-    """One line of a plot.
+    """A line of a plot.
 
     Attributes:
         label: the name in the legend.
@@ -36,7 +36,7 @@ class LinePlot:
         x_name: the name of the x axis.
         y_name: the name of the y axis.
         lines: the lines.
-        y_values: the values that the y axis must hold; None for those of all lines.
+        y_values: the values that the y axis must hold; None for the y of all lines.
         kept_epoch: the epoch whose weights were kept; None if x is no epoch.
         diagonal: whether to draw the line y = x.
     """
@@ -72,8 +72,8 @@ class LinePlot:
         size = (RIGHT - LEFT + 2 * edge, BOTTOM - TOP + 2 * edge)
         chart.window = (LEFT - edge, TOP - edge, *size)
         if self.kept_epoch is not None:
-            at = x(self.kept_epoch)
-            chart.line((at, BOTTOM), (at, TOP), "reference")
+            kept = x(self.kept_epoch)
+            chart.line((kept, BOTTOM), (kept, TOP), "reference")
         if self.diagonal:
             ends = (min(x.low, y.low), max(x.high, y.high))
             chart.path([(x(end), y(end)) for end in ends], "reference")

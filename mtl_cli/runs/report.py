@@ -1,4 +1,4 @@
-"""What a run leaves for people and for pandas: tables, plots, one HTML page."""
+"""Writes the tables, the plots and the HTML page of a run."""
 
 import json
 import math
@@ -13,15 +13,13 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.load import Data
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.evaluation.scores import Scores
-from mtl_cli.metrics.metrics import calibration_buckets
+from mtl_cli.metrics.metrics import NO_METRICS, calibration_buckets
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.png import write_png
 from mtl_cli.pages.render import render
 from mtl_cli.runs.score_table import tables
 from mtl_cli.tasks.base import Output
 from mtl_cli.training.progress import Epoch, History
-
-NO_METRICS = ("rows", "positives", "space", "why")
 
 
 def write(

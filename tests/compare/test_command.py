@@ -33,44 +33,44 @@ def sweep(tmp_path: Path) -> Path:
     return write_sweep(tmp_path / "sweep", MEANS)
 
 
-def printed(capsys: pytest.CaptureFixture[str], *given: object) -> str:
+def printed(capsys: pytest.CaptureFixture[str], *command_line: object) -> str:
     """What the terminal shows, on one line."""
-    run(arguments([str(each) for each in given]))
+    run(arguments([str(each) for each in command_line]))
     return " ".join(capsys.readouterr().out.split())
 
 
-def to_baseline(found: dict, name: str, task: str = "click") -> dict:
-    (one,) = (c for c in found["configurations"] if c["name"].split()[0] == name)
+def to_baseline(comparison: dict, name: str, task: str = "click") -> dict:
+    (one,) = (c for c in comparison["configurations"] if c["name"].split()[0] == name)
     return one["tasks"][task]["to_baseline"]
 
 
 def test_planted_gap_is_real_and_no_gap_is_not(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = compared(capsys, sweep)
-    assert found["baseline"] == "shared_bottom"
-    assert to_baseline(found, "ple")["verdict"] == "better"
-    assert to_baseline(found, "ple")["real"] is True
-    assert to_baseline(found, "single_task")["verdict"] == "no real difference"
-    assert found["tasks"]["click"]["best"] == "ple"
-    assert found["tasks"]["click"]["best_chosen_on"] == "valid"
-    (ple,) = (one for one in found["configurations"] if one["name"] == "ple")
+    comparison = compared(capsys, sweep)
+    assert comparison["baseline"] == "shared_bottom"
+    assert to_baseline(comparison, "ple")["verdict"] == "better"
+    assert to_baseline(comparison, "ple")["real"] is True
+    assert to_baseline(comparison, "single_task")["verdict"] == "no real difference"
+    assert comparison["tasks"]["click"]["best"] == "ple"
+    assert comparison["tasks"]["click"]["best_chosen_on"] == "valid"
+    (ple,) = (one for one in comparison["configurations"] if one["name"] == "ple")
     cell = ple["tasks"]["click"]
     assert cell["mean"] == pytest.approx(np.mean(list(cell["by_seed"].values())))
     assert ple["tasks"]["click"]["to_single_task"]["verdict"] == "better"
 
 
-def test_the_table_says_everything_in_words(
+def test_terminal_says_in_sentences_what_is_real(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = printed(capsys, sweep)
-    assert "3 configurations, 9 runs, test rows; baseline shared_bottom" in told
-    assert "No real difference to shared_bottom: single_task" in told
-    assert "ple is better than shared_bottom by" in told
-    assert "retraining would give the same order" in told
-    assert "whether another test set would is not known" in told
-    assert "ple gains over its single-task twin" in told
-    assert "Best on validation rows: ple" in told
+    output = printed(capsys, sweep)
+    assert "3 configurations, 9 runs, test rows; baseline shared_bottom" in output
+    assert "No real difference to shared_bottom: single_task" in output
+    assert "ple is better than shared_bottom by" in output
+    assert "retraining would give the same order" in output
+    assert "whether another test set would is not known" in output
+    assert "ple gains over its single-task twin" in output
+    assert "Best on validation rows: ple" in output
 
 
 def write_seeds(folder: Path, values: dict[str, dict[int, float]]) -> None:
@@ -96,12 +96,12 @@ def test_table_and_verdict_show_one_difference_with_one_interval(
 ) -> None:
     base = {1: 0.8, 2: 0.801, 3: 0.799, 4: 0.81, 5: 0.819}
     write_seeds(tmp_path, {"shared_bottom": base, "ple": other})
-    told = printed(capsys, tmp_path)
-    assert f"+{shown} better" in told
-    assert f"ple is better than shared_bottom by {shown}: retraining" in told
-    versus = to_baseline(compared(capsys, tmp_path), "ple")
-    difference = float(shown.split()[0])
-    assert versus["over_seeds"]["difference"] == pytest.approx(difference, abs=6e-4)
+    output = printed(capsys, tmp_path)
+    assert f"+{shown} better" in output
+    assert f"ple is better than shared_bottom by {shown}: retraining" in output
+    tested = to_baseline(compared(capsys, tmp_path), "ple")["over_seeds"]
+    expected = float(shown.split()[0])
+    assert tested["difference"] == pytest.approx(expected, abs=6e-4)
 
 
 def test_lower_is_better_where_the_metric_says_so(
@@ -111,9 +111,9 @@ def test_lower_is_better_where_the_metric_says_so(
         for seed in (1, 2, 3):
             scores = {"test": {"click": {"log_loss": base + seed / 1e4, "rows": 9}}}
             write_run(tmp_path / f"{model}{seed}", model, seed, scores)
-    found = compared(capsys, tmp_path)
-    assert to_baseline(found, "ple")["verdict"] == "better"
-    assert found["tasks"]["click"]["best"] == "ple"
+    comparison = compared(capsys, tmp_path)
+    assert to_baseline(comparison, "ple")["verdict"] == "better"
+    assert comparison["tasks"]["click"]["best"] == "ple"
     assert "which flatters" in printed(capsys, tmp_path)
 
 
@@ -126,7 +126,7 @@ def test_negative_transfer_is_flagged(
     )
 
 
-def test_the_twin_has_all_settings_outside_the_model_equal(
+def test_single_task_counterpart_equals_all_settings_outside_the_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for seed in (1, 2):
@@ -134,15 +134,15 @@ def test_the_twin_has_all_settings_outside_the_model_equal(
         write_run(tmp_path / f"m{seed}", "mmoe", seed, scores)
         other = {"optimizer__learning_rate": 0.1}
         write_run(tmp_path / f"s{seed}", "single_task", seed, scores, **other)
-    found = compared(capsys, tmp_path)
-    for one in found["configurations"]:
+    comparison = compared(capsys, tmp_path)
+    for one in comparison["configurations"]:
         assert one["tasks"]["click"]["to_single_task"] is None
     for seed in (1, 2):
         scores = {"test": {"click": auc(0.7 + seed / 1000)}}
         write_run(tmp_path / f"t{seed}", "single_task", seed, scores)
-    found = compared(capsys, tmp_path)
+    comparison = compared(capsys, tmp_path)
     (mmoe,) = (
-        c for c in found["configurations"] if c["settings"]["model.name"] == "mmoe"
+        c for c in comparison["configurations"] if c["settings"]["model.name"] == "mmoe"
     )
     difference = mmoe["tasks"]["click"]["to_single_task"]["paired_difference"]
     assert difference == pytest.approx(0.1)
@@ -157,19 +157,20 @@ def test_only_settings_that_differ_are_columns(
         settings = {"optimizer__learning_rate": rate, "model__num_experts": experts}
         scores = {"test": {"click": auc(0.8)}}
         write_run(tmp_path / str(job), model, 1, scores, **settings)
-    found = compared(capsys, tmp_path)
-    assert found["settings"] == [
+    comparison = compared(capsys, tmp_path)
+    assert comparison["settings"] == [
         "model.name",
         "model.num_experts",
         "optimizer.learning_rate",
     ]
-    assert found["baseline"] == "mmoe num_experts=2 learning_rate=0.1"
-    given = compared(capsys, tmp_path, "--baseline", "model=ple,learning_rate=2e-1")
-    assert given["baseline"] == "ple num_experts=9 learning_rate=0.2"
+    assert comparison["baseline"] == "mmoe num_experts=2 learning_rate=0.1"
+    requested = "model=ple,learning_rate=2e-1"
+    comparison = compared(capsys, tmp_path, "--baseline", requested)
+    assert comparison["baseline"] == "ple num_experts=9 learning_rate=0.2"
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"),
+    ("wanted", "message"),
     [
         (
             "model=mmoe",
@@ -183,23 +184,23 @@ def test_only_settings_that_differ_are_columns(
         ("ple", "'ple' should be KEY=VALUE"),
     ],
 )
-def test_a_baseline_that_names_none_or_several_lists_what_is_known(
-    sweep: Path, wanted: str, said: str
+def test_baseline_that_matches_none_or_several_configurations_lists_names(
+    sweep: Path, wanted: str, message: str
 ) -> None:
-    with pytest.raises(ConfigError, match="--baseline") as told:
+    with pytest.raises(ConfigError, match="--baseline") as error:
         run(arguments([str(sweep), "--baseline", wanted]))
-    assert said in str(told.value)
-    assert "\n" not in str(told.value)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
 
 
-def test_one_seed_says_nothing_of_retraining(
+def test_one_seed_gives_the_verdict_too_few_seeds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_sweep(tmp_path / "s", {"shared_bottom": 0.7, "ple": 0.9}, seeds=1)
-    found = compared(capsys, tmp_path)
-    assert to_baseline(found, "ple")["verdict"] == "too few seeds"
-    assert to_baseline(found, "ple")["real"] is False
-    assert any("fewer than 3 seeds" in line for line in found["warnings"])
+    comparison = compared(capsys, tmp_path)
+    assert to_baseline(comparison, "ple")["verdict"] == "too few seeds"
+    assert to_baseline(comparison, "ple")["real"] is False
+    assert any("fewer than 3 seeds" in line for line in comparison["warnings"])
     assert "Run them with seed=1,2,3" in printed(capsys, tmp_path)
 
 
@@ -207,13 +208,13 @@ def test_configuration_without_scores_is_named_and_has_no_row(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_run(sweep / "20", "ple", 1, None, status="failed", trainer__epochs=99)
-    found = compared(capsys, sweep)
-    assert found["settings"] == ["model.name"]
-    assert len(found["configurations"]) == 3
-    assert "ple epochs=99: seed 1 failed" in found["warnings"]
+    comparison = compared(capsys, sweep)
+    assert comparison["settings"] == ["model.name"]
+    assert len(comparison["configurations"]) == 3
+    assert "ple epochs=99: seed 1 failed" in comparison["warnings"]
 
 
-def test_warnings_name_what_spoils_a_comparison(
+def test_warnings_name_failed_runs_and_different_data_code_or_seeds(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_run(sweep / "20", "ple", 4, None, status="failed")
@@ -242,10 +243,10 @@ def test_other_rows_are_not_compared(
         for model, rows in (("shared_bottom", 1000), ("ple", 999)):
             scores = {"test": {"click": auc(0.8 + seed / 1e3) | {"rows": rows}}}
             write_run(tmp_path / f"{model}{seed}", model, seed, scores)
-    found = compared(capsys, tmp_path)
-    assert to_baseline(found, "ple")["verdict"] == "not comparable"
-    assert to_baseline(found, "ple")["over_seeds"] is None
-    assert any("scored on other rows" in line for line in found["warnings"])
+    comparison = compared(capsys, tmp_path)
+    assert to_baseline(comparison, "ple")["verdict"] == "not comparable"
+    assert to_baseline(comparison, "ple")["over_seeds"] is None
+    assert any("scored on other rows" in line for line in comparison["warnings"])
 
 
 def write_splits(folder: Path, **other: object) -> list[Path]:
@@ -267,13 +268,13 @@ def test_runs_of_other_splits_are_not_compared_though_as_many_rows_count(
     tmp_path: Path, other: dict, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_splits(tmp_path, **other)
-    found = compared(capsys, tmp_path)
-    versus = to_baseline(found, "ple")
-    assert versus["verdict"] == "not comparable"
-    assert versus["paired_difference"] is None
-    assert found["tasks"]["click"]["best"] is None
-    assert any("scored on other rows" in line for line in found["warnings"])
-    assert any("another split than" in line for line in found["warnings"])
+    comparison = compared(capsys, tmp_path)
+    difference = to_baseline(comparison, "ple")
+    assert difference["verdict"] == "not comparable"
+    assert difference["paired_difference"] is None
+    assert comparison["tasks"]["click"]["best"] is None
+    assert any("scored on other rows" in line for line in comparison["warnings"])
+    assert any("another split than" in line for line in comparison["warnings"])
 
 
 def test_runs_of_other_data_are_not_compared(
@@ -284,8 +285,8 @@ def test_runs_of_other_data_are_not_compared(
             about = json.loads((path / "environment.json").read_text())
             about["data_hash"] = "d1"
             (path / "environment.json").write_text(json.dumps(about))
-    found = compared(capsys, tmp_path)
-    assert to_baseline(found, "ple")["verdict"] == "not comparable"
+    comparison = compared(capsys, tmp_path)
+    assert to_baseline(comparison, "ple")["verdict"] == "not comparable"
 
 
 @pytest.mark.parametrize(
@@ -305,19 +306,19 @@ def test_row_numbers_tell_whether_the_rows_are_the_same(
         error = scores["test"]["click"]["rmse"]
         mine = first if "ple" in path.name else 0
         write_predictions(path, label, label + error, first=mine)
-    found = compared(capsys, tmp_path)
-    assert to_baseline(found, "ple")["verdict"] == verdict
+    comparison = compared(capsys, tmp_path)
+    assert to_baseline(comparison, "ple")["verdict"] == verdict
 
 
 def test_a_seed_that_ran_twice_counts_once(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_run(sweep / "30", "ple", 1, {"test": {"click": auc(0.99)}})
-    found = compared(capsys, sweep)
-    (ple,) = (one for one in found["configurations"] if one["name"] == "ple")
+    comparison = compared(capsys, sweep)
+    (ple,) = (one for one in comparison["configurations"] if one["name"] == "ple")
     assert ple["seeds"] == [1, 2, 3]
     assert ple["tasks"]["click"]["by_seed"]["1"] == 0.99
-    assert any("ran twice" in line for line in found["warnings"])
+    assert any("ran twice" in line for line in comparison["warnings"])
 
 
 def test_a_seed_that_ran_twice_is_named_whatever_the_order_of_its_keys(
@@ -327,12 +328,12 @@ def test_a_seed_that_ran_twice_is_named_whatever_the_order_of_its_keys(
     values = yaml.safe_load((again / "config.yaml").read_text())
     turned = yaml.safe_dump(dict(reversed(values.items())), sort_keys=False)
     (again / "config.yaml").write_text(turned)
-    found = compared(capsys, sweep)
-    assert len(found["configurations"]) == 3
-    assert any("ran twice" in line for line in found["warnings"])
+    comparison = compared(capsys, sweep)
+    assert len(comparison["configurations"]) == 3
+    assert any("ran twice" in line for line in comparison["warnings"])
 
 
-def test_runs_that_differ_in_what_cannot_change_a_number_are_one_configuration(
+def test_runs_that_differ_in_keys_without_effect_are_one_configuration(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     neutral = {"checkpoint_minutes": [5, 60], "strategy": ["none", "mirrored"]}
@@ -362,32 +363,34 @@ def test_predictions_tell_whether_another_test_set_would_agree(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_predicted(tmp_path, gap=1.0)
-    versus = to_baseline(compared(capsys, tmp_path), "ple")
-    assert versus["verdict"] == "better"
-    assert versus["over_rows"]["difference"] == pytest.approx(
-        versus["over_seeds"]["difference"]
+    difference = to_baseline(compared(capsys, tmp_path), "ple")
+    assert difference["verdict"] == "better"
+    assert difference["over_rows"]["difference"] == pytest.approx(
+        difference["over_seeds"]["difference"]
     )
     assert "and so would another test set (p < 0.001)" in printed(capsys, tmp_path)
 
 
-def test_predictions_that_do_not_give_the_metric_are_left_out_with_a_word(
+def test_predictions_that_do_not_give_the_recorded_metric_are_left_out_with_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_predicted(tmp_path, gap=1.0, recorded=0.75)
-    found = compared(capsys, tmp_path)
-    assert to_baseline(found, "ple")["over_rows"] is None
-    assert any("do not give the auc of metrics.json" in w for w in found["warnings"])
+    comparison = compared(capsys, tmp_path)
+    assert to_baseline(comparison, "ple")["over_rows"] is None
+    assert any(
+        "do not give the auc of metrics.json" in w for w in comparison["warnings"]
+    )
 
 
 @pytest.mark.parametrize(
-    ("metric", "said"),
+    ("metric", "message"),
     [
         ("auc", "fewer than two of a class"),
         ("pr_auc", "pr_auc is undefined on some of the rows drawn anew"),
     ],
 )
-def test_rows_that_cannot_be_tested_are_told_with_the_reason(
-    metric: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_warning_says_why_rows_cannot_be_tested(
+    metric: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     label = np.array([1.0] + [0.0] * 9)
     # The positive row is ranked second by one model, first by the other.
@@ -400,12 +403,12 @@ def test_rows_that_cannot_be_tested_are_told_with_the_reason(
             path = tmp_path / f"{model}{seed}"
             write_run(path, model, seed, {"test": {"click": task}})
             write_predictions(path, label, np.array([score, *range(1, 10)]))
-    found = compared(capsys, tmp_path, "--metric", metric)
-    assert to_baseline(found, "ple")["over_rows"] is None
-    assert any("seeds alone" in w and said in w for w in found["warnings"])
+    comparison = compared(capsys, tmp_path, "--metric", metric)
+    assert to_baseline(comparison, "ple")["over_rows"] is None
+    assert any("seeds alone" in w and message in w for w in comparison["warnings"])
 
 
-def test_rows_are_read_of_each_tasks_best(
+def test_rows_are_read_of_the_best_configurations_of_each_task(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -424,18 +427,20 @@ def test_rows_are_read_of_each_tasks_best(
             }
             path = write_run(tmp_path / f"{model}{seed}", model, seed, {"test": tasks})
             write_predictions(path, label, scores[0], buy=(label, scores[1]))
-    found = compared(capsys, tmp_path)
+    comparison = compared(capsys, tmp_path)
     for task, best in (("click", "mmoe"), ("buy", "ple")):
         tested = [
             one["name"]
-            for one in found["configurations"]
+            for one in comparison["configurations"]
             if (one["tasks"][task]["to_baseline"] or {}).get("over_rows")
         ]
         assert tested == [best]
-        assert any(f"{task}: test rows were read of 2" in w for w in found["warnings"])
+        assert any(
+            f"{task}: test rows were read of 2" in w for w in comparison["warnings"]
+        )
 
 
-def test_seeds_that_agree_on_rows_that_do_not_are_no_real_difference(
+def test_difference_over_seeds_but_not_over_rows_is_not_real(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rng = np.random.default_rng(5)
@@ -451,13 +456,13 @@ def test_seeds_that_agree_on_rows_that_do_not_are_no_real_difference(
             scores = {"test": {"click": auc(value) | {"rows": 200, "positives": 100}}}
             path = write_run(tmp_path / f"{model}{seed}", model, seed, scores)
             write_predictions(path, label, score)
-    versus = to_baseline(compared(capsys, tmp_path), "ple")
-    assert versus["over_seeds"]["p"] < 0.001 < 0.05 < versus["over_rows"]["p"]
-    assert (versus["verdict"], versus["real"]) == ("on these rows only", False)
+    difference = to_baseline(compared(capsys, tmp_path), "ple")
+    assert difference["over_seeds"]["p"] < 0.001 < 0.05 < difference["over_rows"]["p"]
+    assert (difference["verdict"], difference["real"]) == ("on these rows only", False)
     assert "No real difference shown for ple" in printed(capsys, tmp_path)
 
 
-def test_csv_and_markdown_hold_a_row_a_configuration(
+def test_csv_and_markdown_hold_one_row_per_configuration(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(arguments([str(sweep), "--csv"])) == 0
@@ -484,12 +489,12 @@ def test_fail_if_checks_every_configurations_mean(
     sweep: Path, expression: str, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(arguments([str(sweep), "--fail-if", expression])) == code
-    told = capsys.readouterr().err
-    assert told.count("mtl-compare: error:") == (
+    output = capsys.readouterr().err
+    assert output.count("mtl-compare: error:") == (
         {"test.click.auc<0.81": 2, "test.click.rows>999": 3}.get(expression, 0)
     )
     if code:
-        assert "shared_bottom has test.click." in told
+        assert "shared_bottom has test.click." in output
 
 
 def test_fail_if_fails_what_it_cannot_check(
@@ -501,7 +506,7 @@ def test_fail_if_fails_what_it_cannot_check(
 
 
 @pytest.mark.parametrize(
-    ("expression", "said"),
+    ("expression", "message"),
     [
         (
             "test.click.acu<0.9",
@@ -513,15 +518,15 @@ def test_fail_if_fails_what_it_cannot_check(
     ],
 )
 def test_fail_if_refuses_what_it_does_not_know(
-    sweep: Path, expression: str, said: str
+    sweep: Path, expression: str, message: str
 ) -> None:
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as error:
         run(arguments([str(sweep), "--fail-if", expression]))
-    assert said in str(told.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("command_line", "message"),
     [
         (["nowhere"], "nowhere: no such folder"),
         (["."], "no run in it or below"),
@@ -530,28 +535,31 @@ def test_fail_if_refuses_what_it_does_not_know(
         ([], "the following arguments are required: FOLDER"),
     ],
 )
-def test_wrong_input_is_told_in_one_line(
-    given: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_wrong_input_ends_in_one_line(
+    command_line: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError) as told:
-        run(arguments(given))
-    assert said in str(told.value)
+    with pytest.raises(ConfigError) as error:
+        run(arguments(command_line))
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("command_line", "message"),
     [
         (["--split", "tets"], "--split tets: no run has it; known: test, valid"),
         (["--metric", "acu"], "--metric acu: no task has it; known: auc, log_loss"),
     ],
 )
 def test_unknown_names_list_the_known_ones(
-    sweep: Path, given: list[str], said: str
+    sweep: Path, command_line: list[str], message: str
 ) -> None:
-    with pytest.raises(ConfigError) as told:
-        run(arguments([str(sweep), *given]))
-    assert said in str(told.value)
+    with pytest.raises(ConfigError) as error:
+        run(arguments([str(sweep), *command_line]))
+    assert message in str(error.value)
 
 
 def test_only_failed_runs_are_nothing_to_compare(tmp_path: Path) -> None:
@@ -574,7 +582,7 @@ def test_damaged_configs_and_endless_aliases_are_left_out(
     assert line.count("config.yaml is damaged") == 3
 
 
-def test_leaderboard_has_a_tidy_row_a_job(sweep: Path) -> None:
+def test_leaderboard_has_one_tidy_row_per_job(sweep: Path) -> None:
     write_history(sweep / "0")
     write_run(sweep / "10", "ple", 4, None, status="failed")
     board = pd.read_csv(write_leaderboard(sweep))
@@ -589,12 +597,14 @@ def test_leaderboard_has_a_tidy_row_a_job(sweep: Path) -> None:
     assert [path.name for path in sweep.glob(".tmp*")] == []
 
 
-def test_it_never_imports_tensorflow(sweep: Path) -> None:
+def test_comparison_never_imports_tensorflow(sweep: Path) -> None:
     page = str(sweep / "page.html")
     code = (
         "import sys; from mtl_cli.cli.compare import arguments, run;"
         f"run(arguments([{str(sweep)!r}, '--html', {page!r}]));"
         "sys.exit(bool({'tensorflow', 'keras', 'deepctr'} & set(sys.modules)))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert told.returncode == 0, told.stderr
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert output.returncode == 0, output.stderr

@@ -31,16 +31,18 @@ def sweep(tmp_path: Path) -> Path:
     return write_sweep(tmp_path / "sweep", MEANS)
 
 
-def of(found: dict, name: str) -> dict:
+def of(comparison: dict, name: str) -> dict:
     """A configuration's scores of click."""
-    (one,) = (one for one in found["configurations"] if one["name"] == name)
+    (one,) = (one for one in comparison["configurations"] if one["name"] == name)
     return one["tasks"]["click"]
 
 
-def command(*given: object, stdout: object, **env: str) -> subprocess.CompletedProcess:
+def command(
+    *command_line: object, stdout: object, **env: str
+) -> subprocess.CompletedProcess:
     """Runs `mtl-compare` as a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "mtl_cli.cli.compare", *map(str, given)],
+        [sys.executable, "-m", "mtl_cli.cli.compare", *map(str, command_line)],
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
@@ -63,7 +65,7 @@ def command(*given: object, stdout: object, **env: str) -> subprocess.CompletedP
         ("metrics.json", '{"test": {"\\u001b[31m": {"auc": 0.5}}}'),
     ],
 )
-def test_damaged_run_is_left_out_with_a_word(
+def test_damaged_run_is_left_out_with_a_warning(
     file: str, text: str, sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (sweep / "4" / file).write_text(text)
@@ -82,7 +84,7 @@ def test_predictions_of_text_are_damaged(
     assert any("a predictions.parquet is damaged" in line for line in warned)
 
 
-def test_killed_run_is_told_from_one_that_is_running(
+def test_warnings_tell_a_killed_run_from_a_running_run(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
@@ -114,17 +116,17 @@ def test_job_that_failed_before_it_had_a_folder_is_named(
     assert not any("left out" in x for x in compared(capsys, sweep)["warnings"])
 
 
-def test_undefined_metric_of_a_seed_is_told(
+def test_warning_names_the_seed_with_an_undefined_metric(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = sweep / "4" / "metrics.json"
     scores = json.loads(path.read_text())
     scores["test"]["click"] |= {"auc": None, "why": {"auc": "one class only"}}
     path.write_text(json.dumps(scores))
-    found = compared(capsys, sweep)
-    assert of(found, "ple")["seeds"] == 2
-    said = "click: left out, without auc: ple seed 2 (one class only)"
-    assert said in found["warnings"]
+    comparison = compared(capsys, sweep)
+    assert of(comparison, "ple")["seeds"] == 2
+    message = "click: left out, without auc: ple seed 2 (one class only)"
+    assert message in comparison["warnings"]
 
 
 def test_configuration_without_a_task_has_no_score_there(
@@ -132,9 +134,9 @@ def test_configuration_without_a_task_has_no_score_there(
 ) -> None:
     for seed in (1, 2, 3):
         write_run(sweep / f"b{seed}", "mmoe", seed, {"test": {"buy": auc(0.7)}})
-    found = compared(capsys, sweep)
-    assert of(found, "mmoe")["to_baseline"]["verdict"] == "no score"
-    assert not any("other rows" in line for line in found["warnings"])
+    comparison = compared(capsys, sweep)
+    assert of(comparison, "mmoe")["to_baseline"]["verdict"] == "no score"
+    assert not any("other rows" in line for line in comparison["warnings"])
 
 
 def test_runs_scored_on_other_rows_change_no_verdict(
@@ -152,7 +154,7 @@ def test_runs_scored_on_other_rows_change_no_verdict(
     )
 
 
-def test_a_single_task_twin_is_no_baseline_of_its_own_accord(
+def test_single_task_model_is_not_the_default_baseline(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_sweep(tmp_path / "s", {"single_task": 0.8, "mmoe": 0.8})
@@ -168,13 +170,15 @@ def test_check_that_names_a_run_without_scores_has_not_passed(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (sweep / "5" / "metrics.json").write_text("{")
-    given = [str(sweep / "4"), str(sweep / "5"), "--fail-if", "test.click.auc<0.1"]
-    assert run(arguments(given)) == 1
+    command_line = [sweep / "4", sweep / "5", "--fail-if", "test.click.auc<0.1"]
+    assert run(arguments([*map(str, command_line)])) == 1
     assert f"{sweep}/5 cannot be checked: damaged" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
-def test_check_holds_where_the_reader_has_gone(form: list[str], sweep: Path) -> None:
+def test_check_holds_if_the_reader_of_stdout_has_gone(
+    form: list[str], sweep: Path
+) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as closed:
@@ -186,21 +190,21 @@ def test_check_holds_where_the_reader_has_gone(form: list[str], sweep: Path) -> 
             assert "Traceback" not in ended.stderr
 
 
-def test_full_disk_is_told_in_one_line(sweep: Path) -> None:
+def test_full_disk_ends_in_one_line(sweep: Path) -> None:
     with Path("/dev/full").open("w") as full:
         ended = command(sweep, stdout=full)
     assert ended.returncode == 2
-    said = "mtl-compare: error: cannot write to stdout: No space left on device\n"
-    assert ended.stderr == said
+    message = "mtl-compare: error: cannot write to stdout: No space left on device\n"
+    assert ended.stderr == message
 
 
-def test_terminal_that_knows_ascii_alone_is_served(sweep: Path) -> None:
+def test_output_in_ascii_replaces_other_characters(sweep: Path) -> None:
     ended = command(sweep, stdout=subprocess.PIPE, PYTHONIOENCODING="ascii", LC_ALL="C")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "ple is better than shared_bottom" in " ".join(ended.stdout.split())
 
 
-def test_unwritable_page_is_told_before_anything_is_printed(
+def test_unwritable_page_is_an_error_before_anything_is_printed(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ConfigError, match="--html: cannot write"):

@@ -51,15 +51,15 @@ def write_generated(folder: Path, correlation: float, label: object = None) -> N
                 write_predictions(path, label, label)
 
 
-def told(capsys: pytest.CaptureFixture[str], *given: object) -> str:
-    assert run(arguments([*map(str, given)])) == 0
+def output_of(capsys: pytest.CaptureFixture[str], *command_line: object) -> str:
+    assert run(arguments([*map(str, command_line)])) == 0
     return capsys.readouterr().out
 
 
 def test_each_data_set_has_its_own_table_and_baseline(
     both: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown = told(capsys, both)
+    shown = output_of(capsys, both)
     adult, shop = (shown.index(f" data set {name} ") for name in ("adult", "shop"))
     first, second = shown[adult:shop], shown[shop:]
     assert "income" in first and "click" not in first
@@ -73,19 +73,19 @@ def test_each_data_set_has_its_own_table_and_baseline(
 def test_every_form_names_the_data_set(
     both: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = json.loads(told(capsys, both, "--json"))["datasets"]
-    assert list(found) == ["adult", "shop"]
-    assert list(found["shop"]["tasks"]) == ["click"]
-    rows = list(csv.DictReader(io.StringIO(told(capsys, both, "--csv"))))
+    comparison = json.loads(output_of(capsys, both, "--json"))["datasets"]
+    assert list(comparison) == ["adult", "shop"]
+    assert list(comparison["shop"]["tasks"]) == ["click"]
+    rows = list(csv.DictReader(io.StringIO(output_of(capsys, both, "--csv"))))
     assert [(r["dataset"], r["model.name"]) for r in rows[1:3]] == [
         ("adult", "shared_bottom"),
         ("shop", "ple"),
     ]
-    markdown = told(capsys, both, "--md").split("\n\n")
+    markdown = output_of(capsys, both, "--md").split("\n\n")
     assert [part.count("\n") for part in markdown] == [0, 3, 0, 4]
     assert markdown[::2] == ["## adult", "## shop"]
     page = both / "page.html"
-    told(capsys, both, "--html", page)
+    output_of(capsys, both, "--html", page)
     text = page.read_text("utf-8")
     assert "<h1>2 configurations on adult</h1>" in text
     assert "<h1>2 configurations on shop</h1>" in text
@@ -98,9 +98,9 @@ def test_a_data_set_that_cannot_be_compared_is_named(
     for folder in both.glob("shop_*"):
         values = folder / "metrics.json"
         values.write_text('{"test": {"click": {"log_loss": 0.5}}}')
-    found = json.loads(told(capsys, both, "--metric", "auc", "--json"))
-    assert list(found["tasks"]) == ["income"]
-    warned = " ".join(found["warnings"])
+    comparison = json.loads(output_of(capsys, both, "--metric", "auc", "--json"))
+    assert list(comparison["tasks"]) == ["income"]
+    warned = " ".join(comparison["warnings"])
     assert "data set other: nothing to compare: none of 1 runs is done" in warned
     assert "data set shop: --metric auc: no task has it" in warned
     with pytest.raises(ConfigError, match="no configuration matches"):
@@ -115,9 +115,9 @@ def test_the_same_data_under_two_names_are_one_data_set(
     write_run(both / "few", "ple", 1, scores, **more)
     (both / "broken").mkdir()
     (both / "broken" / "status.json").write_text("{")
-    found = json.loads(told(capsys, both, "--json"))["datasets"]
-    assert list(found) == ["adult", "shop_few_features, shop"]
-    assert any("broken" in line for line in found["adult"]["warnings"])
+    comparison = json.loads(output_of(capsys, both, "--json"))["datasets"]
+    assert list(comparison) == ["adult", "shop_few_features, shop"]
+    assert any("broken" in line for line in comparison["adult"]["warnings"])
 
 
 @pytest.mark.parametrize("predictions", [False, True])
@@ -127,7 +127,7 @@ def test_one_data_set_generated_with_two_settings_has_a_table_for_each(
     for correlation in (0.5, 0.9):
         label = np.random.default_rng(int(10 * correlation)).normal(size=100)
         write_generated(tmp_path, correlation, label if predictions else None)
-    by_dataset = json.loads(told(capsys, tmp_path, "--json"))["datasets"]
+    by_dataset = json.loads(output_of(capsys, tmp_path, "--json"))["datasets"]
     names = ["generated correlation=0.5", "generated correlation=0.9"]
     assert list(by_dataset) == names
     for comparison in by_dataset.values():
@@ -138,10 +138,10 @@ def test_one_data_set_generated_with_two_settings_has_a_table_for_each(
         ]
         assert comparison["tasks"]["click"]["best"] == "ple"
         assert not any("other data" in line for line in comparison["warnings"])
-    rows = list(csv.DictReader(io.StringIO(told(capsys, tmp_path, "--csv"))))
+    rows = list(csv.DictReader(io.StringIO(output_of(capsys, tmp_path, "--csv"))))
     assert [row["dataset"] for row in rows] == [names[0]] * 2 + [names[1]] * 2
-    assert "data set generated correlation=0.9" in told(capsys, tmp_path)
-    assert "## generated correlation=0.5" in told(capsys, tmp_path, "--md")
+    assert "data set generated correlation=0.9" in output_of(capsys, tmp_path)
+    assert "## generated correlation=0.5" in output_of(capsys, tmp_path, "--md")
 
 
 def test_two_settings_of_one_data_set_with_the_same_test_rows_share_a_table(
@@ -150,7 +150,7 @@ def test_two_settings_of_one_data_set_with_the_same_test_rows_share_a_table(
     label = np.random.default_rng(0).normal(size=100)
     for correlation in (0.5, 0.9):
         write_generated(tmp_path, correlation, label)
-    comparison = json.loads(told(capsys, tmp_path, "--json"))
+    comparison = json.loads(output_of(capsys, tmp_path, "--json"))
     assert comparison["settings"] == ["model.name", "dataset.correlation"]
     assert len(comparison["configurations"]) == 4
 
@@ -163,7 +163,7 @@ def test_a_run_of_unknown_data_does_not_link_two_settings(
     settings = {"dataset__name": "generated", "dataset__correlation": 0.7}
     failed = write_run(tmp_path / "failed", "ple", 1, None, "failed", **settings)
     (failed / "environment.json").unlink()
-    by_dataset = json.loads(told(capsys, tmp_path, "--json"))["datasets"]
+    by_dataset = json.loads(output_of(capsys, tmp_path, "--json"))["datasets"]
     assert len(by_dataset) == 2
     (first, second) = by_dataset.values()
     assert any("seed 1 failed" in line for line in first["warnings"])

@@ -86,14 +86,14 @@ def test_the_page_has_every_part(tmp_path: Path) -> None:
     assert len(dots) == 12  # 6 runs, 2 tasks
 
 
-def test_missing_histories_are_said_in_words(tmp_path: Path) -> None:
+def test_page_says_that_histories_are_missing(tmp_path: Path) -> None:
     write_sweep(tmp_path, {"shared_bottom": 0.8, "ple": 0.82})
     text, _ = page_of(tmp_path)
     assert "No run has validation metrics in its history.csv." in text
     assert "Gates" not in text
 
 
-def test_the_page_asks_nothing_of_the_network(tmp_path: Path) -> None:
+def test_page_requests_no_network_address(tmp_path: Path) -> None:
     write_sweep(tmp_path, {"shared_bottom": 0.8, "ple": 0.82})
     text, tags = page_of(tmp_path)
     assert "http" not in text and "@import" not in text and "url(" not in text
@@ -125,7 +125,7 @@ def test_damaged_gates_are_left_out(tmp_path: Path, text: str) -> None:
     assert "<h2>Gates" not in page_of(sweep)[0]
 
 
-def test_pareto_front_is_what_no_other_beats_on_both() -> None:
+def test_no_point_beats_a_point_of_the_pareto_front_on_both_tasks() -> None:
     assert pareto_front([(1, 1), (2, 0), (0, 2), (0, 0), (1, 1)]) == {0, 1, 2, 4}
 
 

@@ -21,28 +21,28 @@ SEEDS = 5
 
 def test_mean_interval_is_students() -> None:
     values = [0.91, 0.93, 0.92, 0.95]
-    found = mean_interval(values)
+    result = mean_interval(values)
     low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
-    assert found.mean - found.half == pytest.approx(low)
-    assert found.mean + found.half == pytest.approx(high)
+    assert result.mean - result.half == pytest.approx(low)
+    assert result.mean + result.half == pytest.approx(high)
     assert mean_interval([0.9]).half is None
 
 
 def test_paired_difference_is_over_the_seeds_of_both() -> None:
     a, b = {1: 0.9, 2: 0.8, 7: 0.1}, {2: 0.7, 1: 0.7, 9: 0.5}
-    found = paired_difference(a, b)
-    assert found.num_values == 2
-    assert found.mean == pytest.approx(0.15)
+    result = paired_difference(a, b)
+    assert result.num_values == 2
+    assert result.mean == pytest.approx(0.15)
     assert paired_difference({1: 0.9}, {2: 0.9}) is None
 
 
 def test_two_configurations_are_tested_as_student_does() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=5), rng.normal(size=4)
-    found, expected = seed_test(list(a), list(b)), stats.ttest_ind(a, b)
-    assert found.p == pytest.approx(expected.pvalue)
+    result, expected = seed_test(list(a), list(b)), stats.ttest_ind(a, b)
+    assert result.p == pytest.approx(expected.pvalue)
     interval = expected.confidence_interval(0.95)
-    assert found.difference + found.half == pytest.approx(interval.high)
+    assert result.difference + result.half == pytest.approx(interval.high)
 
 
 def test_noise_of_other_configurations_counts_only_if_it_is_alike() -> None:
@@ -70,13 +70,13 @@ def test_holm_equals_its_definition() -> None:
 def share_found(gap: float, configurations: int, repetitions: int = 4000) -> float:
     """How often two of several configurations are called different."""
     rng = np.random.default_rng(1)
-    found = 0
+    result = 0
     for _ in range(repetitions):
         x = rng.normal(size=(configurations, SEEDS))
         x[1] += gap
         others = pooled_noise(list(x[2:]))
-        found += seed_test(list(x[1]), list(x[0]), others).p < 0.05
-    return found / repetitions
+        result += seed_test(list(x[1]), list(x[0]), others).p < 0.05
+    return result / repetitions
 
 
 @pytest.mark.parametrize("configurations", [2, 3, 6])
@@ -99,8 +99,8 @@ def test_a_gap_of_two_deviations_is_found_with_five_seeds(
 def test_a_test_paired_by_seed_would_find_that_gap_less_often() -> None:
     # Why the interval that is shown, of paired differences, does not decide.
     x = np.random.default_rng(10).normal(size=(2, 4000, SEEDS))
-    found = stats.ttest_rel(x[0] + 2, x[1], axis=1).pvalue < 0.05
-    assert found.mean() == pytest.approx(0.66, abs=0.02)
+    result = stats.ttest_rel(x[0] + 2, x[1], axis=1).pvalue < 0.05
+    assert result.mean() == pytest.approx(0.66, abs=0.02)
 
 
 def test_unequal_seeds_are_tested_on_those_of_both_and_hold_5_percent() -> None:

@@ -16,7 +16,7 @@ VERSIONS = {"mtl-cli": "0.1.0", "tensorflow": "2.21.0"}
 
 
 def config(model: str, seed: int, **settings: Any) -> dict[str, Any]:
-    """A configuration as a run leaves it; `settings` are dotted with `__`."""
+    """Returns a run's configuration; `settings` are `group__key`."""
     values: dict[str, Any] = {
         "defaults": ["_self_"],
         "seed": seed,
@@ -57,15 +57,17 @@ def write_run(
     return folder
 
 
-def compared(capsys: pytest.CaptureFixture[str], *given: object) -> dict[str, Any]:
-    """What `mtl-compare --json` says."""
-    assert run(arguments([*map(str, given), "--json"])) == 0
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return found
+def compared(
+    capsys: pytest.CaptureFixture[str], *command_line: object
+) -> dict[str, Any]:
+    """Returns what `mtl-compare --json` prints."""
+    assert run(arguments([*map(str, command_line), "--json"])) == 0
+    comparison: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return comparison
 
 
 def auc(value: float | None, **more: Any) -> dict[str, Any]:
-    """A task's metrics."""
+    """Returns the metrics of a task."""
     return {"auc": value, "log_loss": 0.5, **COUNTS, **more}
 
 
