@@ -1,6 +1,6 @@
-"""Embedding tables that start from given vectors."""
+"""Embedding tables that start from vectors in files."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,65 +11,63 @@ from mtl_cli.core.paths import find_data
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.features.base import Pretrained
 
+if TYPE_CHECKING:
+    from mtl_cli.network.build import Network
 
-class Start(NamedTuple):
-    """What some rows of an embedding table start from."""
-
-    rows: npt.NDArray[np.int64]  # (n,)
-    vectors: npt.NDArray[np.float32]  # (n, dim)
-    size: int  # rows of the table
+Vectors = npt.NDArray[np.float32]
 
 
-def read(config: Config, features: FeatureSet) -> dict[str, Start]:
+class PretrainedVectors(NamedTuple):
+    """The vectors that some ids of an embedding table start from."""
+
+    ids: npt.NDArray[np.int64]  # (n,)
+    vectors: Vectors  # (n, dim)
+
+
+def read(config: Config, features: FeatureSet) -> dict[str, PretrainedVectors]:
     """Reads the vectors that a data set's features name.
 
     Args:
-        config: of the run.
+        config: the run's configuration.
         features: fitted.
 
-    Returns: by embedding table.
+    Returns: {embedding table: vectors}.
 
     Raises:
-        DataError: if a file is missing, or not as the configuration says.
+        DataError: if a file is missing, or does not hold what the configuration says.
     """
-    found = {}
-    for name, feature in config.dataset.used_features.items():
+    vectors_by_table = {}
+    for name, feature in features.features.items():
         pretrained: Pretrained | None = getattr(feature, "pretrained", None)
         if pretrained is None:
             continue
         where = f"dataset.features.{name}.pretrained"
-        vectors = read_vectors(where, pretrained)
-        ids = read_ids(where, pretrained)
-        if len(ids) != len(vectors):
+        vectors = read_vectors(where, pretrained.vectors)
+        values = read_values(where, pretrained.ids)
+        if len(values) != len(vectors):
             raise DataError(
-                f"{where}.ids: {pretrained.ids} has {len(ids):,} lines, "
+                f"{where}.ids: {pretrained.ids} has {len(values):,} lines, "
                 f"{pretrained.vectors} has {len(vectors):,} vectors; give each vector "
                 "one line"
             )
-        dim = getattr(feature, "embedding_dim", None) or config.encoder.embedding_dim
+        dim = features.layout.tables[name].dim or config.encoder.embedding_dim
         if dim != vectors.shape[1]:
             raise DataError(
                 f"{where}.vectors: has vectors of length {vectors.shape[1]}, the table "
                 f"{dim}; set dataset.features.{name}.embedding_dim={vectors.shape[1]}"
             )
-        vocabulary = features.learnt[name]["vocabulary"]
-        found[name] = matched(where, vectors, ids, vocabulary)
-    return found
-
-
-def matched(
-    where: str, vectors: npt.NDArray[np.float32], ids: list[str], vocabulary: list[str]
-) -> Start:
-    """Returns the vectors whose ids a table has."""
-    place = {value: i + 1 for i, value in enumerate(vocabulary)}
-    known = [i for i, value in enumerate(ids) if value in place]
-    if not known:
-        raise DataError(
-            f"{where}.ids: none of the {len(ids):,} ids{example(ids)}, is a value of "
-            f"the feature{example(vocabulary)}; give the ids of these vectors"
-        )
-    rows = np.array([place[ids[i]] for i in known])
-    return Start(rows, vectors[known], len(vocabulary) + 1)
+        vocabulary: list[str] = features.learnt[name]["vocabulary"]
+        id_of = {value: i + 1 for i, value in enumerate(vocabulary)}
+        rows = [row for row, value in enumerate(values) if value in id_of]
+        if not rows:
+            raise DataError(
+                f"{where}.ids: none of the {len(values):,} ids{example(values)}, is a "
+                f"value of the feature{example(vocabulary)}; give the ids of these "
+                "vectors"
+            )
+        ids = np.array([id_of[values[row]] for row in rows])
+        vectors_by_table[name] = PretrainedVectors(ids, vectors[rows])
+    return vectors_by_table
 
 
 def example(values: list[str]) -> str:
@@ -77,72 +75,87 @@ def example(values: list[str]) -> str:
     return f", such as {values[0]!r}" if values else ", of which there are none"
 
 
-def read_vectors(where: str, pretrained: Pretrained) -> npt.NDArray[np.float32]:
-    """Reads vectors, (N, dim)."""
+def read_vectors(where: str, path: str) -> Vectors:
+    """Reads vectors, (N, dim).
+
+    Args:
+        where: the start of messages.
+        path: a file of NumPy's format `.npy`.
+    """
     try:
-        with find_data(pretrained.vectors).open("rb") as file:
+        with find_data(path).open("rb") as file:
             x: Any = np.lib.format.read_array(file, allow_pickle=False)
     except (OSError, ValueError, EOFError, MemoryError) as error:
         raise DataError(
-            f"{where}.vectors: cannot read {pretrained.vectors}: {first_line(error)}; "
+            f"{where}.vectors: cannot read {path}: {first_line(error)}; "
             "write an array (N, dim) of floats with numpy.save"
         ) from None
     if x.ndim != 2 or not np.issubdtype(x.dtype, np.floating):
         raise DataError(
-            f"{where}.vectors: {pretrained.vectors} holds {x.dtype} {x.shape}, not an "
+            f"{where}.vectors: {path} holds {x.dtype} {x.shape}, not an "
             "array (N, dim) of floats"
         )
     wrong = ~(np.abs(x) <= np.finfo("float32").max)
     if wrong.any():
         row = int(np.argmax(wrong.any(axis=1)))
         raise DataError(
-            f"{where}.vectors: row {row + 1} of {pretrained.vectors} is not finite in "
+            f"{where}.vectors: row {row + 1} of {path} is not finite in "
             "float32; correct it"
         )
     return np.asarray(x, "float32")
 
 
-def read_ids(where: str, pretrained: Pretrained) -> list[str]:
-    """Reads the value that each vector belongs to."""
+def read_values(where: str, path: str) -> list[str]:
+    """Reads the value that each vector belongs to, one per line.
+
+    Args:
+        where: the start of messages.
+        path: a text file.
+    """
     try:
-        with find_data(pretrained.ids).open(encoding="utf-8-sig") as file:
-            ids = [line.rstrip("\n") for line in file]
+        with find_data(path).open(encoding="utf-8-sig") as file:
+            values = [line.rstrip("\n") for line in file]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
-            f"{where}.ids: cannot read {pretrained.ids}: {first_line(error)}; give "
-            "UTF-8 text with an id a line"
+            f"{where}.ids: cannot read {path}: {first_line(error)}; give "
+            "UTF-8 text with one id per line"
         ) from None
-    lines: dict[str, int] = {}
-    for i, value in enumerate(ids):
-        if lines.setdefault(value, i) < i:
+    first_lines: dict[str, int] = {}
+    for i, value in enumerate(values):
+        if first_lines.setdefault(value, i) < i:
             raise DataError(
-                f"{where}.ids: line {i + 1} of {pretrained.ids} is {value!r}, as line "
-                f"{lines[value] + 1} is; give each id one vector"
+                f"{where}.ids: line {i + 1} of {path} is {value!r}, as line "
+                f"{first_lines[value] + 1} is; give each id one vector"
             )
-    return ids
+    return values
 
 
-def fill(network: Any, config: Config, features: FeatureSet, starts: Any) -> None:
+def fill(
+    network: "Network",
+    config: Config,
+    features: FeatureSet,
+    vectors_by_table: dict[str, PretrainedVectors],
+) -> None:
     """Writes vectors into a network's embedding tables, in place.
 
     Args:
-        network: a `Network`.
-        config: of the run.
+        network: the network of the configuration.
+        config: the run's configuration.
         features: fitted.
-        starts: from `read`.
+        vectors_by_table: from `read`.
     """
     from mtl_cli.layers.lookup import table_groups
 
     for group in table_groups(features.layout, config.encoder.embedding_dim):
-        if not set(group.sizes) & set(starts):
+        if not group.sizes.keys() & vectors_by_table.keys():
             continue
-        table = network.logits.get_layer(group.layer).table
-        values = table.numpy()
-        first = 0
+        weight = network.logits.get_layer(group.layer).table
+        rows = weight.numpy()
+        first_row = 0
         for name, size in group.sizes.items():
-            if name in starts:
-                start: Start = starts[name]
-                sets = values.shape[1] // group.dim
-                values[first + start.rows] = np.tile(start.vectors, (1, sets))
-            first += size
-        table.assign(values)
+            if name in vectors_by_table:
+                ids, vectors = vectors_by_table[name]
+                sets = rows.shape[1] // group.dim
+                rows[first_row + ids] = np.tile(vectors, (1, sets))
+            first_row += size
+        weight.assign(rows)

@@ -14,7 +14,7 @@ from mtl_cli.data.load import Data, load
 from mtl_cli.evaluation.gate_usage import concerns, gate_use
 from mtl_cli.evaluation.scores import Scores, evaluate
 from mtl_cli.network import pretrained
-from mtl_cli.network.pretrained import Start as PretrainedVectors
+from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.preflight import check_monitor, doubts
 from mtl_cli.runs.provenance import differences, environment
@@ -114,10 +114,9 @@ def read(
     if config.trainer.patience is not None:
         check_monitor(config, data.splits["valid"])
     vectors = pretrained.read(config, data.features)
-    for name, start in vectors.items():
-        console.print_line(
-            f"{name}: {len(start.rows):,} of {start.size - 1:,} values have vectors"
-        )
+    for name, (ids, _) in vectors.items():
+        size = len(data.features.learnt[name]["vocabulary"])
+        console.print_line(f"{name}: {len(ids):,} of {size:,} values have vectors")
     folder.write_json("data_report.json", data.report)
     for warning in [*data.report["findings"], *doubts(config, data.splits["train"])]:
         console.warn(warning)

@@ -1327,7 +1327,7 @@ PRETRAINED = {
     "no_ids": (
         VECTORS,
         None,
-        "ids: cannot read ids.txt: ... No such file ... id a line",
+        "ids: cannot read ids.txt: ... No such file ... one id per line",
     ),
     "no_npy_file": (
         b"1 2 3\n",

@@ -818,7 +818,7 @@ def test_ids_of_vectors_are_lines_whatever_wrote_them(tmp_path, mark, end):
     data = loaded(**chosen.dataset.model_dump())
     start = pretrained.read(chosen, data.features)["item"]
     known = data.features.learnt["item"]["vocabulary"]
-    assert [known[row - 1] for row in start.rows] == ["12", "10", "15", "11"]
+    assert [known[row - 1] for row in start.ids] == ["12", "10", "15", "11"]
     np.testing.assert_array_equal(start.vectors, VECTORS[[0, 2, 3, 4]])
 
 
