@@ -1,7 +1,8 @@
 """Fills the marked places of the pages when the site is built.
 
 A page says `<!-- keys: model ple -->`; the site shows the table of PLE's keys there.
-So no key is written down twice. The marks are `diagram`, `keys`, `help` and `metrics`.
+So no key is written down twice. The marks are `diagram`, `keys`, `help`, `metrics` and
+`packages`.
 """
 
 import re
@@ -14,9 +15,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from diagrams import diagram
-from reference import keys_table, metrics_table
+from reference import keys_table, metrics_table, packages_table  # noqa: E402
 
-MARK = re.compile(r"<!-- (diagram|keys|help|metrics): ?([^>]*?) ?-->")
+MARK = re.compile(r"<!-- (diagram|keys|help|metrics|packages): ?([^>]*?) ?-->")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -26,6 +27,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         "keys": lambda names: keys_table(*names.split()),
         "metrics": metrics_table,
         "help": command_help,
+        "packages": packages_table,
     }
     return MARK.sub(lambda mark: fill[mark[1]](mark[2]), markdown)
 

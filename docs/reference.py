@@ -1,6 +1,9 @@
 """Tables of the configuration's keys and of the metrics, made from the code."""
 
+import ast
 import inspect
+import tomllib
+from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -13,6 +16,7 @@ from mtl_cli.config.json_schema import (
 )
 from mtl_cli.core.paths import conf_folder
 
+ROOT = Path(__file__).resolve().parents[1]
 Schema = dict[str, Any]
 RULES = {
     "minimum": "≥",
@@ -178,4 +182,18 @@ def metrics_table(kind: str) -> str:
         text = inspect.cleandoc(metric.function.__doc__ or "")
         better = {1: "higher", -1: "lower"}.get(metric.direction or 0, "")
         lines.append(f"| `{name}` | {better} | {' '.join(text.split())} |")
+    return "\n".join(lines)
+
+
+def packages_table(root: str) -> str:
+    """Returns the packages in the order of their imports, with what each holds."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    (contract,) = project["tool"]["importlinter"]["contracts"]
+    lines = ["| package | what it holds |", "|---|---|"]
+    for layer in contract["layers"]:
+        for package in layer.split(" | "):
+            name = package.removeprefix(f"{root}.")
+            source = (ROOT / root / name / "__init__.py").read_text("utf-8")
+            text = str(ast.get_docstring(ast.parse(source))).split("\n\n")[0]
+            lines.append(f"| `{name}` | {' '.join(text.split())} |")
     return "\n".join(lines)
