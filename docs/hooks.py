@@ -15,7 +15,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from diagrams import diagram
-from reference import keys_table, metrics_table, packages_table  # noqa: E402
+from reference import keys_table, metrics_table, packages_table
 
 MARK = re.compile(r"<!-- (diagram|keys|help|metrics|packages): ?([^>]*?) ?-->")
 

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import Options
-from mtl_cli.evaluation.scores import Scores
+
+Scores = dict[str, dict[str, Any]]  # values by output and metric
 
 
 class Tracker(Options):

@@ -5,8 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import PrivateAttr
 
-from mtl_cli.evaluation.scores import Scores
-from mtl_cli.trackers.base import Tracker, numbers
+from mtl_cli.trackers.base import Scores, Tracker, numbers
 
 
 class WandB(Tracker):
