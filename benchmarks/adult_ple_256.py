@@ -1,11 +1,11 @@
 """Training speed of the source's Adult PLE at batch 256, against four peers.
 
-Samples a second are the median of the epochs after the first; the first, which traces
-and compiles, stands apart.
+Samples per second are the median of the epochs after the first. The first epoch traces
+and compiles the model; its seconds have a column of their own.
 """
 
 from alternate import alternate, arguments, deepctr, ours, peer
-from report import compare, first_epoch, save, steady
+from report import compare, first_epoch, save, steady_speed
 
 BARS = {"DeepCTR": 3, "DeepCTR-Torch": 4, "NextRec": 5, "torch-rechub": 6}
 SCRIPTS = {
@@ -28,9 +28,9 @@ def main() -> None:
         options.repeats,
     )
     rows = compare(
-        "source's Adult PLE, batch 256: training samples a second",
+        "source's Adult PLE, batch 256: training samples per second",
         results,
-        steady,
+        steady_speed,
         BARS,
         {
             "first epoch, s": (first_epoch, ".1f"),

@@ -1,7 +1,8 @@
-"""Runs commands of ours and of peers in turn.
+"""Runs commands of mtl-cli and of peers in turn.
 
-Each command is a process of its own in an empty folder, so that none warms another up,
-and every round runs all of them, so that a slow minute of the machine hits all alike.
+Each command is a process of its own in an empty folder, so that no command warms up
+another. Every round runs all commands, so that a slow minute of the machine affects
+all of them.
 """
 
 import argparse
@@ -34,10 +35,11 @@ class Contender:
     """A command that is measured.
 
     Attributes:
-        name: in tables.
-        command: is left out, with a line that says so, if its program does not exist.
-        read: what to keep of a run, from the folder it ran in and what it printed.
-        variables: of the environment, added to ours.
+        name: the contender's name in tables.
+        command: the program and its arguments. A contender whose program does not exist
+            is left out, and a line says so.
+        read: returns the result of a run from its folder and its stdout.
+        variables: environment variables to add.
     """
 
     name: str
@@ -50,8 +52,8 @@ def arguments(description: str, epochs: int | None = None) -> argparse.ArgumentP
     """Returns a parser of the options that all benchmarks have.
 
     Args:
-        description: a module's docstring, whose first line is shown.
-        epochs: that are trained if nothing else is said; None for no such option.
+        description: a module's docstring; the help shows its first line.
+        epochs: the default number of epochs; None for a benchmark without epochs.
     """
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=3, help="runs of each command")
@@ -72,7 +74,7 @@ def arguments(description: str, epochs: int | None = None) -> argparse.ArgumentP
 
 
 def ours(*overrides: str, name: str = OURS) -> Contender:
-    """Returns our training of a configuration."""
+    """Returns the training of a configuration by mtl-cli."""
     return Contender(name, [sys.executable, str(FOLDER / "ours.py"), *overrides])
 
 
@@ -82,11 +84,11 @@ def peer(
     """Returns a script of `peers/`, run by the environment of a peer.
 
     Args:
-        folder: of the environments.
-        package: the peer; its environment's name is that in lower case.
-        script: its name.
-        options: of the script.
-        name: in tables; None for the package's.
+        folder: the folder of the peers' environments.
+        package: the name of the peer; in lower case, the name of its environment.
+        script: the file name of the script.
+        options: the arguments of the script.
+        name: the contender's name in tables; None for the package.
     """
     python = str(folder.resolve() / package.lower() / "bin" / "python")
     script = str(FOLDER / "peers" / script)
@@ -96,8 +98,8 @@ def peer(
 def deepctr(folder: Path, script: str, *options: object) -> list[Contender]:
     """Returns DeepCTR on Keras 3 and on Keras 2.
 
-    Installing DeepCTR brings Keras 3; its own CI sets the variable that chooses Keras
-    2, whose `fit` costs less a step.
+    Installing DeepCTR brings Keras 3. DeepCTR's own CI sets the variable that chooses
+    Keras 2; there a step of `fit` costs less.
     """
     keras_3 = peer(folder, "DeepCTR", script, *options)
     keras_2 = {"TF_USE_LEGACY_KERAS": "1"}
@@ -107,18 +109,22 @@ def deepctr(folder: Path, script: str, *options: object) -> list[Contender]:
 def alternate(contenders: list[Contender], repeats: int) -> dict[str, list[Result]]:
     """Runs all commands once, then all again, ...; returns the results by name.
 
-    A command that cannot run, or fails once, is left out, with a line.
+    A command that cannot run, or that fails once, is left out, and a line says so.
     """
     load = os.getloadavg()[0]
     if load > 0.5:
-        tell(f"the machine is not idle: load {load:.1f}; the figures will be poor")
+        print_status(
+            f"the machine is not idle: load {load:.1f}; the figures will be poor"
+        )
     results: dict[str, list[Result]] = {}
     for contender in contenders:
         if shutil.which(contender.command[0]):
             results[contender.name] = []
         else:
             program = contender.command[0]
-            tell(f"{contender.name}: left out, no {program}; see benchmarks/README.md")
+            print_status(
+                f"{contender.name}: left out, no {program}; see benchmarks/README.md"
+            )
     for repeat in range(repeats):
         for contender in contenders:
             if contender.name not in results:
@@ -126,25 +132,25 @@ def alternate(contenders: list[Contender], repeats: int) -> dict[str, list[Resul
             try:
                 result = run(contender)
             except RuntimeError as error:
-                tell(f"{contender.name}: left out, {error}")
+                print_status(f"{contender.name}: left out, {error}")
                 del results[contender.name]
                 continue
             results[contender.name].append(result)
             seconds = result["wall_seconds"]
-            tell(f"{repeat + 1}/{repeats}  {contender.name}: {seconds:.1f} s")
+            print_status(f"{repeat + 1}/{repeats}  {contender.name}: {seconds:.1f} s")
     return results
 
 
 def run(contender: Contender) -> Result:
-    """Runs a command; returns what it says, and its seconds and memory.
+    """Runs a command; returns its result, its seconds and its peak memory.
 
     Raises:
-        RuntimeError: with the last line of its errors, if it fails.
+        RuntimeError: if the command fails; the message holds its last line of stderr.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         output, errors = folder / "stdout.txt", folder / "stderr.txt"
-        # Encoded data is cached there, so every run encodes anew.
+        # The cache is in the run's own folder, so that every run encodes anew.
         cache = {"MTL_CACHE": str(folder / "cache")}
         with output.open("w") as out, errors.open("w") as err:
             start = time.perf_counter()
@@ -164,13 +170,13 @@ def run(contender: Contender) -> Result:
         return {
             "wall_seconds": seconds,
             "cpu_seconds": usage.ru_utime + usage.ru_stime,
-            # Linux counts from the parent's size on, which therefore stays small: no
-            # benchmark command imports TensorFlow or makes data itself.
+            # On Linux the figure is at least the parent's size. The parent stays small:
+            # no benchmark command imports TensorFlow or makes data in its own process.
             "peak_memory_mb": usage.ru_maxrss / 1024,
             **contender.read(folder, output.read_text()),
         }
 
 
-def tell(text: str) -> None:
-    """Says how it goes, apart from the result."""
+def print_status(text: str) -> None:
+    """Prints a message to stderr; stdout is for the results."""
     print(text, file=sys.stderr, flush=True)

@@ -1,11 +1,11 @@
 """Training speed of the source's Census-Income MMoE at batch 1024, against DeepCTR.
 
-29 sparse features, 8 experts of 16 units. Samples a second are the median of the
-epochs after the first; validation rows, which only ours has, are outside them.
+29 sparse features, 8 experts of 16 units. Samples per second are the median of the
+epochs after the first. Only mtl-cli has validation rows; their seconds do not count.
 """
 
 from alternate import alternate, arguments, deepctr, ours
-from report import compare, first_epoch, save, steady
+from report import compare, first_epoch, save, steady_speed
 
 BARS = {"DeepCTR": 6}
 
@@ -23,9 +23,9 @@ def main() -> None:
         options.repeats,
     )
     rows = compare(
-        "source's Census-Income MMoE, batch 1024: training samples a second",
+        "source's Census-Income MMoE, batch 1024: training samples per second",
         results,
-        steady,
+        steady_speed,
         BARS,
         {
             "first epoch, s": (first_epoch, ".1f"),

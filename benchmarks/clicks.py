@@ -7,8 +7,9 @@ FOLDER gets `clicks_5m/train.parquet`, a `test.parquet` of a twentieth of the ro
 
     mtl-train --config-dir FOLDER/conf dataset=clicks_5m
 
-trains on it. 20 columns: 8 sparse features of 2 to a million ids, a few of them in most
-rows; 8 dense ones; the labels click and buy, which depend on both; a user and a time.
+trains on it. 20 columns: 8 sparse features of 2 to a million ids, where a few ids fill
+most rows; 8 dense features; the labels click and buy, drawn from both kinds of
+features; a user and a time.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""What more experts, tasks and levels cost, beside what their arithmetic would.
+"""The cost of more experts, tasks and levels, compared with their arithmetic.
 
 Adult, batch 1024. MMoE with 1 to 32 experts; MMoE with 8 experts and 1 to 16 tasks (the
 same label under many names); PLE with 1 to 4 levels. Draws `results/cost.png`.
 """
 
 from alternate import Result, alternate, arguments, ours
-from report import RESULTS, first_epoch, middle, save, show, steady
+from report import RESULTS, first_epoch, median, save, show, steady_speed
 
 COMMON = ["trainer.batch_size=1024", "trainer.patience=null", "trainer.compile=true"]
 MMOE = ["model=mmoe", "model.expert_units=[64,64]", "model.gate_units=[]"]
@@ -60,19 +60,19 @@ def label(axis: str, count: int) -> str:
 
 def summarize(count: int, runs: list[Result]) -> dict[str, float]:
     """Returns the medians of one point."""
-    speed, work = middle(runs, steady), runs[0]["multiply_adds"]
+    speed, work = median(runs, steady_speed), runs[0]["multiply_adds"]
     return {
         "count": count,
         "samples_per_second": speed,
         "microseconds": 1e6 / speed,
         "multiply_adds": work,
         "gflops": speed * 3 * 2 * work / 1e9,
-        "first_epoch_seconds": middle(runs, first_epoch),
+        "first_epoch_seconds": median(runs, first_epoch),
     }
 
 
 def tabulate(axis: str, rows: list[dict[str, float]]) -> None:
-    """Prints time and arithmetic, each over that of the first point."""
+    """Prints time and arithmetic relative to the first point."""
     cells = [
         [
             f"{row['count']}",
@@ -86,12 +86,12 @@ def tabulate(axis: str, rows: list[dict[str, float]]) -> None:
         for row in rows
     ]
     heads = ["samples/s", "time", "arithmetic", "multiply-adds", "GFLOP/s"]
-    title = f"{axis}: cost of a training sample, beside its arithmetic"
+    title = f"{axis}: cost of a training sample, compared with its arithmetic"
     show(title, [axis, *heads, "epoch 1, s"], cells)
 
 
 def draw(summary: dict[str, list[dict[str, float]]]) -> None:
-    """Draws time a sample against each count, and the arithmetic from its start on."""
+    """Draws the time per sample against each count, and the scaled arithmetic."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4 * len(summary), 3.6), layout="constrained")
@@ -101,11 +101,11 @@ def draw(summary: dict[str, list[dict[str, float]]]) -> None:
         start = rows[0]["microseconds"] / rows[0]["multiply_adds"]
         arithmetic = [row["multiply_adds"] * start for row in rows]
         axes.plot(counts, [row["microseconds"] for row in rows], "o-", label="measured")
-        axes.plot(counts, arithmetic, "--", color="grey", label="as the arithmetic")
+        axes.plot(counts, arithmetic, "--", color="grey", label="like the arithmetic")
         axes.set_xticks(counts)
         axes.set_ylim(bottom=0)
         axes.set_xlabel(axis)
-        axes.set_ylabel("microseconds a training sample")
+        axes.set_ylabel("microseconds per training sample")
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
     RESULTS.mkdir(exist_ok=True)

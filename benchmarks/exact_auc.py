@@ -1,6 +1,6 @@
 """Seconds of an exact AUC over 10 million rows, against scikit-learn's.
 
-Predictions are float32, as models give them, so that some are equal.
+Predictions are float32, as the models' are, so that some of them are equal.
 """
 
 import json
@@ -38,7 +38,9 @@ def main() -> None:
     """Measures, prints, saves."""
     parser = arguments(__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--measure", choices=[OURS, SKLEARN], help="this one, here")
+    parser.add_argument(
+        "--measure", choices=[OURS, SKLEARN], help="measure this system in this process"
+    )
     options = parser.parse_args()
     if options.measure:
         return measure(options.measure, options.rows)

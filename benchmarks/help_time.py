@@ -1,11 +1,11 @@
-"""Seconds of `mtl-train --help`; beside it, NextRec's, the peer with a command."""
+"""Seconds of `mtl-train --help`, against NextRec, the only peer with a command."""
 
 from alternate import MTL_TRAIN, OURS, Contender, Result, alternate, arguments
 from report import compare, save
 
 
 def nothing(*_: object) -> Result:
-    """Returns nothing: the seconds of the process are all that counts."""
+    """Returns an empty result: only the seconds of the process are compared."""
     return {}
 
 

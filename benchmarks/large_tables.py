@@ -1,15 +1,15 @@
 """Training speed as embedding tables grow from 10 thousand to 10 million rows.
 
 8 sparse features, dimension 8, batch 2048, random rows (`peers/synthetic.py`). A dense
-optimizer sweeps all rows of a table in every step; one that touches only the rows of
-the batch hardly depends on the table.
+optimizer updates all rows of a table in every step. An optimizer that updates only the
+rows of the batch hardly slows down with the size of the table.
 """
 
 import argparse
 from typing import Any
 
 from alternate import OURS, Contender, Result, alternate, arguments, ours, peer
-from report import first_epoch, middle, save, show, steady
+from report import first_epoch, median, save, show, steady_speed
 
 BATCH = 2048
 NETWORK = [
@@ -20,7 +20,7 @@ NETWORK = [
     "trainer.patience=null",
     f"trainer.batch_size={BATCH}",
 ]
-# Ours: as it comes, large tables updated in the rows of the batch. Keras': all dense.
+# By default mtl-cli updates only the batch's rows of large tables; Keras, all rows.
 OPTIMIZERS = {OURS: [], "Keras' Adam": ["optimizer.lazy=false"]}
 SYSTEMS = [*OPTIMIZERS, "DeepCTR"]
 BAR = 0.75  # of the speed with the smallest tables
@@ -38,15 +38,15 @@ def main() -> None:
 
     summary = [row(results, size, options.table_rows[0]) for size in options.table_rows]
     lines = []
-    for found in summary:
-        line = [f"{found['table_rows']:,}"]
+    for size_results in summary:
+        line = [f"{size_results['table_rows']:,}"]
         for system in SYSTEMS:
-            x = found.get(system)
+            x = size_results.get(system)
             figures = ("samples_per_second", ",.0f"), ("share", ".0%"), ("first", ".1f")
             line += [format(x[key], form) if x else "-" for key, form in figures]
         lines.append(line)
     heads = [head for system in SYSTEMS for head in (system, "share", "epoch 1, s")]
-    title = "embedding tables, batch 2048: samples a second, share of the first"
+    title = "embedding tables, batch 2048: samples per second, share of the first"
     show(title, ["rows in all", *heads], lines)
     if OURS in summary[-1]:
         reached = summary[-1][OURS]["share"] >= BAR
@@ -81,11 +81,11 @@ def row(results: dict[str, list[Result]], size: int, smallest: int) -> dict[str,
     for system in SYSTEMS:
         runs, base = (results.get(label(system, n)) for n in (size, smallest))
         if runs and base:
-            speed = middle(runs, steady)
+            speed = median(runs, steady_speed)
             found[system] = {
                 "samples_per_second": speed,
-                "share": speed / middle(base, steady),
-                "first": middle(runs, first_epoch),
+                "share": speed / median(base, steady_speed),
+                "first": median(runs, first_epoch),
             }
     return found
 

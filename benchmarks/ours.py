@@ -3,10 +3,10 @@
     python benchmarks/ours.py experiment=source/adult_ple trainer.epochs=3
     python benchmarks/ours.py --synthetic 204800 10000 optimizer=adam
 
-The same order as `mtl-train`, up to the test metrics, without a run folder. The line
-holds, besides what the peers' lines hold, how many multiply-adds a row costs. With
-`--synthetic ROWS TABLE_ROWS` the rows are those of `peers/synthetic.py`, under the
-configuration's tasks.
+Takes the steps of `mtl-train` up to the test metrics, but writes no run folder. The
+line has the keys of the peers' lines, and `multiply_adds`, the number per row. With
+`--synthetic ROWS TABLE_ROWS` the rows come from `peers/synthetic.py`, and the tasks
+from the configuration.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def main() -> None:
     if "test" in splits:
         predictions = network.predict(splits["test"])
         scores = evaluate(config.outputs, splits["test"], predictions)
-        auc = {name: found.get("auc") for name, found in scores.items()}
+        auc = {name: metrics.get("auc") for name, metrics in scores.items()}
 
     names = ["mtl-cli", "tensorflow", "keras"]
     line = {
@@ -73,7 +73,7 @@ def configuration(overrides: list[str]) -> Any:
 
 
 def synthetic(tasks: list[str], rows: int, table_rows: int) -> tuple[Any, Any]:
-    """Returns splits (of training rows only) and their sizes, for our network."""
+    """Returns a training split of random rows, and its layout."""
     import numpy as np
     from peers import synthetic
 
@@ -93,8 +93,8 @@ def synthetic(tasks: list[str], rows: int, table_rows: int) -> tuple[Any, Any]:
 def multiply_adds(network: Any) -> int:
     """Returns the multiply-adds of a forward pass of one row in matrix products.
 
-    Every element of every kernel is used once a row, so it is their number. Weighing
-    experts by their gates, activations and the optimizer are not counted.
+    Each element of each kernel takes part in one multiply-add per row. The weighing of
+    experts by gates, the activations and the optimizer do not count.
     """
     kernels = [w.shape for w in network.trainable_weights if "kernel" in w.path]
     return sum(math.prod(shape) for shape in kernels)

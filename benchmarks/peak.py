@@ -12,7 +12,7 @@ PRODUCTS = 10
 
 
 def main() -> None:
-    """Prints GFLOP/s, the median of some products after one to warm up."""
+    """Prints GFLOP/s: the median of some products, after one product to warm up."""
     import tensorflow as tf
 
     a, b = tf.random.normal((SIZE, SIZE)), tf.random.normal((SIZE, SIZE))

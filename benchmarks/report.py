@@ -1,4 +1,4 @@
-"""What results come to: medians, a table against ours, a JSON file."""
+"""Reports results: medians, a table of mtl-cli against its peers, a JSON file."""
 
 import json
 import os
@@ -11,14 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from alternate import FOLDER, OURS, Result, tell
+from alternate import FOLDER, OURS, Result, print_status
 
 Value = Callable[[Result], float]
 RESULTS = FOLDER / "results"
 
 
-def steady(result: Result) -> float:
-    """Returns samples a second: the median of the epochs after the first."""
+def steady_speed(result: Result) -> float:
+    """Returns samples per second: the median of the epochs after the first."""
     return statistics.median(result["samples_per_second"][1:])
 
 
@@ -27,7 +27,7 @@ def first_epoch(result: Result) -> float:
     return result["epoch_seconds"][0]
 
 
-def middle(results: list[Result], value: Value) -> float:
+def median(results: list[Result], value: Value) -> float:
     """Returns the median of a figure over runs."""
     return statistics.median(map(value, results))
 
@@ -40,15 +40,15 @@ def compare(
     more: dict[str, tuple[Value, str]] | None = None,
     seconds: bool = False,
 ) -> list[dict[str, Any]]:
-    """Prints how a figure of ours stands to that of each peer.
+    """Prints a figure of mtl-cli and of each peer, and the ratios.
 
     Args:
-        title: above the table: what is measured, and its unit.
-        results: by contender.
-        value: the figure that is compared.
-        bars: by contender, how many times better ours has to be.
-        more: further figures, medians: by head, and the format of a cell.
-        seconds: whether the figure is seconds, of which less is better, or a rate.
+        title: the title of the table: the figure and its unit.
+        results: {contender: results of its runs}.
+        value: returns the compared figure of a run.
+        bars: {contender: how many times better mtl-cli has to be}.
+        more: {heading: (returns a further figure of a run, format of its cells)}.
+        seconds: whether the figure is seconds (less is better), or a rate.
 
     Returns: the rows of the table, for `save`.
     """
@@ -59,22 +59,22 @@ def compare(
         row = {"name": name, "median": statistics.median(figures)}
         row |= {"lowest": min(figures), "highest": max(figures)}
         if name != OURS and OURS in results:
-            times = middle(results[OURS], value) / row["median"]
+            times = median(results[OURS], value) / row["median"]
             row["ours_is_times"] = 1 / times if seconds else times
             if name in bars:
                 row["bar"] = bars[name]
                 row["reached"] = row["ours_is_times"] >= bars[name]
-        row |= {head: middle(runs, figure) for head, (figure, _) in more.items()}
+        row |= {head: median(runs, figure) for head, (figure, _) in more.items()}
         rows.append(row)
         others = [format(row[head], form) for head, (_, form) in more.items()]
-        cells.append([*standing(row, ",.2f" if seconds else ",.0f"), *others])
+        cells.append([*table_row(row, ",.2f" if seconds else ",.0f"), *others])
     heads = ["", "median", "lowest", "highest", "ours is better", "bar", ""]
     show(title, [*heads, *more], cells)
     return rows
 
 
-def standing(row: dict[str, Any], form: str) -> list[str]:
-    """Returns the cells of a row of `compare`."""
+def table_row(row: dict[str, Any], form: str) -> list[str]:
+    """Returns the cells of one contender in the table of `compare`."""
     return [
         row["name"],
         *(format(row[figure], form) for figure in ("median", "lowest", "highest")),
@@ -85,7 +85,7 @@ def standing(row: dict[str, Any], form: str) -> list[str]:
 
 
 def show(title: str, heads: list[str], rows: list[list[str]]) -> None:
-    """Prints a table: the first column to the left, the others to the right."""
+    """Prints a table: the first column aligned left, all further columns right."""
     table = [heads, *rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     print(f"\n{title}\n")
@@ -112,11 +112,11 @@ def save(claim: str, results: dict[str, list[Result]], summary: Any) -> None:
     path = RESULTS / f"{claim}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(record, indent=2) + "\n")
-    tell(f"written to {path}")
+    print_status(f"written to {path}")
 
 
 def machine() -> dict[str, Any]:
-    """Returns what the figures depend on beside the code."""
+    """Describes the machine and the commit: the figures depend on both."""
     git = ["git", "-C", str(FOLDER), "rev-parse", "HEAD"]
     commit = subprocess.run(git, capture_output=True, text=True, check=False)
     cpu = Path("/proc/cpuinfo")

@@ -2,8 +2,8 @@
 
     python benchmarks/streaming.py FOLDER
 
-FOLDER takes the made-up rows (`clicks.py`), about 2 GB, which are kept for the next
-time. Each run is a fresh process. Peak memory includes pages of mapped files.
+FOLDER takes the made-up rows (`clicks.py`), about 2 GB; the next call reuses them. Each
+run is a fresh process. Peak memory includes pages of mapped files.
 """
 
 import csv
@@ -12,9 +12,17 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from alternate import FOLDER, MTL_TRAIN, Contender, Result, alternate, arguments, tell
+from alternate import (
+    FOLDER,
+    MTL_TRAIN,
+    Contender,
+    Result,
+    alternate,
+    arguments,
+    print_status,
+)
 from clicks import dataset_name
-from report import middle, save, show, steady
+from report import median, save, show, steady_speed
 
 MODES = {
     "streamed": ["dataset.stream=true"],
@@ -40,14 +48,14 @@ def read_folder(folder: Path, _output: str) -> Result:
 
 
 def stamp(line: str) -> datetime:
-    """Returns when a line of a log was written, to the second."""
+    """Returns the time of a line of a log, to the second."""
     return datetime.fromisoformat(line[: len("2026-01-01 00:00:00")])
 
 
 def main() -> None:
     """Measures, prints, saves."""
     parser = arguments(__doc__, epochs=2)
-    parser.add_argument("folder", type=Path, help="of the rows")
+    parser.add_argument("folder", type=Path, help="folder of the rows")
     parser.add_argument("--million", type=float, nargs="+", default=[5, 20])
     options = parser.parse_args()
     folder = options.folder.resolve()
@@ -55,7 +63,7 @@ def main() -> None:
     for million in options.million:
         name = dataset_name(million)
         if not (folder / "conf" / "dataset" / f"{name}.yaml").exists():
-            tell(f"writing {million:g} million rows to {folder / name}")
+            print_status(f"writing {million:g} million rows to {folder / name}")
             script = [sys.executable, str(FOLDER / "clicks.py"), str(folder)]
             subprocess.run([*script, "--million", str(million)], check=True)
         command = [MTL_TRAIN, "--config-dir", str(folder / "conf"), f"dataset={name}"]
@@ -72,11 +80,11 @@ def main() -> None:
     figures = {
         "peak memory, GB": (lambda run: run["peak_memory_mb"] / 1024, ".2f"),
         "to encode, s": (lambda run: run["encode_seconds"], ".0f"),
-        "samples/s": (steady, ",.0f"),
+        "samples/s": (steady_speed, ",.0f"),
         "whole process, s": (lambda run: run["wall_seconds"], ".0f"),
     }
     summary = {
-        name: {head: middle(runs, value) for head, (value, _) in figures.items()}
+        name: {head: median(runs, value) for head, (value, _) in figures.items()}
         for name, runs in results.items()
     }
     cells = [

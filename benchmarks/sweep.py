@@ -1,8 +1,8 @@
 """Seconds of a sweep of 12 jobs: three of the source's Adult models, four seeds each.
 
-One `mtl-train -m`, against one `mtl-train` after another, and against one plain DeepCTR
-script after another. Ours writes a full run folder for each job, the scripts print
-their AUC.
+Compares `mtl-train -m` with one `mtl-train` after another, and with one plain DeepCTR
+script after another. mtl-cli writes a full run folder for each job; the scripts only
+print their AUC.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from report import compare, save
 
 MODELS = ("shared_bottom", "mmoe", "ple")
 SEEDS = (1, 2, 3, 4)
-APART = "mtl-cli, a process a job"
+APART = "mtl-cli, one process per job"
 BARS = {APART: 1.5, "DeepCTR": 4}
 
 
@@ -27,14 +27,14 @@ def read_folder(folder: Path, _output: str) -> Result:
     Raises:
         RuntimeError: if jobs are missing.
     """
-    found = [json.loads(path.read_text()) for path in folder.glob("*/*/metrics.json")]
-    if len(found) != len(MODELS) * len(SEEDS):
-        raise RuntimeError(f"{len(found)} jobs have metrics")
-    return {"auc": statistics.fmean(job["test"]["income"]["auc"] for job in found)}
+    metrics = [json.loads(path.read_text()) for path in folder.glob("*/*/metrics.json")]
+    if len(metrics) != len(MODELS) * len(SEEDS):
+        raise RuntimeError(f"{len(metrics)} jobs have metrics")
+    return {"auc": statistics.fmean(job["test"]["income"]["auc"] for job in metrics)}
 
 
 def read_lines(_folder: Path, output: str) -> Result:
-    """Returns the mean test AUC of income over the scripts' lines."""
+    """Returns the mean test AUC of income over the lines of the scripts."""
     lines = [json.loads(x) for x in output.splitlines() if x.startswith("{")]
     return {"auc": statistics.fmean(line["auc"]["income"] for line in lines)}
 
@@ -45,7 +45,7 @@ def in_turn(commands: list[list[str]]) -> list[str]:
 
 
 def contenders(peers: Path, epochs: int) -> list[Contender]:
-    """Returns the sweep, and the same jobs apart."""
+    """Returns the sweep, and the same jobs one after another."""
     jobs = list(itertools.product(MODELS, map(str, SEEDS)))
     last = f"trainer.epochs={epochs}"
     names = ",".join(f"source/adult_{model}" for model in MODELS)
@@ -61,18 +61,17 @@ def contenders(peers: Path, epochs: int) -> list[Contender]:
         ]
         for model, seed in jobs
     ]
-    found = [
+    own = [
         Contender(OURS, [*sweep, "hydra.sweep.dir=sweep"], read_folder),
         Contender(APART, in_turn(apart), read_folder),
     ]
     script = peer(peers, "DeepCTR", "deepctr_sweep.py", "--epochs", epochs)
     if not shutil.which(script.command[0]):
-        return [*found, script]  # which is left out, with a line
+        return [*own, script]  # `alternate` leaves it out and says so
     scripts = [
         [*script.command, "--model", model, "--seed", seed] for model, seed in jobs
     ]
-    found.append(Contender("DeepCTR", in_turn(scripts), read_lines))
-    return found
+    return [*own, Contender("DeepCTR", in_turn(scripts), read_lines)]
 
 
 def main() -> None:

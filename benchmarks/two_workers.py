@@ -1,9 +1,9 @@
-"""Two processes of this machine that train one network together, against one.
+"""Two processes of this machine that train one network together, against one process.
 
-Adult, PLE, the same global batches: how far apart the losses of the first steps are,
-and samples a second. Two processes share the cores that one has: what is seen is what
-it costs to work together; a gain needs a second device. In long runs losses drift
-apart, since rounding grows.
+Adult, PLE, the same global batches: the difference of the losses in the first steps,
+and samples per second. The two processes share the cores of the one, so the speed shows
+the cost of working together; a gain needs a second device. In long runs rounding errors
+grow and the losses drift apart.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from alternate import FOLDER, Contender, Result, alternate, arguments
-from report import middle, save, show, steady
+from report import median, save, show, steady_speed
 
 OVERRIDES = ["trainer.batch_size=1024", "trainer.patience=null"]
 ONE, TWO = "one process", "two processes"
@@ -23,22 +23,24 @@ STEPS = 20
 
 
 def main() -> None:
-    """Measures, prints, saves; with `--worker`, is one of the processes."""
+    """Measures, prints, saves; with `--worker`, trains as one of the processes."""
     parser = arguments(__doc__, epochs=4)
-    parser.add_argument("--processes", type=int, help="train here with so many")
-    parser.add_argument("--worker", action="store_true", help="take part, print losses")
+    parser.add_argument("--processes", type=int, help="train with this number")
+    parser.add_argument(
+        "--worker", action="store_true", help="train as one process, print losses"
+    )
     options = parser.parse_args()
     overrides = [*OVERRIDES, f"trainer.epochs={options.epochs}"]
     if options.worker:
         print(json.dumps(trained(overrides)))
     elif options.processes:
-        together(options.processes, options.epochs)
+        train_together(options.processes, options.epochs)
     else:
         compare(options.repeats, options.epochs)
 
 
 def compare(repeats: int, epochs: int) -> None:
-    """Runs one and two processes in turn, and prints how they stand."""
+    """Runs one and two processes in turn, and prints the comparison."""
     script = [sys.executable, str(FOLDER / "two_workers.py"), f"--epochs={epochs}"]
     results = alternate(
         [
@@ -48,7 +50,7 @@ def compare(repeats: int, epochs: int) -> None:
         repeats,
     )
     summary: dict[str, Any] = {
-        name: {"samples_per_second": middle(runs, steady)}
+        name: {"samples_per_second": median(runs, steady_speed)}
         for name, runs in results.items()
     }
     if len(results) == 2:
@@ -71,13 +73,13 @@ def largest(one: Result, other: Result) -> float:
     pairs = zip(one["losses"], other["losses"], strict=True)
     return max(
         abs(x - y) / abs(y)
-        for mine, its in pairs
-        for x, y in zip(mine, its, strict=True)
+        for losses_of_one, losses_of_other in pairs
+        for x, y in zip(losses_of_one, losses_of_other, strict=True)
     )
 
 
-def together(count: int, epochs: int) -> None:
-    """Starts processes that train together; the first one prints the line."""
+def train_together(count: int, epochs: int) -> None:
+    """Starts processes that train together; the first prints the line of JSON."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     workers = [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
     for s in sockets:
@@ -116,14 +118,13 @@ def trained(overrides: list[str]) -> Result:
     from mtl_cli.training.train import train
 
     strategy = "multi_worker" if "TF_CONFIG" in os.environ else None
-    about = environment(config, data.fingerprint)
-    replicas = connect(strategy, Path(), about)
-    found: list[list[float]] = []
+    replicas = connect(strategy, Path(), environment(config, data.fingerprint))
+    losses_by_step: list[list[float]] = []
     epoch = Steps.epoch
 
     def recorded(self: Steps, *arguments: Any) -> Any:
         for losses in epoch(self, *arguments):
-            found.extend(losses.tolist())
+            losses_by_step.extend(losses.tolist())
             yield losses
 
     Steps.epoch = recorded  # type: ignore[method-assign]
@@ -132,7 +133,7 @@ def trained(overrides: list[str]) -> Result:
     history = train(config, network, table, None, Progress(), replicas=replicas)
     replicas.close()
     return {
-        "losses": found[:STEPS],
+        "losses": losses_by_step[:STEPS],
         "samples_per_second": [e.samples_per_second for e in history.epochs],
     }
 

@@ -1,7 +1,7 @@
 """Seconds of a whole process, from its start to test metrics and a full run folder.
 
-The source's Adult PLE, 5 epochs, by `mtl-train`, against a plain DeepCTR script of the
-same protocol, which prints its AUC and writes nothing.
+Compares `mtl-train` on the source's Adult PLE, 5 epochs, with a plain DeepCTR script of
+the same protocol. The script prints its AUC and writes nothing.
 """
 
 import json
@@ -18,14 +18,14 @@ def read_folder(folder: Path, _output: str) -> Result:
     """Returns the test AUC that a run folder holds.
 
     Raises:
-        RuntimeError: if it is not complete.
+        RuntimeError: if the folder is incomplete.
     """
     run = folder / "run"
     missing = [name for name in FULL if not (run / name).exists()]
     if missing:
         raise RuntimeError(f"the run folder lacks {', '.join(missing)}")
     test = json.loads((run / "metrics.json").read_text())["test"]
-    return {"auc": {task: found["auc"] for task, found in test.items()}}
+    return {"auc": {task: metrics["auc"] for task, metrics in test.items()}}
 
 
 def main() -> None:

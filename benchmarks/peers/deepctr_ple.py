@@ -1,12 +1,13 @@
 """The source's Adult PLE in DeepCTR: a plain script, `model.fit` as its users call it.
 
-Same architecture, weights and L2 on embeddings (1e-5, its default) as ours: the tests
-hold our predictions against DeepCTR's. Differs in: no `metrics`, which would cost it
-time (and a list of names fails in Keras 3); the thread in which `import deepctr` asks
-the package index for a newer version never starts, since it may hold up the exit.
+Architecture, number of weights and L2 on embeddings (1e-5, DeepCTR's default) are the
+same as in mtl-cli; tests compare the predictions of both. Differences from the usual
+script: no `metrics`, since they would cost DeepCTR time (and a list of names fails in
+Keras 3). `import deepctr` starts a thread that asks the package index for a newer
+version; here the thread never starts, since it may delay the exit.
 
-Its Keras is 3, as `pip install deepctr tensorflow` brings it; with
-`TF_USE_LEGACY_KERAS=1`, which DeepCTR's own CI sets, it is 2.
+`pip install deepctr tensorflow` brings Keras 3. DeepCTR's own CI sets
+`TF_USE_LEGACY_KERAS=1` to get Keras 2.
 """
 
 import os

@@ -1,8 +1,8 @@
-"""One job of `sweep.py` in DeepCTR: a model of the source's Adult protocol, one seed.
+"""A job of `sweep.py` in DeepCTR: a model of the source's Adult protocol, one seed.
 
     python benchmarks/peers/deepctr_sweep.py --model mmoe --seed 3
 
-Sizes are those of `conf/experiment/source/adult_<model>.yaml`.
+The sizes come from `conf/experiment/source/adult_<model>.yaml`.
 """
 
 import protocol

@@ -1,8 +1,8 @@
 """A shared-bottom network on large embedding tables in DeepCTR.
 
-Same network as ours. Differs in: DeepCTR's default L2 penalty on the whole table
-(1e-5), which ours does not have; users who leave it at its default pay for it, as they
-pay for Adam's sweep over all rows.
+The network is the same as in mtl-cli. But by default DeepCTR has an L2
+penalty on the whole table (1e-5), and mtl-cli has none. Users who leave the default pay
+for the penalty, as they pay for Adam's update of all rows.
 """
 
 import protocol

@@ -1,9 +1,9 @@
 """The source's Adult PLE in DeepCTR-Torch: `model.fit` as its users call it.
 
-Differs from ours in: 8 shared experts are built where 4 are asked for, and 4 of them
-used; the loss is a sum over rows; all layers start at a deviation of 1e-4 (its
-defaults). No `metrics`, which would cost it time. The thread in which the import asks
-the package index for a newer version never starts.
+Differences from mtl-cli: DeepCTR-Torch builds 8 shared experts where 4 are configured,
+and uses 4 of them; the loss is a sum over rows; all layers start with a deviation of
+1e-4 (the default). No `metrics`, since they would cost time. The import starts a thread
+that asks the package index for a newer version; here the thread never starts.
 """
 
 import threading
@@ -18,7 +18,7 @@ with mock.patch.object(threading.Thread, "start"):
 
 
 class Timer(Callback):
-    """Tells a stopwatch of the epochs."""
+    """Starts and stops a stopwatch with each epoch."""
 
     def __init__(self, watch: protocol.Stopwatch) -> None:
         super().__init__()

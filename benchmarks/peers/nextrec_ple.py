@@ -1,10 +1,9 @@
 """The source's Adult PLE in NextRec: `model.compile` and `model.fit`, as its README.
 
-Differs from ours in: gates have no hidden layers, which it does not offer; gradients
-are clipped at norm 1, which it does not let one turn off; the last level has a shared
-gate that no tower reads; training metrics of each epoch, without which it does not
-train, are AUC; no penalty on embeddings. All rows are trained on: its command line
-would hold out 20 % by default.
+Differences from mtl-cli: NextRec offers no hidden layers in gates; it always clips
+gradients at norm 1; its last level has a shared gate that no tower reads; it needs
+training metrics in each epoch, here AUC; embeddings have no penalty. NextRec trains on
+all rows here; its command line would hold out 20 % by default.
 """
 
 import numpy as np
@@ -15,16 +14,16 @@ from nextrec.models.multitask.ple import PLE
 
 
 class Timed(PLE):
-    """Tells a stopwatch of the epochs."""
+    """Starts and stops a stopwatch with each epoch."""
 
     watch = protocol.Stopwatch()
 
     def train_epoch(self, *arguments: object, **options: object) -> object:
         """Trains on all rows once."""
         self.watch.start()
-        found = super().train_epoch(*arguments, **options)
+        result = super().train_epoch(*arguments, **options)
         self.watch.stop()
-        return found
+        return result
 
 
 def main() -> None:

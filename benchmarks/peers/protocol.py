@@ -1,7 +1,7 @@
 """The same rows, features and tasks for every peer, and the line that each prints.
 
-Needs NumPy, pandas, pyarrow and scikit-learn only. As in the peers' own examples ids
-and the scale of numbers come from training and test rows together; ids start at 1,
+Needs only NumPy, pandas, pyarrow and scikit-learn. As in the peers' own examples, ids
+and the scale of numbers come from training and test rows together. Ids start at 1,
 since some peers take 0 for padding.
 """
 
@@ -53,8 +53,8 @@ class Split:
     """Encoded rows.
 
     Attributes:
-        features: by name, int32 ids and float32 numbers, (rows,).
-        labels: by task, float32 (rows,).
+        features: {name: int32 ids or float32 numbers, (rows,)}.
+        labels: {task: float32 (rows,)}.
     """
 
     features: dict[str, np.ndarray]
@@ -96,9 +96,9 @@ def load(name: str, dense: list[str], tasks: dict[str, tuple[str, str]]) -> Data
     """Reads and encodes a bundled data set.
 
     Args:
-        name: its folder.
-        dense: columns that are scaled to 0-1; all others but the labels are sparse.
-        tasks: by name, the label's column and what it holds where it is 1.
+        name: the folder of the data set.
+        dense: columns to scale to 0-1; all further columns but the labels are sparse.
+        tasks: {name: (the label's column, its positive value)}.
     """
     files = [pd.read_parquet(DATA / name / f"{s}.parquet") for s in ("train", "test")]
     frame = pd.concat(files, ignore_index=True)
@@ -118,22 +118,22 @@ def load(name: str, dense: list[str], tasks: dict[str, tuple[str, str]]) -> Data
     rows = len(files[0])
     train, test = (
         Split(
-            {name: x[part] for name, x in features.items()},
-            {name: y[part] for name, y in labels.items()},
+            {name: x[split] for name, x in features.items()},
+            {name: y[split] for name, y in labels.items()},
         )
-        for part in (slice(rows), slice(rows, None))
+        for split in (slice(rows), slice(rows, None))
     )
     return Data(train, test, sizes, dense)
 
 
 class Stopwatch:
-    """Seconds of each epoch; its methods fit where a callback is wanted."""
+    """Measures the seconds of each epoch; its methods serve as callbacks."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
 
     def start(self, *_: object) -> None:
-        """Begins an epoch."""
+        """Starts an epoch."""
         self.began = time.perf_counter()
 
     def stop(self, *_: object) -> None:
@@ -160,12 +160,12 @@ def report(
     """Prints the line of JSON that the benchmarks read.
 
     Args:
-        packages: whose versions matter.
-        rows: of an epoch.
-        watch: of the epochs.
-        parameters: of the model.
-        test: labels of the test rows, or None.
-        predictions: (rows, tasks), or None.
+        packages: packages whose versions are reported.
+        rows: number of rows per epoch.
+        watch: the stopwatch of the epochs.
+        parameters: number of the model's parameters.
+        test: {task: labels of the test rows}, or None.
+        predictions: predictions of the test rows, (rows, tasks), or None.
     """
     auc = {}
     if test is not None and predictions is not None:

@@ -7,15 +7,15 @@ TASKS = ["click", "conversion"]
 
 
 def vocabulary_size(table_rows: int) -> int:
-    """Returns the ids of each feature, if the tables have `table_rows` rows in all."""
+    """Returns the number of ids per feature, if all tables have `table_rows` rows."""
     return table_rows // len(FEATURES)
 
 
 def rows(num_rows: int, table_rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns ids (num_rows, 8), int32, and labels (num_rows, 2), float32.
 
-    All ids are equally likely: as many different ones a batch as there can be, the
-    most work for an optimizer that updates only the rows of the batch.
+    All ids are equally likely. A batch then holds nearly as many distinct ids as it
+    can: the most work for an optimizer that updates only the rows of the batch.
     """
     rng = np.random.default_rng(0)
     size = vocabulary_size(table_rows)

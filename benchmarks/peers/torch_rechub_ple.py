@@ -1,9 +1,9 @@
 """The source's Adult PLE in torch-rechub: its `DataGenerator` and `MTLTrainer`.
 
-Differs from ours in: gates have no hidden layers, which it does not offer; batch
-normalisation in every layer, which it does not let one turn off; no penalty on
-embeddings. Its trainer demands validation rows; they are the first 1,000 test rows,
-outside the epochs' seconds, and nothing is chosen by them.
+Differences from mtl-cli: torch-rechub offers no hidden layers in gates; every layer has
+batch normalisation; embeddings have no penalty. The trainer demands validation rows:
+they are the first 1,000 test rows. Their seconds do not count, and nothing is chosen by
+their scores.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch_rechub.utils.data import DataGenerator
 
 
 class Trainer(MTLTrainer):
-    """Tells a stopwatch of the epochs."""
+    """Starts and stops a stopwatch with each epoch."""
 
     def train_one_epoch(self, data_loader: object) -> object:
         """Trains on all rows once."""
