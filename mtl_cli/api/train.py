@@ -22,9 +22,11 @@ from mtl_cli.core.errors import (
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.sweep.folder_names import is_swept
 
-# The package is found last, so that it hides no module of Python's.
+# Ctrl-C before the child handles signals ends it without a traceback. The package is
+# found last, so that it hides no module of Python's.
 CHILD = (
-    "import sys; sys.path.append({!r}); from mtl_cli.cli.child import main; "
+    "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "sys.path.append({!r}); from mtl_cli.cli.child import main; "
     "main(sys.argv[1], sys.argv[2:])"
 )
 ERRORS = {
@@ -70,10 +72,12 @@ def train(*overrides: str, **settings: Any) -> Run:
             )
     with tempfile.TemporaryDirectory(prefix="mtl-cli-") as folder:
         result = Path(folder, "result.json")
-        code = run_child([str(result), *arguments, "hydra.mode=RUN"])
+        code = run_child([str(result), *arguments])
         if not result.exists():
             if code == 0:  # such as `--help`
                 raise ConfigError(f"mtl_cli.train: {arguments} trains no model")
+            if code == -signal.SIGINT:
+                raise KeyboardInterrupt("interrupted before the run began")
             raise TrainingError(
                 f"the training's process ended with code {code} and no message"
                 + (" (out of memory?)" if code == -signal.SIGKILL else "")

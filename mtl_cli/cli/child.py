@@ -23,7 +23,8 @@ def main(result: str, arguments: list[str]) -> NoReturn:
     """
     threading.Thread(target=stop_with_parent, daemon=True).start()
     sys.argv = ["mtl-train", *arguments]
-    failures, folder = train(arguments)
+    # A configuration may ask for a sweep, but the caller wants one run.
+    failures, folder = train(arguments, ["hydra.mode=RUN"])
     outcome = {
         "failures": [mask_secrets(asdict(failure)) for failure in failures],
         "folder": None if folder is None else str(folder.absolute()),

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -63,8 +64,14 @@ def main() -> NoReturn:
     sys.exit(1 if len(codes) > 1 else max(codes, default=0))
 
 
-def train(arguments: list[str]) -> tuple[list[Failure], Path | None]:
+def train(
+    arguments: list[str], more_settings: Sequence[str] = ()
+) -> tuple[list[Failure], Path | None]:
     """Does what a command line asks for.
+
+    Args:
+        arguments: the command line, as messages to the user show it.
+        more_settings: settings that apply, but that messages do not show.
 
     Returns: the failures; the run folder, if one run was asked for and is done.
     """
@@ -94,7 +101,7 @@ def train(arguments: list[str]) -> tuple[list[Failure], Path | None]:
     try:
         plugin_folders, other_arguments = split_plugins(arguments)
         plugins.use_folders(plugin_folders)
-        sys.argv[1:] = hydra_arguments(other_arguments)
+        sys.argv[1:] = hydra_arguments([*more_settings, *other_arguments])
         compose_and_call()
         session.wait_for_jobs()
     except KeyboardInterrupt as stop:

@@ -6,11 +6,13 @@ import json
 import logging
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import pytest
@@ -50,40 +52,74 @@ def process_state() -> dict[str, object]:
     }
 
 
-def test_two_runs_are_those_of_the_command_and_disturb_nothing(start: Path) -> None:
-    before = process_state()
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """Two trainings, one after the other, and what they print and change."""
+    start = tmp_path_factory.mktemp("start")
     output, errors = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+    with (
+        contextlib.chdir(start),
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(errors),
+    ):
+        before = process_state()
         first = mtl_cli.train(*TINY, trainer={"epochs": 1}, seed=3)
         second = mtl_cli.train(*TINY, trainer={"epochs": 2}, seed=3)
-    assert process_state() == before
-    assert errors.getvalue() == ""
-    assert "epoch 1/1" in output.getvalue() and "epoch 2/2" in output.getvalue()
-    assert f"run folder: outputs/runs/{first.folder.name}" in output.getvalue()
+        after = process_state()
+    return SimpleNamespace(
+        start=start,
+        runs=[first, second],
+        states=[before, after],
+        output=output.getvalue(),
+        errors=errors.getvalue(),
+    )
+
+
+def test_training_changes_nothing_in_the_callers_process(
+    two_runs: SimpleNamespace,
+) -> None:
+    before, after = two_runs.states
+    assert before == after
+
+
+def test_output_appears_where_the_callers_output_goes(
+    two_runs: SimpleNamespace,
+) -> None:
+    assert two_runs.errors == ""
+    for line in ("epoch 1/1 ", "epoch 2/2 ", *(r.folder.name for r in two_runs.runs)):
+        assert line in two_runs.output
+
+
+def test_runs_are_those_of_the_command(two_runs: SimpleNamespace, start: Path) -> None:
+    first, second = two_runs.runs
     ended = mtl_train(start, *TINY, "trainer.epochs=2", "seed=3", "hydra.run.dir=own")
     assert ended.returncode == 0, ended.stderr
     assert second.metrics == mtl_cli.Run("own").metrics != first.metrics
-    assert len(first.history) == 1
+    assert (len(first.history), len(second.history)) == (1, 2)
     assert second.config["trainer"]["epochs"] == 2
     assert "hydra" not in second.config
-    assert set(first.metrics) == {"valid", "test", "train"} & set(first.metrics)
 
 
-def test_finished_run_is_told_back_and_not_trained_again(start: Path) -> None:
-    settings = {"trainer": {"epochs": 1}, "hydra": {"run": {"dir": "my run"}}}
-    run = mtl_cli.train(*TINY, **settings)
-    record = status_of(start / "my run")
-    assert mtl_cli.train(*TINY, **settings) == run == mtl_cli.Run("my run")
-    assert status_of(start / "my run") == record
+def test_finished_run_is_returned_and_not_trained_again(
+    two_runs: SimpleNamespace,
+) -> None:
+    run = two_runs.runs[0]
+    record = status_of(run.folder)
+    settings = {"trainer": {"epochs": 1}, "hydra": {"run": {"dir": run.folder}}}
+    assert mtl_cli.train(*TINY, seed=3, **settings) == run
+    assert status_of(run.folder) == record
 
 
-def test_interrupted_run_is_resumed_and_its_folder_told_back(start: Path) -> None:
-    run = mtl_cli.train(*TINY, "trainer.epochs=1")
+def test_interrupted_run_is_resumed_and_its_folder_returned(
+    two_runs: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(two_runs.start)
+    run = two_runs.runs[1]
     record = status_of(run.folder) | {"status": "interrupted"}
     (run.folder / "status.json").write_text(json.dumps(record))
-    assert mtl_cli.train(*TINY, "trainer.epochs=1") == run
+    assert mtl_cli.train(*TINY, "trainer.epochs=2", "seed=3") == run
     assert status_of(run.folder)["status"] == "done"
-    assert list((start / "outputs" / "runs").iterdir()) == [run.folder]
+    assert len(list((two_runs.start / "outputs" / "runs").iterdir())) == 2
 
 
 def test_check_only_gives_a_run_without_metrics() -> None:
@@ -153,7 +189,7 @@ def test_argument_that_trains_no_single_model_is_refused(
 def test_configuration_that_asks_for_a_sweep_trains_one_model(start: Path) -> None:
     (start / "conf" / "experiment").mkdir(parents=True)
     (start / "conf" / "experiment" / "mine.yaml").write_text(
-        "# @package _global_\nhydra: {mode: MULTIRUN}\ntrainer: {epochs: 1}\n"
+        "# @package _global_\nhydra: {mode: MULTIRUN}\ncheck_only: true\n"
     )
     run = mtl_cli.train(*TINY, experiment="mine")
     assert run.folder.parent == start / "outputs" / "runs"
@@ -170,27 +206,43 @@ def test_process_that_dies_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 # Interruptions
 
 
-CALLER = (
-    "import sys, mtl_cli\n"
-    "try: mtl_cli.train(*sys.argv[1:])\n"
-    "except KeyboardInterrupt as stop: print('stopped:', stop)\n"
-)
+# A test run in the background would hand its deafness to Ctrl-C on.
+CALLER = """
+import os, signal, sys, threading
+import mtl_cli
+from mtl_cli.api import train
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+{more}
+try:
+    mtl_cli.train(*sys.argv[1:])
+except KeyboardInterrupt as stop:
+    print("stopped:", stop)
+"""
+SLOW_START = """
+train.CHILD = train.CHILD.replace("from mtl", "import time; time.sleep(60); from mtl")
+threading.Timer(2, os.kill, [os.getpid(), signal.SIGINT]).start()
+"""
+
+
+def test_ctrl_c_before_the_run_begins_ends_without_a_traceback() -> None:
+    code = CALLER.format(more=SLOW_START)
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *TINY], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout == "stopped: interrupted before the run began\n"
+    assert ended.stderr == ""
 
 
 def train_in_background(start: Path) -> subprocess.Popen[str]:
     """Starts a caller of `train`, and waits until its run trains."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", CALLER, *LONG, "hydra.run.dir=run"],
-        stdout=subprocess.PIPE,
-        text=True,
-        # A test run in the background would hand its deafness to Ctrl-C on.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    command = [sys.executable, "-c", CALLER.format(more=""), *LONG, "hydra.run.dir=run"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert wait_for(process, lambda: said(start / "run", "epoch 2/"))
     return process
 
 
-def test_ctrl_c_writes_a_checkpoint_and_the_same_call_resumes(start: Path) -> None:
+def test_ctrl_c_writes_a_checkpoint_and_says_how_to_resume(start: Path) -> None:
     process = train_in_background(start)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=WAIT_SECONDS)
@@ -200,9 +252,9 @@ def test_ctrl_c_writes_a_checkpoint_and_the_same_call_resumes(start: Path) -> No
         last.startswith("stopped: interrupted; all up to epoch ")
     )
     assert "is safe in run/checkpoints/" in last
-    run = start / "run"
-    saved = json.loads((run / "status.json").read_text())
-    assert saved["error"] == "interrupted"
+    command = shlex.join(["mtl-train", *LONG, "hydra.run.dir=run"])
+    assert last.endswith(f"; to go on: {command}")
+    assert status_of(start / "run")["error"] == "interrupted"
 
 
 def test_run_stops_at_a_checkpoint_if_its_caller_is_killed(start: Path) -> None:
