@@ -29,13 +29,7 @@ class ColumnRequest:
         return list(self.keys)
 
     def check(self, file_key: str, path: str, names: list[str]) -> None:
-        """Refuses a table that lacks a requested column or has the column twice.
-
-        Args:
-            file_key: the configuration's key that names the table.
-            path: the table's path in messages.
-            names: all columns of the table.
-        """
+        """Refuses a table whose names lack a requested column or hold it twice."""
         for column, key in self.keys.items():
             if names.count(column) > 1:
                 raise DataError(

@@ -17,7 +17,6 @@ from mtl_cli.data.csv_row_errors import (
     NEVER_CLOSED,
     SENTINEL,
     cell_error,
-    never_closed,
     ragged_row,
 )
 from mtl_cli.data.dataset import Csv
@@ -139,8 +138,7 @@ class CsvFile:
         """Yields the rows before the sentinel row.
 
         Raises:
-            DataError: if the last row is not the sentinel row, because a cell of the
-                row before the sentinel row has swallowed it.
+            DataError: if a quote that is never closed has swallowed the sentinel row.
         """
         rows, last = 0, None
         for batch in reader:
@@ -151,7 +149,12 @@ class CsvFile:
                 last = batch
         cell = None if last is None else last.column(0)[-1].as_py()
         if last is None or cell not in (SENTINEL, float(SENTINEL)):
-            raise never_closed(self.key, self.path, rows - 1)
+            raise RowError(
+                f"{self.key}: cannot read {self.path}",
+                rows - 1,
+                "has a quote that is never closed, so that the rows after it are lost; "
+                "close it, or double it inside a quoted cell",
+            )
         yield last.slice(0, last.num_rows - 1)
 
     def trimmed(self, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -17,23 +17,11 @@ SIGNATURES = {
     b"\xff\xfe": "text in UTF-16",
     b"\xfe\xff": "text in UTF-16",
 }
-DELIMITERS = {
-    ";": "semicolons",
-    "\t": "tabs",
-    "|": "bars",
-    ",": "commas",
-    " ": "spaces",
-}
+PLURALS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas", " ": "spaces"}
 
 
 def check_is_text(key: str, path: str, start: bytes) -> None:
-    """Refuses a file that is empty or whose first bytes show another format.
-
-    Args:
-        key: the configuration's key that names the file.
-        path: the file's path in messages.
-        start: the file's first bytes.
-    """
+    """Refuses a file that is empty or whose first bytes show another format."""
     for signature, content in SIGNATURES.items():
         if start.startswith(signature):
             raise not_text(key, path, content)
@@ -42,16 +30,13 @@ def check_is_text(key: str, path: str, start: bytes) -> None:
 
 
 def read_header(key: str, path: str, start: bytes, delimiter: str) -> list[str]:
-    """Returns the names in the first line of a text file that is not empty.
+    """Returns the names in the first line of a text file, after checking its encoding.
 
     Args:
         key: the configuration's key that names the file.
         path: the file's path in messages.
         start: the file's first bytes.
         delimiter: the character between names.
-
-    Raises:
-        DataError: if the names are not UTF-8 text.
     """
     lines = io.StringIO(start.decode("utf-8-sig", "surrogateescape"), newline="")
     try:
@@ -77,7 +62,7 @@ def not_text(key: str, path: str, content: str) -> DataError:
 def header_hint(names: list[str]) -> str:
     """Returns what seems to be wrong with a header, "" if it looks like one."""
     if len(names) == 1:
-        for delimiter, plural in DELIMITERS.items():
+        for delimiter, plural in PLURALS.items():
             if delimiter in names[0]:
                 return (
                     f"; the file seems to be separated by {plural}: say so with "

@@ -29,7 +29,7 @@ def cell_error(
     Args:
         path: the file's path in messages.
         request: the columns that are read.
-        batches: the rows of the requested columns, all cells as bytes.
+        batches: the rows of these columns, all cells as bytes.
     """
     first_row = 0
     for batch in batches:
@@ -93,12 +93,6 @@ def ragged_row(
 ) -> tuple[int, str] | None:
     """Returns the first row that has not one cell per column, None without one.
 
-    Args:
-        stream: the file, from its beginning.
-        num_columns: the number of cells that each row needs.
-        delimiter: the character between cells.
-        block_bytes: how much of the file is read at once.
-
     Returns: the number of the row among all rows of the file, a header included, from
         0; and what is wrong with the row and how to mend it.
     """
@@ -142,20 +136,4 @@ def ragged_row(
     return row.number - 1, (
         f"is {shown(text)}: Expected {row.expected_columns} columns, got "
         f"{row.actual_columns}; {fix}"
-    )
-
-
-def never_closed(key: str, path: str, row: int) -> DataError:
-    """Returns the error about a quote that swallows all rows up to the file's end.
-
-    Args:
-        key: the configuration's key that names the file.
-        path: the file's path in messages.
-        row: the number of the row with the quote, from 0.
-    """
-    return RowError(
-        f"{key}: cannot read {path}",
-        row,
-        "has a quote that is never closed, so that the rows after it are lost; close "
-        "it, or double it inside a quoted cell",
     )

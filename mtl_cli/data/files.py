@@ -90,11 +90,9 @@ def format_by_ending(path: str) -> str | None:
 
 
 def is_table_file(file: Path, file_format: str) -> bool:
-    """Whether a file of a folder holds rows: Spark and others leave more files there.
+    """Whether a file, relative to its folder, holds rows.
 
-    Args:
-        file: the file's path relative to the folder.
-        file_format: the format of the table; `auto` takes Parquet files only.
+    Spark and others leave more files in a folder. `auto` takes Parquet files only.
     """
     hidden = any(name[0] in "._" for name in file.parts)
     fits = file_format != "auto" or format_by_ending(file.name) == "parquet"

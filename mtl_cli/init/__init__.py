@@ -1,1 +1,1 @@
-"""What `mtl-init` proposes for a table, and how it writes the proposal as YAML."""
+"""The parts of `mtl-init`: it reads a table, proposes a data set, writes its YAML."""

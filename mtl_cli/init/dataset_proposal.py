@@ -108,11 +108,7 @@ def limit_to_space(
 ) -> TaskProposal:
     """Returns a task's proposal with labels in the rows of the task's space only.
 
-    Args:
-        task: the name of the task.
-        space: a task, or a column of 0 and 1.
-        tasks: {task: proposal} of all tasks.
-        columns: {name: profile} of all columns.
+    The space is a task, or a column of 0 and 1.
     """
     argument = f"--space {task}:{space}"
     if space in tasks:

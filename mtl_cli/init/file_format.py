@@ -2,7 +2,7 @@
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,15 +25,16 @@ class FileFormat:
         name: `parquet`, `feather`, `csv` or `tsv`.
         by_ending: whether the file's ending names the format.
         delimiter: the character between the cells of a text file.
-        columns: the names of the columns of a text file without a header, an empty list
-            to number the columns, None if the first line holds the names.
+        columns: the names of a text file's columns, with spaces around them if any.
+        has_header: whether the first line of a text file holds the names.
         trim: whether cells of a text file begin or end with spaces. The spaces are cut.
     """
 
     name: str
     by_ending: bool
     delimiter: str = ","
-    columns: list[str] | None = None
+    columns: list[str] = field(default_factory=list)
+    has_header: bool = True
     trim: bool = False
 
     @property
@@ -42,36 +43,50 @@ class FileFormat:
         return self.name in USUAL_DELIMITERS
 
 
-def detect_format(path: str, file: Path, columns: list[str] | None) -> FileFormat:
+def detect_format(
+    path: str, file: Path, columns: list[str] | None, delimiter: str | None = None
+) -> FileFormat:
     """Returns the format of a file, by its ending or else by its content.
 
     Args:
         path: the file as the user named it.
         file: the file, or a folder of Parquet files.
-        columns: see `FileFormat.columns`.
+        columns: the names of the columns of a text file without a header, an empty list
+            to number the columns, None if the first line holds the names.
+        delimiter: the delimiter of a text file, if it is known.
     """
-    if file.is_dir():
-        by_ending: str | None = "parquet"
-    elif not file.stat().st_size:
+    name = "parquet" if file.is_dir() else format_by_ending(file.name)
+    by_ending = name is not None
+    if not file.is_dir() and not file.stat().st_size:
         raise DataError(f"'{path}' is empty; expected a header and rows")
-    else:
-        by_ending = format_by_ending(file.name)
-    if by_ending:
-        name = by_ending
-    else:
+    if name is None:
         with file.open("rb") as stream:
             name = FIRST_BYTES.get(stream.read(4), "csv")
     if name not in USUAL_DELIMITERS:
         if columns is not None:
             raise DataError(f"--columns, --no-header: '{path}' is no text file")
-        return FileFormat(name, by_ending is not None)
+        return FileFormat(name, by_ending)
     lines = first_lines(file)
     if not lines:
         raise DataError(f"'{path}' has no lines; expected a header and rows")
-    delimiter = detect_delimiter(lines, USUAL_DELIMITERS[name])
-    if by_ending is None and delimiter == "\t":
+    detected = detect_delimiter(lines, USUAL_DELIMITERS[name])
+    if not by_ending and detected == "\t":
         name = "tsv"
-    return FileFormat(name, by_ending is not None, delimiter, columns)
+    delimiter = delimiter or detected
+    first_cells = next(csv.reader(lines, delimiter=delimiter))
+    if columns and len(columns) != len(first_cells):
+        raise DataError(
+            f"--columns: gives {len(columns)} names, but the first line of '{path}' is "
+            f"cut into {len(first_cells)}: {' | '.join(first_cells)}"
+        )
+    if len(first_cells) == 1:
+        raise DataError(
+            f"'{path}' has one column, '{first_cells[0]}'; expected cells separated by "
+            "commas, tabs, semicolons or bars"
+        )
+    numbered = [f"column_{i + 1}" for i in range(len(first_cells))]
+    names = first_cells if columns is None else columns or numbered
+    return FileFormat(name, by_ending, delimiter, names, columns is None)
 
 
 def first_lines(file: Path) -> list[str]:

@@ -21,10 +21,7 @@ def mark_leak(
 ) -> FeatureProposal:
     """Leaves out a feature that is a label in other words, or warns of one near to it.
 
-    Args:
-        proposal: the proposal for a column that is no label.
-        tasks: {task: the proposal for its label column}.
-        columns: {name: profile} of all columns of the table.
+    The tasks are given by their names, the profiles of all columns by theirs.
     """
     column = proposal.column
     if not proposal.is_feature or column.kind == "list":

@@ -14,7 +14,7 @@ from mtl_cli.core.paths import find_data
 from mtl_cli.data.arrow_errors import is_not_utf8
 from mtl_cli.data.csv_file import BLOCK_BYTES, trim
 from mtl_cli.data.csv_row_errors import ragged_row
-from mtl_cli.init.file_format import FileFormat, detect_format, first_lines
+from mtl_cli.init.file_format import FileFormat, detect_format
 
 MAX_ROWS = 200_000
 
@@ -43,8 +43,7 @@ def read_preview(
 
     Args:
         path: a file, or a folder of Parquet files.
-        columns: the names of the columns of a text file without a header, an empty list
-            to number the columns, None if the first line holds the names.
+        columns: see `detect_format`.
         training: the format of the training table, to read a test table with the same
             delimiter.
 
@@ -55,13 +54,10 @@ def read_preview(
     if not file.exists():
         raise DataError(f"no file '{path}' (started in {Path.cwd()})")
     try:
-        file_format = detect_format(path, file, columns)
-        if not file_format.is_text:
-            preview = preview_columnar(path, file, file_format)
-        else:
-            if training is not None and training.is_text:
-                file_format = replace(file_format, delimiter=training.delimiter)
-            preview = preview_text(path, file, file_format)
+        known = training.delimiter if training and training.is_text else None
+        file_format = detect_format(path, file, columns, known)
+        read = preview_text if file_format.is_text else preview_columnar
+        preview = read(path, file, file_format)
     except (pa.ArrowException, csv.Error, OSError, UnicodeDecodeError) as error:
         if is_not_utf8(error):
             raise DataError(
@@ -76,18 +72,16 @@ def read_preview(
 
 def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview:
     """Reads the first rows of a delimited text file, every cell as text."""
-    delimiter = file_format.delimiter
-    first_cells = next(csv.reader(first_lines(file), delimiter=delimiter))
-    columns = column_names(path, file_format.columns, first_cells)
-    names = columns or first_cells
+    columns, delimiter = file_format.columns, file_format.delimiter
+    names = None if file_format.has_header else columns
     batches, rows = [], 0
     try:
         with pa.csv.open_csv(
             open_bytes(file),
-            read_options=pa.csv.ReadOptions(column_names=columns),
+            read_options=pa.csv.ReadOptions(column_names=names),
             parse_options=pa.csv.ParseOptions(delimiter=delimiter),
             convert_options=pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
+                column_types=dict.fromkeys(columns, pa.string()),
                 null_values=[""],
                 strings_can_be_null=True,
             ),
@@ -98,51 +92,28 @@ def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview
                 if rows > MAX_ROWS:
                     break
     except pa.ArrowInvalid:
-        ragged = ragged_row(open_bytes(file), len(names), delimiter, BLOCK_BYTES)
+        ragged = ragged_row(open_bytes(file), len(columns), delimiter, BLOCK_BYTES)
         if ragged is None:
             raise
         number, reason = ragged
-        where, row = f"cannot read '{path}'", number if columns else number - 1
-        hint = "" if columns else "; does the first line hold all names?"
-        raise RowError(where, row, f"{reason}{hint}") from None
+        if file_format.has_header:
+            number, reason = (
+                number - 1,
+                f"{reason}; does the first line hold all names?",
+            )
+        raise RowError(f"cannot read '{path}'", number, reason) from None
     table = pa.Table.from_batches(batches, reader.schema).slice(0, MAX_ROWS)
     trimmed = pa.table(
         [trim(column) for column in table.columns],
         [name.strip() for name in table.column_names],
     )
-    spaces = not trimmed.equals(table)
-    file_format = replace(file_format, columns=columns, trim=spaces)
+    file_format = replace(file_format, trim=not trimmed.equals(table))
     return TablePreview(path, trimmed, rows <= MAX_ROWS, file_format)
 
 
 def open_bytes(file: Path) -> Any:
     """Opens a text file, compressed or not."""
     return pa.input_stream(str(file), compression="detect")
-
-
-def column_names(
-    path: str, columns: list[str] | None, first_cells: list[str]
-) -> list[str] | None:
-    """Returns the columns' names, None where the file's first line has them.
-
-    Args:
-        path: the file as the user named it.
-        columns: see `read_preview`.
-        first_cells: the cells of the file's first line.
-    """
-    if columns and len(columns) != len(first_cells):
-        raise DataError(
-            f"--columns: gives {len(columns)} names, but the first line of '{path}' is "
-            f"cut into {len(first_cells)}: {' | '.join(first_cells)}"
-        )
-    if len(first_cells) == 1:
-        raise DataError(
-            f"'{path}' has one column, '{first_cells[0]}'; expected cells separated by "
-            "commas, tabs, semicolons or bars"
-        )
-    if columns == []:
-        return [f"column_{i + 1}" for i in range(len(first_cells))]
-    return columns
 
 
 def preview_columnar(path: str, file: Path, file_format: FileFormat) -> TablePreview:
@@ -152,17 +123,15 @@ def preview_columnar(path: str, file: Path, file_format: FileFormat) -> TablePre
         raise DataError(f"the folder '{path}' holds no .parquet files")
     dataset = pa.dataset.dataset(files, format=file_format.name)
     for fragment in dataset.get_fragments():
-        schema = fragment.physical_schema
-        if not schema.equals(dataset.schema):
+        if not fragment.physical_schema.equals(dataset.schema):
+            first, other = (
+                ", ".join(f"{field.name} ({field.type})" for field in schema)
+                for schema in (dataset.schema, fragment.physical_schema)
+            )
             raise DataError(
-                f"cannot read '{path}': the files disagree: {files[0]} holds "
-                f"{columns_of(dataset.schema)}, {fragment.path} {columns_of(schema)}"
+                f"cannot read '{path}': the files disagree: {files[0]} holds {first}, "
+                f"{fragment.path} {other}"
             )
     table = dataset.head(MAX_ROWS)
     complete = dataset.count_rows() == table.num_rows
     return TablePreview(path, table, complete, file_format)
-
-
-def columns_of(schema: pa.Schema) -> str:
-    """Returns the names and the types of a file's columns."""
-    return ", ".join(f"{field.name} ({field.type})" for field in schema)

@@ -14,20 +14,15 @@ def check_header(
 ) -> None:
     """Refuses a first line of values instead of names, and names that repeat.
 
-    Args:
-        train: the table.
-        columns: the profiles of its columns.
-        labels: the columns that the user named. If the table has one of these columns,
-            its first line holds names.
+    A first line that names a label of the command line holds names.
     """
     names = [column.name for column in columns]
-    if train.format.is_text and not set(labels) & set(names):
-        reason = header_of_values(columns)
-        if reason:
-            raise DataError(
-                f"the first line of '{train.path}' looks like values, not names "
-                f"({reason}); give the names with --columns a,b,c or take --no-header"
-            )
+    reason = header_of_values(columns) if train.format.is_text else ""
+    if reason and not set(labels) & set(names):
+        raise DataError(
+            f"the first line of '{train.path}' looks like values, not names "
+            f"({reason}); give the names with --columns a,b,c or take --no-header"
+        )
     for name in names:
         if name and names.count(name) > 1:
             raise DataError(

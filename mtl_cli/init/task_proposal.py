@@ -44,12 +44,7 @@ class TaskProposal:
 
 
 def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposal:
-    """Returns the proposal for a label column.
-
-    Args:
-        task: the task's name.
-        argument: the argument of the command line that names the column.
-        column: the column's profile.
+    """Returns the proposal for the label column that an argument names.
 
     Raises:
         DataError: if the column holds nothing that can be predicted.
@@ -60,10 +55,12 @@ def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposa
         return zero_or_one(column)
     if column.distinct == 2:
         return one_value(column, *positive_of_two(column))
-    same_name = value_named_as(task, column) if column.kind == "text" else None
-    if same_name is not None:
-        reason = f"named as the task, of {column.distinct} values"
-        return one_value(column, same_name, reason)
+    for value in column.most_frequent(MAX_CLASSES):
+        # The task never_married is named after the value Never-married.
+        task_name, value_name = (re.sub(r"[\W_]", "", x).lower() for x in (task, value))
+        if column.kind == "text" and value_name == task_name:
+            reason = f"named as the task, of {column.distinct} values"
+            return one_value(column, value, reason)
     many = column.distinct > MAX_CLASSES
     if column.kind == "decimal" or (column.numbers is not None and many):
         return regression(where, column)
@@ -124,16 +121,6 @@ def positive_of_two(column: ColumnProfile) -> tuple[str, str]:
         if value.lower() in YES and other.lower() in NO:
             return value, f"the other value is {shorten(other)}"
     return rare, f"the rarer value; the other is {shorten(frequent)}"
-
-
-def value_named_as(task: str, column: ColumnProfile) -> str | None:
-    """Returns the value that a task is named after: never_married, Never-married."""
-
-    def letters(name: str) -> str:
-        return re.sub(r"[\W_]", "", name).lower()
-
-    values = column.most_frequent(MAX_CLASSES)
-    return next((v for v in values if letters(v) == letters(task)), None)
 
 
 def multiclass(column: ColumnProfile) -> TaskProposal:

@@ -5,6 +5,7 @@ lists after the line's width, not before, and quote by one YAML version only.
 """
 
 import re
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ from mtl_cli.tasks.base import LOSSES, Task
 
 COMMENT_COLUMN = 24  # of comments beside the data set's own keys
 MAX_FEATURE_WIDTH = 60  # longer features push their own comments to the right
-LINE_WIDTH = 88
+MAX_LIST_WIDTH = 87
 # Text that needs no quotes, whether it stands alone or within {} or [].
 UNQUOTED = re.compile(r"[^\W\d](?:[\w ()/.+-]*[\w)+])?")
 
@@ -47,7 +48,7 @@ def dataset_yaml(
     if delimiter == USUAL_DELIMITERS.get(train.format.name):
         delimiter = None
     columns = key("  columns", None, "names, for files whose first line has none")
-    if train.format.columns is not None:
+    if not train.format.has_header:
         columns = "\n".join(key_with_list("  columns", train.format.columns))
     test_path = None if test is None else test.path
     trim = train.format.trim or (test is not None and test.format.trim)
@@ -152,19 +153,19 @@ def key(name: str, value: Any, remark: str = "") -> str:
     return f"{line.ljust(COMMENT_COLUMN - 2)}  {comment(remark)}" if remark else line
 
 
-def key_with_list(name: str, values: list[Any]) -> Iterator[str]:
-    """Yields the lines of a key and a list, with as many values per line as fit."""
+def key_with_list(name: str, values: list[Any]) -> list[str]:
+    """Returns the lines of a key and a list, with as many values per line as fit."""
+    # Only spaces between values may become line ends.
+    items = ", ".join(on_one_line(value).replace(" ", "\0") for value in values)
     indent = " " * (len(name) - len(name.lstrip()) + 2)
-    items = [f"{on_one_line(value)}," for value in values]
-    items[-1] = items[-1][:-1] + "]"
-    line = f"{name}: [{items[0]}"
-    for item in items[1:]:
-        if len(line) + len(item) + 1 >= LINE_WIDTH:
-            yield line
-            line = indent + item
-        else:
-            line += f" {item}"
-    yield line
+    lines = textwrap.wrap(
+        f"{name}: [{items}]",
+        MAX_LIST_WIDTH,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace("\0", " ") for line in lines]
 
 
 def on_one_line(value: Any) -> str:
