@@ -4,9 +4,9 @@ from functools import cache
 
 from mtl_cli.compare.configurations import short_key
 from mtl_cli.compare.formats import joined
-from mtl_cli.compare.row_statistics import Floats
 from mtl_cli.compare.runs import Run
 from mtl_cli.compare.same_rows import equal_rows, test_rows
+from mtl_cli.metrics.metrics import Floats
 
 Settings = tuple[tuple[str, str], ...]
 

@@ -8,16 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_cli.compare.configurations import Configuration
-from mtl_cli.compare.row_statistics import (
-    Floats,
-    bootstrap,
-    delong,
-    delong_parts,
-    resampled,
-)
+from mtl_cli.compare.row_statistics import bootstrap, delong, delong_parts, resampled
 from mtl_cli.compare.runs import Run
 from mtl_cli.compare.seed_statistics import Test
-from mtl_cli.metrics.metrics import METRICS, Metric, UndefinedError
+from mtl_cli.metrics.metrics import METRICS, Floats, Metric, UndefinedError
 
 
 class UnusableError(Exception):

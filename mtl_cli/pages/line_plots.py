@@ -59,7 +59,7 @@ class LinePlot:
         every_y = [y for line in self.lines for y in line.y]
         ticks = None
         if self.x_name == "epoch":
-            x = Axis(1, max(2, *every_x), LEFT, RIGHT)
+            x = Axis(1, max([2, *every_x]), LEFT, RIGHT)
             ticks = sorted({round(tick) for tick in x.ticks()} | {1})
         else:
             x = axis_around(every_x, LEFT, RIGHT)

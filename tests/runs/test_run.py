@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from helpers.commands import mtl_train, run_cold
+from helpers.html_tags import check_self_contained
 from sklearn.metrics import log_loss, roc_auc_score
 
 from mtl_cli.metrics.metrics import METRICS
@@ -110,6 +111,19 @@ def test_run_folder_is_complete(run: Path) -> None:
         "train.log",
     }
     assert json.loads((run / "status.json").read_text())["status"] == "done"
+
+
+def test_report_shows_scores_curves_and_configuration(run: Path) -> None:
+    page = (run / "report.html").read_text()
+    check_self_contained(page)
+    headings = re.findall("<h[23]>(.*?)</h[23]>", page)
+    assert headings == [
+        *("test", "train", "valid"),
+        *("Learning curves", "training loss", "validation"),
+        *("Calibration on test rows", "income", "never_married"),
+    ]
+    assert f"{metrics(run)['test']['income']['auc']:.4f}" in page
+    assert "&#34;learning_rate&#34;: 0.001" in page
 
 
 def test_metrics_equal_scikit_learn_on_the_saved_predictions(run: Path) -> None:

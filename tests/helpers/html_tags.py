@@ -1,0 +1,45 @@
+"""Reads the tags of an HTML page, and checks that the page asks nothing of others."""
+
+import re
+from html.parser import HTMLParser
+
+VOID = {"meta", "link", "br", "img"}  # tags that are never closed
+Tags = list[tuple[str, dict[str, str]]]
+
+
+class TagParser(HTMLParser):
+    """Collects tags, and checks that they are closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: Tags = []
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def tags_of(page: str) -> Tags:
+    """Returns all tags of a page with their attributes, after checking their order."""
+    parser = TagParser()
+    parser.feed(page)
+    assert parser.open == []
+    return parser.tags
+
+
+def check_self_contained(page: str) -> None:
+    """Checks that a page loads and runs nothing, and knows phones and dark mode."""
+    assert "http" not in page and "@import" not in page and "url(" not in page
+    tags = tags_of(page)
+    assert {tag for tag, _ in tags} & {"script", "img", "iframe", "object"} == set()
+    assert [attrs["href"] for tag, attrs in tags if tag == "link"] == ["data:,"]
+    assert not any(key.startswith("on") for _, attrs in tags for key in attrs)
+    (viewport,) = (a["content"] for _, a in tags if a.get("name") == "viewport")
+    assert "width=device-width" in viewport
+    assert "prefers-color-scheme:dark" in page
+    assert re.search(r"@media\(max-width:", page)
