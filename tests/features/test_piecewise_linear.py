@@ -1,0 +1,72 @@
+"""Piecewise linear features: how far a number reaches into each bucket."""
+
+import itertools
+
+import numpy as np
+from helpers.fitted_columns import fit_and_encode, fitted_column, numbers_of
+from helpers.numeric_columns import COLUMNS, SKEWED
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtl_cli.columns.numeric import cuts
+from mtl_cli.features.piecewise_linear import PiecewiseLinear
+
+FLOAT32 = 1e-6  # what `transform` returns is rounded to float32
+
+PROPERTY = settings(max_examples=300, deadline=None, derandomize=True)
+
+
+def papers_encoding(x, ends):
+    """Equation 1 of Gorishniy et al. (2022), a loop; `ends` are b_0 ... b_T."""
+    code = []
+    for low, high in itertools.pairwise(ends):
+        if x < low:
+            code.append(0.0)
+        elif x >= high:
+            code.append(1.0)
+        else:
+            code.append((x - low) / (high - low))
+    return code
+
+
+def test_piecewise_linear_encoding_equals_the_papers_formula():
+    features = fitted_column(
+        PiecewiseLinear(kind="piecewise_linear", num_buckets=8), SKEWED
+    )
+    ends = [SKEWED.min(), *cuts(SKEWED, 8), SKEWED.max()]
+    assert features.layout.width("dense") == len(ends) - 1 == 8
+    expected = [papers_encoding(x, ends) for x in SKEWED]
+    np.testing.assert_allclose(numbers_of(features, SKEWED), expected, rtol=FLOAT32)
+
+
+@given(COLUMNS, COLUMNS, st.integers(2, 8))
+@PROPERTY
+def test_piecewise_linear_encoding_fills_buckets_one_after_another(
+    train, other, num_buckets
+):
+    feature = PiecewiseLinear(kind="piecewise_linear", num_buckets=num_buckets)
+    # Six decimals: buckets so narrow that a ratio overflows are not the point here.
+    train, other = (np.round(np.clip(x, -1e30, 1e30), 6) for x in (train, other))
+    features = fitted_column(feature, train)
+    code = numbers_of(features, np.sort(other))
+    assert code.shape == (len(other), features.layout.width("dense"))
+    assert ((code >= 0) & (code <= 1)).all()
+    # A bucket is entered only when the one before is full.
+    assert (code[:, :-1][code[:, 1:] > 0] == 1).all()
+    assert (np.diff(code.sum(axis=1)) >= 0).all()
+
+
+def test_piecewise_linear_encoding_tells_training_values_apart():
+    x = np.array([0.0, 1, 1, 5, 5, 9])
+    features = fitted_column(PiecewiseLinear(kind="piecewise_linear", num_buckets=8), x)
+    assert len(np.unique(numbers_of(features, x), axis=0)) == 4
+
+
+def test_empty_cell_counts_as_the_configured_number():
+    keys = {"kind": "piecewise_linear", "num_buckets": 2}
+    _, found = fit_and_encode(
+        {"x": PiecewiseLinear(**keys, missing="median")}, x=[0.0, 1.0, 4.0, None]
+    )
+    _, known = fit_and_encode({"x": PiecewiseLinear(**keys)}, x=[0.0, 1.0, 4.0])
+    np.testing.assert_array_equal(found["dense"][:3], known["dense"])
+    np.testing.assert_array_equal(found["dense"][3], known["dense"][1])

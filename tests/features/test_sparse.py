@@ -1,0 +1,117 @@
+"""Sparse features: one id for each value of the training rows."""
+
+import json
+
+import pyarrow as pa
+import pytest
+from helpers.fitted_columns import HUGE, column_table, fitted_column, ids_of
+
+from mtl_cli.core.errors import DataError
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.features.sparse import Sparse
+
+SPARSE = Sparse(kind="sparse")
+
+
+def test_vocabulary_comes_from_training_rows_only():
+    features = fitted_column(SPARSE, ["b", "a", "c", "a"])
+    assert ids_of(features, ["a", "b", "c"]) == [1, 2, 3]
+    assert ids_of(features, ["c", "zebra", "aa", "a"]) == [3, 0, 0, 1]
+    assert features.layout.tables["x"].size == 4
+
+
+def test_missing_sparse_values_share_index_0_with_unseen_ones():
+    features = fitted_column(SPARSE, ["b", None, "a"])
+    assert ids_of(features, [None, "a", "b", "?"]) == [0, 1, 2, 0]
+
+
+def test_column_without_a_value_in_training_has_one_index():
+    features = fitted_column(SPARSE, pa.array([None, None], pa.string()))
+    assert features.layout.tables["x"].size == 1
+    assert ids_of(features, ["a", None]) == [0, 0]
+
+
+@pytest.mark.parametrize("gap", [[], [None]], ids=["no_gap", "gap"])
+def test_ids_above_2_to_the_53_and_negative_ids_are_exact(gap):
+    huge = HUGE
+    values = [-huge, -huge + 1, -1, 0, huge - 1, huge, 2**63 - 1]
+    assert len({float(v) for v in values}) < len(values)
+    features = fitted_column(SPARSE, values[::-1] + gap)
+    assert ids_of(features, values + gap) == [1, 2, 3, 4, 5, 6, 7] + [0] * len(gap)
+    assert ids_of(features, [huge + 1, -huge - 1]) == [0, 0]
+
+
+def test_booleans_are_sparse_values():
+    assert ids_of(fitted_column(SPARSE, [True, False]), [False, True, None]) == [
+        1,
+        2,
+        0,
+    ]
+
+
+def test_strings_are_told_apart_by_every_character():
+    values = ["", " ", "A", "a", "a ", "NA", "nan", "ä"]
+    features = fitted_column(SPARSE, values)
+    assert ids_of(features, sorted(values)) == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_values_rarer_than_min_count_share_index_0():
+    features = fitted_column(
+        Sparse(kind="sparse", min_count=2), ["a", "b", "b", "c", "c", "c"]
+    )
+    assert features.learnt["x"]["vocabulary"] == ["b", "c"]
+    assert ids_of(features, ["a", "b", "c"]) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "expected"),
+    [
+        (pa.array([1, 300], pa.int64()), pa.array([1, 2], pa.int8()), [1, 0]),
+        (pa.array([1, 7], pa.int8()), pa.array([7, 300], pa.int64()), [2, 0]),
+        (pa.array(["a"]), pa.array(["a", "b"], pa.large_string()), [1, 0]),
+        (pa.array([1, 7]), pa.array([None, None]), [0, 0]),
+    ],
+    ids=["narrower_integers", "wider_integers", "large_strings", "all_missing"],
+)
+def test_equal_values_are_equal_whatever_type_holds_them(train, test, expected):
+    # Each CSV file gets the types that its own rows need.
+    assert ids_of(fitted_column(SPARSE, train), test) == expected
+
+
+@pytest.mark.parametrize(
+    ("train", "test"), [([1, 7], ["7", "?"]), (["7", "?"], [1, 7])]
+)
+def test_ids_are_the_same_as_numbers_and_as_text(train, test):
+    features = fitted_column(SPARSE, train)
+    place = features.learnt["x"]["vocabulary"].index("7") + 1
+    found = features.encode(column_table(test))["ids"][:, 0].tolist()
+    assert found == [place if value in (7, "7") else 0 for value in test]
+
+
+def test_floats_as_sparse_are_refused_with_what_to_do():
+    with pytest.raises(DataError) as caught:
+        fitted_column(SPARSE, [1.0, 2.5])
+    assert "feature x: needs whole numbers" in str(caught.value)
+    assert "double" in str(caught.value)
+    assert "bucketized" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([0, 1], pa.date32()),
+        pa.array([0, 1], pa.timestamp("s")),
+        pa.array([b"a", b"b"]),
+    ],
+    ids=lambda values: str(values.type),
+)
+def test_sparse_values_that_json_cannot_hold_are_refused_or_made_text(values):
+    # A CSV column such as 2024-05-01 is read as dates. A run must not train to the
+    # end and then fail to save.
+    try:
+        features = fitted_column(SPARSE, values)
+    except DataError as error:
+        assert "feature x: " in str(error)
+        return
+    statistics = json.loads(json.dumps(features.learnt))
+    assert ids_of(FeatureSet({"x": SPARSE}, statistics), values) == [1, 2]
