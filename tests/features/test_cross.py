@@ -23,7 +23,7 @@ NUMBERS = st.one_of(st.none(), st.integers(-3, 3), st.just(HUGE), st.just(HUGE -
 
 
 def joined_text(*columns):
-    """The values of each row of some columns as one text; None where a cell is empty."""
+    """The values of each row as one text; None where a cell is empty."""
     return [
         None if None in row else "\x1f".join(map(str, row))
         for row in zip(*columns, strict=True)

@@ -34,7 +34,7 @@ TASKS = {
 
 
 def data_set_with_vectors(folder, frozen=False, **more):
-    """The keys of a data set whose items 10, 11, 12 and 15 have vectors, of 10 to 19."""
+    """The keys of a data set of items 10 to 19; 10, 11, 12 and 15 have vectors."""
     random = np.random.default_rng(4)
     item = np.concatenate([np.arange(10, 20), random.integers(10, 20, 190)])
     columns = {"user": random.integers(0, 5, 200), "item": item}
