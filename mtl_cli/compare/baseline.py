@@ -22,30 +22,34 @@ def choose_baseline(
     Raises:
         ConfigError: if none or several configurations match the request.
     """
-    if requested is None:
-        for configuration in configurations:
-            if configuration.model == DEFAULT_MODEL:
-                return configuration, f"the first with model={DEFAULT_MODEL}"
-        joint = [c for c in configurations if c.model != "single_task"]
-        return (joint or configurations)[0], "the first that ran"
+    if requested is not None:
+        return matching_configuration(configurations, keys, requested), "as asked"
+    for configuration in configurations:
+        if configuration.model == DEFAULT_MODEL:
+            return configuration, f"the first with model={DEFAULT_MODEL}"
+    joint = [c for c in configurations if c.model != "single_task"]
+    return (joint or configurations)[0], "the first that ran"
+
+
+def matching_configuration(
+    configurations: list[Configuration], keys: list[str], requested: str
+) -> Configuration:
+    """Returns the only configuration with the requested settings."""
     matching = configurations
     for setting in split_settings(requested):
-        key, equals, value = setting.partition("=")
+        key, equals, value = (part.strip() for part in setting.partition("="))
         if not equals:
             raise ConfigError(f"{FLAG}: '{setting}' should be KEY=VALUE")
-        full = full_key(key.strip(), configurations, keys)
-        matching = [
-            c for c in matching if same_value(c.settings.get(full, ""), value.strip())
-        ]
+        full = full_key(key, configurations, keys)
+        matching = [c for c in matching if same_value(c.settings.get(full, ""), value)]
     if len(matching) == 1:
-        return matching[0], "as asked"
+        return matching[0]
+    unique = list(dict.fromkeys(c.name for c in matching or configurations))
+    names = "; ".join(unique[:MAX_NAMES])
     if not matching:
-        unique = list(dict.fromkeys(c.name for c in configurations))
-        names = "; ".join(unique[:MAX_NAMES])
         raise ConfigError(
             f"{FLAG} {requested}: no configuration matches; known: {names}"
         )
-    names = "; ".join([c.name for c in matching][:MAX_NAMES])
     raise ConfigError(
         f"{FLAG} {requested}: {len(matching)} configurations match, add settings until "
         f"only one does: {names}"

@@ -93,14 +93,7 @@ def compare_dataset(
     every = group_runs(runs)
     scored = [c for c in every if any(split in r.metrics for r in c.runs.values())]
     if not scored:
-        splits = {s for c in every for run in c.runs.values() for s in run.metrics}
-        if splits:
-            names = ", ".join(sorted(splits))
-            raise ConfigError(f"--split {split}: no run has it; known: {names}")
-        count = sum(len(c.unscored_runs) for c in every)
-        raise ConfigError(
-            f"nothing to compare: none of {count} runs is done and has metrics"
-        )
+        raise no_scores(every, split)
     unscored = [c for c in every if c not in scored]
     keys = differing_keys(scored)
     set_names(scored, keys)
@@ -125,6 +118,18 @@ def compare_dataset(
         ):
             decide([d for d in differences if d is not None], task.direction)
     return comparison
+
+
+def no_scores(configurations: list[Configuration], split: str) -> ConfigError:
+    """Returns the error that says why there is nothing to compare."""
+    runs = [run for c in configurations for run in c.runs.values()]
+    if splits := {name for run in runs for name in run.metrics}:
+        names = ", ".join(sorted(splits))
+        return ConfigError(f"--split {split}: no run has it; known: {names}")
+    count = sum(len(c.unscored_runs) for c in configurations)
+    return ConfigError(
+        f"nothing to compare: none of {count} runs is done and has metrics"
+    )
 
 
 def score_of(configuration: Configuration, split: str, task: str, metric: str) -> Score:

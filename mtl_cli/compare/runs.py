@@ -206,11 +206,11 @@ def settings_of(config: Any) -> dict[str, str]:
     """Returns the settings that a result depends on: dotted key to text.
 
     Raises:
-        ValueError: if the configuration is no mapping, or has too many values: the
-            aliases of YAML can make a short file endless.
+        ValueError: if the configuration is no mapping, or has too many values: YAML's
+            aliases can make a short file endless.
     """
     if not isinstance(config, dict):
-        raise ValueError("config.yaml is no mapping")
+        raise ValueError("no mapping")
     settings: dict[str, str] = {}
     num_values = 0
 
@@ -218,7 +218,7 @@ def settings_of(config: Any) -> dict[str, str]:
         nonlocal num_values
         num_values += 1
         if num_values > MAX_VALUES:
-            raise ValueError(f"config.yaml has more than {MAX_VALUES} values")
+            raise ValueError("too many values")
 
     def add(value: Any, key: str) -> None:
         count()

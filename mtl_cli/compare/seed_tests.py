@@ -44,15 +44,9 @@ def add_seed_tests(
             return Difference(other.configuration)
         if not comparable(score, other):
             return Difference(other.configuration, verdict=Verdict.NOT_COMPARABLE)
-        values, other_values = score.by_seed, other.by_seed
         pooled = score in pool and other in pool
         other_noise = noise - noise_of(score, other) if pooled else NO_NOISE
-        return Difference(
-            other.configuration,
-            paired=paired_difference(values, other_values),
-            seed_test=seed_test(*common_seeds(values, other_values), other_noise),
-            verdict=Verdict.TOO_FEW_SEEDS,
-        )
+        return difference_over_seeds(score, other, other_noise)
 
     for score in task.scores:
         configuration = score.configuration
@@ -61,6 +55,23 @@ def add_seed_tests(
         if configuration in counterparts:
             counterpart = scores[counterparts[configuration]]
             score.to_single_task = difference(score, counterpart)
+
+
+def difference_over_seeds(score: Score, other: Score, noise: Noise) -> Difference:
+    """Returns the difference of two scores on the same rows.
+
+    Args:
+        score: the first score.
+        other: the score that is subtracted.
+        noise: the noise of all other configurations on these rows.
+    """
+    values, other_values = score.by_seed, other.by_seed
+    return Difference(
+        other.configuration,
+        paired=paired_difference(values, other_values),
+        seed_test=seed_test(*common_seeds(values, other_values), noise),
+        verdict=Verdict.TOO_FEW_SEEDS,
+    )
 
 
 def noise_of(*scores: Score) -> Noise:

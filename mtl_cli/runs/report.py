@@ -57,17 +57,26 @@ def write(
     for name, line_plots in plots.items():
         with folder.replacing(f"plots/{name}.png") as path:
             write_png(line_plots, path)
-    page = render(
+    folder.write_text("report.html", page(config, scores, plots, shown))
+
+
+def page(
+    config: Config,
+    scores: dict[str, Scores],
+    plots: dict[str, list[LinePlot]],
+    shown: str,
+) -> str:
+    """Returns the HTML page of a run."""
+    return render(
         "run.html",
         title=f"{config.model.name} on {config.dataset.name}",
-        scores={split: tables(outputs, scores[split]) for split in scores},
+        scores={split: tables(config.outputs, scores[split]) for split in scores},
         plots={
             "Learning curves": plots["learning_curves"],
             f"Calibration on {shown} rows": plots["calibration"],
         },
         settings=json.dumps(mask_secrets(config.model_dump(mode="json")), indent=2),
     )
-    folder.write_text("report.html", page)
 
 
 def epoch_row(epoch: Epoch) -> dict[str, Any]:
