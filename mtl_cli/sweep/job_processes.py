@@ -18,7 +18,6 @@ from typing import Any
 
 from mtl_cli.core.errors import first_line
 from mtl_cli.core.run_folder import RunFolder, status_of
-from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep.job import Job, run_job
 
 GRACE_SECONDS = 60
@@ -110,16 +109,9 @@ def wait_for_any_job() -> None:
             finish(running_job, is_late)
 
 
-def wait_for_jobs(jobs: list[Job]) -> list[JobRecord]:
-    """Waits until none of these jobs is running; returns their records."""
-    while any(r.job in jobs for r in running):
-        wait_for_any_job()
-    return [job.new_record().read(job.sweep) for job in jobs]
-
-
-def wait_for_all_jobs() -> None:
-    """Waits until no job is running."""
-    while running:
+def wait_for_jobs(jobs: list[Job] | None = None) -> None:
+    """Waits until none of these jobs is running; None stands for all jobs."""
+    while any(jobs is None or r.job in jobs for r in running):
         wait_for_any_job()
 
 
@@ -130,11 +122,14 @@ def stop_all_jobs() -> None:
         if process.pid is not None and process.is_alive():
             os.kill(process.pid, signal.SIGINT)
         running_job.deadline = time.monotonic() + GRACE_SECONDS
-    wait_for_all_jobs()
+    wait_for_jobs()
 
 
 def finish(running_job: RunningJob, is_late: bool) -> None:
-    """Removes a job whose process has ended; records the end if the process could not.
+    """Removes a job whose process has ended.
+
+    If the process was killed, it could not record its end: then record, status and log
+    of the run are written here.
 
     Args:
         running_job: the job to remove.
@@ -152,8 +147,12 @@ def finish(running_job: RunningJob, is_late: bool) -> None:
             record.error = "out of time (sweep.timeout_minutes)"
         record.write(job.sweep)
         if status_of(job.folder):
+            folder = RunFolder(job.folder)
+            folder.finish("failed", record.error)
+            folder.release()
             output = stderr.read_text("utf-8", "replace") if stderr.exists() else ""
-            mark_run_as_failed(job, record.error, output)
+            with (job.folder / "train.log").open("a", encoding="utf-8") as log:
+                log.write(f"{output.rstrip()}\n{record.error}\n".lstrip())
     stderr.unlink(missing_ok=True)
     process.close()
 
@@ -168,12 +167,3 @@ def exit_reason(code: int) -> str:
         return f"its process ended with exit code {code}"
     name = signal.Signals(-code).name
     return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-
-
-def mark_run_as_failed(job: Job, error: str, stderr: str) -> None:
-    """Writes status and log into the run folder of a job whose process was killed."""
-    folder = RunFolder(job.folder)
-    folder.finish("failed", error)
-    folder.release()
-    with (job.folder / "train.log").open("a", encoding="utf-8") as log:
-        log.write(f"{stderr.rstrip()}\n{error}\n".lstrip())

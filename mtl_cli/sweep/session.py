@@ -72,7 +72,7 @@ def wait_for_jobs() -> None:
         return
     from mtl_cli.sweep import job_processes
 
-    job_processes.wait_for_all_jobs()
+    job_processes.wait_for_jobs()
     if not any(job_records(current.folder)):
         if not current.is_complete:
             raise ConfigError(

@@ -36,8 +36,10 @@ class Objective:
         self.jobs = jobs
 
     def __float__(self) -> float:
+        job_processes.wait_for_jobs(self.jobs)
         objectives = []
-        for record in job_processes.wait_for_jobs(self.jobs):
+        for job in self.jobs:
+            record = job.new_record().read(job.sweep)
             if record.objective is None:
                 reason = record.error or "has no monitored metric"
                 raise JobError(f"job {record.number}: {reason}")
@@ -86,7 +88,7 @@ def start_jobs(composed: DictConfig) -> Objective:
                 seconds = None if minutes is None else minutes * 60
                 job_processes.start_job(job, jobs_at_once, seconds)
     if not is_own:
-        job_processes.wait_for_all_jobs()
+        job_processes.wait_for_jobs()
     return Objective([started[job.folder] for job in jobs[:repeats]])
 
 

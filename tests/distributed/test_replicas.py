@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,7 +21,7 @@ from mtl_cli.config.overrides import quoted
 from mtl_cli.core import signals
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.table import Table
-from mtl_cli.distributed import cluster, rendezvous
+from mtl_cli.distributed import cluster
 from mtl_cli.distributed import replicas as replicas_module
 from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.distributed.replicas import Replicas, choose_gpu
@@ -221,87 +220,6 @@ def test_shares_of_streamed_rows_are_disjoint_and_omit_fewer_rows_than_processes
     assert len(steps) == 1
 
 
-def same_environment(**changes):
-    return {"config_hash": "c", "data_hash": "d", "git_commit": "g"} | {
-        "versions": {"keras": "3"},
-        **changes,
-    }
-
-
-def rendezvous_errors(*environments):
-    """Returns the error of each process of a rendezvous; "" for a success.
-
-    Args:
-        environments: one per process; None for a process that does not come.
-    """
-    workers = [f"127.0.0.1:{port}" for port in free_ports(len(environments))]
-    errors = ["" for _ in environments]
-
-    def join(i):
-        try:
-            rendezvous.rendezvous(workers, i, environments[i])
-        except ConfigError as error:
-            errors[i] = str(error)
-
-    threads = [
-        threading.Thread(target=join, args=(i,))
-        for i, environment in enumerate(environments)
-        if environment
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return errors
-
-
-def test_rendezvous_of_processes_of_one_run_succeeds():
-    assert rendezvous_errors(
-        same_environment(), same_environment(), same_environment()
-    ) == ["", "", ""]
-
-
-def test_rendezvous_of_different_runs_fails_in_every_process():
-    errors = rendezvous_errors(
-        same_environment(),
-        same_environment(),
-        same_environment(data_hash="x", versions={"keras": "4"}),
-    )
-    assert errors == 3 * [
-        "trainer.strategy: worker 2 and the chief differ in the data and the versions "
-        "of packages; all machines need the same"
-    ]
-
-
-def test_rendezvous_timeout_names_the_missing_process(monkeypatch):
-    monkeypatch.setattr(rendezvous, "TIMEOUT_SECONDS", 0.5)
-    assert "worker 1 of 2 (127.0.0.1:" in rendezvous_errors(same_environment(), None)[0]
-    assert (
-        "the chief, could not be reached within"
-        in rendezvous_errors(None, same_environment())[1]
-    )
-
-
-def test_rendezvous_ignores_connections_of_strangers():
-    port, other = free_ports(2)
-    workers = [f"127.0.0.1:{port}", f"127.0.0.1:{other}"]
-    chief = threading.Thread(
-        target=rendezvous.rendezvous, args=(workers, 0, same_environment())
-    )
-    chief.start()
-    for message in (b"GET / HTTP/1.1\r\n", b"[1]\n", b'{"index": 7}\n', b""):
-        while True:
-            try:
-                with socket.create_connection(("127.0.0.1", port)) as stranger:
-                    stranger.sendall(message)
-                break
-            except ConnectionRefusedError:
-                continue
-    rendezvous.rendezvous(workers, 1, same_environment())
-    chief.join(10)
-    assert not chief.is_alive()
-
-
 def test_each_process_of_a_machine_takes_a_gpu_of_its_own(monkeypatch):
     visible = []
     monkeypatch.setattr(replicas_module, "gpus", lambda: ["gpu0", "gpu1"])
@@ -317,54 +235,6 @@ def test_batch_that_processes_cannot_share_evenly_is_refused():
     with pytest.raises(ConfigError, match=r"3 processes cannot share 512 .* to 513"):
         Replicas(size=3).rows_per_process(512)
     assert Replicas(size=4).rows_per_process(512) == 128
-
-
-def test_slurm_tasks_keep_the_order_of_their_numbers(monkeypatch):
-    for name, value in {
-        "SLURM_STEP_NODELIST": "node[2,10-11]",
-        "SLURM_STEP_TASKS_PER_NODE": "2(x2),1",
-        "SLURM_JOB_ID": "20007",
-    }.items():
-        monkeypatch.setenv(name, value)
-    assert cluster.slurm_workers() == [
-        "node2:12007",
-        "node2:12008",
-        "node10:12007",
-        "node10:12008",
-        "node11:12007",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        (None, "trainer.strategy: multi_worker needs TF_CONFIG in the environment"),
-        ("{", "TF_CONFIG: Expecting property name"),
-        ("[]", "TF_CONFIG: list indices"),
-        ({"worker": ["a:1", "b:1"]}, "TF_CONFIG: index 2 is not one of 2 workers"),
-        ({"worker": ["a", "b", "c"]}, "TF_CONFIG: 'a' names no port"),
-        ({"worker": ["a:1"], "ps": ["b:1"]}, "TF_CONFIG: only workers take part"),
-    ],
-)
-def test_malformed_tf_config_is_refused(config, message, monkeypatch):
-    monkeypatch.delenv(cluster.TF_CONFIG, raising=False)
-    if isinstance(config, dict):
-        task = {"type": "worker", "index": 2}
-        config = json.dumps({"cluster": config, "task": task})
-    if config is not None:
-        monkeypatch.setenv(cluster.TF_CONFIG, config)
-    with pytest.raises(ConfigError) as raised:
-        cluster.rank("multi_worker")
-    assert str(raised.value).startswith(message)
-
-
-def test_missing_tf_config_ends_the_command_in_one_line(tmp_path, monkeypatch):
-    monkeypatch.delenv(cluster.TF_CONFIG, raising=False)
-    ended = mtl_train(tmp_path, "trainer.strategy=multi_worker", "hydra.run.dir=run")
-    assert ended.returncode == 2
-    assert ended.stderr.count("\n") == 1
-    assert "needs TF_CONFIG" in ended.stderr
-    assert not (tmp_path / "run").exists()
 
 
 def start_workers(folder, *arguments, environments=None):

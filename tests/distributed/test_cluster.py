@@ -1,0 +1,57 @@
+"""Addresses and ranks of a run's processes, from environment variables."""
+
+import json
+
+import pytest
+from helpers.commands import mtl_train
+
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.distributed import cluster
+
+
+def test_slurm_tasks_keep_the_order_of_their_numbers(monkeypatch):
+    for name, value in {
+        "SLURM_STEP_NODELIST": "node[2,10-11]",
+        "SLURM_STEP_TASKS_PER_NODE": "2(x2),1",
+        "SLURM_JOB_ID": "20007",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert cluster.slurm_workers() == [
+        "node2:12007",
+        "node2:12008",
+        "node10:12007",
+        "node10:12008",
+        "node11:12007",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (None, "trainer.strategy: multi_worker needs TF_CONFIG in the environment"),
+        ("{", "TF_CONFIG: Expecting property name"),
+        ("[]", "TF_CONFIG: list indices"),
+        ({"worker": ["a:1", "b:1"]}, "TF_CONFIG: index 2 is not one of 2 workers"),
+        ({"worker": ["a", "b", "c"]}, "TF_CONFIG: 'a' names no port"),
+        ({"worker": ["a:1"], "ps": ["b:1"]}, "TF_CONFIG: only workers take part"),
+    ],
+)
+def test_malformed_tf_config_is_refused(config, message, monkeypatch):
+    monkeypatch.delenv(cluster.TF_CONFIG, raising=False)
+    if isinstance(config, dict):
+        task = {"type": "worker", "index": 2}
+        config = json.dumps({"cluster": config, "task": task})
+    if config is not None:
+        monkeypatch.setenv(cluster.TF_CONFIG, config)
+    with pytest.raises(ConfigError) as raised:
+        cluster.rank("multi_worker")
+    assert str(raised.value).startswith(message)
+
+
+def test_missing_tf_config_ends_the_command_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.delenv(cluster.TF_CONFIG, raising=False)
+    ended = mtl_train(tmp_path, "trainer.strategy=multi_worker", "hydra.run.dir=run")
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert "needs TF_CONFIG" in ended.stderr
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,89 @@
+"""The rendezvous: processes of one run find each other, others are refused."""
+
+import socket
+import threading
+
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.distributed import rendezvous
+from mtl_cli.distributed.child_processes import free_ports
+
+
+def same_environment(**changes):
+    return {"config_hash": "c", "data_hash": "d", "git_commit": "g"} | {
+        "versions": {"keras": "3"},
+        **changes,
+    }
+
+
+def rendezvous_errors(*environments):
+    """Returns the error of each process of a rendezvous; "" for a success.
+
+    Args:
+        environments: one per process; None for a process that does not come.
+    """
+    workers = [f"127.0.0.1:{port}" for port in free_ports(len(environments))]
+    errors = ["" for _ in environments]
+
+    def join(i):
+        try:
+            rendezvous.rendezvous(workers, i, environments[i])
+        except ConfigError as error:
+            errors[i] = str(error)
+
+    threads = [
+        threading.Thread(target=join, args=(i,))
+        for i, environment in enumerate(environments)
+        if environment
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
+
+
+def test_rendezvous_of_processes_of_one_run_succeeds():
+    assert rendezvous_errors(
+        same_environment(), same_environment(), same_environment()
+    ) == ["", "", ""]
+
+
+def test_rendezvous_of_different_runs_fails_in_every_process():
+    errors = rendezvous_errors(
+        same_environment(),
+        same_environment(),
+        same_environment(data_hash="x", versions={"keras": "4"}),
+    )
+    assert errors == 3 * [
+        "trainer.strategy: worker 2 and the chief differ in the data and the versions "
+        "of packages; all machines need the same"
+    ]
+
+
+def test_rendezvous_timeout_names_the_missing_process(monkeypatch):
+    monkeypatch.setattr(rendezvous, "TIMEOUT_SECONDS", 0.5)
+    assert "worker 1 of 2 (127.0.0.1:" in rendezvous_errors(same_environment(), None)[0]
+    assert (
+        "the chief, could not be reached within"
+        in rendezvous_errors(None, same_environment())[1]
+    )
+
+
+def test_rendezvous_ignores_connections_of_strangers():
+    port, other = free_ports(2)
+    workers = [f"127.0.0.1:{port}", f"127.0.0.1:{other}"]
+    chief = threading.Thread(
+        target=rendezvous.rendezvous, args=(workers, 0, same_environment())
+    )
+    chief.start()
+    for message in (b"GET / HTTP/1.1\r\n", b"[1]\n", b'{"index": 7}\n', b""):
+        while True:
+            try:
+                with socket.create_connection(("127.0.0.1", port)) as stranger:
+                    stranger.sendall(message)
+                break
+            except ConnectionRefusedError:
+                continue
+    rendezvous.rendezvous(workers, 1, same_environment())
+    chief.join(10)
+    assert not chief.is_alive()
