@@ -28,8 +28,8 @@ class Fitter:
 
         Args:
             table: the rows.
-            training: which rows are training rows, (rows,).
-            sampled: which training rows are in the random sample that scales and
+            training: True for training rows, (rows,).
+            sampled: True for training rows in the random sample that scales and
                 buckets are learnt from, (rows,).
         """
         self.read(table)

@@ -38,7 +38,7 @@ class Block:
         input: `ids`, `dense` or `sequences`.
         width: number of columns.
         table: name of the embedding table that the ids belong to; None for numbers.
-        pooling: how the vectors of a sequence become one: `mean`, `sum` or `max`.
+        pooling: `mean`, `sum` or `max` of the vectors of a sequence.
     """
 
     input: str
@@ -49,11 +49,11 @@ class Block:
 
 @dataclass(frozen=True)
 class Layout:
-    """Which columns of which network input each feature fills.
+    """The place of each feature among the inputs of the network.
 
     Attributes:
-        tables: embedding tables; each has the name of the feature that owns it.
-        blocks: by feature, in the order of the columns.
+        tables: {feature that owns the table: embedding table}.
+        blocks: {feature: block}, in the order of the columns.
     """
 
     tables: dict[str, EmbeddingTable]

@@ -34,7 +34,7 @@ def tokens_of(
     """Returns the last `max_length` values of each row, without empty values.
 
     Args:
-        name: of the feature and of its column.
+        name: the name of the feature and of its column.
         table: the rows.
         max_length: values per row, at most.
         separator: text between the values of a text column; None for lists.
@@ -157,8 +157,8 @@ class SeparatorCheck:
     """Finds out whether the configured separator separates the values of text.
 
     Args:
-        name: of the feature.
-        separator: from the configuration.
+        name: the feature's name.
+        separator: the separator in the configuration.
     """
 
     def __init__(self, name: str, separator: str) -> None:

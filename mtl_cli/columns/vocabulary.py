@@ -26,7 +26,7 @@ class Values(NamedTuple):
 
 
 class Learnt(dict[str, Any]):
-    """What a feature learnt from the training rows: JSON values by name."""
+    """JSON values that a feature learnt from the training rows."""
 
     @cached_property
     def vocabulary(self) -> pa.Array:

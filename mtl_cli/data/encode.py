@@ -29,9 +29,9 @@ def encode(dataset: Dataset, outputs: list[Output], folder: Path) -> None:
     """Encodes all rows into a folder of the cache.
 
     Args:
-        dataset: where the rows are and what the columns mean.
-        outputs: the model's outputs, whose labels are needed.
-        folder: where the encoded splits are written.
+        dataset: names the files and explains their columns.
+        outputs: the model's outputs.
+        folder: receives the encoded splits.
     """
     request = column_request(dataset, outputs)
     sources = {
@@ -169,7 +169,7 @@ class GroupCodes:
         """Returns the number of each row's value, int32 (rows,)."""
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
         codes = [
-            # NaN, which does not equal itself, is a missing value too.
+            # NaN is a missing value too; it does not equal itself.
             NO_GROUP
             if value is None or value != value
             else self.codes.setdefault(value, len(self.codes))

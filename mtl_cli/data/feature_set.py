@@ -21,8 +21,8 @@ class FeatureSet:
     """Features in order, and what they learnt from the training rows.
 
     Args:
-        features: by name.
-        learnt: JSON values by name of the feature, see `Fitter.learnt`.
+        features: {name: feature}.
+        learnt: {name: JSON values}, see `Fitter.learnt`.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class FeatureSetFitter:
     """Learns from training rows, chunk by chunk, what features need.
 
     Args:
-        features: by name.
-        training_rows: how many training rows there will be.
+        features: {name: feature}.
+        training_rows: number of training rows to come.
     """
 
     def __init__(self, features: dict[str, Feature], training_rows: int) -> None:
@@ -95,7 +95,7 @@ class FeatureSetFitter:
 
         Args:
             table: the rows.
-            training: which rows are training rows, (rows,).
+            training: True for training rows, (rows,).
         """
         sampled = training
         if self.sampled_share < 1:

@@ -27,9 +27,9 @@ class Profile:
         rows: number of rows in all files.
 
     Attributes:
-        label_counts: by output and split, the number of `rows` with a label, and of
-            `positives` among them if the output is binary.
-        without_group: by split, the number of rows whose group cell is empty.
+        label_counts: {output: {split: counts}}: the `rows` with a label, and for a
+            binary output the `positives` among these rows.
+        without_group: {split: number of rows whose group cell is empty}.
     """
 
     def __init__(self, rows: int) -> None:
@@ -107,7 +107,7 @@ class Profile:
         """Returns the share of each split's rows whose value has no id of its own.
 
         Args:
-            name: of a feature; a feature without a vocabulary has no shares.
+            name: a feature's name; a feature without a vocabulary has no shares.
             rows: number of rows by split.
         """
         if name not in self._unseen:

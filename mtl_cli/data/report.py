@@ -9,7 +9,7 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.findings import findings
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.table import Array, StoredTable, Table, as_arrays, as_table
-from mtl_cli.data.univariate_auc import auc_alone
+from mtl_cli.data.univariate_auc import univariate_auc
 from mtl_cli.tasks.base import Output
 
 SAMPLED_ROWS = 100_000
@@ -142,7 +142,7 @@ def single_aucs(
         if output.kind != "binary" or len(y) < FEWEST_ROWS:
             continue
         distinct, codes = np.unique(values, return_inverse=True)
-        reached = auc_alone(y, codes, distinct if ordered else None)
+        reached = univariate_auc(y, codes, distinct if ordered else None)
         if reached is not None:
             found[output.name] = reached
     return found

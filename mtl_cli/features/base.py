@@ -1,4 +1,4 @@
-"""What a kind of feature answers; each kind is one file in this folder."""
+"""The base class of all kinds of features; each kind is one file in this folder."""
 
 from abc import abstractmethod
 from functools import partial
@@ -96,7 +96,7 @@ class Feature(Options):
         return encoded[:, 0]
 
     def is_row_id(self, distinct: int, rows: int) -> bool:
-        """Whether the values look like an id of rows, which teaches nothing.
+        """Whether the values look like an id of rows: such a feature teaches nothing.
 
         Args:
             distinct: number of distinct values in the training rows.

@@ -5,7 +5,11 @@ from typing import Literal
 
 import numpy as np
 
-from mtl_cli.data.univariate_auc import ENOUGH, TELLING, auc_alone
+from mtl_cli.data.univariate_auc import (
+    MIN_ROWS_PER_CLASS,
+    SUSPICIOUS_AUC,
+    univariate_auc,
+)
 from mtl_cli.init.column_profile import Array, ColumnProfile
 from mtl_cli.init.feature_proposal import FeatureProposal, join_remarks, leave_out
 from mtl_cli.init.name_hints import is_outcome
@@ -40,7 +44,7 @@ def mark_leak(
         if dependence == "one to one":
             remark = f"would give the answer away: {name} in other words"
             return leave_out(column, remark, proposal.keys)
-        if strength > TELLING:
+        if strength > SUSPICIOUS_AUC:
             problem = f"alone predicts {name}, {measure} {strength:.4f}"
             return proposal.with_warning(problem)
         if task.kind == "binary" and (value := positive_only_value(column, task.y)):
@@ -114,7 +118,11 @@ def positive_only_value(column: ColumnProfile, y: Array) -> str:
         return ""
     for code, value in enumerate(column.values):
         labels = y[labelled & (column.codes == code)]
-        if len(labels) >= ENOUGH and labels.all() and rate ** len(labels) < 1e-6:
+        if (
+            len(labels) >= MIN_ROWS_PER_CLASS
+            and labels.all()
+            and rate ** len(labels) < 1e-6
+        ):
             return str(value)
     return ""
 
@@ -124,7 +132,7 @@ def correlation(column: ColumnProfile, y: Array) -> float:
     x = column.numbers_by_row()
     finite = np.isfinite(x) & np.isfinite(y)
     x, y = x[finite], y[finite]
-    if len(x) < ENOUGH or np.ptp(x) == 0 or np.ptp(y) == 0:
+    if len(x) < MIN_ROWS_PER_CLASS or np.ptp(x) == 0 or np.ptp(y) == 0:
         return 0.0
     return float(abs(np.corrcoef(x, y)[0, 1]))
 
@@ -138,5 +146,5 @@ def auc_of_column(column: ColumnProfile, y: Array) -> float:
     numbers = column.numbers
     if numbers is not None:
         numbers = np.concatenate(([-np.inf], numbers))
-    auc = auc_alone(y[labelled], column.codes[labelled] + 1, numbers)
+    auc = univariate_auc(y[labelled], column.codes[labelled] + 1, numbers)
     return 0.5 if auc is None else auc

@@ -21,7 +21,7 @@ def table_groups(layout: Layout, default_dim: Any) -> list[TableGroup]:
     """Groups tables of one width that are frozen or not.
 
     Args:
-        layout: of the features.
+        layout: the layout of the features.
         default_dim: length of a vector where the feature names none; may be `auto`.
     """
     groups: dict[tuple[int, bool], dict[str, int]] = {}
@@ -50,8 +50,8 @@ def look_up(
 
     Args:
         inputs: `ids` (B, F), `sequences` and `sequence_weights` (B, L).
-        layout: of the features.
-        group: of tables.
+        layout: the layout of the features.
+        group: a group of tables.
         **options: of the `FusedEmbedding`.
 
     Returns: `(sets, B, features, dim)`: first the features with one id per row, then
