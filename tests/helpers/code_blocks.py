@@ -45,7 +45,9 @@ class Block:
 
     @property
     def commands(self) -> list[list[str]]:
-        """The commands of a shell block, split into arguments."""
+        """The commands of a shell block, split into arguments; none of other blocks."""
+        if self.language != "bash":
+            return []
         joined = self.text.replace("\\\n", " ")
         return [
             arguments
