@@ -121,15 +121,14 @@ def targets_in(values: Any) -> list[Any]:
         return [target for value in values for target in targets_in(value)]
     if not isinstance(values, dict):
         return []
-    own = [values["_target_"]] if "_target_" in values else []
-    return own + [target for value in values.values() for target in targets_in(value)]
+    targets = [values["_target_"]] if "_target_" in values else []
+    return targets + [t for value in values.values() for t in targets_in(value)]
 
 
 def leads_out(key: str, path: str) -> bool:
     """Whether a path of the configuration may end outside the current folder."""
     is_folder = key.startswith("hydra.")
-    rest = SAFE_INTERPOLATIONS.sub("x", path) if is_folder else path
-    has_interpolation = is_folder and "${" in rest
-    return (
-        has_interpolation or rest.startswith(("/", "~")) or ".." in PurePath(rest).parts
-    )
+    plain = SAFE_INTERPOLATIONS.sub("x", path) if is_folder else path
+    has_interpolation = is_folder and "${" in plain
+    is_outside = plain.startswith(("/", "~")) or ".." in PurePath(plain).parts
+    return has_interpolation or is_outside

@@ -98,12 +98,12 @@ def uncomposable(
     if "is not Optional" in str(cause):
         return f"{key}: is text to Hydra, which has no null; quote it: 'null'"
     settings = composed_settings(error) or composed_settings(cause) or arguments
-    known = compose_groups(settings)
-    if key in dotted_keys(known):
+    config = compose_groups(settings)
+    if key in dotted_keys(config):
         return f"{key}: {message}; set one key at a time: {key}.KEY=VALUE"
     # A job of a sweep may have another model than the command line names.
-    chosen = [f"{s}: " for s in group_choices(settings) if s not in arguments]
-    return f"{''.join(chosen)}{unknown_key(key, known)}"
+    options = [f"{s}: " for s in group_choices(settings) if s not in arguments]
+    return f"{''.join(options)}{unknown_key(key, config)}"
 
 
 def missing_option(error: MissingConfigException) -> str:
@@ -147,12 +147,12 @@ def unknown_flag(flag: str, arguments: list[str]) -> str:
 
 
 def similar_keys(word: str, arguments: list[str]) -> list[str]:
-    """Returns known keys that resemble a word, whole or in their last part."""
-    known = dotted_keys(compose_groups(arguments))
-    by_last_part = {key.rpartition(".")[2]: key for key in reversed(known)}
-    near = get_close_matches(word, by_last_part, n=3, cutoff=0.7)
-    whole = get_close_matches(word, known, n=1, cutoff=0.8)
-    return whole + [by_last_part[part] for part in near]
+    """Returns keys that resemble a word, as a whole or in their last word."""
+    keys = dotted_keys(compose_groups(arguments))
+    by_last_word = {key.rpartition(".")[2]: key for key in reversed(keys)}
+    similar = get_close_matches(word, keys, n=1, cutoff=0.8)
+    similar_words = get_close_matches(word, by_last_word, n=3, cutoff=0.7)
+    return similar + [by_last_word[last_word] for last_word in similar_words]
 
 
 def key_in(error: BaseException) -> str:

@@ -76,33 +76,9 @@ def train(
     Returns: the failures; the run folder, if one run was asked for and is done.
     """
     prepare_process()
-    errors: list[Exception] = []
-    folders: list[Path] = []
-    plugin_folders: list[str] = []
-
-    def run_or_start_jobs(composed: DictConfig) -> Any:
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
-            from mtl_cli.sweep.start_jobs import start_jobs
-
-            # Some launchers call this function in a process of their own.
-            plugins.use_folders(plugin_folders)
-            return start_jobs(composed)
-        try:
-            folders.append(execute(request_of(composed)).folder)
-        except Stopped as stop:
-            message = resume_hint(stop, [PROGRAM, *arguments])
-            raise Stopped(stop.code, message) from None
-        except Exception as error:  # Hydra would print the error its own way
-            errors.append(error)
-
-    compose_and_call = hydra.main(
-        version_base="1.3", config_path=str(conf_folder()), config_name="config"
-    )(run_or_start_jobs)
+    results: list[Path | Exception] = []
     try:
-        plugin_folders, other_arguments = split_plugins(arguments)
-        plugins.use_folders(plugin_folders)
-        sys.argv[1:] = hydra_arguments([*more_settings, *other_arguments])
-        compose_and_call()
+        results = compose_and_run(arguments, more_settings)
         session.wait_for_jobs()
     except KeyboardInterrupt as stop:
         session.stop_jobs()
@@ -125,9 +101,44 @@ def train(
         # below. Any other error concerns the command or the YAML files.
         if not session.stop_jobs():
             return [Failure(explain(error, sys.argv[1:]), 2)], None
+    errors = [result for result in results if isinstance(result, Exception)]
     failures = [Failure(*message_and_code(e), type(e).__name__) for e in errors]
     failures += [Failure(message, code) for message, code in session.failures()]
+    folders = [result for result in results if isinstance(result, Path)]
     return failures, folders[0] if folders else None
+
+
+def compose_and_run(
+    arguments: list[str], more_settings: Sequence[str]
+) -> list[Path | Exception]:
+    """Lets Hydra compose configurations; runs one, or starts the jobs of a sweep.
+
+    Returns: the folder or the error of a single run; empty for a sweep.
+    """
+    results: list[Path | Exception] = []
+    plugin_folders, other_arguments = split_plugins(arguments)
+    plugins.use_folders(plugin_folders)
+    sys.argv[1:] = hydra_arguments([*more_settings, *other_arguments])
+
+    def run_or_start_jobs(composed: DictConfig) -> Any:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            from mtl_cli.sweep.start_jobs import start_jobs
+
+            # Some launchers call this function in a process of their own.
+            plugins.use_folders(plugin_folders)
+            return start_jobs(composed)
+        try:
+            results.append(execute(request_of(composed)).folder)
+        except Stopped as stop:
+            message = resume_hint(stop, [PROGRAM, *arguments])
+            raise Stopped(stop.code, message) from None
+        except Exception as error:  # Hydra would print the error its own way
+            results.append(error)
+
+    hydra.main(
+        version_base="1.3", config_path=str(conf_folder()), config_name="config"
+    )(run_or_start_jobs)()
+    return results
 
 
 def prepare_process() -> None:
@@ -149,8 +160,6 @@ class UserConf(SearchPathPlugin):
             search_path.prepend("mtl-user", f"file://{folder}", anchor="main")
         for folder in plugins.conf_folders():
             search_path.append("mtl-plugin", f"file://{folder}")
-        for folder in plugins.conf_folders():
-            search_path.append("mtl-plugin", f"file://{folder}")
 
 
 def request_of(composed: DictConfig) -> Request:
@@ -170,8 +179,8 @@ def config_flags() -> list[str]:
     """Returns the flags that name plugins, or a primary configuration not ours."""
     hydra_config = HydraConfig.get()
     sources = getattr(hydra_config.runtime, "config_sources", [])
-    found = [f"--plugins={shortest(Path(path))}" for path in plugins.used_folders()]
-    return found + [
+    flags = [f"--plugins={shortest(Path(path))}" for path in plugins.used_folders()]
+    return flags + [
         flag
         for source in sources
         if source.provider == "main" and Path(source.path) != conf_folder()

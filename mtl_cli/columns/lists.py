@@ -130,7 +130,7 @@ def weights_of_values(
     try:
         return as_numbers(where, flat)
     except RowError as error:
-        raise RowError(where, int(rows[error.row]), error.what) from None
+        raise RowError(where, int(rows[error.row]), error.problem) from None
 
 
 def refuse_wrong_weights(where: str, weights: Floats, rows: Ids, present: Ids) -> None:

@@ -68,7 +68,7 @@ def numbers(name: str, column: pa.ChunkedArray, missing: Any = "error") -> Float
     try:
         x = as_numbers(where, column)
     except RowError as error:
-        what = f"{error.what}, or, as the column holds {column.type}, make it "
+        what = f"{error.problem}, or, as the column holds {column.type}, make it "
         raise RowError(where, error.row, f"{what}kind: sparse") from None
     wrong = ~np.isfinite(x) if missing == "error" else np.isinf(x)
     if wrong.any():

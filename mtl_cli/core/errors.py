@@ -34,12 +34,12 @@ class RowError(DataError):
     Args:
         where: the part of the configuration, or the column.
         row: the row's number in the table at hand, from 0.
-        what: what is wrong with the cell, and how to mend it.
+        problem: the fault of the cell, and how to mend it.
     """
 
-    def __init__(self, where: str, row: int, what: str) -> None:
-        super().__init__(f"{where}: row {row + 1} {what}")
-        self.where, self.row, self.what = where, row, what
+    def __init__(self, where: str, row: int, problem: str) -> None:
+        super().__init__(f"{where}: row {row + 1} {problem}")
+        self.where, self.row, self.problem = where, row, problem
 
 
 class TrainingError(MtlError):

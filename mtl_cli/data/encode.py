@@ -185,6 +185,8 @@ def row_errors(source: Source, first_row: int) -> Iterator[None]:
         yield
     except RowError as error:
         path, row = source.locate(error.row + first_row)
-        raise DataError(f"{RowError(error.where, row, error.what)} [{path}]") from None
+        raise DataError(
+            f"{RowError(error.where, row, error.problem)} [{path}]"
+        ) from None
     except DataError as error:
         raise DataError(f"{error} [{source.path}]") from None

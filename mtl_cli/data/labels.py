@@ -187,7 +187,7 @@ def numeric_label(where: str, task: Task, column: pa.ChunkedArray) -> Array:
         fix = "say with `positive:` which value counts as 1"
         fix = fix if task.kind == "binary" else "a regression needs numbers"
         if isinstance(error, RowError):
-            raise RowError(where, error.row, f"{error.what}; {fix}") from None
+            raise RowError(where, error.row, f"{error.problem}; {fix}") from None
         example = next(v.as_py() for v in column if v.is_valid)
         raise DataError(
             f"{where} holds {column.type} such as {shown(example)}, not numbers; {fix}"
