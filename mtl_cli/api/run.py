@@ -66,8 +66,9 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The resolved configuration, without the section of Hydra."""
-        values: dict[str, Any] = self._read("config.yaml", read_yaml)
-        return {k: v for k, v in values.items() if k not in ("defaults", "hydra")}
+        from mtl_cli.runs.saved_config import read_config
+
+        return self._read("config.yaml", lambda path: read_config(path.parent))
 
     def _read(self, name: str, read: Callable[[Path], T]) -> T:
         path = self.folder / name
@@ -87,10 +88,3 @@ class Run:
 def read_json(path: Path) -> Any:
     """Reads a JSON file."""
     return json.loads(path.read_text("utf-8"))
-
-
-def read_yaml(path: Path) -> Any:
-    """Reads a YAML file; nothing in it can execute code."""
-    from omegaconf import OmegaConf
-
-    return OmegaConf.to_container(OmegaConf.load(path))

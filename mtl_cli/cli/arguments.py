@@ -57,13 +57,7 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
             "hydra.sweep.subdir: each job names its own folder; leave this out, and "
             "set that of the sweep by hydra.sweep.dir"
         )
-    flags = [argument for argument in arguments if argument not in settings]
-    for i, flag in enumerate(flags):
-        name, equals, folder = flag.partition("=")
-        if name in ("--config-path", "-cp") and equals:
-            flags[i] = f"{name}={Path(folder).resolve()}"
-        elif name in ("--config-path", "-cp") and i + 1 < len(flags):
-            flags[i + 1] = str(Path(flags[i + 1]).resolve())
+    flags = with_absolute_config_path([a for a in arguments if a not in settings])
     only_shows = parsed.cfg or parsed.info or parsed.help or parsed.hydra_help
     is_sweep = parsed.multirun
     if not (only_shows or is_sweep or parsed.run) and any(map(adds_runs, settings)):
@@ -76,6 +70,22 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
     return flags + [
         f"{ADD_OR_CHANGE}{s}" if s.startswith("dataset.") else s for s in settings
     ]
+
+
+def with_absolute_config_path(flags: list[str]) -> list[str]:
+    """Returns flags with the folder of `--config-path` relative to no folder.
+
+    >>> with_absolute_config_path(["--config-path", "/a/../b", "-cp=/c/"])
+    ['--config-path', '/b', '-cp=/c']
+    """
+    absolute = list(flags)
+    for i, flag in enumerate(flags):
+        name, equals, folder = flag.partition("=")
+        if name in ("--config-path", "-cp") and equals:
+            absolute[i] = f"{name}={Path(folder).resolve()}"
+        elif name in ("--config-path", "-cp") and i + 1 < len(flags):
+            absolute[i + 1] = str(Path(flags[i + 1]).resolve())
+    return absolute
 
 
 def sets_key(settings: list[str], key: str) -> bool:

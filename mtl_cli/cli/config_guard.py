@@ -69,7 +69,12 @@ def check_hydra_section(composed: DictConfig) -> None:
         composed: the configuration, with Hydra's own section.
     """
     values: Any = OmegaConf.to_container(composed)
-    hydra = values["hydra"]
+    check_code(values["hydra"])
+    check_folders(values["hydra"], OmegaConf.select(composed, "dataset.name"))
+
+
+def check_code(hydra: dict[str, Any]) -> None:
+    """Raises an error if Hydra's section names code, loggers or variables."""
     forbidden = {
         "callbacks": hydra["callbacks"],
         "job.env_set": hydra["job"]["env_set"],
@@ -90,6 +95,10 @@ def check_hydra_section(composed: DictConfig) -> None:
                 f"hydra.{key}: a configuration may not name code, loggers or "
                 "variables for Hydra to set up; remove it"
             )
+
+
+def check_folders(hydra: dict[str, Any], dataset_name: Any) -> None:
+    """Raises an error if a folder or a name leads out of the current folder."""
     typed = "".join(hydra["overrides"]["hydra"])
     storage = hydra["sweeper"].get("storage")
     if storage not in SAFE_STORAGES and "hydra.sweeper.storage" not in typed:
@@ -103,7 +112,7 @@ def check_hydra_section(composed: DictConfig) -> None:
         "hydra.sweep.subdir": hydra["sweep"]["subdir"],
     }
     names = {
-        "dataset.name": OmegaConf.select(composed, "dataset.name"),
+        "dataset.name": dataset_name,
         **{str(k): v for k, v in hydra["runtime"]["choices"].items()},
     }
     for key, path in (folders | names).items():

@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import OmegaConf
 from pydantic import ValidationError
 
 from mtl_cli.core import tensorflow_runtime
@@ -14,6 +13,7 @@ from mtl_cli.core.errors import shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.runs.saved_config import read_config
 
 if TYPE_CHECKING:  # its import takes a tenth of a second
     from mtl_cli.config.run_config import Config
@@ -61,9 +61,8 @@ def git_commit() -> str | None:
 def config_difference(config: "Config", run: Path) -> str:
     """Says in which keys a configuration differs from the one of a run folder."""
     try:
-        values: Any = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))
-        saved = {key: values[key] for key in values if key not in ("defaults", "hydra")}
-        old = flatten(type(config).model_validate(saved).model_dump(mode="json"))
+        saved = type(config).model_validate(read_config(run))
+        old = flatten(saved.model_dump(mode="json"))
     except (OSError, ValueError, TypeError, ValidationError):
         return "its config.yaml cannot be read"
     new = flatten(config.model_dump(mode="json", exclude=KEYS_WITHOUT_EFFECT))

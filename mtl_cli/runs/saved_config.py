@@ -1,9 +1,12 @@
-"""The configuration that a run saves, ready to be run again."""
+"""Writes and reads the configuration of a run, ready to be run again."""
 
+from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from mtl_cli.core.errors import first_line
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.secrets import mask_secrets
 
@@ -31,3 +34,19 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
     return OmegaConf.to_yaml(
         OmegaConf.create({"defaults": [*groups, "_self_"], **resolved, "hydra": hydra})
     )
+
+
+def read_config(run: Path) -> dict[str, Any]:
+    """Returns the configuration of a run folder, without the section of Hydra.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError: if the file is damaged.
+    """
+    try:
+        values = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))
+    except yaml.YAMLError as error:
+        raise ValueError(first_line(error)) from None
+    if not isinstance(values, dict):
+        raise ValueError("it holds no keys")
+    return {str(k): v for k, v in values.items() if k not in ("defaults", "hydra")}

@@ -199,3 +199,6 @@ def test_missing_and_damaged_files_of_a_run_are_told(tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text("{")
     with pytest.raises(mtl_cli.DataError, match=r"metrics.json is damaged"):
         _ = run.metrics
+    (tmp_path / "config.yaml").write_text("a: [")
+    with pytest.raises(mtl_cli.DataError, match=r"config.yaml is damaged: while pars"):
+        _ = run.config

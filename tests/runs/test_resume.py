@@ -366,6 +366,16 @@ def test_other_configuration_is_refused_and_the_differing_key_named(file, tmp_pa
         assert files(run) == before
 
 
+@pytest.mark.parametrize("text", ["a: [", "[]", "", "a: b"])
+def test_other_configuration_is_refused_though_the_saved_one_is_damaged(
+    text, file, tmp_path
+):
+    run = placed(chosen(file), tmp_path / "run", "done")
+    (run / "config.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"holds .*; its config.yaml cannot be read"):
+        resume.choose_start(chosen(file, "seed=4"), run, False)
+
+
 def test_other_data_is_refused(file, tmp_path):
     run = placed(chosen(file), tmp_path / "run", "failed", data_hash="another")
     with pytest.raises(ConfigError, match="the data has changed since"):
