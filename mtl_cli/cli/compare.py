@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from mtl_cli.compare.compare_runs import compare_datasets
+from mtl_cli.compare.compare_datasets import compare_datasets
 from mtl_cli.compare.comparison import DatasetComparison
 from mtl_cli.compare.configurations import group_runs
 from mtl_cli.compare.fail_if import Condition, failures, parse

@@ -25,8 +25,8 @@ class Score:
         mean: the mean over seeds; None if no run has the metric.
         counts: the number of scored rows, and of positive labels among them.
         to_baseline: the difference to the baseline; None for the baseline itself.
-        to_single_task: the difference to the same configuration with
-            `model=single_task`; None if there is no such configuration.
+        to_single_task: the difference to the single-task twin, the same configuration
+            with `model=single_task`; None if the twin did not run.
     """
 
     configuration: Configuration

@@ -100,14 +100,14 @@ def short_key(key: str, keys: list[str]) -> str:
     return key if [k.rpartition(".")[2] for k in keys].count(leaf) > 1 else leaf
 
 
-def single_task_counterparts(
+def single_task_twins(
     configurations: list[Configuration],
 ) -> dict[Configuration, Configuration]:
     """Returns for each configuration the same one with `model=single_task`, if it ran.
 
-    The counterpart has equal settings outside the model, and a seed in common. If
-    several single-task models of different sizes qualify, the counterpart is the model
-    with the most equal settings.
+    The twin has equal settings outside the model, and a seed in common. If several
+    single-task models of different sizes qualify, the twin is the model with the most
+    equal settings.
     """
 
     def outside_model(configuration: Configuration) -> frozenset[tuple[str, str]]:
@@ -119,7 +119,7 @@ def single_task_counterparts(
         if configuration.model == "single_task":
             key = outside_model(configuration)
             single_task.setdefault(key, []).append(configuration)
-    counterparts = {}
+    twins = {}
     for configuration in configurations:
         candidates = [
             other
@@ -128,7 +128,7 @@ def single_task_counterparts(
         ]
         if candidates and configuration.model != "single_task":
             settings = configuration.settings.items()
-            counterparts[configuration] = max(
+            twins[configuration] = max(
                 candidates, key=lambda c: len(settings & c.settings.items())
             )
-    return counterparts
+    return twins

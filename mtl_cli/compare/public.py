@@ -57,9 +57,10 @@ def compare(
     Example:
         mtl_cli.compare("outputs/sweeps/NAME", metric="log_loss").to_frame()
     """
-    from mtl_cli.compare.compare_runs import compare_runs
+    from mtl_cli.compare.compare_datasets import compare_datasets
+    from mtl_cli.compare.runs import read_runs
 
     if not folders:
         raise ConfigError("mtl_cli.compare: no folder; name runs or sweeps to compare")
-    paths = [fspath(folder) for folder in folders]
-    return Comparison(compare_runs(paths, baseline, metric, split))
+    runs = read_runs([fspath(folder) for folder in folders])
+    return Comparison(compare_datasets(runs, baseline, metric, split))

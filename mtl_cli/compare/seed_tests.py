@@ -18,15 +18,15 @@ from mtl_cli.compare.seed_statistics import (
 def add_seed_tests(
     task: Task,
     baseline: Configuration,
-    counterparts: dict[Configuration, Configuration],
+    twins: dict[Configuration, Configuration],
     same_rows: Callable[[Configuration, Configuration], bool],
 ) -> None:
-    """Adds each score's difference to the baseline and to its single-task counterpart.
+    """Adds each score's difference to the baseline and to its single-task twin.
 
     Args:
         task: the task, with its scores.
         baseline: the configuration that all others are compared with.
-        counterparts: the single-task counterpart of each configuration that has one.
+        twins: the single-task twin of each configuration that has one.
         same_rows: whether two configurations were scored on the same rows.
     """
     scores = {score.configuration: score for score in task.scores}
@@ -52,9 +52,9 @@ def add_seed_tests(
         configuration = score.configuration
         if configuration is not baseline:
             score.to_baseline = difference(score, scores[baseline])
-        if configuration in counterparts:
-            counterpart = scores[counterparts[configuration]]
-            score.to_single_task = difference(score, counterpart)
+        if configuration in twins:
+            twin = scores[twins[configuration]]
+            score.to_single_task = difference(score, twin)
 
 
 def difference_over_seeds(score: Score, other: Score, noise: Noise) -> Difference:

@@ -126,7 +126,7 @@ def test_negative_transfer_is_flagged(
     )
 
 
-def test_single_task_counterpart_equals_all_settings_outside_the_model(
+def test_single_task_twin_equals_all_settings_outside_the_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for seed in (1, 2):

@@ -16,7 +16,7 @@ from helpers.planted_runs import auc, compared, write_run, write_sweep
 from rich.console import Console
 
 from mtl_cli.cli.compare import arguments, run
-from mtl_cli.compare.compare_runs import compare_datasets
+from mtl_cli.compare.compare_datasets import compare_datasets
 from mtl_cli.compare.runs import read_runs
 from mtl_cli.compare.table import print_tables
 from mtl_cli.core.errors import ConfigError

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from helpers.planted_runs import auc, write_predictions, write_run
 
+import mtl_cli
 from mtl_cli.cli.compare import arguments, run
-from mtl_cli.compare.compare_runs import compare_runs
 from mtl_cli.core.errors import ConfigError
 
 TASKS = {"shop": "click", "adult": "income"}
@@ -171,7 +171,7 @@ def test_a_run_of_unknown_data_does_not_link_two_settings(
 
 
 def test_library_gives_one_comparison_for_each_data_set(both: Path) -> None:
-    adult, shop = compare_runs([both])
+    adult, shop = mtl_cli.compare(both).datasets
     assert (adult.dataset, shop.dataset) == ("adult", "shop")
     frame = pd.concat([adult.to_frame(), shop.to_frame()])
     assert list(frame["dataset"]) == ["adult"] * 2 + ["shop"] * 2
@@ -180,5 +180,5 @@ def test_library_gives_one_comparison_for_each_data_set(both: Path) -> None:
     assert list(ple["mean"]) == pytest.approx([0.8202, 0.8202])
     assert list(ple["to_baseline.verdict"]) == ["better", "better"]
     assert list(ple["to_baseline.paired_difference"]) == pytest.approx([0.02, 0.02])
-    (other,) = compare_runs([str(both / "shop_ple_1")], metric="log_loss")
+    other = mtl_cli.compare(str(both / "shop_ple_1"), metric="log_loss")
     assert other.to_frame()["mean"].item() == 0.5

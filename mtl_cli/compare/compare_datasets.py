@@ -1,8 +1,6 @@
-"""Compares runs: one comparison for each data set."""
+"""Compares the configurations of each data set with each other."""
 
-from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 
 from mtl_cli.compare.baseline import choose_baseline
 from mtl_cli.compare.compared_metrics import direction_of, metrics_by_task
@@ -12,42 +10,17 @@ from mtl_cli.compare.configurations import (
     differing_keys,
     group_runs,
     set_names,
-    single_task_counterparts,
+    single_task_twins,
 )
 from mtl_cli.compare.datasets import group_by_dataset
 from mtl_cli.compare.difference import Verdict, decide
 from mtl_cli.compare.row_tests import add_row_tests
-from mtl_cli.compare.runs import Run, read_runs
+from mtl_cli.compare.runs import Run
 from mtl_cli.compare.same_rows import same_rows
 from mtl_cli.compare.seed_statistics import mean_interval
 from mtl_cli.compare.seed_tests import add_seed_tests
 from mtl_cli.compare.warnings import warnings
 from mtl_cli.core.errors import ConfigError
-
-
-def compare_runs(
-    folders: Iterable[str | Path],
-    baseline: str | None = None,
-    metric: str | None = None,
-    split: str = "test",
-) -> list[DatasetComparison]:
-    """Compares all runs at or below some folders.
-
-    Args:
-        folders: run folders, sweep folders, or folders that hold them.
-        baseline: `KEY=VALUE[,KEY=VALUE]` of the configuration that all others are
-            compared with; None for the first with `model=shared_bottom`, or else the
-            first.
-        metric: the metric to compare; None for each task's first.
-        split: the split whose scores are compared: `test`, `valid` or `train`.
-
-    Returns: one comparison for each data set, in the order in which they first ran.
-
-    Raises:
-        ConfigError: if there is nothing to compare, or a name is unknown.
-    """
-    runs = read_runs([str(folder) for folder in folders])
-    return compare_datasets(runs, baseline, metric, split)
 
 
 def compare_datasets(
@@ -98,13 +71,13 @@ def compare_dataset(
     keys = differing_keys(scored)
     set_names(scored, keys)
     base, reason = choose_baseline(scored, keys, baseline)
-    counterparts = single_task_counterparts(scored)
+    twins = single_task_twins(scored)
     same_split_rows = cache(lambda a, b: same_rows(a, b, split))
     tasks = []
     for task_name, metric_name in metrics_by_task(scored, split, metric).items():
         scores = [score_of(c, split, task_name, metric_name) for c in scored]
         tasks.append(Task(task_name, metric_name, direction_of(metric_name), scores))
-        add_seed_tests(tasks[-1], base, counterparts, same_split_rows)
+        add_seed_tests(tasks[-1], base, twins, same_split_rows)
     comparison = DatasetComparison(
         name, scored, unscored, keys, base, reason, split, tasks
     )
