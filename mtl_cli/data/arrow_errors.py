@@ -1,7 +1,7 @@
 """Tells Arrow's errors in one line: file, reason, and how to mend it.
 
-Arrow has no classes or codes for two errors whose remedy differs from the usual one:
-only their English text says which they are. This is the one place that looks into it;
+Two errors of Arrow have a remedy of their own, but neither a class nor a code: only
+their English text tells them apart. No other module looks into Arrow's texts, and
 `tests/data/test_arrow_errors.py` fails if a version of Arrow words them differently.
 """
 

@@ -98,12 +98,12 @@ def open_source(
 def generated_source(table: pa.Table, request: ColumnRequest) -> Source:
     """Returns the source of a table that a generator has made."""
     request.check("dataset.generator", "its rows", table.column_names)
-    chosen = table.select(request.columns)
+    requested = table.select(request.columns)
     starts = range(0, table.num_rows, CHUNK_ROWS)
     return Source(
         "generated",
         table.num_rows,
-        lambda: (chosen.slice(start, CHUNK_ROWS) for start in starts),
+        lambda: (requested.slice(start, CHUNK_ROWS) for start in starts),
     )
 
 
@@ -117,7 +117,7 @@ class ColumnarFile(NamedTuple):
 
 @contextmanager
 def open_parquet(stream: Any) -> Iterator[ColumnarFile]:
-    """Opens a Parquet file. Its pages are checked if the file has checksums of them."""
+    """Opens a Parquet file, and checks its pages if the file has their checksums."""
     # With pre_buffer, Arrow would keep all that it has read until the file is closed.
     with pyarrow.parquet.ParquetFile(
         stream, page_checksum_verification=True, pre_buffer=False
@@ -148,7 +148,7 @@ COLUMNAR = {"parquet": open_parquet, "feather": open_feather}
 
 
 def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
-    """Opens Parquet or Feather files, which must agree on the requested columns."""
+    """Opens Parquet or Feather files after checking that their columns' types agree."""
 
     @contextmanager
     def opened(name: str) -> Iterator[ColumnarFile]:
@@ -197,19 +197,20 @@ def open_text(files: Files, csv: Csv, request: ColumnRequest, spill: Path) -> Op
                 yield batch
 
     batches = counted_batches()
-    held: list[pa.RecordBatch] = []
+    first_batches: list[pa.RecordBatch] = []
     for batch in batches:
-        held.append(batch)
+        first_batches.append(batch)
         if sum(rows_by_file.values()) > CHUNK_ROWS:
             break
-    else:
-        return rows_by_file, lambda: iter([pa.Table.from_batches(held)] if held else [])
+    if sum(rows_by_file.values()) <= CHUNK_ROWS:
+        tables = [pa.Table.from_batches(first_batches)] if first_batches else []
+        return rows_by_file, lambda: iter(tables)
     with (
         pa.OSFile(str(spill), "wb") as sink,
-        pa.ipc.new_file(sink, held[0].schema) as writer,
+        pa.ipc.new_file(sink, first_batches[0].schema) as writer,
     ):
-        while held:
-            writer.write_batch(held.pop(0))
+        while first_batches:
+            writer.write_batch(first_batches.pop(0))
         for batch in batches:
             writer.write_batch(batch)
     spilled = files._replace(

@@ -47,8 +47,8 @@ def prepare(dataset: str, source: Path, target: Path) -> None:
 
     Args:
         dataset: `adult` or `census_income`.
-        source: folder of UCI's raw files.
-        target: folder to write to.
+        source: the folder of UCI's raw files.
+        target: the folder to write to.
 
     Raises:
         DataError: if a raw file is missing or not the one that UCI publishes.
@@ -84,10 +84,10 @@ def read_raw(folder: Path, name: str) -> bytes:
         content = gzip.decompress(zipped.read_bytes())
     else:
         raise DataError(f"{folder}: holds neither {name} nor {name}.gz")
-    found = hashlib.sha256(content).hexdigest()
-    if found != SHA256[name]:
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != SHA256[name]:
         raise DataError(
-            f"{folder / name}: SHA-256 is {found}, expected {SHA256[name]}; "
+            f"{folder / name}: SHA-256 is {sha256}, expected {SHA256[name]}; "
             "get the file from UCI again"
         )
     return content

@@ -194,7 +194,7 @@ def whole(column: ColumnProfile) -> FeatureProposal | None:
         return None
     numbers = column.numbers
     if numbers is None or column.distinct <= MAX_CATEGORIES:
-        return FeatureProposal(column, "feature", {"kind": "sparse"}, summarize(column))
+        return propose_categories(column)
     amount, entity = is_amount(column.name), is_entity(column.name)
     if column.mostly_unique and not amount:
         keys = None if entity else bucketized(column)

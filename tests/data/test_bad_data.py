@@ -96,7 +96,7 @@ def assert_refused(expected, train, **keys):
 
 @pytest.fixture(autouse=True)
 def empty_cache(tmp_path_factory, monkeypatch):
-    """What other tests have encoded is not found."""
+    """Starts each test without the data that other tests have encoded."""
     monkeypatch.setenv("MTL_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
@@ -108,9 +108,9 @@ def chunks(request, monkeypatch):
         monkeypatch.setattr(csv_file, "BLOCK_BYTES", 128)
 
 
-# What is wrong with a text file: its content, the error, and keys of the data set.
+# Broken text files: {name: (content, error)}.
 
-AS = "{file}"  # stands for the file in what follows
+FILE = "{file}"  # stands for the file's path in expected errors
 CELLS = {
     "no_feature_column": (
         text(header="city,agee,buy"),
@@ -256,7 +256,7 @@ def test_cell_or_row_or_header_of_a_text_file(name, tmp_path, chunks):
     content, expected = CELLS[name]
     file = tmp_path / "train.csv"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    assert_refused(expected.replace(AS, str(file)), file)
+    assert_refused(expected.replace(FILE, str(file)), file)
 
 
 NEVER = "is a quote never closed?"
@@ -286,7 +286,7 @@ def test_quote_that_is_never_closed(name, tmp_path):
     content, expected = QUOTES[name]
     file = tmp_path / "train.csv"
     file.write_text(content)
-    assert_refused(expected.replace(AS, str(file)), file)
+    assert_refused(expected.replace(FILE, str(file)), file)
 
 
 @pytest.mark.parametrize("name", LAST_QUOTES)
@@ -337,7 +337,7 @@ def test_good_file_is_read_to_its_end_whatever_that_is(
         assert loaded(file).splits["train"].rows == rows
 
 
-# What is wrong with a column `x`: its cells, one of them in row 30, the error, keys.
+# Broken columns `x`, most in row 30: {name: (content, error, keys of the data set)}.
 
 X = {"x": {"kind": "dense", "transform": "standard"}}
 WATCH = {"watch": {"label": "x", "kind": "regression"}}
@@ -545,7 +545,7 @@ def test_column_of_a_text_file(name, tmp_path, chunks):
     content, expected, keys = COLUMNS[name]
     file = tmp_path / "train.csv"
     file.write_text(content)
-    assert_refused(expected.replace(AS, str(file)), file, **keys)
+    assert_refused(expected.replace(FILE, str(file)), file, **keys)
 
 
 WEIGHTS = {
@@ -807,7 +807,7 @@ def test_type_that_cannot_be_meant(name, ending, tmp_path):
     table = pa.table({"city": list("abcdabcd"), "h": LISTS, "buy": [0, 1] * 4, "x": x})
     file = tmp_path / f"train.{ending}"
     write(table, file)
-    assert_refused(expected.replace(AS, str(file)), file, **{"features": CITY} | keys)
+    assert_refused(expected.replace(FILE, str(file)), file, **{"features": CITY} | keys)
 
 
 def write(table, file):
@@ -1132,7 +1132,7 @@ def test_file_that_is_shorter_when_it_is_read_again(tmp_path, monkeypatch):
     assert_refused(expected, file)
 
 
-# What the configuration says of the data.
+# Wrong declarations: {name: (keys of the data set, error)}.
 
 SHARED = {"a": CITY["city"], "b": {"kind": "sparse", "table": "a"}}
 DECLARED = {
@@ -1315,8 +1315,8 @@ VECTORS = np.ones((3, 4), "float32")
 NAMES = "c1\nc2\nelsewhere\n"
 
 
-class Mine:
-    """What would run code if it were unpickled."""
+class RunsCode:
+    """An object that runs code when it is unpickled."""
 
     def __reduce__(self):
         return (os.mkdir, ("executed",))
@@ -1340,11 +1340,11 @@ PRETRAINED = {
         "vectors: cannot read vectors.npy: ",
     ),
     "objects": (
-        np.array([[Mine()] * 4] * 3, object),
+        np.array([[RunsCode()] * 4] * 3, object),
         NAMES,
         "vectors: cannot read vectors.npy: Object arrays cannot be loaded",
     ),
-    "pickle": (pickle.dumps(Mine()), NAMES, "vectors: cannot read vectors.npy: "),
+    "pickle": (pickle.dumps(RunsCode()), NAMES, "vectors: cannot read vectors.npy: "),
     "whole_numbers": (
         np.ones((3, 4), "int64"),
         NAMES,
@@ -1455,17 +1455,17 @@ def on_shop(folder, *arguments, run=mtl_train, **environment):
     return run(folder, "dataset=shop", *arguments, **environment)
 
 
-def assert_told(told, *expected):
+def assert_told(command, *expected):
     """Asserts exit code 2 and one line on stderr with the expected parts."""
-    assert told.returncode == 2, told.stderr
-    assert told.stderr.startswith("mtl-train: error: ")
-    assert told.stderr.count("\n") == 1
-    assert "Traceback" not in told.stderr
+    assert command.returncode == 2, command.stderr
+    assert command.stderr.startswith("mtl-train: error: ")
+    assert command.stderr.count("\n") == 1
+    assert "Traceback" not in command.stderr
     for part in expected:
-        assert part in told.stderr
+        assert part in command.stderr
 
 
-def kept(folder):
+def cached_files(folder):
     """The files in a folder's cache of encoded data, finished and not."""
     return [
         file for file in (folder / "cache" / "encoded").rglob("*") if file.is_file()
@@ -1474,10 +1474,10 @@ def kept(folder):
 
 def test_command_tells_the_row_and_leaves_a_failed_run_and_no_data(tmp_path):
     (tmp_path / "train.csv").write_text(text({30: "x,1,2"}))
-    told = on_shop(tmp_path, "hydra.run.dir=run")
-    assert_told(told, "dataset.tasks.buy: column 'buy': row 30 holds 2, not 0 or 1")
-    assert told.stdout == ""
-    assert kept(tmp_path) == []
+    command = on_shop(tmp_path, "hydra.run.dir=run")
+    assert_told(command, "dataset.tasks.buy: column 'buy': row 30 holds 2, not 0 or 1")
+    assert command.stdout == ""
+    assert cached_files(tmp_path) == []
     status = json.loads((tmp_path / "run" / "status.json").read_text())
     assert status["status"] == "failed"
     assert "row 30 holds 2" in status["error"]
@@ -1491,8 +1491,8 @@ def test_command_leaves_the_folder_of_another_run_untouched(tmp_path):
     files = {"status.json": '{"status": "done"}', "model/weights.h5": "weights"}
     for name, content in files.items():
         (tmp_path / "run" / name).write_text(content)
-    told = on_shop(tmp_path, "hydra.run.dir=run")
-    assert_told(told, "holds a run already; name another folder")
+    command = on_shop(tmp_path, "hydra.run.dir=run")
+    assert_told(command, "holds a run already; name another folder")
     found = {
         str(file.relative_to(tmp_path / "run")): file.read_text()
         for file in (tmp_path / "run").rglob("*")
@@ -1504,9 +1504,9 @@ def test_command_leaves_the_folder_of_another_run_untouched(tmp_path):
 def test_command_tells_of_validation_rows_of_one_class(tmp_path):
     lines = {i: f"x,{i},{int(i < 3)}" for i in range(1, ROWS + 1)}
     (tmp_path / "train.csv").write_text(text(lines))
-    told = on_shop(tmp_path, "dataset.split_by=order")
+    command = on_shop(tmp_path, "dataset.split_by=order")
     assert_told(
-        told,
+        command,
         "trainer.monitor: auc of task buy is undefined on the validation rows (one "
         "class only: 0 of 8 rows positive); give more validation rows",
     )
@@ -1514,20 +1514,20 @@ def test_command_tells_of_validation_rows_of_one_class(tmp_path):
 
 def test_command_tells_every_job_of_a_sweep(tmp_path):
     (tmp_path / "train.csv").write_text(text({30: "x,old,1"}))
-    told = on_shop(tmp_path, "-m", "seed=1,2")
-    assert told.returncode == 2
-    first, second = told.stderr.splitlines()
+    command = on_shop(tmp_path, "-m", "seed=1,2")
+    assert command.returncode == 2
+    first, second = command.stderr.splitlines()
     for job, line in ((0, first), (1, second)):
         assert line.startswith(f"mtl-train: error: job {job} ")
         assert "column 'age': row 30 holds 'old', not a number" in line
-    assert kept(tmp_path) == []
+    assert cached_files(tmp_path) == []
 
 
 def test_command_tells_of_a_cache_that_cannot_be_written(tmp_path):
     (tmp_path / "train.csv").write_text(text())
     (tmp_path / "taken").write_text("")
-    told = on_shop(tmp_path, MTL_CACHE=str(tmp_path / "taken"))
-    assert_told(told, f"cannot keep encoded data in {tmp_path}/taken", "MTL_CACHE")
+    command = on_shop(tmp_path, MTL_CACHE=str(tmp_path / "taken"))
+    assert_told(command, f"cannot keep encoded data in {tmp_path}/taken", "MTL_CACHE")
 
 
 def test_command_tells_of_a_full_disk_and_leaves_nothing_behind(tmp_path):
@@ -1536,13 +1536,13 @@ def test_command_tells_of_a_full_disk_and_leaves_nothing_behind(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, before[1]))  # bytes a file
     try:
-        told = on_shop(tmp_path, run=run_cold)  # which inherits the limit
+        command = on_shop(tmp_path, run=run_cold)  # which inherits the limit
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert_told(told, f"cannot keep encoded data in {tmp_path}/cache: ", "make room")
-    assert kept(tmp_path) == []
+    assert_told(command, f"cannot keep encoded data in {tmp_path}/cache: ", "make room")
+    assert cached_files(tmp_path) == []
 
 
 def test_command_tells_a_name_over_two_lines_in_one(tmp_path):
-    told = on_shop(tmp_path, "dataset.train='a\nb.csv'")
-    assert_told(told, "dataset.train: no file 'a b.csv'")
+    command = on_shop(tmp_path, "dataset.train='a\nb.csv'")
+    assert_told(command, "dataset.train: no file 'a b.csv'")

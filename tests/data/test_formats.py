@@ -124,7 +124,7 @@ def parquet_groups(folder):
 
 
 def feather(folder, name="rows.feather"):
-    """One Feather file."""
+    """A single Feather file."""
     pyarrow.feather.write_feather(TABLE, folder / name, compression="zstd")
     return str(folder / name)
 
@@ -271,7 +271,7 @@ def test_rows_in_chunks_are_encoded_as_all_at_once(
 
 
 def test_chunks_are_as_small_as_asked(tmp_path, in_chunks):
-    # What the tests above rest on.
+    # Otherwise the tests above would read whole files.
     in_chunks()
     keys = dict.fromkeys(TABLE.column_names, "")
     types = dict.fromkeys(TABLE.column_names, pa.string())

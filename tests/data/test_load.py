@@ -229,7 +229,7 @@ def test_wrong_raw_adult_file_is_refused(tmp_path):
         uci.prepare("adult", tmp_path, tmp_path / "out")
 
 
-# What a file can be short of
+# Files that lack something
 
 
 def test_missing_file_is_named_with_its_key(tmp_path):
@@ -346,7 +346,7 @@ FUNNEL = "city,age,buy,click\nUlm,1,1,1\nUlm,2,0,1\nUlm,3,0,0\nUlm,4,,1\nUlm,5,1
 
 @pytest.mark.parametrize("declared", [True, False])
 def test_task_counts_only_in_its_space(tmp_path, declared):
-    # The space is a task, whose label may be in words, or any column of 0 and 1.
+    # The space is a task, with a label in words or not, or any column of 0 and 1.
     tasks = {"buy": TASKS["buy"] | {"space": "clicked" if declared else "click"}}
     if declared:
         tasks["clicked"] = {"label": "click", "kind": "binary", "positive": 1}
@@ -447,7 +447,7 @@ def test_positive_value_that_no_cell_is_is_refused(tmp_path):
 
 @pytest.mark.parametrize("split", ["valid", "test"])
 def test_split_other_than_train_may_lack_positives(tmp_path, split):
-    # Its metrics are then undefined, and say so; training goes on.
+    # The metrics of the split are then undefined, and say so; training goes on.
     tasks = {"buy": {"label": "city", "kind": "binary", "positive": "Ulm"}}
     features = {"age": FEATURES["age"]}
     other = csv_file(tmp_path, "city,age,buy\nBonn,40,0\n", "other.csv")
