@@ -142,7 +142,7 @@ def single_task() -> Drawing:
 
 
 def shared_bottom() -> Drawing:
-    """One bottom under two towers."""
+    """A bottom network under two towers."""
     drawing = Drawing(270, "Shared bottom: both towers read one network")
     x = drawing.box(320, 245, "encoding x", "shared", 130)
     bottom = drawing.box(320, 165, "shared bottom f", "shared", 150)
@@ -209,9 +209,9 @@ def level(
     Args:
         drawing: the picture.
         model: the config file that gives the sizes.
-        y: where the experts stand.
-        streams: what the experts and gates of task A, the shared ones and those of
-            task B read.
+        y: vertical position of the experts.
+        streams: inputs of the experts and gates of task A, of the shared experts and
+            gate, and of the experts and gates of task B.
         shared_gate: whether a gate mixes all experts for the next level.
 
     Returns: the mixes of task A, of the shared stream if there is one, of task B.
@@ -249,7 +249,7 @@ def level(
 
 
 def cgc() -> Drawing:
-    """One level of specific and shared experts."""
+    """A level of specific and shared experts."""
     drawing = Drawing(390, "CGC: each gate mixes its task's and the shared experts")
     x = drawing.box(320, 365, "encoding x", "shared", 130)
     mixes = level(drawing, "cgc", 275, (x, x, x), shared_gate=False)

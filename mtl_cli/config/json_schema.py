@@ -58,9 +58,9 @@ def group_schema(group: str, partial: bool = False) -> Schema:
     """Returns the schema of the files in `conf/<group>/`.
 
     Args:
-        group: one of `GROUPS`.
-        partial: whether all keys may be left out, as in an experiment, which changes
-            some keys of an option that another file defines.
+        group: a group of `GROUPS`.
+        partial: whether all keys may be left out. An experiment leaves keys out: it
+            changes some keys of an option that another file defines.
     """
     run_keys: Any = OmegaConf.load(conf_folder() / "config.yaml")
     supplied = run_keys.get(group) or {}
@@ -90,7 +90,7 @@ def group_schema(group: str, partial: bool = False) -> Schema:
 
 
 def run_schema() -> Schema:
-    """Returns the schema of experiments and sweeps, which set keys of any group."""
+    """Returns the schema of experiments and sweeps: they set keys of any group."""
     schema = described(Config)
     definitions = schema.pop("$defs", {})
     for group in GROUPS:

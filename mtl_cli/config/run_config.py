@@ -21,24 +21,26 @@ class Trainer(Options):
     """How long and in what steps a model is trained.
 
     Attributes:
-        epochs: passes over the training rows, at most.
-        batch_size: rows a step.
-        patience: epochs without a better validation metric before training stops and
-            the best weights come back; null trains all epochs and keeps the last.
-        monitor: whose validation metric is watched: `mean` over the tasks or one task,
-            and which: `mean`, `mean.log_loss`, `income`, `income.pr_auc`, ... Without
-            a metric it is the first of the task's `metrics`; where a task names none,
-            AUC of binary tasks, R2 of regressions, macro AUC of multiclass ones.
-        compile: whether steps are compiled by XLA; `auto` where the run is long enough
-            to pay back the seconds that it takes.
-        precision: of what layers compute: `float32`, or `bfloat16`, which accelerators
-            are faster in; weights, logits and losses are float32.
+        epochs: largest number of passes over the training rows.
+        batch_size: number of rows in a step.
+        patience: number of epochs without a better validation metric after which
+            training stops and the best weights come back; null trains all epochs and
+            keeps the last weights.
+        monitor: the validation metric that early stopping watches: `mean` over the
+            tasks, or a task, and if need be a metric of it: `mean`, `mean.log_loss`,
+            `income`, `income.pr_auc`. Without a metric this is the first of the task's
+            `metrics`, or else AUC of binary tasks, R2 of regressions and macro AUC of
+            multiclass tasks.
+        compile: whether XLA compiles the steps; `auto` compiles if the run is long
+            enough to pay back the seconds of compilation.
+        precision: number type in which layers compute: `float32`, or `bfloat16`, which
+            is faster on accelerators. Weights, logits and losses are float32.
         deterministic: whether the same command gives the same numbers, bit by bit.
-        strategy: null trains in this process; `mirrored` on all GPUs of this machine;
+        strategy: null trains in one process; `mirrored` on all GPUs of this machine;
             `multi_worker` on the processes that `TF_CONFIG` or Slurm names.
-        profile: whether to say at the end where the seconds of the run went.
-        checkpoint_minutes: between checkpoints within an epoch; null writes them at
-            the ends of epochs alone.
+        profile: whether to print at the end where the seconds of the run went.
+        checkpoint_minutes: minutes between checkpoints within an epoch; null writes
+            checkpoints only at the ends of epochs.
     """
 
     epochs: Count
@@ -57,16 +59,17 @@ class Config(Options):
     """All keys of `mtl-train`.
 
     Attributes:
-        seed: of everything random: initial weights, order of rows, dropout.
-        tasks: which of the data set's tasks to train, in this order; null is all.
+        seed: seed of the initial weights, the order of rows and dropout.
+        tasks: the tasks of the data set to train, in this order; null trains all.
         check_only: whether to read and check the data, and train nothing.
-        resume: whether to go on with a run of the same configuration and data that was
-            cut off: `auto` where there is one, `never`, or `must`.
-        repeats: how many seeds, from `seed` on, a sweep runs of each job.
-        compare: what a sweep adds for the comparison of its models.
-        sweep: how the jobs of a sweep are run. Like `repeats` and `compare` no part of
-            what a run computes, so no part of what it saves.
-        tracker: who is told of the run; no part of that either.
+        resume: whether to resume a run of the same configuration and data that was
+            interrupted: `auto` resumes it if there is one, `never` starts anew, `must`
+            needs a checkpoint.
+        repeats: number of seeds that a sweep runs of each job: `seed`, `seed` + 1, ...
+        compare: jobs that a sweep adds, for the comparison of its models.
+        sweep: how the jobs of a sweep run. `sweep`, `repeats` and `compare` change no
+            number of a run, so no run saves them.
+        tracker: the service that gets the results of the run, besides the run folder.
     """
 
     seed: Seed

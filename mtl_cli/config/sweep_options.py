@@ -15,9 +15,9 @@ class SweepOptions(Options):
     """How the jobs of a sweep share a machine.
 
     Attributes:
-        jobs: at a time; `auto` is one a core and 2 GB of memory, of one thread each,
-            or one if there is a GPU, which a job takes whole.
-        timeout_minutes: after which a job is killed; null for no limit.
+        jobs: number of jobs that run at a time. `auto` is one job of one thread per
+            core and per 2 GB of memory; with a GPU it is 1, as a job takes all of it.
+        timeout_minutes: minutes after which a job is killed; null sets no limit.
     """
 
     jobs: Literal["auto"] | Count
@@ -30,10 +30,10 @@ class SweepOptions(Options):
 
 
 class Comparison(Options):
-    """What a sweep adds for the comparison of its models.
+    """Jobs that a sweep adds, for the comparison of its models.
 
     Attributes:
-        single_task: whether each job has a twin: the same network for each task alone.
+        single_task: whether each job gets a twin: the same network for each task alone.
     """
 
     single_task: bool

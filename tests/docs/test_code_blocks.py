@@ -100,7 +100,7 @@ def test_yaml_blocks_fit_the_schemas(page: str) -> None:
         if block.language == "yaml":
             assert block.file, f"{page}:{block.line}: the first line names no file"
             if not block.file.startswith("conf/"):
-                continue  # of a plugin, whose keys the bundled schemas do not know
+                continue  # the bundled schemas do not know the keys of plugins
             group = Path(block.file).parts[1]
             name = "experiment" if group in ("experiment", "sweep") else group
             schema = json.loads((SCHEMA_FOLDER / f"{name}.json").read_text("utf-8"))
