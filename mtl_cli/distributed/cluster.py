@@ -1,6 +1,6 @@
 """The cluster of a run that several processes train together: addresses and ranks.
 
-This module reads only environment variables; it does not load TensorFlow.
+Only environment variables are read; TensorFlow is not loaded.
 """
 
 import json

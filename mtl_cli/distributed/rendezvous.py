@@ -1,7 +1,7 @@
 """The rendezvous: processes of a run find each other and check that they run the same.
 
-It comes before TensorFlow connects the processes: TensorFlow would wait for an hour and
-would not react to Ctrl-C.
+The rendezvous comes before TensorFlow connects the processes: TensorFlow would wait for
+an hour and would not react to Ctrl-C.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ def rendezvous(
     """Waits until all processes of a run are there, at most `TIMEOUT_SECONDS`.
 
     Args:
-        workers: addresses of all processes. They connect to the first, the chief.
+        workers: addresses of all processes; the first is the chief's.
         rank: position of this process in `workers`.
         environment: values that the run's numbers depend on, as in `environment.json`.
         check_children: called between attempts. Raises an error if a child process has

@@ -71,7 +71,7 @@ class Replicas:
 
         def reduce(values: list[Any]) -> Any:
             context = tf.distribute.get_replica_context()
-            # `tf.identity` puts each value on a device, which `all_reduce` requires.
+            # `all_reduce` requires values on a device; `tf.identity` puts them there.
             values = [tf.identity(value) for value in values]
             return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
@@ -153,8 +153,8 @@ class Replicas:
     def barrier(self) -> None:
         """Waits until all processes have come here; the last collective operation.
 
-        A worker that leaves this last barrier early may exit while another still waits;
-        the waiting worker then sees a lost connection, which is harmless here. Without
+        A worker that leaves this last barrier early may exit while another still waits.
+        The waiting worker then sees a lost connection; that is harmless here. Without
         the barrier the same could happen in the middle of real work.
         """
         with contextlib.suppress(*LOST_WORKER):
@@ -174,7 +174,7 @@ def connect(
 
     Args:
         strategy: `trainer.strategy`.
-        run_folder: folder with the saved configuration, which child processes run.
+        run_folder: folder with the saved configuration for child processes.
         environment: values that the run's numbers depend on, as in `environment.json`.
 
     Raises:

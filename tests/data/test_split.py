@@ -1,4 +1,4 @@
-"""Which rows become training, validation and test rows."""
+"""The split of rows into training, validation and test rows."""
 
 import numpy as np
 import pyarrow as pa

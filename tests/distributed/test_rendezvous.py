@@ -19,7 +19,7 @@ def rendezvous_errors(*environments):
     """Returns the error of each process of a rendezvous; "" for a success.
 
     Args:
-        environments: one per process; None for a process that does not come.
+        environments: the values of each process; None for a process that stays away.
     """
     workers = [f"127.0.0.1:{port}" for port in free_ports(len(environments))]
     errors = ["" for _ in environments]

@@ -32,7 +32,7 @@ from mtl_cli.training.steps import reseed
 from mtl_cli.training.train import over
 
 NO_COMPILE = "trainer.compile=false"
-# 450 training rows, 8 steps; the last batch has 2 rows, which one process takes.
+# 450 training rows, 8 steps. The last batch has 2 rows: only one process has any.
 FEW = [
     "dataset.train_rows=500",
     "dataset.test_rows=50",
@@ -41,9 +41,9 @@ FEW = [
 ]
 TINY = ["model=mmoe", "model.expert_units=[16]", *FEW]
 DENSE = ["dataset=synthetic_mmoe", *TINY]
-# Labels of few rows, of which a process often has none in its share. Adam divides by
-# the size of a gradient: where that is rounding alone, so is the direction of its step;
-# and rounding decides on which side of relu's kink a number near 0 lies.
+# Few rows have labels, so that a process often has none in its share. SGD and tanh,
+# since rounding must not decide anything: Adam divides by the size of a gradient, even
+# of one that is only rounding, and relu has a kink at 0.
 LAZY = [
     "dataset=funnel",
     "dataset.group=clicked",
@@ -100,7 +100,7 @@ def train_together_and_alone(
 ) -> dict[str, list]:
     """Trains each variant with two processes and with one.
 
-    Returns: by variant, the results of the chief, of the worker, and of one process.
+    Returns: {variant: results of the chief, of the worker, and of one process}.
     """
     configurations = folder / "configurations.json"
     configurations.write_text(json.dumps(list(variants.values())))
@@ -312,7 +312,7 @@ def test_signal_during_the_all_reduce_is_handled_at_the_next_call(monkeypatch):
     monkeypatch.setattr(signals, "_wanted", None)
 
     class Late(Replicas):
-        """Receives a signal after it has reported none to the others."""
+        """Receives a signal after it has reported none."""
 
         def all_reduce_max(self, value, choices):
             reported.append(value)

@@ -1,4 +1,4 @@
-"""Sweeps: a failed job leaves the others alone, and a cut-off sweep resumes."""
+"""Sweeps: a failed job does not stop another, and a cut-off sweep resumes."""
 
 import contextlib
 import io

@@ -1,0 +1,69 @@
+"""The jobs of one composed configuration: one per seed, and single-task twins."""
+
+from typing import Any
+
+import pytest
+from helpers.networks import config
+
+from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins
+
+
+def composed(*settings: str, **values: Any) -> Variant:
+    """Returns a configuration with a small PLE, as Hydra composes it."""
+    model = {"name": "ple", "num_levels": 2, "expert_units": [64, 32]}
+    model |= {"tower_units": [8], "heads": "independent"}
+    defaults = {"seed": 5, "repeats": 1, "resume": "must", "model": model}
+    defaults["compare"] = {"single_task": False}
+    return Variant(defaults | values, list(settings), {"model": "ple"})
+
+
+def test_one_configuration_is_one_job_without_the_keys_of_its_sweep() -> None:
+    given = composed("model=ple", "++repeats=1", "+compare.single_task=false")
+    (job,) = repeats_and_twins(given)
+    assert job.settings == ["model=ple"]
+    assert job.choices == {"model": "ple"}
+    assert job.values == given.values | {"resume": "auto"}
+
+
+def test_repeats_have_successive_seeds_and_come_before_their_twins() -> None:
+    twins = {"single_task": True}
+    jobs = repeats_and_twins(composed("seed=5", "model=ple", repeats=2, compare=twins))
+    assert [(j.values["model"]["name"], j.values["seed"]) for j in jobs] == [
+        ("ple", 5),
+        ("ple", 6),
+        ("single_task", 5),
+        ("single_task", 6),
+    ]
+    assert [job.settings for job in jobs] == [
+        ["model=ple", "seed=5"],
+        ["model=ple", "seed=6"],
+        ["model=single_task", "model.bottom_units=[64,32,64,32]", "seed=5"],
+        ["model=single_task", "model.bottom_units=[64,32,64,32]", "seed=6"],
+    ]
+    assert all(job.values["repeats"] == 1 for job in jobs)
+    assert not any(job.values["compare"]["single_task"] for job in jobs)
+
+
+def test_twin_keeps_the_keys_that_do_not_describe_the_sharing() -> None:
+    settings = ["model=ple", "model.num_levels=2", "model.tower_units=[8]"]
+    _, twin = repeats_and_twins(composed(*settings, compare={"single_task": True}))
+    assert twin.settings[0] == "model.tower_units=[8]"
+    assert not any("num_levels" in setting for setting in twin.settings)
+    assert twin.values["model"]["tower_units"] == [8]
+    assert "num_levels" not in twin.values["model"]
+    assert twin.choices == {"model": "single_task"}
+
+
+def test_single_task_model_has_no_twin() -> None:
+    model = {"name": "single_task", "bottom_units": [4]}
+    given = composed(model=model, compare={"single_task": True})
+    assert len(repeats_and_twins(given)) == 1
+
+
+@pytest.mark.parametrize("model", ["shared_bottom", "omoe", "mmoe", "cgc", "ple"])
+def test_twin_of_every_sharing_is_a_valid_configuration(model: str) -> None:
+    dumped = config(f"model={model}").model.model_dump(mode="json")
+    _, twin = repeats_and_twins(composed(model=dumped, compare={"single_task": True}))
+    keys = [f"model.{key}={value}" for key, value in twin.values["model"].items()]
+    overrides = [key.replace("None", "null") for key in keys if "name" not in key]
+    assert config("model=single_task", *overrides).model.name == "single_task"
