@@ -143,7 +143,7 @@ def dead(gates: list[dict[str, Any]]) -> list[str]:
     return [key for key, is_used in used.items() if not is_used]
 
 
-def concerns(use: dict[str, Any] | None) -> list[str]:
+def gate_warnings(use: dict[str, Any] | None) -> list[str]:
     """Says which experts are dead and which gates polarised, in a line at most."""
     if use is None:
         return []

@@ -11,7 +11,7 @@ from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.load import Data, load
-from mtl_cli.evaluation.gate_usage import concerns, gate_use
+from mtl_cli.evaluation.gate_usage import gate_use, gate_warnings
 from mtl_cli.evaluation.scores import Scores, evaluate
 from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
@@ -201,7 +201,7 @@ def save_and_score(
     report.write(folder, config, data, history, scores, predictions, shown)
     if use := gate_use(network, config, data.splits[shown]):
         folder.write_json("gates.json", {"split": shown, **use})
-    for warning in concerns(use):
+    for warning in gate_warnings(use):
         console.warn(warning)
     console.print_scores(
         f"{shown} rows, after epoch {history.kept}", config.outputs, scores[shown]

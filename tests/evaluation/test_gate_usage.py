@@ -6,7 +6,14 @@ from helpers.networks import ROWS as FEW
 from helpers.networks import TASKS, config, features, network
 
 from mtl_cli.data.table import Table
-from mtl_cli.evaluation.gate_usage import ROWS, concerns, dead, gate_use, parts, summary
+from mtl_cli.evaluation.gate_usage import (
+    ROWS,
+    dead,
+    gate_use,
+    gate_warnings,
+    parts,
+    summary,
+)
 
 
 def table(weights: dict[str, np.ndarray] | None = None) -> Table:
@@ -80,7 +87,7 @@ def test_an_expert_is_dead_only_if_no_gate_of_its_level_uses_it() -> None:
     assert dead([gate("a", ["shared 1"]), gate("b", [])]) == []
     both = [gate("a", ["shared 1"]), gate("b", ["shared 1"])]
     assert dead(both) == ["level_1 shared 1"]
-    (told,) = concerns({"gates": both, "dead": dead(both)})
+    (told,) = gate_warnings({"gates": both, "dead": dead(both)})
     assert "level_1 shared 1 is dead" in told
 
 
