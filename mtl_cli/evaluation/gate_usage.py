@@ -1,4 +1,4 @@
-"""Which experts the gates of a trained network use."""
+"""Measures which experts the gates of a trained network use."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,26 +8,27 @@ import numpy as np
 from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Array, StoredTable, Table
 
-ROWS = 20_000  # of a table are looked at, at most
-BLOCKS = 10  # spread over the table: its rows may be in order of time
-DEAD = 0.05  # of an equal share
-POLARISED = 0.95
+MAX_ROWS = 20_000
+# The rows are read in blocks all over the table: rows may be in the order of time.
+BLOCKS = 10
+UNUSED_SHARE = 0.05  # an expert with less of an equal share counts as unused
+POLARISED_WEIGHT = 0.95
 
 
 def gate_use(
     network: Any, config: Config, table: Table | StoredTable
 ) -> dict[str, Any] | None:
-    """Returns what `gates.json` holds: how each gate weighs its experts.
+    """Returns the content of `gates.json`: how each gate weighs its experts.
 
-    One forward pass through the part of the network that ends in its gates.
+    The rows pass once through the part of the network that ends in its gates.
 
     Args:
-        network: a trained `Network`.
-        config: of the run.
-        table: rows to look at, of which each task's gates count the task's own.
+        network: the trained `Network`.
+        config: the configuration of the run.
+        table: the rows to pass. A gate of a task counts only rows of the task's space.
 
-    Returns: `gates`, see `summary`; `dead`, the experts that none of their level's
-        gates uses; or None if no gate has a choice.
+    Returns: `rows`; `gates`, see `summary`; `dead`, the experts that no gate of their
+        level uses. None if every gate has a single expert.
     """
     import keras
 
@@ -37,60 +38,67 @@ def gate_use(
     layers = [layer for layer in layers if layer.num_experts > 1]
     if not layers:
         return None
-    ends = {layer.name: layer.output for layer in layers}
-    ending = keras.Model(network.logits.input, ends)
+    outputs = {layer.name: layer.output for layer in layers}
+    gate_model = keras.Model(network.logits.input, outputs)
     tasks = list(config.chosen_tasks)
-    found: dict[str, list[Array]] = {name: [] for name in ends}
-    counted: dict[str, list[Array]] = {task: [] for task in tasks}
-    for part in parts(table):
-        for name, weights in ending(part.features, training=False).items():
-            found[name].append(np.asarray(weights, "float64"))
+    weights_of: dict[str, list[Array]] = {name: [] for name in outputs}
+    counts_of: dict[str, list[Array]] = {task: [] for task in tasks}
+    for block in blocks_of(table):
+        for name, weights in gate_model(block.features, training=False).items():
+            weights_of[name].append(np.asarray(weights, "float64"))
         for task in tasks:
-            counted[task].append(part.weights[task] > 0)
-    rows = {task: np.concatenate(parts) for task, parts in counted.items()}
-    own = getattr(config.model, "num_specific_experts", 0)
+            counts_of[task].append(block.weights[task] > 0)
+    rows = {task: np.concatenate(counts) for task, counts in counts_of.items()}
+    specific = getattr(config.model, "num_specific_experts", 0)
     gates: list[dict[str, Any]] = []
-    for name, blocks in found.items():
-        gates += of_layer(name, np.concatenate(blocks, axis=1), rows, own)
-    return {"rows": len(rows[tasks[0]]), "gates": gates, "dead": dead(gates)}
+    for name, blocks in weights_of.items():
+        gates += layer_summaries(name, np.concatenate(blocks, axis=1), rows, specific)
+    return {"rows": len(rows[tasks[0]]), "gates": gates, "dead": dead_experts(gates)}
 
 
-def parts(table: Table | StoredTable) -> Iterator[Table]:
+def blocks_of(table: Table | StoredTable) -> Iterator[Table]:
     """Yields all rows of a table, or blocks spread evenly over it."""
     blocks = min(BLOCKS, table.rows)
-    size = min(ROWS // BLOCKS, -(-table.rows // blocks)) if blocks else 0
+    size = min(MAX_ROWS // BLOCKS, -(-table.rows // blocks)) if blocks else 0
     step = table.rows / max(blocks, 1)
     for block in range(blocks):
         start, stop = int(block * step), int((block + 1) * step)
         yield table.read(start, min(stop, start + size))
 
 
-def of_layer(
-    layer: str, weights: Array, rows: dict[str, Array], own: int
+def layer_summaries(
+    layer: str, weights: Array, rows: dict[str, Array], specific: int
 ) -> list[dict[str, Any]]:
-    """Returns the use of each gate of a layer.
+    """Describes each gate of a layer.
 
     Args:
-        layer: name; `gates`, at its end, are one a task, another name is one for all.
-        weights: `(gates, rows, experts)`.
-        rows: by task, which rows count.
-        own: how many experts each task has for itself; they stand first.
+        layer: the layer's name. A name that ends in `gates` has one gate per task;
+            any other layer has one gate for all tasks.
+        weights: the experts' weights, `(gates, rows, experts)`.
+        rows: by task, whether each row counts.
+        specific: the number of specific experts per task. They precede shared experts.
     """
     level = layer.removesuffix("shared_gate").removesuffix("gates").removesuffix("gate")
     level = level.strip("_")
     if layer.endswith("gates"):
         return [
-            summary(level, task, weights[t][mine], experts([task], own, weights))
-            for t, (task, mine) in enumerate(rows.items())
+            summary(
+                level,
+                task,
+                weights[t][counts],
+                expert_names([task], specific, weights.shape[2]),
+            )
+            for t, (task, counts) in enumerate(rows.items())
         ]
-    own = own if layer.endswith("shared_gate") else 0
-    return [summary(level, None, weights[0], experts(list(rows), own, weights))]
+    specific = specific if layer.endswith("shared_gate") else 0
+    names = expert_names(list(rows), specific, weights.shape[2])
+    return [summary(level, None, weights[0], names)]
 
 
-def experts(tasks: list[str], own: int, weights: Array) -> list[str]:
-    """Names the experts that a gate sees: those of tasks, then the shared ones."""
-    names = [f"{task} {i + 1}" for task in tasks for i in range(own)]
-    return names + [f"shared {i + 1}" for i in range(weights.shape[2] - len(names))]
+def expert_names(tasks: list[str], specific: int, experts: int) -> list[str]:
+    """Names the experts of a gate: specific experts of tasks, then shared experts."""
+    names = [f"{task} {i + 1}" for task in tasks for i in range(specific)]
+    return names + [f"shared {i + 1}" for i in range(experts - len(names))]
 
 
 def summary(
@@ -99,14 +107,15 @@ def summary(
     """Describes one gate.
 
     Args:
-        level: of PLE, or "".
-        task: whose gate it is; None is all tasks'.
-        weights: `(rows, experts)`.
-        names: of the experts.
+        level: the level of PLE, or "".
+        task: the task of the gate; None for a gate of all tasks.
+        weights: the experts' weights, `(rows, experts)`.
+        names: the names of the experts.
 
-    Returns: mean weight by expert; entropy of the mean weight, and mean entropy of the
-        rows' weights, as shares of their greatest value; experts under 5 % of an equal
-        share (`unused`); the one with more than 95 % (`polarised`), or None.
+    Returns: the mean weight of each expert; the entropy of the mean weights, and the
+        mean entropy of the rows' weights, both as shares of the greatest entropy;
+        `unused`, the experts under 5 % of an equal share; `polarised`, the expert with
+        more than 95 % of the weight, or None.
     """
     gate: dict[str, Any] = {"level": level, "task": task, "rows": len(weights)}
     if not len(weights):
@@ -120,21 +129,21 @@ def summary(
         "unused": [
             name
             for name, share in zip(names, mean, strict=True)
-            if share < DEAD / len(names)
+            if share < UNUSED_SHARE / len(names)
         ],
-        "polarised": names[heaviest] if mean[heaviest] > POLARISED else None,
+        "polarised": names[heaviest] if mean[heaviest] > POLARISED_WEIGHT else None,
     }
 
 
 def entropy(weights: Array) -> Array:
-    """Returns the entropy over the last axis: 0 is one expert, 1 is all alike."""
+    """Returns the entropy over the last axis: 0 for one expert, 1 for equal weights."""
     logs = np.log(np.maximum(weights, np.finfo("float64").tiny))
-    found: Array = -(weights * logs).sum(axis=-1) / np.log(weights.shape[-1])
-    return found
+    shares: Array = -(weights * logs).sum(axis=-1) / np.log(weights.shape[-1])
+    return shares
 
 
-def dead(gates: list[dict[str, Any]]) -> list[str]:
-    """Returns the experts, level before name, that no gate of their level uses."""
+def dead_experts(gates: list[dict[str, Any]]) -> list[str]:
+    """Returns `LEVEL EXPERT` for each expert that no gate of its level uses."""
     used: dict[str, bool] = {}
     for gate in gates:
         for name in gate["weights"]:
@@ -144,12 +153,14 @@ def dead(gates: list[dict[str, Any]]) -> list[str]:
 
 
 def gate_warnings(use: dict[str, Any] | None) -> list[str]:
-    """Says which experts are dead and which gates polarised, in a line at most."""
+    """Names dead experts and polarised gates, in one line; empty if there are none."""
     if use is None:
         return []
-    told = [f"{name} is dead" for name in use["dead"]]
+    remarks = [f"{name} is dead" for name in use["dead"]]
     for gate in use["gates"]:
         if gate["polarised"]:
-            who = f"{gate['level']} gate of {gate['task'] or 'all tasks'}".strip()
-            told.append(f"{who} gives {gate['polarised']} nearly all weight")
-    return [f"experts: {', '.join(told)}; gates.json has the weights"] if told else []
+            name = f"{gate['level']} gate of {gate['task'] or 'all tasks'}".strip()
+            remarks.append(f"{name} gives {gate['polarised']} nearly all weight")
+    if not remarks:
+        return []
+    return [f"experts: {', '.join(remarks)}; gates.json has the weights"]

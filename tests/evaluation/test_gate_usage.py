@@ -1,4 +1,4 @@
-"""What gates.json says of gates whose weights are planted."""
+"""The content of gates.json for gates whose weights are planted."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,11 @@ from helpers.networks import TASKS, config, features, network
 
 from mtl_cli.data.table import Table
 from mtl_cli.evaluation.gate_usage import (
-    ROWS,
-    dead,
+    MAX_ROWS,
+    blocks_of,
+    dead_experts,
     gate_use,
     gate_warnings,
-    parts,
     summary,
 )
 
@@ -84,11 +84,11 @@ def gate(task: str, unused: list[str]) -> dict:
 
 
 def test_an_expert_is_dead_only_if_no_gate_of_its_level_uses_it() -> None:
-    assert dead([gate("a", ["shared 1"]), gate("b", [])]) == []
+    assert dead_experts([gate("a", ["shared 1"]), gate("b", [])]) == []
     both = [gate("a", ["shared 1"]), gate("b", ["shared 1"])]
-    assert dead(both) == ["level_1 shared 1"]
-    (told,) = gate_warnings({"gates": both, "dead": dead(both)})
-    assert "level_1 shared 1 is dead" in told
+    assert dead_experts(both) == ["level_1 shared 1"]
+    (warning,) = gate_warnings({"gates": both, "dead": dead_experts(both)})
+    assert "level_1 shared 1 is dead" in warning
 
 
 @pytest.mark.parametrize("model", ["single_task", "shared_bottom", "esmm"])
@@ -100,11 +100,11 @@ def test_models_without_gates_have_no_use_of_them(model: str) -> None:
 
 def test_large_tables_are_read_in_blocks_from_start_to_end() -> None:
     class Long(Table):
-        rows = 10 * ROWS
+        rows = 10 * MAX_ROWS
 
         def read(self, start: int, stop: int) -> tuple[int, int]:
             return start, stop
 
-    blocks = list(parts(Long({}, {}, {})))
-    assert sum(stop - start for start, stop in blocks) == ROWS
+    blocks = list(blocks_of(Long({}, {}, {})))
+    assert sum(stop - start for start, stop in blocks) == MAX_ROWS
     assert blocks[0][0] == 0 and blocks[-1][0] >= 0.9 * Long.rows
