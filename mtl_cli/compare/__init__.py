@@ -1,4 +1,4 @@
-"""Which model is better, by how much, and whether it is real.
+"""Compares runs: the better model, the difference, and whether it is real.
 
 `mtl_cli.compare` is also the function of the library: calling the package compares.
 """

@@ -3,11 +3,11 @@
 from functools import cache
 
 from mtl_cli.compare.configurations import short_key
-from mtl_cli.compare.formats import joined
 from mtl_cli.compare.runs import Run
 from mtl_cli.compare.same_rows import equal_rows, test_rows
 from mtl_cli.metrics.metrics import Floats
 
+MAX_SETTINGS = 8  # in the name of a data set
 Settings = tuple[tuple[str, str], ...]
 
 
@@ -77,11 +77,11 @@ def name_of(settings: Settings) -> str:
 
 
 def dataset_names(groups: list[list[Settings]]) -> list[str]:
-    """Names groups by their data sets; groups of one name by their settings too."""
+    """Names each group uniquely: by its data sets, and the settings that differ."""
     names = [
         ", ".join(dict.fromkeys(filter(None, map(name_of, group)))) for group in groups
     ]
-    unique: list[str] = []
+    full_names: list[str] = []
     for name, group in zip(names, groups, strict=True):
         rivals = [g for n, g in zip(names, groups, strict=True) if n == name]
         keys = [
@@ -90,9 +90,12 @@ def dataset_names(groups: list[list[Settings]]) -> list[str]:
             if len({values_of(key, g) for g in rivals}) > 1
         ]
         parts = [f"{short_key(key, keys)}={values_of(key, group)}" for key in keys]
-        full = " ".join(filter(None, [name, joined(parts)]))
-        unique.append(f"{full} ({unique.count(full) + 1})" if full in unique else full)
-    return unique
+        full_names.append(" ".join([name, *parts[:MAX_SETTINGS]]))
+    counts = [full_names[:i].count(name) for i, name in enumerate(full_names)]
+    return [
+        f"{name} ({count + 1})" if count else name
+        for name, count in zip(full_names, counts, strict=True)
+    ]
 
 
 def values_of(key: str, group: list[Settings]) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Comparison:
-    """What `mtl-compare` says, for Python.
+    """The result of a comparison, one data set at a time.
 
     Attributes:
         datasets: the comparison of each data set.

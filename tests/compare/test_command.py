@@ -34,7 +34,7 @@ def sweep(tmp_path: Path) -> Path:
 
 
 def printed(capsys: pytest.CaptureFixture[str], *command_line: object) -> str:
-    """What the terminal shows, on one line."""
+    """Returns the text of the terminal on one line."""
     run(arguments([str(each) for each in command_line]))
     return " ".join(capsys.readouterr().out.split())
 
@@ -250,7 +250,7 @@ def test_other_rows_are_not_compared(
 
 
 def write_splits(folder: Path, **other: object) -> list[Path]:
-    """Runs of a regression on 100 rows, which count no positives; ple has settings."""
+    """Writes runs of a regression on 100 rows; the runs of ple have more settings."""
     paths = []
     for seed in (1, 2, 3):
         for model, error in (("shared_bottom", 0.5), ("ple", 0.4)):

@@ -12,6 +12,7 @@ from helpers.planted_runs import auc, write_predictions, write_run
 
 import mtl_cli
 from mtl_cli.cli.compare import arguments, run
+from mtl_cli.compare.datasets import dataset_names
 from mtl_cli.core.errors import ConfigError
 
 TASKS = {"shop": "click", "adult": "income"}
@@ -153,6 +154,24 @@ def test_two_settings_of_one_data_set_with_the_same_test_rows_share_a_table(
     comparison = json.loads(output_of(capsys, tmp_path, "--json"))
     assert comparison["settings"] == ["model.name", "dataset.correlation"]
     assert len(comparison["configurations"]) == 4
+
+
+def test_groups_of_settings_with_equal_values_have_different_names() -> None:
+    def settings(a: int, b: int) -> tuple[tuple[str, str], ...]:
+        return (("dataset.name", "n"), ("dataset.a", str(a)), ("dataset.b", str(b)))
+
+    groups = [
+        [settings(1, 1), settings(2, 2)],
+        [settings(1, 2), settings(2, 1)],
+        [settings(2, 1), settings(1, 2)],
+        [settings(3, 1)],
+    ]
+    assert dataset_names(groups) == [
+        "n a=1,2 b=1,2",
+        "n a=1,2 b=1,2 (2)",
+        "n a=2,1 b=1,2",
+        "n a=3 b=1",
+    ]
 
 
 def test_a_run_of_unknown_data_does_not_link_two_settings(

@@ -91,8 +91,8 @@ def test_equal_configurations_are_called_different_in_5_percent(
 def test_a_gap_of_two_deviations_is_found_with_five_seeds(
     configurations: int, power: float
 ) -> None:
-    # 0.79 is the exact power of Student's test with 8 degrees of freedom, which no
-    # unbiased test exceeds; other configurations add to it.
+    # 0.79 is the exact power of Student's test with 8 degrees of freedom. No unbiased
+    # test exceeds this power, but the noise of other configurations adds to it.
     assert share_found(2, configurations) == pytest.approx(power, abs=0.02)
 
 
