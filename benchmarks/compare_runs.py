@@ -17,7 +17,8 @@ import yaml
 from alternate import OURS, Contender, alternate
 from report import compare, save
 
-from mtl_cli.metrics.metrics import score
+from mtl_cli.evaluation.scores import score
+from mtl_cli.tasks.binary import Binary
 
 SEEDS = 5
 ROWS = 16_281
@@ -51,7 +52,7 @@ def write_runs(folder: Path, runs: int) -> None:
             logit = strength * label + rng.normal(size=ROWS) - 2
             prediction = (1 / (1 + np.exp(-logit))).astype("float32")
             columns |= {task: label, f"{task}_prediction": prediction}
-            scores[task] = score("binary", label, prediction, np.ones(ROWS))
+            scores[task] = score(Binary(label=task), label, prediction, np.ones(ROWS))
         pd.DataFrame(columns).to_parquet(path / "predictions.parquet", index=False)
         write_json(path / "metrics.json", {"test": scores, "valid": scores})
         pd.DataFrame(history()).to_csv(path / "history.csv", index=False)

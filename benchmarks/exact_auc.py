@@ -22,16 +22,16 @@ def measure(which: str, rows: int) -> None:
     prediction = (1 / (1 + np.exp(-logit))).astype("float32")
     weight = np.ones(rows, "float32")
     if which == OURS:
-        from mtl_cli.metrics.metrics import score
+        from mtl_cli.metrics.auc import auc
 
         start = time.perf_counter()
-        auc = score("binary", label, prediction, weight, names=["auc"])["auc"]
+        area = auc(label, prediction, weight)
     else:
         from sklearn.metrics import roc_auc_score
 
         start = time.perf_counter()
-        auc = float(roc_auc_score(label, prediction))
-    print(json.dumps({"seconds": time.perf_counter() - start, "auc": auc}))
+        area = float(roc_auc_score(label, prediction))
+    print(json.dumps({"seconds": time.perf_counter() - start, "auc": area}))
 
 
 def main() -> None:

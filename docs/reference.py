@@ -175,13 +175,13 @@ def yaml_text(value: Any) -> str:
 
 def metrics_table(kind: str) -> str:
     """Returns the metrics of one kind of task, with the first line of their text."""
-    from mtl_cli.metrics.metrics import METRICS
+    from mtl_cli.tasks.base import kind_of_task
 
     lines = ["| metric | better | |", "|---|---|---|"]
-    for name, metric in METRICS[kind].items():
+    for metric in kind_of_task(kind).METRICS:
         text = inspect.cleandoc(metric.function.__doc__ or "")
         better = {1: "higher", -1: "lower"}.get(metric.direction or 0, "")
-        lines.append(f"| `{name}` | {better} | {' '.join(text.split())} |")
+        lines.append(f"| `{metric.name}` | {better} | {' '.join(text.split())} |")
     return "\n".join(lines)
 
 

@@ -17,7 +17,10 @@ from mtl_cli.config.check import check
 from mtl_cli.core.errors import ConfigError, printable
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.metrics.metrics import score
+from mtl_cli.evaluation.scores import score
+from mtl_cli.tasks.binary import Binary
+from mtl_cli.tasks.multiclass import Multiclass
+from mtl_cli.tasks.regression import Regression
 
 PROPERTY = settings(max_examples=100, deadline=None, derandomize=True)
 
@@ -141,7 +144,7 @@ ROWS = st.lists(
 @PROPERTY
 def test_metrics_of_binary_rows_equal_scikit_learns_or_say_why_not(rows):
     y, p, w, _ = np.array(rows, "float64").reshape(-1, 4).T
-    found = score("binary", y, p, w)
+    found = score(Binary(label="y"), y, p, w)
     y, p, w = (x[w > 0] for x in (y, p, w))
     assert (found["rows"], found["positives"]) == (len(y), int(y.sum()))
     for name, value in found.items():
@@ -158,7 +161,7 @@ def test_metrics_of_binary_rows_equal_scikit_learns_or_say_why_not(rows):
         precision = sklearn.metrics.average_precision_score(y, p, sample_weight=w)
         assert found["auc"] == pytest.approx(area, rel=1e-9, abs=1e-12)
         assert found["pr_auc"] == pytest.approx(precision, rel=1e-9)
-        turned = score("binary", y, 1 - p, w)["auc"]
+        turned = score(Binary(label="y"), y, 1 - p, w)["auc"]
         if len(np.unique(1 - p)) == len(np.unique(p)):  # 1 - 1e-9 may round
             assert turned == pytest.approx(1 - area, abs=1e-9)
 
@@ -167,7 +170,7 @@ def test_metrics_of_binary_rows_equal_scikit_learns_or_say_why_not(rows):
 @PROPERTY
 def test_metrics_of_regressions_equal_scikit_learns_or_say_why_not(rows):
     _, p, w, y = np.array(rows, "float64").reshape(-1, 4).T
-    found = score("regression", y, p, w)
+    found = score(Regression(label="y"), y, p, w)
     y, p, w = (x[w > 0] for x in (y, p, w))
     if not len(y):
         assert found["rmse"] is None and "rmse" in found["why"]
@@ -187,7 +190,7 @@ def test_metrics_of_regressions_equal_scikit_learns_or_say_why_not(rows):
 def test_metrics_of_classes_equal_scikit_learns(rows):
     cells = np.array(rows, "float64").reshape(-1, 4)
     y, p = cells[:, 0], cells[:, 1:] / cells[:, 1:].sum(axis=1, keepdims=True)
-    found = score("multiclass", y, p, np.ones(len(y)))
+    found = score(Multiclass(label="y", classes=[0, 1, 2]), y, p, np.ones(len(y)))
     if not len(y):
         assert found["log_loss"] is None
         return

@@ -63,13 +63,10 @@ class Model:
             raise DataError("predict: the table has no rows")
         features = self._features.encode(rows)
         predictions = self._network.predict(Table(features, {}, {}))
+        tasks = {output.name: output.task for output in self.config.outputs}
         columns: dict[str, Any] = {}
         for name, values in predictions.items():
-            if values.ndim == 1:
-                columns[name] = values
-            else:
-                classes = self.config.dataset.tasks[name].classes or []
-                columns |= {f"{name}.{c}": values[:, i] for i, c in enumerate(classes)}
+            columns |= tasks[name].prediction_columns(name, values)
         return pd.DataFrame(columns, index=index)
 
 

@@ -2,7 +2,8 @@
 
 from mtl_cli.compare.configurations import Configuration
 from mtl_cli.core.errors import ConfigError, suggest
-from mtl_cli.metrics.metrics import METRICS, NO_METRICS
+from mtl_cli.metrics.metric import NO_METRICS
+from mtl_cli.tasks.base import metrics_named
 
 
 def metrics_by_task(
@@ -40,7 +41,4 @@ def metrics_by_task(
 
 def direction_of(metric: str) -> int:
     """Returns 1 if more of a metric is better, -1 if less is better, 0 if neither."""
-    for metrics in METRICS.values():
-        if metric in metrics:
-            return metrics[metric].direction
-    return -1 if metric == "truth_rmse" else 0
+    return next((m.direction for m in metrics_named(metric)), 0)

@@ -5,7 +5,7 @@ from functools import cache
 from mtl_cli.compare.configurations import short_key
 from mtl_cli.compare.runs import Run
 from mtl_cli.compare.same_rows import equal_rows, test_rows
-from mtl_cli.metrics.metrics import Floats
+from mtl_cli.metrics.metric import Floats
 
 MAX_SETTINGS = 8  # in the name of a data set
 Settings = tuple[tuple[str, str], ...]

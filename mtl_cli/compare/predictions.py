@@ -11,7 +11,9 @@ from mtl_cli.compare.configurations import Configuration
 from mtl_cli.compare.row_statistics import bootstrap, delong, delong_parts, resampled
 from mtl_cli.compare.runs import Run
 from mtl_cli.compare.seed_statistics import Test
-from mtl_cli.metrics.metrics import METRICS, Floats, Metric, UndefinedError
+from mtl_cli.heads.esmm import label_of_output
+from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
+from mtl_cli.tasks.base import metrics_named
 
 
 class UnusableError(Exception):
@@ -48,7 +50,7 @@ class Predictions:
     @cached_property
     def resampled(self) -> Floats:
         """The metric on bootstrap samples of the rows, as its mean over seeds."""
-        return resampled(self.function.function, self.label, self.seeds)
+        return resampled(self.function, self.label, self.seeds)
 
     @cached_property
     def mean(self) -> float:
@@ -56,7 +58,7 @@ class Predictions:
         if self.metric == "auc":
             return float(self.parts[0].mean())
         weight = np.ones(len(self.label))
-        values = [self.function.function(self.label, p, weight) for p in self.seeds]
+        values = [self.function(self.label, p, weight) for p in self.seeds]
         return float(np.mean(values))
 
     def test(self, other: "Predictions") -> Test:
@@ -100,11 +102,8 @@ def read_predictions(
     for other_row, other_label, _ in by_seed[1:]:
         if not (np.array_equal(row, other_row) and np.array_equal(label, other_label)):
             raise DifferentRowsError("the seeds have different test rows")
-    functions = [
-        metrics[metric]
-        for kind, metrics in METRICS.items()
-        if metric in metrics and (kind == "multiclass") == (first.ndim == 2)
-    ]
+    of_classes = first.ndim == 2
+    functions = [m for m in metrics_named(metric) if m.of_classes == of_classes]
     if not functions or functions[0].grouped:
         raise UnusableError(f"{metric} needs more than labels and predictions")
     seeds = [prediction for *_, prediction in by_seed]
@@ -124,7 +123,7 @@ def read_run(
     """Returns numbers, labels and predictions of the rows that a task scores."""
     import pyarrow.parquet
 
-    label = task.partition("_given_")[0]  # added outputs of ESMM have no label column
+    label = label_of_output(task)
     space = str(run.metrics[split][task].get("space") or "").partition(" = ")[0]
     path = run.path / "predictions.parquet"
     try:

@@ -4,7 +4,7 @@ import numpy as np
 
 from mtl_cli.compare.configurations import Configuration
 from mtl_cli.compare.runs import Run
-from mtl_cli.metrics.metrics import Floats
+from mtl_cli.metrics.metric import Floats
 
 SPLIT_KEYS = ["split_by", "split_column", "split_seed"]
 SPLIT_KEYS += ["valid_fraction", "valid_from", "test_fraction"]

@@ -20,6 +20,7 @@ from mtl_cli.encoders.base import Encoder
 from mtl_cli.features.base import Feature
 from mtl_cli.models.base import Sharing
 from mtl_cli.optimizers.base import Optimizer
+from mtl_cli.tasks.base import Task
 from mtl_cli.trackers.base import Tracker
 
 Schema = dict[str, Any]
@@ -34,7 +35,7 @@ AXES: dict[str, tuple[str, type[Options]]] = {
     "tracker": ("trackers", Tracker),
 }
 # The classes in `dataset` whose option is named by `kind`.
-KINDS: dict[str, type[Options]] = {"features": Feature}
+KINDS: dict[str, type[Options]] = {"features": Feature, "tasks": Task}
 INTERPOLATION = {"type": "string", "pattern": r"^\$\{.*\}$"}
 DEFAULTS = {
     "type": "array",

@@ -9,10 +9,10 @@ from mtl_cli.core.errors import suggest
 from mtl_cli.core.options import Count, Options, Positive, Seed, option_of
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.encoders.base import Encoder
-from mtl_cli.metrics.metrics import METRICS
+from mtl_cli.heads.base import Output
 from mtl_cli.models.base import Sharing
 from mtl_cli.optimizers.base import Optimizer
-from mtl_cli.tasks.base import Output, Task, after_click
+from mtl_cli.tasks.base import Task
 from mtl_cli.trackers.base import Tracker
 from mtl_cli.trackers.none import NoTracker
 
@@ -97,14 +97,7 @@ class Config(Options):
     def _rules(self) -> "Config":
         if self.tasks is not None:
             self._check_tasks(self.tasks)
-        if self.model.heads == "esmm":
-            self._check_funnel()
-        else:
-            for key in ("click_task", "conversion_task"):
-                if getattr(self.model, key) is not None:
-                    raise ValueError(
-                        f"model.{key}: only model.heads=esmm uses it; set it to null"
-                    )
+        self.model.heads_option.check(self.chosen_tasks)
         if self.trainer.patience is not None and not self.dataset.has_validation:
             raise ValueError(
                 "trainer.patience: early stopping needs validation rows; set "
@@ -117,7 +110,7 @@ class Config(Options):
 
     def _check_names(self) -> None:
         names = ["row", "mean", *self.chosen_tasks]
-        names += [output.name for output in self.outputs if output.added]
+        names += [output.name for output in self.outputs if output.added_by_heads]
         names += [f"{output.name}_prediction" for output in self.outputs]
         for name in names:
             if names.count(name) > 1:
@@ -142,37 +135,6 @@ class Config(Options):
                 f"tasks: {', '.join(tasks)} names a task twice; name each once"
             )
 
-    def _check_funnel(self) -> None:
-        tasks = self.chosen_tasks
-        if len(tasks) < 2:
-            raise ValueError(
-                "model.heads: esmm needs two tasks, a click and a click-and-conversion,"
-                f" this run has {len(tasks)}: {', '.join(tasks)}"
-            )
-        for key, name in zip(
-            ("click_task", "conversion_task"), self.funnel, strict=True
-        ):
-            if name not in tasks:
-                raise ValueError(
-                    f"model.{key}: no task {name!r} in this run, which has "
-                    f"{', '.join(tasks)}{suggest(name, list(tasks))}"
-                )
-            if tasks[name].kind != "binary":
-                raise ValueError(
-                    f"model.{key}: task {name} is a {tasks[name].kind}; "
-                    "esmm needs a binary task"
-                )
-            if tasks[name].space is not None:
-                raise ValueError(
-                    f"dataset.tasks.{name}.space: esmm trains on all impressions; "
-                    "set it to null"
-                )
-        if len(set(self.funnel)) == 1:
-            raise ValueError(
-                f"model.conversion_task: {self.funnel[1]} is the click task too; "
-                "name another task"
-            )
-
     def _check_monitor(self) -> None:
         who, _, metric = self.trainer.monitor.partition(".")
         known = ["mean", *self.chosen_tasks]
@@ -183,13 +145,11 @@ class Config(Options):
             )
         watched = known[1:] if who == "mean" else [who]
         for task in (self.chosen_tasks[name] for name in watched):
-            metrics = METRICS[task.kind]
-            first = metric or next(iter(task.metrics or metrics))
+            first = metric or task.metric_names[0]
             names = [
-                name
-                for name in task.metric_names
-                if metrics[name].direction
-                and (self.dataset.group_column or not metrics[name].grouped)
+                m.name
+                for m in map(task.metric, task.metric_names)
+                if m.direction and (self.dataset.group_column or not m.grouped)
             ]
             if first not in names:
                 raise ValueError(
@@ -205,26 +165,6 @@ class Config(Options):
         return {name: self.dataset.tasks[name] for name in names}
 
     @property
-    def funnel(self) -> tuple[str, str]:
-        """ESMM's click task and click-and-conversion task."""
-        names = list(self.chosen_tasks)
-        return (
-            self.model.click_task or names[0],
-            self.model.conversion_task or names[1],
-        )
-
-    @property
     def outputs(self) -> list[Output]:
-        """What the model predicts: the tasks in order, then what heads add."""
-        outputs = [
-            Output(name, task.kind, name, task.space, task.metrics)
-            for name, task in self.chosen_tasks.items()
-        ]
-        if self.model.heads == "esmm":
-            click, conversion = self.funnel
-            name = after_click(click, conversion)
-            metrics = self.chosen_tasks[conversion].metrics
-            outputs.append(
-                Output(name, "binary", conversion, click, metrics, added=True)
-            )
-        return outputs
+        """The outputs of the model: the tasks in order, then outputs that heads add."""
+        return self.model.heads_option.outputs(self.chosen_tasks)

@@ -16,6 +16,7 @@ TaskName = Annotated[str, Field(pattern=TASK_NAME)]
 AnyFeature = Annotated[
     SerializeAsAny[Feature], option_of("features", Feature, key="kind")
 ]
+AnyTask = Annotated[SerializeAsAny[Task], option_of("tasks", Task, key="kind")]
 
 
 class Group(Options):
@@ -109,7 +110,7 @@ class Dataset(Options):
     weight_column: str | None = None
     group_column: str | None = None
     features: Annotated[dict[str, AnyFeature], Field(min_length=1)]
-    tasks: Annotated[dict[TaskName, Task], Field(min_length=1)]
+    tasks: Annotated[dict[TaskName, AnyTask], Field(min_length=1)]
     groups: dict[str, Group] = Field(default_factory=dict)
     group: str | None = None
 
@@ -130,7 +131,7 @@ class Dataset(Options):
         self._check_spaces()
         for name, task in self.group_tasks.items():
             for feature, column in self.feature_columns:
-                if column in (task.label, task.truth):
+                if column in (task.label, task.truth_column):
                     raise ValueError(
                         f"features.{feature}: is the label of task {name}, so the "
                         "model would see the answer; remove it from the features"
@@ -156,7 +157,7 @@ class Dataset(Options):
     def _check_spaces(self) -> None:
         for name, task in self.tasks.items():
             space = self.tasks.get(task.space or "")
-            if space is not None and (space.kind != "binary" or space is task):
+            if space is not None and (not space.BINARY_LABELS or space is task):
                 kind = "the task itself" if space is task else f"a {space.kind}"
                 raise ValueError(
                     f"tasks.{name}.space: {task.space} is {kind}; name a binary task, "

@@ -15,14 +15,14 @@ from mtl_cli.data.cache_entry import Writer
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feature_set import FeatureSet, FeatureSetFitter
-from mtl_cli.data.label_statistics import Tally
+from mtl_cli.data.label_statistics import LabelStatistics
 from mtl_cli.data.labels import label_columns, label_types, labels_of_rows
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import describe
 from mtl_cli.data.sources import Source, generated_source, open_source
 from mtl_cli.data.split import SPLITS, Codes, split_rows
 from mtl_cli.data.table import NO_GROUP, Array, as_arrays
-from mtl_cli.tasks.base import Output
+from mtl_cli.heads.base import Output
 
 
 def encode(dataset: Dataset, outputs: list[Output], folder: Path) -> None:
@@ -58,7 +58,7 @@ def write(
     """Reads all rows twice, chunk by chunk: to learn from them, then to encode them."""
     codes = split_rows(dataset, sources)
     profile = Profile(sum(source.rows for source in sources.values()))
-    features, tally = learn(dataset, outputs, sources, codes, writer, profile)
+    features, statistics = learn(dataset, outputs, sources, codes, writer, profile)
     for file, source in sources.items():
         for table, split_codes, first_row in chunks(source, codes[file]):
             with row_errors(source, first_row):
@@ -70,7 +70,7 @@ def write(
     writer.write_manifest(
         {
             "features": features.learnt,
-            "labels": tally.statistics(),
+            "labels": statistics.statistics(),
             "report": describe(outputs, features, profile, writer.tables()),
         }
     )
@@ -83,13 +83,13 @@ def learn(
     codes: dict[str, Codes],
     writer: Writer,
     profile: Profile,
-) -> tuple[FeatureSet, Tally]:
+) -> tuple[FeatureSet, LabelStatistics]:
     """Fits features to the training rows, and writes the labels of all rows."""
     train = SPLITS.index("train")
     fitter = FeatureSetFitter(
         dataset.used_features, int((codes["train"] == train).sum())
     )
-    tally = Tally(dataset, outputs)
+    statistics = LabelStatistics(dataset, outputs)
     group_codes, group = GroupCodes(), dataset.group_column
     for file, source in sources.items():
         for table, split_codes, first_row in chunks(source, codes[file]):
@@ -98,7 +98,7 @@ def learn(
                 if group is not None:
                     check_flat(f"dataset.group_column: '{group}'", table[group])
                 if file == "train":
-                    tally.add(labels, table, split_codes == train)
+                    statistics.add(labels, table, split_codes == train)
                     fitter.add(table, split_codes == train)
             profile.add(file, table, split_codes)
             if group is not None:
@@ -110,8 +110,8 @@ def learn(
                 profile.count_labels(outputs, split, labels_of_split)
                 for name, x in as_arrays(labels_of_split).items():
                     writer.add(split, name, x)
-    tally.check()
-    return fitter.finish(), tally
+    statistics.check()
+    return fitter.finish(), statistics
 
 
 def column_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:

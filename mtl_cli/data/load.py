@@ -15,11 +15,9 @@ from mtl_cli.data.files import find_files
 from mtl_cli.data.files import fingerprint as fingerprint_of_files
 from mtl_cli.data.report import Report
 from mtl_cli.data.table import Array, StoredTable, Table
-from mtl_cli.tasks.base import Output
+from mtl_cli.heads.base import Output
 
 STREAM_ABOVE_BYTES = 2 << 30
-# The keys of a task that the encoded labels depend on; other keys affect training.
-ENCODED_KEYS = {"label", "kind", "positive", "classes", "transform", "space", "truth"}
 FILES = {"train", "valid", "test"}
 
 
@@ -110,7 +108,7 @@ def fingerprint_of(dataset: Dataset) -> str:
 def cache_key(dataset: Dataset, outputs: list[Output], fingerprint: str) -> str:
     """Returns a hash of all that the encoded form depends on."""
     features = dataset.used_features
-    names = {name for output in outputs for name in (output.label, output.given)}
+    names = {name for output in outputs for name in (output.label, output.space)}
     tasks = {name: task for name, task in dataset.tasks.items() if name in names}
     text = json.dumps(
         [
@@ -119,11 +117,8 @@ def cache_key(dataset: Dataset, outputs: list[Output], fingerprint: str) -> str:
                 exclude=FILES | {"name", "stream", "tasks", "features"},
             ),
             [(name, f.model_dump()) for name, f in features.items()],
-            [(o.name, o.label, o.given, o.added) for o in outputs],
-            {
-                name: task.model_dump(include=ENCODED_KEYS)
-                for name, task in tasks.items()
-            },
+            [(o.name, o.label, o.space, o.added_by_heads) for o in outputs],
+            {name: task.encoding_keys() for name, task in tasks.items()},
             fingerprint,
             cache.code_version([dataset, *features.values(), *tasks.values()]),
         ],

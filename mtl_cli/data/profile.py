@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.split import SPLITS, Codes
 from mtl_cli.data.table import NO_GROUP, Array, Table
-from mtl_cli.tasks.base import Output
+from mtl_cli.heads.base import Output
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -66,7 +66,7 @@ class Profile:
         for output in outputs:
             labelled = rows.weights[output.name] > 0
             counts = {"rows": int(labelled.sum())}
-            if output.kind == "binary":
+            if output.task.BINARY_LABELS:
                 counts["positives"] = int(rows.labels[output.label][labelled].sum())
             splits = self.label_counts.setdefault(output.name, {})
             before = splits.get(split, {})

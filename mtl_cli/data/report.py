@@ -10,7 +10,7 @@ from mtl_cli.data.findings import findings
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.table import Array, StoredTable, Table, as_arrays, as_table
 from mtl_cli.data.univariate_auc import univariate_auc
-from mtl_cli.tasks.base import Output
+from mtl_cli.heads.base import Output
 
 SAMPLED_ROWS = 100_000
 SAMPLED_BLOCKS = 50
@@ -134,12 +134,12 @@ def single_aucs(
     """
     found = {}
     for output in outputs:
-        if output.added:
+        if output.added_by_heads:
             continue
         counts = train.weights[output.name] > 0
         y, values = train.labels[output.label][counts], x[counts]
         refuse_copy(name, output, y, values)
-        if output.kind != "binary" or len(y) < FEWEST_ROWS:
+        if not output.task.BINARY_LABELS or len(y) < FEWEST_ROWS:
             continue
         distinct, codes = np.unique(values, return_inverse=True)
         reached = univariate_auc(y, codes, distinct if ordered else None)
@@ -153,10 +153,10 @@ def refuse_copy(name: str, output: Output, y: Array, values: Array) -> None:
     if len(y) < FEWEST_ROWS:
         return
     some = 10 * FEWEST_ROWS  # which are enough to see that most features are none
-    if not one_to_one(output.kind, y[:some], values[:some]):
+    if not one_to_one(output.task.HAS_CLASSES, y[:some], values[:some]):
         return
-    found = one_to_one(output.kind, y, values)
-    if found < 2 or (output.kind != "regression" and 2 * found > len(y)):
+    found = one_to_one(output.task.HAS_CLASSES, y, values)
+    if found < 2 or (output.task.HAS_CLASSES and 2 * found > len(y)):
         return
     raise DataError(
         f"dataset.features.{name}: its {found:,} values are those of the label of task "
@@ -165,14 +165,14 @@ def refuse_copy(name: str, output: Output, y: Array, values: Array) -> None:
     )
 
 
-def one_to_one(kind: str, y: Array, values: Array) -> int:
+def one_to_one(has_classes: bool, y: Array, values: Array) -> int:
     """Returns how many labels there are if each has a value of its own, else 0.
 
     Those of a regression must have the values' order too, or the reverse: each row may
     have a label of its own, as it has an id.
 
     Args:
-        kind: of the task.
+        has_classes: whether the labels are classes.
         y: labels, (rows,).
         values: of a feature, (rows,).
     """
@@ -183,5 +183,5 @@ def one_to_one(kind: str, y: Array, values: Array) -> int:
     pairs = np.unique(codes * len(labels) + places)
     steps = np.diff(pairs % len(labels))
     ordered = bool((steps > 0).all() or (steps < 0).all())
-    same = len(pairs) == len(labels) and (ordered or kind != "regression")
+    same = len(pairs) == len(labels) and (ordered or has_classes)
     return len(labels) if same else 0

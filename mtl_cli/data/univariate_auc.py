@@ -3,7 +3,7 @@
 import numpy as np
 
 from mtl_cli.data.table import Array
-from mtl_cli.metrics.metrics import auc
+from mtl_cli.metrics.auc import auc
 
 SUSPICIOUS_AUC = 0.99  # AUC (or correlation) of one column from which on it may leak
 MIN_ROWS_PER_CLASS = 20  # needed to judge a column

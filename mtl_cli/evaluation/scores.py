@@ -1,4 +1,4 @@
-"""Scores of predictions: split x output x metric, each on its own rows."""
+"""Scores of predictions: split x output x metric, each output on its own rows."""
 
 import json
 import math
@@ -9,8 +9,10 @@ import numpy as np
 
 from mtl_cli.core.errors import DAMAGED, DataError
 from mtl_cli.data.table import Array, StoredTable, Table
-from mtl_cli.metrics.metrics import METRICS, score
-from mtl_cli.tasks.base import Output
+from mtl_cli.heads.base import Output
+from mtl_cli.metrics.metric import Floats, UndefinedError
+from mtl_cli.metrics.regression import truth_rmse
+from mtl_cli.tasks.base import Task
 
 Scores = dict[str, dict[str, Any]]
 
@@ -33,25 +35,71 @@ def evaluate(
     truths = table.truths
     for output in outputs:
         found = score(
-            output.kind,
+            output.task,
             labels[output.label],
             predictions[output.name],
             weights[output.name],
             groups,
-            output.metrics,
         )
         if output.name in truths:
-            found["truth_rmse"] = error_to_truth(
-                truths[output.name], predictions[output.name]
-            )
-        space = {} if output.given is None else {"space": f"{output.given} = 1"}
+            prediction = predictions[output.name]
+            found["truth_rmse"] = truth_rmse(truths[output.name], prediction)
+        space = {} if output.space is None else {"space": f"{output.space} = 1"}
         scores[output.name] = found | space
     return scores
 
 
-def error_to_truth(truth: Array, prediction: Array) -> float:
-    """Root mean squared error of a probability against the true one, over all rows."""
-    return float(np.sqrt(np.mean((prediction.astype("float64") - truth) ** 2)))
+def score(
+    task: Task,
+    label: Array,
+    prediction: Array,
+    weight: Array,
+    group: Array | None = None,
+    names: list[str] | None = None,
+) -> dict[str, Any]:
+    """Returns metrics on the rows whose weight is above 0.
+
+    Args:
+        task: the task whose labels the predictions are compared with.
+        label: (rows,).
+        prediction: (rows,), probabilities of binary labels; (rows, classes) of
+            multiclass ones.
+        weight: (rows,), 0 where a row does not count.
+        group: (rows,), whole numbers, below 0 where a row has none; None leaves
+            grouped metrics out.
+        names: names of the metrics to compute; None is those of the task.
+
+    Returns: each metric by name; `rows`, and `positives` of binary labels; and where
+        a metric is None, `why` by name.
+    """
+    counts = weight > 0
+    columns = [np.asarray(x[counts], "float64") for x in (label, prediction, weight)]
+    found: dict[str, Any] = {}
+    why = {}
+    for name in names or task.metric_names:
+        metric = task.metric(name)
+        if metric.grouped and group is None:
+            continue
+        try:
+            check_rows(columns[1])
+            groups = [group[counts]] if metric.grouped and group is not None else []
+            found[name] = metric(*columns, *groups)
+        except UndefinedError as reason:
+            found[name] = None
+            why[name] = str(reason)
+    found["rows"] = int(counts.sum())
+    if task.BINARY_LABELS:
+        found["positives"] = int((columns[0] > 0.5).sum())
+    return found | ({"why": why} if why else {})
+
+
+def check_rows(prediction: Floats) -> None:
+    """Raises an error if there are no rows, or predictions that are no numbers."""
+    if not len(prediction):
+        raise UndefinedError("no rows")
+    wrong = int((~np.isfinite(prediction)).sum())
+    if wrong:
+        raise UndefinedError(f"{wrong} of {len(prediction)} predictions are no numbers")
 
 
 def monitored(monitor: str, outputs: list[Output], scores: Scores) -> float | None:
@@ -68,13 +116,13 @@ def monitored(monitor: str, outputs: list[Output], scores: Scores) -> float | No
     who, _, metric = monitor.partition(".")
     total, watched = 0.0, 0
     for output in outputs:
-        if output.added or who not in ("mean", output.name):
+        if output.added_by_heads or who not in ("mean", output.name):
             continue
         name = metric or output.first_metric
         value = scores[output.name][name]
         if value is None:
             return None
-        total += METRICS[output.kind][name].direction * value
+        total += output.task.metric(name).direction * value
         watched += 1
     return total / watched
 

@@ -17,11 +17,14 @@ from mtl_cli.init.file_format import USUAL_DELIMITERS
 from mtl_cli.init.name_hints import is_person
 from mtl_cli.init.preview import TablePreview
 from mtl_cli.init.task_proposal import TaskProposal
-from mtl_cli.tasks.base import LOSSES, Task
+from mtl_cli.tasks.base import kind_of_task
 
 COMMENT_COLUMN = 24  # of comments beside the data set's own keys
 MAX_FEATURE_WIDTH = 60  # longer features push their own comments to the right
 MAX_LIST_WIDTH = 87
+# The keys of a task that are written, in order; of each kind of task those it has.
+TASK_KEYS = ["label", "kind", "positive", "classes", "loss", "transform", "weight"]
+TASK_KEYS += ["positive_weight", "space", "metrics", "tower_units"]
 # Text that needs no quotes, whether it stands alone or within {} or [].
 UNQUOTED = re.compile(r"[^\W\d](?:[\w ()/.+-]*[\w)+])?")
 
@@ -129,22 +132,24 @@ def feature_key(proposal: FeatureProposal) -> str:
 
 def task_lines(proposal: TaskProposal) -> Iterator[str]:
     """Yields the lines of a task, below its name."""
-    values = proposal.keys | {"loss": LOSSES[proposal.kind][0], "weight": 1.0}
-    if proposal.kind == "binary":
-        values["positive_weight"] = 1.0
-    values = {"space": None, "metrics": None, "tower_units": None} | values
+    fields = kind_of_task(proposal.kind).model_fields
+    values = {
+        name: proposal.keys.get(name, fields[name].default)
+        for name in TASK_KEYS
+        if name in fields
+    }
     remarks = {
         "positive": "null: the column holds 0 and 1",
         "space": "task or column that is 1 on the rows that count; null: all",
         "metrics": "null: all of the kind",
         "tower_units": "null: model.tower_units",
     } | proposal.remarks
-    for name in Task.model_fields:
-        if isinstance(values.get(name), list):
+    for name, value in values.items():
+        if isinstance(value, list):
             yield "    " + comment(remarks.get(name, ""))
-            yield from key_with_list(f"    {name}", values[name])
-        elif name in values:
-            yield key(f"    {name}", values[name], remarks.get(name, ""))
+            yield from key_with_list(f"    {name}", value)
+        else:
+            yield key(f"    {name}", value, remarks.get(name, ""))
 
 
 def key(name: str, value: Any, remark: str = "") -> str:

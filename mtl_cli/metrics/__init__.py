@@ -1,1 +1,1 @@
-"""Exact metrics of predictions."""
+"""Exact metrics, one file per subject: `auc.py` holds AUC, `calibration.py` ECE, ..."""

@@ -1,9 +1,21 @@
 """What every sharing scheme answers."""
 
 from abc import abstractmethod
-from typing import Any, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal
 
-from mtl_cli.core.options import NotNegative, Options, Share, Units
+from pydantic import ConfigDict, model_validator
+
+from mtl_cli.core.options import (
+    NotNegative,
+    Options,
+    Share,
+    Units,
+    option_class,
+    option_name,
+    option_names,
+)
+from mtl_cli.heads.base import Heads, heads_named
 
 Activation = Literal[
     "elu", "gelu", "leaky_relu", "linear", "relu", "selu", "sigmoid", "silu", "tanh"
@@ -28,10 +40,11 @@ class Sharing(Options):
         batch_norm: whether hidden units are normalised over the batch.
         l2: strength of the L2 penalty on dense kernels.
         initializer: of dense kernels.
-        heads: `independent`, or `esmm`: pCTCVR = pCTR x pCVR.
-        click_task: ESMM's click task; null is the first.
-        conversion_task: ESMM's click-and-conversion task; null is the second.
+        heads: the file of `mtl_cli/heads` that holds the heads: `independent`, or
+            `esmm`, pCTCVR = pCTR x pCVR. The class of the heads declares their keys.
     """
+
+    model_config = ConfigDict(extra="allow")  # the keys of the heads
 
     name: str
     tower_units: Units
@@ -40,9 +53,27 @@ class Sharing(Options):
     batch_norm: bool
     l2: NotNegative
     initializer: Initializer
-    heads: Literal["independent", "esmm"]
-    click_task: str | None
-    conversion_task: str | None
+    heads: Annotated[str, option_name("heads")]
+
+    @model_validator(mode="after")
+    def _check_keys_of_heads(self) -> "Sharing":
+        _ = self.heads_option
+        return self
+
+    @cached_property
+    def heads_option(self) -> Heads:
+        """The chosen heads with their keys."""
+        return heads_named(self.heads, self.model_extra or {})
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> Any:
+        """Returns the schema of the scheme's keys and of the keys of all heads."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        schema["properties"]["heads"]["enum"] = option_names("heads")
+        for name in option_names("heads"):
+            heads = option_class("heads", name, Heads)
+            schema["properties"] |= heads.model_json_schema().get("properties", {})
+        return schema | {"additionalProperties": False}
 
     def num_encodings(self, num_tasks: int) -> int:
         """Returns how many encodings the scheme reads, each with its own embeddings."""

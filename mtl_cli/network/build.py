@@ -5,13 +5,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import keras
-from keras import ops
 
 from mtl_cli.columns.layout import INPUT_TYPES, Layout
 from mtl_cli.config.run_config import Config
-from mtl_cli.heads.esmm import esmm
 from mtl_cli.layers import connect_towers
-from mtl_cli.tasks.base import Task
 
 if TYPE_CHECKING:
     from mtl_cli.network.predictor import Predictor
@@ -70,18 +67,14 @@ def build(
     towers = connect_towers(
         hidden,
         tower_units,
-        [task.width for task in tasks.values()],
+        [task.num_logits for task in tasks.values()],
         **model.dense_options,
     )
     logits = dict(zip(tasks, towers, strict=True))
-    if model.heads == "esmm":
-        logits = esmm(logits, *config.funnel)
-
+    logits = model.heads_option.connect(logits, tasks)
     predictions = {
-        output.name: predicted(
-            logits[output.name],
-            tasks.get(output.name),
-            labels.get(output.name, {}),
+        output.name: output.task.predictions(
+            logits[output.name], labels.get(output.label, {})
         )
         for output in config.outputs
     }
@@ -97,22 +90,3 @@ def inputs_of(layout: Layout) -> dict[str, Any]:
         for name, dtype in INPUT_TYPES.items()
         if layout.width(name)
     }
-
-
-def predicted(logit: Any, task: Task | None, label: dict[str, float]) -> Any:
-    """Turns a logit into a probability, or a value in the label's own unit.
-
-    Args:
-        logit: `(batch, 1)`, or `(batch, classes)`.
-        task: whose it is; None for a probability that heads add.
-        label: mean and deviation, of a label that is standardised.
-    """
-    if task is None or task.kind == "binary":
-        return ops.sigmoid(logit)
-    if task.kind == "multiclass":
-        return ops.softmax(logit)
-    if task.transform == "log1p":
-        return ops.expm1(logit)
-    if task.transform == "standard":
-        return logit * label["deviation"] + label["mean"]
-    return logit

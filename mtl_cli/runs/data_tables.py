@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from mtl_cli.heads.base import Output
 from mtl_cli.runs.score_table import count
-from mtl_cli.tasks.base import Output
 
 Cells = list[list[str]]
 

@@ -4,7 +4,6 @@ import json
 import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mtl_cli.config.run_config import Config
@@ -13,12 +12,13 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.load import Data
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.evaluation.scores import Scores
-from mtl_cli.metrics.metrics import NO_METRICS, calibration_buckets
+from mtl_cli.heads.base import Output
+from mtl_cli.metrics.calibration import calibration_buckets
+from mtl_cli.metrics.metric import NO_METRICS
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.png import write_png
 from mtl_cli.pages.render import render
 from mtl_cli.runs.score_table import tables
-from mtl_cli.tasks.base import Output
 from mtl_cli.training.progress import Epoch, History
 
 
@@ -138,10 +138,8 @@ def calibration(
         counts = weights > 0
         y, p, w = table.labels[output.label], predictions[output.name], weights
         y, p, w = (values[counts].astype("float64") for values in (y, p, w))
-        if p.ndim == 2:  # probabilities of classes: each class against all others
-            y, w = np.eye(p.shape[1])[y.astype("int64")].ravel(), w.repeat(p.shape[1])
-            p = p.ravel()
-        x, means, _ = calibration_buckets(y, p, w)
+        rows = output.task.calibration_rows(y, p, w)
+        x, means, _ = calibration_buckets(*rows)
         lines = [Line(output.name, x.tolist(), means.tolist())]
         plots.append(
             LinePlot(output.name, "mean prediction", "mean label", lines, diagonal=True)

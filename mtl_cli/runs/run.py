@@ -16,7 +16,7 @@ from mtl_cli.evaluation.scores import Scores, evaluate
 from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs.console import Console
-from mtl_cli.runs.preflight import check_monitor, doubts
+from mtl_cli.runs.preflight import check_monitor
 from mtl_cli.runs.provenance import differences, environment
 from mtl_cli.runs.resume import SPLITS_BY_INTEREST
 from mtl_cli.runs.stage_timer import StageTimer
@@ -118,7 +118,9 @@ def read(
         size = len(data.features.learnt[name]["vocabulary"])
         console.print_line(f"{name}: {len(ids):,} of {size:,} values have vectors")
     folder.write_json("data_report.json", data.report)
-    for warning in [*data.report["findings"], *doubts(config, data.splits["train"])]:
+    heads, train = config.model.heads_option, data.splits["train"]
+    warnings = heads.label_warnings(config.chosen_tasks, train)
+    for warning in [*data.report["findings"], *warnings]:
         console.warn(warning)
     return data, vectors
 
@@ -150,7 +152,7 @@ def fit(
     from mtl_cli.runs.report import epoch_row
     from mtl_cli.training.train import train
 
-    tasks = [output for output in config.outputs if not output.added]
+    tasks = [output for output in config.outputs if not output.added_by_heads]
     with (
         console.progress(config.trainer.epochs, tasks) as progress,
         replicas.detect_lost_workers(),

@@ -1,8 +1,8 @@
 """The tables of a run's scores: a row an output, a column a metric, and counts."""
 
 from mtl_cli.evaluation.scores import Scores
-from mtl_cli.metrics.metrics import METRICS
-from mtl_cli.tasks.base import Output
+from mtl_cli.heads.base import Output
+from mtl_cli.metrics.regression import truth_rmse
 
 Cells = list[list[str]]
 
@@ -16,13 +16,15 @@ def tables(outputs: list[Output], scores: Scores) -> list[Cells]:
 
     Returns: the rows of each, its head first.
     """
-    kinds = dict.fromkeys(output.kind for output in outputs)
-    return [table([o for o in outputs if o.kind == kind], scores) for kind in kinds]
+    kinds: dict[str, list[Output]] = {}
+    for output in outputs:
+        kinds.setdefault(output.task.kind, []).append(output)
+    return [table(of_kind, scores) for of_kind in kinds.values()]
 
 
 def table(outputs: list[Output], scores: Scores) -> Cells:
     """Returns the rows of a table of outputs of one kind, its head first."""
-    known = [*METRICS[outputs[0].kind], "truth_rmse"]
+    known = [metric.name for metric in (*outputs[0].task.METRICS, truth_rmse)]
     names = [n for n in known if any(n in scores[output.name] for output in outputs)]
     counts = [n for n in ("rows", "positives") if n in scores[outputs[0].name]]
     head = ["task", *(name.replace("_", " ") for name in names), *counts]

@@ -167,7 +167,7 @@ def scores_and_objective(job: Job) -> tuple[dict[str, float | None], float | Non
     first_metrics = {
         output.name: shown[output.name][output.first_metric]
         for output in config.outputs
-        if not output.added
+        if not output.added_by_heads
     }
     objective = None
     if "valid" in scores:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from mtl_cli.models.base import Sharing
 from mtl_cli.sweep.folder_names import without_signs
 
-INDEPENDENT = {"heads": "independent", "click_task": None, "conversion_task": None}
+INDEPENDENT = {"heads": "independent"}
 
 
 class Variant(NamedTuple):

@@ -1,1 +1,1 @@
-"""Kinds of tasks: one file a kind."""
+"""Kinds of tasks: one file per kind, which holds its keys and all that it does."""

@@ -1,149 +1,257 @@
-"""What is learnt: tasks as configured, and the outputs that a model gives for them."""
+"""What every kind of task has in common, and what a kind must answer."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field, model_validator
+import numpy as np
+import numpy.typing as npt
+from pydantic import BeforeValidator, Field, model_validator
 
-from mtl_cli.core.errors import suggest
-from mtl_cli.core.options import NotNegative, Options, Positive, Units
-from mtl_cli.metrics.metrics import METRICS
+from mtl_cli.core.errors import RowError, suggest
+from mtl_cli.core.options import (
+    Options,
+    Positive,
+    Units,
+    drop_keys_of_others,
+    option_class,
+    option_names,
+)
+from mtl_cli.metrics.metric import Floats, Metric
+from mtl_cli.metrics.regression import truth_rmse
 
-LOSSES = {
-    "binary": ["bce", "focal"],
-    "regression": ["mse", "mae", "huber"],
-    "multiclass": ["cross_entropy"],
-}
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Array = npt.NDArray[Any]
+Tensor = Any
+Statistics = dict[str, float]
+AXIS = "tasks"
+
+
+@dataclass
+class LabelSummary:
+    """The training labels of one task in numbers.
+
+    Attributes:
+        rows: number of labels.
+        total: their sum.
+        squares: the sum of their squares.
+        lowest: the smallest label.
+        highest: the largest label.
+    """
+
+    rows: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    lowest: float = np.inf
+    highest: float = -np.inf
+
+    def add(self, labels: Floats) -> None:
+        """Adds the labels of some more rows."""
+        if len(labels):
+            self.rows += len(labels)
+            self.total += labels.sum()
+            self.squares += (labels**2).sum()
+            self.lowest = min(self.lowest, float(labels.min()))
+            self.highest = max(self.highest, float(labels.max()))
 
 
 class Task(Options):
-    """One thing to predict, as a data set's YAML declares it.
+    """A label to predict, as a data set's YAML declares it: the keys of every kind.
 
     Attributes:
-        label: column that holds it.
-        kind: `binary`, `regression` or `multiclass`.
-        positive: the value, or values, that count as 1; null if the column holds 0
-            and 1.
-        classes: the values of a multiclass label, in the order of its outputs.
-        loss: what training minimises; null is the kind's usual one.
-        focal_gamma: of loss `focal`: how much less a row counts the better it is
-            predicted.
-        transform: of a regression's label, in training: `standard` (mean 0, deviation
-            1), `log1p` (labels above -1), `none`; predictions and metrics are in the
-            label's own unit.
+        label: column that holds the label.
+        kind: the file of this folder that holds the kind of task.
         weight: factor of the task's loss.
-        positive_weight: factor of the loss of positive rows.
         space: a task or a column of 0 and 1: only rows where it is 1 are trained on
             and scored (purchases after a click); null is all rows.
-        truth: column of the true probability, where it is known (simulated data): adds
-            the metric `truth_rmse`, over all rows, whatever the space.
-        metrics: which are computed; null is all of the kind.
+        metrics: names of the metrics to compute; null is all of the kind. The first
+            stands for the task in tables, plots and early stopping.
         tower_units: widths of the task's tower; null is the model's.
     """
 
+    # The metrics of the kind; the first is the usual one for early stopping.
+    METRICS: ClassVar[tuple[Metric, ...]]
+    # Keys that the encoded labels do not depend on.
+    TRAINING_KEYS: ClassVar[frozenset[str]] = frozenset(
+        {"loss", "weight", "metrics", "tower_units"}
+    )
+    # Whether labels are 0 and 1 and predictions the probability of 1.
+    BINARY_LABELS: ClassVar[bool] = False
+    # Whether labels are classes, of which training rows must hold at least two.
+    HAS_CLASSES: ClassVar[bool] = True
+
     label: str
-    kind: Literal["binary", "regression", "multiclass"]
-    positive: str | int | list[str | int] | None = None
-    classes: Annotated[list[str | int], Field(min_length=2)] | None = None
-    loss: Literal["bce", "focal", "mse", "mae", "huber", "cross_entropy"] | None = None
-    focal_gamma: NotNegative = 2.0
-    transform: Literal["none", "standard", "log1p"] = "none"
+    kind: str
     weight: Positive = 1.0
-    positive_weight: Positive = 1.0
     space: str | None = None
-    truth: str | None = None
     metrics: Annotated[list[str], Field(min_length=1)] | None = None
     tower_units: Units | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_keys_of_other_kinds(cls, values: Any) -> Any:
+        return drop_keys_of_others(values, cls, AXIS, Task, "kind")
+
     @model_validator(mode="after")
-    def _kinds(self) -> "Task":
-        if self.loss is not None and self.loss not in LOSSES[self.kind]:
-            known = ", ".join(LOSSES[self.kind])
-            raise ValueError(
-                f"loss: {self.loss!r} does not fit kind {self.kind}; take {known}"
-            )
-        of_kind = {"positive": "binary", "positive_weight": "binary", "truth": "binary"}
-        of_kind |= {"classes": "multiclass", "transform": "regression"}
-        for key, kind in of_kind.items():
-            usual = type(self).model_fields[key].default
-            if self.kind != kind and getattr(self, key) != usual:
-                shown = "null" if usual is None else usual
-                raise ValueError(f"{key}: is for kind {kind}; set it to {shown}")
-        if self.focal_gamma != 2 and self.loss != "focal":
-            raise ValueError("focal_gamma: is for loss focal; set it to 2.0")
-        if self.kind == "multiclass":
-            self._check_classes()
-        for metric in self.metrics or []:
-            names = list(METRICS[self.kind])
-            if metric not in names:
+    def _check_metrics(self) -> "Task":
+        known = [metric.name for metric in self.METRICS]
+        for name in self.metrics or []:
+            if name not in known:
                 raise ValueError(
-                    f"metrics: {metric!r} is not one of: {', '.join(names)}"
-                    f"{suggest(metric, names)}"
+                    f"metrics: {name!r} is not one of: {', '.join(known)}"
+                    f"{suggest(name, known)}"
                 )
         return self
 
-    def _check_classes(self) -> None:
-        if self.classes is None:
-            raise ValueError("classes: kind multiclass needs the label's values")
-        texts = [str(value) for value in self.classes]
-        for text in texts:
-            if texts.count(text) > 1:
-                raise ValueError(f"classes: names {text} twice")
-
     @property
     def metric_names(self) -> list[str]:
-        """The metrics that are computed."""
-        return self.metrics or list(METRICS[self.kind])
+        """The metrics to compute."""
+        return self.metrics or [metric.name for metric in self.METRICS]
+
+    def metric(self, name: str) -> Metric:
+        """Returns the kind's metric of a name."""
+        return next(metric for metric in self.METRICS if metric.name == name)
 
     @property
-    def positives(self) -> list[str | int]:
-        """The values that count as 1; empty if the column holds 0 and 1."""
-        if self.positive is None:
-            return []
-        return self.positive if isinstance(self.positive, list) else [self.positive]
+    def num_logits(self) -> int:
+        """The number of logits that the task's tower ends in."""
+        return 1
 
     @property
-    def width(self) -> int:
-        """How many logits its tower ends in."""
-        return 1 if self.classes is None else len(self.classes)
+    def truth_column(self) -> str | None:
+        """The column of the label's true probability, if the data set has one."""
+        return None
 
     @property
-    def loss_name(self) -> str:
-        """The loss that training minimises."""
-        return self.loss or LOSSES[self.kind][0]
+    def required_values(self) -> list[str | int]:
+        """The values that the label's column must hold in training rows."""
+        return []
+
+    def encoding_keys(self) -> dict[str, Any]:
+        """Returns the keys that the encoded labels depend on, and their values."""
+        return self.model_dump(exclude=set(self.TRAINING_KEYS))
+
+    def column_type(self) -> "pa.DataType":
+        """Returns the type that the label's column of a text file is read as."""
+        import pyarrow as pa
+
+        return pa.float64()
+
+    @abstractmethod
+    def read_labels(self, where: str, column: "pa.ChunkedArray") -> Array:
+        """Returns the labels as numbers, float32 (rows,), NaN where a cell is empty.
+
+        Args:
+            where: the task and the column, for messages.
+            column: the label's column of the table.
+
+        Raises:
+            DataError: naming the column, row and value that is not a label.
+        """
+
+    def label_text(self, label: float) -> str:
+        """Returns a label as messages show it."""
+        return f"{label:g}"
+
+    def label_statistics(self, labels: LabelSummary) -> Statistics:
+        """Returns what the task must know of its training labels; {} for nothing."""
+        return {}
+
+    @abstractmethod
+    def row_losses(
+        self, labels: Tensor, logits: Tensor, statistics: Statistics
+    ) -> Tensor:
+        """Returns the loss of each row, (batch,).
+
+        Args:
+            labels: (batch,), as `read_labels` returns them.
+            logits: (batch, num_logits), float32.
+            statistics: the result of `label_statistics`.
+        """
+
+    @abstractmethod
+    def predictions(self, logits: Tensor, statistics: Statistics) -> Tensor:
+        """Returns probabilities, or values in the label's own unit.
+
+        Args:
+            logits: (batch, num_logits).
+            statistics: the result of `label_statistics`.
+        """
+
+    def prediction_columns(self, name: str, predictions: Array) -> dict[str, Array]:
+        """Returns the columns of a table of predictions, by name.
+
+        Args:
+            name: the name of the output.
+            predictions: (rows,), or (rows, num_logits).
+        """
+        return {name: predictions}
+
+    def calibration_rows(
+        self, label: Floats, prediction: Floats, weight: Floats
+    ) -> tuple[Floats, Floats, Floats]:
+        """Returns the rows of a calibration plot: labels, predictions and weights."""
+        return label, prediction, weight
 
 
-@dataclass(frozen=True)
-class Output:
-    """A named prediction, and the rows and labels that it is scored on.
+def null_is(default: str) -> BeforeValidator:
+    """Lets a key be null, which stands for its default."""
+    return BeforeValidator(lambda value: default if value is None else value)
 
-    Attributes:
-        name: the task's, or that of an output which heads add.
-        kind: `binary`, `regression` or `multiclass`: which metrics apply.
-        label: the task whose label it is compared with.
-        given: a task or column that is 1 on the rows that count; None is all rows.
-        metrics: names of those that are computed; None is all of the kind.
-        added: whether heads add it, so that it has no loss of its own.
+
+def kind_of_task(name: str) -> type[Task]:
+    """Returns the class of a kind of task."""
+    return option_class(AXIS, name, Task)
+
+
+def metrics_named(name: str) -> list[Metric]:
+    """Returns the metrics of a name, of all kinds of tasks, each once."""
+    metrics = [m for kind in option_names(AXIS) for m in kind_of_task(kind).METRICS]
+    return [m for m in dict.fromkeys([*metrics, truth_rmse]) if m.name == name]
+
+
+def numbers_in(where: str, column: "pa.ChunkedArray", fix: str) -> Floats:
+    """Returns a label's column as numbers, NaN where a cell is empty.
+
+    Args:
+        where: the task and the column, for messages.
+        column: the label's column of the table.
+        fix: what to do about text, for messages.
+
+    Raises:
+        DataError: if the column holds something else.
     """
+    from mtl_cli.columns.numeric import as_numbers
+    from mtl_cli.core.errors import DataError, shown
 
-    name: str
-    kind: str
-    label: str
-    given: str | None = None
-    metrics: list[str] | None = None
-    added: bool = False
-
-    @property
-    def first_metric(self) -> str:
-        """The metric that stands for the others."""
-        return self.metrics[0] if self.metrics else next(iter(METRICS[self.kind]))
-
-    @property
-    def title(self) -> str:
-        """The name, and the rows that count if they are not all."""
-        return self.name if self.given is None else f"{self.name} ({self.given} = 1)"
+    try:
+        return as_numbers(where, column)
+    except RowError as error:
+        raise RowError(where, error.row, f"{error.problem}; {fix}") from None
+    except DataError:
+        example = next(cell.as_py() for cell in column if cell.is_valid)
+        raise DataError(
+            f"{where} holds {column.type} such as {shown(example)}, not numbers; {fix}"
+        ) from None
 
 
-def after_click(click: str, conversion: str) -> str:
-    """Names ESMM's third output, the probability of a conversion after a click."""
-    return f"{conversion}_given_{click}"
+def refuse_labels(where: str, labels: Array, wrong: Array, rule: str) -> None:
+    """Raises an error that names the first wrong label, if there is one.
+
+    Args:
+        where: the task and the column, for messages.
+        labels: (rows,), NaN where a cell is empty, which is not wrong.
+        wrong: which labels break the rule, (rows,).
+        rule: what a label must be.
+    """
+    wrong = wrong & ~np.isnan(labels)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise RowError(
+            where,
+            row,
+            f"holds {labels[row]:g}, not {rule} ({int(wrong.sum())} such rows); an "
+            "empty cell is a missing label",
+        )

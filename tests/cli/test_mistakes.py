@@ -66,7 +66,7 @@ MISTAKES = {
     "tasks=[]": "tasks: is empty; choose from income, never_married",
     "tasks=income": "should be a valid list; write [income]",
     "tasks=[income,income]": "names a task twice",
-    "model.heads=esm": "'esm' should be 'independent' or 'esmm'",
+    "model.heads=esm": "'esm' is not one of: esmm, independent; did you mean esmm?",
     "model=esmm tasks=[income]": "model.heads: esmm needs two tasks",
     "model=esmm model.click_task=incom": "model.click_task: no task 'incom'",
     "model=esmm model.click_task=never_married": "is the click task too",
@@ -83,8 +83,9 @@ MISTAKES = {
     "dataset.features.age.kind=spars": "dataset.features.age.kind: 'spars' is not one "
     "of: bucketized, cross, dense, hashed, piecewise_linear, sequence, sparse; did you "
     "mean sparse?",
-    "dataset.tasks.income.loss=mse": "'mse' does not fit kind binary; take bce",
-    "dataset.tasks.income.kind=regression": "income.loss: 'bce' does not fit kind",
+    "dataset.tasks.income.loss=mse": "income.loss: 'mse' should be 'bce' or 'focal'",
+    "dataset.tasks.income.kind=regression": "dataset.tasks.income.positive: only "
+    "kind=binary uses it; set it to null",
     "dataset.tasks.income.label=incom": "no column 'incom' in data/adult/train.parquet",
     "dataset.train=nowhere.parquet": "dataset.train: no file 'nowhere.parquet'",
     "dataset.test=a=b.csv": "quote a value that has special characters",

@@ -28,12 +28,13 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.options import option_names
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.heads.base import Output
 from mtl_cli.network.build import build
 from mtl_cli.pages.render import render
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.provenance import config_hash
 from mtl_cli.runs.score_table import tables
-from mtl_cli.tasks.base import Output
+from mtl_cli.tasks.binary import Binary
 
 CANARY = "canary"
 CALL = {"_target_": "os.mkdir", "path": CANARY}
@@ -425,7 +426,7 @@ def test_names_of_columns_are_text_in_page_and_console(tmp_path, capsys):
 
 
 def test_score_table_escapes_the_name_of_a_space():
-    output = Output("buy", "binary", "buy", given=HTML)
+    output = Output("buy", "buy", Binary(label="buy"), space=HTML)
     scores = {"buy": {"auc": 0.5, "rows": 3, "positives": 1}}
     page = render(
         "run.html",

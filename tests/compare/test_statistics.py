@@ -14,7 +14,7 @@ from mtl_cli.compare.seed_statistics import (
     pooled_noise,
     seed_test,
 )
-from mtl_cli.metrics.metrics import log_loss
+from mtl_cli.metrics.log_loss import log_loss
 
 SEEDS = 5
 

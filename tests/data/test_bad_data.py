@@ -226,8 +226,8 @@ CELLS = {
     ),
     "one_class": (
         text({i: f"x,{i},1" for i in range(1, ROWS + 1)}),
-        "dataset.tasks.buy: all 40 training labels are 1; a binary task needs both "
-        "classes; give other rows, or leave the task out",
+        "dataset.tasks.buy: all 40 training labels are 1; a binary task needs at "
+        "least two classes; give other rows, or leave the task out",
     ),
     "latin_1_cell": (
         text({30: "Köln,1,1"}).encode("latin-1"),
@@ -405,7 +405,7 @@ COLUMNS = {
     "one_class_of_several": (
         column(["free"]),
         "dataset.tasks.plan: all 40 training labels are free; a multiclass task needs "
-        "several classes;",
+        "at least two classes;",
         {"tasks": PLAN},
     ),
     "positive_that_is_never_there": (
@@ -1227,11 +1227,11 @@ DECLARED = {
     ),
     "multiclass_without_classes": (
         {"tasks": {"plan": {"label": "x", "kind": "multiclass"}}},
-        "dataset.tasks.plan.classes: kind multiclass needs the label's values",
+        "missing key 'dataset.tasks.plan.classes'; add it",
     ),
     "class_named_twice": (
         {"tasks": {"plan": PLAN["plan"] | {"classes": [1, 2, "1"]}}},
-        "dataset.tasks.plan.classes: names 1 twice",
+        'dataset.tasks.plan.classes: [1, 2, "1"] names 1 twice; name each class once',
     ),
     "one_class_named": (
         {"tasks": {"plan": PLAN["plan"] | {"classes": ["free"]}}},
@@ -1239,7 +1239,7 @@ DECLARED = {
     ),
     "classes_of_a_regression": (
         {"tasks": {"watch": WATCH["watch"] | {"classes": [1, 2]}}},
-        "dataset.tasks.watch.classes: is for kind multiclass; set it to null",
+        "dataset.tasks.watch.classes: only kind=multiclass uses it; set it to null",
     ),
     "space_of_a_regression": (
         {"tasks": WATCH | {"buy": BUY["buy"] | {"space": "watch"}}},

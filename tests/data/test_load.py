@@ -22,7 +22,9 @@ from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.load import load
 from mtl_cli.evaluation.scores import evaluate
-from mtl_cli.tasks.base import Output
+from mtl_cli.heads.base import Output
+from mtl_cli.heads.independent import Independent
+from mtl_cli.tasks.binary import Binary
 
 RAW_ADULT = root().parent / "shared" / "data" / "adult"
 BUNDLED_ADULT = root() / "data" / "adult"
@@ -54,9 +56,7 @@ def dataset(train, features, tasks, test=None, valid=None, valid_fraction=0.0, *
 def loaded(*arguments, **options):
     """The data of `dataset(...)`."""
     declared = dataset(*arguments, **options)
-    return load(
-        declared, [Output(n, t.kind, n, t.space) for n, t in declared.tasks.items()]
-    )
+    return load(declared, Independent().outputs(declared.tasks))
 
 
 def error_of(*arguments, **options):
@@ -391,9 +391,8 @@ def test_rows_without_a_group_are_of_none(tmp_path, empty, stream):
     for split, table in data.splits.items():
         empties = data.row_numbers[split] % 2 == 1
         np.testing.assert_array_equal(np.asarray(table.groups) == -1, empties)
-        scores = evaluate(
-            [Output("buy", "binary", "buy")], table, {"buy": np.arange(table.rows)}
-        )
+        output = Output("buy", "buy", Binary(label="buy"))
+        scores = evaluate([output], table, {"buy": np.arange(table.rows)})
         # Labels are 0 in all rows that have a user.
         assert scores["buy"]["gauc"] is None
         assert scores["buy"]["why"]["gauc"] == "none of 2 groups has both classes"

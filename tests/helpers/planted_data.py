@@ -19,9 +19,10 @@ from mtl_cli.data.feature_set import FeatureSet, FeatureSetFitter
 from mtl_cli.data.load import Data, load
 from mtl_cli.data.table import as_arrays
 from mtl_cli.evaluation.scores import Scores
+from mtl_cli.heads.base import Output
+from mtl_cli.heads.independent import Independent
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.run import run
-from mtl_cli.tasks.base import Output
 
 SMALL = [
     "model=shared_bottom",
@@ -50,8 +51,7 @@ def declared(train: Any, features: Any, tasks: Any, **more: Any) -> Dataset:
 
 def outputs(dataset: Dataset) -> list[Output]:
     """An output for each task."""
-    tasks = dataset.tasks.items()
-    return [Output(name, t.kind, name, t.space, t.metrics) for name, t in tasks]
+    return Independent().outputs(dataset.tasks)
 
 
 def loaded(train: Any, features: Any, tasks: Any, **more: Any) -> Data:

@@ -22,7 +22,7 @@ from mtl_cli.core.paths import root
 from mtl_cli.data.dataset import Csv, Dataset
 from mtl_cli.data.uci import COLUMNS
 from mtl_cli.init import preview
-from mtl_cli.tasks.base import Task
+from mtl_cli.tasks.binary import Binary
 
 Run = Callable[..., tuple[int, str, str]]
 ROWS = 2000
@@ -210,10 +210,8 @@ def test_every_key_of_the_schema_is_written_out(run: Run) -> None:
     values = proposed(run, x=np.linspace(0, 1, ROWS))
     assert set(values) == set(Dataset.model_fields)
     assert set(values["csv"]) == set(Csv.model_fields)
-    assert set(values["tasks"]["click"]) == set(Task.model_fields) - {
-        "classes",
+    assert set(values["tasks"]["click"]) == set(Binary.model_fields) - {
         "focal_gamma",
-        "transform",
         "truth",
     }
 

@@ -9,11 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtl_cli.data.table import Table
-from mtl_cli.evaluation.scores import evaluate, monitored
-from mtl_cli.metrics import metrics
+from mtl_cli.evaluation.scores import evaluate, monitored, score
+from mtl_cli.heads.base import Output
+from mtl_cli.metrics.auc import auc, gauc
+from mtl_cli.metrics.calibration import calibration_buckets, ece, pcoc
+from mtl_cli.metrics.log_loss import log_loss
 from mtl_cli.runs import report
-from mtl_cli.tasks.base import Output
+from mtl_cli.tasks.binary import Binary
+from mtl_cli.tasks.multiclass import Multiclass
+from mtl_cli.tasks.regression import Regression
 
+BINARY = Binary(label="y")
+REGRESSION = Regression(label="y")
+MULTICLASS = Multiclass(label="y", classes=["a", "b"])
+TASKS = {"binary": BINARY, "regression": REGRESSION}
+BINARY_NAMES = BINARY.metric_names
 # Both sides sum the same numbers in float64, in another order.
 ROUNDING = 1e-12
 
@@ -30,22 +40,22 @@ SKLEARN = {
     "r2": lambda y, p, w: sklearn.metrics.r2_score(y, p, sample_weight=w),
 }
 FUNCTIONS = {
-    name: metric.function
-    for kind in ("binary", "regression")
-    for name, metric in metrics.METRICS[kind].items()
+    metric.name: metric
+    for task in TASKS.values()
+    for metric in task.METRICS
     if not metric.grouped
 }
 
 
 def names_of(kind):
     """The metrics of a kind that need no groups."""
-    return {name for name in metrics.METRICS[kind] if name in FUNCTIONS}
+    return {name for name in TASKS[kind].metric_names if name in FUNCTIONS}
 
 
 def rows_of(name, rows=2000, ties=False, weighted=True, seed=7):
     """Returns random labels, predictions that know something of them, and weights."""
     random = np.random.default_rng(seed)
-    if name in metrics.METRICS["binary"]:
+    if name in BINARY_NAMES:
         label = (random.random(rows) < 0.3).astype("float64")
         logit = random.normal(label - 1, 1.5)
         prediction = 1 / (1 + np.exp(-logit))
@@ -54,7 +64,7 @@ def rows_of(name, rows=2000, ties=False, weighted=True, seed=7):
         prediction = label + random.normal(0.2, 1, rows)
     if ties:
         prediction = np.round(prediction, 1)
-        if name in metrics.METRICS["binary"]:
+        if name in BINARY_NAMES:
             prediction = np.clip(prediction, 0.05, 0.95)
     weight = random.exponential(size=rows) if weighted else np.ones(rows)
     return label, prediction, weight
@@ -92,7 +102,7 @@ def test_auc_is_the_share_of_pairs_in_order_with_ties_as_half(rows):
             pairs += pair
             right += pair * (prediction[i] > prediction[j])
             right += pair * (prediction[i] == prediction[j]) / 2
-    found = metrics.score("binary", label, prediction / 4, weight)["auc"]
+    found = score(BINARY, label, prediction / 4, weight)["auc"]
     expected = pytest.approx(right / pairs, rel=ROUNDING) if pairs else None
     assert found == expected
 
@@ -133,27 +143,27 @@ def test_ece_equals_a_loop_over_twenty_buckets_of_sorted_rows(rows):
         actual = sum(w * y for _, y, w in bucket) / total
         distance += total * abs(predicted - actual)
     expected = distance / weight.sum()
-    found = metrics.ece(label, prediction, weight)
+    found = ece(label, prediction, weight)
     assert found == pytest.approx(expected, rel=ROUNDING)
 
 
 def test_ece_is_zero_where_each_prediction_is_the_rate_of_its_rows():
     label = np.tile([1.0] + [0.0] * 9, 40)
-    assert metrics.ece(label, np.full(400, 0.1), np.ones(400)) == pytest.approx(0)
+    assert ece(label, np.full(400, 0.1), np.ones(400)) == pytest.approx(0)
 
 
 def test_calibration_plot_shows_the_buckets_of_the_ece():
     label, prediction, weight = rows_of("ece", rows=900, ties=True)
     weight *= np.arange(900) % 3  # a third of the rows does not count
     rows = Table({}, {"y": label}, {"y": weight, "z": weight})
-    outputs = [Output("y", "binary", "y"), Output("z", "binary", "y")]
+    outputs = [Output("y", "y", BINARY), Output("z", "y", BINARY)]
     found = {"y": prediction, "z": np.full(900, 0.5)}
     tied, same = calibration_points(outputs, rows, found)
     counts = weight > 0
     columns = [x[counts] for x in (label, prediction, weight)]
-    _, _, size = metrics.calibration_buckets(*columns)
+    _, _, size = calibration_buckets(*columns)
     distance = np.average(np.abs(tied[:, 1] - tied[:, 0]), weights=size)
-    assert distance == pytest.approx(metrics.ece(*columns), rel=ROUNDING)
+    assert distance == pytest.approx(ece(*columns), rel=ROUNDING)
     mean = np.average(columns[0], weights=columns[2])
     np.testing.assert_allclose(same, [[0.5, mean]], rtol=ROUNDING)
 
@@ -161,14 +171,14 @@ def test_calibration_plot_shows_the_buckets_of_the_ece():
 def test_calibration_plot_of_classes_takes_each_against_all_others():
     p = np.array([[0.7, 0.3], [0.6, 0.4], [0.2, 0.8]])
     rows = Table({}, {"y": np.array([0.0, 1.0, np.nan])}, {"y": np.array([1, 3, 0.0])})
-    (points,) = calibration_points([Output("y", "multiclass", "y")], rows, {"y": p})
+    (points,) = calibration_points([Output("y", "y", MULTICLASS)], rows, {"y": p})
     expected = [[0.3, 0], [0.4, 1], [0.6, 0], [0.7, 1]]
     np.testing.assert_allclose(points, expected)
 
 
 def test_calibration_plot_of_no_rows_is_empty():
     rows = Table({}, {"y": np.zeros(3)}, {"y": np.zeros(3)})
-    outputs = [Output("y", "binary", "y")]
+    outputs = [Output("y", "y", BINARY)]
     (points,) = calibration_points(outputs, rows, {"y": np.zeros(3)})
     assert len(points) == 0
 
@@ -177,7 +187,7 @@ def test_pcoc_is_predicted_over_actual_positives():
     label, prediction, weight = rows_of("pcoc")
     predicted = sum(w * p for p, w in zip(prediction, weight, strict=True))
     actual = sum(w for y, w in zip(label, weight, strict=True) if y == 1)
-    found = metrics.pcoc(label, prediction, weight)
+    found = pcoc(label, prediction, weight)
     assert found == pytest.approx(predicted / actual, rel=ROUNDING)
 
 
@@ -191,27 +201,27 @@ def test_rare_positives_with_tiny_scores_have_their_exact_auc():
     exact = (positive[:, None] > negative).mean()
     ones = np.ones(len(label))
     assert exact > 0.7
-    assert metrics.auc(label, np.floor(200 * score), ones) < 0.55
-    assert metrics.auc(label, score, ones) == pytest.approx(exact, rel=ROUNDING)
+    assert auc(label, np.floor(200 * score), ones) < 0.55
+    assert auc(label, score, ones) == pytest.approx(exact, rel=ROUNDING)
 
 
 def test_auc_of_a_million_rows_equals_scikit_learns():
     label, prediction, weight = rows_of("auc", rows=1_000_000)
-    found = metrics.auc(label, prediction, weight)
+    found = auc(label, prediction, weight)
     expected = SKLEARN["auc"](label, prediction, weight)
     assert found == pytest.approx(expected, rel=1e-11)  # 1e6 roundings
 
 
 def test_log_loss_of_certain_and_wrong_predictions_is_finite():
-    found = metrics.log_loss(np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.ones(2))
+    found = log_loss(np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.ones(2))
     assert found == pytest.approx(-np.log(1e-7))
 
 
 def scored(kind, label, prediction, weight=None):
-    """Returns `metrics.score` after a trip through JSON, which has no NaN."""
+    """Returns `score` after a trip through JSON, which has no NaN."""
     label, prediction = np.array(label, "float32"), np.array(prediction, "float32")
     weight = np.ones(len(label)) if weight is None else np.array(weight, "float32")
-    found = metrics.score(kind, label, prediction, weight)
+    found = score(TASKS[kind], label, prediction, weight)
     text = json.dumps(found, allow_nan=False)
     assert json.loads(text) == found
     return found
@@ -276,12 +286,12 @@ def test_defined_metrics_have_no_why():
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_rows_of_weight_zero_do_not_count(name):
-    kind = next(kind for kind in metrics.METRICS if name in metrics.METRICS[kind])
+    kind = "binary" if name in BINARY_NAMES else "regression"
     label, prediction, weight = rows_of(name, rows=400)
     out = np.random.default_rng(2).random(400) < 0.5
-    expected = metrics.score(kind, label[~out], prediction[~out], weight[~out])
+    expected = score(TASKS[kind], label[~out], prediction[~out], weight[~out])
     label[out], weight[out] = np.nan, 0
-    found = metrics.score(kind, label, prediction, weight)
+    found = score(TASKS[kind], label, prediction, weight)
     assert found == expected
     assert found["rows"] == (~out).sum()
 
@@ -296,7 +306,7 @@ def test_group_auc_equals_a_loop_over_groups():
             found.append(SKLEARN["auc"](label[mine], prediction[mine], weight[mine]))
             counted.append(weight[mine].sum())
     assert 0 < len(found) < 300  # some groups have one class
-    scores = metrics.score("binary", label, prediction, weight, group)
+    scores = score(BINARY, label, prediction, weight, group)
     expected = np.average(found, weights=counted)
     assert scores["gauc"] == pytest.approx(expected, rel=ROUNDING)
 
@@ -304,7 +314,7 @@ def test_group_auc_equals_a_loop_over_groups():
 def test_group_auc_is_undefined_where_no_group_has_both_classes():
     label, prediction = np.array([1, 1, 0, 0]), np.array([0.1, 0.2, 0.3, 0.4])
     groups = np.array([7, 7, 9, 9])
-    scores = metrics.score("binary", label, prediction, np.ones(4), groups, ["gauc"])
+    scores = score(BINARY, label, prediction, np.ones(4), groups, ["gauc"])
     assert scores["gauc"] is None
     assert scores["why"] == {"gauc": "none of 2 groups has both classes"}
 
@@ -314,10 +324,10 @@ def test_rows_without_a_group_do_not_count_in_group_auc():
     group = np.random.default_rng(3).integers(-1, 300, len(label))
     mine = group >= 0
     assert 0 < mine.sum() < len(label)
-    found = metrics.gauc(label, prediction, weight, group)
+    found = gauc(label, prediction, weight, group)
     rest = (label[mine], prediction[mine], weight[mine], group[mine])
-    assert found == metrics.gauc(*rest)
-    scores = metrics.score("binary", label, prediction, weight, group * 0 - 1)
+    assert found == gauc(*rest)
+    scores = score(BINARY, label, prediction, weight, group * 0 - 1)
     assert scores["gauc"] is None
     assert scores["why"] == {"gauc": f"none of {len(label)} rows has a group"}
 
@@ -334,9 +344,9 @@ def test_each_output_is_scored_on_the_rows_that_its_weight_counts():
     weights["buy_given_click"] = weights["buy"] * click * (weights["click"] > 0)
     table = Table({}, {"click": click, "buy": buy}, weights)
     outputs = [
-        Output("click", "binary", "click"),
-        Output("buy", "binary", "buy"),
-        Output("buy_given_click", "binary", "buy", given="click", added=True),
+        Output("click", "click", BINARY),
+        Output("buy", "buy", BINARY),
+        Output("buy_given_click", "buy", BINARY, space="click", added_by_heads=True),
     ]
     predictions = {o.name: random.random(rows).astype("float32") for o in outputs}
     scores = evaluate(outputs, table, predictions)
@@ -360,10 +370,10 @@ def test_each_output_is_scored_on_the_rows_that_its_weight_counts():
 
 
 OUTPUTS = [
-    Output("click", "binary", "click"),
-    Output("buy", "binary", "buy"),
-    Output("amount", "regression", "amount"),
-    Output("buy_given_click", "binary", "buy", given="click", added=True),
+    Output("click", "click", BINARY),
+    Output("buy", "buy", BINARY),
+    Output("amount", "amount", REGRESSION),
+    Output("buy_given_click", "buy", BINARY, space="click", added_by_heads=True),
 ]
 SCORES = {
     "click": {"auc": 0.8, "log_loss": 0.5, "pr_auc": 0.25},

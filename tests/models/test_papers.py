@@ -22,8 +22,9 @@ from helpers.networks import (
     write_dense,
 )
 
-from mtl_cli.heads.esmm import esmm
+from mtl_cli.heads.esmm import ESMM
 from mtl_cli.layers import FusedEmbedding, Mix, deepctr
+from mtl_cli.tasks.binary import Binary
 
 SCHEMES = {
     "single_task": ["model.bottom_units=[16,8]"],
@@ -292,6 +293,8 @@ def test_predictions_are_sigmoids_of_binary_logits_and_plain_regressions():
 
 # ESMM's heads.
 
+CLICK_AND_BUY = {"click": Binary(label="click"), "buy": Binary(label="buy")}
+
 
 @pytest.mark.parametrize("name", ["esmm", "mmoe", "ple"])
 @pytest.mark.parametrize(
@@ -329,7 +332,7 @@ def test_esmm_logit_and_gradient_are_exact_for_extreme_logits():
     towers = [tf.constant(a, "float32"), tf.constant(b, "float32")]
     with tf.GradientTape() as tape:
         tape.watch(towers)
-        heads = esmm({"click": towers[0], "buy": towers[1]}, "click", "buy")
+        heads = ESMM().connect({"click": towers[0], "buy": towers[1]}, CLICK_AND_BUY)
     got = tape.gradient(heads["buy"], towers)
 
     np.testing.assert_allclose(heads["buy"], want, rtol=1e-6, atol=1e-6)

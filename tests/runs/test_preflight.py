@@ -1,16 +1,12 @@
-"""What model and trainer ask of the data: told before training, or no objection."""
-
-from types import SimpleNamespace
+"""A monitor that is undefined on the validation rows is refused before training."""
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from helpers.planted_data import config, values
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.label_statistics import distinct
 from mtl_cli.data.table import Table
-from mtl_cli.runs.preflight import check_monitor, doubts
+from mtl_cli.runs.preflight import check_monitor
 
 NONE = np.nan
 
@@ -20,13 +16,6 @@ def table(**labels):
     found = {name: np.array(y, "float32") for name, y in labels.items()}
     weights = {name: (~np.isnan(y)).astype("float32") for name, y in found.items()}
     return Table({}, found, weights)
-
-
-def test_broken_funnel_is_counted_among_the_labels_that_are_there():
-    esmm = SimpleNamespace(model=SimpleNamespace(heads="esmm"), funnel=("click", "buy"))
-    (told,) = doubts(esmm, table(click=[1, 0, 0, NONE], buy=[1, 1, NONE, NONE]))
-    assert "1 of 2 training rows with buy = 1 have click = 0" in told
-    assert doubts(esmm, table(click=[1, 0, NONE], buy=[1, NONE, 1])) == []
 
 
 FEATURES = {"user": {"kind": "sparse"}}
@@ -84,10 +73,3 @@ def test_monitor_without_a_metric_is_the_first_of_the_tasks():
     watched("buy", ones, buy={"metrics": ["log_loss", "auc"]})
     with pytest.raises(DataError, match="auc of task buy is undefined"):
         watched("buy", ones, buy={"metrics": ["auc", "log_loss"]})
-
-
-@pytest.mark.parametrize("kind", [pa.string(), pa.string_view(), pa.large_string()])
-def test_values_of_some_rows_are_found_whatever_their_type(kind):
-    parts = [pa.array(["a", "b", None], kind), pa.array(["c", "a"], kind)]
-    mine = np.array([True, False, True, False, True])
-    assert distinct(pa.chunked_array(parts), mine) == ["a", None]

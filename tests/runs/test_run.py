@@ -13,10 +13,12 @@ from helpers.commands import mtl_train, run_cold
 from helpers.html_tags import check_self_contained
 from sklearn.metrics import log_loss, roc_auc_score
 
-from mtl_cli.metrics.metrics import METRICS
+from mtl_cli.heads.base import Output
 from mtl_cli.runs.console import Console
-from mtl_cli.tasks.base import Output
+from mtl_cli.tasks.binary import Binary
+from mtl_cli.tasks.regression import Regression
 
+BINARY = Binary(label="y")
 QUICK = ["trainer.epochs=1", "trainer.compile=false"]
 DATASET = """
 name: small
@@ -358,15 +360,15 @@ def test_colours_are_off_under_no_color_on_a_terminal(small: Path) -> None:
 
 def test_tables_of_scores_cut_no_number_on_a_narrow_terminal(tmp_path, capsys):
     outputs = [
-        Output("click", "binary", "click"),
-        Output("a_conversion_after_a_click", "binary", "buy", given="click"),
-        Output("watch", "regression", "watch"),
+        Output("click", "click", BINARY),
+        Output("a_conversion_after_a_click", "buy", BINARY, space="click"),
+        Output("watch", "watch", Regression(label="watch")),
     ]
     digits = iter(range(1, 99))
     scores = {
-        output.name: {name: 0.1234 + next(digits) for name in METRICS[output.kind]}
+        output.name: {name: 0.1234 + next(digits) for name in output.task.metric_names}
         | {"rows": 50_000}
-        | ({"positives": 5_008} if output.kind == "binary" else {})
+        | ({"positives": 5_008} if output.task is BINARY else {})
         for output in outputs
     }
     console = Console(tmp_path / "train.log")

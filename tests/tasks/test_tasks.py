@@ -13,12 +13,14 @@ from helpers.planted_data import config, loaded, parquet, run_in, values
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.load import load
-from mtl_cli.metrics import metrics
+from mtl_cli.evaluation.scores import score
 from mtl_cli.network.build import build
 from mtl_cli.runs import saved_model
-from mtl_cli.tasks.base import Task
+from mtl_cli.tasks.binary import Binary, focal
+from mtl_cli.tasks.multiclass import Multiclass
+from mtl_cli.tasks.regression import Regression
 from mtl_cli.training.feed import MemoryFeed
-from mtl_cli.training.losses import focal, task_losses
+from mtl_cli.training.losses import task_losses
 from mtl_cli.training.steps import Steps
 
 FLOAT32 = 1e-6  # relative rounding of a few float32 operations
@@ -273,7 +275,7 @@ def loss_of(task, label, logits, weight, statistics=None):
 
 def of_width(width):
     classes = [f"c{i}" for i in range(width)]
-    return Task(label="t", kind="multiclass", classes=classes)
+    return Multiclass(label="t", classes=classes)
 
 
 def softmax(logits):
@@ -309,7 +311,7 @@ def test_multiclass_metric_equals_scikit_learns(weighted, ties):
         p = np.round(p * 10 + 0.5) / np.round(p * 10 + 0.5).sum(axis=1, keepdims=True)
     weight = weight if weighted else np.ones(1500)
     mine = weight > 0
-    found = metrics.score("multiclass", label, p, weight)
+    found = score(of_width(4), label, p, weight)
     y, q, w = label[mine], p[mine], weight[mine].astype("float64")
     best = np.eye(4)[q.argmax(axis=1)][np.arange(len(y)), y.astype(int)]
     assert found == {
@@ -337,10 +339,10 @@ def test_macro_auc_is_over_the_classes_that_occur():
     label, logits, _ = multiclass()
     label[label == 2] = 0
     p = softmax(logits)
-    found = metrics.score("multiclass", label, p, np.ones(200))
+    found = score(of_width(4), label, p, np.ones(200))
     each = [sklearn.metrics.roc_auc_score(label == c, p[:, c]) for c in (0, 1, 3)]
     assert found["macro_auc"] == pytest.approx(np.mean(each), abs=ROUNDING)
-    one = metrics.score("multiclass", np.ones(200), p, np.ones(200))
+    one = score(of_width(4), np.ones(200), p, np.ones(200))
     assert one["macro_auc"] is None
     assert one["why"] == {"macro_auc": "one class only: all 200 rows"}
     assert one["accuracy"] == np.mean(p.argmax(axis=1) == 1)
@@ -390,7 +392,7 @@ def test_focal_loss_equals_its_formula(gamma):
     own = 1 / (1 + np.exp(np.where(label == 1, -x, x)))  # p of the row's own class
     expected = (1 - own) ** gamma * -np.log(own)
     np.testing.assert_allclose(focal(label, logit, gamma), expected, rtol=1e-5)
-    task = Task(label="t", kind="binary", loss="focal", focal_gamma=gamma)
+    task = Binary(label="t", loss="focal", focal_gamma=gamma)
     found, gradient = loss_of(task, label, logit, np.ones(300, "float32"))
     assert found == pytest.approx(expected.mean(), rel=FLOAT32 * 10)
     sign = np.where(label == 1, 1, -1)
@@ -402,8 +404,8 @@ def test_focal_loss_equals_its_formula(gamma):
 def test_focal_loss_of_gamma_0_is_the_cross_entropy_to_the_last_bit():
     label, _, weight = multiclass(2)
     logit = np.random.default_rng(1).normal(0, 30, 200).astype("float32")
-    bce, of_bce = loss_of(Task(label="t", kind="binary"), label, logit, weight)
-    zero = Task(label="t", kind="binary", loss="focal", focal_gamma=0.0)
+    bce, of_bce = loss_of(Binary(label="t"), label, logit, weight)
+    zero = Binary(label="t", loss="focal", focal_gamma=0.0)
     found, gradient = loss_of(zero, label, logit, weight)
     assert found == bce
     np.testing.assert_array_equal(gradient, of_bce)
@@ -412,7 +414,7 @@ def test_focal_loss_of_gamma_0_is_the_cross_entropy_to_the_last_bit():
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
 @pytest.mark.parametrize("logit", [300.0, 120.0, -120.0, -300.0])
 def test_focal_loss_of_a_certain_prediction_has_a_finite_gradient(gamma, logit):
-    task = Task(label="t", kind="binary", loss="focal", focal_gamma=gamma)
+    task = Binary(label="t", loss="focal", focal_gamma=gamma)
     one = np.ones(1, "float32")
     loss, gradient = loss_of(task, one, np.array([logit], "float32"), one)
     assert loss == pytest.approx(max(-logit, 0), rel=FLOAT32)
@@ -431,7 +433,7 @@ def test_regression_loss_is_on_the_transformed_scale(transform, loss):
     label[:5], weight[:5] = np.nan, 0
     output = random.normal(1, 1, 200).astype("float32")
     about = {"mean": 18.0, "deviation": 7.0}
-    task = Task(label="t", kind="regression", loss=loss, transform=transform)
+    task = Regression(label="t", loss=loss, transform=transform)
     found, gradient = loss_of(task, label, output, weight, about)
     y = label.astype("float64")
     y = {"none": y, "log1p": np.log1p(y), "standard": (y - 18) / 7}[transform]

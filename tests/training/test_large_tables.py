@@ -8,7 +8,6 @@ from helpers.networks import config
 from helpers.planted_data import fitted_features, planted
 
 from mtl_cli.core import tensorflow_runtime
-from mtl_cli.data.labels import label_of
 from mtl_cli.data.table import Table
 from mtl_cli.layers import FusedEmbedding
 from mtl_cli.network.build import build
@@ -73,7 +72,7 @@ def trained(chosen, batches=6):
     known = pa.Table.from_pandas(frame[(frame.user >= 0) & (frame.item != "new")])
     feature_set = fitted_features(chosen.dataset.features, known)
     tasks = chosen.chosen_tasks
-    labels = {n: label_of(n, t, rows[t.label]) for n, t in tasks.items()}
+    labels = {n: t.read_labels(n, rows[t.label]) for n, t in tasks.items()}
     weights = {n: np.ones_like(y) for n, y in labels.items()}
     table = Table(feature_set.encode(rows), labels, weights)
     tensorflow_runtime.start(chosen.seed, deterministic=True)

@@ -17,14 +17,14 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.errors import TrainingError
 from mtl_cli.core.paths import conf_folder
-from mtl_cli.data.labels import label_of
 from mtl_cli.data.table import Table
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.evaluation.scores import evaluate
 from mtl_cli.layers.schedule import Schedule
 from mtl_cli.network import predictor as predict_module
 from mtl_cli.network.build import build
-from mtl_cli.tasks.base import Task
+from mtl_cli.tasks.binary import Binary
+from mtl_cli.tasks.regression import Regression
 from mtl_cli.training import steps as steps_module
 from mtl_cli.training import train as train_module
 from mtl_cli.training.feed import MemoryFeed
@@ -79,19 +79,15 @@ def config(*overrides, model="shared_bottom", dataset=DATASET):
 
 def tasks_of(**losses):
     """Tasks that differ in their loss only."""
-    kinds = {
-        name: "binary" if loss == "bce" else "regression"
-        for name, loss in losses.items()
-    }
     return {
-        name: Task(label=name, kind=kinds[name], loss=loss)
+        name: (Binary if loss == "bce" else Regression)(label=name, loss=loss)
         for name, loss in losses.items()
     }
 
 
 def encode(rows, feature_set, tasks):
     """All rows as a table in which every row counts."""
-    labels = {n: label_of(n, t, rows[t.label]) for n, t in tasks.items()}
+    labels = {n: t.read_labels(n, rows[t.label]) for n, t in tasks.items()}
     weights = {task: np.ones_like(y) for task, y in labels.items()}
     return Table(feature_set.encode(rows), labels, weights)
 

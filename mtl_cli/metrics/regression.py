@@ -1,0 +1,33 @@
+"""Errors of predicted numbers, in the label's unit, and the share that is explained."""
+
+import numpy as np
+
+from mtl_cli.metrics.metric import Floats, UndefinedError, metric
+
+
+@metric(direction=1)
+def r2(label: Floats, prediction: Floats, weight: Floats) -> float:
+    """Share of the label's variance that is explained; 0 is the mean, 1 is best."""
+    mean = np.average(label, weights=weight)
+    variance = np.average((label - mean) ** 2, weights=weight)
+    if label.min() == label.max():
+        raise UndefinedError(f"all {len(label)} labels are {label[0]:g}")
+    return float(1 - rmse(label, prediction, weight) ** 2 / variance)
+
+
+@metric(direction=-1)
+def rmse(label: Floats, prediction: Floats, weight: Floats) -> float:
+    """Root mean squared error, in the label's unit."""
+    return float(np.sqrt(np.average((prediction - label) ** 2, weights=weight)))
+
+
+@metric(direction=-1)
+def mae(label: Floats, prediction: Floats, weight: Floats) -> float:
+    """Mean absolute error, in the label's unit."""
+    return float(np.average(np.abs(prediction - label), weights=weight))
+
+
+@metric(direction=-1)
+def truth_rmse(truth: Floats, prediction: Floats) -> float:
+    """Root mean squared error of a probability against the true one, over all rows."""
+    return float(np.sqrt(np.mean((prediction.astype("float64") - truth) ** 2)))

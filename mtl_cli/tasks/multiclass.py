@@ -1,0 +1,104 @@
+"""Labels of several classes: a probability for each."""
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from mtl_cli.core.errors import RowError, shown, suggest
+from mtl_cli.metrics.accuracy import accuracy
+from mtl_cli.metrics.auc import macro_auc
+from mtl_cli.metrics.log_loss import cross_entropy
+from mtl_cli.metrics.metric import Floats, Metric
+from mtl_cli.tasks.base import Array, Statistics, Task, Tensor, null_is
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Multiclass(Task):
+    """A label that is one of some classes; the prediction is a probability for each.
+
+    Attributes:
+        classes: the label's values, in the order of the predicted probabilities.
+        loss: the loss that training minimises: `cross_entropy`.
+    """
+
+    METRICS: ClassVar[tuple[Metric, ...]] = (macro_auc, accuracy, cross_entropy)
+
+    kind: Literal["multiclass"] = "multiclass"
+    classes: Annotated[list[str | int], Field(min_length=2)]
+    loss: Annotated[Literal["cross_entropy"], null_is("cross_entropy")] = (
+        "cross_entropy"
+    )
+
+    @field_validator("classes")
+    @classmethod
+    def _check_classes(cls, classes: list[str | int]) -> list[str | int]:
+        texts = [str(value) for value in classes]
+        for text in texts:
+            if texts.count(text) > 1:
+                raise ValueError(f"names {text} twice; name each class once")
+        return classes
+
+    @property
+    def num_logits(self) -> int:
+        return len(self.classes)
+
+    def column_type(self) -> "pa.DataType":
+        import pyarrow as pa
+
+        return pa.string()
+
+    def read_labels(self, where: str, column: "pa.ChunkedArray") -> Array:
+        """Returns the position of each row's value among the classes."""
+        from mtl_cli.columns.cells import cells_equal, empty_cells
+
+        labels = np.full(len(column), np.nan, "float32")
+        empty = empty_cells(column)
+        if empty.all():
+            return labels
+        for number, value in enumerate(self.classes):
+            labels[cells_equal(where, column, value, "classes")] = number
+        wrong = np.isnan(labels) & ~empty
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            value = column[row].as_py()
+            raise RowError(
+                where,
+                row,
+                f"holds {shown(value)}, which is none of its classes "
+                f"({int(wrong.sum())} such rows)"
+                f"{suggest(str(value), [str(v) for v in self.classes])}",
+            )
+        return labels
+
+    def label_text(self, label: float) -> str:
+        return str(self.classes[int(label)])
+
+    def row_losses(
+        self, labels: Tensor, logits: Tensor, statistics: Statistics
+    ) -> Tensor:
+        """Returns the softmax cross-entropy of each row, in nats."""
+        import tensorflow as tf
+
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(
+            labels=tf.cast(labels, tf.int32), logits=logits
+        )
+
+    def predictions(self, logits: Tensor, statistics: Statistics) -> Tensor:
+        from keras import ops
+
+        return ops.softmax(logits)
+
+    def prediction_columns(self, name: str, predictions: Array) -> dict[str, Array]:
+        """Returns a column per class: `TASK.CLASS`."""
+        columns = zip(self.classes, predictions.T, strict=True)
+        return {f"{name}.{label}": column for label, column in columns}
+
+    def calibration_rows(
+        self, label: Floats, prediction: Floats, weight: Floats
+    ) -> tuple[Floats, Floats, Floats]:
+        """Returns a row per class: each class against all others."""
+        one_hot = np.eye(self.num_logits)[label.astype("int64")]
+        return one_hot.ravel(), prediction.ravel(), weight.repeat(self.num_logits)

@@ -1,0 +1,77 @@
+"""Heads check tasks and labels, add outputs, and own their keys."""
+
+import re
+
+import numpy as np
+import pytest
+
+from mtl_cli.data.table import Table
+from mtl_cli.heads.base import heads_named
+from mtl_cli.heads.esmm import ESMM, label_of_output
+from mtl_cli.heads.independent import Independent
+from mtl_cli.tasks.binary import Binary
+from mtl_cli.tasks.regression import Regression
+
+TASKS = {name: Binary(label=name) for name in ("click", "buy", "like")}
+MISSING = np.nan
+
+
+def rows(**labels):
+    """Rows that hold these labels."""
+    return Table({}, {name: np.array(y, "float32") for name, y in labels.items()}, {})
+
+
+def test_broken_funnel_is_counted_among_the_labels_that_are_there():
+    broken = rows(click=[1, 0, 0, MISSING], buy=[1, 1, MISSING, MISSING])
+    (warning,) = ESMM().label_warnings(TASKS, broken)
+    assert "1 of 2 training rows with buy = 1 have click = 0" in warning
+    whole = rows(click=[1, 0, MISSING], buy=[1, MISSING, 1])
+    assert ESMM().label_warnings(TASKS, whole) == []
+    assert Independent().label_warnings(TASKS, broken) == []
+
+
+def test_esmm_adds_pcvr_scored_on_clicked_rows():
+    heads = ESMM(click_task="like", conversion_task="buy")
+    *of_tasks, pcvr = heads.outputs(TASKS)
+    assert of_tasks == Independent().outputs(TASKS)
+    assert (pcvr.name, pcvr.label, pcvr.space) == ("buy_given_like", "buy", "like")
+    assert pcvr.added_by_heads and not any(o.added_by_heads for o in of_tasks)
+    assert pcvr.truth_tasks == ("buy", "like")
+    assert [label_of_output(o.name) for o in (*of_tasks, pcvr)] == [*TASKS, "buy"]
+    assert pcvr.title == "buy_given_like (like = 1)"
+
+
+def test_esmm_takes_the_first_two_tasks_unless_told_others():
+    assert ESMM().funnel(TASKS) == ("click", "buy")
+    assert ESMM(conversion_task="like").funnel(TASKS) == ("click", "like")
+
+
+@pytest.mark.parametrize(
+    ("heads", "tasks", "message"),
+    [
+        ({}, {"click": TASKS["click"]}, "model.heads: esmm needs two tasks"),
+        ({"click_task": "clik"}, TASKS, "model.click_task: no task 'clik' in this run"),
+        ({"conversion_task": "click"}, TASKS, "click is the click task too"),
+        (
+            {},
+            TASKS | {"buy": Regression(label="buy")},
+            "model.conversion_task: task buy is a regression; esmm needs a binary task",
+        ),
+        (
+            {},
+            TASKS | {"buy": Binary(label="buy", space="click")},
+            "dataset.tasks.buy.space: esmm trains on all impressions; set it to null",
+        ),
+    ],
+)
+def test_esmm_refuses_tasks_that_are_no_funnel(heads, tasks, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        ESMM(**heads).check(tasks)
+
+
+def test_keys_of_other_heads_may_stand_at_null_only():
+    assert heads_named("independent", {"click_task": None}) == Independent()
+    with pytest.raises(ValueError, match=r"click_task: only model\.heads=esmm uses it"):
+        heads_named("independent", {"click_task": "click"})
+    with pytest.raises(ValueError, match="extra_forbidden"):
+        heads_named("esmm", {"clik_task": "click"})
