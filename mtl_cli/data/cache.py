@@ -18,7 +18,15 @@ from mtl_cli.data.cache_entry import Entry
 
 DAYS_KEPT = 30
 # The packages whose code decides what is encoded, and what the data report says.
-ENCODING_CODE = ("columns", "data", "features", "generators", "metrics", "tasks")
+ENCODING_CODE = (
+    "columns",
+    "data",
+    "features",
+    "generators",
+    "heads",
+    "metrics",
+    "tasks",
+)
 
 
 def find_entry(key: str) -> Entry | None:
