@@ -84,7 +84,7 @@ def encoding_lock(key: str) -> Iterator[None]:
     """Waits until no other process encodes the entry of the same key.
 
     On a file system without locks nobody waits. Two processes may then encode the same
-    entry: that is slower, but gives the same content.
+    rows; this takes longer and gives the same content.
     """
     root = cache_folder()
     if root is None:

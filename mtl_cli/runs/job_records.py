@@ -1,4 +1,4 @@
-"""Records of a sweep's jobs: one JSON file per job, which any process can read."""
+"""Records of a sweep's jobs: one JSON file per job, readable by any process."""
 
 import json
 import os
@@ -64,7 +64,7 @@ class JobRecord:
         temporary.replace(path)
 
     def read(self, sweep: Path) -> "JobRecord":
-        """Returns the newest state, which the job's process may have written."""
+        """Returns the newest state; the job's process may have written it."""
         return JobRecord(**json.loads(self.path(sweep).read_text("utf-8")))
 
 

@@ -20,13 +20,15 @@ def sweep_name(settings: list[str]) -> str:
     'grid_small-repeats-d58a69'
     """
     plain = sorted(map(without_signs, settings))
-    kept = [s for s in plain if not s.startswith(EXECUTION) or "sweeper.params" in s]
+    job_settings = [
+        s for s in plain if not s.startswith(EXECUTION) or "sweeper.params" in s
+    ]
     words = []
     for setting in filter(is_swept, map(without_signs, settings)):
         key, _, value = setting.partition("=")
         words.append(value if key == "sweep" else key.rpartition(".")[2])
     name = "-".join(words or ["sweep"])
-    return f"{safe(name)[:MAX_LENGTH]}-{short_hash(kept)}"
+    return f"{safe(name)[:MAX_LENGTH]}-{short_hash(job_settings)}"
 
 
 def is_swept(setting: str) -> bool:
@@ -53,12 +55,12 @@ def job_name(settings: list[str]) -> str:
     'dataset.train=_data_a.csv-d4bead'
     """
     plain = sorted(map(without_signs, settings))
-    kept = [s for s in plain if not s.startswith((*EXECUTION, "sweep="))]
-    text = ",".join(kept) or "defaults"
+    job_settings = [s for s in plain if not s.startswith((*EXECUTION, "sweep="))]
+    text = ",".join(job_settings) or "defaults"
     name = safe(text)
     if name == text and len(name) <= MAX_LENGTH:
         return name
-    return f"{name[:MAX_LENGTH]}-{short_hash(kept)}"
+    return f"{name[:MAX_LENGTH]}-{short_hash(job_settings)}"
 
 
 def without_signs(setting: str) -> str:

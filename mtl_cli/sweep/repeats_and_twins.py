@@ -31,8 +31,8 @@ def repeats_and_twins(composed: Variant) -> list[Variant]:
     # The sweep's folder has been resumed or refused already, according to `resume`.
     single_run = {"repeats": 1, "compare": {"single_task": False}, "resume": "auto"}
     swept = ("repeats=", "compare.")
-    kept = [s for s in settings if not without_signs(s).startswith(swept)]
-    variants = [Variant(values | single_run, kept, choices)]
+    remaining = [s for s in settings if not without_signs(s).startswith(swept)]
+    variants = [Variant(values | single_run, remaining, choices)]
     if values["compare"]["single_task"] and values["model"]["name"] != "single_task":
         variants.append(twin(variants[0]))
     if values["repeats"] == 1:
@@ -44,8 +44,8 @@ def repeats_and_twins(composed: Variant) -> list[Variant]:
 def with_seed(variant: Variant, seed: int) -> Variant:
     """Returns the same run with another seed."""
     values, settings, choices = variant
-    kept = [s for s in settings if not without_signs(s).startswith("seed=")]
-    return Variant(values | {"seed": seed}, [*kept, f"seed={seed}"], choices)
+    remaining = [s for s in settings if not without_signs(s).startswith("seed=")]
+    return Variant(values | {"seed": seed}, [*remaining, f"seed={seed}"], choices)
 
 
 def twin(variant: Variant) -> Variant:
@@ -60,17 +60,17 @@ def twin(variant: Variant) -> Variant:
     units = bottom_units(model)
     common = {k: v for k, v in model.items() if k in Sharing.model_fields} | INDEPENDENT
     single_task = common | {"name": "single_task", "bottom_units": units}
-    kept_keys = common.keys() - INDEPENDENT.keys()
-    kept = [
+    common_keys = common.keys() - INDEPENDENT.keys()
+    remaining = [
         setting
         for setting in settings
         if (key := without_signs(setting).partition("=")[0]) != "model"
-        and (not key.startswith("model.") or key.removeprefix("model.") in kept_keys)
+        and (not key.startswith("model.") or key.removeprefix("model.") in common_keys)
     ]
     widths = str(units).replace(" ", "")
     return Variant(
         values | {"model": single_task},
-        [*kept, "model=single_task", f"model.bottom_units={widths}"],
+        [*remaining, "model=single_task", f"model.bottom_units={widths}"],
         choices | {"model": "single_task"},
     )
 
