@@ -162,14 +162,14 @@ def test_groups_of_settings_with_equal_values_have_different_names() -> None:
 
     groups = [
         [settings(1, 1), settings(2, 2)],
-        [settings(1, 2), settings(2, 1)],
-        [settings(2, 1), settings(1, 2)],
+        [settings(1, 1), settings(1, 2), settings(2, 2)],
+        [settings(1, 1), settings(2, 1), settings(2, 2)],
         [settings(3, 1)],
     ]
     assert dataset_names(groups) == [
         "n a=1,2 b=1,2",
         "n a=1,2 b=1,2 (2)",
-        "n a=2,1 b=1,2",
+        "n a=1,2 b=1,2 (3)",
         "n a=3 b=1",
     ]
 
