@@ -51,13 +51,12 @@ def tokens_of(
             f"feature {name}: needs lists of whole numbers or text, the column holds "
             f"{column.type}; convert its values to text"
         )
-    present = np.flatnonzero(flat.is_valid())
     numbers = np.ones(len(rows))
     if weights is not None:
         where = f"feature {name}: weights '{weights}'"
         lists = flattened(f"{name}: weights", table[weights], separator)
-        numbers = weights_of_values(where, *lists, rows, table.num_rows)
-        refuse_wrong_weights(where, numbers, rows, present)
+        numbers = weights_of_values(where, *lists, flat, rows)
+    present = np.flatnonzero(flat.is_valid())
     rows = rows[present]
     lengths = np.bincount(rows, minlength=table.num_rows)[rows]
     positions = np.arange(len(rows)) - np.searchsorted(rows, rows)
@@ -107,20 +106,24 @@ def without_empty(texts: pa.Array) -> pa.Array:
 
 
 def weights_of_values(
-    where: str, flat: pa.Array, rows: Ids, rows_of_values: Ids, num_rows: int
+    where: str, flat: pa.Array, rows: Ids, values: pa.Array, rows_of_values: Ids
 ) -> Floats:
-    """Returns weights as numbers, (values,).
+    """Returns the weight of each value, (values,).
 
     Args:
         where: the start of messages.
         flat: the weights of all rows, one after another.
         rows: the row of each weight.
+        values: the values of all rows, one after another.
         rows_of_values: the row of each value.
-        num_rows: rows of the table.
 
     Raises:
-        DataError: if a row has not one weight for each value, or text is no number.
+        DataError: if a row has not one weight for each value, or the weight of a value
+            is no number from 0 up that float32 holds.
     """
+    num_rows = 1 + max(
+        (int(r[-1]) for r in (rows, rows_of_values) if len(r)), default=0
+    )
     num_values = np.bincount(rows_of_values, minlength=num_rows)
     num_weights = np.bincount(rows, minlength=num_rows)
     if (num_values != num_weights).any():
@@ -128,29 +131,20 @@ def weights_of_values(
         counts = f"{num_values[row]} values, {num_weights[row]} weights"
         raise RowError(where, row, f"has {counts}; give each value one")
     try:
-        return as_numbers(where, flat)
+        weights = as_numbers(where, flat)
     except RowError as error:
         raise RowError(where, int(rows[error.row]), error.problem) from None
-
-
-def refuse_wrong_weights(where: str, weights: Floats, rows: Ids, present: Ids) -> None:
-    """Refuses a negative, missing or too large weight of a value that is present.
-
-    Args:
-        where: the start of messages.
-        weights: (values,).
-        rows: the row of each value.
-        present: positions of the values that are not missing.
-    """
-    x = weights[present]
-    wrong = present[~((x >= 0) & (x <= np.finfo("float32").max))]
-    if len(wrong):
+    wrong = ~((weights >= 0) & (weights <= np.finfo("float32").max))
+    wrong &= np.asarray(values.is_valid())
+    if wrong.any():
+        first = int(np.argmax(wrong))
         raise RowError(
             where,
-            int(rows[wrong[0]]),
-            f"holds {weights[wrong[0]]:g}, not a number from 0 up that float32 holds; "
+            int(rows[first]),
+            f"holds {weights[first]:g}, not a number from 0 up that float32 holds; "
             "correct it",
         )
+    return weights
 
 
 class SeparatorCheck:
