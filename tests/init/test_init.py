@@ -706,6 +706,8 @@ MISTAKES = {
     "ragged.csv --task click": "cannot read 'ragged.csv': row 101 is '1,2,3': Expected "
     "2 columns, got 3; add or remove cells, or quote those that hold the delimiter; "
     "does the first line hold all names?",
+    "uneven.csv --no-header --task a=column_1": "cannot read 'uneven.csv': row 101 is "
+    "'1,2,3': Expected 2 columns, got 3; add or remove cells",
     "twice.csv --task click": "'twice.csv' has 2 columns 'ad'; rename all but one",
     "cut.parquet --task click": "cannot read 'cut.parquet': ",
     "cut.csv.gz --task click": "cannot read 'cut.csv.gz': ",
@@ -749,6 +751,7 @@ def tables(tmp_path: Path) -> None:
         "utf16.csv": text.encode("utf-16"),
         "spaced.csv": text.replace(",", "::"),
         "ragged.csv": text + "1,2,3\n",
+        "uneven.csv": text.partition("\n")[2] + "1,2,3\n",
         "twice.csv": text.replace("click,ad", "click,ad,ad")
         .replace(",", ",1,")
         .replace("click,1,ad,1,ad", "click,ad,ad"),
