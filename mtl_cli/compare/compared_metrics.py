@@ -2,7 +2,7 @@
 
 from mtl_cli.compare.configurations import Configuration
 from mtl_cli.core.errors import ConfigError, suggest
-from mtl_cli.metrics.metric import NO_METRICS
+from mtl_cli.metrics.scores import metrics_of
 from mtl_cli.tasks.base import metrics_named
 
 
@@ -23,8 +23,8 @@ def metrics_by_task(
     for configuration in configurations:
         for run in configuration.runs.values():
             for task, values in run.metrics.get(split, {}).items():
-                names = [name for name in values if name not in NO_METRICS]
-                names_by_task.setdefault(task, {}).update(dict.fromkeys(names))
+                names = dict.fromkeys(metrics_of(values))
+                names_by_task.setdefault(task, {}).update(names)
     metrics = {
         task: next(iter(names)) if metric is None else metric
         for task, names in names_by_task.items()

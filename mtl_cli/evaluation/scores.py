@@ -3,7 +3,6 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,9 +11,8 @@ from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.metric import Floats, UndefinedError
 from mtl_cli.metrics.regression import truth_rmse
+from mtl_cli.metrics.scores import Score, Scores
 from mtl_cli.tasks.base import Task
-
-Scores = dict[str, dict[str, Any]]
 
 
 def evaluate(
@@ -23,18 +21,18 @@ def evaluate(
     """Scores every output of a model on the rows that it is defined for.
 
     Args:
-        outputs: what the model predicts.
+        outputs: the outputs of the model.
         table: rows with labels and weights.
-        predictions: by output, (rows,), or (rows, classes).
+        predictions: the predictions of each output, (rows,) or (rows, classes).
 
-    Returns: by output, its metrics, see `metrics.score`.
+    Returns: the score of each output.
     """
     scores = {}
-    # Once each: rows on disk are read anew every time.
+    # Each attribute is read once: rows on disk are read anew at every access.
     labels, weights, groups = table.labels, table.weights, table.groups
     truths = table.truths
     for output in outputs:
-        found = score(
+        values = score(
             output.task,
             labels[output.label],
             predictions[output.name],
@@ -43,9 +41,9 @@ def evaluate(
         )
         if output.name in truths:
             prediction = predictions[output.name]
-            found["truth_rmse"] = truth_rmse(truths[output.name], prediction)
+            values["truth_rmse"] = truth_rmse(truths[output.name], prediction)
         space = {} if output.space is None else {"space": f"{output.space} = 1"}
-        scores[output.name] = found | space
+        scores[output.name] = values | space
     return scores
 
 
@@ -56,7 +54,7 @@ def score(
     weight: Array,
     group: Array | None = None,
     names: list[str] | None = None,
-) -> dict[str, Any]:
+) -> Score:
     """Returns metrics on the rows whose weight is above 0.
 
     Args:
@@ -67,15 +65,15 @@ def score(
         weight: (rows,), 0 where a row does not count.
         group: (rows,), whole numbers, below 0 where a row has none; None leaves
             grouped metrics out.
-        names: names of the metrics to compute; None is those of the task.
+        names: names of the metrics to compute; None computes the metrics of the task.
 
     Returns: each metric by name; `rows`, and `positives` of binary labels; and where
         a metric is None, `why` by name.
     """
     counts = weight > 0
     columns = [np.asarray(x[counts], "float64") for x in (label, prediction, weight)]
-    found: dict[str, Any] = {}
-    why = {}
+    values: Score = {}
+    reasons = {}
     for name in names or task.metric_names:
         metric = task.metric(name)
         if metric.grouped and group is None:
@@ -83,14 +81,14 @@ def score(
         try:
             check_rows(columns[1])
             groups = [group[counts]] if metric.grouped and group is not None else []
-            found[name] = metric(*columns, *groups)
+            values[name] = metric(*columns, *groups)
         except UndefinedError as reason:
-            found[name] = None
-            why[name] = str(reason)
-    found["rows"] = int(counts.sum())
+            values[name] = None
+            reasons[name] = str(reason)
+    values["rows"] = int(counts.sum())
     if task.BINARY_LABELS:
-        found["positives"] = int((columns[0] > 0.5).sum())
-    return found | ({"why": why} if why else {})
+        values["positives"] = int((columns[0] > 0.5).sum())
+    return values | ({"why": reasons} if reasons else {})
 
 
 def check_rows(prediction: Floats) -> None:
@@ -108,15 +106,15 @@ def monitored(monitor: str, outputs: list[Output], scores: Scores) -> float | No
     Args:
         monitor: `mean` or a task, and after a point the metric, if not the task's
             first: `mean`, `income`, `mean.log_loss`.
-        outputs: of the model.
-        scores: of the validation rows.
+        outputs: the outputs of the model.
+        scores: the scores of the validation rows.
 
     Returns: None if a watched metric is undefined.
     """
-    who, _, metric = monitor.partition(".")
+    watched_name, _, metric = monitor.partition(".")
     total, watched = 0.0, 0
     for output in outputs:
-        if output.added_by_heads or who not in ("mean", output.name):
+        if output.added_by_heads or watched_name not in ("mean", output.name):
             continue
         name = metric or output.first_metric
         value = scores[output.name][name]

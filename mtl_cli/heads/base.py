@@ -1,4 +1,4 @@
-"""What every kind of heads has in common, and the outputs that heads give."""
+"""The base class of heads, and the outputs that heads give."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -25,7 +25,7 @@ class Output:
     Attributes:
         name: the task's name, or the name of an output that heads add.
         label: name of the task whose label the prediction is compared with.
-        task: that task.
+        task: the task of that label.
         space: a task or column that is 1 on the rows that count; None is all rows.
         added_by_heads: whether heads add the output, so that it has no loss of its own.
         truth_tasks: names of the tasks whose true probabilities give the output's: of

@@ -73,7 +73,7 @@ class ESMM(Heads):
         return [*super().outputs(tasks), pcvr]
 
     def connect(self, logits: dict[str, Tensor], tasks: Tasks) -> dict[str, Tensor]:
-        """Makes the conversion's logit that of pCTCVR, and adds the logit of pCVR."""
+        """Replaces the conversion's logit by the logit of pCTCVR, and adds pCVR's."""
         click, conversion = self.funnel(tasks)
         pctr, pcvr = logits[click], logits[conversion]
         return {

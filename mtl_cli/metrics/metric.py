@@ -1,9 +1,9 @@
 """The form of a metric: a function of labels, predictions and weights, and a direction.
 
 A metric's function takes `label`, `prediction` and `weight`, float64 (rows,), of the
-rows that count. It returns a number, or raises `UndefinedError` with the reason why the
-metric has no value. To add a metric, write its function in this package, decorate it
-with `@metric`, and name it in the `METRICS` of a kind of tasks.
+rows that count. The function returns a number, or raises `UndefinedError` with the
+reason why the metric has no value. To add a metric, write its function in this package,
+decorate it with `@metric`, and name it in the `METRICS` of a kind of tasks.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,6 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Function = Callable[..., float]
-# The entries of a task in metrics.json that are no metrics.
-NO_METRICS = ("rows", "positives", "space", "why")
 
 
 class UndefinedError(Exception):

@@ -1,4 +1,4 @@
-"""Rows in order of group and prediction, which ranking metrics read."""
+"""Rows in order of group and prediction, for ranking metrics."""
 
 from typing import Any
 

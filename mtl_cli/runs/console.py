@@ -16,8 +16,8 @@ from rich.text import Text
 from mtl_cli.core.atomic_write import named_write_errors
 from mtl_cli.core.errors import printable
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.evaluation.scores import Scores
 from mtl_cli.heads.base import Output
+from mtl_cli.metrics.scores import Scores
 from mtl_cli.runs.data_tables import feature_table, task_table
 from mtl_cli.runs.score_table import short, tables
 from mtl_cli.training.progress import Epoch, Progress

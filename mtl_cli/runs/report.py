@@ -11,10 +11,9 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.load import Data
 from mtl_cli.data.table import Array, StoredTable, Table
-from mtl_cli.evaluation.scores import Scores
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.calibration import calibration_buckets
-from mtl_cli.metrics.metric import NO_METRICS
+from mtl_cli.metrics.scores import Scores, metrics_of
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.png import write_png
 from mtl_cli.pages.render import render
@@ -83,11 +82,9 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
     """Returns the row of `history.csv` for one epoch."""
     row: dict[str, Any] = {"epoch": epoch.number}
     row |= {f"loss.{task}": loss for task, loss in epoch.losses.items()}
-    for task, metrics in epoch.valid.items():
+    for task, score in epoch.valid.items():
         row |= {
-            f"valid.{task}.{name}": value
-            for name, value in metrics.items()
-            if name not in NO_METRICS
+            f"valid.{task}.{name}": value for name, value in metrics_of(score).items()
         }
     return row | {
         "best": epoch.best,

@@ -12,7 +12,8 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.load import Data, load
 from mtl_cli.evaluation.gate_usage import gate_use, gate_warnings
-from mtl_cli.evaluation.scores import Scores, evaluate
+from mtl_cli.evaluation.scores import evaluate
+from mtl_cli.metrics.scores import Scores
 from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs.console import Console

@@ -1,8 +1,8 @@
 """The tables of a run's scores: a row an output, a column a metric, and counts."""
 
-from mtl_cli.evaluation.scores import Scores
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.regression import truth_rmse
+from mtl_cli.metrics.scores import Scores
 
 Cells = list[list[str]]
 

@@ -1,1 +1,1 @@
-"""Kinds of tasks: one file per kind, which holds its keys and all that it does."""
+"""Kinds of tasks: one file per kind holds its keys and all that it does."""

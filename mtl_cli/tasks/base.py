@@ -1,4 +1,4 @@
-"""What every kind of task has in common, and what a kind must answer."""
+"""The base class of tasks: the keys of every kind, and the methods of a kind."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ class Task(Options):
     )
     # Whether labels are 0 and 1 and predictions the probability of 1.
     BINARY_LABELS: ClassVar[bool] = False
-    # Whether labels are classes, of which training rows must hold at least two.
+    # Whether labels are classes; then training rows must hold at least two classes.
     HAS_CLASSES: ClassVar[bool] = True
 
     label: str
@@ -197,7 +197,7 @@ class Task(Options):
 
 
 def null_is(default: str) -> BeforeValidator:
-    """Lets a key be null, which stands for its default."""
+    """Lets a key be null: null stands for the default."""
     return BeforeValidator(lambda value: default if value is None else value)
 
 
@@ -242,8 +242,8 @@ def refuse_labels(where: str, labels: Array, wrong: Array, rule: str) -> None:
 
     Args:
         where: the task and the column, for messages.
-        labels: (rows,), NaN where a cell is empty, which is not wrong.
-        wrong: which labels break the rule, (rows,).
+        labels: the labels, (rows,); NaN marks an empty cell and is never refused.
+        wrong: whether each label breaks the rule, (rows,).
         rule: what a label must be.
     """
     wrong = wrong & ~np.isnan(labels)

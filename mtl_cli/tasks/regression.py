@@ -27,9 +27,9 @@ class Regression(Task):
     Attributes:
         loss: the loss that training minimises, of the transformed label: `mse`,
             `mae`, or `huber` (squared up to 1, then linear).
-        transform: of the label in training: `standard` (mean 0, deviation 1), `log1p`
-            (labels above -1), `none`; predictions and metrics are in the label's own
-            unit.
+        transform: how training transforms the label: `standard` (mean 0, deviation
+            1), `log1p` (labels above -1), `none`; predictions and metrics are in the
+            label's own unit.
     """
 
     METRICS: ClassVar[tuple[Metric, ...]] = (r2, rmse, mae)
@@ -64,7 +64,7 @@ class Regression(Task):
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics
     ) -> Tensor:
-        """Returns the loss of each row; Huber's is that of Huber, 1964."""
+        """Returns the loss of each row; `huber` is the loss of Huber, 1964."""
         import tensorflow as tf
 
         if self.transform == "log1p":

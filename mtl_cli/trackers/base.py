@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import Options
-
-Scores = dict[str, dict[str, Any]]  # values by output and metric
+from mtl_cli.metrics.scores import Scores
 
 
 class Tracker(Options):

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 from pydantic import PrivateAttr
 
 from mtl_cli.core import tensorflow_runtime
-from mtl_cli.trackers.base import Scores, Tracker, numbers
+from mtl_cli.metrics.scores import Scores
+from mtl_cli.trackers.base import Tracker, numbers
 
 
 class TensorBoard(Tracker):

@@ -5,7 +5,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import PrivateAttr
 
-from mtl_cli.trackers.base import Scores, Tracker, numbers
+from mtl_cli.metrics.scores import Scores
+from mtl_cli.trackers.base import Tracker, numbers
 
 
 class WandB(Tracker):

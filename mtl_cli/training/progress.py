@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from mtl_cli.evaluation.scores import Scores
+from mtl_cli.metrics.scores import Scores
 
 
 @dataclass

@@ -18,9 +18,9 @@ from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feature_set import FeatureSet, FeatureSetFitter
 from mtl_cli.data.load import Data, load
 from mtl_cli.data.table import as_arrays
-from mtl_cli.evaluation.scores import Scores
 from mtl_cli.heads.base import Output
 from mtl_cli.heads.independent import Independent
+from mtl_cli.metrics.scores import Scores
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.run import run
 

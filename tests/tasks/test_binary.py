@@ -1,0 +1,57 @@
+"""Positive values: the labels and the check of the training rows agree."""
+
+import pyarrow as pa
+import pytest
+from helpers.planted_data import declared, outputs
+
+from mtl_cli.core.errors import DataError
+from mtl_cli.data.label_statistics import LabelStatistics
+from mtl_cli.data.labels import labels_of_rows
+from mtl_cli.tasks.base import kind_of_task
+from mtl_cli.tasks.binary import Binary
+
+COLUMNS = {
+    "text": pa.array(["1", "0", None]),
+    "view": pa.array(["1", "0", None], pa.string_view()),
+    "large_text": pa.array(["1", "0", None], pa.large_string()),
+    "whole": pa.array([1, 0, None]),
+    "decimal": pa.array([1.0, 0.0, float("nan")]),
+    "flag": pa.array([True, False, None]),
+}
+VALUES = [1, "1", "1.0", "true", 2, "2", "no"]
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+@pytest.mark.parametrize("value", VALUES)
+def test_check_of_positive_values_agrees_with_the_labels(name, value):
+    # A flag of `true` was labelled 1, but refused as a value that no row holds.
+    tasks = {"y": {"label": "y", "kind": "binary", "positive": value}}
+    dataset = declared("t.csv", {"x": {"kind": "sparse"}}, tasks)
+    table = pa.table({"y": COLUMNS[name]})
+    try:
+        rows = labels_of_rows(dataset, outputs(dataset), table)
+    except DataError as error:
+        assert f"which `positive: {value!r}` is not" in str(error)
+        return
+    statistics = LabelStatistics(dataset, outputs(dataset))
+    statistics.add(rows, table, rows.labels["y"] == rows.labels["y"])
+    if 1 in rows.labels["y"]:
+        statistics.check()
+    else:
+        with pytest.raises(DataError, match="never holds the positive value"):
+            statistics.check()
+
+
+def test_null_stands_for_the_usual_loss():
+    assert Binary(label="y", loss=None) == Binary(label="y", loss="bce")
+    assert kind_of_task("regression")(label="y", loss=None).loss == "mse"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "default"),
+    [("classes", ["a", "b"], None), ("transform", "log1p", "none")],
+)
+def test_keys_of_other_kinds_may_stand_at_their_default_only(key, value, default):
+    assert Binary(label="y", **{key: default}) == Binary(label="y")
+    with pytest.raises(ValueError, match=rf"{key}: only kind=\w+ uses it; set it to"):
+        Binary(label="y", **{key: value})
