@@ -1,4 +1,4 @@
-"""The data report: what each column and task holds."""
+"""The data report: what each feature and each task holds."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from mtl_cli.heads.base import Output
 SAMPLED_ROWS = 100_000
 SAMPLED_BLOCKS = 50
 DRIFT_VALUES = 20
-FEWEST_ROWS = 100  # fewer tell nothing about shares and drift
+FEWEST_ROWS = 100  # fewer rows say nothing about shares and drift
 
 Report = dict[str, Any]
 
@@ -29,13 +29,13 @@ def describe(
     """Returns the data report as JSON values.
 
     Args:
-        outputs: of the model.
+        outputs: the model's outputs.
         features: fitted.
-        profile: of the raw rows.
-        splits: encoded.
+        profile: counts over the raw rows.
+        splits: the encoded rows of each split.
 
     Raises:
-        DataError: if a feature is a copy of a label.
+        DataError: if a feature's values correspond one to one to a label.
     """
     samples = {split: sample(table) for split, table in splits.items()}
     rows = {split: table.rows for split, table in splits.items()}
@@ -78,16 +78,17 @@ def sample(table: StoredTable) -> Table:
 def distinct(name: str, features: FeatureSet, x: Array) -> int:
     """Returns how many values a feature has in the training rows, once encoded.
 
-    A feature with a vocabulary that counts its own values alone is counted in all
-    training rows, every other feature in the sample x, (rows,).
+    Args:
+        name: the feature's name.
+        features: fitted.
+        x: the feature's column of the sampled training rows, (rows,).
     """
-    learnt = features.table_learnt(name)
-    known = len(learnt.get("vocabulary", []))
-    sequence = features.layout.blocks[name].input == "sequences"
-    # The vocabulary of a shared table holds the values of other features too. Of a
-    # sequence the sample holds the first value only. A vocabulary of one value and
+    known = len(features.table_learnt(name).get("vocabulary", []))
+    is_sequence = features.layout.blocks[name].input == "sequences"
+    # The vocabulary of a shared table holds the values of other features too. The
+    # sample holds only the first value of a sequence. A vocabulary of one value and
     # empty cells are two values.
-    if known > 1 and (not features.shares_table(name) or sequence):
+    if known > 1 and (is_sequence or not features.shares_table(name)):
         return known
     return len(np.unique(x))
 
@@ -95,24 +96,26 @@ def distinct(name: str, features: FeatureSet, x: Array) -> int:
 def drift(train: Array, other: Array) -> float:
     """Returns the population stability index of a column between two splits.
 
-    Over its most frequent values and all others together, or ten buckets.
+    The index compares the shares of ten buckets of numbers, or the shares of the most
+    frequent ids and of all other ids together.
     """
     if min(len(train), len(other)) < FEWEST_ROWS:
         return 0.0
+    columns = (train, other)
     if np.issubdtype(train.dtype, np.floating):
         edges = np.unique(np.quantile(train, np.linspace(0, 1, 11)[1:-1]))
-        places = [np.searchsorted(edges, x, side="right") for x in (train, other)]
+        codes = [np.searchsorted(edges, x, side="right") for x in columns]
         size = len(edges) + 1
     else:
-        values, seen = np.unique(train, return_counts=True)
-        top = np.sort(values[np.argsort(-seen, kind="stable")[:DRIFT_VALUES]])
-        places = [
+        ids, counts = np.unique(train, return_counts=True)
+        top = np.sort(ids[np.argsort(-counts, kind="stable")[:DRIFT_VALUES]])
+        codes = [
             np.where(np.isin(x, top), np.searchsorted(top, x), len(top))
-            for x in (train, other)
+            for x in columns
         ]
         size = len(top) + 1
     p, q = (
-        (np.bincount(x, minlength=size) + 0.5) / (len(x) + 0.5 * size) for x in places
+        (np.bincount(x, minlength=size) + 0.5) / (len(x) + 0.5 * size) for x in codes
     )
     return float(((p - q) * np.log(p / q)).sum())
 
@@ -123,64 +126,62 @@ def single_aucs(
     """Returns the AUC that a feature alone reaches, by binary task.
 
     Args:
-        name: of the feature.
+        name: the feature's name.
         ordered: whether the feature's values have an order.
-        outputs: of the model.
+        outputs: the model's outputs.
         train: the sampled training rows.
         x: the feature's column of these rows, (rows,).
 
     Raises:
-        DataError: if the feature is a copy of a label, under other names or not.
+        DataError: if the feature's values correspond one to one to a label.
     """
-    found = {}
+    aucs = {}
     for output in outputs:
         if output.added_by_heads:
             continue
-        counts = train.weights[output.name] > 0
-        y, values = train.labels[output.label][counts], x[counts]
-        refuse_copy(name, output, y, values)
-        if not output.task.BINARY_LABELS or len(y) < FEWEST_ROWS:
+        labelled = train.weights[output.name] > 0
+        y, values = train.labels[output.label][labelled], x[labelled]
+        if len(y) < FEWEST_ROWS:
             continue
-        distinct, codes = np.unique(values, return_inverse=True)
-        reached = univariate_auc(y, codes, distinct if ordered else None)
-        if reached is not None:
-            found[output.name] = reached
-    return found
+        refuse_copy(name, output, y, values)
+        if output.task.BINARY_LABELS:
+            distinct, codes = np.unique(values, return_inverse=True)
+            auc = univariate_auc(y, codes, distinct if ordered else None)
+            aucs |= {} if auc is None else {output.name: auc}
+    return aucs
 
 
 def refuse_copy(name: str, output: Output, y: Array, values: Array) -> None:
-    """Refuses a feature whose values are those of a label, under other names or not."""
-    if len(y) < FEWEST_ROWS:
+    """Refuses a feature whose values correspond one to one to a label's values."""
+    first_rows = 10 * FEWEST_ROWS  # enough to see that most features are no copies
+    if not num_pairs(output.task.HAS_CLASSES, y[:first_rows], values[:first_rows]):
         return
-    some = 10 * FEWEST_ROWS  # which are enough to see that most features are none
-    if not one_to_one(output.task.HAS_CLASSES, y[:some], values[:some]):
-        return
-    found = one_to_one(output.task.HAS_CLASSES, y, values)
-    if found < 2 or (output.task.HAS_CLASSES and 2 * found > len(y)):
+    pairs = num_pairs(output.task.HAS_CLASSES, y, values)
+    if pairs < 2 or (output.task.HAS_CLASSES and 2 * pairs > len(y)):
         return
     raise DataError(
-        f"dataset.features.{name}: its {found:,} values are those of the label of task "
+        f"dataset.features.{name}: its {pairs:,} values are those of the label of task "
         f"{output.name} in all {len(y):,} rows looked at, so the model would see the "
         "answer; remove it from the features"
     )
 
 
-def one_to_one(has_classes: bool, y: Array, values: Array) -> int:
-    """Returns how many labels there are if each has a value of its own, else 0.
+def num_pairs(has_classes: bool, y: Array, values: Array) -> int:
+    """Returns the number of labels if labels and values correspond one to one, else 0.
 
-    Those of a regression must have the values' order too, or the reverse: each row may
-    have a label of its own, as it has an id.
+    Labels that are numbers must have the values' order too, or the reverse order: each
+    row may have a label of its own, as each row has an id of its own.
 
     Args:
-        has_classes: whether the labels are classes.
+        has_classes: whether the labels are classes, not numbers.
         y: labels, (rows,).
         values: of a feature, (rows,).
     """
-    labels, places = np.unique(y, return_inverse=True)
+    labels, label_codes = np.unique(y, return_inverse=True)
     distinct, codes = np.unique(values, return_inverse=True)
     if len(labels) != len(distinct):
         return 0
-    pairs = np.unique(codes * len(labels) + places)
+    pairs = np.unique(codes * len(labels) + label_codes)
     steps = np.diff(pairs % len(labels))
     ordered = bool((steps > 0).all() or (steps < 0).all())
     same = len(pairs) == len(labels) and (ordered or has_classes)
