@@ -135,7 +135,7 @@ def single_aucs(
     Raises:
         DataError: if the feature's values correspond one to one to a label.
     """
-    aucs = {}
+    aucs: dict[str, float] = {}
     for output in outputs:
         if output.added_by_heads:
             continue
