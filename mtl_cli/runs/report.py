@@ -116,7 +116,7 @@ def learning_curves(history: History, outputs: list[Output]) -> list[LinePlot]:
     ]
     if not epochs[0].valid:
         return [losses]
-    metrics = LinePlot("validation", "epoch", "metric", kept_epoch=history.kept)
+    metrics = LinePlot("validation", "epoch", "metric", kept_epoch=history.kept_epoch)
     for i, output in enumerate(outputs):
         name = output.first_metric
         values = [epoch.valid[output.name][name] for epoch in epochs]

@@ -27,7 +27,7 @@ from mtl_cli.training.progress import History
 if TYPE_CHECKING:  # these modules import TensorFlow
     from mtl_cli.distributed.replicas import Replicas
     from mtl_cli.network.build import Network
-    from mtl_cli.training.saving import Saving
+    from mtl_cli.training.state import CheckpointPlan
 
 
 def run(
@@ -61,7 +61,7 @@ def run(
     tensorflow_runtime.start(config.seed, config.trainer.deterministic)
     from mtl_cli.distributed.replicas import connect
     from mtl_cli.network.build import build
-    from mtl_cli.training.saving import Saving
+    from mtl_cli.training.state import CheckpointPlan
 
     timer.end_stage("load TensorFlow")
 
@@ -71,7 +71,7 @@ def run(
     parameters = network.logits.count_params()
     record |= {"processes": replicas.size, "parameters": parameters}
     if checkpoint is not None:
-        warn_of_changes(checkpoint.state["environment"], record, console)
+        warn_of_changes(checkpoint.values["environment"], record, console)
     folder.write_json("environment.json", record)
     pretrained.fill(network, config, data.features, vectors)
     console.print_line(
@@ -80,15 +80,15 @@ def run(
     )
     timer.end_stage("build the network")
 
-    saving = Saving(folder, config.trainer.checkpoint_minutes, record, checkpoint)
-    history = fit(config, console, data, network, saving, replicas)
+    plan = CheckpointPlan(folder, config.trainer.checkpoint_minutes, record, checkpoint)
+    history = fit(config, console, data, network, plan, replicas)
     if not replicas.is_chief:
         replicas.close()
         return {}
     timer.end_stage("train")
-    timer.split_off("train", "trace and compile the steps", history.compiling)
-    timer.split_off("train", "validate", history.validating)
-    timer.split_off("train", "write checkpoints", history.saving)
+    timer.split_off("train", "trace and compile the steps", history.compile_seconds)
+    timer.split_off("train", "validate", history.validation_seconds)
+    timer.split_off("train", "write checkpoints", history.checkpoint_seconds)
 
     scores = save_and_score(config, folder, console, data, network, history, timer)
     if config.trainer.profile:
@@ -146,7 +146,7 @@ def fit(
     console: Console,
     data: Data,
     network: "Network",
-    saving: "Saving",
+    plan: "CheckpointPlan",
     replicas: "Replicas",
 ) -> History:
     """Trains a network, and shows each epoch on the console and in the tracker."""
@@ -168,7 +168,7 @@ def fit(
             data.splits["train"],
             data.splits.get("valid"),
             progress,
-            saving if replicas.is_chief else None,
+            plan if replicas.is_chief else None,
             replicas,
         )
 
@@ -207,7 +207,7 @@ def save_and_score(
     for warning in gate_warnings(use):
         console.warn(warning)
     console.print_scores(
-        f"{shown} rows, after epoch {history.kept}", config.outputs, scores[shown]
+        f"{shown} rows, after epoch {history.kept_epoch}", config.outputs, scores[shown]
     )
     timer.end_stage("write tables, plots and page")
     config.tracker.end(scores)

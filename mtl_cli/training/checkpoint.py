@@ -1,4 +1,4 @@
-"""States of a training on disk: each whole or not at all, the newest two of a run."""
+"""Checkpoints of a training on disk. A run keeps the newest two."""
 
 import json
 import zipfile
@@ -12,21 +12,21 @@ import numpy.typing as npt
 
 from mtl_cli.core.run_folder import CHECKPOINTS, RunFolder
 
-KEPT = 2
-STATE = "state.json"
+MOST_CHECKPOINTS = 2
+VALUES = "state.json"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A state of a training: one NPZ file, which also holds a JSON.
+    """The state of a training: one NPZ file with a JSON file in it.
 
     Attributes:
-        path: of the file; its name says how many epochs and steps are done.
-        state: all that is not an array.
+        path: path of the file, whose name holds the number of epochs and steps.
+        values: the part of the state that is not arrays.
     """
 
     path: Path
-    state: dict[str, Any]
+    values: dict[str, Any]
 
     def arrays(self) -> Any:
         """Opens the arrays by name; each is read when it is asked for."""
@@ -37,22 +37,22 @@ def save(
     folder: RunFolder,
     done: tuple[int, int],
     arrays: Iterable[tuple[str, npt.NDArray[Any]]],
-    state: dict[str, Any],
+    values: dict[str, Any],
 ) -> None:
-    """Writes a checkpoint, then removes those before the last two.
+    """Writes a checkpoint whole or not at all, then removes the oldest ones.
 
     Args:
-        folder: of the run.
-        done: whole epochs, and steps of the next one.
-        arrays: by name; each is written before the next is asked for.
-        state: what else there is to know, as JSON has it.
+        folder: the run folder.
+        done: number of whole epochs, and number of steps of the next epoch.
+        arrays: arrays and their names; each is written before the next is asked for.
+        values: the part of the state that is not arrays, as JSON values.
 
     Raises:
-        WriteError: if it cannot be written.
+        WriteError: if the checkpoint cannot be written.
     """
     name = "{:07d}-epochs-{:09d}-steps.npz".format(*done)
-    # The format of np.savez, which would need all arrays at once. ZIP keeps a checksum
-    # of each member.
+    # This is the format of np.savez, which would need all arrays at once. ZIP keeps a
+    # checksum of each member.
     with (
         folder.replacing(f"{CHECKPOINTS}/{name}") as path,
         zipfile.ZipFile(path, "w") as archive,
@@ -60,8 +60,8 @@ def save(
         for key, array in arrays:
             with archive.open(f"{key}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
-        archive.writestr(STATE, json.dumps(state, allow_nan=False))
-    for old in saved(folder.path)[KEPT:]:
+        archive.writestr(VALUES, json.dumps(values, allow_nan=False))
+    for old in saved(folder.path)[MOST_CHECKPOINTS:]:
         old.unlink(missing_ok=True)
 
 
@@ -71,7 +71,7 @@ def saved(run: Path) -> list[Path]:
 
 
 def described(path: Path) -> str:
-    """Says how far a checkpoint is."""
+    """Names the epoch, or the step within an epoch, that a checkpoint has reached."""
     epochs, _, steps, _ = path.name.split("-")
     if int(steps):
         return f"step {int(steps):,} of epoch {int(epochs) + 1}"
@@ -79,23 +79,23 @@ def described(path: Path) -> str:
 
 
 def newest(run: Path) -> tuple[Checkpoint | None, list[Path]]:
-    """Returns a run's newest checkpoint that is intact, and the damaged newer ones."""
+    """Returns a run's newest intact checkpoint, and the damaged newer ones."""
     damaged: list[Path] = []
     for path in saved(run):
-        state = intact(path)
-        if state is not None:
-            return Checkpoint(path, state), damaged
+        values = read_intact(path)
+        if values is not None:
+            return Checkpoint(path, values), damaged
         damaged.append(path)
     return None, damaged
 
 
-def intact(path: Path) -> dict[str, Any] | None:
-    """Returns the state in a checkpoint, or None if any byte of it was changed."""
+def read_intact(path: Path) -> dict[str, Any] | None:
+    """Returns the values in a checkpoint, or None if any byte of it was changed."""
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
                 return None
-            state = json.loads(archive.read(STATE))
-    except Exception:  # zipfile has a dozen ways to stumble over damage
+            values = json.loads(archive.read(VALUES))
+    except Exception:  # zipfile raises a dozen types of errors for damaged files
         return None
-    return state if isinstance(state, dict) else None
+    return values if isinstance(values, dict) else None

@@ -1,4 +1,4 @@
-"""What training tells while it goes on, and what it leaves."""
+"""The course of a training: its epochs, and the functions to call on the way."""
 
 import math
 from collections.abc import Callable
@@ -10,16 +10,17 @@ from mtl_cli.metrics.scores import Scores
 
 @dataclass
 class Epoch:
-    """What one pass over the training rows brought.
+    """The outcome of one pass over the training rows.
 
     Attributes:
-        number: from 1.
-        losses: by task, mean over the task's rows.
-        valid: scores of the validation rows by task; empty without any.
-        monitored: the watched metric, more is better; None without any.
-        seconds: of training, without validation.
-        samples_per_second: training rows over those seconds.
-        best: whether it is the best so far.
+        number: number of the epoch, from 1.
+        losses: for each task, the mean loss over the task's rows.
+        valid: for each task, the scores of the validation rows; empty without any.
+        monitored: the watched metric, turned so that more is better; None without
+            validation rows.
+        seconds: duration of the training, without validation.
+        samples_per_second: training rows per second.
+        best: whether no earlier epoch was better.
     """
 
     number: int
@@ -33,11 +34,11 @@ class Epoch:
 
 @dataclass
 class Progress:
-    """Whom to tell how training goes.
+    """The functions to call while training goes on.
 
     Attributes:
-        step: called with the epoch, the share of it that is done, the losses of its
-            last steps by task, and samples a second.
+        step: called with the epoch's number, the share of it that is done, the mean
+            losses of its last steps by task, and samples per second.
         epoch: called with each epoch when it is over.
     """
 
@@ -45,7 +46,7 @@ class Progress:
     epoch: Callable[[Epoch], Any] = lambda _: None
 
     def follow(self, other: Callable[[Epoch], Any]) -> None:
-        """Tells another of each epoch too."""
+        """Calls another function too when an epoch is over."""
         first = self.epoch
 
         def both(epoch: Epoch) -> None:
@@ -57,22 +58,22 @@ class Progress:
 
 @dataclass
 class History:
-    """What training leaves.
+    """The outcome of a training.
 
     Attributes:
-        epochs: all of them.
-        kept: the number of the one whose weights the network has at the end.
-        compiling: seconds that the first steps took longer than others: tracing and
-            compiling.
-        validating: seconds of predicting and scoring the validation rows.
-        saving: seconds of writing checkpoints.
+        epochs: all epochs.
+        kept_epoch: number of the epoch whose weights the network has at the end.
+        compile_seconds: time that the first steps took longer than later ones, for
+            tracing and compiling.
+        validation_seconds: time of predicting and scoring the validation rows.
+        checkpoint_seconds: time of writing checkpoints.
     """
 
     epochs: list[Epoch] = field(default_factory=list)
-    kept: int = 0
-    compiling: float = 0.0
-    validating: float = 0.0
-    saving: float = 0.0
+    kept_epoch: int = 0
+    compile_seconds: float = 0.0
+    validation_seconds: float = 0.0
+    checkpoint_seconds: float = 0.0
 
     @property
     def best(self) -> float:

@@ -27,9 +27,9 @@ from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.distributed.replicas import Replicas, choose_gpu
 from mtl_cli.training.feed import MemoryFeed, StreamFeed
 from mtl_cli.training.progress import Epoch
-from mtl_cli.training.saving import Session
+from mtl_cli.training.state import TrainingState
 from mtl_cli.training.steps import reseed
-from mtl_cli.training.train import over
+from mtl_cli.training.train import is_over
 
 NO_COMPILE = "trainer.compile=false"
 # 450 training rows, 8 steps. The last batch has 2 rows: only one process has any.
@@ -185,9 +185,9 @@ def table(rows: int) -> Table:
 
 @pytest.mark.parametrize("rows", [64, 65, 95, 97, 127])
 def test_shares_of_a_batch_in_memory_are_the_batch(rows):
-    (whole,) = MemoryFeed(table(rows), ["y"]).slabs(3, 1, 32)
+    (whole,) = MemoryFeed(table(rows), ["y"]).buffers(3, 1, 32)
     shares = [
-        next(iter(MemoryFeed(table(rows), ["y"], (i, 2)).slabs(3, 1, 32)))
+        next(iter(MemoryFeed(table(rows), ["y"], (i, 2)).buffers(3, 1, 32)))
         for i in range(2)
     ]
     assert {share.steps for share in shares} == {whole.steps}
@@ -212,9 +212,9 @@ def test_shares_of_streamed_rows_are_disjoint_and_omit_fewer_rows_than_processes
 
     seen, steps = [], set()
     for i in range(of):
-        slabs = list(StreamFeed(Stored(), ["y"], (i, of)).slabs(3, 1, 60))
-        seen += [s.data[0]["ids"].numpy()[s.order, 0] for s in slabs]
-        steps.add(sum(s.steps for s in slabs))
+        buffers = list(StreamFeed(Stored(), ["y"], (i, of)).buffers(3, 1, 60))
+        seen += [s.data[0]["ids"].numpy()[s.order, 0] for s in buffers]
+        steps.add(sum(s.steps for s in buffers))
     found = np.concatenate(seen)
     assert len(np.unique(found)) == len(found) == rows - rows % of
     assert len(steps) == 1
@@ -319,16 +319,16 @@ def test_signal_during_the_all_reduce_is_handled_at_the_next_call(monkeypatch):
             signals.set_pending(signal.SIGTERM)
             return value
 
-    session = Session(None, SimpleNamespace(replicas=Late()))
+    state = TrainingState(None, SimpleNamespace(replicas=Late()))
     with pytest.raises(signals.Stopped) as stopped:
         for _ in range(2):
-            session.between_calls()
+            state.save_or_stop()
     assert stopped.value.code == 143
     assert reported[:2] == [0, signal.SIGTERM]
 
 
 def test_resumed_worker_stops_early_when_the_chief_does(monkeypatch):
-    monkeypatch.setattr(Session, "variables", dict)
+    monkeypatch.setattr(TrainingState, "variables", dict)
     broadcasts = []
 
     class Chief(Replicas):
@@ -340,22 +340,24 @@ def test_resumed_worker_stops_early_when_the_chief_does(monkeypatch):
         def broadcast(self, value):
             return broadcasts.pop(0)
 
-    sessions = [
-        Session(None, SimpleNamespace(replicas=kind(object(), rank, 2), tasks=["t"]))
-        for rank, kind in enumerate([Chief, Worker])
+    replicas = [kind(object(), rank, 2) for rank, kind in enumerate([Chief, Worker])]
+    states = [
+        TrainingState(None, SimpleNamespace(replicas=r, tasks=["t"])) for r in replicas
     ]
-    chief, worker = [session.history for session in sessions]
+    chief, worker = [state.history for state in states]
     values = [0.5, 0.7, 0.6]
     chief.epochs = [
         Epoch(i + 1, {}, {}, x, 1.0, 1.0, best=x != 0.6) for i, x in enumerate(values)
     ]
-    chief.kept = 2
-    for session in sessions:
-        session.share()
-    assert (worker.kept, worker.best, len(worker.epochs)) == (2, 0.7, 3)
+    chief.kept_epoch = 2
+    for state in states:
+        state.broadcast()
+    assert (worker.kept_epoch, worker.best, len(worker.epochs)) == (2, 0.7, 3)
     for patience in (1, 2):
         configured = config(f"trainer.patience={patience}", "trainer.epochs=9")
-        assert over(configured, worker) == over(configured, chief) == (patience == 1)
+        assert (
+            is_over(configured, worker) == is_over(configured, chief) == (patience == 1)
+        )
 
 
 @pytest.mark.slow

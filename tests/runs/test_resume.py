@@ -26,7 +26,7 @@ from mtl_cli.training import feed as feed_module
 from mtl_cli.training import steps as steps_module
 from mtl_cli.training.checkpoint import newest, saved
 from mtl_cli.training.progress import Progress
-from mtl_cli.training.saving import Saving
+from mtl_cli.training.state import CheckpointPlan
 from mtl_cli.training.train import train
 
 FEATURES = {
@@ -59,9 +59,9 @@ def chosen(file, *overrides, stream=False, **more):
 
 @pytest.fixture(autouse=True)
 def short_calls(monkeypatch):
-    monkeypatch.setattr(steps_module, "STEPS_A_CALL", 4)
+    monkeypatch.setattr(steps_module, "STEPS_PER_CALL", 4)
     monkeypatch.setattr(feed_module, "BLOCK_ROWS", 8)
-    monkeypatch.setattr(feed_module, "SLAB_ROWS", 64)
+    monkeypatch.setattr(feed_module, "BUFFER_ROWS", 64)
 
 
 class CutError(Exception):
@@ -86,9 +86,9 @@ def trained(configured, folder, cut=None):
 
     run_folder = RunFolder(folder)
     try:
-        saving = Saving(run_folder, 1e-9, {}, newest(folder)[0])
+        plan = CheckpointPlan(run_folder, 1e-9, {}, newest(folder)[0])
         parts = data.splits["train"], data.splits["valid"]
-        history = train(configured, network, *parts, Progress(count, count), saving)
+        history = train(configured, network, *parts, Progress(count, count), plan)
     finally:
         run_folder.release()
     return network.logits.get_weights(), history, calls
@@ -98,7 +98,7 @@ def epochs_without_seconds(history):
     """Returns the epochs of a history without their seconds, and the kept epoch."""
     timing = {"seconds": 0, "samples_per_second": 0}
     epochs = [dataclasses.replace(epoch, **timing) for epoch in history.epochs]
-    return epochs, history.kept
+    return epochs, history.kept_epoch
 
 
 def assert_goes_on_exactly(configured, folder, cuts):
@@ -170,7 +170,7 @@ def test_early_stopping_goes_on_exactly(file, tmp_path):
     still = ["optimizer=sgd", "optimizer.learning_rate=1e-30", "trainer.patience=2"]
     configured = chosen(file, *still, "trainer.epochs=9", "optimizer.momentum=0.0")
     whole, history, calls = trained(configured, tmp_path / "whole")
-    assert (len(history.epochs), history.kept) == (3, 1)
+    assert (len(history.epochs), history.kept_epoch) == (3, 1)
     with pytest.raises(CutError):
         trained(configured, tmp_path / "cut", calls)  # in the report of the last epoch
     weights, other, left = trained(configured, tmp_path / "cut")
@@ -184,7 +184,7 @@ def test_best_weights_come_back_after_a_worse_epoch_that_was_cut_off(file, tmp_p
     options = ["optimizer.learning_rate=0.3", "trainer.epochs=6", "trainer.patience=6"]
     configured = chosen(file, *options)
     whole, history, _ = trained(configured, tmp_path / "whole")
-    assert history.kept < 6
+    assert history.kept_epoch < 6
     with pytest.raises(CutError):
         trained(configured, tmp_path / "cut", 14 * 5 + 5)  # in the sixth epoch
     weights, other, _ = trained(configured, tmp_path / "cut")
@@ -210,7 +210,7 @@ def test_last_two_checkpoints_are_kept(tmp_path):
     names = [path.name for path in saved(written(tmp_path, 5))]
     assert [int(name.split("-")[0]) for name in names] == [5, 4]
     found, damaged = newest(tmp_path)
-    assert (found.state, damaged) == ({"number": 5}, [])
+    assert (found.values, damaged) == ({"number": 5}, [])
     with found.arrays() as arrays:
         np.testing.assert_array_equal(arrays["x"], np.full(50, 5, "float32"))
         assert arrays["y"].tolist() == [[5]]
@@ -296,7 +296,7 @@ def test_named_folder_with_an_unfinished_run_goes_on(status, file, tmp_path):
     for word in ("auto", "must"):
         configured = chosen(file, f"resume={word}", "trainer.profile=true")
         start = resume.choose_start(configured, tmp_path / "run", False)
-        assert start.checkpoint.state == {"number": 2}
+        assert start.checkpoint.values == {"number": 2}
         assert "after epoch 2 of the unfinished run" in start.message
         start.folder.release()
 
@@ -306,7 +306,7 @@ def test_damage_is_told_and_must_refuses_without_an_intact_checkpoint(file, tmp_
     last, before = saved(run)
     last.write_bytes(b"")
     start = resume.choose_start(chosen(file), run, False)
-    assert (start.checkpoint.state, start.damaged) == ({"number": 1}, (last,))
+    assert (start.checkpoint.values, start.damaged) == ({"number": 1}, (last,))
     start.folder.release()
     before.write_bytes(b"")
     with pytest.raises(ConfigError, match="holds no intact checkpoint"):

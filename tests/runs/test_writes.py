@@ -22,7 +22,7 @@ from mtl_cli.network.build import build
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.saved_model import save
 from mtl_cli.training import checkpoint
-from mtl_cli.training.checkpoint import intact, newest, saved
+from mtl_cli.training.checkpoint import newest, read_intact, saved
 
 FULL = "No space left on device"
 
@@ -64,7 +64,7 @@ def assert_readable(run):
         if path.suffix == ".json":
             json.loads(path.read_text("utf-8"))
         elif path.suffix == ".npz":
-            assert intact(path) is not None, name
+            assert read_intact(path) is not None, name
         elif path.suffix == ".parquet":
             pyarrow.parquet.read_table(path)
         elif path.suffix == ".csv":

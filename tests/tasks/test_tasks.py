@@ -515,10 +515,10 @@ def test_batch_without_a_row_of_a_task_leaves_its_tower_alone(file, task):
             w.numpy() for w in network.logits.weights if f"towers_{place}" in w.path
         ]
 
-    slab = MemoryFeed(table, list(tasks))
+    buffer = MemoryFeed(table, list(tasks))
     steps = Steps(chosen, network, 128)
     before = {name: tower(name) for name in tasks}
-    ((losses, _),) = next(steps.epoch([slab.slab(np.arange(64), 64)]))
+    ((losses, _),) = next(steps.epoch([buffer.buffer(np.arange(64), 64)]))
     assert losses[1] == 0
     assert losses[0] > 0
     after = {name: tower(name) for name in tasks}
@@ -529,7 +529,7 @@ def test_batch_without_a_row_of_a_task_leaves_its_tower_alone(file, task):
         (old != new).any()
         for old, new in zip(before["click"], after["click"], strict=True)
     )
-    ((losses, _),) = next(steps.epoch([slab.slab(np.arange(64, 128), 64)]))
+    ((losses, _),) = next(steps.epoch([buffer.buffer(np.arange(64, 128), 64)]))
     assert losses[1] > 0
     assert any(
         (old != new).any() for old, new in zip(after[task], tower(task), strict=True)

@@ -79,9 +79,9 @@ def trained(chosen, batches=6):
     network = build(chosen, feature_set.layout)
     before = [w.numpy() for w in network.logits.trainable_variables]
     steps = Steps(chosen, network, table.rows)
-    slab = MemoryFeed(table, list(tasks)).slab(np.arange(table.rows), 32)
-    losses = np.concatenate(list(steps.epoch([slab])))[:, 0]
-    steps.store()
+    buffer = MemoryFeed(table, list(tasks)).buffer(np.arange(table.rows), 32)
+    losses = np.concatenate(list(steps.epoch([buffer])))[:, 0]
+    steps.copy_tables_to_network()
     after = [w.numpy() for w in network.logits.trainable_variables]
     return before, after, losses, steps
 

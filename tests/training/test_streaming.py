@@ -16,7 +16,7 @@ from mtl_cli.training.progress import Progress
 from mtl_cli.training.train import train
 
 ROWS = 1003
-BLOCK, SLAB = 8, 64
+BLOCK, BUFFER = 8, 64
 FEATURES = {
     "row": {"kind": "dense", "transform": "none"},
     "user": {"kind": "sparse"},
@@ -30,10 +30,10 @@ TASKS = {
 
 
 @pytest.fixture(autouse=True)
-def small_slabs(monkeypatch):
-    """Slabs of 9 blocks of 8 rows."""
+def small_buffers(monkeypatch):
+    """Buffers of 9 blocks of 8 rows."""
     monkeypatch.setattr(feed_module, "BLOCK_ROWS", BLOCK)
-    monkeypatch.setattr(feed_module, "SLAB_ROWS", SLAB)
+    monkeypatch.setattr(feed_module, "BUFFER_ROWS", BUFFER)
 
 
 def planted(rows=ROWS):
@@ -65,16 +65,16 @@ def stored(file):
 
 
 def row_numbers(feed, seed=1, epoch=1, batch_size=32):
-    """The rows of each slab, in the order in which they are trained on."""
+    """The rows of each buffer, in the order in which they are trained on."""
     found = []
-    for slab in feed.slabs(seed, epoch, batch_size):
-        rows = slab.data[0]["dense"].numpy()[:, 0]
-        found.append(rows[slab.order].astype(int).tolist())
+    for buffer in feed.buffers(seed, epoch, batch_size):
+        rows = buffer.data[0]["dense"].numpy()[:, 0]
+        found.append(rows[buffer.order].astype(int).tolist())
     return found
 
 
-def flat(slabs):
-    return [row for slab in slabs for row in slab]
+def flat(buffers):
+    return [row for buffer in buffers for row in buffer]
 
 
 # Which rows, in which order
@@ -82,12 +82,12 @@ def flat(slabs):
 
 @pytest.mark.parametrize("batch_size", [1, 7, 32, 64, 100, 333, ROWS - 1, ROWS])
 def test_epoch_has_each_row_once_in_whole_batches_but_the_last(stored, batch_size):
-    slabs = row_numbers(StreamFeed(stored, list(TASKS)), batch_size=batch_size)
-    assert sorted(flat(slabs)) == list(range(ROWS))
-    assert all(len(slab) % batch_size == 0 for slab in slabs[:-1])
-    assert all(slabs)
+    buffers = row_numbers(StreamFeed(stored, list(TASKS)), batch_size=batch_size)
+    assert sorted(flat(buffers)) == list(range(ROWS))
+    assert all(len(buffer) % batch_size == 0 for buffer in buffers[:-1])
+    assert all(buffers)
     if batch_size <= 100:
-        assert len(slabs) > 5
+        assert len(buffers) > 5
 
 
 @pytest.mark.parametrize("rows", [1, 7, 8, 9, 71, 72, 73, 144, 145])
@@ -100,31 +100,31 @@ def test_any_number_of_rows_is_read_whole(file, tmp_path, rows):
         columns |= {"click": [0, 1], "row": [0, 1]}
     path = parquet(tmp_path, columns)
     table = loaded(path, FEATURES, tasks, stream=True).splits["train"]
-    slabs = row_numbers(StreamFeed(table, ["click"]), batch_size=min(5, table.rows))
-    assert sorted(flat(slabs)) == list(range(table.rows))
+    buffers = row_numbers(StreamFeed(table, ["click"]), batch_size=min(5, table.rows))
+    assert sorted(flat(buffers)) == list(range(table.rows))
 
 
-def test_rows_of_a_slab_keep_their_features_labels_and_weights(stored):
+def test_rows_of_a_buffer_keep_their_features_labels_and_weights(stored):
     whole = as_arrays(stored.table())
-    for slab in StreamFeed(stored, list(TASKS)).slabs(1, 1, 32):
-        features, labels, weights = slab.data
-        rows = features["dense"].numpy()[slab.order, 0].astype(int)
+    for buffer in StreamFeed(stored, list(TASKS)).buffers(1, 1, 32):
+        features, labels, weights = buffer.data
+        rows = features["dense"].numpy()[buffer.order, 0].astype(int)
         for kind, tensors in (
             ("features", features),
             ("labels", labels),
             ("weights", weights),
         ):
             for name, x in tensors.items():
-                mine = x.numpy()[slab.order]
+                mine = x.numpy()[buffer.order]
                 np.testing.assert_array_equal(mine, whole[f"{kind}.{name}"][rows])
 
 
-def test_slabs_of_an_epoch_have_one_shape(stored):
+def test_buffers_of_an_epoch_have_one_shape(stored):
     # Or each would be compiled anew.
     shapes = {
         tuple(x.shape)
-        for slab in StreamFeed(stored, list(TASKS)).slabs(1, 1, 32)
-        for x in slab.data[0].values()
+        for buffer in StreamFeed(stored, list(TASKS)).buffers(1, 1, 32)
+        for x in buffer.data[0].values()
     }
     capacity = 9 * BLOCK + 32
     assert shapes == {(capacity, 1), (capacity, 2), (capacity, 3)}
@@ -141,29 +141,29 @@ def test_order_depends_on_seed_and_epoch_alone(stored):
     assert agreeing < 0.05  # by chance 1 in 1003
 
 
-def test_rows_of_a_slab_come_from_all_over_the_table(stored):
+def test_rows_of_a_buffer_come_from_all_over_the_table(stored):
     spans = []
     for epoch in range(1, 6):
-        slabs = row_numbers(StreamFeed(stored, list(TASKS)), epoch=epoch)
-        for slab in slabs[:-1]:
-            blocks = np.unique(np.array(slab) // BLOCK)
+        buffers = row_numbers(StreamFeed(stored, list(TASKS)), epoch=epoch)
+        for buffer in buffers[:-1]:
+            blocks = np.unique(np.array(buffer) // BLOCK)
             assert len(blocks) >= 8
             spans.append(np.ptp(blocks) / (ROWS / BLOCK))
             assert (np.diff(blocks) > 1).sum() >= len(blocks) // 2
             # And the rows of a block are not beside each other.
-            beside = np.abs(np.diff(slab)) == 1
+            beside = np.abs(np.diff(buffer)) == 1
             assert beside.mean() < 0.2
     # Nine places at random span 0.8 on average, with a deviation of 0.12; rows left
-    # over from the slab before add to it.
+    # over from the buffer before add to it.
     assert min(spans) > 0.4
     assert np.mean(spans) > 0.75
 
 
-def test_rows_left_over_come_first_in_the_next_slab_and_once_in_all(stored):
-    slabs = row_numbers(StreamFeed(stored, list(TASKS)), batch_size=50)
+def test_rows_left_over_come_first_in_the_next_buffer_and_once_in_all(stored):
+    buffers = row_numbers(StreamFeed(stored, list(TASKS)), batch_size=50)
     # 72 rows and what is left: 72, 22 + 72, 44 + 72, 16 + 72, ...
-    assert [len(slab) for slab in slabs[:4]] == [50, 50, 100, 50]
-    assert sum(map(len, slabs)) == ROWS
+    assert [len(buffer) for buffer in buffers[:4]] == [50, 50, 100, 50]
+    assert sum(map(len, buffers)) == ROWS
 
 
 def test_stream_chooses_the_feed(file):
@@ -254,7 +254,7 @@ def test_predictions_and_scores_do_not_depend_on_where_rows_are(file):
 
 
 def test_streamed_steps_are_those_of_a_loop_over_the_same_rows(file):
-    # One slab that holds all rows is an epoch in memory, in the stream's order.
+    # One buffer that holds all rows is an epoch in memory, in the stream's order.
     configured = chosen(file, True, "optimizer=sgd", valid_fraction=0.0)
     network, history, data = trained(configured)
     whole = data.splits["train"].table()
@@ -267,8 +267,8 @@ def test_streamed_steps_are_those_of_a_loop_over_the_same_rows(file):
     from mtl_cli.training.steps import Steps
 
     steps = Steps(configured, other, whole.rows)
-    slab = MemoryFeed(whole, list(TASKS)).slab(np.array(order), 64)
-    taken = np.concatenate(list(steps.epoch([slab])))
+    buffer = MemoryFeed(whole, list(TASKS)).buffer(np.array(order), 64)
+    taken = np.concatenate(list(steps.epoch([buffer])))
     for a, b in zip(
         network.logits.get_weights(), other.logits.get_weights(), strict=True
     ):

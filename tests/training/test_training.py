@@ -30,8 +30,8 @@ from mtl_cli.training import train as train_module
 from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.losses import task_losses
 from mtl_cli.training.progress import Progress
-from mtl_cli.training.saving import Session
-from mtl_cli.training.steps import STEPS_A_CALL, Steps, reseed, worth_compiling
+from mtl_cli.training.state import TrainingState
+from mtl_cli.training.steps import STEPS_PER_CALL, Steps, is_worth_compiling, reseed
 from mtl_cli.training.train import train, train_epoch
 
 FLOAT32 = 1e-6  # relative rounding of a few float32 operations
@@ -117,8 +117,8 @@ def epoch_of(chosen, network, table, order):
     """The losses of one epoch over rows in memory, in the given order, by call."""
     steps = Steps(chosen, network, table.rows)
     feed = MemoryFeed(table, list(chosen.chosen_tasks))
-    slab = feed.slab(order, steps.batch_size)
-    return [taken[:, 0] for taken in steps.epoch([slab])]
+    buffer = feed.buffer(order, steps.batch_size)
+    return [taken[:, 0] for taken in steps.epoch([buffer])]
 
 
 def assert_same_bits(weights, others):
@@ -285,7 +285,7 @@ def plain_loop(chosen, network, table, order):
 def test_epoch_equals_a_plain_loop_with_a_short_last_batch(
     monkeypatch, rows, size, options
 ):
-    monkeypatch.setattr(steps_module, "STEPS_A_CALL", 2)  # three calls of 300 rows
+    monkeypatch.setattr(steps_module, "STEPS_PER_CALL", 2)  # three calls of 300 rows
     chosen = config(
         *options.split(),
         f"trainer.batch_size={size}",
@@ -375,18 +375,18 @@ def test_orders_of_rows_depend_on_seed_and_epoch_alone():
     def order_of(seed, epoch):
         seen = []
 
-        def record(slabs, number, done):
-            seen.extend(slab.order for slab in slabs)
+        def record(buffers, number, done):
+            seen.extend(buffer.order for buffer in buffers)
             yield np.zeros((1, 2, 3))
 
         fake = SimpleNamespace(
             batch_size=50, per_epoch=1, epoch=record, replicas=Replicas()
         )
-        session = Session(network, fake)
-        session.history.epochs = [None] * (epoch - 1)
+        state = TrainingState(network, fake)
+        state.history.epochs = [None] * (epoch - 1)
         chosen = config(f"seed={seed}")
         feed = MemoryFeed(encoded(chosen, 50)[0], list(chosen.chosen_tasks))
-        train_epoch(chosen, session, feed, Progress())
+        train_epoch(chosen, state, feed, Progress())
         assert sorted(seen[0]) == list(range(50))
         return seen[0].tolist()
 
@@ -398,10 +398,10 @@ def test_orders_of_rows_depend_on_seed_and_epoch_alone():
 
 def test_auto_compiles_runs_long_enough_to_pay_it_back():
     options = ["trainer.compile=auto", "trainer.epochs=10"]
-    assert worth_compiling(config(*options), 1_000_000)
-    assert not worth_compiling(config(*options), 100)
-    assert worth_compiling(config("trainer.compile=true"), 1)
-    assert not worth_compiling(config("trainer.compile=false"), 10**9)
+    assert is_worth_compiling(config(*options), 1_000_000)
+    assert not is_worth_compiling(config(*options), 100)
+    assert is_worth_compiling(config("trainer.compile=true"), 1)
+    assert not is_worth_compiling(config("trainer.compile=false"), 10**9)
 
 
 # What tasks learn
@@ -492,11 +492,11 @@ def test_loss_that_is_no_number_names_task_and_step():
     assert "optimizer.learning_rate" in message
 
 
-@pytest.mark.parametrize("step", [3, STEPS_A_CALL + 2], ids=["first_call", "second"])
+@pytest.mark.parametrize("step", [3, STEPS_PER_CALL + 2], ids=["first_call", "second"])
 def test_row_that_is_no_number_is_found_at_its_step(step):
     # The label of one task only.
     chosen = config("trainer.batch_size=4")
-    table, _ = encoded(chosen, 4 * STEPS_A_CALL + 40)
+    table, _ = encoded(chosen, 4 * STEPS_PER_CALL + 40)
     order = np.random.default_rng([chosen.seed, 1]).permutation(table.rows)
     table.labels["amount"][order[(step - 1) * 4 + 1]] = np.nan
     with pytest.raises(TrainingError) as caught:
@@ -559,7 +559,7 @@ def test_early_stopping_brings_the_best_epochs_weights_back(monkeypatch):
     options = ["trainer.patience=3", "trainer.epochs=10"]
     history, weights, network = run_with_scores(monkeypatch, scores, *options)
     assert len(history.epochs) == 5
-    assert history.kept == 2
+    assert history.kept_epoch == 2
     assert [epoch.best for epoch in history.epochs] == [True, True, False, False, False]
     assert_same_bits(network.logits.get_weights(), weights[1])
     assert all((a != b).any() for a, b in zip(weights[1], weights[4], strict=True))
@@ -570,20 +570,20 @@ def test_patience_starts_again_with_each_better_epoch(monkeypatch):
     options = ["trainer.patience=2", "trainer.epochs=9"]
     history, _, _ = run_with_scores(monkeypatch, scores, *options)
     assert len(history.epochs) == 7
-    assert history.kept == 5
+    assert history.kept_epoch == 5
 
 
 def test_best_weights_come_back_where_epochs_run_out_first(monkeypatch):
     options = ["trainer.patience=5", "trainer.epochs=3"]
     history, weights, network = run_with_scores(monkeypatch, [3, 2, 1], *options)
-    assert (len(history.epochs), history.kept) == (3, 1)
+    assert (len(history.epochs), history.kept_epoch) == (3, 1)
     assert_same_bits(network.logits.get_weights(), weights[0])
 
 
 def test_no_patience_trains_all_epochs_and_keeps_the_last(monkeypatch):
     options = ["trainer.patience=null", "trainer.epochs=4"]
     history, weights, network = run_with_scores(monkeypatch, [4, 3, 2, 1], *options)
-    assert (len(history.epochs), history.kept) == (4, 4)
+    assert (len(history.epochs), history.kept_epoch) == (4, 4)
     assert_same_bits(network.logits.get_weights(), weights[-1])
 
 
@@ -598,9 +598,9 @@ def test_kept_network_scores_as_its_epoch_did():
     network, history = trained(chosen, table, valid)
     losses = [epoch.valid["click"]["log_loss"] for epoch in history.epochs]
     assert len(losses) < chosen.trainer.epochs
-    assert history.kept == 1 + int(np.argmin(losses)) < len(losses)
+    assert history.kept_epoch == 1 + int(np.argmin(losses)) < len(losses)
     found = evaluate(chosen.outputs, valid, network.predict(valid))
-    assert found == history.epochs[history.kept - 1].valid
+    assert found == history.epochs[history.kept_epoch - 1].valid
 
 
 def test_history_tells_mean_losses_and_progress_sees_every_epoch():
@@ -677,16 +677,16 @@ def test_epoch_with_dropout_is_the_same_whatever_came_before():
     start = fresh.logits.get_weights()
     steps = Steps(chosen, used, table.rows)
     feed = MemoryFeed(table, list(chosen.chosen_tasks))
-    session = Session(used, steps)
+    state = TrainingState(used, steps)
     for number in (1, 5):
-        session.history.epochs = [None] * (number - 1)
-        train_epoch(chosen, session, feed, Progress())
+        state.history.epochs = [None] * (number - 1)
+        train_epoch(chosen, state, feed, Progress())
     assert (used.logits.get_weights()[0] != start[0]).any()
     used.logits.set_weights(start)
     for network in (fresh, used):
-        session = Session(network, Steps(chosen, network, table.rows))
-        session.history.epochs = [None]
-        train_epoch(chosen, session, feed, Progress())
+        state = TrainingState(network, Steps(chosen, network, table.rows))
+        state.history.epochs = [None]
+        train_epoch(chosen, state, feed, Progress())
     assert_same_bits(fresh.logits.get_weights(), used.logits.get_weights())
 
 

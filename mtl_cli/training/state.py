@@ -1,0 +1,170 @@
+"""The state of a training: all that its next step depends on, saved and restored."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtl_cli.core import signals
+from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.network.build import Network
+from mtl_cli.training import checkpoint
+from mtl_cli.training.checkpoint import Checkpoint
+from mtl_cli.training.progress import Epoch, History
+from mtl_cli.training.steps import Steps
+
+Array = npt.NDArray[Any]
+# Name of the array of `TrainingState.step_losses` in a checkpoint.
+STEP_LOSSES = "taken"
+
+
+@dataclass(frozen=True)
+class CheckpointPlan:
+    """Where and when checkpoints are written, and the checkpoint to resume from.
+
+    Attributes:
+        folder: the run folder.
+        minutes: time between checkpoints within an epoch; None for none.
+        environment: record of all that the run's numbers depend on.
+        resume_from: the checkpoint of an interrupted run; None for a new run.
+    """
+
+    folder: RunFolder
+    minutes: float | None
+    environment: dict[str, Any]
+    resume_from: Checkpoint | None = None
+
+
+@dataclass
+class TrainingState:
+    """A training under way.
+
+    Attributes:
+        network: the network that is trained.
+        steps: the steps that train the network.
+        plan: where to write checkpoints; None writes none.
+        history: the whole epochs so far.
+        step_losses: what `Steps.epoch` has yielded of the unfinished epoch.
+        seconds: duration of the steps of the unfinished epoch.
+        best_weights: the weights of the best epoch, if early stopping may need them.
+        saved_at: time of the last checkpoint, by `time.monotonic`.
+    """
+
+    network: Network
+    steps: Steps
+    plan: CheckpointPlan | None = None
+    history: History = field(default_factory=History)
+    step_losses: list[Array] = field(default_factory=list)
+    seconds: float = 0.0
+    best_weights: list[Array] | None = None
+    saved_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def steps_done(self) -> int:
+        """The number of steps of the unfinished epoch."""
+        return sum(map(len, self.step_losses))
+
+    def variables(self) -> dict[str, Any]:
+        """Returns all variables of network and optimizer by name."""
+        logits, lazy = self.network.logits, self.steps.tables
+        tables = [table.layer.table for table in lazy]
+        groups = {
+            "weights": [v for v in logits.weights if all(v is not t for t in tables)],
+            "tables": [table.packed for table in lazy],
+            "optimizer": self.steps.optimizer.variables,
+        }
+        return {f"{name}-{i}": v for name, x in groups.items() for i, v in enumerate(x)}
+
+    def arrays(self) -> Iterator[tuple[str, Array]]:
+        """Yields the arrays of a checkpoint one by one, since tables may be large."""
+        for name, variable in self.variables().items():
+            yield name, variable.numpy()
+        if self.step_losses:
+            yield STEP_LOSSES, np.concatenate(self.step_losses)
+        if self.best_weights is not None and not self.is_at_best_epoch:
+            for i, weights in enumerate(self.best_weights):
+                yield f"best-{i}", weights
+
+    @property
+    def is_at_best_epoch(self) -> bool:
+        """Whether the network holds the weights of the best epoch."""
+        epochs = len(self.history.epochs)
+        return not self.step_losses and self.history.kept_epoch == epochs > 0
+
+    def save(self) -> None:
+        """Writes a checkpoint, if the plan wants any."""
+        if self.plan is None:
+            return
+        start = time.monotonic()
+        values = {
+            "environment": self.plan.environment,
+            "epochs": [asdict(epoch) for epoch in self.history.epochs],
+            "kept": self.history.kept_epoch,
+            "seconds": self.seconds,
+            "best": self.best_weights is not None,
+        }
+        done = (len(self.history.epochs), self.steps_done)
+        checkpoint.save(self.plan.folder, done, self.arrays(), values)
+        self.saved_at = time.monotonic()
+        self.history.checkpoint_seconds += self.saved_at - start
+
+    def save_or_stop(self) -> None:
+        """Saves if a checkpoint is due; saves and stops if a signal is pending.
+
+        All processes stop after the same step. A signal that reaches one of them after
+        they have agreed is handled at the next call, since the others go on.
+
+        Raises:
+            Stopped: if a process has received Ctrl-C or SIGTERM.
+        """
+        replicas = self.steps.replicas
+        signal = replicas.all_reduce_max(signals.pending(), signals.SIGNALS)
+        minutes = None if self.plan is None else self.plan.minutes
+        is_due = minutes is not None and time.monotonic() - self.saved_at > 60 * minutes
+        # At the end of an epoch, with no steps since, the state is saved already.
+        if self.step_losses and (is_due or signal):
+            self.save()
+        if signal:
+            replicas.barrier()
+            signals.set_pending(signal)
+            signals.stop_if_pending()
+
+    def broadcast(self) -> None:
+        """Gives all processes the weights of the chief, and its epoch and step."""
+        replicas = self.steps.replicas
+        if replicas.size == 1:
+            return
+        for variable in self.variables().values():
+            variable.assign(replicas.broadcast(variable))
+        numbers = [len(self.history.epochs), self.history.kept_epoch, self.steps_done]
+        epochs, kept, done = replicas.broadcast(np.array(numbers)).tolist()
+        best = replicas.broadcast_number(self.history.best)
+        if not replicas.is_chief:
+            self.history.epochs = [
+                Epoch(number, {}, {}, best, 0.0, 0.0, best=number == kept)
+                for number in range(1, epochs + 1)
+            ]
+            self.history.kept_epoch = kept
+            shape = (done, 2, len(self.steps.tasks))
+            self.step_losses = [np.zeros(shape, "float32")] if done else []
+
+    def restore(self, saved: Checkpoint) -> None:
+        """Puts everything back to the state of a checkpoint."""
+        values = saved.values
+        with saved.arrays() as arrays:
+            for name, variable in self.variables().items():
+                variable.assign(arrays[name])
+            self.steps.copy_tables_to_network()
+            if STEP_LOSSES in arrays:
+                self.step_losses = [arrays[STEP_LOSSES]]
+            self.history.epochs = [Epoch(**epoch) for epoch in values["epochs"]]
+            self.history.kept_epoch = values["kept"]
+            self.seconds = values["seconds"]
+            if values["best"]:
+                weights = self.network.logits.get_weights()
+                if not self.is_at_best_epoch:
+                    weights = [arrays[f"best-{i}"] for i in range(len(weights))]
+                self.best_weights = weights
