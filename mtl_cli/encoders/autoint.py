@@ -10,14 +10,14 @@ class AutoInt(Encoder):
     """Layers in which each feature's vector attends to all others.
 
     Attributes:
-        num_layers: interacting layers.
-        num_heads: attention heads a layer.
+        num_layers: number of interacting layers.
+        num_heads: number of attention heads of each layer.
         attention_dim: length of a head's vectors.
 
     Reference: Song et al., "AutoInt: Automatic Feature Interaction Learning via
         Self-Attentive Neural Networks", CIKM 2019.
-        Differs from the paper in: dense features stay outside the attention; make
-        them bucketized to bring them in.
+        Differs from the paper in: dense features stay outside the attention; as
+        bucketized features they take part.
     """
 
     num_layers: Count

@@ -1,4 +1,4 @@
-"""What every encoder has in common."""
+"""What every encoder answers."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from mtl_cli.features.base import Dimension
 
 
 class Fields(NamedTuple):
-    """What an encoder's interactions can read, of one set of embeddings."""
+    """The inputs of an encoder's interactions, for one set of embeddings."""
 
-    vectors: Any  # (B, F, embedding_dim); None without any or if their lengths differ
+    vectors: Any  # (B, F, embedding_dim); None without any or of several lengths
     flat: Any  # (B, D) embeddings and dense features, side by side
     num_vectors: int  # F, features that have embeddings
     first_order: Callable[[], Any]  # gives (B, 1): a weight for each id, summed
@@ -26,10 +26,11 @@ class Encoder(Options):
     the dense features side by side.
 
     Attributes:
-        name: the module that holds the encoder.
+        name: name of the encoder's module.
         embedding_dim: length of a feature's vector, or `auto`, see
-            `features.base.Embedded`; a feature's own counts more.
-        embedding_stddev: standard deviation of the normal start of embeddings.
+            `features.base.Embedded`. A feature's own `embedding_dim` takes precedence.
+        embedding_stddev: standard deviation of the normal distribution of the initial
+            embeddings.
         l2_embedding: strength of the L2 penalty on embeddings.
         deep_units: widths of a network on x; empty passes x on as it is.
     """
@@ -56,9 +57,9 @@ class Encoder(Options):
         Args:
             inputs: `ids` `(batch, id features)`, `dense` `(batch, numbers)`,
                 `sequences` and `sequence_weights`; any may be missing.
-            layout: of the features.
-            num_sets: how many encodings.
-            dense_options: of the hidden layers, see `ParallelMLP`.
+            layout: the places of the features in the inputs.
+            num_sets: number of encodings.
+            dense_options: arguments of the hidden layers, see `ParallelMLP`.
 
         Returns: `num_sets` tensors `(batch, dim)`.
         """
@@ -116,7 +117,7 @@ class Encoder(Options):
         return ops.concatenate([deep, *interactions], axis=-1)
 
     def pairs_of(self, fields: Fields) -> Any:
-        """Returns the embeddings, of which an interaction of pairs needs two."""
+        """Returns the embeddings, or raises an error if there are no pairs to cross."""
         if fields.num_vectors < 2:
             raise ConfigError(
                 f"encoder={self.name}: needs two features with embeddings to cross, "

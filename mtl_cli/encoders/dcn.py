@@ -10,7 +10,7 @@ class DCN(Encoder):
     """Cross layers with vectors: `x_{l+1} = x_0 (x_l' w_l) + b_l + x_l`.
 
     Attributes:
-        num_cross_layers: how many; each raises the degree of the interactions by one.
+        num_cross_layers: number of layers; each adds one degree of interaction.
 
     Reference: Wang et al., "Deep & Cross Network for Ad Click Predictions", ADKDD 2017.
     """

@@ -10,7 +10,7 @@ class DCNv2(Encoder):
     """Cross layers with matrices: `x_{l+1} = x_0 * (W_l x_l + b_l) + x_l`.
 
     Attributes:
-        num_cross_layers: how many; each raises the degree of the interactions by one.
+        num_cross_layers: number of layers; each adds one degree of interaction.
 
     Reference: Wang et al., "DCN V2: Improved Deep & Cross Network and Practical
         Lessons for Web-scale Learning to Rank Systems", WWW 2021.

@@ -13,13 +13,13 @@ from mtl_cli.data.dataset import Dataset
 
 # Shares of a score's variance.
 USER, ITEM, MATCH, HOUR, OFFER = 0.3, 0.3, 0.2, 0.1, 0.1
-FACTORS = 4  # of users and items, whose products are how well they match
+FACTORS = 4  # of users and of items; their products measure how well both match
 SEGMENTS, CATEGORIES = 8, 20  # of users, of items
 SKEW = 0.5  # popularity of the n-th user or item is n^-SKEW
 CALIBRATION_ROWS = 2**17  # rates are met within 0.3 %: a score's deviation is 1
 
 Rate = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
-# More than the 2 (1 + FACTORS) tables of effects, which are made orthogonal.
+# More than the 2 (1 + FACTORS) columns of effects, which are made orthogonal.
 Several = Annotated[int, Field(ge=16)]
 
 
@@ -70,16 +70,16 @@ class Funnel(Dataset):
     probabilities `p_click`, `p_conversion_given_click` and `p_click_and_conversion`.
 
     Attributes:
-        generator: the module that holds the class.
+        generator: name of the generator's module.
         dependence: r, the correlation of the two logits over all impressions.
         click_rate: mean of `p_click` over all impressions.
         conversion_rate: mean of `p_conversion_given_click` over all impressions,
             clicked or not; the rate over clicked ones differs by the selection bias.
-        num_users: how many.
-        num_items: how many.
-        train_rows: impressions.
-        test_rows: impressions.
-        generator_seed: of all draws, apart from `seed` and `split_seed`. True
+        num_users: number of users.
+        num_items: number of items.
+        train_rows: number of training impressions.
+        test_rows: number of test impressions.
+        generator_seed: seed of all draws, apart from `seed` and `split_seed`. True
             probabilities and test rows do not depend on `train_rows`; features are
             the same for each `dependence` and rate.
     """
@@ -103,7 +103,7 @@ class Funnel(Dataset):
         start, sample, *splits = (np.random.default_rng(s) for s in streams)
         users = population(start, self.num_users, SEGMENTS)
         items = population(start, self.num_items, CATEGORIES)
-        # Not of the training rows, so that the truth is the same however many.
+        # Not from the training rows, whose number must not change the truth.
         logits = self._draw(sample, CALIBRATION_ROWS, users, items).logits
         intercepts = [
             intercept(logits[0], self.click_rate),
@@ -156,9 +156,9 @@ def population(random: np.random.Generator, num: int, groups: int) -> Population
     """Draws users or items.
 
     Args:
-        random: what draws.
-        num: how many.
-        groups: into how many they fall; effects of a group's members are alike.
+        random: the random generator.
+        num: number of users or items.
+        groups: number of groups; the members of a group have similar effects.
     """
     popularity = np.arange(1.0, num + 1) ** -SKEW
     popularity /= popularity.sum()
@@ -176,8 +176,8 @@ def population(random: np.random.Generator, num: int, groups: int) -> Population
 
 def intercept(logits: np.ndarray, rate: float) -> float:
     """Returns what to add to logits for their probabilities to have the mean `rate`."""
-    wanted = log(rate / (1 - rate))
-    low, high = wanted - logits.max(), wanted - logits.min()
+    logit = log(rate / (1 - rate))
+    low, high = logit - logits.max(), logit - logits.min()
     for _ in range(50):  # halves an interval of some 10 to the last bit of a double
         middle = (low + high) / 2
         if sigmoid(logits + middle).mean() < rate:

@@ -15,7 +15,7 @@ from mtl_cli.features.dense import Dense
 
 @dataclass(frozen=True)
 class Parameters:
-    """What the labels are made with.
+    """The parameters of the labels.
 
     Attributes:
         w: weight vectors of the tasks, (2, d).
@@ -39,17 +39,17 @@ class Synthetic(Dataset):
     may be left out.
 
     Attributes:
-        generator: the module that holds the class.
+        generator: name of the generator's module.
         correlation: p, the cosine of the weight vectors.
         dimensions: d, how many features.
         scale: c, length of the weight vectors.
         num_sines: m.
         coefficients: `index`: alpha_i = i, beta_i ~ N(0, 1); `normal`: both N(0, 1).
             The tasks have the same.
-        noise_variance: of each label.
-        train_rows: how many.
-        test_rows: how many.
-        generator_seed: of all draws, apart from `seed` and `split_seed`. Parameters
+        noise_variance: variance of each label's noise.
+        train_rows: number of training rows.
+        test_rows: number of test rows.
+        generator_seed: seed of all draws; apart from `seed`, `split_seed`. Parameters
             and test rows do not depend on `train_rows`, and those that `correlation`
             does not concern are the same for each.
 
@@ -96,7 +96,7 @@ class Synthetic(Dataset):
         return self
 
     def parameters(self) -> Parameters:
-        """Returns what the labels are made with."""
+        """Returns the parameters of the labels."""
         random = np.random.default_rng(self._streams()[0])
         u1, u2 = random.normal(size=(2, self.dimensions))
         u1 /= np.linalg.norm(u1)

@@ -1,4 +1,4 @@
-"""What a tracker is told of a run."""
+"""The events of a run that trackers receive."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +15,9 @@ class Tracker(Options):
     """The keys of `conf/tracker/*.yaml`, and the service that they name.
 
     Attributes:
-        name: the module that holds the tracker.
-        package: that it imports, which an extra of its name brings; "" for none.
+        name: name of the tracker's module.
+        package: package that the tracker imports, installed by the extra of the same
+            name; "" for none.
     """
 
     package: ClassVar[str] = ""
@@ -24,26 +25,28 @@ class Tracker(Options):
 
     def check_installed(self) -> None:
         """Raises an error if the package of the service is missing."""
-        found = find_spec(self.package) if self.package else True
-        # A folder of that name where the command starts counts as a package too.
-        if found is None or getattr(found, "origin", self) is None:
+        if not self.package:
+            return
+        spec = find_spec(self.package)
+        # A folder of this name in the current folder is a package without an origin.
+        if spec is None or spec.origin is None:
             raise ConfigError(
                 f"tracker: {self.name} needs a package: "
                 f"pip install 'mtl-cli[{self.name}]'"
             )
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
-        """Is told of a run's folder and configuration, before its data is read."""
+        """Receives a run's folder and configuration before the run reads its data."""
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
-        """Is told of an epoch: losses and validation metrics by their names."""
+        """Receives the losses and validation metrics of an epoch, by name."""
 
     def end(self, scores: dict[str, Scores] | None) -> None:
-        """Is told of the end: scores by split and task, or None if the run failed."""
+        """Receives the final scores by split and task, or None if the run failed."""
 
     @contextmanager
     def following(self, run: Path, values: dict[str, Any]) -> Iterator[None]:
-        """Tells of the start of a run, and of its end if it fails."""
+        """Calls `start`, and `end` if the run fails."""
         self.start(run, values)
         try:
             yield
@@ -58,10 +61,10 @@ def numbers(values: dict[str, Any], prefix: str = "") -> dict[str, float]:
     >>> numbers({"test": {"buy": {"auc": 0.5, "space": "click = 1"}}})
     {'test.buy.auc': 0.5}
     """
-    found: dict[str, float] = {}
+    flat: dict[str, float] = {}
     for key, value in values.items():
         if isinstance(value, dict):
-            found |= numbers(value, f"{prefix}{key}.")
+            flat |= numbers(value, f"{prefix}{key}.")
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            found[f"{prefix}{key}"] = float(value)
-    return found
+            flat[f"{prefix}{key}"] = float(value)
+    return flat

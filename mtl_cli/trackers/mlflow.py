@@ -16,8 +16,9 @@ class MLflow(Tracker):
     """Logs to a tracking server, a data base or a folder.
 
     Attributes:
-        uri: where to; null is MLFLOW_TRACKING_URI, or else MLflow's own place.
-        experiment: that the run belongs to.
+        uri: address of the server, data base or folder; null is the environment
+            variable MLFLOW_TRACKING_URI, or else MLflow's default.
+        experiment: name of the experiment that the run belongs to.
     """
 
     package: ClassVar[str] = "mlflow"

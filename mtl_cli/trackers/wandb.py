@@ -13,8 +13,8 @@ class WandB(Tracker):
     """Logs to a project; `offline` keeps it in the run folder for `wandb sync`.
 
     Attributes:
-        project: that the run belongs to.
-        mode: `online` or `offline`.
+        project: name of the project that the run belongs to.
+        mode: `online`, or `offline`: keep the run in its folder.
     """
 
     package: ClassVar[str] = "wandb"

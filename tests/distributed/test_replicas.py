@@ -309,7 +309,7 @@ def test_sigterm_of_one_process_stops_all_after_a_checkpoint(signalled, tmp_path
 
 def test_signal_during_the_all_reduce_is_handled_at_the_next_call(monkeypatch):
     reported = []
-    monkeypatch.setattr(signals, "_wanted", None)
+    monkeypatch.setattr(signals, "_pending", None)
 
     class Late(Replicas):
         """Receives a signal after it has reported none."""

@@ -57,12 +57,58 @@ class Lines(Tracker):
         with self._path.open("a") as file:
             file.write(f"end {sorted(scores)}\\n")
 """
+FEATURE = """
+from mtl_cli.columns.layout import Block
+from mtl_cli.columns.numeric import numbers
+from mtl_cli.features.base import Feature
+
+class Squared(Feature):
+    factor: float = 1.0
+    numeric = True
+
+    def read(self, name, table):
+        return numbers(name, table[name], "error")
+
+    def encode(self, name, values, learnt):
+        x = self.factor * values * values
+        return {"dense": x.astype("float32")[:, None]}
+
+    def block(self, name, learnt):
+        return Block("dense")
+"""
+OPTIMIZER = """
+from mtl_cli.optimizers.base import Optimizer, Slot
+
+class Lion(Optimizer):
+    beta_1: float
+    beta_2: float
+
+    def keras_optimizer(self, **common):
+        import keras
+
+        betas = {"beta_1": self.beta_1, "beta_2": self.beta_2}
+        return keras.optimizers.Lion(**betas, **common)
+
+    def row_slots(self):
+        return [Slot(0.0)]
+
+    def row_change(self, rows, gradient, slots, step, rate):
+        from keras import ops
+
+        (m,) = slots
+        mean = self.beta_1 * m + (1 - self.beta_1) * gradient
+        m = self.beta_2 * m + (1 - self.beta_2) * gradient
+        return -rate * ops.sign(mean), [m]
+"""
 FILES = {
     "shared.py": "def multiplied(x, factor):\n    return factor * x\n",
     "models/scaled.py": MODEL,
     "conf/model/scaled.yaml": "name: scaled\nfactor: 2.0\n",
     "encoders/squares.py": ENCODER,
     "conf/encoder/squares.yaml": "name: squares\n",
+    "features/squared.py": FEATURE,
+    "optimizers/lion.py": OPTIMIZER,
+    "conf/optimizer/lion.yaml": "name: lion\nbeta_1: 0.9\nbeta_2: 0.99\n",
     "trackers/lines.py": TRACKER,
     "conf/tracker/lines.yaml": "name: lines\nfile: lines.txt\n",
 }
@@ -81,6 +127,8 @@ tasks:
   buy: {label: buy, kind: binary}
 """
 CHOSEN = ["model=scaled", "encoder=squares", "tracker=lines"]
+CHOSEN += ["optimizer=lion", "optimizer.lazy=true"]
+CHOSEN += ["dataset.features.age={kind: squared, factor: 0.0005}"]
 QUICK = ["dataset=small", "trainer.epochs=2", "trainer.compile=false"]
 QUICK += ["trainer.batch_size=64"]
 MISSING = "'scaled' is not one of: cgc, esmm, mmoe, omoe, ple, shared_bottom, "
@@ -148,6 +196,8 @@ def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
     network, _, config = saved_model.load(run)
     assert config.model.name == "scaled"
     assert config.model.factor == 2.0  # type: ignore[attr-defined]
+    assert config.optimizer.name == "lion"
+    assert config.dataset.features["age"].factor == 0.0005  # type: ignore[attr-defined]
     assert network.predictions.output.keys() == {"click", "buy"}
     plugins.use_folders([])
     model = mtl_cli.load(run, plugins=[start / "mine"])
@@ -186,6 +236,10 @@ def test_installed_package_adds_options_and_configs(start: Path) -> None:
     squares = shop_models.encoders.squares:Squares
     [mtl_cli.trackers]
     lines = shop_models.trackers.lines
+    [mtl_cli.features]
+    squared = shop_models.features.squared
+    [mtl_cli.optimizers]
+    lion = shop_models.optimizers.lion
     [mtl_cli.conf]
     shop_models = shop_models.conf
     """

@@ -221,7 +221,7 @@ def test_steps_count_less_than_epochs_in_the_order_of_checkpoints(tmp_path):
     for done in [(9, 700), (10, 0), (10, 64)]:
         checkpoint.save(folder, done, [], {"done": done})
     folder.release()
-    assert newest(tmp_path)[0].state == {"done": [10, 64]}
+    assert newest(tmp_path)[0].values == {"done": [10, 64]}
     assert checkpoint.described(saved(tmp_path)[0]) == "step 64 of epoch 11"
     assert checkpoint.described(saved(tmp_path)[1]) == "epoch 10"
 
