@@ -35,11 +35,11 @@ class Sharing(Options):
     Attributes:
         name: name of the scheme's module.
         tower_units: widths of each task's tower, unless the task has its own.
-        activation: of every hidden layer.
+        activation: activation of every hidden layer.
         dropout: share of hidden units dropped in training, in [0, 1).
         batch_norm: whether hidden units are normalised over the batch.
         l2: strength of the L2 penalty on dense kernels.
-        initializer: of dense kernels.
+        initializer: Keras initializer of the dense kernels.
         heads: the file of `mtl_cli/heads` that holds the heads: `independent`, or
             `esmm`, pCTCVR = pCTR x pCVR. The class of the heads declares their keys.
     """

@@ -19,13 +19,13 @@ POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 @dataclass(frozen=True)
 class Network:
-    """One graph of layers, seen at two ends.
+    """A network in two forms, which share all layers and weights.
 
     Attributes:
-        logits: gives each output before its link, `(batch, 1)`, or `(batch, classes)`;
-            training reads it.
-        predictions: gives probabilities and values, likewise; users read it.
-        labels: by task, mean and deviation of labels that are standardised.
+        logits: the model that is trained: for each output, the logits `(batch, 1)`, or
+            `(batch, classes)`.
+        predictions: the model for users: for each output, probabilities or values.
+        labels: for each task with standardised labels, their mean and deviation.
     """
 
     logits: keras.Model
@@ -34,7 +34,7 @@ class Network:
 
     @cached_property
     def predict(self) -> "Predictor":
-        """Gives the predictions for a table of rows; traced once."""
+        """The function from a table of rows to predictions; traced once."""
         from mtl_cli.network.predictor import Predictor
 
         return Predictor(self.predictions)
@@ -47,8 +47,8 @@ def build(
 
     Args:
         config: the run's configuration.
-        layout: of the encoded features.
-        labels: by task, mean and deviation of labels that are standardised.
+        layout: the places of the features in the inputs.
+        labels: for each task with standardised labels, their mean and deviation.
 
     Returns: models from `{"ids": (B, F), "dense": (B, K), ...}` to `{output: (B, 1)}`,
         or `(B, classes)`.

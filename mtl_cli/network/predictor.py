@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from mtl_cli.data.table import Array, StoredTable, Table
 
-ROWS_A_CALL = 8192
+ROWS_PER_CALL = 8192
 
 
 class Predictor:
@@ -29,11 +29,11 @@ class Predictor:
     def __call__(self, table: Table | StoredTable) -> dict[str, Array]:
         """Returns predictions by output, float32 (rows,), or (rows, classes)."""
         parts: dict[str, list[Any]] = {}
-        for start in range(0, table.rows, ROWS_A_CALL):
-            features = table.read(start, start + ROWS_A_CALL).features
+        for start in range(0, table.rows, ROWS_PER_CALL):
+            features = table.read(start, start + ROWS_PER_CALL).features
             batch = {name: tf.constant(x) for name, x in features.items()}
             for name, prediction in self.run(batch).items():
-                found = prediction.numpy()
-                found = found[:, 0] if found.shape[1] == 1 else found
-                parts.setdefault(name, []).append(found)
+                values = prediction.numpy()
+                values = values[:, 0] if values.shape[1] == 1 else values
+                parts.setdefault(name, []).append(values)
         return {name: np.concatenate(part) for name, part in parts.items()}

@@ -468,7 +468,7 @@ def test_predictions_in_parts_equal_those_of_one_call(monkeypatch):
     chosen = config(model="mmoe")
     table, network = encoded(chosen)[0], built(chosen)
     whole = network.predictions(table.features)
-    monkeypatch.setattr(predict_module, "ROWS_A_CALL", 64)
+    monkeypatch.setattr(predict_module, "ROWS_PER_CALL", 64)
     parts = network.predict(table)
     assert list(parts) == ["click", "buy", "amount"]
     for name, prediction in parts.items():
