@@ -62,7 +62,7 @@ from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import numbers
 from mtl_cli.features.base import Feature
 
-class Squared(Feature):
+class Quadratic(Feature):
     factor: float = 1.0
     numeric = True
 
@@ -106,7 +106,7 @@ FILES = {
     "conf/model/scaled.yaml": "name: scaled\nfactor: 2.0\n",
     "encoders/squares.py": ENCODER,
     "conf/encoder/squares.yaml": "name: squares\n",
-    "features/squared.py": FEATURE,
+    "features/quadratic.py": FEATURE,
     "optimizers/lion.py": OPTIMIZER,
     "conf/optimizer/lion.yaml": "name: lion\nbeta_1: 0.9\nbeta_2: 0.99\n",
     "trackers/lines.py": TRACKER,
@@ -128,7 +128,7 @@ tasks:
 """
 CHOSEN = ["model=scaled", "encoder=squares", "tracker=lines"]
 CHOSEN += ["optimizer=lion", "optimizer.lazy=true"]
-CHOSEN += ["dataset.features.age={kind: squared, factor: 0.0005}"]
+CHOSEN += ["dataset.features.age={kind: quadratic, factor: 0.0005}"]
 QUICK = ["dataset=small", "trainer.epochs=2", "trainer.compile=false"]
 QUICK += ["trainer.batch_size=64"]
 MISSING = "'scaled' is not one of: cgc, esmm, mmoe, omoe, ple, shared_bottom, "
@@ -184,8 +184,9 @@ def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
     assert metrics[0] == metrics[1]
 
     code, _, error, _ = refused(start, *again)
-    missing = "encoder.name: 'squares' is not one of: autoint, dcn, dcnv2, deepfm, "
-    missing += "embedding, xdeepfm; the option of a plugin needs --plugins FOLDER"
+    missing = "dataset.features.age.kind: 'quadratic' is not one of: bucketized, "
+    missing += "cross, dense, hashed, piecewise_linear, sequence, sparse; "
+    missing += "the option of a plugin needs --plugins FOLDER"
     assert (code, error) == (2, f"mtl-train: error: {missing}\n")
 
     with pytest.raises(DataError) as failed:
@@ -237,7 +238,7 @@ def test_installed_package_adds_options_and_configs(start: Path) -> None:
     [mtl_cli.trackers]
     lines = shop_models.trackers.lines
     [mtl_cli.features]
-    squared = shop_models.features.squared
+    quadratic = shop_models.features.quadratic
     [mtl_cli.optimizers]
     lion = shop_models.optimizers.lion
     [mtl_cli.conf]
