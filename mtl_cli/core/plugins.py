@@ -63,6 +63,7 @@ def use_folders(paths: Sequence[str | Path]) -> None:
             that another option has.
     """
     _folders.clear()
+    _sources.cache_clear()
     for path in paths:
         folder = Path(path).expanduser().resolve()
         if not folder.is_dir():
@@ -109,6 +110,18 @@ def sources(axis: str) -> dict[str, Source]:
     Raises:
         ConfigError: if two options have the same name.
     """
+    return _sources(axis, tuple(_folders.items()), tuple(sys.path), Path.cwd())
+
+
+# Kept because a data set looks for a kind once for each of its features. The arguments
+# but `axis` are here only because the sources depend on them.
+@cache
+def _sources(
+    axis: str,
+    folders: tuple[tuple[str, Path], ...],
+    paths: tuple[str, ...],
+    here: Path,
+) -> dict[str, Source]:
     package = f"mtl_cli.{axis}"
     own = [
         (
