@@ -100,10 +100,47 @@ class Lion(Optimizer):
         m = self.beta_2 * m + (1 - self.beta_2) * gradient
         return -rate * ops.sign(mean), [m]
 """
+TASK = """
+import numpy as np
+from mtl_cli.metrics.regression import mae, rmse
+from mtl_cli.tasks.base import Task, numbers_in
+
+class Count(Task):
+    offset: float = 0.0
+    METRICS = (rmse, mae)
+    HAS_CLASSES = False
+
+    def read_labels(self, where, column):
+        return numbers_in(where, column, "counts need numbers").astype("float32")
+
+    def row_losses(self, labels, logits, statistics):
+        import tensorflow as tf
+
+        rate = logits[:, 0] + self.offset
+        return tf.exp(rate) - labels * rate
+
+    def predictions(self, logits, statistics):
+        from keras import ops
+
+        return ops.exp(logits + self.offset)
+"""
+HEADS = """
+from mtl_cli.heads.base import Heads
+
+class Shifted(Heads):
+    shift: float
+
+    def connect(self, logits, tasks):
+        return {name: logit + self.shift for name, logit in logits.items()}
+"""
 FILES = {
     "shared.py": "def multiplied(x, factor):\n    return factor * x\n",
     "models/scaled.py": MODEL,
-    "conf/model/scaled.yaml": "name: scaled\nfactor: 2.0\n",
+    "conf/model/scaled.yaml": (
+        "name: scaled\nfactor: 2.0\nheads: shifted\nshift: 0.5\n"
+    ),
+    "heads/shifted.py": HEADS,
+    "tasks/count.py": TASK,
     "encoders/squares.py": ENCODER,
     "conf/encoder/squares.yaml": "name: squares\n",
     "features/quadratic.py": FEATURE,
@@ -129,6 +166,7 @@ tasks:
 CHOSEN = ["model=scaled", "encoder=squares", "tracker=lines"]
 CHOSEN += ["optimizer=lion", "optimizer.lazy=true"]
 CHOSEN += ["dataset.features.age={kind: quadratic, factor: 0.0005}"]
+CHOSEN += ["dataset.tasks.visits={kind: count, label: hour, offset: 1.0}"]
 QUICK = ["dataset=small", "trainer.epochs=2", "trainer.compile=false"]
 QUICK += ["trainer.batch_size=64"]
 MISSING = "'scaled' is not one of: cgc, esmm, mmoe, omoe, ple, shared_bottom, "
@@ -182,6 +220,7 @@ def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
         json.loads((start / r / "metrics.json").read_text()) for r in ("run", "again")
     ]
     assert metrics[0] == metrics[1]
+    assert metrics[0]["valid"]["visits"]["rmse"] > 0
 
     code, _, error, _ = refused(start, *again)
     missing = "dataset.features.age.kind: 'quadratic' is not one of: bucketized, "
@@ -199,10 +238,15 @@ def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
     assert config.model.factor == 2.0  # type: ignore[attr-defined]
     assert config.optimizer.name == "lion"
     assert config.dataset.features["age"].factor == 0.0005  # type: ignore[attr-defined]
-    assert network.predictions.output.keys() == {"click", "buy"}
+    assert config.dataset.tasks["visits"].offset == 1.0  # type: ignore[attr-defined]
+    assert config.model.heads_option.shift == 0.5  # type: ignore[attr-defined]
+    assert network.predictions.output.keys() == {"click", "buy", "visits"}
     plugins.use_folders([])
     model = mtl_cli.load(run, plugins=[start / "mine"])
-    assert (model.config.model.name, model.outputs) == ("scaled", ["click", "buy"])
+    assert (model.config.model.name, model.outputs) == (
+        "scaled",
+        ["click", "buy", "visits"],
+    )
 
 
 def test_jobs_of_a_sweep_know_the_plugins(start: Path) -> None:
@@ -237,6 +281,10 @@ def test_installed_package_adds_options_and_configs(start: Path) -> None:
     squares = shop_models.encoders.squares:Squares
     [mtl_cli.trackers]
     lines = shop_models.trackers.lines
+    [mtl_cli.heads]
+    shifted = shop_models.heads.shifted
+    [mtl_cli.tasks]
+    count = shop_models.tasks.count
     [mtl_cli.features]
     quadratic = shop_models.features.quadratic
     [mtl_cli.optimizers]
