@@ -82,7 +82,7 @@ def test_tables_hold_every_column_that_the_yaml_names_and_the_rows_asked_for(nam
     tables = dataset.generate()
     named = {column for _, column in dataset.feature_columns}
     for task in dataset.tasks.values():
-        named |= {task.label, task.truth}
+        named |= {task.label, task.truth_column}
     named |= {dataset.group_column}
     for table in tables.values():
         assert named - {None} <= set(table.column_names)
