@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mtl_cli import layers
+    from mtl_cli.api.compare import Comparison, compare
     from mtl_cli.api.model import Model, load
     from mtl_cli.api.run import Run
     from mtl_cli.api.train import train
-    from mtl_cli.compare.public import Comparison, compare
     from mtl_cli.core.errors import (
         ConfigError,
         DataError,
@@ -48,9 +48,10 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Comparison": "mtl_cli.compare.public",
+    "Comparison": "mtl_cli.api.compare",
     "Model": "mtl_cli.api.model",
     "Run": "mtl_cli.api.run",
+    "compare": "mtl_cli.api.compare",
     "load": "mtl_cli.api.model",
     "train": "mtl_cli.api.train",
 }
@@ -63,11 +64,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("mtl-cli")
-    if name in (
-        "layers",
-        "compare",
-    ):  # `mtl_cli.compare` is a module that can be called
-        return import_module(f"mtl_cli.{name}")
+    if name == "layers":
+        return import_module("mtl_cli.layers")
     return getattr(import_module(_MODULES.get(name, "mtl_cli.core.errors")), name)
 
 

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from mtl_cli.compare.compare_datasets import compare_datasets
-from mtl_cli.compare.comparison import DatasetComparison
-from mtl_cli.compare.configurations import group_runs
-from mtl_cli.compare.fail_if import Condition, failures, parse
-from mtl_cli.compare.runs import Run, read_runs
+from mtl_cli.comparison.compare_datasets import compare_datasets
+from mtl_cli.comparison.configurations import group_runs
+from mtl_cli.comparison.fail_if import Condition, failures, parse
+from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.runs import Run, read_runs
 from mtl_cli.core.errors import ConfigError, MtlError, fail, printable, suggest
 
 if TYPE_CHECKING:
@@ -142,8 +142,8 @@ def write(text: str) -> None:
 
 def as_text(comparisons: list[DatasetComparison], form: str | None) -> str:
     """Returns the text to print, in the requested form."""
-    from mtl_cli.compare.export import as_csv, as_json
-    from mtl_cli.compare.table import as_markdown
+    from mtl_cli.comparison.export import as_csv, as_json
+    from mtl_cli.comparison.table import as_markdown
 
     if form is None:
         return terminal_text(comparisons)
@@ -183,8 +183,8 @@ def print_comparison(comparison: DatasetComparison, console: "Console") -> None:
     """Prints the tables and the sentences of one data set."""
     from rich.text import Text
 
-    from mtl_cli.compare.sentences import sentences_by_task
-    from mtl_cli.compare.table import print_tables
+    from mtl_cli.comparison.sentences import sentences_by_task
+    from mtl_cli.comparison.table import print_tables
 
     number = len(comparison.configurations)
     console.print(
@@ -204,7 +204,7 @@ def print_comparison(comparison: DatasetComparison, console: "Console") -> None:
 
 def write_page(comparisons: list[DatasetComparison], path: Path) -> None:
     """Writes the HTML page."""
-    from mtl_cli.compare.page import page
+    from mtl_cli.comparison.page import page
 
     try:
         path.write_text(page(comparisons), encoding="utf-8", errors="replace")

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from mtl_cli.compare.leaderboard import write_leaderboard
+from mtl_cli.comparison.leaderboard import write_leaderboard
 from mtl_cli.runs.job_records import JobRecord, job_records
 from mtl_cli.runs.score_table import short
 

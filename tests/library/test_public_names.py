@@ -38,8 +38,8 @@ def test_types_are_shipped() -> None:
     assert (Path(inspect.getfile(mtl_cli)).parent / "py.typed").is_file()
 
 
-def test_compare_can_be_called_even_if_its_package_was_imported_first() -> None:
-    importlib.import_module("mtl_cli.compare.runs")
+def test_compare_is_the_function_after_its_modules_were_imported() -> None:
+    importlib.import_module("mtl_cli.comparison.runs")
     for function in (mtl_cli.compare, importlib.import_module("mtl_cli").compare):
         with pytest.raises(mtl_cli.ConfigError, match="no folder; name runs or sweeps"):
             function()

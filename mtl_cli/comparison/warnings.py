@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from mtl_cli.compare.comparison import DatasetComparison
-from mtl_cli.compare.configurations import Configuration
-from mtl_cli.compare.difference import Verdict
-from mtl_cli.compare.formats import joined
-from mtl_cli.compare.runs import Run
-from mtl_cli.compare.same_rows import split_settings
+from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.difference import Verdict
+from mtl_cli.comparison.formats import joined
+from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.runs import Run
+from mtl_cli.comparison.same_rows import split_settings
 
 MIN_SEEDS = 3
 MAX_LINES = 12  # about runs without scores

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from mtl_cli.compare.configurations import Configuration
-from mtl_cli.compare.runs import Run
+from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.runs import Run
 from mtl_cli.metrics.metric import Floats
 
 SPLIT_KEYS = ["split_by", "split_column", "split_seed"]

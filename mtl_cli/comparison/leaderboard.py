@@ -7,8 +7,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from mtl_cli.compare.configurations import differing_keys, group_runs
-from mtl_cli.compare.runs import (
+from mtl_cli.comparison.configurations import differing_keys, group_runs
+from mtl_cli.comparison.runs import (
     Run,
     find_run_folders,
     finite_number,

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from mtl_cli.compare.seed_statistics import Interval
+from mtl_cli.comparison.seed_statistics import Interval
 
 DEFAULT_DECIMALS, MAX_DECIMALS = 4, 6
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtl_cli.compare.configurations import Configuration
-from mtl_cli.compare.leaderboard import scores_of
-from mtl_cli.compare.runs import Run
+from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.leaderboard import scores_of
+from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import ConfigError, suggest
 
 FORM = re.compile(

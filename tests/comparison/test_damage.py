@@ -16,9 +16,9 @@ from helpers.planted_runs import auc, compared, write_run, write_sweep
 from rich.console import Console
 
 from mtl_cli.cli.compare import arguments, run
-from mtl_cli.compare.compare_datasets import compare_datasets
-from mtl_cli.compare.runs import read_runs
-from mtl_cli.compare.table import print_tables
+from mtl_cli.comparison.compare_datasets import compare_datasets
+from mtl_cli.comparison.runs import read_runs
+from mtl_cli.comparison.table import print_tables
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.runs.job_records import JobRecord
 

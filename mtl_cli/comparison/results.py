@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mtl_cli.compare.configurations import Configuration
-from mtl_cli.compare.difference import Difference
-from mtl_cli.compare.formats import decimals_for
-from mtl_cli.compare.seed_statistics import Interval
+from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.difference import Difference
+from mtl_cli.comparison.formats import decimals_for
+from mtl_cli.comparison.seed_statistics import Interval
 from mtl_cli.core.nested import flatten
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Says in sentences which differences are real and which are not."""
 
-from mtl_cli.compare.comparison import DatasetComparison, Score, Task
-from mtl_cli.compare.difference import Difference, Verdict
-from mtl_cli.compare.formats import interval, joined, probability
+from mtl_cli.comparison.difference import Difference, Verdict
+from mtl_cli.comparison.formats import interval, joined, probability
+from mtl_cli.comparison.results import DatasetComparison, Score, Task
 
 MAX_SENTENCES = 10  # of one kind
 

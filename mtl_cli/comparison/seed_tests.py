@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from mtl_cli.compare.comparison import Score, Task
-from mtl_cli.compare.configurations import Configuration
-from mtl_cli.compare.difference import Difference, Verdict
-from mtl_cli.compare.seed_statistics import (
+from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.difference import Difference, Verdict
+from mtl_cli.comparison.results import Score, Task
+from mtl_cli.comparison.seed_statistics import (
     NO_NOISE,
     Noise,
     common_seeds,

@@ -2,24 +2,24 @@
 
 from functools import cache
 
-from mtl_cli.compare.baseline import choose_baseline
-from mtl_cli.compare.compared_metrics import direction_of, metrics_by_task
-from mtl_cli.compare.comparison import DatasetComparison, Score, Task
-from mtl_cli.compare.configurations import (
+from mtl_cli.comparison.baseline import choose_baseline
+from mtl_cli.comparison.compared_metrics import direction_of, metrics_by_task
+from mtl_cli.comparison.configurations import (
     Configuration,
     differing_keys,
     group_runs,
     set_names,
     single_task_twins,
 )
-from mtl_cli.compare.datasets import group_by_dataset
-from mtl_cli.compare.difference import Verdict, decide
-from mtl_cli.compare.row_tests import add_row_tests
-from mtl_cli.compare.runs import Run
-from mtl_cli.compare.same_rows import same_rows
-from mtl_cli.compare.seed_statistics import mean_interval
-from mtl_cli.compare.seed_tests import add_seed_tests
-from mtl_cli.compare.warnings import warnings
+from mtl_cli.comparison.datasets import group_by_dataset
+from mtl_cli.comparison.difference import Verdict, decide
+from mtl_cli.comparison.results import DatasetComparison, Score, Task
+from mtl_cli.comparison.row_tests import add_row_tests
+from mtl_cli.comparison.runs import Run
+from mtl_cli.comparison.same_rows import same_rows
+from mtl_cli.comparison.seed_statistics import mean_interval
+from mtl_cli.comparison.seed_tests import add_seed_tests
+from mtl_cli.comparison.warnings import warnings
 from mtl_cli.core.errors import ConfigError
 
 

@@ -4,20 +4,20 @@ import statistics
 from itertools import combinations
 from typing import Any
 
-from mtl_cli.compare.comparison import DatasetComparison
-from mtl_cli.compare.configurations import Configuration, short_key
-from mtl_cli.compare.difference import Difference, Verdict
-from mtl_cli.compare.formats import interval
-from mtl_cli.compare.gates import gate_table
-from mtl_cli.compare.leaderboard import COST_COLUMNS, cost_of
-from mtl_cli.compare.plots import (
+from mtl_cli.comparison.configurations import Configuration, short_key
+from mtl_cli.comparison.difference import Difference, Verdict
+from mtl_cli.comparison.formats import interval
+from mtl_cli.comparison.gates import gate_table
+from mtl_cli.comparison.leaderboard import COST_COLUMNS, cost_of
+from mtl_cli.comparison.plots import (
     learning_curves,
     plotted,
     seeds_chart,
     setting_chart,
     trade_off_chart,
 )
-from mtl_cli.compare.sentences import sentences_by_task
+from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.sentences import sentences_by_task
 from mtl_cli.pages.charts import NUM_COLORS, Chart, color
 from mtl_cli.pages.render import render
 

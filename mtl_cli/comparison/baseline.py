@@ -1,6 +1,6 @@
 """The choice of the configuration that all others are compared with: `--baseline`."""
 
-from mtl_cli.compare.configurations import Configuration, short_key
+from mtl_cli.comparison.configurations import Configuration, short_key
 from mtl_cli.core.errors import ConfigError
 
 DEFAULT_MODEL = "shared_bottom"

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mtl_cli.compare.configurations import Configuration
-from mtl_cli.compare.row_statistics import bootstrap, delong, delong_parts, resampled
-from mtl_cli.compare.runs import Run
-from mtl_cli.compare.seed_statistics import Test
+from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.row_statistics import bootstrap, delong, delong_parts, resampled
+from mtl_cli.comparison.runs import Run
+from mtl_cli.comparison.seed_statistics import Test
 from mtl_cli.heads.esmm import label_of_output
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.tasks.base import metrics_named

@@ -6,10 +6,10 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from mtl_cli.compare.comparison import DatasetComparison, Score, Task
-from mtl_cli.compare.configurations import short_key
-from mtl_cli.compare.difference import Verdict
-from mtl_cli.compare.formats import interval
+from mtl_cli.comparison.configurations import short_key
+from mtl_cli.comparison.difference import Verdict
+from mtl_cli.comparison.formats import interval
+from mtl_cli.comparison.results import DatasetComparison, Score, Task
 
 SHORT_VERDICTS: dict[str, str] = {
     Verdict.NOT_REAL: "not real",

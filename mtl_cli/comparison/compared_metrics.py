@@ -1,6 +1,6 @@
 """The choice of the metric to compare for each task, and which direction is better."""
 
-from mtl_cli.compare.configurations import Configuration
+from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.core.errors import ConfigError, suggest
 from mtl_cli.metrics.scores import metrics_of
 from mtl_cli.tasks.base import metrics_named

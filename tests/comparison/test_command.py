@@ -22,7 +22,7 @@ from helpers.planted_runs import (
 from sklearn.metrics import roc_auc_score
 
 from mtl_cli.cli.compare import arguments, run
-from mtl_cli.compare.leaderboard import write_leaderboard
+from mtl_cli.comparison.leaderboard import write_leaderboard
 from mtl_cli.core.errors import ConfigError
 
 MEANS = {"single_task": 0.80, "shared_bottom": 0.80, "ple": 0.82}
@@ -413,7 +413,7 @@ def test_rows_are_read_of_the_best_configurations_of_each_task(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mtl_cli.compare.row_tests.MAX_CONFIGURATIONS", 2)
+    monkeypatch.setattr("mtl_cli.comparison.row_tests.MAX_CONFIGURATIONS", 2)
     rng = np.random.default_rng(0)
     label = np.tile([0.0, 1.0], 200)
     signals = {"shared_bottom": (1, 1), "mmoe": (3, 2), "ple": (2, 3)}

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from mtl_cli.compare.row_statistics import bootstrap, delong, delong_parts, resampled
-from mtl_cli.compare.seed_statistics import (
+from mtl_cli.comparison.row_statistics import bootstrap, delong, delong_parts, resampled
+from mtl_cli.comparison.seed_statistics import (
     common_seeds,
     holm,
     mean_interval,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from mtl_cli.compare.runs import Run
+from mtl_cli.comparison.runs import Run
 
 
 @dataclass(eq=False)

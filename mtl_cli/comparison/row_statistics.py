@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mtl_cli.compare.seed_statistics import Test, t_test
+from mtl_cli.comparison.seed_statistics import Test, t_test
 from mtl_cli.metrics.metric import Floats
 
 RESAMPLES = 200  # give a standard error to within 5 %

@@ -2,10 +2,10 @@
 
 import statistics
 
-from mtl_cli.compare.comparison import DatasetComparison, Task
-from mtl_cli.compare.configurations import short_key
-from mtl_cli.compare.formats import interval
-from mtl_cli.compare.runs import finite_number
+from mtl_cli.comparison.configurations import short_key
+from mtl_cli.comparison.formats import interval
+from mtl_cli.comparison.results import DatasetComparison, Task
+from mtl_cli.comparison.runs import finite_number
 from mtl_cli.pages.charts import NUM_COLORS, Axis, Chart, axis_around, color
 from mtl_cli.pages.line_plots import Line, LinePlot
 

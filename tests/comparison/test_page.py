@@ -9,7 +9,7 @@ from helpers.html_tags import Tags, check_self_contained, tags_of
 from helpers.planted_runs import auc, write_history, write_run, write_sweep
 
 from mtl_cli.cli.compare import arguments, run
-from mtl_cli.compare.plots import pareto_front
+from mtl_cli.comparison.plots import pareto_front
 
 NASTY = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 

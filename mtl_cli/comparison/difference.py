@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from mtl_cli.compare.configurations import Configuration
-from mtl_cli.compare.seed_statistics import LEVEL, Interval, Test, holm
+from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.seed_statistics import LEVEL, Interval, Test, holm
 
 
 class Verdict(StrEnum):

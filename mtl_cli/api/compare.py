@@ -8,7 +8,7 @@ from mtl_cli.core.errors import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mtl_cli.compare.comparison import DatasetComparison
+    from mtl_cli.comparison.results import DatasetComparison
 
 
 class Comparison:
@@ -30,7 +30,7 @@ class Comparison:
         return pd.concat([c.to_frame() for c in self.datasets], ignore_index=True)
 
     def __str__(self) -> str:
-        from mtl_cli.compare.table import as_markdown
+        from mtl_cli.comparison.table import as_markdown
 
         return as_markdown(self.datasets)
 
@@ -57,8 +57,8 @@ def compare(
     Example:
         mtl_cli.compare("outputs/sweeps/NAME", metric="log_loss").to_frame()
     """
-    from mtl_cli.compare.compare_datasets import compare_datasets
-    from mtl_cli.compare.runs import read_runs
+    from mtl_cli.comparison.compare_datasets import compare_datasets
+    from mtl_cli.comparison.runs import read_runs
 
     if not folders:
         raise ConfigError("mtl_cli.compare: no folder; name runs or sweeps to compare")

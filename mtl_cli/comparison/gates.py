@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mtl_cli.compare.configurations import Configuration
+from mtl_cli.comparison.configurations import Configuration
 
 
 def gate_table(configuration: Configuration) -> dict[str, Any] | None:

@@ -5,8 +5,8 @@ import io
 import json
 from typing import Any
 
-from mtl_cli.compare.comparison import DatasetComparison
-from mtl_cli.compare.sentences import sentences_by_task
+from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.sentences import sentences_by_task
 
 
 def as_csv(comparisons: list[DatasetComparison]) -> str:

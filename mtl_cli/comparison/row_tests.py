@@ -1,14 +1,14 @@
 """Adds the tests over test rows to a comparison."""
 
-from mtl_cli.compare.comparison import DatasetComparison, Task
-from mtl_cli.compare.configurations import Configuration
-from mtl_cli.compare.difference import Verdict
-from mtl_cli.compare.predictions import (
+from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.difference import Verdict
+from mtl_cli.comparison.predictions import (
     DifferentRowsError,
     Predictions,
     UnusableError,
     read_predictions,
 )
+from mtl_cli.comparison.results import DatasetComparison, Task
 
 MAX_CONFIGURATIONS = 20  # whose test rows are read
 # Numbers of predictions that take seconds. Most metrics are computed on 200 samples.

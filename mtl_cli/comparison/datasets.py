@@ -2,9 +2,9 @@
 
 from functools import cache
 
-from mtl_cli.compare.configurations import short_key
-from mtl_cli.compare.runs import Run
-from mtl_cli.compare.same_rows import equal_rows, test_rows
+from mtl_cli.comparison.configurations import short_key
+from mtl_cli.comparison.runs import Run
+from mtl_cli.comparison.same_rows import equal_rows, test_rows
 from mtl_cli.metrics.metric import Floats
 
 MAX_SETTINGS = 8  # in the name of a data set

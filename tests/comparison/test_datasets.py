@@ -12,7 +12,7 @@ from helpers.planted_runs import auc, write_predictions, write_run
 
 import mtl_cli
 from mtl_cli.cli.compare import arguments, run
-from mtl_cli.compare.datasets import dataset_names
+from mtl_cli.comparison.datasets import dataset_names
 from mtl_cli.core.errors import ConfigError
 
 TASKS = {"shop": "click", "adult": "income"}

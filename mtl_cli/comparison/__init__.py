@@ -1,0 +1,1 @@
+"""Compares runs: the better model, the difference, and whether it is real."""
