@@ -1,4 +1,7 @@
-"""Locks a folder for one process; the kernel frees the lock however that one ends."""
+"""Locks a folder for one process.
+
+The kernel frees the lock when the process ends, even if the process is killed.
+"""
 
 import fcntl
 import os
@@ -7,7 +10,7 @@ from typing import IO
 
 from mtl_cli.core.errors import ConfigError
 
-LOCK = ".lock"
+LOCK_NAME = ".lock"
 
 
 def lock_folder(folder: Path, key: str) -> IO[str]:
@@ -22,7 +25,7 @@ def lock_folder(folder: Path, key: str) -> IO[str]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return lock_file(folder / LOCK)
+        return lock_file(folder / LOCK_NAME)
     except BlockingIOError:
         raise ConfigError(
             f"{key}: another process is running in {folder}; wait for it, or name "
@@ -44,7 +47,12 @@ def lock_file(path: Path) -> IO[str]:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            raise BlockingIOError  # the last owner has just removed the file
+            raise FileNotFoundError
+    except FileNotFoundError:
+        # The last owner removed the file after this process opened it, and perhaps a
+        # new owner made a new file. A lock on a removed file protects nothing.
+        file.close()
+        raise BlockingIOError from None
     except OSError:
         file.close()
         raise

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
-from importlib.metadata import EntryPoint, distributions
+from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -43,17 +43,17 @@ class Source:
 
     Attributes:
         label: the file or the entry point, for messages.
-        load: imports the module that holds the option's class, or the class.
+        load: returns the option's class, or the module that holds the class.
         is_plugin: whether the option is not part of mtl-cli.
     """
 
     label: str
     load: Callable[[], Any]
-    is_plugin: bool = False
+    is_plugin: bool
 
 
 def use_folders(paths: Sequence[str | Path]) -> None:
-    """Makes the options in folders known to this process, instead of earlier folders.
+    """Registers the folders of `--plugins`, in place of the folders of earlier calls.
 
     A folder is laid out as `mtl_cli`: `models/NAME.py`, `features/NAME.py`,
     `conf/model/NAME.yaml`. Its files import each other by relative imports.
@@ -78,7 +78,7 @@ def use_folders(paths: Sequence[str | Path]) -> None:
         sys.modules[package.__name__] = package
         _folders[package.__name__] = folder
     for axis in AXES:
-        sources(axis)
+        sources(axis)  # raises an error if two options have the same name
     for folder in conf_folders():
         for path in sorted(folder.rglob("*.yaml")):
             if (conf_folder() / path.relative_to(folder)).exists():
@@ -113,8 +113,8 @@ def sources(axis: str) -> dict[str, Source]:
     return _sources(axis, tuple(_folders.items()), tuple(sys.path), Path.cwd())
 
 
-# Kept because a data set looks for a kind once for each of its features. The arguments
-# but `axis` are here only because the sources depend on them.
+# Cached because a data set asks for the kinds of features once per feature. All
+# arguments but `axis` are part of the cache's key only.
 @cache
 def _sources(
     axis: str,
@@ -122,56 +122,58 @@ def _sources(
     paths: tuple[str, ...],
     here: Path,
 ) -> dict[str, Source]:
-    package = f"mtl_cli.{axis}"
-    own = [
-        (
-            name,
-            Source(
-                f"{package}.{name}", partial(import_module, f"{package}.{name}"), True
-            ),
-        )
-        for name in _modules(import_module(package).__path__)
-    ]
-    known: dict[str, Source] = {}
-    for name, source in [*own, *_plugins(axis)]:
-        if name in known:
+    sources: dict[str, Source] = {}
+    for name, source in [*_own_sources(axis), *_plugin_sources(axis)]:
+        if name in sources:
             raise ConfigError(
-                f"{source.label}: the name {name!r} belongs to {known[name].label} "
+                f"{source.label}: the name {name!r} belongs to {sources[name].label} "
                 "already; take another name"
             )
-        known[name] = source
-    return known
+        sources[name] = source
+    return sources
 
 
-def _plugins(axis: str) -> Iterator[tuple[str, Source]]:
+def _own_sources(axis: str) -> Iterator[tuple[str, Source]]:
+    package = f"mtl_cli.{axis}"
+    for name in _module_names(import_module(package).__path__):
+        module = f"{package}.{name}"
+        yield name, Source(module, partial(import_module, module), is_plugin=False)
+
+
+def _plugin_sources(axis: str) -> Iterator[tuple[str, Source]]:
     for package, folder in _folders.items():
-        for name in _modules([str(folder / axis)]):
+        for name in _module_names([str(folder / axis)]):
             load = partial(import_module, f"{package}.{axis}.{name}")
-            yield name, Source(str(folder / axis / f"{name}.py"), load, True)
+            file = folder / axis / f"{name}.py"
+            yield name, Source(str(file), load, is_plugin=True)
     for entry in _entry_points(axis):
-        yield entry.name, Source(f"entry point {entry.value!r}", entry.load, True)
+        label = f"entry point {entry.value!r}"
+        yield entry.name, Source(label, entry.load, is_plugin=True)
 
 
-def _modules(path: Sequence[str]) -> list[str]:
+def _module_names(path: Sequence[str]) -> list[str]:
     names = sorted(module.name for module in pkgutil.iter_modules(path))
     return [name for name in names if name != "base" and not name.startswith("_")]
 
 
 def _entry_points(axis: str) -> list[EntryPoint]:
-    # Python may look for packages in the current folder too: nothing there counts as
-    # installed.
+    # Python may import packages of the current folder too, but a package there does
+    # not count as installed.
     here = Path.cwd()
-    places = tuple(
-        place for place in sys.path if place and Path(place).resolve() != here
-    )
-    return [e for e in _installed(places) if e.group == f"mtl_cli.{axis}"]
+    paths = tuple(path for path in sys.path if path and Path(path).resolve() != here)
+    return [e for e in _installed(paths) if e.group == f"mtl_cli.{axis}"]
 
 
 @cache
-def _installed(places: tuple[str, ...]) -> list[EntryPoint]:
-    entries: dict[str, list[EntryPoint]] = {}
-    for package in distributions(path=list(places)):
-        ours = [e for e in package.entry_points if e.group.startswith("mtl_cli.")]
-        if ours:  # Python imports the first of two packages of one name.
-            entries.setdefault(package.name, ours)
-    return [entry for ours in entries.values() for entry in ours]
+def _installed(paths: tuple[str, ...]) -> list[EntryPoint]:
+    # Of two packages with the same name Python imports the first, so the entry points
+    # of the second are left out.
+    packages: dict[str, Distribution] = {}
+    for package in distributions(path=list(paths)):
+        packages.setdefault(package.name, package)
+    return [
+        entry
+        for package in packages.values()
+        for entry in package.entry_points
+        if entry.group.startswith("mtl_cli.")
+    ]

@@ -13,7 +13,7 @@ from typing import Any
 
 from mtl_cli.core.atomic_write import UNFINISHED_PREFIX, named_write_errors, replacing
 from mtl_cli.core.errors import ConfigError, first_line
-from mtl_cli.core.folder_lock import LOCK, lock_folder
+from mtl_cli.core.folder_lock import LOCK_NAME, lock_folder
 
 STATUS = "status.json"
 CHECKPOINTS = "checkpoints"
@@ -74,7 +74,7 @@ class RunFolder:
     def release(self) -> None:
         """Lets other processes have the folder."""
         with contextlib.suppress(OSError):
-            (self.path / LOCK).unlink()
+            (self.path / LOCK_NAME).unlink()
         self.lock.close()
 
     def write_json(self, name: str, value: Any) -> None:

@@ -11,10 +11,11 @@ from helpers.commands import mtl_train, refused, run_cold
 from helpers.planted_data import parquet, planted
 
 import mtl_cli
-from mtl_cli.core import plugins
+from mtl_cli.core import options, plugins
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.options import option_names
 from mtl_cli.distributed import child_processes
+from mtl_cli.models.base import Sharing
 from mtl_cli.runs import saved_model
 
 MODEL = """
@@ -337,6 +338,33 @@ def test_name_of_our_own_option_is_refused(start: Path, name: str) -> None:
     assert code == 2
     assert error.startswith(f"mtl-train: error: {start / 'mine' / name}: {message}")
     assert error.count("\n") == 1
+
+
+def test_broken_file_of_our_own_is_not_called_a_plugin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(name: str) -> None:
+        raise ImportError(f"broken {name}")
+
+    own = plugins.Source("mtl_cli.models.ple", lambda: fail("ple"), is_plugin=False)
+    monkeypatch.setattr(options, "sources", lambda axis: {"ple": own})
+    with pytest.raises(ImportError, match="broken ple"):
+        options.option_class("models", "ple", Sharing)
+    assert not any(source.is_plugin for source in plugins.sources("models").values())
+
+
+def test_first_of_two_packages_with_one_name_gives_the_entry_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "Metadata-Version: 2.1\nName: shop\nVersion: 1.0\n"
+    write(tmp_path / "first" / "shop-1.0.dist-info", {"METADATA": text})
+    points = "[mtl_cli.models]\nshadowed = shop.model\n"
+    files = {"METADATA": text, "entry_points.txt": points}
+    write(tmp_path / "second" / "shop-1.0.dist-info", files)
+    monkeypatch.syspath_prepend(str(tmp_path / "second"))
+    assert "shadowed" in option_names("models")
+    monkeypatch.syspath_prepend(str(tmp_path / "first"))
+    assert "shadowed" not in option_names("models")
 
 
 def test_name_of_another_plugin_is_refused(start: Path) -> None:
