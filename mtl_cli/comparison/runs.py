@@ -14,7 +14,7 @@ import yaml
 from mtl_cli.core.errors import ConfigError, printable, visible
 from mtl_cli.core.run_folder import has_ended
 from mtl_cli.runs.job_records import jobs_without_run_folder
-from mtl_cli.runs.provenance import KEYS_WITHOUT_EFFECT
+from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE
 
 # Keys that cannot change a result, and keys that `Run` holds as attributes.
 IGNORED_KEYS = {
@@ -26,7 +26,7 @@ IGNORED_KEYS = {
     "tracker",
     "compare",
 }
-for key, inner_keys in KEYS_WITHOUT_EFFECT.items():
+for key, inner_keys in KEYS_FREE_TO_CHANGE.items():
     IGNORED_KEYS |= {key} if inner_keys is True else {f"{key}.{k}" for k in inner_keys}
 MAX_VALUES = 20_000  # in one config.yaml
 MAX_METRIC = 1e100  # its square is still a finite float

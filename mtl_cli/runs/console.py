@@ -1,4 +1,4 @@
-"""The output of a run: on the terminal, and the same in `train.log`."""
+"""The output of a run on the terminal, with a copy in `train.log`."""
 
 import contextlib
 import time
@@ -29,7 +29,7 @@ class Console:
     """Prints to the terminal and to a log file.
 
     Args:
-        log: path of the log file.
+        log: the path of the log file.
     """
 
     def __init__(self, log: Path) -> None:
@@ -52,11 +52,11 @@ class Console:
         self.print_line(f"warning: {text}", "yellow")
 
     def log_line(self, text: str) -> None:
-        """Writes a line to the log file only."""
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+        """Writes a text to the log file only, with the time before each line."""
+        now = time.strftime("%Y-%m-%d %H:%M:%S")
         lines = mask_secrets(text).splitlines()
         with named_write_errors(Path(self.file.name)):
-            self.file.write("".join(f"{stamp}  {line}\n" for line in lines))
+            self.file.write("".join(f"{now}  {line}\n" for line in lines))
             self.file.flush()
 
     def print_scores(self, title: str, outputs: list[Output], scores: Scores) -> None:
@@ -64,12 +64,12 @@ class Console:
         for cells in tables(outputs, scores):
             self.print_table(cells, title)
             title = ""
-        for task, metrics in scores.items():
-            for metric, why in metrics.get("why", {}).items():
-                self.print_line(f"{task}: {metric} is undefined: {why}")
+        for output, metrics in scores.items():
+            for metric, reason in metrics.get("why", {}).items():
+                self.print_line(f"{output}: {metric} is undefined: {reason}")
 
     def print_data_report(self, report: dict[str, Any], outputs: list[Output]) -> None:
-        """Prints what the columns of tasks and features hold."""
+        """Prints tables of tasks and features, and the number of repeated rows."""
         self.print_table(task_table(report, outputs))
         self.print_table(feature_table(report))
         for split, share in report["repeated_rows"].items():
@@ -80,11 +80,11 @@ class Console:
             )
 
     def print_table(self, cells: list[list[str]], title: str = "") -> None:
-        """Prints a table, as wide as its numbers need.
+        """Prints a table in its full width.
 
         Args:
-            cells: the rows; the first row is the header, the first column is text.
-            title: a line above the table.
+            cells: the rows. The first row is the header; the first column holds names.
+            title: the line above the table; "" for none.
         """
         table = Table(
             title=title,
@@ -94,7 +94,7 @@ class Console:
             pad_edge=False,
             collapse_padding=True,
         )
-        # `Text`, since names from the data could look like rich's markup.
+        # Names from the data may look like markup of rich; `Text` keeps them unchanged.
         header, *rows = [
             [Text(printable(mask_secrets(cell))) for cell in row] for row in cells
         ]
@@ -108,11 +108,11 @@ class Console:
 
     @contextlib.contextmanager
     def progress(self, epochs: int, monitored: list[Output]) -> Iterator[Progress]:
-        """Shows one live line on a terminal, one line per epoch elsewhere.
+        """Shows progress as one live line on a terminal, or as one line per epoch.
 
         Args:
             epochs: the highest possible number of epochs.
-            monitored: outputs whose validation metric is shown.
+            monitored: the outputs whose validation metric is shown.
         """
         text = ProgressText(epochs, monitored)
         if not self.terminal.is_terminal:
@@ -135,13 +135,13 @@ class Console:
 
     def close(self) -> None:
         """Closes the log file."""
-        # An earlier write has reported why the file cannot be written.
+        # If the file cannot be written, an earlier write has already reported that.
         with contextlib.suppress(OSError):
             self.file.close()
 
 
 def print_in_full_width(console: RichConsole, table: Table) -> None:
-    """Prints a table uncut: where it is too wide, the terminal breaks its lines."""
+    """Prints a table without cutting cells; a narrow terminal wraps the lines."""
     options = console.options.update(max_width=10_000)
     needed = Measurement.get(console, options, table).maximum
     RichConsole(
@@ -153,30 +153,37 @@ def print_in_full_width(console: RichConsole, table: Table) -> None:
 
 
 class ProgressText:
-    """Describes the progress of training in lines of text.
+    """Lines of text that describe the progress of training.
 
     Args:
         epochs: the highest possible number of epochs.
-        monitored: outputs whose validation metric is shown.
+        monitored: the outputs whose validation metric is shown.
     """
 
     def __init__(self, epochs: int, monitored: list[Output]) -> None:
         self.epochs = epochs
         self.monitored = monitored
-        self.valid = ""  # the validation metrics of the last epoch
-        self.last_epoch = ""
+        self.valid = ""  # the validation metrics of the last finished epoch
+        self.last_epoch = ""  # the line of the last finished epoch
         self.start = time.perf_counter()
-        self.resumed_epochs: float | None = None  # trained by an earlier process
+        self.earlier_epochs: int | None = None  # trained by an earlier process
 
     def step(
         self, number: int, share: float, losses: dict[str, float], rate: float
     ) -> str:
-        """Describes an unfinished epoch."""
+        """Describes an unfinished epoch.
+
+        Args:
+            number: the number of the epoch, from 1.
+            share: the share of the epoch that is done.
+            losses: the mean loss of each task.
+            rate: the number of samples per second.
+        """
         seconds = time.perf_counter() - self.start
         trained = number - 1 + share
-        if self.resumed_epochs is None:
-            self.resumed_epochs = number - 1
-        left = (self.epochs - trained) * seconds / (trained - self.resumed_epochs)
+        if self.earlier_epochs is None:
+            self.earlier_epochs = number - 1
+        left = (self.epochs - trained) * seconds / (trained - self.earlier_epochs)
         # The most important numbers come first: a narrow terminal cuts the end.
         return "  ".join(
             [
@@ -209,5 +216,5 @@ class ProgressText:
 
 
 def numbers(values: Mapping[str, float | None]) -> str:
-    """Returns `name 0.1234` for each value."""
+    """Returns a line with `name 0.1234` for each value."""
     return " ".join(f"{name} {short(value)}" for name, value in values.items())

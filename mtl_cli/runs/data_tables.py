@@ -9,9 +9,9 @@ Cells = list[list[str]]
 
 
 def task_table(report: dict[str, Any], outputs: list[Output]) -> Cells:
-    """Returns each task's number of rows and positives by split, header first."""
+    """Returns a header, then each task's number of rows and positives by split."""
     splits = list(report["splits"])
-    names = [f"{s} {name}" for s in splits for name in ("rows", "positives")]
+    names = [f"{split} {name}" for split in splits for name in ("rows", "positives")]
     cells = [["task", *names]]
     for output in outputs:
         row = [output.title]
@@ -23,9 +23,10 @@ def task_table(report: dict[str, Any], outputs: list[Output]) -> Cells:
 
 
 def feature_table(report: dict[str, Any]) -> Cells:
-    """Returns the kind, values and drift of each feature, header first.
+    """Returns a header, then the kind, values and drift of each feature.
 
-    Unseen values and drift compare the last split with the training rows.
+    The unseen values and the drift are those of the last split against the training
+    rows.
     """
     last = list(report["splits"])[-1]
     header = ["feature", "kind", "values", "missing", f"unseen in {last}"]
@@ -47,5 +48,5 @@ def feature_table(report: dict[str, Any]) -> Cells:
 
 
 def share(value: float | None) -> str:
-    """Returns a share in percent; a dash for None."""
+    """Returns a share in percent, or a dash for None."""
     return "-" if value is None else f"{value:.1%}"

@@ -1,4 +1,4 @@
-"""Runs one composed configuration in its folder: a new run, or one to resume."""
+"""Runs one composed configuration in its folder, or resumes its unfinished run."""
 
 import contextlib
 import os
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """A run that a command, or a job of a sweep, asks for.
+    """A run that a command or a job of a sweep asks for.
 
     Attributes:
         composed: the configuration that Hydra has composed.
         choices: the chosen option of each config group.
         settings: the flags and settings that the user typed.
         folder: the run folder that Hydra has named.
-        is_new_folder: whether Hydra names another folder for each command.
+        is_new_folder: whether Hydra names a new folder for each command.
     """
 
     composed: DictConfig
@@ -43,11 +43,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Execution:
-    """How a request was met.
+    """The outcome of a request.
 
     Attributes:
         folder: the run folder.
-        ran: False if the folder held the finished run already.
+        ran: whether the run was executed; False if it was finished already.
     """
 
     folder: Path
@@ -80,29 +80,29 @@ def execute(request: Request) -> Execution:
 
 
 def execute_as_worker(config: "Config", request: Request) -> None:
-    """Trains as one of several processes; the chief alone writes and tracks the run."""
+    """Trains as a worker, in a temporary folder: only the chief records the run."""
     from mtl_cli.core.run_folder import RunFolder
     from mtl_cli.runs.resume import RunStart
     from mtl_cli.trackers.none import NoTracker
 
     config = config.model_copy(update={"tracker": NoTracker(name="none")})
     with (
-        tempfile.TemporaryDirectory(prefix="mtl-worker-") as name,
+        tempfile.TemporaryDirectory(prefix="mtl-worker-") as temporary,
         open(os.devnull, "w") as nowhere,
         contextlib.redirect_stdout(nowhere),
     ):
-        folder = RunFolder(Path(name))
+        folder = RunFolder(Path(temporary))
         try:
             execute_in_folder(config, RunStart(folder.path, folder), folder, request)
         except Stopped as stop:
-            stop.run = None  # the chief says which checkpoint of the run is safe
+            stop.run = None  # the chief tells the user which checkpoint is safe
             raise
 
 
 def execute_in_folder(
     config: "Config", start: "RunStart", folder: "RunFolder", request: Request
 ) -> None:
-    """Runs a checked configuration, and writes how it ended."""
+    """Runs a checked configuration, and records in the folder how the run ended."""
     from mtl_cli.runs.console import Console
     from mtl_cli.runs.provenance import config_hash
     from mtl_cli.runs.run import run
@@ -139,6 +139,6 @@ def execute_in_folder(
 
 
 def remove_if_empty(folder: Path) -> None:
-    """Removes a folder that Hydra has just made, unless it holds something."""
+    """Removes a folder that Hydra has just made, unless it holds files."""
     with contextlib.suppress(OSError):
         folder.rmdir()

@@ -19,15 +19,15 @@ class JobRecord:
     Attributes:
         number: the job's number in the sweep, such as `3` or `3.1`.
         name: the name of the job's run folder.
-        settings: the `key=value` settings that distinguish the job from others.
+        settings: the `key=value` settings that distinguish the job from other jobs.
         status: `running`, `done`, `skipped`, `failed` or `interrupted`.
-        pid: the process id; 0 before the job has a process.
-        host: the machine of the process.
-        seconds: the job's duration.
-        error: the reason of a failure, in one line.
+        pid: the id of the job's process; 0 before there is a process.
+        host: the machine that the process runs on.
+        seconds: the duration of the job.
+        error: the reason why the job failed, in one line.
         code: the exit code that the failure leads to.
-        scores: the first metric of each task.
-        objective: the monitored metric, signed so that more is better.
+        scores: the value of each task's first metric.
+        objective: the monitored metric, negated if lower values are better.
     """
 
     number: str
@@ -44,7 +44,7 @@ class JobRecord:
 
     @property
     def has_started(self) -> bool:
-        """Whether the job has or had a process, or was found done."""
+        """Whether the job has or had a process, or needs none as it was done before."""
         return self.status != "running" or self.pid != 0
 
     def path(self, sweep: Path) -> Path:
@@ -52,11 +52,11 @@ class JobRecord:
         return sweep / RECORDS / f"{self.number}.json"
 
     def stderr_path(self, sweep: Path) -> Path:
-        """Returns the path of the file that takes the process's stderr."""
+        """Returns the path of the file that the process's stderr is written to."""
         return sweep / RECORDS / f"{self.number}.stderr"
 
     def write(self, sweep: Path) -> None:
-        """Replaces the record's file as a whole."""
+        """Writes the record's file; a reader never sees a part of it."""
         path = self.path(sweep)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
@@ -64,14 +64,14 @@ class JobRecord:
         temporary.replace(path)
 
     def read(self, sweep: Path) -> "JobRecord":
-        """Returns the newest state; the job's process may have written it."""
+        """Returns the record that the file holds now; the job may have rewritten it."""
         return JobRecord(**json.loads(self.path(sweep).read_text("utf-8")))
 
 
 def job_records(sweep: Path) -> Iterator[JobRecord]:
     """Yields the records of a sweep, in the order of the jobs' numbers."""
     paths = (sweep / RECORDS).glob("*.json")
-    for path in sorted(paths, key=lambda p: [int(x) for x in p.stem.split(".")]):
+    for path in sorted(paths, key=lambda path: list(map(int, path.stem.split(".")))):
         yield JobRecord(**json.loads(path.read_text("utf-8")))
 
 

@@ -1,4 +1,4 @@
-"""How a run ended: its status, the message for the user, the exit code."""
+"""How a run ended: its status, the message for the user and the exit code."""
 
 import shlex
 
@@ -9,11 +9,11 @@ from mtl_cli.core.signals import Stopped
 
 
 def status_after(error: BaseException) -> tuple[str, str]:
-    """Returns the status of a run that an error ended, and the reason."""
+    """Returns the status of a run that ended with an error, and the reason."""
     if isinstance(error, SystemExit) and error.code == 1:
         return "interrupted", "what read the output has closed it"
-    from_outside = isinstance(error, KeyboardInterrupt | LostWorkerError)
-    status = "interrupted" if from_outside else "failed"
+    is_external = isinstance(error, KeyboardInterrupt | LostWorkerError)
+    status = "interrupted" if is_external else "failed"
     return status, mask_secrets(str(error)) or type(error).__name__
 
 
@@ -21,13 +21,18 @@ def message_and_code(error: Exception) -> tuple[str, int]:
     """Returns the one-line message for a failed run, and its exit code."""
     if isinstance(error, MtlError):
         return str(error), error.exit_code
-    name, text = type(error).__name__, first_line(error)
-    text = text if text == name else f"{name}: {text}"
-    return f"{text}; the traceback is in train.log", 1
+    name, message = type(error).__name__, first_line(error)
+    message = message if message == name else f"{name}: {message}"
+    return f"{message}; the traceback is in train.log", 1
 
 
 def resume_hint(stop: Stopped, command: list[str]) -> str:
-    """Names the cause of the end, the last checkpoint and the command to resume."""
+    """Returns the message for a stopped run: cause, last checkpoint, how to resume.
+
+    Args:
+        stop: the exception that ended the run.
+        command: the command that started the run.
+    """
     if stop.run is None:
         return str(stop)
     from mtl_cli.training.checkpoint import described, saved
@@ -43,5 +48,5 @@ def resume_hint(stop: Stopped, command: list[str]) -> str:
 
 
 def resume_command(command: list[str]) -> str:
-    """Returns the command that resumes what this command began."""
-    return shlex.join(s for s in command if not s.startswith("resume="))
+    """Returns the command that resumes the run or sweep that `command` started."""
+    return shlex.join(word for word in command if not word.startswith("resume="))

@@ -1,4 +1,4 @@
-"""What the chosen model and trainer ask of the data."""
+"""A check before training: whether early stopping can work on the validation rows."""
 
 import numpy as np
 
@@ -12,21 +12,21 @@ def check_monitor(config: Config, valid: Table | StoredTable) -> None:
     """Refuses early stopping on a metric that the validation rows leave undefined.
 
     Raises:
-        DataError: naming the metric, the task and why there is no number.
+        DataError: if a monitored metric is undefined; the message says why.
     """
-    who, _, wanted = config.trainer.monitor.partition(".")
-    labels, weights, groups = valid.labels, valid.weights, valid.groups
+    monitored, _, chosen_metric = config.trainer.monitor.partition(".")
     for output in config.outputs:
-        if output.added_by_heads or who not in ("mean", output.name):
+        if output.added_by_heads or monitored not in ("mean", output.name):
             continue
-        metric = wanted or output.first_metric
-        y, w = labels[output.label], weights[output.name]
-        width = output.task.num_logits
-        constant = np.zeros(len(y) if width == 1 else (len(y), width))
-        found = score(output.task, y, constant, w, groups, [metric])
-        if found[metric] is None:
+        metric = chosen_metric or output.first_metric
+        y, w = valid.labels[output.label], valid.weights[output.name]
+        num_logits = output.task.num_logits
+        constant = np.zeros(len(y) if num_logits == 1 else (len(y), num_logits))
+        scores = score(output.task, y, constant, w, valid.groups, [metric])
+        if scores[metric] is None:
+            reason = scores["why"][metric]
             raise DataError(
                 f"trainer.monitor: {metric} of task {output.name} is undefined on the "
-                f"validation rows ({found['why'][metric]}); give more validation rows, "
+                f"validation rows ({reason}); give more validation rows, "
                 "monitor another task or metric, or set trainer.patience=null"
             )

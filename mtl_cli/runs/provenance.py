@@ -1,12 +1,10 @@
-"""Records all that a run's numbers depend on: configuration, data, code, machine."""
+"""Records what a run's numbers depend on: configuration, data, code and machine."""
 
 import hashlib
 import json
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from pydantic import ValidationError
 
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.errors import shown
@@ -15,28 +13,27 @@ from mtl_cli.core.paths import PACKAGE
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.runs.saved_config import read_config
 
-if TYPE_CHECKING:  # its import takes a tenth of a second
+if TYPE_CHECKING:  # the import takes a tenth of a second
     from mtl_cli.config.run_config import Config
 
-# Keys that change no number, so that a resumed run may change them. `strategy` is the
-# exception: several processes draw other dropout masks, and normalise over shares of a
-# batch.
-KEYS_WITHOUT_EFFECT: Any = {
+# A resumed run may change these keys. Only `strategy` can change the numbers: each
+# process draws its own dropout masks, and normalises over its own share of a batch.
+KEYS_FREE_TO_CHANGE: Any = {
     "resume": True,
     "trainer": {"profile", "checkpoint_minutes", "strategy"},
 }
-MOST_DIFFERENCES = 3
+MAX_DIFFERENCES = 3
 
 
 def config_hash(config: "Config") -> str:
-    """Returns a hash of all keys that can change a number."""
-    values = config.model_dump(mode="json", exclude=KEYS_WITHOUT_EFFECT)
+    """Returns a hash of all keys except those that a resumed run may change."""
+    values = config.model_dump(mode="json", exclude=KEYS_FREE_TO_CHANGE)
     text = json.dumps(mask_secrets(values), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def environment(config: "Config", data_hash: str) -> dict[str, Any]:
-    """Returns the record of everything else that a run's numbers depend on."""
+    """Returns versions, hardware, commit, seed and hashes for `environment.json`."""
     return {
         **tensorflow_runtime.describe(),
         "git_commit": git_commit(),
@@ -47,10 +44,11 @@ def environment(config: "Config", data_hash: str) -> dict[str, Any]:
 
 
 def git_commit() -> str | None:
-    """Returns the commit of the checkout that this code runs from, if there is one."""
-    if not (Path(PACKAGE.parent) / ".git").exists():
+    """Returns the commit of the checkout that this code runs from; None if unknown."""
+    checkout = PACKAGE.parent
+    if not (checkout / ".git").exists():
         return None
-    command = ["git", "-C", str(PACKAGE.parent), "rev-parse", "HEAD"]
+    command = ["git", "-C", str(checkout), "rev-parse", "HEAD"]
     try:
         output = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -59,21 +57,23 @@ def git_commit() -> str | None:
 
 
 def config_difference(config: "Config", run: Path) -> str:
-    """Says in which keys a configuration differs from the one of a run folder."""
+    """Says which keys of a configuration differ from the `config.yaml` of a run."""
     try:
         saved = type(config).model_validate(read_config(run))
-        old = flatten(saved.model_dump(mode="json"))
-    except (OSError, ValueError, TypeError, ValidationError):
+    except (OSError, ValueError, TypeError):
         return "its config.yaml cannot be read"
-    new = flatten(config.model_dump(mode="json", exclude=KEYS_WITHOUT_EFFECT))
-    changes = differences(old | dict.fromkeys(new.keys() - old.keys()), new)
-    return "; ".join(changes[:MOST_DIFFERENCES]) or "its config.yaml was changed"
+    old, new = (
+        flatten(c.model_dump(mode="json", exclude=KEYS_FREE_TO_CHANGE))
+        for c in (saved, config)
+    )
+    changes = differences(old, new)[:MAX_DIFFERENCES]
+    return "; ".join(changes) or "its config.yaml was changed"
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Describes each value of `new` that differs from the value in `old`."""
+    """Describes each key whose value has changed; an absent key counts as None."""
     return [
-        f"{key} was {shown(old.get(key))}, is {shown(value)}"
-        for key, value in new.items()
-        if old.get(key) != value
+        f"{key} was {shown(old.get(key))}, is {shown(new.get(key))}"
+        for key in new | old
+        if old.get(key) != new.get(key)
     ]

@@ -28,7 +28,7 @@ def write(
     history: History,
     scores: dict[str, Scores],
     predictions: dict[str, dict[str, Array]],
-    shown: str,
+    main_split: str,
 ) -> None:
     """Writes `history.csv`, `predictions.parquet`, `plots/` and `report.html`.
 
@@ -36,10 +36,10 @@ def write(
         folder: the run folder.
         config: the run's configuration.
         data: the encoded splits.
-        history: the history of the training.
+        history: the course of the training.
         scores: the scores by split.
         predictions: the predictions by split and output.
-        shown: the split whose calibration is plotted.
+        main_split: the split whose calibration is plotted.
     """
     rows = [epoch_row(epoch) for epoch in history.epochs]
     folder.write_text("history.csv", pd.DataFrame(rows).to_csv(index=False))
@@ -48,44 +48,31 @@ def write(
         with folder.replacing("predictions.parquet") as path:
             frame.to_parquet(path, index=False)
     outputs = config.outputs
-    table = data.splits[shown]
-    plots = {
-        "learning_curves": learning_curves(history, outputs),
-        "calibration": calibration(outputs, table, predictions[shown]),
-    }
-    for name, line_plots in plots.items():
+    curves = learning_curves(history, outputs)
+    reliability = calibration(outputs, data.splits[main_split], predictions[main_split])
+    for name, plots in ("learning_curves", curves), ("calibration", reliability):
         with folder.replacing(f"plots/{name}.png") as path:
-            write_png(line_plots, path)
-    folder.write_text("report.html", page(config, scores, plots, shown))
-
-
-def page(
-    config: Config,
-    scores: dict[str, Scores],
-    plots: dict[str, list[LinePlot]],
-    shown: str,
-) -> str:
-    """Returns the HTML page of a run."""
-    return render(
+            write_png(plots, path)
+    html = render(
         "run.html",
         title=f"{config.model.name} on {config.dataset.name}",
-        scores={split: tables(config.outputs, scores[split]) for split in scores},
+        scores={split: tables(outputs, scores[split]) for split in scores},
         plots={
-            "Learning curves": plots["learning_curves"],
-            f"Calibration on {shown} rows": plots["calibration"],
+            "Learning curves": curves,
+            f"Calibration on {main_split} rows": reliability,
         },
         settings=json.dumps(mask_secrets(config.model_dump(mode="json")), indent=2),
     )
+    folder.write_text("report.html", html)
 
 
 def epoch_row(epoch: Epoch) -> dict[str, Any]:
     """Returns the row of `history.csv` for one epoch."""
     row: dict[str, Any] = {"epoch": epoch.number}
     row |= {f"loss.{task}": loss for task, loss in epoch.losses.items()}
-    for task, score in epoch.valid.items():
-        row |= {
-            f"valid.{task}.{name}": value for name, value in metrics_of(score).items()
-        }
+    for output, scores in epoch.valid.items():
+        metrics = metrics_of(scores)
+        row |= {f"valid.{output}.{name}": value for name, value in metrics.items()}
     return row | {
         "best": epoch.best,
         "seconds": epoch.seconds,
@@ -94,50 +81,49 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
 
 
 def prediction_frame(data: Data, predictions: dict[str, Array]) -> pd.DataFrame:
-    """Returns the test rows: number in the file, labels, predictions.
+    """Returns the number in the file, labels and predictions of each test row.
 
     A prediction of a multiclass task is a list with the probability of each class.
     """
     columns: dict[str, Any] = {"row": data.row_numbers["test"]}
     columns |= data.splits["test"].labels
-    for name, p in predictions.items():
-        columns[f"{name}_prediction"] = p if p.ndim == 1 else list(p)
+    for output, values in predictions.items():
+        columns[f"{output}_prediction"] = values if values.ndim == 1 else list(values)
     return pd.DataFrame(columns)
 
 
 def learning_curves(history: History, outputs: list[Output]) -> list[LinePlot]:
-    """Plots training losses, and each task's first validation metric, by epoch."""
+    """Returns plots of the losses, and of each output's first metric, by epoch."""
     epochs = history.epochs
     numbers = [epoch.number for epoch in epochs]
     losses = LinePlot("training loss", "epoch", "loss")
     losses.lines = [
-        Line(task, numbers, [epoch.losses[task] for epoch in epochs], i)
-        for i, task in enumerate(epochs[0].losses)
+        Line(task, numbers, [epoch.losses[task] for epoch in epochs], color)
+        for color, task in enumerate(epochs[0].losses)
     ]
     if not epochs[0].valid:
         return [losses]
     metrics = LinePlot("validation", "epoch", "metric", kept_epoch=history.kept_epoch)
-    for i, output in enumerate(outputs):
-        name = output.first_metric
-        values = [epoch.valid[output.name][name] for epoch in epochs]
-        defined = [math.nan if value is None else value for value in values]
-        metrics.lines.append(Line(f"{output.name} {name}", numbers, defined, i))
+    for color, output in enumerate(outputs):
+        metric = output.first_metric
+        values = [epoch.valid[output.name][metric] for epoch in epochs]
+        y = [math.nan if value is None else value for value in values]
+        metrics.lines.append(Line(f"{output.name} {metric}", numbers, y, color))
     return [losses, metrics]
 
 
 def calibration(
     outputs: list[Output], table: Table | StoredTable, predictions: dict[str, Array]
 ) -> list[LinePlot]:
-    """Plots mean label against mean prediction, in the buckets of the ECE."""
+    """Returns plots of mean label against mean prediction in the buckets of the ECE."""
     plots = []
     for output in outputs:
         weights = table.weights[output.name]
-        counts = weights > 0
-        y, p, w = table.labels[output.label], predictions[output.name], weights
-        y, p, w = (values[counts].astype("float64") for values in (y, p, w))
+        columns = table.labels[output.label], predictions[output.name], weights
+        y, p, w = (column[weights > 0].astype("float64") for column in columns)
         rows = output.task.calibration_rows(y, p, w)
-        x, means, _ = calibration_buckets(*rows)
-        lines = [Line(output.name, x.tolist(), means.tolist())]
+        mean_predictions, mean_labels, _ = calibration_buckets(*rows)
+        lines = [Line(output.name, mean_predictions.tolist(), mean_labels.tolist())]
         plots.append(
             LinePlot(output.name, "mean prediction", "mean label", lines, diagonal=True)
         )

@@ -12,12 +12,11 @@ from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import CHECKPOINTS, RunFolder, status_of
 from mtl_cli.data.load import fingerprint_of
 from mtl_cli.evaluation.scores import read_scores
+from mtl_cli.metrics.scores import Scores
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.provenance import config_difference, config_hash
 from mtl_cli.training.checkpoint import Checkpoint, described, newest
 
-# The split whose scores matter most comes first.
-SPLITS_BY_INTEREST = ("test", "valid", "train")
 UNFINISHED = ("running", "interrupted")
 
 
@@ -28,9 +27,9 @@ class RunStart:
     Attributes:
         path: the path of the run folder.
         folder: the folder, locked for this process; None if its run is finished.
-        checkpoint: the state to continue from; None for a run that starts anew.
-        damaged: newer checkpoints that cannot be used.
-        message: what to tell the user about a resumed run; "" for a new run.
+        checkpoint: the state to continue from; None to train from the beginning.
+        damaged: damaged checkpoints that are newer than `checkpoint`.
+        message: a line that tells the user of a resumed run; "" for a new run.
     """
 
     path: Path
@@ -41,13 +40,13 @@ class RunStart:
 
 
 def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart:
-    """Chooses where to run, by the key `resume` and the content of the folder.
+    """Chooses where to run from the key `resume` and what the folder holds.
 
     Args:
         config: the configuration of this run.
         path: the run folder that Hydra has named.
-        is_new_folder: whether Hydra names another folder for each command. If so, an
-            interrupted run is searched beside the folder.
+        is_new_folder: whether Hydra names a new folder for each command. If so, an
+            unfinished run is searched for in the folders beside `path`.
 
     Raises:
         ConfigError: if the folder holds a run that this configuration cannot resume.
@@ -56,7 +55,7 @@ def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart:
         for other in interrupted_runs(config, path):
             try:
                 folder = RunFolder(other)
-            except ConfigError:  # the run is still running
+            except ConfigError:  # another process holds the folder
                 continue
             if folder.record.get("status") in UNFINISHED:
                 return resumed(folder, config, "; resume=never starts anew")
@@ -82,8 +81,11 @@ def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart:
 
 
 def interrupted_runs(config: Config, path: Path) -> list[Path]:
-    """Returns unfinished runs of a configuration beside a folder, the newest first."""
-    wanted_hash, runs = config_hash(config), []
+    """Returns the folders beside `path` with unfinished runs of `config`, newest first.
+
+    Only runs on the same data are returned.
+    """
+    own_hash, runs = config_hash(config), []
     for other in path.parent.iterdir():
         try:
             record = status_of(other)
@@ -91,13 +93,13 @@ def interrupted_runs(config: Config, path: Path) -> list[Path]:
             continue
         if record.get("status") not in UNFINISHED:
             continue
-        if record.get("config_hash") == wanted_hash and has_same_data(config, other):
+        if record.get("config_hash") == own_hash and has_same_data(config, other):
             runs.append((record.get("start", ""), other))
     return [other for _, other in sorted(runs, reverse=True)]
 
 
 def check_same_run(config: Config, path: Path) -> None:
-    """Raises an error unless a folder's run has this configuration and data."""
+    """Raises an error unless the run in a folder is one that `config` may resume."""
     if config.resume == "never":
         reason = ""
     elif status_of(path).get("config_hash") != config_hash(config):
@@ -113,7 +115,7 @@ def check_same_run(config: Config, path: Path) -> None:
 
 
 def has_same_data(config: Config, path: Path) -> bool:
-    """Whether a run used the same data; True if the run had not yet read its data."""
+    """Whether a run used the same data; True if the run did not record its data."""
     try:
         record = json.loads((path / "environment.json").read_text("utf-8"))
     except (OSError, ValueError):
@@ -122,7 +124,7 @@ def has_same_data(config: Config, path: Path) -> bool:
 
 
 def resumed(folder: RunFolder, config: Config, hint: str = "") -> RunStart:
-    """Returns the start of an unfinished run, from its newest intact checkpoint."""
+    """Returns a start from the newest intact checkpoint of an unfinished run."""
     checkpoint, damaged = newest(folder.path)
     if checkpoint is None and config.resume == "must":
         folder.release()
@@ -139,14 +141,14 @@ def resumed(folder: RunFolder, config: Config, hint: str = "") -> RunStart:
 
 
 def finished(path: Path) -> RunStart:
-    """Returns the start of a finished run."""
-    # A process killed at the very end leaves its checkpoints.
+    """Returns a start that leads to a finished run, which is not run again."""
+    # A process that was killed after it had recorded the end left its checkpoints.
     shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)
     return RunStart(path, None)
 
 
 def report_finished(config: Config, path: Path) -> None:
-    """Says that a run is finished already, and shows its scores."""
+    """Prints that a run is finished already, and its scores."""
     scores = read_scores(path, config.outputs)
     console = Console(Path(os.devnull))
     end = status_of(path).get("end")
@@ -154,6 +156,11 @@ def report_finished(config: Config, path: Path) -> None:
         f"{shortest(path)} holds this run, done at {end}; it is not run again"
     )
     if scores:
-        split = next(split for split in SPLITS_BY_INTEREST if split in scores)
+        split = main_split(scores)
         console.print_scores(f"{split} rows", config.outputs, scores[split])
     console.close()
+
+
+def main_split(scores: dict[str, Scores]) -> str:
+    """Returns the split whose scores matter most."""
+    return next(split for split in ("test", "valid", "train") if split in scores)

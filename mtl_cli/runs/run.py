@@ -1,4 +1,4 @@
-"""A run, top to bottom: read, build, train, save, score, report."""
+"""A run from start to end: reads, builds, trains, saves, scores and reports."""
 
 import shlex
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.preflight import check_monitor
 from mtl_cli.runs.provenance import differences, environment
-from mtl_cli.runs.resume import SPLITS_BY_INTEREST
+from mtl_cli.runs.resume import main_split
 from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.training.checkpoint import Checkpoint
 from mtl_cli.training.progress import History
@@ -42,12 +42,12 @@ def run(
     Args:
         config: the checked configuration.
         folder: the run folder.
-        console: prints to the terminal and to the log.
+        console: the console that prints to the terminal and to the log.
         settings: the flags and settings of the command line.
-        checkpoint: the state to continue from.
+        checkpoint: the state to continue from; None to train from the beginning.
 
-    Returns: scores by split and output, as in `metrics.json`; empty if only the data
-        was checked.
+    Returns: scores by split and output, as in `metrics.json`; empty if the data was
+        only checked, or if this process is not the chief.
     """
     timer = StageTimer()
     data, vectors = read(config, folder, console)
@@ -102,9 +102,9 @@ def run(
 def read(
     config: Config, folder: RunFolder, console: Console
 ) -> tuple[Data, dict[str, PretrainedVectors]]:
-    """Reads data and pretrained vectors, and prints what is odd about them.
+    """Reads the data and pretrained vectors, and prints warnings about the data.
 
-    Returns: the data; vectors by the embedding table that starts with them.
+    Returns: the data, and {embedding table: pretrained vectors}.
     """
     data = load(config.dataset, config.outputs)
     rows = ", ".join(f"{table.rows:,} {split}" for split, table in data.splits.items())
@@ -127,7 +127,12 @@ def read(
 
 
 def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) -> None:
-    """Warns if anything that numbers depend on has changed since a checkpoint.
+    """Warns if anything that the numbers depend on has changed since a checkpoint.
+
+    Args:
+        old: the content of `environment.json` when the checkpoint was written.
+        new: the content of `environment.json` now.
+        console: the console that prints the warnings.
 
     Raises:
         ConfigError: if the data has changed.
@@ -149,7 +154,7 @@ def fit(
     plan: "CheckpointPlan",
     replicas: "Replicas",
 ) -> History:
-    """Trains a network, and shows each epoch on the console and in the tracker."""
+    """Trains a network, and reports each epoch to the console and the tracker."""
     from mtl_cli.runs.report import epoch_row
     from mtl_cli.training.train import train
 
@@ -190,7 +195,7 @@ def save_and_score(
 
     values = mask_secrets(config.model_dump(mode="json"))
     saved_model.save(folder, network, values, data.features)
-    # Training rows that are streamed from disk are too many to score.
+    # Training rows that are streamed from disk would take too long to score.
     splits = [s for s in data.splits if s != "train" or not data.streamed] or ["train"]
     predictions = {split: network.predict(data.splits[split]) for split in splits}
     scores = {
@@ -200,14 +205,14 @@ def save_and_score(
     folder.write_json("metrics.json", scores)
     timer.end_stage("save, predict and score")
 
-    shown = next(split for split in SPLITS_BY_INTEREST if split in scores)
-    report.write(folder, config, data, history, scores, predictions, shown)
-    if use := gate_use(network, config, data.splits[shown]):
-        folder.write_json("gates.json", {"split": shown, **use})
+    split = main_split(scores)
+    report.write(folder, config, data, history, scores, predictions, split)
+    if use := gate_use(network, config, data.splits[split]):
+        folder.write_json("gates.json", {"split": split, **use})
     for warning in gate_warnings(use):
         console.warn(warning)
     console.print_scores(
-        f"{shown} rows, after epoch {history.kept_epoch}", config.outputs, scores[shown]
+        f"{split} rows, after epoch {history.kept_epoch}", config.outputs, scores[split]
     )
     timer.end_stage("write tables, plots and page")
     config.tracker.end(scores)
@@ -221,7 +226,7 @@ def next_command(config: Config, settings: list[str]) -> str:
         for setting in settings
         if not setting.startswith(("hydra.", "seed=", "resume="))
     ]
-    # A saved configuration has no config groups, so that `model=` cannot be chosen.
+    # A saved configuration has no config groups, so `model=` cannot choose a model.
     is_saved_config = any(setting.startswith("--config-path") for setting in remaining)
     is_multi_task = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
     if is_multi_task and not is_saved_config:

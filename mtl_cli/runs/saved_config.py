@@ -1,4 +1,4 @@
-"""Writes and reads the configuration of a run, ready to be run again."""
+"""The `config.yaml` of a run folder: its content, ready to be run again."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ RUN_FOLDER = "outputs/runs/{name}-${{now:%Y%m%d-%H%M%S-%f}}"
 def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
     """Returns the resolved configuration as YAML, with references in place of secrets.
 
-    `mtl-train --config-path RUN --config-name config` runs it again, in a new folder.
+    `mtl-train --config-path RUN --config-name config` runs the saved configuration
+    again, in a new folder.
 
     Args:
         composed: the configuration that Hydra has composed.
@@ -37,7 +38,7 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
 
 
 def read_config(run: Path) -> dict[str, Any]:
-    """Returns the configuration of a run folder, without the section of Hydra.
+    """Returns the configuration in a run folder, without Hydra's own keys.
 
     Raises:
         OSError: if the file cannot be read.
@@ -49,4 +50,5 @@ def read_config(run: Path) -> dict[str, Any]:
         raise ValueError(first_line(error)) from None
     if not isinstance(values, dict):
         raise ValueError("it holds no keys")
-    return {str(k): v for k, v in values.items() if k not in ("defaults", "hydra")}
+    hydra_keys = ("defaults", "hydra")
+    return {str(key): v for key, v in values.items() if key not in hydra_keys}

@@ -25,7 +25,7 @@ SPEC = "model/spec.json"
 class WeightsInMemory(io.BytesIO):
     """A file in memory that Keras accepts as a file of weights.
 
-    HDF5 crashes the process if it writes to a full disk itself.
+    HDF5 crashes the process when it writes to a full disk, so it writes to memory.
     """
 
     def __str__(self) -> str:
@@ -35,12 +35,12 @@ class WeightsInMemory(io.BytesIO):
 def save(
     folder: RunFolder, network: Any, config: dict[str, Any], features: FeatureSet
 ) -> None:
-    """Writes the weights, the configuration, and what the features learnt from data.
+    """Writes the weights, the configuration, and what was learnt from the data.
 
     Args:
         folder: the run folder.
         network: the trained `Network`.
-        config: the configuration as plain values.
+        config: the configuration as plain values, without secrets.
         features: the fitted features.
     """
     weights = WeightsInMemory()
@@ -53,12 +53,12 @@ def save(
 
 
 def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
-    """Rebuilds the network of a run; none of the files can execute code.
+    """Rebuilds the network of a run. Loading the files cannot execute code in them.
 
     Args:
         run: the folder of a finished run.
 
-    Returns: the `Network`, the fitted features and the configuration.
+    Returns: the trained `Network`, the fitted features and the configuration.
 
     Raises:
         DataError: if the files are missing, damaged, or do not belong together.
@@ -72,7 +72,7 @@ def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
         features = FeatureSet(config.dataset.used_features, learnt["features"])
         network = build(config, features.layout, learnt["labels"])
         with warnings.catch_warnings():
-            # Keras only warns if the file lacks the weights of a layer.
+            # If the file lacks the weights of a layer, Keras only warns.
             warnings.simplefilter("error", UserWarning)
             network.logits.load_weights(run / WEIGHTS)
     except ValidationError as error:
@@ -88,7 +88,7 @@ def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
 
 
 def read(path: str | Path, config: Config) -> pa.Table:
-    """Reads the features' columns of a file as training reads them.
+    """Reads the features' columns of a file with the types that training gave them.
 
     A reader that guesses types would read the id 007 as the number 7.
 
@@ -97,7 +97,7 @@ def read(path: str | Path, config: Config) -> pa.Table:
         config: the configuration of the run.
 
     Raises:
-        DataError: if the file cannot be read; the message names file and reason.
+        DataError: if the file cannot be read; the message names the file and reason.
     """
     dataset = config.dataset
     request = feature_request(dataset)

@@ -4,14 +4,14 @@ import time
 
 
 class StageTimer:
-    """Seconds by stage; the first stage is what this process computed before."""
+    """A timer of stages; the first stage is the processor time before the timer."""
 
     def __init__(self) -> None:
         self.seconds = {"start Python, compose and check": time.process_time()}
         self.stage_began = time.perf_counter()
 
     def end_stage(self, stage: str) -> None:
-        """Ends a stage that began where the last stage ended."""
+        """Ends a stage that began when the last stage ended."""
         now = time.perf_counter()
         self.add(stage, now - self.stage_began)
         self.stage_began = now
@@ -21,12 +21,12 @@ class StageTimer:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
     def split_off(self, stage: str, inner_stage: str, seconds: float) -> None:
-        """Counts some seconds of a stage as a stage of its own."""
+        """Moves some seconds of a stage to an inner stage."""
         self.seconds[stage] -= seconds
         self.add(inner_stage, seconds)
 
     def table(self) -> list[list[str]]:
-        """Returns head and rows: each stage, its seconds and its share."""
+        """Returns a header, then each stage with its seconds and its share."""
         total = sum(self.seconds.values())
         rows = [
             [stage, f"{seconds:.2f}", f"{seconds / total:.0%}"]

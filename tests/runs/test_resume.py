@@ -366,6 +366,17 @@ def test_other_configuration_is_refused_and_the_differing_key_named(file, tmp_pa
         assert files(run) == before
 
 
+@pytest.mark.parametrize("part", ["features", "tasks"])
+def test_feature_or_task_that_was_removed_is_named(part, file, tmp_path):
+    configured = chosen(file)
+    before = configured.model_dump(mode="json")
+    before["dataset"][part]["removed"] = next(iter(before["dataset"][part].values()))
+    run = placed(type(configured).model_validate(before), tmp_path / "run", "done")
+    (run / "config.yaml").write_text(json.dumps(before))
+    with pytest.raises(ConfigError, match=rf"dataset.{part}.removed.kind was .*, is N"):
+        resume.choose_start(configured, run, False)
+
+
 @pytest.mark.parametrize("text", ["a: [", "[]", "", "a: b"])
 def test_other_configuration_is_refused_though_the_saved_one_is_damaged(
     text, file, tmp_path
