@@ -1,4 +1,4 @@
-"""Checks a composed configuration before anything is read or imported for it."""
+"""Checks a composed configuration before a run reads data or loads TensorFlow."""
 
 import json
 from difflib import get_close_matches
@@ -9,18 +9,23 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import ValidationError
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.errors import SHOWN_CHARACTERS, ConfigError, first_line, suggest
-from mtl_cli.core.errors import shown as shown_in_python
+from mtl_cli.core.errors import (
+    SHOWN_CHARACTERS,
+    ConfigError,
+    first_line,
+    shown,
+    suggest,
+)
 
 
 def check(composed: DictConfig) -> Config:
     """Returns the checked configuration.
 
     Args:
-        composed: what Hydra made of the YAML files and the command line.
+        composed: the configuration that Hydra has composed.
 
     Raises:
-        ConfigError: in one line: the key, what it was, what was expected.
+        ConfigError: if a key is wrong; the message names its value and the rule.
     """
     try:
         values: Any = OmegaConf.to_container(
@@ -39,10 +44,11 @@ def check(composed: DictConfig) -> Config:
 
 
 def explain(error: ValidationError, values: dict[Any, Any]) -> str:
-    """Tells what is wrong with a configuration, in one line.
+    """Returns one line that says what is wrong with a configuration.
 
     Args:
-        error: pydantic's findings; the first key's are told, of missing keys all.
+        error: the findings of pydantic. The line is about the key of the first finding;
+            if that key is missing, the line names all missing keys.
         values: the configuration that was validated.
     """
     findings = error.errors(include_url=False)
@@ -51,98 +57,103 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
     if first["type"] == "extra_forbidden":
         return unknown_key(key, values)
     if first["type"] == "missing":
-        absent = [f["loc"] for f in findings if f["type"] == "missing"]
-        keys = [f"{locate(loc, values)[0]}.{loc[-1]}" for loc in absent]
-        named = ", ".join(f"'{missing.removeprefix('.')}'" for missing in keys)
-        several, them = ("s", "them") if len(keys) > 1 else ("", "it")
-        return f"missing key{several} {named}; add {them} to the YAML file"
-    same = [f for f in findings if locate(f["loc"], values)[0] == key]
-    message = " or ".join(dict.fromkeys(rule(f) for f in same))
+        locations = [f["loc"] for f in findings if f["type"] == "missing"]
+        parents = [locate(location, values)[0] for location in locations]
+        keys = [
+            f"{parent}.{location[-1]}".removeprefix(".")
+            for parent, location in zip(parents, locations, strict=True)
+        ]
+        quoted_keys = ", ".join(f"'{missing_key}'" for missing_key in keys)
+        plural, them = ("s", "them") if len(keys) > 1 else ("", "it")
+        return f"missing key{plural} {quoted_keys}; add {them} to the YAML file"
+    of_same_key = [f for f in findings if locate(f["loc"], values)[0] == key]
+    message = " or ".join(dict.fromkeys(rule(f) for f in of_same_key))
     if isinstance(value, dict):
-        # A rule that spans several keys begins with the one to mend.
+        # The message of a rule for several keys begins with the key to change.
         return f"{key}.{message}".removeprefix(".")
     if first["loc"][-1:] == ("[key]",):
         return f"{key}: the name {first['loc'][-2]!r} {message}; quote it"
     if isinstance(value, bool) and "string" in message:
         message += "; YAML reads yes, no, on and off as true and false: quote the word"
-    wanted_list = first["type"] == "list_type" and value is not None
-    hint = f"; write [{value}]" if wanted_list else ""
-    return f"{key}: {shown(value)} {message}{hint}"
+    needs_list = first["type"] == "list_type" and value is not None
+    hint = f"; write [{value}]" if needs_list else ""
+    return f"{key}: {as_yaml(value)} {message}{hint}"
 
 
-def shown(value: Any) -> str:
-    """Returns a value as YAML would have it, on one line, cut where it is long."""
+def as_yaml(value: Any) -> str:
+    """Returns a value as YAML writes it, on one line, cut if it is long."""
     if isinstance(value, str):
-        return shown_in_python(value)
+        return shown(value)
     text = json.dumps(value, default=repr)
-    long = len(text) > SHOWN_CHARACTERS
-    return text[:SHOWN_CHARACTERS] + "..." if long else text
+    is_long = len(text) > SHOWN_CHARACTERS
+    return text[:SHOWN_CHARACTERS] + "..." if is_long else text
 
 
 def rule(finding: Any) -> str:
-    """Returns the rule that a finding says was broken."""
+    """Returns the rule that was broken, from a finding of pydantic."""
     if finding["type"] == "union_tag_invalid":
         context = finding["ctx"]
         key, tag = context["discriminator"].strip("'"), context["tag"]
         known = context["expected_tags"].replace("'", "")
-        near = suggest(tag, known.split(", "))
-        return f"{key}: {shown(tag)} is not one of: {known}{near}"
+        hint = suggest(tag, known.split(", "))
+        return f"{key}: {as_yaml(tag)} is not one of: {known}{hint}"
     message = str(finding["msg"])
-    for opening in ("Value error, ", "Input ", "List ", "String "):
-        message = message.removeprefix(opening)
+    for prefix in ("Value error, ", "Input ", "List ", "String "):
+        message = message.removeprefix(prefix)
     return message.split(" after validation")[0]
 
 
-def locate(loc: tuple[int | str, ...], values: Any) -> tuple[str, Any]:
+def locate(location: tuple[int | str, ...], values: Any) -> tuple[str, Any]:
     """Returns the dotted key and the value at a finding's location.
 
-    Parts of the location that name a branch of the schema, not a key, are left out.
+    Some parts of a location name a branch of the schema instead of a key; the dotted
+    key leaves them out.
     """
     key = []
-    for part in loc:
-        inside = isinstance(values, dict) and part in values
-        if inside or (isinstance(values, list) and isinstance(part, int)):
+    for part in location:
+        is_key = isinstance(values, dict) and part in values
+        if is_key or (isinstance(values, list) and isinstance(part, int)):
             values = values[part]
             key.append(str(part))
     return ".".join(key), values
 
 
 def unknown_key(key: str, values: Any) -> str:
-    """Says that a key is unknown, and which known one may have been meant.
+    """Returns a message about an unknown key, which suggests a similar known key.
 
     Args:
-        key: the dotted key.
+        key: the unknown key, dotted.
         values: a configuration that holds the known keys.
     """
     parent, _, leaf = key.rpartition(".")
-    beside = known_beside(key, values)
-    near = [
-        f"{parent}.{k}".lstrip(".")
-        for k in get_close_matches(leaf, beside, n=1, cutoff=0.7)
+    siblings = known_siblings(key, values)
+    similar = [
+        f"{parent}.{sibling}".lstrip(".")
+        for sibling in get_close_matches(leaf, siblings, n=1, cutoff=0.7)
     ]
     known = [k for k in dotted_keys(values) if k != key]
-    if not near and parent not in known:
-        leaves = {k.rpartition(".")[2]: k for k in reversed(known)}
-        matches = get_close_matches(leaf, leaves, n=1, cutoff=0.8)
-        near = get_close_matches(key, known, n=1, cutoff=0.8)
-        near = near or [leaves[match] for match in matches]
-    if near:
-        return f"unknown key '{key}'; did you mean {near[0]}?"
-    return f"unknown key '{key}'; known there: {', '.join(beside)}"
+    if not similar and parent not in known:
+        by_leaf = {k.rpartition(".")[2]: k for k in reversed(known)}
+        leaves = get_close_matches(leaf, by_leaf, n=1, cutoff=0.8)
+        similar = get_close_matches(key, known, n=1, cutoff=0.8)
+        similar += [by_leaf[leaf] for leaf in leaves]
+    if similar:
+        return f"unknown key '{key}'; did you mean {similar[0]}?"
+    return f"unknown key '{key}'; known there: {', '.join(siblings)}"
 
 
-def known_beside(key: str, values: Any) -> list[str]:
-    """Returns the known keys of the nearest known part that `key` lies in."""
-    *parents, leaf = key.split(".")
-    for parent in parents:
-        if not isinstance(values, dict) or not isinstance(values.get(parent), dict):
+def known_siblings(key: str, values: Any) -> list[str]:
+    """Returns the known keys in the innermost section of `key` that exists."""
+    *sections, leaf = key.split(".")
+    for section in sections:
+        if not isinstance(values, dict) or not isinstance(values.get(section), dict):
             break
-        values = values[parent]
+        values = values[section]
     return [str(k) for k in values if k != leaf]
 
 
 def dotted_keys(values: Any, prefix: str = "") -> list[str]:
-    """Returns all keys of nested dicts, `a` and `a.b`, in order."""
+    """Returns all keys of nested dicts in order; `a` comes before `a.b`."""
     keys = []
     if isinstance(values, dict):
         for key, value in values.items():

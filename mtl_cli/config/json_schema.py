@@ -34,19 +34,19 @@ AXES: dict[str, tuple[str, type[Options]]] = {
     "optimizer": ("optimizers", Optimizer),
     "tracker": ("trackers", Tracker),
 }
-# The classes in `dataset` whose option is named by `kind`.
+# Base classes inside `dataset` whose key `kind` chooses the option, by axis.
 KINDS: dict[str, type[Options]] = {"features": Feature, "tasks": Task}
 INTERPOLATION = {"type": "string", "pattern": r"^\$\{.*\}$"}
 DEFAULTS = {
     "type": "array",
-    "description": "Hydra's defaults list: the YAML files that this one builds on.",
+    "description": "Hydra's defaults list: the YAML files that this file builds on.",
 }
 
 
 def option_classes(group: str) -> dict[str, type[Options]]:
     """Returns the classes that validate the files of a config group, by option.
 
-    The key `""` is the class of files that name no option.
+    The key `""` has the class for files that name no option.
     """
     if group == "trainer":
         return {"": Trainer}
@@ -60,11 +60,10 @@ def group_schema(group: str, partial: bool = False) -> Schema:
 
     Args:
         group: a group of `GROUPS`.
-        partial: whether all keys may be left out. An experiment leaves keys out: it
-            changes some keys of an option that another file defines.
+        partial: whether all keys may be left out. An experiment changes some keys of an
+            option that another file defines, and leaves out the other keys.
     """
     run_keys: Any = OmegaConf.load(conf_folder() / "config.yaml")
-    supplied = run_keys.get(group) or {}
     branches, definitions = [], {}
     for name, option in option_classes(group).items():
         branch = described(option)
@@ -73,9 +72,10 @@ def group_schema(group: str, partial: bool = False) -> Schema:
         if name:
             branch["properties"][key] = {"const": name}
         branch["properties"]["defaults"] = DEFAULTS
-        # A generated data set declares its features itself.
-        supplied_keys = {*supplied, "features"} if name else {*supplied}
-        required = [k for k in branch.pop("required", []) if k not in supplied_keys]
+        supplied = set(run_keys.get(group) or {})
+        if group == "dataset" and name:
+            supplied.add("features")  # a generator declares the features itself
+        required = [k for k in branch.pop("required", []) if k not in supplied]
         if not partial:
             branch["if"] = {"not": {"required": ["defaults"]}}
             branch["then"] = {"required": required}
@@ -91,14 +91,14 @@ def group_schema(group: str, partial: bool = False) -> Schema:
 
 
 def run_schema() -> Schema:
-    """Returns the schema of experiments and sweeps: they set keys of any group."""
+    """Returns the schema of experiments and sweeps, which may set keys of any group."""
     schema = described(Config)
     definitions = schema.pop("$defs", {})
     for group in GROUPS:
-        part = group_schema(group, partial=True)
-        definitions.update(part.pop("$defs"))
-        del part["$schema"], part["title"]
-        schema["properties"][group] = part
+        section = group_schema(group, partial=True)
+        definitions.update(section.pop("$defs"))
+        del section["$schema"], section["title"]
+        schema["properties"][group] = section
     schema["properties"]["defaults"] = DEFAULTS
     schema["properties"]["hydra"] = {
         "type": "object",
@@ -116,16 +116,17 @@ def run_schema() -> Schema:
 
 
 def described(option: type[Options]) -> Schema:
-    """Returns the schema of a class, with a description of each key."""
+    """Returns the schema of a class of options, with a description of each key."""
     schema = option.model_json_schema()
     definitions = schema.setdefault("$defs", {})
-    texts = {kind.__name__: attribute_texts(kind) for kind in all_models(option)}
-    for name, part in [(option.__name__, schema), *definitions.items()]:
-        part["description"] = str(part.get("description", "")).split("\n\n")[0]
-        for key, value in part.get("properties", {}).items():
-            value.pop("title", None)
+    texts = {cls.__name__: attribute_texts(cls) for cls in nested_classes(option)}
+    for name, class_schema in [(option.__name__, schema), *definitions.items()]:
+        description = str(class_schema.get("description", ""))
+        class_schema["description"] = description.split("\n\n")[0]
+        for key, key_schema in class_schema.get("properties", {}).items():
+            key_schema.pop("title", None)
             if text := texts.get(name, {}).get(key):
-                value["description"] = text
+                key_schema["description"] = text
     for axis, base in KINDS.items():
         if base.__name__ in definitions:
             definitions[base.__name__] = {"oneOf": []}
@@ -135,45 +136,45 @@ def described(option: type[Options]) -> Schema:
                 definitions |= {**kind.pop("$defs"), kind["title"]: kind}
                 reference = {"$ref": f"#/$defs/{kind['title']}"}
                 definitions[base.__name__]["oneOf"].append(reference)
-    allowed: Schema = with_interpolation(schema)
-    return allowed
+    tolerant: Schema = with_interpolation(schema)
+    return tolerant
 
 
-def all_models(option: type[Options]) -> set[type[Options]]:
-    """Returns a model and the models that its annotations name, at any depth."""
-    models: set[type[Options]] = set()
+def nested_classes(option: type[Options]) -> set[type[Options]]:
+    """Returns a class of options and all classes that its annotations lead to."""
+    classes: set[type[Options]] = set()
 
     def visit(annotation: Any) -> None:
-        is_model = isinstance(annotation, type) and issubclass(annotation, Options)
-        if is_model and annotation not in models:
-            models.add(annotation)
+        is_option = isinstance(annotation, type) and issubclass(annotation, Options)
+        if is_option and annotation not in classes:
+            classes.add(annotation)
             for field in annotation.model_fields.values():
                 visit(field.annotation)
         for argument in getattr(annotation, "__args__", ()):
             visit(argument)
 
     visit(option)
-    return models
+    return classes
 
 
 def with_interpolation(schema: Any) -> Any:
-    """Lets text such as `${oc.env:NAME}` stand for a number, a flag or a choice."""
+    """Lets text such as `${oc.env:NAME}` stand for a number, a boolean or a choice."""
     if isinstance(schema, list):
-        return [with_interpolation(part) for part in schema]
+        return [with_interpolation(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    schema = {key: with_interpolation(part) for key, part in schema.items()}
+    schema = {key: with_interpolation(value) for key, value in schema.items()}
     if schema.get("type") in ("integer", "number", "boolean") or "enum" in schema:
-        notes = {k: schema.pop(k) for k in ("description", "default") if k in schema}
-        return {"anyOf": [schema, INTERPOLATION], **notes}
+        outer = {k: schema.pop(k) for k in ("description", "default") if k in schema}
+        return {"anyOf": [schema, INTERPOLATION], **outer}
     return schema
 
 
 def attribute_texts(option: type) -> dict[str, str]:
     """Returns what the docstrings of a class and its bases say about its attributes."""
     texts: dict[str, str] = {}
-    for kind in reversed(option.__mro__):
-        doc = inspect.cleandoc(kind.__doc__ or "")
+    for cls in reversed(option.__mro__):
+        doc = inspect.cleandoc(cls.__doc__ or "")
         section = re.search(r"^Attributes:\n((?:(?: +.*)?\n?)*)", doc, re.MULTILINE)
         entries = re.split(r"^    (?=\w+:)", section[1] if section else "", flags=re.M)
         for entry in entries[1:]:
@@ -186,7 +187,7 @@ def write_schemas(folder: Path) -> list[Path]:
     """Writes all schemas into a folder, and returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     schemas = {group: group_schema(group) for group in GROUPS}
-    schemas |= {"experiment": run_schema()}
+    schemas["experiment"] = run_schema()
     for name, schema in schemas.items():
         text = json.dumps(schema, indent=1, ensure_ascii=False)
         (folder / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")

@@ -9,8 +9,9 @@ ADD_OR_CHANGE = "++"
 def as_typed(text: str) -> str:
     """Returns an override, or a message about it, as the user typed it.
 
-    `mtl-train` puts `++` before every `dataset.` override: the keys of a data set's
-    features and tasks have defaults, which its YAML need not write down.
+    Hydra refuses to change a key that no YAML file holds. The keys of features and
+    tasks have defaults and may be absent from the YAML file of a data set, so
+    `mtl-train` puts `++` before every `dataset.` override.
 
     >>> as_typed("++dataset.features.age.kind=dense")
     'dataset.features.age.kind=dense'

@@ -1,4 +1,4 @@
-"""The configuration of a run: its schema, and the rules that span its parts."""
+"""The configuration of a run: its schema, and the rules that link its sections."""
 
 from typing import Annotated, Literal
 
@@ -18,7 +18,7 @@ from mtl_cli.trackers.none import NoTracker
 
 
 class Trainer(Options):
-    """How long and in what steps a model is trained.
+    """The keys of training: its length, its steps and its hardware.
 
     Attributes:
         epochs: largest number of passes over the training rows.
@@ -26,19 +26,21 @@ class Trainer(Options):
         patience: number of epochs without a better validation metric after which
             training stops and the best weights come back; null trains all epochs and
             keeps the last weights.
-        monitor: the validation metric that early stopping watches: `mean` over the
-            tasks, or a task, and if need be a metric of it: `mean`, `mean.log_loss`,
-            `income`, `income.pr_auc`. Without a metric this is the first of the task's
-            `metrics`, or else AUC of binary tasks, R2 of regressions and macro AUC of
-            multiclass tasks.
+        monitor: the validation metric that early stopping watches: `mean` (over the
+            tasks) or a task, and optionally a metric, as in `mean`, `mean.log_loss`,
+            `income` or `income.pr_auc`. The default metric is the first of the task's
+            `metrics`; if the task lists none, it is AUC for binary tasks, R2 for
+            regression and macro AUC for multiclass tasks.
         compile: whether XLA compiles the steps; `auto` compiles if the run is long
-            enough to pay back the seconds of compilation.
-        precision: number type in which layers compute: `float32`, or `bfloat16`, which
-            is faster on accelerators. Weights, logits and losses are float32.
+            enough to make up for the time of compilation.
+        precision: number type of the layers' computation: `float32` or `bfloat16`;
+            `bfloat16` is faster on accelerators. Weights, logits and losses are
+            float32.
         deterministic: whether the same command gives the same numbers, bit by bit.
-        strategy: null trains in one process; `mirrored` on all GPUs of this machine;
-            `multi_worker` on the processes that `TF_CONFIG` or Slurm names.
-        profile: whether to print at the end where the seconds of the run went.
+        strategy: the processes that train. With null a single process trains, with
+            `mirrored` one process per GPU of this machine, and with `multi_worker` the
+            processes that `TF_CONFIG` or Slurm names.
+        profile: whether to print the seconds of each stage at the end of the run.
         checkpoint_minutes: minutes between checkpoints within an epoch; null writes
             checkpoints only at the ends of epochs.
     """
@@ -60,16 +62,17 @@ class Config(Options):
 
     Attributes:
         seed: seed of the initial weights, the order of rows and dropout.
-        tasks: the tasks of the data set to train, in this order; null trains all.
-        check_only: whether to read and check the data, and train nothing.
-        resume: whether to resume a run of the same configuration and data that was
-            interrupted: `auto` resumes it if there is one, `never` starts anew, `must`
-            needs a checkpoint.
-        repeats: number of seeds that a sweep runs of each job: `seed`, `seed` + 1, ...
-        compare: jobs that a sweep adds, for the comparison of its models.
-        sweep: how the jobs of a sweep run. `sweep`, `repeats` and `compare` change no
-            number of a run, so no run saves them.
-        tracker: the service that gets the results of the run, besides the run folder.
+        tasks: tasks of the data set to train, in this order; null trains all of them.
+        check_only: whether to read and check the data without training.
+        resume: whether to resume an interrupted run of the same configuration and data.
+            `auto` resumes a run if there is one, `never` starts a new run, and `must`
+            fails unless there is a run with a checkpoint.
+        repeats: number of seeds with which a sweep runs each job: `seed`, `seed` + 1,
+            and so on.
+        compare: jobs that a sweep adds, so that its models can be compared with them.
+        sweep: options for running the jobs of a sweep. `sweep`, `repeats` and `compare`
+            change no number of a run, so a run folder does not save them.
+        tracker: service that receives the results of the run, besides the run folder.
     """
 
     seed: Seed
@@ -136,26 +139,27 @@ class Config(Options):
             )
 
     def _check_monitor(self) -> None:
-        who, _, metric = self.trainer.monitor.partition(".")
+        monitored, _, metric_name = self.trainer.monitor.partition(".")
         known = ["mean", *self.chosen_tasks]
-        if who not in known:
+        if monitored not in known:
             raise ValueError(
-                f"trainer.monitor: {who!r} is neither mean nor a task of this run; "
-                f"known: {', '.join(known)}{suggest(who, known)}"
+                f"trainer.monitor: {monitored!r} is neither mean nor a task of this "
+                f"run; known: {', '.join(known)}{suggest(monitored, known)}"
             )
-        watched = known[1:] if who == "mean" else [who]
-        for task in (self.chosen_tasks[name] for name in watched):
-            first = metric or task.metric_names[0]
-            names = [
+        for name, task in self.chosen_tasks.items():
+            if monitored not in ("mean", name):
+                continue
+            metric = metric_name or task.metric_names[0]
+            usable = [
                 m.name
                 for m in map(task.metric, task.metric_names)
                 if m.direction and (self.dataset.group_column or not m.grouped)
             ]
-            if first not in names:
+            if metric not in usable:
                 raise ValueError(
-                    f"trainer.monitor: {first!r} is not a metric of {task.kind} tasks "
-                    f"that has a best and is computed; known: {', '.join(names)}"
-                    f"{suggest(first, names)}"
+                    f"trainer.monitor: {metric!r} is not a metric of {task.kind} tasks "
+                    f"that has a best and is computed; known: {', '.join(usable)}"
+                    f"{suggest(metric, usable)}"
                 )
 
     @property

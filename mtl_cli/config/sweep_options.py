@@ -1,4 +1,4 @@
-"""The keys under `sweep`: how jobs are run, not what they compute."""
+"""The keys `sweep` and `compare`, and the number of jobs that a machine can run."""
 
 import os
 from pathlib import Path
@@ -12,11 +12,12 @@ MEMORY_OF_A_JOB = 2 << 30
 
 
 class SweepOptions(Options):
-    """How the jobs of a sweep share a machine.
+    """The keys of how a machine runs the jobs of a sweep.
 
     Attributes:
-        jobs: number of jobs that run at a time. `auto` is one job of one thread per
-            core and per 2 GB of memory; with a GPU it is 1, as a job takes all of it.
+        jobs: number of jobs that run at a time. `auto` is the number of cores, but at
+            most one job for every 2 GB of memory; with a GPU it is 1, because a job
+            takes the whole GPU.
         timeout_minutes: minutes after which a job is killed; null sets no limit.
     """
 
@@ -25,22 +26,23 @@ class SweepOptions(Options):
 
     @property
     def jobs_at_once(self) -> int:
-        """How many jobs run at a time."""
-        return at_once() if self.jobs == "auto" else self.jobs
+        """The number of jobs that run at a time."""
+        return default_jobs() if self.jobs == "auto" else self.jobs
 
 
 class Comparison(Options):
-    """Jobs that a sweep adds, for the comparison of its models.
+    """Jobs that a sweep adds, so that its models can be compared with them.
 
     Attributes:
-        single_task: whether each job gets a twin: the same network for each task alone.
+        single_task: whether a sweep adds a twin of each job, which trains the same
+            network separately for each task.
     """
 
     single_task: bool
 
 
-def at_once() -> int:
-    """Returns how many jobs this machine runs at a time."""
+def default_jobs() -> int:
+    """Returns the number of jobs that this machine runs at a time by default."""
     if has_gpu():
         return 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -48,13 +50,13 @@ def at_once() -> int:
 
 
 def has_gpu() -> bool:
-    """Whether jobs will find an NVIDIA GPU; asking TensorFlow would take seconds."""
+    """Whether jobs will find an NVIDIA GPU; loading TensorFlow would take seconds."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     return Path("/proc/driver/nvidia/gpus").exists() and not hidden
 
 
 def cores() -> int:
-    """Returns the cores that this process may use."""
+    """Returns the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

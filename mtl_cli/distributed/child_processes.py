@@ -1,4 +1,4 @@
-"""Child processes that a run starts on its own machine, one per further GPU."""
+"""Child processes of a run on one machine: one for each GPU except the first."""
 
 import os
 import socket
@@ -17,36 +17,39 @@ Children = Sequence[subprocess.Popen[str]]
 def start_children(run_folder: Path, num_processes: int) -> Children:
     """Starts the other `num_processes - 1` workers of a run.
 
-    Sets `TF_CONFIG` for each worker, this process included.
+    Sets `TF_CONFIG` for each worker, including this process.
 
     Args:
-        run_folder: folder whose saved configuration the children run.
-        num_processes: number of workers, this process included.
+        run_folder: the folder whose saved configuration the children run.
+        num_processes: the number of workers, including this process.
     """
     workers = [f"127.0.0.1:{port}" for port in free_ports(num_processes)]
     command = [sys.executable, "-m", "mtl_cli.cli.train"]
     command += ["--config-path", str(run_folder), "--config-name", "config"]
     command += [f"--plugins={folder}" for folder in used_folders()]
-    # The children do not write to the run folder. Without this setting Hydra would
-    # make another folder for each child and leave it behind.
+    # The children do not write to the run folder. But without this setting Hydra would
+    # make a folder for each child and leave it behind.
     command.append(f"hydra.run.dir={quoted(run_folder.resolve())}")
     command.append("trainer.strategy=multi_worker")
     children = [
         subprocess.Popen(
             command,
-            env=os.environ | {cluster.TF_CONFIG: cluster.tf_config(workers, index)},
+            env=os.environ | {cluster.TF_CONFIG: cluster.tf_config(workers, rank)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for index in range(1, num_processes)
+        for rank in range(1, num_processes)
     ]
     os.environ[cluster.TF_CONFIG] = cluster.tf_config(workers, 0)
     return children
 
 
 def exit_reason(children: Children) -> str:
-    """Returns ` (last line of stderr)` of the first ended child; "" if none ended."""
+    """Returns why the first ended child ended; "" if all children are running.
+
+    The reason is ` (the last line of stderr)`, or else ` (exit code N)`.
+    """
     for child in children:
         if child.poll() is not None:
             lines = child.communicate()[1].strip().splitlines()
@@ -61,7 +64,7 @@ def terminate(children: Children) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns ports of this machine on which no process listens."""
+    """Returns different ports of this machine on which no process listens."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [s.getsockname()[1] for s in sockets]
     for s in sockets:

@@ -1,6 +1,6 @@
-"""The cluster of a run that several processes train together: addresses and ranks.
+"""The addresses and ranks of the processes that train a run together.
 
-Only environment variables are read; TensorFlow is not loaded.
+Both are read from environment variables.
 """
 
 import json
@@ -18,13 +18,13 @@ FORMAT = (
 
 
 def rank(strategy: str | None) -> int:
-    """Returns the rank of this process; rank 0 is the chief, who writes the run folder.
+    """Returns the rank of this process; the chief, which writes the run folder, is 0.
 
     Args:
-        strategy: `trainer.strategy`.
+        strategy: the value of `trainer.strategy`.
 
     Raises:
-        ConfigError: if the environment names no rank, or an impossible rank.
+        ConfigError: if the environment variables give no rank or an impossible rank.
     """
     if strategy != "multi_worker":
         return 0
@@ -47,15 +47,15 @@ def read_tf_config() -> tuple[list[str], int]:
     try:
         value: Any = json.loads(os.environ[TF_CONFIG])
         workers, task = value["cluster"]["worker"], value["task"]
-        index = int(task["index"])
+        rank = int(task["index"])
         if set(value["cluster"]) != {"worker"} or task["type"] != "worker":
             raise ValueError("only workers take part, and worker 0 is the chief")
-        if not 0 <= index < len(workers):
-            raise ValueError(f"index {index} is not one of {len(workers)} workers")
+        if not 0 <= rank < len(workers):
+            raise ValueError(f"index {rank} is not one of {len(workers)} workers")
         for worker in workers:
             if not worker.rpartition(":")[2].isdigit():
                 raise ValueError(f"{worker!r} names no port")
-        return workers, index
+        return workers, rank
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{TF_CONFIG}: {first_line(error)}; write {FORMAT}") from None
 
@@ -63,10 +63,9 @@ def read_tf_config() -> tuple[list[str], int]:
 def slurm_workers() -> list[str]:
     """Returns the addresses of the tasks of a Slurm step, in the order of their ranks.
 
-    `SlurmClusterResolver` sorts node10 before node2, and gives two jobs on the same
-    node the same ports.
+    TensorFlow's `SlurmClusterResolver` is not used: it sorts node10 before node2, and
+    it gives the same ports to two jobs on the same node.
     """
-    # Called only after TensorFlow has been loaded.
     from tensorflow.python.distribute.cluster_resolver import (
         slurm_cluster_resolver as slurm,
     )
@@ -81,7 +80,7 @@ def slurm_workers() -> list[str]:
     ]
 
 
-def tf_config(workers: list[str], index: int) -> str:
+def tf_config(workers: list[str], rank: int) -> str:
     """Returns the value of `TF_CONFIG` for one worker."""
-    task = {"type": "worker", "index": index}
+    task = {"type": "worker", "index": rank}
     return json.dumps({"cluster": {"worker": workers}, "task": task})

@@ -1,7 +1,7 @@
-"""The rendezvous: processes of a run find each other and check that they run the same.
+"""The rendezvous, where the processes of a run check that all are present and alike.
 
-The rendezvous comes before TensorFlow connects the processes: TensorFlow would wait for
-an hour and would not react to Ctrl-C.
+TensorFlow connects the processes only after the rendezvous. If a process were missing,
+TensorFlow would wait for an hour and would not react to Ctrl-C.
 """
 
 import contextlib
@@ -16,7 +16,8 @@ from mtl_cli.core.errors import ConfigError
 TIMEOUT_SECONDS = 600.0
 RETRY_SECONDS = 0.2
 MESSAGE_SECONDS = 5.0
-# Keys of `environment.json` whose values must be equal in all processes, in words.
+# Keys of `environment.json` that must be equal in all processes, and their names in
+# messages.
 MUST_AGREE = {
     "config_hash": "the configuration",
     "data_hash": "the data",
@@ -32,17 +33,17 @@ def rendezvous(
     environment: dict[str, Any],
     check_children: Callable[[], None] = lambda: None,
 ) -> None:
-    """Waits until all processes of a run are there, at most `TIMEOUT_SECONDS`.
+    """Waits up to `TIMEOUT_SECONDS` until all processes of a run are present.
 
     Args:
-        workers: addresses of all processes; the first is the chief's.
-        rank: position of this process in `workers`.
-        environment: values that the run's numbers depend on, as in `environment.json`.
-        check_children: called between attempts. Raises an error if a child process has
-            ended, since waiting is then useless.
+        workers: the addresses of all processes; the first is the address of the chief.
+        rank: the position of this process in `workers`.
+        environment: the content of `environment.json`.
+        check_children: a function that the chief calls between attempts. It raises an
+            error if a child process has ended, since waiting is then useless.
 
     Raises:
-        ConfigError: if a process does not come, or runs something else.
+        ConfigError: if a process is missing or differs in a key of `MUST_AGREE`.
     """
     introduction = {"index": rank, **{key: environment[key] for key in MUST_AGREE}}
     if rank == 0:
@@ -52,11 +53,13 @@ def rendezvous(
 
 
 def wait_for_workers(
-    workers: list[str], chiefs: dict[str, Any], check_children: Callable[[], None]
+    workers: list[str],
+    chief_introduction: dict[str, Any],
+    check_children: Callable[[], None],
 ) -> None:
-    """Waits, as the chief, for all workers, and answers all of them alike.
+    """Waits as the chief for all workers, and sends the same answer to each of them.
 
-    The answer is `WELCOME`, or the differences between workers and chief.
+    The answer is `WELCOME`, or a line that says how workers differ from the chief.
     """
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(listening(workers[0]))
@@ -66,12 +69,12 @@ def wait_for_workers(
             if not missing:
                 break
             check_children()
-            # Ignores a stranger's connection, and any message that is not a worker's.
+            # A program that is not a worker may connect; its message is ignored.
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 connection = stack.enter_context(server.accept()[0])
                 connection.settimeout(MESSAGE_SECONDS)
                 introduction = json.loads(connection.makefile().readline())
-                error = difference(chiefs, introduction)
+                error = difference(chief_introduction, introduction)
                 connections[introduction["index"]] = connection, error
         else:
             raise ConfigError(
@@ -111,28 +114,26 @@ def report_to_chief(chief: str, introduction: dict[str, Any]) -> None:
     )
 
 
-def difference(chiefs: dict[str, Any], workers: dict[str, Any]) -> str:
-    """Describes how a worker's introduction differs from the chief's; "" if equal."""
-    differing = [
-        words for key, words in MUST_AGREE.items() if chiefs[key] != workers[key]
-    ]
+def difference(chief: dict[str, Any], worker: dict[str, Any]) -> str:
+    """Says how the introductions of chief and worker differ; "" if they are equal."""
+    differing = [name for key, name in MUST_AGREE.items() if chief[key] != worker[key]]
     if not differing:
         return ""
     return (
-        f"trainer.strategy: worker {workers['index']} and the chief differ in "
+        f"trainer.strategy: worker {worker['index']} and the chief differ in "
         f"{' and '.join(differing)}; all machines need the same"
     )
 
 
 def attempts() -> Iterator[None]:
-    """Yields again and again until `TIMEOUT_SECONDS` are over."""
+    """Yields once for each attempt, until `TIMEOUT_SECONDS` have passed."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         yield
 
 
 def listening(worker: str) -> socket.socket:
-    """Returns a socket that listens on the port that TensorFlow will use later."""
+    """Returns a socket that listens on a worker's port, which TensorFlow uses later."""
     try:
         server = socket.create_server(("", host_and_port(worker)[1]))
     except OSError as error:
@@ -145,6 +146,6 @@ def listening(worker: str) -> socket.socket:
 
 
 def host_and_port(worker: str) -> tuple[str, int]:
-    """Splits `host:port`."""
+    """Returns the host and the port in `host:port`."""
     host, _, port = worker.rpartition(":")
     return host, int(port)

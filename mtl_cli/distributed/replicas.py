@@ -1,9 +1,9 @@
 """Data parallelism: processes that train one network, each on its share of a batch.
 
-Each process holds the whole network and takes the same steps. Losses and gradients
-depend on a process's own rows: they are summed over all processes, so that together the
-processes compute what one process would. TensorFlow's collectives compute the sums, by
-NCCL between GPUs.
+Each process holds the whole network and takes the same steps. A process computes losses
+and gradients from its own rows; their sums over all processes are what one process
+would compute from the whole batch. TensorFlow's collectives compute the sums, with NCCL
+between GPUs.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from mtl_cli.distributed.child_processes import (
 )
 from mtl_cli.distributed.rendezvous import host_and_port, rendezvous
 
-# Errors of TensorFlow's collectives after another process has ended.
+# The errors that TensorFlow's collectives may raise after another process has ended.
 LOST_WORKER = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -42,9 +42,9 @@ class Replicas:
     Args:
         strategy: `MultiWorkerMirroredStrategy` with one device per process, or None if
             this process is alone.
-        rank: number of this process; 0 is the chief.
-        size: number of processes.
-        children: processes that this process has started.
+        rank: the number of this process; 0 is the chief.
+        size: the number of processes.
+        children: the processes that this process has started.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Replicas:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process writes the run folder and takes the decisions."""
+        """Whether this process writes the run folder and decides for all processes."""
         return self.rank == 0
 
     def all_reduce(self, tensors: Any) -> Any:
@@ -80,7 +80,7 @@ class Replicas:
         return tf.nest.pack_sequence_as(tensors, sums)
 
     def all_gather(self, rows: Any) -> Any:
-        """Concatenates the rows of all processes, (size * rows, ...)."""
+        """Returns the rows of all processes, (size * rows, ...)."""
         if self.strategy is None:
             return rows
 
@@ -97,7 +97,7 @@ class Replicas:
             return array
         value = tf.convert_to_tensor(array)
         summand = value if self.is_chief else tf.zeros_like(value)
-        return self.all_reduce([summand])[0].numpy()
+        return self.all_reduce(summand).numpy()
 
     def broadcast_number(self, value: float | None) -> float | None:
         """Returns the chief's number, or its None, in every process."""
@@ -107,11 +107,16 @@ class Replicas:
         return None if np.isnan(number) else number
 
     def all_reduce_max(self, value: int, choices: list[int]) -> int:
-        """Returns the highest value of all processes; each is 0 or one of `choices`."""
+        """Returns the highest value of all processes.
+
+        Args:
+            value: the value of this process, 0 or one of `choices`.
+            choices: the possible values above 0.
+        """
         if self.strategy is None:
             return value
-        chosen = [tf.constant([float(value == choice) for choice in choices])]
-        counts = self.all_reduce(chosen)[0]
+        one_hot = tf.constant([float(value == choice) for choice in choices])
+        counts = self.all_reduce(one_hot)
         return max([0, *(c for c, n in zip(choices, counts, strict=True) if n)])
 
     def rows_per_process(self, batch_size: int) -> int:
@@ -130,7 +135,9 @@ class Replicas:
 
     @contextlib.contextmanager
     def detect_lost_workers(self) -> Iterator[None]:
-        """Turns TensorFlow's errors about a lost process into one line.
+        """Turns TensorFlow's errors about a lost process into a `LostWorkerError`.
+
+        The child processes are ended on any error.
 
         Raises:
             LostWorkerError: if another process no longer answers.
@@ -151,17 +158,17 @@ class Replicas:
             raise
 
     def barrier(self) -> None:
-        """Waits until all processes have come here; the last collective operation.
+        """Waits until all processes have reached the end of their work.
 
         A worker that leaves this last barrier early may exit while another still waits.
-        The waiting worker then sees a lost connection; that is harmless here. Without
-        the barrier the same could happen in the middle of real work.
+        The waiting worker then sees a lost connection, which is harmless at this point.
+        Without the barrier, a worker could lose the connection while it still works.
         """
         with contextlib.suppress(*LOST_WORKER):
             self.all_reduce_max(0, [1])
 
     def close(self) -> None:
-        """Waits until all processes have come here and the children have ended."""
+        """Waits until all processes have finished and the children have ended."""
         self.barrier()
         for child in self.children:
             child.wait()
@@ -170,15 +177,15 @@ class Replicas:
 def connect(
     strategy: str | None, run_folder: Path, environment: dict[str, Any]
 ) -> Replicas:
-    """Connects the processes that train a run; waits until all of them are there.
+    """Waits until all processes that train a run are present, and connects them.
 
     Args:
-        strategy: `trainer.strategy`.
-        run_folder: folder with the saved configuration for child processes.
-        environment: values that the run's numbers depend on, as in `environment.json`.
+        strategy: the value of `trainer.strategy`.
+        run_folder: the folder with the saved configuration for child processes.
+        environment: the content of `environment.json`.
 
     Raises:
-        ConfigError: if a process does not come, or runs something else.
+        ConfigError: if a process is missing or differs, for example in its data.
     """
     if strategy == "mirrored" and len(gpus()) > 1:
         children = start_children(run_folder, len(gpus()))
@@ -207,7 +214,7 @@ def connect_workers(environment: dict[str, Any], children: Children = ()) -> Rep
     choose_gpu(workers, rank)
     sigterm_handler = signal.getsignal(signal.SIGTERM)
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    # TensorFlow has just installed a handler of its own.
+    # The strategy has replaced our handler by a handler of TensorFlow.
     signal.signal(signal.SIGTERM, sigterm_handler)
     return Replicas(strategy, rank, len(workers), children)
 
@@ -219,7 +226,7 @@ def gpus() -> list[Any]:
 
 
 def choose_gpu(workers: list[str], rank: int) -> None:
-    """Makes one GPU visible, another for each process of the same machine."""
+    """Makes one GPU visible, a different GPU for each process on the same machine."""
     devices = gpus()
     hosts = [host_and_port(worker)[0] for worker in workers]
     lower_ranks_here = hosts[:rank].count(hosts[rank])
