@@ -58,14 +58,12 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
         return unknown_key(key, values)
     if first["type"] == "missing":
         locations = [f["loc"] for f in findings if f["type"] == "missing"]
-        parents = [locate(location, values)[0] for location in locations]
-        keys = [
-            f"{parent}.{location[-1]}".removeprefix(".")
-            for parent, location in zip(parents, locations, strict=True)
-        ]
-        quoted_keys = ", ".join(f"'{missing_key}'" for missing_key in keys)
-        plural, them = ("s", "them") if len(keys) > 1 else ("", "it")
-        return f"missing key{plural} {quoted_keys}; add {them} to the YAML file"
+        missing = [f"{locate(place, values)[0]}.{place[-1]}" for place in locations]
+        keys = ", ".join(
+            f"'{missing_key.removeprefix('.')}'" for missing_key in missing
+        )
+        plural, them = ("s", "them") if len(missing) > 1 else ("", "it")
+        return f"missing key{plural} {keys}; add {them} to the YAML file"
     of_same_key = [f for f in findings if locate(f["loc"], values)[0] == key]
     message = " or ".join(dict.fromkeys(rule(f) for f in of_same_key))
     if isinstance(value, dict):

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,11 @@ LOST_WORKER = (
 )
 
 
+@dataclass(eq=False)
 class Replicas:
     """The processes of a run, and the collective operations between them.
 
-    Args:
+    Attributes:
         strategy: `MultiWorkerMirroredStrategy` with one device per process, or None if
             this process is alone.
         rank: the number of this process; 0 is the chief.
@@ -47,17 +49,10 @@ class Replicas:
         children: the processes that this process has started.
     """
 
-    def __init__(
-        self,
-        strategy: Any = None,
-        rank: int = 0,
-        size: int = 1,
-        children: Children = (),
-    ) -> None:
-        self.strategy = strategy
-        self.rank = rank
-        self.size = size
-        self.children = children
+    strategy: Any = None
+    rank: int = 0
+    size: int = 1
+    children: Children = ()
 
     @property
     def is_chief(self) -> bool:

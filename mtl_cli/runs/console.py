@@ -185,15 +185,14 @@ class ProgressText:
             self.earlier_epochs = number - 1
         left = (self.epochs - trained) * seconds / (trained - self.earlier_epochs)
         # The most important numbers come first: a narrow terminal cuts the end.
-        return "  ".join(
-            [
-                f"epoch {number}/{self.epochs} {share:4.0%}",
-                f"{left:.0f} s left",
-                f"{rate:,.0f} samples/s",
-                *([self.valid] if self.valid else []),
-                f"loss {numbers(losses)}",
-            ]
-        )
+        parts = [
+            f"epoch {number}/{self.epochs} {share:4.0%}",
+            f"{left:.0f} s left",
+            f"{rate:,.0f} samples/s",
+            self.valid,
+            f"loss {numbers(losses)}",
+        ]
+        return "  ".join(filter(None, parts))
 
     def epoch(self, epoch: Epoch) -> str:
         """Describes a finished epoch."""
@@ -203,15 +202,14 @@ class ProgressText:
             name = output.name if metric == "auc" else f"{output.name} {metric}"
             values[name] = epoch.valid[output.name][metric]
         self.valid = f"valid {numbers(values)}" if values else ""
-        self.last_epoch = "  ".join(
-            [
-                f"epoch {epoch.number}/{self.epochs}",
-                f"loss {numbers(epoch.losses)}",
-                *([self.valid] if self.valid else []),
-                f"{epoch.samples_per_second:,.0f} samples/s",
-                *(["best so far"] if epoch.best else []),
-            ]
-        )
+        parts = [
+            f"epoch {epoch.number}/{self.epochs}",
+            f"loss {numbers(epoch.losses)}",
+            self.valid,
+            f"{epoch.samples_per_second:,.0f} samples/s",
+            "best so far" if epoch.best else "",
+        ]
+        self.last_epoch = "  ".join(filter(None, parts))
         return self.last_epoch
 
 

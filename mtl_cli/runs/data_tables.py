@@ -3,9 +3,7 @@
 from typing import Any
 
 from mtl_cli.heads.base import Output
-from mtl_cli.runs.score_table import count
-
-Cells = list[list[str]]
+from mtl_cli.runs.score_table import Cells, count
 
 
 def task_table(report: dict[str, Any], outputs: list[Output]) -> Cells:
@@ -25,8 +23,7 @@ def task_table(report: dict[str, Any], outputs: list[Output]) -> Cells:
 def feature_table(report: dict[str, Any]) -> Cells:
     """Returns a header, then the kind, values and drift of each feature.
 
-    The unseen values and the drift are those of the last split against the training
-    rows.
+    Unseen values and drift are those of the last split against the training rows.
     """
     last = list(report["splits"])[-1]
     header = ["feature", "kind", "values", "missing", f"unseen in {last}"]

@@ -50,5 +50,4 @@ def read_config(run: Path) -> dict[str, Any]:
         raise ValueError(first_line(error)) from None
     if not isinstance(values, dict):
         raise ValueError("it holds no keys")
-    hydra_keys = ("defaults", "hydra")
-    return {str(key): v for key, v in values.items() if key not in hydra_keys}
+    return {str(k): v for k, v in values.items() if k not in ("defaults", "hydra")}

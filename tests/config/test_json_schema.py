@@ -1,4 +1,4 @@
-"""The JSON schemas that editors read: complete, current, and neither lax nor strict."""
+"""The JSON schemas for editors are complete, current, and neither lax nor strict."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"
 
 
 def schema_of(file: str) -> dict[str, Any]:
-    """The schema of a config file, by the folder that it lies in."""
+    """Returns the schema for the folder of a config file."""
     group = file.partition("/")[0]
     name = "experiment" if group in ("config.yaml", "experiment", "sweep") else group
     schema: dict[str, Any] = json.loads(

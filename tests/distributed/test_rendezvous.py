@@ -1,4 +1,4 @@
-"""The rendezvous: processes of one run find each other, others are refused."""
+"""The rendezvous joins processes of the same run, and refuses other processes."""
 
 import socket
 import threading

@@ -41,9 +41,9 @@ FEW = [
 ]
 TINY = ["model=mmoe", "model.expert_units=[16]", *FEW]
 DENSE = ["dataset=synthetic_mmoe", *TINY]
-# Few rows have labels, so that a process often has none in its share. SGD and tanh,
-# since rounding must not decide anything: Adam divides by the size of a gradient, even
-# of one that is only rounding, and relu has a kink at 0.
+# Few rows have labels, so a process often has no label in its share. Rounding must not
+# change the outcome. So the optimizer is SGD, as Adam divides even a gradient that is
+# mere rounding by its size, and the activation is tanh, as relu has a kink at 0.
 LAZY = [
     "dataset=funnel",
     "dataset.group=clicked",
@@ -68,8 +68,8 @@ EXACT = {
     "esmm": [*FEW, "dataset=funnel", "model=esmm", "optimizer=sgd", NO_COMPILE],
     "patience": [*DENSE, NO_COMPILE, "trainer.patience=1", "trainer.epochs=4"],
 }
-# Variants in which one process draws other dropout masks, normalises over other rows,
-# or reads the rows in another order.
+# Variants in which a single process gets other numbers, since it draws other dropout
+# masks, normalises over other rows, or reads the rows in another order.
 DIFFERENT_ALONE = {
     "dropout": [*DENSE, NO_COMPILE, "model.dropout=0.3"],
     "batch_norm": [*DENSE, NO_COMPILE, "model.batch_norm=true"],
@@ -100,7 +100,7 @@ def train_together_and_alone(
 ) -> dict[str, list]:
     """Trains each variant with two processes and with one.
 
-    Returns: {variant: results of the chief, of the worker, and of one process}.
+    Returns: {variant: results of the chief, the worker and the single process}.
     """
     configurations = folder / "configurations.json"
     configurations.write_text(json.dumps(list(variants.values())))
@@ -138,8 +138,8 @@ def assert_same_weights(chief, worker):
 
 def assert_same_as_alone(chief, worker, alone):
     assert_same_weights(chief, worker)
-    # A float32 sum of two halves differs from one in its last bits, 1e-7 of it; over
-    # these few steps that grows to 1e-6, and in long runs chaotically.
+    # A float32 sum of two halves differs from a single sum by a relative 1e-7. The
+    # difference grows to 1e-6 over these few steps, and without bound in long runs.
     np.testing.assert_allclose(chief["losses"], alone["losses"], rtol=1e-5, atol=1e-7)
     for name, x in chief.items():
         if name.startswith("weights"):
@@ -154,8 +154,8 @@ def test_two_processes_compute_what_one_does(tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_compute_what_one_does_with_every_option(tmp_path):
-    for found in train_together_and_alone(tmp_path, EXACT).values():
-        assert_same_as_alone(*found)
+    for results in train_together_and_alone(tmp_path, EXACT).values():
+        assert_same_as_alone(*results)
 
 
 @pytest.mark.slow
@@ -215,8 +215,8 @@ def test_shares_of_streamed_rows_are_disjoint_and_omit_fewer_rows_than_processes
         buffers = list(StreamFeed(Stored(), ["y"], (i, of)).buffers(3, 1, 60))
         seen += [s.data[0]["ids"].numpy()[s.order, 0] for s in buffers]
         steps.add(sum(s.steps for s in buffers))
-    found = np.concatenate(seen)
-    assert len(np.unique(found)) == len(found) == rows - rows % of
+    numbers = np.concatenate(seen)
+    assert len(np.unique(numbers)) == len(numbers) == rows - rows % of
     assert len(steps) == 1
 
 
@@ -380,8 +380,8 @@ def test_two_tasks_of_a_slurm_step_train_one_run(tmp_path, monkeypatch):
         )
     )
     assert (chief[0], worker[0]) == (0, 0), (chief, worker)
-    about = json.loads((tmp_path / "run" / "environment.json").read_text())
-    assert about["processes"] == 2
+    record = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert record["processes"] == 2
 
 
 @pytest.mark.slow
@@ -402,7 +402,7 @@ def test_workers_with_another_configuration_are_refused(tmp_path):
         assert "worker 1 and the chief differ in the configuration;" in err
 
 
-# A chief that finds two GPUs on a machine without any.
+# The program of a chief that finds two GPUs, though the machine has none.
 MIRRORED = """
 import sys
 from mtl_cli.core import tensorflow_runtime
@@ -430,8 +430,8 @@ def start_mirrored(folder, *arguments):
 
 def child_pids(process):
     """Returns the process ids of the children of a process."""
-    found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-    return [int(number) for number in found.split()]
+    pids = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    return [int(pid) for pid in pids.split()]
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Runs that are killed at random moments, again and again, end as if they had not been.
 
-`MTL_KILLS` says how many kills there are, over all models.
+The environment variable `MTL_KILLS` is the number of kills over all models.
 """
 
 import os
@@ -26,9 +26,9 @@ CASES = [(model, compiled) for model in MODELS for compiled in ("false", "true")
 
 
 def moment(chance, run, seconds):
-    """Returns what to wait for before a kill, in words and as a condition."""
+    """Returns the moment of a kill, in words and as a condition."""
     kind = chance.choice(["any", "any", "writing", "scoring"])
-    if kind == "writing":  # of a file, most often of a checkpoint
+    if kind == "writing":  # while a file is written, most often a checkpoint
         after = chance.random() * seconds
         start = time.monotonic()
         return (
@@ -75,7 +75,7 @@ def test_killed_runs_end_as_undisturbed_ones(model, compiled, tmp_path):
             if wait_for(process, condition, 0.002):
                 kills -= 1
                 log.append(f"{run.name}: killed at {words}")
-        if process.returncode == 0:  # it was done before its time came
+        if process.returncode == 0:  # the run was done before the kill
             assert_same_run(run, tmp_path / "whole")
             run = tmp_path / f"run{len(log)}"
         else:

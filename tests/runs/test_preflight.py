@@ -12,10 +12,10 @@ NONE = np.nan
 
 
 def table(**labels):
-    """Rows with these labels; a row without one has no weight."""
-    found = {name: np.array(y, "float32") for name, y in labels.items()}
-    weights = {name: (~np.isnan(y)).astype("float32") for name, y in found.items()}
-    return Table({}, found, weights)
+    """Returns rows with these labels; a row without a label has no weight."""
+    arrays = {name: np.array(y, "float32") for name, y in labels.items()}
+    weights = {name: (~np.isnan(y)).astype("float32") for name, y in arrays.items()}
+    return Table({}, arrays, weights)
 
 
 FEATURES = {"user": {"kind": "sparse"}}
@@ -29,8 +29,8 @@ MIXED = {"buy": [0, 1, NONE, 1], "spent": [0.5, 2, 3, NONE], "grade": [0, 2, NON
 
 def watched(monitor, rows, **tasks):
     """Checks a monitor on validation rows."""
-    found = {name: task | tasks.get(name, {}) for name, task in TASKS.items()}
-    dataset = values("t.csv", FEATURES, found, valid_fraction=0.1)
+    changed = {name: task | tasks.get(name, {}) for name, task in TASKS.items()}
+    dataset = values("t.csv", FEATURES, changed, valid_fraction=0.1)
     check_monitor(config(dataset, f"trainer.monitor={monitor}"), rows)
 
 

@@ -1,4 +1,4 @@
-"""A run that is cut off goes on, and ends as if nothing had happened."""
+"""A run that is interrupted resumes, and ends as if nothing had happened."""
 
 import dataclasses
 import json
@@ -51,7 +51,7 @@ def file(tmp_path_factory):
 
 
 def chosen(file, *overrides, stream=False, **more):
-    """A configuration whose epochs of 800 rows are 50 steps in 13 calls."""
+    """Returns a configuration whose epochs of 800 rows are 50 steps in 13 calls."""
     keys = {"valid_fraction": 0.2, "stream": stream} | more
     small = ["trainer.batch_size=16", "trainer.epochs=3", "model.tower_units=[4]"]
     return config(values(file, FEATURES, TASKS, **keys), *small, *overrides)
@@ -69,9 +69,9 @@ class CutError(Exception):
 
 
 def trained(configured, folder, cut=None):
-    """Trains in a folder, from its newest checkpoint on, up to a number of calls.
+    """Trains in a folder from its newest checkpoint, and fails at call number `cut`.
 
-    Returns: the network's weights and the history, and how many calls it took.
+    Returns: the network's weights, the history, and the number of calls.
     """
     data = load(configured.dataset, configured.outputs)
     tensorflow_runtime.start(configured.seed, deterministic=True)
@@ -102,7 +102,7 @@ def epochs_without_seconds(history):
 
 
 def assert_goes_on_exactly(configured, folder, cuts):
-    """Whether a training that is cut off again and again ends as one that is not."""
+    """Asserts that a training with several cuts ends as a training without cuts."""
     expected, history, calls = trained(configured, folder / "whole")
     assert calls > max(cuts) + 1
     for cut in cuts:
@@ -151,8 +151,8 @@ def test_streamed_training_goes_on_exactly_after_any_call(name, file, tmp_path):
 
 
 def test_training_that_is_cut_off_often_goes_on_exactly(file, tmp_path):
-    # Before the first checkpoint, between the last steps of an epoch and its
-    # checkpoint, just after that, and where no call was finished since the last cut.
+    # The cuts come before the first checkpoint, between the last steps of an epoch and
+    # its checkpoint, just after that checkpoint, and before any call after a cut.
     cuts = [1, 13, 1, 2, 2, 13]
     assert_goes_on_exactly(chosen(file, "model.dropout=0.3"), tmp_path, cuts)
 
@@ -166,7 +166,7 @@ def test_compiled_training_goes_on_exactly(lazy, file, tmp_path):
 
 
 def test_early_stopping_goes_on_exactly(file, tmp_path):
-    # Nothing is learnt, so that the first epoch stays the best.
+    # The tiny learning rate changes no weight, so the first epoch stays the best.
     still = ["optimizer=sgd", "optimizer.learning_rate=1e-30", "trainer.patience=2"]
     configured = chosen(file, *still, "trainer.epochs=9", "optimizer.momentum=0.0")
     whole, history, calls = trained(configured, tmp_path / "whole")
@@ -197,7 +197,7 @@ def test_best_weights_come_back_after_a_worse_epoch_that_was_cut_off(file, tmp_p
 
 
 def written(folder, count=1):
-    """A run folder with checkpoints that hold their own number."""
+    """Fills a run folder with checkpoints that hold their own number."""
     run_folder = RunFolder(folder)
     for i in range(1, count + 1):
         arrays = iter([("x", np.full(50, i, "float32")), ("y", np.array([[i]]))])
@@ -266,7 +266,7 @@ def test_no_checkpoint_needs_pickle(tmp_path):
 
 
 def placed(configured, path, status, **record):
-    """A run folder with a status, and its lock free."""
+    """Fills a run folder with a status, and frees its lock."""
     folder = RunFolder(path)
     folder.begin(config_hash(configured))
     (path / "environment.json").write_text(
@@ -457,7 +457,7 @@ def test_new_folder_gives_way_to_the_newest_run_that_was_cut_off(file, tmp_path)
     start = resume.choose_start(configured, tmp_path / "new", True)
     assert start.path == tmp_path / "1"
     assert "resume=never starts anew" in start.message
-    # While that one runs, the one before it is the newest.
+    # While the newest run is resumed, the run before it is the newest that is free.
     second = resume.choose_start(configured, tmp_path / "new", True)
     assert second.path == tmp_path / "0"
     third = resume.choose_start(configured, tmp_path / "new", True)
@@ -466,8 +466,8 @@ def test_new_folder_gives_way_to_the_newest_run_that_was_cut_off(file, tmp_path)
     assert anew.path == tmp_path / "newer"
     with pytest.raises(ConfigError, match="resume: must, but no run of this config"):
         resume.choose_start(chosen(file, "resume=must"), tmp_path / "newest", True)
-    for one in (start, second, third, anew):
-        one.folder.release()
+    for run_start in (start, second, third, anew):
+        run_start.folder.release()
 
 
 def test_hash_of_a_configuration_leaves_out_what_cannot_change_a_number(file):
@@ -483,7 +483,7 @@ def test_hash_of_a_configuration_leaves_out_what_cannot_change_a_number(file):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A run that nothing disturbed."""
+    """The folder of a run that was not interrupted."""
     folder = tmp_path_factory.mktemp("whole")
     ended = mtl_train(folder, *SMALL, "hydra.run.dir=run")
     assert ended.returncode == 0, ended.stderr
@@ -511,7 +511,7 @@ def assert_stopped(folder, sent, code, word):
     (run,) = (folder / "outputs" / "runs").iterdir()
     assert err.count("\n") == 1
     assert f"error: {word}; all up to " in err
-    # Not what was last written before the signal, the first epoch.
+    # The signal itself led to a checkpoint, after the checkpoint of the first epoch.
     assert not newest(run)[0].path.name.startswith("0000001-epochs-000000000")
     safe = os.path.relpath(newest(run)[0].path, folder)
     assert f"is safe in {safe}; to go on: mtl-train {SMALL[0]} " in err
@@ -552,7 +552,7 @@ def test_killed_run_goes_on_in_its_folder_and_ends_once(whole, tmp_path):
 def test_second_ctrl_c_ends_at_once():
     code = (
         "import signal; from mtl_cli.core import signals\n"
-        # A test run in the background would hand its deafness to Ctrl-C on.
+        # A test in the background ignores Ctrl-C, and its children inherit that.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "signals.install()\n"
         "try:\n"

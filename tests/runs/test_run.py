@@ -40,7 +40,7 @@ def metrics(run: Path) -> dict:
 
 
 def with_small_data(folder: Path) -> Path:
-    """Writes a data set of 200 rows, of the user's own, into a folder."""
+    """Writes a data set of 200 rows and its configuration into a folder."""
     rng = np.random.default_rng(0)
     columns = {"shop": rng.integers(0, 5, 200), "price": rng.normal(size=200)}
     frame = pd.DataFrame(columns).assign(buy=rng.integers(0, 2, 200))
@@ -170,7 +170,7 @@ def test_same_command_twice_gives_identical_numbers(small: Path) -> None:
 def test_saved_config_runs_again_with_identical_numbers(start: Path, run: Path) -> None:
     saved = yaml.safe_load((run / "config.yaml").read_text())
     assert saved["model"]["name"] == "ple"
-    # As the run prints its folder: relative to where the command started.
+    # The run prints its folder relative to where the command started.
     again = mtl_train(start, "--config-path", "first", "--config-name", "config")
     assert again.returncode == 0, again.stderr
     (folder,) = (start / "outputs" / "runs").glob("adult-ple-*")
@@ -281,7 +281,7 @@ tasks:
 def swept(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[subprocess.CompletedProcess[str], list[Path]]:
-    """A sweep of which every other job is wrong, and the folders that it leaves."""
+    """A sweep in which half of the jobs are wrong, and the folders of its jobs."""
     folder = with_small_data(tmp_path_factory.mktemp("swept"))
     completed = mtl_train(
         folder,

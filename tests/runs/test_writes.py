@@ -29,7 +29,7 @@ FULL = "No space left on device"
 
 @pytest.fixture
 def disk(tmp_path):
-    """Mounts small disks, and takes them off again."""
+    """Returns a function that mounts a small disk; unmounts the disks at the end."""
     folders = []
 
     def mount(kilobytes):
@@ -57,7 +57,7 @@ def remount(folder, option):
 
 
 def assert_readable(run):
-    """Whether every file in a run's folder is whole."""
+    """Asserts that every file in a run's folder is whole."""
     for name in files(run):
         path = run / name
         assert not path.name.startswith(".tmp-"), name
