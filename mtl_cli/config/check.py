@@ -59,9 +59,7 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
     if first["type"] == "missing":
         locations = [f["loc"] for f in findings if f["type"] == "missing"]
         missing = [f"{locate(place, values)[0]}.{place[-1]}" for place in locations]
-        keys = ", ".join(
-            f"'{missing_key.removeprefix('.')}'" for missing_key in missing
-        )
+        keys = ", ".join(f"'{dotted.removeprefix('.')}'" for dotted in missing)
         plural, them = ("s", "them") if len(missing) > 1 else ("", "it")
         return f"missing key{plural} {keys}; add {them} to the YAML file"
     of_same_key = [f for f in findings if locate(f["loc"], values)[0] == key]

@@ -34,8 +34,8 @@ class Comparison(Options):
     """Jobs that a sweep adds, so that its models can be compared with them.
 
     Attributes:
-        single_task: whether a sweep adds a twin of each job, which trains the same
-            network separately for each task.
+        single_task: whether a sweep adds a single-task twin of each job. The twin
+            trains the same network separately for each task.
     """
 
     single_task: bool

@@ -38,7 +38,7 @@ def rendezvous(
     Args:
         workers: the addresses of all processes; the first is the address of the chief.
         rank: the position of this process in `workers`.
-        environment: the content of `environment.json`.
+        environment: the values for `environment.json`.
         check_children: a function that the chief calls between attempts. It raises an
             error if a child process has ended, since waiting is then useless.
 

@@ -177,7 +177,7 @@ def connect(
     Args:
         strategy: the value of `trainer.strategy`.
         run_folder: the folder with the saved configuration for child processes.
-        environment: the content of `environment.json`.
+        environment: the values for `environment.json`.
 
     Raises:
         ConfigError: if a process is missing or differs, for example in its data.

@@ -23,7 +23,7 @@ def task_table(report: dict[str, Any], outputs: list[Output]) -> Cells:
 def feature_table(report: dict[str, Any]) -> Cells:
     """Returns a header, then the kind, values and drift of each feature.
 
-    Unseen values and drift are those of the last split against the training rows.
+    Unseen values and drift compare the last split with the training rows.
     """
     last = list(report["splits"])[-1]
     header = ["feature", "kind", "values", "missing", f"unseen in {last}"]

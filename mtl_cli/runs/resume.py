@@ -99,9 +99,9 @@ def interrupted_runs(config: Config, path: Path) -> list[Path]:
 
 
 def check_same_run(config: Config, path: Path) -> None:
-    """Raises an error unless the run in a folder is one that `config` may resume."""
+    """Raises an error if a folder's run has another configuration or other data."""
     if config.resume == "never":
-        reason = ""
+        reason = ""  # no run may be resumed, not even the same run
     elif status_of(path).get("config_hash") != config_hash(config):
         reason = f"; {config_difference(config, path)}"
     elif not has_same_data(config, path):

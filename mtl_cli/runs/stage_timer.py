@@ -4,7 +4,7 @@ import time
 
 
 class StageTimer:
-    """A timer of stages; the first stage is the processor time before the timer."""
+    """A timer of stages; the first stage is the process's CPU time before the timer."""
 
     def __init__(self) -> None:
         self.seconds = {"start Python, compose and check": time.process_time()}
