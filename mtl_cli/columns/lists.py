@@ -1,4 +1,4 @@
-"""Lists of ids or words: list columns and delimited text, one value after another."""
+"""Lists of ids or words, read from list columns and from delimited text."""
 
 from typing import NamedTuple
 
@@ -19,9 +19,9 @@ class Tokens(NamedTuple):
 
     values: Values  # (tokens,)
     rows: Ids  # (tokens,) the row of each value
-    positions: Ids  # (tokens,) the position of each value in its row's list, from 0
+    positions: Ids  # (tokens,) the position among the kept values of the row, from 0
     weights: Floats  # (tokens,)
-    num_rows: int  # of the table
+    num_rows: int  # number of rows, rows without values included
 
 
 def tokens_of(
@@ -36,35 +36,39 @@ def tokens_of(
     Args:
         name: the name of the feature and of its column.
         table: the rows.
-        max_length: values per row, at most.
-        separator: text between the values of a text column; None for lists.
-        weights: column with a number for each value, in the same form; None for 1.
+        max_length: largest number of values that a row keeps.
+        separator: text between the values of a text column; None for a list column.
+        weights: column with the weights of the values, as lists or text like the
+            values; None gives each value the weight 1.
 
     Raises:
         DataError: if the column holds neither lists nor text to be split, or the
             weights do not fit the values.
     """
     column = table[name]
-    flat, rows = flattened(name, column, separator)
-    if not is_id(flat.type):
+    values, rows = flattened(name, column, separator)
+    if not is_id(values.type):
         raise DataError(
             f"feature {name}: needs lists of whole numbers or text, the column holds "
             f"{column.type}; convert its values to text"
         )
-    numbers = np.ones(len(rows))
+    value_weights = np.ones(len(rows))
     if weights is not None:
-        where = f"feature {name}: weights '{weights}'"
-        lists = flattened(f"{name}: weights", table[weights], separator)
-        numbers = weights_of_values(where, *lists, flat, rows)
-    present = np.flatnonzero(flat.is_valid())
+        value_weights = weights_of_values(name, table, weights, separator, values, rows)
+    present = np.flatnonzero(values.is_valid())
     rows = rows[present]
     lengths = np.bincount(rows, minlength=table.num_rows)[rows]
-    positions = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    positions -= np.maximum(lengths - max_length, 0)
-    kept = positions >= 0
-    values = values_of(name, flat.take(pa.array(present[kept])))
+    first_of_row = np.searchsorted(rows, rows)  # `rows` is sorted
+    positions = np.arange(len(rows)) - first_of_row
+    positions -= np.maximum(lengths - max_length, 0)  # below 0: cut off
+    is_kept = positions >= 0
+    kept = present[is_kept]
     return Tokens(
-        values, rows[kept], positions[kept], numbers[present[kept]], table.num_rows
+        values_of(name, values.take(pa.array(kept))),
+        rows[is_kept],
+        positions[is_kept],
+        value_weights[kept],
+        table.num_rows,
     )
 
 
@@ -73,14 +77,14 @@ def flattened(
 ) -> tuple[pa.Array, Ids]:
     """Returns all values one after another, and the row of each value.
 
-    Text between two separators that is empty is a missing value.
+    An empty text between two separators counts as a missing value.
     """
     lists = as_array(column)
     if pa.types.is_null(lists.type):
         return pa.array([], pa.string()), np.zeros(0, "int64")
-    text = pa.types.is_string(lists.type) or pa.types.is_large_string(lists.type)
+    is_text = pa.types.is_string(lists.type) or pa.types.is_large_string(lists.type)
     if separator is not None:
-        if not text:
+        if not is_text:
             advice = "remove it" if is_list(lists.type) else "make it kind: sparse"
             raise DataError(
                 f"feature {name}: separator {separator!r} is for text, the "
@@ -89,15 +93,15 @@ def flattened(
         lists = pc.split_pattern(without_empty(lists.cast(pa.string())), separator)
     elif not is_list(lists.type):
         fix = "give the separator of its values"
-        if not text:
+        if not is_text:
             fix = "convert it to lists, or to text with a separator"
         raise DataError(
             f"feature {name}: kind sequence needs lists, the column holds "
             f"{lists.type}; {fix}"
         )
-    flat = pc.list_flatten(lists)
-    flat = flat if separator is None else without_empty(flat)
-    return flat, np.asarray(pc.list_parent_indices(lists), "int64")
+    values = pc.list_flatten(lists)
+    values = values if separator is None else without_empty(values)
+    return values, np.asarray(pc.list_parent_indices(lists), "int64")
 
 
 def without_empty(texts: pa.Array) -> pa.Array:
@@ -106,49 +110,52 @@ def without_empty(texts: pa.Array) -> pa.Array:
 
 
 def weights_of_values(
-    where: str, flat: pa.Array, rows: Ids, values: pa.Array, rows_of_values: Ids
+    name: str,
+    table: pa.Table,
+    column: str,
+    separator: str | None,
+    values: pa.Array,
+    rows_of_values: Ids,
 ) -> Floats:
     """Returns the weight of each value, (values,).
 
     Args:
-        where: the start of messages.
-        flat: the weights of all rows, one after another.
-        rows: the row of each weight.
+        name: the name of the feature.
+        table: the rows.
+        column: the column of the weights.
+        separator: text between the weights of a text column; None for a list column.
         values: the values of all rows, one after another.
         rows_of_values: the row of each value.
 
     Raises:
-        DataError: if a row has not one weight for each value, or the weight of a value
-            is no number from 0 up that float32 holds.
+        DataError: if a row has more or fewer weights than values, or if the weight of
+            a value is empty, negative or too large for float32.
     """
-    num_rows = 1 + max(
-        (int(r[-1]) for r in (rows, rows_of_values) if len(r)), default=0
-    )
-    num_values = np.bincount(rows_of_values, minlength=num_rows)
-    num_weights = np.bincount(rows, minlength=num_rows)
+    where = f"feature {name}: weights '{column}'"
+    numbers, rows = flattened(f"{name}: weights", table[column], separator)
+    num_values = np.bincount(rows_of_values, minlength=table.num_rows)
+    num_weights = np.bincount(rows, minlength=table.num_rows)
     if (num_values != num_weights).any():
         row = int(np.argmax(num_values != num_weights))
         counts = f"{num_values[row]} values, {num_weights[row]} weights"
-        raise RowError(where, row, f"has {counts}; give each value one")
+        raise RowError(where, row, f"has {counts}; give one weight per value")
     try:
-        weights = as_numbers(where, flat)
+        weights = as_numbers(where, numbers)
     except RowError as error:
         raise RowError(where, int(rows[error.row]), error.problem) from None
-    wrong = ~((weights >= 0) & (weights <= np.finfo("float32").max))
-    wrong &= np.asarray(values.is_valid())
-    if wrong.any():
-        first = int(np.argmax(wrong))
-        raise RowError(
-            where,
-            int(rows[first]),
-            f"holds {weights[first]:g}, not a number from 0 up that float32 holds; "
-            "correct it",
-        )
+    is_wrong = ~((weights >= 0) & (weights <= np.finfo("float32").max))
+    is_wrong &= np.asarray(values.is_valid())
+    if is_wrong.any():
+        first = int(np.argmax(is_wrong))
+        is_empty = np.isnan(weights[first])
+        cell = "is empty" if is_empty else f"holds {weights[first]:g}"
+        rule = "a weight must be 0 or more and fit float32; correct it"
+        raise RowError(where, int(rows[first]), f"{cell}: {rule}")
     return weights
 
 
 class SeparatorCheck:
-    """Finds out whether the configured separator separates the values of text.
+    """Checks, chunk by chunk, that text is separated by the configured separator.
 
     Args:
         name: the feature's name.
@@ -159,7 +166,7 @@ class SeparatorCheck:
         self.name, self.separator = name, separator
         self.others = [mark for mark in COMMON_SEPARATORS if mark not in separator]
         self.num_cells = 0
-        # Cells that hold the separator, then cells that hold each other mark.
+        # Number of cells that hold the separator, then that hold each of `others`.
         self.counts: npt.NDArray[np.int64] = np.zeros(1 + len(self.others), "int64")
         self.example = ""
 
@@ -174,10 +181,10 @@ class SeparatorCheck:
         self.example = self.example or next((v.as_py() for v in column), "")
 
     def finish(self) -> None:
-        """Refuses a separator that no cell holds while most hold the same other mark.
+        """Refuses the separator if no cell holds it and most cells hold another one.
 
         Raises:
-            DataError: because each cell would be one value.
+            DataError: because each cell would count as a single value.
         """
         if self.counts[0] or not self.others:
             return

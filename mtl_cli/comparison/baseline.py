@@ -5,7 +5,7 @@ from mtl_cli.core.errors import ConfigError
 
 DEFAULT_MODEL = "shared_bottom"
 FLAG = "--baseline"
-MAX_NAMES = 12  # that an error lists
+MAX_NAMES = 12  # number of names that an error lists
 
 
 def choose_baseline(
@@ -16,8 +16,8 @@ def choose_baseline(
     Args:
         configurations: the configurations that have scores.
         keys: the settings in which they differ.
-        requested: `KEY=VALUE[,KEY=VALUE]`; None for the first configuration with
-            `model=shared_bottom`, or else the first.
+        requested: `KEY=VALUE[,KEY=VALUE]`. None chooses the first configuration with
+            `model=shared_bottom`, or else the first that is not `model=single_task`.
 
     Raises:
         ConfigError: if none or several configurations match the request.

@@ -6,31 +6,37 @@ from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.runs import Run
 from mtl_cli.metrics.metric import Floats
 
-SPLIT_KEYS = ["split_by", "split_column", "split_seed"]
-SPLIT_KEYS += ["valid_fraction", "valid_from", "test_fraction"]
+SPLIT_KEYS = (
+    "split_by",
+    "split_column",
+    "split_seed",
+    "valid_fraction",
+    "valid_from",
+    "test_fraction",
+)
 
 
 def same_rows(a: Configuration, b: Configuration, split: str) -> bool:
     """Returns whether all runs of two configurations were scored on the same rows.
 
-    Runs of the same data and split were scored on the same rows. Otherwise the test
-    rows in `predictions.parquet` decide: two data sets, or two splits of one data set,
-    can share a separate test file.
+    Runs with equal data and equal split settings were scored on the same rows. Other
+    runs may still share a separate test file, so the test rows in their
+    `predictions.parquet` are compared. On other splits they count as different.
 
     Args:
         a: the first configuration.
         b: the second configuration.
         split: the split that was scored.
     """
-    runs = {
-        (run.environment.get("data_hash"), split_settings(run)): run
+    run_by_rows = {
+        (run.environment.get("data_hash", run.path), split_settings(run)): run
         for run in (*a.runs.values(), *b.runs.values())
     }
-    if len(runs) < 2:
+    if len(run_by_rows) < 2:
         return True
     if split != "test":
         return False
-    first, *others = (test_rows(run) for run in runs.values())
+    first, *others = (test_rows(run) for run in run_by_rows.values())
     return all(equal_rows(first, rows) for rows in others)
 
 
@@ -40,7 +46,7 @@ def split_settings(run: Run) -> tuple[str | None, ...]:
 
 
 def test_rows(run: Run) -> dict[str, Floats]:
-    """Reads the numbers and labels of the test rows; empty if they cannot be read."""
+    """Returns row numbers and labels of the test rows; {} if they cannot be read."""
     import pyarrow.parquet
 
     path = run.path / "predictions.parquet"

@@ -21,7 +21,7 @@ def add_seed_tests(
     twins: dict[Configuration, Configuration],
     same_rows: Callable[[Configuration, Configuration], bool],
 ) -> None:
-    """Adds each score's difference to the baseline and to its single-task twin.
+    """Sets `to_baseline` and `to_single_task` of each score of a task.
 
     Args:
         task: the task, with its scores.
@@ -32,21 +32,22 @@ def add_seed_tests(
     scores = {score.configuration: score for score in task.scores}
 
     def comparable(a: Score, b: Score) -> bool:
-        counts = a.counts == b.counts
-        return counts and same_rows(a.configuration, b.configuration)
+        same_counts = a.counts == b.counts
+        return same_counts and same_rows(a.configuration, b.configuration)
 
     scored = [score for score in task.scores if score.mean is not None]
-    pool = [score for score in scored if comparable(score, scores[baseline])]
-    noise = noise_of(*pool)
+    on_baseline_rows = [s for s in scored if comparable(s, scores[baseline])]
+    noise = noise_of(*on_baseline_rows)
 
     def difference(score: Score, other: Score) -> Difference:
         if score.mean is None or other.mean is None:
             return Difference(other.configuration)
         if not comparable(score, other):
             return Difference(other.configuration, verdict=Verdict.NOT_COMPARABLE)
-        pooled = score in pool and other in pool
-        other_noise = noise - noise_of(score, other) if pooled else NO_NOISE
-        return difference_over_seeds(score, other, other_noise)
+        noise_of_others = NO_NOISE
+        if score in on_baseline_rows and other in on_baseline_rows:
+            noise_of_others = noise - noise_of(score, other)
+        return difference_over_seeds(score, other, noise_of_others)
 
     for score in task.scores:
         configuration = score.configuration
@@ -70,7 +71,7 @@ def difference_over_seeds(score: Score, other: Score, noise: Noise) -> Differenc
         other.configuration,
         paired=paired_difference(values, other_values),
         seed_test=seed_test(*common_seeds(values, other_values), noise),
-        verdict=Verdict.TOO_FEW_SEEDS,
+        verdict=Verdict.TOO_FEW_SEEDS,  # until the verdict is decided
     )
 
 

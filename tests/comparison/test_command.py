@@ -277,14 +277,16 @@ def test_runs_of_other_splits_are_not_compared_though_as_many_rows_count(
     assert any("another split than" in line for line in comparison["warnings"])
 
 
-def test_runs_of_other_data_are_not_compared(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("hashes", [["d0", "d1"], [None, None]], ids=["other", "none"])
+def test_runs_of_other_or_unknown_data_are_not_compared(
+    hashes: list[str | None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for path in write_splits(tmp_path):
-        if "ple" in path.name:
-            about = json.loads((path / "environment.json").read_text())
-            about["data_hash"] = "d1"
-            (path / "environment.json").write_text(json.dumps(about))
+        record = json.loads((path / "environment.json").read_text())
+        record["data_hash"] = hashes["ple" in path.name]
+        if record["data_hash"] is None:
+            del record["data_hash"]
+        (path / "environment.json").write_text(json.dumps(record))
     comparison = compared(capsys, tmp_path)
     assert to_baseline(comparison, "ple")["verdict"] == "not comparable"
 

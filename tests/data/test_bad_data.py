@@ -549,15 +549,18 @@ def test_column_of_a_text_file(name, tmp_path, chunks):
 
 
 WEIGHTS = {
-    "fewer_weights_than_values": ("1", "has 2 values, 1 weights; give each value one"),
+    "fewer_weights_than_values": (
+        "1",
+        "has 2 values, 1 weights; give one weight per value",
+    ),
     "negative_weight": (
         "1|-2",
-        "holds -2, not a number from 0 up that float32 holds; correct it",
+        "holds -2: a weight must be 0 or more and fit float32; correct it",
     ),
-    "weight_beyond_float32": ("1|1e39", "holds 1e+39, not a number from 0"),
+    "weight_beyond_float32": ("1|1e39", "holds 1e+39: a weight must be 0 or more"),
     "weight_in_words": ("1|lots", "holds 'lots', not a number; correct it"),
-    "empty_weight": ("1|", "holds nan, not a number from 0"),
-    "no_weights": ("", "has 2 values, 0 weights; give each value one"),
+    "empty_weight": ("1|", "is empty: a weight must be 0 or more"),
+    "no_weights": ("", "has 2 values, 0 weights; give one weight per value"),
 }
 
 

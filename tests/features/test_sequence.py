@@ -179,9 +179,13 @@ def test_weight_of_a_missing_value_may_be_missing():
     ("values", "weights", "wrong"),
     [
         ([["a"], ["a", "b"]], [[1.0], [1.0]], "row 2 has 2 values, 1 weights"),
-        ([["a"], ["b", "c"]], [[1.0], [1.0, -2.0]], "row 2 holds -2, not a number"),
-        ([["a"], ["b"]], [[None], [1.0]], "row 1 holds nan, not a number"),
-        (["a", "b|c"], ["1", "1|"], "row 2 holds nan, not a number"),
+        (
+            [["a"], ["b", "c"]],
+            [[1.0], [1.0, -2.0]],
+            "row 2 holds -2: a weight must be 0",
+        ),
+        ([["a"], ["b"]], [[None], [1.0]], "row 1 is empty: a weight must be 0"),
+        (["a", "b|c"], ["1", "1|"], "row 2 is empty: a weight must be 0"),
         (["a", "b|c"], ["1", "1|x"], "row 2 holds 'x', not a number"),
     ],
     ids=["short", "negative", "missing", "empty", "word"],
