@@ -18,6 +18,9 @@ class Adam(Optimizer):
         beta_2: share of the mean square v that a step keeps.
         epsilon: added to the root of v, so that no step divides by 0.
 
+    `training/large_tables.py` reads the rows of a large table before each step, and
+    writes them after it.
+
     Reference: Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
         Differs from the paper in: in a large table (`lazy`), m and v of a row decay
         only in steps whose batch reads the row.

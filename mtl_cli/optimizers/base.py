@@ -68,8 +68,9 @@ class Optimizer(Options):
     ) -> tuple[Any, list[Any]]:
         """Returns what one step adds to some rows of a table, and their new slots.
 
-        If a batch reads every row, the result equals the Keras optimizer's step. Rows
-        that a batch does not read stay as they are, and so do their slots.
+        If a batch reads every row, the result equals the Keras optimizer's step, except
+        if a slot has one number per row. Rows that a batch does not read stay as they
+        are, and so do their slots.
 
         Args:
             rows: `(n, width)`, the rows before the step.

@@ -12,7 +12,7 @@ class RowwiseAdagrad(Adagrad):
     """Adagrad with `s += mean(g^2)`, the mean over the columns of a table's row.
 
     Embedding tables of any size are updated by rows. All other weights are updated as
-    by `Adagrad`.
+    by `Adagrad`, so that a row's update differs from the Keras optimizer's.
 
     Reference: Mudigere et al., "Software-Hardware Co-design for Fast and Scalable
         Training of Deep Learning Recommendation Models", ISCA 2022, section 4.1.4.
@@ -22,7 +22,7 @@ class RowwiseAdagrad(Adagrad):
 
     @field_validator("lazy")
     @classmethod
-    def _lazy(cls, lazy: Any) -> Any:
+    def _refuse_false(cls, lazy: Any) -> Any:
         if lazy is False:
             raise ValueError("rowwise_adagrad is lazy by nature; set it to auto")
         return lazy
