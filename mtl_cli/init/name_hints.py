@@ -48,34 +48,39 @@ WEIGHT_NAME = re.compile(
 )
 
 
+def last_word(name: str) -> str:
+    """Returns the last word of a name, or "" if the name has no words."""
+    return (split_words(name) or [""])[-1]
+
+
 def is_id(name: str) -> bool:
-    """Whether a column holds ids or codes: the last word of its name says so."""
-    last = (split_words(name) or [""])[-1]
+    """Whether a name suggests ids or codes: its last word decides."""
+    last = last_word(name)
     return last in ID_WORDS or (last.endswith("id") and last not in NOT_ID_WORDS)
 
 
 def is_amount(name: str) -> bool:
-    """Whether a column holds a quantity."""
+    """Whether a name suggests a quantity."""
     return not is_id(name) and not set(split_words(name)).isdisjoint(AMOUNT_WORDS)
 
 
 def is_entity(name: str) -> bool:
-    """Whether a column holds things that are usually numbered, such as items."""
+    """Whether a name suggests things that usually have ids, such as items."""
     return is_id(name) or not set(split_words(name)).isdisjoint(ENTITY_WORDS)
 
 
 def is_outcome(name: str) -> bool:
-    """Whether a column holds what people do after they have seen an item."""
-    return (split_words(name) or [""])[-1] in OUTCOME_WORDS
+    """Whether a name suggests what people do after they have seen an item."""
+    return last_word(name) in OUTCOME_WORDS
 
 
 def is_person(name: str) -> bool:
-    """Whether a column holds users or sessions, or their ids."""
+    """Whether a name suggests users or sessions, or their ids."""
     words = split_words(name)
     about_people = bool(PERSON_WORDS & set(words))
     return about_people and (words[-1] in PERSON_WORDS or is_id(name))
 
 
 def is_birth(name: str) -> bool:
-    """Whether a column holds the times at which people were born."""
+    """Whether a name suggests the times at which people were born."""
     return bool(BIRTH_WORDS & set(split_words(name)))
