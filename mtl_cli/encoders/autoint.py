@@ -1,8 +1,7 @@
 """Self-attention over features."""
 
-from typing import Any
-
 from mtl_cli.core.options import Count
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.encoders.base import Encoder, Fields
 
 
@@ -24,7 +23,7 @@ class AutoInt(Encoder):
     num_heads: Count
     attention_dim: Count
 
-    def interact(self, fields: Fields) -> list[Any]:
+    def interact(self, fields: Fields) -> list[Tensor]:
         from keras import ops
 
         from mtl_cli.layers import deepctr

@@ -7,16 +7,17 @@ from typing import Any, NamedTuple
 from mtl_cli.columns.layout import Layout
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import NotNegative, Options, Positive, Units
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Dimension
 
 
 class Fields(NamedTuple):
     """The inputs of an encoder's interactions, for one set of embeddings."""
 
-    vectors: Any  # (B, F, embedding_dim); None without any or of several lengths
-    flat: Any  # (B, D) embeddings and dense features, side by side
+    vectors: Tensor  # (B, F, embedding_dim); None without any or of several lengths
+    flat: Tensor  # (B, D) embeddings and dense features, side by side
     num_vectors: int  # F, features that have embeddings
-    first_order: Callable[[], Any]  # gives (B, 1): a weight for each id, summed
+    first_order: Callable[[], Tensor]  # gives (B, 1): a weight for each id, summed
 
 
 class Encoder(Options):
@@ -42,16 +43,16 @@ class Encoder(Options):
     deep_units: Units
 
     @abstractmethod
-    def interact(self, fields: Fields) -> list[Any]:
+    def interact(self, fields: Fields) -> list[Tensor]:
         """Returns the feature interactions, each `(batch, units)`."""
 
     def encode(
         self,
-        inputs: dict[str, Any],
+        inputs: dict[str, Tensor],
         layout: Layout,
         num_sets: int,
         dense_options: dict[str, Any],
-    ) -> list[Any]:
+    ) -> list[Tensor]:
         """Connects the inputs to `num_sets` encodings, each with its own embeddings.
 
         Args:
@@ -71,7 +72,7 @@ class Encoder(Options):
             for g in table_groups(layout, self.embedding_dim)
         ]
 
-        def first_order() -> Any:
+        def first_order() -> Tensor:
             from keras import ops
 
             parts = [
@@ -92,11 +93,11 @@ class Encoder(Options):
 
     def _encode(
         self,
-        groups: list[Any],
-        dense: Any,
-        first_order: Callable[[], Any],
+        groups: list[Tensor],
+        dense: Tensor,
+        first_order: Callable[[], Tensor],
         dense_options: dict[str, Any],
-    ) -> Any:
+    ) -> Tensor:
         from keras import ops
 
         from mtl_cli.layers import ParallelMLP
@@ -116,7 +117,7 @@ class Encoder(Options):
             return deep
         return ops.concatenate([deep, *interactions], axis=-1)
 
-    def pairs_of(self, fields: Fields) -> Any:
+    def pairs_of(self, fields: Fields) -> Tensor:
         """Returns the embeddings, or raises an error if there are no pairs to cross."""
         if fields.num_vectors < 2:
             raise ConfigError(

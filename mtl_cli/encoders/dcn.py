@@ -1,8 +1,7 @@
 """Deep and cross network."""
 
-from typing import Any
-
 from mtl_cli.core.options import Count
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.encoders.base import Encoder, Fields
 
 
@@ -17,7 +16,7 @@ class DCN(Encoder):
 
     num_cross_layers: Count
 
-    def interact(self, fields: Fields) -> list[Any]:
+    def interact(self, fields: Fields) -> list[Tensor]:
         from mtl_cli.layers import deepctr
 
         return [

@@ -1,8 +1,7 @@
 """Deep and cross network, version 2."""
 
-from typing import Any
-
 from mtl_cli.core.options import Count
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.encoders.base import Encoder, Fields
 
 
@@ -18,7 +17,7 @@ class DCNv2(Encoder):
 
     num_cross_layers: Count
 
-    def interact(self, fields: Fields) -> list[Any]:
+    def interact(self, fields: Fields) -> list[Tensor]:
         from mtl_cli.layers import deepctr
 
         return [

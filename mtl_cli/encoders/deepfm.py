@@ -1,7 +1,6 @@
 """Factorization machine beside a deep network."""
 
-from typing import Any
-
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.encoders.base import Encoder, Fields
 
 
@@ -14,7 +13,7 @@ class DeepFM(Encoder):
         weighs them, and are not summed into one logit.
     """
 
-    def interact(self, fields: Fields) -> list[Any]:
+    def interact(self, fields: Fields) -> list[Tensor]:
         from mtl_cli.layers import deepctr
 
         vectors = self.pairs_of(fields)

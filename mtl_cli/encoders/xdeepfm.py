@@ -1,10 +1,9 @@
 """Compressed interaction network beside a deep network."""
 
-from typing import Any
-
 from pydantic import field_validator
 
 from mtl_cli.core.options import SomeUnits
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.encoders.base import Encoder, Fields
 
 
@@ -31,7 +30,7 @@ class XDeepFM(Encoder):
             raise ValueError("all widths but the last must be even")
         return units
 
-    def interact(self, fields: Fields) -> list[Any]:
+    def interact(self, fields: Fields) -> list[Tensor]:
         from mtl_cli.layers import deepctr
 
         vectors = self.pairs_of(fields)

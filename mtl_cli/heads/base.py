@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mtl_cli.core.options import Options, drop_keys_of_others, option_class
-from mtl_cli.tasks.base import Array, Task, Tensor
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.tasks.base import Array, Task
 
 AXIS = "heads"
 Tasks = dict[str, Task]

@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from mtl_cli.core.errors import suggest
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.heads.base import Heads, Labelled, Output, Tasks
-from mtl_cli.tasks.base import Tensor
 
 
 class ESMM(Heads):

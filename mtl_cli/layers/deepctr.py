@@ -7,6 +7,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from mtl_cli.core.tensors import Tensor
+
 
 def load() -> ModuleType:
     """Imports `deepctr.layers`, without running the `__init__` of `deepctr`.
@@ -22,7 +24,7 @@ def load() -> ModuleType:
     return importlib.import_module("deepctr.layers")
 
 
-def connect(name: str, x: Any, **options: Any) -> Any:
+def connect(name: str, x: Tensor, **options: Any) -> Tensor:
     """Applies a new DeepCTR layer to a tensor, and draws its kernels anew.
 
     DeepCTR seeds its kernels by constants, whatever the run's seed, so that some layers

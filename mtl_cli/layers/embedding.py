@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel import Shape, register
 
 
@@ -65,7 +66,7 @@ class FusedEmbedding(keras.layers.Layer):
             regularizer=keras.regularizers.L2(self.l2) if self.l2 else None,
         )
 
-    def call(self, ids: Any, training: bool | None = None) -> Any:
+    def call(self, ids: Tensor, training: bool | None = None) -> Tensor:
         rows = self.rows(ids)
         if training:
             vectors = gather_rows(tf.convert_to_tensor(self.table.value), rows)
@@ -73,11 +74,11 @@ class FusedEmbedding(keras.layers.Layer):
         # Reads only these rows, even of a table that is larger than a tensor should be.
         return self.arrange(tf.gather(self.table.value, rows))
 
-    def rows(self, ids: Any) -> Any:
+    def rows(self, ids: Tensor) -> Tensor:
         """Returns the row of the table for each id, `(batch, columns)`."""
         return ops.cast(ids, "int32") + self.offsets
 
-    def arrange(self, vectors: Any) -> Any:
+    def arrange(self, vectors: Tensor) -> Tensor:
         """Returns rows `(batch, columns, sets * dim)` in the shape of the output."""
         vectors = ops.cast(vectors, self.compute_dtype)
         if self.num_sets == 1:
@@ -91,7 +92,7 @@ class FusedEmbedding(keras.layers.Layer):
 
 
 @tf.custom_gradient
-def gather_rows(table: Any, rows: Any) -> Any:
+def gather_rows(table: Tensor, rows: Tensor) -> Tensor:
     """Returns rows of a table; a row that occurs twice gets the sum of its gradients.
 
     TensorFlow's own gradient lists each occurrence, and Keras' Adam squares them one
@@ -102,7 +103,7 @@ def gather_rows(table: Any, rows: Any) -> Any:
         rows: `(batch, columns)`.
     """
 
-    def gradient(of_vectors: Any) -> Any:
+    def gradient(of_vectors: Tensor) -> Tensor:
         flat = tf.reshape(of_vectors, (-1, table.shape[1]))
         segments = tf.reshape(rows, [-1])
         return tf.math.unsorted_segment_sum(flat, segments, table.shape[0]), None

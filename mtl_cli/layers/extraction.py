@@ -5,13 +5,14 @@ from typing import Any
 
 from keras import ops
 
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.gates import Gates, Mix
 from mtl_cli.layers.parallel import ParallelMLP
 
 
 def extract(
-    tasks: Any,
-    shared: Any,
+    tasks: Tensor,
+    shared: Tensor,
     *,
     num_tasks: int,
     num_specific_experts: int,
@@ -21,7 +22,7 @@ def extract(
     is_last: bool = True,
     name: str = "extraction",
     **dense_options: Any,
-) -> tuple[Any, Any]:
+) -> tuple[Tensor, Tensor]:
     """Connects one level of experts and gates to the streams of tasks.
 
     `y_t = sum_i g_t(x_t)_i [specific experts of t (x_t); shared experts (x_s)]_i`

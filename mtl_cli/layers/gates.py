@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, Shape, register
 
 VECTOR_WIDTH = 16  # float32 numbers in one register of AVX-512
@@ -72,7 +73,7 @@ class Gates(keras.layers.Layer):
         self.hidden.build(input_shape)
         self.logits.build(self.hidden.compute_output_shape(input_shape))
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         logits = self.logits(self.hidden(x))
         if self.num_experts == 1:
             # The weight of a single expert is 1. A softmax over one value would make
@@ -104,16 +105,16 @@ class Mix(keras.layers.Layer):
     Reference: Ma et al., KDD 2018, equation 6.
     """
 
-    def call(self, weights: Any, experts: Any) -> Any:
+    def call(self, weights: Tensor, experts: Tensor) -> Tensor:
         return mix(weights, experts)
 
-    def compute_output_spec(self, weights: Any, experts: Any) -> Any:
+    def compute_output_spec(self, weights: Tensor, experts: Tensor) -> Tensor:
         shape = (weights.shape[0], *experts.shape[-2:])
         return keras.KerasTensor(shape, self.compute_dtype)
 
 
 @tf.custom_gradient
-def mix(weights: Any, experts: Any) -> Any:
+def mix(weights: Tensor, experts: Tensor) -> Tensor:
     """Returns the output of `Mix`, with a gradient that is faster than XLA's own.
 
     XLA's gradient of the weights stores all products, (gates, experts, batch, units),
@@ -124,7 +125,7 @@ def mix(weights: Any, experts: Any) -> Any:
     """
     by_expert = tf.transpose(weights, (0, 2, 1))[..., None]  # (gates, experts, B, 1)
 
-    def gradient(grad_mixed: Any) -> tuple[Any, Any]:
+    def gradient(grad_mixed: Tensor) -> tuple[Tensor, Tensor]:
         grad_mixed = grad_mixed[:, None]  # (gates, 1, B, units)
         units = experts.shape[-1]
         width = math.gcd(units, VECTOR_WIDTH)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from mtl_cli.columns.layout import Layout
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.embedding import FusedEmbedding
 
 
@@ -44,8 +45,8 @@ def table_groups(layout: Layout, default_dim: Any) -> list[TableGroup]:
 
 
 def look_up(
-    inputs: dict[str, Any], layout: Layout, group: TableGroup, **options: Any
-) -> Any:
+    inputs: dict[str, Tensor], layout: Layout, group: TableGroup, **options: Any
+) -> Tensor:
     """Returns the vectors of all features whose tables lie in a group.
 
     Args:
@@ -87,7 +88,7 @@ def look_up(
     return ops.concatenate(parts, axis=2)
 
 
-def pooled(vectors: Any, weights: Any, pooling: str | None) -> Any:
+def pooled(vectors: Tensor, weights: Tensor, pooling: str | None) -> Tensor:
     """Returns one vector per row for a sequence; zeros for an empty sequence.
 
     Args:

@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from mtl_cli.core.tensors import Tensor
+
 Shape = tuple[Any, ...]
 register = keras.saving.register_keras_serializable(package="mtl_cli")
 
@@ -88,7 +90,7 @@ class ParallelDense(keras.layers.Layer):
         kernels = ops.reshape(kernels, (groups, -1, dim, self.units))
         return ops.reshape(ops.transpose(kernels, (0, 2, 1, 3)), shape)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         if len(x.shape) == 2:
             x = x[None]
         y = ops.matmul(x, self.kernel)  # (groups, B, num / groups * units)
@@ -157,7 +159,7 @@ class ParallelMLP(keras.layers.Layer):
             layer.build(input_shape)
             input_shape = layer.compute_output_shape(input_shape)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         for layer in self.stack:
             x = layer(x)
         return x
@@ -180,7 +182,7 @@ class ParallelBatchNorm(keras.layers.Layer):
         self.norm = keras.layers.BatchNormalization()
         self.norm.build((batch, num * units))
 
-    def call(self, x: Any, training: bool | None = None) -> Any:
+    def call(self, x: Tensor, training: bool | None = None) -> Tensor:
         num, _, units = x.shape
         y = ops.reshape(ops.transpose(x, (1, 0, 2)), (-1, num * units))
         y = ops.reshape(self.norm(y, training=training), (-1, num, units))

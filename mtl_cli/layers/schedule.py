@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from mtl_cli.core.tensors import Tensor
+
 
 @keras.saving.register_keras_serializable(package="mtl_cli")
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
@@ -36,7 +38,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         self.warmup_steps = warmup_steps
         self.total_steps = total_steps
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Tensor) -> Tensor:
         step = ops.cast(step, "float32")
         rise = ops.minimum((step + 1) / max(self.warmup_steps, 1), 1.0)
         done = (step - self.warmup_steps) / max(self.total_steps - self.warmup_steps, 1)

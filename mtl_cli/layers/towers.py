@@ -5,15 +5,16 @@ from typing import Any
 
 from keras import ops
 
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel import ParallelDense, ParallelMLP
 
 
 def connect_towers(
-    hidden: Any,
+    hidden: Tensor,
     tower_units: Sequence[Sequence[int]],
     num_logits: Sequence[int],
     **dense_options: Any,
-) -> list[Any]:
+) -> list[Tensor]:
     """Connects a tower to each task's hidden vector; towers of equal shape are batched.
 
     `logits_t = W_t mlp_t(h_t) + b_t`, in float32 whatever the hidden layers compute in.
@@ -38,7 +39,7 @@ def connect_towers(
         for key, value in dense_options.items()
         if key in ("l2", "initializer")
     }
-    logits: dict[int, Any] = {}
+    logits: dict[int, Tensor] = {}
     for units, width in dict.fromkeys(shapes):
         members = [t for t, shape in enumerate(shapes) if shape == (units, width)]
         x = hidden

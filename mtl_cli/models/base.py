@@ -15,6 +15,7 @@ from mtl_cli.core.options import (
     option_name,
     option_names,
 )
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.heads.base import Heads, heads_named
 
 Activation = Literal[
@@ -80,7 +81,7 @@ class Sharing(Options):
         return 1
 
     @abstractmethod
-    def share(self, encodings: list[Any], num_tasks: int) -> Any:
+    def share(self, encodings: list[Tensor], num_tasks: int) -> Tensor:
         """Connects encodings to the towers.
 
         Args:

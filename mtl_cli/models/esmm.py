@@ -1,7 +1,6 @@
 """Entire space multi-task model: shared embeddings, a tower each, chained heads."""
 
-from typing import Any
-
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
 
 
@@ -14,6 +13,6 @@ class ESMM(Sharing):
         Estimating Post-Click Conversion Rate", SIGIR 2018.
     """
 
-    def share(self, encodings: list[Any], num_tasks: int) -> Any:
+    def share(self, encodings: list[Tensor], num_tasks: int) -> Tensor:
         (x,) = encodings
         return x

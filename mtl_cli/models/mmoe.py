@@ -1,8 +1,7 @@
 """Mixture of experts with a gate for each task."""
 
-from typing import Any
-
 from mtl_cli.core.options import Count, SomeUnits, Units
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
 
 
@@ -24,7 +23,7 @@ class MMoE(Sharing):
     expert_units: SomeUnits
     gate_units: Units
 
-    def share(self, encodings: list[Any], num_tasks: int) -> Any:
+    def share(self, encodings: list[Tensor], num_tasks: int) -> Tensor:
         from mtl_cli.layers import Gates, Mix, ParallelMLP
 
         (x,) = encodings

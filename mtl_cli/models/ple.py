@@ -1,8 +1,7 @@
 """Progressive layered extraction: levels of CGC."""
 
-from typing import Any
-
 from mtl_cli.core.options import Count, CountOrZero, SomeUnits, Units
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
 
 
@@ -31,7 +30,7 @@ class PLE(Sharing):
     expert_units: SomeUnits
     gate_units: Units
 
-    def share(self, encodings: list[Any], num_tasks: int) -> Any:
+    def share(self, encodings: list[Tensor], num_tasks: int) -> Tensor:
         from mtl_cli.layers import extract
 
         (x,) = encodings

@@ -1,8 +1,7 @@
 """One bottom network read by all tasks."""
 
-from typing import Any
-
 from mtl_cli.core.options import Units
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
 
 
@@ -18,7 +17,7 @@ class SharedBottom(Sharing):
 
     bottom_units: Units
 
-    def share(self, encodings: list[Any], num_tasks: int) -> Any:
+    def share(self, encodings: list[Tensor], num_tasks: int) -> Tensor:
         from mtl_cli.layers import ParallelMLP
 
         (x,) = encodings

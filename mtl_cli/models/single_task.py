@@ -1,8 +1,7 @@
 """One network for each task, sharing nothing: the fair baseline."""
 
-from typing import Any
-
 from mtl_cli.core.options import Units
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
 
 
@@ -18,7 +17,7 @@ class SingleTask(Sharing):
     def num_encodings(self, num_tasks: int) -> int:
         return num_tasks
 
-    def share(self, encodings: list[Any], num_tasks: int) -> Any:
+    def share(self, encodings: list[Tensor], num_tasks: int) -> Tensor:
         from keras import ops
 
         from mtl_cli.layers import ParallelMLP

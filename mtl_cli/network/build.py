@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 
 from mtl_cli.columns.layout import INPUT_TYPES, Layout
 from mtl_cli.config.run_config import Config
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import connect_towers
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def build(
     )
 
 
-def inputs_of(layout: Layout) -> dict[str, Any]:
+def inputs_of(layout: Layout) -> dict[str, Tensor]:
     """Returns the inputs that features fill."""
     return {
         name: keras.Input((layout.width(name),), dtype=dtype, name=name)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from mtl_cli.core.options import NotNegative, Positive
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.optimizers.base import Optimizer, Slot
 
 
@@ -32,14 +33,19 @@ class Adagrad(Optimizer):
         return [Slot(self.initial_accumulator_value)]
 
     def row_change(
-        self, rows: Any, gradient: Any, slots: list[Any], step: Any, rate: Any
-    ) -> tuple[Any, list[Any]]:
+        self,
+        rows: Tensor,
+        gradient: Tensor,
+        slots: list[Tensor],
+        step: Tensor,
+        rate: Tensor,
+    ) -> tuple[Tensor, list[Tensor]]:
         import tensorflow as tf
 
         total = slots[0] + self.squares(gradient)
         return -rate * gradient / tf.sqrt(total + self.epsilon), [total]
 
-    def squares(self, gradient: Any) -> Any:
+    def squares(self, gradient: Tensor) -> Tensor:
         """Returns what a step adds to s."""
         import tensorflow as tf
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from mtl_cli.core.options import Positive, Share
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.optimizers.base import Optimizer, Slot
 
 
@@ -41,8 +42,13 @@ class Adam(Optimizer):
         return [Slot(0.0), Slot(0.0)]
 
     def row_change(
-        self, rows: Any, gradient: Any, slots: list[Any], step: Any, rate: Any
-    ) -> tuple[Any, list[Any]]:
+        self,
+        rows: Tensor,
+        gradient: Tensor,
+        slots: list[Tensor],
+        step: Tensor,
+        rate: Tensor,
+    ) -> tuple[Tensor, list[Tensor]]:
         import tensorflow as tf
 
         m, v = slots

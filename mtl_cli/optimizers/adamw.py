@@ -3,6 +3,7 @@
 from typing import Any
 
 from mtl_cli.core.options import NotNegative
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.optimizers.adam import Adam
 
 
@@ -32,7 +33,12 @@ class AdamW(Adam):
         )
 
     def row_change(
-        self, rows: Any, gradient: Any, slots: list[Any], step: Any, rate: Any
-    ) -> tuple[Any, list[Any]]:
+        self,
+        rows: Tensor,
+        gradient: Tensor,
+        slots: list[Tensor],
+        step: Tensor,
+        rate: Tensor,
+    ) -> tuple[Tensor, list[Tensor]]:
         change, slots = super().row_change(rows, gradient, slots, step, rate)
         return change - self.weight_decay * rate * rows, slots

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from mtl_cli.core.options import CountOrZero, Options, Positive
+from mtl_cli.core.tensors import Tensor
 
 
 class Slot(NamedTuple):
@@ -64,8 +65,13 @@ class Optimizer(Options):
 
     @abstractmethod
     def row_change(
-        self, rows: Any, gradient: Any, slots: list[Any], step: Any, rate: Any
-    ) -> tuple[Any, list[Any]]:
+        self,
+        rows: Tensor,
+        gradient: Tensor,
+        slots: list[Tensor],
+        step: Tensor,
+        rate: Tensor,
+    ) -> tuple[Tensor, list[Tensor]]:
         """Returns what one step adds to some rows of a table, and their new slots.
 
         If a batch reads every row, the result equals the Keras optimizer's step, except

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from pydantic import field_validator
 
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.optimizers.adagrad import Adagrad
 from mtl_cli.optimizers.base import Slot
 
@@ -30,7 +31,7 @@ class RowwiseAdagrad(Adagrad):
     def row_slots(self) -> list[Slot]:
         return [Slot(self.initial_accumulator_value, per_row=True)]
 
-    def squares(self, gradient: Any) -> Any:
+    def squares(self, gradient: Tensor) -> Tensor:
         import tensorflow as tf
 
         return tf.reduce_mean(tf.square(gradient), axis=1, keepdims=True)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from mtl_cli.core.options import Share
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.optimizers.base import Optimizer, Slot
 
 
@@ -31,8 +32,13 @@ class SGD(Optimizer):
         return [Slot(0.0)] if self.momentum else []
 
     def row_change(
-        self, rows: Any, gradient: Any, slots: list[Any], step: Any, rate: Any
-    ) -> tuple[Any, list[Any]]:
+        self,
+        rows: Tensor,
+        gradient: Tensor,
+        slots: list[Tensor],
+        step: Tensor,
+        rate: Tensor,
+    ) -> tuple[Tensor, list[Tensor]]:
         if not self.momentum:
             return -rate * gradient, []
         m = self.momentum * slots[0] - rate * gradient

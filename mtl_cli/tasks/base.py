@@ -17,6 +17,7 @@ from mtl_cli.core.options import (
     option_class,
     option_names,
 )
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.regression import truth_rmse
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Array = npt.NDArray[Any]
-Tensor = Any
 Statistics = dict[str, float]
 AXIS = "tasks"
 

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import model_validator
 
 from mtl_cli.core.options import NotNegative, Positive
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.auc import auc, gauc, pr_auc
 from mtl_cli.metrics.calibration import ece, pcoc
 from mtl_cli.metrics.log_loss import log_loss
@@ -14,7 +15,6 @@ from mtl_cli.tasks.base import (
     Array,
     Statistics,
     Task,
-    Tensor,
     null_is,
     numbers_in,
     refuse_labels,

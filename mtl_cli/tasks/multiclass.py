@@ -6,11 +6,12 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from mtl_cli.core.errors import RowError, shown, suggest
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.accuracy import accuracy
 from mtl_cli.metrics.auc import macro_auc
 from mtl_cli.metrics.log_loss import cross_entropy
 from mtl_cli.metrics.metric import Floats, Metric
-from mtl_cli.tasks.base import Array, Statistics, Task, Tensor, null_is
+from mtl_cli.tasks.base import Array, Statistics, Task, null_is
 
 if TYPE_CHECKING:
     import pyarrow as pa

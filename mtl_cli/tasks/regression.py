@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.metric import Metric
 from mtl_cli.metrics.regression import mae, r2, rmse
 from mtl_cli.tasks.base import (
@@ -11,7 +12,6 @@ from mtl_cli.tasks.base import (
     LabelSummary,
     Statistics,
     Task,
-    Tensor,
     null_is,
     numbers_in,
     refuse_labels,

@@ -6,12 +6,12 @@ the optimizer's matter: `mtl_cli/optimizers/*.py`, `row_change`.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import FusedEmbedding
 from mtl_cli.layers.embedding import gather_rows
 from mtl_cli.optimizers.base import Optimizer
@@ -47,7 +47,7 @@ class LazyTable:
         packed = tf.concat([layer.table.value, starts], axis=1)
         self.packed = tf.Variable(tf.pad(packed, [[0, 1], [0, 0]]))
 
-    def unique_rows(self, ids: Any) -> tuple[Any, Any]:
+    def unique_rows(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the rows that ids `(batch, columns)` read.
 
         Returns: the number of each row once, padded to `(batch * columns,)`; and the
@@ -60,16 +60,16 @@ class LazyTable:
         rows.set_shape([rows_of_ids.shape.num_elements()])
         return rows, tf.reshape(positions, rows_of_ids.shape)
 
-    def read(self, rows: Any) -> Any:
+    def read(self, rows: Tensor) -> Tensor:
         """Returns rows with their slots, `(n, width + slots)`."""
         return tf.gather(self.packed, rows)
 
-    def write(self, rows: Any, packed: Any) -> None:
+    def write(self, rows: Tensor, packed: Tensor) -> None:
         """Replaces rows and their slots."""
         # Several times as fast as adding in place.
         self.packed.scatter_update(tf.IndexedSlices(packed, rows))
 
-    def vectors(self, values: Any, positions: Any) -> Any:
+    def vectors(self, values: Tensor, positions: Tensor) -> Tensor:
         """Returns the layer's output.
 
         Args:
@@ -78,11 +78,13 @@ class LazyTable:
         """
         return self.layer.arrange(gather_rows(values, positions))
 
-    def add_l2_gradient(self, gradient: Any, values: Any) -> Any:
+    def add_l2_gradient(self, gradient: Tensor, values: Tensor) -> Tensor:
         """Adds the gradient of the L2 penalty on the rows that a batch reads."""
         return gradient + 2 * self.layer.l2 * values if self.layer.l2 else gradient
 
-    def updated(self, packed: Any, gradient: Any, step: Any, rate: Any) -> Any:
+    def updated(
+        self, packed: Tensor, gradient: Tensor, step: Tensor, rate: Tensor
+    ) -> Tensor:
         """Returns rows with their slots after an optimizer step.
 
         Args:
@@ -114,7 +116,7 @@ def lazy_tables(model: keras.Model, optimizer: Optimizer) -> list[LazyTable]:
 
 def split_at_tables(
     model: keras.Model, tables: Sequence[LazyTable]
-) -> tuple[Any, keras.Model]:
+) -> tuple[Tensor, keras.Model]:
     """Splits a model into the part before its tables and the part behind them.
 
     Returns: a model from the inputs to each table's ids, None without tables; and a
