@@ -40,8 +40,10 @@ OUTCOME_WORDS = split_words(
 )
 PERSON_WORDS = {"user", "customer", "member", "visitor", "session", "uid", "userid"}
 BIRTH_WORDS = {"birth", "birthday", "birthdate", "dob", "born"}
+# "Sentiment" and "candidate" contain "time" and "date" but suggest no times.
 TIME_NAME = re.compile(
-    r"time|stamp|date|epoch|(^|_)(ts|at|dt|day|when)$", re.IGNORECASE
+    r"(?<!sen)time|stamp|(?<!candi)date|epoch|(^|_)(ts|at|dt|day|when)$",
+    re.IGNORECASE,
 )
 WEIGHT_NAME = re.compile(
     r"^(instance|sample|row|case|survey|example)_?(weight|wgt)s?$", re.IGNORECASE

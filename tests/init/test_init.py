@@ -404,6 +404,13 @@ def test_times_of_every_form_split_and_are_no_features(run: Run) -> None:
     assert "times 20260101 to" in line_of("shop", "day")
 
 
+def test_ids_of_candidates_are_no_times(run: Run) -> None:
+    ids = [1_700_000_000 + i % 50 for i in range(ROWS)]
+    values = proposed(run, candidate_id=ids, sentiment=ids)
+    assert set(values["features"]) == {"ad", "candidate_id", "sentiment"}
+    assert proposed(run, update=ids)["split_column"] == "update"
+
+
 def test_timestamps_of_parquet_are_times(run: Run) -> None:
     days = pd.date_range("2026-01-01", periods=ROWS, freq="h")
     frame = pd.DataFrame({"click": [0, 1] * (ROWS // 2), "ad": 1, "at": days})
