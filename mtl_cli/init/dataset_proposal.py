@@ -113,7 +113,7 @@ def limit_to_space(
     argument = f"--space {task}:{space}"
     if space in tasks:
         limit = tasks[space]
-        if limit.kind != "binary":
+        if not limit.task_class.BINARY_LABELS:
             raise DataError(
                 f"{argument}: task {space} is not binary; a space is 0 or 1"
             )

@@ -33,12 +33,12 @@ def mark_leak(
     for name, task in tasks.items():
         dependence = dependence_on(column, columns[task.label].codes)
         strength, measure = 0.0, "AUC"
-        if task.kind == "binary":
+        if task.task_class.BINARY_LABELS:
             classes = np.where(np.isnan(task.y), -1, task.y).astype("int64")
             if dependence_on(column, classes) == "one to one":
                 dependence = "one to one"
             strength = auc_of_column(column, task.y)
-        elif task.kind == "regression":
+        elif not task.task_class.HAS_CLASSES:
             strength, measure = correlation(column, task.y), "correlation"
             dependence = "one to one" if strength > 1 - 1e-9 else "none"
         if dependence == "one to one":
@@ -47,9 +47,10 @@ def mark_leak(
         if strength > SUSPICIOUS_AUC:
             problem = f"alone predicts {name}, {measure} {strength:.4f}"
             return proposal.with_warning(problem)
-        if task.kind == "binary" and (value := positive_only_value(column, task.y)):
-            return proposal.with_warning(f"is {value} only where {name} is 1")
-        if task.kind == "multiclass" and dependence == "many to one":
+        if task.task_class.BINARY_LABELS:
+            if value := positive_only_value(column, task.y):
+                return proposal.with_warning(f"is {value} only where {name} is 1")
+        elif dependence == "many to one":
             return proposal.with_warning(f"each value goes with one class of {name}")
     return proposal
 

@@ -95,7 +95,7 @@ def check_test(
         train_column = profile_column(name, train.table.column(name))
         test_column = profile_column(name, test.table.column(name))
         where = f"--test: column '{name}' of '{test.path}' holds"
-        if task.kind == "regression":
+        if not task.task_class.HAS_CLASSES:
             if test_column.numbers is None and test_column.filled:
                 raise DataError(
                     f"{where} {test_column.kind}, numbers in '{train.path}'"

@@ -9,6 +9,7 @@ import numpy as np
 from mtl_cli.core.errors import DataError
 from mtl_cli.init.column_profile import Array, ColumnProfile
 from mtl_cli.init.feature_proposal import missing_share, shorten, summarize
+from mtl_cli.tasks.base import Task, kind_of_task
 
 MAX_CLASSES = 30
 YES = {"1", "true", "yes", "y", "t", "positive"}
@@ -41,6 +42,11 @@ class TaskProposal:
     def kind(self) -> str:
         """The kind of the task."""
         return str(self.keys["kind"])
+
+    @property
+    def task_class(self) -> type[Task]:
+        """The class of the task's kind."""
+        return kind_of_task(self.kind)
 
 
 def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposal:
