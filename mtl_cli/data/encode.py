@@ -16,7 +16,7 @@ from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feature_set import FeatureSet, FeatureSetFitter
 from mtl_cli.data.label_statistics import LabelStatistics
-from mtl_cli.data.labels import label_columns, label_types, labels_of_rows
+from mtl_cli.data.labels import label_request, labels_of_rows
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import describe
 from mtl_cli.data.sources import Source, generated_source, open_source
@@ -117,10 +117,8 @@ def learn(
 def column_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
     """Returns the columns that training reads."""
     features = feature_request(dataset)
-    return ColumnRequest(
-        features.keys | label_columns(dataset, outputs),
-        label_types(dataset, outputs) | features.types,
-    )
+    labels = label_request(dataset, outputs)
+    return ColumnRequest(features.keys | labels.keys, labels.types | features.types)
 
 
 def feature_request(dataset: Dataset) -> ColumnRequest:

@@ -1,4 +1,4 @@
-"""Statistics of the training labels, and the tasks that the labels teach nothing."""
+"""Statistics of the training labels, and errors about tasks that cannot be learnt."""
 
 import pyarrow as pa
 
@@ -21,65 +21,70 @@ class LabelStatistics:
     """
 
     def __init__(self, dataset: Dataset, outputs: list[Output]) -> None:
-        self.weighted = dataset.weight_column is not None
+        self.has_weights = dataset.weight_column is not None
         self.outputs = [output for output in outputs if not output.added_by_heads]
-        self.labels = {output.name: LabelSummary() for output in self.outputs}
-        # Required values that no training row held so far, and the values that the
-        # rows held instead, as keys of a dict: in order, each once.
-        self.missing = {o.name: list(o.task.required_values) for o in self.outputs}
-        self.held: dict[str, dict[object, None]] = {o.name: {} for o in self.outputs}
+        self.summaries = {output.name: LabelSummary() for output in self.outputs}
+        # The required values that no training row has held so far, and for the error
+        # message the values that the rows hold instead.
+        self.missing_values = {o.name: o.task.required_values for o in self.outputs}
+        self.other_values: dict[str, list[object]] = {o.name: [] for o in self.outputs}
 
-    def add(self, labels: Table, table: pa.Table, training: Array) -> None:
-        """Adds the labels of the training rows among some rows.
+    def add(self, labels: Table, table: pa.Table, is_training: Array) -> None:
+        """Adds the labels of the training rows in a chunk.
 
         Args:
-            labels: labels and weights of the rows.
+            labels: the labels and weights of the chunk's rows.
             table: the rows as they are in the file.
-            training: which rows are training rows, (rows,).
+            is_training: True for training rows, (rows,).
         """
         for output in self.outputs:
             name, column = output.name, table[output.task.label]
-            counts = training & (labels.weights[name] > 0)
-            self.labels[name].add(labels.labels[name][counts].astype("float64"))
-            if self.missing[name]:
-                self.held[name] |= dict.fromkeys(distinct_cells(column, training))
-                self.missing[name] = [
+            is_counted = is_training & (labels.weights[name] > 0)
+            self.summaries[name].add(labels.labels[name][is_counted].astype("float64"))
+            if self.missing_values[name]:
+                values = self.other_values[name] + distinct_cells(column, is_training)
+                self.other_values[name] = list(dict.fromkeys(values))
+                # The labels were read, so the column's type can hold each value.
+                self.missing_values[name] = [
                     value
-                    for value in self.missing[name]
-                    if not (cells_equal("", column, value, "") & training).any()
+                    for value in self.missing_values[name]
+                    if not (cells_equal("", column, value, "") & is_training).any()
                 ]
 
     def check(self) -> None:
-        """Raises an error if the training labels teach a task nothing."""
+        """Raises a `DataError` if a task can learn nothing from its training labels."""
         for output in self.outputs:
-            name, task, labels = output.name, output.task, self.labels[output.name]
-            where = f"dataset.tasks.{name}"
-            space = "" if output.space is None else f" where {output.space} = 1"
-            for value in self.missing[name]:
-                held = [shown(v) for v in self.held[name]]
+            name, task = output.name, output.task
+            key, summary = f"dataset.tasks.{name}", self.summaries[name]
+            in_space = "" if output.space is None else f" where {output.space} = 1"
+            for value in self.missing_values[name]:
+                others = [shown(v) for v in self.other_values[name]]
                 raise DataError(
-                    f"{where}: column '{task.label}' never holds the positive value "
+                    f"{key}: column '{task.label}' never holds the positive value "
                     f"{value!r} in training rows; it holds "
-                    f"{', '.join(held[:SHOWN_VALUES]) or 'nothing'}"
-                    f"{suggest(repr(value), held)}"
+                    f"{', '.join(others[:SHOWN_VALUES]) or 'nothing'}"
+                    f"{suggest(repr(value), others)}"
                 )
-            if not labels.rows:
+            if not summary.rows:
                 raise DataError(
-                    f"{where}: no training row has a label{space}"
-                    f"{' and a weight' if self.weighted else ''}; correct "
+                    f"{key}: no training row has a label{in_space}"
+                    f"{' and a weight above 0' if self.has_weights else ''}; correct "
                     f"column '{task.label}', or leave the task out"
                 )
-            if task.HAS_CLASSES and labels.lowest == labels.highest:
+            if task.HAS_CLASSES and summary.lowest == summary.highest:
                 raise DataError(
-                    f"{where}: all {labels.rows:,} training labels{space} are "
-                    f"{task.label_text(labels.lowest)}; a {task.kind} task needs at "
+                    f"{key}: all {summary.rows:,} training labels{in_space} are "
+                    f"{task.label_text(summary.lowest)}; a {task.kind} task needs at "
                     "least two classes; give other rows, or leave the task out"
                 )
 
     def statistics(self) -> dict[str, Statistics]:
-        """Returns what tasks must know of their labels, by task; {} for nothing."""
+        """Returns what each task must know of its training labels.
+
+        Returns: {task: statistics}; a task that needs nothing is left out.
+        """
         statistics = {
-            output.name: output.task.label_statistics(self.labels[output.name])
+            output.name: output.task.label_statistics(self.summaries[output.name])
             for output in self.outputs
         }
-        return {name: numbers for name, numbers in statistics.items() if numbers}
+        return {task: values for task, values in statistics.items() if values}

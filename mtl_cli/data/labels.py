@@ -1,10 +1,15 @@
-"""Labels of rows: what they are, which rows count and how much."""
+"""Reads the labels of rows, and the weight with which each row counts for an output.
+
+A row counts for an output with the row's weight if it has a label and lies in the
+output's space. Otherwise its weight is 0.
+"""
 
 import numpy as np
 import pyarrow as pa
 
 from mtl_cli.columns.numeric import as_numbers
 from mtl_cli.core.errors import RowError
+from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
@@ -12,128 +17,148 @@ from mtl_cli.tasks.base import Task
 from mtl_cli.tasks.binary import Binary
 
 
-def label_columns(dataset: Dataset, outputs: list[Output]) -> dict[str, str]:
-    """Returns the columns that labels, spaces, weights and groups need.
+def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
+    """Returns the columns that training reads besides the columns of features.
+
+    These are the columns of labels, spaces, true probabilities, row weights, groups
+    and splits.
 
     Args:
         dataset: the data set that declares the columns.
         outputs: the outputs of the model.
-
-    Returns: by column, the configuration's key that asks for the column.
     """
-    columns = {}
+    keys: dict[str, str] = {}
+    tasks: list[Task] = []
     for output in outputs:
-        columns[output.task.label] = f"dataset.tasks.{output.label}.label"
+        tasks.append(output.task)
+        keys[output.task.label] = f"dataset.tasks.{output.label}.label"
         if output.space is not None:
-            column = space_task(dataset, output.space).label
-            columns.setdefault(column, f"dataset.tasks.{output.label}.space")
-        for name, truth in truth_columns(dataset, output).items():
-            columns.setdefault(truth, f"dataset.tasks.{name}.truth")
+            tasks.append(space_task(dataset, output.space))
+            keys.setdefault(tasks[-1].label, f"dataset.tasks.{output.label}.space")
+        for name, column in truth_columns(dataset, output).items():
+            keys.setdefault(column, f"dataset.tasks.{name}.truth")
     for key in ("weight_column", "group_column", "split_column"):
         column = getattr(dataset, key)
         if column is not None:
-            columns.setdefault(column, f"dataset.{key}")
-    return columns
-
-
-def label_types(dataset: Dataset, outputs: list[Output]) -> dict[str, pa.DataType]:
-    """Returns the types that these columns of a text file are read as."""
-    types = {column: pa.float64() for column in label_columns(dataset, outputs)}
-    for column in (dataset.group_column, dataset.split_column):
-        if column is not None:
-            types[column] = pa.string()
-    for output in outputs:
-        tasks = [output.task]
-        if output.space is not None:
-            tasks.append(space_task(dataset, output.space))
-        for task in tasks:
-            if task.column_type() != pa.float64():
-                types[task.label] = task.column_type()
-    return types
-
-
-def space_task(dataset: Dataset, space: str) -> Task:
-    """Returns the task of a space; a column of 0 and 1 becomes a task."""
-    return dataset.tasks.get(space) or Binary(label=space)
-
-
-def truth_columns(dataset: Dataset, output: Output) -> dict[str, str]:
-    """Returns the columns of an output's true probability, by task; {} if unknown."""
-    columns = {n: dataset.tasks[n].truth_column for n in output.truth_tasks}
-    known = {name: column for name, column in columns.items() if column is not None}
-    return known if len(known) == len(output.truth_tasks) else {}
+            keys.setdefault(column, f"dataset.{key}")
+    text = (dataset.group_column, dataset.split_column)
+    types = {c: pa.string() if c in text else pa.float64() for c in keys}
+    for task in tasks:
+        if task.column_type() != pa.float64():
+            types[task.label] = task.column_type()
+    return ColumnRequest(keys, types)
 
 
 def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> Table:
-    """Returns the labels, weights and truths of some rows, without features.
+    """Returns the labels, weights and true probabilities of some rows.
 
     Args:
         dataset: the data set that declares tasks, spaces and the weight column.
         outputs: the outputs of the model.
         table: the rows.
 
+    Returns: a table without features and groups.
+
     Raises:
         DataError: naming the column, row and value that is wrong.
     """
     rows = Table({}, {}, {})
-    row_weight = row_weights(dataset, table)
+    weights = row_weights(dataset, table)
     for output in outputs:
         labels = labels_of_task(f"dataset.tasks.{output.label}", output.task, table)
-        counts = ~np.isnan(labels)
+        is_counted = ~np.isnan(labels)
         if output.space is not None:
             key = f"dataset.tasks.{output.space}"
             if output.space not in dataset.tasks:
                 key = f"dataset.tasks.{output.label}.space"
-            space = space_task(dataset, output.space)
-            counts &= labels_of_task(key, space, table) == 1
+            task = space_task(dataset, output.space)
+            is_counted &= labels_of_task(key, task, table) == 1
         rows.labels[output.label] = labels
-        rows.weights[output.name] = np.where(counts, row_weight, 0).astype("float32")
+        rows.weights[output.name] = np.where(is_counted, weights, 0).astype("float32")
         truth = true_probabilities(dataset, output, table)
         if truth is not None:
             rows.truths[output.name] = truth
     return rows
 
 
+def space_task(dataset: Dataset, space: str) -> Task:
+    """Returns the task whose label is 1 on the rows of a space.
+
+    A space that is a column of 0 and 1, not a task, is read as a binary task.
+    """
+    return dataset.tasks.get(space) or Binary(label=space)
+
+
 def labels_of_task(key: str, task: Task, table: pa.Table) -> Array:
-    """Returns a task's labels, float32 (rows,), NaN where the column is empty."""
+    """Returns a task's labels, float32 (rows,), NaN where the cell is empty."""
     return task.read_labels(f"{key}: column '{task.label}'", table[task.label])
 
 
 def row_weights(dataset: Dataset, table: pa.Table) -> Array:
-    """Returns the data set's own weight of each row, 1 without a weight column."""
-    if dataset.weight_column is None:
+    """Returns the weights in the data set's weight column, (rows,); 1 without one."""
+    column = dataset.weight_column
+    if column is None:
         return np.ones(table.num_rows)
-    where = f"dataset.weight_column: column '{dataset.weight_column}'"
-    weight = as_numbers(where, table[dataset.weight_column])
-    wrong = ~((weight >= 0) & (weight <= np.finfo("float32").max))
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise RowError(
-            where,
-            row,
-            f"holds {weight[row]:g}, not a float32 number from 0 up ({wrong.sum()} "
-            "such rows); correct it, 0 leaves a row out",
-        )
-    return weight
+    rule = "a float32 number from 0 up, where 0 leaves a row out"
+    highest = float(np.finfo("float32").max)
+    return numbers_up_to(highest, "dataset.weight_column", column, table, rule)
+
+
+def truth_columns(dataset: Dataset, output: Output) -> dict[str, str]:
+    """Returns the columns that an output's true probability is computed from.
+
+    Returns: {task: the column of its true probability}; {} if one of the tasks has no
+        such column.
+    """
+    columns = {}
+    for name in output.truth_tasks:
+        column = dataset.tasks[name].truth_column
+        if column is None:
+            return {}
+        columns[name] = column
+    return columns
 
 
 def true_probabilities(
     dataset: Dataset, output: Output, table: pa.Table
 ) -> Array | None:
-    """Returns an output's true probabilities, float32 (rows,), if they are known."""
-    truths = []
-    for name, column in truth_columns(dataset, output).items():
-        where = f"dataset.tasks.{name}.truth: column '{column}'"
-        p = as_numbers(where, table[column])
-        wrong = ~((p >= 0) & (p <= 1))
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            rule = "not a probability from 0 to 1; correct it"
-            raise RowError(where, row, f"holds {p[row]:g}, {rule}")
-        truths.append(p)
+    """Returns an output's true probabilities, float32 (rows,); None if unknown."""
+    rule = "a probability from 0 to 1"
+    truths = [
+        numbers_up_to(1, f"dataset.tasks.{name}.truth", column, table, rule)
+        for name, column in truth_columns(dataset, output).items()
+    ]
     if not truths:
         return None
-    joint, *divisor = truths
-    for p in divisor:
-        joint = np.divide(joint, p, out=np.zeros_like(joint), where=p > 0)
-    return joint.astype("float32")
+    probability, *divisors = truths
+    for p in divisors:
+        probability = np.divide(
+            probability, p, out=np.zeros_like(probability), where=p > 0
+        )
+    return probability.astype("float32")
+
+
+def numbers_up_to(
+    highest: float, key: str, column: str, table: pa.Table, rule: str
+) -> Array:
+    """Returns the numbers of a column, (rows,), after checking that they are in range.
+
+    Args:
+        highest: the largest valid number; the smallest is 0.
+        key: the configuration's key that names the column.
+        column: the column to read.
+        table: the rows.
+        rule: what a cell must hold, for messages.
+    """
+    message_start = f"{key}: column '{column}'"
+    numbers = as_numbers(message_start, table[column])
+    is_wrong = ~((numbers >= 0) & (numbers <= highest))  # also true for NaN
+    if is_wrong.any():
+        row = int(np.argmax(is_wrong))
+        raise RowError(
+            message_start,
+            row,
+            f"holds {numbers[row]:g}, not {rule} ({is_wrong.sum()} such rows); "
+            "correct it",
+        )
+    return numbers

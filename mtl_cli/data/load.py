@@ -79,7 +79,7 @@ def load(dataset: Dataset, outputs: list[Output]) -> Data:
     seconds = time.perf_counter() - start
     splits: dict[str, Table | StoredTable] = {}
     for split, stored in entry.tables().items():
-        splits[split] = stored if stays_on_disk(dataset, stored) else stored.table()
+        splits[split] = stored if stays_on_disk(dataset, stored) else stored.mapped()
     return Data(
         splits,
         {split: entry.array(split, "row_numbers") for split in splits},

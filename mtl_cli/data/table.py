@@ -1,5 +1,6 @@
-"""Encoded rows, ready for a network: in memory, or read from disk as they are used."""
+"""Encoded rows, ready for a network: in memory, or read from disk when needed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 NO_GROUP = -1
+# The dictionaries of arrays in a `Table`.
+KINDS = ("features", "labels", "weights", "truths")
 
 
 @dataclass(frozen=True)
@@ -18,12 +21,15 @@ class Table:
     Attributes:
         features: the network's inputs: `ids` (rows, F), `dense` (rows, K), `sequences`
             and `sequence_weights` (rows, L).
-        labels: by task, float32 (rows,); NaN where a row has none.
-        weights: by output, float32 (rows,): what a row counts in the output's loss
-            and metrics; 0 where it has no label or lies outside the output's space.
-        groups: of group AUC, whole numbers from 0 (rows,), `NO_GROUP` where the cell
-            is empty; or None.
-        truths: by output, float32 (rows,): the true probability, where it is known.
+        labels: the labels of each task, {task: float32 (rows,)}; NaN where a row has no
+            label.
+        weights: the weight of each row in an output's loss and metrics, {output:
+            float32 (rows,)}; 0 where the row has no label or lies outside the output's
+            space.
+        groups: the group of each row for group AUC, whole numbers from 0 (rows,);
+            `NO_GROUP` where the cell is empty. None if the data set has no groups.
+        truths: the true probability of each row, {output: float32 (rows,)}, for the
+            outputs whose true probability is known.
     """
 
     features: dict[str, Array]
@@ -34,32 +40,46 @@ class Table:
 
     @property
     def rows(self) -> int:
-        """How many rows."""
+        """The number of rows."""
         return len(next(iter(self.features.values())))
 
-    def take(self, rows: Any) -> "Table":
-        """Returns the rows of these numbers, or of a slice."""
-        return Table(
-            {name: x[rows] for name, x in self.features.items()},
-            {task: x[rows] for task, x in self.labels.items()},
-            {name: x[rows] for name, x in self.weights.items()},
-            None if self.groups is None else self.groups[rows],
-            {name: x[rows] for name, x in self.truths.items()},
-        )
+    def take(self, rows: Array | slice) -> "Table":
+        """Returns the rows that an index selects: a mask, row numbers or a slice."""
+        return as_table({key: x[rows] for key, x in as_arrays(self).items()})
 
     def read(self, start: int, stop: int) -> "Table":
         """Returns the rows from `start` up to `stop`."""
         return self.take(slice(start, stop))
 
 
+def as_arrays(table: Table) -> dict[str, Array]:
+    """Returns all arrays of a table: `features.ids`, `labels.TASK`, ..., `groups`."""
+    arrays = {
+        f"{kind}.{name}": x
+        for kind in KINDS
+        for name, x in getattr(table, kind).items()
+    }
+    return arrays if table.groups is None else arrays | {"groups": table.groups}
+
+
+def as_table(arrays: Mapping[str, Array]) -> Table:
+    """Returns the table of the arrays that `as_arrays` has returned."""
+    by_kind: dict[str, dict[str, Array]] = {kind: {} for kind in KINDS}
+    for key, x in arrays.items():
+        kind, _, name = key.partition(".")
+        if kind in by_kind:
+            by_kind[kind][name] = x
+    return Table(**by_kind, groups=arrays.get("groups"))
+
+
 @dataclass(frozen=True)
 class ArrayFile:
-    """An array on disk, rows one after another.
+    """An array on disk, row after row.
 
     Attributes:
-        path: of the file.
-        dtype: of the numbers.
-        width: numbers a row; None for an array of one dimension.
+        path: the file.
+        dtype: the NumPy type of the array's numbers.
+        width: the length of a row; None for an array of one dimension.
     """
 
     path: Path
@@ -69,24 +89,24 @@ class ArrayFile:
     def read(self, start: int, stop: int) -> Array:
         """Reads the rows from `start` up to `stop`."""
         width = 1 if self.width is None else self.width
-        size = np.dtype(self.dtype).itemsize * width
+        row_bytes = np.dtype(self.dtype).itemsize * width
         flat = np.fromfile(
-            self.path, self.dtype, (stop - start) * width, offset=start * size
+            self.path, self.dtype, (stop - start) * width, offset=start * row_bytes
         )
         return flat if self.width is None else flat.reshape(-1, width)
 
     def map(self, rows: int) -> Array:
-        """Maps all rows into memory, to be read as they are touched."""
+        """Maps all rows into memory: the system reads the parts that are used."""
         shape = (rows,) if self.width is None else (rows, self.width)
         return np.asarray(np.memmap(self.path, self.dtype, "r", shape=shape))
 
 
 class StoredTable:
-    """Rows of one split on disk.
+    """Rows of one split on disk, with the same labels, weights, ... as a `Table`.
 
     Args:
-        rows: how many.
-        arrays: by what they are: `features.ids`, `labels.income`, `groups`, ...
+        rows: the number of rows.
+        arrays: the file of each array, by its name in `as_arrays`.
     """
 
     def __init__(self, rows: int, arrays: dict[str, ArrayFile]) -> None:
@@ -96,62 +116,37 @@ class StoredTable:
     def read(self, start: int, stop: int) -> Table:
         """Reads the rows from `start` up to `stop`."""
         stop = min(stop, self.rows)
-        return as_table({name: a.read(start, stop) for name, a in self.arrays.items()})
+        return as_table({key: a.read(start, stop) for key, a in self.arrays.items()})
 
-    def table(self) -> Table:
-        """Maps all rows into memory."""
-        return as_table({name: a.map(self.rows) for name, a in self.arrays.items()})
+    def mapped(self) -> Table:
+        """Returns a table whose arrays are mapped into memory."""
+        return as_table({key: a.map(self.rows) for key, a in self.arrays.items()})
 
-    def whole(self, kind: str) -> dict[str, Array]:
-        """Reads all rows of the arrays of one kind: `labels`, `weights`, ..."""
+    def read_kind(self, kind: str) -> dict[str, Array]:
+        """Reads all rows of the arrays of one kind, one of `KINDS`: {name: array}."""
         return {
-            name.partition(".")[2]: array.read(0, self.rows)
-            for name, array in self.arrays.items()
-            if name.partition(".")[0] == kind
+            key.removeprefix(f"{kind}."): array.read(0, self.rows)
+            for key, array in self.arrays.items()
+            if key.startswith(f"{kind}.")
         }
 
     @property
     def labels(self) -> dict[str, Array]:
-        """As of `Table`."""
-        return self.whole("labels")
+        """The labels of all rows, read from disk; see `Table`."""
+        return self.read_kind("labels")
 
     @property
     def weights(self) -> dict[str, Array]:
-        """As of `Table`."""
-        return self.whole("weights")
-
-    @property
-    def groups(self) -> Array | None:
-        """As of `Table`."""
-        return self.whole("groups").get("")
+        """The weights of all rows, read from disk; see `Table`."""
+        return self.read_kind("weights")
 
     @property
     def truths(self) -> dict[str, Array]:
-        """As of `Table`."""
-        return self.whole("truths")
+        """The true probabilities of all rows, read from disk; see `Table`."""
+        return self.read_kind("truths")
 
-
-def as_arrays(table: Table) -> dict[str, Array]:
-    """Returns a table's arrays by what they are, `features.ids`, `labels.income`."""
-    kinds = ("features", "labels", "weights", "truths")
-    arrays = {
-        f"{kind}.{name}": x
-        for kind in kinds
-        for name, x in getattr(table, kind).items()
-    }
-    return arrays if table.groups is None else arrays | {"groups": table.groups}
-
-
-def as_table(arrays: dict[str, Array]) -> Table:
-    """Returns the table that `as_arrays` took apart."""
-    parts: dict[str, dict[str, Array]] = {}
-    for name, x in arrays.items():
-        kind, _, part = name.partition(".")
-        parts.setdefault(kind, {})[part] = x
-    return Table(
-        parts.get("features", {}),
-        parts.get("labels", {}),
-        parts.get("weights", {}),
-        arrays.get("groups"),
-        parts.get("truths", {}),
-    )
+    @property
+    def groups(self) -> Array | None:
+        """The groups of all rows, read from disk; see `Table`."""
+        groups = self.arrays.get("groups")
+        return None if groups is None else groups.read(0, self.rows)

@@ -351,7 +351,7 @@ COLUMNS = {
     "negative_weight": (
         column("12", {30: "-1"}),
         "dataset.weight_column: column 'x': row 30 holds -1, not a float32 number from "
-        "0 up (1 such rows); correct it, 0 leaves a row out [{file}]",
+        "0 up, where 0 leaves a row out (1 such rows); correct it [{file}]",
         WEIGHED,
     ),
     "nan_weight": (column("12", {30: "nan"}), "'x': row 30 holds nan, not", WEIGHED),
@@ -366,7 +366,7 @@ COLUMNS = {
     ),
     "no_weight_above_0": (
         column("0"),
-        "dataset.tasks.buy: no training row has a label and a weight; correct",
+        "dataset.tasks.buy: no training row has a label and a weight above 0",
         WEIGHED,
     ),
     "log1p_of_minus_1": (
@@ -427,7 +427,7 @@ COLUMNS = {
     "truth_above_1": (
         column(["0.1", "0.2"], {30: "1.5"}),
         "dataset.tasks.buy.truth: column 'x': row 30 holds 1.5, not a probability from "
-        "0 to 1; correct it [{file}]",
+        "0 to 1 (1 such rows); correct it [{file}]",
         {"tasks": TRUE},
     ),
     "truth_below_0": (column(["0"], {30: "-.1"}), "row 30 holds -0.1", {"tasks": TRUE}),

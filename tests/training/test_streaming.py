@@ -105,7 +105,7 @@ def test_any_number_of_rows_is_read_whole(file, tmp_path, rows):
 
 
 def test_rows_of_a_buffer_keep_their_features_labels_and_weights(stored):
-    whole = as_arrays(stored.table())
+    whole = as_arrays(stored.mapped())
     for buffer in StreamFeed(stored, list(TASKS)).buffers(1, 1, 32):
         features, labels, weights = buffer.data
         rows = features["dense"].numpy()[buffer.order, 0].astype(int)
@@ -257,7 +257,7 @@ def test_streamed_steps_are_those_of_a_loop_over_the_same_rows(file):
     # One buffer that holds all rows is an epoch in memory, in the stream's order.
     configured = chosen(file, True, "optimizer=sgd", valid_fraction=0.0)
     network, history, data = trained(configured)
-    whole = data.splits["train"].table()
+    whole = data.splits["train"].mapped()
     tensorflow_runtime.start(configured.seed, deterministic=True)
     other = build(configured, data.features.layout)
     numbered = {**KEYS["features"], "row": FEATURES["row"]}
