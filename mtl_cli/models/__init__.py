@@ -1,1 +1,1 @@
-"""How tasks share parameters: one file for each scheme, named by `model.name`."""
+"""Sharing schemes, which say what layers tasks share: one file for each."""

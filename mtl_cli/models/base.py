@@ -1,4 +1,4 @@
-"""What every sharing scheme answers."""
+"""The base class of sharing schemes: the keys and methods that every scheme has."""
 
 from abc import abstractmethod
 from functools import cached_property
@@ -27,22 +27,31 @@ Initializer = Literal[
 
 
 class Sharing(Options):
-    """The keys of `conf/model/*.yaml`, and the network that they describe.
+    """The keys of `conf/model/*.yaml`, and the layers that they describe.
 
-    A scheme turns the encoder's output into one hidden vector for each task. Every
-    scheme has towers, which turn the vectors into logits, and heads, which turn the
-    logits into predictions.
+    The equations of all schemes use the same letters:
+
+        x    the encoding of a row: the output of the encoder, the input of `share`
+        t    a task, one of T
+        f    an expert or a bottom network
+        g    a gate
+        z_t  the hidden vector of task t: an output of `share`
+        h_t  the tower of task t, which every scheme has: see `layers/towers.py`
+        y_t  the logits of task t: y_t = h_t(z_t)
+
+    The heads turn the logits into the logits of all outputs.
 
     Attributes:
         name: name of the scheme's module.
-        tower_units: widths of each task's tower, unless the task has its own.
+        tower_units: hidden widths of each task's tower. A task's own `tower_units`
+            takes precedence.
         activation: activation of every hidden layer.
         dropout: share of hidden units dropped in training, in [0, 1).
         batch_norm: whether hidden units are normalised over the batch.
         l2: strength of the L2 penalty on dense kernels.
         initializer: Keras initializer of the dense kernels.
-        heads: the file of `mtl_cli/heads` that holds the heads: `independent`, or
-            `esmm`, pCTCVR = pCTR x pCVR. The class of the heads declares their keys.
+        heads: the heads, named by their file in `mtl_cli/heads`: `independent`, or
+            `esmm`, pCTCVR = pCTR x pCVR. The keys of the heads are keys of `model` too.
     """
 
     model_config = ConfigDict(extra="allow")  # the keys of the heads
@@ -58,17 +67,17 @@ class Sharing(Options):
 
     @model_validator(mode="after")
     def _check_keys_of_heads(self) -> "Sharing":
-        _ = self.heads_option
+        _ = self.heads_option  # raises an error if a key is wrong
         return self
 
     @cached_property
     def heads_option(self) -> Heads:
-        """The chosen heads with their keys."""
+        """The heads that the key `heads` names, with their keys."""
         return heads_named(self.heads, self.model_extra or {})
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> Any:
-        """Returns the schema of the scheme's keys and of the keys of all heads."""
+        """Returns the JSON schema of the scheme's keys and the keys of all heads."""
         schema = handler.resolve_ref_schema(handler(core_schema))
         schema["properties"]["heads"]["enum"] = option_names("heads")
         for name in option_names("heads"):
@@ -77,24 +86,27 @@ class Sharing(Options):
         return schema | {"additionalProperties": False}
 
     def num_encodings(self, num_tasks: int) -> int:
-        """Returns how many encodings the scheme reads, each with its own embeddings."""
+        """Returns the number of encodings that `share` reads.
+
+        Each encoding has embeddings of its own.
+        """
         return 1
 
     @abstractmethod
     def share(self, encodings: list[Tensor], num_tasks: int) -> Tensor:
-        """Connects encodings to the towers.
+        """Connects the encodings to the hidden vectors, which the towers read.
 
         Args:
-            encodings: `num_encodings` tensors of shape `(batch, dim)`.
+            encodings: the encodings x, `num_encodings` tensors of shape `(batch, dim)`.
             num_tasks: number of tasks, T.
 
-        Returns: the hidden vectors `(T, batch, units)`, or `(batch, units)` if the
-            towers of all tasks read the same vector.
+        Returns: the hidden vectors z_t, `(T, batch, units)`, or `(batch, units)` if
+            all tasks have the same hidden vector.
         """
 
     @property
     def dense_options(self) -> dict[str, Any]:
-        """The arguments of every hidden layer of the model."""
+        """The arguments of `ParallelMLP` that all hidden layers have in common."""
         return {
             "activation": self.activation,
             "dropout": self.dropout,

@@ -1,4 +1,4 @@
-"""Customized gate control: experts of each task, and shared ones."""
+"""Customized gate control: each task has experts of its own beside the shared ones."""
 
 from mtl_cli.core.options import Count, CountOrZero, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
@@ -6,12 +6,18 @@ from mtl_cli.models.base import Sharing
 
 
 class CGC(Sharing):
-    """Each task mixes its own experts and the shared ones by its own gate.
+    """Each task t mixes its own and the shared experts by a gate g_t of its own.
 
-    `y_t = h_t(g_t(x) [own experts of t; shared experts](x))`: one level of PLE.
+        S_t(x) = [specific experts of task t (x); shared experts (x)]
+        g_t(x) = softmax(W_t x)           a weight for each expert in S_t
+        z_t    = sum_i g_t(x)_i S_t(x)_i
+        y_t    = h_t(z_t)
+
+    CGC is PLE with one level; `layers.extract` computes a level. The paper writes w^t
+    for g_t and g^t for z_t.
 
     Attributes:
-        num_specific_experts: experts of each task; 0 makes it MMoE.
+        num_specific_experts: experts of each task; 0 makes CGC an MMoE.
         num_shared_experts: experts that all tasks read.
         expert_units: widths of each expert.
         gate_units: hidden widths of each gate; empty is the paper's linear gate.
@@ -30,9 +36,9 @@ class CGC(Sharing):
         from mtl_cli.layers import extract
 
         (x,) = encodings
-        tasks, _ = extract(
-            x,
-            x,
+        z, _ = extract(
+            tasks=x,
+            shared=x,
             num_tasks=num_tasks,
             num_specific_experts=self.num_specific_experts,
             num_shared_experts=self.num_shared_experts,
@@ -41,4 +47,4 @@ class CGC(Sharing):
             name="level_1",
             **self.dense_options,
         )
-        return tasks
+        return z  # z_t, (T, B, H)

@@ -1,16 +1,21 @@
-"""Entire space multi-task model: shared embeddings, a tower each, chained heads."""
+"""Entire space multi-task model: shared embeddings, and heads that chain two tasks."""
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
 
 
 class ESMM(Sharing):
-    """Towers read the shared embeddings; with `heads: esmm`, pCTCVR = pCTR x pCVR.
+    """The towers of all tasks read the shared encoding.
 
-    The heads make the model: any other scheme takes them too (`model.heads=esmm`).
+        z_t = x                           the same for all tasks
+        y_t = h_t(z_t)
+        pCTR = sigmoid(y_click), pCVR = sigmoid(y_conversion), pCTCVR = pCTR x pCVR
+
+    The last line is made by the heads `esmm`, see `mtl_cli/heads/esmm.py`. Any other
+    scheme can have these heads too (`model.heads=esmm`).
 
     Reference: Ma et al., "Entire Space Multi-Task Model: An Effective Approach for
-        Estimating Post-Click Conversion Rate", SIGIR 2018.
+        Estimating Post-Click Conversion Rate", SIGIR 2018, equation 1.
     """
 
     def share(self, encodings: list[Tensor], num_tasks: int) -> Tensor:

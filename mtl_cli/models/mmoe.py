@@ -1,4 +1,4 @@
-"""Mixture of experts with a gate for each task."""
+"""Multi-gate mixture of experts: each task has a gate, which mixes shared experts."""
 
 from mtl_cli.core.options import Count, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
@@ -6,9 +6,11 @@ from mtl_cli.models.base import Sharing
 
 
 class MMoE(Sharing):
-    """Each task mixes the shared experts by its own gate.
+    """Each task t mixes the shared experts f_i by a gate g_t of its own.
 
-    `y_t = h_t(sum_i g_t(x)_i f_i(x))`, `g_t(x) = softmax(W_t x)`.
+        g_t(x) = softmax(W_t x)           a weight for each expert
+        z_t    = sum_i g_t(x)_i f_i(x)
+        y_t    = h_t(z_t)
 
     Attributes:
         num_experts: number of experts, E.
@@ -27,14 +29,16 @@ class MMoE(Sharing):
         from mtl_cli.layers import Gates, Mix, ParallelMLP
 
         (x,) = encodings
-        experts = ParallelMLP(
+        f = ParallelMLP(
             self.num_experts, self.expert_units, name="experts", **self.dense_options
-        )(x)  # (E, B, H)
-        gates = Gates(
+        )
+        experts = f(x)  # f_i(x), (E, B, H)
+        g = Gates(
             num_tasks,
             self.num_experts,
             self.gate_units,
             name="gates",
             **self.dense_options,
-        )(x)  # (T, B, E)
-        return Mix()(gates, experts)
+        )
+        weights = g(x)  # g_t(x), (T, B, E)
+        return Mix()(weights, experts)  # z_t, (T, B, H)

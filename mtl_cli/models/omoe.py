@@ -1,4 +1,4 @@
-"""Mixture of experts with one gate for all tasks."""
+"""One-gate mixture of experts: one gate mixes the experts for all tasks."""
 
 from mtl_cli.core.options import Count, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
@@ -6,14 +6,19 @@ from mtl_cli.models.base import Sharing
 
 
 class OMoE(Sharing):
-    """All tasks read one mixture: `y_t = h_t(sum_i g(x)_i f_i(x))`.
+    """All tasks read one mixture of the experts f_i, weighed by one gate g.
+
+        g(x) = softmax(W x)           a weight for each expert
+        z_t  = sum_i g(x)_i f_i(x)    the same for all tasks
+        y_t  = h_t(z_t)
 
     Attributes:
         num_experts: number of experts, E.
         expert_units: widths of each expert.
         gate_units: hidden widths of the gate; empty is the paper's linear gate.
 
-    Reference: Ma et al., KDD 2018, equation 2.
+    Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
+        Multi-gate Mixture-of-Experts", KDD 2018, equation 2.
     """
 
     num_experts: Count
@@ -24,10 +29,12 @@ class OMoE(Sharing):
         from mtl_cli.layers import Gates, Mix, ParallelMLP
 
         (x,) = encodings
-        experts = ParallelMLP(
+        f = ParallelMLP(
             self.num_experts, self.expert_units, name="experts", **self.dense_options
-        )(x)  # (E, B, H)
-        gate = Gates(
+        )
+        experts = f(x)  # f_i(x), (E, B, H)
+        g = Gates(
             1, self.num_experts, self.gate_units, name="gate", **self.dense_options
-        )(x)  # (1, B, E)
-        return Mix()(gate, experts)[0]
+        )
+        weights = g(x)  # g(x), (1, B, E)
+        return Mix()(weights, experts)[0]  # z_t, (B, H)

@@ -1,4 +1,4 @@
-"""Progressive layered extraction: levels of CGC."""
+"""Progressive layered extraction: several levels of CGC."""
 
 from mtl_cli.core.options import Count, CountOrZero, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
@@ -6,16 +6,24 @@ from mtl_cli.models.base import Sharing
 
 
 class PLE(Sharing):
-    """Levels of CGC. Between levels, a shared stream mixes all experts.
+    """Levels of CGC, joined by one stream of each task t and one shared stream s.
 
-    Each level gives one stream for each task and the shared stream. In the next level,
-    the experts and the gate of a task read the task's stream. The last level has no
-    shared gate, since no tower reads the shared stream.
+        x_t^0 = x_s^0 = x
+        S_t^j = [specific experts of task t (x_t^{j-1}); shared experts (x_s^{j-1})]
+        x_t^j = sum_i g_t^j(x_t^{j-1})_i S_t^j_i           for each level j = 1 ... J
+        x_s^j = sum_i g_s^j(x_s^{j-1})_i S_s^j_i           but not for the last level
+        z_t   = x_t^J
+        y_t   = h_t(z_t)
+
+    S_s^j are all experts of level j: the specific experts of all tasks, then the shared
+    experts. Each gate g is the softmax of a linear layer. The last level has no shared
+    gate g_s, since no layer reads the shared stream after it. `layers.extract` computes
+    a level. The paper writes w^{t,j} for g_t^j and g^{t,j} for x_t^j.
 
     Attributes:
-        num_levels: extraction levels; 1 is CGC.
+        num_levels: number of levels, J; PLE with 1 level is CGC.
         num_specific_experts: experts of each task in a level; 0 is stacked MMoE.
-        num_shared_experts: experts of a level that all tasks read.
+        num_shared_experts: experts of a level that belong to no task.
         expert_units: widths of each expert.
         gate_units: hidden widths of each gate; empty is the paper's linear gate.
 
@@ -34,11 +42,11 @@ class PLE(Sharing):
         from mtl_cli.layers import extract
 
         (x,) = encodings
-        tasks = shared = x
+        x_tasks = x_shared = x  # x_t^0, x_s^0
         for level in range(1, self.num_levels + 1):
-            tasks, shared = extract(
-                tasks,
-                shared,
+            x_tasks, x_shared = extract(  # x_t^j, (T, B, H), and x_s^j, (B, H)
+                tasks=x_tasks,
+                shared=x_shared,
                 num_tasks=num_tasks,
                 num_specific_experts=self.num_specific_experts,
                 num_shared_experts=self.num_shared_experts,
@@ -48,4 +56,4 @@ class PLE(Sharing):
                 name=f"level_{level}",
                 **self.dense_options,
             )
-        return tasks
+        return x_tasks  # z_t

@@ -1,4 +1,4 @@
-"""One bottom network read by all tasks."""
+"""Shared bottom: all tasks read one bottom network."""
 
 from mtl_cli.core.options import Units
 from mtl_cli.core.tensors import Tensor
@@ -6,10 +6,14 @@ from mtl_cli.models.base import Sharing
 
 
 class SharedBottom(Sharing):
-    """Towers read the same bottom network: `y_t = h_t(f(x))`.
+    """The towers of all tasks read the output of one bottom network f.
+
+        z_t = f(x)                    the same for all tasks
+        y_t = h_t(z_t)
 
     Attributes:
-        bottom_units: widths of the bottom network; empty shares embeddings only.
+        bottom_units: widths of the bottom network; if empty, f(x) = x, and the tasks
+            share the encoding only.
 
     Reference: Caruana, "Multitask Learning", Machine Learning 28, 1997;
         equation 1 of Ma et al., KDD 2018.
@@ -23,5 +27,5 @@ class SharedBottom(Sharing):
         (x,) = encodings
         if not self.bottom_units:
             return x
-        bottom = ParallelMLP(1, self.bottom_units, name="bottom", **self.dense_options)
-        return bottom(x)[0]
+        f = ParallelMLP(1, self.bottom_units, name="bottom", **self.dense_options)
+        return f(x)[0]  # z_t, (B, H)

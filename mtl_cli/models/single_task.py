@@ -1,4 +1,4 @@
-"""One network for each task, sharing nothing: the fair baseline."""
+"""Single task: one network for each task, the baseline that shares nothing."""
 
 from mtl_cli.core.options import Units
 from mtl_cli.core.tensors import Tensor
@@ -6,10 +6,15 @@ from mtl_cli.models.base import Sharing
 
 
 class SingleTask(Sharing):
-    """Every task has its own embeddings, bottom and tower, trained side by side.
+    """Each task has embeddings, a bottom network f_t and a tower of its own.
+
+        z_t = f_t(x_t)                x_t from the embeddings of task t
+        y_t = h_t(z_t)
+
+    The networks of all tasks are trained side by side, in one run.
 
     Attributes:
-        bottom_units: widths of each task's bottom network; may be empty.
+        bottom_units: widths of each task's bottom network; if empty, f_t(x_t) = x_t.
     """
 
     bottom_units: Units
@@ -22,7 +27,8 @@ class SingleTask(Sharing):
 
         from mtl_cli.layers import ParallelMLP
 
-        x = ops.stack(encodings)  # (T, B, D)
-        return ParallelMLP(
+        x = ops.stack(encodings)  # x_t, (T, B, D)
+        f = ParallelMLP(
             num_tasks, self.bottom_units, name="bottoms", **self.dense_options
-        )(x)
+        )
+        return f(x)  # z_t, (T, B, H)
