@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mtl_cli.cli.arguments import hydra_arguments
 from mtl_cli.cli.hydra_errors import explain
-from mtl_cli.columns.vocabulary import Counter, hashed, lookup, values_of
+from mtl_cli.columns.vocabulary import Counter, as_categorical, hash_ids, vocabulary_ids
 from mtl_cli.config.check import check
 from mtl_cli.core.errors import ConfigError, printable
 from mtl_cli.core.paths import conf_folder
@@ -47,7 +47,7 @@ def column(values):
 def test_vocabulary_is_a_sorted_dict_of_frequent_values(values, min_count, cut):
     counter = Counter()
     for part in (values[:cut], values[cut:]):  # as chunks of a file
-        counter.add(values_of("x", column(part)))
+        counter.add(as_categorical("x", column(part)))
     words = [None if v is None else str(v) for v in values]
     frequent = {w for w in words if w is not None and words.count(w) >= min_count}
     vocabulary = counter.vocabulary(min_count)
@@ -55,7 +55,7 @@ def test_vocabulary_is_a_sorted_dict_of_frequent_values(values, min_count, cut):
     if any(isinstance(v, int) for v in values):
         assert vocabulary == sorted(vocabulary, key=int)
     known = pa.array(vocabulary, pa.string())
-    found = lookup(values_of("x", column([*values, None])), known)
+    found = vocabulary_ids(as_categorical("x", column([*values, None])), known)
     place = {word: i + 1 for i, word in enumerate(vocabulary)}
     assert found.tolist() == [place.get(word, 0) for word in [*words, None]]
 
@@ -63,11 +63,12 @@ def test_vocabulary_is_a_sorted_dict_of_frequent_values(values, min_count, cut):
 @given(COLUMNS, st.integers(2, 50))
 @PROPERTY
 def test_hash_depends_on_the_value_alone_and_fits_its_buckets(values, num_buckets):
-    whole = hashed(values_of("x", column(values)), num_buckets).tolist()
+    whole = hash_ids(as_categorical("x", column(values)), num_buckets).tolist()
     for value, bucket in zip(values, whole, strict=True):
-        alone = hashed(values_of("x", column([value])), num_buckets)
-        as_text = hashed(
-            values_of("x", column([None if value is None else str(value)])), num_buckets
+        alone = hash_ids(as_categorical("x", column([value])), num_buckets)
+        as_text = hash_ids(
+            as_categorical("x", column([None if value is None else str(value)])),
+            num_buckets,
         )
         assert alone == as_text == bucket
         assert (bucket == 0) == (value is None)

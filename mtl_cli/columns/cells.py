@@ -1,6 +1,4 @@
-"""Cells of a column: which are empty, which equal a value of the configuration."""
-
-from typing import Any
+"""Masks and values of a column's cells: empty cells, cells equal to a setting."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,24 +8,28 @@ import pyarrow.compute as pc
 from mtl_cli.core.errors import DataError
 
 Mask = npt.NDArray[np.bool_]
+# A cell, or a value in the configuration that cells are compared with.
+Value = str | int | float | bool
 
 
 def empty_cells(column: pa.ChunkedArray) -> Mask:
-    """Returns which cells of a column are null or NaN, (rows,)."""
+    """Returns a mask of the cells that are null or NaN, (rows,)."""
     return np.asarray(pc.is_null(column, nan_is_null=True))
 
 
-def cells_equal(where: str, column: pa.ChunkedArray, value: Any, key: str) -> Mask:
-    """Returns which cells of a column hold a value that the configuration names.
+def cells_equal(
+    message_start: str, column: pa.ChunkedArray, value: Value, key: str
+) -> Mask:
+    """Returns a mask of the cells that equal a value in the configuration, (rows,).
 
     The value is converted to the column's type: 1 equals "1" in a column of text, and
     "1" equals 1 in a column of numbers.
 
     Args:
-        where: the task and the column, for messages.
-        column: the column to look into.
-        value: the value to look for.
-        key: the setting that names the value, for messages.
+        message_start: the task and the column, for the error message.
+        column: the column to compare.
+        value: the value in the configuration.
+        key: the setting that holds the value, for the error message.
 
     Raises:
         DataError: if the column's type cannot hold the value.
@@ -37,24 +39,24 @@ def cells_equal(where: str, column: pa.ChunkedArray, value: Any, key: str) -> Ma
     try:
         if pa.types.is_string(column.type):
             value = str(value)
-        same = pc.equal(column, pa.scalar(value).cast(column.type))
+        equal = pc.equal(column, pa.scalar(value).cast(column.type))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise DataError(
-            f"{where} holds {column.type}, which `{key}: {value!r}` is not"
+            f"{message_start} holds {column.type}, which `{key}: {value!r}` is not"
         ) from None
-    return np.asarray(pc.fill_null(same, False))
+    return np.asarray(pc.fill_null(equal, False))
 
 
-def distinct_cells(column: pa.ChunkedArray, rows: Mask) -> list[Any]:
-    """Returns the values of some rows, each once, without empty cells.
+def distinct_cells(column: pa.ChunkedArray, rows: Mask) -> list[Value]:
+    """Returns the distinct values of some rows, without null and NaN.
 
     Args:
-        column: the column to look into.
-        rows: which rows to look at, (rows,).
+        column: the column to read.
+        rows: a mask of the rows to read, (rows,).
     """
-    # Arrow cannot filter views of text, but it can encode them and filter the codes.
+    # Arrow cannot filter string views, but it can encode them and filter the codes.
     encoded = column.dictionary_encode().combine_chunks()
     codes = pc.unique(encoded.indices.filter(pa.array(rows))).to_pylist()
-    values = encoded.dictionary.to_pylist()
-    distinct = [values[code] for code in codes if code is not None]
-    return [value for value in distinct if value is not None and value == value]
+    dictionary = encoded.dictionary.to_pylist()
+    values = [dictionary[code] for code in codes if code is not None]
+    return [value for value in values if value is not None and value == value]

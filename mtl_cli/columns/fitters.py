@@ -1,23 +1,32 @@
-"""Learn from the training rows what a feature needs, chunk by chunk."""
+"""Fitters learn from the training rows, chunk by chunk, what a feature needs."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from mtl_cli.columns.vocabulary import Counter, Values
+from mtl_cli.columns.cells import Mask
+from mtl_cli.columns.numeric import Floats
+from mtl_cli.columns.vocabulary import Categorical, Counter
 
-Mask = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
+
+class Learnt(dict[str, Any]):
+    """JSON values that a feature learnt from the training rows."""
+
+    @cached_property
+    def vocabulary(self) -> pa.Array:
+        """The values that have an id of their own, in the order of their ids."""
+        return pa.array(self["vocabulary"], pa.string())
 
 
 class Fitter:
     """Checks the cells of a feature that learns nothing; the base of other fitters.
 
     Args:
-        read: returns the checked values of a table, one per row.
+        read: returns the checked values of a table, and raises a `DataError` if a
+            cell is wrong; see `Feature.read`.
     """
 
     def __init__(self, read: Callable[[pa.Table], Any]) -> None:
@@ -28,14 +37,14 @@ class Fitter:
 
         Args:
             table: the rows.
-            training: True for training rows, (rows,).
-            sampled: True for training rows in the random sample that scales and
-                buckets are learnt from, (rows,).
+            training: a mask of the training rows, (rows,).
+            sampled: a mask of a random sample of the training rows, from which scales
+                and buckets are learnt, (rows,).
         """
         self.read(table)
 
     def merge(self, other: Self) -> None:
-        """Adds what another fitter has learnt for the same embedding table."""
+        """Adds what the fitter of another feature with the same table has learnt."""
 
     def learnt(self) -> dict[str, Any]:
         """Returns what was learnt, as JSON values."""
@@ -46,9 +55,9 @@ class VocabularyFitter(Fitter):
     """Counts the values of a feature.
 
     Args:
-        read: returns the checked values of a table, one per row.
-        min_count: the vocabulary leaves rarer values out; None if another feature owns
-            the vocabulary.
+        read: returns the values of a table, one per row.
+        min_count: the vocabulary leaves out values that occur less often; None if the
+            vocabulary belongs to another feature, whose fitter merges this one.
     """
 
     def __init__(
@@ -59,8 +68,8 @@ class VocabularyFitter(Fitter):
         self.counter = Counter()
 
     def add(self, table: pa.Table, training: Mask, sampled: Mask) -> None:
-        values: Values = self.read(table)
-        self.counter.add(Values(values.distinct, values.codes[training]))
+        rows: Categorical = self.read(table)
+        self.counter.add(Categorical(rows.categories, rows.codes[training]))
 
     def merge(self, other: Self) -> None:
         self.counter.merge(other.counter)
@@ -76,7 +85,7 @@ class SampleFitter(Fitter):
 
     Args:
         read: returns the numbers of a table, one per row, NaN for empty cells.
-        fit: returns what is learnt from numbers without NaN, as JSON values.
+        fit: takes numbers without NaN, and returns what it learns as JSON values.
     """
 
     def __init__(
@@ -93,5 +102,5 @@ class SampleFitter(Fitter):
 
     def learnt(self) -> dict[str, Any]:
         x = np.concatenate(self.samples)
-        present = x[~np.isnan(x)]
-        return self.fit(present if len(present) else np.zeros(1))
+        x = x[~np.isnan(x)]
+        return self.fit(x if len(x) else np.zeros(1))

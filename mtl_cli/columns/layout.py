@@ -1,9 +1,9 @@
-"""Where the encoded features lie among the inputs of the network."""
+"""The columns of the network's inputs that each encoded feature fills."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Literal
 
 # The inputs of the network and their types. A sequence fills the same columns of
 # `sequences` and of `sequence_weights`.
@@ -17,16 +17,17 @@ INPUT_TYPES = {
 
 @dataclass(frozen=True)
 class EmbeddingTable:
-    """An embedding table.
+    """The size of an embedding table, and whether it is trained.
 
     Attributes:
-        size: number of ids; index 0 is for values that the training rows do not have.
-        dim: length of a vector, `auto`, or None for the encoder's `embedding_dim`.
+        size: number of ids; id 0 is for values that the training rows do not have.
+        dim: length of a vector; `auto` computes it from the size; None takes the
+            encoder's `embedding_dim`.
         frozen: whether training leaves the table as it is.
     """
 
     size: int
-    dim: Any = None
+    dim: int | Literal["auto"] | None = None
     frozen: bool = False
 
 
@@ -37,8 +38,9 @@ class Block:
     Attributes:
         input: `ids`, `dense` or `sequences`.
         width: number of columns.
-        table: name of the embedding table that the ids belong to; None for numbers.
-        pooling: `mean`, `sum` or `max` of the vectors of a sequence.
+        table: name of the embedding table in which ids are looked up; None for numbers.
+        pooling: how the vectors of a sequence become one vector: `mean`, `sum` or
+            `max`; None for other inputs.
     """
 
     input: str
@@ -49,11 +51,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Layout:
-    """The place of each feature among the inputs of the network.
+    """The embedding tables, and the columns of each feature in the network's inputs.
 
     Attributes:
         tables: {feature that owns the table: embedding table}.
-        blocks: {feature: block}, in the order of the columns.
+        blocks: {feature: block}; blocks of the same input lie side by side in this
+            order.
     """
 
     tables: dict[str, EmbeddingTable]
@@ -61,7 +64,7 @@ class Layout:
 
     @cached_property
     def columns(self) -> dict[str, slice]:
-        """The columns that each feature fills in the input of its block."""
+        """{feature: the columns that it fills in the input of its block}."""
         widths = dict.fromkeys(INPUT_TYPES, 0)
         columns = {}
         for name, block in self.blocks.items():
@@ -77,6 +80,7 @@ class Layout:
                 yield block, self.columns[name]
 
     def width(self, input_name: str) -> int:
-        """Returns how many columns an input of the network has."""
-        filled = "sequences" if input_name == "sequence_weights" else input_name
-        return sum(block.width for block, _ in self.blocks_of(filled))
+        """Returns the number of columns of an input of the network."""
+        if input_name == "sequence_weights":
+            input_name = "sequences"
+        return sum(block.width for block, _ in self.blocks_of(input_name))

@@ -7,21 +7,22 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mtl_cli.columns.arrow_types import is_id, is_list, is_text
 from mtl_cli.columns.numeric import Floats, as_numbers
-from mtl_cli.columns.vocabulary import Ids, Values, as_array, is_id, is_list, values_of
+from mtl_cli.columns.vocabulary import Categorical, Integers, as_array, as_categorical
 from mtl_cli.core.errors import DataError, RowError, shown
 
 COMMON_SEPARATORS = (",", ";", "|", "\t", " ")
 
 
 class Tokens(NamedTuple):
-    """The values of the lists of all rows, one after another."""
+    """The tokens of all rows, one after another; a token is a value in a row's list."""
 
-    values: Values  # (tokens,)
-    rows: Ids  # (tokens,) the row of each value
-    positions: Ids  # (tokens,) the position among the kept values of the row, from 0
+    values: Categorical  # (tokens,)
+    rows: Integers  # (tokens,) the row that each token belongs to
+    positions: Integers  # (tokens,) the token's position in its row, from 0
     weights: Floats  # (tokens,)
-    num_rows: int  # number of rows, rows without values included
+    num_rows: int  # number of rows, rows without tokens included
 
 
 def tokens_of(
@@ -31,12 +32,12 @@ def tokens_of(
     separator: str | None,
     weights: str | None,
 ) -> Tokens:
-    """Returns the last `max_length` values of each row, without empty values.
+    """Returns the last `max_length` tokens of each row, without empty ones.
 
     Args:
         name: the name of the feature and of its column.
         table: the rows.
-        max_length: largest number of values that a row keeps.
+        max_length: largest number of tokens that a row keeps.
         separator: text between the values of a text column; None for a list column.
         weights: column with the weights of the values, as lists or text like the
             values; None gives each value the weight 1.
@@ -60,52 +61,59 @@ def tokens_of(
     lengths = np.bincount(rows, minlength=table.num_rows)[rows]
     first_of_row = np.searchsorted(rows, rows)  # `rows` is sorted
     positions = np.arange(len(rows)) - first_of_row
-    positions -= np.maximum(lengths - max_length, 0)  # below 0: cut off
+    positions -= np.maximum(lengths - max_length, 0)  # below 0: too early in the list
     is_kept = positions >= 0
-    kept = present[is_kept]
+    kept_values = present[is_kept]
     return Tokens(
-        values_of(name, values.take(pa.array(kept))),
+        as_categorical(name, values.take(pa.array(kept_values))),
         rows[is_kept],
         positions[is_kept],
-        value_weights[kept],
+        value_weights[kept_values],
         table.num_rows,
     )
 
 
 def flattened(
     name: str, column: pa.ChunkedArray, separator: str | None
-) -> tuple[pa.Array, Ids]:
-    """Returns all values one after another, and the row of each value.
+) -> tuple[pa.Array, Integers]:
+    """Returns the values of all rows one after another, and the row of each value.
 
     An empty text between two separators counts as a missing value.
+
+    Args:
+        name: the feature or its weights, for error messages.
+        column: lists, or text to be split.
+        separator: text between the values of a text column; None for a list column.
+
+    Raises:
+        DataError: if the column's type and the separator do not fit each other.
     """
     lists = as_array(column)
     if pa.types.is_null(lists.type):
         return pa.array([], pa.string()), np.zeros(0, "int64")
-    is_text = pa.types.is_string(lists.type) or pa.types.is_large_string(lists.type)
     if separator is not None:
-        if not is_text:
-            advice = "remove it" if is_list(lists.type) else "make it kind: sparse"
+        if not is_text(lists.type):
+            fix = "remove it" if is_list(lists.type) else "make it kind: sparse"
             raise DataError(
                 f"feature {name}: separator {separator!r} is for text, the "
-                f"column holds {lists.type}; {advice}"
+                f"column holds {lists.type}; {fix}"
             )
-        lists = pc.split_pattern(without_empty(lists.cast(pa.string())), separator)
+        lists = pc.split_pattern(empty_as_null(lists.cast(pa.string())), separator)
     elif not is_list(lists.type):
-        fix = "give the separator of its values"
-        if not is_text:
-            fix = "convert it to lists, or to text with a separator"
+        fix = "convert it to lists, or to text with a separator"
+        if is_text(lists.type):
+            fix = "give the separator of its values"
         raise DataError(
             f"feature {name}: kind sequence needs lists, the column holds "
             f"{lists.type}; {fix}"
         )
     values = pc.list_flatten(lists)
-    values = values if separator is None else without_empty(values)
+    values = values if separator is None else empty_as_null(values)
     return values, np.asarray(pc.list_parent_indices(lists), "int64")
 
 
-def without_empty(texts: pa.Array) -> pa.Array:
-    """Returns texts with a missing value in place of each empty text."""
+def empty_as_null(texts: pa.Array) -> pa.Array:
+    """Returns texts with null in place of each empty text."""
     return pc.if_else(pc.equal(texts, ""), None, texts)
 
 
@@ -115,7 +123,7 @@ def weights_of_values(
     column: str,
     separator: str | None,
     values: pa.Array,
-    rows_of_values: Ids,
+    rows: Integers,
 ) -> Floats:
     """Returns the weight of each value, (values,).
 
@@ -125,24 +133,24 @@ def weights_of_values(
         column: the column of the weights.
         separator: text between the weights of a text column; None for a list column.
         values: the values of all rows, one after another.
-        rows_of_values: the row of each value.
+        rows: the row that each value belongs to, (values,).
 
     Raises:
         DataError: if a row has more or fewer weights than values, or if the weight of
             a value is empty, negative or too large for float32.
     """
-    where = f"feature {name}: weights '{column}'"
-    numbers, rows = flattened(f"{name}: weights", table[column], separator)
-    num_values = np.bincount(rows_of_values, minlength=table.num_rows)
-    num_weights = np.bincount(rows, minlength=table.num_rows)
+    message_start = f"feature {name}: weights '{column}'"
+    numbers, rows_of_numbers = flattened(f"{name}: weights", table[column], separator)
+    num_values = np.bincount(rows, minlength=table.num_rows)
+    num_weights = np.bincount(rows_of_numbers, minlength=table.num_rows)
     if (num_values != num_weights).any():
         row = int(np.argmax(num_values != num_weights))
         counts = f"{num_values[row]} values, {num_weights[row]} weights"
-        raise RowError(where, row, f"has {counts}; give one weight per value")
+        raise RowError(message_start, row, f"has {counts}; give one weight per value")
     try:
-        weights = as_numbers(where, numbers)
-    except RowError as error:
-        raise RowError(where, int(rows[error.row]), error.problem) from None
+        weights = as_numbers(message_start, numbers)
+    except RowError as error:  # its row is a position among all weights
+        raise RowError(message_start, int(rows[error.row]), error.problem) from None
     is_wrong = ~((weights >= 0) & (weights <= np.finfo("float32").max))
     is_wrong &= np.asarray(values.is_valid())
     if is_wrong.any():
@@ -150,7 +158,7 @@ def weights_of_values(
         is_empty = np.isnan(weights[first])
         cell = "is empty" if is_empty else f"holds {weights[first]:g}"
         rule = "a weight must be 0 or more and fit float32; correct it"
-        raise RowError(where, int(rows[first]), f"{cell}: {rule}")
+        raise RowError(message_start, int(rows[first]), f"{cell}: {rule}")
     return weights
 
 
@@ -163,36 +171,38 @@ class SeparatorCheck:
     """
 
     def __init__(self, name: str, separator: str) -> None:
-        self.name, self.separator = name, separator
-        self.others = [mark for mark in COMMON_SEPARATORS if mark not in separator]
+        self.name = name
+        others = [mark for mark in COMMON_SEPARATORS if mark not in separator]
+        self.separators = [separator, *others]
         self.num_cells = 0
-        # Number of cells that hold the separator, then that hold each of `others`.
-        self.counts: npt.NDArray[np.int64] = np.zeros(1 + len(self.others), "int64")
+        # The number of cells that contain each of `separators`.
+        self.counts: npt.NDArray[np.int64] = np.zeros(len(self.separators), "int64")
         self.example = ""
 
     def add(self, column: pa.ChunkedArray) -> None:
-        """Counts the cells of a chunk that hold the separator and the other marks."""
+        """Counts the cells of a chunk that contain each of the separators."""
         if self.counts[0]:
             return
         column = pc.drop_null(column.cast(pa.string()))
         self.num_cells += len(column)
-        for i, mark in enumerate([self.separator, *self.others]):
-            self.counts[i] += pc.sum(pc.match_substring(column, mark)).as_py() or 0
+        for i, separator in enumerate(self.separators):
+            contains = pc.match_substring(column, separator)
+            self.counts[i] += pc.sum(contains).as_py() or 0
         self.example = self.example or next((v.as_py() for v in column), "")
 
     def finish(self) -> None:
-        """Refuses the separator if no cell holds it and most cells hold another one.
+        """Refuses the configured separator if it looks like a mistake.
 
         Raises:
-            DataError: because each cell would count as a single value.
+            DataError: if no cell contains the separator, and most cells contain
+                another common separator.
         """
-        if self.counts[0] or not self.others:
-            return
-        most = int(np.argmax(self.counts[1:]))
-        if 2 * self.counts[1 + most] <= self.num_cells:
+        most_frequent = int(np.argmax(self.counts))
+        if self.counts[0] or 2 * self.counts[most_frequent] <= self.num_cells:
             return
         raise DataError(
-            f"feature {self.name}: no cell holds the separator {self.separator!r}; "
+            f"feature {self.name}: no cell holds the separator {self.separators[0]!r}; "
             f"cells like {shown(self.example)} seem to be separated by "
-            f"{self.others[most]!r}; if each is one value, make it kind: sparse"
+            f"{self.separators[most_frequent]!r}; if each is one value, make it "
+            "kind: sparse"
         )

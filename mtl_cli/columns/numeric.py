@@ -1,90 +1,113 @@
-"""Numeric columns: checked, filled, cut into buckets."""
+"""Numeric columns: read and checked, empty cells filled, cut into buckets."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mtl_cli.columns.arrow_types import is_number, is_text
 from mtl_cli.core.errors import DataError, RowError, shown
 
 Floats = npt.NDArray[np.float64]
 
 
-def as_numbers(where: str, column: pa.ChunkedArray | pa.Array) -> Floats:
-    """Returns a numeric column as floats, NaN where it is empty.
+def numbers(
+    name: str, column: pa.ChunkedArray, missing: str | float = "error"
+) -> Floats:
+    """Returns the column of a numeric feature as floats, NaN for empty cells, (rows,).
 
     Args:
-        where: the start of messages; says what the column is for.
-        column: holds numbers, booleans, or text that spells numbers.
-
-    Raises:
-        DataError: if the column holds something else.
-    """
-    kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        column = numbers_in_text(where, column)
-    elif not (is_number(kind) or pa.types.is_null(kind)):
-        raise DataError(
-            f"{where}: needs numbers, the column holds {kind}; convert it to numbers"
-        )
-    x = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
-    return np.asarray(x, "float64")
-
-
-def is_number(kind: pa.DataType) -> bool:
-    """Whether an Arrow type holds numbers or booleans."""
-    return bool(
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_decimal(kind)
-    )
-
-
-def numbers_in_text(where: str, column: pa.ChunkedArray | pa.Array) -> Any:
-    """Returns the numbers that a text column spells."""
-    try:
-        return column.cast(pa.float64())
-    except pa.ArrowInvalid:
-        for row, value in enumerate(column.to_pylist()):
-            try:
-                pa.scalar(value, pa.string()).cast(pa.float64())
-            except pa.ArrowInvalid:
-                what = f"holds {shown(value)}, not a number; correct it"
-                raise RowError(where, row, what) from None
-        raise
-
-
-def numbers(name: str, column: pa.ChunkedArray, missing: Any = "error") -> Floats:
-    """Returns a numeric feature as floats, NaN where it is empty.
+        name: the feature, for error messages.
+        column: the column to read.
+        missing: the feature's setting; `error` refuses empty cells.
 
     Raises:
         DataError: if a cell holds text or infinity, or is empty while `missing` is
             `error`.
     """
-    where = f"feature {name}"
+    message_start = f"feature {name}"
     try:
-        x = as_numbers(where, column)
+        x = as_numbers(message_start, column)
     except RowError as error:
-        what = f"{error.problem}, or, as the column holds {column.type}, make it "
-        raise RowError(where, error.row, f"{what}kind: sparse") from None
-    wrong = ~np.isfinite(x) if missing == "error" else np.isinf(x)
-    if wrong.any():
-        row = int(np.argmax(wrong))
+        raise RowError(
+            message_start,
+            error.row,
+            f"{error.problem}, or, as the column holds {column.type}, make it "
+            "kind: sparse",
+        ) from None
+    is_wrong = ~np.isfinite(x) if missing == "error" else np.isinf(x)
+    if is_wrong.any():
+        row = int(np.argmax(is_wrong))
         cell = "is empty" if column[row].as_py() is None else f"holds {x[row]}"
         fix = "" if np.isinf(x[row]) else ", or say with `missing:` what it counts as"
         raise RowError(
-            where,
+            message_start,
             row,
-            f"{cell}, not a number ({int(wrong.sum())} such rows); fill or "
+            f"{cell}, not a number ({int(is_wrong.sum())} such rows); fill or "
             f"remove them{fix}",
         )
     return x
 
 
-def fill_value(x: Floats, missing: Any) -> dict[str, float]:
+def as_numbers(message_start: str, column: pa.ChunkedArray | pa.Array) -> Floats:
+    """Returns any column of numbers as floats, NaN for empty cells, (rows,).
+
+    Args:
+        message_start: the feature or setting that reads the column, for error messages.
+        column: numbers, booleans, or text such as "1.5".
+
+    Raises:
+        DataError: if the column holds something else.
+    """
+    if is_text(column.type):
+        column = numbers_in_text(message_start, column)
+    elif not (is_number(column.type) or pa.types.is_null(column.type)):
+        raise DataError(
+            f"{message_start}: needs numbers, the column holds {column.type}; convert "
+            "it to numbers"
+        )
+    x = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
+    return np.asarray(x, "float64")
+
+
+def numbers_in_text(
+    message_start: str, column: pa.ChunkedArray | pa.Array
+) -> pa.ChunkedArray | pa.Array:
+    """Returns a text column as float64; refuses the first text that is no number."""
+    try:
+        return column.cast(pa.float64())
+    except pa.ArrowInvalid:
+        # Arrow's error does not name the row.
+        for row, value in enumerate(column.to_pylist()):
+            try:
+                pa.scalar(value, pa.string()).cast(pa.float64())
+            except pa.ArrowInvalid:
+                problem = f"holds {shown(value)}, not a number; correct it"
+                raise RowError(message_start, row, problem) from None
+        raise
+
+
+def refuse_above_float32(name: str, x: Floats) -> Floats:
+    """Returns the numbers of a feature unchanged, if float32 can hold all of them.
+
+    Raises:
+        DataError: if a number is too large.
+    """
+    wrong_rows = np.flatnonzero(np.abs(x) > np.finfo("float32").max)
+    if len(wrong_rows):
+        row = int(wrong_rows[0])
+        raise RowError(
+            f"feature {name}",
+            row,
+            f"is too large for the network ({x[row]:g}, {len(wrong_rows)} such rows); "
+            "correct it, or take kind: bucketized",
+        )
+    return x
+
+
+def fill_value(x: Floats, missing: str | float) -> dict[str, float]:
     """Returns {"missing": the number that an empty cell counts as}; {} for `error`.
 
     Args:
@@ -93,47 +116,41 @@ def fill_value(x: Floats, missing: Any) -> dict[str, float]:
     """
     if missing == "error":
         return {}
-    averages = {"mean": float(x.mean()), "median": float(np.median(x))}
-    return {"missing": averages.get(missing, missing)}
+    if missing == "mean":
+        return {"missing": float(x.mean())}
+    if missing == "median":
+        return {"missing": float(np.median(x))}
+    return {"missing": float(missing)}
 
 
-def filled(x: Floats, learnt: dict[str, Any]) -> Floats:
-    """Returns numbers with the learnt `missing`, if there is one, in place of NaN."""
+def filled(x: Floats, learnt: Mapping[str, float]) -> Floats:
+    """Returns numbers whose NaN are replaced with `learnt["missing"]`, if it is set."""
     return np.where(np.isnan(x), learnt["missing"], x) if "missing" in learnt else x
 
 
 def cuts(x: Floats, num_buckets: int) -> list[float]:
-    """Returns the lower ends of all buckets but the first.
+    """Returns the lower edges of all buckets but the first, in ascending order.
 
-    A value that fills a bucket's share of the rows by itself gets a bucket of its own;
-    all other values are cut at their quantiles.
+    A value is heavy if at least 1 / num_buckets of the rows hold it. As far as
+    `num_buckets` allows, each heavy value gets its own bucket, the heaviest value
+    first. All other values are cut at their quantiles.
+
+    Args:
+        x: the numbers of the training rows, without NaN.
+        num_buckets: the largest number of buckets.
     """
     values, counts = np.unique(x, return_counts=True)
     if len(values) <= num_buckets:
         return [float(v) for v in values[1:]]
     heavy = np.flatnonzero(counts >= len(x) / num_buckets)
-    lowest = float(values[0])
     edges: set[float] = set()
     for i in heavy[np.argsort(-counts[heavy], kind="stable")]:
+        # The bucket of values[i] begins at values[i] and ends at the next value.
         more_edges = edges | {float(v) for v in values[max(i, 1) : i + 2]}
-        more_edges.discard(lowest)
         edges = more_edges if len(more_edges) < num_buckets else edges
     light = np.delete(np.arange(len(values)), heavy)
     if len(light):
-        rows = np.repeat(values[light], counts[light])
+        light_rows = np.repeat(values[light], counts[light])
         levels = np.linspace(0, 1, num_buckets - len(edges) + 1)[1:-1]
-        edges |= {float(v) for v in np.quantile(rows, levels, method="higher")}
-    return sorted(edges - {lowest})
-
-
-def refuse_above_float32(name: str, x: Floats) -> Floats:
-    """Returns the numbers unchanged; refuses numbers that float32 cannot hold."""
-    wrong = np.flatnonzero(np.abs(x) > np.finfo("float32").max)
-    if len(wrong):
-        raise RowError(
-            f"feature {name}",
-            int(wrong[0]),
-            f"is too large for the network ({x[wrong[0]]:g}, {len(wrong)} such rows); "
-            "correct it, or take kind: bucketized",
-        )
-    return x
+        edges |= {float(v) for v in np.quantile(light_rows, levels, method="higher")}
+    return sorted(edges - {float(values[0])})

@@ -1,53 +1,63 @@
-"""Ids and words as text: counted, looked up, hashed, crossed."""
+"""Categorical columns: each value as text, counted, and turned into an id."""
 
 import re
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mtl_cli.columns.arrow_types import is_id, is_list
 from mtl_cli.core.errors import DataError
 
-Ids = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.int64]
 
 WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
-# Separates the values of a cross; no ordinary value contains it.
+# Separates the values of a cross: the control character "unit separator", which
+# ordinary text does not contain.
 UNIT_SEPARATOR = "\x1f"
 
 
-class Values(NamedTuple):
-    """A column of ids: its distinct values as text, and the value of each row."""
+class Categorical(NamedTuple):
+    """A column as its distinct values, and each row's position among them."""
 
-    distinct: pa.Array  # (V,) text
-    codes: Ids  # (rows,) positions in `distinct`, -1 where the cell is empty
-
-
-class Learnt(dict[str, Any]):
-    """JSON values that a feature learnt from the training rows."""
-
-    @cached_property
-    def vocabulary(self) -> pa.Array:
-        """The values that have an id of their own, in the order of their ids."""
-        return pa.array(self["vocabulary"], pa.string())
+    categories: pa.Array  # (C,) distinct text
+    codes: Integers  # (rows,) positions in `categories`, -1 where the cell is empty
 
 
-def values_of(name: str, column: pa.ChunkedArray | pa.Array) -> Values:
-    """Returns a column of whole numbers, booleans or text as text.
+def as_categorical(name: str, column: pa.ChunkedArray | pa.Array) -> Categorical:
+    """Returns a column of whole numbers, booleans or text as categories of text.
 
-    As text, equal values are equal whatever type a file gives them, and large ids
-    stay exact.
+    Text keeps large ids exact, and makes the number 7 of one file equal the text "7"
+    of another file.
+
+    Args:
+        name: the feature that reads the column, for the error message.
+        column: the column to convert.
 
     Raises:
         DataError: if the column holds another type.
     """
-    check_ids(name, column.type)
+    check_id_type(name, column.type)
     encoded = as_array(column).dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
-    return Values(encoded.dictionary.cast(pa.string()), as_codes(encoded.indices))
+    return Categorical(encoded.dictionary.cast(pa.string()), as_codes(encoded.indices))
+
+
+def check_id_type(name: str, arrow_type: pa.DataType) -> None:
+    """Refuses a type whose values have no exact text, and advises another kind."""
+    if is_id(arrow_type):
+        return
+    if pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type):
+        advice = "make it kind: bucketized or kind: dense"
+    elif is_list(arrow_type):
+        advice = "make it kind: sequence"
+    else:
+        advice = "convert the column to text"
+    raise DataError(
+        f"feature {name}: needs whole numbers or text, the column holds {arrow_type}; "
+        f"{advice}"
+    )
 
 
 def as_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
@@ -55,79 +65,41 @@ def as_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
-def as_codes(indices: pa.Array) -> Ids:
-    """Returns positions as whole numbers, -1 for a missing position."""
+def as_codes(indices: pa.Array) -> Integers:
+    """Returns Arrow's indices as int64, -1 in place of null."""
     return np.asarray(pc.fill_null(indices.cast(pa.int64()), -1), "int64")
 
 
-def check_ids(name: str, kind: pa.DataType) -> None:
-    """Refuses types whose text is not exact."""
-    if is_id(kind):
-        return
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        advice = "make it kind: bucketized or kind: dense"
-    elif is_list(kind):
-        advice = "make it kind: sequence"
-    else:
-        advice = "convert the column to text"
-    raise DataError(
-        f"feature {name}: needs whole numbers or text, the column holds {kind}; "
-        f"{advice}"
-    )
+def cross(name: str, columns: list[pa.ChunkedArray]) -> Categorical:
+    """Returns the combination of several columns' values in each row.
 
+    A row in which any of the columns is empty has no combination: its code is -1.
 
-def is_id(kind: pa.DataType) -> bool:
-    """Whether an Arrow type holds whole numbers, booleans or text."""
-    if pa.types.is_dictionary(kind):
-        return is_id(kind.value_type)
-    return bool(
-        pa.types.is_integer(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_string_view(kind)
-        or pa.types.is_null(kind)
-    )
-
-
-def is_list(kind: pa.DataType) -> bool:
-    """Whether an Arrow type is a list."""
-    return bool(
-        pa.types.is_list(kind)
-        or pa.types.is_large_list(kind)
-        or pa.types.is_fixed_size_list(kind)
-    )
-
-
-def check_flat(where: str, column: pa.ChunkedArray) -> None:
-    """Refuses a column of nested values, where each row needs a single value."""
-    if pa.types.is_nested(column.type):
-        raise DataError(
-            f"{where}: needs a number or a word in each row, the column holds "
-            f"{column.type}; name another column"
-        )
-
-
-def crossed(name: str, columns: list[pa.ChunkedArray]) -> Values:
-    """Returns several columns as one; a row with an empty cell has no value."""
-    first, *others = (values_of(name, column) for column in columns)
+    Args:
+        name: the feature that reads the columns, for error messages.
+        columns: at least one column; all have the same rows.
+    """
+    combined, *others = (as_categorical(name, column) for column in columns)
     for other in others:
-        width = len(other.distinct)
+        # One number per pair of codes, as in a table with a column per category of
+        # `other`. An empty cell makes the pair -1.
+        width = len(other.categories)
         pairs = np.where(
-            (first.codes < 0) | (other.codes < 0),
+            (combined.codes < 0) | (other.codes < 0),
             -1,
-            first.codes * width + other.codes,
+            combined.codes * width + other.codes,
         )
         distinct, codes = np.unique(pairs, return_inverse=True)
-        missing = int((distinct < 0).sum())
-        distinct = distinct[missing:]
+        # `distinct` is sorted: if there is a -1, it comes first and is no category.
+        num_empty = int((distinct < 0).sum())
+        distinct = distinct[num_empty:]
         texts = pc.binary_join_element_wise(
-            first.distinct.take(pa.array(distinct // width)),
-            other.distinct.take(pa.array(distinct % width)),
+            combined.categories.take(pa.array(distinct // width)),
+            other.categories.take(pa.array(distinct % width)),
             UNIT_SEPARATOR,
         )
-        first = Values(texts, codes.reshape(-1) - missing)
-    return first
+        combined = Categorical(texts, codes - num_empty)
+    return combined
 
 
 class Counter:
@@ -136,11 +108,11 @@ class Counter:
     def __init__(self) -> None:
         self.counts = pa.table({"value": pa.array([], pa.string()), "count": []})
 
-    def add(self, values: Values) -> None:
+    def add(self, rows: Categorical) -> None:
         """Counts the values of some rows."""
-        codes = values.codes[values.codes >= 0]
-        counts = np.bincount(codes, minlength=len(values.distinct)).astype("float64")
-        self._add_counts(pa.table({"value": values.distinct, "count": counts}))
+        codes = rows.codes[rows.codes >= 0]
+        counts = np.bincount(codes, minlength=len(rows.categories)).astype("float64")
+        self._add_counts(pa.table({"value": rows.categories, "count": counts}))
 
     def merge(self, other: "Counter") -> None:
         """Adds the counts of another counter."""
@@ -152,35 +124,44 @@ class Counter:
         self.counts = summed.rename_columns(["value", "count"])
 
     def vocabulary(self, min_count: int) -> list[str]:
-        """Returns the values that occur often enough, as sorted text.
+        """Returns the values that occur at least `min_count` times, sorted.
 
-        Whole numbers are sorted as numbers, whether the file held them as text or not.
+        If all values are whole numbers, they are sorted as numbers, whether the file
+        held them as text or not.
         """
         frequent = self.counts.filter(pc.field("count") >= max(min_count, 1))
         values: list[str] = [v for v in frequent["value"].to_pylist() if v is not None]
-        whole = all(WHOLE_NUMBER.fullmatch(value) for value in values)
-        return sorted(values, key=int) if whole else sorted(values)
+        all_whole = all(WHOLE_NUMBER.fullmatch(value) for value in values)
+        return sorted(values, key=int) if all_whole else sorted(values)
 
 
-def lookup(values: Values, vocabulary: pa.Array) -> Ids:
-    """Returns 1 + the position of each row's value in a vocabulary, else 0."""
-    positions = pc.index_in(values.distinct, value_set=vocabulary)
-    return ids_of_rows(as_codes(positions) + 1, values)
+def vocabulary_ids(rows: Categorical, vocabulary: pa.Array) -> Integers:
+    """Returns 1 + each row's position in a vocabulary, (rows,).
+
+    Rows that are empty, or whose value is not in the vocabulary, get id 0.
+    """
+    positions = pc.index_in(rows.categories, value_set=vocabulary)
+    return ids_of_rows(as_codes(positions) + 1, rows.codes)
 
 
-def hashed(values: Values, num_buckets: int) -> Ids:
-    """Returns a bucket from 1 to `num_buckets` for each row, 0 where it is empty.
+def hash_ids(rows: Categorical, num_buckets: int) -> Integers:
+    """Returns each row's hash bucket, from 1 to `num_buckets`, (rows,).
 
-    A value gets the same bucket on every machine.
+    Empty rows get id 0. A value gets the same bucket on every machine.
     """
     import pandas as pd
 
-    texts = np.array(values.distinct.to_pylist(), dtype=object)
+    texts = np.array(rows.categories.to_pylist(), dtype=object)
     # SipHash with a fixed key.
-    hashes: Any = pd.util.hash_array(texts, categorize=False)
-    return ids_of_rows((hashes % num_buckets).astype("int64") + 1, values)
+    hashes = np.asarray(pd.util.hash_array(texts, categorize=False))
+    return ids_of_rows((hashes % num_buckets).astype("int64") + 1, rows.codes)
 
 
-def ids_of_rows(ids: Ids, values: Values) -> Ids:
-    """Returns the id of each row from the ids of distinct values; 0 where empty."""
-    return np.append(ids, 0)[values.codes]
+def ids_of_rows(category_ids: Integers, codes: Integers) -> Integers:
+    """Returns each row's id, 0 where the code is -1, (rows,).
+
+    Args:
+        category_ids: the id of each category, (C,).
+        codes: each row's category, (rows,).
+    """
+    return np.append(category_ids, 0)[codes]  # code -1 takes the appended 0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.vocabulary import check_flat
+from mtl_cli.columns.arrow_types import check_not_nested
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.data.cache_entry import Writer
 from mtl_cli.data.column_request import ColumnRequest
@@ -96,7 +96,7 @@ def learn(
             with row_errors(source, first_row):
                 labels = labels_of_rows(dataset, outputs, table)
                 if group is not None:
-                    check_flat(f"dataset.group_column: '{group}'", table[group])
+                    check_not_nested(f"dataset.group_column: '{group}'", table[group])
                 if file == "train":
                     statistics.add(labels, table, split_codes == train)
                     fitter.add(table, split_codes == train)

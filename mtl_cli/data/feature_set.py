@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout
-from mtl_cli.columns.vocabulary import Learnt
 from mtl_cli.features.base import Array, Feature
 
 # Scales and buckets are learnt from a random sample of about this many training rows,

@@ -7,8 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.columns.numeric import is_number
-from mtl_cli.columns.vocabulary import check_flat, is_id
+from mtl_cli.columns.arrow_types import check_not_nested, is_id, is_number
 from mtl_cli.core.errors import DataError, shown
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
@@ -163,7 +162,7 @@ def order_by_group(
         the order of their splits.
     """
     column = split_column(dataset, source).combine_chunks()
-    check_flat(f"dataset.split_column: '{dataset.split_column}'", column)
+    check_not_nested(f"dataset.split_column: '{dataset.split_column}'", column)
     codes = np.asarray(column.dictionary_encode(null_encoding="encode").indices)
     sizes = np.bincount(codes)
     groups = np.random.default_rng(dataset.split_seed).permutation(len(sizes))

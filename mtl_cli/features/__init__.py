@@ -1,1 +1,1 @@
-"""Kinds of features: one file a kind."""
+"""Kinds of features: one file per kind."""

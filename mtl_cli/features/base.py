@@ -8,9 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
-from mtl_cli.columns.fitters import Fitter
+from mtl_cli.columns.fitters import Fitter, Learnt
 from mtl_cli.columns.layout import Block, EmbeddingTable
-from mtl_cli.columns.vocabulary import Learnt
 from mtl_cli.core.errors import suggest
 from mtl_cli.core.options import Count, Options
 
@@ -25,19 +24,19 @@ TABLE_KEYS = ("embedding_dim", "min_count", "num_buckets", "pretrained")
 
 
 class Feature(Options):
-    """The keys of one feature, and all that its kind does.
+    """The settings of one feature, and the code of its kind.
 
-    A kind may have two keys that other code knows: `table`, another feature whose
-    embedding table this feature uses too, and `pretrained`, see `Pretrained`.
+    Other code knows two settings that only some kinds have: `table`, another feature
+    whose embedding table this feature uses too, and `pretrained`, see `Pretrained`.
 
     Attributes:
         kind: the module in `mtl_cli/features` that holds the feature's class.
-        numeric: whether the feature reads numbers: a column of a text file is read
-            as float64, not as text, and the encoded values have an order.
+        numeric: whether the feature reads numbers. Its column of a text file is then
+            read as float64, not as text, and its encoded values have an order.
         reports_unseen: whether id 0 stands for values that the training rows lack,
             so that the data report counts these values.
-        shared_ids: name of the way that ids are given; features can share an embedding
-            table if this name is the same. None: the table cannot be shared.
+        shared_ids: how values become ids, `vocabulary` or `hash`. Features can share
+            an embedding table if this is the same. None: the table cannot be shared.
     """
 
     kind: str
@@ -46,7 +45,11 @@ class Feature(Options):
     shared_ids: ClassVar[str | None] = None
 
     def source_columns(self, name: str) -> list[str]:
-        """Returns the columns that the feature of this name reads."""
+        """Returns the columns that the feature reads.
+
+        Args:
+            name: the name of the feature, here and in the other methods.
+        """
         return [name]
 
     def table_owner(self, name: str) -> str:
@@ -55,38 +58,39 @@ class Feature(Options):
 
     @abstractmethod
     def read(self, name: str, table: pa.Table) -> Any:
-        """Returns the checked values of a table's rows.
+        """Returns the checked values of a table's rows, as `encode` takes them.
 
         Raises:
             DataError: if a column does not hold what the feature needs.
         """
 
     def fitter(self, name: str) -> Fitter:
-        """Returns a learner of what `encode` needs."""
+        """Returns a new fitter, which learns what `encode` needs."""
         return Fitter(partial(self.read, name))
 
     @abstractmethod
     def encode(self, name: str, values: Any, learnt: Learnt) -> dict[str, Array]:
-        """Turns values into the network's inputs.
+        """Turns values into columns of the network's inputs.
 
         Args:
             name: the name of the feature.
-            values: from `read`.
-            learnt: from the fitter of the feature that owns the embedding table.
+            values: the result of `read`.
+            learnt: what the fitter has learnt; if the feature uses the embedding table
+                of another feature, what that feature's fitter has learnt.
 
-        Returns: arrays (rows, width) by input of the network.
+        Returns: {input of the network: array (rows, width)}.
         """
 
     @abstractmethod
     def block(self, name: str, learnt: Learnt) -> Block:
-        """Returns which input of the network the feature fills, and how wide."""
+        """Returns the input that the feature fills, and its number of columns there."""
 
     def embedding_table(self, learnt: Learnt) -> EmbeddingTable | None:
         """Returns the embedding table that the feature owns; None for numbers."""
         return None
 
     def summary(self, encoded: Array) -> Array:
-        """Returns the column that stands for the feature in the data report.
+        """Returns one number per row, for the data report's statistics and AUC.
 
         Args:
             encoded: the feature's columns of the network's input, (rows, width).
@@ -96,7 +100,7 @@ class Feature(Options):
         return encoded[:, 0]
 
     def is_row_id(self, distinct: int, rows: int) -> bool:
-        """Whether the values look like an id of rows: such a feature teaches nothing.
+        """Whether the values seem to identify rows, so that nothing can be learnt.
 
         Args:
             distinct: number of distinct values in the training rows.
@@ -116,9 +120,9 @@ class Embedded(Feature):
 
     embedding_dim: Dimension | None = None
 
-    @abstractmethod
     def num_ids(self, learnt: Learnt) -> int:
         """Returns the number of ids, id 0 included."""
+        return 1 + len(learnt["vocabulary"])
 
     def block(self, name: str, learnt: Learnt) -> Block:
         return Block("ids", table=self.table_owner(name))
@@ -133,8 +137,9 @@ class Pretrained(Options):
     """Vectors that an embedding table starts from.
 
     Attributes:
-        vectors: `.npy` file, (N, dim) numbers.
-        ids: text file of N lines: the value that each row of `vectors` belongs to.
+        vectors: `.npy` file with a matrix of N rows, one vector per row.
+        ids: text file of N lines; each line is the value that the vector in the same
+            row of `vectors` belongs to.
         frozen: whether training leaves the table as it is.
     """
 
@@ -144,10 +149,14 @@ class Pretrained(Options):
 
 
 def check_shared_table(name: str, features: dict[str, Feature]) -> None:
-    """Refuses a feature that shares a table which does not fit it.
+    """Refuses a feature whose `table` names a feature that it cannot share with.
+
+    Args:
+        name: the feature to check.
+        features: {name: feature} of the data set.
 
     Raises:
-        ValueError: which names the key.
+        ValueError: naming the setting that is wrong.
     """
     feature = features[name]
     owner_name = feature.table_owner(name)

@@ -7,22 +7,21 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from mtl_cli.columns.fitters import SampleFitter
+from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.numeric import Floats, cuts, numbers
-from mtl_cli.columns.vocabulary import Learnt
 from mtl_cli.features.base import Array, Embedded, Number
 
 
 class Bucketized(Embedded):
-    """A numeric column cut into buckets that each get an embedding.
+    """A numeric column cut into buckets; each bucket gets an embedding.
 
     Buckets are cut at quantiles of the training rows; a value that fills a bucket by
     itself, such as capital_gain = 0, gets a bucket of its own.
 
     Attributes:
-        num_buckets: number of buckets, at most.
-        edges: lower ends of all buckets but the first, in place of `num_buckets`.
-        missing: `error`, or `bucket`: empty cells have a bucket of their own.
+        num_buckets: largest number of buckets.
+        edges: lower edges of all buckets but the first, in place of `num_buckets`.
+        missing: `error` refuses empty cells; `bucket` gives them their own bucket.
     """
 
     num_buckets: Annotated[int, Field(ge=2)] | None = None
@@ -48,8 +47,9 @@ class Bucketized(Embedded):
         return {"cuts": self.edges or cuts(x, self.num_buckets or 2)}
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
-        bucket = np.searchsorted(learnt["cuts"], values, side="right") + 1
-        return {"ids": np.where(np.isnan(values), 0, bucket)[:, None]}
+        ids = np.searchsorted(learnt["cuts"], values, side="right") + 1
+        return {"ids": np.where(np.isnan(values), 0, ids)[:, None]}
 
     def num_ids(self, learnt: Learnt) -> int:
-        return len(learnt["cuts"]) + 2
+        num_buckets = len(learnt["cuts"]) + 1
+        return 1 + num_buckets

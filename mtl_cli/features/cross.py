@@ -6,14 +6,14 @@ from typing import Annotated, Self
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from mtl_cli.columns.fitters import Fitter, VocabularyFitter
-from mtl_cli.columns.vocabulary import Learnt, Values, crossed, hashed, lookup
+from mtl_cli.columns.fitters import Fitter, Learnt, VocabularyFitter
+from mtl_cli.columns.vocabulary import Categorical, cross, hash_ids, vocabulary_ids
 from mtl_cli.core.options import Count
 from mtl_cli.features.base import Array, Embedded, NumBuckets
 
 
 class Cross(Embedded):
-    """Several columns taken together as one id.
+    """Several columns whose combination of values in a row gets an embedding.
 
     Attributes:
         columns: columns of ids or words; the columns need not be features.
@@ -36,18 +36,20 @@ class Cross(Embedded):
     def source_columns(self, name: str) -> list[str]:
         return self.columns
 
-    def read(self, name: str, table: pa.Table) -> Values:
-        return crossed(name, [table[column] for column in self.columns])
+    def read(self, name: str, table: pa.Table) -> Categorical:
+        return cross(name, [table[column] for column in self.columns])
 
     def fitter(self, name: str) -> Fitter:
         if self.num_buckets is not None:
             return super().fitter(name)
         return VocabularyFitter(partial(self.read, name), self.min_count)
 
-    def encode(self, name: str, values: Values, learnt: Learnt) -> dict[str, Array]:
+    def encode(
+        self, name: str, values: Categorical, learnt: Learnt
+    ) -> dict[str, Array]:
         if self.num_buckets is not None:
-            return {"ids": hashed(values, self.num_buckets)[:, None]}
-        return {"ids": lookup(values, learnt.vocabulary)[:, None]}
+            return {"ids": hash_ids(values, self.num_buckets)[:, None]}
+        return {"ids": vocabulary_ids(values, learnt.vocabulary)[:, None]}
 
     def num_ids(self, learnt: Learnt) -> int:
         return 1 + (self.num_buckets or len(learnt["vocabulary"]))

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.fitters import SampleFitter
+from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
     Floats,
@@ -15,7 +15,6 @@ from mtl_cli.columns.numeric import (
     numbers,
     refuse_above_float32,
 )
-from mtl_cli.columns.vocabulary import Learnt
 from mtl_cli.features.base import Array, Feature, Missing
 
 QUANTILE_LEVELS = np.linspace(0, 1, 1001)
@@ -37,8 +36,7 @@ class Dense(Feature):
     numeric = True
 
     def read(self, name: str, table: pa.Table) -> Floats:
-        x = numbers(name, table[name], self.missing)
-        return refuse_above_float32(name, x)
+        return refuse_above_float32(name, numbers(name, table[name], self.missing))
 
     def fitter(self, name: str) -> SampleFitter:
         return SampleFitter(partial(self.read, name), self._fit)
@@ -61,7 +59,7 @@ class Dense(Feature):
         return {"dense": refuse_above_float32(name, x)[:, None]}
 
     def _scaled(self, x: Floats, learnt: Learnt) -> Floats:
-        """Applies the transform; gives infinity where the result is too large."""
+        """Applies the transform; a result too large for float64 becomes infinity."""
         if self.transform == "none":
             return x
         if self.transform == "quantile":
@@ -82,5 +80,5 @@ class Dense(Feature):
 
 
 def signed_log1p(x: Floats) -> Floats:
-    """Compresses heavy tails on both sides of 0."""
+    """Returns log(1 + |x|) with the sign of x, which compresses both tails."""
     return np.asarray(np.sign(x) * np.log1p(np.abs(x)))

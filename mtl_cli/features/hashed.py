@@ -2,7 +2,8 @@
 
 import pyarrow as pa
 
-from mtl_cli.columns.vocabulary import Learnt, Values, hashed, values_of
+from mtl_cli.columns.fitters import Learnt
+from mtl_cli.columns.vocabulary import Categorical, as_categorical, hash_ids
 from mtl_cli.features.base import Array, Embedded, NumBuckets
 
 
@@ -10,7 +11,7 @@ class Hashed(Embedded):
     """A column of ids or words, hashed to a fixed number of embeddings.
 
     Attributes:
-        num_buckets: number of embeddings; empty cells have one more.
+        num_buckets: number of embeddings, besides one for empty cells.
         table: a feature whose embedding table this feature uses too; null makes a
             table for this feature.
     """
@@ -19,11 +20,13 @@ class Hashed(Embedded):
     table: str | None = None
     shared_ids = "hash"
 
-    def read(self, name: str, table: pa.Table) -> Values:
-        return values_of(name, table[name])
+    def read(self, name: str, table: pa.Table) -> Categorical:
+        return as_categorical(name, table[name])
 
-    def encode(self, name: str, values: Values, learnt: Learnt) -> dict[str, Array]:
-        return {"ids": hashed(values, self.num_buckets)[:, None]}
+    def encode(
+        self, name: str, values: Categorical, learnt: Learnt
+    ) -> dict[str, Array]:
+        return {"ids": hash_ids(values, self.num_buckets)[:, None]}
 
     def num_ids(self, learnt: Learnt) -> int:
         return 1 + self.num_buckets

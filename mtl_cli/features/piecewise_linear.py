@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from mtl_cli.columns.fitters import SampleFitter
+from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
     Floats,
@@ -17,16 +17,19 @@ from mtl_cli.columns.numeric import (
     numbers,
     refuse_above_float32,
 )
-from mtl_cli.columns.vocabulary import Learnt
 from mtl_cli.features.base import Array, Feature, Missing
 
 
 class PiecewiseLinear(Feature):
-    """A numeric column as one number per bucket: how far the value reaches into it.
+    """A numeric column cut into buckets; each bucket gets a number from 0 to 1.
+
+    The number is 1 for buckets below the value, 0 for buckets above the value, and for
+    the value's own bucket the share of its width that lies below the value.
 
     Attributes:
-        num_buckets: number of buckets, at most; cut as the buckets of `Bucketized`.
-        missing: see `Dense`.
+        num_buckets: largest number of buckets; cut as the buckets of `Bucketized`.
+        missing: `error`, or the number that an empty cell counts as: the `mean` or
+            `median` of the training rows, or a given number.
 
     Reference: Gorishniy et al., "On Embeddings for Numerical Features in Tabular
         Deep Learning", NeurIPS 2022, section 3.2.
@@ -39,8 +42,7 @@ class PiecewiseLinear(Feature):
     numeric = True
 
     def read(self, name: str, table: pa.Table) -> Floats:
-        x = numbers(name, table[name], self.missing)
-        return refuse_above_float32(name, x)
+        return refuse_above_float32(name, numbers(name, table[name], self.missing))
 
     def fitter(self, name: str) -> SampleFitter:
         return SampleFitter(partial(self.read, name), self._fit)
@@ -54,7 +56,7 @@ class PiecewiseLinear(Feature):
         edges = np.array([learnt["low"], *learnt["cuts"], learnt["high"]])
         width = np.diff(edges)
         width[width == 0] = 1
-        with np.errstate(over="ignore"):  # infinity is cut to 1
+        with np.errstate(over="ignore"):  # clip turns infinity into 1
             shares = np.clip((x[:, None] - edges[:-1]) / width, 0, 1)
         return {"dense": np.asarray(shares)}
 

@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from mtl_cli.columns.fitters import Mask, VocabularyFitter
+from mtl_cli.columns.cells import Mask
+from mtl_cli.columns.fitters import Learnt, VocabularyFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.lists import SeparatorCheck, Tokens, tokens_of
-from mtl_cli.columns.vocabulary import Learnt, Values, lookup
+from mtl_cli.columns.vocabulary import Categorical, vocabulary_ids
 from mtl_cli.core.options import Count
 from mtl_cli.features.base import Array, Embedded, Pretrained
 
@@ -19,7 +20,7 @@ class Sequence(Embedded):
     """A list of ids or words in each row, embedded and pooled to one vector.
 
     Attributes:
-        max_length: longer lists keep their last values.
+        max_length: largest number of values per row; longer lists keep the last ones.
         separator: text between the values of a text column such as `a|b|c`; null for
             a column of lists.
         pooling: `mean`, `sum` or `max` over the values of a row.
@@ -58,14 +59,15 @@ class Sequence(Embedded):
         return SequenceFitter(name, self)
 
     def encode(self, name: str, values: Tokens, learnt: Learnt) -> dict[str, Array]:
-        """Returns ids and weights of the values in each row, 0 where padded.
+        """Returns the ids and weights of each row's values, both (rows, max_length).
 
-        With pooling `mean` the weights of a row add up to 1.
+        Rows with fewer values end in zeros. With pooling `mean` the weights of a row
+        add up to 1.
         """
         shape = (values.num_rows, self.max_length)
         ids, weights = np.zeros(shape, "int32"), np.zeros(shape, "float32")
         cells = values.rows, values.positions
-        ids[cells] = lookup(values.values, learnt.vocabulary)
+        ids[cells] = vocabulary_ids(values.values, learnt.vocabulary)
         weights[cells] = values.weights
         if self.pooling == "mean":
             total = weights.sum(axis=1, keepdims=True)
@@ -75,9 +77,6 @@ class Sequence(Embedded):
     def block(self, name: str, learnt: Learnt) -> Block:
         return Block("sequences", self.max_length, self.table_owner(name), self.pooling)
 
-    def num_ids(self, learnt: Learnt) -> int:
-        return 1 + len(learnt["vocabulary"])
-
 
 class SequenceFitter(VocabularyFitter):
     """Counts the values of all lists, and checks that the separator separates them."""
@@ -86,21 +85,18 @@ class SequenceFitter(VocabularyFitter):
         min_count = feature.min_count if feature.table is None else None
         super().__init__(partial(feature.read, name), min_count)
         self.name = name
-        self.check = (
-            None
-            if feature.separator is None
-            else SeparatorCheck(name, feature.separator)
-        )
+        self.separator_check: SeparatorCheck | None = None
+        if feature.separator is not None:
+            self.separator_check = SeparatorCheck(name, feature.separator)
 
     def add(self, table: pa.Table, training: Mask, sampled: Mask) -> None:
         tokens: Tokens = self.read(table)
-        if self.check is not None:
-            self.check.add(table[self.name])
-        values = tokens.values
-        in_training = values.codes[training[tokens.rows]]
-        self.counter.add(Values(values.distinct, in_training))
+        if self.separator_check is not None:
+            self.separator_check.add(table[self.name])
+        categories, codes = tokens.values
+        self.counter.add(Categorical(categories, codes[training[tokens.rows]]))
 
     def learnt(self) -> dict[str, list[str]]:
-        if self.check is not None:
-            self.check.finish()
+        if self.separator_check is not None:
+            self.separator_check.finish()
         return super().learnt()

@@ -4,13 +4,15 @@ from functools import partial
 
 import pyarrow as pa
 
-from mtl_cli.columns.fitters import VocabularyFitter
-from mtl_cli.columns.vocabulary import Learnt, Values, lookup, values_of
+from mtl_cli.columns.fitters import Learnt, VocabularyFitter
+from mtl_cli.columns.vocabulary import Categorical, as_categorical, vocabulary_ids
 from mtl_cli.core.options import Count
 from mtl_cli.features.base import Array, Embedded, Pretrained
 
-ROW_ID_SHARE = 0.5  # distinct values per row
-FEW_VALUES = 50
+# A column seems to identify rows if it has more distinct values than 50, and more than
+# half as many as there are rows.
+MIN_ROW_IDS = 50
+MIN_ROW_ID_SHARE = 0.5
 
 
 class Sparse(Embedded):
@@ -29,18 +31,17 @@ class Sparse(Embedded):
     reports_unseen = True
     shared_ids = "vocabulary"
 
-    def read(self, name: str, table: pa.Table) -> Values:
-        return values_of(name, table[name])
+    def read(self, name: str, table: pa.Table) -> Categorical:
+        return as_categorical(name, table[name])
 
     def fitter(self, name: str) -> VocabularyFitter:
         min_count = self.min_count if self.table is None else None
         return VocabularyFitter(partial(self.read, name), min_count)
 
-    def encode(self, name: str, values: Values, learnt: Learnt) -> dict[str, Array]:
-        return {"ids": lookup(values, learnt.vocabulary)[:, None]}
-
-    def num_ids(self, learnt: Learnt) -> int:
-        return 1 + len(learnt["vocabulary"])
+    def encode(
+        self, name: str, values: Categorical, learnt: Learnt
+    ) -> dict[str, Array]:
+        return {"ids": vocabulary_ids(values, learnt.vocabulary)[:, None]}
 
     def is_row_id(self, distinct: int, rows: int) -> bool:
-        return distinct > max(ROW_ID_SHARE * rows, FEW_VALUES)
+        return distinct > max(MIN_ROW_ID_SHARE * rows, MIN_ROW_IDS)
