@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import time
 from importlib.metadata import version
@@ -12,15 +13,16 @@ from pathlib import Path
 from mtl_cli.core.paths import cache_folder
 
 FLAG = "--tf_xla_persistent_cache_directory="
-MAX_AGE_DAYS = 30
+MAX_AGE_SECONDS = 30 * 86400
 MIN_FREE_BYTES = 1 << 28
 
 
 def enable() -> None:
     """Tells TensorFlow, before it compiles anything, where to keep compiled code.
 
-    Does nothing if the cache of encoded data is off, or if the disk is nearly full:
-    TensorFlow ends a run whose compiled code it cannot write.
+    Does nothing if `MTL_CACHE` is empty, if the user has chosen another folder by
+    `TF_XLA_FLAGS`, or if the disk is nearly full: TensorFlow ends a run whose compiled
+    code it cannot write.
     """
     root, flags = cache_folder(), os.environ.get("TF_XLA_FLAGS", "")
     if root is None or FLAG in flags:
@@ -30,7 +32,7 @@ def enable() -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         remove_old_files(folder)
         if os.access(folder, os.W_OK) and free_bytes(folder) > MIN_FREE_BYTES:
-            os.environ["TF_XLA_FLAGS"] = f"{flags} {FLAG}{folder}".strip()
+            os.environ["TF_XLA_FLAGS"] = f"{flags} {FLAG}{quoted(folder)}".strip()
 
 
 def clear() -> bool:
@@ -38,8 +40,12 @@ def clear() -> bool:
 
     TensorFlow refuses to run if a file of compiled code is damaged.
     """
-    _, flag, folder = os.environ.get("TF_XLA_FLAGS", "").rpartition(FLAG)
-    files = list(Path(folder).glob("*.pb")) if flag else []
+    files = [
+        file
+        for word in shlex.split(os.environ.get("TF_XLA_FLAGS", ""))
+        if word.startswith(FLAG)
+        for file in Path(word.removeprefix(FLAG)).glob("*.pb")
+    ]
     for file in files:
         file.unlink(missing_ok=True)
     return bool(files)
@@ -55,12 +61,22 @@ def machine_hash() -> str:
 
 
 def remove_old_files(folder: Path) -> None:
-    """Removes files older than `MAX_AGE_DAYS`; code still in use is compiled again."""
+    """Removes files older than `MAX_AGE_SECONDS`; code still in use is compiled again.
+
+    Another process may remove the same files at the same time.
+    """
     for file in folder.iterdir():
-        if time.time() - file.stat().st_mtime > MAX_AGE_DAYS * 86400:
-            file.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
+                file.unlink()
 
 
 def free_bytes(folder: Path) -> int:
     """Returns the free bytes of a folder's disk."""
     return shutil.disk_usage(folder).free
+
+
+def quoted(folder: Path) -> str:
+    """Returns a folder's path in quotes, in which TensorFlow allows blanks."""
+    escaped = str(folder).replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'

@@ -1,6 +1,8 @@
 """Compiled code that is kept from run to run."""
 
 import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,13 +18,13 @@ TINY = [
 ]
 
 
-def kept(cache: Path) -> list[Path]:
+def compiled_files(cache: Path) -> list[Path]:
     return sorted((cache / "compiled").rglob("*.pb"))
 
 
 @pytest.mark.slow
 def test_damaged_code_is_compiled_again_with_the_same_numbers(tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
+    cache = tmp_path / 'a cache of "mine"'
 
     def numbers(name: str) -> dict:
         folder = f"hydra.run.dir={name}"
@@ -33,10 +35,10 @@ def test_damaged_code_is_compiled_again_with_the_same_numbers(tmp_path: Path) ->
         return json.loads((tmp_path / name / "metrics.json").read_text())
 
     first = numbers("first")
-    (file,) = kept(cache)
+    (file,) = compiled_files(cache)
     content = file.read_bytes()
     assert numbers("again") == first
-    assert kept(cache) == [file]
+    assert compiled_files(cache) == [file]
     middle = len(content) // 2
     flipped = bytes(byte ^ 255 for byte in content[middle : middle + 2000])
     for name, damaged in {
@@ -44,30 +46,73 @@ def test_damaged_code_is_compiled_again_with_the_same_numbers(tmp_path: Path) ->
         "flipped": content[:middle] + flipped + content[middle + 2000 :],
         "empty": b"",
     }.items():
-        for other in kept(cache):
+        for other in compiled_files(cache):
             other.unlink()
         file.write_bytes(damaged)
         assert numbers(name) == first
         assert not file.exists() or file.read_bytes() == content
 
 
-def test_nothing_is_kept_where_the_cache_is_switched_off_or_the_disk_is_full(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+    """The environment of a machine whose cache is in a folder with a blank."""
     monkeypatch.setenv("TF_XLA_FLAGS", "--some_flag")
+    monkeypatch.setenv("MTL_CACHE", str(tmp_path / "a cache"))
+    return os.environ
+
+
+def test_folder_of_compiled_code_is_quoted(
+    tmp_path: Path, environ: Mapping[str, str]
+) -> None:
+    compile_cache.enable()
+    folder = tmp_path / "a cache" / "compiled" / compile_cache.machine_hash()
+    flag = f'--tf_xla_persistent_cache_directory="{folder}"'
+    assert environ["TF_XLA_FLAGS"] == f"--some_flag {flag}"
+    assert folder.is_dir()
+
+
+def test_no_code_is_kept_if_the_cache_is_switched_off(
+    environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MTL_CACHE", "")
     compile_cache.enable()
-    assert compile_cache.os.environ["TF_XLA_FLAGS"] == "--some_flag"
-    monkeypatch.setenv("MTL_CACHE", str(tmp_path))
+    assert environ["TF_XLA_FLAGS"] == "--some_flag"
+
+
+def test_no_code_is_kept_if_the_disk_is_full(
+    environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(compile_cache, "free_bytes", lambda _: 0)
     compile_cache.enable()
-    assert compile_cache.os.environ["TF_XLA_FLAGS"] == "--some_flag"
-    monkeypatch.undo()
-    monkeypatch.setenv("TF_XLA_FLAGS", "--some_flag")
-    monkeypatch.setenv("MTL_CACHE", str(tmp_path))
+    assert environ["TF_XLA_FLAGS"] == "--some_flag"
+
+
+def test_cleared_folder_is_found_among_other_flags(
+    tmp_path: Path, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     compile_cache.enable()
-    folder = tmp_path / "compiled" / compile_cache.machine_hash()
-    assert compile_cache.os.environ["TF_XLA_FLAGS"] == (
-        f"--some_flag --tf_xla_persistent_cache_directory={folder}"
-    )
-    assert folder.is_dir()
+    (folder,) = (tmp_path / "a cache" / "compiled").iterdir()
+    flags = environ["TF_XLA_FLAGS"]
+    monkeypatch.setenv("TF_XLA_FLAGS", f"{flags} --another_flag=1")
+    assert not compile_cache.clear()
+    (folder / "code.pb").touch()
+    assert compile_cache.clear()
+    assert list(folder.iterdir()) == []
+
+
+def test_old_code_is_removed_even_if_another_process_removes_some(
+    tmp_path: Path, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_cache.enable()
+    (folder,) = (tmp_path / "a cache" / "compiled").iterdir()
+    for name in ("a.pb", "c.pb"):
+        (folder / name).touch()
+        os.utime(folder / name, (0, 0))
+    (folder / "new.pb").touch()
+    removed = folder / "b.pb"  # listed, but gone before it is looked at
+    listed = [folder / "a.pb", removed, folder / "c.pb", folder / "new.pb"]
+    monkeypatch.setattr(Path, "iterdir", lambda _: iter(listed))
+    monkeypatch.setenv("TF_XLA_FLAGS", "")
+    compile_cache.enable()
+    assert compiled_files(tmp_path / "a cache") == [folder / "new.pb"]
+    assert str(folder) in environ["TF_XLA_FLAGS"]
