@@ -15,7 +15,6 @@ from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 from zlib import crc32
 
 from mtl_cli.core.errors import ConfigError
@@ -33,8 +32,7 @@ AXES = (
 )
 CONF = "conf"
 
-# The folders of `--plugins`, by the name of the Python package that each becomes.
-_folders: dict[str, Path] = {}
+_folders: tuple[Path, ...] = ()  # the folders of `--plugins`
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Source:
     """
 
     label: str
-    load: Callable[[], Any]
+    load: Callable[[], object]
     is_plugin: bool
 
 
@@ -60,36 +58,25 @@ def use_folders(paths: Sequence[str | Path]) -> None:
 
     Raises:
         ConfigError: if a folder does not exist, holds no options, or takes a name
-            that another option has.
+            that another option or config has. The folders of earlier calls then stay
+            registered.
     """
-    _folders.clear()
+    global _folders
+    folders = tuple(dict.fromkeys(map(_checked_folder, paths)))
     _sources.cache_clear()
-    for path in paths:
-        folder = Path(path).expanduser().resolve()
-        if not folder.is_dir():
-            raise ConfigError(f"--plugins: there is no folder {path}")
-        if not any((folder / name).is_dir() for name in (*AXES, CONF)):
-            raise ConfigError(
-                f"--plugins: {path} holds no options; expected at least one of the "
-                f"folders {', '.join((*AXES, CONF))} in it"
-            )
-        package = ModuleType(f"mtl_plugin_{crc32(str(folder).encode()):08x}")
+    for axis in AXES:
+        _sources_with(folders, axis)  # raises an error if a name is used twice
+    _check_config_names(_conf_folders(folders))
+    for folder in folders:
+        package = ModuleType(_package_name(folder))
         package.__path__ = [str(folder)]
         sys.modules[package.__name__] = package
-        _folders[package.__name__] = folder
-    for axis in AXES:
-        sources(axis)  # raises an error if two options have the same name
-    for folder in conf_folders():
-        for path in sorted(folder.rglob("*.yaml")):
-            if (conf_folder() / path.relative_to(folder)).exists():
-                raise ConfigError(
-                    f"{path}: mtl-cli has a config of this name; rename the file"
-                )
+    _folders = folders
 
 
 def used_folders() -> list[str]:
     """Returns the folders of `--plugins`, for another process of the same run."""
-    return [str(folder) for folder in _folders.values()]
+    return [str(folder) for folder in _folders]
 
 
 def conf_folders() -> list[Path]:
@@ -97,11 +84,7 @@ def conf_folders() -> list[Path]:
 
     An installed package names its folder by an entry point of the group `mtl_cli.conf`.
     """
-    folders = [folder / CONF for folder in _folders.values()]
-    for entry in _entry_points(CONF):
-        spec = importlib.util.find_spec(entry.value)
-        folders += map(Path, (spec and spec.submodule_search_locations) or [])
-    return [folder for folder in folders if folder.is_dir()]
+    return _conf_folders(_folders)
 
 
 def sources(axis: str) -> dict[str, Source]:
@@ -110,20 +93,59 @@ def sources(axis: str) -> dict[str, Source]:
     Raises:
         ConfigError: if two options have the same name.
     """
-    return _sources(axis, tuple(_folders.items()), tuple(sys.path), Path.cwd())
+    return _sources_with(_folders, axis)
 
 
-# Cached because a data set asks for the kinds of features once per feature. All
-# arguments but `axis` are part of the cache's key only.
+def _checked_folder(path: str | Path) -> Path:
+    folder = Path(path).expanduser().resolve()
+    if not folder.is_dir():
+        raise ConfigError(f"--plugins: there is no folder {path}")
+    if not any((folder / name).is_dir() for name in (*AXES, CONF)):
+        raise ConfigError(
+            f"--plugins: {path} holds no options; expected at least one of the "
+            f"folders {', '.join((*AXES, CONF))} in it"
+        )
+    return folder
+
+
+def _package_name(folder: Path) -> str:
+    """Returns the name of the Python package that a folder of `--plugins` becomes."""
+    return f"mtl_plugin_{crc32(str(folder).encode()):08x}"
+
+
+def _conf_folders(plugin_folders: tuple[Path, ...]) -> list[Path]:
+    folders = [folder / CONF for folder in plugin_folders]
+    for entry in _entry_points(CONF):
+        spec = importlib.util.find_spec(entry.value)
+        folders += map(Path, (spec and spec.submodule_search_locations) or [])
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def _check_config_names(plugin_conf_folders: list[Path]) -> None:
+    owners: dict[Path, str] = {}
+    for folder in (conf_folder(), *plugin_conf_folders):
+        for path in sorted(folder.rglob("*.yaml")):
+            name = path.relative_to(folder)
+            if name in owners:
+                raise ConfigError(
+                    f"{path}: {owners[name]} has a config of this name; rename the file"
+                )
+            owners[name] = "mtl-cli" if folder == conf_folder() else str(folder)
+
+
+def _sources_with(plugin_folders: tuple[Path, ...], axis: str) -> dict[str, Source]:
+    return _sources(axis, plugin_folders, tuple(sys.path), Path.cwd())
+
+
+# Cached because a data set asks for the kinds of features once per feature. `sys_path`
+# and `cwd` decide which packages are installed; as arguments they are part of the
+# cache's key.
 @cache
 def _sources(
-    axis: str,
-    folders: tuple[tuple[str, Path], ...],
-    paths: tuple[str, ...],
-    here: Path,
+    axis: str, plugin_folders: tuple[Path, ...], sys_path: tuple[str, ...], cwd: Path
 ) -> dict[str, Source]:
     sources: dict[str, Source] = {}
-    for name, source in [*_own_sources(axis), *_plugin_sources(axis)]:
+    for name, source in [*_own_sources(axis), *_plugin_sources(axis, plugin_folders)]:
         if name in sources:
             raise ConfigError(
                 f"{source.label}: the name {name!r} belongs to {sources[name].label} "
@@ -140,10 +162,13 @@ def _own_sources(axis: str) -> Iterator[tuple[str, Source]]:
         yield name, Source(module, partial(import_module, module), is_plugin=False)
 
 
-def _plugin_sources(axis: str) -> Iterator[tuple[str, Source]]:
-    for package, folder in _folders.items():
+def _plugin_sources(
+    axis: str, plugin_folders: tuple[Path, ...]
+) -> Iterator[tuple[str, Source]]:
+    for folder in plugin_folders:
         for name in _module_names([str(folder / axis)]):
-            load = partial(import_module, f"{package}.{axis}.{name}")
+            module = f"{_package_name(folder)}.{axis}.{name}"
+            load = partial(import_module, module)
             file = folder / axis / f"{name}.py"
             yield name, Source(str(file), load, is_plugin=True)
     for entry in _entry_points(axis):
@@ -157,17 +182,17 @@ def _module_names(path: Sequence[str]) -> list[str]:
 
 
 def _entry_points(axis: str) -> list[EntryPoint]:
-    # Python may import packages of the current folder too, but a package there does
-    # not count as installed.
-    here = Path.cwd()
-    paths = tuple(path for path in sys.path if path and Path(path).resolve() != here)
+    # `sys.path` may hold the current folder, but a package there does not count as
+    # installed.
+    cwd = Path.cwd()
+    paths = tuple(path for path in sys.path if path and Path(path).resolve() != cwd)
     return [e for e in _installed(paths) if e.group == f"mtl_cli.{axis}"]
 
 
 @cache
 def _installed(paths: tuple[str, ...]) -> list[EntryPoint]:
-    # Of two packages with the same name Python imports the first, so the entry points
-    # of the second are left out.
+    # If two packages have the same name, Python imports the first. The entry points of
+    # the second are therefore left out.
     packages: dict[str, Distribution] = {}
     for package in distributions(path=list(paths)):
         packages.setdefault(package.name, package)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -371,6 +372,30 @@ def test_name_of_another_plugin_is_refused(start: Path) -> None:
     write(start / "other", {"models/scaled.py": MODEL})
     with pytest.raises(ConfigError, match=r"the name 'scaled' belongs to .*scaled\.py"):
         plugins.use_folders([start / "mine", start / "other"])
+
+
+def test_config_name_of_another_plugin_is_refused(start: Path) -> None:
+    write(start / "other", {"conf/model/scaled.yaml": "name: ple\n"})
+    with pytest.raises(ConfigError) as failed:
+        plugins.use_folders([start / "mine", start / "other"])
+    assert str(failed.value) == (
+        f"{start}/other/conf/model/scaled.yaml: {start}/mine/conf has a config of this "
+        "name; rename the file"
+    )
+
+
+@pytest.mark.parametrize("file", ["models/ple.py", "conf/model/ple.yaml"])
+def test_refused_folder_is_not_registered_and_earlier_folders_stay(
+    start: Path, file: str
+) -> None:
+    plugins.use_folders([start / "mine"])
+    modules = set(sys.modules)
+    write(start / "refused", {file: ""})
+    with pytest.raises(ConfigError, match="ple"):
+        plugins.use_folders([start / "refused"])
+    assert plugins.used_folders() == [str(start / "mine")]
+    assert "scaled" in option_names("models")
+    assert set(sys.modules) == modules
 
 
 @pytest.mark.parametrize(
