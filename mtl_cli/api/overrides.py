@@ -1,18 +1,15 @@
 """Keyword settings of Python as overrides of the command line."""
 
-import re
 from collections.abc import Mapping
 from os import PathLike, fspath
-from typing import Any
 
+import numpy as np
+
+from mtl_cli.config.overrides import quoted
 from mtl_cli.core.errors import ConfigError
 
-# Hydra reads such words as text, without quotes.
-PLAIN_WORD = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
-NOT_TEXT = {"null", "none", "true", "false", "nan", "inf"}
 
-
-def overrides_of(settings: Mapping[str, Any]) -> list[str]:
+def overrides_of(settings: Mapping[str, object]) -> list[str]:
     """Returns `key=value` for each setting; dicts become dotted keys.
 
     >>> overrides_of({"model": "ple", "trainer": {"epochs": 2, "patience": None}})
@@ -30,13 +27,13 @@ def overrides_of(settings: Mapping[str, Any]) -> list[str]:
     return overrides
 
 
-def value_text(key: str, value: Any) -> str:
-    """Returns a value as Hydra's command line writes it.
+def value_text(key: str, value: object) -> str:
+    """Returns a Python value in the syntax of Hydra's overrides.
 
     Raises:
         ConfigError: if a configuration cannot hold the value.
     """
-    if hasattr(value, "item"):  # a number of NumPy
+    if isinstance(value, np.generic):  # a number or a boolean of NumPy
         value = value.item()
     if value is None:
         return "null"
@@ -57,17 +54,3 @@ def value_text(key: str, value: Any) -> str:
         f"{key}: a configuration cannot hold {type(value).__name__}; give a number, "
         "a text, a list or a dict"
     )
-
-
-def quoted(text: str) -> str:
-    r"""Returns a text so that Hydra reads exactly this text, in quotes if need be.
-
-    >>> [quoted(text) for text in ("ple", "1", "null", "it's", "a,b")]
-    ['ple', "'1'", "'null'", "'it\\'s'", "'a,b'"]
-    """
-    if PLAIN_WORD.fullmatch(text) and text.lower() not in NOT_TEXT:
-        return text
-    # A backslash escapes only in front of a quote, and at the end of the text.
-    escaped = re.sub(r"(\\*)(')", r"\1\1\\\2", text)
-    escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
-    return f"'{escaped}'"

@@ -10,6 +10,9 @@ import threading
 from pathlib import Path
 from typing import IO, Any, TextIO
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
+
 from mtl_cli.api.overrides import overrides_of
 from mtl_cli.api.run import Run
 from mtl_cli.core.errors import (
@@ -20,7 +23,6 @@ from mtl_cli.core.errors import (
     WriteError,
 )
 from mtl_cli.core.paths import PACKAGE
-from mtl_cli.sweep.folder_names import is_swept
 
 # Ctrl-C before the child handles signals ends it without a traceback. The package is
 # found last, so that it hides no module of Python's.
@@ -36,6 +38,8 @@ ERRORS = {
     "LostWorkerError": LostWorkerError,
     "WriteError": WriteError,
 }
+# The flags and the starts of overrides that make `mtl-train` start several runs.
+SWEEP_ARGUMENTS = ("-m", "--multirun", "sweep=", "repeats=", "compare.single_task=")
 # The first Ctrl-C lets the run write a checkpoint, the second ends it at once.
 INTERRUPTS_BEFORE_KILL = 2
 
@@ -94,9 +98,13 @@ def train(*overrides: str, **settings: Any) -> Run:
 
 def asks_for_sweep(argument: str) -> bool:
     """Whether an argument makes `mtl-train` start several runs."""
-    setting = argument.lstrip("+~")
-    is_flag = argument in ("-m", "--multirun")
-    return is_flag or is_swept(setting) or setting.startswith("compare.single_task=")
+    if argument.lstrip("+~").startswith(SWEEP_ARGUMENTS):
+        return True
+    try:
+        (override,) = OverridesParser.create().parse_overrides([argument])
+    except OverrideParseException:  # a flag, or an error that the child explains
+        return False
+    return override.is_sweep_override()
 
 
 def run_child(arguments: list[str]) -> int:

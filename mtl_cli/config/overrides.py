@@ -1,13 +1,16 @@
 """Overrides: the `key=value` settings of a command line."""
 
-from pathlib import Path
+import re
 
 # Hydra's sign for a key that the configuration may not hold yet.
 ADD_OR_CHANGE = "++"
+# Hydra reads a word that matches as text, unless the word is one of `NOT_TEXT`.
+PLAIN_WORD = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
+NOT_TEXT = {"null", "none", "true", "false", "nan", "inf"}
 
 
 def as_typed(text: str) -> str:
-    """Returns an override, or a message about it, as the user typed it.
+    """Returns an override, or a message about an override, as the user typed it.
 
     Hydra refuses to change a key that no YAML file holds. The keys of features and
     tasks have defaults and may be absent from the YAML file of a data set, so
@@ -19,6 +22,15 @@ def as_typed(text: str) -> str:
     return text.replace(f"{ADD_OR_CHANGE}dataset.", "dataset.")
 
 
-def quoted(path: Path) -> str:
-    """Returns a path quoted as the value of an override."""
-    return "'" + str(path).replace("'", r"\'") + "'"
+def quoted(text: str) -> str:
+    r"""Returns a text as the value of an override, in quotes if Hydra needs them.
+
+    >>> [quoted(text) for text in ("ple", "1", "null", "it's", "a,b")]
+    ['ple', "'1'", "'null'", "'it\\'s'", "'a,b'"]
+    """
+    if PLAIN_WORD.fullmatch(text) and text.lower() not in NOT_TEXT:
+        return text
+    # For Hydra a backslash is an escape only before a quote and at the end of the text.
+    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
+    escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
+    return f"'{escaped}'"

@@ -29,7 +29,7 @@ def start_children(run_folder: Path, num_processes: int) -> Children:
     command += [f"--plugins={folder}" for folder in used_folders()]
     # The children do not write to the run folder. But without this setting Hydra would
     # make a folder for each child and leave it behind.
-    command.append(f"hydra.run.dir={quoted(run_folder.resolve())}")
+    command.append(f"hydra.run.dir={quoted(str(run_folder.resolve()))}")
     command.append("trainer.strategy=multi_worker")
     children = [
         subprocess.Popen(

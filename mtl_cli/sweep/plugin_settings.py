@@ -29,7 +29,7 @@ def adapt_plugins(config: DictConfig) -> None:
         # A cluster's processes may start in another folder. Each composes its job's
         # configuration anew, from these overrides.
         folder = Path(config.hydra.sweep.dir).absolute()
-        config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(folder)}")
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(str(folder))}")
         if str(launcher._target_).startswith(RAY):
             # Ray joins a cluster of this machine, if there is one. A running cluster
             # refuses the object store memory that the plugin asks for by default.

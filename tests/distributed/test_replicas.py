@@ -437,7 +437,7 @@ def child_pids(process):
 @pytest.mark.slow
 def test_mirrored_starts_one_process_per_gpu_which_ends_with_it(tmp_path):
     folder = "a run, of 'two'"
-    command = [*SMALL, "trainer.epochs=1", f"hydra.run.dir={quoted(Path(folder))}"]
+    command = [*SMALL, "trainer.epochs=1", f"hydra.run.dir={quoted(folder)}"]
     process = start_mirrored(tmp_path, *command)
     wait_until_training(process, tmp_path / folder)
     (child,) = child_pids(process)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtl_cli.api.overrides import overrides_of
+from mtl_cli.api.train import asks_for_sweep
 from mtl_cli.core.errors import ConfigError
 
 
@@ -66,6 +67,19 @@ def test_dicts_become_dotted_keys_and_python_values_yaml_values() -> None:
     ]
 
 
-def test_value_that_no_yaml_holds_is_refused() -> None:
-    with pytest.raises(ConfigError, match="seed: a configuration cannot hold set; "):
-        overrides_of({"seed": {1, 2}})
+@pytest.mark.parametrize("value", [{1, 2}, np.array([1]), np.array([1, 2])])
+def test_value_that_no_yaml_holds_is_refused(value: object) -> None:
+    message = f"seed: a configuration cannot hold {type(value).__name__}; "
+    with pytest.raises(ConfigError, match=message):
+        overrides_of({"seed": value})
+
+
+@given(VALUES)
+def test_no_python_value_asks_for_a_sweep(value: Any) -> None:
+    for override in overrides_of({"key": value}):
+        assert not asks_for_sweep(override)
+
+
+def test_text_with_apostrophe_and_comma_asks_for_no_sweep() -> None:
+    (override,) = overrides_of({"dataset.train": "it's mine, yours.csv"})
+    assert not asks_for_sweep(override)
