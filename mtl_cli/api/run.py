@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mtl_cli.core.errors import DAMAGED, DataError, first_line
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ class Run:
                 f"{path}: no such file; is this the folder of a finished run that "
                 "writes it?"
             ) from None
-        except DAMAGED as error:
+        except DAMAGED_FILE_ERRORS as error:
             raise DataError(
                 f"{path} is damaged: {first_line(error)}; run it again"
             ) from None

@@ -1,4 +1,4 @@
-"""The errors of this project, and the one line that each prints."""
+"""The errors of this project, and the line of text that a command prints for each."""
 
 import sys
 
@@ -7,11 +7,15 @@ from mtl_cli.core.secrets import mask_secrets
 SHOWN_CHARACTERS = 60
 LONGEST_LINE = 1500
 # The errors that reading a damaged file may raise.
-DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError)
+DAMAGED_FILE_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError)
 
 
 class MtlError(Exception):
-    """An error of one line: what is wrong, where, what was expected, how to mend it."""
+    """An error with a one-line message for the user.
+
+    The message says what is wrong, in which key or file, what was expected, and how to
+    mend the fault.
+    """
 
     exit_code = 1
 
@@ -29,17 +33,17 @@ class DataError(MtlError):
 
 
 class RowError(DataError):
-    """A cell does not fit its configuration.
+    """A cell of an input table does not fit the configuration.
 
     Args:
-        where: the part of the configuration, or the column.
-        row: the row's number in the table at hand, from 0.
+        message_start: the key of the configuration, or the file and the column.
+        row: the row's number in the table that was read, from 0.
         problem: the fault of the cell, and how to mend it.
     """
 
-    def __init__(self, where: str, row: int, problem: str) -> None:
-        super().__init__(f"{where}: row {row + 1} {problem}")
-        self.where, self.row, self.problem = where, row, problem
+    def __init__(self, message_start: str, row: int, problem: str) -> None:
+        super().__init__(f"{message_start}: row {row + 1} {problem}")
+        self.message_start, self.row, self.problem = message_start, row, problem
 
 
 class TrainingError(MtlError):
@@ -60,24 +64,28 @@ class WriteError(MtlError):
 
 def shown(value: object) -> str:
     """Returns a value as Python writes it, on one line, cut if it is long."""
-    value = mask_secrets(value)  # before the cut: half a secret is not masked
-    is_text = isinstance(value, str)
-    text = value if isinstance(value, str) else repr(value)
-    if len(text) > SHOWN_CHARACTERS:
-        text = text[:SHOWN_CHARACTERS] + "..."
-    return repr(text) if is_text else text
+    # Secrets are masked before the cut, which could leave half of a secret.
+    masked = mask_secrets(value)
+    if isinstance(masked, str):
+        return repr(cut(masked, SHOWN_CHARACTERS))
+    return cut(repr(masked), SHOWN_CHARACTERS)
 
 
-def suggest(wrong: str, known: list[str]) -> str:
-    """Returns "; did you mean x?" for the known word nearest to `wrong`, or ""."""
+def cut(text: str, max_length: int) -> str:
+    """Returns a text; of a longer text, `max_length` characters followed by "..."."""
+    return text if len(text) <= max_length else text[:max_length] + "..."
+
+
+def suggest(wrong: str, names: list[str]) -> str:
+    """Returns "; did you mean NAME?" for the name most similar to `wrong`, or ""."""
     from difflib import get_close_matches
 
-    near = get_close_matches(wrong, known, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else ""
+    similar = get_close_matches(wrong, names, n=1, cutoff=0.6)
+    return f"; did you mean {similar[0]}?" if similar else ""
 
 
 def fail(program: str, message: str, code: int) -> int:
-    """Prints an error in one line; returns the exit code."""
+    """Prints an error in one line on stderr, and returns the exit code."""
     sys.stderr.write(f"{program}: error: {printable(mask_secrets(message))}\n")
     return code
 
@@ -89,10 +97,9 @@ def first_line(error: BaseException) -> str:
 
 def printable(text: str) -> str:
     """Returns a text on one line, cut if it is very long."""
-    text = text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + "..."
-    return visible(text)
+    return visible(cut(text, LONGEST_LINE))
 
 
 def visible(text: str) -> str:
-    """Returns a text on one line, without characters that control a terminal."""
+    """Returns a text with a blank for each line break or terminal control character."""
     return "".join(c if c.isprintable() else " " for c in text)

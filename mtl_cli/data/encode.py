@@ -184,7 +184,7 @@ def row_errors(source: Source, first_row: int) -> Iterator[None]:
     except RowError as error:
         path, row = source.locate(error.row + first_row)
         raise DataError(
-            f"{RowError(error.where, row, error.problem)} [{path}]"
+            f"{RowError(error.message_start, row, error.problem)} [{path}]"
         ) from None
     except DataError as error:
         raise DataError(f"{error} [{source.path}]") from None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mtl_cli.core.errors import DAMAGED, DataError
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.metric import Floats, UndefinedError
@@ -143,7 +143,7 @@ def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
                     raise ValueError
     except FileNotFoundError:
         return {}
-    except DAMAGED:
+    except DAMAGED_FILE_ERRORS:
         raise DataError(
             f"{path} is damaged; remove {run}, and the same command runs it again"
         ) from None

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.errors import DAMAGED, DataError, first_line
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.encode import feature_request
 from mtl_cli.data.feature_set import FeatureSet
@@ -79,7 +79,7 @@ def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise DataError(f"{run / SPEC}: {key}: {first['msg']}") from None
-    except (*DAMAGED, UserWarning) as error:
+    except (*DAMAGED_FILE_ERRORS, UserWarning) as error:
         raise DataError(
             f"{run}: holds no whole model: {type(error).__name__}: {first_line(error)};"
             " train it again, or copy the whole folder"
