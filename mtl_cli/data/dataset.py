@@ -1,7 +1,8 @@
 """The schema of a data set's YAML: its files, splits, features and tasks."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
+import pyarrow as pa
 from pydantic import Field, SerializeAsAny, model_validator
 
 from mtl_cli.core.errors import suggest
@@ -20,7 +21,7 @@ AnyTask = Annotated[SerializeAsAny[Task], option_of("tasks", Task, key="kind")]
 
 
 class Group(Options):
-    """A named choice of a data set's tasks.
+    """A named choice of a data set's tasks, with features that do not go with them.
 
     Attributes:
         tasks: the tasks to train, in this order.
@@ -32,14 +33,14 @@ class Group(Options):
 
 
 class Csv(Options):
-    """How text files are written.
+    """How the data set's text files are written.
 
     Attributes:
         delimiter: the character between cells; null is the tab in `.tsv` files and the
             comma in other files.
         columns: the names of the columns, for files whose first line is not a header.
-        trim: whether to cut spaces at the ends of cells and names.
-        null_values: the texts that mark a missing value; an empty cell always does.
+        trim: whether to cut spaces at both ends of cells and of column names.
+        null_values: the texts that mark a missing value, besides the empty cell.
     """
 
     delimiter: str | None = None
@@ -48,7 +49,7 @@ class Csv(Options):
     null_values: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def _rules(self) -> "Csv":
+    def _check_delimiter(self) -> "Csv":
         delimiter = "," if self.delimiter is None else self.delimiter
         if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
             raise ValueError(
@@ -61,36 +62,39 @@ class Csv(Options):
 class Dataset(Options):
     """The keys of `conf/dataset/*.yaml`.
 
-    Paths are relative to the folder that `mtl-train` starts in; the bundled data sets
-    are found from anywhere.
+    Paths are relative to the folder that `mtl-train` starts in. The bundled data sets
+    are found from any folder.
 
     Attributes:
         name: the data set's name, for folders and tables.
         train: the training rows: a file, a folder of Parquet files, a pattern such as
             `day=*/*.parquet`, or a URL.
-        valid: the validation rows; null takes them from the file of `valid_from`.
-        test: the test rows; null takes them from `train`, or there are none.
+        valid: the validation rows, as in `train`; null takes `valid_fraction` of the
+            rows of the file that `valid_from` names.
+        test: the test rows, as in `train`; null takes `test_fraction` of the rows of
+            `train`.
         format: the format of the files; `auto` goes by their ending: `.parquet`,
-            `.feather` or `.arrow`, `.csv` or `.tsv`, the last two also with `.gz` and
-            `.zst`.
+            `.feather` or `.arrow`, `.csv` or `.tsv`, the last two also with `.gz`,
+            `.zst` or `.bz2`.
         csv: how text files are written.
         stream: whether training reads its rows from disk, shuffled block by block,
             instead of from memory; `auto` streams more than 2 GiB of encoded rows.
         valid_fraction: the share of a file's rows held out for validation; 0 for none.
-        valid_from: the file that validation rows are held out of, `train` or `test`.
+        valid_from: the file whose rows are held out for validation: `train` or `test`.
         test_fraction: the share of the training file's rows held out for testing.
         split_by: which rows are held out: `random` rows; `group`: all rows of random
-            groups (users); `time`: the latest rows; `order`: the last rows. By time and
-            order, validation rows follow training rows, and test rows come last.
+            groups (users); `time`: the latest rows; `order`: the last rows. With `time`
+            and `order`, validation rows follow training rows, and test rows come last.
         split_column: the column of groups or times; null for `random` and `order`.
-        split_seed: the seed of the choice of rows; it differs from `seed`, so that runs
-            with different seeds are scored on the same rows.
-        weight_column: the column of row weights in losses and metrics; null is 1.
+        split_seed: the seed of the choice of rows. It is a key of its own, apart from
+            `seed`, so that runs with different seeds are scored on the same rows.
+        weight_column: the column of row weights in losses and metrics; null gives each
+            row the weight 1.
         group_column: the column of groups (users, sessions) for group AUC; null leaves
             `gauc` out. Rows with an empty cell do not count in `gauc`.
         features: the columns to read as features, and the kind of each.
         tasks: the labels to predict, and the kind of each.
-        groups: named choices of tasks, with features that they leave out.
+        groups: named choices of tasks, each with the features to leave out.
         group: the name of the chosen group; null takes all tasks and features.
     """
 
@@ -114,21 +118,74 @@ class Dataset(Options):
     groups: dict[str, Group] = Field(default_factory=dict)
     group: str | None = None
 
-    def generate(self) -> dict[str, Any]:
-        """Returns {file: table} of a data set that generates its tables."""
+    def generate(self) -> dict[str, pa.Table]:
+        """Returns {file: table} if the data set generates its rows, {} otherwise."""
         return {}
 
     @model_validator(mode="after")
-    def _rules(self) -> "Dataset":
+    def _check(self) -> "Dataset":
+        self._check_groups()
+        self._check_splits()
+        self._check_features()
+        self._check_tasks()
+        return self
+
+    def _check_groups(self) -> None:
+        for name, group in self.groups.items():
+            for task in group.tasks:
+                if task not in self.tasks:
+                    raise ValueError(f"groups.{name}.tasks: no task {task!r}")
+            for feature in group.drop:
+                if feature not in self.features:
+                    raise ValueError(f"groups.{name}.drop: no feature {feature!r}")
         if self.group is not None and self.group not in self.groups:
             groups = list(self.groups)
             raise ValueError(
                 f"group: no group {self.group!r}, known: {', '.join(groups) or 'none'}"
                 f"{suggest(self.group, groups)}"
             )
-        self._check_splits()
-        self._check_features()
-        self._check_spaces()
+
+    def _check_splits(self) -> None:
+        for split in ("valid", "test"):
+            fraction = f"{split}_fraction"
+            if getattr(self, split) is not None and getattr(self, fraction):
+                rows = "validation" if split == "valid" else "test"
+                raise ValueError(
+                    f"{fraction}: dataset.{split} names the {rows} rows already; set "
+                    "one of them to 0 or null"
+                )
+        if self.valid_from == "test" and self.test is None:
+            raise ValueError("valid_from: there is no test file to take rows from")
+        if self.valid_fraction + self.test_fraction >= 1:
+            raise ValueError(
+                "valid_fraction: with test_fraction it leaves no training rows"
+            )
+        if (self.split_by in ("group", "time")) != (self.split_column is not None):
+            raise ValueError(
+                f"split_column: split_by={self.split_by} "
+                f"{'needs' if self.split_column is None else 'does not use'} a column"
+            )
+
+    def _check_features(self) -> None:
+        for name in self.features:
+            check_shared_table(name, self.features)
+        for name, feature in self.used_features.items():
+            owner = feature.table_owner(name)
+            if owner not in self.used_features:
+                raise ValueError(
+                    f"features.{name}.table: group {self.group} drops {owner}, whose "
+                    f"table {name} uses"
+                )
+
+    def _check_tasks(self) -> None:
+        for name, task in self.tasks.items():
+            space = self.tasks.get(task.space or "")
+            if space is not None and (not space.BINARY_LABELS or space is task):
+                kind = "the task itself" if space is task else f"a {space.kind} task"
+                raise ValueError(
+                    f"tasks.{name}.space: {task.space} is {kind}; name a binary task, "
+                    "or a column of 0 and 1"
+                )
         for name, task in self.group_tasks.items():
             for feature, column in self.feature_columns:
                 if column in (task.label, task.truth_column):
@@ -141,72 +198,22 @@ class Dataset(Options):
                     f"tasks.{name}.metrics: gauc needs dataset.group_column, the "
                     "column of users or sessions"
                 )
-        return self
-
-    def _check_features(self) -> None:
-        for name in self.features:
-            check_shared_table(name, self.features)
-        for name, feature in self.used_features.items():
-            owner = feature.table_owner(name)
-            if owner not in self.used_features:
-                raise ValueError(
-                    f"features.{name}.table: group {self.group} drops {owner}, whose "
-                    "table it uses"
-                )
-
-    def _check_spaces(self) -> None:
-        for name, task in self.tasks.items():
-            space = self.tasks.get(task.space or "")
-            if space is not None and (not space.BINARY_LABELS or space is task):
-                kind = "the task itself" if space is task else f"a {space.kind}"
-                raise ValueError(
-                    f"tasks.{name}.space: {task.space} is {kind}; name a binary task, "
-                    "or a column of 0 and 1"
-                )
-
-    def _check_splits(self) -> None:
-        if self.valid is not None and self.valid_fraction:
-            raise ValueError(
-                "valid_fraction: dataset.valid names the validation rows already; set "
-                "one of them to 0 or null"
-            )
-        if self.test is not None and self.test_fraction:
-            raise ValueError(
-                "test_fraction: dataset.test names the test rows already; set "
-                "one of them to 0 or null"
-            )
-        if self.valid_from == "test" and self.test is None:
-            raise ValueError("valid_from: there is no test file to take rows from")
-        if self.valid_fraction + self.test_fraction >= 1:
-            raise ValueError("valid_fraction: with test_fraction leaves nothing over")
-        if (self.split_by in ("group", "time")) != (self.split_column is not None):
-            raise ValueError(
-                f"split_column: split_by={self.split_by} "
-                f"{'needs' if self.split_column is None else 'does not use'} a column"
-            )
-        for name, group in self.groups.items():
-            for task in group.tasks:
-                if task not in self.tasks:
-                    raise ValueError(f"groups.{name}.tasks: no task {task!r}")
-            for feature in group.drop:
-                if feature not in self.features:
-                    raise ValueError(f"groups.{name}.drop: no feature {feature!r}")
 
     @property
     def used_features(self) -> dict[str, Feature]:
         """The features of the chosen group, by name."""
         drop = self.groups[self.group].drop if self.group is not None else []
-        return {n: f for n, f in self.features.items() if n not in drop}
+        return {name: f for name, f in self.features.items() if name not in drop}
 
     @property
     def paths(self) -> dict[str, str]:
-        """The path of each file that the data set names."""
+        """The paths of the data set's files: {`train`, `valid` or `test`: path}."""
         files = {"train": self.train, "valid": self.valid, "test": self.test}
         return {file: path for file, path in files.items() if path is not None}
 
     @property
     def feature_columns(self) -> list[tuple[str, str]]:
-        """The columns that the chosen features read: (feature, column)."""
+        """The pairs (feature, column) of the columns that the used features read."""
         return [
             (name, column)
             for name, feature in self.used_features.items()
@@ -215,7 +222,7 @@ class Dataset(Options):
 
     @property
     def group_tasks(self) -> dict[str, Task]:
-        """The tasks of the chosen group."""
+        """The tasks of the chosen group, by name and in the group's order."""
         if self.group is None:
             return self.tasks
         return {name: self.tasks[name] for name in self.groups[self.group].tasks}

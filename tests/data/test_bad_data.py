@@ -1222,7 +1222,7 @@ DECLARED = {
             "groups": {"g": {"tasks": ["buy"], "drop": ["a"]}},
             "group": "g",
         },
-        "dataset.features.b.table: group g drops a, whose table it uses",
+        "dataset.features.b.table: group g drops a, whose table b uses",
     ),
     "weights_that_max_has_no_use_for": (
         {"features": {"x": HISTORY["x"] | {"weights": "w", "pooling": "max"}}},
@@ -1246,7 +1246,7 @@ DECLARED = {
     ),
     "space_of_a_regression": (
         {"tasks": WATCH | {"buy": BUY["buy"] | {"space": "watch"}}},
-        "dataset.tasks.buy.space: watch is a regression; name a binary task, or a "
+        "dataset.tasks.buy.space: watch is a regression task; name a binary task, or a "
         "column of 0 and 1",
     ),
     "space_of_itself": (
@@ -1255,7 +1255,7 @@ DECLARED = {
     ),
     "shares_above_1": (
         {"valid_fraction": 0.5, "test_fraction": 0.5},
-        "dataset.valid_fraction: with test_fraction leaves nothing over",
+        "dataset.valid_fraction: with test_fraction it leaves no training rows",
     ),
     "rows_of_a_test_file_that_is_none": (
         {"valid_from": "test", "valid_fraction": 0.5},
