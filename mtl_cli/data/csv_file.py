@@ -3,15 +3,14 @@
 import io
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.data.arrow_errors import is_row_too_long, read_errors
 from mtl_cli.data.column_request import ColumnRequest
+from mtl_cli.data.csv_cells import convert_cells
 from mtl_cli.data.csv_header import HEADER_BYTES, check_is_text, read_header
 from mtl_cli.data.csv_row_errors import (
     NEVER_CLOSED,
@@ -23,39 +22,6 @@ from mtl_cli.data.dataset import Csv
 from mtl_cli.data.files import Files
 
 BLOCK_BYTES = 16 << 20
-# Arrow knows missing cells by their exact text only: "", " ", "  ", ...
-SPACES_OF_EMPTY_CELLS = 64
-
-
-class StreamWithSentinel:
-    """A text file with a sentinel row added behind the last row.
-
-    Arrow takes all rows behind a quote that is never closed for one cell, and raises
-    no error. If the sentinel row comes out of the reader, all rows before it have too.
-
-    Args:
-        stream: the file.
-        sentinel: the row that is added.
-    """
-
-    closed = False
-
-    def __init__(self, stream: Any, sentinel: bytes) -> None:
-        self.stream, self.sentinel = stream, io.BytesIO(sentinel)
-
-    def read(self, size: int) -> bytes:
-        """Returns the next bytes; fewer than `size` only at the end, as Arrow needs."""
-        block = b""
-        while missing := size - len(block):
-            more = self.stream.read(missing) or self.sentinel.read(missing)
-            if not more:
-                break
-            block += more
-        return block
-
-    def close(self) -> None:
-        """Closes the file."""
-        self.stream.close()
 
 
 class CsvFile:
@@ -65,7 +31,7 @@ class CsvFile:
         files: the table that the file belongs to.
         name: the file's path in the table's file system.
         csv: how the file is written.
-        request: the columns that are read.
+        request: the columns to read.
 
     Raises:
         DataError: if the file is not text, or lacks a requested column.
@@ -81,6 +47,7 @@ class CsvFile:
         with read_errors(self.key, self.path), self.open_bytes() as stream:
             start = stream.read(HEADER_BYTES)
         check_is_text(self.key, self.path, start)
+        # With `trim`, `names` are the names in the header without spaces around them.
         self.header = csv.columns or read_header(
             self.key, self.path, start, self.delimiter
         )
@@ -93,27 +60,22 @@ class CsvFile:
         Raises:
             DataError: naming the file, and the column or the row that is broken.
         """
+        types = self.request.types
+        if self.csv.trim:
+            types = dict.fromkeys(types, pa.string())
         with read_errors(self.key, self.path):
             try:
-                with self.open_reader(self.request.types, threads=True) as reader:
+                with self.open_reader(types, threads=True) as reader:
                     for batch in self.before_sentinel(reader):
-                        yield self.trimmed(batch) if self.csv.trim else batch
+                        yield self.converted(batch) if self.csv.trim else batch
             except pa.ArrowInvalid as error:
                 raise self.row_error() or error from None
 
-    def open_stream(self) -> StreamWithSentinel:
-        """Opens the file, with a sentinel row behind the last row."""
-        first = self.request.columns[0]
-        cells = [SENTINEL if name == first else "" for name in self.names]
-        sentinel = f"\n{self.delimiter.join(cells)}\n".encode()
-        return StreamWithSentinel(self.open_bytes(), sentinel)
-
-    def open_reader(self, types: dict[str, pa.DataType], threads: bool) -> Any:
-        """Opens a reader of the requested columns and the sentinel row."""
-        # With trim, the header may spell a name with spaces around it.
-        spelling = dict(zip(self.names, self.header, strict=True))
-        # A cell of nothing but spaces is missing too, where spaces are cut.
-        spaces = [" " * n for n in range(SPACES_OF_EMPTY_CELLS if self.csv.trim else 1)]
+    def open_reader(
+        self, types: dict[str, pa.DataType], threads: bool
+    ) -> pyarrow.csv.CSVStreamingReader:
+        """Opens a reader of the requested columns, with the sentinel row at the end."""
+        header_name = dict(zip(self.names, self.header, strict=True))
         return pyarrow.csv.open_csv(
             self.open_stream(),
             read_options=pyarrow.csv.ReadOptions(
@@ -125,15 +87,22 @@ class CsvFile:
                 delimiter=self.delimiter, newlines_in_values=True
             ),
             convert_options=pyarrow.csv.ConvertOptions(
-                include_columns=[spelling[name] for name in self.request.columns],
-                column_types={spelling[name]: kind for name, kind in types.items()},
-                null_values=[*spaces, *self.csv.null_values],
+                include_columns=[header_name[name] for name in self.request.columns],
+                column_types={header_name[name]: kind for name, kind in types.items()},
+                null_values=["", *self.csv.null_values],
                 strings_can_be_null=True,
             ),
         )
 
+    def open_stream(self) -> "StreamWithSentinel":
+        """Opens the file, with the sentinel row after the last row."""
+        first = self.request.columns[0]
+        cells = [SENTINEL if name == first else "" for name in self.names]
+        sentinel = f"\n{self.delimiter.join(cells)}\n".encode()
+        return StreamWithSentinel(self.open_bytes(), sentinel)
+
     def before_sentinel(
-        self, reader: Iterator[pa.RecordBatch]
+        self, reader: pyarrow.csv.CSVStreamingReader
     ) -> Iterator[pa.RecordBatch]:
         """Yields the rows before the sentinel row.
 
@@ -157,34 +126,61 @@ class CsvFile:
             )
         yield last.slice(0, last.num_rows - 1)
 
-    def trimmed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Cuts spaces at the ends of text cells, and of the columns' names."""
-        cells = [
-            trim(column) if pa.types.is_string(column.type) else column
-            for column in batch.columns
+    def converted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Returns columns of text with the requested names and types."""
+        columns = [
+            convert_cells(cells, self.request.types[name], self.csv)
+            for name, cells in zip(self.request.columns, batch.columns, strict=True)
         ]
-        return pa.RecordBatch.from_arrays(cells, names=self.request.columns)
+        return pa.RecordBatch.from_arrays(columns, names=self.request.columns)
 
     def row_error(self) -> DataError | None:
         """Returns the error about the first broken row, None if no row is broken."""
-        where = f"{self.key}: cannot read {self.path}"
+        message_start = f"{self.key}: cannot read {self.path}"
         all_bytes = dict.fromkeys(self.request.types, pa.binary())
         try:
             with self.open_reader(all_bytes, threads=False) as reader:
-                return cell_error(self.path, self.request, reader)
+                return cell_error(self.path, self.request, self.csv, reader)
         except pa.ArrowInvalid as error:
             if is_row_too_long(error):
-                return DataError(f"{where}: a row is too long; {NEVER_CLOSED}")
+                return DataError(f"{message_start}: a row is too long; {NEVER_CLOSED}")
         ragged = ragged_row(
             self.open_stream(), len(self.names), self.delimiter, BLOCK_BYTES
         )
         if ragged is None:
             return None
-        number, reason = ragged
-        return RowError(where, number if self.csv.columns else number - 1, reason)
+        row, problem = ragged
+        # Without `columns`, the first row is the header.
+        return RowError(message_start, row if self.csv.columns else row - 1, problem)
 
 
-def trim(column: Any) -> Any:
-    """Cuts spaces at the ends of text cells; a cell of only spaces becomes missing."""
-    text = pc.utf8_trim_whitespace(column)
-    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+class StreamWithSentinel:
+    """A text file with a sentinel row after the last row.
+
+    Arrow takes all rows after a quote that is never closed for one cell, and raises no
+    error. If the reader returns the sentinel row, no such cell has swallowed the rows
+    before it.
+
+    Args:
+        stream: the file.
+        sentinel: the row that is added.
+    """
+
+    closed = False
+
+    def __init__(self, stream: pa.NativeFile, sentinel: bytes) -> None:
+        self.stream, self.sentinel = stream, io.BytesIO(sentinel)
+
+    def read(self, size: int) -> bytes:
+        """Returns the next bytes; fewer than `size` only at the end, as Arrow needs."""
+        block = b""
+        while missing := size - len(block):
+            more = self.stream.read(missing) or self.sentinel.read(missing)
+            if not more:
+                break
+            block += more
+        return block
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.stream.close()

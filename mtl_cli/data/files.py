@@ -70,7 +70,7 @@ def find_files(key: str, path: str, file_format: str) -> Files:
     if "" in formats:
         raise DataError(
             f"{key}: '{path}' ends in none of {', '.join(FORMATS)}, the text formats "
-            "also with .gz or .zst; say with dataset.format which it is"
+            "also with .gz, .zst or .bz2; say with dataset.format which it is"
         )
     if len(formats) > 1:
         raise DataError(

@@ -9,8 +9,8 @@ from mtl_cli.core.errors import ConfigError, suggest
 from mtl_cli.data.dataset import TASK_NAME
 
 TABLE = (
-    "of training rows: .csv, .tsv (also .gz, .zst), .parquet, .feather, .arrow, or a "
-    "folder of .parquet files"
+    "of training rows: .csv, .tsv (also .gz, .zst, .bz2), .parquet, .feather, .arrow, "
+    "or a folder of .parquet files"
 )
 TASK = "what to predict, and the column that holds it if the name is not it"
 SPACE = "counts a task's rows only where a column, or another task, is 1"

@@ -12,7 +12,8 @@ import pyarrow.dataset
 from mtl_cli.core.errors import DataError, RowError, first_line
 from mtl_cli.core.paths import find_data
 from mtl_cli.data.arrow_errors import is_not_utf8
-from mtl_cli.data.csv_file import BLOCK_BYTES, trim
+from mtl_cli.data.csv_cells import trim
+from mtl_cli.data.csv_file import BLOCK_BYTES
 from mtl_cli.data.csv_row_errors import ragged_row
 from mtl_cli.init.file_format import FileFormat, detect_format
 

@@ -457,6 +457,33 @@ def test_trim_makes_number_cells_of_spaces_missing(tmp_path, fresh):
     assert table.weights["buy"].tolist() == [1, 1, 0]
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_trim_comes_before_the_comparison_with_null_values(
+    tmp_path, fresh, in_chunks, chunked
+):
+    # Arrow compares first, so ` ?` was a word, and no number.
+    if chunked:
+        in_chunks(1, 64)
+    (tmp_path / "rows.csv").write_text("Ulm, 1, 1\n ?,?  ,0\nBonn, ? , ?\n")
+    csv = {"columns": ["city", "age", "buy"], "trim": True, "null_values": ["?"]}
+    age = {"kind": "dense", "transform": "none", "missing": -1.0}
+    keys = {"valid_fraction": 0.0, "test_fraction": 0.0, "csv": csv}
+    keys |= {"group_column": None, "weight_column": None}
+    data = fresh(tmp_path / "rows.csv", features=CITY | {"age": age}, tasks=BUY, **keys)
+    table = data.splits["train"]
+    assert data.features.learnt["city"]["vocabulary"] == ["Bonn", "Ulm"]
+    assert table.features["ids"][:, 0].tolist() == [2, 0, 1]
+    assert table.features["dense"][:, 0].tolist() == [1, -1, -1]
+    assert table.weights["buy"].tolist() == [1, 1, 0]
+
+
+def test_wrong_cell_is_named_below_missing_cells_with_spaces(tmp_path, fresh):
+    (tmp_path / "rows.csv").write_text("city,age,buy\nUlm, ? ,1\nBonn, young,0\n")
+    csv = {"trim": True, "null_values": ["?"]}
+    with pytest.raises(DataError, match="row 2 holds ' young', not a number"):
+        plainly(fresh, tmp_path / "rows.csv", csv=csv)
+
+
 def test_without_trim_spaces_are_part_of_a_word(tmp_path, fresh):
     text = PLAIN.replace("Bonn", " Ulm").replace("Kiel", "  ")
     (tmp_path / "rows.csv").write_text(text)
