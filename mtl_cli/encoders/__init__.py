@@ -1,1 +1,1 @@
-"""How features become one vector: one file an encoder, named by `encoder.name`."""
+"""Encoders, which turn the features of a row into one vector: one file for each."""

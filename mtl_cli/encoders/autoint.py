@@ -1,4 +1,4 @@
-"""Self-attention over features."""
+"""AutoInt: self-attention between features."""
 
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
@@ -6,17 +6,24 @@ from mtl_cli.encoders.base import Encoder, Fields
 
 
 class AutoInt(Encoder):
-    """Layers in which each feature's vector attends to all others.
+    """Layers in which the vector of each feature attends to those of all features.
+
+    One layer turns the vectors e_1 ... e_F into
+
+        relu([sum_j a_ij^1 V^1 e_j, ..., sum_j a_ij^H V^H e_j] + R e_i),
+        a_ij^h = softmax_j((Q^h e_i)' K^h e_j)
+
+    for each feature i, with H heads and matrices Q^h, K^h, V^h, R of the layer.
 
     Attributes:
-        num_layers: number of interacting layers.
-        num_heads: number of attention heads of each layer.
-        attention_dim: length of a head's vectors.
+        num_layers: number of attention layers.
+        num_heads: number of attention heads of each layer, H.
+        attention_dim: length of the vectors Q^h e_i, K^h e_j and V^h e_j.
 
     Reference: Song et al., "AutoInt: Automatic Feature Interaction Learning via
         Self-Attentive Neural Networks", CIKM 2019.
-        Differs from the paper in: dense features stay outside the attention; as
-        bucketized features they take part.
+        Differs from the paper in: only features with embeddings take part; a dense
+        feature takes part if it is declared as bucketized.
     """
 
     num_layers: Count
@@ -28,13 +35,13 @@ class AutoInt(Encoder):
 
         from mtl_cli.layers import deepctr
 
-        x = self.pairs_of(fields)
+        e = self.vectors_to_cross(fields)  # (B, F, embedding_dim)
         for _ in range(self.num_layers):
-            x = deepctr.connect(
+            e = deepctr.connect(
                 "InteractingLayer",
-                x,
+                e,
                 att_embedding_size=self.attention_dim,
                 head_num=self.num_heads,
-            )
+            )  # (B, F, num_heads * attention_dim)
         width = self.num_heads * self.attention_dim * fields.num_vectors
-        return [ops.reshape(x, (-1, width))]
+        return [ops.reshape(e, (-1, width))]

@@ -1,4 +1,4 @@
-"""What every encoder answers."""
+"""The base class of encoders: the keys and methods that every encoder has."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -12,19 +12,29 @@ from mtl_cli.features.base import Dimension
 
 
 class Fields(NamedTuple):
-    """The inputs of an encoder's interactions, for one set of embeddings."""
+    """The features of a batch of B rows, as an encoder's interactions read them.
 
-    vectors: Tensor  # (B, F, embedding_dim); None without any or of several lengths
-    flat: Tensor  # (B, D) embeddings and dense features, side by side
-    num_vectors: int  # F, features that have embeddings
-    first_order: Callable[[], Tensor]  # gives (B, 1): a weight for each id, summed
+    Attributes:
+        vectors: the embeddings, (B, F, embedding_dim); None if no feature has
+            embeddings, or if the embeddings of two features differ in length.
+        flat: x, the embeddings and dense features of a row side by side, (B, D).
+        num_vectors: F, the number of features that have embeddings.
+        first_order: makes a table of one weight for each id, and returns the sum of
+            the weights of each row's ids, (B, 1).
+    """
+
+    vectors: Tensor | None
+    flat: Tensor
+    num_vectors: int
+    first_order: Callable[[], Tensor]
 
 
 class Encoder(Options):
-    """The keys of `conf/encoder/*.yaml`, and the network that they describe.
+    """The keys of `conf/encoder/*.yaml`, and the layers that they describe.
 
-    The encoding is `[deep(x), interactions(x)]`, where x holds the embeddings and
-    the dense features side by side.
+    The encoding of a row is `[deep(x), interactions]`. x holds the embeddings and the
+    dense features side by side, and `deep` is a network of the widths `deep_units`.
+    Each encoder has interactions of its own.
 
     Attributes:
         name: name of the encoder's module.
@@ -33,7 +43,7 @@ class Encoder(Options):
         embedding_stddev: standard deviation of the normal distribution of the initial
             embeddings.
         l2_embedding: strength of the L2 penalty on embeddings.
-        deep_units: widths of a network on x; empty passes x on as it is.
+        deep_units: widths of the network `deep`; if empty, deep(x) = x.
     """
 
     name: str
@@ -53,20 +63,23 @@ class Encoder(Options):
         num_sets: int,
         dense_options: dict[str, Any],
     ) -> list[Tensor]:
-        """Connects the inputs to `num_sets` encodings, each with its own embeddings.
+        """Connects the network's inputs to `num_sets` encodings.
+
+        Each encoding has a set of embeddings of its own.
 
         Args:
-            inputs: `ids` `(batch, id features)`, `dense` `(batch, numbers)`,
-                `sequences` and `sequence_weights`; any may be missing.
-            layout: the places of the features in the inputs.
+            inputs: the inputs by their names in `layout.INPUT_TYPES`, each
+                `(batch, columns)`; an input that no feature fills is left out.
+            layout: the columns of each feature in the inputs.
             num_sets: number of encodings.
-            dense_options: arguments of the hidden layers, see `ParallelMLP`.
+            dense_options: arguments of the layers of `deep`, see `ParallelMLP`.
 
         Returns: `num_sets` tensors `(batch, dim)`.
         """
         from mtl_cli.layers.lookup import look_up, table_groups
 
         options = {"stddev": self.embedding_stddev, "l2": self.l2_embedding}
+        # Embeddings of one length are in one group: (num_sets, B, features, length).
         groups = [
             look_up(inputs, layout, g, num_sets=num_sets, name=g.layer, **options)
             for g in table_groups(layout, self.embedding_dim)
@@ -75,15 +88,15 @@ class Encoder(Options):
         def first_order() -> Tensor:
             from keras import ops
 
-            parts = [
+            weights = [
                 look_up(inputs, layout, group._replace(dim=1, frozen=False), **options)
                 for group in table_groups(layout, 1)
-            ]
-            return ops.sum(ops.concatenate(parts, axis=2), axis=(0, 2))
+            ]  # (1, B, features, 1) each
+            return ops.sum(ops.concatenate(weights, axis=2), axis=(0, 2))
 
         return [
-            self._encode(
-                [vectors[i] for vectors in groups],
+            self._encode_set(
+                [group[i] for group in groups],
                 inputs.get("dense"),
                 first_order,
                 dense_options,
@@ -91,34 +104,46 @@ class Encoder(Options):
             for i in range(num_sets)
         ]
 
-    def _encode(
+    def _encode_set(
         self,
         groups: list[Tensor],
-        dense: Tensor,
+        dense: Tensor | None,
         first_order: Callable[[], Tensor],
         dense_options: dict[str, Any],
     ) -> Tensor:
+        """Connects one set of embeddings and the dense features to an encoding.
+
+        Args:
+            groups: the embeddings, one tensor `(batch, features, length)` per length.
+            dense: the dense features, `(batch, numbers)`; None if there are none.
+            first_order: see `Fields`.
+            dense_options: arguments of the layers of `deep`.
+        """
         from keras import ops
 
         from mtl_cli.layers import ParallelMLP
 
-        parts = [ops.reshape(g, (-1, g.shape[-2] * g.shape[-1])) for g in groups]
-        parts += [] if dense is None else [dense]
-        flat = parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
+        columns = [ops.reshape(g, (-1, g.shape[-2] * g.shape[-1])) for g in groups]
+        columns += [] if dense is None else [dense]
+        x = columns[0] if len(columns) == 1 else ops.concatenate(columns, axis=-1)
         vectors = None
         if len({group.shape[-1] for group in groups}) == 1:
             vectors = groups[0] if len(groups) == 1 else ops.concatenate(groups, axis=1)
-        count = sum(group.shape[-2] for group in groups)
-        interactions = self.interact(Fields(vectors, flat, count, first_order))
-        deep = flat
+        num_vectors = sum(group.shape[-2] for group in groups)
+        interactions = self.interact(Fields(vectors, x, num_vectors, first_order))
+        deep = x
         if self.deep_units:
-            deep = ParallelMLP(1, self.deep_units, **dense_options)(flat)[0]
+            deep = ParallelMLP(1, self.deep_units, **dense_options)(x)[0]
         if not interactions:
             return deep
         return ops.concatenate([deep, *interactions], axis=-1)
 
-    def pairs_of(self, fields: Fields) -> Tensor:
-        """Returns the embeddings, or raises an error if there are no pairs to cross."""
+    def vectors_to_cross(self, fields: Fields) -> Tensor:
+        """Returns the embeddings of at least two features, all of one length.
+
+        Raises:
+            ConfigError: if fewer features have embeddings, or the lengths differ.
+        """
         if fields.num_vectors < 2:
             raise ConfigError(
                 f"encoder={self.name}: needs two features with embeddings to cross, "

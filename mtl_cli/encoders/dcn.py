@@ -1,4 +1,4 @@
-"""Deep and cross network."""
+"""DCN: a cross network beside a deep network."""
 
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
@@ -6,10 +6,12 @@ from mtl_cli.encoders.base import Encoder, Fields
 
 
 class DCN(Encoder):
-    """Cross layers with vectors: `x_{l+1} = x_0 (x_l' w_l) + b_l + x_l`.
+    """Cross layers whose weights are vectors: `x_{l+1} = x_0 (x_l' w_l) + b_l + x_l`.
+
+    x_0 is x; w_l and b_l are the weights of layer l.
 
     Attributes:
-        num_cross_layers: number of layers; each adds one degree of interaction.
+        num_cross_layers: number of layers; each raises the degree of interactions by 1.
 
     Reference: Wang et al., "Deep & Cross Network for Ad Click Predictions", ADKDD 2017.
     """

@@ -1,11 +1,11 @@
-"""Embeddings and dense features side by side."""
+"""The encoder without interactions."""
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.encoders.base import Encoder, Fields
 
 
 class Embedding(Encoder):
-    """No interactions: `x`, or `deep(x)`."""
+    """The encoding is deep(x): embeddings and dense features, without interactions."""
 
     def interact(self, fields: Fields) -> list[Tensor]:
         return []

@@ -1,4 +1,4 @@
-"""Compressed interaction network beside a deep network."""
+"""xDeepFM: a compressed interaction network (CIN) beside a deep network."""
 
 from pydantic import field_validator
 
@@ -8,24 +8,31 @@ from mtl_cli.encoders.base import Encoder, Fields
 
 
 class XDeepFM(Encoder):
-    """Vector-wise interactions of growing degree, sum-pooled.
+    """Layers of products of embeddings; each layer raises the degree by one.
+
+    Layer k computes the feature maps
+
+        x_h^k = sum_{i,j} W_ij^{k,h} (x_i^{k-1} * x_j^0)
+
+    where x_j^0 is the embedding of feature j and * the element-wise product. The
+    encoder's output is the sum of the elements of each feature map.
 
     Attributes:
-        cin_units: feature maps of each layer; all but the last must be even, since
-            half of each goes to the next layer and half to the output.
+        cin_units: number of feature maps of each layer; all but the last must be even,
+            since one half goes to the next layer and the other half to the output.
 
     Reference: Lian et al., "xDeepFM: Combining Explicit and Implicit Feature
         Interactions for Recommender Systems", KDD 2018.
-        Differs from the paper in: of each layer but the last, half of the feature maps
-        go to the next layer and half to the output, not all to both; layers have a bias
-        and a ReLU (these as in DeepCTR); there is no linear part.
+        Differs from the paper in: except in the last layer, a feature map goes either
+        to the next layer or to the output, not to both; layers have a bias and a ReLU
+        (both as in DeepCTR); there is no linear part.
     """
 
     cin_units: SomeUnits
 
     @field_validator("cin_units")
     @classmethod
-    def _halves(cls, units: list[int]) -> list[int]:
+    def _check_even_units(cls, units: list[int]) -> list[int]:
         if any(width % 2 for width in units[:-1]):
             raise ValueError("all widths but the last must be even")
         return units
@@ -33,7 +40,7 @@ class XDeepFM(Encoder):
     def interact(self, fields: Fields) -> list[Tensor]:
         from mtl_cli.layers import deepctr
 
-        vectors = self.pairs_of(fields)
+        vectors = self.vectors_to_cross(fields)
         return [
             deepctr.connect(
                 "CIN",
