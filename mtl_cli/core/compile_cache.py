@@ -52,7 +52,10 @@ def clear() -> bool:
 
 
 def machine_hash() -> str:
-    """Returns a hash of what code is compiled for: TensorFlow and the processor."""
+    """Returns a hash of TensorFlow's version and the processor.
+
+    Compiled code works only with the version and the processor that it was made for.
+    """
     target = [version("tensorflow"), platform.machine(), platform.processor()]
     with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
         lines = (line for line in file if line.startswith(("flags", "Features")))

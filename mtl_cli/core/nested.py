@@ -1,10 +1,10 @@
-"""Nested dicts by dotted keys."""
+"""Nested dicts as flat dicts with dotted keys."""
 
 from typing import Any
 
 
 def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns nested values by dotted keys.
+    """Returns the values of nested dicts by their dotted keys; an empty dict stays.
 
     >>> flatten({"trainer": {"epochs": 2}, "seed": 1})
     {'trainer.epochs': 2, 'seed': 1}

@@ -1,4 +1,7 @@
-"""Where the configs and the bundled data are: in a checkout, or in the package."""
+"""Paths of the configs, the bundled data and the cache.
+
+The configs and the data lie at the root of a checkout, or in an installed package.
+"""
 
 import os
 from pathlib import Path
@@ -20,7 +23,7 @@ def conf_folder() -> Path:
 
 
 def user_conf_folder() -> Path | None:
-    """Returns the user's `./conf`, or None if there is none or it is our own.
+    """Returns the user's `./conf`, or None if it does not exist or is our own.
 
     A `./conf` with a `config.yaml` belongs to another Hydra application. Its primary
     config must not replace ours.
@@ -32,28 +35,31 @@ def user_conf_folder() -> Path | None:
 
 
 def find_data(path: str) -> Path:
-    """Returns the path of a data file: the configured path, or else a bundled file."""
+    """Returns the configured path of a data file, or the path of a bundled file.
+
+    A bundled file is used only if the configured path does not exist.
+    """
     try:
         configured = Path(path).expanduser()
-    except RuntimeError:  # there is no such user, as in `~nobody/rows.csv`
+    except RuntimeError:  # `~nobody/rows.csv` names a user who does not exist
         configured = Path(path)
     bundled = root() / path
     return bundled if bundled.exists() and not configured.exists() else configured
 
 
 def cache_folder() -> Path | None:
-    """Returns the folder of encoded data, or None if `MTL_CACHE` is empty.
+    """Returns the folder of encoded data and compiled code, or None for no cache.
 
-    The folder is `MTL_CACHE`, or else `mtl-cli` in the user's folder of caches.
+    The environment variable `MTL_CACHE` names the folder; if it is empty, there is no
+    cache. Without the variable, the folder is `mtl-cli` in the user's cache folder.
     """
     configured = os.environ.get("MTL_CACHE")
     if configured is not None:
         return Path(configured).expanduser().resolve() if configured else None
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "mtl-cli"
+    user_cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(user_cache) / "mtl-cli"
 
 
 def shortest(path: Path) -> Path:
-    """Returns a path relative to the current folder, if it lies inside."""
-    inside = path.is_relative_to(Path.cwd())
-    return path.relative_to(Path.cwd()) if inside else path
+    """Returns a path relative to the current folder, or unchanged if it is outside."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

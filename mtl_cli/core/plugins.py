@@ -1,8 +1,8 @@
-"""Where the options of each axis come from: our own folders, and plugins.
+"""Finds the options of each axis: in the package's own folders, and in plugins.
 
 A plugin is an installed package with an entry point, or a folder that the command line
-names by `--plugins`. Nothing else can bring code: no YAML file, no environment
-variable, and no file just because it lies in the current folder.
+names by `--plugins`. Nothing else can add code to a run: no YAML file, no environment
+variable, and no file that merely lies in the current folder.
 """
 
 import importlib.util
@@ -37,10 +37,10 @@ _folders: tuple[Path, ...] = ()  # the folders of `--plugins`
 
 @dataclass(frozen=True)
 class Source:
-    """Where an option comes from.
+    """The origin of an option.
 
     Attributes:
-        label: the file or the entry point, for messages.
+        label: the name of the module, file or entry point, for messages.
         load: returns the option's class, or the module that holds the class.
         is_plugin: whether the option is not part of mtl-cli.
     """

@@ -1,4 +1,7 @@
-"""Ends a run after Ctrl-C or SIGTERM: at once, or in training at a safe point."""
+"""Ends a run after Ctrl-C or SIGTERM: at once, or during training at a safe point.
+
+A safe point of training is a call of `stop_if_pending`, after a checkpoint is written.
+"""
 
 import contextlib
 import signal
@@ -8,18 +11,18 @@ from types import FrameType
 
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 SIGNALS = [int(number) for number in EXIT_CODES]
-MESSAGES = {130: "interrupted", 143: "stopped by SIGTERM"}
+MESSAGES = {130: "interrupted", 143: "stopped by SIGTERM"}  # by exit code
 
 _is_deferring = False
 _pending: int | None = None
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal has ended a run.
+    """A signal has stopped a run.
 
     Attributes:
-        code: the exit code.
-        run: the folder of the run, if the run had begun.
+        code: the exit code of the process.
+        run: the folder of the run; None if the run had not begun.
     """
 
     def __init__(self, code: int, message: str = "") -> None:
@@ -29,7 +32,10 @@ class Stopped(KeyboardInterrupt):
 
 
 def install() -> None:
-    """Handles SIGTERM, and Ctrl-C unless the process was started to ignore it."""
+    """Installs our handler of SIGINT and SIGTERM, except for an ignored signal.
+
+    A shell that starts a command in the background makes it ignore SIGINT.
+    """
     for number in EXIT_CODES:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _handle)
@@ -37,14 +43,14 @@ def install() -> None:
 
 def _handle(number: int, _frame: FrameType | None) -> None:
     global _pending
-    if not _is_deferring or _pending is not None:  # the second signal ends at once
+    if not _is_deferring or _pending is not None:  # a second signal stops at once
         raise Stopped(EXIT_CODES[signal.Signals(number)])
     _pending = number
 
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Defers the first signal to `stop_if_pending`, or to the end of the block."""
+    """Makes the first signal wait for `stop_if_pending`, or for the block's end."""
     global _is_deferring, _pending
     _is_deferring, _pending = True, None
     try:
@@ -55,17 +61,17 @@ def deferred() -> Iterator[None]:
 
 
 def pending() -> int:
-    """Returns the number of the deferred signal; 0 if there is none."""
+    """Returns the number of the signal that waits; 0 if no signal waits."""
     return _pending or 0
 
 
 def set_pending(number: int) -> None:
-    """Acts as if a signal had come and was deferred; number 0 does nothing."""
+    """Makes a signal wait that another process has received; 0 changes nothing."""
     global _pending
     _pending = number or _pending
 
 
 def stop_if_pending() -> None:
-    """Ends the run if a signal is deferred."""
+    """Stops the run if a signal waits."""
     if _pending is not None:
         raise Stopped(EXIT_CODES[signal.Signals(_pending)])

@@ -1,4 +1,4 @@
-"""Starts TensorFlow: quiet, seeded, deterministic."""
+"""Starts TensorFlow: without its messages, seeded, and deterministic if asked."""
 
 import contextlib
 import logging
@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import version
 
 from mtl_cli.core import compile_cache
 from mtl_cli.core.private_doors import hidden_modules
@@ -28,11 +29,8 @@ def start(seed: int, deterministic: bool) -> None:
     """Imports TensorFlow and Keras and prepares them for the one run of this process.
 
     Args:
-        seed: the seed of everything random.
-        deterministic: whether the same run gives the same numbers, bit by bit. If three
-            or more operations read a tensor, the order in which its gradients are
-            summed depends on timing, unless operations run one after another. Each
-            operation still uses all cores.
+        seed: the seed of all random numbers.
+        deterministic: whether the same run must give the same numbers, bit by bit.
     """
     load()
     import keras
@@ -41,11 +39,14 @@ def start(seed: int, deterministic: bool) -> None:
     keras.utils.set_random_seed(seed)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+        # If three operations read a tensor and run at the same time, the order in which
+        # their gradients are summed depends on timing. Therefore operations run one
+        # after another; each operation still uses all cores.
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def load() -> None:
-    """Imports TensorFlow and Keras without a word, and runs no operation."""
+    """Imports TensorFlow and Keras without their messages, and runs no operation."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -82,9 +83,7 @@ def quiet_stderr() -> Iterator[None]:
 
 
 def describe() -> dict[str, object]:
-    """Returns versions, device and threads, for the run's record."""
-    from importlib.metadata import version
-
+    """Returns versions, devices and numbers of threads, for `environment.json`."""
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
