@@ -7,7 +7,7 @@
     mtl_cli.load(run).predict(table)
     mtl_cli.compare("outputs/sweeps/NAME").to_frame()
 
-Nothing is loaded before a name is used: `import mtl_cli` is quick.
+`import mtl_cli` is quick, because a name's module is imported when the name is used.
 """
 
 from importlib import import_module
@@ -47,6 +47,7 @@ __all__ = [
     "train",
 ]
 
+# The modules of the public names; the errors are all in `mtl_cli.core.errors`.
 _MODULES = {
     "Comparison": "mtl_cli.api.compare",
     "Model": "mtl_cli.api.model",

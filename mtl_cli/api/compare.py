@@ -1,4 +1,4 @@
-"""`mtl_cli.compare`: which model is better, by how much, and whether it is real."""
+"""`mtl_cli.compare`: compares runs, with confidence intervals of the differences."""
 
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
@@ -12,22 +12,23 @@ if TYPE_CHECKING:
 
 
 class Comparison:
-    """The result of a comparison, one data set at a time.
+    """The result of a comparison of runs.
 
     Attributes:
-        datasets: the comparison of each data set.
+        datasets: the comparisons, one for each data set of the runs.
         warnings: reasons to trust the comparison less, such as few seeds.
     """
 
     def __init__(self, datasets: "list[DatasetComparison]") -> None:
         self.datasets = datasets
-        self.warnings = [line for each in datasets for line in each.warnings]
+        self.warnings = [w for dataset in datasets for w in dataset.warnings]
 
     def to_frame(self) -> "pd.DataFrame":
         """Returns one row per data set, configuration and task, at full precision."""
         import pandas as pd
 
-        return pd.concat([c.to_frame() for c in self.datasets], ignore_index=True)
+        frames = [dataset.to_frame() for dataset in self.datasets]
+        return pd.concat(frames, ignore_index=True)
 
     def __str__(self) -> str:
         from mtl_cli.comparison.table import as_markdown
@@ -46,8 +47,8 @@ def compare(
     Args:
         folders: `Run`s, run folders, sweep folders, or folders that hold them.
         baseline: `KEY=VALUE[,KEY=VALUE]` of the configuration that all others are
-            compared with; None for the first with `model=shared_bottom`, or else the
-            first.
+            compared with. With None this is the first configuration with
+            `model=shared_bottom`, or else the first configuration.
         metric: the metric to compare; None for the first metric of each task.
         split: the split whose scores are compared: `test`, `valid` or `train`.
 

@@ -26,8 +26,8 @@ class Model:
     """A trained model.
 
     Attributes:
-        config: the configuration of its run.
-        outputs: the names of its predictions: its tasks, and outputs that heads add.
+        config: the configuration of the run that trained the model.
+        outputs: the names of the predictions: the tasks, then outputs that heads add.
     """
 
     def __init__(
@@ -42,16 +42,17 @@ class Model:
         """Predicts every output for every row.
 
         Args:
-            table: rows with the columns of the features, of the types that training
-                read: ids are whole numbers or text, never floats. Columns that no
-                feature needs are ignored.
+            table: the rows. Each column that a feature reads must be present, with
+                values of the type that the training data has. Ids are whole numbers or
+                text, never floats. Other columns are ignored.
 
-        Returns: a probability or a value for each output, in a column of its name. A
-            multiclass task has one column per class, `TASK.CLASS`. The index of a
-            DataFrame is kept.
+        Returns: a table with one column of probabilities or values per output. A
+            multiclass task has one column per class, `TASK.CLASS`. The index is that
+            of `table` if `table` is a DataFrame.
 
         Raises:
-            DataError: if a column is missing, or holds other values than training read.
+            DataError: if a column is missing, or has values of another type than in
+                the training data.
         """
         import pandas as pd
 
@@ -73,15 +74,17 @@ class Model:
 def load(run: "str | PathLike[str]", plugins: Sequence[str | Path] = ()) -> Model:
     """Loads the model of a finished run.
 
-    TensorFlow is imported into the caller's process. Keras' settings and the states of
-    random numbers stay as they were. No file of the run folder can execute code.
+    TensorFlow is imported into the caller's process. The settings of Keras and the
+    states of the random number generators stay unchanged. No file of the run folder can
+    execute code.
 
     Args:
-        run: a `Run`, or the path of its folder.
+        run: a `Run`, or the path of a run folder.
         plugins: the folders of `--plugins` that the run was trained with.
 
     Raises:
-        DataError: if the folder holds no whole model.
+        ConfigError: if Keras runs on another backend, or a plugin cannot be used.
+        DataError: if the folder holds no complete model.
 
     Example:
         predictions = mtl_cli.load("outputs/runs/NAME").predict(table)
@@ -105,7 +108,11 @@ def load(run: "str | PathLike[str]", plugins: Sequence[str | Path] = ()) -> Mode
 
 @contextlib.contextmanager
 def unchanged_process() -> Iterator[None]:
-    """Imports TensorFlow; restores what building a network changes in this process."""
+    """Imports TensorFlow, and undoes what the block changes in this process.
+
+    Building a network changes environment variables, Keras' dtype policy and the states
+    of random number generators.
+    """
     import numpy as np
 
     from mtl_cli.core import tensorflow_runtime
@@ -117,23 +124,23 @@ def unchanged_process() -> Iterator[None]:
         import keras
 
         policy = keras.config.dtype_policy()
-        states = random.getstate(), np.random.get_state()
+        python_state, numpy_state = random.getstate(), np.random.get_state()
         try:
             yield
         finally:
             keras.config.set_dtype_policy(policy)
-            random.setstate(states[0])
-            np.random.set_state(states[1])
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)
     finally:
         os.environ.clear()
         os.environ.update(environment)
 
 
 def feature_columns_of(table: "Rows", config: "Config") -> "pa.Table":
-    """Returns the columns that features need, as training reads them from Parquet.
+    """Returns the columns that features read, as training reads them from Parquet.
 
     Raises:
-        DataError: if a column is missing, or pandas cannot hold its values exactly.
+        DataError: if a column is missing, or a DataFrame holds ids as floats.
     """
     import pandas as pd
     import pyarrow as pa
@@ -153,12 +160,16 @@ def feature_columns_of(table: "Rows", config: "Config") -> "pa.Table":
     else:
         request.check("predict", "the table", [str(name) for name in table.columns])
         rows = as_arrow(table[request.columns], request.types)
-    # Without dictionaries a categorical column holds the same values as a plain one.
+    # Categorical columns are dictionaries in Arrow. The cast makes them plain columns.
     return rows.cast(pa.schema({f.name: value_type(f.type) for f in rows.schema}))
 
 
 def as_arrow(frame: "pd.DataFrame", types: "dict[str, pa.DataType]") -> "pa.Table":
-    """Returns a DataFrame as an Arrow table; refuses ids that pandas made floats."""
+    """Returns a DataFrame as an Arrow table.
+
+    Raises:
+        DataError: if ids are floats, or the cells of a column have different types.
+    """
     import pandas as pd
     import pyarrow as pa
 
@@ -173,5 +184,5 @@ def as_arrow(frame: "pd.DataFrame", types: "dict[str, pa.DataType]") -> "pa.Tabl
     try:
         return pa.Table.from_pandas(frame, preserve_index=False)
     except pa.ArrowException as error:
-        reason = "; ".join(str(part) for part in error.args)
+        reason = "; ".join(map(str, error.args))
         raise DataError(f"predict: {reason}; give all its cells one type") from None

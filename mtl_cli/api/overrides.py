@@ -1,4 +1,4 @@
-"""Keyword settings of Python as overrides of the command line."""
+"""Converts keyword arguments of Python to overrides of the command line."""
 
 from collections.abc import Mapping
 from os import PathLike, fspath
@@ -10,7 +10,7 @@ from mtl_cli.core.errors import ConfigError
 
 
 def overrides_of(settings: Mapping[str, object]) -> list[str]:
-    """Returns `key=value` for each setting; dicts become dotted keys.
+    """Returns `key=value` for each setting; the keys of nested dicts become dotted.
 
     >>> overrides_of({"model": "ple", "trainer": {"epochs": 2, "patience": None}})
     ['model=ple', 'trainer.epochs=2', 'trainer.patience=null']

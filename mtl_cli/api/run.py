@@ -1,4 +1,4 @@
-"""A run that has been trained, as its folder holds it."""
+"""The results of a finished run, read from its folder."""
 
 import json
 from collections.abc import Callable
@@ -40,32 +40,34 @@ class Run:
 
     @cached_property
     def metrics(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Metrics by split and task; an undefined metric is None.
+        """The metrics, {split: {task: {metric: value}}}; an undefined metric is None.
 
         Empty if the run only checked its data.
         """
         if not (self.folder / "metrics.json").exists() and self.config["check_only"]:
             return {}
-        metrics: dict[str, Any] = self._read("metrics.json", read_json)
+        metrics: dict[str, Any] = self._read(
+            "metrics.json", lambda path: json.loads(path.read_text("utf-8"))
+        )
         return metrics
 
     @cached_property
     def history(self) -> "pd.DataFrame":
-        """Losses and validation metrics: one row per epoch."""
+        """The losses and validation metrics, one row per epoch."""
         import pandas as pd
 
         return self._read("history.csv", pd.read_csv)
 
     @cached_property
     def predictions(self) -> "pd.DataFrame":
-        """Row numbers, labels and predictions of the test rows."""
+        """The row numbers, labels and predictions of the test rows."""
         import pandas as pd
 
         return self._read("predictions.parquet", pd.read_parquet)
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The resolved configuration, without the section of Hydra."""
+        """The resolved configuration, without Hydra's own keys."""
         from mtl_cli.runs.saved_config import read_config
 
         return self._read("config.yaml", lambda path: read_config(path.parent))
@@ -77,14 +79,9 @@ class Run:
         except FileNotFoundError:
             raise DataError(
                 f"{path}: no such file; is this the folder of a finished run that "
-                "writes it?"
+                "writes this file?"
             ) from None
         except DAMAGED_FILE_ERRORS as error:
             raise DataError(
-                f"{path} is damaged: {first_line(error)}; run it again"
+                f"{path} is damaged: {first_line(error)}; train the model again"
             ) from None
-
-
-def read_json(path: Path) -> Any:
-    """Reads a JSON file."""
-    return json.loads(path.read_text("utf-8"))

@@ -24,13 +24,15 @@ from mtl_cli.core.errors import (
 )
 from mtl_cli.core.paths import PACKAGE
 
-# Ctrl-C before the child handles signals ends it without a traceback. The package is
-# found last, so that it hides no module of Python's.
-CHILD = (
+# The program of the child process. Until the child handles signals itself, SIGINT ends
+# the child without a traceback. The package's folder is the last entry of `sys.path`,
+# so that no file in it hides a module of Python.
+CHILD_PROGRAM = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "sys.path.append({!r}); from mtl_cli.cli.child import main; "
     "main(sys.argv[1], sys.argv[2:])"
 )
+# The exception of this process for the name of the child's exception.
 ERRORS = {
     "ConfigError": ConfigError,
     "DataError": DataError,
@@ -47,20 +49,20 @@ INTERRUPTS_BEFORE_KILL = 2
 def train(*overrides: str, **settings: Any) -> Run:
     """Trains one model, as the command `mtl-train` does, and waits for it.
 
-    The training has a process of its own: it changes nothing in the caller's process.
+    The training runs in a child process and changes nothing in the caller's process.
     The output appears on the caller's `sys.stdout` and `sys.stderr`. After Ctrl-C the
     run writes a checkpoint; the same call again resumes the run.
 
     Args:
-        overrides: settings as the command line takes them: `"model=ple"`.
-        settings: the same as keywords: `model="ple"`, `trainer={"epochs": 2}`.
+        overrides: settings as on the command line, such as `"model=ple"`.
+        settings: settings as keywords, such as `model="ple"`, `trainer={"epochs": 2}`.
 
-    Returns: the run. If its folder holds the finished run already, nothing is trained.
+    Returns: the run. If its folder already holds the finished run, nothing is trained.
 
     Raises:
         ConfigError: if a setting is wrong.
         DataError: if the data does not fit the configuration.
-        TrainingError: if training fails, or its process dies.
+        TrainingError: if training fails, or the child process dies.
         KeyboardInterrupt: after Ctrl-C; the message names the checkpoint.
 
     Example:
@@ -74,24 +76,24 @@ def train(*overrides: str, **settings: Any) -> Run:
                 "trains one model; run `mtl-train -m ...`, and read the sweep's folder "
                 "with mtl_cli.compare"
             )
+    outcome: dict[str, Any] = {"failures": [], "folder": None}
     with tempfile.TemporaryDirectory(prefix="mtl-cli-") as folder:
         result = Path(folder, "result.json")
-        code = run_child([str(result), *arguments])
-        if not result.exists():
-            if code == 0:  # such as `--help`
-                raise ConfigError(f"mtl_cli.train: {arguments} trains no model")
-            if code == -signal.SIGINT:
-                raise KeyboardInterrupt("interrupted before the run began")
+        exit_code = run_child([str(result), *arguments])
+        if result.exists():
+            outcome = json.loads(result.read_text("utf-8"))
+        elif exit_code == -signal.SIGINT:
+            raise KeyboardInterrupt("interrupted before the run began")
+        elif exit_code:
             raise TrainingError(
-                f"the training's process ended with code {code} and no message"
-                + (" (out of memory?)" if code == -signal.SIGKILL else "")
+                f"the training's process ended with code {exit_code} and no message"
+                + (" (out of memory?)" if exit_code == -signal.SIGKILL else "")
             )
-        outcome = json.loads(result.read_text("utf-8"))
     for failure in outcome["failures"]:
         if failure["error"] == "KeyboardInterrupt":
             raise KeyboardInterrupt(failure["message"])
         raise ERRORS.get(failure["error"], TrainingError)(failure["message"])
-    if outcome["folder"] is None:
+    if outcome["folder"] is None:  # as after `--help`
         raise ConfigError(f"mtl_cli.train: {arguments} trains no model")
     return Run(outcome["folder"])
 
@@ -108,17 +110,27 @@ def asks_for_sweep(argument: str) -> bool:
 
 
 def run_child(arguments: list[str]) -> int:
-    """Runs the child process, shows its output, and returns its exit code."""
+    """Runs the child process, copies its output, and returns its exit code.
+
+    Args:
+        arguments: the file for the child's outcome, then the arguments of `mtl-train`.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-P", "-c", CHILD.format(str(PACKAGE.parent)), *arguments],
-        # If this process dies, the pipe closes, and the child stops.
+        [
+            sys.executable,
+            "-P",
+            "-c",
+            CHILD_PROGRAM.format(str(PACKAGE.parent)),
+            *arguments,
+        ],
+        # If this process dies, this pipe closes, and the child stops.
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
         env=os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"},
-        # Ctrl-C reaches this process alone, and this process passes it on.
+        # In its own session the child receives Ctrl-C only from this process, below.
         start_new_session=True,
     )
     copiers = [
@@ -131,7 +143,7 @@ def run_child(arguments: list[str]) -> int:
     try:
         while True:
             try:
-                code = process.wait()
+                exit_code = process.wait()
                 break
             except KeyboardInterrupt:
                 interrupts += 1
@@ -147,11 +159,11 @@ def run_child(arguments: list[str]) -> int:
         for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()
-    return code
+    return exit_code
 
 
 def copy(source: IO[str], target: TextIO | None) -> None:
-    """Copies a pipe to a stream, line by line; drops the lines if there is none."""
+    """Copies a pipe line by line to a stream, or drops the lines if that is None."""
     for line in source:
         if target is not None:
             target.write(line)

@@ -197,7 +197,7 @@ def test_configuration_that_asks_for_a_sweep_trains_one_model(start: Path) -> No
 
 def test_process_that_dies_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        train_module, "CHILD", "import os; os.kill(os.getpid(), 9)  # {}"
+        train_module, "CHILD_PROGRAM", "import os; os.kill(os.getpid(), 9)  # {}"
     )
     with pytest.raises(mtl_cli.TrainingError, match=r"code -9 .*\(out of memory\?\)"):
         mtl_cli.train(*TINY)
@@ -220,7 +220,9 @@ except KeyboardInterrupt as stop:
     print("stopped:", stop)
 """
 SLOW_START = """
-train.CHILD = train.CHILD.replace("from mtl", "import time; time.sleep(60); from mtl")
+train.CHILD_PROGRAM = train.CHILD_PROGRAM.replace(
+    "from mtl", "import time; time.sleep(60); from mtl"
+)
 threading.Timer(2, os.kill, [os.getpid(), signal.SIGINT]).start()
 """
 
