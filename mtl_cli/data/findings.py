@@ -1,80 +1,89 @@
 """Odd properties of the data, found in the data report."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mtl_cli.data.univariate_auc import SUSPICIOUS_AUC
 from mtl_cli.features.base import Feature
 
-UNSEEN_SHARE = 0.1
-REPEATED_SHARE = 0.01
-DRIFT = 0.25  # the usual mark of the population stability index
-NAMES_SHOWN = 8
+if TYPE_CHECKING:
+    from mtl_cli.data.report import Report
+
+MIN_UNSEEN_SHARE = 0.1
+MIN_REPEATED_SHARE = 0.01
+MIN_DRIFT = 0.25  # the usual threshold of the population stability index
+SHOWN_NAMES = 8
 
 
-def findings(report: dict[str, Any], features: dict[str, Feature]) -> list[str]:
-    """Returns one line for each kind of oddity.
+def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
+    """Returns one line per kind of odd property.
 
     Args:
-        report: the data report, see `report.describe`.
+        report: the data report, whose `findings` are not read.
         features: the features by name.
     """
-    described, rows = report["features"], report["splits"]["train"]
+    reports, rows = report["features"].items(), report["splits"]["train"]
     lines: list[str] = []
 
-    def add(oddity: str, details: dict[str, str]) -> None:
-        """Adds a line that lists the odd features or splits, if there are any."""
-        if details:
-            listed = [f"{name}{detail}" for name, detail in details.items()]
-            more = ["..."] if len(listed) > NAMES_SHOWN else []
-            lines.append(f"{oddity}: {', '.join(listed[:NAMES_SHOWN] + more)}")
+    def add(property_text: str, cases: list[str]) -> None:
+        """Adds a line about the features or splits with a property, if there are any.
+
+        Args:
+            property_text: the property; the cases follow it.
+            cases: the names of features or splits, each with its number.
+        """
+        if cases:
+            more = ["..."] if len(cases) > SHOWN_NAMES else []
+            lines.append(f"{property_text}: {', '.join(cases[:SHOWN_NAMES] + more)}")
 
     add(
         f"the same value in all {report['sampled_rows']['train']:,} training rows "
         "looked at",
-        {n: "" for n, f in described.items() if f["distinct"] <= 1},
+        [name for name, f in reports if f["distinct"] <= 1],
     )
     add(
         "an id of rows rather than a feature (values, training rows)",
-        {
-            n: f" ({f['distinct']:,}, {rows:,})"
-            for n, f in described.items()
-            if features[n].is_row_id(f["distinct"], rows)
-        },
+        [
+            f"{name} ({f['distinct']:,}, {rows:,})"
+            for name, f in reports
+            if features[name].is_row_id(f["distinct"], rows)
+        ],
     )
     add(
-        f"tells a label alone (AUC above {SUSPICIOUS_AUC}); is it known beforehand?",
-        {
-            n: f" ({task} {auc:.4f})"
-            for n, f in described.items()
-            for task, auc in f["auc"].items()
+        f"predicts a label alone (AUC above {SUSPICIOUS_AUC}); is it known before the "
+        "prediction?",
+        [
+            f"{name} ({output} {auc:.4f})"
+            for name, f in reports
+            for output, auc in f["auc"].items()
             if auc > SUSPICIOUS_AUC
-        },
+        ],
     )
     add(
-        "rows left out of gauc, whose dataset.group_column is empty",
-        {s: f" ({n:,})" for s, n in report["rows_without_group"].items() if n},
+        "rows that do not count in gauc, as their cell of dataset.group_column is "
+        "empty",
+        [f"{s} ({n:,})" for s, n in report["rows_without_group"].items() if n],
     )
     for split in [s for s in report["splits"] if s != "train"]:
         add(
             f"{split} rows hold values that training rows lack, or hold fewer than "
             "min_count times (share)",
-            {
-                n: f" ({f['unseen'][split]:.0%})"
-                for n, f in described.items()
+            [
+                f"{name} ({f['unseen'][split]:.0%})"
+                for name, f in reports
                 if f["unseen"].get(split, 0)
-                > f["unseen"].get("train", 0) + UNSEEN_SHARE
-            },
+                > f["unseen"].get("train", 0) + MIN_UNSEEN_SHARE
+            ],
         )
         add(
             f"{split} rows are distributed otherwise than training rows (PSI)",
-            {
-                n: f" ({f['drift'][split]:.2f})"
-                for n, f in described.items()
-                if f["drift"][split] > DRIFT
-            },
+            [
+                f"{name} ({f['drift'][split]:.2f})"
+                for name, f in reports
+                if f["drift"][split] > MIN_DRIFT
+            ],
         )
         share = report["repeated_rows"].get(split, 0)
-        if share > REPEATED_SHARE:
+        if share > MIN_REPEATED_SHARE:
             lines.append(
                 f"{share:.1%} of {split} rows are the same as a training row in all "
                 "columns that are read"

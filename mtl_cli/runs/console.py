@@ -4,7 +4,6 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console as RichConsole
@@ -16,6 +15,7 @@ from rich.text import Text
 from mtl_cli.core.atomic_write import named_write_errors
 from mtl_cli.core.errors import printable
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.runs.data_tables import feature_table, task_table
@@ -68,7 +68,7 @@ class Console:
             for metric, reason in metrics.get("why", {}).items():
                 self.print_line(f"{output}: {metric} is undefined: {reason}")
 
-    def print_data_report(self, report: dict[str, Any], outputs: list[Output]) -> None:
+    def print_data_report(self, report: Report, outputs: list[Output]) -> None:
         """Prints tables of tasks and features, and the number of repeated rows."""
         self.print_table(task_table(report, outputs))
         self.print_table(feature_table(report))

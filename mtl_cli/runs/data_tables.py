@@ -1,12 +1,11 @@
 """The tables of a data report: one row per task, one row per feature."""
 
-from typing import Any
-
+from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
 from mtl_cli.runs.score_table import Cells, count
 
 
-def task_table(report: dict[str, Any], outputs: list[Output]) -> Cells:
+def task_table(report: Report, outputs: list[Output]) -> Cells:
     """Returns a header, then each task's number of rows and positives by split."""
     splits = list(report["splits"])
     names = [f"{split} {name}" for split in splits for name in ("rows", "positives")]
@@ -20,7 +19,7 @@ def task_table(report: dict[str, Any], outputs: list[Output]) -> Cells:
     return cells
 
 
-def feature_table(report: dict[str, Any]) -> Cells:
+def feature_table(report: Report) -> Cells:
     """Returns a header, then the kind, values and drift of each feature.
 
     Unseen values and drift compare the last split with the training rows.

@@ -398,7 +398,8 @@ def test_rows_without_a_group_are_of_none(tmp_path, empty, stream):
         assert scores["buy"]["why"]["gauc"] == "none of 2 groups has both classes"
     counts = {s: int((data.row_numbers[s] % 2).sum()) for s in data.splits}
     assert data.report["rows_without_group"] == counts
-    told = "rows left out of gauc, whose dataset.group_column is empty: "
+    told = "rows that do not count in gauc, as their cell of dataset.group_column is "
+    told += "empty: "
     told += f"train ({counts['train']}), valid ({counts['valid']})"
     assert told in data.report["findings"]
 

@@ -23,6 +23,7 @@ from mtl_cli.data.table import Table
 
 TRAIN, TEST = 2000, 1000
 SAME = "the same value in all 2,000 training rows looked at"
+PREDICTS = "predicts a label alone (AUC above 0.99); is it known before the prediction?"
 LACKING = (
     "hold values that training rows lack, or hold fewer than min_count times (share)"
 )
@@ -198,7 +199,7 @@ def test_feature_that_tells_a_label_is_told_with_its_auc(tmp_path, kind, noise):
         direct = max(direct, sklearn.metrics.roc_auc_score(y, frame["x"]))
     assert auc["buy"] == pytest.approx(direct, abs=1e-9)
     if noise < 0.01:
-        told = "tells a label alone (AUC above 0.99); is it known beforehand?: "
+        told = f"{PREDICTS}: "
         assert found["findings"] == [f"{told}leak (buy {direct:.4f})"]
     else:
         assert found["findings"] == []
@@ -223,7 +224,9 @@ def test_number_of_which_each_row_has_its_own_tells_a_label_by_its_size(
     direct = sklearn.metrics.roc_auc_score(y, sign * x)
     # The encoded number is float32, and one for all beyond the outer buckets.
     assert reached == pytest.approx(direct, abs=1e-4)
-    told = "tells a label alone (AUC above 0.99); is it known beforehand?: "
+    told = (
+        "predicts a label alone (AUC above 0.99); is it known before the prediction?: "
+    )
     assert found["findings"] == [f"{told}{name} (buy {reached:.4f})"]
 
 
@@ -248,10 +251,19 @@ def test_telling_feature_is_judged_on_the_tasks_own_rows(tmp_path):
     found = report_of(tmp_path, features, **leak)
     assert found["features"]["leak"]["auc"]["like"] == 1.0
     assert 0.45 < found["features"]["leak"]["auc"]["buy"] < 0.55
-    assert found["findings"] == [
-        "tells a label alone (AUC above 0.99); is it known beforehand?: "
-        "leak (like 1.0000)"
-    ]
+    assert found["findings"] == [f"{PREDICTS}: leak (like 1.0000)"]
+
+
+def test_feature_that_predicts_two_labels_is_told_for_each(tmp_path):
+    columns = {}
+    for split, rows, seed in (("train", TRAIN, 0), ("test", TEST, 1)):
+        random = np.random.default_rng(seed)
+        leak = random.integers(0, 4, rows)
+        columns[split] = {"leak": leak, "buy": leak // 2, "like": leak % 2}
+    features = {"leak": {"kind": "sparse"}, "price": FEATURES["price"]}
+    tasks = {"buy": TASKS["buy"], "like": {"label": "like", "kind": "binary"}}
+    found = report_of(tmp_path, features, tasks, **columns)
+    assert found["findings"] == [f"{PREDICTS}: leak (buy 1.0000), leak (like 1.0000)"]
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -283,7 +295,7 @@ def test_copy_of_a_label_is_refused(tmp_path, kind, turned):
     copy["train"]["copy"] = copy["train"]["copy"].copy()
     copy["train"]["copy"][0] ^= 1  # all rows but one
     found = report_of(tmp_path, features, **copy)
-    assert any(text.startswith("tells a label alone") for text in found["findings"])
+    assert any(text.startswith("predicts a label alone") for text in found["findings"])
 
 
 def test_values_that_training_rows_lack_are_told_with_their_share(tmp_path):
