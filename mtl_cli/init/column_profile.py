@@ -1,4 +1,4 @@
-"""The profile of a column: what all its cells in the preview hold."""
+"""The profile of a column: the kind of its values, and how often each value occurs."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -8,9 +8,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mtl_cli.columns.arrow_types import is_list
+
 Array = npt.NDArray[Any]
 Kind = Literal["text", "boolean", "whole", "decimal", "time", "list", "empty", "other"]
 
+MAX_CATEGORIES = 20  # whole numbers with at most 20 distinct values are categories
+MAX_EXACT = 2**53  # float64 rounds whole numbers above 2^53
 # A number with a leading zero is a code: 007 is not 7.
 WHOLE_NUMBER = r"^-?(0|[1-9][0-9]*)$"
 NUMBER = r"^-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$"
@@ -18,8 +22,14 @@ TIME = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[-+][0-9]{2}:?[0-9]{2})?)?$"
 )
-LIST_TYPES = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-TYPES_WITHOUT_VALUES = (
+# {kind: pattern}; text is of the first kind whose pattern fits all values.
+TEXT_PATTERNS: dict[Kind, str] = {
+    "whole": WHOLE_NUMBER,
+    "decimal": NUMBER,
+    "time": TIME,
+}
+# Tests for Arrow types whose values have no text.
+TYPES_WITHOUT_TEXT = (
     pa.types.is_null,
     pa.types.is_nested,
     pa.types.is_binary,
@@ -27,28 +37,25 @@ TYPES_WITHOUT_VALUES = (
     pa.types.is_fixed_size_binary,
     pa.types.is_binary_view,
 )
-TEXT_PATTERNS: dict[Kind, str] = {
-    "whole": WHOLE_NUMBER,
-    "decimal": NUMBER,
-    "time": TIME,
-}
 
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """What the cells of a column hold.
+    """The kind of a column's values, and how often each value occurs.
 
     Attributes:
         name: the column's name.
         kind: the kind of the values. Text that reads as numbers or ISO times counts as
             numbers or times.
         arrow_type: the type in the file.
-        codes: each row's index into `values`, -1 for a missing value, (rows,).
-        values: the distinct values as text.
-        counts: how often each of `values` occurs.
-        numbers: the distinct values as float64, None if they are not numbers.
-        elements: the profile of all values in all lists of a list column.
-        lengths: the number of values in each list of a list column.
+        codes: each row's index into `values`, -1 for a missing value, (rows,). In a
+            column of Arrow lists, 0 for each list.
+        values: the distinct values as text; no values for kind `other`. In a column of
+            Arrow lists, the distinct values within all lists.
+        counts: the number of times that each of `values` occurs.
+        numbers: `values` as float64, None if they are not numbers.
+        elements: for a list column, the profile of the values of all lists.
+        lengths: for a list column, the number of values in each list.
     """
 
     name: str
@@ -62,22 +69,22 @@ class ColumnProfile:
     lengths: Array | None = None
 
     @property
-    def rows(self) -> int:
+    def num_rows(self) -> int:
         """The number of rows."""
         return len(self.codes)
 
     @property
-    def filled(self) -> int:
+    def num_filled(self) -> int:
         """The number of rows with a value."""
         return int((self.codes >= 0).sum())
 
     @property
-    def missing(self) -> int:
+    def num_missing(self) -> int:
         """The number of rows without a value."""
-        return self.rows - self.filled
+        return self.num_rows - self.num_filled
 
     @property
-    def distinct(self) -> int:
+    def num_distinct(self) -> int:
         """The number of distinct values."""
         return len(self.values)
 
@@ -88,40 +95,51 @@ class ColumnProfile:
 
     @property
     def mostly_unique(self) -> bool:
-        """Whether nearly every row has a value that no other row has."""
-        return self.distinct >= 0.95 * self.filled
+        """Whether there are nearly as many distinct values as rows with a value."""
+        return self.num_distinct >= 0.95 * self.num_filled
 
     @property
     def is_binary(self) -> bool:
-        """Whether the column holds 0 and 1, or both booleans."""
+        """Whether the column holds both 0 and 1, or both booleans, and nothing else."""
         if self.kind == "boolean":
-            return self.distinct == 2
+            return self.num_distinct == 2
         return self.numbers is not None and sorted(self.numbers.tolist()) == [0, 1]
 
     def most_frequent(self, number: int | None = None) -> dict[str, int]:
-        """Returns {value: count}, the most frequent values first."""
+        """Returns {value: count}, the most frequent value first.
+
+        Args:
+            number: the largest number of values to return; None returns all.
+        """
         order = np.argsort(-self.counts, kind="stable")[:number]
         return {self.values[int(i)].as_py(): int(self.counts[i]) for i in order}
 
     def numbers_by_row(self) -> Array:
         """Returns each row's number, NaN for a missing value: float64 (rows,)."""
         if self.numbers is None or not len(self.numbers):
-            return np.full(self.rows, np.nan)
+            return np.full(self.num_rows, np.nan)
         return np.where(self.codes < 0, np.nan, self.numbers[self.codes])
 
     def non_numbers(self) -> tuple[list[str], int]:
-        """Returns up to 100 text values that are not numbers, and how many cells do."""
-        other = ~matches(self.values, NUMBER)
-        values = self.values.filter(pa.array(other)).slice(0, 100).to_pylist()
-        return values, int(self.counts[other].sum())
+        """Returns up to 100 values that are not numbers, and the number of their cells.
+
+        The number of cells includes the cells of all further values.
+        """
+        is_other = ~matches(self.values, NUMBER)
+        values = self.values.filter(pa.array(is_other)).slice(0, 100).to_pylist()
+        return values, int(self.counts[is_other].sum())
 
     def split(self, separator: str) -> "ColumnProfile":
-        """Returns the profile of the lists that the cells of a text column hold."""
+        """Returns the profile of the lists that the cells of a text column hold.
+
+        Args:
+            separator: the text between the values of a list.
+        """
         lists = pc.split_pattern(self.values, separator)
-        parents = pc.list_parent_indices(lists).to_numpy()
+        list_of_element = pc.list_parent_indices(lists).to_numpy()
         encoded = pc.list_flatten(lists).dictionary_encode()
         codes, values = encoded.indices.to_numpy(), encoded.dictionary
-        counts = np.bincount(codes, self.counts[parents]).astype("int64")
+        counts = np.bincount(codes, self.counts[list_of_element]).astype("int64")
         kind = kind_of_values(values.type, values)
         lengths = pc.list_value_length(lists).to_numpy()
         return replace(
@@ -134,55 +152,66 @@ class ColumnProfile:
 
 def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
     """Returns the profile of a column."""
-    array = decode(cells)
-    kind = array.type
+    array = normalized(cells)
+    arrow_type = array.type
     codes = np.where(array.is_null().to_numpy(zero_copy_only=False), -1, 0)
-    if any(is_type(kind) for is_type in LIST_TYPES):
+    if is_list(arrow_type):
         lengths = pc.list_value_length(array).drop_null()
         elements = profile_column(name, pa.chunked_array([pc.list_flatten(array)]))
         return ColumnProfile(
             name,
             "list" if pc.sum(lengths).as_py() else "empty",
-            kind,
+            arrow_type,
             codes,
             elements.values,
             elements.counts,
             elements=elements,
             lengths=lengths.to_numpy(zero_copy_only=False),
         )
-    if any(is_type(kind) for is_type in TYPES_WITHOUT_VALUES):
-        held: Kind = "other" if (codes == 0).any() else "empty"
+    kind: Kind
+    if any(has_type(arrow_type) for has_type in TYPES_WITHOUT_TEXT):
+        kind = "other" if (codes == 0).any() else "empty"
         no_values = pa.nulls(0, pa.string())
-        return ColumnProfile(name, held, kind, codes, no_values, np.zeros(0))
+        return ColumnProfile(name, kind, arrow_type, codes, no_values, np.zeros(0))
     encoded = array.dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy()
     values = encoded.dictionary.cast(pa.string())
     counts = np.bincount(codes[codes >= 0], minlength=len(values))
-    held = kind_of_values(kind, values)
+    kind = kind_of_values(arrow_type, values)
     numbers = None
-    if held in ("whole", "decimal"):
-        source = values if pa.types.is_string(kind) else encoded.dictionary
+    if kind in ("whole", "decimal"):
+        # Not from text if there are numbers: the float32 0.1 is not the float64 0.1.
+        source = values if pa.types.is_string(arrow_type) else encoded.dictionary
         numbers = source.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return ColumnProfile(name, held, kind, codes, values, counts, numbers)
+    return ColumnProfile(name, kind, arrow_type, codes, values, counts, numbers)
 
 
-def decode(cells: pa.ChunkedArray) -> pa.Array:
-    """Returns cells as one array without dictionaries, with NaN as a missing value."""
-    kind = cells.type
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        kind = pa.string()
-    if pa.types.is_float16(kind):
-        kind = pa.float32()
-    array = pa.concat_arrays(cells.cast(kind).chunks or [pa.nulls(0, kind)])
-    if pa.types.is_floating(kind):
-        array = pc.if_else(pc.is_nan(array), pa.scalar(None, kind), array)
+def normalized(cells: pa.ChunkedArray) -> pa.Array:
+    """Returns a column as one array of a common type, with null in place of NaN.
+
+    Dictionaries become their values, all kinds of text `string`, float16 float32.
+    """
+    arrow_type = cells.type
+    if pa.types.is_dictionary(arrow_type):
+        arrow_type = arrow_type.value_type
+    if pa.types.is_large_string(arrow_type) or pa.types.is_string_view(arrow_type):
+        arrow_type = pa.string()
+    if pa.types.is_float16(arrow_type):
+        arrow_type = pa.float32()
+    array = pa.concat_arrays(cells.cast(arrow_type).chunks or [pa.nulls(0, arrow_type)])
+    if pa.types.is_floating(arrow_type):
+        array = pc.if_else(pc.is_nan(array), pa.scalar(None, arrow_type), array)
     return array
 
 
 def kind_of_values(arrow_type: pa.DataType, values: pa.Array) -> Kind:
-    """Returns the kind of values by their type or, if they are text, by all of them."""
+    """Returns the kind of a column's values.
+
+    Args:
+        arrow_type: the type in the file, which decides unless it is text.
+        values: the distinct values as text; text is of the first kind in
+            `TEXT_PATTERNS` whose pattern fits all of them.
+    """
     types = pa.types
     if not len(values):
         return "empty"
@@ -196,12 +225,12 @@ def kind_of_values(arrow_type: pa.DataType, values: pa.Array) -> Kind:
         return "time"
     if not types.is_string(arrow_type):
         return "other"
-    kinds = (
-        k for k, pattern in TEXT_PATTERNS.items() if matches(values, pattern).all()
-    )
-    return next(kinds, "text")
+    for kind, pattern in TEXT_PATTERNS.items():
+        if matches(values, pattern).all():
+            return kind
+    return "text"
 
 
 def matches(values: pa.Array, pattern: str) -> Array:
-    """Returns which values a regular expression finds: bool (values,)."""
+    """Returns a mask of the values that contain a regular expression, (values,)."""
     return np.asarray(pc.match_substring_regex(values, pattern))

@@ -6,10 +6,10 @@ import numpy as np
 
 from mtl_cli.core.errors import DataError, suggest
 from mtl_cli.init.column_profile import ColumnProfile
-from mtl_cli.init.feature_proposal import FeatureProposal, leave_out
-from mtl_cli.init.feature_rules import propose_feature
+from mtl_cli.init.column_proposal import ColumnProposal, leave_out
+from mtl_cli.init.column_rules import propose_column
 from mtl_cli.init.leaks import mark_copies, mark_leak, mark_outcome
-from mtl_cli.init.name_hints import is_birth, is_person
+from mtl_cli.init.name_hints import suggests_birth, suggests_person
 from mtl_cli.init.task_proposal import TaskProposal, propose_task
 
 
@@ -23,30 +23,40 @@ class DatasetProposal:
     """
 
     tasks: dict[str, TaskProposal]
-    columns: list[FeatureProposal]
+    columns: list[ColumnProposal]
 
     @property
-    def features(self) -> list[FeatureProposal]:
-        """The proposals of features."""
+    def features(self) -> list[ColumnProposal]:
+        """The proposals of the columns that become features."""
         return [proposal for proposal in self.columns if proposal.is_feature]
 
     @property
     def split_column(self) -> str | None:
-        """The first column with the time of every row, if rows can be split by time."""
+        """The first column by whose times the rows can be split, None if there is none.
+
+        Such a column has a time in every row, and they are not times of birth.
+        """
         for proposal in self.columns:
             column = proposal.column
-            complete = column.distinct > 1 and not column.missing
-            if proposal.role == "time" and complete and not is_birth(column.name):
+            can_split = column.num_distinct > 1 and not column.num_missing
+            if (
+                proposal.role == "time"
+                and can_split
+                and not suggests_birth(column.name)
+            ):
                 return column.name
         return None
 
     @property
     def group_column(self) -> str | None:
-        """The first column of users or sessions that occur several times."""
+        """The first column of users or sessions with twice as many rows as values."""
         for proposal in self.features:
             column = proposal.column
-            repeated = column.distinct > 20 and column.filled >= 2 * column.distinct
-            if is_person(column.name) and repeated and not column.missing:
+            repeats = (
+                column.num_distinct > 20
+                and column.num_filled >= 2 * column.num_distinct
+            )
+            if suggests_person(column.name) and repeats and not column.num_missing:
                 return column.name
         return None
 
@@ -59,39 +69,48 @@ def propose_dataset(
     Args:
         columns: the profiles of the table's columns.
         labels: {task: label column}.
-        spaces: {task: the task, or the column of 0 and 1, that limits the task's rows}.
+        spaces: {task: another task, or a column of 0 and 1; the task's labels count
+            only in rows where this is 1}.
 
     Raises:
-        DataError: if a task, a space or the features cannot be had from the columns.
+        DataError: if a column is missing, does not fit its task or space, or if no
+            column is left for a feature.
     """
     by_name = {column.name: column for column in columns}
     tasks = {}
     for task, label in labels.items():
         argument = f"--task {task}"
-        tasks[task] = propose_task(task, argument, find(argument, label, by_name))
+        column = find_column(argument, label, by_name)
+        tasks[task] = propose_task(task, argument, column)
     for task, space in spaces.items():
         tasks[task] = limit_to_space(task, space, tasks, by_name)
-    space_columns = {
-        space: task for task, space in spaces.items() if space not in tasks
-    }
+    task_by_space = {space: task for task, space in spaces.items()}
     proposals = []
     for column in columns:
-        if column.name in space_columns:
-            remark = f"the space of {space_columns[column.name]}, not known before"
+        if column.name in task_by_space and column.name not in tasks:
+            remark = f"the space of {task_by_space[column.name]}, not known before"
             proposals.append(leave_out(column, remark))
         elif column.name not in labels.values():
-            proposal = mark_leak(propose_feature(column), tasks, by_name)
+            proposal = mark_leak(propose_column(column), tasks, by_name)
             proposals.append(mark_outcome(proposal))
     dataset = DatasetProposal(tasks, mark_copies(proposals))
     if not dataset.features:
         reasons = [f"{p.column.name}: {p.remark}" for p in dataset.columns[:3]]
-        why = "; ".join(reasons) or "all are labels"
-        raise DataError(f"no column is left for a feature ({why})")
+        reason = "; ".join(reasons) or "all are labels"
+        raise DataError(f"no column is left for a feature ({reason})")
     return dataset
 
 
-def find(argument: str, name: str, columns: dict[str, ColumnProfile]) -> ColumnProfile:
-    """Returns the column of a name, or says which one may have been meant."""
+def find_column(
+    argument: str, name: str, columns: dict[str, ColumnProfile]
+) -> ColumnProfile:
+    """Returns the profile of a column, or raises an error that suggests a column.
+
+    Args:
+        argument: the argument of the command line that names the column.
+        name: the name of the column.
+        columns: {column: profile}.
+    """
     if name not in columns:
         raise DataError(
             f"{argument}: no column '{name}' in the table, which has "
@@ -106,29 +125,34 @@ def limit_to_space(
     tasks: dict[str, TaskProposal],
     columns: dict[str, ColumnProfile],
 ) -> TaskProposal:
-    """Returns a task's proposal with labels in the rows of the task's space only.
+    """Returns a task's proposal without the labels of rows outside the task's space.
 
-    The space is a task, or a column of 0 and 1.
+    Args:
+        task: the task to limit.
+        space: a task, or a column of 0 and 1; it is 1 in the rows of the space.
+        tasks: {task: proposal}.
+        columns: {column: profile}.
     """
     argument = f"--space {task}:{space}"
     if space in tasks:
-        limit = tasks[space]
-        if not limit.task_class.BINARY_LABELS:
+        space_proposal = tasks[space]
+        if not space_proposal.task_class.BINARY_LABELS:
             raise DataError(
                 f"{argument}: task {space} is not binary; a space is 0 or 1"
             )
     else:
-        column = find(argument, space, columns)
+        column = find_column(argument, space, columns)
         if not column.is_binary:
-            examples = ", ".join(column.most_frequent(3))
-            content = f"holds {column.distinct:,} values such as {examples}"
-            content = content if column.filled else "is empty"
+            content = "is empty"
+            if column.num_filled:
+                examples = ", ".join(column.most_frequent(3))
+                content = f"holds {column.num_distinct:,} values such as {examples}"
             raise DataError(
                 f"{argument}: column '{space}' {content}; a space holds 0 and 1"
             )
-        limit = propose_task(space, argument, column)
+        space_proposal = propose_task(space, argument, column)
     proposal = tasks[task]
-    y = np.where(limit.y == 1, proposal.y, np.nan)
+    y = np.where(space_proposal.y == 1, proposal.y, np.nan)
     if len(np.unique(y[~np.isnan(y)])) < 2:
         raise DataError(f"{argument}: where {space} is 1, {task} has one value or none")
     return replace(proposal, keys={**proposal.keys, "space": space}, y=y)

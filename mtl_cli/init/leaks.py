@@ -1,4 +1,4 @@
-"""Finds columns that give a label away, or that say the same as another column."""
+"""Finds columns that give a label away, and columns that repeat another column."""
 
 from dataclasses import replace
 from typing import Literal
@@ -11,21 +11,26 @@ from mtl_cli.data.univariate_auc import (
     univariate_auc,
 )
 from mtl_cli.init.column_profile import Array, ColumnProfile
-from mtl_cli.init.feature_proposal import FeatureProposal, join_remarks, leave_out
-from mtl_cli.init.name_hints import is_outcome
+from mtl_cli.init.column_proposal import ColumnProposal, join_remarks, leave_out
+from mtl_cli.init.name_hints import suggests_outcome
 from mtl_cli.init.task_proposal import TaskProposal
 
 Dependence = Literal["one to one", "many to one", "none"]
 
 
 def mark_leak(
-    proposal: FeatureProposal,
+    proposal: ColumnProposal,
     tasks: dict[str, TaskProposal],
     columns: dict[str, ColumnProfile],
-) -> FeatureProposal:
-    """Leaves out a feature that is a label in other words, or warns of one near to it.
+) -> ColumnProposal:
+    """Leaves out a feature that equals a label, or warns of one that nearly does.
 
-    The tasks are given by their names, the profiles of all columns by theirs.
+    Returns the proposal unchanged if the feature gives no label away.
+
+    Args:
+        proposal: the proposal for the column to check.
+        tasks: {task: proposal}.
+        columns: {column: profile} of all columns.
     """
     column = proposal.column
     if not proposal.is_feature or column.kind == "list":
@@ -55,23 +60,24 @@ def mark_leak(
     return proposal
 
 
-def mark_outcome(proposal: FeatureProposal) -> FeatureProposal:
-    """Asks whether a feature named as an outcome is known before the prediction."""
+def mark_outcome(proposal: ColumnProposal) -> ColumnProposal:
+    """Adds a question to a feature whose name suggests an outcome, such as `bought`."""
     name = proposal.column.name
-    if not proposal.is_feature or proposal.remark or not is_outcome(name):
+    if not proposal.is_feature or proposal.remark or not suggests_outcome(name):
         return proposal
     return replace(proposal, remark="known before the prediction? If not, remove it")
 
 
-def mark_copies(proposals: list[FeatureProposal]) -> list[FeatureProposal]:
-    """Adds a remark to each feature that says the same as a feature before it."""
-    first_with: dict[bytes, FeatureProposal] = {}
+def mark_copies(proposals: list[ColumnProposal]) -> list[ColumnProposal]:
+    """Adds a remark to each feature whose values correspond to an earlier feature's."""
+    # Only columns whose values occur equally often can correspond.
+    first_by_counts: dict[bytes, ColumnProposal] = {}
     marked = []
     for proposal in proposals:
         column = proposal.column
-        if proposal.is_feature and column.kind != "list" and column.distinct > 2:
-            frequencies = np.sort(column.counts).tobytes()
-            first = first_with.setdefault(frequencies, proposal)
+        if proposal.is_feature and column.kind != "list" and column.num_distinct > 2:
+            counts = np.sort(column.counts).tobytes()
+            first = first_by_counts.setdefault(counts, proposal)
             if first is not proposal and (
                 dependence_on(column, first.column.codes) == "one to one"
             ):
@@ -83,69 +89,75 @@ def mark_copies(proposals: list[FeatureProposal]) -> list[FeatureProposal]:
 
 
 def dependence_on(column: ColumnProfile, target: Array) -> Dependence:
-    """Returns how the values of a target column follow from the values of a column.
+    """Returns how a target depends on a column.
 
-    `one to one`: each value of either goes with one value of the other. `many to one`:
-    each value of the column, in 10 rows or more on average, goes with one target value.
-    Values that hardly come twice show nothing.
+    `one to one`: each value of the column goes with one target value, and each target
+    value with one value of the column. `many to one`: each value of the column goes
+    with one target value, and occurs in 10 rows or more on average. `none`: neither,
+    or the values of the column occur too rarely to tell.
 
     Args:
         column: the profile of a column.
         target: the index of each row's target value, -1 for a missing value, (rows,).
     """
-    both = (column.codes >= 0) & (target >= 0)
-    rows = int(both.sum())
-    if rows < 0.5 * (target >= 0).sum() or column.distinct > 0.5 * rows:
+    has_both = (column.codes >= 0) & (target >= 0)
+    num_rows = int(has_both.sum())
+    if num_rows < 0.5 * (target >= 0).sum() or column.num_distinct > 0.5 * num_rows:
         return "none"
-    values, targets = column.codes[both].astype("int64"), target[both]
+    values, targets = column.codes[has_both].astype("int64"), target[has_both]
     num_pairs = len(np.unique(values * (int(targets.max()) + 1) + targets))
     num_values, num_targets = len(np.unique(values)), len(np.unique(targets))
     if num_pairs != num_values or num_targets < 2:
         return "none"
     if num_values == num_targets:
         return "one to one"
-    return "many to one" if rows >= 10 * num_values else "none"
+    return "many to one" if num_rows >= 10 * num_values else "none"
 
 
 def positive_only_value(column: ColumnProfile, y: Array) -> str:
     """Returns which of a column's two values only positive rows have; "" if none.
 
-    A conversion that follows a click has such a value. By chance, all rows with a value
-    would be positive in one table of a million.
+    A conversion that follows a click has such a value. A value counts only if the
+    chance that all its rows are positive would otherwise be below one in a million.
+
+    Args:
+        column: the profile of a column.
+        y: each row's label, 0 or 1, NaN for a missing label, (rows,).
     """
-    labelled = (column.codes >= 0) & ~np.isnan(y)
-    rate = y[labelled].mean() if labelled.any() else 1.0
-    if column.distinct != 2 or rate == 1:
+    is_labelled = (column.codes >= 0) & ~np.isnan(y)
+    positive_share = y[is_labelled].mean() if is_labelled.any() else 1.0
+    if column.num_distinct != 2 or positive_share == 1:
         return ""
     for code, value in enumerate(column.values):
-        labels = y[labelled & (column.codes == code)]
+        labels = y[is_labelled & (column.codes == code)]
         if (
             len(labels) >= MIN_ROWS_PER_CLASS
             and labels.all()
-            and rate ** len(labels) < 1e-6
+            and positive_share ** len(labels) < 1e-6
         ):
             return str(value)
     return ""
 
 
 def correlation(column: ColumnProfile, y: Array) -> float:
-    """Returns how well a numeric column predicts a regression's label, 0 to 1."""
+    """Returns the absolute correlation of a column with a label; 0 if there is none."""
     x = column.numbers_by_row()
-    finite = np.isfinite(x) & np.isfinite(y)
-    x, y = x[finite], y[finite]
+    both_finite = np.isfinite(x) & np.isfinite(y)
+    x, y = x[both_finite], y[both_finite]
     if len(x) < MIN_ROWS_PER_CLASS or np.ptp(x) == 0 or np.ptp(y) == 0:
         return 0.0
     return float(abs(np.corrcoef(x, y)[0, 1]))
 
 
 def auc_of_column(column: ColumnProfile, y: Array) -> float:
-    """Returns the AUC that a column alone reaches, 0.5 for too few rows with a label.
+    """Returns the AUC that a column alone reaches; 0.5 if too few rows have a label.
 
-    A missing value is a value too, below all numbers.
+    Missing values are scored like any other value: code 0, and a number below all
+    others.
     """
-    labelled = ~np.isnan(y)
+    is_labelled = ~np.isnan(y)
     numbers = column.numbers
     if numbers is not None:
         numbers = np.concatenate(([-np.inf], numbers))
-    auc = univariate_auc(y[labelled], column.codes[labelled] + 1, numbers)
+    auc = univariate_auc(y[is_labelled], column.codes[is_labelled] + 1, numbers)
     return 0.5 if auc is None else auc

@@ -17,6 +17,7 @@ ID_WORDS = split_words(
     "id ids uid uuid guid pid aid cid sid gid code codes zip zipcode postcode sku isbn "
     "key hash idx index type category cat kind class region city country"
 )
+# Words that end with "id" but suggest no ids.
 NOT_ID_WORDS = split_words(
     "paid unpaid bid valid invalid grid covid solid liquid fluid acid humid kid "
     "android hybrid rapid avid"
@@ -38,16 +39,60 @@ OUTCOME_WORDS = split_words(
     "liked share shared follow followed comment commented order ordered cart carted "
     "finish finished watch watched play played rating label target outcome"
 )
-PERSON_WORDS = {"user", "customer", "member", "visitor", "session", "uid", "userid"}
-BIRTH_WORDS = {"birth", "birthday", "birthdate", "dob", "born"}
-# "Sentiment" and "candidate" contain "time" and "date" but suggest no times.
-TIME_NAME = re.compile(
-    r"(?<!sen)time|stamp|(?<!candi)date|epoch|(^|_)(ts|at|dt|day|when)$",
-    re.IGNORECASE,
+PERSON_WORDS = split_words("user customer member visitor session uid userid")
+BIRTH_WORDS = split_words("birth birthday birthdate dob born")
+TIME_WORDS = split_words(
+    "time times timestamp timestamps stamp date dates datetime epoch birthdate "
+    "unixtime createtime updatetime eventtime update updated lastupdate"
 )
-WEIGHT_NAME = re.compile(
-    r"^(instance|sample|row|case|survey|example)_?(weight|wgt)s?$", re.IGNORECASE
+# Words that suggest times at the end of a name only: `seen_at`, but not `at_home`.
+LAST_TIME_WORDS = split_words("ts at dt day when")
+ROW_WEIGHT = re.compile(
+    r"(instance|sample|row|case|survey|example)_?(weight|wgt)s?", re.IGNORECASE
 )
+
+
+def suggests_id(name: str) -> bool:
+    """Whether a name suggests ids or codes: its last word decides."""
+    last = last_word(name)
+    return last in ID_WORDS or (last.endswith("id") and last not in NOT_ID_WORDS)
+
+
+def suggests_amount(name: str) -> bool:
+    """Whether a name suggests a quantity."""
+    return not suggests_id(name) and has_word(name, AMOUNT_WORDS)
+
+
+def suggests_entity(name: str) -> bool:
+    """Whether a name suggests things that usually have ids, such as items."""
+    return suggests_id(name) or has_word(name, ENTITY_WORDS)
+
+
+def suggests_outcome(name: str) -> bool:
+    """Whether a name suggests what people do after they have seen an item."""
+    return last_word(name) in OUTCOME_WORDS
+
+
+def suggests_person(name: str) -> bool:
+    """Whether a name suggests users or sessions, or their ids."""
+    if not has_word(name, PERSON_WORDS):
+        return False
+    return last_word(name) in PERSON_WORDS or suggests_id(name)
+
+
+def suggests_time(name: str) -> bool:
+    """Whether a name suggests times or dates."""
+    return has_word(name, TIME_WORDS) or last_word(name) in LAST_TIME_WORDS
+
+
+def suggests_birth(name: str) -> bool:
+    """Whether a name suggests the times at which people were born."""
+    return has_word(name, BIRTH_WORDS)
+
+
+def suggests_row_weight(name: str) -> bool:
+    """Whether a name suggests what each row counts."""
+    return ROW_WEIGHT.fullmatch(name) is not None
 
 
 def last_word(name: str) -> str:
@@ -55,34 +100,6 @@ def last_word(name: str) -> str:
     return (split_words(name) or [""])[-1]
 
 
-def is_id(name: str) -> bool:
-    """Whether a name suggests ids or codes: its last word decides."""
-    last = last_word(name)
-    return last in ID_WORDS or (last.endswith("id") and last not in NOT_ID_WORDS)
-
-
-def is_amount(name: str) -> bool:
-    """Whether a name suggests a quantity."""
-    return not is_id(name) and not set(split_words(name)).isdisjoint(AMOUNT_WORDS)
-
-
-def is_entity(name: str) -> bool:
-    """Whether a name suggests things that usually have ids, such as items."""
-    return is_id(name) or not set(split_words(name)).isdisjoint(ENTITY_WORDS)
-
-
-def is_outcome(name: str) -> bool:
-    """Whether a name suggests what people do after they have seen an item."""
-    return last_word(name) in OUTCOME_WORDS
-
-
-def is_person(name: str) -> bool:
-    """Whether a name suggests users or sessions, or their ids."""
-    words = split_words(name)
-    about_people = bool(PERSON_WORDS & set(words))
-    return about_people and (words[-1] in PERSON_WORDS or is_id(name))
-
-
-def is_birth(name: str) -> bool:
-    """Whether a name suggests the times at which people were born."""
-    return bool(BIRTH_WORDS & set(split_words(name)))
+def has_word(name: str, words: list[str]) -> bool:
+    """Whether a name contains one of some words."""
+    return any(word in words for word in split_words(name))

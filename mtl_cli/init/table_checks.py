@@ -1,4 +1,4 @@
-"""Refuses tables that would be misread, and test tables that differ from training."""
+"""Refuses tables that would be misread, and test tables unlike the training table."""
 
 import re
 
@@ -12,12 +12,16 @@ from mtl_cli.init.task_proposal import yaml_value
 def check_header(
     train: TablePreview, columns: list[ColumnProfile], labels: list[str]
 ) -> None:
-    """Refuses a first line of values instead of names, and names that repeat.
+    """Refuses a header that seems to hold values, and names that repeat.
 
-    A first line that names a label of the command line holds names.
+    Args:
+        train: the preview of the training table.
+        columns: the profiles of the table's columns.
+        labels: the label columns on the command line. A header with one of them
+            certainly holds names.
     """
     names = [column.name for column in columns]
-    reason = header_of_values(columns) if train.format.is_text else ""
+    reason = value_in_header(columns) if train.format.is_text else ""
     if reason and not set(labels) & set(names):
         raise DataError(
             f"the first line of '{train.path}' looks like values, not names "
@@ -31,11 +35,12 @@ def check_header(
             )
 
 
-def header_of_values(columns: list[ColumnProfile]) -> str:
-    """Returns why the names of columns look like values, or "".
+def value_in_header(columns: list[ColumnProfile]) -> str:
+    """Returns why the header seems to hold values instead of names; "" if it does not.
 
-    Either all columns of numbers have numbers for names, other than 0, 1, 2, ... or 1,
-    2, 3, ...; or there are no numbers, and most names are values of their own column.
+    If there are columns of numbers, the header holds values if the names of all these
+    columns are numbers, and do not just count the columns from 0 or 1. Otherwise it
+    holds values if more than half of the names occur again in their own column.
     """
     names = [c.name for c in columns if c.numbers is not None and c.name]
     if names:
@@ -54,12 +59,13 @@ def header_of_values(columns: list[ColumnProfile]) -> str:
 
 
 def check_no_header(path: str, columns: list[ColumnProfile]) -> None:
-    """Refuses a text file read without a header whose first line seems to be one."""
+    """Refuses a text file without a header if its first row seems to hold names."""
     for column in columns:
         if column.kind != "text" or column.codes[0] < 0:
             continue
         first = column.values[int(column.codes[0])].as_py()
-        if column.non_numbers() == ([first], 1) and column.filled > 1:
+        only_first_is_text = column.non_numbers() == ([first], 1)
+        if only_first_is_text and column.num_filled > 1:
             raise DataError(
                 f"--columns, --no-header: the first line of '{path}' seems to hold "
                 f"names ('{first}' above numbers); leave the argument out"
@@ -67,12 +73,12 @@ def check_no_header(path: str, columns: list[ColumnProfile]) -> None:
 
 
 def missing_task(path: str, columns: list[ColumnProfile]) -> ConfigError:
-    """Returns the error of a command without --task: which columns may be labels."""
+    """Returns the error of a command without --task, which lists possible labels."""
     binary = [column.name for column in columns if column.is_binary]
     if binary:
         candidates = f"columns of 0 and 1 in '{path}': {', '.join(binary)}"
     else:
-        names = [column.name for column in columns if column.distinct == 2]
+        names = [column.name for column in columns if column.num_distinct == 2]
         names = names or [column.name for column in columns]
         candidates = f"no column of '{path}' holds 0 and 1; it has {', '.join(names)}"
     return ConfigError(f"--task: say what to predict; {candidates}")
@@ -81,7 +87,17 @@ def missing_task(path: str, columns: list[ColumnProfile]) -> ConfigError:
 def check_test(
     train: TablePreview, test: TablePreview, proposal: DatasetProposal
 ) -> None:
-    """Refuses a test table that lacks a column, or has labels that training lacks."""
+    """Refuses a test table without a column of the proposal, or with other labels.
+
+    Args:
+        train: the preview of the training table.
+        test: the preview of the test table.
+        proposal: the tasks and features of the data set.
+
+    Raises:
+        DataError: naming the column that the test table lacks, or the label in it that
+            the training table does not have.
+    """
     names = test.table.column_names
     labels = [task.label for task in proposal.tasks.values()]
     for name in [*labels, *(feature.column.name for feature in proposal.features)]:
@@ -94,22 +110,21 @@ def check_test(
         name = task.label
         train_column = profile_column(name, train.table.column(name))
         test_column = profile_column(name, test.table.column(name))
-        where = f"--test: column '{name}' of '{test.path}' holds"
+        message_start = f"--test: column '{name}' of '{test.path}' holds"
         if not task.task_class.HAS_CLASSES:
-            if test_column.numbers is None and test_column.filled:
+            if test_column.numbers is None and test_column.num_filled:
                 raise DataError(
-                    f"{where} {test_column.kind}, numbers in '{train.path}'"
+                    f"{message_start} {test_column.kind}, numbers in '{train.path}'"
                 )
             continue
-        in_training = {
-            yaml_value(train_column, v) for v in train_column.most_frequent()
-        }
+        train_counts = train_column.most_frequent()
+        train_labels = {yaml_value(train_column, value) for value in train_counts}
         for value, count in test_column.most_frequent().items():
-            if yaml_value(test_column, value) not in in_training:
+            if yaml_value(test_column, value) not in train_labels:
                 raise DataError(
-                    f"{where} '{value}' in {count:,} rows, which '{train.path}' does "
-                    f"not; it holds {', '.join(train_column.most_frequent(10))}; make "
-                    "them the same"
+                    f"{message_start} '{value}' in {count:,} rows, which "
+                    f"'{train.path}' does not; it holds "
+                    f"{', '.join(list(train_counts)[:10])}; make them the same"
                 )
 
 

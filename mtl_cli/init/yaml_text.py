@@ -1,7 +1,7 @@
-"""Writes a data set's YAML, with comments beside its keys.
+"""The text of a data set's YAML, with comments beside its keys.
 
-The YAML libraries keep the comments of a file, but do not lay out new ones: they break
-lists after the line's width, not before, and quote by one YAML version only.
+The lines are made here, since the YAML libraries keep comments but do not place new
+ones, break long lists only after the line's width, and quote for one YAML version only.
 """
 
 import re
@@ -11,18 +11,19 @@ from typing import Any
 
 import yaml
 
+from mtl_cli.core.errors import visible
+from mtl_cli.init.column_proposal import ColumnProposal, join_remarks
 from mtl_cli.init.dataset_proposal import DatasetProposal
-from mtl_cli.init.feature_proposal import FeatureProposal, join_remarks
 from mtl_cli.init.file_format import USUAL_DELIMITERS
-from mtl_cli.init.name_hints import is_person
+from mtl_cli.init.name_hints import suggests_person
 from mtl_cli.init.preview import TablePreview
 from mtl_cli.init.task_proposal import TaskProposal
 from mtl_cli.tasks.base import kind_of_task
 
-COMMENT_COLUMN = 24  # of comments beside the data set's own keys
+COMMENT_COLUMN = 24  # where the comments beside the data set's own keys begin
 MAX_FEATURE_WIDTH = 60  # longer features push their own comments to the right
 MAX_LIST_WIDTH = 87
-# The keys of a task that are written, in order; of each kind of task those it has.
+# The keys of tasks in the order of writing. Each task has those that its kind has.
 TASK_KEYS = ["label", "kind", "positive", "classes", "loss", "transform", "weight"]
 TASK_KEYS += ["positive_weight", "space", "metrics", "tower_units"]
 # Text that needs no quotes, whether it stands alone or within {} or [].
@@ -45,8 +46,8 @@ def dataset_yaml(
         format_key: the format of both tables, `auto` if their endings name it.
         proposal: the tasks, features and split of the data set.
     """
-    rows = f"{train.table.num_rows:,}"
-    rows = f"all {rows}" if train.complete else f"the first {rows}"
+    read_rows = "all" if train.complete else "the first"
+    read_rows += f" {train.table.num_rows:,}"
     delimiter = train.format.delimiter if train.format.is_text else None
     if delimiter == USUAL_DELIMITERS.get(train.format.name):
         delimiter = None
@@ -56,7 +57,7 @@ def dataset_yaml(
     test_path = None if test is None else test.path
     trim = train.format.trim or (test is not None and test.format.trim)
     lines = [
-        comment(f"Proposed by mtl-init from {rows} rows of {train.path}."),
+        comment(f"Proposed by mtl-init from {read_rows} rows of {train.path}."),
         "# A first guess: keep as features only what is known before the prediction.",
         key("name", name),
         key("train", train.path),
@@ -82,19 +83,32 @@ def dataset_yaml(
 
 
 def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
-    """Returns the lines on splits, weights and groups."""
+    """Returns the lines of the keys about splits, weights and groups.
+
+    Args:
+        proposal: the split column, and the columns to name in comments.
+        has_test: whether there is a test table. If so, the rows of the training table
+            are not split by time.
+    """
     time_column = proposal.split_column
     by_time = time_column is not None and not has_test
-    hint = f"; time needs split_column: {time_column}" if time_column else ""
-    split_by = key("split_by", "random", f"or group, time, order{hint}")
     if by_time:
         hint = "the latest rows are held out; or random, group"
         split_by = key("split_by", "time", hint)
-    weights = [f"; {p.column.name}?" for p in proposal.columns if p.role == "weight"]
-    people = [p.column for p in proposal.features if is_person(p.column.name)]
-    gaps = [f"; {column.name} has empty cells" for column in people if column.missing]
-    weight_hint = f"what a row counts; null: 1{''.join(weights[:1])}"
-    group_hint = f"of group AUC; null: none{''.join(gaps[:1])}"
+    else:
+        hint = f"; time needs split_column: {time_column}" if time_column else ""
+        split_by = key("split_by", "random", f"or group, time, order{hint}")
+    weights = [p.column.name for p in proposal.columns if p.role == "weight"]
+    incomplete_people = [
+        p.column.name
+        for p in proposal.features
+        if suggests_person(p.column.name) and p.column.num_missing
+    ]
+    weight_hint, group_hint = "what a row counts; null: 1", "of group AUC; null: none"
+    if weights:
+        weight_hint += f"; {weights[0]}?"
+    if incomplete_people:
+        group_hint += f"; {incomplete_people[0]} has empty cells"
     return [
         key("valid_fraction", 0.1, "the share held out for validation"),
         key("valid_from", "train", "or test: the file of validation rows"),
@@ -110,8 +124,8 @@ def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
 
 
 def feature_lines(proposal: DatasetProposal) -> Iterator[str]:
-    """Yields a line for each feature, and a comment for each column left out."""
-    features = {feature_key(feature): feature for feature in proposal.features}
+    """Yields one line per feature, and one comment per column that is no feature."""
+    features = {feature_entry(feature): feature for feature in proposal.features}
     width = min(MAX_FEATURE_WIDTH, max(map(len, features)))
     for text, feature in features.items():
         remarks = join_remarks(feature.summary, feature.remark)
@@ -121,17 +135,20 @@ def feature_lines(proposal: DatasetProposal) -> Iterator[str]:
         yield from ("", "  # Not features:")
     for other in others:
         remarks = join_remarks(other.remark, other.summary)
-        yield f"  # {feature_key(other)}  {comment(remarks)}"
+        yield f"  # {feature_entry(other)}  {comment(remarks)}"
 
 
-def feature_key(proposal: FeatureProposal) -> str:
-    """Returns a feature's key and value."""
+def feature_entry(proposal: ColumnProposal) -> str:
+    """Returns a feature's name and keys, such as `age: {kind: sparse}`.
+
+    Returns the name alone for a column that no feature can read.
+    """
     name = scalar(proposal.column.name)
     return name if proposal.keys is None else f"{name}: {on_one_line(proposal.keys)}"
 
 
 def task_lines(proposal: TaskProposal) -> Iterator[str]:
-    """Yields the lines of a task, below its name."""
+    """Yields the lines of a task's keys, which stand below its name."""
     fields = kind_of_task(proposal.kind).model_fields
     values = {
         name: proposal.keys.get(name, fields[name].default)
@@ -153,14 +170,14 @@ def task_lines(proposal: TaskProposal) -> Iterator[str]:
 
 
 def key(name: str, value: Any, remark: str = "") -> str:
-    """Returns the line of a key, its value and a comment."""
+    """Returns the line of a key and its value, with a comment if there is a remark."""
     line = f"{name}: {on_one_line(value)}"
     return f"{line.ljust(COMMENT_COLUMN - 2)}  {comment(remark)}" if remark else line
 
 
 def key_with_list(name: str, values: list[Any]) -> list[str]:
     """Returns the lines of a key and a list, with as many values per line as fit."""
-    # Only spaces between values may become line ends.
+    # Lines may break between values, not at the spaces within a value.
     items = ", ".join(on_one_line(value).replace(" ", "\0") for value in values)
     indent = " " * (len(name) - len(name.lstrip()) + 2)
     lines = textwrap.wrap(
@@ -174,7 +191,7 @@ def key_with_list(name: str, values: list[Any]) -> list[str]:
 
 
 def on_one_line(value: Any) -> str:
-    """Returns a value as YAML, on one line."""
+    """Returns any value as YAML on one line."""
     if isinstance(value, dict):
         items = [f"{scalar(k)}: {on_one_line(v)}" for k, v in value.items()]
         return f"{{{', '.join(items)}}}"
@@ -182,10 +199,10 @@ def on_one_line(value: Any) -> str:
 
 
 def scalar(value: Any) -> str:
-    """Returns a word or a number as YAML.
+    """Returns a value other than a mapping as YAML on one line.
 
-    Text that any YAML reader may take for something else is quoted: OmegaConf takes
-    1e3 for a number, PyYAML does not.
+    Text is quoted if any YAML reader might read it as something else: OmegaConf reads
+    1e3 as a number, PyYAML as text.
     """
     if not isinstance(value, str):
         return yaml.safe_dump(value).partition("\n")[0]
@@ -196,5 +213,5 @@ def scalar(value: Any) -> str:
 
 
 def comment(text: str) -> str:
-    """Returns a comment, on one line."""
-    return "# " + "".join(c if c.isprintable() else " " for c in text)
+    """Returns a text as a comment on one line."""
+    return f"# {visible(text)}"

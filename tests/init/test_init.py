@@ -404,11 +404,14 @@ def test_times_of_every_form_split_and_are_no_features(run: Run) -> None:
     assert "times 20260101 to" in line_of("shop", "day")
 
 
-def test_ids_of_candidates_are_no_times(run: Run) -> None:
+def test_only_whole_words_of_a_name_suggest_times(run: Run) -> None:
     ids = [1_700_000_000 + i % 50 for i in range(ROWS)]
-    values = proposed(run, candidate_id=ids, sentiment=ids)
-    assert set(values["features"]) == {"ad", "candidate_id", "sentiment"}
-    assert proposed(run, update=ids)["split_column"] == "update"
+    others = ["candidate_id", "sentiment", "mandate", "validated", "lifetime_value"]
+    values = proposed(run, **dict.fromkeys(others, ids))
+    assert set(values["features"]) == {"ad", *others}
+    for name in ("update", "eventTs", "birthdate_2", "timestamp"):
+        columns = proposed(run, **{name: ids})["features"]
+        assert name not in columns
 
 
 def test_timestamps_of_parquet_are_times(run: Run) -> None:

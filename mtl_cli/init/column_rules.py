@@ -1,0 +1,240 @@
+"""Rules that propose how a column is used, as a careful person would."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from mtl_cli.init.column_profile import (
+    MAX_CATEGORIES,
+    MAX_EXACT,
+    Array,
+    ColumnProfile,
+    matches,
+)
+from mtl_cli.init.column_proposal import (
+    ColumnProposal,
+    bucketized,
+    leave_out,
+    propose_buckets,
+    propose_categories,
+    propose_sequence,
+)
+from mtl_cli.init.column_summary import distinct_and_missing, shorten, summarize
+from mtl_cli.init.name_hints import (
+    suggests_amount,
+    suggests_birth,
+    suggests_entity,
+    suggests_id,
+    suggests_row_weight,
+    suggests_time,
+)
+
+FREE_TEXT_LENGTH = 40  # characters
+DATE = (
+    r"^([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4})"
+    r"([ T].*)?$"
+)
+# {pattern of text that should be converted: what it holds, and how to convert it}
+CONVERTIBLE_TEXT = {
+    r"^-?[0-9]+,[0-9]+$": "numbers with a decimal comma: write a point",
+    DATE: "dates: write them as 2024-12-31",
+    r"^\[.*\]$": "lists in brackets: write them as a|b|c",
+    r"^\{.*\}$": "records: make one column per field",
+}
+# {separator of lists in text: share of the cells that must contain the separator}
+SEPARATORS = {"|": 0.2, ";": 0.2, ", ": 0.5, ",": 0.5, " ": 0.5}
+
+
+def propose_column(column: ColumnProfile) -> ColumnProposal:
+    """Returns the proposal of the first rule that applies to a column."""
+    return (
+        unusable_column(column)
+        or time_column(column)
+        or weight_column(column)
+        or convertible_text(column)
+        or list_column(column)
+        or decimal_column(column)
+        or whole_number_column(column)
+        or text_column(column)
+    )
+
+
+def unusable_column(column: ColumnProfile) -> ColumnProposal | None:
+    """Leaves out a column that no feature can read, or that holds a single value."""
+    if column.kind == "empty":
+        return leave_out(column, "empty in all rows")
+    if not column.name:
+        return leave_out(column, "has no name")
+    if "${" in column.name:
+        return leave_out(column, "configs cannot hold '${': rename it")
+    if column.kind == "other":
+        return leave_out(column, f"no feature reads {column.arrow_type}: convert it")
+    if column.kind != "list" and column.num_distinct == 1 and not column.num_missing:
+        return leave_out(column, f"always {shorten(column.values[0].as_py())}")
+    return None
+
+
+def time_column(column: ColumnProfile) -> ColumnProposal | None:
+    """Proposes times for the order of the rows, not as a feature."""
+    time_range = None
+    if column.kind == "time":
+        times = column.values.to_pylist()
+        time_range = min(times), max(times)
+    elif column.numbers is not None and suggests_time(column.name):
+        time_range = first_and_last_time(column.numbers)
+    if time_range is None:
+        return None
+    first, last = time_range
+    summary = f"times {first[:19]} to {last[:19]}{distinct_and_missing(column)}"
+    remark = "no feature: the times of new rows are new"
+    if suggests_birth(column.name):
+        remark = "no feature as it is: make an age of it"
+    return ColumnProposal(column, "time", None, summary, remark)
+
+
+def first_and_last_time(numbers: Array) -> tuple[str, str] | None:
+    """Returns the first and the last time as text, None if the numbers are no times.
+
+    Args:
+        numbers: times are seconds, milli-, micro- or nanoseconds since 1970, or
+            YYYYMMDD.
+    """
+    low, high = float(numbers.min()), float(numbers.max())
+    for unit in (1, 1e3, 1e6, 1e9):
+        if low / unit >= 6e8 and high / unit <= 2.5e9:  # 1989 to 2049
+            first, last = (datetime.fromtimestamp(x / unit, UTC) for x in (low, high))
+            return first.isoformat(" "), last.isoformat(" ")
+    if low < 1.9e7 or high >= 2.1e7:
+        return None
+    try:
+        for number in numbers:
+            datetime.strptime(f"{number:.0f}", "%Y%m%d")
+    except ValueError:
+        return None
+    return f"{low:.0f}", f"{high:.0f}"
+
+
+def weight_column(column: ColumnProfile) -> ColumnProposal | None:
+    """Proposes a column as the rows' weights if its name suggests weights."""
+    if column.numbers is None or not suggests_row_weight(column.name):
+        return None
+    remark = f"by its name, for weight_column: {column.name}"
+    keys = bucketized(column)
+    return ColumnProposal(column, "weight", keys, summarize(column), remark)
+
+
+def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
+    """Leaves out text that a user can convert to numbers, times, lists or columns."""
+    if column.kind != "text":
+        return None
+    non_numbers, num_cells = column.non_numbers()
+    is_numeric = column.num_distinct - len(non_numbers) > MAX_CATEGORIES
+    if len(non_numbers) <= 5 and is_numeric and not suggests_id(column.name):
+        texts = ", ".join(f"'{shorten(value)}'" for value in non_numbers)
+        remark = f"numbers but for {texts} in {num_cells:,} cells: empty them"
+        return leave_out(column, remark, bucketized(column, missing=True))
+    for pattern, remark in CONVERTIBLE_TEXT.items():
+        if column.num_distinct > 1 and matches(column.values, pattern).mean() > 0.9:
+            return leave_out(column, remark)
+    return None
+
+
+def list_column(column: ColumnProfile) -> ColumnProposal | None:
+    """Proposes a sequence for lists, and for lists that are written as text."""
+    separator = None
+    if column.kind == "text":
+        separator = list_separator(column)
+        if separator is None:
+            return None
+        column = column.split(separator)
+    elements = column.elements
+    if column.kind != "list" or elements is None:
+        return None
+    if (
+        elements.kind not in ("text", "whole", "boolean")
+        and not elements.stored_as_text
+    ):
+        return leave_out(column, f"no feature reads lists of {elements.arrow_type}")
+    if elements.counts.max() == 1:
+        return leave_out(column, "lists of values that occur once each")
+    return propose_sequence(column, separator)
+
+
+def list_separator(column: ColumnProfile) -> str | None:
+    """Returns the separator of the lists in a text column; None if it holds no lists.
+
+    The values of lists occur again in other cells, more often than the words of
+    sentences do. Words between spaces are taken for a list only if most contain digits,
+    as ids do.
+    """
+    for separator, min_share in SEPARATORS.items():
+        escaped = f"[{separator[0]}]{separator[1:]}"
+        num_cells = column.counts[matches(column.values, escaped)].sum()
+        if num_cells < min_share * column.num_filled:
+            continue
+        elements = column.split(separator).elements
+        if elements is None or elements.num_distinct > 0.6 * column.num_distinct:
+            continue
+        num_with_digits = elements.counts[matches(elements.values, "[0-9]")].sum()
+        if separator != " " or num_with_digits >= 0.9 * elements.counts.sum():
+            return separator
+    return None
+
+
+def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
+    """Cuts numbers with decimals into buckets, unless they are ids."""
+    if column.kind != "decimal" or column.numbers is None:
+        return None
+    finite = np.isfinite(column.numbers)
+    if not finite.all():
+        cells = int(column.counts[~finite].sum())
+        remark = f"infinite in {cells:,} cells: empty them"
+        return leave_out(column, remark, bucketized(column, missing=True))
+    all_whole = bool((column.numbers % 1 == 0).all())
+    if suggests_id(column.name) and all_whole and column.num_distinct > MAX_CATEGORIES:
+        remark = "whole numbers stored with decimals, as pandas does where cells are "
+        remark += "missing; ids above 2^53 change: store them as whole numbers or text"
+        if not column.stored_as_text:
+            return leave_out(column, remark)
+        return propose_categories(column, remark)
+    return propose_buckets(column)
+
+
+def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
+    """Takes whole numbers for ids, categories or amounts, by their name and counts."""
+    if column.kind not in ("whole", "boolean"):
+        return None
+    numbers = column.numbers
+    if numbers is None or column.num_distinct <= MAX_CATEGORIES:
+        return propose_categories(column)
+    is_amount, is_entity = suggests_amount(column.name), suggests_entity(column.name)
+    if column.mostly_unique and not is_amount:
+        keys = None if is_entity else bucketized(column)
+        return leave_out(column, "differs in nearly every row", keys)
+    if np.abs(numbers).max() > MAX_EXACT:
+        return propose_categories(column, "ids above 2^53, kept exact")
+    if suggests_id(column.name):
+        return propose_categories(column)
+    if is_amount:
+        return propose_buckets(column)
+    # Many values that occur several times may be ids or amounts. A single value, such
+    # as 0, often fills a large share of a column of amounts, but not of ids.
+    repeats = column.num_distinct >= 1000 and (
+        column.num_filled >= 5 * column.num_distinct
+    )
+    no_special_value = column.counts.max() < 0.25 * column.num_filled
+    if is_entity or (repeats and no_special_value and numbers.min() >= 0):
+        remark = "taken for ids; if amounts, {kind: bucketized, num_buckets: 32}"
+        return propose_categories(column, remark)
+    return propose_buckets(column, "taken for amounts; if codes, {kind: sparse}")
+
+
+def text_column(column: ColumnProfile) -> ColumnProposal:
+    """Takes text for categories; leaves out sentences and values that hardly repeat."""
+    lengths = np.array([len(value) for value in column.values.to_pylist()])
+    mean_length = float(np.average(lengths, weights=column.counts))
+    if mean_length > FREE_TEXT_LENGTH and column.num_distinct > 0.3 * column.num_filled:
+        return leave_out(column, "free text")
+    if column.mostly_unique and column.num_distinct > MAX_CATEGORIES:
+        return leave_out(column, "differs in nearly every row")
+    return propose_categories(column)
