@@ -9,13 +9,13 @@ from mtl_cli.core.errors import ConfigError, suggest
 from mtl_cli.data.dataset import TASK_NAME
 
 TABLE = (
-    "of training rows: .csv, .tsv (also .gz, .zst, .bz2), .parquet, .feather, .arrow, "
+    "the training rows: .csv, .tsv (also .gz, .zst, .bz2), .parquet, .feather, .arrow, "
     "or a folder of .parquet files"
 )
-TASK = "what to predict, and the column that holds it if the name is not it"
-SPACE = "counts a task's rows only where a column, or another task, is 1"
-COLUMNS = "names, if the first line has none"
-NO_HEADER = "names them column_1, column_2, ..."
+TASK = "what to predict, and its column if that has another name"
+SPACE = "counts the rows of TASK only where COLUMN, or another task, is 1"
+COLUMNS = "names of the columns, if the first line holds no names"
+NO_HEADER = "names the columns column_1, column_2, ..."
 EXAMPLES = """examples:
   mtl-init shop/train.csv --task click buy --space buy:click --test shop/test.csv
   mtl-init adult.data --no-header --task income=column_15
@@ -23,7 +23,7 @@ EXAMPLES = """examples:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are told in one line, as all errors of the commands are."""
+    """A parser that raises a `ConfigError` instead of printing its usage."""
 
     def error(self, message: str) -> NoReturn:
         unknown = message.rpartition("unrecognized arguments: ")[2].partition(" ")[0]
@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Returns the command line's values."""
+    """Returns the values of the command line."""
     parser = Parser(
         prog="mtl-init",
         description="Looks at a table and writes ./conf/dataset/NAME.yaml.",
@@ -44,11 +44,15 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("table", metavar="TABLE", help=TABLE)
-    several: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
-    add("--task", metavar="NAME[=COLUMN]", help=TASK, **several)
-    add("--space", metavar="TASK:COLUMN", help=SPACE, **several)
-    add("--name", help="of the data set; usually the table's")
-    add("--test", metavar="TABLE", help="of test rows; else a tenth of TABLE")
+    many: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
+    add("--task", metavar="NAME[=COLUMN]", help=TASK, **many)
+    add("--space", metavar="TASK:COLUMN", help=SPACE, **many)
+    add("--name", help="name of the data set; by default the name of the table")
+    add(
+        "--test",
+        metavar="TABLE",
+        help="the test rows; by default a tenth of the training rows",
+    )
     header = parser.add_mutually_exclusive_group()
     header.add_argument("--columns", metavar="A,B,...", help=COLUMNS)
     header.add_argument("--no-header", action="store_true", help=NO_HEADER)
@@ -57,15 +61,24 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def parse_tasks(arguments: list[str]) -> dict[str, str]:
-    """Returns {task: label column} from arguments `NAME` or `NAME=COLUMN`."""
+    """Returns {task: label column}.
+
+    Args:
+        arguments: texts of the form `NAME` or `NAME=COLUMN`.
+
+    Raises:
+        ConfigError: if a name is not valid, is taken, or is given twice.
+    """
     tasks: dict[str, str] = {}
     for argument in arguments:
         name, equals, column = argument.partition("=")
         if not re.fullmatch(TASK_NAME, name):
-            valid = re.sub(r"^[^A-Za-z]+|[^A-Za-z0-9]+", "_", name).strip("_") or "task"
+            valid_name = (
+                re.sub(r"^[^A-Za-z]+|[^A-Za-z0-9]+", "_", name).strip("_") or "task"
+            )
             raise ConfigError(
                 f"--task: the name '{name}' should be a letter, then letters, digits "
-                f"and _; write --task '{valid}={column or name}'"
+                f"and _; write --task '{valid_name}={column or name}'"
             )
         if name in ("mean", "row"):
             raise ConfigError(
@@ -84,6 +97,9 @@ def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
     Args:
         arguments: texts of the form `TASK:COLUMN`.
         tasks: the names of all tasks.
+
+    Raises:
+        ConfigError: if a text has another form, or the task cannot have the space.
     """
     spaces: dict[str, str] = {}
     for argument in arguments:
@@ -91,11 +107,10 @@ def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
         if not (task and space):
             raise ConfigError(f"--space: '{argument}' should be TASK:COLUMN")
         if task not in tasks:
-            raise ConfigError(
-                f"--space {argument}: no task '{task}', there "
-                f"{'are ' + ', '.join(tasks) if tasks else 'is none: give --task'}"
-                f"{suggest(task, tasks)}"
-            )
+            known = f"there are {', '.join(tasks)}{suggest(task, tasks)}"
+            if not tasks:
+                known = "there is none: give --task"
+            raise ConfigError(f"--space {argument}: no task '{task}', {known}")
         if space == task:
             raise ConfigError(f"--space {argument}: a task cannot be its own space")
         if task in spaces:
@@ -105,7 +120,10 @@ def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
 
 
 def parse_columns(arguments: argparse.Namespace) -> list[str] | None:
-    """Returns the columns' names, an empty list to number them, None to read them."""
+    """Returns the names of the columns of a text file.
+
+    An empty list numbers the columns; None takes the names from the first line.
+    """
     if arguments.no_header:
         return []
     if arguments.columns is None:
@@ -120,7 +138,7 @@ def parse_columns(arguments: argparse.Namespace) -> list[str] | None:
 
 
 def dataset_name(table: str) -> str:
-    """Returns a data set's name made from the path of its table."""
+    """Returns a valid name for a data set, made from the path of its table."""
     stem = Path(table).resolve().name.partition(".")[0]
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")
     return name if name[:1].isalpha() else f"data_{name}".rstrip("_")

@@ -1,4 +1,4 @@
-"""Detects how the file of a table is written."""
+"""Detects the format, delimiter and header of a table's file."""
 
 import csv
 import re
@@ -10,24 +10,25 @@ import pyarrow as pa
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.files import format_by_ending
 
-FIRST_BYTES = {b"PAR1": "parquet", b"ARRO": "feather"}
+FORMAT_BY_FIRST_BYTES = {b"PAR1": "parquet", b"ARRO": "feather"}
 USUAL_DELIMITERS = {"csv": ",", "tsv": "\t"}
 DELIMITERS = ",\t;|"
-LINES = 200
-BYTES = 1 << 18
+# The delimiter is detected from the first 200 lines, as far as 256 KiB hold them.
+MAX_LINES = 200
+MAX_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
 class FileFormat:
-    """How the files of a data set are written.
+    """The format of a table's file and, for a text file, its delimiter and columns.
 
     Attributes:
         name: `parquet`, `feather`, `csv` or `tsv`.
         by_ending: whether the file's ending names the format.
         delimiter: the character between the cells of a text file.
-        columns: the names of a text file's columns, with spaces around them if any.
+        columns: the names of a text file's columns, spaces around the names included.
         has_header: whether the first line of a text file holds the names.
-        trim: whether cells of a text file begin or end with spaces. The spaces are cut.
+        trim: whether spaces around the cells of a text file must be cut.
     """
 
     name: str
@@ -46,14 +47,17 @@ class FileFormat:
 def detect_format(
     path: str, file: Path, columns: list[str] | None, delimiter: str | None = None
 ) -> FileFormat:
-    """Returns the format of a file, by its ending or else by its content.
+    """Detects the format of a file by its ending, or else by its content.
 
     Args:
         path: the file as the user named it.
         file: the file, or a folder of Parquet files.
         columns: the names of the columns of a text file without a header, an empty list
             to number the columns, None if the first line holds the names.
-        delimiter: the delimiter of a text file, if it is known.
+        delimiter: the delimiter of a text file; None detects it.
+
+    Raises:
+        DataError: if the file is empty, or does not fit the names of the columns.
     """
     name = "parquet" if file.is_dir() else format_by_ending(file.name)
     by_ending = name is not None
@@ -61,7 +65,7 @@ def detect_format(
         raise DataError(f"'{path}' is empty; expected a header and rows")
     if name is None:
         with file.open("rb") as stream:
-            name = FIRST_BYTES.get(stream.read(4), "csv")
+            name = FORMAT_BY_FIRST_BYTES.get(stream.read(4), "csv")
     if name not in USUAL_DELIMITERS:
         if columns is not None:
             raise DataError(f"--columns, --no-header: '{path}' is no text file")
@@ -69,11 +73,52 @@ def detect_format(
     lines = first_lines(file)
     if not lines:
         raise DataError(f"'{path}' has no lines; expected a header and rows")
-    detected = detect_delimiter(lines, USUAL_DELIMITERS[name])
-    if not by_ending and detected == "\t":
+    detected_delimiter = detect_delimiter(lines, USUAL_DELIMITERS[name])
+    if not by_ending and detected_delimiter == "\t":
         name = "tsv"
-    delimiter = delimiter or detected
+    delimiter = delimiter or detected_delimiter
     first_cells = next(csv.reader(lines, delimiter=delimiter))
+    names = column_names(path, first_cells, columns)
+    return FileFormat(name, by_ending, delimiter, names, has_header=columns is None)
+
+
+def first_lines(file: Path) -> list[str]:
+    """Returns the first complete lines of a text file, without blank lines."""
+    with pa.input_stream(str(file), compression="detect") as stream:
+        block = stream.read(MAX_BYTES)
+    whole_lines = block if len(block) < MAX_BYTES else block[: block.rfind(b"\n") + 1]
+    lines = re.split("\r\n|\n|\r", whole_lines.decode("utf-8-sig"))
+    return [line for line in lines if line.strip()][:MAX_LINES]
+
+
+def detect_delimiter(lines: list[str], usual: str) -> str:
+    """Returns the first delimiter that cuts 90 % of the lines into equally many cells.
+
+    Args:
+        lines: the first lines of a file.
+        usual: the usual delimiter of the file's format, which is tried first and
+            returned if no delimiter fits.
+    """
+    for delimiter in usual + DELIMITERS:
+        num_cells = [len(cells) for cells in csv.reader(lines, delimiter=delimiter)]
+        if num_cells[0] > 1 and num_cells.count(num_cells[0]) >= 0.9 * len(num_cells):
+            return delimiter
+    return usual
+
+
+def column_names(
+    path: str, first_cells: list[str], columns: list[str] | None
+) -> list[str]:
+    """Returns the names of a text file's columns.
+
+    Args:
+        path: the file as the user named it.
+        first_cells: the cells of the first line.
+        columns: see `detect_format`.
+
+    Raises:
+        DataError: if the first line does not have one cell per name, or has only one.
+    """
     if columns and len(columns) != len(first_cells):
         raise DataError(
             f"--columns: gives {len(columns)} names, but the first line of '{path}' is "
@@ -84,30 +129,6 @@ def detect_format(
             f"'{path}' has one column, '{first_cells[0]}'; expected cells separated by "
             "commas, tabs, semicolons or bars"
         )
-    numbered = [f"column_{i + 1}" for i in range(len(first_cells))]
-    names = first_cells if columns is None else columns or numbered
-    return FileFormat(name, by_ending, delimiter, names, columns is None)
-
-
-def first_lines(file: Path) -> list[str]:
-    """Returns the first whole lines of a text file that are not blank."""
-    with pa.input_stream(str(file), compression="detect") as stream:
-        block = stream.read(BYTES)
-    whole_lines = block if len(block) < BYTES else block[: block.rfind(b"\n") + 1]
-    lines = re.split("\r\n|\n|\r", whole_lines.decode("utf-8-sig"))
-    return [line for line in lines if line.strip()][:LINES]
-
-
-def detect_delimiter(lines: list[str], usual: str) -> str:
-    """Returns the delimiter that cuts most lines into as many cells as the first line.
-
-    Args:
-        lines: the first lines of a file.
-        usual: the usual delimiter of the file's format, which is tried first and
-            returned if none fits.
-    """
-    for delimiter in usual + DELIMITERS:
-        sizes = [len(cells) for cells in csv.reader(lines, delimiter=delimiter)]
-        if sizes[0] > 1 and sizes.count(sizes[0]) >= 0.9 * len(sizes):
-            return delimiter
-    return usual
+    if columns is None:
+        return first_cells
+    return columns or [f"column_{i + 1}" for i in range(len(first_cells))]

@@ -3,7 +3,6 @@
 import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -26,9 +25,9 @@ class TablePreview:
 
     Attributes:
         path: the table as the user named it.
-        table: the rows. All columns of text files are text.
+        table: the rows. All columns of a text file are read as text.
         complete: whether the preview holds all rows of the table.
-        format: how the table's file is written.
+        format: the format of the table's file.
     """
 
     path: str
@@ -45,8 +44,8 @@ def read_preview(
     Args:
         path: a file, or a folder of Parquet files.
         columns: see `detect_format`.
-        training: the format of the training table, to read a test table with the same
-            delimiter.
+        training: for a test table, the format of the training table, whose delimiter
+            the test table must have; None for the training table itself.
 
     Raises:
         DataError: naming the file, and what is wrong with it.
@@ -55,8 +54,8 @@ def read_preview(
     if not file.exists():
         raise DataError(f"no file '{path}' (started in {Path.cwd()})")
     try:
-        known = training.delimiter if training and training.is_text else None
-        file_format = detect_format(path, file, columns, known)
+        delimiter = training.delimiter if training and training.is_text else None
+        file_format = detect_format(path, file, columns, delimiter)
         read = preview_text if file_format.is_text else preview_columnar
         preview = read(path, file, file_format)
     except (pa.ArrowException, csv.Error, OSError, UnicodeDecodeError) as error:
@@ -75,7 +74,7 @@ def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview
     """Reads the first rows of a delimited text file, every cell as text."""
     columns, delimiter = file_format.columns, file_format.delimiter
     names = None if file_format.has_header else columns
-    batches, rows = [], 0
+    batches, num_rows = [], 0
     try:
         with pa.csv.open_csv(
             open_bytes(file),
@@ -89,49 +88,47 @@ def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview
         ) as reader:
             for batch in reader:
                 batches.append(batch)
-                rows += batch.num_rows
-                if rows > MAX_ROWS:
+                num_rows += batch.num_rows
+                if num_rows > MAX_ROWS:
                     break
     except pa.ArrowInvalid:
         ragged = ragged_row(open_bytes(file), len(columns), delimiter, BLOCK_BYTES)
         if ragged is None:
             raise
-        number, reason = ragged
+        row, problem = ragged
         if file_format.has_header:
-            number, reason = (
-                number - 1,
-                f"{reason}; does the first line hold all names?",
-            )
-        raise RowError(f"cannot read '{path}'", number, reason) from None
+            row -= 1  # the header is no row
+            problem = f"{problem}; does the first line hold all names?"
+        raise RowError(f"cannot read '{path}'", row, problem) from None
     table = pa.Table.from_batches(batches, reader.schema).slice(0, MAX_ROWS)
     trimmed = pa.table(
         [trim(column) for column in table.columns],
         [name.strip() for name in table.column_names],
     )
     file_format = replace(file_format, trim=not trimmed.equals(table))
-    return TablePreview(path, trimmed, rows <= MAX_ROWS, file_format)
+    return TablePreview(path, trimmed, num_rows <= MAX_ROWS, file_format)
 
 
-def open_bytes(file: Path) -> Any:
-    """Opens a text file, compressed or not."""
+def open_bytes(file: Path) -> pa.NativeFile:
+    """Opens a text file, which may be compressed."""
     return pa.input_stream(str(file), compression="detect")
 
 
 def preview_columnar(path: str, file: Path, file_format: FileFormat) -> TablePreview:
-    """Reads the first rows of a Parquet file, of a folder of them, or of Feather."""
+    """Reads the first rows of a Parquet or Feather file, or of a folder of Parquet."""
     files = [str(f) for f in sorted(file.rglob("*.parquet"))] or [str(file)]
     if file.is_dir() and files == [str(file)]:
         raise DataError(f"the folder '{path}' holds no .parquet files")
     dataset = pa.dataset.dataset(files, format=file_format.name)
     for fragment in dataset.get_fragments():
         if not fragment.physical_schema.equals(dataset.schema):
-            first, other = (
+            first_columns, other_columns = (
                 ", ".join(f"{field.name} ({field.type})" for field in schema)
                 for schema in (dataset.schema, fragment.physical_schema)
             )
             raise DataError(
-                f"cannot read '{path}': the files disagree: {files[0]} holds {first}, "
-                f"{fragment.path} {other}"
+                f"cannot read '{path}': the files disagree: {files[0]} holds "
+                f"{first_columns}, {fragment.path} {other_columns}"
             )
     table = dataset.head(MAX_ROWS)
     complete = dataset.count_rows() == table.num_rows
