@@ -175,10 +175,10 @@ def yaml_text(value: Any) -> str:
 
 def metrics_table(kind: str) -> str:
     """Returns the metrics of one kind of task, with the first line of their text."""
-    from mtl_cli.tasks.base import kind_of_task
+    from mtl_cli.tasks.base import task_class
 
     lines = ["| metric | better | |", "|---|---|---|"]
-    for metric in kind_of_task(kind).METRICS:
+    for metric in task_class(kind).METRICS:
         text = inspect.cleandoc(metric.function.__doc__ or "")
         better = {1: "higher", -1: "lower"}.get(metric.direction or 0, "")
         lines.append(f"| `{metric.name}` | {better} | {' '.join(text.split())} |")

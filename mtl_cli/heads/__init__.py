@@ -1,1 +1,1 @@
-"""Heads: from the logits of towers to outputs; one file per choice of `model.heads`."""
+"""Heads, which turn the towers' logits into outputs: one file per kind of heads."""

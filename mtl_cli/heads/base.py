@@ -1,4 +1,4 @@
-"""The base class of heads, and the outputs that heads give."""
+"""The base class of heads, and the outputs of a model."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,26 +11,20 @@ AXIS = "heads"
 Tasks = dict[str, Task]
 
 
-class Labelled(Protocol):
-    """Rows with labels."""
-
-    @property
-    def labels(self) -> dict[str, Array]:
-        """Labels by task, (rows,), NaN where a label is missing."""
-
-
 @dataclass(frozen=True)
 class Output:
-    """A named prediction, and the rows and labels that it is scored on.
+    """A prediction of the model, with the labels and rows that it is scored on.
 
     Attributes:
         name: the task's name, or the name of an output that heads add.
         label: name of the task whose label the prediction is compared with.
-        task: the task of that label.
-        space: a task or column that is 1 on the rows that count; None is all rows.
-        added_by_heads: whether heads add the output, so that it has no loss of its own.
-        truth_tasks: names of the tasks whose true probabilities give the output's: of
-            two, the first divided by the second.
+        task: the task with the name `label`.
+        space: a task or column that is 1 on the rows to score; None scores all rows.
+        added_by_heads: whether heads add the output to those of the tasks. Such an
+            output has no loss of its own.
+        truth_tasks: names of the tasks from whose true probabilities the output's true
+            probability follows. It is the probability of the first task, divided by
+            those of the other tasks.
     """
 
     name: str
@@ -42,7 +36,7 @@ class Output:
 
     @property
     def first_metric(self) -> str:
-        """The metric that stands for the output in tables and plots."""
+        """Name of the metric that stands for the output in tables and plots."""
         return self.task.metric_names[0]
 
     @property
@@ -52,31 +46,31 @@ class Output:
 
 
 class Heads(Options):
-    """The last step of a model: from the towers' logits to outputs.
+    """The last step of a model: from the logits of the towers to those of the outputs.
 
-    A subclass declares the keys of `model.*` that only its heads have.
+    A subclass declares further keys of `model.*`, which only its heads have.
     """
 
     def check(self, tasks: Tasks) -> None:
         """Raises ValueError if these heads cannot serve these tasks."""
 
     def outputs(self, tasks: Tasks) -> list[Output]:
-        """Returns the outputs of a model: the tasks in order, then added ones."""
+        """Returns the outputs of a model: one per task, then those that heads add."""
         return [
             Output(name, name, task, task.space, truth_tasks=(name,))
             for name, task in tasks.items()
         ]
 
     def connect(self, logits: dict[str, Tensor], tasks: Tasks) -> dict[str, Tensor]:
-        """Returns the logits of all outputs, by name.
+        """Returns the logits of each output, by the output's name.
 
         Args:
-            logits: `(batch, num_logits)` of each task's tower, by task.
+            logits: the logits of each task's tower, `(batch, num_logits)`, by task.
             tasks: the tasks of the run, in order.
         """
         return logits
 
-    def label_warnings(self, tasks: Tasks, rows: Labelled) -> list[str]:
+    def label_warnings(self, tasks: Tasks, rows: "RowsWithLabels") -> list[str]:
         """Returns warnings about the training labels, one line each.
 
         Args:
@@ -86,16 +80,25 @@ class Heads(Options):
         return []
 
 
+class RowsWithLabels(Protocol):
+    """The part of `data.table.Table` that heads need: heads may not import `data`."""
+
+    @property
+    def labels(self) -> dict[str, Array]:
+        """The labels of each task, (rows,), NaN where a label is missing."""
+
+
 def heads_named(name: str, keys: dict[str, Any]) -> Heads:
-    """Returns the heads of a file of this folder.
+    """Returns the heads that `model.heads` names.
 
     Args:
-        name: the file's name, without `.py`.
-        keys: the keys of `model.*` that the sharing scheme does not have.
+        name: the value of `model.heads`: the name of a file in this folder.
+        keys: the keys of `model.*`, with their values, that the sharing scheme does not
+            declare.
 
     Raises:
-        ValueError: if a key is of other heads, or its value is wrong.
+        ValueError: if a key is unknown or belongs to other heads, or a value is wrong.
     """
-    option = option_class(AXIS, name, Heads)
-    kept = drop_keys_of_others(keys, option, AXIS, Heads, "model.heads")
-    return option.model_validate(kept)
+    heads = option_class(AXIS, name, Heads)
+    own_keys = drop_keys_of_others(keys, heads, AXIS, Heads, "model.heads")
+    return heads.model_validate(own_keys)

@@ -1,4 +1,4 @@
-"""ESMM's heads: pCTCVR = pCTR x pCVR, and pCVR as an output of its own."""
+"""ESMM's heads: pCTCVR is pCTR x pCVR, and pCVR is an output without a loss."""
 
 from typing import Annotated
 
@@ -6,22 +6,34 @@ from pydantic import Field
 
 from mtl_cli.core.errors import suggest
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.heads.base import Heads, Labelled, Output, Tasks
+from mtl_cli.heads.base import Heads, Output, RowsWithLabels, Tasks
 
 
 class ESMM(Heads):
-    """Chains the towers of a click and of a click-and-conversion on the entire space.
+    """Chains the tower of the click task and the tower of the conversion task.
 
-    Reference: Ma et al., SIGIR 2018, equation 1.
+    For an impression x, with y the click and z the conversion,
+
+        p(y=1, z=1 | x) = p(y=1 | x) x p(z=1 | y=1, x)
+           pCTCVR       =    pCTR    x     pCVR
+
+    The label of the click task is y; the label of the conversion task is "y and z". The
+    click tower gives pCTR, the conversion tower pCVR. Both losses are on all
+    impressions, the entire space: one of pCTR, one of pCTCVR.
+
+    Reference: Ma et al., "Entire Space Multi-Task Model: An Effective Approach for
+        Estimating Post-Click Conversion Rate", SIGIR 2018, equation 1.
     """
 
     click_task: Annotated[
-        str | None, Field(description="the task that is a click; null is the first")
+        str | None,
+        Field(description="the task whose label is a click; null is the first task"),
     ] = None
     conversion_task: Annotated[
         str | None,
         Field(
-            description="the task that is a click and a conversion; null: the second"
+            description="the task whose label is a click and a conversion; null is the "
+            "second task"
         ),
     ] = None
 
@@ -60,7 +72,7 @@ class ESMM(Heads):
             )
 
     def outputs(self, tasks: Tasks) -> list[Output]:
-        """Returns the tasks, and pCVR, scored on clicked rows."""
+        """Returns the outputs of the tasks, then pCVR, scored on clicked rows."""
         click, conversion = self.funnel(tasks)
         pcvr = Output(
             pcvr_name(click, conversion),
@@ -73,46 +85,48 @@ class ESMM(Heads):
         return [*super().outputs(tasks), pcvr]
 
     def connect(self, logits: dict[str, Tensor], tasks: Tasks) -> dict[str, Tensor]:
-        """Replaces the conversion's logit by the logit of pCTCVR, and adds pCVR's."""
+        """Makes pCTCVR the output of the conversion task, and adds the output pCVR."""
         click, conversion = self.funnel(tasks)
-        pctr, pcvr = logits[click], logits[conversion]
+        pctr_logit, pcvr_logit = logits[click], logits[conversion]
         return {
             **logits,
-            conversion: logit_of_product(pctr, pcvr),
-            pcvr_name(click, conversion): pcvr,
+            conversion: logit_of_product(pctr_logit, pcvr_logit),
+            pcvr_name(click, conversion): pcvr_logit,
         }
 
-    def label_warnings(self, tasks: Tasks, rows: Labelled) -> list[str]:
-        """Returns a warning if rows have a conversion without a click."""
+    def label_warnings(self, tasks: Tasks, rows: RowsWithLabels) -> list[str]:
+        """Returns a warning if training rows have a conversion without a click."""
         click, conversion = self.funnel(tasks)
         labels = rows.labels
-        converted = labels[conversion] == 1
-        broken = converted & (labels[click] == 0)
-        if not broken.any():
+        is_converted = labels[conversion] == 1
+        without_click = is_converted & (labels[click] == 0)
+        if not without_click.any():
             return []
         return [
-            f"the labels break the funnel rule of esmm: {broken.sum():,} of "
-            f"{converted.sum():,} training rows with {conversion} = 1 have "
+            f"the labels break the funnel rule of esmm: {without_click.sum():,} of "
+            f"{is_converted.sum():,} training rows with {conversion} = 1 have "
             f"{click} = 0, so that pCTCVR = pCTR x pCVR cannot fit both"
         ]
 
 
 def pcvr_name(click: str, conversion: str) -> str:
-    """Returns the name of the output pCVR: a conversion's probability after a click."""
+    """Returns the name of the output pCVR: `CONVERSION_given_CLICK`."""
     return f"{conversion}_given_{click}"
 
 
 def label_of_output(name: str) -> str:
-    """Returns the name of the task whose label an output is compared with."""
+    """Returns the task whose label an output predicts, from the name of the output."""
     return name.partition("_given_")[0]
 
 
 def logit_of_product(a: Tensor, b: Tensor) -> Tensor:
-    """Returns the logit of the product of two probabilities.
+    """Returns the logit of the product of two probabilities, `(batch, 1)`.
 
-    A loss on this logit stays exact where the product is near 0:
+    With s for the sigmoid,
 
-        logit(s(a) s(b)) = -log(exp(-a) + exp(-b) + exp(-a - b)),  s the sigmoid.
+        logit(s(a) s(b)) = -log(exp(-a) + exp(-b) + exp(-a - b)).
+
+    A loss of this logit is exact even if the product is near 0.
 
     Args:
         a: logit of one probability, `(batch, 1)`.

@@ -1,7 +1,7 @@
-"""Independent heads: each task's tower gives its output."""
+"""Independent heads: each output is the output of one task's tower."""
 
 from mtl_cli.heads.base import Heads
 
 
 class Independent(Heads):
-    """The logits of the towers as they are."""
+    """Heads that leave the logits of the towers as they are."""

@@ -9,7 +9,7 @@ import numpy as np
 from mtl_cli.core.errors import DataError
 from mtl_cli.init.column_profile import Array, ColumnProfile
 from mtl_cli.init.column_summary import missing_share, shorten, summarize
-from mtl_cli.tasks.base import Task, kind_of_task
+from mtl_cli.tasks.base import Task, task_class
 
 MAX_CLASSES = 30
 YES = {"1", "true", "yes", "y", "t", "positive"}
@@ -46,7 +46,7 @@ class TaskProposal:
     @property
     def task_class(self) -> type[Task]:
         """The class of the task's kind."""
-        return kind_of_task(self.kind)
+        return task_class(self.kind)
 
 
 def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposal:

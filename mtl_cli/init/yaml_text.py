@@ -18,7 +18,7 @@ from mtl_cli.init.file_format import USUAL_DELIMITERS
 from mtl_cli.init.name_hints import suggests_person
 from mtl_cli.init.preview import TablePreview
 from mtl_cli.init.task_proposal import TaskProposal
-from mtl_cli.tasks.base import kind_of_task
+from mtl_cli.tasks.base import task_class
 
 COMMENT_COLUMN = 24  # where the comments beside the data set's own keys begin
 MAX_FEATURE_WIDTH = 60  # longer features push their own comments to the right
@@ -149,7 +149,7 @@ def feature_entry(proposal: ColumnProposal) -> str:
 
 def task_lines(proposal: TaskProposal) -> Iterator[str]:
     """Yields the lines of a task's keys, which stand below its name."""
-    fields = kind_of_task(proposal.kind).model_fields
+    fields = task_class(proposal.kind).model_fields
     values = {
         name: proposal.keys.get(name, fields[name].default)
         for name in TASK_KEYS

@@ -1,1 +1,1 @@
-"""Kinds of tasks: one file per kind holds its keys and all that it does."""
+"""Kinds of tasks: one file per kind, with its keys, labels, losses and predictions."""

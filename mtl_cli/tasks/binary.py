@@ -1,4 +1,4 @@
-"""Labels of two values: the probability of one of them."""
+"""Binary tasks: the probability that a label is 1, not 0."""
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -11,14 +11,7 @@ from mtl_cli.metrics.auc import auc, gauc, pr_auc
 from mtl_cli.metrics.calibration import ece, pcoc
 from mtl_cli.metrics.log_loss import log_loss
 from mtl_cli.metrics.metric import Metric
-from mtl_cli.tasks.base import (
-    Array,
-    Statistics,
-    Task,
-    null_is,
-    numbers_in,
-    refuse_labels,
-)
+from mtl_cli.tasks.base import Array, Statistics, Task, null_means
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,14 +21,14 @@ class Binary(Task):
     """A label of 0 and 1; the prediction is the probability of 1.
 
     Attributes:
-        positive: the value, or values, that count as 1; null if the column holds 0
-            and 1.
+        positive: the value or values that are read as 1, while all others are read as
+            0; null if the column holds 0 and 1.
         loss: the loss that training minimises: `bce`, binary cross-entropy, or `focal`.
-        focal_gamma: key of loss `focal`: how much less a row counts the better it is
-            predicted.
-        positive_weight: factor of the loss of positive rows.
-        truth: column of the true probability, where it is known (simulated data): adds
-            the metric `truth_rmse`, over all rows, whatever the space.
+        focal_gamma: gamma of loss `focal`; the larger gamma is, the less a row counts
+            whose label is already predicted well.
+        positive_weight: factor of the loss of rows whose label is 1.
+        truth: column of the true probability of label 1, for simulated data. Adds the
+            metric `truth_rmse`, over all rows, also those outside of the space.
     """
 
     METRICS: ClassVar[tuple[Metric, ...]] = (auc, pr_auc, log_loss, ece, pcoc, gauc)
@@ -44,7 +37,7 @@ class Binary(Task):
 
     kind: Literal["binary"] = "binary"
     positive: str | int | list[str | int] | None = None
-    loss: Annotated[Literal["bce", "focal"], null_is("bce")] = "bce"
+    loss: Annotated[Literal["bce", "focal"], null_means("bce")] = "bce"
     focal_gamma: NotNegative = 2.0
     positive_weight: Positive = 1.0
     truth: str | None = None
@@ -52,7 +45,7 @@ class Binary(Task):
     @model_validator(mode="after")
     def _check_focal_gamma(self) -> "Binary":
         if self.focal_gamma != 2 and self.loss != "focal":
-            raise ValueError("focal_gamma: is for loss focal; set it to 2.0")
+            raise ValueError("focal_gamma: only loss focal uses it; set it to 2.0")
         return self
 
     @property
@@ -70,20 +63,19 @@ class Binary(Task):
 
         return pa.float64() if self.positive is None else pa.string()
 
-    def read_labels(self, where: str, column: "pa.ChunkedArray") -> Array:
+    def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
         from mtl_cli.columns.cells import cells_equal, empty_cells
+        from mtl_cli.columns.labels import check_labels, read_label_numbers
 
-        empty = empty_cells(column)
-        if self.positive is not None:
+        if self.positive is None:
+            fix = "say with `positive:` which value counts as 1"
+            labels = read_label_numbers(message_start, column, fix)
+            check_labels(message_start, labels, ~np.isin(labels, (0, 1)), "0 or 1")
+        else:
             labels = np.zeros(len(column))
             for value in self.required_values:
-                labels[cells_equal(where, column, value, "positive")] = 1
-            return np.where(empty, np.nan, labels).astype("float32")
-        if empty.all():
-            return np.full(len(column), np.nan, "float32")
-        fix = "say with `positive:` which value counts as 1"
-        labels = numbers_in(where, column, fix)
-        refuse_labels(where, labels, ~np.isin(labels, (0, 1)), "0 or 1")
+                labels[cells_equal(message_start, column, value, "positive")] = 1
+            labels[empty_cells(column)] = np.nan
         return labels.astype("float32")
 
     def row_losses(
@@ -107,21 +99,22 @@ class Binary(Task):
 
 
 def bce(label: Tensor, logit: Tensor) -> Tensor:
-    """Binary cross-entropy, in nats, exact for large logits."""
+    """Binary cross-entropy of each row, in nats; exact even for large logits."""
     import tensorflow as tf
 
     return tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=logit)
 
 
 def focal(label: Tensor, logit: Tensor, gamma: float) -> Tensor:
-    """Cross-entropy times (1 - p)^gamma, p the probability of the row's own class.
+    """Focal loss: the cross-entropy times (1 - p)^gamma, in nats.
+
+    p is the predicted probability of the row's label.
 
     Reference: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, eq. 4.
     """
     import tensorflow as tf
 
-    # 1 - p of the own class is the sigmoid of the other class's logit. Its power is
-    # computed by way of the logarithm: the slope of x^gamma at 0, where certain
-    # predictions end, is infinite for gamma below 1.
-    log_other = tf.math.log_sigmoid(tf.where(label > 0.5, -logit, logit))
-    return tf.exp(gamma * log_other) * bce(label, logit)
+    # (1 - p)^gamma is computed as exp(gamma log(1 - p)): for gamma below 1 the slope of
+    # the power is infinite at 1 - p = 0, which certain predictions reach.
+    log_one_minus_p = tf.math.log_sigmoid(tf.where(label > 0.5, -logit, logit))
+    return tf.exp(gamma * log_one_minus_p) * bce(label, logit)

@@ -1,4 +1,4 @@
-"""Labels of several classes: a probability for each."""
+"""Multiclass tasks: the probability of each class that a label can be."""
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -11,14 +11,14 @@ from mtl_cli.metrics.accuracy import accuracy
 from mtl_cli.metrics.auc import macro_auc
 from mtl_cli.metrics.log_loss import cross_entropy
 from mtl_cli.metrics.metric import Floats, Metric
-from mtl_cli.tasks.base import Array, Statistics, Task, null_is
+from mtl_cli.tasks.base import Array, Statistics, Task, null_means
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 class Multiclass(Task):
-    """A label that is one of some classes; the prediction is a probability for each.
+    """A label that is one of several classes; each gets a predicted probability.
 
     Attributes:
         classes: the label's values, in the order of the predicted probabilities.
@@ -29,7 +29,7 @@ class Multiclass(Task):
 
     kind: Literal["multiclass"] = "multiclass"
     classes: Annotated[list[str | int], Field(min_length=2)]
-    loss: Annotated[Literal["cross_entropy"], null_is("cross_entropy")] = (
+    loss: Annotated[Literal["cross_entropy"], null_means("cross_entropy")] = (
         "cross_entropy"
     )
 
@@ -51,26 +51,26 @@ class Multiclass(Task):
 
         return pa.string()
 
-    def read_labels(self, where: str, column: "pa.ChunkedArray") -> Array:
-        """Returns the position of each row's value among the classes."""
+    def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
+        """Returns each label's index in `classes`, float32 (rows,), NaN if empty."""
         from mtl_cli.columns.cells import cells_equal, empty_cells
 
         labels = np.full(len(column), np.nan, "float32")
         empty = empty_cells(column)
         if empty.all():
             return labels
-        for number, value in enumerate(self.classes):
-            labels[cells_equal(where, column, value, "classes")] = number
-        wrong = np.isnan(labels) & ~empty
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            value = column[row].as_py()
+        for index, value in enumerate(self.classes):
+            labels[cells_equal(message_start, column, value, "classes")] = index
+        is_wrong = np.isnan(labels) & ~empty
+        if is_wrong.any():
+            row = int(np.argmax(is_wrong))
+            wrong_value = column[row].as_py()
             raise RowError(
-                where,
+                message_start,
                 row,
-                f"holds {shown(value)}, which is none of its classes "
-                f"({int(wrong.sum())} such rows)"
-                f"{suggest(str(value), [str(v) for v in self.classes])}",
+                f"holds {shown(wrong_value)}, which is none of its classes "
+                f"({int(is_wrong.sum())} such rows)"
+                f"{suggest(str(wrong_value), [str(v) for v in self.classes])}",
             )
         return labels
 
@@ -93,13 +93,13 @@ class Multiclass(Task):
         return ops.softmax(logits)
 
     def prediction_columns(self, name: str, predictions: Array) -> dict[str, Array]:
-        """Returns a column per class: `TASK.CLASS`."""
+        """Returns one column of probabilities per class, named `OUTPUT.CLASS`."""
         columns = zip(self.classes, predictions.T, strict=True)
-        return {f"{name}.{label}": column for label, column in columns}
+        return {f"{name}.{class_value}": column for class_value, column in columns}
 
     def calibration_rows(
         self, label: Floats, prediction: Floats, weight: Floats
     ) -> tuple[Floats, Floats, Floats]:
-        """Returns a row per class: each class against all others."""
+        """Returns one row per row and class: each class against all others."""
         one_hot = np.eye(self.num_logits)[label.astype("int64")]
         return one_hot.ravel(), prediction.ravel(), weight.repeat(self.num_logits)

@@ -1,4 +1,4 @@
-"""Labels that are numbers: their value, in the label's own unit."""
+"""Regression tasks: the value of a label that is a number, in the label's unit."""
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -7,64 +7,58 @@ import numpy as np
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.metric import Metric
 from mtl_cli.metrics.regression import mae, r2, rmse
-from mtl_cli.tasks.base import (
-    Array,
-    LabelSummary,
-    Statistics,
-    Task,
-    null_is,
-    numbers_in,
-    refuse_labels,
-)
+from mtl_cli.tasks.base import Array, Statistics, Task, null_means
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from mtl_cli.columns.labels import LabelSummary
+
 
 class Regression(Task):
-    """A label that is a number; the prediction is in the label's own unit.
+    """A label that is a number; the prediction is in the label's unit.
 
     Attributes:
-        loss: the loss that training minimises, of the transformed label: `mse`,
-            `mae`, or `huber` (squared up to 1, then linear).
-        transform: how training transforms the label: `standard` (mean 0, deviation
-            1), `log1p` (labels above -1), `none`; predictions and metrics are in the
-            label's own unit.
+        loss: the loss of the transformed label that training minimises: `mse`, `mae`,
+            or `huber` (half the squared error up to an error of 1, linear above).
+        transform: how training transforms the label: `standard` (to mean 0 and
+            deviation 1), `log1p` (for labels above -1), `none`. Predictions and metrics
+            are in the unit of the label before the transform.
     """
 
     METRICS: ClassVar[tuple[Metric, ...]] = (r2, rmse, mae)
     HAS_CLASSES = False
 
     kind: Literal["regression"] = "regression"
-    loss: Annotated[Literal["mse", "mae", "huber"], null_is("mse")] = "mse"
+    loss: Annotated[Literal["mse", "mae", "huber"], null_means("mse")] = "mse"
     transform: Literal["none", "standard", "log1p"] = "none"
 
-    def read_labels(self, where: str, column: "pa.ChunkedArray") -> Array:
-        from mtl_cli.columns.cells import empty_cells
+    def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
+        from mtl_cli.columns.labels import check_labels, read_label_numbers
 
-        if empty_cells(column).all():
-            return np.full(len(column), np.nan, "float32")
-        labels = numbers_in(where, column, "a regression needs numbers")
+        fix = "a regression needs numbers"
+        labels = read_label_numbers(message_start, column, fix)
         rule = "a finite float32 number"
-        wrong = np.abs(labels) > np.finfo("float32").max
+        is_wrong = np.abs(labels) > np.finfo("float32").max
         if self.transform == "log1p":
             rule += " above -1, which transform log1p needs"
-            wrong |= labels <= -1 + 2**-25  # which in float32 is -1
-        refuse_labels(where, labels, wrong, rule)
+            is_wrong |= labels <= -1 + 2**-25  # float32 rounds these labels to -1
+        check_labels(message_start, labels, is_wrong, rule)
         return labels.astype("float32")
 
-    def label_statistics(self, labels: LabelSummary) -> Statistics:
-        """Returns mean and deviation of labels that are standardised."""
+    def label_statistics(self, labels: "LabelSummary") -> Statistics:
+        """Returns the mean and standard deviation of labels to standardise, else {}."""
         if self.transform != "standard":
             return {}
         mean = labels.total / labels.rows
-        deviation = float(np.sqrt(max(labels.squares / labels.rows - mean**2, 0.0)))
-        return {"mean": float(mean), "deviation": deviation or 1.0}
+        variance = max(labels.squares / labels.rows - mean**2, 0.0)
+        # Equal labels have deviation 0, by which no label can be divided.
+        return {"mean": float(mean), "deviation": float(np.sqrt(variance)) or 1.0}
 
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics
     ) -> Tensor:
-        """Returns the loss of each row; `huber` is the loss of Huber, 1964."""
+        """Returns the loss of the transformed label of each row, (batch,)."""
         import tensorflow as tf
 
         if self.transform == "log1p":

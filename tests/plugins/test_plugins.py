@@ -105,15 +105,17 @@ class Lion(Optimizer):
 TASK = """
 import numpy as np
 from mtl_cli.metrics.regression import mae, rmse
-from mtl_cli.tasks.base import Task, numbers_in
+from mtl_cli.columns.labels import read_label_numbers
+from mtl_cli.tasks.base import Task
 
 class Count(Task):
     offset: float = 0.0
     METRICS = (rmse, mae)
     HAS_CLASSES = False
 
-    def read_labels(self, where, column):
-        return numbers_in(where, column, "counts need numbers").astype("float32")
+    def read_labels(self, message_start, column):
+        labels = read_label_numbers(message_start, column, "counts need numbers")
+        return labels.astype("float32")
 
     def row_losses(self, labels, logits, statistics):
         import tensorflow as tf

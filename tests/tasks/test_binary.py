@@ -7,7 +7,7 @@ from helpers.planted_data import declared, outputs
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.label_statistics import LabelStatistics
 from mtl_cli.data.labels import labels_of_rows
-from mtl_cli.tasks.base import kind_of_task
+from mtl_cli.tasks.base import task_class
 from mtl_cli.tasks.binary import Binary
 
 COLUMNS = {
@@ -44,7 +44,7 @@ def test_check_of_positive_values_agrees_with_the_labels(name, value):
 
 def test_null_stands_for_the_usual_loss():
     assert Binary(label="y", loss=None) == Binary(label="y", loss="bce")
-    assert kind_of_task("regression")(label="y", loss=None).loss == "mse"
+    assert task_class("regression")(label="y", loss=None).loss == "mse"
 
 
 @pytest.mark.parametrize(

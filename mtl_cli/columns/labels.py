@@ -1,0 +1,84 @@
+"""Label columns: read as numbers, checked, and summed up."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from mtl_cli.columns.cells import Mask, empty_cells
+from mtl_cli.columns.numeric import Floats, as_numbers
+from mtl_cli.core.errors import DataError, RowError, shown
+
+
+def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) -> Floats:
+    """Returns a label column as numbers, (rows,), NaN where a cell is empty.
+
+    Args:
+        message_start: the task and the column, for error messages.
+        column: the label column.
+        fix: what the user can do about cells that are no numbers, for error messages.
+
+    Raises:
+        DataError: if a cell holds anything but a number.
+    """
+    if empty_cells(column).all():  # then the type of the column does not matter
+        return np.full(len(column), np.nan)
+    try:
+        return as_numbers(message_start, column)
+    except RowError as error:
+        problem = f"{error.problem}; {fix}"
+        raise RowError(message_start, error.row, problem) from None
+    except DataError:
+        example = next(cell.as_py() for cell in column if cell.is_valid)
+        raise DataError(
+            f"{message_start} holds {column.type} such as {shown(example)}, "
+            f"not numbers; {fix}"
+        ) from None
+
+
+def check_labels(message_start: str, labels: Floats, is_wrong: Mask, rule: str) -> None:
+    """Raises an error that names the first wrong label, if there is one.
+
+    Args:
+        message_start: the task and the column, for the error message.
+        labels: the labels, (rows,); NaN marks an empty cell, which is never wrong.
+        is_wrong: whether each label breaks the rule, (rows,).
+        rule: what a label must be, for the error message.
+    """
+    is_wrong = is_wrong & ~np.isnan(labels)
+    if is_wrong.any():
+        row = int(np.argmax(is_wrong))
+        raise RowError(
+            message_start,
+            row,
+            f"holds {labels[row]:g}, not {rule} ({int(is_wrong.sum())} such rows); an "
+            "empty cell is a missing label",
+        )
+
+
+@dataclass
+class LabelSummary:
+    """The labels of one task in the training rows, summed up chunk by chunk.
+
+    Attributes:
+        rows: number of labels.
+        total: sum of the labels.
+        squares: sum of the squared labels.
+        lowest: the smallest label.
+        highest: the largest label.
+    """
+
+    rows: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    lowest: float = np.inf
+    highest: float = -np.inf
+
+    def add(self, labels: Floats) -> None:
+        """Adds the labels of further rows, (rows,), without NaN."""
+        if len(labels):
+            self.rows += len(labels)
+            self.total += labels.sum()
+            self.squares += (labels**2).sum()
+            self.lowest = min(self.lowest, float(labels.min()))
+            self.highest = max(self.highest, float(labels.max()))
