@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
-from mtl_cli.config.check import dotted_keys, unknown_key
+from mtl_cli.config.check import dotted_keys, unknown_key_message
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core.errors import first_line, suggest
 from mtl_cli.core.paths import conf_folder, user_conf_folder
@@ -103,7 +103,7 @@ def uncomposable(
         return f"{key}: {message}; set one key at a time: {key}.KEY=VALUE"
     # A job of a sweep may have another model than the command line names.
     options = [f"{s}: " for s in group_choices(settings) if s not in arguments]
-    return f"{''.join(options)}{unknown_key(key, config)}"
+    return f"{''.join(options)}{unknown_key_message(key, config)}"
 
 
 def missing_option(error: MissingConfigException) -> str:

@@ -7,25 +7,27 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import (
     SHOWN_CHARACTERS,
     ConfigError,
+    cut,
     first_line,
     shown,
-    suggest,
 )
 
 
 def check(composed: DictConfig) -> Config:
-    """Returns the checked configuration.
+    """Validates a configuration, and returns it as an object of the schema.
 
     Args:
         composed: the configuration that Hydra has composed.
 
     Raises:
-        ConfigError: if a key is wrong; the message names its value and the rule.
+        ConfigError: if a key is wrong; the message names the key, its value, and the
+            rule that the value breaks.
     """
     try:
         values: Any = OmegaConf.to_container(
@@ -55,15 +57,11 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
     first = findings[0]
     key, value = locate(first["loc"], values)
     if first["type"] == "extra_forbidden":
-        return unknown_key(key, values)
+        return unknown_key_message(key, values)
     if first["type"] == "missing":
-        locations = [f["loc"] for f in findings if f["type"] == "missing"]
-        missing = [f"{locate(place, values)[0]}.{place[-1]}" for place in locations]
-        keys = ", ".join(f"'{dotted.removeprefix('.')}'" for dotted in missing)
-        plural, them = ("s", "them") if len(missing) > 1 else ("", "it")
-        return f"missing key{plural} {keys}; add {them} to the YAML file"
-    of_same_key = [f for f in findings if locate(f["loc"], values)[0] == key]
-    message = " or ".join(dict.fromkeys(rule(f) for f in of_same_key))
+        return missing_keys_message(findings, values)
+    findings_of_key = [f for f in findings if locate(f["loc"], values)[0] == key]
+    message = " or ".join(dict.fromkeys(rule(f) for f in findings_of_key))
     if isinstance(value, dict):
         # The message of a rule for several keys begins with the key to change.
         return f"{key}.{message}".removeprefix(".")
@@ -71,84 +69,75 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
         return f"{key}: the name {first['loc'][-2]!r} {message}; quote it"
     if isinstance(value, bool) and "string" in message:
         message += "; YAML reads yes, no, on and off as true and false: quote the word"
-    needs_list = first["type"] == "list_type" and value is not None
-    hint = f"; write [{value}]" if needs_list else ""
-    return f"{key}: {as_yaml(value)} {message}{hint}"
-
-
-def as_yaml(value: Any) -> str:
-    """Returns a value as YAML writes it, on one line, cut if it is long."""
-    if isinstance(value, str):
-        return shown(value)
-    text = json.dumps(value, default=repr)
-    is_long = len(text) > SHOWN_CHARACTERS
-    return text[:SHOWN_CHARACTERS] + "..." if is_long else text
-
-
-def rule(finding: Any) -> str:
-    """Returns the rule that was broken, from a finding of pydantic."""
-    if finding["type"] == "union_tag_invalid":
-        context = finding["ctx"]
-        key, tag = context["discriminator"].strip("'"), context["tag"]
-        known = context["expected_tags"].replace("'", "")
-        hint = suggest(tag, known.split(", "))
-        return f"{key}: {as_yaml(tag)} is not one of: {known}{hint}"
-    message = str(finding["msg"])
-    for prefix in ("Value error, ", "Input ", "List ", "String "):
-        message = message.removeprefix(prefix)
-    return message.split(" after validation")[0]
+    if first["type"] == "list_type" and value is not None:
+        message += f"; write [{value}]"
+    return f"{key}: {as_yaml(value)} {message}"
 
 
 def locate(location: tuple[int | str, ...], values: Any) -> tuple[str, Any]:
     """Returns the dotted key and the value at a finding's location.
 
-    Some parts of a location name a branch of the schema instead of a key; the dotted
+    Some items of a location name a branch of the schema instead of a key; the dotted
     key leaves them out.
     """
-    key = []
-    for part in location:
-        is_key = isinstance(values, dict) and part in values
-        if is_key or (isinstance(values, list) and isinstance(part, int)):
-            values = values[part]
-            key.append(str(part))
-    return ".".join(key), values
+    keys = []
+    for item in location:
+        is_key = isinstance(values, dict) and item in values
+        if is_key or (isinstance(values, list) and isinstance(item, int)):
+            values = values[item]
+            keys.append(str(item))
+    return ".".join(keys), values
 
 
-def unknown_key(key: str, values: Any) -> str:
+def missing_keys_message(findings: list[ErrorDetails], values: dict[Any, Any]) -> str:
+    """Returns a message that names all keys that pydantic has found missing."""
+    locations = [f["loc"] for f in findings if f["type"] == "missing"]
+    missing_keys = [
+        f"{locate(location, values)[0]}.{location[-1]}".removeprefix(".")
+        for location in locations
+    ]
+    names = ", ".join(f"'{key}'" for key in missing_keys)
+    plural, them = ("s", "them") if len(missing_keys) > 1 else ("", "it")
+    return f"missing key{plural} {names}; add {them} to the YAML file"
+
+
+def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     """Returns a message about an unknown key, which suggests a similar known key.
 
     Args:
         key: the unknown key, dotted.
-        values: a configuration that holds the known keys.
+        values: the configuration with the unknown key and all known keys.
     """
-    parent, _, leaf = key.rpartition(".")
+    parent, _, name = key.rpartition(".")
     siblings = known_siblings(key, values)
-    similar = [
+    similar_keys = [
         f"{parent}.{sibling}".lstrip(".")
-        for sibling in get_close_matches(leaf, siblings, n=1, cutoff=0.7)
+        for sibling in get_close_matches(name, siblings, n=1, cutoff=0.7)
     ]
-    known = [k for k in dotted_keys(values) if k != key]
-    if not similar and parent not in known:
-        by_leaf = {k.rpartition(".")[2]: k for k in reversed(known)}
-        leaves = get_close_matches(leaf, by_leaf, n=1, cutoff=0.8)
-        similar = get_close_matches(key, known, n=1, cutoff=0.8)
-        similar += [by_leaf[leaf] for leaf in leaves]
-    if similar:
-        return f"unknown key '{key}'; did you mean {similar[0]}?"
+    known_keys = [k for k in dotted_keys(values) if k != key]
+    if not similar_keys and parent not in known_keys:
+        keys_by_name = {k.rpartition(".")[2]: k for k in reversed(known_keys)}
+        similar_keys = get_close_matches(key, known_keys, n=1, cutoff=0.8)
+        similar_keys += [
+            keys_by_name[similar_name]
+            for similar_name in get_close_matches(name, keys_by_name, n=1, cutoff=0.8)
+        ]
+    if similar_keys:
+        return f"unknown key '{key}'; did you mean {similar_keys[0]}?"
     return f"unknown key '{key}'; known there: {', '.join(siblings)}"
 
 
 def known_siblings(key: str, values: Any) -> list[str]:
     """Returns the known keys in the innermost section of `key` that exists."""
-    *sections, leaf = key.split(".")
+    *sections, name = key.split(".")
     for section in sections:
         if not isinstance(values, dict) or not isinstance(values.get(section), dict):
             break
         values = values[section]
-    return [str(k) for k in values if k != leaf]
+    return [str(k) for k in values if k != name]
 
 
-def dotted_keys(values: Any, prefix: str = "") -> list[str]:
+def dotted_keys(values: object, prefix: str = "") -> list[str]:
     """Returns all keys of nested dicts in order; `a` comes before `a.b`."""
     keys = []
     if isinstance(values, dict):
@@ -156,3 +145,18 @@ def dotted_keys(values: Any, prefix: str = "") -> list[str]:
             keys.append(f"{prefix}{key}")
             keys += dotted_keys(value, f"{prefix}{key}.")
     return keys
+
+
+def rule(finding: ErrorDetails) -> str:
+    """Returns the rule that a value has broken, from a finding of pydantic."""
+    message = finding["msg"]
+    for prefix in ("Value error, ", "Input ", "List ", "String "):
+        message = message.removeprefix(prefix)
+    return message.split(" after validation")[0]
+
+
+def as_yaml(value: object) -> str:
+    """Returns a value as YAML writes it, on one line, cut if it is long."""
+    if isinstance(value, str):
+        return shown(value)
+    return cut(json.dumps(value, default=repr), SHOWN_CHARACTERS)

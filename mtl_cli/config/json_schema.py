@@ -1,6 +1,6 @@
 """JSON schemas of the YAML files in `conf/`, for editors and for the documentation.
 
-`python -m mtl_cli.config.json_schema FOLDER` writes one file for each config group.
+`python -m mtl_cli.config.json_schema FOLDER` writes one schema file per config group.
 """
 
 import inspect
@@ -27,6 +27,7 @@ Schema = dict[str, Any]
 
 SCHEMA_FOLDER = Path(__file__).with_name("schemas")
 GROUPS = ("dataset", "encoder", "model", "optimizer", "tracker", "trainer")
+# The axis of each config group, and the base class of the axis's options.
 AXES: dict[str, tuple[str, type[Options]]] = {
     "dataset": ("generators", Dataset),
     "encoder": ("encoders", Encoder),
@@ -34,7 +35,8 @@ AXES: dict[str, tuple[str, type[Options]]] = {
     "optimizer": ("optimizers", Optimizer),
     "tracker": ("trackers", Tracker),
 }
-# Base classes inside `dataset` whose key `kind` chooses the option, by axis.
+# The axes inside `dataset` whose option is chosen by the key `kind`, and the base
+# class of the axis's options.
 KINDS: dict[str, type[Options]] = {"features": Feature, "tasks": Task}
 INTERPOLATION = {"type": "string", "pattern": r"^\$\{.*\}$"}
 DEFAULTS = {
@@ -44,9 +46,9 @@ DEFAULTS = {
 
 
 def option_classes(group: str) -> dict[str, type[Options]]:
-    """Returns the classes that validate the files of a config group, by option.
+    """Returns the classes that validate the files of a config group, by option name.
 
-    The key `""` has the class for files that name no option.
+    The class at `""` validates the files that name no option.
     """
     if group == "trainer":
         return {"": Trainer}
@@ -63,23 +65,26 @@ def group_schema(group: str, partial: bool = False) -> Schema:
         partial: whether all keys may be left out. An experiment changes some keys of an
             option that another file defines, and leaves out the other keys.
     """
-    run_keys: Any = OmegaConf.load(conf_folder() / "config.yaml")
+    primary_config: Any = OmegaConf.load(conf_folder() / "config.yaml")
+    selector = "generator" if group == "dataset" else "name"
     branches, definitions = [], {}
     for name, option in option_classes(group).items():
-        branch = described(option)
+        branch = class_schema(option)
         definitions.update(branch.pop("$defs", {}))
-        key = "generator" if group == "dataset" else "name"
         if name:
-            branch["properties"][key] = {"const": name}
+            branch["properties"][selector] = {"const": name}
         branch["properties"]["defaults"] = DEFAULTS
-        supplied = set(run_keys.get(group) or {})
+        keys_set_elsewhere = set(primary_config.get(group) or {})
         if group == "dataset" and name:
-            supplied.add("features")  # a generator declares the features itself
-        required = [k for k in branch.pop("required", []) if k not in supplied]
+            keys_set_elsewhere.add("features")  # a generator declares the features
+        required = [
+            key for key in branch.pop("required", []) if key not in keys_set_elsewhere
+        ]
         if not partial:
+            # A file with a defaults list may leave out keys that another file sets.
             branch["if"] = {"not": {"required": ["defaults"]}}
             branch["then"] = {"required": required}
-            branch["required"] = [key] if name else []
+            branch["required"] = [selector] if name else []
         branches.append(branch)
     schema = branches[0] if len(branches) == 1 else {"anyOf": branches}
     return {
@@ -92,7 +97,7 @@ def group_schema(group: str, partial: bool = False) -> Schema:
 
 def run_schema() -> Schema:
     """Returns the schema of experiments and sweeps, which may set keys of any group."""
-    schema = described(Config)
+    schema = class_schema(Config)
     definitions = schema.pop("$defs", {})
     for group in GROUPS:
         section = group_schema(group, partial=True)
@@ -115,23 +120,24 @@ def run_schema() -> Schema:
     }
 
 
-def described(option: type[Options]) -> Schema:
+def class_schema(option: type[Options]) -> Schema:
     """Returns the schema of a class of options, with a description of each key."""
     schema = option.model_json_schema()
     definitions = schema.setdefault("$defs", {})
     texts = {cls.__name__: attribute_texts(cls) for cls in nested_classes(option)}
-    for name, class_schema in [(option.__name__, schema), *definitions.items()]:
-        description = str(class_schema.get("description", ""))
-        class_schema["description"] = description.split("\n\n")[0]
-        for key, key_schema in class_schema.get("properties", {}).items():
+    for name, section in [(option.__name__, schema), *definitions.items()]:
+        description = str(section.get("description", ""))
+        section["description"] = description.split("\n\n")[0]
+        for key, key_schema in section.get("properties", {}).items():
             key_schema.pop("title", None)
             if text := texts.get(name, {}).get(key):
                 key_schema["description"] = text
     for axis, base in KINDS.items():
         if base.__name__ in definitions:
+            # Pydantic knows only the base class; the key `kind` chooses a subclass.
             definitions[base.__name__] = {"oneOf": []}
             for name in option_names(axis):
-                kind = described(option_class(axis, name, base))
+                kind = class_schema(option_class(axis, name, base))
                 kind["properties"]["kind"] = {"const": name}
                 definitions |= {**kind.pop("$defs"), kind["title"]: kind}
                 reference = {"$ref": f"#/$defs/{kind['title']}"}
@@ -141,7 +147,7 @@ def described(option: type[Options]) -> Schema:
 
 
 def nested_classes(option: type[Options]) -> set[type[Options]]:
-    """Returns a class of options and all classes that its annotations lead to."""
+    """Returns a class of options, and the classes of options that its fields hold."""
     classes: set[type[Options]] = set()
 
     def visit(annotation: Any) -> None:
@@ -158,7 +164,10 @@ def nested_classes(option: type[Options]) -> set[type[Options]]:
 
 
 def with_interpolation(schema: Any) -> Any:
-    """Lets text such as `${oc.env:NAME}` stand for a number, a boolean or a choice."""
+    """Returns a schema that also takes text such as `${oc.env:NAME}` for a value.
+
+    The values are numbers, booleans and choices; a text fits its schema anyway.
+    """
     if isinstance(schema, list):
         return [with_interpolation(item) for item in schema]
     if not isinstance(schema, dict):
@@ -171,7 +180,7 @@ def with_interpolation(schema: Any) -> Any:
 
 
 def attribute_texts(option: type) -> dict[str, str]:
-    """Returns what the docstrings of a class and its bases say about its attributes."""
+    """Returns the `Attributes:` entries in the docstrings of a class and its bases."""
     texts: dict[str, str] = {}
     for cls in reversed(option.__mro__):
         doc = inspect.cleandoc(cls.__doc__ or "")

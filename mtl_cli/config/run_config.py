@@ -22,19 +22,19 @@ class Trainer(Options):
 
     Attributes:
         epochs: largest number of passes over the training rows.
-        batch_size: number of rows in a step.
+        batch_size: number of training rows in a step.
         patience: number of epochs without a better validation metric after which
-            training stops and the best weights come back; null trains all epochs and
-            keeps the last weights.
-        monitor: the validation metric that early stopping watches: `mean` (over the
-            tasks) or a task, and optionally a metric, as in `mean`, `mean.log_loss`,
-            `income` or `income.pr_auc`. The default metric is the first of the task's
-            `metrics`; if the task lists none, it is AUC for binary tasks, R2 for
-            regression and macro AUC for multiclass tasks.
+            training stops and the weights of the best epoch are restored; null trains
+            all epochs and keeps the weights of the last epoch.
+        monitor: the validation metric that early stopping watches: `mean` (the mean
+            over the tasks) or the name of a task, and optionally a metric, as in
+            `mean`, `mean.log_loss`, `income` or `income.pr_auc`. The default metric is
+            the first of the task's `metrics`; if the task lists none, it is AUC for
+            binary tasks, R2 for regression and macro AUC for multiclass tasks.
         compile: whether XLA compiles the steps; `auto` compiles if the run is long
             enough to make up for the time of compilation.
-        precision: number type of the layers' computation: `float32` or `bfloat16`;
-            `bfloat16` is faster on accelerators. Weights, logits and losses are
+        precision: number type in which the layers compute: `float32` or `bfloat16`;
+            `bfloat16` is faster on accelerators. Weights, logits and losses are always
             float32.
         deterministic: whether the same command gives the same numbers, bit by bit.
         strategy: the processes that train. With null a single process trains, with
@@ -65,13 +65,14 @@ class Config(Options):
         tasks: tasks of the data set to train, in this order; null trains all of them.
         check_only: whether to read and check the data without training.
         resume: whether to resume an interrupted run of the same configuration and data.
-            `auto` resumes a run if there is one, `never` starts a new run, and `must`
-            fails unless there is a run with a checkpoint.
+            `auto` resumes such a run if it exists, `never` starts a new run, and `must`
+            fails if no such run has a checkpoint.
         repeats: number of seeds with which a sweep runs each job: `seed`, `seed` + 1,
             and so on.
         compare: jobs that a sweep adds, so that its models can be compared with them.
-        sweep: options for running the jobs of a sweep. `sweep`, `repeats` and `compare`
-            change no number of a run, so a run folder does not save them.
+        sweep: options for running the jobs of a sweep. The keys `sweep`, `repeats` and
+            `compare` do not change the results of a run, so a run folder does not save
+            them.
         tracker: service that receives the results of the run, besides the run folder.
     """
 
@@ -97,7 +98,7 @@ class Config(Options):
     sweep: Annotated[SweepOptions | None, Field(exclude=True)] = None
 
     @model_validator(mode="after")
-    def _rules(self) -> "Config":
+    def _check_rules_across_sections(self) -> "Config":
         if self.tasks is not None:
             self._check_tasks(self.tasks)
         self.model.heads_option.check(self.chosen_tasks)
@@ -111,6 +112,21 @@ class Config(Options):
         self._check_monitor()
         return self
 
+    def _check_tasks(self, tasks: list[str]) -> None:
+        names = list(self.dataset.group_tasks)
+        if not tasks:
+            raise ValueError(f"tasks: is empty; choose from {', '.join(names)}")
+        for task in tasks:
+            if task not in names:
+                raise ValueError(
+                    f"tasks: no task {task!r} in dataset {self.dataset.name}, which "
+                    f"has {', '.join(names)}{suggest(task, names)}"
+                )
+        if len(set(tasks)) < len(tasks):
+            raise ValueError(
+                f"tasks: {', '.join(tasks)} names a task twice; name each once"
+            )
+
     def _check_names(self) -> None:
         names = ["row", "mean", *self.chosen_tasks]
         names += [output.name for output in self.outputs if output.added_by_heads]
@@ -123,43 +139,29 @@ class Config(Options):
                     "the task"
                 )
 
-    def _check_tasks(self, tasks: list[str]) -> None:
-        known = list(self.dataset.group_tasks)
-        if not tasks:
-            raise ValueError(f"tasks: is empty; choose from {', '.join(known)}")
-        for task in tasks:
-            if task not in known:
-                raise ValueError(
-                    f"tasks: no task {task!r} in dataset {self.dataset.name}, which "
-                    f"has {', '.join(known)}{suggest(task, known)}"
-                )
-        if len(set(tasks)) < len(tasks):
-            raise ValueError(
-                f"tasks: {', '.join(tasks)} names a task twice; name each once"
-            )
-
     def _check_monitor(self) -> None:
         monitored, _, metric_name = self.trainer.monitor.partition(".")
-        known = ["mean", *self.chosen_tasks]
-        if monitored not in known:
+        choices = ["mean", *self.chosen_tasks]
+        if monitored not in choices:
             raise ValueError(
                 f"trainer.monitor: {monitored!r} is neither mean nor a task of this "
-                f"run; known: {', '.join(known)}{suggest(monitored, known)}"
+                f"run; known: {', '.join(choices)}{suggest(monitored, choices)}"
             )
         for name, task in self.chosen_tasks.items():
             if monitored not in ("mean", name):
                 continue
-            metric = metric_name or task.metric_names[0]
+            monitored_metric = metric_name or task.metric_names[0]
             usable = [
-                m.name
-                for m in map(task.metric, task.metric_names)
-                if m.direction and (self.dataset.group_column or not m.grouped)
+                metric.name
+                for metric in map(task.metric, task.metric_names)
+                if metric.direction
+                and (self.dataset.group_column or not metric.grouped)
             ]
-            if metric not in usable:
+            if monitored_metric not in usable:
                 raise ValueError(
-                    f"trainer.monitor: {metric!r} is not a metric of {task.kind} tasks "
-                    f"that has a best and is computed; known: {', '.join(usable)}"
-                    f"{suggest(metric, usable)}"
+                    f"trainer.monitor: {monitored_metric!r} is not a metric of "
+                    f"{task.kind} tasks that has a best value and is computed; known: "
+                    f"{', '.join(usable)}{suggest(monitored_metric, usable)}"
                 )
 
     @property

@@ -2,17 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
+from mtl_cli.core.options import Count, Options, Positive
 
-from mtl_cli.core.options import Count, Options
-
-MEMORY_OF_A_JOB = 2 << 30
+BYTES_PER_JOB = 2 << 30
 
 
 class SweepOptions(Options):
-    """The keys of how a machine runs the jobs of a sweep.
+    """The keys that say how a machine runs the jobs of a sweep.
 
     Attributes:
         jobs: number of jobs that run at a time. `auto` is the number of cores, but at
@@ -22,7 +20,7 @@ class SweepOptions(Options):
     """
 
     jobs: Literal["auto"] | Count
-    timeout_minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+    timeout_minutes: Positive | None
 
     @property
     def jobs_at_once(self) -> int:
@@ -45,14 +43,17 @@ def default_jobs() -> int:
     """Returns the number of jobs that this machine runs at a time by default."""
     if has_gpu():
         return 1
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(cores(), memory // MEMORY_OF_A_JOB))
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(cores(), memory_bytes // BYTES_PER_JOB))
 
 
 def has_gpu() -> bool:
-    """Whether jobs will find an NVIDIA GPU; loading TensorFlow would take seconds."""
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    return Path("/proc/driver/nvidia/gpus").exists() and not hidden
+    """Whether jobs will find an NVIDIA GPU.
+
+    The driver's folder tells it at once; TensorFlow would take seconds to load.
+    """
+    is_hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return Path("/proc/driver/nvidia/gpus").exists() and not is_hidden
 
 
 def cores() -> int:
