@@ -59,7 +59,7 @@ def compare(
         mtl_cli.compare("outputs/sweeps/NAME", metric="log_loss").to_frame()
     """
     from mtl_cli.comparison.compare_datasets import compare_datasets
-    from mtl_cli.comparison.runs import read_runs
+    from mtl_cli.comparison.find_runs import read_runs
 
     if not folders:
         raise ConfigError("mtl_cli.compare: no folder; name runs or sweeps to compare")

@@ -4,15 +4,17 @@ from dataclasses import dataclass, field
 
 from mtl_cli.comparison.runs import Run
 
+Settings = frozenset[tuple[str, str]]
+
 
 @dataclass(eq=False)
 class Configuration:
-    """Runs of equal settings but different seeds: a row of the comparison.
+    """Runs with equal settings but different seeds: one row of the comparison.
 
     Attributes:
         settings: all settings but the seed: dotted key to text.
         runs: the run with scores for each seed.
-        unscored_runs: the runs that failed, or have not ended.
+        unscored_runs: the runs that failed or have not ended, of seeds without scores.
         name: the model, and the settings that differ between configurations.
     """
 
@@ -27,8 +29,8 @@ class Configuration:
         return self.settings.get("model.name", "")
 
     @property
-    def done(self) -> str:
-        """How many seeds are done, such as "3", or "3/4" if a seed is not."""
+    def seed_count(self) -> str:
+        """The number of seeds with scores: "3", or "3/4" if a seed has none."""
         total = len(self.runs) + len(self.unscored_runs)
         return f"{len(self.runs)}/{total}" if self.unscored_runs else f"{total}"
 
@@ -40,7 +42,7 @@ class Configuration:
 
 def group_runs(runs: list[Run]) -> list[Configuration]:
     """Groups runs by their settings, in order; leaves out damaged runs."""
-    groups: dict[frozenset[tuple[str, str]], Configuration] = {}
+    groups: dict[Settings, Configuration] = {}
     for run in runs:
         if run.status == "damaged":
             continue
@@ -67,37 +69,41 @@ def differing_keys(configurations: list[Configuration]) -> list[str]:
     configurations with the same choice of the group (`model.name`): different models
     have different keys anyway.
     """
-    values: dict[str, dict[str, set[str]]] = {}
+
+    def differs(key: str) -> bool:
+        choice_key = f"{key.partition('.')[0]}.name"
+        values_by_choice: dict[str, set[str]] = {}
+        for settings in (c.settings for c in configurations):
+            choice = "" if key == choice_key else settings.get(choice_key, "")
+            values = values_by_choice.setdefault(choice, set())
+            values.add(settings.get(key, ""))
+        return any(len(values) > 1 for values in values_by_choice.values())
+
     keys = dict.fromkeys(key for c in configurations for key in c.settings)
-    for configuration in configurations:
-        for key in keys:
-            choice_key = f"{key.partition('.')[0]}.name"
-            choice = configuration.settings.get(choice_key, "")
-            by_choice = values.setdefault(key, {})
-            of_choice = by_choice.setdefault("" if key == choice_key else choice, set())
-            of_choice.add(configuration.settings.get(key, ""))
-    differ = [key for key in keys if any(len(v) > 1 for v in values[key].values())]
-    return sorted(differ, key=lambda key: (key != "model.name", key.count(".") > 1))
+    return sorted(
+        filter(differs, keys), key=lambda key: (key != "model.name", key.count(".") > 1)
+    )
 
 
 def set_names(configurations: list[Configuration], keys: list[str]) -> None:
-    """Names configurations by the model, and `key=value` of the other given keys."""
+    """Names each configuration by its model, and by `key=value` of the other keys."""
     for configuration in configurations:
-        parts = [
+        labels = [
             value if key == "model.name" else f"{short_key(key, keys)}={value}"
             for key in keys
             if (value := configuration.settings.get(key)) is not None
         ]
-        name = " ".join(parts) or configuration.model or "the configuration"
+        name = " ".join(labels) or configuration.model or "the configuration"
         configuration.name = name
 
 
 def short_key(key: str, keys: list[str]) -> str:
-    """Returns a key as shown: its last part, if that is unique among the keys."""
+    """Returns a key as shown: its last word, if that is unique among the keys."""
     if key.endswith(".name") and key.count(".") == 1:
         return key.removesuffix(".name")
-    leaf = key.rpartition(".")[2]
-    return key if [k.rpartition(".")[2] for k in keys].count(leaf) > 1 else leaf
+    last_word = key.rpartition(".")[2]
+    is_unique = [k.rpartition(".")[2] for k in keys].count(last_word) < 2
+    return last_word if is_unique else key
 
 
 def single_task_twins(
@@ -110,23 +116,26 @@ def single_task_twins(
     equal settings.
     """
 
-    def outside_model(configuration: Configuration) -> frozenset[tuple[str, str]]:
+    def outside_model(configuration: Configuration) -> Settings:
         items = configuration.settings.items()
         return frozenset((k, v) for k, v in items if not k.startswith("model."))
 
-    single_task: dict[frozenset[tuple[str, str]], list[Configuration]] = {}
+    single_task: dict[Settings, list[Configuration]] = {}
+    others = []
     for configuration in configurations:
         if configuration.model == "single_task":
-            key = outside_model(configuration)
-            single_task.setdefault(key, []).append(configuration)
+            group = single_task.setdefault(outside_model(configuration), [])
+            group.append(configuration)
+        else:
+            others.append(configuration)
     twins = {}
-    for configuration in configurations:
+    for configuration in others:
         candidates = [
-            other
-            for other in single_task.get(outside_model(configuration), [])
-            if other.runs.keys() & configuration.runs.keys()
+            candidate
+            for candidate in single_task.get(outside_model(configuration), [])
+            if candidate.runs.keys() & configuration.runs.keys()
         ]
-        if candidates and configuration.model != "single_task":
+        if candidates:
             settings = configuration.settings.items()
             twins[configuration] = max(
                 candidates, key=lambda c: len(settings & c.settings.items())

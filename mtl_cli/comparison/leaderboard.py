@@ -8,13 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mtl_cli.comparison.configurations import differing_keys, group_runs
-from mtl_cli.comparison.runs import (
-    Run,
-    find_run_folders,
-    finite_number,
-    natural_order,
-    read_run,
-)
+from mtl_cli.comparison.find_runs import find_run_folders, natural_order
+from mtl_cli.comparison.runs import Run, finite_number, read_run
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.runs.job_records import JobRecord, jobs_without_run_folder
 

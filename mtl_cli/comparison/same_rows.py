@@ -28,15 +28,15 @@ def same_rows(a: Configuration, b: Configuration, split: str) -> bool:
         b: the second configuration.
         split: the split that was scored.
     """
-    run_by_rows = {
-        (run.environment.get("data_hash", run.path), split_settings(run)): run
-        for run in (*a.runs.values(), *b.runs.values())
-    }
-    if len(run_by_rows) < 2:
+    groups: dict[tuple[object, ...], list[Run]] = {}  # of runs with the same rows
+    for run in (*a.runs.values(), *b.runs.values()):
+        data = run.environment.get("data_hash") or run.path
+        groups.setdefault((data, *split_settings(run)), []).append(run)
+    if len(groups) < 2:
         return True
     if split != "test":
         return False
-    first, *others = (test_rows(run) for run in run_by_rows.values())
+    first, *others = map(test_rows, groups.values())
     return all(equal_rows(first, rows) for rows in others)
 
 
@@ -45,22 +45,29 @@ def split_settings(run: Run) -> tuple[str | None, ...]:
     return tuple(run.settings.get(f"dataset.{key}") for key in SPLIT_KEYS)
 
 
-def test_rows(run: Run) -> dict[str, Floats]:
-    """Returns row numbers and labels of the test rows; {} if they cannot be read."""
+def test_rows(runs: list[Run]) -> dict[str, Floats]:
+    """Returns row numbers and labels of the test rows, by column name.
+
+    Args:
+        runs: runs that were scored on the same rows. The first readable
+            `predictions.parquet` counts; {} if there is none.
+    """
     import pyarrow.parquet
 
-    path = run.path / "predictions.parquet"
-    try:
-        names = pyarrow.parquet.read_schema(path).names
-        columns = [name for name in names if not name.endswith("_prediction")]
-        table = pyarrow.parquet.read_table(path, columns=columns)
-        return {name: table[name].to_numpy().astype("float64") for name in columns}
-    except (OSError, ValueError, TypeError, KeyError, pyarrow.ArrowException):
-        return {}
+    for run in runs:
+        path = run.path / "predictions.parquet"
+        try:
+            names = pyarrow.parquet.read_schema(path).names
+            columns = [name for name in names if not name.endswith("_prediction")]
+            table = pyarrow.parquet.read_table(path, columns=columns)
+            return {name: table[name].to_numpy().astype("float64") for name in columns}
+        except (OSError, ValueError, TypeError, KeyError, pyarrow.ArrowException):
+            continue
+    return {}
 
 
 def equal_rows(a: dict[str, Floats], b: dict[str, Floats]) -> bool:
-    """Returns whether row numbers are equal, and so are all labels that both have."""
+    """Returns whether two sets of rows have equal numbers and equal common labels."""
     common = a.keys() & b.keys()
     return "row" in common and all(
         np.array_equal(a[name], b[name], equal_nan=True) for name in common

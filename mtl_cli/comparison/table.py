@@ -31,7 +31,7 @@ def setting_cells(comparison: DatasetComparison, i: int) -> list[str]:
     """Returns the cells of the i-th configuration that stand before the tasks."""
     configuration = comparison.configurations[i]
     settings = comparison.shown_settings(configuration).values()
-    return [*(value or "" for value in settings), configuration.done]
+    return [*(value or "" for value in settings), configuration.seed_count]
 
 
 def task_headings(task: Task) -> list[str]:

@@ -277,14 +277,18 @@ def test_runs_of_other_splits_are_not_compared_though_as_many_rows_count(
     assert any("another split than" in line for line in comparison["warnings"])
 
 
+@pytest.mark.parametrize("form", ["missing", "null"])
 @pytest.mark.parametrize("hashes", [["d0", "d1"], [None, None]], ids=["other", "none"])
 def test_runs_of_other_or_unknown_data_are_not_compared(
-    hashes: list[str | None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    hashes: list[str | None],
+    form: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for path in write_splits(tmp_path):
         record = json.loads((path / "environment.json").read_text())
         record["data_hash"] = hashes["ple" in path.name]
-        if record["data_hash"] is None:
+        if record["data_hash"] is None and form == "missing":
             del record["data_hash"]
         (path / "environment.json").write_text(json.dumps(record))
     comparison = compared(capsys, tmp_path)
@@ -310,6 +314,16 @@ def test_row_numbers_tell_whether_the_rows_are_the_same(
         write_predictions(path, label, label + error, first=mine)
     comparison = compared(capsys, tmp_path)
     assert to_baseline(comparison, "ple")["verdict"] == verdict
+
+
+def test_one_run_with_predictions_tells_the_rows_of_all_runs_of_the_same_split(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    label = np.random.default_rng(0).normal(size=100)
+    for path in write_splits(tmp_path, dataset__split_seed=1):
+        if path.name in ("shared_bottom1", "ple2"):
+            write_predictions(path, label, label)
+    assert to_baseline(compared(capsys, tmp_path), "ple")["verdict"] == "better"
 
 
 def test_a_seed_that_ran_twice_counts_once(

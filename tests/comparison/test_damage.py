@@ -17,7 +17,7 @@ from rich.console import Console
 
 from mtl_cli.cli.compare import arguments, run
 from mtl_cli.comparison.compare_datasets import compare_datasets
-from mtl_cli.comparison.runs import read_runs
+from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.comparison.table import print_tables
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.runs.job_records import JobRecord
@@ -97,6 +97,16 @@ def test_warnings_tell_a_killed_run_from_a_running_run(
     warned = compared(capsys, sweep)["warnings"]
     assert "ple: seed 4 is still running" in warned
     assert "ple: seed 5 was killed; the same command goes on with it" in warned
+
+
+def test_running_run_without_a_process_id_has_a_damaged_status(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_run(sweep / "24", "ple", 4, None, status="running")
+    record = {"status": "running", "host": socket.gethostname()}
+    (path / "status.json").write_text(json.dumps(record))
+    warned = compared(capsys, sweep)["warnings"]
+    assert f"left out: {path} status.json is damaged" in warned
 
 
 def test_job_that_failed_before_it_had_a_folder_is_named(

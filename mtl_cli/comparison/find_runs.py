@@ -1,0 +1,66 @@
+"""Finds the runs below the folders that a user names."""
+
+import os
+from pathlib import Path
+
+from mtl_cli.comparison.runs import Run, read_run
+from mtl_cli.core.errors import ConfigError, visible
+from mtl_cli.runs.job_records import jobs_without_run_folder
+
+
+def read_runs(paths: list[str]) -> list[Run]:
+    """Reads all runs at or below the paths, in the order in which they started.
+
+    Runs with `check_only=true` are left out.
+
+    Raises:
+        ConfigError: if a path does not exist, or there is no run.
+    """
+    folders: dict[Path, None] = {}
+    failed_jobs: list[Run] = []
+    for path in paths:
+        if not path or not Path(path).is_dir():
+            raise ConfigError(
+                f"{path or repr(path)}: no such folder; give runs, sweeps or outputs/"
+            )
+        folders_below = find_run_folders(Path(path))
+        if not folders_below:
+            raise ConfigError(
+                f"{path}: no run in it or below; a run folder holds status.json"
+            )
+        folders |= dict.fromkeys(folders_below)
+        sweeps = dict.fromkeys(run.parent for run in folders_below if run != Path(path))
+        failed_jobs += [job for sweep in sweeps for job in jobs_that_never_began(sweep)]
+    runs = [*map(read_run, folders), *failed_jobs]
+    runs = [run for run in runs if run.settings.get("check_only") != "true"]
+    if not runs:
+        raise ConfigError(f"{paths[0]}: its runs have only checked their data")
+    return sorted(runs, key=lambda run: (run.start, natural_order(run.path)))
+
+
+def find_run_folders(folder: Path) -> list[Path]:
+    """Returns the run folders at or below a folder."""
+    run_folders = []
+    for path, subfolders, files in os.walk(folder):
+        if "status.json" in files or "metrics.json" in files:
+            run_folders.append(Path(path))
+            subfolders.clear()
+        subfolders.sort()
+    return run_folders
+
+
+def jobs_that_never_began(sweep: Path) -> list[Run]:
+    """Returns the jobs of a sweep that failed before they had a run folder."""
+    try:
+        jobs = jobs_without_run_folder(sweep)
+    except (OSError, ValueError, TypeError):
+        return []
+    return [
+        Run(sweep / job.name, error=f"never began: {visible(job.error)}")
+        for job in jobs
+    ]
+
+
+def natural_order(path: Path) -> list[tuple[int, str]]:
+    """Returns a sorting key that puts folder 10 after folder 9."""
+    return [(int(p) if p.isdecimal() else -1, p) for p in path.parts]

@@ -1,0 +1,61 @@
+"""The settings of a run that are compared: dotted keys with their values as text."""
+
+from typing import Any
+
+from mtl_cli.core.errors import visible
+from mtl_cli.core.nested import flatten
+from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE
+
+# Runs that differ only in these keys belong to one configuration. Two of the keys can
+# change a result: `seed`, in which the runs of a configuration are meant to differ, and
+# `trainer.strategy`, which a resumed run may change midway.
+IGNORED_KEYS = ["defaults", "hydra", "seed", "check_only", "sweep", "tracker"]
+IGNORED_KEYS.append("compare")
+for key, inner_keys in KEYS_FREE_TO_CHANGE.items():
+    IGNORED_KEYS += [key] if inner_keys is True else [f"{key}.{k}" for k in inner_keys]
+IGNORED_PREFIXES = tuple(f"{key}." for key in IGNORED_KEYS)
+MAX_VALUES = 20_000  # in one config.yaml
+
+
+def settings_of(config: object) -> dict[str, str]:
+    """Returns the settings of a configuration: dotted key to text.
+
+    Raises:
+        ValueError: if the configuration is no mapping, or has too many values.
+    """
+    if not isinstance(config, dict):
+        raise ValueError("the configuration is no mapping")
+    check_size(config)
+    return {
+        key: visible(as_text(value))
+        for key, value in flatten(config).items()
+        if not f"{key}.".startswith(IGNORED_PREFIXES)
+    }
+
+
+def check_size(config: dict[Any, Any]) -> None:
+    """Raises an error for too many values: YAML's aliases can make them endless."""
+    remaining: list[object] = [config]
+    num_values = 0
+    while remaining:
+        value = remaining.pop()
+        num_values += 1
+        if num_values > MAX_VALUES:
+            raise ValueError("the configuration has too many values")
+        if isinstance(value, dict):
+            remaining += value.values()
+        elif isinstance(value, list):
+            remaining += value
+
+
+def as_text(value: object) -> str:
+    """Returns a value as text, equal for equal values."""
+    if isinstance(value, list):
+        return f"[{','.join(map(as_text, value))}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{k}:{as_text(v)}' for k, v in value.items())}}}"
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
