@@ -1,4 +1,8 @@
-"""The cache of encoded splits: an entry is whole or absent, and old entries go."""
+"""The cache of encoded data: one entry per data set, configuration and code.
+
+An entry appears in the cache only when it is complete. Entries that no run has used for
+`DAYS_KEPT` days are removed.
+"""
 
 import atexit
 import contextlib
@@ -17,7 +21,7 @@ from mtl_cli.core.paths import PACKAGE, cache_folder
 from mtl_cli.data.cache_entry import Entry
 
 DAYS_KEPT = 30
-# The packages whose code decides what is encoded, and what the data report says.
+# The packages whose code decides how data is encoded, and what the data report says.
 ENCODING_CODE = (
     "columns",
     "data",
@@ -29,29 +33,14 @@ ENCODING_CODE = (
 )
 
 
-def find_entry(key: str) -> Entry | None:
-    """Returns the entry of a key, if there is one; removes a damaged entry."""
-    root = cache_folder()
-    folder = None if root is None else root / "encoded" / key
-    if folder is None or not folder.is_dir():
-        return None
-    try:
-        entry = Entry(folder, was_cached=True)
-        os.utime(folder)
-        return entry
-    except (ValueError, KeyError, TypeError, OSError):
-        shutil.rmtree(folder, ignore_errors=True)
-        return None
-
-
 def find_or_encode(key: str, encode: Callable[[Path], None]) -> Entry:
-    """Returns the entry of a key; encodes it first if there is none.
+    """Returns the entry of a key; encodes the data first if there is no entry.
 
-    If several processes want the same entry, one encodes it while all others wait.
+    If several processes need the same entry, one encodes while all others wait.
 
     Args:
-        key: a hash of all that the encoded form depends on.
-        encode: fills a folder by means of a `Writer`.
+        key: a hash of all that the encoded data depends on.
+        encode: writes the encoded data into a folder by means of a `Writer`.
 
     Raises:
         DataError: if the disk is full or the cache cannot be written.
@@ -69,22 +58,40 @@ def find_or_encode(key: str, encode: Callable[[Path], None]) -> Entry:
             encode(folder)
             return publish(folder, key)
     except OSError as error:
-        where = cache_folder() or tempfile.gettempdir()
+        location = cache_folder() or tempfile.gettempdir()
         raise DataError(
-            f"cannot keep encoded data in {where}: {error.strerror or error}; make "
-            "room, or name another folder with the environment's MTL_CACHE"
+            f"cannot keep encoded data in {location}: {error.strerror or error}; make "
+            "room, or name another folder in the environment variable MTL_CACHE"
         ) from None
     finally:
+        # Removes what a failure leaves: `publish` has renamed the folder. Without a
+        # cache the run reads the folder until the process ends.
         if folder is not None and cache_folder() is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def find_entry(key: str) -> Entry | None:
+    """Returns the entry of a key; None if there is none. Removes a damaged entry."""
+    root = cache_folder()
+    folder = None if root is None else root / "encoded" / key
+    if folder is None or not folder.is_dir():
+        return None
+    try:
+        entry = Entry(folder, was_cached=True)
+    except (ValueError, KeyError, TypeError, OSError):
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+    with contextlib.suppress(OSError):  # a read-only cache cannot renew the age
+        os.utime(folder)
+    return entry
+
+
 @contextlib.contextmanager
 def encoding_lock(key: str) -> Iterator[None]:
-    """Waits until no other process encodes the entry of the same key.
+    """Waits until no other process encodes the entry of a key.
 
-    On a file system without locks nobody waits. Two processes may then encode the same
-    rows; this takes longer and gives the same content.
+    On a file system without locks no process waits. Two processes may then encode the
+    same rows, which takes longer and gives the same entry.
     """
     root = cache_folder()
     if root is None:
@@ -102,7 +109,10 @@ def encoding_lock(key: str) -> Iterator[None]:
 
 
 def new_folder() -> Path:
-    """Returns an empty folder to encode into; without a cache, a temporary folder."""
+    """Returns an empty folder to encode into, and removes old entries.
+
+    Without a cache the folder is removed when the process ends.
+    """
     root = cache_folder()
     if root is None:
         folder = Path(tempfile.mkdtemp(prefix="mtl-cli-"))
@@ -113,8 +123,8 @@ def new_folder() -> Path:
     for old in entries.iterdir():
         with contextlib.suppress(OSError):
             days = (time.time() - old.stat().st_mtime) / 86400
-            was_cut_off = old.name.startswith("tmp-") and days > 1
-            if days > DAYS_KEPT or was_cut_off:
+            is_unfinished = old.name.startswith("tmp-") and days > 1
+            if days > DAYS_KEPT or is_unfinished:
                 shutil.rmtree(old)
     return Path(tempfile.mkdtemp(prefix="tmp-", dir=entries))
 
@@ -127,24 +137,27 @@ def publish(folder: Path, key: str) -> Entry:
     try:
         return Entry(folder.rename(root / "encoded" / key))
     except OSError:
-        entry = find_entry(key)  # another process may have finished it meanwhile
+        entry = find_entry(key)  # another process may have published it meanwhile
         if entry is None:
             raise
         return entry
 
 
 def code_version(options: Iterable[object] = ()) -> str:
-    """Returns a hash of the code that encodes: other code does not use its entries.
+    """Returns a hash of the code that encodes, so that other code has other entries.
 
     Args:
-        options: objects whose classes may come from plugins: the data set, its features
-            and its tasks. All files of a plugin count.
+        options: the data set, its features and its tasks. If the class of an option
+            comes from a plugin, all files of the plugin's package count.
     """
     files = [p for name in ENCODING_CODE for p in (PACKAGE / name).rglob("*.py")]
     packages = {type(option).__module__.partition(".")[0] for option in options}
     for package in packages - {PACKAGE.name}:
-        for folder in getattr(sys.modules[package], "__path__", []):
-            files += Path(folder).rglob("*.py")
+        module = sys.modules[package]
+        folders = getattr(module, "__path__", [])
+        files += [p for folder in folders for p in Path(folder).rglob("*.py")]
+        if not folders and module.__file__ is not None:
+            files.append(Path(module.__file__))  # a plugin of a single file
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(path.read_bytes())

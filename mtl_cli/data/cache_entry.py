@@ -1,34 +1,54 @@
-"""Encoded splits in a folder: written chunk by chunk, checked, mapped into memory."""
+"""A folder of encoded splits: written chunk by chunk, then checked and read."""
 
 import json
 import os
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypedDict
+
+import numpy as np
 
 from mtl_cli.data.split import SPLITS
 from mtl_cli.data.table import Array, ArrayFile, StoredTable
 
 MANIFEST = "manifest"
 CRC_BLOCK_BYTES = 1 << 22
-# Of larger files only the size is checked, so that a run starts at once.
+# The CRC of larger files is not checked, only their size: a run must start at once.
 BYTES_TO_CHECK = 1 << 28
+
+
+class ArrayRecord(TypedDict):
+    """The part of the manifest about one array.
+
+    Attributes:
+        file: the name of the array's file.
+        dtype: the NumPy type of the numbers.
+        width: the length of a row; None for an array of one dimension.
+        rows: the number of rows.
+        crc: the CRC-32 of the file.
+    """
+
+    file: str
+    dtype: str
+    width: int | None
+    rows: int
+    crc: int
 
 
 class Writer:
     """Writes the arrays of splits chunk by chunk.
 
     Args:
-        folder: an empty folder, to become a cache entry.
+        folder: an empty folder, which becomes a cache entry.
 
     Attributes:
-        arrays: {`SPLIT.NAME`: file name, dtype, width, rows and CRC of the array}.
+        arrays: the record of each array, {`SPLIT.NAME`: record}.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.arrays: dict[str, dict[str, Any]] = {}
-        self.files: dict[str, Any] = {}
+        self.arrays: dict[str, ArrayRecord] = {}
+        self.files: dict[str, BinaryIO] = {}
 
     def __enter__(self) -> "Writer":
         return self
@@ -38,7 +58,13 @@ class Writer:
             file.close()
 
     def add(self, split: str, name: str, x: Array) -> None:
-        """Appends rows to an array of a split."""
+        """Appends rows to an array of a split.
+
+        Args:
+            split: the split.
+            name: the name of the array: `row_numbers`, or a name of `as_arrays`.
+            x: the rows, (rows,) or (rows, width).
+        """
         key = f"{split}.{name}"
         if key not in self.files:
             file_name = f"{len(self.files)}.bin"
@@ -63,10 +89,10 @@ class Writer:
         return stored_tables(self.folder, self.arrays)
 
     def write_manifest(self, values: dict[str, Any]) -> None:
-        """Writes the manifest, the last file: a checksum, then JSON.
+        """Writes the manifest, which completes the folder: a CRC, then JSON.
 
         Args:
-            values: what was learnt and reported, in JSON values.
+            values: JSON values to keep beside the records of the arrays.
         """
         text = json.dumps({"arrays": self.arrays, **values}, allow_nan=False)
         crc = zlib.crc32(text.encode())
@@ -74,14 +100,15 @@ class Writer:
 
 
 class Entry:
-    """A finished folder of encoded splits.
+    """A complete folder of encoded splits.
 
     Args:
         folder: a folder that a `Writer` has filled.
-        was_cached: whether an earlier call or another process has encoded the entry.
+        was_cached: whether the entry was found in the cache, not encoded by this call.
 
     Attributes:
-        manifest: the values of `Writer.write_manifest`, and `arrays`.
+        manifest: the values given to `Writer.write_manifest`, and the records of the
+            arrays under `arrays`.
 
     Raises:
         ValueError: if a file differs from what was written.
@@ -94,19 +121,19 @@ class Entry:
         if int(crc) != zlib.crc32(text.encode()):
             raise ValueError(f"{folder / MANIFEST} is not as it was written")
         self.manifest = json.loads(text)
-        for array in self.manifest["arrays"].values():
-            width = 1 if array["width"] is None else array["width"]
-            size = int(array["dtype"][2:]) * width * array["rows"]
-            path = folder / array["file"]
+        for record in self.manifest["arrays"].values():
+            width = 1 if record["width"] is None else record["width"]
+            size = np.dtype(record["dtype"]).itemsize * width * record["rows"]
+            path = folder / record["file"]
             if path.stat().st_size != size or (
-                size < BYTES_TO_CHECK and file_crc(path) != array["crc"]
+                size < BYTES_TO_CHECK and file_crc(path) != record["crc"]
             ):
                 raise ValueError(f"{path} is not as it was written")
 
     def array(self, split: str, name: str) -> Array:
         """Maps one array of a split into memory."""
-        array = self.manifest["arrays"][f"{split}.{name}"]
-        return array_file(self.folder, array).map(array["rows"])
+        record = self.manifest["arrays"][f"{split}.{name}"]
+        return array_file(self.folder, record).map(record["rows"])
 
     def tables(self) -> dict[str, StoredTable]:
         """Returns the rows of each split."""
@@ -122,20 +149,20 @@ def file_crc(path: Path) -> int:
     return crc
 
 
-def array_file(folder: Path, array: dict[str, Any]) -> ArrayFile:
-    """Returns an array as its manifest describes it."""
-    return ArrayFile(folder / array["file"], array["dtype"], array["width"])
+def array_file(folder: Path, record: ArrayRecord) -> ArrayFile:
+    """Returns the file of an array, as the array's record describes it."""
+    return ArrayFile(folder / record["file"], record["dtype"], record["width"])
 
 
 def stored_tables(
-    folder: Path, arrays: dict[str, dict[str, Any]]
+    folder: Path, arrays: dict[str, ArrayRecord]
 ) -> dict[str, StoredTable]:
-    """Returns the rows of each split, from the `arrays` of a manifest."""
+    """Returns {split: its rows} from the records of the arrays, without row numbers."""
     files: dict[str, dict[str, ArrayFile]] = {}
     rows = {}
-    for key, array in arrays.items():
+    for key, record in arrays.items():
         split, _, name = key.partition(".")
-        rows[split] = array["rows"]
+        rows[split] = record["rows"]
         if name != "row_numbers":
-            files.setdefault(split, {})[name] = array_file(folder, array)
+            files.setdefault(split, {})[name] = array_file(folder, record)
     return {s: StoredTable(rows[s], files[s]) for s in SPLITS if s in files}

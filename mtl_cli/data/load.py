@@ -1,4 +1,4 @@
-"""Loads a data set: encodes it, or takes its encoded form from the cache."""
+"""Loads a data set: encodes its rows, or finds them encoded in the cache."""
 
 import hashlib
 import json
@@ -18,7 +18,8 @@ from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.heads.base import Output
 
 STREAM_ABOVE_BYTES = 2 << 30
-FILES = {"train", "valid", "test"}
+# Keys without effect on the encoded rows, and keys that `cache_key` hashes apart.
+KEYS_NOT_HASHED = {"train", "valid", "test", "name", "stream", "tasks", "features"}
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,13 @@ class Data:
 
     Attributes:
         splits: the rows of `train`, and of `valid` and `test` if the data set has them.
-        row_numbers: {split: the number of each row in its file, from 0}.
+        row_numbers: {split: the number of each row in its file, (rows,), from 0}.
         features: the features, fitted to the training rows.
-        labels: {task: what the transform of its labels learnt from the training rows}.
-        report: the data report, see `report.describe`.
-        fingerprint: SHA-256 of the files' contents.
-        loading: whether the rows were encoded or found encoded, and the seconds.
+        labels: {task: statistics of its training labels}, see `LabelStatistics`.
+        report: the data report.
+        fingerprint: the hash of the rows, see `fingerprint_of`.
+        loading: a text for the console: whether the rows were encoded or found encoded,
+            and the seconds that this took.
     """
 
     splits: dict[str, Table | StoredTable]
@@ -52,15 +54,16 @@ class Data:
 def load(dataset: Dataset, outputs: list[Output]) -> Data:
     """Reads, splits and encodes a data set, or finds it encoded in the cache.
 
-    Vocabularies, cuts and scales are learnt from the training rows alone, without the
-    rows that are held out for validation.
+    Vocabularies, buckets and scales are learnt from the training rows alone, without
+    the rows that are held out for validation and test.
 
     Args:
         dataset: the files, and the meaning of their columns.
-        outputs: the outputs of the model; only their labels are read.
+        outputs: the outputs of the model. Of the data set's tasks only those that the
+            outputs name are read.
 
     Raises:
-        DataError: if a file does not hold what the configuration says.
+        DataError: if a file does not fit the configuration.
     """
     start = time.perf_counter()
     fingerprint = fingerprint_of(dataset)
@@ -79,7 +82,7 @@ def load(dataset: Dataset, outputs: list[Output]) -> Data:
     seconds = time.perf_counter() - start
     splits: dict[str, Table | StoredTable] = {}
     for split, stored in entry.tables().items():
-        splits[split] = stored if stays_on_disk(dataset, stored) else stored.mapped()
+        splits[split] = stored if is_streamed(dataset, stored) else stored.mapped()
     return Data(
         splits,
         {split: entry.array(split, "row_numbers") for split in splits},
@@ -92,7 +95,11 @@ def load(dataset: Dataset, outputs: list[Output]) -> Data:
 
 
 def fingerprint_of(dataset: Dataset) -> str:
-    """Returns a hash of the rows: of their files, or of the generator and its keys."""
+    """Returns a hash of the rows: of their files, or of the generator and its keys.
+
+    Raises:
+        DataError: if a file cannot be read.
+    """
     if type(dataset) is not Dataset:
         keys = dataset.model_dump_json(exclude=set(Dataset.model_fields))
         text = keys + cache.code_version([dataset])
@@ -106,16 +113,19 @@ def fingerprint_of(dataset: Dataset) -> str:
 
 
 def cache_key(dataset: Dataset, outputs: list[Output], fingerprint: str) -> str:
-    """Returns a hash of all that the encoded form depends on."""
+    """Returns a hash of everything that the encoded rows depend on.
+
+    Args:
+        dataset: the data set.
+        outputs: the outputs of the model.
+        fingerprint: the hash of the rows, see `fingerprint_of`.
+    """
     features = dataset.used_features
     names = {name for output in outputs for name in (output.label, output.space)}
     tasks = {name: task for name, task in dataset.tasks.items() if name in names}
     text = json.dumps(
         [
-            dataset.model_dump(
-                mode="json",
-                exclude=FILES | {"name", "stream", "tasks", "features"},
-            ),
+            dataset.model_dump(mode="json", exclude=KEYS_NOT_HASHED),
             [(name, f.model_dump()) for name, f in features.items()],
             [(o.name, o.label, o.space, o.added_by_heads) for o in outputs],
             {name: task.encoding_keys() for name, task in tasks.items()},
@@ -127,9 +137,9 @@ def cache_key(dataset: Dataset, outputs: list[Output], fingerprint: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def stays_on_disk(dataset: Dataset, table: StoredTable) -> bool:
-    """Whether training reads the rows of a split from disk as it goes."""
+def is_streamed(dataset: Dataset, table: StoredTable) -> bool:
+    """Whether training reads the rows of a split from disk, block by block."""
     if dataset.stream == "auto":
-        sizes = [array.path.stat().st_size for array in table.arrays.values()]
-        return sum(sizes) > STREAM_ABOVE_BYTES
+        size = sum(array.path.stat().st_size for array in table.arrays.values())
+        return size > STREAM_ABOVE_BYTES
     return dataset.stream

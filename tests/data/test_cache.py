@@ -1,6 +1,7 @@
 """The cache of encoded data: entries are reused, up to date, undamaged and whole."""
 
 import errno
+import importlib
 import os
 import re
 import shutil
@@ -228,6 +229,16 @@ def test_changed_code_of_a_plugins_option_encodes_anew(file, encodings, tmp_path
     assert len(encodings) == 2
 
 
+def test_version_of_the_code_covers_a_plugin_of_a_single_file(tmp_path, monkeypatch):
+    file = tmp_path / "plugin_of_one_file.py"
+    file.write_text("class Scaled:\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    option = importlib.import_module(file.stem).Scaled()
+    before = cache.code_version([option])
+    file.write_text("class Scaled:\n    factor = 2\n")
+    assert cache.code_version([option]) != before
+
+
 def test_another_order_of_features_or_tasks_encodes_anew(file, encodings):
     loaded(file, FEATURES, TASKS)
     for features, tasks in (
@@ -273,6 +284,19 @@ def test_same_file_under_another_name_reuses_the_entry(file, encodings):
     moved = shutil.copy(file, file.with_name("moved.csv"))
     assert_same(loaded(moved, FEATURES, TASKS), first)
     assert len(encodings) == 1
+
+
+def test_entry_of_a_read_only_cache_is_used(file, encodings, tmp_path, monkeypatch):
+    first = loaded(file, FEATURES, TASKS)
+
+    def read_only(*_args, **_keys):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    for change in ("utime", "mkdir", "rename", "unlink"):
+        monkeypatch.setattr(os, change, read_only)
+    assert_same(loaded(file, FEATURES, TASKS), first)
+    assert len(encodings) == 1
+    assert len(entries(tmp_path)) == 1
 
 
 def test_another_version_of_the_code_encodes_anew(file, encodings, monkeypatch):
@@ -428,7 +452,7 @@ def test_full_disk_is_reported_in_one_line(file, encodings, tmp_path, monkeypatc
         loaded(file, FEATURES, TASKS)
     assert str(caught.value) == (
         f"cannot keep encoded data in {tmp_path}/cache: No space left on device; make "
-        "room, or name another folder with the environment's MTL_CACHE"
+        "room, or name another folder in the environment variable MTL_CACHE"
     )
     assert entries(tmp_path) == []
 
