@@ -26,9 +26,15 @@ from mtl_cli.core.errors import ConfigError
 def compare_datasets(
     runs: list[Run], baseline: str | None, metric: str | None, split: str
 ) -> list[DatasetComparison]:
-    """Returns one comparison for each data set, with its warnings.
+    """Returns one comparison for each data set.
 
     A data set that cannot be compared becomes a warning of the first comparison.
+
+    Args:
+        runs: the runs of all data sets, in order.
+        baseline: the requested baseline, see `choose_baseline`.
+        metric: the metric to compare; None for the first metric of each task.
+        split: the split whose scores are compared.
 
     Raises:
         ConfigError: if no data set can be compared.
@@ -36,12 +42,9 @@ def compare_datasets(
     comparisons, errors = [], []
     for name, group in group_by_dataset(runs).items():
         try:
-            comparison = compare_dataset(name, group, baseline, metric, split)
+            comparisons.append(compare_dataset(name, group, baseline, metric, split))
         except ConfigError as error:
             errors.append((name, error))
-        else:
-            comparison.warnings = warnings(comparison, group)
-            comparisons.append(comparison)
     if not comparisons:
         raise errors[0][1]
     comparisons[0].warnings += [f"data set {name}: {error}" for name, error in errors]
@@ -53,43 +56,37 @@ def compare_dataset(
 ) -> DatasetComparison:
     """Compares all configurations of one data set with the baseline.
 
-    Args:
-        name: the name of the data set.
-        runs: its runs, in order.
-        baseline: the requested baseline, see `choose_baseline`.
-        metric: the metric to compare; None for each task's first.
-        split: the split whose scores are compared.
-
     Raises:
         ConfigError: if nothing is left to compare.
     """
-    every = group_runs(runs)
-    scored = [c for c in every if any(split in r.metrics for r in c.runs.values())]
+    configurations = group_runs(runs)
+    is_scored = {
+        c: any(split in run.metrics for run in c.runs.values()) for c in configurations
+    }
+    scored = [c for c in configurations if is_scored[c]]
     if not scored:
-        raise no_scores(every, split)
-    unscored = [c for c in every if c not in scored]
+        raise no_scores(configurations, split)
     keys = differing_keys(scored)
     set_names(scored, keys)
     base, reason = choose_baseline(scored, keys, baseline)
     twins = single_task_twins(scored)
-    same_split_rows = cache(lambda a, b: same_rows(a, b, split))
+    have_same_rows = cache(lambda a, b: same_rows(a, b, split))
     tasks = []
     for task_name, metric_name in metrics_by_task(scored, split, metric).items():
         scores = [score_of(c, split, task_name, metric_name) for c in scored]
-        tasks.append(Task(task_name, metric_name, direction_of(metric_name), scores))
-        add_seed_tests(tasks[-1], base, twins, same_split_rows)
-    comparison = DatasetComparison(
-        name, scored, unscored, keys, base, reason, split, tasks
-    )
-    if split == "test":
-        add_row_tests(comparison)
+        task = Task(task_name, metric_name, direction_of(metric_name), scores)
+        add_seed_tests(task, base, twins, have_same_rows)
+        tasks.append(task)
+    comparison = DatasetComparison(name, scored, keys, base, reason, split, tasks)
+    remarks = add_row_tests(comparison) if split == "test" else []
     for task in tasks:
         choose_best(task, split)
-        for differences in (
-            [score.to_baseline for score in task.scores],
-            [score.to_single_task for score in task.scores],
-        ):
+        to_baseline = [score.to_baseline for score in task.scores]
+        to_single_task = [score.to_single_task for score in task.scores]
+        for differences in (to_baseline, to_single_task):
             decide([d for d in differences if d is not None], task.direction)
+    unscored = [c for c in configurations if not is_scored[c]]
+    comparison.warnings = [*warnings(comparison, runs, unscored), *remarks]
     return comparison
 
 
@@ -110,8 +107,9 @@ def score_of(configuration: Configuration, split: str, task: str, metric: str) -
     by_seed = configuration.values(split, task, metric)
     if not by_seed:
         return Score(configuration, by_seed)
-    values = configuration.runs[next(iter(by_seed))].metrics[split][task]
-    counts = values.get("rows"), values.get("positives")
+    first_run = configuration.runs[next(iter(by_seed))]
+    recorded = first_run.score(split, task)
+    counts = recorded.get("rows"), recorded.get("positives")
     return Score(configuration, by_seed, mean_interval([*by_seed.values()]), counts)
 
 
@@ -120,7 +118,7 @@ def choose_best(task: Task, split: str) -> None:
 
     Scores on other rows than the baseline's cannot be the best.
     """
-    scored = [score for score in task.scores if score.mean is not None]
+    scored = [score for score in task.scores if score.interval is not None]
     comparable = [
         score
         for score in scored
@@ -130,12 +128,14 @@ def choose_best(task: Task, split: str) -> None:
     candidates = comparable or scored  # no score is comparable if the baseline has none
     if task.direction == 0 or len(candidates) < 2:
         return
-    valid = [
-        score.configuration.values("valid", task.name, task.metric).values()
+    values = [
+        score.configuration.values("valid", task.name, task.metric)
         for score in candidates
     ]
-    task.best_chosen_on = "valid" if all(valid) else split
-    values = valid if all(valid) else [score.by_seed.values() for score in candidates]
-    means = [mean_interval([*by_seed]).mean for by_seed in values]
+    task.best_chosen_on = "valid"
+    if not all(values):
+        values = [score.by_seed for score in candidates]
+        task.best_chosen_on = split
+    means = [mean_interval([*by_seed.values()]).mean for by_seed in values]
     ranked = zip(candidates, means, strict=True)
     task.best = max(ranked, key=lambda pair: task.direction * pair[1])[0]

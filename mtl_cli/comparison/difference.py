@@ -23,21 +23,23 @@ class Verdict(StrEnum):
 
 @dataclass(eq=False)
 class Difference:
-    """The difference of one configuration to another on one task.
+    """The score of one configuration minus the score of another, on one task.
 
     Attributes:
-        other: the configuration that is subtracted.
-        paired: mean difference over the common seeds; None if there are none.
-        seed_test: test over seeds, of the paired difference if the two have two seeds
-            in common, else of the difference of their means. None if either has fewer
-            than two seeds.
-        seed_p: p-value of `seed_test`, corrected for the number of comparisons.
-        row_test: test over test rows; None without predictions.
-        row_p: p-value of `row_test`, corrected for the number of comparisons.
-        verdict: `NOT_COMPARABLE` if the two were scored on different rows, `NO_SCORE`
-            if either has no score.
+        configuration: the first configuration.
+        other: the configuration whose score is subtracted.
+        paired: the mean difference over the common seeds; None if there are none.
+        seed_test: the test over seeds: of the paired difference if the two have two
+            seeds in common, else of the difference of their means. None if either has
+            fewer than two seeds.
+        seed_p: the p-value of `seed_test`, corrected for the number of comparisons.
+        row_test: the test over test rows; None without predictions.
+        row_p: the p-value of `row_test`, corrected for the number of comparisons.
+        verdict: the result of the tests. `NOT_COMPARABLE` if the two were scored on
+            different rows, `NO_SCORE` if either has no score.
     """
 
+    configuration: Configuration
     other: Configuration
     paired: Interval | None = None
     seed_test: Test | None = None
@@ -49,9 +51,11 @@ class Difference:
     @property
     def interval(self) -> Interval | None:
         """The interval to show: of the paired difference, else of the means'."""
-        if self.seed_test is None or (self.paired and self.paired.half is not None):
+        if self.seed_test is None or (
+            self.paired and self.paired.half_width is not None
+        ):
             return self.paired
-        return Interval(self.seed_test.difference, self.seed_test.half, 0)
+        return Interval(self.seed_test.difference, self.seed_test.half_width, 0)
 
     @property
     def real(self) -> bool:
@@ -64,28 +68,16 @@ class Difference:
         self.verdict = Verdict.NOT_COMPARABLE
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns everything at full precision."""
+        """Returns verdict and tests at full precision, for JSON and CSV."""
         return {
             "verdict": self.verdict,
             "real": self.real,
             "paired_difference": self.paired and self.paired.mean,
-            "paired_half_interval": self.paired and self.paired.half,
+            "paired_half_interval": self.paired and self.paired.half_width,
             "paired_seeds": self.paired.num_values if self.paired else 0,
-            "over_seeds": test_dict(self.seed_test, self.seed_p),
-            "over_rows": test_dict(self.row_test, self.row_p),
+            "over_seeds": self.seed_test and self.seed_test.as_dict(self.seed_p),
+            "over_rows": self.row_test and self.row_test.as_dict(self.row_p),
         }
-
-
-def test_dict(test: Test | None, corrected_p: float) -> dict[str, float] | None:
-    """Returns the numbers of a test."""
-    if test is None:
-        return None
-    return {
-        "difference": test.difference,
-        "half_interval": test.half,
-        "p": test.p,
-        "p_corrected": corrected_p,
-    }
 
 
 def decide(differences: list[Difference], direction: int) -> None:
@@ -105,12 +97,12 @@ def decide(differences: list[Difference], direction: int) -> None:
     for (d, _), p in zip(by_rows, holm([t.p for _, t in by_rows]), strict=True):
         d.row_p = p
     for d, test in by_seeds:
-        sign = direction * test.difference
+        gain = direction * test.difference
         if d.seed_p >= LEVEL:
             d.verdict = Verdict.NOT_REAL
         elif d.row_test is not None and d.row_p >= LEVEL:
             d.verdict = Verdict.THESE_ROWS_ONLY
-        elif sign == 0:
+        elif gain == 0:
             d.verdict = Verdict.DIFFERENT
         else:
-            d.verdict = Verdict.BETTER if sign > 0 else Verdict.WORSE
+            d.verdict = Verdict.BETTER if gain > 0 else Verdict.WORSE

@@ -24,15 +24,15 @@ def as_csv(comparisons: list[DatasetComparison]) -> str:
 
 
 def as_json(comparisons: list[DatasetComparison]) -> str:
-    """Returns JSON; several data sets stand below their names."""
+    """Returns a JSON object: the only data set, or each below its name."""
     by_dataset = {comparison.dataset: as_dict(comparison) for comparison in comparisons}
     (first, *others) = by_dataset.values()
-    whole = {"datasets": by_dataset} if others else first
-    return json.dumps(whole, indent=2, allow_nan=False) + "\n"
+    value = {"datasets": by_dataset} if others else first
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
-    """Returns everything about one data set."""
+    """Returns the comparison of one data set, for JSON."""
     sentences = sentences_by_task(comparison)
     return {
         "split": comparison.split,
@@ -56,7 +56,7 @@ def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
                 "seeds": sorted(c.runs),
                 "lost_seeds": sorted(run.seed for run in c.unscored_runs),
                 "runs": [str(c.runs[seed].path) for seed in sorted(c.runs)],
-                "tasks": dict(comparison.score_dicts(i)),
+                "tasks": {task.name: task.score_dict(i) for task in comparison.tasks},
             }
             for i, c in enumerate(comparison.configurations)
         ],

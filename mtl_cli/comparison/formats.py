@@ -1,4 +1,4 @@
-"""Formats numbers for people: with as many decimals as the noise leaves meaning."""
+"""Writes numbers and lists for people."""
 
 import math
 from collections.abc import Iterable
@@ -8,30 +8,39 @@ from mtl_cli.comparison.seed_statistics import Interval
 DEFAULT_DECIMALS, MAX_DECIMALS = 4, 6
 
 
-def decimals_for(means: Iterable[Interval | None]) -> int:
+def significant_decimals(intervals: Iterable[Interval | None]) -> int:
     """Returns how many decimals show two digits of the median interval."""
-    halves = sorted(mean.half for mean in means if mean is not None and mean.half)
-    if not halves:
+    widths = sorted(i.half_width for i in intervals if i is not None and i.half_width)
+    if not widths:
         return DEFAULT_DECIMALS
-    digits = 1 - math.floor(math.log10(halves[len(halves) // 2]))
-    return min(max(digits, 0), MAX_DECIMALS)
+    decimals = 1 - math.floor(math.log10(widths[len(widths) // 2]))
+    return min(max(decimals, 0), MAX_DECIMALS)
 
 
-def interval(value: Interval | None, decimals: int, sign: str = "") -> str:
-    """Returns `0.9266 ±0.0005`, or the mean alone if it has no interval."""
-    if value is None:
+def interval_text(interval: Interval | None, decimals: int, sign: str = "") -> str:
+    """Returns `0.9266 ±0.0005`, or the mean alone if its interval is unknown.
+
+    Args:
+        interval: the mean with its interval; None gives an empty text.
+        decimals: the number of decimals.
+        sign: `+` writes the sign of positive numbers too.
+    """
+    if interval is None:
         return ""
-    mean = f"{value.mean:{sign},.{decimals}f}"
-    return mean if value.half is None else f"{mean} ±{value.half:,.{decimals}f}"
+    mean = f"{interval.mean:{sign},.{decimals}f}"
+    if interval.half_width is None:
+        return mean
+    return f"{mean} ±{interval.half_width:,.{decimals}f}"
 
 
-def probability(p: float) -> str:
+def p_value_text(p: float) -> str:
     """Returns `p = 0.031`, or `p < 0.001`."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def joined(parts: Iterable[str], maximum: int = 8) -> str:
-    """Returns parts separated by commas; cuts a long list, and says so."""
-    every = list(parts)
-    more = len(every) - maximum
-    return ", ".join(every[:maximum]) + (f" and {more} more" if more > 0 else "")
+def comma_list(items: Iterable[str], maximum: int = 8) -> str:
+    """Returns items separated by commas; a long list ends in `and 3 more`."""
+    all_items = list(items)
+    more = len(all_items) - maximum
+    shown = ", ".join(all_items[:maximum])
+    return f"{shown} and {more} more" if more > 0 else shown

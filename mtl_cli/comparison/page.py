@@ -6,12 +6,12 @@ from typing import Any
 
 from mtl_cli.comparison.configurations import Configuration, short_key
 from mtl_cli.comparison.difference import Difference, Verdict
-from mtl_cli.comparison.formats import interval
+from mtl_cli.comparison.formats import interval_text
 from mtl_cli.comparison.gates import gate_table
 from mtl_cli.comparison.leaderboard import COST_COLUMNS, cost_of
 from mtl_cli.comparison.plots import (
     learning_curves,
-    plotted,
+    plotted_indices,
     seeds_chart,
     setting_chart,
     trade_off_chart,
@@ -33,7 +33,7 @@ def page(comparisons: list[DatasetComparison]) -> str:
         "comparison.html",
         title="; ".join(part["heading"] for part in parts),
         parts=parts,
-        interval=interval,
+        interval_text=interval_text,
         short_key=short_key,
         verdict_class=verdict_class,
     )
@@ -50,7 +50,7 @@ def verdict_class(difference: Difference) -> str:
 def page_part(comparison: DatasetComparison) -> dict[str, Any]:
     """Returns the values that the template shows of one data set."""
     tasks, configurations = comparison.tasks, comparison.configurations
-    indices = plotted(comparison)
+    indices = plotted_indices(comparison)
     names = [(color(i), configurations[i].name) for i in indices][:NUM_COLORS]
     pairs = list(combinations(tasks, 2)) if len(indices) > 1 else []
     curves = [learning_curves(comparison, task) for task in tasks]
@@ -87,8 +87,10 @@ def setting_charts(comparison: DatasetComparison) -> list[Chart]:
     charts = []
     for key in comparison.differing_keys:
         for task in comparison.tasks:
-            scores = [task.scores[i] for i in plotted(comparison)]
-            settings = [score.configuration.settings for score in scores if score.mean]
+            scores = [task.scores[i] for i in plotted_indices(comparison)]
+            settings = [
+                score.configuration.settings for score in scores if score.interval
+            ]
             values = {s[key] for s in settings if key in s}
             if 1 < len(values) <= MAX_SETTING_VALUES:
                 charts.append(setting_chart(comparison, key, task))

@@ -1,9 +1,12 @@
-"""The plots of a comparison: seeds, trade-offs, learning curves, single settings."""
+"""The plots of a comparison: seeds, trade-offs, learning curves, single settings.
+
+A configuration has the same index and colour in all plots.
+"""
 
 import statistics
 
 from mtl_cli.comparison.configurations import short_key
-from mtl_cli.comparison.formats import interval
+from mtl_cli.comparison.formats import interval_text
 from mtl_cli.comparison.results import DatasetComparison, Task
 from mtl_cli.comparison.runs import finite_number
 from mtl_cli.pages.charts import NUM_COLORS, Axis, Chart, axis_around, color
@@ -18,7 +21,7 @@ LEFT = 64  # of plots with a y axis
 CHARACTER_WIDTH = 6.5
 
 
-def plotted(comparison: DatasetComparison) -> range:
+def plotted_indices(comparison: DatasetComparison) -> range:
     """Returns the indices of the configurations that are plotted."""
     return range(min(len(comparison.configurations), MAX_CONFIGURATIONS))
 
@@ -26,36 +29,36 @@ def plotted(comparison: DatasetComparison) -> range:
 def seeds_chart(comparison: DatasetComparison, task: Task) -> Chart:
     """Plots one row per configuration: seeds as dots, the mean with its interval."""
     rows = [
-        (i, score, score.mean)
-        for i in plotted(comparison)
-        if (score := task.scores[i]).mean is not None
+        (i, score, score.interval)
+        for i in plotted_indices(comparison)
+        if (score := task.scores[i]).interval is not None
     ]
     height, top = 40, 8
     bottom = top + height * len(rows)
     values = [value for _, score, _ in rows for value in score.by_seed.values()]
-    values += [end for *_, mean in rows for end in mean.ends]
+    values += [end for *_, interval in rows for end in interval.ends]
     x, y = axis_around(values, 12, WIDTH - 12), Axis(0, 1, bottom, top)
     label = f"{task.name} {task.metric}, seeds by row"
     chart = Chart(label, WIDTH, bottom + 40)
     chart.x_axis(x, y, task.metric_title)
-    for _, score, mean in rows:
+    for _, score, interval in rows:
         if score.configuration is comparison.baseline:
-            center = x(mean.mean)
+            center = x(interval.mean)
             chart.line((center, top), (center, bottom), "reference")
-    for row, (i, score, mean) in enumerate(rows):
+    for row, (i, score, interval) in enumerate(rows):
         center = top + height * row + 26
         name = score.configuration.name
         shown = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
         star = " ★" if score is task.best else ""
         chart.text((x.start, center - 11), f"{shown}{star}", css_class="row")
-        numbers = interval(mean, task.decimals)
+        numbers = interval_text(interval, task.decimals)
         chart.text((x.stop, center - 11), numbers, "end", "tick")
-        low, high = mean.ends
+        low, high = interval.ends
         chart.line((x(low), center), (x(high), center), f"bar {color(i)}")
         for seed, value in score.by_seed.items():
             tooltip = f"{name}, seed {seed}: {value:.6f}"
             chart.dot((x(value), center), 3, f"seed {color(i)}", tooltip)
-        chart.dot((x(mean.mean), center), 5, f"mean {color(i)}", f"{name}: mean")
+        chart.dot((x(interval.mean), center), 5, f"mean {color(i)}", f"{name}: mean")
     return chart
 
 
@@ -63,9 +66,9 @@ def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) ->
     """Plots two tasks against each other, with the Pareto front."""
     points = [
         (i, a, b)
-        for i in plotted(comparison)
-        if (a := first.scores[i].mean) is not None
-        and (b := second.scores[i].mean) is not None
+        for i in plotted_indices(comparison)
+        if (a := first.scores[i].interval) is not None
+        and (b := second.scores[i].interval) is not None
     ]
     x = axis_around([end for _, a, _ in points for end in a.ends], LEFT, WIDTH - 16)
     y = axis_around([end for *_, b in points for end in b.ends], 300, 30)
@@ -78,7 +81,7 @@ def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) ->
     chart.path([(x(a), y(b)) for a, b in steps], "front")
     for n, (i, a, b) in enumerate(points):
         point = (x(a.mean), y(b.mean))
-        if a.half is not None and b.half is not None:
+        if a.half_width is not None and b.half_width is not None:
             left, right = map(x, a.ends)
             low, high = map(y, b.ends)
             chart.line((left, point[1]), (right, point[1]), f"whisker {color(i)}")
@@ -132,11 +135,11 @@ def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
 def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart:
     """Plots each configuration's mean by the value of one setting."""
     means: dict[str, list[tuple[int, float]]] = {}
-    for i in plotted(comparison):
+    for i in plotted_indices(comparison):
         score = task.scores[i]
         value = score.configuration.settings.get(key)
-        if value is not None and score.mean is not None:
-            means.setdefault(value, []).append((i, score.mean.mean))
+        if value is not None and score.interval is not None:
+            means.setdefault(value, []).append((i, score.interval.mean))
     values = sorted(means, key=numbers_first)
     x = Axis(0, len(values), LEFT, SMALL_WIDTH - 8)
     y = axis_around((mean for group in means.values() for _, mean in group), 190, 30)

@@ -29,36 +29,34 @@ class Predictions:
     """The predictions of all seeds of a configuration for one task.
 
     Attributes:
-        metric: the metric's name.
-        function: the metric's function.
-        row: numbers of the rows that the task scores, (rows,).
-        label: (rows,).
-        seeds: the predictions of each seed, (rows,) or (rows, classes).
+        metric: the metric that is compared.
+        row_numbers: the numbers of the rows that the task scores, (rows,).
+        label: the labels of these rows, (rows,).
+        by_seed: the predictions of each seed, (rows,) or (rows, classes).
     """
 
-    metric: str
-    function: Metric
-    row: npt.NDArray[np.int64]
+    metric: Metric
+    row_numbers: npt.NDArray[np.int64]
     label: Floats
-    seeds: list[Floats]
+    by_seed: list[Floats]
 
     @cached_property
-    def parts(self) -> tuple[Floats, Floats]:
-        """Each row's contribution to the AUC."""
-        return delong_parts(self.label, self.seeds)
+    def auc_parts(self) -> tuple[Floats, Floats]:
+        """The contributions of positive and of negative rows to the AUC."""
+        return delong_parts(self.label, self.by_seed)
 
     @cached_property
     def resampled(self) -> Floats:
         """The metric on bootstrap samples of the rows, as its mean over seeds."""
-        return resampled(self.function, self.label, self.seeds)
+        return resampled(self.metric, self.label, self.by_seed)
 
     @cached_property
     def mean(self) -> float:
         """The metric on all rows, as its mean over seeds."""
-        if self.metric == "auc":
-            return float(self.parts[0].mean())
+        if self.metric.name == "auc":
+            return float(self.auc_parts[0].mean())
         weight = np.ones(len(self.label))
-        values = [self.function(self.label, p, weight) for p in self.seeds]
+        values = [self.metric(self.label, p, weight) for p in self.by_seed]
         return float(np.mean(values))
 
     def test(self, other: "Predictions") -> Test:
@@ -69,12 +67,12 @@ class Predictions:
             UnusableError: if the rows are too few for a test.
         """
         if not (
-            np.array_equal(self.row, other.row)
+            np.array_equal(self.row_numbers, other.row_numbers)
             and np.array_equal(self.label, other.label)
         ):
             raise DifferentRowsError("the test rows differ")
-        if self.metric == "auc":
-            test = delong(self.parts, other.parts)
+        if self.metric.name == "auc":
+            test = delong(self.auc_parts, other.auc_parts)
             if test is None:
                 raise UnusableError("the test rows have fewer than two of a class")
             return test
@@ -82,7 +80,7 @@ class Predictions:
             return bootstrap(self.mean - other.mean, self.resampled, other.resampled)
         except UndefinedError:
             raise UnusableError(
-                f"{self.metric} is undefined on some of the rows drawn anew"
+                f"{self.metric.name} is undefined on some of the rows drawn anew"
             ) from None
 
 
@@ -94,20 +92,23 @@ def read_predictions(
     Raises:
         DifferentRowsError: if the seeds have different rows.
         UnusableError: if predictions are missing, or do not give the metric that the
-            run recorded, because they do not hold the weights and groups of the rows.
+            run recorded, because the file lacks the weights and groups of the rows.
     """
     recorded = configuration.values(split, task, metric)
-    by_seed = [read_run(configuration.runs[seed], split, task) for seed in recorded]
-    row, label, first = by_seed[0]
-    for other_row, other_label, _ in by_seed[1:]:
-        if not (np.array_equal(row, other_row) and np.array_equal(label, other_label)):
+    columns = [read_columns(configuration.runs[seed], split, task) for seed in recorded]
+    (row_numbers, label, first), *others = columns
+    for other_numbers, other_label, _ in others:
+        if not (
+            np.array_equal(row_numbers, other_numbers)
+            and np.array_equal(label, other_label)
+        ):
             raise DifferentRowsError("the seeds have different test rows")
     of_classes = first.ndim == 2
-    functions = [m for m in metrics_named(metric) if m.of_classes == of_classes]
-    if not functions or functions[0].grouped:
+    metrics = [m for m in metrics_named(metric) if m.of_classes == of_classes]
+    if not metrics or metrics[0].grouped:
         raise UnusableError(f"{metric} needs more than labels and predictions")
-    seeds = [prediction for *_, prediction in by_seed]
-    predictions = Predictions(metric, functions[0], row, label, seeds)
+    by_seed = [prediction for *_, prediction in columns]
+    predictions = Predictions(metrics[0], row_numbers, label, by_seed)
     try:
         mean = predictions.mean
     except (UndefinedError, ValueError, IndexError):
@@ -117,32 +118,31 @@ def read_predictions(
     return predictions
 
 
-def read_run(
+def read_columns(
     run: Run, split: str, task: str
 ) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
     """Returns numbers, labels and predictions of the rows that a task scores."""
     import pyarrow.parquet
 
-    label = label_of_output(task)
-    space = str(run.metrics[split][task].get("space") or "").partition(" = ")[0]
+    space = str(run.score(split, task).get("space") or "").partition(" = ")[0]
     path = run.path / "predictions.parquet"
     try:
         names = pyarrow.parquet.read_schema(path).names
-        label = task if task in names else label
+        label = task if task in names else label_of_output(task)
         columns = ["row", label, f"{task}_prediction", *([space] if space else [])]
         if missing := [name for name in columns if name not in names]:
             raise UnusableError(f"predictions.parquet has no column {missing[0]}")
         table = pyarrow.parquet.read_table(path, columns=list(dict.fromkeys(columns)))
         labels = table[label].to_numpy().astype("float64")
-        counts = np.isfinite(labels)
+        is_scored = np.isfinite(labels)
         if space:
-            counts &= table[space].to_numpy() == 1
+            is_scored &= table[space].to_numpy() == 1
         predicted: Any = table[f"{task}_prediction"].to_numpy()
         if predicted.dtype == object:  # a list of probabilities per row
             predicted = np.stack(list(predicted))
-        predicted = predicted[counts].astype("float64")
+        predicted = predicted[is_scored].astype("float64")
     except FileNotFoundError:
         raise UnusableError("a run has no predictions.parquet") from None
     except (OSError, ValueError, TypeError, pyarrow.ArrowException):
         raise UnusableError("a predictions.parquet is damaged") from None
-    return table["row"].to_numpy()[counts], labels[counts], predicted
+    return table["row"].to_numpy()[is_scored], labels[is_scored], predicted

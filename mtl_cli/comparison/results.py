@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Difference
-from mtl_cli.comparison.formats import decimals_for
+from mtl_cli.comparison.formats import significant_decimals
 from mtl_cli.comparison.seed_statistics import Interval
 from mtl_cli.core.nested import flatten
 
@@ -22,7 +22,7 @@ class Score:
     Attributes:
         configuration: the configuration.
         by_seed: the value of the metric for each seed.
-        mean: the mean over seeds; None if no run has the metric.
+        interval: the mean over seeds, and its interval; None if no run has the metric.
         counts: the number of scored rows, and of positive labels among them.
         to_baseline: the difference to the baseline; None for the baseline itself.
         to_single_task: the difference to the single-task twin, the same configuration
@@ -31,7 +31,7 @@ class Score:
 
     configuration: Configuration
     by_seed: dict[int, float]
-    mean: Interval | None = None
+    interval: Interval | None = None
     counts: tuple[object, object] = (None, None)
     to_baseline: Difference | None = None
     to_single_task: Difference | None = None
@@ -64,8 +64,8 @@ class Task:
 
     @cached_property
     def decimals(self) -> int:
-        """How many decimals of the metric have a meaning."""
-        return decimals_for(score.mean for score in self.scores)
+        """The number of decimals in which the metric is shown."""
+        return significant_decimals(score.interval for score in self.scores)
 
     @property
     def title(self) -> str:
@@ -75,7 +75,7 @@ class Task:
 
     @cached_property
     def shows_single_task(self) -> bool:
-        """Whether differences to single-task models say more than to the baseline."""
+        """Whether some single-task twin is another configuration than the baseline."""
         return any(
             score.to_single_task
             and (
@@ -84,6 +84,28 @@ class Task:
             )
             for score in self.scores
         )
+
+    @property
+    def differences(self) -> list[Difference]:
+        """The differences of all scores, to the baseline and to single-task twins."""
+        pairs = [(score.to_baseline, score.to_single_task) for score in self.scores]
+        return [d for pair in pairs for d in pair if d is not None]
+
+    def score_dict(self, i: int) -> dict[str, Any]:
+        """Returns the score of the i-th configuration at full precision."""
+        score = self.scores[i]
+        return {
+            "metric": self.metric,
+            "mean": score.interval and score.interval.mean,
+            "half_interval": score.interval and score.interval.half_width,
+            "seeds": len(score.by_seed),
+            "by_seed": {str(seed): value for seed, value in score.by_seed.items()},
+            "rows": score.counts[0],
+            "positives": score.counts[1],
+            "best": score is self.best,
+            "to_baseline": score.to_baseline and score.to_baseline.as_dict(),
+            "to_single_task": score.to_single_task and score.to_single_task.as_dict(),
+        }
 
 
 @dataclass(eq=False)
@@ -94,26 +116,21 @@ class DatasetComparison:
         dataset: the name of the data set, with its settings if runs of one name were
             made of different data.
         configurations: the configurations that have scores, in order of appearance.
-        unscored: the configurations without any score.
         differing_keys: the dotted settings in which the configurations differ.
         baseline: the configuration that all others are compared with.
-        baseline_reason: why this configuration is the baseline.
+        baseline_reason: the reason why this configuration is the baseline.
         split: the split whose scores are compared.
         tasks: the scores of each task.
-        notes: remarks about tests that could not be made.
-        warnings: reasons to trust the comparison less, such as few seeds; the notes
-            are among the warnings.
+        warnings: reasons to trust the comparison less, such as few seeds.
     """
 
     dataset: str
     configurations: list[Configuration]
-    unscored: list[Configuration]
     differing_keys: list[str]
     baseline: Configuration
     baseline_reason: str
     split: str
     tasks: list[Task]
-    notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -130,43 +147,17 @@ class DatasetComparison:
         """The number of runs that are compared."""
         return sum(len(c.runs) for c in self.configurations)
 
-    def score_dicts(self, i: int) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yields the scores of the i-th configuration by task, at full precision."""
-        for task in self.tasks:
-            score = task.scores[i]
-            differences = (score.to_baseline, score.to_single_task)
-            to_baseline, to_single_task = (d and d.as_dict() for d in differences)
-            yield (
-                task.name,
-                {
-                    "metric": task.metric,
-                    "mean": score.mean and score.mean.mean,
-                    "half_interval": score.mean and score.mean.half,
-                    "seeds": len(score.by_seed),
-                    "by_seed": {str(s): value for s, value in score.by_seed.items()},
-                    "rows": score.counts[0],
-                    "positives": score.counts[1],
-                    "best": score is task.best,
-                    "to_baseline": to_baseline,
-                    "to_single_task": to_single_task,
-                },
-            )
-
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yields one flat row per configuration and task, at full precision."""
         for i, configuration in enumerate(self.configurations):
             settings = self.shown_settings(configuration)
-            for task, score in self.score_dicts(i):
-                del score["by_seed"]
-                for key in ("to_baseline", "to_single_task"):
-                    if score[key] is None:
+            for task in self.tasks:
+                score = task.score_dict(i)
+                for key in ("by_seed", "to_baseline", "to_single_task"):
+                    if key == "by_seed" or score[key] is None:
                         del score[key]
-                yield {
-                    "dataset": self.dataset,
-                    **settings,
-                    "task": task,
-                    **flatten(score),
-                }
+                row = {"dataset": self.dataset, **settings, "task": task.name}
+                yield row | flatten(score)
 
     def to_frame(self) -> "DataFrame":
         """Returns a table with one row per configuration and task.

@@ -1,4 +1,4 @@
-"""Tests over test rows, for whether another test set would give the same order.
+"""Tests over test rows, which ask whether another test set gives the same order.
 
 The score of a configuration is its mean over seeds, and the rows are the sample. Most
 of the noise cancels, because both configurations are scored on the same rows.
@@ -11,7 +11,7 @@ import numpy as np
 from mtl_cli.comparison.seed_statistics import Test, t_test
 from mtl_cli.metrics.metric import Floats
 
-RESAMPLES = 200  # give a standard error to within 5 %
+RESAMPLES = 200  # enough to know a standard error to within 5 %
 
 
 def delong_parts(label: Floats, predictions: list[Floats]) -> tuple[Floats, Floats]:
@@ -19,21 +19,21 @@ def delong_parts(label: Floats, predictions: list[Floats]) -> tuple[Floats, Floa
 
     A positive row contributes the share of negative rows ranked below it, a negative
     row the share of positive rows ranked above it; ties count half. The mean over the
-    rows of either class is the AUC. Takes O(n log n).
+    rows of either class is the AUC. The ranks are found in O(rows log rows).
 
     Args:
         label: 0 or 1, (rows,).
-        predictions: the predictions of each seed, (rows,).
+        predictions: the predictions of each seed, each (rows,).
 
-    Returns: the contributions of the positive rows, and of the negative rows.
+    Returns: the contributions of the positive rows, (positives,), and of the negative
+        rows, (negatives,).
     """
     positive = label > 0.5
-    above, below = np.zeros(positive.sum()), np.zeros((~positive).sum())
+    of_positives, of_negatives = np.zeros(positive.sum()), np.zeros((~positive).sum())
     for prediction in predictions:
-        ones, zeros = prediction[positive], prediction[~positive]
-        above += share_below(zeros, ones)
-        below += 1 - share_below(ones, zeros)
-    return above / len(predictions), below / len(predictions)
+        of_positives += share_below(prediction[~positive], prediction[positive])
+        of_negatives += 1 - share_below(prediction[positive], prediction[~positive])
+    return of_positives / len(predictions), of_negatives / len(predictions)
 
 
 def share_below(values: Floats, limits: Floats) -> Floats:
@@ -56,11 +56,12 @@ def delong(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> Test | None:
 
     Reference: DeLong et al., Biometrics 1988; Sun and Xu, IEEE SPL 2014.
     """
-    above, below = a[0] - b[0], a[1] - b[1]
-    if min(len(above), len(below)) < 2:
+    positives, negatives = a[0] - b[0], a[1] - b[1]
+    if min(len(positives), len(negatives)) < 2:
         return None
-    variance = above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)
-    return t_test(float(above.mean()), float(np.sqrt(variance)), np.inf)
+    variance = positives.var(ddof=1) / len(positives)
+    variance += negatives.var(ddof=1) / len(negatives)
+    return t_test(float(positives.mean()), float(np.sqrt(variance)), np.inf)
 
 
 def resampled(
@@ -68,14 +69,16 @@ def resampled(
     label: Floats,
     predictions: list[Floats],
 ) -> Floats:
-    """Returns a metric on 200 bootstrap samples of the rows, as its mean over seeds.
+    """Returns a metric on bootstrap samples of the rows, as its mean over seeds.
 
     Every call draws the same samples, so that differences are paired.
 
     Args:
         metric: a function of label, prediction and weight.
-        label: (rows,).
-        predictions: the predictions of each seed, (rows,).
+        label: the labels, (rows,).
+        predictions: the predictions of each seed, each (rows,) or (rows, classes).
+
+    Returns: the metric on each sample, (200,).
 
     Raises:
         UndefinedError: if the metric is undefined on a sample.
@@ -90,10 +93,10 @@ def resampled(
 
 
 def bootstrap(difference: float, a: Floats, b: Floats) -> Test:
-    """Tests a difference on the same rows.
+    """Tests the difference of a metric on the same rows.
 
     Args:
-        difference: the difference on all rows.
+        difference: the difference of the metric on all rows.
         a: the first configuration's metric on the samples, see `resampled`.
         b: the second configuration's metric on the same samples.
     """

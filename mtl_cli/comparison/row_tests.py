@@ -11,30 +11,35 @@ from mtl_cli.comparison.predictions import (
 from mtl_cli.comparison.results import DatasetComparison, Task
 
 MAX_CONFIGURATIONS = 20  # whose test rows are read
-# Numbers of predictions that take seconds. Most metrics are computed on 200 samples.
+# The numbers of predictions that can be tested in seconds. All metrics but the AUC are
+# computed on 200 samples of the rows.
 MAX_ROWS = {"auc": 20_000_000}
 MAX_ROWS_RESAMPLED = 1_000_000
 
 
-def add_row_tests(comparison: DatasetComparison) -> None:
-    """Adds tests over test rows, for as many configurations as are read in seconds."""
+def add_row_tests(comparison: DatasetComparison) -> list[str]:
+    """Adds tests over test rows, for as many configurations as are read in seconds.
+
+    Returns: remarks about the tests that could not be made.
+    """
+    remarks = []
     for task in comparison.tasks:
         tested = configurations_to_test(task, comparison)
-        left_out = sum(s.mean is not None for s in task.scores) - len(tested)
-        if left_out > 0:
-            comparison.notes.append(
+        num_untested = sum(s.interval is not None for s in task.scores) - len(tested)
+        if num_untested > 0:
+            remarks.append(
                 f"{task.name}: test rows were read of {len(tested)} configurations, "
-                f"the baseline and the best ones; the verdicts on {left_out} others "
-                "are from seeds alone"
+                f"the baseline and the best ones; the verdicts on {num_untested} "
+                "others are from seeds alone"
             )
-        reasons = test_task(task, tested, comparison.split)
-        if reasons:
+        if reasons := test_task(task, tested, comparison.split):
             first, *more = reasons
             count = f" (and {len(more)} more like it)" if more else ""
-            comparison.notes.append(
+            remarks.append(
                 f"{task.name}: verdicts are from seeds alone where test rows cannot "
                 f"be compared: {first}{count}"
             )
+    return remarks
 
 
 def configurations_to_test(
@@ -43,17 +48,16 @@ def configurations_to_test(
     """Returns the configurations whose rows are read: the baseline, then the best."""
     sign = task.direction or 1
     ranks = [
-        (score.configuration is not comparison.baseline, -sign * score.mean.mean, i)
+        (score.configuration is not comparison.baseline, -sign * score.interval.mean, i)
         for i, score in enumerate(task.scores)
-        if score.mean is not None
+        if score.interval is not None
     ]
     ordered = [task.scores[i].configuration for *_, i in sorted(ranks)]
     rows_left = MAX_ROWS.get(task.metric, MAX_ROWS_RESAMPLED)
     tested = []
     for configuration in ordered[:MAX_CONFIGURATIONS]:
         for run in configuration.runs.values():
-            scores = run.metrics.get(comparison.split, {}).get(task.name, {})
-            rows = scores.get("rows")
+            rows = run.score(comparison.split, task.name).get("rows")
             rows_left -= rows if isinstance(rows, int) else 0
         if rows_left < 0:
             break
@@ -87,19 +91,18 @@ def test_task(task: Task, tested: list[Configuration], split: str) -> list[str]:
             raise predictions
         return predictions
 
-    for score in task.scores:
-        for difference in (score.to_baseline, score.to_single_task):
-            if (
-                difference is None
-                or difference.verdict in (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
-                or not {score.configuration, difference.other} <= set(tested)
-            ):
-                continue
-            try:
-                predictions = read(score.configuration)
-                difference.row_test = predictions.test(read(difference.other))
-            except DifferentRowsError:
-                difference.reject()
-            except UnusableError as error:
-                reasons[str(error)] = None
+    for difference in task.differences:
+        if (
+            difference.verdict in (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
+            or difference.configuration not in tested
+            or difference.other not in tested
+        ):
+            continue
+        try:
+            predictions = read(difference.configuration)
+            difference.row_test = predictions.test(read(difference.other))
+        except DifferentRowsError:
+            difference.reject()
+        except UnusableError as error:
+            reasons[str(error)] = None
     return list(reasons)

@@ -11,8 +11,8 @@ import numpy as np
 from scipy.special import fdtrc, stdtr, stdtrit
 
 LEVEL = 0.05
-# Levels of the one-sided F-tests: two configurations are noisier than all others below
-# the first level, and quieter below the second.
+# The noise of two configurations is compared with the noise of all others in one-sided
+# F-tests: a p-value below these levels means that the two are noisier, or quieter.
 NOISIER_LEVEL, QUIETER_LEVEL = 0.2, 0.02
 
 
@@ -21,27 +21,27 @@ class Interval(NamedTuple):
 
     Attributes:
         mean: the mean of the values.
-        half: half of the interval's width; None with fewer than two values.
+        half_width: half of the interval's width; None with fewer than two values.
         num_values: the number of values.
     """
 
     mean: float
-    half: float | None
+    half_width: float | None
     num_values: int
 
     @property
     def ends(self) -> tuple[float, float]:
         """Lower and upper end; both are the mean if the width is unknown."""
-        half = self.half or 0.0
-        return self.mean - half, self.mean + half
+        half_width = self.half_width or 0.0
+        return self.mean - half_width, self.mean + half_width
 
 
 class Noise(NamedTuple):
-    """How far values lie from the means of their groups.
+    """The spread of values around the means of their groups.
 
     Attributes:
-        sum_of_squares: sum of the squared distances.
-        degrees_of_freedom: number of values minus number of groups.
+        sum_of_squares: the sum of the squared distances to the means.
+        degrees_of_freedom: the number of values minus the number of groups.
     """
 
     sum_of_squares: float
@@ -62,15 +62,24 @@ class Test(NamedTuple):
 
     Attributes:
         difference: the first mean minus the second.
-        half: half of the width of the difference's 95 % interval.
+        half_width: half of the width of the difference's 95 % interval.
         p: the probability of a difference this large if there were none.
-        degrees_of_freedom: degrees of freedom of the noise; infinite for many rows.
+        degrees_of_freedom: those of the noise; infinite for a test over rows.
     """
 
     difference: float
-    half: float
+    half_width: float
     p: float
     degrees_of_freedom: float
+
+    def as_dict(self, corrected_p: float) -> dict[str, float]:
+        """Returns the numbers of the test, for JSON and CSV."""
+        return {
+            "difference": self.difference,
+            "half_interval": self.half_width,
+            "p": self.p,
+            "p_corrected": corrected_p,
+        }
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
@@ -92,10 +101,10 @@ def common_seeds(
     a: dict[int, float], b: dict[int, float]
 ) -> tuple[list[float], list[float]]:
     """Returns the values of the common seeds, or all values if fewer than two are."""
-    both = [seed for seed in a if seed in b]
-    if len(both) < 2:
+    common = [seed for seed in a if seed in b]
+    if len(common) < 2:
         return list(a.values()), list(b.values())
-    return [a[seed] for seed in both], [b[seed] for seed in both]
+    return [a[seed] for seed in common], [b[seed] for seed in common]
 
 
 def seed_test(
@@ -103,11 +112,12 @@ def seed_test(
 ) -> Test | None:
     """Tests whether two configurations differ by more than retraining does.
 
-    The test is Student's t-test. More seeds tell more about noise, so the noise of the
-    other configurations is pooled with the noise of the two, unless the two are
-    noisier (F-test, 20 %) or far quieter (2 %). The test assumes that the seeds of
-    different configurations are independent; if seeds are correlated, the test calls a
-    difference real too rarely rather than too often.
+    The test is Student's t-test. More seeds give a better estimate of the noise, so the
+    noise of the other configurations is pooled with the noise of the two, unless the
+    two are noisier (F-test, 20 %) or far quieter (2 %).
+
+    The test assumes that the seeds of different configurations are independent. If they
+    are correlated, the test calls a difference real too rarely, not too often.
 
     Args:
         a: values of the first configuration, one per seed.
@@ -140,8 +150,8 @@ def t_test(difference: float, error: float, degrees_of_freedom: float) -> Test:
         p = 1.0 if difference == 0 else 0.0
         return Test(difference, 0.0, p, degrees_of_freedom)
     p = float(2 * stdtr(degrees_of_freedom, -abs(difference) / error))
-    half = float(quantile(degrees_of_freedom) * error)
-    return Test(difference, half, p, degrees_of_freedom)
+    half_width = float(quantile(degrees_of_freedom) * error)
+    return Test(difference, half_width, p, degrees_of_freedom)
 
 
 def quantile(degrees_of_freedom: float) -> float:

@@ -27,7 +27,7 @@ def add_seed_tests(
         task: the task, with its scores.
         baseline: the configuration that all others are compared with.
         twins: the single-task twin of each configuration that has one.
-        same_rows: whether two configurations were scored on the same rows.
+        same_rows: tells whether two configurations were scored on the same rows.
     """
     scores = {score.configuration: score for score in task.scores}
 
@@ -35,44 +35,31 @@ def add_seed_tests(
         same_counts = a.counts == b.counts
         return same_counts and same_rows(a.configuration, b.configuration)
 
-    scored = [score for score in task.scores if score.mean is not None]
+    scored = [score for score in task.scores if score.interval is not None]
     on_baseline_rows = [s for s in scored if comparable(s, scores[baseline])]
     noise = noise_of(*on_baseline_rows)
 
     def difference(score: Score, other: Score) -> Difference:
-        if score.mean is None or other.mean is None:
-            return Difference(other.configuration)
-        if not comparable(score, other):
-            return Difference(other.configuration, verdict=Verdict.NOT_COMPARABLE)
-        noise_of_others = NO_NOISE
-        if score in on_baseline_rows and other in on_baseline_rows:
-            noise_of_others = noise - noise_of(score, other)
-        return difference_over_seeds(score, other, noise_of_others)
+        result = Difference(score.configuration, other.configuration)
+        if score.interval is None or other.interval is None:
+            result.verdict = Verdict.NO_SCORE
+        elif not comparable(score, other):
+            result.verdict = Verdict.NOT_COMPARABLE
+        else:
+            noise_of_others = NO_NOISE
+            if score in on_baseline_rows and other in on_baseline_rows:
+                noise_of_others = noise - noise_of(score, other)
+            pair = score.by_seed, other.by_seed
+            result.paired = paired_difference(*pair)
+            result.seed_test = seed_test(*common_seeds(*pair), noise_of_others)
+            result.verdict = Verdict.TOO_FEW_SEEDS  # until the verdict is decided
+        return result
 
-    for score in task.scores:
-        configuration = score.configuration
+    for configuration, score in scores.items():
         if configuration is not baseline:
             score.to_baseline = difference(score, scores[baseline])
         if configuration in twins:
-            twin = scores[twins[configuration]]
-            score.to_single_task = difference(score, twin)
-
-
-def difference_over_seeds(score: Score, other: Score, noise: Noise) -> Difference:
-    """Returns the difference of two scores on the same rows.
-
-    Args:
-        score: the first score.
-        other: the score that is subtracted.
-        noise: the noise of all other configurations on these rows.
-    """
-    values, other_values = score.by_seed, other.by_seed
-    return Difference(
-        other.configuration,
-        paired=paired_difference(values, other_values),
-        seed_test=seed_test(*common_seeds(values, other_values), noise),
-        verdict=Verdict.TOO_FEW_SEEDS,  # until the verdict is decided
-    )
+            score.to_single_task = difference(score, scores[twins[configuration]])
 
 
 def noise_of(*scores: Score) -> Noise:

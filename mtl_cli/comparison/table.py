@@ -8,7 +8,7 @@ from rich.text import Text
 
 from mtl_cli.comparison.configurations import short_key
 from mtl_cli.comparison.difference import Verdict
-from mtl_cli.comparison.formats import interval
+from mtl_cli.comparison.formats import interval_text
 from mtl_cli.comparison.results import DatasetComparison, Score, Task
 
 SHORT_VERDICTS: dict[str, str] = {
@@ -44,9 +44,9 @@ def task_cells(task: Task, score: Score) -> list[str]:
     """Returns the cells of a score."""
     difference, verdict = "", "baseline"
     if score.to_baseline is not None:
-        difference = interval(score.to_baseline.interval, task.decimals, "+")
+        difference = interval_text(score.to_baseline.interval, task.decimals, "+")
         verdict = score.to_baseline.verdict
-    cells = [interval(score.mean, task.decimals), difference, verdict]
+    cells = [interval_text(score.interval, task.decimals), difference, verdict]
     if task.shows_single_task:
         to_single_task = score.to_single_task
         cell = ""

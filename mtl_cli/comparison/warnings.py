@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Verdict
-from mtl_cli.comparison.formats import joined
-from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.formats import comma_list
+from mtl_cli.comparison.results import DatasetComparison, Task
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
 
@@ -13,25 +13,32 @@ MIN_SEEDS = 3
 MAX_LINES = 12  # about runs without scores
 
 
-def warnings(comparison: DatasetComparison, runs: list[Run]) -> list[str]:
-    """Returns all warnings about a comparison of some runs."""
+def warnings(
+    comparison: DatasetComparison, runs: list[Run], unscored: list[Configuration]
+) -> list[str]:
+    """Returns all warnings about a comparison.
+
+    Args:
+        comparison: the comparison.
+        runs: the runs that were compared or left out.
+        unscored: the configurations that were left out because they have no scores.
+    """
     scored = comparison.configurations
     return [
         *damaged_runs(runs),
-        *runs_without_scores([*scored, *comparison.unscored]),
+        *runs_without_scores([*scored, *unscored]),
         *few_or_unequal_seeds(scored),
         *repeated_runs(runs, scored),
         *different_data_or_code(comparison.baseline, scored),
-        *undefined_metrics(comparison),
-        *different_rows(comparison),
-        *comparison.notes,
+        *(line for t in comparison.tasks for line in undefined(t, comparison.split)),
+        *(line for task in comparison.tasks for line in different_rows(task)),
     ]
 
 
 def damaged_runs(runs: list[Run]) -> list[str]:
     """Names runs that cannot be read."""
     names = [f"{run.path} {run.error}" for run in runs if run.status == "damaged"]
-    return [f"left out: {joined(names)}"] if names else []
+    return [f"left out: {comma_list(names)}"] if names else []
 
 
 def runs_without_scores(configurations: list[Configuration]) -> list[str]:
@@ -48,7 +55,7 @@ def runs_without_scores(configurations: list[Configuration]) -> list[str]:
             text = texts.get(run.status, run.status)
             seeds_by_text.setdefault(text, []).append(f"seed {run.seed}")
         lines += [
-            f"{configuration.name}: {joined(seeds)} {text}"
+            f"{configuration.name}: {comma_list(seeds)} {text}"
             for text, seeds in seeds_by_text.items()
         ]
     more = len(lines) - MAX_LINES
@@ -58,16 +65,15 @@ def runs_without_scores(configurations: list[Configuration]) -> list[str]:
 def few_or_unequal_seeds(scored: list[Configuration]) -> list[str]:
     """Warns if configurations have few seeds, or different seeds."""
     lines = []
-    few = [c for c in scored if len(c.runs) < MIN_SEEDS]
-    if few:
-        names = joined(f"{c.name} ({len(c.runs)})" for c in few)
+    if few := [f"{c.name} ({len(c.runs)})" for c in scored if len(c.runs) < MIN_SEEDS]:
         lines.append(
-            f"fewer than {MIN_SEEDS} seeds say little about retraining: {names}"
+            f"fewer than {MIN_SEEDS} seeds say little about retraining: "
+            f"{comma_list(few)}"
         )
-    if len({tuple(sorted(c.runs)) for c in scored}) > 1:
-        counts = sorted(len(c.runs) for c in scored)
+    if len({frozenset(c.runs) for c in scored}) > 1:
+        counts = [len(c.runs) for c in scored]
         lines.append(
-            f"configurations differ in their seeds ({counts[0]} to {counts[-1]} of "
+            f"configurations differ in their seeds ({min(counts)} to {max(counts)} of "
             "them): differences are over the seeds of both"
         )
     return lines
@@ -75,14 +81,16 @@ def few_or_unequal_seeds(scored: list[Configuration]) -> list[str]:
 
 def repeated_runs(runs: list[Run], scored: list[Configuration]) -> list[str]:
     """Names runs that do not count, because a later run has the same seed."""
-    used = {run for c in scored for run in c.runs.values()}
-    used_seeds = {(run.key, run.seed) for run in used}
-    unused = [
+    counted = {run for c in scored for run in c.runs.values()}
+    counted_seeds = {(run.key, run.seed) for run in counted}
+    repeated = [
         str(run.path)
         for run in runs
-        if run.scored and run not in used and (run.key, run.seed) in used_seeds
+        if run.scored and run not in counted and (run.key, run.seed) in counted_seeds
     ]
-    return [f"ran twice, the later counts, not {joined(unused)}"] if unused else []
+    if not repeated:
+        return []
+    return [f"ran twice, the later counts, not {comma_list(repeated)}"]
 
 
 def different_data_or_code(
@@ -109,42 +117,34 @@ def different_data_or_code(
             if any(property_of(run) != expected for run in c.runs.values())
         ]
         if names:
-            lines.append(f"{text} the baseline's first seed: {joined(names)}")
+            lines.append(f"{text} the baseline's first seed: {comma_list(names)}")
     return lines
 
 
-def undefined_metrics(comparison: DatasetComparison) -> list[str]:
-    """Names seeds whose metric is undefined, if other seeds have the metric."""
-    lines = []
-    for task in comparison.tasks:
-        seeds = []
-        for score in task.scores:
-            for seed, run in score.configuration.runs.items():
-                if score.by_seed and seed not in score.by_seed:
-                    values = run.metrics.get(comparison.split, {}).get(task.name, {})
-                    reason = values.get("why", {}).get(task.metric, "not there")
-                    seeds.append(f"{score.configuration.name} seed {seed} ({reason})")
-        if seeds:
-            lines.append(
-                f"{task.name}: left out, without {task.metric}: {joined(seeds)}"
-            )
-    return lines
+def undefined(task: Task, split: str) -> list[str]:
+    """Names the seeds whose metric is undefined, if other seeds have the metric."""
+    seeds = []
+    for score in task.scores:
+        for seed, run in score.configuration.runs.items():
+            if score.by_seed and seed not in score.by_seed:
+                reasons = run.score(split, task.name).get("why", {})
+                reason = reasons.get(task.metric, "not there")
+                seeds.append(f"{score.configuration.name} seed {seed} ({reason})")
+    if not seeds:
+        return []
+    return [f"{task.name}: left out, without {task.metric}: {comma_list(seeds)}"]
 
 
-def different_rows(comparison: DatasetComparison) -> list[str]:
+def different_rows(task: Task) -> list[str]:
     """Names configurations that were not scored on the baseline's rows."""
-    lines = []
-    for task in comparison.tasks:
-        names = [
-            score.configuration.name
-            for score in task.scores
-            if score.mean
-            and score.to_baseline
-            and score.to_baseline.verdict == Verdict.NOT_COMPARABLE
-        ]
-        if names:
-            lines.append(
-                f"{task.name}: scored on other rows than the baseline, so no "
-                f"difference is given: {joined(names)}"
-            )
-    return lines
+    names = [
+        score.configuration.name
+        for score in task.scores
+        if score.to_baseline and score.to_baseline.verdict == Verdict.NOT_COMPARABLE
+    ]
+    if not names:
+        return []
+    return [
+        f"{task.name}: scored on other rows than the baseline, so no difference is "
+        f"given: {comma_list(names)}"
+    ]

@@ -23,9 +23,9 @@ def test_mean_interval_is_students() -> None:
     values = [0.91, 0.93, 0.92, 0.95]
     result = mean_interval(values)
     low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
-    assert result.mean - result.half == pytest.approx(low)
-    assert result.mean + result.half == pytest.approx(high)
-    assert mean_interval([0.9]).half is None
+    assert result.mean - result.half_width == pytest.approx(low)
+    assert result.mean + result.half_width == pytest.approx(high)
+    assert mean_interval([0.9]).half_width is None
 
 
 def test_paired_difference_is_over_the_seeds_of_both() -> None:
@@ -42,7 +42,7 @@ def test_two_configurations_are_tested_as_student_does() -> None:
     result, expected = seed_test(list(a), list(b)), stats.ttest_ind(a, b)
     assert result.p == pytest.approx(expected.pvalue)
     interval = expected.confidence_interval(0.95)
-    assert result.difference + result.half == pytest.approx(interval.high)
+    assert result.difference + result.half_width == pytest.approx(interval.high)
 
 
 def test_noise_of_other_configurations_counts_only_if_it_is_alike() -> None:
@@ -160,7 +160,7 @@ def test_delong_variance_equals_the_definition_over_all_pairs() -> None:
     above, below = pairs.mean(axis=1), pairs.mean(axis=0)
     variance = above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)
     assert test.difference == pytest.approx(pairs.mean())
-    assert test.half == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-5)
+    assert test.half_width == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-5)
 
 
 def test_delong_calls_equal_models_different_in_5_percent_of_test_sets() -> None:
@@ -183,7 +183,7 @@ def test_bootstrap_agrees_with_the_normal_theory_of_a_mean() -> None:
     losses = [-(label * np.log(p) + (1 - label) * np.log1p(-p)) for p in (a, b)]
     error = stats.sem(losses[0] - losses[1])
     # 200 draws give a standard error to within 5 %; three of those.
-    assert test.half == pytest.approx(1.96 * error, rel=0.15)
+    assert test.half_width == pytest.approx(1.96 * error, rel=0.15)
 
 
 def test_seeds_and_rows_together_hold_5_percent_where_seeds_alone_do_not() -> None:
