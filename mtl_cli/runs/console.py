@@ -19,17 +19,17 @@ from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.runs.data_tables import feature_table, task_table
-from mtl_cli.runs.score_table import short, tables
+from mtl_cli.runs.score_table import format_metric, score_tables
 from mtl_cli.training.progress import Epoch, Progress
 
 LOG_WIDTH = 120
 
 
 class Console:
-    """Prints to the terminal and to a log file.
+    """Prints to the terminal and to a log file, without secrets.
 
     Args:
-        log: the path of the log file.
+        log: the path of the log file; new lines are appended.
     """
 
     def __init__(self, log: Path) -> None:
@@ -52,7 +52,7 @@ class Console:
         self.print_line(f"warning: {text}", "yellow")
 
     def log_line(self, text: str) -> None:
-        """Writes a text to the log file only, with the time before each line."""
+        """Appends a text to the log file only, with the time before each line."""
         now = time.strftime("%Y-%m-%d %H:%M:%S")
         lines = mask_secrets(text).splitlines()
         with named_write_errors(Path(self.file.name)):
@@ -60,8 +60,14 @@ class Console:
             self.file.flush()
 
     def print_scores(self, title: str, outputs: list[Output], scores: Scores) -> None:
-        """Prints one table per kind of task, with a column for each metric."""
-        for cells in tables(outputs, scores):
+        """Prints the scores, and the reasons why metrics are undefined.
+
+        Args:
+            title: the line above the tables.
+            outputs: the outputs whose scores are shown.
+            scores: the scores of one split.
+        """
+        for cells in score_tables(outputs, scores):
             self.print_table(cells, title)
             title = ""
         for output, metrics in scores.items():
@@ -69,7 +75,7 @@ class Console:
                 self.print_line(f"{output}: {metric} is undefined: {reason}")
 
     def print_data_report(self, report: Report, outputs: list[Output]) -> None:
-        """Prints tables of tasks and features, and the number of repeated rows."""
+        """Prints the tables of a data report, and the numbers of repeated rows."""
         self.print_table(task_table(report, outputs))
         self.print_table(feature_table(report))
         for split, share in report["repeated_rows"].items():
@@ -80,11 +86,11 @@ class Console:
             )
 
     def print_table(self, cells: list[list[str]], title: str = "") -> None:
-        """Prints a table in its full width.
+        """Prints a table without cutting cells.
 
         Args:
             cells: the rows. The first row is the header; the first column holds names.
-            title: the line above the table; "" for none.
+            title: the line above the table; "" for no line.
         """
         table = Table(
             title=title,
@@ -94,7 +100,7 @@ class Console:
             pad_edge=False,
             collapse_padding=True,
         )
-        # Names from the data may look like markup of rich; `Text` keeps them unchanged.
+        # A name in the data may look like markup of `rich`; `Text` leaves it unchanged.
         header, *rows = [
             [Text(printable(mask_secrets(cell))) for cell in row] for row in cells
         ]
@@ -108,10 +114,13 @@ class Console:
 
     @contextlib.contextmanager
     def progress(self, epochs: int, monitored: list[Output]) -> Iterator[Progress]:
-        """Shows progress as one live line on a terminal, or as one line per epoch.
+        """Shows the progress of training.
+
+        A terminal shows one line that changes with each step. Without a terminal, a
+        line is printed after each epoch.
 
         Args:
-            epochs: the highest possible number of epochs.
+            epochs: the largest possible number of epochs.
             monitored: the outputs whose validation metric is shown.
         """
         text = ProgressText(epochs, monitored)
@@ -141,12 +150,12 @@ class Console:
 
 
 def print_in_full_width(console: RichConsole, table: Table) -> None:
-    """Prints a table without cutting cells; a narrow terminal wraps the lines."""
+    """Prints a table without cutting cells; a narrow terminal wraps its lines."""
     options = console.options.update(max_width=10_000)
-    needed = Measurement.get(console, options, table).maximum
+    table_width = Measurement.get(console, options, table).maximum
     RichConsole(
         file=console.file,
-        width=max(needed, console.width),
+        width=max(table_width, console.width),
         highlight=False,
         no_color=console.no_color,
     ).print(table)
@@ -156,7 +165,7 @@ class ProgressText:
     """Lines of text that describe the progress of training.
 
     Args:
-        epochs: the highest possible number of epochs.
+        epochs: the largest possible number of epochs.
         monitored: the outputs whose validation metric is shown.
     """
 
@@ -166,10 +175,15 @@ class ProgressText:
         self.valid = ""  # the validation metrics of the last finished epoch
         self.last_epoch = ""  # the line of the last finished epoch
         self.start = time.perf_counter()
-        self.earlier_epochs: int | None = None  # trained by an earlier process
+        # The number of epochs that an earlier process of a resumed run has trained.
+        self.earlier_epochs: int | None = None
 
     def step(
-        self, number: int, share: float, losses: dict[str, float], rate: float
+        self,
+        number: int,
+        share: float,
+        losses: dict[str, float],
+        samples_per_second: float,
     ) -> str:
         """Describes an unfinished epoch.
 
@@ -177,18 +191,19 @@ class ProgressText:
             number: the number of the epoch, from 1.
             share: the share of the epoch that is done.
             losses: the mean loss of each task.
-            rate: the number of samples per second.
+            samples_per_second: the speed of training.
         """
         seconds = time.perf_counter() - self.start
-        trained = number - 1 + share
+        epochs_done = number - 1 + share
         if self.earlier_epochs is None:
             self.earlier_epochs = number - 1
-        left = (self.epochs - trained) * seconds / (trained - self.earlier_epochs)
+        seconds_per_epoch = seconds / (epochs_done - self.earlier_epochs)
+        seconds_left = (self.epochs - epochs_done) * seconds_per_epoch
         # The most important numbers come first: a narrow terminal cuts the end.
         parts = [
             f"epoch {number}/{self.epochs} {share:4.0%}",
-            f"{left:.0f} s left",
-            f"{rate:,.0f} samples/s",
+            f"{seconds_left:.0f} s left",
+            f"{samples_per_second:,.0f} samples/s",
             self.valid,
             f"loss {numbers(losses)}",
         ]
@@ -214,5 +229,5 @@ class ProgressText:
 
 
 def numbers(values: Mapping[str, float | None]) -> str:
-    """Returns a line with `name 0.1234` for each value."""
-    return " ".join(f"{name} {short(value)}" for name, value in values.items())
+    """Returns `name 0.1234` for each value, on one line."""
+    return " ".join(f"{name} {format_metric(value)}" for name, value in values.items())

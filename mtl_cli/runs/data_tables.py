@@ -1,12 +1,12 @@
-"""The tables of a data report: one row per task, one row per feature."""
+"""The two tables of a data report: the tasks, and the features."""
 
 from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
-from mtl_cli.runs.score_table import Cells, count
+from mtl_cli.runs.score_table import Cells, format_count
 
 
 def task_table(report: Report, outputs: list[Output]) -> Cells:
-    """Returns a header, then each task's number of rows and positives by split."""
+    """Returns a header, and one row per output: its rows and positives by split."""
     splits = list(report["splits"])
     names = [f"{split} {name}" for split in splits for name in ("rows", "positives")]
     cells = [["task", *names]]
@@ -14,15 +14,16 @@ def task_table(report: Report, outputs: list[Output]) -> Cells:
         row = [output.title]
         for split in splits:
             counts = report["tasks"][output.name][split]
-            row += [count(counts["rows"]), count(counts.get("positives"))]
+            row += [format_count(counts["rows"]), format_count(counts.get("positives"))]
         cells.append(row)
     return cells
 
 
 def feature_table(report: Report) -> Cells:
-    """Returns a header, then the kind, values and drift of each feature.
+    """Returns a header, and one row per feature: its kind, values, drift and best AUC.
 
-    Unseen values and drift compare the last split with the training rows.
+    Unseen values and drift compare the last split with the training rows. The best AUC
+    is that of the label which the feature alone predicts best.
     """
     last = list(report["splits"])[-1]
     header = ["feature", "kind", "values", "missing", f"unseen in {last}"]
@@ -34,8 +35,8 @@ def feature_table(report: Report) -> Cells:
                 name,
                 feature["kind"],
                 f"{feature['distinct']:,}",
-                share(feature["missing"].get("train")),
-                share(feature["unseen"].get(last)),
+                format_share(feature["missing"].get("train")),
+                format_share(feature["unseen"].get(last)),
                 "-" if last == "train" else f"{feature['drift'][last]:.3f}",
                 "-" if best is None else f"{best[1]:.4f} {best[0]}",
             ]
@@ -43,6 +44,6 @@ def feature_table(report: Report) -> Cells:
     return cells
 
 
-def share(value: float | None) -> str:
-    """Returns a share in percent, or a dash for None."""
+def format_share(value: float | None) -> str:
+    """Returns a share in percent; a dash for None."""
     return "-" if value is None else f"{value:.1%}"

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """A run that a command or a job of a sweep asks for.
+    """The run that a command or a job of a sweep requests.
 
     Attributes:
         composed: the configuration that Hydra has composed.
         choices: the chosen option of each config group.
         settings: the flags and settings that the user typed.
         folder: the run folder that Hydra has named.
-        is_new_folder: whether Hydra names a new folder for each command.
+        is_new_folder: whether Hydra names another folder each time, by the time of day.
     """
 
     composed: DictConfig
@@ -47,7 +47,8 @@ class Execution:
 
     Attributes:
         folder: the run folder.
-        ran: whether the run was executed; False if it was finished already.
+        ran: whether this process executed the run; False if the run was finished
+            before.
     """
 
     folder: Path
@@ -55,7 +56,7 @@ class Execution:
 
 
 def execute(request: Request) -> Execution:
-    """Checks a configuration and runs it, unless its folder holds the finished run."""
+    """Checks a configuration and runs it, unless the folder holds the finished run."""
     from mtl_cli.config.check import check
     from mtl_cli.distributed import cluster
     from mtl_cli.runs import resume
@@ -88,14 +89,14 @@ def execute_as_worker(config: "Config", request: Request) -> None:
     config = config.model_copy(update={"tracker": NoTracker(name="none")})
     with (
         tempfile.TemporaryDirectory(prefix="mtl-worker-") as temporary,
-        open(os.devnull, "w") as nowhere,
-        contextlib.redirect_stdout(nowhere),
+        open(os.devnull, "w") as devnull,
+        contextlib.redirect_stdout(devnull),
     ):
         folder = RunFolder(Path(temporary))
         try:
             execute_in_folder(config, RunStart(folder.path, folder), folder, request)
         except Stopped as stop:
-            stop.run = None  # the chief tells the user which checkpoint is safe
+            stop.run = None  # the chief alone tells the user of the last checkpoint
             raise
 
 

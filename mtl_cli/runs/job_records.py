@@ -14,18 +14,18 @@ FAILED = ("failed", "interrupted")
 
 @dataclass
 class JobRecord:
-    """The state of one job since the sweep was last started.
+    """The state of one job of a sweep, since the sweep was last started.
 
     Attributes:
         number: the job's number in the sweep, such as `3` or `3.1`.
         name: the name of the job's run folder.
         settings: the `key=value` settings that distinguish the job from other jobs.
         status: `running`, `done`, `skipped`, `failed` or `interrupted`.
-        pid: the id of the job's process; 0 before there is a process.
+        pid: the id of the job's process; 0 before the process starts.
         host: the machine that the process runs on.
         seconds: the duration of the job.
-        error: the reason why the job failed, in one line.
-        code: the exit code that the failure leads to.
+        error: the reason why the job failed, in one line; "" if it did not fail.
+        code: the exit code of `mtl-train` for this failure; 0 if the job did not fail.
         scores: the value of each task's first metric.
         objective: the monitored metric, negated if lower values are better.
     """
@@ -44,7 +44,7 @@ class JobRecord:
 
     @property
     def has_started(self) -> bool:
-        """Whether the job has or had a process, or needs none as it was done before."""
+        """Whether the job has or had a process, or was finished in an earlier sweep."""
         return self.status != "running" or self.pid != 0
 
     def path(self, sweep: Path) -> Path:
@@ -56,7 +56,7 @@ class JobRecord:
         return sweep / RECORDS / f"{self.number}.stderr"
 
     def write(self, sweep: Path) -> None:
-        """Writes the record's file; a reader never sees a part of it."""
+        """Replaces the record's file at once, so that no reader sees half a record."""
         path = self.path(sweep)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
@@ -64,7 +64,7 @@ class JobRecord:
         temporary.replace(path)
 
     def read(self, sweep: Path) -> "JobRecord":
-        """Returns the record that the file holds now; the job may have rewritten it."""
+        """Reads the record's file again, which the job's process may have changed."""
         return JobRecord(**json.loads(self.path(sweep).read_text("utf-8")))
 
 

@@ -1,4 +1,4 @@
-"""How a run ended: its status, the message for the user and the exit code."""
+"""What to report when a run has ended: status, message for the user, exit code."""
 
 import shlex
 
@@ -11,23 +11,24 @@ from mtl_cli.core.signals import Stopped
 def status_after(error: BaseException) -> tuple[str, str]:
     """Returns the status of a run that ended with an error, and the reason."""
     if isinstance(error, SystemExit) and error.code == 1:
-        return "interrupted", "what read the output has closed it"
+        # `rich` exits with this code if it prints to a closed pipe, as in `| head`.
+        return "interrupted", "the program that read the output has closed it"
     is_external = isinstance(error, KeyboardInterrupt | LostWorkerError)
     status = "interrupted" if is_external else "failed"
     return status, mask_secrets(str(error)) or type(error).__name__
 
 
 def message_and_code(error: Exception) -> tuple[str, int]:
-    """Returns the one-line message for a failed run, and its exit code."""
+    """Returns the one-line message for an error that ended a run, and the exit code."""
     if isinstance(error, MtlError):
         return str(error), error.exit_code
-    name, message = type(error).__name__, first_line(error)
-    message = message if message == name else f"{name}: {message}"
+    class_name, message = type(error).__name__, first_line(error)
+    message = message if message == class_name else f"{class_name}: {message}"
     return f"{message}; the traceback is in train.log", 1
 
 
 def resume_hint(stop: Stopped, command: list[str]) -> str:
-    """Returns the message for a stopped run: cause, last checkpoint, how to resume.
+    """Returns the message for a stopped run: signal, last checkpoint, how to resume.
 
     Args:
         stop: the exception that ended the run.

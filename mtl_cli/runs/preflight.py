@@ -1,4 +1,4 @@
-"""A check before training: whether early stopping can work on the validation rows."""
+"""Checks before training that the validation rows are fit for early stopping."""
 
 import numpy as np
 
@@ -9,20 +9,29 @@ from mtl_cli.evaluation.scores import score
 
 
 def check_monitor(config: Config, valid: Table | StoredTable) -> None:
-    """Refuses early stopping on a metric that the validation rows leave undefined.
+    """Checks that the metrics which early stopping monitors can be computed.
+
+    Args:
+        config: the configuration of the run, with early stopping.
+        valid: the validation rows.
 
     Raises:
-        DataError: if a monitored metric is undefined; the message says why.
+        DataError: if a monitored metric is undefined on these rows, as an AUC is if all
+            labels are equal.
     """
-    monitored, _, chosen_metric = config.trainer.monitor.partition(".")
+    monitored, _, metric_name = config.trainer.monitor.partition(".")
     for output in config.outputs:
         if output.added_by_heads or monitored not in ("mean", output.name):
             continue
-        metric = chosen_metric or output.first_metric
-        y, w = valid.labels[output.label], valid.weights[output.name]
-        num_logits = output.task.num_logits
-        constant = np.zeros(len(y) if num_logits == 1 else (len(y), num_logits))
-        scores = score(output.task, y, constant, w, valid.groups, [metric])
+        metric = metric_name or output.first_metric
+        labels, weights = valid.labels[output.label], valid.weights[output.name]
+        # Only labels, weights and groups decide whether a metric is defined. Therefore
+        # the check can use any predictions.
+        rows, num_logits = len(labels), output.task.num_logits
+        predictions = np.zeros(rows if num_logits == 1 else (rows, num_logits))
+        scores = score(
+            output.task, labels, predictions, weights, valid.groups, [metric]
+        )
         if scores[metric] is None:
             reason = scores["why"][metric]
             raise DataError(

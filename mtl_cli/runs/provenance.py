@@ -22,18 +22,18 @@ KEYS_FREE_TO_CHANGE: Any = {
     "resume": True,
     "trainer": {"profile", "checkpoint_minutes", "strategy"},
 }
-MAX_DIFFERENCES = 3
+MAX_SHOWN_DIFFERENCES = 3
 
 
 def config_hash(config: "Config") -> str:
-    """Returns a hash of all keys except those that a resumed run may change."""
+    """Returns a hash of a configuration, without `KEYS_FREE_TO_CHANGE`."""
     values = config.model_dump(mode="json", exclude=KEYS_FREE_TO_CHANGE)
     text = json.dumps(mask_secrets(values), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def environment(config: "Config", data_hash: str) -> dict[str, Any]:
-    """Returns versions, hardware, commit, seed and hashes for `environment.json`."""
+    """Returns the values of `environment.json`: versions, devices, code and data."""
     return {
         **tensorflow_runtime.describe(),
         "git_commit": git_commit(),
@@ -57,16 +57,16 @@ def git_commit() -> str | None:
 
 
 def config_difference(config: "Config", run: Path) -> str:
-    """Says which keys of a configuration differ from the `config.yaml` of a run."""
+    """Describes how a configuration differs from the `config.yaml` of a run."""
     try:
         saved = type(config).model_validate(read_config(run))
     except (OSError, ValueError, TypeError):
         return "its config.yaml cannot be read"
     old, new = (
-        flatten(c.model_dump(mode="json", exclude=KEYS_FREE_TO_CHANGE))
-        for c in (saved, config)
+        flatten(each.model_dump(mode="json", exclude=KEYS_FREE_TO_CHANGE))
+        for each in (saved, config)
     )
-    changes = differences(old, new)[:MAX_DIFFERENCES]
+    changes = differences(old, new)[:MAX_SHOWN_DIFFERENCES]
     return "; ".join(changes) or "its config.yaml was changed"
 
 

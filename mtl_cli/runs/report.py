@@ -17,7 +17,7 @@ from mtl_cli.metrics.scores import Scores, metrics_of
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.png import write_png
 from mtl_cli.pages.render import render
-from mtl_cli.runs.score_table import tables
+from mtl_cli.runs.score_table import score_tables
 from mtl_cli.training.progress import Epoch, History
 
 
@@ -36,7 +36,7 @@ def write(
         folder: the run folder.
         config: the run's configuration.
         data: the encoded splits.
-        history: the course of the training.
+        history: the losses and validation scores of each epoch.
         scores: the scores by split.
         predictions: the predictions by split and output.
         main_split: the split whose calibration is plotted.
@@ -56,7 +56,7 @@ def write(
     html = render(
         "run.html",
         title=f"{config.model.name} on {config.dataset.name}",
-        scores={split: tables(outputs, scores[split]) for split in scores},
+        scores={split: score_tables(outputs, scores[split]) for split in scores},
         plots={
             "Learning curves": curves,
             f"Calibration on {main_split} rows": reliability,
@@ -81,9 +81,9 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
 
 
 def prediction_frame(data: Data, predictions: dict[str, Array]) -> pd.DataFrame:
-    """Returns the number in the file, labels and predictions of each test row.
+    """Returns one row per test row: its number in the file, labels and predictions.
 
-    A prediction of a multiclass task is a list with the probability of each class.
+    A prediction of a multiclass task is a list of the classes' probabilities.
     """
     columns: dict[str, Any] = {"row": data.row_numbers["test"]}
     columns |= data.splits["test"].labels
@@ -93,7 +93,10 @@ def prediction_frame(data: Data, predictions: dict[str, Array]) -> pd.DataFrame:
 
 
 def learning_curves(history: History, outputs: list[Output]) -> list[LinePlot]:
-    """Returns plots of the losses, and of each output's first metric, by epoch."""
+    """Returns a plot of the losses by epoch, and a plot of the validation metrics.
+
+    The second plot shows each output's first metric, if there are validation rows.
+    """
     epochs = history.epochs
     numbers = [epoch.number for epoch in epochs]
     losses = LinePlot("training loss", "epoch", "loss")
@@ -115,13 +118,16 @@ def learning_curves(history: History, outputs: list[Output]) -> list[LinePlot]:
 def calibration(
     outputs: list[Output], table: Table | StoredTable, predictions: dict[str, Array]
 ) -> list[LinePlot]:
-    """Returns plots of mean label against mean prediction in the buckets of the ECE."""
+    """Returns one plot per output: mean label against mean prediction of each bucket.
+
+    The buckets are those of the expected calibration error (ECE).
+    """
     plots = []
     for output in outputs:
         weights = table.weights[output.name]
         columns = table.labels[output.label], predictions[output.name], weights
-        y, p, w = (column[weights > 0].astype("float64") for column in columns)
-        rows = output.task.calibration_rows(y, p, w)
+        weighted_rows = (column[weights > 0].astype("float64") for column in columns)
+        rows = output.task.calibration_rows(*weighted_rows)
         mean_predictions, mean_labels, _ = calibration_buckets(*rows)
         lines = [Line(output.name, mean_predictions.tolist(), mean_labels.tolist())]
         plots.append(

@@ -28,8 +28,8 @@ class RunStart:
         path: the path of the run folder.
         folder: the folder, locked for this process; None if its run is finished.
         checkpoint: the state to continue from; None to train from the beginning.
-        damaged: damaged checkpoints that are newer than `checkpoint`.
-        message: a line that tells the user of a resumed run; "" for a new run.
+        damaged: the damaged checkpoints that are newer than `checkpoint`.
+        message: a line for the user about the resumed run; "" for a new run.
     """
 
     path: Path
@@ -40,13 +40,13 @@ class RunStart:
 
 
 def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart:
-    """Chooses where to run from the key `resume` and what the folder holds.
+    """Chooses the run folder by the key `resume` and by what the folders hold.
 
     Args:
         config: the configuration of this run.
         path: the run folder that Hydra has named.
-        is_new_folder: whether Hydra names a new folder for each command. If so, an
-            unfinished run is searched for in the folders beside `path`.
+        is_new_folder: whether Hydra names another folder each time. If so, the folders
+            beside `path` are searched for an unfinished run.
 
     Raises:
         ConfigError: if the folder holds a run that this configuration cannot resume.
@@ -72,20 +72,20 @@ def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart:
         return resumed(folder, config)
     if config.resume == "must":
         folder.release()
-        where = f"beside {path} is interrupted" if is_new_folder else f"is in {path}"
+        absent = f"beside {path} is interrupted" if is_new_folder else f"is in {path}"
         raise ConfigError(
-            f"resume: must, but no run of this configuration and data {where}; "
+            f"resume: must, but no run of this configuration and data {absent}; "
             "resume=auto starts one"
         )
     return RunStart(path, folder)
 
 
 def interrupted_runs(config: Config, path: Path) -> list[Path]:
-    """Returns the folders beside `path` with unfinished runs of `config`, newest first.
+    """Returns the folders beside `path` that hold unfinished runs, newest run first.
 
-    Only runs on the same data are returned.
+    Only runs of the same configuration and data are returned.
     """
-    own_hash, runs = config_hash(config), []
+    expected_hash, runs = config_hash(config), []
     for other in path.parent.iterdir():
         try:
             record = status_of(other)
@@ -93,15 +93,15 @@ def interrupted_runs(config: Config, path: Path) -> list[Path]:
             continue
         if record.get("status") not in UNFINISHED:
             continue
-        if record.get("config_hash") == own_hash and has_same_data(config, other):
+        if record.get("config_hash") == expected_hash and has_same_data(config, other):
             runs.append((record.get("start", ""), other))
     return [other for _, other in sorted(runs, reverse=True)]
 
 
 def check_same_run(config: Config, path: Path) -> None:
-    """Raises an error if a folder's run has another configuration or other data."""
+    """Raises an error if a folder's run differs in configuration or data."""
     if config.resume == "never":
-        reason = ""  # no run may be resumed, not even the same run
+        reason = ""  # not even the same run may be resumed
     elif status_of(path).get("config_hash") != config_hash(config):
         reason = f"; {config_difference(config, path)}"
     elif not has_same_data(config, path):
@@ -115,7 +115,7 @@ def check_same_run(config: Config, path: Path) -> None:
 
 
 def has_same_data(config: Config, path: Path) -> bool:
-    """Whether a run used the same data; True if the run did not record its data."""
+    """Whether a run used the same data; True if the run has not recorded its data."""
     try:
         record = json.loads((path / "environment.json").read_text("utf-8"))
     except (OSError, ValueError):
@@ -124,7 +124,7 @@ def has_same_data(config: Config, path: Path) -> bool:
 
 
 def resumed(folder: RunFolder, config: Config, hint: str = "") -> RunStart:
-    """Returns a start from the newest intact checkpoint of an unfinished run."""
+    """Returns the start of an unfinished run from its newest intact checkpoint."""
     checkpoint, damaged = newest(folder.path)
     if checkpoint is None and config.resume == "must":
         folder.release()
@@ -141,14 +141,15 @@ def resumed(folder: RunFolder, config: Config, hint: str = "") -> RunStart:
 
 
 def finished(path: Path) -> RunStart:
-    """Returns a start that leads to a finished run, which is not run again."""
-    # A process that was killed after it had recorded the end left its checkpoints.
+    """Returns the start for a folder whose run is finished: nothing is left to run."""
+    # A process may be killed after it has recorded the end of its run, but before it
+    # has removed its checkpoints.
     shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)
     return RunStart(path, None)
 
 
 def report_finished(config: Config, path: Path) -> None:
-    """Prints that a run is finished already, and its scores."""
+    """Tells the user that a run is finished already, and prints its scores."""
     scores = read_scores(path, config.outputs)
     console = Console(Path(os.devnull))
     end = status_of(path).get("end")
@@ -162,5 +163,5 @@ def report_finished(config: Config, path: Path) -> None:
 
 
 def main_split(scores: dict[str, Scores]) -> str:
-    """Returns the split whose scores matter most."""
+    """Returns the split whose scores the reports show: test, or else valid or train."""
     return next(split for split in ("test", "valid", "train") if split in scores)

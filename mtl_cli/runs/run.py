@@ -1,4 +1,4 @@
-"""A run from start to end: reads, builds, trains, saves, scores and reports."""
+"""The steps of a run: read the data, build, train, save and score, report."""
 
 import shlex
 from typing import TYPE_CHECKING, Any
@@ -46,11 +46,11 @@ def run(
         settings: the flags and settings of the command line.
         checkpoint: the state to continue from; None to train from the beginning.
 
-    Returns: scores by split and output, as in `metrics.json`; empty if the data was
+    Returns: the scores by split and output, as in `metrics.json`; empty if the data was
         only checked, or if this process is not the chief.
     """
     timer = StageTimer()
-    data, vectors = read(config, folder, console)
+    data, vectors = read_data(config, folder, console)
     if config.check_only:
         console.print_data_report(data.report, config.outputs)
         console.print_line("check_only: nothing was trained")
@@ -99,12 +99,12 @@ def run(
     return scores
 
 
-def read(
+def read_data(
     config: Config, folder: RunFolder, console: Console
 ) -> tuple[Data, dict[str, PretrainedVectors]]:
-    """Reads the data and pretrained vectors, and prints warnings about the data.
+    """Reads the data and the pretrained vectors, and prints warnings about the data.
 
-    Returns: the data, and {embedding table: pretrained vectors}.
+    Returns: the data, and {name of an embedding table: pretrained vectors}.
     """
     data = load(config.dataset, config.outputs)
     rows = ", ".join(f"{table.rows:,} {split}" for split, table in data.splits.items())
@@ -116,8 +116,10 @@ def read(
         check_monitor(config, data.splits["valid"])
     vectors = pretrained.read(config, data.features)
     for name, (ids, _) in vectors.items():
-        size = len(data.features.learnt[name]["vocabulary"])
-        console.print_line(f"{name}: {len(ids):,} of {size:,} values have vectors")
+        vocabulary = data.features.learnt[name]["vocabulary"]
+        console.print_line(
+            f"{name}: {len(ids):,} of {len(vocabulary):,} values have vectors"
+        )
     folder.write_json("data_report.json", data.report)
     heads, train = config.model.heads_option, data.splits["train"]
     warnings = heads.label_warnings(config.chosen_tasks, train)
@@ -127,11 +129,11 @@ def read(
 
 
 def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) -> None:
-    """Warns if anything that the numbers depend on has changed since a checkpoint.
+    """Warns of each change since a checkpoint that may change the run's numbers.
 
     Args:
         old: the content of `environment.json` when the checkpoint was written.
-        new: the content of `environment.json` now.
+        new: the content of `environment.json` for this process.
         console: the console that prints the warnings.
 
     Raises:
@@ -189,13 +191,14 @@ def save_and_score(
 ) -> dict[str, Scores]:
     """Saves a trained network, scores it on each split, and reports the scores.
 
-    Returns: scores by split and output.
+    Returns: the scores by split and output.
     """
     from mtl_cli.runs import report, saved_model
 
     values = mask_secrets(config.model_dump(mode="json"))
     saved_model.save(folder, network, values, data.features)
-    # Training rows that are streamed from disk would take too long to score.
+    # Training rows that are streamed from disk would take long to score. They are left
+    # out if there are other rows.
     splits = [s for s in data.splits if s != "train" or not data.streamed] or ["train"]
     predictions = {split: network.predict(data.splits[split]) for split in splits}
     scores = {
@@ -220,7 +223,11 @@ def save_and_score(
 
 
 def next_command(config: Config, settings: list[str]) -> str:
-    """Returns a command that shows the user something new after this run."""
+    """Returns the command to try after this run.
+
+    After a multi-task run the command trains the same tasks separately, for comparison;
+    after any other run it repeats the run with several seeds.
+    """
     remaining = [
         setting.lstrip("+")
         for setting in settings

@@ -1,4 +1,4 @@
-"""Tables of a run's scores: one row per output, one column per metric or count."""
+"""Tables of a run's scores, with one row per output and one column per metric."""
 
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.regression import truth_rmse
@@ -7,40 +7,49 @@ from mtl_cli.metrics.scores import Scores
 Cells = list[list[str]]
 
 
-def tables(outputs: list[Output], scores: Scores) -> list[Cells]:
-    """Returns a table for each kind of task, since kinds have few metrics in common.
+def score_tables(outputs: list[Output], scores: Scores) -> list[Cells]:
+    """Returns one table per kind of task, since two kinds have few metrics in common.
 
     Args:
         outputs: the outputs whose scores are shown.
-        scores: the scores of one split.
+        scores: the scores of one split, by the name of the output.
     """
     outputs_by_kind: dict[str, list[Output]] = {}
     for output in outputs:
         outputs_by_kind.setdefault(output.task.kind, []).append(output)
-    return [table(same_kind, scores) for same_kind in outputs_by_kind.values()]
+    return [score_table(same_kind, scores) for same_kind in outputs_by_kind.values()]
 
 
-def table(outputs: list[Output], scores: Scores) -> Cells:
-    """Returns a header, then a row for each of several outputs of the same kind."""
-    known = [metric.name for metric in (*outputs[0].task.METRICS, truth_rmse)]
-    metrics = [m for m in known if any(m in scores[output.name] for output in outputs)]
-    counts = [c for c in ("rows", "positives") if c in scores[outputs[0].name]]
+def score_table(outputs: list[Output], scores: Scores) -> Cells:
+    """Returns a header and one row per output, for outputs of the same kind of task.
+
+    The columns are the metrics that an output has, then the numbers of rows and of
+    positive labels.
+    """
+    metric_order = [metric.name for metric in (*outputs[0].task.METRICS, truth_rmse)]
+    scored = {name for output in outputs for name in scores[output.name]}
+    metrics = [name for name in metric_order if name in scored]
+    counts = [name for name in ("rows", "positives") if name in scored]
     cells = [["task", *(metric.replace("_", " ") for metric in metrics), *counts]]
     for output in outputs:
         values = scores[output.name]
-        row = [short(values.get(metric)) for metric in metrics]
-        row += [count(values.get(name)) for name in counts]
-        cells.append([output.title, *row])
+        cells.append(
+            [
+                output.title,
+                *(format_metric(values.get(name)) for name in metrics),
+                *(format_count(values.get(name)) for name in counts),
+            ]
+        )
     return cells
 
 
-def short(value: float | None) -> str:
-    """Returns a metric with four decimals (one from 1000 on), or a dash for None."""
+def format_metric(value: float | None) -> str:
+    """Returns a metric with four decimals, or one from 1000 on; a dash for None."""
     if value is None:
         return "-"
     return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.1f}"
 
 
-def count(value: int | None) -> str:
-    """Returns a count with separators of thousands, or a dash for None."""
+def format_count(value: int | None) -> str:
+    """Returns a count with a comma after the thousands; a dash for None."""
     return "-" if value is None else f"{value:,}"

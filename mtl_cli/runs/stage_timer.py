@@ -4,14 +4,18 @@ import time
 
 
 class StageTimer:
-    """A timer of stages; the first stage is the process's CPU time before the timer."""
+    """Adds up the seconds of each stage.
+
+    The first stage is over when the timer is made; its seconds are the CPU time that
+    the process has used until then.
+    """
 
     def __init__(self) -> None:
         self.seconds = {"start Python, compose and check": time.process_time()}
         self.stage_began = time.perf_counter()
 
     def end_stage(self, stage: str) -> None:
-        """Ends a stage that began when the last stage ended."""
+        """Ends a stage, which began when the stage before it ended."""
         now = time.perf_counter()
         self.add(stage, now - self.stage_began)
         self.stage_began = now
@@ -21,12 +25,12 @@ class StageTimer:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
     def split_off(self, stage: str, inner_stage: str, seconds: float) -> None:
-        """Moves some seconds of a stage to an inner stage."""
+        """Moves seconds of a stage to a stage that is a part of it."""
         self.seconds[stage] -= seconds
         self.add(inner_stage, seconds)
 
     def table(self) -> list[list[str]]:
-        """Returns a header, then each stage with its seconds and its share."""
+        """Returns a header, one row per stage, and the sum: names, seconds, shares."""
         total = sum(self.seconds.values())
         rows = [
             [stage, f"{seconds:.2f}", f"{seconds / total:.0%}"]

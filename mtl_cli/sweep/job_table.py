@@ -13,7 +13,7 @@ from rich.text import Text
 
 from mtl_cli.comparison.leaderboard import write_leaderboard
 from mtl_cli.runs.job_records import JobRecord, job_records
-from mtl_cli.runs.score_table import short
+from mtl_cli.runs.score_table import format_metric
 
 POLL_SECONDS = 0.25
 WIDTH = 120
@@ -84,7 +84,9 @@ class JobTable:
             status = f"{record.status} in {record.seconds:.1f} s"
             if record.status == "skipped":
                 status = "skipped, done before"
-            result = " ".join(f"{name} {short(x)}" for name, x in record.scores.items())
+            result = " ".join(
+                f"{name} {format_metric(x)}" for name, x in record.scores.items()
+            )
             if record.error and record.error != record.status:
                 result = record.error
             line = (
@@ -148,7 +150,7 @@ class JobTable:
                 ),
                 Text(status, style=STYLES.get(status, "")),
                 f"{seconds:.1f}",
-                *(short(record.scores.get(task)) for task in tasks),
+                *(format_metric(record.scores.get(task)) for task in tasks),
             )
         return table
 

@@ -33,7 +33,7 @@ from mtl_cli.network.build import build
 from mtl_cli.pages.render import render
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.provenance import config_hash
-from mtl_cli.runs.score_table import tables
+from mtl_cli.runs.score_table import score_tables
 from mtl_cli.tasks.binary import Binary
 
 CANARY = "canary"
@@ -431,7 +431,7 @@ def test_score_table_escapes_the_name_of_a_space():
     page = render(
         "run.html",
         title="run",
-        scores={"test": tables([output], scores)},
+        scores={"test": score_tables([output], scores)},
         plots={},
         settings="",
     )
