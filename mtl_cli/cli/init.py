@@ -27,7 +27,7 @@ from mtl_cli.init.table_checks import (
     check_no_header,
     check_test,
     common_format,
-    missing_task,
+    missing_task_error,
 )
 from mtl_cli.init.yaml_text import dataset_yaml
 
@@ -70,7 +70,7 @@ def init(arguments: argparse.Namespace) -> str:
     else:
         check_header(train, columns, list(labels.values()))
     if not labels:
-        raise missing_task(train.path, columns)
+        raise missing_task_error(train.path, columns)
     proposal = propose_dataset(columns, labels, spaces)
     test = None
     if arguments.test is not None:

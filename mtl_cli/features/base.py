@@ -99,12 +99,12 @@ class Feature(Options):
         """
         return encoded[:, 0]
 
-    def is_row_id(self, distinct: int, rows: int) -> bool:
+    def is_row_id(self, num_distinct: int, num_rows: int) -> bool:
         """Whether the values seem to identify rows, so that nothing can be learnt.
 
         Args:
-            distinct: number of distinct values in the training rows.
-            rows: number of training rows.
+            num_distinct: number of distinct values in the training rows.
+            num_rows: number of training rows.
         """
         return False
 
@@ -121,7 +121,10 @@ class Embedded(Feature):
     embedding_dim: Dimension | None = None
 
     def num_ids(self, learnt: Learnt) -> int:
-        """Returns the number of ids, id 0 included."""
+        """Returns the number of ids, id 0 included.
+
+        Kinds without a vocabulary override this.
+        """
         return 1 + len(learnt["vocabulary"])
 
     def block(self, name: str, learnt: Learnt) -> Block:

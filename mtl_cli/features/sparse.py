@@ -43,5 +43,5 @@ class Sparse(Embedded):
     ) -> dict[str, Array]:
         return {"ids": vocabulary_ids(values, learnt.vocabulary)[:, None]}
 
-    def is_row_id(self, distinct: int, rows: int) -> bool:
-        return distinct > max(MIN_ROW_ID_SHARE * rows, MIN_ROW_IDS)
+    def is_row_id(self, num_distinct: int, num_rows: int) -> bool:
+        return num_distinct > max(MIN_ROW_ID_SHARE * num_rows, MIN_ROW_IDS)

@@ -93,11 +93,10 @@ def time_column(column: ColumnProfile) -> ColumnProposal | None:
 
 
 def first_and_last_time(numbers: Array) -> tuple[str, str] | None:
-    """Returns the first and the last time as text, None if the numbers are no times.
+    """Returns the first and the last time as text; None if the numbers are no times.
 
-    Args:
-        numbers: times are seconds, milli-, micro- or nanoseconds since 1970, or
-            YYYYMMDD.
+    Numbers are taken for times if they are seconds, milli-, micro- or nanoseconds since
+    1970, or dates such as 20241231.
     """
     low, high = float(numbers.min()), float(numbers.max())
     for unit in (1, 1e3, 1e6, 1e9):
@@ -185,10 +184,10 @@ def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
     """Cuts numbers with decimals into buckets, unless they are ids."""
     if column.kind != "decimal" or column.numbers is None:
         return None
-    finite = np.isfinite(column.numbers)
-    if not finite.all():
-        cells = int(column.counts[~finite].sum())
-        remark = f"infinite in {cells:,} cells: empty them"
+    is_finite = np.isfinite(column.numbers)
+    if not is_finite.all():
+        num_cells = int(column.counts[~is_finite].sum())
+        remark = f"infinite in {num_cells:,} cells: empty them"
         return leave_out(column, remark, bucketized(column, missing=True))
     all_whole = bool((column.numbers % 1 == 0).all())
     if suggests_id(column.name) and all_whole and column.num_distinct > MAX_CATEGORIES:

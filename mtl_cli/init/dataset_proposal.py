@@ -31,25 +31,34 @@ class DatasetProposal:
         return [proposal for proposal in self.columns if proposal.is_feature]
 
     @property
-    def split_column(self) -> str | None:
-        """The first column by whose times the rows can be split, None if there is none.
+    def needed_columns(self) -> list[str]:
+        """The names of the columns of labels, spaces and features."""
+        spaces = [task.keys.get("space") for task in self.tasks.values()]
+        return [
+            *(task.label for task in self.tasks.values()),
+            *(space for space in spaces if space and space not in self.tasks),
+            *(proposal.column.name for proposal in self.features),
+        ]
 
-        Such a column has a time in every row, and they are not times of birth.
+    @property
+    def split_column(self) -> str | None:
+        """The first column by whose times rows can be split; None if there is none.
+
+        Such a column has times in all rows, and these are not times of birth.
         """
         for proposal in self.columns:
             column = proposal.column
-            can_split = column.num_distinct > 1 and not column.num_missing
-            if (
-                proposal.role == "time"
-                and can_split
-                and not suggests_birth(column.name)
-            ):
+            is_event = proposal.role == "time" and not suggests_birth(column.name)
+            if is_event and column.num_distinct > 1 and not column.num_missing:
                 return column.name
         return None
 
     @property
     def group_column(self) -> str | None:
-        """The first column of users or sessions with twice as many rows as values."""
+        """The first column that can group rows for group AUC; None if there is none.
+
+        Such a column has users or sessions, which occur twice or more on average.
+        """
         for proposal in self.features:
             column = proposal.column
             repeats = (

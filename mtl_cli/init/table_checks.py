@@ -1,6 +1,7 @@
 """Refuses tables that would be misread, and test tables unlike the training table."""
 
 import re
+from collections.abc import Iterable
 
 from mtl_cli.core.errors import ConfigError, DataError, suggest
 from mtl_cli.init.column_profile import NUMBER, ColumnProfile, profile_column
@@ -27,11 +28,21 @@ def check_header(
             f"the first line of '{train.path}' looks like values, not names "
             f"({reason}); give the names with --columns a,b,c or take --no-header"
         )
-    for name in names:
-        if name and names.count(name) > 1:
+    check_unique(train.path, filter(None, names), names)
+
+
+def check_unique(path: str, needed: Iterable[str], names: list[str]) -> None:
+    """Refuses a table in which several columns have the name of a needed column.
+
+    Args:
+        path: the table as the user named it.
+        needed: the names of the columns that must be unique.
+        names: the names of all columns.
+    """
+    for name in needed:
+        if names.count(name) > 1:
             raise DataError(
-                f"'{train.path}' has {names.count(name)} columns '{name}'; rename all "
-                "but one"
+                f"'{path}' has {names.count(name)} columns '{name}'; rename all but one"
             )
 
 
@@ -72,7 +83,7 @@ def check_no_header(path: str, columns: list[ColumnProfile]) -> None:
             )
 
 
-def missing_task(path: str, columns: list[ColumnProfile]) -> ConfigError:
+def missing_task_error(path: str, columns: list[ColumnProfile]) -> ConfigError:
     """Returns the error of a command without --task, which lists possible labels."""
     binary = [column.name for column in columns if column.is_binary]
     if binary:
@@ -99,13 +110,14 @@ def check_test(
             the training table does not have.
     """
     names = test.table.column_names
-    labels = [task.label for task in proposal.tasks.values()]
-    for name in [*labels, *(feature.column.name for feature in proposal.features)]:
+    needed = proposal.needed_columns
+    for name in needed:
         if name not in names:
             raise DataError(
                 f"--test: no column '{name}' in '{test.path}', which has "
                 f"{', '.join(names)}{suggest(name, names)}"
             )
+    check_unique(test.path, needed, names)
     for task in proposal.tasks.values():
         name = task.label
         train_column = profile_column(name, train.table.column(name))

@@ -116,7 +116,7 @@ def binary_of_zero_and_one(column: ColumnProfile) -> TaskProposal:
     if column.kind == "boolean":
         is_true = np.array([value == "true" for value in column.values.to_pylist()])
         y = np.where(column.codes < 0, np.nan, is_true[column.codes])
-    remark = f"{np.nanmean(y):.1%} of {num_labels(column)} are 1"
+    remark = f"{np.nanmean(y):.1%} of {labels_and_missing(column)} are 1"
     keys = {"label": column.name, "kind": "binary", "positive": None}
     return TaskProposal(keys, summarize(column), {"kind": remark}, y)
 
@@ -131,16 +131,16 @@ def binary_of_value(column: ColumnProfile, positive: str, reason: str) -> TaskPr
     """
     y = column.codes == column.values.to_pylist().index(positive)
     y = np.where(column.codes < 0, np.nan, y)
-    remark = f"{np.nanmean(y):.1%} of {num_labels(column)}; {reason}"
+    remark = f"{np.nanmean(y):.1%} of {labels_and_missing(column)}; {reason}"
     value = yaml_value(column, positive)
     keys = {"label": column.name, "kind": "binary", "positive": value}
     return TaskProposal(keys, summarize(column), {"positive": remark}, y)
 
 
 def positive_of_two(column: ColumnProfile) -> tuple[str, str]:
-    """Returns which of a column's two values is positive, and a remark on it.
+    """Returns which of a column's two values is positive, and the reason.
 
-    The pair may be such as yes and no; otherwise the rarer value is positive.
+    Of "yes" and "no" and similar pairs, "yes" is positive; otherwise the rarer value.
     """
     frequent, rare = column.most_frequent()
     for positive, negative in ((frequent, rare), (rare, frequent)):
@@ -155,10 +155,8 @@ def multiclass(column: ColumnProfile) -> TaskProposal:
     classes = [yaml_value(column, value) for value in counts]
     classes.sort(key=lambda value: (isinstance(value, str), value))
     *_, (rarest, count) = counts.items()
-    remark = (
-        f"{num_labels(column)}; the rarest class is {shorten(rarest)}, {count:,} rows"
-    )
-    remarks = {"classes": remark}
+    rarest_class = f"the rarest class is {shorten(rarest)}, {count:,} rows"
+    remarks = {"classes": f"{labels_and_missing(column)}; {rarest_class}"}
     if column.numbers is not None:
         remarks["kind"] = "or regression (without classes), if these are amounts"
     keys = {"label": column.name, "kind": "multiclass", "classes": classes}
@@ -185,18 +183,23 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
             f"1 % lie above {high:g}, half above {median:g}: log1p would learn a "
             "middle, not the mean: lower MAE, lower R2"
         )
-    remarks = {"kind": num_labels(column), "transform": reason}
+    remarks = {"kind": labels_and_missing(column), "transform": reason}
     keys = {"label": column.name, "kind": "regression", "transform": "standard"}
     return TaskProposal(keys, summarize(column), remarks, y)
 
 
-def num_labels(column: ColumnProfile) -> str:
-    """Returns for example "90 labels, 10.0% missing (not counted)"."""
+def labels_and_missing(column: ColumnProfile) -> str:
+    """Returns the number of labels and the share of missing ones.
+
+    For example "90 labels, 10.0% missing (not counted)".
+    """
     missing = f"{missing_share(column)} (not counted)" if column.num_missing else ""
     return f"{column.num_filled:,} labels{missing}"
 
 
 def yaml_value(column: ColumnProfile, value: str) -> str | int:
     """Returns a label's value as the YAML should hold it: whole numbers as numbers."""
+    if column.kind == "whole":
+        return int(value)
     is_whole = column.numbers is not None and float(value) % 1 == 0
     return int(float(value)) if is_whole else value

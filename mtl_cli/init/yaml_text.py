@@ -51,7 +51,9 @@ def dataset_yaml(
     delimiter = train.format.delimiter if train.format.is_text else None
     if delimiter == USUAL_DELIMITERS.get(train.format.name):
         delimiter = None
-    columns = key("  columns", None, "names, for files whose first line has none")
+    columns = key(
+        "  columns", None, "names of the columns, if the first line holds none"
+    )
     if not train.format.has_header:
         columns = "\n".join(key_with_list("  columns", train.format.columns))
     test_path = None if test is None else test.path
@@ -63,12 +65,12 @@ def dataset_yaml(
         key("train", train.path),
         key("valid", None, "null: valid_fraction of the rows of valid_from"),
         key("test", test_path, "null: test_fraction of the training file's rows"),
-        key("format", format_key, "auto: by the files' endings"),
+        key("format", format_key, "auto: the files' endings name the format"),
         "csv:".ljust(COMMENT_COLUMN) + "# how text files are written",
         key("  delimiter", delimiter, "null: the comma, in .tsv files the tab"),
         columns,
         key("  trim", trim, "cuts spaces at the ends of cells and names"),
-        key("  null_values", [], "what stands for an empty cell, besides nothing"),
+        key("  null_values", [], "texts that count as empty cells"),
         key("stream", "auto", "true reads rows from disk as training goes"),
         *split_lines(proposal, test is not None),
         "",
@@ -104,22 +106,37 @@ def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
         for p in proposal.features
         if suggests_person(p.column.name) and p.column.num_missing
     ]
-    weight_hint, group_hint = "what a row counts; null: 1", "of group AUC; null: none"
+    weight_hint, group_hint = (
+        "the column with the weight of each row; null: 1",
+        "the column of groups for group AUC; null: none",
+    )
     if weights:
         weight_hint += f"; {weights[0]}?"
     if incomplete_people:
         group_hint += f"; {incomplete_people[0]} has empty cells"
     return [
-        key("valid_fraction", 0.1, "the share held out for validation"),
-        key("valid_from", "train", "or test: the file of validation rows"),
-        key("test_fraction", 0.0 if has_test else 0.1, "of the training file"),
+        key("valid_fraction", 0.1, "the share of rows held out for validation"),
+        key(
+            "valid_from",
+            "train",
+            "the file that validation rows come from: train, test",
+        ),
+        key(
+            "test_fraction",
+            0.0 if has_test else 0.1,
+            "the share of rows held out for testing",
+        ),
         split_by,
-        key("split_column", time_column if by_time else None, "of times or groups"),
-        key("split_seed", 0, "apart from seed: runs are scored on the same rows"),
+        key(
+            "split_column",
+            time_column if by_time else None,
+            "the column of times or groups to split by",
+        ),
+        key("split_seed", 0, "does not follow seed: all runs split alike"),
         key("weight_column", None, weight_hint),
         key("group_column", proposal.group_column, group_hint),
-        key("groups", {}, "named choices of tasks"),
-        key("group", None, "the one that is used; null: all tasks and features"),
+        key("groups", {}, "named groups of tasks, without some features"),
+        key("group", None, "the group of tasks to use; null: all tasks, all features"),
     ]
 
 

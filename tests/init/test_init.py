@@ -423,6 +423,26 @@ def test_timestamps_of_parquet_are_times(run: Run) -> None:
     assert written("shop")["split_column"] == "at"
 
 
+def test_large_whole_label_is_written_exactly(run: Run) -> None:
+    labels = [2**53 + 1 + 2 * (i % 3 == 0) for i in range(ROWS)]
+    task = proposed(run, click=labels)["tasks"]["click"]
+    assert task["positive"] == 2**53 + 3
+
+
+def test_test_table_must_hold_needed_columns_once(run: Run) -> None:
+    columns = {"click": [0, 1, 1] * 98, "buy": [0, 0, 1] * 98, "ad": [*range(7)] * 42}
+    write_csv("shop.csv", **columns)
+    command = ["shop.csv", "--task", "buy", "--space", "buy:click"]
+    write_csv("test.csv", buy=columns["buy"], ad=columns["ad"])
+    code, _, error = run(*command, "--test", "test.csv")
+    assert code == 2
+    assert "--test: no column 'click' in 'test.csv'" in error
+    Path("test.csv").write_text("buy,ad,buy,click\n1,2,1,1\n0,1,0,1\n", "utf-8")
+    code, _, error = run(*command, "--test", "test.csv")
+    assert code == 2
+    assert "'test.csv' has 2 columns 'buy'; rename all but one" in error
+
+
 def test_test_table_ends_the_split_by_time(run: Run) -> None:
     write_csv("train.csv", **shop())
     write_csv("test.csv", **shop())
