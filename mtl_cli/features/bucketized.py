@@ -15,8 +15,8 @@ from mtl_cli.features.base import Array, Embedded, Number
 class Bucketized(Embedded):
     """A numeric column cut into buckets; each bucket gets an embedding.
 
-    Buckets are cut at quantiles of the training rows; a value that fills a bucket by
-    itself, such as capital_gain = 0, gets a bucket of its own.
+    Buckets are cut at quantiles of the training rows. A value with a bucket's share of
+    the rows, such as capital_gain = 0, gets its own bucket.
 
     Attributes:
         num_buckets: largest number of buckets.
@@ -34,7 +34,7 @@ class Bucketized(Embedded):
         if (self.num_buckets is None) == (self.edges is None):
             raise ValueError("num_buckets: give either num_buckets or edges")
         if self.edges is not None and self.edges != sorted(set(self.edges)):
-            raise ValueError("edges: must grow from each to the next")
+            raise ValueError("edges: each edge must be greater than the edge before")
         return self
 
     def read(self, name: str, table: pa.Table) -> Floats:
@@ -44,7 +44,9 @@ class Bucketized(Embedded):
         return SampleFitter(partial(self.read, name), self._fit)
 
     def _fit(self, x: Floats) -> dict[str, Any]:
-        return {"cuts": self.edges or cuts(x, self.num_buckets or 2)}
+        if self.num_buckets is None:
+            return {"cuts": self.edges}
+        return {"cuts": cuts(x, self.num_buckets)}
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
         ids = np.searchsorted(learnt["cuts"], values, side="right") + 1

@@ -17,7 +17,8 @@ class Cross(Embedded):
 
     Attributes:
         columns: columns of ids or words; the columns need not be features.
-        min_count: rarer combinations share id 0 with unseen combinations.
+        min_count: combinations that occur less often in the training rows share id 0
+            with unseen combinations.
         num_buckets: number of embeddings that combinations are hashed to; null keeps
             a vocabulary of combinations.
     """

@@ -26,7 +26,8 @@ class Sequence(Embedded):
         pooling: `mean`, `sum` or `max` over the values of a row.
         weights: column with a number for each value, in the same form as the values;
             `mean` and `sum` multiply each value's vector by it.
-        min_count: rarer values of the training rows share id 0 with unseen values.
+        min_count: values that occur less often in the training rows share id 0 with
+            unseen values.
         table: a feature whose embedding table this feature uses too; null makes a
             table for this feature.
         pretrained: vectors that the embedding table starts from.

@@ -19,7 +19,8 @@ class Sparse(Embedded):
     """A column of ids or words; each value of the training rows gets an embedding.
 
     Attributes:
-        min_count: rarer values of the training rows share id 0 with unseen values.
+        min_count: values that occur less often in the training rows share id 0 with
+            unseen values.
         table: a feature whose embedding table this feature uses too; null makes a
             table for this feature.
         pretrained: vectors that the embedding table starts from.

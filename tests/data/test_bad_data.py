@@ -1166,7 +1166,7 @@ DECLARED = {
     ),
     "edges_that_fall": (
         {"features": {"x": {"kind": "bucketized", "edges": [2.0, 1.0]}}},
-        "dataset.features.x.edges: must grow from each to the next",
+        "dataset.features.x.edges: each edge must be greater than the edge before",
     ),
     "edge_at_infinity": (
         {"features": {"x": {"kind": "bucketized", "edges": [1.0, float("inf")]}}},
