@@ -10,53 +10,58 @@ from mtl_cli.columns.layout import INPUT_TYPES, Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import connect_towers
+from mtl_cli.tasks.base import Statistics
 
 if TYPE_CHECKING:
     from mtl_cli.network.predictor import Predictor
 
-# Weights are float32 in both.
-POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+# Keras' policy for each `trainer.precision`. Weights are float32 in both.
+DTYPE_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 @dataclass(frozen=True)
 class Network:
     """A network in two forms, which share all layers and weights.
 
+    Both forms read `{"ids": (B, F), "dense": (B, K), ...}` and return
+    `{output: (B, 1)}`, or `{output: (B, classes)}`.
+
     Attributes:
-        logits: the model that is trained: for each output, the logits `(batch, 1)`, or
-            `(batch, classes)`.
-        predictions: the model for users: for each output, probabilities or values.
-        labels: for each task with standardised labels, their mean and deviation.
+        logits: the model to train. It returns each output's logits.
+        predictions: the model to use. It returns each output's probabilities or values.
+        label_statistics: {task: mean and deviation of its labels}, for tasks with
+            standardised labels.
     """
 
     logits: keras.Model
     predictions: keras.Model
-    labels: dict[str, dict[str, float]] = field(default_factory=dict)
+    label_statistics: dict[str, Statistics] = field(default_factory=dict)
 
     @cached_property
     def predict(self) -> "Predictor":
-        """The function from a table of rows to predictions; traced once."""
+        """Predicts the rows of a table: `predict(table)`. TensorFlow traces it once."""
         from mtl_cli.network.predictor import Predictor
 
         return Predictor(self.predictions)
 
 
 def build(
-    config: Config, layout: Layout, labels: dict[str, dict[str, float]] | None = None
+    config: Config,
+    layout: Layout,
+    label_statistics: dict[str, Statistics] | None = None,
 ) -> Network:
     """Builds the network that a configuration describes.
 
     Args:
         config: the run's configuration.
         layout: the places of the features in the inputs.
-        labels: for each task with standardised labels, their mean and deviation.
-
-    Returns: models from `{"ids": (B, F), "dense": (B, K), ...}` to `{output: (B, 1)}`,
-        or `(B, classes)`.
+        label_statistics: {task: mean and deviation of its labels}, for tasks with
+            standardised labels.
     """
-    keras.config.set_dtype_policy(POLICIES[config.trainer.precision])
-    model, tasks, labels = config.model, config.chosen_tasks, labels or {}
-    inputs = inputs_of(layout)
+    keras.config.set_dtype_policy(DTYPE_POLICIES[config.trainer.precision])
+    model, tasks = config.model, config.chosen_tasks
+    statistics = label_statistics or {}
+    inputs = connect_inputs(layout)
     encodings = config.encoder.encode(
         inputs, layout, model.num_encodings(len(tasks)), model.dense_options
     )
@@ -75,17 +80,17 @@ def build(
     logits = model.heads_option.connect(logits, tasks)
     predictions = {
         output.name: output.task.predictions(
-            logits[output.name], labels.get(output.label, {})
+            logits[output.name], statistics.get(output.label, {})
         )
         for output in config.outputs
     }
     return Network(
-        keras.Model(inputs, logits), keras.Model(inputs, predictions), labels
+        keras.Model(inputs, logits), keras.Model(inputs, predictions), statistics
     )
 
 
-def inputs_of(layout: Layout) -> dict[str, Tensor]:
-    """Returns the inputs that features fill."""
+def connect_inputs(layout: Layout) -> dict[str, Tensor]:
+    """Returns the network's inputs, each `(B, columns)`, without the empty inputs."""
     return {
         name: keras.Input((layout.width(name),), dtype=dtype, name=name)
         for name, dtype in INPUT_TYPES.items()

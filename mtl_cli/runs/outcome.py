@@ -36,15 +36,15 @@ def resume_hint(stop: Stopped, command: list[str]) -> str:
     """
     if stop.run is None:
         return str(stop)
-    from mtl_cli.training.checkpoint import described, saved
+    from mtl_cli.training.checkpoint import checkpoint_files, describe_checkpoint
 
-    checkpoints = saved(stop.run)
+    checkpoints = checkpoint_files(stop.run)
     if not checkpoints:
         return f"{stop}; no checkpoint was written yet"
     newest = checkpoints[0]
     return (
-        f"{stop}; all up to {described(newest)} is safe in {shortest(newest)}; "
-        f"to go on: {resume_command(command)}"
+        f"{stop}; all up to {describe_checkpoint(newest)} is safe in "
+        f"{shortest(newest)}; to go on: {resume_command(command)}"
     )
 
 

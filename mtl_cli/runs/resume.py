@@ -15,7 +15,11 @@ from mtl_cli.evaluation.scores import read_scores
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.provenance import config_difference, config_hash
-from mtl_cli.training.checkpoint import Checkpoint, described, newest
+from mtl_cli.training.checkpoint import (
+    Checkpoint,
+    describe_checkpoint,
+    newest_checkpoint,
+)
 
 UNFINISHED = ("running", "interrupted")
 
@@ -125,7 +129,7 @@ def has_same_data(config: Config, path: Path) -> bool:
 
 def resumed(folder: RunFolder, config: Config, hint: str = "") -> RunStart:
     """Returns the start of an unfinished run from its newest intact checkpoint."""
-    checkpoint, damaged = newest(folder.path)
+    checkpoint, damaged = newest_checkpoint(folder.path)
     if checkpoint is None and config.resume == "must":
         folder.release()
         raise ConfigError(
@@ -136,7 +140,7 @@ def resumed(folder: RunFolder, config: Config, hint: str = "") -> RunStart:
     if checkpoint is None:
         message = f"starting {run} again: it has no intact checkpoint"
     else:
-        message = f"going on after {described(checkpoint.path)} of {run}"
+        message = f"going on after {describe_checkpoint(checkpoint.path)} of {run}"
     return RunStart(folder.path, folder, checkpoint, tuple(damaged), message)
 
 

@@ -166,7 +166,7 @@ def fit(
         replicas.detect_lost_workers(),
         signals.deferred(),
     ):
-        progress.follow(
+        progress.add_epoch_callback(
             lambda epoch: config.tracker.epoch(epoch.number, epoch_row(epoch))
         )
         return train(

@@ -47,7 +47,7 @@ def save(
     network.logits.save_weights(weights)
     with folder.replacing(WEIGHTS) as path:
         path.write_bytes(weights.getbuffer())
-    learnt = {"features": features.learnt, "labels": network.labels}
+    learnt = {"features": features.learnt, "labels": network.label_statistics}
     folder.write_json(LEARNT, learnt)
     folder.write_json(SPEC, config)
 

@@ -1,1 +1,1 @@
-"""The training loop, its losses, and early stopping."""
+"""Training: the loop over epochs, its steps and losses, and checkpoints."""

@@ -5,15 +5,18 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mtl_cli.core.run_folder import CHECKPOINTS, RunFolder
 
-MOST_CHECKPOINTS = 2
-VALUES = "state.json"
+if TYPE_CHECKING:
+    from numpy.lib.npyio import NpzFile
+
+MAX_CHECKPOINTS = 2
+VALUES_FILE = "state.json"
 
 
 @dataclass(frozen=True)
@@ -21,16 +24,17 @@ class Checkpoint:
     """The state of a training: one NPZ file with a JSON file in it.
 
     Attributes:
-        path: path of the file, whose name holds the number of epochs and steps.
-        values: the part of the state that is not arrays.
+        path: path of the file. Its name holds the numbers of epochs and steps.
+        values: the content of the JSON file: all of the state but the arrays.
     """
 
     path: Path
     values: dict[str, Any]
 
-    def arrays(self) -> Any:
-        """Opens the arrays by name; each is read when it is asked for."""
-        return np.load(self.path, allow_pickle=False)
+    def arrays(self) -> "NpzFile":
+        """Opens the arrays, to use in a `with` block. An array is read at its use."""
+        arrays: NpzFile = np.load(self.path, allow_pickle=False)
+        return arrays
 
 
 def save(
@@ -43,16 +47,17 @@ def save(
 
     Args:
         folder: the run folder.
-        done: number of whole epochs, and number of steps of the next epoch.
-        arrays: arrays and their names; each is written before the next is asked for.
-        values: the part of the state that is not arrays, as JSON values.
+        done: number of finished epochs, and number of steps of the epoch after them.
+        arrays: pairs of key and array. Each array is written before the next is taken
+            from the iterable.
+        values: the rest of the state, as JSON values.
 
     Raises:
         WriteError: if the checkpoint cannot be written.
     """
     name = "{:07d}-epochs-{:09d}-steps.npz".format(*done)
-    # This is the format of np.savez, which would need all arrays at once. ZIP keeps a
-    # checksum of each member.
+    # The format is that of `np.savez`, which would need all arrays in memory at once.
+    # ZIP adds a checksum to each array.
     with (
         folder.replacing(f"{CHECKPOINTS}/{name}") as path,
         zipfile.ZipFile(path, "w") as archive,
@@ -60,17 +65,17 @@ def save(
         for key, array in arrays:
             with archive.open(f"{key}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
-        archive.writestr(VALUES, json.dumps(values, allow_nan=False))
-    for old in saved(folder.path)[MOST_CHECKPOINTS:]:
+        archive.writestr(VALUES_FILE, json.dumps(values, allow_nan=False))
+    for old in checkpoint_files(folder.path)[MAX_CHECKPOINTS:]:
         old.unlink(missing_ok=True)
 
 
-def saved(run: Path) -> list[Path]:
-    """Returns the checkpoints of a run, newest first."""
+def checkpoint_files(run: Path) -> list[Path]:
+    """Returns the paths of a run's checkpoints, newest first."""
     return sorted((run / CHECKPOINTS).glob("[0-9]*.npz"), reverse=True)
 
 
-def described(path: Path) -> str:
+def describe_checkpoint(path: Path) -> str:
     """Names the epoch, or the step within an epoch, that a checkpoint has reached."""
     epochs, _, steps, _ = path.name.split("-")
     if int(steps):
@@ -78,10 +83,10 @@ def described(path: Path) -> str:
     return f"epoch {int(epochs)}"
 
 
-def newest(run: Path) -> tuple[Checkpoint | None, list[Path]]:
-    """Returns a run's newest intact checkpoint, and the damaged newer ones."""
+def newest_checkpoint(run: Path) -> tuple[Checkpoint | None, list[Path]]:
+    """Returns a run's newest intact checkpoint, and the paths of newer damaged ones."""
     damaged: list[Path] = []
-    for path in saved(run):
+    for path in checkpoint_files(run):
         values = read_intact(path)
         if values is not None:
             return Checkpoint(path, values), damaged
@@ -90,12 +95,12 @@ def newest(run: Path) -> tuple[Checkpoint | None, list[Path]]:
 
 
 def read_intact(path: Path) -> dict[str, Any] | None:
-    """Returns the values in a checkpoint, or None if any byte of it was changed."""
+    """Returns the values in a checkpoint; None if a checksum shows any damage."""
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
                 return None
-            values = json.loads(archive.read(VALUES))
+            values = json.loads(archive.read(VALUES_FILE))
     except Exception:  # zipfile raises a dozen types of errors for damaged files
         return None
     return values if isinstance(values, dict) else None

@@ -1,8 +1,8 @@
-"""Embedding tables that a step updates only in the rows that its batch reads.
+"""Lazy embedding tables: a step updates only the rows that its batch reads.
 
-The rows of a batch are read before the step and written after it. The step itself,
-which XLA compiles, sees only these rows and never the whole table. How a row changes is
-the optimizer's matter: `mtl_cli/optimizers/*.py`, `row_change`.
+These rows are read before the step and written after it. The step itself, which XLA
+compiles, sees only these rows and never the whole table. The optimizer's method
+`row_change` decides how a row changes, see `mtl_cli/optimizers/base.py`.
 """
 
 from collections.abc import Sequence
@@ -16,24 +16,25 @@ from mtl_cli.layers import FusedEmbedding
 from mtl_cli.layers.embedding import gather_rows
 from mtl_cli.optimizers.base import Optimizer
 
-# A dense update of this many numbers takes about as long as a step of a small network.
+# Updating a whole table of this many numbers takes about as long as a step of a small
+# network.
 LARGE_TABLE = 1_000_000
 
 
 class LazyTable:
     """An embedding table together with its optimizer's slots.
 
-    Each row lies beside its slots, so that memory access, which is what a large table
-    costs, happens once to read the row and once to write it. One more row, of zeros, is
-    the padding of batches that read fewer rows than they hold ids. The layer's own
-    table is out of date until `copy_to_layer`.
+    Memory access is the main cost of a large table. Each row is therefore stored next
+    to its slots: one access reads both, and one access writes both. While steps are
+    taken, the layer's own table is out of date; `copy_to_layer` brings it up to date.
 
     Args:
-        layer: the layer that holds the table.
-        optimizer: gives the slots, and the change of rows.
+        layer: the layer with the table.
+        optimizer: the optimizer, which defines the slots and the change of a row.
 
     Attributes:
-        packed: `(rows + 1, width + slots)`, rows and their slots.
+        packed: `(rows + 1, width + slots)`, the rows and their slots. The last row is
+            padding, see `unique_rows`.
     """
 
     def __init__(self, layer: FusedEmbedding, optimizer: Optimizer) -> None:
@@ -50,8 +51,9 @@ class LazyTable:
     def unique_rows(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the rows that ids `(batch, columns)` read.
 
-        Returns: the number of each row once, padded to `(batch * columns,)`; and the
-            position of each id's row among them, `(batch, columns)`.
+        Returns: the distinct row numbers, `(batch * columns,)`, filled up with the
+            number of the padding row; and for each id, the position of its row among
+            these row numbers, `(batch, columns)`.
         """
         rows_of_ids = self.layer.rows(ids)
         rows, positions = tf.unique(tf.reshape(rows_of_ids, [-1]))
@@ -66,15 +68,15 @@ class LazyTable:
 
     def write(self, rows: Tensor, packed: Tensor) -> None:
         """Replaces rows and their slots."""
-        # Several times as fast as adding in place.
+        # `scatter_update` is several times as fast as `scatter_add`.
         self.packed.scatter_update(tf.IndexedSlices(packed, rows))
 
     def vectors(self, values: Tensor, positions: Tensor) -> Tensor:
-        """Returns the layer's output.
+        """Returns the layer's output for a batch.
 
         Args:
-            values: `(n, width)`, the rows that a batch reads.
-            positions: `(batch, columns)`, the position of each id's row among them.
+            values: `(n, width)`, the rows that the batch reads, without their slots.
+            positions: `(batch, columns)`, the position of each id's row in `values`.
         """
         return self.layer.arrange(gather_rows(values, positions))
 
@@ -89,7 +91,7 @@ class LazyTable:
 
         Args:
             packed: `(n, width + slots)`, the rows with their slots before the step.
-            gradient: `(n, width)`.
+            gradient: `(n, width)`, the gradient of the rows.
             step: number of steps before this one.
             rate: learning rate of this step.
         """
@@ -103,7 +105,9 @@ class LazyTable:
 
 
 def lazy_tables(model: keras.Model, optimizer: Optimizer) -> list[LazyTable]:
-    """Returns the trainable tables of a model that are updated by rows."""
+    """Returns the tables of a model that `optimizer.lazy` wants updated by rows."""
+    if not optimizer.lazy:
+        return []
     layers = [
         layer
         for layer in model.layers
@@ -111,16 +115,16 @@ def lazy_tables(model: keras.Model, optimizer: Optimizer) -> list[LazyTable]:
     ]
     if optimizer.lazy == "auto" and not optimizer.is_always_lazy:
         layers = [x for x in layers if np.prod(x.table.shape) > LARGE_TABLE]
-    return [LazyTable(layer, optimizer) for layer in layers if optimizer.lazy]
+    return [LazyTable(layer, optimizer) for layer in layers]
 
 
 def split_at_tables(
     model: keras.Model, tables: Sequence[LazyTable]
-) -> tuple[Tensor, keras.Model]:
-    """Splits a model into the part before its tables and the part behind them.
+) -> tuple[keras.Model | None, keras.Model]:
+    """Splits a model at some of its tables.
 
-    Returns: a model from the inputs to each table's ids, None without tables; and a
-        model from the inputs and each table's vectors to the logits.
+    Returns: a model from the inputs to the ids of each table, None without tables; and
+        a model from the inputs and the vectors of each table to the logits.
     """
     if not tables:
         return None, model

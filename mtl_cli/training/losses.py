@@ -1,59 +1,63 @@
-"""Losses of tasks: from the losses of rows to means over a step and an epoch."""
-
-from typing import Any
+"""The loss of each task: the mean over a batch's rows, and over many steps."""
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from mtl_cli.tasks.base import Task
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.tasks.base import Statistics, Task
 
-Array = npt.NDArray[Any]
+Array = npt.NDArray[np.floating]
 
 
 def task_losses(
     tasks: dict[str, Task],
-    logits: Any,
-    labels: Any,
-    weights: Any,
-    statistics: dict[str, dict[str, float]] | None = None,
-    totals: list[Any] | None = None,
-) -> Any:
-    """Returns the loss of each task: the weighted mean over the task's own rows.
+    logits: dict[str, Tensor],
+    labels: dict[str, Tensor],
+    weights: dict[str, Tensor],
+    label_statistics: dict[str, Statistics] | None = None,
+    total_weights: list[Tensor] | None = None,
+) -> Tensor:
+    """Returns the loss of each task: the weighted mean over the task's rows.
 
     A task without a row in the batch has loss 0 and gradient 0.
 
     Args:
-        tasks: by name.
-        logits: by output, (batch, 1) or (batch, classes).
-        labels: by task, (batch,).
-        weights: by task, (batch,), 0 where a row does not count.
-        statistics: by task, mean and deviation of labels that are standardised.
-        totals: of each task's weights, if these rows are a part of the batch.
+        tasks: {task's name: task}.
+        logits: {output's name: logits}, each `(batch, 1)` or `(batch, classes)`.
+        labels: {task's name: labels}, each `(batch,)`.
+        weights: {task's name: weights of the rows}, each `(batch,)`. Rows that do not
+            count have weight 0.
+        label_statistics: {task's name: mean and deviation of its labels}, for tasks
+            with standardised labels.
+        total_weights: the sum of each task's weights over the whole batch. Needed if
+            the rows are only one process's share of the batch.
 
-    Returns: (T,), of a part of a batch its share of the losses.
+    Returns: `(T,)`. The losses of all processes' shares sum to the batch's losses.
     """
-    totals = totals or [tf.reduce_sum(weights[name]) for name in tasks]
+    if total_weights is None:
+        total_weights = [tf.reduce_sum(weights[name]) for name in tasks]
     means = []
-    for (name, task), whole in zip(tasks.items(), totals, strict=True):
+    for (name, task), total_weight in zip(tasks.items(), total_weights, strict=True):
         weight = weights[name]
-        # A row that does not count may hold any label; a NaN would come through a
-        # gradient of 0 times NaN.
+        # A row of weight 0 may hold any label. The gradient of a NaN label would be
+        # 0 times NaN, which is NaN.
         label = tf.where(weight > 0, labels[name], 0.0)
         logit = tf.cast(logits[name], tf.float32)
-        losses = task.row_losses(label, logit, (statistics or {}).get(name, {}))
-        total = tf.reduce_sum(weight * losses)
-        means.append(tf.math.divide_no_nan(total, whole))
+        losses = task.row_losses(label, logit, (label_statistics or {}).get(name, {}))
+        weighted_sum = tf.reduce_sum(weight * losses)
+        means.append(tf.math.divide_no_nan(weighted_sum, total_weight))
     return tf.stack(means)
 
 
-def mean_losses(taken: Array) -> Array:
-    """Returns the loss of each task over the rows of many steps, (T,).
+def mean_losses(step_losses: Array) -> Array:
+    """Returns the loss of each task over the rows of many steps, `(T,)`.
 
     Args:
-        taken: of steps the losses and the weights of their rows, (steps, 2, T).
+        step_losses: `(steps, 2, T)`, for each step and task the loss and the sum of
+            the rows' weights.
     """
-    losses, weights = np.moveaxis(taken.astype("float64"), 1, 0)
-    whole = weights.sum(axis=0)
-    means: Array = (losses * weights).sum(axis=0) / np.where(whole > 0, whole, 1)
-    return means
+    losses, weights = np.moveaxis(step_losses.astype("float64"), 1, 0)
+    total_weight = weights.sum(axis=0)
+    means: Array = (losses * weights).sum(axis=0)
+    return means / np.where(total_weight > 0, total_weight, 1)

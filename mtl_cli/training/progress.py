@@ -1,9 +1,8 @@
-"""The course of a training: its epochs, and the functions to call on the way."""
+"""The epochs of a training, and the functions to call while it runs."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from mtl_cli.metrics.scores import Scores
 
@@ -14,13 +13,13 @@ class Epoch:
 
     Attributes:
         number: number of the epoch, from 1.
-        losses: for each task, the mean loss over the task's rows.
-        valid: for each task, the scores of the validation rows; empty without any.
-        monitored: the watched metric, turned so that more is better; None without
-            validation rows.
-        seconds: duration of the training, without validation.
+        losses: {task: mean loss over the task's rows}.
+        valid: the scores of the validation rows; empty without validation rows.
+        monitored: the value of `trainer.monitor` on the validation rows, negative for
+            a metric of which less is better; None without validation rows.
+        seconds: duration of the epoch's steps, without validation.
         samples_per_second: training rows per second.
-        best: whether no earlier epoch was better.
+        best: whether `monitored` is higher than in all earlier epochs.
     """
 
     number: int
@@ -34,26 +33,27 @@ class Epoch:
 
 @dataclass
 class Progress:
-    """The functions to call while training goes on.
+    """The functions to call while a training runs.
 
     Attributes:
-        step: called with the epoch's number, the share of it that is done, the mean
-            losses of its last steps by task, and samples per second.
-        epoch: called with each epoch when it is over.
+        step: the function to call after some steps. It gets the epoch's number, the
+            finished share of the epoch, the mean losses of the last steps by task, and
+            the samples per second.
+        epoch: the function to call with each finished epoch.
     """
 
-    step: Callable[[int, float, dict[str, float], float], Any] = lambda *_: None
-    epoch: Callable[[Epoch], Any] = lambda _: None
+    step: Callable[[int, float, dict[str, float], float], object] = lambda *_: None
+    epoch: Callable[[Epoch], object] = lambda _: None
 
-    def follow(self, other: Callable[[Epoch], Any]) -> None:
-        """Calls another function too when an epoch is over."""
-        first = self.epoch
+    def add_epoch_callback(self, callback: Callable[[Epoch], object]) -> None:
+        """Calls one more function with each finished epoch."""
+        earlier = self.epoch
 
-        def both(epoch: Epoch) -> None:
-            first(epoch)
-            other(epoch)
+        def call_both(epoch: Epoch) -> None:
+            earlier(epoch)
+            callback(epoch)
 
-        self.epoch = both
+        self.epoch = call_both
 
 
 @dataclass
@@ -61,10 +61,12 @@ class History:
     """The outcome of a training.
 
     Attributes:
-        epochs: all epochs.
-        kept_epoch: number of the epoch whose weights the network has at the end.
-        compile_seconds: time that the first steps took longer than later ones, for
-            tracing and compiling.
+        epochs: the finished epochs.
+        kept_epoch: number of the best epoch so far; 0 if no epoch has a monitored
+            value. After the training, the number of the epoch whose weights the network
+            has.
+        compile_seconds: estimated time of tracing and compiling, which the first epoch
+            takes longer than later epochs.
         validation_seconds: time of predicting and scoring the validation rows.
         checkpoint_seconds: time of writing checkpoints.
     """
@@ -76,7 +78,7 @@ class History:
     checkpoint_seconds: float = 0.0
 
     @property
-    def best(self) -> float:
-        """The highest monitored value so far."""
+    def best_value(self) -> float:
+        """The highest monitored value so far; minus infinity before the first."""
         values = [epoch.monitored for epoch in self.epochs if epoch.best]
         return values[-1] if values and values[-1] is not None else -math.inf

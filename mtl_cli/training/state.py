@@ -1,12 +1,14 @@
-"""The state of a training: all that its next step depends on, saved and restored."""
+"""The state of a training, which a checkpoint saves and a resumed run restores."""
 
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from mtl_cli.core import signals
 from mtl_cli.core.run_folder import RunFolder
@@ -17,8 +19,8 @@ from mtl_cli.training.progress import Epoch, History
 from mtl_cli.training.steps import Steps
 
 Array = npt.NDArray[Any]
-# Name of the array of `TrainingState.step_losses` in a checkpoint.
-STEP_LOSSES = "taken"
+# The key of `TrainingState.step_losses` among a checkpoint's arrays.
+STEP_LOSSES_KEY = "taken"
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,10 @@ class CheckpointPlan:
 
     Attributes:
         folder: the run folder.
-        minutes: time between checkpoints within an epoch; None for none.
-        environment: record of all that the run's numbers depend on.
+        minutes: minutes between checkpoints within an epoch; None writes checkpoints
+            only at the end of an epoch.
+        environment: the content of `environment.json`: everything that the run's
+            numbers depend on.
         resume_from: the checkpoint of an interrupted run; None for a new run.
     """
 
@@ -40,16 +44,18 @@ class CheckpointPlan:
 
 @dataclass
 class TrainingState:
-    """A training under way.
+    """Everything that the next step of a training depends on.
 
     Attributes:
-        network: the network that is trained.
+        network: the network to train.
         steps: the steps that train the network.
-        plan: where to write checkpoints; None writes none.
-        history: the whole epochs so far.
-        step_losses: what `Steps.epoch` has yielded of the unfinished epoch.
-        seconds: duration of the steps of the unfinished epoch.
-        best_weights: the weights of the best epoch, if early stopping may need them.
+        plan: where and when to write checkpoints; None writes none.
+        history: the finished epochs.
+        step_losses: the losses of the unfinished epoch's steps, one array for each call
+            of the compiled function: the arrays that `Steps.epoch` yields.
+        seconds: duration of the unfinished epoch's steps.
+        best_weights: the weights of the best epoch; None before the first epoch and
+            without early stopping.
         saved_at: time of the last checkpoint, by `time.monotonic`.
     """
 
@@ -64,38 +70,42 @@ class TrainingState:
 
     @property
     def steps_done(self) -> int:
-        """The number of steps of the unfinished epoch."""
+        """The number of steps that the unfinished epoch has taken."""
         return sum(map(len, self.step_losses))
 
-    def variables(self) -> dict[str, Any]:
-        """Returns all variables of network and optimizer by name."""
-        logits, lazy = self.network.logits, self.steps.tables
-        tables = [table.layer.table for table in lazy]
+    def variables(self) -> dict[str, tf.Variable | keras.Variable]:
+        """Returns all variables of network and optimizer by their checkpoint key."""
+        logits, lazy_tables = self.network.logits, self.steps.tables
+        out_of_date = {id(table.layer.table) for table in lazy_tables}
         groups = {
-            "weights": [v for v in logits.weights if all(v is not t for t in tables)],
-            "tables": [table.packed for table in lazy],
+            "weights": [v for v in logits.weights if id(v) not in out_of_date],
+            "tables": [table.packed for table in lazy_tables],
             "optimizer": self.steps.optimizer.variables,
         }
-        return {f"{name}-{i}": v for name, x in groups.items() for i, v in enumerate(x)}
+        return {
+            f"{name}-{i}": variable
+            for name, variables in groups.items()
+            for i, variable in enumerate(variables)
+        }
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
-        """Yields the arrays of a checkpoint one by one, since tables may be large."""
+        """Yields a checkpoint's arrays and their keys, one at a time to save memory."""
         for name, variable in self.variables().items():
             yield name, variable.numpy()
         if self.step_losses:
-            yield STEP_LOSSES, np.concatenate(self.step_losses)
+            yield STEP_LOSSES_KEY, np.concatenate(self.step_losses)
         if self.best_weights is not None and not self.is_at_best_epoch:
             for i, weights in enumerate(self.best_weights):
                 yield f"best-{i}", weights
 
     @property
     def is_at_best_epoch(self) -> bool:
-        """Whether the network holds the weights of the best epoch."""
+        """Whether the network has the weights of the best epoch at this moment."""
         epochs = len(self.history.epochs)
         return not self.step_losses and self.history.kept_epoch == epochs > 0
 
     def save(self) -> None:
-        """Writes a checkpoint, if the plan wants any."""
+        """Writes a checkpoint, if there is a plan."""
         if self.plan is None:
             return
         start = time.monotonic()
@@ -114,8 +124,8 @@ class TrainingState:
     def save_or_stop(self) -> None:
         """Saves if a checkpoint is due; saves and stops if a signal is pending.
 
-        All processes stop after the same step. A signal that reaches one of them after
-        they have agreed is handled at the next call, since the others go on.
+        All processes stop after the same step: they exchange their pending signals
+        first. A signal that comes after the exchange waits for the next call.
 
         Raises:
             Stopped: if a process has received Ctrl-C or SIGTERM.
@@ -124,7 +134,7 @@ class TrainingState:
         signal = replicas.all_reduce_max(signals.pending(), signals.SIGNALS)
         minutes = None if self.plan is None else self.plan.minutes
         is_due = minutes is not None and time.monotonic() - self.saved_at > 60 * minutes
-        # At the end of an epoch, with no steps since, the state is saved already.
+        # At the end of an epoch, there are no steps and the state is saved already.
         if self.step_losses and (is_due or signal):
             self.save()
         if signal:
@@ -133,7 +143,7 @@ class TrainingState:
             signals.stop_if_pending()
 
     def broadcast(self) -> None:
-        """Gives all processes the weights of the chief, and its epoch and step."""
+        """Sends the chief's variables, epoch and step to all other processes."""
         replicas = self.steps.replicas
         if replicas.size == 1:
             return
@@ -141,8 +151,10 @@ class TrainingState:
             variable.assign(replicas.broadcast(variable))
         numbers = [len(self.history.epochs), self.history.kept_epoch, self.steps_done]
         epochs, kept, done = replicas.broadcast(np.array(numbers)).tolist()
-        best = replicas.broadcast_number(self.history.best)
+        best = replicas.broadcast_number(self.history.best_value)
         if not replicas.is_chief:
+            # Only the chief reports epochs. The other processes need the number of
+            # epochs, the best epoch and its monitored value.
             self.history.epochs = [
                 Epoch(number, {}, {}, best, 0.0, 0.0, best=number == kept)
                 for number in range(1, epochs + 1)
@@ -152,14 +164,14 @@ class TrainingState:
             self.step_losses = [np.zeros(shape, "float32")] if done else []
 
     def restore(self, saved: Checkpoint) -> None:
-        """Puts everything back to the state of a checkpoint."""
+        """Sets the whole state from a checkpoint."""
         values = saved.values
         with saved.arrays() as arrays:
             for name, variable in self.variables().items():
                 variable.assign(arrays[name])
             self.steps.copy_tables_to_network()
-            if STEP_LOSSES in arrays:
-                self.step_losses = [arrays[STEP_LOSSES]]
+            if STEP_LOSSES_KEY in arrays:
+                self.step_losses = [arrays[STEP_LOSSES_KEY]]
             self.history.epochs = [Epoch(**epoch) for epoch in values["epochs"]]
             self.history.kept_epoch = values["kept"]
             self.seconds = values["seconds"]

@@ -1,9 +1,9 @@
 """Trains a network: epochs, validation, early stopping."""
 
 import time
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import TrainingError
@@ -34,17 +34,18 @@ def train(
         config: the run's configuration.
         network: the network to train. Afterwards it has the weights of the best epoch
             if `trainer.patience` is set, else those of the last epoch.
-        table: training rows.
-        valid: validation rows, or None.
-        progress: the functions to call on the way.
-        plan: where to write checkpoints, and the checkpoint to resume from.
-        replicas: the processes that train together, if there are several.
+        table: the training rows.
+        valid: the validation rows, or None.
+        progress: the functions to call while the training runs.
+        plan: where to write checkpoints, and the checkpoint to resume from; None writes
+            no checkpoints.
+        replicas: the processes that train together; None if this process is alone.
 
     Raises:
-        TrainingError: if a loss is no longer a finite number.
+        TrainingError: if a loss or a weight is no longer a finite number, or if the
+            monitored metric is undefined.
         Stopped: if Ctrl-C or SIGTERM came; a checkpoint was written.
     """
-    trainer, outputs = config.trainer, config.outputs
     replicas = replicas or Replicas()
     feed = feed_of(table, list(config.chosen_tasks), (replicas.rank, replicas.size))
     steps = Steps(config, network, table.rows, replicas)
@@ -56,26 +57,14 @@ def train(
     while not is_over(config, history):
         number = len(history.epochs) + 1
         losses, seconds = train_epoch(config, state, feed, progress)
-        scores: Scores = {}
-        value = None
-        if valid is not None or number == trainer.epochs:
+        epoch = Epoch(number, losses, {}, None, seconds, table.rows / seconds)
+        if valid is not None or number == config.trainer.epochs:
             steps.copy_tables_to_network()
-        if valid is not None and replicas.is_chief:
-            start = time.perf_counter()
-            scores = evaluate(outputs, valid, network.predict(valid))
-            history.validation_seconds += time.perf_counter() - start
-            value = monitored(trainer.monitor, outputs, scores)
-        value = replicas.broadcast_number(value)
-        if valid is not None and value is None and trainer.patience is not None:
-            raise TrainingError(
-                f"trainer.monitor: {trainer.monitor} is undefined on the "
-                f"validation rows: {undefined_metrics(scores)}; set "
-                "trainer.patience=null or give more validation rows"
-            )
-        epoch = Epoch(number, losses, scores, value, seconds, table.rows / seconds)
-        if value is not None and value > history.best:
+        if valid is not None:
+            epoch.valid, epoch.monitored = validate(config, state, valid)
+        if epoch.monitored is not None and epoch.monitored > history.best_value:
             history.kept_epoch, epoch.best = number, True
-            if trainer.patience is not None:
+            if config.trainer.patience is not None:
                 state.best_weights = network.logits.get_weights()
         history.epochs.append(epoch)
         state.save()
@@ -97,23 +86,21 @@ def train(
 def is_over(config: Config, history: History) -> bool:
     """Whether all epochs are trained, or the last `patience` epochs were no better."""
     epochs, patience = len(history.epochs), config.trainer.patience
-    waited = patience is not None and epochs - history.kept_epoch >= patience
-    return epochs == config.trainer.epochs or waited
-
-
-def compile_seconds(epochs: list[Epoch]) -> float:
-    """Returns the seconds that the first epoch took longer than a later one."""
-    later = [epoch.seconds for epoch in epochs[1:]]
-    return max(0.0, epochs[0].seconds - float(np.median(later))) if later else 0.0
+    has_waited = patience is not None and epochs - history.kept_epoch >= patience
+    return epochs == config.trainer.epochs or has_waited
 
 
 def train_epoch(
     config: Config, state: TrainingState, feed: Feed, progress: Progress
 ) -> tuple[dict[str, float], float]:
-    """Trains on all rows once; returns mean losses by task, and the seconds."""
+    """Trains on all rows once, or on the rest of an epoch that was interrupted.
+
+    Returns: the mean losses by task, and the seconds, both over the whole epoch.
+    """
     tasks, steps = list(config.chosen_tasks), state.steps
     number, done = len(state.history.epochs) + 1, state.steps_done
-    # The order of rows depends on the seed and the epoch, not on the process's past.
+    # The order of the rows depends on seed and epoch only, so that a resumed run
+    # continues in the same order.
     buffers = feed.buffers(config.seed, number, steps.batch_size)
     start = time.perf_counter() - state.seconds
     for losses in steps.epoch(buffers, number, done):
@@ -122,8 +109,8 @@ def train_epoch(
         state.seconds = time.perf_counter() - start
         done += len(losses)
         means = dict(zip(tasks, mean_losses(losses).tolist(), strict=True))
-        rate = done * steps.batch_size / state.seconds
-        progress.step(number, done / steps.per_epoch, means, rate)
+        samples_per_second = done * steps.batch_size / state.seconds
+        progress.step(number, done / steps.steps_per_epoch, means, samples_per_second)
         state.save_or_stop()
     epoch_means = mean_losses(np.concatenate(state.step_losses)).tolist()
     seconds = state.seconds
@@ -131,8 +118,17 @@ def train_epoch(
     return dict(zip(tasks, epoch_means, strict=True)), seconds
 
 
-def check_finite(tasks: list[str], losses: Any, epoch: int, steps_before: int) -> None:
-    """Raises an error that names the first step and task whose loss is not finite."""
+def check_finite(
+    tasks: list[str], losses: npt.NDArray[np.floating], epoch: int, steps_before: int
+) -> None:
+    """Raises an error that names the first step and task whose loss is not finite.
+
+    Args:
+        tasks: names of the tasks.
+        losses: `(steps, T)`, the losses of some steps.
+        epoch: number of the epoch, from 1.
+        steps_before: number of steps of the epoch before these steps.
+    """
     not_finite = np.argwhere(~np.isfinite(losses))
     if len(not_finite):
         step, task = not_finite[0]
@@ -143,10 +139,42 @@ def check_finite(tasks: list[str], losses: Any, epoch: int, steps_before: int) -
         )
 
 
+def validate(
+    config: Config, state: TrainingState, valid: Table | StoredTable
+) -> tuple[Scores, float | None]:
+    """Scores the validation rows in the chief process.
+
+    Returns: the scores, empty in other processes; and the monitored value, the same in
+        all processes, None if it is undefined.
+    """
+    monitor, replicas = config.trainer.monitor, state.steps.replicas
+    scores: Scores = {}
+    value = None
+    if replicas.is_chief:
+        start = time.perf_counter()
+        scores = evaluate(config.outputs, valid, state.network.predict(valid))
+        state.history.validation_seconds += time.perf_counter() - start
+        value = monitored(monitor, config.outputs, scores)
+    value = replicas.broadcast_number(value)
+    if value is None and config.trainer.patience is not None:
+        raise TrainingError(
+            f"trainer.monitor: {monitor} is undefined on the validation rows: "
+            f"{undefined_metrics(scores)}; set trainer.patience=null or give more "
+            "validation rows"
+        )
+    return scores, value
+
+
 def undefined_metrics(scores: Scores) -> str:
-    """Names the tasks with undefined metrics, and the first reason of each."""
+    """Returns the tasks with undefined metrics, and each task's first reason."""
     return "; ".join(
         f"{task}: {next(iter(metrics['why'].values()))}"
         for task, metrics in scores.items()
         if "why" in metrics
     )
+
+
+def compile_seconds(epochs: list[Epoch]) -> float:
+    """Returns how many seconds longer the first epoch took than later epochs did."""
+    later = [epoch.seconds for epoch in epochs[1:]]
+    return max(0.0, epochs[0].seconds - float(np.median(later))) if later else 0.0

@@ -352,7 +352,7 @@ def test_resumed_worker_stops_early_when_the_chief_does(monkeypatch):
     chief.kept_epoch = 2
     for state in states:
         state.broadcast()
-    assert (worker.kept_epoch, worker.best, len(worker.epochs)) == (2, 0.7, 3)
+    assert (worker.kept_epoch, worker.best_value, len(worker.epochs)) == (2, 0.7, 3)
     for patience in (1, 2):
         configured = config(f"trainer.patience={patience}", "trainer.epochs=9")
         assert (

@@ -14,7 +14,7 @@ from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.features.sequence import Sequence
 from mtl_cli.features.sparse import Sparse
 from mtl_cli.layers.lookup import look_up, pooled, table_groups
-from mtl_cli.network.build import build, inputs_of
+from mtl_cli.network.build import build, connect_inputs
 
 FLOAT32 = 1e-6  # rounding of a few float32 operations
 
@@ -105,7 +105,7 @@ def test_look_up_gives_each_feature_the_vectors_of_its_table():
     for group in table_groups(LAYOUT, 8):
         import keras
 
-        symbols = inputs_of(LAYOUT)
+        symbols = connect_inputs(LAYOUT)
         model = keras.Model(symbols, look_up(symbols, LAYOUT, group, num_sets=2))
         (layer,) = (la for la in model.layers if hasattr(la, "table"))
         assert layer.trainable is not group.frozen

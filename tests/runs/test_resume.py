@@ -24,7 +24,7 @@ from mtl_cli.runs.provenance import config_hash
 from mtl_cli.training import checkpoint
 from mtl_cli.training import feed as feed_module
 from mtl_cli.training import steps as steps_module
-from mtl_cli.training.checkpoint import newest, saved
+from mtl_cli.training.checkpoint import checkpoint_files, newest_checkpoint
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.state import CheckpointPlan
 from mtl_cli.training.train import train
@@ -86,7 +86,7 @@ def trained(configured, folder, cut=None):
 
     run_folder = RunFolder(folder)
     try:
-        plan = CheckpointPlan(run_folder, 1e-9, {}, newest(folder)[0])
+        plan = CheckpointPlan(run_folder, 1e-9, {}, newest_checkpoint(folder)[0])
         parts = data.splits["train"], data.splits["valid"]
         history = train(configured, network, *parts, Progress(count, count), plan)
     finally:
@@ -108,7 +108,7 @@ def assert_goes_on_exactly(configured, folder, cuts):
     for cut in cuts:
         with pytest.raises(CutError):
             trained(configured, folder / "cut", cut)
-        assert saved(folder / "cut") or cut == 1
+        assert checkpoint_files(folder / "cut") or cut == 1
     weights, other, left = trained(configured, folder / "cut")
     assert 0 < left < calls
     assert epochs_without_seconds(other) == epochs_without_seconds(history)
@@ -207,9 +207,9 @@ def written(folder, count=1):
 
 
 def test_last_two_checkpoints_are_kept(tmp_path):
-    names = [path.name for path in saved(written(tmp_path, 5))]
+    names = [path.name for path in checkpoint_files(written(tmp_path, 5))]
     assert [int(name.split("-")[0]) for name in names] == [5, 4]
-    found, damaged = newest(tmp_path)
+    found, damaged = newest_checkpoint(tmp_path)
     assert (found.values, damaged) == ({"number": 5}, [])
     with found.arrays() as arrays:
         np.testing.assert_array_equal(arrays["x"], np.full(50, 5, "float32"))
@@ -221,34 +221,37 @@ def test_steps_count_less_than_epochs_in_the_order_of_checkpoints(tmp_path):
     for done in [(9, 700), (10, 0), (10, 64)]:
         checkpoint.save(folder, done, [], {"done": done})
     folder.release()
-    assert newest(tmp_path)[0].values == {"done": [10, 64]}
-    assert checkpoint.described(saved(tmp_path)[0]) == "step 64 of epoch 11"
-    assert checkpoint.described(saved(tmp_path)[1]) == "epoch 10"
+    assert newest_checkpoint(tmp_path)[0].values == {"done": [10, 64]}
+    assert (
+        checkpoint.describe_checkpoint(checkpoint_files(tmp_path)[0])
+        == "step 64 of epoch 11"
+    )
+    assert checkpoint.describe_checkpoint(checkpoint_files(tmp_path)[1]) == "epoch 10"
 
 
 def test_truncated_checkpoint_gives_way_to_the_one_before(tmp_path):
-    last, before = saved(written(tmp_path, 2))
+    last, before = checkpoint_files(written(tmp_path, 2))
     content = last.read_bytes()
     for length in [0, 1, 100, len(content) // 2, len(content) - 1]:
         last.write_bytes(content[:length])
-        found, damaged = newest(tmp_path)
+        found, damaged = newest_checkpoint(tmp_path)
         assert (found.path, damaged) == (before, [last])
     before.write_bytes(b"")
-    assert newest(tmp_path) == (None, [last, before])
+    assert newest_checkpoint(tmp_path) == (None, [last, before])
 
 
 def test_flipped_bit_anywhere_is_noticed_or_changes_nothing(tmp_path):
-    (path,) = saved(written(tmp_path))
+    (path,) = checkpoint_files(written(tmp_path))
     content = path.read_bytes()
     harmless = 0
     for i in range(len(content)):
         flipped = bytearray(content)
         flipped[i] ^= 1 << i % 8
         path.write_bytes(flipped)
-        if newest(tmp_path)[0] is None:
+        if newest_checkpoint(tmp_path)[0] is None:
             continue
         harmless += 1
-        with newest(tmp_path)[0].arrays() as arrays:
+        with newest_checkpoint(tmp_path)[0].arrays() as arrays:
             np.testing.assert_array_equal(arrays["x"], np.full(50, 1, "float32"))
             np.testing.assert_array_equal(arrays["y"], np.array([[1]]))
     assert harmless < len(content) / 4  # times, versions, attributes
@@ -259,7 +262,7 @@ def test_no_checkpoint_needs_pickle(tmp_path):
     with pytest.raises(ValueError, match="Object arrays"):
         checkpoint.save(folder, (1, 0), [("x", np.array([{}]))], {})
     folder.release()
-    assert saved(tmp_path) == []
+    assert checkpoint_files(tmp_path) == []
 
 
 # Where a command runs
@@ -303,7 +306,7 @@ def test_named_folder_with_an_unfinished_run_goes_on(status, file, tmp_path):
 
 def test_damage_is_told_and_must_refuses_without_an_intact_checkpoint(file, tmp_path):
     run = placed(chosen(file), written(tmp_path / "run", 2), "running")
-    last, before = saved(run)
+    last, before = checkpoint_files(run)
     last.write_bytes(b"")
     start = resume.choose_start(chosen(file), run, False)
     assert (start.checkpoint.values, start.damaged) == ({"number": 1}, (last,))
@@ -512,8 +515,10 @@ def assert_stopped(folder, sent, code, word):
     assert err.count("\n") == 1
     assert f"error: {word}; all up to " in err
     # The signal itself led to a checkpoint, after the checkpoint of the first epoch.
-    assert not newest(run)[0].path.name.startswith("0000001-epochs-000000000")
-    safe = os.path.relpath(newest(run)[0].path, folder)
+    assert not newest_checkpoint(run)[0].path.name.startswith(
+        "0000001-epochs-000000000"
+    )
+    safe = os.path.relpath(newest_checkpoint(run)[0].path, folder)
     assert f"is safe in {safe}; to go on: mtl-train {SMALL[0]} " in err
     assert status_of(run)["status"] == "interrupted"
     return run

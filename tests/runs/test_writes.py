@@ -22,7 +22,7 @@ from mtl_cli.network.build import build
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.saved_model import save
 from mtl_cli.training import checkpoint
-from mtl_cli.training.checkpoint import newest, read_intact, saved
+from mtl_cli.training.checkpoint import checkpoint_files, newest_checkpoint, read_intact
 
 FULL = "No space left on device"
 
@@ -154,7 +154,7 @@ def test_what_a_killed_process_left_in_part_is_removed(tmp_path):
     checkpoints = tmp_path / "checkpoints"
     checkpoints.mkdir()
     (checkpoints / ".tmp-0000001-epochs-000000000-steps.npz").write_bytes(b"PK")
-    assert newest(tmp_path) == (None, [])
+    assert newest_checkpoint(tmp_path) == (None, [])
     folder = RunFolder(tmp_path)
     folder.begin("hash")
     assert files(tmp_path) == {".lock", "status.json"}
@@ -189,7 +189,7 @@ def test_checkpoint_that_does_not_fit_leaves_those_before_it(disk):
         for i in range(3):
             checkpoint.save(folder, (i, 0), [("x", np.zeros(next(sizes)))], {})
     folder.release()
-    assert len(saved(folder.path)) == 2
+    assert len(checkpoint_files(folder.path)) == 2
     assert_readable(folder.path)
     assert not any(".tmp-" in name for name in files(folder.path))
 

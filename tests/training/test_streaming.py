@@ -166,6 +166,26 @@ def test_rows_left_over_come_first_in_the_next_buffer_and_once_in_all(stored):
     assert sum(map(len, buffers)) == ROWS
 
 
+def test_buffer_with_fewer_rows_than_a_batch_leaves_all_to_the_next_buffer(file):
+    # 13 blocks of 8 rows; with the last block, which has 3 rows, they hold 99 rows.
+    options = ["trainer.batch_size=100"]
+    data = chosen(file, True, valid_fraction=0.0)
+    stored = load_module.load(data.dataset, data.outputs).splits["train"]
+    feed = StreamFeed(stored, list(TASKS))
+
+    def steps(seed):
+        return [buffer.steps for buffer in feed.buffers(seed, 1, 100)]
+
+    seed = next(seed for seed in range(1, 99) if steps(seed)[0] == 0)
+    assert sum(steps(seed)) == 11
+    configured = chosen(file, True, f"seed={seed}", *options, valid_fraction=0.0)
+    _, history, _ = trained(configured)
+    in_memory = chosen(file, False, f"seed={seed}", *options, valid_fraction=0.0)
+    _, expected, _ = trained(in_memory)
+    losses, others = (h.epochs[0].losses["click"] for h in (history, expected))
+    assert losses == pytest.approx(others, abs=0.02)
+
+
 def test_stream_chooses_the_feed(file):
     for stream, kind in ((True, StreamFeed), (False, MemoryFeed)):
         data = loaded(file, FEATURES, TASKS, stream=stream, valid_fraction=0.1)
@@ -268,12 +288,12 @@ def test_streamed_steps_are_those_of_a_loop_over_the_same_rows(file):
 
     steps = Steps(configured, other, whole.rows)
     buffer = MemoryFeed(whole, list(TASKS)).buffer(np.array(order), 64)
-    taken = np.concatenate(list(steps.epoch([buffer])))
+    step_losses = np.concatenate(list(steps.epoch([buffer])))
     for a, b in zip(
         network.logits.get_weights(), other.logits.get_weights(), strict=True
     ):
         np.testing.assert_array_equal(a, b, strict=True)
-    assert list(history.epochs[0].losses.values()) == mean_losses(taken).tolist()
+    assert list(history.epochs[0].losses.values()) == mean_losses(step_losses).tolist()
 
 
 def test_streamed_training_learns_what_training_in_memory_learns(tmp_path):

@@ -380,7 +380,7 @@ def test_orders_of_rows_depend_on_seed_and_epoch_alone():
             yield np.zeros((1, 2, 3))
 
         fake = SimpleNamespace(
-            batch_size=50, per_epoch=1, epoch=record, replicas=Replicas()
+            batch_size=50, steps_per_epoch=1, epoch=record, replicas=Replicas()
         )
         state = TrainingState(network, fake)
         state.history.epochs = [None] * (epoch - 1)
