@@ -30,6 +30,15 @@ class EmbeddingTable:
     dim: int | Literal["auto"] | None = None
     frozen: bool = False
 
+    def vector_length(self, default_dim: int | Literal["auto"]) -> int:
+        """Returns the length of the table's vectors.
+
+        Args:
+            default_dim: the encoder's `embedding_dim`.
+        """
+        dim = default_dim if self.dim is None else self.dim
+        return int(6 * self.size**0.25) if dim == "auto" else dim
+
 
 @dataclass(frozen=True)
 class Block:

@@ -1,8 +1,8 @@
-"""Keras layers that the models are made of, for models of your own too.
+"""The Keras layers of the models, which your own models can use too.
 
-Each layer takes explicit arguments, works in any functional model, and is saved and
-loaded by Keras: `get_config` is Keras' own, made of the constructor's arguments.
-Importing this package imports TensorFlow.
+Each layer works in any functional Keras model, and Keras can save and load it: Keras
+builds `get_config` from the arguments of the constructor. Importing this package
+imports TensorFlow.
 """
 
 from mtl_cli.layers.embedding import FusedEmbedding

@@ -1,4 +1,4 @@
-"""The only door to DeepCTR: its interaction layers, without its side effects."""
+"""Uses DeepCTR's interaction layers without the side effects of `import deepctr`."""
 
 import contextlib
 import importlib.util
@@ -11,10 +11,10 @@ from mtl_cli.core.tensors import Tensor
 
 
 def load() -> ModuleType:
-    """Imports `deepctr.layers`, without running the `__init__` of `deepctr`.
+    """Imports `deepctr.layers` without running `deepctr/__init__.py`.
 
-    That `__init__` only starts a thread, which asks the package index for a newer
-    version and prints a line where it cannot. DeepCTR has no setting against it.
+    That file only starts a thread, which asks the package index for a newer version and
+    prints a line if it gets no answer. DeepCTR has no setting to switch this off.
     """
     if "deepctr" not in sys.modules:
         spec = importlib.util.find_spec("deepctr")
@@ -25,23 +25,25 @@ def load() -> ModuleType:
 
 
 def connect(name: str, x: Tensor, **options: Any) -> Tensor:
-    """Applies a new DeepCTR layer to a tensor, and draws its kernels anew.
+    """Applies a new DeepCTR layer to a tensor, and draws the layer's kernels anew.
 
-    DeepCTR seeds its kernels by constants, whatever the run's seed, so that some layers
-    of equal shape would start equal.
+    DeepCTR draws kernels with constant seeds: the run's seed would have no effect, and
+    several layers of one shape would start with the same kernels.
 
     Args:
         name: name of the layer's class in `deepctr.layers`.
-        x: input tensor of the layer.
+        x: the input of the layer.
         **options: arguments of the layer, as DeepCTR names them.
+
+    Returns: the output of the layer.
     """
     import keras
 
-    with contextlib.redirect_stdout(io.StringIO()):  # CrossNet prints its settings
+    with contextlib.redirect_stdout(io.StringIO()):  # `CrossNet` prints its settings
         layer = getattr(load(), name)(**options)
         y = layer(x)
     for weight in layer.trainable_weights:
         if "bias" not in weight.name:
-            draw = keras.initializers.GlorotNormal()
-            weight.assign(draw(tuple(weight.shape), weight.dtype))
+            initializer = keras.initializers.GlorotNormal()
+            weight.assign(initializer(tuple(weight.shape), weight.dtype))
     return y

@@ -1,4 +1,4 @@
-"""All embedding tables of one width in one weight."""
+"""Several embedding tables of one width, stored as one weight."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,22 +16,28 @@ from mtl_cli.layers.parallel import Shape, register
 class FusedEmbedding(keras.layers.Layer):
     """Embeds many columns of ids with one weight and one gather.
 
-    The tables lie one below the other: table `t` owns the rows from `offset_t` up to
-    `offset_t + vocabulary_sizes[t]`, and `y_c = table[ids_c + offset_{table of c}]`.
-    With `num_sets` above 1, each row holds that many vectors, one for each set. Tasks
-    can so have embeddings of their own at the cost of one lookup.
+    The weight holds the tables one below the other: `offset_t`, the first row of table
+    t, is the sum of the vocabulary sizes before it. The vector of column c, whose table
+    is t, is `y_c = weight[ids_c + offset_t]`.
+
+    With `num_sets` above 1, each row of the weight holds `num_sets` vectors. Each task
+    can then have its own vectors, while all tasks share one lookup.
 
     Args:
-        vocabulary_sizes: number of ids of each table; ids count from 0.
+        vocabulary_sizes: number of ids of each table. The ids of a table count from 0;
+            a larger id is not detected and reads another table.
         embedding_dim: length of a vector.
-        columns: for each column, the number of its table; None if each column has a
-            table of its own.
+        columns: the number of the table that each column reads, from 0; None if column
+            c reads table c.
         num_sets: number of vectors of each id.
         stddev: standard deviation of the normal distribution of the initial vectors.
-        l2: strength of the L2 penalty on the table, 0 for none.
+        l2: strength of the L2 penalty on the weight, 0 for none.
 
     Input shape: `(batch, columns)`, integers.
     Output shape: `(num_sets, batch, columns, embedding_dim)`.
+
+    Raises:
+        ValueError: if the input has another number of columns than the layer.
 
     Example:
         >>> ids = np.array([[0, 2], [3, 1]])
@@ -59,6 +65,11 @@ class FusedEmbedding(keras.layers.Layer):
         self.offsets = starts if columns is None else starts[list(columns)]
 
     def build(self, input_shape: Shape) -> None:
+        if input_shape[-1] != len(self.offsets):
+            raise ValueError(
+                f"the input has {input_shape[-1]} columns of ids, but columns (or "
+                f"vocabulary_sizes) describes {len(self.offsets)}; make them equal."
+            )
         self.table = self.add_weight(
             name="table",
             shape=(sum(self.vocabulary_sizes), self.num_sets * self.embedding_dim),
@@ -71,15 +82,15 @@ class FusedEmbedding(keras.layers.Layer):
         if training:
             vectors = gather_rows(tf.convert_to_tensor(self.table.value), rows)
             return self.arrange(vectors)
-        # Reads only these rows, even of a table that is larger than a tensor should be.
+        # Unlike `gather_rows`, this never copies the whole table, which may be huge.
         return self.arrange(tf.gather(self.table.value, rows))
 
     def rows(self, ids: Tensor) -> Tensor:
-        """Returns the row of the table for each id, `(batch, columns)`."""
+        """Returns the number of each id's row in the weight, `(batch, columns)`."""
         return ops.cast(ids, "int32") + self.offsets
 
     def arrange(self, vectors: Tensor) -> Tensor:
-        """Returns rows `(batch, columns, sets * dim)` in the shape of the output."""
+        """Reshapes rows `(batch, columns, sets * dim)` to the layer's output shape."""
         vectors = ops.cast(vectors, self.compute_dtype)
         if self.num_sets == 1:
             return vectors[None]
@@ -93,18 +104,21 @@ class FusedEmbedding(keras.layers.Layer):
 
 @tf.custom_gradient
 def gather_rows(table: Tensor, rows: Tensor) -> Tensor:
-    """Returns rows of a table; a row that occurs twice gets the sum of its gradients.
+    """Returns rows of a table; the gradient of a row sums over its occurrences.
 
-    TensorFlow's own gradient lists each occurrence, and Keras' Adam squares them one
-    by one: a row that occurs k times would move up to sqrt(k) times too far.
+    TensorFlow's own gradient has one entry for each occurrence of a row. Keras' Adam
+    squares these entries one by one, so that a row that occurs k times would move up to
+    sqrt(k) times too far.
 
     Args:
         table: `(rows of the table, width)`.
-        rows: `(batch, columns)`.
+        rows: `(batch, columns)`, row numbers.
+
+    Returns: `(batch, columns, width)`.
     """
 
-    def gradient(of_vectors: Tensor) -> Tensor:
-        flat = tf.reshape(of_vectors, (-1, table.shape[1]))
+    def gradient(output_gradient: Tensor) -> tuple[Tensor, None]:
+        flat = tf.reshape(output_gradient, (-1, table.shape[1]))
         segments = tf.reshape(rows, [-1])
         return tf.math.unsorted_segment_sum(flat, segments, table.shape[0]), None
 

@@ -1,4 +1,4 @@
-"""The extraction level that CGC and PLE are made of."""
+"""The extraction level: CGC has one, PLE several."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,29 +23,36 @@ def extract(
     name: str = "extraction",
     **dense_options: Any,
 ) -> tuple[Tensor, Tensor]:
-    """Connects one level of experts and gates to the streams of tasks.
+    """Connects one level of experts and gates.
 
-    `y_t = sum_i g_t(x_t)_i [specific experts of t (x_t); shared experts (x_s)]_i`
+    The level turns one input per task, x_t, and one shared input, x_s, into one output
+    per task, y_t, and one shared output, y_s. For gates g_t and g_s, outputs P_t of
+    task t's specific experts, which read x_t, and outputs S of the shared experts,
+    which read x_s:
 
-    The specific experts of a task read the task's stream, the shared experts read the
-    shared stream. The gate of a task weighs the task's specific experts first, then the
-    shared experts. The shared gate weighs all specific experts, then the shared ones.
+        y_t = sum_i g_t(x_t)_i [P_t; S]_i
+        y_s = sum_i g_s(x_s)_i [P_1; ...; P_T; S]_i
 
     Args:
-        tasks: `(num_tasks, batch, dim)`, the tasks' streams x_t, or `(batch, dim)` for
-            one stream that all tasks read.
-        shared: `(batch, dim)`, the shared stream x_s.
+        tasks: the tasks' inputs x_t, `(num_tasks, batch, dim)`; or `(batch, dim)` if
+            all tasks read the same input.
+        shared: the shared input x_s, `(batch, dim)`.
         num_tasks: number of tasks, T.
-        num_specific_experts: experts of each task; 0 for none.
-        num_shared_experts: experts that all tasks read.
-        expert_units: widths of each expert.
-        gate_units: hidden widths of each gate; empty is the papers' linear gate.
-        is_last: whether no level follows. The last level has no shared gate.
+        num_specific_experts: number of specific experts of each task; may be 0.
+        num_shared_experts: number of shared experts.
+        expert_units: widths of each expert's layers.
+        gate_units: widths of each gate's hidden layers; empty for the paper's linear
+            gate.
+        is_last: whether no level follows. The last level has no shared gate g_s.
         name: prefix of the layers' names.
         **dense_options: arguments of all hidden layers, see `ParallelMLP`.
 
-    Returns: the tasks' streams `(num_tasks, batch, expert_units[-1])`; and the shared
-        stream `(batch, expert_units[-1])`, None after the last level.
+    Input shape: see `tasks` and `shared`.
+    Output shape: the tasks' outputs `(num_tasks, batch, expert_units[-1])`; and the
+        shared output `(batch, expert_units[-1])`, None after the last level.
+
+    Raises:
+        ValueError: if `tasks` does not hold one input for each task.
 
     Example:
         >>> import keras
@@ -61,36 +68,45 @@ def extract(
         Learning (MTL) Model for Personalized Recommendations", RecSys 2020,
         equations 1 to 7.
     """
-    own, units = num_specific_experts, tuple(expert_units)
+    if len(tasks.shape) == 3 and tasks.shape[0] != num_tasks:
+        raise ValueError(
+            f"tasks holds inputs for {tasks.shape[0]} tasks, num_tasks is {num_tasks}; "
+            "make them equal."
+        )
+    # A gate's weights are in the order of the formulas: specific experts come first.
+    per_task, units = num_specific_experts, tuple(expert_units)
     shared_experts = ParallelMLP(
         num_shared_experts, units, name=f"{name}_shared_experts", **dense_options
     )(shared)  # (S, B, H)
     gates = Gates(
         num_tasks,
-        own + num_shared_experts,
+        per_task + num_shared_experts,
         gate_units,
         name=f"{name}_gates",
         **dense_options,
-    )(tasks)  # (T, B, own + S)
-    mixed = Mix()(gates[..., own:], shared_experts)
-    if own:
+    )(tasks)  # (T, B, per_task + S)
+    mixed = Mix()(gates[..., per_task:], shared_experts)
+    if per_task:
         specific_experts = ParallelMLP(
-            num_tasks * own, units, name=f"{name}_specific_experts", **dense_options
-        )(tasks)  # (T * own, B, H)
-        by_task = ops.reshape(specific_experts, (num_tasks, own, -1, units[-1]))
-        mixed += Mix()(gates[..., :own], by_task)
+            num_tasks * per_task,
+            units,
+            name=f"{name}_specific_experts",
+            **dense_options,
+        )(tasks)  # (T * per_task, B, H)
+        by_task = ops.reshape(specific_experts, (num_tasks, per_task, -1, units[-1]))
+        mixed += Mix()(gates[..., :per_task], by_task)
     if is_last:
         return mixed, None
 
-    num_specific = num_tasks * own
+    num_specific = num_tasks * per_task
     shared_gate = Gates(
         1,
         num_specific + num_shared_experts,
         gate_units,
         name=f"{name}_shared_gate",
         **dense_options,
-    )(shared)  # (1, B, T * own + S)
+    )(shared)  # (1, B, T * per_task + S)
     shared = Mix()(shared_gate[..., num_specific:], shared_experts)
-    if own:
+    if per_task:
         shared += Mix()(shared_gate[..., :num_specific], specific_experts)
     return mixed, shared[0]

@@ -1,4 +1,4 @@
-"""Gates weigh experts; mixing adds the experts up by these weights."""
+"""Gates, which give weights over experts, and the weighted sum of the experts."""
 
 import math
 from collections.abc import Sequence
@@ -16,28 +16,28 @@ VECTOR_WIDTH = 16  # float32 numbers in one register of AVX-512
 
 @register
 class Gates(keras.layers.Layer):
-    """`num` gates side by side, each giving softmax weights over `num_experts` experts.
+    """Computes `num` gates side by side, each with weights over `num_experts` experts.
 
-    Gate `g` computes `softmax(W_g x)` as in the papers, or `softmax(W_g mlp_g(x))` if
-    it has hidden layers.
+    Gate g computes `softmax(W_g x)` as in the paper, or `softmax(W_g mlp_g(x))` if it
+    has hidden layers.
 
     Args:
         num: number of gates.
         num_experts: number of experts that each gate weighs.
-        units: widths of a gate's hidden layers; empty is the papers' linear gate.
+        units: widths of a gate's hidden layers; empty for the paper's linear gate.
         activation: name of the hidden layers' Keras activation.
-        dropout: share of hidden units dropped in training.
+        dropout: share of hidden units dropped in training, in [0, 1).
         batch_norm: whether hidden units are normalised over the batch.
         l2: strength of the L2 penalty on all kernels, 0 for none.
         initializer: name of a Keras initializer, drawn anew for every gate.
 
     Input shape: `(batch, dim)` if all gates read the same input, or
         `(groups, batch, dim)`: the first `num / groups` gates read the first input,
-        the next gates the second input, and so on.
+        the next `num / groups` gates read the second input, and so on.
     Output shape: `(num, batch, num_experts)`; the last axis sums to 1.
 
     Raises:
-        ValueError: if `num` is not a multiple of `groups`.
+        ValueError: if `groups` does not divide `num`.
 
     Example:
         >>> x = keras.random.normal((5, 7))
@@ -76,8 +76,8 @@ class Gates(keras.layers.Layer):
     def call(self, x: Tensor) -> Tensor:
         logits = self.logits(self.hidden(x))
         if self.num_experts == 1:
-            # The weight of a single expert is 1. A softmax over one value would make
-            # Keras warn. So would a constant, since no gradient would reach the kernel.
+            # A single expert has weight 1. Keras warns about a softmax over one value,
+            # and about a kernel without a gradient, which a constant 1 would cause.
             return ops.exp(logits - logits)
         return ops.softmax(logits)
 
@@ -88,13 +88,17 @@ class Gates(keras.layers.Layer):
 
 @register
 class Mix(keras.layers.Layer):
-    """Sums experts by the weights of gates: `y_g = sum_i weights_gi experts_i`.
+    """Sums the experts' outputs with each gate's weights: `y_g = sum_i w_gi f_i`.
 
-    Call the layer as `Mix()(weights, experts)`.
+    Call the layer as `Mix()(weights, experts)`. The layer has no arguments of its own.
 
-    Input shape: weights `(gates, batch, experts)`; experts `(experts, batch, units)`,
-        the same for all gates, or `(gates, experts, batch, units)`.
+    Input shape: weights w `(gates, batch, experts)`; the experts' outputs f
+        `(experts, batch, units)` if all gates mix the same experts, or
+        `(gates, experts, batch, units)`.
     Output shape: `(gates, batch, units)`.
+
+    Raises:
+        ValueError: if there are not as many weights as experts.
 
     Example:
         >>> x = keras.random.normal((5, 7))
@@ -102,8 +106,17 @@ class Mix(keras.layers.Layer):
         >>> Mix()(Gates(num=2, num_experts=3)(x), experts).shape
         TensorShape([2, 5, 4])
 
-    Reference: Ma et al., KDD 2018, equation 6.
+    Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
+        Multi-gate Mixture-of-Experts", KDD 2018, equation 6.
     """
+
+    def build(self, weights_shape: Shape, experts_shape: Shape) -> None:
+        if weights_shape[-1] != experts_shape[-3]:
+            raise ValueError(
+                f"weights {weights_shape} are for {weights_shape[-1]} experts, but "
+                f"experts {experts_shape} holds {experts_shape[-3]}; make the last "
+                "axis of weights as long as the axis of experts."
+            )
 
     def call(self, weights: Tensor, experts: Tensor) -> Tensor:
         return mix(weights, experts)
@@ -117,11 +130,12 @@ class Mix(keras.layers.Layer):
 def mix(weights: Tensor, experts: Tensor) -> Tensor:
     """Returns the output of `Mix`, with a gradient that is faster than XLA's own.
 
-    XLA's gradient of the weights stores all products, (gates, experts, batch, units),
-    and sums them in two more passes. This took a seventh of the time of a PLE's step.
-    Here the units are cut into slices of 16, which fit one vector register. The
-    products of all slices are added before anything is stored, so that 16 numbers per
-    row remain to be summed.
+    The gradient of a weight is the product of output gradient and expert, summed over
+    the units. XLA's own gradient stores all products, (gates, experts, batch, units),
+    and sums them in two more passes, which took a seventh of the time of a PLE's step.
+    Here the units are cut into slices of 16, which fit one vector register. XLA adds
+    the products of all slices before it stores anything, so that only 16 numbers per
+    gate, expert and row are stored and summed.
     """
     by_expert = tf.transpose(weights, (0, 2, 1))[..., None]  # (gates, experts, B, 1)
 
@@ -129,7 +143,7 @@ def mix(weights: Tensor, experts: Tensor) -> Tensor:
         grad_mixed = grad_mixed[:, None]  # (gates, 1, B, units)
         units = experts.shape[-1]
         width = math.gcd(units, VECTOR_WIDTH)
-        # Units that only narrower slices would divide evenly are not cut.
+        # Slices must be equally wide. If only slices below 8 would be, do not cut.
         num_slices = units // width if width >= VECTOR_WIDTH // 2 else 1
         grad_slices = tf.split(grad_mixed, num_slices, axis=-1)
         expert_slices = tf.split(experts, num_slices, axis=-1)

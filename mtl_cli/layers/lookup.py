@@ -1,6 +1,6 @@
-"""From a batch's ids and sequences to the features' vectors."""
+"""Looks up the vectors of a batch's ids and sequences in embedding tables."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from keras import ops
 
@@ -10,36 +10,42 @@ from mtl_cli.layers.embedding import FusedEmbedding
 
 
 class TableGroup(NamedTuple):
-    """Embedding tables that lie one below the other in one weight."""
+    """Embedding tables that are stored as one weight, one below the other.
 
-    layer: str  # the name of the `FusedEmbedding`
+    Attributes:
+        layer: name of the `FusedEmbedding` layer.
+        dim: length of a vector.
+        frozen: whether training leaves the tables as they are.
+        sizes: {table: number of ids}, in the order of the weight's rows.
+    """
+
+    layer: str
     dim: int
     frozen: bool
-    sizes: dict[str, int]  # number of ids by table
+    sizes: dict[str, int]
 
 
-def table_groups(layout: Layout, default_dim: Any) -> list[TableGroup]:
-    """Groups tables of one width that are frozen or not.
+def table_groups(
+    layout: Layout, default_dim: int | Literal["auto"]
+) -> list[TableGroup]:
+    """Groups the tables with the same length of vectors, frozen tables apart.
 
     Args:
         layout: the layout of the features.
-        default_dim: length of a vector where the feature names none; may be `auto`.
+        default_dim: the encoder's `embedding_dim`.
     """
     groups: dict[tuple[int, bool], dict[str, int]] = {}
     for name, table in layout.tables.items():
-        dim = default_dim if table.dim is None else table.dim
-        if dim == "auto":
-            dim = int(6 * table.size**0.25)
+        dim = table.vector_length(default_dim)
         groups.setdefault((dim, table.frozen), {})[name] = table.size
+
+    def layer_name(dim: int, frozen: bool) -> str:
+        if len(groups) == 1:
+            return "embedding"
+        return f"embedding_{dim}_frozen" if frozen else f"embedding_{dim}"
+
     return [
-        TableGroup(
-            "embedding"
-            if len(groups) == 1
-            else f"embedding_{dim}{'_frozen' if frozen else ''}",
-            dim,
-            frozen,
-            sizes,
-        )
+        TableGroup(layer_name(dim, frozen), dim, frozen, sizes)
         for (dim, frozen), sizes in groups.items()
     ]
 
@@ -47,63 +53,68 @@ def table_groups(layout: Layout, default_dim: Any) -> list[TableGroup]:
 def look_up(
     inputs: dict[str, Tensor], layout: Layout, group: TableGroup, **options: Any
 ) -> Tensor:
-    """Returns the vectors of all features whose tables lie in a group.
+    """Returns the vectors of all features whose tables are in a group.
 
     Args:
-        inputs: `ids` (B, F), `sequences` and `sequence_weights` (B, L).
+        inputs: the network's inputs: `ids` (B, F), `sequences` and `sequence_weights`
+            (B, L).
         layout: the layout of the features.
-        group: a group of tables.
-        **options: of the `FusedEmbedding`.
+        group: the group of tables.
+        **options: arguments of the `FusedEmbedding` layer.
 
     Returns: `(sets, B, features, dim)`: first the features with one id per row, then
         the sequences, pooled.
     """
-    position: dict[str | None, int] = {t: i for i, t in enumerate(group.sizes)}
+    table_numbers: dict[str | None, int] = {t: i for i, t in enumerate(group.sizes)}
     id_tables = [b.table for b, _ in layout.blocks_of("ids") for _ in range(b.width)]
-    chosen = [i for i, table in enumerate(id_tables) if table in position]
-    sequences = [s for s in layout.blocks_of("sequences") if s[0].table in position]
+    id_columns = [i for i, table in enumerate(id_tables) if table in table_numbers]
+    sequences = [
+        (block, columns)
+        for block, columns in layout.blocks_of("sequences")
+        if block.table in table_numbers
+    ]
     ids = []
-    if chosen:
-        whole = len(chosen) == len(id_tables)
-        ids = [inputs["ids"] if whole else ops.take(inputs["ids"], chosen, axis=1)]
+    if len(id_columns) == len(id_tables) > 0:
+        ids = [inputs["ids"]]
+    elif id_columns:
+        ids = [ops.take(inputs["ids"], id_columns, axis=1)]
     ids += [inputs["sequences"][:, columns] for _, columns in sequences]
-    tables = [id_tables[i] for i in chosen]
+    tables = [id_tables[i] for i in id_columns]
     tables += [block.table for block, _ in sequences for _ in range(block.width)]
     vectors = FusedEmbedding(
         list(group.sizes.values()),
         group.dim,
-        [position[table] for table in tables],
+        [table_numbers[table] for table in tables],
         trainable=not group.frozen,
         **options,
     )(ids[0] if len(ids) == 1 else ops.concatenate(ids, axis=1))
     if not sequences:
         return vectors
-    parts = [vectors[:, :, : len(chosen)]] if chosen else []
-    start = len(chosen)
+    stop = len(id_columns)
+    vectors_by_block = [vectors[:, :, :stop]] if id_columns else []
     for block, columns in sequences:
-        stop = start + block.width
+        start, stop = stop, stop + block.width
         weights = inputs["sequence_weights"][:, columns]
-        parts.append(pooled(vectors[:, :, start:stop], weights, block.pooling))
-        start = stop
-    return ops.concatenate(parts, axis=2)
+        vectors_by_block.append(pool(vectors[:, :, start:stop], weights, block.pooling))
+    return ops.concatenate(vectors_by_block, axis=2)
 
 
-def pooled(vectors: Tensor, weights: Tensor, pooling: str | None) -> Tensor:
-    """Returns one vector per row for a sequence; zeros for an empty sequence.
+def pool(vectors: Tensor, weights: Tensor, pooling: str | None) -> Tensor:
+    """Returns one vector for each row's sequence; zeros for an empty sequence.
 
     Args:
-        vectors: `(sets, B, L, dim)`.
-        weights: `(B, L)`, factors of the vectors, 0 for padding. With pooling `mean`
+        vectors: `(sets, B, L, dim)`, the vectors of the sequences.
+        weights: `(B, L)`, factors of the vectors, 0 for padding. For pooling `mean`
             the weights of a row add up to 1.
         pooling: `mean`, `sum` or `max`.
 
     Returns: `(sets, B, 1, dim)`.
     """
     weights = weights[None, :, :, None]
-    if pooling == "max":
-        present = weights > 0
-        lowest = ops.where(present, vectors, ops.full_like(vectors, -1e30))
-        highest = ops.max(lowest, axis=2, keepdims=True)
-        some = ops.any(present, axis=2, keepdims=True)
-        return ops.where(some, highest, ops.zeros_like(highest))
-    return ops.sum(vectors * weights, axis=2, keepdims=True)
+    if pooling != "max":
+        return ops.sum(vectors * weights, axis=2, keepdims=True)
+    is_present = weights > 0
+    present = ops.where(is_present, vectors, ops.full_like(vectors, -1e30))
+    highest = ops.max(present, axis=2, keepdims=True)
+    has_any = ops.any(is_present, axis=2, keepdims=True)
+    return ops.where(has_any, highest, ops.zeros_like(highest))

@@ -1,4 +1,4 @@
-"""Networks side by side: the one place where experts, gates and towers are batched."""
+"""Dense layers and networks side by side, for experts, gates and towers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,14 +14,14 @@ register = keras.saving.register_keras_serializable(package="mtl_cli")
 
 @register
 class ParallelDense(keras.layers.Layer):
-    """`num` dense layers side by side, computed as one batched matrix product.
+    """Computes `num` dense layers side by side, as one batched matrix product.
 
-    Layer `i` computes `y_i = x_i kernel_i + bias_i`. An input `(batch, dim)` is read by
-    all layers. Of an input `(groups, batch, dim)`, each group feeds the next
-    `num / groups` layers.
+    Layer i computes `y_i = x_i kernel_i + bias_i`. If the input is `(batch, dim)`, all
+    layers read it. If the input is `(groups, batch, dim)`, the first `num / groups`
+    layers read the first group, the next `num / groups` the second, and so on.
 
     Layers that read the same input share one matrix product, so eight experts of
-    64 units cost as much as one layer of 512. Each layer has its own random start.
+    64 units cost as much as one layer of 512. Each layer has its own initial draw.
 
     Args:
         num: number of layers.
@@ -30,7 +30,7 @@ class ParallelDense(keras.layers.Layer):
         l2: strength of the L2 penalty on the kernels, 0 for none.
         initializer: name of a Keras initializer, drawn anew for every layer.
 
-    Input shape: `(batch, dim)` or `(groups, batch, dim)`; `groups` divides `num`.
+    Input shape: `(batch, dim)` or `(groups, batch, dim)`.
     Output shape: `(num, batch, units)`.
 
     Raises:
@@ -59,17 +59,19 @@ class ParallelDense(keras.layers.Layer):
         self.initializer = initializer
 
     def build(self, input_shape: Shape) -> None:
-        groups = input_shape[0] if len(input_shape) == 3 else 1
-        if self.num % groups:
+        self.groups = input_shape[0] if len(input_shape) == 3 else 1
+        if self.num % self.groups:
             raise ValueError(
-                f"num={self.num} layers cannot read {groups} inputs evenly; "
+                f"num={self.num} layers cannot read {self.groups} inputs evenly; "
                 "the input's first axis must divide num."
             )
-        dim, width = input_shape[-1], self.num // groups * self.units
-        self.groups = groups
         self.kernel = self.add_weight(
             name="kernel",
-            shape=(groups, dim, width),
+            shape=(
+                self.groups,
+                input_shape[-1],
+                self.num // self.groups * self.units,
+            ),
             initializer=self.draw_kernels,
             regularizer=keras.regularizers.L2(self.l2) if self.l2 else None,
         )
@@ -78,8 +80,11 @@ class ParallelDense(keras.layers.Layer):
                 name="bias", shape=(self.num, 1, self.units), initializer="zeros"
             )
 
-    def draw_kernels(self, shape: Shape, dtype: Any = None) -> Any:
-        """Draws one kernel for each layer, with that layer's fans and its own seed."""
+    def draw_kernels(self, shape: Shape, dtype: str | None = None) -> Tensor:
+        """Draws each layer's kernel `(dim, units)` on its own.
+
+        One draw of the whole shape would take its fan-in and fan-out from that shape.
+        """
         groups, dim, _ = shape
         kernels = ops.stack(
             [
@@ -106,21 +111,22 @@ class ParallelDense(keras.layers.Layer):
 
 @register
 class ParallelMLP(keras.layers.Layer):
-    """`num` multi-layer perceptrons side by side: experts, gates, towers, bottoms.
+    """Computes `num` multi-layer perceptrons side by side, such as experts or towers.
 
-    Each layer computes `dropout(activation(batch_norm(x kernel + bias)))`.
+    Each layer of a network computes `dropout(activation(batch_norm(x kernel + bias)))`,
+    without the steps that are switched off.
 
     Args:
         num: number of networks.
-        units: widths of each network's layers; empty returns the input as it is.
+        units: widths of each network's layers. If empty, the output is the input.
         activation: name of a Keras activation.
         dropout: share of units dropped in training, in [0, 1).
         batch_norm: whether each unit is normalised over the batch.
         l2: strength of the L2 penalty on the kernels, 0 for none.
         initializer: name of a Keras initializer, drawn anew for every network.
 
-    Input shape: `(batch, dim)` or `(groups, batch, dim)`; `groups` divides `num`.
-    Output shape: `(num, batch, units[-1])`, or the input's if `units` is empty.
+    Input shape: `(batch, dim)` or `(groups, batch, dim)`, see `ParallelDense`.
+    Output shape: `(num, batch, units[-1])`, or the input shape if `units` is empty.
 
     Raises:
         ValueError: if `groups` does not divide `num`.
@@ -174,7 +180,11 @@ class ParallelMLP(keras.layers.Layer):
 class ParallelBatchNorm(keras.layers.Layer):
     """Normalises each unit of each network over the batch.
 
-    Input and output shape: `(num, batch, units)`.
+    Input shape: `(num, batch, units)`.
+    Output shape: the same.
+
+    Reference: Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network
+        Training by Reducing Internal Covariate Shift", ICML 2015.
     """
 
     def build(self, input_shape: Shape) -> None:

@@ -11,18 +11,18 @@ from mtl_cli.core.tensors import Tensor
 
 @keras.saving.register_keras_serializable(package="mtl_cli")
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly over the warm-up, then stays or falls.
+    """A learning rate that rises linearly in the warm-up, then stays or falls.
 
-    With n warm-up steps of N, the rate of step s, counted from 0, is
-    `peak min(1, (s + 1) / n) fall((s - n) / (N - n))`. fall(x) is 1, `1 - x`, or
-    `(1 + cos(pi x)) / 2`. The rate would reach 0 in the step after the last one, so
-    that every step learns.
+    For a run of N steps, the first n of them the warm-up, the rate of step s, counted
+    from 0, is `peak * min(1, (s + 1) / n) * fall(max(0, (s - n) / (N - n)))`. Here
+    `fall(x)` is 1 for `constant`, `1 - x` for `linear`, and `(1 + cos(pi x)) / 2` for
+    `cosine`. The rate would be 0 in step N only, which is after the last step.
 
     Args:
         peak: the highest learning rate.
-        shape: `constant`, `cosine` or `linear`, the way down.
-        warmup_steps: steps of the rise; step 0 already takes `peak / warmup_steps`.
-        total_steps: steps of the whole run.
+        shape: how the rate falls: `constant`, `linear` or `cosine`.
+        warmup_steps: number of warm-up steps, n.
+        total_steps: number of steps of the whole run, N.
 
     Example:
         >>> [float(Schedule(1.0, "linear", 2, 4)(step)) for step in range(4)]
@@ -41,12 +41,12 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step: Tensor) -> Tensor:
         step = ops.cast(step, "float32")
         rise = ops.minimum((step + 1) / max(self.warmup_steps, 1), 1.0)
-        done = (step - self.warmup_steps) / max(self.total_steps - self.warmup_steps, 1)
-        done = ops.clip(done, 0.0, 1.0)
+        x = (step - self.warmup_steps) / max(self.total_steps - self.warmup_steps, 1)
+        x = ops.clip(x, 0.0, 1.0)
         fall = {
-            "constant": ops.ones_like(done),
-            "cosine": 0.5 * (1 + ops.cos(math.pi * done)),
-            "linear": 1 - done,
+            "constant": ops.ones_like(x),
+            "cosine": 0.5 * (1 + ops.cos(math.pi * x)),
+            "linear": 1 - x,
         }[self.shape]
         return self.peak * rise * fall
 

@@ -1,1 +1,1 @@
-"""From a configuration to a Keras model."""
+"""The Keras model of a configuration, its predictions and pretrained vectors."""

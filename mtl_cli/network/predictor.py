@@ -1,7 +1,5 @@
 """Predictions for many rows."""
 
-from typing import Any
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -12,10 +10,11 @@ ROWS_PER_CALL = 8192
 
 
 class Predictor:
-    """Predicts all rows of a table in large batches, traced once.
+    """Predicts all rows of a table in large batches with one traced function.
 
     Args:
-        model: from a batch's features to `{output: (batch, 1)}`, or `(batch, classes)`.
+        model: a model from a batch's features to `{output: (batch, 1)}`, or
+            `{output: (batch, classes)}`.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -27,13 +26,13 @@ class Predictor:
         )
 
     def __call__(self, table: Table | StoredTable) -> dict[str, Array]:
-        """Returns predictions by output, float32 (rows,), or (rows, classes)."""
-        parts: dict[str, list[Any]] = {}
+        """Returns {output: predictions}, float32 `(rows,)` or `(rows, classes)`."""
+        batches: dict[str, list[Array]] = {}
         for start in range(0, table.rows, ROWS_PER_CALL):
             features = table.read(start, start + ROWS_PER_CALL).features
             batch = {name: tf.constant(x) for name, x in features.items()}
             for name, prediction in self.run(batch).items():
                 values = prediction.numpy()
                 values = values[:, 0] if values.shape[1] == 1 else values
-                parts.setdefault(name, []).append(values)
-        return {name: np.concatenate(part) for name, part in parts.items()}
+                batches.setdefault(name, []).append(values)
+        return {name: np.concatenate(values) for name, values in batches.items()}

@@ -1,1 +1,1 @@
-"""How weights are updated: one file for each optimizer, named by `optimizer.name`."""
+"""The optimizers: one file for each value of `optimizer.name`."""

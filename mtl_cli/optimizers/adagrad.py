@@ -10,9 +10,12 @@ from mtl_cli.optimizers.base import Optimizer, Slot
 class Adagrad(Optimizer):
     """`s += g^2`, `x -= r g / sqrt(s + epsilon)`.
 
+    x is a weight, g its gradient, s the sum of its squared gradients, and r the
+    learning rate of the step.
+
     Attributes:
-        initial_accumulator_value: s before the first step.
-        epsilon: added to s, so that no step divides by 0.
+        initial_accumulator_value: the value of s before the first step.
+        epsilon: number added to s, so that no step divides by 0.
 
     Reference: Duchi et al., "Adaptive Subgradient Methods", JMLR 12, 2011.
     """
@@ -42,11 +45,11 @@ class Adagrad(Optimizer):
     ) -> tuple[Tensor, list[Tensor]]:
         import tensorflow as tf
 
-        total = slots[0] + self.squares(gradient)
-        return -rate * gradient / tf.sqrt(total + self.epsilon), [total]
+        s = slots[0] + self.squared_gradient(gradient)
+        return -rate * gradient / tf.sqrt(s + self.epsilon), [s]
 
-    def squares(self, gradient: Tensor) -> Tensor:
-        """Returns what a step adds to s."""
+    def squared_gradient(self, gradient: Tensor) -> Tensor:
+        """Returns the addition to s in one step."""
         import tensorflow as tf
 
         return tf.square(gradient)

@@ -8,19 +8,19 @@ from mtl_cli.optimizers.base import Optimizer, Slot
 
 
 class Adam(Optimizer):
-    """`x -= r m / (sqrt(v) + epsilon)`, with running means m of g and v of `g^2`.
+    """`x -= a m / (sqrt(v) + epsilon)`, with running means m of g and v of `g^2`.
 
-    m += (1 - beta_1) (g - m)
-    v += (1 - beta_2) (g^2 - v)
-    r = learning rate * sqrt(1 - beta_2^t) / (1 - beta_1^t) in step t, counted from 1
+    x is a weight, g its gradient, r the learning rate of the step. In step t, counted
+    from 1:
+
+        m += (1 - beta_1) (g - m)
+        v += (1 - beta_2) (g^2 - v)
+        a = r sqrt(1 - beta_2^t) / (1 - beta_1^t)
 
     Attributes:
         beta_1: share of the mean gradient m that a step keeps.
         beta_2: share of the mean square v that a step keeps.
-        epsilon: added to the root of v, so that no step divides by 0.
-
-    `training/large_tables.py` reads the rows of a large table before each step, and
-    writes them after it.
+        epsilon: number added to the root of v, so that no step divides by 0.
 
     Reference: Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
         Differs from the paper in: in a large table (`lazy`), m and v of a row decay
@@ -55,5 +55,5 @@ class Adam(Optimizer):
         m += (gradient - m) * (1 - self.beta_1)
         v += (tf.square(gradient) - v) * (1 - self.beta_2)
         t = tf.cast(step + 1, tf.float32)
-        rate *= tf.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
-        return -rate * m / (tf.sqrt(v) + self.epsilon), [m, v]
+        a = rate * (tf.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t))
+        return -a * m / (tf.sqrt(v) + self.epsilon), [m, v]

@@ -1,4 +1,4 @@
-"""AdamW: Adam whose weights decay apart from the gradient."""
+"""AdamW: Adam with a decay of the weights that is not part of the gradient."""
 
 from typing import Any
 
@@ -8,10 +8,14 @@ from mtl_cli.optimizers.adam import Adam
 
 
 class AdamW(Adam):
-    """Adam's step, and `x -= r weight_decay x`.
+    """Adam's step and the decay: `x -= a m / (sqrt(v) + epsilon) + r weight_decay x`.
+
+    r is the learning rate of the step, without the correction that Adam's a contains.
+    See `Adam` for the other symbols.
 
     Attributes:
-        weight_decay: share of each weight that a step removes, times the learning rate.
+        weight_decay: strength of the decay: a step removes the share `r weight_decay`
+            of each weight.
 
     Reference: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR
         2019.

@@ -1,4 +1,4 @@
-"""What every optimizer answers, and the learning rate, which is common to all."""
+"""The base class of all optimizers, with the keys that they share."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -8,12 +8,12 @@ from mtl_cli.core.tensors import Tensor
 
 
 class Slot(NamedTuple):
-    """A number that an optimizer remembers beside each number of an embedding table.
+    """Numbers that an optimizer stores for an embedding table, such as Adam's m.
 
     Attributes:
-        start: the value before the first step.
-        per_row: whether there is one number for each row, not one for each column of
-            the row.
+        start: the value of each number before the first step.
+        per_row: whether there is one number for each row of the table. Otherwise there
+            is one for each number of the table.
     """
 
     start: float
@@ -21,10 +21,10 @@ class Slot(NamedTuple):
 
 
 class Optimizer(Options):
-    """The keys of `conf/optimizer/*.yaml`, and both forms of the optimizer.
+    """The keys of `conf/optimizer/*.yaml`, and two implementations of the optimizer.
 
-    Embedding tables that are updated by rows (`lazy`) use `row_slots` and `row_change`.
-    All other weights use the Keras optimizer.
+    Embedding tables that are updated by rows (`lazy`) use `row_slots` and `row_change`,
+    see `training/large_tables.py`. All other weights use the Keras optimizer.
 
     Attributes:
         name: name of the optimizer's module.
@@ -32,7 +32,8 @@ class Optimizer(Options):
         schedule: how the rate falls from `learning_rate` to 0 over the whole run.
         warmup_steps: number of steps over which the rate first rises to
             `learning_rate`.
-        clip_norm: longest allowed gradient, over all weights; null for no limit.
+        clip_norm: highest norm that the gradient of all weights together may have;
+            null for no limit.
         lazy: whether a step updates only those rows of an embedding table that its
             batch reads; `auto` does so for tables of more than a million numbers.
     """
@@ -72,17 +73,21 @@ class Optimizer(Options):
         step: Tensor,
         rate: Tensor,
     ) -> tuple[Tensor, list[Tensor]]:
-        """Returns what one step adds to some rows of a table, and their new slots.
+        """Returns the change of some rows of a table in one step, and their new slots.
 
-        If a batch reads every row, the result equals the Keras optimizer's step, except
-        if a slot has one number per row. Rows that a batch does not read stay as they
-        are, and so do their slots.
+        If a batch reads every row, the rows change as in the Keras optimizer's step.
+        The exception is `rowwise_adagrad`, which takes a mean over the columns of a
+        row. Rows that a batch does not read stay as they are, and so do their slots.
 
         Args:
             rows: `(n, width)`, the rows before the step.
             gradient: `(n, width)`; a row that the batch reads several times has the
                 sum of its gradients.
-            slots: one tensor for each of `row_slots`: `(n, width)`, or `(n, 1)`.
+            slots: the rows' slots before the step: for each slot of `row_slots` a
+                tensor `(n, width)`, or `(n, 1)` if the slot is `per_row`.
             step: number of steps before this one.
             rate: learning rate of this step.
+
+        Returns: `(n, width)`, the numbers to add to the rows; and the slots after the
+            step.
         """

@@ -1,6 +1,6 @@
 """Adagrad that keeps one number for each row of an embedding table."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import field_validator
 
@@ -10,10 +10,11 @@ from mtl_cli.optimizers.base import Slot
 
 
 class RowwiseAdagrad(Adagrad):
-    """Adagrad with `s += mean(g^2)`, the mean over the columns of a table's row.
+    """Adagrad with one s for each row of an embedding table: `s += mean(g^2)`.
 
-    Embedding tables of any size are updated by rows. All other weights are updated as
-    by `Adagrad`, so that a row's update differs from the Keras optimizer's.
+    The mean is over the columns of the row. Because of it, an update of a row differs
+    from that of the Keras optimizer, unless the row has a single column. Embedding
+    tables of any size are updated by rows. All other weights are updated by `Adagrad`.
 
     Reference: Mudigere et al., "Software-Hardware Co-design for Fast and Scalable
         Training of Deep Learning Recommendation Models", ISCA 2022, section 4.1.4.
@@ -23,7 +24,7 @@ class RowwiseAdagrad(Adagrad):
 
     @field_validator("lazy")
     @classmethod
-    def _refuse_false(cls, lazy: Any) -> Any:
+    def _refuse_false(cls, lazy: bool | str) -> bool | str:
         if lazy is False:
             raise ValueError("rowwise_adagrad is lazy by nature; set it to auto")
         return lazy
@@ -31,7 +32,7 @@ class RowwiseAdagrad(Adagrad):
     def row_slots(self) -> list[Slot]:
         return [Slot(self.initial_accumulator_value, per_row=True)]
 
-    def squares(self, gradient: Tensor) -> Tensor:
+    def squared_gradient(self, gradient: Tensor) -> Tensor:
         import tensorflow as tf
 
         return tf.reduce_mean(tf.square(gradient), axis=1, keepdims=True)

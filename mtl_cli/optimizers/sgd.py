@@ -8,11 +8,14 @@ from mtl_cli.optimizers.base import Optimizer, Slot
 
 
 class SGD(Optimizer):
-    """`x -= r g`; with momentum `m = momentum m - r g`, `x += m`.
+    """`x -= r g`; with momentum `m = momentum m - r g`, then `x += m`.
+
+    x is a weight, g its gradient, and r the learning rate of the step.
 
     Attributes:
-        momentum: share of the last step that a step repeats; 0 for none.
-        nesterov: whether `x += momentum m - r g` instead, with the new m.
+        momentum: share of the last step m that a step repeats; 0 for none.
+        nesterov: whether a step takes `x += momentum m - r g` in place of `x += m`,
+            with the new m.
 
     Reference: Sutskever et al., "On the importance of initialization and momentum in
         deep learning", ICML 2013, section 2.

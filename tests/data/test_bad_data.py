@@ -1361,7 +1361,7 @@ PRETRAINED = {
     "other_length": (
         np.ones((3, 5), "float32"),
         NAMES,
-        "vectors: has vectors of length 5, the table 4; set "
+        "vectors: has vectors of length 5, the table has vectors of length 4; set "
         "dataset.features.city.embedding_dim=5",
     ),
     "nan": (

@@ -208,3 +208,27 @@ def test_layers_compute_in_bfloat16_on_float32_weights(case: Case) -> None:
 def test_inputs_that_do_not_divide_the_layers_are_refused(layer: Any) -> None:
     with pytest.raises(ValueError, match="num=4 layers cannot read 3 inputs evenly"):
         layer(np.zeros((3, BATCH, DIM), "float32"))
+
+
+def test_embedding_refuses_ids_of_another_number_of_columns() -> None:
+    # One column would be broadcast, and be read from every table.
+    for columns in (1, 3):
+        with pytest.raises(ValueError, match=f"the input has {columns} columns of ids"):
+            FusedEmbedding([4, 5], embedding_dim=2)(np.zeros((BATCH, columns), "int32"))
+
+
+def test_mix_refuses_another_number_of_weights_than_experts() -> None:
+    # A single weight would be broadcast to all experts.
+    experts = np.zeros((3, BATCH, 4), "float32")
+    for x in (experts, np.stack([experts, experts])):
+        with pytest.raises(ValueError, match=r"are for 1 experts, but .* holds 3"):
+            Mix()(np.ones((2, BATCH, 1), "float32"), x)
+
+
+def test_level_and_towers_refuse_inputs_of_another_number_of_tasks() -> None:
+    x = keras.Input(batch_shape=(2, BATCH, DIM))
+    sizes = {"num_specific_experts": 1, "num_shared_experts": 1, "expert_units": [4]}
+    with pytest.raises(ValueError, match="inputs for 2 tasks, num_tasks is 4"):
+        extract(x, keras.Input(X), num_tasks=4, **sizes)
+    with pytest.raises(ValueError, match="vectors for 2 tasks, tower_units for 4"):
+        connect_towers(x, [()] * 4, [1] * 4)

@@ -13,7 +13,7 @@ from helpers.planted_data import (
 from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.features.sequence import Sequence
 from mtl_cli.features.sparse import Sparse
-from mtl_cli.layers.lookup import look_up, pooled, table_groups
+from mtl_cli.layers.lookup import look_up, pool, table_groups
 from mtl_cli.network.build import build, connect_inputs
 
 FLOAT32 = 1e-6  # rounding of a few float32 operations
@@ -136,7 +136,7 @@ def test_pooling_equals_numpys_and_is_zero_without_a_value(pooling):
     weights = counts if pooling == "sum" else present.astype("float32")
     if pooling == "mean":
         weights = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    found = pooled(vectors, weights, pooling).numpy()
+    found = pool(vectors, weights, pooling).numpy()
     assert found.shape == (2, 5, 1, 3)
     for row, length in enumerate(lengths):
         for mine, held in zip(found[:, row, 0], vectors[:, row], strict=True):

@@ -144,6 +144,27 @@ def test_ids_of_vectors_are_lines_whatever_wrote_them(tmp_path, mark, end):
     np.testing.assert_array_equal(start.vectors, VECTORS[[0, 2, 3, 4]])
 
 
+@pytest.mark.parametrize("auto", ["feature", "encoder"])
+def test_embedding_dim_auto_takes_vectors_of_the_length_it_computes(tmp_path, auto):
+    options = ["encoder.embedding_dim=auto"] if auto == "encoder" else []
+    own = {"embedding_dim": "auto"} if auto == "feature" else {}
+    chosen = config(data_set_with_vectors(tmp_path, **own), *options)
+    data = loaded(**chosen.dataset.model_dump())
+    # 10 items and the id of unknown items: 6 * 11 ** 0.25 is 10.9.
+    with pytest.raises(DataError) as caught:
+        pretrained.read(chosen, data.features)
+    assert str(caught.value).endswith(
+        "has vectors of length 4, the table has vectors of length 10; "
+        "set dataset.features.item.embedding_dim=4"
+    )
+    vectors = np.random.default_rng(5).normal(size=(5, 10)).astype("float32")
+    np.save(tmp_path / "vectors.npy", vectors)
+    network, _, data = networks_with_and_without_vectors(chosen)
+    layer = network.logits.get_layer("embedding_10").table.numpy()
+    start = pretrained.read(chosen, data.features)["item"]
+    np.testing.assert_array_equal(layer[start.ids], vectors[[0, 2, 3, 4]])
+
+
 def test_vectors_start_a_sequences_own_table():
     feature = Sequence(
         kind="sequence",
@@ -158,7 +179,7 @@ def test_vectors_start_a_sequences_own_table():
     ("change", "wrong"),
     [
         ("ids", "has 4 lines"),
-        ("length", "has vectors of length 3, the table 4"),
+        ("length", "has vectors of length 3, the table has vectors of length 4"),
         ("strangers", "none of the 5 ids, such as 'x0', is a value of the feature"),
         ("nan", "row 2 of"),
         ("whole", "not an array (N, dim) of floats"),
