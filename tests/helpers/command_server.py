@@ -1,7 +1,9 @@
 """Runs `mtl-train` again and again in one process that has not loaded TensorFlow.
 
-For commands that end before anything is trained: each start of Python costs half a
-second. A line of JSON on stdin asks, one on stdout answers.
+For commands that train nothing in their own process: mistakes, checks and sweeps. Each
+start of Python costs half a second. All sweeps share one fork server, whose import of
+TensorFlow costs three seconds. Each line of JSON on stdin is a request; the answer is a
+line of JSON on stdout.
 """
 
 import contextlib
@@ -13,6 +15,7 @@ import sys
 from hydra.core.global_hydra import GlobalHydra
 
 from mtl_cli.cli.train import main
+from mtl_cli.sweep import session, start_jobs
 
 # As `python -m` has it, so that code in the folder of the start could be found.
 sys.path.insert(0, "")
@@ -21,7 +24,10 @@ sys.path.insert(0, "")
 def answer(folder: str, arguments: list[str]) -> list[object]:
     """Returns exit code, stdout, stderr, and whether TensorFlow is loaded."""
     os.chdir(folder)
+    # What a command leaves in its process.
     GlobalHydra.instance().clear()
+    session.current = None
+    start_jobs.started.clear()
     sys.argv = ["mtl-train", *arguments]
     out, err, code = io.StringIO(), io.StringIO(), None
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

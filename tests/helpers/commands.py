@@ -22,21 +22,28 @@ NUMBERS = itertools.count()
 
 
 @functools.cache
-def server(name: str) -> subprocess.Popen[str]:
-    """A server of this folder, which ends with this process."""
+def server(name: str, python_path: str | None = None) -> subprocess.Popen[str]:
+    """Starts a server of this folder, which ends with this process.
+
+    Args:
+        name: the file's name.
+        python_path: the server's `PYTHONPATH`; None for that of this process.
+    """
+    environment = {} if python_path is None else {"PYTHONPATH": python_path}
     begun = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name(name))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        env=os.environ | environment,
     )
     atexit.register(begun.communicate)
     return begun
 
 
-def ask(name: str, **request: Any) -> Any:
+def ask(name: str, python_path: str | None = None, **request: Any) -> Any:
     """Returns what a server answers."""
-    begun = server(name)
+    begun = server(name, python_path)
     assert begun.stdin and begun.stdout
     begun.stdin.write(f"{json.dumps(request)}\n")
     begun.stdin.flush()
@@ -49,6 +56,22 @@ def refused(folder: Path, *arguments: str) -> tuple[int, str, str, bool]:
     Returns: exit code, stdout, stderr, and whether it has loaded TensorFlow.
     """
     return tuple(ask("command_server.py", folder=str(folder), arguments=arguments))
+
+
+def sweep_on_shared_fork_server(
+    folder: Path, *arguments: str, python_path: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs a sweep in a process that has run others.
+
+    Args:
+        folder: the folder to start in.
+        arguments: the arguments of `mtl-train`.
+        python_path: `PYTHONPATH` of the command and of its jobs.
+    """
+    code, out, err, _ = ask(
+        "command_server.py", python_path, folder=str(folder), arguments=arguments
+    )
+    return subprocess.CompletedProcess(arguments, code, out, err)
 
 
 class Process:
