@@ -1,4 +1,4 @@
-"""The choice of the configuration that all others are compared with: `--baseline`."""
+"""Chooses the baseline, the configuration that all others are compared with."""
 
 from mtl_cli.comparison.configurations import Configuration, short_key
 from mtl_cli.core.errors import ConfigError
@@ -40,12 +40,12 @@ def matching_configuration(
         key, equals, value = (part.strip() for part in setting.partition("="))
         if not equals:
             raise ConfigError(f"{FLAG}: '{setting}' should be KEY=VALUE")
-        full = full_key(key, configurations, keys)
-        matching = [c for c in matching if same_value(c.settings.get(full, ""), value)]
+        key = full_key(key, configurations, keys)
+        matching = [c for c in matching if same_value(c.settings.get(key, ""), value)]
     if len(matching) == 1:
         return matching[0]
-    unique = list(dict.fromkeys(c.name for c in matching or configurations))
-    names = "; ".join(unique[:MAX_NAMES])
+    unique_names = list(dict.fromkeys(c.name for c in matching or configurations))
+    names = "; ".join(unique_names[:MAX_NAMES])
     if not matching:
         raise ConfigError(
             f"{FLAG} {requested}: no configuration matches; known: {names}"
@@ -58,31 +58,31 @@ def matching_configuration(
 
 def split_settings(requested: str) -> list[str]:
     """Splits `KEY=VALUE,KEY=[A,B]` at the commas outside brackets."""
-    parts, depth = [""], 0
+    settings, depth = [""], 0
     for character in requested:
         depth += (character in "[{") - (character in "]}")
         if character == "," and depth == 0:
-            parts.append("")
+            settings.append("")
         else:
-            parts[-1] += character
-    return parts
+            settings[-1] += character
+    return settings
 
 
 def full_key(key: str, configurations: list[Configuration], keys: list[str]) -> str:
-    """Returns the dotted key that a user means: `model` is `model.name`."""
-    all_keys = {name for c in configurations for name in c.settings}
-    for name in (key, f"{key}.name"):
-        if name in all_keys:
-            return name
-    for name in keys:
-        if short_key(name, keys) == key:
-            return name
-    differing = ", ".join(short_key(name, keys) for name in keys) or "nothing"
+    """Returns the dotted key that a user means: `model` is short for `model.name`."""
+    all_keys = {k for c in configurations for k in c.settings}
+    for candidate in (key, f"{key}.name"):
+        if candidate in all_keys:
+            return candidate
+    for candidate in keys:
+        if short_key(candidate, keys) == key:
+            return candidate
+    differing = ", ".join(short_key(k, keys) for k in keys) or "nothing"
     raise ConfigError(f"{FLAG}: unknown key '{key}'; settings that differ: {differing}")
 
 
 def same_value(text: str, requested: str) -> bool:
-    """Returns whether a setting has the requested value: 0.001 equals 1e-3."""
+    """Returns whether two texts mean the same value; 0.001 equals 1e-3."""
     if text == requested.replace(" ", ""):
         return True
     try:

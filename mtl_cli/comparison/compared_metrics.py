@@ -1,4 +1,4 @@
-"""The choice of the metric to compare for each task, and which direction is better."""
+"""Chooses the metric to compare for each task, and says which direction is better."""
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.core.errors import ConfigError, suggest
@@ -9,12 +9,14 @@ from mtl_cli.tasks.base import metrics_named
 def metrics_by_task(
     configurations: list[Configuration], split: str, metric: str | None
 ) -> dict[str, str]:
-    """Returns the metric to compare for each task that has it.
+    """Chooses the metric to compare for each task that has the metric.
 
     Args:
         configurations: the configurations that have scores.
         split: the split whose scores are compared.
-        metric: the requested metric; None for each task's first.
+        metric: the requested metric; None for the first metric of each task.
+
+    Returns: {task: metric}.
 
     Raises:
         ConfigError: if no task has the requested metric.
@@ -31,10 +33,10 @@ def metrics_by_task(
         if names and (metric is None or metric in names)
     }
     if not metrics:
-        every = list({n: None for names in names_by_task.values() for n in names})
+        known = list({n: None for names in names_by_task.values() for n in names})
         raise ConfigError(
-            f"--metric {metric}: no task has it; known: {', '.join(every)}"
-            f"{suggest(str(metric), every)}"
+            f"--metric {metric}: no task has it; known: {', '.join(known)}"
+            f"{suggest(str(metric), known)}"
         )
     return metrics
 

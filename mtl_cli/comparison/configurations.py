@@ -1,10 +1,9 @@
 """Configurations: runs that differ in nothing but their seed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache, cached_property
 
 from mtl_cli.comparison.runs import Run
-
-Settings = frozenset[tuple[str, str]]
 
 
 @dataclass(eq=False)
@@ -12,16 +11,26 @@ class Configuration:
     """Runs with equal settings but different seeds: one row of the comparison.
 
     Attributes:
-        settings: all settings but the seed: dotted key to text.
-        runs: the run with scores for each seed.
-        unscored_runs: the runs that failed or have not ended, of seeds without scores.
+        settings: the settings of all runs: dotted key to text.
+        all_runs: the runs, in the order in which they started.
         name: the model, and the settings that differ between configurations.
     """
 
     settings: dict[str, str]
-    runs: dict[int, Run] = field(default_factory=dict)
-    unscored_runs: list[Run] = field(default_factory=list)
+    all_runs: list[Run]
     name: str = ""
+
+    @cached_property
+    def runs(self) -> dict[int, Run]:
+        """The run with scores for each seed; of two runs of one seed, the later."""
+        return {run.seed: run for run in self.all_runs if run.scored}
+
+    @cached_property
+    def unscored_runs(self) -> list[Run]:
+        """The runs that failed or have not ended, of seeds without scores."""
+        return [
+            run for run in self.all_runs if not run.scored and run.seed not in self.runs
+        ]
 
     @property
     def model(self) -> str:
@@ -42,22 +51,11 @@ class Configuration:
 
 def group_runs(runs: list[Run]) -> list[Configuration]:
     """Groups runs by their settings, in order; leaves out damaged runs."""
-    groups: dict[Settings, Configuration] = {}
+    groups: dict[frozenset[tuple[str, str]], list[Run]] = {}
     for run in runs:
-        if run.status == "damaged":
-            continue
-        configuration = groups.setdefault(run.key, Configuration(run.settings))
-        if run.scored:
-            configuration.runs[run.seed] = run  # the later run of the same seed wins
-        else:
-            configuration.unscored_runs.append(run)
-    configurations = list(groups.values())
-    for configuration in configurations:
-        configuration.unscored_runs = [
-            run
-            for run in configuration.unscored_runs
-            if run.seed not in configuration.runs
-        ]
+        if run.status != "damaged":
+            groups.setdefault(frozenset(run.settings.items()), []).append(run)
+    configurations = [Configuration(g[0].settings, g) for g in groups.values()]
     set_names(configurations, differing_keys(configurations))
     return configurations
 
@@ -116,26 +114,21 @@ def single_task_twins(
     equal settings.
     """
 
-    def outside_model(configuration: Configuration) -> Settings:
+    @cache
+    def outside_model(configuration: Configuration) -> frozenset[tuple[str, str]]:
         items = configuration.settings.items()
         return frozenset((k, v) for k, v in items if not k.startswith("model."))
 
-    single_task: dict[Settings, list[Configuration]] = {}
-    others = []
-    for configuration in configurations:
-        if configuration.model == "single_task":
-            group = single_task.setdefault(outside_model(configuration), [])
-            group.append(configuration)
-        else:
-            others.append(configuration)
+    single_task = [c for c in configurations if c.model == "single_task"]
     twins = {}
-    for configuration in others:
+    for configuration in configurations:
         candidates = [
             candidate
-            for candidate in single_task.get(outside_model(configuration), [])
-            if candidate.runs.keys() & configuration.runs.keys()
+            for candidate in single_task
+            if outside_model(candidate) == outside_model(configuration)
+            and candidate.runs.keys() & configuration.runs.keys()
         ]
-        if candidates:
+        if candidates and configuration.model != "single_task":
             settings = configuration.settings.items()
             twins[configuration] = max(
                 candidates, key=lambda c: len(settings & c.settings.items())

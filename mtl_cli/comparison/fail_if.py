@@ -1,4 +1,4 @@
-"""`--fail-if 'test.income.auc<0.91'`: a check for continuous integration."""
+"""Checks such as `--fail-if 'test.income.auc<0.91'`, for continuous integration."""
 
 import operator
 import re
@@ -11,7 +11,7 @@ from mtl_cli.comparison.leaderboard import scores_of
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import ConfigError, suggest
 
-FORM = re.compile(
+CONDITION = re.compile(
     r"\s*(\w[\w-]*\.[\w-]+\.\w+)\s*(<=|>=|<|>)\s*"
     r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*"
 )
@@ -45,18 +45,18 @@ def parse(text: str, runs: list[Run]) -> Condition:
     Raises:
         ConfigError: if the text is no condition, or no run has the metric.
     """
-    match = FORM.fullmatch(text)
+    match = CONDITION.fullmatch(text)
     if match is None:
         raise ConfigError(
             f"--fail-if: '{text}' should be SPLIT.TASK.METRIC, one of < <= > >=, and "
             "a number, as in 'test.income.auc<0.91'"
         )
-    metric, sign, limit = match.groups()
-    known = list(dict.fromkeys(name for run in runs for name in scores_of(run)))
-    if metric not in known:
-        hint = suggest(metric, known) or f"; known: {', '.join(known)}"
+    metric, operator_sign, limit = match.groups()
+    metrics = list(dict.fromkeys(name for run in runs for name in scores_of(run)))
+    if metric not in metrics:
+        hint = suggest(metric, metrics) or f"; known: {', '.join(metrics)}"
         raise ConfigError(f"--fail-if: no run has {metric}{hint}")
-    return Condition(text.strip(), metric, sign, float(limit))
+    return Condition(text.strip(), metric, operator_sign, float(limit))
 
 
 def failures(condition: Condition, configurations: list[Configuration]) -> list[str]:
@@ -67,9 +67,10 @@ def failures(condition: Condition, configurations: list[Configuration]) -> list[
     lines = []
     for configuration in configurations:
         values = configuration.values(*condition.metric.split("."))
-        mean = float(np.mean(list(values.values()))) if values else None
-        if mean is None:
+        if not values:
             lines.append(f"{configuration.name} has no {condition.metric}")
-        elif OPERATORS[condition.operator](mean, condition.limit):
+            continue
+        mean = float(np.mean(list(values.values())))
+        if OPERATORS[condition.operator](mean, condition.limit):
             lines.append(f"{configuration.name} has {condition.metric} = {mean:.6g}")
     return lines

@@ -2,7 +2,6 @@
 
 import statistics
 from itertools import combinations
-from typing import Any
 
 from mtl_cli.comparison.configurations import Configuration, short_key
 from mtl_cli.comparison.difference import Difference, Verdict
@@ -28,41 +27,37 @@ MAX_GATE_TABLES = 8
 
 def page(comparisons: list[DatasetComparison]) -> str:
     """Returns the page."""
-    parts = [page_part(comparison) for comparison in comparisons]
+    headings = [
+        f"{len(comparison.configurations)} configurations on {comparison.dataset}"
+        for comparison in comparisons
+    ]
     return render(
         "comparison.html",
-        title="; ".join(part["heading"] for part in parts),
-        parts=parts,
+        title="; ".join(headings),
+        parts=[
+            {"heading": heading, **template_variables(comparison)}
+            for heading, comparison in zip(headings, comparisons, strict=True)
+        ],
         interval_text=interval_text,
         short_key=short_key,
         verdict_class=verdict_class,
     )
 
 
-def verdict_class(difference: Difference) -> str:
-    """Returns the class of a verdict in the stylesheet."""
-    if difference.real:
-        return difference.verdict
-    uncertain = (Verdict.THESE_ROWS_ONLY, Verdict.TOO_FEW_SEEDS)
-    return "uncertain" if difference.verdict in uncertain else "none"
-
-
-def page_part(comparison: DatasetComparison) -> dict[str, Any]:
+def template_variables(comparison: DatasetComparison) -> dict[str, object]:
     """Returns the values that the template shows of one data set."""
     tasks, configurations = comparison.tasks, comparison.configurations
     indices = plotted_indices(comparison)
-    names = [(color(i), configurations[i].name) for i in indices][:NUM_COLORS]
     pairs = list(combinations(tasks, 2)) if len(indices) > 1 else []
     curves = [learning_curves(comparison, task) for task in tasks]
     gates = [table for c in configurations if (table := gate_table(c)) is not None]
     chosen_on_valid = any(task.best_chosen_on == "valid" for task in tasks)
     return {
         "comparison": comparison,
-        "heading": f"{len(configurations)} configurations on {comparison.dataset}",
         "sentences": sentences_by_task(comparison),
         "best_rows": "validation" if chosen_on_valid else "these",
         "num_plotted": len(indices),
-        "legend": names,
+        "legend": [(color(i), configurations[i].name) for i in indices[:NUM_COLORS]],
         "seeds": [(task, seeds_chart(comparison, task)) for task in tasks],
         "num_pairs": len(pairs),
         "trade_offs": [trade_off_chart(comparison, *p) for p in pairs[:MAX_PAIRS]],
@@ -81,16 +76,17 @@ def page_part(comparison: DatasetComparison) -> dict[str, Any]:
 
 
 def setting_charts(comparison: DatasetComparison) -> list[Chart]:
-    """Returns one chart per swept setting and task; none if one setting differs."""
+    """Returns one chart per setting that differs and task.
+
+    If only one setting differs, there are no charts: the charts of seeds show the same.
+    """
     if len(comparison.differing_keys) < 2:
         return []
     charts = []
     for key in comparison.differing_keys:
         for task in comparison.tasks:
             scores = [task.scores[i] for i in plotted_indices(comparison)]
-            settings = [
-                score.configuration.settings for score in scores if score.interval
-            ]
+            settings = [s.configuration.settings for s in scores if s.interval]
             values = {s[key] for s in settings if key in s}
             if 1 < len(values) <= MAX_SETTING_VALUES:
                 charts.append(setting_chart(comparison, key, task))
@@ -98,10 +94,18 @@ def setting_charts(comparison: DatasetComparison) -> list[Chart]:
 
 
 def costs(configuration: Configuration) -> list[str]:
-    """Returns the medians over seeds of a configuration's costs."""
+    """Returns the medians over seeds of a configuration's costs, as text."""
     by_seed = [cost_of(run) for run in configuration.runs.values()]
     cells = []
     for column in COST_COLUMNS:
         values = [c for cost in by_seed if (c := cost[column]) is not None]
         cells.append(f"{statistics.median(values):,.0f}" if values else "-")
     return cells
+
+
+def verdict_class(difference: Difference) -> str:
+    """Returns the class of a verdict in the stylesheet."""
+    if difference.real:
+        return difference.verdict
+    uncertain = (Verdict.THESE_ROWS_ONLY, Verdict.TOO_FEW_SEEDS)
+    return "uncertain" if difference.verdict in uncertain else "none"

@@ -51,11 +51,6 @@ class Run:
         """Whether the run is done and has metrics."""
         return self.status == "done" and bool(self.metrics)
 
-    @property
-    def key(self) -> frozenset[tuple[str, str]]:
-        """The settings, equal for all runs of one configuration."""
-        return frozenset(self.settings.items())
-
     def score(self, split: str, task: str) -> Score:
         """Returns all that `metrics.json` says of a task on a split; {} if nothing."""
         return self.metrics.get(split, {}).get(task, {})

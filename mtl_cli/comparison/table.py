@@ -21,44 +21,11 @@ STYLES: dict[str, str] = {Verdict.BETTER: "green", Verdict.WORSE: "red"}
 MIN_SETTING_WIDTH = 16  # a longer setting may be broken into several lines
 
 
-def setting_headings(comparison: DatasetComparison) -> list[str]:
-    """Returns the headings of the columns that stand before the tasks."""
-    keys = comparison.shown_keys
-    return [*(short_key(key, keys) for key in keys), "seeds"]
-
-
-def setting_cells(comparison: DatasetComparison, i: int) -> list[str]:
-    """Returns the cells of the i-th configuration that stand before the tasks."""
-    configuration = comparison.configurations[i]
-    settings = comparison.shown_settings(configuration).values()
-    return [*(value or "" for value in settings), configuration.seed_count]
-
-
-def task_headings(task: Task) -> list[str]:
-    """Returns the headings of a task's columns."""
-    headings = [f"{task.name} {task.metric_title}", "difference", "verdict"]
-    return headings + ["to single task"] * task.shows_single_task
-
-
-def task_cells(task: Task, score: Score) -> list[str]:
-    """Returns the cells of a score."""
-    difference, verdict = "", "baseline"
-    if score.to_baseline is not None:
-        difference = interval_text(score.to_baseline.interval, task.decimals, "+")
-        verdict = score.to_baseline.verdict
-    cells = [interval_text(score.interval, task.decimals), difference, verdict]
-    if task.shows_single_task:
-        to_single_task = score.to_single_task
-        cell = ""
-        if to_single_task is not None and to_single_task.interval is not None:
-            cell = f"{to_single_task.interval.mean:+.{task.decimals}f}"
-            cell += f" {to_single_task.verdict}" if to_single_task.real else ""
-        cells.append(cell)
-    return cells
-
-
 def print_tables(comparison: DatasetComparison, console: Console) -> None:
-    """Prints one table if it fits, or else one table per task; cuts no number."""
+    """Prints one table if it fits the terminal, or else one table per task.
+
+    A table that is still too wide is printed whole, so that no number is cut.
+    """
 
     def width(table: Table) -> Measurement:
         return Measurement.get(console, console.options.update(max_width=10_000), table)
@@ -74,8 +41,7 @@ def print_tables(comparison: DatasetComparison, console: Console) -> None:
 
 
 def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
-    """Returns a table of some tasks; the best score of each is bold."""
-    settings, num_settings = setting_headings(comparison), len(comparison.shown_keys)
+    """Returns a table of some tasks; the best score of each task is bold."""
     rows = []
     for i in range(len(comparison.configurations)):
         row = [Text(cell) for cell in setting_cells(comparison, i)]
@@ -83,26 +49,23 @@ def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
             mean, difference, verdict, *to_single_task = task_cells(
                 task, task.scores[i]
             )
-            best = task.scores[i] is task.best
+            is_best = task.scores[i] is task.best
             row += [
-                Text(mean, style="bold" if best else ""),
+                Text(mean, style="bold" if is_best else ""),
                 Text(difference),
                 Text(SHORT_VERDICTS.get(verdict, verdict), STYLES.get(verdict, "")),
                 *map(Text, to_single_task),
             ]
         rows.append(row)
-    headings = settings + [
-        "" if heading == "verdict" else heading
-        for task in tasks
-        for heading in task_headings(task)
-    ]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for i, heading in enumerate(headings):
+    for i, name in enumerate(headings(comparison, tasks)):
+        is_setting = i < len(comparison.shown_keys)
+        is_verdict = name == "verdict" and not is_setting
+        heading = "" if is_verdict else name  # a verdict needs no heading
         width = max(len(heading), *(row[i].cell_len for row in rows))
-        is_setting = i < num_settings
         table.add_column(
             heading,
-            justify="left" if is_setting or not heading else "right",
+            justify="left" if is_setting or is_verdict else "right",
             overflow="fold",
             no_wrap=not is_setting,
             min_width=min(width, MIN_SETTING_WIDTH) if is_setting else width,
@@ -122,19 +85,51 @@ def as_markdown(comparisons: list[DatasetComparison]) -> str:
 
 def markdown_table(comparison: DatasetComparison) -> str:
     """Returns the Markdown table of one data set."""
-    headings = setting_headings(comparison)
-    headings += [h for task in comparison.tasks for h in task_headings(task)]
-    lines = [headings, ["---"] * len(headings)]
+    names = headings(comparison, comparison.tasks)
+    lines = [names, ["---"] * len(names)]
     for i in range(len(comparison.configurations)):
         row = setting_cells(comparison, i)
         for task in comparison.tasks:
             mean, *others = task_cells(task, task.scores[i])
-            best = task.scores[i] is task.best
-            row += [f"**{mean}**" if best else mean, *others]
+            is_best = task.scores[i] is task.best
+            row += [f"**{mean}**" if is_best else mean, *others]
         lines.append(row)
     return "".join(f"| {' | '.join(map(escaped, cells))} |\n" for cells in lines)
 
 
 def escaped(cell: str) -> str:
-    """Returns a text that cannot end its cell of a Markdown table."""
+    """Returns a text without characters that Markdown would read as markup."""
     return cell.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+def headings(comparison: DatasetComparison, tasks: list[Task]) -> list[str]:
+    """Returns the headings of a table of some tasks."""
+    keys = comparison.shown_keys
+    names = [*(short_key(key, keys) for key in keys), "seeds"]
+    for task in tasks:
+        names += [f"{task.name} {task.metric_title}", "difference", "verdict"]
+        names += ["to single task"] * task.shows_single_task
+    return names
+
+
+def setting_cells(comparison: DatasetComparison, i: int) -> list[str]:
+    """Returns the cells of the i-th configuration that stand before the tasks."""
+    configuration = comparison.configurations[i]
+    settings = comparison.shown_settings(configuration).values()
+    return [*(value or "" for value in settings), configuration.seed_count]
+
+
+def task_cells(task: Task, score: Score) -> list[str]:
+    """Returns the cells of a task's columns for one configuration."""
+    difference, verdict = "", "baseline"
+    if score.to_baseline is not None:
+        difference = interval_text(score.to_baseline.interval, task.decimals, "+")
+        verdict = score.to_baseline.verdict
+    cells = [interval_text(score.interval, task.decimals), difference, verdict]
+    if task.shows_single_task:
+        twin, cell = score.to_single_task, ""
+        if twin is not None and twin.interval is not None:
+            cell = f"{twin.interval.mean:+.{task.decimals}f}"
+            cell += f" {twin.verdict}" if twin.real else ""
+        cells.append(cell)
+    return cells

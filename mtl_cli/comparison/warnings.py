@@ -28,7 +28,7 @@ def warnings(
         *damaged_runs(runs),
         *runs_without_scores([*scored, *unscored]),
         *few_or_unequal_seeds(scored),
-        *repeated_runs(runs, scored),
+        *repeated_runs(scored),
         *different_data_or_code(comparison.baseline, scored),
         *(line for t in comparison.tasks for line in undefined(t, comparison.split)),
         *(line for task in comparison.tasks for line in different_rows(task)),
@@ -79,18 +79,15 @@ def few_or_unequal_seeds(scored: list[Configuration]) -> list[str]:
     return lines
 
 
-def repeated_runs(runs: list[Run], scored: list[Configuration]) -> list[str]:
+def repeated_runs(scored: list[Configuration]) -> list[str]:
     """Names runs that do not count, because a later run has the same seed."""
-    counted = {run for c in scored for run in c.runs.values()}
-    counted_seeds = {(run.key, run.seed) for run in counted}
-    repeated = [
+    paths = [
         str(run.path)
-        for run in runs
-        if run.scored and run not in counted and (run.key, run.seed) in counted_seeds
+        for configuration in scored
+        for run in configuration.all_runs
+        if run.scored and run is not configuration.runs[run.seed]
     ]
-    if not repeated:
-        return []
-    return [f"ran twice, the later counts, not {comma_list(repeated)}"]
+    return [f"ran twice, the later counts, not {comma_list(paths)}"] if paths else []
 
 
 def different_data_or_code(
