@@ -65,13 +65,10 @@ class ParallelDense(keras.layers.Layer):
                 f"num={self.num} layers cannot read {self.groups} inputs evenly; "
                 "the input's first axis must divide num."
             )
+        width = self.num // self.groups * self.units
         self.kernel = self.add_weight(
             name="kernel",
-            shape=(
-                self.groups,
-                input_shape[-1],
-                self.num // self.groups * self.units,
-            ),
+            shape=(self.groups, input_shape[-1], width),
             initializer=self.draw_kernels,
             regularizer=keras.regularizers.L2(self.l2) if self.l2 else None,
         )

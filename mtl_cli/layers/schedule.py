@@ -16,7 +16,8 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     For a run of N steps, the first n of them the warm-up, the rate of step s, counted
     from 0, is `peak * min(1, (s + 1) / n) * fall(max(0, (s - n) / (N - n)))`. Here
     `fall(x)` is 1 for `constant`, `1 - x` for `linear`, and `(1 + cos(pi x)) / 2` for
-    `cosine`. The rate would be 0 in step N only, which is after the last step.
+    `cosine`. A falling rate reaches 0 in step N, after the last step, so that every
+    step learns.
 
     Args:
         peak: the highest learning rate.

@@ -43,9 +43,9 @@ class LazyTable:
         self.num_rows, self.width = layer.table.shape
         slots = optimizer.row_slots()
         self.slot_widths = [1 if slot.per_row else self.width for slot in slots]
-        starts = np.repeat([slot.start for slot in slots], self.slot_widths)
-        starts = tf.tile(starts.astype("float32")[None], (self.num_rows, 1))
-        packed = tf.concat([layer.table.value, starts], axis=1)
+        start = np.repeat([slot.start for slot in slots], self.slot_widths)
+        slots_of_rows = tf.tile(start.astype("float32")[None], (self.num_rows, 1))
+        packed = tf.concat([layer.table.value, slots_of_rows], axis=1)
         self.packed = tf.Variable(tf.pad(packed, [[0, 1], [0, 0]]))
 
     def unique_rows(self, ids: Tensor) -> tuple[Tensor, Tensor]:

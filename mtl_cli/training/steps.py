@@ -130,8 +130,10 @@ class Steps:
     def _create_functions(self) -> None:
         """Creates the functions that XLA compiles at their first call.
 
-        XLA would copy a lazy table to write to it, and cannot communicate with other
-        processes. It therefore compiles the largest parts of a step that do neither.
+        In the simplest case, XLA compiles the whole of `_run`. But XLA would copy a
+        lazy table to write to it, and it cannot communicate with other processes. If
+        there are lazy tables or other processes, XLA therefore compiles only the parts
+        of a step between these operations.
         """
         is_alone = self.replicas.size == 1
         xla = partial(tf.function, jit_compile=True, autograph=False)

@@ -118,7 +118,7 @@ def epoch_of(chosen, network, table, order):
     steps = Steps(chosen, network, table.rows)
     feed = MemoryFeed(table, list(chosen.chosen_tasks))
     buffer = feed.buffer(order, steps.batch_size)
-    return [taken[:, 0] for taken in steps.epoch([buffer])]
+    return [step_losses[:, 0] for step_losses in steps.epoch([buffer])]
 
 
 def assert_same_bits(weights, others):
