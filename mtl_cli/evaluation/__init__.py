@@ -1,1 +1,1 @@
-"""How good the predictions of a network are."""
+"""Scores of predictions, and how gates use their experts."""

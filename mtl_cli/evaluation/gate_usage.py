@@ -1,136 +1,200 @@
 """Measures which experts the gates of a trained network use."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import numpy as np
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Array, StoredTable, Table
 
+if TYPE_CHECKING:
+    from mtl_cli.network.build import Network
+
+# A sample of the table is enough. It is read in blocks from the whole table, since the
+# rows may be in the order of time.
 MAX_ROWS = 20_000
-# The rows are read in blocks all over the table: rows may be in the order of time.
-BLOCKS = 10
-UNUSED_SHARE = 0.05  # an expert with less of an equal share counts as unused
+NUM_BLOCKS = 10
+# An expert counts as unused if its mean weight is below this share of an equal share.
+UNUSED_SHARE = 0.05
+# A gate counts as polarised if the mean weight of one expert is above this weight.
 POLARISED_WEIGHT = 0.95
 
 
-def gate_use(
-    network: Any, config: Config, table: Table | StoredTable
-) -> dict[str, Any] | None:
-    """Returns the content of `gates.json`: how each gate weighs its experts.
+class GateSummary(TypedDict):
+    """How one gate weighs its experts.
 
-    The rows pass once through the part of the network that ends in its gates.
+    Attributes:
+        level: the level of PLE, such as `level_1`; "" for models without levels.
+        task: the task of the gate; None for a gate of all tasks.
+        rows: number of rows that the means are taken over. Without any, there are no
+            weights and no entropies.
+        weights: {expert: mean weight}.
+        entropy_of_mean: entropy of the mean weights, from 0, if the gate gives all
+            weight to one expert, to 1, if all experts have equal weights.
+        mean_entropy: mean over the rows of the entropy of a row's weights, 0 to 1.
+        unused: the experts that hardly get any weight.
+        polarised: the expert that gets nearly all weight; None if there is none.
+    """
+
+    level: str
+    task: str | None
+    rows: int
+    weights: dict[str, float]
+    entropy_of_mean: NotRequired[float]
+    mean_entropy: NotRequired[float]
+    unused: list[str]
+    polarised: str | None
+
+
+class GateUsage(TypedDict):
+    """The content of `gates.json`.
+
+    Attributes:
+        rows: number of rows that passed through the gates.
+        gates: the summaries of all gates.
+        dead: `LEVEL EXPERT` for each expert that no gate of its level uses.
+    """
+
+    rows: int
+    gates: list[GateSummary]
+    dead: list[str]
+
+
+def measure_gate_usage(
+    network: "Network", config: Config, table: Table | StoredTable
+) -> GateUsage | None:
+    """Returns how the gates of a network weigh their experts.
 
     Args:
-        network: the trained `Network`.
+        network: the trained network.
         config: the configuration of the run.
-        table: the rows to pass. A gate of a task counts only rows of the task's space.
+        table: the rows to sample from. The gate of a task counts only rows of the
+            task's space.
 
-    Returns: `rows`; `gates`, see `summary`; `dead`, the experts that no gate of their
-        level uses. None if every gate has a single expert.
+    Returns: the usage; None if the network has no gate with several experts.
     """
     import keras
 
     from mtl_cli.layers import Gates
 
-    layers = [x for x in network.logits.layers if isinstance(x, Gates)]
+    layers = [layer for layer in network.logits.layers if isinstance(layer, Gates)]
     layers = [layer for layer in layers if layer.num_experts > 1]
     if not layers:
         return None
     outputs = {layer.name: layer.output for layer in layers}
     gate_model = keras.Model(network.logits.input, outputs)
     tasks = list(config.chosen_tasks)
-    weights_of: dict[str, list[Array]] = {name: [] for name in outputs}
-    counts_of: dict[str, list[Array]] = {task: [] for task in tasks}
-    for block in blocks_of(table):
+    weight_blocks: dict[str, list[Array]] = {name: [] for name in outputs}
+    counted_blocks: dict[str, list[Array]] = {task: [] for task in tasks}
+    for block in sample_blocks(table):
         for name, weights in gate_model(block.features, training=False).items():
-            weights_of[name].append(np.asarray(weights, "float64"))
+            weight_blocks[name].append(np.asarray(weights, "float64"))
         for task in tasks:
-            counts_of[task].append(block.weights[task] > 0)
-    rows = {task: np.concatenate(counts) for task, counts in counts_of.items()}
-    specific = getattr(config.model, "num_specific_experts", 0)
-    gates: list[dict[str, Any]] = []
-    for name, blocks in weights_of.items():
-        gates += layer_summaries(name, np.concatenate(blocks, axis=1), rows, specific)
-    return {"rows": len(rows[tasks[0]]), "gates": gates, "dead": dead_experts(gates)}
+            counted_blocks[task].append(block.weights[task] > 0)
+    is_counted = {
+        task: np.concatenate(blocks) for task, blocks in counted_blocks.items()
+    }
+    num_specific = getattr(config.model, "num_specific_experts", 0)
+    gates: list[GateSummary] = []
+    for name, blocks in weight_blocks.items():
+        weights = np.concatenate(blocks, axis=1)
+        gates += summarize_layer(name, weights, is_counted, num_specific)
+    return {
+        "rows": len(is_counted[tasks[0]]),
+        "gates": gates,
+        "dead": dead_experts(gates),
+    }
 
 
-def blocks_of(table: Table | StoredTable) -> Iterator[Table]:
-    """Yields all rows of a table, or blocks spread evenly over it."""
-    blocks = min(BLOCKS, table.rows)
-    size = min(MAX_ROWS // BLOCKS, -(-table.rows // blocks)) if blocks else 0
-    step = table.rows / max(blocks, 1)
-    for block in range(blocks):
+def sample_blocks(table: Table | StoredTable) -> Iterator[Table]:
+    """Yields blocks of rows from the whole table, `MAX_ROWS` rows or fewer together."""
+    num_blocks = min(NUM_BLOCKS, table.rows)
+    for block in range(num_blocks):
+        step = table.rows / num_blocks
         start, stop = int(block * step), int((block + 1) * step)
-        yield table.read(start, min(stop, start + size))
+        yield table.read(start, min(stop, start + MAX_ROWS // NUM_BLOCKS))
 
 
-def layer_summaries(
-    layer: str, weights: Array, rows: dict[str, Array], specific: int
-) -> list[dict[str, Any]]:
-    """Describes each gate of a layer.
+def summarize_layer(
+    name: str, weights: Array, is_counted: dict[str, Array], num_specific: int
+) -> list[GateSummary]:
+    """Returns the summary of each gate in a layer.
 
     Args:
-        layer: the layer's name. A name that ends in `gates` has one gate per task;
-            any other layer has one gate for all tasks.
-        weights: the experts' weights, `(gates, rows, experts)`.
-        rows: by task, whether each row counts.
-        specific: the number of specific experts per task. They precede shared experts.
+        name: the name of the layer, as the models give it: a layer `gates` has one gate
+            per task, a layer `gate` or `shared_gate` has one gate for all tasks. The
+            name may begin with a level: `level_1_shared_gate`.
+        weights: the weights of the experts, `(gates, rows, experts)`. Specific experts
+            come before shared experts.
+        is_counted: {task: whether each row counts, (rows,)}.
+        num_specific: the number of specific experts per task.
     """
-    level = layer.removesuffix("shared_gate").removesuffix("gates").removesuffix("gate")
-    level = level.strip("_")
-    if layer.endswith("gates"):
+    tasks, num_experts = list(is_counted), weights.shape[2]
+    if name.endswith("gates"):
+        level = name.removesuffix("gates").strip("_")
         return [
-            summary(
+            summarize_gate(
                 level,
                 task,
-                weights[t][counts],
-                expert_names([task], specific, weights.shape[2]),
+                gate_weights[is_counted[task]],
+                expert_names([task], num_specific, num_experts),
             )
-            for t, (task, counts) in enumerate(rows.items())
+            for task, gate_weights in zip(tasks, weights, strict=True)
         ]
-    specific = specific if layer.endswith("shared_gate") else 0
-    names = expert_names(list(rows), specific, weights.shape[2])
-    return [summary(level, None, weights[0], names)]
+    if name.endswith("shared_gate"):
+        level = name.removesuffix("shared_gate").strip("_")
+        names = expert_names(tasks, num_specific, num_experts)
+    else:
+        level = name.removesuffix("gate").strip("_")
+        names = expert_names([], 0, num_experts)
+    return [summarize_gate(level, None, weights[0], names)]
 
 
-def expert_names(tasks: list[str], specific: int, experts: int) -> list[str]:
-    """Names the experts of a gate: specific experts of tasks, then shared experts."""
-    names = [f"{task} {i + 1}" for task in tasks for i in range(specific)]
-    return names + [f"shared {i + 1}" for i in range(experts - len(names))]
+def expert_names(tasks: list[str], num_specific: int, num_experts: int) -> list[str]:
+    """Returns the names of a gate's experts: `TASK 1`, ..., then `shared 1`, ...
+
+    Args:
+        tasks: the tasks whose specific experts the gate weighs.
+        num_specific: the number of specific experts per task.
+        num_experts: the number of all experts that the gate weighs.
+    """
+    names = [f"{task} {i + 1}" for task in tasks for i in range(num_specific)]
+    return names + [f"shared {i + 1}" for i in range(num_experts - len(names))]
 
 
-def summary(
+def summarize_gate(
     level: str, task: str | None, weights: Array, names: list[str]
-) -> dict[str, Any]:
-    """Describes one gate.
+) -> GateSummary:
+    """Returns the summary of one gate.
 
     Args:
         level: the level of PLE, or "".
         task: the task of the gate; None for a gate of all tasks.
-        weights: the experts' weights, `(rows, experts)`.
+        weights: the weights of the experts, `(rows, experts)`.
         names: the names of the experts.
-
-    Returns: the mean weight of each expert; the entropy of the mean weights, and the
-        mean entropy of the rows' weights, both as shares of the greatest entropy;
-        `unused`, the experts under 5 % of an equal share; `polarised`, the expert with
-        more than 95 % of the weight, or None.
     """
-    gate: dict[str, Any] = {"level": level, "task": task, "rows": len(weights)}
     if not len(weights):
-        return gate | {"weights": {}, "unused": [], "polarised": None}
+        return {
+            "level": level,
+            "task": task,
+            "rows": 0,
+            "weights": {},
+            "unused": [],
+            "polarised": None,
+        }
     mean = weights.mean(axis=0)
     heaviest = int(mean.argmax())
-    return gate | {
-        "weights": dict(zip(names, mean.tolist(), strict=True)),
+    mean_weights = dict(zip(names, mean.tolist(), strict=True))
+    threshold = UNUSED_SHARE / len(names)
+    return {
+        "level": level,
+        "task": task,
+        "rows": len(weights),
+        "weights": mean_weights,
         "entropy_of_mean": float(entropy(mean)),
         "mean_entropy": float(entropy(weights).mean()),
-        "unused": [
-            name
-            for name, share in zip(names, mean, strict=True)
-            if share < UNUSED_SHARE / len(names)
-        ],
+        "unused": [name for name, w in mean_weights.items() if w < threshold],
         "polarised": names[heaviest] if mean[heaviest] > POLARISED_WEIGHT else None,
     }
 
@@ -138,26 +202,26 @@ def summary(
 def entropy(weights: Array) -> Array:
     """Returns the entropy over the last axis: 0 for one expert, 1 for equal weights."""
     logs = np.log(np.maximum(weights, np.finfo("float64").tiny))
-    shares: Array = -(weights * logs).sum(axis=-1) / np.log(weights.shape[-1])
-    return shares
+    entropies: Array = -(weights * logs).sum(axis=-1) / np.log(weights.shape[-1])
+    return entropies
 
 
-def dead_experts(gates: list[dict[str, Any]]) -> list[str]:
+def dead_experts(gates: list[GateSummary]) -> list[str]:
     """Returns `LEVEL EXPERT` for each expert that no gate of its level uses."""
-    used: dict[str, bool] = {}
+    is_used: dict[str, bool] = {}
     for gate in gates:
         for name in gate["weights"]:
-            key = f"{gate['level']} {name}".strip()
-            used[key] = used.get(key, False) or name not in gate["unused"]
-    return [key for key, is_used in used.items() if not is_used]
+            expert = f"{gate['level']} {name}".strip()
+            is_used[expert] = is_used.get(expert, False) or name not in gate["unused"]
+    return [expert for expert, used in is_used.items() if not used]
 
 
-def gate_warnings(use: dict[str, Any] | None) -> list[str]:
-    """Names dead experts and polarised gates, in one line; empty if there are none."""
-    if use is None:
+def gate_warnings(usage: GateUsage | None) -> list[str]:
+    """Returns one warning that names dead experts and polarised gates, or none."""
+    if usage is None:
         return []
-    remarks = [f"{name} is dead" for name in use["dead"]]
-    for gate in use["gates"]:
+    remarks = [f"{name} is dead" for name in usage["dead"]]
+    for gate in usage["gates"]:
         if gate["polarised"]:
             name = f"{gate['level']} gate of {gate['task'] or 'all tasks'}".strip()
             remarks.append(f"{name} gives {gate['polarised']} nearly all weight")

@@ -1,4 +1,4 @@
-"""Scores of predictions: split x output x metric, each output on its own rows."""
+"""Scores predictions: the metrics of each output, on the rows of its space."""
 
 import json
 import math
@@ -18,32 +18,27 @@ from mtl_cli.tasks.base import Task
 def evaluate(
     outputs: list[Output], table: Table | StoredTable, predictions: dict[str, Array]
 ) -> Scores:
-    """Scores every output of a model on the rows that it is defined for.
+    """Returns the scores of all outputs of a model on the rows of a table.
 
     Args:
         outputs: the outputs of the model.
-        table: rows with labels and weights.
+        table: the rows, with labels and weights.
         predictions: the predictions of each output, (rows,) or (rows, classes).
-
-    Returns: the score of each output.
     """
     scores = {}
-    # Each attribute is read once: rows on disk are read anew at every access.
+    # A stored table reads its columns from disk at each access, so access each once.
     labels, weights, groups = table.labels, table.weights, table.groups
     truths = table.truths
     for output in outputs:
+        prediction = predictions[output.name]
         values = score(
-            output.task,
-            labels[output.label],
-            predictions[output.name],
-            weights[output.name],
-            groups,
+            output.task, labels[output.label], prediction, weights[output.name], groups
         )
         if output.name in truths:
-            prediction = predictions[output.name]
             values["truth_rmse"] = truth_rmse(truths[output.name], prediction)
-        space = {} if output.space is None else {"space": f"{output.space} = 1"}
-        scores[output.name] = values | space
+        if output.space is not None:
+            values["space"] = f"{output.space} = 1"
+        scores[output.name] = values
     return scores
 
 
@@ -55,88 +50,99 @@ def score(
     group: Array | None = None,
     names: list[str] | None = None,
 ) -> Score:
-    """Returns metrics on the rows whose weight is above 0.
+    """Returns the score of predictions on the rows whose weight is above 0.
 
     Args:
         task: the task whose labels the predictions are compared with.
-        label: (rows,).
-        prediction: (rows,), probabilities of binary labels; (rows, classes) of
-            multiclass ones.
-        weight: (rows,), 0 where a row does not count.
-        group: (rows,), whole numbers, below 0 where a row has none; None leaves
-            grouped metrics out.
+        label: the labels, (rows,).
+        prediction: (rows,), or of multiclass labels (rows, classes).
+        weight: the weight of each row, (rows,); 0 leaves a row out.
+        group: the group of each row, whole numbers (rows,), below 0 for rows without
+            a group; None leaves out the metrics that need groups.
         names: names of the metrics to compute; None computes the metrics of the task.
-
-    Returns: each metric by name; `rows`, and `positives` of binary labels; and where
-        a metric is None, `why` by name.
     """
-    counts = weight > 0
-    columns = [np.asarray(x[counts], "float64") for x in (label, prediction, weight)]
+    is_scored = weight > 0
+    columns = [np.asarray(x[is_scored], "float64") for x in (label, prediction, weight)]
     values: Score = {}
     reasons = {}
     for name in names or task.metric_names:
         metric = task.metric(name)
-        if metric.grouped and group is None:
-            continue
+        arguments = columns
+        if metric.grouped:
+            if group is None:
+                continue
+            arguments = [*columns, group[is_scored]]
         try:
-            check_rows(columns[1])
-            groups = [group[counts]] if metric.grouped and group is not None else []
-            values[name] = metric(*columns, *groups)
+            check_predictions(columns[1])
+            values[name] = metric(*arguments)
         except UndefinedError as reason:
             values[name] = None
             reasons[name] = str(reason)
-    values["rows"] = int(counts.sum())
+    values["rows"] = int(is_scored.sum())
     if task.BINARY_LABELS:
         values["positives"] = int((columns[0] > 0.5).sum())
-    return values | ({"why": reasons} if reasons else {})
+    if reasons:
+        values["why"] = reasons
+    return values
 
 
-def check_rows(prediction: Floats) -> None:
-    """Raises an error if there are no rows, or predictions that are no numbers."""
+def check_predictions(prediction: Floats) -> None:
+    """Raises an `UndefinedError` if there are no rows or predictions are not finite."""
     if not len(prediction):
         raise UndefinedError("no rows")
-    wrong = int((~np.isfinite(prediction)).sum())
-    if wrong:
-        raise UndefinedError(f"{wrong} of {len(prediction)} predictions are no numbers")
+    num_wrong = int((~np.isfinite(prediction)).sum())
+    if num_wrong:
+        raise UndefinedError(
+            f"{num_wrong} of {len(prediction)} predictions are no numbers"
+        )
 
 
 def monitored(monitor: str, outputs: list[Output], scores: Scores) -> float | None:
-    """Returns the watched metric, turned so that more is better.
+    """Returns the value of the monitored metric, negated if less is better.
+
+    `mean` monitors the mean over all tasks, without the outputs that heads add.
 
     Args:
-        monitor: `mean` or a task, and after a point the metric, if not the task's
-            first: `mean`, `income`, `mean.log_loss`.
+        monitor: the key `trainer.monitor`: a task or `mean`, and possibly a metric, as
+            in `income`, `mean` or `mean.log_loss`. Without a metric, the first metric
+            of each task is monitored.
         outputs: the outputs of the model.
         scores: the scores of the validation rows.
 
-    Returns: None if a watched metric is undefined.
+    Returns: the value, or None if the metric of a monitored task is undefined.
     """
-    watched_name, _, metric = monitor.partition(".")
-    total, watched = 0.0, 0
+    task_name, _, metric_name = monitor.partition(".")
+    total, num_monitored = 0.0, 0
     for output in outputs:
-        if output.added_by_heads or watched_name not in ("mean", output.name):
+        if output.added_by_heads or task_name not in ("mean", output.name):
             continue
-        name = metric or output.first_metric
+        name = metric_name or output.first_metric
         value = scores[output.name][name]
         if value is None:
             return None
         total += output.task.metric(name).direction * value
-        watched += 1
-    return total / watched
+        num_monitored += 1
+    return total / num_monitored
 
 
 def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
-    """Reads the `metrics.json` of a finished run; {} of one that checked its data.
+    """Returns the content of a finished run's `metrics.json`, by split.
+
+    Returns {} if there is no such file: the run only checked its data.
+
+    Args:
+        run: the run's folder.
+        outputs: the outputs of the run's model.
 
     Raises:
-        DataError: if it is not as a run of these outputs writes it.
+        DataError: if the file does not hold the first metric of each output.
     """
     path = run / "metrics.json"
     try:
-        found: dict[str, Scores] = json.loads(path.read_text("utf-8"))
-        if not found:
+        scores_by_split: dict[str, Scores] = json.loads(path.read_text("utf-8"))
+        if not scores_by_split:
             raise ValueError
-        for scores in found.values():
+        for scores in scores_by_split.values():
             for output in outputs:
                 value = scores[output.name][output.first_metric]
                 if value is not None and not abs(value) < math.inf:
@@ -147,4 +153,4 @@ def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
         raise DataError(
             f"{path} is damaged; remove {run}, and the same command runs it again"
         ) from None
-    return found
+    return scores_by_split

@@ -1,1 +1,1 @@
-"""Data sets that are generated."""
+"""Generators of data sets with known truth: one file for each."""

@@ -1,4 +1,4 @@
-"""Accuracy: how often the likeliest class is the right one."""
+"""Accuracy: how often the class with the highest probability is the right one."""
 
 import numpy as np
 
@@ -7,5 +7,5 @@ from mtl_cli.metrics.metric import Floats, metric
 
 @metric(direction=1, of_classes=True)
 def accuracy(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Share of rows whose class has the highest probability."""
+    """Share of rows whose own class has the highest predicted probability."""
     return float(np.average(prediction.argmax(axis=1) == label, weights=weight))

@@ -1,4 +1,4 @@
-"""Areas under curves, exact: AUC, group AUC, macro AUC, precision and recall."""
+"""Exact areas under curves: ROC (also by class and by group), and precision-recall."""
 
 from typing import Any
 
@@ -6,32 +6,33 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_cli.metrics.metric import Floats, UndefinedError, metric
-from mtl_cli.metrics.sorted_rows import in_order
+from mtl_cli.metrics.sorted_rows import sort_rows
 
 
 @metric(direction=1)
 def auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Area under the ROC curve: how often a positive row is ranked above a negative.
 
-    Exact: over all pairs, ties count half. 0.5 is chance, 1 is best.
+    Exact, over all pairs of a positive and a negative row; pairs of equal predictions
+    count half. 0.5 is chance, 1 is best.
     """
     positive, negative = _weights_by_score(label, prediction, weight)
-    below = np.cumsum(negative) - negative
+    negative_below = np.cumsum(negative) - negative
     pairs = positive.sum() * negative.sum()
-    return float((positive * (below + negative / 2)).sum() / pairs)
+    return float((positive * (negative_below + negative / 2)).sum() / pairs)
 
 
 @metric(direction=1)
 def pr_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Average precision: precision at each positive row's score, averaged.
+    """Average precision: the mean, over positive rows, of the precision at their score.
 
-    Rows with equal scores enter together. A random model reaches the share of
-    positives; 1 is best.
+    The precision at a score is the share of positives among the rows with this score or
+    a higher one. A random model reaches the share of positives; 1 is best.
     """
     positive, negative = _weights_by_score(label, prediction, weight)
-    above_positive = np.cumsum(positive[::-1])[::-1]
-    above_negative = np.cumsum(negative[::-1])[::-1]
-    precision = above_positive / (above_positive + above_negative)
+    positive_from = np.cumsum(positive[::-1])[::-1]  # at this score or a higher one
+    negative_from = np.cumsum(negative[::-1])[::-1]
+    precision = positive_from / (positive_from + negative_from)
     return float((positive * precision).sum() / positive.sum())
 
 
@@ -50,40 +51,50 @@ def macro_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
 def gauc(
     label: Floats, prediction: Floats, weight: Floats, group: npt.NDArray[Any]
 ) -> float:
-    """Group AUC: AUC within each group (a user, a session), averaged by rows' weight.
+    """Group AUC: the AUC within each group (a user, a session), averaged over groups.
 
-    Groups of one class have no AUC and are left out (Zhu et al., KDD 2017, eq. 15).
-    Rows whose group number is below 0 have no group and are left out too.
+    The weight of a group is the sum of its rows' weights. Groups of one class have no
+    AUC and are left out (Zhu et al., KDD 2017, eq. 15), and so are rows whose group
+    number is below 0, which have no group.
     """
     has_group = group >= 0
     if not has_group.any():
         raise UndefinedError(f"none of {len(label)} rows has a group")
-    y, p, w, g = in_order(
+    y, p, w, g = sort_rows(
         label[has_group], prediction[has_group], weight[has_group], group[has_group]
     )
-    new_group = np.concatenate(([True], g[1:] != g[:-1]))
-    new_score = new_group | np.concatenate(([True], p[1:] != p[:-1]))
-    scores, groups = np.flatnonzero(new_score), np.flatnonzero(new_group)
-    positive = np.add.reduceat(w * y, scores)
-    negative = np.add.reduceat(w * (1 - y), scores)
-    first = np.searchsorted(scores, groups)  # each group's first score
-    sizes = np.diff(np.append(first, len(scores)))
-    below = np.cumsum(negative) - negative
-    below -= np.repeat(below[first], sizes)
-    wins = np.add.reduceat(positive * (below + negative / 2), first)
+    is_new_group = np.concatenate(([True], g[1:] != g[:-1]))
+    is_new_score = is_new_group | np.concatenate(([True], p[1:] != p[:-1]))
+    score_rows, group_rows = np.flatnonzero(is_new_score), np.flatnonzero(is_new_group)
+    # Weights at each distinct score within each group.
+    positive = np.add.reduceat(w * y, score_rows)
+    negative = np.add.reduceat(w * (1 - y), score_rows)
+    first = np.searchsorted(score_rows, group_rows)  # index of each group's first score
+    num_scores = np.diff(np.append(first, len(score_rows)))
+    negative_below = np.cumsum(negative) - negative
+    negative_below -= np.repeat(negative_below[first], num_scores)  # in the group only
+    # The numerator of `auc`, the pairs and the weight of each group.
+    wins = np.add.reduceat(positive * (negative_below + negative / 2), first)
     pairs = np.add.reduceat(positive, first) * np.add.reduceat(negative, first)
     weights = np.add.reduceat(positive + negative, first)
-    mixed = pairs > 0
-    if not mixed.any():
-        raise UndefinedError(f"none of {len(groups)} groups has both classes")
-    return float(np.average(wins[mixed] / pairs[mixed], weights=weights[mixed]))
+    has_pairs = pairs > 0
+    if not has_pairs.any():
+        raise UndefinedError(f"none of {len(group_rows)} groups has both classes")
+    aucs = wins[has_pairs] / pairs[has_pairs]
+    return float(np.average(aucs, weights=weights[has_pairs]))
 
 
 def _weights_by_score(
     label: Floats, prediction: Floats, weight: Floats
 ) -> tuple[Floats, Floats]:
-    """Returns the weight of positives and of negatives at each distinct score."""
-    y, p, w, _ = in_order(label, prediction, weight)
+    """Returns the weight of positives and of negatives at each distinct prediction.
+
+    The predictions are in ascending order.
+
+    Raises:
+        UndefinedError: if all rows are of one class.
+    """
+    y, p, w, _ = sort_rows(label, prediction, weight)
     starts = np.flatnonzero(np.concatenate(([True], p[1:] != p[:-1])))
     positive = np.add.reduceat(w * y, starts)
     negative = np.add.reduceat(w * (1 - y), starts)

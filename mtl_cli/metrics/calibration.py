@@ -1,11 +1,9 @@
 """Calibration: whether predicted probabilities are the rates that occur."""
 
-from typing import Any
-
 import numpy as np
 
 from mtl_cli.metrics.metric import Floats, UndefinedError, metric
-from mtl_cli.metrics.sorted_rows import in_order
+from mtl_cli.metrics.sorted_rows import sort_rows
 
 CALIBRATION_BUCKETS = 20
 
@@ -14,26 +12,26 @@ CALIBRATION_BUCKETS = 20
 def ece(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Expected calibration error: mean distance of predicted and actual rates.
 
-    Over 20 buckets of equally many rows, in order of prediction; rows of equal
-    prediction stay together. 0 is best.
+    The rates are those of 20 buckets of equally many rows, in order of prediction; rows
+    of equal prediction are in the same bucket. 0 is best.
     """
-    predicted, actual, size = calibration_buckets(label, prediction, weight)
-    return float(np.average(np.abs(predicted - actual), weights=size))
+    predicted, actual, weights = calibration_buckets(label, prediction, weight)
+    return float(np.average(np.abs(predicted - actual), weights=weights))
 
 
 def calibration_buckets(
     label: Floats, prediction: Floats, weight: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Returns the buckets of `ece`: mean prediction, mean label and weight of each."""
-    y, p, w, _ = in_order(label, prediction, weight)
-    buckets = np.array_split(np.arange(len(p)), min(CALIBRATION_BUCKETS, len(p) or 1))
-    bucket = np.repeat(np.arange(len(buckets)), [len(rows) for rows in buckets])
-    # Rows of equal prediction go to the bucket of the first of them.
+    """Returns the mean prediction, mean label and weight of each bucket of `ece`."""
+    y, p, w, _ = sort_rows(label, prediction, weight)
+    num_buckets = min(CALIBRATION_BUCKETS, len(p) or 1)
+    bucket_rows = np.array_split(np.arange(len(p)), num_buckets)
+    bucket = np.repeat(np.arange(num_buckets), [len(rows) for rows in bucket_rows])
+    # Rows of equal prediction go to the bucket of the first row with this prediction.
     bucket = bucket[np.searchsorted(p, p)]
-    sums: list[Any] = [np.bincount(bucket, x) for x in (w * p, w * y, w)]
-    filled = sums[2] > 0
-    predicted, actual, size = (x[filled] for x in sums)
-    return predicted / size, actual / size, size
+    sums = np.stack([np.bincount(bucket, x, num_buckets) for x in (w * p, w * y, w)])
+    predicted, actual, weights = sums[:, sums[2] > 0]
+    return predicted / weights, actual / weights, weights
 
 
 @metric(direction=0)

@@ -1,9 +1,9 @@
-"""The form of a metric: a function of labels, predictions and weights, and a direction.
+"""Metrics: functions of labels, predictions and weights, and whether more is better.
 
 A metric's function takes `label`, `prediction` and `weight`, float64 (rows,), of the
-rows that count. The function returns a number, or raises `UndefinedError` with the
-reason why the metric has no value. To add a metric, write its function in this package,
-decorate it with `@metric`, and name it in the `METRICS` of a kind of tasks.
+rows to score. It returns the metric's value, or raises `UndefinedError` with the reason
+why the metric has no value on these rows. To add a metric, write its function in this
+package, decorate it with `@metric`, and name it in the `METRICS` of a task class.
 """
 
 from collections.abc import Callable
@@ -22,15 +22,17 @@ class UndefinedError(Exception):
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric, called as its function is.
+    """A metric. Calling it calls its function.
 
     Attributes:
         name: the name in configurations and `metrics.json`.
-        function: computes the metric.
-        direction: 1 if more is better, -1 if less is better, 0 if the best value lies
-            in the middle.
-        grouped: whether the function takes each row's group as a fourth argument.
-        of_classes: whether predictions are (rows, classes).
+        function: the function that computes the metric.
+        direction: 1 if more is better, -1 if less is better, 0 if values above and
+            below the best value are worse.
+        grouped: whether the function takes each row's group as a fourth argument,
+            whole numbers (rows,).
+        of_classes: whether `prediction` has the probabilities of several classes,
+            (rows, classes).
     """
 
     name: str
@@ -51,10 +53,14 @@ def metric(
     grouped: bool = False,
     of_classes: bool = False,
 ) -> Callable[[Function], Metric]:
-    """Makes a `Metric` of a function; its name is the function's unless given."""
+    """Turns the decorated function into a `Metric`.
+
+    The arguments are attributes of `Metric`; without `name`, the metric has the name of
+    the function.
+    """
 
     def decorate(function: Function) -> Metric:
-        label = name or function.__name__
-        return Metric(label, function, direction, grouped, of_classes)
+        metric_name = name or function.__name__
+        return Metric(metric_name, function, direction, grouped, of_classes)
 
     return decorate

@@ -1,4 +1,4 @@
-"""Errors of predicted numbers, in the label's unit, and the share that is explained."""
+"""Errors of predicted numbers: R squared, root mean squared and mean absolute error."""
 
 import numpy as np
 
@@ -7,7 +7,10 @@ from mtl_cli.metrics.metric import Floats, UndefinedError, metric
 
 @metric(direction=1)
 def r2(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Share of the label's variance that is explained; 0 is the mean, 1 is best."""
+    """Share of the label's variance that predictions explain; 1 is best.
+
+    Predicting the mean label for every row gives 0.
+    """
     mean = np.average(label, weights=weight)
     variance = np.average((label - mean) ** 2, weights=weight)
     if label.min() == label.max():
@@ -29,5 +32,8 @@ def mae(label: Floats, prediction: Floats, weight: Floats) -> float:
 
 @metric(direction=-1)
 def truth_rmse(truth: Floats, prediction: Floats) -> float:
-    """Root mean squared error of a probability against the true one, over all rows."""
+    """Root mean squared error of predicted probabilities against the true ones.
+
+    Unlike other metrics it counts all rows equally, so it takes no weights.
+    """
     return float(np.sqrt(np.mean((prediction.astype("float64") - truth) ** 2)))

@@ -1,21 +1,25 @@
-"""The form of `metrics.json`: what is written about one output on one split."""
+"""The content of `metrics.json`: {split: {output: score}}."""
 
 from typing import Any
 
-# Metrics by name, None where undefined, and the entries of `NO_METRICS`.
+# The score of one output on the rows of one split: the value of each metric, None if
+# the metric is undefined, and the entries of `NON_METRIC_KEYS`.
 Score = dict[str, Any]
-# By output.
+# The scores of one split, by the output's name.
 Scores = dict[str, Score]
 
-# Entries of a score that are no metrics: the number of rows and of positive rows, the
-# space as `click = 1`, and by metric the reason why it is undefined.
-NO_METRICS = ("rows", "positives", "space", "why")
+NON_METRIC_KEYS = (
+    "rows",  # number of scored rows
+    "positives",  # number of scored rows with label 1, only for binary labels
+    "space",  # the output's space as text, such as "click = 1", if it has one
+    "why",  # {metric: why its value is None}, if a metric is undefined
+)
 
 
 def metrics_of(score: Score) -> dict[str, float | None]:
-    """Returns the metrics of a score alone.
+    """Returns the metrics of a score, without its other entries.
 
     >>> metrics_of({"auc": 0.9, "log_loss": None, "rows": 3, "why": {"log_loss": ""}})
     {'auc': 0.9, 'log_loss': None}
     """
-    return {name: value for name, value in score.items() if name not in NO_METRICS}
+    return {key: value for key, value in score.items() if key not in NON_METRIC_KEYS}

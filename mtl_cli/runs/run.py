@@ -11,7 +11,7 @@ from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.load import Data, load
-from mtl_cli.evaluation.gate_usage import gate_use, gate_warnings
+from mtl_cli.evaluation.gate_usage import gate_warnings, measure_gate_usage
 from mtl_cli.evaluation.scores import evaluate
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.network import pretrained
@@ -210,9 +210,9 @@ def save_and_score(
 
     split = main_split(scores)
     report.write(folder, config, data, history, scores, predictions, split)
-    if use := gate_use(network, config, data.splits[split]):
-        folder.write_json("gates.json", {"split": split, **use})
-    for warning in gate_warnings(use):
+    if gate_usage := measure_gate_usage(network, config, data.splits[split]):
+        folder.write_json("gates.json", {"split": split, **gate_usage})
+    for warning in gate_warnings(gate_usage):
         console.warn(warning)
     console.print_scores(
         f"{split} rows, after epoch {history.kept_epoch}", config.outputs, scores[split]

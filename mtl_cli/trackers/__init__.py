@@ -1,1 +1,1 @@
-"""Services that show runs beside each other: one module each, named by `tracker=`."""
+"""Trackers, which send runs to services that show them: one file per service."""

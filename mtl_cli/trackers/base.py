@@ -1,4 +1,4 @@
-"""The events of a run that trackers receive."""
+"""The base class of trackers: the events of a run that each tracker receives."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.nested import flatten
 from mtl_cli.core.options import Options
 from mtl_cli.metrics.scores import Scores
 
 
 class Tracker(Options):
-    """The keys of `conf/tracker/*.yaml`, and the service that they name.
+    """The keys of `conf/tracker/*.yaml`, and the methods that send a run to a service.
 
     Attributes:
         name: name of the tracker's module.
-        package: package that the tracker imports, installed by the extra of the same
-            name; "" for none.
+        package: the package that the tracker imports, which the extra `mtl-cli[NAME]`
+            installs; "" if the tracker needs none.
     """
 
     package: ClassVar[str] = ""
@@ -28,7 +29,7 @@ class Tracker(Options):
         if not self.package:
             return
         spec = find_spec(self.package)
-        # A folder of this name in the current folder is a package without an origin.
+        # A mere folder of this name would be found too, but it has no origin.
         if spec is None or spec.origin is None:
             raise ConfigError(
                 f"tracker: {self.name} needs a package: "
@@ -36,17 +37,20 @@ class Tracker(Options):
             )
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
-        """Receives a run's folder and configuration before the run reads its data."""
+        """Receives the folder and the configuration of a run, before data are read."""
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
-        """Receives the losses and validation metrics of an epoch, by name."""
+        """Receives the number of an epoch, from 1, and its row in `history.csv`."""
 
     def end(self, scores: dict[str, Scores] | None) -> None:
-        """Receives the final scores by split and task, or None if the run failed."""
+        """Receives the final scores by split when the run ends.
+
+        They are {} if the run only checked its data, and None if it failed.
+        """
 
     @contextmanager
     def following(self, run: Path, values: dict[str, Any]) -> Iterator[None]:
-        """Calls `start`, and `end` if the run fails."""
+        """Calls `start`; if the body of the `with` fails, calls `end(None)`."""
         self.start(run, values)
         try:
             yield
@@ -55,16 +59,14 @@ class Tracker(Options):
             raise
 
 
-def numbers(values: dict[str, Any], prefix: str = "") -> dict[str, float]:
-    """Returns the numbers among nested values, by their keys joined with points.
+def flat_numbers(values: dict[str, Any], prefix: str = "") -> dict[str, float]:
+    """Returns the numbers in nested dicts by their dotted keys; drops other values.
 
-    >>> numbers({"test": {"buy": {"auc": 0.5, "space": "click = 1"}}})
+    >>> flat_numbers({"test": {"buy": {"auc": 0.5, "space": "click = 1"}}})
     {'test.buy.auc': 0.5}
     """
-    flat: dict[str, float] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= numbers(value, f"{prefix}{key}.")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            flat[f"{prefix}{key}"] = float(value)
-    return flat
+    return {
+        key: float(value)
+        for key, value in flatten(values, prefix).items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }

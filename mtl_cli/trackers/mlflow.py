@@ -1,4 +1,4 @@
-"""MLflow: a run with its parameters and metrics."""
+"""MLflow: sends parameters and metrics to a tracking server, database or folder."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -7,17 +7,17 @@ from pydantic import PrivateAttr
 
 from mtl_cli.core.nested import flatten
 from mtl_cli.metrics.scores import Scores
-from mtl_cli.trackers.base import Tracker, numbers
+from mtl_cli.trackers.base import Tracker, flat_numbers
 
-LONGEST_VALUE = 500
+MAX_PARAMETER_LENGTH = 500  # characters; some servers refuse longer values
 
 
 class MLflow(Tracker):
-    """Logs to a tracking server, a data base or a folder.
+    """A tracker that logs each run as a run of MLflow.
 
     Attributes:
-        uri: address of the server, data base or folder; null is the environment
-            variable MLFLOW_TRACKING_URI, or else MLflow's default.
+        uri: address of the server, database or folder; null is the address in the
+            environment variable MLFLOW_TRACKING_URI, or without it MLflow's default.
         experiment: name of the experiment that the run belongs to.
     """
 
@@ -36,12 +36,12 @@ class MLflow(Tracker):
         self._mlflow.set_experiment(self.experiment)
         self._mlflow.start_run(run_name=run.name, tags={"run_folder": str(run)})
         self._mlflow.log_params(
-            {key: str(x)[:LONGEST_VALUE] for key, x in flatten(values).items()}
+            {k: str(x)[:MAX_PARAMETER_LENGTH] for k, x in flatten(values).items()}
         )
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
-        self._mlflow.log_metrics(numbers(row), step=number)
+        self._mlflow.log_metrics(flat_numbers(row), step=number)
 
     def end(self, scores: dict[str, Scores] | None) -> None:
-        self._mlflow.log_metrics(numbers(scores or {}, "final."))
+        self._mlflow.log_metrics(flat_numbers(scores or {}, "final."))
         self._mlflow.end_run("FAILED" if scores is None else "FINISHED")

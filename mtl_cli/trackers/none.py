@@ -1,7 +1,7 @@
-"""No tracker: the run folder holds everything."""
+"""No tracker: only the run folder holds the results of a run."""
 
 from mtl_cli.trackers.base import Tracker
 
 
 class NoTracker(Tracker):
-    """Tells nobody."""
+    """A tracker that ignores all events."""

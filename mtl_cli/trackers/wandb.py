@@ -1,4 +1,4 @@
-"""Weights & Biases."""
+"""Weights & Biases: sends runs to a project."""
 
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -6,15 +6,16 @@ from typing import Any, ClassVar, Literal
 from pydantic import PrivateAttr
 
 from mtl_cli.metrics.scores import Scores
-from mtl_cli.trackers.base import Tracker, numbers
+from mtl_cli.trackers.base import Tracker, flat_numbers
 
 
 class WandB(Tracker):
-    """Logs to a project; `offline` keeps it in the run folder for `wandb sync`.
+    """A tracker that logs each run to a project of Weights & Biases.
 
     Attributes:
-        project: name of the project that the run belongs to.
-        mode: `online`, or `offline`: keep the run in its folder.
+        project: name of the project.
+        mode: `online`, or `offline`, which keeps the log in the run folder until
+            `wandb sync` sends it.
     """
 
     package: ClassVar[str] = "wandb"
@@ -36,8 +37,8 @@ class WandB(Tracker):
         )
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
-        self._run.log(numbers(row), step=number)
+        self._run.log(flat_numbers(row), step=number)
 
     def end(self, scores: dict[str, Scores] | None) -> None:
-        self._run.summary.update(numbers(scores or {}, "final."))
+        self._run.summary.update(flat_numbers(scores or {}, "final."))
         self._run.finish(exit_code=int(scores is None))

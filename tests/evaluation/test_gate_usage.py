@@ -8,11 +8,11 @@ from helpers.networks import TASKS, config, features, network
 from mtl_cli.data.table import Table
 from mtl_cli.evaluation.gate_usage import (
     MAX_ROWS,
-    blocks_of,
     dead_experts,
-    gate_use,
     gate_warnings,
-    summary,
+    measure_gate_usage,
+    sample_blocks,
+    summarize_gate,
 )
 
 
@@ -31,40 +31,40 @@ def test_means_are_those_of_the_softmax_that_was_planted() -> None:
     kernel.assign(values)
     rows = table()
     rows.features["dense"][:] = 1
-    use = gate_use(planted, config(*settings), rows)
-    assert use["rows"] == FEW
-    for task, gate, expected in zip(TASKS[:2], use["gates"], weights, strict=True):
+    usage = measure_gate_usage(planted, config(*settings), rows)
+    assert usage["rows"] == FEW
+    for task, gate, expected in zip(TASKS[:2], usage["gates"], weights, strict=True):
         assert gate["task"] == task
         assert list(gate["weights"]) == ["shared 1", "shared 2", "shared 3"]
         assert list(gate["weights"].values()) == pytest.approx(expected, abs=1e-6)
-    assert use["gates"][0]["unused"] == []
-    assert use["gates"][1]["unused"] == ["shared 1", "shared 3"]
-    assert use["gates"][1]["polarised"] == "shared 2"
-    assert use["dead"] == []
+    assert usage["gates"][0]["unused"] == []
+    assert usage["gates"][1]["unused"] == ["shared 1", "shared 3"]
+    assert usage["gates"][1]["polarised"] == "shared 2"
+    assert usage["dead"] == []
 
 
-def test_summary_tells_mean_entropies_unused_and_polarised_experts() -> None:
-    opposite = summary("", "a", np.array([[1.0, 0.0], [0.0, 1.0]]), ["x", "y"])
+def test_summary_of_a_gate_tells_mean_entropies_unused_and_polarised_experts() -> None:
+    opposite = summarize_gate("", "a", np.array([[1.0, 0.0], [0.0, 1.0]]), ["x", "y"])
     assert opposite["weights"] == {"x": 0.5, "y": 0.5}
     assert opposite["entropy_of_mean"] == pytest.approx(1)
     assert opposite["mean_entropy"] == pytest.approx(0, abs=1e-12)
     assert (opposite["unused"], opposite["polarised"]) == ([], None)
-    one_sided = summary("", "a", np.array([[0.98, 0.02]]), ["x", "y"])
+    one_sided = summarize_gate("", "a", np.array([[0.98, 0.02]]), ["x", "y"])
     assert (one_sided["unused"], one_sided["polarised"]) == (["y"], "x")
 
 
 def test_ple_names_experts_by_task_and_level_and_its_shared_gate_sees_all() -> None:
     sizes = ["model=ple", "model.num_specific_experts=1", "model.num_shared_experts=2"]
-    use = gate_use(network(*sizes), config(*sizes), table())
+    usage = measure_gate_usage(network(*sizes), config(*sizes), table())
     seen = {
-        (gate["level"], gate["task"]): list(gate["weights"]) for gate in use["gates"]
+        (gate["level"], gate["task"]): list(gate["weights"]) for gate in usage["gates"]
     }
     a, b = TASKS[:2]
     assert seen[("level_1", a)] == [f"{a} 1", "shared 1", "shared 2"]
     assert seen[("level_1", None)] == [f"{a} 1", f"{b} 1", "shared 1", "shared 2"]
     assert seen[("level_2", b)] == [f"{b} 1", "shared 1", "shared 2"]
     assert ("level_2", None) not in seen
-    for gate in use["gates"]:
+    for gate in usage["gates"]:
         assert sum(gate["weights"].values()) == pytest.approx(1)
 
 
@@ -72,8 +72,10 @@ def test_a_gate_counts_the_rows_of_its_own_task() -> None:
     first = np.zeros(FEW, "float32")
     first[:5] = 1
     weights = {TASKS[0]: first, TASKS[1]: np.ones(FEW, "float32")}
-    use = gate_use(network("model=mmoe"), config("model=mmoe"), table(weights))
-    assert [gate["rows"] for gate in use["gates"]] == [5, FEW]
+    usage = measure_gate_usage(
+        network("model=mmoe"), config("model=mmoe"), table(weights)
+    )
+    assert [gate["rows"] for gate in usage["gates"]] == [5, FEW]
 
 
 def gate(task: str, unused: list[str]) -> dict:
@@ -94,7 +96,8 @@ def test_an_expert_is_dead_only_if_no_gate_of_its_level_uses_it() -> None:
 @pytest.mark.parametrize("model", ["single_task", "shared_bottom", "esmm"])
 def test_models_without_gates_have_no_use_of_them(model: str) -> None:
     assert (
-        gate_use(network(f"model={model}"), config(f"model={model}"), table()) is None
+        measure_gate_usage(network(f"model={model}"), config(f"model={model}"), table())
+        is None
     )
 
 
@@ -105,6 +108,6 @@ def test_large_tables_are_read_in_blocks_from_start_to_end() -> None:
         def read(self, start: int, stop: int) -> tuple[int, int]:
             return start, stop
 
-    blocks = list(blocks_of(Long({}, {}, {})))
+    blocks = list(sample_blocks(Long({}, {}, {})))
     assert sum(stop - start for start, stop in blocks) == MAX_ROWS
     assert blocks[0][0] == 0 and blocks[-1][0] >= 0.9 * Long.rows
