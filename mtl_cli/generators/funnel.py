@@ -1,4 +1,4 @@
-"""Impressions, clicks and conversions whose true probabilities are known."""
+"""Simulates impressions with clicks and conversions, and their true probabilities."""
 
 from dataclasses import dataclass
 from math import log, pi, sqrt
@@ -11,28 +11,33 @@ from pydantic import Field
 from mtl_cli.core.options import Count, CountOrZero
 from mtl_cli.data.dataset import Dataset
 
-# Shares of a score's variance.
+# The variance of a score is 1. Each number is the share of one cause in this variance.
 USER, ITEM, MATCH, HOUR, OFFER = 0.3, 0.3, 0.2, 0.1, 0.1
-FACTORS = 4  # of users and of items; their products measure how well both match
-SEGMENTS, CATEGORIES = 8, 20  # of users, of items
-SKEW = 0.5  # popularity of the n-th user or item is n^-SKEW
-CALIBRATION_ROWS = 2**17  # rates are met within 0.3 %: a score's deviation is 1
+# Users and items have this many factors per score. The match of a user and an item is
+# the dot product of their factors.
+FACTORS = 4
+SEGMENTS, CATEGORIES = 8, 20  # number of user segments, number of item categories
+SKEW = 0.5  # the popularity of the n-th user or item is proportional to n^-SKEW
+# Number of rows that intercepts are computed from; the rates are then met within 0.3 %.
+CALIBRATION_ROWS = 2**17
 
 Rate = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
-# More than the 2 (1 + FACTORS) columns of effects, which are made orthogonal.
-Several = Annotated[int, Field(ge=16)]
+# More users, or items, than the 2 (1 + FACTORS) columns of `Population.effects`: with
+# fewer, the columns could not be made uncorrelated.
+PopulationSize = Annotated[int, Field(ge=16)]
 
 
 @dataclass(frozen=True)
 class Population:
-    """Users or items.
+    """All users, or all items.
 
     Attributes:
-        popularity: probability of each in an impression, (num,).
-        group: segment or category of each, (num,).
-        effects: on the two scores, (num, 2, 1 + FACTORS): the main effect, then the
-            factors of the match. Over impressions each has mean 0 and variance 1, and
-            no two are correlated.
+        popularity: probability that an impression is of each user or item, (num,).
+        group: the segment of each user, or the category of each item, (num,).
+        effects: the effects of each user or item on the two scores,
+            (num, 2, 1 + FACTORS): the main effect, then the factors of the match. Over
+            impressions, each column has mean 0 and variance 1, and no two columns are
+            correlated.
     """
 
     popularity: np.ndarray
@@ -42,11 +47,11 @@ class Population:
 
 @dataclass(frozen=True)
 class Impressions:
-    """Rows without their labels.
+    """Impressions before clicks and conversions are drawn.
 
     Attributes:
-        columns: features by name, (rows,) each.
-        logits: of click and of conversion given click, (2, rows), without intercepts.
+        columns: the features by name, (rows,) each.
+        logits: the logits of pCTR and pCVR without their intercepts, (2, rows).
     """
 
     columns: dict[str, np.ndarray]
@@ -54,34 +59,40 @@ class Impressions:
 
 
 class Funnel(Dataset):
-    """Clicks, and conversions after them, with what is learnt from clicks alone biased.
+    """Impressions, clicks, and conversions after clicks, with a chosen selection bias.
 
-    a, b: two scores of an impression, with mean 0 and variance 1, uncorrelated; each
-        is the sum of effects of user, item, their match, hour, and price or shipping.
-    logit pCTR = click intercept + a
-    logit pCVR = conversion intercept + r a + sqrt(1 - r^2) b
+        logit pCTR = click intercept + a
+        logit pCVR = conversion intercept + r a + sqrt(1 - r^2) b
 
-    r is `dependence`: where it is positive, clicked impressions convert better than
-    the others would (selection bias); where it is negative, worse.
+    a and b are two scores of an impression. Over impressions they have mean 0 and
+    variance 1, and they are uncorrelated. Each is the sum of the effects of the user,
+    the item, the match of both, the hour, and the offer: its price for a, its shipping
+    costs for b.
+
+    r is `dependence`. If r is positive, pCVR is higher on clicked impressions than on
+    others; if r is negative, it is lower. So what a model learns about pCVR from
+    clicked impressions alone is biased.
 
     Columns: the features `user`, `item`, `segment` (of the user), `category` (of the
-    item), `hour` (0 to 23), `price` and `shipping` (of the offer, new each time); the
-    labels `click` and `conversion` (0 where there is no click); their true
-    probabilities `p_click`, `p_conversion_given_click` and `p_click_and_conversion`.
+    item), `hour` (0 to 23), `price` and `shipping` (drawn anew for each impression);
+    the labels `click` and `conversion` (0 without a click); their true probabilities
+    `p_click`, `p_conversion_given_click` and `p_click_and_conversion`.
 
     Attributes:
         generator: name of the generator's module.
         dependence: r, the correlation of the two logits over all impressions.
         click_rate: mean of `p_click` over all impressions.
         conversion_rate: mean of `p_conversion_given_click` over all impressions,
-            clicked or not; the rate over clicked ones differs by the selection bias.
+            clicked or not. The mean over clicked impressions differs by the selection
+            bias.
         num_users: number of users.
         num_items: number of items.
         train_rows: number of training impressions.
         test_rows: number of test impressions.
-        generator_seed: seed of all draws, apart from `seed` and `split_seed`. True
-            probabilities and test rows do not depend on `train_rows`; features are
-            the same for each `dependence` and rate.
+        generator_seed: seed of all random draws, apart from `seed` and `split_seed`.
+            Two data sets that differ only in `train_rows` have the same true
+            probabilities and test rows; two that differ only in `dependence` or the
+            rates have the same features.
     """
 
     generator: Literal["funnel"]
@@ -91,83 +102,89 @@ class Funnel(Dataset):
     dependence: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
     click_rate: Rate
     conversion_rate: Rate
-    num_users: Several
-    num_items: Several
+    num_users: PopulationSize
+    num_items: PopulationSize
     train_rows: Count
     test_rows: Count
     generator_seed: CountOrZero
 
     def generate(self) -> dict[str, pa.Table]:
-        """Returns the `train` and `test` tables, the same each time."""
-        streams = np.random.SeedSequence(self.generator_seed).spawn(4)
-        start, sample, *splits = (np.random.default_rng(s) for s in streams)
-        users = population(start, self.num_users, SEGMENTS)
-        items = population(start, self.num_items, CATEGORIES)
-        # Not from the training rows, whose number must not change the truth.
-        logits = self._draw(sample, CALIBRATION_ROWS, users, items).logits
+        """Returns the tables `train` and `test`; equal keys give equal tables."""
+        seeds = np.random.SeedSequence(self.generator_seed).spawn(4)
+        population, calibration, train, test = map(np.random.default_rng, seeds)
+        users = draw_population(population, self.num_users, SEGMENTS)
+        items = draw_population(population, self.num_items, CATEGORIES)
+        # The intercepts come from rows of their own: the number of training rows must
+        # not change the true probabilities.
+        logits = self._draw(calibration, CALIBRATION_ROWS, users, items).logits
         intercepts = [
             intercept(logits[0], self.click_rate),
             intercept(logits[1], self.conversion_rate),
         ]
         tables = {}
-        for name, rows, random in zip(
-            ("train", "test"), (self.train_rows, self.test_rows), splits, strict=True
+        for split, random, num_rows in (
+            ("train", train, self.train_rows),
+            ("test", test, self.test_rows),
         ):
-            impressions = self._draw(random, rows, users, items)
-            tables[name] = labelled(random, impressions, intercepts)
+            impressions = self._draw(random, num_rows, users, items)
+            tables[split] = draw_labels(random, impressions, intercepts)
         return tables
 
     def _draw(
         self,
         random: np.random.Generator,
-        rows: int,
+        num_rows: int,
         users: Population,
         items: Population,
     ) -> Impressions:
-        user = random.choice(len(users.group), rows, p=users.popularity)
-        item = random.choice(len(items.group), rows, p=items.popularity)
-        hour = random.integers(24, size=rows)
-        offer = random.normal(size=(2, rows))
-        scores = np.sqrt(OFFER) * offer
-        # Over a day, sine and cosine have variance 1/2 and are uncorrelated.
+        """Draws the features of impressions, and computes their logits."""
+        user = random.choice(len(users.group), num_rows, p=users.popularity)
+        item = random.choice(len(items.group), num_rows, p=items.popularity)
+        hour = random.integers(24, size=num_rows)
+        offer = random.normal(size=(2, num_rows))
+        scores = np.sqrt(OFFER) * offer  # a and b, (2, num_rows)
+        # Over the hours of a day, sine and cosine are uncorrelated, with variance 1/2.
         scores[0] += sqrt(2 * HOUR) * np.cos(2 * pi * hour / 24)
         scores[1] += sqrt(2 * HOUR) * np.sin(2 * pi * hour / 24)
         for k in range(2):
-            of_user, of_item = users.effects[user, k], items.effects[item, k]
-            scores[k] += sqrt(USER) * of_user[:, 0] + sqrt(ITEM) * of_item[:, 0]
-            match = np.einsum("rf,rf->r", of_user[:, 1:], of_item[:, 1:])
+            by_user, by_item = users.effects[user, k], items.effects[item, k]
+            scores[k] += sqrt(USER) * by_user[:, 0] + sqrt(ITEM) * by_item[:, 0]
+            match = np.einsum("rf,rf->r", by_user[:, 1:], by_item[:, 1:])
             scores[k] += sqrt(MATCH / FACTORS) * match
-        r = self.dependence
         columns = {
             "user": user.astype("int32"),
             "item": item.astype("int32"),
             "segment": users.group[user].astype("int32"),
             "category": items.group[item].astype("int32"),
             "hour": hour.astype("int32"),
-            # Cheap offers are clicked; those that are cheaply sent are bought.
+            # A low price raises a, low shipping costs raise b.
             "price": np.exp(3 - offer[0] / 2).astype("float32"),
             "shipping": np.exp(1 - offer[1] / 2).astype("float32"),
         }
-        conversion = r * scores[0] + sqrt(1 - r**2) * scores[1]
-        return Impressions(columns, np.stack([scores[0], conversion]))
+        r = self.dependence
+        a, b = scores
+        return Impressions(columns, np.stack([a, r * a + sqrt(1 - r**2) * b]))
 
 
-def population(random: np.random.Generator, num: int, groups: int) -> Population:
-    """Draws users or items.
+def draw_population(
+    random: np.random.Generator, num: int, num_groups: int
+) -> Population:
+    """Draws all users, or all items.
 
     Args:
-        random: the random generator.
+        random: the random generator to draw with.
         num: number of users or items.
-        groups: number of groups; the members of a group have similar effects.
+        num_groups: number of segments or categories. The members of a group have
+            similar effects.
     """
     popularity = np.arange(1.0, num + 1) ** -SKEW
     popularity /= popularity.sum()
-    group = random.integers(groups, size=num)
-    columns = 2 * (1 + FACTORS)
-    effects = random.normal(size=(groups, columns))[group]
-    effects += random.normal(size=(num, columns))
+    group = random.integers(num_groups, size=num)
+    num_columns = 2 * (1 + FACTORS)
+    effects = random.normal(size=(num_groups, num_columns))[group]
+    effects += random.normal(size=(num, num_columns))
     effects -= np.einsum("n,nc->c", popularity, effects)
-    # einsum is not BLAS: sums do not depend on the number of threads.
+    # Unlike a matrix product, einsum gives the same sums for any number of threads.
     covariance = np.einsum("n,nc,nd->cd", popularity, effects, effects)
     whiten = np.linalg.inv(np.linalg.cholesky(covariance))
     effects = np.einsum("nc,dc->nd", effects, whiten)
@@ -175,10 +192,10 @@ def population(random: np.random.Generator, num: int, groups: int) -> Population
 
 
 def intercept(logits: np.ndarray, rate: float) -> float:
-    """Returns what to add to logits for their probabilities to have the mean `rate`."""
-    logit = log(rate / (1 - rate))
-    low, high = logit - logits.max(), logit - logits.min()
-    for _ in range(50):  # halves an interval of some 10 to the last bit of a double
+    """Returns the number to add to logits so that the mean probability is `rate`."""
+    logit_of_rate = log(rate / (1 - rate))
+    low, high = logit_of_rate - logits.max(), logit_of_rate - logits.min()
+    for _ in range(50):  # halves an interval of length 10 to the precision of float64
         middle = (low + high) / 2
         if sigmoid(logits + middle).mean() < rate:
             low = middle
@@ -187,15 +204,21 @@ def intercept(logits: np.ndarray, rate: float) -> float:
     return float((low + high) / 2)
 
 
-def labelled(
+def draw_labels(
     random: np.random.Generator, impressions: Impressions, intercepts: list[float]
 ) -> pa.Table:
-    """Draws clicks, and conversions of what is clicked."""
+    """Draws clicks and conversions, and returns the table of all columns.
+
+    Args:
+        random: the random generator to draw with.
+        impressions: the impressions to draw labels for.
+        intercepts: the click intercept and the conversion intercept.
+    """
     logits = impressions.logits + np.array(intercepts)[:, None]
     p_click, p_conversion = sigmoid(logits).astype("float32")
-    chance = random.random(logits.shape)  # float64: probabilities may be tiny
-    click = chance[0] < p_click
-    conversion = click & (chance[1] < p_conversion)
+    uniform = random.random(logits.shape)  # float64, for very small probabilities
+    click = uniform[0] < p_click
+    conversion = click & (uniform[1] < p_conversion)
     return pa.table(
         impressions.columns
         | {
@@ -209,6 +232,6 @@ def labelled(
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Returns the probability of a logit."""
-    result: np.ndarray = 1 / (1 + np.exp(-x))
-    return result
+    """Returns the probabilities that belong to logits."""
+    probabilities: np.ndarray = 1 / (1 + np.exp(-x))
+    return probabilities

@@ -1,4 +1,4 @@
-"""Two regressions of chosen relatedness: the synthetic data of MMoE and PLE."""
+"""The synthetic data of the papers of MMoE and PLE: two related regression tasks."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -15,12 +15,12 @@ from mtl_cli.features.dense import Dense
 
 @dataclass(frozen=True)
 class Parameters:
-    """The parameters of the labels.
+    """The parameters that labels are computed with, see `Synthetic`.
 
     Attributes:
-        w: weight vectors of the tasks, (2, d).
-        alpha: frequencies of the sines, (m,).
-        beta: phases of the sines, (m,), radians.
+        w: the weight vectors w_1 and w_2 of the two tasks, (2, d).
+        alpha: the frequencies of the sines, (m,).
+        beta: the phases of the sines in radians, (m,).
     """
 
     w: np.ndarray
@@ -29,35 +29,40 @@ class Parameters:
 
 
 class Synthetic(Dataset):
-    """Gaussian features, and two labels whose weight vectors have a chosen cosine.
+    """Gaussian features, and the labels of two tasks with weight vectors of cosine p.
 
-    x ~ N(0, 1)^d
-    w1 = c u1, w2 = c (p u1 + sqrt(1 - p^2) u2), u1 and u2 orthogonal unit vectors
-    y_k = w_k x + sum_{i=1..m} sin(alpha_i w_k x + beta_i) + N(0, noise_variance)
+        x   ~ N(0, 1)^d                               the features of a row
+        w_1 = c u_1                                   the weight vector of task 1
+        w_2 = c (p u_1 + sqrt(1 - p^2) u_2)           the weight vector of task 2
+        y_k = w_k x + sum_{i=1..m} sin(alpha_i w_k x + beta_i) + N(0, noise_variance)
 
-    Columns: `x0` to `x{d-1}`, `y1`, `y2`. The features follow from `dimensions` and
-    may be left out.
+    u_1 and u_2 are orthogonal unit vectors. Both tasks have the same alpha and beta.
+
+    Columns: the features `x0` to `x{d-1}`, and the labels `y1` and `y2`. A YAML may
+    leave out the features, since they follow from `dimensions`.
 
     Attributes:
         generator: name of the generator's module.
-        correlation: p, the cosine of the weight vectors.
-        dimensions: d, how many features.
-        scale: c, length of the weight vectors.
-        num_sines: m.
-        coefficients: `index`: alpha_i = i, beta_i ~ N(0, 1); `normal`: both N(0, 1).
-            The tasks have the same.
-        noise_variance: variance of each label's noise.
+        correlation: p, the cosine of the two weight vectors.
+        dimensions: d, the number of features.
+        scale: c, the length of the weight vectors.
+        num_sines: m, the number of sines in a label.
+        coefficients: `index`: alpha_i = i, beta_i ~ N(0, 1); `normal`: alpha_i and
+            beta_i ~ N(0, 1).
+        noise_variance: variance of the noise of each label.
         train_rows: number of training rows.
         test_rows: number of test rows.
-        generator_seed: seed of all draws; apart from `seed`, `split_seed`. Parameters
-            and test rows do not depend on `train_rows`, and those that `correlation`
-            does not concern are the same for each.
+        generator_seed: seed of all random draws, apart from `seed` and `split_seed`.
+            Two data sets that differ only in `train_rows` have the same parameters and
+            test rows; two that differ only in `correlation` have the same x, u, alpha,
+            beta.
 
     Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
         Multi-gate Mixture-of-Experts", KDD 2018, section 3.2; Tang et al.,
         "Progressive Layered Extraction (PLE)", RecSys 2020, section 5.
-        Differs from the papers in: nothing known; MMoE's does not give alpha, beta, c
-        and m (conf/dataset/synthetic_mmoe.yaml says what gives its figure 2).
+        Differs from the papers in: nothing known. The paper of MMoE does not state
+        alpha, beta, c and m; conf/dataset/synthetic_mmoe.yaml has values that give the
+        paper's figure 2.
     """
 
     generator: Literal["synthetic"]
@@ -80,14 +85,14 @@ class Synthetic(Dataset):
         if not isinstance(values, dict) or "features" in values:
             return values
         dimensions = values.get("dimensions")
-        # A wrong number is told as such, not as missing features.
+        # With wrong dimensions, the error must be about them, not about features.
         if not isinstance(dimensions, int) or dimensions < 2:
             dimensions = 2
-        return {**values, "features": features(dimensions)}
+        return {**values, "features": feature_keys(dimensions)}
 
     @model_validator(mode="after")
-    def _check_names(self) -> "Synthetic":
-        expected = features(self.dimensions)
+    def _check_feature_keys(self) -> "Synthetic":
+        expected = feature_keys(self.dimensions)
         if {name: f.model_dump() for name, f in self.features.items()} != expected:
             raise ValueError(
                 f"features: follow from dimensions: x0 to x{self.dimensions - 1}, all "
@@ -95,9 +100,18 @@ class Synthetic(Dataset):
             )
         return self
 
+    def generate(self) -> dict[str, pa.Table]:
+        """Returns the tables `train` and `test`; equal keys give equal tables."""
+        parameters = self.parameters()
+        _, train_seed, test_seed = self._seeds()
+        return {
+            "train": self._draw_rows(train_seed, self.train_rows, parameters),
+            "test": self._draw_rows(test_seed, self.test_rows, parameters),
+        }
+
     def parameters(self) -> Parameters:
-        """Returns the parameters of the labels."""
-        random = np.random.default_rng(self._streams()[0])
+        """Returns the parameters that labels are computed with."""
+        random = np.random.default_rng(self._seeds()[0])
         u1, u2 = random.normal(size=(2, self.dimensions))
         u1 /= np.linalg.norm(u1)
         u2 -= u2 @ u1 * u1
@@ -110,35 +124,27 @@ class Synthetic(Dataset):
             alpha = random.normal(size=self.num_sines)
         return Parameters(w, alpha, beta)
 
-    def generate(self) -> dict[str, pa.Table]:
-        """Returns the `train` and `test` tables, the same each time."""
-        parameters = self.parameters()
-        _, train, test = self._streams()
-        return {
-            "train": self._rows(train, self.train_rows, parameters),
-            "test": self._rows(test, self.test_rows, parameters),
-        }
-
-    def _streams(self) -> list[np.random.SeedSequence]:
+    def _seeds(self) -> list[np.random.SeedSequence]:
+        """Returns the seeds of the parameters, the training rows and the test rows."""
         return np.random.SeedSequence(self.generator_seed).spawn(3)
 
-    def _rows(
-        self, stream: np.random.SeedSequence, rows: int, parameters: Parameters
+    def _draw_rows(
+        self, seed: np.random.SeedSequence, num_rows: int, parameters: Parameters
     ) -> pa.Table:
-        random = np.random.default_rng(stream)
+        random = np.random.default_rng(seed)
         columns = {}
-        z = np.zeros((2, rows))  # w_k x
+        z = np.zeros((2, num_rows))  # w_k x of both tasks
         for name, weights in zip(self.features, parameters.w.T, strict=True):
-            columns[name] = random.standard_normal(rows, dtype="float32")
+            columns[name] = random.standard_normal(num_rows, dtype="float32")
             z += weights[:, None] * columns[name]
-        y = z + random.normal(0, sqrt(self.noise_variance), (2, rows))
+        y = z + random.normal(0, sqrt(self.noise_variance), (2, num_rows))
         for alpha, beta in zip(parameters.alpha, parameters.beta, strict=True):
             y += np.sin(alpha * z + beta)
         columns["y1"], columns["y2"] = y.astype("float32")
         return pa.table(columns)
 
 
-def features(dimensions: int) -> dict[str, Any]:
-    """Returns what a YAML would declare: `x0`, `x1`, ..., numbers as they are."""
-    declared = Dense(kind="dense", transform="none").model_dump()
-    return {f"x{i}": declared for i in range(dimensions)}
+def feature_keys(dimensions: int) -> dict[str, Any]:
+    """Returns the value of the key `features`: `x0`, `x1`, ..., not transformed."""
+    keys = Dense(kind="dense", transform="none").model_dump()
+    return {f"x{i}": keys for i in range(dimensions)}

@@ -431,7 +431,7 @@ def test_offer_and_hour_have_their_share_of_a_logits_variance(truth, seen):
 
 
 def test_effects_of_users_are_uncorrelated_and_alike_in_a_group():
-    users = funnel.population(np.random.default_rng(0), 2000, 8)
+    users = funnel.draw_population(np.random.default_rng(0), 2000, 8)
     effects = users.effects.reshape(2000, -1)
     weighted = effects * users.popularity[:, None]
     # Made so, up to the rounding of sums of doubles.
