@@ -4,7 +4,9 @@ from abc import abstractmethod
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from mtl_cli.core.options import (
     NotNegative,
@@ -39,7 +41,7 @@ class Sharing(Options):
         h_t  the tower of task t, which every scheme has: see `layers/towers.py`
         y_t  the logits of task t: y_t = h_t(z_t)
 
-    The heads turn the logits into the logits of all outputs.
+    From the logits of all tasks, the heads make the logits of all outputs.
 
     Attributes:
         name: name of the scheme's module.
@@ -76,7 +78,9 @@ class Sharing(Options):
         return heads_named(self.heads, self.model_extra or {})
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> Any:
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         """Returns the JSON schema of the scheme's keys and the keys of all heads."""
         schema = handler.resolve_ref_schema(handler(core_schema))
         schema["properties"]["heads"]["enum"] = option_names("heads")

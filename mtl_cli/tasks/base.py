@@ -126,7 +126,7 @@ class Task(Options):
         """
 
     def label_text(self, label: float) -> str:
-        """Returns a number of `read_labels` as messages show the label."""
+        """Returns a label, as `read_labels` encodes it, in the form for messages."""
         return f"{label:g}"
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
