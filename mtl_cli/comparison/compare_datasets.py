@@ -116,7 +116,7 @@ def score_of(configuration: Configuration, split: str, task: str, metric: str) -
 def choose_best(task: Task, split: str) -> None:
     """Chooses the best score: on validation rows if all scores have them.
 
-    Scores on other rows than the baseline's cannot be the best.
+    A score on other rows than the baseline's cannot be the best.
     """
     scored = [score for score in task.scores if score.interval is not None]
     comparable = [

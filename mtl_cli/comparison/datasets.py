@@ -13,7 +13,7 @@ DatasetSettings = tuple[tuple[str, str], ...]
 
 
 def group_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
-    """Groups runs, in order, by data set: the name of the data set to its runs.
+    """Groups runs by their data set; returns {name of the data set: its runs}.
 
     Runs belong together if they read the same data (`data_hash`), under whatever name.
     Runs of one name with different data belong together if their dataset settings are

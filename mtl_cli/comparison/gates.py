@@ -1,4 +1,4 @@
-"""The tables of gates on the page: how much weight each gate gives each expert."""
+"""The tables on the page that show how much weight each gate gives each expert."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def gate_table(configuration: Configuration) -> GateTable | None:
 
 
 def read_gates(run: Run) -> dict[str, Any] | None:
-    """Reads `gates.json`; None if there is none."""
+    """Reads `gates.json`; None if the file is missing or damaged."""
     try:
         gates = read_json(run.path / "gates.json")
     except (OSError, ValueError, RecursionError):

@@ -15,9 +15,11 @@ from mtl_cli.pages.line_plots import Line, LinePlot
 MAX_CONFIGURATIONS = 30  # in one plot
 MAX_NAME = 30  # characters that fit beside the numbers
 MAX_POINT_NAME = 24  # characters that fit beside a point
+# In SVG units:
 WIDTH = 460
 SMALL_WIDTH = 300
-LEFT = 64  # of plots with a y axis
+LEFT = 64  # the position of the y axis
+ROW_HEIGHT = 40  # of a configuration in the chart of seeds
 CHARACTER_WIDTH = 6.5
 
 
@@ -27,59 +29,59 @@ def plotted_indices(comparison: DatasetComparison) -> range:
 
 
 def seeds_chart(comparison: DatasetComparison, task: Task) -> Chart:
-    """Plots one row per configuration: seeds as dots, the mean with its interval."""
+    """Plots one row per configuration: its seeds, and their mean with its interval."""
     rows = [
         (i, score, score.interval)
         for i in plotted_indices(comparison)
         if (score := task.scores[i]).interval is not None
     ]
-    height, top = 40, 8
-    bottom = top + height * len(rows)
+    top = 8
+    bottom = top + ROW_HEIGHT * len(rows)
     values = [value for _, score, _ in rows for value in score.by_seed.values()]
     values += [end for *_, interval in rows for end in interval.ends]
     x, y = axis_around(values, 12, WIDTH - 12), Axis(0, 1, bottom, top)
-    label = f"{task.name} {task.metric}, seeds by row"
-    chart = Chart(label, WIDTH, bottom + 40)
+    chart = Chart(f"{task.name} {task.metric}, seeds by row", WIDTH, bottom + 40)
     chart.x_axis(x, y, task.metric_title)
     for _, score, interval in rows:
         if score.configuration is comparison.baseline:
-            center = x(interval.mean)
-            chart.line((center, top), (center, bottom), "reference")
+            mean = x(interval.mean)
+            chart.line((mean, top), (mean, bottom), "reference")
     for row, (i, score, interval) in enumerate(rows):
-        center = top + height * row + 26
+        dots_y = top + ROW_HEIGHT * row + 26
+        text_y = dots_y - 11
         name = score.configuration.name
-        shown = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
+        short_name = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
         star = " ★" if score is task.best else ""
-        chart.text((x.start, center - 11), f"{shown}{star}", css_class="row")
+        chart.text((x.start, text_y), f"{short_name}{star}", css_class="row")
         numbers = interval_text(interval, task.decimals)
-        chart.text((x.stop, center - 11), numbers, "end", "tick")
+        chart.text((x.stop, text_y), numbers, "end", "tick")
         low, high = interval.ends
-        chart.line((x(low), center), (x(high), center), f"bar {color(i)}")
+        chart.line((x(low), dots_y), (x(high), dots_y), f"bar {color(i)}")
         for seed, value in score.by_seed.items():
             tooltip = f"{name}, seed {seed}: {value:.6f}"
-            chart.dot((x(value), center), 3, f"seed {color(i)}", tooltip)
-        chart.dot((x(interval.mean), center), 5, f"mean {color(i)}", f"{name}: mean")
+            chart.dot((x(value), dots_y), 3, f"seed {color(i)}", tooltip)
+        chart.dot((x(interval.mean), dots_y), 5, f"mean {color(i)}", f"{name}: mean")
     return chart
 
 
 def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) -> Chart:
     """Plots two tasks against each other, with the Pareto front."""
-    points = [
+    means = [  # index of the configuration, its intervals on the two tasks
         (i, a, b)
         for i in plotted_indices(comparison)
         if (a := first.scores[i].interval) is not None
         and (b := second.scores[i].interval) is not None
     ]
-    x = axis_around([end for _, a, _ in points for end in a.ends], LEFT, WIDTH - 16)
-    y = axis_around([end for *_, b in points for end in b.ends], 300, 30)
+    x = axis_around([end for _, a, _ in means for end in a.ends], LEFT, WIDTH - 16)
+    y = axis_around([end for *_, b in means for end in b.ends], 300, 30)
     chart = Chart(f"{first.name} against {second.name}", WIDTH, 344)
     chart.x_axis(x, y, f"{first.name} {first.metric_title}")
     chart.y_axis(x, y, f"{second.name} {second.metric_title}")
     signs = (first.direction or 1, second.direction or 1)
-    front = pareto_front([(a.mean * signs[0], b.mean * signs[1]) for _, a, b in points])
-    steps = sorted((points[i][1].mean, points[i][2].mean) for i in front)
-    chart.path([(x(a), y(b)) for a, b in steps], "front")
-    for n, (i, a, b) in enumerate(points):
+    front = pareto_front([(a.mean * signs[0], b.mean * signs[1]) for _, a, b in means])
+    front_means = sorted((means[n][1].mean, means[n][2].mean) for n in front)
+    chart.path([(x(a), y(b)) for a, b in front_means], "front")
+    for n, (i, a, b) in enumerate(means):
         point = (x(a.mean), y(b.mean))
         if a.half_width is not None and b.half_width is not None:
             left, right = map(x, a.ends)
@@ -87,16 +89,19 @@ def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) ->
             chart.line((left, point[1]), (right, point[1]), f"whisker {color(i)}")
             chart.line((point[0], low), (point[0], high), f"whisker {color(i)}")
         name = comparison.configurations[i].name
-        ring = " onfront" if n in front else ""
-        chart.dot(point, 6, f"mean {color(i)}{ring}", name)
-        if len(points) <= NUM_COLORS and len(name) <= MAX_POINT_NAME:
+        front_class = " onfront" if n in front else ""
+        chart.dot(point, 6, f"mean {color(i)}{front_class}", name)
+        if len(means) <= NUM_COLORS and len(name) <= MAX_POINT_NAME:
             anchor, shift = ("end", -10) if point[0] > WIDTH * 0.7 else ("start", 10)
             chart.text((point[0] + shift, point[1] - 8), name, anchor)
     return chart
 
 
 def pareto_front(points: list[tuple[float, float]]) -> set[int]:
-    """Returns the points that no other point beats in both values; more is better."""
+    """Returns the indices of the points that no other point beats; more is better.
+
+    A point beats another if it is no worse in both values, and better in one.
+    """
     return {
         i
         for i, (x, y) in enumerate(points)
@@ -105,7 +110,10 @@ def pareto_front(points: list[tuple[float, float]]) -> set[int]:
 
 
 def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
-    """Plots the validation metric by epoch, one line per run; None if no run has it."""
+    """Plots the validation metric by epoch, one line per run.
+
+    Returns: None if no run has the metric in its `history.csv`.
+    """
     column = f"valid.{task.name}.{task.metric}"
     name = f"{task.name} validation {task.metric_title}"
     plot = LinePlot(f"{name} by epoch", "epoch", name)
@@ -122,7 +130,8 @@ def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
                 plot.lines.append(Line(f"{configuration.name}, seed {seed}", x, y, i))
     if not plot.lines:
         return None
-    # The first epochs are far off; their values would stretch the axis.
+    # The y axis leaves out the worst fifth of the values: the first epochs are so much
+    # worse than the last that they would hide the differences between runs.
     values = sorted(value for line in plot.lines for value in line.y)
     fifth = len(values) // 5
     if task.direction > 0:
@@ -145,12 +154,12 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart:
     y = axis_around((mean for group in means.values() for _, mean in group), 190, 30)
     chart = Chart(f"{key} and {task.name}", SMALL_WIDTH, 248)
     chart.y_axis(x, y, f"{task.name} {task.metric_title}")
-    # The labels alternate between two lines, so each has the width of two.
-    fitting = int(2 * (x.stop - x.start) / len(values) / CHARACTER_WIDTH)
+    # The labels alternate between two lines, so each label has the width of two values.
+    max_label = int(2 * (x.stop - x.start) / len(values) / CHARACTER_WIDTH)
     trend = []
     for n, value in enumerate(values):
         middle = x(n + 0.5)
-        label = value if len(value) <= fitting else f"{value[: fitting - 1]}…"
+        label = value if len(value) <= max_label else f"{value[: max_label - 1]}…"
         chart.text((middle, 206 + 13 * (n % 2)), label, "middle", "tick")
         trend.append((middle, y(statistics.fmean(mean for _, mean in means[value]))))
         for i, mean in means[value]:

@@ -9,8 +9,15 @@ from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE
 # Runs that differ only in these keys belong to one configuration. Two of the keys can
 # change a result: `seed`, in which the runs of a configuration are meant to differ, and
 # `trainer.strategy`, which a resumed run may change midway.
-IGNORED_KEYS = ["defaults", "hydra", "seed", "check_only", "sweep", "tracker"]
-IGNORED_KEYS.append("compare")
+IGNORED_KEYS = [
+    "defaults",
+    "hydra",
+    "seed",
+    "check_only",
+    "sweep",
+    "tracker",
+    "compare",
+]
 for key, inner_keys in KEYS_FREE_TO_CHANGE.items():
     IGNORED_KEYS += [key] if inner_keys is True else [f"{key}.{k}" for k in inner_keys]
 IGNORED_PREFIXES = tuple(f"{key}." for key in IGNORED_KEYS)
@@ -18,7 +25,10 @@ MAX_VALUES = 20_000  # in one config.yaml
 
 
 def settings_of(config: object) -> dict[str, str]:
-    """Returns the settings of a configuration: dotted key to text.
+    """Returns the settings in a run's `config.yaml`: dotted key to text.
+
+    Args:
+        config: the parsed file.
 
     Raises:
         ValueError: if the configuration is no mapping, or has too many values.
@@ -34,7 +44,7 @@ def settings_of(config: object) -> dict[str, str]:
 
 
 def check_size(config: dict[Any, Any]) -> None:
-    """Raises an error for too many values: YAML's aliases can make them endless."""
+    """Raises an error for too many values: YAML's aliases can nest without end."""
     remaining: list[object] = [config]
     num_values = 0
     while remaining:
@@ -49,7 +59,7 @@ def check_size(config: dict[Any, Any]) -> None:
 
 
 def as_text(value: object) -> str:
-    """Returns a value as text, equal for equal values."""
+    """Returns a value as text, as short as YAML would write it."""
     if isinstance(value, list):
         return f"[{','.join(map(as_text, value))}]"
     if isinstance(value, dict):

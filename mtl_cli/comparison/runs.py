@@ -1,4 +1,4 @@
-"""Reads from a run folder what a comparison needs."""
+"""Reads what a comparison needs from a run folder."""
 
 import csv
 import json
@@ -52,7 +52,7 @@ class Run:
         return self.status == "done" and bool(self.metrics)
 
     def score(self, split: str, task: str) -> Score:
-        """Returns all that `metrics.json` says of a task on a split; {} if nothing."""
+        """Returns the entry of `metrics.json` for a task on a split; {} if missing."""
         return self.metrics.get(split, {}).get(task, {})
 
     def value(self, split: str, task: str, metric: str) -> float | None:
@@ -61,7 +61,7 @@ class Run:
         return float(value) if isinstance(value, int | float) else None
 
     def history(self) -> list[dict[str, str]]:
-        """Reads `history.csv`, one row per epoch; empty if there is none."""
+        """Reads `history.csv`, one row per epoch; [] if the file cannot be read."""
         try:
             with (self.path / "history.csv").open(encoding="utf-8", newline="") as file:
                 return list(csv.DictReader(file))

@@ -1,4 +1,4 @@
-"""Whether runs were scored on the same rows."""
+"""Finds out whether runs were scored on the same rows."""
 
 import numpy as np
 
@@ -21,22 +21,23 @@ def same_rows(a: Configuration, b: Configuration, split: str) -> bool:
 
     Runs with equal data and equal split settings were scored on the same rows. Other
     runs may still share a separate test file, so the test rows in their
-    `predictions.parquet` are compared. On other splits they count as different.
+    `predictions.parquet` are compared. There is no such file of training and validation
+    rows, so these rows count as different.
 
     Args:
         a: the first configuration.
         b: the second configuration.
         split: the split that was scored.
     """
-    groups: dict[tuple[object, ...], list[Run]] = {}  # of runs with the same rows
+    runs_by_split: dict[tuple[object, ...], list[Run]] = {}
     for run in (*a.runs.values(), *b.runs.values()):
-        data = run.environment.get("data_hash") or run.path
-        groups.setdefault((data, *split_settings(run)), []).append(run)
-    if len(groups) < 2:
+        data = run.environment.get("data_hash") or run.path  # unknown data is unique
+        runs_by_split.setdefault((data, *split_settings(run)), []).append(run)
+    if len(runs_by_split) < 2:
         return True
     if split != "test":
         return False
-    first, *others = map(test_rows, groups.values())
+    first, *others = map(test_rows, runs_by_split.values())
     return all(equal_rows(first, rows) for rows in others)
 
 

@@ -1,14 +1,14 @@
 """Charts as SVG: Python computes positions, `charts.html` writes the markup.
 
-Colours and fonts come from the stylesheet: the colours of series are its classes `c0`
-to `c7`, and `cx` for all further series.
+Colours and fonts come from the stylesheet: its classes `c0` to `c7` are the colours of
+the first eight series (configurations or lines), `cx` is that of all further series.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-NUM_TICKS = 4
+NUM_TICKS = 4  # per axis, roughly
 NUM_COLORS = 8
 Point = tuple[float, float]
 
@@ -20,7 +20,7 @@ def color(index: int) -> str:
 
 @dataclass
 class Axis:
-    """Maps values to positions.
+    """Maps values to positions in SVG units, which grow to the right and downwards.
 
     Attributes:
         low: the value at position `start`.
@@ -35,7 +35,7 @@ class Axis:
     stop: float
 
     def __call__(self, value: float) -> float:
-        """Returns the position of a value, to a tenth."""
+        """Returns the position of a value, rounded to a tenth."""
         share = (value - self.low) / ((self.high - self.low) or 1.0)
         return round(self.start + share * (self.stop - self.start), 1)
 
@@ -58,7 +58,7 @@ def axis_around(values: Iterable[float], start: float, stop: float) -> Axis:
 
 
 def tick_text(value: float, ticks: Sequence[float]) -> str:
-    """Returns a tick's label, with the decimals that tell it from its neighbours."""
+    """Returns the label of a tick, with enough decimals for ticks to differ."""
     step = abs(ticks[1] - ticks[0]) if len(ticks) > 1 else abs(value) or 1.0
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     return f"{value:,.{decimals}f}"
@@ -70,7 +70,7 @@ class Mark:
 
     Attributes:
         tag: the element's name.
-        attributes: its attributes.
+        attributes: the element's attributes.
         text: the text inside.
         tooltip: the text that a page shows when the element is pointed at.
     """
@@ -83,15 +83,16 @@ class Mark:
 
 @dataclass
 class Chart:
-    """A picture that is put together mark by mark.
+    """A picture, drawn mark by mark.
 
     Attributes:
         label: a description for readers who cannot see the picture.
-        width: width of the coordinates; a page shows the chart as wide as it fits.
-        height: height of the coordinates.
-        marks: all marks, the lowest first.
-        window: x, y, width and height of the part in which `clipped` is visible.
-        clipped: marks that are drawn above all others, but only inside the window.
+        width: the width in SVG units; a page scales the chart to the space it has.
+        height: the height in SVG units.
+        marks: the marks outside the window; later marks cover earlier ones.
+        window: x, y, width and height of the area to which paths and dots are clipped;
+            None if they are not clipped.
+        clipped: the marks inside the window; they cover all other marks.
     """
 
     label: str
@@ -132,7 +133,14 @@ class Chart:
     def x_axis(
         self, x: Axis, y: Axis, name: str, ticks: Sequence[float] | None = None
     ) -> None:
-        """Draws ticks and grid lines, and a name below."""
+        """Draws the ticks and grid lines of an x axis, and its name below.
+
+        Args:
+            x: the axis to draw.
+            y: the y axis, which the grid lines span.
+            name: the name of the axis.
+            ticks: the values to mark; None for round values.
+        """
         ticks = x.ticks() if ticks is None else ticks
         for tick in ticks:
             self.line((x(tick), y.start), (x(tick), y.stop), "grid")
@@ -141,7 +149,7 @@ class Chart:
         self.text(((x.start + x.stop) / 2, y.start + 34), name, "middle", "name")
 
     def y_axis(self, x: Axis, y: Axis, name: str) -> None:
-        """Draws ticks and grid lines, and a name above."""
+        """Draws the ticks and grid lines of a y axis, and its name above."""
         ticks = y.ticks()
         for tick in ticks:
             self.line((x.start, y(tick)), (x.stop, y(tick)), "grid")

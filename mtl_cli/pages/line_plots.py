@@ -1,4 +1,4 @@
-"""Plots of lines over a common axis. A page shows them as SVG, `png` writes files."""
+"""Plots of several lines, to be shown in a page as SVG or written as a PNG file."""
 
 import math
 from collections.abc import Sequence
@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from mtl_cli.pages.charts import Axis, Chart, axis_around, color
 
-WIDTH, HEIGHT = 460, 304
-LEFT, RIGHT, TOP, BOTTOM = 64, WIDTH - 16, 30, 260
+WIDTH, HEIGHT = 460, 304  # in SVG units, also below
+LEFT, RIGHT, TOP, BOTTOM = 64, WIDTH - 16, 30, 260  # where the axes begin and end
+DOT_MARGIN = 4  # keeps dots on the border whole
 
 
 @dataclass
@@ -16,9 +17,9 @@ class Line:
 
     Attributes:
         label: the name in the legend.
-        x: x of each point.
-        y: y of each point; NaN where there is none.
-        color: index of the line's colour.
+        x: the x of each point.
+        y: the y of each point; NaN leaves the point out.
+        color: the index of the line's colour.
     """
 
     label: str
@@ -32,12 +33,13 @@ class LinePlot:
     """A plot of lines.
 
     Attributes:
-        title: what the plot shows.
+        title: the heading of the plot.
         x_name: the name of the x axis.
         y_name: the name of the y axis.
         lines: the lines.
-        y_values: the values that the y axis must hold; None for the y of all lines.
-        kept_epoch: the epoch whose weights were kept; None if x is no epoch.
+        y_values: the values that the y axis must span; None for the y of all lines.
+        kept_epoch: the epoch whose weights were kept, marked in the plot; None if the
+            x axis does not show epochs.
         diagonal: whether to draw the line y = x.
     """
 
@@ -50,7 +52,7 @@ class LinePlot:
     diagonal: bool = False
 
     def legend(self) -> list[tuple[str, str]]:
-        """Returns the class of each line's colour, and its label."""
+        """Returns the stylesheet's class and the label of each line."""
         return [(color(line.color), line.label) for line in self.lines]
 
     def chart(self) -> Chart:
@@ -68,20 +70,19 @@ class LinePlot:
         chart = Chart(self.title, WIDTH, HEIGHT)
         chart.x_axis(x, y, self.x_name, ticks)
         chart.y_axis(x, y, self.y_name)
-        edge = 4  # so that dots on the border are whole
-        size = (RIGHT - LEFT + 2 * edge, BOTTOM - TOP + 2 * edge)
-        chart.window = (LEFT - edge, TOP - edge, *size)
+        size = (RIGHT - LEFT + 2 * DOT_MARGIN, BOTTOM - TOP + 2 * DOT_MARGIN)
+        chart.window = (LEFT - DOT_MARGIN, TOP - DOT_MARGIN, *size)
         if self.kept_epoch is not None:
             kept = x(self.kept_epoch)
             chart.line((kept, BOTTOM), (kept, TOP), "reference")
         if self.diagonal:
-            ends = (min(x.low, y.low), max(x.high, y.high))
-            chart.path([(x(end), y(end)) for end in ends], "reference")
+            low, high = min(x.low, y.low), max(x.high, y.high)
+            chart.path([(x(low), y(low)), (x(high), y(high))], "reference")
         for line in self.lines:
             points = [
-                (x(a), y(b))
-                for a, b in zip(line.x, line.y, strict=True)
-                if math.isfinite(b)
+                (x(x_value), y(y_value))
+                for x_value, y_value in zip(line.x, line.y, strict=True)
+                if math.isfinite(y_value)
             ]
             if len(points) == 1:
                 chart.dot(points[0], 3, f"seed {color(line.color)}", line.label)

@@ -9,11 +9,10 @@ from mtl_cli.pages.line_plots import LinePlot
 
 
 def write_png(plots: list[LinePlot], path: Path) -> None:
-    """Writes plots side by side as a PNG file."""
+    """Writes plots side by side into one PNG file."""
     figure = Figure(figsize=(4.5 * len(plots), 3.4), layout="constrained")
-    for axes, plot in zip(
-        figure.subplots(1, len(plots), squeeze=False)[0], plots, strict=True
-    ):
+    all_axes = figure.subplots(1, len(plots), squeeze=False)[0]
+    for axes, plot in zip(all_axes, plots, strict=True):
         for line in plot.lines:
             axes.plot(line.x, line.y, marker=".", label=line.label)
         if plot.diagonal:
