@@ -60,12 +60,14 @@ def compare_dataset(
         ConfigError: if nothing is left to compare.
     """
     configurations = group_runs(runs)
-    is_scored = {
-        c: any(split in run.metrics for run in c.runs.values()) for c in configurations
-    }
-    scored = [c for c in configurations if is_scored[c]]
+    scored = [
+        configuration
+        for configuration in configurations
+        if any(split in run.metrics for run in configuration.runs.values())
+    ]
+    unscored = [c for c in configurations if c not in scored]
     if not scored:
-        raise no_scores(configurations, split)
+        raise no_scores(unscored, split)
     keys = differing_keys(scored)
     set_names(scored, keys)
     base, reason = choose_baseline(scored, keys, baseline)
@@ -81,11 +83,10 @@ def compare_dataset(
     remarks = add_row_tests(comparison) if split == "test" else []
     for task in tasks:
         choose_best(task, split)
-        to_baseline = [score.to_baseline for score in task.scores]
-        to_single_task = [score.to_single_task for score in task.scores]
-        for differences in (to_baseline, to_single_task):
-            decide([d for d in differences if d is not None], task.direction)
-    unscored = [c for c in configurations if not is_scored[c]]
+        to_baseline = [s.to_baseline for s in task.scores if s.to_baseline]
+        to_single_task = [s.to_single_task for s in task.scores if s.to_single_task]
+        decide(to_baseline, task.direction)
+        decide(to_single_task, task.direction)
     comparison.warnings = [*warnings(comparison, runs, unscored), *remarks]
     return comparison
 

@@ -152,12 +152,12 @@ class DatasetComparison:
         for i, configuration in enumerate(self.configurations):
             settings = self.shown_settings(configuration)
             for task in self.tasks:
-                score = task.score_dict(i)
-                for key in ("by_seed", "to_baseline", "to_single_task"):
-                    if key == "by_seed" or score[key] is None:
-                        del score[key]
                 row = {"dataset": self.dataset, **settings, "task": task.name}
-                yield row | flatten(score)
+                row |= flatten(task.score_dict(i) | {"by_seed": None})
+                # Seeds have no columns, and nor have differences that are None.
+                for key in ("by_seed", "to_baseline", "to_single_task"):
+                    row.pop(key, None)
+                yield row
 
     def to_frame(self) -> "DataFrame":
         """Returns a table with one row per configuration and task.
