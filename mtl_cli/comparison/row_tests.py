@@ -92,15 +92,13 @@ def test_task(task: Task, tested: list[Configuration], split: str) -> list[str]:
         return predictions
 
     for difference in task.differences:
-        if (
-            difference.verdict in (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
-            or difference.configuration not in tested
-            or difference.other not in tested
-        ):
+        pair = difference.configuration, difference.other
+        without_test = (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
+        if difference.verdict in without_test or not set(pair) <= set(tested):
             continue
         try:
-            predictions = read(difference.configuration)
-            difference.row_test = predictions.test(read(difference.other))
+            first, second = map(read, pair)
+            difference.row_test = first.test(second)
         except DifferentRowsError:
             difference.reject()
         except UnusableError as error:

@@ -40,26 +40,39 @@ def add_seed_tests(
     noise = noise_of(*on_baseline_rows)
 
     def difference(score: Score, other: Score) -> Difference:
-        result = Difference(score.configuration, other.configuration)
+        pair = score.configuration, other.configuration
         if score.interval is None or other.interval is None:
-            result.verdict = Verdict.NO_SCORE
-        elif not comparable(score, other):
-            result.verdict = Verdict.NOT_COMPARABLE
-        else:
-            noise_of_others = NO_NOISE
-            if score in on_baseline_rows and other in on_baseline_rows:
-                noise_of_others = noise - noise_of(score, other)
-            pair = score.by_seed, other.by_seed
-            result.paired = paired_difference(*pair)
-            result.seed_test = seed_test(*common_seeds(*pair), noise_of_others)
-            result.verdict = Verdict.TOO_FEW_SEEDS  # until the verdict is decided
-        return result
+            return Difference(*pair, verdict=Verdict.NO_SCORE)
+        if not comparable(score, other):
+            return Difference(*pair, verdict=Verdict.NOT_COMPARABLE)
+        noise_of_others = NO_NOISE
+        if score in on_baseline_rows and other in on_baseline_rows:
+            noise_of_others = noise - noise_of(score, other)
+        return difference_over_seeds(score, other, noise_of_others)
 
     for configuration, score in scores.items():
         if configuration is not baseline:
             score.to_baseline = difference(score, scores[baseline])
         if configuration in twins:
             score.to_single_task = difference(score, scores[twins[configuration]])
+
+
+def difference_over_seeds(score: Score, other: Score, noise: Noise) -> Difference:
+    """Returns the difference of two scores on the same rows.
+
+    Args:
+        score: the first score.
+        other: the score that is subtracted.
+        noise: the noise of all other configurations on these rows.
+    """
+    values = score.by_seed, other.by_seed
+    return Difference(
+        score.configuration,
+        other.configuration,
+        paired=paired_difference(*values),
+        seed_test=seed_test(*common_seeds(*values), noise),
+        verdict=Verdict.TOO_FEW_SEEDS,  # until `decide` gives the verdict
+    )
 
 
 def noise_of(*scores: Score) -> Noise:
