@@ -36,7 +36,7 @@ def matching_configuration(
 ) -> Configuration:
     """Returns the only configuration with the requested settings."""
     matching = configurations
-    for setting in split_settings(requested):
+    for setting in split_at_commas(requested):
         key, equals, value = (part.strip() for part in setting.partition("="))
         if not equals:
             raise ConfigError(f"{FLAG}: '{setting}' should be KEY=VALUE")
@@ -56,7 +56,7 @@ def matching_configuration(
     )
 
 
-def split_settings(requested: str) -> list[str]:
+def split_at_commas(requested: str) -> list[str]:
     """Splits `KEY=VALUE,KEY=[A,B]` at the commas outside brackets."""
     settings, depth = [""], 0
     for character in requested:
