@@ -27,7 +27,7 @@ def baseline_sentences(task: Task, baseline: str) -> list[str]:
         return [d for d in differences if d.verdict == verdict]
 
     real = [d for d in differences if d.real]
-    real.sort(key=lambda d: -(task.direction or 1) * shown_mean(d))
+    real.sort(key=lambda d: -(task.direction or 1) * mean_difference(d))
     lines = [real_difference(d, task) for d in real[:MAX_SENTENCES]]
     if more := real[MAX_SENTENCES:]:
         names = comma_list(f"{d.configuration.name} is {d.verdict}" for d in more)
@@ -76,14 +76,16 @@ def real_difference(difference: Difference, task: Task) -> str:
     )
 
 
-def shown_mean(difference: Difference) -> float:
-    """Returns the mean difference that the table shows."""
-    return difference.interval.mean if difference.interval else 0.0
+def mean_difference(difference: Difference) -> float:
+    """Returns the mean difference, from test rows if no seeds can be compared."""
+    if difference.interval is not None:
+        return difference.interval.mean
+    return difference.row_test.difference if difference.row_test else 0.0
 
 
 def change(difference: Difference, task: Task) -> str:
     """Returns the mean difference with its sign, such as `-0.0120`."""
-    return f"{shown_mean(difference):+.{task.decimals}f}"
+    return f"{mean_difference(difference):+.{task.decimals}f}"
 
 
 def transfer_sentences(task: Task) -> list[str]:

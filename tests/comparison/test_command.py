@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -385,6 +386,19 @@ def test_predictions_tell_whether_another_test_set_would_agree(
         difference["over_seeds"]["difference"]
     )
     assert "and so would another test set (p < 0.001)" in printed(capsys, tmp_path)
+
+
+def test_sentence_gives_the_difference_of_models_without_a_common_seed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_predicted(tmp_path / "all", gap=1.0)
+    for name in ("shared_bottom1", "ple2"):
+        (tmp_path / "all" / name).rename(tmp_path / name)
+    shutil.rmtree(tmp_path / "all")
+    over_rows = to_baseline(compared(capsys, tmp_path), "ple")["over_rows"]
+    assert over_rows["difference"] > 0.1
+    expected = f"ple ({over_rows['difference']:+.4f}; on another test set p < 0.001)"
+    assert expected in printed(capsys, tmp_path)
 
 
 def test_predictions_that_do_not_give_the_recorded_metric_are_left_out_with_a_warning(
