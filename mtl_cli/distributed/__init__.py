@@ -1,1 +1,1 @@
-"""Several processes that train one network."""
+"""Trains one network with several processes, on one machine or on several."""

@@ -27,8 +27,8 @@ def start_children(run_folder: Path, num_processes: int) -> Children:
     command = [sys.executable, "-m", "mtl_cli.cli.train"]
     command += ["--config-path", str(run_folder), "--config-name", "config"]
     command += [f"--plugins={folder}" for folder in used_folders()]
-    # The children do not write to the run folder. But without this setting Hydra would
-    # make a folder for each child and leave it behind.
+    # The children do not write to the run folder. Without this setting, however, Hydra
+    # would make a folder for each child and leave it behind.
     command.append(f"hydra.run.dir={quoted(str(run_folder.resolve()))}")
     command.append("trainer.strategy=multi_worker")
     children = [
@@ -46,9 +46,11 @@ def start_children(run_folder: Path, num_processes: int) -> Children:
 
 
 def exit_reason(children: Children) -> str:
-    """Returns why the first ended child ended; "" if all children are running.
+    """Returns why a child has ended, for the end of a message.
 
-    The reason is ` (the last line of stderr)`, or else ` (exit code N)`.
+    The reason is ` (last line of the child's stderr)` or, without such a line,
+    ` (exit code N)`. If several children have ended, the first of them is meant. While
+    all children run, the reason is "".
     """
     for child in children:
         if child.poll() is not None:
@@ -64,7 +66,7 @@ def terminate(children: Children) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns different ports of this machine on which no process listens."""
+    """Returns the numbers of different ports on which no process listens."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [s.getsockname()[1] for s in sockets]
     for s in sockets:

@@ -1,6 +1,7 @@
-"""The addresses and ranks of the processes that train a run together.
+"""Reads from environment variables which processes train a run together.
 
-Both are read from environment variables.
+`TF_CONFIG`, or Slurm's variables, give the addresses of all processes and the rank of
+this process.
 """
 
 import json
@@ -11,20 +12,20 @@ from mtl_cli.core.errors import ConfigError, first_line
 
 TF_CONFIG = "TF_CONFIG"
 SLURM_RANK, SLURM_SIZE = "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"
-FORMAT = (
+TF_CONFIG_FORMAT = (
     '{"cluster": {"worker": ["host:port", ...]}, '
     '"task": {"type": "worker", "index": 0}}'
 )
 
 
 def rank(strategy: str | None) -> int:
-    """Returns the rank of this process; the chief, which writes the run folder, is 0.
+    """Returns the rank of this process. The chief, which writes the run folder, has 0.
 
     Args:
         strategy: the value of `trainer.strategy`.
 
     Raises:
-        ConfigError: if the environment variables give no rank or an impossible rank.
+        ConfigError: if the environment variables are missing or malformed.
     """
     if strategy != "multi_worker":
         return 0
@@ -57,30 +58,34 @@ def read_tf_config() -> tuple[list[str], int]:
                 raise ValueError(f"{worker!r} names no port")
         return workers, rank
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{TF_CONFIG}: {first_line(error)}; write {FORMAT}") from None
+        raise ConfigError(
+            f"{TF_CONFIG}: {first_line(error)}; write {TF_CONFIG_FORMAT}"
+        ) from None
 
 
 def slurm_workers() -> list[str]:
     """Returns the addresses of the tasks of a Slurm step, in the order of their ranks.
 
-    TensorFlow's `SlurmClusterResolver` is not used: it sorts node10 before node2, and
-    it gives the same ports to two jobs on the same node.
+    TensorFlow's `SlurmClusterResolver` sorts node10 before node2, and gives the same
+    ports to two jobs on the same node. Therefore only its functions are used.
     """
     from tensorflow.python.distribute.cluster_resolver import (
         slurm_cluster_resolver as slurm,
     )
 
     hosts = slurm.expand_hostlist(os.environ["SLURM_STEP_NODELIST"])
-    tasks = slurm.expand_tasks_per_node(os.environ["SLURM_STEP_TASKS_PER_NODE"])
+    tasks_per_host = slurm.expand_tasks_per_node(
+        os.environ["SLURM_STEP_TASKS_PER_NODE"]
+    )
     first_port = 12_000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 20_000
     return [
         f"{host}:{first_port + i}"
-        for host, count in zip(hosts, tasks, strict=True)
-        for i in range(count)
+        for host, num_tasks in zip(hosts, tasks_per_host, strict=True)
+        for i in range(num_tasks)
     ]
 
 
 def tf_config(workers: list[str], rank: int) -> str:
-    """Returns the value of `TF_CONFIG` for one worker."""
+    """Returns the value of `TF_CONFIG` for the worker of a rank."""
     task = {"type": "worker", "index": rank}
     return json.dumps({"cluster": {"worker": workers}, "task": task})

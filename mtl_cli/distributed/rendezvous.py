@@ -1,4 +1,4 @@
-"""The rendezvous, where the processes of a run check that all are present and alike.
+"""The rendezvous: a check that all processes of a run are present and alike.
 
 TensorFlow connects the processes only after the rendezvous. If a process were missing,
 TensorFlow would wait for an hour and would not react to Ctrl-C.
@@ -15,7 +15,7 @@ from mtl_cli.core.errors import ConfigError
 
 TIMEOUT_SECONDS = 600.0
 RETRY_SECONDS = 0.2
-MESSAGE_SECONDS = 5.0
+INTRODUCTION_TIMEOUT_SECONDS = 5.0
 # Keys of `environment.json` that must be equal in all processes, and their names in
 # messages.
 MUST_AGREE = {
@@ -36,11 +36,12 @@ def rendezvous(
     """Waits up to `TIMEOUT_SECONDS` until all processes of a run are present.
 
     Args:
-        workers: the addresses of all processes; the first is the address of the chief.
-        rank: the position of this process in `workers`.
+        workers: the addresses of all processes, in the order of their ranks. The first
+            address is that of the chief.
+        rank: the rank of this process.
         environment: the values for `environment.json`.
-        check_children: a function that the chief calls between attempts. It raises an
-            error if a child process has ended, since waiting is then useless.
+        check_children: a function that the chief calls while it waits. The function
+            raises an error if a child process has ended: waiting is then useless.
 
     Raises:
         ConfigError: if a process is missing or differs in a key of `MUST_AGREE`.
@@ -57,9 +58,10 @@ def wait_for_workers(
     chief_introduction: dict[str, Any],
     check_children: Callable[[], None],
 ) -> None:
-    """Waits as the chief for all workers, and sends the same answer to each of them.
+    """Waits, as the chief, for the introductions of all workers, and answers them.
 
-    The answer is `WELCOME`, or a line that says how workers differ from the chief.
+    All workers get the same answer: `WELCOME`, or a line that says how workers differ
+    from the chief.
     """
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(listening(workers[0]))
@@ -69,10 +71,11 @@ def wait_for_workers(
             if not missing:
                 break
             check_children()
-            # A program that is not a worker may connect; its message is ignored.
+            # No worker may have come yet. A program that is not a worker may connect,
+            # too; its message is ignored.
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 connection = stack.enter_context(server.accept()[0])
-                connection.settimeout(MESSAGE_SECONDS)
+                connection.settimeout(INTRODUCTION_TIMEOUT_SECONDS)
                 introduction = json.loads(connection.makefile().readline())
                 error = difference(chief_introduction, introduction)
                 connections[introduction["index"]] = connection, error
@@ -91,7 +94,11 @@ def wait_for_workers(
 
 
 def report_to_chief(chief: str, introduction: dict[str, Any]) -> None:
-    """Sends this worker's introduction to the chief and waits for the answer."""
+    """Sends this worker's introduction to the chief, and waits for the answer.
+
+    Raises:
+        ConfigError: if the chief is not reached, or answers that workers differ.
+    """
     answer = ""
     for _ in attempts():
         with (
@@ -115,7 +122,7 @@ def report_to_chief(chief: str, introduction: dict[str, Any]) -> None:
 
 
 def difference(chief: dict[str, Any], worker: dict[str, Any]) -> str:
-    """Says how the introductions of chief and worker differ; "" if they are equal."""
+    """Describes how a worker's introduction differs from the chief's; "" if equal."""
     differing = [name for key, name in MUST_AGREE.items() if chief[key] != worker[key]]
     if not differing:
         return ""
@@ -126,26 +133,29 @@ def difference(chief: dict[str, Any], worker: dict[str, Any]) -> str:
 
 
 def attempts() -> Iterator[None]:
-    """Yields once for each attempt, until `TIMEOUT_SECONDS` have passed."""
+    """Yields again and again, until `TIMEOUT_SECONDS` have passed."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         yield
 
 
-def listening(worker: str) -> socket.socket:
-    """Returns a socket that listens on a worker's port, which TensorFlow uses later."""
+def listening(address: str) -> socket.socket:
+    """Returns a socket that listens on the port of an address.
+
+    TensorFlow listens on the same port later, after the socket is closed.
+    """
     try:
-        server = socket.create_server(("", host_and_port(worker)[1]))
+        server = socket.create_server(("", host_and_port(address)[1]))
     except OSError as error:
         raise ConfigError(
-            f"trainer.strategy: cannot listen at {worker}: {error.strerror}; name "
+            f"trainer.strategy: cannot listen at {address}: {error.strerror}; name "
             "another port"
         ) from None
     server.settimeout(RETRY_SECONDS)
     return server
 
 
-def host_and_port(worker: str) -> tuple[str, int]:
-    """Returns the host and the port in `host:port`."""
-    host, _, port = worker.rpartition(":")
+def host_and_port(address: str) -> tuple[str, int]:
+    """Returns the host and the port of an address `host:port`."""
+    host, _, port = address.rpartition(":")
     return host, int(port)

@@ -1,9 +1,9 @@
 """Data parallelism: processes that train one network, each on its share of a batch.
 
-Each process holds the whole network and takes the same steps. A process computes losses
-and gradients from its own rows; their sums over all processes are what one process
-would compute from the whole batch. TensorFlow's collectives compute the sums, with NCCL
-between GPUs.
+Each process holds the whole network and takes the same steps. A process computes
+losses and gradients from its own rows. The sums over all processes are the losses and
+gradients that one process would compute from the whole batch. TensorFlow's collectives
+compute the sums; between GPUs they use NCCL.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from mtl_cli.core.errors import ConfigError, LostWorkerError
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.distributed import cluster
 from mtl_cli.distributed.child_processes import (
     Children,
@@ -42,11 +43,11 @@ class Replicas:
     """The processes of a run, and the collective operations between them.
 
     Attributes:
-        strategy: `MultiWorkerMirroredStrategy` with one device per process, or None if
-            this process is alone.
-        rank: the number of this process; 0 is the chief.
+        strategy: TensorFlow's `MultiWorkerMirroredStrategy` with one device per
+            process; None if this process trains alone.
+        rank: the rank of this process; 0 for the chief.
         size: the number of processes.
-        children: the processes that this process has started.
+        children: the child processes that this process has started.
     """
 
     strategy: Any = None
@@ -64,7 +65,7 @@ class Replicas:
         if self.strategy is None:
             return tensors
 
-        def reduce(values: list[Any]) -> Any:
+        def reduce(values: list[Tensor]) -> Any:
             context = tf.distribute.get_replica_context()
             # `all_reduce` requires values on a device; `tf.identity` puts them there.
             values = [tf.identity(value) for value in values]
@@ -74,14 +75,20 @@ class Replicas:
         sums = self.strategy.run(reduce, args=(flat,)) if flat else []
         return tf.nest.pack_sequence_as(tensors, sums)
 
-    def all_gather(self, rows: Any) -> Any:
-        """Returns the rows of all processes, (size * rows, ...)."""
+    def all_gather(self, rows: Tensor) -> Tensor:
+        """Concatenates the rows of all processes.
+
+        Args:
+            rows: the rows of this process, (rows, ...); all processes have as many.
+
+        Returns: the rows in the order of the ranks, (size * rows, ...).
+        """
         if self.strategy is None:
             return rows
 
-        def gather(own_rows: Any) -> Any:
+        def gather(rows: Tensor) -> Tensor:
             context = tf.distribute.get_replica_context()
-            return context.all_gather(tf.identity(own_rows), axis=0)
+            return context.all_gather(tf.identity(rows), axis=0)
 
         gathered = self.strategy.run(gather, args=(rows,))
         return tf.ensure_shape(gathered, [self.size * rows.shape[0], *rows.shape[1:]])
@@ -92,20 +99,21 @@ class Replicas:
             return array
         value = tf.convert_to_tensor(array)
         summand = value if self.is_chief else tf.zeros_like(value)
+        # The sum is the chief's array, because all other summands are zero.
         return self.all_reduce(summand).numpy()
 
     def broadcast_number(self, value: float | None) -> float | None:
-        """Returns the chief's number, or its None, in every process."""
+        """Returns the chief's number or None in every process; NaN becomes None."""
         if self.strategy is None:
             return value
         number = float(self.broadcast(np.float64(np.nan if value is None else value)))
         return None if np.isnan(number) else number
 
     def all_reduce_max(self, value: int, choices: list[int]) -> int:
-        """Returns the highest value of all processes.
+        """Returns the largest of all processes' values.
 
         Args:
-            value: the value of this process, 0 or one of `choices`.
+            value: the value of this process: 0 or one of `choices`.
             choices: the possible values above 0.
         """
         if self.strategy is None:
@@ -132,7 +140,7 @@ class Replicas:
     def detect_lost_workers(self) -> Iterator[None]:
         """Turns TensorFlow's errors about a lost process into a `LostWorkerError`.
 
-        The child processes are ended on any error.
+        Any error in the block ends the child processes.
 
         Raises:
             LostWorkerError: if another process no longer answers.
@@ -155,9 +163,10 @@ class Replicas:
     def barrier(self) -> None:
         """Waits until all processes have reached the end of their work.
 
-        A worker that leaves this last barrier early may exit while another still waits.
-        The waiting worker then sees a lost connection, which is harmless at this point.
-        Without the barrier, a worker could lose the connection while it still works.
+        Without the barrier, a process could exit while another process still computes
+        with it. A process that leaves the barrier first may still exit while another
+        process waits. The waiting process then gets a `LOST_WORKER` error, which is
+        harmless at this point.
         """
         with contextlib.suppress(*LOST_WORKER):
             self.all_reduce_max(0, [1])
@@ -172,11 +181,11 @@ class Replicas:
 def connect(
     strategy: str | None, run_folder: Path, environment: dict[str, Any]
 ) -> Replicas:
-    """Waits until all processes that train a run are present, and connects them.
+    """Connects the processes that train a run, when all of them are present.
 
     Args:
         strategy: the value of `trainer.strategy`.
-        run_folder: the folder with the saved configuration for child processes.
+        run_folder: the run folder; child processes read its saved configuration.
         environment: the values for `environment.json`.
 
     Raises:
@@ -215,15 +224,18 @@ def connect_workers(environment: dict[str, Any], children: Children = ()) -> Rep
 
 
 def gpus() -> list[Any]:
-    """Returns the GPUs of this machine."""
+    """Returns the GPUs of this machine, as TensorFlow's `PhysicalDevice` objects."""
     devices: list[Any] = tf.config.list_physical_devices("GPU")
     return devices
 
 
 def choose_gpu(workers: list[str], rank: int) -> None:
-    """Makes one GPU visible, a different GPU for each process on the same machine."""
+    """Makes one GPU visible to TensorFlow.
+
+    The processes on the same machine choose different GPUs.
+    """
     devices = gpus()
     hosts = [host_and_port(worker)[0] for worker in workers]
-    lower_ranks_here = hosts[:rank].count(hosts[rank])
+    local_rank = hosts[:rank].count(hosts[rank])
     if len(devices) > 1:
-        tf.config.set_visible_devices(devices[lower_ranks_here % len(devices)], "GPU")
+        tf.config.set_visible_devices(devices[local_rank % len(devices)], "GPU")
