@@ -143,7 +143,7 @@ def mix(weights: Tensor, experts: Tensor) -> Tensor:
         grad_mixed = grad_mixed[:, None]  # (gates, 1, B, units)
         units = experts.shape[-1]
         width = math.gcd(units, VECTOR_WIDTH)
-        # Slices must be equally wide. If only slices below 8 would be, do not cut.
+        # All slices have one width. If it would be below 8, the units are not cut.
         num_slices = units // width if width >= VECTOR_WIDTH // 2 else 1
         grad_slices = tf.split(grad_mixed, num_slices, axis=-1)
         expert_slices = tf.split(experts, num_slices, axis=-1)

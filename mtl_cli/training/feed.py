@@ -114,14 +114,16 @@ class StreamFeed:
         batch_size //= self.num_processes
         random = np.random.default_rng([seed, epoch])
         blocks = random.permutation(-(-self.rows // BLOCK_ROWS))
-        num_blocks = max(BUFFER_ROWS, batch_size) // BLOCK_ROWS + 1  # of a buffer
-        capacity = min(num_blocks * BLOCK_ROWS + batch_size, self.rows)
+        blocks_per_buffer = max(BUFFER_ROWS, batch_size) // BLOCK_ROWS + 1
+        # Fewer rows than a batch are left over from the buffer before.
+        capacity = min(blocks_per_buffer * BLOCK_ROWS + batch_size, self.rows)
         left_over: list[Table] = []
         with ThreadPoolExecutor(1) as reader:
-            next_table = reader.submit(self.read, blocks[:num_blocks])
-            for start in range(0, len(blocks), num_blocks):
+            next_table = reader.submit(self.read, blocks[:blocks_per_buffer])
+            for start in range(0, len(blocks), blocks_per_buffer):
                 table = concatenate([*left_over, next_table.result()])
-                next_blocks = blocks[start + num_blocks : start + 2 * num_blocks]
+                next_start = start + blocks_per_buffer
+                next_blocks = blocks[next_start : next_start + blocks_per_buffer]
                 is_last = not len(next_blocks)
                 if not is_last:
                     next_table = reader.submit(self.read, next_blocks)

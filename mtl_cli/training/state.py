@@ -51,8 +51,8 @@ class TrainingState:
         steps: the steps that train the network.
         plan: where and when to write checkpoints; None writes none.
         history: the finished epochs.
-        step_losses: the losses of the unfinished epoch's steps, one array for each call
-            of the compiled function: the arrays that `Steps.epoch` yields.
+        step_losses: the losses of the unfinished epoch's steps, in the arrays
+            `(steps, 2, T)` that `Steps.epoch` yields.
         seconds: duration of the unfinished epoch's steps.
         best_weights: the weights of the best epoch; None before the first epoch and
             without early stopping.
