@@ -1,10 +1,9 @@
-"""From files to encoded splits on disk, chunk by chunk in bounded memory."""
+"""Encodes the rows of files into splits on disk, chunk by chunk in bounded memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,12 +25,15 @@ from mtl_cli.heads.base import Output
 
 
 def encode(dataset: Dataset, outputs: list[Output], folder: Path) -> None:
-    """Encodes all rows into a folder of the cache.
+    """Encodes all rows of a data set.
 
     Args:
-        dataset: names the files and explains their columns.
+        dataset: the files, and the meaning of their columns.
         outputs: the model's outputs.
-        folder: receives the encoded splits.
+        folder: the folder to write the encoded splits to.
+
+    Raises:
+        DataError: if a file does not fit the configuration.
     """
     request = column_request(dataset, outputs)
     sources = {
@@ -41,27 +43,32 @@ def encode(dataset: Dataset, outputs: list[Output], folder: Path) -> None:
     if not sources:
         for file, path in dataset.paths.items():
             spill = folder / f"{file}.spilled"
-            where = f"dataset.{file}"
-            sources[file] = open_source(where, path, dataset, request, spill)
+            key = f"dataset.{file}"
+            sources[file] = open_source(key, path, dataset, request, spill)
     with Writer(folder) as writer:
-        write(dataset, outputs, sources, writer)
+        encode_sources(dataset, outputs, sources, writer)
     for spilled in folder.glob("*.spilled"):
         spilled.unlink()
 
 
-def write(
+def encode_sources(
     dataset: Dataset,
     outputs: list[Output],
     sources: dict[str, Source],
     writer: Writer,
 ) -> None:
-    """Reads all rows twice, chunk by chunk: to learn from them, then to encode them."""
-    codes = split_rows(dataset, sources)
+    """Reads all rows twice: first to learn from them, then to encode them.
+
+    The first reading writes the labels, the second the encoded features.
+    """
+    codes_by_file = split_rows(dataset, sources)
     profile = Profile(sum(source.rows for source in sources.values()))
-    features, statistics = learn(dataset, outputs, sources, codes, writer, profile)
+    features, statistics = learn(
+        dataset, outputs, sources, codes_by_file, writer, profile
+    )
     for file, source in sources.items():
-        for table, split_codes, first_row in chunks(source, codes[file]):
-            with row_errors(source, first_row):
+        for table, split_codes, first_row in chunks(source, codes_by_file[file]):
+            with located_errors(source, first_row):
                 encoded = features.encode(table)
             profile.count_unseen(features, table, encoded, split_codes)
             for split, rows in rows_by_split(split_codes):
@@ -80,20 +87,30 @@ def learn(
     dataset: Dataset,
     outputs: list[Output],
     sources: dict[str, Source],
-    codes: dict[str, Codes],
+    codes_by_file: dict[str, Codes],
     writer: Writer,
     profile: Profile,
 ) -> tuple[FeatureSet, LabelStatistics]:
-    """Fits features to the training rows, and writes the labels of all rows."""
+    """Learns from the training rows, and writes the labels of all rows.
+
+    Args:
+        dataset: the data set.
+        outputs: the model's outputs.
+        sources: the rows of each file.
+        codes_by_file: the split of each row, see `split_rows`.
+        writer: receives labels, weights, true probabilities, groups and row numbers.
+        profile: receives the counts over the raw rows.
+
+    Returns: the fitted features, and the statistics of the training labels.
+    """
     train = SPLITS.index("train")
-    fitter = FeatureSetFitter(
-        dataset.used_features, int((codes["train"] == train).sum())
-    )
+    training_rows = int((codes_by_file["train"] == train).sum())
+    fitter = FeatureSetFitter(dataset.used_features, training_rows)
     statistics = LabelStatistics(dataset, outputs)
     group_codes, group = GroupCodes(), dataset.group_column
     for file, source in sources.items():
-        for table, split_codes, first_row in chunks(source, codes[file]):
-            with row_errors(source, first_row):
+        for table, split_codes, first_row in chunks(source, codes_by_file[file]):
+            with located_errors(source, first_row):
                 labels = labels_of_rows(dataset, outputs, table)
                 if group is not None:
                     check_not_nested(f"dataset.group_column: '{group}'", table[group])
@@ -115,7 +132,7 @@ def learn(
 
 
 def column_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
-    """Returns the columns that training reads."""
+    """Returns the columns that training reads: of features, labels and splits."""
     features = feature_request(dataset)
     labels = label_request(dataset, outputs)
     return ColumnRequest(features.keys | labels.keys, labels.types | features.types)
@@ -124,44 +141,51 @@ def column_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
 def feature_request(dataset: Dataset) -> ColumnRequest:
     """Returns the columns that features read.
 
-    The features decide the types of a text file's columns, not the file's rows: ids
-    007 and 7 differ, and a file that happens to hold only numbers must not differ in
-    type from a file that holds words too.
+    The features decide the types of a text file's columns, not the file's rows. Read as
+    numbers, the ids 007 and 7 would be equal; and a file that happens to hold only
+    numbers would differ in type from a file that also holds words.
     """
-    keys = {c: f"dataset.features.{name}" for name, c in dataset.feature_columns}
-    types = {}
-    # A column that features read both as numbers and as text is text: numbers can be
-    # read from text later, but text cannot be restored from numbers.
-    for numeric in (True, False):
-        for name, column in dataset.feature_columns:
-            if dataset.features[name].numeric is numeric:
-                types[column] = pa.float64() if numeric else pa.string()
+    keys: dict[str, str] = {}
+    types: dict[str, pa.DataType] = {}
+    for name, column in dataset.feature_columns:
+        keys[column] = f"dataset.features.{name}"
+        # A column that features read both as numbers and as text is text: numbers can
+        # be read from text later, but text cannot be restored from numbers.
+        is_text = types.get(column) == pa.string() or not dataset.features[name].numeric
+        types[column] = pa.string() if is_text else pa.float64()
     return ColumnRequest(keys, types)
 
 
 def chunks(source: Source, codes: Codes) -> Iterator[tuple[pa.Table, Codes, int]]:
-    """Yields tables, the split of each row, and the number of the first row."""
+    """Yields the chunks of a source.
+
+    Args:
+        source: the rows.
+        codes: the split of each row of the source, (rows,).
+
+    Yields: a table, the split of each of its rows, and the number of its first row.
+    """
     first_row = 0
     for table in source.chunks():
         yield table, codes[first_row : first_row + table.num_rows], first_row
         first_row += table.num_rows
 
 
-def rows_by_split(codes: Codes) -> Iterator[tuple[str, Any]]:
+def rows_by_split(codes: Codes) -> Iterator[tuple[str, Array | slice]]:
     """Yields each split that a chunk has rows of, and an index of these rows."""
-    present = np.unique(codes)
-    for code in present:
-        yield SPLITS[code], slice(None) if len(present) == 1 else codes == code
+    codes_present = np.unique(codes)
+    for code in codes_present:
+        yield SPLITS[code], slice(None) if len(codes_present) == 1 else codes == code
 
 
 class GroupCodes:
     """Gives a whole number to each distinct value of a column, over all chunks.
 
-    Empty cells are `NO_GROUP`: rows without a user are not rows of one user.
+    Empty cells get `NO_GROUP`: rows without a user do not belong to the same user.
     """
 
     def __init__(self) -> None:
-        self.codes: dict[Any, int] = {}
+        self.codes: dict[object, int] = {}
 
     def encode(self, column: pa.ChunkedArray) -> Array:
         """Returns the number of each row's value, int32 (rows,)."""
@@ -177,8 +201,13 @@ class GroupCodes:
 
 
 @contextmanager
-def row_errors(source: Source, first_row: int) -> Iterator[None]:
-    """Adds the file, and the row's number in the file, to an error about a chunk."""
+def located_errors(source: Source, first_row: int) -> Iterator[None]:
+    """Adds the file, and the row's number in the file, to an error about a chunk.
+
+    Args:
+        source: the rows that the chunk is taken from.
+        first_row: the number of the chunk's first row.
+    """
     try:
         yield
     except RowError as error:

@@ -1,4 +1,4 @@
-"""All features of a data set: fitted together, encoded to the network's inputs."""
+"""All features of a data set: fitted together, and encoded as the network's inputs."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -12,17 +12,17 @@ from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout
 from mtl_cli.features.base import Array, Feature
 
-# Scales and buckets are learnt from a random sample of about this many training rows,
-# so that a table may be larger than memory.
+# Scales and buckets are learnt from a random sample of at most about this many training
+# rows, because a table may be larger than memory.
 ROWS_TO_FIT = 2_000_000
 
 
 class FeatureSet:
-    """Features in order, and what they learnt from the training rows.
+    """Features in order, with what they have learnt from the training rows.
 
     Args:
         features: {name: feature}.
-        learnt: {name: JSON values}, see `Fitter.learnt`.
+        learnt: {name: what the feature has learnt}, see `Fitter.learnt`.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class FeatureSet:
         self.learnt = {name: Learnt(values) for name, values in learnt.items()}
 
     def table_learnt(self, name: str) -> Learnt:
-        """Returns what the owner of a feature's embedding table learnt."""
+        """Returns what the owner of a feature's embedding table has learnt."""
         return self.learnt[self.features[name].table_owner(name)]
 
     def shares_table(self, name: str) -> bool:
@@ -42,7 +42,7 @@ class FeatureSet:
 
     @cached_property
     def layout(self) -> Layout:
-        """Where each feature lies among the network's inputs."""
+        """The columns of each feature in the network's inputs, and their tables."""
         tables: dict[str, EmbeddingTable] = {}
         blocks = {}
         for name, feature in self.features.items():
@@ -55,8 +55,11 @@ class FeatureSet:
     def encode(self, table: pa.Table) -> dict[str, Array]:
         """Encodes rows.
 
-        Returns: arrays (rows, width) by input of the network; an input that no feature
-            fills is left out.
+        Returns: {input of the network: (rows, width)}; an input that no feature fills
+            is left out.
+
+        Raises:
+            DataError: if a column does not hold what a feature needs.
         """
         blocks: dict[str, list[Array]] = {}
         for name, feature in self.features.items():
@@ -71,17 +74,22 @@ class FeatureSet:
         }
 
     def columns_in(self, encoded: dict[str, Array], name: str) -> Array:
-        """Returns the columns that a feature fills in encoded rows, (rows, width)."""
+        """Returns the columns of encoded rows that a feature fills, (rows, width).
+
+        Args:
+            encoded: the encoded rows, {input of the network: (rows, width)}.
+            name: the feature's name.
+        """
         input_name = self.layout.blocks[name].input
         return encoded[input_name][:, self.layout.columns[name]]
 
 
 class FeatureSetFitter:
-    """Learns from training rows, chunk by chunk, what features need.
+    """Fits features to the training rows, chunk by chunk.
 
     Args:
         features: {name: feature}.
-        training_rows: number of training rows to come.
+        training_rows: the number of training rows in all chunks.
     """
 
     def __init__(self, features: dict[str, Feature], training_rows: int) -> None:
@@ -94,7 +102,7 @@ class FeatureSetFitter:
         """Checks all rows of a chunk, and learns from its training rows.
 
         Args:
-            table: the rows.
+            table: the chunk.
             training: True for training rows, (rows,).
         """
         sampled = training
@@ -105,7 +113,7 @@ class FeatureSetFitter:
             fitter.add(table, training, sampled)
 
     def finish(self) -> FeatureSet:
-        """Returns the features with what they have learnt."""
+        """Returns the fitted features."""
         for name, feature in self.features.items():
             owner = feature.table_owner(name)
             if owner != name:

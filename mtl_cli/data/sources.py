@@ -1,10 +1,10 @@
-"""Reads the columns that a data set's YAML names, in chunks of bounded size."""
+"""Opens tables, and reads their requested columns in chunks of bounded size."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.feather
@@ -27,8 +27,8 @@ class Source:
     Attributes:
         path: the table's path in messages.
         rows: the number of rows.
-        chunks: yields tables of about `CHUNK_ROWS` rows or fewer.
-        rows_by_file: {path: rows} in the order in which the files are read.
+        chunks: yields the rows as tables of at most about `CHUNK_ROWS` rows.
+        rows_by_file: {path: number of rows} in the order in which the files are read.
     """
 
     path: str
@@ -37,7 +37,11 @@ class Source:
     rows_by_file: dict[str, int] = field(default_factory=dict)
 
     def locate(self, row: int) -> tuple[str, int]:
-        """Returns the file that holds a row, and the row's number in that file."""
+        """Returns the file that holds a row, and the row's number in that file.
+
+        Args:
+            row: the row's number in the table, from 0.
+        """
         for path, rows in self.rows_by_file.items():
             if row < rows:
                 return path, row
@@ -45,7 +49,7 @@ class Source:
         return self.path, row
 
 
-# {path: rows} of a table's files, and a function that yields all rows.
+# {path: number of rows} of a table's files, and a function that yields all rows.
 OpenTable = tuple[dict[str, int], Callable[[], Iterator[pa.Table]]]
 
 
@@ -57,12 +61,12 @@ def open_source(
     Args:
         key: the configuration's key that names the table.
         path: a file, folder, pattern or URL.
-        dataset: tells how the files are written.
-        request: the columns that are read.
-        spill: the file to which a text table's rows go if they fill several chunks.
+        dataset: the data set, whose keys say how the files are written.
+        request: the columns to read.
+        spill: the file to write a text table's rows to if they fill several chunks.
 
     Raises:
-        DataError: naming the file, and what is wrong with it.
+        DataError: if the table cannot be read, lacks a column or has no rows.
     """
     files = find_files(key, path, dataset.format)
     if files.format in COLUMNAR:
@@ -77,10 +81,11 @@ def open_source(
         rows_left = rows
         with read_errors(key, path):
             for table in read():
-                table.validate(full=True)  # Arrow trusts a damaged file, and may crash
+                # Without this check, Arrow may crash on a damaged file.
+                table.validate(full=True)
                 rows_left -= table.num_rows
                 if rows_left >= 0:
-                    # Without dictionaries equal values compare equal across files.
+                    # The dictionaries of files differ; their values can be compared.
                     types = {f.name: value_type(f.type) for f in table.schema}
                     yield table.cast(pa.schema(types))
         if rows_left:
@@ -96,7 +101,7 @@ def open_source(
 
 
 def generated_source(table: pa.Table, request: ColumnRequest) -> Source:
-    """Returns the source of a table that a generator has made."""
+    """Returns the requested columns of a table that a generator has made."""
     request.check("dataset.generator", "its rows", table.column_names)
     requested = table.select(request.columns)
     starts = range(0, table.num_rows, CHUNK_ROWS)
@@ -108,7 +113,13 @@ def generated_source(table: pa.Table, request: ColumnRequest) -> Source:
 
 
 class ColumnarFile(NamedTuple):
-    """An open file that stores its rows column by column."""
+    """An open file that stores its rows column by column.
+
+    Attributes:
+        schema: the names and types of all columns.
+        rows: the number of rows.
+        batches: yields batches of rows with at least the columns that it is given.
+    """
 
     schema: pa.Schema
     rows: int
@@ -116,9 +127,9 @@ class ColumnarFile(NamedTuple):
 
 
 @contextmanager
-def open_parquet(stream: Any) -> Iterator[ColumnarFile]:
-    """Opens a Parquet file, and checks its pages if the file has their checksums."""
-    # With pre_buffer, Arrow would keep all that it has read until the file is closed.
+def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
+    """Opens a Parquet file; reading checks the checksums of pages that have one."""
+    # With pre_buffer, Arrow would keep what it has read until the file is closed.
     with pyarrow.parquet.ParquetFile(
         stream, page_checksum_verification=True, pre_buffer=False
     ) as file:
@@ -130,17 +141,17 @@ def open_parquet(stream: Any) -> Iterator[ColumnarFile]:
 
 
 @contextmanager
-def open_feather(stream: Any) -> Iterator[ColumnarFile]:
+def open_feather(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     """Opens a Feather (Arrow) file."""
     with pa.ipc.open_file(stream) as file:
-        numbers = range(file.num_record_batches)
+        indices = range(file.num_record_batches)
 
         def batches(_columns: list[str]) -> Iterator[pa.RecordBatch]:
-            for batch in map(file.get_batch, numbers):
+            for batch in map(file.get_batch, indices):
                 for start in range(0, batch.num_rows, CHUNK_ROWS):
                     yield batch.slice(start, CHUNK_ROWS)
 
-        rows = sum(file.get_batch(i).num_rows for i in numbers)
+        rows = sum(file.get_batch(i).num_rows for i in indices)
         yield ColumnarFile(file.schema, rows, batches)
 
 
@@ -171,8 +182,8 @@ def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
             if kind != first_kind:
                 raise DataError(
                     f"{files.key}: the files disagree: column '{column}' is "
-                    f"{first_kind} in {first_path} and {kind} in {path}; write both "
-                    "alike"
+                    f"{first_kind} in {first_path} and {kind} in {path}; write it with "
+                    "one type in all files"
                 )
 
     def chunks() -> Iterator[pa.Table]:
@@ -185,7 +196,11 @@ def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
 
 
 def open_text(files: Files, csv: Csv, request: ColumnRequest, spill: Path) -> OpenTable:
-    """Reads CSV files. The rows of long files go to a file that reads fast again."""
+    """Opens CSV files: their rows stay in memory, or go to the file `spill` if many.
+
+    Every row is read twice in any case, and the second reading from `spill`, a Feather
+    file, is faster than from text.
+    """
     rows_by_file: dict[str, int] = {}
 
     def counted_batches() -> Iterator[pa.RecordBatch]:
@@ -220,5 +235,5 @@ def open_text(files: Files, csv: Csv, request: ColumnRequest, spill: Path) -> Op
 
 
 def value_type(kind: pa.DataType) -> pa.DataType:
-    """Returns the type of a column's values, in a dictionary or not."""
+    """Returns the type of a column's values: of a dictionary, its values' type."""
     return kind.value_type if pa.types.is_dictionary(kind) else kind

@@ -1,16 +1,15 @@
 """Assigns the rows of each file to splits: training, validation and test rows."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import check_not_nested, is_id, is_number
+from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DataError, shown
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
+from mtl_cli.data.table import Array
 
 RowNumbers = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint8]
@@ -22,10 +21,12 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
     """Assigns every row to a split.
 
     Args:
-        dataset: the shares that are held out, and how their rows are chosen.
-        sources: the rows by file: `train`, and `valid` and `test` if given.
+        dataset: the shares of rows to hold out, and how the rows are chosen.
+        sources: {file: its rows} for `train`, and for `valid` and `test` if the data
+            set has such files.
 
-    Returns: {file: the position in `SPLITS` of each row's split, (rows,)}.
+    Returns: {file: codes}; the code of a row is the position of its split in `SPLITS`,
+        (rows,).
 
     Raises:
         DataError: if a split would be left without rows.
@@ -33,8 +34,8 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
     codes_by_file: dict[str, Codes] = {}
     for file, source in sources.items():
         shares = shares_held_out(dataset, file)
-        counts = {split: round(f * source.rows) for split, f in shares.items()}
-        order = None  # row numbers, sorted by split
+        counts = {split: round(x * source.rows) for split, x in shares.items()}
+        order = None  # the row numbers, sorted by split; None for a file of one split
         if dataset.split_by == "group" and shares:
             counts, order = order_by_group(dataset, source, shares, file)
         elif shares:
@@ -44,13 +45,14 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
         start = 0
         for split in [s for s in SPLITS if s in counts]:
             if not counts[split]:
-                key = split if split in shares else next(iter(shares))
-                by_group = dataset.split_by == "group"
-                groups = f", in whole groups of '{dataset.split_column}'"
+                held_out = split if split in shares else next(iter(shares))
+                in_groups = ""
+                if dataset.split_by == "group":
+                    in_groups = f", in whole groups of '{dataset.split_column}'"
                 raise DataError(
-                    f"dataset.{key}_fraction: leaves no {split} rows of the "
-                    f"{source.rows} in dataset.{file}{groups if by_group else ''}; "
-                    "give more rows, or another share"
+                    f"dataset.{held_out}_fraction: leaves no {split} rows of the "
+                    f"{source.rows} in dataset.{file}{in_groups}; give more rows, or "
+                    "another share"
                 )
             if order is not None:
                 codes[order[start : start + counts[split]]] = SPLITS.index(split)
@@ -60,7 +62,7 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
 
 
 def shares_held_out(dataset: Dataset, file: str) -> dict[str, float]:
-    """Returns the shares of a file's rows that go to other splits."""
+    """Returns {split: share of a file's rows that are held out for this split}."""
     shares = {}
     if dataset.valid_fraction and dataset.valid_from == file:
         shares["valid"] = dataset.valid_fraction
@@ -70,7 +72,7 @@ def shares_held_out(dataset: Dataset, file: str) -> dict[str, float]:
 
 
 def order_of_rows(dataset: Dataset, source: Source) -> RowNumbers:
-    """Returns row numbers so that training rows come first and test rows last."""
+    """Returns the numbers of all rows, training rows first and test rows last."""
     if dataset.split_by == "random":
         random = np.random.default_rng(dataset.split_seed)
         return random.permutation(source.rows)[::-1]
@@ -80,67 +82,76 @@ def order_of_rows(dataset: Dataset, source: Source) -> RowNumbers:
     return np.arange(source.rows)
 
 
-def times(dataset: Dataset, source: Source) -> npt.NDArray[Any]:
-    """Returns the time of each row as a number, (rows,).
+def times(dataset: Dataset, source: Source) -> Array:
+    """Returns the time of each row as a number, (rows,); only the order has a meaning.
 
     Raises:
         DataError: if a time is missing or is neither a number nor a date.
     """
     column = split_column(dataset, source)
-    where = f"dataset.split_column: '{dataset.split_column}'"
+    message_start = f"dataset.split_column: '{dataset.split_column}'"
     kind = column.type
     if pa.types.is_null(kind) or pa.types.is_decimal(kind):
         column = column.cast(pa.float64())
     elif is_id(kind) and not is_number(kind):
-        column = times_from_text(where, column.cast(pa.string()), source)
+        column = times_from_text(message_start, column.cast(pa.string()), source)
     elif pa.types.is_temporal(kind):
         column = column.cast(pa.timestamp("us")) if pa.types.is_date(kind) else column
         column = column.cast(pa.int32()) if pa.types.is_time32(kind) else column
         column = column.cast(pa.int64())
     elif not is_number(kind):
-        raise DataError(f"{where} holds {kind}; a split by time needs numbers or dates")
-    empty = np.asarray(pc.is_null(column, nan_is_null=True))
+        raise DataError(
+            f"{message_start} holds {kind}; a split by time needs numbers or dates"
+        )
+    empty = empty_cells(column)
     if empty.any():
         path, row = source.locate(int(np.argmax(empty)))
         raise DataError(
-            f"{where} is empty in {int(empty.sum())} rows, the first of them row "
-            f"{row + 1} [{path}]; a split by time needs the time of each"
+            f"{message_start} is empty in {int(empty.sum())} rows, the first of them "
+            f"row {row + 1} [{path}]; a split by time needs the time of each row"
         )
     return np.asarray(column)
 
 
 def times_from_text(
-    where: str, column: pa.ChunkedArray, source: Source
+    message_start: str, column: pa.ChunkedArray, source: Source
 ) -> pa.ChunkedArray:
     """Returns numbers or dates, read from text, as numbers.
 
+    Args:
+        message_start: the configuration's key and the column, for messages.
+        column: the texts.
+        source: the rows that hold the column.
+
     Raises:
-        DataError: for the first row that differs in type from the rows before it.
+        DataError: if the texts are not of one type. Names the first row whose type
+            differs from the type of the rows before it.
     """
     kinds = (pa.float64(), pa.timestamp("us"), pa.timestamp("us", "UTC"))
     for kind in kinds:
         values = cast_or_none(column, kind)
         if values is not None:
             return values if pa.types.is_floating(kind) else values.cast(pa.int64())
-    # The first row decides which type the user means. A binary search finds the first
-    # row that is not of that type.
-    meant = next((k for k in kinds if cast_or_none(column[:1], k) is not None), None)
-    good, wrong = 0, len(column) if meant is not None else 1
-    while wrong - good > 1:
-        middle = (good + wrong) // 2
-        if cast_or_none(column[good:middle], meant) is None:
-            wrong = middle
+    # The first row decides which type is expected. A binary search finds the first row
+    # of another type.
+    kind = next((k for k in kinds if cast_or_none(column[:1], k) is not None), None)
+    low, high = 0, len(column) if kind is not None else 1  # it is in column[low:high]
+    while high - low > 1:
+        middle = (low + high) // 2
+        if cast_or_none(column[low:middle], kind) is None:
+            high = middle
         else:
-            good = middle
-    path, row = source.locate(good)
+            low = middle
+    path, row = source.locate(low)
     raise DataError(
-        f"{where}: row {row + 1} holds {shown(column[good].as_py())} [{path}]; a split "
-        "by time needs numbers or dates like 2026-01-31 12:00:00, alike in all rows"
+        f"{message_start}: row {row + 1} holds {shown(column[low].as_py())} [{path}]; "
+        "a split by time needs numbers or dates like 2026-01-31 12:00:00, of one form "
+        "in all rows"
     )
 
 
 def cast_or_none(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
-    """Returns text as values of a type; None if a text is not of that type."""
+    """Returns texts as values of a type; None if a text cannot be read as the type."""
     try:
         return column.cast(kind)
     except pa.ArrowInvalid:
@@ -148,7 +159,7 @@ def cast_or_none(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray 
 
 
 def split_column(dataset: Dataset, source: Source) -> pa.ChunkedArray:
-    """Returns the column of groups or times."""
+    """Returns all cells of the data set's column of groups or times."""
     name = dataset.split_column
     return pa.chunked_array([c for t in source.chunks() for c in t[name].chunks])
 
@@ -156,9 +167,15 @@ def split_column(dataset: Dataset, source: Source) -> pa.ChunkedArray:
 def order_by_group(
     dataset: Dataset, source: Source, shares: dict[str, float], file: str
 ) -> tuple[dict[str, int], RowNumbers]:
-    """Assigns whole groups to splits, at random, until each has its share of rows.
+    """Assigns random whole groups to each split until the split has its share of rows.
 
-    Returns: the number of rows of each split that is held out, and all row numbers in
+    Args:
+        dataset: the data set.
+        source: the rows of the file.
+        shares: {split: share of the rows to hold out}.
+        file: the file, which is also the split of the rows that are not held out.
+
+    Returns: {split that is held out: number of rows}, and the numbers of all rows in
         the order of their splits.
     """
     column = split_column(dataset, source).combine_chunks()
@@ -170,8 +187,8 @@ def order_by_group(
     split_of_group = np.full(len(sizes), SPLITS.index(file))
     start, counts = 0, {}
     for split, share in shares.items():
-        last_row = (ends[start - 1] if start else 0) + share * source.rows
-        stop = max(int(np.searchsorted(ends, last_row)), start + 1)
+        end = (ends[start - 1] if start else 0) + share * source.rows
+        stop = max(int(np.searchsorted(ends, end)), start + 1)
         split_of_group[groups[start:stop]] = SPLITS.index(split)
         counts[split] = int(sizes[groups[start:stop]].sum())
         start = stop

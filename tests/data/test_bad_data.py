@@ -461,7 +461,7 @@ COLUMNS = {
     "time_in_words": (
         column(["2026-01-31 12:00:00"], {30: "soon"}),
         "dataset.split_column: 'x': row 30 holds 'soon' [{file}]; a split by time "
-        "needs numbers or dates like 2026-01-31 12:00:00, alike in all rows",
+        "needs numbers or dates like 2026-01-31 12:00:00, of one form in all rows",
         LATE,
     ),
     "time_in_words_from_the_start": (column(["now"]), "'x': row 1 holds 'now'", LATE),
@@ -469,7 +469,7 @@ COLUMNS = {
     "empty_time": (
         column("12", {30: "", 31: ""}),
         "dataset.split_column: 'x' is empty in 2 rows, the first of them row 30 "
-        "[{file}]; a split by time needs the time of each",
+        "[{file}]; a split by time needs the time of each row",
         LATE,
     ),
     "nan_time": (column("12", {30: "nan"}), "'x' is empty in 1 rows, the first", LATE),
@@ -912,7 +912,7 @@ def test_files_of_a_folder_that_disagree(tmp_path):
     write(GOOD.set_column(1, "age", pa.array(["x"] * 20)), tmp_path / "b.parquet")
     expected = (
         f"dataset.train: the files disagree: column 'age' is int64 in {tmp_path}"
-        f"/a.parquet and string in {tmp_path}/b.parquet; write both alike"
+        f"/a.parquet and string in {tmp_path}/b.parquet; write it with one type in "
     )
     assert_refused(expected, tmp_path)
     write(GOOD.drop_columns("age"), tmp_path / "b.parquet")

@@ -411,7 +411,7 @@ def test_rows_that_differ_in_one_cell_are_not_repeated(tmp_path):
 def test_repeated_rows_of_large_tables_are_found_by_a_part(
     tmp_path, monkeypatch, all_of_them
 ):
-    monkeypatch.setattr(profile_module, "HASHES_KEPT", 200)  # of 3000
+    monkeypatch.setattr(profile_module, "MAX_HASHES", 200)  # of 3000
     monkeypatch.setenv("MTL_CACHE", str(tmp_path / "cache"))
     test = {name: list(x)[:TEST] for name, x in clean(TRAIN, 0).items()}
     found = report_of(tmp_path, test=test if all_of_them else None)
