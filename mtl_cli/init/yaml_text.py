@@ -51,27 +51,27 @@ def dataset_yaml(
     delimiter = train.format.delimiter if train.format.is_text else None
     if delimiter == USUAL_DELIMITERS.get(train.format.name):
         delimiter = None
-    columns = key(
+    columns = key_line(
         "  columns", None, "names of the columns, if the first line holds none"
     )
     if not train.format.has_header:
-        columns = "\n".join(key_with_list("  columns", train.format.columns))
+        columns = "\n".join(key_lines("  columns", train.format.columns))
     test_path = None if test is None else test.path
     trim = train.format.trim or (test is not None and test.format.trim)
     lines = [
         comment(f"Proposed by mtl-init from {read_rows} rows of {train.path}."),
         "# A first guess: keep as features only what is known before the prediction.",
-        key("name", name),
-        key("train", train.path),
-        key("valid", None, "null: valid_fraction of the rows of valid_from"),
-        key("test", test_path, "null: test_fraction of the training file's rows"),
-        key("format", format_key, "auto: the files' endings name the format"),
+        key_line("name", name),
+        key_line("train", train.path),
+        key_line("valid", None, "null: valid_fraction of the rows of valid_from"),
+        key_line("test", test_path, "null: test_fraction of the training file's rows"),
+        key_line("format", format_key, "auto: the files' endings name the format"),
         "csv:".ljust(COMMENT_COLUMN) + "# how text files are written",
-        key("  delimiter", delimiter, "null: the comma, in .tsv files the tab"),
+        key_line("  delimiter", delimiter, "null: the comma, in .tsv files the tab"),
         columns,
-        key("  trim", trim, "cuts spaces at the ends of cells and names"),
-        key("  null_values", [], "texts that count as empty cells"),
-        key("stream", "auto", "true reads rows from disk as training goes"),
+        key_line("  trim", trim, "cuts spaces at the ends of cells and names"),
+        key_line("  null_values", [], "texts that count as empty cells"),
+        key_line("stream", "auto", "true reads rows from disk as training goes"),
         *split_lines(proposal, test is not None),
         "",
         "features:",
@@ -96,10 +96,10 @@ def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
     by_time = time_column is not None and not has_test
     if by_time:
         hint = "the latest rows are held out; or random, group"
-        split_by = key("split_by", "time", hint)
+        split_by = key_line("split_by", "time", hint)
     else:
         hint = f"; time needs split_column: {time_column}" if time_column else ""
-        split_by = key("split_by", "random", f"or group, time, order{hint}")
+        split_by = key_line("split_by", "random", f"or group, time, order{hint}")
     weights = [p.column.name for p in proposal.columns if p.role == "weight"]
     incomplete_people = [
         p.column.name
@@ -115,28 +115,30 @@ def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
     if incomplete_people:
         group_hint += f"; {incomplete_people[0]} has empty cells"
     return [
-        key("valid_fraction", 0.1, "the share of rows held out for validation"),
-        key(
+        key_line("valid_fraction", 0.1, "the share of rows held out for validation"),
+        key_line(
             "valid_from",
             "train",
             "the file that validation rows come from: train, test",
         ),
-        key(
+        key_line(
             "test_fraction",
             0.0 if has_test else 0.1,
             "the share of rows held out for testing",
         ),
         split_by,
-        key(
+        key_line(
             "split_column",
             time_column if by_time else None,
             "the column of times or groups to split by",
         ),
-        key("split_seed", 0, "does not follow seed: all runs split alike"),
-        key("weight_column", None, weight_hint),
-        key("group_column", proposal.group_column, group_hint),
-        key("groups", {}, "named groups of tasks, without some features"),
-        key("group", None, "the group of tasks to use; null: all tasks, all features"),
+        key_line("split_seed", 0, "does not follow seed: all runs split alike"),
+        key_line("weight_column", None, weight_hint),
+        key_line("group_column", proposal.group_column, group_hint),
+        key_line("groups", {}, "named groups of tasks, without some features"),
+        key_line(
+            "group", None, "the group of tasks to use; null: all tasks, all features"
+        ),
     ]
 
 
@@ -175,24 +177,24 @@ def task_lines(proposal: TaskProposal) -> Iterator[str]:
     remarks = {
         "positive": "null: the column holds 0 and 1",
         "space": "task or column that is 1 on the rows that count; null: all",
-        "metrics": "null: all of the kind",
+        "metrics": "null: all metrics of the kind",
         "tower_units": "null: model.tower_units",
     } | proposal.remarks
     for name, value in values.items():
         if isinstance(value, list):
             yield "    " + comment(remarks.get(name, ""))
-            yield from key_with_list(f"    {name}", value)
+            yield from key_lines(f"    {name}", value)
         else:
-            yield key(f"    {name}", value, remarks.get(name, ""))
+            yield key_line(f"    {name}", value, remarks.get(name, ""))
 
 
-def key(name: str, value: Any, remark: str = "") -> str:
+def key_line(name: str, value: Any, remark: str = "") -> str:
     """Returns the line of a key and its value, with a comment if there is a remark."""
     line = f"{name}: {on_one_line(value)}"
     return f"{line.ljust(COMMENT_COLUMN - 2)}  {comment(remark)}" if remark else line
 
 
-def key_with_list(name: str, values: list[Any]) -> list[str]:
+def key_lines(name: str, values: list[Any]) -> list[str]:
     """Returns the lines of a key and a list, with as many values per line as fit."""
     # Lines may break between values, not at the spaces within a value.
     items = ", ".join(on_one_line(value).replace(" ", "\0") for value in values)
