@@ -244,7 +244,7 @@ TEXT = st.one_of(
     st.sampled_from(["", "+", "++", "~"]), KEYS, st.sampled_from(["=", "", "=="]), TEXT
 )
 @example("", "dataset.group", "=", "!!binary aGk=")
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 def test_override_composes_or_is_told_in_one_line(mark, key, sign, value):
     argument = f"{mark}{key}{sign}{value}"
     try:

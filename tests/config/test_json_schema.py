@@ -1,5 +1,6 @@
 """The JSON schemas for editors are complete, current, and neither lax nor strict."""
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,20 @@ CONF = conf_folder()
 FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"))
 
 
-def schema_of(file: str) -> dict[str, Any]:
-    """Returns the schema for the folder of a config file."""
+def validator_of(file: str) -> Draft202012Validator:
+    """Returns the validator for the folder of a config file."""
     group = file.partition("/")[0]
     name = "experiment" if group in ("config.yaml", "experiment", "sweep") else group
-    schema: dict[str, Any] = json.loads(
-        (SCHEMA_FOLDER / f"{name}.json").read_text("utf-8")
-    )
-    return schema
+    return Draft202012Validator(schema(name))
+
+
+@functools.cache
+def schema(name: str) -> Any:
+    return json.loads((SCHEMA_FOLDER / f"{name}.json").read_text("utf-8"))
 
 
 def errors(file: str, values: Any) -> list[str]:
-    return [
-        e.message for e in Draft202012Validator(schema_of(file)).iter_errors(values)
-    ]
+    return [e.message for e in validator_of(file).iter_errors(values)]
 
 
 def values_of(file: str) -> Any:
@@ -41,9 +42,13 @@ def test_schemas_are_current(tmp_path: Path) -> None:
     assert written == committed, "run `make schemas`"
 
 
+@pytest.mark.parametrize("name", [p.stem for p in SCHEMA_FOLDER.glob("*.json")])
+def test_each_schema_is_a_valid_schema(name: str) -> None:
+    Draft202012Validator.check_schema(schema(name))
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_each_bundled_config_fits_its_schema(file: str) -> None:
-    Draft202012Validator.check_schema(schema_of(file))
     assert errors(file, values_of(file)) == []
 
 

@@ -181,12 +181,18 @@ CENSUS = [
 ]
 
 
+def with_one_feature(dataset: Dataset) -> Dataset:
+    """Leaves out features that no claim concerns: encoding 40 takes seconds."""
+    return dataset.model_copy(update={"features": {"age": dataset.features["age"]}})
+
+
 @pytest.mark.parametrize(("group", "tasks", "positives_of"), CENSUS)
 def test_census_groups_have_their_tasks_rows_and_positives(group, tasks, positives_of):
     chosen = config("dataset=census_income", f"dataset.group={group}")
     assert list(chosen.chosen_tasks) == tasks
     assert ("income_50k" in chosen.dataset.used_features) == (group == "education")
-    data = load(chosen.dataset, chosen.outputs)
+    dataset = chosen.dataset if group == "income" else with_one_feature(chosen.dataset)
+    data = load(dataset, chosen.outputs)
     rows = {split: table.rows for split, table in data.splits.items()}
     assert rows == {"train": 199_523, "valid": 49_881, "test": 49_881}
     for task, expected in positives_of.items():
@@ -200,7 +206,7 @@ def test_census_groups_have_their_tasks_rows_and_positives(group, tasks, positiv
 
 def test_census_source_validates_on_the_first_half_of_the_test_file():
     chosen = config("dataset=census_income_source")
-    rows = load(chosen.dataset, chosen.outputs).row_numbers
+    rows = load(with_one_feature(chosen.dataset), chosen.outputs).row_numbers
     np.testing.assert_array_equal(rows["valid"], np.arange(49_881))
     np.testing.assert_array_equal(rows["test"], np.arange(49_881, 99_762))
 

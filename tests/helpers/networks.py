@@ -1,5 +1,6 @@
 """Small networks for tests: configured, built, with weights to read and to write."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ TASKS = ["income", "never_married", "rating"]  # binary, binary, regression
 ROWS = 64
 
 
+@functools.cache
 def config(*overrides: str) -> Config:
     """The checked configuration that `mtl-train` makes of these overrides."""
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):

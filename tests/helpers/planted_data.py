@@ -1,5 +1,6 @@
 """Data sets planted for tests: declared, loaded, compared, run."""
 
+import functools
 import json
 import warnings
 from pathlib import Path
@@ -62,10 +63,15 @@ def loaded(train: Any, features: Any, tasks: Any, **more: Any) -> Data:
 
 def config(dataset: dict[str, Any], *overrides: str) -> Config:
     """A small model's checked configuration on a data set's keys."""
+    return Config.model_validate(small_values(*overrides) | {"dataset": dataset})
+
+
+@functools.cache
+def small_values(*overrides: str) -> Any:
+    """A small model's configuration as Hydra composes it; do not change it."""
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         composed = compose("config", [*SMALL, *overrides])
-    found: Any = OmegaConf.to_container(composed, resolve=True)
-    return Config.model_validate(found | {"dataset": dataset})
+    return OmegaConf.to_container(composed, resolve=True)
 
 
 def fitted_features(features: Any, table: pa.Table) -> FeatureSet:

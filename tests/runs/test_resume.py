@@ -117,22 +117,21 @@ def assert_goes_on_exactly(configured, folder, cuts):
 
 
 PATIENT = "trainer.patience=3"
+BEST_WEIGHTS = ["model.dropout=0.3", PATIENT]
 TRAININGS = {
-    "adam, dropout, best weights": ["model.dropout=0.3", PATIENT],
     "lazy tables, clipped": [
         "optimizer.lazy=true",
         "optimizer.clip_norm=0.5",
-        "model.dropout=0.3",
-        PATIENT,
+        *BEST_WEIGHTS,
     ],
     "rows' Adagrad": ["optimizer=rowwise_adagrad"],
-    "momentum, schedule": [
+    "momentum, schedule, batch norm": [
         "optimizer=sgd",
         "optimizer.momentum=0.9",
         "optimizer.schedule=cosine",
         "optimizer.warmup_steps=9",
+        "model.batch_norm=true",
     ],
-    "batch norm": ["model.batch_norm=true", "optimizer=adagrad"],
 }
 
 
@@ -142,19 +141,27 @@ def test_training_goes_on_exactly_after_any_call(name, file, tmp_path):
     assert_goes_on_exactly(configured, tmp_path, [18])
 
 
+def test_streamed_training_goes_on_exactly_after_any_call(file, tmp_path):
+    options = [*TRAININGS["lazy tables, clipped"], "trainer.epochs=2"]
+    assert_goes_on_exactly(chosen(file, *options, stream=True), tmp_path, [18])
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["adam, dropout, best weights", "lazy tables, clipped"]
+    ("options", "stream"),
+    [(BEST_WEIGHTS, True), (["model.batch_norm=true", "optimizer=adagrad"], False)],
+    ids=["streamed, dense", "Adagrad"],
 )
-def test_streamed_training_goes_on_exactly_after_any_call(name, file, tmp_path):
-    configured = chosen(file, *TRAININGS[name], "trainer.epochs=2", stream=True)
+def test_further_training_goes_on_exactly(options, stream, file, tmp_path):
+    configured = chosen(file, *options, "trainer.epochs=2", stream=stream)
     assert_goes_on_exactly(configured, tmp_path, [18])
 
 
 def test_training_that_is_cut_off_often_goes_on_exactly(file, tmp_path):
     # The cuts come before the first checkpoint, between the last steps of an epoch and
     # its checkpoint, just after that checkpoint, and before any call after a cut.
-    cuts = [1, 13, 1, 2, 2, 13]
-    assert_goes_on_exactly(chosen(file, "model.dropout=0.3"), tmp_path, cuts)
+    cuts = [1, 13, 1, 2]
+    assert_goes_on_exactly(chosen(file, *BEST_WEIGHTS), tmp_path, cuts)
 
 
 @pytest.mark.slow
