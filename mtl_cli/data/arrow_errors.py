@@ -1,8 +1,8 @@
-"""Tells Arrow's errors in one line: file, reason, and how to mend it.
+"""Turns Arrow's errors into one line: the file, the reason, and how to mend it.
 
-Two errors of Arrow have a remedy of their own, but neither a class nor a code: only
-their English text tells them apart. No other module looks into Arrow's texts, and
-`tests/data/test_arrow_errors.py` fails if a version of Arrow words them differently.
+Two errors of Arrow need their own remedies, but have neither a class nor a code: only
+the English text of the error distinguishes them. No other module looks into Arrow's
+texts, and `tests/data/test_arrow_errors.py` fails if a version of Arrow changes them.
 """
 
 import contextlib
@@ -25,14 +25,19 @@ def is_row_too_long(error: pa.ArrowInvalid) -> bool:
 
 @contextlib.contextmanager
 def read_errors(key: str, path: str) -> Iterator[None]:
-    """Turns a library's error about a file into a `DataError` that names the file."""
+    """Turns a library's error about a file into a `DataError` that names the file.
+
+    Args:
+        key: the configuration's key that names the file.
+        path: the file's path in messages.
+    """
     try:
         yield
     except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
         if is_not_utf8(error):
             fix = "save the file as UTF-8"
         else:
-            fix = "is it whole, and of the format that its ending says?"
+            fix = "is it complete, and of the format that its ending says?"
         raise DataError(
             f"{key}: cannot read {path}: {first_line(error).rstrip('.')}; {fix}"
         ) from None

@@ -1,4 +1,4 @@
-"""The columns that are read from a table."""
+"""The columns to read from a table, and the check that the table has them."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ COLUMNS_TO_LIST = 60
 
 @dataclass(frozen=True)
 class ColumnRequest:
-    """The columns that are read from a table.
+    """The columns to read from a table.
 
     Attributes:
         keys: {column: the configuration's key that asks for the column}.
-        types: {column: the type that a text file's cells are read as}. The types follow
-            from the configuration and are never guessed from the rows.
+        types: {column: the type that the cells of a text file are converted to}. The
+            types follow from the configuration and are never guessed from the rows.
     """
 
     keys: dict[str, str]
@@ -25,11 +25,17 @@ class ColumnRequest:
 
     @property
     def columns(self) -> list[str]:
-        """The columns in the order in which they are read."""
+        """The names of the columns, in the order in which they are read."""
         return list(self.keys)
 
     def check(self, file_key: str, path: str, names: list[str]) -> None:
-        """Refuses a table whose names lack a requested column or hold it twice."""
+        """Refuses a table that lacks a requested column, or has it twice.
+
+        Args:
+            file_key: the configuration's key that names the table.
+            path: the file's path in messages.
+            names: the names of the table's columns.
+        """
         for column, key in self.keys.items():
             if names.count(column) > 1:
                 raise DataError(

@@ -1,4 +1,4 @@
-"""Checks the start of a CSV file: its encoding, and the names in its header."""
+"""Checks the start of a CSV file: its encoding and its header."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ import re
 
 from mtl_cli.core.errors import DataError
 
-HEADER_BYTES = 1 << 22  # a header is not longer
+HEADER_BYTES = 1 << 22  # no header is longer
 # The first bytes of files that are not UTF-8 text.
 SIGNATURES = {
     b"PAR1": "a Parquet file",
@@ -30,13 +30,16 @@ def check_is_text(key: str, path: str, start: bytes) -> None:
 
 
 def read_header(key: str, path: str, start: bytes, delimiter: str) -> list[str]:
-    """Returns the names in the first line of a text file, after checking its encoding.
+    """Returns the column names in the first line of a text file.
 
     Args:
         key: the configuration's key that names the file.
         path: the file's path in messages.
         start: the file's first bytes.
         delimiter: the character between names.
+
+    Raises:
+        DataError: if the header is not UTF-8 text.
     """
     lines = io.StringIO(start.decode("utf-8-sig", "surrogateescape"), newline="")
     try:
@@ -45,32 +48,42 @@ def read_header(key: str, path: str, start: bytes, delimiter: str) -> list[str]:
         raise DataError(f"{key}: cannot read {path}: header: {error}") from None
     text = "".join(names)
     if "\0" in text:
-        raise not_text(key, path, "text in UTF-16, or none: it holds NUL bytes")
+        raise not_text(key, path, "text in UTF-16, or no text: it holds NUL bytes")
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise not_text(key, path, "in another encoding, such as Latin-1")
     return names
 
 
 def not_text(key: str, path: str, content: str) -> DataError:
-    """Returns the error about a file that holds something else than UTF-8 text."""
+    """Returns the error about a file that is not UTF-8 text.
+
+    Args:
+        key: the configuration's key that names the file.
+        path: the file's path in messages.
+        content: what the file seems to be.
+    """
     return DataError(
         f"{key}: {path} is not text in UTF-8, it seems to be {content}; save it as "
-        "UTF-8 text, or say what it is, by its ending or with dataset.format"
+        "UTF-8 text, or name its format by its ending or in dataset.format"
     )
 
 
 def header_hint(names: list[str]) -> str:
-    """Returns what seems to be wrong with a header, "" if it looks like one."""
+    """Returns the end of a message: a likely mistake in a header; "" for no mistake.
+
+    Args:
+        names: the column names as they were read from the header.
+    """
     if len(names) == 1:
         for delimiter, plural in PLURALS.items():
             if delimiter in names[0]:
                 return (
-                    f"; the file seems to be separated by {plural}: say so with "
+                    f"; the cells seem to be separated by {plural}: set "
                     f"dataset.csv.delimiter={delimiter!r}"
                 )
     if any(re.fullmatch(r"-?\d+(\.\d+)?", name) for name in names):
         return (
-            "; if its first line is a row already, name the columns in "
+            "; if the file's first line is not a header, name the columns in "
             "dataset.csv.columns"
         )
     return ""

@@ -1,11 +1,11 @@
-"""Finds the files of a table: local files, folders, patterns and URLs."""
+"""Finds the files of a table by a path, folder, pattern or URL, and hashes them."""
 
 import contextlib
 import glob
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.fs
@@ -29,24 +29,24 @@ class Files(NamedTuple):
     Attributes:
         key: the configuration's key that names the table.
         path: the file, folder, pattern or URL that the key holds.
-        system: the `pyarrow.fs.FileSystem` that holds the files.
-        names: the files' paths in that system, in order.
+        system: the file system that holds the files.
+        names: the paths of the files in the file system, sorted.
         format: `parquet`, `feather`, `csv` or `tsv`.
     """
 
     key: str
     path: str
-    system: Any
+    system: pa.fs.FileSystem
     names: list[str]
     format: str
 
     def shown(self, name: str) -> str:
-        """Returns a file's path in messages: as configured if it is the only file."""
+        """Returns a file's path for messages: as configured for a table of one file."""
         return self.path if len(self.names) == 1 else name
 
 
 def find_files(key: str, path: str, file_format: str) -> Files:
-    """Returns the files of a table, in the order of their names.
+    """Returns the files of a table.
 
     Args:
         key: the configuration's key that names the table.
@@ -56,7 +56,7 @@ def find_files(key: str, path: str, file_format: str) -> Files:
     Raises:
         DataError: if there is no file, or its format is unknown.
     """
-    system: Any = pa.fs.LocalFileSystem()
+    system: pa.fs.FileSystem = pa.fs.LocalFileSystem()
     if "://" in path:
         system, names = find_remote(key, path, file_format)
     else:
@@ -70,7 +70,7 @@ def find_files(key: str, path: str, file_format: str) -> Files:
     if "" in formats:
         raise DataError(
             f"{key}: '{path}' ends in none of {', '.join(FORMATS)}, the text formats "
-            "also with .gz, .zst or .bz2; say with dataset.format which it is"
+            "also with .gz, .zst or .bz2; name the format in dataset.format"
         )
     if len(formats) > 1:
         raise DataError(
@@ -81,7 +81,7 @@ def find_files(key: str, path: str, file_format: str) -> Files:
 
 
 def format_by_ending(path: str) -> str | None:
-    """Returns the format that a file's ending names, if any."""
+    """Returns the format that a file's ending names, None if it names no format."""
     file = Path(path)
     if file.suffix.lower() in COMPRESSED:
         inner = FORMATS.get(file.with_suffix("").suffix.lower())
@@ -90,17 +90,22 @@ def format_by_ending(path: str) -> str | None:
 
 
 def is_table_file(file: Path, file_format: str) -> bool:
-    """Whether a file, relative to its folder, holds rows.
+    """Whether a file in the folder of a table holds rows of the table.
 
-    Spark and others leave more files in a folder. `auto` takes Parquet files only.
+    Spark and other programs write hidden files into the folder too. The format `auto`
+    takes only Parquet files from a folder.
+
+    Args:
+        file: the file's path, relative to the folder.
+        file_format: the format of the files, or `auto`.
     """
-    hidden = any(name[0] in "._" for name in file.parts)
-    fits = file_format != "auto" or format_by_ending(file.name) == "parquet"
-    return fits and not hidden
+    is_hidden = any(name[0] in "._" for name in file.parts)
+    has_format = file_format != "auto" or format_by_ending(file.name) == "parquet"
+    return has_format and not is_hidden
 
 
 def find_local(key: str, path: str, file_format: str) -> list[Path]:
-    """Returns the local files of a path, in the order of their names."""
+    """Returns the local files of a path, folder or pattern, sorted."""
     target = find_data(path)
     if target.is_dir():
         inside = sorted(file for file in target.rglob("*") if not file.is_dir())
@@ -108,8 +113,8 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
         if not files:
             ending = "parquet" if file_format == "auto" else file_format
             raise DataError(
-                f"{key}: folder '{path}' holds no .{ending} file; of files of another "
-                "format say with dataset.format which it is"
+                f"{key}: folder '{path}' holds no .{ending} file; name another format "
+                "in dataset.format"
             )
         return files
     if target.is_file():
@@ -119,15 +124,17 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
     matches = [Path(f) for f in sorted(glob.glob(str(target), recursive=True))]
     files = [file for file in matches if not file.is_dir()]
     if not files:
-        fix = "; the folders that are like it need '/*' behind" if matches else ""
+        fix = "; only folders match it: add '/*' for their files" if matches else ""
         raise DataError(
-            f"{key}: no file is like '{path}' (started in {Path.cwd()}){fix}"
+            f"{key}: no file matches '{path}' (started in {Path.cwd()}){fix}"
         )
     return files
 
 
-def find_remote(key: str, url: str, file_format: str) -> tuple[Any, list[str]]:
-    """Returns the file system of a URL, and the files there."""
+def find_remote(
+    key: str, url: str, file_format: str
+) -> tuple[pa.fs.FileSystem, list[str]]:
+    """Returns the file system of a URL, and the files of the URL in it, sorted."""
     system, path = open_file_system(key, url)
     try:
         info = system.get_file_info(path)
@@ -140,15 +147,18 @@ def find_remote(key: str, url: str, file_format: str) -> tuple[Any, list[str]]:
             ]
         else:
             names = [path] if info.is_file else []
-    except Exception as error:  # each protocol of fsspec has errors of its own
+    except Exception as error:  # each protocol of fsspec raises its own errors
         raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None
     if not names:
         raise DataError(f"{key}: no file '{url}'; correct the URL")
     return system, names
 
 
-def open_file_system(key: str, url: str) -> tuple[Any, str]:
-    """Returns the file system of a URL, Arrow's own or fsspec's, and the path in it."""
+def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
+    """Returns the file system of a URL, and the path in it.
+
+    The file system is Arrow's own, or fsspec's for other protocols.
+    """
     try:
         system, path = pa.fs.FileSystem.from_uri(url)
         return system, path
@@ -161,9 +171,9 @@ def open_file_system(key: str, url: str) -> tuple[Any, str]:
     except ImportError as error:
         raise DataError(
             f"{key}: {url} needs another package: {first_line(error)}; "
-            "pip install 'mtl-cli[remote]' and what is named here"
+            "pip install 'mtl-cli[remote]' and the package named here"
         ) from None
-    except Exception as error:  # each protocol of fsspec has errors of its own
+    except Exception as error:  # each protocol of fsspec raises its own errors
         raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None
     return pa.fs.PyFileSystem(pa.fs.FSSpecHandler(system)), path
 
@@ -171,39 +181,48 @@ def open_file_system(key: str, url: str) -> tuple[Any, str]:
 def fingerprint(tables: dict[str, Files]) -> str:
     """Returns one SHA-256 that changes with any file of any table.
 
-    The hash covers the contents of local files. Of remote files it covers the sizes and
-    times, or whatever else fsspec knows them by.
+    The hash covers the contents of local files. For remote files it covers the sizes
+    and times, or other properties by which fsspec detects a change.
+
+    Args:
+        tables: {split: its files}.
+
+    Raises:
+        DataError: if a file cannot be read.
     """
     digest = hashlib.sha256()
-    for table, files in tables.items():
-        digest.update(f"{table} {files.format}".encode())
+    for split, files in tables.items():
+        digest.update(f"{split} {files.format}".encode())
         for name in files.names:
             try:
                 digest.update(version_of_file(files.system, name).encode())
             except OSError as error:
                 raise DataError(
-                    f"dataset.{table}: cannot read {name}: "
+                    f"dataset.{split}: cannot read {name}: "
                     f"{error.strerror or first_line(error)}"
                 ) from None
     return digest.hexdigest()
 
 
-def version_of_file(system: Any, path: str) -> str:
-    """Returns a text that changes when the content of a file does."""
+def version_of_file(system: pa.fs.FileSystem, path: str) -> str:
+    """Returns a text that changes when the content of a file changes."""
     if isinstance(system, pa.fs.LocalFileSystem):
         return content_hash(Path(path))
     info = system.get_file_info(path)
     version = f"{info.path} {info.size} {info.mtime_ns}"
     if isinstance(system, pa.fs.PyFileSystem):
-        # Arrow finds no time in most file systems of fsspec: they name it differently.
+        # fsspec's file systems name the time differently, and Arrow does not find it.
         version += system.handler.fs.ukey(path)
     return version
 
 
 def content_hash(path: Path) -> str:
-    """Returns a file's SHA-256, remembered while the file's size and times stay."""
+    """Returns a file's SHA-256.
+
+    The cache remembers the hash for as long as the file's size and times do not change.
+    """
     status = path.stat()
-    # Tools that copy a file can give the copy the old mtime, but not the old ctime.
+    # A tool that replaces a file can keep its mtime, but not its ctime.
     stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
     name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
     folder = cache_folder()
@@ -214,11 +233,11 @@ def content_hash(path: Path) -> str:
             if remembered["stamp"] == stamp:
                 return str(remembered["sha256"])
         except (ValueError, KeyError, TypeError, OSError):
-            pass  # The memo was cut off while it was written: hash again.
+            pass  # the memo was not written to its end, so the file is hashed again
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if memo is not None:
-        with contextlib.suppress(OSError):  # Without a memo the next run hashes again.
+        with contextlib.suppress(OSError):  # without a memo the next run hashes again
             memo.parent.mkdir(parents=True, exist_ok=True)
             memo.write_text(json.dumps({"stamp": stamp, "sha256": sha256}), "utf-8")
     return sha256

@@ -51,7 +51,7 @@ def prepare(dataset: str, source: Path, target: Path) -> None:
         target: the folder to write to.
 
     Raises:
-        DataError: if a raw file is missing or not the one that UCI publishes.
+        DataError: if a raw file is missing or differs from the file that UCI publishes.
     """
     target.mkdir(parents=True, exist_ok=True)
     for ending, name in (("data", "train"), ("test", "test")):
@@ -59,7 +59,7 @@ def prepare(dataset: str, source: Path, target: Path) -> None:
         frame = pd.read_csv(
             io.BytesIO(read_raw(source, raw)),
             names=COLUMNS[dataset].split(),
-            # adult.test opens with a note and ends its labels in a full stop.
+            # The first line of adult.test is a note, and its labels end in a full stop.
             skiprows=1 if raw == "adult.test" else 0,
             skipinitialspace=True,
             # hisp_origin has the value "NA".
@@ -76,7 +76,7 @@ def prepare(dataset: str, source: Path, target: Path) -> None:
 
 
 def read_raw(folder: Path, name: str) -> bytes:
-    """Returns a raw file's content after checking that it is the published one."""
+    """Returns the content of a raw file, after comparing it with UCI's SHA-256."""
     plain, zipped = folder / name, folder / f"{name}.gz"
     if plain.is_file():
         content = plain.read_bytes()

@@ -55,7 +55,10 @@ def test_arrow_says_straddling_where_a_row_is_longer_than_a_block():
     [
         (pa.ArrowInvalid("Invalid UTF8 payload"), "save the file as UTF-8"),
         (UnicodeDecodeError("utf-8", b"\xf6", 0, 1, "bad"), "save the file as UTF-8"),
-        (EOFError("Compressed file ended\nearly."), "is it whole, and of the format"),
+        (
+            EOFError("Compressed file ended\nearly."),
+            "is it complete, and of the format",
+        ),
     ],
 )
 def test_error_of_a_library_becomes_one_line_with_its_remedy(error, fix):

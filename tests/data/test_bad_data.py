@@ -143,7 +143,7 @@ CELLS = {
     "semicolons": (
         text().replace(",", ";"),
         "no column 'city' in {file}, which has city;age;buy; ... separated by "
-        "semicolons: say so with dataset.csv.delimiter=';'",
+        "semicolons: set dataset.csv.delimiter=';'",
     ),
     "tabs": (text().replace(",", "\t"), "by tabs: ... dataset.csv.delimiter='\\t'"),
     "bars": (text().replace(",", "|"), "by bars: ... dataset.csv.delimiter='|'"),
@@ -977,7 +977,9 @@ def test_damaged_page_of_a_parquet_file_with_checksums(tmp_path):
     content = file.read_bytes()
     assert content.count(ages) == 1
     file.write_bytes(content.replace(ages, ages[:-1] + b"\1"))
-    expected = f"dataset.train: cannot read {file}: ... CRC ... ; is it whole, and of"
+    expected = (
+        f"dataset.train: cannot read {file}: ... CRC ... ; is it complete, and of"
+    )
     assert_refused(expected, file)
 
 
@@ -1036,7 +1038,7 @@ def test_file_of_another_format_than_its_ending_says(name, tmp_path):
 def test_format_that_is_not_the_files(tmp_path):
     file = tmp_path / "train.parquet"
     write(GOOD, file)
-    expected = f"{file} is ... a Parquet file; ... with dataset.format"
+    expected = f"{file} is ... a Parquet file; ... in dataset.format"
     assert_refused(expected, file, format="csv")
 
 
@@ -1047,11 +1049,11 @@ PATHS = {
     ),
     "nothing_like_it": (
         "{folder}/*.csv",
-        "dataset.train: no file is like '{folder}/*.",
+        "dataset.train: no file matches '{folder}/*.",
     ),
     "folders_alone": (
         "{folder}/day=*",
-        "no file is like ... ; the folders ... '/*' be",
+        "no file matches ... ; only folders match it: add '/*' for",
     ),
     "folder_without_parquet": (
         "{folder}",
@@ -1059,8 +1061,8 @@ PATHS = {
     ),
     "unknown_ending": (
         "{folder}/day=1/a.txt",
-        "dataset.train: '{folder}/day=1/a.txt' ends in none of .parquet, ... ; say "
-        "with dataset.format which it is",
+        "dataset.train: '{folder}/day=1/a.txt' ends in none of .parquet, ... ; name "
+        "the format in dataset.format",
     ),
     "several_formats": (
         "{folder}/day=1/*.?sv",

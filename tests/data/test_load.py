@@ -588,7 +588,7 @@ def test_column_that_a_csv_file_holds_twice_is_refused(tmp_path):
 
 def test_other_delimiter_is_guessed_in_the_message(tmp_path):
     file = csv_file(tmp_path, GOOD.replace(",", ";"))
-    assert "seems to be separated by semicolons" in error_of(file, FEATURES, TASKS)
+    assert "seem to be separated by semicolons" in error_of(file, FEATURES, TASKS)
 
 
 def test_regression_label_in_words_is_refused_with_what_it_needs(tmp_path):
