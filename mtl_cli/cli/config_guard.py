@@ -1,41 +1,57 @@
-"""Refuses configurations that would make Hydra run code or write anywhere.
+"""Checks what a configuration asks of Hydra itself, before Hydra acts on it.
 
-Hydra builds the classes that a configuration names, and makes the folder of the run,
-before our own check of the keys. The configuration may come from someone else
-(`--config-path RUN`). So it may name only classes of Hydra and its plugins, and only
-folders below the current folder. Settings on the command line come from the user and
-are trusted.
+Hydra's own section of a configuration can build classes, start commands and make
+folders. The configuration may come from someone else (`--config-path RUN`, a `./conf`).
+So YAML files may set a few keys of that section to plain values, and name folders below
+the current one. All else of the section belongs to the command line, which is trusted.
+
+The check looks at the composed section, with its interpolations resolved: whatever way
+a value came into a file, its effect stands there. Whatever our own files and the
+command line lead to without any other file is allowed.
 """
 
 import re
 import shlex
-from collections.abc import Callable
-from pathlib import PurePath
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, flag_override
+from omegaconf.errors import OmegaConfBaseException
 
-from mtl_cli.cli.hydra_internals import wrap_composition
-from mtl_cli.core.errors import ConfigError, shown
-
-# The keys of `hydra/job_logging=none`: our console does the logging.
-LOGGING_KEYS = {"version", "root", "disable_existing_loggers"}
-# The hydra section may build classes of these packages only.
-TRUSTED_PACKAGES = (
-    "hydra._internal.core_plugins.",
-    "hydra_plugins.",
-    "optuna.samplers.",
+from mtl_cli.cli.hydra_internals import (
+    bound_yaml_files,
+    compose_without,
+    own_part_of_primary,
+    wrap_composition,
 )
-START_OF_SWEEP = "mtl_cli.sweep.session.StartOfSweep"
-SAFE_STORAGES = (None, "sqlite:///${hydra.sweep.dir}/optuna.db")
-# Interpolations in the name of a folder whose values a configuration cannot choose
-# freely.
-SAFE_INTERPOLATIONS = re.compile(
-    r"\$\{(dataset\.name|now:[^{}]*"
-    r"|hydra[:.](runtime\.choices\.\w+|job\.num|job\.name|job\.override_dirname))\}"
-)
+from mtl_cli.core.errors import ConfigError, first_line, shown
+from mtl_cli.core.nested import flatten
+from mtl_cli.core.paths import conf_folder
+from mtl_cli.core.secrets import secret_in
 
+USER_FILES = "mtl-user"  # who adds the user's `./conf` to Hydra's search path
 COMPOSED_SETTINGS = "composed of: "
+START_OF_SWEEP = "mtl_cli.sweep.session.StartOfSweep"
+# The keys of Hydra's section that a file may set: search spaces, and plain values.
+SEARCH_SPACES = ("sweeper.params", "sweeper.list_params", "sweeper.grid_params")
+FROM_FILES = re.compile(
+    r"mode|run\.dir|sweep\.dir"
+    r"|sweeper\.(direction|max_failure_rate|n_jobs|n_trials|storage|study_name)"
+    r"|sweeper\.sampler\.\w+"
+)
+SAFE_STORAGES = (None, "sqlite:///${hydra.sweep.dir}/optuna.db")
+# Groups whose options come with installed plugins; a file may choose among these.
+PLUGIN_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler")
+# Hydra fills these in after the files are composed, or uses them only in its help.
+NO_EFFECT = ("runtime.", "overrides.", "help.", "hydra_help.", "job.override_dirname")
+# A key of a search space: a key or a group of the configuration, not Hydra's own.
+SWEPT_KEY = re.compile(r"[+~]{0,2}(?!hydra\b)[A-Za-z][\w./@-]*")
 
 
 def refuse_foreign_code() -> None:
@@ -43,101 +59,191 @@ def refuse_foreign_code() -> None:
 
     The accepted configurations get our callback for sweeps; no other is possible.
     """
+    bound_yaml_files()
     wrap_composition(compose_checked)
 
 
 def compose_checked(
-    compose: Callable[[], DictConfig], settings: list[str]
+    loader: ConfigLoaderImpl,
+    compose: Callable[[], DictConfig],
+    config_name: str | None,
+    settings: list[str],
 ) -> DictConfig:
     """Composes a configuration, checks it, and adds our callback for sweeps."""
+    typed = [s for s in settings if s.lstrip("+~").startswith(("hydra.", "hydra/"))]
     try:
+        check_search_path(loader, config_name)
         composed = compose()
     except Exception as error:
         # A sweep's job has other settings than the command line.
         error.add_note(f"{COMPOSED_SETTINGS}{shlex.join(settings)}")
         raise
-    check_hydra_section(composed)
+    if reads_other_files(composed):
+        check_hydra_section(composed, typed)
+    check_folders(composed, typed)
+    overrides = composed.hydra.overrides
+    if len(overrides.hydra) + len(overrides.task) != len(settings):
+        raise only_typed("overrides")
     with flag_override(composed, ["struct", "readonly"], False):
         composed.hydra.callbacks = {"ours": {"_target_": START_OF_SWEEP}}
     return composed
 
 
-def check_hydra_section(composed: DictConfig) -> None:
-    """Raises an error if a configuration asks Hydra for more than its values.
+def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None:
+    """Refuses a primary configuration that adds to Hydra's search path.
+
+    Hydra imports the packages of its search path before it composes anything.
+    """
+    primary = own_part_of_primary(loader, config_name) if config_name else None
+    if isinstance(primary, DictConfig) and OmegaConf.select(
+        primary, "hydra.searchpath"
+    ):
+        raise only_typed("searchpath")
+
+
+def reads_other_files(composed: DictConfig) -> bool:
+    """Whether the search path holds a folder that is neither ours nor a plugin's."""
+    return any(
+        source.provider == USER_FILES
+        or (source.provider == "main" and Path(source.path) != conf_folder())
+        for source in composed.hydra.runtime.config_sources
+    )
+
+
+def check_hydra_section(composed: DictConfig, typed: list[str]) -> None:
+    """Raises an error if files set more of Hydra's section than they may.
 
     Args:
         composed: the configuration, with Hydra's own section.
+        typed: the settings of the command line that concern Hydra's section.
     """
-    values: Any = OmegaConf.to_container(composed)
-    check_code(values["hydra"])
-    check_folders(values["hydra"], OmegaConf.select(composed, "dataset.name"))
+    choices = composed.hydra.runtime.choices
+    chosen = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
+    allowed = trusted_values(tuple(dict.fromkeys([*chosen, *typed])))
+    section: Any = OmegaConf.to_container(composed.hydra)
+    for key, value in flatten(section).items():
+        is_trusted = any(value == known[key] for known in allowed if key in known)
+        if is_trusted or key.startswith((*NO_EFFECT, *SEARCH_SPACES)):
+            continue
+        if not FROM_FILES.fullmatch(key):
+            raise only_typed(key)
+        if key == "sweeper.storage" and value not in SAFE_STORAGES:
+            raise ConfigError(
+                f"hydra.{key}: {shown(value)} is not in the sweep's folder; give it on "
+                "the command line"
+            )
+        with resolvable(composed, f"hydra.{key}"):
+            check_plain(f"hydra.{key}", OmegaConf.select(composed.hydra, key))
+    for key in SEARCH_SPACES:
+        with resolvable(composed, f"hydra.{key}"):
+            check_search_space(f"hydra.{key}", OmegaConf.select(composed.hydra, key))
 
 
-def check_code(hydra: dict[str, Any]) -> None:
-    """Raises an error if Hydra's section names code, loggers or variables."""
-    forbidden = {
-        "callbacks": hydra["callbacks"],
-        "job.env_set": hydra["job"]["env_set"],
-    }
-    for key in ("launcher", "sweeper"):
-        forbidden[key] = [
-            c for c in targets_in(hydra[key]) if not str(c).startswith(TRUSTED_PACKAGES)
-        ]
-    forbidden["sweeper.custom_search_space"] = hydra["sweeper"].get(
-        "custom_search_space"
+@cache
+def trusted_values(settings: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Returns Hydra's section as our own files, and as Hydra's files alone, make it.
+
+    Args:
+        settings: the settings that concern Hydra's section.
+
+    Returns: two sections: {dotted key: value, not resolved}.
+    """
+    sections = []
+    for folder, name in ((str(conf_folder()), "config"), (None, None)):
+        try:
+            composed = compose_without(USER_FILES, folder, name, list(settings))
+        except Exception as error:
+            raise ConfigError(f"hydra: {first_line(error)}") from None
+        section: Any = OmegaConf.to_container(composed.hydra)
+        sections.append(flatten(section))
+    return sections
+
+
+def only_typed(key: str) -> ConfigError:
+    """Returns the error about a key of Hydra's section that a file has set."""
+    return ConfigError(
+        f"hydra.{key}: a file may not set this key; remove it, or give it on the "
+        "command line"
     )
-    for key in ("job_logging", "hydra_logging"):
-        logging = hydra[key] or {}
-        forbidden[key] = set(logging) - LOGGING_KEYS or logging.get("root")
-    for key, value in forbidden.items():
-        if value:
-            raise ConfigError(
-                f"hydra.{key}: a configuration may not name code, loggers or "
-                "variables for Hydra to set up; remove it"
-            )
 
 
-def check_folders(hydra: dict[str, Any], dataset_name: Any) -> None:
-    """Raises an error if a folder or a name leads out of the current folder."""
-    typed = "".join(hydra["overrides"]["hydra"])
-    storage = hydra["sweeper"].get("storage")
-    if storage not in SAFE_STORAGES and "hydra.sweeper.storage" not in typed:
+def check_plain(key: str, value: Any) -> None:
+    """Refuses a resolved value that is not a number, a text or a list of these."""
+    if OmegaConf.is_list(value):
+        for item in value:
+            check_plain(key, item)
+    elif OmegaConf.is_dict(value):
+        raise ConfigError(f"{key}: takes a number, a text or a list of these")
+    elif name := secret_in(value):
         raise ConfigError(
-            f"hydra.sweeper.storage: {shown(storage)} is not in the sweep's folder; "
-            "give it on the command line"
+            f"{key}: holds the value of {name}, which the names of jobs and folders "
+            "would show; give the secret to a key of the configuration"
         )
-    folders = {
-        "hydra.run.dir": hydra["run"]["dir"],
-        "hydra.sweep.dir": hydra["sweep"]["dir"],
-        "hydra.sweep.subdir": hydra["sweep"]["subdir"],
-    }
-    names = {
-        "dataset.name": dataset_name,
-        **{str(k): v for k, v in hydra["runtime"]["choices"].items()},
-    }
-    for key, path in (folders | names).items():
-        if isinstance(path, str) and key not in typed and leads_out(key, path):
+
+
+def check_search_space(name: str, space: Any) -> None:
+    """Refuses a search space that sets other keys than those of a configuration.
+
+    Args:
+        name: the dotted key of the search space.
+        space: {key of the configuration: values to try}, resolved; or None.
+    """
+    if space is not None and not OmegaConf.is_dict(space):
+        raise ConfigError(f"{name}: takes keys with values to try")
+    for key, values in (space or {}).items():
+        if not SWEPT_KEY.fullmatch(str(key)):
+            raise ConfigError(f"{name}: {shown(key)} is not a key of the configuration")
+        check_plain(f"{name}.{key}", values)
+
+
+def check_folders(composed: DictConfig, typed: list[str]) -> None:
+    """Raises an error if a folder that is not typed lies outside the current folder.
+
+    A typed folder is trusted, but not the values that its interpolations insert.
+    """
+    for key in ("hydra.run.dir", "hydra.sweep.dir"):
+        with resolvable(composed, key):
+            folder = str(OmegaConf.select(composed, key))
+        root = root_of_folder(key, typed)
+        if root is not None and root not in Path(folder).resolve().parents:
             raise ConfigError(
-                f"{key}: {shown(path)} leads out of the folder that mtl-train starts "
-                "in; take a plain name"
-                + (", or give it on the command line" if key in folders else "")
+                f"{key}: {shown(folder)} leads out of {root}; take plain names, or "
+                f"give the folder on the command line: {key}=FOLDER"
+            )
+        if secret := secret_in(folder):
+            raise ConfigError(
+                f"{key}: the folder's name would show the value of {secret}; give the "
+                "data set another name"
             )
 
 
-def targets_in(values: Any) -> list[Any]:
-    """Returns the `_target_` of each class that nested values make Hydra build."""
-    if isinstance(values, list):
-        return [target for value in values for target in targets_in(value)]
-    if not isinstance(values, dict):
-        return []
-    targets = [values["_target_"]] if "_target_" in values else []
-    return targets + [t for value in values.values() for t in targets_in(value)]
+def root_of_folder(key: str, typed: list[str]) -> Path | None:
+    """Returns the folder that a run or sweep must stay below; None for no limit.
+
+    Args:
+        key: `hydra.run.dir` or `hydra.sweep.dir`.
+        typed: the settings of the command line that concern Hydra's section.
+    """
+    root = Path.cwd()
+    for setting in typed:
+        name, _, value = setting.lstrip("+").partition("=")
+        if name == key:
+            literal, interpolation, _ = value.strip("'\"").partition("${")
+            if not interpolation:
+                return None
+            root = Path(literal.rpartition("/")[0] or literal[:1].strip("$") or ".")
+    return root.resolve()
 
 
-def leads_out(key: str, path: str) -> bool:
-    """Whether a path of the configuration may end outside the current folder."""
-    is_folder = key.startswith("hydra.")
-    plain = SAFE_INTERPOLATIONS.sub("x", path) if is_folder else path
-    has_interpolation = is_folder and "${" in plain
-    is_outside = plain.startswith(("/", "~")) or ".." in PurePath(plain).parts
-    return has_interpolation or is_outside
+@contextmanager
+def resolvable(composed: DictConfig, key: str) -> Iterator[None]:
+    """Lets `${hydra:...}` be resolved; an error names the key."""
+    instance = HydraConfig.instance()
+    before = instance.cfg
+    instance.set_config(deepcopy(composed))  # it makes its argument read-only
+    try:
+        yield
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{key}: {first_line(error)}") from None
+    finally:
+        instance.cfg = before

@@ -49,7 +49,9 @@ def explain(error: Exception, arguments: list[str]) -> str:
 
 def explain_settings(error: Exception, arguments: list[str]) -> str:
     """Returns the same line with settings as Hydra took them, `++` included."""
-    cause = error.__cause__ or error
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
     if is_about_sweeper_params(error, arguments):
         return (
             f"{SWEEPER_PARAMS}: belongs into a file of conf/sweep/, as keys with text "
@@ -91,6 +93,8 @@ def uncomposable(
     """
     key = key_in(error) or key_in(cause)
     message = first_line(cause)
+    if message.endswith("raised while composing config:"):
+        message += f" {str(cause).splitlines()[1]}"
     if not key and message.startswith("Ambiguous value for argument"):
         return f"{message.rstrip('.')}: add -m to run every value, or quote it"
     if not key:
@@ -181,6 +185,7 @@ def compose_groups(arguments: list[str]) -> dict[Any, Any]:
 
     def composed(settings: list[str]) -> Any:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+            settings = [*settings, "hydra.job.name=x"]
             return OmegaConf.to_container(compose("config", settings))
 
     try:

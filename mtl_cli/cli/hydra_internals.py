@@ -4,14 +4,28 @@ No public function does the same. `tests/cli/test_hydra_internals.py` fails if o
 these parts changes.
 """
 
+import os
 from argparse import ArgumentParser
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import get_args_parser
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.plugins.config_source import ConfigResult
+from hydra.types import RunMode
 from omegaconf import DictConfig
+
+from mtl_cli.core.other_files import MAX_YAML_BYTES, check_yaml, read_text
+
+# Takes the loader, a function that composes, the name of the primary configuration and
+# the settings; returns the composed configuration.
+Wrapper = Callable[
+    [ConfigLoaderImpl, Callable[[], DictConfig], str | None, list[str]], DictConfig
+]
 
 
 def argument_parser() -> ArgumentParser:
@@ -25,24 +39,68 @@ def argument_parser() -> ArgumentParser:
     return parser
 
 
-def wrap_composition(
-    wrapper: Callable[[Callable[..., DictConfig], list[str]], DictConfig],
-) -> None:
+def wrap_composition(wrapper: Wrapper) -> None:
     """Lets a function see every configuration before Hydra acts on it.
 
     Hydra's callbacks come too late: the configuration names them, and Hydra has then
     already built the classes that the configuration names.
-
-    Args:
-        wrapper: takes a function that composes, and the settings to compose; returns
-            the configuration.
     """
     compose: Any = ConfigLoaderImpl._load_configuration_impl
     if hasattr(compose, "__wrapped__"):
         return
 
     @wraps(compose)
-    def wrapped(*args: Any, **kwargs: Any) -> DictConfig:
-        return wrapper(lambda: compose(*args, **kwargs), kwargs["overrides"])
+    def wrapped(self: ConfigLoaderImpl, **kwargs: Any) -> DictConfig:
+        return wrapper(
+            self,
+            lambda: compose(self, **kwargs),
+            kwargs["config_name"],
+            kwargs["overrides"],
+        )
 
-    ConfigLoaderImpl._load_configuration_impl = wrapped  # type: ignore[method-assign]
+    ConfigLoaderImpl._load_configuration_impl = wrapped  # type: ignore
+
+
+def compose_without(
+    provider: str, folder: str | None, config_name: str | None, settings: list[str]
+) -> DictConfig:
+    """Composes a configuration without the files of one provider.
+
+    Args:
+        provider: the name under which a plugin has added folders to the search path.
+        folder: the folder of the primary configuration; None for no such folder.
+        config_name: the name of the primary configuration, or None.
+        settings: settings of the command line.
+    """
+    search_path = create_config_search_path(folder)
+    entries = search_path.get_path()
+    entries[:] = [entry for entry in entries if entry.provider != provider]
+    loader = ConfigLoaderImpl(search_path)
+    compose: Any = ConfigLoaderImpl._load_configuration_impl
+    compose = getattr(compose, "__wrapped__", compose)
+    composed: DictConfig = compose(
+        loader, config_name=config_name, overrides=settings, run_mode=RunMode.RUN
+    )
+    return composed
+
+
+def own_part_of_primary(loader: ConfigLoaderImpl, config_name: str) -> Any:
+    """Returns the values of the primary configuration's file, before composition."""
+    loaded = loader.repository.load_config(config_name)
+    return None if loaded is None else loaded.config
+
+
+class BoundedFileSource(FileConfigSource):
+    """Reads YAML files within the limits on other people's files."""
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        file = self._normalize_file_name(config_path)
+        path = os.path.realpath(os.path.join(self.path, file))
+        if os.path.isfile(path):
+            check_yaml(read_text(Path(path), MAX_YAML_BYTES), path)
+        return super().load_config(config_path)
+
+
+def bound_yaml_files() -> None:
+    """Makes Hydra read YAML files within the limits of `BoundedFileSource`."""
+    SourcesRegistry.instance().types["file"] = BoundedFileSource

@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.cli.arguments import hydra_arguments, split_plugins
-from mtl_cli.cli.config_guard import refuse_foreign_code
+from mtl_cli.cli.config_guard import USER_FILES, refuse_foreign_code
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core import plugins, signals
 from mtl_cli.core.errors import fail
@@ -145,6 +145,8 @@ def prepare_process() -> None:
     """Prepares Hydra, secrets and signals of this process."""
     # With this variable Hydra raises errors as they are, and prints no message.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    # Processes of this one import no `random.py` of the folder that they start in.
+    os.environ["PYTHONSAFEPATH"] = "1"
     Plugins.instance().register(UserConf)
     refuse_foreign_code()
     track_secrets()
@@ -157,7 +159,7 @@ class UserConf(SearchPathPlugin):
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         folder = user_conf_folder()
         if folder is not None:
-            search_path.prepend("mtl-user", f"file://{folder}", anchor="main")
+            search_path.prepend(USER_FILES, f"file://{folder}", anchor="main")
         for folder in plugins.conf_folders():
             search_path.append("mtl-plugin", f"file://{folder}")
 

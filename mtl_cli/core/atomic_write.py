@@ -23,6 +23,7 @@ def replacing(target: Path) -> Iterator[Path]:
     temporary = target.with_name(f"{UNFINISHED_PREFIX}{target.name}")
     with named_write_errors(target):
         try:
+            temporary.unlink(missing_ok=True)  # it may be a link to another file
             yield temporary
             sync(temporary)
             temporary.replace(target)

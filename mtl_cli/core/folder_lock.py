@@ -43,7 +43,8 @@ def lock_file(path: Path) -> IO[str]:
     Raises:
         BlockingIOError: if another process holds the lock.
     """
-    file = path.open("w")
+    # The flag refuses a link: it would name a file of somebody else.
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not os.path.samestat(os.fstat(file.fileno()), path.stat()):

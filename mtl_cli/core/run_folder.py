@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -14,9 +13,16 @@ from typing import Any
 from mtl_cli.core.atomic_write import UNFINISHED_PREFIX, named_write_errors, replacing
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.folder_lock import LOCK_NAME, lock_folder
+from mtl_cli.core.other_files import UnsafeFileError, check_entries, read_json
+from mtl_cli.core.secrets import mask_secrets
 
 STATUS = "status.json"
+LOG = "train.log"
 CHECKPOINTS = "checkpoints"
+SUBFOLDERS = (CHECKPOINTS, "model", "plots")
+# A process that was killed as it started leaves no other file than these.
+FIRST_FILES = (LOCK_NAME, LOG, f"{UNFINISHED_PREFIX}{STATUS}")
+STATES = ("running", "done", "failed", "interrupted")
 
 
 class RunFolder:
@@ -29,10 +35,12 @@ class RunFolder:
         path: the path of the folder; the folder is made if it is missing.
 
     Raises:
-        ConfigError: if another process holds the folder, or it is not writable.
+        ConfigError: if another process holds the folder, if it is not writable, or if
+            it holds other files than those of a run.
     """
 
     def __init__(self, path: Path) -> None:
+        check_run_folder(path)
         self.path = path
         self.lock = lock_folder(path, "hydra.run.dir")
         self.record = status_of(path)
@@ -41,8 +49,9 @@ class RunFolder:
 
     def begin(self, config_hash: str) -> None:
         """Records that a run is under way; removes files that were left unfinished."""
-        for leftover in self.path.rglob(f"{UNFINISHED_PREFIX}*"):
-            leftover.unlink(missing_ok=True)
+        for folder in (self.path, *(self.path / name for name in SUBFOLDERS)):
+            for leftover in folder.glob(f"{UNFINISHED_PREFIX}*"):
+                leftover.unlink(missing_ok=True)
         # Nobody knows how long a killed process had run.
         killed = self.record.get("status") == "running"
         self.earlier_seconds = None if killed else self.record.get("seconds", 0.0)
@@ -69,7 +78,7 @@ class RunFolder:
             self.record["error"] = error
         self.write_json(STATUS, self.record)
         if status == "done":
-            shutil.rmtree(self.path / CHECKPOINTS, ignore_errors=True)
+            remove_checkpoints(self.path)
 
     def release(self) -> None:
         """Lets other processes have the folder."""
@@ -78,8 +87,9 @@ class RunFolder:
         self.lock.close()
 
     def write_json(self, name: str, value: Any) -> None:
-        """Writes a JSON file; NaN and infinity raise an error."""
-        self.write_text(name, json.dumps(value, indent=2, allow_nan=False) + "\n")
+        """Writes a JSON file without secrets; NaN and infinity raise an error."""
+        text = json.dumps(mask_secrets(value), indent=2, allow_nan=False)
+        self.write_text(name, f"{text}\n")
 
     def write_text(self, name: str, text: str) -> None:
         """Writes a text file."""
@@ -100,14 +110,45 @@ class RunFolder:
             yield temporary
 
 
+def check_run_folder(path: Path) -> None:
+    """Refuses a folder in which a run would follow links or touch files of others.
+
+    Raises:
+        ConfigError: if the folder holds links or no regular files, or if it is neither
+            empty nor the folder of a run.
+    """
+    try:
+        names = check_entries(path, SUBFOLDERS)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, UnsafeFileError) as error:
+        raise ConfigError(f"hydra.run.dir: {first_line(error)}") from None
+    others = sorted(set(names).difference(FIRST_FILES))
+    if others and STATUS not in names:
+        raise ConfigError(
+            f"hydra.run.dir: {path} holds '{others[0]}' and no run; name a new folder"
+        )
+
+
+def remove_checkpoints(path: Path) -> None:
+    """Removes the checkpoints of a run; any other file beside them stays."""
+    folder = path / CHECKPOINTS
+    for checkpoint in (*folder.glob("*-steps.npz"), *folder.glob(".tmp-*-steps.npz")):
+        checkpoint.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
 def status_of(path: Path) -> dict[str, Any]:
     """Returns the content of a folder's `status.json`; {} if there is none.
+
+    The status is `unknown` if the content is not what a run writes.
 
     Raises:
         ConfigError: if the file cannot be read.
     """
     try:
-        record = json.loads((path / STATUS).read_text("utf-8"))
+        record = read_json(path / STATUS)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
@@ -115,7 +156,20 @@ def status_of(path: Path) -> dict[str, Any]:
             f"hydra.run.dir: cannot read {path / STATUS}: {first_line(error)}; name "
             "another folder"
         ) from None
-    return record if isinstance(record, dict) and record else {"status": "unknown"}
+    return record if is_record(record) else {"status": "unknown"}
+
+
+def is_record(record: Any) -> bool:
+    """Whether a value has the keys and types of a run's `status.json`."""
+    return (
+        isinstance(record, dict)
+        and record.get("status") in STATES
+        and isinstance(record.get("seconds", 0.0), int | float | None)
+        and all(
+            isinstance(record.get(key, ""), str)
+            for key in ("start", "end", "error", "host", "config_hash")
+        )
+    )
 
 
 def has_ended(pid: int) -> bool:

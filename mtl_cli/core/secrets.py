@@ -1,14 +1,18 @@
-"""Keeps secrets of the environment out of everything that a run writes.
+"""Keeps secrets out of everything that a run writes, prints or names.
 
 A configuration refers to an environment variable as `${oc.env:NAME}`. If the name says
 that the variable is a secret, a run uses its value but writes the reference instead.
 The saved configuration therefore runs again wherever the variable is set.
+
+A URL that was typed with a password has no reference: its user part is written `***`.
 """
 
+import json
 import re
 from typing import Any, TypeVar
+from urllib.parse import quote
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.resolvers import oc
 
 SECRET_NAME = re.compile(
@@ -16,44 +20,110 @@ SECRET_NAME = re.compile(
 )
 # A shorter value occurs by chance in words and numbers.
 SHORTEST_SECRET = 6
+# The user and the password of a URL, and parameters whose name says they are secrets.
+URL_USER = re.compile(r"(?<=://)[^/\s@'\"?#]+(?=@)")
+URL_PARAMETER = re.compile(
+    r"(?<=[?&])([\w.-]*(?:key|token|secret|passw|credential|signature)[\w.-]*|sig)"
+    r"=[^&\s'\"#]+",
+    re.IGNORECASE,
+)
+HIDDEN = "***"
 
-_variables: dict[str, str] = {}  # by value of each secret, the environment variable
+_references: dict[str, str] = {}  # by value of each secret, what is written instead
 T = TypeVar("T")
 
 
 def track_secrets() -> None:
     """Remembers the secrets that configurations refer to from now on."""
-    OmegaConf.register_new_resolver("oc.env", resolve_variable, replace=True)
+    for name, resolver in (
+        ("oc.env", resolve_variable),
+        ("oc.decode", resolve_decode),
+        ("oc.create", resolve_create),
+    ):
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
 
 
 def tracked_secrets() -> dict[str, str]:
-    """Returns the remembered secrets: {value: environment variable}."""
-    return dict(_variables)
+    """Returns the remembered secrets: {value: the reference written instead}."""
+    return dict(_references)
 
 
-def add_secrets(variables: dict[str, str]) -> None:
+def add_secrets(references: dict[str, str]) -> None:
     """Remembers secrets that another process has resolved."""
-    _variables.update(variables)
+    _references.update(references)
 
 
 def resolve_variable(name: str, *default: Any) -> str | None:
     """Resolves `${oc.env:NAME}` as OmegaConf does, and remembers a secret."""
     value = oc.env(name, *default)
-    if SECRET_NAME.search(name) and value is not None and len(value) >= SHORTEST_SECRET:
-        _variables[value] = name
+    if SECRET_NAME.search(name) and value is not None:
+        remember(value, f"${{oc.env:{name}}}")
     return value
 
 
+def resolve_decode(expression: str | None, _parent_: Any, _node_: Any) -> Any:
+    """Resolves `${oc.decode:TEXT}` as OmegaConf does; a decoded secret stays secret."""
+    value = oc.decode(expression, _parent_=_parent_, _node_=_node_)
+    return derived(value, f"${{oc.decode:{secret_in(expression)}}}", expression)
+
+
+def resolve_create(obj: Any, _parent_: Any) -> Any:
+    """Resolves `${oc.create:VALUES}` as OmegaConf does; a secret in it stays secret."""
+    value = oc.create(obj, _parent_=_parent_)
+    return derived(value, f"${{oc.create:{secret_in(obj)}}}", obj)
+
+
+def derived(value: T, reference: str, source: Any) -> T:
+    """Remembers all texts and numbers of a value if its source holds a secret."""
+    if isinstance(source, str) and secret_in(source):
+        for leaf in leaves(value):
+            remember(leaf, reference)
+    return value
+
+
+def leaves(value: Any) -> list[Any]:
+    """Returns the texts and numbers in nested values."""
+    if isinstance(value, DictConfig | ListConfig):
+        value = OmegaConf.to_container(value)
+    if isinstance(value, dict):
+        return [leaf for pair in value.items() for x in pair for leaf in leaves(x)]
+    if isinstance(value, list):
+        return [leaf for x in value for leaf in leaves(x)]
+    return [value]
+
+
+def remember(value: Any, reference: str) -> None:
+    """Remembers a secret, unless it is too short to be told from other text."""
+    if len(str(value)) >= SHORTEST_SECRET and not isinstance(value, bool):
+        _references.setdefault(str(value), reference)
+
+
+def secret_in(value: Any) -> str | None:
+    """Returns the reference of a secret that a text or number holds, or None."""
+    text = str(value)
+    return next((r for secret, r in _references.items() if secret in text), None)
+
+
 def mask_secrets(value: T) -> T:
-    """Returns a text, or JSON values, with references in place of secrets."""
+    """Returns a text, a number or JSON values, with references in place of secrets."""
     masked: Any = value
     if isinstance(value, str):
-        for secret in sorted(_variables, key=len, reverse=True):
-            reference = f"${{oc.env:{_variables[secret]}}}"
-            for spelling in (secret, repr(secret)[1:-1]):
-                masked = masked.replace(spelling, reference)
+        for secret in sorted(_references, key=len, reverse=True):
+            for spelling in spellings(secret):
+                masked = masked.replace(spelling, _references[secret])
+        if "://" in masked:
+            masked = URL_USER.sub(HIDDEN, masked)
+            masked = URL_PARAMETER.sub(rf"\1={HIDDEN}", masked)
     elif isinstance(value, dict):
         masked = {mask_secrets(k): mask_secrets(v) for k, v in value.items()}
-    elif isinstance(value, list):
-        masked = [mask_secrets(v) for v in value]
+    elif isinstance(value, list | tuple):
+        masked = type(value)(mask_secrets(v) for v in value)
+    elif isinstance(value, int | float) and str(value) in _references:
+        masked = f"${{oc.decode:{_references[str(value)]}}}"
     return masked  # type: ignore[no-any-return]
+
+
+def spellings(secret: str) -> list[str]:
+    """Returns a secret as Python, JSON, YAML and URLs write it, the longest first."""
+    ways = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, "")}
+    return sorted({*ways, secret.replace("'", "''")}, key=len, reverse=True)

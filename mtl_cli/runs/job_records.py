@@ -2,13 +2,21 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
+from mtl_cli.core.errors import DataError, first_line
+from mtl_cli.core.other_files import read_text
 from mtl_cli.core.run_folder import STATUS
+from mtl_cli.core.secrets import mask_secrets
 
 RECORDS = ".jobs"
+# The files in the folder of records: records, stderr of jobs, the sign to stop.
+RECORD_NAME = re.compile(r"\d+(\.\d+)?\.(json|stderr|\d+\.tmp)|stopped")
 FAILED = ("failed", "interrupted")
 
 
@@ -60,19 +68,35 @@ class JobRecord:
         path = self.path(sweep)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(asdict(self)), "utf-8")
+        temporary.write_text(json.dumps(mask_secrets(asdict(self))), "utf-8")
         temporary.replace(path)
 
     def read(self, sweep: Path) -> "JobRecord":
         """Reads the record's file again, which the job's process may have changed."""
-        return JobRecord(**json.loads(self.path(sweep).read_text("utf-8")))
+        return read_record(self.path(sweep))
+
+
+def read_record(path: Path) -> JobRecord:
+    """Reads the record of a job.
+
+    Raises:
+        DataError: if the file is not what a sweep writes.
+    """
+    try:
+        return TypeAdapter(JobRecord).validate_json(read_text(path), strict=True)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"]))
+        raise DataError(f"{path}: {key}: {problem['msg']}") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: {first_line(error)}") from None
 
 
 def job_records(sweep: Path) -> Iterator[JobRecord]:
     """Yields the records of a sweep, in the order of the jobs' numbers."""
-    paths = (sweep / RECORDS).glob("*.json")
+    paths = [p for p in (sweep / RECORDS).glob("*.json") if RECORD_NAME.match(p.name)]
     for path in sorted(paths, key=lambda path: list(map(int, path.stem.split(".")))):
-        yield JobRecord(**json.loads(path.read_text("utf-8")))
+        yield read_record(path)
 
 
 def jobs_without_run_folder(sweep: Path) -> list[JobRecord]:

@@ -1,15 +1,19 @@
 """Chooses the folder of a run: a new one, or the folder of a run to resume."""
 
-import json
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import shortest
-from mtl_cli.core.run_folder import CHECKPOINTS, RunFolder, status_of
+from mtl_cli.core.run_folder import (
+    RunFolder,
+    check_run_folder,
+    remove_checkpoints,
+    status_of,
+)
 from mtl_cli.data.load import fingerprint_of
 from mtl_cli.evaluation.scores import read_scores
 from mtl_cli.metrics.scores import Scores
@@ -55,6 +59,7 @@ def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart:
     Raises:
         ConfigError: if the folder holds a run that this configuration cannot resume.
     """
+    check_run_folder(path)
     if is_new_folder and config.resume != "never":
         for other in interrupted_runs(config, path):
             try:
@@ -91,6 +96,8 @@ def interrupted_runs(config: Config, path: Path) -> list[Path]:
     """
     expected_hash, runs = config_hash(config), []
     for other in path.parent.iterdir():
+        if other.is_symlink():
+            continue
         try:
             record = status_of(other)
         except ConfigError:
@@ -121,10 +128,10 @@ def check_same_run(config: Config, path: Path) -> None:
 def has_same_data(config: Config, path: Path) -> bool:
     """Whether a run used the same data; True if the run has not recorded its data."""
     try:
-        record = json.loads((path / "environment.json").read_text("utf-8"))
+        record = read_json_object(path / "environment.json")
     except (OSError, ValueError):
         return True
-    return bool(record["data_hash"] == fingerprint_of(config.dataset))
+    return bool(record.get("data_hash") == fingerprint_of(config.dataset))
 
 
 def resumed(folder: RunFolder, config: Config, hint: str = "") -> RunStart:
@@ -148,7 +155,7 @@ def finished(path: Path) -> RunStart:
     """Returns the start for a folder whose run is finished: nothing is left to run."""
     # A process may be killed after it has recorded the end of its run, but before it
     # has removed its checkpoints.
-    shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)
+    remove_checkpoints(path)
     return RunStart(path, None)
 
 

@@ -7,6 +7,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.core.errors import first_line
+from mtl_cli.core.other_files import MAX_YAML_BYTES, check_yaml, read_text
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.secrets import mask_secrets
 
@@ -45,7 +46,10 @@ def read_config(run: Path) -> dict[str, Any]:
         ValueError: if the file is damaged.
     """
     try:
-        values = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))
+        path = run / "config.yaml"
+        text = read_text(path, MAX_YAML_BYTES)
+        check_yaml(text, str(path))
+        values = OmegaConf.to_container(OmegaConf.create(text))
     except yaml.YAMLError as error:
         raise ValueError(first_line(error)) from None
     if not isinstance(values, dict):

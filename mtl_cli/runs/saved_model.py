@@ -1,17 +1,18 @@
 """Saves a trained network as plain files, and rebuilds the network from the files."""
 
 import io
-import json
 import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from pydantic import ValidationError
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
+from mtl_cli.core.other_files import check_regular, read_json, read_json_object
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.encode import feature_request
 from mtl_cli.data.feature_set import FeatureSet
@@ -67,9 +68,11 @@ def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
 
     run = Path(run)
     try:
-        config = Config.model_validate(json.loads((run / SPEC).read_text("utf-8")))
-        learnt = json.loads((run / LEARNT).read_text("utf-8"))
+        config = Config.model_validate(read_json(run / SPEC))
+        learnt = read_json_object(run / LEARNT)
         features = FeatureSet(config.dataset.used_features, learnt["features"])
+        check_regular(run / WEIGHTS)
+        check_size(run / WEIGHTS, config, features, learnt["labels"])
         network = build(config, features.layout, learnt["labels"])
         with warnings.catch_warnings():
             # If the file lacks the weights of a layer, Keras only warns.
@@ -85,6 +88,29 @@ def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
             " train it again, or copy the whole folder"
         ) from None
     return network, features, config
+
+
+def check_size(
+    weights: Path, config: Config, features: FeatureSet, labels: dict[str, Any]
+) -> None:
+    """Refuses a configuration whose network is larger than the file of its weights.
+
+    Without this check, a few changed digits would fill the memory.
+
+    Raises:
+        ValueError: if the file is too small.
+    """
+    import keras
+
+    from mtl_cli.network.build import build
+
+    with keras.StatelessScope():  # counts the parameters without allocating them
+        parameters = build(config, features.layout, labels).logits.count_params()
+    least = parameters * np.dtype(keras.config.floatx()).itemsize
+    if weights.stat().st_size < least:
+        raise ValueError(
+            f"{SPEC} describes {parameters:,} parameters, which {WEIGHTS} cannot hold"
+        )
 
 
 def read(path: str | Path, config: Config) -> pa.Table:

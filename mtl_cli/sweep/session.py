@@ -1,6 +1,6 @@
 """The session of a sweep: one start of it, in the process of the command."""
 
-import shutil
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +9,11 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from mtl_cli.core.errors import ConfigError, fail
-from mtl_cli.core.folder_lock import lock_folder
+from mtl_cli.core.errors import ConfigError, fail, first_line
+from mtl_cli.core.folder_lock import LOCK_NAME, lock_folder
+from mtl_cli.core.other_files import UnsafeFileError, check_entries
 from mtl_cli.core.run_folder import status_of
-from mtl_cli.runs.job_records import FAILED, RECORDS, job_records
+from mtl_cli.runs.job_records import FAILED, RECORD_NAME, RECORDS, job_records
 
 
 class Session:
@@ -32,6 +33,7 @@ class Session:
 
     def __init__(self, folder: Path, resume: str) -> None:
         self.folder = folder
+        check_sweep_folder(folder)
         self.lock = lock_folder(folder, "hydra.sweep.dir")
         holds_jobs = any(folder.glob("*/status.json"))
         if resume == "never" and holds_jobs:
@@ -43,8 +45,10 @@ class Session:
             raise ConfigError(
                 f"resume: must, but {folder} holds no jobs; resume=auto starts them"
             )
-        shutil.rmtree(folder / RECORDS, ignore_errors=True)
-        (folder / RECORDS).mkdir()
+        (folder / RECORDS).mkdir(exist_ok=True)
+        for name in os.listdir(folder / RECORDS):
+            if RECORD_NAME.fullmatch(name):
+                (folder / RECORDS / name).unlink()
         from mtl_cli.sweep.job_table import JobTable
 
         self.is_complete = False
@@ -60,6 +64,27 @@ class Session:
 
 # None in a process that runs no sweep; the functions below then do nothing.
 current: Session | None = None
+
+
+def check_sweep_folder(folder: Path) -> None:
+    """Refuses a folder in which a sweep would follow links or touch files of others.
+
+    Raises:
+        ConfigError: if the folder holds links, or is neither empty nor that of a sweep.
+    """
+    try:
+        names = check_entries(folder, (RECORDS,))
+        records = os.listdir(folder / RECORDS) if RECORDS in names else [""]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, UnsafeFileError) as error:
+        raise ConfigError(f"hydra.sweep.dir: {first_line(error)}") from None
+    others = sorted(set(names) - {LOCK_NAME})
+    if others and not all(map(RECORD_NAME.fullmatch, records)):
+        raise ConfigError(
+            f"hydra.sweep.dir: {folder} holds '{others[0]}' and no sweep; name a new "
+            "folder"
+        )
 
 
 def wait_for_jobs() -> None:

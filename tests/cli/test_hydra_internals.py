@@ -7,7 +7,11 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import DictConfig
 
-from mtl_cli.cli.hydra_internals import argument_parser, wrap_composition
+from mtl_cli.cli.hydra_internals import (
+    argument_parser,
+    own_part_of_primary,
+    wrap_composition,
+)
 from mtl_cli.core.paths import conf_folder
 
 
@@ -29,10 +33,11 @@ def test_every_composition_passes_the_wrapper_with_its_settings(
     original = ConfigLoaderImpl._load_configuration_impl
     original = getattr(original, "__wrapped__", original)
     monkeypatch.setattr(ConfigLoaderImpl, "_load_configuration_impl", original)
-    seen: list[list[str]] = []
+    seen: list[tuple[str, list[str]]] = []
 
-    def wrapper(composition, settings: list[str]) -> DictConfig:
-        seen.append(settings)
+    def wrapper(loader, composition, name: str, settings: list[str]) -> DictConfig:
+        assert own_part_of_primary(loader, name).seed == 1
+        seen.append((name, settings))
         composed = composition()
         assert "run" in composed.hydra  # the section that Hydra acts on
         return composed
@@ -41,4 +46,4 @@ def test_every_composition_passes_the_wrapper_with_its_settings(
     wrap_composition(wrapper)  # a second time has no effect
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         assert compose("config", ["seed=7"]).seed == 7
-    assert seen == [["seed=7"]]
+    assert seen == [("config", ["seed=7"])]

@@ -1,0 +1,403 @@
+"""A configuration of somebody else runs no code and writes nowhere else.
+
+Each attack would make a canary, a file or folder that must not exist afterwards.
+"""
+
+import pickle
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers.commands import mtl_train, refused
+from helpers.crafted_files import (
+    CALL,
+    CANARY,
+    RERUN,
+    TASKS,
+    dataset,
+    saved_run,
+    write,
+)
+from helpers.planted_data import values
+
+from mtl_cli.core.options import option_names
+
+
+class Canary:
+    """An object that would run code if it were unpickled."""
+
+    def __reduce__(self):
+        return (Path(CANARY).mkdir, ())
+
+
+MINE = ["dataset=mine", "check_only=true"]
+SWEEP = [*RERUN, "-m", "seed=1,2"]
+MKDIR = f"import os; os.mkdir('{CANARY}')\n"
+A = {"a": {"kind": "sparse"}}
+
+
+def section(**keys):
+    return saved_run(hydra=keys)
+
+
+def package(text):
+    """Files of an option `model=mine` that places values in Hydra's section."""
+    return {"conf/model/mine.yaml": text}
+
+
+# Each: files of the folder that the command starts in, arguments, what is said.
+CODE = {
+    "target_in_the_model": (saved_run(model=CALL), RERUN, "key 'model._target_'"),
+    "target_at_the_root": (saved_run(attack=CALL), RERUN, "unknown key 'attack'"),
+    "target_in_a_data_set": (
+        dataset(yaml.safe_dump(values("x.csv", A, TASKS) | CALL)),
+        MINE,
+        "'dataset._target_'",
+    ),
+    "target_in_a_feature": (
+        dataset(yaml.safe_dump(values("x.csv", {"a": A["a"] | CALL}, TASKS))),
+        MINE,
+        "unknown key 'dataset.features.a._target_'",
+    ),
+    "callback": (section(callbacks={"x": CALL}), RERUN, "hydra.callbacks.x._target_"),
+    "callback_by_interpolation": (
+        saved_run(hydra={"callbacks": "${attack}"}, attack={"x": CALL}),
+        RERUN,
+        "hydra.callbacks: a file may not set this key",
+    ),
+    "factory_of_job_logging": (
+        section(job_logging={"handlers": {"x": {"()": "os.mkdir"}}}),
+        RERUN,
+        "hydra.job_logging.handlers.x.(): a file may not",
+    ),
+    "factory_of_hydra_logging": (
+        section(hydra_logging={"handlers": {"x": {"class": "logging.FileHandler"}}}),
+        RERUN,
+        "hydra.hydra_logging.handlers.x.class: a file may not",
+    ),
+    "logging_by_a_package": (
+        package("# @package hydra.job_logging\nhandlers: {x: {'()': os.mkdir}}\n"),
+        ["model=mine"],
+        "hydra.job_logging.handlers.x.(): a file may not",
+    ),
+    "logging_by_a_placed_group": (
+        {
+            "conf/dataset/evil.yaml": "handlers: {x: {'()': os.mkdir}}\n",
+            "conf/experiment/mine.yaml": "# @package _global_\n"
+            "defaults: [{/dataset@hydra.job_logging: evil}]\n",
+        },
+        ["experiment=mine"],
+        "hydra.job_logging.handlers.x.(): a file may not",
+    ),
+    "logging_of_an_own_group": (
+        saved_run(defaults=[{"override hydra/job_logging": "evil"}, "_self_"])
+        | {"run/hydra/job_logging/evil.yaml": "handlers: {x: {'()': os.mkdir}}\n"},
+        RERUN,
+        "hydra.job_logging.handlers.x.(): a file may not",
+    ),
+    "environment_variable": (
+        section(job={"env_set": {"LD_PRELOAD": "./evil.so"}}),
+        RERUN,
+        "hydra.job.env_set.LD_PRELOAD: a file may not",
+    ),
+    "copied_environment_variable": (
+        section(job={"env_copy": ["HOME"]}),
+        RERUN,
+        "hydra.job.env_",
+    ),
+    "sweeper": (
+        section(sweeper={"_target_": "os.mkdir"}),
+        SWEEP,
+        "hydra.sweeper._target_: a file may not",
+    ),
+    "sweeper_of_an_own_group": (
+        {
+            "conf/hydra/sweeper/evil.yaml": "_target_: os.mkdir\npath: canary\n",
+            "conf/sweep/mine.yaml": "# @package _global_\n"
+            "defaults: [{override /hydra/sweeper: evil}]\nhydra: {mode: MULTIRUN}\n",
+        },
+        ["sweep=mine"],
+        "Could not find 'hydra/sweeper/evil'",
+    ),
+    "launcher": (
+        section(launcher={"_target_": "os.mkdir"}),
+        SWEEP,
+        "hydra.launcher._target_: a file may not",
+    ),
+    "launcher_by_interpolation": (
+        saved_run(hydra={"launcher": "${attack}"}, attack=CALL),
+        SWEEP,
+        "ValidationError raised while composing config",
+    ),
+    "commands_of_a_launcher": (
+        {
+            "conf/sweep/mine.yaml": "# @package _global_\n"
+            "defaults: [{override /hydra/launcher: submitit_slurm}]\n"
+            f"hydra: {{mode: MULTIRUN, launcher: {{setup: [mkdir {CANARY}]}}}}\n"
+        },
+        ["-m", "sweep=mine", "seed=1,2"],
+        "hydra.launcher.setup: a file may not",
+    ),
+    "target_in_a_search_space": (
+        section(mode="MULTIRUN", sweeper={"params": {"seed": CALL}}),
+        RERUN,
+        "hydra.sweeper.params.seed: takes a number, a text",
+    ),
+    "search_space_by_interpolation": (
+        saved_run(
+            hydra={"mode": "MULTIRUN", "sweeper": {"params": "${attack}"}}, attack=CALL
+        ),
+        RERUN,
+        "hydra.sweeper.params: '_target_' is not a key",
+    ),
+    "value_of_a_search_space_by_interpolation": (
+        saved_run(
+            hydra={"mode": "MULTIRUN", "sweeper": {"params": {"seed": "${attack}"}}},
+            attack=CALL,
+        ),
+        RERUN,
+        "hydra.sweeper.params: While dereferencing interpolation '${attack}'",
+    ),
+    "search_space_created_from_text": (
+        section(
+            mode="MULTIRUN",
+            sweeper={"params": "${oc.create:{_target_: os.mkdir, path: canary}}"},
+        ),
+        RERUN,
+        "hydra.sweeper.params: '_target_' is not a key",
+    ),
+    "sampler_by_interpolation": (
+        {
+            "conf/sweep/mine.yaml": "# @package _global_\n"
+            "defaults: [{override /hydra/sweeper: optuna}]\n"
+            "attack: {_target_: os.mkdir, path: canary}\n"
+            "hydra: {mode: MULTIRUN, sweeper: {sampler: '${attack}', params: {}}}\n"
+        },
+        ["sweep=mine"],
+        "ValidationError raised while composing config",
+    ),
+    "custom_search_space": (
+        {
+            "conf/sweep/mine.yaml": "# @package _global_\n"
+            "defaults: [{override /hydra/sweeper: optuna}]\n"
+            "hydra: {mode: MULTIRUN, sweeper: {custom_search_space: os.mkdir}}\n"
+        },
+        ["sweep=mine"],
+        "hydra.sweeper.custom_search_space: a file may not",
+    ),
+    "package_of_the_search_path": (
+        section(searchpath=["pkg://evil"]) | {"evil/__init__.py": MKDIR},
+        RERUN,
+        "hydra.searchpath: a file may not",
+    ),
+    "folder_of_the_search_path": (
+        section(searchpath=["file:///etc"]),
+        RERUN,
+        "hydra.searchpath: a file may not",
+    ),
+    "search_path_by_a_list_in_yaml": (
+        {"run/config.yaml": "hydra:\n  searchpath:\n  - pkg://evil\n"}
+        | {"evil.py": MKDIR},
+        RERUN,
+        "hydra.searchpath: a file may not",
+    ),
+    "pickled_job": (
+        {"job.pickle": pickle.dumps(Canary())},
+        ["--experimental-rerun", "job.pickle"],
+        "reads a pickle, which can execute code",
+    ),
+    "python_tag": (
+        dataset(f"name: !!python/object/apply:os.mkdir [{CANARY}]\n"),
+        MINE,
+        "could not determine a constructor for the tag",
+    ),
+    "resolver_that_nobody_has": (
+        dataset('name: ${eval:\'__import__("os").mkdir("canary")\'}\n'),
+        MINE,
+        "Unsupported interpolation type eval",
+    ),
+    "resolvers_beside_the_configs": (
+        dataset("name: ${evil:x}\n")
+        | {
+            f"{folder}/{name}.py": MKDIR
+            for folder in ("conf", "conf/dataset")
+            for name in ("__init__", "evil", "sitecustomize")
+        },
+        MINE,
+        "Unsupported interpolation type evil",
+    ),
+    "generator_of_another_module": (
+        {"evil.py": MKDIR},
+        ["+dataset.generator=evil", "check_only=true"],
+        "generator: 'evil' is not one of: funnel, synthetic",
+    ),
+    **{
+        f"model_named_{name}": (
+            {"evil.py": MKDIR},
+            [f"model.name={name}"],
+            f"model.name: '{name}' is not one of: cgc, esmm",
+        )
+        for name in (
+            *("../../evil", "evil", "base", "__init__", "__main__"),
+            *("ple.os", "..encoders.dcn", ".ple", "/etc/passwd"),
+        )
+    },
+}
+
+UP = f"../../{CANARY}"
+FOLDERS = {
+    "absolute": (section(run={"dir": "/tmp/mtl-cli-canary"}), RERUN, "leads out of"),
+    "above": (section(run={"dir": f"outputs/{UP}"}), RERUN, "hydra.run.dir: 'outputs/"),
+    "variable": (
+        section(run={"dir": f"${{oc.env:HOME}}/{CANARY}"}),
+        RERUN,
+        "hydra.run.dir: ",
+    ),
+    "time_that_is_a_path": (
+        section(run={"dir": "${now:/tmp/mtl-cli-canary}"}),
+        RERUN,
+        "hydra.run.dir: '/tmp/mtl-cli-canary' leads out of",
+    ),
+    "time_that_leads_up": (
+        section(run={"dir": f"outputs/${{now:../{UP}}}"}),
+        RERUN,
+        "hydra.run.dir: 'outputs/../../../canary' leads out of",
+    ),
+    "value_of_the_configuration": (
+        saved_run(hydra={"run": {"dir": "${dataset.name}"}}, dataset={"name": UP}),
+        RERUN,
+        f"hydra.run.dir: '{UP}' leads out of",
+    ),
+    "decoded_text": (
+        section(run={"dir": "${oc.decode:/tmp/mtl-cli-canary}"}),
+        RERUN,
+        "leads out of",
+    ),
+    "separator_of_overrides": (
+        section(
+            run={"dir": "outputs/${hydra:job.override_dirname}"},
+            job={"config": {"override_dirname": {"kv_sep": f"/../{UP}/"}}},
+        ),
+        [*RERUN, "seed=3"],
+        "hydra.job.config.override_dirname.kv_sep: a file may not",
+    ),
+    "choice_of_an_option": (
+        section(
+            run={"dir": "outputs/${hydra:runtime.choices.model}"},
+            runtime={"choices": {"model": f"../{UP}"}},
+        ),
+        RERUN,
+        "hydra.run.dir: 'outputs/../../../canary' leads out of",
+    ),
+    "sweep_above": (section(sweep={"dir": UP}), SWEEP, "hydra.sweep.dir: "),
+    "job_above": (
+        section(sweep={"dir": "x", "subdir": UP}),
+        SWEEP,
+        "hydra.sweep.subdir: a file may not",
+    ),
+    "sweep_in_a_search_space": (
+        section(mode="MULTIRUN", sweeper={"params": {"hydra.sweep.dir": UP}}),
+        RERUN,
+        "hydra.sweeper.params: 'hydra.sweep.dir' is not a key of the configuration",
+    ),
+    "forced_sweep_in_a_search_space": (
+        section(mode="MULTIRUN", sweeper={"params": {"++hydra.sweep.dir": UP}}),
+        RERUN,
+        "is not a key of the configuration",
+    ),
+    "swept_name_in_the_sweeps_folder": (
+        section(
+            mode="MULTIRUN",
+            sweep={"dir": "x/${dataset.name}"},
+            sweeper={"params": {"dataset.name": f"a,../{UP}"}},
+        ),
+        RERUN,
+        "leads out of",
+    ),
+    "overrides_of_hydra": (
+        section(
+            overrides={"hydra": ["hydra.sweep.dir=/tmp/mtl-cli-canary"]},
+            mode="MULTIRUN",
+            sweeper={"params": {"seed": "1,2"}},
+        ),
+        RERUN,
+        "hydra.overrides",
+    ),
+    "output_subdir": (
+        section(output_subdir=f"../{UP}"),
+        RERUN,
+        "hydra.output_subdir: a file may not",
+    ),
+    "working_folder": (
+        section(job={"chdir": True}),
+        RERUN,
+        "hydra.job.chdir: a file may not",
+    ),
+    "storage_of_a_search": (
+        {
+            "conf/sweep/mine.yaml": "# @package _global_\n"
+            "defaults: [{override /hydra/sweeper: optuna}]\n"
+            "hydra: {mode: MULTIRUN, sweeper: {storage: 'sqlite:///../canary'}}\n"
+        },
+        ["sweep=mine"],
+        "hydra.sweeper.storage: 'sqlite:///../canary' is not in the sweep's folder",
+    ),
+    "data_set_named_out": ({}, [f"dataset.name=../{UP}/x"], "leads out of"),
+}
+
+# 10 aliases of 10 aliases of ...: a trillion values.
+BOMB = "a0: &a0 [x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 13)
+)
+ENDLESS = {
+    "aliases_in_a_data_set": (dataset(BOMB), MINE, "expands to more than"),
+    "aliases_in_a_run": ({"run/config.yaml": BOMB}, RERUN, "expands to more than"),
+    "aliases_in_an_experiment": (
+        {"conf/experiment/mine.yaml": f"# @package _global_\n{BOMB}"},
+        ["experiment=mine"],
+        "expands to more than",
+    ),
+    "alias_of_itself": (dataset("name: &a [*a]\n"), MINE, "contains itself"),
+    "nesting": (dataset("name: " + "[" * 100_000), MINE, "nest"),
+    "nested_mappings": (
+        dataset("".join(f"{' ' * i}a:\n" for i in range(200))),
+        MINE,
+        "nested more than",
+    ),
+    "huge_file": (dataset("# " + "x" * (5 << 20)), MINE, "at most"),
+}
+ATTACKS = CODE | FOLDERS | ENDLESS
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_attack_is_refused_in_one_line_and_leaves_nothing(name, tmp_path):
+    files, arguments, expected = ATTACKS[name]
+    # Deep enough that a few steps up still end in the test's own folder.
+    folder = tmp_path / "a" / "b" / "c"
+    folder.mkdir(parents=True)
+    write(folder, files)
+    command = [a.format(folder=folder) for a in arguments]
+    code, out, err, _ = refused(folder, *command)
+    assert code == 2, (out, err)
+    assert expected in err
+    assert err.startswith("mtl-train: error: ") and err.count("\n") == 1
+    remaining = {str(p.relative_to(folder)) for p in tmp_path.rglob("*") if p.is_file()}
+    own_sweep = {name for name in remaining if name.startswith("x/adult/")}
+    assert remaining - own_sweep == set(files)
+    assert not list(tmp_path.rglob(CANARY))
+    assert not Path("/tmp/mtl-cli-canary").exists()
+
+
+def test_saved_configuration_that_nobody_has_crafted_is_read(tmp_path):
+    # Or else the attacks on it would be refused for something else.
+    write(tmp_path, saved_run(seed=3))
+    completed = mtl_train(tmp_path, *(a.format(folder=tmp_path) for a in RERUN))
+    assert completed.returncode == 0, completed.stderr
+    assert "check_only: nothing was trained" in completed.stdout
+
+
+def test_only_modules_of_our_own_packages_have_names():
+    for package in ("models", "encoders", "generators"):
+        for name in option_names(package):
+            assert name.isidentifier()
+            assert not name.startswith("_")

@@ -1,0 +1,58 @@
+"""Names and cells of somebody else's data are text wherever a run shows them."""
+
+from html import escape
+
+from helpers.crafted_files import TASKS
+from helpers.planted_data import config, parquet, run_in, values
+
+from mtl_cli.heads.base import Output
+from mtl_cli.pages.render import render
+from mtl_cli.runs.score_table import tables
+from mtl_cli.tasks.binary import Binary
+
+HTML = "<script>alert(1)</script>"
+ESCAPE = "\x1b]0;title\x07[/bold]"
+
+
+def test_names_of_columns_are_text_in_page_and_console(tmp_path, capsys):
+    cells = ["=cmd|' /C calc'!A0", "@SUM(1)", "+1", "-1"] * 30
+    columns = {HTML: cells, ESCAPE: [*range(120)], "buy": [0, 1] * 60}
+    columns["[/x]"] = [1] * 120
+    features = {
+        HTML: {"kind": "sparse"},
+        ESCAPE: {"kind": "dense", "transform": "none"},
+    }
+    tasks = {"buy": TASKS["buy"] | {"space": "[/x]"}}
+    train = parquet(tmp_path, columns)
+    run_in(tmp_path / "run", config(values(train, features, tasks)))
+    run_in(
+        tmp_path / "checked", config(values(train, features, tasks), "check_only=true")
+    )
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    said = capsys.readouterr().out
+    assert "buy ([/x] = 1)" in said
+    for text in (said, (tmp_path / "checked" / "train.log").read_text()):
+        assert HTML in text
+        assert "[/bold]" in text
+        assert "\x1b" not in text
+    history = (tmp_path / "run" / "history.csv").read_text()
+    assert not any(
+        cell.startswith(("=", "@", "+", "-"))
+        for cell in history.replace("\n", ",").split(",")
+    )
+
+
+def test_score_table_escapes_the_name_of_a_space():
+    output = Output("buy", "buy", Binary(label="buy"), space=HTML)
+    scores = {"buy": {"auc": 0.5, "rows": 3, "positives": 1}}
+    page = render(
+        "run.html",
+        title="run",
+        scores={"test": tables([output], scores)},
+        plots={},
+        settings="",
+    )
+    assert HTML not in page
+    assert escape(HTML) in page

@@ -1,0 +1,182 @@
+"""Links and devices in a folder of somebody else lead nowhere.
+
+A run writes into its folder and removes files from it. If a name in the folder is a
+link, the file that the link names must keep its content.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers.commands import mtl_train, refused
+from helpers.crafted_files import TASKS, dataset, write
+from helpers.planted_data import parquet, values
+
+from mtl_cli.cli import init
+
+PRECIOUS = "precious\n"
+RECORD = {"status": "interrupted", "start": "2026-11-25T10:00:00", "config_hash": "x"}
+QUICK = ["trainer.patience=null", "trainer.epochs=1", "trainer.compile=false"]
+RUN_HERE = ["dataset=mine", *QUICK, "hydra.run.dir=run"]
+SWEEP_HERE = ["-m", "dataset=mine", *QUICK, "seed=1,2", "hydra.sweep.dir=sweep"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder to start in, with a data set and a folder of precious files beside."""
+    start = tmp_path / "start"
+    columns = {"city": ["a", "b"] * 32, "buy": [0, 0, 1, 1] * 16}
+    start.mkdir()
+    train = parquet(start, columns)
+    features = {"city": {"kind": "sparse"}}
+    write(start, dataset(yaml.safe_dump(values(train, features, TASKS))))
+    write(tmp_path, {"precious/1-epochs-0-steps.npz": PRECIOUS, "file": PRECIOUS})
+    return start
+
+
+def assert_refused(folder, arguments, *expected):
+    code, out, err, _ = refused(folder, *arguments)
+    assert code == 2, (out, err)
+    assert err.startswith("mtl-train: error: ") and err.count("\n") == 1
+    for text in expected:
+        assert text in err
+    precious = folder.parent / "precious"
+    assert [p.name for p in precious.iterdir()] == ["1-epochs-0-steps.npz"]
+    assert next(precious.iterdir()).read_text() == PRECIOUS
+    assert (folder.parent / "file").read_text() == PRECIOUS
+
+
+FILES = (
+    *("status.json", ".lock", "train.log", "config.yaml", "report.html"),
+    *("model/spec.json", "plots/roc.png", "checkpoints/1-epochs-0-steps.npz"),
+    *(".tmp-status.json", "model/.tmp-model.weights.h5"),
+)
+
+
+@pytest.mark.parametrize("name", [*FILES, "model", "plots", "checkpoints"])
+@pytest.mark.parametrize("holds_run", [True, False])
+def test_link_in_a_run_folder_is_refused(name, holds_run, folder):
+    run = folder / "run"
+    (run / name).parent.mkdir(parents=True)
+    if holds_run and name != "status.json":
+        (run / "status.json").write_text(json.dumps(RECORD))
+    (run / name).symlink_to(folder.parent / ("file" if "." in name else "precious"))
+    assert_refused(folder, RUN_HERE, "hydra.run.dir: ", f"run/{name} is a link")
+
+
+@pytest.mark.parametrize(
+    "name", [".lock", ".jobs", ".jobs/1.json", "multirun.yaml", "leaderboard.csv"]
+)
+def test_link_in_a_sweep_folder_is_refused(name, folder):
+    sweep = folder / "sweep"
+    (sweep / name).parent.mkdir(parents=True)
+    target = "precious" if name == ".jobs" else "file"
+    (sweep / name).symlink_to(folder.parent / target)
+    assert_refused(folder, SWEEP_HERE, "hydra.sweep.dir: ", f"sweep/{name} is a link")
+
+
+def test_link_to_a_job_folder_is_refused(folder):
+    (folder / "sweep").mkdir()
+    (folder / "sweep" / "seed=1").symlink_to(folder.parent / "precious")
+    assert_refused(folder, SWEEP_HERE, "sweep/seed=1 is a link")
+
+
+def test_unfinished_run_behind_a_link_is_not_resumed(folder):
+    elsewhere = folder.parent / "elsewhere"
+    completed = mtl_train(folder, *RUN_HERE[:-1], f"hydra.run.dir={elsewhere}")
+    assert completed.returncode == 0, completed.stderr
+    record = json.loads((elsewhere / "status.json").read_text())
+    (elsewhere / "status.json").write_text(
+        json.dumps(record | {"status": "interrupted"})
+    )
+    (folder / "outputs" / "runs").mkdir(parents=True)
+    (folder / "outputs" / "runs" / "mine-ple-1").symlink_to(elsewhere)
+    before = {p: p.stat().st_mtime_ns for p in elsewhere.rglob("*")}
+    completed = mtl_train(folder, *RUN_HERE[:-1])
+    assert completed.returncode == 0, completed.stderr
+    assert "going on" not in completed.stdout
+    assert before == {p: p.stat().st_mtime_ns for p in elsewhere.rglob("*")}
+
+
+@pytest.mark.parametrize("link", ["outputs", "outputs/runs"])
+def test_default_folder_behind_a_link_is_refused(link, folder):
+    (folder / link).parent.mkdir(exist_ok=True)
+    (folder / link).symlink_to(folder.parent / "precious")
+    assert_refused(folder, RUN_HERE[:-1], "hydra.run.dir: ", "leads out of")
+
+
+@pytest.mark.parametrize("name", ["run", "sweep"])
+def test_starting_folder_is_no_run_or_sweep_folder(name, folder):
+    own = {"checkpoints/1-epochs-0-steps.npz": "mine", "report.html": "mine"}
+    write(folder, own | {".jobs/notes.json": "mine", "leaderboard.csv": "mine"})
+    arguments = RUN_HERE[:-1] if name == "run" else SWEEP_HERE[:-1]
+    assert_refused(folder, [*arguments, f"hydra.{name}.dir=."], f"hydra.{name}.dir: ")
+    for path in own:
+        assert (folder / path).read_text() == "mine"
+
+
+def test_files_of_others_beside_a_run_stay(folder):
+    write(folder, {"run/status.json": json.dumps(RECORD | {"status": "done"})})
+    write(folder, {"run/checkpoints/notes.txt": "mine", "run/notes.txt": "mine"})
+    assert_refused(folder, RUN_HERE, "holds a run already")
+    (folder / "run/status.json").unlink()
+    assert_refused(folder, RUN_HERE, "run holds 'checkpoints' and no run")
+    assert (folder / "run/checkpoints/notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda p: p.symlink_to("/dev/zero")])
+def test_status_that_never_ends_is_not_read(make, folder):
+    (folder / "run").mkdir()
+    make(folder / "run" / "status.json")
+    assert_refused(folder, RUN_HERE, "hydra.run.dir: ", "run/status.json is ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"status": ["done"]}',
+        '{"status": "done", "seconds": "long", "config_hash": 3}',
+        "[]",
+        '"done"',
+        "\x00",
+    ],
+)
+def test_status_of_another_form_is_refused(text, folder):
+    write(folder, {"run/status.json": text})
+    assert_refused(folder, RUN_HERE, "hydra.run.dir: ")
+
+
+def test_mtl_init_does_not_write_through_a_link(folder, capsys, monkeypatch):
+    target = folder / "conf" / "dataset" / "train.yaml"
+    target.symlink_to(folder.parent / "new")
+    shutil.copy(folder / "train.parquet", folder / "x.parquet")
+    monkeypatch.chdir(folder)
+    arguments = ["x.parquet", "--task", "buy", "--name", "train", "--force"]
+    monkeypatch.setattr(sys, "argv", ["mtl-init", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        init.main()
+    assert stop.value.code == 2
+    assert "train.yaml is a link" in capsys.readouterr().err
+    assert not (folder.parent / "new").exists()
+
+
+IMPORTED = ("random", "keras", "tensorflow", "numpy", "json", "sitecustomize", "yaml")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [RUN_HERE, SWEEP_HERE])
+def test_module_in_the_starting_folder_is_not_imported(arguments, folder):
+    write(folder, {f"{name}.py": "open('canary', 'w')\n" for name in IMPORTED})
+
+    command = Path(sys.executable).with_name("mtl-train")
+    completed = subprocess.run(
+        [command, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert completed.returncode == 0, completed.stderr
+    assert not (folder / "canary").exists()
