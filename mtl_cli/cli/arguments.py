@@ -10,6 +10,7 @@ from hydra.errors import OverrideParseException
 from mtl_cli.cli.hydra_internals import argument_parser
 from mtl_cli.config.overrides import ADD_OR_CHANGE
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep.folder_names import is_swept, sweep_name
 
 
@@ -64,7 +65,7 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
         flags.append("--multirun")
         is_sweep = True
     if not sets_key(settings, "hydra.job.name"):
-        settings = [*settings, f"hydra.job.name={sweep_name(settings)}"]
+        settings = [*settings, f"hydra.job.name={sweep_name(mask_secrets(settings))}"]
     if is_sweep:
         settings = defer_settings_of_swept_groups(settings)
     return flags + [

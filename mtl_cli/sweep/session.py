@@ -9,10 +9,12 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.errors import ConfigError, fail, first_line
 from mtl_cli.core.folder_lock import LOCK_NAME, lock_folder
 from mtl_cli.core.other_files import UnsafeFileError, check_entries
 from mtl_cli.core.run_folder import status_of
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.runs.job_records import FAILED, RECORD_NAME, RECORDS, job_records
 
 
@@ -59,11 +61,22 @@ class Session:
     def close(self) -> None:
         """Shows the final table and unlocks the folder."""
         self.table.stop()
+        mask_multirun(self.folder)
         self.lock.close()
 
 
 # None in a process that runs no sweep; the functions below then do nothing.
 current: Session | None = None
+
+
+def mask_multirun(folder: Path) -> None:
+    """Takes secrets out of the configuration of a sweep, which Hydra has written."""
+    path = folder / "multirun.yaml"
+    if path.is_file():
+        text = path.read_text("utf-8")
+        if mask_secrets(text) != text:
+            with replacing(path) as temporary:
+                temporary.write_text(mask_secrets(text), "utf-8")
 
 
 def check_sweep_folder(folder: Path) -> None:

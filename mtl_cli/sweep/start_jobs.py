@@ -11,8 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from mtl_cli.config.sweep_options import SweepOptions, cores
 from mtl_cli.core.errors import ConfigError, JobError
 from mtl_cli.core.plugins import used_folders
-from mtl_cli.core.secrets import tracked_secrets
-from mtl_cli.sweep import job_processes
+from mtl_cli.core.secrets import mask_secrets, tracked_secrets
+from mtl_cli.sweep import job_processes, session
 from mtl_cli.sweep.external_launchers import is_stopped
 from mtl_cli.sweep.folder_names import job_name
 from mtl_cli.sweep.job import Job, skip_if_done
@@ -76,6 +76,7 @@ def start_jobs(composed: DictConfig) -> Objective:
         variants = repeats_and_twins(variants[0])
     except ConfigError:
         pass  # The wrong configuration is one job, and its process reports the error.
+    session.mask_multirun(Path(hydra_config.runtime.output_dir))
     is_own = uses_own_launcher(hydra_config)
     jobs_at_once = options.jobs_at_once if is_own else 1
     minutes = options.timeout_minutes
@@ -108,7 +109,7 @@ def new_jobs(variants: list[Variant], threads: int) -> list[Job]:
             values=variant.values,
             choices=variant.choices,
             sweep=sweep,
-            name=job_name(variant.settings),
+            name=job_name(mask_secrets(variant.settings)),
             threads=threads,
             secrets=tracked_secrets(),
             plugins=used_folders(),

@@ -1,6 +1,8 @@
 """Secrets are in no file, no message and no name that a run makes."""
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import pytest
@@ -77,3 +79,108 @@ def test_secret_is_in_no_word_of_a_failed_run(secretive):
         assert secret not in completed.stderr.encode()
         for path in (secretive.folder / "bad").iterdir():
             assert secret not in path.read_bytes(), path.name
+
+
+# Secrets that a configuration takes in other ways.
+
+TOKEN = {"API_TOKEN": "4815162342"}
+CHECK = ["dataset=mine", "check_only=true", "trainer.patience=null"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "${oc.env:API_TOKEN}",
+        "x-${oc.env:API_TOKEN}",
+        "${oc.decode:${oc.env:API_TOKEN}}",
+        "${oc.env:NO_SUCH_VARIABLE,${oc.env:API_TOKEN}}",
+        "${oc.select:other}",
+    ],
+)
+def test_secret_in_the_name_of_a_folder_is_refused(name, tmp_path):
+    train = parquet(tmp_path, {"city": ["a", "b"] * 32, "buy": [0, 1] * 32})
+    values_ = values(train, {"city": {"kind": "sparse"}}, TASKS) | {"name": name}
+    write(tmp_path, dataset(yaml.safe_dump(values_)))
+    other = ["+other=${oc.env:API_TOKEN}"] if "select" in name else []
+    completed = mtl_train(tmp_path, *CHECK, *other, **TOKEN)
+    assert completed.returncode == 2
+    assert TOKEN["API_TOKEN"] not in completed.stderr
+    assert "the folder's name would show the value of" in completed.stderr
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize("name", ["dataset.name", "seed", "dataset.train"])
+def test_secret_in_a_search_space_is_refused(name, tmp_path):
+    sweep = {"mode": "MULTIRUN"}
+    sweep["sweeper"] = {"params": {name: "${oc.env:API_TOKEN}"}}
+    text = f"# @package _global_\n{yaml.safe_dump({'hydra': sweep})}"
+    write(tmp_path, {"conf/sweep/mine.yaml": text})
+    completed = mtl_train(tmp_path, "sweep=mine", "check_only=true", **TOKEN)
+    assert completed.returncode == 2
+    assert "holds the value of ${oc.env:API_TOKEN}" in completed.stderr
+    assert TOKEN["API_TOKEN"] not in completed.stderr
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_decoded_secret_is_written_as_a_reference(tmp_path):
+    train = parquet(tmp_path, {"city": ["a", "b"] * 32, "buy": [0, 1] * 32})
+    features = {"city": {"kind": "sparse"}}
+    text = yaml.safe_dump(values(train, features, TASKS))
+    write(tmp_path, dataset(text))
+    seed = "seed='${oc.decode:${oc.env:API_TOKEN}}'"
+    completed = mtl_train(tmp_path, *CHECK, seed, "hydra.run.dir=run", **TOKEN)
+    assert completed.returncode == 0, completed.stderr
+    for path in (tmp_path / "run").iterdir():
+        assert TOKEN["API_TOKEN"] not in path.read_text(), path.name
+    rerun = ["--config-path", f"{tmp_path}/run", "--config-name", "config"]
+    completed = mtl_train(tmp_path, *rerun, **TOKEN)
+    assert completed.returncode == 0, completed.stderr
+
+
+URL = "http://ann:hunter2hunter@127.0.0.1:{port}/train.csv?sig=abcdefgh&page=1"
+
+
+@pytest.fixture(scope="module")
+def web():
+    """The port of a server of one CSV file, on this machine."""
+    content = "city,buy\n" + "a,0\nb,1\n" * 32
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(content.encode())
+
+        do_HEAD = do_GET  # noqa: N815
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("sweep", [False, True])
+def test_password_of_a_typed_url_is_in_no_file(sweep, web, tmp_path):
+    features = {"city": {"kind": "sparse"}}
+    text = yaml.safe_dump(values("x.csv", features, TASKS) | {"format": "csv"})
+    write(tmp_path, dataset(text))
+    url = URL.format(port=web)
+    settings = [*CHECK, f"dataset.train='{url}'", f"dataset.test='{url}'"]
+    more = ["-m", "seed=1,2", f"+dataset.valid={url!r},null"] if sweep else []
+    completed = mtl_train(tmp_path, *settings, *more, MTL_CACHE="")
+    for text in (completed.stdout, completed.stderr):
+        assert "hunter2" not in text and "abcdefgh" not in text
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) >= 4
+    for path in files:
+        assert b"hunter2" not in path.read_bytes(), path
+        assert b"abcdefgh" not in path.read_bytes(), path
+        assert "hunter2" not in str(path)
+    configs = list((tmp_path / "outputs").rglob("config.yaml"))
+    assert configs and all("page=1" in path.read_text() for path in configs)
