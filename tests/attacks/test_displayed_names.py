@@ -7,7 +7,7 @@ from helpers.planted_data import config, parquet, run_in, values
 
 from mtl_cli.heads.base import Output
 from mtl_cli.pages.render import render
-from mtl_cli.runs.score_table import tables
+from mtl_cli.runs.score_table import score_tables
 from mtl_cli.tasks.binary import Binary
 
 HTML = "<script>alert(1)</script>"
@@ -50,7 +50,7 @@ def test_score_table_escapes_the_name_of_a_space():
     page = render(
         "run.html",
         title="run",
-        scores={"test": tables([output], scores)},
+        scores={"test": score_tables([output], scores)},
         plots={},
         settings="",
     )
