@@ -83,7 +83,7 @@ def test_secret_is_in_no_word_of_a_failed_run(secretive):
 
 # Secrets that a configuration takes in other ways.
 
-TOKEN = {"API_TOKEN": "4815162342"}
+TOKEN = {"API_TOKEN": "4815162"}
 CHECK = ["dataset=mine", "check_only=true", "trainer.patience=null"]
 
 

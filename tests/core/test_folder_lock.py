@@ -1,6 +1,8 @@
 """A folder that one process locks, for itself alone."""
 
+import fcntl
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -20,17 +22,24 @@ def test_locked_folder_is_refused_until_the_lock_is_closed(tmp_path: Path) -> No
 def test_lock_on_a_file_that_its_owner_has_just_removed_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_made_again: bool
 ) -> None:
-    open_file = Path.open
+    lock_open_file = fcntl.flock
 
-    def open_and_lose(self: Path, *arguments: str) -> object:
-        file = open_file(self, *arguments)
-        self.unlink()
+    def lose_and_lock(file: IO[str], flags: int) -> None:
+        (tmp_path / LOCK_NAME).unlink()
         if is_made_again:
-            self.touch()
-        return file
+            (tmp_path / LOCK_NAME).touch()
+        lock_open_file(file, flags)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", open_and_lose)
+        patch.setattr(fcntl, "flock", lose_and_lock)
         with pytest.raises(ConfigError, match="another process is running in"):
             lock_folder(tmp_path, "hydra.run.dir")
     assert (tmp_path / LOCK_NAME).exists() is is_made_again
+
+
+def test_lock_is_not_taken_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("precious")
+    (tmp_path / LOCK_NAME).symlink_to(tmp_path / "file")
+    with pytest.raises(ConfigError, match="cannot write to"):
+        lock_folder(tmp_path, "hydra.run.dir")
+    assert (tmp_path / "file").read_text() == "precious"

@@ -85,6 +85,7 @@ def trained(configured, folder, cut=None):
             raise CutError
 
     run_folder = RunFolder(folder)
+    run_folder.begin("")
     try:
         plan = CheckpointPlan(run_folder, 1e-9, {}, newest_checkpoint(folder)[0])
         parts = data.splits["train"], data.splits["valid"]
@@ -206,6 +207,8 @@ def test_best_weights_come_back_after_a_worse_epoch_that_was_cut_off(file, tmp_p
 def written(folder, count=1):
     """Fills a run folder with checkpoints that hold their own number."""
     run_folder = RunFolder(folder)
+    if not run_folder.record:
+        run_folder.begin("")
     for i in range(1, count + 1):
         arrays = iter([("x", np.full(50, i, "float32")), ("y", np.array([[i]]))])
         checkpoint.save(run_folder, (i, 0), arrays, {"number": i})
