@@ -31,6 +31,21 @@ def exit_without_teardown(code: int) -> NoReturn:
 
 
 @contextlib.contextmanager
+def unallocated_variables() -> Iterator[None]:
+    """Makes Keras layers without memory for their weights inside the block.
+
+    The number of their weights can be counted. Keras' own scope would allocate the
+    weights at its end, or else the next such scope would.
+    """
+    import keras
+    from keras.src.backend.common import global_state
+
+    with keras.StatelessScope(initialize_variables=False):
+        yield
+    global_state.set_global_attribute("uninitialized_variables", [])
+
+
+@contextlib.contextmanager
 def hidden_modules(*names: str) -> Iterator[None]:
     """Makes modules look missing to an import inside the block.
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
 from mtl_cli.core.other_files import check_regular, read_json, read_json_object
+from mtl_cli.core.private_doors import unallocated_variables
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.encode import feature_request
 from mtl_cli.data.feature_set import FeatureSet
@@ -104,7 +105,7 @@ def check_size(
 
     from mtl_cli.network.build import build
 
-    with keras.StatelessScope():  # counts the parameters without allocating them
+    with unallocated_variables():
         parameters = build(config, features.layout, labels).logits.count_params()
     least = parameters * np.dtype(keras.config.floatx()).itemsize
     if weights.stat().st_size < least:
