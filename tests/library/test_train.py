@@ -129,7 +129,6 @@ def test_check_only_gives_a_run_without_metrics() -> None:
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"seed": -1}, mtl_cli.ConfigError, "seed: -1 should be greater than or equal"),
         ({"trainer": {"epoch": 1}}, mtl_cli.ConfigError, "did you mean trainer.epochs"),
         ({"model": "plee"}, mtl_cli.ConfigError, "did you mean ple"),
         ({"seed": "1,2"}, mtl_cli.ConfigError, "seed: '1,2' should be a valid integer"),
@@ -141,6 +140,7 @@ def test_check_only_gives_a_run_without_metrics() -> None:
         (
             {
                 "dataset": "funnel",
+                "dataset.train_rows": 2000,
                 "model": "shared_bottom",
                 "optimizer": "sgd",
                 "optimizer.learning_rate": 1e30,
