@@ -400,7 +400,7 @@ def test_job_of_a_sweep_gets_the_same_metrics_as_a_single_run(start: Path) -> No
 
 def test_killed_sweep_resumes_where_it_was_cut_off(start: Path) -> None:
     command = ["seed=1,5,3", "sweep.jobs=1", "hydra.sweep.dir=sweep"]
-    command += ["trainer.epochs=60", "trainer.patience=null"]
+    command += ["trainer.epochs=20", "trainer.patience=null"]
     with started_command(start, "-m", *command):
         saved = "*seed=5,*/checkpoints/*"
         cut = first_match_within_a_minute(
