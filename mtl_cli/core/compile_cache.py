@@ -6,6 +6,7 @@ import os
 import platform
 import shlex
 import shutil
+import stat
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -27,12 +28,22 @@ def enable() -> None:
     root, flags = cache_folder(), os.environ.get("TF_XLA_FLAGS", "")
     if root is None or FLAG in flags:
         return
-    folder = root / "compiled" / machine_hash()
+    folder = root / "compiled" / f"{os.getuid()}-{machine_hash()}"
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        remove_old_files(folder)
-        if os.access(folder, os.W_OK) and free_bytes(folder) > MIN_FREE_BYTES:
+        if is_private(folder) and free_bytes(folder) > MIN_FREE_BYTES:
+            remove_old_files(folder)
             os.environ["TF_XLA_FLAGS"] = f"{flags} {FLAG}{quoted(folder)}".strip()
+
+
+def is_private(folder: Path) -> bool:
+    """Whether a folder belongs to this user and nobody else can write to it.
+
+    Compiled code is executed, so nobody else may have put it there.
+    """
+    found = folder.lstat()
+    is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    return is_own and not found.st_mode & 0o022 and os.access(folder, os.W_OK)
 
 
 def clear() -> bool:

@@ -43,8 +43,7 @@ def lock_file(path: Path) -> IO[str]:
     Raises:
         BlockingIOError: if another process holds the lock.
     """
-    # The flag refuses a link: it would name a file of somebody else.
-    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w")
+    file = open_lock_file(path)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
@@ -58,3 +57,12 @@ def lock_file(path: Path) -> IO[str]:
         file.close()
         raise
     return file
+
+
+def open_lock_file(path: Path) -> IO[str]:
+    """Opens a file to lock, and makes it if it is missing.
+
+    Raises:
+        OSError: if the path is a link, which could name a file of somebody else.
+    """
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w")

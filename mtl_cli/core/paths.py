@@ -3,6 +3,7 @@
 The configs and the data lie at the root of a checkout, or in an installed package.
 """
 
+import errno
 import os
 from pathlib import Path
 
@@ -58,6 +59,23 @@ def cache_folder() -> Path | None:
         return Path(configured).expanduser().resolve() if configured else None
     user_cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(user_cache) / "mtl-cli"
+
+
+def cache_subfolder(name: str) -> Path | None:
+    """Returns a subfolder of the cache, made if it is missing; None for no cache.
+
+    Raises:
+        OSError: if it cannot be made, or is a link: a cache may be shared, and old
+            files are removed from it.
+    """
+    root = cache_folder()
+    if root is None:
+        return None
+    folder = root / name
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, "is a link", str(folder))
+    return folder
 
 
 def shortest(path: Path) -> Path:

@@ -17,9 +17,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.paths import PACKAGE, cache_folder
-from mtl_cli.data.cache_entry import Entry
+from mtl_cli.core.folder_lock import open_lock_file
+from mtl_cli.core.paths import PACKAGE, cache_folder, cache_subfolder
+from mtl_cli.data.cache_entry import MANIFEST, Entry
 
+ENCODED = "encoded"
 DAYS_KEPT = 30
 # The packages whose code decides how data is encoded, and what the data report says.
 ENCODING_CODE = (
@@ -73,8 +75,8 @@ def find_or_encode(key: str, encode: Callable[[Path], None]) -> Entry:
 def find_entry(key: str) -> Entry | None:
     """Returns the entry of a key; None if there is none. Removes a damaged entry."""
     root = cache_folder()
-    folder = None if root is None else root / "encoded" / key
-    if folder is None or not folder.is_dir():
+    folder = None if root is None else root / ENCODED / key
+    if folder is None or not folder.is_dir() or folder.is_symlink():
         return None
     try:
         entry = Entry(folder, was_cached=True)
@@ -93,13 +95,12 @@ def encoding_lock(key: str) -> Iterator[None]:
     On a file system without locks no process waits. Two processes may then encode the
     same rows, which takes longer and gives the same entry.
     """
-    root = cache_folder()
-    if root is None:
+    folder = cache_subfolder("locks")
+    if folder is None:
         yield
         return
-    path = root / "locks" / key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    path = folder / key
+    with open_lock_file(path) as file:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         try:
@@ -113,18 +114,16 @@ def new_folder() -> Path:
 
     Without a cache the folder is removed when the process ends.
     """
-    root = cache_folder()
-    if root is None:
+    entries = cache_subfolder(ENCODED)
+    if entries is None:
         folder = Path(tempfile.mkdtemp(prefix="mtl-cli-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         return folder
-    entries = root / "encoded"
-    entries.mkdir(parents=True, exist_ok=True)
     for old in entries.iterdir():
         with contextlib.suppress(OSError):
-            days = (time.time() - old.stat().st_mtime) / 86400
+            days = (time.time() - old.lstat().st_mtime) / 86400
             is_unfinished = old.name.startswith("tmp-") and days > 1
-            if days > DAYS_KEPT or is_unfinished:
+            if is_unfinished or (days > DAYS_KEPT and (old / MANIFEST).is_file()):
                 shutil.rmtree(old)
     return Path(tempfile.mkdtemp(prefix="tmp-", dir=entries))
 
@@ -135,7 +134,7 @@ def publish(folder: Path, key: str) -> Entry:
     if root is None:
         return Entry(folder)
     try:
-        return Entry(folder.rename(root / "encoded" / key))
+        return Entry(folder.rename(root / ENCODED / key))
     except OSError:
         entry = find_entry(key)  # another process may have published it meanwhile
         if entry is None:

@@ -2,16 +2,19 @@
 
 import json
 import os
+import re
 import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict
 
 import numpy as np
 
+from mtl_cli.core.other_files import check_regular, read_text
 from mtl_cli.data.split import SPLITS
 from mtl_cli.data.table import Array, ArrayFile, StoredTable
 
 MANIFEST = "manifest"
+FILE_NAME = re.compile(r"\d+\.bin")
 CRC_BLOCK_BYTES = 1 << 22
 # The CRC of larger files is not checked, only their size: a run must start at once.
 BYTES_TO_CHECK = 1 << 28
@@ -117,11 +120,14 @@ class Entry:
     def __init__(self, folder: Path, was_cached: bool = False) -> None:
         self.folder = folder
         self.was_cached = was_cached
-        crc, _, text = (folder / MANIFEST).read_text("utf-8").partition("\n")
+        crc, _, text = read_text(folder / MANIFEST).partition("\n")
         if int(crc) != zlib.crc32(text.encode()):
             raise ValueError(f"{folder / MANIFEST} is not as it was written")
         self.manifest = json.loads(text)
         for record in self.manifest["arrays"].values():
+            if not FILE_NAME.fullmatch(record["file"]):
+                raise ValueError(f"{record['file']} is no file of an entry")
+            check_regular(folder / record["file"])
             width = 1 if record["width"] is None else record["width"]
             size = np.dtype(record["dtype"]).itemsize * width * record["rows"]
             path = folder / record["file"]

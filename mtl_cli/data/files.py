@@ -10,8 +10,10 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.fs
 
-from mtl_cli.core.errors import DataError, first_line
-from mtl_cli.core.paths import cache_folder, find_data
+from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.errors import DataError, WriteError, first_line
+from mtl_cli.core.other_files import read_json_object
+from mtl_cli.core.paths import cache_subfolder, find_data
 
 FORMATS = {
     ".parquet": "parquet",
@@ -225,11 +227,13 @@ def content_hash(path: Path) -> str:
     # A tool that replaces a file can keep its mtime, but not its ctime.
     stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
     name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
-    folder = cache_folder()
-    memo = None if folder is None else folder / "hashes" / f"{name}.json"
-    if memo is not None and memo.is_file():
+    memo = None
+    with contextlib.suppress(OSError):  # without a memo the file is hashed again
+        folder = cache_subfolder("hashes")
+        memo = None if folder is None else folder / f"{name}.json"
+    if memo is not None and memo.exists():
         try:
-            remembered = json.loads(memo.read_text("utf-8"))
+            remembered = read_json_object(memo)
             if remembered["stamp"] == stamp:
                 return str(remembered["sha256"])
         except (ValueError, KeyError, TypeError, OSError):
@@ -237,7 +241,6 @@ def content_hash(path: Path) -> str:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if memo is not None:
-        with contextlib.suppress(OSError):  # without a memo the next run hashes again
-            memo.parent.mkdir(parents=True, exist_ok=True)
-            memo.write_text(json.dumps({"stamp": stamp, "sha256": sha256}), "utf-8")
+        with contextlib.suppress(WriteError), replacing(memo) as temporary:
+            temporary.write_text(json.dumps({"stamp": stamp, "sha256": sha256}))
     return sha256

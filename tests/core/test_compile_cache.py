@@ -65,7 +65,8 @@ def test_folder_of_compiled_code_is_quoted(
     tmp_path: Path, environ: Mapping[str, str]
 ) -> None:
     compile_cache.enable()
-    folder = tmp_path / "a cache" / "compiled" / compile_cache.machine_hash()
+    name = f"{os.getuid()}-{compile_cache.machine_hash()}"
+    folder = tmp_path / "a cache" / "compiled" / name
     flag = f'--tf_xla_persistent_cache_directory="{folder}"'
     assert environ["TF_XLA_FLAGS"] == f"--some_flag {flag}"
     assert folder.is_dir()

@@ -552,7 +552,7 @@ def test_new_entry_removes_entries_unused_for_a_month(file, encodings, tmp_path)
     ages = {"tmp-old": 1.1, "tmp-new": 0.9, "used": 29, "unused": 31}
     for name, days in ages.items():
         (root / name).mkdir()
-        (root / name / "0.bin").write_bytes(b"rows")
+        (root / name / "manifest").write_bytes(b"rows")
         set_age(root / name, days)
     loaded(file, FEATURES, TASKS)  # nothing new
     assert set(ages) < {path.name for path in entries(tmp_path)}

@@ -1,0 +1,110 @@
+"""A cache that others can write to leads to no other file, and its code is not run."""
+
+import json
+import os
+import shutil
+import time
+import zlib
+
+import pytest
+from helpers.planted_data import loaded, parquet
+
+from mtl_cli.core import compile_cache
+from mtl_cli.core.errors import DataError
+from mtl_cli.data import cache
+
+FEATURES = {"city": {"kind": "sparse"}}
+TASKS = {"buy": {"label": "buy", "kind": "binary"}}
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """A table, with a cache and precious files beside it."""
+    monkeypatch.setenv("MTL_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "notes").write_text("mine")
+    os.utime(tmp_path / "precious" / "notes", (0, 0))
+    return parquet(tmp_path, {"city": ["a", "b"] * 8, "buy": [0, 1] * 8})
+
+
+def load(file):
+    return loaded(file, FEATURES, TASKS)
+
+
+def notes(file):
+    return (file.parent / "precious" / "notes").read_text()
+
+
+@pytest.mark.parametrize("name", ["encoded", "locks"])
+def test_linked_folder_of_the_cache_is_refused(name, file):
+    (file.parent / "cache").mkdir()
+    (file.parent / "cache" / name).symlink_to(file.parent / "precious")
+    with pytest.raises(DataError, match=r"is a link.*MTL_CACHE"):
+        load(file)
+    assert notes(file) == "mine"
+
+
+def test_linked_lock_keeps_the_file_that_it_names(file, monkeypatch):
+    load(file)
+    (entry,) = (file.parent / "cache" / "encoded").iterdir()
+    shutil.rmtree(entry)
+    lock = file.parent / "cache" / "locks" / entry.name
+    lock.symlink_to(file.parent / "precious" / "notes")
+    with pytest.raises(DataError, match="cannot keep encoded data"):
+        load(file)
+    assert notes(file) == "mine"
+
+
+def test_linked_hash_of_a_file_is_not_written_through(file):
+    load(file)
+    (memo,) = (file.parent / "cache" / "hashes").iterdir()
+    memo.unlink()
+    memo.symlink_to(file.parent / "precious" / "notes")
+    assert len(load(file).splits["train"].labels["buy"]) == 16
+    assert notes(file) == "mine"
+    assert not memo.is_symlink()
+
+
+@pytest.mark.parametrize("change", ["link", "path", "absolute"])
+def test_manifest_that_names_another_file_is_not_followed(change, file):
+    load(file)
+    (entry,) = (file.parent / "cache" / "encoded").iterdir()
+    outside = file.parent / "precious" / "0.bin"
+    shutil.copy(entry / "0.bin", outside)
+    manifest = json.loads((entry / "manifest").read_text().partition("\n")[2])
+    record = next(r for r in manifest["arrays"].values() if r["file"] == "0.bin")
+    if change == "link":
+        (entry / "0.bin").unlink()
+        (entry / "0.bin").symlink_to(outside)
+    else:
+        path = outside if change == "absolute" else f"../../../precious/{outside.name}"
+        record["file"] = str(path)
+    text = json.dumps(manifest)
+    (entry / "manifest").write_text(f"{zlib.crc32(text.encode())}\n{text}")
+    data = load(file)
+    assert not data.loading.startswith("found")  # the entry was encoded anew
+    assert not (file.parent / "cache" / "encoded" / entry.name / "0.bin").is_symlink()
+
+
+def test_old_folders_that_are_no_entries_stay(file):
+    old = file.parent / "cache" / "encoded" / "photos"
+    old.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    load(file)
+    assert old.is_dir()
+    assert time.time() - old.stat().st_mtime > cache.DAYS_KEPT * 86400
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o775])
+def test_compiled_code_that_others_could_have_written_is_not_used(
+    mode, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MTL_CACHE", str(tmp_path))
+    monkeypatch.setenv("TF_XLA_FLAGS", "")
+    compile_cache.enable()
+    (folder,) = (tmp_path / "compiled").iterdir()
+    assert str(folder) in os.environ["TF_XLA_FLAGS"]
+    folder.chmod(mode)
+    monkeypatch.setenv("TF_XLA_FLAGS", "")
+    compile_cache.enable()
+    assert os.environ["TF_XLA_FLAGS"] == ""
