@@ -1,5 +1,6 @@
 """Label columns: read as numbers, checked, and summed up."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,23 +63,43 @@ class LabelSummary:
 
     Attributes:
         rows: number of labels.
-        total: sum of the labels.
-        squares: sum of the squared labels.
+        mean: mean of the labels.
+        squares: sum of the squared differences of the labels from their mean.
         lowest: the smallest label.
         highest: the largest label.
     """
 
     rows: int = 0
-    total: float = 0.0
+    mean: float = 0.0
     squares: float = 0.0
     lowest: float = np.inf
     highest: float = -np.inf
 
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of the labels; exactly 0 if all are equal."""
+        if self.lowest == self.highest:
+            return 0.0
+        return math.sqrt(self.squares / self.rows)
+
     def add(self, labels: Floats) -> None:
-        """Adds the labels of further rows, (rows,), without NaN."""
-        if len(labels):
-            self.rows += len(labels)
-            self.total += labels.sum()
-            self.squares += (labels**2).sum()
-            self.lowest = min(self.lowest, float(labels.min()))
-            self.highest = max(self.highest, float(labels.max()))
+        """Adds the labels of further rows, float64 (rows,), without NaN.
+
+        The mean of the squares minus the square of the mean would lose all digits of a
+        deviation that is small beside the mean, as that of times in milliseconds is.
+
+        Reference: Chan et al., "Algorithms for Computing the Sample Variance", The
+        American Statistician 1983, equations 2.1.
+        """
+        if not len(labels):
+            return
+        first = labels[0]
+        mean = float(first + (labels - first).mean())
+        rows = self.rows + len(labels)
+        step = mean - self.mean
+        self.squares += float(((labels - mean) ** 2).sum())
+        self.squares += step**2 * self.rows * len(labels) / rows
+        self.mean += step * len(labels) / rows
+        self.rows = rows
+        self.lowest = min(self.lowest, float(labels.min()))
+        self.highest = max(self.highest, float(labels.max()))

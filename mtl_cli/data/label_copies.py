@@ -22,9 +22,11 @@ def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> N
         DataError: if the feature is a copy of the label.
     """
     has_classes = output.task.HAS_CLASSES
-    if not num_pairs(has_classes, labels[:FIRST_ROWS], values[:FIRST_ROWS]):
-        return
-    pairs = num_pairs(has_classes, labels, values)
+    candidates = [labels]
+    if not has_classes:
+        # Features are float32. Large numbers are rounded, unless they were centred.
+        candidates = [x.astype("float32") for x in (labels, labels - labels.mean())]
+    pairs = max(pairs_if_copy(has_classes, x, values) for x in candidates)
     # With many classes of few rows each, the values may correspond by chance.
     if pairs < 2 or (has_classes and 2 * pairs > len(labels)):
         return
@@ -33,6 +35,13 @@ def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> N
         f"task {output.name} in all {len(labels):,} rows looked at, so the model would "
         "see the answer; remove it from the features"
     )
+
+
+def pairs_if_copy(has_classes: bool, labels: Array, values: Array) -> int:
+    """Returns `num_pairs` of all rows, or 0 if the first rows are no copies."""
+    if not num_pairs(has_classes, labels[:FIRST_ROWS], values[:FIRST_ROWS]):
+        return 0
+    return num_pairs(has_classes, labels, values)
 
 
 def num_pairs(has_classes: bool, labels: Array, values: Array) -> int:

@@ -90,7 +90,7 @@ def space_task(dataset: Dataset, space: str) -> Task:
 
 
 def labels_of_task(key: str, task: Task, table: pa.Table) -> Array:
-    """Returns a task's labels, float32 (rows,), NaN where the cell is empty."""
+    """Returns a task's labels, (rows,), NaN where the cell is empty."""
     return task.read_labels(f"{key}: column '{task.label}'", table[task.label])
 
 

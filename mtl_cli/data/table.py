@@ -21,8 +21,8 @@ class Table:
     Attributes:
         features: the network's inputs: `ids` (rows, F), `dense` (rows, K), `sequences`
             and `sequence_weights` (rows, L).
-        labels: the labels of each task, {task: float32 (rows,)}; NaN where a row has no
-            label.
+        labels: the labels of each task, {task: (rows,)}, float64 of a regression, else
+            float32; NaN where a row has no label.
         weights: the weight of each row in an output's loss and metrics, {output:
             float32 (rows,)}; 0 where the row has no label or lies outside the output's
             space.

@@ -26,7 +26,10 @@ class Predictor:
         )
 
     def __call__(self, table: Table | StoredTable) -> dict[str, Array]:
-        """Returns {output: predictions}, float32 `(rows,)` or `(rows, classes)`."""
+        """Returns {output: predictions}, `(rows,)` or `(rows, classes)`.
+
+        Predictions are float32, those of standardised labels float64.
+        """
         batches: dict[str, list[Array]] = {}
         for start in range(0, table.rows, ROWS_PER_CALL):
             features = table.read(start, start + ROWS_PER_CALL).features

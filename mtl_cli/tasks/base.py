@@ -115,7 +115,9 @@ class Task(Options):
 
     @abstractmethod
     def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
-        """Returns the labels as numbers, float32 (rows,), NaN where a cell is empty.
+        """Returns the labels as numbers, (rows,), NaN where a cell is empty.
+
+        Classes are float32, other numbers float64.
 
         Args:
             message_start: the task and the column, for error messages.

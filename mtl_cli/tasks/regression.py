@@ -34,6 +34,11 @@ class Regression(Task):
     transform: Literal["none", "standard", "log1p"] = "none"
 
     def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
+        """Returns the labels as float64 (rows,), NaN where a cell is empty.
+
+        float32 would round the labels before training centres them: it cannot tell
+        apart two times within a minute, in milliseconds since 1970.
+        """
         from mtl_cli.columns.labels import check_labels, read_label_numbers
 
         fix = "a regression needs numbers"
@@ -42,18 +47,16 @@ class Regression(Task):
         is_wrong = np.abs(labels) > np.finfo("float32").max
         if self.transform == "log1p":
             rule += " above -1, which transform log1p needs"
-            is_wrong |= labels <= -1 + 2**-25  # float32 rounds these labels to -1
+            is_wrong |= labels <= -1
         check_labels(message_start, labels, is_wrong, rule)
-        return labels.astype("float32")
+        return labels
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
         """Returns the mean and standard deviation of labels to standardise, else {}."""
         if self.transform != "standard":
             return {}
-        mean = labels.total / labels.rows
-        variance = max(labels.squares / labels.rows - mean**2, 0.0)
         # Equal labels have deviation 0, by which no label can be divided.
-        return {"mean": float(mean), "deviation": float(np.sqrt(variance)) or 1.0}
+        return {"mean": labels.mean, "deviation": labels.deviation or 1.0}
 
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics
@@ -61,11 +64,12 @@ class Regression(Task):
         """Returns the loss of the transformed label of each row, (batch,)."""
         import tensorflow as tf
 
+        labels = tf.cast(labels, tf.float64)
         if self.transform == "log1p":
             labels = tf.math.log1p(labels)
         if self.transform == "standard":
             labels = (labels - statistics["mean"]) / statistics["deviation"]
-        error = labels - logits[:, 0]
+        error = tf.cast(labels, tf.float32) - logits[:, 0]
         if self.loss == "mse":
             return tf.square(error)
         error = tf.abs(error)
@@ -74,11 +78,15 @@ class Regression(Task):
         return tf.where(error <= 1, 0.5 * tf.square(error), error - 0.5)
 
     def predictions(self, logits: Tensor, statistics: Statistics) -> Tensor:
-        """Returns the inverse of the label's transform, applied to the logits."""
+        """Returns the inverse of the label's transform, applied to the logits.
+
+        Standardised labels become float64, as float32 may be too coarse for their unit.
+        """
         from keras import ops
 
         if self.transform == "log1p":
             return ops.expm1(logits)
         if self.transform == "standard":
+            logits = ops.cast(logits, "float64")
             return logits * statistics["deviation"] + statistics["mean"]
         return logits

@@ -206,7 +206,7 @@ def test_saved_run_of_all_kinds_predicts_the_same_bits(ran, tested):
     again = network.predictions(encoder.encode(table))
     for task in TASKS:
         p = again[task].numpy()
-        expected = np.stack(frame[f"{task}_prediction"]).astype("float32")
+        expected = np.stack(frame[f"{task}_prediction"]).astype(p.dtype)
         expected = expected.reshape(len(p), -1)
         np.testing.assert_array_equal(p, expected, strict=True)
 

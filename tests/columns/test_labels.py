@@ -1,0 +1,76 @@
+"""Labels of regressions keep all digits until training has centred them."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mtl_cli.columns.labels import LabelSummary
+from mtl_cli.core.errors import DataError
+from mtl_cli.data.label_copies import refuse_copy
+from mtl_cli.heads.base import Output
+from mtl_cli.tasks.binary import Binary
+from mtl_cli.tasks.regression import Regression
+
+MILLISECONDS = 1.7e12  # a time since 1970, which float32 rounds to 131 seconds
+ROUNDING = 1e-12  # of sums of a few thousand float64 numbers
+
+
+def summed(labels: np.ndarray, *cuts: int) -> LabelSummary:
+    summary = LabelSummary()
+    for chunk in np.split(labels, cuts):
+        summary.add(chunk)
+    return summary
+
+
+@pytest.mark.parametrize("mean", [0, 1, -1e6, MILLISECONDS])
+def test_deviation_is_exact_however_the_labels_are_cut(mean: float) -> None:
+    noise = np.random.default_rng(0).normal(0, 2, 5000).round(3)
+    for cuts in [(), (1,), (0, 2500), (3, 4, 4000), tuple(range(0, 5000, 7))]:
+        summary = summed(mean + noise, *cuts)
+        assert summary.rows == 5000
+        # The label itself has 16 digits, of which the deviation has what is left.
+        relative = max(ROUNDING, abs(mean) * 1e-16 * 10)
+        assert summary.deviation == pytest.approx(noise.std(), rel=relative)
+        assert summary.mean == pytest.approx(mean + noise.mean(), rel=ROUNDING)
+
+
+def test_equal_labels_have_deviation_zero_whatever_their_sum_is_rounded_to() -> None:
+    summary = summed(np.full(1001, 0.1), 10, 700)
+    assert summary.deviation == 0
+    statistics = Regression(label="y", transform="standard").label_statistics(summary)
+    assert statistics["deviation"] == 1
+
+
+def test_labels_of_regressions_keep_the_digits_that_binary_labels_do_not_need() -> None:
+    numbers = MILLISECONDS + np.arange(3)
+    task = Regression(label="y")
+    labels = task.read_labels("y", pa.chunked_array([numbers]))
+    np.testing.assert_array_equal(labels, numbers, strict=True)
+    binary = Binary(label="y").read_labels("y", pa.chunked_array([[1, None, 0]]))
+    expected = np.array([1, np.nan, 0], "float32")
+    np.testing.assert_array_equal(binary, expected, strict=True)
+
+
+def test_standardised_times_have_losses_and_predictions_of_full_precision() -> None:
+    task = Regression(label="y", transform="standard")
+    labels = MILLISECONDS + np.random.default_rng(0).normal(0, 2000, 400)
+    statistics = task.label_statistics(summed(labels))
+    centred = (labels - labels.mean()) / labels.std()
+    logits = np.zeros((400, 1), "float32")
+    losses = np.asarray(task.row_losses(labels, logits, statistics))
+    assert losses.dtype == "float32"
+    np.testing.assert_allclose(losses, centred**2, rtol=1e-5, atol=1e-7)
+    learnt = np.asarray(
+        task.predictions(centred[:, None].astype("float32"), statistics)
+    )
+    np.testing.assert_allclose(learnt[:, 0], labels, rtol=1e-15 * 1000)
+
+
+@pytest.mark.parametrize("centre", [0, MILLISECONDS])
+def test_copy_of_large_labels_is_refused_as_float32_holds_it(centre: float) -> None:
+    output = Output("y", "y", Regression(label="y"))
+    labels = MILLISECONDS + np.random.default_rng(0).normal(0, 1e6, 3000)
+    values = (labels - centre).astype("float32")
+    with pytest.raises(DataError, match="would see the answer"):
+        refuse_copy("x", output, labels, values)
+    refuse_copy("x", output, labels, np.random.default_rng(1).permutation(values))
