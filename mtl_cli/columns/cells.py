@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mtl_cli.columns.arrow_types import is_text
 from mtl_cli.core.errors import DataError
 
 Mask = npt.NDArray[np.bool_]
@@ -22,8 +23,9 @@ def cells_equal(
 ) -> Mask:
     """Returns a mask of the cells that equal a value in the configuration, (rows,).
 
-    The value is converted to the column's type: 1 equals "1" in a column of text, and
-    "1" equals 1 in a column of numbers.
+    The value is converted to the column's type: "1" equals 1 in a column of numbers,
+    and 1 equals "1" in a column of text. There 1 also equals "1.0", as pandas writes
+    whole numbers if some cells of their column are empty; "1" does not.
 
     Args:
         message_start: the task and the column, for the error message.
@@ -36,9 +38,14 @@ def cells_equal(
     """
     if pa.types.is_null(column.type):
         return np.zeros(len(column), bool)
+    if is_text(column.type) or pa.types.is_string_view(column.type):
+        encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
+        texts = encoded.dictionary
+        if isinstance(value, int):
+            texts = pc.replace_substring_regex(texts, r"^(-?[0-9]+)\.0+$", r"\1")
+        is_equal = pc.equal(texts, str(value))
+        return np.asarray(pc.fill_null(is_equal.take(encoded.indices), False))
     try:
-        if pa.types.is_string(column.type):
-            value = str(value)
         equal = pc.equal(column, pa.scalar(value).cast(column.type))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise DataError(

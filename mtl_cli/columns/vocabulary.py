@@ -30,25 +30,58 @@ def as_categorical(name: str, column: pa.ChunkedArray | pa.Array) -> Categorical
     """Returns a column of whole numbers, booleans or text as categories of text.
 
     Text keeps large ids exact, and makes the number 7 of one file equal the text "7"
-    of another file.
+    of another file. Floats that are whole numbers are read as whole numbers: pandas
+    stores ids as floats where some cells of their column are empty.
 
     Args:
         name: the feature that reads the column, for the error message.
         column: the column to convert.
 
     Raises:
-        DataError: if the column holds another type.
+        DataError: if the column holds another type, or floats that are no ids.
     """
+    if pa.types.is_floating(column.type):
+        column = whole_numbers(name, column)
     check_id_type(name, column.type)
     encoded = as_array(column).dictionary_encode()
     return Categorical(encoded.dictionary.cast(pa.string()), as_codes(encoded.indices))
+
+
+def whole_numbers(name: str, column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Returns floats that are whole numbers as int64, null in place of NaN.
+
+    Args:
+        name: the feature that reads the column, for the error message.
+        column: the floats.
+
+    Raises:
+        DataError: if a float is no whole number, or so large that the type rounds
+            whole numbers.
+    """
+    x = np.asarray(column.cast(pa.float64()).fill_null(np.nan), "float64")
+    values = x[~np.isnan(x)]
+    is_whole = np.isfinite(values) & (values == np.floor(values))
+    if not is_whole.all():
+        raise DataError(
+            f"feature {name}: needs whole numbers or text, the column holds "
+            f"{column.type} such as {values[~is_whole][0]:g}; make it kind: bucketized "
+            "or kind: dense"
+        )
+    digits = {"halffloat": 11, "float": 24}.get(str(column.type), 53)
+    if len(values) and np.abs(values).max() > 2**digits:
+        raise DataError(
+            f"feature {name}: the column holds {column.type}, which rounds whole "
+            f"numbers above 2^{digits}, such as {np.abs(values).max():.0f}; store them "
+            "as whole numbers or as text"
+        )
+    return pa.array(x, from_pandas=True).cast(pa.int64())
 
 
 def check_id_type(name: str, arrow_type: pa.DataType) -> None:
     """Refuses a type whose values have no exact text, and advises another kind."""
     if is_id(arrow_type):
         return
-    if pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type):
+    if pa.types.is_decimal(arrow_type):
         advice = "make it kind: bucketized or kind: dense"
     elif is_list(arrow_type):
         advice = "make it kind: sequence"

@@ -176,6 +176,17 @@ class Task(Options):
         return label, prediction, weight
 
 
+def whole_number(value: object) -> object:
+    """Returns a float that is a whole number as an int, other values unchanged."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+# A value of a label column. YAML reads 1.0 as a float, which is the whole number 1.
+LabelValue = Annotated[str | int, BeforeValidator(whole_number)]
+
+
 def null_means(default: str) -> BeforeValidator:
     """Lets a key be null, which then means its default value."""
     return BeforeValidator(lambda value: default if value is None else value)

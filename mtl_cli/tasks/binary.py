@@ -11,7 +11,7 @@ from mtl_cli.metrics.auc import auc, gauc, pr_auc
 from mtl_cli.metrics.calibration import ece, pcoc
 from mtl_cli.metrics.log_loss import log_loss
 from mtl_cli.metrics.metric import Metric
-from mtl_cli.tasks.base import Array, Statistics, Task, null_means
+from mtl_cli.tasks.base import Array, LabelValue, Statistics, Task, null_means
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,7 +36,7 @@ class Binary(Task):
     BINARY_LABELS = True
 
     kind: Literal["binary"] = "binary"
-    positive: str | int | list[str | int] | None = None
+    positive: LabelValue | list[LabelValue] | None = None
     loss: Annotated[Literal["bce", "focal"], null_means("bce")] = "bce"
     focal_gamma: NotNegative = 2.0
     positive_weight: Positive = 1.0

@@ -11,7 +11,7 @@ from mtl_cli.metrics.accuracy import accuracy
 from mtl_cli.metrics.auc import macro_auc
 from mtl_cli.metrics.log_loss import cross_entropy
 from mtl_cli.metrics.metric import Floats, Metric
-from mtl_cli.tasks.base import Array, Statistics, Task, null_means
+from mtl_cli.tasks.base import Array, LabelValue, Statistics, Task, null_means
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +28,7 @@ class Multiclass(Task):
     METRICS: ClassVar[tuple[Metric, ...]] = (macro_auc, accuracy, cross_entropy)
 
     kind: Literal["multiclass"] = "multiclass"
-    classes: Annotated[list[str | int], Field(min_length=2)]
+    classes: Annotated[list[LabelValue], Field(min_length=2)]
     loss: Annotated[Literal["cross_entropy"], null_means("cross_entropy")] = (
         "cross_entropy"
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mtl_cli.columns.cells import distinct_cells
+from mtl_cli.columns.cells import cells_equal, distinct_cells
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.string_view(), pa.large_string()])
@@ -12,3 +12,21 @@ def test_distinct_values_of_some_rows_are_returned_whatever_their_type(kind):
     parts = [pa.array(["a", "b", None], kind), pa.array(["c", "a"], kind)]
     rows = np.array([True, False, True, False, True])
     assert distinct_cells(pa.chunked_array(parts), rows) == ["a"]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.string_view(), pa.large_string()])
+@pytest.mark.parametrize(
+    ("value", "equal"),
+    [
+        (3, ["3", "3.0", "3.00"]),
+        (-3, ["-3.0"]),
+        ("3", ["3"]),
+        ("3.0", ["3.0"]),
+        ("a(", ["a("]),
+    ],
+)
+def test_whole_number_equals_the_text_that_pandas_writes_for_it(kind, value, equal):
+    cells = ["3", None, "3.0", "3.00", "03", "3.01", "a(", "-3.0"]
+    parts = [pa.array(cells[:3], kind), pa.array(cells[3:], kind)]
+    found = cells_equal("", pa.chunked_array(parts), value, "")
+    assert [cell for cell, same in zip(cells, found, strict=True) if same] == equal

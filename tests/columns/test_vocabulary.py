@@ -1,5 +1,7 @@
 """Ids and words: a column of numbers equals its text."""
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -7,6 +9,8 @@ from helpers.fitted_columns import fit_and_encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtl_cli.columns.vocabulary import as_categorical
+from mtl_cli.core.errors import DataError
 from mtl_cli.features.cross import Cross
 from mtl_cli.features.hashed import Hashed
 from mtl_cli.features.sparse import Sparse
@@ -42,3 +46,33 @@ def test_column_of_numbers_equals_its_text(feature, rows):
     np.testing.assert_array_equal(found["ids"], same["ids"], strict=True)
     swapped = typed.encode(pa.table({n: pa.array(c) for n, c in words.items()}))
     np.testing.assert_array_equal(found["ids"], swapped["ids"], strict=True)
+
+
+def test_floats_that_are_whole_are_the_ids_that_they_stand_for():
+    kinds = [pa.float64(), pa.float32(), pa.float16()]
+    floats = [pa.array(np.array([4, np.nan, -0.0, 7]), kind) for kind in kinds[:2]]
+    floats.append(pa.array(np.array([4, np.nan, -0.0, 7], "float16")))
+    for column in floats:
+        ids = as_categorical("x", pa.chunked_array([column]))
+        assert ids.categories.to_pylist() == ["4", "0", "7"]
+        assert ids.codes.tolist()[:1] + ids.codes.tolist()[2:] == [0, 1, 2]
+        assert ids.codes[1] == -1
+
+
+@pytest.mark.parametrize(
+    ("x", "kind", "problem"),
+    [
+        ([4.5, 1], "float64", "double such as 4.5; make it kind: bucketized or"),
+        ([np.inf, 1], "float64", "double such as inf; make it"),
+        ([2.0**53 + 2, 1], "float64", "double, which rounds whole numbers above 2^53"),
+        ([2.0**24 + 2, 1], "float32", "float, which rounds whole numbers above 2^24"),
+    ],
+)
+def test_floats_that_are_no_ids_are_refused(x, kind, problem):
+    with pytest.raises(DataError, match=re.escape(problem)):
+        as_categorical("x", pa.chunked_array([pa.array(np.array(x, kind))]))
+
+
+def test_text_stays_text():
+    ids = as_categorical("x", pa.chunked_array([["4.0", "4", "04"]]))
+    assert ids.categories.to_pylist() == ["4.0", "4", "04"]

@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pytest
 from helpers.planted_data import declared, outputs
+from pydantic import ValidationError
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.label_statistics import LabelStatistics
@@ -55,3 +56,13 @@ def test_keys_of_other_kinds_may_stand_at_their_default_only(key, value, default
     assert Binary(label="y", **{key: default}) == Binary(label="y")
     with pytest.raises(ValueError, match=rf"{key}: only kind=\w+ uses it; set it to"):
         Binary(label="y", **{key: value})
+
+
+def test_whole_numbers_of_yaml_may_have_decimals():
+    classes = task_class("multiclass")(label="y", classes=[1.0, 2, "3"])
+    assert classes.classes == [1, 2, "3"]
+    column = pa.chunked_array([["2.0", None, "1.0", "3"]])
+    assert classes.read_labels("y", column).tolist()[2:] == [0, 2]
+    assert Binary(label="y", positive=[1.0, "no"]).positive == [1, "no"]
+    with pytest.raises(ValidationError):
+        Binary(label="y", positive=1.5)
