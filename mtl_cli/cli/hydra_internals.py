@@ -13,7 +13,6 @@ from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
@@ -90,17 +89,23 @@ def own_part_of_primary(loader: ConfigLoaderImpl, config_name: str) -> Any:
     return None if loaded is None else loaded.config
 
 
-class BoundedFileSource(FileConfigSource):
-    """Reads YAML files within the limits on other people's files."""
+def bound_yaml_files() -> None:
+    """Makes Hydra read YAML files within the limits on other people's files.
 
-    def load_config(self, config_path: str) -> ConfigResult:
+    Hydra's class is changed in place: a process of another launcher registers Hydra's
+    classes again, and refuses another class for the same kind of files.
+    """
+    load: Any = FileConfigSource.load_config
+    if hasattr(load, "__wrapped__"):
+        return
+
+    @wraps(load)
+    def bounded(self: FileConfigSource, config_path: str) -> ConfigResult:
         file = self._normalize_file_name(config_path)
         path = os.path.realpath(os.path.join(self.path, file))
         if os.path.isfile(path):
             check_yaml(read_text(Path(path), MAX_YAML_BYTES), path)
-        return super().load_config(config_path)
+        result: ConfigResult = load(self, config_path)
+        return result
 
-
-def bound_yaml_files() -> None:
-    """Makes Hydra read YAML files within the limits of `BoundedFileSource`."""
-    SourcesRegistry.instance().types["file"] = BoundedFileSource
+    FileConfigSource.load_config = bounded  # type: ignore

@@ -5,10 +5,12 @@ from argparse import ArgumentError
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.singleton import Singleton
 from omegaconf import DictConfig
 
 from mtl_cli.cli.hydra_internals import (
     argument_parser,
+    bound_yaml_files,
     own_part_of_primary,
     wrap_composition,
 )
@@ -47,3 +49,11 @@ def test_every_composition_passes_the_wrapper_with_its_settings(
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         assert compose("config", ["seed=7"]).seed == 7
     assert seen == [("config", ["seed=7"])]
+
+
+def test_processes_of_launchers_register_hydras_classes_again() -> None:
+    bound_yaml_files()
+    # joblib, submitit and Ray do this in each of their processes.
+    Singleton.set_state(Singleton.get_state())
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        assert compose("config", ["seed=7"]).seed == 7
