@@ -19,7 +19,7 @@ from mtl_cli.cli.arguments import hydra_arguments, split_plugins
 from mtl_cli.cli.config_guard import USER_FILES, refuse_foreign_code
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core import plugins, signals
-from mtl_cli.core.errors import fail
+from mtl_cli.core.errors import StorageError, fail
 from mtl_cli.core.paths import conf_folder, shortest, user_conf_folder
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import track_secrets
@@ -27,6 +27,7 @@ from mtl_cli.core.signals import Stopped
 from mtl_cli.runs.execution import Request, execute
 from mtl_cli.runs.outcome import message_and_code, resume_command, resume_hint
 from mtl_cli.sweep import session
+from mtl_cli.sweep.optuna_search import running_jobs_outlive_storage
 
 PROGRAM = "mtl-train"
 
@@ -99,7 +100,10 @@ def train(
 
         # Some sweepers raise an error for failed jobs. The jobs' own errors follow
         # below. Any other error concerns the command or the YAML files.
-        if not session.stop_jobs():
+        has_failed_jobs = session.stop_jobs()
+        if isinstance(error, StorageError):
+            results.append(error)
+        elif not has_failed_jobs:
             return [Failure(explain(error, sys.argv[1:]), 2)], None
     errors = [result for result in results if isinstance(result, Exception)]
     failures = [Failure(*message_and_code(e), type(e).__name__) for e in errors]
@@ -135,9 +139,10 @@ def compose_and_run(
         except Exception as error:  # Hydra would print the error its own way
             results.append(error)
 
-    hydra.main(
-        version_base="1.3", config_path=str(conf_folder()), config_name="config"
-    )(run_or_start_jobs)()
+    with running_jobs_outlive_storage():
+        hydra.main(
+            version_base="1.3", config_path=str(conf_folder()), config_name="config"
+        )(run_or_start_jobs)()
     return results
 
 

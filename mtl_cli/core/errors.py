@@ -54,6 +54,10 @@ class JobError(MtlError):
     """A job of a sweep failed."""
 
 
+class StorageError(MtlError):
+    """The data base of a search does not answer."""
+
+
 class LostWorkerError(TrainingError):
     """Another process of a run no longer answers."""
 

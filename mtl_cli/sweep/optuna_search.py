@@ -1,13 +1,24 @@
 """Hyper-parameter search by Optuna, continued when the same command runs again."""
 
+import contextlib
 import logging
+import random
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, open_dict
 
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import ConfigError, StorageError, first_line
+from mtl_cli.sweep import job_processes
 
 OPTUNA = "hydra_plugins.hydra_optuna_sweeper"
+ATTEMPTS = 4
+
+# The storage of this process's search, which the sweeper takes from `opened_storage`.
+opened: Any = None
 
 
 def check_search(config: DictConfig) -> None:
@@ -22,15 +33,16 @@ def check_search(config: DictConfig) -> None:
 def resume_search(config: DictConfig) -> bool:
     """Prepares a search to continue the trials of an earlier start; else does nothing.
 
-    `n_trials` counts the trials of all starts. A trial that was cut off is tried again
-    first, and resumes in its run folder. Storage other than SQLite may be shared by
-    several machines: trials in such storage are left as they are, since this process
-    cannot tell which trials still run.
+    `n_trials` counts the trials of all starts in the same sweep's folder. A trial that
+    was cut off is tried again first, and resumes in its run folder.
 
     Args:
         config: the sweep's composed configuration; its sweeper section is changed.
 
     Returns: whether all trials have been completed before.
+
+    Raises:
+        ConfigError: if the data base of the search does not answer.
     """
     # The plugin would log failed trials; our own table shows them.
     logging.getLogger("hydra_plugins").setLevel(logging.CRITICAL)
@@ -40,24 +52,115 @@ def resume_search(config: DictConfig) -> bool:
     import optuna
 
     optuna.logging.set_verbosity(logging.ERROR)
-    if not str(sweeper.storage).startswith("sqlite:") or sweeper.study_name is None:
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    url = str(sweeper.storage)
+    if sweeper.storage is None or url.startswith("redis"):
         return False
-    states = optuna.trial.TrialState
-    study: Any = optuna.create_study(
-        study_name=sweeper.study_name,
-        storage=sweeper.storage,
-        direction=getattr(sweeper.direction, "name", sweeper.direction),
-        load_if_exists=True,
-    )
-    trials = study.trials
-    for trial in trials:
-        if trial.state == states.RUNNING:
-            study.tell(trial.number, state=states.FAIL)
-            study.enqueue_trial(trial.params)
-    completed = sum(trial.state == states.COMPLETE for trial in trials)
+    from mtl_cli.sweep import search_storage
+
+    try:
+        study = open_study(config)
+        if sweeper.study_name is None:
+            return False
+        storage, trials = opened, study.trials
+        own = [trial for trial in trials if storage.is_own(trial)]
+        for trial in own:
+            if trial.state == optuna.trial.TrialState.RUNNING:
+                search_storage.try_again(study, trial)
+    except StorageError as error:
+        raise ConfigError(f"{error}; correct the URL, or start the server") from error
+    if storage.sweep_id:
+        search_storage.Heartbeat(study).start()
     with open_dict(sweeper):
-        sweeper.n_trials -= completed
+        sweeper.n_trials -= sum(
+            trial.state == optuna.trial.TrialState.COMPLETE for trial in own
+        )
         if sweeper.sampler.get("seed") is not None:
             # The same seed would suggest the same points again.
-            sweeper.sampler.seed += len(trials)
+            sweeper.sampler.seed = search_storage.sampler_seed(
+                sweeper.sampler.seed, storage.sweep_id, len(trials)
+            )
     return bool(sweeper.n_trials <= 0)
+
+
+def open_study(config: DictConfig) -> Any:
+    """Opens the storage and the study of a search, and lets the sweeper use both.
+
+    Two starts at once may both try to make the tables: then one of them tries again.
+
+    Returns: the study; None if the sweeper shall make a new one.
+    """
+    import optuna
+    import sqlalchemy
+
+    from mtl_cli.sweep import search_storage
+
+    global opened
+    sweeper, url = config.hydra.sweeper, str(config.hydra.sweeper.storage)
+    with open_dict(sweeper):
+        sweeper.storage = {"_target_": f"{__name__}.opened_storage"}
+    for attempt in range(ATTEMPTS):
+        try:
+            opened = search_storage.open_storage(url, Path(config.hydra.sweep.dir))
+            if sweeper.study_name is None:
+                return None
+            return optuna.create_study(
+                study_name=sweeper.study_name,
+                storage=opened,
+                direction=getattr(sweeper.direction, "name", sweeper.direction),
+                load_if_exists=True,
+            )
+        except (
+            sqlalchemy.exc.DBAPIError,
+            optuna.exceptions.StorageInternalError,
+        ) as error:
+            if attempt == ATTEMPTS - 1:
+                cause = error.__cause__ or error
+                raise StorageError(
+                    f"{search_storage.KEY}: {first_line(cause)}"
+                ) from error
+            time.sleep(random.uniform(0.2, 1.0))
+    return None
+
+
+def opened_storage() -> Any:
+    """Returns the storage of this process's search."""
+    return opened
+
+
+@contextlib.contextmanager
+def running_jobs_outlive_storage() -> Iterator[None]:
+    """Lets running jobs finish if the block ends because the data base is lost.
+
+    Raises:
+        StorageError: that names the data base, instead of the error of the sweeper.
+    """
+    try:
+        yield
+    except Exception as error:
+        lost = lost_storage(error)
+        if lost is None:
+            raise
+        job_processes.wait_for_jobs()
+        raise lost from error
+
+
+def lost_storage(error: BaseException | None) -> StorageError | None:
+    """Returns the error of the data base behind an error, if there is one.
+
+    If the data base is lost as the sweeper tells a trial's value, the sweeper tells
+    that the trial failed, and Optuna then complains about the value.
+    """
+    if opened is None:
+        return None
+    import sqlalchemy
+
+    from mtl_cli.sweep.search_storage import KEY
+
+    while error is not None:
+        if isinstance(error, StorageError):
+            return StorageError(f"{error}; the same command resumes the search")
+        if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
+            return StorageError(f"{KEY}: {opened.name}: {first_line(error)}")
+        error = error.__cause__ or error.__context__
+    return None

@@ -1,0 +1,121 @@
+"""Sweeps of small jobs, and the report of the drills that use them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+PATIENCE_SECONDS = 180
+DATASET = """
+name: small
+train: rows.csv
+valid: null
+test: null
+valid_fraction: 0.5
+split_seed: 0
+features:
+  shop: {kind: sparse}
+  price: {kind: dense, transform: standard}
+tasks:
+  buy: {label: buy, kind: binary}
+"""
+SETTINGS = ["dataset=small", "model=shared_bottom", "trainer.compile=false"]
+SETTINGS += ["trainer.batch_size=64", "trainer.patience=null"]
+FAILURES: list[str] = []
+
+
+def expect(claim: str, holds: object, shown: object = "") -> None:
+    """Prints whether a promise is kept."""
+    print(f"  {'kept  ' if holds else 'BROKEN'}  {claim}", flush=True)
+    if not holds:
+        FAILURES.append(claim)
+        print(f"          {shown}", flush=True)
+
+
+def report() -> int:
+    """Returns the exit code of a drill."""
+    print(f"{len(FAILURES)} promises are broken" if FAILURES else "all is kept")
+    return int(bool(FAILURES))
+
+
+def wait_until(
+    condition: Callable[[], object], seconds: float = PATIENCE_SECONDS
+) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds} s")
+        time.sleep(0.1)
+
+
+def make_data(folder: Path) -> None:
+    """Makes a data set of 400 rows in a folder."""
+    rng = np.random.default_rng(0)
+    shop, price = rng.integers(0, 5, 400), rng.normal(size=400)
+    buy = (price + rng.normal(size=400) > 0).astype(int)
+    frame = pd.DataFrame({"shop": shop, "price": price, "buy": buy})
+    frame.to_csv(folder / "rows.csv", index=False)
+    (folder / "conf" / "dataset").mkdir(parents=True)
+    (folder / "conf" / "dataset" / "small.yaml").write_text(DATASET)
+
+
+class Sweep:
+    """A running `mtl-train`, in a session of its own.
+
+    Args:
+        folder: the folder that it starts in.
+        arguments: the arguments after those that make its jobs small.
+        environment: more variables of its environment.
+    """
+
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+        self.start = time.monotonic()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mtl_cli.cli.train", *SETTINGS, *arguments],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | environment,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            start_new_session=True,
+        )
+
+    def end(self, seconds: float = PATIENCE_SECONDS) -> "Sweep":
+        """Waits for the end; notes exit code, output and seconds."""
+        try:
+            self.out, self.err = self.process.communicate(timeout=seconds)
+        finally:
+            self.process.kill()
+        self.code = self.process.returncode
+        self.seconds = time.monotonic() - self.start
+        return self
+
+    @property
+    def shown(self) -> str:
+        return f"exit {self.code} in {self.seconds:.0f} s: {self.out}{self.err}"
+
+
+def run(folder: Path, *arguments: str, **environment: str) -> Sweep:
+    """Runs `mtl-train` to its end."""
+    return Sweep(folder, *arguments, **environment).end()
+
+
+def states(sweep: Path) -> list[str]:
+    """Returns the states of the runs in a sweep's folder."""
+    paths = sorted(sweep.glob("*/status.json"))
+    return [json.loads(path.read_text())["status"] for path in paths]
+
+
+def records(sweep: Path) -> list[dict[str, Any]]:
+    """Returns the records of a sweep's jobs, by their number."""
+    paths = sorted((sweep / ".jobs").glob("*.json"))
+    return [json.loads(path.read_text()) for path in paths]

@@ -1,0 +1,106 @@
+"""Data bases of searches: shared by several sweeps, cut off, lost."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+optuna = pytest.importorskip("optuna", reason="extra hpo")
+
+from mtl_cli.core.errors import ConfigError, StorageError  # noqa: E402
+from mtl_cli.sweep import optuna_search, search_storage  # noqa: E402
+from mtl_cli.sweep.search_storage import (  # noqa: E402
+    Heartbeat,
+    SearchStorage,
+    open_storage,
+    sampler_seed,
+    sweep_id,
+)
+
+SPACE = {"dropout": optuna.distributions.UniformDistribution(0.0, 0.5)}
+pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+
+
+def study(folder: Path, name: str) -> Any:
+    """Opens the study of a folder as the sweep of a name."""
+    storage = open_storage(f"sqlite:///{folder}/optuna.db", folder)
+    storage.sweep_id = name
+    return optuna.create_study(study_name="x", storage=storage, load_if_exists=True)
+
+
+def test_trials_of_a_silent_sweep_are_tried_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_storage, "GRACE_SECONDS", 0)
+    silent, other = study(tmp_path, "silent"), study(tmp_path, "other")
+    trial = silent.ask(SPACE)
+    beating = Heartbeat(other)
+    beating.beat()
+    assert [t.state.name for t in other.trials] == ["RUNNING"]
+    beating.beat()
+    assert [t.state.name for t in other.trials] == ["FAIL", "WAITING"]
+    again = other.ask(SPACE)
+    assert again.params == trial.params
+    assert again.system_attrs[search_storage.SWEEP] == "other"
+    silent.tell(trial, 1.0)  # a sweep that was only asleep goes on
+    assert [t.state.name for t in other.trials] == ["FAIL", "RUNNING"]
+
+
+def test_trials_of_a_living_sweep_and_of_this_sweep_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_storage, "GRACE_SECONDS", 0)
+    one, two = study(tmp_path, "one"), study(tmp_path, "two")
+    beating = [Heartbeat(one), Heartbeat(two)]
+    for running in (one, two):
+        running.ask(SPACE)
+    for _ in range(3):
+        for heartbeat in beating:
+            heartbeat.beat()
+    assert [t.state.name for t in one.trials] == ["RUNNING", "RUNNING"]
+
+
+def test_sweeps_and_restarts_draw_other_points() -> None:
+    seeds = {sampler_seed(1, name, trials) for name in "ab" for trials in (0, 1)}
+    assert len(seeds) == 4
+    assert max(seeds) < 2**32
+    assert sampler_seed(7, "", 0) == 7  # a search of one machine is repeatable
+
+
+def test_name_of_a_sweep_is_kept_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert sweep_id(tmp_path / "a") == sweep_id(tmp_path / "a")
+    assert sweep_id(tmp_path / "a") != sweep_id(tmp_path / "b")
+
+
+def test_data_base_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/missing/optuna.db"
+    with pytest.raises(StorageError) as raised:
+        open_storage(url, tmp_path)
+    message = f"hydra.sweeper.storage: no connection to sqlite:///{tmp_path}/missing"
+    assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize("url", ["secret@host/name", "nonsense://u:secret@host/name"])
+def test_wrong_url_is_refused_without_its_password(url: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no URL of a data base") as raised:
+        open_storage(url, tmp_path)
+    assert "secret" not in str(raised.value)
+
+
+def test_error_that_hides_a_lost_data_base_is_traced_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optuna_search, "opened", SearchStorage(None, "name", ""))
+    with (
+        pytest.raises(StorageError, match="lost; the same command resumes"),
+        optuna_search.running_jobs_outlive_storage(),
+    ):
+        try:
+            raise StorageError("lost")
+        except StorageError:
+            raise ValueError("Values were told.")  # noqa: B904
+    with pytest.raises(ValueError, match="of its own"):  # noqa: SIM117
+        with optuna_search.running_jobs_outlive_storage():
+            raise ValueError("of its own")
