@@ -149,6 +149,8 @@ def dotted_keys(values: object, prefix: str = "") -> list[str]:
 
 def rule(finding: ErrorDetails) -> str:
     """Returns the rule that a value has broken, from a finding of pydantic."""
+    if finding["type"] in ("dict_type", "model_type"):
+        return "should be a mapping, as in {key: value}"
     message = finding["msg"]
     for prefix in ("Value error, ", "Input ", "List ", "String "):
         message = message.removeprefix(prefix)

@@ -65,6 +65,12 @@ class RunFolder:
         }
         self.write_json(STATUS, self.record)
 
+    def forget_run(self) -> None:
+        """Makes room for another run; `train.log` is kept, and is appended to."""
+        for name in ("config.yaml", "environment.json", "data_report.json", STATUS):
+            (self.path / name).unlink(missing_ok=True)
+        self.record = {}
+
     def finish(self, status: str, error: str | None = None) -> None:
         """Records the end: `done`, `failed` or `interrupted`, and the reason.
 

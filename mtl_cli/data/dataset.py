@@ -1,6 +1,6 @@
 """The schema of a data set's YAML: its files, splits, features and tasks."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
 from pydantic import Field, SerializeAsAny, model_validator
@@ -80,6 +80,7 @@ class Dataset(Options):
         stream: whether training reads its rows from disk, shuffled block by block,
             instead of from memory; `auto` streams more than 2 GiB of encoded rows.
         valid_fraction: the share of a file's rows held out for validation; 0 for none.
+            The default is 0 if `valid` names the rows.
         valid_from: the file whose rows are held out for validation: `train` or `test`.
         test_fraction: the share of the training file's rows held out for testing.
         split_by: which rows are held out: `random` rows; `group`: all rows of random
@@ -100,17 +101,17 @@ class Dataset(Options):
 
     name: Annotated[str, Field(pattern=DATASET_NAME)]
     train: Location
-    valid: Location | None
-    test: Location | None
+    valid: Location | None = None
+    test: Location | None = None
     format: Literal["auto", "parquet", "feather", "csv", "tsv"] = "auto"
     csv: Csv = Csv()
     stream: Literal["auto"] | bool = "auto"
-    valid_fraction: Share
+    valid_fraction: Share = 0.1
     valid_from: Literal["train", "test"] = "train"
     test_fraction: Share = 0.0
     split_by: Literal["random", "group", "time", "order"] = "random"
     split_column: str | None = None
-    split_seed: CountOrZero
+    split_seed: CountOrZero = 0
     weight_column: str | None = None
     group_column: str | None = None
     features: Annotated[dict[str, AnyFeature], Field(min_length=1)]
@@ -121,6 +122,13 @@ class Dataset(Options):
     def generate(self) -> dict[str, pa.Table]:
         """Returns {file: table} if the data set generates its rows, {} otherwise."""
         return {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hold_out_no_rows_if_valid_names_them(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("valid") is not None:
+            return {"valid_fraction": 0.0} | values
+        return values
 
     @model_validator(mode="after")
     def _check(self) -> "Dataset":

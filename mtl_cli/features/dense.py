@@ -31,7 +31,7 @@ class Dense(Feature):
             `median` of the training rows, or a given number.
     """
 
-    transform: Literal["standard", "minmax", "log1p", "quantile", "none"]
+    transform: Literal["standard", "minmax", "log1p", "quantile", "none"] = "standard"
     missing: Missing = "error"
     numeric = True
 

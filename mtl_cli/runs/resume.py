@@ -21,6 +21,7 @@ from mtl_cli.runs.console import Console
 from mtl_cli.runs.provenance import config_difference, config_hash
 from mtl_cli.training.checkpoint import (
     Checkpoint,
+    checkpoint_files,
     describe_checkpoint,
     newest_checkpoint,
 )
@@ -69,7 +70,7 @@ def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart:
             if folder.record.get("status") in UNFINISHED:
                 return resumed(folder, config, "; resume=never starts anew")
             folder.release()  # the run has ended in the meantime
-    elif not is_new_folder and status_of(path):
+    elif not is_new_folder and status_of(path) and not holds_only_a_failure(path):
         check_same_run(config, path)
         if status_of(path)["status"] == "done":
             return finished(path)
@@ -77,7 +78,8 @@ def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart:
     if folder.record.get("status") == "done":  # the run has ended in the meantime
         folder.release()
         return finished(path)
-    if folder.record:
+    gives_way = holds_only_a_failure(path) and not is_same_run(config, path)
+    if folder.record and not gives_way:
         return resumed(folder, config)
     if config.resume == "must":
         folder.release()
@@ -86,6 +88,8 @@ def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart:
             f"resume: must, but no run of this configuration and data {absent}; "
             "resume=auto starts one"
         )
+    if gives_way:
+        folder.forget_run()
     return RunStart(path, folder)
 
 
@@ -109,16 +113,31 @@ def interrupted_runs(config: Config, path: Path) -> list[Path]:
     return [other for _, other in sorted(runs, reverse=True)]
 
 
+def holds_only_a_failure(path: Path) -> bool:
+    """Whether a folder's run ended before its first checkpoint, which is no loss."""
+    has_ended = status_of(path).get("status") in ("failed", "interrupted")
+    return has_ended and not checkpoint_files(path)
+
+
+def is_same_run(config: Config, path: Path) -> bool:
+    """Whether this configuration may resume a folder's run."""
+    return (
+        config.resume != "never"
+        and status_of(path).get("config_hash") == config_hash(config)
+        and has_same_data(config, path)
+    )
+
+
 def check_same_run(config: Config, path: Path) -> None:
-    """Raises an error if a folder's run differs in configuration or data."""
+    """Raises an error if this configuration may not resume a folder's run."""
+    if is_same_run(config, path):
+        return
     if config.resume == "never":
         reason = ""  # not even the same run may be resumed
     elif status_of(path).get("config_hash") != config_hash(config):
         reason = f"; {config_difference(config, path)}"
-    elif not has_same_data(config, path):
-        reason = "; the data has changed since"
     else:
-        return
+        reason = "; the data has changed since"
     raise ConfigError(
         f"hydra.run.dir: {path} holds a run already; name another folder, or remove "
         f"this one{reason}"

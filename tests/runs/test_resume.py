@@ -369,7 +369,7 @@ def test_damaged_scores_of_a_finished_run_are_told_in_one_line(text, file, tmp_p
 
 def test_other_configuration_is_refused_and_the_differing_key_named(file, tmp_path):
     for status in ("running", "failed", "done"):
-        run = placed(chosen(file), tmp_path / status, status)
+        run = placed(chosen(file), written(tmp_path / status, 1), status)
         composed = chosen(file).model_dump(mode="json")
         (run / "config.yaml").write_text(json.dumps(composed | {"hydra": {"run": {}}}))
         before = files(run)
@@ -401,16 +401,37 @@ def test_other_configuration_is_refused_though_the_saved_one_is_damaged(
 
 
 def test_other_data_is_refused(file, tmp_path):
-    run = placed(chosen(file), tmp_path / "run", "failed", data_hash="another")
+    run = written(tmp_path / "run", 1)
+    placed(chosen(file), run, "failed", data_hash="another")
     with pytest.raises(ConfigError, match="the data has changed since"):
         resume.choose_start(chosen(file), run, False)
 
 
 def test_never_refuses_a_folder_that_holds_a_run(file, tmp_path):
     for status in ("running", "failed", "done"):
-        run = placed(chosen(file), tmp_path / status, status)
+        run = placed(chosen(file), written(tmp_path / status, 1), status)
         with pytest.raises(ConfigError, match="holds a run already; name another"):
             resume.choose_start(chosen(file, "resume=never"), run, False)
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted"])
+@pytest.mark.parametrize("change", ["seed=4", "resume=never", "resume=must"])
+def test_run_that_ended_before_its_first_checkpoint_gives_way(
+    status, change, file, tmp_path
+):
+    run = placed(chosen(file), tmp_path / "run", status)
+    (run / "config.yaml").write_text("seed: 1")
+    (run / "notes.txt").write_text("a user's file")
+    if change == "resume=must":
+        with pytest.raises(ConfigError, match="resume: must, but no run of this"):
+            resume.choose_start(chosen(file, change, "seed=4"), run, False)
+        assert status_of(run)["status"] == status
+        return
+    start = resume.choose_start(chosen(file, change), run, False)
+    assert (start.checkpoint, start.message) == (None, "")
+    assert start.folder.record == {}
+    start.folder.release()
+    assert files(run) == {"notes.txt"}
 
 
 def test_folder_that_another_process_holds_is_refused(file, tmp_path):
