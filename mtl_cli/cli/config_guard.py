@@ -81,7 +81,7 @@ def compose_checked(
     if reads_other_files(composed):
         check_hydra_section(composed, typed)
     with resolvable(composed, "dataset.name"):
-        if OmegaConf.select(composed, "dataset.name") is None:
+        if config_name and OmegaConf.select(composed, "dataset.name") is None:
             # Hydra names the run folder after the data set.
             raise ConfigError("missing key 'dataset.name'; add it to the YAML file")
     check_folders(composed, typed)
