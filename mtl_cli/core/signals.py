@@ -48,11 +48,18 @@ def _handle(number: int, _frame: FrameType | None) -> None:
     _pending = number
 
 
+def defer() -> None:
+    """Makes the first signal from now on wait for `stop_if_pending`."""
+    global _is_deferring, _pending
+    if not _is_deferring:
+        _is_deferring, _pending = True, None
+
+
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
     """Makes the first signal wait for `stop_if_pending`, or for the block's end."""
-    global _is_deferring, _pending
-    _is_deferring, _pending = True, None
+    global _is_deferring
+    defer()
     try:
         yield
     finally:

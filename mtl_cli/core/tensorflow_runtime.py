@@ -65,7 +65,8 @@ def quiet_stderr() -> Iterator[None]:
     """Drops what C++ libraries print to stderr inside the block.
 
     TensorFlow prints the processor's features before it reads its log level. If the
-    block raises an error, the dropped text is printed after all.
+    block raises an error, the dropped text is printed after all. A signal that stops
+    the block is no error.
     """
     sys.stderr.flush()
     stderr = os.dup(2)
@@ -73,7 +74,7 @@ def quiet_stderr() -> Iterator[None]:
         os.dup2(dropped.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             dropped.seek(0)
             os.write(stderr, dropped.read())
             raise

@@ -4,8 +4,10 @@
 this process.
 """
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from mtl_cli.core.errors import ConfigError, first_line
@@ -16,6 +18,9 @@ TF_CONFIG_FORMAT = (
     '{"cluster": {"worker": ["host:port", ...]}, '
     '"task": {"type": "worker", "index": 0}}'
 )
+# The jobs whose tasks train, in the order of their ranks. Kubeflow calls the first task
+# `chief` or, in older manifests, `master`; without such a task, worker 0 is the chief.
+TRAINING_JOBS = ("chief", "master", "worker")
 
 
 def rank(strategy: str | None) -> int:
@@ -39,24 +44,62 @@ def rank(strategy: str | None) -> int:
     )
 
 
-def read_tf_config() -> tuple[list[str], int]:
-    """Returns the addresses of all workers and the rank of this process.
+def members() -> tuple[list[str], int]:
+    """Returns the addresses of all processes of a run, and the rank of this process.
 
     Raises:
-        ConfigError: if `TF_CONFIG` is malformed.
+        ConfigError: if the environment variables are missing or malformed.
     """
-    try:
+    if TF_CONFIG in os.environ:
+        return read_tf_config()
+    return slurm_workers(), rank("multi_worker")
+
+
+def is_evaluator(strategy: str | None) -> bool:
+    """Whether `TF_CONFIG` gives this process the task to evaluate checkpoints."""
+    if strategy != "multi_worker" or TF_CONFIG not in os.environ:
+        return False
+    with malformed_tf_config():
+        task_type: str = json.loads(os.environ[TF_CONFIG])["task"]["type"]
+    return task_type == "evaluator"
+
+
+def read_tf_config() -> tuple[list[str], int]:
+    """Returns the addresses of all processes that train, and the rank of this process.
+
+    Raises:
+        ConfigError: if `TF_CONFIG` is malformed or names a parameter server.
+    """
+    with malformed_tf_config():
         value: Any = json.loads(os.environ[TF_CONFIG])
-        workers, task = value["cluster"]["worker"], value["task"]
-        rank = int(task["index"])
-        if set(value["cluster"]) != {"worker"} or task["type"] != "worker":
-            raise ValueError("only workers take part, and worker 0 is the chief")
-        if not 0 <= rank < len(workers):
-            raise ValueError(f"index {rank} is not one of {len(workers)} workers")
-        for worker in workers:
-            if not worker.rpartition(":")[2].isdigit():
-                raise ValueError(f"{worker!r} names no port")
-        return workers, rank
+        jobs, task = value["cluster"], value["task"]
+        if "ps" in (*jobs, task["type"]):
+            raise ValueError("multi_worker trains without parameter servers, job ps")
+        if unknown := {*jobs, task["type"]} - {*TRAINING_JOBS, "evaluator"}:
+            raise ValueError(f"no job is named {min(unknown)!r}")
+        if len([*jobs.get("chief", []), *jobs.get("master", [])]) > 1:
+            raise ValueError("there is more than one chief")
+        tasks = [
+            (job, index)
+            for job in TRAINING_JOBS
+            for index in range(len(jobs.get(job, [])))
+        ]
+        own = (task["type"], int(task["index"]))
+        if own not in tasks:
+            count = len(jobs.get(own[0], []))
+            raise ValueError(f"index {own[1]} is not one of {count} {own[0]} tasks")
+        addresses = [jobs[job][index] for job, index in tasks]
+        for address in addresses:
+            if not address.rpartition(":")[2].isdigit():
+                raise ValueError(f"{address!r} names no port")
+        return addresses, tasks.index(own)
+
+
+@contextlib.contextmanager
+def malformed_tf_config() -> Iterator[None]:
+    """Turns errors of reading `TF_CONFIG` into a `ConfigError`."""
+    try:
+        yield
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
             f"{TF_CONFIG}: {first_line(error)}; write {TF_CONFIG_FORMAT}"

@@ -24,7 +24,9 @@ MUST_AGREE = {
     "git_commit": "the code",
     "versions": "the versions of packages",
 }
+INTRODUCTION_KEYS = ("index", *MUST_AGREE)
 WELCOME = "welcome"
+FINISHED = "finished"
 
 
 def rendezvous(
@@ -32,7 +34,7 @@ def rendezvous(
     rank: int,
     environment: dict[str, Any],
     check_children: Callable[[], None] = lambda: None,
-) -> None:
+) -> bool:
     """Waits up to `TIMEOUT_SECONDS` until all processes of a run are present.
 
     Args:
@@ -43,14 +45,18 @@ def rendezvous(
         check_children: a function that the chief calls while it waits. The function
             raises an error if a child process has ended: waiting is then useless.
 
+    Returns: whether there is anything to train; False if the chief has answered that
+        its run is finished.
+
     Raises:
         ConfigError: if a process is missing or differs in a key of `MUST_AGREE`.
     """
-    introduction = {"index": rank, **{key: environment[key] for key in MUST_AGREE}}
+    values = {"index": rank, **environment}
+    introduction = {key: values[key] for key in INTRODUCTION_KEYS}
     if rank == 0:
         wait_for_workers(workers, introduction, check_children)
-    else:
-        report_to_chief(workers[0], introduction)
+        return True
+    return report_to_chief(workers[0], introduction) == WELCOME
 
 
 def wait_for_workers(
@@ -64,42 +70,85 @@ def wait_for_workers(
     from the chief.
     """
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(listening(workers[0]))
-        connections: dict[int, tuple[socket.socket, str]] = {}
-        for _ in attempts():
-            missing = [i for i in range(1, len(workers)) if i not in connections]
-            if not missing:
-                break
-            check_children()
-            # No worker may have come yet. A program that is not a worker may connect,
-            # too; its message is ignored.
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                connection = stack.enter_context(server.accept()[0])
-                connection.settimeout(INTRODUCTION_TIMEOUT_SECONDS)
-                introduction = json.loads(connection.makefile().readline())
-                error = difference(chief_introduction, introduction)
-                connections[introduction["index"]] = connection, error
-        else:
+        present: dict[int, tuple[socket.socket, str]] = {}
+        for connection, introduction in introductions(workers, check_children):
+            stack.enter_context(connection)
+            error = difference(chief_introduction, introduction)
+            present[introduction["index"]] = connection, error
+        missing = [rank for rank in range(1, len(workers)) if rank not in present]
+        if missing:
             raise ConfigError(
                 f"trainer.strategy: worker {missing[0]} of {len(workers)} "
                 f"({workers[missing[0]]}) did not come within {TIMEOUT_SECONDS:.0f} "
                 "s; give the same command on every machine"
             )
-        errors = "; ".join(error for _, error in connections.values() if error)
-        for connection, _ in connections.values():
-            with contextlib.suppress(OSError):
-                connection.sendall(f"{errors or WELCOME}\n".encode())
+        errors = "; ".join(error for _, error in present.values() if error)
+        for connection, _ in present.values():
+            answer(connection, errors or WELCOME)
     if errors:
         raise ConfigError(errors)
 
 
-def report_to_chief(chief: str, introduction: dict[str, Any]) -> None:
+def dismiss_workers(workers: list[str]) -> None:
+    """Tells each worker, as the chief of a finished run, that nothing is left to do.
+
+    A worker that does not come is no error: perhaps it has ended with its own run.
+    """
+    for connection, _ in introductions(workers):
+        with connection:
+            answer(connection, FINISHED)
+
+
+def introductions(
+    workers: list[str], check_children: Callable[[], None] = lambda: None
+) -> Iterator[tuple[socket.socket, dict[str, Any]]]:
+    """Yields the connection and the introduction of each worker that comes.
+
+    Ends when all workers have come, or after `TIMEOUT_SECONDS`. A worker that is
+    started again comes twice; the later connection counts.
+    """
+    missing = set(range(1, len(workers)))
+    with listening(workers[0]) as server:
+        for _ in attempts():
+            if not missing:
+                return
+            check_children()
+            try:
+                connection = server.accept()[0]
+            except OSError:  # no worker has come within `RETRY_SECONDS`
+                continue
+            if introduction := read_introduction(connection):
+                missing.discard(introduction["index"])
+                yield connection, introduction
+            else:
+                connection.close()
+
+
+def read_introduction(connection: socket.socket) -> dict[str, Any] | None:
+    """Reads a worker's introduction; None if the sender is not a worker."""
+    try:
+        connection.settimeout(INTRODUCTION_TIMEOUT_SECONDS)
+        introduction = json.loads(connection.makefile().readline())
+        return {key: introduction[key] for key in INTRODUCTION_KEYS}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def answer(connection: socket.socket, text: str) -> None:
+    """Sends a line to a worker. A worker that has ended in the meantime is ignored."""
+    with contextlib.suppress(OSError):
+        connection.sendall(f"{text}\n".encode())
+
+
+def report_to_chief(chief: str, introduction: dict[str, Any]) -> str:
     """Sends this worker's introduction to the chief, and waits for the answer.
+
+    Returns: the answer, `WELCOME` or `FINISHED`.
 
     Raises:
         ConfigError: if the chief is not reached, or answers that workers differ.
     """
-    answer = ""
+    line = ""
     for _ in attempts():
         with (
             contextlib.suppress(OSError),
@@ -109,11 +158,11 @@ def report_to_chief(chief: str, introduction: dict[str, Any]) -> None:
         ):
             connection.sendall(f"{json.dumps(introduction)}\n".encode())
             connection.settimeout(TIMEOUT_SECONDS)
-            answer = connection.makefile().readline().strip()
-        if answer == WELCOME:
-            return
-        if answer:
-            raise ConfigError(answer)
+            line = connection.makefile().readline().strip()
+        if line in (WELCOME, FINISHED):
+            return line
+        if line:
+            raise ConfigError(line)
         time.sleep(RETRY_SECONDS)
     raise ConfigError(
         f"trainer.strategy: worker 0 ({chief}), the chief, could not be reached within "

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from mtl_cli.core import signals
 from mtl_cli.core.errors import ConfigError, LostWorkerError
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.distributed import cluster
@@ -172,7 +173,18 @@ class Replicas:
             self.all_reduce_max(0, [1])
 
     def close(self) -> None:
-        """Waits until all processes have finished and the children have ended."""
+        """Waits until all processes have finished and the children have ended.
+
+        Raises:
+            LostWorkerError: in a worker, if the chief ends before its work is done.
+        """
+        # Workers pass the first barrier only if the chief has come to it, and the chief
+        # ends only after the workers have passed it.
+        if self.is_chief:
+            self.barrier()
+        else:
+            with self.detect_lost_workers():
+                self.all_reduce_max(0, [1])
         self.barrier()
         for child in self.children:
             child.wait()
@@ -180,13 +192,15 @@ class Replicas:
 
 def connect(
     strategy: str | None, run_folder: Path, environment: dict[str, Any]
-) -> Replicas:
+) -> Replicas | None:
     """Connects the processes that train a run, when all of them are present.
 
     Args:
         strategy: the value of `trainer.strategy`.
         run_folder: the run folder; child processes read its saved configuration.
         environment: the values for `environment.json`.
+
+    Returns: the processes; None if the chief's run is finished already.
 
     Raises:
         ConfigError: if a process is missing or differs, for example in its data.
@@ -199,22 +213,27 @@ def connect(
             terminate(children)
             raise
     if strategy == "multi_worker":
-        if cluster.TF_CONFIG not in os.environ:
-            workers, rank = cluster.slurm_workers(), cluster.rank(strategy)
-            os.environ[cluster.TF_CONFIG] = cluster.tf_config(workers, rank)
+        # TensorFlow reads this variable.
+        os.environ[cluster.TF_CONFIG] = cluster.tf_config(*cluster.members())
         return connect_workers(environment)
     return Replicas()
 
 
-def connect_workers(environment: dict[str, Any], children: Children = ()) -> Replicas:
-    """Connects the processes that `TF_CONFIG` names."""
+def connect_workers(
+    environment: dict[str, Any], children: Children = ()
+) -> Replicas | None:
+    """Connects the processes that `TF_CONFIG` names; see `connect`."""
 
     def check_children() -> None:
         if reason := exit_reason(children):
             raise LostWorkerError(f"a process of this run has ended{reason}")
 
-    workers, rank = cluster.read_tf_config()
-    rendezvous(workers, rank, environment, check_children)
+    workers, rank = cluster.members()
+    if not rendezvous(workers, rank, environment, check_children):
+        return None
+    # From here on, a process that left would leave the others waiting for it inside
+    # TensorFlow. A signal waits until the training stops all processes together.
+    signals.defer()
     choose_gpu(workers, rank)
     sigterm_handler = signal.getsignal(signal.SIGTERM)
     strategy = tf.distribute.MultiWorkerMirroredStrategy()

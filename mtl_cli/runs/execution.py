@@ -3,6 +3,8 @@
 import contextlib
 import os
 import shlex
+import shutil
+import sys
 import tempfile
 import traceback
 from dataclasses import dataclass
@@ -11,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from mtl_cli.core.errors import MtlError, WriteError
+from mtl_cli.core.errors import MtlError, TrainingError, WriteError
+from mtl_cli.core.paths import shortest
+from mtl_cli.core.run_folder import STATUS
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
-from mtl_cli.runs.outcome import status_after
+from mtl_cli.runs.outcome import failure, status_after
 
 if TYPE_CHECKING:
     from mtl_cli.config.run_config import Config
@@ -58,14 +62,19 @@ class Execution:
 def execute(request: Request) -> Execution:
     """Checks a configuration and runs it, unless the folder holds the finished run."""
     from mtl_cli.config.check import check
-    from mtl_cli.distributed import cluster
+    from mtl_cli.distributed import cluster, rendezvous
     from mtl_cli.runs import resume
 
     try:
         config = check(request.composed)
-        if cluster.rank(config.trainer.strategy):
+        strategy = config.trainer.strategy
+        if cluster.is_evaluator(strategy):
             remove_if_empty(request.folder)
-            execute_as_worker(config, request)
+            sys.stdout.write("mtl-train: no evaluator is needed: the chief validates\n")
+            return Execution(request.folder, ran=False)
+        if rank := cluster.rank(strategy):
+            remove_if_empty(request.folder)
+            execute_as_worker(config, request, rank)
             return Execution(request.folder)
         start = resume.choose_start(config, request.folder, request.is_new_folder)
     except MtlError:
@@ -75,13 +84,20 @@ def execute(request: Request) -> Execution:
         remove_if_empty(request.folder)
     if start.folder is None:
         resume.report_finished(config, start.path)
+        if strategy == "multi_worker":
+            rendezvous.dismiss_workers(cluster.members()[0])
         return Execution(start.path, ran=False)
     execute_in_folder(config, start, start.folder, request)
     return Execution(start.path)
 
 
-def execute_as_worker(config: "Config", request: Request) -> None:
-    """Trains as a worker, in a temporary folder: only the chief records the run."""
+def execute_as_worker(config: "Config", request: Request, rank: int) -> None:
+    """Trains as a worker, in a temporary folder: only the chief records the run.
+
+    Raises:
+        TrainingError: for any error of a run that had started. The error names the file
+            that has the traceback.
+    """
     from mtl_cli.core.run_folder import RunFolder
     from mtl_cli.runs.resume import RunStart
     from mtl_cli.trackers.none import NoTracker
@@ -98,6 +114,31 @@ def execute_as_worker(config: "Config", request: Request) -> None:
         except Stopped as stop:
             stop.run = None  # the chief alone tells the user of the last checkpoint
             raise
+        except Exception as error:
+            if isinstance(error, MtlError) and error.exit_code == 2:  # wrong input
+                raise
+            log = kept_log(folder.path / "train.log", request.folder, rank)
+            raise TrainingError(
+                f"worker {rank}: {failure(error)}; the traceback is in {shortest(log)}"
+            ) from error
+
+
+def kept_log(log: Path, run: Path, rank: int) -> Path:
+    """Copies the log of a failed worker out of the worker's temporary folder.
+
+    Args:
+        log: the log of the worker.
+        run: the run folder. The copy lies in it if this machine sees it.
+        rank: the rank of the worker.
+
+    Returns: the path of the copy.
+    """
+    if (run / STATUS).exists():
+        with contextlib.suppress(OSError):
+            return Path(shutil.copy(log, run / f"worker-{rank}.log"))
+    descriptor, name = tempfile.mkstemp(".log", f"mtl-worker-{rank}-")
+    os.close(descriptor)
+    return Path(shutil.copy(log, name))
 
 
 def execute_in_folder(

@@ -22,9 +22,14 @@ def message_and_code(error: Exception) -> tuple[str, int]:
     """Returns the one-line message for an error that ended a run, and the exit code."""
     if isinstance(error, MtlError):
         return str(error), error.exit_code
+    return f"{failure(error)}; the traceback is in train.log", 1
+
+
+def failure(error: Exception) -> str:
+    """Returns an error's message, for an unexpected error with the error's class."""
     class_name, message = type(error).__name__, first_line(error)
-    message = message if message == class_name else f"{class_name}: {message}"
-    return f"{message}; the traceback is in train.log", 1
+    is_expected = isinstance(error, MtlError) or message == class_name
+    return message if is_expected else f"{class_name}: {message}"
 
 
 def resume_hint(stop: Stopped, command: list[str]) -> str:

@@ -67,6 +67,8 @@ def run(
 
     record = environment(config, data.fingerprint)
     replicas = connect(config.trainer.strategy, folder.path, record)
+    if replicas is None:
+        return {}
     network = build(config, data.features.layout, data.labels)
     parameters = network.logits.count_params()
     record |= {"processes": replicas.size, "parameters": parameters}

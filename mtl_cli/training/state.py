@@ -152,6 +152,8 @@ class TrainingState:
         numbers = [len(self.history.epochs), self.history.kept_epoch, self.steps_done]
         epochs, kept, done = replicas.broadcast(np.array(numbers)).tolist()
         best = replicas.broadcast_number(self.history.best_value)
+        # A worker needs the duration even of an epoch of which no steps are left.
+        self.seconds = float(replicas.broadcast(np.float64(self.seconds)))
         if not replicas.is_chief:
             # Only the chief reports epochs. The other processes need the number of
             # epochs, the best epoch and its monitored value.

@@ -31,9 +31,14 @@ def test_slurm_tasks_keep_the_order_of_their_numbers(monkeypatch):
         (None, "trainer.strategy: multi_worker needs TF_CONFIG in the environment"),
         ("{", "TF_CONFIG: Expecting property name"),
         ("[]", "TF_CONFIG: list indices"),
-        ({"worker": ["a:1", "b:1"]}, "TF_CONFIG: index 2 is not one of 2 workers"),
+        ({"worker": ["a:1", "b:1"]}, "TF_CONFIG: index 2 is not one of 2 worker tasks"),
         ({"worker": ["a", "b", "c"]}, "TF_CONFIG: 'a' names no port"),
-        ({"worker": ["a:1"], "ps": ["b:1"]}, "TF_CONFIG: only workers take part"),
+        ({"worker": ["a:1"], "ps": ["b:1"]}, "TF_CONFIG: multi_worker trains without"),
+        ({"worker": 3 * ["a:1"], "cook": ["b:1"]}, "TF_CONFIG: no job is named 'cook'"),
+        (
+            {"chief": ["a:1", "b:1"], "worker": 3 * ["c:1"]},
+            "TF_CONFIG: there is more than one chief",
+        ),
     ],
 )
 def test_malformed_tf_config_is_refused(config, message, monkeypatch):
@@ -46,6 +51,47 @@ def test_malformed_tf_config_is_refused(config, message, monkeypatch):
     with pytest.raises(ConfigError) as raised:
         cluster.rank("multi_worker")
     assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize("chief", ["chief", "master"])
+def test_the_task_that_kubeflow_names_chief_has_rank_0(chief, monkeypatch):
+    jobs = {"worker": ["b:1", "c:1"], chief: ["a:1"], "evaluator": ["d:1"]}
+    for rank, (job, index) in enumerate([(chief, 0), ("worker", 0), ("worker", 1)]):
+        task = {"type": job, "index": index}
+        value = {"cluster": jobs, "task": task, "environment": "cloud"}
+        monkeypatch.setenv(cluster.TF_CONFIG, json.dumps(value))
+        assert cluster.members() == (["a:1", "b:1", "c:1"], rank)
+
+
+def tf_config_of_task(job):
+    jobs = {"chief": ["a:1"], "worker": ["b:1"], "ps": ["c:1"]}
+    if job == "evaluator":
+        del jobs["ps"]
+    return json.dumps({"cluster": jobs, "task": {"type": job, "index": 0}})
+
+
+def test_evaluator_ends_at_once_with_one_line(tmp_path):
+    ended = mtl_train(
+        tmp_path,
+        "trainer.strategy=multi_worker",
+        "hydra.run.dir=run",
+        TF_CONFIG=tf_config_of_task("evaluator"),
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == "mtl-train: no evaluator is needed: the chief validates\n"
+    assert not (tmp_path / "run").exists()
+
+
+def test_parameter_server_is_refused_in_one_line(tmp_path):
+    ended = mtl_train(
+        tmp_path,
+        "trainer.strategy=multi_worker",
+        "hydra.run.dir=run",
+        TF_CONFIG=tf_config_of_task("ps"),
+    )
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "multi_worker trains without parameter servers" in ended.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_missing_tf_config_ends_the_command_in_one_line(tmp_path, monkeypatch):

@@ -69,6 +69,18 @@ def test_rendezvous_timeout_names_the_missing_process(monkeypatch):
     )
 
 
+def test_chief_of_a_finished_run_sends_the_workers_home(monkeypatch):
+    workers = [f"127.0.0.1:{port}" for port in free_ports(3)]
+    chief = threading.Thread(target=rendezvous.dismiss_workers, args=(workers,))
+    chief.start()
+    for rank in (2, 1):  # each gets its answer at once, before the other has come
+        assert not rendezvous.rendezvous(workers, rank, same_environment())
+    chief.join(10)
+    assert not chief.is_alive()
+    monkeypatch.setattr(rendezvous, "TIMEOUT_SECONDS", 0.5)
+    rendezvous.dismiss_workers(workers)  # no worker comes: the run is finished still
+
+
 def test_rendezvous_ignores_connections_of_strangers():
     port, other = free_ports(2)
     workers = [f"127.0.0.1:{port}", f"127.0.0.1:{other}"]

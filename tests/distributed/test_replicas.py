@@ -26,10 +26,10 @@ from mtl_cli.distributed import replicas as replicas_module
 from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.distributed.replicas import Replicas, choose_gpu
 from mtl_cli.training.feed import MemoryFeed, StreamFeed
-from mtl_cli.training.progress import Epoch
+from mtl_cli.training.progress import Epoch, Progress
 from mtl_cli.training.state import TrainingState
 from mtl_cli.training.steps import reseed
-from mtl_cli.training.train import is_over
+from mtl_cli.training.train import is_over, train_epoch
 
 NO_COMPILE = "trainer.compile=false"
 # 450 training rows, 8 steps. The last batch has 2 rows: only one process has any.
@@ -283,12 +283,18 @@ def test_killed_process_ends_all_and_the_same_command_resumes(tmp_path):
         code, _, err = outcomes(processes)[1 - victim]
         assert (code, err.count("\n")) == (1, 1), err
         assert "another process of this run is lost; the same command" in err
+        # The chief's log is train.log.
+        assert ("the traceback is in run/worker-1.log" in err) == (victim == 0)
         status = json.loads((run / "status.json").read_text())["status"]
         assert status == ("interrupted" if victim else "running")
     ended = outcomes(start_workers(tmp_path, *command, "hydra.run.dir=run"))
     assert [code for code, *_ in ended] == [0, 0], ended
     assert "going on after step" in (run / "train.log").read_text()
     assert_same_run(run, tmp_path / "whole")
+
+    chief, worker = outcomes(start_workers(tmp_path, *command, "hydra.run.dir=run"))
+    assert (chief[0], chief[2], *worker) == (0, "", 0, "", "")
+    assert "run holds this run, done at " in chief[1]
 
 
 @pytest.mark.slow
@@ -305,6 +311,19 @@ def test_sigterm_of_one_process_stops_all_after_a_checkpoint(signalled, tmp_path
     assert json.loads((tmp_path / "run/status.json").read_text())["status"] == (
         "interrupted"
     )
+
+
+@pytest.mark.slow
+def test_run_stopped_at_the_end_of_an_epoch_resumes_at_the_first_try(tmp_path):
+    # Each call of the steps is a whole epoch.
+    command = [*SMALL, "trainer.batch_size=256", "trainer.epochs=60"]
+    processes = start_workers(tmp_path, *command, "hydra.run.dir=run")
+    wait_until_training(processes[0], tmp_path / "run")
+    for process in processes:
+        process.send_signal(signal.SIGTERM)
+    assert [code for code, *_ in outcomes(processes)] == [143, 143]
+    ended = outcomes(start_workers(tmp_path, *command, "hydra.run.dir=run"))
+    assert [(code, err) for code, _, err in ended] == [(0, ""), (0, "")]
 
 
 def test_signal_during_the_all_reduce_is_handled_at_the_next_call(monkeypatch):
@@ -327,7 +346,13 @@ def test_signal_during_the_all_reduce_is_handled_at_the_next_call(monkeypatch):
     assert reported[:2] == [0, signal.SIGTERM]
 
 
-def test_resumed_worker_stops_early_when_the_chief_does(monkeypatch):
+def chief_and_worker(monkeypatch, **steps):
+    """Returns the states of two processes; the worker gets what the chief broadcasts.
+
+    Args:
+        monkeypatch: pytest's fixture.
+        steps: attributes of the steps of both processes.
+    """
     monkeypatch.setattr(TrainingState, "variables", dict)
     broadcasts = []
 
@@ -341,9 +366,28 @@ def test_resumed_worker_stops_early_when_the_chief_does(monkeypatch):
             return broadcasts.pop(0)
 
     replicas = [kind(object(), rank, 2) for rank, kind in enumerate([Chief, Worker])]
-    states = [
-        TrainingState(None, SimpleNamespace(replicas=r, tasks=["t"])) for r in replicas
+    return [
+        TrainingState(None, SimpleNamespace(replicas=r, tasks=["income"], **steps))
+        for r in replicas
     ]
+
+
+def test_worker_resumes_an_epoch_of_which_no_steps_are_left(monkeypatch):
+    """A worker once divided the number of rows by a duration of zero."""
+    states = chief_and_worker(monkeypatch, batch_size=8, epoch=lambda *_: [])
+    chief = states[0]
+    chief.step_losses, chief.seconds = [np.ones((5, 2, 1), "float32")], 2.5
+    for state in states:
+        state.broadcast()
+    feed = SimpleNamespace(buffers=lambda *_: [])
+    for state in states:
+        _, seconds = train_epoch(config("tasks=[income]"), state, feed, Progress())
+        assert seconds == 2.5
+        assert (state.steps_done, state.seconds) == (0, 0.0)
+
+
+def test_resumed_worker_stops_early_when_the_chief_does(monkeypatch):
+    states = chief_and_worker(monkeypatch)
     chief, worker = [state.history for state in states]
     values = [0.5, 0.7, 0.6]
     chief.epochs = [

@@ -1,0 +1,69 @@
+"""One run as the processes of it execute it."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+import mtl_cli.runs.run
+from mtl_cli.config.check import check
+from mtl_cli.core.errors import ConfigError, LostWorkerError, TrainingError
+from mtl_cli.core.paths import conf_folder
+from mtl_cli.core.signals import Stopped
+from mtl_cli.runs.execution import Request, execute_as_worker
+
+
+def end_of_worker(folder, error, monkeypatch):
+    """Returns what worker 3 of a run raises if its training raises an error."""
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(mtl_cli.runs.run, "run", fail)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "temporary"))
+    (folder / "temporary").mkdir(exist_ok=True)
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        composed = compose("config")
+    request = Request(composed, {}, [], folder / "run")
+    with pytest.raises((Exception, KeyboardInterrupt)) as raised:
+        execute_as_worker(check(composed), request, 3)
+    return raised.value
+
+
+def test_traceback_of_a_worker_is_in_the_run_folder_where_the_worker_sees_it(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "status.json").write_text("{}")
+    for error, said in {
+        ZeroDivisionError("division by zero"): "ZeroDivisionError: division by zero",
+        LostWorkerError("another process is lost"): "another process is lost",
+    }.items():
+        raised = end_of_worker(tmp_path, error, monkeypatch)
+        assert isinstance(raised, TrainingError)
+        assert str(raised) == (
+            f"worker 3: {said}; the traceback is in run/worker-3.log"
+        )
+        log = (tmp_path / "run" / "worker-3.log").read_text()
+        assert "raise error" in log and str(error) in log
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_traceback_of_a_worker_on_another_machine_outlives_its_temporary_folder(
+    tmp_path, monkeypatch
+):
+    raised = end_of_worker(tmp_path, OSError("no such thing"), monkeypatch)
+    (log,) = (tmp_path / "temporary").iterdir()
+    message, _, path = str(raised).partition("; the traceback is in ")
+    assert message == "worker 3: OSError: no such thing"
+    assert Path(path).resolve() == log.resolve()
+    assert "OSError: no such thing" in log.read_text()
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("error", [ConfigError("wrong"), Stopped(143)])
+def test_wrong_input_and_signals_of_a_worker_leave_no_log(error, tmp_path, monkeypatch):
+    assert end_of_worker(tmp_path, error, monkeypatch) is error
+    assert list((tmp_path / "temporary").iterdir()) == []
