@@ -1,6 +1,7 @@
 """Metrics: exact, on the rows that count, and null with a reason where undefined."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from mtl_cli.evaluation.scores import evaluate, monitored, score
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.auc import auc, gauc
 from mtl_cli.metrics.calibration import calibration_buckets, ece, pcoc
-from mtl_cli.metrics.log_loss import log_loss
+from mtl_cli.metrics.log_loss import cross_entropy, log_loss
 from mtl_cli.runs import report
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.multiclass import Multiclass
@@ -404,3 +405,20 @@ def test_monitored_metric_is_none_where_one_of_the_watched_is():
     assert monitored("buy", OUTPUTS, scores) is None
     assert monitored("click", OUTPUTS, scores) == 0.8
     assert monitored("buy.log_loss", OUTPUTS, scores) == -0.1
+
+
+def test_rows_of_one_prediction_share_the_bucket_of_the_first_of_them():
+    # 40 rows make buckets of two rows. The rows of prediction 0.2 begin in the first.
+    prediction = np.array([0.1, 0.2, 0.2, 0.3] + 36 * [1.0])
+    label = np.array([1.0, 0.0, 0.0, 0.0] + 36 * [1.0])
+    # |0.5 - 1| in the first bucket, |0.3 - 0| in the second, 0 in the third.
+    assert ece(label, prediction, np.ones(40)) == pytest.approx((0.5 + 0.3) / 40)
+
+
+def test_log_loss_of_classes_clips_the_probability_of_the_right_class():
+    prediction = np.array([[1.0, 0.0], [1.0, 0.0], [1 - 1e-9, 1e-9]])
+    largest = -math.log(1e-7)
+    for rows, expected in (([0], 0), ([1], largest), ([2], largest)):
+        label = np.array([0.0, 1.0, 1.0])[rows]
+        loss = cross_entropy(label, prediction[rows], np.ones(len(rows)))
+        assert loss == pytest.approx(expected, abs=1e-12)

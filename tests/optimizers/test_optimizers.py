@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from helpers.networks import config
 
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import option_class, option_names
 from mtl_cli.optimizers.base import Optimizer
 
@@ -115,3 +116,8 @@ def test_number_of_a_row_is_the_mean_over_its_columns() -> None:
     assert total.numpy() == pytest.approx(0.5 + 14 / 3)
     expected = -0.1 * gradient.numpy() / np.sqrt(0.5 + 14 / 3 + 1e-7)
     np.testing.assert_allclose(change.numpy(), expected, rtol=1e-6)
+
+
+def test_adagrad_of_rows_refuses_to_update_whole_tables() -> None:
+    with pytest.raises(ConfigError, match="is lazy by nature"):
+        config("optimizer=rowwise_adagrad", "optimizer.lazy=false")

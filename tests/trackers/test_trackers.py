@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 import warnings
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,10 +16,13 @@ from helpers.networks import config
 from omegaconf import DictConfig
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core import secrets
+from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.runs import execution
 from mtl_cli.runs.execution import Request
+from mtl_cli.runs.resume import RunStart
+from mtl_cli.trackers.none import NoTracker
 from mtl_cli.trackers.wandb import WandB
 
 
@@ -54,6 +59,67 @@ def test_process_that_helps_another_tells_no_tracker(
     request = Request(DictConfig({}), {}, [], Path("run"))
     execution.execute_as_worker(chosen, request)
     assert (chosen.tracker.name, told) == ("tensorboard", ["none"])
+
+
+def test_tracker_gets_references_in_place_of_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received: list[Any] = []
+
+    def record(tracker: object, run: Path, values: dict[str, Any]) -> None:
+        received.append(values)
+        raise DataError("the run ends here")
+
+    monkeypatch.setattr(secrets, "_variables", {"hunter2": "DB_PASSWORD"})
+    monkeypatch.setattr(NoTracker, "start", record)
+    chosen = config("dataset.train=db://hunter2@host/rows.parquet")
+    (tmp_path / "config.yaml").touch()  # an interrupted run has one
+    folder = RunFolder(tmp_path)
+    request = Request(DictConfig({}), {}, [], tmp_path)
+    with pytest.raises(DataError, match="ends here"):
+        execution.execute_in_folder(chosen, RunStart(tmp_path, folder), folder, request)
+    (values,) = received
+    assert values["dataset"]["train"] == "db://${oc.env:DB_PASSWORD}@host/rows.parquet"
+
+
+class RecordedCalls(ModuleType):
+    """A module whose functions only record how they are called."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__spec__ = ModuleSpec(name, None, origin=name)
+        self.calls: dict[str, tuple[Any, ...]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *given, **named: self.calls.update({name: (*given, named)})
+
+
+def started(name: str, monkeypatch: pytest.MonkeyPatch, *settings: str) -> Any:
+    """What a tracker asks of its package when a run starts."""
+    package = RecordedCalls(name)
+    monkeypatch.setitem(sys.modules, name, package)
+    config(f"tracker={name}", *settings).tracker.start(Path("runs/7"), {"seed": 3})
+    return package.calls
+
+
+def test_mlflow_gets_its_address_and_experiment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = ["tracker.uri=db://host", "tracker.experiment=ranking"]
+    calls = started("mlflow", monkeypatch, *settings)
+    assert calls["set_tracking_uri"] == ("db://host", {})
+    assert calls["set_experiment"] == ("ranking", {})
+    assert calls["log_params"] == ({"seed": "3"}, {})
+    assert "set_tracking_uri" not in started("mlflow", monkeypatch)
+
+
+def test_wandb_gets_its_project_and_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = ["tracker.project=ranking", "tracker.mode=offline"]
+    (named,) = started("wandb", monkeypatch, *settings)["init"]
+    assert (named["project"], named["mode"]) == ("ranking", "offline")
+    assert (named["name"], named["config"]) == ("7", {"seed": 3})
 
 
 def test_tensorboard_shows_epochs_and_final_metrics(tmp_path: Path) -> None:

@@ -175,6 +175,13 @@ def test_task_loss_is_the_weighted_mean_over_its_rows(name):
     assert float(found[1]) == pytest.approx(expected, rel=FLOAT32)
 
 
+def test_weight_of_positives_leaves_negatives_as_they_are():
+    task = Binary(label="t", positive_weight=3.0)
+    losses = task.row_losses(tf.constant([1.0, 0.0]), tf.zeros((2, 1)), {})
+    # A logit of 0 costs log 2 nats.
+    assert losses.numpy() == pytest.approx([3 * math.log(2), math.log(2)], rel=FLOAT32)
+
+
 def test_cross_entropy_of_a_large_wrong_logit_is_exact():
     found = task_losses(
         tasks_of(t="bce"),
@@ -308,6 +315,24 @@ def test_epoch_equals_a_plain_loop_with_a_short_last_batch(
     assert min(moved) > 10 * ROUNDING
 
 
+@pytest.mark.parametrize("lazy", ["false", "true"])
+def test_clipped_step_is_as_long_as_clip_norm(lazy):
+    # Plain descent with rate 1 moves the weights by the clipped gradient.
+    options = ["optimizer=sgd", "optimizer.momentum=0", "optimizer.learning_rate=1"]
+    options += ["optimizer.clip_norm=0.01", f"optimizer.lazy={lazy}"]
+    chosen = config(*options, "trainer.batch_size=300")
+    table, network = encoded(chosen)[0], built(chosen)
+    before = network.logits.get_weights()
+    steps = Steps(chosen, network, table.rows)
+    feed = MemoryFeed(table, list(chosen.chosen_tasks))
+    list(steps.epoch([feed.buffer(np.arange(300), 300)]))
+    steps.copy_tables_to_network()
+    after = network.logits.get_weights()
+    squares = [np.square(a - b).sum() for a, b in zip(after, before, strict=True)]
+    # A weight of 1 holds a change to within 6e-8.
+    assert math.sqrt(sum(squares)) == pytest.approx(0.01, rel=1e-4)
+
+
 # Compiled steps are held against those that are not below.
 @pytest.mark.parametrize(
     "compiled", ["false", pytest.param("true", marks=pytest.mark.slow)]
@@ -402,6 +427,21 @@ def test_auto_compiles_runs_long_enough_to_pay_it_back():
     assert not is_worth_compiling(config(*options), 100)
     assert is_worth_compiling(config("trainer.compile=true"), 1)
     assert not is_worth_compiling(config("trainer.compile=false"), 10**9)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_steps_are_compiled_as_the_key_says(compiled, monkeypatch):
+    asked = []
+    plain = tf.function
+
+    def record(*functions, jit_compile=False, **more):
+        asked.append(jit_compile)
+        return plain(*functions, **more)
+
+    monkeypatch.setattr(steps_module.tf, "function", record)
+    chosen = config(f"trainer.compile={str(compiled).lower()}")
+    Steps(chosen, built(chosen), 300)
+    assert asked == [compiled]
 
 
 # What tasks learn
@@ -690,6 +730,45 @@ def test_epoch_with_dropout_is_the_same_whatever_came_before():
     assert_same_bits(fresh.logits.get_weights(), used.logits.get_weights())
 
 
+@pytest.fixture
+def eager():
+    """Steps without the seconds that tracing takes."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def losses_under_dropout(monkeypatch, replicas=None, number=1, seed=1):
+    """The losses of six steps on one batch of rows, with weights that do not move.
+
+    Each call takes two steps. Without dropout, all six losses would be equal.
+    """
+    monkeypatch.setattr(steps_module, "STEPS_PER_CALL", 2)
+    still = ["optimizer=sgd", "optimizer.learning_rate=1e-30", "model.dropout=0.5"]
+    chosen = config(*still, f"seed={seed}")
+    table = encoded(chosen, 64)[0]
+    network = built(config(*still))  # of one seed
+    steps = Steps(chosen, network, 6 * 64, replicas)
+    rows = MemoryFeed(table, list(chosen.chosen_tasks))
+    buffer = rows.buffer(np.tile(np.arange(64), 6), 64)
+    losses = np.concatenate(list(steps.epoch([buffer], number)))[:, 0, 0]
+    return losses.tolist()
+
+
+def test_dropout_masks_differ_in_every_step_call_and_epoch(monkeypatch, eager):
+    first, second = (losses_under_dropout(monkeypatch, number=n) for n in (1, 2))
+    assert len(set(first + second)) == 12
+    assert losses_under_dropout(monkeypatch, number=2) == second
+    assert not set(first) & set(losses_under_dropout(monkeypatch, seed=2))
+
+
+def test_processes_that_train_together_drop_different_units(monkeypatch, eager):
+    chief, worker = (
+        losses_under_dropout(monkeypatch, Replicas(rank=rank)) for rank in (0, 1)
+    )
+    assert not set(chief) & set(worker)
+
+
 def test_predictions_drop_nothing():
     chosen = [config(f"model.dropout={share}") for share in (0.0, 0.9)]
     plain, dropping = map(built, chosen)
@@ -739,6 +818,18 @@ def test_optimizer_takes_the_schedules_rate_of_its_step(optimizer):
         rates.append(float(chosen.learning_rate))
     expected = [0.04, 0.08, 0.08, 0.06, 0.04, 0.02, 0]
     assert rates == pytest.approx(expected, rel=FLOAT32)
+
+
+def test_schedule_spans_all_epochs_of_the_run():
+    chosen = config(
+        "optimizer.schedule=linear", "optimizer.learning_rate=0.5", "trainer.epochs=4"
+    )
+    optimizer = Steps(chosen, built(chosen), 300).optimizer
+    rates = []
+    for epoch in range(5):
+        optimizer.iterations.assign(epoch * 5)  # 300 rows are 5 batches of 64
+        rates.append(float(optimizer.learning_rate))
+    assert rates == pytest.approx([0.5, 0.375, 0.25, 0.125, 0], rel=FLOAT32)
 
 
 def test_each_step_takes_the_schedules_next_rate():

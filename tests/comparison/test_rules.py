@@ -1,0 +1,90 @@
+"""The rules of a comparison: many tests, the baseline, and which rows are the same."""
+
+from pathlib import Path
+
+import pytest
+
+from mtl_cli.comparison import seed_statistics
+from mtl_cli.comparison.baseline import choose_baseline
+from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.difference import Difference, Verdict, decide
+from mtl_cli.comparison.runs import Run
+from mtl_cli.comparison.same_rows import same_rows
+
+SPLIT_SETTINGS = {
+    "split_by": ("random", "order"),
+    "split_column": ("user", "session"),
+    "split_seed": ("0", "1"),
+    "valid_fraction": ("0.1", "0.2"),
+    "valid_from": ("train", "test"),
+    "test_fraction": ("0.1", "0.2"),
+}
+
+
+def configuration(model: str = "mmoe", **settings: str) -> Configuration:
+    """One scored run of a model, with keys of its data set."""
+    texts = {"model.name": model}
+    texts |= {f"dataset.{key}": value for key, value in settings.items()}
+    run = Run(
+        Path(model),
+        status="done",
+        settings=texts,
+        metrics={"valid": {}},
+        environment={"data_hash": "d0"},
+    )
+    return Configuration(texts, [run])
+
+
+def verdicts(seed_ps: list[float], row_ps: list[float | None]) -> list[Verdict]:
+    """The verdicts on gains with these p-values, which are read together."""
+    differences = [
+        Difference(
+            configuration(),
+            configuration(),
+            seed_test=seed_statistics.Test(0.1, 0.01, seed_p, 8),
+            row_test=None
+            if row_p is None
+            else seed_statistics.Test(0.1, 0.01, row_p, 8),
+        )
+        for seed_p, row_p in zip(seed_ps, row_ps, strict=True)
+    ]
+    decide(differences, 1)
+    return [difference.verdict for difference in differences]
+
+
+def test_p_values_over_rows_are_corrected_for_their_number() -> None:
+    certain = [1e-9, 1e-9]
+    assert verdicts(certain[:1], [0.03]) == [Verdict.BETTER]
+    # Holm: 2 x 0.03 is above 0.05; 2 x 0.02 and then 0.03 are below.
+    assert verdicts(certain, [0.03, 0.03]) == 2 * [Verdict.THESE_ROWS_ONLY]
+    assert verdicts(certain, [0.03, 0.02]) == 2 * [Verdict.BETTER]
+
+
+def test_p_values_over_seeds_are_corrected_for_their_number() -> None:
+    without = [None, None]
+    assert verdicts([0.03], [None]) == [Verdict.BETTER]
+    assert verdicts([0.03, 0.03], without) == 2 * [Verdict.NOT_REAL]
+    assert verdicts([0.03, 0.02], without) == 2 * [Verdict.BETTER]
+
+
+def test_first_of_several_shared_bottoms_is_the_baseline() -> None:
+    names = ["mmoe", "shared_bottom", "shared_bottom", "ple"]
+    configurations = [configuration(name) for name in names]
+    baseline, _ = choose_baseline(configurations, [], None)
+    assert baseline is configurations[1]
+
+
+def test_first_joint_model_is_the_baseline_without_a_shared_bottom() -> None:
+    configurations = [configuration(name) for name in ("single_task", "mmoe", "ple")]
+    baseline, _ = choose_baseline(configurations, [], None)
+    assert baseline is configurations[1]
+
+
+@pytest.mark.parametrize("key", SPLIT_SETTINGS)
+def test_runs_that_differ_in_a_key_of_the_split_have_other_rows(key: str) -> None:
+    usual = {name: values[0] for name, values in SPLIT_SETTINGS.items()}
+    other = usual | {key: SPLIT_SETTINGS[key][1]}
+    # Nothing tells the rows but the keys: only test rows have saved predictions.
+    for split in ("valid", "test"):
+        assert same_rows(configuration(**usual), configuration(**usual), split)
+        assert not same_rows(configuration(**usual), configuration(**other), split)

@@ -1,0 +1,86 @@
+"""The keys that all dense layers share reach every dense layer of every model."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from helpers.networks import (
+    ENCODERS,
+    MODELS,
+    config,
+    network,
+    parallel_dense_layers,
+)
+
+from mtl_cli.layers import ParallelDense, ParallelMLP
+from mtl_cli.layers.parallel import ParallelBatchNorm
+
+# Every network that a key may give a model: a bottom or experts, gates with hidden
+# layers, towers, and the encoder's network `deep`.
+WIDTHS = {"deep_units": 5, "bottom_units": 6, "expert_units": 7, "gate_units": 3}
+CASES = [(model, "embedding") for model in MODELS]
+CASES += [("shared_bottom", encoder) for encoder in ENCODERS if encoder != "embedding"]
+
+
+def built(model: str, encoder: str, *changes: str) -> Any:
+    """A model whose every network has hidden layers, with the draws of one seed."""
+    chosen = [f"model={model}", f"encoder={encoder}"]
+    keys = config(*chosen).model.model_dump().keys()
+    settings = [
+        f"{'encoder' if name == 'deep_units' else 'model'}.{name}=[{width}]"
+        for name, width in WIDTHS.items()
+        if name == "deep_units" or name in keys
+    ]
+    keras.utils.set_random_seed(0)
+    return network(*chosen, *settings, *changes).logits
+
+
+def kernels(model: Any) -> list[Any]:
+    return [
+        layer.kernel.numpy()
+        for top in model.layers
+        for layer in parallel_dense_layers(top)
+    ]
+
+
+def hidden_layers(model: Any) -> list[Any]:
+    """The layers of all networks: of experts, gates, towers and the encoder."""
+    networks = [x for x in model._flatten_layers() if isinstance(x, ParallelMLP)]
+    return [layer for network in networks for layer in network.stack]
+
+
+@pytest.mark.parametrize(("model", "encoder"), CASES)
+def test_penalty_is_that_of_all_kernels_and_tables(model: str, encoder: str) -> None:
+    penalised = built(model, encoder, "model.l2=0.5", "encoder.l2_embedding=0.25")
+    tables = [w.numpy() for w in penalised.weights if w.name == "table"]
+    expected = 0.5 * sum(np.square(x).sum() for x in kernels(penalised))
+    expected += 0.25 * sum(np.square(x).sum() for x in tables)
+    penalty = sum(float(x) for x in penalised.losses)
+    assert penalty == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("model", "encoder"), CASES)
+def test_every_kernel_is_drawn_by_the_initializer(model: str, encoder: str) -> None:
+    usual, other = (
+        built(model, encoder, f"model.initializer={name}")
+        for name in ("glorot_uniform", "lecun_normal")
+    )
+    pairs = list(zip(kernels(usual), kernels(other), strict=True))
+    assert len(pairs) >= 3
+    assert all((a != b).any() for a, b in pairs)
+
+
+@pytest.mark.parametrize(("model", "encoder"), CASES)
+def test_every_hidden_layer_has_the_keys_of_the_model(model: str, encoder: str) -> None:
+    settings = ["activation=tanh", "dropout=0.25", "batch_norm=true"]
+    chosen = built(model, encoder, *(f"model.{setting}" for setting in settings))
+    layers = hidden_layers(chosen)
+    activations = [x.activation for x in layers if type(x) is keras.layers.Activation]
+    rates = [x.rate for x in layers if type(x) is keras.layers.Dropout]
+    num_norms = sum(isinstance(x, ParallelBatchNorm) for x in layers)
+    num_hidden = sum(isinstance(x, ParallelDense) for x in layers)
+    assert num_hidden >= 2
+    assert activations == num_hidden * [keras.activations.tanh]
+    assert rates == num_hidden * [0.25]
+    assert num_norms == num_hidden

@@ -1,0 +1,112 @@
+"""The keys that a run hands on: to TensorFlow, to checkpoints, to its processes."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.planted_data import config, parquet, run_in, values
+
+from mtl_cli.core import tensorflow_runtime
+from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.distributed import replicas
+from mtl_cli.runs import run as run_module
+from mtl_cli.training.progress import History
+from mtl_cli.training.state import CheckpointPlan, TrainingState
+
+
+@pytest.fixture
+def received(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs a configuration without its training; returns what the run hands on."""
+    columns = {"x": np.arange(40) % 4, "y": np.arange(40) % 2}
+    features, tasks = {"x": {"kind": "sparse"}}, {"y": {"label": "y", "kind": "binary"}}
+    handed: dict[str, Any] = {}
+
+    def start(*arguments: Any) -> None:
+        handed["start"] = arguments
+
+    def connect(strategy: str | None, *_: Any) -> Any:
+        handed["strategy"] = strategy
+        return replicas.Replicas()
+
+    def fit(*arguments: Any) -> History:
+        handed["plan"] = next(x for x in arguments if isinstance(x, CheckpointPlan))
+        return History()
+
+    monkeypatch.setattr(tensorflow_runtime, "start", start)
+    monkeypatch.setattr(replicas, "connect", connect)
+    monkeypatch.setattr(run_module, "fit", fit)
+    monkeypatch.setattr(run_module, "save_and_score", lambda *_: {})
+
+    def run(*settings: str) -> dict[str, Any]:
+        handed.clear()
+        dataset = values(parquet(tmp_path, columns), features, tasks) | {"name": "shop"}
+        run_in(tmp_path / "run", config(dataset, *settings))
+        return handed
+
+    return run
+
+
+def test_run_starts_tensorflow_with_its_seed_and_determinism(received: Any) -> None:
+    settings = ["seed=7", "trainer.deterministic=false"]
+    assert received(*settings)["start"] == (7, False)
+    assert received("seed=8")["start"] == (8, True)
+
+
+def test_run_connects_the_processes_of_its_strategy(received: Any) -> None:
+    assert received("trainer.strategy=mirrored")["strategy"] == "mirrored"
+    assert received()["strategy"] is None
+
+
+def test_run_hands_checkpoint_minutes_to_the_training(received: Any) -> None:
+    assert received("trainer.checkpoint_minutes=3")["plan"].minutes == 3
+    assert received("trainer.checkpoint_minutes=null")["plan"].minutes is None
+
+
+def test_run_prints_the_seconds_of_its_stages_if_asked(
+    received: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    received("trainer.profile=true")
+    assert "part of the run" in capsys.readouterr().out
+    received("trainer.profile=false")
+    assert "part of the run" not in capsys.readouterr().out
+
+
+def test_run_names_its_data_set(
+    received: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    received()
+    assert capsys.readouterr().out.startswith("shop: 40 train rows, 1 features, ")
+
+
+def test_run_that_only_checks_trains_nothing(received: Any) -> None:
+    assert received("check_only=true") == {}
+    assert received("check_only=false").keys() == {"start", "strategy", "plan"}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "waited", "saves"),
+    [(2, 119, False), (2, 121, True), (None, 1e9, False)],
+)
+def test_checkpoint_within_an_epoch_is_due_after_its_minutes(
+    minutes: float | None,
+    waited: float,
+    saves: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    saved: list[bool] = []
+    monkeypatch.setattr(TrainingState, "save", lambda _: saved.append(True))
+    steps: Any = SimpleNamespace(replicas=replicas.Replicas())
+    folder = RunFolder(tmp_path)
+    state = TrainingState(
+        network=SimpleNamespace(),  # type: ignore[arg-type]
+        steps=steps,
+        plan=CheckpointPlan(folder, minutes, {}),
+        step_losses=[np.zeros((1, 2, 1))],
+    )
+    state.saved_at -= waited
+    state.save_or_stop()
+    folder.release()
+    assert saved == [True] * saves

@@ -1,0 +1,74 @@
+"""The keys `sweep`, `repeats` and `compare` reach the jobs that a sweep starts."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from mtl_cli.config import sweep_options
+from mtl_cli.config.sweep_options import SweepOptions
+from mtl_cli.core.paths import conf_folder
+from mtl_cli.sweep import job_processes, start_jobs
+
+Started = list[tuple[int, float | None]]
+
+
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Returns the jobs at once and the seconds of each job that settings start."""
+    runtime = {"cwd": str(tmp_path), "output_dir": str(tmp_path), "choices": {}}
+    hydra = SimpleNamespace(
+        runtime=SimpleNamespace(**runtime),
+        overrides=SimpleNamespace(task=[]),
+        job=SimpleNamespace(num=0),
+    )
+    jobs: Started = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(start_jobs, "started", {})
+    monkeypatch.setattr(start_jobs.HydraConfig, "get", lambda: hydra)
+    monkeypatch.setattr(start_jobs, "uses_own_launcher", lambda _: True)
+    monkeypatch.setattr(start_jobs, "is_stopped", lambda _: False)
+    monkeypatch.setattr(start_jobs, "skip_if_done", lambda _: False)
+    monkeypatch.setattr(
+        job_processes,
+        "start_job",
+        lambda job, jobs_at_once, seconds: jobs.append((jobs_at_once, seconds)),
+    )
+
+    def start(*settings: str) -> Started:
+        jobs.clear()
+        start_jobs.started.clear()
+        hydra.overrides.task = list(settings)
+        with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+            start_jobs.start_jobs(compose("config", overrides=list(settings)))
+        return list(jobs)
+
+    return start
+
+
+def test_jobs_at_once_and_timeout_reach_each_job(started: Any) -> None:
+    assert started("sweep.jobs=3", "sweep.timeout_minutes=2") == [(3, 120)]
+    assert started("sweep.jobs=4", "sweep.timeout_minutes=null") == [(4, None)]
+
+
+def test_repeats_and_twins_are_jobs_of_their_own(started: Any) -> None:
+    assert len(started("sweep.jobs=1")) == 1
+    assert len(started("sweep.jobs=1", "repeats=3")) == 3
+    assert len(started("sweep.jobs=1", "repeats=3", "compare.single_task=true")) == 6
+
+
+def test_auto_runs_as_many_jobs_as_the_machine_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sweep_options, "has_gpu", lambda: False)
+    monkeypatch.setattr(sweep_options, "cores", lambda: 4)
+    gibibytes = {"SC_PAGE_SIZE": 1 << 30, "SC_PHYS_PAGES": 64}
+    monkeypatch.setattr(sweep_options.os, "sysconf", gibibytes.__getitem__)
+    auto = SweepOptions(jobs="auto", timeout_minutes=None)
+    assert auto.jobs_at_once == 4
+    gibibytes["SC_PHYS_PAGES"] = 6
+    assert auto.jobs_at_once == 3  # one for every 2 GiB
+    monkeypatch.setattr(sweep_options, "has_gpu", lambda: True)
+    assert auto.jobs_at_once == 1
