@@ -15,6 +15,7 @@ from mtl_cli.heads.base import Output
 from mtl_cli.metrics.auc import auc, gauc
 from mtl_cli.metrics.calibration import calibration_buckets, ece, pcoc
 from mtl_cli.metrics.log_loss import cross_entropy, log_loss
+from mtl_cli.metrics.sorted_rows import sort_rows
 from mtl_cli.runs import report
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.multiclass import Multiclass
@@ -422,3 +423,39 @@ def test_log_loss_of_classes_clips_the_probability_of_the_right_class():
         label = np.array([0.0, 1.0, 1.0])[rows]
         loss = cross_entropy(label, prediction[rows], np.ones(len(rows)))
         assert loss == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("equal_weights", [True, False])
+def test_rows_are_sorted_by_group_and_then_by_prediction(equal_weights):
+    # Rows of equal weights and float32 predictions are sorted in another way.
+    random = np.random.default_rng(11)
+    group = random.choice([0, 1, 5, 2**31 - 1], 500)
+    prediction = random.normal(size=500).round(1).astype("float32").astype("float64")
+    prediction[:9] = [-np.inf, np.inf, 0.0, -0.0, 1e-45, -1e-45, 1.0, -1.0, 3e38]
+    label = random.integers(0, 2, 500).astype("float64")
+    weight = np.full(500, 2.0) if equal_weights else random.random(500)
+    order = np.lexsort((label, prediction, group))
+    y, p, w, g = sort_rows(label, prediction, weight, group)
+    np.testing.assert_array_equal(g, group[order])
+    np.testing.assert_array_equal(p, prediction[order])
+    # Rows that are equal in group and prediction may come in any order.
+    resorted = np.lexsort((y, p, g))
+    np.testing.assert_array_equal(y[resorted], label[order])
+    assert sorted(zip(g, p, y, w, strict=True)) == sorted(
+        zip(group, prediction, label, weight, strict=True)
+    )
+
+
+def test_metrics_say_what_is_better_and_what_they_take():
+    kinds = {
+        metric for task in (BINARY, REGRESSION, MULTICLASS) for metric in task.METRICS
+    }
+    directions = {metric.name: metric.direction for metric in kinds}
+    assert directions == {
+        **dict.fromkeys(["auc", "pr_auc", "gauc", "macro_auc", "accuracy", "r2"], 1),
+        **dict.fromkeys(["log_loss", "ece", "rmse", "mae"], -1),
+        "pcoc": 0,
+    }
+    assert {metric.name for metric in kinds if metric.grouped} == {"gauc"}
+    of_classes = {metric for metric in kinds if metric.of_classes}
+    assert of_classes == set(MULTICLASS.METRICS)
