@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from mtl_cli.core.errors import ConfigError, DataError
 
@@ -56,18 +56,14 @@ class Model:
         """
         import pandas as pd
 
-        from mtl_cli.data.table import Table
+        from mtl_cli.runs.prediction import prediction_columns
 
         rows = feature_columns_of(table, self.config)
         index = table.index if isinstance(table, pd.DataFrame) else None
         if not rows.num_rows:
             raise DataError("predict: the table has no rows")
-        features = self._features.encode(rows)
-        predictions = self._network.predict(Table(features, {}, {}))
-        tasks = {output.name: output.task for output in self.config.outputs}
-        columns: dict[str, Any] = {}
-        for name, values in predictions.items():
-            columns |= tasks[name].prediction_columns(name, values)
+        encoded = self._features.encode(rows)
+        columns = prediction_columns(self._network, self.config, encoded)
         return pd.DataFrame(columns, index=index)
 
 

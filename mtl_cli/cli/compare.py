@@ -13,14 +13,13 @@ from mtl_cli.comparison.fail_if import Condition, failures, parse
 from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
-from mtl_cli.core.errors import ConfigError, MtlError, fail, printable, suggest
+from mtl_cli.core.command_line import Parser
+from mtl_cli.core.errors import ConfigError, MtlError, fail, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 PROGRAM = "mtl-compare"
-FLAGS = ["--baseline", "--metric", "--split", "--json", "--csv", "--md", "--html"]
-FLAGS += ["--fail-if", "--help"]
 WIDTH = 120  # of the output if it is no terminal
 EXAMPLES = """examples:
   mtl-compare outputs/sweeps/NAME
@@ -35,14 +34,6 @@ LEGEND = (
     "difference's own ±) and, given predictions, whether another test set would; 5 % "
     "error over a task's comparisons (Holm)."
 )
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors end in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        flag = message.rpartition("unrecognized arguments: ")[2].partition(" ")[0]
-        raise ConfigError(f"{message}{suggest(flag, FLAGS)}; see {PROGRAM} --help")
 
 
 def main() -> NoReturn:

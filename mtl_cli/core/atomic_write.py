@@ -8,20 +8,27 @@ from pathlib import Path
 from mtl_cli.core.errors import WriteError, first_line
 
 UNFINISHED_PREFIX = ".tmp-"
+RESUME = (
+    "when that is mended, the same command in the same folder (hydra.run.dir) goes on"
+)
 
 
 @contextlib.contextmanager
-def replacing(target: Path) -> Iterator[Path]:
+def replacing(target: Path, fix: str = RESUME) -> Iterator[Path]:
     """Gives a temporary path; the file there becomes `target` when the block ends.
 
     The temporary name ends as the target's does, since some writers choose a format by
     the ending.
 
+    Args:
+        target: the file to write.
+        fix: what to do if the file cannot be written, for the error.
+
     Raises:
         WriteError: if the file cannot be written.
     """
     temporary = target.with_name(f"{UNFINISHED_PREFIX}{target.name}")
-    with named_write_errors(target):
+    with named_write_errors(target, fix):
         try:
             temporary.unlink(missing_ok=True)  # it may be a link to another file
             yield temporary
@@ -33,16 +40,13 @@ def replacing(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def named_write_errors(path: Path) -> Iterator[None]:
+def named_write_errors(path: Path, fix: str = RESUME) -> Iterator[None]:
     """Turns an error of the operating system into one line that names the file."""
     try:
         yield
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else first_line(error)
-        raise WriteError(
-            f"cannot write {path}: {reason}; when that is mended, the same command in "
-            "the same folder (hydra.run.dir) goes on"
-        ) from error
+        raise WriteError(f"cannot write {path}: {reason}; {fix}") from error
 
 
 def sync(path: Path) -> None:

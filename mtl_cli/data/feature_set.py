@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mtl_cli.columns.cells import empty_cells
 from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout
 from mtl_cli.features.base import Array, Feature
@@ -72,6 +73,24 @@ class FeatureSet:
             for input_name, dtype in INPUT_TYPES.items()
             if input_name in blocks
         }
+
+    def unseen(self, table: pa.Table, encoded: dict[str, Array]) -> dict[str, Array]:
+        """Returns which rows have a value that the training rows lack, by feature.
+
+        Args:
+            table: the rows.
+            encoded: the encoded rows, {input of the network: (rows, width)}.
+
+        Returns: {feature: True for such rows, (rows,)}, for features with a vocabulary.
+        """
+        unseen = {}
+        for name, feature in self.features.items():
+            if feature.reports_unseen:
+                is_unseen = self.columns_in(encoded, name)[:, 0] == 0
+                for column in feature.source_columns(name):
+                    is_unseen &= ~empty_cells(table[column])
+                unseen[name] = is_unseen
+        return unseen
 
     def columns_in(self, encoded: dict[str, Array], name: str) -> Array:
         """Returns the columns of encoded rows that a feature fills, (rows, width).

@@ -90,12 +90,7 @@ class Profile:
             encoded: the encoded rows, {input of the network: (rows, width)}.
             codes: the split of each row, positions in `SPLITS`.
         """
-        for name, feature in features.features.items():
-            if not feature.reports_unseen:
-                continue
-            unseen = features.columns_in(encoded, name)[:, 0] == 0
-            for column in feature.source_columns(name):
-                unseen &= ~empty_cells(table[column])
+        for name, unseen in features.unseen(table, encoded).items():
             counts = np.bincount(codes[unseen], minlength=len(SPLITS))
             self._unseen[name] = self._unseen.get(name, 0) + counts
 

@@ -1,0 +1,112 @@
+"""`mtl-predict`: predicts the rows of a file with the model of a run."""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from mtl_cli.core import plugins, signals, tensorflow_runtime
+from mtl_cli.core.command_line import Parser
+from mtl_cli.core.errors import ConfigError, MtlError, fail, printable
+from mtl_cli.core.private_doors import exit_without_teardown
+from mtl_cli.core.signals import Stopped
+
+PROGRAM = "mtl-predict"
+EXAMPLES = """examples:
+  mtl-predict outputs/runs/NAME new.parquet -o scores.parquet
+  mtl-predict outputs/runs/NAME new.csv -o scores.csv --keep user,item
+  cat new.csv | mtl-predict outputs/runs/NAME - -o - > scores.csv
+"""
+
+
+def command() -> NoReturn:
+    """Runs `mtl-predict` as a process of its own, and ends the process quickly."""
+    exit_without_teardown(main(sys.argv[1:]))
+
+
+def main(command_line: list[str]) -> int:
+    """Predicts; returns the exit code: 0 done, 1 failed, 2 wrong input, 130, 143."""
+    signals.install()
+    try:
+        predict(arguments(command_line))
+    except MtlError as error:
+        return fail(PROGRAM, str(error), error.exit_code)
+    except Stopped as stop:
+        return fail(PROGRAM, f"{stop}; nothing was written", stop.code)
+    except BrokenPipeError:  # `mtl-predict ... -o - | head` closes the output early
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def arguments(command_line: list[str]) -> argparse.Namespace:
+    """Returns the values of the command line.
+
+    Raises:
+        ConfigError: if the command line is wrong.
+    """
+    parser = Parser(
+        prog=PROGRAM,
+        description="Predicts every row of a table with the model of a run.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("run", metavar="RUN", help="the run folder", type=Path)
+    add("table", metavar="TABLE", help="a file, folder, pattern or URL; - for stdin")
+    help_of_output = "a .parquet, .feather or .csv file; - for CSV to stdout"
+    add("-o", "--output", metavar="OUT", required=True, help=help_of_output)
+    add("--keep", metavar="A,B,...", default="", help="columns to write as well")
+    add("--force", action="store_true", help="overwrites OUT")
+    add("--plugins", metavar="FOLDER", action="append", default=[], type=Path)
+    return parser.parse_args(command_line)
+
+
+def predict(options: argparse.Namespace) -> None:
+    """Predicts a table, shows the progress, and says what was written.
+
+    Raises:
+        MtlError: if the table or the model cannot be used, or OUT cannot be written.
+    """
+    target = Path(options.output)
+    if options.output != "-" and target.exists() and not options.force:
+        raise ConfigError(f"-o: {target} exists; choose another, or --force overwrites")
+    plugins.use_folders(options.plugins)
+    keep = [column for column in options.keep.split(",") if column]
+    tensorflow_runtime.load()
+    from mtl_cli.runs.prediction import predict_files, unseen_warnings
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    columns = "predicting", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    start = time.monotonic()
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        bar = progress.add_task("rows", total=None)
+        counts = predict_files(
+            options.run,
+            options.table,
+            options.output,
+            keep,
+            lambda done, total: progress.update(bar, completed=done, total=total),
+        )
+    seconds = time.monotonic() - start
+    for warning in unseen_warnings(counts):
+        console.print(printable(f"warning: {warning}"), style="yellow")
+    place = "stdout" if options.output == "-" else options.output
+    console.print(
+        printable(
+            f"{counts.rows:,} rows in {seconds:.1f} s "
+            f"({counts.rows / seconds:,.0f} rows/s) to {place}"
+        )
+    )
+
+
+if __name__ == "__main__":
+    command()
