@@ -44,7 +44,8 @@ class Model:
         Args:
             table: the rows. Each column that a feature reads must be present, with
                 values of the type that the training data has. Ids are whole numbers or
-                text, never floats. Other columns are ignored.
+                text; floats that hold whole numbers, as pandas makes them if cells are
+                empty, are read as these. Other columns are ignored.
 
         Returns: a table with one column of probabilities or values per output. A
             multiclass task has one column per class, `TASK.CLASS`. The index is that
@@ -136,7 +137,7 @@ def feature_columns_of(table: "Rows", config: "Config") -> "pa.Table":
     """Returns the columns that features read, as training reads them from Parquet.
 
     Raises:
-        DataError: if a column is missing, or a DataFrame holds ids as floats.
+        DataError: if a column is missing, or its cells have different types.
     """
     import pandas as pd
     import pyarrow as pa
@@ -155,28 +156,19 @@ def feature_columns_of(table: "Rows", config: "Config") -> "pa.Table":
         rows = table.select(request.columns)
     else:
         request.check("predict", "the table", [str(name) for name in table.columns])
-        rows = as_arrow(table[request.columns], request.types)
+        rows = as_arrow(table[request.columns])
     # Categorical columns are dictionaries in Arrow. The cast makes them plain columns.
     return rows.cast(pa.schema({f.name: value_type(f.type) for f in rows.schema}))
 
 
-def as_arrow(frame: "pd.DataFrame", types: "dict[str, pa.DataType]") -> "pa.Table":
+def as_arrow(frame: "pd.DataFrame") -> "pa.Table":
     """Returns a DataFrame as an Arrow table.
 
     Raises:
-        DataError: if ids are floats, or the cells of a column have different types.
+        DataError: if the cells of a column have different types.
     """
-    import pandas as pd
     import pyarrow as pa
 
-    for column in frame.columns:
-        is_id = pa.types.is_string(types[column])
-        if is_id and pd.api.types.is_float_dtype(frame[column].dtype):
-            raise DataError(
-                f"predict: column '{column}' holds ids as floats, as pandas does with "
-                f"whole numbers if cells are empty; convert it: "
-                f"table['{column}'].astype('Int64')"
-            )
     try:
         return pa.Table.from_pandas(frame, preserve_index=False)
     except pa.ArrowException as error:

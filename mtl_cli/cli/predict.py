@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -84,7 +83,6 @@ def predict(options: argparse.Namespace) -> None:
 
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     columns = "predicting", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    start = time.monotonic()
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:
@@ -96,14 +94,13 @@ def predict(options: argparse.Namespace) -> None:
             keep,
             lambda done, total: progress.update(bar, completed=done, total=total),
         )
-    seconds = time.monotonic() - start
     for warning in unseen_warnings(counts):
         console.print(printable(f"warning: {warning}"), style="yellow")
     place = "stdout" if options.output == "-" else options.output
     console.print(
         printable(
-            f"{counts.rows:,} rows in {seconds:.1f} s "
-            f"({counts.rows / seconds:,.0f} rows/s) to {place}"
+            f"{counts.rows:,} rows in {counts.seconds:.1f} s "
+            f"({counts.rows / counts.seconds:,.0f} rows/s) to {place}"
         )
     )
 

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,10 +45,13 @@ class Counts:
 
     Attributes:
         rows: the number of rows.
+        seconds: the time to read, encode, predict and write them, without the time to
+            load the model.
         unseen: {feature: number of rows whose value the training rows lack}.
     """
 
     rows: int = 0
+    seconds: float = 0.0
     unseen: dict[str, int] = field(default_factory=dict)
 
 
@@ -75,18 +79,24 @@ def predict_files(
         WriteError: if the file cannot be written.
     """
     network, features, config = saved_model.load(run)
-    check_keep(keep, config)
-    counts = Counts()
+    counts, start = Counts(), time.monotonic()
     with opened_table(path, keep, config) as source, opened_target(target) as write:
         for rows in blocks(source):
             with located_errors(source, counts.rows):
                 encoded = features.encode(rows)
             for name, unseen in features.unseen(rows, encoded).items():
                 counts.unseen[name] = counts.unseen.get(name, 0) + int(unseen.sum())
-            kept = {name: rows[name] for name in keep}
-            write(pa.table(kept | prediction_columns(network, config, encoded)))
+            columns = prediction_columns(network, config, encoded)
+            for name in keep:
+                if name in columns:
+                    raise ConfigError(
+                        f"--keep: a column of predictions is named '{name}' as well; "
+                        "rename it in the table"
+                    )
+            write(pa.table({name: rows[name] for name in keep} | columns))
             counts.rows += rows.num_rows
             on_rows(counts.rows, source.rows)
+    counts.seconds = time.monotonic() - start
     return counts
 
 
@@ -105,17 +115,6 @@ def prediction_columns(
     for output, values in network.predict(Table(encoded, {}, {})).items():
         columns |= tasks[output].prediction_columns(output, values)
     return columns
-
-
-def check_keep(keep: Sequence[str], config: Config) -> None:
-    """Refuses columns to keep that the columns of predictions would replace."""
-    names = [output.name for output in config.outputs]
-    for column in keep:
-        if column.partition(".")[0] in names:
-            raise ConfigError(
-                f"--keep: a column of predictions is named '{column}' as well; rename "
-                "it in the table"
-            )
 
 
 @contextmanager

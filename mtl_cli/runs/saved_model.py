@@ -1,13 +1,11 @@
 """Saves a trained network as plain files, and rebuilds the network from the files."""
 
 import io
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from pydantic import ValidationError
 
 from mtl_cli.config.run_config import Config
@@ -15,9 +13,7 @@ from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
 from mtl_cli.core.other_files import check_regular, read_json, read_json_object
 from mtl_cli.core.private_doors import unallocated_variables
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.data.encode import feature_request
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.sources import open_source
 
 WEIGHTS = "model/model.weights.h5"
 LEARNT = "model/learnt.json"
@@ -112,22 +108,3 @@ def check_size(
         raise ValueError(
             f"{SPEC} describes {parameters:,} parameters, which {WEIGHTS} cannot hold"
         )
-
-
-def read(path: str | Path, config: Config) -> pa.Table:
-    """Reads the features' columns of a file with the types that training gave them.
-
-    A reader that guesses types would read the id 007 as the number 7.
-
-    Args:
-        path: a file, folder, pattern or URL, in a format that data sets may have.
-        config: the configuration of the run.
-
-    Raises:
-        DataError: if the file cannot be read; the message names the file and reason.
-    """
-    dataset = config.dataset
-    request = feature_request(dataset)
-    with tempfile.TemporaryDirectory() as folder:
-        source = open_source("path", str(path), dataset, request, Path(folder, "rows"))
-        return pa.concat_tables(list(source.chunks()))

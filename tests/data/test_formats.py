@@ -18,7 +18,7 @@ from mtl_cli.data import csv_file, feature_set, sources
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.load import load
 from mtl_cli.data.table import as_arrays
-from mtl_cli.runs import saved_model
+from mtl_cli.runs.prediction import predict_files
 
 ROWS = 60
 HUGE = 2**53 + 1  # more than a double holds
@@ -714,10 +714,9 @@ def test_file_to_predict_for_is_read_as_training_reads(tmp_path):
     tasks = {"buy": {"label": "buy", "kind": "binary"}}
     keys = values(tmp_path / "train.csv", features, tasks, valid_fraction=0.2)
     run_in(tmp_path / "run", config(keys, "trainer.epochs=10"))
-    network, encoder, again = saved_model.load(str(tmp_path / "run"))
-    rows = encoder.encode(saved_model.read(tmp_path / "new.csv", again))
-    buy = network.predictions(rows)["buy"].numpy()[:, 0]
+    predict_files(tmp_path / "run", str(tmp_path / "new.csv"), str(tmp_path / "o.csv"))
+    buy = pd.read_csv(tmp_path / "o.csv")["buy"].to_numpy()
     assert buy[shops == "007"].min() > buy[shops != "007"].max()
     with pytest.raises(DataError, match="no column 'price'"):
         frame[["shop"]].to_csv(tmp_path / "less.csv", index=False)
-        saved_model.read(tmp_path / "less.csv", again)
+        predict_files(tmp_path / "run", str(tmp_path / "less.csv"), "-")

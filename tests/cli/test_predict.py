@@ -1,0 +1,222 @@
+"""`mtl-predict`: the numbers of the run, for the rows of any file."""
+
+import io
+import signal
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet
+import pytest
+from helpers.planted_data import config, run_in, values
+
+from mtl_cli.cli import predict
+from mtl_cli.runs import prediction
+
+FEATURES: dict[str, Any] = {
+    "user": {"kind": "sparse"},
+    "item": {"kind": "hashed", "num_buckets": 7},
+    "price": {"kind": "dense", "transform": "standard", "missing": "mean"},
+    "age": {"kind": "bucketized", "edges": [20, 40]},
+    "tags": {"kind": "sequence", "separator": "|", "max_length": 3},
+    "pair": {"kind": "cross", "columns": ["user", "item"], "num_buckets": 20},
+}
+TASKS: dict[str, Any] = {
+    "click": {"label": "click", "kind": "binary"},
+    "spent": {"label": "spent", "kind": "regression"},
+    "level": {"label": "level", "kind": "multiclass", "classes": ["low", "high", "no"]},
+}
+OUTPUTS = ["click", "spent", "level.low", "level.high", "level.no"]
+
+
+def rows(count: int = 300, seed: int = 0) -> pa.Table:
+    """Rows with ids beyond 2^53, text, lists, missing numbers, and three labels."""
+    chance = np.random.default_rng(seed)
+    user, price = chance.integers(0, 9, count), chance.normal(size=count)
+    return pa.table(
+        {
+            "user": user + 2**53,
+            "item": [f"item {i % 5}" for i in range(count)],
+            "price": [None if x > 1.5 else x for x in price],
+            "age": chance.uniform(10, 60, count),
+            "tags": ["a|b" if x > 0 else "c" for x in price],
+            "click": (user % 2 == 0).astype(int),
+            "spent": price + user,
+            "level": np.array(["low", "high", "no"])[user % 3],
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run on rows in Parquet, and the file of its test rows."""
+    folder = tmp_path_factory.mktemp("run")
+    for name, table in {"train": rows(), "test": rows(100, seed=1)}.items():
+        pyarrow.parquet.write_table(table, folder / f"{name}.parquet")
+    data = values(
+        folder / "train.parquet", FEATURES, TASKS, test=str(folder / "test.parquet")
+    )
+    run_in(folder / "run", config(data, "trainer.epochs=1"))
+    return folder / "run"
+
+
+@pytest.fixture
+def written(run: Path) -> pd.DataFrame:
+    """The predictions that the run has written, with the columns of `mtl-predict`."""
+    frame = pd.read_parquet(run / "predictions.parquet")
+    levels = np.stack(frame["level_prediction"].to_list())
+    columns = {name: frame[f"{name}_prediction"] for name in ("click", "spent")}
+    return pd.DataFrame(
+        columns
+        | {f"level.{c}": levels[:, i] for i, c in enumerate(TASKS["level"]["classes"])}
+    )
+
+
+def predicted(*arguments: object) -> int:
+    return predict.main([str(argument) for argument in arguments])
+
+
+def test_predictions_of_the_test_rows_are_those_of_the_run_bit_by_bit(
+    run: Path, written: pd.DataFrame, tmp_path: Path
+) -> None:
+    test = run.parent / "test.parquet"
+    for name in ("scores.parquet", "scores.feather"):
+        assert predicted(run, test, "-o", tmp_path / name) == 0
+    for frame in (
+        pd.read_parquet(tmp_path / "scores.parquet"),
+        pd.read_feather(tmp_path / "scores.feather"),
+    ):
+        pd.testing.assert_frame_equal(frame, written, check_exact=True)
+
+
+@pytest.mark.parametrize("rows_per_block", [7, 100, 1 << 16])
+def test_rows_keep_their_order_and_kept_columns_stand_beside_them(
+    rows_per_block: int,
+    run: Path,
+    written: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(prediction, "ROWS_PER_BLOCK", rows_per_block)
+    monkeypatch.setattr("mtl_cli.data.sources.CHUNK_ROWS", 30)
+    target = tmp_path / "scores.parquet"
+    test = run.parent / "test.parquet"
+    assert predicted(run, test, "-o", target, "--keep", "user,level,age") == 0
+    frame, expected = pd.read_parquet(target), rows(100, seed=1).to_pandas()
+    assert list(frame) == ["user", "level", "age", *OUTPUTS]
+    pd.testing.assert_frame_equal(
+        frame[["user", "level", "age"]], expected[["user", "level", "age"]]
+    )
+    np.testing.assert_allclose(frame[OUTPUTS], written, rtol=1e-5, atol=1e-6)
+
+
+def test_csv_without_labels_goes_from_stdin_to_stdout(
+    run: Path, written: pd.DataFrame, tmp_path: Path, monkeypatch: Any, capfdbinary: Any
+) -> None:
+    table = rows(100, seed=1).drop_columns(["click", "spent", "level"])
+    text = table.to_pandas().to_csv(index=False)
+    stdin = SimpleNamespace(buffer=io.BytesIO(text.encode()))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    with open(1, "w", closefd=False) as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert predicted(run, "-", "-o", "-", "--keep", "user") == 0
+    out, err = capfdbinary.readouterr()
+    frame = pd.read_csv(io.BytesIO(out), dtype={"user": "int64"})
+    assert list(frame["user"]) == table["user"].to_pylist()
+    np.testing.assert_allclose(frame[OUTPUTS], written, rtol=1e-5)
+    assert b"100 rows in" in err
+
+
+def test_values_that_no_training_row_has_are_counted(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = rows(100, seed=1).to_pandas()
+    table.loc[:9, "user"] = 5
+    table.to_parquet(tmp_path / "new.parquet")
+    assert predicted(run, tmp_path / "new.parquet", "-o", tmp_path / "o.csv") == 0
+    warning = "warning: user: 10 of 100 rows (10.0%) have a value that no training row"
+    assert warning in capsys.readouterr().err
+
+
+WRONG = {
+    "no_run": (["nowhere", "TEST", "-o", "o.csv"], 2, "holds no whole model"),
+    "no_table": (["RUN", "none.csv", "-o", "o.csv"], 2, "no file 'none.csv'"),
+    "no_output": (["RUN", "TEST"], 2, "the following arguments are required: -o"),
+    "ending": (["RUN", "TEST", "-o", "o.json"], 2, "-o: 'o.json' ends in none of"),
+    "folder": (["RUN", "TEST", "-o", "no/o.csv"], 1, "cannot write no/o.csv: No such"),
+    "exists": (["RUN", "TEST", "-o", "old.csv"], 2, "-o: old.csv exists"),
+    "flag": (["RUN", "TEST", "-o", "o.csv", "--keeps", "a"], 2, "did you mean --keep?"),
+    "kept": (["RUN", "TEST", "-o", "o.csv", "--keep", "nope"], 2, "no column 'nope'"),
+    "name": (["RUN", "TEST", "-o", "o.csv", "--keep", "click"], 2, "named 'click' as"),
+    "plugins": (["RUN", "TEST", "-o", "o.csv", "--plugins", "x"], 2, "no folder x"),
+    "column": (["RUN", "less.csv", "-o", "o.csv"], 2, "no column 'age' in less.csv"),
+    "type": (
+        ["RUN", "text.parquet", "-o", "o.csv"],
+        2,
+        "feature age: row 1 holds 'old'",
+    ),
+    "empty": (["RUN", "empty.csv", "-o", "o.csv"], 2, "has a header but no rows"),
+    "binary": (["RUN", "binary.parquet", "-o", "o.csv"], 2, "TABLE: "),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_use_ends_in_one_line_and_writes_nothing(
+    name: str,
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    frame = rows(100, seed=1).to_pandas()
+    (tmp_path / "old.csv").write_text("mine")
+    frame.drop(columns=["age"]).to_csv("less.csv", index=False)
+    frame.assign(age="old").to_parquet("text.parquet")
+    frame.head(0).to_csv("empty.csv", index=False)
+    (tmp_path / "binary.parquet").write_bytes(b"PAR1 and no more")
+    before = {path.name for path in tmp_path.iterdir()}
+    arguments, code, message = WRONG[name]
+    known = {"RUN": run, "TEST": run.parent / "test.parquet"}
+    assert predicted(*(known.get(a, a) for a in arguments)) == code
+    err = capsys.readouterr().err
+    assert err.startswith("mtl-predict: error: ") and err.count("\n") == 1
+    assert message in err
+    assert {path.name for path in tmp_path.iterdir()} == before
+    assert (tmp_path / "old.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_in_the_middle_leaves_no_file(
+    number: int,
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(prediction, "ROWS_PER_BLOCK", 10)
+    columns = prediction.prediction_columns
+    calls = 0
+
+    def interrupted(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            signal.raise_signal(number)
+        return columns(*arguments)
+
+    monkeypatch.setattr(prediction, "prediction_columns", interrupted)
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        code = predicted(run, run.parent / "test.parquet", "-o", tmp_path / "o.parquet")
+    finally:
+        for n, handler in handlers.items():
+            signal.signal(n, handler)
+    assert code == {signal.SIGINT: 130, signal.SIGTERM: 143}[signal.Signals(number)]
+    assert "nothing was written" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
