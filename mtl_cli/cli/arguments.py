@@ -32,9 +32,10 @@ def split_plugins(arguments: list[str]) -> tuple[list[str], list[str]]:
 def hydra_arguments(arguments: list[str]) -> list[str]:
     """Returns a command line in the form that Hydra takes.
 
-    Flags come first. A folder of configs becomes absolute: the user means it relative
-    to the current folder. Settings of a data set get `++`. Hydra then sets keys that
-    the YAML file leaves out, and our own check finds unknown keys.
+    Flags come last, since the value of `--info` may be left out. A folder of configs
+    becomes absolute: the user means it relative to the current folder. Settings of a
+    data set get `++`. Hydra then sets keys that the YAML file leaves out, and our own
+    check finds unknown keys.
 
     Raises:
         ConfigError: if a flag is unknown or not allowed.
@@ -68,9 +69,10 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
         settings = [*settings, f"hydra.job.name={sweep_name(mask_secrets(settings))}"]
     if is_sweep:
         settings = defer_settings_of_swept_groups(settings)
-    return flags + [
+    settings = [
         f"{ADD_OR_CHANGE}{s}" if s.startswith("dataset.") else s for s in settings
     ]
+    return settings + flags
 
 
 def with_absolute_config_path(flags: list[str]) -> list[str]:

@@ -18,6 +18,7 @@ from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from mtl_cli import __version__
 from mtl_cli.core.other_files import MAX_YAML_BYTES, check_yaml, read_text
 
 # Takes the loader, a function that composes, the name of the primary configuration and
@@ -31,10 +32,13 @@ def argument_parser() -> ArgumentParser:
     """Returns Hydra's parser of flags and settings; it raises errors as exceptions.
 
     `mtl-train` has to read the flags before Hydra does. For a wrong flag, Hydra itself
-    would print all of its help.
+    would print all of its help. `--version` says our version, and not that of Hydra.
     """
     parser = get_args_parser()
     parser.exit_on_error = False
+    for action in parser._actions:
+        if "--version" in action.option_strings:
+            action.version = f"mtl-cli {__version__}"  # type: ignore[attr-defined]
     return parser
 
 

@@ -30,6 +30,7 @@ from mtl_cli.sweep import session
 from mtl_cli.sweep.optuna_search import running_jobs_outlive_storage
 
 PROGRAM = "mtl-train"
+OUTPUT_CLOSED = 141  # the exit code of a program that SIGPIPE has ended
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,9 @@ def train(
         raise
     except BrokenPipeError:  # `mtl-train --help | head` closes the output early
         session.stop_jobs()
-        sys.stderr.close()
-        sys.exit(1)
+        # Python would try once more to write the text that is left, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(OUTPUT_CLOSED)
     except Exception as error:
         from mtl_cli.cli.hydra_errors import explain
 

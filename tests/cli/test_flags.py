@@ -1,0 +1,57 @@
+"""Flags that answer without a run: versions, help, information, completion."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.commands import refused
+
+import mtl_cli
+
+ANSWERS = {
+    "--version": f"mtl-cli {mtl_cli.__version__}\n",
+    "--info": "Config search path",
+    "-i": "Config search path",
+    "--info defaults": "Defaults List",
+    "model=mmoe --info": "Config search path",
+    "--hydra-help": "Hydra's",
+    "-sc install=bash": "complete -o",
+}
+
+
+@pytest.mark.parametrize("command", ANSWERS)
+def test_flag_is_answered(command: str, tmp_path: Path) -> None:
+    code, out, err, tensorflow = refused(tmp_path, *command.split())
+    assert code == 0, err
+    assert ANSWERS[command] in out
+    assert err == ""
+    assert not tensorflow
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("program", ["compare", "init"])
+def test_every_command_says_the_version(program: str) -> None:
+    completed = subprocess.run(
+        [sys.executable, "-m", f"mtl_cli.cli.{program}", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert completed.stdout == f"mtl-cli {mtl_cli.__version__}\n"
+
+
+@pytest.mark.parametrize("flag", ["--help", "--cfg=job"])
+def test_closed_output_ends_in_silence(flag: str, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mtl_cli.cli.train", flag],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait() == 141
