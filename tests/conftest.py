@@ -7,6 +7,8 @@ import pytest
 
 from mtl_cli.core import tensorflow_runtime
 
+collect_ignore = ["engines"]  # drills, which need real engines
+
 # Keeps the tests' encoded data and compiled code out of the user's cache.
 CACHE = tempfile.TemporaryDirectory(prefix="mtl-cli-tests-")
 os.environ["MTL_CACHE"] = CACHE.name

@@ -23,6 +23,7 @@ from mtl_cli.runs.outcome import failure, status_after
 if TYPE_CHECKING:
     from mtl_cli.config.run_config import Config
     from mtl_cli.core.run_folder import RunFolder
+    from mtl_cli.runs.console import Console
     from mtl_cli.runs.resume import RunStart
 
 
@@ -147,7 +148,6 @@ def execute_in_folder(
     """Runs a checked configuration, and records in the folder how the run ended."""
     from mtl_cli.runs.console import Console
     from mtl_cli.runs.provenance import config_hash
-    from mtl_cli.runs.run import run
     from mtl_cli.runs.saved_config import saved_config
 
     try:
@@ -162,9 +162,7 @@ def execute_in_folder(
                 if not (folder.path / "config.yaml").exists():
                     text = saved_config(request.composed, request.choices)
                     folder.write_text("config.yaml", text)
-                values = mask_secrets(config.model_dump(mode="json"))
-                with config.tracker.following(folder.path, values):
-                    run(config, folder, console, request.settings, start.checkpoint)
+                run_and_track(config, start, folder, console, request.settings)
             except BaseException:
                 with contextlib.suppress(WriteError):
                     console.log_line(traceback.format_exc())
@@ -178,6 +176,26 @@ def execute_in_folder(
         raise
     finally:
         folder.release()
+
+
+def run_and_track(
+    config: "Config",
+    start: "RunStart",
+    folder: "RunFolder",
+    console: "Console",
+    settings: list[str],
+) -> None:
+    """Runs a checked configuration, and reports the run to its tracker."""
+    from mtl_cli.runs.run import run
+    from mtl_cli.runs.tracked_run import earlier_rows, tracked_run
+
+    values = mask_secrets(config.model_dump(mode="json"))
+    rows = earlier_rows(start.checkpoint)
+    with tracked_run(
+        config.tracker, folder.path, console.warn, values, rows
+    ) as tracked:
+        scores = run(config, folder, console, settings, start.checkpoint, tracked.epoch)
+        tracked.end(scores)
 
 
 def remove_if_empty(folder: Path) -> None:

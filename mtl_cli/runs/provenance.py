@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the import takes a tenth of a second
 # process draws its own dropout masks, and normalises over its own share of a batch.
 KEYS_FREE_TO_CHANGE: Any = {
     "resume": True,
+    "tracker": True,
     "trainer": {"profile", "checkpoint_minutes", "strategy"},
 }
 MAX_SHOWN_DIFFERENCES = 3

@@ -1,6 +1,7 @@
 """The steps of a run: read the data, build, train, save and score, report."""
 
 import shlex
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.config.run_config import Config
@@ -36,6 +37,7 @@ def run(
     console: Console,
     settings: list[str],
     checkpoint: Checkpoint | None = None,
+    on_epoch: Callable[[int, dict[str, Any]], object] = lambda *_: None,
 ) -> dict[str, Scores]:
     """Trains and evaluates one model, and fills its run folder.
 
@@ -45,6 +47,7 @@ def run(
         console: the console that prints to the terminal and to the log.
         settings: the flags and settings of the command line.
         checkpoint: the state to continue from; None to train from the beginning.
+        on_epoch: the function to call with the number and the row of each epoch.
 
     Returns: the scores by split and output, as in `metrics.json`; empty if the data was
         only checked, or if this process is not the chief.
@@ -54,7 +57,6 @@ def run(
     if config.check_only:
         console.print_data_report(data.report, config.outputs)
         console.print_line("check_only: nothing was trained")
-        config.tracker.end({})
         return {}
     timer.end_stage("read, check and encode the data")
 
@@ -83,7 +85,7 @@ def run(
     timer.end_stage("build the network")
 
     plan = CheckpointPlan(folder, config.trainer.checkpoint_minutes, record, checkpoint)
-    history = fit(config, console, data, network, plan, replicas)
+    history = fit(config, console, data, network, plan, replicas, on_epoch)
     if not replicas.is_chief:
         replicas.close()
         return {}
@@ -157,8 +159,9 @@ def fit(
     network: "Network",
     plan: "CheckpointPlan",
     replicas: "Replicas",
+    on_epoch: Callable[[int, dict[str, Any]], object],
 ) -> History:
-    """Trains a network, and reports each epoch to the console and the tracker."""
+    """Trains a network, and reports each epoch to the console and to `on_epoch`."""
     from mtl_cli.runs.report import epoch_row
     from mtl_cli.training.train import train
 
@@ -169,7 +172,7 @@ def fit(
         signals.deferred(),
     ):
         progress.add_epoch_callback(
-            lambda epoch: config.tracker.epoch(epoch.number, epoch_row(epoch))
+            lambda epoch: on_epoch(epoch.number, epoch_row(epoch))
         )
         return train(
             config,
@@ -220,7 +223,6 @@ def save_and_score(
         f"{split} rows, after epoch {history.kept_epoch}", config.outputs, scores[split]
     )
     timer.end_stage("write tables, plots and page")
-    config.tracker.end(scores)
     return scores
 
 

@@ -1,10 +1,10 @@
 """The base class of trackers: the events of a run that each tracker receives."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
+
+from pydantic import PrivateAttr
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.nested import flatten
@@ -15,6 +15,16 @@ from mtl_cli.metrics.scores import Scores
 class Tracker(Options):
     """The keys of `conf/tracker/*.yaml`, and the methods that send a run to a service.
 
+    A tracker never stops a run that has started, and never delays its training. A
+    thread calls `start`, `epoch` and `end`, one after another. An error in `start` ends
+    a new run before the run reads its data. After any later error the run goes on, and
+    the user sees one warning:
+
+    - `OSError` means that the service does not answer. The same call is repeated until
+      it succeeds, or until the run has ended.
+    - Any other error means that the service refuses the values. The call is not
+      repeated.
+
     Attributes:
         name: name of the tracker's module.
         package: the package that the tracker imports, which the extra `mtl-cli[NAME]`
@@ -23,6 +33,10 @@ class Tracker(Options):
 
     package: ClassVar[str] = ""
     name: str
+
+    # When the event of this call happened, in seconds since 1970. The call may come
+    # later, if the service did not answer.
+    _event_time: float = PrivateAttr(0.0)
 
     def check_installed(self) -> None:
         """Raises an error if the package of the service is missing."""
@@ -37,7 +51,10 @@ class Tracker(Options):
             )
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
-        """Receives the folder and the configuration of a run, before data are read."""
+        """Receives the folder and the configuration of a run, before data are read.
+
+        A resumed run calls `start` again, with the same folder.
+        """
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
         """Receives the number of an epoch, from 1, and its row in `history.csv`."""
@@ -45,18 +62,8 @@ class Tracker(Options):
     def end(self, scores: dict[str, Scores] | None) -> None:
         """Receives the final scores by split when the run ends.
 
-        They are {} if the run only checked its data, and None if it failed.
+        They are {} if the run only checked its data, and None if it failed. All files of the run but `status.json` are written by then.
         """
-
-    @contextmanager
-    def following(self, run: Path, values: dict[str, Any]) -> Iterator[None]:
-        """Calls `start`; if the body of the `with` fails, calls `end(None)`."""
-        self.start(run, values)
-        try:
-            yield
-        except BaseException:
-            self.end(None)
-            raise
 
 
 def flat_numbers(values: dict[str, Any], prefix: str = "") -> dict[str, float]:

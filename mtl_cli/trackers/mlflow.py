@@ -1,23 +1,50 @@
-"""MLflow: sends parameters and metrics to a tracking server, database or folder."""
+"""MLflow: sends parameters, metrics and files to a server, database or folder."""
 
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pydantic import PrivateAttr
 
+from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.errors import first_line
 from mtl_cli.core.nested import flatten
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
 MAX_PARAMETER_LENGTH = 500  # characters; some servers refuse longer values
+RECORD = "mlflow.json"
+FILES = ("config.yaml", "metrics.json", "report.html")
+MODEL = "model"
+# Limits of a request in seconds, unless the user has set the variable. A server may
+# take long to wake up, and to store a file.
+TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+CONNECT_SECONDS, START_SECONDS, METRICS_SECONDS, FILE_SECONDS = 10, 30, 10, 60
+# A failed call is repeated by the run, so MLflow need not repeat it.
+VARIABLES = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3")
+TOO_MANY_REQUESTS, FIRST_SERVER_ERROR = 429, 500  # HTTP status codes
 
 
 class MLflow(Tracker):
-    """A tracker that logs each run as a run of MLflow.
+    """Logs to a tracking server, a database or a folder.
 
     Attributes:
-        uri: address of the server, database or folder; null is the address in the
-            environment variable MLFLOW_TRACKING_URI, or without it MLflow's default.
+        uri: address of the server, database or folder; null is the environment
+            variable MLFLOW_TRACKING_URI, or else MLflow's default.
         experiment: name of the experiment that the run belongs to.
     """
 
@@ -25,23 +52,214 @@ class MLflow(Tracker):
     uri: str | None
     experiment: str
 
-    _mlflow: Any = PrivateAttr(None)
+    _client: Any = PrivateAttr(None)
+    _folder: Path = PrivateAttr(Path())
+    _run_id: str = PrivateAttr("")
+    _shown_uri: str = PrivateAttr("")
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
+        load_quietly()
         import mlflow
 
-        self._mlflow = mlflow
-        if self.uri is not None:
-            self._mlflow.set_tracking_uri(self.uri)
-        self._mlflow.set_experiment(self.experiment)
-        self._mlflow.start_run(run_name=run.name, tags={"run_folder": str(run)})
-        self._mlflow.log_params(
-            {k: str(x)[:MAX_PARAMETER_LENGTH] for k, x in flatten(values).items()}
-        )
+        self._folder = run
+        uri = without_user(self.uri or mlflow.get_tracking_uri())
+        self._shown_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
+        with self._limits(START_SECONDS), locked_database(uri):
+            check_connection(uri)
+            self._client = mlflow.MlflowClient(uri)
+            found = self._find_run() or self._create_run()
+            self._run_id = found.info.run_id
+            if found.info.status != "RUNNING":
+                self._client.update_run(self._run_id, status="RUNNING")
+            self._log_parameters(values, found.data.params)
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
-        self._mlflow.log_metrics(flat_numbers(row), step=number)
+        with self._limits(METRICS_SECONDS):
+            self._log_metrics(flat_numbers(row), number)
 
     def end(self, scores: dict[str, Scores] | None) -> None:
-        self._mlflow.log_metrics(flat_numbers(scores or {}, "final."))
-        self._mlflow.end_run("FAILED" if scores is None else "FINISHED")
+        with self._limits(METRICS_SECONDS):
+            self._log_metrics(flat_numbers(dict(scores or {}), "final."), 0)
+        if scores is not None:
+            with self._limits(FILE_SECONDS):
+                self._log_files()
+        status = "FAILED" if scores is None else "FINISHED"
+        with self._limits(METRICS_SECONDS):
+            time = int(1000 * self._event_time)
+            self._client.set_terminated(self._run_id, status, time)
+
+    def _find_run(self) -> Any:
+        """Returns the MLflow run of an earlier process of this run, or None."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            record = json.loads((self._folder / RECORD).read_text("utf-8"))
+            found = self._client.get_run(record["run_id"])
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+        return found if found.info.lifecycle_stage == "active" else None
+
+    def _create_run(self) -> Any:
+        """Creates an MLflow run, and records its id in the run folder."""
+        from mlflow.tracking.context.registry import resolve_tags
+
+        created = self._client.create_run(
+            self._experiment_id(),
+            tags=resolve_tags({"run_folder": str(self._folder)}),
+            run_name=self._folder.name,
+        )
+        with replacing(self._folder / RECORD) as path:
+            path.write_text(json.dumps({"run_id": created.info.run_id}) + "\n")
+        return created
+
+    def _experiment_id(self) -> str:
+        """Returns the id of the experiment, which is created if it is missing."""
+        from mlflow.exceptions import MlflowException
+
+        found = self._client.get_experiment_by_name(self.experiment)
+        if found is None:
+            try:
+                return str(self._client.create_experiment(self.experiment))
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            # Another process has created the experiment in the meantime.
+            found = self._client.get_experiment_by_name(self.experiment)
+        return str(found.experiment_id)
+
+    def _log_parameters(self, values: dict[str, Any], known: dict[str, str]) -> None:
+        """Logs the configuration; MLflow lets no parameter change later."""
+        from mlflow.entities import Param
+
+        parameters = {
+            allowed_name(key): str(x)[:MAX_PARAMETER_LENGTH]
+            for key, x in flatten(values).items()
+        }
+        new = [Param(key, x) for key, x in parameters.items() if key not in known]
+        self._client.log_batch(self._run_id, params=new)
+
+    def _log_metrics(self, values: dict[str, float], step: int) -> None:
+        """Logs metrics with the time of the event.
+
+        MLflow ignores a metric that it has received before with the same time.
+        """
+        from mlflow.entities import Metric
+
+        time = int(1000 * self._event_time)
+        metrics = [Metric(allowed_name(k), x, time, step) for k, x in values.items()]
+        self._client.log_batch(self._run_id, metrics=metrics)
+
+    def _log_files(self) -> None:
+        """Logs the configuration, the results and the model as artifacts."""
+        for name in FILES:
+            if (self._folder / name).exists():
+                self._client.log_artifact(self._run_id, str(self._folder / name))
+        for path in sorted((self._folder / MODEL).glob("*")):
+            self._client.log_artifact(self._run_id, str(path), MODEL)
+
+    @contextlib.contextmanager
+    def _limits(self, seconds: int) -> Iterator[None]:
+        """Limits requests, and raises an OSError if the service does not answer."""
+        from mlflow.exceptions import MlflowException
+
+        is_free = TIMEOUT not in os.environ
+        os.environ.setdefault(TIMEOUT, str(seconds))
+        try:
+            yield
+        except MlflowException as error:
+            status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
+            if status < FIRST_SERVER_ERROR and status != TOO_MANY_REQUESTS:
+                raise
+            raise ConnectionError(
+                f"{self._shown_uri} does not answer: {root_reason(error)}"
+            ) from error
+        finally:
+            if is_free:
+                os.environ.pop(TIMEOUT, None)
+
+
+def load_quietly() -> None:
+    """Imports MLflow without its messages."""
+    for name, value in VARIABLES.items():
+        os.environ.setdefault(name, value)
+    warnings.filterwarnings("ignore", module="mlflow")
+    import mlflow  # noqa: F401
+
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [logging.NullHandler()], False
+
+
+def check_connection(uri: str) -> None:
+    """Raises an error if no connection to a server can be made.
+
+    MLflow has one limit for both the connection and the answer. A server that is slow
+    to answer needs more time than the user should wait for a server that is absent.
+    """
+    if not uri.startswith("http"):
+        return
+    import requests
+
+    try:
+        requests.head(uri, timeout=(CONNECT_SECONDS, 1))
+    except requests.ConnectTimeout:
+        raise TimeoutError(
+            f"{uri} does not answer: no connection within {CONNECT_SECONDS} s"
+        ) from None
+    except requests.RequestException:  # MLflow's own requests meet other errors
+        pass
+
+
+def without_user(uri: str) -> str:
+    """Returns an address without user and password, which MLflow gets by variables.
+
+    Messages of MLflow and of its packages show the address that they use.
+    """
+    parts = urlsplit(uri)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at or parts.scheme not in ("http", "https"):
+        return uri
+    name, _, password = user.partition(":")
+    os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(name)
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(password)
+    return urlunsplit(parts._replace(netloc=host))
+
+
+@contextlib.contextmanager
+def locked_database(uri: str) -> Iterator[None]:
+    """Makes processes open an SQLite database one after another.
+
+    MLflow creates the tables of a new database without a lock, so two processes would
+    both create the same table.
+    """
+    if not uri.startswith("sqlite"):
+        yield
+        return
+    folder = Path(uri.partition("///")[2].partition("?")[0]).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def allowed_name(key: str) -> str:
+    """Returns a name with "_" for each character that MLflow allows in no name.
+
+    >>> allowed_name("dataset.features.price ($).kind")
+    'dataset.features.price ___.kind'
+    """
+    return re.sub(r"[^\w./ -]", "_", key)
+
+
+def root_reason(error: BaseException) -> str:
+    """Returns the text of the error that has caused an error."""
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    return getattr(error, "strerror", None) or first_line(error)

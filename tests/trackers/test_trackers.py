@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import warnings
@@ -22,6 +23,7 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.runs import execution
 from mtl_cli.runs.execution import Request
 from mtl_cli.runs.resume import RunStart
+from mtl_cli.trackers.mlflow import MLflow, without_user
 from mtl_cli.trackers.none import NoTracker
 from mtl_cli.trackers.wandb import WandB
 
@@ -143,28 +145,119 @@ def test_tensorboard_shows_epochs_and_final_metrics(tmp_path: Path) -> None:
     assert auc == pytest.approx(scores(tmp_path)["test"]["income"]["auc"], rel=1e-6)
 
 
-def test_mlflow_holds_parameters_epochs_and_final_metrics(tmp_path: Path) -> None:
+READ_MLFLOW = """
+import json, sys
+from mlflow import MlflowClient
+
+client = MlflowClient(sys.argv[1])
+(run,) = client.search_runs([client.get_experiment_by_name("mtl-cli").experiment_id])
+number = run.info.run_id
+steps = [m.step for m in client.get_metric_history(number, "valid.income.auc")]
+files = [file.path for file in client.list_artifacts(number)]
+model = [file.path for file in client.list_artifacts(number, "model")]
+facts = [run.info.status, run.data.params, run.data.metrics, steps, files, model]
+print(json.dumps(facts))
+"""
+
+
+def read_mlflow(uri: str) -> list[Any]:
+    """Returns status, parameters, metrics, steps and files of the one MLflow run."""
+    read = subprocess.run(
+        [sys.executable, "-c", READ_MLFLOW, uri],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return list(json.loads(read.stdout.splitlines()[-1]))
+
+
+def test_mlflow_holds_parameters_epochs_final_metrics_and_files(
+    tmp_path: Path,
+) -> None:
     pytest.importorskip("mlflow", reason="extra mlflow")
     uri = f"sqlite:///{tmp_path}/tracked.db"
     told = train(tmp_path, "tracker=mlflow", f"tracker.uri={uri}")
-    assert told.returncode == 0, told.stderr
-    code = (
-        "import json, sys; from mlflow import MlflowClient\n"
-        "client = MlflowClient(sys.argv[1])\n"
-        "names = [client.get_experiment_by_name('mtl-cli').experiment_id]\n"
-        "(run,) = client.search_runs(names)\n"
-        "steps = client.get_metric_history(run.info.run_id, 'valid.income.auc')\n"
-        "print(json.dumps([run.info.status, run.data.params, run.data.metrics, "
-        "[m.step for m in steps]]))"
-    )
-    read = subprocess.run(
-        [sys.executable, "-c", code, uri], capture_output=True, text=True, check=True
-    )
-    status, parameters, metrics, steps = json.loads(read.stdout.splitlines()[-1])
+    assert (told.returncode, told.stderr) == (0, "")
+    status, parameters, metrics, steps, files, model = read_mlflow(uri)
     assert status == "FINISHED"
     assert parameters["model.name"] == "shared_bottom"
     assert steps == [1, 2]
     assert metrics["final.test.income.auc"] == scores(tmp_path)["test"]["income"]["auc"]
+    assert files == ["config.yaml", "metrics.json", "model", "report.html"]
+    saved = sorted(path.name for path in (tmp_path / "run" / "model").iterdir())
+    assert model == [f"model/{name}" for name in saved]
+
+
+def mlflow_tracker(folder: Path) -> MLflow:
+    uri = f"sqlite:///{folder}/store/tracked.db"
+    return MLflow(name="mlflow", uri=uri, experiment="mtl-cli")
+
+
+def test_resumed_run_goes_on_in_its_mlflow_run(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow", reason="extra mlflow")
+    run, values = tmp_path / "run", {"a (b)": "x", "c": {"d": 1}}
+    run.mkdir()
+    killed, resumed = mlflow_tracker(tmp_path), mlflow_tracker(tmp_path)
+    killed._event_time, resumed._event_time = 1000.0, 2000.0
+    killed.start(run, values)
+    killed.epoch(1, {"valid.income.auc": 0.5})
+    resumed.start(run, values | {"new": True})
+    resumed.epoch(2, {"valid.income.auc": 0.6})
+    resumed.end(None)
+    assert resumed._run_id == killed._run_id
+    status, parameters, metrics, steps, files, _ = read_mlflow(resumed.uri or "")
+    assert (status, steps, files) == ("FAILED", [1, 2], [])
+    assert parameters == {"a _b_": "x", "c.d": "1", "new": "True"}
+    assert metrics == {"valid.income.auc": 0.6}
+
+
+def test_deleted_mlflow_run_is_replaced(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow", reason="extra mlflow")
+    deleted, new = mlflow_tracker(tmp_path), mlflow_tracker(tmp_path)
+    deleted.start(tmp_path, {})
+    deleted._client.delete_run(deleted._run_id)
+    new.start(tmp_path, {})
+    assert new._run_id != deleted._run_id
+
+
+def test_metric_that_is_sent_again_is_held_once(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow", reason="extra mlflow")
+    tracker = mlflow_tracker(tmp_path)
+    tracker._event_time = 1000.0
+    tracker.start(tmp_path, {})
+    for _ in range(2):
+        tracker.epoch(1, {"valid.income.auc": 0.5})
+    history = tracker._client.get_metric_history(tracker._run_id, "valid.income.auc")
+    assert [(m.step, m.timestamp) for m in history] == [(1, 1_000_000)]
+
+
+def test_absent_mlflow_server_ends_a_run_in_one_line_without_its_password(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("mlflow", reason="extra mlflow")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{unused.getsockname()[1]}"
+        told = train(
+            tmp_path, "tracker=mlflow", f"tracker.uri=http://user:hidden-pw@{host}"
+        )
+    assert (told.returncode, told.stdout) == (2, "")
+    assert told.stderr == (
+        f"mtl-train: error: tracker: mlflow cannot start: http://{host} does not "
+        "answer: Connection refused; mend this, or train with tracker=none\n"
+    )
+    assert not (tmp_path / "run" / "data_report.json").exists()
+
+
+def test_mlflow_gets_user_and_password_by_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(name, "")
+    assert without_user("https://me:p%40ss@host:1/path") == "https://host:1/path"
+    assert os.environ["MLFLOW_TRACKING_USERNAME"] == "me"
+    assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "p@ss"
+    assert without_user("sqlite:///folder/a@b.db") == "sqlite:///folder/a@b.db"
 
 
 def test_wandb_offline_keeps_the_run_in_its_folder(tmp_path: Path) -> None:

@@ -1,0 +1,254 @@
+"""Sends the events of a run to its tracker, without stopping or delaying the run."""
+
+import contextlib
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.errors import ConfigError, MtlError, first_line
+from mtl_cli.core.paths import shortest
+from mtl_cli.metrics.scores import Scores
+from mtl_cli.trackers.base import Tracker, flat_numbers
+from mtl_cli.training.checkpoint import Checkpoint
+from mtl_cli.training.progress import Epoch
+
+RECORD = "tracked.json"
+RETRY_SECONDS = 2
+# At its end a run waits this long for a service that does not answer ...
+MAX_SECONDS_AWAY = 15
+# ... and this long for one that may still be receiving files.
+MAX_SECONDS_BUSY = 600
+
+
+@dataclass(frozen=True)
+class Event:
+    """A call of the tracker.
+
+    Attributes:
+        call: makes the call.
+        values: the number of values that the call sends.
+        epoch: the number of the epoch that the call reports; 0 for other calls.
+        must_succeed: whether an error of the call ends the run.
+        time: when the event happened, in seconds since 1970.
+    """
+
+    call: Callable[[], object]
+    values: int = 0
+    epoch: int = 0
+    must_succeed: bool = False
+    time: float = field(default_factory=time.time)
+
+
+class TrackedRun:
+    """The connection of a run to its tracker: a queue of events, sent by a thread.
+
+    Args:
+        tracker: the tracker to call.
+        folder: the run folder.
+        warn: the function that prints a warning.
+    """
+
+    def __init__(
+        self, tracker: Tracker, folder: Path, warn: Callable[[str], object]
+    ) -> None:
+        self.tracker, self.folder, self.warn = tracker, folder, warn
+        self.is_open = tracker.name != "none"
+        self.is_ending = False
+        self.events: deque[Event] = deque()
+        self.changed = threading.Condition()  # guards all that is below, and `events`
+        self.start_error: BaseException | None = None
+        self.reason = ""  # why the last values could not be sent
+        self.is_away = False  # whether the last call found that nobody answers
+        self.missing = 0  # the number of values that the service has refused
+
+    def start(self, values: dict[str, Any], must_succeed: bool) -> None:
+        """Starts the tracker.
+
+        Args:
+            values: the configuration, without secrets.
+            must_succeed: whether an error of the tracker ends the run.
+
+        Raises:
+            ConfigError: if the tracker cannot start.
+        """
+        if not self.is_open:
+            return
+        call = partial(self.tracker.start, self.folder, values)
+        self.add(Event(call, must_succeed=must_succeed))
+        threading.Thread(target=self.send_events, daemon=True).start()
+        # The packages of a tracker are loaded before the run loads its own.
+        with self.changed:
+            self.changed.wait_for(lambda: not self.events or self.is_away)
+        if isinstance(self.start_error, MtlError):
+            raise self.start_error
+        if self.start_error is not None:
+            raise ConfigError(
+                f"tracker: {self.tracker.name} cannot start: "
+                f"{first_line(self.start_error)}; mend this, or train with tracker=none"
+            ) from self.start_error
+
+    def epoch(self, number: int, row: dict[str, Any]) -> None:
+        """Queues the losses and validation metrics of an epoch."""
+        call = partial(self.tracker.epoch, number, row)
+        self.add(Event(call, len(flat_numbers(row)), number))
+
+    def last_epoch_sent(self) -> int:
+        """Returns the number of the last epoch that an earlier process has sent."""
+        try:
+            record = json.loads((self.folder / RECORD).read_text("utf-8"))
+            return int(record["epoch"]) if record["tracker"] == self.tracker.name else 0
+        except (OSError, ValueError, LookupError, TypeError):
+            return 0
+
+    def end(self, scores: dict[str, Scores] | None) -> None:
+        """Queues the final scores, and waits until all events are sent.
+
+        A service that does not answer is waited for only briefly. What it has not
+        received is told in one warning.
+
+        Args:
+            scores: the final scores by split and task; None if the run failed.
+        """
+        if not self.is_open:
+            return
+        call = partial(self.tracker.end, scores)
+        self.add(Event(call, len(flat_numbers(dict(scores or {})))))
+        begin, is_repeated, self.is_ending = time.monotonic(), self.is_ending, True
+        with self.changed:
+            # A second call means that a signal has interrupted the first.
+            while self.events and not is_repeated:
+                limit = MAX_SECONDS_AWAY if self.is_away else MAX_SECONDS_BUSY
+                seconds = begin + limit - time.monotonic()
+                if seconds <= 0:
+                    break
+                self.changed.wait(seconds)
+            self.is_open = False
+            self.changed.notify_all()
+            lost_end = bool(self.events)
+            lost = self.missing + sum(event.values for event in self.events)
+        if lost or lost_end:
+            self.warn(self.describe_loss(lost, lost_end, scores is not None))
+
+    def describe_loss(self, values: int, lost_end: bool, is_done: bool) -> str:
+        """Returns a warning that says what is missing, and where it is kept."""
+        parts = [f"{values:,} values"] if values else []
+        parts += ["the end of the run"] if lost_end else []
+        reason = self.reason or f"no call has returned for {MAX_SECONDS_BUSY} s"
+        text = f"tracker: {self.tracker.name} lacks {' and '.join(parts)}: {reason}"
+        folder = shortest(self.folder)
+        if is_done:
+            text += f"; {folder} holds all values in history.csv and metrics.json"
+        elif values:
+            text += f"; {folder} holds them, and the resumed run sends them"
+        return text
+
+    def add(self, event: Event) -> None:
+        """Queues an event."""
+        with self.changed:
+            if self.is_open:
+                self.events.append(event)
+                self.changed.notify_all()
+
+    def send_events(self) -> None:
+        """Sends one event after another until the run has ended."""
+        while True:
+            with self.changed:
+                self.changed.wait_for(lambda: self.events or not self.is_open)
+                if not self.is_open:
+                    return
+                event = self.events[0]
+            try:
+                self.tracker._event_time = event.time
+                event.call()
+            except (Exception, SystemExit) as error:
+                self.handle_error(event, error)
+            else:
+                self.record_success(event)
+
+    def record_success(self, event: Event) -> None:
+        """Removes an event that was sent, and records the epoch that it reported."""
+        if event.epoch:
+            record = {"tracker": self.tracker.name, "epoch": event.epoch}
+            # If the folder cannot be written, the run itself reports that.
+            with contextlib.suppress(MtlError), replacing(self.folder / RECORD) as path:
+                path.write_text(json.dumps(record) + "\n", "utf-8")
+        with self.changed:
+            self.events.popleft()
+            self.is_away = False
+            self.changed.notify_all()
+
+    def handle_error(self, event: Event, error: BaseException) -> None:
+        """Keeps an event of a service that does not answer, and drops other events."""
+        with self.changed:
+            if not self.is_open:
+                return
+            is_first = not self.reason
+            self.reason = first_line(error)
+            self.is_away = isinstance(error, OSError) and not event.must_succeed
+            if event.must_succeed:
+                self.start_error, self.is_open = error, False
+            if not self.is_away:
+                self.events.popleft()
+                self.missing += event.values
+            self.changed.notify_all()
+        if is_first and not event.must_succeed:
+            # A warning that cannot be printed must not end this thread.
+            with contextlib.suppress(MtlError, OSError, SystemExit):
+                self.warn(self.describe_trouble())
+        if self.is_away:
+            with self.changed:
+                self.changed.wait_for(lambda: not self.is_open, RETRY_SECONDS)
+
+    def describe_trouble(self) -> str:
+        """Returns a warning that says why values could not be sent."""
+        text = f"tracker: {self.tracker.name}: {self.reason}; training goes on"
+        if self.is_away:
+            return f"{text}, and what is missing is sent when the tracker answers"
+        return f"{text}, but some values are missing in the tracker"
+
+
+@contextlib.contextmanager
+def tracked_run(
+    tracker: Tracker,
+    folder: Path,
+    warn: Callable[[str], object],
+    values: dict[str, Any],
+    earlier_rows: Iterable[dict[str, Any]] | None,
+) -> Iterator[TrackedRun]:
+    """Starts a tracker, and tells the tracker if the run fails.
+
+    Args:
+        tracker: the tracker to call.
+        folder: the run folder.
+        warn: the function that prints a warning.
+        values: the configuration, without secrets.
+        earlier_rows: the rows of the epochs that a resumed run has trained before;
+            None for a run that trains from the beginning.
+    """
+    tracked = TrackedRun(tracker, folder, warn)
+    tracked.start(values, must_succeed=earlier_rows is None)
+    last_sent = tracked.last_epoch_sent()
+    for row in earlier_rows or ():
+        if row["epoch"] > last_sent:
+            tracked.epoch(row["epoch"], row)
+    try:
+        yield tracked
+    except BaseException:
+        tracked.end(None)
+        raise
+
+
+def earlier_rows(checkpoint: Checkpoint | None) -> list[dict[str, Any]] | None:
+    """Returns the rows of a checkpoint's epochs; None without a checkpoint."""
+    if checkpoint is None:
+        return None
+    from mtl_cli.runs.report import epoch_row
+
+    return [epoch_row(Epoch(**epoch)) for epoch in checkpoint.values["epochs"]]

@@ -1,0 +1,221 @@
+"""A run and its tracker: nothing that a tracker does stops or delays the run."""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import PrivateAttr
+
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.signals import Stopped
+from mtl_cli.runs import tracked_run as module
+from mtl_cli.runs.tracked_run import tracked_run
+from mtl_cli.trackers.base import Tracker
+
+PATIENCE_SECONDS = 20
+SCORES: Any = {"test": {"buy": {"auc": 0.5, "log_loss": 0.7}}}
+
+
+class Recorder(Tracker):
+    """Records its calls; raises `error` instead, while there is one."""
+
+    _calls: list[str] = PrivateAttr(default_factory=list)
+    _times: list[float] = PrivateAttr(default_factory=list)
+    _error: BaseException | None = PrivateAttr(None)
+    _attempts: int = PrivateAttr(0)
+
+    def record(self, call: str) -> None:
+        self._attempts += 1
+        if self._error is not None:
+            raise self._error
+        self._calls.append(call)
+        self._times.append(self._event_time)
+
+    def start(self, run: Path, values: dict[str, Any]) -> None:
+        self.record("start")
+
+    def epoch(self, number: int, row: dict[str, Any]) -> None:
+        self.record(f"epoch {number}")
+
+    def end(self, scores: Any) -> None:
+        self.record("failed" if scores is None else "done")
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(module, "MAX_SECONDS_AWAY", 0.2)
+    monkeypatch.setattr(module, "MAX_SECONDS_BUSY", PATIENCE_SECONDS)
+    yield
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while any("send_events" in thread.name for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def wait_until(condition: Any) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def row(number: int) -> dict[str, Any]:
+    return {"epoch": number, "loss.buy": 0.5, "best": True}
+
+
+def test_tracker_gets_all_events_in_their_order(tmp_path: Path) -> None:
+    tracker, warnings = Recorder(name="recorder"), list[str]()
+    with tracked_run(tracker, tmp_path, warnings.append, {}, None) as tracked:
+        tracked.epoch(1, row(1))
+        tracked.epoch(2, row(2))
+        tracked.end(SCORES)
+    assert tracker._calls == ["start", "epoch 1", "epoch 2", "done"]
+    record = json.loads((tmp_path / "tracked.json").read_text())
+    assert record == {"tracker": "recorder", "epoch": 2}
+    assert not warnings
+
+
+def test_tracker_hears_of_a_failed_run(tmp_path: Path) -> None:
+    tracker = Recorder(name="recorder")
+    with (
+        pytest.raises(ValueError, match="steps"),
+        tracked_run(tracker, tmp_path, print, {}, None),
+    ):
+        raise ValueError("no steps")
+    assert tracker._calls == ["start", "failed"]
+
+
+@pytest.mark.parametrize("error", [ConnectionError, KeyError, SystemExit])
+def test_error_at_the_start_ends_a_new_run(error: Any, tmp_path: Path) -> None:
+    tracker = Recorder(name="recorder")
+    tracker._error = error("no such host")
+    message = "^tracker: recorder cannot start: .*no such host.*; mend this, or train"
+    with (
+        pytest.raises(ConfigError, match=message),
+        tracked_run(tracker, tmp_path, print, {}, None),
+    ):
+        pytest.fail("the run began")
+
+
+def test_error_at_the_start_of_a_resumed_run_is_a_warning(tmp_path: Path) -> None:
+    tracker, warnings = Recorder(name="recorder"), list[str]()
+    tracker._error = ConnectionError("no answer")
+    with tracked_run(tracker, tmp_path, warnings.append, {}, []) as tracked:
+        tracked.epoch(1, row(1))
+        tracker._error = None
+        tracked.end(SCORES)
+    assert tracker._calls == ["start", "epoch 1", "done"]
+    assert len(warnings) == 1
+
+
+def test_events_of_an_absence_are_sent_later_with_their_own_times(
+    tmp_path: Path,
+) -> None:
+    tracker, warnings = Recorder(name="recorder"), list[str]()
+    with tracked_run(tracker, tmp_path, warnings.append, {}, None) as tracked:
+        tracker._error = ConnectionError("no answer")
+        tracked.epoch(1, row(1))
+        tracked.epoch(2, row(2))
+        queued = time.time()
+        wait_until(lambda: tracker._attempts > 4)
+        tracker._error = None
+        tracked.end(SCORES)
+    assert tracker._calls == ["start", "epoch 1", "epoch 2", "done"]
+    assert tracker._times[1] <= tracker._times[2] <= queued <= tracker._times[3]
+    assert warnings == [
+        "tracker: recorder: no answer; training goes on, and what is missing is sent "
+        "when the tracker answers"
+    ]
+
+
+def test_tracker_that_hangs_delays_no_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(Recorder, "epoch", lambda *_: answered.wait(PATIENCE_SECONDS))
+    with tracked_run(Recorder(name="recorder"), tmp_path, print, {}, None) as tracked:
+        begin = time.monotonic()
+        for number in range(1, 100):
+            tracked.epoch(number, row(number))
+        assert time.monotonic() - begin < PATIENCE_SECONDS / 2
+        answered.set()
+        tracked.end(SCORES)
+
+
+def test_what_is_missing_at_the_end_is_counted(tmp_path: Path) -> None:
+    tracker, warnings = Recorder(name="recorder"), list[str]()
+    with tracked_run(tracker, tmp_path, warnings.append, {}, None) as tracked:
+        tracker._error = ConnectionError("no answer")
+        tracked.epoch(1, row(1))
+        begin = time.monotonic()
+        tracked.end(SCORES)
+        assert 0.1 < time.monotonic() - begin < PATIENCE_SECONDS / 2
+    assert len(warnings) == 2
+    # The row's epoch and loss, and the two scores.
+    assert warnings[1].startswith(
+        "tracker: recorder lacks 4 values and the end of the run: no answer; "
+    )
+    assert re.search(r"holds all values in history.csv and metrics.json$", warnings[1])
+
+
+def test_what_a_service_refuses_is_not_repeated(tmp_path: Path) -> None:
+    tracker, warnings = Recorder(name="recorder"), list[str]()
+    with tracked_run(tracker, tmp_path, warnings.append, {}, None) as tracked:
+        tracker._error = ValueError("no such metric")
+        tracked.epoch(1, row(1))
+        wait_until(lambda: not tracked.events)
+        tracker._error = None
+        tracked.epoch(2, row(2))
+        tracked.end(SCORES)
+    assert tracker._calls == ["start", "epoch 2", "done"]
+    assert warnings[0].startswith("tracker: recorder: no such metric; training goes on")
+    assert warnings[1].startswith("tracker: recorder lacks 2 values: no such metric; ")
+    assert len(warnings) == 2
+
+
+@pytest.mark.parametrize(
+    ("record", "sent"),
+    [
+        ('{"tracker": "recorder", "epoch": 1}', ["epoch 2", "epoch 3"]),
+        ('{"tracker": "other", "epoch": 1}', ["epoch 1", "epoch 2", "epoch 3"]),
+        ("[]", ["epoch 1", "epoch 2", "epoch 3"]),
+    ],
+)
+def test_resumed_run_sends_only_epochs_that_were_not_sent(
+    record: str, sent: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "tracked.json").write_text(record)
+    tracker, rows = Recorder(name="recorder"), [row(1), row(2), row(3)]
+    with tracked_run(tracker, tmp_path, print, {}, rows) as tracked:
+        tracked.end(SCORES)
+    assert tracker._calls == ["start", *sent, "done"]
+
+
+def test_signal_ends_the_wait_for_a_tracker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_SECONDS_AWAY", PATIENCE_SECONDS)
+    tracker, warnings = Recorder(name="recorder"), list[str]()
+    begin = time.monotonic()
+    with (
+        pytest.raises(Stopped),
+        tracked_run(tracker, tmp_path, warnings.append, {}, None) as tracked,
+    ):
+        tracker._error = ConnectionError("no answer")
+        tracked.is_ending = True  # as in a first call of `end`
+        raise Stopped(130)
+    assert time.monotonic() - begin < PATIENCE_SECONDS / 2
+    assert "the end of the run" in warnings[-1]
+
+
+def test_run_without_a_tracker_has_no_thread_and_no_record(tmp_path: Path) -> None:
+    with tracked_run(Recorder(name="none"), tmp_path, print, {}, None) as tracked:
+        tracked.epoch(1, row(1))
+        tracked.end(SCORES)
+    assert not list(tmp_path.iterdir())
