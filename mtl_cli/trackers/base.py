@@ -62,7 +62,8 @@ class Tracker(Options):
     def end(self, scores: dict[str, Scores] | None) -> None:
         """Receives the final scores by split when the run ends.
 
-        They are {} if the run only checked its data, and None if it failed. All files of the run but `status.json` are written by then.
+        They are {} if the run only checked its data, and None if it failed. All files
+        of the run but `status.json` are written by then.
         """
 
 

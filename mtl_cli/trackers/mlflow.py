@@ -40,11 +40,11 @@ TOO_MANY_REQUESTS, FIRST_SERVER_ERROR = 429, 500  # HTTP status codes
 
 
 class MLflow(Tracker):
-    """Logs to a tracking server, a database or a folder.
+    """A tracker that logs each run as a run of MLflow.
 
     Attributes:
-        uri: address of the server, database or folder; null is the environment
-            variable MLFLOW_TRACKING_URI, or else MLflow's default.
+        uri: address of the server, database or folder; null is the address in the
+            environment variable MLFLOW_TRACKING_URI, or without it MLflow's default.
         experiment: name of the experiment that the run belongs to.
     """
 

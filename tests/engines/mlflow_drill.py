@@ -153,12 +153,13 @@ class Training:
 
 @contextmanager
 def training(
-    folder: Path, uri: str, *settings: str, name: str = "run"
+    folder: Path, uri: str, *settings: str, name: str = "run", **variables: str
 ) -> Iterator[Training]:
     """Starts `mtl-train` with the tracker MLflow; leaves no process behind."""
     command = [sys.executable, "-m", "mtl_cli.cli.train", *SETTINGS, *settings]
     command += ["tracker=mlflow", f"tracker.uri={uri}", f"hydra.run.dir={name}"]
     own = {key: x for key, x in os.environ.items() if not key.startswith("MLFLOW_")}
+    own |= variables
     begin = time.monotonic()
     with (folder / f"{name}.out").open("ab") as output:
         process = subprocess.Popen(
@@ -334,9 +335,11 @@ def drill_password(folder: Path) -> None:
         os.environ |= {"MLFLOW_TRACKING_USERNAME": USER}
         os.environ |= {"MLFLOW_TRACKING_PASSWORD": PASSWORD}
         typed = f"http://{USER}:{PASSWORD}@{host}"
-        with training(folder, typed, "trainer.epochs=15") as trained:
+        # The server takes seconds to check a password.
+        slow = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
+        with training(folder, typed, "trainer.epochs=15", **slow) as trained:
             trained.wait_for("epoch 1/15")
-            wait_until(lambda: steps_of(uri, runs_at(uri)[0]))
+            expect("the server is used", runs_at(uri), trained.output)
             engine.kill()
             code, _ = trained.wait()
         expect("exit code 0", code == 0, trained.output)

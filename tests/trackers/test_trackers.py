@@ -1,5 +1,6 @@
 """Trackers, each with the real package and no service."""
 
+import contextlib
 import json
 import os
 import socket
@@ -23,6 +24,7 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.runs import execution
 from mtl_cli.runs.execution import Request
 from mtl_cli.runs.resume import RunStart
+from mtl_cli.trackers import mlflow as mlflow_module
 from mtl_cli.trackers.mlflow import MLflow, without_user
 from mtl_cli.trackers.none import NoTracker
 from mtl_cli.trackers.wandb import WandB
@@ -247,6 +249,39 @@ def test_absent_mlflow_server_ends_a_run_in_one_line_without_its_password(
         "answer: Connection refused; mend this, or train with tracker=none\n"
     )
     assert not (tmp_path / "run" / "data_report.json").exists()
+
+
+def test_host_that_takes_no_connection_is_found_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("requests", reason="extra mlflow")
+    monkeypatch.setattr(mlflow_module, "CONNECT_SECONDS", 0.2)
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):  # the system lets one or two connections wait
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        uri = f"http://127.0.0.1:{full.getsockname()[1]}"
+        with pytest.raises(OSError, match=r"no connection within 0\.2 s"):
+            mlflow_module.check_connection(uri)
+
+
+def test_limit_of_a_request_that_the_user_has_set_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mlflow", reason="extra mlflow")
+    name = mlflow_module.TIMEOUT
+    monkeypatch.delenv(name, raising=False)
+    with mlflow_tracker(tmp_path)._limits(5):
+        assert os.environ[name] == "5"
+    assert name not in os.environ
+    monkeypatch.setenv(name, "77")
+    with mlflow_tracker(tmp_path)._limits(5):
+        assert os.environ[name] == "77"
+    assert os.environ[name] == "77"
 
 
 def test_mlflow_gets_user_and_password_by_variables(
