@@ -366,6 +366,8 @@ def main() -> int:
     if shutil.which(os.environ.get("MLFLOW", "mlflow")) is None:
         print("The variable MLFLOW must hold the path of the command `mlflow`.")
         return 2
+    # Ended by a signal, the drill still ends its servers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chosen = [drill for drill in DRILLS if drill.__name__[6:] in sys.argv[1:]] or DRILLS
     for drill in chosen:
         print(f"{drill.__name__[6:]}: {drill.__doc__}", flush=True)
