@@ -26,7 +26,7 @@ from mtl_cli.runs.execution import Request
 from mtl_cli.runs.resume import RunStart
 from mtl_cli.trackers import mlflow as mlflow_module
 from mtl_cli.trackers.mlflow import MLflow, without_user
-from mtl_cli.trackers.none import NoTracker
+from mtl_cli.trackers.tensorboard import TensorBoard
 from mtl_cli.trackers.wandb import WandB
 
 
@@ -61,7 +61,7 @@ def test_process_that_helps_another_tells_no_tracker(
     monkeypatch.setattr(execution, "execute_in_folder", execute_in_folder)
     chosen = config("tracker=tensorboard")
     request = Request(DictConfig({}), {}, [], Path("run"))
-    execution.execute_as_worker(chosen, request)
+    execution.execute_as_worker(chosen, request, 1)
     assert (chosen.tracker.name, told) == ("tensorboard", ["none"])
 
 
@@ -74,16 +74,17 @@ def test_tracker_gets_references_in_place_of_secrets(
         received.append(values)
         raise DataError("the run ends here")
 
-    monkeypatch.setattr(secrets, "_variables", {"hunter2": "DB_PASSWORD"})
-    monkeypatch.setattr(NoTracker, "start", record)
-    chosen = config("dataset.train=db://hunter2@host/rows.parquet")
+    reference = "${oc.env:DB_PASSWORD}"
+    monkeypatch.setattr(secrets, "_references", {"hunter2": reference})
+    monkeypatch.setattr(TensorBoard, "start", record)
+    chosen = config("tracker=tensorboard", "dataset.train=hunter2/rows.parquet")
     (tmp_path / "config.yaml").touch()  # an interrupted run has one
     folder = RunFolder(tmp_path)
     request = Request(DictConfig({}), {}, [], tmp_path)
     with pytest.raises(DataError, match="ends here"):
         execution.execute_in_folder(chosen, RunStart(tmp_path, folder), folder, request)
     (values,) = received
-    assert values["dataset"]["train"] == "db://${oc.env:DB_PASSWORD}@host/rows.parquet"
+    assert values["dataset"]["train"] == f"{reference}/rows.parquet"
 
 
 class RecordedCalls(ModuleType):
@@ -108,15 +109,21 @@ def started(name: str, monkeypatch: pytest.MonkeyPatch, *settings: str) -> Any:
     return package.calls
 
 
+@pytest.mark.parametrize("is_variable", [False, True])
 def test_mlflow_gets_its_address_and_experiment(
-    monkeypatch: pytest.MonkeyPatch,
+    is_variable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = ["tracker.uri=db://host", "tracker.experiment=ranking"]
-    calls = started("mlflow", monkeypatch, *settings)
-    assert calls["set_tracking_uri"] == ("db://host", {})
-    assert calls["set_experiment"] == ("ranking", {})
-    assert calls["log_params"] == ({"seed": "3"}, {})
-    assert "set_tracking_uri" not in started("mlflow", monkeypatch)
+    pytest.importorskip("mlflow", reason="extra mlflow")
+    uri = f"sqlite:///{tmp_path}/tracked.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    settings = ["tracker.experiment=ranking"]
+    settings += [] if is_variable else [f"tracker.uri={uri}"]
+    tracker: Any = config("tracker=mlflow", *settings).tracker
+    tracker.start(tmp_path, {"seed": 3})
+    found = tracker._client.get_experiment_by_name("ranking")
+    (run,) = tracker._client.search_runs([found.experiment_id])
+    assert (tmp_path / "tracked.db").exists()
+    assert run.data.params == {"seed": "3"}
 
 
 def test_wandb_gets_its_project_and_mode(monkeypatch: pytest.MonkeyPatch) -> None:
