@@ -78,8 +78,8 @@ def test_tracker_gets_references_in_place_of_secrets(
     monkeypatch.setattr(secrets, "_references", {"hunter2": reference})
     monkeypatch.setattr(TensorBoard, "start", record)
     chosen = config("tracker=tensorboard", "dataset.train=hunter2/rows.parquet")
-    (tmp_path / "config.yaml").touch()  # an interrupted run has one
     folder = RunFolder(tmp_path)
+    (tmp_path / "config.yaml").touch()  # an interrupted run has one
     request = Request(DictConfig({}), {}, [], tmp_path)
     with pytest.raises(DataError, match="ends here"):
         execution.execute_in_folder(chosen, RunStart(tmp_path, folder), folder, request)
