@@ -4,10 +4,10 @@ import argparse
 import io
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from mtl_cli import __version__
 from mtl_cli.comparison.compare_datasets import compare_datasets
 from mtl_cli.comparison.configurations import group_runs
 from mtl_cli.comparison.fail_if import Condition, failures, parse
@@ -61,7 +61,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--version", action="version", version=f"mtl-cli {__version__}")
+    add("--version", action="version", version=f"mtl-cli {version('mtl-cli')}")
     add("paths", nargs="+", metavar="FOLDER", help="runs, sweeps, or a folder of them")
     baseline = "compare with this one (default: model=shared_bottom, else the first)"
     add("--baseline", metavar="KEY=VALUE[,...]", help=baseline)

@@ -8,6 +8,7 @@ import os
 from argparse import ArgumentParser
 from collections.abc import Callable
 from functools import wraps
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from mtl_cli import __version__
 from mtl_cli.core.other_files import MAX_YAML_BYTES, check_yaml, read_text
 
 # Takes the loader, a function that composes, the name of the primary configuration and
@@ -38,7 +38,7 @@ def argument_parser() -> ArgumentParser:
     parser.exit_on_error = False
     for action in parser._actions:
         if "--version" in action.option_strings:
-            action.version = f"mtl-cli {__version__}"  # type: ignore[attr-defined]
+            action.version = f"mtl-cli {version('mtl-cli')}"  # type: ignore[attr-defined]
     return parser
 
 

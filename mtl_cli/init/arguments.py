@@ -2,10 +2,10 @@
 
 import argparse
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mtl_cli import __version__
 from mtl_cli.core.errors import ConfigError, suggest
 from mtl_cli.data.dataset import TASK_NAME
 
@@ -44,7 +44,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--version", action="version", version=f"mtl-cli {__version__}")
+    add("--version", action="version", version=f"mtl-cli {version('mtl-cli')}")
     add("table", metavar="TABLE", help=TABLE)
     many: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
     add("--task", metavar="NAME[=COLUMN]", help=TASK, **many)
