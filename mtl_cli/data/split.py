@@ -167,7 +167,9 @@ def split_column(dataset: Dataset, source: Source) -> pa.ChunkedArray:
 def order_by_group(
     dataset: Dataset, source: Source, shares: dict[str, float], file: str
 ) -> tuple[dict[str, int], RowNumbers]:
-    """Assigns random whole groups to each split until the split has its share of rows.
+    """Assigns random whole groups to each split.
+
+    A split gets as many groups as fit into its share of rows, but at least one.
 
     Args:
         dataset: the data set.
@@ -187,8 +189,8 @@ def order_by_group(
     split_of_group = np.full(len(sizes), SPLITS.index(file))
     start, counts = 0, {}
     for split, share in shares.items():
-        end = (ends[start - 1] if start else 0) + share * source.rows
-        stop = max(int(np.searchsorted(ends, end)), start + 1)
+        end = (ends[start - 1] if start else 0) + round(share * source.rows)
+        stop = max(int(np.searchsorted(ends, end, "right")), start + 1)
         split_of_group[groups[start:stop]] = SPLITS.index(split)
         counts[split] = int(sizes[groups[start:stop]].sum())
         start = stop

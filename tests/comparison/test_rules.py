@@ -1,13 +1,16 @@
 """The rules of a comparison: many tests, the baseline, and which rows are the same."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from mtl_cli.comparison import seed_statistics
+from mtl_cli.comparison import row_tests, seed_statistics
 from mtl_cli.comparison.baseline import choose_baseline
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Difference, Verdict, decide
+from mtl_cli.comparison.results import Score, Task
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import same_rows
 
@@ -88,3 +91,27 @@ def test_runs_that_differ_in_a_key_of_the_split_have_other_rows(key: str) -> Non
     for split in ("valid", "test"):
         assert same_rows(configuration(**usual), configuration(**usual), split)
         assert not same_rows(configuration(**usual), configuration(**other), split)
+
+
+def test_rows_are_read_of_the_best_configurations_up_to_a_number_of_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = {"shared_bottom": 0.5, "mmoe": 0.7, "ple": 0.9, "cgc": 0.8}
+    scores = []
+    for model, value in values.items():
+        chosen = configuration(model)
+        chosen.all_runs[0].metrics["valid"] = {"buy": {"rows": 10}}
+        interval = seed_statistics.Interval(value, None, 1)
+        scores.append(Score(chosen, {1: value}, interval))
+    baseline = scores[0].configuration
+    comparison: Any = SimpleNamespace(baseline=baseline, split="valid")
+    for direction, rows, expected in (
+        (1, 40, ["shared_bottom", "ple", "cgc", "mmoe"]),
+        (1, 39, ["shared_bottom", "ple", "cgc"]),
+        (-1, 20, ["shared_bottom", "mmoe"]),
+        (1, 9, []),
+    ):
+        monkeypatch.setattr(row_tests, "MAX_ROWS_RESAMPLED", rows)
+        task = Task("buy", "ece", direction, scores)
+        tested = row_tests.configurations_to_test(task, comparison)
+        assert [x.model for x in tested] == expected

@@ -7,6 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from mtl_cli.comparison.row_statistics import bootstrap, delong, delong_parts, resampled
 from mtl_cli.comparison.seed_statistics import (
+    Noise,
     common_seeds,
     holm,
     mean_interval,
@@ -53,6 +54,16 @@ def test_noise_of_other_configurations_counts_only_if_it_is_alike() -> None:
     assert seed_test(a, b, alike).degrees_of_freedom == 6
     assert seed_test(a, b, quiet).degrees_of_freedom == 4
     assert seed_test(a, b, loud).degrees_of_freedom == 4
+
+
+def test_noise_is_compared_by_an_f_test_of_the_two_over_the_others() -> None:
+    a, b = [0.0, 1.0, 2.0], [0.0, 1.0, 2.0]  # variance 1 with 4 degrees of freedom
+    for ratio, is_pooled in ((1.5, True), (2.0, False), (0.12, True), (0.09, False)):
+        p = stats.f.sf(ratio, 4, 20)
+        assert is_pooled == (0.2 <= p <= 0.98)
+        others = Noise(20 / ratio, 20)
+        freedom = seed_test(a, b, others).degrees_of_freedom
+        assert freedom == (24 if is_pooled else 4)
 
 
 def test_no_noise_at_all_makes_any_difference_certain() -> None:
@@ -147,6 +158,14 @@ def test_delong_parts_average_to_the_auc_with_ties_counted_half() -> None:
     score = np.round(rng.normal(size=500) + label, 1)
     for part in delong_parts(label, [score]):
         assert part.mean() == pytest.approx(roc_auc_score(label, score), abs=1e-12)
+
+
+def test_delong_parts_of_several_seeds_are_their_mean() -> None:
+    label, seeds, _ = two_models(np.random.default_rng(4), 60, 0.3, seeds=3)
+    each = [delong_parts(label, [score]) for score in seeds]
+    for i, part in enumerate(delong_parts(label, seeds)):
+        expected = np.mean([parts[i] for parts in each], axis=0)
+        np.testing.assert_allclose(part, expected, rtol=1e-12)
 
 
 def test_delong_variance_equals_the_definition_over_all_pairs() -> None:

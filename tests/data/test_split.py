@@ -128,3 +128,24 @@ def test_missing_time_is_refused():
     table = pa.table({"user": [1, 2], "day": pa.array([1, None])})
     with pytest.raises(DataError, match="'day' is empty in 1 rows"):
         split({"train": table}, valid_fraction=0.5, split_by="time", split_column="day")
+
+
+@pytest.mark.parametrize(
+    ("shares", "rows"),
+    [
+        ((0.2, 0.3), (20, 30)),
+        ((0.29, 0.39), (20, 30)),  # what fits into the share
+        ((0.01, 0.01), (10, 10)),  # but at least one group
+    ],
+)
+def test_split_gets_the_whole_groups_that_fit_into_its_share(shares, rows):
+    table = pa.table({"user": np.arange(100) // 10})
+    valid, test = shares
+    found = split(
+        {"train": table},
+        valid_fraction=valid,
+        test_fraction=test,
+        split_by="group",
+        split_column="user",
+    )
+    assert (len(found["valid"]), len(found["test"])) == rows

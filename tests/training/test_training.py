@@ -28,7 +28,7 @@ from mtl_cli.tasks.regression import Regression
 from mtl_cli.training import steps as steps_module
 from mtl_cli.training import train as train_module
 from mtl_cli.training.feed import MemoryFeed
-from mtl_cli.training.losses import task_losses
+from mtl_cli.training.losses import mean_losses, task_losses
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.state import TrainingState
 from mtl_cli.training.steps import STEPS_PER_CALL, Steps, is_worth_compiling, reseed
@@ -88,7 +88,7 @@ def tasks_of(**losses):
 def encode(rows, feature_set, tasks):
     """All rows as a table in which every row counts."""
     labels = {n: t.read_labels(n, rows[t.label]) for n, t in tasks.items()}
-    weights = {task: np.ones_like(y) for task, y in labels.items()}
+    weights = {task: np.ones(len(y), "float32") for task, y in labels.items()}
     return Table(feature_set.encode(rows), labels, weights)
 
 
@@ -675,6 +675,11 @@ def test_loss_of_an_epoch_is_the_mean_over_the_rows_of_the_task():
     assert history.epochs[0].losses == pytest.approx(expected, rel=FLOAT32)
 
 
+def test_mean_loss_of_rows_that_weigh_less_than_1():
+    losses = np.array([[[2.0, 0.0], [0.25, 0.0]], [[6.0, 0.0], [0.25, 0.0]]])
+    assert mean_losses(losses).tolist() == [4.0, 0.0]
+
+
 # Dropout
 
 
@@ -728,6 +733,26 @@ def test_epoch_with_dropout_is_the_same_whatever_came_before():
         state.history.epochs = [None]
         train_epoch(chosen, state, feed, Progress())
     assert_same_bits(fresh.logits.get_weights(), used.logits.get_weights())
+
+
+def test_calls_of_all_buffers_are_numbered_by_their_first_step(monkeypatch, eager):
+    monkeypatch.setattr(steps_module, "STEPS_PER_CALL", 2)
+    chosen = config()
+    steps = Steps(chosen, built(chosen), 9 * 64)
+    taken = []
+    monkeypatch.setattr(steps, "run", lambda *_: tf.zeros((2, 2, 3)))
+    monkeypatch.setattr(
+        steps_module, "reseed", lambda _, seeds: taken.append(tuple(seeds))
+    )
+    rows = MemoryFeed(encoded(chosen, 192)[0], list(chosen.chosen_tasks))
+    buffers = [rows.buffer(np.arange(192), 64) for _ in range(3)]  # 3 steps each
+    calls = [len(losses) for losses in steps.epoch(buffers, 5)]
+    assert calls == [2, 1, 2, 1, 2, 1]
+    # The run's seed, the epoch, the call's first step, this process's rank.
+    assert taken == [(1, 5, step, 0) for step in (0, 2, 3, 5, 6, 8)]
+    taken.clear()
+    list(steps.epoch(buffers, 5, done=5))
+    assert [step for _, _, step, _ in taken] == [5, 6, 8]
 
 
 @pytest.fixture
