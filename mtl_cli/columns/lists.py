@@ -12,7 +12,7 @@ from mtl_cli.columns.numeric import Floats, as_numbers
 from mtl_cli.columns.vocabulary import Categorical, Integers, as_array, as_categorical
 from mtl_cli.core.errors import DataError, RowError, shown
 
-COMMON_SEPARATORS = (",", ";", "|", "\t", " ")
+COMMON_SEPARATORS = (",", ";", "|", "^", "\t", " ")
 
 
 class Tokens(NamedTuple):

@@ -46,7 +46,8 @@ class ColumnProfile:
     Attributes:
         name: the column's name.
         kind: the kind of the values. Text that reads as numbers or ISO times counts as
-            numbers or times.
+            numbers or times. Floats that are whole numbers count as whole numbers, text
+            such as 4.0 does not.
         arrow_type: the type in the file.
         codes: each row's index into `values`, -1 for a missing value, (rows,). In a
             column of Arrow lists, 0 for each list.
@@ -103,7 +104,14 @@ class ColumnProfile:
         """Whether the column holds both 0 and 1, or both booleans, and nothing else."""
         if self.kind == "boolean":
             return self.num_distinct == 2
-        return self.numbers is not None and sorted(self.numbers.tolist()) == [0, 1]
+        return self.numbers is not None and set(self.numbers.tolist()) == {0, 1}
+
+    @property
+    def all_whole(self) -> bool:
+        """Whether the column holds nothing but whole numbers, such as 4, 4.0 or 4e0."""
+        if self.numbers is None or not np.isfinite(self.numbers).all():
+            return False
+        return bool((self.numbers % 1 == 0).all())
 
     def most_frequent(self, number: int | None = None) -> dict[str, int]:
         """Returns {value: count}, the most frequent value first.
@@ -173,11 +181,12 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
         kind = "other" if (codes == 0).any() else "empty"
         no_values = pa.nulls(0, pa.string())
         return ColumnProfile(name, kind, arrow_type, codes, no_values, np.zeros(0))
-    encoded = array.dictionary_encode()
+    encoded = floats_as_whole(array).dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy()
     values = encoded.dictionary.cast(pa.string())
     counts = np.bincount(codes[codes >= 0], minlength=len(values))
-    kind = kind_of_values(arrow_type, values)
+    value_type = encoded.dictionary.type
+    kind = kind_of_values(value_type, values)
     numbers = None
     if kind in ("whole", "decimal"):
         # Not from text if there are numbers: the float32 0.1 is not the float64 0.1.
@@ -202,6 +211,21 @@ def normalized(cells: pa.ChunkedArray) -> pa.Array:
     if pa.types.is_floating(arrow_type):
         array = pc.if_else(pc.is_nan(array), pa.scalar(None, arrow_type), array)
     return array
+
+
+def floats_as_whole(array: pa.Array) -> pa.Array:
+    """Returns floats as int64 if all are whole numbers that their type holds exactly.
+
+    pandas stores whole numbers as floats where some cells of their column are empty.
+    Other arrays are returned unchanged.
+    """
+    if not pa.types.is_floating(array.type):
+        return array
+    x = array.drop_null().to_numpy()
+    max_exact = MAX_EXACT if pa.types.is_float64(array.type) else 2**24
+    exact = np.abs(x) <= max_exact
+    is_whole = len(x) and exact.all() and (x == np.floor(x)).all()
+    return array.cast(pa.int64()) if is_whole else array
 
 
 def kind_of_values(arrow_type: pa.DataType, values: pa.Array) -> Kind:

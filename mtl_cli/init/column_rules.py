@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from mtl_cli.init.column_profile import (
     MAX_CATEGORIES,
@@ -25,11 +27,14 @@ from mtl_cli.init.name_hints import (
     suggests_birth,
     suggests_entity,
     suggests_id,
+    suggests_propensity,
+    suggests_request,
     suggests_row_weight,
     suggests_time,
 )
 
 FREE_TEXT_LENGTH = 40  # characters
+MIN_ROWS_PER_ENTITY = 20  # on average; ids of requests occur in fewer rows
 DATE = (
     r"^([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4})"
     r"([ T].*)?$"
@@ -42,7 +47,7 @@ CONVERTIBLE_TEXT = {
     r"^\{.*\}$": "records: make one column per field",
 }
 # {separator of lists in text: share of the cells that must contain the separator}
-SEPARATORS = {"|": 0.2, ";": 0.2, ", ": 0.5, ",": 0.5, " ": 0.5}
+SEPARATORS = {"|": 0.2, ";": 0.2, "^": 0.2, ", ": 0.5, ",": 0.5, " ": 0.5}
 
 
 def propose_column(column: ColumnProfile) -> ColumnProposal:
@@ -51,6 +56,7 @@ def propose_column(column: ColumnProfile) -> ColumnProposal:
         unusable_column(column)
         or time_column(column)
         or weight_column(column)
+        or logging_column(column)
         or convertible_text(column)
         or list_column(column)
         or decimal_column(column)
@@ -122,6 +128,19 @@ def weight_column(column: ColumnProfile) -> ColumnProposal | None:
     return ColumnProposal(column, "weight", keys, summarize(column), remark)
 
 
+def logging_column(column: ColumnProfile) -> ColumnProposal | None:
+    """Leaves out what only the log of past rows has: propensities, ids of requests."""
+    keys = None if column.numbers is None else bucketized(column)
+    if column.numbers is not None and suggests_propensity(column.name):
+        remark = "by its name, how likely the row was to be shown: no feature; its "
+        remark += "inverse may serve as weight_column"
+        return leave_out(column, remark, keys)
+    is_rare = MIN_ROWS_PER_ENTITY * column.num_distinct > column.num_filled
+    if suggests_request(column.name) and is_rare and column.num_distinct > 2:
+        return leave_out(column, "by its name, ids of requests: new rows have new ids")
+    return None
+
+
 def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
     """Leaves out text that a user can convert to numbers, times, lists or columns."""
     if column.kind != "text":
@@ -149,10 +168,9 @@ def list_column(column: ColumnProfile) -> ColumnProposal | None:
     elements = column.elements
     if column.kind != "list" or elements is None:
         return None
-    if (
-        elements.kind not in ("text", "whole", "boolean")
-        and not elements.stored_as_text
-    ):
+    is_id_kind = elements.kind in ("text", "whole", "boolean")
+    is_float = pa.types.is_floating(elements.arrow_type)
+    if is_float or not (is_id_kind or elements.stored_as_text):
         return leave_out(column, f"no feature reads lists of {elements.arrow_type}")
     if elements.counts.max() == 1:
         return leave_out(column, "lists of values that occur once each")
@@ -167,8 +185,8 @@ def list_separator(column: ColumnProfile) -> str | None:
     as ids do.
     """
     for separator, min_share in SEPARATORS.items():
-        escaped = f"[{separator[0]}]{separator[1:]}"
-        num_cells = column.counts[matches(column.values, escaped)].sum()
+        contains = np.asarray(pc.match_substring(column.values, separator))
+        num_cells = column.counts[contains].sum()
         if num_cells < min_share * column.num_filled:
             continue
         elements = column.split(separator).elements
@@ -189,12 +207,15 @@ def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
         num_cells = int(column.counts[~is_finite].sum())
         remark = f"infinite in {num_cells:,} cells: empty them"
         return leave_out(column, remark, bucketized(column, missing=True))
-    all_whole = bool((column.numbers % 1 == 0).all())
-    if suggests_id(column.name) and all_whole and column.num_distinct > MAX_CATEGORIES:
-        remark = "whole numbers stored with decimals, as pandas does where cells are "
-        remark += "missing; ids above 2^53 change: store them as whole numbers or text"
+    if suggests_id(column.name) and column.all_whole:
         if not column.stored_as_text:
+            remark = "ids that their type rounds: store them as whole numbers or text"
             return leave_out(column, remark)
+        example = shorten(column.values[0].as_py())
+        remark = f"WARNING: ids in text, such as {example}: 4.0 and 4 are two ids; "
+        remark += "store them as whole numbers"
+        if len(np.unique(column.numbers)) < column.num_distinct:
+            remark += ", as some are spelt in both ways"
         return propose_categories(column, remark)
     return propose_buckets(column)
 

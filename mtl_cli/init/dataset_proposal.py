@@ -5,12 +5,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mtl_cli.core.errors import DataError, suggest
-from mtl_cli.init.column_profile import ColumnProfile
-from mtl_cli.init.column_proposal import ColumnProposal, leave_out
+from mtl_cli.init.column_profile import Array, ColumnProfile
+from mtl_cli.init.column_proposal import ColumnProposal, join_remarks, leave_out
 from mtl_cli.init.column_rules import propose_column
 from mtl_cli.init.leaks import mark_copies, mark_leak, mark_outcome
-from mtl_cli.init.name_hints import suggests_birth, suggests_person
+from mtl_cli.init.name_hints import (
+    suggests_birth,
+    suggests_lasting_entity,
+    suggests_person,
+)
 from mtl_cli.init.task_proposal import TaskProposal, propose_task
+
+MIN_POSITIVES = 20  # fewer may lie within the positives of another task by chance
+MAX_OUTSIDE_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -20,10 +27,12 @@ class DatasetProposal:
     Attributes:
         tasks: {task: the proposal for its label column}.
         columns: the proposals for all other columns, in the file's order.
+        notes: what the user should know of several columns together, one line each.
     """
 
     tasks: dict[str, TaskProposal]
     columns: list[ColumnProposal]
+    notes: tuple[str, ...] = ()
 
     @property
     def features(self) -> list[ColumnProposal]:
@@ -91,6 +100,14 @@ def propose_dataset(
         argument = f"--task {task}"
         column = find_column(argument, label, by_name)
         tasks[task] = propose_task(task, argument, column)
+    notes = [
+        note
+        for space, space_proposal in tasks.items()
+        for task, proposal in tasks.items()
+        if task not in spaces and space != task
+        for note in [follows(task, proposal.y, space, space_proposal)]
+        if note
+    ]
     for task, space in spaces.items():
         tasks[task] = limit_to_space(task, space, tasks, by_name)
     task_by_space = {space: task for task, space in spaces.items()}
@@ -100,14 +117,71 @@ def propose_dataset(
             remark = f"the space of {task_by_space[column.name]}, not known before"
             proposals.append(leave_out(column, remark))
         elif column.name not in labels.values():
-            proposal = mark_leak(propose_column(column), tasks, by_name)
+            proposal = leave_out_lasting_time(propose_column(column), columns)
+            proposal = mark_leak(proposal, tasks, by_name)
             proposals.append(mark_outcome(proposal))
-    dataset = DatasetProposal(tasks, mark_copies(proposals))
+    dataset = DatasetProposal(tasks, mark_copies(proposals), tuple(notes))
     if not dataset.features:
         reasons = [f"{p.column.name}: {p.remark}" for p in dataset.columns[:3]]
         reason = "; ".join(reasons) or "all are labels"
         raise DataError(f"no column is left for a feature ({reason})")
     return dataset
+
+
+def leave_out_lasting_time(
+    proposal: ColumnProposal, columns: list[ColumnProfile]
+) -> ColumnProposal:
+    """Leaves out a time that belongs to a user or an item, such as a registration.
+
+    Rows cannot be split by such a time: it is not the time of the row. Other proposals
+    are returned unchanged.
+
+    Args:
+        proposal: the proposal for a column.
+        columns: the profiles of all columns.
+    """
+    time = proposal.column
+    if proposal.role != "time" or time.num_distinct < 2:
+        return proposal
+    for column in columns:
+        if column.name == time.name or not suggests_lasting_entity(column.name):
+            continue
+        if column.kind == "list" or column.num_filled < 2 * column.num_distinct:
+            continue
+        has_both = (column.codes >= 0) & (time.codes >= 0)
+        things = column.codes[has_both].astype("int64")
+        pairs = things * time.num_distinct + time.codes[has_both]
+        num_pairs = len(np.unique(pairs))
+        if 2 < num_pairs == len(np.unique(things)) <= len(things) // 2:
+            remark = f"one time per {column.name}, not the time of the row"
+            return leave_out(time, remark)
+    return proposal
+
+
+def follows(task: str, y: Array, space: str, space_proposal: TaskProposal) -> str:
+    """Returns a note if the positives of a task lie among those of another; or "".
+
+    Args:
+        task: the task that may be a conversion, such as `buy`.
+        y: the task's labels, (rows,).
+        space: the other task, such as `click`.
+        space_proposal: the proposal for the other task.
+    """
+    is_binary = set(np.unique(y[~np.isnan(y)])) == {0, 1}
+    if not (is_binary and space_proposal.task_class.BINARY_LABELS):
+        return ""
+    positive, clicked = y == 1, space_proposal.y == 1
+    outside = int((positive & (space_proposal.y == 0)).sum())
+    num_positive, num_clicked = int(positive.sum()), int(clicked.sum())
+    if num_positive < MIN_POSITIVES or 2 * num_positive > num_clicked:
+        return ""
+    if outside > MAX_OUTSIDE_SHARE * num_positive:
+        return ""
+    exception = f", but for {outside:,} rows" if outside else ""
+    return (
+        f"{task} is 1 only where {space} is 1{exception}; --space {task}:{space} "
+        f"counts {task} only there"
+    )
 
 
 def find_column(
@@ -164,4 +238,15 @@ def limit_to_space(
     y = np.where(space_proposal.y == 1, proposal.y, np.nan)
     if len(np.unique(y[~np.isnan(y)])) < 2:
         raise DataError(f"{argument}: where {space} is 1, {task} has one value or none")
-    return replace(proposal, keys={**proposal.keys, "space": space}, y=y)
+    keys, remarks, reason = proposal.keys, proposal.remarks, proposal.reason
+    num_outside = int(((proposal.y == 1) & (space_proposal.y != 1)).sum())
+    if proposal.task_class.BINARY_LABELS and num_outside:
+        warning = (
+            f"WARNING: {num_outside:,} rows have {task} 1 where {space} is not 1, and "
+            f"do not count; if they should, leave out {argument}"
+        )
+        remarks = {**remarks, "space": warning}
+        reason = join_remarks(warning, reason)
+    return replace(
+        proposal, keys={**keys, "space": space}, remarks=remarks, reason=reason, y=y
+    )

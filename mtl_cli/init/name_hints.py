@@ -32,7 +32,8 @@ AMOUNT_WORDS = split_words(
     "week weeks month months minute minutes second seconds sec secs ms duration length "
     "size score rate ratio pct percent share gain gains loss losses income wage wages "
     "salary revenue cost costs total sum avg mean median min max rank position weight "
-    "height width distance views clicks orders dividends value balance freq"
+    "height width distance views clicks orders purchases likes visits plays comments "
+    "dividends value balance freq"
 )
 OUTCOME_WORDS = split_words(
     "click clicked buy bought purchase purchased convert converted conversion like "
@@ -47,8 +48,16 @@ TIME_WORDS = split_words(
 )
 # Words that suggest times at the end of a name only: `seen_at`, but not `at_home`.
 LAST_TIME_WORDS = split_words("ts at dt day when")
+# Things that a row belongs to, which outlast the row; a session does not.
+LASTING_WORDS = sorted({*ENTITY_WORDS, *PERSON_WORDS} - {"session", "query"})
+REQUEST_WORDS = split_words(
+    "request req impression imp log trace event auction bid transaction trx order row "
+    "record exposure pageview search"
+)
+PROPENSITY_WORDS = split_words("propensity propensities pscore ips ipw iptw")
 ROW_WEIGHT = re.compile(
-    r"(instance|sample|row|case|survey|example)_?(weight|wgt)s?", re.IGNORECASE
+    r"((instance|sample|row|case|survey|example|importance)_?)?(weight|wgt)s?",
+    re.IGNORECASE,
 )
 
 
@@ -66,6 +75,23 @@ def suggests_amount(name: str) -> bool:
 def suggests_entity(name: str) -> bool:
     """Whether a name suggests things that usually have ids, such as items."""
     return suggests_id(name) or has_word(name, ENTITY_WORDS)
+
+
+def suggests_lasting_entity(name: str) -> bool:
+    """Whether a name suggests users, items or other things of many rows."""
+    return has_word(name, LASTING_WORDS)
+
+
+def suggests_request(name: str) -> bool:
+    """Whether a name suggests ids of requests, impressions or other single events."""
+    last = last_word(name)
+    is_id = last in ("uuid", "guid", "key", "hash") or last.endswith("id")
+    return is_id and last not in NOT_ID_WORDS and has_word(name, REQUEST_WORDS)
+
+
+def suggests_propensity(name: str) -> bool:
+    """Whether a name suggests the probability with which a row was shown or chosen."""
+    return has_word(name, PROPENSITY_WORDS)
 
 
 def suggests_outcome(name: str) -> bool:

@@ -1,6 +1,7 @@
 """Reads the first rows of a table: its preview."""
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mtl_cli.data.csv_cells import trim
 from mtl_cli.data.csv_file import BLOCK_BYTES
 from mtl_cli.data.csv_row_errors import ragged_row
 from mtl_cli.init.file_format import FileFormat, detect_format
+from mtl_cli.init.null_values import without
 
 MAX_ROWS = 200_000
 
@@ -34,6 +36,15 @@ class TablePreview:
     table: pa.Table
     complete: bool
     format: FileFormat
+
+    def without(self, null_values: Iterable[str]) -> "TablePreview":
+        """Returns the preview of a text file with empty cells in place of some texts.
+
+        The preview of another file is returned unchanged.
+        """
+        if not self.format.is_text:
+            return self
+        return replace(self, table=without(self.table, null_values))
 
 
 def read_preview(

@@ -9,11 +9,16 @@ import numpy as np
 from mtl_cli.core.errors import DataError
 from mtl_cli.init.column_profile import Array, ColumnProfile
 from mtl_cli.init.column_summary import missing_share, shorten, summarize
+from mtl_cli.init.name_hints import last_word, split_words, suggests_amount
+from mtl_cli.init.odd_labels import YesNoColumn, odd_cells, yes_no_column
 from mtl_cli.tasks.base import Task, task_class
 
 MAX_CLASSES = 30
-YES = {"1", "true", "yes", "y", "t", "positive"}
-NO = {"-1", "0", "false", "no", "n", "f", "negative"}
+MIN_COUNTS = 4  # at least the counts 0, 1, 2 and 3
+# Last words of names of classes, such as `age_group` and `price_level`.
+CLASS_WORDS = split_words(
+    "group band bin bucket bracket level tier grade class category kind type"
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class TaskProposal:
         keys: the task's keys in the YAML.
         summary: what the column holds.
         remarks: {key: the reason for its value, or a hint}.
+        reason: what the user should know of the proposal, for the terminal.
         y: each row's label as a number, NaN for a missing label, (rows,). The label of
             a multiclass task is the index of its class among the column's values.
     """
@@ -31,6 +37,7 @@ class TaskProposal:
     keys: dict[str, Any]
     summary: str
     remarks: dict[str, str]
+    reason: str
     y: Array
 
     @property
@@ -64,16 +71,23 @@ def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposa
     check_label(message_start, column)
     if column.is_binary:
         return binary_of_zero_and_one(column)
+    yes_no = yes_no_column(column)
+    if yes_no is not None and not (yes_no.odd and counts_as_amount(task, column)):
+        return binary_of_yes_and_no(column, yes_no)
     if column.num_distinct == 2:
-        return binary_of_value(column, *positive_of_two(column))
+        frequent, rare = column.most_frequent()
+        reason = f"the rarer value; the other is {shorten(frequent)}"
+        return binary_of_values(column, [rare], reason)
     for value in column.most_frequent(MAX_CLASSES):
         # The task never_married is named after the value Never-married.
         task_name, value_name = (re.sub(r"[\W_]", "", x).lower() for x in (task, value))
         if column.kind == "text" and value_name == task_name:
             reason = f"named as the task, of {column.num_distinct} values"
-            return binary_of_value(column, value, reason)
+            return binary_of_values(column, [value], reason)
     too_many = column.num_distinct > MAX_CLASSES
-    if column.kind == "decimal" or (column.numbers is not None and too_many):
+    if column.numbers is not None and (
+        too_many or not column.all_whole or counts_as_amount(task, column)
+    ):
         return regression(message_start, column)
     if too_many:
         values, num_cells = column.non_numbers()
@@ -118,50 +132,81 @@ def binary_of_zero_and_one(column: ColumnProfile) -> TaskProposal:
         y = np.where(column.codes < 0, np.nan, is_true[column.codes])
     remark = f"{np.nanmean(y):.1%} of {labels_and_missing(column)} are 1"
     keys = {"label": column.name, "kind": "binary", "positive": None}
-    return TaskProposal(keys, summarize(column), {"kind": remark}, y)
+    return TaskProposal(keys, summarize(column), {"kind": remark}, remark, y)
 
 
-def binary_of_value(column: ColumnProfile, positive: str, reason: str) -> TaskProposal:
-    """Returns a binary task whose label is 1 where a column holds one of its values.
+def binary_of_yes_and_no(column: ColumnProfile, yes_no: YesNoColumn) -> TaskProposal:
+    """Returns a binary task for a column that says yes or no in nearly all cells.
 
     Args:
         column: the profile of the label column.
-        positive: the value that counts as 1.
-        reason: why this value was chosen, for the remark.
+        yes_no: the values that say yes and no, and the odd values.
     """
-    y = column.codes == column.values.to_pylist().index(positive)
+    if not yes_no.odd:
+        negative = ", ".join(map(shorten, yes_no.no))
+        return binary_of_values(column, yes_no.yes, f"the other value is {negative}")
+    warning = (
+        f"WARNING: counts as 0: {odd_cells(column, yes_no.odd)}; correct or empty such "
+        "cells, or add their value to `positive` if it counts as 1"
+    )
+    return binary_of_values(column, yes_no.yes, warning)
+
+
+def binary_of_values(
+    column: ColumnProfile, positive: list[str], reason: str
+) -> TaskProposal:
+    """Returns a binary task whose label is 1 where a column holds some of its values.
+
+    Args:
+        column: the profile of the label column.
+        positive: the values that count as 1.
+        reason: why these values were chosen, or what is odd about the others.
+    """
+    values = column.values.to_pylist()
+    y = np.isin(column.codes, [values.index(value) for value in positive])
     y = np.where(column.codes < 0, np.nan, y)
     remark = f"{np.nanmean(y):.1%} of {labels_and_missing(column)}; {reason}"
-    value = yaml_value(column, positive)
-    keys = {"label": column.name, "kind": "binary", "positive": value}
-    return TaskProposal(keys, summarize(column), {"positive": remark}, y)
+    named = list(dict.fromkeys(yaml_value(column, value) for value in positive))
+    keys: dict[str, Any] = {"label": column.name, "kind": "binary"}
+    keys |= {"positive": named[0] if len(named) == 1 else named}
+    told = f"1 is {', '.join(map(shorten, positive))}: {reason}"
+    told = reason if reason.startswith("WARNING") else told
+    return TaskProposal(keys, summarize(column), {"positive": remark}, told, y)
 
 
-def positive_of_two(column: ColumnProfile) -> tuple[str, str]:
-    """Returns which of a column's two values is positive, and the reason.
+def counts_as_amount(task: str, column: ColumnProfile) -> bool:
+    """Whether whole numbers are counts or amounts rather than names of classes.
 
-    Of "yes" and "no" and similar pairs, "yes" is positive; otherwise the rarer value.
+    The name of the task or column says so, as `clicks` does; or the numbers count from
+    0, and each occurs more seldom than the number before.
     """
-    frequent, rare = column.most_frequent()
-    for positive, negative in ((frequent, rare), (rare, frequent)):
-        if positive.lower() in YES and negative.lower() in NO:
-            return positive, f"the other value is {shorten(negative)}"
-    return rare, f"the rarer value; the other is {shorten(frequent)}"
+    if not column.all_whole or column.numbers is None:
+        return False
+    if any(last_word(name) in CLASS_WORDS for name in (task, column.name)):
+        return False
+    if suggests_amount(task) or suggests_amount(column.name):
+        return True
+    order = np.argsort(column.numbers)
+    is_sequence = column.numbers[order].tolist() == list(range(column.num_distinct))
+    falls = (np.diff(column.counts[order]) < 0).all()
+    return column.num_distinct >= MIN_COUNTS and is_sequence and bool(falls)
 
 
 def multiclass(column: ColumnProfile) -> TaskProposal:
     """Returns a task of several classes."""
     counts = column.most_frequent()
-    classes = [yaml_value(column, value) for value in counts]
+    classes = list({yaml_value(column, value) for value in counts})
     classes.sort(key=lambda value: (isinstance(value, str), value))
     *_, (rarest, count) = counts.items()
     rarest_class = f"the rarest class is {shorten(rarest)}, {count:,} rows"
     remarks = {"classes": f"{labels_and_missing(column)}; {rarest_class}"}
+    reason = f"{len(classes)} classes; {rarest_class}"
     if column.numbers is not None:
         remarks["kind"] = "or regression (without classes), if these are amounts"
+        reason += f"; {remarks['kind']}"
     keys = {"label": column.name, "kind": "multiclass", "classes": classes}
     y = np.where(column.codes < 0, np.nan, column.codes)
-    return TaskProposal(keys, summarize(column), remarks, y)
+    return TaskProposal(keys, summarize(column), remarks, reason, y)
 
 
 def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
@@ -184,8 +229,13 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
             "middle, not the mean: lower MAE, lower R2"
         )
     remarks = {"kind": labels_and_missing(column), "transform": reason}
+    told = f"numbers from {labels.min():.15g} to {labels.max():.15g}"
+    if column.num_distinct <= MAX_CLASSES:
+        hint = "taken for amounts; or multiclass with classes: [...]"
+        remarks["kind"] += f"; {hint}"
+        told += f"; {hint}"
     keys = {"label": column.name, "kind": "regression", "transform": "standard"}
-    return TaskProposal(keys, summarize(column), remarks, y)
+    return TaskProposal(keys, summarize(column), remarks, told, y)
 
 
 def labels_and_missing(column: ColumnProfile) -> str:

@@ -7,6 +7,7 @@ ones, break long lists only after the line's width, and quote for one YAML versi
 import re
 import textwrap
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import yaml
@@ -36,6 +37,7 @@ def dataset_yaml(
     test: TablePreview | None,
     format_key: str,
     proposal: DatasetProposal,
+    null_values: dict[str, list[str]],
 ) -> str:
     """Returns the YAML of a data set.
 
@@ -45,6 +47,7 @@ def dataset_yaml(
         test: the preview of the test table, if there is one.
         format_key: the format of both tables, `auto` if their endings name it.
         proposal: the tasks, features and split of the data set.
+        null_values: the texts that mark missing values, and the columns that show it.
     """
     read_rows = "all" if train.complete else "the first"
     read_rows += f" {train.table.num_rows:,}"
@@ -70,7 +73,7 @@ def dataset_yaml(
         key_line("  delimiter", delimiter, "null: the comma, in .tsv files the tab"),
         columns,
         key_line("  trim", trim, "cuts spaces at the ends of cells and names"),
-        key_line("  null_values", [], "texts that count as empty cells"),
+        null_values_line(null_values),
         key_line("stream", "auto", "true reads rows from disk as training goes"),
         *split_lines(proposal, test is not None),
         "",
@@ -82,6 +85,17 @@ def dataset_yaml(
     for task, task_proposal in proposal.tasks.items():
         lines += [f"  {task}:", *task_lines(task_proposal)]
     return "\n".join(lines) + "\n"
+
+
+def null_values_line(null_values: dict[str, list[str]]) -> str:
+    """Returns the line of the texts that mark missing values."""
+    remark = "texts that count as empty cells"
+    if null_values:
+        columns = dict.fromkeys(chain.from_iterable(null_values.values()))
+        remark += f", in all columns; seen in {', '.join(columns)}"
+    texts = ", ".join(scalar(text) for text in null_values)
+    line = f"  null_values: [{texts}]"
+    return f"{line.ljust(COMMENT_COLUMN - 2)}  {comment(remark)}"
 
 
 def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:

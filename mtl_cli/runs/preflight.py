@@ -2,25 +2,28 @@
 
 import numpy as np
 
-from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.table import StoredTable, Table
 from mtl_cli.evaluation.scores import score
+from mtl_cli.heads.base import Output
 
 
-def check_monitor(config: Config, valid: Table | StoredTable) -> None:
+def check_monitor(
+    monitor: str, outputs: list[Output], valid: Table | StoredTable
+) -> None:
     """Checks that the metrics which early stopping monitors can be computed.
 
     Args:
-        config: the configuration of the run, with early stopping.
+        monitor: the key `trainer.monitor`.
+        outputs: the outputs of the model.
         valid: the validation rows.
 
     Raises:
         DataError: if a monitored metric is undefined on these rows, as an AUC is if all
             labels are equal.
     """
-    monitored, _, metric_name = config.trainer.monitor.partition(".")
-    for output in config.outputs:
+    monitored, _, metric_name = monitor.partition(".")
+    for output in outputs:
         if output.added_by_heads or monitored not in ("mean", output.name):
             continue
         metric = metric_name or output.first_metric

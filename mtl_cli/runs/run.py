@@ -117,7 +117,7 @@ def read_data(
         f"features, {data.loading}"
     )
     if config.trainer.patience is not None:
-        check_monitor(config, data.splits["valid"])
+        check_monitor(config.trainer.monitor, config.outputs, data.splits["valid"])
     vectors = pretrained.read(config, data.features)
     for name, (ids, _) in vectors.items():
         vocabulary = data.features.learnt[name]["vocabulary"]

@@ -548,17 +548,22 @@ def test_outcomes_that_are_no_tasks_are_asked_about(run: Run) -> None:
     assert "known before the prediction?" in line_of("shop", "liked")
 
 
-def test_ids_stored_as_decimals_are_refused_where_they_may_have_changed(
+def test_ids_stored_as_decimals_are_the_whole_numbers_that_they_stand_for(
     run: Run,
 ) -> None:
     user = pd.Series(np.arange(ROWS) % 300, dtype="float64")
     user[3] = None
     frame = pd.DataFrame({"click": np.arange(ROWS) % 2, "ad": 1, "user_id": user})
     frame["ad"] = np.arange(ROWS) // 9 % 7
+    frame["big_id"] = 2.0**53 + 2.0 * (frame["ad"] + 1)
     frame.to_parquet("shop.parquet")
+    frame.drop(columns="big_id").to_csv("text.csv", index=False)
     assert run("shop.parquet", "--task", "click")[0] == 0
-    assert set(written("shop")["features"]) == {"ad"}
-    assert "store them as whole numbers or text" in line_of("shop", "user_id")
+    assert set(written("shop")["features"]) == {"ad", "user_id"}
+    assert "whole numbers, 300 distinct" in line_of("shop", "user_id")
+    assert "store them as whole numbers or text" in line_of("shop", "big_id")
+    assert run("text.csv", "--task", "click")[0] == 0
+    assert "4.0 and 4 are two ids" in line_of("text", "user_id")
 
 
 def test_names_and_words_of_any_kind_survive_the_yaml(run: Run) -> None:

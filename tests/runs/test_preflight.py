@@ -31,7 +31,7 @@ def watched(monitor, rows, **tasks):
     """Checks a monitor on validation rows."""
     changed = {name: task | tasks.get(name, {}) for name, task in TASKS.items()}
     dataset = values("t.csv", FEATURES, changed, valid_fraction=0.1)
-    check_monitor(config(dataset, f"trainer.monitor={monitor}"), rows)
+    check_monitor(monitor, config(dataset).outputs, rows)
 
 
 @pytest.mark.parametrize(

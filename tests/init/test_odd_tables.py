@@ -1,0 +1,599 @@
+"""`mtl-init` takes no odd label or column wrongly in silence, and checks its proposals.
+
+Each case says what is proposed, and what the terminal tells of it. Each proposal passes
+`mtl-train check_only=true`, or the terminal says that it does not.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from helpers.commands import refused
+
+from mtl_cli.cli import init
+
+Run = Callable[..., tuple[int, str, str]]
+ROWS = 600
+RANDOM = np.random.default_rng(0)
+CLICK = RANDOM.integers(0, 2, ROWS)
+EVERY = np.arange(ROWS)
+WORDS = np.array(["red", "green", "blue"])[EVERY % 3]
+STARS = EVERY % 5 + 1
+# 300, 150, 75, 37, ... of the numbers 0, 1, 2, 3, ...
+COUNTS = np.minimum(np.floor(-np.log2(1 - (EVERY + 0.5) / ROWS)), 6).astype(int)
+REFUSED = "mtl-train refuses this as it is"
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs mtl-init in an empty folder; returns exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def start(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mtl-init", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            init.main()
+        out, err = capsys.readouterr()
+        return int(stop.value.code or 0), out, err
+
+    return start
+
+
+def texts(values: Any, odd: dict[int, str] | None = None) -> list[str]:
+    """Returns values as text, with other text in some rows, counted from 1."""
+    cells = [str(value) for value in values]
+    for row, text in (odd or {}).items():
+        cells[row - 1] = text
+    return cells
+
+
+def with_gaps(values: Any) -> pd.Series:
+    """Returns numbers as floats, of which each tenth is missing."""
+    return pd.Series(values, dtype="float64").mask(EVERY % 10 == 3)
+
+
+def with_numbers(values: Any, odd: dict[int, float]) -> pd.Series:
+    """Returns numbers with other numbers in some rows, counted from 1."""
+    column = pd.Series(
+        values, dtype="float64" if any(v % 1 for v in odd.values()) else None
+    )
+    for row, number in odd.items():
+        column[row - 1] = number
+    return column
+
+
+def written() -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load(
+        Path("conf/dataset/t.yaml").read_text("utf-8")
+    )
+    return values
+
+
+def check_that_it_trains_or_says_so(out: str) -> None:
+    """Compares what `mtl-train` finds with what `mtl-init` has said of it."""
+    code, _, error, _ = refused(Path.cwd(), "dataset=t", "check_only=true")
+    assert (code, REFUSED in out) in ((0, False), (2, True)), error
+
+
+YES_NO = np.where(CLICK, "yes", "no")
+ONE = {"kind": "binary", "positive": 1}
+TEXT_ONE = {"kind": "binary", "positive": "1"}  # among words; it equals 1
+PLAIN = {"kind": "binary", "positive": None}
+REGRESSION = {"kind": "regression", "transform": "standard"}
+STARS_TASK = {"kind": "multiclass", "classes": [1, 2, 3, 4, 5]}
+TIMES = 1.7e12 + RANDOM.normal(0, 1000, ROWS)
+AMOUNTS = RANDOM.exponential(9, ROWS).round(2)
+
+# {case: (file's format, task, label column, the task's keys or the error, the text)}
+LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
+    "a_2": ("csv", "y", texts(CLICK, {17: "2"}), ONE, "counts as 0: '2' in row 17"),
+    "yes": (
+        "csv",
+        "y",
+        texts(CLICK, {17: "yes"}),
+        TEXT_ONE,
+        "counts as 0: 'yes' in row 17",
+    ),
+    "minus_1": (
+        "csv",
+        "y",
+        texts(CLICK, {17: "-1"}),
+        ONE,
+        "counts as 0: '-1' in row 17",
+    ),
+    "half": (
+        "csv",
+        "y",
+        texts(CLICK, {17: "0.5"}),
+        ONE,
+        "counts as 0: '0.5' in row 17",
+    ),
+    "large": (
+        "csv",
+        "y",
+        texts(CLICK, {600: "1e9"}),
+        ONE,
+        "counts as 0: '1e9' in row 600",
+    ),
+    "several": (
+        "csv",
+        "y",
+        texts(CLICK, {3: "2", 9: "x", 17: "2", 30: "2", 31: "2"}),
+        TEXT_ONE,
+        "counts as 0: '2', 'x' in rows 3, 9, 17 and 2 more",
+    ),
+    "NA": ("csv", "y", texts(CLICK, {17: "NA"}), PLAIN, "'NA' counts as an empty cell"),
+    "null": (
+        "csv",
+        "y",
+        texts(CLICK, {17: "null"}),
+        PLAIN,
+        "'null' counts as an empty",
+    ),
+    "question": ("csv", "y", texts(CLICK, {17: "?"}), PLAIN, "'?' counts as an empty"),
+    "dash": ("csv", "y", texts(CLICK, {17: "-"}), PLAIN, "'-' counts as an empty cell"),
+    "nan": ("csv", "y", texts(CLICK, {17: "nan"}), PLAIN, "'nan' counts as an empty"),
+    "hive": ("csv", "y", texts(CLICK, {17: r"\N"}), PLAIN, r"'\N' counts as an empty"),
+    "NA_and_2": ("csv", "y", texts(CLICK, {17: "2", 18: "NA"}), ONE, "'2' in row 17"),
+    "spaces": ("csv", "y", texts(CLICK, {17: "   "}), PLAIN, "of 599 labels, 0.2% mi"),
+    "empty": ("csv", "y", texts(CLICK, {17: ""}), PLAIN, "of 599 labels, 0.2% missing"),
+    "padded": ("csv", "y", [f" {x}" for x in CLICK], PLAIN, "of 600 labels are 1"),
+    "typed_2": ("parquet", "y", with_numbers(CLICK, {17: 2}), ONE, "'2' in row 17"),
+    "typed_half": (
+        "parquet",
+        "y",
+        with_numbers(CLICK, {17: 0.5}),
+        ONE,
+        "'0.5' in row 17",
+    ),
+    "typed_NA": (
+        "parquet",
+        "y",
+        texts(CLICK, {17: "NA"}),
+        TEXT_ONE,
+        "counts as 0: 'NA' in row 17",
+    ),
+    "typed_gaps": (
+        "parquet",
+        "y",
+        with_gaps(CLICK),
+        PLAIN,
+        "10.0% missing (not counted)",
+    ),
+    "booleans": ("parquet", "y", CLICK == 1, PLAIN, "of 600 labels are 1"),
+    "decimals": ("csv", "y", with_gaps(CLICK), PLAIN, "10.0% missing (not counted)"),
+    "two_ways": ("csv", "y", texts(CLICK, {17: "1.0"}), PLAIN, "of 600 labels are 1"),
+    "yes_no": (
+        "csv",
+        "y",
+        YES_NO,
+        {"positive": "yes"},
+        "1 is yes: the other value is no",
+    ),
+    "maybe": (
+        "csv",
+        "y",
+        texts(YES_NO, {5: "maybe"}),
+        {"positive": "yes"},
+        "'maybe' in",
+    ),
+    "Yes": ("csv", "y", texts(YES_NO, {5: "Yes"}), {"kind": "binary"}, "1 is yes, Yes"),
+    "no_NA": (
+        "csv",
+        "y",
+        texts(YES_NO, {5: "NA"}),
+        {"positive": "yes"},
+        "'NA' counts as",
+    ),
+    "python": ("csv", "y", CLICK == 1, {"positive": "True"}, "1 is True: the other"),
+    "signs": ("csv", "y", 2 * CLICK - 1, ONE, "1 is 1: the other value is -1"),
+    "sign_0": (
+        "csv",
+        "y",
+        texts(2 * CLICK - 1, {7: "0"}),
+        ONE,
+        "counts as 0: '0' in row 7",
+    ),
+    "one_two": ("csv", "y", 1 + (EVERY % 3 == 0), {"positive": 2}, "1 is 2: the rarer"),
+    "counts": ("csv", "y", COUNTS, REGRESSION, "taken for amounts; or multiclass"),
+    "clicks": (
+        "csv",
+        "clicks",
+        EVERY % 9,
+        REGRESSION,
+        "taken for amounts; or multiclass",
+    ),
+    "num_items": (
+        "parquet",
+        "num_items",
+        EVERY % 9 + 1.0,
+        REGRESSION,
+        "taken for amounts",
+    ),
+    "three": (
+        "csv",
+        "y",
+        np.array([0, 0, 1, 1, 2])[EVERY % 5],
+        {"kind": "multiclass", "classes": [0, 1, 2]},
+        "3 classes; the rarest class is 2, 120 rows; or regression",
+    ),
+    "stars": (
+        "csv",
+        "y",
+        STARS,
+        STARS_TASK,
+        "5 classes; the rarest class is 5, 120 rows",
+    ),
+    "pandas": (
+        "csv",
+        "y",
+        with_gaps(STARS),
+        STARS_TASK,
+        "or regression (without classe",
+    ),
+    "floats": ("parquet", "y", with_gaps(STARS), STARS_TASK, "or regression (without"),
+    "stars_NA": (
+        "csv",
+        "y",
+        texts(STARS, {9: "NA"}),
+        STARS_TASK,
+        "'NA' counts as an emp",
+    ),
+    "levels": ("csv", "price_level", EVERY % 4, {"kind": "multiclass"}, "4 classes"),
+    "words": (
+        "csv",
+        "y",
+        WORDS,
+        {"classes": ["blue", "green", "red"]},
+        "3 classes; the r",
+    ),
+    "word_NA": (
+        "csv",
+        "y",
+        texts(WORDS, {9: "NA"}),
+        {"kind": "multiclass"},
+        "class is NA, 1",
+    ),
+    "amounts": ("csv", "y", AMOUNTS, REGRESSION, "numbers from 0 to 6"),
+    "amount_NA": (
+        "csv",
+        "y",
+        texts(AMOUNTS, {9: "NA"}),
+        REGRESSION,
+        "'NA' counts as an",
+    ),
+    "times": ("parquet", "y", TIMES, REGRESSION, "numbers from 169999"),
+    "constant": (
+        "csv",
+        "y",
+        np.ones(ROWS, int),
+        "nothing but '1'; a label needs two",
+        "",
+    ),
+    "void": ("csv", "y", [""] * ROWS, "column 'y' is empty in all rows", ""),
+    "names": (
+        "csv",
+        "y",
+        [f"w{i % 40}" for i in EVERY],
+        "holds 40 different texts",
+        "",
+    ),
+    "infinite": (
+        "csv",
+        "y",
+        texts(AMOUNTS, {9: "inf"}),
+        "numbers but for inf in 1 cell",
+        "",
+    ),
+    "dates": (
+        "csv",
+        "y",
+        ["2026-01-31", "2026-02-01"] * 300,
+        "holds times; a label is",
+        "",
+    ),
+    "lists": ("parquet", "y", [[1, 2]] * ROWS, "holds lists; a label is a number", ""),
+}
+
+
+@pytest.mark.parametrize("case", LABELS)
+def test_odd_label_is_told_and_the_proposal_is_one_that_trains(
+    run: Run, case: str
+) -> None:
+    ending, task, column, expected, told = LABELS[case]
+    frame = pd.DataFrame({task: column, "ad": EVERY // 7 % 9, "x": RANDOM.random(ROWS)})
+    if ending == "csv":
+        frame.to_csv("t.csv", index=False)
+    else:
+        frame.to_parquet("t.parquet")
+    code, out, err = run(f"t.{ending}", "--task", task)
+    if isinstance(expected, str):
+        assert (code, out) == (2, "")
+        assert expected in err
+        return
+    assert (code, err) == (0, "")
+    assert told in out
+    keys = written()["tasks"][task]
+    assert expected.items() <= keys.items()
+    check_that_it_trains_or_says_so(out)
+    assert REFUSED not in out or case == "word_NA"  # its class has one row
+
+
+USER = EVERY % 60
+SIGNED_UP = [f"2025-0{1 + u % 9}-1{u % 7}" for u in USER]
+SEEN = pd.date_range("2026-01-01", periods=ROWS, freq="h").astype(str)
+PRICE_NA = texts(AMOUNTS, {5: "NA", 9: "NA"})
+COUNTRY = np.array(["DE", "FR", "NA"])[EVERY % 3]
+BUY = CLICK * (EVERY % 3 == 0)
+TAGS = ["^".join(np.array(["a", "b", "c", "d"])[[i % 4, i // 4 % 4]]) for i in EVERY]
+IDS = EVERY // 3 % 50
+
+# {case: (format, columns besides `click` and `ad`, more arguments, expected keys of the
+# data set, features that are proposed, columns that are not, what is told)}
+TABLES: dict[
+    str, tuple[str, dict[str, Any], str, dict[str, Any], set[str], set[str], str]
+]
+TABLES = {
+    "sign_up_and_event": (
+        "csv",
+        {"user_id": USER, "signup": SIGNED_UP, "seen": SEEN},
+        "",
+        {"split_by": "time", "split_column": "seen"},
+        {"user_id"},
+        {"signup", "seen"},
+        "one time per user_id, not the time of the row",
+    ),
+    "sign_up_alone": (
+        "parquet",
+        {"user_id": USER, "created_at": pd.to_datetime(SIGNED_UP)},
+        "",
+        {"split_by": "random", "split_column": None},
+        {"user_id"},
+        {"created_at"},
+        "one time per user_id, not the time of the row",
+    ),
+    "release_of_a_film": (
+        "csv",
+        {"film": [f"f{u}" for u in USER], "released": SIGNED_UP},
+        "",
+        {"split_by": "random"},
+        {"film"},
+        {"released"},
+        "one time per film",
+    ),
+    "time_of_a_session": (
+        "csv",
+        {"session_id": EVERY // 4, "ts": 1_700_000_000 + EVERY // 4 * 60},
+        "",
+        {"split_by": "time", "split_column": "ts"},
+        set(),
+        {"ts"},
+        "no feature: the times of new rows are new",
+    ),
+    "propensity": (
+        "csv",
+        {"propensity": RANDOM.random(ROWS), "p": RANDOM.random(ROWS)},
+        "",
+        {"weight_column": None},
+        {"p"},
+        {"propensity"},
+        "how likely the row was to be shown",
+    ),
+    "weight": (
+        "csv",
+        {"weight": RANDOM.random(ROWS), "sample_weight": RANDOM.random(ROWS)},
+        "",
+        {"weight_column": None},
+        set(),
+        {"weight", "sample_weight"},
+        "by its name, for weight_column: weight",
+    ),
+    "requests": (
+        "csv",
+        {"request_id": [f"r{i // 4}" for i in EVERY], "imp_id": EVERY // 2 * 3},
+        "",
+        {},
+        set(),
+        {"request_id", "imp_id"},
+        "ids of requests: new rows have new ids",
+    ),
+    "events_with_many_rows": (
+        "csv",
+        {"event_id": USER % 9},
+        "",
+        {},
+        {"event_id"},
+        set(),
+        "",
+    ),
+    "index_of_pandas": (
+        "csv",
+        {"Unnamed: 0": EVERY},
+        "",
+        {},
+        set(),
+        {"Unnamed: 0"},
+        "differs",
+    ),
+    "NA_among_numbers": (
+        "csv",
+        {"price": PRICE_NA},
+        "",
+        {"csv.null_values": ["NA"]},
+        {"price"},
+        set(),
+        "note: 'NA' counts as an empty cell: price (2)",
+    ),
+    "NA_among_numbers_and_words": (
+        "csv",
+        {"price": PRICE_NA, "country": COUNTRY},
+        "",
+        {"csv.null_values": ["NA"]},
+        {"price", "country"},
+        set(),
+        "'NA' counts as an empty cell: price (2), country (200); may it be a word in",
+    ),
+    "NA_among_words": (
+        "csv",
+        {"country": COUNTRY},
+        "",
+        {"csv.null_values": []},
+        {"country"},
+        set(),
+        "3 distinct: DE, FR, NA",
+    ),
+    "null_among_times": (
+        "csv",
+        {"seen": texts(SEEN, {4: "null"})},
+        "",
+        {"csv.null_values": ["null"], "split_by": "random"},
+        set(),
+        {"seen"},
+        "'null' counts as an empty cell: seen (1)",
+    ),
+    "marks_of_two_kinds_and_spaces": (
+        "csv",
+        {"price": texts(AMOUNTS, {4: "?", 5: "-", 6: "  "})},
+        "",
+        {"csv.null_values": ["?", "-"], "csv.trim": True},
+        {"price"},
+        set(),
+        "'-' counts as an empty cell: price (1)",
+    ),
+    "marks_in_parquet": (
+        "parquet",
+        {"price": PRICE_NA},
+        "",
+        {"csv.null_values": []},
+        set(),
+        {"price"},
+        "numbers but for 'NA' in 2 cells: empty them",
+    ),
+    "conversions_without_a_click": (
+        "csv",
+        {"buy": np.where(EVERY < 9, 1, BUY)},
+        "--task buy --space buy:click",
+        {"tasks.buy.space": "click"},
+        set(),
+        {"buy"},
+        "rows have buy 1 where click is not 1, and do not count; if they should, leave",
+    ),
+    "conversions_without_a_space": (
+        "csv",
+        {"buy": BUY},
+        "--task buy",
+        {"tasks.buy.space": None},
+        set(),
+        {"buy"},
+        "buy is 1 only where click is 1; --space buy:click counts buy only there",
+    ),
+    "lists_with_carets": (
+        "csv",
+        {"tags": TAGS},
+        "",
+        {"features.tags.separator": "^", "features.tags.max_length": 2},
+        {"tags"},
+        set(),
+        "",
+    ),
+    "ids_with_decimals_in_text": (
+        "csv",
+        {"user_id": with_gaps(IDS)},
+        "",
+        {"features.user_id.kind": "sparse"},
+        {"user_id"},
+        set(),
+        "4.0 and 4 are two ids; store them as whole numbers",
+    ),
+    "ids_in_two_spellings": (
+        "csv",
+        {"user_id": [f"{i}.0" if row % 2 else i for row, i in enumerate(IDS)]},
+        "",
+        {"features.user_id.kind": "sparse"},
+        {"user_id"},
+        set(),
+        "WARNING: ids in text",
+    ),
+    "ids_in_floats": (
+        "parquet",
+        {"user_id": with_gaps(IDS)},
+        "",
+        {"features.user_id.kind": "sparse"},
+        {"user_id"},
+        set(),
+        "whole numbers, 50 distinct, 10.0% missing",
+    ),
+    "lists_of_floats": (
+        "parquet",
+        {"seen": [[1.0, float(i % 4)] for i in EVERY]},
+        "",
+        {},
+        set(),
+        {"seen"},
+        "no feature reads lists of double",
+    ),
+    "copy_of_an_amount": (
+        "parquet",
+        {"watched": TIMES, "copied": TIMES / 1000},
+        "--task watched",
+        {},
+        set(),
+        {"copied"},
+        "would give the answer away: watched",
+    ),
+    "positives_that_validation_rows_lack": (
+        "csv",
+        {"rare": 1 * (EVERY == 7)},
+        "--task rare",
+        {},
+        set(),
+        {"rare"},
+        "mtl-train refuses this as it is: trainer.monitor: auc of task rare is",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_odd_table_is_told_and_the_proposal_is_one_that_trains(
+    run: Run, case: str
+) -> None:
+    ending, columns, arguments, keys, features, others, told = TABLES[case]
+    frame = pd.DataFrame({"click": CLICK, "ad": EVERY // 7 % 9} | columns)
+    if ending == "csv":
+        frame.to_csv("t.csv", index=False)
+    else:
+        frame.to_parquet("t.parquet")
+    code, out, err = run(f"t.{ending}", "--task", "click", *arguments.split())
+    assert (code, err) == (0, "")
+    assert told in out
+    values = written()
+    assert features <= set(values["features"])
+    assert not others & set(values["features"])
+    for key, expected in keys.items():
+        value: Any = values
+        for name in key.split("."):
+            value = value[name]
+        assert value == expected, key
+    check_that_it_trains_or_says_so(out)
+
+
+def test_feature_that_mtl_train_refuses_is_left_out(run: Run) -> None:
+    """It rises with the label, but not along a line, which mtl-init looks for."""
+    frame = pd.DataFrame(
+        {"paid": EVERY % 99, "ad": EVERY % 9, "code": (EVERY % 99) ** 3}
+    )
+    frame.to_csv("t.csv", index=False)
+    code, out, _ = run("t.csv", "--task", "paid")
+    assert code == 0
+    assert "code  left out          mtl-train refuses it: dataset.features.code" in out
+    assert set(written()["features"]) == {"ad"}
+    check_that_it_trains_or_says_so(out)
