@@ -710,7 +710,7 @@ MISTAKES = {
     "shop.csv --task void": "column 'void' is empty in all rows",
     "shop.csv --task seen_at": "holds times; a label is a number, a word or a boolean",
     "shop.csv --task word": "holds 90 different texts; up to 30 make classes; group",
-    "shop.csv --task odd": "they are numbers but for NA in 1 cells: empty these",
+    "shop.csv --task odd": "they are numbers but for n.a. in 1 cells: empty these",
     "shop.csv": "--task: say what to predict; columns of 0 and 1 in 'shop.csv':",
     "words.csv": "no column of 'words.csv' holds 0 and 1; it has a",
     "shop.csv --task 7th=click": "the name '7th' should be a letter, then letters",
@@ -767,7 +767,7 @@ def tables(tmp_path: Path) -> None:
     every = np.arange(ROWS)
     columns = shop() | {"ones": ["1" if i % 3 else "" for i in every], "void": ""}
     columns |= {"word": [f"w{i % 90}" for i in every], "unbought": 1 - columns["buy"]}
-    columns["odd"] = ["NA" if i == 5 else str(i % 90) for i in every]
+    columns["odd"] = ["n.a." if i == 5 else str(i % 90) for i in every]
     write_csv(str(tmp_path / "shop.csv"), **columns)
     click = [i % 2 for i in range(100)]
     table = pa.table({"click": click, "ad": [i // 2 % 7 for i in range(100)]})
