@@ -1,0 +1,100 @@
+"""The examples for clusters: manifests of the right shape, with commands that fit."""
+
+import ast
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from helpers.code_blocks import ROOT
+from helpers.networks import config
+
+EXAMPLES = ROOT / "examples"
+MANIFESTS = sorted(EXAMPLES.glob("*.yaml"))
+
+
+def manifest(name: str) -> Any:
+    return yaml.safe_load((EXAMPLES / name).read_text())
+
+
+def keys_at(value: Any, path: str) -> Any:
+    """Returns a value of nested mappings and lists by its path; fails if it lacks."""
+    for key in path.split("."):
+        value = value[int(key)] if key.isdigit() else value[key]
+    return value
+
+
+def check_pod(template: Any) -> None:
+    """Checks what Kubernetes requires of a pod, and that its volumes exist."""
+    spec = template["spec"]
+    volumes = {volume["name"] for volume in spec.get("volumes", [])}
+    assert spec["containers"]
+    for container in spec["containers"]:
+        assert {"name", "image", "resources"} <= container.keys()
+        assert {m["name"] for m in container.get("volumeMounts", [])} <= volumes
+        for port in container.get("ports", []):
+            assert 0 < port["containerPort"] < 65536
+        for amounts in container["resources"].values():
+            assert all(isinstance(amount, str) for amount in amounts.values())
+
+
+def check_command(arguments: list[str], num_processes: int) -> None:
+    """Checks settings of `mtl-train` as the command does, and the size of a batch."""
+    assert any(argument.startswith("hydra.run.dir=/runs/") for argument in arguments)
+    configured = config(*(a for a in arguments if not a.startswith("hydra.")))
+    assert configured.trainer.batch_size % num_processes == 0
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
+def test_manifest_is_one_named_resource(path: Path) -> None:
+    (resource,) = yaml.safe_load_all(path.read_text())
+    assert resource.keys() == {"apiVersion", "kind", "metadata", "spec"}
+    assert resource["metadata"]["name"].replace("-", "").isalnum()
+
+
+def test_rayjob_has_the_fields_that_kuberay_requires() -> None:
+    job = manifest("rayjob.yaml")
+    assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
+    cluster = job["spec"]["rayClusterSpec"]
+    check_pod(cluster["headGroupSpec"]["template"])
+    (group,) = cluster["workerGroupSpecs"]
+    check_pod(group["template"])
+    assert group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]
+    for parameters in (cluster["headGroupSpec"], group):
+        assert all(isinstance(x, str) for x in parameters["rayStartParams"].values())
+
+    program, script, workers, *settings = shlex.split(job["spec"]["entrypoint"])
+    container = keys_at(cluster, "headGroupSpec.template.spec.containers.0")
+    mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert program == "python"
+    assert str(Path(script).parent) in mounts
+    assert (EXAMPLES / Path(script).name).exists()
+    assert int(workers) == group["replicas"]
+    check_command(["trainer.strategy=multi_worker", *settings], int(workers))
+
+
+def test_tfjob_has_the_fields_that_kubeflow_requires() -> None:
+    job = manifest("tfjob.yaml")
+    assert (job["apiVersion"], job["kind"]) == ("kubeflow.org/v1", "TFJob")
+    replicas = job["spec"]["tfReplicaSpecs"]
+    assert list(replicas) == ["Chief", "Worker"]
+    assert replicas["Chief"]["replicas"] == 1
+    num_processes = sum(spec["replicas"] for spec in replicas.values())
+    for spec in replicas.values():
+        assert spec["restartPolicy"] == "OnFailure"
+        check_pod(spec["template"])
+        (container,) = spec["template"]["spec"]["containers"]
+        # Kubeflow looks for these names, and sets TF_CONFIG in this container.
+        assert container["name"] == "tensorflow"
+        assert container["ports"][0]["name"] == "tfjob-port"
+        program, *settings = container["command"]
+        assert program == "mtl-train"
+        assert "trainer.strategy=multi_worker" in settings
+        check_command(settings, num_processes)
+
+
+def test_ray_train_example_is_valid_python() -> None:
+    tree = ast.parse((EXAMPLES / "ray_train.py").read_text())
+    functions = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
+    assert functions == {"train_loop_per_worker", "main"}
