@@ -45,19 +45,19 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
     except ArgumentError as error:
         raise ConfigError(f"{error}; see mtl-train --help") from None
     if unknown:
-        from mtl_cli.cli.hydra_errors import unknown_flag
+        from mtl_cli.cli.hydra_errors import unknown_flag_message
 
-        raise ConfigError(unknown_flag(unknown[0], arguments))
+        raise ConfigError(unknown_flag_message(unknown[0], arguments))
     if parsed.experimental_rerun:
         raise ConfigError(
-            "--experimental-rerun: reads a pickle, which can execute code; run a saved "
+            "--experimental-rerun reads a pickle, which can execute code; run a saved "
             "configuration with --config-path RUN --config-name config"
         )
     settings = parsed.overrides
     if sets_key(settings, "hydra.sweep.subdir"):
         raise ConfigError(
-            "hydra.sweep.subdir: each job names its own folder; leave this out, and "
-            "set that of the sweep by hydra.sweep.dir"
+            "hydra.sweep.subdir: each job names its own folder; leave this key out, "
+            "and set the sweep's folder by hydra.sweep.dir"
         )
     flags = with_absolute_config_path([a for a in arguments if a not in settings])
     only_shows = parsed.cfg or parsed.info or parsed.help or parsed.hydra_help
@@ -76,7 +76,7 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
 
 
 def with_absolute_config_path(flags: list[str]) -> list[str]:
-    """Returns flags with the folder of `--config-path` relative to no folder.
+    """Returns flags with the folder of `--config-path` made absolute.
 
     >>> with_absolute_config_path(["--config-path", "/a/../b", "-cp=/c/"])
     ['--config-path', '/b', '-cp=/c']

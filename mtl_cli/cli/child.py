@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from mtl_cli.cli.train import train
+from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
 
 
-def main(result: str, arguments: list[str]) -> NoReturn:
+def main(result_path: str, arguments: list[str]) -> NoReturn:
     """Runs a command line, and tells the parent how it ended.
 
     Args:
-        result: the file to write the failures, or the run folder, to.
+        result_path: the JSON file to write: `failures`, and the run's `folder` or null.
         arguments: the command line.
     """
     threading.Thread(target=stop_with_parent, daemon=True).start()
@@ -29,9 +30,8 @@ def main(result: str, arguments: list[str]) -> NoReturn:
         "failures": [mask_secrets(asdict(failure)) for failure in failures],
         "folder": None if folder is None else str(folder.absolute()),
     }
-    temporary = Path(f"{result}.tmp")
-    temporary.write_text(json.dumps(outcome), "utf-8")
-    temporary.replace(result)
+    with replacing(Path(result_path)) as temporary:
+        temporary.write_text(json.dumps(outcome), "utf-8")
     exit_without_teardown(failures[0].code if failures else 0)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from mtl_cli.comparison.compare_datasets import compare_datasets
 from mtl_cli.comparison.configurations import group_runs
-from mtl_cli.comparison.fail_if import Condition, failures, parse
+from mtl_cli.comparison.fail_if import Condition, failure_messages, parse
 from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
@@ -29,11 +29,12 @@ EXAMPLES = """examples:
   mtl-compare outputs/runs/NAME --fail-if 'test.income.auc<0.91'
 """
 LEGEND = (
-    "±: 95 % t-interval over seeds. Difference: to the baseline, paired by seed. A "
-    "verdict asks whether retraining would give the same order (t-test over seeds; the "
-    "noise is that of all configurations alike in it, so p may say more than the "
-    "difference's own ±) and, given predictions, whether another test set would; 5 % "
-    "error over a task's comparisons (Holm)."
+    "± is the 95 % t-interval over seeds. The difference is to the baseline, paired by "
+    "seed. A verdict says whether retraining would give the same order and, if there "
+    "are predictions, whether another test set would give it too. The test of "
+    "retraining is a t-test over seeds; it pools the noise of all configurations with "
+    "similar noise, so p may be smaller than ± suggests. The chance that any real "
+    "difference of a task is an error is 5 % (Holm)."
 )
 
 
@@ -96,13 +97,13 @@ def run(options: argparse.Namespace) -> int:
     if options.form in ("csv", "md"):
         for line in all_warnings(comparisons):
             sys.stderr.write(f"warning: {printable(line)}\n")
-    failed = failed_checks(conditions, runs, options.paths)
+    failed = failed_check_messages(conditions, runs, options.paths)
     for text in failed:
         fail(PROGRAM, f"--fail-if {text}", 1)
     return 1 if failed else 0
 
 
-def failed_checks(
+def failed_check_messages(
     conditions: list[Condition], runs: list[Run], paths: list[str]
 ) -> list[str]:
     """Returns one line for each check that fails, or cannot be made."""
@@ -113,7 +114,7 @@ def failed_checks(
         f"'{condition.text}': {line}"
         for condition in conditions
         for line in [
-            *failures(condition, configurations),
+            *failure_messages(condition, configurations),
             *(f"{run.path} cannot be checked: {run.status}" for run in unscored),
         ]
     ]

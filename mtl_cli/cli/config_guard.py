@@ -46,7 +46,7 @@ FROM_FILES = re.compile(
     r"|sweeper\.sampler\.\w+"
 )
 SAFE_STORAGES = (None, "sqlite:///${hydra.sweep.dir}/optuna.db")
-# Groups whose options come with installed plugins; a file may choose among these.
+# Groups whose options come with installed plugins; a file may choose any option.
 PLUGIN_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler")
 # Hydra fills these in after the files are composed, or uses them only in its help.
 NO_EFFECT = ("runtime.", "overrides.", "help.", "hydra_help.", "job.override_dirname")
@@ -57,7 +57,8 @@ SWEPT_KEY = re.compile(r"[+~]{0,2}(?!hydra\b)[A-Za-z][\w./@-]*")
 def refuse_foreign_code() -> None:
     """Makes Hydra refuse a configuration that asks for more than its values.
 
-    The accepted configurations get our callback for sweeps; no other is possible.
+    An accepted configuration gets our callback for sweeps; no other callback is
+    possible.
     """
     bound_yaml_files()
     wrap_composition(compose_checked)
@@ -87,7 +88,7 @@ def compose_checked(
     check_folders(composed, typed)
     overrides = composed.hydra.overrides
     if len(overrides.hydra) + len(overrides.task) != len(settings):
-        raise only_typed("overrides")
+        raise only_typed_error("overrides")
     with flag_override(composed, ["struct", "readonly"], False):
         composed.hydra.callbacks = {"ours": {"_target_": START_OF_SWEEP}}
     return composed
@@ -102,7 +103,7 @@ def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None
     if isinstance(primary, DictConfig) and OmegaConf.select(
         primary, "hydra.searchpath"
     ):
-        raise only_typed("searchpath")
+        raise only_typed_error("searchpath")
 
 
 def reads_other_files(composed: DictConfig) -> bool:
@@ -130,7 +131,7 @@ def check_hydra_section(composed: DictConfig, typed: list[str]) -> None:
         if is_trusted or key.startswith((*NO_EFFECT, *SEARCH_SPACES)):
             continue
         if not FROM_FILES.fullmatch(key):
-            raise only_typed(key)
+            raise only_typed_error(key)
         if key == "sweeper.storage" and value not in SAFE_STORAGES:
             raise ConfigError(
                 f"hydra.{key}: {shown(value)} is not in the sweep's folder; give it on "
@@ -145,12 +146,13 @@ def check_hydra_section(composed: DictConfig, typed: list[str]) -> None:
 
 @cache
 def trusted_values(settings: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Returns Hydra's section as our own files, and as Hydra's files alone, make it.
+    """Returns Hydra's section without a user's files, in which any value is trusted.
 
     Args:
         settings: the settings that concern Hydra's section.
 
-    Returns: two sections: {dotted key: value, not resolved}.
+    Returns: two sections, composed from our own files and from Hydra's files alone,
+        each {dotted key: value with its interpolations}.
     """
     sections = []
     for folder, name in ((str(conf_folder()), "config"), (None, None)):
@@ -163,7 +165,7 @@ def trusted_values(settings: tuple[str, ...]) -> list[dict[str, Any]]:
     return sections
 
 
-def only_typed(key: str) -> ConfigError:
+def only_typed_error(key: str) -> ConfigError:
     """Returns the error about a key of Hydra's section that a file has set."""
     return ConfigError(
         f"hydra.{key}: a file may not set this key; remove it, or give it on the "
@@ -172,15 +174,15 @@ def only_typed(key: str) -> ConfigError:
 
 
 def check_plain(key: str, value: Any) -> None:
-    """Refuses a resolved value that is not a number, a text or a list of these."""
+    """Refuses a resolved value other than a number, a text or a list of them."""
     if OmegaConf.is_list(value):
         for item in value:
             check_plain(key, item)
     elif OmegaConf.is_dict(value):
-        raise ConfigError(f"{key}: takes a number, a text or a list of these")
+        raise ConfigError(f"{key} takes a number, a text or a list of them")
     elif name := secret_in(value):
         raise ConfigError(
-            f"{key}: holds the value of {name}, which the names of jobs and folders "
+            f"{key} holds the value of {name}, which the names of jobs and folders "
             "would show; give the secret to a key of the configuration"
         )
 
@@ -193,7 +195,7 @@ def check_search_space(name: str, space: Any) -> None:
         space: {key of the configuration: values to try}, resolved; or None.
     """
     if space is not None and not OmegaConf.is_dict(space):
-        raise ConfigError(f"{name}: takes keys with values to try")
+        raise ConfigError(f"{name} takes keys with values to try")
     for key, values in (space or {}).items():
         if not SWEPT_KEY.fullmatch(str(key)):
             raise ConfigError(f"{name}: {shown(key)} is not a key of the configuration")
@@ -241,7 +243,7 @@ def root_of_folder(key: str, typed: list[str]) -> Path | None:
 
 @contextmanager
 def resolvable(composed: DictConfig, key: str) -> Iterator[None]:
-    """Lets `${hydra:...}` be resolved; an error names the key."""
+    """Lets `${hydra:...}` be resolved; an error of the block names the key."""
     instance = HydraConfig.instance()
     before = instance.cfg
     instance.set_config(deepcopy(composed))  # it makes its argument read-only

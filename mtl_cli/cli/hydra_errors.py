@@ -42,31 +42,32 @@ def explain(error: Exception, arguments: list[str]) -> str:
 
     Args:
         error: the error that Hydra, OmegaConf or this package raised.
-        arguments: the command line, as Hydra took it.
+        arguments: the command line that Hydra was given. It has `++` before the
+            `dataset.` settings of the user's command line.
     """
-    return as_typed(explain_settings(error, arguments))
+    return as_typed(error_message(error, arguments))
 
 
-def explain_settings(error: Exception, arguments: list[str]) -> str:
-    """Returns the same line with settings as Hydra took them, `++` included."""
+def error_message(error: Exception, arguments: list[str]) -> str:
+    """Explains an error in one line, in which `dataset.` settings still have `++`."""
     cause: BaseException = error
     while cause.__cause__ is not None:
         cause = cause.__cause__
     if is_about_sweeper_params(error, arguments):
         return (
-            f"{SWEEPER_PARAMS}: belongs into a file of conf/sweep/, as keys with text "
-            "like {seed: '1,2'}; on the command line give the keys themselves: "
-            "mtl-train -m seed=1,2"
+            f"{SWEEPER_PARAMS} can only be set in a file of conf/sweep/, with text as "
+            "values, such as {seed: '1,2'}; on the command line, give the swept keys "
+            "themselves: mtl-train -m seed=1,2"
         )
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return f"{mark.name}:{mark.line + 1}:{mark.column + 1}: {error.problem}"
     if isinstance(error, MissingConfigException):
-        return missing_option(error)
+        return missing_option_message(error)
     if isinstance(error, OverrideParseException):
-        return unreadable_setting(str(error.override), arguments)
+        return unreadable_setting_message(str(error.override), arguments)
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException):
-        return uncomposable(error, cause, arguments)
+        return composition_message(error, cause, arguments)
     if isinstance(error, OSError) and error.filename:
         return f"hydra.run.dir: cannot make {error.filename}: {error.strerror}"
     return first_line(error)
@@ -75,21 +76,22 @@ def explain_settings(error: Exception, arguments: list[str]) -> str:
 def is_about_sweeper_params(error: Exception, arguments: list[str]) -> bool:
     """Whether Hydra could not set `hydra.sweeper.params` from the command line."""
     text = f"{error} {error.__cause__}"
-    # Setting a key below null, OmegaConf names the null and not the key.
+    # If a key below null is set, OmegaConf's error names the null instead of the key.
     is_named = SWEEPER_PARAMS in text or "Unexpected type for root: NoneType" in text
     is_set = any(a.lstrip("+").startswith(SWEEPER_PARAMS) for a in arguments)
+    # "is not Optional" tells of another mistake: a null among the swept values.
     return is_set and is_named and "is not Optional" not in text
 
 
-def uncomposable(
+def composition_message(
     error: BaseException, cause: BaseException, arguments: list[str]
 ) -> str:
-    """Explains settings that do not fit the configuration.
+    """Explains why settings do not fit the configuration.
 
     Args:
         error: the error of Hydra or OmegaConf.
-        cause: the error behind it.
-        arguments: the command line, as Hydra took it.
+        cause: the first error in the chain of errors that led to `error`.
+        arguments: the command line that Hydra was given.
     """
     key = key_in(error) or key_in(cause)
     message = first_line(cause)
@@ -100,9 +102,9 @@ def uncomposable(
     if not key:
         return message
     if "is not Optional" in str(cause):
-        return f"{key}: is text to Hydra, which has no null; quote it: 'null'"
-    settings = composed_settings(error) or composed_settings(cause) or arguments
-    config = compose_groups(settings)
+        return f"{key}: Hydra reads swept values from text; quote the null: 'null'"
+    settings = settings_in_note(error) or settings_in_note(cause) or arguments
+    config = compose_chosen_options(settings)
     if key in dotted_keys(config):
         return f"{key}: {message}; set one key at a time: {key}.KEY=VALUE"
     # A job of a sweep may have another model than the command line names.
@@ -110,7 +112,7 @@ def uncomposable(
     return f"{''.join(options)}{unknown_key_message(key, config)}"
 
 
-def missing_option(error: MissingConfigException) -> str:
+def missing_option_message(error: MissingConfigException) -> str:
     """Explains that a config group has no such option."""
     group, _, option = str(error.missing_cfg_file or "").rpartition("/")
     if (group, option) in EXTRAS:
@@ -124,12 +126,12 @@ def missing_option(error: MissingConfigException) -> str:
     if not options:
         return first_line(error)
     return (
-        f"no config '{option}' in the group '{group}'; known: {', '.join(options)}"
+        f"the group '{group}' has no config '{option}'; known: {', '.join(options)}"
         f"{suggest(option, options)}"
     )
 
 
-def unreadable_setting(setting: str, arguments: list[str]) -> str:
+def unreadable_setting_message(setting: str, arguments: list[str]) -> str:
     """Explains why an argument is not `key=value`."""
     key, equals, _ = setting.partition("=")
     if equals:
@@ -142,17 +144,17 @@ def unreadable_setting(setting: str, arguments: list[str]) -> str:
     return f"'{setting}' has no '='; settings are given as key=value{hint}"
 
 
-def unknown_flag(flag: str, arguments: list[str]) -> str:
+def unknown_flag_message(flag: str, arguments: list[str]) -> str:
     """Explains that a flag is unknown, and which setting may have been meant."""
     name, _, value = flag.lstrip("-").partition("=")
     keys = similar_keys(name.replace("-", "_"), arguments)
     hint = f"; did you mean {keys[0]}={value or '...'}?" if keys else ""
-    return f"no flag '{flag}'; settings are given without dashes{hint}"
+    return f"there is no flag '{flag}'; settings are given without dashes{hint}"
 
 
 def similar_keys(word: str, arguments: list[str]) -> list[str]:
     """Returns keys that resemble a word, as a whole or in their last word."""
-    keys = dotted_keys(compose_groups(arguments))
+    keys = dotted_keys(compose_chosen_options(arguments))
     by_last_word = {key.rpartition(".")[2]: key for key in reversed(keys)}
     similar = get_close_matches(word, keys, n=1, cutoff=0.8)
     similar_words = get_close_matches(word, by_last_word, n=3, cutoff=0.7)
@@ -168,30 +170,30 @@ def key_in(error: BaseException) -> str:
     return match.group(1) if match else ""
 
 
-def composed_settings(error: BaseException) -> list[str]:
-    """Returns the settings whose composition failed, from a note of the error."""
+def settings_in_note(error: BaseException) -> list[str]:
+    """Returns the settings whose composition failed, from a note added to the error."""
     for note in getattr(error, "__notes__", []):
         if note.startswith(COMPOSED_SETTINGS):
             return shlex.split(note.removeprefix(COMPOSED_SETTINGS))
     return []
 
 
-def compose_groups(arguments: list[str]) -> dict[Any, Any]:
+def compose_chosen_options(arguments: list[str]) -> dict[Any, Any]:
     """Composes the configuration with the chosen options, but no other setting.
 
     The result shows which keys exist: with `model=mmoe`, the keys of MMoE.
     """
     GlobalHydra.instance().clear()
 
-    def composed(settings: list[str]) -> Any:
+    def compose_settings(settings: list[str]) -> Any:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
             settings = [*settings, "hydra.job.name=x"]
             return OmegaConf.to_container(compose("config", settings))
 
     try:
-        values = composed(group_choices(arguments))
+        values = compose_settings(group_choices(arguments))
     except Exception:
-        values = composed([])
+        values = compose_settings([])
     return values if isinstance(values, dict) else {}
 
 

@@ -85,7 +85,7 @@ def train(
     except KeyboardInterrupt as stop:
         session.stop_jobs()
         message, code = str(stop) or "interrupted", getattr(stop, "code", 130)
-        if counts := session.job_counts():
+        if counts := session.job_counts_message():
             hint = resume_command([PROGRAM, *arguments])
             message += f"; {counts}; to go on: {hint}"
         return [Failure(message, code, "KeyboardInterrupt")], None
@@ -152,7 +152,7 @@ def prepare_process() -> None:
     """Prepares Hydra, secrets and signals of this process."""
     # With this variable Hydra raises errors as they are, and prints no message.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    # Processes of this one import no `random.py` of the folder that they start in.
+    # Child processes then import no `random.py` from the folder that they start in.
     os.environ["PYTHONSAFEPATH"] = "1"
     Plugins.instance().register(UserConf)
     refuse_foreign_code()
@@ -185,7 +185,7 @@ def request_of(composed: DictConfig) -> Request:
 
 
 def config_flags() -> list[str]:
-    """Returns the flags that name plugins, or a primary configuration not ours."""
+    """Returns the flags that name plugins or a user's primary configuration."""
     hydra_config = HydraConfig.get()
     sources = getattr(hydra_config.runtime, "config_sources", [])
     flags = [f"--plugins={shortest(Path(path))}" for path in plugins.used_folders()]

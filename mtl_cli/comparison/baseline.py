@@ -48,11 +48,11 @@ def matching_configuration(
     names = "; ".join(unique_names[:MAX_NAMES])
     if not matching:
         raise ConfigError(
-            f"{FLAG} {requested}: no configuration matches; known: {names}"
+            f"{FLAG}: no configuration matches '{requested}'; known: {names}"
         )
     raise ConfigError(
-        f"{FLAG} {requested}: {len(matching)} configurations match, add settings until "
-        f"only one does: {names}"
+        f"{FLAG}: {len(matching)} configurations match '{requested}'; add settings "
+        f"until only one of them does: {names}"
     )
 
 

@@ -47,7 +47,9 @@ def compare_datasets(
             errors.append((name, error))
     if not comparisons:
         raise errors[0][1]
-    comparisons[0].warnings += [f"data set {name}: {error}" for name, error in errors]
+    comparisons[0].warnings += [
+        f"data set {name} is not compared: {error}" for name, error in errors
+    ]
     return comparisons
 
 
@@ -67,7 +69,7 @@ def compare_dataset(
     ]
     unscored = [c for c in configurations if c not in scored]
     if not scored:
-        raise no_scores(unscored, split)
+        raise ConfigError(no_scores_message(unscored, split))
     keys = differing_keys(scored)
     set_names(scored, keys)
     base, reason = choose_baseline(scored, keys, baseline)
@@ -91,16 +93,14 @@ def compare_dataset(
     return comparison
 
 
-def no_scores(configurations: list[Configuration], split: str) -> ConfigError:
-    """Returns the error that says why there is nothing to compare."""
+def no_scores_message(configurations: list[Configuration], split: str) -> str:
+    """Says why there is nothing to compare."""
     runs = [run for c in configurations for run in c.runs.values()]
     if splits := {name for run in runs for name in run.metrics}:
         names = ", ".join(sorted(splits))
-        return ConfigError(f"--split {split}: no run has it; known: {names}")
+        return f"--split: no run has scores of the split '{split}'; known: {names}"
     count = sum(len(c.unscored_runs) for c in configurations)
-    return ConfigError(
-        f"nothing to compare: none of {count} runs is done and has metrics"
-    )
+    return f"there is nothing to compare: none of {count} runs is done and has metrics"
 
 
 def score_of(configuration: Configuration, split: str, task: str, metric: str) -> Score:

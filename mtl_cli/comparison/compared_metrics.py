@@ -35,7 +35,7 @@ def metrics_by_task(
     if not metrics:
         known = list({n: None for names in names_by_task.values() for n in names})
         raise ConfigError(
-            f"--metric {metric}: no task has it; known: {', '.join(known)}"
+            f"--metric: no task has the metric '{metric}'; known: {', '.join(known)}"
             f"{suggest(str(metric), known)}"
         )
     return metrics

@@ -59,7 +59,9 @@ def parse(text: str, runs: list[Run]) -> Condition:
     return Condition(text.strip(), metric, operator_sign, float(limit))
 
 
-def failures(condition: Condition, configurations: list[Configuration]) -> list[str]:
+def failure_messages(
+    condition: Condition, configurations: list[Configuration]
+) -> list[str]:
     """Returns one line for each configuration whose mean over seeds fails.
 
     A configuration without the metric fails too: it cannot have passed the check.

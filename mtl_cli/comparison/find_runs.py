@@ -4,37 +4,42 @@ import os
 from pathlib import Path
 
 from mtl_cli.comparison.runs import Run, read_run
-from mtl_cli.core.errors import ConfigError, visible
+from mtl_cli.core.errors import ConfigError, DataError, visible
 from mtl_cli.runs.job_records import jobs_without_run_folder
 
 
 def read_runs(paths: list[str]) -> list[Run]:
     """Reads all runs at or below the paths, in the order in which they started.
 
-    Runs with `check_only=true` are left out.
+    Jobs that never began come first. Runs with `check_only=true` are left out.
 
     Raises:
-        ConfigError: if a path does not exist, or there is no run.
+        ConfigError: if a path is no folder or has no run, or all runs are left out.
     """
     folders: dict[Path, None] = {}
     failed_jobs: list[Run] = []
     for path in paths:
         if not path or not Path(path).is_dir():
             raise ConfigError(
-                f"{path or repr(path)}: no such folder; give runs, sweeps or outputs/"
+                f"{path or repr(path)} is not a folder; give the folders of runs or "
+                "sweeps, or outputs/"
             )
         folders_below = find_run_folders(Path(path))
         if not folders_below:
             raise ConfigError(
-                f"{path}: no run in it or below; a run folder holds status.json"
+                f"{path} holds no run, and no folder below it does; a run folder has a "
+                "status.json or metrics.json"
             )
         folders |= dict.fromkeys(folders_below)
+        # A path that is itself a run asks for this run alone, not for its sweep.
         sweeps = dict.fromkeys(run.parent for run in folders_below if run != Path(path))
         failed_jobs += [job for sweep in sweeps for job in jobs_that_never_began(sweep)]
     runs = [*map(read_run, folders), *failed_jobs]
     runs = [run for run in runs if run.settings.get("check_only") != "true"]
     if not runs:
-        raise ConfigError(f"{paths[0]}: its runs have only checked their data")
+        raise ConfigError(
+            f"all runs of {', '.join(paths)} have check_only=true: they have no scores"
+        )
     return sorted(runs, key=lambda run: (run.start, natural_order(run.path)))
 
 
@@ -53,8 +58,8 @@ def jobs_that_never_began(sweep: Path) -> list[Run]:
     """Returns the jobs of a sweep that failed before they had a run folder."""
     try:
         jobs = jobs_without_run_folder(sweep)
-    except (OSError, ValueError, TypeError):
-        return []
+    except DataError:
+        return []  # a damaged record hides these jobs only; the runs can be compared
     return [
         Run(sweep / job.name, error=f"never began: {visible(job.error)}")
         for job in jobs

@@ -9,11 +9,17 @@ DEFAULT_DECIMALS, MAX_DECIMALS = 4, 6
 
 
 def significant_decimals(intervals: Iterable[Interval | None]) -> int:
-    """Returns how many decimals show two digits of the median interval."""
-    widths = sorted(i.half_width for i in intervals if i is not None and i.half_width)
-    if not widths:
+    """Returns the decimals that show two significant digits of the median half-width.
+
+    With 0.00053, these are 5 decimals: 0.00053. At most 6 decimals are shown; 4 if no
+    half-width is known.
+    """
+    half_widths = sorted(
+        i.half_width for i in intervals if i is not None and i.half_width
+    )
+    if not half_widths:
         return DEFAULT_DECIMALS
-    decimals = 1 - math.floor(math.log10(widths[len(widths) // 2]))
+    decimals = 1 - math.floor(math.log10(half_widths[len(half_widths) // 2]))
     return min(max(decimals, 0), MAX_DECIMALS)
 
 

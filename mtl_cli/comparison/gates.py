@@ -62,10 +62,10 @@ def gate_table(configuration: Configuration) -> GateTable | None:
             )
             for gate in gates["gates"]
         ]
-        problems = gate_problems(by_seed.values())
+        warning = gate_warning(by_seed.values())
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
-    return GateTable(configuration.name, seed, rows, problems)
+    return GateTable(configuration.name, seed, rows, warning)
 
 
 def read_gates(run: Run) -> dict[str, Any] | None:
@@ -82,7 +82,7 @@ def percent(share: object) -> str:
     return f"{100 * share:.0f} %" if isinstance(share, int | float) else "-"
 
 
-def gate_problems(seeds: Collection[dict[str, Any]]) -> str:
+def gate_warning(seeds: Collection[dict[str, Any]]) -> str:
     """Says in how many seeds experts are dead and gates polarised."""
     counts = {
         "a dead expert": sum(bool(seed["dead"]) for seed in seeds),

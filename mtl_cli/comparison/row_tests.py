@@ -28,13 +28,13 @@ def add_row_tests(comparison: DatasetComparison) -> list[str]:
         num_untested = sum(s.interval is not None for s in task.scores) - len(tested)
         if num_untested > 0:
             remarks.append(
-                f"{task.name}: test rows were read of {len(tested)} configurations, "
-                f"the baseline and the best ones; the verdicts on {num_untested} "
-                "others are from seeds alone"
+                f"{task.name}: the test rows of {len(tested)} configurations were "
+                "read, of the baseline and the best ones; the verdicts on the other "
+                f"{num_untested} are from seeds alone"
             )
         if reasons := test_task(task, tested, comparison.split):
             first, *more = reasons
-            count = f" (and {len(more)} more like it)" if more else ""
+            count = f" (and {len(more)} more reasons)" if more else ""
             remarks.append(
                 f"{task.name}: verdicts are from seeds alone where test rows cannot "
                 f"be compared: {first}{count}"

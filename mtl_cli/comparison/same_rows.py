@@ -37,7 +37,7 @@ def same_rows(a: Configuration, b: Configuration, split: str) -> bool:
         return True
     if split != "test":
         return False
-    first, *others = map(test_rows, runs_by_split.values())
+    first, *others = map(read_test_rows, runs_by_split.values())
     return all(equal_rows(first, rows) for rows in others)
 
 
@@ -46,7 +46,7 @@ def split_settings(run: Run) -> tuple[str | None, ...]:
     return tuple(run.settings.get(f"dataset.{key}") for key in SPLIT_KEYS)
 
 
-def test_rows(runs: list[Run]) -> dict[str, Floats]:
+def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
     """Returns row numbers and labels of the test rows, by column name.
 
     Args:

@@ -37,7 +37,7 @@ def add_seed_tests(
 
     scored = [score for score in task.scores if score.interval is not None]
     on_baseline_rows = [s for s in scored if comparable(s, scores[baseline])]
-    noise = noise_of(*on_baseline_rows)
+    noise = pooled_noise_of(*on_baseline_rows)
 
     def difference(score: Score, other: Score) -> Difference:
         pair = score.configuration, other.configuration
@@ -47,7 +47,8 @@ def add_seed_tests(
             return Difference(*pair, verdict=Verdict.NOT_COMPARABLE)
         noise_of_others = NO_NOISE
         if score in on_baseline_rows and other in on_baseline_rows:
-            noise_of_others = noise - noise_of(score, other)
+            # `seed_test` adds the noise of these two, from their common seeds.
+            noise_of_others = noise - pooled_noise_of(score, other)
         return difference_over_seeds(score, other, noise_of_others)
 
     for configuration, score in scores.items():
@@ -57,24 +58,27 @@ def add_seed_tests(
             score.to_single_task = difference(score, scores[twins[configuration]])
 
 
-def difference_over_seeds(score: Score, other: Score, noise: Noise) -> Difference:
-    """Returns the difference of two scores on the same rows.
+def difference_over_seeds(
+    score: Score, other: Score, noise_of_others: Noise
+) -> Difference:
+    """Returns the difference of two scores on the same rows, without its verdict.
 
     Args:
         score: the first score.
         other: the score that is subtracted.
-        noise: the noise of all other configurations on these rows.
+        noise_of_others: the pooled noise of the other configurations scored on the
+            baseline's rows; `NO_NOISE` if the two scores are of other rows.
     """
     values = score.by_seed, other.by_seed
     return Difference(
         score.configuration,
         other.configuration,
         paired=paired_difference(*values),
-        seed_test=seed_test(*common_seeds(*values), noise),
-        verdict=Verdict.TOO_FEW_SEEDS,  # until `decide` gives the verdict
+        seed_test=seed_test(*common_seeds(*values), noise_of_others),
+        verdict=Verdict.TOO_FEW_SEEDS,  # `decide` replaces it if there is a seed test
     )
 
 
-def noise_of(*scores: Score) -> Noise:
-    """Returns the noise over seeds of several scores."""
+def pooled_noise_of(*scores: Score) -> Noise:
+    """Returns the spread of the seeds' values around the mean of their own score."""
     return pooled_noise([[*score.by_seed.values()] for score in scores])

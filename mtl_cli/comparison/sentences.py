@@ -28,46 +28,48 @@ def baseline_sentences(task: Task, baseline: str) -> list[str]:
 
     real = [d for d in differences if d.real]
     real.sort(key=lambda d: -(task.direction or 1) * mean_difference(d))
-    lines = [real_difference(d, task) for d in real[:MAX_SENTENCES]]
+    lines = [real_difference_sentence(d, task) for d in real[:MAX_SENTENCES]]
     if more := real[MAX_SENTENCES:]:
         names = comma_list(f"{d.configuration.name} is {d.verdict}" for d in more)
         lines.append(f"{names}.")
     lines += [
-        f"No real difference shown for {d.configuration.name} ({change(d, task)}): "
-        f"retraining would give the same order on these test rows "
-        f"({p_value_text(d.seed_p)}), another test set might not "
+        f"{d.configuration.name} shows no real difference to {baseline} "
+        f"({signed_difference(d, task)}): retraining would give the same order on "
+        f"these test rows ({p_value_text(d.seed_p)}), but another test set might not "
         f"({p_value_text(d.row_p)})."
         for d in with_verdict(Verdict.THESE_ROWS_ONLY)[:MAX_SENTENCES]
     ]
     if not_real := with_verdict(Verdict.NOT_REAL):
         names = comma_list(
-            f"{d.configuration.name} ({change(d, task)}, {p_value_text(d.seed_p)})"
+            f"{d.configuration.name} "
+            f"({signed_difference(d, task)}, {p_value_text(d.seed_p)})"
             for d in not_real
         )
-        lines.append(f"No real difference to {baseline}: {names}.")
+        lines.append(f"No real difference to {baseline} was found for {names}.")
     if too_few_seeds := with_verdict(Verdict.TOO_FEW_SEEDS):
         names = comma_list(
             d.configuration.name
             if d.row_test is None
-            else f"{d.configuration.name} ({change(d, task)}; on another test set "
-            f"{p_value_text(d.row_p)})"
+            else f"{d.configuration.name} ({signed_difference(d, task)}; on another "
+            f"test set {p_value_text(d.row_p)})"
             for d in too_few_seeds
         )
         lines.append(
-            f"Not known for lack of seeds whether retraining would give the same order "
-            f"as {baseline}: {names}. Run them with seed=1,2,3."
+            "There are too few seeds to tell whether retraining would rank these "
+            f"configurations and {baseline} in the same order: {names}. Run them with "
+            "seed=1,2,3."
         )
     return lines
 
 
-def real_difference(difference: Difference, task: Task) -> str:
+def real_difference_sentence(difference: Difference, task: Task) -> str:
     """Says how large a real difference is, and which tests show that it is real."""
     size = interval_text(difference.interval, task.decimals).removeprefix("-")
     than = "from" if difference.verdict == Verdict.DIFFERENT else "than"
     rows = (
         f", and so would another test set ({p_value_text(difference.row_p)})"
         if difference.row_test is not None
-        else "; whether another test set would is not known"
+        else "; whether another test set would give it too is not known"
     )
     return (
         f"{difference.configuration.name} is {difference.verdict} {than} "
@@ -83,7 +85,7 @@ def mean_difference(difference: Difference) -> float:
     return difference.row_test.difference if difference.row_test else 0.0
 
 
-def change(difference: Difference, task: Task) -> str:
+def signed_difference(difference: Difference, task: Task) -> str:
     """Returns the mean difference with its sign, such as `-0.0120`."""
     return f"{mean_difference(difference):+.{task.decimals}f}"
 
@@ -96,13 +98,15 @@ def transfer_sentences(task: Task) -> list[str]:
         if difference is None or not difference.real:
             continue
         name = score.configuration.name
-        size = f"({change(difference, task)}, {p_value_text(difference.seed_p)})"
+        size = signed_difference(difference, task)
+        numbers = f"({size}, {p_value_text(difference.seed_p)})"
         if difference.verdict == Verdict.WORSE:
             lines.append(
-                f"Negative transfer: {name} is worse than its single-task twin {size}."
+                f"Negative transfer: {name} is worse than its single-task twin "
+                f"{numbers}."
             )
         else:
-            lines.append(f"{name} gains over its single-task twin {size}.")
+            lines.append(f"{name} gains over its single-task twin {numbers}.")
     return lines[:MAX_SENTENCES]
 
 
@@ -110,12 +114,11 @@ def best_sentence(task: Task, split: str) -> list[str]:
     """Names the best configuration, and the rows on which it was chosen."""
     if task.best is None:
         return []
-    score = (
-        f"{task.best.configuration.name}, {split} {task.metric} "
-        f"{interval_text(task.best.interval, task.decimals)}"
-    )
+    name = task.best.configuration.name
+    score = f"{split} {task.metric} {interval_text(task.best.interval, task.decimals)}"
     if task.best_chosen_on == split:
         return [
-            f"Highest place on the {split} rows themselves, which flatters: {score}."
+            f"{name} is best on the {split} rows themselves, with {score}, "
+            "which flatters: the choice and the score are of the same rows."
         ]
-    return [f"Best on validation rows: {score}."]
+    return [f"{name} is best on the validation rows, with {score}."]

@@ -10,7 +10,7 @@ from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
 
 MIN_SEEDS = 3
-MAX_LINES = 12  # about runs without scores
+MAX_UNSCORED = 12  # number of configurations whose runs without scores are named
 
 
 def warnings(
@@ -25,61 +25,66 @@ def warnings(
     """
     scored = comparison.configurations
     return [
-        *damaged_runs(runs),
-        *runs_without_scores([*scored, *unscored]),
-        *few_or_unequal_seeds(scored),
-        *repeated_runs(scored),
-        *different_data_or_code(comparison.baseline, scored),
-        *(line for t in comparison.tasks for line in undefined(t, comparison.split)),
-        *(line for task in comparison.tasks for line in different_rows(task)),
+        *damaged_run_warnings(runs),
+        *unscored_run_warnings([*scored, *unscored]),
+        *seed_warnings(scored),
+        *repeated_run_warnings(scored),
+        *data_and_code_warnings(comparison.baseline, scored),
+        *(
+            line
+            for task in comparison.tasks
+            for line in undefined_metric_warnings(task, comparison.split)
+        ),
+        *(line for task in comparison.tasks for line in other_rows_warnings(task)),
     ]
 
 
-def damaged_runs(runs: list[Run]) -> list[str]:
-    """Names runs that cannot be read."""
-    names = [f"{run.path} {run.error}" for run in runs if run.status == "damaged"]
-    return [f"left out: {comma_list(names)}"] if names else []
+def damaged_run_warnings(runs: list[Run]) -> list[str]:
+    """Names runs that cannot be read or never began."""
+    names = [f"{run.path} ({run.error})" for run in runs if run.status == "damaged"]
+    return [f"these runs are left out: {comma_list(names)}"] if names else []
 
 
-def runs_without_scores(configurations: list[Configuration]) -> list[str]:
+def unscored_run_warnings(configurations: list[Configuration]) -> list[str]:
     """Names the seeds of each configuration that failed or have not ended."""
-    texts = {
-        "running": "is still running",
-        "done": "has no metrics",
-        "killed": "was killed; the same command goes on with it",
+    states = {
+        "running": "still running",
+        "done": "done, but without metrics",
+        "killed": "killed; its command, given again, resumes it",
     }
     lines = []
     for configuration in configurations:
-        seeds_by_text: dict[str, list[str]] = {}
-        for run in configuration.unscored_runs:
-            text = texts.get(run.status, run.status)
-            seeds_by_text.setdefault(text, []).append(f"seed {run.seed}")
-        lines += [
-            f"{configuration.name}: {comma_list(seeds)} {text}"
-            for text, seeds in seeds_by_text.items()
+        seeds = [
+            f"seed {run.seed} ({states.get(run.status, run.status)})"
+            for run in configuration.unscored_runs
         ]
-    more = len(lines) - MAX_LINES
-    return lines[:MAX_LINES] + ([f"and {more} more like these"] if more > 0 else [])
+        if seeds:
+            lines.append(f"{configuration.name} has no scores from {comma_list(seeds)}")
+    more = len(lines) - MAX_UNSCORED
+    if more > 0:
+        lines[MAX_UNSCORED:] = [f"{more} more configurations have seeds without scores"]
+    return lines
 
 
-def few_or_unequal_seeds(scored: list[Configuration]) -> list[str]:
+def seed_warnings(scored: list[Configuration]) -> list[str]:
     """Warns if configurations have few seeds, or different seeds."""
     lines = []
     if few := [f"{c.name} ({len(c.runs)})" for c in scored if len(c.runs) < MIN_SEEDS]:
         lines.append(
-            f"fewer than {MIN_SEEDS} seeds say little about retraining: "
-            f"{comma_list(few)}"
+            f"these configurations have fewer than {MIN_SEEDS} seeds, too few to tell "
+            f"how much retraining changes a score: {comma_list(few)}"
         )
     if len({frozenset(c.runs) for c in scored}) > 1:
         counts = [len(c.runs) for c in scored]
         lines.append(
-            f"configurations differ in their seeds ({min(counts)} to {max(counts)} of "
-            "them): differences are over the seeds of both"
+            f"the configurations have different seeds ({min(counts)} to {max(counts)} "
+            "each); a difference uses the seeds that its two configurations share, or "
+            "all seeds if they share fewer than two"
         )
     return lines
 
 
-def repeated_runs(scored: list[Configuration]) -> list[str]:
+def repeated_run_warnings(scored: list[Configuration]) -> list[str]:
     """Names runs that do not count, because a later run has the same seed."""
     paths = [
         str(run.path)
@@ -87,52 +92,63 @@ def repeated_runs(scored: list[Configuration]) -> list[str]:
         for run in configuration.all_runs
         if run.scored and run is not configuration.runs[run.seed]
     ]
-    return [f"ran twice, the later counts, not {comma_list(paths)}"] if paths else []
+    if not paths:
+        return []
+    return [
+        "these runs are left out, because a later run has the same configuration and "
+        f"seed: {comma_list(paths)}"
+    ]
 
 
-def different_data_or_code(
+def data_and_code_warnings(
     baseline: Configuration, scored: list[Configuration]
 ) -> list[str]:
-    """Names configurations whose data, code or split is not the baseline's."""
+    """Names configurations whose data, code or split differs from the baseline's."""
 
     def versions(run: Run) -> object:
         packages = run.environment.get("versions")
         return sorted(packages.items()) if isinstance(packages, dict) else None
 
     properties: dict[str, Callable[[Run], object]] = {
-        "other data than": lambda run: run.environment.get("data_hash"),
-        "another commit than": lambda run: run.environment.get("git_commit"),
-        "other package versions than": versions,
-        "another split than": split_settings,
+        "read other data than": lambda run: run.environment.get("data_hash"),
+        "used another commit than": lambda run: run.environment.get("git_commit"),
+        "used other package versions than": versions,
+        "used another split than": split_settings,
     }
+    first_seed, first_run = next(iter(baseline.runs.items()))
     lines = []
     for text, property_of in properties.items():
-        expected = property_of(next(iter(baseline.runs.values())))
+        expected = property_of(first_run)
         names = [
             c.name
             for c in scored
             if any(property_of(run) != expected for run in c.runs.values())
         ]
         if names:
-            lines.append(f"{text} the baseline's first seed: {comma_list(names)}")
+            lines.append(
+                f"{comma_list(names)} {text} {baseline.name} seed {first_seed}"
+            )
     return lines
 
 
-def undefined(task: Task, split: str) -> list[str]:
+def undefined_metric_warnings(task: Task, split: str) -> list[str]:
     """Names the seeds whose metric is undefined, if other seeds have the metric."""
     seeds = []
     for score in task.scores:
         for seed, run in score.configuration.runs.items():
             if score.by_seed and seed not in score.by_seed:
                 reasons = run.score(split, task.name).get("why", {})
-                reason = reasons.get(task.metric, "not there")
+                reason = reasons.get(task.metric, "missing")
                 seeds.append(f"{score.configuration.name} seed {seed} ({reason})")
     if not seeds:
         return []
-    return [f"{task.name}: left out, without {task.metric}: {comma_list(seeds)}"]
+    return [
+        f"{task.name}: these seeds have no {task.metric} and are left out: "
+        f"{comma_list(seeds)}"
+    ]
 
 
-def different_rows(task: Task) -> list[str]:
+def other_rows_warnings(task: Task) -> list[str]:
     """Names configurations that were not scored on the baseline's rows."""
     names = [
         score.configuration.name
@@ -142,6 +158,6 @@ def different_rows(task: Task) -> list[str]:
     if not names:
         return []
     return [
-        f"{task.name}: scored on other rows than the baseline, so no difference is "
-        f"given: {comma_list(names)}"
+        f"{task.name}: these configurations were scored on other rows than the "
+        f"baseline, so no difference is given: {comma_list(names)}"
     ]

@@ -34,7 +34,7 @@ def check(composed: DictConfig) -> Config:
             composed, resolve=True, throw_on_missing=True
         )
     except MissingMandatoryValue as error:
-        raise ConfigError(f"{error.full_key}: has no value yet; give it one") from None
+        raise ConfigError(f"{error.full_key} has no value yet; give it one") from None
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key}: {first_line(error)}") from None
     try:

@@ -115,7 +115,9 @@ class Config(Options):
     def _check_tasks(self, tasks: list[str]) -> None:
         names = list(self.dataset.group_tasks)
         if not tasks:
-            raise ValueError(f"tasks: is empty; choose from {', '.join(names)}")
+            raise ValueError(
+                f"tasks: the list is empty; choose from {', '.join(names)}"
+            )
         for task in tasks:
             if task not in names:
                 raise ValueError(
@@ -159,8 +161,8 @@ class Config(Options):
             ]
             if monitored_metric not in usable:
                 raise ValueError(
-                    f"trainer.monitor: {monitored_metric!r} is not a metric of "
-                    f"{task.kind} tasks that has a best value and is computed; known: "
+                    f"trainer.monitor: task {name} cannot be monitored by "
+                    f"{monitored_metric!r}; it has these metrics with a best value: "
                     f"{', '.join(usable)}{suggest(monitored_metric, usable)}"
                 )
 

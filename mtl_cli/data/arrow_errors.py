@@ -37,7 +37,7 @@ def read_errors(key: str, path: str) -> Iterator[None]:
         if is_not_utf8(error):
             fix = "save the file as UTF-8"
         else:
-            fix = "is it complete, and of the format that its ending says?"
+            fix = "is the file complete, and of the format that its ending says?"
         raise DataError(
             f"{key}: cannot read {path}: {first_line(error).rstrip('.')}; {fix}"
         ) from None

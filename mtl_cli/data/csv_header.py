@@ -24,7 +24,7 @@ def check_is_text(key: str, path: str, start: bytes) -> None:
     """Refuses a file that is empty or whose first bytes show another format."""
     for signature, content in SIGNATURES.items():
         if start.startswith(signature):
-            raise not_text(key, path, content)
+            raise not_text_error(key, path, content)
     if not start.strip(b"\r\n"):
         raise DataError(f"{key}: cannot read {path}: Empty CSV file")
 
@@ -48,13 +48,15 @@ def read_header(key: str, path: str, start: bytes, delimiter: str) -> list[str]:
         raise DataError(f"{key}: cannot read {path}: header: {error}") from None
     text = "".join(names)
     if "\0" in text:
-        raise not_text(key, path, "text in UTF-16, or no text: it holds NUL bytes")
+        raise not_text_error(
+            key, path, "text in UTF-16, or a binary file: it holds NUL bytes"
+        )
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise not_text(key, path, "in another encoding, such as Latin-1")
+        raise not_text_error(key, path, "text in another encoding, such as Latin-1")
     return names
 
 
-def not_text(key: str, path: str, content: str) -> DataError:
+def not_text_error(key: str, path: str, content: str) -> DataError:
     """Returns the error about a file that is not UTF-8 text.
 
     Args:
@@ -63,7 +65,7 @@ def not_text(key: str, path: str, content: str) -> DataError:
         content: what the file seems to be.
     """
     return DataError(
-        f"{key}: {path} is not text in UTF-8, it seems to be {content}; save it as "
+        f"{key}: {path} is not text in UTF-8; it seems to be {content}; save it as "
         "UTF-8 text, or name its format by its ending or in dataset.format"
     )
 

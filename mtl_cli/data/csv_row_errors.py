@@ -40,7 +40,7 @@ def cell_error(
         path: the file's path in messages.
         request: the columns that are read, and their types.
         csv: how the file is written.
-        batches: the rows of these columns, all cells as bytes.
+        batches: the rows of the requested columns, all cells as bytes.
 
     Returns: None if all cells can be converted.
     """
@@ -54,7 +54,7 @@ def cell_error(
             if row is not None:
                 problem = "is not UTF-8; save the file as UTF-8"
                 if not pa.types.is_string(kind):
-                    problem = not_a_number(cells[row].as_py(), key)
+                    problem = not_a_number_message(cells[row].as_py(), key)
                 error = RowError(f"{key}: column '{column}'", first_row + row, problem)
                 return DataError(f"{error} [{path}]")
         first_row += batch.num_rows
@@ -92,7 +92,7 @@ def can_convert(cells: pa.Array, kind: pa.DataType, csv: Csv) -> bool:
     return True
 
 
-def not_a_number(cell: bytes, key: str) -> str:
+def not_a_number_message(cell: bytes, key: str) -> str:
     """Returns the problem of a cell that is not a number, and the remedy.
 
     Args:
@@ -103,8 +103,8 @@ def not_a_number(cell: bytes, key: str) -> str:
         fix = NEVER_CLOSED
     elif key.endswith(".label"):
         fix = (
-            "a regression needs numbers; for words name the value that counts as 1 by "
-            "`positive:`, or all values by `classes:`"
+            "a regression needs numbers; if the labels are words, name the word that "
+            "counts as 1 in `positive:`, or all words in `classes:`"
         )
     elif ".features." in key:
         fix = "correct or empty the cell, or make it kind: sparse"

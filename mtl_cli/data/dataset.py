@@ -21,7 +21,9 @@ AnyTask = Annotated[SerializeAsAny[Task], option_of("tasks", Task, key="kind")]
 
 
 class Group(Options):
-    """A named choice of a data set's tasks, with features that do not go with them.
+    """The tasks of a data set to train together, and the features to leave out.
+
+    A feature is left out, for instance, if it is derived from the label of a task.
 
     Attributes:
         tasks: the tasks to train, in this order.
@@ -84,19 +86,23 @@ class Dataset(Options):
         valid_from: the file whose rows are held out for validation: `train` or `test`.
         test_fraction: the share of the training file's rows held out for testing.
         split_by: which rows are held out: `random` rows; `group`: all rows of random
-            groups (users); `time`: the latest rows; `order`: the last rows. With `time`
-            and `order`, validation rows follow training rows, and test rows come last.
-        split_column: the column of groups or times; null for `random` and `order`.
+            users or sessions; `time`: the latest rows; `order`: the last rows. With
+            `time` and `order`, validation rows follow training rows, and test rows come
+            last.
+        split_column: the column of users, sessions or times that `split_by` needs; null
+            for `random` and `order`.
         split_seed: the seed of the choice of rows. It is a key of its own, apart from
             `seed`, so that runs with different seeds are scored on the same rows.
         weight_column: the column of row weights in losses and metrics; null gives each
             row the weight 1.
-        group_column: the column of groups (users, sessions) for group AUC; null leaves
-            `gauc` out. Rows with an empty cell do not count in `gauc`.
+        group_column: the column of users or sessions for group AUC; null leaves `gauc`
+            out. Rows with an empty cell do not count in `gauc`.
         features: the columns to read as features, and the kind of each.
         tasks: the labels to predict, and the kind of each.
-        groups: named choices of tasks, each with the features to leave out.
-        group: the name of the chosen group; null takes all tasks and features.
+        groups: named sets of tasks to train together, each with the features to leave
+            out.
+        group: the name of the set in `groups` to train; null trains all tasks on all
+            features.
     """
 
     name: Annotated[str, Field(pattern=DATASET_NAME)]
@@ -120,7 +126,7 @@ class Dataset(Options):
     group: str | None = None
 
     def generate(self) -> dict[str, pa.Table]:
-        """Returns {file: table} if the data set generates its rows, {} otherwise."""
+        """Returns {`train` or `test`: rows} if the data set generates them, else {}."""
         return {}
 
     @model_validator(mode="before")
@@ -142,14 +148,17 @@ class Dataset(Options):
         for name, group in self.groups.items():
             for task in group.tasks:
                 if task not in self.tasks:
-                    raise ValueError(f"groups.{name}.tasks: no task {task!r}")
+                    raise ValueError(f"groups.{name}.tasks: there is no task {task!r}")
             for feature in group.drop:
                 if feature not in self.features:
-                    raise ValueError(f"groups.{name}.drop: no feature {feature!r}")
+                    raise ValueError(
+                        f"groups.{name}.drop: there is no feature {feature!r}"
+                    )
         if self.group is not None and self.group not in self.groups:
             groups = list(self.groups)
             raise ValueError(
-                f"group: no group {self.group!r}, known: {', '.join(groups) or 'none'}"
+                f"group: there is no group {self.group!r}; known: "
+                f"{', '.join(groups) or 'none'}"
                 f"{suggest(self.group, groups)}"
             )
 
@@ -160,13 +169,14 @@ class Dataset(Options):
                 rows = "validation" if split == "valid" else "test"
                 raise ValueError(
                     f"{fraction}: dataset.{split} names the {rows} rows already; set "
-                    "one of them to 0 or null"
+                    f"{fraction} to 0 or dataset.{split} to null"
                 )
         if self.valid_from == "test" and self.test is None:
             raise ValueError("valid_from: there is no test file to take rows from")
         if self.valid_fraction + self.test_fraction >= 1:
             raise ValueError(
-                "valid_fraction: with test_fraction it leaves no training rows"
+                "valid_fraction: valid_fraction and test_fraction together leave no "
+                "training rows"
             )
         if (self.split_by in ("group", "time")) != (self.split_column is not None):
             raise ValueError(
@@ -181,8 +191,8 @@ class Dataset(Options):
             owner = feature.table_owner(name)
             if owner not in self.used_features:
                 raise ValueError(
-                    f"features.{name}.table: group {self.group} drops {owner}, whose "
-                    f"table {name} uses"
+                    f"features.{name}.table: {name} uses the table of {owner}, which "
+                    f"the group {self.group} drops; drop {name} too"
                 )
 
     def _check_tasks(self) -> None:
@@ -198,8 +208,9 @@ class Dataset(Options):
             for feature, column in self.feature_columns:
                 if column in (task.label, task.truth_column):
                     raise ValueError(
-                        f"features.{feature}: is the label of task {name}, so the "
-                        "model would see the answer; remove it from the features"
+                        f"features.{feature}: the column {column} is the label of "
+                        f"task {name}, so the model would see the answer; remove the "
+                        "feature"
                     )
             if "gauc" in (task.metrics or []) and self.group_column is None:
                 raise ValueError(
@@ -209,7 +220,7 @@ class Dataset(Options):
 
     @property
     def used_features(self) -> dict[str, Feature]:
-        """The features of the chosen group, by name."""
+        """The features of the chosen entry of `groups`, by name."""
         drop = self.groups[self.group].drop if self.group is not None else []
         return {name: f for name, f in self.features.items() if name not in drop}
 
@@ -230,7 +241,7 @@ class Dataset(Options):
 
     @property
     def group_tasks(self) -> dict[str, Task]:
-        """The tasks of the chosen group, by name and in the group's order."""
+        """The tasks of the chosen entry of `groups`, by name and in its order."""
         if self.group is None:
             return self.tasks
         return {name: self.tasks[name] for name in self.groups[self.group].tasks}

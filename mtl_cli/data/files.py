@@ -71,8 +71,8 @@ def find_files(key: str, path: str, file_format: str) -> Files:
         formats = {format_by_ending(name) or "" for name in names}
     if "" in formats:
         raise DataError(
-            f"{key}: '{path}' ends in none of {', '.join(FORMATS)}, the text formats "
-            "also with .gz, .zst or .bz2; name the format in dataset.format"
+            f"{key}: '{path}' ends in none of {', '.join(FORMATS)} (.csv and .tsv may "
+            "be followed by .gz, .zst or .bz2); name the format in dataset.format"
         )
     if len(formats) > 1:
         raise DataError(
@@ -126,7 +126,11 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
     matches = [Path(f) for f in sorted(glob.glob(str(target), recursive=True))]
     files = [file for file in matches if not file.is_dir()]
     if not files:
-        fix = "; only folders match it: add '/*' for their files" if matches else ""
+        fix = (
+            "; only folders match the pattern: add '/*' for their files"
+            if matches
+            else ""
+        )
         raise DataError(
             f"{key}: no file matches '{path}' (started in {Path.cwd()}){fix}"
         )
@@ -173,7 +177,7 @@ def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
     except ImportError as error:
         raise DataError(
             f"{key}: {url} needs another package: {first_line(error)}; "
-            "pip install 'mtl-cli[remote]' and the package named here"
+            "pip install 'mtl-cli[remote]' and the package that the error names"
         ) from None
     except Exception as error:  # each protocol of fsspec raises its own errors
         raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None

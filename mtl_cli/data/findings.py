@@ -28,20 +28,20 @@ def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
         """Adds a line about the features or splits with a property, if there are any.
 
         Args:
-            property_text: the property; the cases follow it.
-            cases: the names of features or splits, each with its number.
+            property_text: a sentence about "these" features or rows, without its end.
+            cases: the names of the features or splits, each with its number.
         """
         if cases:
             more = ["..."] if len(cases) > SHOWN_NAMES else []
             lines.append(f"{property_text}: {', '.join(cases[:SHOWN_NAMES] + more)}")
 
     add(
-        f"the same value in all {report['sampled_rows']['train']:,} training rows "
-        "looked at",
+        "these features have the same value in all "
+        f"{report['sampled_rows']['train']:,} training rows looked at",
         [name for name, f in reports if f["distinct"] <= 1],
     )
     add(
-        "an id of rows rather than a feature (values, training rows)",
+        "these features look like ids of rows (values, training rows)",
         [
             f"{name} ({f['distinct']:,}, {rows:,})"
             for name, f in reports
@@ -49,8 +49,8 @@ def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
         ],
     )
     add(
-        f"predicts a label alone (AUC above {SUSPICIOUS_AUC}); is it known before the "
-        "prediction?",
+        f"these features each predict a label alone (AUC above {SUSPICIOUS_AUC}); "
+        "check that they are known before the prediction",
         [
             f"{name} ({output} {auc:.4f})"
             for name, f in reports
@@ -59,14 +59,14 @@ def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
         ],
     )
     add(
-        "rows that do not count in gauc, as their cell of dataset.group_column is "
-        "empty",
+        "these rows do not count in gauc, because their cell of dataset.group_column "
+        "is empty",
         [f"{s} ({n:,})" for s, n in report["rows_without_group"].items() if n],
     )
     for split in [s for s in report["splits"] if s != "train"]:
         add(
-            f"{split} rows hold values that training rows lack, or hold fewer than "
-            "min_count times (share)",
+            f"these features have values in {split} rows that training rows lack, or "
+            "hold fewer than min_count times (share of the rows)",
             [
                 f"{name} ({f['unseen'][split]:.0%})"
                 for name, f in reports
@@ -75,7 +75,8 @@ def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
             ],
         )
         add(
-            f"{split} rows are distributed otherwise than training rows (PSI)",
+            f"these features are distributed differently in {split} rows than in "
+            "training rows (PSI)",
             [
                 f"{name} ({f['drift'][split]:.2f})"
                 for name, f in reports

@@ -31,9 +31,9 @@ def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> N
     if pairs < 2 or (has_classes and 2 * pairs > len(labels)):
         return
     raise DataError(
-        f"dataset.features.{feature}: its {pairs:,} values are those of the label of "
-        f"task {output.name} in all {len(labels):,} rows looked at, so the model would "
-        "see the answer; remove it from the features"
+        f"dataset.features.{feature}: the {pairs:,} values of this feature are those "
+        f"of the label of task {output.name} in all {len(labels):,} rows looked at, so "
+        "the model would see the answer; remove the feature"
     )
 
 

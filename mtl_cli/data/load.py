@@ -59,8 +59,8 @@ def load(dataset: Dataset, outputs: list[Output]) -> Data:
 
     Args:
         dataset: the files, and the meaning of their columns.
-        outputs: the outputs of the model. Of the data set's tasks only those that the
-            outputs name are read.
+        outputs: the outputs of the model. Tasks of the data set that no output needs
+            are not read.
 
     Raises:
         DataError: if a file does not fit the configuration.

@@ -28,9 +28,9 @@ class Profile:
         rows: the number of rows in all files.
 
     Attributes:
-        label_counts: {output: {split: counts}}; the counts are the number of `rows`
-            that count for the output, and for a binary output the number of
-            `positives` among these rows.
+        label_counts: {output: {split: {`rows`: number of rows that count for the
+            output, `positives`: number of positive rows among them}}}; only binary
+            outputs have `positives`.
         without_group: {split: number of rows whose group cell is empty}.
     """
 

@@ -184,7 +184,7 @@ def feature_aucs(
         is_ordered: whether the feature's values have an order.
         outputs: the model's outputs.
         train: the sampled training rows.
-        x: the feature's encoded values in these rows, (rows,).
+        x: the feature's encoded values in the sampled rows, (rows,).
 
     Returns: {output: AUC}; an output with too few rows is left out.
 

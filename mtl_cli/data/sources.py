@@ -182,8 +182,8 @@ def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
             if kind != first_kind:
                 raise DataError(
                     f"{files.key}: the files disagree: column '{column}' is "
-                    f"{first_kind} in {first_path} and {kind} in {path}; write it with "
-                    "one type in all files"
+                    f"{first_kind} in {first_path} and {kind} in {path}; write the "
+                    "column with one type in all files"
                 )
 
     def chunks() -> Iterator[pa.Table]:

@@ -50,9 +50,9 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
                 if dataset.split_by == "group":
                     in_groups = f", in whole groups of '{dataset.split_column}'"
                 raise DataError(
-                    f"dataset.{held_out}_fraction: leaves no {split} rows of the "
-                    f"{source.rows} in dataset.{file}{in_groups}; give more rows, or "
-                    "another share"
+                    f"dataset.{held_out}_fraction: this share leaves no {split} rows "
+                    f"of the {source.rows} in dataset.{file}{in_groups}; give more "
+                    "rows, or another share"
                 )
             if order is not None:
                 codes[order[start : start + counts[split]]] = SPLITS.index(split)

@@ -102,7 +102,7 @@ class ArrayFile:
 
 
 class StoredTable:
-    """Rows of one split on disk, with the same labels, weights, ... as a `Table`.
+    """The rows of one split on disk: the arrays of a `Table`, one file per array.
 
     Args:
         rows: the number of rows.

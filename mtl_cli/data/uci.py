@@ -83,7 +83,7 @@ def read_raw(folder: Path, name: str) -> bytes:
     elif zipped.is_file():
         content = gzip.decompress(zipped.read_bytes())
     else:
-        raise DataError(f"{folder}: holds neither {name} nor {name}.gz")
+        raise DataError(f"{folder} holds neither {name} nor {name}.gz")
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != SHA256[name]:
         raise DataError(

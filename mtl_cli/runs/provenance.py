@@ -57,7 +57,7 @@ def git_commit() -> str | None:
     return output.stdout.strip()
 
 
-def config_difference(config: "Config", run: Path) -> str:
+def config_difference_message(config: "Config", run: Path) -> str:
     """Describes how a configuration differs from the `config.yaml` of a run."""
     try:
         saved = type(config).model_validate(read_config(run))
@@ -67,11 +67,11 @@ def config_difference(config: "Config", run: Path) -> str:
         flatten(each.model_dump(mode="json", exclude=KEYS_FREE_TO_CHANGE))
         for each in (saved, config)
     )
-    changes = differences(old, new)[:MAX_SHOWN_DIFFERENCES]
+    changes = change_messages(old, new)[:MAX_SHOWN_DIFFERENCES]
     return "; ".join(changes) or "its config.yaml was changed"
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def change_messages(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Describes each key whose value has changed; an absent key counts as None."""
     return [
         f"{key} was {shown(old.get(key))}, is {shown(new.get(key))}"

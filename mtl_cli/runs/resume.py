@@ -18,7 +18,7 @@ from mtl_cli.data.load import fingerprint_of
 from mtl_cli.evaluation.scores import read_scores
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.runs.console import Console
-from mtl_cli.runs.provenance import config_difference, config_hash
+from mtl_cli.runs.provenance import config_difference_message, config_hash
 from mtl_cli.training.checkpoint import (
     Checkpoint,
     checkpoint_files,
@@ -85,8 +85,8 @@ def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart:
         folder.release()
         absent = f"beside {path} is interrupted" if is_new_folder else f"is in {path}"
         raise ConfigError(
-            f"resume: must, but no run of this configuration and data {absent}; "
-            "resume=auto starts one"
+            "resume: 'must' needs an unfinished run, but no run of this configuration "
+            f"and data {absent}; resume=auto starts one"
         )
     if gives_way:
         folder.forget_run()
@@ -135,7 +135,7 @@ def check_same_run(config: Config, path: Path) -> None:
     if config.resume == "never":
         reason = ""  # not even the same run may be resumed
     elif status_of(path).get("config_hash") != config_hash(config):
-        reason = f"; {config_difference(config, path)}"
+        reason = f"; {config_difference_message(config, path)}"
     else:
         reason = "; the data has changed since"
     raise ConfigError(
@@ -159,8 +159,8 @@ def resumed(folder: RunFolder, config: Config, hint: str = "") -> RunStart:
     if checkpoint is None and config.resume == "must":
         folder.release()
         raise ConfigError(
-            f"resume: must, but {folder.path} holds no intact checkpoint; resume=auto "
-            "starts its run again"
+            f"resume: 'must' needs a checkpoint, but {folder.path} holds no intact "
+            "checkpoint; resume=auto starts the run again"
         )
     run = f"the unfinished run in {shortest(folder.path)}{hint}"
     if checkpoint is None:

@@ -19,7 +19,7 @@ from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.preflight import check_monitor
-from mtl_cli.runs.provenance import differences, environment
+from mtl_cli.runs.provenance import change_messages, environment
 from mtl_cli.runs.resume import main_split
 from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.training.checkpoint import Checkpoint
@@ -122,7 +122,8 @@ def read_data(
     for name, (ids, _) in vectors.items():
         vocabulary = data.features.learnt[name]["vocabulary"]
         console.print_line(
-            f"{name}: {len(ids):,} of {len(vocabulary):,} values have vectors"
+            f"{len(ids):,} of {len(vocabulary):,} values of {name} have pretrained "
+            "vectors"
         )
     folder.write_json("data_report.json", data.report)
     heads, train = config.model.heads_option, data.splits["train"]
@@ -143,11 +144,11 @@ def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) 
     Raises:
         ConfigError: if the data has changed.
     """
-    for change in differences(flatten(old), flatten(new)):
+    for change in change_messages(flatten(old), flatten(new)):
         if change.startswith("data_hash"):
             raise ConfigError(
                 "dataset: the data has changed since the run was interrupted; name "
-                "another folder, or remove this one"
+                "another folder in hydra.run.dir, or remove the run's folder"
             )
         console.warn(f"{change}: an uninterrupted run might give other numbers")
 

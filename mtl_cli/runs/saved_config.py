@@ -53,5 +53,5 @@ def read_config(run: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise ValueError(first_line(error)) from None
     if not isinstance(values, dict):
-        raise ValueError("it holds no keys")
+        raise ValueError("config.yaml holds no keys")
     return {str(k): v for k, v in values.items() if k not in ("defaults", "hydra")}

@@ -81,8 +81,8 @@ def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
         raise DataError(f"{run / SPEC}: {key}: {first['msg']}") from None
     except (*DAMAGED_FILE_ERRORS, UserWarning) as error:
         raise DataError(
-            f"{run}: holds no whole model: {type(error).__name__}: {first_line(error)};"
-            " train it again, or copy the whole folder"
+            f"{run} holds no complete model: {type(error).__name__}: "
+            f"{first_line(error)}; train it again, or copy the whole folder"
         ) from None
     return network, features, config
 

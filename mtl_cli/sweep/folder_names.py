@@ -74,5 +74,5 @@ def safe(text: str) -> str:
 
 
 def short_hash(settings: list[str]) -> str:
-    """Returns six characters that tell these settings from others."""
+    """Returns six characters that differ between different lists of settings."""
     return hashlib.sha256("\n".join(settings).encode()).hexdigest()[:6]

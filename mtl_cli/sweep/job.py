@@ -19,8 +19,8 @@ from mtl_cli.core.run_folder import status_of
 from mtl_cli.runs.job_records import JobRecord
 
 MULTI_WORKER = (
-    "trainer.strategy: multi_worker is for one run on several machines; a sweep's jobs "
-    "each run on one"
+    "trainer.strategy: multi_worker is for one run on several machines, but each job "
+    "of a sweep runs on one machine"
 )
 
 

@@ -89,7 +89,7 @@ def start_job(job: Job, jobs_at_once: int, timeout: float | None) -> None:
         process.start()
     except (OSError, EOFError) as error:
         record.status, record.code = "failed", 1
-        record.error = f"its process cannot be started: {first_line(error)}"
+        record.error = f"the process cannot be started: {first_line(error)}"
         record.write(job.sweep)
         return
     deadline = time.monotonic() + (float("inf") if timeout is None else timeout)
@@ -110,7 +110,7 @@ def wait_for_any_job() -> None:
 
 
 def wait_for_jobs(jobs: list[Job] | None = None) -> None:
-    """Waits until none of these jobs is running; None stands for all jobs."""
+    """Waits until none of the jobs is running; None stands for all jobs."""
     while any(jobs is None or r.job in jobs for r in running):
         wait_for_any_job()
 
@@ -144,7 +144,7 @@ def finish(running_job: RunningJob, is_late: bool) -> None:
         record.status, record.code = "failed", 1
         record.error = exit_reason(process.exitcode or 0)
         if is_late:
-            record.error = "out of time (sweep.timeout_minutes)"
+            record.error = "the job ran longer than sweep.timeout_minutes"
         record.write(job.sweep)
         if status_of(job.folder):
             folder = RunFolder(job.folder)
@@ -161,9 +161,10 @@ def exit_reason(code: int) -> str:
     """Describes how a process ended, by its exit code.
 
     >>> exit_reason(-9)
-    'killed by SIGKILL (out of memory?)'
+    'the process was killed by SIGKILL (out of memory?)'
     """
     if code >= 0:
-        return f"its process ended with exit code {code}"
+        return f"the process ended with exit code {code}"
     name = signal.Signals(-code).name
-    return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+    hint = " (out of memory?)" if name == "SIGKILL" else ""
+    return f"the process was killed by {name}{hint}"

@@ -26,8 +26,8 @@ def adapt_plugins(config: DictConfig) -> None:
                 sweeper[key] = with_quoted_nulls(OmegaConf.to_container(sweeper[key]))
         if uses_own_launcher(config.hydra):
             return
-        # A cluster's processes may start in another folder. Each composes its job's
-        # configuration anew, from these overrides.
+        # A cluster's processes may start in another folder. Each process composes its
+        # job's configuration anew, from the overrides in `config.hydra.overrides`.
         folder = Path(config.hydra.sweep.dir).absolute()
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(str(folder))}")
         if str(launcher._target_).startswith(RAY):

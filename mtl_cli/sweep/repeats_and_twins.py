@@ -42,14 +42,14 @@ def repeats_and_twins(composed: Variant) -> list[Variant]:
 
 
 def with_seed(variant: Variant, seed: int) -> Variant:
-    """Returns the same run with another seed."""
+    """Returns a run with another seed."""
     values, settings, choices = variant
     remaining = [s for s in settings if not without_signs(s).startswith("seed=")]
     return Variant(values | {"seed": seed}, [*remaining, f"seed={seed}"], choices)
 
 
 def twin(variant: Variant) -> Variant:
-    """Returns the run that trains the same network for each task alone.
+    """Returns a run's single-task twin, which trains a network of its own per task.
 
     The twin's bottom network is as deep and wide as one expert of each level: these are
     the layers between a task's input and its tower. Keys of `model` that do not

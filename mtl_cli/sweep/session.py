@@ -40,12 +40,13 @@ class Session:
         holds_jobs = any(folder.glob("*/status.json"))
         if resume == "never" and holds_jobs:
             raise ConfigError(
-                f"resume: never, but {folder} holds jobs; name another folder with "
-                "hydra.sweep.dir, or remove this one"
+                f"resume: 'never' needs a new folder, but {folder} holds jobs; name "
+                "another folder with hydra.sweep.dir, or remove this one"
             )
         if resume == "must" and not holds_jobs:
             raise ConfigError(
-                f"resume: must, but {folder} holds no jobs; resume=auto starts them"
+                f"resume: 'must' needs jobs to resume, but {folder} holds none; "
+                "resume=auto starts them"
             )
         (folder / RECORDS).mkdir(exist_ok=True)
         for name in os.listdir(folder / RECORDS):
@@ -114,7 +115,7 @@ def wait_for_jobs() -> None:
     if not any(job_records(current.folder)):
         if not current.is_complete:
             raise ConfigError(
-                "the sweep has no jobs: what it goes over is empty; give keys values, "
+                "the sweep has no jobs, because no key has values to try; give values, "
                 "as in seed=1,2,3"
             )
         current.table.print_line(f"nothing is left to do in {current.folder}")
@@ -137,7 +138,7 @@ def stop_jobs() -> bool:
     return has_failed_jobs
 
 
-def job_counts() -> str:
+def job_counts_message() -> str:
     """Returns the number of jobs in each state, for the message of a stopped sweep."""
     if current is None:
         return ""

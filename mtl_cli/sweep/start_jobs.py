@@ -41,7 +41,7 @@ class Objective:
         for job in self.jobs:
             record = job.new_record().read(job.sweep)
             if record.objective is None:
-                reason = record.error or "has no monitored metric"
+                reason = record.error or "the job has no monitored metric"
                 raise JobError(f"job {record.number}: {reason}")
             objectives.append(record.objective)
         return fmean(objectives)
@@ -50,9 +50,9 @@ class Objective:
 def start_jobs(composed: DictConfig) -> Objective:
     """Starts the jobs that one composed configuration asks for.
 
-    Hydra's own launcher makes all calls in one process: the jobs go on while the next
-    are started. Other launchers make each call in another process, and each of these
-    processes waits for its jobs.
+    Hydra's own launcher calls this function in one process for all configurations: the
+    started jobs go on while the next are started. Other launchers call it in a process
+    per configuration, which waits for its jobs.
 
     Returns: the objective for sweepers that search; single-task twins do not count.
     """

@@ -52,8 +52,8 @@ class LazyTable:
         """Returns the rows that ids `(batch, columns)` read.
 
         Returns: the distinct row numbers, `(batch * columns,)`, filled up with the
-            number of the padding row; and for each id, the position of its row among
-            these row numbers, `(batch, columns)`.
+            number of the padding row; and for each id, the index of its row in the
+            row numbers, `(batch, columns)`.
         """
         rows_of_ids = self.layer.rows(ids)
         rows, positions = tf.unique(tf.reshape(rows_of_ids, [-1]))
@@ -92,7 +92,7 @@ class LazyTable:
         Args:
             packed: `(n, width + slots)`, the rows with their slots before the step.
             gradient: `(n, width)`, the gradient of the rows.
-            step: number of steps before this one.
+            step: number of earlier steps.
             rate: learning rate of this step.
         """
         values, *slots = tf.split(packed, [self.width, *self.slot_widths], axis=1)

@@ -19,7 +19,7 @@ from mtl_cli.training.progress import Epoch, History
 from mtl_cli.training.steps import Steps
 
 Array = npt.NDArray[Any]
-# The key of `TrainingState.step_losses` among a checkpoint's arrays.
+# The name of the array of `TrainingState.step_losses` in a checkpoint.
 STEP_LOSSES_KEY = "taken"
 
 
@@ -51,8 +51,8 @@ class TrainingState:
         steps: the steps that train the network.
         plan: where and when to write checkpoints; None writes none.
         history: the finished epochs.
-        step_losses: the losses of the unfinished epoch's steps, in the arrays
-            `(steps, 2, T)` that `Steps.epoch` yields.
+        step_losses: the losses of the unfinished epoch's steps, in the arrays that
+            `Steps.epoch` yields, (steps, 2, tasks): each task's loss and row weights.
         seconds: duration of the unfinished epoch's steps.
         best_weights: the weights of the best epoch; None before the first epoch and
             without early stopping.
@@ -76,9 +76,11 @@ class TrainingState:
     def variables(self) -> dict[str, tf.Variable | keras.Variable]:
         """Returns all variables of network and optimizer by their checkpoint key."""
         logits, lazy_tables = self.network.logits, self.steps.tables
-        out_of_date = {id(table.layer.table) for table in lazy_tables}
+        # The steps change `packed`, which holds the rows of these tables and their
+        # optimizer slots. The tables in the network are copies, made when needed.
+        copied = {id(table.layer.table) for table in lazy_tables}
         groups = {
-            "weights": [v for v in logits.weights if id(v) not in out_of_date],
+            "weights": [v for v in logits.weights if id(v) not in copied],
             "tables": [table.packed for table in lazy_tables],
             "optimizer": self.steps.optimizer.variables,
         }
@@ -134,7 +136,7 @@ class TrainingState:
         signal = replicas.all_reduce_max(signals.pending(), signals.SIGNALS)
         minutes = None if self.plan is None else self.plan.minutes
         is_due = minutes is not None and time.monotonic() - self.saved_at > 60 * minutes
-        # At the end of an epoch, there are no steps and the state is saved already.
+        # Between epochs, `step_losses` is empty and the state is saved already.
         if self.step_losses and (is_due or signal):
             self.save()
         if signal:
@@ -151,14 +153,14 @@ class TrainingState:
             variable.assign(replicas.broadcast(variable))
         numbers = [len(self.history.epochs), self.history.kept_epoch, self.steps_done]
         epochs, kept, done = replicas.broadcast(np.array(numbers)).tolist()
-        best = replicas.broadcast_number(self.history.best_value)
+        best_value = replicas.broadcast_number(self.history.best_value)
         # A worker needs the duration even of an epoch of which no steps are left.
         self.seconds = float(replicas.broadcast(np.float64(self.seconds)))
         if not replicas.is_chief:
             # Only the chief reports epochs. The other processes need the number of
             # epochs, the best epoch and its monitored value.
             self.history.epochs = [
-                Epoch(number, {}, {}, best, 0.0, 0.0, best=number == kept)
+                Epoch(number, {}, {}, best_value, 0.0, 0.0, best=number == kept)
                 for number in range(1, epochs + 1)
             ]
             self.history.kept_epoch = kept

@@ -133,7 +133,7 @@ class Steps:
         In the simplest case, XLA compiles the whole of `_run`. But XLA would copy a
         lazy table to write to it, and it cannot communicate with other processes. If
         there are lazy tables or other processes, XLA therefore compiles only the parts
-        of a step between these operations.
+        of a step between table accesses and communication.
         """
         is_alone = self.replicas.size == 1
         xla = partial(tf.function, jit_compile=True, autograph=False)
@@ -186,8 +186,9 @@ class Steps:
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Reads the rows of each lazy table that a batch needs.
 
-        Returns: for each table, the row numbers, the rows with their slots, and for
-            each id of this process, the position of its row among these rows.
+        Returns: three lists with one item per table: the row numbers; the rows with
+            their slots; and for each id of this process, the index of its row in the
+            row numbers.
         """
         if self.ids_model is None:
             return [], [], []

@@ -95,7 +95,8 @@ def train_epoch(
 ) -> tuple[dict[str, float], float]:
     """Trains on all rows once, or on the rest of an epoch that was interrupted.
 
-    Returns: the mean losses by task, and the seconds, both over the whole epoch.
+    Returns: the mean loss of each task over the whole epoch, {task: loss}; and the
+        duration of the whole epoch in seconds.
     """
     tasks, steps = list(config.chosen_tasks), state.steps
     number, done = len(state.history.epochs) + 1, state.steps_done
@@ -127,7 +128,7 @@ def check_finite(
         tasks: names of the tasks.
         losses: `(steps, T)`, the losses of some steps.
         epoch: number of the epoch, from 1.
-        steps_before: number of steps of the epoch before these steps.
+        steps_before: number of steps of the epoch before the first of `losses`.
     """
     not_finite = np.argwhere(~np.isfinite(losses))
     if len(not_finite):
@@ -144,8 +145,8 @@ def validate(
 ) -> tuple[Scores, float | None]:
     """Scores the validation rows in the chief process.
 
-    Returns: the scores, empty in other processes; and the monitored value, the same in
-        all processes, None if it is undefined.
+    Returns: the scores, empty in processes other than the chief; and the monitored
+        value, which all processes get; None if it is undefined.
     """
     monitor, replicas = config.trainer.monitor, state.steps.replicas
     scores: Scores = {}
@@ -159,13 +160,13 @@ def validate(
     if value is None and config.trainer.patience is not None:
         raise TrainingError(
             f"trainer.monitor: {monitor} is undefined on the validation rows: "
-            f"{undefined_metrics(scores)}; set trainer.patience=null or give more "
-            "validation rows"
+            f"{undefined_metrics_message(scores)}; set trainer.patience=null or give "
+            "more validation rows"
         )
     return scores, value
 
 
-def undefined_metrics(scores: Scores) -> str:
+def undefined_metrics_message(scores: Scores) -> str:
     """Returns the tasks with undefined metrics, and each task's first reason."""
     return "; ".join(
         f"{task}: {next(iter(metrics['why'].values()))}"

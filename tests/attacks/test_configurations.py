@@ -141,7 +141,7 @@ CODE = {
     "target_in_a_search_space": (
         section(mode="MULTIRUN", sweeper={"params": {"seed": CALL}}),
         RERUN,
-        "hydra.sweeper.params.seed: takes a number, a text",
+        "hydra.sweeper.params.seed takes a number, a text",
     ),
     "search_space_by_interpolation": (
         saved_run(

@@ -21,16 +21,16 @@ MISTAKES = {
     "trainer.epochs 3": "'trainer.epochs' has no '='; settings are given as key=value",
     "epochs": "'epochs' has no '='",
     "x" * 5000: "xxx...",
-    "--epochs=3": "no flag '--epochs=3'; settings are given without dashes; "
+    "--epochs=3": "there is no flag '--epochs=3'; settings are given without dashes; "
     "did you mean trainer.epochs=3?",
     "--batch-size=3": "did you mean trainer.batch_size=3?",
     "-x": "no flag '-x'",
     "--config-path": "argument --config-path/-cp: expected one argument; see mtl-train",
     "--cfg nothing": "argument --cfg/-c: invalid choice: 'nothing' (choose from",
     "-m --cfg job": "Only one of --run, --multirun, --cfg",
-    "-m 'hydra.sweeper.params={seed: 1}'": "hydra.sweeper.params: belongs into a file "
-    "of conf/sweep/, as keys with text like {seed: '1,2'}; on the command line give",
-    "-m hydra.sweeper.params.seed=1": "error: hydra.sweeper.params: belongs into",
+    "-m 'hydra.sweeper.params={seed: 1}'": "hydra.sweeper.params can only be set in a "
+    "file of conf/sweep/, with text as values, such as {seed: '1,2'}; on the command",
+    "-m hydra.sweeper.params.seed=1": "error: hydra.sweeper.params can only be set",
     "-m dataset.features.age.separator=,": "cannot read 'dataset.features.age.sep",
     "dataset.features.age.kind=a,b": "argument 'dataset.features.age.kind=a,b': add -m",
     "seed=1,2": "Ambiguous value for argument 'seed=1,2': add -m",
@@ -54,7 +54,7 @@ MISTAKES = {
     "~model.num_levels": "missing key 'model.num_levels'; add it to the YAML file",
     "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "
     "'trainer.epochs'; add them to the YAML file",
-    "model=plee": "no config 'plee' in the group 'model'; known: cgc, esmm, mmoe, "
+    "model=plee": "the group 'model' has no config 'plee'; known: cgc, esmm, mmoe, "
     "omoe, ple, shared_bottom, single_task; did you mean ple?",
     "model.name=plee": "model.name: 'plee' is not one of: cgc,",
     "encoder=deepfmm": "did you mean deepfm?",
@@ -63,7 +63,7 @@ MISTAKES = {
     "experiment=source/adult_pl": "did you mean adult_ple?",
     "tasks=[incom]": "no task 'incom' in dataset adult, which has income, "
     "never_married; did you mean income?",
-    "tasks=[]": "tasks: is empty; choose from income, never_married",
+    "tasks=[]": "tasks: the list is empty; choose from income, never_married",
     "tasks=income": "should be a valid list; write [income]",
     "tasks=[income,income]": "names a task twice",
     "model.heads=esm": "'esm' is not one of: esmm, independent; did you mean esmm?",
@@ -74,12 +74,12 @@ MISTAKES = {
     "trainer.monitor=incom": "neither mean nor a task of this run; "
     "known: mean, income, never_married; did you mean income?",
     "trainer.monitor=mean.aucc": "did you mean auc?",
-    "trainer.monitor=income.pcoc": "is not a metric of binary tasks that has a b",
+    "trainer.monitor=income.pcoc": "task income cannot be monitored by 'pcoc'",
     "dataset.valid_fraction=0": "trainer.patience: early stopping needs valid",
     "dataset.valid_fraction=1.5": "should be less than 1",
     "dataset.valid_fraction=0.1 dataset.valid=v.csv": "dataset.valid_fraction: ",
-    "+dataset.features.income.kind=sparse": "dataset.features.income: is the label of "
-    "task income, so the model would see the answer; remove it from the features",
+    "+dataset.features.income.kind=sparse": "dataset.features.income: the column "
+    "income is the label of task income, so the model would see the answer;",
     "dataset.features.age.kind=spars": "dataset.features.age.kind: 'spars' is not one "
     "of: bucketized, cross, dense, hashed, piecewise_linear, sequence, sparse; did you "
     "mean sparse?",
@@ -97,7 +97,7 @@ MISTAKES = {
     "dataset.tasks.income.metrics=[gauc]": "gauc needs dataset.group_column",
     "dataset.tasks.income.positive=true": "quote the word",
     "dataset.split_by=group": "dataset.split_column: split_by=group needs a column",
-    "dataset.group=income": "dataset.group: no group 'income', known: none",
+    "dataset.group=income": "dataset.group: there is no group 'income'; known: none",
     "dataset.valid_from=tset": "should be 'train' or 'test'",
     "dataset.test_fraction=0.1": "dataset.test_fraction: dataset.test names the test",
     "seed=5000000000": "seed: 5000000000 should be less than 4294967296",

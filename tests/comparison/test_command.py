@@ -66,12 +66,12 @@ def test_terminal_says_in_sentences_what_is_real(
 ) -> None:
     output = printed(capsys, sweep)
     assert "3 configurations, 9 runs, test rows; baseline shared_bottom" in output
-    assert "No real difference to shared_bottom: single_task" in output
+    assert "No real difference to shared_bottom was found for single_task" in output
     assert "ple is better than shared_bottom by" in output
     assert "retraining would give the same order" in output
-    assert "whether another test set would is not known" in output
+    assert "whether another test set would give it too is not known" in output
     assert "ple gains over its single-task twin" in output
-    assert "Best on validation rows: ple" in output
+    assert "ple is best on the validation rows, with test auc" in output
 
 
 def write_seeds(folder: Path, values: dict[str, dict[int, float]]) -> None:
@@ -175,12 +175,12 @@ def test_only_settings_that_differ_are_columns(
     [
         (
             "model=mmoe",
-            "no configuration matches; known: single_task; shared_bottom; ple",
+            "no configuration matches 'model=mmoe'; known: single_task; shared_bottom",
         ),
         ("models=ple", "unknown key 'models'; settings that differ: model"),
         (
             "optimizer=adam",
-            "3 configurations match, add settings until only one does: single",
+            "3 configurations match 'optimizer=adam'; add settings until only one of",
         ),
         ("ple", "'ple' should be KEY=VALUE"),
     ],
@@ -212,7 +212,7 @@ def test_configuration_without_scores_is_named_and_has_no_row(
     comparison = compared(capsys, sweep)
     assert comparison["settings"] == ["model.name"]
     assert len(comparison["configurations"]) == 3
-    assert "ple epochs=99: seed 1 failed" in comparison["warnings"]
+    assert "ple epochs=99 has no scores from seed 1 (failed)" in comparison["warnings"]
 
 
 def test_warnings_name_failed_runs_and_different_data_code_or_seeds(
@@ -226,13 +226,12 @@ def test_warnings_name_failed_runs_and_different_data_code_or_seeds(
     (sweep / "1" / "metrics.json").write_text('{"test": ')
     warned = compared(capsys, sweep)["warnings"]
     for expected in (
-        "ple: seed 4 failed",
-        "ple: seed 5 is still running",
-        "other data than the baseline's first seed: ple",
-        "another commit than the baseline's first seed: ple",
-        "other package versions than the baseline's first seed: ple",
+        "ple has no scores from seed 4 (failed), seed 5 (still running)",
+        "ple read other data than shared_bottom seed 1",
+        "ple used another commit than shared_bottom seed 1",
+        "ple used other package versions than shared_bottom seed 1",
         "metrics.json is damaged",
-        "differ in their seeds (2 to 3 of them)",
+        "the configurations have different seeds (2 to 3 each)",
     ):
         assert any(expected in line for line in warned), expected
 
@@ -335,7 +334,7 @@ def test_a_seed_that_ran_twice_counts_once(
     (ple,) = (one for one in comparison["configurations"] if one["name"] == "ple")
     assert ple["seeds"] == [1, 2, 3]
     assert ple["tasks"]["click"]["by_seed"]["1"] == 0.99
-    assert any("ran twice" in line for line in comparison["warnings"])
+    assert any("a later run has the same" in line for line in comparison["warnings"])
 
 
 def test_a_seed_that_ran_twice_is_named_whatever_the_order_of_its_keys(
@@ -347,7 +346,7 @@ def test_a_seed_that_ran_twice_is_named_whatever_the_order_of_its_keys(
     (again / "config.yaml").write_text(turned)
     comparison = compared(capsys, sweep)
     assert len(comparison["configurations"]) == 3
-    assert any("ran twice" in line for line in comparison["warnings"])
+    assert any("a later run has the same" in line for line in comparison["warnings"])
 
 
 def test_runs_that_differ_in_keys_without_effect_are_one_configuration(
@@ -466,7 +465,7 @@ def test_rows_are_read_of_the_best_configurations_of_each_task(
         ]
         assert tested == [best]
         assert any(
-            f"{task}: test rows were read of 2" in w for w in comparison["warnings"]
+            f"{task}: the test rows of 2 conf" in w for w in comparison["warnings"]
         )
 
 
@@ -489,7 +488,7 @@ def test_difference_over_seeds_but_not_over_rows_is_not_real(
     difference = to_baseline(compared(capsys, tmp_path), "ple")
     assert difference["over_seeds"]["p"] < 0.001 < 0.05 < difference["over_rows"]["p"]
     assert (difference["verdict"], difference["real"]) == ("on these rows only", False)
-    assert "No real difference shown for ple" in printed(capsys, tmp_path)
+    assert "ple shows no real difference to shared_bottom" in printed(capsys, tmp_path)
 
 
 def test_csv_and_markdown_hold_one_row_per_configuration(
@@ -558,8 +557,8 @@ def test_fail_if_refuses_what_it_does_not_know(
 @pytest.mark.parametrize(
     ("command_line", "message"),
     [
-        (["nowhere"], "nowhere: no such folder"),
-        (["."], "no run in it or below"),
+        (["nowhere"], "nowhere is not a folder"),
+        (["."], ". holds no run"),
         ([".", "--json", "--csv"], "not allowed with argument"),
         ([".", "--basline", "x"], "did you mean --baseline?"),
         ([], "the following arguments are required: FOLDER"),
@@ -580,8 +579,11 @@ def test_wrong_input_ends_in_one_line(
 @pytest.mark.parametrize(
     ("command_line", "message"),
     [
-        (["--split", "tets"], "--split tets: no run has it; known: test, valid"),
-        (["--metric", "acu"], "--metric acu: no task has it; known: auc, log_loss"),
+        (
+            ["--split", "tets"],
+            "no run has scores of the split 'tets'; known: test, valid",
+        ),
+        (["--metric", "acu"], "no task has the metric 'acu'; known: auc, log_loss"),
     ],
 )
 def test_unknown_names_list_the_known_ones(
@@ -608,7 +610,7 @@ def test_damaged_configs_and_endless_aliases_are_left_out(
     (sweep / "1" / "config.yaml").write_text("{")
     (sweep / "2" / "config.yaml").write_text("!!python/object/apply:os.system [ls]")
     warned = compared(capsys, sweep)["warnings"]
-    (line,) = (line for line in warned if line.startswith("left out"))
+    (line,) = (line for line in warned if line.startswith("these runs are left out"))
     assert line.count("config.yaml is damaged") == 3
 
 

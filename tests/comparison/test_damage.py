@@ -70,7 +70,7 @@ def test_damaged_run_is_left_out_with_a_warning(
 ) -> None:
     (sweep / "4" / file).write_text(text)
     warned = compared(capsys, sweep)["warnings"]
-    assert f"left out: {sweep}/4 {file} is damaged" in warned
+    assert f"these runs are left out: {sweep}/4 ({file} is damaged)" in warned
 
 
 def test_predictions_of_text_are_damaged(
@@ -95,8 +95,10 @@ def test_warnings_tell_a_killed_run_from_a_running_run(
         record |= {"pid": pid, "host": socket.gethostname()}
         (path / "status.json").write_text(json.dumps(record))
     warned = compared(capsys, sweep)["warnings"]
-    assert "ple: seed 4 is still running" in warned
-    assert "ple: seed 5 was killed; the same command goes on with it" in warned
+    assert (
+        "ple has no scores from seed 4 (still running), "
+        "seed 5 (killed; its command, given again, resumes it)"
+    ) in warned
 
 
 def test_running_run_without_a_process_id_has_a_damaged_status(
@@ -106,7 +108,7 @@ def test_running_run_without_a_process_id_has_a_damaged_status(
     record = {"status": "running", "host": socket.gethostname()}
     (path / "status.json").write_text(json.dumps(record))
     warned = compared(capsys, sweep)["warnings"]
-    assert f"left out: {path} status.json is damaged" in warned
+    assert f"these runs are left out: {path} (status.json is damaged)" in warned
 
 
 def test_job_that_failed_before_it_had_a_folder_is_named(
@@ -119,8 +121,8 @@ def test_job_that_failed_before_it_had_a_folder_is_named(
         job.write(sweep)
     (sweep / "job2").mkdir()
     (line,) = (x for x in compared(capsys, sweep)["warnings"] if "left out" in x)
-    assert line == "left out: " + ", ".join(
-        f"{sweep}/job{i} never began: seed: should be" for i in (1, 2)
+    assert line == "these runs are left out: " + ", ".join(
+        f"{sweep}/job{i} (never began: seed: should be)" for i in (1, 2)
     )
     (sweep / ".jobs" / "1.json").write_text("[]")
     assert not any("left out" in x for x in compared(capsys, sweep)["warnings"])
@@ -135,8 +137,8 @@ def test_warning_names_the_seed_with_an_undefined_metric(
     path.write_text(json.dumps(scores))
     comparison = compared(capsys, sweep)
     assert of(comparison, "ple")["seeds"] == 2
-    message = "click: left out, without auc: ple seed 2 (one class only)"
-    assert message in comparison["warnings"]
+    message = "click: these seeds have no auc and are left out: ple seed 2 (one class"
+    assert any(line.startswith(message) for line in comparison["warnings"])
 
 
 def test_configuration_without_a_task_has_no_score_there(
@@ -172,7 +174,7 @@ def test_single_task_model_is_not_the_default_baseline(
 
 
 def test_empty_path_is_refused() -> None:
-    with pytest.raises(ConfigError, match="'': no such folder"):
+    with pytest.raises(ConfigError, match="'' is not a folder"):
         run(arguments([""]))
 
 

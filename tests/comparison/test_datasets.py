@@ -12,7 +12,7 @@ from helpers.planted_runs import auc, write_predictions, write_run
 
 import mtl_cli
 from mtl_cli.cli.compare import arguments, run
-from mtl_cli.comparison.datasets import dataset_names
+from mtl_cli.comparison.datasets import group_names
 from mtl_cli.core.errors import ConfigError
 
 TASKS = {"shop": "click", "adult": "income"}
@@ -102,8 +102,11 @@ def test_a_data_set_that_cannot_be_compared_is_named(
     comparison = json.loads(output_of(capsys, both, "--metric", "auc", "--json"))
     assert list(comparison["tasks"]) == ["income"]
     warned = " ".join(comparison["warnings"])
-    assert "data set other: nothing to compare: none of 1 runs is done" in warned
-    assert "data set shop: --metric auc: no task has it" in warned
+    assert "other is not compared: there is nothing to compare: none of 1" in warned
+    assert (
+        "data set shop is not compared: --metric: no task has the metric 'auc'"
+        in warned
+    )
     with pytest.raises(ConfigError, match="no configuration matches"):
         run(arguments([str(both), "--baseline", "model=mmoe"]))
 
@@ -166,7 +169,7 @@ def test_groups_of_settings_with_equal_values_have_different_names() -> None:
         [settings(1, 1), settings(2, 1), settings(2, 2)],
         [settings(3, 1)],
     ]
-    assert dataset_names(groups) == [
+    assert group_names(groups) == [
         "n a=1,2 b=1,2",
         "n a=1,2 b=1,2 (2)",
         "n a=1,2 b=1,2 (3)",
@@ -185,7 +188,7 @@ def test_a_run_of_unknown_data_does_not_link_two_settings(
     by_dataset = json.loads(output_of(capsys, tmp_path, "--json"))["datasets"]
     assert len(by_dataset) == 2
     (first, second) = by_dataset.values()
-    assert any("seed 1 failed" in line for line in first["warnings"])
+    assert any("seed 1 (failed)" in line for line in first["warnings"])
     assert not any("failed" in line for line in second["warnings"])
 
 

@@ -475,13 +475,13 @@ COLUMNS = {
     ),
     "one_group": (
         column(["all"]),
-        "dataset.valid_fraction: leaves no train rows of the 40 in dataset.train, in "
-        "whole groups of 'x'; give more rows, or another share",
+        "dataset.valid_fraction: this share leaves no train rows of the 40 in "
+        "dataset.train, in whole groups of 'x'; give more rows, or another share",
         {"split_by": "group", "split_column": "x", "valid_fraction": 0.2},
     ),
     "fewer_groups_than_splits": (
         column("ab"),
-        "_fraction: leaves no train rows of the 40 in dataset.train, in whole groups",
+        "_fraction: this share leaves no train rows of the 40 in dataset.train, in who",
         {
             "split_by": "group",
             "split_column": "x",
@@ -491,13 +491,13 @@ COLUMNS = {
     ),
     "too_few_rows_for_a_share": (
         text(),
-        "dataset.test_fraction: leaves no test rows of the 40 in dataset.train; give "
-        "more rows, or another share",
+        "dataset.test_fraction: this share leaves no test rows of the 40 in "
+        "dataset.train; give more rows, or another share",
         {"valid_fraction": 0.1, "test_fraction": 0.01},
     ),
     "shares_that_leave_no_training_rows": (
         text(),
-        "dataset.valid_fraction: leaves no train rows of the 40 in dataset.train;",
+        "dataset.valid_fraction: this share leaves no train rows of the 40 in dataset.",
         {"valid_fraction": 0.5, "test_fraction": 0.495},
     ),
     "wrong_separator": (
@@ -604,8 +604,8 @@ def test_feature_that_is_a_copy_of_a_label(name, tmp_path):
     pyarrow.parquet.write_table(table, tmp_path / "train.parquet")
     values = len(set(np.asarray(y).tolist()))
     assert_refused(
-        f"dataset.features.x: its {values:,} values are those of the label of task "
-        f"task in all {len(y)} rows looked at, so the model would see the answer; rem",
+        f"dataset.features.x: the {values:,} values of this feature are those of the "
+        f"label of task task in all {len(y)} rows looked at, so the model would see",
         tmp_path / "train.parquet",
         features=features,
         tasks=tasks,
@@ -907,7 +907,7 @@ def test_files_of_a_folder_that_disagree(tmp_path):
     write(GOOD.set_column(1, "age", pa.array(["x"] * 20)), tmp_path / "b.parquet")
     expected = (
         f"dataset.train: the files disagree: column 'age' is int64 in {tmp_path}"
-        f"/a.parquet and string in {tmp_path}/b.parquet; write it with one type in "
+        f"/a.parquet and string in {tmp_path}/b.parquet; write the column with one "
     )
     assert_refused(expected, tmp_path)
     write(GOOD.drop_columns("age"), tmp_path / "b.parquet")
@@ -973,7 +973,7 @@ def test_damaged_page_of_a_parquet_file_with_checksums(tmp_path):
     assert content.count(ages) == 1
     file.write_bytes(content.replace(ages, ages[:-1] + b"\1"))
     expected = (
-        f"dataset.train: cannot read {file}: ... CRC ... ; is it complete, and of"
+        f"dataset.train: cannot read {file}: ... CRC ... ; is the file complete, and of"
     )
     assert_refused(expected, file)
 
@@ -1048,7 +1048,7 @@ PATHS = {
     ),
     "folders_alone": (
         "{folder}/day=*",
-        "no file matches ... ; only folders match it: add '/*' for",
+        "no file matches ... ; only folders match the pattern: add '/*' for",
     ),
     "folder_without_parquet": (
         "{folder}",
@@ -1138,20 +1138,20 @@ SHARED = {"a": CITY["city"], "b": {"kind": "sparse", "table": "a"}}
 DECLARED = {
     "label_as_feature": (
         {"features": CITY | {"buy": {"kind": "sparse"}}},
-        "dataset.features.buy: is the label of task buy, so the model would see the "
-        "answer; remove it from the features",
+        "dataset.features.buy: the column buy is the label of task buy, so the model "
+        "would see the answer; remove the feature",
     ),
     "label_in_a_cross": (
         {"features": {"z": {"kind": "cross", "columns": ["city", "buy"]}}},
-        "dataset.features.z: is the label of task buy,",
+        "dataset.features.z: the column buy is the label of task buy,",
     ),
     "label_as_weights_of_a_sequence": (
         {"features": {"h": HISTORY["x"] | {"weights": "buy"}}},
-        "dataset.features.h: is the label of task buy,",
+        "dataset.features.h: the column buy is the label of task buy,",
     ),
     "truth_as_feature": (
         {"features": X, "tasks": TRUE},
-        "dataset.features.x: is the label of task buy,",
+        "dataset.features.x: the column x is the label of task buy,",
     ),
     "edges_and_num_buckets": (
         {"features": {"x": BUCKETS["x"] | {"edges": [1.0]}}},
@@ -1219,7 +1219,7 @@ DECLARED = {
             "groups": {"g": {"tasks": ["buy"], "drop": ["a"]}},
             "group": "g",
         },
-        "dataset.features.b.table: group g drops a, whose table b uses",
+        "dataset.features.b.table: b uses the table of a, which the group g drops",
     ),
     "weights_that_max_has_no_use_for": (
         {"features": {"x": HISTORY["x"] | {"weights": "w", "pooling": "max"}}},
@@ -1252,7 +1252,7 @@ DECLARED = {
     ),
     "shares_above_1": (
         {"valid_fraction": 0.5, "test_fraction": 0.5},
-        "dataset.valid_fraction: with test_fraction it leaves no training rows",
+        "dataset.valid_fraction: valid_fraction and test_fraction together leave no t",
     ),
     "rows_of_a_test_file_that_is_none": (
         {"valid_from": "test", "valid_fraction": 0.5},

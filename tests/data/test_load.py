@@ -404,8 +404,8 @@ def test_rows_without_a_group_are_of_none(tmp_path, empty, stream):
         assert scores["buy"]["why"]["gauc"] == "none of 2 groups has both classes"
     counts = {s: int((data.row_numbers[s] % 2).sum()) for s in data.splits}
     assert data.report["rows_without_group"] == counts
-    told = "rows that do not count in gauc, as their cell of dataset.group_column is "
-    told += "empty: "
+    told = "these rows do not count in gauc, because their cell of "
+    told += "dataset.group_column is empty: "
     told += f"train ({counts['train']}), valid ({counts['valid']})"
     assert told in data.report["findings"]
 

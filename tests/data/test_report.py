@@ -22,10 +22,14 @@ from mtl_cli.data import report as report_module
 from mtl_cli.data.table import Table
 
 TRAIN, TEST = 2000, 1000
-SAME = "the same value in all 2,000 training rows looked at"
-PREDICTS = "predicts a label alone (AUC above 0.99); is it known before the prediction?"
+SAME = "these features have the same value in all 2,000 training rows looked at"
+PREDICTS = (
+    "these features each predict a label alone (AUC above 0.99); check that they are "
+    "known before the prediction"
+)
 LACKING = (
-    "hold values that training rows lack, or hold fewer than min_count times (share)"
+    "rows that training rows lack, or hold fewer than min_count times (share of the "
+    "rows)"
 )
 FEATURES = {
     "shop": {"kind": "sparse"},
@@ -139,7 +143,7 @@ def test_id_of_rows_is_told_and_a_value_of_two_rows_each_is_not(tmp_path):
         features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
         found = report_of(tmp_path, features, **columns)
         assert found["features"]["shop"]["distinct"] == TRAIN // rows_a_value
-        told = "an id of rows rather than a feature (values, training rows): "
+        told = "these features look like ids of rows (values, training rows): "
         assert found["findings"] == [f"{told}shop (2,000, 2,000)"] * findings
 
 
@@ -152,7 +156,7 @@ def test_table_shared_with_long_sequences_makes_no_id_of_rows(tmp_path):
     }
     tags = [[10 + 2 * i, 11 + 2 * i] for i in range(TRAIN)]
     found = report_of(tmp_path, features, train={"tags": tags})
-    assert not any("an id of rows" in text for text in found["findings"])
+    assert not any("look like ids of rows" in text for text in found["findings"])
     assert found["features"]["shop"]["distinct"] == 9
 
 
@@ -224,10 +228,7 @@ def test_number_of_which_each_row_has_its_own_tells_a_label_by_its_size(
     direct = sklearn.metrics.roc_auc_score(y, sign * x)
     # The encoded number is float32, and one for all beyond the outer buckets.
     assert reached == pytest.approx(direct, abs=1e-4)
-    told = (
-        "predicts a label alone (AUC above 0.99); is it known before the prediction?: "
-    )
-    assert found["findings"] == [f"{told}{name} (buy {reached:.4f})"]
+    assert found["findings"] == [f"{PREDICTS}: {name} (buy {reached:.4f})"]
 
 
 def test_few_rows_of_a_class_tell_nothing_of_a_feature(tmp_path):
@@ -288,14 +289,14 @@ def test_copy_of_a_label_is_refused(tmp_path, kind, turned):
     with pytest.raises(DataError) as caught:
         report_of(tmp_path, features, **copy)
     assert str(caught.value) == (
-        "dataset.features.copy: its 2 values are those of the label of task buy in "
-        "all 2,000 rows looked at, so the model would see the answer; remove it from "
-        "the features"
+        "dataset.features.copy: the 2 values of this feature are those of the label of "
+        "task buy in all 2,000 rows looked at, so the model would see the answer; "
+        "remove the feature"
     )
     copy["train"]["copy"] = copy["train"]["copy"].copy()
     copy["train"]["copy"][0] ^= 1  # all rows but one
     found = report_of(tmp_path, features, **copy)
-    assert any(text.startswith("predicts a label alone") for text in found["findings"])
+    assert any(text.startswith(PREDICTS) for text in found["findings"])
 
 
 def test_values_that_training_rows_lack_are_told_with_their_share(tmp_path):
@@ -305,7 +306,7 @@ def test_values_that_training_rows_lack_are_told_with_their_share(tmp_path):
         features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
         found = report_of(tmp_path, features, test={"shop": shop.tolist()})
         assert found["features"]["shop"]["unseen"] == {"train": 0, "test": new / TEST}
-        told = f"test rows {LACKING}: shop (25%)"
+        told = f"these features have values in test {LACKING}: shop (25%)"
         findings = [told] * findings
         assert [t for t in found["findings"] if "(PSI)" not in t] == findings
 
@@ -358,7 +359,9 @@ def test_large_tables_are_sampled_for_all_but_what_is_counted(tmp_path, monkeypa
     assert found["splits"] == {"train": TRAIN, "test": TEST}
     assert found["sampled_rows"] == {"train": 500, "test": 500}
     assert found["features"]["shop"]["unseen"] == {"train": 0, "test": 334 / TEST}
-    told = "the same value in all 500 training rows looked at: price"
+    told = (
+        "these features have the same value in all 500 training rows looked at: price"
+    )
     assert told in found["findings"]
 
 
@@ -373,7 +376,10 @@ def test_drift_is_told(tmp_path):
         features = {name: FEATURES[name], "age": FEATURES["age"]}
         found = report_of(tmp_path, features, test=moved)
         psi = found["features"][name]["drift"]["test"]
-        told = "test rows are distributed otherwise than training rows (PSI)"
+        told = (
+            "these features are distributed differently in test rows than in training "
+            "rows (PSI)"
+        )
         assert found["findings"] == [f"{told}: {name} ({psi:.2f})"]
         assert psi > 0.25 > 0.1 > found["features"]["age"]["drift"]["test"]
 
@@ -427,7 +433,7 @@ def test_validation_rows_are_compared_too(tmp_path):
     found = report_of(tmp_path, features, train={"shop": shop.tolist()}, **options)
     assert found["splits"] == {"train": 1800, "valid": 200, "test": TEST}
     assert found["features"]["shop"]["unseen"] == {"train": 0, "valid": 1, "test": 0}
-    told = f"valid rows {LACKING}: shop (100%)"
+    told = f"these features have values in valid {LACKING}: shop (100%)"
     assert told in found["findings"]
     assert not any(text.startswith("test rows") for text in found["findings"])
 
@@ -600,7 +606,7 @@ def test_check_only_prints_the_tables_and_trains_nothing(tmp_path):
     assert json.loads((run / "status.json").read_text())["status"] == "done"
     found = json.loads((run / "data_report.json").read_text())
     assert found["findings"] == [
-        "the same value in all 1,800 training rows looked at: flat",
+        "these features have the same value in all 1,800 training rows looked at: flat",
         f"{found['repeated_rows']['test']:.1%} of test rows are the same as a training "
         "row in all columns that are read",
     ]

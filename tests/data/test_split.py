@@ -120,7 +120,9 @@ def test_groups_of_the_test_file_are_divided_into_validation_and_test():
 
 
 def test_split_without_rows_is_refused():
-    with pytest.raises(DataError, match="_fraction: leaves no valid rows of the 2"):
+    with pytest.raises(
+        DataError, match="_fraction: this share leaves no valid rows of the 2"
+    ):
         split({"train": TABLE.slice(0, 2)}, valid_fraction=0.1)
 
 

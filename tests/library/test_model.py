@@ -187,7 +187,7 @@ def test_loading_leaves_the_callers_process_as_it_was(run: mtl_cli.Run) -> None:
 
 
 def test_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(mtl_cli.DataError, match="holds no whole model"):
+    with pytest.raises(mtl_cli.DataError, match="holds no complete model"):
         mtl_cli.load(tmp_path)
 
 

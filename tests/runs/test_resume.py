@@ -298,7 +298,9 @@ def test_empty_folder_starts_whatever_resume_says_but_must(file, tmp_path):
         )
         assert (start.checkpoint, start.message) == (None, "")
         start.folder.release()
-    with pytest.raises(ConfigError, match="resume: must, but no run of this config"):
+    with pytest.raises(
+        ConfigError, match="resume: 'must' needs an unfinished run, but no run"
+    ):
         resume.choose_start(chosen(file, "resume=must"), tmp_path / "must", False)
     assert files(tmp_path / "must") == set()
 
@@ -498,7 +500,9 @@ def test_new_folder_gives_way_to_the_newest_run_that_was_cut_off(file, tmp_path)
     assert (third.path, third.message) == (tmp_path / "new", "")
     anew = resume.choose_start(chosen(file, "resume=never"), tmp_path / "newer", True)
     assert anew.path == tmp_path / "newer"
-    with pytest.raises(ConfigError, match="resume: must, but no run of this config"):
+    with pytest.raises(
+        ConfigError, match="resume: 'must' needs an unfinished run, but no run"
+    ):
         resume.choose_start(chosen(file, "resume=must"), tmp_path / "newest", True)
     for run_start in (start, second, third, anew):
         run_start.folder.release()

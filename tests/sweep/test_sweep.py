@@ -166,7 +166,11 @@ def assert_planted_faults_are_alone(
     for seed in (10, 15):
         assert status(job_folder(start, seed))["status"] == "done"
         assert "auc" in metrics(job_folder(start, seed))["valid"]["buy"]
-    reasons = {11: "planted", 12: "3", 13: "killed by SIGKILL (out of memory?)"}
+    reasons = {
+        11: "planted",
+        12: "3",
+        13: "the process was killed by SIGKILL (out of memory?)",
+    }
     for seed, reason in reasons.items():
         run = status(job_folder(start, seed))
         assert (run["status"], run["error"]) == ("failed", reason)
@@ -379,8 +383,8 @@ def test_unquoted_null_among_swept_values_is_refused(start: Path) -> None:
     ended = run_sweep(start, "sweep=written")
     assert ended.returncode == 2
     assert ended.stderr == (
-        "mtl-train: error: hydra.sweeper.params.trainer.patience: is text to Hydra, "
-        "which has no null; quote it: 'null'\n"
+        "mtl-train: error: hydra.sweeper.params.trainer.patience: Hydra reads swept "
+        "values from text; quote the null: 'null'\n"
     )
 
 
@@ -597,7 +601,7 @@ def test_job_beyond_its_timeout_is_killed_and_reported(start: Path) -> None:
         start, "seed=14,1", "sweep.timeout_minutes=0.1", "hydra.sweep.dir=sweep"
     )
     assert ended.returncode == 1
-    assert "out of time (sweep.timeout_minutes)" in ended.stderr
+    assert "the job ran longer than sweep.timeout_minutes" in ended.stderr
     assert status(job_folder(start, 14))["status"] == "failed"
     assert status(job_folder(start, 1))["status"] == "done"
 
