@@ -217,7 +217,7 @@ CELLS = {
     "label_in_words": (
         text({30: "x,1,yes"}),
         "dataset.tasks.buy.label: column 'buy': row 30 holds 'yes', not a number; ... "
-        "name the value that counts as 1 by `positive:` ... [{file}]",
+        "name the word that counts as 1 in `positive:`, ... [{file}]",
     ),
     "no_label_at_all": (
         text({i: f"x,{i}," for i in range(1, ROWS + 1)}),
