@@ -236,7 +236,7 @@ CELLS = {
     ),
     "latin_1_name": (
         text(header="größe,age,buy").encode("latin-1"),
-        "dataset.train: {file} is not text in UTF-8, ... such as Latin-1; save it as "
+        "dataset.train: {file} is not text in UTF-8; ... such as Latin-1; save it as "
         "UTF-8 text",
     ),
     "utf_16": (text().encode("utf-16"), "{file} is ... text in UTF-16; save it as UTF"),
