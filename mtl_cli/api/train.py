@@ -95,7 +95,10 @@ def train(*overrides: str, **settings: Any) -> Run:
         raise ERRORS.get(failure["error"], TrainingError)(failure["message"])
     if outcome["folder"] is None:  # as after `--help`
         raise ConfigError(f"mtl_cli.train: {arguments} trains no model")
-    return Run(outcome["folder"])
+    run = Run(outcome["folder"])
+    if not run.folder.exists():  # a mere check of the data leaves no folder
+        vars(run)["metrics"] = {}
+    return run
 
 
 def asks_for_sweep(argument: str) -> bool:

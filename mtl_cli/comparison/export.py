@@ -1,10 +1,9 @@
 """Writes comparisons at full precision, as CSV and JSON."""
 
-import csv
-import io
 import json
 from typing import Any
 
+from mtl_cli.comparison.csv_text import csv_text
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.sentences import sentences_by_task
 
@@ -16,11 +15,7 @@ def as_csv(comparisons: list[DatasetComparison]) -> str:
     headings = dict.fromkeys(["dataset", *settings, *(key for r in rows for key in r)])
     if len(comparisons) == 1:
         del headings["dataset"]
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(headings), extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
+    return csv_text(headings, rows)
 
 
 def as_json(comparisons: list[DatasetComparison]) -> str:

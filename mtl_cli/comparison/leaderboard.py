@@ -1,14 +1,14 @@
 """`leaderboard.csv` of a sweep: one tidy row per job, for pandas."""
 
-import csv
-import io
-import os
 import statistics
 from pathlib import Path
+from typing import Any
 
 from mtl_cli.comparison.configurations import differing_keys, group_runs
+from mtl_cli.comparison.csv_text import csv_text
 from mtl_cli.comparison.find_runs import find_run_folders, natural_order
 from mtl_cli.comparison.runs import Run, finite_number, read_run
+from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.runs.job_records import JobRecord, jobs_without_run_folder
 
@@ -32,24 +32,18 @@ def write_leaderboard(sweep: Path) -> Path:
     keys = differing_keys(group_runs(runs))
     names = dict.fromkeys(name for run in runs for name in scores_of(run))
     test_first = sorted(names, key=lambda name: not name.startswith("test."))
-    stream = io.StringIO()
     headings = ["run", "status", *keys, "seed", *test_first, *COST_COLUMNS, "error"]
-    writer = csv.DictWriter(stream, headings, extrasaction="ignore")
-    writer.writeheader()
+    rows: list[dict[str, Any]] = []
     for run in runs:
-        row = run.settings | scores_of(run) | cost_of(run)
+        row: dict[str, Any] = run.settings | scores_of(run) | cost_of(run)
         row["run"] = run.path.relative_to(sweep).as_posix()
         row |= {"status": run.status, "seed": run.seed, "error": run.error or None}
-        writer.writerow(row)
-    writer.writerows(map(row_without_run, jobs_without_run_folder(sweep)))
+        rows.append(row)
+    rows += map(row_without_run, jobs_without_run_folder(sweep))
     path = sweep / LEADERBOARD
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
-    try:
-        text = stream.getvalue()
-        temporary.write_text(text, encoding="utf-8", errors="replace", newline="")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    text = csv_text(headings, rows).encode("utf-8", "replace")
+    with replacing(path) as temporary:
+        temporary.write_bytes(text)
     return path
 
 

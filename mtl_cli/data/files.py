@@ -6,12 +6,13 @@ import hashlib
 import json
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 import pyarrow as pa
 import pyarrow.fs
 
 from mtl_cli.core.atomic_write import replacing
-from mtl_cli.core.errors import DataError, WriteError, first_line
+from mtl_cli.core.errors import DataError, WriteError, first_line, shown
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import cache_subfolder, find_data
 
@@ -22,6 +23,8 @@ FORMATS = {
     ".csv": "csv",
     ".tsv": "tsv",
 }
+# Arrow signs requests to these with the credentials of the user.
+SIGNED_PROTOCOLS = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
 COMPRESSED = (".gz", ".zst", ".bz2")
 
 
@@ -156,8 +159,40 @@ def find_remote(
     except Exception as error:  # each protocol of fsspec raises its own errors
         raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None
     if not names:
-        raise DataError(f"{key}: no file '{url}'; correct the URL")
+        raise DataError(f"{key}: {reason_of_absence(system, path, url)}")
     return system, names
+
+
+def reason_of_absence(system: pa.fs.FileSystem, path: str, url: str) -> str:
+    """Returns why a URL gives no file: it cannot be reached, or there is no file."""
+    if "*" in path:
+        return f"no file '{url}'; a URL is not a pattern: name a file or a folder"
+    if isinstance(system, pa.fs.PyFileSystem):
+        try:
+            system.handler.fs.info(path)
+        except Exception as error:  # each protocol of fsspec raises its own errors
+            # fsspec says that there is no file if a server cannot be reached too.
+            cause = error.__cause__ or error
+            if not isinstance(cause, FileNotFoundError):
+                return f"cannot reach {url}: {first_line(cause)}"
+    return f"no file '{url}'; correct the URL"
+
+
+def check_query(key: str, url: str) -> None:
+    """Refuses a URL with a parameter that says where or how to send credentials.
+
+    A configuration may come from someone else. Arrow would sign its requests with the
+    user's credentials, and send them to any host that `endpoint_override` names.
+    """
+    parts = urlsplit(url)
+    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+        is_safe = parts.scheme == "s3" and name == "region"
+        if parts.scheme in SIGNED_PROTOCOLS and not is_safe:
+            raise DataError(
+                f"{key}: {shown(name)} in a URL may send your credentials to someone "
+                "else; remove it, and name a server of your own in the environment "
+                "variable AWS_ENDPOINT_URL"
+            )
 
 
 def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
@@ -165,6 +200,7 @@ def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
 
     The file system is Arrow's own, or fsspec's for other protocols.
     """
+    check_query(key, url)
     try:
         system, path = pa.fs.FileSystem.from_uri(url)
         return system, path

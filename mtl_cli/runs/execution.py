@@ -88,7 +88,15 @@ def execute(request: Request) -> Execution:
         if strategy == "multi_worker":
             rendezvous.dismiss_workers(cluster.members()[0])
         return Execution(start.path, ran=False)
-    execute_in_folder(config, start, start.folder, request)
+    leaves_no_folder = config.check_only and request.is_new_folder
+    try:
+        execute_in_folder(config, start, start.folder, request)
+    except MtlError:  # the traceback of any other error is in the folder
+        if leaves_no_folder:
+            shutil.rmtree(start.path, ignore_errors=True)
+        raise
+    if leaves_no_folder:
+        shutil.rmtree(start.path, ignore_errors=True)
     return Execution(start.path)
 
 

@@ -1,5 +1,6 @@
 """The table of a sweep's jobs: live on a terminal, else one line per ended job."""
 
+import contextlib
 import re
 import threading
 import time
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mtl_cli.comparison.leaderboard import write_leaderboard
+from mtl_cli.core.errors import WriteError
 from mtl_cli.runs.job_records import JobRecord, job_records
 from mtl_cli.runs.score_table import format_metric
 
@@ -51,7 +53,10 @@ class JobTable:
         started = [record for record in job_records(self.folder) if record.has_started]
         if not started:
             return
-        write_leaderboard(self.folder)
+        try:
+            write_leaderboard(self.folder)
+        except WriteError as error:
+            self.print_line(f"warning: {error}")
         # Jobs without an objective come last.
         started.sort(key=lambda r: (r.objective is None, -(r.objective or 0.0)))
         self.console.print(self.table(started))
@@ -111,7 +116,8 @@ class JobTable:
         self.shown_as_ended.update(record.number for record in ended)
         if ended and time.monotonic() > self.next_leaderboard:
             start = time.monotonic()
-            write_leaderboard(self.folder)
+            with contextlib.suppress(WriteError):  # `stop` tells of the error
+                write_leaderboard(self.folder)
             seconds = time.monotonic() - start
             self.next_leaderboard = start + LEADERBOARD_PAUSE * seconds
         return ended

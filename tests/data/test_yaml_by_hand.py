@@ -86,7 +86,7 @@ REFUSED = {
 }
 
 
-def check_only(folder: Path, text: str) -> tuple[int, str]:
+def check_only(folder: Path, text: str, *settings: str) -> tuple[int, str]:
     """Returns the exit code and stderr of `check_only=true` for a data set's YAML."""
     rows = 200
     random = np.random.default_rng(0)
@@ -103,13 +103,19 @@ def check_only(folder: Path, text: str) -> tuple[int, str]:
         parquet.write_table(pa.table(columns), folder / f"{name}.parquet")
     (folder / "conf" / "dataset").mkdir(parents=True)
     (folder / "conf" / "dataset" / "shop.yaml").write_text(text, "utf-8")
-    code, _, err, _ = refused(folder, "dataset=shop", "check_only=true")
+    code, _, err, _ = refused(folder, "dataset=shop", "check_only=true", *settings)
     return code, err
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_yaml_without_usual_values_is_accepted(name: str, tmp_path: Path) -> None:
     assert check_only(tmp_path, ACCEPTED[name]) == (0, "")
+    assert list((tmp_path / "outputs" / "runs").iterdir()) == []
+
+
+def test_check_keeps_a_folder_that_is_named(tmp_path: Path) -> None:
+    assert check_only(tmp_path, SHORTEST, "hydra.run.dir=kept") == (0, "")
+    assert (tmp_path / "kept" / "data_report.json").exists()
 
 
 @pytest.mark.parametrize("text", REFUSED)

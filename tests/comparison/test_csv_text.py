@@ -1,0 +1,17 @@
+"""CSV files for spreadsheets."""
+
+import pytest
+
+from mtl_cli.comparison.csv_text import csv_text
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+x", "-x", "@sum(a)", "\t=1", "\r=1"])
+def test_text_that_is_a_formula_is_marked(text: str) -> None:
+    (line,) = csv_text(["a"], [{"a": text}]).split("\r\n", 1)[1:]
+    assert line.strip('"\r\n').startswith("'")
+
+
+def test_numbers_and_other_texts_stay_and_foreign_keys_are_left_out() -> None:
+    rows = [{"a": -0.5, "b": "-1e-3", "c": "x=1", "d": None, "e": "unused"}]
+    expected = "a,b,c,d\r\n-0.5,-1e-3,x=1,\r\n"
+    assert csv_text(["a", "b", "c", "d"], rows) == expected

@@ -1,0 +1,89 @@
+"""URLs of tables: which are refused, and what is said of a server out of reach."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import fsspec
+import pytest
+from fsspec import AbstractFileSystem
+
+from mtl_cli.core.errors import DataError
+from mtl_cli.data.files import find_files
+
+
+class Unreachable(AbstractFileSystem):
+    """Behaves as the HTTP file system of fsspec if the server refuses connections."""
+
+    protocol = "unreachable"
+
+    def info(self, path: str, **_: object) -> dict[str, object]:
+        try:
+            raise ConnectionRefusedError("connection refused")
+        except OSError as error:
+            raise FileNotFoundError(path) from error
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://b/rows.csv?endpoint_override=127.0.0.1:1",
+        "s3://b/rows.csv?endpoint%5Foverride=127.0.0.1:1",
+        "s3://b/rows.csv?region=x&scheme=http",
+        "S3://b/rows.csv?endpoint_override=",
+        "gs://b/rows.csv?endpoint_override=127.0.0.1:1",
+        "abfs://b/rows.csv?blob_storage_authority=127.0.0.1:1",
+    ],
+)
+def test_url_that_sends_credentials_elsewhere_is_refused(url: str) -> None:
+    with pytest.raises(DataError, match="in a URL may send your credentials") as told:
+        find_files("dataset.train", url, "auto")
+    assert "AWS_ENDPOINT_URL" in str(told.value)
+
+
+def test_server_out_of_reach_is_told_from_a_missing_file() -> None:
+    fsspec.register_implementation("unreachable", Unreachable, clobber=True)
+    with pytest.raises(
+        DataError, match=r"cannot reach unreachable://x.csv: connection"
+    ):
+        find_files("dataset.train", "unreachable://x.csv", "auto")
+
+
+def test_pattern_in_a_url_is_told() -> None:
+    with pytest.raises(DataError, match="a URL is not a pattern: name a file or a f"):
+        find_files("dataset.train", "memory://nowhere/*.csv", "auto")
+
+
+@pytest.fixture
+def requests() -> Iterator[tuple[int, list[str]]]:
+    """Gives the port of a server without any file, and the paths asked for."""
+    paths: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            paths.append(self.path)
+            self.send_response(403)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1], paths
+        server.shutdown()
+        thread.join()
+
+
+def test_s3_server_of_ones_own_is_named_in_the_environment(
+    requests: tuple[int, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, paths = requests
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "key")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(DataError, match=r"cannot reach s3://bucket/rows.csv"):
+        find_files("dataset.train", "s3://bucket/rows.csv?region=x", "auto")
+    assert paths == ["/bucket/rows.csv"]
