@@ -83,9 +83,11 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
 def prediction_frame(data: Data, predictions: dict[str, Array]) -> pd.DataFrame:
     """Returns one row per test row: its number in the file, labels and predictions.
 
+    Rows count from 1, as they do in messages.
+
     A prediction of a multiclass task is a list of the classes' probabilities.
     """
-    columns: dict[str, Any] = {"row": data.row_numbers["test"]}
+    columns: dict[str, Any] = {"row": data.row_numbers["test"] + 1}
     columns |= data.splits["test"].labels
     for output, values in predictions.items():
         columns[f"{output}_prediction"] = values if values.ndim == 1 else list(values)

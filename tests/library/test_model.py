@@ -194,7 +194,7 @@ def test_folder_without_a_model_is_refused(tmp_path: Path) -> None:
 def test_run_reads_what_its_folder_holds(run: mtl_cli.Run) -> None:
     assert run.metrics == json.loads((run.folder / "metrics.json").read_text())
     assert run.history["epoch"].tolist() == [1, 2]
-    assert run.predictions["row"].tolist() == list(range(100))
+    assert run.predictions["row"].tolist() == list(range(1, 101))
     assert run == mtl_cli.Run(os.path.relpath(run.folder))
 
 

@@ -103,7 +103,7 @@ def tested(ran, rows):
     """The raw test rows, and their predictions."""
     frame = pd.read_parquet(ran / "predictions.parquet")
     assert len(frame) == 270
-    raw = rows.iloc[frame["row"].to_numpy()].reset_index(drop=True)
+    raw = rows.iloc[frame["row"].to_numpy() - 1].reset_index(drop=True)
     return raw, frame
 
 
