@@ -17,7 +17,7 @@ from mtl_cli.init.arguments import (
     parse_spaces,
     parse_tasks,
 )
-from mtl_cli.init.column_profile import profile_column
+from mtl_cli.init.column_profile import ColumnProfile, profile_column
 from mtl_cli.init.dataset_proposal import DatasetProposal, propose_dataset
 from mtl_cli.init.null_values import find_null_values, null_value_notes
 from mtl_cli.init.preview import TablePreview, read_preview
@@ -72,14 +72,7 @@ def init(arguments: argparse.Namespace) -> str:
     texts = [preview.table for preview in previews if preview.format.is_text]
     null_values = find_null_values(texts, labels.values())
     train, test = train.without(null_values), test and test.without(null_values)
-    columns = [
-        profile_column(column, train.table.column(i))
-        for i, column in enumerate(train.table.column_names)
-    ]
-    if names is not None:
-        check_no_header(train.path, columns)
-    else:
-        check_header(train, columns, list(labels.values()))
+    columns = profile_columns(train, list(labels.values()))
     if not labels:
         raise missing_task_error(train.path, columns)
     proposal = propose_dataset(columns, labels, spaces)
@@ -94,6 +87,24 @@ def init(arguments: argparse.Namespace) -> str:
     write(target, yaml_of(proposal))
     notes = [*null_value_notes(texts, null_values), *proposal.notes, problem]
     return summary(name, target, proposal, list(filter(None, notes)))
+
+
+def profile_columns(train: TablePreview, labels: list[str]) -> list[ColumnProfile]:
+    """Returns the profiles of a table's columns after checking the table's header.
+
+    Args:
+        train: the preview of the training table.
+        labels: the label columns on the command line.
+    """
+    columns = [
+        profile_column(column, train.table.column(i))
+        for i, column in enumerate(train.table.column_names)
+    ]
+    if train.format.has_header:
+        check_header(train, columns, labels)
+    else:
+        check_no_header(train.path, columns)
+    return columns
 
 
 def checked(

@@ -1,12 +1,12 @@
 """A proposal for a whole table: its tasks, features and split."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from mtl_cli.core.errors import DataError, suggest
-from mtl_cli.init.column_profile import Array, ColumnProfile
-from mtl_cli.init.column_proposal import ColumnProposal, join_remarks, leave_out
+from mtl_cli.core.errors import DataError
+from mtl_cli.init.column_profile import ColumnProfile
+from mtl_cli.init.column_proposal import ColumnProposal, leave_out
 from mtl_cli.init.column_rules import propose_column
 from mtl_cli.init.leaks import mark_copies, mark_leak, mark_outcome
 from mtl_cli.init.name_hints import (
@@ -14,10 +14,8 @@ from mtl_cli.init.name_hints import (
     suggests_lasting_entity,
     suggests_person,
 )
+from mtl_cli.init.spaces import find_column, limit_to_space, notes_on_spaces
 from mtl_cli.init.task_proposal import TaskProposal, propose_task
-
-MIN_POSITIVES = 20  # fewer may lie within the positives of another task by chance
-MAX_OUTSIDE_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class DatasetProposal:
 
     tasks: dict[str, TaskProposal]
     columns: list[ColumnProposal]
-    notes: tuple[str, ...] = ()
+    notes: list[str]
 
     @property
     def features(self) -> list[ColumnProposal]:
@@ -100,14 +98,7 @@ def propose_dataset(
         argument = f"--task {task}"
         column = find_column(argument, label, by_name)
         tasks[task] = propose_task(task, argument, column)
-    notes = [
-        note
-        for space, space_proposal in tasks.items()
-        for task, proposal in tasks.items()
-        if task not in spaces and space != task
-        for note in [follows(task, proposal.y, space, space_proposal)]
-        if note
-    ]
+    notes = notes_on_spaces(tasks, spaces)
     for task, space in spaces.items():
         tasks[task] = limit_to_space(task, space, tasks, by_name)
     task_by_space = {space: task for task, space in spaces.items()}
@@ -120,7 +111,7 @@ def propose_dataset(
             proposal = leave_out_lasting_time(propose_column(column), columns)
             proposal = mark_leak(proposal, tasks, by_name)
             proposals.append(mark_outcome(proposal))
-    dataset = DatasetProposal(tasks, mark_copies(proposals), tuple(notes))
+    dataset = DatasetProposal(tasks, mark_copies(proposals), notes)
     if not dataset.features:
         reasons = [f"{p.column.name}: {p.remark}" for p in dataset.columns[:3]]
         reason = "; ".join(reasons) or "all are labels"
@@ -156,97 +147,3 @@ def leave_out_lasting_time(
             remark = f"one time per {column.name}, not the time of the row"
             return leave_out(time, remark)
     return proposal
-
-
-def follows(task: str, y: Array, space: str, space_proposal: TaskProposal) -> str:
-    """Returns a note if the positives of a task lie among those of another; or "".
-
-    Args:
-        task: the task that may be a conversion, such as `buy`.
-        y: the task's labels, (rows,).
-        space: the other task, such as `click`.
-        space_proposal: the proposal for the other task.
-    """
-    is_binary = set(np.unique(y[~np.isnan(y)])) == {0, 1}
-    if not (is_binary and space_proposal.task_class.BINARY_LABELS):
-        return ""
-    positive, clicked = y == 1, space_proposal.y == 1
-    outside = int((positive & (space_proposal.y == 0)).sum())
-    num_positive, num_clicked = int(positive.sum()), int(clicked.sum())
-    if num_positive < MIN_POSITIVES or 2 * num_positive > num_clicked:
-        return ""
-    if outside > MAX_OUTSIDE_SHARE * num_positive:
-        return ""
-    exception = f", but for {outside:,} rows" if outside else ""
-    return (
-        f"{task} is 1 only where {space} is 1{exception}; --space {task}:{space} "
-        f"counts {task} only there"
-    )
-
-
-def find_column(
-    argument: str, name: str, columns: dict[str, ColumnProfile]
-) -> ColumnProfile:
-    """Returns the profile of a column, or raises an error that suggests a column.
-
-    Args:
-        argument: the argument of the command line that names the column.
-        name: the name of the column.
-        columns: {column: profile}.
-    """
-    if name not in columns:
-        raise DataError(
-            f"{argument}: no column '{name}' in the table, which has "
-            f"{', '.join(columns)}{suggest(name, list(columns))}"
-        )
-    return columns[name]
-
-
-def limit_to_space(
-    task: str,
-    space: str,
-    tasks: dict[str, TaskProposal],
-    columns: dict[str, ColumnProfile],
-) -> TaskProposal:
-    """Returns a task's proposal without the labels of rows outside the task's space.
-
-    Args:
-        task: the task to limit.
-        space: a task, or a column of 0 and 1; it is 1 in the rows of the space.
-        tasks: {task: proposal}.
-        columns: {column: profile}.
-    """
-    argument = f"--space {task}:{space}"
-    if space in tasks:
-        space_proposal = tasks[space]
-        if not space_proposal.task_class.BINARY_LABELS:
-            raise DataError(
-                f"{argument}: task {space} is not binary; a space is 0 or 1"
-            )
-    else:
-        column = find_column(argument, space, columns)
-        if not column.is_binary:
-            content = "is empty"
-            if column.num_filled:
-                examples = ", ".join(column.most_frequent(3))
-                content = f"holds {column.num_distinct:,} values such as {examples}"
-            raise DataError(
-                f"{argument}: column '{space}' {content}; a space holds 0 and 1"
-            )
-        space_proposal = propose_task(space, argument, column)
-    proposal = tasks[task]
-    y = np.where(space_proposal.y == 1, proposal.y, np.nan)
-    if len(np.unique(y[~np.isnan(y)])) < 2:
-        raise DataError(f"{argument}: where {space} is 1, {task} has one value or none")
-    keys, remarks, reason = proposal.keys, proposal.remarks, proposal.reason
-    num_outside = int(((proposal.y == 1) & (space_proposal.y != 1)).sum())
-    if proposal.task_class.BINARY_LABELS and num_outside:
-        warning = (
-            f"WARNING: {num_outside:,} rows have {task} 1 where {space} is not 1, and "
-            f"do not count; if they should, leave out {argument}"
-        )
-        remarks = {**remarks, "space": warning}
-        reason = join_remarks(warning, reason)
-    return replace(
-        proposal, keys={**keys, "space": space}, remarks=remarks, reason=reason, y=y
-    )

@@ -78,12 +78,10 @@ def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposa
         frequent, rare = column.most_frequent()
         reason = f"the rarer value; the other is {shorten(frequent)}"
         return binary_of_values(column, [rare], reason)
-    for value in column.most_frequent(MAX_CLASSES):
-        # The task never_married is named after the value Never-married.
-        task_name, value_name = (re.sub(r"[\W_]", "", x).lower() for x in (task, value))
-        if column.kind == "text" and value_name == task_name:
-            reason = f"named as the task, of {column.num_distinct} values"
-            return binary_of_values(column, [value], reason)
+    named = value_named_as(task, column)
+    if named is not None:
+        reason = f"named as the task, of {column.num_distinct} values"
+        return binary_of_values(column, [named], reason)
     too_many = column.num_distinct > MAX_CLASSES
     if column.numbers is not None and (
         too_many or not column.all_whole or counts_as_amount(task, column)
@@ -99,6 +97,18 @@ def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposa
             f"{message_start} holds {column.num_distinct:,} different texts; {fix}"
         )
     return multiclass(column)
+
+
+def value_named_as(task: str, column: ColumnProfile) -> str | None:
+    """Returns the value of a text column that a task is named after; None if none is.
+
+    For example, the task never_married is named after the value Never-married.
+    """
+    for value in column.most_frequent(MAX_CLASSES) if column.kind == "text" else []:
+        task_name, value_name = (re.sub(r"[\W_]", "", x).lower() for x in (task, value))
+        if value_name == task_name:
+            return value
+    return None
 
 
 def check_label(message_start: str, column: ColumnProfile) -> None:
