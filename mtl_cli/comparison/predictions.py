@@ -15,6 +15,9 @@ from mtl_cli.heads.esmm import label_of_output
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.tasks.base import metrics_named
 
+# The numbers and the labels of some rows.
+Rows = tuple[npt.NDArray[np.int64], Floats]
+
 
 class UnusableError(Exception):
     """The predictions cannot be tested; the message says why."""
@@ -66,10 +69,11 @@ class Predictions:
             DifferentRowsError: if the two are for different rows.
             UnusableError: if the rows are too few for a test.
         """
-        if not (
-            np.array_equal(self.row_numbers, other.row_numbers)
-            and np.array_equal(self.label, other.label)
-        ):
+        rows, other_rows = (
+            (predictions.row_numbers, predictions.label)
+            for predictions in (self, other)
+        )
+        if not are_same(rows, other_rows):
             raise DifferentRowsError("the test rows differ")
         if self.metric.name == "auc":
             test = delong(self.auc_parts, other.auc_parts)
@@ -82,6 +86,21 @@ class Predictions:
             raise UnusableError(
                 f"{self.metric.name} is undefined on some of the rows drawn anew"
             ) from None
+
+
+def are_same(rows: Rows, other_rows: Rows) -> bool:
+    """Whether two runs have the same rows.
+
+    Runs of version 0.1 rounded the labels of regressions to float32.
+
+    Args:
+        rows: the numbers and the labels of one run's rows, (rows,) each.
+        other_rows: those of the other run.
+    """
+    (numbers, label), (other_numbers, other_label) = rows, other_rows
+    return np.array_equal(numbers, other_numbers) and np.array_equal(
+        label.astype("float32"), other_label.astype("float32")
+    )
 
 
 def read_predictions(
@@ -98,10 +117,7 @@ def read_predictions(
     columns = [read_columns(configuration.runs[seed], split, task) for seed in recorded]
     (row_numbers, label, first), *others = columns
     for other_numbers, other_label, _ in others:
-        if not (
-            np.array_equal(row_numbers, other_numbers)
-            and np.array_equal(label, other_label)
-        ):
+        if not are_same((row_numbers, label), (other_numbers, other_label)):
             raise DifferentRowsError("the seeds have different test rows")
     of_classes = first.ndim == 2
     metrics = [m for m in metrics_named(metric) if m.of_classes == of_classes]
