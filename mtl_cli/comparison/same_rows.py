@@ -3,7 +3,9 @@
 import numpy as np
 
 from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.run_settings import as_text
 from mtl_cli.comparison.runs import Run
+from mtl_cli.data.dataset import Dataset
 from mtl_cli.metrics.metric import Floats
 
 SPLIT_KEYS = (
@@ -41,9 +43,17 @@ def same_rows(a: Configuration, b: Configuration, split: str) -> bool:
     return all(equal_rows(first, rows) for rows in others)
 
 
-def split_settings(run: Run) -> tuple[str | None, ...]:
-    """Returns the settings that choose the rows of each split."""
-    return tuple(run.settings.get(f"dataset.{key}") for key in SPLIT_KEYS)
+def split_settings(run: Run) -> tuple[str, ...]:
+    """Returns the settings that choose the rows of each split.
+
+    A key that the data set's YAML left out has its default.
+    """
+    defaults = {key: as_text(Dataset.model_fields[key].default) for key in SPLIT_KEYS}
+    if run.settings.get("dataset.valid", "null") != "null":
+        defaults["valid_fraction"] = "0"
+    return tuple(
+        run.settings.get(f"dataset.{key}", defaults[key]) for key in SPLIT_KEYS
+    )
 
 
 def read_test_rows(runs: list[Run]) -> dict[str, Floats]:

@@ -1,0 +1,32 @@
+"""Whether runs were scored on the same rows."""
+
+from pathlib import Path
+
+import pytest
+
+from mtl_cli.comparison.runs import Run
+from mtl_cli.comparison.same_rows import split_settings
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"dataset.split_seed": "0", "dataset.valid_fraction": "0.1"},
+        {"dataset.split_by": "random", "dataset.split_column": "null"},
+        {"dataset.valid_from": "train", "dataset.test_fraction": "0"},
+    ],
+)
+def test_usual_value_that_is_left_out_splits_the_same_rows(
+    written: dict[str, str],
+) -> None:
+    short, long = Run(Path("a")), Run(Path("b"), settings=written)
+    assert split_settings(short) == split_settings(long)
+
+
+def test_validation_file_leaves_no_share_to_hold_out() -> None:
+    file = {"dataset.valid": "valid.csv"}
+    short, long = (
+        Run(Path("a"), settings=file | more)
+        for more in ({}, {"dataset.valid_fraction": "0"})
+    )
+    assert split_settings(short) == split_settings(long)
