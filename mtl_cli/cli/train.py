@@ -19,14 +19,14 @@ from mtl_cli.cli.arguments import hydra_arguments, split_plugins
 from mtl_cli.cli.config_guard import USER_FILES, refuse_foreign_code
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core import plugins, signals
-from mtl_cli.core.errors import StorageError, fail
+from mtl_cli.core.errors import JobError, StorageError, fail
 from mtl_cli.core.paths import conf_folder, shortest, user_conf_folder
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import track_secrets
 from mtl_cli.core.signals import Stopped
 from mtl_cli.runs.execution import Request, execute
 from mtl_cli.runs.outcome import message_and_code, resume_command, resume_hint
-from mtl_cli.sweep import session
+from mtl_cli.sweep import external_launchers, session
 from mtl_cli.sweep.optuna_search import running_jobs_outlive_storage
 
 PROGRAM = "mtl-train"
@@ -84,10 +84,8 @@ def train(
         session.wait_for_jobs()
     except KeyboardInterrupt as stop:
         session.stop_jobs()
-        message, code = str(stop) or "interrupted", getattr(stop, "code", 130)
-        if counts := session.job_counts_message():
-            hint = resume_command([PROGRAM, *arguments])
-            message += f"; {counts}; to go on: {hint}"
+        message = with_job_counts(str(stop) or "interrupted", arguments)
+        code = getattr(stop, "code", 130)
         return [Failure(message, code, "KeyboardInterrupt")], None
     except SystemExit:
         session.stop_jobs()
@@ -102,8 +100,11 @@ def train(
 
         # Some sweepers raise an error for failed jobs. The jobs' own errors follow
         # below. Any other error concerns the command or the YAML files.
-        has_failed_jobs = session.stop_jobs()
-        if isinstance(error, StorageError):
+        reason = external_launchers.failure(error)
+        has_failed_jobs = session.stop_jobs(reason)
+        if reason:
+            results.append(JobError(with_job_counts(reason, arguments)))
+        elif isinstance(error, StorageError):
             results.append(error)
         elif not has_failed_jobs:
             return [Failure(explain(error, sys.argv[1:]), 2)], None
@@ -112,6 +113,14 @@ def train(
     failures += [Failure(message, code) for message, code in session.failures()]
     folders = [result for result in results if isinstance(result, Path)]
     return failures, folders[0] if folders else None
+
+
+def with_job_counts(reason: str, arguments: list[str]) -> str:
+    """Returns why a sweep has ended early, its jobs by state, and how to resume it."""
+    counts = session.job_counts_message()
+    if not counts:
+        return reason
+    return f"{reason}; {counts}; to go on: {resume_command([PROGRAM, *arguments])}"
 
 
 def compose_and_run(

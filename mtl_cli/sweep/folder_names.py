@@ -3,6 +3,9 @@
 import hashlib
 import re
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
 MAX_LENGTH = 80
 # Settings that say how jobs are executed, not what they compute.
 EXECUTION = ("hydra.", "hydra/launcher=", "sweep.", "resume=")
@@ -32,18 +35,22 @@ def sweep_name(settings: list[str]) -> str:
 
 
 def is_swept(setting: str) -> bool:
-    """Whether a setting leads to several jobs, or names a file of swept settings.
+    r"""Whether a setting leads to several jobs, or names a file of swept settings.
 
     >>> [is_swept(s) for s in ("seed=1,2", "a=[1,2]", "a=[1],[2]", "a=choice(1,2)")]
     [True, False, True, True]
+    >>> is_swept(r"dataset.train='it\'s, here.csv'")
+    False
     """
-    key, _, value = setting.partition("=")
+    key = setting.partition("=")[0]
     if key in ("sweep", "repeats"):
         return True
-    unquoted = re.sub(r"'[^']*'|\"[^\"]*\"", "", value)
-    while unquoted != (unquoted := re.sub(r"\[[^\[\]]*\]|\{[^{}]*\}", "", unquoted)):
-        pass
-    return "," in unquoted or unquoted.endswith(")")
+    try:
+        return bool(
+            OverridesParser.create().parse_override(setting).is_sweep_override()
+        )
+    except HydraException:  # composing the configuration reports it
+        return False
 
 
 def job_name(settings: list[str]) -> str:

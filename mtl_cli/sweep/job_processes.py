@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from mtl_cli.core.errors import first_line
 from mtl_cli.core.run_folder import RunFolder, status_of
+from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep.job import Job, run_job
 
 GRACE_SECONDS = 60
@@ -96,9 +98,14 @@ def start_job(job: Job, jobs_at_once: int, timeout: float | None) -> None:
     running.append(RunningJob(job, process, deadline))
 
 
-def wait_for_any_job() -> None:
-    """Waits until a job's process has ended, or kills it at its deadline."""
+def wait_for_any_job(most_seconds: float = float("inf")) -> None:
+    """Waits until a job's process has ended, or kills it at its deadline.
+
+    Args:
+        most_seconds: seconds after which this function returns in any case.
+    """
     seconds_left = min(r.deadline for r in running) - time.monotonic()
+    seconds_left = min(seconds_left, most_seconds)
     timeout = None if seconds_left == float("inf") else max(seconds_left, 0)
     ended = connection.wait([r.process.sentinel for r in running], timeout)
     for running_job in list(running):
@@ -128,9 +135,6 @@ def stop_all_jobs() -> None:
 def finish(running_job: RunningJob, is_late: bool) -> None:
     """Removes a job whose process has ended.
 
-    If the process was killed, it could not record its end: then record, status and log
-    of the run are written here.
-
     Args:
         running_job: the job to remove.
         is_late: whether the process was killed at its deadline.
@@ -139,22 +143,39 @@ def finish(running_job: RunningJob, is_late: bool) -> None:
     job, process = running_job.job, running_job.process
     process.join()
     record = job.new_record().read(job.sweep)
-    stderr = record.stderr_path(job.sweep)
     if record.status == "running":
-        record.status, record.code = "failed", 1
-        record.error = exit_reason(process.exitcode or 0)
+        reason = exit_reason(process.exitcode or 0)
         if is_late:
-            record.error = "the job ran longer than sweep.timeout_minutes"
-        record.write(job.sweep)
-        if status_of(job.folder):
-            folder = RunFolder(job.folder)
-            folder.finish("failed", record.error)
-            folder.release()
-            output = stderr.read_text("utf-8", "replace") if stderr.exists() else ""
-            with (job.folder / "train.log").open("a", encoding="utf-8") as log:
-                log.write(f"{output.rstrip()}\n{record.error}\n".lstrip())
-    stderr.unlink(missing_ok=True)
+            reason = "the job ran longer than sweep.timeout_minutes"
+        record_death(job.sweep, record, reason)
+    record.stderr_path(job.sweep).unlink(missing_ok=True)
     process.close()
+
+
+def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
+    """Writes record, status and log of a job that was killed before it could do so.
+
+    Args:
+        sweep: the sweep's folder.
+        record: the job's record, which the job wrote when it started.
+        reason: why the job failed.
+    """
+    record.seconds = seconds_since_start(sweep, record)
+    record.status, record.code, record.error = "failed", 1, reason
+    record.write(sweep)
+    run, stderr = sweep / record.name, record.stderr_path(sweep)
+    if status_of(run):
+        folder = RunFolder(run)
+        folder.finish("failed", reason)
+        folder.release()
+        output = stderr.read_text("utf-8", "replace") if stderr.exists() else ""
+        with (run / "train.log").open("a", encoding="utf-8") as log:
+            log.write(f"{output.rstrip()}\n{reason}\n".lstrip())
+
+
+def seconds_since_start(sweep: Path, record: JobRecord) -> float:
+    """Returns the age of a record that its job has not changed since it started."""
+    return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
 
 
 def exit_reason(code: int) -> str:

@@ -56,29 +56,35 @@ def resume_search(config: DictConfig) -> bool:
     url = str(sweeper.storage)
     if sweeper.storage is None or url.startswith("redis"):
         return False
-    from mtl_cli.sweep import search_storage
-
     try:
         study = open_study(config)
-        if sweeper.study_name is None:
-            return False
-        storage, trials = opened, study.trials
-        own = [trial for trial in trials if storage.is_own(trial)]
-        for trial in own:
-            if trial.state == optuna.trial.TrialState.RUNNING:
-                search_storage.try_again(study, trial)
+        return sweeper.study_name is not None and continue_study(sweeper, study)
     except StorageError as error:
         raise ConfigError(f"{error}; correct the URL, or start the server") from error
-    if storage.sweep_id:
-        search_storage.Heartbeat(study).start()
+
+
+def continue_study(sweeper: DictConfig, study: Any) -> bool:
+    """Sets a sweeper to make the trials that a study lacks.
+
+    Returns: whether the study lacks none.
+    """
+    from optuna.trial import TrialState
+
+    from mtl_cli.sweep.search_storage import Heartbeat, sampler_seed, try_again
+
+    trials = study.trials
+    own = [trial for trial in trials if opened.is_own(trial)]
+    for trial in own:
+        if trial.state == TrialState.RUNNING:
+            try_again(study, trial)
+    if opened.sweep_id:
+        Heartbeat(study).start()
     with open_dict(sweeper):
-        sweeper.n_trials -= sum(
-            trial.state == optuna.trial.TrialState.COMPLETE for trial in own
-        )
+        sweeper.n_trials -= sum(t.state == TrialState.COMPLETE for t in own)
         if sweeper.sampler.get("seed") is not None:
             # The same seed would suggest the same points again.
-            sweeper.sampler.seed = search_storage.sampler_seed(
-                sweeper.sampler.seed, storage.sweep_id, len(trials)
+            sweeper.sampler.seed = sampler_seed(
+                sweeper.sampler.seed, opened.sweep_id, len(trials)
             )
     return bool(sweeper.n_trials <= 0)
 

@@ -1,5 +1,7 @@
 """Settings of Hydra's launcher and sweeper plugins, so that sweeps work alike."""
 
+import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from mtl_cli.config.overrides import quoted
 
 OWN_LAUNCHER = "hydra._internal.core_plugins.basic_launcher"
 LIST_SWEEPER = "hydra_plugins.list_sweeper_plugin"
+SUBMITIT = "hydra_plugins.hydra_submitit_launcher"
 RAY = "hydra_plugins.hydra_ray_launcher"
 
 
@@ -30,6 +33,8 @@ def adapt_plugins(config: DictConfig) -> None:
         # job's configuration anew, from the overrides in `config.hydra.overrides`.
         folder = Path(config.hydra.sweep.dir).absolute()
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(str(folder))}")
+        if str(launcher._target_).startswith(SUBMITIT):
+            warn_once()
         if str(launcher._target_).startswith(RAY):
             # Ray joins a cluster of this machine, if there is one. A running cluster
             # refuses the object store memory that the plugin asks for by default.
@@ -39,6 +44,25 @@ def adapt_plugins(config: DictConfig) -> None:
                 "object_store_memory": None,
                 **launcher.ray.init,
             }
+
+
+def warn_once() -> None:
+    """Lets submitit show each warning once; it writes all of them to two streams."""
+    import submitit  # noqa: F401  # sets its loggers up
+
+    shown: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        text = re.sub(r"\d+", "", record.getMessage())  # without the number of the call
+        is_shown = text in shown
+        shown.add(text)
+        return not is_shown
+
+    logger = logging.getLogger("submitit")
+    for handler in list(logger.handlers):
+        if handler.name == "submitit_out":
+            logger.removeHandler(handler)
+    logger.addFilter(is_new)
 
 
 def with_quoted_nulls(params: Any) -> dict[str, Any]:

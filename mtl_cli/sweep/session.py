@@ -122,8 +122,11 @@ def wait_for_jobs() -> None:
     current.close()
 
 
-def stop_jobs() -> bool:
+def stop_jobs(reason: str = "") -> bool:
     """Stops the running jobs, then closes the session.
+
+    Args:
+        reason: why the launcher has failed; "" if it has not.
 
     Returns: whether a job had failed before.
     """
@@ -133,7 +136,7 @@ def stop_jobs() -> bool:
 
     has_failed_jobs = any(r.status in FAILED for r in job_records(current.folder))
     job_processes.stop_all_jobs()
-    external_launchers.stop_jobs(current.folder)
+    external_launchers.stop_jobs(current.folder, reason)
     current.close()
     return has_failed_jobs
 

@@ -13,7 +13,7 @@ from mtl_cli.core.errors import ConfigError, JobError
 from mtl_cli.core.plugins import used_folders
 from mtl_cli.core.secrets import mask_secrets, tracked_secrets
 from mtl_cli.sweep import job_processes, session
-from mtl_cli.sweep.external_launchers import is_stopped
+from mtl_cli.sweep.external_launchers import is_stopped, wait_unless_stopped
 from mtl_cli.sweep.folder_names import job_name
 from mtl_cli.sweep.job import Job, skip_if_done
 from mtl_cli.sweep.plan import job_plan
@@ -89,7 +89,7 @@ def start_jobs(composed: DictConfig) -> Objective:
                 seconds = None if minutes is None else minutes * 60
                 job_processes.start_job(job, jobs_at_once, seconds)
     if not is_own:
-        job_processes.wait_for_jobs()
+        wait_unless_stopped(Path(hydra_config.runtime.output_dir))
     return Objective([started[job.folder] for job in jobs[:repeats]])
 
 

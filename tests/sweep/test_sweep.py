@@ -197,6 +197,28 @@ def test_joblib_workers_outlive_jobs_that_die(start: Path) -> None:
     assert_planted_faults_are_alone(start, ended)
 
 
+@pytest.mark.slow
+def test_jobs_cut_off_by_the_loss_of_a_joblib_process_are_named(start: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="extra parallel")
+    command = ["-m", "seed=14,15,16", "hydra.sweep.dir=sweep", "hydra/launcher=joblib"]
+    with started_command(start, *command, "hydra.launcher.n_jobs=2") as process:
+        first_match_within_a_minute(lambda: start.glob("sleeping"))
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        commands = {pid: Path(f"/proc/{pid}/cmdline") for pid in children.split()}
+        workers = [p for p, c in commands.items() if b"popen_loky" in c.read_bytes()]
+        os.kill(int(workers[0]), signal.SIGKILL)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    lines = err.splitlines()
+    assert "joblib lost a process (SIGKILL(-9)) and ends all others" in lines[0]
+    assert "to go on: mtl-train" in lines[0]
+    (line,) = [line for line in lines[1:] if "seed=14" in line]
+    assert "cut off: joblib lost a process" in line
+    assert status(job_folder(start, 14))["status"] == "failed"
+    (row,) = [line.split() for line in out.splitlines() if " seed=14 " in line][-1:]
+    assert "0.0" not in row
+
+
 @pytest.fixture
 def own_ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Isolates a test's Ray cluster from any other cluster of this machine."""

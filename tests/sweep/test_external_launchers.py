@@ -1,0 +1,116 @@
+"""Jobs in the processes of other launchers: stopped, cut off, taken off a queue."""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mtl_cli.core.run_folder import status_of
+from mtl_cli.runs.job_records import JobRecord
+from mtl_cli.sweep import external_launchers, job_processes, plugin_settings
+
+
+def cut_off_job(sweep: Path) -> JobRecord:
+    """Writes the record of a job whose process started 5 s ago and was killed."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    record = JobRecord("0", "x", [], pid=ended.pid, host=socket.gethostname())
+    record.write(sweep)
+    path = record.path(sweep)
+    os.utime(path, times=(path.stat().st_mtime - 5,) * 2)
+    (sweep / "x").mkdir()
+    (sweep / "x" / "status.json").write_text('{"status": "running"}')
+    return record
+
+
+def test_job_cut_off_by_its_launcher_has_failed_after_the_time_it_ran(
+    tmp_path: Path,
+) -> None:
+    record = cut_off_job(tmp_path)
+    external_launchers.stop_jobs(tmp_path, "a reason")
+    record = record.read(tmp_path)
+    assert (record.status, record.code) == ("failed", 1)
+    assert record.error == "cut off: a reason"
+    assert 5 <= record.seconds < 60
+    assert status_of(tmp_path / "x")["status"] == "failed"
+    assert "a reason" in (tmp_path / "x" / "train.log").read_text()
+
+
+def test_job_cut_off_by_ctrl_c_is_interrupted(tmp_path: Path) -> None:
+    record = cut_off_job(tmp_path)
+    external_launchers.stop_jobs(tmp_path)
+    record = record.read(tmp_path)
+    assert (record.status, record.error, record.code) == ("interrupted", "cut off", 130)
+    assert 5 <= record.seconds < 60
+
+
+def test_failures_of_launchers_are_told_from_other_errors() -> None:
+    assert external_launchers.failure(ValueError("x")) == ""
+    loky = pytest.importorskip("joblib.externals.loky.process_executor")
+    error = loky.TerminatedWorkerError(
+        "A worker was terminated.\n\nThe exit codes of the workers are {SIGKILL(-9)}"
+    )
+    message = "joblib lost a process (SIGKILL(-9)) and ends all others"
+    assert external_launchers.failure(error) == message
+
+
+def test_failure_of_submitit_is_the_end_of_its_traceback() -> None:
+    submitit = pytest.importorskip("submitit.core.utils")
+    error = submitit.FailedJobError(
+        "Job (task=0) failed during processing with trace:\n----\nTraceback:\n  x\n"
+        "OSError: no space\n\n----\nYou can check full logs with 'job.stderr(0)'\n"
+    )
+    message = "a process of submitit failed: OSError: no space"
+    assert external_launchers.failure(error) == message
+
+
+def test_waiting_jobs_leave_the_queue_of_slurm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slurm = pytest.importorskip("submitit.slurm.slurm", reason="extra slurm")
+    watcher = slurm.SlurmInfoWatcher()
+    monkeypatch.setattr(slurm.SlurmJob, "watcher", watcher)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    scancel = tmp_path / "scancel"
+    scancel.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n')
+    scancel.chmod(0o755)
+    external_launchers.leave_slurm_queue()
+    assert not (tmp_path / "calls").exists()
+    for task in ("7_0", "7_1", "9"):
+        watcher.register_job(task)
+    external_launchers.leave_slurm_queue()
+    assert (tmp_path / "calls").read_text() == "--quiet --state=PENDING 7 9\n"
+
+
+def test_warning_of_submitit_is_shown_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("submitit", reason="extra slurm")
+    logger, shown = logging.getLogger("submitit"), []
+    monkeypatch.setattr(logger, "handlers", list(logger.handlers))
+    monkeypatch.setattr(logger, "filters", [])
+    plugin_settings.warn_once()
+    assert [handler.name for handler in logger.handlers] == ["submitit_err"]
+    handler = logging.Handler()
+    handler.emit = shown.append  # type: ignore[method-assign]
+    monkeypatch.setattr(logger, "handlers", [handler])
+    for call in (1, 2):
+        logger.warning(f"Call #{call} - Bypassing sacct error")
+    logger.warning("another")
+    assert len(shown) == 2
+
+
+def test_processes_wait_no_longer_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write = os.pipe()
+
+    class Sleeping:
+        sentinel = read
+
+    job = job_processes.RunningJob(None, Sleeping(), float("inf"))  # type: ignore
+    monkeypatch.setattr(job_processes, "running", [job])
+    job_processes.wait_for_any_job(0.01)
+    assert job_processes.running == [job]
+    os.close(read)
+    os.close(write)
