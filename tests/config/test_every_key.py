@@ -105,7 +105,8 @@ TESTS: dict[str, list[str]] = {
         "test_checkpoint_within_an_epoch_is_due_after_its_minutes",
     ],
     "tracker.mlflow.*": [
-        "trackers/test_trackers.py::test_mlflow_gets_its_address_and_experiment",
+        "trackers/test_trackers.py::"
+        "test_keys_name_the_address_and_the_experiment_of_mlflow",
     ],
     "tracker.wandb.*": [
         "trackers/test_trackers.py::test_wandb_gets_its_project_and_mode",

@@ -9,7 +9,7 @@ import sys
 import warnings
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -115,15 +115,45 @@ def test_mlflow_gets_its_address_and_experiment(
 ) -> None:
     pytest.importorskip("mlflow", reason="extra mlflow")
     uri = f"sqlite:///{tmp_path}/tracked.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    other = f"sqlite:///{tmp_path}/other.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri if is_variable else other)
     settings = ["tracker.experiment=ranking"]
     settings += [] if is_variable else [f"tracker.uri={uri}"]
     tracker: Any = config("tracker=mlflow", *settings).tracker
     tracker.start(tmp_path, {"seed": 3})
     found = tracker._client.get_experiment_by_name("ranking")
     (run,) = tracker._client.search_runs([found.experiment_id])
-    assert (tmp_path / "tracked.db").exists()
+    assert [path.name for path in tmp_path.glob("*.db")] == ["tracked.db"]
     assert run.data.params == {"seed": "3"}
+
+
+@pytest.mark.parametrize("uri", ["db://host", None])
+def test_keys_name_the_address_and_the_experiment_of_mlflow(
+    uri: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, client = RecordedCalls("mlflow"), RecordedCalls("client")
+    exceptions, addresses = ModuleType("mlflow.exceptions"), []
+    info = SimpleNamespace(run_id="7", status="RUNNING")
+    found = SimpleNamespace(info=info, data=SimpleNamespace(params={}))
+    replaced: dict[Any, dict[str, Any]] = {
+        exceptions: {"MlflowException": OSError},
+        package: {
+            "get_tracking_uri": lambda: "db://variable",
+            "MlflowClient": lambda uri: addresses.append(uri) or client,
+        },
+        mlflow_module: {"load_quietly": lambda: None},
+        MLflow: {"_find_run": lambda _: found, "_log_parameters": lambda *_: None},
+    }
+    for owner, values in replaced.items():
+        for name, value in values.items():
+            monkeypatch.setattr(owner, name, value, raising=False)
+    monkeypatch.setitem(sys.modules, "mlflow", package)
+    monkeypatch.setitem(sys.modules, "mlflow.exceptions", exceptions)
+    tracker = MLflow(name="mlflow", uri=uri, experiment="ranking")
+    tracker.start(Path("runs/7"), {})
+    tracker._experiment_id()
+    assert addresses == [uri or "db://variable"]
+    assert client.calls["create_experiment"] == ("ranking", {})
 
 
 def test_wandb_gets_its_project_and_mode(monkeypatch: pytest.MonkeyPatch) -> None:
