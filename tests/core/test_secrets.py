@@ -1,6 +1,8 @@
 """Secrets of the environment: which are remembered, and what masks them."""
 
+import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from omegaconf import OmegaConf
@@ -14,7 +16,7 @@ MASK = "${oc.env:DB_PASSWORD}"
 
 @pytest.fixture(autouse=True)
 def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secrets, "_variables", {})
+    monkeypatch.setattr(secrets, "_references", {})
     secrets.track_secrets()
 
 
@@ -43,7 +45,8 @@ def test_variable_is_a_secret_by_its_name_and_length(
     name: str, value: str, is_secret: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert resolved(name, value, monkeypatch) == {"key": value}
-    assert tracked_secrets() == ({value: name} if is_secret else {})
+    expected = {value: f"${{oc.env:{name}}}"} if is_secret else {}
+    assert tracked_secrets() == expected
 
 
 def test_default_of_an_unset_secret_is_a_secret_too(
@@ -51,18 +54,46 @@ def test_default_of_an_unset_secret_is_a_secret_too(
 ) -> None:
     monkeypatch.delenv("API_KEY", raising=False)
     values = OmegaConf.create({"key": "${oc.env:API_KEY,hunter2}"})
-    assert (values.key, tracked_secrets()) == ("hunter2", {"hunter2": "API_KEY"})
+    assert values.key == "hunter2"
+    assert tracked_secrets() == {"hunter2": "${oc.env:API_KEY}"}
 
 
 def test_all_texts_of_nested_values_are_masked() -> None:
-    add_secrets({SECRET: "DB_PASSWORD"})
-    values = {"uri": f"db://u:{SECRET}@host", SECRET: [SECRET, 3, None, [repr(SECRET)]]}
-    masked = {"uri": f"db://u:{MASK}@host", MASK: [MASK, 3, None, [f"'{MASK}'"]]}
+    add_secrets({SECRET: MASK, "1234567": MASK})
+    values = {"path": f"a/{SECRET}/b", SECRET: [SECRET, 3, None, [1234567, True]]}
+    masked = {"path": f"a/{MASK}/b", MASK: [MASK, 3, None]}
+    masked[MASK].append([f"${{oc.decode:{MASK}}}", True])
     assert mask_secrets(values) == masked
 
 
+@pytest.mark.parametrize(
+    "spelled",
+    [SECRET, repr(SECRET), json.dumps(SECRET), quote(SECRET, ""), f"x{SECRET}{SECRET}"],
+)
+def test_every_spelling_of_a_secret_is_masked(spelled: str) -> None:
+    add_secrets({SECRET: MASK})
+    masked = mask_secrets(spelled)
+    assert MASK in masked
+    assert masked.replace(MASK, "").strip("'\"x") == ""
+
+
 def test_longer_secret_is_masked_before_a_shorter_one_in_it() -> None:
-    add_secrets({"hunter": "SHORT_KEY", "hunter2hunter": "LONG_KEY"})
-    assert mask_secrets("hunter2hunter hunter") == (
-        "${oc.env:LONG_KEY} ${oc.env:SHORT_KEY}"
-    )
+    add_secrets({"hunter": "${oc.env:SHORT}", "hunter2hunter": "${oc.env:LONG}"})
+    assert mask_secrets("hunter2hunter hunter") == "${oc.env:LONG} ${oc.env:SHORT}"
+
+
+def test_user_and_secret_parameters_of_a_url_are_hidden() -> None:
+    url = "s3://me:pass@host/rows?sig=abc&x=1&api_key=k"
+    assert mask_secrets(url) == "s3://***@host/rows?sig=***&x=1&api_key=***"
+    assert mask_secrets("me@host?sig=abc") == "me@host?sig=abc"  # no URL
+
+
+def test_values_that_are_decoded_from_a_secret_are_secrets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "[1234567, abcdefg, true]")
+    values = OmegaConf.create({"key": "${oc.decode:${oc.env:DB_PASSWORD}}"})
+    assert list(values.key) == [1234567, "abcdefg", True]
+    reference = f"${{oc.decode:{MASK}}}"
+    decoded = {"1234567": reference, "abcdefg": reference}
+    assert tracked_secrets().items() >= decoded.items()

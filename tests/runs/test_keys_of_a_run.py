@@ -1,5 +1,6 @@
 """The keys that a run hands on: to TensorFlow, to checkpoints, to its processes."""
 
+import itertools
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,7 @@ def received(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     columns = {"x": np.arange(40) % 4, "y": np.arange(40) % 2}
     features, tasks = {"x": {"kind": "sparse"}}, {"y": {"label": "y", "kind": "binary"}}
     handed: dict[str, Any] = {}
+    numbers = itertools.count()
 
     def start(*arguments: Any) -> None:
         handed["start"] = arguments
@@ -42,7 +44,7 @@ def received(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(*settings: str) -> dict[str, Any]:
         handed.clear()
         dataset = values(parquet(tmp_path, columns), features, tasks) | {"name": "shop"}
-        run_in(tmp_path / "run", config(dataset, *settings))
+        run_in(tmp_path / f"run{next(numbers)}", config(dataset, *settings))
         return handed
 
     return run
