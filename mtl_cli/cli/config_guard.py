@@ -30,10 +30,12 @@ from mtl_cli.cli.hydra_internals import (
     own_part_of_primary,
     wrap_composition,
 )
+from mtl_cli.config.check import READ_SECONDS, TOO_LONG
 from mtl_cli.core.errors import ConfigError, first_line, shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.secrets import secret_in
+from mtl_cli.core.time_limit import cpu_limit
 
 USER_FILES = "mtl-user"  # who adds the user's `./conf` to Hydra's search path
 COMPOSED_SETTINGS = "composed of: "
@@ -48,8 +50,8 @@ FROM_FILES = re.compile(
 SAFE_STORAGES = (None, "sqlite:///${hydra.sweep.dir}/optuna.db")
 # Groups whose options come with installed plugins; a file may choose any option.
 PLUGIN_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler")
-# Hydra fills these in after the files are composed, or uses them only in its help.
-NO_EFFECT = ("runtime.", "overrides.", "help.", "hydra_help.", "job.override_dirname")
+# Hydra fills these in after the files are composed.
+NO_EFFECT = ("runtime.", "overrides.", "job.override_dirname")
 # A key of a search space: a key or a group of the configuration, not Hydra's own.
 SWEPT_KEY = re.compile(r"[+~]{0,2}(?!hydra\b)[A-Za-z][\w./@-]*")
 
@@ -73,19 +75,21 @@ def compose_checked(
     """Composes a configuration, checks it, and adds our callback for sweeps."""
     typed = [s for s in settings if s.lstrip("+~").startswith(("hydra.", "hydra/"))]
     try:
-        check_search_path(loader, config_name)
-        composed = compose()
+        with cpu_limit(READ_SECONDS, TOO_LONG):
+            check_search_path(loader, config_name)
+            composed = compose()
     except Exception as error:
         # A sweep's job has other settings than the command line.
         error.add_note(f"{COMPOSED_SETTINGS}{shlex.join(settings)}")
         raise
-    if reads_other_files(composed):
-        check_hydra_section(composed, typed)
-    with resolvable(composed, "dataset.name"):
-        if config_name and OmegaConf.select(composed, "dataset.name") is None:
-            # Hydra names the run folder after the data set.
-            raise ConfigError("missing key 'dataset.name'; add it to the YAML file")
-    check_folders(composed, typed)
+    with cpu_limit(READ_SECONDS, TOO_LONG):
+        if reads_other_files(composed):
+            check_hydra_section(composed, typed)
+        with resolvable(composed, "dataset.name"):
+            if config_name and OmegaConf.select(composed, "dataset.name") is None:
+                # Hydra names the run folder after the data set.
+                raise ConfigError("missing key 'dataset.name'; add it to the YAML file")
+        check_folders(composed, typed)
     overrides = composed.hydra.overrides
     if len(overrides.hydra) + len(overrides.task) != len(settings):
         raise only_typed_error("overrides")

@@ -148,8 +148,11 @@ def target_path(name: str, force: bool) -> Path:
             "./conf has a config.yaml, so mtl-train takes the folder for another "
             "application's and would not read the data set; start in another folder"
         )
-    if target.is_symlink():
-        raise ConfigError(f"{target} is a link; remove it, or choose another --name")
+    for path in (folder, target.parent, target):
+        if path.is_symlink():
+            raise ConfigError(
+                f"{path} is a link; remove it, or start in another folder"
+            )
     if target.exists() and not force:
         raise ConfigError(
             f"{target} exists; choose another --name, or --force to overwrite it"

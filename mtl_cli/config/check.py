@@ -17,6 +17,13 @@ from mtl_cli.core.errors import (
     first_line,
     shown,
 )
+from mtl_cli.core.time_limit import cpu_limit
+
+READ_SECONDS = 10
+TOO_LONG = (
+    f"the configuration takes more than {READ_SECONDS} s to read; it is too large, or "
+    "its interpolations expand to too much"
+)
 
 
 def check(composed: DictConfig) -> Config:
@@ -30,9 +37,10 @@ def check(composed: DictConfig) -> Config:
             rule that the value breaks.
     """
     try:
-        values: Any = OmegaConf.to_container(
-            composed, resolve=True, throw_on_missing=True
-        )
+        with cpu_limit(READ_SECONDS, TOO_LONG):
+            values: Any = OmegaConf.to_container(
+                composed, resolve=True, throw_on_missing=True
+            )
     except MissingMandatoryValue as error:
         raise ConfigError(f"{error.full_key} has no value yet; give it one") from None
     except OmegaConfBaseException as error:

@@ -11,7 +11,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from mtl_cli.core.paths import cache_folder
+from mtl_cli.core.paths import cache_subfolder
 
 FLAG = "--tf_xla_persistent_cache_directory="
 MAX_AGE_SECONDS = 30 * 86400
@@ -25,12 +25,15 @@ def enable() -> None:
     `TF_XLA_FLAGS`, or if the disk is nearly full: TensorFlow ends a run whose compiled
     code it cannot write.
     """
-    root, flags = cache_folder(), os.environ.get("TF_XLA_FLAGS", "")
-    if root is None or FLAG in flags:
+    flags = os.environ.get("TF_XLA_FLAGS", "")
+    if FLAG in flags:
         return
-    folder = root / "compiled" / f"{os.getuid()}-{machine_hash()}"
     with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        compiled = cache_subfolder("compiled")
+        if compiled is None:
+            return
+        folder = compiled / f"{os.getuid()}-{machine_hash()}"
+        folder.mkdir(exist_ok=True, mode=0o700)
         if is_private(folder) and free_bytes(folder) > MIN_FREE_BYTES:
             remove_old_files(folder)
             os.environ["TF_XLA_FLAGS"] = f"{flags} {FLAG}{quoted(folder)}".strip()

@@ -49,6 +49,19 @@ def check_regular(path: Path, max_bytes: int | None = None) -> None:
         )
 
 
+def check_data_file(path: Path) -> None:
+    """Refuses a file of data that is a device, or tells of this process or machine.
+
+    Raises:
+        UnsafeFileError: if the file is refused.
+    """
+    real = path.resolve()
+    if real.is_relative_to("/proc") or real.is_relative_to("/sys"):
+        raise UnsafeFileError(f"{path} tells of this machine; it is no file of data")
+    if real.exists() and not real.is_file():
+        raise UnsafeFileError(f"{path} is not a regular file")
+
+
 def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
     """Returns the text of a regular file.
 
@@ -142,7 +155,7 @@ def expanded_size(node: yaml.Node | None, sizes: dict[int, int]) -> int:
 
 
 def check_entries(folder: Path, subfolders: tuple[str, ...] = ()) -> list[str]:
-    """Refuses a folder that holds links, pipes or devices.
+    """Refuses a folder that holds symbolic or hard links, pipes or devices.
 
     Args:
         folder: the folder to look into.
@@ -161,6 +174,11 @@ def check_entries(folder: Path, subfolders: tuple[str, ...] = ()) -> list[str]:
             raise UnsafeFileError(f"{entry.path} is a link; remove it")
         if not entry.is_dir() and not entry.is_file():
             raise UnsafeFileError(f"{entry.path} is not a regular file; remove it")
+        if entry.is_file() and entry.stat().st_nlink > 1:
+            raise UnsafeFileError(
+                f"{entry.path} is also a file of another name (a hard link); replace "
+                "it by a copy"
+            )
         if entry.is_dir() and entry.name in subfolders:
             check_entries(Path(entry.path))
     return names

@@ -134,6 +134,11 @@ def check_run_folder(path: Path) -> None:
         raise ConfigError(
             f"hydra.run.dir: {path} holds '{others[0]}' and no run; name a new folder"
         )
+    if STATUS in names and status_of(path)["status"] == "unknown":
+        raise ConfigError(
+            f"hydra.run.dir: {path / STATUS} is not what a run writes; name a new "
+            "folder"
+        )
 
 
 def remove_checkpoints(path: Path) -> None:

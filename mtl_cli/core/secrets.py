@@ -7,6 +7,7 @@ The saved configuration therefore runs again wherever the variable is set.
 A URL that was typed with a password has no reference: its user part is written `***`.
 """
 
+import contextlib
 import json
 import re
 from typing import Any, TypeVar
@@ -21,15 +22,16 @@ SECRET_NAME = re.compile(
 # A shorter value occurs by chance in words and numbers.
 SHORTEST_SECRET = 6
 # The user and the password of a URL, and parameters whose name says they are secrets.
-URL_USER = re.compile(r"(?<=://)[^/\s@'\"?#]+(?=@)")
+URL_USER = re.compile(r"(?<=://)[^/\s?#]+(?=@)")
 URL_PARAMETER = re.compile(
     r"(?<=[?&])([\w.-]*(?:key|token|secret|passw|credential|signature)[\w.-]*|sig)"
-    r"=[^&\s'\"#]+",
+    r"=[^&\s#]+",
     re.IGNORECASE,
 )
 HIDDEN = "***"
 
 _references: dict[str, str] = {}  # by value of each secret, what is written instead
+_numbers: dict[float, str] = {}  # the same for secrets that are numbers
 T = TypeVar("T")
 
 
@@ -50,7 +52,8 @@ def tracked_secrets() -> dict[str, str]:
 
 def add_secrets(references: dict[str, str]) -> None:
     """Remembers secrets that another process has resolved."""
-    _references.update(references)
+    for secret, reference in references.items():
+        remember(secret, reference)
 
 
 def resolve_variable(name: str, *default: Any) -> str | None:
@@ -74,9 +77,18 @@ def resolve_create(obj: Any, _parent_: Any) -> Any:
 
 
 def derived(value: T, reference: str, source: Any) -> T:
-    """Remembers all texts and numbers of a value if its source holds a secret."""
+    """Remembers all texts and numbers of a value if its source holds a secret.
+
+    Raises:
+        ValueError: if one of them is too short to be told from other text.
+    """
     if isinstance(source, str) and secret_in(source):
         for leaf in leaves(value):
+            if leaf is not None and len(str(leaf)) < SHORTEST_SECRET:
+                raise ValueError(
+                    f"{reference} has parts of fewer than {SHORTEST_SECRET} "
+                    "characters, which cannot be kept secret"
+                )
             remember(leaf, reference)
     return value
 
@@ -96,6 +108,8 @@ def remember(value: Any, reference: str) -> None:
     """Remembers a secret, unless it is too short to be told from other text."""
     if len(str(value)) >= SHORTEST_SECRET and not isinstance(value, bool):
         _references.setdefault(str(value), reference)
+        with contextlib.suppress(ValueError):
+            _numbers.setdefault(float(value), reference)
 
 
 def secret_in(value: Any) -> str | None:
@@ -118,8 +132,8 @@ def mask_secrets(value: T) -> T:
         masked = {mask_secrets(k): mask_secrets(v) for k, v in value.items()}
     elif isinstance(value, list | tuple):
         masked = type(value)(mask_secrets(v) for v in value)
-    elif isinstance(value, int | float) and str(value) in _references:
-        masked = f"${{oc.decode:{_references[str(value)]}}}"
+    elif isinstance(value, int | float) and value in _numbers:
+        masked = f"${{oc.decode:{_numbers[value]}}}"
     return masked  # type: ignore[no-any-return]
 
 

@@ -13,7 +13,7 @@ import pyarrow.fs
 
 from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.errors import DataError, WriteError, first_line, shown
-from mtl_cli.core.other_files import read_json_object
+from mtl_cli.core.other_files import UnsafeFileError, check_data_file, read_json_object
 from mtl_cli.core.paths import cache_subfolder, find_data
 
 FORMATS = {
@@ -25,6 +25,11 @@ FORMATS = {
 }
 # Arrow signs requests to these with the credentials of the user.
 SIGNED_PROTOCOLS = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
+# Other protocols of fsspec read templates, archives or caches that a URL names.
+PROTOCOLS = (
+    *("abfs", "abfss", "adl", "az", "file", "ftp", "gcs", "gs", "hdfs", "http"),
+    *("https", "memory", "oci", "oss", "s3", "sftp", "viewfs", "webhdfs"),
+)
 COMPRESSED = (".gz", ".zst", ".bz2")
 
 
@@ -67,6 +72,8 @@ def find_files(key: str, path: str, file_format: str) -> Files:
     else:
         try:
             names = [str(file) for file in find_local(key, path, file_format)]
+        except UnsafeFileError as error:
+            raise DataError(f"{key}: {error}") from None
         except OSError as error:
             raise DataError(f"{key}: cannot reach '{path}': {error.strerror}") from None
     formats = {file_format}
@@ -113,7 +120,7 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
     """Returns the local files of a path, folder or pattern, sorted."""
     target = find_data(path)
     if target.is_dir():
-        inside = sorted(file for file in target.rglob("*") if not file.is_dir())
+        inside = sorted(file for file in target.rglob("*") if file.is_file())
         files = [f for f in inside if is_table_file(f.relative_to(target), file_format)]
         if not files:
             ending = "parquet" if file_format == "auto" else file_format
@@ -123,11 +130,12 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
             )
         return files
     if target.is_file():
+        check_data_file(target)
         return [target]
     if target.exists() or not glob.has_magic(path):
         raise DataError(f"{key}: no file '{path}' (started in {Path.cwd()})")
     matches = [Path(f) for f in sorted(glob.glob(str(target), recursive=True))]
-    files = [file for file in matches if not file.is_dir()]
+    files = [file for file in matches if file.is_file()]
     if not files:
         fix = (
             "; only folders match the pattern: add '/*' for their files"
@@ -200,6 +208,12 @@ def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
 
     The file system is Arrow's own, or fsspec's for other protocols.
     """
+    protocol = url.partition("://")[0]
+    if protocol not in PROTOCOLS:
+        raise DataError(
+            f"{key}: '{protocol}' is none of the protocols {', '.join(PROTOCOLS)}; "
+            "give a URL of one of these, or a file"
+        )
     check_query(key, url)
     try:
         system, path = pa.fs.FileSystem.from_uri(url)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DataError, first_line
+from mtl_cli.core.other_files import check_data_file
 from mtl_cli.core.paths import find_data
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.features.base import Pretrained
@@ -93,6 +94,7 @@ def read_vectors(key: str, path: str) -> Vectors:
         path: path of an `.npy` file.
     """
     try:
+        check_data_file(find_data(path))
         with find_data(path).open("rb") as file:
             x: npt.NDArray[np.generic] = np.lib.format.read_array(
                 file, allow_pickle=False
@@ -124,9 +126,10 @@ def read_values(key: str, path: str) -> list[str]:
         path: path of a text file with one value per line.
     """
     try:
+        check_data_file(find_data(path))
         with find_data(path).open(encoding="utf-8-sig") as file:
             values = [line.rstrip("\n") for line in file]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(
             f"{key}: cannot read {path}: {first_line(error)}; give "
             "UTF-8 text with one id per line"

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mtl_cli.comparison.leaderboard import write_leaderboard
-from mtl_cli.core.errors import WriteError
+from mtl_cli.core.errors import WriteError, printable
 from mtl_cli.runs.job_records import JobRecord, job_records
 from mtl_cli.runs.score_table import format_metric
 
@@ -66,7 +66,7 @@ class JobTable:
 
     def print_line(self, line: str) -> None:
         """Prints a line of text, without markup."""
-        self.console.print(Text(line))
+        self.console.print(Text(printable(line)))
 
     def follow(self) -> None:
         """Shows changes of the records until the session is over."""
@@ -97,7 +97,7 @@ class JobTable:
             line = (
                 f"job {record.number} {status}  {' '.join(record.settings)}  {result}"
             )
-            self.console.print(Text(line.rstrip(), no_wrap=True))
+            self.console.print(Text(printable(line.rstrip()), no_wrap=True))
 
     def newly_ended(self) -> list[JobRecord]:
         """Returns the jobs that have ended since the last call.
@@ -150,7 +150,7 @@ class JobTable:
             table.add_row(
                 record.number,
                 Text(
-                    " ".join(settings),
+                    printable(" ".join(settings)),
                     no_wrap=one_line,
                     overflow="ellipsis" if one_line else "fold",
                 ),

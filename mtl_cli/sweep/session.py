@@ -88,16 +88,17 @@ def check_sweep_folder(folder: Path) -> None:
     """
     try:
         names = check_entries(folder, (RECORDS,))
-        records = os.listdir(folder / RECORDS) if RECORDS in names else [""]
+        records = os.listdir(folder / RECORDS) if RECORDS in names else []
     except (FileNotFoundError, NotADirectoryError):
         return
     except (OSError, UnsafeFileError) as error:
         raise ConfigError(f"hydra.sweep.dir: {first_line(error)}") from None
-    others = sorted(set(names) - {LOCK_NAME})
-    if others and not all(map(RECORD_NAME.fullmatch, records)):
+    others = sorted(set(names) - {LOCK_NAME, RECORDS})
+    is_sweep = bool(records) and all(map(RECORD_NAME.fullmatch, records))
+    if (others or records) and not is_sweep:
         raise ConfigError(
-            f"hydra.sweep.dir: {folder} holds '{others[0]}' and no sweep; name a new "
-            "folder"
+            f"hydra.sweep.dir: {folder} holds '{[*others, RECORDS][0]}' and no sweep; "
+            "name a new folder"
         )
 
 

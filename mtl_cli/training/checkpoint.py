@@ -98,6 +98,10 @@ def read_intact(path: Path) -> dict[str, Any] | None:
     """Returns the values in a checkpoint; None if a checksum shows any damage."""
     try:
         with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            # Checkpoints are not compressed: compressed ones could expand to anything.
+            if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+                return None
             if archive.testzip() is not None:
                 return None
             values = json.loads(archive.read(VALUES_FILE))

@@ -3,6 +3,7 @@
 Each attack would make a canary, a file or folder that must not exist afterwards.
 """
 
+import json
 import pickle
 from pathlib import Path
 
@@ -366,7 +367,50 @@ ENDLESS = {
     ),
     "huge_file": (dataset("# " + "x" * (5 << 20)), MINE, "at most"),
 }
-ATTACKS = CODE | FOLDERS | ENDLESS
+BOMBS = {
+    "texts_of_texts": (
+        dataset(
+            "a0: xxxxxxxxxx\n"
+            + "".join(f"a{i}: ${{.a{i - 1}}}${{.a{i - 1}}}\n" for i in range(1, 31))
+            + "name: ${.a30}\n"
+        ),
+        MINE,
+        "takes more than",
+    ),
+    "number_of_a_million_parts": (
+        dataset(f"name: x\nzz: {':'.join(['1'] * 1_500_000)}\n"),
+        MINE,
+        "takes more than",
+    ),
+}
+TEMPLATE = "{{a.__globals__[os].environ[HOME]}}://x"
+REFERENCES = json.dumps(
+    {"version": 1, "templates": {"a": "{{x}}"}, "refs": {"k": [TEMPLATE]}}
+)
+READ = {
+    "template_of_a_url": (
+        dataset(yaml.safe_dump(values("reference::file://r1.json", A, TASKS)))
+        | {"r1.json": REFERENCES},
+        MINE,
+        "'reference::file' is none of the protocols",
+    ),
+    "variables_of_this_process": (
+        dataset(yaml.safe_dump(values("/proc/self/environ", A, TASKS, format="csv"))),
+        MINE,
+        "tells of this machine",
+    ),
+    "device_as_a_table": (
+        dataset(yaml.safe_dump(values("/dev/zero", A, TASKS, format="csv"))),
+        MINE,
+        "no file '/dev/zero'",
+    ),
+    "help_of_a_file": (
+        section(help={"header": "\x1b]0;title\x07${oc.env:HOME}"}),
+        [*RERUN, "--help"],
+        "hydra.help.header: a file may not",
+    ),
+}
+ATTACKS = CODE | FOLDERS | ENDLESS | BOMBS | READ
 
 
 @pytest.mark.parametrize("name", ATTACKS)

@@ -129,6 +129,41 @@ def test_files_of_others_beside_a_run_stay(folder):
     assert (folder / "run/checkpoints/notes.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["train.log", "multirun.yaml"])
+def test_hard_link_is_refused(name, folder):
+    is_run = name == "train.log"
+    path = folder / ("run" if is_run else "sweep")
+    path.mkdir()
+    (path / name).hardlink_to(folder.parent / "file")
+    assert_refused(folder, RUN_HERE if is_run else SWEEP_HERE, "(a hard link)")
+
+
+def test_folder_that_only_looks_like_a_run_or_a_sweep_is_refused(folder):
+    write(folder, {"run/status.json": '{"service": "mine"}', "run/.tmp-notes": "mine"})
+    new_name = ["hydra.run.dir=run${now:''}"]
+    assert_refused(folder, [*RUN_HERE[:-1], *new_name], "is not what a run writes")
+    assert (folder / "run/.tmp-notes").read_text() == "mine"
+    write(folder, {"sweep/leaderboard.csv": "mine"})
+    (folder / "sweep/.jobs").mkdir()
+    assert_refused(folder, SWEEP_HERE, "holds 'leaderboard.csv' and no sweep")
+
+
+@pytest.mark.parametrize("link", ["conf", "conf/dataset"])
+def test_mtl_init_does_not_write_into_a_linked_folder(
+    link, folder, capsys, monkeypatch
+):
+    shutil.rmtree(folder / "conf")
+    (folder / link).parent.mkdir(exist_ok=True)
+    (folder / link).symlink_to(folder.parent / "precious")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["mtl-init", "train.parquet", "--task", "buy"])
+    with pytest.raises(SystemExit) as stop:
+        init.main()
+    assert stop.value.code == 2
+    assert f"{link} is a link" in capsys.readouterr().err
+    assert len(list((folder.parent / "precious").iterdir())) == 1
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, lambda p: p.symlink_to("/dev/zero")])
 def test_status_that_never_ends_is_not_read(make, folder):
     (folder / "run").mkdir()

@@ -10,8 +10,11 @@ import yaml
 from helpers.commands import mtl_train
 from helpers.crafted_files import TASKS, dataset, write
 from helpers.planted_data import parquet, values
+from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 
 from mtl_cli.config.run_config import Config
+from mtl_cli.core import secrets
 from mtl_cli.runs.provenance import config_hash
 
 SECRET = 'hunter2/é"\\hunter2'
@@ -184,3 +187,39 @@ def test_password_of_a_typed_url_is_in_no_file(sweep, web, tmp_path):
         assert "hunter2" not in str(path)
     configs = list((tmp_path / "outputs").rglob("config.yaml"))
     assert configs and all("page=1" in path.read_text() for path in configs)
+
+
+def test_other_ways_to_write_a_secret_are_masked(monkeypatch):
+    monkeypatch.setenv("PIN_TOKEN", "12345678")
+    monkeypatch.setenv("LIST_TOKEN", "abcdef,ghijkl")
+    monkeypatch.setenv("SHORT_TOKEN", "abc,defghi")
+    secrets.track_secrets()
+    values = OmegaConf.create(
+        {
+            "pin": "${oc.decode:${oc.env:PIN_TOKEN}}",
+            "list": "${oc.decode:'[${oc.env:LIST_TOKEN}]'}",
+            "short": "${oc.decode:'[${oc.env:SHORT_TOKEN}]'}",
+        }
+    )
+    assert values.pin == 12345678
+    assert secrets.mask_secrets(float(values.pin)) == (
+        "${oc.decode:${oc.env:PIN_TOKEN}}"
+    )
+    assert "ghijkl" not in secrets.mask_secrets(f"unknown {values.list[1]}")
+    with pytest.raises(InterpolationResolutionError, match="cannot be kept secret"):
+        _ = values.short
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://us'er:pass'wd1@localhost:1/t.csv?signature=ab'cdefgh",
+        "s3://user:p@sswd1@bucket/t.csv",
+        "s3://bucket/t.csv?page=1&X-Amz-Signature=cdefgh&sig=sswd1",
+    ],
+)
+def test_password_of_any_url_is_masked(url):
+    masked = secrets.mask_secrets(f"cannot reach {url}; correct it")
+    for part in ("wd1", "cdefgh"):
+        assert part not in masked
+    assert masked.startswith("cannot reach ")
