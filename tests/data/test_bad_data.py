@@ -1076,12 +1076,12 @@ PATHS = {
     ),
     "unknown_scheme": (
         "foo://host/x.csv",
-        "dataset.train: cannot reach foo://host/x.csv: Protocol not known: foo",
+        "dataset.train: 'foo' is none of the protocols abfs",
     ),
-    "scheme_that_needs_more": ("github://x.csv", "dataset.train: cannot reach github:"),
+    "scheme_that_needs_more": ("github://x.csv", "'github' is none of the protocols"),
     "scheme_of_no_files": (
         "data://x.csv",
-        "dataset.train: cannot reach data://x.csv: ",
+        "dataset.train: 'data' is none of the protocols",
     ),
 }
 

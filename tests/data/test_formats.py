@@ -570,7 +570,7 @@ def test_files_of_a_pattern_may_order_their_columns_otherwise(tmp_path, fresh):
     ("path", "wrong"),
     [
         ("memory://nowhere/rows.csv", "no file 'memory://nowhere/rows.csv'"),
-        ("nosuch://bucket/rows.csv", "cannot reach nosuch://bucket/rows.csv: "),
+        ("nosuch://bucket/rows.csv", "'nosuch' is none of the protocols"),
         ("no-*.csv", "no file matches 'no-*.csv'"),
         ("{}", "holds no .parquet file"),
     ],

@@ -15,7 +15,7 @@ from mtl_cli.data.files import find_files
 class Unreachable(AbstractFileSystem):
     """Behaves as the HTTP file system of fsspec if the server refuses connections."""
 
-    protocol = "unreachable"
+    protocol = "oci"
 
     def info(self, path: str, **_: object) -> dict[str, object]:
         try:
@@ -42,11 +42,11 @@ def test_url_that_sends_credentials_elsewhere_is_refused(url: str) -> None:
 
 
 def test_server_out_of_reach_is_told_from_a_missing_file() -> None:
-    fsspec.register_implementation("unreachable", Unreachable, clobber=True)
+    fsspec.register_implementation("oci", Unreachable, clobber=True)
     with pytest.raises(
-        DataError, match=r"cannot reach unreachable://x.csv: connection"
+        DataError, match=r"cannot reach oci://x.csv: connection"
     ):
-        find_files("dataset.train", "unreachable://x.csv", "auto")
+        find_files("dataset.train", "oci://x.csv", "auto")
 
 
 def test_pattern_in_a_url_is_told() -> None:
