@@ -208,7 +208,7 @@ def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
 
     The file system is Arrow's own, or fsspec's for other protocols.
     """
-    protocol = url.partition("://")[0]
+    protocol = url.partition("://")[0].lower()
     if protocol not in PROTOCOLS:
         raise DataError(
             f"{key}: '{protocol}' is none of the protocols {', '.join(PROTOCOLS)}; "

@@ -31,7 +31,7 @@ class Canary:
         return (Path(CANARY).mkdir, ())
 
 
-MINE = ["dataset=mine", "check_only=true"]
+MINE = ["dataset=mine", "check_only=true", "trainer.patience=null"]
 SWEEP = [*RERUN, "-m", "seed=1,2"]
 MKDIR = f"import os; os.mkdir('{CANARY}')\n"
 A = {"a": {"kind": "sparse"}}
