@@ -43,9 +43,7 @@ def test_url_that_sends_credentials_elsewhere_is_refused(url: str) -> None:
 
 def test_server_out_of_reach_is_told_from_a_missing_file() -> None:
     fsspec.register_implementation("oci", Unreachable, clobber=True)
-    with pytest.raises(
-        DataError, match=r"cannot reach oci://x.csv: connection"
-    ):
+    with pytest.raises(DataError, match=r"cannot reach oci://x.csv: connection"):
         find_files("dataset.train", "oci://x.csv", "auto")
 
 
