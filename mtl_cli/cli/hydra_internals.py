@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -96,15 +97,17 @@ def own_part_of_primary(loader: ConfigLoaderImpl, config_name: str) -> Any:
 def bound_yaml_files() -> None:
     """Makes Hydra read YAML files within the limits on other people's files.
 
-    Hydra's class is changed in place: a process of another launcher registers Hydra's
-    classes again, and refuses another class for the same kind of files.
+    The class that Hydra has registered is changed in place. A process of another
+    launcher registers Hydra's classes again, and refuses a class of another name.
     """
-    load: Any = FileConfigSource.load_config
+    Plugins.instance()  # registers the classes, after it has imported them anew
+    source = SourcesRegistry.instance().types["file"]
+    load: Any = source.load_config
     if hasattr(load, "__wrapped__"):
         return
 
     @wraps(load)
-    def bounded(self: FileConfigSource, config_path: str) -> ConfigResult:
+    def bounded(self: Any, config_path: str) -> ConfigResult:
         file = self._normalize_file_name(config_path)
         path = os.path.realpath(os.path.join(self.path, file))
         if os.path.isfile(path):
@@ -112,4 +115,4 @@ def bound_yaml_files() -> None:
         result: ConfigResult = load(self, config_path)
         return result
 
-    FileConfigSource.load_config = bounded  # type: ignore
+    source.load_config = bounded  # type: ignore

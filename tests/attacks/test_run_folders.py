@@ -140,7 +140,7 @@ def test_hard_link_is_refused(name, folder):
 
 def test_folder_that_only_looks_like_a_run_or_a_sweep_is_refused(folder):
     write(folder, {"run/status.json": '{"service": "mine"}', "run/.tmp-notes": "mine"})
-    new_name = "hydra.run.dir='./run${now:}'"
+    new_name = """hydra.run.dir="./run${now:''}\""""
     assert_refused(folder, [*RUN_HERE[:-1], new_name], "is not what a run writes")
     assert (folder / "run/.tmp-notes").read_text() == "mine"
     write(folder, {"sweep/leaderboard.csv": "mine"})

@@ -175,7 +175,9 @@ def test_password_of_a_typed_url_is_in_no_file(sweep, web, tmp_path):
     write(tmp_path, dataset(text))
     url = URL.format(port=web)
     settings = [*CHECK, f"dataset.train='{url}'", f"dataset.test='{url}'"]
-    more = ["-m", "seed=1,2", f"+dataset.valid={url!r},null"] if sweep else []
+    more = ["hydra.run.dir=outputs/run"]
+    if sweep:
+        more = ["-m", "seed=1,2", f"+dataset.valid={url!r},null"]
     completed = mtl_train(tmp_path, *settings, *more, MTL_CACHE="")
     for text in (completed.stdout, completed.stderr):
         assert "hunter2" not in text and "abcdefgh" not in text
