@@ -333,6 +333,24 @@ def test_clipped_step_is_as_long_as_clip_norm(lazy):
     assert math.sqrt(sum(squares)) == pytest.approx(0.01, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("rows", "size", "batch", "share", "num_steps"),
+    [
+        (300, 1, 64, 64, 5),
+        (300, 2, 64, 32, 5),
+        (40, 1, 40, 40, 1),
+        (5, 2, 6, 3, 1),  # rounded up, so that both processes have as many rows
+    ],
+)
+def test_batch_is_no_larger_than_the_rows_and_shared_evenly(
+    rows, size, batch, share, num_steps
+):
+    chosen = config()
+    steps = Steps(chosen, built(chosen), rows, Replicas(size=size))
+    found = steps.batch_size, steps.rows_per_process, steps.steps_per_epoch
+    assert found == (batch, share, num_steps)
+
+
 # Compiled steps are held against those that are not below.
 @pytest.mark.parametrize(
     "compiled", ["false", pytest.param("true", marks=pytest.mark.slow)]
