@@ -334,6 +334,30 @@ def test_clipped_step_is_as_long_as_clip_norm(lazy):
 
 
 @pytest.mark.parametrize(
+    ("has_run", "was_cleared", "num_calls"),
+    [(False, True, 2), (False, False, 1), (True, True, 1)],
+)
+def test_failed_call_is_repeated_only_before_its_first_step(
+    has_run, was_cleared, num_calls, monkeypatch
+):
+    chosen = config()
+    steps = Steps(chosen, built(chosen), 300)
+    calls = []
+
+    def fail():
+        calls.append(None)
+        steps.optimizer.iterations.assign_add(int(has_run))
+        raise tf.errors.InternalError(None, None, "damaged code")
+
+    monkeypatch.setattr(steps, "run", fail)
+    monkeypatch.setattr(steps, "_create_functions", lambda: None)
+    monkeypatch.setattr(steps_module.compile_cache, "clear", lambda: was_cleared)
+    with pytest.raises(tf.errors.InternalError, match="damaged code"):
+        steps._run_or_recompile()
+    assert len(calls) == num_calls
+
+
+@pytest.mark.parametrize(
     ("rows", "size", "batch", "share", "num_steps"),
     [
         (300, 1, 64, 64, 5),
