@@ -430,8 +430,9 @@ def test_rows_are_sorted_by_group_and_then_by_prediction(equal_weights):
     # Rows of equal weights and float32 predictions are sorted in another way.
     random = np.random.default_rng(11)
     group = random.choice([0, 1, 5, 2**31 - 1], 500)
-    prediction = random.normal(size=500).round(1).astype("float32").astype("float64")
+    prediction = random.normal(size=500).round(1).astype("float32")
     prediction[:9] = [-np.inf, np.inf, 0.0, -0.0, 1e-45, -1e-45, 1.0, -1.0, 3e38]
+    prediction = prediction.astype("float64")
     label = random.integers(0, 2, 500).astype("float64")
     weight = np.full(500, 2.0) if equal_weights else random.random(500)
     order = np.lexsort((label, prediction, group))
