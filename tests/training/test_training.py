@@ -87,7 +87,7 @@ def tasks_of(**losses):
 
 def encode(rows, feature_set, tasks):
     """All rows as a table in which every row counts."""
-    labels = {n: t.read_labels(n, rows[t.label]) for n, t in tasks.items()}
+    labels = {n: np.array(t.read_labels(n, rows[t.label])) for n, t in tasks.items()}
     weights = {task: np.ones(len(y), "float32") for task, y in labels.items()}
     return Table(feature_set.encode(rows), labels, weights)
 
