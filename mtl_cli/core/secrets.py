@@ -84,7 +84,8 @@ def derived(value: T, reference: str, source: Any) -> T:
     """
     if isinstance(source, str) and secret_in(source):
         for leaf in leaves(value):
-            if leaf is not None and len(str(leaf)) < SHORTEST_SECRET:
+            is_text = not isinstance(leaf, bool | None)
+            if is_text and len(str(leaf)) < SHORTEST_SECRET:
                 raise ValueError(
                     f"{reference} has parts of fewer than {SHORTEST_SECRET} "
                     "characters, which cannot be kept secret"

@@ -120,7 +120,7 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
     """Returns the local files of a path, folder or pattern, sorted."""
     target = find_data(path)
     if target.is_dir():
-        inside = sorted(file for file in target.rglob("*") if file.is_file())
+        inside = sorted(file for file in target.rglob("*") if not file.is_dir())
         files = [f for f in inside if is_table_file(f.relative_to(target), file_format)]
         if not files:
             ending = "parquet" if file_format == "auto" else file_format
@@ -128,6 +128,8 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
                 f"{key}: folder '{path}' holds no .{ending} file; name another format "
                 "in dataset.format"
             )
+        for file in files:
+            check_data_file(file)
         return files
     if target.is_file():
         check_data_file(target)
@@ -135,7 +137,7 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
     if target.exists() or not glob.has_magic(path):
         raise DataError(f"{key}: no file '{path}' (started in {Path.cwd()})")
     matches = [Path(f) for f in sorted(glob.glob(str(target), recursive=True))]
-    files = [file for file in matches if file.is_file()]
+    files = [file for file in matches if not file.is_dir()]
     if not files:
         fix = (
             "; only folders match the pattern: add '/*' for their files"
@@ -145,6 +147,8 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
         raise DataError(
             f"{key}: no file matches '{path}' (started in {Path.cwd()}){fix}"
         )
+    for file in files:
+        check_data_file(file)
     return files
 
 

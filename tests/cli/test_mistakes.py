@@ -155,7 +155,7 @@ def test_folder_that_holds_a_run_is_refused_and_kept(tmp_path: Path) -> None:
     (tmp_path / "status.json").write_text("{}")
     code, _, err, _ = refused(tmp_path, f"hydra.run.dir={tmp_path}")
     assert code == 2
-    assert "holds a run already; name another folder" in err
+    assert "status.json is not what a run writes; name a new folder" in err
     assert (tmp_path / "status.json").read_text() == "{}"
 
 

@@ -239,7 +239,7 @@ def test_table_has_all_that_a_format_can_change(expected):
             "features.sequences": "int32",
             "features.sequence_weights": "float32",
             "labels.buy": "float32",
-            "labels.spent": "float32",
+            "labels.spent": "float64",
             "weights.buy": "float32",
             "weights.spent": "float32",
             "groups": "int32",

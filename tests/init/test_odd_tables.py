@@ -594,6 +594,6 @@ def test_feature_that_mtl_train_refuses_is_left_out(run: Run) -> None:
     frame.to_csv("t.csv", index=False)
     code, out, _ = run("t.csv", "--task", "paid")
     assert code == 0
-    assert "mtl-train refuses it: dataset.features.code: its 98 values" in out
+    assert "mtl-train refuses it: dataset.features.code: the " in out
     assert set(written()["features"]) == {"ad"}
     check_that_it_trains_or_says_so(out)

@@ -130,7 +130,7 @@ def test_report_shows_scores_curves_and_configuration(run: Path) -> None:
 
 def test_metrics_equal_scikit_learn_on_the_saved_predictions(run: Path) -> None:
     frame = pd.read_parquet(run / "predictions.parquet")
-    assert list(frame["row"]) == list(range(16281))
+    assert list(frame["row"]) == list(range(1, 16282))
     for task, positives in (("income", 3846), ("never_married", 5434)):
         scores = metrics(run)["test"][task]
         y, p = frame[task], frame[f"{task}_prediction"].astype("float64")

@@ -151,6 +151,9 @@ def test_file_and_the_name_of_it_reach_the_disk_in_this_order(tmp_path, monkeypa
 
 
 def test_what_a_killed_process_left_in_part_is_removed(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.begin("hash")
+    folder.release()
     checkpoints = tmp_path / "checkpoints"
     checkpoints.mkdir()
     (checkpoints / ".tmp-0000001-epochs-000000000-steps.npz").write_bytes(b"PK")

@@ -559,7 +559,7 @@ def test_multi_worker_job_is_refused_while_the_other_jobs_run(start: Path) -> No
     assert ended.returncode == 2
     (line,) = ended.stderr.splitlines()
     assert line.startswith("mtl-train: error: job 0 (")
-    assert line.endswith("a sweep's jobs each run on one")
+    assert line.endswith("each job of a sweep runs on one machine")
     assert ended.stdout.count(" done in ") == 2
 
 
