@@ -4,7 +4,6 @@ import argparse
 import io
 import os
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -58,11 +57,8 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         prog=PROGRAM,
         description="Says which model is better, by how much, and whether it is real.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--version", action="version", version=f"mtl-cli {version('mtl-cli')}")
     add("paths", nargs="+", metavar="FOLDER", help="runs, sweeps, or a folder of them")
     baseline = "compare with this one (default: model=shared_bottom, else the first)"
     add("--baseline", metavar="KEY=VALUE[,...]", help=baseline)

@@ -53,8 +53,6 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         prog=PROGRAM,
         description="Predicts every row of a table with the model of a run.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("run", metavar="RUN", help="the run folder", type=Path)

@@ -2,10 +2,10 @@
 
 import argparse
 import re
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
+from mtl_cli.core.command_line import Parser
 from mtl_cli.core.errors import ConfigError, suggest
 from mtl_cli.data.dataset import TASK_NAME
 
@@ -23,28 +23,23 @@ EXAMPLES = """examples:
 """
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser that raises a `ConfigError` instead of printing its usage."""
+class InitParser(Parser):
+    """A parser that says where TABLE belongs if it is missing."""
 
     def error(self, message: str) -> NoReturn:
-        unknown = message.rpartition("unrecognized arguments: ")[2].partition(" ")[0]
-        flags = [flag for flag in self._option_string_actions if flag.startswith("--")]
         if "required: TABLE" in message:
             message += "; it comes before --task"
-        raise ConfigError(f"{message}{suggest(unknown, flags)}; see mtl-init --help")
+        super().error(message)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Returns the values of the command line."""
-    parser = Parser(
+    parser = InitParser(
         prog="mtl-init",
         description="Looks at a table and writes ./conf/dataset/NAME.yaml.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--version", action="version", version=f"mtl-cli {version('mtl-cli')}")
     add("table", metavar="TABLE", help=TABLE)
     many: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
     add("--task", metavar="NAME[=COLUMN]", help=TASK, **many)
