@@ -1,6 +1,5 @@
 """The results of a finished run, read from its folder."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
+from mtl_cli.core.other_files import read_json_object
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,9 +46,7 @@ class Run:
         """
         if not (self.folder / "metrics.json").exists() and self.config["check_only"]:
             return {}
-        metrics: dict[str, Any] = self._read(
-            "metrics.json", lambda path: json.loads(path.read_text("utf-8"))
-        )
+        metrics: dict[str, Any] = self._read("metrics.json", read_json_object)
         return metrics
 
     @cached_property

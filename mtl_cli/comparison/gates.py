@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.runs import Run, read_json
+from mtl_cli.comparison.runs import Run
+from mtl_cli.core.other_files import read_json_object
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def gate_table(configuration: Configuration) -> GateTable | None:
 def read_gates(run: Run) -> dict[str, Any] | None:
     """Reads `gates.json`; None if the file is missing or damaged."""
     try:
-        gates = read_json(run.path / "gates.json")
+        gates = read_json_object(run.path / "gates.json")
     except (OSError, ValueError, RecursionError):
         return None
     return gates if "gates" in gates else None

@@ -11,6 +11,7 @@ from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.row_statistics import bootstrap, delong, delong_parts, resampled
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.seed_statistics import Test
+from mtl_cli.core.other_files import check_regular
 from mtl_cli.heads.esmm import label_of_output
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.tasks.base import metrics_named
@@ -143,6 +144,7 @@ def read_columns(
     space = str(run.score(split, task).get("space") or "").partition(" = ")[0]
     path = run.path / "predictions.parquet"
     try:
+        check_regular(path)
         names = pyarrow.parquet.read_schema(path).names
         label = task if task in names else label_of_output(task)
         columns = ["row", label, f"{task}_prediction", *([space] if space else [])]

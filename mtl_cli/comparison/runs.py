@@ -1,7 +1,7 @@
 """Reads what a comparison needs from a run folder."""
 
 import csv
-import json
+import io
 import math
 import socket
 from dataclasses import dataclass, field
@@ -12,6 +12,12 @@ import yaml
 
 from mtl_cli.comparison.run_settings import settings_of
 from mtl_cli.core.errors import printable
+from mtl_cli.core.other_files import (
+    MAX_YAML_BYTES,
+    check_yaml,
+    read_json_object,
+    read_text,
+)
 from mtl_cli.core.run_folder import has_ended
 from mtl_cli.metrics.scores import Score, Scores
 
@@ -63,8 +69,8 @@ class Run:
     def history(self) -> list[dict[str, str]]:
         """Reads `history.csv`, one row per epoch; [] if the file cannot be read."""
         try:
-            with (self.path / "history.csv").open(encoding="utf-8", newline="") as file:
-                return list(csv.DictReader(file))
+            text = read_text(self.path / "history.csv")
+            return list(csv.DictReader(io.StringIO(text)))
         except (OSError, ValueError, csv.Error):
             return []
 
@@ -74,7 +80,7 @@ def read_run(folder: Path) -> Run:
     run = Run(folder)
     file = "status.json"  # the file that is being read, for the error
     try:
-        record = read_json(folder / file)
+        record = read_json_object(folder / file)
         run.start = str(record.get("start") or "")
         seconds = record.get("seconds")
         run.seconds = None if seconds is None else float(seconds)
@@ -83,7 +89,9 @@ def read_run(folder: Path) -> Run:
         if status == "running" and on_this_machine and has_ended(int(record["pid"])):
             status = "killed"
         file = "config.yaml"
-        config = yaml.load((folder / file).read_text("utf-8"), LOADER)
+        text = read_text(folder / file, MAX_YAML_BYTES)
+        check_yaml(text, file)
+        config = yaml.load(text, LOADER)
         run.settings = settings_of(config)
         seed = config.get("seed", 0)
         run.seed = seed if isinstance(seed, int) else 0
@@ -92,10 +100,10 @@ def read_run(folder: Path) -> Run:
             run.settings["check_only"] = "true"
         file = "environment.json"
         if (folder / file).exists():
-            run.environment = read_json(folder / file)
+            run.environment = read_json_object(folder / file)
         if status == "done" and not only_checked:
             file = "metrics.json"
-            run.metrics = checked_metrics(read_json(folder / file))
+            run.metrics = checked_metrics(read_json_object(folder / file))
         run.status = status
         run.error = printable(str(record.get("error") or ""))
     except FileNotFoundError:
@@ -103,14 +111,6 @@ def read_run(folder: Path) -> Run:
     except Exception:  # PyYAML raises a dozen kinds of errors on damaged files
         run.error = f"{file} is damaged"
     return run
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads a JSON object."""
-    value = json.loads(path.read_text("utf-8"))
-    if not isinstance(value, dict):
-        raise ValueError(f"{path.name} holds no JSON object")
-    return value
 
 
 def checked_metrics(metrics: dict[str, Scores]) -> dict[str, Scores]:

@@ -5,6 +5,7 @@ import numpy as np
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.run_settings import as_text
 from mtl_cli.comparison.runs import Run
+from mtl_cli.core.other_files import check_regular
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.metrics.metric import Floats
 
@@ -68,6 +69,7 @@ def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
     for run in runs:
         path = run.path / "predictions.parquet"
         try:
+            check_regular(path)
             names = pyarrow.parquet.read_schema(path).names
             columns = [name for name in names if not name.endswith("_prediction")]
             table = pyarrow.parquet.read_table(path, columns=columns)

@@ -1,12 +1,12 @@
 """Scores predictions: the metrics of each output, on the rows of its space."""
 
-import json
 import math
 from pathlib import Path
 
 import numpy as np
 
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
+from mtl_cli.core.other_files import read_json_object
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.metric import Floats, UndefinedError
@@ -139,7 +139,7 @@ def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
     """
     path = run / "metrics.json"
     try:
-        scores_by_split: dict[str, Scores] = json.loads(path.read_text("utf-8"))
+        scores_by_split: dict[str, Scores] = read_json_object(path)
         if not scores_by_split:
             raise ValueError
         for scores in scores_by_split.values():

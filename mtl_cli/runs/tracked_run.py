@@ -13,6 +13,7 @@ from typing import Any
 
 from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.errors import ConfigError, MtlError, first_line
+from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import shortest
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.trackers.base import Tracker, flat_numbers
@@ -102,7 +103,7 @@ class TrackedRun:
     def last_epoch_sent(self) -> int:
         """Returns the number of the last epoch that an earlier process has sent."""
         try:
-            record = json.loads((self.folder / RECORD).read_text("utf-8"))
+            record = read_json_object(self.folder / RECORD)
             return int(record["epoch"]) if record["tracker"] == self.tracker.name else 0
         except (OSError, ValueError, LookupError, TypeError):
             return 0

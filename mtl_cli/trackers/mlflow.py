@@ -17,6 +17,7 @@ from pydantic import PrivateAttr
 from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.errors import first_line
 from mtl_cli.core.nested import flatten
+from mtl_cli.core.other_files import read_json_object
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
@@ -93,7 +94,7 @@ class MLflow(Tracker):
         from mlflow.exceptions import MlflowException
 
         try:
-            record = json.loads((self._folder / RECORD).read_text("utf-8"))
+            record = read_json_object(self._folder / RECORD)
             found = self._client.get_run(record["run_id"])
         except (OSError, ValueError, LookupError, TypeError):
             return None

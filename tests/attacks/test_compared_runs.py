@@ -1,0 +1,63 @@
+"""A run of somebody else does not keep `mtl-compare` from its end."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.planted_runs import COUNTS, write_run
+
+SECONDS = 20
+SCORES = {"test": {"buy": {"auc": 0.7, **COUNTS}}}
+BOMB = "a0: &a0 [x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 13)
+)
+READ_FIRST = ("status.json", "config.yaml", "environment.json", "metrics.json")
+
+
+def endless_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def endless_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def deep_values(path: Path) -> None:
+    path.write_text("[" * 100_000)
+
+
+def many_values(path: Path) -> None:
+    path.write_text(BOMB)
+
+
+@pytest.mark.parametrize("make", [endless_pipe, endless_device, deep_values])
+@pytest.mark.parametrize(
+    "name", [*READ_FIRST, "history.csv", "gates.json", "predictions.parquet"]
+)
+def test_endless_file_of_a_run_is_damaged(name, make, tmp_path):
+    for seed in (1, 2):
+        write_run(tmp_path / "own" / f"seed={seed}", "ple", seed, SCORES)
+    other = write_run(tmp_path / "other", "mmoe", 1, SCORES)
+    (other / name).unlink(missing_ok=True)
+    make(other / name)
+    compared(tmp_path, f"{name} is damaged" if name in READ_FIRST else "")
+
+
+def test_configuration_that_expands_without_end_is_damaged(tmp_path):
+    write_run(tmp_path / "own", "ple", 1, SCORES)
+    many_values(write_run(tmp_path / "other", "mmoe", 1, SCORES) / "config.yaml")
+    compared(tmp_path, "config.yaml is damaged")
+
+
+def compared(folder: Path, expected: str) -> None:
+    """Compares the runs of a folder, and checks that all but one were read."""
+    command = [sys.executable, "-m", "mtl_cli.cli.compare", str(folder)]
+    completed = subprocess.run(
+        command, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert completed.returncode == 0, completed.stderr
+    assert "Traceback" not in completed.stderr
+    assert "0.7000" in completed.stdout
+    assert expected in completed.stdout
