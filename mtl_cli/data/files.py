@@ -71,7 +71,10 @@ def find_files(key: str, path: str, file_format: str) -> Files:
         system, names = find_remote(key, path, file_format)
     else:
         try:
-            names = [str(file) for file in find_local(key, path, file_format)]
+            files = find_local(key, path, file_format)
+            for file in files:
+                check_data_file(file)
+            names = [str(file) for file in files]
         except UnsafeFileError as error:
             raise DataError(f"{key}: {error}") from None
         except OSError as error:
@@ -128,11 +131,8 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
                 f"{key}: folder '{path}' holds no .{ending} file; name another format "
                 "in dataset.format"
             )
-        for file in files:
-            check_data_file(file)
         return files
     if target.is_file():
-        check_data_file(target)
         return [target]
     if target.exists() or not glob.has_magic(path):
         raise DataError(f"{key}: no file '{path}' (started in {Path.cwd()})")
@@ -147,8 +147,6 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
         raise DataError(
             f"{key}: no file matches '{path}' (started in {Path.cwd()}){fix}"
         )
-    for file in files:
-        check_data_file(file)
     return files
 
 

@@ -75,9 +75,10 @@ def mask_multirun(folder: Path) -> None:
     path = folder / "multirun.yaml"
     if path.is_file():
         text = path.read_text("utf-8")
-        if mask_secrets(text) != text:
+        masked = mask_secrets(text)
+        if masked != text:
             with replacing(path) as temporary:
-                temporary.write_text(mask_secrets(text), "utf-8")
+                temporary.write_text(masked, "utf-8")
 
 
 def check_sweep_folder(folder: Path) -> None:

@@ -76,7 +76,8 @@ def start_jobs(composed: DictConfig) -> Objective:
         variants = repeats_and_twins(variants[0])
     except ConfigError:
         pass  # The wrong configuration is one job, and its process reports the error.
-    session.mask_multirun(Path(hydra_config.runtime.output_dir))
+    if not started:  # Hydra has written the file before the first job
+        session.mask_multirun(Path(hydra_config.runtime.output_dir))
     is_own = uses_own_launcher(hydra_config)
     jobs_at_once = options.jobs_at_once if is_own else 1
     minutes = options.timeout_minutes
