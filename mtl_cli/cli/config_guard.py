@@ -21,7 +21,7 @@ from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf, flag_override
+from omegaconf import Container, DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from mtl_cli.cli.hydra_internals import (
@@ -30,12 +30,11 @@ from mtl_cli.cli.hydra_internals import (
     own_part_of_primary,
     wrap_composition,
 )
-from mtl_cli.config.check import READ_SECONDS, TOO_LONG
 from mtl_cli.core.errors import ConfigError, first_line, shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.secrets import secret_in
-from mtl_cli.core.time_limit import cpu_limit
+from mtl_cli.core.time_limit import limited_reading
 
 USER_FILES = "mtl-user"  # who adds the user's `./conf` to Hydra's search path
 COMPOSED_SETTINGS = "composed of: "
@@ -75,20 +74,19 @@ def compose_checked(
     """Composes a configuration, checks it, and adds our callback for sweeps."""
     typed = [s for s in settings if s.lstrip("+~").startswith(("hydra.", "hydra/"))]
     try:
-        with cpu_limit(READ_SECONDS, TOO_LONG):
+        with limited_reading():
             check_search_path(loader, config_name)
             composed = compose()
     except Exception as error:
         # A sweep's job has other settings than the command line.
         error.add_note(f"{COMPOSED_SETTINGS}{shlex.join(settings)}")
         raise
-    with cpu_limit(READ_SECONDS, TOO_LONG):
+    with limited_reading(), hydra_interpolations(composed):
         if reads_other_files(composed):
             check_hydra_section(composed, typed)
-        with resolvable(composed, "dataset.name"):
-            if config_name and OmegaConf.select(composed, "dataset.name") is None:
-                # Hydra names the run folder after the data set.
-                raise ConfigError("missing key 'dataset.name'; add it to the YAML file")
+        if config_name and resolved(composed, "dataset.name") is None:
+            # Hydra names the run folder after the data set.
+            raise ConfigError("missing key 'dataset.name'; add it to the YAML file")
         check_folders(composed, typed)
     overrides = composed.hydra.overrides
     if len(overrides.hydra) + len(overrides.task) != len(settings):
@@ -141,11 +139,9 @@ def check_hydra_section(composed: DictConfig, typed: list[str]) -> None:
                 f"hydra.{key}: {shown(value)} is not in the sweep's folder; give it on "
                 "the command line"
             )
-        with resolvable(composed, f"hydra.{key}"):
-            check_plain(f"hydra.{key}", OmegaConf.select(composed.hydra, key))
+        check_plain(f"hydra.{key}", resolved(composed, f"hydra.{key}"))
     for key in SEARCH_SPACES:
-        with resolvable(composed, f"hydra.{key}"):
-            check_search_space(f"hydra.{key}", OmegaConf.select(composed.hydra, key))
+        check_search_space(f"hydra.{key}", resolved(composed, f"hydra.{key}"))
 
 
 @cache
@@ -179,10 +175,10 @@ def only_typed_error(key: str) -> ConfigError:
 
 def check_plain(key: str, value: Any) -> None:
     """Refuses a resolved value other than a number, a text or a list of them."""
-    if OmegaConf.is_list(value):
+    if isinstance(value, list):
         for item in value:
             check_plain(key, item)
-    elif OmegaConf.is_dict(value):
+    elif isinstance(value, dict):
         raise ConfigError(f"{key} takes a number, a text or a list of them")
     elif name := secret_in(value):
         raise ConfigError(
@@ -198,9 +194,11 @@ def check_search_space(name: str, space: Any) -> None:
         name: the dotted key of the search space.
         space: {key of the configuration: values to try}, resolved; or None.
     """
-    if space is not None and not OmegaConf.is_dict(space):
+    if space is None:
+        return
+    if not isinstance(space, dict):
         raise ConfigError(f"{name} takes keys with values to try")
-    for key, values in (space or {}).items():
+    for key, values in space.items():
         if not SWEPT_KEY.fullmatch(str(key)):
             raise ConfigError(f"{name}: {shown(key)} is not a key of the configuration")
         check_plain(f"{name}.{key}", values)
@@ -212,8 +210,7 @@ def check_folders(composed: DictConfig, typed: list[str]) -> None:
     A typed folder is trusted, but not the values that its interpolations insert.
     """
     for key in ("hydra.run.dir", "hydra.sweep.dir"):
-        with resolvable(composed, key):
-            folder = str(OmegaConf.select(composed, key))
+        folder = str(resolved(composed, key))
         root = root_of_folder(key, typed)
         if root is not None and root not in Path(folder).resolve().parents:
             raise ConfigError(
@@ -245,15 +242,24 @@ def root_of_folder(key: str, typed: list[str]) -> Path | None:
     return root.resolve()
 
 
+def resolved(composed: DictConfig, key: str) -> Any:
+    """Returns the value of a key as plain values, with its interpolations resolved."""
+    try:
+        value = OmegaConf.select(composed, key)
+        if isinstance(value, Container):
+            return OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{key}: {first_line(error)}") from None
+    return value
+
+
 @contextmanager
-def resolvable(composed: DictConfig, key: str) -> Iterator[None]:
-    """Lets `${hydra:...}` be resolved; an error of the block names the key."""
+def hydra_interpolations(composed: DictConfig) -> Iterator[None]:
+    """Lets `${hydra:...}` be resolved inside the block."""
     instance = HydraConfig.instance()
     before = instance.cfg
     instance.set_config(deepcopy(composed))  # it makes its argument read-only
     try:
         yield
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{key}: {first_line(error)}") from None
     finally:
         instance.cfg = before

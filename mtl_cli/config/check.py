@@ -17,13 +17,7 @@ from mtl_cli.core.errors import (
     first_line,
     shown,
 )
-from mtl_cli.core.time_limit import cpu_limit
-
-READ_SECONDS = 10
-TOO_LONG = (
-    f"the configuration takes more than {READ_SECONDS} s to read; it is too large, or "
-    "its interpolations expand to too much"
-)
+from mtl_cli.core.time_limit import limited_reading
 
 
 def check(composed: DictConfig) -> Config:
@@ -37,7 +31,7 @@ def check(composed: DictConfig) -> Config:
             rule that the value breaks.
     """
     try:
-        with cpu_limit(READ_SECONDS, TOO_LONG):
+        with limited_reading():
             values: Any = OmegaConf.to_container(
                 composed, resolve=True, throw_on_missing=True
             )

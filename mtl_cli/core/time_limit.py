@@ -8,23 +8,29 @@ from types import FrameType
 
 from mtl_cli.core.errors import ConfigError
 
+# A usual configuration takes a fifth of a second.
+READ_SECONDS = 10
+
 
 @contextlib.contextmanager
-def cpu_limit(seconds: float, message: str) -> Iterator[None]:
-    """Raises a `ConfigError` if the block takes more CPU time of this process.
+def limited_reading() -> Iterator[None]:
+    """Raises a `ConfigError` if a block that reads a configuration takes too long.
 
-    The limit counts no time in which the process waits. Outside the main thread there
-    is no limit, since only the main thread receives signals.
+    The limit is on CPU time of this process; time in which it waits does not count.
+    Outside the main thread there is no limit, since only that thread receives signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        raise ConfigError(message)
+        raise ConfigError(
+            f"the configuration takes more than {READ_SECONDS} s to read; it is too "
+            "large, or its interpolations expand to too much"
+        )
 
     handler = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    signal.setitimer(signal.ITIMER_VIRTUAL, READ_SECONDS)
     try:
         yield
     finally:

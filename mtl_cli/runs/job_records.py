@@ -5,14 +5,17 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING
 
 from mtl_cli.core.errors import DataError, first_line
 from mtl_cli.core.other_files import read_text
 from mtl_cli.core.run_folder import STATUS
 from mtl_cli.core.secrets import mask_secrets
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 RECORDS = ".jobs"
 # The files in the folder of records: records, stderr of jobs, the sign to stop.
@@ -76,14 +79,24 @@ class JobRecord:
         return read_record(self.path(sweep))
 
 
+@cache
+def record_adapter() -> "TypeAdapter[JobRecord]":
+    """Returns what checks the types of a record; a sweep reads its records often."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(JobRecord)
+
+
 def read_record(path: Path) -> JobRecord:
     """Reads the record of a job.
 
     Raises:
         DataError: if the file is not what a sweep writes.
     """
+    from pydantic import ValidationError
+
     try:
-        return TypeAdapter(JobRecord).validate_json(read_text(path), strict=True)
+        return record_adapter().validate_json(read_text(path), strict=True)
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(map(str, problem["loc"]))
