@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from mtl_cli.columns.cells import Mask, empty_cells
-from mtl_cli.columns.numeric import Floats, as_numbers
+from mtl_cli.columns.numeric import Floats, as_numbers, check_numbers
 from mtl_cli.core.errors import DataError, RowError, shown
 
 
@@ -46,15 +46,8 @@ def check_labels(message_start: str, labels: Floats, is_wrong: Mask, rule: str) 
         is_wrong: whether each label breaks the rule, (rows,).
         rule: what a label must be, for the error message.
     """
-    is_wrong = is_wrong & ~np.isnan(labels)
-    if is_wrong.any():
-        row = int(np.argmax(is_wrong))
-        raise RowError(
-            message_start,
-            row,
-            f"holds {labels[row]:g}, not {rule} ({int(is_wrong.sum())} such rows); an "
-            "empty cell is a missing label",
-        )
+    fix = "an empty cell is a missing label"
+    check_numbers(message_start, labels, is_wrong & ~np.isnan(labels), rule, fix)
 
 
 @dataclass

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_number, is_text
+from mtl_cli.columns.cells import Mask
 from mtl_cli.core.errors import DataError, RowError, shown
 
 Floats = npt.NDArray[np.float64]
@@ -87,6 +88,27 @@ def numbers_in_text(
                 problem = f"holds {shown(value)}, not a number; correct it"
                 raise RowError(message_start, row, problem) from None
         raise
+
+
+def check_numbers(
+    message_start: str, x: Floats, is_wrong: Mask, rule: str, fix: str
+) -> None:
+    """Raises an error that names the first wrong number, if there is one.
+
+    Args:
+        message_start: the start of the error message.
+        x: numbers, (rows,).
+        is_wrong: whether each number breaks the rule, (rows,).
+        rule: what a number must be, for the error message.
+        fix: what the user can do, for the error message.
+
+    Raises:
+        RowError: if a number is wrong.
+    """
+    if is_wrong.any():
+        row, count = int(np.argmax(is_wrong)), int(is_wrong.sum())
+        problem = f"holds {x[row]:g}, not {rule} ({count} such rows); {fix}"
+        raise RowError(message_start, row, problem)
 
 
 def refuse_above_float32(name: str, x: Floats) -> Floats:

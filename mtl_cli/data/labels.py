@@ -7,8 +7,7 @@ output's space. Otherwise its weight is 0.
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.numeric import as_numbers
-from mtl_cli.core.errors import RowError
+from mtl_cli.columns.numeric import as_numbers, check_numbers
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.table import Array, Table
@@ -153,12 +152,5 @@ def numbers_up_to(
     message_start = f"{key}: column '{column}'"
     numbers = as_numbers(message_start, table[column])
     is_wrong = ~((numbers >= 0) & (numbers <= highest))  # also true for NaN
-    if is_wrong.any():
-        row = int(np.argmax(is_wrong))
-        raise RowError(
-            message_start,
-            row,
-            f"holds {numbers[row]:g}, not {rule} ({is_wrong.sum()} such rows); "
-            "correct it",
-        )
+    check_numbers(message_start, numbers, is_wrong, rule, "correct it")
     return numbers

@@ -10,13 +10,12 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,31 +23,14 @@ from typing import Any
 
 os.environ |= {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_DISABLE_TELEMETRY": "1"}
 from mlflow import MlflowClient
+from promises import PATIENCE_SECONDS, expect, report, wait_until
 
-PATIENCE_SECONDS = 180
+from mtl_cli.distributed.child_processes import free_ports
+
 USER, PASSWORD = "admin", secrets.token_hex()
 SETTINGS = ["model=shared_bottom", "trainer.compile=false", "trainer.batch_size=128"]
 SETTINGS += ["trainer.patience=null"]
 FILES = ["config.yaml", "metrics.json", "model", "report.html"]
-FAILURES: list[str] = []
-
-
-def expect(claim: str, holds: object, shown: object = "") -> None:
-    """Prints whether a promise is kept."""
-    print(f"  {'kept  ' if holds else 'BROKEN'}  {claim}", flush=True)
-    if not holds:
-        FAILURES.append(claim)
-        print(f"          {shown}", flush=True)
-
-
-def wait_until(
-    condition: Callable[[], object], seconds: float = PATIENCE_SECONDS
-) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {seconds} s")
-        time.sleep(0.1)
 
 
 class Server:
@@ -60,9 +42,7 @@ class Server:
     """
 
     def __init__(self, folder: Path, *more: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        (self.port,) = free_ports(1)
         self.folder, self.more = folder, more
         self.process: subprocess.Popen[bytes] | None = None
         self.uri = f"http://127.0.0.1:{self.port}"
@@ -373,8 +353,7 @@ def main() -> int:
         print(f"{drill.__name__[6:]}: {drill.__doc__}", flush=True)
         with tempfile.TemporaryDirectory(prefix="mlflow-drill-") as folder:
             drill(Path(folder))
-    print(f"{len(FAILURES)} promises are broken")
-    return int(bool(FAILURES))
+    return report()
 
 
 if __name__ == "__main__":

@@ -18,23 +18,21 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from small_sweeps import Sweep, expect, make_data, report, run, states, wait_until
+from promises import expect, report, wait_until
+from small_sweeps import Sweep, make_data, run, states
+
+from mtl_cli.distributed.child_processes import free_ports
 
 PASSWORD = "pass-w0rd"
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 class Server:
     """A PostgreSQL on 127.0.0.1 with its data in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
+        self.folder = folder
+        (self.port,) = free_ports(1)
         self.user: dict[str, Any] = {}
         if os.geteuid() == 0:
             names = {entry.pw_name for entry in pwd.getpwall()}
@@ -157,7 +155,7 @@ def expect_refusal(what: str, ended: Sweep, port: int) -> None:
 def drill_absent(folder: Path, server: Server) -> None:
     ended = run(folder, *search(server.url("absent"), "absent", 2))
     expect_refusal("no such data base", ended, server.port)
-    port = free_port()
+    (port,) = free_ports(1)
     url = f"postgresql://searcher:{PASSWORD}@127.0.0.1:{port}/search"
     expect_refusal("no server", run(folder, *search(url, "absent", 2)), port)
     with socket.socket() as silent:

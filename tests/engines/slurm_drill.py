@@ -15,16 +15,10 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from small_sweeps import (
-    Sweep,
-    expect,
-    make_data,
-    records,
-    report,
-    run,
-    states,
-    wait_until,
-)
+from promises import expect, report, wait_until
+from small_sweeps import Sweep, make_data, records, run, states
+
+from mtl_cli.distributed.child_processes import free_ports
 
 CONF = """
 ClusterName=drill
@@ -55,12 +49,6 @@ PartitionName=drill Nodes={host} Default=YES MaxTime=60 State=UP
 SLURM = ["hydra/launcher=submitit_slurm", "hydra.launcher.cpus_per_task=1"]
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 class Cluster:
     """A Slurm of one node with one processor, whose files are in a folder."""
 
@@ -68,13 +56,14 @@ class Cluster:
         (folder / "state").mkdir()
         (folder / "spool").mkdir()
         conf = folder / "slurm.conf"
+        controller_port, node_port = free_ports(2)
         conf.write_text(
             CONF.format(
                 host=socket.gethostname(),
                 user=getpass.getuser(),
                 folder=folder,
-                controller_port=free_port(),
-                node_port=free_port(),
+                controller_port=controller_port,
+                node_port=node_port,
             )
         )
         (folder / "cgroup.conf").write_text("CgroupPlugin=disabled\n")

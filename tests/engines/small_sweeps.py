@@ -1,4 +1,4 @@
-"""Sweeps of small jobs, and the report of the drills that use them."""
+"""Sweeps of small jobs, for drills."""
 
 import json
 import os
@@ -6,14 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from promises import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 180
 DATASET = """
 name: small
 train: rows.csv
@@ -29,31 +28,6 @@ tasks:
 """
 SETTINGS = ["dataset=small", "model=shared_bottom", "trainer.compile=false"]
 SETTINGS += ["trainer.batch_size=64", "trainer.patience=null"]
-FAILURES: list[str] = []
-
-
-def expect(claim: str, holds: object, shown: object = "") -> None:
-    """Prints whether a promise is kept."""
-    print(f"  {'kept  ' if holds else 'BROKEN'}  {claim}", flush=True)
-    if not holds:
-        FAILURES.append(claim)
-        print(f"          {shown}", flush=True)
-
-
-def report() -> int:
-    """Returns the exit code of a drill."""
-    print(f"{len(FAILURES)} promises are broken" if FAILURES else "all is kept")
-    return int(bool(FAILURES))
-
-
-def wait_until(
-    condition: Callable[[], object], seconds: float = PATIENCE_SECONDS
-) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {seconds} s")
-        time.sleep(0.1)
 
 
 def make_data(folder: Path) -> None:

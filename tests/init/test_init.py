@@ -17,7 +17,6 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from mtl_cli.cli import init
 from mtl_cli.core.paths import root
 from mtl_cli.data.dataset import Csv, Dataset
 from mtl_cli.data.uci import COLUMNS
@@ -26,25 +25,6 @@ from mtl_cli.tasks.binary import Binary
 
 Run = Callable[..., tuple[int, str, str]]
 ROWS = 2000
-
-
-@pytest.fixture
-def run(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
-    """Runs mtl-init in an empty folder; returns exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def start(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mtl-init", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            init.main()
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return start
 
 
 def written(name: str) -> dict[str, Any]:

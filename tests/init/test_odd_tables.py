@@ -4,7 +4,6 @@ Each case says what is proposed, and what the terminal tells of it. Each proposa
 `mtl-train check_only=true`, or the terminal says that it does not.
 """
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ import pandas as pd
 import pytest
 import yaml
 from helpers.commands import refused
-
-from mtl_cli.cli import init
 
 Run = Callable[..., tuple[int, str, str]]
 ROWS = 600
@@ -27,25 +24,6 @@ STARS = EVERY % 5 + 1
 # 300, 150, 75, 37, ... of the numbers 0, 1, 2, 3, ...
 COUNTS = np.minimum(np.floor(-np.log2(1 - (EVERY + 0.5) / ROWS)), 6).astype(int)
 REFUSED = "mtl-train refuses this as it is"
-
-
-@pytest.fixture
-def run(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
-    """Runs mtl-init in an empty folder; returns exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def start(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mtl-init", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            init.main()
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return start
 
 
 def texts(values: Any, odd: dict[int, str] | None = None) -> list[str]:
