@@ -11,6 +11,7 @@ from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.row_statistics import bootstrap, delong, delong_parts, resampled
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.seed_statistics import Test
+from mtl_cli.comparison.written_labels import label_numbers
 from mtl_cli.core.other_files import check_regular
 from mtl_cli.heads.esmm import label_of_output
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
@@ -151,7 +152,7 @@ def read_columns(
         if missing := [name for name in columns if name not in names]:
             raise UnusableError(f"predictions.parquet has no column {missing[0]}")
         table = pyarrow.parquet.read_table(path, columns=list(dict.fromkeys(columns)))
-        labels = table[label].to_numpy().astype("float64")
+        labels = label_numbers(run, label, table[label])
         is_scored = np.isfinite(labels)
         if space:
             is_scored &= table[space].to_numpy() == 1

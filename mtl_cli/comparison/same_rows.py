@@ -5,6 +5,7 @@ import numpy as np
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.run_settings import as_text
 from mtl_cli.comparison.runs import Run
+from mtl_cli.comparison.written_labels import label_numbers
 from mtl_cli.core.other_files import check_regular
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.metrics.metric import Floats
@@ -73,7 +74,7 @@ def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
             names = pyarrow.parquet.read_schema(path).names
             columns = [name for name in names if not name.endswith("_prediction")]
             table = pyarrow.parquet.read_table(path, columns=columns)
-            return {name: table[name].to_numpy().astype("float64") for name in columns}
+            return {name: label_numbers(run, name, table[name]) for name in columns}
         except (OSError, ValueError, TypeError, KeyError, pyarrow.ArrowException):
             continue
     return {}

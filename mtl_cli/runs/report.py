@@ -44,7 +44,7 @@ def write(
     rows = [epoch_row(epoch) for epoch in history.epochs]
     folder.write_text("history.csv", pd.DataFrame(rows).to_csv(index=False))
     if "test" in predictions:
-        frame = prediction_frame(data, predictions["test"])
+        frame = prediction_frame(config, data, predictions["test"])
         with folder.replacing("predictions.parquet") as path:
             frame.to_parquet(path, index=False)
     outputs = config.outputs
@@ -80,15 +80,17 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
     }
 
 
-def prediction_frame(data: Data, predictions: dict[str, Array]) -> pd.DataFrame:
+def prediction_frame(
+    config: Config, data: Data, predictions: dict[str, Array]
+) -> pd.DataFrame:
     """Returns one row per test row: its number in the file, labels and predictions.
 
-    Rows count from 1, as they do in messages.
-
-    A prediction of a multiclass task is a list of the classes' probabilities.
+    Rows count from 1, as they do in messages. The label of a multiclass task is the
+    name of its class; its prediction is a list of the classes' probabilities.
     """
     columns: dict[str, Any] = {"row": data.row_numbers["test"] + 1}
-    columns |= data.splits["test"].labels
+    for task, labels in data.splits["test"].labels.items():
+        columns[task] = config.chosen_tasks[task].label_column(labels)
     for output, values in predictions.items():
         columns[f"{output}_prediction"] = values if values.ndim == 1 else list(values)
     return pd.DataFrame(columns)

@@ -20,6 +20,7 @@ from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.regression import truth_rmse
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
     from mtl_cli.columns.labels import LabelSummary
@@ -130,6 +131,14 @@ class Task(Options):
     def label_text(self, label: float) -> str:
         """Returns a label, as `read_labels` encodes it, in the form for messages."""
         return f"{label:g}"
+
+    def label_column(self, labels: Array) -> "Array | pd.Categorical":
+        """Returns labels in the form for a table that users read, (rows,).
+
+        Args:
+            labels: (rows,), as `read_labels` encodes them.
+        """
+        return labels
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
         """Returns the statistics that losses and predictions use; {} for none.

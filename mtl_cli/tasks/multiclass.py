@@ -14,6 +14,7 @@ from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.tasks.base import Array, LabelValue, Statistics, Task, null_means
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 
@@ -76,6 +77,14 @@ class Multiclass(Task):
 
     def label_text(self, label: float) -> str:
         return str(self.classes[int(label)])
+
+    def label_column(self, labels: Array) -> "pd.Categorical":
+        """Returns the name of each label's class, in the order of `classes`."""
+        import pandas as pd
+
+        codes = np.where(np.isnan(labels), -1, labels).astype("int64")  # -1 is missing
+        names = [str(value) for value in self.classes]
+        return pd.Categorical.from_codes(codes, categories=names)
 
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics

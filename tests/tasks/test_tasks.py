@@ -141,6 +141,15 @@ def test_rows_of_tasks_differ_as_planted(found, rows):
     assert in_all["grade"] == rows["grade"].notna().sum()
 
 
+def test_label_of_a_multiclass_task_is_written_as_the_name_of_its_class(tested):
+    raw, frame = tested
+    assert raw["grade"].isna().any()
+    written = frame["grade"].astype("object")
+    assert written.dropna().tolist() == raw["grade"].dropna().tolist()
+    assert written.isna().tolist() == raw["grade"].isna().tolist()
+    assert frame["grade"].cat.categories.tolist() == GRADES
+
+
 def test_multiclass_metrics_equal_scikit_learns(found, tested):
     raw, frame = tested
     mine = raw["grade"].notna()

@@ -1,0 +1,68 @@
+"""Labels of classes in `predictions.parquet`: names now, positions in older runs."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from helpers.planted_runs import compared, write_run
+
+from mtl_cli.comparison.predictions import UnusableError, read_columns
+from mtl_cli.comparison.runs import read_run
+from mtl_cli.comparison.same_rows import equal_rows, read_test_rows
+from mtl_cli.metrics.accuracy import accuracy
+
+CLASSES = ["low", "mid, or so", 7]
+POSITIONS = np.array([0, 2, 1, np.nan, 1, 0])
+NAMES = ["low", "7", "mid, or so", None, "mid, or so", "low"]
+
+
+def run_with(folder: Path, labels: object, seed: int = 1, model: str = "ple") -> Path:
+    """Writes a run of one multiclass task with these labels and its true accuracy."""
+    rng = np.random.default_rng(seed)
+    predictions = rng.dirichlet(np.ones(3), len(POSITIONS))
+    known = ~np.isnan(POSITIONS)
+    value = accuracy(POSITIONS[known], predictions[known], np.ones(known.sum()))
+    scores = {"test": {"level": {"accuracy": value, "rows": int(known.sum())}}}
+    run = write_run(folder, model, seed, scores, dataset__tasks=TASKS)
+    columns = {"row": np.arange(1, len(POSITIONS) + 1), "level": labels}
+    columns["level_prediction"] = list(predictions)
+    pd.DataFrame(columns).to_parquet(run / "predictions.parquet")
+    return run
+
+
+TASKS = {"level": {"label": "level", "kind": "multiclass", "classes": CLASSES}}
+WRITTEN = {
+    "positions of version 0.1": POSITIONS.astype("float32"),
+    "names": pd.Categorical(NAMES, categories=["low", "mid, or so", "7"]),
+    "names as text": NAMES,
+}
+
+
+@pytest.mark.parametrize("labels", WRITTEN.values(), ids=list(WRITTEN))
+def test_names_and_positions_are_read_as_the_same_labels(labels, tmp_path):
+    run = read_run(run_with(tmp_path / "run", labels))
+    numbers, read, _ = read_columns(run, "test", "level")
+    assert read.tolist() == [0, 2, 1, 1, 0]
+    assert numbers.tolist() == [1, 2, 3, 5, 6]
+    old = read_run(run_with(tmp_path / "old", POSITIONS))
+    assert equal_rows(read_test_rows([run]), read_test_rows([old]))
+
+
+def test_name_that_is_no_class_is_damage(tmp_path):
+    run = run_with(tmp_path / "run", ["low", "7", "else", None, "low", "low"])
+    with pytest.raises(UnusableError, match="is damaged"):
+        read_columns(read_run(run), "test", "level")
+    (run / "config.yaml").write_text(yaml.safe_dump({"dataset": {"tasks": {}}}))
+    with pytest.raises(UnusableError, match="is damaged"):
+        read_columns(read_run(run), "test", "level")
+
+
+def test_runs_with_names_are_compared_with_runs_with_positions(tmp_path, capsys):
+    for model, labels in (("ple", POSITIONS), ("mmoe", WRITTEN["names"])):
+        for seed in (1, 2):
+            folder = tmp_path / f"{model}-{seed}"
+            run_with(folder, labels, seed, model)
+    comparison = compared(capsys, tmp_path)
+    assert not [line for line in comparison["warnings"] if "predictions" in line]
