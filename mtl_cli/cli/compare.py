@@ -81,7 +81,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> int:
     """Compares and prints; returns the exit code."""
-    runs = read_runs(options.paths)
+    runs = read_runs(options.paths, print_warning)
     conditions = [parse(text, runs) for text in options.fail_if]
     comparisons = compare_datasets(
         runs, options.baseline, options.metric, options.split
@@ -92,11 +92,16 @@ def run(options: argparse.Namespace) -> int:
     write(as_text(comparisons, options.form))
     if options.form in ("csv", "md"):
         for line in all_warnings(comparisons):
-            sys.stderr.write(f"warning: {printable(line)}\n")
+            print_warning(line)
     failed = failed_check_messages(conditions, runs, options.paths)
     for text in failed:
         fail(PROGRAM, f"--fail-if {text}", 1)
     return 1 if failed else 0
+
+
+def print_warning(line: str) -> None:
+    """Prints a warning to stderr."""
+    sys.stderr.write(f"warning: {printable(line)}\n")
 
 
 def failed_check_messages(

@@ -1,6 +1,7 @@
 """Finds the runs below the folders that a user names."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from mtl_cli.comparison.runs import Run, read_run
@@ -8,15 +9,22 @@ from mtl_cli.core.errors import ConfigError, DataError, visible
 from mtl_cli.runs.job_records import jobs_without_run_folder
 
 
-def read_runs(paths: list[str]) -> list[Run]:
+def read_runs(
+    paths: list[str], warn: Callable[[str], object] = lambda line: None
+) -> list[Run]:
     """Reads all runs at or below the paths, in the order in which they started.
 
     Jobs that never began come first. Runs with `check_only=true` are left out.
+
+    Args:
+        paths: the folders of runs or sweeps, or folders that hold them.
+        warn: receives a line if linked folders are left out.
 
     Raises:
         ConfigError: if a path is no folder or has no run, or all runs are left out.
     """
     folders: dict[Path, None] = {}
+    links: list[Path] = []
     failed_jobs: list[Run] = []
     for path in paths:
         if not path or not Path(path).is_dir():
@@ -24,16 +32,27 @@ def read_runs(paths: list[str]) -> list[Run]:
                 f"{path or repr(path)} is not a folder; give the folders of runs or "
                 "sweeps, or outputs/"
             )
-        folders_below = find_run_folders(Path(path))
+        links_below: list[Path] = []
+        folders_below = find_run_folders(Path(path), links_below)
+        links += links_below
         if not folders_below:
             raise ConfigError(
                 f"{path} holds no run, and no folder below it does; a run folder has a "
                 "status.json or metrics.json"
+                f"{f'; {links_below[0]} is a link, name it' if links_below else ''}"
             )
         folders |= dict.fromkeys(folders_below)
         # A path that is itself a run asks for this run alone, not for its sweep.
         sweeps = dict.fromkeys(run.parent for run in folders_below if run != Path(path))
         failed_jobs += [job for sweep in sweeps for job in jobs_that_never_began(sweep)]
+    roots = [Path(path).resolve() for path in paths]
+    left_out = [link for link in links if not is_below(link, roots)]
+    if left_out:
+        warn(
+            f"{left_out[0]} is a link to another folder"
+            f"{f', like {len(left_out) - 1} more' if left_out[1:] else ''}; its runs "
+            "are left out: name the folder on the command line to compare them"
+        )
     runs = [*map(read_run, folders), *failed_jobs]
     runs = [run for run in runs if run.settings.get("check_only") != "true"]
     if not runs:
@@ -43,15 +62,28 @@ def read_runs(paths: list[str]) -> list[Run]:
     return sorted(runs, key=lambda run: (run.start, natural_order(run.path)))
 
 
-def find_run_folders(folder: Path) -> list[Path]:
-    """Returns the run folders at or below a folder."""
+def find_run_folders(folder: Path, links: list[Path] | None = None) -> list[Path]:
+    """Returns the run folders at or below a folder.
+
+    Args:
+        folder: the folder.
+        links: receives the links to folders, which are not followed.
+    """
     run_folders = []
     for path, subfolders, files in os.walk(folder):
         if "status.json" in files or "metrics.json" in files:
             run_folders.append(Path(path))
             subfolders.clear()
         subfolders.sort()
+        if links is not None:
+            links += [p for name in subfolders if (p := Path(path, name)).is_symlink()]
     return run_folders
+
+
+def is_below(link: Path, roots: list[Path]) -> bool:
+    """Whether a link leads to one of the folders that are searched, or below it."""
+    target = link.resolve()
+    return any(target.is_relative_to(root) for root in roots)
 
 
 def jobs_that_never_began(sweep: Path) -> list[Run]:

@@ -65,7 +65,10 @@ def seeds_chart(comparison: DatasetComparison, task: Task) -> Chart:
 
 
 def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) -> Chart:
-    """Plots two tasks against each other, with the Pareto front."""
+    """Plots two tasks against each other, with the Pareto front.
+
+    A metric without a direction, such as `pcoc`, has no front.
+    """
     means = [  # index of the configuration, its intervals on the two tasks
         (i, a, b)
         for i in plotted_indices(comparison)
@@ -77,10 +80,12 @@ def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) ->
     chart = Chart(f"{first.name} against {second.name}", WIDTH, 344)
     chart.x_axis(x, y, f"{first.name} {first.metric_title}")
     chart.y_axis(x, y, f"{second.name} {second.metric_title}")
-    signs = (first.direction or 1, second.direction or 1)
-    front = pareto_front([(a.mean * signs[0], b.mean * signs[1]) for _, a, b in means])
+    signs = (first.direction, second.direction)
+    points = [(a.mean * signs[0], b.mean * signs[1]) for _, a, b in means]
+    front = pareto_front(points) if all(signs) else set()
     front_means = sorted((means[n][1].mean, means[n][2].mean) for n in front)
-    chart.path([(x(a), y(b)) for a, b in front_means], "front")
+    if front:
+        chart.path([(x(a), y(b)) for a, b in front_means], "front")
     for n, (i, a, b) in enumerate(means):
         point = (x(a.mean), y(b.mean))
         if a.half_width is not None and b.half_width is not None:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mtl_cli.comparison.runs import Run
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.runs.saved_config import read_config
@@ -31,7 +33,7 @@ def label_numbers(run: Run, task: str, column: "pa.ChunkedArray") -> Floats:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return column.to_numpy().astype("float64")
+        return np.asarray(column.to_numpy(), "float64")
     try:
         classes = read_config(run.path)["dataset"]["tasks"][task]["classes"]
     except (KeyError, TypeError):
@@ -40,4 +42,4 @@ def label_numbers(run: Run, task: str, column: "pa.ChunkedArray") -> Floats:
     numbers = pc.index_in(column, names, skip_nulls=True)
     if numbers.null_count != column.null_count:
         raise ValueError(f"a label of {task} is none of its classes")
-    return numbers.cast(pa.float64()).to_numpy()
+    return np.asarray(numbers.cast(pa.float64()).to_numpy(), "float64")

@@ -132,7 +132,7 @@ class Task(Options):
         """Returns a label, as `read_labels` encodes it, in the form for messages."""
         return f"{label:g}"
 
-    def label_column(self, labels: Array) -> "Array | pd.Categorical":
+    def label_column(self, labels: Array) -> "Array | pd.Categorical[str]":
         """Returns labels in the form for a table that users read, (rows,).
 
         Args:

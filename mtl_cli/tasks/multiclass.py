@@ -78,13 +78,14 @@ class Multiclass(Task):
     def label_text(self, label: float) -> str:
         return str(self.classes[int(label)])
 
-    def label_column(self, labels: Array) -> "pd.Categorical":
+    def label_column(self, labels: Array) -> "pd.Categorical[str]":
         """Returns the name of each label's class, in the order of `classes`."""
         import pandas as pd
 
-        codes = np.where(np.isnan(labels), -1, labels).astype("int64")  # -1 is missing
-        names = [str(value) for value in self.classes]
-        return pd.Categorical.from_codes(codes, categories=names)
+        # The code -1 is a missing value.
+        codes = np.where(np.isnan(labels), -1, labels).astype(np.int64)
+        names = pd.Index([str(value) for value in self.classes])
+        return pd.Categorical.from_codes(codes, names)
 
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics

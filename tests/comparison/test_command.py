@@ -205,6 +205,38 @@ def test_one_seed_gives_the_verdict_too_few_seeds(
     assert "Run them with seed=1,2,3" in printed(capsys, tmp_path)
 
 
+def test_linked_run_folders_are_left_out_with_one_warning(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = write_run(
+        sweep.parent / "elsewhere", "mmoe", 1, {"test": {"click": auc(0.9)}}
+    )
+    (sweep / "latest").symlink_to(sweep / "0")  # this run is compared anyway
+    assert run(arguments([str(sweep)])) == 0
+    assert capsys.readouterr().err == ""
+    for name in ("linked", "linked_too"):
+        (sweep / name).symlink_to(other)
+    assert run(arguments([str(sweep)])) == 0
+    captured = capsys.readouterr()
+    assert captured.err == (
+        f"warning: {sweep / 'linked'} is a link to another folder, like 1 more; its "
+        "runs are left out: name the folder on the command line to compare them\n"
+    )
+    assert "mmoe" not in captured.out
+    assert run(arguments([str(sweep), str(sweep / "linked")])) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "mmoe" in captured.out
+
+
+def test_folder_that_holds_only_links_says_so(tmp_path: Path) -> None:
+    write_run(tmp_path / "own", "mmoe", 1, {"test": {"click": auc(0.9)}})
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "a").symlink_to(tmp_path / "own")
+    with pytest.raises(ConfigError, match=r"holds no run.*links/a is a link, name it$"):
+        run(arguments([str(tmp_path / "links")]))
+
+
 def test_configuration_without_scores_is_named_and_has_no_row(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -96,3 +96,18 @@ def test_damaged_gates_are_left_out(tmp_path: Path, text: str) -> None:
 
 def test_no_point_beats_a_point_of_the_pareto_front_on_both_tasks() -> None:
     assert pareto_front([(1, 1), (2, 0), (0, 2), (0, 0), (1, 1)]) == {0, 1, 2, 4}
+
+
+def test_metric_without_a_direction_has_no_pareto_front(tmp_path: Path) -> None:
+    for model, pcoc in (("shared_bottom", 0.9), ("ple", 1.2), ("mmoe", 1.0)):
+        scores = {task: {"pcoc": pcoc, "auc": pcoc / 2} for task in ("click", "buy")}
+        write_run(tmp_path / model, model, 1, {"test": scores})
+    page = tmp_path / "page.html"
+    for metric, has_front in (("pcoc", False), ("auc", True)):
+        options = [str(tmp_path), "--metric", metric, "--html", str(page)]
+        assert run(arguments(options)) == 0
+        text = page.read_text("utf-8")
+        classes = [a.get("class", "") for _, a in tags_of(text)]
+        assert ("front" in classes) == has_front
+        assert any("onfront" in name for name in classes) == has_front
+        assert ("A metric without a direction has no front." in text) != has_front
