@@ -413,7 +413,14 @@ READ = {
 ATTACKS = CODE | FOLDERS | ENDLESS | BOMBS | READ
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        # A bomb uses up the seconds that reading may take.
+        pytest.param(name, marks=[pytest.mark.slow] if name in BOMBS else [])
+        for name in ATTACKS
+    ],
+)
 def test_attack_is_refused_in_one_line_and_leaves_nothing(name, tmp_path):
     files, arguments, expected = ATTACKS[name]
     # Deep enough that a few steps up still end in the test's own folder.

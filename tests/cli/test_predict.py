@@ -212,6 +212,7 @@ def test_signal_in_the_middle_leaves_no_file(
 
     monkeypatch.setattr(prediction, "prediction_columns", interrupted)
     handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # may be ignored
     try:
         code = predicted(run, run.parent / "test.parquet", "-o", tmp_path / "o.parquet")
     finally:

@@ -32,6 +32,7 @@ def test_exit_runs_what_is_registered_flushes_and_keeps_the_code(thread: str) ->
     assert (ended.returncode, ended.stdout, ended.stderr) == (3, "registered", waited)
 
 
+@pytest.mark.slow
 def test_keras_imports_what_is_hidden_from_it_only_if_it_is_not_hidden() -> None:
     # If Keras no longer imports these modules, `hidden_modules` can go.
     says = f"print([name for name in {HIDDEN} if name in sys.modules])"

@@ -253,6 +253,7 @@ def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_jobs_of_a_sweep_know_the_plugins(start: Path) -> None:
     swept = ["model=scaled,shared_bottom", "model.tower_units=[8]", "tracker=lines"]
     folder = "hydra.sweep.dir=sweep"
@@ -277,6 +278,7 @@ def test_processes_of_a_mirrored_run_know_the_plugins(start: Path) -> None:
     assert f"--plugins={start / 'mine'}" in commands[0]
 
 
+@pytest.mark.slow
 def test_installed_package_adds_options_and_configs(start: Path) -> None:
     points = """
     [mtl_cli.models]

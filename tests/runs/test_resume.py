@@ -136,7 +136,14 @@ TRAININGS = {
 }
 
 
-@pytest.mark.parametrize("name", TRAININGS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lazy tables, clipped",
+        pytest.param("rows' Adagrad", marks=pytest.mark.slow),
+        pytest.param("momentum, schedule, batch norm", marks=pytest.mark.slow),
+    ],
+)
 def test_training_goes_on_exactly_after_any_call(name, file, tmp_path):
     configured = chosen(file, *TRAININGS[name], "trainer.epochs=2")
     assert_goes_on_exactly(configured, tmp_path, [18])
@@ -158,6 +165,7 @@ def test_further_training_goes_on_exactly(options, stream, file, tmp_path):
     assert_goes_on_exactly(configured, tmp_path, [18])
 
 
+@pytest.mark.slow
 def test_training_that_is_cut_off_often_goes_on_exactly(file, tmp_path):
     # The cuts come before the first checkpoint, between the last steps of an epoch and
     # its checkpoint, just after that checkpoint, and before any call after a cut.
@@ -188,6 +196,7 @@ def test_early_stopping_goes_on_exactly(file, tmp_path):
         np.testing.assert_array_equal(a, b, strict=True)
 
 
+@pytest.mark.slow
 def test_best_weights_come_back_after_a_worse_epoch_that_was_cut_off(file, tmp_path):
     options = ["optimizer.learning_rate=0.3", "trainer.epochs=6", "trainer.patience=6"]
     configured = chosen(file, *options)

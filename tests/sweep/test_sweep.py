@@ -424,6 +424,7 @@ def test_job_of_a_sweep_gets_the_same_metrics_as_a_single_run(start: Path) -> No
     assert metrics(job_folder(start, 1)) != metrics(job_folder(start, 2))
 
 
+@pytest.mark.slow
 def test_killed_sweep_resumes_where_it_was_cut_off(start: Path) -> None:
     command = ["seed=1,5,3", "sweep.jobs=1", "hydra.sweep.dir=sweep"]
     command += ["trainer.epochs=20", "trainer.patience=null"]
@@ -593,6 +594,7 @@ def test_ctrl_c_stops_the_running_job_and_counts_the_jobs_by_state(start: Path) 
     assert "try next:     mtl-compare sweep" in out
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_tensorflow_loads_ends_in_one_line(start: Path) -> None:
     with started_command(start, "-m", "seed=1,2", "hydra.sweep.dir=sweep") as process:
         first_match_within_a_minute(lambda: start.glob("fork_server_started"))
@@ -605,6 +607,7 @@ def test_ctrl_c_while_tensorflow_loads_ends_in_one_line(start: Path) -> None:
     assert "interrupted; jobs: 2 not started; to go on: mtl-train " in line
 
 
+@pytest.mark.slow
 def test_ctrl_c_before_a_job_is_done_suggests_no_comparison(start: Path) -> None:
     command = ["-m", "seed=14", "repeats=3", "sweep.jobs=1", "resume=never"]
     with started_command(start, *command) as process:

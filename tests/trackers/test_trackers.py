@@ -163,6 +163,7 @@ def test_wandb_gets_its_project_and_mode(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (named["name"], named["config"]) == ("7", {"seed": 3})
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_epochs_and_final_metrics(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard", reason="extra tensorboard")
     told = train(tmp_path, "tracker=tensorboard")
@@ -210,6 +211,7 @@ def read_mlflow(uri: str) -> list[Any]:
     return list(json.loads(read.stdout.splitlines()[-1]))
 
 
+@pytest.mark.slow
 def test_mlflow_holds_parameters_epochs_final_metrics_and_files(
     tmp_path: Path,
 ) -> None:
@@ -332,6 +334,7 @@ def test_mlflow_gets_user_and_password_by_variables(
     assert without_user("sqlite:///folder/a@b.db") == "sqlite:///folder/a@b.db"
 
 
+@pytest.mark.slow
 def test_wandb_offline_keeps_the_run_in_its_folder(tmp_path: Path) -> None:
     pytest.importorskip("wandb", reason="extra wandb")
     told = train(tmp_path, "tracker=wandb", "tracker.mode=offline")

@@ -102,6 +102,7 @@ def test_lazy_equals_dense_where_every_row_is_touched(options):
         assert abs(theirs - start).max() > 2 * ROUNDING
 
 
+@pytest.mark.slow
 def test_compiled_and_uncompiled_lazy_steps_agree():
     options = [*DATA, "optimizer.lazy=true"]
     _, first, losses, _ = trained(config(*options, "trainer.compile=true"))
