@@ -7,23 +7,7 @@ from typing import Any
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.other_files import read_json_object
-
-
-@dataclass(frozen=True)
-class GateRow:
-    """One gate, in percent.
-
-    Attributes:
-        name: the gate's level and task.
-        entropy_of_mean: the entropy of the mean weights, such as `95 %`.
-        mean_entropy: the mean entropy of the weights of single rows, such as `80 %`.
-        weights: each expert's name and mean weight, such as `("shared 1", "33")`.
-    """
-
-    name: str
-    entropy_of_mean: str
-    mean_entropy: str
-    weights: list[tuple[str, str]]
+from mtl_cli.evaluation.gate_rows import GateRow, gate_rows
 
 
 @dataclass(frozen=True)
@@ -54,15 +38,7 @@ def gate_table(configuration: Configuration) -> GateTable | None:
         return None
     seed, gates = next(iter(by_seed.items()))
     try:
-        rows = [
-            GateRow(
-                f"{gate['level']} {gate['task'] or 'all tasks'}".strip(),
-                percent(gate.get("entropy_of_mean")),
-                percent(gate.get("mean_entropy")),
-                [(e, f"{100 * float(w):.0f}") for e, w in gate["weights"].items()],
-            )
-            for gate in gates["gates"]
-        ]
+        rows = gate_rows(gates)
         warning = gate_warning(by_seed.values())
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
@@ -76,11 +52,6 @@ def read_gates(run: Run) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None
     return gates if "gates" in gates else None
-
-
-def percent(share: object) -> str:
-    """Returns a share in percent, or a dash."""
-    return f"{100 * share:.0f} %" if isinstance(share, int | float) else "-"
 
 
 def gate_warning(seeds: Collection[dict[str, Any]]) -> str:

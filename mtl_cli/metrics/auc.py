@@ -16,7 +16,7 @@ def auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     Exact, over all pairs of a positive and a negative row; pairs of equal predictions
     count half. 0.5 is chance, 1 is best.
     """
-    positive, negative = _weights_by_score(label, prediction, weight)
+    positive, negative = weights_by_score(label, prediction, weight)
     negative_below = np.cumsum(negative) - negative
     pairs = positive.sum() * negative.sum()
     return float((positive * (negative_below + negative / 2)).sum() / pairs)
@@ -29,7 +29,7 @@ def pr_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     The precision at a score is the share of positives among the rows with this score or
     a higher one. A random model reaches the share of positives; 1 is best.
     """
-    positive, negative = _weights_by_score(label, prediction, weight)
+    positive, negative = weights_by_score(label, prediction, weight)
     positive_from = np.cumsum(positive[::-1])[::-1]  # at this score or a higher one
     negative_from = np.cumsum(negative[::-1])[::-1]
     precision = positive_from / (positive_from + negative_from)
@@ -84,7 +84,7 @@ def gauc(
     return float(np.average(aucs, weights=weights[has_pairs]))
 
 
-def _weights_by_score(
+def weights_by_score(
     label: Floats, prediction: Floats, weight: Floats
 ) -> tuple[Floats, Floats]:
     """Returns the weight of positives and of negatives at each distinct prediction.

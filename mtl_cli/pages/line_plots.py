@@ -20,12 +20,14 @@ class Line:
         x: the x of each point.
         y: the y of each point; NaN leaves the point out.
         color: the index of the line's colour.
+        tooltips: the text that a page shows at each point; each point is then a dot.
     """
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
     color: int = 0
+    tooltips: Sequence[str] = ()
 
 
 @dataclass
@@ -84,6 +86,8 @@ class LinePlot:
                 for x_value, y_value in zip(line.x, line.y, strict=True)
                 if math.isfinite(y_value)
             ]
+            for point, tooltip in zip(points, line.tooltips, strict=False):
+                chart.dot(point, 3, f"seed {color(line.color)}", tooltip)
             if len(points) == 1:
                 chart.dot(points[0], 3, f"seed {color(line.color)}", line.label)
             if points:

@@ -1,69 +1,100 @@
-"""Writes the tables, the plots and the HTML page of a run."""
+"""Writes the tables, the plots and the pages of a finished run."""
 
-import json
 import math
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.load import Data
 from mtl_cli.data.table import Array, StoredTable, Table
+from mtl_cli.evaluation.gate_usage import GateUsage
 from mtl_cli.heads.base import Output
-from mtl_cli.metrics.calibration import calibration_buckets
 from mtl_cli.metrics.scores import Scores, metrics_of
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.png import write_png
-from mtl_cli.pages.render import render
-from mtl_cli.runs.score_table import score_tables
+from mtl_cli.runs.score_table import Cells
 from mtl_cli.training.progress import Epoch, History
 
+if TYPE_CHECKING:  # this module imports TensorFlow
+    from mtl_cli.network.build import Network
 
-def write(
-    folder: RunFolder,
-    config: Config,
-    data: Data,
-    history: History,
-    scores: dict[str, Scores],
-    predictions: dict[str, dict[str, Array]],
-    main_split: str,
-) -> None:
-    """Writes `history.csv`, `predictions.parquet`, `plots/` and `report.html`.
 
-    Args:
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a run has trained, and how good it is.
+
+    Attributes:
         folder: the run folder.
         config: the run's configuration.
+        settings: the flags and settings of the command line.
+        environment: the content of `environment.json`.
         data: the encoded splits.
+        network: the trained network.
         history: the losses and validation scores of each epoch.
-        scores: the scores by split.
         predictions: the predictions by split and output.
-        main_split: the split whose calibration is plotted.
+        scores: the scores by split and output.
+        split: the split that stands for the run: its test rows if it has any.
+        gate_usage: how the gates use their experts; None without gates.
+        stages: the seconds of each stage, as `StageTimer.table` returns them.
+        next_commands: commands to go on with, and what each does.
     """
-    rows = [epoch_row(epoch) for epoch in history.epochs]
+
+    folder: RunFolder
+    config: Config
+    settings: list[str]
+    environment: dict[str, Any]
+    data: Data
+    network: "Network"
+    history: History
+    predictions: dict[str, dict[str, Array]]
+    scores: dict[str, Scores]
+    split: str
+    gate_usage: GateUsage | None
+    stages: Cells
+    next_commands: list[tuple[str, str]]
+
+    @cached_property
+    def prediction_plots(self) -> dict[str, list[LinePlot]]:
+        """The plots of each output's predictions on the rows of `split`."""
+        table, predictions = self.data.splits[self.split], self.predictions[self.split]
+        return prediction_plots(self.config.outputs, table, predictions)
+
+
+def write(run: FinishedRun) -> None:
+    """Writes the tables, plots and pages of a run.
+
+    These are `history.csv`, `predictions.parquet`, `plots/`, `report.html` and
+    `model_card.md`.
+    """
+    from mtl_cli.runs.report_page import model_card, page
+
+    folder, outputs = run.folder, run.config.outputs
+    rows = [epoch_row(epoch) for epoch in run.history.epochs]
     folder.write_text("history.csv", pd.DataFrame(rows).to_csv(index=False))
-    if "test" in predictions:
-        frame = prediction_frame(config, data, predictions["test"])
+    if "test" in run.predictions:
+        frame = prediction_frame(run.config, run.data, run.predictions["test"])
         with folder.replacing("predictions.parquet") as path:
             frame.to_parquet(path, index=False)
-    outputs = config.outputs
-    curves = learning_curves(history, outputs)
-    reliability = calibration(outputs, data.splits[main_split], predictions[main_split])
-    for name, plots in ("learning_curves", curves), ("calibration", reliability):
+    plots = {
+        "learning_curves": learning_curves(run.history, outputs),
+        "calibration": [
+            replace(plot, title=name)
+            for name, plots in run.prediction_plots.items()
+            for plot in plots
+            if plot.title == "calibration"
+        ],
+    }
+    for name, group in plots.items():
+        if not group:  # no row is scored
+            continue
         with folder.replacing(f"plots/{name}.png") as path:
-            write_png(plots, path)
-    html = render(
-        "run.html",
-        title=f"{config.model.name} on {config.dataset.name}",
-        scores={split: score_tables(outputs, scores[split]) for split in scores},
-        plots={
-            "Learning curves": curves,
-            f"Calibration on {main_split} rows": reliability,
-        },
-        settings=json.dumps(mask_secrets(config.model_dump(mode="json")), indent=2),
-    )
-    folder.write_text("report.html", html)
+            write_png(group, path)
+    folder.write_text("report.html", page(run))
+    folder.write_text("model_card.md", model_card(run))
 
 
 def epoch_row(epoch: Epoch) -> dict[str, Any]:
@@ -119,22 +150,14 @@ def learning_curves(history: History, outputs: list[Output]) -> list[LinePlot]:
     return [losses, metrics]
 
 
-def calibration(
+def prediction_plots(
     outputs: list[Output], table: Table | StoredTable, predictions: dict[str, Array]
-) -> list[LinePlot]:
-    """Returns one plot per output: mean label against mean prediction of each bucket.
-
-    The buckets are those of the expected calibration error (ECE).
-    """
-    plots = []
+) -> dict[str, list[LinePlot]]:
+    """Returns the plots of each output's predictions; none without scored rows."""
+    plots = {}
     for output in outputs:
         weights = table.weights[output.name]
         columns = table.labels[output.label], predictions[output.name], weights
-        weighted_rows = (column[weights > 0].astype("float64") for column in columns)
-        rows = output.task.calibration_rows(*weighted_rows)
-        mean_predictions, mean_labels, _ = calibration_buckets(*rows)
-        lines = [Line(output.name, mean_predictions.tolist(), mean_labels.tolist())]
-        plots.append(
-            LinePlot(output.name, "mean prediction", "mean label", lines, diagonal=True)
-        )
+        scored = [column[weights > 0].astype("float64") for column in columns]
+        plots[output.name] = output.task.plots(*scored) if len(scored[0]) else []
     return plots

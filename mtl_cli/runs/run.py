@@ -94,11 +94,14 @@ def run(
     timer.split_off("train", "validate", history.validation_seconds)
     timer.split_off("train", "write checkpoints", history.checkpoint_seconds)
 
-    scores = save_and_score(config, folder, console, data, network, history, timer)
+    scores = save_and_score(
+        config, folder, console, data, network, history, timer, record, settings
+    )
     if config.trainer.profile:
         console.print_table(timer.table())
     replicas.close()
     console.print_line(f"run folder: {shortest(folder.path)}")
+    console.print_line(f"report:     {shortest(folder.path / 'report.html')}")
     console.print_line(f"try next:   {next_command(config, settings)}")
     return scores
 
@@ -194,6 +197,8 @@ def save_and_score(
     network: "Network",
     history: History,
     timer: StageTimer,
+    record: dict[str, Any],
+    settings: list[str],
 ) -> dict[str, Scores]:
     """Saves a trained network, scores it on each split, and reports the scores.
 
@@ -215,9 +220,25 @@ def save_and_score(
     timer.end_stage("save, predict and score")
 
     split = main_split(scores)
-    report.write(folder, config, data, history, scores, predictions, split)
     if gate_usage := measure_gate_usage(network, config, data.splits[split]):
         folder.write_json("gates.json", {"split": split, **gate_usage})
+    report.write(
+        report.FinishedRun(
+            folder=folder,
+            config=config,
+            settings=settings,
+            environment=record,
+            data=data,
+            network=network,
+            history=history,
+            predictions=predictions,
+            scores=scores,
+            split=split,
+            gate_usage=gate_usage,
+            stages=timer.table(),
+            next_commands=next_commands(config, folder, settings),
+        )
+    )
     for warning in gate_warnings(gate_usage):
         console.warn(warning)
     console.print_scores(
@@ -225,6 +246,18 @@ def save_and_score(
     )
     timer.end_stage("write tables, plots and page")
     return scores
+
+
+def next_commands(
+    config: Config, folder: RunFolder, settings: list[str]
+) -> list[tuple[str, str]]:
+    """Returns commands that go on from this run, and what each does."""
+    run = shlex.quote(str(shortest(folder.path)))
+    return [
+        (next_command(config, settings), "trains a run to compare this one with"),
+        (f"mtl-compare {run} OTHER_RUN", "says which of two runs is better"),
+        (f"mtl-predict {run} TABLE -o scores.parquet", "predicts the rows of a table"),
+    ]
 
 
 def next_command(config: Config, settings: list[str]) -> str:

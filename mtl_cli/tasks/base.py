@@ -16,8 +16,10 @@ from mtl_cli.core.options import (
     option_names,
 )
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.metrics.calibration import calibration_buckets
 from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.regression import truth_rmse
+from mtl_cli.pages.line_plots import Line, LinePlot
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,6 +185,27 @@ class Task(Options):
     ) -> tuple[Floats, Floats, Floats]:
         """Returns the labels, predictions and weights that a calibration plot shows."""
         return label, prediction, weight
+
+    def plots(
+        self, label: Floats, prediction: Floats, weight: Floats
+    ) -> list[LinePlot]:
+        """Returns the plots that show how good predictions are.
+
+        Args:
+            label: the labels, (rows,).
+            prediction: (rows,), or (rows, num_logits) of a task with several logits.
+            weight: the weight of each row, (rows,), above 0.
+        """
+        rows = self.calibration_rows(label, prediction, weight)
+        predicted, actual, weights = calibration_buckets(*rows)
+        shares = weights / weights.sum()
+        line = Line("calibration", predicted.tolist(), actual.tolist())
+        line.tooltips = [
+            f"{share:.0%} of the rows: predicted {x:.4g}, actual {y:.4g}"
+            for share, x, y in zip(shares, predicted, actual, strict=True)
+        ]
+        names = "mean prediction", "mean label"
+        return [LinePlot("calibration", *names, [line], diagonal=True)]
 
 
 def whole_number(value: object) -> object:

@@ -9,8 +9,10 @@ from mtl_cli.core.options import NotNegative, Positive
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.auc import auc, gauc, pr_auc
 from mtl_cli.metrics.calibration import ece, pcoc
+from mtl_cli.metrics.curves import histogram, precision_recall_curve, roc_curve
 from mtl_cli.metrics.log_loss import log_loss
-from mtl_cli.metrics.metric import Metric
+from mtl_cli.metrics.metric import Floats, Metric
+from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.tasks.base import Array, LabelValue, Statistics, Task, null_means
 
 if TYPE_CHECKING:
@@ -96,6 +98,31 @@ class Binary(Task):
         from keras import ops
 
         return ops.sigmoid(logits)
+
+    def plots(
+        self, label: Floats, prediction: Floats, weight: Floats
+    ) -> list[LinePlot]:
+        if label.min() == label.max():  # one class only: there is no ranking to plot
+            return super().plots(label, prediction, weight)
+        rows = label, prediction, weight
+        roc = Line("roc", *roc_curve(*rows))
+        precision = Line("precision", *precision_recall_curve(*rows))
+        ends = float(prediction.min()), float(prediction.max())
+        by_label = [
+            Line(
+                f"label {value}",
+                *histogram(prediction[label == value], weight[label == value], *ends),
+                color=value,
+            )
+            for value in (0, 1)
+        ]
+        rates = "false positive rate", "true positive rate"
+        return [
+            LinePlot("ROC", *rates, [roc], diagonal=True),
+            LinePlot("precision by recall", "recall", "precision", [precision]),
+            *super().plots(*rows),
+            LinePlot("predictions by label", "prediction", "share of rows", by_label),
+        ]
 
 
 def bce(label: Tensor, logit: Tensor) -> Tensor:

@@ -9,8 +9,10 @@ from mtl_cli.core.errors import RowError, shown, suggest
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.accuracy import accuracy
 from mtl_cli.metrics.auc import macro_auc
+from mtl_cli.metrics.curves import roc_curve
 from mtl_cli.metrics.log_loss import cross_entropy
 from mtl_cli.metrics.metric import Floats, Metric
+from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.tasks.base import Array, LabelValue, Statistics, Task, null_means
 
 if TYPE_CHECKING:
@@ -113,3 +115,22 @@ class Multiclass(Task):
         """Returns one row per row and class: each class against all others."""
         one_hot = np.eye(self.num_logits)[label.astype("int64")]
         return one_hot.ravel(), prediction.ravel(), weight.repeat(self.num_logits)
+
+    def plots(
+        self, label: Floats, prediction: Floats, weight: Floats
+    ) -> list[LinePlot]:
+        """Returns each class's ROC curve against all others, and the calibration."""
+        roc = [
+            Line(
+                str(self.classes[i]),
+                *roc_curve(1.0 * (label == i), prediction[:, i], weight),
+                color=i,
+            )
+            for i in map(int, np.unique(label))
+            if (label != i).any()
+        ]
+        rates = "false positive rate", "true positive rate"
+        calibration = super().plots(label, prediction, weight)
+        if not roc:
+            return calibration
+        return [LinePlot("ROC by class", *rates, roc, diagonal=True), *calibration]

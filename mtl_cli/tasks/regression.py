@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import numpy as np
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.metrics.metric import Metric
+from mtl_cli.metrics.curves import histogram
+from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.regression import mae, r2, rmse
+from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.tasks.base import Array, Statistics, Task, null_means
 
 if TYPE_CHECKING:
@@ -90,3 +92,17 @@ class Regression(Task):
             logits = ops.cast(logits, "float64")
             return logits * statistics["deviation"] + statistics["mean"]
         return logits
+
+    def plots(
+        self, label: Floats, prediction: Floats, weight: Floats
+    ) -> list[LinePlot]:
+        """Returns the calibration, and how far predictions are from the labels.
+
+        The second plot leaves out the lowest and the highest hundredth of the errors.
+        """
+        errors = prediction - label
+        low, high = map(float, np.quantile(errors, (0.01, 0.99)))
+        bins = histogram(errors, weight, low, high) if low < high else ([low], [1.0])
+        names = "prediction - label", "share of rows"
+        error_plot = LinePlot("errors", *names, [Line("errors", *bins)])
+        return [*super().plots(label, prediction, weight), error_plot]

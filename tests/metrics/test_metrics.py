@@ -74,7 +74,13 @@ def rows_of(name, rows=2000, ties=False, weighted=True, seed=7):
 
 def calibration_points(outputs, table, predictions):
     """The points of the calibration plot of each output, (buckets, 2)."""
-    lines = [plot.lines[0] for plot in report.calibration(outputs, table, predictions)]
+    plots = report.prediction_plots(outputs, table, predictions)
+    lines = [
+        plot.lines[0]
+        for of_output in plots.values()
+        for plot in of_output
+        if plot.title == "calibration"
+    ]
     return [np.column_stack([line.x, line.y]) for line in lines]
 
 
@@ -178,11 +184,10 @@ def test_calibration_plot_of_classes_takes_each_against_all_others():
     np.testing.assert_allclose(points, expected)
 
 
-def test_calibration_plot_of_no_rows_is_empty():
+def test_output_without_rows_has_no_plot():
     rows = Table({}, {"y": np.zeros(3)}, {"y": np.zeros(3)})
     outputs = [Output("y", "y", BINARY)]
-    (points,) = calibration_points(outputs, rows, {"y": np.zeros(3)})
-    assert len(points) == 0
+    assert report.prediction_plots(outputs, rows, {"y": np.zeros(3)}) == {"y": []}
 
 
 def test_pcoc_is_predicted_over_actual_positives():

@@ -103,6 +103,7 @@ def test_run_folder_is_complete(run: Path) -> None:
         "metrics.json",
         "model/learnt.json",
         "data_report.json",
+        "model_card.md",
         "model/model.weights.h5",
         "model/spec.json",
         "plots/calibration.png",
@@ -118,14 +119,25 @@ def test_run_folder_is_complete(run: Path) -> None:
 def test_report_shows_scores_curves_and_configuration(run: Path) -> None:
     page = (run / "report.html").read_text()
     check_self_contained(page)
-    headings = re.findall("<h[23]>(.*?)</h[23]>", page)
+    headings = re.findall("<h2>(.*?)</h2>", page)
     assert headings == [
-        *("test", "train", "valid"),
-        *("Learning curves", "training loss", "validation"),
-        *("Calibration on test rows", "income", "never_married"),
+        *("Scores", "Learning curves", "Predictions on test rows", "Gates"),
+        *("Network", "Data", "Time", "Settings", "How to go on"),
     ]
+    for title in ("ROC", "precision by recall", "calibration", "predictions by label"):
+        assert page.count(f"<h3>{title}</h3>") == 2  # one per task
+    assert "level 1 specific experts" in page
+    assert "mtl-train trainer.epochs=1" in page
     assert f"{metrics(run)['test']['income']['auc']:.4f}" in page
     assert "&#34;learning_rate&#34;: 0.001" in page
+
+
+def test_model_card_holds_facts_and_scores(run: Path) -> None:
+    card = (run / "model_card.md").read_text()
+    score = metrics(run)["test"]["income"]
+    assert card.startswith("# ple on adult\n")
+    assert "| rows | 29,305 train, 3,256 valid, 16,281 test |" in card
+    assert f"| income | {score['auc']:.4f} | {score['pr_auc']:.4f} |" in card
 
 
 def test_metrics_equal_scikit_learn_on_the_saved_predictions(run: Path) -> None:

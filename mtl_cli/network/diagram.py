@@ -1,0 +1,110 @@
+"""Lists the parts of a network, from inputs to outputs, so that they can be drawn."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import keras
+
+from mtl_cli.layers import FusedEmbedding, Gates, Mix, ParallelDense, ParallelMLP
+
+MAX_NAMES = 4  # of tasks, in one row of a drawing
+
+
+@dataclass
+class Part:
+    """A part of a network.
+
+    Attributes:
+        title: what the part is, such as `level 1 shared experts`.
+        note: its sizes, such as `4 networks, 64 → 32`; "" if it has none.
+        kind: `input`, `layer`, `gate`, `sum` or `output`.
+        sources: the indices of the parts that it reads.
+    """
+
+    title: str
+    note: str = ""
+    kind: str = "layer"
+    sources: list[int] = field(default_factory=list)
+
+
+def parts_of(model: keras.Model, tasks: Sequence[str]) -> list[Part]:
+    """Returns the parts of a network; each part comes after those that it reads.
+
+    A part is a layer with weights, a mixture of experts, an input or an output. Other
+    operations, such as a concatenation, become lines between the parts.
+
+    Args:
+        model: a functional model that returns {output: logits}.
+        tasks: the names of the tasks, in order.
+    """
+    parts: list[Part] = []
+    sums = [op for op in model.operations if is_sum_of_mixtures(op)]
+    hidden = {source for op in sums for source in inputs_of(op)}
+    # For each operation, the parts that its result comes from.
+    origins: dict[keras.Operation, list[int]] = {}
+    for operation in model.operations:
+        sources = list(
+            dict.fromkeys(i for op in inputs_of(operation) for i in origins[op])
+        )
+        is_part = isinstance(operation, keras.layers.InputLayer | Mix)
+        is_part |= isinstance(operation, keras.Layer) and bool(operation.weights)
+        if operation in sums or (is_part and operation not in hidden):
+            parts.append(part_of(operation, tasks, sources))
+            sources = [len(parts) - 1]
+        origins[operation] = sources
+    outputs = {
+        name: origins[tensor._keras_history.operation]
+        for name, tensor in model.output.items()
+    }
+    if len(outputs) > MAX_NAMES:
+        every_source = list(
+            dict.fromkeys(i for sources in outputs.values() for i in sources)
+        )
+        outputs = {f"{len(outputs)} outputs": every_source}
+    parts += [Part(name, "", "output", sources) for name, sources in outputs.items()]
+    return parts
+
+
+def inputs_of(operation: keras.Operation) -> list[keras.Operation]:
+    """Returns the operations whose results an operation reads, each once."""
+    tensors = keras.tree.flatten(operation.input) if operation._inbound_nodes else []
+    histories = [tensor._keras_history.operation for tensor in tensors]
+    return list(dict.fromkeys(op for op in histories if op is not operation))
+
+
+def is_sum_of_mixtures(operation: keras.Operation) -> bool:
+    """Whether an operation adds mixtures, as those of specific and shared experts."""
+    sources = inputs_of(operation)
+    is_addition = type(operation).__name__ == "Add" and len(sources) > 1
+    return is_addition and all(isinstance(source, Mix) for source in sources)
+
+
+def part_of(
+    operation: keras.Operation, tasks: Sequence[str], sources: list[int]
+) -> Part:
+    """Describes an operation as a part."""
+    title = operation.name.replace("_", " ")
+    if towers := re.fullmatch(r"towers_([\d_]+?)(_logits)?", operation.name):
+        names = [tasks[int(index)] for index in towers[1].split("_")]
+        whose = ", ".join(names) if len(names) < MAX_NAMES else f"{len(names)} tasks"
+        title = f"{'logits' if towers[2] else 'towers'} of {whose}"
+    if isinstance(operation, keras.layers.InputLayer):
+        return Part(title, f"{operation.output.shape[-1]} columns", "input", sources)
+    if isinstance(operation, FusedEmbedding):
+        rows = sum(operation.vocabulary_sizes)
+        note = f"{rows:,} rows of {operation.embedding_dim * operation.num_sets}"
+        return Part(title, note, "layer", sources)
+    if isinstance(operation, Gates):
+        note = f"over {operation.num_experts} experts"
+        return Part(title, note, "gate", sources)
+    if isinstance(operation, ParallelMLP):
+        widths = " → ".join(map(str, operation.units)) or "no hidden layer"
+        return Part(title, f"{operation.num} networks of {widths}", "layer", sources)
+    if isinstance(operation, ParallelDense):
+        return Part(
+            title, f"{operation.num} layers of {operation.units}", "layer", sources
+        )
+    if isinstance(operation, Mix) or not isinstance(operation, keras.Layer):
+        return Part("Σ", "", "sum", sources)
+    return Part(title, f"{operation.count_params():,} weights", "layer", sources)

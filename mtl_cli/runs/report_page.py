@@ -1,0 +1,101 @@
+"""The page and the model card of a run: what it is, how good it is, how to go on."""
+
+import json
+import shlex
+from typing import Any
+
+from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.evaluation.gate_rows import gate_rows
+from mtl_cli.evaluation.gate_usage import gate_warnings
+from mtl_cli.pages.network_chart import network_chart
+from mtl_cli.pages.render import render
+from mtl_cli.runs.data_tables import feature_table, task_table
+from mtl_cli.runs.report import FinishedRun, learning_curves
+from mtl_cli.runs.score_table import score_tables
+
+MAX_OPEN_TASKS = 4  # whose plots are shown at once
+
+
+def page(run: FinishedRun) -> str:
+    """Returns the page as HTML."""
+    from mtl_cli.network.diagram import parts_of
+
+    outputs = run.config.outputs
+    parts = parts_of(run.network.logits, list(run.config.chosen_tasks))
+    return render(
+        "run.html",
+        **summary(run),
+        scores={name: score_tables(outputs, run.scores[name]) for name in run.scores},
+        learning_curves=learning_curves(run.history, outputs),
+        plots=run.prediction_plots,
+        max_open_tasks=MAX_OPEN_TASKS,
+        gates=gate_rows(run.gate_usage) if run.gate_usage else [],
+        network=network_chart(parts),
+        tasks_by_split=task_table(run.data.report, outputs),
+        features=feature_table(run.data.report),
+        stages=run.stages,
+        command=command(run),
+        next_commands=run.next_commands,
+        configuration=json.dumps(masked_configuration(run), indent=2),
+    )
+
+
+def model_card(run: FinishedRun) -> str:
+    """Returns the model card as Markdown."""
+    tables = score_tables(run.config.outputs, run.scores[run.split])
+    return render("model_card.md", **summary(run), tables=tables, command=command(run))
+
+
+def summary(run: FinishedRun) -> dict[str, Any]:
+    """Returns what both the page and the card say of a run."""
+    config, environment = run.config, run.environment
+    return {
+        "title": f"{config.model.name} on {config.dataset.name}",
+        "name": run.folder.path.name,
+        "split": run.split,
+        "headlines": headlines(run),
+        "warnings": [*run.data.report["findings"], *gate_warnings(run.gate_usage)],
+        "facts": {
+            "model": f"{config.model.name} on encoder {config.encoder.name}",
+            "tasks": ", ".join(config.chosen_tasks),
+            "parameters": f"{environment['parameters']:,}",
+            "rows": ", ".join(
+                f"{rows:,} {split}" for split, rows in run.data.report["splits"].items()
+            ),
+            "features": f"{len(config.dataset.used_features)}",
+            "epochs": f"{len(run.history.epochs)}, of which epoch "
+            f"{run.history.kept_epoch} is kept",
+            "seed": f"{config.seed}",
+            "versions": ", ".join(
+                f"{name} {version}" for name, version in environment["versions"].items()
+            ),
+            "data": f"hash {environment['data_hash'][:12]}",
+        },
+    }
+
+
+def headlines(run: FinishedRun) -> list[dict[str, str]]:
+    """Returns the title of each output, its first metric, and the metric's value."""
+    headlines = []
+    for output in run.config.outputs:
+        score = run.scores[run.split][output.name]
+        value = score[output.first_metric]
+        headlines.append(
+            {
+                "title": output.title,
+                "metric": output.first_metric.replace("_", " "),
+                "value": "-" if value is None else f"{value:.4f}",
+                "rows": f"{score['rows']:,}",
+            }
+        )
+    return headlines
+
+
+def command(run: FinishedRun) -> str:
+    """Returns the command that has started the run."""
+    return str(mask_secrets(shlex.join(["mtl-train", *run.settings])))
+
+
+def masked_configuration(run: FinishedRun) -> Any:
+    """Returns the configuration as JSON values, without secrets."""
+    return mask_secrets(run.config.model_dump(mode="json"))

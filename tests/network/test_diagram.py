@@ -1,0 +1,90 @@
+"""The drawing of a network: which parts there are, what each reads, where it stands."""
+
+import keras
+import pytest
+from helpers import networks
+
+from mtl_cli.layers import Mix
+from mtl_cli.network.diagram import Part, parts_of
+from mtl_cli.pages.network_chart import network_chart, rows_of
+
+
+def parts(*overrides: str, num_tasks: int = 2) -> list[Part]:
+    """The parts of a small network."""
+    network = networks.network(*overrides, num_tasks=num_tasks)
+    return parts_of(network.logits, networks.TASKS[:num_tasks])
+
+
+def titles(found: list[Part], indices: list[int]) -> set[str]:
+    return {found[i].title for i in indices}
+
+
+@pytest.mark.parametrize("model", networks.MODELS)
+def test_every_layer_with_weights_and_every_output_is_a_part(model: str) -> None:
+    network = networks.network(f"model={model}").logits
+    found = parts_of(network, networks.TASKS[:2])
+    layers = [x for x in network.layers if x.weights and not isinstance(x, Mix)]
+    assert sum(part.kind in ("layer", "gate") for part in found) == len(layers)
+    outputs = [part.title for part in found if part.kind == "output"]
+    assert outputs == list(network.output)
+    assert all(part.sources for part in found if part.kind != "input")
+    assert all(source < i for i, part in enumerate(found) for source in part.sources)
+
+
+def test_level_of_ple_reads_what_the_paper_says() -> None:
+    found = parts("model=ple")
+    by_title = {part.title: part for part in found}
+    (specific,) = by_title["level 2 specific experts"].sources
+    (shared,) = by_title["level 2 shared experts"].sources
+    assert found[specific].kind == found[shared].kind == "sum"
+    assert titles(found, found[specific].sources) == {
+        "level 1 gates",
+        "level 1 specific experts",
+        "level 1 shared experts",
+    }
+    assert titles(found, found[shared].sources) == {
+        "level 1 shared gate",
+        "level 1 specific experts",
+        "level 1 shared experts",
+    }
+    assert by_title["level 2 gates"].note == "over 8 experts"
+    assert by_title["level 1 specific experts"].note.startswith("8 networks of ")
+    assert sum(part.kind == "sum" for part in found) == 3
+
+
+def test_towers_are_named_by_their_tasks() -> None:
+    found = parts("model=mmoe", num_tasks=3)
+    assert "towers of income, never_married, rating" in {x.title for x in found}
+
+
+def test_layer_of_keras_is_a_part_too() -> None:
+    x = keras.Input((3,), name="x")
+    y = keras.layers.Dense(2, name="head")(keras.ops.concatenate([x, x], 1))
+    found = parts_of(keras.Model({"x": x}, {"a": y, "b": y + 1}), ["a", "b"])
+    assert [(p.title, p.kind, p.sources) for p in found] == [
+        ("x", "input", []),
+        ("head", "layer", [0]),
+        ("a", "output", [1]),
+        ("b", "output", [1]),
+    ]
+    assert found[1].note == "14 weights"
+
+
+def test_many_outputs_are_one_part() -> None:
+    x = keras.Input((3,), name="x")
+    outputs = {f"task{i}": keras.layers.Dense(1)(x) for i in range(5)}
+    last = parts_of(keras.Model({"x": x}, outputs), list(outputs))[-1]
+    assert (last.title, last.sources) == ("5 outputs", [1, 2, 3, 4, 5])
+
+
+def test_each_part_stands_above_those_that_it_reads() -> None:
+    found = parts("model=ple", "encoder=deepfm")
+    row_of = {i: row for row, row_parts in enumerate(rows_of(found)) for i in row_parts}
+    assert all(row_of[s] < row_of[i] for i, p in enumerate(found) for s in p.sources)
+    chart = network_chart(found)
+    boxes = [m.attributes for m in chart.marks if m.tag == "rect"]
+    for box in boxes:
+        assert box["x"] >= 0 and box["x"] + box["width"] <= chart.width
+        assert box["y"] >= 0 and box["y"] + box["height"] <= chart.height
+    corners = {(box["x"], box["y"]) for box in boxes}
+    assert len(corners) == len(boxes)
