@@ -52,17 +52,19 @@ def cache_folder() -> Path | None:
     """Returns the folder of encoded data and compiled code, or None for no cache.
 
     The environment variable `MTL_CACHE` names the folder; if it is empty, there is no
-    cache. Without the variable, the folder is `mtl-cli` in the user's cache folder; a
-    user without a home, or with a home that cannot be written, has no cache.
+    cache. Without the variable, the folder is `mtl-cli` in the user's cache folder. There
+    is no cache in the home of a user who has none, or whose home cannot be written.
     """
     configured = os.environ.get("MTL_CACHE")
-    if configured is not None:
-        return Path(configured).expanduser().resolve() if configured else None
+    if configured == "":
+        return None
     try:
+        if configured is not None:
+            return Path(configured).expanduser().resolve()
         user_cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         folder = Path(user_cache) / "mtl-cli"
         folder.mkdir(parents=True, exist_ok=True)
-    except (RuntimeError, OSError):  # Path.home() raises RuntimeError
+    except (RuntimeError, OSError):  # no home is a RuntimeError
         return None
     return folder
 

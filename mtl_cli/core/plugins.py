@@ -97,7 +97,10 @@ def sources(axis: str) -> dict[str, Source]:
 
 
 def _checked_folder(path: str | Path) -> Path:
-    folder = Path(path).expanduser().resolve()
+    try:
+        folder = Path(path).expanduser().resolve()
+    except RuntimeError:  # `~` without a home
+        folder = Path(path)
     if not folder.is_dir():
         raise ConfigError(f"--plugins: there is no folder {path}")
     if not any((folder / name).is_dir() for name in (*AXES, CONF)):

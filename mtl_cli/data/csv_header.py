@@ -22,11 +22,16 @@ PLURALS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas", " ": "sp
 
 def check_is_text(key: str, path: str, start: bytes) -> None:
     """Refuses a file that is empty or whose first bytes show another format."""
-    for signature, content in SIGNATURES.items():
-        if start.startswith(signature):
-            raise not_text_error(key, path, content)
+    if content := content_by_signature(start):
+        raise not_text_error(key, path, content)
     if not start.strip(b"\r\n"):
         raise DataError(f"{key}: cannot read {path}: Empty CSV file")
+
+
+def content_by_signature(start: bytes) -> str | None:
+    """Returns what a file seems to be by its first bytes, None if it may be text."""
+    contents = (c for s, c in SIGNATURES.items() if start.startswith(s))
+    return next(contents, None)
 
 
 def read_header(key: str, path: str, start: bytes, delimiter: str) -> list[str]:

@@ -1,6 +1,7 @@
 """The arguments of `mtl-init`."""
 
 import argparse
+import os
 import re
 from pathlib import Path
 from typing import Any, NoReturn
@@ -135,7 +136,10 @@ def parse_columns(arguments: argparse.Namespace) -> list[str] | None:
 
 
 def dataset_name(table: str) -> str:
-    """Returns a valid name for a data set, made from the path of its table."""
-    stem = Path(table).resolve().name.partition(".")[0]
+    """Returns a valid name for a data set, made from the path of its table.
+
+    The path may be a link, whose own name counts; `.` is the current folder.
+    """
+    stem = Path(os.path.abspath(table)).name.partition(".")[0]
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")
     return name if name[:1].isalpha() else f"data_{name}".rstrip("_")

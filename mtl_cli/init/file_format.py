@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.files import format_by_ending
+from mtl_cli.data.csv_header import content_by_signature
+from mtl_cli.data.files import COMPRESSED, FORMATS, format_by_ending
 
 FORMAT_BY_FIRST_BYTES = {b"PAR1": "parquet", b"ARRO": "feather"}
 USUAL_DELIMITERS = {"csv": ",", "tsv": "\t"}
@@ -70,6 +71,7 @@ def detect_format(
         if columns is not None:
             raise DataError(f"--columns, --no-header: '{path}' is no text file")
         return FileFormat(name, by_ending)
+    check_is_text(path, file)
     lines = first_lines(file)
     if not lines:
         raise DataError(f"'{path}' has no lines; expected a header and rows")
@@ -80,6 +82,24 @@ def detect_format(
     first_cells = next(csv.reader(lines, delimiter=delimiter))
     names = column_names(path, first_cells, columns)
     return FileFormat(name, by_ending, delimiter, names, has_header=columns is None)
+
+
+def check_is_text(path: str, file: Path) -> None:
+    """Refuses a file whose first bytes show an archive or another format.
+
+    Raises:
+        DataError: saying what the file seems to be, and which formats are read.
+    """
+    if file.suffix.lower() in COMPRESSED:
+        return
+    with file.open("rb") as stream:
+        content = content_by_signature(stream.read(8))
+    if content is not None:
+        raise DataError(
+            f"'{path}' is not UTF-8 text; it seems to be {content}; unpack it, or save "
+            f"it as one of {', '.join(FORMATS)} (.csv and .tsv also with .gz, .zst or "
+            ".bz2)"
+        )
 
 
 def first_lines(file: Path) -> list[str]:

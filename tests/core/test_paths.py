@@ -20,6 +20,10 @@ def test_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(pwd, "getpwuid", no_entry)
     assert cache_folder() is None
+    monkeypatch.setenv("MTL_CACHE", "~/cache")
+    assert cache_folder() is None
+    monkeypatch.setenv("MTL_CACHE", "/cache")
+    assert cache_folder() == Path("/cache")
 
 
 def test_home_that_cannot_be_written_gives_no_cache(

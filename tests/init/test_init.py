@@ -1,8 +1,10 @@
 """`mtl-init` writes the data set that a careful person would write, or says why not."""
 
 import gzip
+import io
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -715,7 +717,11 @@ MISTAKES = {
     "shop.csv --no-header --task a": "first line of 'shop.csv' seems to hold names",
     "part.parquet --no-header --task a": "'part.parquet' is no text file",
     "latin.csv --task click": "'latin.csv' is not UTF-8 text; if it is Latin-1: iconv",
-    "utf16.csv --task click": "'utf16.csv' is not UTF-8 text",
+    "utf16.csv --task click": "'utf16.csv' is not UTF-8 text; it seems to be text in",
+    "table.zip --task click": "'table.zip' is not UTF-8 text; it seems to be a zip "
+    "archive or a spreadsheet; unpack it, or save it as one of .parquet, .feather, "
+    ".arrow, .csv, .tsv (.csv and .tsv also with .gz, .zst or .bz2)",
+    "table.csv.zip --task click": "'table.csv.zip' is not UTF-8 text; it seems to be a",
     "spaced.csv --task click": "'spaced.csv' has one column, 'click::ad'; expected "
     "cells separated by commas, tabs, semicolons or bars",
     "ragged.csv --task click": "cannot read 'ragged.csv': row 101 is '1,2,3': Expected "
@@ -741,6 +747,14 @@ MISTAKES = {
 }
 
 
+def zipped(text: str) -> bytes:
+    """Returns an archive that stores a text as it is, so that its bytes are ASCII."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("table.csv", text)
+    return stream.getvalue()
+
+
 @pytest.fixture
 def tables(tmp_path: Path) -> None:
     """Writes the tables of `MISTAKES`."""
@@ -764,6 +778,8 @@ def tables(tmp_path: Path) -> None:
         "texts.csv": "red,warm\nblue,cold\ngreen,cold\nred,warm\n" * 20,
         "latin.csv": text.encode() + "1,caf\u00e9\n".encode("latin1"),
         "utf16.csv": text.encode("utf-16"),
+        "table.zip": zipped(text),
+        "table.csv.zip": zipped(text),
         "spaced.csv": text.replace(",", "::"),
         "ragged.csv": text + "1,2,3\n",
         "uneven.csv": text.partition("\n")[2] + "1,2,3\n",
@@ -785,6 +801,15 @@ def tables(tmp_path: Path) -> None:
         (tmp_path / path).write_bytes(data)
     pa.parquet.write_table(table, tmp_path / "differing/a.parquet")
     pa.parquet.write_table(table.select(["ad"]), tmp_path / "differing/b.parquet")
+
+
+def test_data_set_has_the_name_of_the_link_not_of_the_file_behind(
+    run: Run, tables: None
+) -> None:
+    Path("linked.csv").symlink_to("dots.csv")
+    code, out, _ = run("linked.csv", "--task", "click")
+    assert code == 0
+    assert "wrote conf/dataset/linked.yaml" in out
 
 
 @pytest.mark.parametrize("command", MISTAKES)
