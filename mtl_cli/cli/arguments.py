@@ -60,9 +60,10 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
             "and set the sweep's folder by hydra.sweep.dir"
         )
     flags = with_absolute_config_path([a for a in arguments if a not in settings])
-    only_shows = parsed.cfg or parsed.info or parsed.help or parsed.hydra_help
     is_sweep = parsed.multirun
-    if not (only_shows or is_sweep or parsed.run) and any(map(adds_runs, settings)):
+    if not (only_shows(arguments) or is_sweep or parsed.run) and any(
+        map(adds_runs, settings)
+    ):
         flags.append("--multirun")
         is_sweep = True
     if not sets_key(settings, "hydra.job.name"):
@@ -73,6 +74,12 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
         f"{ADD_OR_CHANGE}{s}" if s.startswith("dataset.") else s for s in settings
     ]
     return settings + flags
+
+
+def only_shows(arguments: list[str]) -> bool:
+    """Whether a command line asks for a text, not for runs."""
+    parsed, _ = argument_parser().parse_known_intermixed_args(arguments)
+    return bool(parsed.cfg or parsed.info or parsed.help or parsed.hydra_help)
 
 
 def with_absolute_config_path(flags: list[str]) -> list[str]:

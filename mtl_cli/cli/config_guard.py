@@ -33,7 +33,7 @@ from mtl_cli.cli.hydra_internals import (
 from mtl_cli.core.errors import ConfigError, first_line, shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import conf_folder
-from mtl_cli.core.secrets import secret_in
+from mtl_cli.core.secrets import secret_in, track_secrets
 from mtl_cli.core.time_limit import limited_reading
 
 USER_FILES = "mtl-user"  # who adds the user's `./conf` to Hydra's search path
@@ -50,7 +50,8 @@ SAFE_STORAGES = (None, "sqlite:///${hydra.sweep.dir}/optuna.db")
 # Groups whose options come with installed plugins; a file may choose any option.
 PLUGIN_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler")
 # Hydra fills these in after the files are composed.
-NO_EFFECT = ("runtime.", "overrides.", "job.override_dirname")
+NO_EFFECT = ("runtime", "overrides", "job.override_dirname")
+CHECKED_ELSEWHERE = tuple(f"{key}." for key in (*NO_EFFECT, *SEARCH_SPACES))
 # A key of a search space: a key or a group of the configuration, not Hydra's own.
 SWEPT_KEY = re.compile(r"[+~]{0,2}(?!hydra\b)[A-Za-z][\w./@-]*")
 
@@ -72,6 +73,7 @@ def compose_checked(
     settings: list[str],
 ) -> DictConfig:
     """Composes a configuration, checks it, and adds our callback for sweeps."""
+    track_secrets()  # Hydra has registered resolvers of its own since the start
     typed = [s for s in settings if s.lstrip("+~").startswith(("hydra.", "hydra/"))]
     try:
         with limited_reading():
@@ -81,6 +83,7 @@ def compose_checked(
         # A sweep's job has other settings than the command line.
         error.add_note(f"{COMPOSED_SETTINGS}{shlex.join(settings)}")
         raise
+    check_plugins(composed)
     with limited_reading(), hydra_interpolations(composed):
         if reads_other_files(composed):
             check_hydra_section(composed, typed)
@@ -108,6 +111,17 @@ def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None
         raise only_typed_error("searchpath")
 
 
+def check_plugins(composed: DictConfig) -> None:
+    """Refuses a name in place of the keys of Hydra's launcher or sweeper."""
+    for key in ("launcher", "sweeper"):
+        name = OmegaConf.select(composed.hydra, key)
+        if not isinstance(name, DictConfig):
+            raise ConfigError(
+                f"hydra.{key}: {shown(name)} is not a group of keys; choose the {key} "
+                f"by hydra/{key}={name}"
+            )
+
+
 def reads_other_files(composed: DictConfig) -> bool:
     """Whether the search path holds a folder that is neither ours nor a plugin's."""
     return any(
@@ -130,7 +144,7 @@ def check_hydra_section(composed: DictConfig, typed: list[str]) -> None:
     section: Any = OmegaConf.to_container(composed.hydra)
     for key, value in flatten(section).items():
         is_trusted = any(value == known[key] for known in allowed if key in known)
-        if is_trusted or key.startswith((*NO_EFFECT, *SEARCH_SPACES)):
+        if is_trusted or f"{key}.".startswith(CHECKED_ELSEWHERE):
             continue
         if not FROM_FILES.fullmatch(key):
             raise only_typed_error(key)
@@ -238,7 +252,8 @@ def root_of_folder(key: str, typed: list[str]) -> Path | None:
             literal, interpolation, _ = value.strip("'\"").partition("${")
             if not interpolation:
                 return None
-            root = Path(literal.rpartition("/")[0] or literal[:1].strip("$") or ".")
+            parent, slash, _ = literal.rpartition("/")
+            root = Path(parent or slash or ".")
     return root.resolve()
 
 

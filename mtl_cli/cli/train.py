@@ -1,8 +1,10 @@
 """`mtl-train`: parse the command line, compose, check, run, exit."""
 
+import contextlib
+import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,14 +17,14 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.cli.arguments import hydra_arguments, split_plugins
+from mtl_cli.cli.arguments import hydra_arguments, only_shows, split_plugins
 from mtl_cli.cli.config_guard import USER_FILES, refuse_foreign_code
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core import plugins, signals
 from mtl_cli.core.errors import JobError, StorageError, fail
 from mtl_cli.core.paths import conf_folder, shortest, user_conf_folder
 from mtl_cli.core.private_doors import exit_without_teardown
-from mtl_cli.core.secrets import track_secrets
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
 from mtl_cli.runs.execution import Request, execute
 from mtl_cli.runs.outcome import message_and_code, resume_command, resume_hint
@@ -150,22 +152,33 @@ def compose_and_run(
         except Exception as error:  # Hydra would print the error its own way
             results.append(error)
 
-    with running_jobs_outlive_storage():
+    shows = masked_output() if only_shows(sys.argv[1:]) else contextlib.nullcontext()
+    with running_jobs_outlive_storage(), shows:
         hydra.main(
             version_base="1.3", config_path=str(conf_folder()), config_name="config"
         )(run_or_start_jobs)()
     return results
 
 
+@contextlib.contextmanager
+def masked_output() -> Iterator[None]:
+    """Masks the secrets in what Hydra prints inside the block."""
+    stdout, output = sys.stdout, io.StringIO()
+    try:
+        with contextlib.redirect_stdout(output):
+            yield
+    finally:
+        stdout.write(mask_secrets(output.getvalue()))
+
+
 def prepare_process() -> None:
-    """Prepares Hydra, secrets and signals of this process."""
+    """Prepares Hydra and the signals of this process."""
     # With this variable Hydra raises errors as they are, and prints no message.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     # Child processes then import no `random.py` from the folder that they start in.
     os.environ["PYTHONSAFEPATH"] = "1"
     Plugins.instance().register(UserConf)
     refuse_foreign_code()
-    track_secrets()
     signals.install()
 
 

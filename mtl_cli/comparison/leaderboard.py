@@ -42,7 +42,7 @@ def write_leaderboard(sweep: Path) -> Path:
     rows += map(row_without_run, jobs_without_run_folder(sweep))
     path = sweep / LEADERBOARD
     text = csv_text(headings, rows).encode("utf-8", "replace")
-    with replacing(path) as temporary:
+    with replacing(path, "remove it, or free the space") as temporary:
         temporary.write_bytes(text)
     return path
 

@@ -52,8 +52,8 @@ def cache_folder() -> Path | None:
     """Returns the folder of encoded data and compiled code, or None for no cache.
 
     The environment variable `MTL_CACHE` names the folder; if it is empty, there is no
-    cache. Without the variable, the folder is `mtl-cli` in the user's cache folder. There
-    is no cache in the home of a user who has none, or whose home cannot be written.
+    cache. Without the variable, the folder is `mtl-cli` in the user's cache folder. A
+    user without a home, or with a home that cannot be written, has no cache in it.
     """
     configured = os.environ.get("MTL_CACHE")
     if configured == "":

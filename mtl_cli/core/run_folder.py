@@ -123,12 +123,7 @@ def check_run_folder(path: Path) -> None:
         ConfigError: if the folder holds links or no regular files, or if it is neither
             empty nor the folder of a run.
     """
-    try:
-        names = check_entries(path, SUBFOLDERS)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except (OSError, UnsafeFileError) as error:
-        raise ConfigError(f"hydra.run.dir: {first_line(error)}") from None
+    names = safe_entries("hydra.run.dir", path, SUBFOLDERS)
     others = sorted(set(names).difference(FIRST_FILES))
     if others and STATUS not in names:
         raise ConfigError(
@@ -139,6 +134,25 @@ def check_run_folder(path: Path) -> None:
             f"hydra.run.dir: {path / STATUS} is not what a run writes; name a new "
             "folder"
         )
+
+
+def safe_entries(key: str, folder: Path, subfolders: tuple[str, ...] = ()) -> list[str]:
+    """Returns the names in a folder; [] if there is no such folder.
+
+    Args:
+        key: the configuration's key that names the folder.
+        folder: the folder.
+        subfolders: names of subfolders to look into as well.
+
+    Raises:
+        ConfigError: if the folder cannot be read, or holds links or no regular files.
+    """
+    try:
+        return check_entries(folder, subfolders)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (OSError, UnsafeFileError) as error:
+        raise ConfigError(f"{key}: {first_line(error)}") from None
 
 
 def remove_checkpoints(path: Path) -> None:

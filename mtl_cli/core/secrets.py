@@ -10,6 +10,7 @@ A URL that was typed with a password has no reference: its user part is written 
 import contextlib
 import json
 import re
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -41,8 +42,13 @@ def track_secrets() -> None:
         ("oc.env", resolve_variable),
         ("oc.decode", resolve_decode),
         ("oc.create", resolve_create),
+        ("now", resolve_now),
     ):
-        OmegaConf.register_new_resolver(name, resolver, replace=True)
+        # The time is the same wherever a configuration asks for it.
+        is_cached = name == "now"
+        OmegaConf.register_new_resolver(
+            name, resolver, replace=True, use_cache=is_cached
+        )
 
 
 def tracked_secrets() -> dict[str, str]:
@@ -74,6 +80,12 @@ def resolve_create(obj: Any, _parent_: Any) -> Any:
     """Resolves `${oc.create:VALUES}` as OmegaConf does; a secret in it stays secret."""
     value = oc.create(obj, _parent_=_parent_)
     return derived(value, f"${{oc.create:{secret_in(obj)}}}", obj)
+
+
+def resolve_now(pattern: str) -> str:
+    """Resolves `${now:PATTERN}` as Hydra does; a secret in the pattern stays secret."""
+    value = datetime.now().strftime(pattern)
+    return derived(value, f"${{now:{secret_in(pattern)}}}", pattern)
 
 
 def derived(value: T, reference: str, source: Any) -> T:
@@ -125,7 +137,7 @@ def mask_secrets(value: T) -> T:
     if isinstance(value, str):
         for secret in sorted(_references, key=len, reverse=True):
             for spelling in spellings(secret):
-                masked = masked.replace(spelling, _references[secret])
+                masked = replaced(masked, spelling, _references[secret])
         if "://" in masked:
             masked = URL_USER.sub(HIDDEN, masked)
             masked = URL_PARAMETER.sub(rf"\1={HIDDEN}", masked)
@@ -136,6 +148,17 @@ def mask_secrets(value: T) -> T:
     elif isinstance(value, int | float) and value in _numbers:
         masked = f"${{oc.decode:{_numbers[value]}}}"
     return masked  # type: ignore[no-any-return]
+
+
+def replaced(text: str, spelling: str, reference: str) -> str:
+    """Returns a text with a reference in place of a secret.
+
+    YAML breaks long lines at blanks, so a blank may stand as a line break and blanks.
+    """
+    if " " not in spelling or "\n" not in text:
+        return text.replace(spelling, reference)
+    pattern = r"\\?\s+\\?\s?".join(map(re.escape, spelling.split(" ")))
+    return re.sub(pattern, lambda _: reference, text)
 
 
 def spellings(secret: str) -> list[str]:

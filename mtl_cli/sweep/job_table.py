@@ -1,6 +1,7 @@
 """The table of a sweep's jobs: live on a terminal, else one line per ended job."""
 
 import contextlib
+import os
 import re
 import threading
 import time
@@ -29,6 +30,9 @@ class JobTable:
 
     Args:
         folder: the sweep's folder.
+
+    Attributes:
+        output_error: the first error of writing to stdout. Jobs go on without it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,6 +40,7 @@ class JobTable:
         self.console = Console(highlight=False, soft_wrap=True)
         if not self.console.is_terminal:
             self.console.width = WIDTH
+        self.output_error: OSError | None = None
         self.shown_as_ended: set[str] = set()  # numbers of jobs
         self.start_times: dict[str, float] = {}  # by number of the job
         self.next_leaderboard = 0.0
@@ -59,14 +64,25 @@ class JobTable:
             self.print_line(f"warning: {error}")
         # Jobs without an objective come last.
         started.sort(key=lambda r: (r.objective is None, -(r.objective or 0.0)))
-        self.console.print(self.table(started))
+        self.print(self.table(started))
         self.print_line(f"sweep folder: {self.folder}")
         if any(record.scores for record in started):
             self.print_line(f"try next:     mtl-compare {self.folder}")
 
     def print_line(self, line: str) -> None:
         """Prints a line of text, without markup."""
-        self.console.print(Text(printable(line)))
+        self.print(Text(printable(line)))
+
+    def print(self, renderable: Text | Table) -> None:
+        """Prints to stdout, until stdout cannot be written to."""
+        try:
+            self.console.print(renderable)
+        except OSError as error:
+            self.output_error = self.output_error or error
+            # What is left to write would raise the error again.
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.console.file.fileno())
+            os.close(null)
 
     def follow(self) -> None:
         """Shows changes of the records until the session is over."""
@@ -97,7 +113,7 @@ class JobTable:
             line = (
                 f"job {record.number} {status}  {' '.join(record.settings)}  {result}"
             )
-            self.console.print(Text(printable(line.rstrip()), no_wrap=True))
+            self.print(Text(printable(line.rstrip()), no_wrap=True))
 
     def newly_ended(self) -> list[JobRecord]:
         """Returns the jobs that have ended since the last call.

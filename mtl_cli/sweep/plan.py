@@ -1,10 +1,11 @@
 """The plan of a sweep: the keys that say which jobs it has and how they run."""
 
+import math
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -14,6 +15,7 @@ from mtl_cli.config.sweep_options import Comparison, SweepOptions
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import Count, Options, Seed
 
+MAX_JOBS = 100_000  # of a sweep; Hydra composes all of them before the first starts
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper"
 
 
@@ -80,17 +82,56 @@ def number_of_jobs(config: DictConfig, plan: Plan) -> int | None:
         config: the sweep's composed configuration.
         plan: the sweep's plan.
     """
+    settings = swept_settings(config)
+    if plan.compare.single_task or settings is None:
+        return None
+    if any(s.key_or_group in ("repeats", "compare.single_task") for s in settings):
+        return None
+    return math.prod(map(number_of_values, settings)) * plan.repeats
+
+
+def check_number_of_jobs(config: DictConfig, plan: Plan | None) -> None:
+    """Refuses a sweep of more than `MAX_JOBS` jobs, before Hydra makes a list of them.
+
+    Args:
+        config: the sweep's composed configuration.
+        plan: the sweep's plan, if it is known.
+
+    Raises:
+        ConfigError: if the sweep has too many jobs.
+    """
+    points = math.prod(map(number_of_values, swept_settings(config) or []))
+    if points * (plan.repeats if plan else 1) > MAX_JOBS:
+        raise ConfigError(
+            f"the sweep has more than {MAX_JOBS:,} jobs; give fewer values, or split "
+            "the sweep"
+        )
+
+
+def swept_settings(config: DictConfig) -> list[Override] | None:
+    """Returns the settings with several values; None if Hydra's sweeper reads none."""
     sweeper = config.hydra.sweeper
-    if plan.compare.single_task or not str(sweeper._target_).startswith(BASIC_SWEEPER):
+    if not str(sweeper._target_).startswith(BASIC_SWEEPER):
         return None
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
     params = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
     try:
-        overrides = parser.parse_overrides([*params, *config.hydra.overrides.task])
+        settings = parser.parse_overrides([*params, *config.hydra.overrides.task])
     except HydraException:  # the sweeper will raise it again
         return None
-    changes_plan = ("repeats", "compare.single_task")
-    if any(o.is_sweep_override() and o.key_or_group in changes_plan for o in overrides):
-        return None
-    (points,) = BasicSweeper.split_arguments(overrides, None)
-    return len(points) * plan.repeats
+    # A later setting of the same key replaces an earlier one.
+    by_key = {setting.get_key_element(): setting for setting in settings}
+    return [setting for setting in by_key.values() if setting.is_sweep_override()]
+
+
+def number_of_values(setting: Override) -> int:
+    """Returns the number of values that a setting sweeps over."""
+    values: Any = setting.value()
+    if isinstance(values, RangeSweep) and values.step:
+        # The list of the values of a long range would fill the memory.
+        start, stop = values.start or 0, values.stop or 0
+        return max(0, int(-((start - stop) // values.step)))
+    # Hydra's sweeper refuses an interval, which has no list of values.
+    return (
+        sum(1 for _ in setting.sweep_iterator()) if setting.is_discrete_sweep() else 1
+    )

@@ -27,12 +27,14 @@ def adapt_plugins(config: DictConfig) -> None:
         if str(sweeper._target_).startswith(LIST_SWEEPER):
             for key in ("list_params", "grid_params"):
                 sweeper[key] = with_quoted_nulls(OmegaConf.to_container(sweeper[key]))
+        # Each job's configuration is composed anew, from `config.hydra.overrides`. All
+        # jobs belong to one folder, whatever `${seed}` in its name is in a job, and
+        # although a cluster's processes may start in another folder.
+        folder = Path(config.hydra.sweep.dir).absolute()
+        pinned = [f"hydra.sweep.dir={quoted(str(folder))}", "hydra.sweep.subdir=."]
+        config.hydra.overrides.hydra.extend(pinned)
         if uses_own_launcher(config.hydra):
             return
-        # A cluster's processes may start in another folder. Each process composes its
-        # job's configuration anew, from the overrides in `config.hydra.overrides`.
-        folder = Path(config.hydra.sweep.dir).absolute()
-        config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(str(folder))}")
         if str(launcher._target_).startswith(SUBMITIT):
             warn_once()
         if str(launcher._target_).startswith(RAY):

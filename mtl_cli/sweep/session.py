@@ -10,10 +10,9 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from mtl_cli.core.atomic_write import replacing
-from mtl_cli.core.errors import ConfigError, fail, first_line
+from mtl_cli.core.errors import ConfigError, fail
 from mtl_cli.core.folder_lock import LOCK_NAME, lock_folder
-from mtl_cli.core.other_files import UnsafeFileError, check_entries
-from mtl_cli.core.run_folder import status_of
+from mtl_cli.core.run_folder import safe_entries, status_of
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.runs.job_records import FAILED, RECORD_NAME, RECORDS, job_records
 
@@ -87,13 +86,8 @@ def check_sweep_folder(folder: Path) -> None:
     Raises:
         ConfigError: if the folder holds links, or is neither empty nor that of a sweep.
     """
-    try:
-        names = check_entries(folder, (RECORDS,))
-        records = os.listdir(folder / RECORDS) if RECORDS in names else []
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except (OSError, UnsafeFileError) as error:
-        raise ConfigError(f"hydra.sweep.dir: {first_line(error)}") from None
+    names = safe_entries("hydra.sweep.dir", folder)
+    records = safe_entries("hydra.sweep.dir", folder / RECORDS)
     others = sorted(set(names) - {LOCK_NAME, RECORDS})
     is_sweep = bool(records) and all(map(RECORD_NAME.fullmatch, records))
     if (others or records) and not is_sweep:
@@ -157,11 +151,19 @@ def job_counts_message() -> str:
 
 
 def failures() -> Iterator[tuple[str, int]]:
-    """Yields an error message and its exit code for each failed job."""
-    for record in [] if current is None else job_records(current.folder):
+    """Yields an error message and its exit code for each failed job, and for stdout."""
+    if current is None:
+        return
+    for record in job_records(current.folder):
         if record.status in FAILED:
             settings = " ".join(record.settings)
             yield f"job {record.number} ({settings}): {record.error}", record.code
+    if error := current.table.output_error:
+        yield (
+            f"cannot write to stdout: {error.strerror}; the jobs went on, and their "
+            f"runs are in {current.folder}",
+            1,
+        )
 
 
 class StartOfSweep(Callback):
@@ -178,6 +180,7 @@ class StartOfSweep(Callback):
                 raise ConfigError(MULTI_WORKER)
             optuna_search.check_search(config)
             sweep_plan = plan.sweep_plan(config)
+            plan.check_number_of_jobs(config, sweep_plan)
             current = Session(
                 Path(config.hydra.sweep.dir), config.get("resume", "auto")
             )

@@ -313,7 +313,7 @@ FOLDERS = {
             sweeper={"params": {"dataset.name": f"a,../{UP}"}},
         ),
         RERUN,
-        "leads out of",
+        "dataset.name: '../",
     ),
     "overrides_of_hydra": (
         section(

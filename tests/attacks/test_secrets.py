@@ -140,6 +140,16 @@ def test_decoded_secret_is_written_as_a_reference(tmp_path):
     assert completed.returncode == 0, completed.stderr
 
 
+@pytest.mark.parametrize("flags", [["--cfg", "all"], ["--help"]])
+def test_shown_configuration_names_the_secret_only(flags, tmp_path):
+    settings = ["+other=x-${oc.env:API_TOKEN}", "+late='${now:${oc.env:API_TOKEN}}'"]
+    completed = mtl_train(tmp_path, *settings, *flags, "--resolve", **TOKEN)
+    assert completed.returncode == 0, completed.stderr
+    assert "other: x-${oc.env:API_TOKEN}" in completed.stdout
+    assert "seed: 1" in completed.stdout
+    assert TOKEN["API_TOKEN"] not in completed.stdout + completed.stderr
+
+
 URL = "http://ann:hunter2hunter@127.0.0.1:{port}/train.csv?sig=abcdefgh&page=1"
 
 

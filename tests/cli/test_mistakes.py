@@ -101,6 +101,12 @@ MISTAKES = {
     "dataset.valid_from=tset": "should be 'train' or 'test'",
     "dataset.test_fraction=0.1": "dataset.test_fraction: dataset.test names the test",
     "seed=5000000000": "seed: 5000000000 should be less than 4294967296",
+    "-m seed=1,2 hydra.launcher=joblib": "hydra.launcher: 'joblib' is not a group of "
+    "keys; choose the launcher by hydra/launcher=joblib",
+    "-m seed=1,2 hydra.sweeper=optuna": "choose the sweeper by hydra/sweeper=optuna",
+    "-m seed=range(1,20000001)": "the sweep has more than 100,000 jobs; give fewer",
+    "-m seed=range(0,1000) model.dropout=range(0,1,0.005)": "more than 100,000 jobs",
+    "repeats=20000000": "the sweep has more than 100,000 jobs",
     "hydra.run.dir=/proc/nowhere": "hydra.run.dir: cannot make /proc/nowhere",
 }
 

@@ -97,3 +97,33 @@ def test_values_that_are_decoded_from_a_secret_are_secrets(
     reference = f"${{oc.decode:{MASK}}}"
     decoded = {"1234567": reference, "abcdefg": reference}
     assert tracked_secrets().items() >= decoded.items()
+
+
+@pytest.mark.parametrize("text", ["x%%{}", "{}", "{}-%%"])
+def test_secret_in_the_format_of_the_time_is_a_secret(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "hunter%%2")  # the format makes it hunter%2
+    pattern = text.format("${oc.env:DB_PASSWORD}")
+    values = OmegaConf.create({"key": f"${{now:{pattern}}}"})
+    assert "hunter%2" in values.key
+    assert mask_secrets(values.key) == f"${{now:{MASK}}}"
+
+
+def test_time_without_a_secret_is_the_same_all_over_a_configuration() -> None:
+    values = OmegaConf.create({"a": "${now:%H%M%S-%f}", "b": "${now:%H%M%S-%f}"})
+    assert values.a == values.b
+    assert mask_secrets(values.a) == values.a
+    assert not tracked_secrets()
+
+
+def test_secret_that_yaml_has_broken_at_a_blank_is_masked() -> None:
+    secret = "hunter two"
+    add_secrets({secret: MASK})
+    for start in range(60, 90):
+        for quote_ in ("", "'", "\u0007"):  # plain, single and double quotes
+            value = f"{'x' * start}{quote_} {secret} {'y' * 30}"
+            written = OmegaConf.to_yaml({"key": value})
+            masked = mask_secrets(written)
+            assert "hunter" not in masked
+            assert "two" not in masked

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from mtl_cli.config import sweep_options
 from mtl_cli.config.sweep_options import SweepOptions
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.sweep import job_processes, start_jobs
+from mtl_cli.sweep.plan import number_of_values
 
 Started = list[tuple[int, float | None]]
 
@@ -72,3 +74,28 @@ def test_auto_runs_as_many_jobs_as_the_machine_can(
     assert auto.jobs_at_once == 3  # one for every 2 GiB
     monkeypatch.setattr(sweep_options, "has_gpu", lambda: True)
     assert auto.jobs_at_once == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "1,2,3",
+        "range(5)",
+        "range(1,10,3)",
+        "range(1,10,-1)",
+        "range(10,1,-2)",
+        "range(0,1,0.25)",
+        "range(0,1.1,0.3)",
+        "shuffle(range(3,7))",
+        "sort(3,1,2)",
+        "choice(a,b)",
+    ],
+)
+def test_values_are_counted_as_hydra_lists_them(values: str) -> None:
+    setting = OverridesParser.create().parse_override(f"seed={values}")
+    assert number_of_values(setting) == len(list(setting.sweep_string_iterator()))
+
+
+def test_values_of_a_long_range_are_counted_without_a_list() -> None:
+    setting = OverridesParser.create().parse_override("seed=range(0,1000000000000000)")
+    assert number_of_values(setting) == 10**15

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from helpers.commands import mtl_train, refused, sweep_on_shared_fork_server
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.runs.job_records import JobRecord
+from mtl_cli.sweep import job_table, session
 from mtl_cli.sweep.folder_names import sweep_name
 from mtl_cli.sweep.job_table import JobTable
 
@@ -659,6 +661,49 @@ def test_launcher_does_not_change_the_sweep_folder() -> None:
     execution = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=4", "sweep.jobs=2"]
     assert sweep_name([*swept, *execution]) == sweep_name(swept)
     assert sweep_name([*swept, "hydra/sweeper=optuna"]) != sweep_name(swept)
+
+
+def test_jobs_share_one_folder_whose_name_holds_a_swept_key(start: Path) -> None:
+    ended = run_sweep(start, "seed=2,3", "hydra.sweep.dir='o2_${seed}'")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count(" done in ") == 2
+    assert "sweep folder: o2_1" in ended.stdout
+    assert [folder.name for folder in start.glob("o2*")] == ["o2_1"]
+    assert len(pd.read_csv(start / "o2_1" / "leaderboard.csv")) == 2
+
+
+def test_full_disk_behind_stdout_is_told_once_and_keeps_the_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open("/dev/full", "w") as full:
+        table = JobTable(tmp_path)
+        table.console = rich.console.Console(file=full)
+        table.print_line("job 0 done")
+        table.print_line("job 1 done")
+    current = SimpleNamespace(table=table, folder=tmp_path)
+    monkeypatch.setattr(session, "current", current)
+    monkeypatch.setattr(session, "job_records", lambda _: [])
+    (failure,) = session.failures()
+    assert failure == (
+        "cannot write to stdout: No space left on device; the jobs went on, and their "
+        f"runs are in {tmp_path}",
+        1,
+    )
+
+
+def test_folder_in_place_of_the_leaderboard_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "leaderboard.csv").mkdir()
+    record = JobRecord("0", "", ["seed=1"], status="done")
+    monkeypatch.setattr(job_table, "job_records", lambda _: [record])
+    table = JobTable(tmp_path)
+    table.console = rich.console.Console(file=io.StringIO(), width=200)
+    table.thread = SimpleNamespace(join=lambda: None)  # type: ignore[assignment]
+    table.stop()
+    printed = table.console.file.getvalue()  # type: ignore[attr-defined]
+    assert "leaderboard.csv: Is a directory; remove it, or free the space" in printed
+    assert f"sweep folder: {tmp_path}" in printed
 
 
 @pytest.mark.parametrize("width", [44, 80])
