@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mtl_cli.core.errors import (
         ConfigError,
         DataError,
+        ExportError,
         LostWorkerError,
         MtlError,
         TrainingError,
@@ -34,6 +35,7 @@ __all__ = [
     "Comparison",
     "ConfigError",
     "DataError",
+    "ExportError",
     "LostWorkerError",
     "Model",
     "MtlError",

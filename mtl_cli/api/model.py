@@ -67,6 +67,30 @@ class Model:
         columns = prediction_columns(self._network, self.config, encoded)
         return pd.DataFrame(columns, index=index)
 
+    def export(
+        self,
+        target: "str | PathLike[str]",
+        format: str = "saved_model",
+        force: bool = False,
+    ) -> None:
+        """Writes the model in a format for serving, as `mtl-export` does.
+
+        Args:
+            target: the file or folder to write, whole or not at all.
+            format: the name of the format, such as `saved_model`.
+            force: whether to replace an earlier export.
+
+        Raises:
+            ConfigError: if the target exists, or the format cannot hold the model.
+            ExportError: if the export does not predict as the model does.
+            WriteError: if the target cannot be written.
+        """
+        from mtl_cli.exports.base import TrainedModel
+        from mtl_cli.runs.export import export_model
+
+        model = TrainedModel(self._network, self._features, self.config)
+        export_model(model, Path(target), format, force)
+
 
 def load(run: "str | PathLike[str]", plugins: Sequence[str | Path] = ()) -> Model:
     """Loads the model of a finished run.

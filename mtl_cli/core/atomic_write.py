@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,41 @@ def replacing(target: Path, fix: str = RESUME) -> Iterator[Path]:
             sync(target.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(target: Path, fix: str = RESUME) -> Iterator[Path]:
+    """As `replacing`, for a target that may be a folder.
+
+    What was there is kept until the new target is whole. The caller checks that it may
+    be replaced.
+
+    Args:
+        target: the file or folder to write.
+        fix: what to do if it cannot be written, for the error.
+
+    Raises:
+        WriteError: if the target cannot be written.
+    """
+    with (
+        named_write_errors(target, fix),
+        tempfile.TemporaryDirectory(
+            prefix=UNFINISHED_PREFIX, dir=target.parent
+        ) as folder,
+    ):
+        temporary, earlier = Path(folder, target.name), Path(folder, ".earlier")
+        yield temporary
+        for path in (*temporary.rglob("*"), temporary):
+            sync(path)
+        if target.exists():
+            target.rename(earlier)
+        try:
+            temporary.rename(target)
+        except OSError:
+            if earlier.exists():
+                earlier.rename(target)
+            raise
+        sync(target.parent)
 
 
 @contextlib.contextmanager

@@ -50,6 +50,10 @@ class TrainingError(MtlError):
     """A run that had started cannot continue."""
 
 
+class ExportError(MtlError):
+    """An exported model does not predict as its run does."""
+
+
 class JobError(MtlError):
     """A job of a sweep failed."""
 

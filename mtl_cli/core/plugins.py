@@ -22,6 +22,7 @@ from mtl_cli.core.paths import conf_folder
 
 AXES = (
     "encoders",
+    "exports",
     "features",
     "generators",
     "heads",

@@ -11,7 +11,10 @@ import pyarrow as pa
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout
-from mtl_cli.features.base import Array, Feature
+from mtl_cli.columns.raw_inputs import raw_column
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.features.base import Array, Cells, Feature
+from mtl_cli.graphs.base import InputKind, Ops
 
 # Scales and buckets are learnt from a random sample of at most about this many training
 # rows, because a table may be larger than memory.
@@ -73,6 +76,59 @@ class FeatureSet:
             for input_name, dtype in INPUT_TYPES.items()
             if input_name in blocks
         }
+
+    @property
+    def input_kinds(self) -> dict[str, InputKind]:
+        """What an exported graph reads of each column, {column: kind}.
+
+        A column that features read both as text and as numbers is text, as in a text
+        file: numbers can be read from text.
+        """
+        kinds: dict[str, InputKind] = {}
+        for name, feature in self.features.items():
+            for column, kind in feature.input_kinds(name).items():
+                if kinds.get(column) != "text":
+                    kinds[column] = kind
+        return kinds
+
+    def graph(self, ops: Ops) -> dict[str, Tensor]:
+        """Builds `encode` as a graph that reads raw columns.
+
+        Returns: {input of the network: tensor (rows, width)}.
+
+        Raises:
+            ConfigError: if a feature cannot be exported in this format.
+        """
+        blocks: dict[str, list[Tensor]] = {}
+        for name, feature in self.features.items():
+            encoded = feature.graph(name, self.table_learnt(name), ops)
+            for input_name, block in encoded.items():
+                blocks.setdefault(input_name, []).append(block)
+        return {
+            input_name: ops.concatenated(blocks[input_name], dtype)
+            for input_name, dtype in INPUT_TYPES.items()
+            if input_name in blocks
+        }
+
+    def examples(self, rows: int) -> pa.Table:
+        """Returns raw rows to test an exported model with, the same at each call."""
+        random = np.random.default_rng(0)
+        cells: dict[str, Cells] = {}
+        # The first feature that reads a column gives its cells. Numbers can be read as
+        # text too, and the cells of several columns of one feature fit each other.
+        in_order = sorted(
+            self.features.items(),
+            key=lambda item: (not item[1].numeric, -len(item[1].input_kinds(item[0]))),
+        )
+        for name, feature in in_order:
+            learnt = self.table_learnt(name)
+            cells = feature.examples(name, learnt, random, rows) | cells
+        return pa.table(
+            {
+                column: raw_column(cells[column], kind)
+                for column, kind in self.input_kinds.items()
+            }
+        )
 
     def unseen(self, table: pa.Table, encoded: dict[str, Array]) -> dict[str, Array]:
         """Returns which rows have a value that the training rows lack, by feature.

@@ -4,16 +4,21 @@ from abc import abstractmethod
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
 from mtl_cli.columns.fitters import Fitter, Learnt
 from mtl_cli.columns.layout import Block, EmbeddingTable
-from mtl_cli.core.errors import suggest
+from mtl_cli.core.errors import ConfigError, suggest
 from mtl_cli.core.options import Count, Options
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.graphs.base import InputKind, Ops
 
 Array = npt.NDArray[Any]
+# Cells of a column, as a table of Python values holds them.
+Cells = list[Any]
 Dimension = Count | Literal["auto"]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Missing = Literal["error", "mean", "median"] | Number
@@ -21,6 +26,14 @@ NumBuckets = Annotated[int, Field(ge=2, lt=2**31)]
 
 # Keys that describe an embedding table, not the column that is looked up in it.
 TABLE_KEYS = ("embedding_dim", "min_count", "num_buckets", "pretrained")
+
+# Values that training rows probably lack, for tests of exported models: an id above
+# 2^53, which no float64 holds, and texts that are not ASCII or long.
+TEXTS = (str(2**53 + 1), "zoë", "日本", "?" * 300)
+
+# The share of a column's test values that training rows have.
+SEEN_SHARE = 0.7
+FLOAT32_MAX = float(np.finfo("float32").max)
 
 
 class Feature(Options):
@@ -88,6 +101,47 @@ class Feature(Options):
     def embedding_table(self, learnt: Learnt) -> EmbeddingTable | None:
         """Returns the embedding table that the feature owns; None for numbers."""
         return None
+
+    def input_kinds(self, name: str) -> dict[str, InputKind]:
+        """Returns what an exported graph reads of each column of the feature."""
+        kind: InputKind = "number" if self.numeric else "text"
+        return dict.fromkeys(self.source_columns(name), kind)
+
+    def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
+        """Builds `encode` as a graph that reads raw columns, for exported models.
+
+        Args:
+            name: the name of the feature.
+            learnt: as in `encode`.
+            ops: the graph's columns and operations.
+
+        Returns: {input of the network: tensor (rows, width)}.
+
+        Raises:
+            ConfigError: if the kind cannot be exported in this format.
+        """
+        raise ConfigError(
+            f"dataset.features.{name}: kind {self.kind} has no method `graph`, so that "
+            "no graph can encode the column; add the method to the class of the kind, "
+            "or take --format weights"
+        )
+
+    def examples(
+        self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
+    ) -> dict[str, Cells]:
+        """Returns cells to test an exported model with, {column: one cell per row}.
+
+        They include missing values, if the feature accepts these, and unseen values.
+
+        Args:
+            name: the name of the feature.
+            learnt: as in `encode`.
+            random: the source of random choices.
+            rows: the number of rows.
+        """
+        if self.numeric:
+            return {name: random.normal(size=rows).tolist()}
+        return {name: some_values([], random, rows)}
 
     def summary(self, encoded: Array) -> Array:
         """Returns one number per row, for the data report's statistics and AUC.
@@ -186,3 +240,60 @@ def check_shared_table(name: str, features: dict[str, Feature]) -> None:
             f"features.{name}.{key}: the table is {owner_name}'s, whose {key} counts; "
             f"{fix}"
         )
+
+
+def number_column(
+    name: str, missing: str | float, ops: Ops, max_size: float = FLOAT32_MAX
+) -> Tensor:
+    """Returns a numeric feature's column in a graph, which refuses what `read` refuses.
+
+    Args:
+        name: the feature and its column.
+        missing: the feature's setting; `error` refuses empty cells.
+        ops: the graph's columns and operations.
+        max_size: the largest absolute value.
+    """
+    x = ops.column(name, "number")
+    ops.require(ops.is_within(x, -max_size, max_size))
+    if missing == "error":
+        ops.require(ops.is_number(x))
+    return x
+
+
+def some_values(
+    vocabulary: list[str], random: np.random.Generator, rows: int
+) -> list[str | None]:
+    """Returns values of a vocabulary, mixed with unseen and missing values."""
+
+    def some_value() -> str | None:
+        if vocabulary and random.random() < SEEN_SHARE:
+            return vocabulary[random.integers(len(vocabulary))]
+        return (*TEXTS, None)[random.integers(len(TEXTS) + 1)]
+
+    return [some_value() for _ in range(rows)]
+
+
+def some_numbers(
+    learnt: list[float],
+    missing: str | float,
+    random: np.random.Generator,
+    rows: int,
+) -> list[float | None]:
+    """Returns numbers at, between and beyond learnt numbers, and missing values.
+
+    Args:
+        learnt: numbers that the feature learnt, in any order.
+        missing: the feature's setting; `error` leaves out missing values.
+        random: the source of random choices.
+        rows: the number of rows.
+    """
+    low, high = (min(learnt), max(learnt)) if learnt else (0.0, 1.0)
+    margin = (high - low) / 4 or 1.0
+    between = random.uniform(low - margin, high + margin, rows)
+    at = random.choice(learnt, rows) if learnt else between
+    numbers: list[float | None] = np.where(
+        random.random(rows) < SEEN_SHARE, between, at
+    ).tolist()
+    if missing != "error":
+        numbers[:: len(TEXTS)] = [None] * len(numbers[:: len(TEXTS)])
+    return numbers

@@ -9,7 +9,18 @@ from pydantic import Field, model_validator
 
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.numeric import Floats, cuts, numbers
-from mtl_cli.features.base import Array, Embedded, Number
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.features.base import (
+    Array,
+    Cells,
+    Embedded,
+    Number,
+    number_column,
+    some_numbers,
+)
+from mtl_cli.graphs.base import Ops
+
+FLOAT64_MAX = float(np.finfo("float64").max)
 
 
 class Bucketized(Embedded):
@@ -51,6 +62,15 @@ class Bucketized(Embedded):
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
         ids = np.searchsorted(learnt["cuts"], values, side="right") + 1
         return {"ids": np.where(np.isnan(values), 0, ids)[:, None]}
+
+    def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
+        x = number_column(name, self.missing, ops, FLOAT64_MAX)
+        return {"ids": ops.as_column(ops.bucket_ids(x, learnt["cuts"]))}
+
+    def examples(
+        self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
+    ) -> dict[str, Cells]:
+        return {name: some_numbers(learnt["cuts"], self.missing, random, rows)}
 
     def num_ids(self, learnt: Learnt) -> int:
         num_buckets = len(learnt["cuts"]) + 1

@@ -3,13 +3,22 @@
 from functools import partial
 from typing import Annotated, Self
 
+import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
 from mtl_cli.columns.fitters import Fitter, Learnt, VocabularyFitter
-from mtl_cli.columns.vocabulary import Categorical, cross, hash_ids, vocabulary_ids
+from mtl_cli.columns.vocabulary import (
+    UNIT_SEPARATOR,
+    Categorical,
+    cross,
+    hash_ids,
+    vocabulary_ids,
+)
 from mtl_cli.core.options import Count
-from mtl_cli.features.base import Array, Embedded, NumBuckets
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.features.base import Array, Cells, Embedded, NumBuckets, some_values
+from mtl_cli.graphs.base import Ops
 
 
 class Cross(Embedded):
@@ -51,6 +60,34 @@ class Cross(Embedded):
         if self.num_buckets is not None:
             return {"ids": hash_ids(values, self.num_buckets)[:, None]}
         return {"ids": vocabulary_ids(values, learnt.vocabulary)[:, None]}
+
+    def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
+        columns = [ops.column(column, "text") for column in self.columns]
+        texts = ops.joined(columns, UNIT_SEPARATOR)
+        if self.num_buckets is None:
+            # No combination in the vocabulary has an empty part.
+            ids = ops.vocabulary_ids(texts, learnt["vocabulary"])
+        else:
+            is_whole = ops.all_present(columns)
+            ids = ops.where(is_whole, ops.hash_ids(texts, self.num_buckets), 0)
+        return {"ids": ops.as_column(ids)}
+
+    def examples(
+        self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
+    ) -> dict[str, Cells]:
+        values = some_values(learnt.get("vocabulary", []), random, rows)
+        parts = [
+            value.split(UNIT_SEPARATOR)
+            if value is not None
+            and value.count(UNIT_SEPARATOR) == len(self.columns) - 1
+            else [value] * len(self.columns)
+            for value in values
+        ]
+        cells = zip(*parts, strict=True)
+        return {
+            column: list(column_cells)
+            for column, column_cells in zip(self.columns, cells, strict=True)
+        }
 
     def num_ids(self, learnt: Learnt) -> int:
         return 1 + (self.num_buckets or len(learnt["vocabulary"]))

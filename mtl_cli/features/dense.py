@@ -15,7 +15,17 @@ from mtl_cli.columns.numeric import (
     numbers,
     refuse_above_float32,
 )
-from mtl_cli.features.base import Array, Feature, Missing
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.features.base import (
+    FLOAT32_MAX,
+    Array,
+    Cells,
+    Feature,
+    Missing,
+    number_column,
+    some_numbers,
+)
+from mtl_cli.graphs.base import Ops
 
 QUANTILE_LEVELS = np.linspace(0, 1, 1001)
 
@@ -66,14 +76,39 @@ class Dense(Feature):
             quantiles = np.array(learnt["quantiles"])
             levels = np.linspace(0, 1, len(quantiles))
             return np.asarray(np.interp(x, quantiles, levels))
+        shift, width = self._shift_and_width(learnt)
+        if self.transform == "log1p":
+            x = signed_log1p(x)
+        with np.errstate(over="ignore"):
+            return np.asarray((x - shift) / width)
+
+    def _shift_and_width(self, learnt: Learnt) -> tuple[float, float]:
+        """Returns the numbers of the linear transforms: (x - shift) / width."""
         if self.transform == "minmax":
             shift, width = learnt["low"], learnt["high"] - learnt["low"]
         else:
             shift, width = learnt["mean"], learnt["deviation"]
-        if self.transform == "log1p":
-            x = signed_log1p(x)
-        with np.errstate(over="ignore"):
-            return np.asarray((x - shift) / (width or 1.0))
+        return shift, width or 1.0
+
+    def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
+        x = number_column(name, self.missing, ops)
+        x = ops.filled(x, learnt["missing"]) if "missing" in learnt else x
+        if self.transform == "quantile":
+            quantiles = learnt["quantiles"]
+            levels = np.linspace(0, 1, len(quantiles)).tolist()
+            x = ops.interpolated(x, quantiles, levels)
+        elif self.transform != "none":
+            shift, width = self._shift_and_width(learnt)
+            x = ops.signed_log1p(x) if self.transform == "log1p" else x
+            x = ops.scaled(x, shift, width)
+        ops.require(ops.is_within(x, -FLOAT32_MAX, FLOAT32_MAX))
+        return {"dense": ops.as_column(x)}
+
+    def examples(
+        self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
+    ) -> dict[str, Cells]:
+        numbers = learnt.get("quantiles", list(learnt.values()))
+        return {name: some_numbers(numbers, self.missing, random, rows)}
 
     def block(self, name: str, learnt: Learnt) -> Block:
         return Block("dense")

@@ -4,7 +4,9 @@ import pyarrow as pa
 
 from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.vocabulary import Categorical, as_categorical, hash_ids
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Embedded, NumBuckets
+from mtl_cli.graphs.base import Ops
 
 
 class Hashed(Embedded):
@@ -27,6 +29,10 @@ class Hashed(Embedded):
         self, name: str, values: Categorical, learnt: Learnt
     ) -> dict[str, Array]:
         return {"ids": hash_ids(values, self.num_buckets)[:, None]}
+
+    def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
+        ids = ops.hash_ids(ops.column(name, "text"), self.num_buckets)
+        return {"ids": ops.as_column(ids)}
 
     def num_ids(self, learnt: Learnt) -> int:
         return 1 + self.num_buckets

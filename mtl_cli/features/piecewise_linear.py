@@ -17,7 +17,16 @@ from mtl_cli.columns.numeric import (
     numbers,
     refuse_above_float32,
 )
-from mtl_cli.features.base import Array, Feature, Missing
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.features.base import (
+    Array,
+    Cells,
+    Feature,
+    Missing,
+    number_column,
+    some_numbers,
+)
+from mtl_cli.graphs.base import Ops
 
 
 class PiecewiseLinear(Feature):
@@ -53,15 +62,33 @@ class PiecewiseLinear(Feature):
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
         x = filled(values, learnt)
-        edges = np.array([learnt["low"], *learnt["cuts"], learnt["high"]])
-        width = np.diff(edges)
-        width[width == 0] = 1
+        starts, widths = starts_and_widths(learnt)
         with np.errstate(over="ignore"):  # clip turns infinity into 1
-            shares = np.clip((x[:, None] - edges[:-1]) / width, 0, 1)
+            shares = np.clip((x[:, None] - starts) / widths, 0, 1)
         return {"dense": np.asarray(shares)}
+
+    def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
+        x = number_column(name, self.missing, ops)
+        x = ops.filled(x, learnt["missing"]) if "missing" in learnt else x
+        starts, widths = starts_and_widths(learnt)
+        return {"dense": ops.ramps(x, starts.tolist(), widths.tolist())}
+
+    def examples(
+        self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
+    ) -> dict[str, Cells]:
+        edges = [learnt["low"], *learnt["cuts"], learnt["high"]]
+        return {name: some_numbers(edges, self.missing, random, rows)}
 
     def block(self, name: str, learnt: Learnt) -> Block:
         return Block("dense", len(learnt["cuts"]) + 1)
 
     def summary(self, encoded: Array) -> Array:
         return np.asarray(encoded.sum(axis=1))
+
+
+def starts_and_widths(learnt: Learnt) -> tuple[Floats, Floats]:
+    """Returns the lower edge and the width of each bucket, (buckets,)."""
+    edges = np.array([learnt["low"], *learnt["cuts"], learnt["high"]])
+    widths = np.diff(edges)
+    widths[widths == 0] = 1
+    return edges[:-1], widths

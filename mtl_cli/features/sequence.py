@@ -1,7 +1,7 @@
 """The feature kind `sequence`."""
 
 from functools import partial
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,18 @@ from mtl_cli.columns.layout import Block
 from mtl_cli.columns.lists import SeparatorCheck, Tokens, tokens_of
 from mtl_cli.columns.vocabulary import Categorical, vocabulary_ids
 from mtl_cli.core.options import Count
-from mtl_cli.features.base import Array, Embedded, Pretrained
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.features.base import (
+    FLOAT32_MAX,
+    Array,
+    Cells,
+    Embedded,
+    Pretrained,
+    some_values,
+)
+from mtl_cli.graphs.base import InputKind, Ops
+
+MAX_EXAMPLE_LENGTH = 5  # of lists that test an exported model
 
 
 class Sequence(Embedded):
@@ -75,8 +86,71 @@ class Sequence(Embedded):
             weights /= np.where(total > 0, total, 1)
         return {"sequences": ids, "sequence_weights": weights}
 
+    def input_kinds(self, name: str) -> dict[str, InputKind]:
+        if self.separator is not None:
+            return dict.fromkeys(self.source_columns(name), "text")
+        kinds: dict[str, InputKind] = {name: "texts"}
+        if self.weights is not None:
+            kinds[self.weights] = "numbers"
+        return kinds
+
+    def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
+        weights = None
+        if self.separator is None:
+            texts = ops.column(name, "texts")
+            if self.weights is not None:
+                weights = ops.column(self.weights, "numbers")
+        else:
+            texts, counts = ops.split(ops.column(name, "text"), self.separator)
+            if self.weights is not None:
+                column = ops.column(self.weights, "text")
+                parts, weight_counts = ops.split(column, self.separator)
+                ops.require(ops.equal(counts, weight_counts))
+                weights = ops.numbers_in(parts)
+        is_present = ops.is_present(texts)
+        if weights is None:
+            weights = ops.ones_like(texts)
+        else:
+            weights = ops.aligned(weights, texts)
+            ops.require(ops.all_fit(is_present, ops.is_number(weights)))
+            fits = ops.is_within(weights, 0, FLOAT32_MAX)
+            ops.require(ops.all_fit(is_present, fits))
+        ids = ops.vocabulary_ids(texts, learnt["vocabulary"])
+        ids = ops.last_values(is_present, ids, self.max_length)
+        weights = ops.last_values(is_present, weights, self.max_length)
+        weights = ops.as_float32(weights)
+        weights = ops.shares(weights) if self.pooling == "mean" else weights
+        return {"sequences": ids, "sequence_weights": weights}
+
+    def examples(
+        self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
+    ) -> dict[str, Cells]:
+        # Sequences with the same weights have lists of the same lengths.
+        lengths = [row % MAX_EXAMPLE_LENGTH for row in range(rows)]
+        lists: Cells = [
+            some_values(learnt["vocabulary"], random, length) for length in lengths
+        ]
+        weights: Cells = [random.random(length).tolist() for length in lengths]
+        if self.separator is not None:
+            lists = [joined(values, self.separator) for values in lists]
+            weights = [
+                None if text is None else joined(values, self.separator)
+                for text, values in zip(lists, weights, strict=True)
+            ]
+        return {name: lists} | ({self.weights: weights} if self.weights else {})
+
     def block(self, name: str, learnt: Learnt) -> Block:
         return Block("sequences", self.max_length, self.table_owner(name), self.pooling)
+
+
+def joined(values: list[Any], separator: str) -> str | None:
+    """Returns values as one text, with nothing in place of None; None if it is empty.
+
+    A text that holds the separator is left out.
+    """
+    texts = ["" if value is None else str(value) for value in values]
+    texts = ["" if separator in text else text for text in texts]
+    return separator.join(texts) or None
 
 
 class SequenceFitter(VocabularyFitter):

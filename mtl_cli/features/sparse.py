@@ -2,12 +2,15 @@
 
 from functools import partial
 
+import numpy as np
 import pyarrow as pa
 
 from mtl_cli.columns.fitters import Learnt, VocabularyFitter
 from mtl_cli.columns.vocabulary import Categorical, as_categorical, vocabulary_ids
 from mtl_cli.core.options import Count
-from mtl_cli.features.base import Array, Embedded, Pretrained
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.features.base import Array, Cells, Embedded, Pretrained, some_values
+from mtl_cli.graphs.base import Ops
 
 # A column seems to identify rows if it has more distinct values than 50, and more than
 # half as many as there are rows.
@@ -43,6 +46,15 @@ class Sparse(Embedded):
         self, name: str, values: Categorical, learnt: Learnt
     ) -> dict[str, Array]:
         return {"ids": vocabulary_ids(values, learnt.vocabulary)[:, None]}
+
+    def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
+        ids = ops.vocabulary_ids(ops.column(name, "text"), learnt["vocabulary"])
+        return {"ids": ops.as_column(ids)}
+
+    def examples(
+        self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
+    ) -> dict[str, Cells]:
+        return {name: some_values(learnt["vocabulary"], random, rows)}
 
     def is_row_id(self, num_distinct: int, num_rows: int) -> bool:
         return num_distinct > max(MIN_ROW_ID_SHARE * num_rows, MIN_ROW_IDS)

@@ -1,0 +1,91 @@
+"""`mtl-export`: writes the model of a run in a format for serving."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from mtl_cli.core import plugins, signals, tensorflow_runtime
+from mtl_cli.core.command_line import Parser
+from mtl_cli.core.errors import MtlError, fail, printable
+from mtl_cli.core.private_doors import exit_without_teardown
+from mtl_cli.core.signals import Stopped
+
+PROGRAM = "mtl-export"
+EXAMPLES = """examples:
+  mtl-export outputs/runs/NAME model            # a SavedModel that takes raw columns
+  mtl-export --verify model                     # replays the test rows in the export
+"""
+
+
+def command() -> NoReturn:
+    """Runs `mtl-export` as a process of its own, and ends the process quickly."""
+    exit_without_teardown(main(sys.argv[1:]))
+
+
+def main(command_line: list[str]) -> int:
+    """Exports; returns the exit code: 0 done, 1 failed, 2 wrong input, 130, 143."""
+    signals.install()
+    try:
+        export(arguments(command_line))
+    except MtlError as error:
+        return fail(PROGRAM, str(error), error.exit_code)
+    except Stopped as stop:
+        return fail(PROGRAM, f"{stop}; nothing was written", stop.code)
+    return 0
+
+
+def arguments(command_line: list[str]) -> argparse.Namespace:
+    """Returns the values of the command line.
+
+    Raises:
+        ConfigError: if the command line is wrong.
+    """
+    parser = Parser(
+        prog=PROGRAM,
+        description="Writes the model of a run in a format for serving.",
+        usage="%(prog)s RUN TARGET [--format NAME] [--force] [--plugins FOLDER]\n"
+        "       %(prog)s --verify TARGET [--plugins FOLDER]",
+        epilog=EXAMPLES,
+    )
+    add = parser.add_argument
+    add("run", metavar="RUN", nargs="?", help="the run folder", type=Path)
+    add("target", metavar="TARGET", nargs="?", help="what to write", type=Path)
+    formats = ", ".join(plugins.sources("exports"))
+    add("--format", metavar="NAME", help=f"{formats} (default: saved_model)")
+    add("--force", action="store_true", help="replaces an earlier export")
+    help_of_verify = "replays the test rows of an export that you trust"
+    add("--verify", metavar="TARGET", type=Path, help=help_of_verify)
+    add("--plugins", metavar="FOLDER", action="append", default=[], type=Path)
+    options = parser.parse_args(command_line)
+    if options.verify is None and options.target is None:
+        parser.error("the following arguments are required: RUN, TARGET")
+    if options.verify is not None and (options.run or options.format or options.force):
+        parser.error("--verify takes no RUN, --format or --force")
+    return options
+
+
+def export(options: argparse.Namespace) -> None:
+    """Writes or verifies an export, and says what was done.
+
+    Raises:
+        MtlError: if the export cannot be written, or does not predict as the run does.
+    """
+    plugins.use_folders(options.plugins)
+    tensorflow_runtime.load()
+    from mtl_cli.runs.export import export_run, verify
+
+    if options.verify is not None:
+        path, result = options.verify, verify(options.verify)
+    else:
+        path, name = options.target, options.format or "saved_model"
+        result = export_run(options.run, path, name, options.force)
+    line = (
+        f"{path}: {result.rows} test rows replayed, the largest difference from the "
+        f"run is {result.difference:.1e} ({result.column})"
+    )
+    sys.stdout.write(f"{printable(line)}\n")
+
+
+if __name__ == "__main__":
+    command()

@@ -1,0 +1,236 @@
+"""Exports the model of a run to another format, and replays an export's test rows."""
+
+import math
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from mtl_cli.columns.raw_inputs import ARROW_TYPES, raw_column
+from mtl_cli.core.atomic_write import replacing_folder
+from mtl_cli.core.errors import (
+    DAMAGED_FILE_ERRORS,
+    ConfigError,
+    DataError,
+    ExportError,
+    first_line,
+    suggest,
+)
+from mtl_cli.core.options import option_class, option_names
+from mtl_cli.exports.base import AXIS, Export, TrainedModel
+from mtl_cli.runs import saved_model
+from mtl_cli.runs.prediction import prediction_columns
+
+TEST_ROWS = 64
+FIX = "free the space, and run the command again"
+
+
+class Replay(NamedTuple):
+    """How well an export predicts its test rows.
+
+    Attributes:
+        rows: the number of test rows.
+        column: the column of predictions with the largest difference.
+        difference: the largest difference of a prediction p, divided by max(1, |p|);
+            NaN if a prediction is NaN.
+        tolerance: the largest difference that the format allows.
+    """
+
+    rows: int
+    column: str
+    difference: float
+    tolerance: float
+
+
+def export_run(run: Path, target: Path, format_name: str, force: bool) -> Replay:
+    """Writes the model of a run in another format, whole or not at all.
+
+    Args:
+        run: the run folder.
+        target: the file or folder to write.
+        format_name: the name of the format, a file in `mtl_cli/exports`.
+        force: whether to replace an earlier export.
+
+    Returns: how well the export predicts its test rows.
+
+    Raises:
+        ConfigError: if the target exists, or the format cannot hold the model.
+        DataError: if the run holds no model.
+        WriteError: if the target cannot be written.
+        ExportError: if the export does not predict as the run does.
+    """
+    export = format_named(format_name)
+    export.check(format_name, target)
+    check_target(target, force)
+    return export_model(
+        TrainedModel(*saved_model.load(run)), target, format_name, force
+    )
+
+
+def export_model(
+    model: TrainedModel, target: Path, format_name: str, force: bool
+) -> Replay:
+    """Writes a model in another format; see `export_run`."""
+    export = format_named(format_name)
+    export.check(format_name, target)
+    check_target(target, force)
+    record = describe(model, format_name)
+    with replacing_folder(target, FIX) as path:
+        export.write(model, record, path)
+        result = replay(export, record, path)
+        check_replay(target, result)
+    return result
+
+
+def verify(path: Path) -> Replay:
+    """Replays the test rows of an export.
+
+    This runs the program that the export is: verify only exports that you trust.
+
+    Raises:
+        DataError: if the path holds no export, or a damaged one.
+        ExportError: if the export does not predict as its run did.
+    """
+    name, record = record_of(path)
+    export = format_named(name)
+    export.check(name, path)
+    try:
+        result = replay(export, record, path)
+    except DAMAGED_FILE_ERRORS as error:
+        raise DataError(
+            f"{path} is damaged: {type(error).__name__}: {first_line(error)}; export "
+            "the model again"
+        ) from None
+    check_replay(path, result)
+    return result
+
+
+def format_named(name: str) -> Export:
+    """Returns the format of a name.
+
+    Raises:
+        ConfigError: if there is no such format.
+    """
+    names = option_names(AXIS)
+    if name not in names:
+        raise ConfigError(
+            f"--format: '{name}' is not one of {', '.join(names)}{suggest(name, names)}"
+        )
+    return option_class(AXIS, name, Export)()
+
+
+def check_target(target: Path, force: bool) -> None:
+    """Refuses a target that exists, unless it is an export that may be replaced.
+
+    Raises:
+        ConfigError: if the target is refused.
+    """
+    if not target.exists() and not target.is_symlink():
+        return
+    if not force:
+        raise ConfigError(
+            f"{target} exists; choose another name, or --force replaces an earlier "
+            "export"
+        )
+    try:
+        name, _ = record_of(target)
+    except DataError:
+        raise ConfigError(
+            f"--force: {target} is no export of mtl-cli, which --force could replace; "
+            "choose another name"
+        ) from None
+    if target.is_dir():
+        found = {entry.name for entry in target.iterdir()}
+        others = sorted(found - format_named(name).entries)
+        if others:
+            raise ConfigError(
+                f"--force: {target} holds '{others[0]}', which is no part of the "
+                "export; move it away, or choose another name"
+            )
+
+
+def record_of(path: Path) -> tuple[str, dict[str, Any]]:
+    """Returns the name of an export's format, and its record.
+
+    Raises:
+        DataError: if the path holds no export, or a damaged one.
+    """
+    try:
+        for name in option_names(AXIS):
+            record = None if path.is_symlink() else format_named(name).read_record(path)
+            if record is not None and record["format"] == name:
+                check_record(record)
+                return name, record
+    except DAMAGED_FILE_ERRORS as error:
+        raise DataError(
+            f"{path} holds no complete export: {type(error).__name__}: "
+            f"{first_line(error)}; export the model again"
+        ) from None
+    raise DataError(f"{path} is no export; name what mtl-export has written")
+
+
+def check_record(record: dict[str, Any]) -> None:
+    """Raises ValueError if a record is not what `describe` gives."""
+    rows, predictions = record["rows"], record["predictions"]
+    if set(record["inputs"].values()) - set(ARROW_TYPES):
+        raise ValueError("the record names an unknown kind of input")
+    if set(rows) != set(record["inputs"]) or set(predictions) != set(record["outputs"]):
+        raise ValueError("the rows of the record do not fit its inputs and outputs")
+    lengths = {len(cells) for cells in (*rows.values(), *predictions.values())}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError("the columns of the record have different lengths")
+
+
+def describe(model: TrainedModel, format_name: str) -> dict[str, Any]:
+    """Returns the record of an export, as JSON values; see `Export`."""
+    rows = model.features.examples(TEST_ROWS)
+    encoded = model.features.encode(rows)
+    predictions = prediction_columns(model.network, model.config, encoded)
+    return {
+        "format": format_name,
+        "mtl_cli": version("mtl-cli"),
+        "inputs": model.features.input_kinds,
+        "outputs": list(predictions),
+        "rows": rows.to_pydict(),
+        "predictions": {name: x.tolist() for name, x in predictions.items()},
+    }
+
+
+def replay(export: Export, record: dict[str, Any], path: Path) -> Replay:
+    """Predicts the test rows of an export's record with the export."""
+    kinds = record["inputs"]
+    rows = pa.table(
+        {
+            column: raw_column(cells, kinds[column])
+            for column, cells in record["rows"].items()
+        }
+    )
+    columns = export.predict(path, rows, kinds)
+    differences = {
+        name: largest_difference(columns[name], np.array(expected, "float64"))
+        for name, expected in record["predictions"].items()
+    }
+    # NaN compares as smaller than any number; it is the largest difference here.
+    column = max(
+        differences,
+        key=lambda name: (math.isnan(differences[name]), differences[name]),
+    )
+    return Replay(rows.num_rows, column, differences[column], export.tolerance)
+
+
+def check_replay(path: Path, result: Replay) -> None:
+    """Raises an error if an export predicts its test rows differently than the run."""
+    if not result.difference <= result.tolerance:  # also true for NaN
+        raise ExportError(
+            f"{path} predicts {result.column} differently than the run did, by "
+            f"{result.difference:.1e} in {result.rows} test rows; at most "
+            f"{result.tolerance:.0e} is expected: export the model again"
+        )
+
+
+def largest_difference(x: Any, expected: Any) -> float:
+    """Returns the largest |x - expected| / max(1, |expected|)."""
+    scale = np.maximum(1, np.abs(expected))
+    return float(np.max(np.abs(np.asarray(x, "float64") - expected) / scale))

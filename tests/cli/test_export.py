@@ -1,0 +1,228 @@
+"""`mtl-export`: writes whole exports, verifies them, and refuses wrong use."""
+
+import errno
+import json
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.every_kind import FEATURES, trained
+from helpers.planted_data import config, parquet, planted, run_in, values
+
+from mtl_cli.cli import export
+from mtl_cli.core import plugins
+from mtl_cli.exports.saved_model import SavedModel
+from mtl_cli.runs import export as runs_export
+
+WITHOUT_GRAPH = """
+from mtl_cli.features.dense import Dense
+from mtl_cli.features.base import Feature
+
+
+class Copied(Dense):
+    graph = Feature.graph
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    features = {name: FEATURES[name] for name in ("user", "price", "word")}
+    return trained(tmp_path_factory.mktemp("run"), features)
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path) -> Path:
+    """A folder with a SavedModel; tests copy it before they change it."""
+    folder = run.parent / "exported"
+    assert exports(run, folder) == 0
+    return folder
+
+
+def exports(*arguments: object) -> int:
+    return export.main([str(argument) for argument in arguments])
+
+
+def test_export_is_verified_again_later(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exports("--verify", exported) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{exported}: 64 test rows replayed, the largest difference")
+    assert out.count("\n") == 1
+
+
+def test_verify_notices_a_changed_prediction(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(exported, tmp_path / "model")
+    path = tmp_path / "model" / "export.json"
+    record = json.loads(path.read_text("utf-8"))
+    record["predictions"]["buy"][5] += 1e-4
+    path.write_text(json.dumps(record), "utf-8")
+    assert exports("--verify", tmp_path / "model") == 1
+    err = capsys.readouterr().err
+    assert "predicts buy differently than the run did, by 1.0e-04" in err
+
+
+def test_force_replaces_an_export(run: Path, exported: Path, tmp_path: Path) -> None:
+    shutil.copytree(exported, tmp_path / "model")
+    (tmp_path / "model" / "saved_model.pb").write_bytes(b"old")
+    assert exports(run, tmp_path / "model", "--force") == 0
+    assert exports("--verify", tmp_path / "model") == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def fails_with(error: BaseException) -> Any:
+    def write(self: Any, model: Any, record: Any, path: Path) -> None:
+        path.mkdir()
+        (path / "saved_model.pb").write_bytes(b"half")
+        raise error
+
+    return write
+
+
+def test_full_disk_leaves_the_earlier_export(
+    run: Path,
+    exported: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(exported, tmp_path / "model")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(SavedModel, "write", fails_with(full))
+    assert exports(run, tmp_path / "model", "--force") == 1
+    err = capsys.readouterr().err
+    assert "cannot write" in err and "No space left" in err and err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert exports("--verify", tmp_path / "model") == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_leaves_nothing(
+    number: int, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: Any) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(runs_export, "replay", interrupted)
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        code = exports(run, tmp_path / "model")
+    finally:
+        for n, handler in handlers.items():
+            signal.signal(n, handler)
+    assert code == {signal.SIGINT: 130, signal.SIGTERM: 143}[signal.Signals(number)]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export_that_predicts_otherwise_is_not_written(
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    predict = SavedModel.predict
+
+    def wrong(self: Any, *arguments: Any) -> Any:
+        columns = predict(self, *arguments)
+        return columns | {"click": columns["click"] + 1e-5}
+
+    monkeypatch.setattr(SavedModel, "predict", wrong)
+    assert exports(run, tmp_path / "model") == 1
+    assert "predicts click differently" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+WRONG = {
+    "no_run": (["nowhere", "new"], 2, "nowhere holds no complete model"),
+    "no_target": (["RUN"], 2, "the following arguments are required: RUN, TARGET"),
+    "nothing": ([], 2, "the following arguments are required: RUN, TARGET"),
+    "exists": (["RUN", "notes"], 2, "notes exists; choose another name"),
+    "foreign": (["RUN", "notes", "--force"], 2, "notes is no export of mtl-cli"),
+    "file": (["RUN", "file.txt", "--force"], 2, "file.txt is no export of mtl-cli"),
+    "more": (["RUN", "more", "--force"], 2, "more holds 'diary.txt', which is no part"),
+    "link": (["RUN", "link", "--force"], 2, "link is no export of mtl-cli"),
+    "format": (["RUN", "new", "--format", "saved"], 2, "did you mean saved_model?"),
+    "flag": (["RUN", "new", "--forced"], 2, "did you mean --force?"),
+    "no_folder": (["RUN", "no/new"], 1, "cannot write no/new: No such file"),
+    "plugins": (["RUN", "new", "--plugins", "x"], 2, "there is no folder x"),
+    "verify_none": (["--verify", "none"], 2, "none is no export"),
+    "verify_run": (["--verify", "RUN"], 2, "is no export; name what mtl-export"),
+    "verify_more": (["RUN", "--verify", "notes"], 2, "--verify takes no RUN"),
+    "verify_cut": (["--verify", "cut"], 2, "cut is damaged: "),
+    "verify_json": (["--verify", "json"], 2, "json holds no complete export: "),
+    "verify_rows": (["--verify", "rows"], 2, "have different lengths"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_use_ends_in_one_line_and_writes_nothing(
+    name: str,
+    run: Path,
+    exported: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "diary.txt").write_text("mine")
+    (tmp_path / "file.txt").write_text("mine")
+    for copy in ("more", "cut", "json", "rows"):
+        shutil.copytree(exported, copy)
+    (tmp_path / "link").symlink_to(exported)
+    (tmp_path / "more" / "diary.txt").write_text("mine")
+    (tmp_path / "cut" / "saved_model.pb").write_bytes(b"\x08\x01\x12\xff")
+    (tmp_path / "json" / "export.json").write_text("{")
+    record = json.loads((exported / "export.json").read_text("utf-8"))
+    record["rows"]["user"].pop()
+    (tmp_path / "rows" / "export.json").write_text(json.dumps(record))
+    before = sorted(tmp_path.rglob("*"))
+    arguments, code, message = WRONG[name]
+    assert exports(*(run if a == "RUN" else a for a in arguments)) == code
+    err = capsys.readouterr().err
+    assert err.startswith("mtl-export: error: ") and err.count("\n") == 1
+    assert message in err
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "notes" / "diary.txt").read_text() == "mine"
+
+
+def run_of(tmp_path: Path, features: dict[str, Any], **renamed: str) -> Path:
+    table = planted().rename_columns(renamed)
+    tasks = {"click": {"label": "click", "kind": "binary"}}
+    run_in(tmp_path / "run", config(values(parquet(tmp_path, table), features, tasks)))
+    return tmp_path / "run"
+
+
+def test_kind_without_a_graph_is_refused_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine" / "features" / "copied.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(WITHOUT_GRAPH)
+    plugins.use_folders([file.parents[1]])
+    try:
+        run = run_of(
+            tmp_path, {"price": {"kind": "copied"}, "user": {"kind": "sparse"}}
+        )
+        folder = file.parents[1]
+        code = exports(run, tmp_path / "model", "--plugins", folder)
+    finally:
+        plugins.use_folders([])
+    err = capsys.readouterr().err
+    assert code == 2 and err.count("\n") == 1
+    assert "dataset.features.price: kind copied has no method `graph`" in err
+    assert not (tmp_path / "model").exists()
+
+
+def test_columns_that_tensorflow_takes_for_one_are_refused_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    features = {"the price": {"kind": "dense"}, "the-price": {"kind": "dense"}}
+    run = run_of(tmp_path, features, price="the price", age="the-price")
+    assert exports(run, tmp_path / "model") == 2
+    err = capsys.readouterr().err
+    assert "the column names 'the-price' and 'the price' for one name" in err

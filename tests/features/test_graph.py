@@ -1,0 +1,148 @@
+"""`graph` of every kind of feature gives, row by row, what `encode` gives."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import tensorflow as tf
+from helpers.every_kind import FEATURES, as_inputs, hard_rows, rows
+from helpers.planted_data import declared, fitted_features
+
+from mtl_cli.columns.raw_inputs import raw_input
+from mtl_cli.core.options import option_names
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.graphs.tensorflow import TensorFlowOps
+
+NUMERIC: dict[str, Any] = {
+    **{
+        f"dense {transform}": {"kind": "dense", "transform": transform, "missing": 0.5}
+        for transform in ("standard", "minmax", "log1p", "quantile", "none")
+    },
+    "bucketized": {"kind": "bucketized", "num_buckets": 4, "missing": "bucket"},
+    "edges": {"kind": "bucketized", "edges": [-1.0, 0.0, 2.5], "missing": "bucket"},
+    "pieces": {"kind": "piecewise_linear", "num_buckets": 4, "missing": "median"},
+}
+COLUMNS = {
+    "ties": [0.0, 0.0, 0.0, 1.0, 1.0, 2.0, 3.0, 3.0],
+    "constant": [4.0] * 8,
+    "wide": [-1e30, -5.0, 0.0, 0.1, 0.2, 7.0, 1e5, 1e30],
+    "empty": [None] * 8,
+}
+NUMBERS = [None, -0.0, 0.0, 1.0, 1.5, 2.0, 3.0, 4.0, 4.000001, -1e37, 1e37, 1e-300]
+
+
+def features_of(declarations: dict[str, Any], table: pa.Table) -> FeatureSet:
+    features = declared("x", declarations, {"y": {"label": "y", "kind": "binary"}})
+    return fitted_features(features.features, table)
+
+
+def graph_of(features: FeatureSet, table: pa.Table) -> tuple[dict[str, Any], Any]:
+    """The inputs of the network from the graph, and whether each row is accepted."""
+    kinds = features.input_kinds
+    columns = {c: raw_input(c, table[c], kind) for c, kind in kinds.items()}
+    tables: Any = {}
+
+    @tf.function(autograph=False)
+    def encode(columns: Any) -> Any:
+        ops = TensorFlowOps(columns, kinds, tables)
+        return features.graph(ops), ops.is_accepted()
+
+    inputs, accepted = encode({name: tf.constant(x) for name, x in columns.items()})
+    return {name: x.numpy() for name, x in inputs.items()}, accepted.numpy()
+
+
+def test_every_kind_of_feature_is_tested_here() -> None:
+    kinds = {keys["kind"] for keys in FEATURES.values()}
+    assert kinds == set(option_names("features"))
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_graph_equals_encode_on_unseen_missing_long_and_odd_values(name: str) -> None:
+    owner = FEATURES[name].get("table", name)
+    declarations = {key: FEATURES[key] for key in dict.fromkeys((owner, name))}
+    features = features_of(declarations, rows(300, 0))
+    table = hard_rows(500, 1)
+    encoded = features.encode(table)
+    inputs, accepted = graph_of(features, table)
+    assert accepted.all()
+    assert list(inputs) == list(encoded)
+    for input_name, x in encoded.items():
+        np.testing.assert_allclose(inputs[input_name], x, rtol=2e-7, atol=1e-12)
+
+
+@pytest.mark.parametrize("values", COLUMNS)
+@pytest.mark.parametrize("kind", NUMERIC)
+def test_graph_of_numbers_equals_encode_at_ties_ends_and_extremes(
+    kind: str, values: str
+) -> None:
+    train = pa.table({"x": pa.array(COLUMNS[values], pa.float64())})
+    features = features_of({"x": NUMERIC[kind]}, train)
+    table = pa.table({"x": pa.array(NUMBERS + COLUMNS[values], pa.float64())})
+    (encoded,) = features.encode(table).values()
+    inputs, accepted = graph_of(features, table)
+    assert accepted.all()
+    np.testing.assert_allclose(*inputs.values(), encoded, rtol=2e-7, atol=0)
+
+
+def test_conversion_of_raw_rows_equals_a_plain_loop() -> None:
+    table = hard_rows(300, 2)
+    features = features_of(FEATURES, rows(300, 0))
+    expected = as_inputs(table)
+    for column, kind in features.input_kinds.items():
+        x = raw_input(column, table[column], kind)
+        if kind in ("text", "texts"):
+            assert x.tolist() == expected[column]
+        else:
+            np.testing.assert_array_equal(x, np.array(expected[column], "float64"))
+
+
+NOT_FINITE = [float("inf"), float("-inf")]
+REFUSED: dict[str, tuple[dict[str, Any], dict[str, list[Any]]]] = {
+    "missing number": ({"x": {"kind": "dense"}}, {"x": [1.0, None, 2.0]}),
+    "missing bucket": (
+        {"x": {"kind": "bucketized", "edges": [1.0]}},
+        {"x": [1.0, None, 2.0]},
+    ),
+    "infinite number": (
+        {"x": {"kind": "bucketized", "edges": [1.0], "missing": "bucket"}},
+        {"x": [1.0, float("inf"), 2.0]},
+    ),
+    "above float32": (
+        {"x": {"kind": "dense", "transform": "none"}},
+        {"x": [1.0, -1e39, 2.0]},
+    ),
+    "above float32 after scaling": (
+        {"x": {"kind": "dense"}},
+        {"x": [1.0, 1e38, 1.0 + 1e-9]},
+    ),
+    "negative weight": (
+        {"x": {"kind": "sequence", "max_length": 2, "weights": "w"}},
+        {"x": [["a"], ["b", "c"], ["a"]], "w": [[1.0], [1.0, -1.0], [0.0]]},
+    ),
+    "missing weight": (
+        {"x": {"kind": "sequence", "max_length": 2, "weights": "w"}},
+        {"x": [["a"], ["b", "c"], ["a"]], "w": [[1.0], [1.0, None], [0.0]]},
+    ),
+    "fewer weights": (
+        {"x": {"kind": "sequence", "max_length": 2, "separator": ";", "weights": "w"}},
+        {"x": ["a;b", "b;c", None], "w": ["1;2", "1", None]},
+    ),
+    "more weights": (
+        {"x": {"kind": "sequence", "max_length": 2, "separator": ";", "weights": "w"}},
+        {"x": ["a", "b;", None], "w": ["1", "1;2;3", None]},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_graph_refuses_only_the_row_that_encode_refuses(name: str) -> None:
+    declarations, columns = REFUSED[name]
+    table = pa.table(columns)
+    accepted_rows = table.take([0, 2])
+    features = features_of(declarations, accepted_rows)
+    features.encode(accepted_rows)
+    with pytest.raises(Exception, match="row 2"):
+        features.encode(table)
+    _, accepted = graph_of(features, table)
+    assert accepted.tolist() == [True, False, True]

@@ -1,0 +1,208 @@
+"""Rows, features and tasks of every kind, and raw rows that are hard to encode."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from helpers.planted_data import config, parquet, run_in, values
+
+HUGE = 2**53  # float64 holds no odd number above it
+WORDS = ["ä", "word", "日本", "x" * 50, "17"]
+MARKS = ["a", "b", "", "dé", "e"]
+HASHED: dict[str, Any] = {
+    "word": {"kind": "hashed", "num_buckets": 50},
+    "other_word": {"kind": "hashed", "num_buckets": 50, "table": "word"},
+    "hashed_pair": {
+        "kind": "cross",
+        "columns": ["user", "word", "friend"],
+        "num_buckets": 30,
+    },
+}
+FEATURES: dict[str, Any] = HASHED | {
+    "user": {"kind": "sparse"},
+    "friend": {"kind": "sparse", "table": "user"},
+    "pair": {"kind": "cross", "columns": ["user", "word", "whole"]},
+    "price": {"kind": "dense", "missing": "mean"},
+    "plain": {"kind": "dense", "transform": "none"},
+    "log": {"kind": "dense", "transform": "log1p", "missing": 0.5},
+    "rank": {"kind": "dense", "transform": "quantile", "missing": "median"},
+    "range": {"kind": "dense", "transform": "minmax"},
+    "whole": {"kind": "bucketized", "num_buckets": 8, "missing": "bucket"},
+    "age in years": {"kind": "bucketized", "edges": [20, 40]},
+    "pieces": {"kind": "piecewise_linear", "num_buckets": 6, "missing": "mean"},
+    "tags": {
+        "kind": "sequence",
+        "separator": "|",
+        "max_length": 3,
+        "weights": "tag_weights",
+    },
+    "list": {
+        "kind": "sequence",
+        "max_length": 4,
+        "weights": "list_weights",
+        "pooling": "sum",
+    },
+    "users": {"kind": "sequence", "max_length": 2, "pooling": "max", "table": "user"},
+}
+# ONNX has no operation that hashes.
+WITHOUT_HASHES = {name: keys for name, keys in FEATURES.items() if name not in HASHED}
+TASKS: dict[str, Any] = {
+    "click": {"label": "click", "kind": "binary"},
+    "buy": {"label": "buy", "kind": "binary"},
+    "seconds": {"label": "spent", "kind": "regression", "transform": "standard"},
+    "spent": {"label": "spent", "kind": "regression"},
+    "level": {"label": "level", "kind": "multiclass", "classes": ["low", "high", "no"]},
+}
+
+
+def rows(count: int, seed: int) -> pa.Table:
+    """Rows to train on: ids above 2^53, empty cells, lists, weights, labels."""
+    draw = np.random.default_rng(seed)
+
+    def some(x: Any) -> list[Any]:
+        return [
+            None if u < 0.1 else v for v, u in zip(x, draw.random(count), strict=True)
+        ]
+
+    user, price = draw.integers(0, 9, count), draw.normal(size=count)
+    words = [WORDS[i] for i in draw.integers(0, 5, count)]
+    lengths = draw.integers(0, 6, count)
+    tags = ["|".join(MARKS[i] for i in draw.integers(0, 5, n)) for n in lengths]
+    weights = ["|".join(map(repr, draw.random(n).tolist())) for n in lengths]
+    lists = [[WORDS[i] for i in draw.integers(0, 5, n)] for n in lengths]
+    columns = {
+        "user": some((user + HUGE).tolist()),
+        "friend": some((draw.integers(0, 12, count) + HUGE).tolist()),
+        "word": some(words),
+        "other_word": some(words[::-1]),
+        "price": some((price * 10).tolist()),
+        "plain": draw.normal(size=count),
+        "log": some((draw.normal(size=count) ** 3 * 100).tolist()),
+        "rank": some(draw.normal(size=count).round(1).tolist()),
+        "range": draw.normal(size=count) * 1e5,
+        "whole": some(draw.integers(10, 60, count).tolist()),
+        "age in years": draw.uniform(10, 60, count),
+        "pieces": some(draw.normal(size=count).round(1).tolist()),
+        "tags": tags,
+        "tag_weights": [w if t else "" for t, w in zip(tags, weights, strict=True)],
+        "list": [x or None for x in lists],
+        "list_weights": [draw.random(len(x)).tolist() or None for x in lists],
+        "users": [(draw.integers(0, 9, n) + HUGE).tolist() for n in lengths],
+        "click": (user % 2 == 0).astype(int),
+        "buy": ((user % 2 == 0) & (price > 0)).astype(int),
+        "spent": 1000 + price + user,
+        "level": np.array(["low", "high", "no"])[user % 3],
+    }
+    return pa.table(columns)
+
+
+def trained(folder: Path, features: dict[str, Any], *overrides: str) -> Path:
+    """Trains a small model on these rows; returns its run folder."""
+    train = parquet(folder, rows(300, 0))
+    test = parquet(folder, rows(60, 1), "test.parquet")
+    data = values(train, features, TASKS, test=str(test))
+    run_in(folder / "run", config(data, *overrides))
+    return folder / "run"
+
+
+def hard_rows(count: int, seed: int) -> pa.Table:
+    """Raw rows of `FEATURES`: seen, unseen, missing, very long and odd values."""
+    draw = random.Random(seed)
+    seen = [*WORDS, *MARKS[:2], "dé"]
+    letters = "abcäöüßéλж日本語😀|\x1f\t\n\"',;{}[]\\%\u200b"
+
+    def text() -> str | None:
+        kind = draw.random()
+        if kind < 0.1:
+            return None
+        if kind < 0.5:
+            return str(HUGE + draw.randint(-2, 14))
+        if kind < 0.7:
+            return draw.choice(seen)
+        if kind < 0.71:
+            return "y" * draw.randint(1000, 20_000)
+        return "".join(draw.choices(letters, k=draw.randint(1, 12)))
+
+    def number(size: float, missing: bool = True) -> float | None:
+        kind = draw.random()
+        if missing and kind < 0.1:
+            return None
+        if kind < 0.2:
+            return draw.choice([0.0, -0.0, 1e-300, 20.0, 40.0, 1e30, -1e30, 1e37])
+        if kind < 0.6:
+            return round(draw.gauss(0, 1), 1) * size
+        return draw.gauss(0, 20 * size)
+
+    def tokens() -> list[str]:
+        return draw.choices([*seen, "", "zz"], k=draw.randint(0, 8))
+
+    def weights(n: int) -> list[float]:
+        return [draw.choice([0.0, 1.0, draw.random(), 1e3]) for _ in range(n)]
+
+    def ids() -> list[int | None] | None:
+        length = draw.randint(-1, 5)
+        if length < 0:
+            return None
+        other = [None, *range(HUGE - 2, HUGE + 12)]
+        return [draw.choice(other) for _ in range(length)]
+
+    tags, lists = ([tokens() for _ in range(count)] for _ in range(2))
+    texts = ["|".join(x) or None for x in tags]
+    tag_weights = [
+        "|".join(map(repr, weights(len(x)))) if text else None
+        for x, text in zip(tags, texts, strict=True)
+    ]
+    columns: dict[str, Any] = {
+        name: [text() for _ in range(count)]
+        for name in ("user", "friend", "word", "other_word")
+    }
+    for name in ("price", "log", "rank", "pieces"):
+        columns[name] = [number(10 if name == "price" else 1) for _ in range(count)]
+    for name in ("plain", "range", "age in years"):
+        size = 1e5 if name == "range" else 1
+        columns[name] = [number(size, missing=False) for _ in range(count)]
+    columns["whole"] = [
+        draw.choice([None, *map(str, range(5, 70))]) for _ in range(count)
+    ]
+    return (
+        pa.table(columns)
+        .append_column("tags", pa.array(texts, pa.string()))
+        .append_column("tag_weights", pa.array(tag_weights, pa.string()))
+        .append_column(
+            "list",
+            pa.array(
+                [[t or None for t in x] or None for x in lists], pa.list_(pa.string())
+            ),
+        )
+        .append_column(
+            "list_weights",
+            pa.array([weights(len(x)) or None for x in lists], pa.list_(pa.float64())),
+        )
+        .append_column(
+            "users", pa.array([ids() for _ in range(count)], pa.list_(pa.int64()))
+        )
+    )
+
+
+def as_inputs(table: pa.Table) -> dict[str, list[Any]]:
+    """Raw rows as an exported model takes them, converted by a plain loop."""
+    inputs: dict[str, list[Any]] = {}
+    for name, cells in table.to_pydict().items():
+        example = next(x for x in cells if x is not None)
+        if isinstance(example, list):
+            lists = [x or [] for x in cells]
+            width = max(map(len, lists))
+            numbers = isinstance(next(x for x in lists if x)[0], float)
+            empty = float("nan") if numbers else ""
+            inputs[name] = [
+                [empty if v is None else v if numbers else str(v) for v in x]
+                + [empty] * (width - len(x))
+                for x in lists
+            ]
+        elif isinstance(example, str):
+            inputs[name] = ["" if x is None else x for x in cells]
+        else:
+            inputs[name] = [float("nan") if x is None else float(x) for x in cells]
+    return inputs
