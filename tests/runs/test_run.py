@@ -121,7 +121,12 @@ def test_report_shows_scores_curves_and_configuration(run: Path) -> None:
     check_self_contained(page)
     headings = re.findall("<h2>(.*?)</h2>", page)
     assert headings == [
-        *("Scores", "Learning curves", "Predictions on test rows", "Gates"),
+        *(
+            "Scores on test rows",
+            "Learning curves",
+            "Predictions on test rows",
+            "Gates",
+        ),
         *("Network", "Data", "Time", "Settings", "How to go on"),
     ]
     for title in ("ROC", "precision by recall", "calibration", "predictions by label"):

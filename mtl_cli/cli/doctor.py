@@ -1,0 +1,225 @@
+"""`mtl-doctor`: says whether this installation works, and what it lacks."""
+
+import contextlib
+import io
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from typing import NoReturn
+
+from packaging.requirements import Requirement
+from rich.console import Console
+
+from mtl_cli.core import compile_cache, paths, signals, tensorflow_runtime
+from mtl_cli.core.command_line import Parser
+from mtl_cli.core.errors import MtlError, fail, printable
+from mtl_cli.core.private_doors import exit_without_teardown
+from mtl_cli.core.signals import Stopped
+
+PROGRAM = "mtl-doctor"
+EXAMPLES = """examples:
+  mtl-doctor                # 20 seconds
+  mtl-doctor --no-training
+"""
+# Extras for work on mtl-cli itself.
+DEVELOPMENT_EXTRAS = {"dev", "docs"}
+MIN_AUC = 0.85  # of income, which one epoch of PLE reaches with any seed
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check has found.
+
+    Attributes:
+        name: what was checked.
+        text: what was found; if something is wrong, how to mend it.
+        works: True if it works, False if it does not; None for a part that is missing
+            and that only some users need.
+    """
+
+    name: str
+    text: str
+    works: bool | None = True
+
+
+def command() -> NoReturn:
+    """Runs `mtl-doctor` as a process of its own."""
+    exit_without_teardown(main(sys.argv[1:]))
+
+
+def main(command_line: list[str]) -> int:
+    """Checks the installation; returns the exit code: 0 all works, 1 not, 2, 130."""
+    signals.install()
+    try:
+        parser = Parser(
+            prog=PROGRAM,
+            description="Says whether this installation works, and what it lacks.",
+            epilog=EXAMPLES,
+        )
+        add = parser.add_argument
+        add("--no-training", action="store_true", help="leaves out the self-test")
+        options = parser.parse_args(command_line)
+        console = Console(highlight=False, soft_wrap=True, markup=False)
+        works = True
+        for finding in findings(with_training=not options.no_training):
+            show(console, finding)
+            works &= finding.works is not False
+    except MtlError as error:
+        return fail(PROGRAM, str(error), error.exit_code)
+    except Stopped as stop:
+        return fail(PROGRAM, str(stop), stop.code)
+    return 0 if works else 1
+
+
+def show(console: Console, finding: Finding) -> None:
+    """Prints a finding on one line."""
+    words = {True: ("ok", "green"), False: ("broken", "red"), None: ("missing", "dim")}
+    word, style = words[finding.works]
+    console.print(f"{word:8}", style=style, end="")
+    console.print(printable(f"{finding.name:12} {finding.text}"))
+
+
+def findings(with_training: bool) -> Iterator[Finding]:
+    """Yields the findings of all checks, each as soon as it is known."""
+    yield check_packages()
+    yield check_files()
+    yield check_cache()
+    yield check_devices()
+    yield from check_extras()
+    if with_training:
+        yield check_training()
+
+
+def check_packages() -> Finding:
+    """Checks the versions of Python and of the packages that every run needs."""
+    wrong = [
+        problem
+        for requirement in requirements()
+        if requirement.marker is None and (problem := problem_with(requirement))
+    ]
+    python = f"Python {platform.python_version()}"
+    if wrong:
+        text = f"{python}; {'; '.join(wrong)}; install mtl-cli anew"
+        return Finding("packages", text, works=False)
+    names = ("mtl-cli", "tensorflow", "keras", "deepctr", "hydra-core")
+    return Finding(
+        "packages", ", ".join([python, *(f"{name} {version(name)}" for name in names)])
+    )
+
+
+def check_files() -> Finding:
+    """Checks that the configs and the bundled data are where they are looked for."""
+    missing = [
+        str(path)
+        for path in (paths.conf_folder() / "config.yaml", paths.root() / "data/adult")
+        if not path.exists()
+    ]
+    if missing:
+        text = f"not found: {', '.join(missing)}; install mtl-cli anew"
+        return Finding("files", text, works=False)
+    return Finding("files", f"configs in {paths.conf_folder()}")
+
+
+def check_cache() -> Finding:
+    """Checks the folder of encoded data and compiled code."""
+    folder = paths.cache_folder()
+    if folder is None:
+        text = "none: each run encodes its data and compiles anew; set MTL_CACHE"
+        return Finding("cache", text, works=None)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        text = f"{folder}: {error.strerror}; name another folder in MTL_CACHE"
+        return Finding("cache", text, works=False)
+    free = compile_cache.free_bytes(folder) / GIB
+    return Finding("cache", f"{folder}, {free:.1f} GiB free")
+
+
+def check_devices() -> Finding:
+    """Loads TensorFlow, and lists what it computes on."""
+    try:
+        tensorflow_runtime.load()
+        devices = tensorflow_runtime.describe()["device"]
+    except Exception as error:  # whatever a broken installation raises
+        text = f"TensorFlow cannot be loaded: {type(error).__name__}: {error}"
+        return Finding("devices", text, works=False)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
+    names = ", ".join(map(str, devices)) if isinstance(devices, list) else str(devices)
+    return Finding("devices", f"{names}, {os.cpu_count()} cores, {memory:.0f} GiB")
+
+
+def check_extras() -> Iterator[Finding]:
+    """Yields a finding for each extra of the package, such as `mlflow`."""
+    extras = metadata("mtl-cli").get_all("Provides-Extra") or []
+    for extra in sorted(set(extras) - DEVELOPMENT_EXTRAS):
+        needed = [
+            requirement
+            for requirement in requirements()
+            if requirement.marker and requirement.marker.evaluate({"extra": extra})
+        ]
+        problems = [problem for r in needed if (problem := problem_with(r))]
+        if problems:
+            fix = f"pip install 'mtl-cli[{extra}]'"
+            yield Finding(extra, f"{'; '.join(problems)}; {fix}", works=None)
+        else:
+            names = ", ".join(f"{r.name} {version(r.name)}" for r in needed)
+            yield Finding(extra, names)
+
+
+def check_training() -> Finding:
+    """Trains PLE on the bundled Adult data, and predicts with the saved model."""
+    import pandas as pd
+
+    from mtl_cli.api.model import load
+    from mtl_cli.api.train import train
+
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="mtl-doctor-") as folder:
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                run = train("trainer.epochs=1", f"hydra.run.dir={folder}/run")
+            auc = run.metrics["test"]["income"]["auc"]
+            speed = run.history["samples_per_second"].iloc[-1]
+            rows = pd.read_parquet(paths.root() / "data/adult/test.parquet")
+            predicted = load(run).predict(rows)["income"]
+            is_same = (predicted == run.predictions["income_prediction"]).all()
+        except MtlError as error:
+            return Finding("training", str(error), works=False)
+    text = (
+        f"an epoch of PLE on Adult has AUC {auc:.4f}, {speed:,.0f} samples/s; "
+        f"{time.monotonic() - started:.0f} s in all"
+    )
+    if auc < MIN_AUC:
+        return Finding("training", f"{text}; the AUC should be {MIN_AUC}", works=False)
+    if not is_same:
+        text = f"{text}; the saved model does not predict the same as in training"
+        return Finding("training", text, works=False)
+    return Finding("training", text)
+
+
+def requirements() -> list[Requirement]:
+    """Returns the packages that mtl-cli asks for, with those of its extras."""
+    return [Requirement(text) for text in requires("mtl-cli") or []]
+
+
+def problem_with(requirement: Requirement) -> str:
+    """Returns why an installed package does not do; "" if it does."""
+    try:
+        found = version(requirement.name)
+    except PackageNotFoundError:
+        return f"{requirement.name} is not installed"
+    if not requirement.specifier.contains(found, prereleases=True):
+        return f"{requirement.name} is {found}, needed is {requirement.specifier}"
+    return ""
+
+
+if __name__ == "__main__":
+    command()

@@ -1,0 +1,116 @@
+"""`mtl-doctor`: what works, what is missing, what is broken."""
+
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from mtl_cli.api import train as api_train
+from mtl_cli.cli import doctor
+from mtl_cli.core import paths, tensorflow_runtime
+from mtl_cli.core.errors import TrainingError
+
+
+def test_installation_of_the_tests_works(capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor.main(["--no-training"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[:4]] == [
+        ["ok", "packages"],
+        ["ok", "files"],
+        ["ok", "cache"],
+        ["ok", "devices"],
+    ]
+    assert not any("training" in line.split()[:2] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "problem"),
+    [
+        ("numpy>=1", ""),
+        ("numpy<1", "numpy is "),
+        ("no-such-package", "no-such-package is not installed"),
+    ],
+)
+def test_package_is_missing_or_of_another_version(
+    requirement: str, problem: str
+) -> None:
+    assert doctor.problem_with(Requirement(requirement)).startswith(problem)
+    assert bool(doctor.problem_with(Requirement(requirement))) == bool(problem)
+
+
+def test_missing_extra_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        doctor, "requirements", lambda: [Requirement('nothing>=2; extra == "wandb"')]
+    )
+    found = {finding.name: finding for finding in doctor.check_extras()}
+    assert found["wandb"].works is None
+    assert found["wandb"].text.endswith("pip install 'mtl-cli[wandb]'")
+    assert "dev" not in found
+
+
+def test_wrong_version_of_a_needed_package_is_broken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor, "requirements", lambda: [Requirement("numpy<1")])
+    assert doctor.main(["--no-training"]) == 1
+    assert capsys.readouterr().out.startswith("broken  packages     Python 3")
+
+
+def test_files_that_are_not_there_are_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "root", lambda: tmp_path)
+    finding = doctor.check_files()
+    assert (finding.works, "config.yaml" in finding.text) == (False, True)
+
+
+def test_cache_that_cannot_be_written_is_broken_and_none_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MTL_CACHE", str(tmp_path / "file"))
+    (tmp_path / "file").write_text("")
+    finding = doctor.check_cache()
+    assert finding.works is False
+    assert str(tmp_path / "file") in finding.text
+    monkeypatch.setenv("MTL_CACHE", "")
+    assert doctor.check_cache().works is None
+
+
+def test_tensorflow_that_cannot_be_loaded_is_broken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def load() -> None:
+        raise ImportError("libtensorflow.so: wrong ELF class")
+
+    monkeypatch.setattr(tensorflow_runtime, "load", load)
+    finding = doctor.check_devices()
+    assert finding.works is False
+    assert "ImportError: libtensorflow.so: wrong ELF class" in finding.text
+
+
+def test_training_that_fails_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def train(*_: str) -> None:
+        raise TrainingError("the training's process ended with code -4")
+
+    monkeypatch.setattr(api_train, "train", train)
+    finding = doctor.check_training()
+    assert (finding.works, finding.text) == (
+        False,
+        "the training's process ended with code -4",
+    )
+
+
+def test_wrong_flag_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor.main(["--no-trainig"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "did you mean --no-training?" in error
+
+
+@pytest.mark.slow
+def test_training_works() -> None:
+    finding = doctor.check_training()
+    assert finding.works, finding.text
+    assert "AUC 0.8" in finding.text
