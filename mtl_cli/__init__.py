@@ -5,6 +5,7 @@
     run = mtl_cli.train("model=ple", trainer={"epochs": 2})
     run.metrics["test"]["income"]["auc"]
     mtl_cli.load(run).predict(table)
+    mtl_cli.load(run).evaluate(table).metrics
     mtl_cli.compare("outputs/sweeps/NAME").to_frame()
 
 `import mtl_cli` is quick, because a name's module is imported when the name is used.
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mtl_cli.api.model import Model, load
     from mtl_cli.api.run import Run
     from mtl_cli.api.train import train
+    from mtl_cli.assessment.evaluation import Evaluation
     from mtl_cli.core.errors import (
         ConfigError,
         DataError,
@@ -35,6 +37,7 @@ __all__ = [
     "Comparison",
     "ConfigError",
     "DataError",
+    "Evaluation",
     "ExportError",
     "LostWorkerError",
     "Model",
@@ -52,6 +55,7 @@ __all__ = [
 # The modules of the public names; the errors are all in `mtl_cli.core.errors`.
 _MODULES = {
     "Comparison": "mtl_cli.api.compare",
+    "Evaluation": "mtl_cli.assessment.evaluation",
     "Model": "mtl_cli.api.model",
     "Run": "mtl_cli.api.run",
     "compare": "mtl_cli.api.compare",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from mtl_cli.assessment.evaluation import Evaluation
     from mtl_cli.config.run_config import Config
     from mtl_cli.data.feature_set import FeatureSet
     from mtl_cli.network.build import Network
@@ -31,10 +32,15 @@ class Model:
     """
 
     def __init__(
-        self, network: "Network", features: "FeatureSet", config: "Config"
+        self,
+        network: "Network",
+        features: "FeatureSet",
+        config: "Config",
+        folder: Path,
     ) -> None:
         self._network = network
         self._features = features
+        self._folder = folder
         self.config = config
         self.outputs = [output.name for output in config.outputs]
 
@@ -66,6 +72,45 @@ class Model:
         encoded = self._features.encode(rows)
         columns = prediction_columns(self._network, self.config, encoded)
         return pd.DataFrame(columns, index=index)
+
+    def evaluate(
+        self,
+        table: "Rows | str | PathLike[str]",
+        by: Sequence[str] = (),
+        importance: bool = False,
+    ) -> "Evaluation":
+        """Evaluates the model on rows with labels, as `mtl-evaluate` does.
+
+        Args:
+            table: the rows, or the path of a file, folder or pattern. Columns of
+                features are as in `predict`; labels are as in the training data, and
+                at least one task's must be there.
+            by: columns of the table; each value, or range of numbers, is a slice.
+            importance: whether to measure what each feature is worth to each task.
+
+        Returns: the evaluation, with `metrics`, `slices`, `drift` and `importance` as
+            tables.
+
+        Raises:
+            DataError: if the table does not fit the model.
+            ConfigError: if the table lacks a column of `by`.
+
+        Example:
+            mtl_cli.load("outputs/runs/NAME").evaluate(may, by=["city"]).slices
+        """
+        import pandas as pd
+        import pyarrow as pa
+
+        from mtl_cli.assessment.evaluate import Request, evaluate
+        from mtl_cli.assessment.model import TrainedModel
+
+        if isinstance(table, pd.DataFrame):
+            rows = as_arrow(table, "evaluate")
+        else:
+            rows = table if isinstance(table, pa.Table) else os.fspath(table)
+        model = TrainedModel(self._network, self._features, self.config, self._folder)
+        evaluation, _ = evaluate(model, rows, Request(list(by), importance))
+        return evaluation
 
     def export(
         self,
@@ -124,7 +169,7 @@ def load(run: "str | PathLike[str]", plugins: Sequence[str | Path] = ()) -> Mode
 
         if plugins:
             use_folders(plugins)
-        return Model(*saved_model.load(Path(run)))
+        return Model(*saved_model.load(Path(run)), folder=Path(run))
 
 
 @contextlib.contextmanager
@@ -180,13 +225,17 @@ def feature_columns_of(table: "Rows", config: "Config") -> "pa.Table":
         rows = table.select(request.columns)
     else:
         request.check("predict", "the table", [str(name) for name in table.columns])
-        rows = as_arrow(table[request.columns])
+        rows = as_arrow(table[request.columns], "predict")
     # Categorical columns are dictionaries in Arrow. The cast makes them plain columns.
     return rows.cast(pa.schema({f.name: value_type(f.type) for f in rows.schema}))
 
 
-def as_arrow(frame: "pd.DataFrame") -> "pa.Table":
+def as_arrow(frame: "pd.DataFrame", method: str) -> "pa.Table":
     """Returns a DataFrame as an Arrow table.
+
+    Args:
+        frame: the rows.
+        method: the method that was called, for messages.
 
     Raises:
         DataError: if the cells of a column have different types.
@@ -197,4 +246,4 @@ def as_arrow(frame: "pd.DataFrame") -> "pa.Table":
         return pa.Table.from_pandas(frame, preserve_index=False)
     except pa.ArrowException as error:
         reason = "; ".join(map(str, error.args))
-        raise DataError(f"predict: {reason}; give all its cells one type") from None
+        raise DataError(f"{method}: {reason}; give all its cells one type") from None

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 from mtl_cli.comparison.compare_datasets import compare_datasets
 from mtl_cli.comparison.configurations import group_runs
-from mtl_cli.comparison.fail_if import Condition, failure_messages, parse
+from mtl_cli.comparison.fail_if import failure_messages, parse
 from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.command_line import Parser
+from mtl_cli.core.conditions import Condition
 from mtl_cli.core.errors import ConfigError, MtlError, fail, printable
 
 if TYPE_CHECKING:

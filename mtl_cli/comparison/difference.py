@@ -5,7 +5,8 @@ from enum import StrEnum
 from typing import Any
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.seed_statistics import LEVEL, Interval, Test, holm
+from mtl_cli.comparison.seed_statistics import Interval
+from mtl_cli.statistics.significance import LEVEL, Test, holm
 
 
 class Verdict(StrEnum):

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.row_statistics import bootstrap, delong, delong_parts, resampled
+from mtl_cli.comparison.row_statistics import bootstrap, delong, resampled
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.seed_statistics import Test
 from mtl_cli.comparison.written_labels import label_numbers
 from mtl_cli.core.other_files import check_regular
 from mtl_cli.heads.esmm import label_of_output
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
+from mtl_cli.statistics.delong import delong_parts
+from mtl_cli.statistics.significance import Test
 from mtl_cli.tasks.base import metrics_named
 
 # The numbers and the labels of some rows.

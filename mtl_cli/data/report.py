@@ -4,6 +4,7 @@ from typing import TypedDict
 
 import numpy as np
 
+from mtl_cli.data.buckets import Buckets, buckets_of, counts_in, stability_index
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.findings import findings
 from mtl_cli.data.label_copies import refuse_copy
@@ -14,7 +15,6 @@ from mtl_cli.heads.base import Output
 
 SAMPLED_ROWS = 100_000
 SAMPLED_BLOCKS = 50
-FREQUENT_IDS = 20  # ids whose shares are compared between splits
 MIN_ROWS = 100  # fewer rows say nothing about AUC and drift
 
 
@@ -26,6 +26,7 @@ class FeatureReport(TypedDict):
         missing: {file: share of rows with an empty cell}.
         distinct: the number of distinct values in the training rows, once encoded.
         unseen: {split: share of rows whose value has no id of its own}.
+        buckets: the distribution of the feature in the training rows.
         drift: {split: population stability index against the training rows}.
         auc: {output: the AUC that the feature alone reaches on the training rows}.
     """
@@ -34,6 +35,7 @@ class FeatureReport(TypedDict):
     missing: dict[str, float]
     distinct: int
     unseen: dict[str, float]
+    buckets: Buckets
     drift: dict[str, float]
     auc: dict[str, float]
 
@@ -92,6 +94,7 @@ def describe(
             "missing": profile.missing(feature.source_columns(name)),
             "distinct": num_distinct(name, features, train),
             "unseen": profile.unseen(name, rows),
+            "buckets": buckets_of(train),
             "drift": {split: drift(train, x) for split, x in columns.items()},
             "auc": feature_aucs(
                 name, feature.numeric, outputs, samples["train"], train
@@ -141,37 +144,16 @@ def num_distinct(name: str, features: FeatureSet, x: Array) -> int:
 def drift(train: Array, other: Array) -> float:
     """Returns the population stability index of a feature between two splits.
 
-    Numbers fall into ten buckets with equal shares of the training rows. For ids, each
-    of the most frequent ids is a bucket, and all other ids together are one more.
-
     Args:
         train: the feature's encoded values in training rows, (rows,).
         other: the values in rows of another split, (rows,).
 
-    Returns: the sum over buckets of (p - q) log(p / q), where p and q are the bucket's
-        shares of the rows; 0 if a split has too few rows.
+    Returns: the index, see `stability_index`; 0 if a split has too few rows.
     """
     if min(len(train), len(other)) < MIN_ROWS:
         return 0.0
-    columns = (train, other)
-    if np.issubdtype(train.dtype, np.floating):
-        edges = np.unique(np.quantile(train, np.linspace(0, 1, 11)[1:-1]))
-        buckets = [np.searchsorted(edges, x, side="right") for x in columns]
-        num_buckets = len(edges) + 1
-    else:
-        ids, counts = np.unique(train, return_counts=True)
-        frequent = np.sort(ids[np.argsort(-counts, kind="stable")[:FREQUENT_IDS]])
-        buckets = [
-            np.where(np.isin(x, frequent), np.searchsorted(frequent, x), len(frequent))
-            for x in columns
-        ]
-        num_buckets = len(frequent) + 1
-    # Half a row more in each bucket keeps the logarithm finite.
-    p, q = (
-        (np.bincount(x, minlength=num_buckets) + 0.5) / (len(x) + 0.5 * num_buckets)
-        for x in buckets
-    )
-    return float(((p - q) * np.log(p / q)).sum())
+    buckets = buckets_of(train)
+    return stability_index(np.array(buckets["counts"]), counts_in(buckets, other))
 
 
 def feature_aucs(

@@ -100,6 +100,28 @@ def open_source(
     return Source(path, rows, lambda: iter([table]), rows_by_file)
 
 
+def column_names(key: str, path: str, dataset: Dataset) -> list[str]:
+    """Returns the names of a table's columns, from its first file.
+
+    Args:
+        key: the configuration's key that names the table.
+        path: a file, folder, pattern or URL.
+        dataset: the data set, whose keys say how the files are written.
+
+    Raises:
+        DataError: if the table cannot be read.
+    """
+    files = find_files(key, path, dataset.format)
+    first = files.names[0]
+    if files.format not in COLUMNAR:
+        return CsvFile(files, first, dataset.csv, ColumnRequest({}, {})).names
+    with (
+        read_errors(key, files.shown(first)),
+        COLUMNAR[files.format](files.system.open_input_file(first)) as file,
+    ):
+        return [str(name) for name in file.schema.names]
+
+
 def generated_source(table: pa.Table, request: ColumnRequest) -> Source:
     """Returns the requested columns of a table that a generator has made."""
     request.check("dataset.generator", "its rows", table.column_names)

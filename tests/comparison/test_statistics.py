@@ -5,17 +5,18 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from mtl_cli.comparison.row_statistics import bootstrap, delong, delong_parts, resampled
+from mtl_cli.comparison.row_statistics import bootstrap, delong, resampled
 from mtl_cli.comparison.seed_statistics import (
     Noise,
     common_seeds,
-    holm,
     mean_interval,
     paired_difference,
     pooled_noise,
     seed_test,
 )
 from mtl_cli.metrics.log_loss import log_loss
+from mtl_cli.statistics.delong import delong_parts
+from mtl_cli.statistics.significance import holm
 
 SEEDS = 5
 

@@ -25,7 +25,7 @@ from omegaconf import OmegaConf
 
 from mtl_cli.config.json_schema import SCHEMA_FOLDER
 
-COMMANDS = ("train", "init", "compare", "predict", "export", "doctor")
+COMMANDS = ("train", "init", "compare", "predict", "evaluate", "export", "doctor")
 COMPOSED_ONLY = ("--help", "--cfg", "--info")
 
 

@@ -1,0 +1,1 @@
+"""Evaluates trained models on labelled tables: metrics, slices, drift, importance."""

@@ -1,0 +1,161 @@
+"""Drift: how features and predictions differ from those that the run has seen."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mtl_cli.columns.cells import empty_cells
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
+from mtl_cli.core.other_files import check_regular, read_json_object
+from mtl_cli.data.buckets import buckets_of, counts_in, stability_index
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.table import Array
+
+# The usual thresholds of the population stability index.
+MODERATE, LARGE = 0.1, 0.25
+PREDICTIONS = "predictions.parquet"
+
+
+class FeatureCounts:
+    """Counts the values of each feature, in the buckets of the training rows.
+
+    Args:
+        features: the fitted features.
+        run: the run folder, whose data report holds the buckets.
+
+    Attributes:
+        remark: why the features cannot be compared with the training rows; "" if they
+            can.
+    """
+
+    def __init__(self, features: FeatureSet, run: Path) -> None:
+        self.features = features
+        self.remark = ""
+        self.reports: dict[str, Any] = {}
+        try:
+            reports = read_json_object(run / "data_report.json")["features"]
+            self.reports = {name: reports[name] for name in features.features}
+            buckets = {name: x["buckets"] for name, x in self.reports.items()}
+            self.counts = {
+                n: np.zeros(len(b["counts"]), int) for n, b in buckets.items()
+            }
+        except DAMAGED_FILE_ERRORS as error:
+            self.reports = {}
+            self.remark = (
+                f"drift of features is unknown: data_report.json of {run} lacks the "
+                f"distributions of the training rows ({type(error).__name__})"
+            )
+        self.rows = 0
+        self.raw_rows = 0
+        self.missing = dict.fromkeys(features.features, 0)
+        self.unseen: dict[str, int] = {}
+
+    def add(self, encoded: dict[str, Array], rows: pa.Table | None = None) -> None:
+        """Counts some rows.
+
+        Args:
+            encoded: the encoded rows, {input of the network: (rows, width)}.
+            rows: the rows before they were encoded, in which empty cells and unseen
+                values are counted; None does not count them.
+        """
+        self.rows += len(next(iter(encoded.values())))
+        for name, report in self.reports.items():
+            summary = self.features.features[name].summary(
+                self.features.columns_in(encoded, name)
+            )
+            self.counts[name] += counts_in(report["buckets"], summary)
+        if rows is None:
+            return
+        self.raw_rows += rows.num_rows
+        for name, feature in self.features.features.items():
+            columns = feature.source_columns(name)
+            empty = [int(empty_cells(rows[c]).sum()) for c in columns]
+            self.missing[name] += max(empty)
+        for name, unseen in self.features.unseen(rows, encoded).items():
+            self.unseen[name] = self.unseen.get(name, 0) + int(unseen.sum())
+
+    def drift(self) -> list[dict[str, Any]]:
+        """Returns one row per feature: its drift, empty cells and unseen values.
+
+        `trained_missing` and `trained_unseen` are the shares in the run's own data.
+        """
+        records = []
+        for name in self.features.features:
+            report = self.reports.get(name)
+            index = trained_missing = trained_unseen = None
+            if report is not None:
+                trained = np.array(report["buckets"]["counts"])
+                index = stability_index(trained, self.counts[name])
+                trained_missing = report["missing"].get("train")
+                unseen_by_split = list(report["unseen"].values())
+                trained_unseen = unseen_by_split[-1] if unseen_by_split else None
+            unseen = self.unseen.get(name)
+            records.append(
+                {
+                    "kind": "feature",
+                    "name": name,
+                    "psi": index,
+                    "missing": self.share(self.missing[name]),
+                    "trained_missing": trained_missing,
+                    "unseen": None if unseen is None else self.share(unseen),
+                    "trained_unseen": trained_unseen,
+                }
+            )
+        return records
+
+    def share(self, count: int) -> float | None:
+        """Returns a count as a share of the rows; None if it was not counted."""
+        return count / self.raw_rows if self.raw_rows else None
+
+
+def prediction_drift(
+    run: Path, predictions: dict[str, Array]
+) -> tuple[list[dict[str, Any]], str]:
+    """Compares predictions with those that the run has made for its test rows.
+
+    Args:
+        run: the run folder.
+        predictions: {output: (rows,) or (rows, classes)}.
+
+    Returns: one row per output and class, and a remark why there are none; "" if there
+        are.
+    """
+    import pyarrow.parquet
+
+    path = run / PREDICTIONS
+    try:
+        check_regular(path)
+        columns = [f"{name}_prediction" for name in predictions]
+        table = pyarrow.parquet.read_table(path, columns=columns)
+        records = []
+        for name, values in predictions.items():
+            own: Any = table[f"{name}_prediction"].to_numpy()
+            if own.dtype == object:  # a list of probabilities per row
+                own = np.stack(list(own))
+            pairs = zip(as_columns(own), as_columns(values), strict=True)
+            for i, (trained, new) in enumerate(pairs):
+                part = name if values.ndim == 1 else f"{name}.{i}"
+                buckets = buckets_of(trained)
+                counts = np.array(buckets["counts"])
+                records.append(
+                    {
+                        "kind": "prediction",
+                        "name": part,
+                        "psi": stability_index(counts, counts_in(buckets, new)),
+                        "mean": float(new.mean()),
+                        "trained_mean": float(trained.mean()),
+                    }
+                )
+    except FileNotFoundError:
+        return [], f"drift of predictions is unknown: {run} has no {PREDICTIONS}"
+    except (*DAMAGED_FILE_ERRORS, pa.ArrowException):
+        return [], f"drift of predictions is unknown: {path} is damaged"
+    return records, ""
+
+
+def as_columns(predictions: Array) -> list[Array]:
+    """Returns the predictions as columns of floats: one, or one per class."""
+    columns = predictions.reshape(len(predictions), -1).T
+    return [np.asarray(column, "float64") for column in columns]

@@ -1,0 +1,181 @@
+"""Evaluates a trained model on the rows of a table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mtl_cli.assessment.drift import prediction_drift
+from mtl_cli.assessment.evaluation import Evaluation
+from mtl_cli.assessment.importance import REPEATS, importance
+from mtl_cli.assessment.model import TrainedModel
+from mtl_cli.assessment.rows import (
+    Rows,
+    opened_table,
+    rows_of_source,
+    table_in_memory,
+    validation_rows,
+)
+from mtl_cli.assessment.scored_rows import ScoredRows, scored_rows, with_interval
+from mtl_cli.assessment.slices import Slices, score_slices, slices_by
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.data.table import Array
+from mtl_cli.evaluation.gate_usage import measure_gate_usage
+from mtl_cli.evaluation.scores import evaluate as scores_of
+from mtl_cli.metrics.regression import truth_rmse
+from mtl_cli.metrics.scores import NON_METRIC_KEYS, Score, metrics_of
+from mtl_cli.statistics.sampling_error import bootstrap_error, interval
+
+
+def no_progress(what: str, done: int, total: int) -> None:
+    """Shows no progress."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate.
+
+    Attributes:
+        by: the columns whose values make slices.
+        importance: whether to measure the importance of features.
+        repeats: the number of shufflings for the importance.
+        on_progress: receives what is done, and the numbers of finished and all steps.
+    """
+
+    by: list[str] = field(default_factory=list)
+    importance: bool = False
+    repeats: int = REPEATS
+    on_progress: Callable[[str, int, int], None] = no_progress
+
+
+def evaluate(
+    model: TrainedModel, table: str | pa.Table | None, request: Request
+) -> tuple[Evaluation, Rows]:
+    """Evaluates a model.
+
+    Args:
+        model: the trained model.
+        table: a file, folder, pattern or URL; or rows in memory; None for the run's own
+            validation rows.
+        request: what to evaluate.
+
+    Returns: the evaluation, and the rows with their predictions.
+
+    Raises:
+        DataError: if the table does not fit the model.
+        ConfigError: if the request does not fit the table.
+    """
+    rows = read_rows(model, table, request)
+    scored = [
+        scored_rows(output, rows.table, rows.predictions[output.name])
+        for output in rows.outputs
+    ]
+    features = model.features.features
+    id_columns = {
+        column
+        for name, feature in features.items()
+        for column in feature.source_columns(name)
+        if not feature.numeric
+    }
+    slices = [slices_by(c, cells, c in id_columns) for c, cells in rows.by.items()]
+    slice_records, weakest = score_slices(scored, slices)
+    drift, remark = prediction_drift(model.folder, rows.predictions)
+    importances: dict[str, Any] = {}
+    if request.importance:
+        importances = importance(
+            model,
+            rows.outputs,
+            rows.sample,
+            request.repeats,
+            lambda done, total: request.on_progress("permuting", done, total),
+        )
+    evaluation = Evaluation(
+        str(model.folder),
+        rows.source,
+        rows.number,
+        task_results(rows, scored, weakest),
+        slice_records,
+        rows.counts.drift() + drift,
+        importances,
+        gates(model, rows, slices),
+        [*rows.remarks, *filter(None, (rows.counts.remark, remark))],
+    )
+    return evaluation, rows
+
+
+def read_rows(
+    model: TrainedModel, table: str | pa.Table | None, request: Request
+) -> Rows:
+    """Reads and predicts the rows to evaluate."""
+    by = list(dict.fromkeys(request.by))
+    if table is None:
+        if by:
+            raise ConfigError("--by: slices need a TABLE; name the file to evaluate")
+        return validation_rows(model)
+
+    def on_rows(done: int, total: int) -> None:
+        request.on_progress("predicting", done, total)
+
+    if isinstance(table, str):
+        with opened_table(model, table, by) as (source, needed):
+            return rows_of_source(model, source, needed, by, on_rows)
+    return rows_of_source(model, *table_in_memory(model, table, by), by, on_rows)
+
+
+def task_results(
+    rows: Rows, scored: list[ScoredRows], weakest: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Returns the metrics with intervals, the calibration and the weakest slice."""
+    scores = scores_of(rows.outputs, rows.table, rows.predictions)
+    results = {}
+    for own in scored:
+        name = own.output.name
+        score = scores[name]
+        metrics: dict[str, dict[str, Any]] = {
+            metric: with_interval(own, metric, value)
+            for metric, value in metrics_of(score).items()
+            if metric != truth_rmse.name
+        }
+        if truth_rmse.name in score:
+            metrics[truth_rmse.name] = truth_with_interval(rows, name, score)
+        results[name] = {
+            "main_metric": own.main_metric.name,
+            **{key: x for key, x in score.items() if key in NON_METRIC_KEYS},
+            "metrics": metrics,
+            "calibration": own.calibration() if score["rows"] else None,
+            "weakest_slice": weakest.get(name),
+        }
+    return results
+
+
+def truth_with_interval(rows: Rows, name: str, score: Score) -> dict[str, Any]:
+    """Returns the error against the true probability, which counts all rows."""
+    value = score[truth_rmse.name]
+    columns = [rows.table.truths[name].astype("float64"), rows.predictions[name]]
+    error = bootstrap_error(truth_rmse, columns)
+    low, high = (None, None) if error is None else interval(value, error)
+    return {"value": value, "low": low, "high": high, "method": "bootstrap"}
+
+
+def gates(model: TrainedModel, rows: Rows, slices: list[Slices]) -> dict[str, Any]:
+    """Returns how gates use their experts, of all sampled rows and by slice."""
+    # The gate of a task without labels in the table counts all rows.
+    weights: dict[str, Array] = {
+        task: rows.sample.weights.get(task, np.ones(rows.sample.rows))
+        for task in model.config.chosen_tasks
+    }
+    sample = replace(rows.sample, weights=weights)
+    usage = measure_gate_usage(model.network, model.config, sample)
+    if usage is None:
+        return {}
+    by_slice = []
+    for by in slices:
+        codes = by.codes[rows.sample_rows]
+        for code, name in enumerate(by.names):
+            inside = sample.take(np.flatnonzero(codes == code))
+            if inside.rows:
+                own = measure_gate_usage(model.network, model.config, inside)
+                by_slice.append({"column": by.column, "slice": name, **(own or {})})
+    return {**usage, "slices": by_slice}

@@ -1,0 +1,128 @@
+"""The result of an evaluation: JSON values, and pandas tables of them."""
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good a trained model is on a table, and why.
+
+    Attributes:
+        run: the run folder.
+        table_name: the table that was evaluated.
+        rows: the number of rows of the table.
+        tasks: {output: its metrics with intervals, its calibration, its weakest slice}.
+        slice_records: one dict per column, slice and output.
+        drift_records: one dict per feature, and per output and class.
+        importances: the importance of features, see `importance`; {} if not measured.
+        gates: how gates use their experts, of all rows and by slice; {} without gates.
+        remarks: what is left out or odd, one line each.
+    """
+
+    run: str
+    table_name: str
+    rows: int
+    tasks: dict[str, dict[str, Any]]
+    slice_records: list[dict[str, Any]] = field(default_factory=list)
+    drift_records: list[dict[str, Any]] = field(default_factory=list)
+    importances: dict[str, Any] = field(default_factory=dict)
+    gates: dict[str, Any] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def metrics(self) -> "pd.DataFrame":
+        """One row per task and metric, with the ends of its 95 % interval."""
+        records = [
+            {"task": task, "metric": name, **metric}
+            for task, result in self.tasks.items()
+            for name, metric in result["metrics"].items()
+        ]
+        return frame(records, ["task", "metric", "value", "low", "high", "method"])
+
+    @property
+    def slices(self) -> "pd.DataFrame":
+        """One row per column, slice and task, with all metrics of the task."""
+        records = [
+            {k: v for k, v in record.items() if k != "metrics"}
+            | {f"metrics.{name}": x for name, x in record["metrics"].items()}
+            for record in self.slice_records
+        ]
+        return frame(records, ["column", "slice", "task", "metric", "rows", "value"])
+
+    @property
+    def drift(self) -> "pd.DataFrame":
+        """One row per feature, and per output and class."""
+        return frame(self.drift_records, ["kind", "name", "psi"])
+
+    @property
+    def importance(self) -> "pd.DataFrame":
+        """One row per feature or group of features, and task."""
+        records = [
+            {k: v for k, v in record.items() if k != "drops"}
+            for record in self.importances.get("features", [])
+        ]
+        columns = ["features", "group", "task", "importance", "low", "high"]
+        return frame(records, columns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns all results as JSON values; numbers that are not finite are None."""
+        values: dict[str, Any] = finite(
+            {
+                "run": self.run,
+                "table": self.table_name,
+                "rows": self.rows,
+                "tasks": self.tasks,
+                "slices": self.slice_records,
+                "drift": self.drift_records,
+                "importance": self.importances,
+                "gates": self.gates,
+                "remarks": self.remarks,
+            }
+        )
+        return values
+
+    def numbers(self) -> dict[str, float | None]:
+        """Returns the numbers that `--fail-if` can check, by dotted name.
+
+        These are `TASK.METRIC`, `features.NAME.psi`, `features.NAME.missing`,
+        `features.NAME.unseen` and `predictions.NAME.psi`.
+        """
+        numbers = {
+            f"{task}.{name}": metric["value"]
+            for task, result in self.tasks.items()
+            for name, metric in result["metrics"].items()
+        }
+        for record in self.drift_records:
+            for key in ("psi", "missing", "unseen"):
+                if record.get(key) is not None:
+                    name = f"{record['kind']}s.{record['name']}.{key}"
+                    numbers[name] = record[key]
+        return numbers
+
+    def _repr_html_(self) -> str:
+        """Returns the tables of metrics, slices and importance, for notebooks."""
+        tables = [self.metrics, self.slices, self.importance]
+        return "".join(table.to_html(index=False) for table in tables if len(table))
+
+
+def frame(records: list[dict[str, Any]], columns: list[str]) -> "pd.DataFrame":
+    """Returns records as a table; an empty table has the columns too."""
+    import pandas as pd
+
+    return pd.DataFrame(records) if records else pd.DataFrame(columns=columns)
+
+
+def finite(value: Any) -> Any:
+    """Returns JSON values with None in place of NaN and infinity."""
+    if isinstance(value, dict):
+        return {str(key): finite(x) for key, x in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(x) for x in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,110 @@
+"""What a table can be evaluated for: the outputs whose columns it has."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from mtl_cli.config.run_config import Config
+from mtl_cli.core.errors import ConfigError, DataError, suggest
+from mtl_cli.data.column_request import ColumnRequest
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.encode import feature_request
+from mtl_cli.data.labels import label_request, space_task
+from mtl_cli.heads.base import Output
+
+
+@dataclass(frozen=True)
+class Evaluable:
+    """The part of a model that a table can be evaluated for.
+
+    Attributes:
+        dataset: the data set, without the columns that only training needs and without
+            optional columns that the table lacks.
+        outputs: the outputs whose labels the table has.
+        request: the columns to read.
+        remarks: what is left out, and why, one line each.
+    """
+
+    dataset: Dataset
+    outputs: list[Output]
+    request: ColumnRequest
+    remarks: list[str]
+
+
+def evaluable(
+    config: Config, names: list[str], by: list[str], shown_path: str
+) -> Evaluable:
+    """Returns what a table with these columns can be evaluated for.
+
+    Args:
+        config: the configuration of the run.
+        names: the names of the table's columns.
+        by: the columns whose values make slices.
+        shown_path: the table in messages.
+
+    Raises:
+        DataError: if the table has the label of no output.
+        ConfigError: if it lacks a column of `by`.
+    """
+    outputs, remarks = [], []
+    for output in config.outputs:
+        needed = label_columns(config.dataset, output)
+        missing = [column for column in needed if column not in names]
+        if missing:
+            remarks.append(
+                f"{output.name} is not evaluated: {shown_path} has no column "
+                f"'{missing[0]}'"
+            )
+        else:
+            outputs.append(output)
+    if not outputs:
+        columns = dict.fromkeys(output.task.label for output in config.outputs)
+        raise DataError(
+            f"TABLE: {shown_path} has no label of this model: it needs at least one of "
+            f"the columns {', '.join(columns)}, and has {', '.join(names[:60])}"
+        )
+    dataset, more_remarks = without_optional_columns(config.dataset, names)
+    for column in by:
+        if column not in names:
+            raise ConfigError(
+                f"--by: no column '{column}' in {shown_path}, which has "
+                f"{', '.join(names[:60])}{suggest(column, names)}"
+            )
+    features, labels = feature_request(dataset), label_request(dataset, outputs)
+    more = {c: "--by" for c in by if c not in features.keys | labels.keys}
+    request = ColumnRequest(
+        features.keys | labels.keys | more,
+        dict.fromkeys(more, pa.string()) | labels.types | features.types,
+    )
+    return Evaluable(dataset, outputs, request, remarks + more_remarks)
+
+
+def label_columns(dataset: Dataset, output: Output) -> list[str]:
+    """Returns the columns of an output's label and space."""
+    if output.space is None:
+        return [output.task.label]
+    return [output.task.label, space_task(dataset, output.space).label]
+
+
+def without_optional_columns(
+    dataset: Dataset, names: list[str]
+) -> tuple[Dataset, list[str]]:
+    """Returns a data set that asks for no optional column that a table lacks.
+
+    Returns: the data set, and one line for each column that is left out.
+    """
+    remarks = []
+    changes: dict[str, object] = {"split_column": None}
+    group = dataset.group_column
+    if group is not None and group not in names:
+        changes["group_column"] = None
+        remarks.append(f"gauc is left out: the table has no column '{group}'")
+    tasks = dict(dataset.tasks)
+    for name, task in tasks.items():
+        column = task.truth_column
+        if column is not None and column not in names:
+            tasks[name] = task.model_copy(update={"truth": None})
+            remarks.append(
+                f"truth_rmse of {name} is left out: the table has no column '{column}'"
+            )
+    return dataset.model_copy(update=changes | {"tasks": tasks}), remarks

@@ -1,0 +1,199 @@
+"""Reads the rows to evaluate: their labels, predictions, slices, and a sample."""
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from mtl_cli.assessment.drift import FeatureCounts
+from mtl_cli.assessment.model import TrainedModel
+from mtl_cli.assessment.needed_columns import Evaluable, evaluable
+from mtl_cli.core.errors import DataError
+from mtl_cli.data.encode import GroupCodes, located_errors
+from mtl_cli.data.files import format_by_ending
+from mtl_cli.data.labels import labels_of_rows
+from mtl_cli.data.load import load
+from mtl_cli.data.sources import Source, column_names, open_source, value_type
+from mtl_cli.data.table import Array, Table, as_arrays, as_table
+from mtl_cli.heads.base import Output
+from mtl_cli.runs.prediction import blocks
+
+# Importance and gates are measured on a sample of this many rows.
+SAMPLE_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows to evaluate.
+
+    Attributes:
+        source: the table in messages.
+        outputs: the outputs that can be scored.
+        table: labels, weights, groups and true probabilities, without features.
+        predictions: the predictions of all outputs of the model, by name.
+        by: the columns that make slices, by name.
+        sample: a random sample of the rows, with their features.
+        sample_rows: the numbers of the sampled rows, ascending.
+        counts: the distributions of the features.
+        remarks: what is left out, and why, one line each.
+    """
+
+    source: str
+    outputs: list[Output]
+    table: Table
+    predictions: dict[str, Array]
+    by: dict[str, pa.ChunkedArray]
+    sample: Table
+    sample_rows: Array
+    counts: FeatureCounts
+    remarks: list[str]
+
+    @property
+    def number(self) -> int:
+        """The number of rows."""
+        return len(next(iter(self.predictions.values())))
+
+
+@contextmanager
+def opened_table(
+    model: TrainedModel, path: str, by: list[str]
+) -> Iterator[tuple[Source, Evaluable]]:
+    """Opens a file, folder, pattern or URL; its format is that of its ending."""
+    file_format = format_by_ending(path) or model.config.dataset.format
+    config = model.config.model_copy(
+        update={
+            "dataset": model.config.dataset.model_copy(update={"format": file_format})
+        }
+    )
+    names = column_names("TABLE", path, config.dataset)
+    needed = evaluable(config, names, by, path)
+    with tempfile.TemporaryDirectory(prefix="mtl-evaluate-") as folder:
+        spill = Path(folder, "rows")
+        yield open_source("TABLE", path, needed.dataset, needed.request, spill), needed
+
+
+def table_in_memory(
+    model: TrainedModel, table: pa.Table, by: list[str]
+) -> tuple[Source, Evaluable]:
+    """Returns the rows of an Arrow table."""
+    needed = evaluable(model.config, table.column_names, by, "the table")
+    if not table.num_rows:
+        raise DataError("TABLE: the table has no rows")
+    needed.request.check("TABLE", "the table", table.column_names)
+    rows = table.select(needed.request.columns)
+    rows = rows.cast(pa.schema({f.name: value_type(f.type) for f in rows.schema}))
+    return Source("the table", rows.num_rows, lambda: iter([rows])), needed
+
+
+def rows_of_source(
+    model: TrainedModel,
+    source: Source,
+    needed: Evaluable,
+    by: list[str],
+    on_rows: Callable[[int, int], None],
+) -> Rows:
+    """Encodes and predicts all rows of a table, block by block.
+
+    Args:
+        model: the model.
+        source: the rows.
+        needed: the outputs and columns to read.
+        by: the columns that make slices.
+        on_rows: receives the numbers of read and of all rows after each block.
+    """
+    sampled = sampled_rows(source.rows)
+    arrays: dict[str, list[Array]] = defaultdict(list)
+    predictions: dict[str, list[Array]] = defaultdict(list)
+    features: dict[str, list[Array]] = defaultdict(list)
+    by_chunks: dict[str, list[pa.ChunkedArray]] = {column: [] for column in by}
+    counts, group_codes = FeatureCounts(model.features, model.folder), GroupCodes()
+    group, start = needed.dataset.group_column, 0
+    for rows in blocks(source):
+        with located_errors(source, start):
+            encoded = model.features.encode(rows)
+            labels = labels_of_rows(needed.dataset, needed.outputs, rows)
+        if group is not None:
+            labels = replace(labels, groups=group_codes.encode(rows[group]))
+        for name, x in as_arrays(labels).items():
+            arrays[name].append(x)
+        for name, x in model.network.predict(Table(encoded, {}, {})).items():
+            predictions[name].append(x)
+        counts.add(encoded, rows)
+        stop = start + rows.num_rows
+        inside = sampled[
+            np.searchsorted(sampled, start) : np.searchsorted(sampled, stop)
+        ]
+        for name, x in encoded.items():
+            features[f"features.{name}"].append(x[inside - start])
+        for column, chunks in by_chunks.items():
+            chunks.append(rows[column])
+        start = stop
+        on_rows(start, source.rows)
+    table = as_table(joined(arrays))
+    sample = {name: x[sampled] for name, x in as_arrays(table).items()}
+    return Rows(
+        source.path,
+        needed.outputs,
+        table,
+        joined(predictions),
+        {
+            c: pa.chunked_array([x for t in ts for x in t.chunks])
+            for c, ts in by_chunks.items()
+        },
+        as_table(sample | joined(features)),
+        sampled,
+        counts,
+        needed.remarks,
+    )
+
+
+def validation_rows(model: TrainedModel) -> Rows:
+    """Reads the data of the run again; returns its validation rows.
+
+    Raises:
+        DataError: if the run has no validation rows, or its data has changed.
+    """
+    if not model.config.dataset.has_validation:
+        raise DataError(
+            f"{model.folder} has no validation rows; name a table to evaluate it on"
+        )
+    data = load(model.config.dataset, model.config.outputs)
+    if data.features.learnt != model.features.learnt:
+        raise DataError(
+            f"the data of {model.folder} has changed since it was trained; name a "
+            "table to evaluate it on"
+        )
+    valid = data.splits["valid"]
+    table = valid.read(0, valid.rows)
+    counts = FeatureCounts(model.features, model.folder)
+    counts.add(table.features)
+    sampled = sampled_rows(valid.rows)
+    return Rows(
+        "the validation rows",
+        model.config.outputs,
+        replace(table, features={}),
+        model.network.predict(table),
+        {},
+        table.take(sampled),
+        sampled,
+        counts,
+        [],
+    )
+
+
+def sampled_rows(num_rows: int) -> Array:
+    """Returns the numbers of sampled rows, ascending; all of a small table."""
+    if num_rows <= SAMPLE_ROWS:
+        return np.arange(num_rows)
+    random = np.random.default_rng(0)
+    return np.sort(random.choice(num_rows, SAMPLE_ROWS, replace=False))
+
+
+def joined(blocks_by_name: dict[str, list[Array]]) -> dict[str, Array]:
+    """Returns the blocks of each array as one array."""
+    return {name: np.concatenate(x) for name, x in blocks_by_name.items()}

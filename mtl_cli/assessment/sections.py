@@ -1,0 +1,226 @@
+"""The tables and sentences of an evaluation, for the terminal and for the page."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from mtl_cli.assessment.drift import LARGE, MODERATE
+from mtl_cli.assessment.evaluation import Evaluation
+from mtl_cli.comparison.formats import comma_list, p_value_text
+from mtl_cli.runs.data_tables import format_share
+from mtl_cli.runs.score_table import Cells, format_count, format_metric
+from mtl_cli.statistics.significance import LEVEL
+
+MAX_FEATURES = 30  # in the table of importance
+MAX_DRIFTS = 12
+TASKS_BESIDE = 2  # in one table of slices
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of an evaluation.
+
+    Attributes:
+        title: the heading.
+        tables: the tables; the first row of each is its header.
+        lines: sentences below the tables.
+    """
+
+    title: str
+    tables: list[Cells] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+
+def sections(evaluation: Evaluation) -> list[Section]:
+    """Returns the parts of an evaluation that hold anything."""
+    parts = [
+        metric_section(evaluation),
+        *slice_sections(evaluation),
+        drift_section(evaluation),
+        importance_section(evaluation),
+    ]
+    return [part for part in parts if part.tables or part.lines]
+
+
+def metric_section(evaluation: Evaluation) -> Section:
+    """Returns the metrics of all tasks; one table for tasks with the same metrics."""
+    tables: dict[tuple[str, ...], Cells] = {}
+    lines = []
+    for task, result in evaluation.tasks.items():
+        names = tuple(result["metrics"])
+        header = ["task", *(n.replace("_", " ") for n in names), "rows", "positives"]
+        row = [task, *(with_interval(x) for x in result["metrics"].values())]
+        row += [format_count(result["rows"]), format_count(result.get("positives"))]
+        tables.setdefault(names, [header]).append(row)
+        for metric, reason in result.get("why", {}).items():
+            lines.append(f"{task}: {metric} is undefined: {reason}")
+    return Section("Metrics", list(tables.values()), lines)
+
+
+def with_interval(metric: dict[str, Any]) -> str:
+    """Returns `0.9167 ±0.0046`: a value and half the width of its 95 % interval."""
+    value = format_metric(metric["value"])
+    if metric["low"] is None:
+        return value
+    return f"{value} ±{format_metric((metric['high'] - metric['low']) / 2)}"
+
+
+def slice_sections(evaluation: Evaluation) -> Iterator[Section]:
+    """Yields the slices by each column, with the weakest slice of each task last."""
+    columns = dict.fromkeys(record["column"] for record in evaluation.slice_records)
+    tasks = list(evaluation.tasks)
+    for column in columns:
+        records = [r for r in evaluation.slice_records if r["column"] == column]
+        pairs = [
+            tasks[i : i + TASKS_BESIDE] for i in range(0, len(tasks), TASKS_BESIDE)
+        ]
+        tables = [
+            slice_table(column, [r for r in records if r["task"] in pair])
+            for pair in pairs
+        ]
+        yield Section(f"By {column}", tables)
+    if columns:
+        lines = [f"{task}: {weakest_text(evaluation, task)}" for task in tasks]
+        yield Section("Weakest slices", lines=lines)
+
+
+def slice_table(column: str, records: list[dict[str, Any]]) -> Cells:
+    """Returns one row per slice; tasks lie side by side."""
+    header, rows = [column], dict[str, list[str]]()
+    for record in records:
+        title = f"{record['task']} {record['metric'].replace('_', ' ')}"
+        if title not in header:
+            header += [title, "predicted/actual", "rows", "positives"]
+        ratio = "-" if record["ratio"] is None else f"{record['ratio']:.3f}"
+        rows.setdefault(record["slice"], [record["slice"]]).extend(
+            [
+                with_interval(record),
+                ratio,
+                format_count(record["rows"]),
+                format_count(record["positives"]),
+            ]
+        )
+    return [header, *rows.values()]
+
+
+def weakest_text(evaluation: Evaluation, task: str) -> str:
+    """Returns a sentence about the weakest slice of a task."""
+    record = evaluation.tasks[task]["weakest_slice"]
+    if record is None:
+        return "no slice has enough rows of each class for a test"
+    own = [r for r in evaluation.slice_records if r["task"] == task]
+    number = sum(r["p_corrected"] is not None for r in own)
+    values = (
+        f"{record['metric'].replace('_', ' ')} {with_interval(record)} where "
+        f"{record['column']} is {record['slice']}, {format_metric(record['rest'])} on "
+        f"the other rows ({p_value_text(record['p_corrected'])}, corrected for "
+        f"{number} slices)"
+    )
+    if record["p_corrected"] < LEVEL:
+        return f"weakest slice: {values}"
+    return f"no slice is surely weaker than the rest; the lowest has {values}"
+
+
+def drift_section(evaluation: Evaluation) -> Section:
+    """Returns the predictions, and the features that moved most."""
+    known = [r for r in evaluation.drift_records if r["psi"] is not None]
+    predictions = [r for r in known if r["kind"] == "prediction"]
+    features = [r for r in known if r["kind"] == "feature"]
+    features.sort(key=lambda record: -record["psi"])
+    tables: list[Cells] = []
+    if predictions:
+        header = ["prediction", "psi", "mean", "mean on the run's test rows"]
+        tables.append([header])
+        tables[-1] += [
+            [
+                r["name"],
+                f"{r['psi']:.3f}",
+                f"{r['mean']:.4f}",
+                f"{r['trained_mean']:.4f}",
+            ]
+            for r in predictions
+        ]
+    moved = [record for record in features if record["psi"] >= MODERATE]
+    if moved:
+        header = ["feature", "psi", "missing", "in training", "unseen", "in the run"]
+        tables.append([header])
+        tables[-1] += [
+            [
+                r["name"],
+                f"{r['psi']:.3f}",
+                *(
+                    format_share(r[key])
+                    for key in (
+                        "missing",
+                        "trained_missing",
+                        "unseen",
+                        "trained_unseen",
+                    )
+                ),
+            ]
+            for r in moved[:MAX_DRIFTS]
+        ]
+    lines = [drift_text(features, moved)] if features else []
+    return Section("Drift against training", tables, lines)
+
+
+def drift_text(features: list[dict[str, Any]], moved: list[dict[str, Any]]) -> str:
+    """Returns a sentence about the features with the largest drift."""
+    if not moved:
+        largest = features[0]
+        return (
+            f"no feature has a PSI of {MODERATE} or more; the largest is "
+            f"{largest['psi']:.3f}, of {largest['name']}"
+        )
+    much = sum(record["psi"] >= LARGE for record in moved)
+    return (
+        f"{len(moved)} of {len(features)} features have a PSI of {MODERATE} or more, "
+        f"{much} of {LARGE} or more"
+    )
+
+
+def importance_section(evaluation: Evaluation) -> Section:
+    """Returns how much worse each task is without each feature."""
+    result = evaluation.importances
+    if not result:
+        return Section("Importance")
+    tasks = list(dict.fromkeys(r["task"] for r in result["features"]))
+    metrics = [evaluation.tasks[t]["main_metric"].replace("_", " ") for t in tasks]
+    header = ["feature", *(f"{t} {m}" for t, m in zip(tasks, metrics, strict=True))]
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for record in result["features"]:
+        rows.setdefault(record["features"], []).append(record)
+
+    def size(records: list[dict[str, Any]]) -> tuple[float, str]:
+        group = records[0]["group"] or records[0]["features"]
+        return -max(r["importance"] for r in rows[group]), group
+
+    # A feature of a group follows its group.
+    shown = sorted(rows.values(), key=lambda r: (*size(r), r[0]["group"] is not None))
+    cells = [header]
+    for records in shown[:MAX_FEATURES]:
+        name = records[0]["features"]
+        name = f"  {name} alone" if records[0]["group"] else name
+        cells.append([name, *(importance_text(record) for record in records)])
+    lines = [
+        f"worse by, if the values are shuffled: mean of {result['repeats']} shufflings "
+        f"of {result['rows']:,} rows; * where the 95 % interval lies above 0"
+    ]
+    if len(shown) > MAX_FEATURES:
+        lines.append(f"{len(shown) - MAX_FEATURES} more rows are in the JSON file")
+    for group in result["groups"]:
+        lines.append(f"permuted together: {'; '.join(group['reasons'])}")
+    for task in tasks:
+        own = [name for name, t in result["only_one_task"].items() if t == task]
+        if own:
+            lines.append(f"only {task} uses: {comma_list(own)}")
+    if result["without_effect"]:
+        lines.append(f"no task uses: {comma_list(result['without_effect'])}")
+    return Section("Importance", [cells], lines)
+
+
+def importance_text(record: dict[str, Any]) -> str:
+    """Returns `0.1013 ±0.0047 *`: the importance and half the width of its interval."""
+    half = (record["high"] - record["low"]) / 2
+    star = " *" if record["low"] > 0 else "  "
+    return f"{record['importance']:.4f} ±{half:.4f}{star}"

@@ -1,0 +1,215 @@
+"""Slices of a table by the values of a column, and the weakest slice of a task."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+
+from mtl_cli.assessment.scored_rows import ScoredRows, with_interval
+from mtl_cli.columns.cells import empty_cells
+from mtl_cli.core.errors import DataError, printable
+from mtl_cli.data.table import Array
+from mtl_cli.statistics.significance import holm, t_test
+
+# Values with fewer rows than this, and all but the most frequent, become one slice.
+MIN_ROWS = 100
+MAX_SLICES = 20
+MIN_OF_CLASS = 20  # rows of each class in a slice that is tested
+# A column of more distinct numbers is cut into this many ranges with equally many rows.
+MAX_DISTINCT_NUMBERS = 20
+NUM_RANGES = 5
+OTHER, EMPTY = "(other)", "(empty)"
+
+
+@dataclass(frozen=True)
+class Slices:
+    """The slices by one column.
+
+    Attributes:
+        column: the column.
+        names: the names of the slices.
+        codes: the position of each row's slice in `names`, (rows,).
+    """
+
+    column: str
+    names: list[str]
+    codes: Array
+
+
+def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
+    """Returns the slices by the values, or by ranges of the numbers, of a column.
+
+    Values with fewer than 100 rows, and all after the 19 most frequent, are merged.
+
+    Args:
+        column: the name of the column.
+        cells: its cells.
+        are_ids: whether numbers in the column are ids, which have no ranges.
+
+    Raises:
+        DataError: if the cells are lists or structures.
+    """
+    if pa.types.is_nested(cells.type):
+        raise DataError(
+            f"--by: column '{column}' holds {cells.type}; name a column with one value "
+            "in each cell"
+        )
+    empty = empty_cells(cells)
+    numbers = None if are_ids else as_numbers(cells, empty)
+    if numbers is not None and len(np.unique(numbers[~empty])) > MAX_DISTINCT_NUMBERS:
+        names, codes = ranges(numbers, empty)
+    else:
+        names, codes = values(cells, empty)
+    counts = np.bincount(codes, minlength=len(names))
+    frequent = np.argsort(-counts, kind="stable")
+    kept = sorted(i for i in frequent[: MAX_SLICES - 1] if counts[i] >= MIN_ROWS)
+    position = np.full(len(names), len(kept))
+    position[kept] = np.arange(len(kept))
+    other = [OTHER] if counts.sum() > counts[kept].sum() else []
+    return Slices(column, [names[i] for i in kept] + other, position[codes])
+
+
+def as_numbers(cells: pa.ChunkedArray, empty: Array) -> Array | None:
+    """Returns cells as float64, 0 where empty; None if they are no numbers."""
+    kind = cells.type
+    if (
+        pa.types.is_boolean(kind)
+        or pa.types.is_null(kind)
+        or pa.types.is_temporal(kind)
+    ):
+        return None
+    try:
+        numbers = pa.compute.fill_null(cells.cast(pa.float64(), safe=False), 0.0)
+    except pa.ArrowException:  # text that is no number
+        return None
+    return np.where(empty, 0.0, numbers.to_numpy())
+
+
+def ranges(numbers: Array, empty: Array) -> tuple[list[str], Array]:
+    """Returns the names of ranges with equally many rows, and each row's range."""
+    filled = numbers[~empty]
+    edges = np.unique(np.quantile(filled, np.linspace(0, 1, NUM_RANGES + 1)[1:-1]))
+    shown = [f"{edge:.6g}" for edge in edges]
+    names = [f"up to {shown[0]}"]
+    names += [f"{low} to {high}" for low, high in pairwise(shown)]
+    names += [f"above {shown[-1]}", EMPTY]
+    codes = np.searchsorted(edges, numbers, side="left")
+    codes[empty] = len(edges) + 1
+    present = np.bincount(codes, minlength=len(names)) > 0
+    position = np.cumsum(present) - 1
+    return [n for n, p in zip(names, present, strict=True) if p], position[codes]
+
+
+def values(cells: pa.ChunkedArray, empty: Array) -> tuple[list[str], Array]:
+    """Returns the distinct values as text, sorted, and each row's value."""
+    encoded = cells.combine_chunks().dictionary_encode(null_encoding="encode")
+    raw = encoded.dictionary.to_pylist()
+    texts = [EMPTY if x is None or x != x else printable(str(x)) for x in raw]
+    order = sorted(range(len(raw)), key=lambda i: sort_key(raw[i]))
+    position = {t: i for i, t in enumerate(dict.fromkeys(texts[i] for i in order))}
+    codes = np.array([position[t] for t in texts])[np.asarray(encoded.indices)]
+    if empty.any():  # an empty text counts as empty too
+        codes[empty] = position.setdefault(EMPTY, len(position))
+    return list(position), codes
+
+
+def sort_key(value: object) -> tuple[bool, float, str]:
+    """Returns a key that sorts numbers by size, and other values as text, last."""
+    if isinstance(value, int | float) and value == value:
+        return False, float(value), ""
+    return True, 0.0, str(value)
+
+
+def score_slices(
+    outputs: list[ScoredRows], slices: list[Slices]
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Scores each output on each slice, and finds the weakest slice of each output.
+
+    The main metric of a slice is tested against that of all other rows, if the slice is
+    one value or range and has 20 rows of each class. The p-values of an output are
+    corrected for the number of its tested slices (Holm).
+
+    Returns: one row per column, slice and output; {output: the row of its weakest
+        slice}, for outputs with a slice that can be tested.
+    """
+    records, weakest = [], {}
+    for rows in outputs:
+        own = [
+            slice_record(rows, by, code)
+            for by in slices
+            for code in range(len(by.names))
+        ]
+        tested = [record for record in own if record["p"] is not None]
+        corrected = holm([record["p"] for record in tested]) if tested else []
+        for record, p in zip(tested, corrected, strict=True):
+            record["p_corrected"] = p
+        if tested:
+            sign = rows.main_metric.direction or 1
+            worst = min(tested, key=lambda record: sign * record["difference"])
+            weakest[rows.output.name] = worst
+        records += own
+    return records, weakest
+
+
+def slice_record(rows: ScoredRows, by: Slices, code: int) -> dict[str, Any]:
+    """Returns the scores of an output on one slice, and the test against the rest."""
+    inside = by.codes[rows.rows] == code
+    own, rest = rows.take(inside), rows.take(~inside)
+    name = rows.main_metric.name
+    record: dict[str, Any] = {
+        "column": by.column,
+        "slice": by.names[code],
+        "task": rows.output.name,
+        "metric": name,
+        "rows": len(own.label),
+        "positives": None,
+        "value": None,
+        "low": None,
+        "high": None,
+        "rest": None,
+        "difference": None,
+        "p": None,
+        "p_corrected": None,
+        "predicted": None,
+        "actual": None,
+        "ratio": None,
+        "error": None,
+    }
+    score = own.score()
+    record["positives"] = score.get("positives")
+    record["why"] = "; ".join(f"{k}: {v}" for k, v in score.get("why", {}).items())
+    record["metrics"] = {
+        k: score[k] for k in rows.output.task.metric_names if k in score
+    }
+    if not len(own.label):
+        return record
+    calibration = own.calibration()
+    record |= {key: x for key, x in calibration.items() if key != "buckets"}
+    record |= with_interval(own, name, score.get(name))
+    record.pop("method")
+    classes = score.get("positives", len(own.label) // 2)
+    smaller_class = min(classes, len(own.label) - classes)
+    if by.names[code] != OTHER and smaller_class >= MIN_OF_CLASS:
+        record |= test_against(own, rest, name, record["value"])
+    return record
+
+
+def test_against(
+    own: ScoredRows, rest: ScoredRows, name: str, value: float | None
+) -> dict[str, Any]:
+    """Tests a metric on some rows against the same metric on all other rows.
+
+    Returns: {} if the metric has no value on either, or no known error.
+    """
+    other = rest.score([name])[name]
+    if value is None or other is None:
+        return {}
+    error, other_error = own.error(name), rest.error(name)
+    if error is None or other_error is None:
+        return {}
+    deviation = float(np.hypot(error.deviation, other_error.deviation))
+    test = t_test(value - other, deviation, np.inf)
+    return {"rest": other, "difference": test.difference, "p": test.p}

@@ -1,0 +1,1 @@
+"""Tests and intervals over rows, which comparisons and evaluations share."""

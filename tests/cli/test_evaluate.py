@@ -1,0 +1,431 @@
+"""`mtl-evaluate`: the metrics of the run, with intervals, slices, drift, importance."""
+
+import json
+import signal
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from helpers.planted_data import run_in, small_values, values
+
+import mtl_cli
+from mtl_cli.assessment import rows as assessed_rows
+from mtl_cli.cli import evaluate
+from mtl_cli.config.run_config import Config
+from mtl_cli.statistics import sampling_error
+
+FEATURES: dict[str, Any] = {
+    "user": {"kind": "sparse"},
+    "price": {"kind": "dense", "transform": "standard"},
+    "price_cents": {"kind": "dense", "transform": "standard"},
+    "taste": {"kind": "dense", "transform": "standard"},
+    "noise": {"kind": "dense", "transform": "standard", "missing": "mean"},
+    "tags": {"kind": "sequence", "separator": "|", "max_length": 3},
+}
+TASKS: dict[str, Any] = {
+    "click": {"label": "click", "kind": "binary", "truth": "true_click"},
+    "buy": {"label": "buy", "kind": "binary", "space": "click"},
+    "spent": {"label": "spent", "kind": "regression"},
+    "level": {"label": "level", "kind": "multiclass", "classes": ["low", "high"]},
+}
+LABELS = ["click", "buy", "spent", "level"]
+
+
+def rows(count: int, seed: int) -> pa.Table:
+    """Rows in which `price` decides clicks, `taste` all else, and `noise` nothing.
+
+    A third of the buys, and a tenth of the noise, are missing.
+    """
+    chance = np.random.default_rng(seed)
+    price, taste = chance.normal(size=(2, count))
+    true_click = 1 / (1 + np.exp(-3 * price))
+    click = chance.random(count) < true_click
+    buy = click & (taste + chance.normal(size=count) / 2 > 0)
+    return pa.table(
+        {
+            "user": [f"u{i}" for i in chance.integers(0, 30, count)],
+            "price": price,
+            "price_cents": price * 100 + chance.normal(size=count),
+            "taste": taste,
+            "noise": [None if x > 1.3 else x for x in chance.normal(size=count)],
+            "tags": ["a|b" if x > 0 else "c" for x in chance.normal(size=count)],
+            "city": np.where(chance.random(count) < 0.3, "Rome", "Oslo"),
+            "importance_weight": chance.integers(0, 3, count).astype("float64"),
+            "true_click": true_click,
+            "click": click.astype(int),
+            "buy": [
+                None if x < 0.3 else int(b)
+                for x, b in zip(chance.random(count), buy, strict=True)
+            ],
+            "spent": taste * 10 + chance.normal(size=count),
+            "level": np.where(taste + chance.normal(size=count) / 4 > 0, "low", "high"),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run with validation rows, beside the file of its test rows."""
+    folder = tmp_path_factory.mktemp("run")
+    for seed, (name, count) in enumerate({"train": 3000, "test": 1500}.items()):
+        pyarrow.parquet.write_table(rows(count, seed), folder / f"{name}.parquet")
+    data = values(
+        folder / "train.parquet",
+        FEATURES,
+        TASKS,
+        test=str(folder / "test.parquet"),
+        valid_fraction=0.3,
+        weight_column="importance_weight",
+        group_column="user",
+    )
+    small = small_values("trainer.epochs=6")
+    model = {k: v for k, v in small["model"].items() if k != "bottom_units"}
+    model |= {"name": "mmoe", "num_experts": 2, "expert_units": [8], "gate_units": []}
+    chosen = Config.model_validate(small | {"dataset": data, "model": model})
+    run_in(folder / "run", chosen)
+    return folder / "run"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_resamples() -> Iterator[None]:
+    """Takes 20 bootstrap samples, which say little but take no time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampling_error, "RESAMPLES", 20)
+        patch.setattr(sampling_error, "MIN_DEFINED", 10)
+        yield
+
+
+def evaluated(*arguments: object) -> int:
+    return evaluate.main([str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def result(run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """All numbers of the run's test rows."""
+    folder = tmp_path_factory.mktemp("result")
+    test, target = run.parent / "test.parquet", folder / "all.json"
+    page = folder / "all.html"
+    by = ["--by", "city,noise,user", "--importance"]
+    assert evaluated(run, test, *by, "--json", target, "--html", page) == 0
+    numbers: dict[str, Any] = json.loads(target.read_text())
+    return numbers | {"page": page.read_text()}
+
+
+def test_metrics_are_those_of_the_run_to_the_last_digit(
+    run: Path, result: dict[str, Any]
+) -> None:
+    own = json.loads((run / "metrics.json").read_text())["test"]
+    assert list(result["tasks"]) == LABELS
+    for task, evaluation in result["tasks"].items():
+        values = {
+            name: metric["value"] for name, metric in evaluation["metrics"].items()
+        }
+        counts = {
+            k: evaluation[k] for k in ("rows", "positives", "space") if k in evaluation
+        }
+        gauc = values.pop("gauc", None)  # groups are summed in another order
+        assert gauc == (gauc and pytest.approx(own[task].pop("gauc"), rel=1e-12))
+        assert own[task] == values | counts, task
+    assert own["click"]["truth_rmse"] and "gauc" in result["tasks"]["click"]["metrics"]
+
+
+def test_every_metric_has_an_interval_around_it(result: dict[str, Any]) -> None:
+    for task in result["tasks"].values():
+        for name, metric in task["metrics"].items():
+            assert metric["low"] < metric["high"], name
+            if name != "ece":  # its bias is taken off
+                assert metric["low"] < metric["value"] < metric["high"], name
+
+
+def test_table_read_in_pieces_gives_the_same(
+    run: Path, result: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mtl_cli.data.sources.CHUNK_ROWS", 400)
+    frame = pd.read_parquet(run.parent / "test.parquet")
+    frame.to_csv(tmp_path / "test.csv", index=False)
+    assert evaluated(run, tmp_path / "test.csv", "--json", tmp_path / "o.json") == 0
+    other = json.loads((tmp_path / "o.json").read_text())
+    for task in LABELS:
+        for name, metric in result["tasks"][task]["metrics"].items():
+            again = other["tasks"][task]["metrics"][name]["value"]
+            assert again == pytest.approx(metric["value"], rel=1e-5), (task, name)
+
+
+def test_slices_hold_each_row_once_and_have_its_metrics(
+    run: Path, result: dict[str, Any]
+) -> None:
+    frame = pd.read_parquet(run.parent / "test.parquet")
+    predictions = pd.read_parquet(run / "predictions.parquet")
+    slices = {(r["column"], r["slice"], r["task"]): r for r in result["slices"]}
+    counted = frame["importance_weight"] > 0
+    for city in ("Rome", "Oslo"):
+        inside = (frame["city"] == city) & counted
+        record = slices["city", city, "spent"]
+        error = (predictions["spent_prediction"] - frame["spent"])[inside]
+        weight = frame["importance_weight"][inside]
+        rmse = np.sqrt(np.average(error**2, weights=weight))
+        assert record["rows"] == inside.sum()
+        assert record["metrics"]["rmse"] == pytest.approx(rmse, rel=1e-6)
+        assert (
+            slices["city", city, "click"]["positives"] == frame["click"][inside].sum()
+        )
+    of_noise = [r for r in result["slices"] if r["column"] == "noise"]
+    names = [r["slice"] for r in of_noise if r["task"] == "spent"]
+    assert len(names) == 6 and names[-1] == "(empty)"
+    assert sum(r["rows"] for r in of_noise if r["task"] == "spent") == counted.sum()
+    # 30 users with about 50 rows each are too small, one by one.
+    assert {r["slice"] for r in result["slices"] if r["column"] == "user"} == {
+        "(other)"
+    }
+
+
+def test_importance_finds_who_uses_what(result: dict[str, Any]) -> None:
+    importance = result["importance"]
+    (group,) = importance["groups"]
+    assert group["features"] == ["price", "price_cents"]
+    assert "nearly copies" in group["reasons"][0]
+    found = {(r["features"], r["task"]): r for r in importance["features"]}
+    copies = "price + price_cents"
+    assert found[copies, "click"]["low"] > 0.1
+    assert found[copies, "click"]["importance"] > found["price", "click"]["importance"]
+    for task in ("buy", "spent", "level"):
+        assert found["taste", task]["low"] > found[copies, task]["importance"]
+    assert importance["only_one_task"].get(copies) == "click"
+    assert "noise" in importance["without_effect"]
+
+
+def test_gates_are_measured_by_slice(result: dict[str, Any]) -> None:
+    gates = result["gates"]
+    assert {gate["task"] for gate in gates["gates"]} == set(LABELS)
+    rome = next(s for s in gates["slices"] if s["slice"] == "Rome")
+    oslo = next(s for s in gates["slices"] if s["slice"] == "Oslo")
+    assert rome["rows"] + oslo["rows"] == gates["rows"] == 1500
+
+
+def test_page_is_well_formed_and_holds_the_numbers(result: dict[str, Any]) -> None:
+    page = result["page"]
+    HTMLParser().feed(page)
+    auc = result["tasks"]["click"]["metrics"]["auc"]["value"]
+    for text in (f"{auc:.4f}", "By city", "Weakest slices", "Calibration", "Gates"):
+        assert text in page, text
+
+
+def test_drift_is_of_moved_features_alone(run: Path, tmp_path: Path) -> None:
+    frame = pd.read_parquet(run.parent / "test.parquet")
+    frame["taste"] += 1
+    frame.loc[:299, "user"] = "new"
+    frame.to_parquet(tmp_path / "moved.parquet")
+    assert (
+        evaluated(run, tmp_path / "moved.parquet", "--json", tmp_path / "o.json") == 0
+    )
+    drift = json.loads((tmp_path / "o.json").read_text())["drift"]
+    features = {r["name"]: r for r in drift if r["kind"] == "feature"}
+    predictions = {r["name"]: r for r in drift if r["kind"] == "prediction"}
+    moved = {name for name, record in features.items() if record["psi"] > 0.25}
+    assert moved == {"taste"}
+    assert features["user"]["unseen"] == 0.2
+    assert features["noise"]["missing"] == pytest.approx(0.1, abs=0.03)
+    assert predictions["spent"]["psi"] > 0.25 > predictions["click"]["psi"]
+
+
+def test_validation_rows_are_those_of_the_run(run: Path, tmp_path: Path) -> None:
+    assert evaluated(run, "--json", tmp_path / "o.json") == 0
+    tasks = json.loads((tmp_path / "o.json").read_text())["tasks"]
+    own = json.loads((run / "metrics.json").read_text())["valid"]
+    for task in LABELS:
+        for name, metric in tasks[task]["metrics"].items():
+            assert metric["value"] == own[task][name]
+
+
+def test_task_without_its_column_is_skipped_and_said(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.read_parquet(run.parent / "test.parquet")
+    frame.drop(columns=["click", "level", "true_click"]).to_parquet(
+        tmp_path / "few.parquet"
+    )
+    assert evaluated(run, tmp_path / "few.parquet", "--json", tmp_path / "o.json") == 0
+    tasks = json.loads((tmp_path / "o.json").read_text())["tasks"]
+    assert list(tasks) == ["spent"]
+    out = capsys.readouterr().out
+    for task, column in {"click": "click", "buy": "click", "level": "level"}.items():
+        assert f"{task} is not evaluated" in out and f"no column '{column}'" in out
+
+
+@pytest.mark.parametrize(
+    ("condition", "code"),
+    [
+        ("click.auc<.2", 0),
+        ("click.auc < 0.999", 1),
+        ("spent.rows>3", 2),
+        ("features.taste.psi>0.2", 0),
+        ("predictions.spent.psi>=0", 1),
+        ("click.acu<1", 2),
+        ("click", 2),
+    ],
+)
+def test_fail_if_checks_metrics_and_drift(
+    condition: str, code: int, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = run.parent / "test.parquet"
+    assert evaluated(run, test, "--fail-if", condition) == code
+    assert capsys.readouterr().err.count("mtl-evaluate: error: --fail-if") == bool(code)
+
+
+def test_library_gives_the_same_tables(run: Path, result: dict[str, Any]) -> None:
+    frame = pd.read_parquet(run.parent / "test.parquet")
+    evaluation = mtl_cli.load(run).evaluate(frame, by=["city"])
+    metrics = evaluation.metrics.set_index(["task", "metric"])
+    for task in LABELS:
+        for name, metric in result["tasks"][task]["metrics"].items():
+            found = metrics.loc[(task, name)]
+            assert [found["value"], found["low"]] == [metric["value"], metric["low"]]
+    of_city = [r for r in result["slices"] if r["column"] == "city"]
+    assert evaluation.slices["value"].tolist() == [r["value"] for r in of_city]
+    assert evaluation.importance.empty and len(evaluation.drift) == 11
+    assert "Rome" in evaluation._repr_html_()
+
+
+WRONG = {
+    "no_run": (["nowhere", "TEST"], 2, "holds no complete model"),
+    "damaged_run": (["damaged", "TEST"], 2, "holds no complete model"),
+    "no_table": (["RUN", "none.csv"], 2, "no file 'none.csv'"),
+    "no_labels": (["RUN", "unlabelled.csv"], 2, "has no label of this model"),
+    "schema": (["RUN", "less.csv"], 2, "no column 'taste' in less.csv"),
+    "no_weights": (["RUN", "unweighted.csv"], 2, "dataset.weight_column: no column"),
+    "type": (["RUN", "text.parquet"], 2, "feature taste: "),
+    "label": (["RUN", "label.csv"], 2, "row 1 holds 7"),
+    "empty": (["RUN", "empty.csv"], 2, "has a header but no rows"),
+    "binary": (["RUN", "binary.parquet"], 2, "TABLE: "),
+    "by": (["RUN", "TEST", "--by", "town"], 2, "--by: no column 'town' in"),
+    "by_list": (["RUN", "list.parquet", "--by", "city"], 2, "--by: column 'city' hol"),
+    "by_alone": (["RUN", "--by", "city"], 2, "--by: slices need a TABLE"),
+    "repeats": (
+        ["RUN", "TEST", "--importance", "--repeats", "1"],
+        2,
+        "--repeats: 1 is",
+    ),
+    "number": (["RUN", "TEST", "--repeats", "x"], 2, "invalid int value"),
+    "exists": (["RUN", "TEST", "--json", "old.json"], 2, "--json: old.json exists"),
+    "folder": (["RUN", "TEST", "--html", "no/o.html"], 2, "--html: there is no folder"),
+    "same": (["RUN", "TEST", "--json", "o", "--html", "o"], 2, "--html: o is the file"),
+    "flag": (["RUN", "TEST", "--jsn", "o"], 2, "did you mean --json?"),
+    "plugins": (["RUN", "TEST", "--plugins", "x"], 2, "no folder x"),
+    "condition": (["RUN", "TEST", "--json", "o", "--fail-if", "auc"], 2, "--fail-if"),
+    "no_run_at_all": ([], 2, "the following arguments are required: RUN"),
+}
+
+
+@pytest.fixture(scope="module")
+def wrong_files(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of tables and runs that cannot be evaluated."""
+    folder = tmp_path_factory.mktemp("wrong")
+    frame = pd.read_parquet(run.parent / "test.parquet")
+    frame.drop(columns=LABELS).to_csv(folder / "unlabelled.csv", index=False)
+    frame.drop(columns=["taste"]).to_csv(folder / "less.csv", index=False)
+    unweighted = frame.drop(columns=["importance_weight"])
+    unweighted.to_csv(folder / "unweighted.csv", index=False)
+    frame.assign(taste="good").to_parquet(folder / "text.parquet")
+    frame.assign(click=7).to_csv(folder / "label.csv", index=False)
+    frame.head(0).to_csv(folder / "empty.csv", index=False)
+    frame.assign(city=[["Rome"]] * len(frame)).to_parquet(folder / "list.parquet")
+    (folder / "binary.parquet").write_bytes(b"PAR1 and no more")
+    (folder / "old.json").write_text("mine")
+    (folder / "damaged" / "model").mkdir(parents=True)
+    (folder / "damaged" / "model" / "spec.json").write_text("{")
+    return folder
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_use_ends_in_one_line_and_writes_nothing(
+    name: str,
+    run: Path,
+    wrong_files: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(wrong_files)
+    before = {path.name for path in wrong_files.iterdir()}
+    arguments, code, message = WRONG[name]
+    known = {"RUN": run, "TEST": run.parent / "test.parquet"}
+    assert evaluated(*(known.get(a, a) for a in arguments)) == code
+    err = capsys.readouterr().err
+    assert err.startswith("mtl-evaluate: error: ") and err.count("\n") == 1
+    assert message in err
+    assert {path.name for path in wrong_files.iterdir()} == before
+    assert (wrong_files / "old.json").read_text() == "mine"
+
+
+def test_slice_of_one_class_has_counts_and_the_reason(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.read_parquet(run.parent / "test.parquet")
+    frame.loc[frame["city"] == "Rome", "click"] = 1
+    frame.to_parquet(tmp_path / "one.parquet")
+    target = tmp_path / "o.json"
+    assert (
+        evaluated(run, tmp_path / "one.parquet", "--by", "city", "--json", target) == 0
+    )
+    slices = json.loads(target.read_text())["slices"]
+    rome = next(r for r in slices if (r["slice"], r["task"]) == ("Rome", "click"))
+    assert rome["value"] is None and rome["p"] is None
+    assert rome["rows"] == rome["positives"] and "auc: one class only" in rome["why"]
+
+
+def test_run_of_an_earlier_version_has_no_drift_of_features(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = json.loads((run / "data_report.json").read_text())
+    kept = (run / "data_report.json").read_text()
+    for feature in report["features"].values():
+        del feature["buckets"]
+    try:
+        (run / "data_report.json").write_text(json.dumps(report))
+        assert evaluated(run, run.parent / "test.parquet") == 0
+    finally:
+        (run / "data_report.json").write_text(kept)
+    assert "warning: drift of features is unknown" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_in_the_middle_leaves_no_file(
+    number: int,
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(*arguments: Any) -> Any:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(assessed_rows, "labels_of_rows", interrupted)
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        test = run.parent / "test.parquet"
+        code = evaluated(run, test, "--json", tmp_path / "o.json")
+    finally:
+        for n, handler in handlers.items():
+            signal.signal(n, handler)
+    assert code == {signal.SIGINT: 130, signal.SIGTERM: 143}[signal.Signals(number)]
+    assert "nothing was written" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk_ends_in_one_line(
+    run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    test = run.parent / "test.parquet"
+    assert evaluated(run, test, "--json", tmp_path / "o.json") == 1
+    err = capsys.readouterr().err
+    assert "o.json: No space left on device" in err and err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

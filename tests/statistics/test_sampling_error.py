@@ -1,0 +1,143 @@
+"""Sampling errors of metrics, against brute force, formulas and known truths."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from mtl_cli.metrics.auc import auc, gauc
+from mtl_cli.metrics.log_loss import log_loss
+from mtl_cli.metrics.metric import Floats
+from mtl_cli.metrics.regression import rmse
+from mtl_cli.statistics import sampling_error as module
+from mtl_cli.statistics.sampling_error import (
+    SamplingError,
+    group_draws,
+    interval,
+    sampling_error,
+)
+
+
+def scored(
+    rows: int, seed: int, distance: float = 1.0
+) -> tuple[Floats, Floats, Floats]:
+    """Labels, predictions and weights; the AUC is Phi(distance / sqrt 2)."""
+    random = np.random.default_rng(seed)
+    label = (random.random(rows) < 0.3).astype("float64")
+    score = random.normal(size=rows) + distance * label
+    return label, 1 / (1 + np.exp(-score)), np.ones(rows)
+
+
+def test_delong_is_the_variance_over_all_pairs() -> None:
+    label, prediction, weight = scored(60, seed=0)
+    prediction = prediction.round(1)  # with ties
+    positives, negatives = prediction[label == 1], prediction[label == 0]
+    wins = (positives[:, None] > negatives) + 0.5 * (positives[:, None] == negatives)
+    variance = wins.mean(1).var(ddof=1) / len(positives)
+    variance += wins.mean(0).var(ddof=1) / len(negatives)
+    error = sampling_error(auc, [label, prediction, weight])
+    assert error is not None
+    assert error.deviation == pytest.approx(np.sqrt(variance), rel=1e-12)
+    assert error.method == "delong"
+
+
+def test_interval_of_an_auc_is_symmetric_in_its_logit() -> None:
+    low, high = interval(0.9, SamplingError(0.05, 0.0, "delong"))
+    logit = np.log([low / (1 - low), 9, high / (1 - high)])
+    logit[1] = np.log(9)
+    reach = norm.ppf(0.975) * 0.05 / 0.09
+    assert np.diff(logit) == pytest.approx([reach, reach])
+
+
+def test_interval_of_the_bootstrap_takes_off_the_bias() -> None:
+    low, high = interval(0.5, SamplingError(0.1, 0.2, "bootstrap"))
+    assert (low + high) / 2 == pytest.approx(0.3)
+    assert high - low == pytest.approx(2 * norm.ppf(0.975) * 0.1)
+
+
+def test_unknown_error_has_no_interval() -> None:
+    one = [np.array([0.0, 0.0, 1.0]), np.array([0.1, 0.3, 0.2]), np.ones(3)]
+    assert sampling_error(auc, one) is None  # one positive row
+    perfect = [np.array([0.0, 0.0, 1.0, 1.0]), np.arange(4) / 4, np.ones(4)]
+    assert sampling_error(auc, perfect) is None
+
+
+@pytest.mark.parametrize("rows", [1000, 3000])
+def test_bootstrap_of_a_mean_is_its_standard_error(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_SAMPLE_ROWS", 1500)
+    label, prediction, weight = scored(rows, seed=1)
+    losses = -np.log(np.where(label == 1, prediction, 1 - prediction))
+    error = sampling_error(log_loss, [label, prediction, weight])
+    assert error is not None
+    expected = losses.std(ddof=1) / np.sqrt(rows)
+    assert error.deviation == pytest.approx(expected, rel=0.15)  # 3 sigma of 200
+
+
+def test_auc_of_unequal_weights_is_resampled() -> None:
+    label, prediction, weight = scored(500, seed=2)
+    equal = sampling_error(auc, [label, prediction, weight])
+    weight[:250] = 3
+    error = sampling_error(auc, [label, prediction, weight])
+    assert equal is not None and error is not None
+    assert error.method == "bootstrap"
+    # The effective number of rows is (sum w)^2 / sum w^2 = 400 of 500.
+    assert error.deviation == pytest.approx(equal.deviation * np.sqrt(5 / 4), rel=0.2)
+
+
+def test_samples_of_groups_hold_whole_groups() -> None:
+    group = np.array([2, 0, -1, 2, 5, 0, 2])
+    for rows, new_group in group_draws(group):
+        assert len(np.unique(new_group)) == 3
+        for number in range(3):
+            own = rows[new_group == number]
+            (origin,) = set(group[own].tolist())
+            assert sorted(own) == np.flatnonzero(group == origin).tolist()
+            assert origin != -1
+
+
+def test_error_of_group_auc_is_that_of_its_groups() -> None:
+    """With copies of each row within its group, only the number of groups counts."""
+    random = np.random.default_rng(3)
+    group = np.repeat(np.arange(200), 4)
+    label = np.tile([0.0, 1.0, 0.0, 1.0], 200)
+    prediction = random.normal(size=800) + label
+    columns = [label, prediction, np.ones(800)]
+    error = sampling_error(gauc, columns, group)
+    repeated = sampling_error(
+        gauc, [np.repeat(x, 5) for x in columns], np.repeat(group, 5)
+    )
+    assert error is not None and repeated is not None
+    assert repeated.deviation == pytest.approx(error.deviation, rel=1e-9)
+    by_group = [
+        auc(label[i : i + 4], prediction[i : i + 4], np.ones(4))
+        for i in range(0, 800, 4)
+    ]
+    expected = np.std(by_group, ddof=1) / np.sqrt(200)
+    assert error.deviation == pytest.approx(expected, rel=0.15)
+
+
+def coverage(trials: int) -> dict[str, float]:
+    """The share of data sets whose intervals hold the true AUC, log loss and RMSE."""
+    distance = 1.0
+    true_auc = norm.cdf(distance / np.sqrt(2))
+    label, prediction, weight = scored(2_000_000, seed=10**6)
+    true = {
+        auc: true_auc,
+        log_loss: log_loss(label, prediction, weight),
+        rmse: rmse(label, prediction, weight),
+    }
+    held = dict.fromkeys(true, 0)
+    for seed in range(trials):
+        columns = scored(600, seed)
+        for metric, truth in true.items():
+            error = sampling_error(metric, list(columns))
+            assert error is not None
+            low, high = interval(metric(*columns), error)
+            held[metric] += low < truth < high
+    return {metric.name: count / trials for metric, count in held.items()}
+
+
+def test_intervals_hold_the_truth_in_95_percent_of_200_data_sets() -> None:
+    for name, share in coverage(200).items():
+        assert 0.93 <= share <= 0.97, name
