@@ -54,12 +54,13 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
             "configuration with --config-path RUN --config-name config"
         )
     settings = parsed.overrides
+    flags = with_absolute_config_path([a for a in arguments if a not in settings])
+    settings = [with_full_key(setting) for setting in settings]
     if sets_key(settings, "hydra.sweep.subdir"):
         raise ConfigError(
             "hydra.sweep.subdir: each job names its own folder; leave this key out, "
             "and set the sweep's folder by hydra.sweep.dir"
         )
-    flags = with_absolute_config_path([a for a in arguments if a not in settings])
     is_sweep = parsed.multirun
     if not (only_shows(arguments) or is_sweep or parsed.run) and any(
         map(adds_runs, settings)
@@ -80,6 +81,21 @@ def only_shows(arguments: list[str]) -> bool:
     """Whether a command line asks for a text, not for runs."""
     parsed, _ = argument_parser().parse_known_intermixed_args(arguments)
     return bool(parsed.cfg or parsed.info or parsed.help or parsed.hydra_help)
+
+
+def with_full_key(setting: str) -> str:
+    """Returns a setting with `start_from.run=RUN` in place of `start_from=RUN`.
+
+    For Hydra the short form would replace the whole section, and its other keys.
+
+    >>> with_full_key("start_from=outputs/runs/first")
+    'start_from.run=outputs/runs/first'
+    >>> with_full_key("start_from={run: first, freeze: [towers]}")
+    'start_from={run: first, freeze: [towers]}'
+    """
+    key, _, value = setting.partition("=")
+    is_short = key == "start_from" and not value.startswith("{")
+    return f"start_from.run={value}" if is_short else setting
 
 
 def with_absolute_config_path(flags: list[str]) -> list[str]:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SerializeAsAny, model_validator
 
+from mtl_cli.config.start_from import StartFrom
 from mtl_cli.config.sweep_options import Comparison, SweepOptions
 from mtl_cli.core.errors import suggest
 from mtl_cli.core.options import Count, Options, Positive, Seed, option_of
@@ -67,6 +68,7 @@ class Config(Options):
         resume: whether to resume an interrupted run of the same configuration and data.
             `auto` resumes such a run if it exists, `never` starts a new run, and `must`
             fails if no such run has a checkpoint.
+        start_from: the earlier run to start from.
         repeats: number of seeds with which a sweep runs each job: `seed`, `seed` + 1,
             and so on.
         compare: jobs that a sweep adds, so that its models can be compared with them.
@@ -88,6 +90,10 @@ class Config(Options):
     model: Annotated[SerializeAsAny[Sharing], option_of("models", Sharing)]
     optimizer: Annotated[SerializeAsAny[Optimizer], option_of("optimizers", Optimizer)]
     trainer: Trainer
+    # Plain runs leave the key out of their hashes and of their saved model.
+    start_from: Annotated[StartFrom, Field(exclude_if=lambda x: x.run is None)] = (
+        StartFrom()
+    )
     tracker: Annotated[
         SerializeAsAny[Tracker],
         option_of("trackers", Tracker),
@@ -110,6 +116,14 @@ class Config(Options):
             )
         self._check_names()
         self._check_monitor()
+        for name in self.start_from.refit:
+            if name not in self.dataset.used_features:
+                names = list(self.dataset.used_features)
+                raise ValueError(
+                    f"start_from.refit: no feature {name!r} in dataset "
+                    f"{self.dataset.name}, which has {', '.join(names)}"
+                    f"{suggest(name, names)}"
+                )
         return self
 
     def _check_tasks(self, tasks: list[str]) -> None:

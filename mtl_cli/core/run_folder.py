@@ -19,6 +19,8 @@ from mtl_cli.core.secrets import mask_secrets
 STATUS = "status.json"
 LOG = "train.log"
 CHECKPOINTS = "checkpoints"
+# What a run has taken from an earlier run, see `runs/earlier_run.py`.
+START_FROM = "start_from.json"
 SUBFOLDERS = (CHECKPOINTS, "model", "plots")
 # A process that was killed as it started leaves no other file than these.
 FIRST_FILES = (LOCK_NAME, LOG, f"{UNFINISHED_PREFIX}{STATUS}")
@@ -158,8 +160,9 @@ def safe_entries(key: str, folder: Path, subfolders: tuple[str, ...] = ()) -> li
 def remove_checkpoints(path: Path) -> None:
     """Removes the checkpoints of a run; any other file beside them stays."""
     folder = path / CHECKPOINTS
-    for checkpoint in (*folder.glob("*-steps.npz"), *folder.glob(".tmp-*-steps.npz")):
-        checkpoint.unlink(missing_ok=True)
+    names = ("*-steps.npz", ".tmp-*-steps.npz", START_FROM)
+    for file in (file for name in names for file in folder.glob(name)):
+        file.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         folder.rmdir()
 

@@ -12,8 +12,9 @@ from mtl_cli.columns.arrow_types import check_not_nested
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.data.cache_entry import Writer
 from mtl_cli.data.column_request import ColumnRequest
+from mtl_cli.data.continued_features import EarlierLearnt
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.feature_set import FeatureSet, FeatureSetFitter
+from mtl_cli.data.feature_set import FeatureSetFitter
 from mtl_cli.data.label_statistics import LabelStatistics
 from mtl_cli.data.labels import label_request, labels_of_rows
 from mtl_cli.data.profile import Profile
@@ -24,13 +25,19 @@ from mtl_cli.data.table import NO_GROUP, Array, as_arrays
 from mtl_cli.heads.base import Output
 
 
-def encode(dataset: Dataset, outputs: list[Output], folder: Path) -> None:
+def encode(
+    dataset: Dataset,
+    outputs: list[Output],
+    folder: Path,
+    earlier: EarlierLearnt | None = None,
+) -> None:
     """Encodes all rows of a data set.
 
     Args:
         dataset: the files, and the meaning of their columns.
         outputs: the model's outputs.
         folder: the folder to write the encoded splits to.
+        earlier: what features keep from an earlier run; None without such a run.
 
     Raises:
         DataError: if a file does not fit the configuration.
@@ -46,7 +53,7 @@ def encode(dataset: Dataset, outputs: list[Output], folder: Path) -> None:
             key = f"dataset.{file}"
             sources[file] = open_source(key, path, dataset, request, spill)
     with Writer(folder) as writer:
-        encode_sources(dataset, outputs, sources, writer)
+        encode_sources(dataset, outputs, sources, writer, earlier)
     for spilled in folder.glob("*.spilled"):
         spilled.unlink()
 
@@ -56,6 +63,7 @@ def encode_sources(
     outputs: list[Output],
     sources: dict[str, Source],
     writer: Writer,
+    earlier: EarlierLearnt | None = None,
 ) -> None:
     """Reads all rows twice: first to learn from them, then to encode them.
 
@@ -63,9 +71,10 @@ def encode_sources(
     """
     codes_by_file = split_rows(dataset, sources)
     profile = Profile(sum(source.rows for source in sources.values()))
-    features, statistics = learn(
+    fitter, statistics = learn(
         dataset, outputs, sources, codes_by_file, writer, profile
     )
+    features = fitter.finish(earlier)
     for file, source in sources.items():
         for table, split_codes, first_row in chunks(source, codes_by_file[file]):
             with located_errors(source, first_row):
@@ -78,7 +87,9 @@ def encode_sources(
         {
             "features": features.learnt,
             "labels": statistics.statistics(),
-            "report": describe(outputs, features, profile, writer.tables()),
+            "report": describe(
+                outputs, features, profile, writer.tables(), earlier or {}
+            ),
         }
     )
 
@@ -90,7 +101,7 @@ def learn(
     codes_by_file: dict[str, Codes],
     writer: Writer,
     profile: Profile,
-) -> tuple[FeatureSet, LabelStatistics]:
+) -> tuple[FeatureSetFitter, LabelStatistics]:
     """Learns from the training rows, and writes the labels of all rows.
 
     Args:
@@ -101,7 +112,7 @@ def learn(
         writer: receives labels, weights, true probabilities, groups and row numbers.
         profile: receives the counts over the raw rows.
 
-    Returns: the fitted features, and the statistics of the training labels.
+    Returns: the fitter of the features, and the statistics of the training labels.
     """
     train = SPLITS.index("train")
     training_rows = int((codes_by_file["train"] == train).sum())
@@ -128,7 +139,7 @@ def learn(
                 for name, x in as_arrays(labels_of_split).items():
                     writer.add(split, name, x)
     statistics.check()
-    return fitter.finish(), statistics
+    return fitter, statistics
 
 
 def column_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:

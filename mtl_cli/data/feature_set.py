@@ -13,6 +13,7 @@ from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout
 from mtl_cli.columns.raw_inputs import raw_column
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.data.continued_features import EarlierLearnt, extended
 from mtl_cli.features.base import Array, Cells, Feature
 from mtl_cli.graphs.base import InputKind, Ops
 
@@ -187,11 +188,18 @@ class FeatureSetFitter:
         for fitter in self.fitters.values():
             fitter.add(table, training, sampled)
 
-    def finish(self) -> FeatureSet:
-        """Returns the fitted features."""
+    def finish(self, earlier: EarlierLearnt | None = None) -> FeatureSet:
+        """Returns the fitted features.
+
+        Args:
+            earlier: what features have learnt in an earlier run, which they keep; see
+                `data/continued_features.py`.
+        """
         for name, feature in self.features.items():
             owner = feature.table_owner(name)
             if owner != name:
                 self.fitters[owner].merge(self.fitters[name])
         learnt = {name: fitter.learnt() for name, fitter in self.fitters.items()}
+        for name, values in (earlier or {}).items():
+            learnt[name] = extended(values, learnt[name])
         return FeatureSet(self.features, learnt)

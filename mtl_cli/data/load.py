@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data import cache
+from mtl_cli.data.continued_features import EarlierLearnt
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import encode
 from mtl_cli.data.feature_set import FeatureSet
@@ -51,7 +52,9 @@ class Data:
         return isinstance(self.splits["train"], StoredTable)
 
 
-def load(dataset: Dataset, outputs: list[Output]) -> Data:
+def load(
+    dataset: Dataset, outputs: list[Output], earlier: EarlierLearnt | None = None
+) -> Data:
     """Reads, splits and encodes a data set, or finds it encoded in the cache.
 
     Vocabularies, buckets and scales are learnt from the training rows alone, without
@@ -61,6 +64,7 @@ def load(dataset: Dataset, outputs: list[Output]) -> Data:
         dataset: the files, and the meaning of their columns.
         outputs: the outputs of the model. Tasks of the data set that no output needs
             are not read.
+        earlier: what features keep from an earlier run; None without such a run.
 
     Raises:
         DataError: if a file does not fit the configuration.
@@ -69,7 +73,7 @@ def load(dataset: Dataset, outputs: list[Output]) -> Data:
     fingerprint = fingerprint_of(dataset)
 
     def encode_into(folder: Path) -> None:
-        encode(dataset, outputs, folder)
+        encode(dataset, outputs, folder, earlier)
         if fingerprint_of(dataset) != fingerprint:
             files = ", ".join(dataset.paths.values())
             raise DataError(
@@ -77,7 +81,7 @@ def load(dataset: Dataset, outputs: list[Output]) -> Data:
                 "it is complete"
             )
 
-    key = cache_key(dataset, outputs, fingerprint)
+    key = cache_key(dataset, outputs, fingerprint, earlier)
     entry = cache.find_or_encode(key, encode_into)
     seconds = time.perf_counter() - start
     splits: dict[str, Table | StoredTable] = {}
@@ -112,13 +116,19 @@ def fingerprint_of(dataset: Dataset) -> str:
     )
 
 
-def cache_key(dataset: Dataset, outputs: list[Output], fingerprint: str) -> str:
+def cache_key(
+    dataset: Dataset,
+    outputs: list[Output],
+    fingerprint: str,
+    earlier: EarlierLearnt | None = None,
+) -> str:
     """Returns a hash of everything that the encoded rows depend on.
 
     Args:
         dataset: the data set.
         outputs: the outputs of the model.
         fingerprint: the hash of the rows, see `fingerprint_of`.
+        earlier: what features keep from an earlier run; None without such a run.
     """
     features = dataset.used_features
     names = {name for output in outputs for name in (output.label, output.space)}
@@ -130,6 +140,7 @@ def cache_key(dataset: Dataset, outputs: list[Output], fingerprint: str) -> str:
             [(o.name, o.label, o.space, o.added_by_heads) for o in outputs],
             {name: task.encoding_keys() for name, task in tasks.items()},
             fingerprint,
+            earlier,
             cache.code_version([dataset, *features.values(), *tasks.values()]),
         ],
         sort_keys=True,

@@ -1,5 +1,6 @@
 """The data report: what each feature and each task holds."""
 
+from collections.abc import Collection
 from typing import TypedDict
 
 import numpy as np
@@ -68,6 +69,7 @@ def describe(
     features: FeatureSet,
     profile: Profile,
     splits: dict[str, StoredTable],
+    continued: Collection[str] = (),
 ) -> Report:
     """Returns the data report.
 
@@ -76,6 +78,7 @@ def describe(
         features: the fitted features.
         profile: the counts over the raw rows.
         splits: the encoded rows of each split.
+        continued: features whose vocabulary may hold values of an earlier run.
 
     Raises:
         DataError: if a feature is a copy of a label.
@@ -92,7 +95,9 @@ def describe(
         feature_reports[name] = {
             "kind": feature.kind,
             "missing": profile.missing(feature.source_columns(name)),
-            "distinct": num_distinct(name, features, train),
+            "distinct": len(np.unique(train))
+            if feature.table_owner(name) in continued
+            else num_distinct(name, features, train),
             "unseen": profile.unseen(name, rows),
             "buckets": buckets_of(train),
             "drift": {split: drift(train, x) for split, x in columns.items()},

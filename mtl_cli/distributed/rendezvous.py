@@ -23,6 +23,7 @@ MUST_AGREE = {
     "data_hash": "the data",
     "git_commit": "the code",
     "versions": "the versions of packages",
+    "start_from": "the run to start from",
 }
 INTRODUCTION_KEYS = ("index", *MUST_AGREE)
 WELCOME = "welcome"
@@ -52,7 +53,7 @@ def rendezvous(
         ConfigError: if a process is missing or differs in a key of `MUST_AGREE`.
     """
     values = {"index": rank, **environment}
-    introduction = {key: values[key] for key in INTRODUCTION_KEYS}
+    introduction = {key: values.get(key) for key in INTRODUCTION_KEYS}
     if rank == 0:
         wait_for_workers(workers, introduction, check_children)
         return True

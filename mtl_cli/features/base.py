@@ -187,7 +187,9 @@ class Embedded(Feature):
     def embedding_table(self, learnt: Learnt) -> EmbeddingTable:
         pretrained: Pretrained | None = getattr(self, "pretrained", None)
         frozen = pretrained is not None and pretrained.frozen
-        return EmbeddingTable(self.num_ids(learnt), self.embedding_dim, frozen)
+        # A run that starts from an earlier run keeps the length that `auto` gave there.
+        dim = learnt.get("embedding_dim", self.embedding_dim)
+        return EmbeddingTable(self.num_ids(learnt), dim, frozen)
 
 
 class Pretrained(Options):

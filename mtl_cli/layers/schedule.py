@@ -24,6 +24,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         shape: how the rate falls: `constant`, `linear` or `cosine`.
         warmup_steps: number of warm-up steps, n.
         total_steps: number of steps of the whole run, N.
+        first_step: number of the step that counts as step 0.
 
     Example:
         >>> [float(Schedule(1.0, "linear", 2, 4)(step)) for step in range(4)]
@@ -31,16 +32,22 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(
-        self, peak: float, shape: str, warmup_steps: int, total_steps: int
+        self,
+        peak: float,
+        shape: str,
+        warmup_steps: int,
+        total_steps: int,
+        first_step: int = 0,
     ) -> None:
         super().__init__()
         self.peak = peak
         self.shape = shape
         self.warmup_steps = warmup_steps
         self.total_steps = total_steps
+        self.first_step = first_step
 
     def __call__(self, step: Tensor) -> Tensor:
-        step = ops.cast(step, "float32")
+        step = ops.cast(step - self.first_step, "float32")
         rise = ops.minimum((step + 1) / max(self.warmup_steps, 1), 1.0)
         x = (step - self.warmup_steps) / max(self.total_steps - self.warmup_steps, 1)
         x = ops.clip(x, 0.0, 1.0)
@@ -57,4 +64,5 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
             "shape": self.shape,
             "warmup_steps": self.warmup_steps,
             "total_steps": self.total_steps,
+            "first_step": self.first_step,
         }

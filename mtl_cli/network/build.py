@@ -14,6 +14,7 @@ from mtl_cli.tasks.base import Statistics
 
 if TYPE_CHECKING:
     from mtl_cli.network.predictor import Predictor
+    from mtl_cli.network.transfer import EarlierOptimizer
 
 # Keras' policy for each `trainer.precision`. Weights are float32 in both.
 DTYPE_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -31,11 +32,18 @@ class Network:
         predictions: the model to use. It returns each output's probabilities or values.
         label_statistics: {task: mean and deviation of its labels}, for tasks with
             standardised labels.
+        encodings: the outputs of the encoder, (B, D) each.
+        hidden: the output of the sharing scheme, (T, B, H) or (B, H).
+        earlier_optimizer: the state that training starts its optimizer from; None
+            starts it fresh.
     """
 
     logits: keras.Model
     predictions: keras.Model
     label_statistics: dict[str, Statistics] = field(default_factory=dict)
+    encodings: list[Tensor] = field(default_factory=list)
+    hidden: Tensor = None
+    earlier_optimizer: "EarlierOptimizer | None" = None
 
     @cached_property
     def predict(self) -> "Predictor":
@@ -85,7 +93,11 @@ def build(
         for output in config.outputs
     }
     return Network(
-        keras.Model(inputs, logits), keras.Model(inputs, predictions), statistics
+        keras.Model(inputs, logits),
+        keras.Model(inputs, predictions),
+        statistics,
+        encodings,
+        hidden,
     )
 
 

@@ -47,13 +47,21 @@ class Optimizer(Options):
     clip_norm: Positive | None
     lazy: Literal["auto"] | bool
 
-    def build(self, total_steps: int) -> Any:
-        """Returns the Keras optimizer for a run of `total_steps` steps."""
+    def build(self, total_steps: int, first_step: int = 0) -> Any:
+        """Returns the Keras optimizer for a run.
+
+        Args:
+            total_steps: number of steps of the run.
+            first_step: number of steps that the optimizer has taken in earlier runs;
+                the schedule starts after them.
+        """
         rate: Any = self.learning_rate
         if self.schedule != "constant" or self.warmup_steps:
             from mtl_cli.layers.schedule import Schedule
 
-            rate = Schedule(rate, self.schedule, self.warmup_steps, total_steps)
+            rate = Schedule(
+                rate, self.schedule, self.warmup_steps, total_steps, first_step
+            )
         return self.keras_optimizer(learning_rate=rate, global_clipnorm=self.clip_norm)
 
     @abstractmethod

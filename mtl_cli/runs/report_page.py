@@ -70,8 +70,18 @@ def summary(run: FinishedRun) -> dict[str, Any]:
                 f"{name} {version}" for name, version in environment["versions"].items()
             ),
             "data": f"hash {environment['data_hash'][:12]}",
-        },
+        }
+        | lineage_facts(environment.get("start_from")),
     }
+
+
+def lineage_facts(lineage: dict[str, Any] | None) -> dict[str, str]:
+    """Returns the earlier run that a run has started from, and its hashes; or {}."""
+    if lineage is None:
+        return {}
+    data, config = (str(lineage[f"{key}_hash"])[:12] for key in ("data", "config"))
+    hashes = f"hash of its data {data}, of its configuration {config}"
+    return {"started from": f"{lineage['run']} ({hashes})"}
 
 
 def headlines(run: FinishedRun) -> list[dict[str, str]]:

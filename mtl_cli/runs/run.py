@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.config.run_config import Config
@@ -17,7 +18,9 @@ from mtl_cli.evaluation.scores import evaluate
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
+from mtl_cli.runs import earlier_run
 from mtl_cli.runs.console import Console
+from mtl_cli.runs.earlier_run import EarlierRun
 from mtl_cli.runs.preflight import check_monitor
 from mtl_cli.runs.provenance import change_messages, environment
 from mtl_cli.runs.resume import main_split
@@ -53,7 +56,8 @@ def run(
         only checked, or if this process is not the chief.
     """
     timer = StageTimer()
-    data, vectors = read_data(config, folder, console)
+    earlier = earlier_run.read(config, folder.path, checkpoint is not None)
+    data, vectors = read_data(config, folder, console, earlier)
     if config.check_only:
         console.print_data_report(data.report, config.outputs)
         console.print_line("check_only: nothing was trained")
@@ -68,6 +72,8 @@ def run(
     timer.end_stage("load TensorFlow")
 
     record = environment(config, data.fingerprint)
+    if earlier is not None:
+        record["start_from"] = earlier.lineage
     replicas = connect(config.trainer.strategy, folder.path, record)
     if replicas is None:
         return {}
@@ -78,6 +84,8 @@ def run(
         warn_of_changes(checkpoint.values["environment"], record, console)
     folder.write_json("environment.json", record)
     pretrained.fill(network, config, data.features, vectors)
+    if earlier is not None:
+        network = start_from(network, config, folder, console, data, earlier)
     console.print_line(
         f"{config.model.name} on {config.encoder.name}: {parameters:,} parameters, "
         f"tasks {', '.join(config.chosen_tasks)}"
@@ -106,14 +114,55 @@ def run(
     return scores
 
 
+def start_from(
+    network: "Network",
+    config: Config,
+    folder: RunFolder,
+    console: Console,
+    data: Data,
+    earlier: EarlierRun,
+) -> "Network":
+    """Returns a network with the weights of an earlier run, frozen as the keys say.
+
+    The weights of a resumed run come from its checkpoint.
+    """
+    from mtl_cli.network.parts import freeze
+    from mtl_cli.network.transfer import EarlierOptimizer
+    from mtl_cli.runs.earlier_weights import take_weights
+
+    if not earlier.is_kept:
+        network, earlier = take_weights(network, config, data.features, earlier)
+        earlier.keep(folder)
+        console.print_line(earlier.summary(data.features))
+        for message in earlier.messages:
+            console.print_line(f"start_from: {message}")
+    elif earlier.optimizer_step is not None:
+        optimizer = EarlierOptimizer(earlier.optimizer_step)
+        network = replace(network, earlier_optimizer=optimizer)
+    for warning in freeze(network, config.start_from.freeze):
+        console.warn(warning)
+    return network
+
+
 def read_data(
-    config: Config, folder: RunFolder, console: Console
+    config: Config,
+    folder: RunFolder,
+    console: Console,
+    earlier: EarlierRun | None = None,
 ) -> tuple[Data, dict[str, PretrainedVectors]]:
     """Reads the data and the pretrained vectors, and prints warnings about the data.
 
+    Args:
+        config: the configuration.
+        folder: the run folder, which gets the data report.
+        console: the console.
+        earlier: what the run takes from an earlier run; None without one.
+
     Returns: the data, and {name of an embedding table: pretrained vectors}.
     """
-    data = load(config.dataset, config.outputs)
+    data = load(config.dataset, config.outputs, earlier.learnt if earlier else None)
+    if earlier is not None:
+        data = replace(data, labels=data.labels | earlier.labels)
     rows = ", ".join(f"{table.rows:,} {split}" for split, table in data.splits.items())
     console.print_line(
         f"{config.dataset.name}: {rows} rows, {len(config.dataset.used_features)} "

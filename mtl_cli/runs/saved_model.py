@@ -1,7 +1,9 @@
 """Saves a trained network as plain files, and rebuilds the network from the files."""
 
+import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from mtl_cli.core.other_files import check_regular, read_json, read_json_object
 from mtl_cli.core.private_doors import unallocated_variables
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.tasks.base import Statistics
 
 WEIGHTS = "model/model.weights.h5"
 LEARNT = "model/learnt.json"
@@ -64,17 +67,40 @@ def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
     from mtl_cli.network.build import build
 
     run = Path(run)
-    try:
-        config = Config.model_validate(read_json(run / SPEC))
-        learnt = read_json_object(run / LEARNT)
-        features = FeatureSet(config.dataset.used_features, learnt["features"])
+    features, labels, config = load_learnt(run)
+    with named_damage(run):
         check_regular(run / WEIGHTS)
-        check_size(run / WEIGHTS, config, features, learnt["labels"])
-        network = build(config, features.layout, learnt["labels"])
+        check_size(run / WEIGHTS, config, features, labels)
+        network = build(config, features.layout, labels)
         with warnings.catch_warnings():
             # If the file lacks the weights of a layer, Keras only warns.
             warnings.simplefilter("error", UserWarning)
             network.logits.load_weights(run / WEIGHTS)
+    return network, features, config
+
+
+def load_learnt(run: Path) -> tuple[FeatureSet, dict[str, Statistics], Config]:
+    """Reads what the features and tasks of a run have learnt, without TensorFlow.
+
+    Returns: the fitted features, {task: statistics of its labels}, and the
+        configuration.
+
+    Raises:
+        DataError: if the files are missing or damaged.
+    """
+    with named_damage(run):
+        config = Config.model_validate(read_json(run / SPEC))
+        learnt = read_json_object(run / LEARNT)
+        features = FeatureSet(config.dataset.used_features, learnt["features"])
+        _ = features.layout  # fails if a feature lacks what it has learnt
+        return features, dict(learnt["labels"]), config
+
+
+@contextlib.contextmanager
+def named_damage(run: Path) -> Iterator[None]:
+    """Turns an error about a damaged or missing file of a run into one line."""
+    try:
+        yield
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
@@ -84,7 +110,6 @@ def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
             f"{run} holds no complete model: {type(error).__name__}: "
             f"{first_line(error)}; train it again, or copy the whole folder"
         ) from None
-    return network, features, config
 
 
 def check_size(

@@ -56,18 +56,30 @@ def save(
         WriteError: if the checkpoint cannot be written.
     """
     name = "{:07d}-epochs-{:09d}-steps.npz".format(*done)
-    # The format is that of `np.savez`, which would need all arrays in memory at once.
-    # ZIP adds a checksum to each array.
-    with (
-        folder.replacing(f"{CHECKPOINTS}/{name}") as path,
-        zipfile.ZipFile(path, "w") as archive,
-    ):
+    with folder.replacing(f"{CHECKPOINTS}/{name}") as path:
+        write_arrays(path, arrays, values)
+    for old in checkpoint_files(folder.path)[MAX_CHECKPOINTS:]:
+        old.unlink(missing_ok=True)
+
+
+def write_arrays(
+    path: Path, arrays: Iterable[tuple[str, npt.NDArray[Any]]], values: dict[str, Any]
+) -> None:
+    """Writes an NPZ file with JSON values in it.
+
+    The format is that of `np.savez`, which would need all arrays in memory at once. ZIP
+    adds a checksum to each array.
+
+    Args:
+        path: the file to write.
+        arrays: pairs of key and array, taken one by one.
+        values: JSON values.
+    """
+    with zipfile.ZipFile(path, "w") as archive:
         for key, array in arrays:
             with archive.open(f"{key}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
         archive.writestr(VALUES_FILE, json.dumps(values, allow_nan=False))
-    for old in checkpoint_files(folder.path)[MAX_CHECKPOINTS:]:
-        old.unlink(missing_ok=True)
 
 
 def checkpoint_files(run: Path) -> list[Path]:

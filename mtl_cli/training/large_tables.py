@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli.core.tensors import Tensor
@@ -98,6 +99,19 @@ class LazyTable:
         values, *slots = tf.split(packed, [self.width, *self.slot_widths], axis=1)
         change, slots = self.optimizer.row_change(values, gradient, slots, step, rate)
         return tf.concat([values + change, *slots], axis=1)
+
+    def slots(self) -> list[npt.NDArray[np.float32]]:
+        """Returns the optimizer's slots, each `(rows, width)` or `(rows, 1)`."""
+        slots = self.packed[: self.num_rows, self.width :].numpy()
+        ends = np.cumsum(self.slot_widths)[:-1]
+        return np.split(slots, ends, axis=1) if self.slot_widths else []
+
+    def set_slots(self, slots: Sequence[npt.NDArray[np.float32]]) -> None:
+        """Replaces what `slots` returns."""
+        if slots:
+            packed = self.packed.numpy()
+            packed[: self.num_rows, self.width :] = np.concatenate(slots, axis=1)
+            self.packed.assign(packed)
 
     def copy_to_layer(self) -> None:
         """Brings the layer's table up to date."""

@@ -66,7 +66,13 @@ class Steps:
         self.tables = lazy_tables(network.logits, config.optimizer)
         self.ids_model, self.model = split_at_tables(network.logits, self.tables)
         self.task_weights = tf.constant([task.weight for task in self.tasks.values()])
-        self.optimizer = config.optimizer.build(trainer.epochs * self.steps_per_epoch)
+        # A schedule begins anew, though an earlier run's optimizer counts its steps on.
+        earlier = network.earlier_optimizer
+        self.name = config.optimizer.name
+        self.optimizer = config.optimizer.build(
+            trainer.epochs * self.steps_per_epoch,
+            0 if earlier is None else earlier.step,
+        )
         self.optimizer.build(self.model.trainable_variables)
         # Keras would leave the gradients of lazy tables out of the norm; `_update`
         # clips in its place.

@@ -12,6 +12,7 @@ from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.evaluation.scores import evaluate, monitored
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.network.build import Network
+from mtl_cli.training import optimizer_state
 from mtl_cli.training.feed import Feed, feed_of
 from mtl_cli.training.losses import mean_losses
 from mtl_cli.training.progress import Epoch, History, Progress
@@ -52,6 +53,8 @@ def train(
     state = TrainingState(network, steps, plan)
     if plan is not None and plan.resume_from is not None:
         state.restore(plan.resume_from)
+    elif network.earlier_optimizer is not None:
+        optimizer_state.restore(network, steps, network.earlier_optimizer)
     state.broadcast()
     history = state.history
     while not is_over(config, history):
@@ -70,6 +73,8 @@ def train(
         state.save()
         progress.epoch(epoch)
         state.save_or_stop()
+    if plan is not None:
+        optimizer_state.save(plan.folder, network, steps)
     history.compile_seconds = compile_seconds(history.epochs)
     if state.best_weights is not None:
         network.logits.set_weights(state.best_weights)

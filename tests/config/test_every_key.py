@@ -41,6 +41,7 @@ Outcome = dict[str, Any]
 
 TESTS_FOLDER = Path(__file__).parents[1]
 ROWS = 96
+SECTIONS = ("compare", "hydra", "start_from", "sweep")
 # The tests of the keys that no small outcome shows.
 TESTS: dict[str, list[str]] = {
     "seed": [
@@ -56,6 +57,23 @@ TESTS: dict[str, list[str]] = {
     "resume": [
         "runs/test_resume.py::test_empty_folder_starts_whatever_resume_says_but_must",
         "runs/test_resume.py::test_never_refuses_a_folder_that_holds_a_run",
+    ],
+    "StartFrom.run": [
+        "runs/test_start_from.py::"
+        "test_same_rows_without_learning_predict_as_the_earlier_run_bit_by_bit",
+        "runs/test_start_from.py::"
+        "test_new_values_follow_and_old_values_keep_their_vectors",
+    ],
+    "StartFrom.freeze": [
+        "network/test_transfer.py::test_frozen_part_has_no_weight_that_training_moves",
+        "runs/test_start_from.py::test_frozen_part_stays_as_it_was_bit_by_bit",
+    ],
+    "StartFrom.reset": [
+        "runs/test_start_from.py::"
+        "test_reset_parts_start_as_in_a_run_without_an_earlier_one",
+    ],
+    "StartFrom.refit": [
+        "runs/test_start_from.py::test_refit_lets_a_feature_learn_anew",
     ],
     "repeats": [
         "sweep/test_keys_of_a_sweep.py::test_repeats_and_twins_are_jobs_of_their_own",
@@ -263,13 +281,13 @@ def keys_of_schema() -> list[str]:
                 kind = definitions.pop(reference["$ref"].rpartition("/")[2])
                 sections[f"{axis}.{option_of(kind)}"] = kind
         sections |= definitions
-    for name in ("Comparison", "SweepOptions"):
+    for name in ("Comparison", "StartFrom", "SweepOptions"):
         sections[name] = run_schema()["$defs"][name]
     own_keys = set(sections["dataset."]["properties"])
     found = set()
     for section, schema in sections.items():
         for key, value in schema.get("properties", {}).items():
-            is_group = not section and key in (*GROUPS, "compare", "sweep", "hydra")
+            is_group = not section and key in (*GROUPS, *SECTIONS)
             is_inherited = section.startswith("dataset.") and key in own_keys
             is_inherited &= section != "dataset."
             if is_group or is_inherited or key == "defaults" or "const" in value:

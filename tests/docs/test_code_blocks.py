@@ -155,7 +155,7 @@ def test_commands_are_accepted_up_to_training(folder: Path, page: str) -> None:
 def skipped_before_training(command: list[str]) -> bool:
     """Whether only a full run can show that a command works."""
     return any(
-        argument.startswith(("sweep=", "tracker=", *COMPOSED_ONLY))
+        argument.startswith(("start_from", "sweep=", "tracker=", *COMPOSED_ONLY))
         for argument in command[1:]
     )
 

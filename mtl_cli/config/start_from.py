@@ -1,0 +1,50 @@
+"""The keys of a run that starts from an earlier run."""
+
+from typing import Literal, get_args
+
+from pydantic import Field, model_validator
+
+from mtl_cli.core.options import Options
+
+# The parts of a network; `network/parts.py` says which weights belong to each.
+Part = Literal["embeddings", "encoder", "experts", "gates", "towers"]
+PARTS: tuple[Part, ...] = get_args(Part)
+
+
+class StartFrom(Options):
+    """An earlier run to start from, and what does not move or does not come from it.
+
+    Attributes:
+        run: folder of the finished run to start from: its weights, what its features
+            have learnt, and its optimizer's state; null starts from nothing.
+        freeze: parts of the network whose weights do not move in training:
+            `embeddings`, `encoder`, `experts`, `gates`, `towers`.
+        reset: parts of the network that start fresh.
+        refit: features that learn their vocabulary, scale or cuts from this run's
+            training rows alone; their embeddings start fresh.
+    """
+
+    run: str | None = None
+    freeze: list[Part] = Field(default_factory=list)
+    reset: list[Part] = Field(default_factory=list)
+    refit: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _check(self) -> "StartFrom":
+        for key in ("freeze", "reset", "refit"):
+            if getattr(self, key) and self.run is None:
+                raise ValueError(
+                    f"{key}: without an earlier run there is nothing to {key}; add "
+                    "start_from=RUN, or leave the key out"
+                )
+        for part in self.reset:
+            if part in self.freeze:
+                raise ValueError(
+                    f"reset: {part} would stay at random weights, because "
+                    "start_from.freeze names it too; name it in one of the two"
+                )
+        if set(self.freeze) == set(PARTS):
+            raise ValueError(
+                f"freeze: no part is left to train; leave one out of {', '.join(PARTS)}"
+            )
+        return self

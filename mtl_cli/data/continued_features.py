@@ -1,0 +1,68 @@
+"""Features that go on from what they have learnt in an earlier run."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from mtl_cli.core.errors import shown
+from mtl_cli.features.base import Feature
+
+# {feature that goes on: what it has learnt in the earlier run}
+EarlierLearnt = dict[str, dict[str, Any]]
+
+
+def extended(earlier: Mapping[str, Any], learnt: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a feature knows after an earlier run and the rows of this run.
+
+    A vocabulary keeps its values, so each keeps its id, and new values follow in order.
+    Scales, cuts and numbers for empty cells stay.
+
+    Args:
+        earlier: what the feature has learnt in the earlier run.
+        learnt: what the feature has learnt from the training rows of this run alone.
+    """
+    if "vocabulary" not in earlier:
+        return dict(earlier)
+    known = set(earlier["vocabulary"])
+    new = [value for value in learnt["vocabulary"] if value not in known]
+    return {**earlier, "vocabulary": [*earlier["vocabulary"], *new]}
+
+
+def changes(
+    features: Mapping[str, Feature],
+    earlier: Mapping[str, Feature],
+    refit: Collection[str],
+) -> dict[str, str]:
+    """Returns why each feature that does not go on starts fresh, or is left out.
+
+    A feature goes on if its kind and all its keys are those of the earlier run.
+
+    Args:
+        features: the features of this run, by name.
+        earlier: the features of the earlier run.
+        refit: the names of features that learn anew.
+
+    Returns: {feature: reason}, for features of either run.
+    """
+    reasons = {}
+    for name, feature in features.items():
+        if name not in earlier:
+            reasons[name] = "is new, so it starts fresh"
+        elif difference := difference_of(earlier[name], feature):
+            reasons[name] = f"starts fresh: {difference}"
+        elif name in refit:
+            reasons[name] = "starts fresh, as start_from.refit says"
+    return reasons | {
+        name: "is not in this run, so it is left out"
+        for name in earlier
+        if name not in features
+    }
+
+
+def difference_of(earlier: Feature, feature: Feature) -> str:
+    """Names the first key in which two features differ; "" if they are equal."""
+    old, new = earlier.model_dump(), feature.model_dump()
+    for key in sorted(old | new, key=lambda key: key != "kind"):
+        if old.get(key) != new.get(key):
+            was, now = shown(old.get(key)), shown(new.get(key))
+            return f"its {key} was {was}, is {now}"
+    return ""

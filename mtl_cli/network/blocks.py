@@ -1,0 +1,242 @@
+"""Blocks of weights, named by what they belong to: a feature, a task, an expert.
+
+Experts, gates and towers of equal shape lie in one weight, and so do embedding tables.
+To find the same expert or table in the network of another run, each weight is cut into
+blocks. A block's name is the same in both networks, wherever the block lies.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from mtl_cli.columns.layout import Layout
+from mtl_cli.config.run_config import Config
+from mtl_cli.config.start_from import Part
+from mtl_cli.layers import FusedEmbedding, Gates, ParallelDense, ParallelMLP
+from mtl_cli.layers.lookup import table_groups
+from mtl_cli.layers.parallel import ParallelBatchNorm
+from mtl_cli.network.build import Network
+from mtl_cli.network.parts import part_of_layers
+
+Index = tuple[slice, ...]
+# Layers that compute one network per task, or several, tasks in order. The members of
+# all other layers of the sharing scheme belong to no task.
+OF_TASKS = re.compile(r"(gates|bottoms|specific_experts)$")
+# The towers of tasks of equal shape: `towers_0_2`, `towers_0_2_logits`.
+TOWERS = re.compile(r"towers((?:_\d+)+)(_logits)?")
+ALL = slice(None)
+
+
+class Name(NamedTuple):
+    """The name of a block.
+
+    Attributes:
+        part: the part of the network.
+        layer: the kind of layer, such as `level_1_gates`, `tower` or `table`.
+        owner: the feature, the task or the number of the expert.
+        piece: which piece of the owner's weights, such as `0.kernel`.
+    """
+
+    part: Part
+    layer: str
+    owner: str
+    piece: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """The place of a block: a weight's position in `model.weights`, and an index."""
+
+    weight: int
+    index: Index
+
+
+@dataclass(frozen=True)
+class Member:
+    """A piece of the weights of one of the networks that a layer computes."""
+
+    number: int
+    piece: str
+    variable: Any
+    index: Index
+
+
+def blocks_of(network: Network, config: Config, layout: Layout) -> dict[Name, Block]:
+    """Returns all weights of a network as blocks.
+
+    Args:
+        network: the network of the configuration.
+        config: the configuration.
+        layout: the layout of the features.
+    """
+    cut = Cut(network, config, layout)
+    positions = {id(w): i for i, w in enumerate(network.logits.weights)}
+    blocks = {}
+    for name, variable, index in cut.blocks():
+        blocks[name] = Block(positions[id(variable)], index)
+    return blocks
+
+
+class Cut:
+    """Cuts the weights of a network into blocks.
+
+    Args:
+        network: the network of the configuration.
+        config: the configuration.
+        layout: the layout of the features.
+    """
+
+    def __init__(self, network: Network, config: Config, layout: Layout) -> None:
+        self.config, self.layout = config, layout
+        self.tasks = list(config.chosen_tasks)
+        self.parts = part_of_layers(network)
+        self.layers = {x.name: x for x in network.logits.layers if x.weights}
+        # Each task has an encoding of its own, whatever the number of tasks.
+        self.has_encodings_of_tasks = config.model.num_encodings(2) > 1
+
+    def blocks(self) -> Iterator[tuple[Name, Any, Index]]:
+        """Yields the name of each block, and its weight and index there."""
+        groups = table_groups(self.layout, self.config.encoder.embedding_dim)
+        tables = {group.layer: group.sizes for group in groups}
+        unnamed: dict[str, list[Any]] = {}
+        for name, layer in self.layers.items():
+            part = self.parts[name]
+            if name in tables:
+                yield from self._tables(layer, "table", tables[name], "")
+            elif part in ("embeddings", "encoder"):
+                unnamed.setdefault(type(layer).__name__, []).append(layer)
+            elif match := TOWERS.fullmatch(name):
+                owners = [self.tasks[int(i)] for i in match[1].split("_")[1:]]
+                kind = f"tower{match[2] or ''}"
+                yield from self._members(part, kind, layer, owners)
+            else:
+                yield from self._members(part, name, layer, self._owners(layer))
+        for layers in unnamed.values():
+            yield from self._unnamed(layers)
+
+    def _owners(self, layer: Any) -> list[str]:
+        """Returns the owner of each network that a layer of the scheme computes."""
+        num = num_members(layer)
+        if not OF_TASKS.search(layer.name):
+            return [str(i + 1) for i in range(num)]
+        per_task = num // len(self.tasks)
+        if not layer.name.endswith("experts"):
+            return [self.tasks[i // per_task] for i in range(num)]
+        return [f"{self.tasks[i // per_task]} {i % per_task + 1}" for i in range(num)]
+
+    def _members(
+        self, part: Part, kind: str, layer: Any, owners: list[str]
+    ) -> Iterator[tuple[Name, Any, Index]]:
+        """Yields the blocks of a layer that computes several networks."""
+        for member in members_of(layer):
+            experts = [""]
+            if isinstance(layer, Gates) and member.piece == "logits.kernel":
+                experts = self._experts(layer, kind)
+            for i, expert in enumerate(experts):
+                index = member.index
+                if expert:  # a column of the kernel for each expert
+                    first = index[2].start + i
+                    index = (*index[:2], slice(first, first + 1))
+                piece = f"{member.piece} {expert}".rstrip()
+                yield (
+                    Name(part, kind, owners[member.number], piece),
+                    member.variable,
+                    index,
+                )
+
+    def _experts(self, gates: Gates, kind: str) -> list[str]:
+        """Returns the name of each expert that a layer of gates weighs."""
+        prefix = re.sub(r"(shared_)?gates?$", "", kind)
+        specific = self.layers.get(f"{prefix}specific_experts")
+        owners = [] if specific is None else self._owners(specific)
+        if kind.endswith("gates"):  # a task's gate weighs the task's own experts
+            owners = [str(i + 1) for i in range(len(owners) // len(self.tasks))]
+        shared = range(gates.num_experts - len(owners))
+        specific_names = [f"specific expert {owner}" for owner in owners]
+        return [*specific_names, *(f"expert {i + 1}" for i in shared)]
+
+    def _unnamed(self, layers: list[Any]) -> Iterator[tuple[Name, Any, Index]]:
+        """Yields the blocks of the encoder's layers of one class.
+
+        Keras numbers unnamed layers as they are made: the layers of the first encoding
+        come first.
+        """
+        layers = sorted(layers, key=lambda layer: (len(layer.name), layer.name))
+        tasks = self.tasks if self.has_encodings_of_tasks else [""]
+        per_task = len(layers) // len(tasks)
+        for i, layer in enumerate(layers):
+            task, number = tasks[i // per_task], i % per_task
+            if isinstance(layer, FusedEmbedding):
+                group = table_groups(self.layout, 1)[number]
+                yield from self._tables(layer, "first-order table", group.sizes, task)
+                continue
+            kind = f"{type(layer).__name__} {number + 1}"
+            owners = [task] * num_members(layer)
+            yield from self._members("encoder", kind, layer, owners)
+
+    def _tables(
+        self, layer: FusedEmbedding, kind: str, sizes: dict[str, int], task: str
+    ) -> Iterator[tuple[Name, Any, Index]]:
+        """Yields a block for each embedding table, and for each task with its own."""
+        sets = self.tasks if self.has_encodings_of_tasks and not task else [task]
+        first_row = 0
+        for table, size in sizes.items():
+            rows = slice(first_row, first_row + size)
+            first_row += size
+            for i, owner in enumerate(sets):
+                first = i * layer.embedding_dim
+                columns = slice(first, first + layer.embedding_dim)
+                yield (
+                    Name("embeddings", kind, table, owner),
+                    layer.table,
+                    (rows, columns),
+                )
+
+
+def num_members(layer: Any) -> int:
+    """Returns how many networks a layer computes side by side."""
+    if isinstance(layer, Gates):
+        return int(layer.logits.num)
+    return int(layer.num) if isinstance(layer, ParallelDense | ParallelMLP) else 1
+
+
+def members_of(layer: Any) -> Iterator[Member]:
+    """Yields the pieces of a layer's weights, each of one network."""
+    if isinstance(layer, Gates):
+        yield from pieces_of_mlp(layer.hidden)
+        yield from pieces_of_dense(layer.logits, "logits.")
+    elif isinstance(layer, ParallelMLP):
+        yield from pieces_of_mlp(layer)
+    elif isinstance(layer, ParallelDense):
+        yield from pieces_of_dense(layer, "")
+    else:
+        for i, variable in enumerate(layer.weights):
+            yield Member(0, str(i), variable, (ALL,) * len(variable.shape))
+
+
+def pieces_of_mlp(mlp: ParallelMLP) -> Iterator[Member]:
+    """Yields the pieces of networks with several layers."""
+    for i, layer in enumerate(x for x in mlp.stack if x.weights):
+        if isinstance(layer, ParallelBatchNorm):
+            for variable in layer.norm.weights:
+                units = variable.shape[0] // mlp.num
+                for number in range(mlp.num):
+                    columns = slice(number * units, (number + 1) * units)
+                    piece = f"{i}.{variable.name}"
+                    yield Member(number, piece, variable, (columns,))
+        else:
+            yield from pieces_of_dense(layer, f"{i}.")
+
+
+def pieces_of_dense(layer: ParallelDense, prefix: str) -> Iterator[Member]:
+    """Yields the kernel and the bias of each of the dense layers side by side."""
+    per_group = layer.num // layer.groups
+    for number in range(layer.num):
+        group, first = number // per_group, number % per_group * layer.units
+        columns = slice(first, first + layer.units)
+        kernel = (slice(group, group + 1), ALL, columns)
+        yield Member(number, f"{prefix}kernel", layer.kernel, kernel)
+        if layer.use_bias:
+            bias = (slice(number, number + 1), ALL, ALL)
+            yield Member(number, f"{prefix}bias", layer.bias, bias)

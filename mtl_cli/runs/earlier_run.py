@@ -1,0 +1,234 @@
+"""The earlier run that a run starts from: `start_from`."""
+
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mtl_cli.config.run_config import Config
+from mtl_cli.core.errors import ConfigError, DataError, first_line, suggest
+from mtl_cli.core.other_files import check_entries, read_json_object
+from mtl_cli.core.run_folder import (
+    CHECKPOINTS,
+    START_FROM,
+    STATUS,
+    SUBFOLDERS,
+    RunFolder,
+    status_of,
+)
+from mtl_cli.data.continued_features import EarlierLearnt, changes
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.runs import saved_model
+from mtl_cli.tasks.base import Statistics
+
+KEY = "start_from.run"
+# What a run has taken from the earlier run: kept until the run is done, so that the run
+# can be resumed even if the earlier run is gone.
+KEPT = f"{CHECKPOINTS}/{START_FROM}"
+SYSTEM_FOLDERS = ("/proc", "/sys", "/dev")
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """What a run takes from an earlier run, apart from weights.
+
+    Attributes:
+        lineage: the earlier run's folder name and hashes, for `environment.json`.
+        learnt: what the features that go on have learnt.
+        tasks: the tasks that go on.
+        labels: {task that goes on: statistics of its labels}.
+        optimizer_step: number of steps that the optimizer has taken; None if it starts
+            fresh.
+        messages: one line for each feature that does not go on, and the like.
+        is_kept: whether this is what a resumed run has kept in its own folder.
+    """
+
+    lineage: dict[str, Any]
+    learnt: EarlierLearnt
+    tasks: list[str]
+    labels: dict[str, Statistics]
+    optimizer_step: int | None = None
+    messages: list[str] = field(default_factory=list)
+    is_kept: bool = False
+
+    def summary(self, features: FeatureSet) -> str:
+        """Returns a line on the features that go on, and on values they have added.
+
+        Args:
+            features: the fitted features of this run.
+        """
+        added = {
+            name: len(features.learnt[name]["vocabulary"]) - len(values["vocabulary"])
+            for name, values in self.learnt.items()
+            if "vocabulary" in values
+        }
+        new = ", ".join(
+            f"{count:,} of {name}" for name, count in added.items() if count
+        )
+        return (
+            f"starting from {self.lineage['run']}: {len(self.learnt)} of "
+            f"{len(features.features)} features go on, new values: {new or 'none'}"
+        )
+
+    def keep(self, folder: RunFolder) -> None:
+        """Writes what a resumed run needs into the folder of the run."""
+        folder.write_json(KEPT, asdict(self))
+
+
+def read(config: Config, folder: Path, is_resumed: bool) -> EarlierRun | None:
+    """Returns what a run takes from the run that `start_from` names; None without one.
+
+    Args:
+        config: the configuration of the run.
+        folder: the folder of the run.
+        is_resumed: whether the run goes on from a checkpoint.
+
+    Raises:
+        ConfigError: if the earlier run cannot be started from.
+        DataError: if the earlier run's files are damaged.
+    """
+    if config.start_from.run is None:
+        return None
+    if is_resumed and (folder / KEPT).exists():
+        try:
+            values = read_json_object(folder / KEPT)
+            return EarlierRun(**values | {"is_kept": True})
+        except (OSError, ValueError, TypeError) as error:
+            raise DataError(
+                f"{folder / KEPT} is damaged ({first_line(error)}), so this run cannot "
+                "go on; name a new folder in hydra.run.dir"
+            ) from None
+    path = Path(config.start_from.run)
+    check_finished(path)
+    environment = environment_of(path)
+    try:
+        features, labels, earlier = saved_model.load_learnt(path)
+    except DataError as error:
+        raise DataError(f"{KEY}: {error}{version_hint(environment)}") from None
+    return compared(config, path, environment, (features, labels, earlier))
+
+
+def check_finished(path: Path) -> None:
+    """Refuses a path that is not the folder of a finished run.
+
+    Raises:
+        ConfigError: if it is not.
+    """
+    if str(path.resolve()).startswith(SYSTEM_FOLDERS):
+        raise ConfigError(f"{KEY}: {path} is no folder of a run")
+    if not path.is_dir():
+        others = names_of_runs(path.parent)
+        raise ConfigError(
+            f"{KEY}: there is no folder {path}; name the folder of a finished run"
+            f"{suggest(path.name, others)}"
+        )
+    try:
+        check_entries(path, SUBFOLDERS)
+        status = status_of(path).get("status")
+    except (ConfigError, OSError, ValueError) as error:
+        raise ConfigError(f"{KEY}: {first_line(error)}") from None
+    if status is None:
+        runs = names_of_runs(path)
+        inside = f", but {len(runs)} runs, such as {path / runs[0]}" if runs else ""
+        raise ConfigError(
+            f"{KEY}: {path} holds no run{inside}; name the folder of a finished run"
+        )
+    if status != "done":
+        raise ConfigError(
+            f"{KEY}: the run in {path} is not finished, its status is {status}; finish "
+            "it, or name another run"
+        )
+
+
+def names_of_runs(folder: Path) -> list[str]:
+    """Returns the names of the folders in a folder that hold runs, newest first."""
+    runs = [status.parent for status in folder.glob(f"*/{STATUS}")]
+    return [run.name for run in sorted(runs, key=lambda x: x.stat().st_mtime)][::-1]
+
+
+def environment_of(path: Path) -> dict[str, Any]:
+    """Returns the content of a run's `environment.json`.
+
+    Raises:
+        DataError: if the file is missing or damaged.
+    """
+    try:
+        return read_json_object(path / "environment.json")
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{KEY}: cannot read {path / 'environment.json'}: {first_line(error)}; "
+            "copy the whole folder of the run"
+        ) from None
+
+
+def version_hint(environment: dict[str, Any]) -> str:
+    """Returns the end of a message if another version of mtl-cli wrote a run."""
+    versions = environment.get("versions")
+    earlier = versions.get("mtl-cli") if isinstance(versions, dict) else None
+    if earlier == version("mtl-cli"):
+        return ""
+    return f"; it is a run of mtl-cli {earlier}, this is {version('mtl-cli')}"
+
+
+def compared(
+    config: Config,
+    path: Path,
+    environment: dict[str, Any],
+    trained: tuple[FeatureSet, dict[str, Statistics], Config],
+) -> EarlierRun:
+    """Compares an earlier run with this run: what goes on, and what does not.
+
+    Args:
+        config: the configuration of this run.
+        path: the folder of the earlier run.
+        environment: the content of the earlier run's `environment.json`.
+        trained: the result of `saved_model.load_learnt`.
+
+    Raises:
+        ConfigError: if the runs have nothing in common.
+    """
+    features, labels, earlier = trained
+    now = config.dataset.used_features
+    reasons = changes(now, features.features, config.start_from.refit)
+    learnt = {name: dict(features.learnt[name]) for name in now if name not in reasons}
+    if not learnt:
+        raise ConfigError(
+            f"{KEY}: no feature of {path} goes on in dataset {config.dataset.name}: "
+            + "; ".join(f"{name} {reason}" for name, reason in reasons.items())
+        )
+    for name, table in features.layout.tables.items():
+        dim = earlier.encoder.embedding_dim if table.dim is None else table.dim
+        if name in learnt and dim == "auto":
+            learnt[name]["embedding_dim"] = table.vector_length("auto")
+    messages = [f"feature {name} {reason}" for name, reason in reasons.items()]
+    tasks = continued_tasks(config, earlier, messages)
+    return EarlierRun(
+        lineage={
+            "run": path.resolve().name,
+            "config_hash": environment.get("config_hash"),
+            "data_hash": environment.get("data_hash"),
+        },
+        learnt=learnt,
+        tasks=tasks,
+        labels={task: labels[task] for task in tasks if task in labels},
+        messages=messages,
+    )
+
+
+def continued_tasks(config: Config, earlier: Config, messages: list[str]) -> list[str]:
+    """Returns the tasks whose towers go on; adds a line for each other task."""
+    continued = []
+    for name, task in config.chosen_tasks.items():
+        old = earlier.chosen_tasks.get(name)
+        if old is None:
+            messages.append(f"task {name} is new, so its tower starts fresh")
+        elif (old.kind, old.encoding_keys()) != (task.kind, task.encoding_keys()):
+            messages.append(f"task {name} has other keys, so its tower starts fresh")
+        else:
+            continued.append(name)
+    messages += [
+        f"task {name} is not in this run, so it is left out"
+        for name in earlier.chosen_tasks
+        if name not in config.chosen_tasks
+    ]
+    return continued

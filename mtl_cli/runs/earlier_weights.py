@@ -1,0 +1,141 @@
+"""Takes the weights and the optimizer's state of an earlier run."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+
+from mtl_cli.config.run_config import Config
+from mtl_cli.config.start_from import Part
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.other_files import check_regular
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.network.blocks import Name, blocks_of
+from mtl_cli.network.build import Network
+from mtl_cli.network.transfer import (
+    Copy,
+    EarlierOptimizer,
+    copy_weights,
+    described,
+    match,
+)
+from mtl_cli.runs import saved_model
+from mtl_cli.runs.earlier_run import EarlierRun
+from mtl_cli.training.checkpoint import read_intact
+from mtl_cli.training.optimizer_state import OPTIMIZER
+
+# The parts that another model does not go on with.
+PARTS_OF_MODEL: tuple[Part, ...] = ("experts", "gates", "towers")
+
+
+def take_weights(
+    network: Network, config: Config, features: FeatureSet, earlier: EarlierRun
+) -> tuple[Network, EarlierRun]:
+    """Writes the weights of an earlier run into a new network, in place.
+
+    Args:
+        network: the network of this run.
+        config: the configuration of this run.
+        features: the fitted features of this run.
+        earlier: what the run takes from the earlier run apart from weights.
+
+    Returns: the network, with the state of the earlier optimizer; and `earlier`, with
+        that optimizer's number of steps, and a line for all that does not go on.
+
+    Raises:
+        DataError: if the model of the earlier run is missing or damaged.
+    """
+    path = Path(str(config.start_from.run))
+    policy = keras.config.dtype_policy()
+    old_network, old_features, old_config = saved_model.load(path)
+    keras.config.set_dtype_policy(policy)
+    old_blocks = blocks_of(old_network, old_config, old_features.layout)
+    messages = list(earlier.messages)
+    parts = left_out_parts(config, old_config, messages)
+    usable = {
+        name: block
+        for name, block in old_blocks.items()
+        if name.part not in parts and goes_on(name, earlier)
+    }
+    found = match(
+        usable,
+        blocks_of(network, config, features.layout),
+        (shapes_of(old_network), shapes_of(network)),
+    )
+    copy_weights(old_network, network, found.copies)
+    fresh = [name for name in found.fresh if name.part not in parts]
+    fresh = [name for name in fresh if goes_on(name, earlier)]
+    messages += described(fresh, "new, so it starts fresh")
+    messages += described(found.changed, "of another shape, so it starts fresh")
+    messages += described(
+        found.dropped, "left out, for want of a place in this network"
+    )
+    optimizer = earlier_optimizer(path, config, old_config, found.copies, messages)
+    step = None if optimizer is None else optimizer.step
+    return (
+        replace(network, earlier_optimizer=optimizer),
+        replace(earlier, optimizer_step=step, messages=messages),
+    )
+
+
+def goes_on(name: Name, earlier: EarlierRun) -> bool:
+    """Whether the feature or the task that a block belongs to goes on."""
+    if name.part == "embeddings":
+        return name.owner in earlier.learnt
+    return name.part != "towers" or name.owner in earlier.tasks
+
+
+def left_out_parts(config: Config, old: Config, messages: list[str]) -> set[Part]:
+    """Returns the parts that start fresh; adds a line for each reason."""
+    parts = set(config.start_from.reset)
+    for part in config.start_from.reset:
+        messages.append(f"{part} start fresh, as start_from.reset says")
+    if config.model.name != old.model.name:
+        parts.update(PARTS_OF_MODEL)
+        messages.append(
+            f"the model was {old.model.name}, is {config.model.name}, so experts, "
+            "gates and towers start fresh"
+        )
+    if config.encoder.name != old.encoder.name:
+        parts.add("encoder")
+        messages.append(
+            f"the encoder was {old.encoder.name}, is {config.encoder.name}, so it "
+            "starts fresh"
+        )
+    return parts
+
+
+def shapes_of(network: Network) -> list[tuple[int, ...]]:
+    """Returns the shapes of all weights of a network."""
+    return [tuple(weight.shape) for weight in network.logits.weights]
+
+
+def earlier_optimizer(
+    path: Path,
+    config: Config,
+    old: Config,
+    copies: list[Copy],
+    messages: list[str],
+) -> EarlierOptimizer | None:
+    """Returns the state of the earlier optimizer; None, and a line, if it is not used.
+
+    Raises:
+        DataError: if the file of the state is damaged.
+    """
+    name, old_name = config.optimizer.name, old.optimizer.name
+    if name != old_name:
+        messages.append(f"the optimizer was {old_name}, is {name}, so it starts fresh")
+        return None
+    file = path / OPTIMIZER
+    if not file.exists():
+        messages.append(f"{file} is not there, so the optimizer starts fresh")
+        return None
+    check_regular(file)
+    values = read_intact(file)
+    step = None if values is None else values.get("step")
+    if not isinstance(step, int) or isinstance(step, bool) or step < 0:
+        raise DataError(
+            f"start_from.run: {file} is damaged; copy it anew, or remove it to start "
+            "with a fresh optimizer"
+        )
+    return EarlierOptimizer(step, file, tuple(copies))

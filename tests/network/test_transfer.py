@@ -1,0 +1,203 @@
+"""Weights find their places in the network of another run."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import networks
+from helpers.networks import LAYOUT, MODELS, PAIRS, TASKS, randomize
+
+from mtl_cli.columns.layout import EmbeddingTable, Layout
+from mtl_cli.config.run_config import Config
+from mtl_cli.config.start_from import PARTS
+from mtl_cli.network.blocks import blocks_of
+from mtl_cli.network.build import Network, build
+from mtl_cli.network.parts import freeze, part_of_layers
+from mtl_cli.network.transfer import copy_weights, match
+
+DEEP = "encoder.deep_units=[5]"
+THIRD = "+dataset.tasks.rating={label: rating, kind: binary}"
+SEEDS = itertools.count()
+Trained = tuple[Network, Config, Layout]
+
+
+def trained(
+    *overrides: str, tasks: tuple[str, ...] = ("income", "rating"), **sizes: int
+) -> Trained:
+    """A network with random weights, its configuration and its layout."""
+    chosen = f"tasks=[{','.join(tasks)}]"
+    config = networks.config("encoder.embedding_dim=4", THIRD, chosen, *overrides)
+    tables = {
+        name: EmbeddingTable(sizes.get(name, t.size))
+        for name, t in LAYOUT.tables.items()
+    }
+    layout = Layout(tables, LAYOUT.blocks)
+    network = build(config, layout)
+    randomize(network.logits, seed=next(SEEDS))
+    return network, config, layout
+
+
+def started(new: Trained, earlier: Trained) -> Any:
+    """Copies all weights that both networks have; returns what was matched."""
+    shapes = tuple([w.shape for w in x[0].logits.weights] for x in (earlier, new))
+    found = match(blocks_of(*earlier), blocks_of(*new), shapes)
+    copy_weights(earlier[0], new[0], found.copies)
+    return found
+
+
+def logits(network: Network, features: dict[str, Any]) -> dict[str, Any]:
+    return {k: y.numpy() for k, y in network.logits(features, training=False).items()}
+
+
+@pytest.mark.parametrize(("model", "encoder"), PAIRS)
+def test_blocks_cut_every_weight_into_pieces_that_do_not_overlap(model, encoder):
+    settings = [f"model={model}", f"encoder={encoder}", "model.batch_norm=true", DEEP]
+    if model in ("cgc", "ple", "mmoe", "omoe"):
+        settings.append("model.gate_units=[3]")
+    network, config, layout = trained(*settings)
+    counts = [np.zeros(w.shape, int) for w in network.logits.weights]
+    for block in blocks_of(network, config, layout).values():
+        counts[block.weight][block.index] += 1
+    assert all((count == 1).all() for count in counts)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_tasks_in_another_order_predict_the_same(model):
+    settings = [f"model={model}", "encoder=deepfm", DEEP, "model.heads=independent"]
+    earlier = trained(*settings, tasks=("income", "rating", "never_married"))
+    new = trained(*settings, tasks=("never_married", "income", "rating"))
+    found = started(new, earlier)
+    assert not (found.fresh or found.changed or found.dropped)
+    old, now = (logits(x[0], networks.features()) for x in (earlier, new))
+    for task in TASKS:
+        np.testing.assert_allclose(now[task], old[task], rtol=1e-5, atol=1e-5)
+
+
+# A task of PLE reads experts of the other tasks, through the shared gate.
+@pytest.mark.parametrize("model", sorted({*MODELS} - {"ple"}))
+def test_tasks_that_stay_predict_the_same_without_a_task_and_with_a_new_one(model):
+    settings = [f"model={model}", "encoder=xdeepfm", DEEP, "model.heads=independent"]
+    earlier = trained(*settings, tasks=("income", "rating", "never_married"))
+    old = logits(earlier[0], networks.features())
+    fewer = trained(*settings, tasks=("never_married", "income"))
+    assert started(fewer, earlier).dropped
+    for task, y in logits(fewer[0], networks.features()).items():
+        np.testing.assert_allclose(y, old[task], rtol=1e-5, atol=1e-5)
+    again = trained(*settings, tasks=("rating", "income", "never_married"))
+    before = logits(again[0], networks.features())
+    assert {n.owner.partition(" ")[0] for n in started(again, fewer).fresh} <= {
+        "rating",
+        "user",
+        "item",
+        "hour",
+    }
+    now = logits(again[0], networks.features())
+    for task in ("income", "never_married"):
+        np.testing.assert_allclose(now[task], old[task], rtol=1e-5, atol=1e-5)
+        assert np.abs(now[task] - before[task]).max() > 1e-3
+
+
+def test_added_experts_leave_the_earlier_ones_and_their_gates_in_place():
+    two = trained(
+        "model=cgc", "model.num_specific_experts=1", "model.num_shared_experts=2"
+    )
+    more = trained(
+        "model=cgc", "model.num_specific_experts=2", "model.num_shared_experts=3"
+    )
+    found = started(more, two)
+    fresh = {(name.layer, name.owner, name.piece) for name in found.fresh}
+    for task in ("income", "rating"):
+        assert ("level_1_specific_experts", f"{task} 2", "0.kernel") in fresh
+        assert ("level_1_gates", task, "logits.kernel specific expert 2") in fresh
+        assert ("level_1_gates", task, "logits.kernel expert 3") in fresh
+    assert len(fresh) == 3 * 4 + 2 * 2  # kernels and biases, columns of two gates
+    layers = [{x.name: x for x in t[0].logits.layers} for t in (two, more)]
+    specific, gates = "level_1_specific_experts", "level_1_gates"
+    for task in range(2):
+        for depth in range(2):
+            old, new = (
+                networks.read_dense(networks.dense_layers(x[specific])[depth], i)
+                for x, i in zip(layers, (task, 2 * task), strict=True)
+            )
+            np.testing.assert_array_equal(old[0], new[0])
+            np.testing.assert_array_equal(old[1], new[1])
+        old, new = (networks.read_dense(x[gates].logits, task)[0] for x in layers)
+        np.testing.assert_array_equal(old[:, 0], new[:, 0])  # the specific expert
+        np.testing.assert_array_equal(old[:, 1:], new[:, 2:4])  # the shared experts
+
+
+@pytest.mark.parametrize("model", ["single_task", "mmoe"])
+def test_ids_keep_their_vectors_where_a_table_has_grown(model):
+    settings = [f"model={model}", "encoder=deepfm"]
+    earlier, new = trained(*settings), trained(*settings, user=11, hour=6)
+    before = [w.numpy() for w in new[0].logits.weights if "embedding" in w.path]
+    found = started(new, earlier)
+    assert not (found.fresh or found.changed or found.dropped)
+    old, now = (
+        [w.numpy() for w in x[0].logits.weights if "embedding" in w.path]
+        for x in (earlier, new)
+    )
+    for a, b, start in zip(old, now, before, strict=True):
+        np.testing.assert_array_equal(b[:7], a[:7])  # user
+        np.testing.assert_array_equal(b[7:11], start[7:11])  # appended
+        np.testing.assert_array_equal(b[11:20], a[7:16])  # item, hour
+        np.testing.assert_array_equal(b[20:], start[20:])
+
+
+def test_layers_of_another_shape_are_named_and_left_as_they_are():
+    earlier = trained("model=mmoe", "model.tower_units=[6]")
+    new = trained("model=mmoe", "model.tower_units=[9]")
+    kernels = [w.numpy() for w in new[0].logits.weights if "towers" in w.path]
+    found = started(new, earlier)
+    assert {name.layer for name in found.changed} == {"tower", "tower_logits"}
+    for weight, kernel in zip(
+        [w for w in new[0].logits.weights if "towers" in w.path], kernels, strict=True
+    ):
+        # The bias of the logits has the same shape.
+        same = weight.shape == (2, 1, 1)
+        assert (weight.numpy() == kernel).all() != same
+
+
+EXPECTED: dict[str, set[str]] = {
+    "esmm": {"embeddings", "encoder", "towers"},
+    "shared_bottom": {"embeddings", "encoder", "experts", "towers"},
+    "single_task": {"embeddings", "encoder", "experts", "towers"},
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_layer_belongs_to_the_part_that_its_paper_names(model):
+    network, _, _ = trained(f"model={model}", "encoder=dcnv2", DEEP)
+    parts = part_of_layers(network)
+    assert set(parts.values()) == EXPECTED.get(model, set(PARTS))
+    for name, part in parts.items():
+        if "gate" in name or "expert" in name:
+            assert part == ("gates" if "gate" in name else "experts")
+        assert name.startswith("towers_") == (part == "towers")
+        assert ("embedding" in name) == (part == "embeddings")
+    layers = network.logits.layers
+    assert parts.keys() == {layer.name for layer in layers if layer.weights}
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("model", MODELS)
+def test_frozen_part_has_no_weight_that_training_moves(model, part):
+    network, _, _ = trained(f"model={model}", "encoder=dcn", "model.batch_norm=true")
+    warnings = freeze(network, [part])
+    parts = part_of_layers(network)
+    assert bool(warnings) == (part not in parts.values())
+    moved = {id(w) for w in network.logits.trainable_weights}
+    before = [w.numpy() for w in network.logits.weights]
+    network.logits(networks.features(), training=True)  # moves batch statistics
+    for layer in network.logits.layers:
+        if layer.weights and parts[layer.name] == part:
+            assert not moved & {id(w) for w in layer.weights}
+    for weight, old in zip(network.logits.weights, before, strict=True):
+        layer = weight.path.partition("/")[0]
+        is_statistic = "moving" in weight.path
+        assert (weight.numpy() == old).all() == (
+            not is_statistic or parts[layer] == part
+        )
+    assert tf.executing_eagerly()

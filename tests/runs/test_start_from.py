@@ -1,0 +1,410 @@
+"""A run starts from an earlier run: what it takes, what it says, what it refuses."""
+
+import itertools
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from helpers.interrupted_runs import tensors
+from helpers.planted_data import config, parquet, planted, run_in, values
+
+from mtl_cli.core.errors import ConfigError, DataError, MtlError
+from mtl_cli.data.load import cache_key
+from mtl_cli.runs import earlier_run, saved_model
+
+FEATURES: dict[str, Any] = {
+    "user": {"kind": "sparse"},
+    "item": {"kind": "sparse"},
+    "seen": {"kind": "sequence", "max_length": 3, "separator": "|", "table": "item"},
+    "pair": {"kind": "cross", "columns": ["user", "item"]},
+    "hour": {"kind": "hashed", "num_buckets": 5},
+    "age": {"kind": "bucketized", "num_buckets": 4},
+    "price": {"kind": "dense", "transform": "standard"},
+}
+TASKS: dict[str, Any] = {
+    "click": {"label": "click", "kind": "binary"},
+    "amount": {"label": "amount", "kind": "regression", "transform": "standard"},
+}
+NUMBERS = itertools.count()
+STILL = "optimizer.learning_rate=1e-30"
+
+
+def rows(day: int) -> pa.Table:
+    """Rows of a day; those of day 2 have a new user, new items and other scales."""
+    frame = planted(200, seed=day).to_pandas()
+    if day == 2:
+        frame["user"] = frame["user"].replace({0: 70, 3: -5})
+        frame["item"] = frame["item"].replace({"item1": "an item"})
+        frame["price"] = frame["price"] * 3 + 5
+        frame["age"] += 7
+    frame["seen"] = frame["item"] + "|" + frame["item"].shift(1, fill_value="item2")
+    return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+def chosen(train: Path, *settings: str, **changes: Any) -> Any:
+    """The configuration of a small run on a file."""
+    features = FEATURES | changes.pop("features", {})
+    data = values(train, {k: v for k, v in features.items() if v}, TASKS, **changes)
+    return config(data, "trainer.batch_size=50", *settings)
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The files of two days, and a run on the first day."""
+    folder = tmp_path_factory.mktemp("days")
+    files = {f"day{i}": parquet(folder, rows(i), f"day{i}.parquet") for i in (1, 2)}
+    run = folder / "first"
+    run_in(run, chosen(files["day1"], test=str(files["day2"])))
+    (run / "status.json").write_text('{"status": "done"}')
+    return files | {"run": run}
+
+
+def started(days: dict[str, Path], folder: Path, *settings: str, **changes: Any) -> Any:
+    """Runs day 2, or the day `train`, after the run of day 1; returns its model."""
+    train = days[changes.pop("train", "day2")]
+    setting = f"start_from.run={days['run']}"
+    run_in(folder, chosen(train, setting, *settings, **changes))
+    return saved_model.load(folder)
+
+
+def vectors(model: Any, table: str) -> dict[str, Any]:
+    """The vector of each value of a vocabulary; the first is that of unseen values."""
+    network, features, _ = model
+    first_row = 0
+    for name, size in ((n, t.size) for n, t in features.layout.tables.items()):
+        if name == table:
+            weight = network.logits.get_layer("embedding").table.numpy()
+            known = features.learnt[name].get("vocabulary", range(1, size))
+            names = ["", *map(str, known)]
+            block = weight[first_row : first_row + size]
+            return dict(zip(names, block, strict=True))
+        first_row += size
+    raise KeyError(table)
+
+
+def test_same_rows_without_learning_predict_as_the_earlier_run_bit_by_bit(
+    days: dict[str, Path], tmp_path: Path
+) -> None:
+    started(days, tmp_path, STILL, train="day1", test=str(days["day2"]))
+    frames = [
+        pd.read_parquet(f / "predictions.parquet") for f in (days["run"], tmp_path)
+    ]
+    pd.testing.assert_frame_equal(*frames, check_exact=True)
+    kept = (days["run"] / "model" / "learnt.json").read_text()
+    assert (tmp_path / "model" / "learnt.json").read_text() == kept
+
+
+def test_new_values_follow_and_old_values_keep_their_vectors(
+    days: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = saved_model.load(days["run"])
+    new = started(days, tmp_path, STILL)
+    assert new[1].learnt["user"]["vocabulary"] == [*map(str, range(9)), "-5", "70"]
+    items = [f"item{i}" for i in range(5)]
+    assert new[1].learnt["item"]["vocabulary"] == [*items, "an item"]
+    for table in ("user", "item", "pair", "hour", "age"):
+        before, after = vectors(old, table), vectors(new, table)
+        assert list(after)[: len(before)] == list(before)
+        for value, vector in before.items():
+            np.testing.assert_array_equal(after[value], vector, (table, value))
+    # What day 1 has learnt of numbers stays, though those of day 2 differ.
+    for name in ("price", "age", "hour"):
+        assert new[1].learnt[name] == old[1].learnt[name]
+    assert new[0].label_statistics == old[0].label_statistics
+    said = capsys.readouterr().out
+    assert (
+        "starting from first: 7 of 7 features go on, new values: 2 of user, 1 of "
+        in said
+    )
+    assert "start_from:" not in said
+
+
+def test_refit_lets_a_feature_learn_anew(days: dict[str, Path], tmp_path: Path) -> None:
+    old = saved_model.load(days["run"])
+    refit = started(days, tmp_path, STILL, "start_from.refit=[price,user,age]")[
+        1
+    ].learnt
+    alone = days["run"].parent / "alone"
+    run_in(alone, chosen(days["day2"]))
+    fresh = saved_model.load(alone)[1].learnt
+    for name in ("price", "user", "age"):
+        assert refit[name] == fresh[name] != old[1].learnt[name]
+    assert refit["item"]["vocabulary"] != fresh["item"]["vocabulary"]
+
+
+def test_features_of_another_kind_start_fresh_and_are_named(
+    days: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new_kinds = {
+        "hour": {"kind": "sparse"},
+        "price": {"kind": "dense", "transform": "minmax"},
+        "buy": {"kind": "sparse"},
+        "pair": None,
+    }
+    started(days, tmp_path, features=new_kinds)
+    lines = capsys.readouterr().out.splitlines()
+    said = [x.removeprefix("start_from: ") for x in lines if x.startswith("start_from")]
+    assert said[:4] == [
+        "feature hour starts fresh: its kind was 'hashed', is 'sparse'",
+        "feature price starts fresh: its transform was 'standard', is 'minmax'",
+        "feature buy is new, so it starts fresh",
+        "feature pair is not in this run, so it is left out",
+    ]
+
+
+def test_two_earlier_runs_do_not_share_encoded_rows() -> None:
+    dataset = chosen(Path("t.parquet")).dataset
+    keys = {
+        cache_key(dataset, [], "hash", earlier)
+        for earlier in (
+            None,
+            {"user": {"vocabulary": ["a", "b"]}},
+            {"user": {"vocabulary": ["b", "a"]}},
+        )
+    }
+    assert len(keys) == 3
+
+
+def test_reset_parts_start_as_in_a_run_without_an_earlier_one(
+    days: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started(days, tmp_path / "a", STILL, "start_from.reset=[experts]", train="day1")
+    assert "start_from: experts start fresh, as start_from.reset says" in (
+        capsys.readouterr().out
+    )
+    run_in(tmp_path / "b", chosen(days["day1"], STILL))
+    weights = [
+        tensors(folder / "model" / "model.weights.h5")
+        for folder in (tmp_path / "a", tmp_path / "b", days["run"])
+    ]
+    assert len(weights[0]) > 4
+    for name, x in weights[0].items():
+        is_bottom = "parallel_mlp" in name
+        fresh, old = weights[1][name], weights[2][name]
+        # Biases of a fresh network are 0 in all, so a kernel shows the difference.
+        expected = fresh if is_bottom else old
+        np.testing.assert_allclose(x, expected, rtol=0, atol=1e-25, err_msg=name)
+        if is_bottom and "vars/0" in name:
+            assert (fresh != old).any()
+
+
+def test_frozen_part_stays_as_it_was_bit_by_bit(
+    days: dict[str, Path], tmp_path: Path
+) -> None:
+    freeze = "start_from.freeze=[embeddings,towers]"
+    started(days, tmp_path, freeze, "model.l2=0.1", train="day1")
+    old, new = (
+        tensors(folder / "model" / "model.weights.h5")
+        for folder in (days["run"], tmp_path)
+    )
+    for name, x in new.items():
+        assert (x == old[name]).all() == ("parallel_mlp" not in name), name
+
+
+def test_lineage_is_in_environment_json_and_in_the_report(
+    days: dict[str, Path], tmp_path: Path
+) -> None:
+    started(days, tmp_path)
+    old, new = (
+        json.loads((folder / "environment.json").read_text())
+        for folder in (days["run"], tmp_path)
+    )
+    assert "start_from" not in old
+    assert new["start_from"] == {
+        "run": "first",
+        "config_hash": old["config_hash"],
+        "data_hash": old["data_hash"],
+    }
+    page = (tmp_path / "report.html").read_text()
+    assert f"Started from first (hash of its data {old['data_hash'][:12]}" in page
+    assert "Started from" not in (days["run"] / "report.html").read_text()
+
+
+SLOTS = {
+    "adam": "optimizer=adam",
+    "adam by rows": "optimizer=adam optimizer.lazy=true",
+    "adamw": "optimizer=adamw optimizer.weight_decay=0.1",
+    "adagrad": "optimizer=adagrad",
+    "adagrad by rows": "optimizer=adagrad optimizer.lazy=true",
+    "rowwise_adagrad": "optimizer=rowwise_adagrad",
+    "momentum": "optimizer=sgd optimizer.momentum=0.9",
+    "momentum by rows": "optimizer=sgd optimizer.momentum=0.9 optimizer.lazy=true",
+}
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        pytest.param(name, marks=[] if name == "adam" else pytest.mark.slow)
+        for name in SLOTS
+    ],
+)
+def test_two_runs_of_two_steps_end_as_one_run_of_four(
+    optimizer: str, days: dict[str, Path], tmp_path: Path
+) -> None:
+    """A step on all rows does not depend on their order."""
+    settings = ["trainer.batch_size=200", *SLOTS[optimizer].split()]
+    four, two, more, fresh = (
+        tmp_path / name for name in ("four", "two", "more", "fresh")
+    )
+    run_in(four, chosen(days["day1"], *settings, "trainer.epochs=4"))
+    run_in(two, chosen(days["day1"], *settings, "trainer.epochs=2"))
+    (two / "status.json").write_text('{"status": "done"}')
+    settings += ["trainer.epochs=2", f"start_from.run={two}"]
+    run_in(more, chosen(days["day1"], *settings))
+    (two / "model" / "optimizer.npz").unlink()
+    run_in(fresh, chosen(days["day1"], *settings))
+    whole, parts, without = (
+        tensors(folder / "model" / "model.weights.h5") for folder in (four, more, fresh)
+    )
+    for name, x in whole.items():
+        np.testing.assert_allclose(parts[name], x, rtol=1e-4, atol=1e-6, err_msg=name)
+    differences = [np.abs(without[name] - x).max() for name, x in whole.items()]
+    assert max(differences) > 1e-3
+
+
+def copied(days: dict[str, Path], folder: Path) -> Path:
+    """A copy of the run of day 1, to damage."""
+    return Path(shutil.copytree(days["run"], folder / "copy"))
+
+
+def refused(train: Path, run: Path, *settings: str, **changes: Any) -> str:
+    """The line that refuses a run."""
+    folder = train.parent / f"refused{next(NUMBERS)}"
+    with pytest.raises(MtlError) as error:
+        run_in(folder, chosen(train, f"start_from.run={run}", *settings, **changes))
+    assert error.value.exit_code == 2
+    line = str(error.value)
+    assert "\n" not in line
+    return line
+
+
+def test_folders_without_a_finished_run_are_refused(
+    days: dict[str, Path], tmp_path: Path
+) -> None:
+    run = copied(days, tmp_path)
+
+    def line(path: Path) -> str:
+        return refused(days["day2"], path)
+
+    assert line(tmp_path / "copi") == (
+        f"start_from.run: there is no folder {tmp_path / 'copi'}; name the folder of a "
+        "finished run; did you mean copy?"
+    )
+    assert line(tmp_path) == (
+        f"start_from.run: {tmp_path} holds no run, but 1 runs, such as {run}; name the "
+        "folder of a finished run"
+    )
+    (run / "status.json").write_text('{"status": "interrupted"}')
+    assert "is not finished, its status is interrupted; finish it" in line(run)
+    (run / "status.json").write_text("[")
+    assert line(run).startswith("start_from.run: ")
+    assert (
+        line(Path("/proc/self")) == "start_from.run: /proc/self is no folder of a run"
+    )
+
+
+def test_damaged_models_are_refused(days: dict[str, Path], tmp_path: Path) -> None:
+    def damaged(name: str, content: bytes | None) -> str:
+        run = copied(days, tmp_path)
+        if content is None:
+            (run / name).unlink()
+        else:
+            (run / name).write_bytes(content)
+        line = refused(days["day2"], run)
+        shutil.rmtree(run)
+        return line
+
+    weights = (days["run"] / "model" / "model.weights.h5").read_bytes()
+    assert "holds no complete model" in damaged("model/model.weights.h5", weights[:-99])
+    assert "holds no complete model" in damaged("model/model.weights.h5", None)
+    assert "holds no complete model" in damaged("model/learnt.json", b"{}")
+    assert "environment.json" in damaged("environment.json", None)
+    state = (days["run"] / "model" / "optimizer.npz").read_bytes()
+    assert "optimizer.npz is damaged" in damaged("model/optimizer.npz", state[:-99])
+
+
+def test_run_of_another_version_that_does_not_fit_is_named(
+    days: dict[str, Path], tmp_path: Path
+) -> None:
+    run = copied(days, tmp_path)
+    spec = json.loads((run / "model" / "spec.json").read_text())
+    spec["trainer"]["half"] = spec["trainer"].pop("epochs")
+    (run / "model" / "spec.json").write_text(json.dumps(spec))
+    environment = json.loads((run / "environment.json").read_text())
+    environment["versions"]["mtl-cli"] = "9.9"
+    (run / "environment.json").write_text(json.dumps(environment))
+    line = refused(days["day2"], run)
+    assert line.startswith(f"start_from.run: {run}/model/spec.json: trainer.epochs")
+    assert "; it is a run of mtl-cli 9.9, this is " in line
+
+
+def test_other_data_with_no_feature_in_common_is_refused(
+    days: dict[str, Path], tmp_path: Path
+) -> None:
+    features = dict.fromkeys(FEATURES) | {"buy": {"kind": "sparse"}}
+    line = refused(days["day2"], days["run"], features=features)
+    assert line.startswith(
+        f"start_from.run: no feature of {days['run']} goes on in dataset planted: buy "
+        "is new, so it starts fresh; user is not in this run"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["start_from.freeze=[towers]"], "freeze: without an earlier run there"),
+        (["start_from.reset=[towers]"], "reset: without an earlier run there"),
+        (
+            ["start_from.run=r", "start_from.freeze=[tower]"],
+            "should be 'embeddings', 'en",
+        ),
+        (
+            ["start_from.run=r", "start_from.reset=[tower]"],
+            "should be 'embeddings', 'en",
+        ),
+        (["start_from.run=r", "start_from.refit=[users]"], "did you mean user?"),
+        (
+            [
+                "start_from.run=r",
+                "start_from.reset=[towers]",
+                "start_from.freeze=[towers]",
+            ],
+            "towers would stay at random weights",
+        ),
+        (
+            [
+                "start_from.run=r",
+                "start_from.freeze=[embeddings,encoder,experts,gates,towers]",
+            ],
+            "no part is left to train",
+        ),
+    ],
+)
+def test_wrong_keys_are_refused(settings: list[str], said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        chosen(Path("t.parquet"), *settings)
+
+
+def test_resumed_run_needs_no_earlier_run(
+    days: dict[str, Path], tmp_path: Path
+) -> None:
+    run = copied(days, tmp_path)
+    chosen_run = chosen(days["day2"], f"start_from.run={run}")
+    run_in(tmp_path / "new", chosen_run)
+    before = earlier_run.read(chosen_run, tmp_path / "new", is_resumed=False)
+    shutil.rmtree(run)
+    after = earlier_run.read(chosen_run, tmp_path / "new", is_resumed=True)
+    assert before is not None and after is not None and after.is_kept
+    assert (after.learnt, after.lineage) == (before.learnt, before.lineage)
+    with pytest.raises(ConfigError, match="there is no folder"):
+        earlier_run.read(chosen_run, tmp_path / "new", is_resumed=False)
+    (tmp_path / "new" / earlier_run.KEPT).write_text("{")
+    with pytest.raises(DataError, match="is damaged"):
+        earlier_run.read(chosen_run, tmp_path / "new", is_resumed=True)
