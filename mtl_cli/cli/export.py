@@ -14,6 +14,7 @@ from mtl_cli.core.signals import Stopped
 PROGRAM = "mtl-export"
 EXAMPLES = """examples:
   mtl-export outputs/runs/NAME model            # a SavedModel that takes raw columns
+  mtl-export outputs/runs/NAME model.onnx --format onnx
   mtl-export --verify model                     # replays the test rows in the export
 """
 

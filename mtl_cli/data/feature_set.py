@@ -12,10 +12,11 @@ from mtl_cli.columns.cells import empty_cells
 from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout
 from mtl_cli.columns.raw_inputs import raw_column
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.data.continued_features import EarlierLearnt, extended
 from mtl_cli.features.base import Array, Cells, Feature
-from mtl_cli.graphs.base import InputKind, Ops
+from mtl_cli.graphs.base import GraphError, InputKind, Ops
 
 # Scales and buckets are learnt from a random sample of at most about this many training
 # rows, because a table may be larger than memory.
@@ -102,7 +103,10 @@ class FeatureSet:
         """
         blocks: dict[str, list[Tensor]] = {}
         for name, feature in self.features.items():
-            encoded = feature.graph(name, self.table_learnt(name), ops)
+            try:
+                encoded = feature.graph(name, self.table_learnt(name), ops)
+            except GraphError as error:
+                raise ConfigError(f"dataset.features.{name}: {error}") from None
             for input_name, block in encoded.items():
                 blocks.setdefault(input_name, []).append(block)
         return {

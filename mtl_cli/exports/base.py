@@ -48,15 +48,14 @@ class Export(Options):
     numbers}}. The rows and the predictions test the export.
 
     Attributes:
-        package: the package that the format needs, which an extra of mtl-cli installs;
-            "" if it needs none.
-        extra: the extra that installs `package`.
+        packages: the packages that the format needs besides those of mtl-cli.
+        extra: the extra of mtl-cli that installs these packages.
         tolerance: the largest allowed difference of a prediction p from that of
             `mtl-predict`, as a multiple of max(1, |p|).
         entries: the names of the files and folders of an export that is a folder.
     """
 
-    package: ClassVar[str] = ""
+    packages: ClassVar[tuple[str, ...]] = ()
     extra: ClassVar[str] = ""
     tolerance: ClassVar[float] = 1e-6
     entries: ClassVar[frozenset[str]] = frozenset({RECORD})
@@ -71,9 +70,9 @@ class Export(Options):
         Raises:
             ConfigError: if the export is refused.
         """
-        if self.package and find_spec(self.package) is None:
+        if any(find_spec(package) is None for package in self.packages):
             raise ConfigError(
-                f"--format {name}: needs a package: pip install 'mtl-cli[{self.extra}]'"
+                f"--format {name}: needs packages: pip install 'mtl-cli[{self.extra}]'"
             )
 
     @abstractmethod

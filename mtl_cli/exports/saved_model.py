@@ -25,6 +25,14 @@ class SavedModel(Export):
         {RECORD, "assets", "fingerprint.pb", "saved_model.pb", "variables"}
     )
 
+    def check(self, name: str, target: Path) -> None:
+        super().check(name, target)
+        if target.suffix == ".onnx":
+            raise ConfigError(
+                f"--format {name}: '{target}' is the name of an ONNX file; add --format "
+                "onnx, or name a folder"
+            )
+
     def write(self, model: TrainedModel, record: dict[str, Any], path: Path) -> None:
         import tensorflow as tf
 

@@ -2,12 +2,17 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import ClassVar, Literal
 
 from mtl_cli.core.tensors import Tensor
 
 # What an input of an exported graph holds for each row.
 InputKind = Literal["text", "number", "texts", "numbers"]
+
+
+class GraphError(ValueError):
+    """A graph cannot hold an operation of a feature, or the feature has no graph."""
 
 
 class Ops(ABC):
@@ -165,3 +170,18 @@ class Ops(ABC):
     @abstractmethod
     def all_fit(self, is_present: Tensor, fits: Tensor) -> Tensor:
         """Returns whether `fits` is true in all present cells of a row, (rows,)."""
+
+
+def slopes(xs: Sequence[float], ys: Sequence[float]) -> list[float]:
+    """Returns the slope from each point to the next; 0 for the last point.
+
+    The slope between points with the same x is 0.
+    """
+    points = list(zip(xs, ys, strict=True))
+    return [
+        *(
+            (y1 - y0) / (x1 - x0) if x1 > x0 else 0.0
+            for (x0, y0), (x1, y1) in pairwise(points)
+        ),
+        0.0,
+    ]

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.graphs.base import InputKind, Ops
+from mtl_cli.graphs.base import InputKind, Ops, slopes
 
 # The key of `pandas.util.hash_array`, "0123456789123456", as two numbers.
 SIPHASH_KEY = [0x3736353433323130, 0x3635343332313938]
@@ -101,17 +101,11 @@ class TensorFlowOps(Ops):
     def interpolated(
         self, x: Tensor, xs: Sequence[float], ys: Sequence[float]
     ) -> Tensor:
-        left, right = doubles(xs), doubles(ys)
-        last = len(xs) - 1
-        i = tf.searchsorted(left, x, "right") - 1  # -1 below all of xs
-        start = tf.clip_by_value(i, 0, last)
-        end = tf.minimum(start + 1, last)
-        x0, y0 = tf.gather(left, start), tf.gather(right, start)
-        width = tf.gather(left, end) - x0
-        slope = (tf.gather(right, end) - y0) / tf.where(width > 0, width, 1)
-        inside = (i >= 0) & (i < last) & (x != x0)
-        y = tf.where(inside, slope * (x - x0) + y0, y0)
-        return tf.where(self.is_number(x), y, x)
+        # Below the first and above the last of xs, the slope is 0.
+        xs, ys = [xs[0], *xs], [ys[0], *ys]
+        start = tf.searchsorted(doubles(xs[1:]), x, "right")
+        x0, y0 = tf.gather(doubles(xs), start), tf.gather(doubles(ys), start)
+        return tf.gather(doubles(slopes(xs, ys)), start) * (x - x0) + y0
 
     def ramps(
         self, x: Tensor, starts: Sequence[float], widths: Sequence[float]

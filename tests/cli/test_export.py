@@ -146,6 +146,9 @@ WRONG = {
     "more": (["RUN", "more", "--force"], 2, "more holds 'diary.txt', which is no part"),
     "link": (["RUN", "link", "--force"], 2, "link is no export of mtl-cli"),
     "format": (["RUN", "new", "--format", "saved"], 2, "did you mean saved_model?"),
+    "onnx": (["RUN", "new.onnx"], 2, "new.onnx' is the name of an ONNX file; add"),
+    "no_onnx": (["RUN", "new", "--format", "onnx"], 2, "'new' does not end in .onnx"),
+    "verify_onnx": (["--verify", "bad.onnx"], 2, "bad.onnx holds no complete export"),
     "flag": (["RUN", "new", "--forced"], 2, "did you mean --force?"),
     "no_folder": (["RUN", "no/new"], 1, "cannot write no/new: No such file"),
     "plugins": (["RUN", "new", "--plugins", "x"], 2, "there is no folder x"),
@@ -171,6 +174,7 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "diary.txt").write_text("mine")
     (tmp_path / "file.txt").write_text("mine")
+    (tmp_path / "bad.onnx").write_bytes(b"no model")
     for copy in ("more", "cut", "json", "rows"):
         shutil.copytree(exported, copy)
     (tmp_path / "link").symlink_to(exported)

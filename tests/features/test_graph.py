@@ -3,16 +3,28 @@
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pyarrow as pa
 import pytest
 import tensorflow as tf
-from helpers.every_kind import FEATURES, as_inputs, hard_rows, rows
+from helpers.every_kind import (
+    FEATURES,
+    WITHOUT_HASHES,
+    as_inputs,
+    hard_rows,
+    rows,
+)
 from helpers.planted_data import declared, fitted_features
+from onnx import helper
 
 from mtl_cli.columns.raw_inputs import raw_input
 from mtl_cli.core.options import option_names
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.graphs.onnx import OnnxOps, operator_sets
 from mtl_cli.graphs.tensorflow import TensorFlowOps
+
+# The inputs of the network, and whether each row is accepted.
+Encoded = tuple[dict[str, Any], Any]
 
 NUMERIC: dict[str, Any] = {
     **{
@@ -37,19 +49,35 @@ def features_of(declarations: dict[str, Any], table: pa.Table) -> FeatureSet:
     return fitted_features(features.features, table)
 
 
-def graph_of(features: FeatureSet, table: pa.Table) -> tuple[dict[str, Any], Any]:
-    """The inputs of the network from the graph, and whether each row is accepted."""
-    kinds = features.input_kinds
-    columns = {c: raw_input(c, table[c], kind) for c, kind in kinds.items()}
-    tables: Any = {}
+def raw_inputs(features: FeatureSet, table: pa.Table) -> dict[str, Any]:
+    return {c: raw_input(c, table[c], k) for c, k in features.input_kinds.items()}
+
+
+def in_tensorflow(features: FeatureSet, table: pa.Table) -> Encoded:
+    kinds, tables = features.input_kinds, {}
 
     @tf.function(autograph=False)
     def encode(columns: Any) -> Any:
         ops = TensorFlowOps(columns, kinds, tables)
         return features.graph(ops), ops.is_accepted()
 
+    columns = raw_inputs(features, table)
     inputs, accepted = encode({name: tf.constant(x) for name, x in columns.items()})
     return {name: x.numpy() for name, x in inputs.items()}, accepted.numpy()
+
+
+def in_onnx(features: FeatureSet, table: pa.Table) -> Encoded:
+    ops = OnnxOps(features.input_kinds)
+    inputs = features.graph(ops)
+    named = {f"input {name}": x for name, x in inputs.items()}
+    graph = ops.finish(named | {"accepted": ops.is_accepted()})
+    model = helper.make_model(graph, opset_imports=operator_sets(), ir_version=10)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    *values, accepted = session.run(None, raw_inputs(features, table))
+    return dict(zip(inputs, values, strict=True)), accepted
+
+
+ENCODE = {"tensorflow": in_tensorflow, "onnx": in_onnx}
 
 
 def test_every_kind_of_feature_is_tested_here() -> None:
@@ -57,30 +85,37 @@ def test_every_kind_of_feature_is_tested_here() -> None:
     assert kinds == set(option_names("features"))
 
 
-@pytest.mark.parametrize("name", FEATURES)
-def test_graph_equals_encode_on_unseen_missing_long_and_odd_values(name: str) -> None:
+CASES = [("tensorflow", name) for name in FEATURES]
+CASES += [("onnx", name) for name in WITHOUT_HASHES]
+
+
+@pytest.mark.parametrize(("format_name", "name"), CASES)
+def test_graph_equals_encode_on_unseen_missing_long_and_odd_values(
+    format_name: str, name: str
+) -> None:
     owner = FEATURES[name].get("table", name)
     declarations = {key: FEATURES[key] for key in dict.fromkeys((owner, name))}
     features = features_of(declarations, rows(300, 0))
     table = hard_rows(500, 1)
     encoded = features.encode(table)
-    inputs, accepted = graph_of(features, table)
+    inputs, accepted = ENCODE[format_name](features, table)
     assert accepted.all()
     assert list(inputs) == list(encoded)
     for input_name, x in encoded.items():
         np.testing.assert_allclose(inputs[input_name], x, rtol=2e-7, atol=1e-12)
 
 
+@pytest.mark.parametrize("format_name", ENCODE)
 @pytest.mark.parametrize("values", COLUMNS)
 @pytest.mark.parametrize("kind", NUMERIC)
 def test_graph_of_numbers_equals_encode_at_ties_ends_and_extremes(
-    kind: str, values: str
+    kind: str, values: str, format_name: str
 ) -> None:
     train = pa.table({"x": pa.array(COLUMNS[values], pa.float64())})
     features = features_of({"x": NUMERIC[kind]}, train)
     table = pa.table({"x": pa.array(NUMBERS + COLUMNS[values], pa.float64())})
     (encoded,) = features.encode(table).values()
-    inputs, accepted = graph_of(features, table)
+    inputs, accepted = ENCODE[format_name](features, table)
     assert accepted.all()
     np.testing.assert_allclose(*inputs.values(), encoded, rtol=2e-7, atol=0)
 
@@ -135,8 +170,11 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, list[Any]]]] = {
 }
 
 
+@pytest.mark.parametrize("format_name", ENCODE)
 @pytest.mark.parametrize("name", REFUSED)
-def test_graph_refuses_only_the_row_that_encode_refuses(name: str) -> None:
+def test_graph_refuses_only_the_row_that_encode_refuses(
+    name: str, format_name: str
+) -> None:
     declarations, columns = REFUSED[name]
     table = pa.table(columns)
     accepted_rows = table.take([0, 2])
@@ -144,5 +182,5 @@ def test_graph_refuses_only_the_row_that_encode_refuses(name: str) -> None:
     features.encode(accepted_rows)
     with pytest.raises(Exception, match="row 2"):
         features.encode(table)
-    _, accepted = graph_of(features, table)
+    _, accepted = ENCODE[format_name](features, table)
     assert accepted.tolist() == [True, False, True]

@@ -6,8 +6,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from helpers.planted_data import config, parquet, run_in, values
+from helpers import networks
+from helpers.planted_data import parquet, run_in, values
 
+from mtl_cli.config.run_config import Config
+
+SHORT = ["trainer.epochs=1", "trainer.patience=null", "trainer.batch_size=64"]
+SHORT += ["trainer.compile=false", "encoder.embedding_dim=4"]
 HUGE = 2**53  # float64 holds no odd number above it
 WORDS = ["ä", "word", "日本", "x" * 50, "17"]
 MARKS = ["a", "b", "", "dé", "e"]
@@ -98,12 +103,15 @@ def rows(count: int, seed: int) -> pa.Table:
     return pa.table(columns)
 
 
-def trained(folder: Path, features: dict[str, Any], *overrides: str) -> Path:
-    """Trains a small model on these rows; returns its run folder."""
+def trained(
+    folder: Path, features: dict[str, Any], model: str = "shared_bottom"
+) -> Path:
+    """Trains a model on these rows; returns its run folder."""
     train = parquet(folder, rows(300, 0))
     test = parquet(folder, rows(60, 1), "test.parquet")
     data = values(train, features, TASKS, test=str(test))
-    run_in(folder / "run", config(data, *overrides))
+    chosen = networks.config(f"model={model}", *SHORT).model_dump()
+    run_in(folder / "run", Config.model_validate(chosen | {"dataset": data}))
     return folder / "run"
 
 

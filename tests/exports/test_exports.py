@@ -1,0 +1,245 @@
+"""Exported models take raw rows, and give the numbers of `mtl-predict`."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pyarrow as pa
+import pytest
+import tensorflow as tf
+from helpers.every_kind import (
+    FEATURES,
+    HASHED,
+    WITHOUT_HASHES,
+    as_inputs,
+    hard_rows,
+    trained,
+)
+from helpers.planted_data import config, parquet, planted, run_in, values
+
+import mtl_cli
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.options import option_names
+
+NUMERIC = ("price", "plain", "log", "rank", "range", "age in years", "pieces")
+NUMERIC += ("list_weights",)
+# Scores rows in a process that has TensorFlow and NumPy, and none of our packages.
+ALONE = """
+import json, sys
+
+class Forbidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("mtl_cli", "pyarrow", "pandas", "deepctr"):
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Forbidden())
+import tensorflow as tf
+
+score = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
+inputs = json.load(open(sys.argv[2]))
+tensors = {
+    column: tf.constant(cells, tf.string if is_text else tf.float64)
+    for column, (is_text, cells) in inputs.items()
+}
+columns = score(**tensors)
+json.dump({name: x.numpy().tolist() for name, x in columns.items()}, sys.stdout)
+"""
+Inputs = dict[str, list[Any]]
+Score = Callable[[Inputs], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("run"), WITHOUT_HASHES)
+
+
+def scorer(run: Path, format_name: str) -> Score:
+    """Exports a run, if that is not done, and returns what the format's own users call.
+
+    Args:
+        run: the run folder.
+        format_name: `saved_model` or `onnx`.
+    """
+    path = run.parent / ("model.onnx" if format_name == "onnx" else "model")
+    if not path.exists():
+        mtl_cli.load(run).export(path, format_name)
+    return SCORERS[format_name](path)
+
+
+def saved_model_scorer(path: Path) -> Score:
+    model = tf.saved_model.load(str(path))
+
+    def score(inputs: Inputs) -> dict[str, Any]:
+        tensors = {
+            column: tf.constant(x, tf.float64 if column in NUMERIC else tf.string)
+            for column, x in inputs.items()
+        }
+        columns = model.signatures["serving_default"](**tensors)
+        return {name: x.numpy() for name, x in columns.items()}
+
+    return score
+
+
+def onnx_scorer(path: Path) -> Score:
+    session = onnxruntime.InferenceSession(path)
+    names = [output.name for output in session.get_outputs()]
+
+    def score(inputs: Inputs) -> dict[str, Any]:
+        arrays = {
+            column: np.array(x, "float64" if column in NUMERIC else object)
+            for column, x in inputs.items()
+        }
+        return dict(zip(names, session.run(names, arrays), strict=True))
+
+    return score
+
+
+SCORERS = {"saved_model": saved_model_scorer, "onnx": onnx_scorer}
+TOLERANCES = {"saved_model": 1e-6, "onnx": 1e-5}
+
+
+def rows_of(features: dict[str, Any], count: int, seed: int) -> Any:
+    """Hard rows, without the columns that no feature reads."""
+    table = hard_rows(count, seed)
+    return table if "other_word" in features else table.drop_columns(["other_word"])
+
+
+def assert_same_numbers(
+    run: Path, format_name: str, features: dict[str, Any], count: int
+) -> None:
+    table = rows_of(features, count, seed=3)
+    expected = mtl_cli.load(run).predict(table)
+    columns = scorer(run, format_name)(as_inputs(table))
+    assert largest_difference(columns, expected) <= TOLERANCES[format_name]
+    assert (expected.nunique() > count / 20).all()
+
+
+def largest_difference(columns: dict[str, Any], expected: pd.DataFrame) -> float:
+    """The largest difference of a prediction p, divided by max(1, |p|)."""
+    assert set(columns) == set(expected)
+    differences = [
+        np.max(np.abs(columns[name] - x) / np.maximum(1, np.abs(x)))
+        for name, x in expected.items()
+    ]
+    return float(np.max(differences))
+
+
+@pytest.mark.parametrize("format_name", SCORERS)
+def test_export_equals_the_model_on_hard_rows(format_name: str, run: Path) -> None:
+    assert_same_numbers(run, format_name, WITHOUT_HASHES, count=2000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format_name", SCORERS)
+@pytest.mark.parametrize("model", option_names("models"))
+def test_every_model_equals_its_exports_on_10_000_hard_rows(
+    model: str, format_name: str, tmp_path: Path
+) -> None:
+    features = WITHOUT_HASHES if format_name == "onnx" else FEATURES
+    run = trained(tmp_path, features, model=model)
+    assert_same_numbers(run, format_name, features, count=10_000)
+
+
+@pytest.mark.parametrize("format_name", SCORERS)
+def test_rows_are_scored_alike_one_by_one(format_name: str, run: Path) -> None:
+    table = rows_of(WITHOUT_HASHES, 7, seed=4)
+    expected = mtl_cli.load(run).predict(table)
+    score = scorer(run, format_name)
+    inputs = as_inputs(table)
+    for row in range(7):
+        columns = score({name: x[row : row + 1] for name, x in inputs.items()})
+        assert (
+            largest_difference(columns, expected[row : row + 1])
+            <= TOLERANCES[format_name]
+        )
+
+
+@pytest.mark.parametrize("format_name", SCORERS)
+def test_row_that_mtl_predict_refuses_is_nan_and_the_others_are_not(
+    format_name: str, run: Path
+) -> None:
+    inputs = as_inputs(rows_of(WITHOUT_HASHES, 5, seed=5))
+    inputs["plain"][2] = float("nan")
+    for x in scorer(run, format_name)(inputs).values():
+        assert np.isnan(x).tolist() == [False, False, True, False, False]
+
+
+@pytest.mark.parametrize("format_name", SCORERS)
+def test_batch_in_which_all_lists_are_empty_is_scored(
+    format_name: str, run: Path
+) -> None:
+    table = rows_of(WITHOUT_HASHES, 20, seed=6)
+    inputs: dict[str, Any] = as_inputs(table)
+    for name in ("list", "list_weights", "users"):
+        empty = pa.nulls(20, table.schema.field(name).type)
+        table = table.drop_columns([name]).append_column(name, empty)
+        inputs[name] = np.empty((20, 0), "float64" if name in NUMERIC else object)
+    columns = scorer(run, format_name)(inputs)
+    expected = mtl_cli.load(run).predict(table)
+    assert largest_difference(columns, expected) <= TOLERANCES[format_name]
+
+
+def test_export_holds_test_rows_with_missing_unseen_and_huge_values(run: Path) -> None:
+    scorer(run, "saved_model")
+    record = json.loads((run.parent / "model" / "export.json").read_text("utf-8"))
+    assert record["outputs"] == [
+        *("click", "buy", "seconds", "spent"),
+        *("level.low", "level.high", "level.no"),
+    ]
+    users = record["rows"]["user"]
+    assert len(users) == 64 and None in users and "zoë" in users
+    assert any(u and u.isdigit() and int(u) > 2**53 for u in users)
+    assert record["inputs"]["tags"] == record["inputs"]["whole"] == "text"
+    assert record["inputs"]["list"] == "texts"
+
+
+def run_of(tmp_path: Path, features: dict[str, Any], task: str, **names: str) -> Path:
+    tmp_path.mkdir(exist_ok=True)
+    table = planted().rename_columns(names)
+    tasks = {task: {"label": "click", "kind": "binary"}}
+    run_in(tmp_path / "run", config(values(parquet(tmp_path, table), features, tasks)))
+    return tmp_path / "run"
+
+
+def test_onnx_takes_columns_with_the_names_of_tensors_and_refuses_those_of_predictions(
+    tmp_path: Path,
+) -> None:
+    features = {"ids": {"kind": "sparse"}, "dense": {"kind": "dense"}}
+    run = run_of(tmp_path, features, "age", user="ids", price="dense")
+    mtl_cli.load(run).export(tmp_path / "model.onnx", "onnx")
+    run = run_of(tmp_path / "other", {"age": {"kind": "dense"}}, "age")
+    with pytest.raises(ConfigError, match="both named 'age'; rename the task"):
+        mtl_cli.load(run).export(tmp_path / "other.onnx", "onnx")
+
+
+@pytest.mark.parametrize("name", ["word", "pair"])
+def test_onnx_refuses_hashed_features_by_name(name: str, tmp_path: Path) -> None:
+    keys = HASHED["word"] if name == "word" else HASHED["hashed_pair"]
+    keys = keys | ({"columns": ["user", "item"]} if name == "pair" else {})
+    names = {"item": "word"} if name == "word" else {}
+    run = run_of(tmp_path, {name: keys}, "click", **names)
+    with pytest.raises(ConfigError) as error:
+        mtl_cli.load(run).export(tmp_path / "model.onnx", "onnx")
+    assert f"dataset.features.{name}: ONNX has no operation that hashes" in str(
+        error.value
+    )
+    assert not (tmp_path / "model.onnx").exists()
+
+
+@pytest.mark.slow
+def test_saved_model_needs_nothing_but_tensorflow(run: Path, tmp_path: Path) -> None:
+    table = rows_of(WITHOUT_HASHES, 300, seed=6)
+    rows = {name: (name not in NUMERIC, x) for name, x in as_inputs(table).items()}
+    (tmp_path / "rows.json").write_text(json.dumps(rows), "utf-8")
+    scorer(run, "saved_model")
+    model = str(run.parent / "model")
+    command = [sys.executable, "-P", "-c", ALONE, model, f"{tmp_path}/rows.json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    expected = mtl_cli.load(run).predict(table)
+    assert largest_difference(json.loads(done.stdout), expected) <= 1e-6
