@@ -29,8 +29,8 @@ class SavedModel(Export):
         super().check(name, target)
         if target.suffix == ".onnx":
             raise ConfigError(
-                f"--format {name}: '{target}' is the name of an ONNX file; add --format "
-                "onnx, or name a folder"
+                f"--format {name}: '{target}' is the name of an ONNX file; add "
+                "--format onnx, or name a folder"
             )
 
     def write(self, model: TrainedModel, record: dict[str, Any], path: Path) -> None:
