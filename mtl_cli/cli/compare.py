@@ -7,18 +7,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from mtl_cli.comparison.compare_datasets import compare_datasets
-from mtl_cli.comparison.configurations import group_runs
-from mtl_cli.comparison.fail_if import failure_messages, parse
-from mtl_cli.comparison.find_runs import read_runs
-from mtl_cli.comparison.results import DatasetComparison
-from mtl_cli.comparison.runs import Run
 from mtl_cli.core.command_line import Parser
-from mtl_cli.core.conditions import Condition
 from mtl_cli.core.errors import ConfigError, MtlError, fail, printable
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # these modules load numpy and pydantic, which `--help` does not need
     from rich.console import Console
+
+    from mtl_cli.comparison.results import DatasetComparison
+    from mtl_cli.comparison.runs import Run
+    from mtl_cli.core.conditions import Condition
 
 PROGRAM = "mtl-compare"
 WIDTH = 120  # of the output if it is no terminal
@@ -82,6 +79,10 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> int:
     """Compares and prints; returns the exit code."""
+    from mtl_cli.comparison.compare_datasets import compare_datasets
+    from mtl_cli.comparison.fail_if import parse
+    from mtl_cli.comparison.find_runs import read_runs
+
     runs = read_runs(options.paths, print_warning)
     conditions = [parse(text, runs) for text in options.fail_if]
     comparisons = compare_datasets(
@@ -106,9 +107,12 @@ def print_warning(line: str) -> None:
 
 
 def failed_check_messages(
-    conditions: list[Condition], runs: list[Run], paths: list[str]
+    conditions: "list[Condition]", runs: "list[Run]", paths: list[str]
 ) -> list[str]:
     """Returns one line for each check that fails, or cannot be made."""
+    from mtl_cli.comparison.configurations import group_runs
+    from mtl_cli.comparison.fail_if import failure_messages
+
     configurations = group_runs(runs) if conditions else []
     requested = {Path(path).resolve() for path in paths}
     unscored = [r for r in runs if not r.scored and r.path.resolve() in requested]
@@ -137,7 +141,7 @@ def write(text: str) -> None:
             raise ConfigError(f"cannot write to stdout: {error.strerror}") from None
 
 
-def as_text(comparisons: list[DatasetComparison], form: str | None) -> str:
+def as_text(comparisons: "list[DatasetComparison]", form: str | None) -> str:
     """Returns the text to print, in the requested form."""
     from mtl_cli.comparison.export import as_csv, as_json
     from mtl_cli.comparison.table import as_markdown
@@ -148,14 +152,14 @@ def as_text(comparisons: list[DatasetComparison], form: str | None) -> str:
     return texts[form](comparisons)
 
 
-def all_warnings(comparisons: list[DatasetComparison]) -> list[str]:
+def all_warnings(comparisons: "list[DatasetComparison]") -> list[str]:
     """Returns all warnings, with the data set's name if there are several."""
     if len(comparisons) == 1:
         return comparisons[0].warnings
     return [f"{c.dataset}: {line}" for c in comparisons for line in c.warnings]
 
 
-def terminal_text(comparisons: list[DatasetComparison]) -> str:
+def terminal_text(comparisons: "list[DatasetComparison]") -> str:
     """Returns the tables and sentences of each data set, and the warnings."""
     from rich.console import Console
     from rich.text import Text
@@ -176,7 +180,7 @@ def terminal_text(comparisons: list[DatasetComparison]) -> str:
     return stream.read()
 
 
-def print_comparison(comparison: DatasetComparison, console: "Console") -> None:
+def print_comparison(comparison: "DatasetComparison", console: "Console") -> None:
     """Prints the tables and the sentences of one data set."""
     from rich.text import Text
 
@@ -199,7 +203,7 @@ def print_comparison(comparison: DatasetComparison, console: "Console") -> None:
             console.print(Text(f"  {line}"))
 
 
-def write_page(comparisons: list[DatasetComparison], path: Path) -> None:
+def write_page(comparisons: "list[DatasetComparison]", path: Path) -> None:
     """Writes the HTML page."""
     from mtl_cli.comparison.page import page
 

@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 from mtl_cli.core.command_line import Parser
 from mtl_cli.core.errors import ConfigError, suggest
-from mtl_cli.data.dataset import TASK_NAME
 
 TABLE = (
     "the training rows: .csv, .tsv (also .gz, .zst, .bz2), .parquet, .feather, .arrow, "
@@ -67,6 +66,8 @@ def parse_tasks(arguments: list[str]) -> dict[str, str]:
     Raises:
         ConfigError: if a name is not valid, is taken, or is given twice.
     """
+    from mtl_cli.data.dataset import TASK_NAME
+
     tasks: dict[str, str] = {}
     for argument in arguments:
         name, equals, column = argument.partition("=")

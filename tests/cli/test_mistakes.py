@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -165,21 +166,42 @@ def test_folder_that_holds_a_run_is_refused_and_kept(tmp_path: Path) -> None:
     assert (tmp_path / "status.json").read_text() == "{}"
 
 
-@pytest.mark.parametrize("flag", [["--help"], ["--cfg", "job"]])
-def test_asking_does_not_load_tensorflow(flag: list[str], tmp_path: Path) -> None:
+SLOW_IMPORTS = ("tensorflow", "keras", "pandas", "numpy", "pyarrow", "pydantic")
+
+
+QUESTIONS = [
+    ("train", "--help", "num_levels: 2"),
+    ("train", "--cfg job", "num_levels: 2"),
+    ("init", "--help", "--task"),
+    ("compare", "--help", "--baseline"),
+    ("predict", "--help", "--keep"),
+]
+
+
+@pytest.mark.parametrize(("command", "flags", "expected"), QUESTIONS)
+def test_asking_loads_no_slow_package(
+    command: str, flags: str, expected: str, tmp_path: Path
+) -> None:
     code = (
-        "import sys; from mtl_cli.cli.train import main\n"
-        "try: main()\n"
+        f"import sys; from mtl_cli.cli.{command} import main\n"
+        f"sys.argv = ['mtl-{command}', *{flags.split()}]\n"
+        f"try: main({'sys.argv[1:]' if command == 'predict' else ''})\n"
         "except SystemExit as stop: code = stop.code\n"
-        "assert not {'tensorflow', 'keras', 'pandas'} & set(sys.modules)\n"
-        "sys.exit(code)"
+        f"loaded = set({SLOW_IMPORTS}) & set(sys.modules)\n"
+        "sys.exit(f'loaded: {loaded}' if loaded else code)"
     )
     completed = subprocess.run(
-        [sys.executable, "-c", code, *flag],
+        [sys.executable, "-c", code],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
     )
     assert completed.returncode == 0, completed.stderr
-    assert "num_levels: 2" in completed.stdout
+    assert expected in completed.stdout
+
+
+def test_every_command_is_asked() -> None:
+    pyproject = Path(__file__).parents[2] / "pyproject.toml"
+    scripts = tomllib.loads(pyproject.read_text())["project"]["scripts"]
+    assert set(scripts) == {f"mtl-{command}" for command, *_ in QUESTIONS}
