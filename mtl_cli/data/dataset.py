@@ -187,9 +187,10 @@ class Dataset(Options):
     def _check_features(self) -> None:
         for name in self.features:
             check_shared_table(name, self.features)
-        for name, feature in self.used_features.items():
+        used_features = self.used_features
+        for name, feature in used_features.items():
             owner = feature.table_owner(name)
-            if owner not in self.used_features:
+            if owner not in used_features:
                 raise ValueError(
                     f"features.{name}.table: {name} uses the table of {owner}, which "
                     f"the group {self.group} drops; drop {name} too"

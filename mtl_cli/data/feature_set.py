@@ -1,5 +1,6 @@
 """All features of a data set: fitted together, and encoded as the network's inputs."""
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -43,8 +44,12 @@ class FeatureSet:
 
     def shares_table(self, name: str) -> bool:
         """Whether other features use the embedding table of a feature too."""
-        owners = [feature.table_owner(n) for n, feature in self.features.items()]
-        return owners.count(self.features[name].table_owner(name)) > 1
+        return self.table_users[self.features[name].table_owner(name)] > 1
+
+    @cached_property
+    def table_users(self) -> Counter[str]:
+        """The number of features that use the embedding table of each owner."""
+        return Counter(f.table_owner(name) for name, f in self.features.items())
 
     @cached_property
     def layout(self) -> Layout:

@@ -19,7 +19,7 @@ FEATURES = "dataset.features."
 def parse_dataset(text: str) -> Dataset:
     """Returns the data set of a YAML after checking it against the schema."""
     try:
-        return Dataset.model_validate(yaml.safe_load(text))
+        return Dataset.model_validate(yaml.load(text, yaml.CSafeLoader))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))

@@ -33,6 +33,7 @@ from mtl_cli.init.table_checks import (
 from mtl_cli.init.yaml_text import dataset_yaml
 
 MAX_COLUMN_WIDTH = 32
+MAX_COLUMNS = 50  # more than these fill more than a screen
 
 
 def write_dataset(arguments: argparse.Namespace) -> str:
@@ -162,18 +163,28 @@ def summary(
     rows = [("column", "taken for", "because")]
     for name_of_task, task in proposal.tasks.items():
         rows.append((task.label, f"task {name_of_task}: {task.kind}", task.reason))
+    columns = []
+    odd = set()  # the names of columns that are no feature, or have a warning
     for column in proposal.columns:
         use: str = column.role
         reason = column.remark
         if column.is_feature and column.keys:
             use = column.keys["kind"]
             reason = reason if "WARNING" in reason else column.summary
-        rows.append((column.column.name, use, reason))
+        if not column.is_feature or "WARNING" in reason:
+            odd.add(column.column.name)
+        columns.append((column.column.name, use, reason))
+    left_out = len(columns) - MAX_COLUMNS
+    if left_out > 0:
+        columns.sort(key=lambda row: row[0] not in odd)
+    rows += columns[:MAX_COLUMNS]
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [min(MAX_COLUMN_WIDTH, max(len(row[i]) for row in cells)) for i in (0, 1)]
     lines = [
         f"{a.ljust(widths[0])}  {b.ljust(widths[1])}  {c}".rstrip() for a, b, c in cells
     ]
+    if left_out > 0:
+        lines.append(f"... and {left_out:,} more columns, which are in {target} too")
     lines += ["", *(f"note: {printable(note)}" for note in notes)] if notes else []
     hides_bundled = (conf_folder() / "dataset" / f"{name}.yaml").exists()
     if hides_bundled and user_conf_folder():

@@ -7,6 +7,7 @@ ones, break long lists only after the line's width, and quote for one YAML versi
 import re
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -239,10 +240,16 @@ def scalar(value: Any) -> str:
     """
     if not isinstance(value, str):
         return yaml.safe_dump(value).partition("\n")[0]
-    if UNQUOTED.fullmatch(value) and yaml.safe_load(value) == value:
+    if UNQUOTED.fullmatch(value) and is_text(value):
         return value
     quoted = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=1e9)
     return quoted.rstrip("\n")
+
+
+@cache
+def is_text(value: str) -> bool:
+    """Whether YAML reads an unquoted text as this text."""
+    return bool(yaml.load(value, yaml.CSafeLoader) == value)
 
 
 def comment(text: str) -> str:

@@ -18,7 +18,7 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.scores import Scores
-from mtl_cli.runs.data_tables import feature_table, task_table
+from mtl_cli.runs.data_tables import MAX_FEATURES, feature_table, task_table
 from mtl_cli.runs.score_table import format_metric, score_tables
 from mtl_cli.training.progress import Epoch, Progress
 
@@ -78,6 +78,12 @@ class Console:
         """Prints the tables of a data report, and the numbers of repeated rows."""
         self.print_table(task_table(report, outputs))
         self.print_table(feature_table(report))
+        left_out = len(report["features"]) - MAX_FEATURES
+        if left_out > 0:
+            self.print_line(
+                f"... and {left_out:,} more features, in data_report.json of the run "
+                "folder (hydra.run.dir=FOLDER keeps it)"
+            )
         for split, share in report["repeated_rows"].items():
             rows = report["splits"][split]
             self.print_line(

@@ -19,8 +19,13 @@ def task_table(report: Report, outputs: list[Output]) -> Cells:
     return cells
 
 
+MAX_FEATURES = 50  # more than these fill more than a screen
+
+
 def feature_table(report: Report) -> Cells:
     """Returns a header, and one row per feature: its kind, values, drift and best AUC.
+
+    There are rows of the first `MAX_FEATURES` features only.
 
     Unseen values and drift compare the last split with the training rows. The best AUC
     is that of the label which the feature alone predicts best.
@@ -28,7 +33,7 @@ def feature_table(report: Report) -> Cells:
     last = list(report["splits"])[-1]
     header = ["feature", "kind", "values", "missing", f"unseen in {last}"]
     cells = [[*header, f"drift to {last}", "best auc alone"]]
-    for name, feature in report["features"].items():
+    for name, feature in list(report["features"].items())[:MAX_FEATURES]:
         best = max(feature["auc"].items(), key=lambda item: item[1], default=None)
         cells.append(
             [

@@ -33,6 +33,8 @@ if TYPE_CHECKING:  # these modules import TensorFlow
     from mtl_cli.network.build import Network
     from mtl_cli.training.state import CheckpointPlan
 
+PARAMETERS_PER_ROW = 1000  # above this, the run remarks on it
+
 
 def run(
     config: Config,
@@ -90,6 +92,8 @@ def run(
         f"{config.model.name} on {config.encoder.name}: {parameters:,} parameters, "
         f"tasks {', '.join(config.chosen_tasks)}"
     )
+    for warning in size_warnings(parameters, data.splits["train"].rows):
+        console.warn(warning)
     timer.end_stage("build the network")
 
     plan = CheckpointPlan(folder, config.trainer.checkpoint_minutes, record, checkpoint)
@@ -142,6 +146,16 @@ def start_from(
     for warning in freeze(network, config.start_from.freeze):
         console.warn(warning)
     return network
+
+
+def size_warnings(parameters: int, rows: int) -> list[str]:
+    """Returns a warning if a network has far more parameters than training rows."""
+    if parameters <= PARAMETERS_PER_ROW * rows:
+        return []
+    return [
+        f"{parameters:,} parameters for {rows:,} training rows: the network can learn "
+        "the rows by heart; take smaller sizes in model and encoder"
+    ]
 
 
 def read_data(

@@ -175,7 +175,11 @@ QUESTIONS = [
     ("init", "--help", "--task"),
     ("compare", "--help", "--baseline"),
     ("predict", "--help", "--keep"),
+    ("evaluate", "--help", "RUN"),
+    ("export", "--help", "RUN"),
+    ("doctor", "--help", "mtl-doctor"),
 ]
+TAKING_ARGUMENTS = ("predict", "evaluate", "export", "doctor")  # of their `main`
 
 
 @pytest.mark.parametrize(("command", "flags", "expected"), QUESTIONS)
@@ -185,7 +189,7 @@ def test_asking_loads_no_slow_package(
     code = (
         f"import sys; from mtl_cli.cli.{command} import main\n"
         f"sys.argv = ['mtl-{command}', *{flags.split()}]\n"
-        f"try: main({'sys.argv[1:]' if command == 'predict' else ''})\n"
+        f"try: code = main({'sys.argv[1:]' if command in TAKING_ARGUMENTS else ''})\n"
         "except SystemExit as stop: code = stop.code\n"
         f"loaded = set({SLOW_IMPORTS}) & set(sys.modules)\n"
         "sys.exit(f'loaded: {loaded}' if loaded else code)"

@@ -217,3 +217,17 @@ def test_statistics_of_all_kinds_survive_json():
     assert again.layout == feature_set.layout
     for name, same in again.encode(pa.table(columns)).items():
         np.testing.assert_array_equal(found[name], same, strict=True)
+
+
+def test_users_of_tables_are_counted_once_however_many_features_there_are(monkeypatch):
+    features = {f"f{i}": SPARSE for i in range(50)}
+    features["twin"] = Sparse(kind="sparse", table="f0")
+    feature_set = FeatureSet(features, {})
+    calls = []
+    real = Sparse.table_owner
+    monkeypatch.setattr(
+        Sparse, "table_owner", lambda self, name: calls.append(1) or real(self, name)
+    )
+    sharing = [name for name in features if feature_set.shares_table(name)]
+    assert sharing == ["f0", "twin"]
+    assert len(calls) == 2 * len(features)  # not the square of the number

@@ -667,6 +667,21 @@ def test_force_overwrites(run: Run) -> None:
     assert set(written("shop")["tasks"]) == {"buy"}
 
 
+def test_table_of_many_columns_fills_one_screen(run: Run) -> None:
+    random = np.random.default_rng(0)
+    columns: dict[str, Any] = {f"c{i}": random.normal(size=ROWS) for i in range(70)}
+    columns["click"] = random.integers(0, 2, ROWS)
+    columns["leak"] = columns["click"] * 2 + 1
+    write_csv("wide.csv", **columns)
+    code, out, err = run("wide.csv", "--task", "click")
+    assert (code, err) == (0, "")
+    assert out.count("\n") < 60
+    assert "task click: binary" in out
+    assert out.splitlines()[2].startswith("leak ")  # what is odd comes first
+    assert "... and 21 more columns, which are in conf/dataset/wide.yaml too" in out
+    assert "c69: {kind: " in Path("conf/dataset/wide.yaml").read_text()
+
+
 def test_neither_tensorflow_nor_hydra_is_loaded(tmp_path: Path) -> None:
     table = tmp_path / "shop.csv"
     write_csv(str(table), **shop())
