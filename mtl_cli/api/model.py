@@ -102,14 +102,14 @@ class Model:
         import pyarrow as pa
 
         from mtl_cli.assessment.evaluate import Request, evaluate
-        from mtl_cli.assessment.model import TrainedModel
+        from mtl_cli.assessment.loaded_run import LoadedRun
 
         if isinstance(table, pd.DataFrame):
             rows = as_arrow(table, "evaluate")
         else:
             rows = table if isinstance(table, pa.Table) else os.fspath(table)
-        model = TrainedModel(self._network, self._features, self.config, self._folder)
-        evaluation, _ = evaluate(model, rows, Request(list(by), importance))
+        run = LoadedRun(self._network, self._features, self.config, self._folder)
+        evaluation, _ = evaluate(run, rows, Request(list(by), importance))
         return evaluation
 
     def export(

@@ -1,5 +1,6 @@
 """Drift: how features and predictions differ from those that the run has seen."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,50 @@ import pyarrow as pa
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import check_regular, read_json_object
-from mtl_cli.data.buckets import buckets_of, counts_in, stability_index
+from mtl_cli.data.buckets import (
+    Buckets,
+    Counts,
+    buckets_of,
+    counts_in,
+    stability_index,
+)
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 
 # The usual thresholds of the population stability index.
 MODERATE, LARGE = 0.1, 0.25
 PREDICTIONS = "predictions.parquet"
+
+
+@dataclass(frozen=True)
+class TrainedFeature:
+    """What a run has seen of a feature.
+
+    Attributes:
+        buckets: the distribution in the training rows.
+        counts: the number of training rows in each bucket.
+        missing: the share of empty cells in the training file.
+        unseen: the share of unseen values in the last split; None if not counted.
+    """
+
+    buckets: Buckets
+    counts: Counts
+    missing: float
+    unseen: float | None
+
+
+def trained_feature(report: dict[str, Any]) -> TrainedFeature:
+    """Reads the part of a data report about one feature.
+
+    Raises:
+        ValueError, LookupError, TypeError: if it is not what a run writes.
+    """
+    buckets, unseen = report["buckets"], list(report["unseen"].values())
+    counts = np.array(buckets["counts"], "int64")
+    if counts_in(buckets, np.zeros(1)).shape != counts.shape:
+        raise ValueError("the buckets and their counts differ in number")
+    last = float(unseen[-1]) if unseen else None
+    return TrainedFeature(buckets, counts, float(report["missing"]["train"]), last)
 
 
 class FeatureCounts:
@@ -33,20 +71,16 @@ class FeatureCounts:
     def __init__(self, features: FeatureSet, run: Path) -> None:
         self.features = features
         self.remark = ""
-        self.reports: dict[str, Any] = {}
+        self.trained: dict[str, TrainedFeature] = {}
         try:
             reports = read_json_object(run / "data_report.json")["features"]
-            self.reports = {name: reports[name] for name in features.features}
-            buckets = {name: x["buckets"] for name, x in self.reports.items()}
-            self.counts = {
-                n: np.zeros(len(b["counts"]), int) for n, b in buckets.items()
-            }
-        except DAMAGED_FILE_ERRORS as error:
-            self.reports = {}
+            self.trained = {n: trained_feature(reports[n]) for n in features.features}
+        except DAMAGED_FILE_ERRORS:
             self.remark = (
-                f"drift of features is unknown: data_report.json of {run} lacks the "
-                f"distributions of the training rows ({type(error).__name__})"
+                f"drift of features is unknown: data_report.json of {run} holds no "
+                "distributions of the training rows"
             )
+        self.counts = {n: np.zeros_like(x.counts) for n, x in self.trained.items()}
         self.rows = 0
         self.raw_rows = 0
         self.missing = dict.fromkeys(features.features, 0)
@@ -61,11 +95,11 @@ class FeatureCounts:
                 values are counted; None does not count them.
         """
         self.rows += len(next(iter(encoded.values())))
-        for name, report in self.reports.items():
+        for name, trained in self.trained.items():
             summary = self.features.features[name].summary(
                 self.features.columns_in(encoded, name)
             )
-            self.counts[name] += counts_in(report["buckets"], summary)
+            self.counts[name] += counts_in(trained.buckets, summary)
         if rows is None:
             return
         self.raw_rows += rows.num_rows
@@ -83,14 +117,9 @@ class FeatureCounts:
         """
         records = []
         for name in self.features.features:
-            report = self.reports.get(name)
-            index = trained_missing = trained_unseen = None
-            if report is not None:
-                trained = np.array(report["buckets"]["counts"])
-                index = stability_index(trained, self.counts[name])
-                trained_missing = report["missing"].get("train")
-                unseen_by_split = list(report["unseen"].values())
-                trained_unseen = unseen_by_split[-1] if unseen_by_split else None
+            trained, index = self.trained.get(name), None
+            if trained is not None:
+                index = stability_index(trained.counts, self.counts[name])
             unseen = self.unseen.get(name)
             records.append(
                 {
@@ -98,9 +127,9 @@ class FeatureCounts:
                     "name": name,
                     "psi": index,
                     "missing": self.share(self.missing[name]),
-                    "trained_missing": trained_missing,
+                    "trained_missing": trained and trained.missing,
                     "unseen": None if unseen is None else self.share(unseen),
-                    "trained_unseen": trained_unseen,
+                    "trained_unseen": trained and trained.unseen,
                 }
             )
         return records

@@ -10,7 +10,7 @@ import pyarrow as pa
 from mtl_cli.assessment.drift import prediction_drift
 from mtl_cli.assessment.evaluation import Evaluation
 from mtl_cli.assessment.importance import REPEATS, importance
-from mtl_cli.assessment.model import TrainedModel
+from mtl_cli.assessment.loaded_run import LoadedRun
 from mtl_cli.assessment.rows import (
     Rows,
     opened_table,
@@ -51,7 +51,7 @@ class Request:
 
 
 def evaluate(
-    model: TrainedModel, table: str | pa.Table | None, request: Request
+    model: LoadedRun, table: str | pa.Table | None, request: Request
 ) -> tuple[Evaluation, Rows]:
     """Evaluates a model.
 
@@ -105,9 +105,7 @@ def evaluate(
     return evaluation, rows
 
 
-def read_rows(
-    model: TrainedModel, table: str | pa.Table | None, request: Request
-) -> Rows:
+def read_rows(model: LoadedRun, table: str | pa.Table | None, request: Request) -> Rows:
     """Reads and predicts the rows to evaluate."""
     by = list(dict.fromkeys(request.by))
     if table is None:
@@ -159,7 +157,7 @@ def truth_with_interval(rows: Rows, name: str, score: Score) -> dict[str, Any]:
     return {"value": value, "low": low, "high": high, "method": "bootstrap"}
 
 
-def gates(model: TrainedModel, rows: Rows, slices: list[Slices]) -> dict[str, Any]:
+def gates(model: LoadedRun, rows: Rows, slices: list[Slices]) -> dict[str, Any]:
     """Returns how gates use their experts, of all sampled rows and by slice."""
     # The gate of a task without labels in the table counts all rows.
     weights: dict[str, Array] = {

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mtl_cli.assessment.feature_groups import FeatureGroup, feature_groups
-from mtl_cli.assessment.model import TrainedModel
+from mtl_cli.assessment.loaded_run import LoadedRun
 from mtl_cli.assessment.scored_rows import scored_rows
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.feature_set import FeatureSet
@@ -24,7 +24,7 @@ SEED = 0
 
 
 def importance(
-    model: TrainedModel,
+    model: LoadedRun,
     outputs: list[Output],
     sample: Table,
     repeats: int,
@@ -108,7 +108,7 @@ def permuted(
 
 
 def main_scores(
-    model: TrainedModel, outputs: list[Output], rows: Table
+    model: LoadedRun, outputs: list[Output], rows: Table
 ) -> dict[str, tuple[float, int]]:
     """Returns the main metric of each output that has one, and its direction."""
     predictions = model.network.predict(rows)

@@ -11,9 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from mtl_cli.assessment.drift import FeatureCounts
-from mtl_cli.assessment.model import TrainedModel
+from mtl_cli.assessment.loaded_run import LoadedRun
 from mtl_cli.assessment.needed_columns import Evaluable, evaluable
+from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DataError
+from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import GroupCodes, located_errors
 from mtl_cli.data.files import format_by_ending
 from mtl_cli.data.labels import labels_of_rows
@@ -59,18 +61,20 @@ class Rows:
         return len(next(iter(self.predictions.values())))
 
 
+def dataset_of(config: Config, path: str) -> Dataset:
+    """Returns the data set of a run with the format that the ending of a path names."""
+    file_format = format_by_ending(path) or config.dataset.format
+    return config.dataset.model_copy(update={"format": file_format})
+
+
 @contextmanager
 def opened_table(
-    model: TrainedModel, path: str, by: list[str]
+    model: LoadedRun, path: str, by: list[str]
 ) -> Iterator[tuple[Source, Evaluable]]:
-    """Opens a file, folder, pattern or URL; its format is that of its ending."""
-    file_format = format_by_ending(path) or model.config.dataset.format
-    config = model.config.model_copy(
-        update={
-            "dataset": model.config.dataset.model_copy(update={"format": file_format})
-        }
-    )
-    names = column_names("TABLE", path, config.dataset)
+    """Opens a file, folder, pattern or URL."""
+    dataset = dataset_of(model.config, path)
+    config = model.config.model_copy(update={"dataset": dataset})
+    names = column_names("TABLE", path, dataset)
     needed = evaluable(config, names, by, path)
     with tempfile.TemporaryDirectory(prefix="mtl-evaluate-") as folder:
         spill = Path(folder, "rows")
@@ -78,7 +82,7 @@ def opened_table(
 
 
 def table_in_memory(
-    model: TrainedModel, table: pa.Table, by: list[str]
+    model: LoadedRun, table: pa.Table, by: list[str]
 ) -> tuple[Source, Evaluable]:
     """Returns the rows of an Arrow table."""
     needed = evaluable(model.config, table.column_names, by, "the table")
@@ -91,7 +95,7 @@ def table_in_memory(
 
 
 def rows_of_source(
-    model: TrainedModel,
+    model: LoadedRun,
     source: Source,
     needed: Evaluable,
     by: list[str],
@@ -152,7 +156,7 @@ def rows_of_source(
     )
 
 
-def validation_rows(model: TrainedModel) -> Rows:
+def validation_rows(model: LoadedRun) -> Rows:
     """Reads the data of the run again; returns its validation rows.
 
     Raises:

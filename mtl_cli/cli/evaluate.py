@@ -15,23 +15,23 @@ from mtl_cli.core.command_line import Parser
 from mtl_cli.core.conditions import Condition, check_known, parse_condition
 from mtl_cli.core.errors import ConfigError, MtlError, fail, printable
 from mtl_cli.core.private_doors import exit_without_teardown
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.console import Console
-
+    from mtl_cli.assessment.evaluate import Request
     from mtl_cli.assessment.evaluation import Evaluation
 
 PROGRAM = "mtl-evaluate"
-WIDTH = 120  # of the output if it is no terminal
 FIX = "free the space, or name another file, and run the command again"
 EXAMPLES = """examples:
   mtl-evaluate outputs/runs/NAME may.parquet --by city,new_user
   mtl-evaluate outputs/runs/NAME may.parquet --importance --html may.html
   mtl-evaluate outputs/runs/NAME --importance
   mtl-evaluate outputs/runs/NAME may.parquet --fail-if 'income.auc<0.91'
+  mtl-evaluate outputs/sweeps/NAME may.parquet -o may && mtl-compare may
 """
 
 
@@ -66,7 +66,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         epilog=EXAMPLES,
     )
     add = parser.add_argument
-    add("run", metavar="RUN", help="the run folder", type=Path)
+    add("run", metavar="RUN", help="the folder of a run, or of a sweep", type=Path)
     help_of_table = "a file, folder, pattern or URL (default: the validation rows)"
     add("table", metavar="TABLE", nargs="?", help=help_of_table)
     help_of_by = "columns of the table; each value, or range of numbers, is a slice"
@@ -77,7 +77,9 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     add("--repeats", metavar="N", type=int, default=10, help=help_of_repeats)
     add("--json", metavar="FILE", type=Path, help="write all numbers")
     add("--html", metavar="FILE", type=Path, help="write a page with charts")
-    add("--force", action="store_true", help="overwrite FILE")
+    help_of_output = "the folder to write for a sweep; mtl-compare reads it"
+    add("-o", "--output", metavar="FOLDER", type=Path, help=help_of_output)
+    add("--force", action="store_true", help="overwrite FILE or FOLDER")
     check = "exit with 1 if this holds: 'income.auc<0.91'; may be repeated"
     add("--fail-if", metavar="EXPR", action="append", default=[], help=check)
     add("--plugins", metavar="FOLDER", action="append", default=[], type=Path)
@@ -85,48 +87,102 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Evaluates a model, prints the result and writes the files; returns the code.
+    """Evaluates a run or a sweep; returns the exit code.
 
     Raises:
         MtlError: if the table or the model cannot be used, or a file not be written.
     """
-    check_files(options)
+    from mtl_cli.assessment.sweep import is_sweep
+
+    sweep = is_sweep(options.run)
+    check_files(options, sweep)
     conditions = [
         parse_condition(text, "TASK.METRIC", "income.auc<0.91")
         for text in options.fail_if
     ]
     plugins.use_folders(options.plugins)
     tensorflow_runtime.load()
-    from mtl_cli.assessment.evaluate import Request, evaluate
-    from mtl_cli.assessment.model import load_model
-    from mtl_cli.assessment.page import page
+    return (evaluate_sweep if sweep else evaluate_run)(options, conditions)
 
-    by = [column for column in options.by.split(",") if column]
+
+def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> int:
+    """Evaluates a run, writes the files and prints the result; returns the code."""
+    from mtl_cli.assessment.evaluate import evaluate
+    from mtl_cli.assessment.loaded_run import load_run
+    from mtl_cli.assessment.page import page
+    from mtl_cli.assessment.screen import show_evaluation
+
     with progress() as on_progress:
-        request = Request(by, options.importance, options.repeats, on_progress)
-        evaluation, _ = evaluate(load_model(options.run), options.table, request)
+        request = request_of(options, on_progress)
+        evaluation, _ = evaluate(load_run(options.run), options.table, request)
+    check_names(conditions, [evaluation])
     failed = failed_checks(conditions, evaluation)
     if options.json is not None:
-        text = json.dumps(evaluation.to_dict(), indent=2, allow_nan=False)
+        values = mask_secrets(evaluation.to_dict())
+        text = json.dumps(values, indent=2, allow_nan=False)
         write(options.json, f"{text}\n")
     if options.html is not None:
         write(options.html, page(evaluation))
-    show(evaluation)
+    show_evaluation(evaluation)
     for line in failed:
         fail(PROGRAM, f"--fail-if {line}", 1)
     return 1 if failed else 0
 
 
-def check_files(options: argparse.Namespace) -> None:
+def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> int:
+    """Evaluates a sweep, writes the folder and prints a table; returns the code."""
+    from mtl_cli.assessment import sweep
+    from mtl_cli.assessment.screen import show_sweep
+
+    target = options.output or sweep.default_target(options.run, options.table)
+    sweep.check_target(target, options.force)
+    with progress() as on_progress:
+        request = request_of(options, on_progress)
+        result = sweep.evaluate_sweep(options.run, options.table, target, request)
+    check_names(conditions, [*result.evaluations.values()])
+    failed = [
+        f"--fail-if {line} of {name}"
+        for name, evaluation in result.evaluations.items()
+        for line in failed_checks(conditions, evaluation)
+    ]
+    show_sweep(result, target)
+    failed += [f"{name}: {reason}" for name, reason in result.failed.items()]
+    for line in failed:
+        fail(PROGRAM, line, 1)
+    return 1 if failed else 0
+
+
+def request_of(
+    options: argparse.Namespace, on_progress: "Callable[[str, int, int], None]"
+) -> "Request":
+    """Returns what the command line asks to evaluate."""
+    from mtl_cli.assessment.evaluate import Request
+
+    by = [column for column in options.by.split(",") if column]
+    return Request(by, options.importance, options.repeats, on_progress)
+
+
+def check_files(options: argparse.Namespace, sweep: bool) -> None:
     """Refuses files that cannot be written, before the work begins.
 
     Raises:
         ConfigError: if a file exists, and `--force` is not given, or its folder does
-            not exist.
+            not exist; if a flag is for runs and the folder a sweep, or the reverse.
     """
+    if sweep and options.table is None:
+        raise ConfigError(f"TABLE: {options.run} is a sweep; name a table for its runs")
+    if options.output is not None and not sweep:
+        raise ConfigError(
+            f"-o: {options.run} is no sweep; --json and --html write files"
+        )
     for flag, path in (("--json", options.json), ("--html", options.html)):
         if path is None:
             continue
+        if sweep:
+            raise ConfigError(
+                f"{flag}: {options.run} is a sweep; the folder of -o holds this file "
+                "for each run"
+            )
         if path.exists() and not (options.force and path.is_file()):
             raise ConfigError(
                 f"{flag}: {path} exists; choose another, or --force overwrites a file"
@@ -146,18 +202,24 @@ def write(path: Path, text: str) -> None:
     sys.stderr.write(printable(f"wrote {path}") + "\n")
 
 
-def failed_checks(conditions: list[Condition], evaluation: "Evaluation") -> list[str]:
-    """Returns one line for each condition that holds, or cannot be checked.
+def check_names(conditions: list[Condition], evaluations: "list[Evaluation]") -> None:
+    """Refuses a condition on a number that no evaluation has.
 
     Raises:
         ConfigError: if a condition names an unknown number.
     """
+    known = [name for evaluation in evaluations for name in evaluation.numbers()]
+    for condition in conditions:
+        check_known(condition, known, "evaluation")
+
+
+def failed_checks(conditions: list[Condition], evaluation: "Evaluation") -> list[str]:
+    """Returns one line for each condition that holds, or cannot be checked."""
     numbers, lines = evaluation.numbers(), []
     for condition in conditions:
-        check_known(condition, numbers, "evaluation")
-        value = numbers[condition.name]
+        value = numbers.get(condition.name)
         if value is None:
-            lines.append(f"'{condition.text}': {condition.name} is undefined")
+            lines.append(f"'{condition.text}': {condition.name} has no value")
         elif condition.holds(value):
             lines.append(f"'{condition.text}': {condition.name} = {value:.6g}")
     return lines
@@ -179,48 +241,6 @@ def progress() -> "Iterator[Callable[[str, int, int], None]]":
             bars.update(bar, description=what, completed=done, total=total)
 
         yield move
-
-
-def show(evaluation: "Evaluation") -> None:
-    """Prints the tables and sentences of an evaluation."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from mtl_cli.assessment.sections import sections
-
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = WIDTH
-    title = f"{evaluation.run} on {evaluation.table_name}: {evaluation.rows:,} rows"
-    console.print(Text(printable(title), style="bold"))
-    for section in sections(evaluation):
-        console.print(Text(printable(f"\n{section.title}").strip(), style="bold"))
-        for cells in section.tables:
-            print_table(cells, console)
-        for line in section.lines:
-            console.print(Text(printable(line)))
-    for line in evaluation.remarks:
-        console.print(Text(printable(f"warning: {line}"), style="yellow"))
-
-
-def print_table(cells: list[list[str]], console: "Console") -> None:
-    """Prints a table without cutting cells."""
-    from rich.box import SIMPLE_HEAD
-    from rich.measure import Measurement
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    header, *rows = [[Text(printable(cell)) for cell in row] for row in cells]
-    for i, name in enumerate(header):
-        table.add_column(name, justify="right" if i else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    width = console.width
-    wide = console.options.update(max_width=10_000)
-    console.width = max(width, Measurement.get(console, wide, table).maximum)
-    console.print(table)
-    console.width = width
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from mtl_cli.comparison.runs import Run, read_run
 from mtl_cli.core.errors import ConfigError, DataError, visible
 from mtl_cli.runs.job_records import jobs_without_run_folder
 
+EVALUATIONS = "evaluations.json"  # in a folder that `mtl-evaluate` has written
+
 
 def read_runs(
     paths: list[str], warn: Callable[[str], object] = lambda line: None
@@ -65,6 +67,9 @@ def read_runs(
 def find_run_folders(folder: Path, links: list[Path] | None = None) -> list[Path]:
     """Returns the run folders at or below a folder.
 
+    Evaluations of a sweep on another table are left out, unless the folder is one: the
+    runs in them would be compared with the same runs on their own rows.
+
     Args:
         folder: the folder.
         links: receives the links to folders, which are not followed.
@@ -73,6 +78,8 @@ def find_run_folders(folder: Path, links: list[Path] | None = None) -> list[Path
     for path, subfolders, files in os.walk(folder):
         if "status.json" in files or "metrics.json" in files:
             run_folders.append(Path(path))
+            subfolders.clear()
+        elif EVALUATIONS in files and Path(path) != folder:
             subfolders.clear()
         subfolders.sort()
         if links is not None:

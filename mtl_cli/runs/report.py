@@ -17,6 +17,7 @@ from mtl_cli.metrics.scores import Scores, metrics_of
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.png import write_png
 from mtl_cli.runs.score_table import Cells
+from mtl_cli.tasks.base import Task
 from mtl_cli.training.progress import Epoch, History
 
 if TYPE_CHECKING:  # this module imports TensorFlow
@@ -76,7 +77,12 @@ def write(run: FinishedRun) -> None:
     rows = [epoch_row(epoch) for epoch in run.history.epochs]
     folder.write_text("history.csv", pd.DataFrame(rows).to_csv(index=False))
     if "test" in run.predictions:
-        frame = prediction_frame(run.config, run.data, run.predictions["test"])
+        frame = prediction_frame(
+            run.config.chosen_tasks,
+            run.data.row_numbers["test"],
+            run.data.splits["test"].labels,
+            run.predictions["test"],
+        )
         with folder.replacing("predictions.parquet") as path:
             frame.to_parquet(path, index=False)
     plots = {
@@ -112,16 +118,25 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
 
 
 def prediction_frame(
-    config: Config, data: Data, predictions: dict[str, Array]
+    tasks: dict[str, Task],
+    row_numbers: Array,
+    labels: dict[str, Array],
+    predictions: dict[str, Array],
 ) -> pd.DataFrame:
-    """Returns one row per test row: its number in the file, labels and predictions.
+    """Returns one row per row of a table: its number, labels and predictions.
 
     Rows count from 1, as they do in messages. The label of a multiclass task is the
     name of its class; its prediction is a list of the classes' probabilities.
+
+    Args:
+        tasks: the tasks of the run.
+        row_numbers: the number of each row in its table, from 0, (rows,).
+        labels: {task: (rows,)}.
+        predictions: {output: (rows,) or (rows, classes)}.
     """
-    columns: dict[str, Any] = {"row": data.row_numbers["test"] + 1}
-    for task, labels in data.splits["test"].labels.items():
-        columns[task] = config.chosen_tasks[task].label_column(labels)
+    columns: dict[str, Any] = {"row": row_numbers + 1}
+    for task, values in labels.items():
+        columns[task] = tasks[task].label_column(values)
     for output, values in predictions.items():
         columns[f"{output}_prediction"] = values if values.ndim == 1 else list(values)
     return pd.DataFrame(columns)

@@ -1,6 +1,7 @@
 """`mtl-evaluate`: the metrics of the run, with intervals, slices, drift, importance."""
 
 import json
+import shutil
 import signal
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -12,11 +13,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+import yaml
 from helpers.planted_data import run_in, small_values, values
 
 import mtl_cli
 from mtl_cli.assessment import rows as assessed_rows
 from mtl_cli.cli import evaluate
+from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.config.run_config import Config
 from mtl_cli.statistics import sampling_error
 
@@ -429,3 +432,123 @@ def test_full_disk_ends_in_one_line(
     err = capsys.readouterr().err
     assert "o.json: No space left on device" in err and err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def sweep(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep of two finished runs, a failed one and one without its model."""
+    folder = tmp_path_factory.mktemp("sweep") / "first"
+    for name, seed in {"a": 0, "b": 1, "failed": 2, "lost": 3}.items():
+        shutil.copytree(run, folder / name)
+        saved = {"seed": seed, "dataset": {"name": "planted", "test": "old.parquet"}}
+        (folder / name / "config.yaml").write_text(json.dumps(saved))
+        status = "failed" if name == "failed" else "done"
+        record = {"status": status, "start": "2026-11-26", "seconds": 1.0}
+        (folder / name / "status.json").write_text(json.dumps(record))
+        (folder / name / "environment.json").write_text('{"data_hash": "old"}')
+    shutil.rmtree(folder / "lost" / "model")
+    return folder
+
+
+def test_sweep_is_evaluated_into_a_folder_that_compares(
+    run: Path,
+    sweep: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    frame = pd.read_parquet(run.parent / "test.parquet").head(700)
+    frame.to_parquet("may.v2.parquet")
+    assert evaluated(sweep, "may.v2.parquet", "--fail-if", "click.auc<.2") == 1
+    out, err = capsys.readouterr()
+    assert "failed is not evaluated: failed" in out
+    assert err.count("\n") == 1 and "lost: " in err and "no complete model" in err
+    target = tmp_path / "outputs" / "evaluations" / "first-may"
+    assert sorted(p.name for p in target.iterdir()) == ["a", "b", "evaluations.json"]
+
+    comparison = mtl_cli.compare(target)
+    table = comparison.to_frame().set_index("task")
+    single = mtl_cli.load(run).evaluate(frame)
+    for task in LABELS:
+        main = single.tasks[task]["metrics"][single.tasks[task]["main_metric"]]
+        assert table.loc[task, "mean"] == pytest.approx(main["value"], rel=1e-9)
+        assert table.loc[task, "seeds"] == 2
+    assert comparison.datasets[0].split == "test"
+    predictions = pd.read_parquet(target / "a" / "predictions.parquet")
+    own = pd.read_parquet(run / "predictions.parquet").head(700)
+    pd.testing.assert_frame_equal(predictions, own, rtol=1e-5)
+    config = yaml.safe_load((target / "a" / "config.yaml").read_text())
+    assert config["dataset"]["test"] == "may.v2.parquet"
+    metrics = json.loads((target / "a" / "metrics.json").read_text())
+    assert metrics["valid"] == json.loads((run / "metrics.json").read_text())["valid"]
+
+    # A folder around the sweep and its evaluations is compared without the latter.
+    shutil.copytree(sweep, tmp_path / "outputs" / "sweeps" / "first")
+    runs = read_runs([str(tmp_path / "outputs")])
+    assert {r.path.parent.name for r in runs} == {"first"}
+    assert len(read_runs([str(target)])) == 2
+
+
+WRONG_SWEEP = {
+    "exists": (["SWEEP", "TEST", "-o", "old"], "-o: old exists; name another, or"),
+    "other": (["SWEEP", "TEST", "-o", "other", "--force"], "holds no evaluation"),
+    "table": (["SWEEP"], "is a sweep; name a table"),
+    "json": (["SWEEP", "TEST", "--json", "o.json"], "--json: "),
+    "run": (["RUN", "TEST", "-o", "new"], "is no sweep"),
+    "schema": (["SWEEP", "less.csv", "-o", "new"], "no column 'taste' in less.csv"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_SWEEP)
+def test_wrong_use_of_a_sweep_changes_nothing(
+    name: str,
+    run: Path,
+    sweep: Path,
+    wrong_files: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(wrong_files)
+    (wrong_files / "old").mkdir(exist_ok=True)
+    (wrong_files / "old" / "evaluations.json").write_text("{}")
+    (wrong_files / "other").mkdir(exist_ok=True)
+    before = sorted(path.as_posix() for path in wrong_files.rglob("*"))
+    arguments, message = WRONG_SWEEP[name]
+    known = {"RUN": run, "SWEEP": sweep, "TEST": run.parent / "test.parquet"}
+    assert evaluated(*(known.get(a, a) for a in arguments)) == 2
+    err = capsys.readouterr().err
+    assert message in err and err.count("\n") == 1
+    assert sorted(path.as_posix() for path in wrong_files.rglob("*")) == before
+
+
+def test_force_replaces_an_earlier_evaluation(
+    run: Path, sweep: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "may"
+    target.mkdir()
+    (target / "evaluations.json").write_text("old")
+    arguments = (sweep, run.parent / "test.parquet", "-o", target, "--force")
+    assert evaluated(*arguments) == 1  # one run has lost its model
+    assert (target / "a" / "metrics.json").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["may"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "{",
+        "[]",
+        '{"features": {}}',
+        '{"features": {"user": {"buckets": {"ids": [1], "counts": [1]}}}}',
+    ],
+)
+def test_damaged_data_report_costs_only_the_drift(
+    damage: str, sweep: Path, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sweep / "b" / "data_report.json").write_text(damage)
+    (sweep / "b" / "predictions.parquet").write_bytes(b"PAR1")
+    assert evaluated(sweep / "b", run.parent / "test.parquet") == 0
+    out = capsys.readouterr().out
+    assert "drift of features is unknown" in out
+    assert "drift of predictions is unknown" in out

@@ -1,4 +1,4 @@
-"""A trained model, as evaluations need it."""
+"""The model of a run, as evaluations need it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # this module imports TensorFlow
 
 
 @dataclass(frozen=True)
-class TrainedModel:
+class LoadedRun:
     """A network with the features and the configuration that belong to it.
 
     Attributes:
@@ -28,7 +28,7 @@ class TrainedModel:
     folder: Path
 
 
-def load_model(run: Path) -> TrainedModel:
+def load_run(run: Path) -> LoadedRun:
     """Loads the model of a finished run.
 
     Raises:
@@ -36,4 +36,4 @@ def load_model(run: Path) -> TrainedModel:
     """
     from mtl_cli.runs import saved_model
 
-    return TrainedModel(*saved_model.load(run), folder=run)
+    return LoadedRun(*saved_model.load(run), folder=run)

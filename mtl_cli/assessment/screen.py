@@ -1,0 +1,97 @@
+"""Prints evaluations on the terminal."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from mtl_cli.assessment.evaluation import Evaluation
+from mtl_cli.assessment.sections import sections, with_interval
+from mtl_cli.core.errors import printable
+from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.runs.score_table import Cells
+
+if TYPE_CHECKING:
+    from mtl_cli.assessment.sweep import SweepEvaluation
+
+WIDTH = 120  # of the output if it is no terminal
+
+
+def show_evaluation(evaluation: Evaluation) -> None:
+    """Prints the tables and sentences of an evaluation."""
+    console = new_console()
+    title = f"{evaluation.run} on {evaluation.table_name}: {evaluation.rows:,} rows"
+    print_line(console, title, "bold")
+    for section in sections(evaluation):
+        console.print()
+        print_line(console, section.title, "bold")
+        for cells in section.tables:
+            print_table(console, cells)
+        for line in section.lines:
+            print_line(console, line)
+    for line in evaluation.remarks:
+        print_line(console, f"warning: {line}", "yellow")
+
+
+def show_sweep(result: "SweepEvaluation", target: Path) -> None:
+    """Prints the main metric of each task for each run of a sweep."""
+    console = new_console()
+    titles = {
+        task: f"{task} {values['main_metric'].replace('_', ' ')}"
+        for evaluation in result.evaluations.values()
+        for task, values in evaluation.tasks.items()
+    }
+    cells = [["run", *titles.values()]]
+    for name, evaluation in result.evaluations.items():
+        values = (evaluation.tasks.get(task) for task in titles)
+        cells.append(
+            [name, *("-" if v is None else main_metric_text(v) for v in values)]
+        )
+    print_table(console, cells)
+    for name, status in result.skipped.items():
+        print_line(console, f"warning: {name} is not evaluated: {status}", "yellow")
+    remarks = {line for e in result.evaluations.values() for line in e.remarks}
+    for line in sorted(remarks):
+        print_line(console, f"warning: {line}", "yellow")
+    print_line(console, f"folder:   {target}")
+    print_line(console, f"try next: {shlex.join(['mtl-compare', str(target)])}")
+
+
+def main_metric_text(values: dict[str, Any]) -> str:
+    """Returns the main metric of a task with its interval."""
+    return with_interval(values["metrics"][values["main_metric"]])
+
+
+def new_console() -> Console:
+    """Returns the console of stdout."""
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = WIDTH
+    return console
+
+
+def print_line(console: Console, text: str, style: str = "") -> None:
+    """Prints a line without secrets."""
+    console.print(Text(printable(mask_secrets(text)), style=style))
+
+
+def print_table(console: Console, cells: Cells) -> None:
+    """Prints a table without cutting cells."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    header, *rows = [
+        [Text(printable(mask_secrets(cell))) for cell in row] for row in cells
+    ]
+    for i, name in enumerate(header):
+        table.add_column(name, justify="right" if i else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    width = console.width
+    wide = console.options.update(max_width=10_000)
+    console.width = max(width, Measurement.get(console, wide, table).maximum)
+    console.print(table)
+    console.width = width

@@ -1,0 +1,192 @@
+"""Evaluates every finished run of a sweep, into a folder that `mtl-compare` reads.
+
+The folder of a run holds what a comparison reads of a run: status, configuration,
+environment, metrics and predictions. Its split `test` is the evaluated table, and its
+configuration says so. The scores of `valid` are the run's own, so that the best
+configuration is chosen on rows that it is not tested on.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from mtl_cli.assessment.evaluate import Request, evaluate
+from mtl_cli.assessment.evaluation import Evaluation
+from mtl_cli.assessment.loaded_run import load_run
+from mtl_cli.assessment.page import page
+from mtl_cli.assessment.rows import Rows, dataset_of
+from mtl_cli.comparison.find_runs import EVALUATIONS, find_run_folders, natural_order
+from mtl_cli.comparison.runs import Run, read_run
+from mtl_cli.core.atomic_write import replacing_folder
+from mtl_cli.core.errors import ConfigError, DataError, MtlError
+from mtl_cli.core.other_files import read_json_object, read_text
+from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.data.files import find_files, fingerprint
+from mtl_cli.evaluation.scores import evaluate as scores_of
+from mtl_cli.runs.saved_config import read_config
+
+EVALUATION_FOLDER = Path("outputs/evaluations")
+FIX = "free the space, or choose another folder by -o, and run the command again"
+
+
+@dataclass
+class SweepEvaluation:
+    """The evaluations of the runs of a sweep.
+
+    Attributes:
+        evaluations: {name of the run within the sweep: its evaluation}.
+        failed: {name of a finished run that cannot be evaluated: why}.
+        skipped: {name of a run that is not finished: its status}.
+    """
+
+    evaluations: dict[str, Evaluation] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether a folder holds runs, and is not a run itself."""
+    is_run = any((folder / name).exists() for name in ("status.json", "model"))
+    return folder.is_dir() and not is_run and bool(find_run_folders(folder))
+
+
+def default_target(sweep: Path, table: str) -> Path:
+    """Returns the folder to write: `outputs/evaluations/SWEEP-TABLE`."""
+    name = f"{sweep.resolve().name}-{Path(table).name.partition('.')[0]}"
+    return EVALUATION_FOLDER / re.sub(r"[^\w.,=-]+", "_", name)
+
+
+def check_target(target: Path, force: bool) -> None:
+    """Refuses to write over anything but an earlier evaluation.
+
+    Raises:
+        ConfigError: if the target exists, and is no evaluation or `force` is not set.
+    """
+    if not target.exists():
+        return
+    if not (target / EVALUATIONS).is_file():
+        raise ConfigError(f"-o: {target} exists and holds no evaluation; name another")
+    if not force:
+        raise ConfigError(f"-o: {target} exists; name another, or --force replaces it")
+
+
+def evaluate_sweep(
+    sweep: Path, table: str, target: Path, request: Request
+) -> SweepEvaluation:
+    """Evaluates the finished runs of a sweep on a table, and writes the folder.
+
+    Args:
+        sweep: the folder of the sweep.
+        table: a file, folder, pattern or URL.
+        target: the folder to write, whole or not at all.
+        request: what to evaluate.
+
+    Raises:
+        MtlError: if no run can be evaluated, or the folder cannot be written.
+    """
+    result = SweepEvaluation()
+    first_error: MtlError | None = None
+    folders = sorted(find_run_folders(sweep), key=natural_order)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing_folder(target, FIX) as temporary:
+        temporary.mkdir()
+        for i, folder in enumerate(folders):
+            name = folder.relative_to(sweep).as_posix()
+            run = read_run(folder)
+            if not run.scored:
+                result.skipped[name] = run.error or run.status
+                continue
+            numbered = replace(
+                request,
+                on_progress=with_number(request.on_progress, i + 1, len(folders)),
+            )
+            try:
+                evaluation = evaluate_run(run, table, numbered, temporary / name)
+            except MtlError as error:
+                first_error = first_error or error
+                result.failed[name] = str(error)
+            else:
+                result.evaluations[name] = evaluation
+        if not result.evaluations:
+            raise first_error or DataError(f"{sweep} holds no finished run")
+        record = {
+            "sweep": str(sweep),
+            "table": table,
+            "runs": list(result.evaluations),
+            "failed": result.failed,
+            "skipped": result.skipped,
+        }
+        write_json(temporary / EVALUATIONS, record)
+    return result
+
+
+def with_number(
+    on_progress: Callable[[str, int, int], None], number: int, count: int
+) -> Callable[[str, int, int], None]:
+    """Returns a function that shows progress with the number of the run."""
+
+    def numbered(what: str, done: int, total: int) -> None:
+        on_progress(f"run {number} of {count}: {what}", done, total)
+
+    return numbered
+
+
+def evaluate_run(run: Run, table: str, request: Request, folder: Path) -> Evaluation:
+    """Evaluates one run, and writes its part of the folder."""
+    import keras
+
+    from mtl_cli.runs.report import prediction_frame  # imports matplotlib
+
+    keras.backend.clear_session()  # the networks of earlier runs would pile up
+    model = load_run(run.path)
+    evaluation, rows = evaluate(model, table, request)
+    scores = scores_of(rows.outputs, rows.table, rows.predictions)
+    metrics = {"test": scores}
+    if "valid" in run.metrics:
+        metrics["valid"] = run.metrics["valid"]
+    files = find_files("TABLE", table, dataset_of(model.config, table).format)
+    environment = run.environment | {"data_hash": fingerprint({"test": files})}
+    folder.mkdir(parents=True)
+    write_json(folder / "metrics.json", metrics)
+    write_json(folder / "environment.json", environment)
+    write_json(folder / "status.json", read_json_object(run.path / "status.json"))
+    write_json(folder / "evaluation.json", evaluation.to_dict())
+    if evaluation.gates:
+        write_json(folder / "gates.json", {"split": "test", **evaluation.gates})
+    write_copies(run, table, folder)
+    prediction_frame(model.config.chosen_tasks, *columns_of(rows)).to_parquet(
+        folder / "predictions.parquet", index=False
+    )
+    html = page(evaluation)
+    (folder / "evaluation.html").write_text(html, "utf-8", errors="replace")
+    return evaluation
+
+
+def columns_of(rows: Rows) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    """Returns row numbers, labels and predictions of the scored outputs."""
+    names = [output.name for output in rows.outputs]
+    predictions = {name: rows.predictions[name] for name in names}
+    return np.arange(rows.number), rows.table.labels, predictions
+
+
+def write_copies(run: Run, table: str, folder: Path) -> None:
+    """Writes the configuration, with the table as test rows, and the history."""
+    config = read_config(run.path)
+    config["dataset"] = config["dataset"] | {"test": table, "test_fraction": 0.0}
+    text = yaml.safe_dump(mask_secrets(config), sort_keys=False)
+    (folder / "config.yaml").write_text(text, "utf-8")
+    history = run.path / "history.csv"
+    if history.exists():
+        (folder / "history.csv").write_text(read_text(history), "utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a JSON file without secrets."""
+    text = json.dumps(mask_secrets(value), indent=2, allow_nan=False)
+    path.write_text(f"{text}\n", "utf-8")
