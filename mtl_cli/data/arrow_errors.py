@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from mtl_cli.core.errors import DataError, first_line
+from mtl_cli.core.other_files import UnsafeFileError
 
 
 def is_not_utf8(error: BaseException) -> bool:
@@ -33,6 +34,8 @@ def read_errors(key: str, path: str) -> Iterator[None]:
     """
     try:
         yield
+    except UnsafeFileError as error:
+        raise DataError(f"{key}: {path} {error}") from None
     except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
         if is_not_utf8(error):
             fix = "save the file as UTF-8"

@@ -85,8 +85,8 @@ def find_files(key: str, path: str, file_format: str) -> Files:
     if "" in formats:
         raise DataError(
             f"{key}: '{path}' ends in none of {', '.join(FORMATS)} (.csv and .tsv may "
-            "be followed by .gz, .zst or .bz2); unpack an archive, or name the format "
-            "in dataset.format"
+            "be followed by .gz, .zst or .bz2); name the format in dataset.format, or "
+            "unpack an archive"
         )
     if len(formats) > 1:
         raise DataError(

@@ -4,11 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.feather
-import pyarrow.parquet
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.arrow_errors import read_errors
@@ -16,6 +14,7 @@ from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.dataset import Csv, Dataset
 from mtl_cli.data.files import Files, find_files
+from mtl_cli.data.parquet_file import ColumnarFile, open_parquet
 
 CHUNK_ROWS = 500_000
 
@@ -134,44 +133,16 @@ def generated_source(table: pa.Table, request: ColumnRequest) -> Source:
     )
 
 
-class ColumnarFile(NamedTuple):
-    """An open file that stores its rows column by column.
-
-    Attributes:
-        schema: the names and types of all columns.
-        rows: the number of rows.
-        batches: yields batches of rows with at least the columns that it is given.
-    """
-
-    schema: pa.Schema
-    rows: int
-    batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
-
-
-@contextmanager
-def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
-    """Opens a Parquet file; reading checks the checksums of pages that have one."""
-    # With pre_buffer, Arrow would keep what it has read until the file is closed.
-    with pyarrow.parquet.ParquetFile(
-        stream, page_checksum_verification=True, pre_buffer=False
-    ) as file:
-
-        def batches(columns: list[str]) -> Iterator[pa.RecordBatch]:
-            yield from file.iter_batches(CHUNK_ROWS, columns=columns)
-
-        yield ColumnarFile(file.schema_arrow, file.metadata.num_rows, batches)
-
-
 @contextmanager
 def open_feather(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     """Opens a Feather (Arrow) file."""
     with pa.ipc.open_file(stream) as file:
         indices = range(file.num_record_batches)
 
-        def batches(_columns: list[str]) -> Iterator[pa.RecordBatch]:
+        def batches(_columns: list[str], max_rows: int) -> Iterator[pa.RecordBatch]:
             for batch in map(file.get_batch, indices):
-                for start in range(0, batch.num_rows, CHUNK_ROWS):
-                    yield batch.slice(start, CHUNK_ROWS)
+                for start in range(0, batch.num_rows, max_rows):
+                    yield batch.slice(start, max_rows)
 
         rows = sum(file.get_batch(i).num_rows for i in indices)
         yield ColumnarFile(file.schema, rows, batches)
@@ -211,7 +182,7 @@ def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
     def chunks() -> Iterator[pa.Table]:
         for name in files.names:
             with opened(name) as file:
-                for batch in file.batches(request.columns):
+                for batch in file.batches(request.columns, CHUNK_ROWS):
                     yield pa.Table.from_batches([batch]).select(request.columns)
 
     return rows_by_file, chunks

@@ -10,11 +10,13 @@ import pyarrow.csv
 import pyarrow.dataset
 
 from mtl_cli.core.errors import DataError, RowError, first_line
+from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.paths import find_data
 from mtl_cli.data.arrow_errors import is_not_utf8
 from mtl_cli.data.csv_cells import trim
 from mtl_cli.data.csv_file import BLOCK_BYTES
 from mtl_cli.data.csv_row_errors import ragged_row
+from mtl_cli.data.parquet_file import open_parquet
 from mtl_cli.init.file_format import FileFormat, detect_format
 from mtl_cli.init.null_values import without
 
@@ -69,6 +71,8 @@ def read_preview(
         file_format = detect_format(path, file, columns, delimiter)
         read = preview_text if file_format.is_text else preview_columnar
         preview = read(path, file, file_format)
+    except UnsafeFileError as error:
+        raise DataError(f"'{path}' {error}") from None
     except (pa.ArrowException, csv.Error, OSError, UnicodeDecodeError) as error:
         if is_not_utf8(error):
             raise DataError(
@@ -141,6 +145,27 @@ def preview_columnar(path: str, file: Path, file_format: FileFormat) -> TablePre
                 f"cannot read '{path}': the files disagree: {files[0]} holds "
                 f"{first_columns}, {fragment.path} {other_columns}"
             )
-    table = dataset.head(MAX_ROWS)
+    if file_format.name == "parquet":
+        table = first_parquet_rows(files, dataset.schema)
+    else:
+        table = dataset.head(MAX_ROWS)
     complete = dataset.count_rows() == table.num_rows
     return TablePreview(path, table, complete, file_format)
+
+
+def first_parquet_rows(files: list[str], schema: pa.Schema) -> pa.Table:
+    """Returns the first rows of Parquet files that all have a schema.
+
+    Raises:
+        UnsafeFileError: if a file would fill the memory.
+    """
+    tables, rows_left = [schema.empty_table()], MAX_ROWS
+    for name in files:
+        with pa.OSFile(name) as stream, open_parquet(stream) as file:
+            for batch in file.batches(schema.names, MAX_ROWS):
+                table = pa.table(batch).slice(0, rows_left)
+                tables.append(table.cast(schema))
+                rows_left -= table.num_rows
+                if not rows_left:
+                    return pa.concat_tables(tables)
+    return pa.concat_tables(tables)

@@ -1,0 +1,162 @@
+"""Opens Parquet files, and refuses those that would fill the memory.
+
+A Parquet file of a few kilobytes can say that one long text stands in every row. Long
+texts are therefore read as dictionaries, whose values stand in memory once, and the
+size of the rows is worked out before the texts are copied into them.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+
+from mtl_cli.core.other_files import UnsafeFileError
+
+# A batch of rows is refused if it breaks all three limits: honest files that compress
+# well have short cells, and honest files with long cells are large.
+MAX_EXPANDED_BYTES = 1 << 28
+MAX_RATIO = 100  # of expanded bytes to the bytes of the file
+MAX_CELL_BYTES = 256  # on average
+PROBE_BYTES = 1 << 16  # read at a time to find the dictionaries
+
+
+class ColumnarFile(NamedTuple):
+    """An open file that stores its rows column by column.
+
+    Attributes:
+        schema: the names and types of all columns.
+        rows: the number of rows.
+        batches: yields batches of rows with at least the columns that it is given, and
+            at most as many rows as it is given.
+    """
+
+    schema: pa.Schema
+    rows: int
+    batches: Callable[[list[str], int], Iterator[pa.RecordBatch]]
+
+
+@contextmanager
+def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
+    """Opens a Parquet file; reading checks the checksums of pages that have one.
+
+    Columns with long texts that repeat are dictionaries.
+
+    Raises:
+        UnsafeFileError: if lists of the file, or texts of a batch, expand too much.
+    """
+    size = stream.size()
+    metadata = pyarrow.parquet.read_metadata(stream)
+    check_lists(metadata, size)
+    # With pre_buffer, Arrow would keep what it has read until the file is closed.
+    with pyarrow.parquet.ParquetFile(
+        stream,
+        metadata=metadata,
+        read_dictionary=long_text_columns(stream, metadata),
+        page_checksum_verification=True,
+        pre_buffer=False,
+    ) as file:
+
+        def batches(columns: list[str], max_rows: int) -> Iterator[pa.RecordBatch]:
+            for batch in file.iter_batches(max_rows, columns=columns):
+                for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                    if pa.types.is_dictionary(column.type):
+                        check_texts(name, column, size)
+                yield batch
+
+        yield ColumnarFile(file.schema_arrow, metadata.num_rows, batches)
+
+
+def long_text_columns(
+    stream: pa.NativeFile, metadata: pyarrow.parquet.FileMetaData
+) -> list[str]:
+    """Returns the names of columns with a dictionary that holds a long text.
+
+    The first row of each row group brings the group's dictionaries along.
+    """
+    texts = text_columns(metadata.schema)
+    if not texts:
+        return []
+    long_columns: dict[str, None] = {}
+    file = pyarrow.parquet.ParquetFile(
+        stream,
+        metadata=metadata,
+        read_dictionary=texts,
+        buffer_size=PROBE_BYTES,
+        pre_buffer=False,
+    )
+    for i in range(metadata.num_row_groups):
+        for batch in islice(file.iter_batches(1, row_groups=[i], columns=texts), 1):
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                if longest(column.dictionary) > MAX_CELL_BYTES:
+                    long_columns[name] = None
+    return list(long_columns)
+
+
+def text_columns(schema: pyarrow.parquet.ParquetSchema) -> list[str]:
+    """Returns the names of the columns that hold one text per row."""
+    columns = [schema.column(i) for i in range(len(schema))]
+    return [
+        column.path
+        for column in columns
+        if column.physical_type == "BYTE_ARRAY"
+        and column.logical_type.type in ("STRING", "NONE")
+        and column.max_repetition_level == 0
+        and column.path == column.name  # not a field of a struct
+    ]
+
+
+def check_texts(name: str, column: pa.DictionaryArray, size: int) -> None:
+    """Refuses texts that would fill the memory if each row had its own copy.
+
+    Args:
+        name: the column's name.
+        column: the texts of some rows.
+        size: the bytes of the file.
+    """
+    if longest(column.dictionary) > MAX_CELL_BYTES:
+        lengths = pc.binary_length(column.dictionary).cast(pa.int64())
+        expanded = pc.sum(lengths.take(column.indices)).as_py()
+        check_size(name, expanded or 0, len(column), size)
+
+
+def longest(values: pa.Array) -> int:
+    """Returns the bytes of the longest text; 0 if the values are no texts."""
+    if not (pa.types.is_string(values.type) or pa.types.is_binary(values.type)):
+        return 0
+    return int(pc.max(pc.binary_length(values)).as_py() or 0)
+
+
+def check_lists(metadata: pyarrow.parquet.FileMetaData, size: int) -> None:
+    """Refuses lists with so many items that they would fill the memory.
+
+    Args:
+        metadata: the file's own description of its columns.
+        size: the bytes of the file.
+    """
+    for i in range(metadata.num_row_groups):
+        group = metadata.row_group(i)
+        for j in range(metadata.num_columns):
+            column = group.column(j)
+            # An item takes at least a byte; most types take four or eight.
+            check_size(column.path_in_schema, column.num_values, group.num_rows, size)
+
+
+def check_size(name: str, expanded: int, rows: int, size: int) -> None:
+    """Raises an `UnsafeFileError` if a column breaks all three limits.
+
+    Args:
+        name: the column's name.
+        expanded: the bytes of the column's cells.
+        rows: the number of cells.
+        size: the bytes of the file.
+    """
+    limits = MAX_EXPANDED_BYTES, MAX_RATIO * size, MAX_CELL_BYTES * rows
+    if expanded > max(limits):
+        raise UnsafeFileError(
+            f"has {size:,} bytes, but column '{name}' expands to {expanded:,} bytes in "
+            f"{rows:,} rows; at most {max(limits):,} are read: leave the column out"
+        )
