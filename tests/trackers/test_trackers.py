@@ -101,14 +101,6 @@ class RecordedCalls(ModuleType):
         return lambda *given, **named: self.calls.update({name: (*given, named)})
 
 
-def started(name: str, monkeypatch: pytest.MonkeyPatch, *settings: str) -> Any:
-    """What a tracker asks of its package when a run starts."""
-    package = RecordedCalls(name)
-    monkeypatch.setitem(sys.modules, name, package)
-    config(f"tracker={name}", *settings).tracker.start(Path("runs/7"), {"seed": 3})
-    return package.calls
-
-
 @pytest.mark.parametrize("is_variable", [False, True])
 def test_mlflow_gets_its_address_and_experiment(
     is_variable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -156,11 +148,56 @@ def test_keys_name_the_address_and_the_experiment_of_mlflow(
     assert client.calls["create_experiment"] == ("ranking", {})
 
 
-def test_wandb_gets_its_project_and_mode(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = ["tracker.project=ranking", "tracker.mode=offline"]
-    (named,) = started("wandb", monkeypatch, *settings)["init"]
-    assert (named["project"], named["mode"]) == ("ranking", "offline")
-    assert (named["name"], named["config"]) == ("7", {"seed": 3})
+class FakeWandB(ModuleType):
+    """A package `wandb` whose `init` answers or fails, and records its arguments."""
+
+    errors = SimpleNamespace(CommError=type("CommError", (Exception,), {}))
+
+    def __init__(self) -> None:
+        super().__init__("wandb")
+        self.__spec__ = ModuleSpec("wandb", None, origin="wandb")
+        self.inits: list[dict[str, Any]] = []
+        self.answers = True
+
+    def Settings(self, **settings: Any) -> dict[str, Any]:  # noqa: N802
+        return settings
+
+    def init(self, **named: Any) -> None:
+        self.inits.append(named)
+        if not self.answers:
+            raise self.errors.CommError("no answer within 30 s")
+
+
+@pytest.mark.parametrize(("mode", "resume"), [("online", "allow"), ("offline", None)])
+def test_wandb_gets_its_project_and_mode_and_resumes_the_same_run(
+    mode: str, resume: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = FakeWandB()
+    monkeypatch.setitem(sys.modules, "wandb", package)
+    chosen = ["tracker=wandb", "tracker.project=ranking", f"tracker.mode={mode}"]
+    for _ in range(2):
+        config(*chosen).tracker.start(tmp_path, {"seed": 3})
+    (tmp_path / "wandb.json").write_text('{"run_id": "../../other"}')
+    config(*chosen).tracker.start(tmp_path, {"seed": 3})
+    first, second, third = package.inits
+    assert (first["project"], first["mode"]) == ("ranking", mode)
+    assert (first["name"], first["config"]) == (tmp_path.name, {"seed": 3})
+    assert first["id"] == second["id"] != third["id"] != "../../other"
+    assert first["resume"] == second["resume"] == resume
+
+
+def test_wandb_is_waited_for_only_so_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = FakeWandB()
+    package.answers = False
+    monkeypatch.setitem(sys.modules, "wandb", package)
+    # Any error but an OSError would mean that W&B refuses the run.
+    with pytest.raises(ConnectionError, match="W&B does not answer: no answer within"):
+        config("tracker=wandb").tracker.start(tmp_path, {})
+    settings = package.inits[0]["settings"]
+    assert (settings["init_timeout"], settings["finish_timeout"]) == (30, 60)
+    assert settings["finish_timeout_raises"]
 
 
 @pytest.mark.slow
