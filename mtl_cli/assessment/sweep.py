@@ -27,7 +27,8 @@ from mtl_cli.core.atomic_write import replacing_folder
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
 from mtl_cli.core.other_files import read_json_object, read_text
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.data.files import find_files, fingerprint
+from mtl_cli.data.files import find_files
+from mtl_cli.data.fingerprint import fingerprint
 from mtl_cli.evaluation.scores import evaluate as scores_of
 from mtl_cli.runs.saved_config import read_config
 

@@ -13,7 +13,7 @@ from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import encode
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.files import find_files
-from mtl_cli.data.files import fingerprint as fingerprint_of_files
+from mtl_cli.data.fingerprint import fingerprint as fingerprint_of_files
 from mtl_cli.data.report import Report
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.heads.base import Output
