@@ -153,12 +153,11 @@ def prediction_drift(
     """
     import pyarrow.parquet
 
-    path = run / PREDICTIONS
+    path, records = run / PREDICTIONS, []
     try:
         check_regular(path)
         columns = [f"{name}_prediction" for name in predictions]
         table = pyarrow.parquet.read_table(path, columns=columns)
-        records = []
         for name, values in predictions.items():
             own: Any = table[f"{name}_prediction"].to_numpy()
             if own.dtype == object:  # a list of probabilities per row
@@ -166,22 +165,25 @@ def prediction_drift(
             pairs = zip(as_columns(own), as_columns(values), strict=True)
             for i, (trained, new) in enumerate(pairs):
                 part = name if values.ndim == 1 else f"{name}.{i}"
-                buckets = buckets_of(trained)
-                counts = np.array(buckets["counts"])
-                records.append(
-                    {
-                        "kind": "prediction",
-                        "name": part,
-                        "psi": stability_index(counts, counts_in(buckets, new)),
-                        "mean": float(new.mean()),
-                        "trained_mean": float(trained.mean()),
-                    }
-                )
+                records.append(prediction_record(part, trained, new))
     except FileNotFoundError:
         return [], f"drift of predictions is unknown: {run} has no {PREDICTIONS}"
     except (*DAMAGED_FILE_ERRORS, pa.ArrowException):
         return [], f"drift of predictions is unknown: {path} is damaged"
     return records, ""
+
+
+def prediction_record(name: str, trained: Array, new: Array) -> dict[str, Any]:
+    """Returns the drift of one column of predictions."""
+    buckets = buckets_of(trained)
+    counts = np.array(buckets["counts"])
+    return {
+        "kind": "prediction",
+        "name": name,
+        "psi": stability_index(counts, counts_in(buckets, new)),
+        "mean": float(new.mean()),
+        "trained_mean": float(trained.mean()),
+    }
 
 
 def as_columns(predictions: Array) -> list[Array]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -72,25 +73,13 @@ def evaluate(
         scored_rows(output, rows.table, rows.predictions[output.name])
         for output in rows.outputs
     ]
-    features = model.features.features
-    id_columns = {
-        column
-        for name, feature in features.items()
-        for column in feature.source_columns(name)
-        if not feature.numeric
-    }
-    slices = [slices_by(c, cells, c in id_columns) for c, cells in rows.by.items()]
+    slices = slices_of(model, rows)
     slice_records, weakest = score_slices(scored, slices)
     drift, remark = prediction_drift(model.folder, rows.predictions)
     importances: dict[str, Any] = {}
     if request.importance:
-        importances = importance(
-            model,
-            rows.outputs,
-            rows.sample,
-            request.repeats,
-            lambda done, total: request.on_progress("permuting", done, total),
-        )
+        repeats, on_step = request.repeats, partial(request.on_progress, "permuting")
+        importances = importance(model, rows.outputs, rows.sample, repeats, on_step)
     evaluation = Evaluation(
         str(model.folder),
         rows.source,
@@ -113,13 +102,23 @@ def read_rows(model: LoadedRun, table: str | pa.Table | None, request: Request) 
             raise ConfigError("--by: slices need a TABLE; name the file to evaluate")
         return validation_rows(model)
 
-    def on_rows(done: int, total: int) -> None:
-        request.on_progress("predicting", done, total)
-
+    on_rows = partial(request.on_progress, "predicting")
     if isinstance(table, str):
         with opened_table(model, table, by) as (source, needed):
             return rows_of_source(model, source, needed, by, on_rows)
     return rows_of_source(model, *table_in_memory(model, table, by), by, on_rows)
+
+
+def slices_of(model: LoadedRun, rows: Rows) -> list[Slices]:
+    """Returns the slices by each column; columns that features read as ids too."""
+    features = model.features.features.items()
+    id_columns = {
+        column
+        for name, feature in features
+        if not feature.numeric
+        for column in feature.source_columns(name)
+    }
+    return [slices_by(c, cells, c in id_columns) for c, cells in rows.by.items()]
 
 
 def task_results(

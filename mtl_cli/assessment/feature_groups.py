@@ -12,6 +12,7 @@ MAX_ROWS = 10_000  # that are looked at for copies
 MIN_REPEATED = 100  # rows with a value that other rows have too
 # From this rank correlation, or this share of values told, two features are copies.
 COPY = 0.98
+NAME_SEPARATOR = " + "
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class FeatureGroup:
 
     @property
     def name(self) -> str:
-        """The names of the features, joined by `+`."""
-        return " + ".join(self.features)
+        """The names of the features, as importance shows them."""
+        return NAME_SEPARATOR.join(self.features)
 
 
 def feature_groups(

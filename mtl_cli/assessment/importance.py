@@ -10,7 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from mtl_cli.assessment.feature_groups import FeatureGroup, feature_groups
+from mtl_cli.assessment.feature_groups import (
+    NAME_SEPARATOR,
+    FeatureGroup,
+    feature_groups,
+)
 from mtl_cli.assessment.loaded_run import LoadedRun
 from mtl_cli.assessment.scored_rows import scored_rows
 from mtl_cli.core.errors import ConfigError
@@ -39,8 +43,8 @@ def importance(
         repeats: the number of shufflings.
         on_step: receives the numbers of finished and of all steps.
 
-    Returns: `features`, one row per feature or group and output; `groups`, why features
-        are permuted together; and the names of features by what uses them.
+    Returns: `features`, one row per feature or group and task; `groups`, the reasons of
+        groups; `only_one_task` and `without_effect`, the features that few tasks use.
 
     Raises:
         ConfigError: if there are too few repeats.
@@ -52,16 +56,13 @@ def importance(
     baseline = main_scores(model, outputs, sample)
     records: list[dict[str, Any]] = []
     for step, (unit, group) in enumerate(units):
-        drops: dict[str, list[float]] = {name: [] for name in baseline}
-        for repeat in range(repeats):
-            order = np.random.default_rng([SEED, repeat]).permutation(sample.rows)
-            shuffled = permuted(model.features, sample, unit, order)
-            scores = main_scores(model, outputs, shuffled)
-            for name, (value, direction) in scores.items():
-                drops[name].append((baseline[name][0] - value) * direction)
-        for output in outputs:
-            if output.name in drops:
-                records.append(record_of(output, unit, group, drops[output.name]))
+        shuffled_scores = [
+            main_scores(model, outputs, rows)
+            for rows in shuffled(model.features, sample, unit, repeats)
+        ]
+        for task, score in baseline.items():
+            drops = np.array([score - scores[task] for scores in shuffled_scores])
+            records.append(record_of(task, unit, group, drops))
         on_step(step + 1, len(units))
     return {
         "rows": sample.rows,
@@ -81,6 +82,18 @@ def units_of(groups: list[FeatureGroup]) -> Iterator[tuple[list[str], FeatureGro
         if len(group.features) > 1:
             for name in group.features:
                 yield [name], group
+
+
+def shuffled(
+    features: FeatureSet, sample: Table, names: list[str], repeats: int
+) -> Iterator[Table]:
+    """Yields the rows with the values of some features shuffled, several times.
+
+    The orders are the same for all features.
+    """
+    for repeat in range(repeats):
+        order = np.random.default_rng([SEED, repeat]).permutation(sample.rows)
+        yield permuted(features, sample, names, order)
 
 
 def permuted(
@@ -109,8 +122,11 @@ def permuted(
 
 def main_scores(
     model: LoadedRun, outputs: list[Output], rows: Table
-) -> dict[str, tuple[float, int]]:
-    """Returns the main metric of each output that has one, and its direction."""
+) -> dict[str, float]:
+    """Returns the main metric of each output, negated if less is better.
+
+    Outputs whose metric has no value are left out.
+    """
     predictions = model.network.predict(rows)
     scores = {}
     for output in outputs:
@@ -118,30 +134,30 @@ def main_scores(
         metric = scored.main_metric
         value = scored.score([metric.name])[metric.name]
         if value is not None:
-            scores[output.name] = value, metric.direction or 1
+            scores[output.name] = value * (metric.direction or 1)
     return scores
 
 
 def record_of(
-    output: Output, unit: list[str], group: FeatureGroup, drops: list[float]
+    task: str, unit: list[str], group: FeatureGroup, drops: Array
 ) -> dict[str, Any]:
-    """Returns the importance of some features for an output, with its 95 % interval.
+    """Returns the importance of some features for a task, with its 95 % interval.
 
-    The rows as they are count as one more shuffling: if the output does not use the
+    The rows as they are count as one more shuffling: if the task does not use the
     features, they are one order of the values among others. So the interval is that of
     a difference of one score and the mean of the shuffled scores.
     """
-    is_group = len(unit) > 1
+    is_member = len(unit) < len(group.features)
     mean, count = float(np.mean(drops)), len(drops)
     reach = quantile(count - 1) * np.std(drops, ddof=1) * np.sqrt(1 + 1 / count)
     return {
-        "features": " + ".join(unit),
-        "group": group.name if len(group.features) > 1 and not is_group else None,
-        "task": output.name,
+        "features": NAME_SEPARATOR.join(unit),
+        "group": group.name if is_member else None,
+        "task": task,
         "importance": mean,
         "low": mean - float(reach),
         "high": mean + float(reach),
-        "drops": drops,
+        "drops": drops.tolist(),
     }
 
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError, DataError, suggest
-from mtl_cli.data.column_request import ColumnRequest
+from mtl_cli.data.column_request import COLUMNS_TO_LIST, ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import feature_request
 from mtl_cli.data.labels import label_request, space_task
@@ -49,27 +49,26 @@ def evaluable(
     outputs, remarks = [], []
     for output in config.outputs:
         needed = label_columns(config.dataset, output)
-        missing = [column for column in needed if column not in names]
-        if missing:
-            remarks.append(
-                f"{output.name} is not evaluated: {shown_path} has no column "
-                f"'{missing[0]}'"
-            )
-        else:
-            outputs.append(output)
+        missing = [f"'{column}'" for column in needed if column not in names]
+        outputs += [] if missing else [output]
+        remarks += [
+            f"{output.name} is not evaluated: {shown_path} has no column {column}"
+            for column in missing[:1]
+        ]
+    listed = ", ".join(names[:COLUMNS_TO_LIST])
     if not outputs:
         columns = dict.fromkeys(output.task.label for output in config.outputs)
         raise DataError(
             f"TABLE: {shown_path} has no label of this model: it needs at least one of "
-            f"the columns {', '.join(columns)}, and has {', '.join(names[:60])}"
+            f"the columns {', '.join(columns)}, and has {listed}"
         )
-    dataset, more_remarks = without_optional_columns(config.dataset, names)
     for column in by:
         if column not in names:
             raise ConfigError(
                 f"--by: no column '{column}' in {shown_path}, which has "
-                f"{', '.join(names[:60])}{suggest(column, names)}"
+                f"{listed}{suggest(column, names)}"
             )
+    dataset, more_remarks = without_optional_columns(config.dataset, names)
     features, labels = feature_request(dataset), label_request(dataset, outputs)
     more = {c: "--by" for c in by if c not in features.keys | labels.keys}
     request = ColumnRequest(

@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from mtl_cli.assessment.evaluation import Evaluation
-from mtl_cli.assessment.sections import sections
+from mtl_cli.assessment.sections import importance_text, sections, with_interval
+from mtl_cli.pages.charts import Chart
+from mtl_cli.pages.interval_charts import Bar, interval_chart
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.render import render
 
 ALL_ROWS = "all rows"
+MAX_BARS = 30
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ def page(evaluation: Evaluation) -> str:
         evaluation=evaluation,
         sections=sections(evaluation),
         calibration=calibration_plots(evaluation),
+        charts=slice_charts(evaluation) | importance_charts(evaluation),
         gates=gate_tables(evaluation.gates),
     )
 
@@ -50,6 +54,54 @@ def calibration_plots(evaluation: Evaluation) -> list[LinePlot]:
             )
             plots.append(plot)
     return plots
+
+
+def slice_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
+    """Returns {title of a section: one chart per task} for the slices by each column.
+
+    The dashed line is the metric on all rows.
+    """
+    charts: dict[str, list[Chart]] = {}
+    columns = dict.fromkeys(record["column"] for record in evaluation.slice_records)
+    for column in columns:
+        for task, result in evaluation.tasks.items():
+            metric = result["main_metric"]
+            bars = [
+                Bar(r["slice"], with_interval(r), r["value"], *ends_of(r))
+                for r in evaluation.slice_records
+                if (r["column"], r["task"]) == (column, task) and r["value"] is not None
+            ]
+            overall = result["metrics"][metric]["value"]
+            if bars and overall is not None:
+                name = f"{task} {metric.replace('_', ' ')}"
+                chart = interval_chart(f"{name} by {column}", name, bars, overall)
+                charts.setdefault(f"By {column}", []).append(chart)
+    return charts
+
+
+def importance_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
+    """Returns {`Importance`: one chart per task}, the most important features first."""
+    records = evaluation.importances.get("features", [])
+    charts = []
+    for task in evaluation.tasks:
+        own = [r for r in records if r["task"] == task and r["group"] is None]
+        own.sort(key=lambda record: -record["importance"])
+        bars = [
+            Bar(r["features"], importance_text(r), r["importance"], *ends_of(r))
+            for r in own[:MAX_BARS]
+        ]
+        if bars:
+            name = f"{task} {evaluation.tasks[task]['main_metric'].replace('_', ' ')}"
+            title = f"{name}, worse by, if the values are shuffled"
+            charts.append(interval_chart(title, title, bars, 0.0))
+    return {"Importance": charts} if charts else {}
+
+
+def ends_of(record: dict[str, Any]) -> tuple[float, float]:
+    """Returns the ends of an interval; both are the value if they are unknown."""
+    if record["low"] is None:
+        return record["value"], record["value"]
+    return record["low"], record["high"]
 
 
 def gate_tables(gates: dict[str, Any]) -> list[GateTable]:

@@ -110,50 +110,85 @@ def rows_of_source(
         by: the columns that make slices.
         on_rows: receives the numbers of read and of all rows after each block.
     """
-    sampled = sampled_rows(source.rows)
-    arrays: dict[str, list[Array]] = defaultdict(list)
-    predictions: dict[str, list[Array]] = defaultdict(list)
-    features: dict[str, list[Array]] = defaultdict(list)
-    by_chunks: dict[str, list[pa.ChunkedArray]] = {column: [] for column in by}
-    counts, group_codes = FeatureCounts(model.features, model.folder), GroupCodes()
-    group, start = needed.dataset.group_column, 0
-    for rows in blocks(source):
-        with located_errors(source, start):
-            encoded = model.features.encode(rows)
-            labels = labels_of_rows(needed.dataset, needed.outputs, rows)
+    collector = RowCollector(model, needed, by, sampled_rows(source.rows))
+    for block in blocks(source):
+        with located_errors(source, collector.rows):
+            encoded = model.features.encode(block)
+            labels = labels_of_rows(needed.dataset, needed.outputs, block)
+        collector.add(block, encoded, labels)
+        on_rows(collector.rows, source.rows)
+    return collector.collected(source.path)
+
+
+class RowCollector:
+    """Collects what an evaluation needs of rows that come block by block.
+
+    Args:
+        model: the model.
+        needed: the outputs and columns to read.
+        by: the columns that make slices.
+        sampled: the numbers of the rows whose features are kept, ascending.
+
+    Attributes:
+        rows: the number of rows so far.
+    """
+
+    def __init__(
+        self, model: LoadedRun, needed: Evaluable, by: list[str], sampled: Array
+    ) -> None:
+        self.model, self.needed, self.sampled = model, needed, sampled
+        self.rows = 0
+        self.labels: dict[str, list[Array]] = defaultdict(list)
+        self.predictions: dict[str, list[Array]] = defaultdict(list)
+        self.features: dict[str, list[Array]] = defaultdict(list)
+        self.by: dict[str, list[pa.Array]] = {column: [] for column in by}
+        self.counts = FeatureCounts(model.features, model.folder)
+        self.group_codes = GroupCodes()
+
+    def add(self, block: pa.Table, encoded: dict[str, Array], labels: Table) -> None:
+        """Predicts and counts a block.
+
+        Args:
+            block: the rows.
+            encoded: the encoded rows, {input of the network: (rows, width)}.
+            labels: the labels and weights of the rows.
+        """
+        group = self.needed.dataset.group_column
         if group is not None:
-            labels = replace(labels, groups=group_codes.encode(rows[group]))
+            labels = replace(labels, groups=self.group_codes.encode(block[group]))
         for name, x in as_arrays(labels).items():
-            arrays[name].append(x)
-        for name, x in model.network.predict(Table(encoded, {}, {})).items():
-            predictions[name].append(x)
-        counts.add(encoded, rows)
-        stop = start + rows.num_rows
-        inside = sampled[
-            np.searchsorted(sampled, start) : np.searchsorted(sampled, stop)
-        ]
+            self.labels[name].append(x)
+        for name, x in self.model.network.predict(Table(encoded, {}, {})).items():
+            self.predictions[name].append(x)
+        self.counts.add(encoded, block)
+        ends = self.rows, self.rows + block.num_rows
+        first, last = np.searchsorted(self.sampled, ends)
+        inside = self.sampled[first:last] - self.rows
         for name, x in encoded.items():
-            features[f"features.{name}"].append(x[inside - start])
-        for column, chunks in by_chunks.items():
-            chunks.append(rows[column])
-        start = stop
-        on_rows(start, source.rows)
-    table = as_table(joined(arrays))
-    sample = {name: x[sampled] for name, x in as_arrays(table).items()}
-    return Rows(
-        source.path,
-        needed.outputs,
-        table,
-        joined(predictions),
-        {
-            c: pa.chunked_array([x for t in ts for x in t.chunks])
-            for c, ts in by_chunks.items()
-        },
-        as_table(sample | joined(features)),
-        sampled,
-        counts,
-        needed.remarks,
-    )
+            self.features[f"features.{name}"].append(x[inside])
+        for column, chunks in self.by.items():
+            chunks += block[column].chunks
+        self.rows += block.num_rows
+
+    def collected(self, source: str) -> Rows:
+        """Returns all rows.
+
+        Args:
+            source: the table in messages.
+        """
+        table = as_table(joined(self.labels))
+        sample = {name: x[self.sampled] for name, x in as_arrays(table).items()}
+        return Rows(
+            source,
+            self.needed.outputs,
+            table,
+            joined(self.predictions),
+            {column: pa.chunked_array(chunks) for column, chunks in self.by.items()},
+            as_table(sample | joined(self.features)),
+            self.sampled,
+            self.counts,
+            self.needed.remarks,
+        )
 
 
 def validation_rows(model: LoadedRun) -> Rows:

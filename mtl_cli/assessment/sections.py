@@ -127,39 +127,17 @@ def drift_section(evaluation: Evaluation) -> Section:
     predictions = [r for r in known if r["kind"] == "prediction"]
     features = [r for r in known if r["kind"] == "feature"]
     features.sort(key=lambda record: -record["psi"])
-    tables: list[Cells] = []
-    if predictions:
-        header = ["prediction", "psi", "mean", "mean on the run's test rows"]
-        tables.append([header])
-        tables[-1] += [
-            [
-                r["name"],
-                f"{r['psi']:.3f}",
-                f"{r['mean']:.4f}",
-                f"{r['trained_mean']:.4f}",
-            ]
-            for r in predictions
-        ]
     moved = [record for record in features if record["psi"] >= MODERATE]
-    if moved:
-        header = ["feature", "psi", "missing", "in training", "unseen", "in the run"]
-        tables.append([header])
-        tables[-1] += [
-            [
-                r["name"],
-                f"{r['psi']:.3f}",
-                *(
-                    format_share(r[key])
-                    for key in (
-                        "missing",
-                        "trained_missing",
-                        "unseen",
-                        "trained_unseen",
-                    )
-                ),
-            ]
-            for r in moved[:MAX_DRIFTS]
-        ]
+    of_predictions = [["prediction", "psi", "mean", "mean on the run's test rows"]]
+    for r in predictions:
+        means = f"{r['mean']:.4f}", f"{r['trained_mean']:.4f}"
+        of_predictions.append([r["name"], f"{r['psi']:.3f}", *means])
+    of_features = [["feature", "psi", "missing", "in training", "unseen", "in the run"]]
+    shares = ("missing", "trained_missing", "unseen", "trained_unseen")
+    for r in moved[:MAX_DRIFTS]:
+        row = [r["name"], f"{r['psi']:.3f}", *(format_share(r[key]) for key in shares)]
+        of_features.append(row)
+    tables = [cells for cells in (of_predictions, of_features) if len(cells) > 1]
     lines = [drift_text(features, moved)] if features else []
     return Section("Drift against training", tables, lines)
 

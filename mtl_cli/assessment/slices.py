@@ -21,6 +21,11 @@ MIN_OF_CLASS = 20  # rows of each class in a slice that is tested
 # A column of more distinct numbers is cut into this many ranges with equally many rows.
 MAX_DISTINCT_NUMBERS = 20
 NUM_RANGES = 5
+# The numbers of a slice, which are None where they have no value.
+UNKNOWN = [
+    *("positives", "value", "low", "high", "rest", "difference", "p", "p_corrected"),
+    *("predicted", "actual", "ratio", "error"),
+]
 OTHER, EMPTY = "(other)", "(empty)"
 
 
@@ -165,18 +170,7 @@ def slice_record(rows: ScoredRows, by: Slices, code: int) -> dict[str, Any]:
         "task": rows.output.name,
         "metric": name,
         "rows": len(own.label),
-        "positives": None,
-        "value": None,
-        "low": None,
-        "high": None,
-        "rest": None,
-        "difference": None,
-        "p": None,
-        "p_corrected": None,
-        "predicted": None,
-        "actual": None,
-        "ratio": None,
-        "error": None,
+        **dict.fromkeys(UNKNOWN),
     }
     score = own.score()
     record["positives"] = score.get("positives")

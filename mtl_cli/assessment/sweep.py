@@ -91,39 +91,30 @@ def evaluate_sweep(
     Raises:
         MtlError: if no run can be evaluated, or the folder cannot be written.
     """
-    result = SweepEvaluation()
-    first_error: MtlError | None = None
-    folders = sorted(find_run_folders(sweep), key=natural_order)
+    runs = [read_run(f) for f in sorted(find_run_folders(sweep), key=natural_order)]
+    result, errors = SweepEvaluation(), list[MtlError]()
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing_folder(target, FIX) as temporary:
         temporary.mkdir()
-        for i, folder in enumerate(folders):
-            name = folder.relative_to(sweep).as_posix()
-            run = read_run(folder)
+        for i, run in enumerate(runs):
+            name = run.path.relative_to(sweep).as_posix()
             if not run.scored:
                 result.skipped[name] = run.error or run.status
                 continue
-            numbered = replace(
-                request,
-                on_progress=with_number(request.on_progress, i + 1, len(folders)),
-            )
+            on_progress = with_number(request.on_progress, i + 1, len(runs))
+            numbered = replace(request, on_progress=on_progress)
             try:
                 evaluation = evaluate_run(run, table, numbered, temporary / name)
             except MtlError as error:
-                first_error = first_error or error
+                errors.append(error)
                 result.failed[name] = str(error)
             else:
                 result.evaluations[name] = evaluation
         if not result.evaluations:
-            raise first_error or DataError(f"{sweep} holds no finished run")
-        record = {
-            "sweep": str(sweep),
-            "table": table,
-            "runs": list(result.evaluations),
-            "failed": result.failed,
-            "skipped": result.skipped,
-        }
-        write_json(temporary / EVALUATIONS, record)
+            raise (errors or [DataError(f"{sweep} holds no finished run")])[0]
+        named = {"sweep": str(sweep), "table": table, "runs": list(result.evaluations)}
+        record = {"failed": result.failed, "skipped": result.skipped}
+        write_json(temporary / EVALUATIONS, named | record)
     return result
 
 

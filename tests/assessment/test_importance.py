@@ -1,0 +1,160 @@
+"""Permutation importance: which columns are shuffled, and what an interval holds."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from helpers.planted_data import declared, fitted_features, outputs
+from scipy.stats import t
+
+from mtl_cli.assessment import importance as module
+from mtl_cli.assessment.feature_groups import FeatureGroup
+from mtl_cli.assessment.importance import importance, named, permuted, record_of
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.data.table import Table
+
+DENSE = {"kind": "dense", "transform": "none"}
+FEATURES: dict[str, Any] = {
+    "x": DENSE,
+    "z": DENSE,
+    "city": {"kind": "sparse"},
+    "town": {"kind": "sparse"},
+    "tags": {"kind": "sequence", "separator": "|", "max_length": 2},
+}
+TASKS: dict[str, Any] = {
+    "y": {"label": "y", "kind": "binary"},
+    "value": {"label": "value", "kind": "regression", "metrics": ["rmse"]},
+}
+ROWS = 500
+
+
+@pytest.fixture(scope="module")
+def planted() -> tuple[Any, Table, Any]:
+    """Features, rows and outputs; `y` follows from x, `value` from z."""
+    random = np.random.default_rng(0)
+    x, z = random.normal(size=(2, ROWS))
+    table = pa.table(
+        {
+            "x": x,
+            "z": z,
+            "city": [f"c{i}" for i in random.integers(0, 9, ROWS)],
+            "town": [f"t{i}" for i in random.integers(0, 5, ROWS)],
+            "tags": ["a|b" if i else "c" for i in random.integers(0, 2, ROWS)],
+        }
+    )
+    dataset = declared("rows", FEATURES, TASKS)
+    features = fitted_features(dataset.used_features, table)
+    labels = {"y": (x + random.normal(size=ROWS) > 0) * 1.0, "value": z}
+    weights = dict.fromkeys(TASKS, np.ones(ROWS, "float32"))
+    return features, Table(features.encode(table), labels, weights), outputs(dataset)
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_only_the_columns_of_the_feature_are_shuffled(name: str, planted: Any) -> None:
+    features, rows, _ = planted
+    before = {key: np.array(x) for key, x in rows.features.items()}
+    order = np.random.default_rng(1).permutation(ROWS)
+    changed = permuted(features, rows, [name], order)
+    for other in FEATURES:
+        own = features.columns_in(rows.features, other)
+        expected = own[order] if other == name else own
+        np.testing.assert_array_equal(
+            features.columns_in(changed.features, other), expected
+        )
+    weights = rows.features["sequence_weights"]
+    np.testing.assert_array_equal(
+        changed.features["sequence_weights"],
+        weights[order] if name == "tags" else weights,
+    )
+    for key, x in before.items():
+        np.testing.assert_array_equal(rows.features[key], x)
+
+
+def test_features_shuffled_together_keep_their_pairs(planted: Any) -> None:
+    features, rows, _ = planted
+    order = np.random.default_rng(1).permutation(ROWS)
+    changed = permuted(features, rows, ["x", "city"], order)
+    for name in ("x", "city"):
+        np.testing.assert_array_equal(
+            features.columns_in(changed.features, name),
+            features.columns_in(rows.features, name)[order],
+        )
+
+
+def predicting(features: Any, city_slope: float = 0.0) -> Any:
+    """A model: `y` is x and a little of city, `value` is z."""
+
+    def predict(rows: Table) -> dict[str, Any]:
+        x, z, city = (
+            features.columns_in(rows.features, name)[:, 0]
+            for name in ("x", "z", "city")
+        )
+        logit = x + city_slope * city
+        return {"y": 1 / (1 + np.exp(-logit)), "value": z.astype("float64")}
+
+    return SimpleNamespace(features=features, network=SimpleNamespace(predict=predict))
+
+
+def test_used_and_unused_features_are_told_apart(planted: Any) -> None:
+    features, rows, tasks = planted
+    steps: list[tuple[int, int]] = []
+    model = predicting(features)
+    result = importance(model, tasks, rows, 5, lambda *step: steps.append(step))
+    found = {(r["features"], r["task"]): r for r in result["features"]}
+    for (name, task), record in found.items():
+        if (name, task) in (("x", "y"), ("z", "value")):
+            assert record["low"] > 0.1
+        else:  # exactly 0: the model does not look at the feature
+            assert (record["low"], record["high"]) == (0, 0)
+    assert result["only_one_task"] == {"x": "y", "z": "value"}
+    assert result["without_effect"] == ["city", "town", "tags"]
+    assert steps == [(i + 1, 5) for i in range(5)]
+    # An error grows: shuffled z is as far from z as two draws are, sqrt(2).
+    assert found["z", "value"]["importance"] == pytest.approx(np.sqrt(2), rel=0.1)
+
+
+def test_interval_of_noise_holds_zero_in_95_percent(
+    planted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model looks at city, which has nothing to do with the label."""
+    features, rows, tasks = planted
+    held = 0
+    for seed in range(60):
+        labels = rows.labels["y"]
+        order = np.random.default_rng(1000 + seed).permutation(ROWS)
+        other = permuted(features, rows, ["city"], order)
+        monkeypatch.setattr(module, "SEED", seed)
+        model = predicting(features, city_slope=0.1)
+        result = importance(model, tasks[:1], other, 5, lambda *_: None)
+        assert other.labels["y"] is labels
+        record = next(r for r in result["features"] if r["features"] == "city")
+        held += record["low"] <= 0 <= record["high"]
+    assert held >= 52  # below in 1 % of the cases if the intervals are right
+
+
+def test_interval_counts_the_rows_as_they_are_as_one_more_draw() -> None:
+    drops = np.array([0.1, 0.2, 0.4])
+    record = record_of("y", ["x"], FeatureGroup(["x"], []), drops)
+    reach = t.ppf(0.975, 2) * drops.std(ddof=1) * np.sqrt(1 + 1 / 3)
+    assert record["importance"] == pytest.approx(drops.mean())
+    assert record["high"] - record["importance"] == pytest.approx(reach)
+    assert record["group"] is None
+    group = FeatureGroup(["x", "x2"], ["copies"])
+    assert record_of("y", ["x"], group, drops)["group"] == "x + x2"
+    assert record_of("y", ["x", "x2"], group, drops)["group"] is None
+
+
+def test_one_shuffling_has_no_interval(planted: Any) -> None:
+    features, rows, tasks = planted
+    with pytest.raises(ConfigError, match="--repeats: 1 is below 2"):
+        importance(predicting(features), tasks, rows, 1, lambda *_: None)
+
+
+def test_members_of_groups_are_not_named_alone() -> None:
+    records = [
+        {"features": "a + b", "group": None, "task": "y", "low": 0.1},
+        {"features": "a", "group": "a + b", "task": "y", "low": -0.1},
+    ]
+    assert named(records) == {"only_one_task": {}, "without_effect": []}
