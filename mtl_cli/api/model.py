@@ -63,7 +63,7 @@ class Model:
         """
         import pandas as pd
 
-        from mtl_cli.runs.prediction import prediction_columns
+        from mtl_cli.network.prediction_columns import prediction_columns
 
         rows = feature_columns_of(table, self.config)
         index = table.index if isinstance(table, pd.DataFrame) else None

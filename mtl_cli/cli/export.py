@@ -15,6 +15,7 @@ PROGRAM = "mtl-export"
 EXAMPLES = """examples:
   mtl-export outputs/runs/NAME model            # a SavedModel that takes raw columns
   mtl-export outputs/runs/NAME model.onnx --format onnx
+  mtl-export outputs/runs/NAME served --format mlflow
   mtl-export --verify model                     # replays the test rows in the export
 """
 

@@ -8,6 +8,7 @@ import keras
 
 from mtl_cli.columns.layout import INPUT_TYPES, Layout
 from mtl_cli.config.run_config import Config
+from mtl_cli.core.private_doors import unallocated_variables
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import connect_towers
 from mtl_cli.tasks.base import Statistics
@@ -99,6 +100,18 @@ def build(
         encodings,
         hidden,
     )
+
+
+def count_parameters(
+    config: Config, layout: Layout, label_statistics: dict[str, Statistics]
+) -> int:
+    """Returns the number of weights of a network, without memory for them.
+
+    The arguments are those of `build`.
+    """
+    with unallocated_variables():
+        network = build(config, layout, label_statistics)
+        return int(network.logits.count_params())
 
 
 def connect_inputs(layout: Layout) -> dict[str, Tensor]:

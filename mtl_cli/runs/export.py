@@ -20,8 +20,8 @@ from mtl_cli.core.errors import (
 )
 from mtl_cli.core.options import option_class, option_names
 from mtl_cli.exports.base import AXIS, Export, TrainedModel
+from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs import saved_model
-from mtl_cli.runs.prediction import prediction_columns
 
 TEST_ROWS = 64
 FIX = "free the space, and run the command again"

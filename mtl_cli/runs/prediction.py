@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -21,11 +21,8 @@ from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.encode import feature_request, located_errors
 from mtl_cli.data.files import format_by_ending
 from mtl_cli.data.sources import Source, open_source
-from mtl_cli.data.table import Array, Table
+from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs import saved_model
-
-if TYPE_CHECKING:  # this module imports TensorFlow
-    from mtl_cli.network.build import Network
 
 STDIO = "-"  # stands for CSV from stdin, or to stdout
 # A multiple of the rows that the network predicts at a time: then a row's block, and so
@@ -98,23 +95,6 @@ def predict_files(
             on_rows(counts.rows, source.rows)
     counts.seconds = time.monotonic() - start
     return counts
-
-
-def prediction_columns(
-    network: "Network", config: Config, encoded: dict[str, Array]
-) -> dict[str, Array]:
-    """Returns the columns of predictions by name, (rows,) each.
-
-    Args:
-        network: the trained network.
-        config: the configuration of the run.
-        encoded: encoded rows, {input of the network: (rows, width)}.
-    """
-    tasks = {output.name: output.task for output in config.outputs}
-    columns: dict[str, Array] = {}
-    for output, values in network.predict(Table(encoded, {}, {})).items():
-        columns |= tasks[output].prediction_columns(output, values)
-    return columns
 
 
 @contextmanager

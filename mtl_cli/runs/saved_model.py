@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
 from mtl_cli.core.other_files import check_regular, read_json, read_json_object
-from mtl_cli.core.private_doors import unallocated_variables
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.tasks.base import Statistics
@@ -124,10 +123,9 @@ def check_size(
     """
     import keras
 
-    from mtl_cli.network.build import build
+    from mtl_cli.network.build import count_parameters
 
-    with unallocated_variables():
-        parameters = build(config, features.layout, labels).logits.count_params()
+    parameters = count_parameters(config, features.layout, labels)
     least = parameters * np.dtype(keras.config.floatx()).itemsize
     if weights.stat().st_size < least:
         raise ValueError(

@@ -149,6 +149,7 @@ WRONG = {
     "onnx": (["RUN", "new.onnx"], 2, "new.onnx' is the name of an ONNX file; add"),
     "no_onnx": (["RUN", "new", "--format", "onnx"], 2, "'new' does not end in .onnx"),
     "verify_onnx": (["--verify", "bad.onnx"], 2, "bad.onnx holds no complete export"),
+    "mlflow": (["RUN", "notes", "--format", "mlflow", "--force"], 2, "is no export of"),
     "flag": (["RUN", "new", "--forced"], 2, "did you mean --force?"),
     "no_folder": (["RUN", "no/new"], 1, "cannot write no/new: No such file"),
     "plugins": (["RUN", "new", "--plugins", "x"], 2, "there is no folder x"),

@@ -24,8 +24,11 @@ from helpers.every_kind import (
 from helpers.planted_data import config, parquet, planted, run_in, values
 
 import mtl_cli
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.options import option_names
+from mtl_cli.exports import weights as weights_format
+from mtl_cli.network.prediction_columns import prediction_columns
+from mtl_cli.runs.export import verify
 
 NUMERIC = ("price", "plain", "log", "rank", "range", "age in years", "pieces")
 NUMERIC += ("list_weights",)
@@ -197,6 +200,41 @@ def test_export_holds_test_rows_with_missing_unseen_and_huge_values(run: Path) -
     assert any(u and u.isdigit() and int(u) > 2**53 for u in users)
     assert record["inputs"]["tags"] == record["inputs"]["whole"] == "text"
     assert record["inputs"]["list"] == "texts"
+
+
+def test_weights_and_their_manifest_give_the_encoding_and_the_predictions(
+    run: Path,
+) -> None:
+    path = run.parent / "weights"
+    model = mtl_cli.load(run)
+    model.export(path, "weights")
+    weights = np.load(path / "weights.npz")
+    manifest = json.loads((path / "weights.json").read_text("utf-8"))
+    assert {n: list(x.shape) for n, x in weights.items()} == {
+        n: tensor["shape"] for n, tensor in manifest["tensors"].items()
+    }
+    table = rows_of(WITHOUT_HASHES, 100, seed=9)
+    rebuilt = weights_format.load(path)
+    columns = prediction_columns(
+        rebuilt.network, rebuilt.config, rebuilt.features.encode(table)
+    )
+    pd.testing.assert_frame_equal(pd.DataFrame(columns), model.predict(table))
+    (embedding,) = [t for t in manifest["tensors"].values() if "tables" in t]
+    first, last = embedding["tables"]["whole"]
+    cuts = manifest["features"]["whole"]["learnt"]["cuts"]
+    assert last - first == 1 + len(cuts) + 1  # missing, and the buckets between cuts
+
+
+def test_weights_with_another_configuration_are_refused(
+    run: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "weights"
+    mtl_cli.load(run).export(path, "weights")
+    manifest = json.loads((path / "weights.json").read_text("utf-8"))
+    manifest["config"]["model"]["bottom_units"] = [10**6, 10**6]
+    (path / "weights.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match="does not hold the numbers that"):
+        verify(path)
 
 
 def run_of(tmp_path: Path, features: dict[str, Any], task: str, **names: str) -> Path:

@@ -214,3 +214,10 @@ def as_inputs(table: pa.Table) -> dict[str, list[Any]]:
         else:
             inputs[name] = [float("nan") if x is None else float(x) for x in cells]
     return inputs
+
+
+def with_text_ids(table: pa.Table) -> pa.Table:
+    """Hard rows with text in place of the whole numbers in lists."""
+    ids = table["users"].cast(pa.list_(pa.string()))
+    position = table.schema.get_field_index("users")
+    return table.set_column(position, "users", ids)

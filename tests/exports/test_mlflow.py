@@ -1,0 +1,73 @@
+"""An exported MLflow model reads tables, and our own code runs when it is verified."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.every_kind import (
+    HUGE,
+    WITHOUT_HASHES,
+    hard_rows,
+    trained,
+    with_text_ids,
+)
+
+import mtl_cli
+from mtl_cli.runs.export import verify
+
+# MLflow warns of its own type hints when it is imported.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("run"), WITHOUT_HASHES)
+
+
+def test_mlflow_model_takes_null_cells(run: Path) -> None:
+    table = hard_rows(300, seed=8).drop_columns(["other_word"])
+    import mlflow
+
+    path = run.parent / "mlflow"
+    mtl_cli.load(run).export(path, "mlflow")
+    model = mlflow.pyfunc.load_model(str(path))
+    columns = model.predict(with_text_ids(table).to_pandas())
+    expected = mtl_cli.load(run).predict(table)
+    assert list(columns) == list(expected)
+    np.testing.assert_allclose(columns, expected, rtol=1e-6, atol=1e-6)
+    requirements = (path / "requirements.txt").read_text().splitlines()
+    assert [line.partition("==")[0] for line in requirements] == [
+        *("mlflow", "numpy", "pandas", "tensorflow")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        *((None, ""), (float("nan"), ""), (pd.NA, ""), ("NA", "NA"), (True, "true")),
+        *((HUGE + 1, str(HUGE + 1)), (np.int64(7), "7"), (7.0, "7")),
+    ],
+)
+def test_mlflow_model_reads_ids_as_training_does(cell: object, text: str) -> None:
+    from mtl_cli.exports._mlflow_model import as_text
+
+    assert as_text(cell) == text
+
+
+@pytest.mark.parametrize("cell", [0.5, float(HUGE * 2), float("inf")])
+def test_mlflow_model_refuses_floats_that_are_no_exact_ids(cell: float) -> None:
+    from mtl_cli.exports._mlflow_model import as_text
+
+    with pytest.raises(ValueError, match="is no exact id; give ids as text"):
+        as_text(cell)
+
+
+def test_code_that_somebody_put_into_an_mlflow_model_is_not_run(
+    run: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "model"
+    mtl_cli.load(run).export(path, "mlflow")
+    (path / "_mlflow_model.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    verify(path)
+    assert not (tmp_path / "ran").exists()
