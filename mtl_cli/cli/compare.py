@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.command_line import Parser
-from mtl_cli.core.errors import ConfigError, MtlError, fail, printable
+from mtl_cli.core.errors import ConfigError, MtlError, WriteError, fail, printable, visible
 
 if TYPE_CHECKING:  # these modules load numpy and pydantic, which `--help` does not need
     from rich.console import Console
@@ -175,7 +176,7 @@ def terminal_text(comparisons: "list[DatasetComparison]") -> str:
         print_comparison(comparison, console)
     console.print(Text(f"\n{LEGEND}", style="dim"))
     for line in all_warnings(comparisons):
-        console.print(Text(f"warning: {line}", style="yellow"))
+        console.print(Text(visible(f"warning: {line}"), style="yellow"))
     stream.seek(0)
     return stream.read()
 
@@ -208,9 +209,10 @@ def write_page(comparisons: "list[DatasetComparison]", path: Path) -> None:
     from mtl_cli.comparison.page import page
 
     try:
-        path.write_text(page(comparisons), encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise ConfigError(f"--html: cannot write {path}: {error.strerror}") from None
+        with replacing(path, "choose another file") as temporary:
+            temporary.write_text(page(comparisons), "utf-8", errors="replace")
+    except WriteError as error:
+        raise ConfigError(f"--html: {error}") from None
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ SEARCH_SPACES = ("sweeper.params", "sweeper.list_params", "sweeper.grid_params")
 FROM_FILES = re.compile(
     r"mode|run\.dir|sweep\.dir"
     r"|sweeper\.(direction|max_failure_rate|n_jobs|n_trials|storage|study_name)"
-    r"|sweeper\.sampler\.\w+"
+    r"|sweeper\.sampler\.[a-z]\w*"  # not `_target_` and its kind
 )
 SAFE_STORAGES = (None, "sqlite:///${hydra.sweep.dir}/optuna.db")
 # Groups whose options come with installed plugins; a file may choose any option.
@@ -123,10 +123,13 @@ def check_plugins(composed: DictConfig) -> None:
 
 
 def reads_other_files(composed: DictConfig) -> bool:
-    """Whether the search path holds a folder that is neither ours nor a plugin's."""
+    """Whether the search path holds a folder other than ours.
+
+    The other sources of our own and of plugins' configs are installed packages.
+    """
     return any(
-        source.provider == USER_FILES
-        or (source.provider == "main" and Path(source.path) != conf_folder())
+        source.schema not in ("pkg", "structured")
+        and Path(source.path) != conf_folder()
         for source in composed.hydra.runtime.config_sources
     )
 

@@ -100,7 +100,8 @@ def fail(program: str, message: str, code: int) -> int:
 
 def first_line(error: BaseException) -> str:
     """Returns the first line of an error's text, or the name of its class."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    text = mask_secrets(str(error))  # before a secret of several lines is cut
+    return text.strip().partition("\n")[0] or type(error).__name__
 
 
 def printable(text: str) -> str:

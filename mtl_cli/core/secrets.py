@@ -164,4 +164,6 @@ def replaced(text: str, spelling: str, reference: str) -> str:
 def spellings(secret: str) -> list[str]:
     """Returns a secret as Python, JSON, YAML and URLs write it, the longest first."""
     ways = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, "")}
-    return sorted({*ways, secret.replace("'", "''")}, key=len, reverse=True)
+    ways |= {secret.replace("'", "''"), secret.lower()}  # a host is in lower case
+    ways |= {line for line in secret.splitlines() if len(line) >= SHORTEST_SECRET}
+    return sorted(ways, key=len, reverse=True)

@@ -51,7 +51,7 @@ def load() -> None:
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     compile_cache.enable()
-    with quiet_stderr(), hidden_modules("sklearn", "matplotlib.pyplot"):
+    with quiet_stderr(), hidden_modules("sklearn", "matplotlib"):
         import absl.logging
         import keras  # noqa: F401
         import tensorflow as tf

@@ -3,7 +3,7 @@
 import glob
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.fs
@@ -63,6 +63,8 @@ def find_files(key: str, path: str, file_format: str) -> Files:
         DataError: if there is no file, or its format is unknown.
     """
     system: pa.fs.FileSystem = pa.fs.LocalFileSystem()
+    if path.lower().startswith("file://"):
+        path = unquote(urlsplit(path).path)
     if "://" in path:
         system, names = find_remote(key, path, file_format)
     else:

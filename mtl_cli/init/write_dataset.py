@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from mtl_cli.core.errors import ConfigError, printable
+from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.errors import ConfigError, WriteError, printable
 from mtl_cli.core.paths import conf_folder, user_conf_folder
 from mtl_cli.data.dataset import DATASET_NAME
 from mtl_cli.init.arguments import (
@@ -151,9 +152,12 @@ def write(target: Path, text: str) -> None:
     """Writes the YAML of a data set."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+        with replacing(target, "start in a folder that can be written") as path:
+            path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot write {target}: {error.strerror}") from None
+    except WriteError as error:
+        raise ConfigError(str(error)) from None
 
 
 def summary(

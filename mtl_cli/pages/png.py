@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-
+from mtl_cli.core.private_doors import outside_of_current_folder
 from mtl_cli.pages.line_plots import LinePlot
+
+with outside_of_current_folder():
+    import matplotlib.backends.backend_agg  # noqa: F401
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
 
 def write_png(plots: list[LinePlot], path: Path) -> None:

@@ -92,6 +92,9 @@ def load_learnt(run: Path) -> tuple[FeatureSet, dict[str, Statistics], Config]:
         learnt = read_json_object(run / LEARNT)
         features = FeatureSet(config.dataset.used_features, learnt["features"])
         _ = features.layout  # fails if a feature lacks what it has learnt
+        for own in features.learnt.values():
+            if "vocabulary" in own and own.vocabulary.null_count:
+                raise ValueError("a vocabulary holds null")
         return features, dict(learnt["labels"]), config
 
 

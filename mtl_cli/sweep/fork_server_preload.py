@@ -10,8 +10,6 @@ from mtl_cli.core import tensorflow_runtime
 
 tensorflow_runtime.load()
 
-import matplotlib.backends.backend_agg  # noqa: E402, F401
-
 import mtl_cli.runs.execution  # noqa: E402
 import mtl_cli.runs.report  # noqa: E402
 import mtl_cli.runs.run  # noqa: E402

@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, open_dict
 
 from mtl_cli.core.errors import ConfigError, StorageError, first_line
-from mtl_cli.sweep import job_processes
+from mtl_cli.sweep import cmaes_state, job_processes
 
 OPTUNA = "hydra_plugins.hydra_optuna_sweeper"
 ATTEMPTS = 4
@@ -51,6 +51,7 @@ def resume_search(config: DictConfig) -> bool:
         return False
     import optuna
 
+    cmaes_state.read_safely()
     optuna.logging.set_verbosity(logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     url = str(sweeper.storage)

@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from mtl_cli.config.overrides import quoted
+from mtl_cli.sweep import submitit_folder
 
 OWN_LAUNCHER = "hydra._internal.core_plugins.basic_launcher"
 LIST_SWEEPER = "hydra_plugins.list_sweeper_plugin"
@@ -37,6 +38,8 @@ def adapt_plugins(config: DictConfig) -> None:
             return
         if str(launcher._target_).startswith(SUBMITIT):
             warn_once()
+            if launcher.submitit_folder == f"{config.hydra.sweep.dir}/.submitit/%j":
+                launcher.submitit_folder = f"{submitit_folder.make(folder)}/%j"
         if str(launcher._target_).startswith(RAY):
             # Ray joins a cluster of this machine, if there is one. A running cluster
             # refuses the object store memory that the plugin asks for by default.

@@ -60,6 +60,9 @@ class Session:
 
     def close(self) -> None:
         """Shows the final table and unlocks the folder."""
+        from mtl_cli.sweep import submitit_folder
+
+        submitit_folder.remove_pickles()
         self.table.stop()
         mask_multirun(self.folder)
         self.lock.close()

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from pydantic import PrivateAttr
 
 from mtl_cli.core.atomic_write import replacing
-from mtl_cli.core.errors import first_line
+from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.metrics.scores import Scores
@@ -57,6 +57,7 @@ class MLflow(Tracker):
     _folder: Path = PrivateAttr(Path())
     _run_id: str = PrivateAttr("")
     _shown_uri: str = PrivateAttr("")
+    _store: Path | None = PrivateAttr(None)
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
         load_quietly()
@@ -64,6 +65,9 @@ class MLflow(Tracker):
 
         self._folder = run
         uri = without_user(self.uri or mlflow.get_tracking_uri())
+        if self.uri is not None:
+            check_local_store(uri)
+        self._store = store_folder(uri)
         self._shown_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
         with self._limits(START_SECONDS), locked_database(uri):
             check_connection(uri)
@@ -155,7 +159,17 @@ class MLflow(Tracker):
         self._client.log_batch(self._run_id, metrics=metrics)
 
     def _log_files(self) -> None:
-        """Logs the configuration, the results and the model as artifacts."""
+        """Logs the configuration, the results and the model as artifacts.
+
+        Raises:
+            OSError: if a database says that artifacts lie in a folder elsewhere.
+        """
+        artifacts = self._client.get_run(self._run_id).info.artifact_uri
+        if is_elsewhere(artifacts, self._store):
+            raise OSError(
+                f"{self._shown_uri} would write artifacts to {artifacts}, out of the "
+                "current folder"
+            )
         for name in FILES:
             if (self._folder / name).exists():
                 self._client.log_artifact(self._run_id, str(self._folder / name))
@@ -193,6 +207,46 @@ def load_quietly() -> None:
     for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [logging.NullHandler()], False
+
+
+def check_local_store(uri: str) -> None:
+    """Refuses a database or a folder outside of the current folder.
+
+    A configuration may come from someone else; an environment variable does not.
+
+    Raises:
+        ConfigError: if the key `uri` leads out of the current folder.
+    """
+    store = store_folder(uri)
+    if store is not None and Path.cwd().resolve() not in (store, *store.parents):
+        raise ConfigError(
+            f"tracker.uri: '{uri}' leads out of the current folder; start there, or "
+            "give the address in the environment variable MLFLOW_TRACKING_URI"
+        )
+
+
+def store_folder(uri: str) -> Path | None:
+    """Returns the folder of a local database or folder; None for a server."""
+    scheme, separator, path = uri.partition(":")
+    if scheme.startswith("sqlite"):
+        path = path.removeprefix("///").partition("?")[0].removeprefix("file:")
+        return Path(path).resolve().parent
+    if scheme == "file":
+        return Path(unquote(urlsplit(uri).path)).resolve()
+    return None if separator else Path(uri).resolve()
+
+
+def is_elsewhere(artifacts: str, store: Path | None) -> bool:
+    """Whether artifacts lie on this machine, but neither here nor beside their store.
+
+    Args:
+        artifacts: the address of a run's artifacts.
+        store: the folder of the local database or folder; None for a server.
+    """
+    folder = None if store is None else store_folder(artifacts)
+    if folder is None or store is None:
+        return False
+    return not {Path.cwd().resolve(), store} & {folder, *folder.parents}
 
 
 def check_connection(uri: str) -> None:

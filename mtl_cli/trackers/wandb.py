@@ -1,7 +1,10 @@
 """Weights & Biases: sends runs to a project."""
 
+import contextlib
 import json
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 from uuid import uuid4
@@ -11,6 +14,8 @@ from pydantic import PrivateAttr
 from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.errors import first_line
 from mtl_cli.core.other_files import read_json_object
+from mtl_cli.core.private_doors import outside_of_current_folder
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
@@ -44,18 +49,22 @@ class WandB(Tracker):
             finish_timeout=FINISH_SECONDS,
             finish_timeout_raises=True,
         )
+        # W&B would read `wandb/settings` here, which may name another server.
+        with outside_of_current_folder():
+            wandb.setup()
         try:
-            self._run = wandb.init(
-                project=self.project,
-                mode=self.mode,
-                dir=str(run),
-                id=run_id(run),
-                # Without a connection W&B cannot know of an earlier run.
-                resume="allow" if self.mode == "online" else None,
-                name=run.name,
-                config=values,
-                settings=settings,
-            )
+            with masked_arguments():
+                self._run = wandb.init(
+                    project=self.project,
+                    mode=self.mode,
+                    dir=str(run),
+                    id=run_id(run),
+                    # Without a connection W&B cannot know of an earlier run.
+                    resume="allow" if self.mode == "online" else None,
+                    name=run.name,
+                    config=values,
+                    settings=settings,
+                )
         except wandb.errors.CommError as error:
             reason = first_line(error)
             raise ConnectionError(f"W&B does not answer: {reason}") from error
@@ -84,3 +93,14 @@ def run_id(run: Path) -> str:
     with replacing(path) as temporary:
         temporary.write_text(json.dumps({"run_id": new}) + "\n")
     return new
+
+
+@contextlib.contextmanager
+def masked_arguments() -> Iterator[None]:
+    """Hides secrets in the command line inside the block, which W&B keeps."""
+    arguments = sys.argv
+    sys.argv = mask_secrets(list(arguments))
+    try:
+        yield
+    finally:
+        sys.argv = arguments

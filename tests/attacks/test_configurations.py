@@ -46,8 +46,50 @@ def package(text):
     return {"conf/model/mine.yaml": text}
 
 
+def search(sampler):
+    """Files of a search `sweep=mine` with a sampler."""
+    keys = {"params": {"seed": "choice(1,2)"}, "sampler": sampler}
+    text = "# @package _global_\ndefaults:\n  - override /hydra/sweeper: optuna\n"
+    text += "  - override /hydra/sweeper/sampler: grid\n"
+    return {"conf/sweep/mine.yaml": text + yaml.safe_dump({"hydra": {"sweeper": keys}})}
+
+
+def folder_beside(keys):
+    """Files of a folder for `--config-dir`, whose experiment sets keys of Hydra."""
+    text = "# @package _global_\n" + yaml.safe_dump({"hydra": keys})
+    return {"others/experiment/mine.yaml": text}
+
+
+BESIDE = ["--config-dir", "others", "experiment=mine", *MINE[1:]]
+PRELOAD = {"job": {"env_set": {"LD_PRELOAD": "x.so"}}}
+
 # Each: files of the folder that the command starts in, arguments, what is said.
 CODE = {
+    "library_of_a_config_dir": (
+        folder_beside(PRELOAD),
+        BESIDE,
+        "hydra.job.env_set.LD_PRELOAD: a file may not set this key",
+    ),
+    "library_of_a_typed_search_path": (
+        folder_beside(PRELOAD),
+        ["hydra.searchpath=[file://others]", "experiment=mine", *MINE[1:]],
+        "hydra.job.env_set.LD_PRELOAD: a file may not set this key",
+    ),
+    "setup_of_a_launcher_in_a_config_dir": (
+        folder_beside({"launcher": {"setup": [f"mkdir {CANARY}"]}}),
+        [*BESIDE, "hydra/launcher=submitit_slurm"],
+        "hydra.launcher.setup: a file may not set this key",
+    ),
+    "target_of_a_sampler": (
+        search({"_target_": "os.abort", "_partial_": False}),
+        ["sweep=mine", "check_only=true"],
+        "hydra.sweeper.sampler._target_: a file may not set this key",
+    ),
+    "partial_call_of_a_sampler": (
+        search({"_partial_": False}),
+        ["sweep=mine", "check_only=true"],
+        "hydra.sweeper.sampler._partial_: a file may not set this key",
+    ),
     "target_in_the_model": (saved_run(model=CALL), RERUN, "key 'model._target_'"),
     "target_at_the_root": (saved_run(attack=CALL), RERUN, "unknown key 'attack'"),
     "target_in_a_data_set": (
@@ -396,6 +438,13 @@ READ = {
     ),
     "variables_of_this_process": (
         dataset(yaml.safe_dump(values("/proc/self/environ", A, TASKS, format="csv"))),
+        MINE,
+        "tells of this machine",
+    ),
+    "variables_of_this_process_by_a_url": (
+        dataset(
+            yaml.safe_dump(values("file:///proc/self/environ", A, TASKS, format="csv"))
+        ),
         MINE,
         "tells of this machine",
     ),

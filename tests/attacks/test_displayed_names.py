@@ -4,9 +4,9 @@ from html import escape
 
 from helpers.crafted_files import TASKS
 from helpers.planted_data import config, parquet, run_in, values
+from helpers.run_pages import run_page
 
 from mtl_cli.heads.base import Output
-from mtl_cli.pages.render import render
 from mtl_cli.runs.score_table import score_tables
 from mtl_cli.tasks.binary import Binary
 
@@ -47,12 +47,6 @@ def test_names_of_columns_are_text_in_page_and_console(tmp_path, capsys):
 def test_score_table_escapes_the_name_of_a_space():
     output = Output("buy", "buy", Binary(label="buy"), space=HTML)
     scores = {"buy": {"auc": 0.5, "rows": 3, "positives": 1}}
-    page = render(
-        "run.html",
-        title="run",
-        scores={"test": score_tables([output], scores)},
-        plots={},
-        settings="",
-    )
+    page = run_page("test", scores={"test": score_tables([output], scores)})
     assert HTML not in page
     assert escape(HTML) in page

@@ -8,7 +8,7 @@ import pytest
 
 from mtl_cli.core.private_doors import unallocated_variables
 
-HIDDEN = ["sklearn", "matplotlib.pyplot"]
+HIDDEN = ["sklearn", "matplotlib"]
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:

@@ -111,6 +111,7 @@ def test_mlflow_gets_its_address_and_experiment(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri if is_variable else other)
     settings = ["tracker.experiment=ranking"]
     settings += [] if is_variable else [f"tracker.uri={uri}"]
+    monkeypatch.chdir(tmp_path)
     tracker: Any = config("tracker=mlflow", *settings).tracker
     tracker.start(tmp_path, {"seed": 3})
     found = tracker._client.get_experiment_by_name("ranking")
@@ -266,11 +267,18 @@ def test_mlflow_holds_parameters_epochs_final_metrics_and_files(
     assert model == [f"model/{name}" for name in saved]
 
 
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starts in the folder of the test, below which a database may lie."""
+    monkeypatch.chdir(tmp_path)
+
+
 def mlflow_tracker(folder: Path) -> MLflow:
     uri = f"sqlite:///{folder}/store/tracked.db"
     return MLflow(name="mlflow", uri=uri, experiment="mtl-cli")
 
 
+@pytest.mark.usefixtures("start")
 def test_resumed_run_goes_on_in_its_mlflow_run(tmp_path: Path) -> None:
     pytest.importorskip("mlflow", reason="extra mlflow")
     run, values = tmp_path / "run", {"a (b)": "x", "c": {"d": 1}}
@@ -289,6 +297,7 @@ def test_resumed_run_goes_on_in_its_mlflow_run(tmp_path: Path) -> None:
     assert metrics == {"valid.income.auc": 0.6}
 
 
+@pytest.mark.usefixtures("start")
 def test_deleted_mlflow_run_is_replaced(tmp_path: Path) -> None:
     pytest.importorskip("mlflow", reason="extra mlflow")
     deleted, new = mlflow_tracker(tmp_path), mlflow_tracker(tmp_path)
@@ -298,6 +307,7 @@ def test_deleted_mlflow_run_is_replaced(tmp_path: Path) -> None:
     assert new._run_id != deleted._run_id
 
 
+@pytest.mark.usefixtures("start")
 def test_metric_that_is_sent_again_is_held_once(tmp_path: Path) -> None:
     pytest.importorskip("mlflow", reason="extra mlflow")
     tracker = mlflow_tracker(tmp_path)

@@ -1,0 +1,184 @@
+"""Packages of others do not act on files that lie in the start folder or a sweep's.
+
+Matplotlib, submitit, Optuna, MLflow and W&B read files that can execute code, name
+another server, or lead out of the folder.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import cmaes
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from mtl_cli.core import secrets
+from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.sweep import cmaes_state, submitit_folder
+from mtl_cli.sweep.plugin_settings import SUBMITIT, adapt_plugins
+from mtl_cli.trackers import mlflow, wandb
+
+
+class Canary:
+    """An object whose pickle makes a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (str(self.path),)
+
+
+def test_matplotlib_does_not_read_the_settings_of_the_start_folder(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
+    code = (
+        "import mtl_cli.pages.png, matplotlib, os\n"
+        "print(matplotlib.rcParams['text.usetex'], os.getcwd())"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert ended.stdout.split() == ["False", str(tmp_path)], ended.stderr
+
+
+def test_state_of_a_search_runs_no_code(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="holds posix.mkdir, which no search writes"):
+        cmaes_state.loads(pickle.dumps(Canary(tmp_path / "canary")))
+    assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize("optimizer", [cmaes.CMA, cmaes.SepCMA])
+def test_state_that_a_search_has_written_is_read(optimizer: type) -> None:
+    state = optimizer(mean=np.zeros(2), sigma=1.0, seed=3)
+    asked = [state.ask() for _ in range(state.population_size)]
+    state.tell([(x, float(x.sum())) for x in asked])
+    again = cmaes_state.loads(pickle.dumps(state))
+    np.testing.assert_array_equal(again._mean, state._mean)
+    assert again.generation == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_optuna_reads_states_with_our_reader() -> None:
+    # If this fails, Optuna has changed: `read_safely` must follow.
+    import optuna.samplers._cmaes as sampler
+
+    cmaes_state.read_safely()
+    assert sampler.pickle.loads is cmaes_state.loads
+    assert "pickle.loads(" in Path(sampler.__file__).read_text("utf-8")
+
+
+def test_submitit_writes_into_a_new_folder_at_each_start(tmp_path: Path) -> None:
+    sweep = tmp_path / "sweep"
+    sweep.mkdir()
+    folders = []
+    for _ in range(2):
+        config = OmegaConf.create(
+            {
+                "hydra": {
+                    "sweep": {"dir": str(sweep)},
+                    "sweeper": {"_target_": "x"},
+                    "overrides": {"hydra": []},
+                    "launcher": {
+                        "_target_": f"{SUBMITIT}.submitit_launcher.LocalLauncher",
+                        "submitit_folder": f"{sweep}/.submitit/%j",
+                    },
+                }
+            }
+        )
+        adapt_plugins(config)
+        folder, _, job = config.hydra.launcher.submitit_folder.rpartition("/")
+        assert job == "%j"
+        assert Path(folder).parent == sweep / ".submitit"
+        assert Path(folder).stat().st_mode & 0o077 == 0
+        folders.append(folder)
+    assert len(set(folders)) == 2
+
+
+def test_pickles_of_a_start_are_removed_and_its_logs_stay(tmp_path: Path) -> None:
+    folder = submitit_folder.make(tmp_path)
+    others = tmp_path / ".submitit" / "other"
+    for path in (folder / "7" / "7_submitted.pkl", folder / "7" / "7_log.out", others):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    submitit_folder.remove_pickles()
+    left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(left) == ["7_log.out", "other"]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sqlite:////tmp/elsewhere/m.db",
+        "sqlite:///../m.db",
+        "sqlite:///file:/tmp/elsewhere/m.db?uri=true",
+        "sqlite+pysqlite:////tmp/elsewhere/m.db",
+        "file:///tmp/elsewhere",
+        "/tmp/elsewhere",
+        "../elsewhere",
+        "sqlite:///link/m.db",
+    ],
+)
+def test_store_outside_of_the_start_folder_is_refused(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = tmp_path / "start"
+    start.mkdir()
+    (start / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(start)
+    with pytest.raises(ConfigError, match="leads out of the current folder"):
+        mlflow.check_local_store(uri)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sqlite:///mlflow.db",
+        "mlruns",
+        "http://host",
+        "databricks://x",
+        "sqlite:///a/b.db",
+    ],
+)
+def test_store_in_the_start_folder_or_on_a_server_is_accepted(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mlflow.check_local_store(uri)
+
+
+def test_artifacts_of_a_forged_store_lie_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = mlflow.store_folder("sqlite:///mlflow.db")
+    assert store == tmp_path.resolve()
+    for artifacts in ("/tmp/elsewhere/1", "file:///tmp/elsewhere/1", "../x"):
+        assert mlflow.is_elsewhere(artifacts, store)
+    for artifacts in (f"{tmp_path}/mlruns/1", "mlruns/1", "s3://bucket/1"):
+        assert not mlflow.is_elsewhere(artifacts, store)
+    assert not mlflow.is_elsewhere("/data/artifacts", None)  # of a server
+
+
+def test_wandb_sees_no_secret_of_the_command_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    typed = ["mtl-train", "dataset.train=https://me:hidden-pw@host/x?signature=abcdef"]
+    monkeypatch.setattr(sys, "argv", typed)
+    with wandb.masked_arguments():
+        assert sys.argv == [
+            "mtl-train",
+            "dataset.train=https://***@host/x?signature=***",
+        ]
+    assert sys.argv is typed
+
+
+def test_parts_of_a_secret_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "_references", {"First-Line\nsecond-line": "<X>"})
+    assert secrets.mask_secrets("http://first-line\nsecond-line/") == "http://<X>/"
+    assert first_line(ValueError("no host First-Line\nsecond-line")) == "no host <X>"
+    assert secrets.mask_secrets("no host First-Line") == "no host <X>"

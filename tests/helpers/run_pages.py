@@ -1,0 +1,41 @@
+"""The page of a run, filled with one text."""
+
+from mtl_cli.evaluation.gate_rows import GateRow
+from mtl_cli.network.diagram import Part
+from mtl_cli.pages.line_plots import Line, LinePlot
+from mtl_cli.pages.network_chart import network_chart
+from mtl_cli.pages.render import render
+
+
+def run_page(text: str, **changes: object) -> str:
+    """The page of a run in which every text is the given one.
+
+    Args:
+        text: the text.
+        changes: other values of the page's variables.
+    """
+    lines = [Line(text, [1, 2], [0.5, 0.4], color) for color in (0, 1)]
+    plot = LinePlot(text, "epoch", text, lines, kept_epoch=2)
+    cells = [["task", text], [text, "0.5"]]
+    parts = [Part(text, text, "input"), Part(text, text, "output", [0])]
+    facts = ("rows", "features", "parameters", "epochs", "seed")
+    values: dict[str, object] = dict(
+        title=text,
+        facts=dict.fromkeys(facts, text),
+        split=text,
+        headlines=[{"title": text, "value": text, "metric": text, "rows": text}],
+        warnings=[text],
+        scores={text: [cells]},
+        learning_curves=[plot],
+        plots={text: [plot]},
+        max_open_tasks=4,
+        gates=[GateRow(text, "95 %", "80 %", [(text, "33")])],
+        network=network_chart(parts),
+        tasks_by_split=cells,
+        features=cells,
+        stages=cells,
+        command=text,
+        next_commands=[(text, text)],
+        configuration=text,
+    )
+    return render("run.html", **values | changes)
