@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.command_line import Parser
-from mtl_cli.core.errors import ConfigError, MtlError, WriteError, fail, printable, visible
+from mtl_cli.core.errors import (
+    ConfigError,
+    MtlError,
+    WriteError,
+    fail,
+    printable,
+    visible,
+)
 
 if TYPE_CHECKING:  # these modules load numpy and pydantic, which `--help` does not need
     from rich.console import Console

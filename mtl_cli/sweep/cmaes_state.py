@@ -28,8 +28,8 @@ class StateReader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
             raise ConfigError(
-                f"hydra.sweeper.storage: the search's state holds {module}.{name}, which "
-                "no search writes; name a new sweep folder in hydra.sweep.dir"
+                f"hydra.sweeper.storage: the search's state holds {module}.{name}, "
+                "which no search writes; name a new sweep folder in hydra.sweep.dir"
             )
         return super().find_class(module, name)
 

@@ -163,6 +163,10 @@ class FakeWandB(ModuleType):
     def Settings(self, **settings: Any) -> dict[str, Any]:  # noqa: N802
         return settings
 
+    def setup(self) -> None:
+        """Reads settings of the current folder, as W&B does."""
+        self.settings_folder = Path.cwd()
+
     def init(self, **named: Any) -> None:
         self.inits.append(named)
         if not self.answers:
@@ -180,6 +184,7 @@ def test_wandb_gets_its_project_and_mode_and_resumes_the_same_run(
         config(*chosen).tracker.start(tmp_path, {"seed": 3})
     (tmp_path / "wandb.json").write_text('{"run_id": "../../other"}')
     config(*chosen).tracker.start(tmp_path, {"seed": 3})
+    assert package.settings_folder == Path("/")
     first, second, third = package.inits
     assert (first["project"], first["mode"]) == ("ranking", mode)
     assert (first["name"], first["config"]) == (tmp_path.name, {"seed": 3})
