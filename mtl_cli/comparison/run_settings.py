@@ -1,5 +1,6 @@
 """The settings of a run that are compared: dotted keys with their values as text."""
 
+import re
 from typing import Any
 
 from mtl_cli.core.errors import visible
@@ -36,11 +37,26 @@ def settings_of(config: object) -> dict[str, str]:
     if not isinstance(config, dict):
         raise ValueError("the configuration is no mapping")
     check_size(config)
+    others = {key: value for key, value in config.items() if key != "start_from"}
     return {
         key: visible(as_text(value))
-        for key, value in flatten(config).items()
+        for key, value in flatten(others | start_of(config)).items()
         if not f"{key}.".startswith(IGNORED_PREFIXES)
     }
+
+
+def start_of(config: dict[Any, Any]) -> dict[Any, Any]:
+    """Returns {"start_from": settings} of a run with an earlier run; {} without one.
+
+    Runs of several seeds may each start from the earlier run of their own seed. They
+    belong to one configuration if the folders differ in `seed=N` alone.
+    """
+    start = config.get("start_from")
+    if not isinstance(start, dict) or start.get("run") is None:
+        return {}
+    own_seed = rf"\bseed={config.get('seed')}\b"
+    run = re.sub(own_seed, "seed=*", str(start["run"]))
+    return {"start_from": start | {"run": run}}
 
 
 def check_size(config: dict[Any, Any]) -> None:

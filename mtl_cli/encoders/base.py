@@ -56,6 +56,29 @@ class Encoder(Options):
     def interact(self, fields: Fields) -> list[Tensor]:
         """Returns the feature interactions, each `(batch, units)`."""
 
+    def interaction_columns(self) -> list[str] | None:
+        """Returns a name for each column of the interactions, whatever the features.
+
+        None: the columns, or the weights of the interactions, depend on the number and
+        order of the features.
+        """
+        return None
+
+    def columns(self, layout: Layout) -> list[str]:
+        """Returns the feature of each column of x, in order."""
+        from mtl_cli.layers.lookup import table_groups
+
+        names: list[str] = []
+        for group in table_groups(layout, self.embedding_dim):
+            for input_name in ("ids", "sequences"):
+                for name, block in layout.blocks.items():
+                    if block.input == input_name and block.table in group.sizes:
+                        vectors = block.width if input_name == "ids" else 1
+                        names += [name] * (vectors * group.dim)
+        for name, block in layout.blocks.items():
+            names += [name] * (block.width if block.input == "dense" else 0)
+        return names
+
     def encode(
         self,
         inputs: dict[str, Tensor],

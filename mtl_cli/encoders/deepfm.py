@@ -23,3 +23,6 @@ class DeepFM(Encoder):
 
         vectors = self.vectors_to_cross(fields)
         return [fields.first_order(), deepctr.connect("FM", vectors)]
+
+    def interaction_columns(self) -> list[str]:
+        return ["first order", "second order"]

@@ -9,3 +9,6 @@ class Embedding(Encoder):
 
     def interact(self, fields: Fields) -> list[Tensor]:
         return []
+
+    def interaction_columns(self) -> list[str]:
+        return []

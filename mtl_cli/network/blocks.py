@@ -5,6 +5,7 @@ To find the same expert or table in the network of another run, each weight is c
 blocks. A block's name is the same in both networks, wherever the block lies.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,17 +16,15 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
 from mtl_cli.layers import FusedEmbedding, Gates, ParallelDense, ParallelMLP
 from mtl_cli.layers.lookup import table_groups
-from mtl_cli.layers.parallel import ParallelBatchNorm
 from mtl_cli.network.build import Network
+from mtl_cli.network.members import Index, members_of, num_members
 from mtl_cli.network.parts import part_of_layers
 
-Index = tuple[slice, ...]
 # Layers that compute one network per task, or several, tasks in order. The members of
 # all other layers of the sharing scheme belong to no task.
 OF_TASKS = re.compile(r"(gates|bottoms|specific_experts)$")
 # The towers of tasks of equal shape: `towers_0_2`, `towers_0_2_logits`.
 TOWERS = re.compile(r"towers((?:_\d+)+)(_logits)?")
-ALL = slice(None)
 
 
 class Name(NamedTuple):
@@ -36,12 +35,14 @@ class Name(NamedTuple):
         layer: the kind of layer, such as `level_1_gates`, `tower` or `table`.
         owner: the feature, the task or the number of the expert.
         piece: which piece of the owner's weights, such as `0.kernel`.
+        rows: the feature whose columns the rows of a kernel read; "" for other pieces.
     """
 
     part: Part
     layer: str
     owner: str
     piece: str
+    rows: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,6 @@ class Block:
     """The place of a block: a weight's position in `model.weights`, and an index."""
 
     weight: int
-    index: Index
-
-
-@dataclass(frozen=True)
-class Member:
-    """A piece of the weights of one of the networks that a layer computes."""
-
-    number: int
-    piece: str
-    variable: Any
     index: Index
 
 
@@ -94,6 +85,32 @@ class Cut:
         self.layers = {x.name: x for x in network.logits.layers if x.weights}
         # Each task has an encoding of its own, whatever the number of tasks.
         self.has_encodings_of_tasks = config.model.num_encodings(2) > 1
+        self.encodings = network.encodings
+        self.x = config.encoder.columns(layout)
+        self.encoding = self._columns_of_encoding()
+
+    def _columns_of_encoding(self) -> list[str]:
+        """Returns a name for each column of an encoding.
+
+        Columns without a name of their own share one, which tells all features.
+        """
+        width = self.config.encoder.deep_units[-1:]
+        deep = [f"deep {i}" for i in range(width[0])] if width else self.x
+        interactions = self.config.encoder.interaction_columns()
+        if interactions is None:
+            return [" ".join(self.x)] * self.encodings[0].shape[-1]
+        return [*deep, *interactions]
+
+    def _reads_encoding(self, tensor: Any) -> bool:
+        """Whether a tensor holds encodings, unchanged but stacked or picked."""
+        if any(tensor is encoding for encoding in self.encodings):
+            return True
+        operation, inputs = producer(tensor)
+        if getattr(operation, "weights", None) or tensor.shape[-1] != len(
+            self.encoding
+        ):
+            return False
+        return bool(inputs) and all(map(self._reads_encoding, inputs))
 
     def blocks(self) -> Iterator[tuple[Name, Any, Index]]:
         """Yields the name of each block, and its weight and index there."""
@@ -129,21 +146,39 @@ class Cut:
         self, part: Part, kind: str, layer: Any, owners: list[str]
     ) -> Iterator[tuple[Name, Any, Index]]:
         """Yields the blocks of a layer that computes several networks."""
-        for member in members_of(layer):
-            experts = [""]
+        members = list(members_of(layer))
+        rows = self._rows(part, layer)
+        for member in members:
+            columns = {"": member.index[-1]}
             if isinstance(layer, Gates) and member.piece == "logits.kernel":
-                experts = self._experts(layer, kind)
-            for i, expert in enumerate(experts):
-                index = member.index
-                if expert:  # a column of the kernel for each expert
-                    first = index[2].start + i
-                    index = (*index[:2], slice(first, first + 1))
-                piece = f"{member.piece} {expert}".rstrip()
-                yield (
-                    Name(part, kind, owners[member.number], piece),
-                    member.variable,
-                    index,
+                first = member.index[-1].start
+                columns = {
+                    f" {expert}": slice(first + i, first + i + 1)
+                    for i, expert in enumerate(self._experts(layer, kind))
+                }
+            for expert, column in columns.items():
+                name = Name(
+                    part, kind, owners[member.number], f"{member.piece}{expert}"
                 )
+                index = (*member.index[:-1], column)
+                if rows and member.variable is members[0].variable:
+                    for feature, row in rows:
+                        of_feature = name._replace(rows=feature)
+                        yield of_feature, member.variable, (index[0], row, column)
+                else:
+                    yield name, member.variable, index
+
+    def _rows(self, part: Part, layer: Any) -> list[tuple[str, slice]]:
+        """Returns the rows of each feature in the first kernel of a layer.
+
+        The list is empty for a layer that does not read features.
+        """
+        if not isinstance(layer, Gates | ParallelDense | ParallelMLP):
+            return []
+        if part == "encoder":
+            return runs(self.x)
+        reads = all(map(self._reads_encoding, layer._inbound_nodes[0].input_tensors))
+        return runs(self.encoding) if reads else []
 
     def _experts(self, gates: Gates, kind: str) -> list[str]:
         """Returns the name of each expert that a layer of gates weighs."""
@@ -172,6 +207,8 @@ class Cut:
                 yield from self._tables(layer, "first-order table", group.sizes, task)
                 continue
             kind = f"{type(layer).__name__} {number + 1}"
+            if not isinstance(layer, ParallelMLP):  # the order of features matters
+                kind += f" on {', '.join(dict.fromkeys(self.x))}"
             owners = [task] * num_members(layer)
             yield from self._members("encoder", kind, layer, owners)
 
@@ -194,49 +231,19 @@ class Cut:
                 )
 
 
-def num_members(layer: Any) -> int:
-    """Returns how many networks a layer computes side by side."""
-    if isinstance(layer, Gates):
-        return int(layer.logits.num)
-    return int(layer.num) if isinstance(layer, ParallelDense | ParallelMLP) else 1
+def producer(tensor: Any) -> tuple[Any, list[Any]]:
+    """Returns the operation that gives a tensor of a network, and its inputs."""
+    history = tensor._keras_history
+    node = history.operation._inbound_nodes[history.node_index]
+    return history.operation, list(node.input_tensors)
 
 
-def members_of(layer: Any) -> Iterator[Member]:
-    """Yields the pieces of a layer's weights, each of one network."""
-    if isinstance(layer, Gates):
-        yield from pieces_of_mlp(layer.hidden)
-        yield from pieces_of_dense(layer.logits, "logits.")
-    elif isinstance(layer, ParallelMLP):
-        yield from pieces_of_mlp(layer)
-    elif isinstance(layer, ParallelDense):
-        yield from pieces_of_dense(layer, "")
-    else:
-        for i, variable in enumerate(layer.weights):
-            yield Member(0, str(i), variable, (ALL,) * len(variable.shape))
-
-
-def pieces_of_mlp(mlp: ParallelMLP) -> Iterator[Member]:
-    """Yields the pieces of networks with several layers."""
-    for i, layer in enumerate(x for x in mlp.stack if x.weights):
-        if isinstance(layer, ParallelBatchNorm):
-            for variable in layer.norm.weights:
-                units = variable.shape[0] // mlp.num
-                for number in range(mlp.num):
-                    columns = slice(number * units, (number + 1) * units)
-                    piece = f"{i}.{variable.name}"
-                    yield Member(number, piece, variable, (columns,))
-        else:
-            yield from pieces_of_dense(layer, f"{i}.")
-
-
-def pieces_of_dense(layer: ParallelDense, prefix: str) -> Iterator[Member]:
-    """Yields the kernel and the bias of each of the dense layers side by side."""
-    per_group = layer.num // layer.groups
-    for number in range(layer.num):
-        group, first = number // per_group, number % per_group * layer.units
-        columns = slice(first, first + layer.units)
-        kernel = (slice(group, group + 1), ALL, columns)
-        yield Member(number, f"{prefix}kernel", layer.kernel, kernel)
-        if layer.use_bias:
-            bias = (slice(number, number + 1), ALL, ALL)
-            yield Member(number, f"{prefix}bias", layer.bias, bias)
+def runs(names: list[str]) -> list[tuple[str, slice]]:
+    """Returns each name with its positions, which lie side by side."""
+    found: list[tuple[str, slice]] = []
+    start = 0
+    for name, group in itertools.groupby(names):
+        stop = start + len(list(group))
+        found.append((name, slice(start, stop)))
+        start = stop
+    return found

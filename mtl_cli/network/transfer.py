@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mtl_cli.network.blocks import Block, Index, Name
+from mtl_cli.network.blocks import Block, Name
 from mtl_cli.network.build import Network
+from mtl_cli.network.members import Index
 
 
 class Copy(NamedTuple):
@@ -39,7 +40,8 @@ class Match:
     Attributes:
         copies: the blocks that both networks have.
         fresh: the blocks that only the new network has.
-        changed: the blocks that have another shape in the earlier network.
+        changed: the blocks that have another shape in the earlier network, or whose
+            rows read other features there.
         dropped: the blocks that only the earlier network has.
     """
 
@@ -64,11 +66,15 @@ def match(
         new: the blocks of the new network.
         shapes: the shapes of all weights of the earlier and of the new network.
     """
-    copies, fresh, changed = [], [], []
+    copies: list[Copy] = []
+    fresh: list[Name] = []
+    changed: list[Name] = []
+    owned = {name._replace(rows="") for name in earlier}
     for name, target in new.items():
         source = earlier.get(name)
         if source is None:
-            fresh.append(name)
+            is_known = name.rows and name._replace(rows="") in owned
+            (changed if is_known else fresh).append(name)
             continue
         old_shape = block_shape(shapes[0], source)
         shape = block_shape(shapes[1], target)
@@ -81,7 +87,9 @@ def match(
             copies.append(Copy(source, target))
         else:
             changed.append(name)
-    return Match(copies, fresh, changed, [name for name in earlier if name not in new])
+    kept = {name._replace(rows="") for name in new}
+    dropped = [name for name in earlier if name._replace(rows="") not in kept]
+    return Match(copies, fresh, changed, dropped)
 
 
 def block_shape(shapes: list[Any], block: Block) -> tuple[int, ...]:

@@ -63,10 +63,12 @@ def take_weights(
         (shapes_of(old_network), shapes_of(network)),
     )
     copy_weights(old_network, network, found.copies)
+    new_features = config.dataset.used_features.keys() - earlier.learnt.keys()
     fresh = [name for name in found.fresh if name.part not in parts]
     fresh = [name for name in fresh if goes_on(name, earlier)]
     messages += described(fresh, "new, so it starts fresh")
-    messages += described(found.changed, "of another shape, so it starts fresh")
+    changed = [name for name in found.changed if name.rows not in new_features]
+    messages += described(changed, "of another shape, so it starts fresh")
     messages += described(
         found.dropped, "left out, for want of a place in this network"
     )

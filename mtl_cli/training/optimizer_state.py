@@ -43,7 +43,11 @@ def slots(network: Network, steps: Steps) -> Iterator[tuple[str, Array]]:
 def dense_slots(steps: Steps) -> dict[int, list[Any]]:
     """Returns {id of a weight: the Keras optimizer's variables for it}."""
     weights = steps.model.trainable_variables
-    variables = steps.optimizer.variables[2:]  # after `iteration` and `learning_rate`
+    variables = [
+        variable
+        for variable in steps.optimizer.variables
+        if variable.name not in ("iteration", "learning_rate")
+    ]
     count = len(variables) // max(len(weights), 1)
     return {
         id(weight): variables[i * count : (i + 1) * count]

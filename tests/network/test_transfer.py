@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import networks
-from helpers.networks import LAYOUT, MODELS, PAIRS, TASKS, randomize
+from helpers.networks import ENCODERS, LAYOUT, MODELS, PAIRS, TASKS, randomize
 
-from mtl_cli.columns.layout import EmbeddingTable, Layout
+from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import PARTS
 from mtl_cli.network.blocks import blocks_of
@@ -19,21 +19,33 @@ from mtl_cli.network.transfer import copy_weights, match
 
 DEEP = "encoder.deep_units=[5]"
 THIRD = "+dataset.tasks.rating={label: rating, kind: binary}"
+# The layout with two features more, and with its features in another order.
+WIDER = Layout(
+    {"city": EmbeddingTable(3)} | LAYOUT.tables,
+    {"city": Block("ids", table="city"), "more": Block("dense")} | LAYOUT.blocks,
+)
+REORDERED = Layout(
+    {name: LAYOUT.tables[name] for name in ("hour", "user", "item")},
+    {name: LAYOUT.blocks[name] for name in ("numbers", "hour", "user", "item")},
+)
 SEEDS = itertools.count()
 Trained = tuple[Network, Config, Layout]
 
 
 def trained(
-    *overrides: str, tasks: tuple[str, ...] = ("income", "rating"), **sizes: int
+    *overrides: str,
+    tasks: tuple[str, ...] = ("income", "rating"),
+    layout: Layout = LAYOUT,
+    **sizes: int,
 ) -> Trained:
     """A network with random weights, its configuration and its layout."""
     chosen = f"tasks=[{','.join(tasks)}]"
     config = networks.config("encoder.embedding_dim=4", THIRD, chosen, *overrides)
     tables = {
-        name: EmbeddingTable(sizes.get(name, t.size))
-        for name, t in LAYOUT.tables.items()
+        name: EmbeddingTable(sizes.get(name, table.size))
+        for name, table in layout.tables.items()
     }
-    layout = Layout(tables, LAYOUT.blocks)
+    layout = Layout(tables, layout.blocks)
     network = build(config, layout)
     randomize(network.logits, seed=next(SEEDS))
     return network, config, layout
@@ -201,3 +213,48 @@ def test_frozen_part_has_no_weight_that_training_moves(model, part):
             not is_statistic or parts[layer] == part
         )
     assert tf.executing_eagerly()
+
+
+@pytest.mark.parametrize("model", ["single_task", "esmm", "ple"])
+@pytest.mark.parametrize("encoder", ["embedding", "deepfm"])
+def test_layers_keep_the_rows_of_features_that_stay(model, encoder):
+    """A vector of zeros for the new feature, and the same logits as before."""
+    settings = [f"model={model}", f"encoder={encoder}"]
+    if encoder == "deepfm":
+        settings.append(DEEP)
+    earlier = trained(*settings)
+    new = trained(*settings, layout=WIDER)
+    found = started(new, earlier)
+    assert not found.fresh or {n.owner for n in found.fresh} == {"city"}
+    assert {n.rows for n in found.changed} == {"city", "more"}
+    rows = networks.features()
+    old = logits(earlier[0], rows)
+    ids = np.concatenate([np.ones_like(rows["ids"][:, :1]), rows["ids"]], axis=1)
+    zeros = np.zeros_like(rows["dense"][:, :1])
+    dense = np.concatenate([zeros, rows["dense"]], axis=1)
+    for weight in new[0].logits.weights:
+        if "embedding" in weight.path:
+            values = weight.numpy()
+            values[:3] = 0
+            weight.assign(values)
+    for task, y in logits(new[0], {"ids": ids, "dense": dense}).items():
+        np.testing.assert_allclose(y, old[task], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_layers_on_features_in_another_order_are_not_mixed_up(encoder):
+    """A layer goes on with each feature's own rows, or starts fresh."""
+    settings = ["model=mmoe", f"encoder={encoder}"]
+    earlier = trained(*settings)
+    new = trained(*settings, layout=REORDERED)
+    found = started(new, earlier)
+    if encoder in ("embedding", "deepfm"):
+        assert not (found.fresh or found.changed or found.dropped)
+        rows = networks.features()
+        old = logits(earlier[0], rows)
+        ids = rows["ids"][:, [2, 0, 1]]
+        for task, y in logits(new[0], {**rows, "ids": ids}).items():
+            np.testing.assert_allclose(y, old[task], rtol=1e-4, atol=1e-4)
+    else:
+        first = {n.part for n in found.changed if n.piece.endswith("kernel")}
+        assert first == {"experts"}

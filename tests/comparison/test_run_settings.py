@@ -1,0 +1,26 @@
+"""The settings in which runs are compared: those of an earlier run among them."""
+
+from typing import Any
+
+from mtl_cli.comparison.run_settings import settings_of
+
+
+def settings(run: str | None, seed: int = 1) -> dict[str, str]:
+    start: dict[str, Any] = {"run": run, "freeze": [], "reset": [], "refit": []}
+    return settings_of({"seed": seed, "model": {"name": "ple"}, "start_from": start})
+
+
+def test_runs_without_an_earlier_run_are_alike_before_and_since_there_is_the_key() -> (
+    None
+):
+    assert settings(None) == settings_of({"seed": 1, "model": {"name": "ple"}})
+
+
+def test_runs_of_seeds_that_start_from_runs_of_their_seeds_are_one_configuration() -> (
+    None
+):
+    folders = [f"outputs/sweeps/day=1/model=ple,seed={seed}" for seed in (1, 11)]
+    assert settings(folders[0], 1) == settings(folders[1], 11)
+    assert settings(folders[0], 1)["start_from.run"].endswith("day=1/model=ple,seed=*")
+    assert settings(folders[0], 1) != settings(folders[0], 11)
+    assert settings("outputs/runs/a") != settings("outputs/runs/b")

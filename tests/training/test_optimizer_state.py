@@ -1,0 +1,82 @@
+"""The state of an optimizer, saved for runs that start from it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import networks
+
+from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.network.blocks import Block
+from mtl_cli.network.transfer import Copy, EarlierOptimizer
+from mtl_cli.training import optimizer_state
+from mtl_cli.training.steps import Steps
+
+
+def steps_of(*settings: str) -> tuple[Any, Steps]:
+    """A small network, and the steps that train it."""
+    settings = ("model=shared_bottom", "model.bottom_units=[3]", *settings)
+    network = networks.network(*settings)
+    return network, Steps(networks.config(*settings), network, num_rows=100)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+@pytest.mark.parametrize("optimizer", ["adagrad", "adam", "adamw", "sgd"])
+def test_slots_of_a_weight_bear_its_name(optimizer: str, schedule: str) -> None:
+    momentum = ["optimizer.momentum=0.9"] if optimizer == "sgd" else []
+    _, steps = steps_of(
+        f"optimizer={optimizer}", f"optimizer.schedule={schedule}", *momentum
+    )
+    slots = optimizer_state.dense_slots(steps)
+    for weight in steps.model.trainable_variables:
+        assert slots[id(weight)]
+        for slot in slots[id(weight)]:
+            assert slot.name.startswith(weight.path.replace("/", "_"))
+            assert slot.shape == weight.shape
+
+
+@pytest.mark.parametrize("lazy", [("true", "false"), ("false", "true")])
+def test_slots_go_on_where_a_table_is_first_updated_by_rows_and_then_as_a_whole(
+    lazy: tuple[str, str], tmp_path: Any
+) -> None:
+    network, steps = steps_of(f"optimizer.lazy={lazy[0]}")
+    random = np.random.default_rng(0)
+    table = network.logits.get_layer("embedding").table
+    slots = [random.random(table.shape).astype("float32") for _ in range(2)]
+    if lazy[0] == "true":
+        steps.tables[0].set_slots(slots)
+    else:
+        for slot, x in zip(
+            optimizer_state.dense_slots(steps)[id(table)], slots, strict=True
+        ):
+            slot.assign(x)
+    steps.optimizer.iterations.assign(7)
+    folder = RunFolder(tmp_path)
+    optimizer_state.save(folder, network, steps)
+    folder.release()
+
+    network, steps = steps_of(f"optimizer.lazy={lazy[1]}")
+    (i,) = (i for i, w in enumerate(network.logits.weights) if "embedding" in w.path)
+    first, later = (slice(0, 5), slice(None)), (slice(2, 7), slice(None))
+    copies = (Copy(Block(i, first), Block(i, later)),)
+    file = tmp_path / optimizer_state.OPTIMIZER
+    optimizer_state.restore(network, steps, EarlierOptimizer(7, file, copies))
+    table = network.logits.get_layer("embedding").table
+    new = (
+        steps.tables[0].slots()
+        if steps.tables
+        else [x.numpy() for x in optimizer_state.dense_slots(steps)[id(table)]]
+    )
+    assert int(steps.optimizer.iterations) == 7
+    for old, now in zip(slots, new, strict=True):
+        np.testing.assert_array_equal(now[2:7], old[:5])
+        assert not now[:2].any() and not now[7:].any()
+
+
+def test_schedule_starts_anew_after_the_steps_of_the_earlier_run() -> None:
+    optimizer = networks.config("optimizer.schedule=linear").optimizer
+    for first in (0, 100):
+        built = optimizer.build(4, first)
+        for step, share in enumerate((1, 3 / 4, 2 / 4, 1 / 4)):
+            built.iterations.assign(first + step)
+            assert float(built.learning_rate) == pytest.approx(share * 1e-3)
