@@ -1,6 +1,6 @@
 """The keys of a run that starts from an earlier run."""
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -24,7 +24,7 @@ class StartFrom(Options):
             training rows alone; their embeddings start fresh.
     """
 
-    run: str | None = None
+    run: Annotated[str, Field(min_length=1)] | None = None
     freeze: list[Part] = Field(default_factory=list)
     reset: list[Part] = Field(default_factory=list)
     refit: list[str] = Field(default_factory=list)

@@ -129,9 +129,10 @@ def check_finished(path: Path) -> None:
         raise ConfigError(f"{KEY}: {first_line(error)}") from None
     if status is None:
         runs = names_of_runs(path)
-        inside = f", but {len(runs)} runs, such as {path / runs[0]}" if runs else ""
+        example = f", such as {path / runs[0]}" if runs else ""
         raise ConfigError(
-            f"{KEY}: {path} holds no run{inside}; name the folder of a finished run"
+            f"{KEY}: {path} is not the folder of a run; name one of a finished run"
+            f"{example}"
         )
     if status != "done":
         raise ConfigError(

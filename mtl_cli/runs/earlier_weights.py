@@ -47,7 +47,10 @@ def take_weights(
     """
     path = Path(str(config.start_from.run))
     policy = keras.config.dtype_policy()
-    old_network, old_features, old_config = saved_model.load(path)
+    try:
+        old_network, old_features, old_config = saved_model.load(path)
+    except DataError as error:
+        raise DataError(f"start_from.run: {error}") from None
     keras.config.set_dtype_policy(policy)
     old_blocks = blocks_of(old_network, old_config, old_features.layout)
     messages = list(earlier.messages)

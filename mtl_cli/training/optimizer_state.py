@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.network.build import Network
 from mtl_cli.network.transfer import EarlierOptimizer, by_weight
@@ -59,13 +60,28 @@ def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
     """Sets the slots of all weights that go on, and the number of steps.
 
     Numbers without an earlier block, such as appended ids, keep their fresh slots.
+
+    Raises:
+        DataError: if the file does not hold the slots of the earlier run's weights.
     """
     steps.optimizer.iterations.assign(earlier.step)
     if earlier.path is None:
         return
+    try:
+        restore_slots(network, steps, earlier)
+    except (*DAMAGED_FILE_ERRORS, MemoryError) as error:
+        raise DataError(
+            f"start_from.run: {earlier.path} does not fit the weights beside it "
+            f"({first_line(error)}); copy it anew, or remove it to start with a fresh "
+            "optimizer"
+        ) from None
+
+
+def restore_slots(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
+    """Sets the slots of all weights that go on."""
     groups, dense = by_weight(earlier.copies), dense_slots(steps)
     lazy = {id(table.layer.table): table for table in steps.tables}
-    with np.load(earlier.path, allow_pickle=False) as arrays:
+    with np.load(str(earlier.path), allow_pickle=False) as arrays:
         for i, weight in enumerate(network.logits.weights):
             pairs = [p for p in groups.get(i, []) if f"{p[0].weight}-0" in arrays]
             table = lazy.get(id(weight))

@@ -1,14 +1,18 @@
-"""The examples for clusters: manifests of the right shape, with commands that fit."""
+"""The examples: manifests of the right shape, commands that fit, days that differ."""
 
 import ast
+import importlib.util
 import shlex
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 from helpers.code_blocks import ROOT
 from helpers.networks import config
+
+from mtl_cli.data.dataset import Dataset
 
 EXAMPLES = ROOT / "examples"
 MANIFESTS = sorted(EXAMPLES.glob("*.yaml"))
@@ -98,3 +102,25 @@ def test_ray_train_example_is_valid_python() -> None:
     tree = ast.parse((EXAMPLES / "ray_train.py").read_text())
     functions = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
     assert functions == {"train_loop_per_worker", "main"}
+
+
+def test_days_share_their_users_but_for_a_tenth_that_comes_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = importlib.util.spec_from_file_location("daily", EXAMPLES / "daily.py")
+    assert spec is not None and spec.loader is not None
+    daily = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(daily)
+    daily.write_days(tmp_path, rows_per_day=20_000)
+    days = [pd.read_parquet(tmp_path / "days" / f"{day}.parquet") for day in (1, 2, 3)]
+    for column, total in (("user", 200), ("item", 100)):
+        first, second, third = (set(day[column]) for day in days)
+        assert len(second) == total and third == second > first
+        assert len(second - first) == total // 10
+    assert len(days[0]) < len(days[1]) == len(days[2]) == 20_000
+    assert not days[1].equals(days[2])
+    # The configuration reads the files and leaves the generator's keys out.
+    text = (tmp_path / "conf" / "dataset" / "days.yaml").read_text()
+    dataset = Dataset.model_validate(yaml.safe_load(text))
+    assert dataset.paths == {"train": "days/1.parquet", "test": "days/2.parquet"}
+    assert "generator" not in text

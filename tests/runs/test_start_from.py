@@ -12,11 +12,19 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from helpers.interrupted_runs import tensors
+from helpers.networks import MODELS
 from helpers.planted_data import config, parquet, planted, run_in, values
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
+from mtl_cli.config.run_config import Config
+from mtl_cli.config.start_from import PARTS
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
+from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.load import cache_key
+from mtl_cli.network.parts import part_of_layers
 from mtl_cli.runs import earlier_run, saved_model
+from mtl_cli.training.checkpoint import write_arrays
 
 FEATURES: dict[str, Any] = {
     "user": {"kind": "sparse"},
@@ -298,8 +306,8 @@ def test_folders_without_a_finished_run_are_refused(
         "finished run; did you mean copy?"
     )
     assert line(tmp_path) == (
-        f"start_from.run: {tmp_path} holds no run, but 1 runs, such as {run}; name the "
-        "folder of a finished run"
+        f"start_from.run: {tmp_path} is not the folder of a run; name one of a "
+        f"finished run, such as {run}"
     )
     (run / "status.json").write_text('{"status": "interrupted"}')
     assert "is not finished, its status is interrupted; finish it" in line(run)
@@ -328,6 +336,10 @@ def test_damaged_models_are_refused(days: dict[str, Path], tmp_path: Path) -> No
     assert "environment.json" in damaged("environment.json", None)
     state = (days["run"] / "model" / "optimizer.npz").read_bytes()
     assert "optimizer.npz is damaged" in damaged("model/optimizer.npz", state[:-99])
+    other = days["run"].parent / "other.npz"
+    write_arrays(other, [("0-0", np.zeros(3))], {"step": 1})
+    line = damaged("model/optimizer.npz", other.read_bytes())
+    assert "optimizer.npz does not fit" in line
 
 
 def test_run_of_another_version_that_does_not_fit_is_named(
@@ -408,3 +420,43 @@ def test_resumed_run_needs_no_earlier_run(
     (tmp_path / "new" / earlier_run.KEPT).write_text("{")
     with pytest.raises(DataError, match="is damaged"):
         earlier_run.read(chosen_run, tmp_path / "new", is_resumed=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
+def test_each_frozen_part_of_each_model_stays_bit_by_bit(
+    model: str, days: dict[str, Path], tmp_path: Path
+) -> None:
+    """With all that could move weights: decay, an L2 penalty, batch statistics."""
+    tasks = {"click": TASKS["click"], "buy": {"label": "buy", "kind": "binary"}}
+    data = values(days["day1"], FEATURES, tasks)
+    settings = [f"model={model}", "encoder=dcn", "model.batch_norm=true"]
+    settings += ["optimizer=adamw", "optimizer.weight_decay=0.1", "model.l2=0.01"]
+    settings += [
+        "encoder.l2_embedding=0.01",
+        "trainer.epochs=1",
+        "trainer.patience=null",
+    ]
+    settings += ["trainer.compile=false", "trainer.batch_size=50"]
+
+    def run(folder: Path, *more: str) -> Any:
+        with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+            composed = compose("config", [*settings, *more])
+        keys: Any = OmegaConf.to_container(composed, resolve=True)
+        run_in(folder, Config.model_validate(keys | {"dataset": data}))
+        return saved_model.load(folder)[0]
+
+    first = run(tmp_path / "first")
+    (tmp_path / "first" / "status.json").write_text('{"status": "done"}')
+    parts = part_of_layers(first)
+    for part in PARTS:
+        start = [f"start_from.run={tmp_path / 'first'}", f"start_from.freeze=[{part}]"]
+        new = run(tmp_path / part, *start)
+        layers = zip(first.logits.layers, new.logits.layers, strict=True)
+        moved = {
+            parts[old.name]
+            for old, now in layers
+            for a, b in zip(old.weights, now.weights, strict=True)
+            if (a.numpy() != b.numpy()).any()
+        }
+        assert moved == set(parts.values()) - {part}
