@@ -116,8 +116,7 @@ class Sequence(Embedded):
             fits = ops.is_within(weights, 0, FLOAT32_MAX)
             ops.require(ops.all_fit(is_present, fits))
         ids = ops.vocabulary_ids(texts, learnt["vocabulary"])
-        ids = ops.last_values(is_present, ids, self.max_length)
-        weights = ops.last_values(is_present, weights, self.max_length)
+        ids, weights = ops.last_values(is_present, [ids, weights], self.max_length)
         weights = ops.as_float32(weights)
         weights = ops.shares(weights) if self.pooling == "mean" else weights
         return {"sequences": ids, "sequence_weights": weights}

@@ -133,13 +133,13 @@ class Ops(ABC):
 
     @abstractmethod
     def last_values(
-        self, is_present: Tensor, values: Tensor, max_length: int
-    ) -> Tensor:
+        self, is_present: Tensor, lists: Sequence[Tensor], max_length: int
+    ) -> list[Tensor]:
         """Returns the last present values of each row, then zeros, (rows, max_length).
 
         Args:
             is_present: whether each cell counts, (rows, longest list).
-            values: ids or numbers, (rows, longest list).
+            lists: ids or numbers, (rows, longest list) each.
             max_length: the number of values to keep.
         """
 

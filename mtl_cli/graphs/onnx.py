@@ -217,7 +217,9 @@ class OnnxOps(Ops):
         joined = self.add("Concat", numbers, padding, axis=1)
         return self.cut(joined, self.add("Gather", shape, self.constant([1])))
 
-    def last_values(self, is_present: str, values: str, max_length: int) -> str:
+    def last_values(
+        self, is_present: str, lists: Sequence[str], max_length: int
+    ) -> list[str]:
         counts = self.cast(is_present, TensorProto.INT64)
         total = self.sum_of_row(counts)
         too_many = self.add("Sub", total, self.constant(max_length))
@@ -229,9 +231,13 @@ class OnnxOps(Ops):
         # All other values go to one more column, which is cut off.
         position = self.where(is_kept, position, max_length)
         shape = self.add("Concat", self.rows(), self.constant([max_length + 1]), axis=0)
-        zeros = self.add("Expand", self.add("CastLike", self.double(0), values), shape)
-        rows = self.add("ScatterElements", zeros, position, values, axis=1)
-        return self.cut(rows, self.constant([max_length]))
+        packed = []
+        for values in lists:
+            zero = self.add("CastLike", self.double(0), values)
+            zeros = self.add("Expand", zero, shape)
+            rows = self.add("ScatterElements", zeros, position, values, axis=1)
+            packed.append(self.cut(rows, self.constant([max_length])))
+        return packed
 
     def shares(self, weights: str) -> str:
         total = self.sum_of_row(weights)

@@ -110,11 +110,11 @@ class TensorFlowOps(Ops):
     def ramps(
         self, x: Tensor, starts: Sequence[float], widths: Sequence[float]
     ) -> Tensor:
-        shares = (x[:, None] - doubles(starts)) / doubles(widths)
+        shares = (self.as_column(x) - doubles(starts)) / doubles(widths)
         return tf.clip_by_value(shares, doubles(0), doubles(1))
 
     def as_column(self, x: Tensor) -> Tensor:
-        return x[:, None]
+        return tf.expand_dims(x, 1)
 
     def ones_like(self, texts: Tensor) -> Tensor:
         return tf.ones(tf.shape(texts), tf.float64)
@@ -128,10 +128,17 @@ class TensorFlowOps(Ops):
         return tf.concat([numbers, padding], axis=1)[:, :width]
 
     def last_values(
-        self, is_present: Tensor, values: Tensor, max_length: int
-    ) -> Tensor:
-        rows = tf.ragged.boolean_mask(values, is_present)
-        return rows[:, -max_length:].to_tensor(shape=(None, max_length))
+        self, is_present: Tensor, lists: Sequence[Tensor], max_length: int
+    ) -> list[Tensor]:
+        # Ragged tensors would do this in three lines, and take most of a request.
+        counts = tf.cast(is_present, tf.int64)
+        total = tf.reduce_sum(counts, axis=1, keepdims=True)
+        position = tf.cumsum(counts, axis=1) - 1 - tf.maximum(total - max_length, 0)
+        kept = tf.where(is_present & (position >= 0))  # (values, 2) rows, columns
+        rows = tf.gather(kept, 0, axis=1)
+        cells = tf.stack([rows, tf.gather_nd(position, kept)], axis=1)
+        shape = tf.stack([tf.shape(is_present, tf.int64)[0], max_length])
+        return [tf.scatter_nd(cells, tf.gather_nd(x, kept), shape) for x in lists]
 
     def shares(self, weights: Tensor) -> Tensor:
         total = tf.reduce_sum(weights, axis=1, keepdims=True)
@@ -147,7 +154,8 @@ class TensorFlowOps(Ops):
         return ~tf.math.is_nan(x)
 
     def is_within(self, x: Tensor, low: float, high: float) -> Tensor:
-        return ~((x < doubles(low)) | (x > doubles(high)))
+        # TensorFlow turns "not (x > y)" into "x <= y", which is false for NaN.
+        return ((x >= doubles(low)) & (x <= doubles(high))) | tf.math.is_nan(x)
 
     def equal(self, x: Tensor, y: Tensor) -> Tensor:
         return tf.equal(x, y)

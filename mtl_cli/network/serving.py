@@ -52,8 +52,9 @@ class Scorer:
             width = values.shape[1]
             positions = np.arange(width) if width == 1 else np.arange(width)[None]
             named = output.task.prediction_columns(output.name, positions)
+            values = tf.unstack(values, axis=1)
             for name, position in named.items():
-                x = values[:, int(position[0])]
+                x = values[int(position[0])]
                 columns[name] = tf.where(is_accepted, x, tf.cast(np.nan, x.dtype))
         return columns
 
