@@ -10,13 +10,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mtl_cli.columns.cells import empty_cells
+from mtl_cli.columns.examples import Cells
 from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout
 from mtl_cli.columns.raw_inputs import raw_column
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.data.continued_features import EarlierLearnt, extended
-from mtl_cli.features.base import Array, Cells, Feature
+from mtl_cli.features.base import Array, Feature
 from mtl_cli.graphs.base import GraphError, InputKind, Ops
 
 # Scales and buckets are learnt from a random sample of at most about this many training

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
+from mtl_cli.columns.examples import Cells, some_numbers, some_values
 from mtl_cli.columns.fitters import Fitter, Learnt
 from mtl_cli.columns.layout import Block, EmbeddingTable
 from mtl_cli.core.errors import suggest
@@ -17,8 +18,6 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.graphs.base import GraphError, InputKind, Ops
 
 Array = npt.NDArray[Any]
-# Cells of a column, as a table of Python values holds them.
-Cells = list[Any]
 Dimension = Count | Literal["auto"]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Missing = Literal["error", "mean", "median"] | Number
@@ -27,12 +26,6 @@ NumBuckets = Annotated[int, Field(ge=2, lt=2**31)]
 # Keys that describe an embedding table, not the column that is looked up in it.
 TABLE_KEYS = ("embedding_dim", "min_count", "num_buckets", "pretrained")
 
-# Values that training rows probably lack, for tests of exported models: an id above
-# 2^53, which no float64 holds, and texts that are not ASCII or long.
-TEXTS = (str(2**53 + 1), "zoë", "日本", "?" * 300)
-
-# In tests of exported models, one of so many rows has an unseen or missing value.
-ROWS_PER_ODD_ROW = 3
 FLOAT32_MAX = float(np.finfo("float32").max)
 
 
@@ -139,7 +132,7 @@ class Feature(Options):
             rows: the number of rows.
         """
         if self.numeric:
-            return {name: random.normal(size=rows).tolist()}
+            return {name: some_numbers([], "error", random, rows)}
         return {name: some_values([], random, rows)}
 
     def summary(self, encoded: Array) -> Array:
@@ -259,41 +252,3 @@ def number_column(
     if missing == "error":
         ops.require(ops.is_number(x))
     return x
-
-
-def some_values(
-    vocabulary: list[str], random: np.random.Generator, rows: int
-) -> list[str | None]:
-    """Returns values of a vocabulary; some rows have unseen and missing values."""
-    seen = vocabulary or TEXTS
-    values: list[str | None] = [seen[random.integers(len(seen))] for _ in range(rows)]
-    others = [None, *TEXTS]
-    for i, row in enumerate(range(0, rows, ROWS_PER_ODD_ROW)):
-        values[row] = others[i % len(others)]
-    return values
-
-
-def some_numbers(
-    learnt: list[float],
-    missing: str | float,
-    random: np.random.Generator,
-    rows: int,
-) -> list[float | None]:
-    """Returns numbers at, between and beyond learnt numbers, and missing values.
-
-    Args:
-        learnt: numbers that the feature learnt, in any order.
-        missing: the feature's setting; `error` leaves out missing values.
-        random: the source of random choices.
-        rows: the number of rows.
-    """
-    low, high = (min(learnt), max(learnt)) if learnt else (0.0, 1.0)
-    margin = (high - low) / 4 or 1.0
-    between = random.uniform(low - margin, high + margin, rows)
-    at = random.choice(learnt, rows) if learnt else between
-    numbers: list[float | None] = np.where(
-        random.random(rows) < 0.5, between, at
-    ).tolist()
-    if missing != "error":
-        numbers[::ROWS_PER_ODD_ROW] = [None] * len(numbers[::ROWS_PER_ODD_ROW])
-    return numbers

@@ -7,17 +7,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
+from mtl_cli.columns.examples import Cells, some_numbers
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.numeric import Floats, cuts, numbers
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.features.base import (
-    Array,
-    Cells,
-    Embedded,
-    Number,
-    number_column,
-    some_numbers,
-)
+from mtl_cli.features.base import Array, Embedded, Number, number_column
 from mtl_cli.graphs.base import Ops
 
 FLOAT64_MAX = float(np.finfo("float64").max)

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
+from mtl_cli.columns.examples import Cells, some_values
 from mtl_cli.columns.fitters import Fitter, Learnt, VocabularyFitter
 from mtl_cli.columns.vocabulary import (
     UNIT_SEPARATOR,
@@ -17,7 +18,7 @@ from mtl_cli.columns.vocabulary import (
 )
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.features.base import Array, Cells, Embedded, NumBuckets, some_values
+from mtl_cli.features.base import Array, Embedded, NumBuckets
 from mtl_cli.graphs.base import Ops
 
 

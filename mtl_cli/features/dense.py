@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from mtl_cli.columns.examples import Cells, some_numbers
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
@@ -16,15 +17,7 @@ from mtl_cli.columns.numeric import (
     refuse_above_float32,
 )
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.features.base import (
-    FLOAT32_MAX,
-    Array,
-    Cells,
-    Feature,
-    Missing,
-    number_column,
-    some_numbers,
-)
+from mtl_cli.features.base import FLOAT32_MAX, Array, Feature, Missing, number_column
 from mtl_cli.graphs.base import Ops
 
 QUANTILE_LEVELS = np.linspace(0, 1, 1001)

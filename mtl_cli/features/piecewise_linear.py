@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from mtl_cli.columns.examples import Cells, some_numbers
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
@@ -18,14 +19,7 @@ from mtl_cli.columns.numeric import (
     refuse_above_float32,
 )
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.features.base import (
-    Array,
-    Cells,
-    Feature,
-    Missing,
-    number_column,
-    some_numbers,
-)
+from mtl_cli.features.base import Array, Feature, Missing, number_column
 from mtl_cli.graphs.base import Ops
 
 

@@ -8,20 +8,14 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from mtl_cli.columns.cells import Mask
+from mtl_cli.columns.examples import Cells, some_values
 from mtl_cli.columns.fitters import Learnt, VocabularyFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.lists import SeparatorCheck, Tokens, tokens_of
 from mtl_cli.columns.vocabulary import Categorical, vocabulary_ids
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.features.base import (
-    FLOAT32_MAX,
-    Array,
-    Cells,
-    Embedded,
-    Pretrained,
-    some_values,
-)
+from mtl_cli.features.base import FLOAT32_MAX, Array, Embedded, Pretrained
 from mtl_cli.graphs.base import InputKind, Ops
 
 MAX_EXAMPLE_LENGTH = 5  # of lists that test an exported model

@@ -5,11 +5,12 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
+from mtl_cli.columns.examples import Cells, some_values
 from mtl_cli.columns.fitters import Learnt, VocabularyFitter
 from mtl_cli.columns.vocabulary import Categorical, as_categorical, vocabulary_ids
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.features.base import Array, Cells, Embedded, Pretrained, some_values
+from mtl_cli.features.base import Array, Embedded, Pretrained
 from mtl_cli.graphs.base import Ops
 
 # A column seems to identify rows if it has more distinct values than 50, and more than

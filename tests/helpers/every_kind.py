@@ -147,7 +147,7 @@ def hard_rows(count: int, seed: int) -> pa.Table:
         return draw.choices([*seen, "", "zz"], k=draw.randint(0, 8))
 
     def weights(n: int) -> list[float]:
-        return [draw.choice([0.0, 1.0, draw.random(), 1e3]) for _ in range(n)]
+        return [draw.choice([0.0, 1.0, draw.random(), 2.5]) for _ in range(n)]
 
     def ids() -> list[int | None] | None:
         length = draw.randint(-1, 5)
