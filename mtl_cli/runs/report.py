@@ -171,8 +171,15 @@ def prediction_plots(
     """Returns the plots of each output's predictions; none without scored rows."""
     plots = {}
     for output in outputs:
-        weights = table.weights[output.name]
-        columns = table.labels[output.label], predictions[output.name], weights
-        scored = [column[weights > 0].astype("float64") for column in columns]
-        plots[output.name] = output.task.plots(*scored) if len(scored[0]) else []
+        columns = scored_columns(output, table, predictions[output.name])
+        plots[output.name] = output.task.plots(*columns) if len(columns[0]) else []
     return plots
+
+
+def scored_columns(
+    output: Output, table: Table | StoredTable, prediction: Array
+) -> list[Array]:
+    """Returns labels, predictions and weights of the rows whose weight is above 0."""
+    weights = table.weights[output.name]
+    columns = table.labels[output.label], prediction, weights
+    return [column[weights > 0].astype("float64") for column in columns]

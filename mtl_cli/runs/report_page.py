@@ -7,11 +7,13 @@ from typing import Any
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.evaluation.gate_rows import gate_rows
 from mtl_cli.evaluation.gate_usage import gate_warnings
+from mtl_cli.heads.base import Output
 from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import render
 from mtl_cli.runs.data_tables import feature_table, task_table
-from mtl_cli.runs.report import FinishedRun, learning_curves
+from mtl_cli.runs.report import FinishedRun, learning_curves, scored_columns
 from mtl_cli.runs.score_table import score_tables
+from mtl_cli.statistics.sampling_error import interval, sampling_error
 
 MAX_OPEN_TASKS = 4  # whose plots are shown at once
 
@@ -85,7 +87,7 @@ def lineage_facts(lineage: dict[str, Any] | None) -> dict[str, str]:
 
 
 def headlines(run: FinishedRun) -> list[dict[str, str]]:
-    """Returns the title of each output, its first metric, and the metric's value."""
+    """Returns each output's title, first metric, and its value with its interval."""
     headlines = []
     for output in run.config.outputs:
         score = run.scores[run.split][output.name]
@@ -95,10 +97,26 @@ def headlines(run: FinishedRun) -> list[dict[str, str]]:
                 "title": output.title,
                 "metric": output.first_metric.replace("_", " "),
                 "value": "-" if value is None else f"{value:.4f}",
+                "interval": "" if value is None else interval_text(run, output, value),
                 "rows": f"{score['rows']:,}",
             }
         )
     return headlines
+
+
+def interval_text(run: FinishedRun, output: Output, value: float) -> str:
+    """Returns the 95 % interval of an output's first metric; "" if it is unknown."""
+    table = run.data.splits[run.split]
+    columns = scored_columns(output, table, run.predictions[run.split][output.name])
+    groups = table.groups
+    if groups is not None:
+        groups = groups[table.weights[output.name] > 0]
+    metric = output.task.metric(output.first_metric)
+    error = sampling_error(metric, columns, groups)
+    if error is None:
+        return ""
+    low, high = interval(value, error)
+    return f"{low:.4f} to {high:.4f}"
 
 
 def command(run: FinishedRun) -> str:

@@ -23,7 +23,15 @@ def run_page(text: str, **changes: object) -> str:
         title=text,
         facts=dict.fromkeys(facts, text),
         split=text,
-        headlines=[{"title": text, "value": text, "metric": text, "rows": text}],
+        headlines=[
+            {
+                "title": text,
+                "value": text,
+                "metric": text,
+                "rows": text,
+                "interval": text,
+            }
+        ],
         warnings=[text],
         scores={text: [cells]},
         learning_curves=[plot],
