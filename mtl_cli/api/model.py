@@ -103,9 +103,13 @@ class Model:
 
         from mtl_cli.assessment.evaluate import Request, evaluate
         from mtl_cli.assessment.loaded_run import LoadedRun
+        from mtl_cli.assessment.needed_columns import evaluable
 
         if isinstance(table, pd.DataFrame):
-            rows = as_arrow(table, "evaluate")
+            names = [str(name) for name in table.columns]
+            request = evaluable(self.config, names, list(by), "the table").request
+            request.check("evaluate", "the table", names)
+            rows = as_arrow(table[request.columns], "evaluate")
         else:
             rows = table if isinstance(table, pa.Table) else os.fspath(table)
         run = LoadedRun(self._network, self._features, self.config, self._folder)

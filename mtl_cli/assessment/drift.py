@@ -22,6 +22,7 @@ from mtl_cli.data.table import Array
 
 # The usual thresholds of the population stability index.
 MODERATE, LARGE = 0.1, 0.25
+MORE_CELLS = 0.05  # empty or unseen, as a share of the rows, more than in training
 PREDICTIONS = "predictions.parquet"
 
 
@@ -137,6 +138,16 @@ class FeatureCounts:
     def share(self, count: int) -> float | None:
         """Returns a count as a share of the rows; None if it was not counted."""
         return count / self.raw_rows if self.raw_rows else None
+
+
+def has_moved(record: dict[str, Any]) -> bool:
+    """Whether a feature has a PSI of 0.1, or 5 % more empty or unseen cells."""
+    more_cells = [
+        record[share] is not None
+        and record[share] - (record[f"trained_{share}"] or 0) >= MORE_CELLS
+        for share in ("missing", "unseen")
+    ]
+    return record["psi"] >= MODERATE or any(more_cells)
 
 
 def prediction_drift(

@@ -141,7 +141,7 @@ def task_results(
             "main_metric": own.main_metric.name,
             **{key: x for key, x in score.items() if key in NON_METRIC_KEYS},
             "metrics": metrics,
-            "calibration": own.calibration() if score["rows"] else None,
+            "calibration": own.calibration(),
             "weakest_slice": weakest.get(name),
         }
     return results

@@ -59,12 +59,16 @@ class ScoredRows:
         usable = [m for m in metrics if m.direction and (has_groups or not m.grouped)]
         return usable[0] if usable else self.output.task.METRICS[0]
 
-    def calibration(self) -> dict[str, Any]:
+    def calibration(self) -> dict[str, Any] | None:
         """Returns the mean prediction and label, and those of each bucket of the ECE.
 
         Predictions and labels are in the unit of the label; those of a multiclass task
         are of each class against all others.
+
+        Returns: None without rows, or if a prediction is no number.
         """
+        if not len(self.label) or not np.isfinite(self.prediction).all():
+            return None
         columns = self.output.task.calibration_rows(
             self.label, self.prediction, self.weight
         )

@@ -1,6 +1,10 @@
 """Prints evaluations on the terminal."""
 
+import os
 import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +16,7 @@ from rich.text import Text
 
 from mtl_cli.assessment.evaluation import Evaluation
 from mtl_cli.assessment.sections import sections, with_interval
-from mtl_cli.core.errors import printable
+from mtl_cli.core.errors import WriteError, printable
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.runs.score_table import Cells
 
@@ -65,6 +69,25 @@ def show_sweep(result: "SweepEvaluation", target: Path) -> None:
 def main_metric_text(values: dict[str, Any]) -> str:
     """Returns the main metric of a task with its interval."""
     return with_interval(values["metrics"][values["main_metric"]])
+
+
+@contextmanager
+def written_to_stdout() -> Iterator[None]:
+    """Turns an error of writing to stdout into one line.
+
+    Raises:
+        WriteError: if stdout cannot be written.
+        BrokenPipeError: if its reader, such as `head`, has closed it.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # Python would try once more to write the text that is left, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise WriteError(f"cannot write to stdout: {error.strerror}") from None
 
 
 def new_console() -> Console:

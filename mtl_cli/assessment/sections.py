@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mtl_cli.assessment.drift import LARGE, MODERATE
+from mtl_cli.assessment.drift import LARGE, MODERATE, MORE_CELLS, has_moved
 from mtl_cli.assessment.evaluation import Evaluation
 from mtl_cli.comparison.formats import comma_list, p_value_text
 from mtl_cli.runs.data_tables import format_share
@@ -127,7 +127,7 @@ def drift_section(evaluation: Evaluation) -> Section:
     predictions = [r for r in known if r["kind"] == "prediction"]
     features = [r for r in known if r["kind"] == "feature"]
     features.sort(key=lambda record: -record["psi"])
-    moved = [record for record in features if record["psi"] >= MODERATE]
+    moved = [record for record in features if has_moved(record)]
     of_predictions = [["prediction", "psi", "mean", "mean on the run's test rows"]]
     for r in predictions:
         means = f"{r['mean']:.4f}", f"{r['trained_mean']:.4f}"
@@ -144,16 +144,19 @@ def drift_section(evaluation: Evaluation) -> Section:
 
 def drift_text(features: list[dict[str, Any]], moved: list[dict[str, Any]]) -> str:
     """Returns a sentence about the features with the largest drift."""
+    sign = (
+        f"a PSI of {MODERATE} or more, or {MORE_CELLS:.0%} more empty or unseen cells"
+    )
     if not moved:
         largest = features[0]
         return (
-            f"no feature has a PSI of {MODERATE} or more; the largest is "
-            f"{largest['psi']:.3f}, of {largest['name']}"
+            f"no feature has {sign}; the largest PSI is {largest['psi']:.3f}, of "
+            f"{largest['name']}"
         )
     much = sum(record["psi"] >= LARGE for record in moved)
     return (
-        f"{len(moved)} of {len(features)} features have a PSI of {MODERATE} or more, "
-        f"{much} of {LARGE} or more"
+        f"{len(moved)} of {len(features)} features have {sign}; {much} have a PSI of "
+        f"{LARGE} or more"
     )
 
 

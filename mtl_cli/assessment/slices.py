@@ -178,9 +178,9 @@ def slice_record(rows: ScoredRows, by: Slices, code: int) -> dict[str, Any]:
     record["metrics"] = {
         k: score[k] for k in rows.output.task.metric_names if k in score
     }
-    if not len(own.label):
-        return record
     calibration = own.calibration()
+    if calibration is None:
+        return record
     record |= {key: x for key, x in calibration.items() if key != "buckets"}
     record |= with_interval(own, name, score.get(name))
     record.pop("method")

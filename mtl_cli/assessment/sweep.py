@@ -6,6 +6,7 @@ configuration says so. The scores of `valid` are the run's own, so that the best
 configuration is chosen on rows that it is not tested on.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -17,14 +18,20 @@ import numpy as np
 import yaml
 
 from mtl_cli.assessment.evaluate import Request, evaluate
-from mtl_cli.assessment.evaluation import Evaluation
+from mtl_cli.assessment.evaluation import Evaluation, finite
 from mtl_cli.assessment.loaded_run import load_run
 from mtl_cli.assessment.page import page
 from mtl_cli.assessment.rows import Rows, dataset_of
 from mtl_cli.comparison.find_runs import EVALUATIONS, find_run_folders, natural_order
 from mtl_cli.comparison.runs import Run, read_run
 from mtl_cli.core.atomic_write import replacing_folder
-from mtl_cli.core.errors import ConfigError, DataError, MtlError
+from mtl_cli.core.errors import (
+    DAMAGED_FILE_ERRORS,
+    ConfigError,
+    DataError,
+    MtlError,
+    first_line,
+)
 from mtl_cli.core.other_files import read_json_object, read_text
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.files import find_files
@@ -144,6 +151,7 @@ def evaluate_run(run: Run, table: str, request: Request, folder: Path) -> Evalua
         metrics["valid"] = run.metrics["valid"]
     files = find_files("TABLE", table, dataset_of(model.config, table).format)
     environment = run.environment | {"data_hash": fingerprint({"test": files})}
+    texts = copied_texts(run, table)
     folder.mkdir(parents=True)
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "environment.json", environment)
@@ -151,7 +159,8 @@ def evaluate_run(run: Run, table: str, request: Request, folder: Path) -> Evalua
     write_json(folder / "evaluation.json", evaluation.to_dict())
     if evaluation.gates:
         write_json(folder / "gates.json", {"split": "test", **evaluation.gates})
-    write_copies(run, table, folder)
+    for name, text in texts.items():
+        (folder / name).write_text(text, "utf-8")
     prediction_frame(model.config.chosen_tasks, *columns_of(rows)).to_parquet(
         folder / "predictions.parquet", index=False
     )
@@ -167,18 +176,24 @@ def columns_of(rows: Rows) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     return np.arange(rows.number), rows.table.labels, predictions
 
 
-def write_copies(run: Run, table: str, folder: Path) -> None:
-    """Writes the configuration, with the table as test rows, and the history."""
-    config = read_config(run.path)
-    config["dataset"] = config["dataset"] | {"test": table, "test_fraction": 0.0}
-    text = yaml.safe_dump(mask_secrets(config), sort_keys=False)
-    (folder / "config.yaml").write_text(text, "utf-8")
-    history = run.path / "history.csv"
-    if history.exists():
-        (folder / "history.csv").write_text(read_text(history), "utf-8")
+def copied_texts(run: Run, table: str) -> dict[str, str]:
+    """Returns the configuration, with the table as test rows, and the history.
+
+    Raises:
+        DataError: if the configuration is damaged.
+    """
+    try:
+        config = read_config(run.path)
+        config["dataset"] = config["dataset"] | {"test": table, "test_fraction": 0.0}
+    except DAMAGED_FILE_ERRORS as error:
+        raise DataError(f"{run.path}/config.yaml: {first_line(error)}") from None
+    texts = {"config.yaml": yaml.safe_dump(mask_secrets(config), sort_keys=False)}
+    with contextlib.suppress(OSError, ValueError):  # only curves are drawn from it
+        texts["history.csv"] = read_text(run.path / "history.csv")
+    return texts
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes a JSON file without secrets."""
-    text = json.dumps(mask_secrets(value), indent=2, allow_nan=False)
+    """Writes a JSON file without secrets; numbers that are not finite are null."""
+    text = json.dumps(finite(mask_secrets(value)), indent=2, allow_nan=False)
     path.write_text(f"{text}\n", "utf-8")

@@ -18,6 +18,9 @@ Array = npt.NDArray[Any]
 
 RESAMPLES = 200  # enough to know a standard error to within 5 %
 MIN_DEFINED = 180  # of the samples, on which the metric must have a value
+# Fewer rows, or groups, do not show how much they vary.
+MIN_ROWS = 20
+MIN_OF_CLASS = 5
 # Samples of a larger table have this many rows; an error falls with the root of the
 # number of rows, so the error on all rows follows from the error on fewer.
 MAX_SAMPLE_ROWS = 50_000
@@ -50,8 +53,9 @@ def sampling_error(
         group: the group of each row, (rows,), for a grouped metric. The bootstrap
             then draws groups, not rows.
 
-    Returns: None if the rows are too few: the error of an AUC needs two rows of each
-        class, and a bootstrap needs samples on which the metric has a value.
+    Returns: None if the rows are too few: the error of an AUC needs 5 rows of each
+        class; a bootstrap needs 20 rows or groups, and samples on which the metric has
+        a value.
     """
     has_equal_weights = len(columns) > 2 and bool((columns[2] == columns[2][0]).all())
     if metric.name == "auc" and has_equal_weights:
@@ -66,11 +70,12 @@ def sampling_error(
 def delong_error(label: Floats, prediction: Floats) -> SamplingError | None:
     """Returns the error of an AUC.
 
-    Returns: None if a class has fewer than two rows, or the AUC is 0 or 1: the rows
-        then do not show how much it varies.
+    Returns: None if a class has fewer than 5 rows, or the AUC is 0 or 1: the rows then
+        do not show how much it varies.
     """
     positives, negatives = delong_parts(label, [prediction])
-    if min(len(positives), len(negatives)) < 2 or positives.mean() in (0, 1):
+    rows_of_class = min(len(positives), len(negatives))
+    if rows_of_class < MIN_OF_CLASS or positives.mean() in (0, 1):
         return None
     variance = positives.var(ddof=1) / len(positives)
     variance += negatives.var(ddof=1) / len(negatives)
@@ -80,7 +85,14 @@ def delong_error(label: Floats, prediction: Floats) -> SamplingError | None:
 def bootstrap_error(
     metric: Callable[..., float], columns: list[Floats], group: Array | None = None
 ) -> SamplingError | None:
-    """Returns the error of a metric on samples of rows, or of whole groups."""
+    """Returns the error of a metric on samples of rows, or of whole groups.
+
+    Returns: None if the rows or groups are fewer than 20, or the metric has no value on
+        some samples.
+    """
+    units = np.arange(len(columns[0])) if group is None else np.unique(group)
+    if np.count_nonzero(units >= 0) < MIN_ROWS:
+        return None
     value = metric(*columns) if group is None else metric(*columns, group)
     values = []
     draws = row_draws(len(columns[0])) if group is None else group_draws(group)

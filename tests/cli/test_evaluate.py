@@ -1,8 +1,11 @@
 """`mtl-evaluate`: the metrics of the run, with intervals, slices, drift, importance."""
 
 import json
+import re
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -97,7 +100,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True, scope="module")
 def few_resamples() -> Iterator[None]:
-    """Takes 20 bootstrap samples, which say little but take no time."""
+    """Takes 20 bootstrap samples: they say little, but take no time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sampling_error, "RESAMPLES", 20)
         patch.setattr(sampling_error, "MIN_DEFINED", 10)
@@ -219,7 +222,9 @@ def test_page_is_well_formed_and_holds_the_numbers(result: dict[str, Any]) -> No
         assert text in page, text
 
 
-def test_drift_is_of_moved_features_alone(run: Path, tmp_path: Path) -> None:
+def test_drift_is_of_moved_features_alone(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     frame = pd.read_parquet(run.parent / "test.parquet")
     frame["taste"] += 1
     frame.loc[:299, "user"] = "new"
@@ -235,6 +240,9 @@ def test_drift_is_of_moved_features_alone(run: Path, tmp_path: Path) -> None:
     assert features["user"]["unseen"] == 0.2
     assert features["noise"]["missing"] == pytest.approx(0.1, abs=0.03)
     assert predictions["spent"]["psi"] > 0.25 > predictions["click"]["psi"]
+    out = capsys.readouterr().out
+    assert "2 of 6 features have a PSI of 0.1 or more, or 5% more empty" in out
+    assert re.search(r" user +0\.\d+ +0\.0% +0\.0% +20\.0% +0\.0%", out)
 
 
 def test_validation_rows_are_those_of_the_run(run: Path, tmp_path: Path) -> None:
@@ -283,6 +291,7 @@ def test_fail_if_checks_metrics_and_drift(
 
 def test_library_gives_the_same_tables(run: Path, result: dict[str, Any]) -> None:
     frame = pd.read_parquet(run.parent / "test.parquet")
+    frame["note"] = [1, "mixed types"] * 750  # nobody reads this column
     evaluation = mtl_cli.load(run).evaluate(frame, by=["city"])
     metrics = evaluation.metrics.set_index(["task", "metric"])
     for task in LABELS:
@@ -420,6 +429,31 @@ def test_signal_in_the_middle_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_full_stdout_ends_in_one_line(run: Path) -> None:
+    command = "from mtl_cli.cli.evaluate import command; command()"
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", command, run, run.parent / "test.parquet"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 1
+    line = "mtl-evaluate: error: cannot write to stdout: No space left on device\n"
+    assert ended.stderr == line
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from mtl_cli.cli import evaluate as e\n"
+        "try: e.main(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'tensorflow', 'pyarrow', 'numpy', 'pydantic', 'pandas'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
 def test_full_disk_ends_in_one_line(
     run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any
 ) -> None:
@@ -552,3 +586,19 @@ def test_damaged_data_report_costs_only_the_drift(
     out = capsys.readouterr().out
     assert "drift of features is unknown" in out
     assert "drift of predictions is unknown" in out
+
+
+def test_links_and_odd_numbers_of_other_peoples_runs_are_left_out(
+    sweep: Path, run: Path, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("epoch,secret\n1,mine\n")
+    folder = sweep / "a"
+    (folder / "history.csv").unlink()
+    (folder / "history.csv").symlink_to(secret)
+    (folder / "environment.json").write_text('{"parameters": NaN}')
+    target = tmp_path / "may"
+    assert evaluated(sweep, run.parent / "test.parquet", "-o", target) == 1
+    assert not (target / "a" / "history.csv").exists()
+    assert "NaN" not in (target / "a" / "environment.json").read_text()
+    assert "mine" not in (target / "a" / "evaluation.html").read_text()

@@ -55,10 +55,17 @@ def test_interval_of_the_bootstrap_takes_off_the_bias() -> None:
 
 
 def test_unknown_error_has_no_interval() -> None:
-    one = [np.array([0.0, 0.0, 1.0]), np.array([0.1, 0.3, 0.2]), np.ones(3)]
-    assert sampling_error(auc, one) is None  # one positive row
-    perfect = [np.array([0.0, 0.0, 1.0, 1.0]), np.arange(4) / 4, np.ones(4)]
-    assert sampling_error(auc, perfect) is None
+    label, prediction, weight = (x[:200] for x in scored(1000, seed=4))
+    few = np.flatnonzero((label == 0) | (np.cumsum(label) <= 4))
+    assert sampling_error(auc, [x[few] for x in (label, prediction, weight)]) is None
+    assert sampling_error(auc, [label, label, weight]) is None  # AUC 1
+    few_rows = [x[:19] for x in (label, prediction, weight)]
+    assert sampling_error(log_loss, few_rows) is None
+    few_groups = np.arange(200) % 20 - 1  # 19 groups, and rows without a group
+    columns = [label, prediction, weight]
+    assert sampling_error(gauc, columns, few_groups) is None
+    assert sampling_error(gauc, columns, few_groups + 1) is not None
+    assert sampling_error(gauc, columns) is None
 
 
 @pytest.mark.parametrize("rows", [1000, 3000])
