@@ -40,6 +40,10 @@ from mtl_cli.evaluation.scores import evaluate as scores_of
 from mtl_cli.runs.saved_config import read_config
 
 EVALUATION_FOLDER = Path("outputs/evaluations")
+# The files of an evaluated sweep: one for all runs, and those of each run.
+FILES = {EVALUATIONS, "config.yaml", "environment.json", "evaluation.html"}
+FILES |= {"evaluation.json", "gates.json", "history.csv", "metrics.json"}
+FILES |= {"predictions.parquet", "status.json"}
 FIX = "free the space, or choose another folder by -o, and run the command again"
 
 
@@ -74,7 +78,8 @@ def check_target(target: Path, force: bool) -> None:
     """Refuses to write over anything but an earlier evaluation.
 
     Raises:
-        ConfigError: if the target exists, and is no evaluation or `force` is not set.
+        ConfigError: if the target exists, and `force` is not set, or the target is no
+            evaluation or holds other files too.
     """
     if not target.exists():
         return
@@ -82,6 +87,11 @@ def check_target(target: Path, force: bool) -> None:
         raise ConfigError(f"-o: {target} exists and holds no evaluation; name another")
     if not force:
         raise ConfigError(f"-o: {target} exists; name another, or --force replaces it")
+    for path in target.rglob("*"):
+        if path.is_symlink() or (path.is_file() and path.name not in FILES):
+            raise ConfigError(
+                f"-o: {path} is not of mtl-evaluate; move it, or name another folder"
+            )
 
 
 def evaluate_sweep(

@@ -563,6 +563,10 @@ def test_force_replaces_an_earlier_evaluation(
     target.mkdir()
     (target / "evaluations.json").write_text("old")
     arguments = (sweep, run.parent / "test.parquet", "-o", target, "--force")
+    (target / "notes.txt").write_text("mine")
+    assert evaluated(*arguments) == 2
+    assert (target / "notes.txt").read_text() == "mine"
+    (target / "notes.txt").unlink()
     assert evaluated(*arguments) == 1  # one run has lost its model
     assert (target / "a" / "metrics.json").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["may"]
