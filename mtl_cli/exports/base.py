@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 AXIS = "exports"
 RECORD = "export.json"
+BYTES_PER_ID = 8
 
 
 @dataclass(frozen=True)
@@ -110,3 +111,12 @@ class Export(Options):
         if not (path / RECORD).is_file():
             return None
         return read_json_object(path / RECORD)
+
+
+def vocabulary_bytes(model: TrainedModel) -> int:
+    """Returns about how many bytes the vocabularies of a model take, with their ids."""
+    return sum(
+        len(value.encode()) + BYTES_PER_ID
+        for learnt in model.features.learnt.values()
+        for value in learnt.get("vocabulary", [])
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.other_files import check_regular
-from mtl_cli.exports.base import Export, TrainedModel
+from mtl_cli.exports.base import Export, TrainedModel, vocabulary_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,8 +112,7 @@ def check_size(model: TrainedModel) -> None:
         ConfigError: naming the size.
     """
     size = model.network.predictions.count_params() * BYTES_PER_WEIGHT
-    for learnt in model.features.learnt.values():
-        size += sum(len(value.encode()) + 8 for value in learnt.get("vocabulary", []))
+    size += vocabulary_bytes(model)
     if size > MAX_BYTES:
         raise ConfigError(
             f"--format onnx: the model has {size / 2**30:.1f} GiB, and a file of ONNX "

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.exports.base import RECORD, Export, TrainedModel
+from mtl_cli.exports.base import RECORD, Export, TrainedModel, vocabulary_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mtl_cli.graphs.base import InputKind
 
 SIGNATURE = "serving_default"
+MAX_BYTES = 2**31 - 1  # of a file of protocol buffers
 
 
 class SavedModel(Export):
@@ -39,6 +40,7 @@ class SavedModel(Export):
         from mtl_cli.network.serving import RawScorer
 
         check_names(record["inputs"])
+        check_size(model)
         scorer = RawScorer(model.network, model.features, model.config)
         # TensorFlow changes names that are no names of Python, such as `a b`.
         arguments = {f"column_{i}": column for i, column in enumerate(record["inputs"])}
@@ -81,6 +83,21 @@ def check_names(columns: Iterable[str]) -> None:
                 "and train again"
             )
         columns_by_name[name] = column
+
+
+def check_size(model: TrainedModel) -> None:
+    """Refuses vocabularies that are too large for the file of the graph.
+
+    Raises:
+        ConfigError: naming the size.
+    """
+    size = vocabulary_bytes(model)
+    if size > MAX_BYTES:
+        raise ConfigError(
+            f"--format saved_model: the vocabularies have {size / 2**30:.1f} GiB, and "
+            "the graph of TensorFlow holds 2 GiB; set min_count, or take --format "
+            "weights"
+        )
 
 
 def rename_inputs(path: Path, arguments: dict[str, str]) -> None:

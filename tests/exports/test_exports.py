@@ -270,6 +270,27 @@ def test_onnx_refuses_hashed_features_by_name(name: str, tmp_path: Path) -> None
     assert not (tmp_path / "model.onnx").exists()
 
 
+@pytest.mark.parametrize(
+    ("format_name", "file", "message"),
+    [
+        ("saved_model", "m", "the vocabularies have 0.0 GiB, and the graph"),
+        ("onnx", "m.onnx", "the model has 0.0 GiB, and a file of ONNX"),
+    ],
+)
+def test_model_that_one_file_cannot_hold_is_refused(
+    format_name: str,
+    file: str,
+    message: str,
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(f"mtl_cli.exports.{format_name}.MAX_BYTES", 100)
+    with pytest.raises(ConfigError, match=message):
+        mtl_cli.load(run).export(tmp_path / file, format_name)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow
 def test_saved_model_needs_nothing_but_tensorflow(run: Path, tmp_path: Path) -> None:
     table = rows_of(WITHOUT_HASHES, 300, seed=6)
