@@ -63,12 +63,12 @@ def tokens_of(
     positions = np.arange(len(rows)) - first_of_row
     positions -= np.maximum(lengths - max_length, 0)  # below 0: too early in the list
     is_kept = positions >= 0
-    kept_values = present[is_kept]
+    kept_indices = present[is_kept]
     return Tokens(
-        as_categorical(name, values.take(pa.array(kept_values))),
+        as_categorical(name, values.take(pa.array(kept_indices))),
         rows[is_kept],
         positions[is_kept],
-        value_weights[kept_values],
+        value_weights[kept_indices],
         table.num_rows,
     )
 
@@ -93,7 +93,9 @@ def flattened(
         return pa.array([], pa.string()), np.zeros(0, "int64")
     if separator is not None:
         if not is_text(lists.type):
-            fix = "remove it" if is_list(lists.type) else "make it kind: sparse"
+            fix = "convert its values to text"
+            if is_list(lists.type):
+                fix = "remove the key separator"
             raise DataError(
                 f"feature {name}: separator {separator!r} is for text, the "
                 f"column holds {lists.type}; {fix}"
@@ -104,8 +106,7 @@ def flattened(
         if is_text(lists.type):
             fix = "give the separator of its values"
         raise DataError(
-            f"feature {name}: kind sequence needs lists, the column holds "
-            f"{lists.type}; {fix}"
+            f"feature {name}: needs lists, the column holds {lists.type}; {fix}"
         )
     values = pc.list_flatten(lists)
     values = values if separator is None else empty_as_null(values)
@@ -177,7 +178,7 @@ class SeparatorCheck:
         self.num_cells = 0
         # The number of cells that contain each of `separators`.
         self.counts: npt.NDArray[np.int64] = np.zeros(len(self.separators), "int64")
-        self.example = ""
+        self.examples: dict[str, str] = {}  # {separator: a cell that contains it}
 
     def add(self, column: pa.ChunkedArray) -> None:
         """Counts the cells of a chunk that contain each of the separators."""
@@ -188,7 +189,8 @@ class SeparatorCheck:
         for i, separator in enumerate(self.separators):
             contains = pc.match_substring(column, separator)
             self.counts[i] += pc.sum(contains).as_py() or 0
-        self.example = self.example or next((v.as_py() for v in column), "")
+            for cell in pc.filter(column, contains)[:1].to_pylist():
+                self.examples.setdefault(separator, cell)
 
     def finish(self) -> None:
         """Refuses the configured separator if it looks like a mistake.
@@ -200,9 +202,10 @@ class SeparatorCheck:
         most_frequent = int(np.argmax(self.counts))
         if self.counts[0] or 2 * self.counts[most_frequent] <= self.num_cells:
             return
+        likely = self.separators[most_frequent]
         raise DataError(
             f"feature {self.name}: no cell holds the separator {self.separators[0]!r}; "
-            f"cells like {shown(self.example)} seem to be separated by "
-            f"{self.separators[most_frequent]!r}; if each is one value, make it "
+            f"cells like {shown(self.examples[likely])} seem to be separated by "
+            f"{likely!r}; if each is one value, make it "
             "kind: sparse"
         )

@@ -40,7 +40,7 @@ class Configuration:
     @property
     def seed_count(self) -> str:
         """The number of seeds with scores: "3", or "3/4" if a seed has none."""
-        total = len(self.runs) + len(self.unscored_runs)
+        total = len({run.seed for run in self.all_runs})
         return f"{len(self.runs)}/{total}" if self.unscored_runs else f"{total}"
 
     def values(self, split: str, task: str, metric: str) -> dict[int, float]:
@@ -61,11 +61,13 @@ def group_runs(runs: list[Run]) -> list[Configuration]:
 
 
 def differing_keys(configurations: list[Configuration]) -> list[str]:
-    """Returns the settings that differ between configurations, the model's name first.
+    """Returns the settings that differ between configurations.
 
-    A key inside a group, such as `model.num_experts`, counts only if it differs between
-    configurations with the same choice of the group (`model.name`): different models
-    have different keys anyway.
+    A key such as `model.num_experts` counts only if it differs between configurations
+    of the same `model.name`, since different models have different keys anyway. The
+    same holds for `encoder`, `optimizer` and the like.
+
+    Returns: `model.name`, then keys such as `model.num_experts`, then deeper keys.
     """
 
     def differs(key: str) -> bool:

@@ -51,7 +51,7 @@ class Difference:
 
     @property
     def interval(self) -> Interval | None:
-        """The interval to show: of the paired difference, else of the means'."""
+        """The interval to show: of the paired difference, else of that of the means."""
         if self.seed_test is None or (
             self.paired and self.paired.half_width is not None
         ):
@@ -63,8 +63,8 @@ class Difference:
         """Whether the difference is real."""
         return self.verdict in (Verdict.BETTER, Verdict.WORSE, Verdict.DIFFERENT)
 
-    def reject(self) -> None:
-        """Removes the tests over seeds, because the test rows turn out to differ."""
+    def mark_not_comparable(self) -> None:
+        """Removes all tests, because the test rows turn out to differ."""
         self.paired, self.seed_test, self.row_test = None, None, None
         self.verdict = Verdict.NOT_COMPARABLE
 
@@ -103,7 +103,7 @@ def decide(differences: list[Difference], direction: int) -> None:
             d.verdict = Verdict.NOT_REAL
         elif d.row_test is not None and d.row_p >= LEVEL:
             d.verdict = Verdict.THESE_ROWS_ONLY
-        elif gain == 0:
+        elif direction == 0:
             d.verdict = Verdict.DIFFERENT
         else:
             d.verdict = Verdict.BETTER if gain > 0 else Verdict.WORSE

@@ -1,11 +1,11 @@
-"""The tables on the page that show how much weight each gate gives each expert."""
+"""The tables of the comparison's page: how much weight each gate gives each expert."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.runs import Run
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.evaluation.gate_rows import GateRow, gate_rows
 
@@ -36,34 +36,47 @@ def gate_table(configuration: Configuration) -> GateTable | None:
     }
     if not by_seed:
         return None
-    seed, gates = next(iter(by_seed.items()))
-    try:
-        rows = gate_rows(gates)
-        warning = gate_warning(by_seed.values())
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
-    return GateTable(configuration.name, seed, rows, warning)
+    first_seed, first = next(iter(by_seed.items()))
+    warning = gate_warning(by_seed.values())
+    return GateTable(configuration.name, first_seed, first.rows, warning)
 
 
-def read_gates(run: Run) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class RunGates:
+    """The gates of one run.
+
+    Attributes:
+        rows: the gates.
+        has_dead_expert: whether no gate uses one of the experts.
+        has_polarised_gate: whether a gate gives one expert nearly all weight.
+    """
+
+    rows: list[GateRow]
+    has_dead_expert: bool
+    has_polarised_gate: bool
+
+
+def read_gates(run: Run) -> RunGates | None:
     """Reads `gates.json`; None if the file is missing or damaged."""
     try:
-        gates = read_json_object(run.path / "gates.json")
-    except (OSError, ValueError, RecursionError):
+        usage = read_json_object(run.path / "gates.json")
+        return RunGates(
+            gate_rows(usage),
+            bool(usage["dead"]),
+            any(gate["polarised"] for gate in usage["gates"]),
+        )
+    except (*DAMAGED_FILE_ERRORS, RecursionError):
         return None
-    return gates if "gates" in gates else None
 
 
-def gate_warning(seeds: Collection[dict[str, Any]]) -> str:
+def gate_warning(runs: Collection[RunGates]) -> str:
     """Says in how many seeds experts are dead and gates polarised."""
     counts = {
-        "a dead expert": sum(bool(seed["dead"]) for seed in seeds),
-        "a polarised gate": sum(
-            any(gate["polarised"] for gate in seed["gates"]) for seed in seeds
-        ),
+        "a dead expert": sum(run.has_dead_expert for run in runs),
+        "a polarised gate": sum(run.has_polarised_gate for run in runs),
     }
     return "; ".join(
-        f"{problem} in {count} of {len(seeds)} seeds"
+        f"{problem} in {count} of {len(runs)} seeds"
         for problem, count in counts.items()
         if count
     )

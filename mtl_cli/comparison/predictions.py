@@ -52,7 +52,7 @@ class Predictions:
         return delong_parts(self.label, self.by_seed)
 
     @cached_property
-    def resampled(self) -> Floats:
+    def resampled_metric(self) -> Floats:
         """The metric on bootstrap samples of the rows, as its mean over seeds."""
         return resampled(self.metric, self.label, self.by_seed)
 
@@ -84,10 +84,11 @@ class Predictions:
                 raise UnusableError("the test rows have fewer than two of a class")
             return test
         try:
-            return bootstrap(self.mean - other.mean, self.resampled, other.resampled)
+            difference = self.mean - other.mean
+            return bootstrap(difference, self.resampled_metric, other.resampled_metric)
         except UndefinedError:
             raise UnusableError(
-                f"{self.metric.name} is undefined on some of the rows drawn anew"
+                f"{self.metric.name} is undefined on some bootstrap samples of the rows"
             ) from None
 
 
@@ -117,13 +118,15 @@ def read_predictions(
             run recorded, because the file lacks the weights and groups of the rows.
     """
     recorded = configuration.values(split, task, metric)
+    if not recorded:
+        raise UnusableError(f"{metric} is undefined")
     columns = [read_columns(configuration.runs[seed], split, task) for seed in recorded]
     (row_numbers, label, first), *others = columns
     for other_numbers, other_label, _ in others:
         if not are_same((row_numbers, label), (other_numbers, other_label)):
             raise DifferentRowsError("the seeds have different test rows")
-    of_classes = first.ndim == 2
-    metrics = [m for m in metrics_named(metric) if m.of_classes == of_classes]
+    has_classes = first.ndim == 2
+    metrics = [m for m in metrics_named(metric) if m.of_classes == has_classes]
     if not metrics or metrics[0].grouped:
         raise UnusableError(f"{metric} needs more than labels and predictions")
     by_seed = [prediction for *_, prediction in columns]
@@ -143,6 +146,7 @@ def read_columns(
     """Returns numbers, labels and predictions of the rows that a task scores."""
     import pyarrow.parquet
 
+    # The column "click" of the space "click = 1".
     space = str(run.score(split, task).get("space") or "").partition(" = ")[0]
     path = run.path / "predictions.parquet"
     try:
@@ -158,9 +162,10 @@ def read_columns(
         if space:
             is_scored &= table[space].to_numpy() == 1
         predicted: Any = table[f"{task}_prediction"].to_numpy()
+        predicted = predicted[is_scored]
         if predicted.dtype == object:  # a list of probabilities per row
             predicted = np.stack(list(predicted))
-        predicted = predicted[is_scored].astype("float64")
+        predicted = predicted.astype("float64")
     except FileNotFoundError:
         raise UnusableError("a run has no predictions.parquet") from None
     except (OSError, ValueError, TypeError, pyarrow.ArrowException):

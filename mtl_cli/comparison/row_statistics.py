@@ -1,4 +1,4 @@
-"""Tests over test rows, which ask whether another test set gives the same order.
+"""Tests whether another test set would rank two configurations the same way.
 
 The score of a configuration is its mean over seeds, and the rows are the sample. Most
 of the noise cancels, because both configurations are scored on the same rows.
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mtl_cli.metrics.metric import Floats
-from mtl_cli.statistics.significance import Test, t_test
+from mtl_cli.statistics.significance import Test, z_test
 
 RESAMPLES = 200  # enough to know a standard error to within 5 %
 
@@ -30,7 +30,7 @@ def delong(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> Test | None:
         return None
     variance = positives.var(ddof=1) / len(positives)
     variance += negatives.var(ddof=1) / len(negatives)
-    return t_test(float(positives.mean()), float(np.sqrt(variance)), np.inf)
+    return z_test(float(positives.mean()), float(np.sqrt(variance)))
 
 
 def resampled(
@@ -69,4 +69,4 @@ def bootstrap(difference: float, a: Floats, b: Floats) -> Test:
         a: the first configuration's metric on the samples, see `resampled`.
         b: the second configuration's metric on the same samples.
     """
-    return t_test(difference, float(np.std(a - b, ddof=1)), np.inf)
+    return z_test(difference, float(np.std(a - b, ddof=1)))

@@ -100,7 +100,7 @@ def test_task(task: Task, tested: list[Configuration], split: str) -> list[str]:
             first, second = map(read, pair)
             difference.row_test = first.test(second)
         except DifferentRowsError:
-            difference.reject()
+            difference.mark_not_comparable()
         except UnusableError as error:
             reasons[str(error)] = None
     return list(reasons)

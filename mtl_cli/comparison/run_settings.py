@@ -7,9 +7,10 @@ from mtl_cli.core.errors import visible
 from mtl_cli.core.nested import flatten
 from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE
 
-# Runs that differ only in these keys belong to one configuration. Two of the keys can
-# change a result: `seed`, in which the runs of a configuration are meant to differ, and
-# `trainer.strategy`, which a resumed run may change midway.
+# Runs that differ only in these keys, or in `KEYS_FREE_TO_CHANGE`, belong to one
+# configuration. Two of the keys can change a result: `seed`, in which the runs of a
+# configuration are meant to differ, and `trainer.strategy`, which a resumed run may
+# change midway.
 IGNORED_KEYS = [
     "defaults",
     "hydra",
@@ -46,7 +47,7 @@ def settings_of(config: object) -> dict[str, str]:
 
 
 def start_of(config: dict[Any, Any]) -> dict[Any, Any]:
-    """Returns {"start_from": settings} of a run with an earlier run; {} without one.
+    """Returns {"start_from": settings} if the run started from an earlier run, else {}.
 
     Runs of several seeds may each start from the earlier run of their own seed. They
     belong to one configuration if the folders differ in `seed=N` alone.
@@ -54,7 +55,7 @@ def start_of(config: dict[Any, Any]) -> dict[Any, Any]:
     start = config.get("start_from")
     if not isinstance(start, dict) or start.get("run") is None:
         return {}
-    own_seed = rf"\bseed={config.get('seed')}\b"
+    own_seed = rf"\bseed={re.escape(str(config.get('seed')))}\b"
     run = re.sub(own_seed, "seed=*", str(start["run"]))
     return {"start_from": start | {"run": run}}
 

@@ -22,6 +22,9 @@ from mtl_cli.init.task_proposal import TaskProposal, propose_task
 class DatasetProposal:
     """The proposal for a table.
 
+    The space of a task is another task or a column of 0 and 1: the task's labels count
+    only in rows where it is 1.
+
     Attributes:
         tasks: {task: the proposal for its label column}.
         columns: the proposals for all other columns, in the file's order.
@@ -41,11 +44,12 @@ class DatasetProposal:
     def needed_columns(self) -> list[str]:
         """The names of the columns of labels, spaces and features."""
         spaces = [task.keys.get("space") for task in self.tasks.values()]
-        return [
+        columns = [
             *(task.label for task in self.tasks.values()),
             *(space for space in spaces if space and space not in self.tasks),
             *(proposal.column.name for proposal in self.features),
         ]
+        return list(dict.fromkeys(columns))
 
     @property
     def split_column(self) -> str | None:
@@ -85,8 +89,7 @@ def propose_dataset(
     Args:
         columns: the profiles of the table's columns.
         labels: {task: label column}.
-        spaces: {task: another task, or a column of 0 and 1; the task's labels count
-            only in rows where this is 1}.
+        spaces: {task: its space}.
 
     Raises:
         DataError: if a column is missing, does not fit its task or space, or if no
@@ -104,11 +107,13 @@ def propose_dataset(
     task_by_space = {space: task for task, space in spaces.items()}
     proposals = []
     for column in columns:
-        if column.name in task_by_space and column.name not in tasks:
-            remark = f"the space of {task_by_space[column.name]}, not known before"
+        is_label = column.name in labels.values()
+        if column.name in task_by_space and not is_label:
+            task = task_by_space[column.name]
+            remark = f"the space of {task}, not known when one predicts"
             proposals.append(leave_out(column, remark))
-        elif column.name not in labels.values():
-            proposal = leave_out_lasting_time(propose_column(column), columns)
+        elif not is_label:
+            proposal = leave_out_time_of_entity(propose_column(column), columns)
             proposal = mark_leak(proposal, tasks, by_name)
             proposals.append(mark_outcome(proposal))
     dataset = DatasetProposal(tasks, mark_copies(proposals), notes)
@@ -119,7 +124,7 @@ def propose_dataset(
     return dataset
 
 
-def leave_out_lasting_time(
+def leave_out_time_of_entity(
     proposal: ColumnProposal, columns: list[ColumnProfile]
 ) -> ColumnProposal:
     """Leaves out a time that belongs to a user or an item, such as a registration.
@@ -140,10 +145,11 @@ def leave_out_lasting_time(
         if column.kind == "list" or column.num_filled < 2 * column.num_distinct:
             continue
         has_both = (column.codes >= 0) & (time.codes >= 0)
-        things = column.codes[has_both].astype("int64")
-        pairs = things * time.num_distinct + time.codes[has_both]
-        num_pairs = len(np.unique(pairs))
-        if 2 < num_pairs == len(np.unique(things)) <= len(things) // 2:
+        entities = column.codes[has_both].astype("int64")
+        pairs = entities * time.num_distinct + time.codes[has_both]
+        num_entities = len(np.unique(entities))
+        has_one_time_each = len(np.unique(pairs)) == num_entities
+        if has_one_time_each and 2 < num_entities <= len(entities) // 2:
             remark = f"one time per {column.name}, not the time of the row"
             return leave_out(time, remark)
     return proposal

@@ -48,6 +48,11 @@ def t_test(difference: float, error: float, degrees_of_freedom: float) -> Test:
     return Test(difference, half_width, p, degrees_of_freedom)
 
 
+def z_test(difference: float, error: float) -> Test:
+    """Returns the test of a difference whose standard error hardly varies itself."""
+    return t_test(difference, error, np.inf)
+
+
 def quantile(degrees_of_freedom: float) -> float:
     """Returns how many standard errors a 95 % interval extends to each side."""
     return float(stdtrit(degrees_of_freedom, 1 - LEVEL / 2))

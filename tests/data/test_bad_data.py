@@ -508,7 +508,7 @@ COLUMNS = {
     ),
     "sequence_without_separator": (
         column(["1|2"]),
-        "feature x: kind sequence needs lists, the column holds string; give the "
+        "feature x: needs lists, the column holds string; give the "
         "separator of its values [{file}]",
         {"features": {"x": {"kind": "sequence", "max_length": 5}}},
     ),
@@ -707,12 +707,12 @@ TYPES = {
     ),
     "numbers_as_sequences": (
         pa.array([1, 2] * 4),
-        "feature x: kind sequence needs lists, the column holds int64; convert it to",
+        "feature x: needs lists, the column holds int64; convert it to",
         {"features": SEQUENCE},
     ),
     "lists_with_a_separator": (
         LISTS,
-        "feature x: separator '|' is for text, the column holds list<... ; remove it",
+        "feature x: separator '|' is for text, the column holds list<... ; remove the",
         {"features": {"x": SEQUENCE["x"] | {"separator": "|"}}},
     ),
     "lists_of_lists": (
@@ -728,7 +728,7 @@ TYPES = {
     ),
     "one_weight_for_a_list": (
         pa.array([1.0] * 8),
-        "feature h: weights: kind sequence needs lists, the column holds double;",
+        "feature h: weights: needs lists, the column holds double;",
         {"features": {"h": SEQUENCE["x"] | {"weights": "x"}}},
     ),
     "dates_as_labels": (

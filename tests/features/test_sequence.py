@@ -202,9 +202,9 @@ def test_wrong_weights_of_a_sequence_are_refused(values, weights, wrong):
 @pytest.mark.parametrize(
     ("keys", "values", "wrong"),
     [
-        ({}, ["a|b"], "kind sequence needs lists, the column holds string; give the"),
+        ({}, ["a|b"], "needs lists, the column holds string; give the"),
         ({"separator": "|"}, [["a"]], "is for text, the column holds list<"),
-        ({"separator": "|"}, [1], "is for text, the column holds int64; make it kind"),
+        ({"separator": "|"}, [1], "is for text, the column holds int64; convert"),
         ({}, [[1.5]], "needs lists of whole numbers or text"),
     ],
 )
