@@ -447,7 +447,7 @@ def test_predictions_that_do_not_give_the_recorded_metric_are_left_out_with_a_wa
     ("metric", "message"),
     [
         ("auc", "fewer than two of a class"),
-        ("pr_auc", "pr_auc is undefined on some of the rows drawn anew"),
+        ("pr_auc", "pr_auc is undefined on some bootstrap samples of the rows"),
     ],
 )
 def test_warning_says_why_rows_cannot_be_tested(

@@ -1072,7 +1072,7 @@ PATHS = {
     "user_that_is_none": ("~nobodyx/x.csv", "dataset.train: no file '~nobodyx/x.csv'"),
     "file_url": (
         "file:///nowhere/x.csv",
-        "dataset.train: no file 'file:///nowhere/x.csv'; correct the URL",
+        "dataset.train: no file '/nowhere/x.csv'",
     ),
     "unknown_scheme": (
         "foo://host/x.csv",
