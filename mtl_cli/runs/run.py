@@ -319,7 +319,12 @@ def next_commands(
     return [
         (next_command(config, settings), "trains a run to compare this one with"),
         (f"mtl-compare {run} OTHER_RUN", "says which of two runs is better"),
+        (
+            f"mtl-evaluate {run} TABLE --by COLUMN --importance",
+            "scores the model on other rows, and says what each feature is worth",
+        ),
         (f"mtl-predict {run} TABLE -o scores.parquet", "predicts the rows of a table"),
+        (f"mtl-export {run} model", "writes the model for serving"),
     ]
 
 

@@ -134,6 +134,8 @@ def test_report_shows_scores_curves_and_configuration(run: Path) -> None:
         assert page.count(f"<h3>{title}</h3>") == 2  # one per task
     assert "level 1 specific experts" in page
     assert "mtl-train trainer.epochs=1" in page
+    for command in ("mtl-compare", "mtl-evaluate", "mtl-predict", "mtl-export"):
+        assert f"<pre>{command} first " in page
     auc = metrics(run)["test"]["income"]["auc"]
     low, high = map(float, re.findall(r"auc, (0\.\d{4}) to (0\.\d{4})", page)[0])
     assert low < auc < high
