@@ -1,6 +1,5 @@
 """The steps of a run: read the data, build, train, save and score, report."""
 
-import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs import earlier_run
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import EarlierRun
+from mtl_cli.runs.next_commands import next_command, next_commands
 from mtl_cli.runs.preflight import check_monitor
 from mtl_cli.runs.provenance import change_messages, environment
 from mtl_cli.runs.resume import main_split
@@ -299,7 +299,7 @@ def save_and_score(
             split=split,
             gate_usage=gate_usage,
             stages=timer.table(),
-            next_commands=next_commands(config, folder, settings),
+            next_commands=next_commands(config, folder.path, settings),
         )
     )
     for warning in gate_warnings(gate_usage):
@@ -309,40 +309,3 @@ def save_and_score(
     )
     timer.end_stage("write tables, plots and page")
     return scores
-
-
-def next_commands(
-    config: Config, folder: RunFolder, settings: list[str]
-) -> list[tuple[str, str]]:
-    """Returns commands that go on from this run, and what each does."""
-    run = shlex.quote(str(shortest(folder.path)))
-    return [
-        (next_command(config, settings), "trains a run to compare this one with"),
-        (f"mtl-compare {run} OTHER_RUN", "says which of two runs is better"),
-        (
-            f"mtl-evaluate {run} TABLE --by COLUMN --importance",
-            "scores the model on other rows, and says what each feature is worth",
-        ),
-        (f"mtl-predict {run} TABLE -o scores.parquet", "predicts the rows of a table"),
-        (f"mtl-export {run} model", "writes the model for serving"),
-    ]
-
-
-def next_command(config: Config, settings: list[str]) -> str:
-    """Returns the command to try after this run.
-
-    After a multi-task run the command trains the same tasks separately, for comparison;
-    after any other run it repeats the run with several seeds.
-    """
-    remaining = [
-        setting.lstrip("+")
-        for setting in settings
-        if not setting.startswith(("hydra.", "seed=", "resume="))
-    ]
-    # A saved configuration has no config groups, so `model=` cannot choose a model.
-    is_saved_config = any(setting.startswith("--config-path") for setting in remaining)
-    is_multi_task = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
-    if is_multi_task and not is_saved_config:
-        remaining = [s for s in remaining if not s.startswith("model")]
-        return shlex.join(["mtl-train", *remaining, "model=single_task"])
-    return shlex.join(["mtl-train", "-m", *remaining, "seed=1,2,3"])

@@ -1,0 +1,44 @@
+"""The commands to go on with after a run."""
+
+import shlex
+from pathlib import Path
+
+from mtl_cli.config.run_config import Config
+from mtl_cli.core.paths import shortest
+
+
+def next_commands(
+    config: Config, folder: Path, settings: list[str]
+) -> list[tuple[str, str]]:
+    """Returns commands that go on from this run, and what each does."""
+    run = shlex.quote(str(shortest(folder)))
+    return [
+        (next_command(config, settings), "trains a run to compare this one with"),
+        (f"mtl-compare {run} OTHER_RUN", "says which of two runs is better"),
+        (
+            f"mtl-evaluate {run} TABLE --by COLUMN --importance",
+            "scores the model on other rows, and says what each feature is worth",
+        ),
+        (f"mtl-predict {run} TABLE -o scores.parquet", "predicts the rows of a table"),
+        (f"mtl-export {run} model", "writes the model for serving"),
+    ]
+
+
+def next_command(config: Config, settings: list[str]) -> str:
+    """Returns the command to try after this run.
+
+    After a multi-task run the command trains the same tasks separately, for comparison;
+    after any other run it repeats the run with several seeds.
+    """
+    remaining = [
+        setting.lstrip("+")
+        for setting in settings
+        if not setting.startswith(("hydra.", "seed=", "resume="))
+    ]
+    # A saved configuration has no config groups, so `model=` cannot choose a model.
+    is_saved_config = any(setting.startswith("--config-path") for setting in remaining)
+    is_multi_task = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
+    if is_multi_task and not is_saved_config:
+        remaining = [s for s in remaining if not s.startswith("model")]
+        return shlex.join(["mtl-train", *remaining, "model=single_task"])
+    return shlex.join(["mtl-train", "-m", *remaining, "seed=1,2,3"])
