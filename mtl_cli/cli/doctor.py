@@ -184,8 +184,9 @@ def check_training() -> Finding:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mtl-doctor-") as folder:
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                run = train("trainer.epochs=1", f"hydra.run.dir={folder}/run")
+            # Away from the user's own configs and data.
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(folder):
+                run = train("trainer.epochs=1", "hydra.run.dir=run")
             auc = run.metrics["test"]["income"]["auc"]
             speed = run.history["samples_per_second"].iloc[-1]
             rows = pd.read_parquet(paths.root() / "data/adult/test.parquet")

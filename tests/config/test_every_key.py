@@ -127,7 +127,8 @@ TESTS: dict[str, list[str]] = {
         "test_keys_name_the_address_and_the_experiment_of_mlflow",
     ],
     "tracker.wandb.*": [
-        "trackers/test_trackers.py::test_wandb_gets_its_project_and_mode",
+        "trackers/test_trackers.py::"
+        "test_wandb_gets_its_project_and_mode_and_resumes_the_same_run",
     ],
 }
 
