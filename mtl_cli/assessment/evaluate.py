@@ -19,7 +19,7 @@ from mtl_cli.assessment.rows import (
     table_in_memory,
     validation_rows,
 )
-from mtl_cli.assessment.scored_rows import ScoredRows, scored_rows, with_interval
+from mtl_cli.assessment.scored_rows import ScoredRows, metric_with_interval, scored_rows
 from mtl_cli.assessment.slices import Slices, score_slices, slices_by
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.table import Array
@@ -131,7 +131,7 @@ def task_results(
         name = own.output.name
         score = scores[name]
         metrics: dict[str, dict[str, Any]] = {
-            metric: with_interval(own, metric, value)
+            metric: metric_with_interval(own, metric, value)
             for metric, value in metrics_of(score).items()
             if metric != truth_rmse.name
         }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mtl_cli.assessment.evaluation import Evaluation
-from mtl_cli.assessment.sections import importance_text, sections, with_interval
+from mtl_cli.assessment.sections import importance_text, sections, text_with_interval
 from mtl_cli.pages.charts import Chart
 from mtl_cli.pages.interval_charts import Bar, interval_chart
 from mtl_cli.pages.line_plots import Line, LinePlot
@@ -67,7 +67,7 @@ def slice_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
         for task, result in evaluation.tasks.items():
             metric = result["main_metric"]
             bars = [
-                Bar(r["slice"], with_interval(r), r["value"], *ends_of(r))
+                Bar(r["slice"], text_with_interval(r), r["value"], *ends_of(r))
                 for r in evaluation.slice_records
                 if (r["column"], r["task"]) == (column, task) and r["value"] is not None
             ]

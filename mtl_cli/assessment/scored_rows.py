@@ -105,7 +105,9 @@ def scored_rows(output: Output, table: Table, predictions: Array) -> ScoredRows:
     return ScoredRows(output, label, prediction, weight, group, rows)
 
 
-def with_interval(rows: ScoredRows, name: str, value: float | None) -> dict[str, Any]:
+def metric_with_interval(
+    rows: ScoredRows, name: str, value: float | None
+) -> dict[str, Any]:
     """Returns a metric's value, the ends of its 95 % interval, and their method.
 
     The ends are None if the rows are too few to know them.

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mtl_cli.assessment.evaluation import Evaluation
-from mtl_cli.assessment.sections import sections, with_interval
+from mtl_cli.assessment.sections import sections, text_with_interval
 from mtl_cli.core.errors import WriteError, printable
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.runs.score_table import Cells
@@ -45,16 +45,23 @@ def show_evaluation(evaluation: Evaluation) -> None:
 def show_sweep(result: "SweepEvaluation", target: Path) -> None:
     """Prints the main metric of each task for each run of a sweep."""
     console = new_console()
-    titles = {
-        task: f"{task} {values['main_metric'].replace('_', ' ')}"
-        for evaluation in result.evaluations.values()
-        for task, values in evaluation.tasks.items()
-    }
-    cells = [["run", *titles.values()]]
+    # Runs may differ in the main metric of a task: each metric has a column.
+    columns = list(
+        dict.fromkeys(
+            (task, values["main_metric"])
+            for evaluation in result.evaluations.values()
+            for task, values in evaluation.tasks.items()
+        )
+    )
+    titles = [f"{task} {metric.replace('_', ' ')}" for task, metric in columns]
+    cells = [["run", *titles]]
     for name, evaluation in result.evaluations.items():
-        values = (evaluation.tasks.get(task) for task in titles)
+        metrics = (
+            evaluation.tasks.get(task, {"metrics": {}})["metrics"].get(metric)
+            for task, metric in columns
+        )
         cells.append(
-            [name, *("-" if v is None else main_metric_text(v) for v in values)]
+            [name, *("-" if m is None else text_with_interval(m) for m in metrics)]
         )
     print_table(console, cells)
     for name, status in result.skipped.items():
@@ -64,11 +71,6 @@ def show_sweep(result: "SweepEvaluation", target: Path) -> None:
         print_line(console, f"warning: {line}", "yellow")
     print_line(console, f"folder:   {target}")
     print_line(console, f"try next: {shlex.join(['mtl-compare', str(target)])}")
-
-
-def main_metric_text(values: dict[str, Any]) -> str:
-    """Returns the main metric of a task with its interval."""
-    return with_interval(values["metrics"][values["main_metric"]])
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def metric_section(evaluation: Evaluation) -> Section:
     for task, result in evaluation.tasks.items():
         names = tuple(result["metrics"])
         header = ["task", *(n.replace("_", " ") for n in names), "rows", "positives"]
-        row = [task, *(with_interval(x) for x in result["metrics"].values())]
+        row = [task, *(text_with_interval(x) for x in result["metrics"].values())]
         row += [format_count(result["rows"]), format_count(result.get("positives"))]
         tables.setdefault(names, [header]).append(row)
         for metric, reason in result.get("why", {}).items():
@@ -57,7 +57,7 @@ def metric_section(evaluation: Evaluation) -> Section:
     return Section("Metrics", list(tables.values()), lines)
 
 
-def with_interval(metric: dict[str, Any]) -> str:
+def text_with_interval(metric: dict[str, Any]) -> str:
     """Returns `0.9167 ±0.0046`: a value and half the width of its 95 % interval."""
     value = format_metric(metric["value"])
     if metric["low"] is None:
@@ -94,7 +94,7 @@ def slice_table(column: str, records: list[dict[str, Any]]) -> Cells:
         ratio = "-" if record["ratio"] is None else f"{record['ratio']:.3f}"
         rows.setdefault(record["slice"], [record["slice"]]).extend(
             [
-                with_interval(record),
+                text_with_interval(record),
                 ratio,
                 format_count(record["rows"]),
                 format_count(record["positives"]),
@@ -111,7 +111,7 @@ def weakest_text(evaluation: Evaluation, task: str) -> str:
     own = [r for r in evaluation.slice_records if r["task"] == task]
     number = sum(r["p_corrected"] is not None for r in own)
     values = (
-        f"{record['metric'].replace('_', ' ')} {with_interval(record)} where "
+        f"{record['metric'].replace('_', ' ')} {text_with_interval(record)} where "
         f"{record['column']} is {record['slice']}, {format_metric(record['rest'])} on "
         f"the other rows ({p_value_text(record['p_corrected'])}, corrected for "
         f"{number} slices)"

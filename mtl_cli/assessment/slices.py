@@ -8,24 +8,33 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from mtl_cli.assessment.scored_rows import ScoredRows, with_interval
+from mtl_cli.assessment.scored_rows import ScoredRows, metric_with_interval
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DataError, printable
 from mtl_cli.data.table import Array
-from mtl_cli.statistics.significance import holm, t_test
+from mtl_cli.statistics.significance import holm, z_test
 
-# Values with fewer rows than this, and all but the most frequent, become one slice.
-MIN_ROWS = 100
-MAX_SLICES = 20
+MIN_ROWS = 100  # of a value; rarer values become the slice `OTHER`
+MAX_SLICES = 20  # of a column, `OTHER` included
 MIN_OF_CLASS = 20  # rows of each class in a slice that is tested
 # A column of more distinct numbers is cut into this many ranges with equally many rows.
 MAX_DISTINCT_NUMBERS = 20
 NUM_RANGES = 5
-# The numbers of a slice, which are None where they have no value.
-UNKNOWN = [
-    *("positives", "value", "low", "high", "rest", "difference", "p", "p_corrected"),
-    *("predicted", "actual", "ratio", "error"),
-]
+# The keys of a slice's numbers; a number is None where it is undefined.
+NUMBER_KEYS = (
+    "positives",
+    "value",
+    "low",
+    "high",
+    "rest",
+    "difference",
+    "p",
+    "p_corrected",
+    "predicted",
+    "actual",
+    "ratio",
+    "error",
+)
 OTHER, EMPTY = "(other)", "(empty)"
 
 
@@ -96,8 +105,12 @@ def as_numbers(cells: pa.ChunkedArray, empty: Array) -> Array | None:
 def ranges(numbers: Array, empty: Array) -> tuple[list[str], Array]:
     """Returns the names of ranges with equally many rows, and each row's range."""
     filled = numbers[~empty]
-    edges = np.unique(np.quantile(filled, np.linspace(0, 1, NUM_RANGES + 1)[1:-1]))
+    shares = np.linspace(0, 1, NUM_RANGES + 1)[1:-1]
+    # The edges are values of the column: between infinite values lies no number.
+    edges = np.unique(np.quantile(filled, shares, method="inverted_cdf"))
     shown = [f"{edge:.6g}" for edge in edges]
+    if len(set(shown)) < len(shown):  # such as times in seconds
+        shown = [f"{edge:.17g}" for edge in edges]
     names = [f"up to {shown[0]}"]
     names += [f"{low} to {high}" for low, high in pairwise(shown)]
     names += [f"above {shown[-1]}", EMPTY]
@@ -170,7 +183,7 @@ def slice_record(rows: ScoredRows, by: Slices, code: int) -> dict[str, Any]:
         "task": rows.output.name,
         "metric": name,
         "rows": len(own.label),
-        **dict.fromkeys(UNKNOWN),
+        **dict.fromkeys(NUMBER_KEYS),
     }
     score = own.score()
     record["positives"] = score.get("positives")
@@ -182,10 +195,11 @@ def slice_record(rows: ScoredRows, by: Slices, code: int) -> dict[str, Any]:
     if calibration is None:
         return record
     record |= {key: x for key, x in calibration.items() if key != "buckets"}
-    record |= with_interval(own, name, score.get(name))
-    record.pop("method")
-    classes = score.get("positives", len(own.label) // 2)
-    smaller_class = min(classes, len(own.label) - classes)
+    metric = metric_with_interval(own, name, score.get(name))
+    record |= {key: metric[key] for key in ("value", "low", "high")}
+    # A task without positives is taken for one with two equal classes.
+    num_positives = score.get("positives", len(own.label) // 2)
+    smaller_class = min(num_positives, len(own.label) - num_positives)
     if by.names[code] != OTHER and smaller_class >= MIN_OF_CLASS:
         record |= test_against(own, rest, name, record["value"])
     return record
@@ -205,5 +219,5 @@ def test_against(
     if error is None or other_error is None:
         return {}
     deviation = float(np.hypot(error.deviation, other_error.deviation))
-    test = t_test(value - other, deviation, np.inf)
+    test = z_test(value - other, deviation)
     return {"rest": other, "difference": test.difference, "p": test.p}

@@ -39,13 +39,29 @@ def test_many_numbers_become_ranges_of_equal_size() -> None:
     numbers = np.arange(1000)
     for cells in (numbers, [str(x) for x in numbers]):  # CSV gives text
         assert counts(cells) == {
-            "up to 199.8": 200,
-            "199.8 to 399.6": 200,
-            "399.6 to 599.4": 200,
-            "599.4 to 799.2": 200,
-            "above 799.2": 200,
+            "up to 199": 200,
+            "199 to 399": 200,
+            "399 to 599": 200,
+            "599 to 799": 200,
+            "above 799": 200,
         }
     assert list(counts(numbers, are_ids=True)) == ["(other)"]
+
+
+def test_ranges_of_times_and_of_infinite_numbers_have_names_of_their_own() -> None:
+    times = 1_700_000_000 + np.arange(1000)
+    assert len(counts(times)) == 5
+    assert "1700000199 to 1700000399" in counts(times)
+    numbers = np.concatenate(
+        [np.full(300, -np.inf), np.arange(400), np.full(300, np.inf)]
+    )
+    assert list(counts(numbers)) == [
+        "up to -inf",
+        "-inf to 99",
+        "99 to 299",
+        "299 to inf",
+    ]
+    assert sum(counts(numbers).values()) == 1000
 
 
 def test_few_numbers_and_booleans_are_values() -> None:
