@@ -107,7 +107,7 @@ def ranges(numbers: Array, empty: Array) -> tuple[list[str], Array]:
     filled = numbers[~empty]
     shares = np.linspace(0, 1, NUM_RANGES + 1)[1:-1]
     # The edges are values of the column: between infinite values lies no number.
-    edges = np.unique(np.quantile(filled, shares, method="inverted_cdf"))
+    edges = np.unique(np.quantile(filled, shares, method="lower"))
     shown = [f"{edge:.6g}" for edge in edges]
     if len(set(shown)) < len(shown):  # such as times in seconds
         shown = [f"{edge:.17g}" for edge in edges]
