@@ -35,9 +35,10 @@ def sections(evaluation: Evaluation) -> list[Section]:
     """Returns the parts of an evaluation that hold anything."""
     parts = [
         metric_section(evaluation),
-        *slice_sections(evaluation),
+        weakest_section(evaluation),
         drift_section(evaluation),
         importance_section(evaluation),
+        *slice_sections(evaluation),
     ]
     return [part for part in parts if part.tables or part.lines]
 
@@ -66,7 +67,7 @@ def text_with_interval(metric: dict[str, Any]) -> str:
 
 
 def slice_sections(evaluation: Evaluation) -> Iterator[Section]:
-    """Yields the slices by each column, with the weakest slice of each task last."""
+    """Yields the slices by each column."""
     columns = dict.fromkeys(record["column"] for record in evaluation.slice_records)
     tasks = list(evaluation.tasks)
     for column in columns:
@@ -79,9 +80,13 @@ def slice_sections(evaluation: Evaluation) -> Iterator[Section]:
             for pair in pairs
         ]
         yield Section(f"By {column}", tables)
-    if columns:
-        lines = [f"{task}: {weakest_text(evaluation, task)}" for task in tasks]
-        yield Section("Weakest slices", lines=lines)
+
+
+def weakest_section(evaluation: Evaluation) -> Section:
+    """Returns a sentence on the weakest slice of each task, if there are slices."""
+    tasks = evaluation.tasks if evaluation.slice_records else ()
+    lines = [f"{task}: {weakest_text(evaluation, task)}" for task in tasks]
+    return Section("Weakest slices", lines=lines)
 
 
 def slice_table(column: str, records: list[dict[str, Any]]) -> Cells:

@@ -65,8 +65,8 @@ def summary(run: FinishedRun) -> dict[str, Any]:
                 f"{rows:,} {split}" for split, rows in run.data.report["splits"].items()
             ),
             "features": f"{len(config.dataset.used_features)}",
-            "epochs": f"{len(run.history.epochs)}, of which epoch "
-            f"{run.history.kept_epoch} is kept",
+            "epochs": f"{len(run.history.epochs)} epochs, of which "
+            f"epoch {run.history.kept_epoch} is kept",
             "seed": f"{config.seed}",
             "versions": ", ".join(
                 f"{name} {version}" for name, version in environment["versions"].items()
