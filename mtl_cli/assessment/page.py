@@ -1,10 +1,11 @@
 """The HTML page of an evaluation: tables, calibration plots and gates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mtl_cli.assessment.evaluation import Evaluation
 from mtl_cli.assessment.sections import importance_text, sections, text_with_interval
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.pages.charts import Chart
 from mtl_cli.pages.interval_charts import Bar, interval_chart
 from mtl_cli.pages.line_plots import Line, LinePlot
@@ -31,6 +32,8 @@ class GateTable:
 
 def page(evaluation: Evaluation) -> str:
     """Returns the page as HTML."""
+    name = mask_secrets(evaluation.table_name)
+    evaluation = replace(evaluation, table_name=name)
     return render(
         "evaluation.html",
         title=f"{evaluation.run} on {evaluation.table_name}",

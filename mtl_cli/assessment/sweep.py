@@ -70,7 +70,8 @@ def is_sweep(folder: Path) -> bool:
 
 def default_target(sweep: Path, table: str) -> Path:
     """Returns the folder to write: `outputs/evaluations/SWEEP-TABLE`."""
-    name = f"{sweep.resolve().name}-{Path(table).name.partition('.')[0]}"
+    path = table.partition("?")[0]  # the parameters of a URL may hold secrets
+    name = f"{sweep.resolve().name}-{Path(path).name.partition('.')[0]}"
     return EVALUATION_FOLDER / re.sub(r"[^\w.,=-]+", "_", name)
 
 

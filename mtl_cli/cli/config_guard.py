@@ -234,6 +234,12 @@ def check_folders(composed: DictConfig, typed: list[str]) -> None:
                 f"{key}: {shown(folder)} leads out of {root}; take plain names, or "
                 f"give the folder on the command line: {key}=FOLDER"
             )
+        if re.search(r"[?%#]|file:", folder) and root is not None:
+            # It may be a part of a database's URL.
+            raise ConfigError(
+                f"{key}: {shown(folder)} holds a character of URLs; take letters, "
+                "digits, '_', '-', '.', '=' and ','"
+            )
         if secret := secret_in(folder):
             raise ConfigError(
                 f"{key}: the folder's name would show the value of {secret}; give the "

@@ -7,7 +7,14 @@ from mtl_cli.core.secrets import mask_secrets
 SHOWN_CHARACTERS = 60
 LONGEST_LINE = 1500
 # The errors that reading a damaged file may raise.
-DAMAGED_FILE_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError)
+DAMAGED_FILE_ERRORS = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+)
 
 
 class MtlError(Exception):

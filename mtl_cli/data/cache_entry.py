@@ -129,7 +129,10 @@ class Entry:
                 raise ValueError(f"{record['file']} is no file of an entry")
             check_regular(folder / record["file"])
             width = 1 if record["width"] is None else record["width"]
-            size = np.dtype(record["dtype"]).itemsize * width * record["rows"]
+            dtype = np.dtype(record["dtype"])
+            if dtype.kind not in "biuf":  # bytes of a file are no Python objects
+                raise ValueError(f"{dtype} is no type of numbers")
+            size = dtype.itemsize * width * record["rows"]
             path = folder / record["file"]
             if path.stat().st_size != size or (
                 size < BYTES_TO_CHECK and file_crc(path) != record["crc"]

@@ -85,13 +85,17 @@ def long_text_columns(
         stream,
         metadata=metadata,
         read_dictionary=texts,
+        page_checksum_verification=True,
         buffer_size=PROBE_BYTES,
         pre_buffer=False,
     )
     for i in range(metadata.num_row_groups):
         for batch in islice(file.iter_batches(1, row_groups=[i], columns=texts), 1):
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
-                if longest(column.dictionary) > MAX_CELL_BYTES:
+                # A damaged file may hold plain texts where it tells of a dictionary.
+                is_dictionary = pa.types.is_dictionary(column.type)
+                values = column.dictionary if is_dictionary else column
+                if longest(values) > MAX_CELL_BYTES:
                     long_columns[name] = None
     return list(long_columns)
 
@@ -137,9 +141,14 @@ def check_lists(metadata: pyarrow.parquet.FileMetaData, size: int) -> None:
         metadata: the file's own description of its columns.
         size: the bytes of the file.
     """
+    schema = metadata.schema
+    columns = range(metadata.num_columns)
+    # Arrow ends the process if it meets damage in the description of a column, so only
+    # the columns of lists are asked.
+    lists = [j for j in columns if schema.column(j).max_repetition_level]
     for i in range(metadata.num_row_groups):
         group = metadata.row_group(i)
-        for j in range(metadata.num_columns):
+        for j in lists:
             column = group.column(j)
             # An item takes at least a byte; most types take four or eight.
             check_size(column.path_in_schema, column.num_values, group.num_rows, size)

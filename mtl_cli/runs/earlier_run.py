@@ -114,7 +114,7 @@ def check_finished(path: Path) -> None:
     Raises:
         ConfigError: if it is not.
     """
-    if str(path.resolve()).startswith(SYSTEM_FOLDERS):
+    if any(map(path.resolve().is_relative_to, SYSTEM_FOLDERS)):
         raise ConfigError(f"{KEY}: {path} is no folder of a run")
     if not path.is_dir():
         others = names_of_runs(path.parent)

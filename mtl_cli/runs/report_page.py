@@ -50,7 +50,7 @@ def model_card(run: FinishedRun) -> str:
 
 def summary(run: FinishedRun) -> dict[str, Any]:
     """Returns what both the page and the card say of a run."""
-    config, environment = run.config, run.environment
+    config, environment = run.config, mask_secrets(run.environment)
     return {
         "title": f"{config.model.name} on {config.dataset.name}",
         "name": run.folder.path.name,

@@ -36,6 +36,8 @@ VARIABLES = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+VARIABLE = "MLFLOW_TRACKING_URI"
+ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://|(?P<name>databricks(-uc)?)$")
 LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3")
 TOO_MANY_REQUESTS, FIRST_SERVER_ERROR = 429, 500  # HTTP status codes
 
@@ -65,7 +67,7 @@ class MLflow(Tracker):
 
         self._folder = run
         uri = without_user(self.uri or mlflow.get_tracking_uri())
-        if self.uri is not None:
+        if self.uri is not None or VARIABLE not in os.environ:
             check_local_store(uri)
         self._store = store_folder(uri)
         self._shown_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
@@ -221,19 +223,24 @@ def check_local_store(uri: str) -> None:
     if store is not None and Path.cwd().resolve() not in (store, *store.parents):
         raise ConfigError(
             f"tracker.uri: '{uri}' leads out of the current folder; start there, or "
-            "give the address in the environment variable MLFLOW_TRACKING_URI"
+            f"give the address in the environment variable {VARIABLE}"
         )
 
 
 def store_folder(uri: str) -> Path | None:
-    """Returns the folder of a local database or folder; None for a server."""
-    scheme, separator, path = uri.partition(":")
+    """Returns the folder of a local database or folder; None for a server.
+
+    A text that looks like no address is taken for a path.
+    """
+    if not (address := ADDRESS.match(uri)):
+        return Path(uri).resolve()
+    scheme = address["scheme"] or ""
     if scheme.startswith("sqlite"):
-        path = path.removeprefix("///").partition("?")[0].removeprefix("file:")
-        return Path(path).resolve().parent
+        path = unquote(uri[address.end() :].removeprefix("/").partition("?")[0])
+        return Path(path.removeprefix("file:")).resolve().parent
     if scheme == "file":
         return Path(unquote(urlsplit(uri).path)).resolve()
-    return None if separator else Path(uri).resolve()
+    return None
 
 
 def is_elsewhere(artifacts: str, store: Path | None) -> bool:

@@ -86,6 +86,19 @@ def test_manifest_that_names_another_file_is_not_followed(change, file):
     assert not (file.parent / "cache" / "encoded" / entry.name / "0.bin").is_symlink()
 
 
+def test_bytes_of_an_entry_are_not_read_as_objects(file):
+    load(file)
+    (entry,) = (file.parent / "cache" / "encoded").iterdir()
+    manifest = json.loads((entry / "manifest").read_text().partition("\n")[2])
+    for record in manifest["arrays"].values():
+        if record["dtype"].endswith("8"):  # as wide as the address of an object
+            record["dtype"] = "|O"
+    text = json.dumps(manifest)
+    assert "|O" in text
+    (entry / "manifest").write_text(f"{zlib.crc32(text.encode())}\n{text}")
+    assert not load(file).loading.startswith("found")
+
+
 def test_old_folders_that_are_no_entries_stay(file):
     old = file.parent / "cache" / "encoded" / "photos"
     old.mkdir(parents=True)

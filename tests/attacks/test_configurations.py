@@ -80,6 +80,11 @@ CODE = {
         [*BESIDE, "hydra/launcher=submitit_slurm"],
         "hydra.launcher.setup: a file may not set this key",
     ),
+    "url_of_a_database_in_the_name_of_a_folder": (
+        saved_run(hydra={"sweep": {"dir": "x/file:%2Ftmp%2Fcanary.db?uri=true&y="}}),
+        SWEEP,
+        "holds a character of URLs",
+    ),
     "target_of_a_sampler": (
         search({"_target_": "os.abort", "_partial_": False}),
         ["sweep=mine", "check_only=true"],

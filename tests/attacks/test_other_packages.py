@@ -121,6 +121,9 @@ def test_pickles_of_a_start_are_removed_and_its_logs_stay(tmp_path: Path) -> Non
         "/tmp/elsewhere",
         "../elsewhere",
         "sqlite:///link/m.db",
+        "sqlite:///linked.db",
+        "sqlite:///file:%2Ftmp%2Felsewhere%2Fm.db?uri=true",
+        "a:/../../elsewhere",
     ],
 )
 def test_store_outside_of_the_start_folder_is_refused(
@@ -129,6 +132,7 @@ def test_store_outside_of_the_start_folder_is_refused(
     start = tmp_path / "start"
     start.mkdir()
     (start / "link").symlink_to(tmp_path)
+    (start / "linked.db").symlink_to(tmp_path / "elsewhere.db")
     monkeypatch.chdir(start)
     with pytest.raises(ConfigError, match="leads out of the current folder"):
         mlflow.check_local_store(uri)
@@ -157,7 +161,8 @@ def test_artifacts_of_a_forged_store_lie_elsewhere(
     monkeypatch.chdir(tmp_path)
     store = mlflow.store_folder("sqlite:///mlflow.db")
     assert store == tmp_path.resolve()
-    for artifacts in ("/tmp/elsewhere/1", "file:///tmp/elsewhere/1", "../x"):
+    places = ["/tmp/elsewhere/1", "file:///tmp/elsewhere/1", "../x", "./a:/../../x"]
+    for artifacts in places:
         assert mlflow.is_elsewhere(artifacts, store)
     for artifacts in (f"{tmp_path}/mlruns/1", "mlruns/1", "s3://bucket/1"):
         assert not mlflow.is_elsewhere(artifacts, store)
