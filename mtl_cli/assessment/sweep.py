@@ -69,10 +69,20 @@ def is_sweep(folder: Path) -> bool:
 
 
 def default_target(sweep: Path, table: str) -> Path:
-    """Returns the folder to write: `outputs/evaluations/SWEEP-TABLE`."""
+    """Returns the folder to write: `outputs/evaluations/SWEEP-TABLE`.
+
+    Raises:
+        ConfigError: if a link leads out of the current folder.
+    """
     path = table.partition("?")[0]  # the parameters of a URL may hold secrets
     name = f"{sweep.resolve().name}-{Path(path).name.partition('.')[0]}"
-    return EVALUATION_FOLDER / re.sub(r"[^\w.,=-]+", "_", name)
+    target = EVALUATION_FOLDER / re.sub(r"[^\w.,=-]+", "_", name)
+    if Path.cwd().resolve() not in target.resolve().parents:
+        raise ConfigError(
+            f"{target} leads out of the current folder by a link; name the folder: -o "
+            "FOLDER"
+        )
+    return target
 
 
 def check_target(target: Path, force: bool) -> None:

@@ -1,5 +1,6 @@
 """Renders the templates of this folder as self-contained HTML pages."""
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -19,10 +20,17 @@ def render(template: str, **values: object) -> str:
 @cache
 def environment() -> Environment:
     """Returns the loader and the settings of all templates."""
-    return Environment(
+    found = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.filters["markdown"] = escape_markdown
+    return found
+
+
+def escape_markdown(text: str) -> str:
+    """Returns a text without links, pictures, code and cells of Markdown in it."""
+    return re.sub(r"([\\`\[\]|])", r"\\\1", text)

@@ -24,6 +24,27 @@ def test_run_page_shows_scores_plots_and_settings() -> None:
     assert "The dashed line is the epoch whose weights were kept." in page
 
 
+def test_card_holds_no_link_picture_or_cell_of_a_name() -> None:
+    name = "![b](http://evil/x.png) [c](javascript:x) | `d`"
+    headline = {"title": name, "metric": "auc", "value": "0.5", "interval": ""}
+    card = render(
+        "model_card.md",
+        title=name,
+        name=name,
+        facts={"tasks": name},
+        command=name,
+        split="test",
+        headlines=[headline],
+        tables=[[["task", "auc"], [name, "0.5"]]],
+        warnings=[name],
+    )
+    for mark in "[]|`":
+        assert f"\\{mark}" in card
+    assert "](http" not in card.replace("\\]", "")
+    rows = [line for line in card.splitlines() if line.startswith("| ") and "b" in line]
+    assert all(line.replace("\\|", "").count("|") == 3 for line in rows)
+
+
 def test_missing_variable_is_an_error() -> None:
     with pytest.raises(UndefinedError, match="facts"):
         render("run.html", title="run")

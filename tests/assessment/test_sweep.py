@@ -1,0 +1,27 @@
+"""The folder to which the evaluations of a sweep are written."""
+
+from pathlib import Path
+
+import pytest
+
+from mtl_cli.assessment.sweep import default_target
+from mtl_cli.core.errors import ConfigError
+
+
+def test_default_folder_is_named_after_sweep_and_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    target = default_target(Path("sweeps/first"), "https://h/may.parquet?token=hidden")
+    assert target == Path("outputs/evaluations/first-may")
+
+
+def test_default_folder_behind_a_link_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = tmp_path / "start"
+    start.mkdir()
+    (start / "outputs").symlink_to(tmp_path)
+    monkeypatch.chdir(start)
+    with pytest.raises(ConfigError, match="leads out of the current folder"):
+        default_target(Path("sweeps/first"), "may.csv")
