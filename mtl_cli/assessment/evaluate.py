@@ -19,11 +19,11 @@ from mtl_cli.assessment.rows import (
     table_in_memory,
     validation_rows,
 )
-from mtl_cli.assessment.scored_rows import ScoredRows, metric_with_interval, scored_rows
 from mtl_cli.assessment.slices import Slices, score_slices, slices_by
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.table import Array
 from mtl_cli.evaluation.gate_usage import measure_gate_usage
+from mtl_cli.evaluation.scored_rows import ScoredRows, metric_with_interval, scored_rows
 from mtl_cli.evaluation.scores import evaluate as scores_of
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.metrics.scores import NON_METRIC_KEYS, Score, metrics_of

@@ -16,10 +16,10 @@ from mtl_cli.assessment.feature_groups import (
     feature_groups,
 )
 from mtl_cli.assessment.loaded_run import LoadedRun
-from mtl_cli.assessment.scored_rows import scored_rows
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array, Table
+from mtl_cli.evaluation.scored_rows import scored_rows
 from mtl_cli.heads.base import Output
 from mtl_cli.statistics.significance import quantile
 

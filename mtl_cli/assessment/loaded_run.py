@@ -2,29 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from mtl_cli.config.run_config import Config
-from mtl_cli.data.feature_set import FeatureSet
-
-if TYPE_CHECKING:  # this module imports TensorFlow
-    from mtl_cli.network.build import Network
+from mtl_cli.exports.base import TrainedModel
 
 
 @dataclass(frozen=True)
-class LoadedRun:
-    """A network with the features and the configuration that belong to it.
+class LoadedRun(TrainedModel):
+    """A trained model, and the run folder that it comes from.
 
     Attributes:
-        network: the network.
-        features: the features, fitted to the training rows.
-        config: the configuration of the run.
         folder: the run folder.
     """
 
-    network: "Network"
-    features: FeatureSet
-    config: Config
     folder: Path
 
 

@@ -8,17 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
 from rich.text import Text
 
 from mtl_cli.assessment.evaluation import Evaluation
 from mtl_cli.assessment.sections import sections, text_with_interval
 from mtl_cli.core.errors import WriteError, printable
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.runs.score_table import Cells
+from mtl_cli.runs.console import print_in_full_width, text_table
 
 if TYPE_CHECKING:
     from mtl_cli.assessment.sweep import SweepEvaluation
@@ -35,7 +32,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
         console.print()
         print_line(console, section.title, "bold")
         for cells in section.tables:
-            print_table(console, cells)
+            print_in_full_width(console, text_table(cells))
         for line in section.lines:
             print_line(console, line)
     for line in evaluation.remarks:
@@ -63,7 +60,7 @@ def show_sweep(result: "SweepEvaluation", target: Path) -> None:
         cells.append(
             [name, *("-" if m is None else text_with_interval(m) for m in metrics)]
         )
-    print_table(console, cells)
+    print_in_full_width(console, text_table(cells))
     for name, status in result.skipped.items():
         print_line(console, f"warning: {name} is not evaluated: {status}", "yellow")
     remarks = {line for e in result.evaluations.values() for line in e.remarks}
@@ -103,20 +100,3 @@ def new_console() -> Console:
 def print_line(console: Console, text: str, style: str = "") -> None:
     """Prints a line without secrets."""
     console.print(Text(printable(mask_secrets(text)), style=style))
-
-
-def print_table(console: Console, cells: Cells) -> None:
-    """Prints a table without cutting cells."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    header, *rows = [
-        [Text(printable(mask_secrets(cell))) for cell in row] for row in cells
-    ]
-    for i, name in enumerate(header):
-        table.add_column(name, justify="right" if i else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    width = console.width
-    wide = console.options.update(max_width=10_000)
-    console.width = max(width, Measurement.get(console, wide, table).maximum)
-    console.print(table)
-    console.width = width

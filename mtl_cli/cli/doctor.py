@@ -15,11 +15,10 @@ from typing import NoReturn
 from packaging.requirements import Requirement
 from rich.console import Console
 
-from mtl_cli.core import compile_cache, paths, signals, tensorflow_runtime
-from mtl_cli.core.command_line import Parser
-from mtl_cli.core.errors import MtlError, fail, printable
+from mtl_cli.core import compile_cache, paths, tensorflow_runtime
+from mtl_cli.core.command_line import Parser, run_command
+from mtl_cli.core.errors import MtlError, printable
 from mtl_cli.core.private_doors import exit_without_teardown
-from mtl_cli.core.signals import Stopped
 
 PROGRAM = "mtl-doctor"
 EXAMPLES = """examples:
@@ -54,26 +53,29 @@ def command() -> NoReturn:
 
 
 def main(command_line: list[str]) -> int:
-    """Checks the installation; returns the exit code: 0 all works, 1 not, 2, 130."""
-    signals.install()
-    try:
-        parser = Parser(
-            prog=PROGRAM,
-            description="Says whether this installation works, and what it lacks.",
-            epilog=EXAMPLES,
-        )
-        add = parser.add_argument
-        add("--no-training", action="store_true", help="leaves out the self-test")
-        options = parser.parse_args(command_line)
-        console = Console(highlight=False, soft_wrap=True, markup=False)
-        works = True
-        for finding in findings(with_training=not options.no_training):
-            show(console, finding)
-            works &= finding.works is not False
-    except MtlError as error:
-        return fail(PROGRAM, str(error), error.exit_code)
-    except Stopped as stop:
-        return fail(PROGRAM, str(stop), stop.code)
+    """Checks the installation; returns the exit code, see `run_command`."""
+    return run_command(PROGRAM, lambda: diagnose(command_line), end="")
+
+
+def diagnose(command_line: list[str]) -> int:
+    """Prints the findings; returns 0 if all works, else 1.
+
+    Raises:
+        ConfigError: if the command line is wrong.
+    """
+    parser = Parser(
+        prog=PROGRAM,
+        description="Says whether this installation works, and what it lacks.",
+        epilog=EXAMPLES,
+    )
+    add = parser.add_argument
+    add("--no-training", action="store_true", help="leaves out the self-test")
+    options = parser.parse_args(command_line)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    works = True
+    for finding in findings(with_training=not options.no_training):
+        show(console, finding)
+        works &= finding.works is not False
     return 0 if works else 1
 
 

@@ -2,21 +2,19 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from mtl_cli.core import plugins, signals, tensorflow_runtime
+from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.atomic_write import replacing
-from mtl_cli.core.command_line import Parser
+from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.conditions import Condition, check_known, parse_condition
-from mtl_cli.core.errors import ConfigError, MtlError, fail, printable
+from mtl_cli.core.errors import ConfigError, fail, printable
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.core.signals import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,17 +39,8 @@ def command() -> NoReturn:
 
 
 def main(command_line: list[str]) -> int:
-    """Evaluates; returns the exit code: 0 done, 1 a check failed, 2 wrong, 130, 143."""
-    signals.install()
-    try:
-        return evaluate(arguments(command_line))
-    except MtlError as error:
-        return fail(PROGRAM, str(error), error.exit_code)
-    except Stopped as stop:
-        return fail(PROGRAM, f"{stop}; nothing was written", stop.code)
-    except BrokenPipeError:  # `mtl-evaluate ... | head` closes the output early
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    """Evaluates; returns the exit code, see `run_command`."""
+    return run_command(PROGRAM, lambda: evaluate(arguments(command_line)))
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:

@@ -5,11 +5,10 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from mtl_cli.core import plugins, signals, tensorflow_runtime
-from mtl_cli.core.command_line import Parser
-from mtl_cli.core.errors import MtlError, fail, printable
+from mtl_cli.core import plugins, tensorflow_runtime
+from mtl_cli.core.command_line import Parser, run_command
+from mtl_cli.core.errors import printable
 from mtl_cli.core.private_doors import exit_without_teardown
-from mtl_cli.core.signals import Stopped
 
 PROGRAM = "mtl-export"
 EXAMPLES = """examples:
@@ -26,15 +25,8 @@ def command() -> NoReturn:
 
 
 def main(command_line: list[str]) -> int:
-    """Exports; returns the exit code: 0 done, 1 failed, 2 wrong input, 130, 143."""
-    signals.install()
-    try:
-        export(arguments(command_line))
-    except MtlError as error:
-        return fail(PROGRAM, str(error), error.exit_code)
-    except Stopped as stop:
-        return fail(PROGRAM, f"{stop}; nothing was written", stop.code)
-    return 0
+    """Exports; returns the exit code, see `run_command`."""
+    return run_command(PROGRAM, lambda: export(arguments(command_line)))
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:

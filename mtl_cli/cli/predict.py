@@ -1,7 +1,6 @@
 """`mtl-predict`: predicts the rows of a file with the model of a run."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -9,11 +8,10 @@ from typing import NoReturn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from mtl_cli.core import plugins, signals, tensorflow_runtime
-from mtl_cli.core.command_line import Parser
-from mtl_cli.core.errors import ConfigError, MtlError, fail, printable
+from mtl_cli.core import plugins, tensorflow_runtime
+from mtl_cli.core.command_line import Parser, run_command
+from mtl_cli.core.errors import ConfigError, printable
 from mtl_cli.core.private_doors import exit_without_teardown
-from mtl_cli.core.signals import Stopped
 
 PROGRAM = "mtl-predict"
 EXAMPLES = """examples:
@@ -29,18 +27,8 @@ def command() -> NoReturn:
 
 
 def main(command_line: list[str]) -> int:
-    """Predicts; returns the exit code: 0 done, 1 failed, 2 wrong input, 130, 143."""
-    signals.install()
-    try:
-        predict(arguments(command_line))
-    except MtlError as error:
-        return fail(PROGRAM, str(error), error.exit_code)
-    except Stopped as stop:
-        return fail(PROGRAM, f"{stop}; nothing was written", stop.code)
-    except BrokenPipeError:  # `mtl-predict ... -o - | head` closes the output early
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return 0
+    """Predicts; returns the exit code, see `run_command`."""
+    return run_command(PROGRAM, lambda: predict(arguments(command_line)))
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:

@@ -1,11 +1,41 @@
-"""The parser of the command lines of all commands but `mtl-train`."""
+"""What all commands but `mtl-train` share: the parser, and how a command ends."""
 
 import argparse
+import os
 import re
+import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, NoReturn
 
-from mtl_cli.core.errors import ConfigError, suggest
+from mtl_cli.core import signals
+from mtl_cli.core.errors import ConfigError, MtlError, fail, suggest
+from mtl_cli.core.signals import Stopped
+
+
+def run_command(
+    program: str, work: Callable[[], int | None], end: str = "; nothing was written"
+) -> int:
+    """Runs a command, and says in one line what stops it.
+
+    Args:
+        program: the command's name.
+        work: does the work, and returns the exit code; None stands for 0.
+        end: what to add to the line about a signal.
+
+    Returns: the exit code: that of `work`, 2 for wrong input, 1 for a failure or a
+        closed output, 130 or 143 after a signal.
+    """
+    signals.install()
+    try:
+        return work() or 0
+    except MtlError as error:
+        return fail(program, str(error), error.exit_code)
+    except Stopped as stop:
+        return fail(program, f"{stop}{end}", stop.code)
+    except BrokenPipeError:  # `COMMAND | head` closes the output early
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 class Parser(argparse.ArgumentParser):

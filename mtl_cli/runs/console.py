@@ -98,22 +98,7 @@ class Console:
             cells: the rows. The first row is the header; the first column holds names.
             title: the line above the table; "" for no line.
         """
-        table = Table(
-            title=title,
-            title_justify="left",
-            title_style="bold",
-            box=SIMPLE_HEAD,
-            pad_edge=False,
-            collapse_padding=True,
-        )
-        # A name in the data may look like markup of `rich`; `Text` leaves it unchanged.
-        header, *rows = [
-            [Text(printable(mask_secrets(cell))) for cell in row] for row in cells
-        ]
-        for i, name in enumerate(header):
-            table.add_column(name, justify="right" if i else "left", no_wrap=True)
-        for row in rows:
-            table.add_row(*row)
+        table = text_table(cells, title)
         print_in_full_width(self.terminal, table)
         with named_write_errors(Path(self.file.name)):
             print_in_full_width(self.log, table)
@@ -153,6 +138,27 @@ class Console:
         # If the file cannot be written, an earlier write has already reported that.
         with contextlib.suppress(OSError):
             self.file.close()
+
+
+def text_table(cells: list[list[str]], title: str = "") -> Table:
+    """Returns a table for a terminal, without secrets; see `Console.print_table`."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    # A name in the data may look like markup of `rich`; `Text` leaves it unchanged.
+    header, *rows = [
+        [Text(printable(mask_secrets(cell))) for cell in row] for row in cells
+    ]
+    for i, name in enumerate(header):
+        table.add_column(name, justify="right" if i else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def print_in_full_width(console: RichConsole, table: Table) -> None:

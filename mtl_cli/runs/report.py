@@ -10,8 +10,9 @@ import pandas as pd
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.load import Data
-from mtl_cli.data.table import Array, StoredTable, Table
+from mtl_cli.data.table import Array
 from mtl_cli.evaluation.gate_usage import GateUsage
+from mtl_cli.evaluation.scored_rows import ScoredRows, scored_rows
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.scores import Scores, metrics_of
 from mtl_cli.pages.line_plots import Line, LinePlot
@@ -59,10 +60,18 @@ class FinishedRun:
     next_commands: list[tuple[str, str]]
 
     @cached_property
+    def scored(self) -> dict[str, ScoredRows]:
+        """The rows of `split` on which each output is scored."""
+        table, predictions = self.data.splits[self.split], self.predictions[self.split]
+        return {
+            output.name: scored_rows(output, table, predictions[output.name])
+            for output in self.config.outputs
+        }
+
+    @cached_property
     def prediction_plots(self) -> dict[str, list[LinePlot]]:
         """The plots of each output's predictions on the rows of `split`."""
-        table, predictions = self.data.splits[self.split], self.predictions[self.split]
-        return prediction_plots(self.config.outputs, table, predictions)
+        return prediction_plots(self.scored)
 
 
 def write(run: FinishedRun) -> None:
@@ -71,7 +80,7 @@ def write(run: FinishedRun) -> None:
     These are `history.csv`, `predictions.parquet`, `plots/`, `report.html` and
     `model_card.md`.
     """
-    from mtl_cli.runs.report_page import model_card, page
+    from mtl_cli.runs.report_page import model_card, page, summary
 
     folder, outputs = run.folder, run.config.outputs
     rows = [epoch_row(epoch) for epoch in run.history.epochs]
@@ -99,8 +108,9 @@ def write(run: FinishedRun) -> None:
             continue
         with folder.replacing(f"plots/{name}.png") as path:
             write_png(group, path)
-    folder.write_text("report.html", page(run))
-    folder.write_text("model_card.md", model_card(run))
+    shown = summary(run)  # its intervals may take seconds
+    folder.write_text("report.html", page(run, shown))
+    folder.write_text("model_card.md", model_card(run, shown))
 
 
 def epoch_row(epoch: Epoch) -> dict[str, Any]:
@@ -165,21 +175,11 @@ def learning_curves(history: History, outputs: list[Output]) -> list[LinePlot]:
     return [losses, metrics]
 
 
-def prediction_plots(
-    outputs: list[Output], table: Table | StoredTable, predictions: dict[str, Array]
-) -> dict[str, list[LinePlot]]:
+def prediction_plots(scored: dict[str, ScoredRows]) -> dict[str, list[LinePlot]]:
     """Returns the plots of each output's predictions; none without scored rows."""
-    plots = {}
-    for output in outputs:
-        columns = scored_columns(output, table, predictions[output.name])
-        plots[output.name] = output.task.plots(*columns) if len(columns[0]) else []
-    return plots
-
-
-def scored_columns(
-    output: Output, table: Table | StoredTable, prediction: Array
-) -> list[Array]:
-    """Returns labels, predictions and weights of the rows whose weight is above 0."""
-    weights = table.weights[output.name]
-    columns = table.labels[output.label], prediction, weights
-    return [column[weights > 0].astype("float64") for column in columns]
+    return {
+        name: rows.output.task.plots(rows.label, rows.prediction, rows.weight)
+        if len(rows.label)
+        else []
+        for name, rows in scored.items()
+    }

@@ -7,26 +7,30 @@ from typing import Any
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.evaluation.gate_rows import gate_rows
 from mtl_cli.evaluation.gate_usage import gate_warnings
-from mtl_cli.heads.base import Output
+from mtl_cli.evaluation.scored_rows import metric_with_interval
 from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import render
 from mtl_cli.runs.data_tables import feature_table, task_table
-from mtl_cli.runs.report import FinishedRun, learning_curves, scored_columns
+from mtl_cli.runs.report import FinishedRun, learning_curves
 from mtl_cli.runs.score_table import score_tables
-from mtl_cli.statistics.sampling_error import interval, sampling_error
 
 MAX_OPEN_TASKS = 4  # whose plots are shown at once
 
 
-def page(run: FinishedRun) -> str:
-    """Returns the page as HTML."""
+def page(run: FinishedRun, shown: dict[str, Any]) -> str:
+    """Returns the page as HTML.
+
+    Args:
+        run: the run.
+        shown: the result of `summary`.
+    """
     from mtl_cli.network.diagram import parts_of
 
     outputs = run.config.outputs
     parts = parts_of(run.network.logits, list(run.config.chosen_tasks))
     return render(
         "run.html",
-        **summary(run),
+        **shown,
         scores={name: score_tables(outputs, run.scores[name]) for name in run.scores},
         learning_curves=learning_curves(run.history, outputs),
         plots=run.prediction_plots,
@@ -42,10 +46,15 @@ def page(run: FinishedRun) -> str:
     )
 
 
-def model_card(run: FinishedRun) -> str:
-    """Returns the model card as Markdown."""
+def model_card(run: FinishedRun, shown: dict[str, Any]) -> str:
+    """Returns the model card as Markdown.
+
+    Args:
+        run: the run.
+        shown: the result of `summary`.
+    """
     tables = score_tables(run.config.outputs, run.scores[run.split])
-    return render("model_card.md", **summary(run), tables=tables, command=command(run))
+    return render("model_card.md", **shown, tables=tables, command=command(run))
 
 
 def summary(run: FinishedRun) -> dict[str, Any]:
@@ -91,32 +100,19 @@ def headlines(run: FinishedRun) -> list[dict[str, str]]:
     headlines = []
     for output in run.config.outputs:
         score = run.scores[run.split][output.name]
-        value = score[output.first_metric]
+        name = output.first_metric
+        metric = metric_with_interval(run.scored[output.name], name, score[name])
+        value, low, high = metric["value"], metric["low"], metric["high"]
         headlines.append(
             {
                 "title": output.title,
-                "metric": output.first_metric.replace("_", " "),
+                "metric": name.replace("_", " "),
                 "value": "-" if value is None else f"{value:.4f}",
-                "interval": "" if value is None else interval_text(run, output, value),
+                "interval": "" if low is None else f"{low:.4f} to {high:.4f}",
                 "rows": f"{score['rows']:,}",
             }
         )
     return headlines
-
-
-def interval_text(run: FinishedRun, output: Output, value: float) -> str:
-    """Returns the 95 % interval of an output's first metric; "" if it is unknown."""
-    table = run.data.splits[run.split]
-    columns = scored_columns(output, table, run.predictions[run.split][output.name])
-    groups = table.groups
-    if groups is not None:
-        groups = groups[table.weights[output.name] > 0]
-    metric = output.task.metric(output.first_metric)
-    error = sampling_error(metric, columns, groups)
-    if error is None:
-        return ""
-    low, high = interval(value, error)
-    return f"{low:.4f} to {high:.4f}"
 
 
 def command(run: FinishedRun) -> str:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtl_cli.data.table import Table
+from mtl_cli.evaluation.scored_rows import scored_rows
 from mtl_cli.evaluation.scores import evaluate, monitored, score
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.auc import auc, gauc
@@ -72,9 +73,15 @@ def rows_of(name, rows=2000, ties=False, weighted=True, seed=7):
     return label, prediction, weight
 
 
+def prediction_plots(outputs, table, predictions):
+    """The plots of each output's predictions."""
+    scored = {o.name: scored_rows(o, table, predictions[o.name]) for o in outputs}
+    return report.prediction_plots(scored)
+
+
 def calibration_points(outputs, table, predictions):
     """The points of the calibration plot of each output, (buckets, 2)."""
-    plots = report.prediction_plots(outputs, table, predictions)
+    plots = prediction_plots(outputs, table, predictions)
     lines = [
         plot.lines[0]
         for of_output in plots.values()
@@ -187,7 +194,7 @@ def test_calibration_plot_of_classes_takes_each_against_all_others():
 def test_output_without_rows_has_no_plot():
     rows = Table({}, {"y": np.zeros(3)}, {"y": np.zeros(3)})
     outputs = [Output("y", "y", BINARY)]
-    assert report.prediction_plots(outputs, rows, {"y": np.zeros(3)}) == {"y": []}
+    assert prediction_plots(outputs, rows, {"y": np.zeros(3)}) == {"y": []}
 
 
 def test_pcoc_is_predicted_over_actual_positives():

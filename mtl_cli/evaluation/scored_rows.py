@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mtl_cli.data.table import Array, Table
+from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.evaluation.scores import score
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.calibration import calibration_buckets
@@ -87,7 +87,9 @@ class ScoredRows:
         }
 
 
-def scored_rows(output: Output, table: Table, predictions: Array) -> ScoredRows:
+def scored_rows(
+    output: Output, table: Table | StoredTable, predictions: Array
+) -> ScoredRows:
     """Returns the rows on which an output is scored.
 
     Args:
@@ -95,13 +97,14 @@ def scored_rows(output: Output, table: Table, predictions: Array) -> ScoredRows:
         table: the rows, with labels, weights and groups.
         predictions: the predictions of the output, (rows,) or (rows, classes).
     """
-    weight = table.weights[output.name]
+    # A stored table reads its columns from disk at each access, so access each once.
+    weight, groups = table.weights[output.name], table.groups
     rows = np.flatnonzero(weight > 0)
     label, prediction, weight = (
         np.asarray(x[rows], "float64")
         for x in (table.labels[output.label], predictions, weight)
     )
-    group = None if table.groups is None else table.groups[rows]
+    group = None if groups is None else groups[rows]
     return ScoredRows(output, label, prediction, weight, group, rows)
 
 
