@@ -17,7 +17,7 @@ import yaml
 from alternate import OURS, Contender, alternate
 from report import compare, save
 
-from mtl_cli.evaluation.scores import score
+from mtl_cli.scoring.scores import score
 from mtl_cli.tasks.binary import Binary
 
 SEEDS = 5

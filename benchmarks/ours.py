@@ -35,8 +35,8 @@ def main() -> None:
     from mtl_cli.core import tensorflow_runtime
 
     tensorflow_runtime.start(config.seed, config.trainer.deterministic)
-    from mtl_cli.evaluation.scores import evaluate
     from mtl_cli.network.build import build
+    from mtl_cli.scoring.scores import evaluate
     from mtl_cli.training.progress import Progress
     from mtl_cli.training.train import train
 

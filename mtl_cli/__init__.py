@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from mtl_cli.api.model import Model, load
     from mtl_cli.api.run import Run
     from mtl_cli.api.train import train
-    from mtl_cli.assessment.evaluation import Evaluation
     from mtl_cli.core.errors import (
         ConfigError,
         DataError,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
         TrainingError,
         WriteError,
     )
+    from mtl_cli.evaluation.evaluation import Evaluation
 
     __version__: str
 
@@ -55,7 +55,7 @@ __all__ = [
 # The modules of the public names; the errors are all in `mtl_cli.core.errors`.
 _MODULES = {
     "Comparison": "mtl_cli.api.compare",
-    "Evaluation": "mtl_cli.assessment.evaluation",
+    "Evaluation": "mtl_cli.evaluation.evaluation",
     "Model": "mtl_cli.api.model",
     "Run": "mtl_cli.api.run",
     "compare": "mtl_cli.api.compare",

@@ -17,7 +17,7 @@ from mtl_cli.config.check import check
 from mtl_cli.core.errors import ConfigError, printable
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.evaluation.scores import score
+from mtl_cli.scoring.scores import score
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.multiclass import Multiclass
 from mtl_cli.tasks.regression import Regression

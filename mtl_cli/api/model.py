@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from mtl_cli.assessment.evaluation import Evaluation
     from mtl_cli.config.run_config import Config
     from mtl_cli.data.feature_set import FeatureSet
+    from mtl_cli.evaluation.evaluation import Evaluation
     from mtl_cli.network.build import Network
 
     Rows: TypeAlias = pd.DataFrame | pa.Table
@@ -101,9 +101,9 @@ class Model:
         import pandas as pd
         import pyarrow as pa
 
-        from mtl_cli.assessment.evaluate import Request, evaluate
-        from mtl_cli.assessment.loaded_run import LoadedRun
-        from mtl_cli.assessment.needed_columns import evaluable
+        from mtl_cli.evaluation.evaluate import Request, evaluate
+        from mtl_cli.evaluation.loaded_run import LoadedRun
+        from mtl_cli.evaluation.needed_columns import evaluable
 
         if isinstance(table, pd.DataFrame):
             names = [str(name) for name in table.columns]

@@ -19,8 +19,8 @@ from mtl_cli.core.secrets import mask_secrets
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mtl_cli.assessment.evaluate import Request
-    from mtl_cli.assessment.evaluation import Evaluation
+    from mtl_cli.evaluation.evaluate import Request
+    from mtl_cli.evaluation.evaluation import Evaluation
 
 PROGRAM = "mtl-evaluate"
 FIX = "free the space, or name another file, and run the command again"
@@ -81,7 +81,7 @@ def evaluate(options: argparse.Namespace) -> int:
     Raises:
         MtlError: if the table or the model cannot be used, or a file not be written.
     """
-    from mtl_cli.assessment.sweep import is_sweep
+    from mtl_cli.evaluation.sweep import is_sweep
 
     sweep = is_sweep(options.run)
     check_files(options, sweep)
@@ -96,10 +96,10 @@ def evaluate(options: argparse.Namespace) -> int:
 
 def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> int:
     """Evaluates a run, writes the files and prints the result; returns the code."""
-    from mtl_cli.assessment.evaluate import evaluate
-    from mtl_cli.assessment.loaded_run import load_run
-    from mtl_cli.assessment.page import page
-    from mtl_cli.assessment.screen import show_evaluation, written_to_stdout
+    from mtl_cli.evaluation.evaluate import evaluate
+    from mtl_cli.evaluation.loaded_run import load_run
+    from mtl_cli.evaluation.page import page
+    from mtl_cli.evaluation.screen import show_evaluation, written_to_stdout
 
     with progress() as on_progress:
         request = request_of(options, on_progress)
@@ -121,8 +121,8 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
 
 def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> int:
     """Evaluates a sweep, writes the folder and prints a table; returns the code."""
-    from mtl_cli.assessment import sweep
-    from mtl_cli.assessment.screen import show_sweep, written_to_stdout
+    from mtl_cli.evaluation import sweep
+    from mtl_cli.evaluation.screen import show_sweep, written_to_stdout
 
     target = options.output or sweep.default_target(options.run, options.table)
     sweep.check_target(target, options.force)
@@ -147,7 +147,7 @@ def request_of(
     options: argparse.Namespace, on_progress: "Callable[[str, int, int], None]"
 ) -> "Request":
     """Returns what the command line asks to evaluate."""
-    from mtl_cli.assessment.evaluate import Request
+    from mtl_cli.evaluation.evaluate import Request
 
     by = [column for column in options.by.split(",") if column]
     return Request(by, options.importance, options.repeats, on_progress)

@@ -7,7 +7,7 @@ from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.evaluation.gate_rows import GateRow, gate_rows
+from mtl_cli.scoring.gate_rows import GateRow, gate_rows
 
 
 @dataclass(frozen=True)

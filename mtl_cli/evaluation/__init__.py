@@ -1,1 +1,1 @@
-"""Scores of predictions, and how gates use their experts."""
+"""Evaluates trained models on labelled tables: metrics, slices, drift, importance."""

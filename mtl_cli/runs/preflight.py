@@ -4,8 +4,8 @@ import numpy as np
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.table import StoredTable, Table
-from mtl_cli.evaluation.scores import score
 from mtl_cli.heads.base import Output
+from mtl_cli.scoring.scores import score
 
 
 def check_monitor(

@@ -11,13 +11,13 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.load import Data
 from mtl_cli.data.table import Array
-from mtl_cli.evaluation.gate_usage import GateUsage
-from mtl_cli.evaluation.scored_rows import ScoredRows, scored_rows
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.scores import Scores, metrics_of
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.png import write_png
 from mtl_cli.runs.score_table import Cells
+from mtl_cli.scoring.gate_usage import GateUsage
+from mtl_cli.scoring.scored_rows import ScoredRows, scored_rows
 from mtl_cli.tasks.base import Task
 from mtl_cli.training.progress import Epoch, History
 

@@ -5,14 +5,14 @@ import shlex
 from typing import Any
 
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.evaluation.gate_rows import gate_rows
-from mtl_cli.evaluation.gate_usage import gate_warnings
-from mtl_cli.evaluation.scored_rows import metric_with_interval
 from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import render
 from mtl_cli.runs.data_tables import feature_table, task_table
 from mtl_cli.runs.report import FinishedRun, learning_curves
 from mtl_cli.runs.score_table import score_tables
+from mtl_cli.scoring.gate_rows import gate_rows
+from mtl_cli.scoring.gate_usage import gate_warnings
+from mtl_cli.scoring.scored_rows import metric_with_interval
 
 MAX_OPEN_TASKS = 4  # whose plots are shown at once
 

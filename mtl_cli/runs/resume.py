@@ -15,10 +15,10 @@ from mtl_cli.core.run_folder import (
     status_of,
 )
 from mtl_cli.data.load import fingerprint_of
-from mtl_cli.evaluation.scores import read_scores
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.provenance import config_difference_message, config_hash
+from mtl_cli.scoring.scores import read_scores
 from mtl_cli.training.checkpoint import (
     Checkpoint,
     checkpoint_files,

@@ -12,8 +12,6 @@ from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.load import Data, load
-from mtl_cli.evaluation.gate_usage import gate_warnings, measure_gate_usage
-from mtl_cli.evaluation.scores import evaluate
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
@@ -25,6 +23,8 @@ from mtl_cli.runs.preflight import check_monitor
 from mtl_cli.runs.provenance import change_messages, environment
 from mtl_cli.runs.resume import main_split
 from mtl_cli.runs.stage_timer import StageTimer
+from mtl_cli.scoring.gate_usage import gate_warnings, measure_gate_usage
+from mtl_cli.scoring.scores import evaluate
 from mtl_cli.training.checkpoint import Checkpoint
 from mtl_cli.training.progress import History
 

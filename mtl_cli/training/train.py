@@ -9,9 +9,9 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import TrainingError
 from mtl_cli.data.table import StoredTable, Table
 from mtl_cli.distributed.replicas import Replicas
-from mtl_cli.evaluation.scores import evaluate, monitored
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.network.build import Network
+from mtl_cli.scoring.scores import evaluate, monitored
 from mtl_cli.training import optimizer_state
 from mtl_cli.training.feed import Feed, feed_of
 from mtl_cli.training.losses import mean_losses

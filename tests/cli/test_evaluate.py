@@ -20,10 +20,10 @@ import yaml
 from helpers.planted_data import run_in, small_values, values
 
 import mtl_cli
-from mtl_cli.assessment import rows as assessed_rows
 from mtl_cli.cli import evaluate
 from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.config.run_config import Config
+from mtl_cli.evaluation import rows as evaluated_rows
 from mtl_cli.statistics import sampling_error
 
 FEATURES: dict[str, Any] = {
@@ -416,7 +416,7 @@ def test_signal_in_the_middle_leaves_no_file(
     def interrupted(*arguments: Any) -> Any:
         signal.raise_signal(number)
 
-    monkeypatch.setattr(assessed_rows, "labels_of_rows", interrupted)
+    monkeypatch.setattr(evaluated_rows, "labels_of_rows", interrupted)
     handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         test = run.parent / "test.parquet"

@@ -29,9 +29,9 @@ from mtl_cli.core.options import option_class
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.load import load
 from mtl_cli.data.table import Table, as_arrays
-from mtl_cli.evaluation.scores import evaluate
 from mtl_cli.heads.independent import Independent
 from mtl_cli.network.build import Network, build
+from mtl_cli.scoring.scores import evaluate
 from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.steps import Steps

@@ -21,9 +21,9 @@ from mtl_cli.data import uci
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.load import load
-from mtl_cli.evaluation.scores import evaluate
 from mtl_cli.heads.base import Output
 from mtl_cli.heads.independent import Independent
+from mtl_cli.scoring.scores import evaluate
 from mtl_cli.tasks.binary import Binary
 
 RAW_ADULT = root().parent / "shared" / "data" / "adult"

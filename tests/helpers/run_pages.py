@@ -1,10 +1,10 @@
 """The page of a run, filled with one text."""
 
-from mtl_cli.evaluation.gate_rows import GateRow
 from mtl_cli.network.diagram import Part
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import render
+from mtl_cli.scoring.gate_rows import GateRow
 
 
 def run_page(text: str, **changes: object) -> str:

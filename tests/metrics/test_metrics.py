@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtl_cli.data.table import Table
-from mtl_cli.evaluation.scored_rows import scored_rows
-from mtl_cli.evaluation.scores import evaluate, monitored, score
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.auc import auc, gauc
 from mtl_cli.metrics.calibration import calibration_buckets, ece, pcoc
 from mtl_cli.metrics.log_loss import cross_entropy, log_loss
 from mtl_cli.metrics.sorted_rows import sort_rows
 from mtl_cli.runs import report
+from mtl_cli.scoring.scored_rows import scored_rows
+from mtl_cli.scoring.scores import evaluate, monitored, score
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.multiclass import Multiclass
 from mtl_cli.tasks.regression import Regression

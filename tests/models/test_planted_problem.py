@@ -8,9 +8,9 @@ import pytest
 from helpers.networks import PAIRS, config
 
 from mtl_cli.data.load import load
-from mtl_cli.evaluation.scores import evaluate
 from mtl_cli.metrics.auc import auc
 from mtl_cli.network.build import build
+from mtl_cli.scoring.scores import evaluate
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.train import train
 

@@ -13,9 +13,9 @@ from helpers.planted_data import config, loaded, parquet, run_in, values
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.load import load
-from mtl_cli.evaluation.scores import score
 from mtl_cli.network.build import build
 from mtl_cli.runs import saved_model
+from mtl_cli.scoring.scores import score
 from mtl_cli.tasks.binary import Binary, focal
 from mtl_cli.tasks.multiclass import Multiclass
 from mtl_cli.tasks.regression import Regression

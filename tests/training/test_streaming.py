@@ -7,9 +7,9 @@ from helpers.planted_data import config, loaded, outputs, parquet, run_in, value
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.data import load as load_module
 from mtl_cli.data.table import StoredTable, Table, as_arrays
-from mtl_cli.evaluation.scores import evaluate
 from mtl_cli.network.build import build
 from mtl_cli.runs import saved_model
+from mtl_cli.scoring.scores import evaluate
 from mtl_cli.training import feed as feed_module
 from mtl_cli.training.feed import MemoryFeed, StreamFeed, feed_of
 from mtl_cli.training.progress import Progress

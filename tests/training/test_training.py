@@ -19,10 +19,10 @@ from mtl_cli.core.errors import TrainingError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.table import Table
 from mtl_cli.distributed.replicas import Replicas
-from mtl_cli.evaluation.scores import evaluate
 from mtl_cli.layers.schedule import Schedule
 from mtl_cli.network import predictor as predict_module
 from mtl_cli.network.build import build
+from mtl_cli.scoring.scores import evaluate
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.regression import Regression
 from mtl_cli.training import steps as steps_module

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mtl_cli.assessment.evaluation import Evaluation
-from mtl_cli.assessment.sections import importance_text, sections, text_with_interval
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.evaluation.evaluation import Evaluation
+from mtl_cli.evaluation.sections import importance_text, sections, text_with_interval
 from mtl_cli.pages.charts import Chart
 from mtl_cli.pages.interval_charts import Bar, interval_chart
 from mtl_cli.pages.line_plots import Line, LinePlot

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from mtl_cli.assessment.evaluation import Evaluation
-from mtl_cli.assessment.sections import sections, text_with_interval
 from mtl_cli.core.errors import WriteError, printable
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.evaluation.evaluation import Evaluation
+from mtl_cli.evaluation.sections import sections, text_with_interval
 from mtl_cli.runs.console import print_in_full_width, text_table
 
 if TYPE_CHECKING:
-    from mtl_cli.assessment.sweep import SweepEvaluation
+    from mtl_cli.evaluation.sweep import SweepEvaluation
 
 WIDTH = 120  # of the output if it is no terminal
 

@@ -10,9 +10,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.assessment.drift import FeatureCounts
-from mtl_cli.assessment.loaded_run import LoadedRun
-from mtl_cli.assessment.needed_columns import Evaluable, evaluable
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.dataset import Dataset
@@ -22,6 +19,9 @@ from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.load import load
 from mtl_cli.data.sources import Source, column_names, open_source, value_type
 from mtl_cli.data.table import Array, Table, as_arrays, as_table
+from mtl_cli.evaluation.drift import FeatureCounts
+from mtl_cli.evaluation.loaded_run import LoadedRun
+from mtl_cli.evaluation.needed_columns import Evaluable, evaluable
 from mtl_cli.heads.base import Output
 from mtl_cli.runs.prediction import blocks
 

@@ -9,11 +9,11 @@ import pytest
 from helpers.planted_data import declared, fitted_features, outputs
 from scipy.stats import t
 
-from mtl_cli.assessment import importance as module
-from mtl_cli.assessment.feature_groups import FeatureGroup
-from mtl_cli.assessment.importance import importance, named, permuted, record_of
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.table import Table
+from mtl_cli.evaluation import importance as module
+from mtl_cli.evaluation.feature_groups import FeatureGroup
+from mtl_cli.evaluation.importance import importance, named, permuted, record_of
 
 DENSE = {"kind": "dense", "transform": "none"}
 FEATURES: dict[str, Any] = {

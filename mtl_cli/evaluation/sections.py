@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mtl_cli.assessment.drift import LARGE, MODERATE, MORE_CELLS, has_moved
-from mtl_cli.assessment.evaluation import Evaluation
 from mtl_cli.comparison.formats import comma_list, p_value_text
+from mtl_cli.evaluation.drift import LARGE, MODERATE, MORE_CELLS, has_moved
+from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.runs.data_tables import format_share
 from mtl_cli.runs.score_table import Cells, format_count, format_metric
 from mtl_cli.statistics.significance import LEVEL

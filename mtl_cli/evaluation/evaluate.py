@@ -8,25 +8,25 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.assessment.drift import prediction_drift
-from mtl_cli.assessment.evaluation import Evaluation
-from mtl_cli.assessment.importance import REPEATS, importance
-from mtl_cli.assessment.loaded_run import LoadedRun
-from mtl_cli.assessment.rows import (
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.data.table import Array
+from mtl_cli.evaluation.drift import prediction_drift
+from mtl_cli.evaluation.evaluation import Evaluation
+from mtl_cli.evaluation.importance import REPEATS, importance
+from mtl_cli.evaluation.loaded_run import LoadedRun
+from mtl_cli.evaluation.rows import (
     Rows,
     opened_table,
     rows_of_source,
     table_in_memory,
     validation_rows,
 )
-from mtl_cli.assessment.slices import Slices, score_slices, slices_by
-from mtl_cli.core.errors import ConfigError
-from mtl_cli.data.table import Array
-from mtl_cli.evaluation.gate_usage import measure_gate_usage
-from mtl_cli.evaluation.scored_rows import ScoredRows, metric_with_interval, scored_rows
-from mtl_cli.evaluation.scores import evaluate as scores_of
+from mtl_cli.evaluation.slices import Slices, score_slices, slices_by
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.metrics.scores import NON_METRIC_KEYS, Score, metrics_of
+from mtl_cli.scoring.gate_usage import measure_gate_usage
+from mtl_cli.scoring.scored_rows import ScoredRows, metric_with_interval, scored_rows
+from mtl_cli.scoring.scores import evaluate as scores_of
 from mtl_cli.statistics.sampling_error import bootstrap_error, interval
 
 

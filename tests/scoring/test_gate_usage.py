@@ -6,7 +6,7 @@ from helpers.networks import ROWS as FEW
 from helpers.networks import TASKS, config, features, network
 
 from mtl_cli.data.table import Table
-from mtl_cli.evaluation.gate_usage import (
+from mtl_cli.scoring.gate_usage import (
     MAX_ROWS,
     dead_experts,
     gate_warnings,

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from mtl_cli.data.table import Array, StoredTable, Table
-from mtl_cli.evaluation.scores import score
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.calibration import calibration_buckets
 from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.scores import Score
+from mtl_cli.scoring.scores import score
 from mtl_cli.statistics.sampling_error import SamplingError, interval, sampling_error
 
 

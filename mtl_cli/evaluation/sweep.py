@@ -17,11 +17,6 @@ from typing import Any
 import numpy as np
 import yaml
 
-from mtl_cli.assessment.evaluate import Request, evaluate
-from mtl_cli.assessment.evaluation import Evaluation, finite
-from mtl_cli.assessment.loaded_run import load_run
-from mtl_cli.assessment.page import page
-from mtl_cli.assessment.rows import Rows, dataset_of
 from mtl_cli.comparison.find_runs import EVALUATIONS, find_run_folders, natural_order
 from mtl_cli.comparison.runs import Run, read_run
 from mtl_cli.core.atomic_write import replacing_folder
@@ -36,8 +31,13 @@ from mtl_cli.core.other_files import read_json_object, read_text
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import fingerprint
-from mtl_cli.evaluation.scores import evaluate as scores_of
+from mtl_cli.evaluation.evaluate import Request, evaluate
+from mtl_cli.evaluation.evaluation import Evaluation, finite
+from mtl_cli.evaluation.loaded_run import load_run
+from mtl_cli.evaluation.page import page
+from mtl_cli.evaluation.rows import Rows, dataset_of
 from mtl_cli.runs.saved_config import read_config
+from mtl_cli.scoring.scores import evaluate as scores_of
 
 EVALUATION_FOLDER = Path("outputs/evaluations")
 # The files of an evaluated sweep: one for all runs, and those of each run.

@@ -11,7 +11,7 @@ import pyarrow.compute
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DataError, printable
 from mtl_cli.data.table import Array
-from mtl_cli.evaluation.scored_rows import ScoredRows, metric_with_interval
+from mtl_cli.scoring.scored_rows import ScoredRows, metric_with_interval
 from mtl_cli.statistics.significance import holm, z_test
 
 MIN_ROWS = 100  # of a value; rarer values become the slice `OTHER`

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from mtl_cli.assessment.feature_groups import (
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.table import Array, Table
+from mtl_cli.evaluation.feature_groups import (
     NAME_SEPARATOR,
     FeatureGroup,
     feature_groups,
 )
-from mtl_cli.assessment.loaded_run import LoadedRun
-from mtl_cli.core.errors import ConfigError
-from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.table import Array, Table
-from mtl_cli.evaluation.scored_rows import scored_rows
+from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.heads.base import Output
+from mtl_cli.scoring.scored_rows import scored_rows
 from mtl_cli.statistics.significance import quantile
 
 MIN_REPEATS, REPEATS = 2, 10

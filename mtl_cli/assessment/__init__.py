@@ -1,1 +1,0 @@
-"""Evaluates trained models on labelled tables: metrics, slices, drift, importance."""

@@ -1,0 +1,1 @@
+"""Scores of predictions, and how gates use their experts."""
