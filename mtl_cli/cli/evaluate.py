@@ -125,10 +125,12 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
     from mtl_cli.evaluation.screen import show_sweep, written_to_stdout
 
     target = options.output or sweep.default_target(options.run, options.table)
-    sweep.check_target(target, options.force)
+    sweep.check_target(target, options.force, target)
     with progress() as on_progress:
         request = request_of(options, on_progress)
-        result = sweep.evaluate_sweep(options.run, options.table, target, request)
+        result = sweep.evaluate_sweep(
+            options.run, options.table, target, request, options.force
+        )
     check_names(conditions, [*result.evaluations.values()])
     failed = [
         f"--fail-if {line} of {name}"

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mtl_cli.core.errors import WriteError, first_line
@@ -41,15 +41,19 @@ def replacing(target: Path, fix: str = RESUME) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def replacing_folder(target: Path, fix: str = RESUME) -> Iterator[Path]:
+def replacing_folder(
+    target: Path, fix: str, check: Callable[[Path], None]
+) -> Iterator[Path]:
     """As `replacing`, for a target that may be a folder.
 
-    What was there is kept until the new target is whole. The caller checks that it may
-    be replaced.
+    What was there is kept until the new target is whole.
 
     Args:
         target: the file or folder to write.
         fix: what to do if it cannot be written, for the error.
+        check: raises an error if what was there may not be removed. It receives the
+            path that the earlier target has been moved to, so that nobody adds a file
+            between the check and the removal.
 
     Raises:
         WriteError: if the target cannot be written.
@@ -60,15 +64,20 @@ def replacing_folder(target: Path, fix: str = RESUME) -> Iterator[Path]:
             prefix=UNFINISHED_PREFIX, dir=target.parent
         ) as folder,
     ):
-        temporary, earlier = Path(folder, target.name), Path(folder, ".earlier")
+        temporary, earlier = (
+            Path(folder, target.name),
+            Path(folder, f".earlier{target.suffix}"),
+        )
         yield temporary
         for path in (*temporary.rglob("*"), temporary):
             sync(path)
         if target.exists():
             target.rename(earlier)
         try:
+            if earlier.exists():
+                check(earlier)
             temporary.rename(target)
-        except OSError:
+        except BaseException:
             if earlier.exists():
                 earlier.rename(target)
             raise

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from mtl_cli.core.errors import (
 )
 from mtl_cli.core.other_files import read_json_object, read_text
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.core.written_files import FILES, check_written, hashes_of
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import fingerprint
 from mtl_cli.evaluation.evaluate import Request, evaluate
@@ -40,10 +42,6 @@ from mtl_cli.runs.saved_config import read_config
 from mtl_cli.scoring.scores import evaluate as scores_of
 
 EVALUATION_FOLDER = Path("outputs/evaluations")
-# The files of an evaluated sweep: one for all runs, and those of each run.
-FILES = {EVALUATIONS, "config.yaml", "environment.json", "evaluation.html"}
-FILES |= {"evaluation.json", "gates.json", "history.csv", "metrics.json"}
-FILES |= {"predictions.parquet", "status.json"}
 FIX = "free the space, or choose another folder by -o, and run the command again"
 
 
@@ -85,28 +83,34 @@ def default_target(sweep: Path, table: str) -> Path:
     return target
 
 
-def check_target(target: Path, force: bool) -> None:
+def check_target(target: Path, force: bool, place: Path) -> None:
     """Refuses to write over anything but an earlier evaluation.
+
+    Args:
+        target: the folder to write.
+        force: whether an earlier evaluation may be replaced.
+        place: where the target, or what stood there before, lies now.
 
     Raises:
         ConfigError: if the target exists, and `force` is not set, or the target is no
             evaluation or holds other files too.
     """
-    if not target.exists():
+    if not place.exists() and not place.is_symlink():
         return
-    if not (target / EVALUATIONS).is_file():
+    if place.is_symlink() or not (place / EVALUATIONS).is_file():
         raise ConfigError(f"-o: {target} exists and holds no evaluation; name another")
     if not force:
         raise ConfigError(f"-o: {target} exists; name another, or --force replaces it")
-    for path in target.rglob("*"):
-        if path.is_symlink() or (path.is_file() and path.name not in FILES):
-            raise ConfigError(
-                f"-o: {path} is not of mtl-evaluate; move it, or name another folder"
-            )
+    try:
+        hashes = read_json_object(place / EVALUATIONS).get(FILES)
+        check_written(place, EVALUATIONS, hashes)
+    except (OSError, ValueError) as error:
+        reason = first_line(error).replace(str(place), str(target))
+        raise ConfigError(f"-o: {reason}; move it, or name another folder") from None
 
 
 def evaluate_sweep(
-    sweep: Path, table: str, target: Path, request: Request
+    sweep: Path, table: str, target: Path, request: Request, force: bool
 ) -> SweepEvaluation:
     """Evaluates the finished runs of a sweep on a table, and writes the folder.
 
@@ -115,6 +119,7 @@ def evaluate_sweep(
         table: a file, folder, pattern or URL.
         target: the folder to write, whole or not at all.
         request: what to evaluate.
+        force: whether to replace an earlier evaluation.
 
     Raises:
         MtlError: if no run can be evaluated, or the folder cannot be written.
@@ -122,7 +127,8 @@ def evaluate_sweep(
     runs = [read_run(f) for f in sorted(find_run_folders(sweep), key=natural_order)]
     result, errors = SweepEvaluation(), list[MtlError]()
     target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing_folder(target, FIX) as temporary:
+    check = partial(check_target, target, force)
+    with replacing_folder(target, FIX, check) as temporary:
         temporary.mkdir()
         for i, run in enumerate(runs):
             name = run.path.relative_to(sweep).as_posix()
@@ -142,6 +148,7 @@ def evaluate_sweep(
             raise (errors or [DataError(f"{sweep} holds no finished run")])[0]
         named = {"sweep": str(sweep), "table": table, "runs": list(result.evaluations)}
         record = {"failed": result.failed, "skipped": result.skipped}
+        record |= {FILES: hashes_of(temporary)}
         write_json(temporary / EVALUATIONS, named | record)
     return result
 

@@ -46,20 +46,21 @@ class Export(Options):
 
     An export holds a record: {"format", "mtl_cli" (the version), "inputs" {column: kind
     of input}, "outputs" [column], "rows" {column: cells}, "predictions" {column:
-    numbers}}. The rows and the predictions test the export.
+    numbers}}. The rows and the predictions test the export. An export that is a folder
+    holds the record in `export.json`, with the hashes of the other files as "files".
 
     Attributes:
         packages: the packages that the format needs besides those of mtl-cli.
         extra: the extra of mtl-cli that installs these packages.
         tolerance: the largest allowed difference of a prediction p from that of
             `mtl-predict`, as a multiple of max(1, |p|).
-        entries: the names of the files and folders of an export that is a folder.
+        byproducts: patterns of files that the use of an export adds to its folder.
     """
 
     packages: ClassVar[tuple[str, ...]] = ()
     extra: ClassVar[str] = ""
     tolerance: ClassVar[float] = 1e-6
-    entries: ClassVar[frozenset[str]] = frozenset({RECORD})
+    byproducts: ClassVar[tuple[str, ...]] = ()
 
     def check(self, name: str, target: Path) -> None:
         """Refuses the export if a package is missing, or the target has a wrong name.

@@ -35,10 +35,7 @@ class MLflow(Export):
 
     packages: ClassVar[tuple[str, ...]] = ("mlflow",)
     extra: ClassVar[str] = "mlflow"
-    entries: ClassVar[frozenset[str]] = frozenset(
-        {RECORD, CODE, "MLmodel", "artifacts", "conda.yaml", "python_env.yaml"}
-        | {"requirements.txt", "__pycache__"}
-    )
+    byproducts: ClassVar[tuple[str, ...]] = ("__pycache__/_mlflow_model.*.pyc",)
 
     def write(self, model: TrainedModel, record: dict[str, Any], path: Path) -> None:
         with quiet(), tempfile.TemporaryDirectory(prefix="mtl-export-") as folder:

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.exports.base import RECORD, Export, TrainedModel, vocabulary_bytes
@@ -21,10 +21,6 @@ MAX_BYTES = 2**31 - 1  # of a file of protocol buffers
 
 class SavedModel(Export):
     """A TensorFlow SavedModel whose signature takes raw columns by their names."""
-
-    entries: ClassVar[frozenset[str]] = frozenset(
-        {RECORD, "assets", "fingerprint.pb", "saved_model.pb", "variables"}
-    )
 
     def check(self, name: str, target: Path) -> None:
         super().check(name, target)

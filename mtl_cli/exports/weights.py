@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from mtl_cli.core.other_files import check_regular, read_json_object
 from mtl_cli.exports.base import RECORD, Export, TrainedModel
@@ -26,8 +26,6 @@ class Weights(Export):
     `describe_features`), "labels" {task: statistics of its labels}, "config" (the
     configuration of the run)}.
     """
-
-    entries: ClassVar[frozenset[str]] = frozenset({RECORD, WEIGHTS, MANIFEST})
 
     def write(self, model: TrainedModel, record: dict[str, Any], path: Path) -> None:
         import numpy as np

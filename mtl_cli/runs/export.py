@@ -1,6 +1,8 @@
 """Exports the model of a run to another format, and replays an export's test rows."""
 
+import json
 import math
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +21,9 @@ from mtl_cli.core.errors import (
     suggest,
 )
 from mtl_cli.core.options import option_class, option_names
-from mtl_cli.exports.base import AXIS, Export, TrainedModel
+from mtl_cli.core.other_files import UnsafeFileError
+from mtl_cli.core.written_files import FILES, check_written, hashes_of
+from mtl_cli.exports.base import AXIS, RECORD, Export, TrainedModel
 from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs import saved_model
 
@@ -63,7 +67,7 @@ def export_run(run: Path, target: Path, format_name: str, force: bool) -> Replay
     """
     export = format_named(format_name)
     export.check(format_name, target)
-    check_target(target, force)
+    check_target(target, force, target)
     return export_model(
         TrainedModel(*saved_model.load(run)), target, format_name, force
     )
@@ -75,12 +79,16 @@ def export_model(
     """Writes a model in another format; see `export_run`."""
     export = format_named(format_name)
     export.check(format_name, target)
-    check_target(target, force)
+    check_target(target, force, target)
     record = describe(model, format_name)
-    with replacing_folder(target, FIX) as path:
+    check = partial(check_target, target, force)
+    with replacing_folder(target, FIX, check) as path:
         export.write(model, record, path)
         result = replay(export, record, path)
         check_replay(target, result)
+        if path.is_dir():
+            text = json.dumps(record | {FILES: hashes_of(path)})
+            (path / RECORD).write_text(text, "utf-8")
     return result
 
 
@@ -121,13 +129,18 @@ def format_named(name: str) -> Export:
     return option_class(AXIS, name, Export)()
 
 
-def check_target(target: Path, force: bool) -> None:
+def check_target(target: Path, force: bool, place: Path) -> None:
     """Refuses a target that exists, unless it is an export that may be replaced.
+
+    Args:
+        target: the file or folder to write.
+        force: whether an earlier export may be replaced.
+        place: where the target, or what stood there before, lies now.
 
     Raises:
         ConfigError: if the target is refused.
     """
-    if not target.exists() and not target.is_symlink():
+    if not place.exists() and not place.is_symlink():
         return
     if not force:
         raise ConfigError(
@@ -135,20 +148,21 @@ def check_target(target: Path, force: bool) -> None:
             "export"
         )
     try:
-        name, _ = record_of(target)
+        name, record = record_of(place)
     except DataError:
         raise ConfigError(
             f"--force: {target} is no export of mtl-cli, which --force could replace; "
             "choose another name"
         ) from None
-    if target.is_dir():
-        found = {entry.name for entry in target.iterdir()}
-        others = sorted(found - format_named(name).entries)
-        if others:
+    if place.is_dir():
+        try:
+            byproducts = format_named(name).byproducts
+            check_written(place, RECORD, record.get(FILES), byproducts)
+        except (OSError, UnsafeFileError) as error:
+            reason = first_line(error).replace(str(place), str(target))
             raise ConfigError(
-                f"--force: {target} holds '{others[0]}', which is no part of the "
-                "export; move it away, or choose another name"
-            )
+                f"--force: {reason}; move it away, or choose another name"
+            ) from None
 
 
 def record_of(path: Path) -> tuple[str, dict[str, Any]]:

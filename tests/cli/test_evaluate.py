@@ -1,5 +1,6 @@
 """`mtl-evaluate`: the metrics of the run, with intervals, slices, drift, importance."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -527,6 +528,8 @@ def test_sweep_is_evaluated_into_a_folder_that_compares(
 WRONG_SWEEP = {
     "exists": (["SWEEP", "TEST", "-o", "old"], "-o: old exists; name another, or"),
     "other": (["SWEEP", "TEST", "-o", "other", "--force"], "holds no evaluation"),
+    "forged": (["SWEEP", "TEST", "-o", "old", "--force"], "does not list the files"),
+    "link": (["SWEEP", "TEST", "-o", "link", "--force"], "holds no evaluation"),
     "table": (["SWEEP"], "is a sweep; name a table"),
     "json": (["SWEEP", "TEST", "--json", "o.json"], "--json: "),
     "run": (["RUN", "TEST", "-o", "new"], "is no sweep"),
@@ -547,6 +550,9 @@ def test_wrong_use_of_a_sweep_changes_nothing(
     (wrong_files / "old").mkdir(exist_ok=True)
     (wrong_files / "old" / "evaluations.json").write_text("{}")
     (wrong_files / "other").mkdir(exist_ok=True)
+    (wrong_files / "old" / "config.yaml").write_text("mine: 1")
+    if not (wrong_files / "link").is_symlink():
+        (wrong_files / "link").symlink_to("old")
     before = sorted(path.as_posix() for path in wrong_files.rglob("*"))
     arguments, message = WRONG_SWEEP[name]
     known = {"RUN": run, "SWEEP": sweep, "TEST": run.parent / "test.parquet"}
@@ -561,14 +567,20 @@ def test_force_replaces_an_earlier_evaluation(
 ) -> None:
     target = tmp_path / "may"
     target.mkdir()
-    (target / "evaluations.json").write_text("old")
     arguments = (sweep, run.parent / "test.parquet", "-o", target, "--force")
-    (target / "notes.txt").write_text("mine")
-    assert evaluated(*arguments) == 2
-    assert (target / "notes.txt").read_text() == "mine"
-    (target / "notes.txt").unlink()
+    old = {"a/metrics.json": hashlib.sha256(b"old").hexdigest()}
+    (target / "a").mkdir()
+    (target / "a" / "metrics.json").write_text("old")
+    (target / "evaluations.json").write_text(json.dumps({"files": old}))
+    for mine in (target / "notes.txt", target / "a" / "config.yaml"):
+        mine.write_text("mine")
+        assert evaluated(*arguments) == 2
+        assert mine.read_text() == "mine"
+        mine.unlink()
     assert evaluated(*arguments) == 1  # one run has lost its model
-    assert (target / "a" / "metrics.json").exists()
+    assert "old" not in (target / "a" / "metrics.json").read_text()
+    hashes = json.loads((target / "evaluations.json").read_text())["files"]
+    assert "a/predictions.parquet" in hashes and "b/evaluation.html" in hashes
     assert [path.name for path in tmp_path.iterdir()] == ["may"]
 
 

@@ -68,7 +68,7 @@ def test_verify_notices_a_changed_prediction(
 
 def test_force_replaces_an_export(run: Path, exported: Path, tmp_path: Path) -> None:
     shutil.copytree(exported, tmp_path / "model")
-    (tmp_path / "model" / "saved_model.pb").write_bytes(b"old")
+    (tmp_path / "model" / "saved_model.pb").unlink()
     assert exports(run, tmp_path / "model", "--force") == 0
     assert exports("--verify", tmp_path / "model") == 0
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
@@ -143,7 +143,19 @@ WRONG = {
     "exists": (["RUN", "notes"], 2, "notes exists; choose another name"),
     "foreign": (["RUN", "notes", "--force"], 2, "notes is no export of mtl-cli"),
     "file": (["RUN", "file.txt", "--force"], 2, "file.txt is no export of mtl-cli"),
-    "more": (["RUN", "more", "--force"], 2, "more holds 'diary.txt', which is no part"),
+    "more": (["RUN", "more", "--force"], 2, "more holds 'diary.txt', which the list"),
+    "below": (
+        ["RUN", "below", "--force"],
+        2,
+        "below holds 'variables/diary.txt', which the list in export.json does not",
+    ),
+    "changed": (
+        ["RUN", "changed", "--force"],
+        2,
+        "changed holds 'fingerprint.pb', which has changed since it was written",
+    ),
+    "unlisted": (["RUN", "unlisted", "--force"], 2, "does not list the files beside"),
+    "linked": (["RUN", "linked", "--force"], 2, "assets/notes is not a regular file"),
     "link": (["RUN", "link", "--force"], 2, "link is no export of mtl-cli"),
     "format": (["RUN", "new", "--format", "saved"], 2, "did you mean saved_model?"),
     "onnx": (["RUN", "new.onnx"], 2, "new.onnx' is the name of an ONNX file; add"),
@@ -176,10 +188,18 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     (tmp_path / "notes" / "diary.txt").write_text("mine")
     (tmp_path / "file.txt").write_text("mine")
     (tmp_path / "bad.onnx").write_bytes(b"no model")
-    for copy in ("more", "cut", "json", "rows"):
+    for copy in ("more", "below", "changed", "unlisted", "linked"):
+        shutil.copytree(exported, copy)
+    for copy in ("cut", "json", "rows"):
         shutil.copytree(exported, copy)
     (tmp_path / "link").symlink_to(exported)
     (tmp_path / "more" / "diary.txt").write_text("mine")
+    (tmp_path / "below" / "variables" / "diary.txt").write_text("mine")
+    (tmp_path / "changed" / "fingerprint.pb").write_text("mine")
+    (tmp_path / "linked" / "assets" / "notes").symlink_to(tmp_path / "notes")
+    unlisted = json.loads((exported / "export.json").read_text("utf-8"))
+    del unlisted["files"]
+    (tmp_path / "unlisted" / "export.json").write_text(json.dumps(unlisted))
     (tmp_path / "cut" / "saved_model.pb").write_bytes(b"\x08\x01\x12\xff")
     (tmp_path / "json" / "export.json").write_text("{")
     record = json.loads((exported / "export.json").read_text("utf-8"))
