@@ -23,6 +23,7 @@ STYLE = """
 .net .plain { fill: #8888881f; stroke: #888888; }
 .net path { fill: none; stroke: currentColor; stroke-width: 1.1; opacity: .55; }
 .net .gate-line { stroke-dasharray: 4 3; }
+.net .stopped { stroke-dasharray: 1 4; }
 """
 Point = tuple[float, float]
 
@@ -289,6 +290,39 @@ def esmm() -> Drawing:
     return drawing
 
 
+def stem() -> Drawing:
+    """Three sets of embeddings, and mixtures that stop gradients."""
+    drawing = Drawing(420, "STEM: embeddings of each task beside shared embeddings")
+    keys = sizes("stem")
+    rows = drawing.box(320, 395, "features", width=130)
+    columns = [(95, "A", "task-a"), (320, "", "shared"), (545, "B", "task-b")]
+    experts = []
+    for x, name, kind in columns:
+        text = f"embeddings {name}" if name else "shared embeddings"
+        embedding = drawing.box(x, 325, text, kind, 150)
+        count = keys[f"num_{'specific' if name else 'shared'}_experts"]
+        plural = "s" if count > 1 else ""
+        text = (
+            f"{count} expert{plural} of {name}" if name else f"{count} shared experts"
+        )
+        experts.append(drawing.box(x, 250, text, kind, 130))
+        drawing.connect([rows], embedding)
+        drawing.connect([embedding], experts[-1])
+    mixes = []
+    for x, other, seen, kind, name in (
+        (200, experts[2], experts[:2], "task-a", "A"),
+        (440, experts[0], experts[1:], "task-b", "B"),
+    ):
+        mixes.append(drawing.node(x, 145, "Σ", kind))
+        gate = drawing.gate(x, 200, f"gate {name}", kind)
+        drawing.connect(seen, mixes[-1], reach=12)
+        drawing.connect([other], mixes[-1], "stopped", reach=12)
+        drawing.connect([gate], mixes[-1], "gate-line", reach=12)
+    drawing.note(320, 116, "dotted: no gradient")
+    towers(drawing, *mixes)
+    return drawing
+
+
 DRAWINGS = {
     "single_task": single_task,
     "shared_bottom": shared_bottom,
@@ -297,6 +331,7 @@ DRAWINGS = {
     "cgc": cgc,
     "ple": ple,
     "esmm": esmm,
+    "stem": stem,
 }
 
 

@@ -7,16 +7,19 @@ imports TensorFlow.
 
 from mtl_cli.layers.embedding import FusedEmbedding
 from mtl_cli.layers.extraction import extract
-from mtl_cli.layers.gates import Gates, Mix
+from mtl_cli.layers.gates import Expert, Gates, Mix, Route, experts_of
 from mtl_cli.layers.parallel import ParallelDense, ParallelMLP
 from mtl_cli.layers.towers import connect_towers
 
 __all__ = [
+    "Expert",
     "FusedEmbedding",
     "Gates",
     "Mix",
     "ParallelDense",
     "ParallelMLP",
+    "Route",
     "connect_towers",
+    "experts_of",
     "extract",
 ]

@@ -1,12 +1,13 @@
 """The extraction level: CGC has one, PLE several."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.gates import Gates, Mix
+from mtl_cli.layers.gates import SHARED, Gates, Mix, Route, experts_of
 from mtl_cli.layers.parallel import ParallelMLP
 
 
@@ -75,6 +76,8 @@ def extract(
         )
     # A gate's weights are in the order of the formulas: specific experts come first.
     per_task, units = num_specific_experts, tuple(expert_units)
+    specific_of = [experts_of(t, per_task) for t in range(num_tasks)]
+    shared_of = experts_of(SHARED, num_shared_experts)
     shared_experts = ParallelMLP(
         num_shared_experts, units, name=f"{name}_shared_experts", **dense_options
     )(shared)  # (S, B, H)
@@ -82,6 +85,7 @@ def extract(
         num_tasks,
         per_task + num_shared_experts,
         gate_units,
+        routes=[Route(t, specific_of[t] + shared_of) for t in range(num_tasks)],
         name=f"{name}_gates",
         **dense_options,
     )(tasks)  # (T, B, per_task + S)
@@ -103,6 +107,7 @@ def extract(
         1,
         num_specific + num_shared_experts,
         gate_units,
+        routes=[Route(None, [*chain(*specific_of), *shared_of])],
         name=f"{name}_shared_gate",
         **dense_options,
     )(shared)  # (1, B, T * per_task + S)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -12,6 +12,41 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, Shape, register
 
 VECTOR_WIDTH = 16  # float32 numbers in one register of AVX-512
+SHARED = "shared"  # the owner of an expert that belongs to no task
+
+
+class Expert(NamedTuple):
+    """An expert, as a gate knows it.
+
+    Attributes:
+        owner: the number of the task that the expert belongs to, from 0; or the name of
+            another owner, such as `shared`.
+        number: the number of the expert among those of its owner, from 1.
+        trained: whether the gate passes gradients to the expert; False if a
+            stop-gradient lies between them.
+    """
+
+    owner: int | str
+    number: int
+    trained: bool = True
+
+
+class Route(NamedTuple):
+    """What one gate weighs. Reports and transfers of weights read it.
+
+    Attributes:
+        owner: the number of the gate's task, from 0; the name of another owner; or None
+            if the gate serves all tasks.
+        experts: the experts, in the order of the gate's weights.
+    """
+
+    owner: int | str | None
+    experts: Sequence[Expert]
+
+
+def experts_of(owner: int | str, count: int, trained: bool = True) -> list[Expert]:
+    """Returns all experts of one owner."""
+    return [Expert(owner, i + 1, trained) for i in range(count)]
 
 
 @register
@@ -30,6 +65,8 @@ class Gates(keras.layers.Layer):
         batch_norm: whether hidden units are normalised over the batch.
         l2: strength of the L2 penalty on all kernels, 0 for none.
         initializer: name of a Keras initializer, drawn anew for every gate.
+        routes: what each gate weighs, for reports; None if all gates serve all tasks
+            and weigh shared experts.
 
     Input shape: `(batch, dim)` if all gates read the same input, or
         `(groups, batch, dim)`: the first `num / groups` gates read the first input,
@@ -58,10 +95,12 @@ class Gates(keras.layers.Layer):
         batch_norm: bool = False,
         l2: float = 0.0,
         initializer: str = "glorot_uniform",
+        routes: Sequence[Route] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.num_experts = num_experts
+        self.routes = routes or [Route(None, experts_of(SHARED, num_experts))] * num
         self.hidden = ParallelMLP(
             num, units, activation, dropout, batch_norm, l2, initializer
         )

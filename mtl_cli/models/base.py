@@ -1,6 +1,7 @@
 """The base class of sharing schemes: the keys and methods that every scheme has."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -97,12 +98,12 @@ class Sharing(Options):
         return 1
 
     @abstractmethod
-    def share(self, encodings: list[Tensor], num_tasks: int) -> Tensor:
+    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         """Connects the encodings to the hidden vectors, which the towers read.
 
         Args:
             encodings: the encodings x, `num_encodings` tensors of shape `(batch, dim)`.
-            num_tasks: number of tasks, T.
+            tasks: the names of the T tasks, in order.
 
         Returns: the hidden vectors z_t, `(T, batch, units)`, or `(batch, units)` if
             all tasks have the same hidden vector.

@@ -1,5 +1,7 @@
 """Customized gate control: each task has experts of its own beside the shared ones."""
 
+from collections.abc import Sequence
+
 from mtl_cli.core.options import Count, CountOrZero, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
@@ -32,14 +34,14 @@ class CGC(Sharing):
     expert_units: SomeUnits
     gate_units: Units
 
-    def share(self, encodings: list[Tensor], num_tasks: int) -> Tensor:
+    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import extract
 
         (x,) = encodings
         z, _ = extract(
             tasks=x,
             shared=x,
-            num_tasks=num_tasks,
+            num_tasks=len(tasks),
             num_specific_experts=self.num_specific_experts,
             num_shared_experts=self.num_shared_experts,
             expert_units=self.expert_units,

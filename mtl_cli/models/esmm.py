@@ -1,5 +1,7 @@
 """Entire space multi-task model: shared embeddings, and heads that chain two tasks."""
 
+from collections.abc import Sequence
+
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
 
@@ -18,6 +20,6 @@ class ESMM(Sharing):
         Estimating Post-Click Conversion Rate", SIGIR 2018, equation 1.
     """
 
-    def share(self, encodings: list[Tensor], num_tasks: int) -> Tensor:
+    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         (x,) = encodings
         return x

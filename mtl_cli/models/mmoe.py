@@ -1,5 +1,7 @@
 """Multi-gate mixture of experts: each task has a gate, which mixes shared experts."""
 
+from collections.abc import Sequence
+
 from mtl_cli.core.options import Count, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
@@ -25,18 +27,20 @@ class MMoE(Sharing):
     expert_units: SomeUnits
     gate_units: Units
 
-    def share(self, encodings: list[Tensor], num_tasks: int) -> Tensor:
-        from mtl_cli.layers import Gates, Mix, ParallelMLP
+    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+        from mtl_cli.layers import Gates, Mix, ParallelMLP, Route, experts_of
 
         (x,) = encodings
         f = ParallelMLP(
             self.num_experts, self.expert_units, name="experts", **self.dense_options
         )
         experts = f(x)  # f_i(x), (E, B, H)
+        shared = experts_of("shared", self.num_experts)
         g = Gates(
-            num_tasks,
+            len(tasks),
             self.num_experts,
             self.gate_units,
+            routes=[Route(t, shared) for t in range(len(tasks))],
             name="gates",
             **self.dense_options,
         )

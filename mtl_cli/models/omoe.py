@@ -1,5 +1,7 @@
 """One-gate mixture of experts: one gate mixes the experts for all tasks."""
 
+from collections.abc import Sequence
+
 from mtl_cli.core.options import Count, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
@@ -25,7 +27,7 @@ class OMoE(Sharing):
     expert_units: SomeUnits
     gate_units: Units
 
-    def share(self, encodings: list[Tensor], num_tasks: int) -> Tensor:
+    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import Gates, Mix, ParallelMLP
 
         (x,) = encodings

@@ -1,5 +1,7 @@
 """Progressive layered extraction: several levels of CGC."""
 
+from collections.abc import Sequence
+
 from mtl_cli.core.options import Count, CountOrZero, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
@@ -38,7 +40,7 @@ class PLE(Sharing):
     expert_units: SomeUnits
     gate_units: Units
 
-    def share(self, encodings: list[Tensor], num_tasks: int) -> Tensor:
+    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import extract
 
         (x,) = encodings
@@ -47,7 +49,7 @@ class PLE(Sharing):
             x_tasks, x_shared = extract(  # x_t^j, (T, B, H), and x_s^j, (B, H)
                 tasks=x_tasks,
                 shared=x_shared,
-                num_tasks=num_tasks,
+                num_tasks=len(tasks),
                 num_specific_experts=self.num_specific_experts,
                 num_shared_experts=self.num_shared_experts,
                 expert_units=self.expert_units,

@@ -1,5 +1,7 @@
 """Shared bottom: all tasks read one bottom network."""
 
+from collections.abc import Sequence
+
 from mtl_cli.core.options import Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
@@ -21,7 +23,7 @@ class SharedBottom(Sharing):
 
     bottom_units: Units
 
-    def share(self, encodings: list[Tensor], num_tasks: int) -> Tensor:
+    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import ParallelMLP
 
         (x,) = encodings

@@ -1,5 +1,7 @@
 """Single task: one network for each task, the baseline that shares nothing."""
 
+from collections.abc import Sequence
+
 from mtl_cli.core.options import Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
@@ -22,13 +24,13 @@ class SingleTask(Sharing):
     def num_encodings(self, num_tasks: int) -> int:
         return num_tasks
 
-    def share(self, encodings: list[Tensor], num_tasks: int) -> Tensor:
+    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         from keras import ops
 
         from mtl_cli.layers import ParallelMLP
 
         x = ops.stack(encodings)  # x_t, (T, B, D)
         f = ParallelMLP(
-            num_tasks, self.bottom_units, name="bottoms", **self.dense_options
+            len(tasks), self.bottom_units, name="bottoms", **self.dense_options
         )
         return f(x)  # z_t, (T, B, H)

@@ -14,15 +14,16 @@ from typing import Any, NamedTuple
 from mtl_cli.columns.layout import Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
-from mtl_cli.layers import FusedEmbedding, Gates, ParallelDense, ParallelMLP
+from mtl_cli.layers import FusedEmbedding, Gates, ParallelDense, ParallelMLP, Route
+from mtl_cli.layers.gates import SHARED
 from mtl_cli.layers.lookup import table_groups
 from mtl_cli.network.build import Network
 from mtl_cli.network.members import Index, members_of, num_members
 from mtl_cli.network.parts import part_of_layers
 
 # Layers that compute one network per task, or several, tasks in order. The members of
-# all other layers of the sharing scheme belong to no task.
-OF_TASKS = re.compile(r"(gates|bottoms|specific_experts)$")
+# all other layers of the sharing scheme but gates belong to no task.
+OF_TASKS = re.compile(r"(bottoms|specific_experts)$")
 # The towers of tasks of equal shape: `towers_0_2`, `towers_0_2_logits`.
 TOWERS = re.compile(r"towers((?:_\d+)+)(_logits)?")
 
@@ -83,11 +84,20 @@ class Cut:
         self.tasks = list(config.chosen_tasks)
         self.parts = part_of_layers(network)
         self.layers = {x.name: x for x in network.logits.layers if x.weights}
-        # Each task has an encoding of its own, whatever the number of tasks.
-        self.has_encodings_of_tasks = config.model.num_encodings(2) > 1
+        self.sets = self._owners_of_encodings()
         self.encodings = network.encodings
         self.x = config.encoder.columns(layout)
         self.encoding = self._columns_of_encoding()
+
+    def _owners_of_encodings(self) -> list[str]:
+        """Returns the owner of each set of embeddings: the tasks, then all tasks.
+
+        A single set of all tasks has the owner "".
+        """
+        model = self.config.model
+        if model.num_encodings(2) == 1:  # whatever the number of tasks
+            return [""]
+        return [*self.tasks, SHARED][: model.num_encodings(len(self.tasks))]
 
     def _columns_of_encoding(self) -> list[str]:
         """Returns a name for each column of an encoding.
@@ -120,7 +130,7 @@ class Cut:
         for name, layer in self.layers.items():
             part = self.parts[name]
             if name in tables:
-                yield from self._tables(layer, "table", tables[name], "")
+                yield from self._tables(layer, "table", tables[name], self.sets)
             elif part in ("embeddings", "encoder"):
                 unnamed.setdefault(type(layer).__name__, []).append(layer)
             elif match := TOWERS.fullmatch(name):
@@ -135,12 +145,20 @@ class Cut:
     def _owners(self, layer: Any) -> list[str]:
         """Returns the owner of each network that a layer of the scheme computes."""
         num = num_members(layer)
+        if isinstance(layer, Gates):
+            return [self._owner(r.owner, i + 1) for i, r in enumerate(layer.routes)]
         if not OF_TASKS.search(layer.name):
             return [str(i + 1) for i in range(num)]
         per_task = num // len(self.tasks)
         if not layer.name.endswith("experts"):
             return [self.tasks[i // per_task] for i in range(num)]
         return [f"{self.tasks[i // per_task]} {i % per_task + 1}" for i in range(num)]
+
+    def _owner(self, owner: int | str | None, number: int) -> str:
+        """Returns the name of an owner; the number of a network that has none."""
+        if owner is None:
+            return str(number)
+        return owner if isinstance(owner, str) else self.tasks[owner]
 
     def _members(
         self, part: Part, kind: str, layer: Any, owners: list[str]
@@ -152,9 +170,10 @@ class Cut:
             columns = {"": member.index[-1]}
             if isinstance(layer, Gates) and member.piece == "logits.kernel":
                 first = member.index[-1].start
+                experts = self._experts(layer.routes[member.number])
                 columns = {
                     f" {expert}": slice(first + i, first + i + 1)
-                    for i, expert in enumerate(self._experts(layer, kind))
+                    for i, expert in enumerate(experts)
                 }
             for expert, column in columns.items():
                 name = Name(
@@ -180,16 +199,17 @@ class Cut:
         reads = all(map(self._reads_encoding, layer._inbound_nodes[0].input_tensors))
         return runs(self.encoding) if reads else []
 
-    def _experts(self, gates: Gates, kind: str) -> list[str]:
-        """Returns the name of each expert that a layer of gates weighs."""
-        prefix = re.sub(r"(shared_)?gates?$", "", kind)
-        specific = self.layers.get(f"{prefix}specific_experts")
-        owners = [] if specific is None else self._owners(specific)
-        if kind.endswith("gates"):  # a task's gate weighs the task's own experts
-            owners = [str(i + 1) for i in range(len(owners) // len(self.tasks))]
-        shared = range(gates.num_experts - len(owners))
-        specific_names = [f"specific expert {owner}" for owner in owners]
-        return [*specific_names, *(f"expert {i + 1}" for i in shared)]
+    def _experts(self, route: Route) -> list[str]:
+        """Returns the name of each expert that a gate weighs."""
+        names = []
+        for expert in route.experts:
+            if expert.owner == SHARED:
+                names.append(f"expert {expert.number}")
+                continue
+            is_own = expert.owner == route.owner
+            owner = "" if is_own else f"{self._owner(expert.owner, 0)} "
+            names.append(f"specific expert {owner}{expert.number}")
+        return names
 
     def _unnamed(self, layers: list[Any]) -> Iterator[tuple[Name, Any, Index]]:
         """Yields the blocks of the encoder's layers of one class.
@@ -198,25 +218,25 @@ class Cut:
         come first.
         """
         layers = sorted(layers, key=lambda layer: (len(layer.name), layer.name))
-        tasks = self.tasks if self.has_encodings_of_tasks else [""]
-        per_task = len(layers) // len(tasks)
+        per_set = len(layers) // len(self.sets)
         for i, layer in enumerate(layers):
-            task, number = tasks[i // per_task], i % per_task
+            owner, number = self.sets[i // per_set], i % per_set
             if isinstance(layer, FusedEmbedding):
                 group = table_groups(self.layout, 1)[number]
-                yield from self._tables(layer, "first-order table", group.sizes, task)
+                yield from self._tables(
+                    layer, "first-order table", group.sizes, [owner]
+                )
                 continue
             kind = f"{type(layer).__name__} {number + 1}"
             if not isinstance(layer, ParallelMLP):  # the order of features matters
                 kind += f" on {', '.join(dict.fromkeys(self.x))}"
-            owners = [task] * num_members(layer)
+            owners = [owner] * num_members(layer)
             yield from self._members("encoder", kind, layer, owners)
 
     def _tables(
-        self, layer: FusedEmbedding, kind: str, sizes: dict[str, int], task: str
+        self, layer: FusedEmbedding, kind: str, sizes: dict[str, int], sets: list[str]
     ) -> Iterator[tuple[Name, Any, Index]]:
-        """Yields a block for each embedding table, and for each task with its own."""
-        sets = self.tasks if self.has_encodings_of_tasks and not task else [task]
+        """Yields a block for each embedding table, and for each set of its vectors."""
         first_row = 0
         for table, size in sizes.items():
             rows = slice(first_row, first_row + size)

@@ -74,7 +74,7 @@ def build(
     encodings = config.encoder.encode(
         inputs, layout, model.num_encodings(len(tasks)), model.dense_options
     )
-    hidden = model.share(encodings, len(tasks))  # (T, B, H) or (B, H)
+    hidden = model.share(encodings, list(tasks))  # (T, B, H) or (B, H)
     tower_units = [
         model.tower_units if task.tower_units is None else task.tower_units
         for task in tasks.values()

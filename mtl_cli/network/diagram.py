@@ -49,7 +49,7 @@ def parts_of(model: keras.Model, tasks: Sequence[str]) -> list[Part]:
         )
         is_part = isinstance(operation, keras.layers.InputLayer | Mix)
         is_part |= isinstance(operation, keras.Layer) and bool(operation.weights)
-        if operation in sums or (is_part and operation not in hidden):
+        if operation not in hidden and (operation in sums or is_part):
             parts.append(part_of(operation, tasks, sources))
             sources = [len(parts) - 1]
         origins[operation] = sources
@@ -77,7 +77,9 @@ def is_sum_of_mixtures(operation: keras.Operation) -> bool:
     """Whether an operation adds mixtures, as those of specific and shared experts."""
     sources = inputs_of(operation)
     is_addition = type(operation).__name__ == "Add" and len(sources) > 1
-    return is_addition and all(isinstance(source, Mix) for source in sources)
+    return is_addition and all(
+        isinstance(source, Mix) or is_sum_of_mixtures(source) for source in sources
+    )
 
 
 def part_of(

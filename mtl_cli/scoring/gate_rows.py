@@ -13,7 +13,8 @@ class GateRow:
         name: the gate's level and task.
         entropy_of_mean: the entropy of the mean weights, such as `95 %`.
         mean_entropy: the mean entropy of the weights of single rows, such as `80 %`.
-        weights: each expert's name and mean weight, such as `("shared 1", "33")`.
+        weights: each expert's name and mean weight, such as `("shared 1", "33")`. The
+            name of an expert that the gate does not train ends in `, read only`.
     """
 
     name: str
@@ -33,10 +34,18 @@ def gate_rows(usage: Mapping[str, Any]) -> list[GateRow]:
             f"{gate['level']} {gate['task'] or 'all tasks'}".strip(),
             percent(gate.get("entropy_of_mean")),
             percent(gate.get("mean_entropy")),
-            [(e, f"{100 * float(w):.0f}") for e, w in gate["weights"].items()],
+            [
+                (name + note_of(gate, name), f"{100 * float(weight):.0f}")
+                for name, weight in gate["weights"].items()
+            ],
         )
         for gate in usage["gates"]
     ]
+
+
+def note_of(gate: Mapping[str, Any], expert: str) -> str:
+    """Returns what the name of an expert ends in."""
+    return ", read only" if expert in gate.get("not_trained", []) else ""
 
 
 def percent(share: object) -> str:

@@ -1,5 +1,6 @@
 """Measures which experts the gates of a trained network use."""
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
@@ -9,6 +10,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Array, StoredTable, Table
 
 if TYPE_CHECKING:
+    from mtl_cli.layers import Gates
     from mtl_cli.network.build import Network
 
 # A sample of the table is enough. It is read in blocks from the whole table, since the
@@ -25,8 +27,9 @@ class GateSummary(TypedDict):
     """How one gate weighs its experts.
 
     Attributes:
-        level: the level of PLE, such as `level_1`; "" for models without levels.
-        task: the task of the gate; None for a gate of all tasks.
+        level: the level of PLE, such as `level_1`; "" for models without levels. The
+            name of the gate's owner follows, if the owner is no task.
+        task: the task of the gate; None for a gate of several tasks.
         rows: number of rows that the means are taken over. Without any, there are no
             weights and no entropies.
         weights: {expert: mean weight}.
@@ -35,6 +38,8 @@ class GateSummary(TypedDict):
         mean_entropy: mean over the rows of the entropy of a row's weights, 0 to 1.
         unused: the experts that hardly get any weight.
         polarised: the expert that gets nearly all weight; None if there is none.
+        not_trained: the experts that the gate weighs without training them: a
+            stop-gradient lies between. Left out if there is none.
     """
 
     level: str
@@ -45,6 +50,7 @@ class GateSummary(TypedDict):
     mean_entropy: NotRequired[float]
     unused: list[str]
     polarised: str | None
+    not_trained: NotRequired[list[str]]
 
 
 class GateUsage(TypedDict):
@@ -95,11 +101,10 @@ def measure_gate_usage(
     is_counted = {
         task: np.concatenate(blocks) for task, blocks in counted_blocks.items()
     }
-    num_specific = getattr(config.model, "num_specific_experts", 0)
     gates: list[GateSummary] = []
-    for name, blocks in weight_blocks.items():
-        weights = np.concatenate(blocks, axis=1)
-        gates += summarize_layer(name, weights, is_counted, num_specific)
+    for layer in layers:
+        weights = np.concatenate(weight_blocks[layer.name], axis=1)
+        gates += summarize_layer(layer, weights, is_counted)
     return {
         "rows": len(is_counted[tasks[0]]),
         "gates": gates,
@@ -117,50 +122,35 @@ def sample_blocks(table: Table | StoredTable) -> Iterator[Table]:
 
 
 def summarize_layer(
-    name: str, weights: Array, is_counted: dict[str, Array], num_specific: int
+    layer: "Gates", weights: Array, is_counted: dict[str, Array]
 ) -> list[GateSummary]:
     """Returns the summary of each gate in a layer.
 
     Args:
-        name: the name of the layer, as the models give it: a layer `gates` has one gate
-            per task, a layer `gate` or `shared_gate` has one gate for all tasks. The
-            name may begin with a level: `level_1_shared_gate`.
-        weights: the weights of the experts, `(gates, rows, experts)`. Specific experts
-            come before shared experts.
+        layer: the layer. Its name may begin with a level: `level_1_shared_gate`.
+        weights: the weights of the experts, `(gates, rows, experts)`.
         is_counted: {task: whether each row counts, (rows,)}.
-        num_specific: the number of specific experts per task.
     """
-    tasks, num_experts = list(is_counted), weights.shape[2]
-    if name.endswith("gates"):
-        level = name.removesuffix("gates").strip("_")
-        return [
-            summarize_gate(
-                level,
-                task,
-                gate_weights[is_counted[task]],
-                expert_names([task], num_specific, num_experts),
-            )
-            for task, gate_weights in zip(tasks, weights, strict=True)
-        ]
-    if name.endswith("shared_gate"):
-        level = name.removesuffix("shared_gate").strip("_")
-        names = expert_names(tasks, num_specific, num_experts)
-    else:
-        level = name.removesuffix("gate").strip("_")
-        names = expert_names([], 0, num_experts)
-    return [summarize_gate(level, None, weights[0], names)]
+    tasks = list(is_counted)
+    layer_level = re.sub(r"_?(shared_)?gates?$", "", layer.name)
 
+    def name_of(owner: int | str) -> str:
+        return owner if isinstance(owner, str) else tasks[owner]
 
-def expert_names(tasks: list[str], num_specific: int, num_experts: int) -> list[str]:
-    """Returns the names of a gate's experts: `TASK 1`, ..., then `shared 1`, ...
-
-    Args:
-        tasks: the tasks whose specific experts the gate weighs.
-        num_specific: the number of specific experts per task.
-        num_experts: the number of all experts that the gate weighs.
-    """
-    names = [f"{task} {i + 1}" for task in tasks for i in range(num_specific)]
-    return names + [f"shared {i + 1}" for i in range(num_experts - len(names))]
+    summaries = []
+    for route, gate_weights in zip(layer.routes, weights, strict=True):
+        level, task = layer_level, None
+        if isinstance(route.owner, str):
+            level = f"{level} {route.owner}".strip()
+        elif route.owner is not None:
+            task = tasks[route.owner]
+            gate_weights = gate_weights[is_counted[task]]
+        names = {e: f"{name_of(e.owner)} {e.number}" for e in route.experts}
+        summary = summarize_gate(level, task, gate_weights, list(names.values()))
+        if not_trained := [name for e, name in names.items() if not e.trained]:
+            summary["not_trained"] = not_trained
+        summaries.append(summary)
+    return summaries
 
 
 def summarize_gate(

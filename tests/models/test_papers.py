@@ -1,15 +1,29 @@
 """Every sharing scheme is its paper's equations, read again in NumPy, in float64."""
 
 import itertools
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.equations import (
+    TOLERANCE,
+    assert_equal_up_to_rounding,
+    gated,
+    gradients,
+    mlp,
+    read_gates,
+    read_inputs,
+    read_levels,
+    read_mlps,
+    sigmoid,
+    through_towers,
+    together,
+)
 from helpers.networks import (
     ENCODERS,
     MODELS,
-    SIZES,
     TASKS,
     arrays,
     dense_layers,
@@ -45,12 +59,10 @@ SCHEMES = {
 }
 GATED = ["omoe", "mmoe", "cgc", "ple"]
 
-# Rounding of float32: the largest error seen is 7e-7 of the largest value.
-TOLERANCE = 1e-5
-
 
 def test_every_model_has_its_equations():
-    assert sorted(SCHEMES) == MODELS
+    files = Path(__file__).parent.glob("test_*.py")
+    assert {*MODELS} <= {*SCHEMES} | {file.stem.removeprefix("test_") for file in files}
 
 
 def scheme(name, *overrides, num_tasks=2):
@@ -58,42 +70,7 @@ def scheme(name, *overrides, num_tasks=2):
     return network(*sizes, *overrides, num_tasks=num_tasks)
 
 
-def assert_equal_up_to_rounding(got, want):
-    assert got.keys() == want.keys()
-    for name, value in want.items():
-        assert value.std() > 0.01, f"{name} hardly depends on the input"
-        error = np.abs(got[name] - value).max() / np.abs(value).max()
-        assert error < TOLERANCE, f"{name} is {error:.1e} off"
-
-
 # The equations. A network is the list of its layers (kernel, bias); x is (rows, dim).
-
-
-def relu(z):
-    return np.maximum(z, 0)
-
-
-def softmax(z):
-    e = np.exp(z - z.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
-
-
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-
-def mlp(x, layers):
-    for kernel, bias in layers:
-        x = relu(x @ kernel + bias)
-    return x
-
-
-def gated(x, gate, experts):
-    """sum_i g(x)_i e_i, with g(x) = softmax(W_g x), or softmax(W_g mlp(x))."""
-    hidden, kernel = gate
-    g = softmax(mlp(x, hidden) @ kernel)
-    assert g.shape[1] == len(experts)
-    return sum(g[:, [i]] * expert for i, expert in enumerate(experts))
 
 
 def single_task_equations(xs, bottoms):
@@ -141,76 +118,6 @@ def ple_equations(x, levels, num_tasks):
             above["s"] = gated(stream["s"], level["shared_gate"], everything)
         stream = above
     return [stream[t] for t in tasks]
-
-
-# Reading a network's weights for the equations.
-
-
-def double(kernel, bias):
-    return kernel.astype("float64"), bias.astype("float64")
-
-
-def read_mlps(net, name):
-    layer = net.logits.get_layer(name)
-    return [
-        [double(*read_dense(dense, i)) for dense in dense_layers(layer)]
-        for i in range(layer.num)
-    ]
-
-
-def read_gates(net, name):
-    layer = net.logits.get_layer(name)
-    return [
-        (
-            [double(*read_dense(dense, i)) for dense in dense_layers(layer.hidden)],
-            read_dense(layer.logits, i)[0].astype("float64"),
-        )
-        for i in range(layer.logits.num)
-    ]
-
-
-def read_inputs(net, rows, num_sets=1):
-    """Each set's embeddings of all features, then the dense features."""
-    table = net.logits.get_layer("embedding").table.numpy().astype("float64")
-    tables = np.split(table, np.cumsum(list(SIZES.values()))[:-1])
-    inputs = []
-    for vectors in range(0, 4 * num_sets, 4):  # of length 4
-        columns = slice(vectors, vectors + 4)
-        parts = [t[rows["ids"][:, f], columns] for f, t in enumerate(tables)]
-        inputs.append(np.concatenate([*parts, rows["dense"]], axis=1))
-    return inputs
-
-
-def read_levels(net, num_levels, num_tasks):
-    levels = []
-    for number in range(1, num_levels + 1):
-        name = f"level_{number}"
-        specific = read_mlps(net, f"{name}_specific_experts")
-        own = len(specific) // num_tasks
-        level = {
-            "specific": [specific[t * own : (t + 1) * own] for t in range(num_tasks)],
-            "shared": read_mlps(net, f"{name}_shared_experts"),
-            "gates": read_gates(net, f"{name}_gates"),
-        }
-        if number < num_levels:
-            level["shared_gate"] = read_gates(net, f"{name}_shared_gate")[0]
-        levels.append(level)
-    return levels
-
-
-def through_towers(net, hidden, tower_of):
-    """Logits of the tasks; `tower_of` gives each task's layer and place in it."""
-    logits = {}
-    for task, h, (name, i) in zip(TASKS, hidden, tower_of, strict=False):
-        tower = read_mlps(net, name)[i]
-        kernel, bias = double(*read_dense(net.logits.get_layer(f"{name}_logits"), i))
-        logits[task] = (mlp(h, tower) @ kernel + bias)[:, 0]
-    return logits
-
-
-def together(num_tasks):
-    name = "towers_" + "_".join(map(str, range(num_tasks)))
-    return [(name, t) for t in range(num_tasks)]
 
 
 def hidden_by_equations(name, net, rows, num_tasks, num_levels=2):
@@ -445,26 +352,6 @@ def test_single_tasks_are_shared_bottoms_trained_apart_up_to_rounding():
 
 
 # What reads what.
-
-
-def gradients(net, rows, task=None):
-    """Dense gradients of a random sum over rows of one task's logit, or of all."""
-    rng = np.random.default_rng(3)
-    with tf.GradientTape() as tape:
-        logits = net.logits(rows)
-        total = 0.0
-        for name in TASKS:
-            if name in logits and task in (None, name):
-                signs = rng.normal(size=logits[name].shape).astype("float32")
-                total += tf.reduce_sum(signs * logits[name])
-    weights = net.logits.trainable_weights
-    found = tape.gradient(total, [weight.value for weight in weights])
-    return {
-        weight.path: np.zeros(weight.shape)
-        if gradient is None
-        else tf.convert_to_tensor(gradient).numpy()
-        for weight, gradient in zip(weights, found, strict=True)
-    }
 
 
 def test_gate_of_task_ignores_other_tasks_experts():

@@ -66,7 +66,7 @@ def logits(network: Network, features: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(("model", "encoder"), PAIRS)
 def test_blocks_cut_every_weight_into_pieces_that_do_not_overlap(model, encoder):
     settings = [f"model={model}", f"encoder={encoder}", "model.batch_norm=true", DEEP]
-    if model in ("cgc", "ple", "mmoe", "omoe"):
+    if "gate_units" in networks.config(f"model={model}").model.model_fields_set:
         settings.append("model.gate_units=[3]")
     network, config, layout = trained(*settings)
     counts = [np.zeros(w.shape, int) for w in network.logits.weights]
@@ -87,8 +87,8 @@ def test_tasks_in_another_order_predict_the_same(model):
         np.testing.assert_allclose(now[task], old[task], rtol=1e-5, atol=1e-5)
 
 
-# A task of PLE reads experts of the other tasks, through the shared gate.
-@pytest.mark.parametrize("model", sorted({*MODELS} - {"ple"}))
+# A task of these models reads experts of the other tasks.
+@pytest.mark.parametrize("model", sorted({*MODELS} - {"ple", "stem"}))
 def test_tasks_that_stay_predict_the_same_without_a_task_and_with_a_new_one(model):
     settings = [f"model={model}", "encoder=xdeepfm", DEEP, "model.heads=independent"]
     earlier = trained(*settings, tasks=("income", "rating", "never_married"))

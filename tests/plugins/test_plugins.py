@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from helpers.commands import mtl_train, refused, run_cold
+from helpers.networks import MODELS
 from helpers.planted_data import parquet, planted
 
 import mtl_cli
@@ -26,7 +27,7 @@ from ..shared import multiplied
 class Scaled(Sharing):
     factor: float
 
-    def share(self, encodings, num_tasks):
+    def share(self, encodings, tasks):
         (x,) = encodings
         return multiplied(x, self.factor)
 """
@@ -173,8 +174,8 @@ CHOSEN += ["dataset.features.age={kind: quadratic, factor: 0.0005}"]
 CHOSEN += ["dataset.tasks.visits={kind: count, label: hour, offset: 1.0}"]
 QUICK = ["dataset=small", "trainer.epochs=2", "trainer.compile=false"]
 QUICK += ["trainer.batch_size=64"]
-MISSING = "'scaled' is not one of: cgc, esmm, mmoe, omoe, ple, shared_bottom, "
-MISSING += "single_task; the option of a plugin needs --plugins FOLDER"
+MISSING = f"'scaled' is not one of: {', '.join(MODELS)}; "
+MISSING += "the option of a plugin needs --plugins FOLDER"
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:

@@ -1,0 +1,112 @@
+"""The level of STEM: all experts of all tasks, with stop-gradients between tasks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers.gates import SHARED, Gates, Mix, Route, experts_of
+from mtl_cli.layers.parallel import ParallelMLP
+
+
+def stem_level(
+    tasks: Tensor,
+    shared: Tensor,
+    *,
+    num_specific_experts: int,
+    num_shared_experts: int,
+    expert_units: Sequence[int],
+    gate_units: Sequence[int] = (),
+    is_last: bool = True,
+    name: str = "level",
+    **dense_options: Any,
+) -> tuple[Tensor, Tensor]:
+    """Connects one level of STEM's experts and gates.
+
+    The level turns one input per task, x_t, and one shared input, x_s, into one output
+    per task, y_t, and one shared output, y_s. For gates g_t and g_s, outputs F_t of
+    task t's specific experts, which read x_t, and outputs F_s of the shared experts,
+    which read x_s:
+
+        y_t = sum_i g_t(x_t + x_s)_i [sg(F_1); ...; F_t; ...; sg(F_T); F_s]_i
+        y_s = sum_i g_s(x_s)_i [F_1; ...; F_T; F_s]_i
+
+    sg stops the gradient.
+
+    Args:
+        tasks: the tasks' inputs x_t, `(T, batch, dim)`.
+        shared: the shared input x_s, `(batch, dim)`.
+        num_specific_experts: number of specific experts of each task, at least 1.
+        num_shared_experts: number of shared experts.
+        expert_units: widths of each expert's layers.
+        gate_units: widths of each gate's hidden layers.
+        is_last: whether no level follows. The last level has no shared gate g_s.
+        name: prefix of the layers' names.
+        **dense_options: arguments of all hidden layers, see `ParallelMLP`.
+
+    Input shape: see `tasks` and `shared`.
+    Output shape: the tasks' outputs `(T, batch, expert_units[-1])`; and the shared
+        output `(batch, expert_units[-1])`, None after the last level.
+
+    Example:
+        >>> import keras
+        >>> x = keras.Input((7,))
+        >>> sizes = {"num_specific_experts": 2, "num_shared_experts": 1}
+        >>> y, _ = stem_level(ops.stack([x, x, x]), x, **sizes, expert_units=(8, 4))
+        >>> y.shape
+        (3, None, 4)
+
+    Reference: Su et al., "STEM: Unleashing the Power of Embeddings for Multi-task
+        Recommendation", AAAI 2024.
+    """
+    num_tasks, per_task = tasks.shape[0], num_specific_experts
+    num_specific, units = num_tasks * per_task, tuple(expert_units)
+    specific_experts = ParallelMLP(
+        num_specific, units, name=f"{name}_specific_experts", **dense_options
+    )(tasks)  # F_1 ... F_T, (T * per_task, B, H)
+    shared_experts = ParallelMLP(
+        num_shared_experts, units, name=f"{name}_shared_experts", **dense_options
+    )(shared)  # F_s, (S, B, H)
+    shared_of = experts_of(SHARED, num_shared_experts)
+
+    def route(task: int | None) -> Route:
+        of_tasks = [
+            expert
+            for t in range(num_tasks)
+            for expert in experts_of(t, per_task, trained=task in (t, None))
+        ]
+        return Route(task, of_tasks + shared_of)
+
+    num_experts = num_specific + num_shared_experts
+    weights = Gates(
+        num_tasks,
+        num_experts,
+        gate_units,
+        routes=[route(t) for t in range(num_tasks)],
+        name=f"{name}_gates",
+        **dense_options,
+    )(tasks + shared)  # (T, B, T * per_task + S)
+    blocks = [slice(t * per_task, (t + 1) * per_task) for t in range(num_tasks)]
+    own = ops.stack([weights[t, :, block] for t, block in enumerate(blocks)])
+    by_task = ops.reshape(specific_experts, (num_tasks, per_task, -1, units[-1]))
+    is_other = 1 - np.kron(np.eye(num_tasks), np.ones(per_task))[:, None]  # (T, 1, ...)
+    others = weights[..., :num_specific] * ops.cast(is_other, weights.dtype)
+    mixed = Mix()(own, by_task)
+    mixed += Mix()(others, ops.stop_gradient(specific_experts))
+    mixed += Mix()(weights[..., num_specific:], shared_experts)
+    if is_last:
+        return mixed, None
+
+    shared_gate = Gates(
+        1,
+        num_experts,
+        gate_units,
+        routes=[route(None)],
+        name=f"{name}_shared_gate",
+        **dense_options,
+    )(shared)  # (1, B, T * per_task + S)
+    above = Mix()(shared_gate[..., :num_specific], specific_experts)
+    above += Mix()(shared_gate[..., num_specific:], shared_experts)
+    return mixed, above[0]
