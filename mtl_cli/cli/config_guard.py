@@ -36,6 +36,7 @@ from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.secrets import secret_in, track_secrets
 from mtl_cli.core.time_limit import limited_reading
 
+HYDRA_CONFIG = "hydra/config"  # Hydra's own defaults, in its search path
 USER_FILES = "mtl-user"  # who adds the user's `./conf` to Hydra's search path
 COMPOSED_SETTINGS = "composed of: "
 START_OF_SWEEP = "mtl_cli.sweep.session.StartOfSweep"
@@ -100,10 +101,19 @@ def compose_checked(
 
 
 def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None:
-    """Refuses a primary configuration that adds to Hydra's search path.
+    """Refuses files that would take the place of Hydra's own settings.
 
-    Hydra imports the packages of its search path before it composes anything.
+    A primary configuration may not add to Hydra's search path: Hydra imports the
+    packages of the path before it composes anything. No folder may hold another
+    `hydra/config.yaml`, in which Hydra's defaults stand.
     """
+    own = loader.repository.load_config(HYDRA_CONFIG)
+    if own is not None and own.provider != "hydra":
+        folder = own.path.removeprefix("file://")
+        raise ConfigError(
+            f"{folder}/{HYDRA_CONFIG}.yaml takes the place of Hydra's own file; remove "
+            "it, or give its keys on the command line"
+        )
     primary = own_part_of_primary(loader, config_name) if config_name else None
     if isinstance(primary, DictConfig) and OmegaConf.select(
         primary, "hydra.searchpath"

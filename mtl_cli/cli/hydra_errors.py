@@ -1,5 +1,6 @@
 """Turns Hydra's errors into one line with the fix."""
 
+import contextlib
 import re
 import shlex
 from difflib import get_close_matches
@@ -62,6 +63,13 @@ def error_message(error: Exception, arguments: list[str]) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return f"{mark.name}:{mark.line + 1}:{mark.column + 1}: {error.problem}"
+    if isinstance(error, yaml.YAMLError):
+        return " ".join(str(error).split())
+    if isinstance(cause, RecursionError):
+        return (
+            "the files of the configuration include each other without end; look at "
+            "their defaults lists"
+        )
     if isinstance(error, MissingConfigException):
         return missing_option_message(error)
     if isinstance(error, OverrideParseException):
@@ -105,6 +113,8 @@ def composition_message(
         return f"{key}: Hydra reads swept values from text; quote the null: 'null'"
     settings = settings_in_note(error) or settings_in_note(cause) or arguments
     config = compose_chosen_options(settings)
+    if not config:
+        return message
     if key in dotted_keys(config):
         return f"{key}: {message}; set one key at a time: {key}.KEY=VALUE"
     # A job of a sweep may have another model than the command line names.
@@ -181,7 +191,8 @@ def settings_in_note(error: BaseException) -> list[str]:
 def compose_chosen_options(arguments: list[str]) -> dict[Any, Any]:
     """Composes the configuration with the chosen options, but no other setting.
 
-    The result shows which keys exist: with `model=mmoe`, the keys of MMoE.
+    The result shows which keys exist: with `model=mmoe`, the keys of MMoE. It is empty
+    if a YAML file keeps every configuration from being composed.
     """
     GlobalHydra.instance().clear()
 
@@ -190,11 +201,11 @@ def compose_chosen_options(arguments: list[str]) -> dict[Any, Any]:
             settings = [*settings, "hydra.job.name=x"]
             return OmegaConf.to_container(compose("config", settings))
 
-    try:
-        values = compose_settings(group_choices(arguments))
-    except Exception:
-        values = compose_settings([])
-    return values if isinstance(values, dict) else {}
+    for settings in (group_choices(arguments), []):
+        with contextlib.suppress(Exception):
+            values = compose_settings(settings)
+            return values if isinstance(values, dict) else {}
+    return {}
 
 
 def group_choices(arguments: list[str]) -> list[str]:

@@ -65,7 +65,7 @@ def read_gates(run: Run) -> RunGates | None:
             bool(usage["dead"]),
             any(gate["polarised"] for gate in usage["gates"]),
         )
-    except (*DAMAGED_FILE_ERRORS, RecursionError):
+    except DAMAGED_FILE_ERRORS:
         return None
 
 

@@ -11,9 +11,10 @@ from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.row_statistics import bootstrap, delong, resampled
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.written_labels import label_numbers
-from mtl_cli.core.other_files import check_regular
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.heads.esmm import label_of_output
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
+from mtl_cli.runs import predictions_file
 from mtl_cli.statistics.delong import delong_parts
 from mtl_cli.statistics.significance import Test
 from mtl_cli.tasks.base import metrics_named
@@ -144,19 +145,17 @@ def read_columns(
     run: Run, split: str, task: str
 ) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
     """Returns numbers, labels and predictions of the rows that a task scores."""
-    import pyarrow.parquet
-
     # The column "click" of the space "click = 1".
     space = str(run.score(split, task).get("space") or "").partition(" = ")[0]
-    path = run.path / "predictions.parquet"
+    requested = {"row", task, label_of_output(task), f"{task}_prediction", space}
     try:
-        check_regular(path)
-        names = pyarrow.parquet.read_schema(path).names
-        label = task if task in names else label_of_output(task)
-        columns = ["row", label, f"{task}_prediction", *([space] if space else [])]
-        if missing := [name for name in columns if name not in names]:
-            raise UnusableError(f"predictions.parquet has no column {missing[0]}")
-        table = pyarrow.parquet.read_table(path, columns=list(dict.fromkeys(columns)))
+        table = predictions_file.read_predictions(
+            run.path, lambda names: [name for name in names if name in requested]
+        )
+        label = task if task in table.column_names else label_of_output(task)
+        for name in ("row", label, f"{task}_prediction", *([space] if space else [])):
+            if name not in table.column_names:
+                raise UnusableError(f"predictions.parquet has no column {name}")
         labels = label_numbers(run, label, table[label])
         is_scored = np.isfinite(labels)
         if space:
@@ -168,6 +167,6 @@ def read_columns(
         predicted = predicted.astype("float64")
     except FileNotFoundError:
         raise UnusableError("a run has no predictions.parquet") from None
-    except (OSError, ValueError, TypeError, pyarrow.ArrowException):
+    except DAMAGED_FILE_ERRORS:
         raise UnusableError("a predictions.parquet is damaged") from None
     return table["row"].to_numpy()[is_scored], labels[is_scored], predicted

@@ -6,9 +6,10 @@ from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.run_settings import as_text
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.written_labels import label_numbers
-from mtl_cli.core.other_files import check_regular
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.metrics.metric import Floats
+from mtl_cli.runs.predictions_file import read_predictions
 
 SPLIT_KEYS = (
     "split_by",
@@ -65,19 +66,21 @@ def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
         runs: runs that were scored on the same rows. The first readable
             `predictions.parquet` counts; {} if there is none.
     """
-    import pyarrow.parquet
-
     for run in runs:
-        path = run.path / "predictions.parquet"
         try:
-            check_regular(path)
-            names = pyarrow.parquet.read_schema(path).names
-            columns = [name for name in names if not name.endswith("_prediction")]
-            table = pyarrow.parquet.read_table(path, columns=columns)
-            return {name: label_numbers(run, name, table[name]) for name in columns}
-        except (OSError, ValueError, TypeError, KeyError, pyarrow.ArrowException):
+            table = read_predictions(run.path, without_predictions)
+            return {
+                name: label_numbers(run, name, table[name])
+                for name in table.column_names
+            }
+        except DAMAGED_FILE_ERRORS:
             continue
     return {}
+
+
+def without_predictions(names: list[str]) -> list[str]:
+    """Returns the names of the columns that hold no predictions."""
+    return [name for name in names if not name.endswith("_prediction")]
 
 
 def equal_rows(a: dict[str, Floats], b: dict[str, Floats]) -> bool:

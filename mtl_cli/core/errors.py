@@ -1,6 +1,7 @@
 """The errors of this project, and the line of text that a command prints for each."""
 
 import sys
+import zipfile
 
 from mtl_cli.core.secrets import mask_secrets
 
@@ -14,6 +15,9 @@ DAMAGED_FILE_ERRORS = (
     TypeError,
     AttributeError,
     ArithmeticError,
+    MemoryError,
+    RuntimeError,  # of h5py and zipfile; a RecursionError is one too
+    zipfile.BadZipFile,
 )
 
 

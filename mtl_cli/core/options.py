@@ -7,7 +7,7 @@ file of the folder holds the class of one option, whose fields are the option's 
 from types import ModuleType
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from mtl_cli.core.errors import ConfigError, first_line, shown, suggest
@@ -33,6 +33,12 @@ class Options(BaseModel):
 
 
 Option = TypeVar("Option", bound=Options)
+
+
+def first_problem(error: ValidationError) -> str:
+    """Returns the first problem of values, as `KEY: what is wrong`."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def option_of(axis: str, base: type[Options], key: str = "name") -> BeforeValidator:

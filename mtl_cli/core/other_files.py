@@ -9,6 +9,7 @@ import io
 import json
 import os
 import stat
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ import yaml
 # A JSON file of a run, and a table of its history.
 MAX_BYTES = 256 << 20
 MAX_YAML_BYTES = 4 << 20
+# A larger file than `MAX_BYTES` may take this many times its bytes on the disk.
+MAX_RATIO = 100
+BYTES_PER_BLOCK = 512  # of `st_blocks`
 # Far below Python's limit on nested calls, far above any configuration.
 MAX_DEPTH = 64
 # Aliases let a YAML file of a few hundred bytes expand to billions of values.
@@ -29,6 +33,9 @@ class UnsafeFileError(ValueError):
 
 def check_regular(path: Path, max_bytes: int | None = None) -> None:
     """Refuses a path that is a link, a device or a pipe, or too large a file.
+
+    A file with holes takes little room on the disk and much memory. A large file is
+    refused if nearly all of it is holes.
 
     Args:
         path: the path of a file.
@@ -46,6 +53,36 @@ def check_regular(path: Path, max_bytes: int | None = None) -> None:
     if max_bytes is not None and found.st_size > max_bytes:
         raise UnsafeFileError(
             f"{path} has {found.st_size:,} bytes; at most {max_bytes:,} are read"
+        )
+    # Some network file systems do not count blocks.
+    stored = found.st_blocks * BYTES_PER_BLOCK or found.st_size
+    if found.st_size > max(MAX_BYTES, MAX_RATIO * stored):
+        raise UnsafeFileError(
+            f"{path} has {found.st_size:,} bytes, of which only {stored:,} are on the "
+            "disk; the rest are holes"
+        )
+
+
+def check_npz(path: Path) -> None:
+    """Refuses an NPZ file that is no regular file, or expands when it is read.
+
+    No file of arrays is written compressed here: a compressed one could expand to
+    anything, and one whose entries overlap to the product of both.
+
+    Raises:
+        UnsafeFileError: if the file is refused.
+        OSError: if there is no such file.
+        zipfile.BadZipFile: if the file is damaged.
+    """
+    check_regular(path)
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise UnsafeFileError(f"{path} is compressed; write it uncompressed")
+    expanded, size = sum(entry.file_size for entry in entries), path.stat().st_size
+    if expanded > size:
+        raise UnsafeFileError(
+            f"{path} has {size:,} bytes, but its arrays expand to {expanded:,}"
         )
 
 
@@ -154,12 +191,16 @@ def expanded_size(node: yaml.Node | None, sizes: dict[int, int]) -> int:
     return sizes[id(node)]
 
 
-def check_entries(folder: Path, subfolders: tuple[str, ...] = ()) -> list[str]:
+def check_entries(
+    folder: Path, subfolders: tuple[str, ...] = (), is_written: bool = True
+) -> list[str]:
     """Refuses a folder that holds symbolic or hard links, pipes or devices.
 
     Args:
         folder: the folder to look into.
         subfolders: names of subfolders to look into as well.
+        is_written: whether files in the folder are to be written. In a folder that is
+            only read, hard links do no harm.
 
     Returns: the names of the folder's entries.
 
@@ -174,11 +215,11 @@ def check_entries(folder: Path, subfolders: tuple[str, ...] = ()) -> list[str]:
             raise UnsafeFileError(f"{entry.path} is a link; remove it")
         if not entry.is_dir() and not entry.is_file():
             raise UnsafeFileError(f"{entry.path} is not a regular file; remove it")
-        if entry.is_file() and entry.stat().st_nlink > 1:
+        if is_written and entry.is_file() and entry.stat().st_nlink > 1:
             raise UnsafeFileError(
                 f"{entry.path} is also a file of another name (a hard link); replace "
                 "it by a copy"
             )
         if entry.is_dir() and entry.name in subfolders:
-            check_entries(Path(entry.path))
+            check_entries(Path(entry.path), is_written=is_written)
     return names

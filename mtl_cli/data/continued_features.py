@@ -3,28 +3,70 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from mtl_cli.core.errors import shown
+from mtl_cli.core.errors import DataError, shown
 from mtl_cli.features.base import Feature
 
 # {feature that goes on: what it has learnt in the earlier run}
 EarlierLearnt = dict[str, dict[str, Any]]
+MAX_AUTO_DIM = int(6 * (2**31) ** 0.25)  # of `embedding_dim: auto`, at most 2^31 ids
 
 
-def extended(earlier: Mapping[str, Any], learnt: Mapping[str, Any]) -> dict[str, Any]:
+def extended(
+    name: str, earlier: Mapping[str, Any], learnt: Mapping[str, Any]
+) -> dict[str, Any]:
     """Returns what a feature knows after an earlier run and the rows of this run.
 
     A vocabulary keeps its values, so each keeps its id, and new values follow in order.
     Scales, cuts and numbers for empty cells stay.
 
     Args:
+        name: the name of the feature.
         earlier: what the feature has learnt in the earlier run.
         learnt: what the feature has learnt from the training rows of this run alone.
+
+    Raises:
+        DataError: if the feature cannot have learnt this in an earlier run.
     """
+    own = dict(earlier)
+    dim = own.pop("embedding_dim", 1)
+    if type(dim) is not int or not 1 <= dim <= MAX_AUTO_DIM:
+        own = {}
+    check_alike(f"feature {name} has", own, dict(learnt))
     if "vocabulary" not in earlier:
         return dict(earlier)
     known = set(earlier["vocabulary"])
     new = [value for value in learnt["vocabulary"] if value not in known]
     return {**earlier, "vocabulary": [*earlier["vocabulary"], *new]}
+
+
+def check_alike(owner: str, earlier: Any, learnt: Any) -> None:
+    """Refuses values of an earlier run that have another form than those of this run.
+
+    Args:
+        owner: who has learnt the values, for the error.
+        earlier: the values of the earlier run.
+        learnt: the values of this run.
+
+    Raises:
+        DataError: if the forms differ.
+    """
+    if not is_alike(earlier, learnt):
+        raise DataError(
+            f"start_from.run: what {owner} learnt there is damaged; copy the whole "
+            "folder of the run"
+        )
+
+
+def is_alike(earlier: Any, learnt: Any) -> bool:
+    """Whether two JSON values have the same types and keys."""
+    if isinstance(learnt, dict) and isinstance(earlier, dict):
+        return earlier.keys() == learnt.keys() and all(
+            is_alike(earlier[key], learnt[key]) for key in learnt
+        )
+    if isinstance(learnt, list) and isinstance(earlier, list):
+        types = {type(item) for item in learnt}
+        return not learnt or all(type(item) in types for item in earlier)
+    return type(earlier) is type(learnt)
 
 
 def changes(

@@ -211,5 +211,5 @@ class FeatureSetFitter:
                 self.fitters[owner].merge(self.fitters[name])
         learnt = {name: fitter.learnt() for name, fitter in self.fitters.items()}
         for name, values in (earlier or {}).items():
-            learnt[name] = extended(values, learnt[name])
+            learnt[name] = extended(name, values, learnt[name])
         return FeatureSet(self.features, learnt)

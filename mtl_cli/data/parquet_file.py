@@ -14,12 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
-from mtl_cli.core.other_files import UnsafeFileError
+from mtl_cli.core.other_files import MAX_RATIO, UnsafeFileError
 
 # A batch of rows is refused if it breaks all three limits: honest files that compress
 # well have short cells, and honest files with long cells are large.
 MAX_EXPANDED_BYTES = 1 << 28
-MAX_RATIO = 100  # of expanded bytes to the bytes of the file
 MAX_CELL_BYTES = 256  # on average
 PROBE_BYTES = 1 << 16  # read at a time to find the dictionaries
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
-from mtl_cli.core.other_files import check_regular, read_json_object
+from mtl_cli.core.other_files import read_json_object
 from mtl_cli.data.buckets import (
     Buckets,
     Counts,
@@ -19,11 +19,11 @@ from mtl_cli.data.buckets import (
 )
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
+from mtl_cli.runs.predictions_file import PREDICTIONS, read_predictions
 
 # The usual thresholds of the population stability index.
 MODERATE, LARGE = 0.1, 0.25
 MORE_CELLS = 0.05  # empty or unseen, as a share of the rows, more than in training
-PREDICTIONS = "predictions.parquet"
 
 
 @dataclass(frozen=True)
@@ -162,13 +162,10 @@ def prediction_drift(
     Returns: one row per output and class, and a remark why there are none; "" if there
         are.
     """
-    import pyarrow.parquet
-
     path, records = run / PREDICTIONS, []
+    columns = [f"{name}_prediction" for name in predictions]
     try:
-        check_regular(path)
-        columns = [f"{name}_prediction" for name in predictions]
-        table = pyarrow.parquet.read_table(path, columns=columns)
+        table = read_predictions(run, lambda names: columns)
         for name, values in predictions.items():
             own: Any = table[f"{name}_prediction"].to_numpy()
             if own.dtype == object:  # a list of probabilities per row
@@ -179,7 +176,7 @@ def prediction_drift(
                 records.append(prediction_record(part, trained, new))
     except FileNotFoundError:
         return [], f"drift of predictions is unknown: {run} has no {PREDICTIONS}"
-    except (*DAMAGED_FILE_ERRORS, pa.ArrowException):
+    except DAMAGED_FILE_ERRORS:
         return [], f"drift of predictions is unknown: {path} is damaged"
     return records, ""
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtl_cli.core.other_files import check_regular, read_json_object
+from mtl_cli.core.other_files import check_npz, read_json_object
 from mtl_cli.exports.base import RECORD, Export, TrainedModel
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def load(path: Path) -> TrainedModel:
     config = Config.model_validate(manifest["config"])
     learnt = {name: keys["learnt"] for name, keys in manifest["features"].items()}
     features = FeatureSet(config.dataset.used_features, learnt)
-    check_regular(path / WEIGHTS)
+    check_npz(path / WEIGHTS)
     with np.load(path / WEIGHTS, allow_pickle=False) as archive:
         weights = {name: archive[name] for name in archive.files}
     # Without this check, a few changed digits would fill the memory.

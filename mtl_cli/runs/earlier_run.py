@@ -1,13 +1,16 @@
 """The earlier run that a run starts from: `start_from`."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.errors import ConfigError, DataError, first_line, suggest
-from mtl_cli.core.other_files import check_entries, read_json_object
+from mtl_cli.core.errors import ConfigError, DataError, first_line, shown, suggest
+from mtl_cli.core.options import first_problem
+from mtl_cli.core.other_files import check_entries, read_json_object, read_text
 from mtl_cli.core.run_folder import (
     CHECKPOINTS,
     START_FROM,
@@ -26,6 +29,7 @@ KEY = "start_from.run"
 # can be resumed even if the earlier run is gone.
 KEPT = f"{CHECKPOINTS}/{START_FROM}"
 SYSTEM_FOLDERS = ("/proc", "/sys", "/dev")
+MAX_STEP = 2**53  # of an optimizer: more steps than a computer takes
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,13 @@ class EarlierRun:
         is_kept: whether this is what a resumed run has kept in its own folder.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
     lineage: dict[str, Any]
     learnt: EarlierLearnt
     tasks: list[str]
     labels: dict[str, Statistics]
-    optimizer_step: int | None = None
+    optimizer_step: Annotated[int, Field(ge=0, le=MAX_STEP)] | None = None
     messages: list[str] = field(default_factory=list)
     is_kept: bool = False
 
@@ -90,14 +96,7 @@ def read(config: Config, folder: Path, is_resumed: bool) -> EarlierRun | None:
     if config.start_from.run is None:
         return None
     if is_resumed and (folder / KEPT).exists():
-        try:
-            values = read_json_object(folder / KEPT)
-            return EarlierRun(**values | {"is_kept": True})
-        except (OSError, ValueError, TypeError) as error:
-            raise DataError(
-                f"{folder / KEPT} is damaged ({first_line(error)}), so this run cannot "
-                "go on; name a new folder in hydra.run.dir"
-            ) from None
+        return read_kept(config, folder / KEPT)
     path = Path(config.start_from.run)
     check_finished(path)
     environment = environment_of(path)
@@ -108,22 +107,53 @@ def read(config: Config, folder: Path, is_resumed: bool) -> EarlierRun | None:
     return compared(config, path, environment, (features, labels, earlier))
 
 
+def read_kept(config: Config, file: Path) -> EarlierRun:
+    """Returns what a resumed run has kept in its own folder.
+
+    Raises:
+        DataError: if the file is not what a run of this configuration writes.
+    """
+    try:
+        kept = TypeAdapter(EarlierRun).validate_json(read_text(file))
+        for key, names, known in (
+            ("learnt", kept.learnt, config.dataset.used_features),
+            ("tasks", kept.tasks, config.chosen_tasks),
+            ("labels", kept.labels, config.chosen_tasks),
+        ):
+            if unknown := set(names) - set(known):
+                raise ValueError(f"{key}: '{min(unknown)}' is not in this run")
+    except (OSError, ValueError) as error:
+        if isinstance(error, ValidationError):
+            reason = first_problem(error)
+        else:
+            reason = first_line(error)
+        raise DataError(
+            f"{file} is damaged ({reason}), so this run cannot go on; name a new "
+            "folder in hydra.run.dir"
+        ) from None
+    return replace(kept, is_kept=True)
+
+
 def check_finished(path: Path) -> None:
     """Refuses a path that is not the folder of a finished run.
 
     Raises:
         ConfigError: if it is not.
     """
-    if any(map(path.resolve().is_relative_to, SYSTEM_FOLDERS)):
+    try:
+        real, is_folder = path.resolve(), path.is_dir()
+    except (OSError, ValueError, RuntimeError) as error:  # such as a loop of links
+        raise ConfigError(f"{KEY}: {shown(str(path))}: {first_line(error)}") from None
+    if any(map(real.is_relative_to, SYSTEM_FOLDERS)):
         raise ConfigError(f"{KEY}: {path} is no folder of a run")
-    if not path.is_dir():
+    if not is_folder:
         others = names_of_runs(path.parent)
         raise ConfigError(
             f"{KEY}: there is no folder {path}; name the folder of a finished run"
             f"{suggest(path.name, others)}"
         )
     try:
-        check_entries(path, SUBFOLDERS)
+        check_entries(path, SUBFOLDERS, is_written=False)
         status = status_of(path).get("status")
     except (ConfigError, OSError, ValueError) as error:
         raise ConfigError(f"{KEY}: {first_line(error)}") from None

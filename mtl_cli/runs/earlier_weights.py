@@ -8,7 +8,6 @@ import keras
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.other_files import check_regular
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.network.blocks import Name, blocks_of
 from mtl_cli.network.build import Network
@@ -20,7 +19,7 @@ from mtl_cli.network.transfer import (
     match,
 )
 from mtl_cli.runs import saved_model
-from mtl_cli.runs.earlier_run import EarlierRun
+from mtl_cli.runs.earlier_run import MAX_STEP, EarlierRun
 from mtl_cli.training.checkpoint import read_intact
 from mtl_cli.training.optimizer_state import OPTIMIZER
 
@@ -135,10 +134,9 @@ def earlier_optimizer(
     if not file.exists():
         messages.append(f"{file} is not there, so the optimizer starts fresh")
         return None
-    check_regular(file)
     values = read_intact(file)
     step = None if values is None else values.get("step")
-    if not isinstance(step, int) or isinstance(step, bool) or step < 0:
+    if type(step) is not int or not 0 <= step <= MAX_STEP:
         raise DataError(
             f"start_from.run: {file} is damaged; copy it anew, or remove it to start "
             "with a fresh optimizer"

@@ -95,12 +95,12 @@ def read_record(path: Path) -> JobRecord:
     """
     from pydantic import ValidationError
 
+    from mtl_cli.core.options import first_problem
+
     try:
         return record_adapter().validate_json(read_text(path), strict=True)
     except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(map(str, problem["loc"]))
-        raise DataError(f"{path}: {key}: {problem['msg']}") from None
+        raise DataError(f"{path}: {first_problem(error)}") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: {first_line(error)}") from None
 

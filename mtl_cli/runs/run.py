@@ -11,6 +11,7 @@ from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.data.continued_features import check_alike
 from mtl_cli.data.load import Data, load
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.network import pretrained
@@ -176,6 +177,8 @@ def read_data(
     """
     data = load(config.dataset, config.outputs, earlier.learnt if earlier else None)
     if earlier is not None:
+        for task, statistics in earlier.labels.items():
+            check_alike(f"the labels of {task} have", statistics, data.labels.get(task))
         data = replace(data, labels=data.labels | earlier.labels)
     rows = ", ".join(f"{table.rows:,} {split}" for split, table in data.splits.items())
     console.print_line(

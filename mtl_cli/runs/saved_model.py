@@ -12,8 +12,15 @@ from pydantic import ValidationError
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
-from mtl_cli.core.other_files import check_regular, read_json, read_json_object
-from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.core.options import first_problem
+from mtl_cli.core.other_files import (
+    UnsafeFileError,
+    check_entries,
+    check_regular,
+    read_json,
+    read_json_object,
+)
+from mtl_cli.core.run_folder import SUBFOLDERS, RunFolder
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.tasks.base import Statistics
 
@@ -88,10 +95,12 @@ def load_learnt(run: Path) -> tuple[FeatureSet, dict[str, Statistics], Config]:
         DataError: if the files are missing or damaged.
     """
     with named_damage(run):
+        check_entries(run, SUBFOLDERS, is_written=False)
         config = Config.model_validate(read_json(run / SPEC))
         learnt = read_json_object(run / LEARNT)
         features = FeatureSet(config.dataset.used_features, learnt["features"])
-        _ = features.layout  # fails if a feature lacks what it has learnt
+        # Fails if a feature lacks what it has learnt, or has learnt something else.
+        features.encode(features.examples(1))
         for own in features.learnt.values():
             if "vocabulary" in own and own.vocabulary.null_count:
                 raise ValueError("a vocabulary holds null")
@@ -104,9 +113,7 @@ def named_damage(run: Path) -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise DataError(f"{run / SPEC}: {key}: {first['msg']}") from None
+        raise DataError(f"{run / SPEC}: {first_problem(error)}") from None
     except (*DAMAGED_FILE_ERRORS, UserWarning) as error:
         raise DataError(
             f"{run} holds no complete model: {type(error).__name__}: "
@@ -117,13 +124,14 @@ def named_damage(run: Path) -> Iterator[None]:
 def check_size(
     weights: Path, config: Config, features: FeatureSet, labels: dict[str, Any]
 ) -> None:
-    """Refuses a configuration whose network is larger than the file of its weights.
+    """Refuses weights that do not have the size of the configuration's network.
 
-    Without this check, a few changed digits would fill the memory.
+    Without this check, a few changed digits in either file would fill the memory.
 
     Raises:
-        ValueError: if the file is too small.
+        ValueError: if the file is too small, or holds arrays that expand.
     """
+    import h5py
     import keras
 
     from mtl_cli.network.build import count_parameters
@@ -133,4 +141,19 @@ def check_size(
     if weights.stat().st_size < least:
         raise ValueError(
             f"{SPEC} describes {parameters:,} parameters, which {WEIGHTS} cannot hold"
+        )
+    numbers = 0
+
+    def count(name: str, entry: Any) -> None:
+        nonlocal numbers
+        if isinstance(entry, h5py.Dataset):
+            if entry.chunks is not None:  # only chunks can be compressed
+                raise UnsafeFileError(f"{WEIGHTS}: '{name}' may expand when it is read")
+            numbers += entry.size
+
+    with h5py.File(weights) as file:
+        file.visititems(count)
+    if numbers != parameters:
+        raise ValueError(
+            f"{WEIGHTS} holds {numbers:,} numbers, {SPEC} describes {parameters:,}"
         )

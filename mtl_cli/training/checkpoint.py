@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from mtl_cli.core.other_files import MAX_BYTES, check_npz
 from mtl_cli.core.run_folder import CHECKPOINTS, RunFolder
 
 if TYPE_CHECKING:
@@ -109,12 +110,11 @@ def newest_checkpoint(run: Path) -> tuple[Checkpoint | None, list[Path]]:
 def read_intact(path: Path) -> dict[str, Any] | None:
     """Returns the values in a checkpoint; None if a checksum shows any damage."""
     try:
+        check_npz(path)
         with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            # Checkpoints are not compressed: compressed ones could expand to anything.
-            if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-                return None
             if archive.testzip() is not None:
+                return None
+            if archive.getinfo(VALUES_FILE).file_size > MAX_BYTES:
                 return None
             values = json.loads(archive.read(VALUES_FILE))
     except Exception:  # zipfile raises a dozen types of errors for damaged files

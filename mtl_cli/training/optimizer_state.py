@@ -69,7 +69,7 @@ def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
         return
     try:
         restore_slots(network, steps, earlier)
-    except (*DAMAGED_FILE_ERRORS, MemoryError) as error:
+    except DAMAGED_FILE_ERRORS as error:
         raise DataError(
             f"start_from.run: {earlier.path} does not fit the weights beside it "
             f"({first_line(error)}); copy it anew, or remove it to start with a fresh "

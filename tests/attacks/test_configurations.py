@@ -65,6 +65,26 @@ PRELOAD = {"job": {"env_set": {"LD_PRELOAD": "x.so"}}}
 
 # Each: files of the folder that the command starts in, arguments, what is said.
 CODE = {
+    "other_defaults_of_hydra": (
+        {"conf/hydra/config.yaml": yaml.safe_dump(PRELOAD)},
+        MINE,
+        "conf/hydra/config.yaml takes the place of Hydra's own file; remove it",
+    ),
+    "other_defaults_of_hydra_in_a_config_dir": (
+        {"others/hydra/config.yaml": "run: {dir: x}"},
+        ["--config-dir", "others", *MINE],
+        "others/hydra/config.yaml takes the place of Hydra's own file; remove it",
+    ),
+    "file_that_includes_itself": (
+        {"conf/model/mmoe.yaml": "defaults: [mmoe]"},
+        [*MINE[1:], "model=mmoe"],
+        "the files of the configuration include each other without end",
+    ),
+    "control_character": (
+        {"conf/model/mmoe.yaml": "name: mmoe\n\x1b[31m"},
+        [*MINE[1:], "model=mmoe"],
+        'conf/model/mmoe.yaml", position 11',
+    ),
     "library_of_a_config_dir": (
         folder_beside(PRELOAD),
         BESIDE,

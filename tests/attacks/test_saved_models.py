@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import warnings
 import zipfile
 from pathlib import Path
@@ -125,6 +126,25 @@ def remove(file, place):
     del file[place.split("/")[0]]
 
 
+def expand(file, place):
+    """A dataset of 4 GB that takes no bytes in the file."""
+    del file[place]
+    file.create_dataset(place, (1 << 30,), "f4", chunks=True, compression="gzip")
+
+
+def leave_out(file, place):
+    """A dataset of 4 GB whose bytes were never written."""
+    del file[place]
+    file.create_dataset(place, (1 << 30,), "f4")
+
+
+def learnt(**changes):
+    """What was learnt, with other values of the feature `city`."""
+    return lambda content: json.dumps(
+        json.loads(content) | {"features": {"age": {}, "city": changes}}
+    ).encode()
+
+
 WEIGHTS, SPEC, LEARNT = saved_model.WEIGHTS, saved_model.SPEC, saved_model.LEARNT
 MODELS = {
     "lambda_in_a_keras_file": (WEIGHTS, zipped_lambda),
@@ -135,6 +155,8 @@ MODELS = {
     "weights_in_an_external_file": (WEIGHTS, hdf5(store_out)),
     "weights_of_no_layer": (WEIGHTS, hdf5(remove)),
     "weights_cut_short": (WEIGHTS, lambda content: content[: len(content) // 2]),
+    "weights_that_expand": (WEIGHTS, hdf5(expand)),
+    "weights_that_were_never_written": (WEIGHTS, hdf5(leave_out)),
     "no_weights": (WEIGHTS, lambda _: None),
     "target_in_the_spec": (SPEC, spec(model=CALL)),
     "another_key_in_the_spec": (SPEC, spec(callbacks=[CALL])),
@@ -144,6 +166,9 @@ MODELS = {
     "spec_nested_deeply": (SPEC, lambda _: b"[" * 200_000),
     "nothing_learnt": (LEARNT, lambda _: b"{}"),
     "list_for_what_was_learnt": (LEARNT, lambda _: b"[1]"),
+    "numbers_for_a_vocabulary": (LEARNT, learnt(vocabulary=[1, 2])),
+    "nested_vocabulary": (LEARNT, learnt(vocabulary=[["a"], ["b"]])),
+    "object_for_a_vocabulary": (LEARNT, learnt(vocabulary={"a": 1, "b": 2})),
     "other_things_learnt": (LEARNT, spec(features={"city": {"cuts": 3}})),
 }
 
@@ -164,3 +189,14 @@ def test_crafted_model_is_refused_in_one_line(name, model, tmp_path, monkeypatch
     assert message.startswith(str(tmp_path / "run"))
     assert message.isprintable() and len(message) < 900
     assert not Path(CANARY).exists()
+
+
+@pytest.mark.parametrize("link", ["model", WEIGHTS, SPEC, LEARNT])
+def test_link_in_a_folder_that_is_read_is_refused(link, model, tmp_path):
+    write(tmp_path / "run", model)
+    write(tmp_path / "elsewhere", model)
+    place = tmp_path / "run" / link
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    place.symlink_to(tmp_path / "elsewhere" / link)
+    with pytest.raises(DataError, match=f"run/{link} is a link"):
+        saved_model.load(tmp_path / "run")

@@ -18,9 +18,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.config.start_from import PARTS
+from mtl_cli.config.start_from import PARTS, StartFrom
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
 from mtl_cli.core.paths import conf_folder
+from mtl_cli.data.continued_features import extended
 from mtl_cli.data.load import cache_key
 from mtl_cli.network.parts import part_of_layers
 from mtl_cli.runs import earlier_run, saved_model
@@ -316,6 +317,14 @@ def test_folders_without_a_finished_run_are_refused(
     assert (
         line(Path("/proc/self")) == "start_from.run: /proc/self is no folder of a run"
     )
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("loop", "x" * 300):
+        assert line(tmp_path / name).startswith("start_from.run: ")
+    earlier = chosen(days["day2"]).model_copy(
+        update={"start_from": StartFrom(run="nul\0")}
+    )
+    with pytest.raises(ConfigError, match="embedded null byte"):
+        earlier_run.read(earlier, tmp_path, is_resumed=False)
 
 
 def test_damaged_models_are_refused(days: dict[str, Path], tmp_path: Path) -> None:
@@ -340,6 +349,9 @@ def test_damaged_models_are_refused(days: dict[str, Path], tmp_path: Path) -> No
     write_arrays(other, [("0-0", np.zeros(3))], {"step": 1})
     line = damaged("model/optimizer.npz", other.read_bytes())
     assert "optimizer.npz does not fit" in line
+    write_arrays(other, [("0-0", np.zeros(3))], {"step": 10**30})
+    line = damaged("model/optimizer.npz", other.read_bytes())
+    assert "optimizer.npz is damaged" in line
 
 
 def test_run_of_another_version_that_does_not_fit_is_named(
@@ -417,9 +429,66 @@ def test_resumed_run_needs_no_earlier_run(
     assert (after.learnt, after.lineage) == (before.learnt, before.lineage)
     with pytest.raises(ConfigError, match="there is no folder"):
         earlier_run.read(chosen_run, tmp_path / "new", is_resumed=False)
-    (tmp_path / "new" / earlier_run.KEPT).write_text("{")
-    with pytest.raises(DataError, match="is damaged"):
-        earlier_run.read(chosen_run, tmp_path / "new", is_resumed=True)
+    file = tmp_path / "new" / earlier_run.KEPT
+    kept = json.loads(file.read_text())
+    forged = {
+        "Invalid JSON": "{",
+        "lineage: Field required": "{}",
+        "hydra: Unexpected": json.dumps(kept | {"hydra": 1}),
+        "optimizer_step: Input should be less": json.dumps(
+            kept | {"optimizer_step": 10**30}
+        ),
+        "labels.amount.mean: Input should be a valid number": json.dumps(
+            kept | {"labels": {"amount": {"mean": "x"}}}
+        ),
+        "tasks: 'other' is not in this run": json.dumps(kept | {"tasks": ["other"]}),
+        "learnt.price: Input should be an object": json.dumps(
+            kept | {"learnt": {"price": [1]}}
+        ),
+    }
+    for reason, text in forged.items():
+        file.write_text(text)
+        with pytest.raises(DataError, match="is damaged") as error:
+            earlier_run.read(chosen_run, tmp_path / "new", is_resumed=True)
+        assert reason in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("feature", "forged"),
+    [
+        ("price", {}),
+        ("price", {"mean": "0", "deviation": 1.0}),
+        ("price", {"mean": 0.0, "deviation": 1.0, "low": 0.0}),
+        ("user", {"vocabulary": [1, 2]}),
+        ("user", {"vocabulary": "12"}),
+        ("user", {"vocabulary": ["1"], "embedding_dim": 10**9}),
+        ("age", {"cuts": {"0": 1.0}}),
+    ],
+)
+def test_forged_memory_of_a_feature_is_refused(
+    feature: str, forged: dict[str, Any]
+) -> None:
+    fresh = {
+        "price": {"mean": 1.0, "deviation": 2.0},
+        "user": {"vocabulary": ["3", "4"]},
+        "age": {"cuts": [1.0]},
+    }
+    with pytest.raises(DataError, match=f"what feature {feature} has learnt there is"):
+        extended(feature, forged, fresh[feature])
+
+
+@pytest.mark.parametrize("forged", [{}, {"mean": "x", "deviation": 1.0}, [1.0]])
+def test_forged_statistics_of_labels_are_refused(
+    forged: object, days: dict[str, Path], tmp_path: Path
+) -> None:
+    run = copied(days, tmp_path)
+    file = run / "model" / "learnt.json"
+    learnt = json.loads(file.read_text())
+    assert learnt["labels"]["amount"].keys() == {"mean", "deviation"}
+    learnt["labels"]["amount"] = forged
+    file.write_text(json.dumps(learnt))
+    line = refused(days["day2"], run)
+    assert "what the labels of amount have learnt there is damaged" in line
 
 
 @pytest.mark.slow

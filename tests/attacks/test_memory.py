@@ -1,0 +1,65 @@
+"""A small file of somebody else does not fill the memory."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from mtl_cli.core.other_files import UnsafeFileError, check_npz, check_regular
+from mtl_cli.evaluation.drift import prediction_drift
+from mtl_cli.runs import predictions_file
+from mtl_cli.training.checkpoint import read_intact
+
+EQUAL_ROWS = 300_000  # of 8 bytes
+
+
+def test_file_of_holes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.h5"
+    path.write_bytes(b"head")
+    check_regular(path)
+    os.truncate(path, 4 << 30)
+    with pytest.raises(UnsafeFileError, match="the rest are holes"):
+        check_regular(path)
+
+
+def test_numbers_that_repeat_without_end_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictions_file, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(predictions_file, "ROWS", 10_000)
+    table = pa.table({"buy_prediction": np.full(EQUAL_ROWS, 0.5)})
+    path = tmp_path / "predictions.parquet"
+    pyarrow.parquet.write_table(table, path)
+    assert path.stat().st_size < 2**13
+    read = predictions_file.read_predictions
+    with pytest.raises(UnsafeFileError, match="expands to more than 1,048,576 bytes"):
+        read(tmp_path, lambda names: names)
+    drift, remark = prediction_drift(tmp_path, {"buy": np.zeros(3)})
+    assert drift == [] and "is damaged" in remark
+    monkeypatch.setattr(predictions_file, "MAX_BYTES", 9 * EQUAL_ROWS)
+    assert read(tmp_path, lambda names: names).equals(table)
+
+
+def test_compressed_or_overlapping_arrays_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    x = np.zeros(1 << 16)
+    np.savez(path, x=x)
+    check_npz(path)
+    np.savez_compressed(path, x=x)
+    with pytest.raises(UnsafeFileError, match="is compressed"):
+        check_npz(path)
+    assert read_intact(path) is None
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", bytes(1 << 16))
+        entry = archive.infolist()[0]
+        for name in ("b.npy", "c.npy"):  # the same bytes under further names
+            again = zipfile.ZipInfo(name)
+            again.header_offset, again.CRC = entry.header_offset, entry.CRC
+            again.file_size = again.compress_size = entry.file_size
+            archive.filelist.append(again)
+    with pytest.raises(UnsafeFileError, match="its arrays expand to 196,608"):
+        check_npz(path)
