@@ -1,4 +1,4 @@
-"""The private parts of Python and Keras that this project relies on.
+"""The private parts of Python, Keras and TensorFlow that this project relies on.
 
 No public function does the same. `tests/core/test_private_doors.py` fails if one of
 these parts changes.
@@ -75,3 +75,27 @@ def hidden_modules(*names: str) -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
+
+
+def bound_registration(num_workers: int, seconds: float) -> None:
+    """Bounds the time in which all processes must register with TensorFlow's chief.
+
+    TensorFlow's own strategy waits for an hour, and does not react to Ctrl-C.
+
+    Args:
+        num_workers: the number of processes, each a task of the job `worker`.
+        seconds: the bound.
+    """
+    from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
+    from tensorflow.python.eager import context
+
+    own = context.context()
+    job = coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=num_workers)
+    own.configure_coordination_service(
+        service_type="standalone",
+        service_leader="/job:worker/replica:0/task:0",
+        cluster_register_timeout_in_ms=round(1000 * seconds),
+        coordinated_jobs=[job],
+    )
+    # Without the barrier, the bound would not hold for the chief.
+    own.coordination_service.cluster_register_with_barrier = True

@@ -1,7 +1,7 @@
 """The rendezvous: a check that all processes of a run are present and alike.
 
-TensorFlow connects the processes only after the rendezvous. If a process were missing,
-TensorFlow would wait for an hour and would not react to Ctrl-C.
+TensorFlow connects the processes only after the rendezvous. If a process is missing,
+TensorFlow waits without reacting to Ctrl-C, and cannot say which process is missing.
 """
 
 import contextlib

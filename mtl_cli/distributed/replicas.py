@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from mtl_cli.core import signals
 from mtl_cli.core.errors import ConfigError, LostWorkerError
+from mtl_cli.core.private_doors import bound_registration
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.distributed import cluster
 from mtl_cli.distributed.child_processes import (
@@ -29,6 +30,8 @@ from mtl_cli.distributed.child_processes import (
 )
 from mtl_cli.distributed.rendezvous import host_and_port, rendezvous
 
+# From the rendezvous until all processes have registered: the time to start the GPUs.
+REGISTRATION_SECONDS = 180
 # The errors that TensorFlow's collectives may raise after another process has ended.
 LOST_WORKER = (
     tf.errors.UnavailableError,
@@ -236,7 +239,15 @@ def connect_workers(
     signals.defer()
     choose_gpu(workers, rank)
     sigterm_handler = signal.getsignal(signal.SIGTERM)
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    bound_registration(len(workers), REGISTRATION_SECONDS)
+    try:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    except LOST_WORKER as error:
+        raise LostWorkerError(
+            "another process of this run is lost: it did not register with TensorFlow "
+            f"within {REGISTRATION_SECONDS} s{exit_reason(children)}; give the same "
+            "command again on all machines"
+        ) from error
     # The strategy has replaced our handler by a handler of TensorFlow.
     signal.signal(signal.SIGTERM, sigterm_handler)
     return Replicas(strategy, rank, len(workers), children)

@@ -523,3 +523,47 @@ def test_mirrored_trains_alone_without_gpus(tmp_path):
         )
         assert ended.returncode == 0, ended.stderr
     assert_same_run(tmp_path / "one", tmp_path / "other")
+
+
+DIES_AFTER_THE_RENDEZVOUS = """
+import os, sys
+from mtl_cli.core.errors import LostWorkerError
+from mtl_cli.distributed import replicas
+from mtl_cli.distributed.rendezvous import MUST_AGREE
+
+replicas.REGISTRATION_SECONDS = 5
+if sys.argv[1] == "dies":
+    replicas.choose_gpu = lambda *arguments: os._exit(9)
+try:
+    replicas.connect("multi_worker", None, dict.fromkeys(MUST_AGREE, ""))
+    print("connected", flush=True)
+except LostWorkerError as error:
+    print(error, flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 2])
+def test_process_that_dies_after_the_rendezvous_ends_the_others_soon(victim):
+    processes = [
+        subprocess.Popen(
+            [
+                *(sys.executable, "-c", DIES_AFTER_THE_RENDEZVOUS),
+                "dies" if rank == victim else "lives",
+            ],
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for rank, environment in enumerate(worker_environments(3))
+    ]
+    STARTED.extend(processes)
+    ended = outcomes(processes)
+    assert ended[victim][0] == 9
+    for rank, (code, out, _) in enumerate(ended):
+        if rank != victim:
+            assert code == 0
+            assert "it did not register with TensorFlow within 5 s" in out
+            assert out.count("\n") == 1
