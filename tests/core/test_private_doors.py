@@ -1,4 +1,4 @@
-"""Private parts of Python, Keras and TensorFlow that the package relies on still do their work."""
+"""Private parts of Python, Keras and TensorFlow that the package relies on."""
 
 import subprocess
 import sys
