@@ -115,23 +115,38 @@ def drop_keys_of_others(
         return values
     remaining = dict(values)
     foreign_keys = [key for key in values if key not in option.model_fields]
+    owners: dict[str, list[str]] = {}
+    defaults: dict[str, Any] = {}
     for name in option_names(axis) if foreign_keys else []:
-        fields = option_class(axis, name, base).model_fields
-        for key in foreign_keys:
-            if key not in fields or key not in remaining:
-                continue
-            default = None if fields[key].is_required() else fields[key].default
-            if remaining.pop(key) != default:
-                default = "null" if default is None else default
-                raise ValueError(
-                    f"{key}: only {selector}={name} uses it; set it to {default}"
-                )
+        for key, field in option_class(axis, name, base).model_fields.items():
+            if key in foreign_keys:
+                owners.setdefault(key, []).append(name)
+                defaults[key] = None
+                if not field.is_required():
+                    defaults[key] = field.get_default(call_default_factory=True)
+    for key, names in owners.items():
+        if remaining.pop(key) != defaults[key]:
+            default = "null" if defaults[key] is None else defaults[key]
+            use = "use" if len(names) > 1 else "uses"
+            raise ValueError(
+                f"{key}: only {selector}={' and '.join(names)} {use} it; "
+                f"set it to {default}"
+            )
     return remaining
 
 
 def option_names(axis: str) -> list[str]:
     """Returns the names of an axis's options, from mtl-cli and from plugins."""
     return sorted(sources(axis))
+
+
+def keys_of_options(axis: str, base: type[Options]) -> set[str]:
+    """Returns the keys of all options of an axis together."""
+    return {
+        key
+        for name in option_names(axis)
+        for key in option_class(axis, name, base).model_fields
+    }
 
 
 def option_class(axis: str, name: str, base: type[Option]) -> type[Option]:

@@ -24,6 +24,7 @@ AXES = (
     "encoders",
     "exports",
     "features",
+    "gates",
     "generators",
     "heads",
     "models",

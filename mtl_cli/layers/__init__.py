@@ -5,13 +5,17 @@ builds `get_config` from the arguments of the constructor. Importing this packag
 imports TensorFlow.
 """
 
+from mtl_cli.layers.dselect_k import DSelectKGates
 from mtl_cli.layers.embedding import FusedEmbedding
 from mtl_cli.layers.extraction import extract
-from mtl_cli.layers.gates import Expert, Gates, Mix, Route, experts_of
+from mtl_cli.layers.gates import Gates, Mix
 from mtl_cli.layers.parallel import ParallelDense, ParallelMLP
+from mtl_cli.layers.routing import Expert, Route, Routing, experts_of
+from mtl_cli.layers.top_k import TopKGates
 from mtl_cli.layers.towers import connect_towers
 
 __all__ = [
+    "DSelectKGates",
     "Expert",
     "FusedEmbedding",
     "Gates",
@@ -19,6 +23,8 @@ __all__ = [
     "ParallelDense",
     "ParallelMLP",
     "Route",
+    "Routing",
+    "TopKGates",
     "connect_towers",
     "experts_of",
     "extract",

@@ -1,14 +1,15 @@
 """The extraction level: CGC has one, PLE several."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.gates import SHARED, Gates, Mix, Route, experts_of
+from mtl_cli.layers.gates import Gates, Mix
 from mtl_cli.layers.parallel import ParallelMLP
+from mtl_cli.layers.routing import SHARED, Route, Routing, experts_of
 
 
 def extract(
@@ -20,6 +21,7 @@ def extract(
     num_shared_experts: int,
     expert_units: Sequence[int],
     gate_units: Sequence[int] = (),
+    make_gates: Callable[..., Routing] = Gates,
     is_last: bool = True,
     name: str = "extraction",
     **dense_options: Any,
@@ -44,6 +46,7 @@ def extract(
         expert_units: widths of each expert's layers.
         gate_units: widths of each gate's hidden layers; empty for the paper's linear
             gate.
+        make_gates: gives a layer of gates; it is called with the arguments of `Gates`.
         is_last: whether no level follows. The last level has no shared gate g_s.
         name: prefix of the layers' names.
         **dense_options: arguments of all hidden layers, see `ParallelMLP`.
@@ -81,7 +84,7 @@ def extract(
     shared_experts = ParallelMLP(
         num_shared_experts, units, name=f"{name}_shared_experts", **dense_options
     )(shared)  # (S, B, H)
-    gates = Gates(
+    gates = make_gates(
         num_tasks,
         per_task + num_shared_experts,
         gate_units,
@@ -103,7 +106,7 @@ def extract(
         return mixed, None
 
     num_specific = num_tasks * per_task
-    shared_gate = Gates(
+    shared_gate = make_gates(
         1,
         num_specific + num_shared_experts,
         gate_units,

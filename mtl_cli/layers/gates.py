@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -10,47 +10,13 @@ from keras import ops
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, Shape, register
+from mtl_cli.layers.routing import SHARED, Route, Routing, experts_of
 
 VECTOR_WIDTH = 16  # float32 numbers in one register of AVX-512
-SHARED = "shared"  # the owner of an expert that belongs to no task
-
-
-class Expert(NamedTuple):
-    """An expert, as a gate knows it.
-
-    Attributes:
-        owner: the number of the task that the expert belongs to, from 0; or the name of
-            another owner, such as `shared`.
-        number: the number of the expert among those of its owner, from 1.
-        trained: whether the gate passes gradients to the expert; False if a
-            stop-gradient lies between them.
-    """
-
-    owner: int | str
-    number: int
-    trained: bool = True
-
-
-class Route(NamedTuple):
-    """What one gate weighs. Reports and transfers of weights read it.
-
-    Attributes:
-        owner: the number of the gate's task, from 0; the name of another owner; or None
-            if the gate serves all tasks.
-        experts: the experts, in the order of the gate's weights.
-    """
-
-    owner: int | str | None
-    experts: Sequence[Expert]
-
-
-def experts_of(owner: int | str, count: int, trained: bool = True) -> list[Expert]:
-    """Returns all experts of one owner."""
-    return [Expert(owner, i + 1, trained) for i in range(count)]
 
 
 @register
-class Gates(keras.layers.Layer):
+class Gates(Routing):
     """Computes `num` gates side by side, each with weights over `num_experts` experts.
 
     Gate g computes `softmax(W_g x)` as in the paper, or `softmax(W_g mlp_g(x))` if it
@@ -85,6 +51,8 @@ class Gates(keras.layers.Layer):
         Multi-gate Mixture-of-Experts", KDD 2018, equation 7.
     """
 
+    pieces_by_expert: ClassVar[tuple[str, ...]] = ("logits.kernel",)
+
     def __init__(
         self,
         num: int,
@@ -98,9 +66,9 @@ class Gates(keras.layers.Layer):
         routes: Sequence[Route] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        shared = [Route(None, experts_of(SHARED, num_experts))] * num
+        super().__init__(routes or shared, **kwargs)
         self.num_experts = num_experts
-        self.routes = routes or [Route(None, experts_of(SHARED, num_experts))] * num
         self.hidden = ParallelMLP(
             num, units, activation, dropout, batch_norm, l2, initializer
         )
@@ -120,9 +88,8 @@ class Gates(keras.layers.Layer):
             return ops.exp(logits - logits)
         return ops.softmax(logits)
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        shape: Shape = self.logits.compute_output_shape(input_shape)
-        return shape
+    def parts(self) -> dict[str, Any]:
+        return {"": self.hidden, "logits.": self.logits}
 
 
 @register

@@ -28,7 +28,9 @@ class ParallelDense(keras.layers.Layer):
         units: width of each layer.
         use_bias: whether each layer adds a bias.
         l2: strength of the L2 penalty on the kernels, 0 for none.
-        initializer: name of a Keras initializer, drawn anew for every layer.
+        initializer: name or configuration of a Keras initializer, drawn anew for every
+            layer.
+        bias_initializer: name or configuration of the biases' Keras initializer.
 
     Input shape: `(batch, dim)` or `(groups, batch, dim)`.
     Output shape: `(num, batch, units)`.
@@ -48,7 +50,8 @@ class ParallelDense(keras.layers.Layer):
         units: int,
         use_bias: bool = True,
         l2: float = 0.0,
-        initializer: str = "glorot_uniform",
+        initializer: str | dict[str, Any] = "glorot_uniform",
+        bias_initializer: str | dict[str, Any] = "zeros",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -57,6 +60,7 @@ class ParallelDense(keras.layers.Layer):
         self.use_bias = use_bias
         self.l2 = l2
         self.initializer = initializer
+        self.bias_initializer = bias_initializer
 
     def build(self, input_shape: Shape) -> None:
         self.groups = input_shape[0] if len(input_shape) == 3 else 1
@@ -74,7 +78,9 @@ class ParallelDense(keras.layers.Layer):
         )
         if self.use_bias:
             self.bias = self.add_weight(
-                name="bias", shape=(self.num, 1, self.units), initializer="zeros"
+                name="bias",
+                shape=(self.num, 1, self.units),
+                initializer=keras.initializers.get(self.bias_initializer),
             )
 
     def draw_kernels(self, shape: Shape, dtype: str | None = None) -> Tensor:

@@ -1,14 +1,15 @@
 """The level of STEM: all experts of all tasks, with stop-gradients between tasks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.gates import SHARED, Gates, Mix, Route, experts_of
+from mtl_cli.layers.gates import Gates, Mix
 from mtl_cli.layers.parallel import ParallelMLP
+from mtl_cli.layers.routing import SHARED, Route, Routing, experts_of
 
 
 def stem_level(
@@ -19,6 +20,7 @@ def stem_level(
     num_shared_experts: int,
     expert_units: Sequence[int],
     gate_units: Sequence[int] = (),
+    make_gates: Callable[..., Routing] = Gates,
     is_last: bool = True,
     name: str = "level",
     **dense_options: Any,
@@ -42,6 +44,7 @@ def stem_level(
         num_shared_experts: number of shared experts.
         expert_units: widths of each expert's layers.
         gate_units: widths of each gate's hidden layers.
+        make_gates: gives a layer of gates; it is called with the arguments of `Gates`.
         is_last: whether no level follows. The last level has no shared gate g_s.
         name: prefix of the layers' names.
         **dense_options: arguments of all hidden layers, see `ParallelMLP`.
@@ -80,7 +83,7 @@ def stem_level(
         return Route(task, of_tasks + shared_of)
 
     num_experts = num_specific + num_shared_experts
-    weights = Gates(
+    weights = make_gates(
         num_tasks,
         num_experts,
         gate_units,
@@ -99,7 +102,7 @@ def stem_level(
     if is_last:
         return mixed, None
 
-    shared_gate = Gates(
+    shared_gate = make_gates(
         1,
         num_experts,
         gate_units,

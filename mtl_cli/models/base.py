@@ -14,11 +14,13 @@ from mtl_cli.core.options import (
     Options,
     Share,
     Units,
+    keys_of_options,
     option_class,
     option_name,
     option_names,
 )
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.gates.base import Gate, gates_named
 from mtl_cli.heads.base import Heads, heads_named
 
 Activation = Literal[
@@ -31,6 +33,9 @@ Initializer = Literal[
 
 class Sharing(Options):
     """The keys of `conf/model/*.yaml`, and the layers that they describe.
+
+    A scheme with gates has the keys `gate_units` and `gate`, and takes its gates from
+    `gate_option`.
 
     The equations of all schemes use the same letters:
 
@@ -57,7 +62,7 @@ class Sharing(Options):
             `esmm`, pCTCVR = pCTR x pCVR. The keys of the heads are keys of `model` too.
     """
 
-    model_config = ConfigDict(extra="allow")  # the keys of the heads
+    model_config = ConfigDict(extra="allow")  # the keys of the heads and the gates
 
     name: str
     tower_units: Units
@@ -69,25 +74,46 @@ class Sharing(Options):
     heads: Annotated[str, option_name("heads")]
 
     @model_validator(mode="after")
-    def _check_keys_of_heads(self) -> "Sharing":
+    def _check_keys_of_heads_and_gates(self) -> "Sharing":
         _ = self.heads_option  # raises an error if a key is wrong
+        self.gate_option.check(getattr(self, "gate_units", []))
         return self
 
     @cached_property
     def heads_option(self) -> Heads:
         """The heads that the key `heads` names, with their keys."""
-        return heads_named(self.heads, self.model_extra or {})
+        return heads_named(self.heads, self._extra_keys(of_gates=False))
+
+    @cached_property
+    def gate_option(self) -> Gate:
+        """The gates that the key `gate` names, with their keys.
+
+        A scheme without gates has softmax gates, which it does not use. Then keys of
+        other gates must have their defaults.
+        """
+        return gates_named(getattr(self, "gate", "softmax"), self._extra_keys())
+
+    def _extra_keys(self, of_gates: bool = True) -> dict[str, Any]:
+        """Returns the extra keys that belong to gates, or those that do not."""
+        keys_of_gates = keys_of_options("gates", Gate)
+        extra = self.model_extra or {}
+        return {k: v for k, v in extra.items() if (k in keys_of_gates) == of_gates}
 
     @classmethod
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Returns the JSON schema of the scheme's keys and the keys of all heads."""
+        """Returns the schema of the scheme's keys, with the keys of heads and gates."""
         schema = handler.resolve_ref_schema(handler(core_schema))
         schema["properties"]["heads"]["enum"] = option_names("heads")
-        for name in option_names("heads"):
-            heads = option_class("heads", name, Heads)
-            schema["properties"] |= heads.model_json_schema().get("properties", {})
+        axes: dict[str, type[Options]] = {"heads": Heads}
+        if "gate" in schema["properties"]:
+            schema["properties"]["gate"]["enum"] = option_names("gates")
+            axes["gates"] = Gate
+        for axis, base in axes.items():
+            for name in option_names(axis):
+                keys = option_class(axis, name, base).model_json_schema()
+                schema["properties"] |= keys.get("properties", {})
         return schema | {"additionalProperties": False}
 
     def num_encodings(self, num_tasks: int) -> int:

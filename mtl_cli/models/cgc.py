@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mtl_cli.core.options import Count, CountOrZero, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.gates.base import GateName
 from mtl_cli.models.base import Sharing
 
 
@@ -33,6 +34,7 @@ class CGC(Sharing):
     num_shared_experts: Count
     expert_units: SomeUnits
     gate_units: Units
+    gate: GateName = "softmax"
 
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import extract
@@ -46,6 +48,7 @@ class CGC(Sharing):
             num_shared_experts=self.num_shared_experts,
             expert_units=self.expert_units,
             gate_units=self.gate_units,
+            make_gates=self.gate_option.layer,
             name="level_1",
             **self.dense_options,
         )

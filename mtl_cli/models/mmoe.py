@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mtl_cli.core.options import Count, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.gates.base import GateName
 from mtl_cli.models.base import Sharing
 
 
@@ -26,9 +27,10 @@ class MMoE(Sharing):
     num_experts: Count
     expert_units: SomeUnits
     gate_units: Units
+    gate: GateName = "softmax"
 
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
-        from mtl_cli.layers import Gates, Mix, ParallelMLP, Route, experts_of
+        from mtl_cli.layers import Mix, ParallelMLP, Route, experts_of
 
         (x,) = encodings
         f = ParallelMLP(
@@ -36,7 +38,7 @@ class MMoE(Sharing):
         )
         experts = f(x)  # f_i(x), (E, B, H)
         shared = experts_of("shared", self.num_experts)
-        g = Gates(
+        g = self.gate_option.layer(
             len(tasks),
             self.num_experts,
             self.gate_units,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mtl_cli.core.options import Count, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.gates.base import GateName
 from mtl_cli.models.base import Sharing
 
 
@@ -26,16 +27,17 @@ class OMoE(Sharing):
     num_experts: Count
     expert_units: SomeUnits
     gate_units: Units
+    gate: GateName = "softmax"
 
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
-        from mtl_cli.layers import Gates, Mix, ParallelMLP
+        from mtl_cli.layers import Mix, ParallelMLP
 
         (x,) = encodings
         f = ParallelMLP(
             self.num_experts, self.expert_units, name="experts", **self.dense_options
         )
         experts = f(x)  # f_i(x), (E, B, H)
-        g = Gates(
+        g = self.gate_option.layer(
             1, self.num_experts, self.gate_units, name="gate", **self.dense_options
         )
         weights = g(x)  # g(x), (1, B, E)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mtl_cli.core.options import Count, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.gates.base import GateName
 from mtl_cli.models.base import Sharing
 
 
@@ -40,6 +41,7 @@ class STEM(Sharing):
     num_shared_experts: Count
     expert_units: SomeUnits
     gate_units: Units
+    gate: GateName = "softmax"
 
     def num_encodings(self, num_tasks: int) -> int:
         return num_tasks + 1
@@ -59,6 +61,7 @@ class STEM(Sharing):
                 num_shared_experts=self.num_shared_experts,
                 expert_units=self.expert_units,
                 gate_units=self.gate_units,
+                make_gates=self.gate_option.layer,
                 is_last=level == self.num_levels,
                 name=f"level_{level}",
                 **self.dense_options,

@@ -14,11 +14,16 @@ from typing import Any, NamedTuple
 from mtl_cli.columns.layout import Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
-from mtl_cli.layers import FusedEmbedding, Gates, ParallelDense, ParallelMLP, Route
-from mtl_cli.layers.gates import SHARED
+from mtl_cli.layers import FusedEmbedding, ParallelMLP, Route, Routing
 from mtl_cli.layers.lookup import table_groups
+from mtl_cli.layers.routing import SHARED
 from mtl_cli.network.build import Network
-from mtl_cli.network.members import Index, members_of, num_members
+from mtl_cli.network.members import (
+    Index,
+    input_kernels,
+    members_of,
+    num_members,
+)
 from mtl_cli.network.parts import part_of_layers
 
 # Layers that compute one network per task, or several, tasks in order. The members of
@@ -145,7 +150,7 @@ class Cut:
     def _owners(self, layer: Any) -> list[str]:
         """Returns the owner of each network that a layer of the scheme computes."""
         num = num_members(layer)
-        if isinstance(layer, Gates):
+        if isinstance(layer, Routing):
             return [self._owner(r.owner, i + 1) for i, r in enumerate(layer.routes)]
         if not OF_TASKS.search(layer.name):
             return [str(i + 1) for i in range(num)]
@@ -164,12 +169,11 @@ class Cut:
         self, part: Part, kind: str, layer: Any, owners: list[str]
     ) -> Iterator[tuple[Name, Any, Index]]:
         """Yields the blocks of a layer that computes several networks."""
-        members = list(members_of(layer))
-        rows = self._rows(part, layer)
-        for member in members:
+        rows, kernels = self._rows(part, layer), input_kernels(layer)
+        for member in members_of(layer):
             columns = {"": member.index[-1]}
-            if isinstance(layer, Gates) and member.piece == "logits.kernel":
-                first = member.index[-1].start
+            if isinstance(layer, Routing) and member.piece in layer.pieces_by_expert:
+                first = member.index[-1].start or 0
                 experts = self._experts(layer.routes[member.number])
                 columns = {
                     f" {expert}": slice(first + i, first + i + 1)
@@ -180,7 +184,7 @@ class Cut:
                     part, kind, owners[member.number], f"{member.piece}{expert}"
                 )
                 index = (*member.index[:-1], column)
-                if rows and member.variable is members[0].variable:
+                if rows and any(member.variable is kernel for kernel in kernels):
                     for feature, row in rows:
                         of_feature = name._replace(rows=feature)
                         yield of_feature, member.variable, (index[0], row, column)
@@ -188,11 +192,11 @@ class Cut:
                     yield name, member.variable, index
 
     def _rows(self, part: Part, layer: Any) -> list[tuple[str, slice]]:
-        """Returns the rows of each feature in the first kernel of a layer.
+        """Returns the rows of each feature in the kernels that read a layer's input.
 
         The list is empty for a layer that does not read features.
         """
-        if not isinstance(layer, Gates | ParallelDense | ParallelMLP):
+        if not input_kernels(layer):
             return []
         if part == "encoder":
             return runs(self.x)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import keras
 
-from mtl_cli.layers import FusedEmbedding, Gates, Mix, ParallelDense, ParallelMLP
+from mtl_cli.layers import FusedEmbedding, Mix, ParallelDense, ParallelMLP, Routing
 
 MAX_NAMES = 4  # of tasks, in one row of a drawing
 
@@ -31,8 +31,8 @@ class Part:
 def parts_of(model: keras.Model, tasks: Sequence[str]) -> list[Part]:
     """Returns the parts of a network; each part comes after those that it reads.
 
-    A part is a layer with weights, a mixture of experts, an input or an output. Other
-    operations, such as a concatenation, become lines between the parts.
+    A part is a layer with weights, gates, a mixture of experts, an input or an output.
+    Other operations, such as a concatenation, become lines between the parts.
 
     Args:
         model: a functional model that returns {output: logits}.
@@ -47,7 +47,7 @@ def parts_of(model: keras.Model, tasks: Sequence[str]) -> list[Part]:
         sources = list(
             dict.fromkeys(i for op in inputs_of(operation) for i in origins[op])
         )
-        is_part = isinstance(operation, keras.layers.InputLayer | Mix)
+        is_part = isinstance(operation, keras.layers.InputLayer | Mix | Routing)
         is_part |= isinstance(operation, keras.Layer) and bool(operation.weights)
         if operation not in hidden and (operation in sums or is_part):
             parts.append(part_of(operation, tasks, sources))
@@ -97,8 +97,8 @@ def part_of(
         rows = sum(operation.vocabulary_sizes)
         note = f"{rows:,} rows of {operation.embedding_dim * operation.num_sets}"
         return Part(title, note, "layer", sources)
-    if isinstance(operation, Gates):
-        note = f"over {operation.num_experts} experts"
+    if isinstance(operation, Routing):
+        note = f"over {operation.output.shape[-1]} {operation.weighed}"
         return Part(title, note, "gate", sources)
     if isinstance(operation, ParallelMLP):
         widths = " → ".join(map(str, operation.units)) or "no hidden layer"

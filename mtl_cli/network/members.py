@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mtl_cli.layers import Gates, ParallelDense, ParallelMLP
+from mtl_cli.layers import ParallelDense, ParallelMLP, Routing
 from mtl_cli.layers.parallel import ParallelBatchNorm
 
 Index = tuple[slice, ...]
@@ -23,23 +23,46 @@ class Member:
 
 def num_members(layer: Any) -> int:
     """Returns how many networks a layer computes side by side."""
-    if isinstance(layer, Gates):
-        return int(layer.logits.num)
+    if isinstance(layer, Routing):
+        return len(layer.routes)
     return int(layer.num) if isinstance(layer, ParallelDense | ParallelMLP) else 1
 
 
 def members_of(layer: Any) -> Iterator[Member]:
     """Yields the pieces of a layer's weights, each of one network."""
-    if isinstance(layer, Gates):
-        yield from pieces_of_mlp(layer.hidden)
-        yield from pieces_of_dense(layer.logits, "logits.")
-    elif isinstance(layer, ParallelMLP):
-        yield from pieces_of_mlp(layer)
-    elif isinstance(layer, ParallelDense):
-        yield from pieces_of_dense(layer, "")
+    if isinstance(layer, Routing):
+        for prefix, part in layer.parts().items():
+            yield from pieces_of_part(part, prefix)
+    elif isinstance(layer, ParallelMLP | ParallelDense):
+        yield from pieces_of_part(layer, "")
     else:
         for i, variable in enumerate(layer.weights):
             yield Member(0, str(i), variable, (ALL,) * len(variable.shape))
+
+
+def input_kernels(layer: Any) -> list[Any]:
+    """Returns the kernels whose rows belong to the columns of the layer's input."""
+    if isinstance(layer, ParallelDense):
+        return [layer.kernel]
+    if isinstance(layer, ParallelMLP):
+        return [layer.stack[0].kernel] if layer.units else []
+    if not isinstance(layer, Routing) or not layer.reads_rows:
+        return []
+    parts = layer.parts().values()
+    hidden = [part for part in parts if isinstance(part, ParallelMLP) and part.units]
+    return [kernel for part in hidden or parts for kernel in input_kernels(part)]
+
+
+def pieces_of_part(part: Any, prefix: str) -> Iterator[Member]:
+    """Yields the pieces of networks, or of a variable whose first axis counts them."""
+    if isinstance(part, ParallelMLP):
+        yield from pieces_of_mlp(part)
+    elif isinstance(part, ParallelDense):
+        yield from pieces_of_dense(part, prefix)
+    else:
+        for number in range(part.shape[0]):
+            index = (slice(number, number + 1), *(ALL,) * (len(part.shape) - 1))
+            yield Member(number, prefix, part, index)
 
 
 def pieces_of_mlp(mlp: ParallelMLP) -> Iterator[Member]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mtl_cli.config.start_from import Part
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers import FusedEmbedding, Gates
+from mtl_cli.layers import FusedEmbedding, Routing
 from mtl_cli.network.build import Network
 
 
@@ -29,7 +29,7 @@ def part_of_layers(network: Network) -> dict[str, Part]:
         elif layer.name not in sharing:
             parts[layer.name] = "towers"
         else:
-            parts[layer.name] = "gates" if isinstance(layer, Gates) else "experts"
+            parts[layer.name] = "gates" if isinstance(layer, Routing) else "experts"
     return parts
 
 

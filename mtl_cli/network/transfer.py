@@ -122,10 +122,10 @@ def described(blocks: Iterable[Name], text: str) -> list[str]:
     owners: dict[tuple[str, str], dict[str, None]] = {}
     for name in blocks:
         owner = name.owner
-        if " expert " in name.piece:
+        if name.part == "embeddings":
+            owner += f" of {name.piece}" if name.piece else ""
+        elif " " in name.piece:
             owner += f" for {name.piece.partition(' ')[2]}"
-        elif name.part == "embeddings" and name.piece:
-            owner += f" of {name.piece}"
         owners.setdefault((name.part, name.layer), {})[owner] = None
     return [
         f"{part}: {layer}{listed(names)}: {text}"

@@ -1,4 +1,7 @@
-"""Measures which experts the gates of a trained network use."""
+"""Measures which experts the gates of a trained network use.
+
+Gates are all layers that weigh something, see `layers.routing.Routing`.
+"""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +13,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Array, StoredTable, Table
 
 if TYPE_CHECKING:
-    from mtl_cli.layers import Gates
+    from mtl_cli.layers import Expert, Routing
     from mtl_cli.network.build import Network
 
 # A sample of the table is enough. It is read in blocks from the whole table, since the
@@ -27,16 +30,18 @@ class GateSummary(TypedDict):
     """How one gate weighs its experts.
 
     Attributes:
-        level: the level of PLE, such as `level_1`; "" for models without levels. The
+        level: the level of the gate, such as `level_1`; "" for models without levels. The
             name of the gate's owner follows, if the owner is no task.
         task: the task of the gate; None for a gate of several tasks.
         rows: number of rows that the means are taken over. Without any, there are no
             weights and no entropies.
         weights: {expert: mean weight}.
         entropy_of_mean: entropy of the mean weights, from 0, if the gate gives all
-            weight to one expert, to 1, if all experts have equal weights.
+            weight to one expert, to 1, if all experts have equal weights. Weights that
+            are no shares, and do not sum to 1, have no entropies.
         mean_entropy: mean over the rows of the entropy of a row's weights, 0 to 1.
-        unused: the experts that hardly get any weight.
+        unused: the experts that hardly get any weight; if the weights are no shares,
+            the experts of weight 0.
         polarised: the expert that gets nearly all weight; None if there is none.
         not_trained: the experts that the gate weighs without training them: a
             stop-gradient lies between. Left out if there is none.
@@ -82,10 +87,10 @@ def measure_gate_usage(
     """
     import keras
 
-    from mtl_cli.layers import Gates
+    from mtl_cli.layers import Routing
 
-    layers = [layer for layer in network.logits.layers if isinstance(layer, Gates)]
-    layers = [layer for layer in layers if layer.num_experts > 1]
+    layers = [layer for layer in network.logits.layers if isinstance(layer, Routing)]
+    layers = [layer for layer in layers if layer.output.shape[-1] > 1]
     if not layers:
         return None
     outputs = {layer.name: layer.output for layer in layers}
@@ -122,7 +127,7 @@ def sample_blocks(table: Table | StoredTable) -> Iterator[Table]:
 
 
 def summarize_layer(
-    layer: "Gates", weights: Array, is_counted: dict[str, Array]
+    layer: "Routing", weights: Array, is_counted: dict[str, Array]
 ) -> list[GateSummary]:
     """Returns the summary of each gate in a layer.
 
@@ -132,10 +137,11 @@ def summarize_layer(
         is_counted: {task: whether each row counts, (rows,)}.
     """
     tasks = list(is_counted)
-    layer_level = re.sub(r"_?(shared_)?gates?$", "", layer.name)
+    layer_level = (re.match(r"(level_\d+)?", layer.name) or [""])[0] or ""
 
-    def name_of(owner: int | str) -> str:
-        return owner if isinstance(owner, str) else tasks[owner]
+    def name_of(expert: "Expert") -> str:
+        owner = expert.owner if isinstance(expert.owner, str) else tasks[expert.owner]
+        return f"{owner} {expert.number or ''}".strip()
 
     summaries = []
     for route, gate_weights in zip(layer.routes, weights, strict=True):
@@ -145,8 +151,10 @@ def summarize_layer(
         elif route.owner is not None:
             task = tasks[route.owner]
             gate_weights = gate_weights[is_counted[task]]
-        names = {e: f"{name_of(e.owner)} {e.number}" for e in route.experts}
-        summary = summarize_gate(level, task, gate_weights, list(names.values()))
+        names = {expert: name_of(expert) for expert in route.experts}
+        summary = summarize_gate(
+            level, task, gate_weights, list(names.values()), layer.are_shares
+        )
         if not_trained := [name for e, name in names.items() if not e.trained]:
             summary["not_trained"] = not_trained
         summaries.append(summary)
@@ -154,15 +162,20 @@ def summarize_layer(
 
 
 def summarize_gate(
-    level: str, task: str | None, weights: Array, names: list[str]
+    level: str,
+    task: str | None,
+    weights: Array,
+    names: list[str],
+    are_shares: bool = True,
 ) -> GateSummary:
     """Returns the summary of one gate.
 
     Args:
-        level: the level of PLE, or "".
+        level: the level of the gate, or "".
         task: the task of the gate; None for a gate of all tasks.
         weights: the weights of the experts, `(rows, experts)`.
         names: the names of the experts.
+        are_shares: whether the weights of a row sum to 1.
     """
     if not len(weights):
         return {
@@ -176,6 +189,15 @@ def summarize_gate(
     mean = weights.mean(axis=0)
     heaviest = int(mean.argmax())
     mean_weights = dict(zip(names, mean.tolist(), strict=True))
+    if not are_shares:
+        return {
+            "level": level,
+            "task": task,
+            "rows": len(weights),
+            "weights": mean_weights,
+            "unused": [name for name, w in mean_weights.items() if w == 0],
+            "polarised": None,
+        }
     threshold = UNUSED_SHARE / len(names)
     return {
         "level": level,

@@ -50,6 +50,27 @@ def task_losses(
     return tf.stack(means)
 
 
+def sum_of_penalties(
+    penalties: list[Tensor], is_real: Tensor, num_processes: int
+) -> Tensor:
+    """Returns this process's share of all penalties that layers add, a scalar.
+
+    Args:
+        penalties: the losses that the layers have added. A scalar is a penalty on
+            weights, which all processes compute alike. A vector `(batch,)` holds a
+            penalty for each row, and its sum over the whole batch counts.
+        is_real: `(batch,)`, 1 for rows that count and 0 for the others.
+        num_processes: number of processes whose shares are summed.
+    """
+    total = tf.constant(0.0)
+    for penalty in penalties:
+        if penalty.shape.rank:
+            total += tf.reduce_sum(tf.where(is_real > 0, penalty, 0.0))
+        else:
+            total += penalty / num_processes
+    return total
+
+
 def mean_losses(step_losses: Array) -> Array:
     """Returns the loss of each task over the rows of many steps, `(T,)`.
 

@@ -15,7 +15,7 @@ from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.network.build import Network
 from mtl_cli.training.feed import ShuffleBuffer, TensorTable
 from mtl_cli.training.large_tables import lazy_tables, split_at_tables
-from mtl_cli.training.losses import task_losses
+from mtl_cli.training.losses import sum_of_penalties, task_losses
 
 STEPS_PER_CALL = 64
 
@@ -173,7 +173,7 @@ class Steps:
             weights = {task: x * is_real[step] for task, x in batch.weights.items()}
             batch = batch._replace(weights=weights)
             table_rows, packed, positions = self._read_tables(batch.features)
-            losses_of_step, packed = self.step(batch, packed, positions)
+            losses_of_step, packed = self.step(batch, is_real[step], packed, positions)
             for table, rows_of_table, new in zip(
                 self.tables, table_rows, packed, strict=True
             ):
@@ -212,9 +212,19 @@ class Steps:
         return rows, packed, own_positions
 
     def _step(
-        self, batch: TensorTable, packed: list[Tensor], positions: list[Tensor]
+        self,
+        batch: TensorTable,
+        is_real: Tensor,
+        packed: list[Tensor],
+        positions: list[Tensor],
     ) -> tuple[Tensor, list[Tensor]]:
         """Takes one optimizer step.
+
+        Args:
+            batch: this process's share of the batch.
+            is_real: (rows,), 0 for rows that fill up the last batch, 1 for the others.
+            packed: for each lazy table, the rows that the batch reads, with slots.
+            positions: see `_gradients`.
 
         Returns: `(2, T)`, the losses before the step and the sums of the rows' weights;
             and the rows of lazy tables with their slots after the step.
@@ -224,7 +234,7 @@ class Steps:
             [tf.reduce_sum(batch.weights[task]) for task in self.tasks]
         )
         losses, gradients, row_gradients = self.replicas.all_reduce(
-            self.gradients(batch, total_weights, values, positions)
+            self.gradients(batch, is_real, total_weights, values, positions)
         )
         new_packed = self.update(gradients, row_gradients, packed)
         return tf.stack([losses, total_weights]), new_packed
@@ -232,6 +242,7 @@ class Steps:
     def _gradients(
         self,
         batch: TensorTable,
+        is_real: Tensor,
         total_weights: list[Tensor],
         values: list[Tensor],
         positions: list[Tensor],
@@ -240,6 +251,7 @@ class Steps:
 
         Args:
             batch: this process's share of the batch.
+            is_real: see `_step`.
             total_weights: the sum of each task's weights over the whole batch.
             values: for each lazy table, the rows that the batch reads, without slots.
             positions: for each lazy table, see `LazyTable.vectors`.
@@ -263,9 +275,8 @@ class Steps:
                 self.label_statistics,
                 total_weights,
             )
-            penalties = tf.add_n([tf.constant(0.0), *self.model.losses])
             total = tf.reduce_sum(losses * self.task_weights)
-            total += penalties / self.replicas.size
+            total += sum_of_penalties(self.model.losses, is_real, self.replicas.size)
         gradients, row_gradients = tape.gradient(total, (variables, values))
         return losses, gradients, row_gradients
 

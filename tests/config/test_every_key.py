@@ -163,6 +163,12 @@ CHANGES = {
     "model.*.bottom_units": Change([5]),
     "model.*.expert_units": Change([5]),
     "model.*.gate_units": Change([3]),
+    "model.*.gate": Change("top_k"),
+    "model.*.num_selected_experts": Change(3, {"gate": "top_k"}),
+    "model.*.gate_noise": Change(False, {"gate": "top_k"}),
+    "model.*.gate_gamma": Change(0.5, {"gate": "dselect_k"}),
+    "model.*.gate_entropy": Change(0.1, {"gate": "dselect_k"}),
+    "model.*.gate_static": Change(True, {"gate": "dselect_k"}),
     "model.*.num_experts": Change(3),
     "model.stem.num_specific_experts": Change(2),
     "model.*.num_specific_experts": Change(0),
@@ -462,7 +468,7 @@ def network_outcome(config: Config) -> Outcome:
         "weights": [w.numpy() for w in network.logits.weights],
         "outputs": list(logits),
         "logits": [y.numpy() for y in logits.values()],
-        "penalty": sum(float(x) for x in network.logits.losses),
+        "penalty": sum(float(np.sum(x)) for x in network.logits.losses),
     }
 
 

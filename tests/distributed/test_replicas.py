@@ -66,6 +66,14 @@ EXACT = {
         "encoder.l2_embedding=0.01",
     ],
     "esmm": [*FEW, "dataset=funnel", "model=esmm", "optimizer=sgd", NO_COMPILE],
+    # The penalties of rows are sums over the rows of all processes.
+    "penalties": [
+        *DENSE,
+        NO_COMPILE,
+        "optimizer=sgd",
+        "model.num_experts=6",
+        "model.gate=dselect_k",
+    ],
     "patience": [*DENSE, NO_COMPILE, "trainer.patience=1", "trainer.epochs=4"],
 }
 # Variants in which a single process gets other numbers, since it draws other dropout

@@ -11,7 +11,7 @@ from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.config.check import check
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.paths import conf_folder
-from mtl_cli.layers import Gates, ParallelDense, ParallelMLP
+from mtl_cli.layers import ParallelDense, ParallelMLP, Routing
 from mtl_cli.network.build import Network, build
 
 MODELS = sorted(path.stem for path in (conf_folder() / "model").glob("*.yaml"))
@@ -114,6 +114,8 @@ def parallel_dense_layers(layer: Any) -> list[ParallelDense]:
         return [layer]
     if isinstance(layer, ParallelMLP):
         return dense_layers(layer)
-    if isinstance(layer, Gates):
-        return [*dense_layers(layer.hidden), layer.logits]
+    if isinstance(layer, Routing):
+        return [
+            x for part in layer.parts().values() for x in parallel_dense_layers(part)
+        ]
     return []

@@ -10,11 +10,13 @@ import pytest
 import tensorflow as tf
 
 from mtl_cli.layers import (
+    DSelectKGates,
     FusedEmbedding,
     Gates,
     Mix,
     ParallelDense,
     ParallelMLP,
+    TopKGates,
     connect_towers,
     extract,
 )
@@ -95,6 +97,27 @@ CASES = {
         (2, BATCH, 3),
         2 * (DIM * 4 + 4) + 2 * 4 * 3,
     ),
+    "DSelectKGates": Case(
+        lambda x: DSelectKGates(2, 4, [5], activation="tanh", l2=0.1)(x),
+        [X],
+        (2, BATCH, 4),
+        2 * (DIM * 5 + 5) + 2 * (5 + 1) * (2 * 2 + 2),
+    ),
+    "DSelectKGates that are static": Case(
+        lambda x: DSelectKGates(2, 3, num_selected=3, is_static=True)(x),
+        [X],
+        (2, BATCH, 3),
+        2 * (3 * 2 + 3),
+    ),
+    "TopKGates": Case(
+        lambda x: TopKGates(2, 3)(x), [X], (2, BATCH, 3), 2 * 2 * DIM * 3
+    ),
+    "TopKGates without noise": Case(
+        lambda x: TopKGates(2, 3, [4], num_selected=2, has_noise=False)(x),
+        [X],
+        (2, BATCH, 3),
+        2 * (DIM * 4 + 4) + 2 * 4 * 3,
+    ),
     "Mix": Case(
         lambda x: Mix()(Gates(2, 3)(x), ParallelDense(3, 4)(x)),
         [X],
@@ -167,7 +190,7 @@ def test_training_moves_every_weight_and_lowers_the_loss(case: Case) -> None:
     for _ in range(8):
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean((model(rows, training=True) - target) ** 2)
-            loss += sum(model.losses)
+            loss += sum(tf.reduce_sum(x) for x in model.losses)
         weights = model.trainable_weights
         optimizer.apply(tape.gradient(loss, weights), weights)
         losses.append(float(loss))

@@ -272,6 +272,10 @@ def plain_loop(chosen, network, table, order):
                     total += chosen.model.l2 * tf.reduce_sum(tf.square(v))
                 if v.name == "table":
                     total += chosen.encoder.l2_embedding * tf.reduce_sum(tf.square(v))
+            # Penalties of rows, (rows,); those of kernels and tables are scalars.
+            total += sum(
+                tf.reduce_sum(x) for x in network.logits.losses if len(x.shape)
+            )
         optimizer.apply(tape.gradient(total, variables), variables)
         losses.append([float(loss) for loss in each])
     return losses
@@ -313,6 +317,16 @@ def test_epoch_equals_a_plain_loop_with_a_short_last_batch(
         for a, b in zip(before, plain.logits.get_weights(), strict=True)
     ]
     assert min(moved) > 10 * ROUNDING
+
+
+def test_rows_that_fill_up_the_last_batch_have_no_penalty():
+    chosen = config("optimizer=sgd", "model.gate=dselect_k", model="mmoe")
+    table, _ = encoded(chosen, 70)  # batches of 64 and of 6 rows
+    order = np.arange(70)
+    mine, plain = built(chosen), built(chosen)
+    found = np.concatenate(epoch_of(chosen, mine, table, order))
+    np.testing.assert_allclose(found, plain_loop(chosen, plain, table, order), 1e-4)
+    assert_close(mine.logits.get_weights(), plain.logits.get_weights())
 
 
 @pytest.mark.parametrize("lazy", ["false", "true"])

@@ -1,0 +1,65 @@
+"""The base class of gates, the key that names them, and their keys."""
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from mtl_cli.core.options import (
+    Options,
+    Units,
+    drop_keys_of_others,
+    option_class,
+    option_name,
+)
+
+if TYPE_CHECKING:
+    from mtl_cli.layers import Routing
+
+AXIS = "gates"
+GateName = Annotated[
+    str,
+    option_name(AXIS),
+    Field(
+        description="how gates weigh experts, named by a file in `mtl_cli/gates`. The "
+        "keys of the gates are keys of `model` too"
+    ),
+]
+
+
+class Gate(Options):
+    """How the gates of a model weigh its experts.
+
+    A subclass declares further keys of `model.*`, which only its gates have.
+    """
+
+    def check(self, gate_units: Units) -> None:
+        """Raises ValueError if the gates cannot have these hidden layers."""
+
+    @abstractmethod
+    def layer(
+        self, num: int, num_experts: int, units: Units, **kwargs: Any
+    ) -> "Routing":
+        """Returns a layer of gates.
+
+        Args:
+            num: number of gates.
+            num_experts: number of experts that each gate weighs.
+            units: widths of each gate's hidden layers.
+            **kwargs: further arguments of `layers.Gates`.
+        """
+
+
+def gates_named(name: str, keys: dict[str, Any]) -> Gate:
+    """Returns the gates that `model.gate` names.
+
+    Args:
+        name: the value of `model.gate`: the name of a file in this folder.
+        keys: the keys of `model.*`, with their values, that some gates declare.
+
+    Raises:
+        ValueError: if a key belongs to other gates, or a value is wrong.
+    """
+    gate = option_class(AXIS, name, Gate)
+    own_keys = drop_keys_of_others(keys, gate, AXIS, Gate, "model.gate")
+    return gate.model_validate(own_keys)

@@ -1,0 +1,66 @@
+"""DSelect-k: gates that learn to select a few experts, smoothly."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from mtl_cli.core.options import Count, NotNegative, Positive, Units
+from mtl_cli.gates.base import Gate
+
+if TYPE_CHECKING:
+    from mtl_cli.layers import Routing
+
+
+class DSelectK(Gate):
+    """Gates that choose experts by a smooth binary code, see `layers.DSelectKGates`.
+
+    Reference: Hazimeh et al., "DSelect-k: Differentiable Selection in the Mixture of
+        Experts with Applications to Multi-Task Learning", NeurIPS 2021.
+    """
+
+    num_selected_experts: Annotated[
+        Count, Field(description="number of experts that a gate selects, k")
+    ] = 2
+    gate_gamma: Annotated[
+        Positive, Field(description="of `gate: dselect_k`: width of the smooth step")
+    ] = 1.0
+    gate_entropy: Annotated[
+        NotNegative,
+        Field(
+            description="of `gate: dselect_k`: strength of the penalty on the entropy "
+            "of the selectors; the penalty is summed over the rows of a batch, so a "
+            "larger batch needs a smaller strength"
+        ),
+    ] = 1e-6
+    gate_static: Annotated[
+        bool,
+        Field(
+            description="of `gate: dselect_k`: whether a gate gives all rows the same "
+            "weights"
+        ),
+    ] = False
+
+    def check(self, gate_units: Units) -> None:
+        if self.gate_static and gate_units:
+            raise ValueError(
+                "gate_units: static gates read no rows and have no hidden layers; set "
+                "it to [], or gate_static to false"
+            )
+
+    def layer(
+        self, num: int, num_experts: int, units: Units, **kwargs: Any
+    ) -> "Routing":
+        from mtl_cli.layers import DSelectKGates, Gates
+
+        if num_experts == 1:  # there is nothing to select
+            return Gates(num, num_experts, units, **kwargs)
+        return DSelectKGates(
+            num,
+            num_experts,
+            units,
+            num_selected=self.num_selected_experts,
+            gamma=self.gate_gamma,
+            entropy=self.gate_entropy,
+            is_static=self.gate_static,
+            **kwargs,
+        )

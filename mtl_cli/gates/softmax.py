@@ -1,0 +1,20 @@
+"""Softmax gates: every expert has a weight above 0."""
+
+from typing import TYPE_CHECKING, Any
+
+from mtl_cli.core.options import Units
+from mtl_cli.gates.base import Gate
+
+if TYPE_CHECKING:
+    from mtl_cli.layers import Routing
+
+
+class Softmax(Gate):
+    """The gates of MMoE and PLE: g(x) = softmax(W x)."""
+
+    def layer(
+        self, num: int, num_experts: int, units: Units, **kwargs: Any
+    ) -> "Routing":
+        from mtl_cli.layers import Gates
+
+        return Gates(num, num_experts, units, **kwargs)

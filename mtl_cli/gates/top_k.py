@@ -1,0 +1,48 @@
+"""Noisy top-k gates: each row reads the experts with the largest logits."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from mtl_cli.core.options import Count, Units
+from mtl_cli.gates.base import Gate
+
+if TYPE_CHECKING:
+    from mtl_cli.layers import Routing
+
+
+class TopK(Gate):
+    """Gates that choose the experts of each row, see `layers.TopKGates`.
+
+    Reference: Shazeer et al., "Outrageously Large Neural Networks: The
+        Sparsely-Gated Mixture-of-Experts Layer", ICLR 2017, equations 3 to 5.
+    """
+
+    num_selected_experts: Annotated[
+        Count, Field(description="number of experts that a gate selects, k")
+    ] = 2
+    gate_noise: Annotated[
+        bool,
+        Field(description="of `gate: top_k`: whether logits have noise in training"),
+    ] = True
+
+    def check(self, gate_units: Units) -> None:
+        if self.num_selected_experts < 2:
+            raise ValueError(
+                "num_selected_experts: a top_k gate of one expert always gives it "
+                "weight 1 and never learns; set it to 2 or more, or gate to dselect_k"
+            )
+
+    def layer(
+        self, num: int, num_experts: int, units: Units, **kwargs: Any
+    ) -> "Routing":
+        from mtl_cli.layers import TopKGates
+
+        return TopKGates(
+            num,
+            num_experts,
+            units,
+            num_selected=self.num_selected_experts,
+            has_noise=self.gate_noise,
+            **kwargs,
+        )

@@ -1,0 +1,82 @@
+"""The base class of layers that say how much each expert counts for each reader."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import keras
+
+from mtl_cli.layers.parallel import Shape
+
+SHARED = "shared"  # the owner of an expert that belongs to no task
+
+
+class Expert(NamedTuple):
+    """An expert, as a gate knows it.
+
+    Attributes:
+        owner: the number of the task that the expert belongs to, from 0; or the name of
+            another owner, such as `shared`.
+        number: the number of the expert among those of its owner, from 1; 0 if its
+            owner has no other.
+        trained: whether the gate passes gradients to the expert; False if a
+            stop-gradient lies between them.
+    """
+
+    owner: int | str
+    number: int = 0
+    trained: bool = True
+
+
+class Route(NamedTuple):
+    """What one gate weighs. Reports and transfers of weights read it.
+
+    Attributes:
+        owner: the number of the gate's task, from 0; the name of another owner; or None
+            if the gate serves all tasks.
+        experts: the experts, in the order of the gate's weights.
+    """
+
+    owner: int | str | None
+    experts: Sequence[Expert]
+
+
+def experts_of(owner: int | str, count: int, trained: bool = True) -> list[Expert]:
+    """Returns all experts of one owner."""
+    return [Expert(owner, i + 1, trained) for i in range(count)]
+
+
+class Routing(keras.layers.Layer):
+    """A layer whose output says how much each expert counts for each of its readers.
+
+    Gates are an example. `Mix` sums the experts with these weights. `gates.json`, the
+    drawing of a network and `start_from` find such layers by this class, and ask them
+    for the names of what they weigh.
+
+    Args:
+        routes: what the weights of each reader are for.
+
+    Output shape: `(readers, batch, experts)`.
+    """
+
+    # What the weights are given to, in the plural.
+    weighed: ClassVar[str] = "experts"
+    # Whether the weights of a reader are shares, which sum to 1.
+    are_shares: ClassVar[bool] = True
+    # The pieces of the layer's weights that hold one column per expert, see `parts`.
+    pieces_by_expert: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, routes: Sequence[Route], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.routes = list(routes)
+        self.reads_rows = True  # False if the weights are the same for all rows
+
+    def parts(self) -> dict[str, Any]:
+        """Returns what holds the layer's weights, by the start of the pieces' names.
+
+        A part is a `ParallelMLP` or a `ParallelDense` with one network per reader, or a
+        variable whose first axis is that of the readers.
+        """
+        return {}
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (len(self.routes), input_shape[-2], len(self.routes[0].experts))
