@@ -12,6 +12,8 @@ from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, Shape, register
 from mtl_cli.layers.routing import SHARED, Route, Routing, experts_of
 
 EPSILON = 1e-6  # inside the logarithm of the entropy, as in the authors' code
+# A selector may saturate at a code without an expert. Its penalty then stays at 1000.
+LEAST_SUM = 1e-3
 
 
 def uniform(limit: float) -> dict[str, Any]:
@@ -56,7 +58,8 @@ class DSelectKGates(Routing):
     Reference: Hazimeh et al., "DSelect-k: Differentiable Selection in the Mixture of
         Experts with Applications to Multi-Task Learning", NeurIPS 2021.
         Differs from the paper in: the strength of the entropy's penalty does not grow
-        during training.
+        during training; the second penalty is bounded by 1000 for each selector, where
+        the paper's is infinite at a code without an expert.
     """
 
     def __init__(
@@ -137,7 +140,8 @@ class DSelectKGates(Routing):
         """Adds the penalties of each row, or of the one row of static gates."""
         penalty = -self.entropy * ops.sum(r * ops.log(r + EPSILON), axis=(0, 2, 3))
         if self.num_experts < 2**self.num_bits:
-            penalty += ops.sum(1 / ops.sum(r, axis=3), axis=(0, 2))
+            sums = ops.maximum(ops.sum(r, axis=3), LEAST_SUM)
+            penalty += ops.sum(1 / sums, axis=(0, 2))
         self.add_loss(penalty if self.reads_rows else penalty[0])
 
     def parts(self) -> dict[str, Any]:

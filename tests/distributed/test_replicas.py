@@ -70,7 +70,6 @@ EXACT = {
     "penalties": [
         *DENSE,
         NO_COMPILE,
-        "optimizer=sgd",
         "model.num_experts=6",
         "model.gate=dselect_k",
     ],

@@ -96,6 +96,18 @@ def test_penalties_of_dselect_k_are_a_sum_over_rows_in_training(
     assert float(total) == pytest.approx(expected[[0, 1, 3, 5]].sum() + 1.5, 1e-5)
 
 
+def test_selector_of_a_code_without_an_expert_has_a_finite_penalty_and_gradient():
+    gates = DSelectKGates(1, 3, num_selected=1)
+    gates(X)
+    gates.selectors.bias.assign([[[5.0, 5.0]]])  # the fourth code
+    with tf.GradientTape() as tape:
+        gates(X, training=True)
+        penalty = tf.reduce_sum(gates.losses[0])
+    assert float(penalty) == pytest.approx(1000 * ROWS)
+    gradient = tape.gradient(penalty, gates.selectors.kernel)
+    assert np.isfinite(gradient).all()
+
+
 def test_saturated_selector_of_dselect_k_is_one_expert():
     gates = DSelectKGates(1, 4, num_selected=1)
     gates(X)
