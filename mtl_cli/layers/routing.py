@@ -67,7 +67,11 @@ class Routing(keras.layers.Layer):
 
     def __init__(self, routes: Sequence[Route], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.routes = list(routes)
+        # A saved layer comes back with lists in place of these classes.
+        self.routes = tuple(
+            Route(owner, tuple(Expert(*expert) for expert in experts))
+            for owner, experts in routes
+        )
         self.reads_rows = True  # False if the weights are the same for all rows
 
     def parts(self) -> dict[str, Any]:

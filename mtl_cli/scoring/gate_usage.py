@@ -30,8 +30,8 @@ class GateSummary(TypedDict):
     """How one gate weighs its experts.
 
     Attributes:
-        level: the level of the gate, such as `level_1`; "" for models without levels. The
-            name of the gate's owner follows, if the owner is no task.
+        level: the level of the gate, such as `level_1`; "" for models without levels.
+            The name of the gate's owner follows, if the owner is no task.
         task: the task of the gate; None for a gate of several tasks.
         rows: number of rows that the means are taken over. Without any, there are no
             weights and no entropies.
