@@ -323,6 +323,28 @@ def stem() -> Drawing:
     return drawing
 
 
+def dbmtl() -> Drawing:
+    """Two towers, where the relation network of the second reads that of the first."""
+    drawing = Drawing(370, "DBMTL: the tower of a task reads those of its parents")
+    keys = sizes("dbmtl")
+    x = drawing.box(320, 345, "encoding x", "shared", 130)
+    bottom = drawing.box(320, 270, "shared bottom f", "shared", 150)
+    drawing.connect([x], bottom)
+    drawing.note(320, 302, widths(keys["bottom_units"]))
+    relations = []
+    for place, kind, name in ((200, "task-a", "A"), (440, "task-b", "B")):
+        tower = drawing.box(place, 190, f"tower {name}", kind)
+        relations.append(drawing.box(place, 85, f"relation {name}", kind))
+        drawing.connect([bottom], tower)
+        drawing.connect([tower], relations[-1])
+        drawing.connect([relations[-1]], (place, 22), reach=6)
+        label = f'y<tspan dy="4" font-size="10">{name}</tspan>'
+        drawing.shapes.append(f'<text x="{place:g}" y="20">{label}</text>')
+    drawing.lines.append('<path d="M246 85C320 85 320 130 426 100"/>')
+    drawing.note(320, 150, "A is the parent of B")
+    return drawing
+
+
 DRAWINGS = {
     "single_task": single_task,
     "shared_bottom": shared_bottom,
@@ -332,6 +354,7 @@ DRAWINGS = {
     "ple": ple,
     "esmm": esmm,
     "stem": stem,
+    "dbmtl": dbmtl,
 }
 
 

@@ -108,6 +108,7 @@ class Config(Options):
         if self.tasks is not None:
             self._check_tasks(self.tasks)
         self.model.heads_option.check(self.chosen_tasks)
+        self.model.towers_option.check(self.model.towers_of(self.chosen_tasks))
         if self.trainer.patience is not None and not self.dataset.has_validation:
             raise ValueError(
                 "trainer.patience: early stopping needs validation rows; set "

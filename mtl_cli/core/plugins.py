@@ -30,6 +30,7 @@ AXES = (
     "models",
     "optimizers",
     "tasks",
+    "towers",
     "trackers",
 )
 CONF = "conf"

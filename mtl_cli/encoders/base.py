@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from mtl_cli.columns.encodings import Encodings
 from mtl_cli.columns.layout import Layout
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import NotNegative, Options, Positive, Units
@@ -85,7 +86,7 @@ class Encoder(Options):
         layout: Layout,
         num_sets: int,
         dense_options: dict[str, Any],
-    ) -> list[Tensor]:
+    ) -> Encodings:
         """Connects the network's inputs to `num_sets` encodings.
 
         Each encoding has a set of embeddings of its own.
@@ -97,8 +98,10 @@ class Encoder(Options):
             num_sets: number of encodings.
             dense_options: arguments of the layers of `deep`, see `ParallelMLP`.
 
-        Returns: `num_sets` tensors `(batch, dim)`.
+        Returns: `num_sets` tensors `(batch, dim)`, and what they are made of.
         """
+        from keras import ops
+
         from mtl_cli.layers.lookup import look_up, table_groups
 
         options = {"stddev": self.embedding_stddev, "l2": self.l2_embedding}
@@ -109,28 +112,31 @@ class Encoder(Options):
         ]
 
         def first_order() -> Tensor:
-            from keras import ops
-
             weights = [
                 look_up(inputs, layout, group._replace(dim=1, frozen=False), **options)
                 for group in table_groups(layout, 1)
             ]  # (1, B, features, 1) each
             return ops.sum(ops.concatenate(weights, axis=2), axis=(0, 2))
 
-        return [
+        dense = [inputs["dense"]] if "dense" in inputs else []
+        x = []
+        for i in range(num_sets):
+            flat = [ops.reshape(g[i], (-1, g.shape[-2] * g.shape[-1])) for g in groups]
+            columns = flat + dense
+            x.append(columns[0] if len(columns) == 1 else ops.concatenate(columns, -1))
+        outputs = [
             self._encode_set(
-                [group[i] for group in groups],
-                inputs.get("dense"),
-                first_order,
-                dense_options,
+                [group[i] for group in groups], x[i], first_order, dense_options
             )
             for i in range(num_sets)
         ]
+        embedded = [name for name, block in layout.blocks.items() if block.table]
+        return Encodings(outputs, x, self.columns(layout), embedded)
 
     def _encode_set(
         self,
         groups: list[Tensor],
-        dense: Tensor | None,
+        x: Tensor,
         first_order: Callable[[], Tensor],
         dense_options: dict[str, Any],
     ) -> Tensor:
@@ -138,7 +144,7 @@ class Encoder(Options):
 
         Args:
             groups: the embeddings, one tensor `(batch, features, length)` per length.
-            dense: the dense features, `(batch, numbers)`; None if there are none.
+            x: the embeddings and the dense features side by side, `(batch, columns)`.
             first_order: see `Fields`.
             dense_options: arguments of the layers of `deep`.
         """
@@ -146,9 +152,6 @@ class Encoder(Options):
 
         from mtl_cli.layers import ParallelMLP
 
-        columns = [ops.reshape(g, (-1, g.shape[-2] * g.shape[-1])) for g in groups]
-        columns += [] if dense is None else [dense]
-        x = columns[0] if len(columns) == 1 else ops.concatenate(columns, axis=-1)
         vectors = None
         if len({group.shape[-1] for group in groups}) == 1:
             vectors = groups[0] if len(groups) == 1 else ops.concatenate(groups, axis=1)

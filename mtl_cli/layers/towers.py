@@ -1,6 +1,6 @@
 """Towers, which turn each task's hidden vector into its logits."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from keras import ops
@@ -48,24 +48,85 @@ def connect_towers(
             f"hidden holds vectors for {hidden.shape[0]} tasks, tower_units for "
             f"{len(shapes)}; make them equal."
         )
-    logits_options = {
-        key: value
-        for key, value in dense_options.items()
-        if key in ("l2", "initializer")
-    }
     logits: dict[int, Tensor] = {}
-    for shape in dict.fromkeys(shapes):
-        units, width = shape
-        tasks = [t for t in range(len(shapes)) if shapes[t] == shape]
-        x = hidden
-        if len(hidden.shape) == 3 and len(tasks) < len(shapes):
-            x = ops.stack([hidden[t] for t in tasks])
-        name = "towers_" + "_".join(map(str, tasks))
-        x = ParallelMLP(len(tasks), units, name=name, **dense_options)(x)
-        # Logits are float32 even if the hidden layers compute in bfloat16, whose 8
-        # significant bits are too few for the probabilities near 0 and 1.
-        y = ParallelDense(
-            len(tasks), width, name=f"{name}_logits", dtype="float32", **logits_options
-        )(x)
-        logits |= {t: y[i] for i, t in enumerate(tasks)}
+    for (units, width), tasks in alike(shapes):
+        x = of_tasks(hidden, tasks, len(shapes))
+        x = ParallelMLP(len(tasks), units, name=layer_name(tasks), **dense_options)(x)
+        logits |= logits_of(x, tasks, width, dense_options)
     return [logits[t] for t in range(len(shapes))]
+
+
+def connect_hidden(
+    hidden: Tensor, tower_units: Sequence[Sequence[int]], **dense_options: Any
+) -> list[Tensor]:
+    """Connects the hidden layers of a tower to each task's hidden vector.
+
+    The arguments are those of `connect_towers`.
+
+    Returns: for each task, the output of its last hidden layer, `(batch, units)`.
+    """
+    shapes = [tuple(units) for units in tower_units]
+    outputs: dict[int, Tensor] = {}
+    for units, tasks in alike(shapes):
+        x = of_tasks(hidden, tasks, len(shapes))
+        x = ParallelMLP(len(tasks), units, name=layer_name(tasks), **dense_options)(x)
+        outputs |= {t: x if len(x.shape) == 2 else x[i] for i, t in enumerate(tasks)}
+    return [outputs[t] for t in range(len(shapes))]
+
+
+def connect_logits(
+    hidden: Tensor, num_logits: Sequence[int], **dense_options: Any
+) -> list[Tensor]:
+    """Connects the last layer of a tower, `W_t h_t + b_t`, to each task's vector h_t.
+
+    The arguments and the result are those of `connect_towers`.
+    """
+    logits: dict[int, Tensor] = {}
+    for width, tasks in alike(num_logits):
+        x = of_tasks(hidden, tasks, len(num_logits))
+        logits |= logits_of(x, tasks, width, dense_options)
+    return [logits[t] for t in range(len(num_logits))]
+
+
+def logits_of(
+    x: Tensor, tasks: Sequence[int], num_logits: int, dense_options: dict[str, Any]
+) -> dict[int, Tensor]:
+    """Returns {task: logits} of the last layer of some towers.
+
+    Args:
+        x: what the layers read, `(tasks, batch, dim)` or `(batch, dim)`.
+        tasks: the numbers of the tasks.
+        num_logits: number of logits of each task.
+        dense_options: arguments of the hidden layers.
+    """
+    used = {k: v for k, v in dense_options.items() if k in ("l2", "initializer")}
+    # Logits are float32 even if the hidden layers compute in bfloat16, whose 8
+    # significant bits are too few for the probabilities near 0 and 1.
+    y = ParallelDense(
+        len(tasks),
+        num_logits,
+        name=layer_name(tasks, "logits"),
+        dtype="float32",
+        **used,
+    )(x)
+    return {t: y[i] for i, t in enumerate(tasks)}
+
+
+def alike(shapes: Sequence[Hashable]) -> list[tuple[Any, list[int]]]:
+    """Returns each shape with the numbers of the tasks that have it."""
+    return [
+        (shape, [t for t in range(len(shapes)) if shapes[t] == shape])
+        for shape in dict.fromkeys(shapes)
+    ]
+
+
+def of_tasks(hidden: Tensor, tasks: Sequence[int], num_tasks: int) -> Tensor:
+    """Returns the vectors of some tasks; all tasks may have one vector in common."""
+    if len(hidden.shape) == 2 or len(tasks) == num_tasks:
+        return hidden
+    return ops.stack([hidden[t] for t in tasks])
+
+
+def layer_name(tasks: Iterable[int], what: str = "") -> str:
+    """Returns the name of a layer of towers, such as `towers_0_2_logits`."""
+    return "_".join(["towers", *map(str, tasks), *filter(None, [what])])

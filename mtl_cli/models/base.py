@@ -21,7 +21,8 @@ from mtl_cli.core.options import (
 )
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.gates.base import Gate, gates_named
-from mtl_cli.heads.base import Heads, heads_named
+from mtl_cli.heads.base import Heads, Tasks, heads_named
+from mtl_cli.towers.base import TowerOf, Towers, towers_named
 
 Activation = Literal[
     "elu", "gelu", "leaky_relu", "linear", "relu", "selu", "sigmoid", "silu", "tanh"
@@ -60,9 +61,12 @@ class Sharing(Options):
         initializer: Keras initializer of the dense kernels.
         heads: the heads, named by their file in `mtl_cli/heads`: `independent`, or
             `esmm`, pCTCVR = pCTR x pCVR. The keys of the heads are keys of `model` too.
+        towers: the towers, named by their file in `mtl_cli/towers`: `independent`, or
+            towers that read each other or single features. The keys of the towers are
+            keys of `model` too.
     """
 
-    model_config = ConfigDict(extra="allow")  # the keys of the heads and the gates
+    model_config = ConfigDict(extra="allow")  # the keys of heads, gates and towers
 
     name: str
     tower_units: Units
@@ -72,17 +76,37 @@ class Sharing(Options):
     l2: NotNegative
     initializer: Initializer
     heads: Annotated[str, option_name("heads")]
+    towers: Annotated[str, option_name("towers")] = "independent"
 
     @model_validator(mode="after")
-    def _check_keys_of_heads_and_gates(self) -> "Sharing":
-        _ = self.heads_option  # raises an error if a key is wrong
+    def _check_keys_of_other_axes(self) -> "Sharing":
+        _ = self.towers_option, self.heads_option  # raises an error if a key is wrong
         self.gate_option.check(getattr(self, "gate_units", []))
         return self
 
     @cached_property
     def heads_option(self) -> Heads:
         """The heads that the key `heads` names, with their keys."""
-        return heads_named(self.heads, self._extra_keys(of_gates=False))
+        keys = set(self.model_extra or {})
+        keys -= keys_of_options("gates", Gate) | keys_of_options("towers", Towers)
+        return heads_named(self.heads, self._extra(keys))
+
+    @cached_property
+    def towers_option(self) -> Towers:
+        """The towers that the key `towers` names, with their keys."""
+        return towers_named(self.towers, self._extra(keys_of_options("towers", Towers)))
+
+    def towers_of(self, tasks: Tasks) -> list[TowerOf]:
+        """Returns what the tower of each task is told."""
+        return [
+            TowerOf(
+                name,
+                tuple(self.tower_units if t.tower_units is None else t.tower_units),
+                t.num_logits,
+                t.BINARY_LABELS,
+            )
+            for name, t in tasks.items()
+        ]
 
     @cached_property
     def gate_option(self) -> Gate:
@@ -91,26 +115,28 @@ class Sharing(Options):
         A scheme without gates has softmax gates, which it does not use. Then keys of
         other gates must have their defaults.
         """
-        return gates_named(getattr(self, "gate", "softmax"), self._extra_keys())
+        keys = self._extra(keys_of_options("gates", Gate))
+        return gates_named(getattr(self, "gate", "softmax"), keys)
 
-    def _extra_keys(self, of_gates: bool = True) -> dict[str, Any]:
-        """Returns the extra keys that belong to gates, or those that do not."""
-        keys_of_gates = keys_of_options("gates", Gate)
-        extra = self.model_extra or {}
-        return {k: v for k, v in extra.items() if (k in keys_of_gates) == of_gates}
+    def _extra(self, keys: set[str]) -> dict[str, Any]:
+        """Returns the values of some keys that the scheme itself does not declare."""
+        return {k: v for k, v in (self.model_extra or {}).items() if k in keys}
 
     @classmethod
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Returns the schema of the scheme's keys, with the keys of heads and gates."""
+        """Returns the schema of all keys, those of heads, gates and towers too."""
         schema = handler.resolve_ref_schema(handler(core_schema))
-        schema["properties"]["heads"]["enum"] = option_names("heads")
-        axes: dict[str, type[Options]] = {"heads": Heads}
-        if "gate" in schema["properties"]:
-            schema["properties"]["gate"]["enum"] = option_names("gates")
-            axes["gates"] = Gate
-        for axis, base in axes.items():
+        axes: list[tuple[str, str, type[Options]]] = [
+            ("heads", "heads", Heads),
+            ("gate", "gates", Gate),
+            ("towers", "towers", Towers),
+        ]
+        for selector, axis, base in axes:
+            if selector not in schema["properties"]:
+                continue
+            schema["properties"][selector]["enum"] = option_names(axis)
             for name in option_names(axis):
                 keys = option_class(axis, name, base).model_json_schema()
                 schema["properties"] |= keys.get("properties", {})

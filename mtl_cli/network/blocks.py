@@ -30,7 +30,7 @@ from mtl_cli.network.parts import part_of_layers
 # all other layers of the sharing scheme but gates belong to no task.
 OF_TASKS = re.compile(r"(bottoms|specific_experts)$")
 # The towers of tasks of equal shape: `towers_0_2`, `towers_0_2_logits`.
-TOWERS = re.compile(r"towers((?:_\d+)+)(_logits)?")
+TOWERS = re.compile(r"towers((?:_\d+)+)(_[a-z]\w*)?")
 
 
 class Name(NamedTuple):

@@ -10,7 +10,6 @@ from mtl_cli.columns.layout import INPUT_TYPES, Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.private_doors import unallocated_variables
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers import connect_towers
 from mtl_cli.tasks.base import Statistics
 
 if TYPE_CHECKING:
@@ -74,16 +73,9 @@ def build(
     encodings = config.encoder.encode(
         inputs, layout, model.num_encodings(len(tasks)), model.dense_options
     )
-    hidden = model.share(encodings, list(tasks))  # (T, B, H) or (B, H)
-    tower_units = [
-        model.tower_units if task.tower_units is None else task.tower_units
-        for task in tasks.values()
-    ]
-    towers = connect_towers(
-        hidden,
-        tower_units,
-        [task.num_logits for task in tasks.values()],
-        **model.dense_options,
+    hidden = model.share(encodings.outputs, list(tasks))  # (T, B, H) or (B, H)
+    towers = model.towers_option.connect(
+        hidden, model.towers_of(tasks), encodings, **model.dense_options
     )
     logits = dict(zip(tasks, towers, strict=True))
     logits = model.heads_option.connect(logits, tasks)
@@ -97,7 +89,7 @@ def build(
         keras.Model(inputs, logits),
         keras.Model(inputs, predictions),
         statistics,
-        encodings,
+        encodings.outputs,
         hidden,
     )
 

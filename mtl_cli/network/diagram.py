@@ -87,10 +87,10 @@ def part_of(
 ) -> Part:
     """Describes an operation as a part."""
     title = operation.name.replace("_", " ")
-    if towers := re.fullmatch(r"towers_([\d_]+?)(_logits)?", operation.name):
+    if towers := re.fullmatch(r"towers_(\d+(?:_\d+)*)(?:_(\w+))?", operation.name):
         names = [tasks[int(index)] for index in towers[1].split("_")]
         whose = ", ".join(names) if len(names) < MAX_NAMES else f"{len(names)} tasks"
-        title = f"{'logits' if towers[2] else 'towers'} of {whose}"
+        title = f"{(towers[2] or 'towers').replace('_', ' ')} of {whose}"
     if isinstance(operation, keras.layers.InputLayer):
         return Part(title, f"{operation.output.shape[-1]} columns", "input", sources)
     if isinstance(operation, FusedEmbedding):

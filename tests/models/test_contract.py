@@ -57,6 +57,8 @@ PRIVATE = {
     # gates of the next level read.
     "ple": ["level_1_gates", "level_2_gates", "level_2_specific_experts", "towers"],
     "esmm": ["towers"],
+    # A task's relation network is read by the tasks whose parent the task is.
+    "dbmtl": ["towers_0_1_2_logits"],
     # The gate of a task reads the experts of all tasks, and trains its own only.
     "stem": ["level_1_gates", "level_1_specific_experts", "towers"],
 }

@@ -1,0 +1,42 @@
+"""The encodings of a batch of rows, and the vectors of single features beside them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from mtl_cli.core.tensors import Tensor
+
+
+@dataclass(frozen=True)
+class Encodings:
+    """What an encoder makes of a batch of rows, for each set of embeddings.
+
+    Attributes:
+        outputs: the encodings, `(batch, dim)` for each set.
+        x: the embeddings and dense features side by side, before any interaction,
+            `(batch, columns)` for each set.
+        columns: the feature of each column of x.
+        embedded: the features with embeddings.
+    """
+
+    outputs: list[Tensor]
+    x: list[Tensor]
+    columns: list[str]
+    embedded: list[str]
+
+    def of_features(self, names: Sequence[str]) -> list[Tensor]:
+        """Returns the columns of some features in x, `(batch, width)` for each set.
+
+        Args:
+            names: the features, in any order; empty for all features with embeddings,
+                or for all features if none has embeddings.
+        """
+        from keras import ops
+
+        chosen = names or self.embedded or self.columns
+        runs, start = [], 0
+        for name, columns in groupby(self.columns):
+            stop = start + len(list(columns))
+            runs += [slice(start, stop)] if name in chosen else []
+            start = stop
+        return [ops.concatenate([x[:, run] for run in runs], axis=-1) for x in self.x]

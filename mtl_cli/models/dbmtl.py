@@ -1,0 +1,37 @@
+"""DBMTL: a shared bottom under towers that read the towers of their parent tasks."""
+
+from collections.abc import Sequence
+
+from mtl_cli.core.options import Units
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.models.base import Sharing
+
+
+class DBMTL(Sharing):
+    """A bottom network f, and towers along an acyclic graph of tasks.
+
+        z_t = f(x)                                           the same for all tasks
+        h_t = tower of task t (z_t)
+        r_t = relation network of task t ([h_t; r_p for each parent p of t])
+        y_t = W_t r_t + b_t
+
+    The last three lines are made by the towers `dbmtl`, see `mtl_cli/towers/dbmtl.py`.
+    Any other scheme can have these towers too (`model.towers=dbmtl`).
+
+    Attributes:
+        bottom_units: widths of the bottom network; if empty, f(x) = x.
+
+    Reference: Wang et al., "Deep Bayesian Multi-Target Learning for Recommender
+        Systems", 2019.
+    """
+
+    bottom_units: Units
+
+    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+        from mtl_cli.layers import ParallelMLP
+
+        (x,) = encodings
+        if not self.bottom_units:
+            return x
+        f = ParallelMLP(1, self.bottom_units, name="bottom", **self.dense_options)
+        return f(x)[0]  # z_t, (B, H)

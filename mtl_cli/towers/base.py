@@ -1,0 +1,76 @@
+"""The base class of towers, and what a tower is told about its task."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from mtl_cli.columns.encodings import Encodings
+from mtl_cli.core.options import Options, drop_keys_of_others, option_class
+from mtl_cli.core.tensors import Tensor
+
+AXIS = "towers"
+
+
+class TowerOf(NamedTuple):
+    """The tower of a task.
+
+    Attributes:
+        task: the name of the task.
+        units: widths of the hidden layers; empty for a tower without hidden layers.
+        num_logits: number of logits.
+        is_binary: whether the logit is that of a probability.
+    """
+
+    task: str
+    units: tuple[int, ...]
+    num_logits: int
+    is_binary: bool
+
+
+class Towers(Options):
+    """The networks between the hidden vectors z_t of the tasks and their logits y_t.
+
+    A subclass declares further keys of `model.*`, which only its towers have.
+    """
+
+    def check(self, towers: Sequence[TowerOf]) -> None:
+        """Raises ValueError if these towers cannot serve these tasks."""
+
+    def named_features(self) -> dict[str, list[str]]:
+        """Returns {key of `model`: the features that it names}."""
+        return {}
+
+    @abstractmethod
+    def connect(
+        self,
+        hidden: Tensor,
+        towers: Sequence[TowerOf],
+        encodings: Encodings,
+        **dense_options: Any,
+    ) -> list[Tensor]:
+        """Connects a tower to each task's hidden vector.
+
+        Args:
+            hidden: the tasks' hidden vectors z_t, `(T, batch, dim)`; or `(batch, dim)`
+                if all towers read the same vector.
+            towers: the tower of each task, in order.
+            encodings: the encodings of the rows, and the vectors of single features.
+            **dense_options: arguments of the hidden layers, see `ParallelMLP`.
+
+        Returns: the logits y_t of each task, `(batch, num_logits)`, in float32.
+        """
+
+
+def towers_named(name: str, keys: dict[str, Any]) -> Towers:
+    """Returns the towers that `model.towers` names.
+
+    Args:
+        name: the value of `model.towers`: the name of a file in this folder.
+        keys: the keys of `model.*` that belong to some towers, with their values.
+
+    Raises:
+        ValueError: if a key belongs to other towers, or a value is wrong.
+    """
+    towers = option_class(AXIS, name, Towers)
+    own_keys = drop_keys_of_others(keys, towers, AXIS, Towers, "model.towers")
+    return towers.model_validate(own_keys)

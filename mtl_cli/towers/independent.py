@@ -1,0 +1,28 @@
+"""Independent towers: the tower of a task reads the task's hidden vector only."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mtl_cli.columns.encodings import Encodings
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.towers.base import TowerOf, Towers
+
+
+class Independent(Towers):
+    """Towers that do not read each other: `y_t = h_t(z_t)`."""
+
+    def connect(
+        self,
+        hidden: Tensor,
+        towers: Sequence[TowerOf],
+        encodings: Encodings,
+        **dense_options: Any,
+    ) -> list[Tensor]:
+        from mtl_cli.layers import connect_towers
+
+        return connect_towers(
+            hidden,
+            [tower.units for tower in towers],
+            [tower.num_logits for tower in towers],
+            **dense_options,
+        )

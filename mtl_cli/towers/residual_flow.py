@@ -1,0 +1,60 @@
+"""ResFlow: each layer of a tower adds the same layer of the tower before."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mtl_cli.columns.encodings import Encodings
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.towers.base import TowerOf, Towers
+
+
+class ResidualFlow(Towers):
+    """The towers form a chain, in the order of the tasks.
+
+        r_t^0 = z_t
+        r_t^l = f_t^l(r_t^{l-1}) + r_{t-1}^l      for each hidden layer l = 1 ... L
+        y_t   = W_t r_t^L + b_t + y_{t-1}
+
+    f_t^l is layer l of the tower of task t. The first task has no summand r_{t-1} and
+    y_{t-1}. A task that is not binary adds no y_{t-1}, and passes none on.
+
+    Reference: Fu et al., "Residual Multi-Task Learner for Applied Ranking", KDD 2024.
+        Differs from the paper in: only logits of binary tasks are added, since the
+        paper has no other tasks.
+    """
+
+    def check(self, towers: Sequence[TowerOf]) -> None:
+        first = towers[0]
+        for tower in towers:
+            if tower.units != first.units:
+                raise ValueError(
+                    "model.towers: residual_flow needs towers of equal widths, task "
+                    f"{first.task} has {[*first.units]}, {tower.task} has "
+                    f"{[*tower.units]}; remove tower_units from the tasks"
+                )
+
+    def connect(
+        self,
+        hidden: Tensor,
+        towers: Sequence[TowerOf],
+        encodings: Encodings,
+        **dense_options: Any,
+    ) -> list[Tensor]:
+        from keras import ops
+
+        from mtl_cli.layers import ParallelMLP
+        from mtl_cli.layers.towers import connect_logits, layer_name
+
+        r, tasks = hidden, range(len(towers))
+        for layer, width in enumerate(towers[0].units, start=1):
+            name = layer_name(tasks, f"layer_{layer}")
+            f = ParallelMLP(len(tasks), [width], name=name, **dense_options)
+            r = ops.cumsum(f(r), axis=0)  # r_t^l, (T, B, width)
+        logits = connect_logits(r, [t.num_logits for t in towers], **dense_options)
+        y_before = None
+        for task, tower in enumerate(towers):
+            if tower.is_binary:
+                y_before = logits[task] = (
+                    logits[task] if y_before is None else logits[task] + y_before
+                )
+        return logits
