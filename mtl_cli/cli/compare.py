@@ -14,6 +14,7 @@ from mtl_cli.core.errors import (
     MtlError,
     WriteError,
     fail,
+    line_and_code,
     printable,
     visible,
 )
@@ -51,8 +52,8 @@ def main() -> NoReturn:
             stream.reconfigure(errors="replace")
     try:
         sys.exit(run(arguments(sys.argv[1:])))
-    except MtlError as error:
-        sys.exit(fail(PROGRAM, str(error), error.exit_code))
+    except (MtlError, OSError) as error:
+        sys.exit(fail(PROGRAM, *line_and_code(error)))
     except KeyboardInterrupt:
         sys.exit(fail(PROGRAM, "interrupted", 130))
 

@@ -3,7 +3,7 @@
 import sys
 from typing import NoReturn
 
-from mtl_cli.core.errors import MtlError, fail
+from mtl_cli.core.errors import MtlError, fail, line_and_code
 from mtl_cli.init.arguments import parse
 
 
@@ -15,8 +15,8 @@ def main() -> NoReturn:
         from mtl_cli.init.write_dataset import write_dataset
 
         sys.stdout.write(write_dataset(options))
-    except MtlError as error:
-        sys.exit(fail("mtl-init", str(error), error.exit_code))
+    except (MtlError, OSError) as error:
+        sys.exit(fail("mtl-init", *line_and_code(error)))
     except KeyboardInterrupt:
         sys.exit(fail("mtl-init", "interrupted", 130))
     sys.exit(0)

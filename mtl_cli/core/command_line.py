@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 from mtl_cli.core import signals
-from mtl_cli.core.errors import ConfigError, MtlError, fail, suggest
+from mtl_cli.core.errors import ConfigError, MtlError, fail, line_and_code, suggest
 from mtl_cli.core.signals import Stopped
 
 
@@ -29,13 +29,13 @@ def run_command(
     signals.install()
     try:
         return work() or 0
-    except MtlError as error:
-        return fail(program, str(error), error.exit_code)
     except Stopped as stop:
         return fail(program, f"{stop}{end}", stop.code)
     except BrokenPipeError:  # `COMMAND | head` closes the output early
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except (MtlError, OSError) as error:
+        return fail(program, *line_and_code(error))
 
 
 class Parser(argparse.ArgumentParser):

@@ -109,6 +109,23 @@ def fail(program: str, message: str, code: int) -> int:
     return code
 
 
+def line_and_code(error: MtlError | OSError) -> tuple[str, int]:
+    """Returns the line that tells an error, and the exit code of the command.
+
+    Args:
+        error: an error of this project, or one of the operating system about a path
+            that the user has named, such as a name that is too long.
+
+    Raises:
+        OSError: if the error of the operating system names no path.
+    """
+    if isinstance(error, MtlError):
+        return str(error), error.exit_code
+    if error.filename is None:
+        raise error
+    return f"{shown(str(error.filename))}: {error.strerror}; name another", 2
+
+
 def first_line(error: BaseException) -> str:
     """Returns the first line of an error's text, or the name of its class."""
     text = mask_secrets(str(error))  # before a secret of several lines is cut

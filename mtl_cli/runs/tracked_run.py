@@ -247,9 +247,14 @@ def tracked_run(
 
 
 def earlier_rows(checkpoint: Checkpoint | None) -> list[dict[str, Any]] | None:
-    """Returns the rows of a checkpoint's epochs; None without a checkpoint."""
+    """Returns the rows of a checkpoint's epochs; None without a checkpoint.
+
+    Raises:
+        DataError: if the checkpoint's values are not those of a training.
+    """
     if checkpoint is None:
         return None
+    checkpoint.check_values()
     from mtl_cli.runs.report import epoch_row
 
     return [epoch_row(Epoch(**epoch)) for epoch in checkpoint.values["epochs"]]

@@ -9,15 +9,37 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.options import NotNegative, Options, first_problem
 from mtl_cli.core.other_files import MAX_BYTES, check_npz
 from mtl_cli.core.run_folder import CHECKPOINTS, RunFolder
+from mtl_cli.training.progress import Epoch
 
 if TYPE_CHECKING:
     from numpy.lib.npyio import NpzFile
 
 MAX_CHECKPOINTS = 2
 VALUES_FILE = "state.json"
+
+
+class Values(Options):
+    """The values that a training writes into a checkpoint; see `TrainingState`.
+
+    Attributes:
+        environment: the content of `environment.json`.
+        epochs: the finished epochs.
+        kept: number of the best epoch; 0 for none.
+        seconds: duration of the unfinished epoch's steps.
+        best: whether the weights of the best epoch belong to the state.
+    """
+
+    environment: dict[str, Any]
+    epochs: list[Epoch]
+    kept: int
+    seconds: NotNegative
+    best: bool
 
 
 @dataclass(frozen=True)
@@ -31,6 +53,25 @@ class Checkpoint:
 
     path: Path
     values: dict[str, Any]
+
+    def check_values(self) -> None:
+        """Raises a `DataError` if the values are not those of a training."""
+        try:
+            values = Values.model_validate_json(json.dumps(self.values))
+        except ValidationError as error:
+            raise self.damage(first_problem(error)) from None
+        numbers = [epoch.number for epoch in values.epochs]
+        if numbers != list(range(1, len(numbers) + 1)) or not (
+            0 <= values.kept <= len(numbers)
+        ):
+            raise self.damage("epochs: their numbers do not follow each other")
+
+    def damage(self, reason: str) -> DataError:
+        """Returns an error about a checkpoint that the run cannot go on from."""
+        return DataError(
+            f"{self.path} is no checkpoint of this run ({reason}); remove it to go on "
+            "from an earlier checkpoint, or to start again"
+        )
 
     def arrays(self) -> "NpzFile":
         """Opens the arrays, to use in a `with` block. An array is read at its use."""

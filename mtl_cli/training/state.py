@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli.core import signals
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, first_line
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.network.build import Network
 from mtl_cli.training import checkpoint
@@ -168,14 +169,29 @@ class TrainingState:
             self.step_losses = [np.zeros(shape, "float32")] if done else []
 
     def restore(self, saved: Checkpoint) -> None:
-        """Sets the whole state from a checkpoint."""
+        """Sets the whole state from a checkpoint.
+
+        Raises:
+            DataError: if the arrays of the checkpoint do not fit the network.
+        """
+        try:
+            self._restore(saved)
+        except DAMAGED_FILE_ERRORS as error:
+            raise saved.damage(first_line(error)) from error
+
+    def _restore(self, saved: Checkpoint) -> None:
         values = saved.values
         with saved.arrays() as arrays:
             for name, variable in self.variables().items():
                 variable.assign(arrays[name])
             self.steps.copy_tables_to_network()
             if STEP_LOSSES_KEY in arrays:
-                self.step_losses = [arrays[STEP_LOSSES_KEY]]
+                losses = arrays[STEP_LOSSES_KEY]
+                if losses.shape[1:] != (2, len(self.steps.tasks)):
+                    raise ValueError("its losses are those of other tasks")
+                if len(losses) > self.steps.steps_per_epoch:
+                    raise ValueError("its epoch has more steps")
+                self.step_losses = [losses]
             self.history.epochs = [Epoch(**epoch) for epoch in values["epochs"]]
             self.history.kept_epoch = values["kept"]
             self.seconds = values["seconds"]

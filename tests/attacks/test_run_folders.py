@@ -18,6 +18,8 @@ from helpers.crafted_files import TASKS, dataset, write
 from helpers.planted_data import parquet, values
 
 from mtl_cli.cli import init
+from mtl_cli.core.errors import DataError
+from mtl_cli.training.checkpoint import Checkpoint
 
 PRECIOUS = "precious\n"
 RECORD = {"status": "interrupted", "start": "2026-11-25T10:00:00", "config_hash": "x"}
@@ -215,3 +217,31 @@ def test_module_in_the_starting_folder_is_not_imported(arguments, folder):
     )
     assert completed.returncode == 0, completed.stderr
     assert not (folder / "canary").exists()
+
+
+EPOCH = {
+    **{"number": 1, "losses": {"buy": 0.6}, "valid": {"buy": {"auc": None}}},
+    **{"monitored": None, "seconds": 1.0, "samples_per_second": 9.0, "best": False},
+}
+VALUES = {"environment": {}, "epochs": [EPOCH], "kept": 0, "seconds": 0.0, "best": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"epochs": "x"}, "epochs: "),
+        ({"epochs": [EPOCH | {"losses": {"buy": "0.6"}}]}, "epochs.0.losses.buy: "),
+        ({"epochs": [EPOCH | {"more": 1}]}, "epochs.0.more: "),
+        ({"epochs": [EPOCH, EPOCH]}, "their numbers do not follow each other"),
+        ({"kept": 2}, "their numbers do not follow each other"),
+        ({"kept": True}, "kept: "),
+        ({"seconds": -1.0}, "seconds: "),
+        ({"environment": None}, "environment: "),
+        ({"code": "x"}, "code: "),
+    ],
+)
+def test_forged_checkpoint_is_refused(changes, reason):
+    Checkpoint(Path("x.npz"), VALUES).check_values()
+    with pytest.raises(DataError, match="is no checkpoint of this run") as error:
+        Checkpoint(Path("x.npz"), VALUES | changes).check_values()
+    assert reason in str(error.value)
