@@ -106,8 +106,15 @@ def read_record(path: Path) -> JobRecord:
 
 
 def job_records(sweep: Path) -> Iterator[JobRecord]:
-    """Yields the records of a sweep, in the order of the jobs' numbers."""
-    paths = [p for p in (sweep / RECORDS).glob("*.json") if RECORD_NAME.match(p.name)]
+    """Yields the records of a sweep, in the order of the jobs' numbers.
+
+    Raises:
+        DataError: if a record is not what a sweep writes, or the folder is a link.
+    """
+    folder = sweep / RECORDS
+    if folder.is_symlink():
+        raise DataError(f"{folder} is a link; put the folder itself there")
+    paths = [p for p in folder.glob("*.json") if RECORD_NAME.match(p.name)]
     for path in sorted(paths, key=lambda path: list(map(int, path.stem.split(".")))):
         yield read_record(path)
 

@@ -1,12 +1,16 @@
 """A run of somebody else does not keep `mtl-compare` from its end."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from helpers.planted_runs import COUNTS, write_run
+
+from mtl_cli.comparison.find_runs import jobs_that_never_began
 
 SECONDS = 20
 SCORES = {"test": {"buy": {"auc": 0.7, **COUNTS}}}
@@ -49,6 +53,19 @@ def test_configuration_that_expands_without_end_is_damaged(tmp_path):
     write_run(tmp_path / "own", "ple", 1, SCORES)
     many_values(write_run(tmp_path / "other", "mmoe", 1, SCORES) / "config.yaml")
     compared(tmp_path, "config.yaml is damaged")
+
+
+def test_linked_records_of_jobs_are_not_read(tmp_path):
+    record = {"number": "1", "name": "lost", "settings": [], "status": "failed"}
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "1.json").write_text(json.dumps(record))
+    sweep = tmp_path / "sweep"
+    sweep.mkdir()
+    shutil.copytree(tmp_path / "elsewhere", sweep / ".jobs")
+    assert [run.path.name for run in jobs_that_never_began(sweep)] == ["lost"]
+    shutil.rmtree(sweep / ".jobs")
+    (sweep / ".jobs").symlink_to(tmp_path / "elsewhere")
+    assert jobs_that_never_began(sweep) == []
 
 
 def compared(folder: Path, expected: str) -> None:
