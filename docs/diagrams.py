@@ -345,6 +345,37 @@ def dbmtl() -> Drawing:
     return drawing
 
 
+def pepnet() -> Drawing:
+    """Gates that scale the embeddings and the inputs of the towers' layers."""
+    drawing = Drawing(430, "PEPNet: gates scale embeddings and layers of towers")
+    x = drawing.box(320, 405, "embeddings", "shared", 130)
+    drawing.gate(120, 330, "EPNet", "shared")
+    scaled = drawing.node(320, 330, "&times;", "shared")
+    drawing.connect([x], scaled, reach=12)
+    drawing.lines.append('<path class="gate-line" d="M154 330H308"/>')
+    drawing.note(120, 362, "domain features")
+    for place, side, kind, name in (
+        (200, 70, "task-a", "A"),
+        (440, 570, "task-b", "B"),
+    ):
+        below = scaled
+        sign = 1 if side > place else -1
+        for number, y in ((1, 250), (2, 130)):
+            product = drawing.node(place, y, "&times;", kind)
+            gate = drawing.gate(side, y, f"gate {name}{number}", kind)
+            layer = drawing.box(place, y - 55, f"layer {number} of {name}", kind, 110)
+            drawing.connect([below], product, reach=12)
+            drawing.connect([product], layer)
+            start, stop = gate[0] - 28 * sign, place + 12 * sign
+            drawing.lines.append(f'<path class="gate-line" d="M{start} {y}H{stop}"/>')
+            below = layer
+        drawing.connect([below], (place, 22), reach=6)
+        label = f'y<tspan dy="4" font-size="10">{name}</tspan>'
+        drawing.shapes.append(f'<text x="{place:g}" y="20">{label}</text>')
+        drawing.note(side, 282, "prior features")
+    return drawing
+
+
 DRAWINGS = {
     "single_task": single_task,
     "shared_bottom": shared_bottom,
@@ -355,6 +386,7 @@ DRAWINGS = {
     "esmm": esmm,
     "stem": stem,
     "dbmtl": dbmtl,
+    "pepnet": pepnet,
 }
 
 

@@ -117,15 +117,22 @@ class Config(Options):
             )
         self._check_names()
         self._check_monitor()
-        for name in self.start_from.refit:
-            if name not in self.dataset.used_features:
-                names = list(self.dataset.used_features)
-                raise ValueError(
-                    f"start_from.refit: no feature {name!r} in dataset "
-                    f"{self.dataset.name}, which has {', '.join(names)}"
-                    f"{suggest(name, names)}"
-                )
+        self._check_features()
         return self
+
+    def _check_features(self) -> None:
+        named = {"start_from.refit": self.start_from.refit}
+        named["encoder.domain_features"] = self.encoder.domain_features
+        for key, features in self.model.towers_option.named_features().items():
+            named[f"model.{key}"] = features
+        names = list(self.dataset.used_features)
+        for key, features in named.items():
+            for name in features:
+                if name not in names:
+                    raise ValueError(
+                        f"{key}: no feature {name!r} in dataset {self.dataset.name}, "
+                        f"which has {', '.join(names)}{suggest(name, names)}"
+                    )
 
     def _check_tasks(self, tasks: list[str]) -> None:
         names = list(self.dataset.group_tasks)

@@ -4,10 +4,12 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from pydantic import Field
+
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.columns.layout import Layout
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.options import NotNegative, Options, Positive, Units
+from mtl_cli.core.options import NotNegative, Options, Positive, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Dimension
 
@@ -37,6 +39,13 @@ class Encoder(Options):
     dense features side by side, and `deep` is a network of the widths `deep_units`.
     Each encoder has interactions of its own.
 
+    With `domain_features`, a gate scales x before all else, as EPNet does:
+
+        x <- 2 sigmoid(V relu(U [columns of the domain features; sg(x)] + c) + e) * x
+
+    sg stops gradients, and * is the element-wise product. Weights of single ids, which
+    some encoders have besides the embeddings, are not scaled.
+
     Attributes:
         name: name of the encoder's module.
         embedding_dim: length of a feature's vector, or `auto`, see
@@ -45,6 +54,13 @@ class Encoder(Options):
             embeddings.
         l2_embedding: strength of the L2 penalty on embeddings.
         deep_units: widths of the network `deep`; if empty, deep(x) = x.
+        domain_features: features that tell the domain of a row, such as the page or
+            the tab, by which a gate scales x; empty for no gate.
+        domain_gate_units: hidden widths of the gate.
+
+    Reference: Chang et al., "PEPNet: Parameter and Embedding Personalized Network for
+        Infusing with Personalized Prior Information", KDD 2023, equation 5, for the
+        gate.
     """
 
     name: str
@@ -52,6 +68,8 @@ class Encoder(Options):
     embedding_stddev: Positive
     l2_embedding: NotNegative
     deep_units: Units
+    domain_features: list[str] = Field(default_factory=list)
+    domain_gate_units: SomeUnits = Field(default_factory=lambda: [64])
 
     @abstractmethod
     def interact(self, fields: Fields) -> list[Tensor]:
@@ -124,14 +142,44 @@ class Encoder(Options):
             flat = [ops.reshape(g[i], (-1, g.shape[-2] * g.shape[-1])) for g in groups]
             columns = flat + dense
             x.append(columns[0] if len(columns) == 1 else ops.concatenate(columns, -1))
-        outputs = [
-            self._encode_set(
-                [group[i] for group in groups], x[i], first_order, dense_options
-            )
-            for i in range(num_sets)
-        ]
         embedded = [name for name, block in layout.blocks.items() if block.table]
-        return Encodings(outputs, x, self.columns(layout), embedded)
+        encodings = Encodings([], x, self.columns(layout), embedded)
+        sets = [[group[i] for group in groups] for i in range(num_sets)]
+        scaled = x
+        if self.domain_features:
+            scaled = self._scale(encodings, dense_options)
+            sets = [
+                split_like(x, groups) for x, groups in zip(scaled, sets, strict=True)
+            ]
+        for groups_of_set, x_of_set in zip(sets, scaled, strict=True):
+            encodings.outputs.append(
+                self._encode_set(groups_of_set, x_of_set, first_order, dense_options)
+            )
+        return encodings
+
+    def _scale(
+        self, encodings: Encodings, dense_options: dict[str, Any]
+    ) -> list[Tensor]:
+        """Returns x of each set, scaled by a gate of the domain features."""
+        from keras import ops
+
+        from mtl_cli.layers import Route
+        from mtl_cli.layers.gate_nu import GateNU, columns_of
+
+        domains = encodings.of_features(self.domain_features)
+        scaled = []
+        for i, (domain, x) in enumerate(zip(domains, encodings.x, strict=True), 1):
+            gate = GateNU(
+                1,
+                len(encodings.columns),
+                self.domain_gate_units,
+                routes=[Route("domain", columns_of(encodings.columns))],
+                name="domain_gate" if len(domains) == 1 else f"domain_gate_{i}",
+                **dense_options,
+            )
+            read = ops.concatenate([domain, ops.stop_gradient(x)], axis=-1)
+            scaled.append(gate(read)[0] * x)
+        return scaled
 
     def _encode_set(
         self,
@@ -182,3 +230,21 @@ class Encoder(Options):
                 "features' embedding_dim differ; make them equal, or take encoder=dcn"
             )
         return fields.vectors
+
+
+def split_like(x: Tensor, groups: list[Tensor]) -> list[Tensor]:
+    """Returns the columns of embeddings in x, each in the shape of its group.
+
+    Args:
+        x: the embeddings of all groups, then dense features, `(batch, columns)`.
+        groups: the embeddings, `(batch, features, length)` each.
+    """
+    from keras import ops
+
+    parts, start = [], 0
+    for group in groups:
+        _, features, length = group.shape
+        stop = start + features * length
+        parts.append(ops.reshape(x[:, start:stop], (-1, features, length)))
+        start = stop
+    return parts

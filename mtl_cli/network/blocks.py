@@ -117,10 +117,12 @@ class Cut:
         return [*deep, *interactions]
 
     def _reads_encoding(self, tensor: Any) -> bool:
-        """Whether a tensor holds encodings, unchanged but stacked or picked."""
+        """Whether a tensor holds encodings, unchanged but stacked, picked or scaled."""
         if any(tensor is encoding for encoding in self.encodings):
             return True
         operation, inputs = producer(tensor)
+        if isinstance(operation, Routing) and not operation.are_shares:
+            return True  # factors of the columns
         if getattr(operation, "weights", None) or tensor.shape[-1] != len(
             self.encoding
         ):
@@ -141,6 +143,8 @@ class Cut:
             elif match := TOWERS.fullmatch(name):
                 owners = [self.tasks[int(i)] for i in match[1].split("_")[1:]]
                 kind = f"tower{match[2] or ''}"
+                if isinstance(layer, Routing):
+                    kind += f" on {', '.join(dict.fromkeys(self.x))}"
                 yield from self._members(part, kind, layer, owners)
             else:
                 yield from self._members(part, name, layer, self._owners(layer))
@@ -170,6 +174,7 @@ class Cut:
     ) -> Iterator[tuple[Name, Any, Index]]:
         """Yields the blocks of a layer that computes several networks."""
         rows, kernels = self._rows(part, layer), input_kernels(layer)
+        owners = [*owners, ""]  # of pieces that all networks share
         for member in members_of(layer):
             columns = {"": member.index[-1]}
             if isinstance(layer, Routing) and member.piece in layer.pieces_by_expert:
@@ -198,8 +203,8 @@ class Cut:
         """
         if not input_kernels(layer):
             return []
-        if part == "encoder":
-            return runs(self.x)
+        if part == "encoder":  # a gate reads more than x
+            return [] if isinstance(layer, Routing) else runs(self.x)
         reads = all(map(self._reads_encoding, layer._inbound_nodes[0].input_tensors))
         return runs(self.encoding) if reads else []
 

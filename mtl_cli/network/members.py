@@ -1,7 +1,7 @@
 """The networks that one layer computes side by side, and the weights of each."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mtl_cli.layers import ParallelDense, ParallelMLP, Routing
@@ -13,7 +13,14 @@ ALL = slice(None)
 
 @dataclass(frozen=True)
 class Member:
-    """A piece of the weights of one of the networks that a layer computes."""
+    """A piece of the weights of one of the networks that a layer computes.
+
+    Attributes:
+        number: the number of the network; -1 if all networks share the piece.
+        piece: the name of the piece.
+        variable: the weight that holds the piece.
+        index: the place of the piece in the weight.
+    """
 
     number: int
     piece: str
@@ -32,7 +39,9 @@ def members_of(layer: Any) -> Iterator[Member]:
     """Yields the pieces of a layer's weights, each of one network."""
     if isinstance(layer, Routing):
         for prefix, part in layer.parts().items():
-            yield from pieces_of_part(part, prefix)
+            is_shared = getattr(part, "num", 0) == 1 < len(layer.routes)
+            for member in pieces_of_part(part, prefix):
+                yield replace(member, number=-1) if is_shared else member
     elif isinstance(layer, ParallelMLP | ParallelDense):
         yield from pieces_of_part(layer, "")
     else:

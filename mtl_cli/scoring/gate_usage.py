@@ -137,7 +137,8 @@ def summarize_layer(
         is_counted: {task: whether each row counts, (rows,)}.
     """
     tasks = list(is_counted)
-    layer_level = (re.match(r"(level_\d+)?", layer.name) or [""])[0] or ""
+    found = re.search(r"(level|layer)_\d+", layer.name)
+    layer_level = found[0] if found else ""
 
     def name_of(expert: "Expert") -> str:
         owner = expert.owner if isinstance(expert.owner, str) else tasks[expert.owner]
@@ -151,7 +152,10 @@ def summarize_layer(
         elif route.owner is not None:
             task = tasks[route.owner]
             gate_weights = gate_weights[is_counted[task]]
-        names = {expert: name_of(expert) for expert in route.experts}
+        experts = list(route.experts)
+        if layer.reports_owners:
+            gate_weights, experts = mean_by_owner(gate_weights, experts)
+        names = {expert: name_of(expert) for expert in experts}
         summary = summarize_gate(
             level, task, gate_weights, list(names.values()), layer.are_shares
         )
@@ -159,6 +163,17 @@ def summarize_layer(
             summary["not_trained"] = not_trained
         summaries.append(summary)
     return summaries
+
+
+def mean_by_owner(
+    weights: Array, experts: "list[Expert]"
+) -> "tuple[Array, list[Expert]]":
+    """Returns the mean weight of each owner's experts, and one expert per owner."""
+    columns: dict[Expert, list[int]] = {}
+    for i, expert in enumerate(experts):
+        columns.setdefault(expert._replace(number=0), []).append(i)
+    means = [weights[:, chosen].mean(axis=1) for chosen in columns.values()]
+    return np.stack(means, axis=1), list(columns)
 
 
 def summarize_gate(

@@ -57,6 +57,7 @@ PRIVATE = {
     # gates of the next level read.
     "ple": ["level_1_gates", "level_2_gates", "level_2_specific_experts", "towers"],
     "esmm": ["towers"],
+    "pepnet": ["towers_0_1_2_layer_1", "towers_0_1_2_logits"],
     # A task's relation network is read by the tasks whose parent the task is.
     "dbmtl": ["towers_0_1_2_logits"],
     # The gate of a task reads the experts of all tasks, and trains its own only.

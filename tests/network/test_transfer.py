@@ -179,6 +179,7 @@ def test_layers_of_another_shape_are_named_and_left_as_they_are():
 EXPECTED: dict[str, set[str]] = {
     "dbmtl": {"embeddings", "encoder", "experts", "towers"},
     "esmm": {"embeddings", "encoder", "towers"},
+    "pepnet": {"embeddings", "encoder", "towers"},
     "shared_bottom": {"embeddings", "encoder", "experts", "towers"},
     "single_task": {"embeddings", "encoder", "experts", "towers"},
 }
