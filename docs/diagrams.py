@@ -376,6 +376,27 @@ def pepnet() -> Drawing:
     return drawing
 
 
+def aitm() -> Drawing:
+    """A network per task; the second task attends to itself and to the first."""
+    drawing = Drawing(430, "AITM: a task attends to itself and to the task before it")
+    units = widths(sizes("aitm")["bottom_units"])
+    x = drawing.box(320, 405, "encoding x", "shared", 130)
+    networks = []
+    for place, kind, name in ((200, "task-a", "A"), (440, "task-b", "B")):
+        networks.append(drawing.box(place, 325, f"network {name}", kind, 130))
+        drawing.connect([x], networks[-1])
+        drawing.note(place, 357, units)
+    transfer = drawing.box(320, 245, "transfer", "task-a")
+    attention = drawing.gate(545, 190, "attention", "shared")
+    mix = drawing.node(440, 140, "Σ", "task-b")
+    drawing.connect([networks[0]], transfer)
+    drawing.connect([transfer, networks[1]], mix, reach=12)
+    drawing.connect([transfer, networks[1]], attention)
+    drawing.connect([attention], mix, "gate-line", reach=12)
+    towers(drawing, networks[0], mix)
+    return drawing
+
+
 DRAWINGS = {
     "single_task": single_task,
     "shared_bottom": shared_bottom,
@@ -387,6 +408,7 @@ DRAWINGS = {
     "stem": stem,
     "dbmtl": dbmtl,
     "pepnet": pepnet,
+    "aitm": aitm,
 }
 
 

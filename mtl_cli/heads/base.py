@@ -70,6 +70,25 @@ class Heads(Options):
         """
         return logits
 
+    def row_penalty(self, logits: dict[str, Tensor], tasks: Tasks) -> Tensor | None:
+        """Returns a penalty of each row, `(batch,)`; None for heads without one.
+
+        Training adds the mean over the rows of a batch to the losses of the tasks.
+
+        Args:
+            logits: the logits of each output, by the output's name.
+            tasks: the tasks of the run, in order.
+        """
+        return None
+
+    def check_labels(self, tasks: Tasks, rows: "RowsWithLabels") -> None:
+        """Raises DataError if these heads cannot serve these labels.
+
+        Args:
+            tasks: the tasks of the run, in order.
+            rows: the training rows.
+        """
+
     def label_warnings(self, tasks: Tasks, rows: "RowsWithLabels") -> list[str]:
         """Returns warnings about the training labels, one line each.
 

@@ -5,6 +5,7 @@ builds `get_config` from the arguments of the constructor. Importing this packag
 imports TensorFlow.
 """
 
+from mtl_cli.layers.attention import Attention
 from mtl_cli.layers.dselect_k import DSelectKGates
 from mtl_cli.layers.embedding import FusedEmbedding
 from mtl_cli.layers.extraction import extract
@@ -15,6 +16,7 @@ from mtl_cli.layers.top_k import TopKGates
 from mtl_cli.layers.towers import connect_towers
 
 __all__ = [
+    "Attention",
     "DSelectKGates",
     "Expert",
     "FusedEmbedding",

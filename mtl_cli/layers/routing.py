@@ -5,8 +5,6 @@ from typing import Any, ClassVar, NamedTuple
 
 import keras
 
-from mtl_cli.layers.parallel import Shape
-
 SHARED = "shared"  # the owner of an expert that belongs to no task
 
 
@@ -83,6 +81,3 @@ class Routing(keras.layers.Layer):
         variable whose first axis is that of the readers.
         """
         return {}
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return (len(self.routes), input_shape[-2], len(self.routes[0].experts))

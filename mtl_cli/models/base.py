@@ -59,8 +59,9 @@ class Sharing(Options):
         batch_norm: whether hidden units are normalised over the batch.
         l2: strength of the L2 penalty on dense kernels.
         initializer: Keras initializer of the dense kernels.
-        heads: the heads, named by their file in `mtl_cli/heads`: `independent`, or
-            `esmm`, pCTCVR = pCTR x pCVR. The keys of the heads are keys of `model` too.
+        heads: the heads, named by their file in `mtl_cli/heads`: `independent`; `esmm`,
+            pCTCVR = pCTR x pCVR; or `ordered`, a penalty on tasks predicted above the
+            task before. The keys of the heads are keys of `model` too.
         towers: the towers, named by their file in `mtl_cli/towers`: `independent`, or
             towers that read each other or single features. The keys of the towers are
             keys of `model` too.

@@ -24,13 +24,11 @@ from mtl_cli.network.members import (
     members_of,
     num_members,
 )
-from mtl_cli.network.parts import part_of_layers
+from mtl_cli.network.parts import own_networks, part_of_layers
 
 # Layers that compute one network per task, or several, tasks in order. The members of
 # all other layers of the sharing scheme but gates belong to no task.
 OF_TASKS = re.compile(r"(bottoms|specific_experts)$")
-# The towers of tasks of equal shape: `towers_0_2`, `towers_0_2_logits`.
-TOWERS = re.compile(r"towers((?:_\d+)+)(_[a-z]\w*)?")
 
 
 class Name(NamedTuple):
@@ -140,12 +138,11 @@ class Cut:
                 yield from self._tables(layer, "table", tables[name], self.sets)
             elif part in ("embeddings", "encoder"):
                 unnamed.setdefault(type(layer).__name__, []).append(layer)
-            elif match := TOWERS.fullmatch(name):
-                owners = [self.tasks[int(i)] for i in match[1].split("_")[1:]]
-                kind = f"tower{match[2] or ''}"
+            elif own := own_networks(name, self.tasks):
+                kind = "_".join(filter(None, [own.kind.removesuffix("s"), own.layer]))
                 if isinstance(layer, Routing):
                     kind += f" on {', '.join(dict.fromkeys(self.x))}"
-                yield from self._members(part, kind, layer, owners)
+                yield from self._members(part, kind, layer, own.tasks)
             else:
                 yield from self._members(part, name, layer, self._owners(layer))
         for layers in unnamed.values():

@@ -1,12 +1,12 @@
 """Lists the parts of a network, from inputs to outputs, so that they can be drawn."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import keras
 
 from mtl_cli.layers import FusedEmbedding, Mix, ParallelDense, ParallelMLP, Routing
+from mtl_cli.network.parts import own_networks
 
 MAX_NAMES = 4  # of tasks, in one row of a drawing
 
@@ -87,10 +87,10 @@ def part_of(
 ) -> Part:
     """Describes an operation as a part."""
     title = operation.name.replace("_", " ")
-    if towers := re.fullmatch(r"towers_(\d+(?:_\d+)*)(?:_(\w+))?", operation.name):
-        names = [tasks[int(index)] for index in towers[1].split("_")]
-        whose = ", ".join(names) if len(names) < MAX_NAMES else f"{len(names)} tasks"
-        title = f"{(towers[2] or 'towers').replace('_', ' ')} of {whose}"
+    if own := own_networks(operation.name, tasks):
+        names, count = own.tasks, len(own.tasks)
+        whose = ", ".join(names) if count < MAX_NAMES else f"{count} tasks"
+        title = f"{(own.layer or own.kind).replace('_', ' ')} of {whose}"
     if isinstance(operation, keras.layers.InputLayer):
         return Part(title, f"{operation.output.shape[-1]} columns", "input", sources)
     if isinstance(operation, FusedEmbedding):

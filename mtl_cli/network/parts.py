@@ -1,11 +1,42 @@
 """The parts of a network: which part each layer, and so each weight, belongs to."""
 
+import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from mtl_cli.config.start_from import Part
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import FusedEmbedding, Routing
 from mtl_cli.network.build import Network
+
+# A layer that computes one network for each of some tasks, named by the tasks' numbers:
+# `towers_0_2`, `towers_0_2_logits`.
+OF_SOME_TASKS = re.compile(r"([a-z]+s)((?:_\d+)+)(?:_([a-z]\w*))?")
+
+
+class OwnNetworks(NamedTuple):
+    """What the name of a layer says that computes one network for each of some tasks.
+
+    Attributes:
+        kind: what the networks are, in the plural: `towers`.
+        tasks: the names of the tasks.
+        layer: which layer of the networks it is, such as `logits`; "" if the name does
+            not say.
+    """
+
+    kind: str
+    tasks: list[str]
+    layer: str
+
+
+def own_networks(layer_name: str, tasks: Sequence[str]) -> OwnNetworks | None:
+    """Returns which tasks' networks a layer computes; None if its name does not say."""
+    match = OF_SOME_TASKS.fullmatch(layer_name)
+    numbers = [int(number) for number in match[2].split("_")[1:]] if match else []
+    if match is None or max(numbers) >= len(tasks):
+        return None
+    names = [tasks[number] for number in numbers]
+    return OwnNetworks(match[1], names, match[3] or "")
 
 
 def part_of_layers(network: Network) -> dict[str, Part]:

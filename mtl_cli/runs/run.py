@@ -196,6 +196,7 @@ def read_data(
         )
     folder.write_json("data_report.json", data.report)
     heads, train = config.model.heads_option, data.splits["train"]
+    heads.check_labels(config.chosen_tasks, train)
     warnings = heads.label_warnings(config.chosen_tasks, train)
     for warning in [*data.report["findings"], *warnings]:
         console.warn(warning)

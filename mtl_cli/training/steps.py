@@ -54,6 +54,7 @@ class Steps:
         replicas: Replicas | None = None,
     ) -> None:
         trainer, self.tasks = config.trainer, config.chosen_tasks
+        self.heads = config.model.heads_option
         self.seed = config.seed
         self.replicas = replicas or Replicas()
         num_processes = self.replicas.size
@@ -230,11 +231,12 @@ class Steps:
             and the rows of lazy tables with their slots after the step.
         """
         values = [p[:, : t.width] for t, p in zip(self.tables, packed, strict=True)]
-        total_weights = self.replicas.all_reduce(
-            [tf.reduce_sum(batch.weights[task]) for task in self.tasks]
+        sums = [tf.reduce_sum(batch.weights[task]) for task in self.tasks]
+        *total_weights, num_rows = self.replicas.all_reduce(
+            [*sums, tf.reduce_sum(is_real)]
         )
         losses, gradients, row_gradients = self.replicas.all_reduce(
-            self.gradients(batch, is_real, total_weights, values, positions)
+            self.gradients(batch, is_real, num_rows, total_weights, values, positions)
         )
         new_packed = self.update(gradients, row_gradients, packed)
         return tf.stack([losses, total_weights]), new_packed
@@ -243,6 +245,7 @@ class Steps:
         self,
         batch: TensorTable,
         is_real: Tensor,
+        num_rows: Tensor,
         total_weights: list[Tensor],
         values: list[Tensor],
         positions: list[Tensor],
@@ -252,6 +255,7 @@ class Steps:
         Args:
             batch: this process's share of the batch.
             is_real: see `_step`.
+            num_rows: number of real rows in the whole batch.
             total_weights: the sum of each task's weights over the whole batch.
             values: for each lazy table, the rows that the batch reads, without slots.
             positions: for each lazy table, see `LazyTable.vectors`.
@@ -276,7 +280,11 @@ class Steps:
                 total_weights,
             )
             total = tf.reduce_sum(losses * self.task_weights)
-            total += sum_of_penalties(self.model.losses, is_real, self.replicas.size)
+            penalties = list(self.model.losses)
+            of_rows = self.heads.row_penalty(logits, self.tasks)
+            if of_rows is not None:
+                penalties.append(of_rows / num_rows)
+            total += sum_of_penalties(penalties, is_real, self.replicas.size)
         gradients, row_gradients = tape.gradient(total, (variables, values))
         return losses, gradients, row_gradients
 

@@ -98,6 +98,9 @@ TESTS: dict[str, list[str]] = {
         "network/test_pretrained.py::"
         "test_frozen_table_does_not_move_in_training_and_others_do",
     ],
+    "model.*.order_penalty": [
+        "heads/test_ordered.py::test_penalty_of_a_step_is_the_papers_calibrator",
+    ],
     "optimizer.rowwise_adagrad.lazy": [
         "optimizers/test_optimizers.py::"
         "test_adagrad_of_rows_refuses_to_update_whole_tables",

@@ -10,12 +10,15 @@ import pytest
 import tensorflow as tf
 
 from mtl_cli.layers import (
+    Attention,
     DSelectKGates,
+    Expert,
     FusedEmbedding,
     Gates,
     Mix,
     ParallelDense,
     ParallelMLP,
+    Route,
     TopKGates,
     connect_towers,
     extract,
@@ -96,6 +99,14 @@ CASES = {
         [X],
         (2, BATCH, 3),
         2 * (DIM * 4 + 4) + 2 * 4 * 3,
+    ),
+    "Attention": Case(
+        lambda x: Attention([Route(1, [Expert(0), Expert(1)])])(
+            ParallelDense(2, 4)(x), ParallelDense(2, 4)(x)
+        ),
+        [X],
+        (1, BATCH, 2),
+        4 * (DIM * 4 + 4),
     ),
     "DSelectKGates": Case(
         lambda x: DSelectKGates(2, 4, [5], activation="tanh", l2=0.1)(x),

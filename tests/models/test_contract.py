@@ -60,6 +60,7 @@ PRIVATE = {
     "pepnet": ["towers_0_1_2_layer_1", "towers_0_1_2_logits"],
     # A task's relation network is read by the tasks whose parent the task is.
     "dbmtl": ["towers_0_1_2_logits"],
+    "aitm": ["bottoms", "towers"],
     # The gate of a task reads the experts of all tasks, and trains its own only.
     "stem": ["level_1_gates", "level_1_specific_experts", "towers"],
 }
@@ -68,8 +69,13 @@ CROSSED = {
     # Below the last level the shared gate mixes the specific experts of all tasks.
     "ple": ["level_1_specific_experts"],
 }
-# Whose towers, besides its own, a task's loss reaches: pCTCVR = pCTR x pCVR.
-CHAINED = {("esmm", "buy"): ["click"]}
+# Whose private weights, besides its own, a task's loss reaches.
+CHAINED = {
+    ("esmm", "buy"): {"towers": ["click"]},  # pCTCVR = pCTR x pCVR
+    # A task attends to the task before it.
+    ("aitm", "buy"): {"bottoms": ["click"]},
+    ("aitm", "like"): {"bottoms": ["click", "buy"]},
+}
 
 
 def planted(seed=0):
@@ -372,9 +378,9 @@ def test_no_gradient_crosses_where_the_paper_cuts_it(model, network, data):
     for task in tasks:
         found = gradients(net, rows_of(data), task)
         for owner, name in enumerate(tasks):
-            chained = name in CHAINED.get((model, task), [])
+            chained = CHAINED.get((model, task), {})
             for prefix in PRIVATE[model]:
-                mine = name == task or (chained and prefix == "towers")
+                mine = name == task or name in chained.get(prefix, [])
                 layers = reached(net, found, prefix, owner, len(tasks))
                 assert set(layers.values()) == {mine}, (task, name, layers)
             for prefix in CROSSED.get(model, []):

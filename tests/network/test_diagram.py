@@ -4,7 +4,7 @@ import keras
 import pytest
 from helpers import networks
 
-from mtl_cli.layers import Mix
+from mtl_cli.layers import Routing
 from mtl_cli.network.diagram import Part, parts_of
 from mtl_cli.pages.network_chart import network_chart, rows_of
 
@@ -23,7 +23,7 @@ def titles(found: list[Part], indices: list[int]) -> set[str]:
 def test_every_layer_with_weights_and_every_output_is_a_part(model: str) -> None:
     network = networks.network(f"model={model}").logits
     found = parts_of(network, networks.TASKS[:2])
-    layers = [x for x in network.layers if x.weights and not isinstance(x, Mix)]
+    layers = [x for x in network.layers if x.weights or isinstance(x, Routing)]
     assert sum(part.kind in ("layer", "gate") for part in found) == len(layers)
     outputs = [part.title for part in found if part.kind == "output"]
     assert outputs == list(network.output)

@@ -1,0 +1,72 @@
+"""Ordered heads: a penalty where a later task is predicted above an earlier one."""
+
+from itertools import pairwise
+from typing import Annotated
+
+from pydantic import Field
+
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.options import NotNegative
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.heads.base import Heads, RowsWithLabels, Tasks
+
+
+class Ordered(Heads):
+    """Heads for steps in a row, where each label is 1 only if the one before it is 1.
+
+    The predictions p_t = sigmoid(y_t) should then fall from task to task. Training adds
+    to the losses of the tasks, for each batch of B rows,
+
+        order_penalty / B * sum_rows sum_{t > 1} max(p_t - p_{t-1}, 0)
+
+    Reference: Xi et al., "Modeling the Sequential Dependence among Audience Multi-step
+        Conversions with Multi-task Learning in Targeted Display Advertising", KDD 2021,
+        equation 9: the behavioral expectation calibrator.
+    """
+
+    order_penalty: Annotated[
+        NotNegative,
+        Field(
+            description="of `heads: ordered`: strength of the penalty on a task that "
+            "is predicted above the task before it"
+        ),
+    ] = 0.6
+
+    def check(self, tasks: Tasks) -> None:
+        if len(tasks) < 2:
+            raise ValueError(
+                "model.heads: ordered needs two tasks or more, this run has "
+                f"{len(tasks)}: {', '.join(tasks)}"
+            )
+        for name, task in tasks.items():
+            if not task.BINARY_LABELS:
+                raise ValueError(
+                    f"model.heads: ordered compares probabilities, and task {name} is "
+                    f"a {task.kind}; take heads=independent, or other tasks"
+                )
+            if task.space is not None:
+                raise ValueError(
+                    f"dataset.tasks.{name}.space: ordered compares the tasks on all "
+                    "rows; set it to null"
+                )
+
+    def check_labels(self, tasks: Tasks, rows: RowsWithLabels) -> None:
+        labels = rows.labels
+        for earlier, later in pairwise(tasks):
+            is_later = labels[later] == 1
+            num_broken = (is_later & (labels[earlier] == 0)).sum()
+            if num_broken:
+                raise DataError(
+                    f"model.heads: ordered needs {earlier} = 1 wherever {later} = 1, "
+                    f"but {num_broken:,} of {is_later.sum():,} training rows with "
+                    f"{later} = 1 have {earlier} = 0; name the tasks from the first "
+                    "step to the last, as in 'tasks=[click,buy]', or take "
+                    "heads=independent"
+                )
+
+    def row_penalty(self, logits: dict[str, Tensor], tasks: Tasks) -> Tensor:
+        from keras import ops
+
+        p = [ops.sigmoid(ops.cast(logits[name][:, 0], "float32")) for name in tasks]
+        excesses = [ops.relu(later - earlier) for earlier, later in pairwise(p)]
+        return self.order_penalty * sum(excesses)
