@@ -95,7 +95,7 @@ def stem_level(
     own = ops.stack([weights[t, :, block] for t, block in enumerate(blocks)])
     by_task = ops.reshape(specific_experts, (num_tasks, per_task, -1, units[-1]))
     is_other = 1 - np.kron(np.eye(num_tasks), np.ones(per_task))[:, None]  # (T, 1, ...)
-    others = weights[..., :num_specific] * ops.cast(is_other, weights.dtype)
+    others = weights[..., :num_specific] * is_other.astype("float32")
     mixed = Mix()(own, by_task)
     mixed += Mix()(others, ops.stop_gradient(specific_experts))
     mixed += Mix()(weights[..., num_specific:], shared_experts)

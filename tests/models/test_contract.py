@@ -302,6 +302,17 @@ def test_five_tasks_of_three_kinds_learn_in_bfloat16(trained, data):
 # Saving.
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_no_operation_holds_a_tensor_which_an_export_would_take_for_an_input(
+    model, network
+):
+    for operation in network(model, "embedding").predictions.operations:
+        for node in operation._inbound_nodes:
+            arguments = [*node.arguments.args, *node.arguments.kwargs.values()]
+            for argument in keras.tree.flatten(arguments):
+                assert not isinstance(argument, tf.Tensor), operation.name
+
+
 # Keras asks NumPy 2 for an array without a copy in a way that NumPy deprecates.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_saved_network_predicts_the_same_bits_once_loaded(trained, data, tmp_path):
