@@ -397,6 +397,30 @@ def aitm() -> Drawing:
     return drawing
 
 
+def poso() -> Drawing:
+    """MMoE with one more gate, of personal features."""
+    drawing = Drawing(370, "POSO: a gate of personal features weighs the experts")
+    x = drawing.box(320, 345, "encoding x", "shared", 130)
+    personal = drawing.box(90, 345, "personal features", "shared", 140)
+    experts = experts_of("poso", drawing, 255)
+    factor = drawing.gate(90, 255, "gate p", "shared")
+    drawing.connect([personal], factor)
+    mixes = []
+    for place, mix_x, kind, name in (
+        (160, 220, "task-a", "A"),
+        (550, 420, "task-b", "B"),
+    ):
+        gate = drawing.gate(place, 205, f"gate {name}", kind)
+        mixes.append(drawing.node(mix_x, 145, "Σ", kind))
+        drawing.connect([x], gate)
+        drawing.connect([gate, factor], mixes[-1], "gate-line", reach=12)
+        drawing.connect(experts, mixes[-1], reach=12)
+    for expert in experts:
+        drawing.connect([x], expert)
+    towers(drawing, *mixes)
+    return drawing
+
+
 DRAWINGS = {
     "single_task": single_task,
     "shared_bottom": shared_bottom,
@@ -408,6 +432,7 @@ DRAWINGS = {
     "stem": stem,
     "dbmtl": dbmtl,
     "pepnet": pepnet,
+    "poso": poso,
     "aitm": aitm,
 }
 

@@ -123,8 +123,9 @@ class Config(Options):
     def _check_features(self) -> None:
         named = {"start_from.refit": self.start_from.refit}
         named["encoder.domain_features"] = self.encoder.domain_features
-        for key, features in self.model.towers_option.named_features().items():
-            named[f"model.{key}"] = features
+        for part in (self.model, self.model.towers_option):
+            for key, features in part.named_features().items():
+                named[f"model.{key}"] = features
         names = list(self.dataset.used_features)
         for key, features in named.items():
             for name in features:

@@ -31,6 +31,7 @@ class GateNU(Routing):
         initializer: name of a Keras initializer, drawn anew for every gate.
         routes: what each gate scales, for reports: one `Expert` for each unit, whose
             owner is a feature; None if the units have no names.
+        weighs_experts: whether the units are experts, which reports tell apart.
 
     Input shape: `(batch, dim)`, or `(num, batch, dim)` if each gate reads an input of
         its own.
@@ -48,7 +49,6 @@ class GateNU(Routing):
 
     weighed: ClassVar[str] = "units"
     are_shares: ClassVar[bool] = False
-    reports_owners: ClassVar[bool] = True
     pieces_by_expert: ClassVar[tuple[str, ...]] = ("factors.kernel", "factors.bias")
 
     def __init__(
@@ -64,10 +64,12 @@ class GateNU(Routing):
         l2: float = 0.0,
         initializer: str = "glorot_uniform",
         routes: Sequence[Route] | None = None,
+        weighs_experts: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(routes or [Route(None, units_of("", units))] * num, **kwargs)
         self.gamma = gamma
+        self.reports_owners = not weighs_experts
         self.hidden = ParallelMLP(
             num_hidden, hidden_units, activation, dropout, batch_norm, l2, initializer
         )

@@ -61,7 +61,7 @@ class Routing(keras.layers.Layer):
     # Whether the weights of a reader are shares, which sum to 1.
     are_shares: ClassVar[bool] = True
     # Whether reports give the mean weight of an owner's experts, not each weight.
-    reports_owners: ClassVar[bool] = False
+    reports_owners: bool = False
     # The pieces of the layer's weights that hold one column per expert, see `parts`.
     pieces_by_expert: ClassVar[tuple[str, ...]] = ()
 

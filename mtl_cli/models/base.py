@@ -150,12 +150,21 @@ class Sharing(Options):
         """
         return 1
 
+    def named_features(self) -> dict[str, list[str]]:
+        """Returns {key: the features that it names}, for keys that name features.
+
+        `share` gets the vectors of these features, for each key, after the encodings.
+        """
+        return {}
+
     @abstractmethod
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         """Connects the encodings to the hidden vectors, which the towers read.
 
         Args:
-            encodings: the encodings x, `num_encodings` tensors of shape `(batch, dim)`.
+            encodings: the encodings x, `num_encodings` tensors of shape `(batch, dim)`;
+                then, for each key of `named_features`, the embeddings and numbers of
+                its features, `(batch, width)`.
             tasks: the names of the T tasks, in order.
 
         Returns: the hidden vectors z_t, `(T, batch, units)`, or `(batch, units)` if

@@ -134,17 +134,19 @@ class Cut:
         unnamed: dict[str, list[Any]] = {}
         for name, layer in self.layers.items():
             part = self.parts[name]
+            is_routing = isinstance(layer, Routing) and layer.reads_rows
+            scales = is_routing and not layer.are_shares
+            # The order of features matters to gates that read vectors of features.
+            on = f" on {', '.join(dict.fromkeys(self.x))}" if scales else ""
             if name in tables:
                 yield from self._tables(layer, "table", tables[name], self.sets)
             elif part in ("embeddings", "encoder"):
                 unnamed.setdefault(type(layer).__name__, []).append(layer)
             elif own := own_networks(name, self.tasks):
                 kind = "_".join(filter(None, [own.kind.removesuffix("s"), own.layer]))
-                if isinstance(layer, Routing):
-                    kind += f" on {', '.join(dict.fromkeys(self.x))}"
-                yield from self._members(part, kind, layer, own.tasks)
+                yield from self._members(part, kind + on, layer, own.tasks)
             else:
-                yield from self._members(part, name, layer, self._owners(layer))
+                yield from self._members(part, name + on, layer, self._owners(layer))
         for layers in unnamed.values():
             yield from self._unnamed(layers)
 

@@ -73,7 +73,11 @@ def build(
     encodings = config.encoder.encode(
         inputs, layout, model.num_encodings(len(tasks)), model.dense_options
     )
-    hidden = model.share(encodings.outputs, list(tasks))  # (T, B, H) or (B, H)
+    named = model.named_features().values()
+    vectors = [encodings.of_features(names)[0] for names in named]
+    hidden = model.share(
+        [*encodings.outputs, *vectors], list(tasks)
+    )  # (T, B, H) or (B, H)
     towers = model.towers_option.connect(
         hidden, model.towers_of(tasks), encodings, **model.dense_options
     )

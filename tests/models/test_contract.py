@@ -58,6 +58,7 @@ PRIVATE = {
     "ple": ["level_1_gates", "level_2_gates", "level_2_specific_experts", "towers"],
     "esmm": ["towers"],
     "pepnet": ["towers_0_1_2_layer_1", "towers_0_1_2_logits"],
+    "poso": ["gates", "towers"],
     # A task's relation network is read by the tasks whose parent the task is.
     "dbmtl": ["towers_0_1_2_logits"],
     "aitm": ["bottoms", "towers"],
