@@ -7,6 +7,7 @@ from mtl_cli.core.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from mtl_cli.comparison.results import DatasetComparison
 
@@ -29,6 +30,23 @@ class Comparison:
 
         frames = [dataset.to_frame() for dataset in self.datasets]
         return pd.concat(frames, ignore_index=True)
+
+    def plot(self) -> "Figure":
+        """Draws each configuration's mean over seeds with its interval.
+
+        Returns: a figure of matplotlib with one panel per data set and task. The dotted
+            line is the mean of the baseline.
+        """
+        from mtl_cli.comparison.plots import interval_plot
+        from mtl_cli.pages.figures import figure_of
+
+        return figure_of([interval_plot(d, t) for d in self.datasets for t in d.tasks])
+
+    def _repr_html_(self) -> str:
+        """Returns the tables of the page of `mtl-compare --html`, for notebooks."""
+        from mtl_cli.comparison.page import notebook
+
+        return notebook(self.datasets)
 
     def __str__(self) -> str:
         from mtl_cli.comparison.table import as_markdown

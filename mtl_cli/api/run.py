@@ -7,11 +7,12 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, MtlError, first_line
 from mtl_cli.core.other_files import read_json_object
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 T = TypeVar("T")
 
@@ -44,7 +45,9 @@ class Run:
 
         Empty if the run only checked its data.
         """
-        if not (self.folder / "metrics.json").exists() and self.config["check_only"]:
+        if not (self.folder / "metrics.json").exists() and self.config.get(
+            "check_only"
+        ):
             return {}
         metrics: dict[str, Any] = self._read("metrics.json", read_json_object)
         return metrics
@@ -70,6 +73,54 @@ class Run:
 
         return self._read("config.yaml", lambda path: read_config(path.parent))
 
+    def plot(self) -> "Figure":
+        """Draws the losses and the first validation metric of each task by epoch.
+
+        Returns: a figure of matplotlib. The dotted line is the epoch whose weights were
+            kept.
+
+        Raises:
+            DataError: if the run has no history, or its history is damaged.
+        """
+        from mtl_cli.pages.figures import figure_of
+        from mtl_cli.runs.epoch_rows import learning_curves
+
+        history, config = self.history, self.config
+        try:
+            best = history["epoch"][history["best"].astype(bool)]
+            has_waited = config["trainer"]["patience"] is not None and len(best)
+            kept = best.iloc[-1] if has_waited else history["epoch"].iloc[-1]
+            rows: list[dict[str, Any]] = history.astype(float).to_dict("records")  # type: ignore[assignment]
+            return figure_of(learning_curves(rows, int(kept)))
+        except DAMAGED_FILE_ERRORS as error:
+            raise self._damaged("history.csv", error) from None
+
+    def _repr_html_(self) -> str:
+        """Returns the tables of scores of the run's page, for notebooks."""
+        from mtl_cli.metrics.scores import title_of
+        from mtl_cli.pages.render import render
+        from mtl_cli.runs.score_table import metric_texts, tables_by_metrics
+
+        sections, warnings = [], list[str]()
+        try:
+            # The test rows come first, as on the page.
+            for split in sorted(self.metrics, key=lambda split: split != "test"):
+                rows = [
+                    (title_of(name, score), metric_texts(score), score)
+                    for name, score in self.metrics[split].items()
+                ]
+                tables = tables_by_metrics(rows)
+                section = {"title": f"Scores on {split} rows", "tables": tables}
+                sections.append(section | {"lines": []})
+            if not sections:
+                warnings.append("the run has no scores: it only checked its data")
+        except MtlError as error:  # a notebook would show no representation at all
+            warnings.append(str(error))
+        except DAMAGED_FILE_ERRORS as error:
+            warnings.append(str(self._damaged("metrics.json", error)))
+        name = self.folder.name
+        return render("notebook.html", title=name, sections=sections, warnings=warnings)
+
     def _read(self, name: str, read: Callable[[Path], T]) -> T:
         path = self.folder / name
         try:
@@ -80,6 +131,10 @@ class Run:
                 "writes this file?"
             ) from None
         except DAMAGED_FILE_ERRORS as error:
-            raise DataError(
-                f"{path} is damaged: {first_line(error)}; train the model again"
-            ) from None
+            raise self._damaged(name, error) from None
+
+    def _damaged(self, name: str, error: BaseException) -> DataError:
+        return DataError(
+            f"{self.folder / name} is damaged: {first_line(error)}; train the model "
+            "again"
+        )

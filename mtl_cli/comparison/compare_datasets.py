@@ -20,7 +20,7 @@ from mtl_cli.comparison.same_rows import same_rows
 from mtl_cli.comparison.seed_statistics import mean_interval
 from mtl_cli.comparison.seed_tests import add_seed_tests
 from mtl_cli.comparison.warnings import warnings
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import ConfigError, printable
 
 
 def compare_datasets(
@@ -79,6 +79,7 @@ def compare_dataset(
     for task_name, metric_name in metrics_by_task(scored, split, metric).items():
         scores = [score_of(c, split, task_name, metric_name) for c in scored]
         task = Task(task_name, metric_name, direction_of(metric_name), scores)
+        task.space = common_space(scored, split, task_name)
         add_seed_tests(task, base, twins, have_same_rows)
         tasks.append(task)
     comparison = DatasetComparison(name, scored, keys, base, reason, split, tasks)
@@ -112,6 +113,17 @@ def score_of(configuration: Configuration, split: str, task: str, metric: str) -
     recorded = first_run.score(split, task)
     counts = recorded.get("rows"), recorded.get("positives")
     return Score(configuration, by_seed, mean_interval([*by_seed.values()]), counts)
+
+
+def common_space(configurations: list[Configuration], split: str, task: str) -> str:
+    """Returns the space of a task as text; "" if it has none, or runs differ."""
+    spaces = {
+        str(score.get("space", ""))
+        for configuration in configurations
+        for run in configuration.runs.values()
+        if (score := run.score(split, task))
+    }
+    return printable(spaces.pop()) if len(spaces) == 1 else ""
 
 
 def choose_best(task: Task, split: str) -> None:

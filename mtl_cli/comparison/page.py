@@ -27,21 +27,30 @@ MAX_GATE_TABLES = 8
 
 def page(comparisons: list[DatasetComparison]) -> str:
     """Returns the page."""
-    headings = [
-        f"{len(comparison.configurations)} configurations on {comparison.dataset}"
+    parts = [
+        {"heading": heading(comparison), **template_variables(comparison)}
         for comparison in comparisons
     ]
-    return render(
-        "comparison.html",
-        title="; ".join(headings),
-        parts=[
-            {"heading": heading, **template_variables(comparison)}
-            for heading, comparison in zip(headings, comparisons, strict=True)
-        ],
-        interval_text=interval_text,
-        short_key=short_key,
-        verdict_class=verdict_class,
-    )
+    title = "; ".join(map(heading, comparisons))
+    return render("comparison.html", title=title, parts=parts, **FUNCTIONS)
+
+
+def notebook(comparisons: list[DatasetComparison]) -> str:
+    """Returns the leaderboards and sentences of the page as HTML for a notebook."""
+    parts = [
+        {
+            "heading": heading(comparison),
+            "comparison": comparison,
+            "sentences": sentences_by_task(comparison),
+        }
+        for comparison in comparisons
+    ]
+    return render("notebook_comparison.html", parts=parts, **FUNCTIONS)
+
+
+def heading(comparison: DatasetComparison) -> str:
+    """Returns the heading of one data set."""
+    return f"{len(comparison.configurations)} configurations on {comparison.dataset}"
 
 
 def template_variables(comparison: DatasetComparison) -> dict[str, object]:
@@ -109,3 +118,11 @@ def verdict_class(difference: Difference) -> str:
         return difference.verdict
     uncertain = (Verdict.THESE_ROWS_ONLY, Verdict.TOO_FEW_SEEDS)
     return "uncertain" if difference.verdict in uncertain else "none"
+
+
+# What the templates call.
+FUNCTIONS: dict[str, object] = {
+    "interval_text": interval_text,
+    "short_key": short_key,
+    "verdict_class": verdict_class,
+}

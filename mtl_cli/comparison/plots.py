@@ -10,6 +10,7 @@ from mtl_cli.comparison.formats import interval_text
 from mtl_cli.comparison.results import DatasetComparison, Task
 from mtl_cli.comparison.runs import finite_number
 from mtl_cli.pages.charts import NUM_COLORS, Axis, Chart, axis_around, color
+from mtl_cli.pages.interval_charts import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
 
 MAX_CONFIGURATIONS = 30  # in one plot
@@ -40,7 +41,9 @@ def seeds_chart(comparison: DatasetComparison, task: Task) -> Chart:
     values = [value for _, score, _ in rows for value in score.by_seed.values()]
     values += [end for *_, interval in rows for end in interval.ends]
     x, y = axis_around(values, 12, WIDTH - 12), Axis(0, 1, bottom, top)
-    chart = Chart(f"{task.name} {task.metric}, seeds by row", WIDTH, bottom + 40)
+    chart = Chart(
+        f"{task.name_with_space} {task.metric}, seeds by row", WIDTH, bottom + 40
+    )
     chart.x_axis(x, y, task.metric_title)
     for _, score, interval in rows:
         if score.configuration is comparison.baseline:
@@ -64,6 +67,23 @@ def seeds_chart(comparison: DatasetComparison, task: Task) -> Chart:
     return chart
 
 
+def interval_plot(comparison: DatasetComparison, task: Task) -> IntervalPlot:
+    """Plots each configuration's mean over seeds with its interval.
+
+    The reference is the mean of the baseline.
+    """
+    bars, reference = [], None
+    for i in plotted_indices(comparison):
+        score = task.scores[i]
+        if score.interval is not None:
+            mean, name = score.interval.mean, score.configuration.name
+            text = interval_text(score.interval, task.decimals)
+            bars.append(Bar(name, text, mean, *score.interval.ends))
+            if score.configuration is comparison.baseline:
+                reference = mean
+    return IntervalPlot(task.title, task.metric_title, bars, reference)
+
+
 def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) -> Chart:
     """Plots two tasks against each other, with the Pareto front.
 
@@ -77,9 +97,11 @@ def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) ->
     ]
     x = axis_around([end for _, a, _ in means for end in a.ends], LEFT, WIDTH - 16)
     y = axis_around([end for *_, b in means for end in b.ends], 300, 30)
-    chart = Chart(f"{first.name} against {second.name}", WIDTH, 344)
-    chart.x_axis(x, y, f"{first.name} {first.metric_title}")
-    chart.y_axis(x, y, f"{second.name} {second.metric_title}")
+    chart = Chart(
+        f"{first.name_with_space} against {second.name_with_space}", WIDTH, 344
+    )
+    chart.x_axis(x, y, f"{first.name_with_space} {first.metric_title}")
+    chart.y_axis(x, y, f"{second.name_with_space} {second.metric_title}")
     signs = (first.direction, second.direction)
     points = [(a.mean * signs[0], b.mean * signs[1]) for _, a, b in means]
     front = pareto_front(points) if all(signs) else set()
@@ -120,7 +142,7 @@ def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
     Returns: None if no run has the metric in its `history.csv`.
     """
     column = f"valid.{task.name}.{task.metric}"
-    name = f"{task.name} validation {task.metric_title}"
+    name = f"{task.name_with_space} validation {task.metric_title}"
     plot = LinePlot(f"{name} by epoch", "epoch", name)
     for i, configuration in enumerate(comparison.configurations[:NUM_COLORS]):
         for seed, run in sorted(configuration.runs.items()):
@@ -157,8 +179,8 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart:
     values = sorted(means, key=numbers_first)
     x = Axis(0, len(values), LEFT, SMALL_WIDTH - 8)
     y = axis_around((mean for group in means.values() for _, mean in group), 190, 30)
-    chart = Chart(f"{key} and {task.name}", SMALL_WIDTH, 248)
-    chart.y_axis(x, y, f"{task.name} {task.metric_title}")
+    chart = Chart(f"{key} and {task.name_with_space}", SMALL_WIDTH, 248)
+    chart.y_axis(x, y, f"{task.name_with_space} {task.metric_title}")
     # The labels alternate between two lines, so each label has the width of two values.
     max_label = int(2 * (x.stop - x.start) / len(values) / CHARACTER_WIDTH)
     trend = []

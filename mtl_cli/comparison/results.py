@@ -48,6 +48,7 @@ class Task:
         scores: the score of each configuration, in the order of the configurations.
         best: the best score; None if no score can be called best.
         best_chosen_on: the split on which the best was chosen.
+        space: the rows on which the task is scored, such as `click = 1`; "" for all.
     """
 
     name: str
@@ -56,6 +57,12 @@ class Task:
     scores: list[Score]
     best: Score | None = None
     best_chosen_on: str = ""
+    space: str = ""
+
+    @property
+    def name_with_space(self) -> str:
+        """The task's name, and its space if it has one: `buy (click = 1)`."""
+        return f"{self.name} ({self.space})" if self.space else self.name
 
     @property
     def metric_title(self) -> str:
@@ -69,9 +76,9 @@ class Task:
 
     @property
     def title(self) -> str:
-        """The task's name, its metric and which direction is better."""
+        """The task's name and space, its metric and which direction is better."""
         better = {1: "higher is better", -1: "lower is better", 0: "no direction"}
-        return f"{self.name}: {self.metric_title}, {better[self.direction]}"
+        return f"{self.name_with_space}: {self.metric_title}, {better[self.direction]}"
 
     @cached_property
     def shows_single_task(self) -> bool:

@@ -4,8 +4,11 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mtl_cli.core.errors import DataError
+
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,25 @@ class Evaluation:
                     numbers[name] = record[key]
         return numbers
 
+    def plot(self) -> "Figure":
+        """Draws how well the predictions of each task are calibrated, with matplotlib.
+
+        Raises:
+            DataError: if no task has scored rows.
+        """
+        from mtl_cli.evaluation.page import calibration_plots
+        from mtl_cli.pages.figures import figure_of
+
+        plots = calibration_plots(self)
+        if not plots:
+            raise DataError("plot: no task has rows to score")
+        return figure_of(plots)
+
     def _repr_html_(self) -> str:
-        """Returns the tables of metrics, slices and importance, for notebooks."""
-        tables = [self.metrics, self.slices, self.importance]
-        return "".join(table.to_html(index=False) for table in tables if len(table))
+        """Returns the tables of the page of `mtl-evaluate --html`, for notebooks."""
+        from mtl_cli.evaluation.page import notebook
+
+        return notebook(self)
 
 
 def frame(records: list[dict[str, Any]], columns: list[str]) -> "pd.DataFrame":

@@ -6,8 +6,9 @@ from typing import Any
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.sections import importance_text, sections, text_with_interval
+from mtl_cli.metrics.scores import title_of
 from mtl_cli.pages.charts import Chart
-from mtl_cli.pages.interval_charts import Bar, interval_chart
+from mtl_cli.pages.interval_charts import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.render import render
 
@@ -45,15 +46,27 @@ def page(evaluation: Evaluation) -> str:
     )
 
 
+def notebook(evaluation: Evaluation) -> str:
+    """Returns the tables and sentences of the page as HTML for a notebook."""
+    name = mask_secrets(evaluation.table_name)
+    return render(
+        "notebook.html",
+        title=f"{evaluation.run} on {name}: {evaluation.rows:,} rows",
+        sections=sections(evaluation),
+        warnings=evaluation.remarks,
+    )
+
+
 def calibration_plots(evaluation: Evaluation) -> list[LinePlot]:
     """Returns one plot per task: mean label against mean prediction of each bucket."""
     plots = []
     for task, result in evaluation.tasks.items():
         if result["calibration"] is not None:
             buckets = result["calibration"]["buckets"]
-            line = Line(task, buckets["predicted"], buckets["actual"])
+            title = title_of(task, result)
+            line = Line(title, buckets["predicted"], buckets["actual"])
             plot = LinePlot(
-                task, "mean prediction", "mean label", [line], diagonal=True
+                title, "mean prediction", "mean label", [line], diagonal=True
             )
             plots.append(plot)
     return plots
@@ -76,9 +89,9 @@ def slice_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
             ]
             overall = result["metrics"][metric]["value"]
             if bars and overall is not None:
-                name = f"{task} {metric.replace('_', ' ')}"
-                chart = interval_chart(f"{name} by {column}", name, bars, overall)
-                charts.setdefault(f"By {column}", []).append(chart)
+                name = f"{title_of(task, result)} {metric.replace('_', ' ')}"
+                plot = IntervalPlot(f"{name} by {column}", name, bars, overall)
+                charts.setdefault(f"By {column}", []).append(plot.chart())
     return charts
 
 
@@ -86,7 +99,7 @@ def importance_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
     """Returns {`Importance`: one chart per task}, the most important features first."""
     records = evaluation.importances.get("features", [])
     charts = []
-    for task in evaluation.tasks:
+    for task, result in evaluation.tasks.items():
         own = [r for r in records if r["task"] == task and r["group"] is None]
         own.sort(key=lambda record: -record["importance"])
         bars = [
@@ -94,9 +107,10 @@ def importance_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
             for r in own[:MAX_BARS]
         ]
         if bars:
-            name = f"{task} {evaluation.tasks[task]['main_metric'].replace('_', ' ')}"
+            metric = result["main_metric"].replace("_", " ")
+            name = f"{title_of(task, result)} {metric}"
             title = f"{name}, worse by, if the values are shuffled"
-            charts.append(interval_chart(title, title, bars, 0.0))
+            charts.append(IntervalPlot(title, title, bars, 0.0).chart())
     return {"Importance": charts} if charts else {}
 
 

@@ -7,8 +7,14 @@ from typing import Any
 from mtl_cli.comparison.formats import comma_list, p_value_text
 from mtl_cli.evaluation.drift import LARGE, MODERATE, MORE_CELLS, has_moved
 from mtl_cli.evaluation.evaluation import Evaluation
+from mtl_cli.metrics.scores import title_of
 from mtl_cli.runs.data_tables import format_share
-from mtl_cli.runs.score_table import Cells, format_count, format_metric
+from mtl_cli.runs.score_table import (
+    Cells,
+    format_count,
+    format_metric,
+    tables_by_metrics,
+)
 from mtl_cli.statistics.significance import LEVEL
 
 MAX_FEATURES = 30  # in the table of importance
@@ -45,17 +51,13 @@ def sections(evaluation: Evaluation) -> list[Section]:
 
 def metric_section(evaluation: Evaluation) -> Section:
     """Returns the metrics of all tasks; one table for tasks with the same metrics."""
-    tables: dict[tuple[str, ...], Cells] = {}
-    lines = []
+    rows, lines = [], []
     for task, result in evaluation.tasks.items():
-        names = tuple(result["metrics"])
-        header = ["task", *(n.replace("_", " ") for n in names), "rows", "positives"]
-        row = [task, *(text_with_interval(x) for x in result["metrics"].values())]
-        row += [format_count(result["rows"]), format_count(result.get("positives"))]
-        tables.setdefault(names, [header]).append(row)
+        texts = {name: text_with_interval(x) for name, x in result["metrics"].items()}
+        rows.append((title_of(task, result), texts, result))
         for metric, reason in result.get("why", {}).items():
             lines.append(f"{task}: {metric} is undefined: {reason}")
-    return Section("Metrics", list(tables.values()), lines)
+    return Section("Metrics", tables_by_metrics(rows), lines)
 
 
 def text_with_interval(metric: dict[str, Any]) -> str:
@@ -76,7 +78,7 @@ def slice_sections(evaluation: Evaluation) -> Iterator[Section]:
             tasks[i : i + TASKS_BESIDE] for i in range(0, len(tasks), TASKS_BESIDE)
         ]
         tables = [
-            slice_table(column, [r for r in records if r["task"] in pair])
+            slice_table(evaluation, column, [r for r in records if r["task"] in pair])
             for pair in pairs
         ]
         yield Section(f"By {column}", tables)
@@ -84,16 +86,22 @@ def slice_sections(evaluation: Evaluation) -> Iterator[Section]:
 
 def weakest_section(evaluation: Evaluation) -> Section:
     """Returns a sentence on the weakest slice of each task, if there are slices."""
-    tasks = evaluation.tasks if evaluation.slice_records else ()
-    lines = [f"{task}: {weakest_text(evaluation, task)}" for task in tasks]
+    tasks = evaluation.tasks if evaluation.slice_records else {}
+    lines = [
+        f"{title_of(task, tasks[task])}: {weakest_text(evaluation, task)}"
+        for task in tasks
+    ]
     return Section("Weakest slices", lines=lines)
 
 
-def slice_table(column: str, records: list[dict[str, Any]]) -> Cells:
+def slice_table(
+    evaluation: Evaluation, column: str, records: list[dict[str, Any]]
+) -> Cells:
     """Returns one row per slice; tasks lie side by side."""
     header, rows = [column], dict[str, list[str]]()
     for record in records:
-        title = f"{record['task']} {record['metric'].replace('_', ' ')}"
+        task = title_of(record["task"], evaluation.tasks[record["task"]])
+        title = f"{task} {record['metric'].replace('_', ' ')}"
         if title not in header:
             header += [title, "predicted/actual", "rows", "positives"]
         ratio = "-" if record["ratio"] is None else f"{record['ratio']:.3f}"
@@ -172,7 +180,8 @@ def importance_section(evaluation: Evaluation) -> Section:
         return Section("Importance")
     tasks = list(dict.fromkeys(r["task"] for r in result["features"]))
     metrics = [evaluation.tasks[t]["main_metric"].replace("_", " ") for t in tasks]
-    header = ["feature", *(f"{t} {m}" for t, m in zip(tasks, metrics, strict=True))]
+    titles = [title_of(t, evaluation.tasks[t]) for t in tasks]
+    header = ["feature", *(f"{t} {m}" for t, m in zip(titles, metrics, strict=True))]
     rows: dict[str, list[dict[str, Any]]] = {}
     for record in result["features"]:
         rows.setdefault(record["features"], []).append(record)

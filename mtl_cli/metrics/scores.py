@@ -23,3 +23,12 @@ def metrics_of(score: Score) -> dict[str, float | None]:
     {'auc': 0.9, 'log_loss': None}
     """
     return {key: value for key, value in score.items() if key not in NON_METRIC_KEYS}
+
+
+def title_of(name: str, score: Score) -> str:
+    """Returns the name of an output, and its space if it has one.
+
+    >>> title_of("buy", {"auc": 0.9, "space": "click = 1"})
+    'buy (click = 1)'
+    """
+    return f"{name} ({score['space']})" if "space" in score else name

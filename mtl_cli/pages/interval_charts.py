@@ -1,4 +1,4 @@
-"""Charts of values with intervals, one row each."""
+"""Plots of values with intervals, one row each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,28 +29,39 @@ class Bar:
     high: float
 
 
-def interval_chart(
-    title: str, x_name: str, bars: Sequence[Bar], reference: float
-) -> Chart:
-    """Returns a chart with one row per value: a dot on the bar of its interval.
+@dataclass(frozen=True)
+class IntervalPlot:
+    """A plot of values with intervals.
 
-    Args:
-        title: a description for readers who cannot see the picture.
+    Attributes:
+        title: the heading, and a description for readers who cannot see the picture.
         x_name: the name of the x axis.
         bars: the rows.
-        reference: the value of the dashed line.
+        reference: the value of the dashed line; None draws no line.
     """
-    bottom = TOP + ROW_HEIGHT * len(bars)
-    ends = [end for bar in bars for end in (bar.low, bar.value, bar.high)]
-    x, y = axis_around([reference, *ends], 12, WIDTH - 12), Axis(0, 1, bottom, TOP)
-    chart = Chart(title, WIDTH, bottom + AXIS_HEIGHT)
-    chart.x_axis(x, y, x_name)
-    chart.line((x(reference), TOP), (x(reference), bottom), "reference")
-    for row, bar in enumerate(bars):
-        dots_y = TOP + ROW_HEIGHT * row + 24
-        name = bar.name if len(bar.name) <= MAX_NAME else f"{bar.name[:MAX_NAME]}…"
-        chart.text((x.start, dots_y - 10), name, css_class="row")
-        chart.text((x.stop, dots_y - 10), bar.text, "end", "tick")
-        chart.line((x(bar.low), dots_y), (x(bar.high), dots_y), f"bar {color(0)}")
-        chart.dot((x(bar.value), dots_y), 4, f"mean {color(0)}", bar.name)
-    return chart
+
+    title: str
+    x_name: str
+    bars: Sequence[Bar]
+    reference: float | None
+
+    def chart(self) -> Chart:
+        """Returns the plot as SVG: each row is a dot on the bar of its interval."""
+        bottom = TOP + ROW_HEIGHT * len(self.bars)
+        ends = [end for bar in self.bars for end in (bar.low, bar.value, bar.high)]
+        if self.reference is not None:
+            ends.append(self.reference)
+        x, y = axis_around(ends, 12, WIDTH - 12), Axis(0, 1, bottom, TOP)
+        chart = Chart(self.title, WIDTH, bottom + AXIS_HEIGHT)
+        chart.x_axis(x, y, self.x_name)
+        if self.reference is not None:
+            line_x = x(self.reference)
+            chart.line((line_x, TOP), (line_x, bottom), "reference")
+        for row, bar in enumerate(self.bars):
+            dots_y = TOP + ROW_HEIGHT * row + 24
+            name = bar.name if len(bar.name) <= MAX_NAME else f"{bar.name[:MAX_NAME]}…"
+            chart.text((x.start, dots_y - 10), name, css_class="row")
+            chart.text((x.stop, dots_y - 10), bar.text, "end", "tick")
+            chart.line((x(bar.low), dots_y), (x(bar.high), dots_y), f"bar {color(0)}")
+            chart.dot((x(bar.value), dots_y), 4, f"mean {color(0)}", bar.name)
+        return chart

@@ -1,6 +1,5 @@
 """Writes the tables, the plots and the pages of a finished run."""
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,15 +10,15 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.load import Data
 from mtl_cli.data.table import Array
-from mtl_cli.heads.base import Output
-from mtl_cli.metrics.scores import Scores, metrics_of
-from mtl_cli.pages.line_plots import Line, LinePlot
-from mtl_cli.pages.png import write_png
+from mtl_cli.metrics.scores import Scores
+from mtl_cli.pages.figures import write_png
+from mtl_cli.pages.line_plots import LinePlot
+from mtl_cli.runs.epoch_rows import epoch_row, learning_curves
 from mtl_cli.runs.score_table import Cells
 from mtl_cli.scoring.gate_usage import GateUsage
 from mtl_cli.scoring.scored_rows import ScoredRows, scored_rows
 from mtl_cli.tasks.base import Task
-from mtl_cli.training.progress import Epoch, History
+from mtl_cli.training.progress import History
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from mtl_cli.network.build import Network
@@ -69,6 +68,16 @@ class FinishedRun:
         }
 
     @cached_property
+    def epoch_rows(self) -> list[dict[str, Any]]:
+        """The rows of `history.csv`."""
+        return [epoch_row(epoch) for epoch in self.history.epochs]
+
+    @property
+    def learning_curves(self) -> list[LinePlot]:
+        """The plots of the losses and of the validation metrics by epoch."""
+        return learning_curves(self.epoch_rows, self.history.kept_epoch)
+
+    @cached_property
     def prediction_plots(self) -> dict[str, list[LinePlot]]:
         """The plots of each output's predictions on the rows of `split`."""
         return prediction_plots(self.scored)
@@ -82,9 +91,9 @@ def write(run: FinishedRun) -> None:
     """
     from mtl_cli.runs.report_page import model_card, page, summary
 
-    folder, outputs = run.folder, run.config.outputs
-    rows = [epoch_row(epoch) for epoch in run.history.epochs]
-    folder.write_text("history.csv", pd.DataFrame(rows).to_csv(index=False))
+    folder = run.folder
+    table = pd.DataFrame(run.epoch_rows).to_csv(index=False)
+    folder.write_text("history.csv", table)
     if "test" in run.predictions:
         frame = prediction_frame(
             run.config.chosen_tasks,
@@ -95,7 +104,7 @@ def write(run: FinishedRun) -> None:
         with folder.replacing("predictions.parquet") as path:
             frame.to_parquet(path, index=False)
     plots = {
-        "learning_curves": learning_curves(run.history, outputs),
+        "learning_curves": run.learning_curves,
         "calibration": [
             replace(plot, title=name)
             for name, plots in run.prediction_plots.items()
@@ -111,20 +120,6 @@ def write(run: FinishedRun) -> None:
     shown = summary(run)  # its intervals may take seconds
     folder.write_text("report.html", page(run, shown))
     folder.write_text("model_card.md", model_card(run, shown))
-
-
-def epoch_row(epoch: Epoch) -> dict[str, Any]:
-    """Returns the row of `history.csv` for one epoch."""
-    row: dict[str, Any] = {"epoch": epoch.number}
-    row |= {f"loss.{task}": loss for task, loss in epoch.losses.items()}
-    for output, scores in epoch.valid.items():
-        metrics = metrics_of(scores)
-        row |= {f"valid.{output}.{name}": value for name, value in metrics.items()}
-    return row | {
-        "best": epoch.best,
-        "seconds": epoch.seconds,
-        "samples_per_second": epoch.samples_per_second,
-    }
 
 
 def prediction_frame(
@@ -150,29 +145,6 @@ def prediction_frame(
     for output, values in predictions.items():
         columns[f"{output}_prediction"] = values if values.ndim == 1 else list(values)
     return pd.DataFrame(columns)
-
-
-def learning_curves(history: History, outputs: list[Output]) -> list[LinePlot]:
-    """Returns a plot of the losses by epoch, and a plot of the validation metrics.
-
-    The second plot shows each output's first metric, if there are validation rows.
-    """
-    epochs = history.epochs
-    numbers = [epoch.number for epoch in epochs]
-    losses = LinePlot("training loss", "epoch", "loss")
-    losses.lines = [
-        Line(task, numbers, [epoch.losses[task] for epoch in epochs], color)
-        for color, task in enumerate(epochs[0].losses)
-    ]
-    if not epochs[0].valid:
-        return [losses]
-    metrics = LinePlot("validation", "epoch", "metric", kept_epoch=history.kept_epoch)
-    for color, output in enumerate(outputs):
-        metric = output.first_metric
-        values = [epoch.valid[output.name][metric] for epoch in epochs]
-        y = [math.nan if value is None else value for value in values]
-        metrics.lines.append(Line(f"{output.name} {metric}", numbers, y, color))
-    return [losses, metrics]
 
 
 def prediction_plots(scored: dict[str, ScoredRows]) -> dict[str, list[LinePlot]]:

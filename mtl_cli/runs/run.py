@@ -233,7 +233,7 @@ def fit(
     on_epoch: Callable[[int, dict[str, Any]], object],
 ) -> History:
     """Trains a network, and reports each epoch to the console and to `on_epoch`."""
-    from mtl_cli.runs.report import epoch_row
+    from mtl_cli.runs.epoch_rows import epoch_row
     from mtl_cli.training.train import train
 
     tasks = [output for output in config.outputs if not output.added_by_heads]

@@ -1,8 +1,10 @@
 """Tables of a run's scores, with one row per output and one column per metric."""
 
+from collections.abc import Iterable
+
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.regression import truth_rmse
-from mtl_cli.metrics.scores import Scores
+from mtl_cli.metrics.scores import Score, Scores, metrics_of
 
 Cells = list[list[str]]
 
@@ -41,6 +43,29 @@ def score_table(outputs: list[Output], scores: Scores) -> Cells:
             ]
         )
     return cells
+
+
+def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list[Cells]:
+    """Returns one table per set of metrics: a header, then one row per output.
+
+    Args:
+        rows: the title of each output, its metrics as text, and its score, which holds
+            the numbers of rows and of positive labels.
+    """
+    tables: dict[tuple[str, ...], Cells] = {}
+    for title, metrics, score in rows:
+        names = [metric.replace("_", " ") for metric in metrics]
+        cells = tables.setdefault(
+            tuple(metrics), [["task", *names, "rows", "positives"]]
+        )
+        counts = (format_count(score.get(name)) for name in ("rows", "positives"))
+        cells.append([title, *metrics.values(), *counts])
+    return list(tables.values())
+
+
+def metric_texts(score: Score) -> dict[str, str]:
+    """Returns the metrics of a score as text, by name."""
+    return {name: format_metric(value) for name, value in metrics_of(score).items()}
 
 
 def format_metric(value: float | None) -> str:

@@ -255,6 +255,6 @@ def earlier_rows(checkpoint: Checkpoint | None) -> list[dict[str, Any]] | None:
     if checkpoint is None:
         return None
     checkpoint.check_values()
-    from mtl_cli.runs.report import epoch_row
+    from mtl_cli.runs.epoch_rows import epoch_row
 
     return [epoch_row(Epoch(**epoch)) for epoch in checkpoint.values["epochs"]]

@@ -221,6 +221,9 @@ def test_page_is_well_formed_and_holds_the_numbers(result: dict[str, Any]) -> No
     auc = result["tasks"]["click"]["metrics"]["auc"]["value"]
     for text in (f"{auc:.4f}", "By city", "Weakest slices", "Calibration", "Gates"):
         assert text in page, text
+    assert '<td class="text">buy (click = 1)</td>' in page
+    assert "<h3>buy (click = 1)</h3>" in page
+    assert "buy (click = 1) auc by city" in page
 
 
 def test_drift_is_of_moved_features_alone(
@@ -605,16 +608,15 @@ def test_damaged_data_report_costs_only_the_drift(
 
 
 def test_links_and_odd_numbers_of_other_peoples_runs_are_left_out(
-    sweep: Path, run: Path, tmp_path: Path
+    sweep: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("epoch,secret\n1,mine\n")
-    folder = sweep / "a"
-    (folder / "history.csv").unlink()
-    (folder / "history.csv").symlink_to(secret)
-    (folder / "environment.json").write_text('{"parameters": NaN}')
+    (sweep / "a" / "history.csv").unlink()
+    (sweep / "a" / "history.csv").symlink_to(secret)
+    (sweep / "b" / "environment.json").write_text('{"parameters": NaN}')
     target = tmp_path / "may"
     assert evaluated(sweep, run.parent / "test.parquet", "-o", target) == 1
-    assert not (target / "a" / "history.csv").exists()
-    assert "NaN" not in (target / "a" / "environment.json").read_text()
-    assert "mine" not in (target / "a" / "evaluation.html").read_text()
+    assert not (target / "a").exists()
+    assert "history.csv is a link; remove it" in capsys.readouterr().err
+    assert "NaN" not in (target / "b" / "environment.json").read_text()

@@ -61,6 +61,23 @@ def test_the_page_has_every_part(tmp_path: Path) -> None:
     assert len(dots) == 12  # 6 runs, 2 tasks
 
 
+def test_page_says_on_which_rows_a_task_is_scored(tmp_path: Path) -> None:
+    for model in ("shared_bottom", "ple"):
+        scores = {"click": auc(0.8), "buy": auc(0.7, space="click = 1")}
+        write_run(tmp_path / model, model, 1, {"test": scores})
+    text, _ = page_of(tmp_path)
+    for part in (
+        "<h3>buy (click = 1): auc, higher is better</h3>",
+        '<th class="group start" colspan="2">buy (click = 1)</th>',
+        "<h3>buy (click = 1)</h3>",
+        "click against buy (click = 1)",
+    ):
+        assert part in text
+    scores = {"buy": auc(0.7, space="view = 1")}
+    write_run(tmp_path / "mmoe", "mmoe", 1, {"test": scores})
+    assert "buy (" not in page_of(tmp_path)[0]  # the runs differ
+
+
 def test_page_says_that_histories_are_missing(tmp_path: Path) -> None:
     write_sweep(tmp_path, {"shared_bottom": 0.8, "ple": 0.82})
     text, _ = page_of(tmp_path)

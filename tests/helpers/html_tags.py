@@ -32,6 +32,15 @@ def tags_of(page: str) -> Tags:
     return parser.tags
 
 
+def check_fragment(html: str) -> None:
+    """Checks that a part of a page loads and runs nothing, and styles nothing."""
+    assert "http" not in html
+    tags = tags_of(html)
+    active = {"script", "img", "iframe", "object", "link", "style"}
+    assert {tag for tag, _ in tags} & active == set()
+    assert not any(key.startswith("on") for _, attrs in tags for key in attrs)
+
+
 def check_self_contained(page: str) -> None:
     """Checks that a page loads and runs nothing, and knows phones and dark mode."""
     assert "http" not in page and "@import" not in page and "url(" not in page

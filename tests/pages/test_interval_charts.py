@@ -1,6 +1,6 @@
 """Charts of values with intervals: every mark where its number says."""
 
-from mtl_cli.pages.interval_charts import Bar, interval_chart
+from mtl_cli.pages.interval_charts import Bar, IntervalPlot
 
 BARS = [
     Bar("Oslo", "0.8 ±0.1", 0.8, 0.7, 0.9),
@@ -9,7 +9,7 @@ BARS = [
 
 
 def test_dots_lie_on_their_bars_and_on_one_scale() -> None:
-    chart = interval_chart("auc by city", "auc", BARS, reference=0.6)
+    chart = IntervalPlot("auc by city", "auc", BARS, reference=0.6).chart()
     dots = [m.attributes for m in chart.marks if m.tag == "circle"]
     bars = [m.attributes for m in chart.marks if "bar" in str(m.attributes["class"])]
     (line,) = [
@@ -26,7 +26,7 @@ def test_dots_lie_on_their_bars_and_on_one_scale() -> None:
 
 
 def test_long_names_are_cut_and_shown_in_full_on_pointing() -> None:
-    chart = interval_chart("auc by city", "auc", BARS, reference=0.6)
+    chart = IntervalPlot("auc by city", "auc", BARS, reference=0.6).chart()
     names = [m.text for m in chart.marks if m.attributes.get("class") == "row"]
     assert names == ["Oslo", "a" * 40 + "…"]
     assert [m.tooltip for m in chart.marks if m.tag == "circle"] == ["Oslo", "a" * 60]
