@@ -30,6 +30,33 @@ def delong_parts(label: Floats, predictions: list[Floats]) -> tuple[Floats, Floa
     return of_positives / len(predictions), of_negatives / len(predictions)
 
 
+def macro_auc_influence(label: Floats, prediction: Floats) -> Floats:
+    """Returns by how much each row moves the macro AUC; the sum over rows is 0.
+
+    The macro AUC is the mean of K AUCs, of each class c against all other rows. A row
+    has a contribution v_c to each (see `delong_parts`), and deviates from its mean:
+
+        influence = 1/K sum over c of (v_c - AUC_c) / (n_c or N - n_c),
+
+    with the number of rows n_c if the row is of class c, and N - n_c if not. The
+    deviations of one row are added before they are squared: the AUCs share all rows.
+
+    Args:
+        label: the number of each row's class, (rows,). At least two classes occur.
+        prediction: the probability of each class, (rows, classes).
+
+    Returns: the influence of each row, (rows,).
+    """
+    classes = np.unique(label)
+    influence = np.zeros(len(label))
+    for number in classes.astype("int64"):
+        inside = label == number
+        parts = delong_parts(1.0 * inside, [prediction[:, number]])
+        for rows, part in zip((inside, ~inside), parts, strict=True):
+            influence[rows] += (part - part.mean()) / (len(part) * len(classes))
+    return influence
+
+
 def share_below(values: Floats, limits: Floats) -> Floats:
     """Returns the share of values below each limit; equal values count half."""
     ordered = np.sort(values)

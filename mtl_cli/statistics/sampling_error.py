@@ -1,6 +1,7 @@
 """How far a metric would be from its value on other rows of the same kind.
 
-The AUC has DeLong's variance. The other metrics are computed on bootstrap samples.
+The AUC has DeLong's variance, and so has the macro AUC, the mean of several AUCs. The
+other metrics are computed on bootstrap samples.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
-from mtl_cli.statistics.delong import delong_parts
+from mtl_cli.statistics.delong import delong_parts, macro_auc_influence
 from mtl_cli.statistics.significance import quantile
 
 Rows = npt.NDArray[np.int64]
@@ -58,8 +59,8 @@ def sampling_error(
         a value.
     """
     has_equal_weights = len(columns) > 2 and bool((columns[2] == columns[2][0]).all())
-    if metric.name == "auc" and has_equal_weights:
-        return delong_error(columns[0], columns[1])
+    if metric.name in DELONG_ERRORS and has_equal_weights:
+        return DELONG_ERRORS[metric.name](columns[0], columns[1])
     if metric.grouped:
         if group is None:
             return None
@@ -80,6 +81,31 @@ def delong_error(label: Floats, prediction: Floats) -> SamplingError | None:
     variance = positives.var(ddof=1) / len(positives)
     variance += negatives.var(ddof=1) / len(negatives)
     return SamplingError(float(np.sqrt(variance)), 0.0, "delong")
+
+
+def macro_delong_error(label: Floats, prediction: Floats) -> SamplingError | None:
+    """Returns the error of a macro AUC, with the numbers of rows of classes unknown.
+
+    The influences of rows vary within a class and, since a class is a larger or smaller
+    part of the other rows in another sample, between classes. With two classes the
+    error is DeLong's.
+
+    Returns: None if a class that occurs has fewer than 5 rows, or the macro AUC is 0 or
+        1.
+    """
+    classes, counts = np.unique(label, return_counts=True)
+    if counts.min() < MIN_OF_CLASS:
+        return None
+    influence = macro_auc_influence(label, prediction)
+    by_class = [influence[label == number] for number in classes]
+    variance = sum(len(x) * (x.var(ddof=1) + x.mean() ** 2) for x in by_class)
+    if variance == 0:
+        return None
+    return SamplingError(float(np.sqrt(variance)), 0.0, "delong")
+
+
+# The metrics whose errors follow from the contributions of single rows.
+DELONG_ERRORS = {"auc": delong_error, "macro_auc": macro_delong_error}
 
 
 def bootstrap_error(

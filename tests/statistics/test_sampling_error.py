@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from mtl_cli.metrics.auc import auc, gauc
+from mtl_cli.metrics.auc import auc, gauc, macro_auc
 from mtl_cli.metrics.log_loss import log_loss
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.metrics.regression import rmse
 from mtl_cli.statistics import sampling_error as module
+from mtl_cli.statistics.delong import macro_auc_influence
 from mtl_cli.statistics.sampling_error import (
     SamplingError,
+    bootstrap_error,
     group_draws,
     interval,
     sampling_error,
@@ -38,6 +40,69 @@ def test_delong_is_the_variance_over_all_pairs() -> None:
     assert error is not None
     assert error.deviation == pytest.approx(np.sqrt(variance), rel=1e-12)
     assert error.method == "delong"
+
+
+def scored_classes(rows: int, seed: int, classes: int = 3) -> list[Floats]:
+    """Labels of classes of unequal sizes, their predictions, and weights."""
+    random = np.random.default_rng(seed)
+    shares = np.arange(1, classes + 1) / np.arange(1, classes + 1).sum()
+    label = random.choice(classes, rows, p=shares)
+    score = random.normal(size=(rows, classes)) + np.eye(classes)[label]
+    score[:, 0] += 0.8 * (label == 1)  # class 1 is taken for class 0 more than others
+    return [label.astype("float64"), score, np.ones(rows)]
+
+
+def test_error_of_macro_auc_with_two_classes_is_delongs() -> None:
+    label, prediction, weight = scored(60, seed=0)
+    prediction = prediction.round(1)  # with ties
+    both = np.stack([1 - prediction, prediction], axis=1)
+    error = sampling_error(macro_auc, [label, both, weight])
+    expected = sampling_error(auc, [label, prediction, weight])
+    assert error is not None and expected is not None
+    assert error.deviation == pytest.approx(expected.deviation, rel=1e-9)
+    assert error.method == "delong"
+
+
+def test_influence_of_a_row_is_what_macro_auc_gains_by_its_weight() -> None:
+    label, prediction, weight = scored_classes(80, seed=5)
+    step, expected = 1e-6, []
+    for row in range(80):
+        heavier = weight + step * (np.arange(80) == row)
+        gain = macro_auc(label, prediction, heavier)
+        expected.append((gain - macro_auc(label, prediction, weight)) / step)
+    influence = macro_auc_influence(label, prediction)
+    np.testing.assert_allclose(influence, expected, atol=1e-7)
+
+
+def test_error_of_macro_auc_is_that_of_the_bootstrap() -> None:
+    for classes in (3, 6):
+        columns = scored_classes(2000, seed=6, classes=classes)
+        error = sampling_error(macro_auc, columns)
+        resampled = bootstrap_error(macro_auc, columns)
+        assert error is not None and resampled is not None
+        # 3 sigma of 200 samples
+        assert error.deviation == pytest.approx(resampled.deviation, rel=0.15)
+
+
+def test_error_of_macro_auc_is_how_it_varies_over_data_sets() -> None:
+    sets = [scored_classes(400, seed) for seed in range(300)]
+    errors = [sampling_error(macro_auc, columns) for columns in sets]
+    variances = [error.deviation**2 for error in errors if error is not None]
+    assert len(variances) == 300
+    spread = np.std([macro_auc(*columns) for columns in sets], ddof=1)
+    assert np.sqrt(np.mean(variances)) == pytest.approx(spread, rel=0.12)  # 3 sigma
+
+
+def test_macro_auc_without_a_known_error_has_none() -> None:
+    label, prediction, weight = scored_classes(300, seed=7)
+    few = np.flatnonzero((label != 0) | (np.cumsum(label == 0) <= 4))
+    columns = [x[few] for x in (label, prediction, weight)]
+    assert sampling_error(macro_auc, columns) is None
+    certain = np.eye(3)[label.astype("int64")]
+    assert sampling_error(macro_auc, [label, certain, weight]) is None  # macro AUC 1
+    weight[:150] = 2
+    error = sampling_error(macro_auc, [label, prediction, weight])
+    assert error is not None and error.method == "bootstrap"
 
 
 def test_interval_of_an_auc_is_symmetric_in_its_logit() -> None:
