@@ -22,6 +22,7 @@ from mtl_cli.evaluation.rows import (
     validation_rows,
 )
 from mtl_cli.evaluation.slices import Slices, score_slices, slices_by
+from mtl_cli.evaluation.training_rows import training_rows_remark
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.metrics.scores import NON_METRIC_KEYS, Score, metrics_of
 from mtl_cli.scoring.gate_usage import measure_gate_usage
@@ -105,7 +106,9 @@ def read_rows(model: LoadedRun, table: str | pa.Table | None, request: Request) 
     on_rows = partial(request.on_progress, "predicting")
     if isinstance(table, str):
         with opened_table(model, table, by) as (source, needed):
-            return rows_of_source(model, source, needed, by, on_rows)
+            rows = rows_of_source(model, source, needed, by, on_rows)
+        remarks = [*rows.remarks, *filter(None, [training_rows_remark(model, table)])]
+        return replace(rows, remarks=remarks)
     return rows_of_source(model, *table_in_memory(model, table, by), by, on_rows)
 
 

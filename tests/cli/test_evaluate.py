@@ -308,6 +308,21 @@ def test_library_gives_the_same_tables(run: Path, result: dict[str, Any]) -> Non
     assert "Rome" in evaluation._repr_html_()
 
 
+def test_training_rows_are_noticed_under_any_name(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "warning: TABLE holds the rows that the run was trained on"
+    shutil.copy(run.parent / "train.parquet", tmp_path / "may.parquet")
+    for table in (run.parent / "train.parquet", tmp_path / "may.parquet"):
+        assert evaluated(run, table) == 0
+        assert said in capsys.readouterr().out
+    frame = pd.read_parquet(run.parent / "train.parquet")
+    frame.head(2000).to_parquet(tmp_path / "other.parquet")
+    for table in (run.parent / "test.parquet", tmp_path / "other.parquet"):
+        assert evaluated(run, table) == 0
+        assert said not in capsys.readouterr().out
+
+
 WRONG = {
     "no_run": (["nowhere", "TEST"], 2, "holds no complete model"),
     "damaged_run": (["damaged", "TEST"], 2, "holds no complete model"),
