@@ -421,6 +421,44 @@ def poso() -> Drawing:
     return drawing
 
 
+def home() -> Drawing:
+    """Two levels: groups of tasks below, tasks above."""
+    drawing = Drawing(500, "HoME: streams of groups of tasks, then of tasks")
+    keys = sizes("home")
+    x = drawing.box(320, 475, "encoding x", "shared", 130)
+    streams, stream_y = [], 290
+    for place, kind, text in (
+        (160, "task-a", f"group 1: {keys['num_group_experts']} experts"),
+        (320, "shared", f"{keys['num_shared_experts']} shared experts"),
+        (480, "task-b", f"group 2: {keys['num_group_experts']} experts"),
+    ):
+        experts = drawing.box(place, 390, text, kind, 150)
+        drawing.connect([x], experts)
+        streams.append(drawing.node(place, stream_y, "Σ", kind))
+        drawing.connect([experts], streams[-1], reach=12)
+        drawing.note(place, 432, "feature gate")
+    for source, target in ((1, 0), (1, 2), (0, 1), (2, 1)):
+        below = (streams[source][0], 390.0)
+        drawing.connect([below], streams[target], reach=12)
+    above = []
+    for place, kind, text, read in (
+        (90, "task-a", "experts of A", streams[:2]),
+        (235, "task-a", "group 1", streams[:2]),
+        (320, "shared", "shared", streams[1:2]),
+        (405, "task-b", "group 2", streams[1:]),
+        (550, "task-b", "experts of B", streams[1:]),
+    ):
+        width = 110 if "experts" in text else 76
+        above.append(drawing.box(place, 205, text, kind, width))
+        drawing.connect(read, above[-1])
+    mixes = []
+    for place, seen, kind in ((200, above[:3], "task-a"), (440, above[2:], "task-b")):
+        mixes.append(drawing.node(place, 130, "Σ", kind))
+        drawing.connect(seen, mixes[-1], reach=12)
+    towers(drawing, *mixes, y=75)
+    return drawing
+
+
 DRAWINGS = {
     "single_task": single_task,
     "shared_bottom": shared_bottom,
@@ -433,6 +471,7 @@ DRAWINGS = {
     "dbmtl": dbmtl,
     "pepnet": pepnet,
     "poso": poso,
+    "home": home,
     "aitm": aitm,
 }
 

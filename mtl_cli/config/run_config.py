@@ -107,6 +107,7 @@ class Config(Options):
     def _check_rules_across_sections(self) -> "Config":
         if self.tasks is not None:
             self._check_tasks(self.tasks)
+        self.model.check(list(self.chosen_tasks))
         self.model.heads_option.check(self.chosen_tasks)
         self.model.towers_option.check(self.model.towers_of(self.chosen_tasks))
         if self.trainer.patience is not None and not self.dataset.has_validation:

@@ -122,9 +122,10 @@ class ParallelMLP(keras.layers.Layer):
     Args:
         num: number of networks.
         units: widths of each network's layers. If empty, the output is the input.
-        activation: name of a Keras activation.
+        activation: name of a Keras activation, or one name for each layer.
         dropout: share of units dropped in training, in [0, 1).
-        batch_norm: whether each unit is normalised over the batch.
+        batch_norm: whether each unit is normalised over the batch, for all layers or
+            for each.
         l2: strength of the L2 penalty on the kernels, 0 for none.
         initializer: name of a Keras initializer, drawn anew for every network.
 
@@ -144,9 +145,9 @@ class ParallelMLP(keras.layers.Layer):
         self,
         num: int,
         units: Sequence[int],
-        activation: str = "relu",
+        activation: str | Sequence[str] = "relu",
         dropout: float = 0.0,
-        batch_norm: bool = False,
+        batch_norm: bool | Sequence[bool] = False,
         l2: float = 0.0,
         initializer: str = "glorot_uniform",
         **kwargs: Any,
@@ -155,11 +156,14 @@ class ParallelMLP(keras.layers.Layer):
         self.num = num
         self.units = tuple(units)
         self.stack = []
-        for width in units:
+        by_layer = len(self.units)
+        names = [activation] * by_layer if isinstance(activation, str) else activation
+        norms = [batch_norm] * by_layer if isinstance(batch_norm, bool) else batch_norm
+        for width, name, is_normalised in zip(self.units, names, norms, strict=True):
             self.stack.append(ParallelDense(num, width, l2=l2, initializer=initializer))
-            if batch_norm:
+            if is_normalised:
                 self.stack.append(ParallelBatchNorm())
-            self.stack.append(keras.layers.Activation(activation))
+            self.stack.append(keras.layers.Activation(name))
             if dropout:
                 self.stack.append(keras.layers.Dropout(dropout))
 

@@ -5,6 +5,8 @@ from typing import Any, ClassVar, NamedTuple
 
 import keras
 
+from mtl_cli.layers.parallel import ParallelMLP
+
 SHARED = "shared"  # the owner of an expert that belongs to no task
 
 
@@ -81,3 +83,9 @@ class Routing(keras.layers.Layer):
         variable whose first axis is that of the readers.
         """
         return {}
+
+    def input_parts(self) -> list[Any]:
+        """Returns the parts whose first kernel reads the layer's input."""
+        parts = list(self.parts().values())
+        networks = [part for part in parts if isinstance(part, ParallelMLP)]
+        return [network for network in networks if network.units] or parts

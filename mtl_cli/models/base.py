@@ -150,6 +150,9 @@ class Sharing(Options):
         """
         return 1
 
+    def check(self, tasks: Sequence[str]) -> None:
+        """Raises ValueError if the scheme's keys do not fit the tasks of the run."""
+
     def named_features(self) -> dict[str, list[str]]:
         """Returns {key: the features that it names}, for keys that name features.
 

@@ -57,9 +57,7 @@ def input_kernels(layer: Any) -> list[Any]:
         return [layer.stack[0].kernel] if layer.units else []
     if not isinstance(layer, Routing) or not layer.reads_rows:
         return []
-    parts = layer.parts().values()
-    hidden = [part for part in parts if isinstance(part, ParallelMLP) and part.units]
-    return [kernel for part in hidden or parts for kernel in input_kernels(part)]
+    return [kernel for part in layer.input_parts() for kernel in input_kernels(part)]
 
 
 def pieces_of_part(part: Any, prefix: str) -> Iterator[Member]:

@@ -30,8 +30,9 @@ class GateSummary(TypedDict):
     """How one gate weighs its experts.
 
     Attributes:
-        level: the level of the gate, such as `level_1`; "" for models without levels.
-            The name of the gate's owner follows, if the owner is no task.
+        level: the level or layer, such as `level_1`; "" for models without levels. The
+            kind of a gate that is no plain one follows, as in `level_1 self`, and the
+            name of the gate's owner, if the owner is no task.
         task: the task of the gate; None for a gate of several tasks.
         rows: number of rows that the means are taken over. Without any, there are no
             weights and no entropies.
@@ -137,8 +138,8 @@ def summarize_layer(
         is_counted: {task: whether each row counts, (rows,)}.
     """
     tasks = list(is_counted)
-    found = re.search(r"(level|layer)_\d+", layer.name)
-    layer_level = found[0] if found else ""
+    found = re.search(r"((?:level|layer)_\d+)_?(self|feature)?", layer.name)
+    layer_level = " ".join(filter(None, found.groups())) if found else ""
 
     def name_of(expert: "Expert") -> str:
         owner = expert.owner if isinstance(expert.owner, str) else tasks[expert.owner]

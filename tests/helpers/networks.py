@@ -69,7 +69,8 @@ def randomize(model: Any, seed: int = 0) -> None:
         scale = 1.0 if "embedding" in weight.path else 0.3
         if "kernel" in weight.path:  # keeps the size of what passes through relu
             scale = np.sqrt(2 / shape[-2])
-        weight.assign(rng.normal(scale=scale, size=shape))
+        values = rng.normal(scale=scale, size=shape)
+        weight.assign(np.abs(values) if "variance" in weight.path else values)
 
 
 def arrays(outputs: dict[str, Any]) -> dict[str, Any]:

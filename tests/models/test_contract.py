@@ -59,6 +59,10 @@ PRIVATE = {
     "esmm": ["towers"],
     "pepnet": ["towers_0_1_2_layer_1", "towers_0_1_2_logits"],
     "poso": ["gates", "towers"],
+    "home": [
+        *["level_2_gates", "level_2_self_gates", "level_2_feature_specific_gates"],
+        *["level_2_specific_experts", "towers"],
+    ],
     # A task's relation network is read by the tasks whose parent the task is.
     "dbmtl": ["towers_0_1_2_logits"],
     "aitm": ["bottoms", "towers"],

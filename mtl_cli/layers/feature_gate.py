@@ -1,0 +1,92 @@
+"""Feature gates of low rank: factors between 0 and 2 for each unit of an input."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from keras import ops
+
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers.gate_nu import units_of
+from mtl_cli.layers.parallel import ParallelDense, Shape, register
+from mtl_cli.layers.routing import Route, Routing
+
+
+@register
+class FeatureGate(Routing):
+    """Computes `num` gates side by side, each with a factor for each unit of its input.
+
+    Gate g computes `sum_l softmax(W_g x)_l 2 sigmoid(A_gl B_gl x)`, where B_gl has
+    `ranks[l]` rows and A_gl as many columns.
+
+    Args:
+        num: number of gates.
+        units: number of units of the input.
+        ranks: the ranks of the products A_gl B_gl.
+        l2: strength of the L2 penalty on all kernels, 0 for none.
+        initializer: name of a Keras initializer, drawn anew for every gate.
+        owners: the owner of each gate, as in `Route`; None if they have none.
+
+    Input shape: `(batch, units)`, or `(num, batch, units)` if each gate reads an input
+        of its own.
+    Output shape: `(num, batch, units)`, between 0 and 2.
+
+    Example:
+        >>> import keras
+        >>> x = keras.random.normal((5, 7))
+        >>> FeatureGate(num=2, units=7, ranks=(4, 2))(x).shape
+        TensorShape([2, 5, 7])
+
+    Reference: Wang et al., "HoME: Hierarchy of Multi-Gate Experts for Multi-Task
+        Learning at Kuaishou", KDD 2025.
+    """
+
+    weighed: ClassVar[str] = "units"
+    are_shares: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        num: int,
+        units: int,
+        ranks: Sequence[int],
+        l2: float = 0.0,
+        initializer: str = "glorot_uniform",
+        owners: Sequence[int | str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        scaled = units_of("", units)
+        owned: Sequence[int | str | None] = owners or [None] * num
+        super().__init__([Route(owner, scaled) for owner in owned], **kwargs)
+        self.reports_owners = True
+        options: dict[str, Any] = {
+            "use_bias": False,
+            "l2": l2,
+            "initializer": initializer,
+        }
+        self.choice = ParallelDense(num, len(ranks), **options)
+        self.down = [ParallelDense(num, rank, **options) for rank in ranks]
+        self.up = [ParallelDense(num, units, **options) for _ in ranks]
+
+    def build(self, input_shape: Shape) -> None:
+        self.choice.build(input_shape)
+        for down, up in zip(self.down, self.up, strict=True):
+            down.build(input_shape)
+            up.build(down.compute_output_shape(input_shape))
+
+    def call(self, x: Tensor) -> Tensor:
+        logits = self.choice(x)
+        # A softmax over one value is 1. Keras warns about it.
+        shares = ops.softmax(logits) if len(self.up) > 1 else ops.exp(logits - logits)
+        factors = [
+            2 * ops.sigmoid(up(down(x)))
+            for down, up in zip(self.down, self.up, strict=True)
+        ]
+        terms = [shares[..., i : i + 1] * factor for i, factor in enumerate(factors)]
+        return sum(terms[1:], terms[0])
+
+    def parts(self) -> dict[str, Any]:
+        down = {f"down_{i}.": part for i, part in enumerate(self.down)}
+        up = {f"up_{i}.": part for i, part in enumerate(self.up)}
+        return {"choice.": self.choice, **down, **up}
+
+    def input_parts(self) -> list[Any]:
+        return [self.choice, *self.down]

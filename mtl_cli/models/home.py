@@ -1,0 +1,94 @@
+"""HoME: groups of tasks, gates on what experts read, and experts that cannot starve."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mtl_cli.core.errors import suggest
+from mtl_cli.core.options import Count, SomeUnits, Units
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.gates.base import GateName
+from mtl_cli.models.base import Sharing
+
+
+class HoME(Sharing):
+    """Two levels: streams of groups of tasks, then streams of tasks.
+
+        E(v)  = swish(batch_norm(mlp(v * F(v))))       an expert, mlp ends linear
+        F(v)  = sum_l softmax(W v)_l 2 sigmoid(A_l B_l v)             a feature gate
+        v_k   = G_k(x) [experts of group k (x); shared experts (x)]
+                + S_k(x) [experts of group k (x)]                     for each group k
+        v_s   = G_s(x) [experts of all groups (x); shared experts (x)]
+        u_t   = [v_k; v_s], k the group of task t
+        z_t   = G_t(u_t) [experts of task t (u_t); of group k (u_t); shared ones (v_s)]
+                + S_t(u_t) [experts of task t (u_t)]
+        y_t   = h_t(z_t)
+
+    G(v) [...] is the sum of experts with the weights of a gate, as in MMoE. The
+    self-gates S are gates too, but a sigmoid where there is one expert only. Each set
+    of experts has a feature gate of its own.
+
+    Attributes:
+        groups: the tasks of each group; null puts all tasks into one group.
+        num_specific_experts: experts of each task in the second level.
+        num_group_experts: experts of each group in each level.
+        num_shared_experts: experts of all groups in each level.
+        expert_units: widths of each expert.
+        gate_units: hidden widths of the gates G and S; empty makes them linear.
+        feature_gate_ranks: ranks of A_l B_l; empty for no feature gates.
+        self_gates: whether there are self-gates S.
+
+    Reference: Wang et al., "HoME: Hierarchy of Multi-Gate Experts for Multi-Task
+        Learning at Kuaishou", KDD 2025. The equations were read in summaries.
+    """
+
+    groups: dict[str, list[str]] | None
+    num_specific_experts: Count
+    num_group_experts: Count
+    num_shared_experts: Count
+    expert_units: SomeUnits
+    gate_units: Units
+    gate: GateName = "softmax"
+    feature_gate_ranks: Units
+    self_gates: bool
+
+    def check(self, tasks: Sequence[str]) -> None:
+        grouped = [task for group in (self.groups or {}).values() for task in group]
+        for task in grouped:
+            if task not in tasks:
+                raise ValueError(
+                    f"model.groups: no task {task!r} in this run, which has "
+                    f"{', '.join(tasks)}{suggest(task, list(tasks))}"
+                )
+        for task in tasks if self.groups is not None else []:
+            if grouped.count(task) != 1:
+                raise ValueError(
+                    f"model.groups: task {task} is in {grouped.count(task)} groups; "
+                    "put each task into one group"
+                )
+
+    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+        from mtl_cli.layers.home_levels import HomeLevels
+
+        groups = self.groups or {"all": list(tasks)}
+        levels = HomeLevels(
+            groups={k: [*map(tasks.index, group)] for k, group in groups.items()},
+            num_experts={
+                "specific": self.num_specific_experts,
+                "group": self.num_group_experts,
+                "shared": self.num_shared_experts,
+            },
+            expert_units=self.expert_units,
+            ranks=self.feature_gate_ranks,
+            gate_units=self.gate_units,
+            make_gates=self._make_gates,
+            self_gates=self.self_gates,
+            dense_options=self.dense_options,
+        )
+        (x,) = encodings
+        return levels.second(*levels.first(x))  # z_t, (T, B, H)
+
+    def _make_gates(self, num: int, num_experts: int, **options: Any) -> Any:
+        """Returns a layer of the gates G or S."""
+        return self.gate_option.layer(
+            num, num_experts, self.gate_units, **options, **self.dense_options
+        )

@@ -1,0 +1,176 @@
+"""HoME is the equations that summaries of its paper give."""
+
+import numpy as np
+import pytest
+from helpers.equations import (
+    assert_equal_up_to_rounding,
+    double,
+    gated,
+    gradients,
+    mlp,
+    read_gates,
+    read_inputs,
+    sigmoid,
+    softmax,
+    through_towers,
+    together,
+)
+from helpers.networks import (
+    TASKS,
+    arrays,
+    config,
+    features,
+    network,
+    randomize,
+    read_dense,
+)
+
+from mtl_cli.core.errors import ConfigError
+
+GROUPS = {"a": ["rating"], "b": ["income", "never_married"]}
+SIZES = ["model=home", "model.tower_units=[8]", "model.expert_units=[16,8]"]
+SIZES += ["model.groups={a: [rating], b: [income, never_married]}"]
+NUM = {"specific": 2, "group": 3, "shared": 1}
+
+
+def home(*overrides, numbers=NUM, num_tasks=3):
+    counts = [f"model.num_{kind}_experts={n}" for kind, n in numbers.items()]
+    net = network(*SIZES, *counts, *overrides, num_tasks=num_tasks)
+    randomize(net.logits)
+    return net
+
+
+def swish(z):
+    return z * sigmoid(z)
+
+
+class Reader:
+    """What the layers of one network compute, from their weights."""
+
+    def __init__(self, net):
+        self.layers = {layer.name: layer for layer in net.logits.layers}
+        self.net = net
+
+    def factors(self, name, i, v):
+        """sum_l softmax(v W)_l 2 sigmoid(v B_l A_l); 1 without feature gates."""
+        if name not in self.layers:
+            return 1.0
+        layer = self.layers[name]
+        shares = softmax(v @ self.kernel(layer.choice, i))
+        return sum(
+            shares[:, [n]] * 2 * sigmoid(v @ self.kernel(down, i) @ self.kernel(up, i))
+            for n, (down, up) in enumerate(zip(layer.down, layer.up, strict=True))
+        )
+
+    def kernel(self, dense, i):
+        return read_dense(dense, i)[0].astype("float64")
+
+    def experts(self, level, kind, owner, v):
+        """swish(BN(mlp(v * F(v)))) for each expert of an owner."""
+        num = NUM_OF[kind]
+        v = v * self.factors(f"{level}_feature_{kind}_gates", owner, v)
+        layer = self.layers[f"{level}_{kind}_experts"]
+        first, _, last, norm, *_ = layer.stack
+        weights = [w.numpy().astype("float64") for w in norm.norm.weights]
+        gamma, beta, mean, variance = (w.reshape(layer.num, -1) for w in weights)
+        outputs = []
+        for i in range(owner * num, (owner + 1) * num):
+            hidden = mlp(v, [double(*read_dense(first, i))])
+            kernel, bias = double(*read_dense(last, i))
+            z = hidden @ kernel + bias
+            z = (z - mean[i]) / np.sqrt(variance[i] + 1e-3)
+            outputs.append(swish(gamma[i] * z + beta[i]))
+        return outputs
+
+    def own(self, name, i, v, experts):
+        """The self-gate: softmax, or a sigmoid over one expert; 0 without it."""
+        if name not in self.layers:
+            return 0.0
+        if len(experts) > 1:
+            return gated(v, read_gates(self.net, name)[i], experts)
+        layer = self.layers[name]
+        kernel, bias = double(*read_dense(layer.factors, i))
+        return sigmoid(v @ kernel + bias) * experts[0]
+
+
+NUM_OF = dict(NUM)
+
+
+def equations(net, x):
+    read = Reader(net)
+    gates = {name: read_gates(net, name) for name in read.layers if name in PLAIN}
+    shared = read.experts("level_1", "shared", 0, x)
+    own = {k: read.experts("level_1", "group", i, x) for i, k in enumerate(GROUPS)}
+    stream = {
+        k: gated(x, gates["level_1_group_gates"][i], own[k] + shared)
+        + read.own("level_1_self_gates", i, x, own[k])
+        for i, k in enumerate(GROUPS)
+    }
+    everything = [expert for k in GROUPS for expert in own[k]] + shared
+    v_s = gated(x, gates["level_1_shared_gate"][0], everything)
+    shared = read.experts("level_2", "shared", 0, v_s)
+    hidden = []
+    for t, task in enumerate(TASKS):
+        (g,) = [i for i, k in enumerate(GROUPS) if task in GROUPS[k]]
+        u = np.concatenate([stream[[*GROUPS][g]], v_s], axis=1)
+        own = read.experts("level_2", "specific", t, u)
+        of_group = read.experts("level_2", "group", g, u)
+        z = gated(u, gates["level_2_gates"][t], own + of_group + shared)
+        hidden.append(z + read.own("level_2_self_gates", t, u, own))
+    return hidden
+
+
+PLAIN = ["level_1_group_gates", "level_1_shared_gate", "level_2_gates"]
+
+
+@pytest.mark.parametrize("one_expert", [False, True])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ["model.feature_gate_ranks=[4,3]"],
+        ["model.feature_gate_ranks=[4]"],
+        ["model.feature_gate_ranks=[]", "model.self_gates=false"],
+    ],
+)
+def test_home_is_its_equations(keys, one_expert, monkeypatch):
+    if one_expert:
+        for kind in NUM:
+            monkeypatch.setitem(NUM_OF, kind, 1)
+    net, rows = home(*keys, numbers=NUM_OF), features()
+    (x,) = read_inputs(net, rows)
+    want = through_towers(net, equations(net, x), together(3))
+    assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
+
+
+def test_loss_of_a_task_reaches_no_experts_of_other_groups_in_the_second_level():
+    net = home("model.activation=tanh")
+    found = gradients(net, features(), "rating")
+    for kind, own in (("group", slice(0, 3)), ("specific", slice(4, 6))):
+        dense = net.logits.get_layer(f"level_2_{kind}_experts").stack[0]
+        reached = found[dense.bias.path].any(axis=(1, 2))
+        assert reached[own].all()
+        assert reached.sum() == own.stop - own.start
+    dense = net.logits.get_layer("level_1_group_experts").stack[0]
+    assert found[dense.bias.path].any(axis=(1, 2)).all()  # by the shared stream
+
+
+def test_all_tasks_are_one_group_unless_groups_are_named():
+    net = network("model=home", "model.num_group_experts=3", num_tasks=3)
+    assert net.logits.get_layer("level_2_group_experts").num == 3
+    assert home().logits.get_layer("level_2_group_experts").num == 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ("{a: [incom]}", "model.groups: no task 'incom' .*; did you mean income?"),
+        ("{a: [income]}", "task never_married is in 0 groups; put each task"),
+        (
+            "{a: [income, never_married], b: [income]}",
+            "task income is in 2 groups",
+        ),
+    ],
+)
+def test_groups_that_do_not_divide_the_tasks_are_refused(groups, message):
+    with pytest.raises(ConfigError, match=message):
+        config("model=home", f"model.groups={groups}")
