@@ -459,6 +459,89 @@ def home() -> Drawing:
     return drawing
 
 
+def adatt() -> Drawing:
+    """One level of units: the gate of each task weighs the experts of all."""
+    drawing = Drawing(390, "AdaTT: a task reads all experts, its own ones twice")
+    keys = sizes("adatt")
+    x = drawing.box(320, 365, "encoding x", "shared", 130)
+    experts = [
+        drawing.box(place, 275, text, kind, 130)
+        for place, text, kind in (
+            (95, f"{keys['num_specific_experts']} experts of A", "task-a"),
+            (320, f"{keys['num_shared_experts']} shared", "shared"),
+            (545, f"{keys['num_specific_experts']} experts of B", "task-b"),
+        )
+    ]
+    for expert in experts:
+        drawing.connect([x], expert)
+    mixes = []
+    for place, kind, name, own in (
+        (200, "task-a", "A", experts[0]),
+        (440, "task-b", "B", experts[2]),
+    ):
+        mix = drawing.node(place, 150, "Σ", kind)
+        gate = drawing.gate(place, 212, f"gate {name}", kind)
+        drawing.connect([x], gate, "gate-line")
+        drawing.connect([gate], mix, "gate-line", reach=12)
+        drawing.connect(experts, mix, reach=12)
+        native = drawing.box(own[0], 190, f"native {name}", kind, 80)
+        drawing.connect([own], native)
+        drawing.connect([native], mix, reach=12)
+        mixes.append(mix)
+    drawing.note(560, 345, f"a level of {keys['num_levels']}")
+    towers(drawing, *mixes)
+    return drawing
+
+
+def cross_stitch() -> Drawing:
+    """Two networks whose layers are mixed by a matrix."""
+    units = sizes("cross_stitch")["bottom_units"]
+    drawing = Drawing(460, "Cross-stitch: a matrix mixes the layers of all tasks")
+    below = (drawing.box(320, 435, "encoding x", "shared", 130),) * 2
+    for layer, (y, width) in enumerate(zip((350, 220), units, strict=True), start=1):
+        boxes = []
+        for stream, place, kind, name in zip(
+            below, (200, 440), ("task-a", "task-b"), "AB", strict=True
+        ):
+            boxes.append(drawing.box(place, y, f"layer {layer} of {name}", kind, 130))
+            drawing.connect([stream], boxes[-1])
+            drawing.note(place, y + 31, f"{width} units")
+        below = (
+            drawing.node(200, y - 62, "Σ", "task-a"),
+            drawing.node(440, y - 62, "Σ", "task-b"),
+        )
+        for mix in below:
+            drawing.connect(boxes, mix, reach=12)
+        drawing.note(320, y - 58, f"matrix A{layer}")
+    towers(drawing, *below)
+    return drawing
+
+
+def snr() -> Drawing:
+    """Two levels of sub-networks with connections that are open or cut."""
+    drawing = Drawing(400, "SNR: connections between sub-networks are open or cut")
+    keys = sizes("snr")
+    x = drawing.box(320, 375, "encoding x", "shared", 130)
+    names = ["network 1", "…", f"network {keys['num_networks']}"]
+    levels = [
+        [
+            drawing.box(place, y, name, "shared", 100)
+            for place, name in zip((190, 320, 450), names, strict=True)
+        ]
+        for y in (295, 205)
+    ]
+    sums = drawing.node(220, 130, "Σ", "task-a"), drawing.node(420, 130, "Σ", "task-b")
+    for network in levels[0]:
+        drawing.connect([x], network)
+    for network in levels[1]:
+        drawing.connect(levels[0], network, "gate-line")
+    for total in sums:
+        drawing.connect(levels[1], total, "gate-line", reach=12)
+    drawing.note(570, 255, "dashed: open or cut")
+    towers(drawing, *sums)
+    return drawing
+
+
 DRAWINGS = {
     "single_task": single_task,
     "shared_bottom": shared_bottom,
@@ -473,6 +556,9 @@ DRAWINGS = {
     "poso": poso,
     "home": home,
     "aitm": aitm,
+    "adatt": adatt,
+    "cross_stitch": cross_stitch,
+    "snr": snr,
 }
 
 

@@ -31,6 +31,9 @@ class ParallelDense(keras.layers.Layer):
         initializer: name or configuration of a Keras initializer, drawn anew for every
             layer.
         bias_initializer: name or configuration of the biases' Keras initializer.
+        owners: for each layer, the number of the task that it belongs to, or the name
+            of another owner; None if the layers belong to nobody. `start_from` reads
+            the owners.
 
     Input shape: `(batch, dim)` or `(groups, batch, dim)`.
     Output shape: `(num, batch, units)`.
@@ -52,9 +55,11 @@ class ParallelDense(keras.layers.Layer):
         l2: float = 0.0,
         initializer: str | dict[str, Any] = "glorot_uniform",
         bias_initializer: str | dict[str, Any] = "zeros",
+        owners: Sequence[int | str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.owners = owners
         self.num = num
         self.units = units
         self.use_bias = use_bias

@@ -74,6 +74,9 @@ class Routing(keras.layers.Layer):
             Route(owner, tuple(Expert(*expert) for expert in experts))
             for owner, experts in routes
         )
+        self.label = (
+            ""  # what the weights are, for reports, if the level says too little
+        )
         self.reads_rows = True  # False if the weights are the same for all rows
 
     def parts(self) -> dict[str, Any]:

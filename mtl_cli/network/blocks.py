@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from mtl_cli.columns.layout import Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
-from mtl_cli.layers import FusedEmbedding, ParallelMLP, Route, Routing
+from mtl_cli.layers import FusedEmbedding, ParallelDense, ParallelMLP, Route, Routing
 from mtl_cli.layers.lookup import table_groups
 from mtl_cli.layers.routing import SHARED
 from mtl_cli.network.build import Network
@@ -155,6 +155,9 @@ class Cut:
         num = num_members(layer)
         if isinstance(layer, Routing):
             return [self._owner(r.owner, i + 1) for i, r in enumerate(layer.routes)]
+        if isinstance(layer, ParallelDense) and layer.owners is not None:
+            owned = [self._owner(owner, 0) for owner in layer.owners]
+            return [f"{x} {owned[: i + 1].count(x)}" for i, x in enumerate(owned)]
         if not OF_TASKS.search(layer.name):
             return [str(i + 1) for i in range(num)]
         per_task = num // len(self.tasks)

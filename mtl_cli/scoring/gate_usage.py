@@ -139,7 +139,8 @@ def summarize_layer(
     """
     tasks = list(is_counted)
     found = re.search(r"((?:level|layer)_\d+)_?(self|feature)?", layer.name)
-    layer_level = " ".join(filter(None, found.groups())) if found else ""
+    words = [*found.groups(), layer.label] if found else [layer.label]
+    layer_level = " ".join(filter(None, words))
 
     def name_of(expert: "Expert") -> str:
         owner = expert.owner if isinstance(expert.owner, str) else tasks[expert.owner]

@@ -101,6 +101,10 @@ TESTS: dict[str, list[str]] = {
     "model.*.order_penalty": [
         "heads/test_ordered.py::test_penalty_of_a_step_is_the_papers_calibrator",
     ],
+    "model.*.stitch_scale": [
+        "models/test_cross_stitch.py::"
+        "test_step_of_adam_moves_the_matrix_by_the_scale_times_the_learning_rate",
+    ],
     "optimizer.rowwise_adagrad.lazy": [
         "optimizers/test_optimizers.py::"
         "test_adagrad_of_rows_refuses_to_update_whole_tables",
@@ -192,8 +196,15 @@ CHANGES = {
     "model.*.num_experts": Change(3),
     "model.stem.num_specific_experts": Change(2),
     "model.*.num_specific_experts": Change(0),
+    "model.adatt.num_shared_experts": Change(0),
     "model.*.num_shared_experts": Change(1),
     "model.stem.num_levels": Change(2),
+    "model.*.num_networks": Change(3),
+    "model.*.network_units": Change([5]),
+    "model.*.snr_connection": Change("aver"),
+    "model.*.snr_l0": Change(0.1),
+    "model.*.snr_noise": Change("row"),
+    "model.*.stitch_start": Change(0.5),
     "model.*.num_levels": Change(1),
     "encoder.*.embedding_dim": Change(6),
     "encoder.*.embedding_stddev": Change(0.1),

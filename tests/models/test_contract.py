@@ -66,6 +66,10 @@ PRIVATE = {
     # A task's relation network is read by the tasks whose parent the task is.
     "dbmtl": ["towers_0_1_2_logits"],
     "aitm": ["bottoms", "towers"],
+    # Every task reads the experts of all tasks, and these read the streams of all.
+    "adatt": ["level_2_gates", "towers"],
+    "cross_stitch": ["towers"],
+    "snr": ["towers"],  # the connections of a task are tested with its equations
     # The gate of a task reads the experts of all tasks, and trains its own only.
     "stem": ["level_1_gates", "level_1_specific_experts", "towers"],
 }
@@ -73,6 +77,8 @@ PRIVATE = {
 CROSSED = {
     # Below the last level the shared gate mixes the specific experts of all tasks.
     "ple": ["level_1_specific_experts"],
+    "adatt": ["level_1_gates", "level_1_specific_experts", "level_2_specific_experts"],
+    "cross_stitch": ["level_1_bottoms", "level_2_bottoms"],
 }
 # Whose private weights, besides its own, a task's loss reaches.
 CHAINED = {

@@ -1,0 +1,69 @@
+"""The learnt connections between sub-networks and what reads them."""
+
+from collections.abc import Sequence
+
+from keras import ops
+
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers.gates import Mix
+from mtl_cli.layers.hard_concrete import HardConcrete
+from mtl_cli.layers.parallel import ParallelDense
+from mtl_cli.layers.routing import Route, experts_of
+
+
+def connect_networks(
+    networks: Tensor,
+    readers: Sequence[int | str],
+    *,
+    has_transforms: bool = True,
+    l0: float = 1e-4,
+    per_row: bool = False,
+    l2: float = 0.0,
+    initializer: str = "glorot_uniform",
+    name: str = "level",
+) -> Tensor:
+    """Connects readers to the outputs of sub-networks, as in SNR.
+
+    Reader i gets `v_i = sum_j z_ij W_ij u_j` from the outputs u_j of the sub-networks,
+    with z of a layer `HardConcrete`; or, without transforms, `v_i = sum_j z_ij u_j`.
+
+    Args:
+        networks: the outputs u_j of the sub-networks, `(n, batch, dim)`.
+        readers: for each reader, the number of its task, or its name.
+        has_transforms: whether each connection has a matrix W_ij, `(dim, dim)`.
+        l0: strength of the penalty on open connections, see `HardConcrete`.
+        per_row: whether noise is drawn for each row, see `HardConcrete`.
+        l2: strength of the L2 penalty on the matrices.
+        initializer: name of the matrices' Keras initializer.
+        name: prefix of the layers' names.
+
+    Input shape: see `networks`.
+    Output shape: `(readers, batch, dim)`.
+
+    Example:
+        >>> import keras
+        >>> from mtl_cli.layers import ParallelMLP
+        >>> u = ParallelMLP(4, [8])(keras.Input((7,)))
+        >>> connect_networks(u, readers=[0, 1]).shape
+        (2, None, 8)
+
+    Reference: Ma et al., "SNR: Sub-Network Routing for Flexible Parameter Sharing in
+        Multi-Task Learning", AAAI 2019.
+    """
+    n, _, dim = networks.shape
+    routes = [Route(reader, experts_of("network", n)) for reader in readers]
+    connections = HardConcrete(routes, l0, per_row, name=f"{name}_connections")
+    z = connections(networks)  # z_ij, (readers, B, n)
+    if not has_transforms:
+        return Mix()(z, networks)
+    transforms = ParallelDense(
+        n * len(readers),
+        dim,
+        use_bias=False,
+        l2=l2,
+        initializer=initializer,
+        owners=[*readers] * n,
+        name=f"{name}_transforms",
+    )
+    by_network = ops.reshape(transforms(networks), (n, len(readers), -1, dim))
+    return Mix()(z, ops.transpose(by_network, (1, 0, 2, 3)))

@@ -1,0 +1,105 @@
+"""Connections that are learnt to be open or cut: hard concrete variables."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers.parallel import Shape, register
+from mtl_cli.layers.routing import Route, Routing
+
+BETA = 2 / 3  # the temperature
+GAMMA, ZETA = -0.1, 1.1  # the ends of the interval that s is stretched to
+LIMIT = math.log(100)  # log(alpha) stays in [-LIMIT, LIMIT]
+SMALL = 1e-6  # keeps the logarithms of uniform numbers finite
+
+
+@register
+class HardConcrete(Routing):
+    """Opens or cuts each connection from an expert to a reader: weights z in [0, 1].
+
+    In training, z is drawn anew in each step, with a number alpha per connection:
+
+        u ~ U(0, 1)
+        s = sigmoid((log u - log(1 - u) + log alpha) / beta)
+        z = min(1, max(0, s (zeta - gamma) + gamma))
+
+    Afterwards there is no noise: z = min(1, max(0, sigmoid(log alpha) (zeta - gamma) +
+    gamma)). In training, the layer adds the penalty
+
+        l0 * sum over connections of sigmoid(log alpha - beta log(-gamma / zeta)),
+
+    which is `l0` times the expected number of open connections. The constants are beta
+    = 2/3, gamma = -0.1, zeta = 1.1.
+
+    Args:
+        routes: the readers, and what each can read; see `Routing`.
+        l0: strength of the penalty.
+        per_row: whether noise is drawn for each row, or once per step.
+
+    Input shape: `(..., batch, dim)`; only the number of rows is read.
+    Output shape: `(routes, batch, experts)`.
+
+    Example:
+        >>> from mtl_cli.layers import experts_of
+        >>> routes = [Route(t, experts_of("network", 3)) for t in range(2)]
+        >>> HardConcrete(routes)(keras.random.normal((5, 7))).shape
+        TensorShape([2, 5, 3])
+
+    Reference: Louizos et al., "Learning Sparse Neural Networks through L0
+        Regularization", ICLR 2018, equations 10 to 13.
+    """
+
+    are_shares: ClassVar[bool] = False
+    pieces_by_expert: ClassVar[tuple[str, ...]] = ("log_alpha",)
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        l0: float = 1e-4,
+        per_row: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(routes, **kwargs)
+        self.reads_rows = False
+        self.l0, self.per_row = l0, per_row
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def build(self, input_shape: Shape) -> None:
+        self.log_alpha = self.add_weight(
+            name="log_alpha",
+            shape=(len(self.routes), len(self.routes[0].experts)),
+            initializer=keras.initializers.RandomNormal(stddev=0.01),
+            constraint=within_limit,
+        )
+
+    def call(self, x: Tensor, training: bool | None = None) -> Tensor:
+        log_alpha = ops.cast(self.log_alpha, "float32")[:, None]  # (routes, 1, experts)
+        batch = ops.shape(x)[-2]
+        if training:
+            self.add_penalty(log_alpha)
+            readers, _, experts = log_alpha.shape
+            shape = (readers, batch if self.per_row else 1, experts)
+            u = keras.random.uniform(
+                shape, SMALL, 1 - SMALL, "float32", self.seed_generator
+            )
+            log_alpha = (ops.log(u) - ops.log(1 - u) + log_alpha) / BETA
+        z = ops.clip(ops.sigmoid(log_alpha) * (ZETA - GAMMA) + GAMMA, 0.0, 1.0)
+        z = ops.broadcast_to(z, (z.shape[0], batch, z.shape[2]))
+        return ops.cast(z, self.compute_dtype)
+
+    def add_penalty(self, log_alpha: Tensor) -> None:
+        """Adds `l0` times the expected number of open connections."""
+        is_open = ops.sigmoid(log_alpha - BETA * math.log(-GAMMA / ZETA))
+        self.add_loss(self.l0 * ops.sum(is_open))
+
+    def parts(self) -> dict[str, Any]:
+        return {"log_alpha": self.log_alpha}
+
+
+def within_limit(log_alpha: Tensor) -> Tensor:
+    """Keeps alpha between 1/100 and 100, so that each connection can still change."""
+    return ops.clip(log_alpha, -LIMIT, LIMIT)

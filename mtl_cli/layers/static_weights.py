@@ -1,0 +1,74 @@
+"""Weights over experts that are learnt, and are the same for all rows."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers.parallel import Shape, register
+from mtl_cli.layers.routing import Route, Routing
+
+
+@register
+class StaticWeights(Routing):
+    """Gives all rows the same weights over experts: `start + scale * variable`.
+
+    The variable starts at `initializer`. With `scale` above 1, the weights learn faster
+    than the rest of a network. A step of Adam is as long whatever the size of the
+    gradient is, so the weights move by `scale` times the learning rate. A step of SGD
+    grows with the gradient, so there the weights move `scale`^2 times as far.
+
+    Args:
+        routes: what the weights are for; each route has as many experts.
+        start: for each route, the weights at the start; None for 0.
+        scale: the factor of the variable.
+        initializer: name or configuration of the variable's Keras initializer.
+        label: what the weights are, for reports; "" if the level says enough.
+
+    Input shape: `(..., batch, dim)`; only the number of rows is read.
+    Output shape: `(routes, batch, experts)`.
+
+    Example:
+        >>> from mtl_cli.layers import Expert
+        >>> routes = [Route(t, [Expert(0), Expert(1)]) for t in range(2)]
+        >>> weights = StaticWeights(routes, start=[[0.9, 0.1], [0.1, 0.9]])
+        >>> weights(keras.random.normal((5, 7))).shape
+        TensorShape([2, 5, 2])
+    """
+
+    are_shares: ClassVar[bool] = False
+    pieces_by_expert: ClassVar[tuple[str, ...]] = ("weights",)
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        start: Sequence[Sequence[float]] | None = None,
+        scale: float = 1.0,
+        initializer: str | dict[str, Any] = "zeros",
+        label: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(routes, **kwargs)
+        self.reads_rows = False
+        self.shape = (len(self.routes), len(self.routes[0].experts))
+        self.start, self.scale, self.label = start, scale, label
+        self.initializer = initializer
+
+    def build(self, input_shape: Shape) -> None:
+        self.variable = self.add_weight(
+            name="weights",
+            shape=self.shape,
+            initializer=keras.initializers.get(self.initializer),
+        )
+
+    def call(self, x: Tensor) -> Tensor:
+        weights = self.scale * self.variable  # (routes, experts)
+        if self.start is not None:
+            weights += ops.convert_to_tensor(self.start, weights.dtype)
+        shape = (self.shape[0], ops.shape(x)[-2], self.shape[1])
+        return ops.broadcast_to(weights[:, None], shape)
+
+    def parts(self) -> dict[str, Any]:
+        return {"weights": self.variable}
