@@ -129,9 +129,9 @@ CASES = {
         2 * (DIM * 5 + 5) + 2 * (5 + 1) * (2 * 2 + 2),
     ),
     "DSelectKGates that are static": Case(
-        lambda x: DSelectKGates(2, 3, num_selected=3, is_static=True)(x),
+        lambda x: DSelectKGates(2, 4, num_selected=3, is_static=True)(x),
         [X],
-        (2, BATCH, 3),
+        (2, BATCH, 4),
         2 * (3 * 2 + 3),
     ),
     "TopKGates": Case(
