@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,19 @@ from mtl_cli.graphs.base import GraphError, InputKind, Ops
 # Scales and buckets are learnt from a random sample of at most about this many training
 # rows, because a table may be larger than memory.
 ROWS_TO_FIT = 2_000_000
+
+
+class ValueRows(NamedTuple):
+    """The rows to which the values of a feature belong.
+
+    Attributes:
+        unseen: the row of each value that the training rows lack, (unseen values,).
+        all: the row of each value, (values,). A row has several values if the feature
+            reads lists.
+    """
+
+    unseen: Array
+    all: Array
 
 
 class FeatureSet:
@@ -141,23 +154,41 @@ class FeatureSet:
             }
         )
 
-    def unseen(self, table: pa.Table, encoded: dict[str, Array]) -> dict[str, Array]:
-        """Returns which rows have a value that the training rows lack, by feature.
+    def unseen(
+        self, table: pa.Table, encoded: dict[str, Array]
+    ) -> dict[str, ValueRows]:
+        """Finds the values that the training rows lack, for features with a vocabulary.
 
         Args:
             table: the rows.
             encoded: the encoded rows, {input of the network: (rows, width)}.
 
-        Returns: {feature: True for such rows, (rows,)}, for features with a vocabulary.
+        Returns: {feature: the rows of its values}.
         """
-        unseen = {}
+        found = {}
         for name, feature in self.features.items():
             if feature.reports_unseen:
-                is_unseen = self.columns_in(encoded, name)[:, 0] == 0
+                values, rows = self.all_values(encoded, name)
+                is_unseen = values == 0
                 for column in feature.source_columns(name):
-                    is_unseen &= ~empty_cells(table[column])
-                unseen[name] = is_unseen
-        return unseen
+                    is_unseen &= ~empty_cells(table[column])[rows]
+                found[name] = ValueRows(rows[is_unseen], rows)
+        return found
+
+    def all_values(self, encoded: dict[str, Array], name: str) -> tuple[Array, Array]:
+        """Returns all values of a feature in some rows, see `Feature.all_values`.
+
+        Args:
+            encoded: the encoded rows, {input of the network: (rows, width)}.
+            name: the feature's name.
+        """
+        input_name = self.layout.blocks[name].input
+        inputs = [input_name]
+        if input_name == "sequences":
+            inputs.append("sequence_weights")
+        columns = self.layout.columns[name]
+        own = {input_name: encoded[input_name][:, columns] for input_name in inputs}
+        return self.features[name].all_values(own)
 
     def columns_in(self, encoded: dict[str, Array], name: str) -> Array:
         """Returns the columns of encoded rows that a feature fills, (rows, width).

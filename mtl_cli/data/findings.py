@@ -66,7 +66,8 @@ def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
     for split in [s for s in report["splits"] if s != "train"]:
         add(
             f"these features have values in {split} rows that training rows lack, or "
-            "hold fewer than min_count times (share of the rows)",
+            "hold fewer than min_count times (share of the rows; of lists, of the "
+            "values)",
             [
                 f"{name} ({f['unseen'][split]:.0%})"
                 for name, f in reports

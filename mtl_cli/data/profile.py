@@ -1,6 +1,7 @@
 """Counts over the raw rows: empty cells, repeated rows, labels, unseen values."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,8 @@ class Profile:
         self._rows: Counter[str] = Counter()  # {file: rows}
         # {column: {file: empty cells}}
         self._empty: dict[str, Counter[str]] = defaultdict(Counter)
-        self._unseen: dict[str, Array] = {}  # {feature: rows in each split}
+        # {feature: unseen values and all values in each split, (2, splits)}
+        self._unseen: dict[str, Array] = {}
         self._hash_step = max(1, -(-rows // MAX_HASHES))
         self._hashes: dict[str, list[Hashes]] = defaultdict(list)  # {split: by chunk}
 
@@ -82,7 +84,7 @@ class Profile:
         encoded: dict[str, Array],
         codes: Codes,
     ) -> None:
-        """Counts the rows whose value has no id of its own, for each feature.
+        """Counts the values, and those that have no id of their own, by feature.
 
         Args:
             features: the fitted features.
@@ -90,8 +92,10 @@ class Profile:
             encoded: the encoded rows, {input of the network: (rows, width)}.
             codes: the split of each row, positions in `SPLITS`.
         """
-        for name, unseen in features.unseen(table, encoded).items():
-            counts = np.bincount(codes[unseen], minlength=len(SPLITS))
+        for name, rows in features.unseen(table, encoded).items():
+            counts = np.stack(
+                [np.bincount(codes[x], minlength=len(SPLITS)) for x in rows]
+            )
             self._unseen[name] = self._unseen.get(name, 0) + counts
 
     def missing(self, columns: list[str]) -> dict[str, float]:
@@ -101,19 +105,19 @@ class Profile:
             for file, rows in self._rows.items()
         }
 
-    def unseen(self, name: str, rows: dict[str, int]) -> dict[str, float]:
-        """Returns {split: share of the rows whose value has no id of its own}.
+    def unseen(self, name: str, splits: Iterable[str]) -> dict[str, float]:
+        """Returns {split: share of the values that have no id of their own}.
 
         Args:
             name: a feature's name.
-            rows: {split: number of rows}.
+            splits: the names of the splits.
 
         Returns: {} if the feature does not report unseen values.
         """
         if name not in self._unseen:
             return {}
-        counts = self._unseen[name]
-        return {s: float(counts[SPLITS.index(s)] / n) for s, n in rows.items()}
+        shares = self._unseen[name][0] / np.maximum(self._unseen[name][1], 1)
+        return {split: float(shares[SPLITS.index(split)]) for split in splits}
 
     def repeated(self) -> dict[str, float]:
         """Returns {split other than train: share of rows that equal a training row}."""

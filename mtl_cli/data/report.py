@@ -26,8 +26,9 @@ class FeatureReport(TypedDict):
         kind: the feature's kind.
         missing: {file: share of rows with an empty cell}.
         distinct: the number of distinct values in the training rows, once encoded.
-        unseen: {split: share of rows whose value has no id of its own}.
-        buckets: the distribution of the feature in the training rows.
+        unseen: {split: share of values that have no id of their own}; a row of a list
+            feature has several values.
+        buckets: the distribution of the feature's values in the training rows.
         drift: {split: population stability index against the training rows}.
         auc: {output: the AUC that the feature alone reaches on the training rows}.
     """
@@ -85,26 +86,14 @@ def describe(
     """
     samples = {split: sample(table) for split, table in splits.items()}
     rows = {split: table.rows for split, table in splits.items()}
-    feature_reports: dict[str, FeatureReport] = {}
+    feature_reports = {
+        name: feature_report(name, features, outputs, profile, samples)
+        for name in features.features
+    }
     for name, feature in features.features.items():
-        columns = {
-            split: feature.summary(features.columns_in(table.features, name))
-            for split, table in samples.items()
-        }
-        train = columns.pop("train")
-        feature_reports[name] = {
-            "kind": feature.kind,
-            "missing": profile.missing(feature.source_columns(name)),
-            "distinct": len(np.unique(train))
-            if feature.table_owner(name) in continued
-            else num_distinct(name, features, train),
-            "unseen": profile.unseen(name, rows),
-            "buckets": buckets_of(train),
-            "drift": {split: drift(train, x) for split, x in columns.items()},
-            "auc": feature_aucs(
-                name, feature.numeric, outputs, samples["train"], train
-            ),
-        }
+        if feature.table_owner(name) not in continued:
+            distinct = feature_reports[name]["distinct"]
+            feature_reports[name]["distinct"] = num_distinct(name, features, distinct)
     report: Report = {
         "splits": rows,
         "sampled_rows": {split: table.rows for split, table in samples.items()},
@@ -118,6 +107,44 @@ def describe(
     return report
 
 
+def feature_report(
+    name: str,
+    features: FeatureSet,
+    outputs: list[Output],
+    profile: Profile,
+    samples: dict[str, Table],
+) -> FeatureReport:
+    """Returns the part of the data report about one feature.
+
+    Args:
+        name: the feature's name.
+        features: the fitted features.
+        outputs: the model's outputs.
+        profile: the counts over the raw rows.
+        samples: the sampled rows of each split.
+
+    Raises:
+        DataError: if the feature is a copy of a label.
+    """
+    feature, train = features.features[name], samples["train"]
+    summary = feature.summary(features.columns_in(train.features, name))
+    values = {s: features.all_values(x.features, name)[0] for s, x in samples.items()}
+    drifts = {}
+    for split, table in samples.items():
+        if split != "train":
+            enough = min(train.rows, table.rows) >= MIN_ROWS
+            drifts[split] = drift(values["train"], values[split]) if enough else 0.0
+    return {
+        "kind": feature.kind,
+        "missing": profile.missing(feature.source_columns(name)),
+        "distinct": len(np.unique(summary)),
+        "unseen": profile.unseen(name, samples),
+        "buckets": buckets_of(values["train"]),
+        "drift": drifts,
+        "auc": feature_aucs(name, feature.numeric, outputs, train, summary),
+    }
+
+
 def sample(table: StoredTable) -> Table:
     """Returns blocks of rows from all over a table; all rows of a small table."""
     if table.rows <= SAMPLED_ROWS:
@@ -128,35 +155,33 @@ def sample(table: StoredTable) -> Table:
     return as_table({n: np.concatenate([b[n] for b in blocks]) for n in blocks[0]})
 
 
-def num_distinct(name: str, features: FeatureSet, x: Array) -> int:
+def num_distinct(name: str, features: FeatureSet, in_sample: int) -> int:
     """Returns the number of distinct values of a feature in the training rows.
 
     Args:
         name: the feature's name.
         features: the fitted features.
-        x: the feature's encoded values in the sampled training rows, (rows,).
+        in_sample: the number of distinct values in the sampled training rows.
     """
     vocabulary_size = len(features.table_learnt(name).get("vocabulary", []))
     is_sequence = features.layout.blocks[name].input == "sequences"
-    # The vocabulary is the better count: it covers all rows, and `x` holds only the
-    # first value of a sequence. It does not count when it holds values of other
+    # The vocabulary is the better count: it covers all rows, and the sample counts only
+    # the first value of a sequence. It does not count when it holds values of other
     # features too, nor with a single value, because empty cells may be a second one.
     if vocabulary_size > 1 and (is_sequence or not features.shares_table(name)):
         return vocabulary_size
-    return len(np.unique(x))
+    return in_sample
 
 
 def drift(train: Array, other: Array) -> float:
     """Returns the population stability index of a feature between two splits.
 
     Args:
-        train: the feature's encoded values in training rows, (rows,).
-        other: the values in rows of another split, (rows,).
+        train: the feature's encoded values in training rows, (values,).
+        other: the values in rows of another split, (values,).
 
-    Returns: the index, see `stability_index`; 0 if a split has too few rows.
+    Returns: the index, see `stability_index`.
     """
-    if min(len(train), len(other)) < MIN_ROWS:
-        return 0.0
     buckets = buckets_of(train)
     return stability_index(np.array(buckets["counts"]), counts_in(buckets, other))
 

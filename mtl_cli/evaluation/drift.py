@@ -32,7 +32,7 @@ class TrainedFeature:
 
     Attributes:
         buckets: the distribution in the training rows.
-        counts: the number of training rows in each bucket.
+        counts: the number of values of training rows in each bucket.
         missing: the share of empty cells in the training file.
         unseen: the share of unseen values in the last split; None if not counted.
     """
@@ -85,7 +85,8 @@ class FeatureCounts:
         self.rows = 0
         self.raw_rows = 0
         self.missing = dict.fromkeys(features.features, 0)
-        self.unseen: dict[str, int] = {}
+        # {feature: the numbers of unseen and of all values}
+        self.unseen: dict[str, tuple[int, int]] = {}
 
     def add(self, encoded: dict[str, Array], rows: pa.Table | None = None) -> None:
         """Counts some rows.
@@ -97,10 +98,8 @@ class FeatureCounts:
         """
         self.rows += len(next(iter(encoded.values())))
         for name, trained in self.trained.items():
-            summary = self.features.features[name].summary(
-                self.features.columns_in(encoded, name)
-            )
-            self.counts[name] += counts_in(trained.buckets, summary)
+            values, _ = self.features.all_values(encoded, name)
+            self.counts[name] += counts_in(trained.buckets, values)
         if rows is None:
             return
         self.raw_rows += rows.num_rows
@@ -108,8 +107,10 @@ class FeatureCounts:
             columns = feature.source_columns(name)
             empty = [int(empty_cells(rows[c]).sum()) for c in columns]
             self.missing[name] += max(empty)
-        for name, unseen in self.features.unseen(rows, encoded).items():
-            self.unseen[name] = self.unseen.get(name, 0) + int(unseen.sum())
+        for name, found in self.features.unseen(rows, encoded).items():
+            before = self.unseen.get(name, (0, 0))
+            counted = len(found.unseen), len(found.all)
+            self.unseen[name] = before[0] + counted[0], before[1] + counted[1]
 
     def drift(self) -> list[dict[str, Any]]:
         """Returns one row per feature: its drift, empty cells and unseen values.
@@ -121,7 +122,7 @@ class FeatureCounts:
             trained, index = self.trained.get(name), None
             if trained is not None:
                 index = stability_index(trained.counts, self.counts[name])
-            unseen = self.unseen.get(name)
+            unseen, values = self.unseen.get(name, (0, 0))
             records.append(
                 {
                     "kind": "feature",
@@ -129,7 +130,7 @@ class FeatureCounts:
                     "psi": index,
                     "missing": self.share(self.missing[name]),
                     "trained_missing": trained and trained.missing,
-                    "unseen": None if unseen is None else self.share(unseen),
+                    "unseen": unseen / values if values else None,
                     "trained_unseen": trained and trained.unseen,
                 }
             )

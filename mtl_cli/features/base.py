@@ -145,6 +145,20 @@ class Feature(Options):
         """
         return encoded[:, 0]
 
+    def all_values(self, columns: dict[str, Array]) -> tuple[Array, Array]:
+        """Returns every encoded value of every row, for distributions and counts.
+
+        Args:
+            columns: the feature's columns of the network's inputs, {input: (rows,
+                width)}; the input of the feature's block comes first.
+
+        Returns: the values, one after another, (values,), and the number of the row
+            that each value belongs to, (values,). A kind without lists has one value
+            per row: the `summary`.
+        """
+        values = self.summary(next(iter(columns.values())))
+        return values, np.arange(len(values))
+
     def is_row_id(self, num_distinct: int, num_rows: int) -> bool:
         """Whether the values seem to identify rows, so that nothing can be learnt.
 

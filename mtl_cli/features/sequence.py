@@ -46,6 +46,7 @@ class Sequence(Embedded):
     table: str | None = None
     pretrained: Pretrained | None = None
     shared_ids = "vocabulary"
+    reports_unseen = True
 
     @model_validator(mode="after")
     def _check_weights(self) -> Self:
@@ -79,6 +80,15 @@ class Sequence(Embedded):
             total = weights.sum(axis=1, keepdims=True)
             weights /= np.where(total > 0, total, 1)
         return {"sequences": ids, "sequence_weights": weights}
+
+    def all_values(self, columns: dict[str, Array]) -> tuple[Array, Array]:
+        """Returns the ids of all values, without those whose weight is 0.
+
+        A value with weight 0 has no effect, and cannot be told from the zeros at the
+        end of a short list.
+        """
+        rows, positions = np.nonzero(columns["sequence_weights"])
+        return columns["sequences"][rows, positions], rows
 
     def input_kinds(self, name: str) -> dict[str, InputKind]:
         if self.separator is not None:

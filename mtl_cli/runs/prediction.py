@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
@@ -44,7 +45,7 @@ class Counts:
         rows: the number of rows.
         seconds: the time to read, encode, predict and write them, without the time to
             load the model.
-        unseen: {feature: number of rows whose value the training rows lack}.
+        unseen: {feature: number of rows with a value that the training rows lack}.
     """
 
     rows: int = 0
@@ -81,8 +82,9 @@ def predict_files(
         for rows in blocks(source):
             with located_errors(source, counts.rows):
                 encoded = features.encode(rows)
-            for name, unseen in features.unseen(rows, encoded).items():
-                counts.unseen[name] = counts.unseen.get(name, 0) + int(unseen.sum())
+            for name, found in features.unseen(rows, encoded).items():
+                unseen_rows = len(np.unique(found.unseen))
+                counts.unseen[name] = counts.unseen.get(name, 0) + unseen_rows
             columns = prediction_columns(network, config, encoded)
             for name in keep:
                 if name in columns:
@@ -166,7 +168,7 @@ def unseen_warnings(counts: Counts) -> list[str]:
     """Returns a line for each feature with values that the training rows lack."""
     return [
         f"{name}: {unseen:,} of {counts.rows:,} rows ({unseen / counts.rows:.1%}) have "
-        "a value that no training row has; they are predicted as unknown"
+        "a value that no training row has; such a value is taken as unknown"
         for name, unseen in counts.unseen.items()
         if unseen
     ]

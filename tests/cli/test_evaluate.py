@@ -232,6 +232,7 @@ def test_drift_is_of_moved_features_alone(
     frame = pd.read_parquet(run.parent / "test.parquet")
     frame["taste"] += 1
     frame.loc[:299, "user"] = "new"
+    frame.loc[:149, "tags"] = "c|new|new"
     frame.to_parquet(tmp_path / "moved.parquet")
     assert (
         evaluated(run, tmp_path / "moved.parquet", "--json", tmp_path / "o.json") == 0
@@ -240,12 +241,14 @@ def test_drift_is_of_moved_features_alone(
     features = {r["name"]: r for r in drift if r["kind"] == "feature"}
     predictions = {r["name"]: r for r in drift if r["kind"] == "prediction"}
     moved = {name for name, record in features.items() if record["psi"] > 0.25}
-    assert moved == {"taste"}
+    assert moved == {"taste", "tags"}
     assert features["user"]["unseen"] == 0.2
+    values = frame["tags"].str.split("|").str.len().sum()
+    assert features["tags"]["unseen"] == 300 / values
     assert features["noise"]["missing"] == pytest.approx(0.1, abs=0.03)
     assert predictions["spent"]["psi"] > 0.25 > predictions["click"]["psi"]
     out = capsys.readouterr().out
-    assert "2 of 6 features have a PSI of 0.1 or more, or 5% more empty" in out
+    assert "3 of 6 features have a PSI of 0.1 or more, or 5% more empty" in out
     assert re.search(r" user +0\.\d+ +0\.0% +0\.0% +20\.0% +0\.0%", out)
 
 

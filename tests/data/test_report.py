@@ -29,7 +29,7 @@ PREDICTS = (
 )
 LACKING = (
     "rows that training rows lack, or hold fewer than min_count times (share of the "
-    "rows)"
+    "rows; of lists, of the values)"
 )
 FEATURES = {
     "shop": {"kind": "sparse"},
@@ -309,6 +309,23 @@ def test_values_that_training_rows_lack_are_told_with_their_share(tmp_path):
         told = f"these features have values in test {LACKING}: shop (25%)"
         findings = [told] * findings
         assert [t for t in found["findings"] if "(PSI)" not in t] == findings
+
+
+def test_all_values_of_lists_count_for_unseen_values_and_drift(tmp_path):
+    def lists(rows, last):
+        return {"tags": [["a", last] if i % 2 else [] for i in range(rows)]}
+
+    features = {"tags": {"kind": "sequence", "max_length": 3}}
+    features["price"] = FEATURES["price"]
+    train, test = lists(TRAIN, "b"), lists(TEST, "b")
+    found = report_of(tmp_path, features, train=train, test=test)["features"]["tags"]
+    assert found["unseen"] == {"train": 0, "test": 0}
+    assert found["buckets"] == {"ids": [1, 2], "counts": [TRAIN // 2, TRAIN // 2, 0]}
+    assert found["drift"]["test"] < 0.01
+    test = lists(TEST, "new")  # the first value of each list is as before
+    found = report_of(tmp_path, features, train=train, test=test)["features"]["tags"]
+    assert found["unseen"] == {"train": 0, "test": 0.5}
+    assert found["drift"]["test"] > 1
 
 
 def test_empty_cells_are_missing_and_not_unseen(tmp_path):

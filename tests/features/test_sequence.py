@@ -101,6 +101,19 @@ def test_unseen_value_of_a_sequence_counts_with_index_0():
     assert found["sequence_weights"].tolist() == [[0.5, 0.5], [1, 0]]
 
 
+def test_all_values_are_those_with_a_weight_and_no_padding():
+    feature = Sequence(kind="sequence", max_length=3, weights="w")
+    rows = {"x": [["a", "b"], [], ["c", "a", "b"]], "w": [[1, 2], [], [3, 0, 1]]}
+    feature_set, found = fit_and_encode({"x": feature}, **rows)
+    values, numbers = feature_set.all_values(found, "x")
+    assert values.tolist() == [1, 2, 3, 2]
+    assert numbers.tolist() == [0, 0, 2, 2]
+    table = pa.table({"x": [["b", "new"], ["new"]], "w": [[1, 1], [0]]})
+    unseen = feature_set.unseen(table, feature_set.encode(table))["x"]
+    assert unseen.unseen.tolist() == [0]
+    assert unseen.all.tolist() == [0, 0]
+
+
 @pytest.mark.parametrize(
     "kind",
     [
