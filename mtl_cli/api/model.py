@@ -76,7 +76,7 @@ class Model:
     def evaluate(
         self,
         table: "Rows | str | PathLike[str]",
-        by: Sequence[str] = (),
+        by: str | Sequence[str] = (),
         importance: bool = False,
     ) -> "Evaluation":
         """Evaluates the model on rows with labels, as `mtl-evaluate` does.
@@ -85,7 +85,8 @@ class Model:
             table: the rows, or the path of a file, folder or pattern. Columns of
                 features are as in `predict`; labels are as in the training data, and
                 at least one task's must be there.
-            by: columns of the table; each value, or range of numbers, is a slice.
+            by: a column of the table, or several; each value, or range of numbers, is a
+                slice.
             importance: whether to measure what each feature is worth to each task.
 
         Returns: the evaluation, with `metrics`, `slices`, `drift` and `importance` as
@@ -105,15 +106,16 @@ class Model:
         from mtl_cli.evaluation.loaded_run import LoadedRun
         from mtl_cli.evaluation.needed_columns import evaluable
 
+        columns = [by] if isinstance(by, str) else list(by)
         if isinstance(table, pd.DataFrame):
             names = [str(name) for name in table.columns]
-            request = evaluable(self.config, names, list(by), "the table").request
+            request = evaluable(self.config, names, columns, "the table").request
             request.check("evaluate", "the table", names)
             rows = as_arrow(table[request.columns], "evaluate")
         else:
             rows = table if isinstance(table, pa.Table) else os.fspath(table)
         run = LoadedRun(self._network, self._features, self.config, self._folder)
-        evaluation, _ = evaluate(run, rows, Request(list(by), importance))
+        evaluation, _ = evaluate(run, rows, Request(columns, importance))
         return evaluation
 
     def export(

@@ -96,11 +96,23 @@ def cut(text: str, max_length: int) -> str:
 
 
 def suggest(wrong: str, names: list[str]) -> str:
-    """Returns "; did you mean NAME?" for the name most similar to `wrong`, or ""."""
+    """Returns "; did you mean NAME?" for the name most similar to `wrong`, or "".
+
+    Upper and lower case count as different only if names are similar as they are.
+
+    >>> suggest("cities", ["user", "city"])
+    '; did you mean city?'
+    >>> suggest("CITY", ["user", "city"])
+    '; did you mean city?'
+    """
     from difflib import get_close_matches
 
-    similar = get_close_matches(wrong, names, n=1, cutoff=0.6)
-    return f"; did you mean {similar[0]}?" if similar else ""
+    for spelled in (str, str.lower):
+        by_spelling = {spelled(name): name for name in reversed(names)}
+        similar = get_close_matches(spelled(wrong), by_spelling, n=1, cutoff=0.6)
+        if similar:
+            return f"; did you mean {by_spelling[similar[0]]}?"
+    return ""
 
 
 def fail(program: str, message: str, code: int) -> int:

@@ -307,6 +307,8 @@ def test_library_gives_the_same_tables(run: Path, result: dict[str, Any]) -> Non
             assert [found["value"], found["low"]] == [metric["value"], metric["low"]]
     of_city = [r for r in result["slices"] if r["column"] == "city"]
     assert evaluation.slices["value"].tolist() == [r["value"] for r in of_city]
+    again = mtl_cli.load(run).evaluate(frame, by="city").slices
+    pd.testing.assert_frame_equal(again, evaluation.slices)
     assert evaluation.importance.empty and len(evaluation.drift) == 11
     assert "Rome" in evaluation._repr_html_()
 
@@ -338,6 +340,8 @@ WRONG = {
     "empty": (["RUN", "empty.csv"], 2, "has a header but no rows"),
     "binary": (["RUN", "binary.parquet"], 2, "TABLE: "),
     "by": (["RUN", "TEST", "--by", "town"], 2, "--by: no column 'town' in"),
+    "by_plural": (["RUN", "TEST", "--by", "cities"], 2, "did you mean city?"),
+    "by_case": (["RUN", "TEST", "--by", "CITY"], 2, "did you mean city?"),
     "by_list": (["RUN", "list.parquet", "--by", "city"], 2, "--by: column 'city' hol"),
     "by_alone": (["RUN", "--by", "city"], 2, "--by: slices need a TABLE"),
     "repeats": (
