@@ -195,7 +195,7 @@ CHANGES = {
     "model.*.gate_noise": Change(False, {"gate": "top_k"}),
     "model.*.gate_gamma": Change(0.5, {"gate": "dselect_k"}),
     "model.*.gate_entropy": Change(0.1, {"gate": "dselect_k"}),
-    "model.*.gate_static": Change(True, {"gate": "dselect_k"}),
+    "model.*.gate_static": Change(True, {"gate": "dselect_k", "gate_units": []}),
     "model.*.num_experts": Change(3),
     "model.stem.num_specific_experts": Change(2),
     "model.*.num_specific_experts": Change(0),

@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from helpers import networks
 from helpers.commands import mtl_train, running, wait_for
 from helpers.interrupted_runs import SMALL, assert_same_run, files, said
 from helpers.planted_data import config, parquet, values
@@ -162,6 +163,28 @@ def test_streamed_training_goes_on_exactly_after_any_call(file, tmp_path):
 )
 def test_further_training_goes_on_exactly(options, stream, file, tmp_path):
     configured = chosen(file, *options, "trainer.epochs=2", stream=stream)
+    assert_goes_on_exactly(configured, tmp_path, [18])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["model=snr"],
+        ["model=snr", "model.snr_noise=row"],
+        ["model=mmoe", "model.gate=top_k"],
+        ["model=mmoe", "model.gate=dselect_k"],
+        ["model=aitm", "model.dropout=0.3"],
+        ["model=adatt"],
+        ["model=cross_stitch"],
+    ],
+    ids=" ".join,
+)
+def test_model_with_noise_or_penalties_goes_on_exactly(options, file, tmp_path):
+    small = ["trainer.batch_size=16", "trainer.epochs=2", "trainer.compile=false"]
+    usual = chosen(file)
+    model = networks.config(*options, *small)
+    configured = model.model_copy(update={"dataset": usual.dataset})
     assert_goes_on_exactly(configured, tmp_path, [18])
 
 
