@@ -20,7 +20,7 @@ from mtl_cli.data.labels import label_request, labels_of_rows
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import describe
 from mtl_cli.data.sources import Source, generated_source, open_source
-from mtl_cli.data.split import SPLITS, Codes, split_rows
+from mtl_cli.data.split import SPLITS, Codes, early_rows, split_rows
 from mtl_cli.data.table import NO_GROUP, Array, as_arrays
 from mtl_cli.heads.base import Output
 
@@ -71,6 +71,7 @@ def encode_sources(
     """
     codes_by_file = split_rows(dataset, sources)
     profile = Profile(sum(source.rows for source in sources.values()))
+    profile.early_rows = early_rows(dataset, sources, codes_by_file)
     fitter, statistics = learn(
         dataset, outputs, sources, codes_by_file, writer, profile
     )

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 MIN_UNSEEN_SHARE = 0.1
 MIN_REPEATED_SHARE = 0.01
+MIN_EARLY_SHARE = 0.01
 MIN_DRIFT = 0.25  # the usual threshold of the population stability index
 SHOWN_NAMES = 8
 
@@ -62,6 +63,15 @@ def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
         "these rows do not count in gauc, because their cell of dataset.group_column "
         "is empty",
         [f"{s} ({n:,})" for s, n in report["rows_without_group"].items() if n],
+    )
+    add(
+        "these rows are earlier than the last training row, although split_by is time; "
+        "their scores are no forecast",
+        [
+            f"{split} ({number:,} of {report['splits'][split]:,})"
+            for split, number in report["early_rows"].items()
+            if number >= MIN_EARLY_SHARE * report["splits"][split]
+        ],
     )
     for split in [s for s in report["splits"] if s != "train"]:
         add(

@@ -33,11 +33,14 @@ class Profile:
             output, `positives`: number of positive rows among them}}}; only binary
             outputs have `positives`.
         without_group: {split: number of rows whose group cell is empty}.
+        early_rows: {split: number of rows of other files that are earlier than the last
+            training row}, of a split by time.
     """
 
     def __init__(self, rows: int) -> None:
         self.label_counts: dict[str, dict[str, dict[str, int]]] = {}
         self.without_group: dict[str, int] = {}
+        self.early_rows: dict[str, int] = {}
         self._rows: Counter[str] = Counter()  # {file: rows}
         # {column: {file: empty cells}}
         self._empty: dict[str, Counter[str]] = defaultdict(Counter)

@@ -53,6 +53,8 @@ class Report(TypedDict):
         features: {feature: its part of the report}.
         repeated_rows: {split: share of rows that equal a training row}.
         rows_without_group: {split: number of rows whose group cell is empty}.
+        early_rows: {split: number of rows of other files that are earlier than the last
+            training row}, of a split by time.
         findings: one line per kind of odd property.
     """
 
@@ -62,6 +64,7 @@ class Report(TypedDict):
     features: dict[str, FeatureReport]
     repeated_rows: dict[str, float]
     rows_without_group: dict[str, int]
+    early_rows: dict[str, int]
     findings: list[str]
 
 
@@ -101,6 +104,7 @@ def describe(
         "features": feature_reports,
         "repeated_rows": profile.repeated(),
         "rows_without_group": profile.without_group,
+        "early_rows": profile.early_rows,
         "findings": [],
     }
     report["findings"] = findings(report, features.features)

@@ -78,12 +78,15 @@ def order_of_rows(dataset: Dataset, source: Source) -> RowNumbers:
         return random.permutation(source.rows)[::-1]
     if dataset.split_by == "time":
         # A stable sort leaves rows of the same time in the file's order.
-        return np.argsort(times(dataset, source), kind="stable")
+        return np.argsort(times(dataset, source)[0], kind="stable")
     return np.arange(source.rows)
 
 
-def times(dataset: Dataset, source: Source) -> Array:
-    """Returns the time of each row as a number, (rows,); only the order has a meaning.
+def times(dataset: Dataset, source: Source) -> tuple[Array, str]:
+    """Returns the time of each row as a number, (rows,), and the unit of the numbers.
+
+    Only the order of the numbers has a meaning. The times of two tables can be compared
+    if their units are equal.
 
     Raises:
         DataError: if a time is missing or is neither a number nor a date.
@@ -110,7 +113,44 @@ def times(dataset: Dataset, source: Source) -> Array:
             f"{message_start} is empty in {int(empty.sum())} rows, the first of them "
             f"row {row + 1} [{path}]; a split by time needs the time of each row"
         )
-    return np.asarray(column)
+    # Dates have become microseconds, and text has become numbers or microseconds.
+    is_text = is_id(kind) and not is_number(kind)
+    if pa.types.is_date(kind) or (is_text and pa.types.is_integer(column.type)):
+        unit = str(pa.timestamp("us"))
+    else:
+        unit = str(kind) if pa.types.is_temporal(kind) else "number"
+    return np.asarray(column), unit
+
+
+def early_rows(
+    dataset: Dataset, sources: dict[str, Source], codes_by_file: dict[str, Codes]
+) -> dict[str, int]:
+    """Counts the rows of other files that are earlier than the last training row.
+
+    Args:
+        dataset: the data set.
+        sources: {file: its rows}.
+        codes_by_file: the split of each row, see `split_rows`.
+
+    Returns: {split: number of such rows}; {} if the split is not by time, or the
+        training file is the only file. A file whose times have another unit than those
+        of the training file is left out.
+    """
+    if dataset.split_by != "time" or len(sources) < 2:
+        return {}
+    train_times, train_unit = times(dataset, sources["train"])
+    last = train_times[codes_by_file["train"] == SPLITS.index("train")].max()
+    counts: dict[str, int] = {}
+    for file, source in sources.items():
+        if file == "train":
+            continue
+        values, unit = times(dataset, source)
+        if unit == train_unit:
+            codes = codes_by_file[file][values < last]
+            by_split = np.bincount(codes, minlength=len(SPLITS)).tolist()
+            for split, number in zip(SPLITS, by_split, strict=True):
+                counts[split] = counts.get(split, 0) + number
+    return {split: number for split, number in counts.items() if number}
 
 
 def times_from_text(

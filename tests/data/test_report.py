@@ -441,6 +441,49 @@ def test_repeated_rows_of_large_tables_are_found_by_a_part(
     assert found["repeated_rows"] == {"test": 1.0 if all_of_them else 0.0}
 
 
+@pytest.mark.parametrize("kind", ["number", "text", "date", "timestamp"])
+def test_test_rows_before_the_last_training_row_are_told_of_a_split_by_time(
+    tmp_path, kind
+):
+    def days(first, count):
+        day = np.datetime64("2026-01-01") + first + np.arange(count) // 100
+        values = {"number": day.astype("int64"), "text": day.astype(str).tolist()}
+        values |= {"date": day, "timestamp": day.astype("datetime64[ns]")}
+        return {"day": values[kind]}
+
+    features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
+    by_time = {"valid_fraction": 0.1, "split_by": "time", "split_column": "day"}
+    # The training rows end on day 17, the validation rows on day 19.
+    for first, early in ((18, 0), (17, 0), (16, 100), (0, TEST)):
+        train, test = days(0, TRAIN), days(first, TEST)
+        found = report_of(tmp_path, features, train=train, test=test, **by_time)
+        told = [text for text in found["findings"] if "earlier than the last" in text]
+        assert found["early_rows"] == ({"test": early} if early else {})
+        assert [text.rpartition(": ")[2] for text in told] == [
+            f"test ({early:,} of 1,000)"
+        ] * bool(early)
+    found = report_of(tmp_path, features, train=train, test=test)
+    assert found["early_rows"] == {}  # not a split by time
+
+
+def test_whole_and_broken_numbers_are_times_of_one_unit(tmp_path):
+    features = {"shop": FEATURES["shop"]}
+    train, test = {"day": np.arange(TRAIN)}, {"day": np.arange(TEST) / 2}
+    by_time = {"valid_fraction": 0.1, "split_by": "time", "split_column": "day"}
+    found = report_of(tmp_path, features, train=train, test=test, **by_time)
+    assert found["early_rows"] == {"test": TEST}
+
+
+def test_times_of_another_unit_are_not_compared(tmp_path):
+    features = {"shop": FEATURES["shop"]}
+    days = np.datetime64("2026-01-01") + np.arange(TRAIN) // 100
+    train = {"day": days.astype("datetime64[ns]")}
+    test = {"day": np.zeros(TEST)}
+    by_time = {"valid_fraction": 0.1, "split_by": "time", "split_column": "day"}
+    found = report_of(tmp_path, features, train=train, test=test, **by_time)
+    assert found["early_rows"] == {}
+
+
 def test_validation_rows_are_compared_too(tmp_path):
     # The last tenth of the training file is another shop's, and a copy.
     shop = clean(TRAIN, 0)["shop"].astype(object)
