@@ -12,8 +12,12 @@ def next_commands(
 ) -> list[tuple[str, str]]:
     """Returns commands that go on from this run, and what each does."""
     run = shlex.quote(str(shortest(folder)))
+    command = next_command(config, settings)
+    purpose = "trains a run to compare this one with"
+    if command.startswith("mtl-evaluate"):
+        purpose = "scores the earlier run on the test rows of this run"
     return [
-        (next_command(config, settings), "trains a run to compare this one with"),
+        (command, purpose),
         (f"mtl-compare {run} OTHER_RUN", "says which of two runs is better"),
         (
             f"mtl-evaluate {run} TABLE --by COLUMN --importance",
@@ -27,9 +31,15 @@ def next_commands(
 def next_command(config: Config, settings: list[str]) -> str:
     """Returns the command to try after this run.
 
-    After a multi-task run the command trains the same tasks separately, for comparison;
-    after any other run it repeats the run with several seeds.
+    After a multi-task run the command trains the same tasks separately, for comparison.
+    After a run that started from an earlier run, the command scores the earlier run on
+    the same test file: a fresh run would have seen fewer rows. After any other run it
+    repeats the run with several seeds.
     """
+    earlier, test = config.start_from.run, config.dataset.test
+    if earlier is not None and test is not None and config.dataset.valid_from != "test":
+        plugins = [s for s in settings if s.startswith("--plugins=")]
+        return shlex.join(["mtl-evaluate", earlier, test, *plugins])
     remaining = [
         setting.lstrip("+")
         for setting in settings
@@ -38,7 +48,7 @@ def next_command(config: Config, settings: list[str]) -> str:
     # A saved configuration has no config groups, so `model=` cannot choose a model.
     is_saved_config = any(setting.startswith("--config-path") for setting in remaining)
     is_multi_task = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
-    if is_multi_task and not is_saved_config:
+    if is_multi_task and not is_saved_config and earlier is None:
         remaining = [s for s in remaining if not s.startswith("model")]
         return shlex.join(["mtl-train", *remaining, "model=single_task"])
     return shlex.join(["mtl-train", "-m", *remaining, "seed=1,2,3"])

@@ -5,6 +5,8 @@ from helpers.html_tags import check_self_contained, tags_of
 from helpers.run_pages import run_page
 from jinja2 import UndefinedError
 
+from mtl_cli.network.diagram import Part
+from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import render
 
 NASTY = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -22,6 +24,19 @@ def test_run_page_shows_scores_plots_and_settings() -> None:
     assert "<td>0.5</td>" in page
     assert "<pre>shop</pre>" in page
     assert "The dashed line is the epoch whose weights were kept." in page
+
+
+def test_wide_network_keeps_its_size_on_a_narrow_screen() -> None:
+    """The text of a drawing that is scaled down to a phone cannot be read."""
+    inputs = [Part(f"input {i}", "", "input") for i in range(8)]
+    chart = network_chart([*inputs, Part("out", "", "output", [*range(8)])])
+    page = run_page("shop", network=chart)
+    (drawing,) = [a for _, a in tags_of(page) if "drawing" in a.get("class", "")]
+    assert drawing["style"] == f"--natural:{chart.width}px"
+    assert "scroll" in drawing["class"]
+    assert "@media(max-width:48rem){.drawing svg{min-width:var(--natural)}}" in page
+    # A title fits its box at the size of the drawing's text, on every screen.
+    assert ".drawing text{font-size:12px}" in page
 
 
 def test_card_holds_no_link_picture_or_cell_of_a_name() -> None:

@@ -1,0 +1,40 @@
+"""The command that a run names to go on with."""
+
+from pathlib import Path
+from typing import Any
+
+from helpers.planted_data import config, values
+
+from mtl_cli.runs.next_commands import next_command, next_commands
+
+FEATURES = {"user": {"kind": "sparse"}}
+TASKS = {name: {"label": name, "kind": "binary"} for name in ("click", "buy")}
+SETTINGS = ["dataset=shop", "model=shared_bottom", "seed=2", "hydra.run.dir=x"]
+
+
+def chosen(*overrides: str, **keys: Any) -> Any:
+    return config(values("train.csv", FEATURES, TASKS, **keys), *overrides)
+
+
+def test_multi_task_run_is_compared_with_single_tasks() -> None:
+    expected = "mtl-train dataset=shop model=single_task"
+    assert next_command(chosen(test="may.csv"), SETTINGS) == expected
+
+
+def test_run_with_a_start_is_compared_with_the_earlier_run_on_the_same_rows() -> None:
+    later = chosen("start_from.run=outputs/days/1", test="day 2.csv")
+    settings = [*SETTINGS, "start_from.run=outputs/days/1", "--plugins=mine"]
+    command = "mtl-evaluate outputs/days/1 'day 2.csv' --plugins=mine"
+    assert next_command(later, settings) == command
+    purpose = "scores the earlier run on the test rows of this run"
+    assert next_commands(later, Path("run"), settings)[0] == (command, purpose)
+
+
+def test_run_with_a_start_and_no_test_file_of_its_own_is_repeated() -> None:
+    settings = [*SETTINGS, "start_from.run=first"]
+    repeated = "mtl-train -m dataset=shop model=shared_bottom start_from.run=first "
+    repeated += "seed=1,2,3"
+    halves: dict[str, Any] = {"valid_fraction": 0.5, "valid_from": "test"}
+    for keys in ({}, halves | {"test": "may.csv"}):
+        later = chosen("start_from.run=first", **keys)
+        assert next_command(later, settings) == repeated
