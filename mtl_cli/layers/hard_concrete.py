@@ -53,6 +53,7 @@ class HardConcrete(Routing):
         Regularization", ICLR 2018, equations 10 to 13.
     """
 
+    weighed: ClassVar[str] = "networks"
     are_shares: ClassVar[bool] = False
     pieces_by_expert: ClassVar[tuple[str, ...]] = ("log_alpha",)
 

@@ -38,6 +38,7 @@ class StaticWeights(Routing):
         TensorShape([2, 5, 2])
     """
 
+    weighed: ClassVar[str] = "vectors"
     are_shares: ClassVar[bool] = False
     pieces_by_expert: ClassVar[tuple[str, ...]] = ("weights",)
 

@@ -63,3 +63,12 @@ def test_card_holds_no_link_picture_or_cell_of_a_name() -> None:
 def test_missing_variable_is_an_error() -> None:
     with pytest.raises(UndefinedError, match="facts"):
         render("run.html", title="run")
+
+
+def test_colour_of_a_gates_weight_stays_within_its_scale() -> None:
+    weights = [("a", "-5"), ("b", "40"), ("c", "130")]
+    row = {"name": "level_1 a", "entropy_of_mean": "-", "mean_entropy": "-"}
+    page = run_page("shop", gates=[row | {"weights": weights}])
+    styles = [a["style"] for tag, a in tags_of(page) if a.get("class") == "cell"]
+    assert styles == ["--w:0%", "--w:40%", "--w:100%"]
+    assert ">-5</td>" in page
