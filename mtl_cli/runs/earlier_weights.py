@@ -86,7 +86,8 @@ def goes_on(name: Name, earlier: EarlierRun) -> bool:
     """Whether the feature or the task that a block belongs to goes on."""
     if name.part == "embeddings":
         return name.owner in earlier.learnt
-    return name.part != "towers" or name.owner in earlier.tasks
+    # A piece without an owner belongs to the towers of all tasks.
+    return name.part != "towers" or name.owner in ("", *earlier.tasks)
 
 
 def left_out_parts(config: Config, old: Config, messages: list[str]) -> set[Part]:

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,10 @@ from mtl_cli.core.errors import ConfigError, DataError, MtlError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.continued_features import extended
 from mtl_cli.data.load import cache_key
+from mtl_cli.network.blocks import Name
 from mtl_cli.network.parts import part_of_layers
 from mtl_cli.runs import earlier_run, saved_model
+from mtl_cli.runs.earlier_weights import goes_on
 from mtl_cli.training.checkpoint import write_arrays
 
 FEATURES: dict[str, Any] = {
@@ -489,6 +492,13 @@ def test_forged_statistics_of_labels_are_refused(
     file.write_text(json.dumps(learnt))
     line = refused(days["day2"], run)
     assert "what the labels of amount have learnt there is damaged" in line
+
+
+def test_piece_that_the_towers_of_all_tasks_share_goes_on() -> None:
+    earlier: Any = SimpleNamespace(tasks=["click"], learnt={})
+    for owner, expected in (("click", True), ("buy", False), ("", True)):
+        name = Name("towers", "tower_layer_1_priors", owner, "0.kernel")
+        assert goes_on(name, earlier) is expected
 
 
 @pytest.mark.slow
