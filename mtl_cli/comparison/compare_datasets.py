@@ -16,7 +16,7 @@ from mtl_cli.comparison.difference import Verdict, decide
 from mtl_cli.comparison.results import DatasetComparison, Score, Task
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.same_rows import same_rows
+from mtl_cli.comparison.same_rows import same_rows, same_validation_rows
 from mtl_cli.comparison.seed_statistics import mean_interval
 from mtl_cli.comparison.seed_tests import add_seed_tests
 from mtl_cli.comparison.warnings import warnings
@@ -127,7 +127,7 @@ def common_space(configurations: list[Configuration], split: str, task: str) -> 
 
 
 def choose_best(task: Task, split: str) -> None:
-    """Chooses the best score: on validation rows if all scores have them.
+    """Chooses the best score: on validation rows if all scores share them.
 
     A score on other rows than the baseline's cannot be the best.
     """
@@ -146,7 +146,10 @@ def choose_best(task: Task, split: str) -> None:
         for score in candidates
     ]
     task.best_chosen_on = "valid"
-    if not all(values):
+    configurations = [score.configuration for score in candidates]
+    if all(values) and split != "valid":
+        task.has_same_valid = same_validation_rows(configurations, task.name)
+    if not all(values) or not task.has_same_valid:
         values = [score.by_seed for score in candidates]
         task.best_chosen_on = split
     means = [mean_interval([*by_seed.values()]).mean for by_seed in values]

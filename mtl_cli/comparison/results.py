@@ -48,6 +48,8 @@ class Task:
         scores: the score of each configuration, in the order of the configurations.
         best: the best score; None if no score can be called best.
         best_chosen_on: the split on which the best was chosen.
+        has_same_valid: whether the best could be chosen on validation rows that all
+            configurations share.
         space: the rows on which the task is scored, such as `click = 1`; "" for all.
     """
 
@@ -57,6 +59,7 @@ class Task:
     scores: list[Score]
     best: Score | None = None
     best_chosen_on: str = ""
+    has_same_valid: bool = True
     space: str = ""
 
     @property

@@ -21,6 +21,10 @@ SPLIT_KEYS = (
 )
 
 
+# The key of `environment.json` of an evaluated run, see `validation_rows`.
+VALID_ROWS = "valid_rows"
+
+
 def same_rows(a: Configuration, b: Configuration, split: str) -> bool:
     """Returns whether all runs of two configurations were scored on the same rows.
 
@@ -57,6 +61,37 @@ def split_settings(run: Run) -> tuple[str, ...]:
     return tuple(
         run.settings.get(f"dataset.{key}", defaults[key]) for key in SPLIT_KEYS
     )
+
+
+def validation_rows(run: Run) -> list[str]:
+    """Returns texts that are equal for runs with the same validation rows.
+
+    These are the validation file, or else the hash of the data and the settings of the
+    split. An evaluated run has other test rows than the trained one, so its
+    `environment.json` keeps the texts of the trained run.
+    """
+    recorded = run.environment.get(VALID_ROWS)
+    if isinstance(recorded, list):
+        return [str(text) for text in recorded]
+    file = run.settings.get("dataset.valid", "null")
+    if file != "null":
+        return [file]
+    return [str(run.environment.get("data_hash")), *split_settings(run)]
+
+
+def same_validation_rows(configurations: list[Configuration], task: str) -> bool:
+    """Returns whether all runs of some configurations have the same validation rows.
+
+    A validation file may have changed between two runs, so the numbers of rows and of
+    positive labels must be equal too.
+    """
+    rows = set()
+    for configuration in configurations:
+        for run in configuration.runs.values():
+            if score := run.score("valid", task):
+                counts = str(score.get("rows")), str(score.get("positives"))
+                rows.add((*validation_rows(run), *counts))
+    return len(rows) < 2
 
 
 def read_test_rows(runs: list[Run]) -> dict[str, Floats]:

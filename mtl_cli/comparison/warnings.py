@@ -36,6 +36,7 @@ def warnings(
             for line in undefined_metric_warnings(task, comparison.split)
         ),
         *(line for task in comparison.tasks for line in other_rows_warnings(task)),
+        *other_validation_rows_warnings(comparison),
     ]
 
 
@@ -160,4 +161,15 @@ def other_rows_warnings(task: Task) -> list[str]:
     return [
         f"{task.name}: these configurations were scored on other rows than the "
         f"baseline, so no difference is given: {comma_list(names)}"
+    ]
+
+
+def other_validation_rows_warnings(comparison: DatasetComparison) -> list[str]:
+    """Names the tasks whose best cannot be chosen on validation rows."""
+    names = [task.name for task in comparison.tasks if not task.has_same_valid]
+    if not names:
+        return []
+    return [
+        "the runs have different validation rows, so the best configuration is chosen "
+        f"on the {comparison.split} rows themselves: {comma_list(names)}"
     ]

@@ -3,7 +3,7 @@
 The folder of a run holds what a comparison reads of a run: status, configuration,
 environment, metrics and predictions. Its split `test` is the evaluated table, and its
 configuration says so. The scores of `valid` are the run's own, so that the best
-configuration is chosen on rows that it is not tested on.
+configuration is chosen on rows that it is not tested on, if the runs share these rows.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ import yaml
 
 from mtl_cli.comparison.find_runs import EVALUATIONS, find_run_folders, natural_order
 from mtl_cli.comparison.runs import Run, read_run
+from mtl_cli.comparison.same_rows import VALID_ROWS, validation_rows
 from mtl_cli.core.atomic_write import replacing_folder
 from mtl_cli.core.errors import (
     DAMAGED_FILE_ERRORS,
@@ -178,7 +179,10 @@ def evaluate_run(run: Run, table: str, request: Request, folder: Path) -> Evalua
     if "valid" in run.metrics:
         metrics["valid"] = run.metrics["valid"]
     files = find_files("TABLE", table, dataset_of(model.config, table).format)
-    environment = run.environment | {"data_hash": fingerprint({"test": files})}
+    environment = run.environment | {
+        "data_hash": fingerprint({"test": files}),
+        VALID_ROWS: validation_rows(run),
+    }
     texts = copied_texts(run, table)
     folder.mkdir(parents=True)
     write_json(folder / "metrics.json", metrics)

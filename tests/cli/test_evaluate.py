@@ -542,6 +542,9 @@ def test_sweep_is_evaluated_into_a_folder_that_compares(
     assert config["dataset"]["test"] == "may.v2.parquet"
     metrics = json.loads((target / "a" / "metrics.json").read_text())
     assert metrics["valid"] == json.loads((run / "metrics.json").read_text())["valid"]
+    about = json.loads((target / "a" / "environment.json").read_text())
+    assert about["valid_rows"][0] == "old"  # the hash of the training data
+    assert about["data_hash"] != "old"
 
     # A folder around the sweep and its evaluations is compared without the latter.
     shutil.copytree(sweep, tmp_path / "outputs" / "sweeps" / "first")

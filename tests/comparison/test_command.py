@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,6 +60,45 @@ def test_planted_gap_is_real_and_no_gap_is_not(
     cell = ple["tasks"]["click"]
     assert cell["mean"] == pytest.approx(np.mean(list(cell["by_seed"].values())))
     assert ple["tasks"]["click"]["to_single_task"]["verdict"] == "better"
+
+
+@pytest.mark.parametrize(
+    "difference",
+    ["evaluated runs", "split", "file", "rows of the file", "nothing"],
+)
+def test_best_is_chosen_on_validation_rows_only_if_the_runs_share_them(
+    difference: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i, (model, valid, test) in enumerate(
+        [("shared_bottom", 0.9, 0.7), ("ple", 0.8, 0.75)]
+    ):
+        more: dict[str, Any] = {}
+        counts: dict[str, Any] = {}
+        if difference == "split":
+            more["dataset__split_seed"] = i
+        if difference == "file":
+            more["dataset__valid"] = f"valid{i}.csv"
+        if difference == "rows of the file":
+            more["dataset__valid"] = "valid.csv"
+            counts["rows"] = 1000 + i
+        scores = {"valid": auc(valid, **counts), "test": auc(test)}
+        by_task = {split: {"click": score} for split, score in scores.items()}
+        folder = write_run(tmp_path / model, model, 1, by_task, **more)
+        write_predictions(folder, [0, 1] * 20, [0.1 * i, 0.9] * 20)
+        if difference == "evaluated runs":
+            about = json.loads((folder / "environment.json").read_text())
+            about["valid_rows"] = [f"d{i}", "random"]
+            (folder / "environment.json").write_text(json.dumps(about))
+    comparison = compared(capsys, tmp_path)
+    said = [w for w in comparison["warnings"] if "different validation rows" in w]
+    task = comparison["tasks"]["click"]
+    if difference == "nothing":
+        assert (task["best"], task["best_chosen_on"]) == ("shared_bottom", "valid")
+        assert said == []
+    else:
+        assert task["best"].startswith("ple") and task["best_chosen_on"] == "test"
+        (line,) = said
+        assert line.endswith("is chosen on the test rows themselves: click")
 
 
 def test_terminal_says_in_sentences_what_is_real(
