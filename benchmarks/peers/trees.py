@@ -1,0 +1,132 @@
+"""Scores boosted trees on the bench of many tables: LightGBM and CatBoost.
+
+    python peers/trees.py FOLDER PART 1,2,3
+
+FOLDER holds the tables, see `rdatasets_tables.py`; PART is `tune` or `test`. Each task
+has a model of its own, with the library's defaults but for a learning rate of .05, rows
+and columns drawn at 80 % (LightGBM), and early stopping on the validation rows. Prints
+one line of JSON: {table.task: {library: [scores of each seed]}}.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import catboost
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.metrics import log_loss, r2_score, roc_auc_score
+
+Rows = dict[str, tuple[pd.DataFrame, npt.NDArray[np.float64]]]
+TREES, PATIENCE, RATE = 2000, 50, 0.05
+BUCKETS = 20  # of the expected calibration error
+
+
+def main(folder: Path, part: str, seeds: list[int]) -> None:
+    """Trains and scores all models."""
+    tasks = json.loads((folder / "tasks.json").read_text())
+    fitted_on = "fit" if part == "tune" else "train"
+    scores: dict[str, dict[str, list[dict[str, float]]]] = {}
+    for table, names in tasks.items():
+        parts = {
+            role: pd.read_parquet(folder / table / f"{name}.parquet")
+            for role, name in (("fit", fitted_on), ("valid", "valid"), ("score", part))
+        }
+        for task in names:
+            rows: Rows = {}
+            for role, all_rows in parts.items():
+                labelled = all_rows[all_rows[task].notna()]
+                features = labelled.drop(columns=names)
+                rows[role] = features, labelled[task].to_numpy("float64")
+            scores[f"{table}.{task}"] = {
+                library.__name__: [library(rows, seed) for seed in seeds]
+                for library in (light_gbm, cat_boost)
+            }
+            print(table, task, file=sys.stderr)
+    print(json.dumps(scores))
+
+
+def light_gbm(rows: Rows, seed: int) -> dict[str, float]:
+    """Returns the scores of LightGBM."""
+    fit, y = rows["fit"]
+    text = fit.select_dtypes("string").columns
+    levels = {name: fit[name].dropna().unique() for name in text}
+
+    def coded(features: pd.DataFrame) -> pd.DataFrame:
+        columns = {
+            name: pd.Categorical(features[name], categories=values)
+            for name, values in levels.items()
+        }
+        return features.assign(**columns)
+
+    kind = lightgbm.LGBMClassifier if is_binary(y) else lightgbm.LGBMRegressor
+    model: Any = kind(
+        n_estimators=TREES,
+        learning_rate=RATE,
+        random_state=seed,
+        subsample=0.8,
+        subsample_freq=1,
+        colsample_bytree=0.8,
+        verbose=-1,
+    )
+    valid, y_valid = rows["valid"]
+    stop = lightgbm.early_stopping(PATIENCE, verbose=False)
+    model.fit(coded(fit), y, eval_set=[(coded(valid), y_valid)], callbacks=[stop])
+    features, label = rows["score"]
+    return score(label, predicted(model, coded(features), is_binary(y)), is_binary(y))
+
+
+def cat_boost(rows: Rows, seed: int) -> dict[str, float]:
+    """Returns the scores of CatBoost."""
+    fit, y = rows["fit"]
+    text = list(fit.select_dtypes("string").columns)
+
+    def coded(features: pd.DataFrame) -> pd.DataFrame:
+        return features.assign(**{name: features[name].fillna("") for name in text})
+
+    kind = catboost.CatBoostClassifier if is_binary(y) else catboost.CatBoostRegressor
+    model: Any = kind(
+        iterations=TREES,
+        learning_rate=RATE,
+        random_seed=seed,
+        early_stopping_rounds=PATIENCE,
+        cat_features=text,
+        verbose=0,
+        allow_writing_files=False,
+    )
+    valid, y_valid = rows["valid"]
+    model.fit(coded(fit), y, eval_set=(coded(valid), y_valid))
+    features, label = rows["score"]
+    return score(label, predicted(model, coded(features), is_binary(y)), is_binary(y))
+
+
+def is_binary(label: npt.NDArray[np.float64]) -> bool:
+    """Whether labels are 0 and 1."""
+    return set(np.unique(label)) <= {0, 1}
+
+
+def predicted(model: Any, features: pd.DataFrame, binary: bool) -> Any:
+    """Returns probabilities of label 1, or values."""
+    return model.predict_proba(features)[:, 1] if binary else model.predict(features)
+
+
+def score(
+    label: npt.NDArray[np.float64], p: npt.NDArray[np.float64], binary: bool
+) -> dict[str, float]:
+    """Returns AUC, log loss and calibration error, or R2."""
+    if not binary:
+        return {"r2": float(r2_score(label, p))}
+    buckets = np.array_split(np.argsort(p, kind="stable"), BUCKETS)
+    distances = [abs(label[rows].sum() - p[rows].sum()) for rows in buckets]
+    return {
+        "auc": float(roc_auc_score(label, p)),
+        "log_loss": float(log_loss(label, p)),
+        "ece": float(sum(distances) / len(p)),
+    }
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], [int(x) for x in sys.argv[3].split(",")])
