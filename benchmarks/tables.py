@@ -68,7 +68,7 @@ def main() -> None:
     run(folder, train)
     rows = compared(folder / sweep, json.loads(trees.read_text()))
     print_rows(rows)
-    save("tables", [{"part": part, "overrides": options.overrides, "tasks": rows}])
+    save("tables", {}, {"part": part, "overrides": options.overrides, "tasks": rows})
 
 
 def run(folder: Path, command: list[Any]) -> str:

@@ -42,20 +42,27 @@ class EmbeddingTable:
 
 @dataclass(frozen=True)
 class Block:
-    """The columns of a network input that one feature fills.
+    """The columns of the network's inputs that one feature fills.
 
     Attributes:
         input: `ids`, `dense` or `sequences`.
-        width: number of columns.
+        width: number of columns of this input.
         table: name of the embedding table in which ids are looked up; None for numbers.
         pooling: how the vectors of a sequence become one vector: `mean`, `sum` or
             `max`; None for other inputs.
+        ramps: number of columns of the input `dense` that a feature with ids fills too.
     """
 
     input: str
     width: int = 1
     table: str | None = None
     pooling: str | None = None
+    ramps: int = 0
+
+    def width_in(self, input_name: str) -> int:
+        """Returns the number of columns that the feature fills in an input."""
+        width = self.width if self.input == input_name else 0
+        return width + (self.ramps if input_name == "dense" else 0)
 
 
 @dataclass(frozen=True)
@@ -74,12 +81,16 @@ class Layout:
     @cached_property
     def columns(self) -> dict[str, slice]:
         """{feature: the columns that it fills in the input of its block}."""
-        widths = dict.fromkeys(INPUT_TYPES, 0)
-        columns = {}
+        columns = {name: self.columns_in(name) for name in INPUT_TYPES}
+        return {name: columns[b.input][name] for name, b in self.blocks.items()}
+
+    def columns_in(self, input_name: str) -> dict[str, slice]:
+        """Returns {feature: the columns of an input that it fills}, in order."""
+        columns, start = {}, 0
         for name, block in self.blocks.items():
-            start = widths[block.input]
-            widths[block.input] += block.width
-            columns[name] = slice(start, widths[block.input])
+            if width := block.width_in(input_name):
+                columns[name] = slice(start, start + width)
+                start += width
         return columns
 
     def blocks_of(self, input_name: str) -> Iterator[tuple[Block, slice]]:
@@ -92,4 +103,4 @@ class Layout:
         """Returns the number of columns of an input of the network."""
         if input_name == "sequence_weights":
             input_name = "sequences"
-        return sum(block.width for block, _ in self.blocks_of(input_name))
+        return sum(block.width_in(input_name) for block in self.blocks.values())

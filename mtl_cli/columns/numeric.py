@@ -1,6 +1,7 @@
 """Numeric columns: read and checked, empty cells filled, cut into buckets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -176,3 +177,37 @@ def cuts(x: Floats, num_buckets: int) -> list[float]:
         levels = np.linspace(0, 1, num_buckets - len(edges) + 1)[1:-1]
         edges |= {float(v) for v in np.quantile(light_rows, levels, method="higher")}
     return sorted(edges - {float(values[0])})
+
+
+def ramp_edges(x: Floats, cuts: Sequence[float]) -> dict[str, float]:
+    """Returns {"low", "high"}: the lowest edge and the highest edge of the buckets."""
+    edges = [float(x.min()), float(x.max()), *cuts]
+    return {"low": min(edges), "high": max(edges)}
+
+
+def starts_and_widths(learnt: Mapping[str, Any]) -> tuple[Floats, Floats]:
+    """Returns the lower edge and the width of each bucket, (buckets,)."""
+    edges = np.array([learnt["low"], *learnt["cuts"], learnt["high"]])
+    widths = np.diff(edges)
+    widths[widths == 0] = 1
+    return edges[:-1], widths
+
+
+def ramps(x: Floats, learnt: Mapping[str, Any]) -> Floats:
+    """Returns, for each bucket, the share of its width that lies below the value.
+
+    Args:
+        x: the values, (rows,); NaN is below all buckets.
+        learnt: the edges of the buckets: "low", "cuts" and "high".
+
+    Returns: (rows, buckets): 1 for buckets below a value, 0 for buckets above.
+
+    Reference: Gorishniy et al., "On Embeddings for Numerical Features in Tabular
+        Deep Learning", NeurIPS 2022, section 3.2.
+        Differs from the paper in: a value outside the range of the training rows
+        counts as the nearest value in it.
+    """
+    starts, widths = starts_and_widths(learnt)
+    with np.errstate(over="ignore"):  # clip turns infinity into 1
+        shares = np.clip((x[:, None] - starts) / widths, 0, 1)
+    return np.nan_to_num(shares)

@@ -12,7 +12,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from mtl_cli.config.run_config import Config, Trainer
+from mtl_cli.config.run_config import Config
+from mtl_cli.config.trainer import Trainer
 from mtl_cli.core.options import Options, option_class, option_names
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.dataset import Dataset

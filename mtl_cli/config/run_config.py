@@ -4,10 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SerializeAsAny, model_validator
 
+from mtl_cli.config.monitor import AUTO, MEAN, monitored_metrics
 from mtl_cli.config.start_from import StartFrom
 from mtl_cli.config.sweep_options import Comparison, SweepOptions
+from mtl_cli.config.trainer import Trainer
 from mtl_cli.core.errors import suggest
-from mtl_cli.core.options import Count, Options, Positive, Seed, option_of
+from mtl_cli.core.options import Count, Options, Seed, option_of
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.encoders.base import Encoder
 from mtl_cli.heads.base import Output
@@ -16,46 +18,6 @@ from mtl_cli.optimizers.base import Optimizer
 from mtl_cli.tasks.base import Task
 from mtl_cli.trackers.base import Tracker
 from mtl_cli.trackers.none import NoTracker
-
-
-class Trainer(Options):
-    """The keys of training: its length, its steps and its hardware.
-
-    Attributes:
-        epochs: largest number of passes over the training rows.
-        batch_size: number of training rows in a step.
-        patience: number of epochs without a better validation metric after which
-            training stops and the weights of the best epoch are restored; null trains
-            all epochs and keeps the weights of the last epoch.
-        monitor: the validation metric that early stopping watches: `mean` (the mean
-            over the tasks) or the name of a task, and optionally a metric, as in
-            `mean`, `mean.log_loss`, `income` or `income.pr_auc`. The default metric is
-            the first of the task's `metrics`; if the task lists none, it is AUC for
-            binary tasks, R2 for regression and macro AUC for multiclass tasks.
-        compile: whether XLA compiles the steps; `auto` compiles if the run is long
-            enough to make up for the time of compilation.
-        precision: number type in which the layers compute: `float32` or `bfloat16`;
-            `bfloat16` is faster on accelerators. Weights, logits and losses are always
-            float32.
-        deterministic: whether the same command gives the same numbers, bit by bit.
-        strategy: the processes that train. With null a single process trains, with
-            `mirrored` one process per GPU of this machine, and with `multi_worker` the
-            processes that `TF_CONFIG` or Slurm names.
-        profile: whether to print the seconds of each stage at the end of the run.
-        checkpoint_minutes: minutes between checkpoints within an epoch; null writes
-            checkpoints only at the ends of epochs.
-    """
-
-    epochs: Count
-    batch_size: Count
-    patience: Count | None
-    monitor: str
-    compile: Literal["auto"] | bool
-    precision: Literal["float32", "bfloat16"]
-    deterministic: bool
-    strategy: Literal["mirrored", "multi_worker"] | None
-    profile: bool
-    checkpoint_minutes: Positive | None
 
 
 class Config(Options):
@@ -116,6 +78,15 @@ class Config(Options):
                 "dataset.valid_fraction above 0, dataset.valid to a file, or "
                 "trainer.patience=null"
             )
+        if (
+            self.trainer.calibration in ("temperature", "platt")
+            and not self.dataset.has_validation
+        ):
+            raise ValueError(
+                "trainer.calibration: calibration needs validation rows; set "
+                "dataset.valid_fraction above 0, dataset.valid to a file, or "
+                "trainer.calibration=none"
+            )
         self._check_names()
         self._check_monitor()
         self._check_features()
@@ -154,9 +125,11 @@ class Config(Options):
             )
 
     def _check_names(self) -> None:
-        names = ["row", "mean", *self.chosen_tasks]
+        names = ["row", AUTO, MEAN, *self.chosen_tasks]
         names += [output.name for output in self.outputs if output.added_by_heads]
         names += [f"{output.name}_prediction" for output in self.outputs]
+        if self.model.members > 1:
+            names += [f"{output.name}_std" for output in self.outputs]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(
@@ -167,16 +140,16 @@ class Config(Options):
 
     def _check_monitor(self) -> None:
         monitored, _, metric_name = self.trainer.monitor.partition(".")
-        choices = ["mean", *self.chosen_tasks]
-        if monitored not in choices:
+        choices = [AUTO, MEAN, *self.chosen_tasks]
+        if monitored not in choices or (monitored == AUTO and metric_name):
             raise ValueError(
-                f"trainer.monitor: {monitored!r} is neither mean nor a task of this "
-                f"run; known: {', '.join(choices)}{suggest(monitored, choices)}"
+                f"trainer.monitor: {self.trainer.monitor!r} is none of "
+                f"{', '.join(choices)}, nor a metric of one, as in mean.log_loss"
+                f"{suggest(monitored, choices)}"
             )
-        for name, task in self.chosen_tasks.items():
-            if monitored not in ("mean", name):
-                continue
-            monitored_metric = metric_name or task.metric_names[0]
+        metrics = monitored_metrics(self.trainer.monitor, self.outputs)
+        for output, monitored_metric in metrics:
+            name, task = output.name, output.task
             usable = [
                 metric.name
                 for metric in map(task.metric, task.metric_names)

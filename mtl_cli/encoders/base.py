@@ -95,7 +95,7 @@ class Encoder(Options):
                         vectors = block.width if input_name == "ids" else 1
                         names += [name] * (vectors * group.dim)
         for name, block in layout.blocks.items():
-            names += [name] * (block.width if block.input == "dense" else 0)
+            names += [name] * block.width_in("dense")
         return names
 
     def encode(

@@ -108,15 +108,13 @@ def permuted(
         order: the row whose values each row gets, (rows,).
     """
     inputs = dict(sample.features)
-    for name in names:
-        filled = features.layout.blocks[name].input
-        columns = features.layout.columns[name]
-        both = ("sequences", "sequence_weights")
-        for input_name in both if filled in both else (filled,):
-            if inputs[input_name] is sample.features[input_name]:
-                inputs[input_name] = np.array(inputs[input_name])
-            values = sample.features[input_name][order, columns]
-            inputs[input_name][:, columns] = values
+    for input_name, values in sample.features.items():
+        sizes = "sequences" if input_name == "sequence_weights" else input_name
+        columns_of = features.layout.columns_in(sizes)
+        for columns in (columns_of[name] for name in names if name in columns_of):
+            if inputs[input_name] is values:
+                inputs[input_name] = np.array(values)
+            inputs[input_name][:, columns] = values[order, columns]
     return replace(sample, features=inputs)
 
 

@@ -11,6 +11,7 @@ from mtl_cli.exports.base import RECORD, Export, TrainedModel
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from mtl_cli.columns.layout import Layout
     from mtl_cli.exports.base import Predictions
     from mtl_cli.graphs.base import InputKind
     from mtl_cli.network.build import Network
@@ -63,7 +64,7 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
     """
     layers = {
         id(weight): layer
-        for layer in model.network.logits.layers
+        for layer in model.network.predictions.layers
         for weight in layer.weights
     }
     tensors = {}
@@ -85,7 +86,7 @@ def named_weights(network: "Network") -> dict[str, Any]:
     network are numbered anew, from 2.
     """
     weights: dict[str, Any] = {}
-    for weight in network.logits.weights:
+    for weight in network.predictions.weights:
         parts = weight.path.split("/")
         base = "/".join(re.sub(r"_\d+$", "", part) for part in parts)
         name, number = base, 1
@@ -117,9 +118,10 @@ def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
     """Returns how each feature is encoded, by its name.
 
     Each feature has {"input" (of the network), "columns" [first column, column after
-    the last], "table" (the feature whose embedding table it uses, or null), "learnt"
-    (such as "vocabulary", in which the first value has id 1)}. Its kind and its keys
-    stand in the configuration.
+    the last], "ramps" (the same of the columns that a feature with ids fills in the
+    input `dense`, or null), "table" (the feature whose embedding table it uses, or
+    null), "learnt" (such as "vocabulary", in which the first value has id 1)}. Its kind
+    and its keys stand in the configuration.
     """
     features = model.features
     layout = features.layout
@@ -127,11 +129,20 @@ def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
         name: {
             "input": layout.blocks[name].input,
             "columns": [layout.columns[name].start, layout.columns[name].stop],
+            "ramps": ramp_columns(layout, name),
             "table": layout.blocks[name].table,
             "learnt": features.learnt[name],
         }
         for name in features.features
     }
+
+
+def ramp_columns(layout: "Layout", name: str) -> list[int] | None:
+    """Returns the first column of a feature's ramps, and the one after the last."""
+    if not layout.blocks[name].ramps:
+        return None
+    columns = layout.columns_in("dense")[name]
+    return [columns.start, columns.stop]
 
 
 def load(path: Path) -> TrainedModel:

@@ -1,5 +1,6 @@
 """The feature kind `bucketized`."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal, Self
 
@@ -9,9 +10,24 @@ from pydantic import Field, model_validator
 
 from mtl_cli.columns.examples import Cells, some_numbers
 from mtl_cli.columns.fitters import Learnt, SampleFitter
-from mtl_cli.columns.numeric import Floats, cuts, numbers
+from mtl_cli.columns.layout import Block
+from mtl_cli.columns.numeric import (
+    Floats,
+    cuts,
+    numbers,
+    ramp_edges,
+    ramps,
+    refuse_above_float32,
+    starts_and_widths,
+)
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.features.base import Array, Embedded, Number, number_column
+from mtl_cli.features.base import (
+    FLOAT32_MAX,
+    Array,
+    Embedded,
+    Number,
+    number_column,
+)
 from mtl_cli.graphs.base import Ops
 
 FLOAT64_MAX = float(np.finfo("float64").max)
@@ -26,11 +42,15 @@ class Bucketized(Embedded):
     Attributes:
         num_buckets: largest number of buckets.
         edges: lower edges of all buckets but the first, in place of `num_buckets`.
+        ramps: whether the feature also enters the network as numbers, one per bucket,
+            as `PiecewiseLinear` does. The embeddings of the buckets tell nothing about
+            their order; the numbers do, and they tell apart values of one bucket.
         missing: `error` refuses empty cells; `bucket` gives them their own bucket.
     """
 
     num_buckets: Annotated[int, Field(ge=2)] | None = None
     edges: Annotated[list[Number], Field(min_length=1)] | None = None
+    ramps: bool = False
     missing: Literal["error", "bucket"] = "error"
     numeric = True
 
@@ -43,23 +63,36 @@ class Bucketized(Embedded):
         return self
 
     def read(self, name: str, table: pa.Table) -> Floats:
-        return numbers(name, table[name], self.missing)
+        x = numbers(name, table[name], self.missing)
+        return refuse_above_float32(name, x) if self.ramps else x
 
     def fitter(self, name: str) -> SampleFitter:
         return SampleFitter(partial(self.read, name), self._fit)
 
     def _fit(self, x: Floats) -> dict[str, Any]:
-        if self.num_buckets is None:
-            return {"cuts": self.edges}
-        return {"cuts": cuts(x, self.num_buckets)}
+        edges = self.edges or cuts(x, self.num_buckets or 2)
+        return {"cuts": edges} | (ramp_edges(x, edges) if self.ramps else {})
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
         ids = np.searchsorted(learnt["cuts"], values, side="right") + 1
-        return {"ids": np.where(np.isnan(values), 0, ids)[:, None]}
+        encoded = {"ids": np.where(np.isnan(values), 0, ids)[:, None]}
+        return encoded | ({"dense": ramps(values, learnt)} if self.ramps else {})
 
     def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
-        x = number_column(name, self.missing, ops, FLOAT64_MAX)
-        return {"ids": ops.as_column(ops.bucket_ids(x, learnt["cuts"]))}
+        max_size = FLOAT32_MAX if self.ramps else FLOAT64_MAX
+        x = number_column(name, self.missing, ops, max_size)
+        encoded = {"ids": ops.as_column(ops.bucket_ids(x, learnt["cuts"]))}
+        if self.ramps:
+            starts, widths = starts_and_widths(learnt)
+            lowest_if_empty = ops.filled(x, learnt["low"])  # there all ramps are 0
+            encoded["dense"] = ops.ramps(
+                lowest_if_empty, starts.tolist(), widths.tolist()
+            )
+        return encoded
+
+    def block(self, name: str, learnt: Learnt) -> Block:
+        ramps = len(learnt["cuts"]) + 1 if self.ramps else 0
+        return replace(super().block(name, learnt), ramps=ramps)
 
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, rows: int

@@ -1,7 +1,7 @@
 """The feature kind `piecewise_linear`."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,10 @@ from mtl_cli.columns.numeric import (
     fill_value,
     filled,
     numbers,
+    ramp_edges,
+    ramps,
     refuse_above_float32,
+    starts_and_widths,
 )
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Feature, Missing, number_column
@@ -27,21 +30,18 @@ class PiecewiseLinear(Feature):
     """A numeric column cut into buckets; each bucket gets a number from 0 to 1.
 
     The number is 1 for buckets below the value, 0 for buckets above the value, and for
-    the value's own bucket the share of its width that lies below the value.
+    the value's own bucket the share of its width that lies below the value; see
+    `columns.numeric.ramps`.
 
     Attributes:
         num_buckets: largest number of buckets; cut as the buckets of `Bucketized`.
         missing: `error`, or the number that an empty cell counts as: the `mean` or
-            `median` of the training rows, or a given number.
-
-    Reference: Gorishniy et al., "On Embeddings for Numerical Features in Tabular
-        Deep Learning", NeurIPS 2022, section 3.2.
-        Differs from the paper in: a value outside the range of the training rows
-        counts as the nearest value in it.
+            `median` of the training rows, or a given number. `bucket` adds a number
+            that is 1 for a filled cell; all numbers of an empty cell are 0.
     """
 
     num_buckets: Annotated[int, Field(ge=2)]
-    missing: Missing = "error"
+    missing: Missing | Literal["bucket"] = "error"
     numeric = True
 
     def read(self, name: str, table: pa.Table) -> Floats:
@@ -51,21 +51,27 @@ class PiecewiseLinear(Feature):
         return SampleFitter(partial(self.read, name), self._fit)
 
     def _fit(self, x: Floats) -> dict[str, Any]:
-        edges = {"cuts": cuts(x, self.num_buckets), "high": float(x.max())}
-        return fill_value(x, self.missing) | {"low": float(x.min())} | edges
+        edges = cuts(x, self.num_buckets)
+        learnt = {} if self.missing == "bucket" else fill_value(x, self.missing)
+        return learnt | {"cuts": edges} | ramp_edges(x, edges)
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
         x = filled(values, learnt)
-        starts, widths = starts_and_widths(learnt)
-        with np.errstate(over="ignore"):  # clip turns infinity into 1
-            shares = np.clip((x[:, None] - starts) / widths, 0, 1)
-        return {"dense": np.asarray(shares)}
+        shares = ramps(x, learnt)
+        if self.missing == "bucket":
+            shares = np.hstack([shares, ~np.isnan(x)[:, None]])
+        return {"dense": shares}
 
     def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
         x = number_column(name, self.missing, ops)
-        x = ops.filled(x, learnt["missing"]) if "missing" in learnt else x
+        # All ramps of the lowest edge are 0.
+        filled_x = ops.filled(x, learnt.get("missing", learnt["low"]))
         starts, widths = starts_and_widths(learnt)
-        return {"dense": ops.ramps(x, starts.tolist(), widths.tolist())}
+        shares = ops.ramps(filled_x, starts.tolist(), widths.tolist())
+        if self.missing == "bucket":
+            is_filled = ops.as_column(ops.bucket_ids(x, []))  # 1, and 0 for NaN
+            shares = ops.concatenated([shares, is_filled], "float32")
+        return {"dense": shares}
 
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
@@ -74,15 +80,7 @@ class PiecewiseLinear(Feature):
         return {name: some_numbers(edges, self.missing, random, rows)}
 
     def block(self, name: str, learnt: Learnt) -> Block:
-        return Block("dense", len(learnt["cuts"]) + 1)
+        return Block("dense", len(learnt["cuts"]) + 1 + (self.missing == "bucket"))
 
     def summary(self, encoded: Array) -> Array:
         return np.asarray(encoded.sum(axis=1))
-
-
-def starts_and_widths(learnt: Learnt) -> tuple[Floats, Floats]:
-    """Returns the lower edge and the width of each bucket, (buckets,)."""
-    edges = np.array([learnt["low"], *learnt["cuts"], learnt["high"]])
-    widths = np.diff(edges)
-    widths[widths == 0] = 1
-    return edges[:-1], widths

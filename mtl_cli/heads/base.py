@@ -61,6 +61,11 @@ class Heads(Options):
             for name, task in tasks.items()
         ]
 
+    def tower_outputs(self, tasks: Tasks) -> dict[str, Output]:
+        """Returns, for each task, the output whose logits are those of its tower."""
+        outputs = {output.name: output for output in self.outputs(tasks)}
+        return {name: outputs[name] for name in tasks}
+
     def connect(self, logits: dict[str, Tensor], tasks: Tasks) -> dict[str, Tensor]:
         """Returns the logits of each output, by the output's name.
 

@@ -84,6 +84,12 @@ class ESMM(Heads):
         )
         return [*super().outputs(tasks), pcvr]
 
+    def tower_outputs(self, tasks: Tasks) -> dict[str, Output]:
+        """Returns pCVR for the conversion task: its tower predicts no pCTCVR."""
+        *_, pcvr = self.outputs(tasks)
+        _, conversion = self.funnel(tasks)
+        return super().tower_outputs(tasks) | {conversion: pcvr}
+
     def connect(self, logits: dict[str, Tensor], tasks: Tasks) -> dict[str, Tensor]:
         """Makes pCTCVR the output of the conversion task, and adds the output pCVR."""
         click, conversion = self.funnel(tasks)

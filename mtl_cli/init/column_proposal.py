@@ -6,12 +6,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mtl_cli.init.column_profile import Array, ColumnProfile
+from mtl_cli.init.column_profile import MAX_CATEGORIES, Array, ColumnProfile
 from mtl_cli.init.column_summary import examples, missing_share, summarize
 
 FEW_VALUES = 200  # at most 200 distinct values need no min_count
 MAX_VOCABULARY = 50_000  # more values are hashed
 MAX_BUCKETS = 32
+MAX_RAMPS = 16
+SPIKE = 0.25  # share of the cells that hold one value
+ROWS_FOR_EMBEDDINGS = 10_000
 ROWS_PER_BUCKET = 50
 
 Role = Literal["feature", "time", "weight", "left out"]
@@ -79,25 +82,40 @@ def propose_categories(column: ColumnProfile, remark: str = "") -> ColumnProposa
     return ColumnProposal(column, "feature", keys, summarize(column), remark)
 
 
-def propose_buckets(column: ColumnProfile, remark: str = "") -> ColumnProposal:
-    """Proposes to cut numbers into buckets."""
-    keys = bucketized(column)
+def propose_numbers(column: ColumnProfile, remark: str = "") -> ColumnProposal:
+    """Proposes how numbers enter the network: as ramps, and with spikes as buckets too.
+
+    A column has a spike if a single value, such as 0, fills a large share of it. Its
+    other values then often have an effect each, for which buckets have embeddings. Few
+    rows would not train these.
+    """
+    keys = numeric_keys(column)
     return ColumnProposal(column, "feature", keys, summarize(column), remark)
 
 
-def bucketized(column: ColumnProfile, missing: bool = False) -> dict[str, Any]:
-    """Returns the keys of a `bucketized` feature.
+def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]:
+    """Returns the keys of a feature of numbers.
 
-    The number of buckets is a power of 2 from 4 to 32. Above 4, the buckets have 50
-    rows or more on average.
+    The number of buckets is a power of 2, and from 8 on, the buckets have 50 rows or
+    more on average. A column of few distinct values gets a bucket for each.
 
     Args:
         column: the column's profile.
-        missing: whether to add a bucket for missing values even if no cell is empty.
+        missing: whether to provide for missing values even if no cell is empty.
     """
+    is_spiked = (
+        column.num_distinct > MAX_CATEGORIES
+        and column.num_filled >= ROWS_FOR_EMBEDDINGS
+        and column.counts.max() >= SPIKE * column.num_filled
+    )
+    largest = MAX_BUCKETS if is_spiked else MAX_RAMPS
     max_buckets = max(4, column.num_filled // ROWS_PER_BUCKET)
-    num_buckets = min(MAX_BUCKETS, 2 ** int(math.log2(max_buckets)))
-    keys: dict[str, Any] = {"kind": "bucketized", "num_buckets": num_buckets}
+    num_buckets = min(largest, 2 ** int(math.log2(max_buckets)))
+    if column.num_distinct <= MAX_CATEGORIES:
+        num_buckets = MAX_BUCKETS
+    keys: dict[str, Any] = {"kind": "piecewise_linear", "num_buckets": num_buckets}
+    if is_spiked:
+        keys |= {"kind": "bucketized", "ramps": True}
     if missing or column.num_missing:
         keys["missing"] = "bucket"
     return keys

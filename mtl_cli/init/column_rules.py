@@ -15,10 +15,10 @@ from mtl_cli.init.column_profile import (
 )
 from mtl_cli.init.column_proposal import (
     ColumnProposal,
-    bucketized,
     leave_out,
-    propose_buckets,
+    numeric_keys,
     propose_categories,
+    propose_numbers,
     propose_sequence,
 )
 from mtl_cli.init.column_summary import distinct_and_missing, shorten, summarize
@@ -124,13 +124,13 @@ def weight_column(column: ColumnProfile) -> ColumnProposal | None:
     if column.numbers is None or not suggests_row_weight(column.name):
         return None
     remark = f"by its name, for weight_column: {column.name}"
-    keys = bucketized(column)
+    keys = numeric_keys(column)
     return ColumnProposal(column, "weight", keys, summarize(column), remark)
 
 
 def logging_column(column: ColumnProfile) -> ColumnProposal | None:
     """Leaves out what only the log of past rows has: propensities, ids of requests."""
-    keys = None if column.numbers is None else bucketized(column)
+    keys = None if column.numbers is None else numeric_keys(column)
     if column.numbers is not None and suggests_propensity(column.name):
         remark = "by its name, how likely the row was to be shown: no feature; its "
         remark += "inverse may serve as weight_column"
@@ -150,7 +150,7 @@ def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
     if len(non_numbers) <= 5 and is_numeric and not suggests_id(column.name):
         texts = ", ".join(f"'{shorten(value)}'" for value in non_numbers)
         remark = f"numbers but for {texts} in {num_cells:,} cells: empty them"
-        return leave_out(column, remark, bucketized(column, missing=True))
+        return leave_out(column, remark, numeric_keys(column, missing=True))
     for pattern, remark in CONVERTIBLE_TEXT.items():
         if column.num_distinct > 1 and matches(column.values, pattern).mean() > 0.9:
             return leave_out(column, remark)
@@ -206,7 +206,7 @@ def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
     if not is_finite.all():
         num_cells = int(column.counts[~is_finite].sum())
         remark = f"infinite in {num_cells:,} cells: empty them"
-        return leave_out(column, remark, bucketized(column, missing=True))
+        return leave_out(column, remark, numeric_keys(column, missing=True))
     if suggests_id(column.name) and column.all_whole:
         if not column.stored_as_text:
             remark = "ids that their type rounds: store them as whole numbers or text"
@@ -217,7 +217,7 @@ def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
         if len(np.unique(column.numbers)) < column.num_distinct:
             remark += ", as some are spelt in both ways"
         return propose_categories(column, remark)
-    return propose_buckets(column)
+    return propose_numbers(column)
 
 
 def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
@@ -225,18 +225,23 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
     if column.kind not in ("whole", "boolean"):
         return None
     numbers = column.numbers
-    if numbers is None or column.num_distinct <= MAX_CATEGORIES:
-        return propose_categories(column)
     is_amount, is_entity = suggests_amount(column.name), suggests_entity(column.name)
+    if numbers is None or column.num_distinct <= 2:
+        return propose_categories(column)
+    if column.num_distinct <= MAX_CATEGORIES:
+        # A bucket for each value has all that a category has, and the order too.
+        is_padded = bool(matches(column.values, "^[+-]?0[0-9]").any())  # as in 01
+        is_code = is_entity or is_padded or suggests_id(column.name)
+        return propose_categories(column) if is_code else propose_numbers(column)
     if column.mostly_unique and not is_amount:
-        keys = None if is_entity else bucketized(column)
+        keys = None if is_entity else numeric_keys(column)
         return leave_out(column, "differs in nearly every row", keys)
     if np.abs(numbers).max() > MAX_EXACT:
         return propose_categories(column, "ids above 2^53, kept exact")
     if suggests_id(column.name):
         return propose_categories(column)
     if is_amount:
-        return propose_buckets(column)
+        return propose_numbers(column)
     # Many values that occur several times may be ids or amounts. A single value, such
     # as 0, often fills a large share of a column of amounts, but not of ids.
     repeats = column.num_distinct >= 1000 and (
@@ -244,9 +249,10 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
     )
     no_special_value = column.counts.max() < 0.25 * column.num_filled
     if is_entity or (repeats and no_special_value and numbers.min() >= 0):
-        remark = "taken for ids; if amounts, {kind: bucketized, num_buckets: 32}"
+        amounts = "{kind: piecewise_linear, num_buckets: 16}"
+        remark = f"taken for ids; if amounts, {amounts}"
         return propose_categories(column, remark)
-    return propose_buckets(column, "taken for amounts; if codes, {kind: sparse}")
+    return propose_numbers(column, "taken for amounts; if codes, {kind: sparse}")
 
 
 def text_column(column: ColumnProfile) -> ColumnProposal:

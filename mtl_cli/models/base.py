@@ -10,6 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from mtl_cli.core.options import (
+    Count,
     NotNegative,
     Options,
     Share,
@@ -65,6 +66,9 @@ class Sharing(Options):
         towers: the towers, named by their file in `mtl_cli/towers`: `independent`, or
             towers that read each other or single features. The keys of the towers are
             keys of `model` too.
+        members: number of members of an ensemble that share one network: each scales
+            the encoding by a vector of its own and has its own loss, and a prediction
+            is their mean; see `layers/ensemble.py`. 1 is no ensemble.
     """
 
     model_config = ConfigDict(extra="allow")  # the keys of heads, gates and towers
@@ -78,6 +82,7 @@ class Sharing(Options):
     initializer: Initializer
     heads: Annotated[str, option_name("heads")]
     towers: Annotated[str, option_name("towers")] = "independent"
+    members: Count = 1
 
     @model_validator(mode="after")
     def _check_keys_of_other_axes(self) -> "Sharing":

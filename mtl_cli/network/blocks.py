@@ -270,11 +270,14 @@ def producer(tensor: Any) -> tuple[Any, list[Any]]:
 
 
 def runs(names: list[str]) -> list[tuple[str, slice]]:
-    """Returns each name with its positions, which lie side by side."""
-    found: list[tuple[str, slice]] = []
+    """Returns each name with positions that lie side by side.
+
+    A second place of a name, such as the ramps of a feature with ids, is `NAME 2`.
+    """
+    found: dict[str, slice] = {}
     start = 0
     for name, group in itertools.groupby(names):
         stop = start + len(list(group))
-        found.append((name, slice(start, stop)))
+        found[f"{name} 2" if name in found else name] = slice(start, stop)
         start = stop
-    return found
+    return list(found.items())

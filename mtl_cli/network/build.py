@@ -1,15 +1,20 @@
 """From a configuration to a Keras model: encoder, sharing, towers, heads."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import keras
+from keras import ops
 
+from mtl_cli.columns.encodings import Encodings
 from mtl_cli.columns.layout import INPUT_TYPES, Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.private_doors import unallocated_variables
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers.calibration import Calibration
+from mtl_cli.layers.ensemble import EnsembleInputs, by_member
+from mtl_cli.network.spread import spread_name
 from mtl_cli.tasks.base import Statistics
 
 if TYPE_CHECKING:
@@ -34,6 +39,8 @@ class Network:
             standardised labels.
         encodings: the outputs of the encoder, (B, D) each.
         hidden: the output of the sharing scheme, (T, B, H) or (B, H).
+        calibrations: {task: the layer that calibrates the logits of its tower}, for
+            tasks that predict probabilities. Only `predictions` has these layers.
         earlier_optimizer: the state that training starts its optimizer from; None
             starts it fresh.
     """
@@ -43,6 +50,7 @@ class Network:
     label_statistics: dict[str, Statistics] = field(default_factory=dict)
     encodings: list[Tensor] = field(default_factory=list)
     hidden: Tensor = None
+    calibrations: dict[str, Calibration] = field(default_factory=dict)
     earlier_optimizer: "EarlierOptimizer | None" = None
 
     @cached_property
@@ -73,28 +81,62 @@ def build(
     encodings = config.encoder.encode(
         inputs, layout, model.num_encodings(len(tasks)), model.dense_options
     )
+    rows = rows_of_members(encodings, model.members)
     named = model.named_features().values()
-    vectors = [encodings.of_features(names)[0] for names in named]
-    hidden = model.share(
-        [*encodings.outputs, *vectors], list(tasks)
-    )  # (T, B, H) or (B, H)
+    vectors = [rows.of_features(names)[0] for names in named]
+    # (T, B, H) or (B, H)
+    hidden = model.share([*rows.outputs, *vectors], list(tasks))
     towers = model.towers_option.connect(
-        hidden, model.towers_of(tasks), encodings, **model.dense_options
+        hidden, model.towers_of(tasks), rows, **model.dense_options
     )
-    logits = dict(zip(tasks, towers, strict=True))
-    logits = model.heads_option.connect(logits, tasks)
+    towers_by_task = dict(zip(tasks, towers, strict=True))
+    logits = model.heads_option.connect(towers_by_task, tasks)
+    calibrations = {
+        name: Calibration(task.logit_shift, name=f"calibration_{i}", dtype="float32")
+        for i, (name, task) in enumerate(tasks.items())
+        if task.HAS_PROBABILITIES
+    }
+    calibrated = {
+        name: calibrations[name](x) if name in calibrations else x
+        for name, x in towers_by_task.items()
+    }
+    calibrated = model.heads_option.connect(calibrated, tasks)
     predictions = {
         output.name: output.task.predictions(
-            logits[output.name], statistics.get(output.label, {})
+            calibrated[output.name], statistics.get(output.label, {})
         )
         for output in config.outputs
     }
+    if model.members > 1:
+        of_members = {
+            name: by_member(x, model.members) for name, x in predictions.items()
+        }
+        predictions = {name: ops.mean(x, axis=0) for name, x in of_members.items()}
+        predictions |= {
+            spread_name(name): ops.std(x, axis=0) for name, x in of_members.items()
+        }
     return Network(
         keras.Model(inputs, logits),
         keras.Model(inputs, predictions),
         statistics,
         encodings.outputs,
         hidden,
+        calibrations,
+    )
+
+
+def rows_of_members(encodings: Encodings, num_members: int) -> Encodings:
+    """Returns the encodings that each member of an ensemble reads.
+
+    All tensors hold the rows of one member after another, `(num_members * batch, dim)`.
+    """
+    if num_members == 1:
+        return encodings
+    split = EnsembleInputs(num_members, name="members")
+    return replace(
+        encodings,
+        outputs=[split(x) for x in encodings.outputs],
+        x=[ops.tile(x, (num_members, 1)) for x in encodings.x],
     )
 
 
@@ -107,7 +149,7 @@ def count_parameters(
     """
     with unallocated_variables():
         network = build(config, layout, label_statistics)
-        return int(network.logits.count_params())
+        return int(network.predictions.count_params())
 
 
 def connect_inputs(layout: Layout) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Array, Table
+from mtl_cli.network.spread import predicted_names
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from mtl_cli.network.build import Network
@@ -19,8 +20,8 @@ def prediction_columns(
         config: the configuration of the run.
         encoded: encoded rows, {input of the network: (rows, width)}.
     """
-    tasks = {output.name: output.task for output in config.outputs}
+    predictions = network.predict(Table(encoded, {}, {}))
     columns: dict[str, Array] = {}
-    for output, values in network.predict(Table(encoded, {}, {})).items():
-        columns |= tasks[output].prediction_columns(output, values)
+    for name, output in predicted_names(config.outputs, config.model.members).items():
+        columns |= output.task.prediction_columns(name, predictions[name])
     return columns

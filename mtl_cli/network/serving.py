@@ -10,6 +10,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.graphs.base import InputKind
 from mtl_cli.graphs.tensorflow import Tables, TensorFlowOps
+from mtl_cli.network.spread import predicted_names
 
 if TYPE_CHECKING:
     from mtl_cli.network.build import Network
@@ -33,7 +34,7 @@ class Scorer:
 
     def __init__(self, network: "Network", config: Config) -> None:
         self.network = network.predictions
-        self.outputs = config.outputs
+        self.outputs = predicted_names(config.outputs, config.model.members)
 
     def __call__(
         self, inputs: dict[str, Tensor], is_accepted: Tensor
@@ -46,12 +47,12 @@ class Scorer:
         """
         predictions = self.network(inputs, training=False)
         columns = {}
-        for output in self.outputs:
-            values = predictions[output.name]
+        for prediction, output in self.outputs.items():
+            values = predictions[prediction]
             # The task names its columns for arrays; positions show which is which.
             width = values.shape[1]
             positions = np.arange(width) if width == 1 else np.arange(width)[None]
-            named = output.task.prediction_columns(output.name, positions)
+            named = output.task.prediction_columns(prediction, positions)
             values = tf.unstack(values, axis=1)
             for name, position in named.items():
                 x = values[int(position[0])]

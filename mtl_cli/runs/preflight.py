@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.table import StoredTable, Table
 from mtl_cli.heads.base import Output
@@ -22,11 +23,7 @@ def check_monitor(
         DataError: if a monitored metric is undefined on these rows, as an AUC is if all
             labels are equal.
     """
-    monitored, _, metric_name = monitor.partition(".")
-    for output in outputs:
-        if output.added_by_heads or monitored not in ("mean", output.name):
-            continue
-        metric = metric_name or output.first_metric
+    for output, metric in monitored_metrics(monitor, outputs):
         labels, weights = valid.labels[output.label], valid.weights[output.name]
         # Only labels, weights and groups decide whether a metric is defined. Therefore
         # the check can use any predictions.

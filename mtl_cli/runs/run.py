@@ -1,7 +1,7 @@
 """The steps of a run: read the data, build, train, save and score, report."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.config.run_config import Config
@@ -82,7 +82,10 @@ def run(
         return {}
     network = build(config, data.features.layout, data.labels)
     parameters = network.logits.count_params()
+    num_rows = data.splits["train"].rows
+    length = config.trainer.length(num_rows)
     record |= {"processes": replicas.size, "parameters": parameters}
+    record |= {"length": length._asdict()}
     if checkpoint is not None:
         warn_of_changes(checkpoint.values["environment"], record, console)
     folder.write_json("environment.json", record)
@@ -91,9 +94,9 @@ def run(
         network = start_from(network, config, folder, console, data, earlier)
     console.print_line(
         f"{config.model.name} on {config.encoder.name}: {parameters:,} parameters, "
-        f"tasks {', '.join(config.chosen_tasks)}"
+        f"batches of {length.batch_size} rows, tasks {', '.join(config.chosen_tasks)}"
     )
-    for warning in size_warnings(parameters, data.splits["train"].rows):
+    for warning in size_warnings(parameters, num_rows):
         console.warn(warning)
     timer.end_stage("build the network")
 
@@ -237,8 +240,9 @@ def fit(
     from mtl_cli.training.train import train
 
     tasks = [output for output in config.outputs if not output.added_by_heads]
+    length = config.trainer.length(data.splits["train"].rows)
     with (
-        console.progress(config.trainer.epochs, tasks) as progress,
+        console.progress(length.epochs, tasks) as progress,
         replicas.detect_lost_workers(),
         signals.deferred(),
     ):
@@ -272,7 +276,14 @@ def save_and_score(
     Returns: the scores by split and output.
     """
     from mtl_cli.runs import report, saved_model
+    from mtl_cli.training.calibration import calibrate
 
+    calibrations = calibrate(config, network, data.splits.get("valid"))
+    if calibrations:
+        values = {name: asdict(found) for name, found in calibrations.items()}
+        folder.write_json("calibration.json", values)
+        texts = [f"{name} {found}" for name, found in calibrations.items()]
+        console.print_line(f"calibrated on validation rows: {', '.join(texts)}")
     values = mask_secrets(config.model_dump(mode="json"))
     saved_model.save(folder, network, values, data.features)
     # Training rows that are streamed from disk would take long to score. They are left

@@ -51,7 +51,7 @@ def save(
         features: the fitted features.
     """
     weights = WeightsInMemory()
-    network.logits.save_weights(weights)
+    network.predictions.save_weights(weights)
     with folder.replacing(WEIGHTS) as path:
         path.write_bytes(weights.getbuffer())
     learnt = {"features": features.learnt, "labels": network.label_statistics}
@@ -81,7 +81,7 @@ def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
         with warnings.catch_warnings():
             # If the file lacks the weights of a layer, Keras only warns.
             warnings.simplefilter("error", UserWarning)
-            network.logits.load_weights(run / WEIGHTS)
+            network.predictions.load_weights(run / WEIGHTS)
     return network, features, config
 
 

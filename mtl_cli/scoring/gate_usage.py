@@ -101,7 +101,9 @@ def measure_gate_usage(
     counted_blocks: dict[str, list[Array]] = {task: [] for task in tasks}
     for block in sample_blocks(table):
         for name, weights in gate_model(block.features, training=False).items():
-            weight_blocks[name].append(np.asarray(weights, "float64"))
+            num_gates, _, num_experts = weights.shape
+            by_member = np.reshape(weights, (num_gates, -1, block.rows, num_experts))
+            weight_blocks[name].append(by_member.astype("float64").mean(axis=1))
         for task in tasks:
             counted_blocks[task].append(block.weights[task] > 0)
     is_counted = {

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.data.table import Array, StoredTable, Table
@@ -100,29 +101,23 @@ def check_predictions(prediction: Floats) -> None:
 def monitored(monitor: str, outputs: list[Output], scores: Scores) -> float | None:
     """Returns the value of the monitored metric, negated if less is better.
 
-    `mean` monitors the mean over all tasks, without the outputs that heads add.
+    The value is the mean over the tasks that the key `trainer.monitor` names.
 
     Args:
-        monitor: the key `trainer.monitor`: a task or `mean`, and possibly a metric, as
-            in `income`, `mean` or `mean.log_loss`. Without a metric, the first metric
-            of each task is monitored.
+        monitor: the key `trainer.monitor`.
         outputs: the outputs of the model.
         scores: the scores of the validation rows.
 
     Returns: the value, or None if the metric of a monitored task is undefined.
     """
-    task_name, _, metric_name = monitor.partition(".")
-    total, num_monitored = 0.0, 0
-    for output in outputs:
-        if output.added_by_heads or task_name not in ("mean", output.name):
-            continue
-        name = metric_name or output.first_metric
+    metrics = monitored_metrics(monitor, outputs)
+    total = 0.0
+    for output, name in metrics:
         value = scores[output.name][name]
         if value is None:
             return None
         total += output.task.metric(name).direction * value
-        num_monitored += 1
-    return total / num_monitored
+    return total / len(metrics)
 
 
 def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:

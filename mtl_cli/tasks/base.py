@@ -50,12 +50,17 @@ class Task(Options):
 
     # The metrics of the kind. Without the key `metrics` the first stands for the task.
     METRICS: ClassVar[tuple[Metric, ...]]
+    # The metric of METRICS that is best for the true probabilities or mean values, and
+    # that can be averaged over tasks. Early stopping watches it.
+    PROPER_METRIC: ClassVar[Metric | None] = None
     # Keys that training reads, but not the encoding of labels.
     TRAINING_KEYS: ClassVar[frozenset[str]] = frozenset(
         {"loss", "weight", "metrics", "tower_units"}
     )
     # Whether labels are 0 and 1, and a prediction is the probability of 1.
     BINARY_LABELS: ClassVar[bool] = False
+    # Whether predictions are probabilities, which can be calibrated.
+    HAS_PROBABILITIES: ClassVar[bool] = False
     # Whether labels are classes; if so, training rows must hold at least two classes.
     HAS_CLASSES: ClassVar[bool] = True
 
@@ -92,9 +97,25 @@ class Task(Options):
         return next(metric for metric in self.METRICS if metric.name == name)
 
     @property
+    def proper_metric(self) -> str:
+        """The name of the proper metric; of the first one if the task has none."""
+        proper = self.PROPER_METRIC
+        if proper is None or proper.name not in self.metric_names:
+            return self.metric_names[0]
+        return proper.name
+
+    @property
     def num_logits(self) -> int:
         """The number of logits that the task's tower gives for each row."""
         return 1
+
+    @property
+    def logit_shift(self) -> float:
+        """What is added to trained logits, so that they give the true probabilities.
+
+        It is not 0 if training counts some labels more than others.
+        """
+        return 0.0
 
     @property
     def truth_column(self) -> str | None:

@@ -1,5 +1,6 @@
 """Binary tasks: the probability that a label is 1, not 0."""
 
+import math
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.auc import auc, gauc, pr_auc
 from mtl_cli.metrics.calibration import ece, pcoc
 from mtl_cli.metrics.curves import histogram, precision_recall_curve, roc_curve
-from mtl_cli.metrics.log_loss import log_loss
+from mtl_cli.metrics.log_loss import log_loss, normalized_entropy
 from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.tasks.base import Array, LabelValue, Statistics, Task, null_means
@@ -28,14 +29,19 @@ class Binary(Task):
         loss: the loss that training minimises: `bce`, binary cross-entropy, or `focal`.
         focal_gamma: gamma of loss `focal`; the larger gamma is, the less a row counts
             whose label is already predicted well.
-        positive_weight: factor of the loss of rows whose label is 1.
+        positive_weight: factor of the loss of rows whose label is 1. Predictions are
+            probabilities all the same: the factor is divided out of their odds.
         truth: column of the true probability of label 1, for simulated data. Adds the
             metric `truth_rmse`, over all rows, also those outside of the space.
     """
 
-    METRICS: ClassVar[tuple[Metric, ...]] = (auc, pr_auc, log_loss, ece, pcoc, gauc)
+    METRICS: ClassVar[tuple[Metric, ...]] = (
+        *(auc, pr_auc, log_loss, normalized_entropy, ece, pcoc, gauc),
+    )
+    PROPER_METRIC = normalized_entropy
     TRAINING_KEYS = Task.TRAINING_KEYS | {"focal_gamma", "positive_weight"}
     BINARY_LABELS = True
+    HAS_PROBABILITIES = True
 
     kind: Literal["binary"] = "binary"
     positive: LabelValue | list[LabelValue] | None = None
@@ -49,6 +55,11 @@ class Binary(Task):
         if self.focal_gamma != 2 and self.loss != "focal":
             raise ValueError("focal_gamma: only loss focal uses it; set it to 2.0")
         return self
+
+    @property
+    def logit_shift(self) -> float:
+        """Undoes `positive_weight`, which multiplies the odds of label 1."""
+        return math.log(1 / self.positive_weight) if self.loss == "bce" else 0.0
 
     @property
     def truth_column(self) -> str | None:

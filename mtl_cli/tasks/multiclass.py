@@ -10,7 +10,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.accuracy import accuracy
 from mtl_cli.metrics.auc import macro_auc
 from mtl_cli.metrics.curves import roc_curve
-from mtl_cli.metrics.log_loss import cross_entropy
+from mtl_cli.metrics.log_loss import cross_entropy, normalized_cross_entropy
 from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.tasks.base import Array, LabelValue, Statistics, Task, null_means
@@ -28,7 +28,11 @@ class Multiclass(Task):
         loss: the loss that training minimises: `cross_entropy`.
     """
 
-    METRICS: ClassVar[tuple[Metric, ...]] = (macro_auc, accuracy, cross_entropy)
+    METRICS: ClassVar[tuple[Metric, ...]] = (
+        *(macro_auc, accuracy, cross_entropy, normalized_cross_entropy),
+    )
+    PROPER_METRIC = normalized_cross_entropy
+    HAS_PROBABILITIES = True
 
     kind: Literal["multiclass"] = "multiclass"
     classes: Annotated[list[LabelValue], Field(min_length=2)]

@@ -29,6 +29,7 @@ class Regression(Task):
     """
 
     METRICS: ClassVar[tuple[Metric, ...]] = (r2, rmse, mae)
+    PROPER_METRIC = r2
     HAS_CLASSES = False
 
     kind: Literal["regression"] = "regression"

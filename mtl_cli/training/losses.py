@@ -44,10 +44,31 @@ def task_losses(
         # 0 times NaN, which is NaN.
         label = tf.where(weight > 0, labels[name], 0.0)
         logit = tf.cast(logits[name], tf.float32)
-        losses = task.row_losses(label, logit, (label_statistics or {}).get(name, {}))
-        weighted_sum = tf.reduce_sum(weight * losses)
+        statistics = (label_statistics or {}).get(name, {})
+        losses = task.row_losses(of_all_members(label, logit), logit, statistics)
+        weighted_sum = tf.reduce_sum(weight * mean_of_members(losses, weight))
         means.append(tf.math.divide_no_nan(weighted_sum, total_weight))
     return tf.stack(means)
+
+
+def of_all_members(x: Tensor, rows: Tensor) -> Tensor:
+    """Returns what stands for a batch, `(batch,)`, once for each member of an ensemble.
+
+    Args:
+        x: a number of each row of the batch, `(batch,)`.
+        rows: a tensor with the rows of one member after another.
+    """
+    return tf.tile(x, [tf.shape(rows)[0] // tf.shape(x)[0]])
+
+
+def mean_of_members(x: Tensor, batch: Tensor) -> Tensor:
+    """Returns the mean over the members of an ensemble, `(batch,)`.
+
+    Args:
+        x: a number of each row, the rows of one member after another.
+        batch: a tensor with the rows of the batch.
+    """
+    return tf.reduce_mean(tf.reshape(x, [-1, tf.shape(batch)[0]]), axis=0)
 
 
 def sum_of_penalties(
@@ -57,14 +78,15 @@ def sum_of_penalties(
 
     Args:
         penalties: the losses that the layers have added. A scalar is a penalty on
-            weights, which all processes compute alike. A vector `(batch,)` holds a
-            penalty for each row, and its sum over the whole batch counts.
+            weights, which all processes compute alike. A vector `(batch,)`, or that of
+            all members, holds a penalty for each row; its sum over the batch counts.
         is_real: `(batch,)`, 1 for rows that count and 0 for the others.
         num_processes: number of processes whose shares are summed.
     """
     total = tf.constant(0.0)
     for penalty in penalties:
         if penalty.shape.rank:
+            penalty = mean_of_members(penalty, is_real)
             total += tf.reduce_sum(tf.where(is_real > 0, penalty, 0.0))
         else:
             total += penalty / num_processes

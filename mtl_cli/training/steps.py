@@ -59,7 +59,8 @@ class Steps:
         self.replicas = replicas or Replicas()
         num_processes = self.replicas.size
         rounded_up = -(-num_rows // num_processes) * num_processes
-        self.batch_size = min(trainer.batch_size, rounded_up)
+        self.length = trainer.length(num_rows)
+        self.batch_size = min(self.length.batch_size, rounded_up)
         self.rows_per_process = self.replicas.rows_per_process(self.batch_size)
         self.steps_per_epoch = -(-num_rows // self.batch_size)
         self.steps_per_call = min(STEPS_PER_CALL, self.steps_per_epoch)
@@ -71,7 +72,7 @@ class Steps:
         earlier = network.earlier_optimizer
         self.name = config.optimizer.name
         self.optimizer = config.optimizer.build(
-            trainer.epochs * self.steps_per_epoch,
+            self.length.epochs * self.steps_per_epoch,
             0 if earlier is None else earlier.step,
         )
         self.optimizer.build(self.model.trainable_variables)
@@ -317,7 +318,7 @@ class Steps:
 def is_worth_compiling(config: Config, num_rows: int) -> bool:
     """Whether XLA should compile the steps of a run on `num_rows` training rows."""
     if config.trainer.compile == "auto":
-        return num_rows * config.trainer.epochs >= ROWS_WORTH_COMPILING
+        return num_rows * config.trainer.length(num_rows).epochs >= ROWS_WORTH_COMPILING
     return config.trainer.compile
 
 

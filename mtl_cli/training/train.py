@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_cli.config.run_config import Config
+from mtl_cli.config.trainer import Length
 from mtl_cli.core.errors import TrainingError
 from mtl_cli.data.table import StoredTable, Table
 from mtl_cli.distributed.replicas import Replicas
@@ -57,17 +58,18 @@ def train(
         optimizer_state.restore(network, steps, network.earlier_optimizer)
     state.broadcast()
     history = state.history
-    while not is_over(config, history):
+    length = steps.length
+    while not is_over(length, history):
         number = len(history.epochs) + 1
         losses, seconds = train_epoch(config, state, feed, progress)
         epoch = Epoch(number, losses, {}, None, seconds, table.rows / seconds)
-        if valid is not None or number == config.trainer.epochs:
+        if valid is not None or number == length.epochs:
             steps.copy_tables_to_network()
         if valid is not None:
             epoch.valid, epoch.monitored = validate(config, state, valid)
         if epoch.monitored is not None and epoch.monitored > history.best_value:
             history.kept_epoch, epoch.best = number, True
-            if config.trainer.patience is not None:
+            if length.patience is not None:
                 state.best_weights = network.logits.get_weights()
         history.epochs.append(epoch)
         state.save()
@@ -88,11 +90,11 @@ def train(
     return history
 
 
-def is_over(config: Config, history: History) -> bool:
+def is_over(length: Length, history: History) -> bool:
     """Whether all epochs are trained, or the last `patience` epochs were no better."""
-    epochs, patience = len(history.epochs), config.trainer.patience
+    epochs, patience = len(history.epochs), length.patience
     has_waited = patience is not None and epochs - history.kept_epoch >= patience
-    return epochs == config.trainer.epochs or has_waited
+    return epochs == length.epochs or has_waited
 
 
 def train_epoch(

@@ -303,7 +303,7 @@ CODE = {
         f"model_named_{name}": (
             {"evil.py": MKDIR},
             [f"model.name={name}"],
-            f"model.name: '{name}' is not one of: cgc, esmm",
+            f"model.name: '{name}' is not one of: adatt, aitm",
         )
         for name in (
             *("../../evil", "evil", "base", "__init__", "__main__"),

@@ -37,7 +37,7 @@ def test_matplotlib_does_not_read_the_settings_of_the_start_folder(
 ) -> None:
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
     code = (
-        "import mtl_cli.pages.png, matplotlib, os\n"
+        "import mtl_cli.pages.figures, matplotlib, os\n"
         "print(matplotlib.rcParams['text.usetex'], os.getcwd())"
     )
     ended = subprocess.run(

@@ -35,10 +35,14 @@ MISTAKES = {
     "-m dataset.features.age.separator=,": "cannot read 'dataset.features.age.sep",
     "dataset.features.age.kind=a,b": "argument 'dataset.features.age.kind=a,b': add -m",
     "seed=1,2": "Ambiguous value for argument 'seed=1,2': add -m",
-    "trainer.epochs=abc": "trainer.epochs: 'abc' should be a valid integer",
-    "trainer.epochs=3.5": "trainer.epochs: 3.5 should be a valid integer",
-    "trainer.epochs=true": "trainer.epochs: true should be a valid integer",
-    "trainer.epochs=0": "trainer.epochs: 0 should be greater than or equal to 1",
+    "trainer.epochs=abc": "trainer.epochs: 'abc' should be 'auto' or "
+    "should be a valid integer",
+    "trainer.epochs=3.5": "trainer.epochs: 3.5 should be 'auto' or "
+    "should be a valid integer",
+    "trainer.epochs=true": "trainer.epochs: true should be 'auto' or "
+    "should be a valid integer",
+    "trainer.epochs=0": "trainer.epochs: 0 should be 'auto' or "
+    "should be greater than or equal to 1",
     "trainer.compile=maybe": "'maybe' should be 'auto' or should be a valid boolean",
     "seed=-1": "seed: -1 should be greater than or equal to 0",
     "seed=null": "seed: null should be a valid integer",
@@ -55,9 +59,10 @@ MISTAKES = {
     "~model.num_levels": "missing key 'model.num_levels'; add it to the YAML file",
     "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "
     "'trainer.epochs'; add them to the YAML file",
-    "model=plee": "the group 'model' has no config 'plee'; known: cgc, esmm, mmoe, "
-    "omoe, ple, shared_bottom, single_task; did you mean ple?",
-    "model.name=plee": "model.name: 'plee' is not one of: cgc,",
+    "model=plee": "the group 'model' has no config 'plee'; known: adatt, aitm, "
+    "cgc, cross_stitch, dbmtl, esmm, home, mmoe, omoe, pepnet, ple, poso, "
+    "shared_bottom, single_task, snr, stem; did you mean ple?",
+    "model.name=plee": "model.name: 'plee' is not one of: adatt,",
     "encoder=deepfmm": "did you mean deepfm?",
     "optimizer=adamm": "did you mean adam?",
     "dataset=adlt": "did you mean adult?",
@@ -67,13 +72,14 @@ MISTAKES = {
     "tasks=[]": "tasks: the list is empty; choose from income, never_married",
     "tasks=income": "should be a valid list; write [income]",
     "tasks=[income,income]": "names a task twice",
-    "model.heads=esm": "'esm' is not one of: esmm, independent; did you mean esmm?",
+    "model.heads=esm": "'esm' is not one of: esmm, independent, ordered; "
+    "did you mean esmm?",
     "model=esmm tasks=[income]": "model.heads: esmm needs two tasks",
     "model=esmm model.click_task=incom": "model.click_task: no task 'incom'",
     "model=esmm model.click_task=never_married": "is the click task too",
     "model.click_task=income": "model.click_task: only model.heads=esmm uses it",
-    "trainer.monitor=incom": "neither mean nor a task of this run; "
-    "known: mean, income, never_married; did you mean income?",
+    "trainer.monitor=incom": "'incom' is none of auto, mean, income, never_married, "
+    "nor a metric of one, as in mean.log_loss; did you mean income?",
     "trainer.monitor=mean.aucc": "did you mean auc?",
     "trainer.monitor=income.pcoc": "task income cannot be monitored by 'pcoc'",
     "dataset.valid_fraction=0": "trainer.patience: early stopping needs valid",

@@ -112,6 +112,10 @@ TESTS: dict[str, list[str]] = {
         "optimizers/test_optimizers.py::"
         "test_adagrad_of_rows_refuses_to_update_whole_tables",
     ],
+    "trainer.calibration": [
+        "training/test_calibration.py::"
+        "test_key_names_what_is_fitted_to_the_validation_rows",
+    ],
     "trainer.compile": [
         "training/test_training.py::test_auto_compiles_runs_long_enough_to_pay_it_back",
         "training/test_training.py::test_steps_are_compiled_as_the_key_says",
@@ -184,6 +188,7 @@ CHANGES = {
     "model.*.prior_gate_units": Change([5], {"towers": "ppnet"}),
     "encoder.*.domain_features": Change(["item"]),
     "encoder.*.domain_gate_units": Change([5], {"domain_features": ["item"]}),
+    "model.*.members": Change(2),
     "model.*.towers": Change("residual_flow", {"tower_units": [3]}),
     "model.*.parents": Change({"like": ["click"]}, {"towers": "dbmtl"}),
     "model.*.relation_units": Change([5], {"towers": "dbmtl"}),
@@ -282,6 +287,7 @@ CHANGES = {
     "features.*.missing": Change(5.0),
     "features.*.table": Change("other"),
     "features.bucketized.edges": Change([35.0], {"edges": [45.0], "num_buckets": None}),
+    "features.bucketized.ramps": Change(True),
     "features.bucketized.missing": Change("bucket"),
     "features.cross.columns": Change(["user", "tags"]),
     "features.dense.transform": Change("minmax"),

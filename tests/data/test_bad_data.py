@@ -1507,8 +1507,8 @@ def test_command_tells_of_validation_rows_of_one_class(tmp_path):
     command = on_shop(tmp_path, "dataset.split_by=order")
     assert_told(
         command,
-        "trainer.monitor: auc of task buy is undefined on the validation rows (one "
-        "class only: 0 of 8 rows positive); give more validation rows",
+        "trainer.monitor: ne of task buy is undefined on the validation rows (one "
+        "class only: all 8 rows); give more validation rows",
     )
 
 

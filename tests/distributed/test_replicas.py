@@ -18,6 +18,7 @@ from helpers.interrupted_runs import SMALL, assert_same_run
 from helpers.networks import config
 
 from mtl_cli.config.overrides import quoted
+from mtl_cli.config.trainer import Length
 from mtl_cli.core import signals
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.table import Table
@@ -405,10 +406,8 @@ def test_resumed_worker_stops_early_when_the_chief_does(monkeypatch):
         state.broadcast()
     assert (worker.kept_epoch, worker.best_value, len(worker.epochs)) == (2, 0.7, 3)
     for patience in (1, 2):
-        configured = config(f"trainer.patience={patience}", "trainer.epochs=9")
-        assert (
-            is_over(configured, worker) == is_over(configured, chief) == (patience == 1)
-        )
+        length = Length(batch_size=1, epochs=9, patience=patience)
+        assert is_over(length, worker) == is_over(length, chief) == (patience == 1)
 
 
 @pytest.mark.slow

@@ -106,11 +106,11 @@ def test_raw_adult_becomes_what_a_person_would_write(run: Run, tmp_path: Path) -
     assert (code, err) == (0, "")
     values = written("adult")
     assert kinds(values) == {
-        "age": "bucketized",
+        "age": "piecewise_linear",
         "workclass": "sparse",
-        "fnlwgt": "bucketized",
+        "fnlwgt": "piecewise_linear",
         "education": "sparse",
-        "education_num": "sparse",
+        "education_num": "piecewise_linear",
         "occupation": "sparse",
         "relationship": "sparse",
         "race": "sparse",
@@ -149,6 +149,8 @@ def test_census_income_becomes_nearly_the_bundled_data_set(run: Run) -> None:
     bundled = yaml.safe_load((root() / "conf/dataset/census_income.yaml").read_text())
     same = kinds(bundled)
     del same["income_50k"]  # a feature of one group of tasks only
+    small_numbers = ("num_emp", "own_or_self", "vet_benefits")
+    same |= dict.fromkeys(small_numbers, "piecewise_linear")
     assert kinds(values) == same
     tasks_found = {name: task["kind"] for name, task in values["tasks"].items()}
     assert tasks_found == {
@@ -170,7 +172,11 @@ def test_made_table_is_told_apart_column_by_column(run: Run) -> None:
     assert values["features"] == {
         "user_id": {"kind": "sparse", "min_count": 2},
         "item_id": {"kind": "sparse"},
-        "price": {"kind": "bucketized", "num_buckets": 32, "missing": "bucket"},
+        "price": {
+            "kind": "piecewise_linear",
+            "num_buckets": 16,
+            "missing": "bucket",
+        },
         "tags": {"kind": "sequence", "max_length": 4, "separator": "|"},
         "country": {"kind": "sparse"},
     }
@@ -269,17 +275,49 @@ def test_numbers_are_amounts_or_ids_by_name_and_by_how_they_repeat(run: Run) -> 
     )
     assert kinds(values) == {
         "ad": "sparse",
-        "age": "bucketized",
+        "age": "piecewise_linear",
         "store_code": "sparse",
-        "balance": "bucketized",
+        "balance": "piecewise_linear",
         "c7": "sparse",
         "paid": "bucketized",
-        "few": "sparse",
-        "rate": "bucketized",
+        "few": "piecewise_linear",
+        "rate": "piecewise_linear",
         "zip": "sparse",
     }
     assert "taken for ids; if amounts" in line_of("shop", "c7")
     assert "taken for amounts; if codes" in line_of("shop", "paid")
+
+
+def test_spiked_amounts_get_embeddings_if_there_are_rows_to_train_them(
+    run: Run,
+) -> None:
+    def kind_of_spiked(rows: int) -> dict[str, object]:
+        every = np.arange(rows)
+        values = proposed(run, paid=np.where(every % 4, every % 900, 0.0))
+        return values["features"]["paid"]
+
+    assert kind_of_spiked(20_000) == {
+        "kind": "bucketized",
+        "num_buckets": 32,
+        "ramps": True,
+    }
+    assert kind_of_spiked(2_000) == {"kind": "piecewise_linear", "num_buckets": 16}
+
+
+def test_small_whole_numbers_are_numbers_unless_they_are_written_as_codes(
+    run: Run,
+) -> None:
+    every = np.arange(ROWS)
+    values = proposed(
+        run,
+        level=every % 7,
+        code=[f"{i % 7:02}" for i in every],
+        store=every % 7,
+        flag=every % 2,
+    )
+    found = {name: values["features"][name]["kind"] for name in values["features"]}
+    assert found["level"] == "piecewise_linear"
+    assert {found[name] for name in ("code", "store", "flag")} == {"sparse"}
 
 
 def test_all_values_count_and_not_only_the_first(run: Run) -> None:
@@ -488,7 +526,7 @@ def test_warnings_are_told_on_the_terminal(run: Run) -> None:
     click = np.arange(ROWS) % 2
     write_csv("shop.csv", click=click, seconds=click * np.arange(ROWS) / 7)
     _, out, _ = run("shop.csv", "--task", "click")
-    assert "seconds  bucketized          WARNING: alone predicts click" in out
+    assert "seconds  piecewise_linear    WARNING: alone predicts click" in out
 
 
 def test_column_that_follows_a_label_is_warned_of(run: Run) -> None:
@@ -633,7 +671,10 @@ def test_columns_without_a_header_are_numbered(run: Run) -> None:
     values = written("shop")
     assert values["csv"]["columns"] == ["column_1", "column_2", "column_3"]
     assert values["csv"]["trim"] is False
-    assert kinds(values) == {"column_2": "sparse", "column_3": "bucketized"}
+    assert kinds(values) == {
+        "column_2": "piecewise_linear",
+        "column_3": "piecewise_linear",
+    }
 
 
 def test_names_that_are_numbers_in_order_are_names(run: Run) -> None:

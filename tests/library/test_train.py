@@ -24,7 +24,7 @@ from mtl_cli.api import train as train_module
 from mtl_cli.core.run_folder import status_of
 
 TINY = ["dataset=synthetic_mmoe", "dataset.train_rows=2000", "dataset.test_rows=500"]
-TINY += ["model=shared_bottom", "trainer.compile=false"]
+TINY += ["model=shared_bottom", "trainer.compile=false", "trainer.patience=null"]
 LONG = [*SMALL, "trainer.epochs=400"]
 WAIT_SECONDS = 120
 

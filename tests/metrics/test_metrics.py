@@ -13,7 +13,13 @@ from mtl_cli.data.table import Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.auc import auc, gauc
 from mtl_cli.metrics.calibration import calibration_buckets, ece, pcoc
-from mtl_cli.metrics.log_loss import cross_entropy, log_loss
+from mtl_cli.metrics.log_loss import (
+    cross_entropy,
+    log_loss,
+    normalized_cross_entropy,
+    normalized_entropy,
+)
+from mtl_cli.metrics.metric import UndefinedError
 from mtl_cli.metrics.sorted_rows import sort_rows
 from mtl_cli.runs import report
 from mtl_cli.scoring.scored_rows import scored_rows
@@ -245,7 +251,7 @@ def test_one_class_leaves_ranking_undefined_and_says_so():
     found = scored("binary", [0, 0, 0], [0.1, 0.2, 0.3])
     why = found.pop("why")
     assert {name for name, value in found.items() if value is None} == set(why)
-    assert set(why) == {"auc", "pr_auc", "pcoc"}
+    assert set(why) == {"auc", "pr_auc", "ne", "pcoc"}
     assert why["auc"] == "one class only: 0 of 3 rows positive"
     assert why["pcoc"] == "no positives among 3 rows"
     assert (found["rows"], found["positives"]) == (3, 0)
@@ -254,7 +260,7 @@ def test_one_class_leaves_ranking_undefined_and_says_so():
 
 def test_only_positives_leave_ranking_undefined_but_not_their_bias():
     found = scored("binary", [1, 1], [0.5, 0.25])
-    assert set(found["why"]) == {"auc", "pr_auc"}
+    assert set(found["why"]) == {"auc", "pr_auc", "ne"}
     assert found["pcoc"] == pytest.approx(0.375)
 
 
@@ -466,9 +472,22 @@ def test_metrics_say_what_is_better_and_what_they_take():
     directions = {metric.name: metric.direction for metric in kinds}
     assert directions == {
         **dict.fromkeys(["auc", "pr_auc", "gauc", "macro_auc", "accuracy", "r2"], 1),
-        **dict.fromkeys(["log_loss", "ece", "rmse", "mae"], -1),
+        **dict.fromkeys(["log_loss", "ne", "ece", "rmse", "mae"], -1),
         "pcoc": 0,
     }
     assert {metric.name for metric in kinds if metric.grouped} == {"gauc"}
     of_classes = {metric for metric in kinds if metric.of_classes}
     assert of_classes == set(MULTICLASS.METRICS)
+
+
+def test_normalized_entropy_is_the_log_loss_over_that_of_a_constant():
+    y, w = np.array([1.0, 0, 0, 1]), np.array([1.0, 2, 1, 4])
+    share = np.full(4, 5 / 8)
+    assert normalized_entropy(y, share, w) == pytest.approx(1)
+    p = np.array([0.9, 0.2, 0.4, 0.8])
+    expected = log_loss(y, p, w) / log_loss(y, share, w)
+    assert normalized_entropy(y, p, w) == pytest.approx(expected)
+    both = np.stack([1 - p, p], axis=1)
+    assert normalized_cross_entropy(y, both, w) == pytest.approx(expected)
+    with pytest.raises(UndefinedError, match="one class only: all 2 rows"):
+        normalized_entropy(np.ones(2), np.full(2, 0.5), np.ones(2))

@@ -88,7 +88,8 @@ def test_tasks_in_another_order_predict_the_same(model):
     assert not (found.fresh or found.changed or found.dropped)
     old, now = (logits(x[0], networks.features()) for x in (earlier, new))
     for task in TASKS:
-        np.testing.assert_allclose(now[task], old[task], rtol=1e-5, atol=1e-5)
+        # Sums of float32 numbers up to 50 in another order.
+        np.testing.assert_allclose(now[task], old[task], rtol=1e-5, atol=1e-4)
 
 
 # A task of these models reads experts of the other tasks.

@@ -322,6 +322,7 @@ def test_multiclass_metric_equals_scikit_learns(weighted, ties):
     mine = weight > 0
     found = score(of_width(4), label, p, weight)
     y, q, w = label[mine], p[mine], weight[mine].astype("float64")
+    shares = np.bincount(y.astype(int), w, 4) / w.sum()
     best = np.eye(4)[q.argmax(axis=1)][np.arange(len(y)), y.astype(int)]
     assert found == {
         "macro_auc": pytest.approx(
@@ -336,6 +337,11 @@ def test_multiclass_metric_equals_scikit_learns(weighted, ties):
         "accuracy": pytest.approx(np.average(best, weights=w), abs=ROUNDING),
         "log_loss": pytest.approx(
             sklearn.metrics.log_loss(y, q, sample_weight=w), rel=ROUNDING
+        ),
+        "ne": pytest.approx(
+            sklearn.metrics.log_loss(y, q, sample_weight=w)
+            / -(shares * np.log(shares)).sum(),
+            rel=ROUNDING,
         ),
         "rows": mine.sum(),
     }
@@ -353,7 +359,10 @@ def test_macro_auc_is_over_the_classes_that_occur():
     assert found["macro_auc"] == pytest.approx(np.mean(each), abs=ROUNDING)
     one = score(of_width(4), np.ones(200), p, np.ones(200))
     assert one["macro_auc"] is None
-    assert one["why"] == {"macro_auc": "one class only: all 200 rows"}
+    assert one["why"] == {
+        "macro_auc": "one class only: all 200 rows",
+        "ne": "one class only: all 200 rows",
+    }
     assert one["accuracy"] == np.mean(p.argmax(axis=1) == 1)
 
 

@@ -693,7 +693,7 @@ def test_kept_network_scores_as_its_epoch_did():
     valid = Table(table.features, opposite, table.weights)
     network, history = trained(chosen, table, valid)
     losses = [epoch.valid["click"]["log_loss"] for epoch in history.epochs]
-    assert len(losses) < chosen.trainer.epochs
+    assert len(losses) < chosen.trainer.length(table.rows).epochs
     assert history.kept_epoch == 1 + int(np.argmin(losses)) < len(losses)
     found = evaluate(chosen.outputs, valid, network.predict(valid))
     assert found == history.epochs[history.kept_epoch - 1].valid

@@ -1,0 +1,97 @@
+"""The keys of `trainer.*`: the length of training, its steps and its hardware."""
+
+import math
+from typing import Literal, NamedTuple
+
+from mtl_cli.core.options import Count, Options, Positive
+
+# What `auto` aims at, see `Trainer.length`.
+STEPS_PER_EPOCH = 60
+SMALLEST_BATCH, LARGEST_BATCH = 32, 512
+LEAST_EPOCHS, LEAST_STEPS = 20, 1200
+LEAST_PATIENCE, PATIENCE_STEPS = 3, 180
+
+
+class Trainer(Options):
+    """The keys of training: its length, its steps and its hardware.
+
+    Attributes:
+        epochs: largest number of passes over the training rows. `auto`, here and in the
+            next two keys, chooses by the number of training rows, see `length`.
+        batch_size: number of training rows in a step.
+        patience: number of epochs without a better validation metric after which
+            training stops and the weights of the best epoch are restored; null trains
+            all epochs and keeps the weights of the last epoch.
+        monitor: the validation metric that early stopping watches. `auto` is the mean,
+            over the tasks, of the normalised entropy of probabilities and of R2 of
+            regressions, or of the first of a task's `metrics` if these leave it out.
+            Otherwise `mean` (the mean over the tasks) or the name of a task, and
+            optionally a metric, as in `mean`, `mean.log_loss`, `income` or
+            `income.pr_auc`; without a metric it is the first of the task's `metrics`,
+            by default AUC, R2 of regressions, macro AUC of classes.
+        calibration: how probabilities are calibrated on the validation rows after
+            training: `temperature` scales each task's logits, `platt` scales and shifts
+            them, and `none` leaves the logits as they are. `auto` takes `platt` where
+            that lowers the log loss of validation rows that the fit has not seen.
+        compile: whether XLA compiles the steps; `auto` compiles if the run is long
+            enough to make up for the time of compilation.
+        precision: number type in which the layers compute: `float32` or `bfloat16`;
+            `bfloat16` is faster on accelerators. Weights, logits and losses are always
+            float32.
+        deterministic: whether the same command gives the same numbers, bit by bit.
+        strategy: the processes that train. With null a single process trains, with
+            `mirrored` one process per GPU of this machine, and with `multi_worker` the
+            processes that `TF_CONFIG` or Slurm names.
+        profile: whether to print the seconds of each stage at the end of the run.
+        checkpoint_minutes: minutes between checkpoints within an epoch; null writes
+            checkpoints only at the ends of epochs.
+    """
+
+    epochs: Literal["auto"] | Count
+    batch_size: Literal["auto"] | Count
+    patience: Literal["auto"] | Count | None
+    monitor: str
+    calibration: Literal["auto", "none", "temperature", "platt"]
+    compile: Literal["auto"] | bool
+    precision: Literal["float32", "bfloat16"]
+    deterministic: bool
+    strategy: Literal["mirrored", "multi_worker"] | None
+    profile: bool
+    checkpoint_minutes: Positive | None
+
+    def length(self, num_rows: int) -> "Length":
+        """Returns the length of the training on a number of training rows.
+
+        The batch size `auto` is the power of two nearest to a 60th of the rows, from 32
+        to 512. The epochs `auto` are some 1,200 steps, but at least 20 epochs; the
+        patience `auto` is some 180 steps, but at least 3 epochs. From 2,000 rows to
+        22,000 rows an epoch so has some 60 steps. An epoch of a smaller table is too
+        short to tell whether training gets better, so there are more of them.
+        """
+        nearest: int = 2 ** round(math.log2(max(num_rows / STEPS_PER_EPOCH, 1)))
+        batch_size = min(max(nearest, SMALLEST_BATCH), LARGEST_BATCH)
+        if self.batch_size != "auto":
+            batch_size = self.batch_size
+        steps_per_epoch = -(-num_rows // batch_size)
+        epochs = max(LEAST_EPOCHS, LEAST_STEPS // steps_per_epoch)
+        patience = max(LEAST_PATIENCE, PATIENCE_STEPS // steps_per_epoch)
+        return Length(
+            batch_size,
+            epochs if self.epochs == "auto" else self.epochs,
+            patience if self.patience == "auto" else self.patience,
+        )
+
+
+class Length(NamedTuple):
+    """How long a network is trained.
+
+    Attributes:
+        batch_size: number of training rows in a step.
+        epochs: largest number of passes over the training rows.
+        patience: number of epochs without a better validation metric that end the
+            training; None if nothing ends it early.
+    """
+
+    batch_size: int
+    epochs: int
+    patience: int | None

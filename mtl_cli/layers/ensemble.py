@@ -1,0 +1,60 @@
+"""Ensembles: several members that share one network, and their mean prediction."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers.parallel import Shape, register
+
+
+@register
+class EnsembleInputs(keras.layers.Layer):
+    """Gives each member of an ensemble an input of its own: `x_m = r_m * x`.
+
+    The members share all layers after this one, which read the rows of all members as
+    one batch. Only the vectors r_m differ, which start as random signs; so members
+    differ before the first matrix product.
+
+    Args:
+        num: number of members, k.
+        seed: seed of the initial signs; None draws another seed.
+
+    Input shape: `(batch, dim)`.
+    Output shape: `(num * batch, dim)`: all rows of the first member come first.
+
+    Example:
+        >>> x = keras.random.normal((5, 7))
+        >>> EnsembleInputs(num=3)(x).shape
+        TensorShape([15, 7])
+
+    Reference: Gorishniy et al., "TabM: Advancing Tabular Deep Learning with
+        Parameter-Efficient Ensembling", ICLR 2025, section 3.3, TabM-mini.
+    """
+
+    def __init__(self, num: int, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.num = num
+        self.seed = seed
+
+    def build(self, input_shape: Shape) -> None:
+        self.scale = self.add_weight(
+            name="scale", shape=(self.num, 1, input_shape[-1]), initializer=self.signs
+        )
+
+    def signs(self, shape: Shape, dtype: str | None = None) -> Tensor:
+        """Draws -1 and 1 with equal probability."""
+        draw = keras.initializers.RandomUniform(-1, 1, seed=self.seed)
+        return ops.where(draw(shape, dtype) < 0, -1.0, 1.0)
+
+    def call(self, x: Tensor) -> Tensor:
+        return ops.reshape(self.scale * x, (-1, x.shape[-1]))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (None, input_shape[-1])
+
+
+def by_member(x: Tensor, num: int) -> Tensor:
+    """Returns `(num, batch, units)` from the rows of all members, one after another."""
+    return ops.reshape(x, (num, -1, x.shape[-1]))

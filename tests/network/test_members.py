@@ -1,0 +1,91 @@
+"""An ensemble in one network: what its members share, learn and predict."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers.networks import MODELS, ROWS, features, network
+
+from mtl_cli.layers.ensemble import EnsembleInputs
+from mtl_cli.tasks.binary import Binary
+from mtl_cli.training.losses import (
+    mean_of_members,
+    of_all_members,
+    sum_of_penalties,
+    task_losses,
+)
+
+K = 3
+FLOAT32 = 1e-5  # relative rounding of a network of float32 operations
+
+
+def test_members_start_with_random_signs_of_one_input():
+    x = keras.random.normal((5, 400))
+    layer = EnsembleInputs(K, seed=1)
+    y = layer(x).numpy().reshape(K, 5, 400)
+    signs = y / x.numpy()
+    np.testing.assert_array_equal(np.abs(signs), 1)
+    assert (signs == signs[:, :1]).all()  # the same for all rows
+    assert 0.4 < (signs[0, 0] == signs[1, 0]).mean() < 0.6
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_prediction_is_the_mean_of_the_members_predictions(model):
+    keras.utils.set_random_seed(1)
+    built = network(f"model={model}", f"model.members={K}")
+    rows = features()
+    logits = built.logits(rows, training=False)
+    predictions = built.predictions(rows, training=False)
+    for task, logit in logits.items():
+        assert logit.shape == (K * ROWS, 1)
+        by_member = tf.sigmoid(logit).numpy().reshape(K, ROWS, 1)
+        mean = by_member.mean(axis=0)
+        np.testing.assert_allclose(predictions[task], mean, rtol=FLOAT32)
+        spread = by_member.std(axis=0)
+        assert spread.max() > 1e-4  # members differ
+        np.testing.assert_allclose(predictions[f"{task}_std"], spread, atol=1e-6)
+
+
+def test_members_with_equal_inputs_predict_as_one_network():
+    keras.utils.set_random_seed(1)
+    alone = network("model=mmoe")
+    built = network("model=mmoe", f"model.members={K}")
+    scale = built.logits.get_layer("members").scale
+    scale.assign(tf.ones_like(scale))
+    shared = [w for w in built.predictions.weights if w is not scale]
+    for weight, other in zip(shared, alone.predictions.weights, strict=True):
+        weight.assign(other)
+    found, expected = built.predictions(features()), alone.predictions(features())
+    for task in expected:
+        np.testing.assert_allclose(found[task], expected[task], rtol=FLOAT32)
+
+
+def test_loss_is_the_mean_over_the_losses_of_members():
+    random = np.random.default_rng(1)
+    logits = random.normal(size=(K, 4)).astype("float32")
+    labels = tf.constant([1.0, 0, 1, np.nan])
+    weights = tf.constant([1.0, 2, 0.5, 0])
+    tasks = {"y": Binary(label="y")}
+    found = task_losses(
+        tasks, {"y": tf.constant(logits.reshape(-1, 1))}, {"y": labels}, {"y": weights}
+    )
+    each = [
+        task_losses(
+            tasks, {"y": tf.constant(z[:, None])}, {"y": labels}, {"y": weights}
+        )
+        for z in logits
+    ]
+    np.testing.assert_allclose(found, np.mean(each, axis=0), rtol=FLOAT32)
+
+
+def test_penalties_of_rows_are_means_over_members():
+    is_real = tf.constant([1.0, 1.0, 0.0])
+    penalty = tf.constant([1.0, 2.0, 9.0, 3.0, 4.0, 9.0])  # two members
+    assert float(sum_of_penalties([penalty], is_real, 1)) == 5.0
+    np.testing.assert_array_equal(of_all_members(is_real, penalty)[3:], is_real)
+    np.testing.assert_array_equal(mean_of_members(penalty, is_real), [2, 3, 9])
+
+
+def test_one_member_adds_no_layer():
+    names = [layer.name for layer in network("model=mmoe").logits.layers]
+    assert "members" not in names

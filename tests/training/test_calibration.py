@@ -1,0 +1,152 @@
+"""Calibration: scale and shift of logits, fitted on rows that judge the fit fairly."""
+
+import keras
+import numpy as np
+import pytest
+from helpers import networks
+from scipy.special import expit, softmax
+
+from mtl_cli.data.table import Table
+from mtl_cli.network.build import build
+from mtl_cli.training.calibration import (
+    TowerRows,
+    calibrate,
+    calibrated,
+    fit,
+    unseen_log_loss,
+)
+
+ROWS = 20_000
+
+
+def binary_rows(stretch: float = 1.0, shift: float = 0.0, rows: int = ROWS):
+    """Rows whose true logits were stretched and shifted."""
+    random = np.random.default_rng(1)
+    truth = random.normal(-1, 1.5, rows)
+    label = (random.random(rows) < expit(truth)).astype("int64")
+    logits = (truth * stretch + shift)[None, :, None]
+    return TowerRows(logits, label, np.ones(rows), 0.0)
+
+
+def test_temperature_undoes_a_stretch_and_keeps_the_shift():
+    scale, shift = fit("temperature", binary_rows(stretch=2.5))
+    assert scale == pytest.approx(1 / 2.5, abs=0.03)  # standard error .01
+    assert shift == 0
+
+
+def test_platt_undoes_a_stretch_and_a_shift():
+    scale, shift = fit("platt", binary_rows(stretch=2, shift=1))
+    assert scale == pytest.approx(0.5, abs=0.03)
+    assert shift == pytest.approx(-0.5, abs=0.06)
+
+
+def test_gain_is_measured_on_rows_that_the_fit_has_not_seen():
+    rows = binary_rows(stretch=3)
+    found = calibrated("platt", rows)
+    assert found.log_loss["none"] > 1.1 * found.log_loss["platt"]
+    after = rows.losses(found.scale, found.shift).mean()
+    assert after == pytest.approx(found.log_loss["platt"], rel=1e-3)
+    assert after < found.log_loss["platt"]
+    assert found.rows == ROWS
+    assert found.log_loss["none"] == pytest.approx(rows.losses(1, 0).mean())
+
+
+def test_auto_leaves_logits_that_a_fit_does_not_improve():
+    sizes = (200, 400, 800, 1600, 3200)
+    found = [calibrated("auto", binary_rows(rows=rows)) for rows in sizes]
+    assert {x.method for x in found} == {"none", "platt"}
+    for x in found:
+        is_better = x.log_loss["platt"] < x.log_loss["none"]
+        assert (x.method == "platt") == is_better
+        assert is_better or (x.scale, x.shift) == (1, 0)
+    assert calibrated("auto", binary_rows(stretch=2)).method == "platt"
+
+
+def test_few_rows_move_logits_less_than_many():
+    few, many = (fit("platt", binary_rows(stretch=3, rows=n))[0] for n in (10, 1000))
+    assert 1 > few > many + 0.1
+
+
+def test_few_labels_of_a_class_are_not_calibrated():
+    rows = binary_rows(rows=100)
+    rows.label[:] = 0
+    rows.label[:4] = 1
+    assert calibrated("platt", rows) is None
+    rows.label[:5] = 1
+    assert calibrated("platt", rows) is not None
+
+
+def test_members_are_calibrated_by_the_log_loss_of_their_mean():
+    random = np.random.default_rng(2)
+    one = binary_rows()
+    noise = random.normal(0, 1, (8, ROWS, 1))
+    rows = TowerRows(one.logits + noise, one.label, one.weight, 0.0)
+    p = expit(0.5 * rows.logits + 0.1).mean(axis=0)[:, 0]
+    expected = -np.log(np.where(rows.label == 1, p, 1 - p))
+    np.testing.assert_allclose(rows.losses(0.5, 0.1), expected)
+    # The mean of members is less sure than each of them, so they are stretched.
+    each = TowerRows(rows.logits[:1], one.label, one.weight, 0.0)
+    assert fit("temperature", rows)[0] > fit("temperature", each)[0] + 0.1
+
+
+def test_classes_share_one_temperature():
+    random = np.random.default_rng(3)
+    truth = random.normal(size=(ROWS, 4))
+    label = np.array([random.choice(4, p=p) for p in softmax(truth, axis=1)])
+    rows = TowerRows(2 * truth[None], label, np.ones(ROWS), 0.0)
+    for method in ("temperature", "platt"):
+        assert fit(method, rows)[0] == pytest.approx(0.5, abs=0.02)
+
+
+def test_weights_count():
+    rows = binary_rows(rows=2000)
+    doubled = TowerRows(
+        *(np.concatenate([x, x], axis) for x, axis in ((rows.logits, 1),)),
+        np.concatenate([rows.label, 1 - rows.label]),
+        np.concatenate([np.full(2000, 3.0), np.full(2000, 1e-9)]),
+        0.0,
+    )
+    # The penalty is in rows, of which there are twice as many.
+    assert fit("platt", doubled) == pytest.approx(fit("platt", rows), abs=2e-3)
+
+
+def test_fit_starts_from_the_shift_that_undoes_positive_weights():
+    rows = binary_rows(shift=np.log(5))
+    started = TowerRows(rows.logits, rows.label, rows.weight, -np.log(5))
+    assert fit("none", started) == (1.0, -np.log(5))
+    assert fit("temperature", started)[0] == pytest.approx(1, abs=0.04)
+    assert unseen_log_loss("none", started) < unseen_log_loss("none", rows)
+
+
+def calibrated_network(method: str):
+    """A network of two tasks, calibrated on rows whose labels are mostly 0."""
+    keras.utils.set_random_seed(1)
+    chosen = networks.config("encoder.embedding_dim=4", f"trainer.calibration={method}")
+    network = build(chosen, networks.LAYOUT)
+    random = np.random.default_rng(1)
+    tasks = list(chosen.chosen_tasks)
+    rows = networks.ROWS
+    labels = {t: (random.random(rows) < 0.2).astype("float32") for t in tasks}
+    valid = Table(networks.features(), labels, dict.fromkeys(tasks, np.ones(rows)))
+    before = network.predict(valid)
+    return network, calibrate(chosen, network, valid), before, network.predict(valid)
+
+
+def test_key_names_what_is_fitted_to_the_validation_rows():
+    for method in ("temperature", "platt"):
+        network, found, before, after = calibrated_network(method)
+        assert set(found) == set(before)
+        for task, layer in network.calibrations.items():
+            assert found[task].method == method
+            assert float(layer.scale) == pytest.approx(found[task].scale)
+            assert float(layer.shift) == pytest.approx(found[task].shift)
+            assert (found[task].shift != 0) == (method == "platt")
+            logit = np.log(before[task] / (1 - before[task]))
+            expected = expit(found[task].scale * logit + found[task].shift)
+            np.testing.assert_allclose(after[task], expected, rtol=1e-4)
+    network, found, before, after = calibrated_network("none")
+    assert found == {}
+    assert all((before[task] == after[task]).all() for task in before)
+    # Untrained networks predict 1/2, so that a shift helps where labels are mostly 0.
+    _, found, _, _ = calibrated_network("auto")
+    assert {c.method for c in found.values()} == {"platt"}
