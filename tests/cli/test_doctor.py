@@ -113,4 +113,4 @@ def test_wrong_flag_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> N
 def test_training_works() -> None:
     finding = doctor.check_training()
     assert finding.works, finding.text
-    assert "AUC 0.8" in finding.text
+    assert "AUC 0.9" in finding.text
