@@ -1,8 +1,7 @@
 """Draws the networks of the models as SVG, from the networks themselves.
 
-A drawing shows what the report of a run shows: the layers of the network. The colours
-are translucent and the text takes the colour of the page, so that a drawing can be read
-on a light and on a dark page.
+A drawing shows what the report of a run shows: the layers of the network. Its colours
+stand in `assets/site.css`.
 """
 
 import os
@@ -15,18 +14,6 @@ from mtl_cli.core.paths import conf_folder
 from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import environment
 
-STYLE = """
-.net text { fill: currentColor; font: 12px sans-serif; }
-.net .title { font-weight: 600; }
-.net .tick { font-size: 11px; opacity: .75; }
-.net .part { stroke-width: 1.5; }
-.net .layer { fill: #5c8df62e; stroke: #5c8df6; }
-.net .gate { fill: #f08a2433; stroke: #f08a24; }
-.net .sum { fill: #1fa87a33; stroke: #1fa87a; }
-.net .input, .net .output { fill: #8888881f; stroke: #888888; }
-.net .flow { fill: none; stroke: currentColor; stroke-width: 1.1; opacity: .55; }
-.net .dashed { stroke-dasharray: 4 3; }
-"""
 FEATURES = ("user", "item")
 
 
@@ -42,5 +29,4 @@ def diagram(model: str) -> str:
     layout = Layout(tables, {name: Block("ids", table=name) for name in FEATURES})
     parts = parts_of(build(config, layout).logits, list(config.chosen_tasks))
     charts = environment().get_template("charts.html").make_module()
-    svg = vars(charts)["svg"](network_chart(parts))
-    return f"<style>{STYLE}</style>{svg}"
+    return str(vars(charts)["svg"](network_chart(parts)))
