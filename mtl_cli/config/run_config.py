@@ -8,7 +8,7 @@ from mtl_cli.config.monitor import AUTO, MEAN, monitored_metrics
 from mtl_cli.config.start_from import StartFrom
 from mtl_cli.config.sweep_options import Comparison, SweepOptions
 from mtl_cli.config.trainer import Trainer
-from mtl_cli.core.errors import suggest
+from mtl_cli.core.errors import suggest, unknown_name
 from mtl_cli.core.options import Count, Options, Seed, option_of
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.encoders.base import Encoder
@@ -72,25 +72,24 @@ class Config(Options):
         self.model.check(list(self.chosen_tasks))
         self.model.heads_option.check(self.chosen_tasks)
         self.model.towers_option.check(self.model.towers_of(self.chosen_tasks))
-        if self.trainer.patience is not None and not self.dataset.has_validation:
-            raise ValueError(
-                "trainer.patience: early stopping needs validation rows; set "
-                "dataset.valid_fraction above 0, dataset.valid to a file, or "
-                "trainer.patience=null"
-            )
-        if (
-            self.trainer.calibration in ("temperature", "platt")
-            and not self.dataset.has_validation
-        ):
-            raise ValueError(
-                "trainer.calibration: calibration needs validation rows; set "
-                "dataset.valid_fraction above 0, dataset.valid to a file, or "
-                "trainer.calibration=none"
-            )
+        if not self.dataset.has_validation:
+            self._check_without_validation()
         self._check_names()
         self._check_monitor()
         self._check_features()
         return self
+
+    def _check_without_validation(self) -> None:
+        for key, what, is_asked_for, without in (
+            ("patience", "early stopping", self.trainer.patience is not None, "null"),
+            ("calibration", "calibration", self.trainer.needs_calibration, "none"),
+        ):
+            if is_asked_for:
+                raise ValueError(
+                    f"trainer.{key}: {what} needs validation rows; set "
+                    "dataset.valid_fraction above 0, dataset.valid to a file, or "
+                    f"trainer.{key}={without}"
+                )
 
     def _check_features(self) -> None:
         named = {"start_from.refit": self.start_from.refit}
@@ -102,10 +101,9 @@ class Config(Options):
         for key, features in named.items():
             for name in features:
                 if name not in names:
-                    raise ValueError(
-                        f"{key}: no feature {name!r} in dataset {self.dataset.name}, "
-                        f"which has {', '.join(names)}{suggest(name, names)}"
-                    )
+                    place = f"dataset {self.dataset.name}"
+                    message = unknown_name("feature", name, place, names)
+                    raise ValueError(f"{key}: {message}")
 
     def _check_tasks(self, tasks: list[str]) -> None:
         names = list(self.dataset.group_tasks)
@@ -115,10 +113,8 @@ class Config(Options):
             )
         for task in tasks:
             if task not in names:
-                raise ValueError(
-                    f"tasks: no task {task!r} in dataset {self.dataset.name}, which "
-                    f"has {', '.join(names)}{suggest(task, names)}"
-                )
+                place = f"dataset {self.dataset.name}"
+                raise ValueError(f"tasks: {unknown_name('task', task, place, names)}")
         if len(set(tasks)) < len(tasks):
             raise ValueError(
                 f"tasks: {', '.join(tasks)} names a task twice; name each once"

@@ -59,6 +59,11 @@ class Trainer(Options):
     profile: bool
     checkpoint_minutes: Positive | None
 
+    @property
+    def needs_calibration(self) -> bool:
+        """Whether the configuration asks for a calibration, not only allows it."""
+        return self.calibration in ("temperature", "platt")
+
     def length(self, num_rows: int) -> "Length":
         """Returns the length of the training on a number of training rows.
 

@@ -115,6 +115,16 @@ def suggest(wrong: str, names: list[str]) -> str:
     return ""
 
 
+def unknown_name(kind: str, name: str, place: str, names: list[str]) -> str:
+    """Returns what is wrong with a name, the known names, and the most similar one.
+
+    >>> unknown_name("task", "bui", "this run", ["click", "buy"])
+    "no task 'bui' in this run, which has click, buy; did you mean buy?"
+    """
+    known = ", ".join(names)
+    return f"no {kind} {name!r} in {place}, which has {known}{suggest(name, names)}"
+
+
 def fail(program: str, message: str, code: int) -> int:
     """Prints an error in one line on stderr, and returns the exit code."""
     sys.stderr.write(f"{program}: error: {printable(mask_secrets(message))}\n")

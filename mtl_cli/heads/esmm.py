@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mtl_cli.core.errors import suggest
+from mtl_cli.core.errors import unknown_name
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.heads.base import Heads, Output, RowsWithLabels, Tasks
 
@@ -51,10 +51,8 @@ class ESMM(Heads):
         click, conversion = self.funnel(tasks)
         for key, name in (("click_task", click), ("conversion_task", conversion)):
             if name not in tasks:
-                raise ValueError(
-                    f"model.{key}: no task {name!r} in this run, which has "
-                    f"{', '.join(tasks)}{suggest(name, list(tasks))}"
-                )
+                message = unknown_name("task", name, "this run", list(tasks))
+                raise ValueError(f"model.{key}: {message}")
             if not tasks[name].BINARY_LABELS:
                 raise ValueError(
                     f"model.{key}: task {name} is a {tasks[name].kind}; "

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mtl_cli.core.errors import suggest
+from mtl_cli.core.errors import unknown_name
 from mtl_cli.core.options import Count, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.gates.base import GateName
@@ -55,10 +55,8 @@ class HoME(Sharing):
         grouped = [task for group in (self.groups or {}).values() for task in group]
         for task in grouped:
             if task not in tasks:
-                raise ValueError(
-                    f"model.groups: no task {task!r} in this run, which has "
-                    f"{', '.join(tasks)}{suggest(task, list(tasks))}"
-                )
+                message = unknown_name("task", task, "this run", list(tasks))
+                raise ValueError(f"model.groups: {message}")
         for task in tasks if self.groups is not None else []:
             if grouped.count(task) != 1:
                 raise ValueError(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.errors import suggest
+from mtl_cli.core.errors import unknown_name
 from mtl_cli.core.options import SomeUnits
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.towers.base import TowerOf, Towers
@@ -52,10 +52,8 @@ class DBMTL(Towers):
         for child, parents in (self.parents or {}).items():
             for name in (child, *parents):
                 if name not in tasks:
-                    raise ValueError(
-                        f"model.parents: no task {name!r} in this run, which has "
-                        f"{', '.join(tasks)}{suggest(name, tasks)}"
-                    )
+                    message = unknown_name("task", name, "this run", tasks)
+                    raise ValueError(f"model.parents: {message}")
             if len(set(parents)) < len(parents):
                 raise ValueError(
                     f"model.parents: {child} names a parent twice; name each once"
