@@ -12,7 +12,7 @@ from mtl_cli.core.errors import suggest, unknown_name
 from mtl_cli.core.options import Count, Options, Seed, option_of
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.encoders.base import Encoder
-from mtl_cli.heads.base import Output
+from mtl_cli.heads.base import Output, spread_name
 from mtl_cli.models.base import Sharing
 from mtl_cli.optimizers.base import Optimizer
 from mtl_cli.tasks.base import Task
@@ -121,11 +121,11 @@ class Config(Options):
             )
 
     def _check_names(self) -> None:
-        names = ["row", AUTO, MEAN, *self.chosen_tasks]
-        names += [output.name for output in self.outputs if output.added_by_heads]
-        names += [f"{output.name}_prediction" for output in self.outputs]
+        outputs = [output.name for output in self.outputs]
+        names = ["row", AUTO, MEAN, *outputs]
+        names += [f"{name}_prediction" for name in outputs]
         if self.model.members > 1:
-            names += [f"{output.name}_std" for output in self.outputs]
+            names += map(spread_name, outputs)
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(
@@ -169,3 +169,14 @@ class Config(Options):
     def outputs(self) -> list[Output]:
         """The outputs of the model: the tasks in order, then outputs that heads add."""
         return self.model.heads_option.outputs(self.chosen_tasks)
+
+    @property
+    def predicted(self) -> dict[str, Output]:
+        """{prediction of the network: its output}.
+
+        An ensemble also predicts the spread of each output over its members.
+        """
+        outputs = {output.name: output for output in self.outputs}
+        if self.model.members == 1:
+            return outputs
+        return outputs | {spread_name(name): x for name, x in outputs.items()}

@@ -45,6 +45,11 @@ class Output:
         return self.name if self.space is None else f"{self.name} ({self.space} = 1)"
 
 
+def spread_name(output: str) -> str:
+    """Returns the name of an output's standard deviation over an ensemble's members."""
+    return f"{output}_std"
+
+
 class Heads(Options):
     """The last step of a model: from the logits of the towers to those of the outputs.
 

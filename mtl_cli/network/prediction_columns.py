@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Array, Table
-from mtl_cli.network.spread import predicted_names
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from mtl_cli.network.build import Network
@@ -22,6 +21,6 @@ def prediction_columns(
     """
     predictions = network.predict(Table(encoded, {}, {}))
     columns: dict[str, Array] = {}
-    for name, output in predicted_names(config.outputs, config.model.members).items():
+    for name, output in config.predicted.items():
         columns |= output.task.prediction_columns(name, predictions[name])
     return columns

@@ -10,7 +10,6 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.graphs.base import InputKind
 from mtl_cli.graphs.tensorflow import Tables, TensorFlowOps
-from mtl_cli.network.spread import predicted_names
 
 if TYPE_CHECKING:
     from mtl_cli.network.build import Network
@@ -34,7 +33,7 @@ class Scorer:
 
     def __init__(self, network: "Network", config: Config) -> None:
         self.network = network.predictions
-        self.outputs = predicted_names(config.outputs, config.model.members)
+        self.outputs = config.predicted
 
     def __call__(
         self, inputs: dict[str, Tensor], is_accepted: Tensor
