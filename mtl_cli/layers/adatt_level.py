@@ -8,7 +8,7 @@ from keras import ops
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.dselect_k import uniform
-from mtl_cli.layers.gates import Gates, Mix
+from mtl_cli.layers.gates import Gates, Mix, mix_groups
 from mtl_cli.layers.parallel import ParallelMLP
 from mtl_cli.layers.routing import SHARED, Route, Routing, experts_of
 from mtl_cli.layers.static_weights import StaticWeights
@@ -77,17 +77,17 @@ def adatt_level(
     all_experts = [*chain(*specific_of), *shared_of]
     has_native_weights = per_task != 1 or per_shared > 1
 
-    groups: list[tuple[slice, Tensor]] = []  # places in a gate's weights, and experts
+    groups: list[Tensor] = []  # of experts, in the order of a gate's weights
     if per_task:
         specific_experts = ParallelMLP(
             num_specific, units, name=f"{name}_specific_experts", **dense_options
         )(tasks)  # (T * per_task, B, H)
-        groups.append((slice(0, num_specific), specific_experts))
+        groups.append(specific_experts)
     if per_shared:
         shared_experts = ParallelMLP(
             per_shared, units, name=f"{name}_shared_experts", **dense_options
         )(shared)  # (S, B, H)
-        groups.append((slice(num_specific, None), shared_experts))
+        groups.append(shared_experts)
 
     def fused(x: Tensor, owners: Sequence[int | str], label: str) -> Tensor:
         """Returns sum_i g_u(x_u)_i E_i for the units of some owners, (U, B, H)."""
@@ -99,8 +99,7 @@ def adatt_level(
             name=f"{name}_{label}",
             **dense_options,
         )(x)  # (U, B, T * per_task + S)
-        parts = [Mix()(weights[..., place], experts) for place, experts in groups]
-        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        return mix_groups(weights, groups)
 
     def native(experts: Tensor, routes: Sequence[Route], label: str) -> Tensor:
         """Returns sum_i v_ui E_ui for some units; experts are (U * each, B, H)."""

@@ -132,6 +132,23 @@ class Mix(keras.layers.Layer):
         return keras.KerasTensor(shape, self.compute_dtype)
 
 
+def mix_groups(weights: Tensor, groups: Sequence[Tensor]) -> Tensor:
+    """Sums groups of experts whose weights lie side by side.
+
+    Args:
+        weights: the weights of all experts, `(gates, batch, experts)`.
+        groups: the experts of each group, in the order of the weights; see `Mix`.
+
+    Returns: `(gates, batch, units)`.
+    """
+    sums, start = [], 0
+    for experts in groups:
+        stop = start + experts.shape[-3]
+        sums.append(Mix()(weights[..., start:stop], experts))
+        start = stop
+    return sum(sums[1:], sums[0])
+
+
 @tf.custom_gradient
 def mix(weights: Tensor, experts: Tensor) -> Tensor:
     """Returns the output of `Mix`, with a gradient that is faster than XLA's own.

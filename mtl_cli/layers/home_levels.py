@@ -9,7 +9,7 @@ from keras import ops
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.feature_gate import FeatureGate
 from mtl_cli.layers.gate_nu import GateNU
-from mtl_cli.layers.gates import Mix
+from mtl_cli.layers.gates import Mix, mix_groups
 from mtl_cli.layers.parallel import ParallelMLP
 from mtl_cli.layers.routing import SHARED, Route, experts_of
 
@@ -60,8 +60,7 @@ class HomeLevels:
             routes=[Route(name, own_of[name] + shared_of) for name in names],
             name="level_1_group_gates",
         )(x)
-        mixed = Mix()(weights[..., :per_group], own)
-        mixed += Mix()(weights[..., per_group:], shared)
+        mixed = mix_groups(weights, [own, shared])
         everything = [expert for name in names for expert in own_of[name]]
         weights = self.make_gates(
             1,
@@ -70,8 +69,7 @@ class HomeLevels:
             name="level_1_shared_gate",
         )(x)
         of_all = ops.reshape(own, (len(everything), -1, own.shape[-1]))
-        above = Mix()(weights[..., : len(everything)], of_all)
-        above += Mix()(weights[..., len(everything) :], shared)
+        above = mix_groups(weights, [of_all, shared])
         routes = [Route(name, own_of[name]) for name in names]
         return self._with_own(mixed, x, own, routes, "level_1_self_gates"), above[0]
 
@@ -102,10 +100,7 @@ class HomeLevels:
         weights = self.make_gates(
             len(tasks), sum(num.values()), routes=routes, name="level_2_gates"
         )(u)
-        first, second = num["specific"], num["specific"] + num["group"]
-        mixed = Mix()(weights[..., :first], own)
-        mixed += Mix()(weights[..., first:second], of_group)
-        mixed += Mix()(weights[..., second:], of_all)
+        mixed = mix_groups(weights, [own, of_group, of_all])
         routes = [Route(t, own_of[t]) for t in tasks]
         return self._with_own(mixed, u, own, routes, "level_2_self_gates")
 

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.gates import Gates, Mix
+from mtl_cli.layers.gates import Gates, Mix, mix_groups
 from mtl_cli.layers.parallel import ParallelMLP
 from mtl_cli.layers.routing import SHARED, Route, Routing, experts_of
 
@@ -110,6 +110,4 @@ def stem_level(
         name=f"{name}_shared_gate",
         **dense_options,
     )(shared)  # (1, B, T * per_task + S)
-    above = Mix()(shared_gate[..., :num_specific], specific_experts)
-    above += Mix()(shared_gate[..., num_specific:], shared_experts)
-    return mixed, above[0]
+    return mixed, mix_groups(shared_gate, [specific_experts, shared_experts])[0]
