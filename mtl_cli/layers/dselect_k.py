@@ -8,8 +8,14 @@ import numpy as np
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, Shape, register
-from mtl_cli.layers.routing import SHARED, Route, Routing, experts_of
+from mtl_cli.layers.parallel import (
+    DENSE_OPTIONS,
+    ParallelDense,
+    ParallelMLP,
+    Shape,
+    register,
+)
+from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
 EPSILON = 1e-6  # inside the logarithm of the entropy, as in the authors' code
 # A selector may saturate at a code without an expert. Its penalty then stays at 1000.
@@ -74,10 +80,8 @@ class DSelectKGates(Routing):
         routes: Sequence[Route] | None = None,
         **kwargs: Any,
     ) -> None:
-        names = ("activation", "dropout", "batch_norm", "l2", "initializer")
-        dense_options = {name: kwargs.pop(name) for name in names if name in kwargs}
-        shared = [Route(None, experts_of(SHARED, num_experts))] * num
-        super().__init__(routes or shared, **kwargs)
+        dense_options = {k: kwargs.pop(k) for k in DENSE_OPTIONS if k in kwargs}
+        super().__init__(routes or routes_to_shared(num, num_experts), **kwargs)
         self.num_experts, self.num_selected = num_experts, num_selected
         self.gamma, self.entropy, self.reads_rows = gamma, entropy, not is_static
         self.num_bits = math.ceil(math.log2(num_experts))

@@ -10,7 +10,7 @@ from keras import ops
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, Shape, register
-from mtl_cli.layers.routing import SHARED, Route, Routing, experts_of
+from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
 VECTOR_WIDTH = 16  # float32 numbers in one register of AVX-512
 
@@ -66,8 +66,7 @@ class Gates(Routing):
         routes: Sequence[Route] | None = None,
         **kwargs: Any,
     ) -> None:
-        shared = [Route(None, experts_of(SHARED, num_experts))] * num
-        super().__init__(routes or shared, **kwargs)
+        super().__init__(routes or routes_to_shared(num, num_experts), **kwargs)
         self.num_experts = num_experts
         self.hidden = ParallelMLP(
             num, units, activation, dropout, batch_norm, l2, initializer

@@ -10,7 +10,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.feature_gate import FeatureGate
 from mtl_cli.layers.gate_nu import GateNU
 from mtl_cli.layers.gates import Mix, mix_groups
-from mtl_cli.layers.parallel import ParallelMLP
+from mtl_cli.layers.parallel import ParallelMLP, kernel_options
 from mtl_cli.layers.routing import SHARED, Route, experts_of
 
 
@@ -119,15 +119,13 @@ class HomeLevels:
         """
         num, units = self.num_experts[kind], tuple(self.expert_units)
         if self.ranks:
-            kept = {"l2", "initializer"}
-            options = {k: x for k, x in self.dense_options.items() if k in kept}
             gate = FeatureGate(
                 len(owners),
                 v.shape[-1],
                 self.ranks,
                 owners=owners,
                 name=f"{level}_feature_{kind}_gates",
-                **options,
+                **kernel_options(self.dense_options),
             )
             v = gate(v) * v
         hidden, options = len(units) - 1, dict(self.dense_options)

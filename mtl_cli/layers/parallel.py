@@ -1,6 +1,6 @@
 """Dense layers and networks side by side, for experts, gates and towers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -10,6 +10,16 @@ from mtl_cli.core.tensors import Tensor
 
 Shape = tuple[Any, ...]
 register = keras.saving.register_keras_serializable(package="mtl_cli")
+
+
+# The arguments of hidden layers, which users set once for all of them.
+DENSE_OPTIONS = ("activation", "dropout", "batch_norm", "l2", "initializer")
+
+
+def kernel_options(dense_options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns those arguments of hidden layers that a `ParallelDense` has too."""
+    names = ("l2", "initializer")
+    return {name: dense_options[name] for name in names if name in dense_options}
 
 
 @register

@@ -45,6 +45,11 @@ def experts_of(owner: int | str, count: int, trained: bool = True) -> list[Exper
     return [Expert(owner, i + 1, trained) for i in range(count)]
 
 
+def routes_to_shared(num: int, num_experts: int) -> list[Route]:
+    """Returns the routes of gates that serve all tasks and weigh shared experts."""
+    return [Route(None, experts_of(SHARED, num_experts))] * num
+
+
 class Routing(keras.layers.Layer):
     """A layer whose output says how much each expert counts for each of its readers.
 

@@ -7,8 +7,15 @@ import keras
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, Shape, register
-from mtl_cli.layers.routing import SHARED, Route, Routing, experts_of
+from mtl_cli.layers.parallel import (
+    DENSE_OPTIONS,
+    ParallelDense,
+    ParallelMLP,
+    Shape,
+    kernel_options,
+    register,
+)
+from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
 
 @register
@@ -60,13 +67,11 @@ class TopKGates(Routing):
         routes: Sequence[Route] | None = None,
         **kwargs: Any,
     ) -> None:
-        names = ("activation", "dropout", "batch_norm", "l2", "initializer")
-        dense_options = {name: kwargs.pop(name) for name in names if name in kwargs}
-        shared = [Route(None, experts_of(SHARED, num_experts))] * num
-        super().__init__(routes or shared, **kwargs)
+        dense_options = {k: kwargs.pop(k) for k in DENSE_OPTIONS if k in kwargs}
+        super().__init__(routes or routes_to_shared(num, num_experts), **kwargs)
         self.num_selected = min(num_selected, num_experts)
         self.hidden = ParallelMLP(num, units, **dense_options)
-        options = {k: v for k, v in dense_options.items() if k in ("l2", "initializer")}
+        options = kernel_options(dense_options)
         self.logits = ParallelDense(num, num_experts, use_bias=False, **options)
         self.noise = None
         if has_noise:

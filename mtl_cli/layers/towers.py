@@ -6,7 +6,7 @@ from typing import Any
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel import ParallelDense, ParallelMLP
+from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, kernel_options
 
 
 def connect_towers(
@@ -99,7 +99,6 @@ def logits_of(
         num_logits: number of logits of each task.
         dense_options: arguments of the hidden layers.
     """
-    used = {k: v for k, v in dense_options.items() if k in ("l2", "initializer")}
     # Logits are float32 even if the hidden layers compute in bfloat16, whose 8
     # significant bits are too few for the probabilities near 0 and 1.
     y = ParallelDense(
@@ -107,7 +106,7 @@ def logits_of(
         num_logits,
         name=layer_name(tasks, "logits"),
         dtype="float32",
-        **used,
+        **kernel_options(dense_options),
     )(x)
     return {t: y[i] for i, t in enumerate(tasks)}
 

@@ -1,7 +1,6 @@
 """Adaptive task-to-task fusion: each task reads the experts of all tasks."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import model_validator
 
@@ -54,20 +53,19 @@ class AdaTT(Sharing):
         from mtl_cli.layers import adatt_level
 
         (x,) = encodings
-        keys = ("num_specific_experts", "num_shared_experts")
-        sizes: dict[str, Any] = {key: getattr(self, key) for key in keys}
         f_tasks = f_shared = x  # f_t^0, f_s^0
         for level in range(1, self.num_levels + 1):
             f_tasks, f_shared = adatt_level(  # f_t^j, (T, B, H), and f_s^j, (B, H)
                 f_tasks,
                 f_shared,
                 num_tasks=len(tasks),
+                num_specific_experts=self.num_specific_experts,
+                num_shared_experts=self.num_shared_experts,
                 expert_units=self.expert_units,
                 gate_units=self.gate_units,
                 make_gates=self.gate_option.layer,
                 is_last=level == self.num_levels,
                 name=f"level_{level}",
-                **sizes,
                 **self.dense_options,
             )
         return f_tasks  # z_t

@@ -45,13 +45,13 @@ class POSO(Sharing):
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import Mix, ParallelMLP, Route, experts_of
         from mtl_cli.layers.gate_nu import GateNU
+        from mtl_cli.layers.routing import SHARED
 
         x, u = encodings  # (B, D), (B, width of the personal features)
         num, units, dense = self.num_experts, self.expert_units, self.dense_options
-        experts = ParallelMLP(num, units, name="experts", **dense)(
-            x
-        )  # f_i(x), (E, B, H)
-        shared = experts_of("shared", num)
+        f = ParallelMLP(num, units, name="experts", **dense)
+        experts = f(x)  # (E, B, H)
+        shared = experts_of(SHARED, num)
         g = self.gate_option.layer(
             len(tasks),
             num,

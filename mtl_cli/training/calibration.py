@@ -178,16 +178,20 @@ def fit(method: Method, rows: TowerRows) -> tuple[float, float]:
 
     The method `none` keeps both, and `temperature` keeps the shift.
     """
-    free = {"none": 0, "temperature": 1, "platt": 2}[method]
-    if not free:
+    if method == "none":
         return 1.0, rows.start
 
-    def penalised_loss(moves: Floats) -> float:
-        log_scale, move = np.resize(moves, 2) * ([1, 1] if free == 2 else [1, 0])
-        loss = rows.losses(float(np.exp(log_scale)), rows.start + float(move))
-        penalty = PRIOR_ROWS / len(rows) * (log_scale**2 + move**2)
-        return float(np.average(loss, weights=rows.weight) + penalty)
+    def scale_and_shift(moves: Floats) -> tuple[float, float]:
+        move = float(moves[1]) if method == "platt" else 0.0
+        return float(np.exp(moves[0])), rows.start + move
 
-    bounds = [(-MAX_LOG_SCALE, MAX_LOG_SCALE), (-MAX_SHIFT, MAX_SHIFT)][:free]
-    moves = minimize(penalised_loss, [0.0] * free, bounds=bounds).x
-    return float(np.exp(moves[0])), rows.start + float(moves[1] if free == 2 else 0)
+    def penalised_loss(moves: Floats) -> float:
+        losses = rows.losses(*scale_and_shift(moves))
+        penalty = PRIOR_ROWS / len(rows) * (moves**2).sum()
+        return float(np.average(losses, weights=rows.weight) + penalty)
+
+    bounds = [(-MAX_LOG_SCALE, MAX_LOG_SCALE)]
+    if method == "platt":
+        bounds.append((-MAX_SHIFT, MAX_SHIFT))
+    found = minimize(penalised_loss, [0.0] * len(bounds), bounds=bounds)
+    return scale_and_shift(found.x)
