@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 from mtl_cli.columns.arrow_types import is_number, is_text
 from mtl_cli.columns.cells import Mask
 from mtl_cli.core.errors import DataError, RowError, shown
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.graphs.base import Ops
 
 Floats = npt.NDArray[np.float64]
 
@@ -211,3 +213,16 @@ def ramps(x: Floats, learnt: Mapping[str, Any]) -> Floats:
     with np.errstate(over="ignore"):  # clip turns infinity into 1
         shares = np.clip((x[:, None] - starts) / widths, 0, 1)
     return np.nan_to_num(shares)
+
+
+def ramps_graph(x: Tensor, learnt: Mapping[str, Any], ops: Ops) -> Tensor:
+    """Builds `ramps` as a graph for exported models.
+
+    Args:
+        x: the values, (rows,); NaN is below all buckets.
+        learnt: the edges of the buckets: "low", "cuts" and "high".
+        ops: the graph's operations.
+    """
+    starts, widths = starts_and_widths(learnt)
+    lowest_for_nan = ops.filled(x, learnt["low"])  # there all ramps are 0
+    return ops.ramps(lowest_for_nan, starts.tolist(), widths.tolist())

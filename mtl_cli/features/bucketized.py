@@ -17,8 +17,8 @@ from mtl_cli.columns.numeric import (
     numbers,
     ramp_edges,
     ramps,
+    ramps_graph,
     refuse_above_float32,
-    starts_and_widths,
 )
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import (
@@ -83,11 +83,7 @@ class Bucketized(Embedded):
         x = number_column(name, self.missing, ops, max_size)
         encoded = {"ids": ops.as_column(ops.bucket_ids(x, learnt["cuts"]))}
         if self.ramps:
-            starts, widths = starts_and_widths(learnt)
-            lowest_if_empty = ops.filled(x, learnt["low"])  # there all ramps are 0
-            encoded["dense"] = ops.ramps(
-                lowest_if_empty, starts.tolist(), widths.tolist()
-            )
+            encoded["dense"] = ramps_graph(x, learnt, ops)
         return encoded
 
     def block(self, name: str, learnt: Learnt) -> Block:

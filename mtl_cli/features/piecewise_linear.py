@@ -18,8 +18,8 @@ from mtl_cli.columns.numeric import (
     numbers,
     ramp_edges,
     ramps,
+    ramps_graph,
     refuse_above_float32,
-    starts_and_widths,
 )
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Feature, Missing, number_column
@@ -64,10 +64,8 @@ class PiecewiseLinear(Feature):
 
     def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
         x = number_column(name, self.missing, ops)
-        # All ramps of the lowest edge are 0.
-        filled_x = ops.filled(x, learnt.get("missing", learnt["low"]))
-        starts, widths = starts_and_widths(learnt)
-        shares = ops.ramps(filled_x, starts.tolist(), widths.tolist())
+        filled_x = ops.filled(x, learnt["missing"]) if "missing" in learnt else x
+        shares = ramps_graph(filled_x, learnt, ops)
         if self.missing == "bucket":
             is_filled = ops.as_column(ops.bucket_ids(x, []))  # 1, and 0 for NaN
             shares = ops.concatenated([shares, is_filled], "float32")
