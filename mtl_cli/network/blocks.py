@@ -18,16 +18,16 @@ from mtl_cli.layers import FusedEmbedding, ParallelDense, ParallelMLP, Route, Ro
 from mtl_cli.layers.lookup import table_groups
 from mtl_cli.layers.routing import SHARED
 from mtl_cli.network.build import Network
-from mtl_cli.network.members import (
+from mtl_cli.network.parallel_networks import (
     Index,
     input_kernels,
-    members_of,
-    num_members,
+    num_networks,
+    pieces_of,
 )
 from mtl_cli.network.parts import own_networks, part_of_layers
 
-# Layers that compute one network per task, or several, tasks in order. The members of
-# all other layers of the sharing scheme but gates belong to no task.
+# Layers that compute one network per task, or several, tasks in order. The networks
+# of all other layers of the sharing scheme but gates belong to no task.
 OF_TASKS = re.compile(r"(bottoms|specific_experts)$")
 
 
@@ -144,15 +144,15 @@ class Cut:
                 unnamed.setdefault(type(layer).__name__, []).append(layer)
             elif own := own_networks(name, self.tasks):
                 kind = "_".join(filter(None, [own.kind.removesuffix("s"), own.layer]))
-                yield from self._members(part, kind + on, layer, own.tasks)
+                yield from self._networks(part, kind + on, layer, own.tasks)
             else:
-                yield from self._members(part, name + on, layer, self._owners(layer))
+                yield from self._networks(part, name + on, layer, self._owners(layer))
         for layers in unnamed.values():
             yield from self._unnamed(layers)
 
     def _owners(self, layer: Any) -> list[str]:
         """Returns the owner of each network that a layer of the scheme computes."""
-        num = num_members(layer)
+        num = num_networks(layer)
         if isinstance(layer, Routing):
             return [self._owner(r.owner, i + 1) for i, r in enumerate(layer.routes)]
         if isinstance(layer, ParallelDense) and layer.owners is not None:
@@ -171,32 +171,30 @@ class Cut:
             return str(number)
         return owner if isinstance(owner, str) else self.tasks[owner]
 
-    def _members(
+    def _networks(
         self, part: Part, kind: str, layer: Any, owners: list[str]
     ) -> Iterator[tuple[Name, Any, Index]]:
         """Yields the blocks of a layer that computes several networks."""
         rows, kernels = self._rows(part, layer), input_kernels(layer)
         owners = [*owners, ""]  # of pieces that all networks share
-        for member in members_of(layer):
-            columns = {"": member.index[-1]}
-            if isinstance(layer, Routing) and member.piece in layer.pieces_by_expert:
-                first = member.index[-1].start or 0
-                experts = self._experts(layer.routes[member.number])
+        for piece in pieces_of(layer):
+            columns = {"": piece.index[-1]}
+            if isinstance(layer, Routing) and piece.name in layer.pieces_by_expert:
+                first = piece.index[-1].start or 0
+                experts = self._experts(layer.routes[piece.network])
                 columns = {
                     f" {expert}": slice(first + i, first + i + 1)
                     for i, expert in enumerate(experts)
                 }
             for expert, column in columns.items():
-                name = Name(
-                    part, kind, owners[member.number], f"{member.piece}{expert}"
-                )
-                index = (*member.index[:-1], column)
-                if rows and any(member.variable is kernel for kernel in kernels):
+                name = Name(part, kind, owners[piece.network], f"{piece.name}{expert}")
+                index = (*piece.index[:-1], column)
+                if rows and any(piece.variable is kernel for kernel in kernels):
                     for feature, row in rows:
                         of_feature = name._replace(rows=feature)
-                        yield of_feature, member.variable, (index[0], row, column)
+                        yield of_feature, piece.variable, (index[0], row, column)
                 else:
-                    yield name, member.variable, index
+                    yield name, piece.variable, index
 
     def _rows(self, part: Part, layer: Any) -> list[tuple[str, slice]]:
         """Returns the rows of each feature in the kernels that read a layer's input.
@@ -241,8 +239,8 @@ class Cut:
             kind = f"{type(layer).__name__} {number + 1}"
             if not isinstance(layer, ParallelMLP):  # the order of features matters
                 kind += f" on {', '.join(dict.fromkeys(self.x))}"
-            owners = [owner] * num_members(layer)
-            yield from self._members("encoder", kind, layer, owners)
+            owners = [owner] * num_networks(layer)
+            yield from self._networks("encoder", kind, layer, owners)
 
     def _tables(
         self, layer: FusedEmbedding, kind: str, sizes: dict[str, int], sets: list[str]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from mtl_cli.network.blocks import Block, Name
 from mtl_cli.network.build import Network
-from mtl_cli.network.members import Index
+from mtl_cli.network.parallel_networks import Index
 
 
 class Copy(NamedTuple):

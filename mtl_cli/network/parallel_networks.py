@@ -12,41 +12,41 @@ ALL = slice(None)
 
 
 @dataclass(frozen=True)
-class Member:
+class NetworkPiece:
     """A piece of the weights of one of the networks that a layer computes.
 
     Attributes:
-        number: the number of the network; -1 if all networks share the piece.
-        piece: the name of the piece.
+        network: the number of the network; -1 if all networks share the piece.
+        name: the name of the piece.
         variable: the weight that holds the piece.
         index: the place of the piece in the weight.
     """
 
-    number: int
-    piece: str
+    network: int
+    name: str
     variable: Any
     index: Index
 
 
-def num_members(layer: Any) -> int:
+def num_networks(layer: Any) -> int:
     """Returns how many networks a layer computes side by side."""
     if isinstance(layer, Routing):
         return len(layer.routes)
     return int(layer.num) if isinstance(layer, ParallelDense | ParallelMLP) else 1
 
 
-def members_of(layer: Any) -> Iterator[Member]:
+def pieces_of(layer: Any) -> Iterator[NetworkPiece]:
     """Yields the pieces of a layer's weights, each of one network."""
     if isinstance(layer, Routing):
         for prefix, part in layer.parts().items():
             is_shared = getattr(part, "num", 0) == 1 < len(layer.routes)
-            for member in pieces_of_part(part, prefix):
-                yield replace(member, number=-1) if is_shared else member
+            for piece in pieces_of_part(part, prefix):
+                yield replace(piece, network=-1) if is_shared else piece
     elif isinstance(layer, ParallelMLP | ParallelDense):
         yield from pieces_of_part(layer, "")
     else:
         for i, variable in enumerate(layer.weights):
-            yield Member(0, str(i), variable, (ALL,) * len(variable.shape))
+            yield NetworkPiece(0, str(i), variable, (ALL,) * len(variable.shape))
 
 
 def input_kernels(layer: Any) -> list[Any]:
@@ -60,7 +60,7 @@ def input_kernels(layer: Any) -> list[Any]:
     return [kernel for part in layer.input_parts() for kernel in input_kernels(part)]
 
 
-def pieces_of_part(part: Any, prefix: str) -> Iterator[Member]:
+def pieces_of_part(part: Any, prefix: str) -> Iterator[NetworkPiece]:
     """Yields the pieces of networks, or of a variable whose first axis counts them."""
     if isinstance(part, ParallelMLP):
         yield from pieces_of_mlp(part)
@@ -69,10 +69,10 @@ def pieces_of_part(part: Any, prefix: str) -> Iterator[Member]:
     else:
         for number in range(part.shape[0]):
             index = (slice(number, number + 1), *(ALL,) * (len(part.shape) - 1))
-            yield Member(number, prefix, part, index)
+            yield NetworkPiece(number, prefix, part, index)
 
 
-def pieces_of_mlp(mlp: ParallelMLP) -> Iterator[Member]:
+def pieces_of_mlp(mlp: ParallelMLP) -> Iterator[NetworkPiece]:
     """Yields the pieces of networks with several layers."""
     for i, layer in enumerate(x for x in mlp.stack if x.weights):
         if isinstance(layer, ParallelBatchNorm):
@@ -81,19 +81,19 @@ def pieces_of_mlp(mlp: ParallelMLP) -> Iterator[Member]:
                 for number in range(mlp.num):
                     columns = slice(number * units, (number + 1) * units)
                     piece = f"{i}.{variable.name}"
-                    yield Member(number, piece, variable, (columns,))
+                    yield NetworkPiece(number, piece, variable, (columns,))
         else:
             yield from pieces_of_dense(layer, f"{i}.")
 
 
-def pieces_of_dense(layer: ParallelDense, prefix: str) -> Iterator[Member]:
+def pieces_of_dense(layer: ParallelDense, prefix: str) -> Iterator[NetworkPiece]:
     """Yields the kernel and the bias of each of the dense layers side by side."""
     per_group = layer.num // layer.groups
     for number in range(layer.num):
         group, first = number // per_group, number % per_group * layer.units
         columns = slice(first, first + layer.units)
         kernel = (slice(group, group + 1), ALL, columns)
-        yield Member(number, f"{prefix}kernel", layer.kernel, kernel)
+        yield NetworkPiece(number, f"{prefix}kernel", layer.kernel, kernel)
         if layer.use_bias:
             bias = (slice(number, number + 1), ALL, ALL)
-            yield Member(number, f"{prefix}bias", layer.bias, bias)
+            yield NetworkPiece(number, f"{prefix}bias", layer.bias, bias)
