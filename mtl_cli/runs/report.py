@@ -2,40 +2,27 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from mtl_cli.config.run_config import Config
-from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.data.load import Data
 from mtl_cli.data.table import Array
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.pages.figures import write_png
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.runs.epoch_rows import epoch_row, learning_curves
 from mtl_cli.runs.score_table import Cells
+from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.scoring.gate_usage import GateUsage
 from mtl_cli.scoring.scored_rows import ScoredRows, scored_rows
 from mtl_cli.tasks.base import Task
-from mtl_cli.training.progress import History
-
-if TYPE_CHECKING:  # this module imports TensorFlow
-    from mtl_cli.network.build import Network
 
 
 @dataclass(frozen=True)
-class FinishedRun:
+class FinishedRun(TrainedRun):
     """What a run has trained, and how good it is.
 
     Attributes:
-        folder: the run folder.
-        config: the run's configuration.
-        settings: the flags and settings of the command line.
-        environment: the content of `environment.json`.
-        data: the encoded splits.
-        network: the trained network.
-        history: the losses and validation scores of each epoch.
         predictions: the predictions by split and output.
         scores: the scores by split and output.
         split: the split that stands for the run: its test rows if it has any.
@@ -44,13 +31,6 @@ class FinishedRun:
         next_commands: commands to go on with, and what each does.
     """
 
-    folder: RunFolder
-    config: Config
-    settings: list[str]
-    environment: dict[str, Any]
-    data: Data
-    network: "Network"
-    history: History
     predictions: dict[str, dict[str, Array]]
     scores: dict[str, Scores]
     split: str

@@ -1,7 +1,7 @@
 """The steps of a run: read the data, build, train, save and score, report."""
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.config.run_config import Config
@@ -10,7 +10,6 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.continued_features import check_alike
 from mtl_cli.data.load import Data, load
 from mtl_cli.metrics.scores import Scores
@@ -19,13 +18,12 @@ from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs import earlier_run
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import EarlierRun
-from mtl_cli.runs.next_commands import next_command, next_commands
+from mtl_cli.runs.next_commands import next_command
 from mtl_cli.runs.preflight import check_monitor
 from mtl_cli.runs.provenance import change_messages, environment
-from mtl_cli.runs.resume import main_split
+from mtl_cli.runs.save_and_score import save_and_score
 from mtl_cli.runs.stage_timer import StageTimer
-from mtl_cli.scoring.gate_usage import gate_warnings, measure_gate_usage
-from mtl_cli.scoring.scores import evaluate
+from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.training.checkpoint import Checkpoint
 from mtl_cli.training.progress import History
 
@@ -110,9 +108,8 @@ def run(
     timer.split_off("train", "validate", history.validation_seconds)
     timer.split_off("train", "write checkpoints", history.checkpoint_seconds)
 
-    scores = save_and_score(
-        config, folder, console, data, network, history, timer, record, settings
-    )
+    trained = TrainedRun(folder, config, settings, record, data, network, history)
+    scores = save_and_score(trained, console, timer)
     if config.trainer.profile:
         console.print_table(timer.table())
     replicas.close()
@@ -258,69 +255,3 @@ def fit(
             plan if replicas.is_chief else None,
             replicas,
         )
-
-
-def save_and_score(
-    config: Config,
-    folder: RunFolder,
-    console: Console,
-    data: Data,
-    network: "Network",
-    history: History,
-    timer: StageTimer,
-    record: dict[str, Any],
-    settings: list[str],
-) -> dict[str, Scores]:
-    """Saves a trained network, scores it on each split, and reports the scores.
-
-    Returns: the scores by split and output.
-    """
-    from mtl_cli.runs import report, saved_model
-    from mtl_cli.training.calibration import calibrate
-
-    calibrations = calibrate(config, network, data.splits.get("valid"))
-    if calibrations:
-        values = {name: asdict(found) for name, found in calibrations.items()}
-        folder.write_json("calibration.json", values)
-        texts = [f"{name} {found}" for name, found in calibrations.items()]
-        console.print_line(f"calibrated on validation rows: {', '.join(texts)}")
-    values = mask_secrets(config.model_dump(mode="json"))
-    saved_model.save(folder, network, values, data.features)
-    # Training rows that are streamed from disk would take long to score. They are left
-    # out if there are other rows.
-    splits = [s for s in data.splits if s != "train" or not data.streamed] or ["train"]
-    predictions = {split: network.predict(data.splits[split]) for split in splits}
-    scores = {
-        split: evaluate(config.outputs, data.splits[split], predictions[split])
-        for split in sorted(splits)
-    }
-    folder.write_json("metrics.json", scores)
-    timer.end_stage("save, predict and score")
-
-    split = main_split(scores)
-    if gate_usage := measure_gate_usage(network, config, data.splits[split]):
-        folder.write_json("gates.json", {"split": split, **gate_usage})
-    report.write(
-        report.FinishedRun(
-            folder=folder,
-            config=config,
-            settings=settings,
-            environment=record,
-            data=data,
-            network=network,
-            history=history,
-            predictions=predictions,
-            scores=scores,
-            split=split,
-            gate_usage=gate_usage,
-            stages=timer.table(),
-            next_commands=next_commands(config, folder.path, settings),
-        )
-    )
-    for warning in gate_warnings(gate_usage):
-        console.warn(warning)
-    console.print_scores(
-        f"{split} rows, after epoch {history.kept_epoch}", config.outputs, scores[split]
-    )
-    timer.end_stage("write tables, plots and page")
-    return scores

@@ -1,0 +1,75 @@
+"""What follows the training of a run: calibrate, save, score, report."""
+
+from dataclasses import asdict
+
+from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.metrics.scores import Scores
+from mtl_cli.runs.console import Console
+from mtl_cli.runs.next_commands import next_commands
+from mtl_cli.runs.resume import main_split
+from mtl_cli.runs.stage_timer import StageTimer
+from mtl_cli.runs.trained_run import TrainedRun
+from mtl_cli.scoring.gate_usage import gate_warnings, measure_gate_usage
+from mtl_cli.scoring.scores import evaluate
+
+
+def save_and_score(
+    run: TrainedRun, console: Console, timer: StageTimer
+) -> dict[str, Scores]:
+    """Calibrates and saves a trained network, scores each split, and reports.
+
+    Returns: the scores by split and output.
+    """
+    from mtl_cli.runs import report, saved_model
+
+    config, folder, data = run.config, run.folder, run.data
+    calibrate_probabilities(run, console)
+    values = mask_secrets(config.model_dump(mode="json"))
+    saved_model.save(folder, run.network, values, data.features)
+    # Training rows that are streamed from disk would take long to score. They are left
+    # out if there are other rows.
+    splits = [s for s in data.splits if s != "train" or not data.streamed] or ["train"]
+    predictions = {split: run.network.predict(data.splits[split]) for split in splits}
+    scores = {
+        split: evaluate(config.outputs, data.splits[split], predictions[split])
+        for split in sorted(splits)
+    }
+    folder.write_json("metrics.json", scores)
+    timer.end_stage("save, predict and score")
+
+    split = main_split(scores)
+    if gate_usage := measure_gate_usage(run.network, config, data.splits[split]):
+        folder.write_json("gates.json", {"split": split, **gate_usage})
+    report.write(
+        report.FinishedRun(
+            **vars(run),
+            predictions=predictions,
+            scores=scores,
+            split=split,
+            gate_usage=gate_usage,
+            stages=timer.table(),
+            next_commands=next_commands(config, folder.path, run.settings),
+        )
+    )
+    for warning in gate_warnings(gate_usage):
+        console.warn(warning)
+    console.print_scores(
+        f"{split} rows, after epoch {run.history.kept_epoch}",
+        config.outputs,
+        scores[split],
+    )
+    timer.end_stage("write tables, plots and page")
+    return scores
+
+
+def calibrate_probabilities(run: TrainedRun, console: Console) -> None:
+    """Calibrates the network on the validation rows; writes and prints how."""
+    from mtl_cli.training.calibration import calibrate
+
+    calibrations = calibrate(run.config, run.network, run.data.splits.get("valid"))
+    if not calibrations:
+        return
+    values = {name: asdict(found) for name, found in calibrations.items()}
+    run.folder.write_json("calibration.json", values)
+    texts = [f"{name} {found}" for name, found in calibrations.items()]
+    console.print_line(f"calibrated on validation rows: {', '.join(texts)}")

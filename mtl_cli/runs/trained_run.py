@@ -1,0 +1,35 @@
+"""A run whose network is trained."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mtl_cli.config.run_config import Config
+from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.data.load import Data
+from mtl_cli.training.progress import History
+
+if TYPE_CHECKING:  # this module imports TensorFlow
+    from mtl_cli.network.build import Network
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What a run has trained, on what, and how.
+
+    Attributes:
+        folder: the run folder.
+        config: the run's configuration.
+        settings: the flags and settings of the command line.
+        environment: the content of `environment.json`.
+        data: the encoded splits.
+        network: the trained network.
+        history: the losses and validation scores of each epoch.
+    """
+
+    folder: RunFolder
+    config: Config
+    settings: list[str]
+    environment: dict[str, Any]
+    data: Data
+    network: "Network"
+    history: History
