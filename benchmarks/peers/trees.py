@@ -10,6 +10,7 @@ one line of JSON: {table.task: {library: [scores of each seed]}}.
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import pandas as pd
 from sklearn.metrics import log_loss, r2_score, roc_auc_score
 
 Rows = dict[str, tuple[pd.DataFrame, npt.NDArray[np.float64]]]
+Coded = Callable[[pd.DataFrame], pd.DataFrame]
 TREES, PATIENCE, RATE = 2000, 50, 0.05
 BUCKETS = 20  # of the expected calibration error
 
@@ -52,8 +54,7 @@ def main(folder: Path, part: str, seeds: list[int]) -> None:
 def light_gbm(rows: Rows, seed: int) -> dict[str, float]:
     """Returns the scores of LightGBM."""
     fit, y = rows["fit"]
-    text = fit.select_dtypes("string").columns
-    levels = {name: fit[name].dropna().unique() for name in text}
+    levels = {name: fit[name].dropna().unique() for name in fit.select_dtypes("string")}
 
     def coded(features: pd.DataFrame) -> pd.DataFrame:
         columns = {
@@ -63,7 +64,7 @@ def light_gbm(rows: Rows, seed: int) -> dict[str, float]:
         return features.assign(**columns)
 
     kind = lightgbm.LGBMClassifier if is_binary(y) else lightgbm.LGBMRegressor
-    model: Any = kind(
+    model = kind(
         n_estimators=TREES,
         learning_rate=RATE,
         random_state=seed,
@@ -72,11 +73,8 @@ def light_gbm(rows: Rows, seed: int) -> dict[str, float]:
         colsample_bytree=0.8,
         verbose=-1,
     )
-    valid, y_valid = rows["valid"]
     stop = lightgbm.early_stopping(PATIENCE, verbose=False)
-    model.fit(coded(fit), y, eval_set=[(coded(valid), y_valid)], callbacks=[stop])
-    features, label = rows["score"]
-    return score(label, predicted(model, coded(features), is_binary(y)), is_binary(y))
+    return scored(model, coded, rows, callbacks=[stop])
 
 
 def cat_boost(rows: Rows, seed: int) -> dict[str, float]:
@@ -88,7 +86,7 @@ def cat_boost(rows: Rows, seed: int) -> dict[str, float]:
         return features.assign(**{name: features[name].fillna("") for name in text})
 
     kind = catboost.CatBoostClassifier if is_binary(y) else catboost.CatBoostRegressor
-    model: Any = kind(
+    model = kind(
         iterations=TREES,
         learning_rate=RATE,
         random_seed=seed,
@@ -97,10 +95,24 @@ def cat_boost(rows: Rows, seed: int) -> dict[str, float]:
         verbose=0,
         allow_writing_files=False,
     )
+    return scored(model, coded, rows)
+
+
+def scored(model: Any, coded: Coded, rows: Rows, **options: Any) -> dict[str, float]:
+    """Trains a model until the validation rows stop it; returns its scores.
+
+    Args:
+        model: the model.
+        coded: returns features in the form that the model reads.
+        rows: the rows.
+        **options: further arguments of the training.
+    """
+    fit, y = rows["fit"]
     valid, y_valid = rows["valid"]
-    model.fit(coded(fit), y, eval_set=(coded(valid), y_valid))
+    model.fit(coded(fit), y, eval_set=[(coded(valid), y_valid)], **options)
     features, label = rows["score"]
-    return score(label, predicted(model, coded(features), is_binary(y)), is_binary(y))
+    binary = is_binary(y)
+    return score(label, predicted(model, coded(features), binary), binary)
 
 
 def is_binary(label: npt.NDArray[np.float64]) -> bool:

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from pydantic import Field
@@ -151,11 +152,11 @@ class Encoder(Options):
             sets = [
                 split_like(x, groups) for x, groups in zip(scaled, sets, strict=True)
             ]
-        for groups_of_set, x_of_set in zip(sets, scaled, strict=True):
-            encodings.outputs.append(
-                self._encode_set(groups_of_set, x_of_set, first_order, dense_options)
-            )
-        return encodings
+        outputs = [
+            self._encode_set(groups_of_set, x_of_set, first_order, dense_options)
+            for groups_of_set, x_of_set in zip(sets, scaled, strict=True)
+        ]
+        return replace(encodings, outputs=outputs)
 
     def _scale(
         self, encodings: Encodings, dense_options: dict[str, Any]
