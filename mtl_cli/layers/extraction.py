@@ -7,7 +7,7 @@ from typing import Any
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.gates import Gates, mix_groups
+from mtl_cli.layers.gates import Gates, Mix
 from mtl_cli.layers.parallel import ParallelMLP
 from mtl_cli.layers.routing import SHARED, Route, Routing, experts_of
 
@@ -92,7 +92,7 @@ def extract(
         name=f"{name}_gates",
         **dense_options,
     )(tasks)  # (T, B, per_task + S)
-    groups = groups_of_all = [shared_experts]
+    mixed = Mix()(gates[..., per_task:], shared_experts)
     if per_task:
         specific_experts = ParallelMLP(
             num_tasks * per_task,
@@ -101,18 +101,20 @@ def extract(
             **dense_options,
         )(tasks)  # (T * per_task, B, H)
         by_task = ops.reshape(specific_experts, (num_tasks, per_task, -1, units[-1]))
-        groups = [by_task, shared_experts]
-        groups_of_all = [specific_experts, shared_experts]
-    mixed = mix_groups(gates, groups)
+        mixed += Mix()(gates[..., :per_task], by_task)
     if is_last:
         return mixed, None
 
+    num_specific = num_tasks * per_task
     shared_gate = make_gates(
         1,
-        num_tasks * per_task + num_shared_experts,
+        num_specific + num_shared_experts,
         gate_units,
         routes=[Route(None, [*chain(*specific_of), *shared_of])],
         name=f"{name}_shared_gate",
         **dense_options,
     )(shared)  # (1, B, T * per_task + S)
-    return mixed, mix_groups(shared_gate, groups_of_all)[0]
+    shared = Mix()(shared_gate[..., num_specific:], shared_experts)
+    if per_task:
+        shared += Mix()(shared_gate[..., :num_specific], specific_experts)
+    return mixed, shared[0]
