@@ -9,7 +9,7 @@ from mtl_cli.core.tensors import Tensor
 
 @dataclass(frozen=True)
 class Encodings:
-    """What an encoder makes of a batch of rows, for each set of embeddings.
+    """The output of an encoder for a batch of rows, for each set of embeddings.
 
     Attributes:
         outputs: the encodings, `(batch, dim)` for each set.
@@ -33,10 +33,10 @@ class Encodings:
         """
         from keras import ops
 
-        chosen = names or self.embedded or self.columns
+        selected = names or self.embedded or self.columns
         runs, start = [], 0
         for name, columns in groupby(self.columns):
             stop = start + len(list(columns))
-            runs += [slice(start, stop)] if name in chosen else []
+            runs += [slice(start, stop)] if name in selected else []
             start = stop
         return [ops.concatenate([x[:, run] for run in runs], axis=-1) for x in self.x]

@@ -7,7 +7,7 @@ import numpy as np
 # Cells of a column, as a table of Python values holds them.
 Cells = list[Any]
 # Values that training rows probably lack, for tests of exported models: an id above
-# 2^53, which no float64 holds, and texts that are not ASCII or long.
+# 2^53 that float64 would round, and texts that are long or not ASCII.
 TEXTS = (str(2**53 + 1), "zoë", "日本", "?" * 300)
 
 # Every third row has an unseen or missing value.
@@ -18,8 +18,10 @@ def some_values(
     vocabulary: list[str], random: np.random.Generator, rows: int
 ) -> list[str | None]:
     """Returns values of a vocabulary; some rows have unseen and missing values."""
-    seen = vocabulary or TEXTS
-    values: list[str | None] = [seen[random.integers(len(seen))] for _ in range(rows)]
+    values_to_draw = vocabulary or TEXTS
+    values: list[str | None] = [
+        values_to_draw[random.integers(len(values_to_draw))] for _ in range(rows)
+    ]
     others = [None, *TEXTS]
     for i, row in enumerate(range(0, rows, ROWS_PER_ODD_ROW)):
         values[row] = others[i % len(others)]
@@ -43,9 +45,9 @@ def some_numbers(
     low, high = (min(learnt), max(learnt)) if learnt else (0.0, 1.0)
     margin = (high - low) / 4 or 1.0
     between = random.uniform(low - margin, high + margin, rows)
-    at = random.choice(learnt, rows) if learnt else between
+    drawn = random.choice(learnt, rows) if learnt else between
     numbers: list[float | None] = np.where(
-        random.random(rows) < 0.5, between, at
+        random.random(rows) < 0.5, between, drawn
     ).tolist()
     if missing != "error":
         numbers[::ROWS_PER_ODD_ROW] = [None] * len(numbers[::ROWS_PER_ODD_ROW])

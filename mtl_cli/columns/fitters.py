@@ -56,8 +56,8 @@ class VocabularyFitter(Fitter):
 
     Args:
         read: returns the values of a table, one per row.
-        min_count: the vocabulary leaves out values that occur less often; None if the
-            vocabulary belongs to another feature, whose fitter merges this one.
+        min_count: the vocabulary leaves out values that occur less often. None if the
+            vocabulary belongs to another feature, and its fitter merges this one.
     """
 
     def __init__(

@@ -42,7 +42,8 @@ def check_labels(message_start: str, labels: Floats, is_wrong: Mask, rule: str) 
 
     Args:
         message_start: the task and the column, for the error message.
-        labels: the labels, (rows,); NaN marks an empty cell, which is never wrong.
+        labels: the labels, (rows,). NaN marks an empty cell. An empty cell is never
+            wrong.
         is_wrong: whether each label breaks the rule, (rows,).
         rule: what a label must be, for the error message.
     """
@@ -79,7 +80,8 @@ class LabelSummary:
         """Adds the labels of further rows, float64 (rows,), without NaN.
 
         The mean of the squares minus the square of the mean would lose all digits of a
-        deviation that is small beside the mean, as that of times in milliseconds is.
+        deviation that is much smaller than the mean, such as the deviation of times in
+        milliseconds.
 
         Reference: Chan et al., "Algorithms for Computing the Sample Variance", The
         American Statistician 1983, equations 2.1.

@@ -48,8 +48,8 @@ class Block:
         input: `ids`, `dense` or `sequences`.
         width: number of columns of this input.
         table: name of the embedding table in which ids are looked up; None for numbers.
-        pooling: how the vectors of a sequence become one vector: `mean`, `sum` or
-            `max`; None for other inputs.
+        pooling: `mean`, `sum` or `max`: the operation that turns the vectors of a
+            sequence into one vector; None for other inputs.
         ramps: number of columns of the input `dense` that a feature with ids fills too.
     """
 

@@ -60,7 +60,7 @@ def as_texts(column: str, cells: pa.ChunkedArray | pa.Array) -> RawInput:
 
 
 def as_matrix(values: RawInput, rows: Integers, num_rows: int) -> RawInput:
-    """Returns lists as rows of a matrix, which end in empty cells.
+    """Returns lists as the rows of a matrix, with empty cells after short lists.
 
     Args:
         values: the values of all lists, one after another.

@@ -14,8 +14,8 @@ from mtl_cli.core.errors import DataError
 Integers = npt.NDArray[np.int64]
 
 WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
-# Separates the values of a cross: the control character "unit separator", which
-# ordinary text does not contain.
+# Separates the values of a cross. Ordinary text does not contain this control
+# character.
 UNIT_SEPARATOR = "\x1f"
 
 
@@ -114,8 +114,8 @@ def cross(name: str, columns: list[pa.ChunkedArray]) -> Categorical:
     """
     combined, *others = (as_categorical(name, column) for column in columns)
     for other in others:
-        # One number per pair of codes, as in a table with a column per category of
-        # `other`. An empty cell makes the pair -1.
+        # Numbers the pairs of codes like the cells of a table with one column for each
+        # category of `other`. An empty cell makes the pair -1.
         width = len(other.categories)
         pairs = np.where(
             (combined.codes < 0) | (other.codes < 0),

@@ -24,7 +24,7 @@ TRAINING_JOBS = ("chief", "master", "worker")
 
 
 def rank(strategy: str | None) -> int:
-    """Returns the rank of this process. The chief, which writes the run folder, has 0.
+    """Returns the rank of this process. Rank 0 is the chief: it writes the run folder.
 
     Args:
         strategy: the value of `trainer.strategy`.
@@ -84,15 +84,17 @@ def read_tf_config() -> tuple[list[str], int]:
             for job in TRAINING_JOBS
             for index in range(len(jobs.get(job, [])))
         ]
-        own = (task["type"], int(task["index"]))
-        if own not in tasks:
-            count = len(jobs.get(own[0], []))
-            raise ValueError(f"index {own[1]} is not one of {count} {own[0]} tasks")
+        own_task = (task["type"], int(task["index"]))
+        if own_task not in tasks:
+            count = len(jobs.get(own_task[0], []))
+            raise ValueError(
+                f"index {own_task[1]} is not one of {count} {own_task[0]} tasks"
+            )
         addresses = [jobs[job][index] for job, index in tasks]
         for address in addresses:
             if not address.rpartition(":")[2].isdigit():
                 raise ValueError(f"{address!r} names no port")
-        return addresses, tasks.index(own)
+        return addresses, tasks.index(own_task)
 
 
 @contextlib.contextmanager

@@ -40,7 +40,7 @@ def rendezvous(
 
     Args:
         workers: the addresses of all processes, in the order of their ranks. The first
-            address is that of the chief.
+            address belongs to the chief.
         rank: the rank of this process.
         environment: the values for `environment.json`.
         check_children: a function that the chief calls while it waits. The function

@@ -169,8 +169,8 @@ class Replicas:
 
         Without the barrier, a process could exit while another process still computes
         with it. A process that leaves the barrier first may still exit while another
-        process waits. The waiting process then gets a `LOST_WORKER` error, which is
-        harmless at this point.
+        process waits. The waiting process then gets a `LOST_WORKER` error: at this
+        point the error is harmless.
         """
         with contextlib.suppress(*LOST_WORKER):
             self.all_reduce_max(0, [1])
@@ -234,7 +234,7 @@ def connect_workers(
     workers, rank = cluster.members()
     if not rendezvous(workers, rank, environment, check_children):
         return None
-    # From here on, a process that left would leave the others waiting for it inside
+    # From here on, if one process ended, all other processes would wait for it inside
     # TensorFlow. A signal waits until the training stops all processes together.
     signals.defer()
     choose_gpu(workers, rank)

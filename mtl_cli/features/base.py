@@ -37,12 +37,12 @@ class Feature(Options):
 
     Attributes:
         kind: the module in `mtl_cli/features` that holds the feature's class.
-        numeric: whether the feature reads numbers. Its column of a text file is then
-            read as float64, not as text, and its encoded values have an order.
+        numeric: whether the feature reads numbers. If so, columns of text files are
+            read as float64 instead of text, and the encoded values have an order.
         reports_unseen: whether id 0 stands for values that the training rows lack,
             so that the data report counts these values.
         shared_ids: how values become ids, `vocabulary` or `hash`. Features can share
-            an embedding table if this is the same. None: the table cannot be shared.
+            an embedding table if they agree in this. None: they cannot share a table.
     """
 
     kind: str
@@ -71,7 +71,7 @@ class Feature(Options):
         """
 
     def fitter(self, name: str) -> Fitter:
-        """Returns a new fitter, which learns what `encode` needs."""
+        """Returns a new fitter. A fitter learns the values that `encode` needs."""
         return Fitter(partial(self.read, name))
 
     @abstractmethod
@@ -123,7 +123,7 @@ class Feature(Options):
     ) -> dict[str, Cells]:
         """Returns cells to test an exported model with, {column: one cell per row}.
 
-        They include missing values, if the feature accepts these, and unseen values.
+        The cells include unseen values, and missing values if the feature accepts them.
 
         Args:
             name: the name of the feature.
@@ -253,7 +253,9 @@ def check_shared_table(name: str, features: dict[str, Feature]) -> None:
 def number_column(
     name: str, missing: str | float, ops: Ops, max_size: float = FLOAT32_MAX
 ) -> Tensor:
-    """Returns a numeric feature's column in a graph, which refuses what `read` refuses.
+    """Returns a numeric feature's column in a graph.
+
+    The graph refuses the values that `read` refuses.
 
     Args:
         name: the feature and its column.

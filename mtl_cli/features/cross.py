@@ -64,7 +64,7 @@ class Cross(Embedded):
 
     def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
         columns = [ops.column(column, "text") for column in self.columns]
-        texts = ops.joined(columns, UNIT_SEPARATOR)
+        texts = ops.join_columns(columns, UNIT_SEPARATOR)
         if self.num_buckets is None:
             # No combination in the vocabulary has an empty part.
             ids = ops.vocabulary_ids(texts, learnt["vocabulary"])

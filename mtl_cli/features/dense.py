@@ -108,5 +108,5 @@ class Dense(Feature):
 
 
 def signed_log1p(x: Floats) -> Floats:
-    """Returns log(1 + |x|) with the sign of x, which compresses both tails."""
+    """Returns log(1 + |x|) with the sign of x: this compresses both tails."""
     return np.asarray(np.sign(x) * np.log1p(np.abs(x)))

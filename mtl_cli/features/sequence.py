@@ -135,9 +135,9 @@ class Sequence(Embedded):
         ]
         weights: Cells = [random.random(length).tolist() for length in lengths]
         if self.separator is not None:
-            lists = [joined(values, self.separator) for values in lists]
+            lists = [as_text(values, self.separator) for values in lists]
             weights = [
-                None if text is None else joined(values, self.separator)
+                None if text is None else as_text(values, self.separator)
                 for text, values in zip(lists, weights, strict=True)
             ]
         return {name: lists} | ({self.weights: weights} if self.weights else {})
@@ -146,7 +146,7 @@ class Sequence(Embedded):
         return Block("sequences", self.max_length, self.table_owner(name), self.pooling)
 
 
-def joined(values: list[Any], separator: str) -> str | None:
+def as_text(values: list[Any], separator: str) -> str | None:
     """Returns values as one text, with nothing in place of None; None if it is empty.
 
     A text that holds the separator is left out.

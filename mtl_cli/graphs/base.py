@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from mtl_cli.core.tensors import Tensor
 
-# What an input of an exported graph holds for each row.
+# The values that an input of an exported graph holds for each row.
 InputKind = Literal["text", "number", "texts", "numbers"]
 
 
@@ -65,7 +65,7 @@ class Ops(ABC):
         """Returns the bucket of each text, from 1; 0 for an empty text; int64."""
 
     @abstractmethod
-    def joined(self, columns: Sequence[Tensor], separator: str) -> Tensor:
+    def join_columns(self, columns: Sequence[Tensor], separator: str) -> Tensor:
         """Returns the texts of several columns with a separator between them."""
 
     @abstractmethod

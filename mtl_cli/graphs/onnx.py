@@ -141,7 +141,7 @@ class OnnxOps(Ops):
             "sparse, or a cross without num_buckets), or take --format saved_model"
         )
 
-    def joined(self, columns: Sequence[str], separator: str) -> str:
+    def join_columns(self, columns: Sequence[str], separator: str) -> str:
         mark = self.constant(separator)
         return reduce(
             lambda a, b: self.add("StringConcat", self.add("StringConcat", a, mark), b),
@@ -214,8 +214,8 @@ class OnnxOps(Ops):
     def aligned(self, numbers: str, like: str) -> str:
         shape = self.add("Shape", like)
         padding = self.add("Expand", self.double(np.nan), shape)
-        joined = self.add("Concat", numbers, padding, axis=1)
-        return self.cut(joined, self.add("Gather", shape, self.constant([1])))
+        padded = self.add("Concat", numbers, padding, axis=1)
+        return self.cut(padded, self.add("Gather", shape, self.constant([1])))
 
     def last_values(
         self, is_present: str, lists: Sequence[str], max_length: int
@@ -228,7 +228,7 @@ class OnnxOps(Ops):
         position = self.add("Sub", reached, self.add("Add", skipped, self.constant(1)))
         is_late = self.add("GreaterOrEqual", position, self.constant(0))
         is_kept = self.add("And", is_present, is_late)
-        # All other values go to one more column, which is cut off.
+        # All other values go to one more column. The last line cuts this column off.
         position = self.where(is_kept, position, max_length)
         shape = self.add("Concat", self.rows(), self.constant([max_length + 1]), axis=0)
         packed = []

@@ -65,7 +65,7 @@ class TensorFlowOps(Ops):
         ids = tf.cast(hashes % tf.constant(num_buckets, tf.uint64), tf.int64) + 1
         return tf.where(self.is_present(texts), ids, 0)
 
-    def joined(self, columns: Sequence[Tensor], separator: str) -> Tensor:
+    def join_columns(self, columns: Sequence[Tensor], separator: str) -> Tensor:
         return tf.strings.join(columns, separator)
 
     def all_present(self, columns: Sequence[Tensor]) -> Tensor:
@@ -134,11 +134,11 @@ class TensorFlowOps(Ops):
         counts = tf.cast(is_present, tf.int64)
         total = tf.reduce_sum(counts, axis=1, keepdims=True)
         position = tf.cumsum(counts, axis=1) - 1 - tf.maximum(total - max_length, 0)
-        kept = tf.where(is_present & (position >= 0))  # (values, 2) rows, columns
-        rows = tf.gather(kept, 0, axis=1)
-        cells = tf.stack([rows, tf.gather_nd(position, kept)], axis=1)
+        kept_cells = tf.where(is_present & (position >= 0))  # (values, 2) rows, columns
+        rows = tf.gather(kept_cells, 0, axis=1)
+        cells = tf.stack([rows, tf.gather_nd(position, kept_cells)], axis=1)
         shape = tf.stack([tf.shape(is_present, tf.int64)[0], max_length])
-        return [tf.scatter_nd(cells, tf.gather_nd(x, kept), shape) for x in lists]
+        return [tf.scatter_nd(cells, tf.gather_nd(x, kept_cells), shape) for x in lists]
 
     def shares(self, weights: Tensor) -> Tensor:
         total = tf.reduce_sum(weights, axis=1, keepdims=True)
@@ -154,7 +154,7 @@ class TensorFlowOps(Ops):
         return ~tf.math.is_nan(x)
 
     def is_within(self, x: Tensor, low: float, high: float) -> Tensor:
-        # TensorFlow turns "not (x > y)" into "x <= y", which is false for NaN.
+        # TensorFlow turns "not (x > y)" into "x <= y": that is false for NaN.
         return ((x >= doubles(low)) & (x <= doubles(high))) | tf.math.is_nan(x)
 
     def equal(self, x: Tensor, y: Tensor) -> Tensor:

@@ -106,10 +106,10 @@ def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
         if not (task and space):
             raise ConfigError(f"--space: '{argument}' should be TASK:COLUMN")
         if task not in tasks:
-            known = f"there are {', '.join(tasks)}{suggest(task, tasks)}"
+            choice = f"there are {', '.join(tasks)}{suggest(task, tasks)}"
             if not tasks:
-                known = "there is none: give --task"
-            raise ConfigError(f"--space {argument}: no task '{task}', {known}")
+                choice = "there is none: give --task"
+            raise ConfigError(f"--space {argument}: no task '{task}', {choice}")
         if space == task:
             raise ConfigError(f"--space {argument}: a task cannot be its own space")
         if task in spaces:
@@ -139,7 +139,7 @@ def parse_columns(arguments: argparse.Namespace) -> list[str] | None:
 def dataset_name(table: str) -> str:
     """Returns a valid name for a data set, made from the path of its table.
 
-    The path may be a link, whose own name counts; `.` is the current folder.
+    If the path is a link, the name of the link counts. `.` is the current folder.
     """
     stem = Path(os.path.abspath(table)).name.partition(".")[0]
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")

@@ -55,8 +55,8 @@ class ColumnProfile:
             Arrow lists, the distinct values within all lists.
         counts: the number of times that each of `values` occurs.
         numbers: `values` as float64, None if they are not numbers.
-        elements: for a list column, the profile of the values of all lists.
-        lengths: for a list column, the number of values in each list.
+        elements: the profile of the values of all lists, for a list column.
+        lengths: the number of values in each list, for a list column.
     """
 
     name: str
@@ -232,7 +232,7 @@ def kind_of_values(arrow_type: pa.DataType, values: pa.Array) -> Kind:
     """Returns the kind of a column's values.
 
     Args:
-        arrow_type: the type in the file, which decides unless it is text.
+        arrow_type: the type in the file. Every type except text decides the kind.
         values: the distinct values as text; text is of the first kind in
             `TEXT_PATTERNS` whose pattern fits all of them.
     """

@@ -85,9 +85,9 @@ def propose_categories(column: ColumnProfile, remark: str = "") -> ColumnProposa
 def propose_numbers(column: ColumnProfile, remark: str = "") -> ColumnProposal:
     """Proposes how numbers enter the network: as ramps, and with spikes as buckets too.
 
-    A column has a spike if a single value, such as 0, fills a large share of it. Its
-    other values then often have an effect each, for which buckets have embeddings. Few
-    rows would not train these.
+    A column has a spike if a single value, such as 0, fills a large share of it. Each
+    of the other values then often has its own effect, so buckets with embeddings help.
+    A small table has too few rows to train these embeddings.
     """
     keys = numeric_keys(column)
     return ColumnProposal(column, "feature", keys, summarize(column), remark)

@@ -1,4 +1,4 @@
-"""What a column holds, in a few words: for the comments of the YAML."""
+"""Summaries of columns, in a few words, for the comments of the YAML."""
 
 from mtl_cli.core.errors import visible
 from mtl_cli.init.column_profile import MAX_CATEGORIES, MAX_EXACT, ColumnProfile

@@ -68,7 +68,7 @@ class DatasetProposal:
     def group_column(self) -> str | None:
         """The first column that can group rows for group AUC; None if there is none.
 
-        Such a column has users or sessions, which occur twice or more on average.
+        Such a column holds users or sessions. Each occurs twice or more on average.
         """
         for proposal in self.features:
             column = proposal.column

@@ -116,8 +116,8 @@ def detect_delimiter(lines: list[str], usual: str) -> str:
 
     Args:
         lines: the first lines of a file.
-        usual: the usual delimiter of the file's format, which is tried first and
-            returned if no delimiter fits.
+        usual: the usual delimiter of the file's format. The function tries it first,
+            and returns it if no delimiter fits.
     """
     for delimiter in usual + DELIMITERS:
         num_cells = [len(cells) for cells in csv.reader(lines, delimiter=delimiter)]

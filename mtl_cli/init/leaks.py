@@ -39,7 +39,7 @@ def mark_leak(
         dependence = dependence_on(column, columns[task.label].codes)
         strength, measure = 0.0, "AUC"
         if task.task_class.BINARY_LABELS:
-            # The label column may have several values, of which one counts as 1.
+            # The label column may have several values; only one of them counts as 1.
             classes = np.where(np.isnan(task.y), -1, task.y).astype("int64")
             if dependence_on(column, classes) == "one to one":
                 dependence = "one to one"

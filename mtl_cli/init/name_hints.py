@@ -48,7 +48,7 @@ TIME_WORDS = split_words(
 )
 # Words that suggest times at the end of a name only: `seen_at`, but not `at_home`.
 LAST_TIME_WORDS = split_words("ts at dt day when")
-# Things that a row belongs to, which outlast the row; a session does not.
+# Things that outlast the rows which belong to them. A session does not.
 LASTING_WORDS = sorted({*ENTITY_WORDS, *PERSON_WORDS} - {"session", "query"})
 REQUEST_WORDS = split_words(
     "request req impression imp log trace event auction bid transaction trx order row "
@@ -126,6 +126,6 @@ def last_word(name: str) -> str:
     return (split_words(name) or [""])[-1]
 
 
-def has_word(name: str, words: list[str]) -> bool:
+def has_word(name: str, vocabulary: list[str]) -> bool:
     """Whether a name contains one of some words."""
-    return any(word in words for word in split_words(name))
+    return any(word in vocabulary for word in split_words(name))

@@ -29,14 +29,14 @@ def find_null_values(
 
     Returns: {text: names of columns}.
     """
-    found: dict[str, list[str]] = {}
+    columns_by_mark: dict[str, list[str]] = {}
     for table in tables:
         for name, cells in zip(table.column_names, table.columns, strict=True):
             values = pc.unique(cells.drop_null())
             for mark in marks_among(values, is_label=name in labels):
-                columns = found.setdefault(mark, [])
+                columns = columns_by_mark.setdefault(mark, [])
                 columns.extend([name] if name not in columns else [])
-    return found
+    return columns_by_mark
 
 
 def marks_among(values: pa.Array, is_label: bool) -> list[str]:
@@ -54,8 +54,8 @@ def marks_among(values: pa.Array, is_label: bool) -> list[str]:
         says_yes_or_no = is_label and marks is MARKS and is_yes_or_no(others)
         kind = kind_of_values(others.type, others)
         if kind in ("whole", "decimal", "time") or says_yes_or_no:
-            found: list[str] = values.filter(is_mark).to_pylist()
-            return found
+            present_marks: list[str] = values.filter(is_mark).to_pylist()
+            return present_marks
     return []
 
 
@@ -65,7 +65,7 @@ def is_yes_or_no(values: pa.Array) -> bool:
     return bool(texts & YES) and bool(texts & NO) and texts <= YES | NO
 
 
-def without(table: pa.Table, null_values: Iterable[str]) -> pa.Table:
+def with_empty_cells(table: pa.Table, null_values: Iterable[str]) -> pa.Table:
     """Returns a table of text with empty cells in place of some texts."""
     marks = pa.array(list(null_values), pa.string())
     empty = pa.scalar(None, pa.string())
@@ -93,8 +93,8 @@ def null_value_notes(
                 counts[name] += pc.sum(pc.equal(cells, text)).as_py() or 0
         cells_by_column = [f"{name} ({n:,})" for name, n in counts.items() if n]
         others = [name for name, n in counts.items() if n and name not in shown_by]
-        note = f"'{text}' counts as an empty cell: {', '.join(cells_by_column)}"
+        message = f"'{text}' counts as an empty cell: {', '.join(cells_by_column)}"
         if others:
-            note = f"WARNING: {note}; may it be a word in {', '.join(others)}?"
-        notes.append(note)
+            message = f"WARNING: {message}; may it be a word in {', '.join(others)}?"
+        notes.append(message)
     return notes

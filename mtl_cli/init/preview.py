@@ -18,7 +18,7 @@ from mtl_cli.data.csv_file import BLOCK_BYTES
 from mtl_cli.data.csv_row_errors import ragged_row
 from mtl_cli.data.parquet_file import open_parquet
 from mtl_cli.init.file_format import FileFormat, detect_format
-from mtl_cli.init.null_values import without
+from mtl_cli.init.null_values import with_empty_cells
 
 MAX_ROWS = 200_000
 
@@ -39,14 +39,14 @@ class TablePreview:
     complete: bool
     format: FileFormat
 
-    def without(self, null_values: Iterable[str]) -> "TablePreview":
+    def with_empty_cells(self, null_values: Iterable[str]) -> "TablePreview":
         """Returns the preview of a text file with empty cells in place of some texts.
 
         The preview of another file is returned unchanged.
         """
         if not self.format.is_text:
             return self
-        return replace(self, table=without(self.table, null_values))
+        return replace(self, table=with_empty_cells(self.table, null_values))
 
 
 def read_preview(
@@ -57,8 +57,8 @@ def read_preview(
     Args:
         path: a file, or a folder of Parquet files.
         columns: see `detect_format`.
-        training: for a test table, the format of the training table, whose delimiter
-            the test table must have; None for the training table itself.
+        training: the format of the training table, if `path` is a test table: both
+            must have the same delimiter. None if `path` is the training table.
 
     Raises:
         DataError: naming the file, and what is wrong with it.
@@ -125,7 +125,7 @@ def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview
 
 
 def open_bytes(file: Path) -> pa.NativeFile:
-    """Opens a text file, which may be compressed."""
+    """Opens a text file, compressed or not."""
     return pa.input_stream(str(file), compression="detect")
 
 

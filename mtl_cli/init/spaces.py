@@ -28,13 +28,13 @@ def notes_on_spaces(
         for task in tasks
         if task not in spaces and task != space
     ]
-    return [note for note in notes if note]
+    return [text for text in notes if text]
 
 
 def note_on_space(
     task: str, proposal: TaskProposal, space: str, space_proposal: TaskProposal
 ) -> str:
-    """Returns a note if the positives of a task lie among those of another; or "".
+    """Returns a note if the positives of a task are positives of another task; or "".
 
     Args:
         task: the task that may be a conversion, such as `buy`.
@@ -98,7 +98,7 @@ def propose_space(
     tasks: dict[str, TaskProposal],
     columns: dict[str, ColumnProfile],
 ) -> TaskProposal:
-    """Returns the proposal for a space, which is a binary task or a column of 0 and 1.
+    """Returns the proposal for a space: a binary task or a column of 0 and 1.
 
     See `limit_to_space` for the arguments.
     """

@@ -84,7 +84,7 @@ def check_no_header(path: str, columns: list[ColumnProfile]) -> None:
 
 
 def missing_task_error(path: str, columns: list[ColumnProfile]) -> ConfigError:
-    """Returns the error of a command without --task, which lists possible labels."""
+    """Returns the error for a command without --task. It lists possible labels."""
     binary = [column.name for column in columns if column.is_binary]
     if binary:
         candidates = f"columns of 0 and 1 in '{path}': {', '.join(binary)}"

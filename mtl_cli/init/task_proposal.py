@@ -78,10 +78,10 @@ def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposa
         frequent, rare = column.most_frequent()
         reason = f"the rarer value; the other is {shorten(frequent)}"
         return binary_of_values(column, [rare], reason)
-    named = value_named_as(task, column)
-    if named is not None:
+    positive_value = value_named_as(task, column)
+    if positive_value is not None:
         reason = f"named as the task, of {column.num_distinct} values"
-        return binary_of_values(column, [named], reason)
+        return binary_of_values(column, [positive_value], reason)
     too_many = column.num_distinct > MAX_CLASSES
     if column.numbers is not None and (
         too_many or not column.all_whole or counts_as_amount(task, column)
@@ -170,18 +170,18 @@ def binary_of_values(
     Args:
         column: the profile of the label column.
         positive: the values that count as 1.
-        reason: why these values were chosen, or what is odd about the others.
+        reason: why these values were chosen, or what is odd about the other values.
     """
     values = column.values.to_pylist()
     y = np.isin(column.codes, [values.index(value) for value in positive])
     y = np.where(column.codes < 0, np.nan, y)
     remark = f"{np.nanmean(y):.1%} of {labels_and_missing(column)}; {reason}"
-    named = list(dict.fromkeys(yaml_value(column, value) for value in positive))
+    yaml_values = list(dict.fromkeys(yaml_value(column, value) for value in positive))
     keys: dict[str, Any] = {"label": column.name, "kind": "binary"}
-    keys |= {"positive": named[0] if len(named) == 1 else named}
-    told = f"1 is {', '.join(map(shorten, positive))}: {reason}"
-    told = reason if reason.startswith("WARNING") else told
-    return TaskProposal(keys, summarize(column), {"positive": remark}, told, y)
+    keys |= {"positive": yaml_values[0] if len(yaml_values) == 1 else yaml_values}
+    message = f"1 is {', '.join(map(shorten, positive))}: {reason}"
+    message = reason if reason.startswith("WARNING") else message
+    return TaskProposal(keys, summarize(column), {"positive": remark}, message, y)
 
 
 def counts_as_amount(task: str, column: ColumnProfile) -> bool:
@@ -222,10 +222,10 @@ def multiclass(column: ColumnProfile) -> TaskProposal:
 def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
     """Returns a regression task.
 
-    The transform is always `standard`, which learns the mean of the labels: the mean
-    has the best R2 and RMSE. For labels with a long tail a remark names `log1p`, which
-    learns the mean of logarithms. This lies near the median: its MAE is lower, but its
-    R2 is often below 0.
+    The transform is always `standard`. The model then learns the mean of the labels,
+    and the mean has the best R2 and RMSE. For labels with a long tail a remark names
+    `log1p`. The model then learns the mean of the logarithms of the labels. This mean
+    lies near the median of the labels: its MAE is lower, but its R2 is often below 0.
     """
     y = column.numbers_by_row()
     labels = y[~np.isnan(y)]
@@ -239,13 +239,13 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
             "middle, not the mean: lower MAE, lower R2"
         )
     remarks = {"kind": labels_and_missing(column), "transform": reason}
-    told = f"numbers from {labels.min():.15g} to {labels.max():.15g}"
+    message = f"numbers from {labels.min():.15g} to {labels.max():.15g}"
     if column.num_distinct <= MAX_CLASSES:
         hint = "taken for amounts; or multiclass with classes: [...]"
         remarks["kind"] += f"; {hint}"
-        told += f"; {hint}"
+        message += f"; {hint}"
     keys = {"label": column.name, "kind": "regression", "transform": "standard"}
-    return TaskProposal(keys, summarize(column), remarks, told, y)
+    return TaskProposal(keys, summarize(column), remarks, message, y)
 
 
 def labels_and_missing(column: ColumnProfile) -> str:

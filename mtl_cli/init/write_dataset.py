@@ -59,7 +59,8 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     previews = [train] if test is None else [train, test]
     texts = [preview.table for preview in previews if preview.format.is_text]
     null_values = find_null_values(texts, labels.values())
-    train, test = train.without(null_values), test and test.without(null_values)
+    train = train.with_empty_cells(null_values)
+    test = test and test.with_empty_cells(null_values)
     columns = profile_columns(train, list(labels.values()))
     if not labels:
         raise missing_task_error(train.path, columns)
@@ -189,7 +190,7 @@ def summary(
     ]
     if left_out > 0:
         lines.append(f"... and {left_out:,} more columns, which are in {target} too")
-    lines += ["", *(f"note: {printable(note)}" for note in notes)] if notes else []
+    lines += ["", *(f"note: {printable(text)}" for text in notes)] if notes else []
     hides_bundled = (conf_folder() / "dataset" / f"{name}.yaml").exists()
     if hides_bundled and user_conf_folder():
         done = f"wrote {target}, which from here hides the bundled {name}; then"

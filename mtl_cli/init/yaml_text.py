@@ -182,7 +182,7 @@ def feature_entry(proposal: ColumnProposal) -> str:
 
 
 def task_lines(proposal: TaskProposal) -> Iterator[str]:
-    """Yields the lines of a task's keys, which stand below its name."""
+    """Yields the lines of a task's keys. They stand below the task's name."""
     fields = task_class(proposal.kind).model_fields
     values = {
         name: proposal.keys.get(name, fields[name].default)

@@ -1,4 +1,4 @@
-"""Accuracy: how often the class with the highest probability is the right one."""
+"""Accuracy: the share of rows whose most probable class is the right class."""
 
 import numpy as np
 

@@ -54,8 +54,8 @@ def gauc(
     """Group AUC: the AUC within each group (a user, a session), averaged over groups.
 
     The weight of a group is the sum of its rows' weights. Groups of one class have no
-    AUC and are left out (Zhu et al., KDD 2017, eq. 15), and so are rows whose group
-    number is below 0, which have no group.
+    AUC and are left out (Zhu et al., KDD 2017, eq. 15). A group number below 0 means
+    that the row has no group; these rows are left out too.
     """
     has_group = group >= 0
     if not has_group.any():

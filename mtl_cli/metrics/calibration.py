@@ -12,8 +12,9 @@ CALIBRATION_BUCKETS = 20
 def ece(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Expected calibration error: mean distance of predicted and actual rates.
 
-    The rates are those of 20 buckets of equally many rows, in order of prediction; rows
-    of equal prediction are in the same bucket. 0 is best.
+    The rows, in order of prediction, are cut into 20 buckets of equally many rows; rows
+    of equal prediction are in the same bucket. Each bucket has a predicted and an
+    actual rate. 0 is best.
     """
     predicted, actual, weights = calibration_buckets(label, prediction, weight)
     return float(np.average(np.abs(predicted - actual), weights=weights))

@@ -43,12 +43,12 @@ def thinned(x: Floats, y: Floats, progress: Floats) -> Points:
     Args:
         x: the x of each point.
         y: the y of each point.
-        progress: how far each point is along the curve; it must not descend.
+        progress: the position of each point along the curve; must not descend.
     """
     steps = np.linspace(progress[0], progress[-1], MAX_POINTS)
-    kept = np.unique([0, *np.searchsorted(progress, steps), len(x) - 1])
-    kept = kept[kept < len(x)]
-    return x[kept].tolist(), y[kept].tolist()
+    indices = np.unique([0, *np.searchsorted(progress, steps), len(x) - 1])
+    indices = indices[indices < len(x)]
+    return x[indices].tolist(), y[indices].tolist()
 
 
 def histogram(values: Floats, weight: Floats, low: float, high: float) -> Points:

@@ -28,10 +28,11 @@ def cross_entropy(label: Floats, prediction: Floats, weight: Floats) -> float:
 
 @metric(direction=-1, name="ne")
 def normalized_entropy(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Normalised entropy: log loss over that of always predicting the rate of label 1.
+    """Normalised entropy: log loss divided by the log loss of a constant prediction.
 
-    1 is no better than that constant prediction, 0 is best. The value does not depend
-    on how rare label 1 is, so it can be averaged over tasks.
+    The constant prediction is the rate of label 1. 1 is no better than the constant
+    prediction, 0 is best. The value does not depend on how rare label 1 is, so it can
+    be averaged over tasks.
 
     Reference: He et al., "Practical Lessons from Predicting Clicks on Ads at
         Facebook", ADKDD 2014, equation 1.
@@ -44,7 +45,7 @@ def normalized_entropy(label: Floats, prediction: Floats, weight: Floats) -> flo
 def normalized_cross_entropy(
     label: Floats, prediction: Floats, weight: Floats
 ) -> float:
-    """Normalised entropy: log loss over that of predicting the classes' shares."""
+    """Normalised entropy: log loss divided by the log loss of the classes' shares."""
     classes = np.arange(prediction.shape[1])
     entropy = entropy_of((label == classes[:, None]).astype("float64"), weight)
     return cross_entropy(label, prediction, weight) / entropy

@@ -1,9 +1,9 @@
 """Metrics: functions of labels, predictions and weights, and whether more is better.
 
-A metric's function takes `label`, `prediction` and `weight`, float64 (rows,), of the
-rows to score. It returns the metric's value, or raises `UndefinedError` with the reason
-why the metric has no value on these rows. To add a metric, write its function in this
-package, decorate it with `@metric`, and name it in the `METRICS` of a task class.
+A metric's function takes the `label`, `prediction` and `weight` of the rows to score,
+float64 (rows,) each. It returns the metric's value, or raises `UndefinedError` with the
+reason why the metric has no value on these rows. To add a metric, write its function in
+this package, decorate it with `@metric`, and name it in the `METRICS` of a task class.
 """
 
 from collections.abc import Callable

@@ -33,8 +33,8 @@ def _can_pack(
 ) -> bool:
     """Returns whether `_sort_packed` can sort the rows.
 
-    It can if labels are 0 and 1, predictions are float32 numbers, as those of a network
-    are, all weights are equal, and groups have 31 bits.
+    `_sort_packed` needs labels of 0 and 1, predictions that float32 holds exactly (a
+    network's predictions do), equal weights, and group numbers of 31 bits.
     """
     return bool(
         len(groups)
@@ -56,7 +56,7 @@ def _sort_packed(
     """
     # -0.0 + 0 is 0.0, so that equal predictions have equal bits.
     bits = (prediction.astype("float32") + 0).view("int32")
-    # The bits of positive floats ascend with the number; those of negative floats
+    # The bits of positive floats ascend with the number. The bits of negative floats
     # descend, so they are inverted. Setting the highest bit puts positive floats last.
     rank = np.where(bits < 0, ~bits, bits | SIGN_BIT).view("uint32")
     rows = groups.astype("uint64") << np.uint64(33)

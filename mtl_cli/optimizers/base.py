@@ -29,7 +29,8 @@ class Optimizer(Options):
     Attributes:
         name: name of the optimizer's module.
         learning_rate: highest learning rate of the run.
-        schedule: how the rate falls from `learning_rate` to 0 over the whole run.
+        schedule: the way in which the rate falls from `learning_rate` to 0 over the
+            whole run.
         warmup_steps: number of steps over which the rate first rises to
             `learning_rate`.
         clip_norm: highest norm that the gradient of all weights together may have;
@@ -84,8 +85,8 @@ class Optimizer(Options):
         """Returns the change of some rows of a table in one step, and their new slots.
 
         If a batch reads every row, the rows change as in the Keras optimizer's step.
-        The exception is `rowwise_adagrad`, which takes a mean over the columns of a
-        row. Rows that a batch does not read stay as they are, and so do their slots.
+        The exception is `rowwise_adagrad`, because it takes a mean over the columns of
+        a row. Rows that a batch does not read stay as they are, and so do their slots.
 
         Args:
             rows: `(n, width)`, the rows before the step.

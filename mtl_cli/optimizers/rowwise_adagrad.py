@@ -12,9 +12,9 @@ from mtl_cli.optimizers.base import Slot
 class RowwiseAdagrad(Adagrad):
     """Adagrad with one s for each row of an embedding table: `s += mean(g^2)`.
 
-    The mean is over the columns of the row. Because of it, an update of a row differs
-    from that of the Keras optimizer, unless the row has a single column. Embedding
-    tables of any size are updated by rows. All other weights are updated by `Adagrad`.
+    The mean is over the columns of the row. The Keras optimizer takes no mean, so its
+    update of a row is another one, unless the row has a single column. Embedding tables
+    of any size are updated by rows. All other weights are updated by `Adagrad`.
 
     Reference: Mudigere et al., "Software-Hardware Co-design for Fast and Scalable
         Training of Deep Learning Recommendation Models", ISCA 2022, section 4.1.4.

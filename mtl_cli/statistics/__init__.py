@@ -1,1 +1,1 @@
-"""Tests and intervals over rows, which comparisons and evaluations share."""
+"""Tests and intervals over rows, shared by comparisons and evaluations."""

@@ -52,8 +52,10 @@ def macro_auc_influence(label: Floats, prediction: Floats) -> Floats:
     for number in classes.astype("int64"):
         inside = label == number
         parts = delong_parts(1.0 * inside, [prediction[:, number]])
-        for rows, part in zip((inside, ~inside), parts, strict=True):
-            influence[rows] += (part - part.mean()) / (len(part) * len(classes))
+        for rows, class_parts in zip((inside, ~inside), parts, strict=True):
+            influence[rows] += (class_parts - class_parts.mean()) / (
+                len(class_parts) * len(classes)
+            )
     return influence
 
 

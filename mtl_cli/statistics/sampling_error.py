@@ -33,7 +33,7 @@ class SamplingError(NamedTuple):
 
     Attributes:
         deviation: the standard error.
-        bias: by how much the metric is too high on average; 0 for DeLong.
+        bias: the mean amount by which the metric is too high; 0 for DeLong.
         method: `delong` or `bootstrap`.
     """
 
@@ -48,7 +48,7 @@ def sampling_error(
     """Returns the error of a metric.
 
     Args:
-        metric: the metric, which has a value on these rows.
+        metric: the metric. It must have a value on these rows.
         columns: the arguments of the metric: label, prediction, weight; (rows,) each,
             predictions of classes (rows, classes).
         group: the group of each row, (rows,), for a grouped metric. The bootstrap

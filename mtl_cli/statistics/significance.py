@@ -20,7 +20,8 @@ class Test(NamedTuple):
         difference: the first mean minus the second.
         half_width: half of the width of the difference's 95 % interval.
         p: the probability of a difference this large if there were none.
-        degrees_of_freedom: those of the noise; infinite for a test over rows.
+        degrees_of_freedom: degrees of freedom of the noise; infinite for a test over
+            rows.
     """
 
     difference: float

@@ -1,1 +1,1 @@
-"""Trackers, which send runs to services that show them: one file per service."""
+"""Trackers send runs to services that show them: one file per service."""

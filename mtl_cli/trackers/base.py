@@ -27,8 +27,8 @@ class Tracker(Options):
 
     Attributes:
         name: name of the tracker's module.
-        package: the package that the tracker imports, which the extra `mtl-cli[NAME]`
-            installs; "" if the tracker needs none.
+        package: the package that the tracker imports; the extra `mtl-cli[NAME]`
+            installs it. "" if the tracker needs none.
     """
 
     package: ClassVar[str] = ""
@@ -62,8 +62,8 @@ class Tracker(Options):
     def end(self, scores: dict[str, Scores] | None) -> None:
         """Receives the final scores by split when the run ends.
 
-        They are {} if the run only checked its data, and None if it failed. All files
-        of the run but `status.json` are written by then.
+        The scores are {} if the run only checked its data, and None if the run failed.
+        All files of the run but `status.json` are written before.
         """
 
 

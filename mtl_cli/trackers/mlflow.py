@@ -74,11 +74,11 @@ class MLflow(Tracker):
         with self._limits(START_SECONDS), locked_database(uri):
             check_connection(uri)
             self._client = mlflow.MlflowClient(uri)
-            found = self._find_run() or self._create_run()
-            self._run_id = found.info.run_id
-            if found.info.status != "RUNNING":
+            mlflow_run = self._find_run() or self._create_run()
+            self._run_id = mlflow_run.info.run_id
+            if mlflow_run.info.status != "RUNNING":
                 self._client.update_run(self._run_id, status="RUNNING")
-            self._log_parameters(values, found.data.params)
+            self._log_parameters(values, mlflow_run.data.params)
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
         with self._limits(METRICS_SECONDS):
@@ -101,14 +101,14 @@ class MLflow(Tracker):
 
         try:
             record = read_json_object(self._folder / RECORD)
-            found = self._client.get_run(record["run_id"])
+            mlflow_run = self._client.get_run(record["run_id"])
         except (OSError, ValueError, LookupError, TypeError):
             return None
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             return None
-        return found if found.info.lifecycle_stage == "active" else None
+        return mlflow_run if mlflow_run.info.lifecycle_stage == "active" else None
 
     def _create_run(self) -> Any:
         """Creates an MLflow run, and records its id in the run folder."""
@@ -124,29 +124,34 @@ class MLflow(Tracker):
         return created
 
     def _experiment_id(self) -> str:
-        """Returns the id of the experiment, which is created if it is missing."""
+        """Returns the id of the experiment. Creates the experiment if it is missing."""
         from mlflow.exceptions import MlflowException
 
-        found = self._client.get_experiment_by_name(self.experiment)
-        if found is None:
+        experiment = self._client.get_experiment_by_name(self.experiment)
+        if experiment is None:
             try:
                 return str(self._client.create_experiment(self.experiment))
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
             # Another process has created the experiment in the meantime.
-            found = self._client.get_experiment_by_name(self.experiment)
-        return str(found.experiment_id)
+            experiment = self._client.get_experiment_by_name(self.experiment)
+        return str(experiment.experiment_id)
 
-    def _log_parameters(self, values: dict[str, Any], known: dict[str, str]) -> None:
-        """Logs the configuration; MLflow lets no parameter change later."""
+    def _log_parameters(self, values: dict[str, Any], logged: dict[str, str]) -> None:
+        """Logs the configuration; MLflow lets no parameter change later.
+
+        Args:
+            values: the configuration.
+            logged: the parameters that the MLflow run already has.
+        """
         from mlflow.entities import Param
 
         parameters = {
             allowed_name(key): str(x)[:MAX_PARAMETER_LENGTH]
             for key, x in flatten(values).items()
         }
-        new = [Param(key, x) for key, x in parameters.items() if key not in known]
+        new = [Param(key, x) for key, x in parameters.items() if key not in logged]
         self._client.log_batch(self._run_id, params=new)
 
     def _log_metrics(self, values: dict[str, float], step: int) -> None:
@@ -277,13 +282,15 @@ def check_connection(uri: str) -> None:
 
 
 def without_user(uri: str) -> str:
-    """Returns an address without user and password, which MLflow gets by variables.
+    """Moves user and password from an address to MLflow's environment variables.
 
     Messages of MLflow and of its packages show the address that they use.
+
+    Returns: the address without user and password.
     """
     parts = urlsplit(uri)
-    user, at, host = parts.netloc.rpartition("@")
-    if not at or parts.scheme not in ("http", "https"):
+    user, separator, host = parts.netloc.rpartition("@")
+    if not separator or parts.scheme not in ("http", "https"):
         return uri
     name, _, password = user.partition(":")
     os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(name)

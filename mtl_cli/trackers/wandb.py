@@ -29,8 +29,8 @@ class WandB(Tracker):
 
     Attributes:
         project: name of the project.
-        mode: `online`, or `offline`, which keeps the log in the run folder until
-            `wandb sync` sends it.
+        mode: `online` or `offline`. With `offline` the log stays in the run folder
+            until `wandb sync` sends it.
     """
 
     package: ClassVar[str] = "wandb"
@@ -49,7 +49,7 @@ class WandB(Tracker):
             finish_timeout=FINISH_SECONDS,
             finish_timeout_raises=True,
         )
-        # W&B would read `wandb/settings` here, which may name another server.
+        # W&B would read `wandb/settings` here. That file may name another server.
         with outside_of_current_folder():
             wandb.setup()
         try:
@@ -97,7 +97,7 @@ def run_id(run: Path) -> str:
 
 @contextlib.contextmanager
 def masked_arguments() -> Iterator[None]:
-    """Hides secrets in the command line inside the block, which W&B keeps."""
+    """Hides the secrets in the command line from W&B inside the block."""
     arguments = sys.argv
     sys.argv = mask_secrets(list(arguments))
     try:
