@@ -1,1 +1,1 @@
-"""Gates, which give weights over experts: one file per kind of gates."""
+"""Gates give weights over experts: one file per kind of gates."""

@@ -30,7 +30,7 @@ GateName = Annotated[
 class Gate(Options):
     """How the gates of a model weigh its experts.
 
-    A subclass declares further keys of `model.*`, which only its gates have.
+    A subclass declares the keys of `model.*` that only its gates have.
     """
 
     def check(self, gate_units: Units) -> None:

@@ -1,1 +1,1 @@
-"""Heads, which turn the towers' logits into outputs: one file per kind of heads."""
+"""Heads turn the towers' logits into outputs: one file per kind of heads."""

@@ -20,11 +20,11 @@ class Output:
         label: name of the task whose label the prediction is compared with.
         task: the task with the name `label`.
         space: a task or column that is 1 on the rows to score; None scores all rows.
-        added_by_heads: whether heads add the output to those of the tasks. Such an
+        added_by_heads: whether heads add the output to the tasks' outputs. An added
             output has no loss of its own.
-        truth_tasks: names of the tasks from whose true probabilities the output's true
-            probability follows. It is the probability of the first task, divided by
-            those of the other tasks.
+        truth_tasks: names of tasks. The output's true probability is the true
+            probability of the first task, divided by the true probability of each
+            other task.
     """
 
     name: str
@@ -51,9 +51,9 @@ def spread_name(output: str) -> str:
 
 
 class Heads(Options):
-    """The last step of a model: from the logits of the towers to those of the outputs.
+    """The last step of a model: from the towers' logits to the outputs' logits.
 
-    A subclass declares further keys of `model.*`, which only its heads have.
+    A subclass declares the keys of `model.*` that only its heads have.
     """
 
     def check(self, tasks: Tasks) -> None:
@@ -67,7 +67,7 @@ class Heads(Options):
         ]
 
     def tower_outputs(self, tasks: Tasks) -> dict[str, Output]:
-        """Returns, for each task, the output whose logits are those of its tower."""
+        """Returns the output of each task's tower, {task: output}."""
         outputs = {output.name: output for output in self.outputs(tasks)}
         return {name: outputs[name] for name in tasks}
 

@@ -1,4 +1,4 @@
-"""The Keras layers of the models, which your own models can use too.
+"""The Keras layers of the models. You can use them in models of your own.
 
 Each layer works in any functional Keras model, and Keras can save and load it: Keras
 builds `get_config` from the arguments of the constructor. Importing this package

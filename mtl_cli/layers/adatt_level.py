@@ -31,14 +31,14 @@ def adatt_level(
     """Connects one level of AdaTT's experts, gates and native weights.
 
     The level has one unit per task and, with shared experts, a shared unit s. Each unit
-    turns its input x_u into its output y_u. For the gate g_u, the native weights v_u,
-    outputs E_u of the unit's own experts, which read x_u, and outputs E of the experts
-    of all units:
+    turns its input x_u into its output y_u. The unit's own experts read x_u and give
+    E_u; E holds the outputs of the experts of all units. With the gate g_u and the
+    native weights v_u:
 
         y_u = sum_i g_u(x_u)_i E_i + sum_i v_ui E_ui
 
-    The native weights v_u are learnt, and the same for all rows. They are fixed at 1 if
-    each unit has a single expert: the expert's output is then added as it is.
+    The native weights v_u are learnt, and the same for all rows. If each unit has a
+    single expert, v_u is fixed at 1: the expert's output is added as it is.
 
     Args:
         tasks: the tasks' inputs x_t, `(T, batch, dim)`; or `(batch, dim)` if all tasks

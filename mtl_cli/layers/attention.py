@@ -15,8 +15,8 @@ class Attention(Routing):
 
         weight = softmax( <q_u, k_u> / sqrt(dim) )    over the vectors u
 
-    Call the layer as `Attention(routes)(queries, keys)`. It has no weights of its own.
-    `Mix` sums the vectors' values with these weights.
+    Call the layer as `Attention(routes)(queries, keys)`. The layer has no variables.
+    `Mix` sums the vectors' values with the layer's output as weights.
 
     Args:
         routes: what the weights are for, one route; see `Routing`.

@@ -12,8 +12,8 @@ from mtl_cli.layers.parallel import Shape, register
 class Calibration(keras.layers.Layer):
     """Stretches and shifts logits: `y = scale * x + shift`.
 
-    The weights are no part of the training. They are fitted to validation rows after
-    it, see `mtl_cli/training/calibration.py`.
+    Training leaves scale and shift as they are. They are fitted to the validation rows
+    afterwards, see `mtl_cli/training/calibration.py`.
 
     Args:
         shift: initial shift, the same for all logits of a row.

@@ -29,7 +29,7 @@ def connect_networks(
 
     Args:
         networks: the outputs u_j of the sub-networks, `(n, batch, dim)`.
-        readers: for each reader, the number of its task, or its name.
+        readers: the number of the task of each reader, or the reader's name.
         has_transforms: whether each connection has a matrix W_ij, `(dim, dim)`.
         l0: strength of the penalty on open connections, see `HardConcrete`.
         per_row: whether noise is drawn for each row, see `HardConcrete`.

@@ -13,8 +13,9 @@ from mtl_cli.core.tensors import Tensor
 def load() -> ModuleType:
     """Imports `deepctr.layers` without running `deepctr/__init__.py`.
 
-    That file only starts a thread, which asks the package index for a newer version and
-    prints a line if it gets no answer. DeepCTR has no setting to switch this off.
+    That file only starts a thread. The thread asks the package index for a newer
+    version and prints a line if no answer comes. DeepCTR has no setting to switch the
+    thread off.
     """
     if "deepctr" not in sys.modules:
         spec = importlib.util.find_spec("deepctr")

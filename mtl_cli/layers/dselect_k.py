@@ -1,4 +1,4 @@
-"""The gates of DSelect-k, which select a few experts by a smooth binary code."""
+"""The gates of DSelect-k. Each selects a few experts by a smooth binary code."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from mtl_cli.layers.parallel import (
 from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
 EPSILON = 1e-6  # inside the logarithm of the entropy, as in the authors' code
-# A selector may saturate at a code without an expert. Its penalty then stays at 1000.
+# A selector may saturate at a code without an expert. The penalty then stays at 1000.
 LEAST_SUM = 1e-3
 
 
@@ -40,10 +40,14 @@ class DSelectKGates(Routing):
         r_j    = prod_b S(z_jb) if bit b of the expert is 1, else 1 - S(z_jb)
         weight = sum_j softmax(w)_j r_j                      of each expert
 
-    In training, the layer adds penalties for each row (`add_loss` of a vector): the
-    entropy of the selectors, entropy * sum_j sum_i -r_ji log(r_ji), which makes them
-    decide; and, unless E is a power of two, sum_j 1 / sum_i r_ji, which keeps them off
-    the codes without an expert. Static gates have the same penalties once a step.
+    In training, the layer adds two penalties for each row (`add_loss` of a vector).
+
+    - The entropy of the selectors, entropy * sum_j sum_i -r_ji log(r_ji), makes each
+      selector decide for one expert.
+    - sum_j 1 / sum_i r_ji keeps the selectors off the codes without an expert. If E is
+      a power of two, every code has an expert, and this penalty is left out.
+
+    Static gates add the same penalties once per step.
 
     Args:
         num: number of gates.
@@ -85,7 +89,7 @@ class DSelectKGates(Routing):
         self.num_experts, self.num_selected = num_experts, num_selected
         self.gamma, self.entropy, self.reads_rows = gamma, entropy, not is_static
         self.num_bits = math.ceil(math.log2(num_experts))
-        # Static gates are the gates of one row, which holds nothing but a 1.
+        # Static gates are computed for one row that holds nothing but a 1.
         options: dict[str, Any] = {"use_bias": not is_static}
         options["l2"] = 0.0 if is_static else dense_options.get("l2", 0.0)
         # Beyond gamma / 2, the step is flat: z that started there would never move.

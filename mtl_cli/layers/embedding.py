@@ -17,8 +17,8 @@ class FusedEmbedding(keras.layers.Layer):
     """Embeds many columns of ids with one weight and one gather.
 
     The weight holds the tables one below the other: `offset_t`, the first row of table
-    t, is the sum of the vocabulary sizes before it. The vector of column c, whose table
-    is t, is `y_c = weight[ids_c + offset_t]`.
+    t, is the sum of the vocabulary sizes before it. If column c looks up table t, the
+    vector of column c is `y_c = weight[ids_c + offset_t]`.
 
     With `num_sets` above 1, each row of the weight holds `num_sets` vectors. Each task
     can then have its own vectors, while all tasks share one lookup.
@@ -82,7 +82,8 @@ class FusedEmbedding(keras.layers.Layer):
         if training:
             vectors = gather_rows(tf.convert_to_tensor(self.table.value), rows)
             return self.arrange(vectors)
-        # Unlike `gather_rows`, this never copies the whole table, which may be huge.
+        # Unlike `gather_rows`, `tf.gather` never copies the whole table. A table may
+        # be huge.
         return self.arrange(tf.gather(self.table.value, rows))
 
     def rows(self, ids: Tensor) -> Tensor:

@@ -13,9 +13,9 @@ from mtl_cli.layers.parallel import Shape, register
 class EnsembleInputs(keras.layers.Layer):
     """Gives each member of an ensemble an input of its own: `x_m = r_m * x`.
 
-    The members share all layers after this one, which read the rows of all members as
-    one batch. Only the vectors r_m differ, which start as random signs; so members
-    differ before the first matrix product.
+    The members share all layers after this one: these layers read the rows of all
+    members as one batch. Only the vectors r_m differ. They start as random signs, so
+    members differ before the first matrix product.
 
     Args:
         num: number of members, k.

@@ -29,9 +29,9 @@ def extract(
     """Connects one level of experts and gates.
 
     The level turns one input per task, x_t, and one shared input, x_s, into one output
-    per task, y_t, and one shared output, y_s. For gates g_t and g_s, outputs P_t of
-    task t's specific experts, which read x_t, and outputs S of the shared experts,
-    which read x_s:
+    per task, y_t, and one shared output, y_s. The specific experts of task t read x_t
+    and have the outputs P_t. The shared experts read x_s and have the outputs S. With
+    the gates g_t and g_s:
 
         y_t = sum_i g_t(x_t)_i [P_t; S]_i
         y_s = sum_i g_s(x_s)_i [P_1; ...; P_T; S]_i

@@ -84,8 +84,8 @@ class FeatureGate(Routing):
         return sum(terms[1:], terms[0])
 
     def parts(self) -> dict[str, Any]:
-        down = {f"down_{i}.": part for i, part in enumerate(self.down)}
-        up = {f"up_{i}.": part for i, part in enumerate(self.up)}
+        down = {f"down_{i}.": dense for i, dense in enumerate(self.down)}
+        up = {f"up_{i}.": dense for i, dense in enumerate(self.up)}
         return {"choice.": self.choice, **down, **up}
 
     def input_parts(self) -> list[Any]:

@@ -29,9 +29,9 @@ class GateNU(Routing):
         batch_norm: whether hidden units are normalised over the batch.
         l2: strength of the L2 penalty on all kernels, 0 for none.
         initializer: name of a Keras initializer, drawn anew for every gate.
-        routes: what each gate scales, for reports: one `Expert` for each unit, whose
-            owner is a feature; None if the units have no names.
-        weighs_experts: whether the units are experts, which reports tell apart.
+        routes: the units that each gate scales, for reports: one `Expert` per unit,
+            owned by a feature; None if the units have no names.
+        weighs_experts: whether the units are experts. Reports tell experts apart.
 
     Input shape: `(batch, dim)`, or `(num, batch, dim)` if each gate reads an input of
         its own.

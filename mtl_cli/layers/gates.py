@@ -1,4 +1,4 @@
-"""Gates, which give weights over experts, and the weighted sum of the experts."""
+"""Gates give weights over experts; `Mix` is the weighted sum of the experts."""
 
 import math
 from collections.abc import Sequence
@@ -82,8 +82,8 @@ class Gates(Routing):
     def call(self, x: Tensor) -> Tensor:
         logits = self.logits(self.hidden(x))
         if self.num_experts == 1:
-            # A single expert has weight 1. Keras warns about a softmax over one value,
-            # and about a kernel without a gradient, which a constant 1 would cause.
+            # A single expert has weight 1. Keras warns about a softmax over one value.
+            # With a constant 1, Keras would warn about a kernel without a gradient.
             return ops.exp(logits - logits)
         return ops.softmax(logits)
 
@@ -154,8 +154,8 @@ def mix(weights: Tensor, experts: Tensor) -> Tensor:
 
     The gradient of a weight is the product of output gradient and expert, summed over
     the units. XLA's own gradient stores all products, (gates, experts, batch, units),
-    and sums them in two more passes, which took a seventh of the time of a PLE's step.
-    Here the units are cut into slices of 16, which fit one vector register. XLA adds
+    and sums them in two more passes. These took a seventh of the time of a PLE's step.
+    Here the units are cut into slices of 16, the size of a vector register. XLA adds
     the products of all slices before it stores anything, so that only 16 numbers per
     gate, expert and row are stored and summed.
     """

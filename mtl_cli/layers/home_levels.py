@@ -52,7 +52,7 @@ class HomeLevels:
         names, per_group = list(self.groups), self.num_experts["group"]
         shared_of = experts_of(SHARED, self.num_experts["shared"])
         own_of = {name: experts_of(name, per_group) for name in names}
-        own = self._experts(x, "group", names, "level_1")  # (K, E, B, H)
+        experts = self._experts(x, "group", names, "level_1")  # (K, E, B, H)
         shared = self._experts(x, "shared", [SHARED], "level_1")[0]
         weights = self.make_gates(
             len(names),
@@ -60,7 +60,7 @@ class HomeLevels:
             routes=[Route(name, own_of[name] + shared_of) for name in names],
             name="level_1_group_gates",
         )(x)
-        mixed = mix_groups(weights, [own, shared])
+        mixed = mix_groups(weights, [experts, shared])
         everything = [expert for name in names for expert in own_of[name]]
         weights = self.make_gates(
             1,
@@ -68,10 +68,10 @@ class HomeLevels:
             routes=[Route(None, everything + shared_of)],
             name="level_1_shared_gate",
         )(x)
-        of_all = ops.reshape(own, (len(everything), -1, own.shape[-1]))
-        above = mix_groups(weights, [of_all, shared])
+        of_all = ops.reshape(experts, (len(everything), -1, experts.shape[-1]))
+        v_s = mix_groups(weights, [of_all, shared])
         routes = [Route(name, own_of[name]) for name in names]
-        return self._with_own(mixed, x, own, routes, "level_1_self_gates"), above[0]
+        return self._with_own(mixed, x, experts, routes, "level_1_self_gates"), v_s[0]
 
     def second(self, groups: Tensor, shared: Tensor) -> Tensor:
         """Returns the hidden vectors z_t of the tasks, `(T, batch, units)`.
@@ -85,9 +85,9 @@ class HomeLevels:
         tasks = sorted(group_of)
         of_groups = ops.concatenate([groups, ops.stack([shared] * len(names))], axis=-1)
         u = ops.stack([of_groups[group_of[t]] for t in tasks])  # u_t, (T, B, 2 H)
-        own = self._experts(u, "specific", tasks, "level_2")  # (T, E, B, H)
+        specific = self._experts(u, "specific", tasks, "level_2")  # (T, E, B, H)
         of_groups = self._experts(of_groups, "group", names, "level_2")
-        of_group = ops.stack([of_groups[group_of[t]] for t in tasks])
+        grouped = ops.stack([of_groups[group_of[t]] for t in tasks])
         of_all = self._experts(shared, "shared", [SHARED], "level_2")[0]
         num, own_of = self.num_experts, {}
         routes = []
@@ -100,9 +100,9 @@ class HomeLevels:
         weights = self.make_gates(
             len(tasks), sum(num.values()), routes=routes, name="level_2_gates"
         )(u)
-        mixed = mix_groups(weights, [own, of_group, of_all])
+        mixed = mix_groups(weights, [specific, grouped, of_all])
         routes = [Route(t, own_of[t]) for t in tasks]
-        return self._with_own(mixed, u, own, routes, "level_2_self_gates")
+        return self._with_own(mixed, u, specific, routes, "level_2_self_gates")
 
     def _experts(
         self, v: Tensor, kind: str, owners: Sequence[int | str], level: str
@@ -136,20 +136,25 @@ class HomeLevels:
         return ops.reshape(experts, (len(owners), num, -1, units[-1]))
 
     def _with_own(
-        self, mixed: Tensor, v: Tensor, own: Tensor, routes: Sequence[Route], name: str
+        self,
+        mixed: Tensor,
+        v: Tensor,
+        own_experts: Tensor,
+        routes: Sequence[Route],
+        name: str,
     ) -> Tensor:
         """Returns the mixtures of some owners, plus their own experts by self-gates.
 
         Args:
             mixed: the mixtures, `(owners, batch, units)`.
             v: what the self-gates read, `(batch, dim)`, or `(owners, batch, dim)`.
-            own: the owners' experts, `(owners, experts, batch, units)`.
+            own_experts: the owners' experts, `(owners, experts, batch, units)`.
             routes: the owners and their experts.
             name: the name of the layer.
         """
         if not self.self_gates:
             return mixed
-        num, num_experts = own.shape[:2]
+        num, num_experts = own_experts.shape[:2]
         if num_experts > 1:
             gates = self.make_gates(num, num_experts, routes=routes, name=name)
         else:
@@ -164,4 +169,4 @@ class HomeLevels:
                 name=name,
                 **self.dense_options,
             )
-        return mixed + Mix()(gates(v), own)
+        return mixed + Mix()(gates(v), own_experts)

@@ -12,7 +12,7 @@ Shape = tuple[Any, ...]
 register = keras.saving.register_keras_serializable(package="mtl_cli")
 
 
-# The arguments of hidden layers, which users set once for all of them.
+# The arguments of hidden layers. Users set each once for all hidden layers.
 DENSE_OPTIONS = ("activation", "dropout", "batch_norm", "l2", "initializer")
 
 
@@ -41,9 +41,9 @@ class ParallelDense(keras.layers.Layer):
         initializer: name or configuration of a Keras initializer, drawn anew for every
             layer.
         bias_initializer: name or configuration of the biases' Keras initializer.
-        owners: for each layer, the number of the task that it belongs to, or the name
-            of another owner; None if the layers belong to nobody. `start_from` reads
-            the owners.
+        owners: the owner of each layer: the number of the layer's task, or the name of
+            another owner. None if the layers belong to nobody. `start_from` reads the
+            owners.
 
     Input shape: `(batch, dim)` or `(groups, batch, dim)`.
     Output shape: `(num, batch, units)`.
@@ -101,7 +101,8 @@ class ParallelDense(keras.layers.Layer):
     def draw_kernels(self, shape: Shape, dtype: str | None = None) -> Tensor:
         """Draws each layer's kernel `(dim, units)` on its own.
 
-        One draw of the whole shape would take its fan-in and fan-out from that shape.
+        One draw of the whole shape would take its fan-in and fan-out from the whole
+        shape.
         """
         groups, dim, _ = shape
         kernels = ops.stack(

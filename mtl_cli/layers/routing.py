@@ -16,8 +16,8 @@ class Expert(NamedTuple):
     Attributes:
         owner: the number of the task that the expert belongs to, from 0; or the name of
             another owner, such as `shared`.
-        number: the number of the expert among those of its owner, from 1; 0 if its
-            owner has no other.
+        number: the number of the expert among the experts of its owner, from 1; 0 if
+            the owner has no other expert.
         trained: whether the gate passes gradients to the expert; False if a
             stop-gradient lies between them.
     """
@@ -28,7 +28,7 @@ class Expert(NamedTuple):
 
 
 class Route(NamedTuple):
-    """What one gate weighs. Reports and transfers of weights read it.
+    """The experts that one gate weighs, for reports and transfers of weights.
 
     Attributes:
         owner: the number of the gate's task, from 0; the name of another owner; or None
@@ -63,9 +63,9 @@ class Routing(keras.layers.Layer):
     Output shape: `(readers, batch, experts)`.
     """
 
-    # What the weights are given to, in the plural.
+    # The noun for what is weighed, in the plural, for reports.
     weighed: ClassVar[str] = "experts"
-    # Whether the weights of a reader are shares, which sum to 1.
+    # Whether the weights of a reader are shares: they then sum to 1.
     are_shares: ClassVar[bool] = True
     # Whether reports give the mean weight of an owner's experts, not each weight.
     reports_owners: bool = False
@@ -79,21 +79,20 @@ class Routing(keras.layers.Layer):
             Route(owner, tuple(Expert(*expert) for expert in experts))
             for owner, experts in routes
         )
-        self.label = (
-            ""  # what the weights are, for reports, if the level says too little
-        )
+        # The name of the weights in reports; "" if the level says enough.
+        self.label = ""
         self.reads_rows = True  # False if the weights are the same for all rows
 
     def parts(self) -> dict[str, Any]:
         """Returns what holds the layer's weights, by the start of the pieces' names.
 
         A part is a `ParallelMLP` or a `ParallelDense` with one network per reader, or a
-        variable whose first axis is that of the readers.
+        variable whose first axis runs over the readers.
         """
         return {}
 
     def input_parts(self) -> list[Any]:
         """Returns the parts whose first kernel reads the layer's input."""
         parts = list(self.parts().values())
-        networks = [part for part in parts if isinstance(part, ParallelMLP)]
+        networks = [layer for layer in parts if isinstance(layer, ParallelMLP)]
         return [network for network in networks if network.units] or parts

@@ -21,7 +21,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         peak: the highest learning rate.
-        shape: how the rate falls: `constant`, `linear` or `cosine`.
+        shape: the curve along which the rate falls: `constant`, `linear` or `cosine`.
         warmup_steps: number of warm-up steps, n.
         total_steps: number of steps of the whole run, N.
         first_step: number of the step that counts as step 0.

@@ -16,13 +16,13 @@ class StaticWeights(Routing):
     """Gives all rows the same weights over experts: `start + scale * variable`.
 
     The variable starts at `initializer`. With `scale` above 1, the weights learn faster
-    than the rest of a network. A step of Adam is as long whatever the size of the
-    gradient is, so the weights move by `scale` times the learning rate. A step of SGD
-    grows with the gradient, so there the weights move `scale`^2 times as far.
+    than the other layers of the network. The length of Adam's step does not depend on
+    the size of the gradient, so the weights move by `scale` times the learning rate. A
+    step of SGD grows with the gradient, so the weights move `scale`^2 times as far.
 
     Args:
-        routes: what the weights are for; each route has as many experts.
-        start: for each route, the weights at the start; None for 0.
+        routes: what the weights are for; each route has the same number of experts.
+        start: the weights of each route at the start; None for 0.
         scale: the factor of the variable.
         initializer: name or configuration of the variable's Keras initializer.
         label: what the weights are, for reports; "" if the level says enough.

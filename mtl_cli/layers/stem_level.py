@@ -28,9 +28,9 @@ def stem_level(
     """Connects one level of STEM's experts and gates.
 
     The level turns one input per task, x_t, and one shared input, x_s, into one output
-    per task, y_t, and one shared output, y_s. For gates g_t and g_s, outputs F_t of
-    task t's specific experts, which read x_t, and outputs F_s of the shared experts,
-    which read x_s:
+    per task, y_t, and one shared output, y_s. The specific experts of task t read x_t
+    and have the outputs F_t. The shared experts read x_s and have the outputs F_s. With
+    the gates g_t and g_s:
 
         y_t = sum_i g_t(x_t + x_s)_i [sg(F_1); ...; F_t; ...; sg(F_T); F_s]_i
         y_s = sum_i g_s(x_s)_i [F_1; ...; F_T; F_s]_i
@@ -92,11 +92,11 @@ def stem_level(
         **dense_options,
     )(tasks + shared)  # (T, B, T * per_task + S)
     blocks = [slice(t * per_task, (t + 1) * per_task) for t in range(num_tasks)]
-    own = ops.stack([weights[t, :, block] for t, block in enumerate(blocks)])
+    own_weights = ops.stack([weights[t, :, block] for t, block in enumerate(blocks)])
     by_task = ops.reshape(specific_experts, (num_tasks, per_task, -1, units[-1]))
     is_other = 1 - np.kron(np.eye(num_tasks), np.ones(per_task))[:, None]  # (T, 1, ...)
     others = weights[..., :num_specific] * is_other.astype("float32")
-    mixed = Mix()(own, by_task)
+    mixed = Mix()(own_weights, by_task)
     mixed += Mix()(others, ops.stop_gradient(specific_experts))
     mixed += Mix()(weights[..., num_specific:], shared_experts)
     if is_last:

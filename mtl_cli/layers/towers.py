@@ -1,4 +1,4 @@
-"""Towers, which turn each task's hidden vector into its logits."""
+"""Towers turn each task's hidden vector into the task's logits."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
@@ -23,10 +23,9 @@ def connect_towers(
     Args:
         hidden: the tasks' hidden vectors h_t, `(T, batch, dim)`; or `(batch, dim)` if
             all towers read the same vector.
-        tower_units: for each task, the widths of its tower's hidden layers; empty for a
+        tower_units: the widths of the hidden layers of each task's tower; empty for a
             tower without hidden layers.
-        num_logits: for each task, the number of its logits: 1, or the number of
-            classes.
+        num_logits: the number of logits of each task: 1, or the number of classes.
         **dense_options: arguments of the hidden layers, see `ParallelMLP`.
 
     Input shape: see `hidden`.
@@ -61,9 +60,9 @@ def connect_hidden(
 ) -> list[Tensor]:
     """Connects the hidden layers of a tower to each task's hidden vector.
 
-    The arguments are those of `connect_towers`.
+    See `connect_towers` for the arguments.
 
-    Returns: for each task, the output of its last hidden layer, `(batch, units)`.
+    Returns: the output of the last hidden layer of each task, `(batch, units)`.
     """
     shapes = [tuple(units) for units in tower_units]
     outputs: dict[int, Tensor] = {}
@@ -79,7 +78,7 @@ def connect_logits(
 ) -> list[Tensor]:
     """Connects the last layer of a tower, `W_t h_t + b_t`, to each task's vector h_t.
 
-    The arguments and the result are those of `connect_towers`.
+    See `connect_towers` for the arguments and the result.
     """
     logits: dict[int, Tensor] = {}
     for width, tasks in alike(num_logits):
@@ -99,8 +98,8 @@ def logits_of(
         num_logits: number of logits of each task.
         dense_options: arguments of the hidden layers.
     """
-    # Logits are float32 even if the hidden layers compute in bfloat16, whose 8
-    # significant bits are too few for the probabilities near 0 and 1.
+    # Logits are float32 even if the hidden layers compute in bfloat16: the 8
+    # significant bits of bfloat16 are too few for probabilities near 0 and 1.
     y = ParallelDense(
         len(tasks),
         num_logits,
@@ -126,6 +125,6 @@ def of_tasks(hidden: Tensor, tasks: Sequence[int], num_tasks: int) -> Tensor:
     return ops.stack([hidden[t] for t in tasks])
 
 
-def layer_name(tasks: Iterable[int], what: str = "") -> str:
+def layer_name(tasks: Iterable[int], suffix: str = "") -> str:
     """Returns the name of a layer of towers, such as `towers_0_2_logits`."""
-    return "_".join(["towers", *map(str, tasks), *filter(None, [what])])
+    return "_".join(["towers", *map(str, tasks), *filter(None, [suffix])])

@@ -59,7 +59,7 @@ class Task(Options):
     )
     # Whether labels are 0 and 1, and a prediction is the probability of 1.
     BINARY_LABELS: ClassVar[bool] = False
-    # Whether predictions are probabilities, which can be calibrated.
+    # Whether predictions are probabilities. Only probabilities can be calibrated.
     HAS_PROBABILITIES: ClassVar[bool] = False
     # Whether labels are classes; if so, training rows must hold at least two classes.
     HAS_CLASSES: ClassVar[bool] = True
@@ -111,7 +111,7 @@ class Task(Options):
 
     @property
     def logit_shift(self) -> float:
-        """What is added to trained logits, so that they give the true probabilities.
+        """A number to add to trained logits so that they give true probabilities.
 
         It is not 0 if training counts some labels more than others.
         """
@@ -236,12 +236,12 @@ def whole_number(value: object) -> object:
     return value
 
 
-# A value of a label column. YAML reads 1.0 as a float, which is the whole number 1.
+# A value of a label column. YAML reads 1.0 as a float; it becomes the whole number 1.
 LabelValue = Annotated[str | int, BeforeValidator(whole_number)]
 
 
 def null_means(default: str) -> BeforeValidator:
-    """Lets a key be null, which then means its default value."""
+    """Lets a key be null: null then means the key's default value."""
     return BeforeValidator(lambda value: default if value is None else value)
 
 

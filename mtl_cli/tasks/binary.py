@@ -58,7 +58,7 @@ class Binary(Task):
 
     @property
     def logit_shift(self) -> float:
-        """Undoes `positive_weight`, which multiplies the odds of label 1."""
+        """Undoes `positive_weight`: training multiplies the odds of label 1 by it."""
         return math.log(1 / self.positive_weight) if self.loss == "bce" else 0.0
 
     @property
@@ -153,6 +153,6 @@ def focal(label: Tensor, logit: Tensor, gamma: float) -> Tensor:
     import tensorflow as tf
 
     # (1 - p)^gamma is computed as exp(gamma log(1 - p)): for gamma below 1 the slope of
-    # the power is infinite at 1 - p = 0, which certain predictions reach.
+    # the power is infinite at 1 - p = 0, and 1 - p rounds to 0 for certain predictions.
     log_one_minus_p = tf.math.log_sigmoid(tf.where(label > 0.5, -logit, logit))
     return tf.exp(gamma * log_one_minus_p) * bce(label, logit)

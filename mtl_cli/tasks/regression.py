@@ -23,7 +23,7 @@ class Regression(Task):
     Attributes:
         loss: the loss of the transformed label that training minimises: `mse`, `mae`,
             or `huber` (half the squared error up to an error of 1, linear above).
-        transform: how training transforms the label: `standard` (to mean 0 and
+        transform: the transform of the label for training: `standard` (to mean 0 and
             deviation 1), `log1p` (for labels above -1), `none`. Predictions and metrics
             are in the unit of the label before the transform.
     """

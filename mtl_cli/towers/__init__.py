@@ -1,1 +1,1 @@
-"""Towers, which turn hidden vectors of tasks into logits: one file for each kind."""
+"""Towers turn the hidden vectors of tasks into logits: one file for each kind."""

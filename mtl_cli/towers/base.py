@@ -18,7 +18,7 @@ class TowerOf(NamedTuple):
         task: the name of the task.
         units: widths of the hidden layers; empty for a tower without hidden layers.
         num_logits: number of logits.
-        is_binary: whether the logit is that of a probability.
+        is_binary: whether the logit stands for a probability.
     """
 
     task: str
@@ -30,7 +30,7 @@ class TowerOf(NamedTuple):
 class Towers(Options):
     """The networks between the hidden vectors z_t of the tasks and their logits y_t.
 
-    A subclass declares further keys of `model.*`, which only its towers have.
+    A subclass declares the keys of `model.*` that only its towers have.
     """
 
     def check(self, towers: Sequence[TowerOf]) -> None:

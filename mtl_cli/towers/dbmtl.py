@@ -92,8 +92,8 @@ class DBMTL(Towers):
         while ready := graph.get_ready():  # the tasks whose parents have an r
             x = {}
             for t in sorted(map(tasks.index, ready)):
-                found = [r[parent] for parent in parents[tasks[t]]]
-                x[t] = ops.concatenate([h[t], *found], axis=-1)
+                of_parents = [r[parent] for parent in parents[tasks[t]]]
+                x[t] = ops.concatenate([h[t], *of_parents], axis=-1)
             for _, members in alike([v.shape[-1] for v in x.values()]):
                 group = [[*x][i] for i in members]
                 relation = ParallelMLP(
@@ -102,8 +102,8 @@ class DBMTL(Towers):
                     name=layer_name(group, "relation"),
                     **dense_options,
                 )
-                found = relation(ops.stack([x[t] for t in group]))
-                r |= {tasks[t]: found[i] for i, t in enumerate(group)}
+                outputs = relation(ops.stack([x[t] for t in group]))
+                r |= {tasks[t]: outputs[i] for i, t in enumerate(group)}
             graph.done(*ready)
         z = ops.stack([r[name] for name in tasks])  # r_t, (T, B, width)
         return connect_logits(z, [t.num_logits for t in towers], **dense_options)

@@ -98,7 +98,7 @@ def calibrate(
 
     Args:
         config: the configuration; `trainer.calibration` names the method.
-        network: the trained network, whose `predictions` change.
+        network: the trained network. Its `predictions` change.
         valid: the validation rows; None changes nothing.
 
     Returns: {task: its calibration}, without tasks that have too few rows for it.
@@ -117,11 +117,11 @@ def calibrate(
         logits = logits_by_output[output.name]
         label = np.nan_to_num(labels[output.label]).astype("int64")
         rows = TowerRows(logits, label, weight, tasks[name].logit_shift)
-        found = calibrated(key, rows.of(weight > 0))
-        if found is not None:
-            layer.scale.assign(found.scale)
-            layer.shift.assign(found.shift)
-            calibrations[name] = found
+        calibration = calibrated(key, rows.of(weight > 0))
+        if calibration is not None:
+            layer.scale.assign(calibration.scale)
+            layer.shift.assign(calibration.shift)
+            calibrations[name] = calibration
     return calibrations
 
 
@@ -152,11 +152,11 @@ def calibrated(
     """
     if (np.bincount(rows.label) >= NUM_FOLDS).sum() < 2:
         return None
-    named: Method = "platt" if key == "auto" else key
-    methods: tuple[Method, ...] = ("none", named)
+    candidate: Method = "platt" if key == "auto" else key
+    methods: tuple[Method, ...] = ("none", candidate)
     log_loss = {method: unseen_log_loss(method, rows) for method in methods}
-    helps = key != "auto" or log_loss[named] < log_loss["none"]
-    method: Method = named if helps else "none"
+    helps = key != "auto" or log_loss[candidate] < log_loss["none"]
+    method: Method = candidate if helps else "none"
     return Calibrated(method, *fit(method, rows), log_loss, len(rows))
 
 
@@ -168,8 +168,8 @@ def unseen_log_loss(method: Method, rows: TowerRows) -> float:
     fold = np.random.default_rng(0).permutation(len(rows)) % NUM_FOLDS
     losses = np.empty(len(rows))
     for number in range(NUM_FOLDS):
-        seen, unseen = rows.of(fold != number), rows.of(fold == number)
-        losses[fold == number] = unseen.losses(*fit(method, seen))
+        fitted, unseen = rows.of(fold != number), rows.of(fold == number)
+        losses[fold == number] = unseen.losses(*fit(method, fitted))
     return float(np.average(losses, weights=rows.weight))
 
 
@@ -193,5 +193,5 @@ def fit(method: Method, rows: TowerRows) -> tuple[float, float]:
     bounds = [(-MAX_LOG_SCALE, MAX_LOG_SCALE)]
     if method == "platt":
         bounds.append((-MAX_SHIFT, MAX_SHIFT))
-    found = minimize(penalised_loss, [0.0] * len(bounds), bounds=bounds)
-    return scale_and_shift(found.x)
+    result = minimize(penalised_loss, [0.0] * len(bounds), bounds=bounds)
+    return scale_and_shift(result.x)

@@ -55,7 +55,7 @@ class Checkpoint:
     values: dict[str, Any]
 
     def check_values(self) -> None:
-        """Raises a `DataError` if the values are not those of a training."""
+        """Raises a `DataError` if the values do not have the form of `Values`."""
         try:
             values = Values.model_validate_json(json.dumps(self.values))
         except ValidationError as error:
@@ -92,7 +92,7 @@ def save(
         done: number of finished epochs, and number of steps of the epoch after them.
         arrays: pairs of key and array. Each array is written before the next is taken
             from the iterable.
-        values: the rest of the state, as JSON values.
+        values: the state without the arrays, as JSON values.
 
     Raises:
         WriteError: if the checkpoint cannot be written.
@@ -109,8 +109,8 @@ def write_arrays(
 ) -> None:
     """Writes an NPZ file with JSON values in it.
 
-    The format is that of `np.savez`, which would need all arrays in memory at once. ZIP
-    adds a checksum to each array.
+    `np.savez` writes the same format, but needs all arrays in memory at once. ZIP adds
+    a checksum to each array.
 
     Args:
         path: the file to write.

@@ -31,10 +31,10 @@ class ShuffleBuffer(NamedTuple):
 
     Attributes:
         data: the rows.
-        order: numbers of rows of `data`. Each step takes the next numbers, as many as
-            this process has rows in a batch.
-        rows: how many numbers of `order`, from its start, are rows to train on. The
-            numbers after them only fill the last batch.
+        order: numbers of rows of `data`. Each step takes one number for each row that
+            this process has in a batch.
+        rows: the count of numbers at the start of `order` that are rows to train on.
+            The numbers after them only fill the last batch.
         steps: number of batches.
     """
 

@@ -1,7 +1,7 @@
 """Lazy embedding tables: a step updates only the rows that its batch reads.
 
-These rows are read before the step and written after it. The step itself, which XLA
-compiles, sees only these rows and never the whole table. The optimizer's method
+These rows are read before the step and written after it. XLA compiles the step, and
+the step sees only these rows and never the whole table. The optimizer's method
 `row_change` decides how a row changes, see `mtl_cli/optimizers/base.py`.
 """
 
@@ -31,7 +31,7 @@ class LazyTable:
 
     Args:
         layer: the layer with the table.
-        optimizer: the optimizer, which defines the slots and the change of a row.
+        optimizer: the optimizer that defines the slots and the change of a row.
 
     Attributes:
         packed: `(rows + 1, width + slots)`, the rows and their slots. The last row is

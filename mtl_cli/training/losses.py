@@ -40,8 +40,8 @@ def task_losses(
     means = []
     for (name, task), total_weight in zip(tasks.items(), total_weights, strict=True):
         weight = weights[name]
-        # A row of weight 0 may hold any label. The gradient of a NaN label would be
-        # 0 times NaN, which is NaN.
+        # A row of weight 0 may hold any label. With a NaN label its gradient would be
+        # 0 * NaN = NaN.
         label = tf.where(weight > 0, labels[name], 0.0)
         logit = tf.cast(logits[name], tf.float32)
         statistics = (label_statistics or {}).get(name, {})
@@ -78,9 +78,10 @@ def sum_of_penalties(
 
     Args:
         penalties: the losses that the layers have added. A scalar is a penalty on
-            weights, which all processes compute alike. A vector `(batch,)`, or that of
-            all members, holds a penalty for each row; its sum over the batch counts.
-        is_real: `(batch,)`, 1 for rows that count and 0 for the others.
+            weights: all processes compute the same value. A vector holds a penalty for
+            each row, `(batch,)`, or for each row of each member; its sum over the batch
+            counts.
+        is_real: `(batch,)`, 1 for rows that count and 0 for rows that do not.
         num_processes: number of processes whose shares are summed.
     """
     total = tf.constant(0.0)

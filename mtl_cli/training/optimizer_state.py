@@ -102,7 +102,8 @@ def filled(start: Array, arrays: Any, slot: int, pairs: list[Any]) -> Array:
         start: the slot before the first step.
         arrays: the earlier run's slots by name, as `save` has written them.
         slot: the number of the slot.
-        pairs: for each block, its place in the earlier network, and its index here.
+        pairs: the blocks to copy: the place of each in the earlier network, and its
+            index in this network.
     """
     values = start.copy()
     earlier: dict[int, Array] = {}

@@ -36,7 +36,7 @@ class Progress:
     """The functions to call while a training runs.
 
     Attributes:
-        step: the function to call after some steps. It gets the epoch's number, the
+        step: the function to call after some steps, with the epoch's number, the
             finished share of the epoch, the mean losses of the last steps by task, and
             the samples per second.
         epoch: the function to call with each finished epoch.
@@ -65,8 +65,8 @@ class History:
         kept_epoch: number of the best epoch so far; 0 if no epoch has a monitored
             value. After the training, the number of the epoch whose weights the network
             has.
-        compile_seconds: estimated time of tracing and compiling, which the first epoch
-            takes longer than later epochs.
+        compile_seconds: estimated time of tracing and compiling: the first epoch takes
+            this much longer than later epochs.
         validation_seconds: time of predicting and scoring the validation rows.
         checkpoint_seconds: time of writing checkpoints.
     """

@@ -1,4 +1,4 @@
-"""The state of a training, which a checkpoint saves and a resumed run restores."""
+"""The state of a training: a checkpoint saves it, and a resumed run restores it."""
 
 import time
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ class TrainingState:
     Attributes:
         network: the network to train.
         steps: the steps that train the network.
-        plan: where and when to write checkpoints; None writes none.
+        plan: the folder and the times of checkpoints; None writes no checkpoints.
         history: the finished epochs.
         step_losses: the losses of the unfinished epoch's steps, in the arrays that
             `Steps.epoch` yields, (steps, 2, tasks): each task's loss and row weights.
@@ -77,8 +77,8 @@ class TrainingState:
     def variables(self) -> dict[str, tf.Variable | keras.Variable]:
         """Returns all variables of network and optimizer by their checkpoint key."""
         logits, lazy_tables = self.network.logits, self.steps.tables
-        # The steps change `packed`, which holds the rows of these tables and their
-        # optimizer slots. The tables in the network are copies, made when needed.
+        # The steps change `packed`: the rows of these tables and their optimizer
+        # slots. The tables in the network are copies, made when needed.
         copied = {id(table.layer.table) for table in lazy_tables}
         groups = {
             "weights": [v for v in logits.weights if id(v) not in copied],
@@ -153,7 +153,7 @@ class TrainingState:
         for variable in self.variables().values():
             variable.assign(replicas.broadcast(variable))
         numbers = [len(self.history.epochs), self.history.kept_epoch, self.steps_done]
-        epochs, kept, done = replicas.broadcast(np.array(numbers)).tolist()
+        epochs, kept_epoch, done = replicas.broadcast(np.array(numbers)).tolist()
         best_value = replicas.broadcast_number(self.history.best_value)
         # A worker needs the duration even of an epoch of which no steps are left.
         self.seconds = float(replicas.broadcast(np.float64(self.seconds)))
@@ -161,10 +161,10 @@ class TrainingState:
             # Only the chief reports epochs. The other processes need the number of
             # epochs, the best epoch and its monitored value.
             self.history.epochs = [
-                Epoch(number, {}, {}, best_value, 0.0, 0.0, best=number == kept)
+                Epoch(number, {}, {}, best_value, 0.0, 0.0, best=number == kept_epoch)
                 for number in range(1, epochs + 1)
             ]
-            self.history.kept_epoch = kept
+            self.history.kept_epoch = kept_epoch
             shape = (done, 2, len(self.steps.tasks))
             self.step_losses = [np.zeros(shape, "float32")] if done else []
 

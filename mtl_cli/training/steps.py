@@ -19,16 +19,16 @@ from mtl_cli.training.losses import sum_of_penalties, task_losses
 
 STEPS_PER_CALL = 64
 
-# XLA takes about 3 s to compile a PLE, which then needs a third of the time per row.
-# The time saved exceeds these 3 s from about this many rows on, over all epochs.
+# XLA takes about 3 s to compile a PLE. The compiled PLE needs a third of the time per
+# row. From about this many rows on, over all epochs, this saves more than 3 s.
 ROWS_WORTH_COMPILING = 60_000
 
 
 class Steps:
     """Trains a network on buffers of rows that lie in the device's memory.
 
-    A buffer's rows are cut into batches in the buffer's order. One call of the compiled
-    function runs up to `STEPS_PER_CALL` batches and gathers their rows itself, so that
+    A buffer's rows are cut into batches in the buffer's order. The compiled function
+    runs up to `STEPS_PER_CALL` batches in a call and gathers their rows itself, so that
     no Python code runs between the steps. The last batch of an epoch is filled up with
     rows from the start of its buffer. These rows have weight 0, so they add nothing to
     a loss; but batch normalisation sees them, and lazy tables update their ids.
@@ -99,7 +99,7 @@ class Steps:
         """
         steps_before = 0  # in earlier buffers
         for buffer in buffers:
-            # Batches beyond the last step give all calls one shape. They are not run.
+            # Batches beyond the last step give all calls one shape. No step uses them.
             shape = (buffer.steps + self.steps_per_call, self.rows_per_process)
             batches = np.resize(buffer.order, shape).astype("int32")
             is_real = (np.arange(np.prod(shape)) < buffer.rows).reshape(shape)
@@ -224,8 +224,8 @@ class Steps:
 
         Args:
             batch: this process's share of the batch.
-            is_real: (rows,), 0 for rows that fill up the last batch, 1 for the others.
-            packed: for each lazy table, the rows that the batch reads, with slots.
+            is_real: (rows,), 0 for rows that fill up the last batch, 1 for all others.
+            packed: the rows that the batch reads of each lazy table, with slots.
             positions: see `_gradients`.
 
         Returns: `(2, T)`, the losses before the step and the sums of the rows' weights;
@@ -258,8 +258,8 @@ class Steps:
             is_real: see `_step`.
             num_rows: number of real rows in the whole batch.
             total_weights: the sum of each task's weights over the whole batch.
-            values: for each lazy table, the rows that the batch reads, without slots.
-            positions: for each lazy table, see `LazyTable.vectors`.
+            values: the rows that the batch reads of each lazy table, without slots.
+            positions: see `LazyTable.vectors`; one tensor per lazy table.
         """
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:

@@ -35,11 +35,11 @@ def train(
     Args:
         config: the run's configuration.
         network: the network to train. Afterwards it has the weights of the best epoch
-            if `trainer.patience` is set, else those of the last epoch.
+            if `trainer.patience` is set, else the weights of the last epoch.
         table: the training rows.
         valid: the validation rows, or None.
         progress: the functions to call while the training runs.
-        plan: where to write checkpoints, and the checkpoint to resume from; None writes
+        plan: the folder of checkpoints, and the checkpoint to resume from; None writes
             no checkpoints.
         replicas: the processes that train together; None if this process is alone.
 
@@ -100,7 +100,7 @@ def is_over(length: Length, history: History) -> bool:
 def train_epoch(
     config: Config, state: TrainingState, feed: Feed, progress: Progress
 ) -> tuple[dict[str, float], float]:
-    """Trains on all rows once, or on the rest of an epoch that was interrupted.
+    """Trains on all rows once, or on the rows that an interrupted epoch has left.
 
     Returns: the mean loss of each task over the whole epoch, {task: loss}; and the
         duration of the whole epoch in seconds.
@@ -153,7 +153,7 @@ def validate(
     """Scores the validation rows in the chief process.
 
     Returns: the scores, empty in processes other than the chief; and the monitored
-        value, which all processes get; None if it is undefined.
+        value, the same in all processes, None if it is undefined.
     """
     monitor, replicas = config.trainer.monitor, state.steps.replicas
     scores: Scores = {}
