@@ -19,7 +19,7 @@ from mtl_cli.core.errors import (
     visible,
 )
 
-if TYPE_CHECKING:  # these modules load numpy and pydantic, which `--help` does not need
+if TYPE_CHECKING:  # `--help` is quick as long as numpy and pydantic are not loaded
     from rich.console import Console
 
     from mtl_cli.comparison.results import DatasetComparison

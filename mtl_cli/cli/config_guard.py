@@ -3,7 +3,7 @@
 Hydra's own section of a configuration can build classes, start commands and make
 folders. The configuration may come from someone else (`--config-path RUN`, a `./conf`).
 So YAML files may set a few keys of that section to plain values, and name folders below
-the current one. All else of the section belongs to the command line, which is trusted.
+the current one. Only the command line may set the other keys, because it is trusted.
 
 The check looks at the composed section, with its interpolations resolved: whatever way
 a value came into a file, its effect stands there. Whatever our own files and the
@@ -107,9 +107,9 @@ def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None
     packages of the path before it composes anything. No folder may hold another
     `hydra/config.yaml`, in which Hydra's defaults stand.
     """
-    own = loader.repository.load_config(HYDRA_CONFIG)
-    if own is not None and own.provider != "hydra":
-        folder = own.path.removeprefix("file://")
+    hydra_config = loader.repository.load_config(HYDRA_CONFIG)
+    if hydra_config is not None and hydra_config.provider != "hydra":
+        folder = hydra_config.path.removeprefix("file://")
         raise ConfigError(
             f"{folder}/{HYDRA_CONFIG}.yaml takes the place of Hydra's own file; remove "
             "it, or give its keys on the command line"
@@ -152,11 +152,11 @@ def check_hydra_section(composed: DictConfig, typed: list[str]) -> None:
         typed: the settings of the command line that concern Hydra's section.
     """
     choices = composed.hydra.runtime.choices
-    chosen = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
-    allowed = trusted_values(tuple(dict.fromkeys([*chosen, *typed])))
+    plugins = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
+    allowed = trusted_values(tuple(dict.fromkeys([*plugins, *typed])))
     section: Any = OmegaConf.to_container(composed.hydra)
     for key, value in flatten(section).items():
-        is_trusted = any(value == known[key] for known in allowed if key in known)
+        is_trusted = any(value == trusted[key] for trusted in allowed if key in trusted)
         if is_trusted or f"{key}.".startswith(CHECKED_ELSEWHERE):
             continue
         if not FROM_FILES.fullmatch(key):
@@ -215,7 +215,7 @@ def check_plain(key: str, value: Any) -> None:
 
 
 def check_search_space(name: str, space: Any) -> None:
-    """Refuses a search space that sets other keys than those of a configuration.
+    """Refuses a search space that sets keys which no configuration has.
 
     Args:
         name: the dotted key of the search space.
@@ -245,7 +245,7 @@ def check_folders(composed: DictConfig, typed: list[str]) -> None:
                 f"give the folder on the command line: {key}=FOLDER"
             )
         if re.search(r"[?%#]|file:", folder) and root is not None:
-            # It may be a part of a database's URL.
+            # The folder's name may be part of a database's URL.
             raise ConfigError(
                 f"{key}: {shown(folder)} holds a character of URLs; take letters, "
                 "digits, '_', '-', '.', '=' and ','"

@@ -27,13 +27,13 @@ EXAMPLES = """examples:
 """
 # Extras for work on mtl-cli itself.
 DEVELOPMENT_EXTRAS = {"dev", "docs"}
-MIN_AUC = 0.85  # of income, which one epoch of PLE reaches with any seed
+MIN_AUC = 0.85  # of income; one epoch of PLE reaches this with any seed
 GIB = 1 << 30
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check has found.
+    """The result of one check.
 
     Attributes:
         name: what was checked.
@@ -81,8 +81,8 @@ def diagnose(command_line: list[str]) -> int:
 
 def show(console: Console, finding: Finding) -> None:
     """Prints a finding on one line."""
-    words = {True: ("ok", "green"), False: ("broken", "red"), None: ("missing", "dim")}
-    word, style = words[finding.works]
+    styles = {True: ("ok", "green"), False: ("broken", "red"), None: ("missing", "dim")}
+    word, style = styles[finding.works]
     console.print(f"{word:8}", style=style, end="")
     console.print(printable(f"{finding.name:12} {finding.text}"))
 
@@ -209,18 +209,18 @@ def check_training() -> Finding:
 
 
 def requirements() -> list[Requirement]:
-    """Returns the packages that mtl-cli asks for, with those of its extras."""
+    """Returns the packages that mtl-cli asks for, with the packages of its extras."""
     return [Requirement(text) for text in requires("mtl-cli") or []]
 
 
 def problem_with(requirement: Requirement) -> str:
     """Returns why an installed package does not do; "" if it does."""
     try:
-        found = version(requirement.name)
+        installed = version(requirement.name)
     except PackageNotFoundError:
         return f"{requirement.name} is not installed"
-    if not requirement.specifier.contains(found, prereleases=True):
-        return f"{requirement.name} is {found}, needed is {requirement.specifier}"
+    if not requirement.specifier.contains(installed, prereleases=True):
+        return f"{requirement.name} is {installed}, needed is {requirement.specifier}"
     return ""
 
 

@@ -201,9 +201,9 @@ def check_names(conditions: list[Condition], evaluations: "list[Evaluation]") ->
     Raises:
         ConfigError: if a condition names an unknown number.
     """
-    known = [name for evaluation in evaluations for name in evaluation.numbers()]
+    names = [name for evaluation in evaluations for name in evaluation.numbers()]
     for condition in conditions:
-        check_known(condition, known, "evaluation")
+        check_known(condition, names, "evaluation")
 
 
 def failed_checks(conditions: list[Condition], evaluation: "Evaluation") -> list[str]:
@@ -230,8 +230,8 @@ def progress() -> "Iterator[Callable[[str, int, int], None]]":
     ) as bars:
         bar = bars.add_task("loading", total=None)
 
-        def move(what: str, done: int, total: int) -> None:
-            bars.update(bar, description=what, completed=done, total=total)
+        def move(description: str, done: int, total: int) -> None:
+            bars.update(bar, description=description, completed=done, total=total)
 
         yield move
 

@@ -43,8 +43,8 @@ def explain(error: Exception, arguments: list[str]) -> str:
 
     Args:
         error: the error that Hydra, OmegaConf or this package raised.
-        arguments: the command line that Hydra was given. It has `++` before the
-            `dataset.` settings of the user's command line.
+        arguments: the command line that Hydra was given. The `dataset.` settings of
+            the user's command line have `++` before them.
     """
     return as_typed(error_message(error, arguments))
 
@@ -182,17 +182,17 @@ def key_in(error: BaseException) -> str:
 
 def settings_in_note(error: BaseException) -> list[str]:
     """Returns the settings whose composition failed, from a note added to the error."""
-    for note in getattr(error, "__notes__", []):
-        if note.startswith(COMPOSED_SETTINGS):
-            return shlex.split(note.removeprefix(COMPOSED_SETTINGS))
+    for text in getattr(error, "__notes__", []):
+        if text.startswith(COMPOSED_SETTINGS):
+            return shlex.split(text.removeprefix(COMPOSED_SETTINGS))
     return []
 
 
 def compose_chosen_options(arguments: list[str]) -> dict[Any, Any]:
     """Composes the configuration with the chosen options, but no other setting.
 
-    The result shows which keys exist: with `model=mmoe`, the keys of MMoE. It is empty
-    if a YAML file keeps every configuration from being composed.
+    The result shows which keys exist: with `model=mmoe`, the keys of MMoE. The result
+    is empty if a YAML file keeps every configuration from being composed.
     """
     GlobalHydra.instance().clear()
 

@@ -33,7 +33,7 @@ def argument_parser() -> ArgumentParser:
     """Returns Hydra's parser of flags and settings; it raises errors as exceptions.
 
     `mtl-train` has to read the flags before Hydra does. For a wrong flag, Hydra itself
-    would print all of its help. `--version` says our version, and not that of Hydra.
+    would print all of its help. `--version` says the version of mtl-cli, not of Hydra.
     """
     parser = get_args_parser()
     parser.exit_on_error = False

@@ -11,7 +11,7 @@ def main() -> NoReturn:
     """Runs `mtl-init` and exits: 0 done, 2 wrong input, 130 interrupted."""
     try:
         options = parse(sys.argv[1:])
-        # Loads pyarrow and pydantic, which `--help` does not need.
+        # Loads pyarrow and pydantic: `--help` does without them.
         from mtl_cli.init.write_dataset import write_dataset
 
         sys.stdout.write(write_dataset(options))

@@ -82,11 +82,11 @@ def predict(options: argparse.Namespace) -> None:
         )
     for warning in unseen_warnings(counts):
         console.print(printable(f"warning: {warning}"), style="yellow")
-    place = "stdout" if options.output == "-" else options.output
+    destination = "stdout" if options.output == "-" else options.output
     console.print(
         printable(
             f"{counts.rows:,} rows in {counts.seconds:.1f} s "
-            f"({counts.rows / counts.seconds:,.0f} rows/s) to {place}"
+            f"({counts.rows / counts.seconds:,.0f} rows/s) to {destination}"
         )
     )
 

@@ -18,8 +18,8 @@ class Buckets(TypedDict):
     most frequent ids is a bucket, and all other ids together are one more.
 
     Attributes:
-        edges: of numbers: the limits between the buckets, in ascending order.
-        ids: of ids: the ids with a bucket of their own, in ascending order.
+        edges: the limits between the buckets of numbers, in ascending order.
+        ids: the ids with a bucket of their own, in ascending order.
         counts: the number of values in each bucket.
     """
 

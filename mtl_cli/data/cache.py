@@ -93,7 +93,7 @@ def encoding_lock(key: str) -> Iterator[None]:
     """Waits until no other process encodes the entry of a key.
 
     On a file system without locks no process waits. Two processes may then encode the
-    same rows, which takes longer and gives the same entry.
+    same rows; this costs time, but both write the same entry.
     """
     folder = cache_subfolder("locks")
     if folder is None:

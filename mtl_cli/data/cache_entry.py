@@ -42,7 +42,7 @@ class Writer:
     """Writes the arrays of splits chunk by chunk.
 
     Args:
-        folder: an empty folder, which becomes a cache entry.
+        folder: an empty folder; it becomes a cache entry.
 
     Attributes:
         arrays: the record of each array, {`SPLIT.NAME`: record}.
@@ -92,7 +92,7 @@ class Writer:
         return stored_tables(self.folder, self.arrays)
 
     def write_manifest(self, values: dict[str, Any]) -> None:
-        """Writes the manifest, which completes the folder: a CRC, then JSON.
+        """Writes the manifest: a CRC, then JSON. The manifest completes the folder.
 
         Args:
             values: JSON values to keep beside the records of the arrays.

@@ -27,20 +27,20 @@ def extended(
     Raises:
         DataError: if the feature cannot have learnt this in an earlier run.
     """
-    own = dict(earlier)
-    dim = own.pop("embedding_dim", 1)
+    without_dim = dict(earlier)
+    dim = without_dim.pop("embedding_dim", 1)
     if type(dim) is not int or not 1 <= dim <= MAX_AUTO_DIM:
-        own = {}
-    check_alike(f"feature {name} has", own, dict(learnt))
+        without_dim = {}
+    check_alike(f"feature {name} has", without_dim, dict(learnt))
     if "vocabulary" not in earlier:
         return dict(earlier)
-    known = set(earlier["vocabulary"])
-    new = [value for value in learnt["vocabulary"] if value not in known]
+    earlier_values = set(earlier["vocabulary"])
+    new = [value for value in learnt["vocabulary"] if value not in earlier_values]
     return {**earlier, "vocabulary": [*earlier["vocabulary"], *new]}
 
 
 def check_alike(owner: str, earlier: Any, learnt: Any) -> None:
-    """Refuses values of an earlier run that have another form than those of this run.
+    """Refuses values of an earlier run whose form differs from this run's values.
 
     Args:
         owner: who has learnt the values, for the error.
@@ -76,7 +76,7 @@ def changes(
 ) -> dict[str, str]:
     """Returns why each feature that does not go on starts fresh, or is left out.
 
-    A feature goes on if its kind and all its keys are those of the earlier run.
+    A feature goes on if its kind and all its keys are as in the earlier run.
 
     Args:
         features: the features of this run, by name.

@@ -17,7 +17,7 @@ def convert_cells(cells: pa.Array, kind: pa.DataType, csv: Csv) -> pa.Array:
     Args:
         cells: text or bytes, (rows,).
         kind: the type to convert to.
-        csv: how the file is written.
+        csv: the delimiter and other rules by which the file is written.
 
     Raises:
         pa.ArrowInvalid: if the type cannot hold a cell.
@@ -39,7 +39,8 @@ def trim(
         text: the cells, (rows,).
         null_values: the texts that mark a missing value, besides the empty cell.
 
-    Returns: the cells without these spaces; null where the rest marks a missing value.
+    Returns: the cells without these spaces; null if the remaining text marks a missing
+        value.
     """
     trimmed = pc.utf8_trim_whitespace(text)
     missing = pc.is_in(trimmed, value_set=pa.array(["", *null_values], pa.string()))

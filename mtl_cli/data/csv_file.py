@@ -30,7 +30,7 @@ class CsvFile:
     Args:
         files: the table that the file belongs to.
         name: the file's path in the table's file system.
-        csv: how the file is written.
+        csv: the delimiter and other rules by which the file is written.
         request: the columns to read.
 
     Raises:

@@ -18,8 +18,8 @@ from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_cells import convert_cells
 from mtl_cli.data.dataset import Csv
 
-# The cell of the row that is added after the last row, see `StreamWithSentinel`. It is
-# valid both as text and as a number.
+# The cell of the row that is added after the last row, see `StreamWithSentinel`. The
+# cell is valid both as text and as a number.
 SENTINEL = "-8765432109876543"
 NEVER_CLOSED = "is a quote never closed?"
 
@@ -39,7 +39,7 @@ def cell_error(
     Args:
         path: the file's path in messages.
         request: the columns that are read, and their types.
-        csv: how the file is written.
+        csv: the delimiter and other rules by which the file is written.
         batches: the rows of the requested columns, all cells as bytes.
 
     Returns: None if all cells can be converted.
@@ -67,7 +67,7 @@ def first_failure(cells: pa.Array, kind: pa.DataType, csv: Csv) -> int | None:
     Args:
         cells: the cells as bytes, (rows,).
         kind: the type.
-        csv: how the file is written.
+        csv: the delimiter and other rules by which the file is written.
 
     Returns: None if all cells can be converted.
     """

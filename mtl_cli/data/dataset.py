@@ -78,20 +78,20 @@ class Dataset(Options):
         format: the format of the files; `auto` goes by their ending: `.parquet`,
             `.feather` or `.arrow`, `.csv` or `.tsv`, the last two also with `.gz`,
             `.zst` or `.bz2`.
-        csv: how text files are written.
+        csv: the delimiter and other rules by which text files are written.
         stream: whether training reads its rows from disk, shuffled block by block,
             instead of from memory; `auto` streams more than 2 GiB of encoded rows.
         valid_fraction: the share of a file's rows held out for validation; 0 for none.
             The default is 0 if `valid` names the rows.
         valid_from: the file whose rows are held out for validation: `train` or `test`.
         test_fraction: the share of the training file's rows held out for testing.
-        split_by: which rows are held out: `random` rows; `group`: all rows of random
-            users or sessions; `time`: the latest rows; `order`: the last rows. With
-            `time` and `order`, validation rows follow training rows, and test rows come
-            last.
+        split_by: the rows that are held out. `random`: random rows; `group`: all rows
+            of random users or sessions; `time`: the latest rows; `order`: the last
+            rows. With `time` and `order`, validation rows follow training rows, and
+            test rows come last.
         split_column: the column of users, sessions or times that `split_by` needs; null
             for `random` and `order`.
-        split_seed: the seed of the choice of rows. It is a key of its own, apart from
+        split_seed: the seed of the choice of rows. `split_seed` is a key apart from
             `seed`, so that runs with different seeds are scored on the same rows.
         weight_column: the column of row weights in losses and metrics; null gives each
             row the weight 1.

@@ -100,7 +100,7 @@ class FeatureSet:
 
     @property
     def input_kinds(self) -> dict[str, InputKind]:
-        """What an exported graph reads of each column, {column: kind}.
+        """The kind of values that an exported graph reads, {column: kind}.
 
         A column that features read both as text and as numbers is text, as in a text
         file: numbers can be read from text.
@@ -165,15 +165,15 @@ class FeatureSet:
 
         Returns: {feature: the rows of its values}.
         """
-        found = {}
+        unseen_rows = {}
         for name, feature in self.features.items():
             if feature.reports_unseen:
                 values, rows = self.all_values(encoded, name)
                 is_unseen = values == 0
                 for column in feature.source_columns(name):
                     is_unseen &= ~empty_cells(table[column])[rows]
-                found[name] = ValueRows(rows[is_unseen], rows)
-        return found
+                unseen_rows[name] = ValueRows(rows[is_unseen], rows)
+        return unseen_rows
 
     def all_values(self, encoded: dict[str, Array], name: str) -> tuple[Array, Array]:
         """Returns all values of a feature in some rows, see `Feature.all_values`.
@@ -187,8 +187,8 @@ class FeatureSet:
         if input_name == "sequences":
             inputs.append("sequence_weights")
         columns = self.layout.columns[name]
-        own = {input_name: encoded[input_name][:, columns] for input_name in inputs}
-        return self.features[name].all_values(own)
+        arrays = {input_name: encoded[input_name][:, columns] for input_name in inputs}
+        return self.features[name].all_values(arrays)
 
     def columns_in(self, encoded: dict[str, Array], name: str) -> Array:
         """Returns the columns of encoded rows that a feature fills, (rows, width).
@@ -233,8 +233,8 @@ class FeatureSetFitter:
         """Returns the fitted features.
 
         Args:
-            earlier: what features have learnt in an earlier run, which they keep; see
-                `data/continued_features.py`.
+            earlier: what features have learnt in an earlier run. They keep these
+                values, see `data/continued_features.py`.
         """
         for name, feature in self.features.items():
             owner = feature.table_owner(name)

@@ -19,7 +19,7 @@ def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
     """Returns one line per kind of odd property.
 
     Args:
-        report: the data report, whose `findings` are not read.
+        report: the data report. The function does not read its `findings`.
         features: the features by name.
     """
     reports, rows = report["features"].items(), report["splits"]["train"]

@@ -1,8 +1,8 @@
 """Opens Parquet files, and refuses those that would fill the memory.
 
 A Parquet file of a few kilobytes can say that one long text stands in every row. Long
-texts are therefore read as dictionaries, whose values stand in memory once, and the
-size of the rows is worked out before the texts are copied into them.
+texts are therefore read as dictionaries: a dictionary holds each text once. The size of
+the rows is worked out before the texts are copied into the rows.
 """
 
 from collections.abc import Callable, Iterator
@@ -134,7 +134,7 @@ def longest(values: pa.Array) -> int:
 
 
 def check_lists(metadata: pyarrow.parquet.FileMetaData, size: int) -> None:
-    """Refuses lists with so many items that they would fill the memory.
+    """Refuses lists if their items would fill the memory.
 
     Args:
         metadata: the file's own description of its columns.

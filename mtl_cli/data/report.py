@@ -55,7 +55,7 @@ class Report(TypedDict):
         rows_without_group: {split: number of rows whose group cell is empty}.
         early_rows: {split: number of rows of other files that are earlier than the last
             training row}, of a split by time.
-        findings: one line per kind of odd property.
+        findings: the odd properties of the data, one line per kind of property.
     """
 
     splits: dict[str, int]
@@ -170,8 +170,8 @@ def num_distinct(name: str, features: FeatureSet, in_sample: int) -> int:
     vocabulary_size = len(features.table_learnt(name).get("vocabulary", []))
     is_sequence = features.layout.blocks[name].input == "sequences"
     # The vocabulary is the better count: it covers all rows, and the sample counts only
-    # the first value of a sequence. It does not count when it holds values of other
-    # features too, nor with a single value, because empty cells may be a second one.
+    # the first value of a sequence. The vocabulary is no count if it also holds values
+    # of other features, or a single value: empty cells may be a second value.
     if vocabulary_size > 1 and (is_sequence or not features.shares_table(name)):
         return vocabulary_size
     return in_sample

@@ -60,7 +60,7 @@ def open_source(
     Args:
         key: the configuration's key that names the table.
         path: a file, folder, pattern or URL.
-        dataset: the data set, whose keys say how the files are written.
+        dataset: the data set. Its keys say how the files are written.
         request: the columns to read.
         spill: the file to write a text table's rows to if they fill several chunks.
 
@@ -105,7 +105,7 @@ def column_names(key: str, path: str, dataset: Dataset) -> list[str]:
     Args:
         key: the configuration's key that names the table.
         path: a file, folder, pattern or URL.
-        dataset: the data set, whose keys say how the files are written.
+        dataset: the data set. Its keys say how the files are written.
 
     Raises:
         DataError: if the table cannot be read.

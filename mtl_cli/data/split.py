@@ -215,7 +215,8 @@ def order_by_group(
         dataset: the data set.
         source: the rows of the file.
         shares: {split: share of the rows to hold out}.
-        file: the file, which is also the split of the rows that are not held out.
+        file: the file: `train` or `test`. This is also the split of all rows that are
+            not held out.
 
     Returns: {split that is held out: number of rows}, and the numbers of all rows in
         the order of their splits.
