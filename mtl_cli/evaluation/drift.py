@@ -1,4 +1,4 @@
-"""Drift: how features and predictions differ from those that the run has seen."""
+"""Drift: the difference of features and predictions from the run's own data."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ MORE_CELLS = 0.05  # empty or unseen, as a share of the rows, more than in train
 
 @dataclass(frozen=True)
 class TrainedFeature:
-    """What a run has seen of a feature.
+    """The distribution of a feature's values in the run's own data.
 
     Attributes:
         buckets: the distribution in the training rows.
@@ -62,7 +62,7 @@ class FeatureCounts:
 
     Args:
         features: the fitted features.
-        run: the run folder, whose data report holds the buckets.
+        run: the run folder. Its data report holds the buckets.
 
     Attributes:
         remark: why the features cannot be compared with the training rows; "" if they
@@ -107,9 +107,9 @@ class FeatureCounts:
             columns = feature.source_columns(name)
             empty = [int(empty_cells(rows[c]).sum()) for c in columns]
             self.missing[name] += max(empty)
-        for name, found in self.features.unseen(rows, encoded).items():
+        for name, values_of in self.features.unseen(rows, encoded).items():
             before = self.unseen.get(name, (0, 0))
-            counted = len(found.unseen), len(found.all)
+            counted = len(values_of.unseen), len(values_of.all)
             self.unseen[name] = before[0] + counted[0], before[1] + counted[1]
 
     def drift(self) -> list[dict[str, Any]]:
@@ -154,27 +154,27 @@ def has_moved(record: dict[str, Any]) -> bool:
 def prediction_drift(
     run: Path, predictions: dict[str, Array]
 ) -> tuple[list[dict[str, Any]], str]:
-    """Compares predictions with those that the run has made for its test rows.
+    """Compares predictions with the run's predictions for its test rows.
 
     Args:
         run: the run folder.
         predictions: {output: (rows,) or (rows, classes)}.
 
-    Returns: one row per output and class, and a remark why there are none; "" if there
-        are.
+    Returns: a row for each output and class; and the reason why there are no rows, or
+        "".
     """
     path, records = run / PREDICTIONS, []
     columns = [f"{name}_prediction" for name in predictions]
     try:
         table = read_predictions(run, lambda names: columns)
         for name, values in predictions.items():
-            own: Any = table[f"{name}_prediction"].to_numpy()
-            if own.dtype == object:  # a list of probabilities per row
-                own = np.stack(list(own))
-            pairs = zip(as_columns(own), as_columns(values), strict=True)
+            earlier: Any = table[f"{name}_prediction"].to_numpy()
+            if earlier.dtype == object:  # a list of probabilities per row
+                earlier = np.stack(list(earlier))
+            pairs = zip(as_columns(earlier), as_columns(values), strict=True)
             for i, (trained, new) in enumerate(pairs):
-                part = name if values.ndim == 1 else f"{name}.{i}"
-                records.append(prediction_record(part, trained, new))
+                column = name if values.ndim == 1 else f"{name}.{i}"
+                records.append(prediction_record(column, trained, new))
     except FileNotFoundError:
         return [], f"drift of predictions is unknown: {run} has no {PREDICTIONS}"
     except DAMAGED_FILE_ERRORS:

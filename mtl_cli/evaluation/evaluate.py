@@ -31,13 +31,13 @@ from mtl_cli.scoring.scores import evaluate as scores_of
 from mtl_cli.statistics.sampling_error import bootstrap_error, interval
 
 
-def no_progress(what: str, done: int, total: int) -> None:
+def no_progress(description: str, done: int, total: int) -> None:
     """Shows no progress."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to evaluate.
+    """The settings of an evaluation.
 
     Attributes:
         by: the columns whose values make slices.
@@ -130,28 +130,28 @@ def task_results(
     """Returns the metrics with intervals, the calibration and the weakest slice."""
     scores = scores_of(rows.outputs, rows.table, rows.predictions)
     results = {}
-    for own in scored:
-        name = own.output.name
+    for rows_of_output in scored:
+        name = rows_of_output.output.name
         score = scores[name]
         metrics: dict[str, dict[str, Any]] = {
-            metric: metric_with_interval(own, metric, value)
+            metric: metric_with_interval(rows_of_output, metric, value)
             for metric, value in metrics_of(score).items()
             if metric != truth_rmse.name
         }
         if truth_rmse.name in score:
             metrics[truth_rmse.name] = truth_with_interval(rows, name, score)
         results[name] = {
-            "main_metric": own.main_metric.name,
+            "main_metric": rows_of_output.main_metric.name,
             **{key: x for key, x in score.items() if key in NON_METRIC_KEYS},
             "metrics": metrics,
-            "calibration": own.calibration(),
+            "calibration": rows_of_output.calibration(),
             "weakest_slice": weakest.get(name),
         }
     return results
 
 
 def truth_with_interval(rows: Rows, name: str, score: Score) -> dict[str, Any]:
-    """Returns the error against the true probability, which counts all rows."""
+    """Returns the error against the true probability. All rows count."""
     value = score[truth_rmse.name]
     columns = [rows.table.truths[name].astype("float64"), rows.predictions[name]]
     error = bootstrap_error(truth_rmse, columns)
@@ -176,6 +176,6 @@ def gates(model: LoadedRun, rows: Rows, slices: list[Slices]) -> dict[str, Any]:
         for code, name in enumerate(by.names):
             inside = sample.take(np.flatnonzero(codes == code))
             if inside.rows:
-                own = measure_gate_usage(model.network, model.config, inside)
-                by_slice.append({"column": by.column, "slice": name, **(own or {})})
+                inner = measure_gate_usage(model.network, model.config, inside)
+                by_slice.append({"column": by.column, "slice": name, **(inner or {})})
     return {**usage, "slices": by_slice}

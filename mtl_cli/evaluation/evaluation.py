@@ -20,10 +20,10 @@ class Evaluation:
         table_name: the table that was evaluated.
         rows: the number of rows of the table.
         tasks: {output: its metrics with intervals, its calibration, its weakest slice}.
-        slice_records: one dict per column, slice and output.
-        drift_records: one dict per feature, and per output and class.
+        slice_records: a dict for each column, slice and output.
+        drift_records: a dict for each feature, and for each output and class.
         importances: the importance of features, see `importance`; {} if not measured.
-        gates: how gates use their experts, of all rows and by slice; {} without gates.
+        gates: the use of experts by gates, of all rows and by slice; {} without gates.
         remarks: what is left out or odd, one line each.
     """
 
@@ -39,7 +39,7 @@ class Evaluation:
 
     @property
     def metrics(self) -> "pd.DataFrame":
-        """One row per task and metric, with the ends of its 95 % interval."""
+        """A row for each task and metric, with the ends of its 95 % interval."""
         records = [
             {"task": task, "metric": name, **metric}
             for task, result in self.tasks.items()
@@ -49,7 +49,7 @@ class Evaluation:
 
     @property
     def slices(self) -> "pd.DataFrame":
-        """One row per column, slice and task, with all metrics of the task."""
+        """A row for each column, slice and task, with all metrics of the task."""
         records = [
             {k: v for k, v in record.items() if k != "metrics"}
             | {f"metrics.{name}": x for name, x in record["metrics"].items()}
@@ -59,12 +59,12 @@ class Evaluation:
 
     @property
     def drift(self) -> "pd.DataFrame":
-        """One row per feature, and per output and class."""
+        """A row for each feature, and for each output and class."""
         return frame(self.drift_records, ["kind", "name", "psi"])
 
     @property
     def importance(self) -> "pd.DataFrame":
-        """One row per feature or group of features, and task."""
+        """A row for each task and feature, and for each task and group of features."""
         records = [
             {k: v for k, v in record.items() if k != "drops"}
             for record in self.importances.get("features", [])

@@ -1,4 +1,4 @@
-"""Groups of features that hold the same information, which are permuted together."""
+"""Groups of features that hold the same information, to permute them together."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -80,8 +80,8 @@ def copies(
     """Returns the pairs of features that are nearly copies of each other.
 
     Numbers are copies if the rank of one follows from the rank of the other. Other
-    features are copies if the value of each nearly always follows from that of the
-    other.
+    features are copies if the value of each nearly always follows from the other's
+    value.
     """
     rows = min(MAX_ROWS, len(next(iter(encoded.values()))))
     numbers, codes = {}, {}
@@ -99,9 +99,12 @@ def copies(
             if correlation >= COPY:
                 pairs[a, b] = f"nearly copies (rank correlation {correlation:.3f})"
         elif 0.9 <= distinct[a] / distinct[b] <= 1.12:
-            told = min(share_told(codes[a], codes[b]), share_told(codes[b], codes[a]))
-            if told >= COPY:
-                pairs[a, b] = f"nearly copies ({told:.1%} of the values follow)"
+            share = min(
+                goodman_kruskal_lambda(codes[a], codes[b]),
+                goodman_kruskal_lambda(codes[b], codes[a]),
+            )
+            if share >= COPY:
+                pairs[a, b] = f"nearly copies ({share:.1%} of the values follow)"
     return pairs
 
 
@@ -120,23 +123,23 @@ def row_codes(block: Array) -> Array:
     return codes.reshape(-1)
 
 
-def share_told(known: Array, other: Array) -> float:
-    """Returns how well one value tells another: 1 if always, 0 if it does not help.
+def goodman_kruskal_lambda(x: Array, y: Array) -> float:
+    """Returns how well x predicts y: 1 if always, 0 if x does not help.
 
-    Only rows count whose known value occurs more than once. This is Goodman and
-    Kruskal's lambda: the share of wrong guesses that knowing the value avoids.
+    The measure is the share of wrong guesses of y that knowing x avoids. Rows whose x
+    occurs only once are left out: each of them would predict its own y.
 
     Args:
-        known: whole numbers from 0, (rows,).
-        other: whole numbers from 0, (rows,).
+        x: whole numbers from 0, (rows,).
+        y: whole numbers from 0, (rows,).
     """
-    is_repeated = np.bincount(known)[known] > 1
-    known, other = known[is_repeated], other[is_repeated]
-    if len(known) < MIN_REPEATED:
+    is_repeated = np.bincount(x)[x] > 1
+    x, y = x[is_repeated], y[is_repeated]
+    if len(x) < MIN_REPEATED:
         return 0.0
-    most_frequent = int(np.bincount(other).max())
-    pairs, counts = np.unique(np.stack([known, other]), axis=1, return_counts=True)
-    best = np.zeros(known.max() + 1)
+    most_frequent = int(np.bincount(y).max())
+    pairs, counts = np.unique(np.stack([x, y]), axis=1, return_counts=True)
+    best = np.zeros(x.max() + 1)
     np.maximum.at(best, pairs[0], counts)
-    wrong, wrong_before = len(known) - best.sum(), len(known) - most_frequent
+    wrong, wrong_before = len(x) - best.sum(), len(x) - most_frequent
     return 0.0 if wrong_before == 0 else float(1 - wrong / wrong_before)

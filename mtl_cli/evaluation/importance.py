@@ -71,7 +71,7 @@ def importance(
         "groups": [
             {"features": g.features, "reasons": g.reasons} for g in groups if g.reasons
         ],
-        **named(records),
+        **features_by_use(records),
     }
 
 
@@ -141,9 +141,10 @@ def record_of(
 ) -> dict[str, Any]:
     """Returns the importance of some features for a task, with its 95 % interval.
 
-    The rows as they are count as one more shuffling: if the task does not use the
-    features, they are one order of the values among others. So the interval is that of
-    a difference of one score and the mean of the shuffled scores.
+    The interval is the interval of a difference: the score of the rows as they are,
+    minus the mean of the shuffled scores. The rows as they are count as one more
+    shuffling, because their order of the values is an order like any other if the task
+    does not use the features.
     """
     is_member = len(unit) < len(group.features)
     mean, count = float(np.mean(drops)), len(drops)
@@ -159,7 +160,7 @@ def record_of(
     }
 
 
-def named(records: list[dict[str, Any]]) -> dict[str, Any]:
+def features_by_use(records: list[dict[str, Any]]) -> dict[str, Any]:
     """Returns the features that only one task uses, and those that no task uses.
 
     A task uses a feature if the interval of its importance lies above 0.

@@ -1,4 +1,4 @@
-"""What a table can be evaluated for: the outputs whose columns it has."""
+"""The columns that an evaluation needs, and the outputs that a table has them for."""
 
 from dataclasses import dataclass
 

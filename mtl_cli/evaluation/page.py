@@ -100,11 +100,11 @@ def importance_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
     records = evaluation.importances.get("features", [])
     charts = []
     for task, result in evaluation.tasks.items():
-        own = [r for r in records if r["task"] == task and r["group"] is None]
-        own.sort(key=lambda record: -record["importance"])
+        of_task = [r for r in records if r["task"] == task and r["group"] is None]
+        of_task.sort(key=lambda record: -record["importance"])
         bars = [
             Bar(r["features"], importance_text(r), r["importance"], *ends_of(r))
-            for r in own[:MAX_BARS]
+            for r in of_task[:MAX_BARS]
         ]
         if bars:
             metric = result["main_metric"].replace("_", " ")

@@ -176,15 +176,15 @@ class RowCollector:
         Args:
             source: the table in messages.
         """
-        table = as_table(joined(self.labels))
+        table = as_table(concatenated(self.labels))
         sample = {name: x[self.sampled] for name, x in as_arrays(table).items()}
         return Rows(
             source,
             self.needed.outputs,
             table,
-            joined(self.predictions),
+            concatenated(self.predictions),
             {column: pa.chunked_array(chunks) for column, chunks in self.by.items()},
-            as_table(sample | joined(self.features)),
+            as_table(sample | concatenated(self.features)),
             self.sampled,
             self.counts,
             self.needed.remarks,
@@ -233,6 +233,6 @@ def sampled_rows(num_rows: int) -> Array:
     return np.sort(random.choice(num_rows, SAMPLE_ROWS, replace=False))
 
 
-def joined(blocks_by_name: dict[str, list[Array]]) -> dict[str, Array]:
+def concatenated(blocks_by_name: dict[str, list[Array]]) -> dict[str, Array]:
     """Returns the blocks of each array as one array."""
     return {name: np.concatenate(x) for name, x in blocks_by_name.items()}

@@ -46,7 +46,7 @@ def sections(evaluation: Evaluation) -> list[Section]:
         importance_section(evaluation),
         *slice_sections(evaluation),
     ]
-    return [part for part in parts if part.tables or part.lines]
+    return [section for section in parts if section.tables or section.lines]
 
 
 def metric_section(evaluation: Evaluation) -> Section:
@@ -121,8 +121,8 @@ def weakest_text(evaluation: Evaluation, task: str) -> str:
     record = evaluation.tasks[task]["weakest_slice"]
     if record is None:
         return "no slice has enough rows of each class for a test"
-    own = [r for r in evaluation.slice_records if r["task"] == task]
-    number = sum(r["p_corrected"] is not None for r in own)
+    records = [r for r in evaluation.slice_records if r["task"] == task]
+    number = sum(r["p_corrected"] is not None for r in records)
     values = (
         f"{record['metric'].replace('_', ' ')} {text_with_interval(record)} where "
         f"{record['column']} is {record['slice']}, {format_metric(record['rest'])} on "
@@ -136,40 +136,40 @@ def weakest_text(evaluation: Evaluation, task: str) -> str:
 
 def drift_section(evaluation: Evaluation) -> Section:
     """Returns the predictions, and the features that moved most."""
-    known = [r for r in evaluation.drift_records if r["psi"] is not None]
-    predictions = [r for r in known if r["kind"] == "prediction"]
-    features = [r for r in known if r["kind"] == "feature"]
+    with_psi = [r for r in evaluation.drift_records if r["psi"] is not None]
+    predictions = [r for r in with_psi if r["kind"] == "prediction"]
+    features = [r for r in with_psi if r["kind"] == "feature"]
     features.sort(key=lambda record: -record["psi"])
-    moved = [record for record in features if has_moved(record)]
+    drifting = [record for record in features if has_moved(record)]
     of_predictions = [["prediction", "psi", "mean", "mean on the run's test rows"]]
     for r in predictions:
         means = f"{r['mean']:.4f}", f"{r['trained_mean']:.4f}"
         of_predictions.append([r["name"], f"{r['psi']:.3f}", *means])
     of_features = [["feature", "psi", "missing", "in training", "unseen", "in the run"]]
     shares = ("missing", "trained_missing", "unseen", "trained_unseen")
-    for r in moved[:MAX_DRIFTS]:
+    for r in drifting[:MAX_DRIFTS]:
         row = [r["name"], f"{r['psi']:.3f}", *(format_share(r[key]) for key in shares)]
         of_features.append(row)
     tables = [cells for cells in (of_predictions, of_features) if len(cells) > 1]
-    lines = [drift_text(features, moved)] if features else []
+    lines = [drift_text(features, drifting)] if features else []
     return Section("Drift against training", tables, lines)
 
 
-def drift_text(features: list[dict[str, Any]], moved: list[dict[str, Any]]) -> str:
+def drift_text(features: list[dict[str, Any]], drifting: list[dict[str, Any]]) -> str:
     """Returns a sentence about the features with the largest drift."""
     sign = (
         f"a PSI of {MODERATE} or more, or {MORE_CELLS:.0%} more empty or unseen cells"
     )
-    if not moved:
+    if not drifting:
         largest = features[0]
         return (
             f"no feature has {sign}; the largest PSI is {largest['psi']:.3f}, of "
             f"{largest['name']}"
         )
-    much = sum(record["psi"] >= LARGE for record in moved)
+    much = sum(record["psi"] >= LARGE for record in drifting)
     return (
-        f"{len(moved)} of {len(features)} features have {sign}; {much} have a PSI of "
-        f"{LARGE} or more"
+        f"{len(drifting)} of {len(features)} features have {sign}; {much} have a PSI "
+        f"of {LARGE} or more"
     )
 
 
@@ -206,9 +206,9 @@ def importance_section(evaluation: Evaluation) -> Section:
     for group in result["groups"]:
         lines.append(f"permuted together: {'; '.join(group['reasons'])}")
     for task in tasks:
-        own = [name for name, t in result["only_one_task"].items() if t == task]
-        if own:
-            lines.append(f"only {task} uses: {comma_list(own)}")
+        only_here = [name for name, t in result["only_one_task"].items() if t == task]
+        if only_here:
+            lines.append(f"only {task} uses: {comma_list(only_here)}")
     if result["without_effect"]:
         lines.append(f"no task uses: {comma_list(result['without_effect'])}")
     return Section("Importance", [cells], lines)

@@ -61,7 +61,7 @@ def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
     Args:
         column: the name of the column.
         cells: its cells.
-        are_ids: whether numbers in the column are ids, which have no ranges.
+        are_ids: whether numbers in the column are ids. Ids have no ranges.
 
     Raises:
         DataError: if the cells are lists or structures.
@@ -79,11 +79,11 @@ def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
         names, codes = values(cells, empty)
     counts = np.bincount(codes, minlength=len(names))
     frequent = np.argsort(-counts, kind="stable")
-    kept = sorted(i for i in frequent[: MAX_SLICES - 1] if counts[i] >= MIN_ROWS)
-    position = np.full(len(names), len(kept))
-    position[kept] = np.arange(len(kept))
-    other = [OTHER] if counts.sum() > counts[kept].sum() else []
-    return Slices(column, [names[i] for i in kept] + other, position[codes])
+    large = sorted(i for i in frequent[: MAX_SLICES - 1] if counts[i] >= MIN_ROWS)
+    position = np.full(len(names), len(large))
+    position[large] = np.arange(len(large))
+    other = [OTHER] if counts.sum() > counts[large].sum() else []
+    return Slices(column, [names[i] for i in large] + other, position[codes])
 
 
 def as_numbers(cells: pa.ChunkedArray, empty: Array) -> Array | None:
@@ -146,21 +146,21 @@ def score_slices(
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
     """Scores each output on each slice, and finds the weakest slice of each output.
 
-    The main metric of a slice is tested against that of all other rows, if the slice is
-    one value or range and has 20 rows of each class. The p-values of an output are
-    corrected for the number of its tested slices (Holm).
+    The main metric of a slice is tested against the same metric of all other rows, if
+    the slice is one value or range and has 20 rows of each class. The p-values of an
+    output are corrected for the number of its tested slices (Holm).
 
-    Returns: one row per column, slice and output; {output: the row of its weakest
-        slice}, for outputs with a slice that can be tested.
+    Returns: a row for each column, slice and output; and {output: the row of its
+        weakest slice} for outputs with a slice that can be tested.
     """
     records, weakest = [], {}
     for rows in outputs:
-        own = [
+        of_output = [
             slice_record(rows, by, code)
             for by in slices
             for code in range(len(by.names))
         ]
-        tested = [record for record in own if record["p"] is not None]
+        tested = [record for record in of_output if record["p"] is not None]
         corrected = holm([record["p"] for record in tested]) if tested else []
         for record, p in zip(tested, corrected, strict=True):
             record["p_corrected"] = p
@@ -168,54 +168,54 @@ def score_slices(
             sign = rows.main_metric.direction or 1
             worst = min(tested, key=lambda record: sign * record["difference"])
             weakest[rows.output.name] = worst
-        records += own
+        records += of_output
     return records, weakest
 
 
 def slice_record(rows: ScoredRows, by: Slices, code: int) -> dict[str, Any]:
-    """Returns the scores of an output on one slice, and the test against the rest."""
+    """Returns an output's scores on one slice, and the test against all other rows."""
     inside = by.codes[rows.rows] == code
-    own, rest = rows.take(inside), rows.take(~inside)
+    inside_rows, outside_rows = rows.take(inside), rows.take(~inside)
     name = rows.main_metric.name
     record: dict[str, Any] = {
         "column": by.column,
         "slice": by.names[code],
         "task": rows.output.name,
         "metric": name,
-        "rows": len(own.label),
+        "rows": len(inside_rows.label),
         **dict.fromkeys(NUMBER_KEYS),
     }
-    score = own.score()
+    score = inside_rows.score()
     record["positives"] = score.get("positives")
     record["why"] = "; ".join(f"{k}: {v}" for k, v in score.get("why", {}).items())
     record["metrics"] = {
         k: score[k] for k in rows.output.task.metric_names if k in score
     }
-    calibration = own.calibration()
+    calibration = inside_rows.calibration()
     if calibration is None:
         return record
     record |= {key: x for key, x in calibration.items() if key != "buckets"}
-    metric = metric_with_interval(own, name, score.get(name))
+    metric = metric_with_interval(inside_rows, name, score.get(name))
     record |= {key: metric[key] for key in ("value", "low", "high")}
     # A task without positives is taken for one with two equal classes.
-    num_positives = score.get("positives", len(own.label) // 2)
-    smaller_class = min(num_positives, len(own.label) - num_positives)
+    num_positives = score.get("positives", len(inside_rows.label) // 2)
+    smaller_class = min(num_positives, len(inside_rows.label) - num_positives)
     if by.names[code] != OTHER and smaller_class >= MIN_OF_CLASS:
-        record |= test_against(own, rest, name, record["value"])
+        record |= test_against(inside_rows, outside_rows, name, record["value"])
     return record
 
 
 def test_against(
-    own: ScoredRows, rest: ScoredRows, name: str, value: float | None
+    inside: ScoredRows, outside: ScoredRows, name: str, value: float | None
 ) -> dict[str, Any]:
     """Tests a metric on some rows against the same metric on all other rows.
 
     Returns: {} if the metric has no value on either, or no known error.
     """
-    other = rest.score([name])[name]
+    other = outside.score([name])[name]
     if value is None or other is None:
         return {}
-    error, other_error = own.error(name), rest.error(name)
+    error, other_error = inside.error(name), outside.error(name)
     if error is None or other_error is None:
         return {}
     deviation = float(np.hypot(error.deviation, other_error.deviation))

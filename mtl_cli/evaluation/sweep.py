@@ -1,8 +1,8 @@
 """Evaluates every finished run of a sweep, into a folder that `mtl-compare` reads.
 
 The folder of a run holds what a comparison reads of a run: status, configuration,
-environment, metrics and predictions. Its split `test` is the evaluated table, and its
-configuration says so. The scores of `valid` are the run's own, so that the best
+environment, metrics and predictions. The split `test` is the evaluated table, as the
+configuration says. The scores of `valid` are the run's own, so that the best
 configuration is chosen on rows that it is not tested on, if the runs share these rows.
 """
 
@@ -84,29 +84,29 @@ def default_target(sweep: Path, table: str) -> Path:
     return target
 
 
-def check_target(target: Path, force: bool, place: Path) -> None:
+def check_target(target: Path, force: bool, existing: Path) -> None:
     """Refuses to write over anything but an earlier evaluation.
 
     Args:
         target: the folder to write.
         force: whether an earlier evaluation may be replaced.
-        place: where the target, or what stood there before, lies now.
+        existing: the place where the target, if it exists, lies at the moment.
 
     Raises:
         ConfigError: if the target exists, and `force` is not set, or the target is no
             evaluation or holds other files too.
     """
-    if not place.exists() and not place.is_symlink():
+    if not existing.exists() and not existing.is_symlink():
         return
-    if place.is_symlink() or not (place / EVALUATIONS).is_file():
+    if existing.is_symlink() or not (existing / EVALUATIONS).is_file():
         raise ConfigError(f"-o: {target} exists and holds no evaluation; name another")
     if not force:
         raise ConfigError(f"-o: {target} exists; name another, or --force replaces it")
     try:
-        hashes = read_json_object(place / EVALUATIONS).get(FILES)
-        check_written(place, EVALUATIONS, hashes)
+        hashes = read_json_object(existing / EVALUATIONS).get(FILES)
+        check_written(existing, EVALUATIONS, hashes)
     except (OSError, ValueError) as error:
-        reason = first_line(error).replace(str(place), str(target))
+        reason = first_line(error).replace(str(existing), str(target))
         raise ConfigError(f"-o: {reason}; move it, or name another folder") from None
 
 
@@ -147,10 +147,10 @@ def evaluate_sweep(
                 result.evaluations[name] = evaluation
         if not result.evaluations:
             raise (errors or [DataError(f"{sweep} holds no finished run")])[0]
-        named = {"sweep": str(sweep), "table": table, "runs": list(result.evaluations)}
+        header = {"sweep": str(sweep), "table": table, "runs": list(result.evaluations)}
         record = {"failed": result.failed, "skipped": result.skipped}
         record |= {FILES: hashes_of(temporary)}
-        write_json(temporary / EVALUATIONS, named | record)
+        write_json(temporary / EVALUATIONS, header | record)
     return result
 
 
@@ -159,8 +159,8 @@ def with_number(
 ) -> Callable[[str, int, int], None]:
     """Returns a function that shows progress with the number of the run."""
 
-    def numbered(what: str, done: int, total: int) -> None:
-        on_progress(f"run {number} of {count}: {what}", done, total)
+    def numbered(description: str, done: int, total: int) -> None:
+        on_progress(f"run {number} of {count}: {description}", done, total)
 
     return numbered
 

@@ -25,11 +25,11 @@ def training_rows_remark(model: LoadedRun, table: str) -> str:
 
 
 def is_training_table(model: LoadedRun, table: str) -> bool:
-    """Whether the run's hash of its data is that of its data with `table` as `train`.
+    """Whether the hash of the run's data stays the same with `table` as `train`.
 
-    The training table may lie elsewhere now, or under another name. The test needs the
-    other tables of the run. It opens these only if they are local files: the run may
-    come from somebody else, and name any URL or pattern.
+    The training table may lie elsewhere now, or under another name. The hash covers the
+    other tables of the run too. They are opened only if they are local files: the run
+    may come from somebody else, and name any URL or pattern.
     """
     paths = model.config.dataset.paths
     if paths.get("train") == table and "://" in table:

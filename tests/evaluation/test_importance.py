@@ -13,7 +13,12 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.table import Table
 from mtl_cli.evaluation import importance as module
 from mtl_cli.evaluation.feature_groups import FeatureGroup
-from mtl_cli.evaluation.importance import importance, named, permuted, record_of
+from mtl_cli.evaluation.importance import (
+    features_by_use,
+    importance,
+    permuted,
+    record_of,
+)
 
 DENSE = {"kind": "dense", "transform": "none"}
 FEATURES: dict[str, Any] = {
@@ -157,4 +162,4 @@ def test_members_of_groups_are_not_named_alone() -> None:
         {"features": "a + b", "group": None, "task": "y", "low": 0.1},
         {"features": "a", "group": "a + b", "task": "y", "low": -0.1},
     ]
-    assert named(records) == {"only_one_task": {}, "without_effect": []}
+    assert features_by_use(records) == {"only_one_task": {}, "without_effect": []}
