@@ -104,7 +104,7 @@ def missing_keys_message(findings: list[ErrorDetails], values: dict[Any, Any]) -
 
 
 def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
-    """Returns a message about an unknown key, which suggests a similar known key.
+    """Returns a message about an unknown key. The message suggests a similar key.
 
     Args:
         key: the unknown key, dotted.

@@ -80,29 +80,29 @@ class Config(Options):
         return self
 
     def _check_without_validation(self) -> None:
-        for key, what, is_asked_for, without in (
+        for key, purpose, is_asked_for, off in (
             ("patience", "early stopping", self.trainer.patience is not None, "null"),
             ("calibration", "calibration", self.trainer.needs_calibration, "none"),
         ):
             if is_asked_for:
                 raise ValueError(
-                    f"trainer.{key}: {what} needs validation rows; set "
+                    f"trainer.{key}: {purpose} needs validation rows; set "
                     "dataset.valid_fraction above 0, dataset.valid to a file, or "
-                    f"trainer.{key}={without}"
+                    f"trainer.{key}={off}"
                 )
 
     def _check_features(self) -> None:
-        named = {"start_from.refit": self.start_from.refit}
-        named["encoder.domain_features"] = self.encoder.domain_features
-        for part in (self.model, self.model.towers_option):
-            for key, features in part.named_features().items():
-                named[f"model.{key}"] = features
+        features_by_key = {"start_from.refit": self.start_from.refit}
+        features_by_key["encoder.domain_features"] = self.encoder.domain_features
+        for option in (self.model, self.model.towers_option):
+            for key, features in option.named_features().items():
+                features_by_key[f"model.{key}"] = features
         names = list(self.dataset.used_features)
-        for key, features in named.items():
+        for key, features in features_by_key.items():
             for name in features:
                 if name not in names:
-                    place = f"dataset {self.dataset.name}"
-                    message = unknown_name("feature", name, place, names)
+                    dataset = f"dataset {self.dataset.name}"
+                    message = unknown_name("feature", name, dataset, names)
                     raise ValueError(f"{key}: {message}")
 
     def _check_tasks(self, tasks: list[str]) -> None:
@@ -113,8 +113,8 @@ class Config(Options):
             )
         for task in tasks:
             if task not in names:
-                place = f"dataset {self.dataset.name}"
-                raise ValueError(f"tasks: {unknown_name('task', task, place, names)}")
+                dataset = f"dataset {self.dataset.name}"
+                raise ValueError(f"tasks: {unknown_name('task', task, dataset, names)}")
         if len(set(tasks)) < len(tasks):
             raise ValueError(
                 f"tasks: {', '.join(tasks)} names a task twice; name each once"

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from mtl_cli.core.options import Count, Options, Positive
 
-# What `auto` aims at, see `Trainer.length`.
+# The targets of `auto`, see `Trainer.length`.
 STEPS_PER_EPOCH = 60
 SMALLEST_BATCH, LARGEST_BATCH = 32, 512
 LEAST_EPOCHS, LEAST_STEPS = 20, 1200
@@ -29,10 +29,10 @@ class Trainer(Options):
             optionally a metric, as in `mean`, `mean.log_loss`, `income` or
             `income.pr_auc`; without a metric it is the first of the task's `metrics`,
             by default AUC, R2 of regressions, macro AUC of classes.
-        calibration: how probabilities are calibrated on the validation rows after
+        calibration: the calibration of probabilities on the validation rows, after
             training: `temperature` scales each task's logits, `platt` scales and shifts
             them, and `none` leaves the logits as they are. `auto` takes `platt` where
-            that lowers the log loss of validation rows that the fit has not seen.
+            it lowers the log loss of validation rows that the fit has not seen.
         compile: whether XLA compiles the steps; `auto` compiles if the run is long
             enough to make up for the time of compilation.
         precision: number type in which the layers compute: `float32` or `bfloat16`;

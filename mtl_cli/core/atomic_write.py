@@ -46,14 +46,14 @@ def replacing_folder(
 ) -> Iterator[Path]:
     """As `replacing`, for a target that may be a folder.
 
-    What was there is kept until the new target is whole.
+    The earlier target is kept until the new target is whole.
 
     Args:
         target: the file or folder to write.
         fix: what to do if it cannot be written, for the error.
-        check: raises an error if what was there may not be removed. It receives the
-            path that the earlier target has been moved to, so that nobody adds a file
-            between the check and the removal.
+        check: raises an error if the earlier target may not be removed. The function
+            receives the path that the earlier target has been moved to, so that nobody
+            adds a file between the check and the removal.
 
     Raises:
         WriteError: if the target cannot be written.

@@ -1,4 +1,4 @@
-"""What all commands but `mtl-train` share: the parser, and how a command ends."""
+"""The parser of all commands but `mtl-train`, and the end of a command."""
 
 import argparse
 import os
@@ -23,8 +23,8 @@ def run_command(
         work: does the work, and returns the exit code; None stands for 0.
         end: what to add to the line about a signal.
 
-    Returns: the exit code: that of `work`, 2 for wrong input, 1 for a failure or a
-        closed output, 130 or 143 after a signal.
+    Returns: the exit code of `work`; 2 for wrong input, 1 for a failure or a closed
+        output, 130 or 143 after a signal.
     """
     signals.install()
     try:
@@ -54,6 +54,6 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         unknown = message.rpartition("unrecognized arguments: ")[2].partition(" ")[0]
-        # The usage names all flags, also those of groups.
+        # The usage names all flags, also the flags of groups.
         hint = suggest(unknown, re.findall(r"--[\w-]+", self.format_usage()))
         raise ConfigError(f"{message}{hint}; see {self.prog} --help")

@@ -44,9 +44,9 @@ def is_private(folder: Path) -> bool:
 
     Compiled code is executed, so nobody else may have put it there.
     """
-    found = folder.lstat()
-    is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
-    return is_own and not found.st_mode & 0o022 and os.access(folder, os.W_OK)
+    status = folder.lstat()
+    is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    return is_own and not status.st_mode & 0o022 and os.access(folder, os.W_OK)
 
 
 def clear() -> bool:

@@ -56,18 +56,18 @@ def parse_condition(text: str, form: str, example: str) -> Condition:
     return Condition(text.strip(), name, operator_sign, float(limit))
 
 
-def check_known(condition: Condition, known: Iterable[str], owner: str) -> None:
+def check_known(condition: Condition, numbers: Iterable[str], owner: str) -> None:
     """Refuses a condition on an unknown number.
 
     Args:
         condition: the condition.
-        known: the names of all numbers that can be checked.
+        numbers: the names of all numbers that can be checked.
         owner: the thing that has the numbers, for messages: `run`.
 
     Raises:
         ConfigError: if the name is unknown.
     """
-    names = list(dict.fromkeys(known))
+    names = list(dict.fromkeys(numbers))
     if condition.name not in names:
         hint = suggest(condition.name, names) or f"; known: {', '.join(names)}"
         raise ConfigError(f"--fail-if: no {owner} has {condition.name}{hint}")

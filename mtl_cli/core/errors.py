@@ -83,7 +83,7 @@ class WriteError(MtlError):
 
 def shown(value: object) -> str:
     """Returns a value as Python writes it, on one line, cut if it is long."""
-    # Secrets are masked before the cut, which could leave half of a secret.
+    # Secrets are masked before the cut: the cut could leave half of a secret.
     masked = mask_secrets(value)
     if isinstance(masked, str):
         return repr(cut(masked, SHOWN_CHARACTERS))
@@ -115,14 +115,14 @@ def suggest(wrong: str, names: list[str]) -> str:
     return ""
 
 
-def unknown_name(kind: str, name: str, place: str, names: list[str]) -> str:
+def unknown_name(kind: str, name: str, owner: str, names: list[str]) -> str:
     """Returns what is wrong with a name, the known names, and the most similar one.
 
     >>> unknown_name("task", "bui", "this run", ["click", "buy"])
     "no task 'bui' in this run, which has click, buy; did you mean buy?"
     """
-    known = ", ".join(names)
-    return f"no {kind} {name!r} in {place}, which has {known}{suggest(name, names)}"
+    choices = ", ".join(names)
+    return f"no {kind} {name!r} in {owner}, which has {choices}{suggest(name, names)}"
 
 
 def fail(program: str, message: str, code: int) -> int:

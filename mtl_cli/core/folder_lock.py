@@ -63,6 +63,6 @@ def open_lock_file(path: Path) -> IO[str]:
     """Opens a file to lock, and makes it if it is missing.
 
     Raises:
-        OSError: if the path is a link, which could name a file of somebody else.
+        OSError: if the path is a link: a link could name a file of somebody else.
     """
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w")

@@ -1,7 +1,8 @@
 """Building blocks of the configuration's schema: option classes and types of numbers.
 
 An axis is a folder of options, such as `models` or `encoders`: see `plugins.AXES`. Each
-file of the folder holds the class of one option, whose fields are the option's keys.
+file of the folder holds the class of one option. The fields of the class are the
+option's keys.
 """
 
 from types import ModuleType
@@ -46,8 +47,8 @@ def option_of(axis: str, base: type[Options], key: str = "name") -> BeforeValida
 
     Args:
         axis: the folder of the options.
-        base: the base class of all options of the axis. It validates a dict without
-            `key`, unless `key` is `name`: a dict without a name is an error.
+        base: the base class of all options of the axis. The base class validates a dict
+            without `key`, unless `key` is `name`: a dict without a name is an error.
         key: the key that names the option: `name`, `kind` or `generator`.
     """
 

@@ -45,20 +45,20 @@ def check_regular(path: Path, max_bytes: int | None = None) -> None:
         UnsafeFileError: if the file is refused.
         OSError: if there is no such file.
     """
-    found = path.lstat()
-    if stat.S_ISLNK(found.st_mode):
+    status = path.lstat()
+    if stat.S_ISLNK(status.st_mode):
         raise UnsafeFileError(f"{path} is a link; put the file itself there")
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise UnsafeFileError(f"{path} is not a regular file")
-    if max_bytes is not None and found.st_size > max_bytes:
+    if max_bytes is not None and status.st_size > max_bytes:
         raise UnsafeFileError(
-            f"{path} has {found.st_size:,} bytes; at most {max_bytes:,} are read"
+            f"{path} has {status.st_size:,} bytes; at most {max_bytes:,} are read"
         )
     # Some network file systems do not count blocks.
-    stored = found.st_blocks * BYTES_PER_BLOCK or found.st_size
-    if found.st_size > max(MAX_BYTES, MAX_RATIO * stored):
+    stored = status.st_blocks * BYTES_PER_BLOCK or status.st_size
+    if status.st_size > max(MAX_BYTES, MAX_RATIO * stored):
         raise UnsafeFileError(
-            f"{path} has {found.st_size:,} bytes, of which only {stored:,} are on the "
+            f"{path} has {status.st_size:,} bytes, of which only {stored:,} are on the "
             "disk; the rest are holes"
         )
 

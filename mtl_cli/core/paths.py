@@ -26,8 +26,8 @@ def conf_folder() -> Path:
 def user_conf_folder() -> Path | None:
     """Returns the user's `./conf`, or None if it does not exist or is our own.
 
-    A `./conf` with a `config.yaml` belongs to another Hydra application. Its primary
-    config must not replace ours.
+    A `./conf` with a `config.yaml` belongs to another Hydra application. That file must
+    not replace our own `config.yaml`.
     """
     folder = Path.cwd() / "conf"
     if not folder.is_dir() or folder == conf_folder():

@@ -58,7 +58,7 @@ def use_folders(paths: Sequence[str | Path]) -> None:
     """Registers the folders of `--plugins`, in place of the folders of earlier calls.
 
     A folder is laid out as `mtl_cli`: `models/NAME.py`, `features/NAME.py`,
-    `conf/model/NAME.yaml`. Its files import each other by relative imports.
+    `conf/model/NAME.yaml`. The files import each other by relative imports.
 
     Raises:
         ConfigError: if a folder does not exist, holds no options, or takes a name

@@ -89,13 +89,13 @@ def bound_registration(num_workers: int, seconds: float) -> None:
     from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
     from tensorflow.python.eager import context
 
-    own = context.context()
+    tf_context = context.context()
     job = coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=num_workers)
-    own.configure_coordination_service(
+    tf_context.configure_coordination_service(
         service_type="standalone",
         service_leader="/job:worker/replica:0/task:0",
         cluster_register_timeout_in_ms=round(1000 * seconds),
         coordinated_jobs=[job],
     )
     # Without the barrier, the bound would not hold for the chief.
-    own.coordination_service.cluster_register_with_barrier = True
+    tf_context.coordination_service.cluster_register_with_barrier = True

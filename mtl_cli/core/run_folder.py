@@ -19,7 +19,7 @@ from mtl_cli.core.secrets import mask_secrets
 STATUS = "status.json"
 LOG = "train.log"
 CHECKPOINTS = "checkpoints"
-# What a run has taken from an earlier run, see `runs/earlier_run.py`.
+# The values that a run has taken from an earlier run, see `runs/earlier_run.py`.
 START_FROM = "start_from.json"
 SUBFOLDERS = (CHECKPOINTS, "model", "plots")
 # A process that was killed as it started leaves no other file than these.
@@ -38,7 +38,7 @@ class RunFolder:
 
     Raises:
         ConfigError: if another process holds the folder, if it is not writable, or if
-            it holds other files than those of a run.
+            it holds files that no run writes.
     """
 
     def __init__(self, path: Path) -> None:

@@ -64,8 +64,8 @@ def files_in(folder: Path) -> Iterator[Path]:
         UnsafeFileError: if there is a link, a pipe or a device.
     """
     with os.scandir(folder) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
-    for entry in found:
+        by_name = sorted(entries, key=lambda entry: entry.name)
+    for entry in by_name:
         mode = entry.stat(follow_symlinks=False).st_mode
         if stat.S_ISDIR(mode):
             yield from files_in(Path(entry.path))

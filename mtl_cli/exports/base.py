@@ -50,10 +50,10 @@ class Export(Options):
     holds the record in `export.json`, with the hashes of the other files as "files".
 
     Attributes:
-        packages: the packages that the format needs besides those of mtl-cli.
+        packages: the packages that the format needs besides the packages of mtl-cli.
         extra: the extra of mtl-cli that installs these packages.
-        tolerance: the largest allowed difference of a prediction p from that of
-            `mtl-predict`, as a multiple of max(1, |p|).
+        tolerance: the largest allowed difference of a prediction p from the prediction
+            of `mtl-predict`, as a multiple of max(1, |p|).
         byproducts: patterns of files that the use of an export adds to its folder.
     """
 
@@ -83,7 +83,7 @@ class Export(Options):
 
         Args:
             model: the model.
-            record: the record, which the export must hold.
+            record: the record. The export must hold it.
             path: the file or folder to write; nothing exists there.
 
         Raises:

@@ -77,7 +77,7 @@ def quiet() -> Iterator[None]:
 
 
 def version_of(package: str) -> str:
-    """Returns the version of a package; of mlflow, that of mlflow-skinny may count."""
+    """Returns the version of a package; for mlflow, the version of mlflow-skinny."""
     return version("mlflow-skinny" if package == "mlflow" else package)
 
 

@@ -24,7 +24,7 @@ IS_ACCEPTED = "is_accepted"  # a mask of rows, beside the inputs of the network
 # The prefixes of the names of tensors.
 ENCODED, NETWORK = "encoded/", "network/"
 TF2ONNX_OPSET = 18  # the highest that tf2onnx writes
-IR_VERSION = 10  # of ONNX 1.16, which ONNX Runtime reads since 1.18
+IR_VERSION = 10  # of ONNX 1.16; ONNX Runtime reads this version since 1.18
 
 
 class Onnx(Export):

@@ -87,8 +87,8 @@ def named_weights(network: "Network") -> dict[str, Any]:
     """
     weights: dict[str, Any] = {}
     for weight in network.predictions.weights:
-        parts = weight.path.split("/")
-        base = "/".join(re.sub(r"_\d+$", "", part) for part in parts)
+        path = weight.path.split("/")
+        base = "/".join(re.sub(r"_\d+$", "", name) for name in path)
         name, number = base, 1
         while name in weights:
             number += 1
@@ -120,8 +120,8 @@ def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
     Each feature has {"input" (of the network), "columns" [first column, column after
     the last], "ramps" (the same of the columns that a feature with ids fills in the
     input `dense`, or null), "table" (the feature whose embedding table it uses, or
-    null), "learnt" (such as "vocabulary", in which the first value has id 1)}. Its kind
-    and its keys stand in the configuration.
+    null), "learnt" (such as "vocabulary"; its first value has id 1)}. The feature's
+    kind and keys stand in the configuration.
     """
     features = model.features
     layout = features.layout

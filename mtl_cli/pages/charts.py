@@ -1,7 +1,8 @@
 """Charts as SVG: Python computes positions, `charts.html` writes the markup.
 
-Colours and fonts come from the stylesheet: its classes `c0` to `c7` are the colours of
-the first eight series (configurations or lines), `cx` is that of all further series.
+Colours and fonts come from the stylesheet: the classes `c0` to `c7` are the colours of
+the first eight series (configurations or lines), `cx` is the colour of all further
+series.
 """
 
 import math
@@ -20,7 +21,7 @@ def color(index: int) -> str:
 
 @dataclass
 class Axis:
-    """Maps values to positions in SVG units, which grow to the right and downwards.
+    """Maps values to positions in SVG units. They grow to the right and downwards.
 
     Attributes:
         low: the value at position `start`.
@@ -137,7 +138,7 @@ class Chart:
 
         Args:
             x: the axis to draw.
-            y: the y axis, which the grid lines span.
+            y: the y axis. The grid lines span this axis.
             name: the name of the axis.
             ticks: the values to mark; None for round values.
         """

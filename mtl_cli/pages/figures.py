@@ -46,7 +46,7 @@ def figure_of(plots: Sequence[LinePlot | IntervalPlot]) -> NotebookFigure:
             draw_intervals(axes, plot)
         axes.set_title(plain(plot.title), fontsize="medium")
         axes.grid(alpha=0.3)
-    for axes in list(panels):  # the rest of the last row
+    for axes in list(panels):  # the last row may have empty panels
         axes.remove()
     return figure
 

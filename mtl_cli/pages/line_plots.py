@@ -75,8 +75,8 @@ class LinePlot:
         size = (RIGHT - LEFT + 2 * DOT_MARGIN, BOTTOM - TOP + 2 * DOT_MARGIN)
         chart.window = (LEFT - DOT_MARGIN, TOP - DOT_MARGIN, *size)
         if self.kept_epoch is not None:
-            kept = x(self.kept_epoch)
-            chart.line((kept, BOTTOM), (kept, TOP), "reference")
+            kept_x = x(self.kept_epoch)
+            chart.line((kept_x, BOTTOM), (kept_x, TOP), "reference")
         if self.diagonal:
             low, high = min(x.low, y.low), max(x.high, y.high)
             chart.path([(x(low), y(low)), (x(high), y(high))], "reference")

@@ -20,15 +20,15 @@ def render(template: str, **values: object) -> str:
 @cache
 def environment() -> Environment:
     """Returns the loader and the settings of all templates."""
-    found = Environment(
+    templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters["markdown"] = escape_markdown
-    return found
+    templates.filters["markdown"] = escape_markdown
+    return templates
 
 
 def escape_markdown(text: str) -> str:

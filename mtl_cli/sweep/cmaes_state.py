@@ -1,7 +1,7 @@
 """Reads the state of a CMA-ES search from its database, without executing code.
 
-Optuna keeps the state of its CMA-ES sampler as a pickle in the database, which may lie
-in a sweep's folder that comes from someone else.
+Optuna keeps the state of its CMA-ES sampler as a pickle in the database. The database
+may lie in a sweep's folder that comes from someone else.
 """
 
 import io

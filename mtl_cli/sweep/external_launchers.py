@@ -69,7 +69,7 @@ def wait_unless_stopped(sweep: Path) -> None:
 
 
 def failure(error: Exception) -> str:
-    """Returns how a launcher has failed; "" if the error is not that of a launcher."""
+    """Returns how a launcher has failed; "" if the error comes from somewhere else."""
     package, name = type(error).__module__.partition(".")[0], type(error).__name__
     if package not in ("joblib", "submitit", "ray"):
         return ""

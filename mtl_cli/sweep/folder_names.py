@@ -26,11 +26,11 @@ def sweep_name(settings: list[str]) -> str:
     job_settings = [
         s for s in plain if not s.startswith(EXECUTION) or "sweeper.params" in s
     ]
-    words = []
+    names = []
     for setting in filter(is_swept, map(without_signs, settings)):
         key, _, value = setting.partition("=")
-        words.append(value if key == "sweep" else key.rpartition(".")[2])
-    name = "-".join(words or ["sweep"])
+        names.append(value if key == "sweep" else key.rpartition(".")[2])
+    name = "-".join(names or ["sweep"])
     return f"{safe(name)[:MAX_LENGTH]}-{short_hash(job_settings)}"
 
 

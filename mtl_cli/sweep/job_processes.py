@@ -157,7 +157,7 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
 
     Args:
         sweep: the sweep's folder.
-        record: the job's record, which the job wrote when it started.
+        record: the record that the job wrote when it started.
         reason: why the job failed.
     """
     record.seconds = seconds_since_start(sweep, record)

@@ -79,7 +79,7 @@ class JobTable:
             self.console.print(renderable)
         except OSError as error:
             self.output_error = self.output_error or error
-            # What is left to write would raise the error again.
+            # Any text that is still to be written would raise the error again.
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self.console.file.fileno())
             os.close(null)

@@ -17,7 +17,7 @@ from mtl_cli.sweep import cmaes_state, job_processes
 OPTUNA = "hydra_plugins.hydra_optuna_sweeper"
 ATTEMPTS = 4
 
-# The storage of this process's search, which the sweeper takes from `opened_storage`.
+# The storage of this process's search. `opened_storage` gives it to the sweeper.
 opened: Any = None
 
 
@@ -74,14 +74,14 @@ def continue_study(sweeper: DictConfig, study: Any) -> bool:
     from mtl_cli.sweep.search_storage import Heartbeat, sampler_seed, try_again
 
     trials = study.trials
-    own = [trial for trial in trials if opened.is_own(trial)]
-    for trial in own:
+    own_trials = [trial for trial in trials if opened.is_own(trial)]
+    for trial in own_trials:
         if trial.state == TrialState.RUNNING:
             try_again(study, trial)
     if opened.sweep_id:
         Heartbeat(study).start()
     with open_dict(sweeper):
-        sweeper.n_trials -= sum(t.state == TrialState.COMPLETE for t in own)
+        sweeper.n_trials -= sum(t.state == TrialState.COMPLETE for t in own_trials)
         if sweeper.sampler.get("seed") is not None:
             # The same seed would suggest the same points again.
             sweeper.sampler.seed = sampler_seed(
@@ -145,11 +145,11 @@ def running_jobs_outlive_storage() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        lost = lost_storage(error)
-        if lost is None:
+        storage_error = lost_storage(error)
+        if storage_error is None:
             raise
         job_processes.wait_for_jobs()
-        raise lost from error
+        raise storage_error from error
 
 
 def lost_storage(error: BaseException | None) -> StorageError | None:

@@ -131,7 +131,7 @@ def number_of_values(setting: Override) -> int:
         # The list of the values of a long range would fill the memory.
         start, stop = values.start or 0, values.stop or 0
         return max(0, int(-((start - stop) // values.step)))
-    # Hydra's sweeper refuses an interval, which has no list of values.
+    # Hydra's sweeper refuses an interval: an interval has no list of values.
     return (
         sum(1 for _ in setting.sweep_iterator()) if setting.is_discrete_sweep() else 1
     )

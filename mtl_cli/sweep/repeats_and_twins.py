@@ -49,7 +49,7 @@ def with_seed(variant: Variant, seed: int) -> Variant:
 
 
 def twin(variant: Variant) -> Variant:
-    """Returns a run's single-task twin, which trains a network of its own per task.
+    """Returns a run's single-task twin: the twin trains a separate network per task.
 
     The twin's bottom network is as deep and wide as one expert of each level: these are
     the layers between a task's input and its tower. Keys of `model` that do not

@@ -1,8 +1,9 @@
-"""The data base of a search, which the sweeps of several machines may share.
+"""The data base of a search. The sweeps of several machines may share it.
 
-Optuna records heartbeats only in `Study.optimize`, which Hydra's sweeper does not call.
-Its test for old heartbeats can also take a live trial for a dead one: it compares the
-moments of two transactions. So each sweep has a heartbeat of its own.
+Optuna records heartbeats only in `Study.optimize`, and Hydra's sweeper does not call
+that function. Optuna's test for old heartbeats can also take a live trial for a dead
+one: the test compares the moments of two transactions. So each sweep has a heartbeat of
+its own.
 """
 
 import contextlib

@@ -73,7 +73,7 @@ current: Session | None = None
 
 
 def mask_multirun(folder: Path) -> None:
-    """Takes secrets out of the configuration of a sweep, which Hydra has written."""
+    """Takes secrets out of the sweep's configuration that Hydra has written."""
     path = folder / "multirun.yaml"
     if path.is_file():
         text = path.read_text("utf-8")
@@ -87,7 +87,7 @@ def check_sweep_folder(folder: Path) -> None:
     """Refuses a folder in which a sweep would follow links or touch files of others.
 
     Raises:
-        ConfigError: if the folder holds links, or is neither empty nor that of a sweep.
+        ConfigError: if the folder holds links, or is neither empty nor a sweep's.
     """
     names = safe_entries("hydra.sweep.dir", folder)
     records = safe_entries("hydra.sweep.dir", folder / RECORDS)

@@ -51,8 +51,8 @@ def start_jobs(composed: DictConfig) -> Objective:
     """Starts the jobs that one composed configuration asks for.
 
     Hydra's own launcher calls this function in one process for all configurations: the
-    started jobs go on while the next are started. Other launchers call it in a process
-    per configuration, which waits for its jobs.
+    started jobs go on while the next jobs are started. Other launchers call the
+    function in a process per configuration. The process waits for its jobs.
 
     Returns: the objective for sweepers that search; single-task twins do not count.
     """

@@ -11,9 +11,9 @@ _made: list[Path] = []  # by this process
 def make(sweep: Path) -> Path:
     """Makes a new folder for one start of a sweep.
 
-    Submitit reads results as pickles, which execute code. In a folder with a known name
-    somebody else could have laid them, or links to other files. Nobody else can write
-    to the new folder.
+    Submitit reads results as pickles, and reading a pickle executes code. In a folder
+    with a known name somebody else could have put pickles, or links to other files.
+    Nobody else can write to the new folder.
 
     Args:
         sweep: the sweep's folder.
@@ -25,7 +25,7 @@ def make(sweep: Path) -> Path:
 
 
 def remove_pickles() -> None:
-    """Removes the jobs and results of this start, which may hold secrets."""
+    """Removes the jobs and results of this start: they may hold secrets."""
     for folder in _made:
         for file in folder.rglob("*.pkl"):
             file.unlink(missing_ok=True)
