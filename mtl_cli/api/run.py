@@ -89,9 +89,9 @@ class Run:
         try:
             best = history["epoch"][history["best"].astype(bool)]
             has_waited = config["trainer"]["patience"] is not None and len(best)
-            kept = best.iloc[-1] if has_waited else history["epoch"].iloc[-1]
+            kept_epoch = (best if has_waited else history["epoch"]).iloc[-1]
             rows: list[dict[str, Any]] = history.astype(float).to_dict("records")  # type: ignore[assignment]
-            return figure_of(learning_curves(rows, int(kept)))
+            return figure_of(learning_curves(rows, int(kept_epoch)))
         except DAMAGED_FILE_ERRORS as error:
             raise self._damaged("history.csv", error) from None
 

@@ -37,7 +37,7 @@ def matching_configuration(
     """Returns the only configuration with the requested settings."""
     matching = configurations
     for setting in split_at_commas(requested):
-        key, equals, value = (part.strip() for part in setting.partition("="))
+        key, equals, value = map(str.strip, setting.partition("="))
         if not equals:
             raise ConfigError(f"{FLAG}: '{setting}' should be KEY=VALUE")
         key = full_key(key, configurations, keys)

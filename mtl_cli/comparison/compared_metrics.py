@@ -33,10 +33,10 @@ def metrics_by_task(
         if names and (metric is None or metric in names)
     }
     if not metrics:
-        known = list({n: None for names in names_by_task.values() for n in names})
+        choices = list({n: None for names in names_by_task.values() for n in names})
         raise ConfigError(
-            f"--metric: no task has the metric '{metric}'; known: {', '.join(known)}"
-            f"{suggest(str(metric), known)}"
+            f"--metric: no task has the metric '{metric}'; known: {', '.join(choices)}"
+            f"{suggest(str(metric), choices)}"
         )
     return metrics
 

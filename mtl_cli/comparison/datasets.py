@@ -65,9 +65,9 @@ def group_settings(
         return not hashes[a] or not hashes[b] or equal_rows(rows_of(a), rows_of(b))
 
     groups: list[list[DatasetSettings]] = []
-    # Settings of unknown data fit every group of their name, and join the first. They
-    # come last: as the first members of a group, they would draw in settings that do
-    # not belong together.
+    # Settings of unknown data fit every group of their name, and join the first group.
+    # Such settings come last: as the first members of a group, they would draw in
+    # settings that do not belong together.
     for settings in sorted(runs_by_settings, key=lambda settings: not hashes[settings]):
         for group in groups:
             if any(belong_together(settings, other) for other in group):

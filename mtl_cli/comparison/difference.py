@@ -51,7 +51,7 @@ class Difference:
 
     @property
     def interval(self) -> Interval | None:
-        """The interval to show: of the paired difference, else of that of the means."""
+        """The interval of the paired difference, or else of the means' difference."""
         if self.seed_test is None or (
             self.paired and self.paired.half_width is not None
         ):

@@ -72,7 +72,7 @@ def find_run_folders(folder: Path, links: list[Path] | None = None) -> list[Path
 
     Args:
         folder: the folder.
-        links: receives the links to folders, which are not followed.
+        links: receives the links to folders. These links are not followed.
     """
     run_folders = []
     for path, subfolders, files in os.walk(folder):

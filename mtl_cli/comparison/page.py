@@ -120,7 +120,7 @@ def verdict_class(difference: Difference) -> str:
     return "uncertain" if difference.verdict in uncertain else "none"
 
 
-# What the templates call.
+# The functions that the templates call.
 FUNCTIONS: dict[str, object] = {
     "interval_text": interval_text,
     "short_key": short_key,

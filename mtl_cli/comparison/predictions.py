@@ -100,7 +100,7 @@ def are_same(rows: Rows, other_rows: Rows) -> bool:
 
     Args:
         rows: the numbers and the labels of one run's rows, (rows,) each.
-        other_rows: those of the other run.
+        other_rows: the numbers and the labels of the other run's rows, (rows,) each.
     """
     (numbers, label), (other_numbers, other_label) = rows, other_rows
     return np.array_equal(numbers, other_numbers) and np.array_equal(

@@ -8,9 +8,8 @@ from mtl_cli.core.nested import flatten
 from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE
 
 # Runs that differ only in these keys, or in `KEYS_FREE_TO_CHANGE`, belong to one
-# configuration. Two of the keys can change a result: `seed`, in which the runs of a
-# configuration are meant to differ, and `trainer.strategy`, which a resumed run may
-# change midway.
+# configuration. Two of the keys can change a result. The runs of a configuration are
+# meant to differ in `seed`. A resumed run may change `trainer.strategy` midway.
 IGNORED_KEYS = [
     "defaults",
     "hydra",
@@ -49,8 +48,8 @@ def settings_of(config: object) -> dict[str, str]:
 def start_of(config: dict[Any, Any]) -> dict[Any, Any]:
     """Returns {"start_from": settings} if the run started from an earlier run, else {}.
 
-    Runs of several seeds may each start from the earlier run of their own seed. They
-    belong to one configuration if the folders differ in `seed=N` alone.
+    Runs of several seeds may each start from the earlier run of their own seed. Such
+    runs belong to one configuration if the folders differ in `seed=N` alone.
     """
     start = config.get("start_from")
     if not isinstance(start, dict) or start.get("run") is None:

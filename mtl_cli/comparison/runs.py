@@ -28,7 +28,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(eq=False)
 class Run:
-    """What a comparison needs from a run folder.
+    """The content of a run folder that a comparison needs.
 
     Attributes:
         path: the folder.

@@ -19,7 +19,7 @@ def label_numbers(run: Run, task: str, column: "pa.ChunkedArray") -> Floats:
     in the task's `classes`. Runs before version 0.2 wrote the number itself.
 
     Args:
-        run: the run, whose configuration names the classes.
+        run: the run. The classes stand in the run's configuration.
         task: the name of the task.
         column: the column of `predictions.parquet`.
 

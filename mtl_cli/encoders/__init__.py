@@ -1,1 +1,1 @@
-"""Encoders, which turn the features of a row into one vector: one file for each."""
+"""Encoders turn the features of a row into one vector: one file for each."""

@@ -6,9 +6,9 @@ from mtl_cli.encoders.base import Encoder, Fields
 
 
 class AutoInt(Encoder):
-    """Layers in which the vector of each feature attends to those of all features.
+    """Layers in which each feature's vector attends to the vectors of all features.
 
-    One layer turns the vectors e_1 ... e_F into
+    A layer turns the vectors e_1 ... e_F into
 
         relu([sum_j a_ij^1 V^1 e_j, ..., sum_j a_ij^H V^H e_j] + R e_i),
         a_ij^h = softmax_j((Q^h e_i)' K^h e_j)

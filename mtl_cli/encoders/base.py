@@ -44,8 +44,8 @@ class Encoder(Options):
 
         x <- 2 sigmoid(V relu(U [columns of the domain features; sg(x)] + c) + e) * x
 
-    sg stops gradients, and * is the element-wise product. Weights of single ids, which
-    some encoders have besides the embeddings, are not scaled.
+    sg stops gradients, and * is the element-wise product. Some encoders also have
+    weights of single ids beside the embeddings; these weights are not scaled.
 
     Attributes:
         name: name of the encoder's module.

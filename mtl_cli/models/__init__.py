@@ -1,1 +1,1 @@
-"""Sharing schemes, which say what layers tasks share: one file for each."""
+"""Sharing schemes say which layers the tasks share: one file for each."""

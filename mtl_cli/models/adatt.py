@@ -11,7 +11,7 @@ from mtl_cli.models.base import Sharing
 
 
 class AdaTT(Sharing):
-    """Levels of units, one per task t and one shared unit s, which read all experts.
+    """Levels of units that read all experts: one unit per task t, and a shared unit s.
 
         f_t^0 = f_s^0 = x
         E_u^j = [experts of unit u (f_u^{j-1})]            for the units u = 1 ... T, s

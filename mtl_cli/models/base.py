@@ -46,7 +46,7 @@ class Sharing(Options):
         f    an expert or a bottom network
         g    a gate
         z_t  the hidden vector of task t: an output of `share`
-        h_t  the tower of task t, which every scheme has: see `layers/towers.py`
+        h_t  the tower of task t: every scheme has towers, see `layers/towers.py`
         y_t  the logits of task t: y_t = h_t(z_t)
 
     From the logits of all tasks, the heads make the logits of all outputs.
@@ -118,7 +118,7 @@ class Sharing(Options):
     def gate_option(self) -> Gate:
         """The gates that the key `gate` names, with their keys.
 
-        A scheme without gates has softmax gates, which it does not use. Then keys of
+        A scheme without gates has softmax gates, but does not use them. Then keys of
         other gates must have their defaults.
         """
         keys = self._extra(keys_of_options("gates", Gate))
@@ -132,7 +132,7 @@ class Sharing(Options):
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Returns the schema of all keys, those of heads, gates and towers too."""
+        """Returns the schema of all keys, with the keys of heads, gates and towers."""
         schema = handler.resolve_ref_schema(handler(core_schema))
         axes: list[tuple[str, str, type[Options]]] = [
             ("heads", "heads", Heads),
@@ -167,7 +167,7 @@ class Sharing(Options):
 
     @abstractmethod
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
-        """Connects the encodings to the hidden vectors, which the towers read.
+        """Connects the encodings to the hidden vectors that the towers read.
 
         Args:
             encodings: the encodings x, `num_encodings` tensors of shape `(batch, dim)`;

@@ -1,4 +1,4 @@
-"""Cross-stitch: a network per task, whose layers are mixed by a learnt matrix."""
+"""Cross-stitch: a network per task; a learnt matrix mixes the networks' layers."""
 
 from collections.abc import Sequence
 
@@ -15,15 +15,17 @@ class CrossStitch(Sharing):
         z_t   = x_t^L
         y_t   = h_t(z_t)
 
-    A^l holds one number for each pair of tasks. It starts at `stitch_start` for a task
-    and itself, and at (1 - `stitch_start`) / (T - 1) for two tasks. To let it learn
-    faster than the kernels, the trained variable is a, with A = A_0 + c a and
-    c = `stitch_scale`: a step of Adam moves A by c times the learning rate.
+    A^l holds one number for each pair of tasks. At the start A_0, the number is
+    `stitch_start` for a task and itself, and (1 - `stitch_start`) / (T - 1) for two
+    tasks. So that A learns faster than the kernels, the trained variable is a, with A =
+    A_0 + c a and c = `stitch_scale`: a step of Adam moves A by c times the learning
+    rate.
 
     Attributes:
         bottom_units: widths of the layers of each task's network.
-        stitch_start: how much of its own layer a task reads at the start, in [0, 1).
-        stitch_scale: how much faster the matrices learn, c.
+        stitch_start: the share of its own layer that a task reads at the start, in [0,
+            1).
+        stitch_scale: the factor by which the matrices learn faster, c.
 
     Reference: Misra et al., "Cross-stitch Networks for Multi-task Learning", CVPR 2016,
         equation 1.

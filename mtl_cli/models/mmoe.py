@@ -1,4 +1,4 @@
-"""Multi-gate mixture of experts: each task has a gate, which mixes shared experts."""
+"""Multi-gate mixture of experts: the gate of each task mixes shared experts."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""One-gate mixture of experts: one gate mixes the experts for all tasks."""
+"""One-gate mixture of experts: the same gate mixes the experts for all tasks."""
 
 from collections.abc import Sequence
 

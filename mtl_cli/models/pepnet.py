@@ -12,9 +12,10 @@ class PEPNet(Sharing):
         z_t = x                    the same for all tasks
         y_t = h_t(z_t)             h_t with gates: see `mtl_cli/towers/ppnet.py`
 
-    PEPNet is two gates, which any other scheme can have too: PPNet
-    (`model.towers=ppnet`), and EPNet, which scales the embeddings below x by features
-    that tell the domain (`encoder.domain_features`, see `encoders/base.py`).
+    PEPNet consists of two gates. PPNet (`model.towers=ppnet`) scales the layers of the
+    towers. EPNet scales the embeddings below x by features that tell the domain
+    (`encoder.domain_features`, see `encoders/base.py`). Any other scheme can have both
+    gates too.
 
     Reference: Chang et al., "PEPNet: Parameter and Embedding Personalized Network for
         Infusing with Personalized Prior Information", KDD 2023.

@@ -1,4 +1,4 @@
-"""Sub-network routing: sub-networks in levels, whose connections are learnt or cut."""
+"""Sub-network routing: levels of sub-networks; training may cut their connections."""
 
 from collections.abc import Sequence
 from typing import Literal

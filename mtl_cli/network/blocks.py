@@ -38,7 +38,7 @@ class Name(NamedTuple):
         part: the part of the network.
         layer: the kind of layer, such as `level_1_gates`, `tower` or `table`.
         owner: the feature, the task or the number of the expert.
-        piece: which piece of the owner's weights, such as `0.kernel`.
+        piece: the name of a piece of the owner's weights, such as `0.kernel`.
         rows: the feature whose columns the rows of a kernel read; "" for other pieces.
     """
 
@@ -105,7 +105,7 @@ class Cut:
     def _columns_of_encoding(self) -> list[str]:
         """Returns a name for each column of an encoding.
 
-        Columns without a name of their own share one, which tells all features.
+        All columns without a name of their own share one name: it lists all features.
         """
         width = self.config.encoder.deep_units[-1:]
         deep = [f"deep {i}" for i in range(width[0])] if width else self.x
@@ -142,9 +142,10 @@ class Cut:
                 yield from self._tables(layer, "table", tables[name], self.sets)
             elif part in ("embeddings", "encoder"):
                 unnamed.setdefault(type(layer).__name__, []).append(layer)
-            elif own := own_networks(name, self.tasks):
-                kind = "_".join(filter(None, [own.kind.removesuffix("s"), own.layer]))
-                yield from self._networks(part, kind + on, layer, own.tasks)
+            elif own_layer := own_networks(name, self.tasks):
+                kind = own_layer.kind.removesuffix("s")
+                kind = "_".join(filter(None, [kind, own_layer.layer]))
+                yield from self._networks(part, kind + on, layer, own_layer.tasks)
             else:
                 yield from self._networks(part, name + on, layer, self._owners(layer))
         for layers in unnamed.values():
@@ -272,10 +273,10 @@ def runs(names: list[str]) -> list[tuple[str, slice]]:
 
     A second place of a name, such as the ramps of a feature with ids, is `NAME 2`.
     """
-    found: dict[str, slice] = {}
+    positions: dict[str, slice] = {}
     start = 0
     for name, group in itertools.groupby(names):
         stop = start + len(list(group))
-        found[f"{name} 2" if name in found else name] = slice(start, stop)
+        positions[f"{name} 2" if name in positions else name] = slice(start, stop)
         start = stop
-    return list(found.items())
+    return list(positions.items())

@@ -27,14 +27,15 @@ DTYPE_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 @dataclass(frozen=True)
 class Network:
-    """A network in two forms, which share all layers and weights.
+    """A network in two forms. Both share all layers and weights.
 
     Both forms read `{"ids": (B, F), "dense": (B, K), ...}` and return
     `{output: (B, 1)}`, or `{output: (B, classes)}`.
 
     Attributes:
-        logits: the model to train. It returns each output's logits.
-        predictions: the model to use. It returns each output's probabilities or values.
+        logits: the model to train, from inputs to each output's logits.
+        predictions: the model to use, from inputs to each output's probabilities or
+            values.
         label_statistics: {task: mean and deviation of its labels}, for tasks with
             standardised labels.
         encodings: the outputs of the encoder, (B, D) each.
@@ -82,8 +83,8 @@ def build(
         inputs, layout, model.num_encodings(len(tasks)), model.dense_options
     )
     rows = rows_of_members(encodings, model.members)
-    named = model.named_features().values()
-    vectors = [rows.of_features(names)[0] for names in named]
+    features_by_key = model.named_features()
+    vectors = [rows.of_features(names)[0] for names in features_by_key.values()]
     # (T, B, H) or (B, H)
     hidden = model.share([*rows.outputs, *vectors], list(tasks))
     towers = model.towers_option.connect(
@@ -145,7 +146,7 @@ def count_parameters(
 ) -> int:
     """Returns the number of weights of a network, without memory for them.
 
-    The arguments are those of `build`.
+    See `build` for the arguments.
     """
     with unallocated_variables():
         network = build(config, layout, label_statistics)

@@ -74,7 +74,7 @@ def inputs_of(operation: keras.Operation) -> list[keras.Operation]:
 
 
 def is_sum_of_mixtures(operation: keras.Operation) -> bool:
-    """Whether an operation adds mixtures, as those of specific and shared experts."""
+    """Whether an operation adds mixtures, such as PLE's specific and shared experts."""
     sources = inputs_of(operation)
     is_addition = type(operation).__name__ == "Add" and len(sources) > 1
     return is_addition and all(
@@ -87,10 +87,10 @@ def part_of(
 ) -> Part:
     """Describes an operation as a part."""
     title = operation.name.replace("_", " ")
-    if own := own_networks(operation.name, tasks):
-        names, count = own.tasks, len(own.tasks)
+    if networks := own_networks(operation.name, tasks):
+        names, count = networks.tasks, len(networks.tasks)
         whose = ", ".join(names) if count < MAX_NAMES else f"{count} tasks"
-        title = f"{(own.layer or own.kind).replace('_', ' ')} of {whose}"
+        title = f"{(networks.layer or networks.kind).replace('_', ' ')} of {whose}"
     if isinstance(operation, keras.layers.InputLayer):
         return Part(title, f"{operation.output.shape[-1]} columns", "input", sources)
     if isinstance(operation, FusedEmbedding):

@@ -38,9 +38,9 @@ def num_networks(layer: Any) -> int:
 def pieces_of(layer: Any) -> Iterator[NetworkPiece]:
     """Yields the pieces of a layer's weights, each of one network."""
     if isinstance(layer, Routing):
-        for prefix, part in layer.parts().items():
-            is_shared = getattr(part, "num", 0) == 1 < len(layer.routes)
-            for piece in pieces_of_part(part, prefix):
+        for prefix, inner in layer.parts().items():
+            is_shared = getattr(inner, "num", 0) == 1 < len(layer.routes)
+            for piece in pieces_of_part(inner, prefix):
                 yield replace(piece, network=-1) if is_shared else piece
     elif isinstance(layer, ParallelMLP | ParallelDense):
         yield from pieces_of_part(layer, "")
@@ -57,7 +57,7 @@ def input_kernels(layer: Any) -> list[Any]:
         return [layer.stack[0].kernel] if layer.units else []
     if not isinstance(layer, Routing) or not layer.reads_rows:
         return []
-    return [kernel for part in layer.input_parts() for kernel in input_kernels(part)]
+    return [kernel for inner in layer.input_parts() for kernel in input_kernels(inner)]
 
 
 def pieces_of_part(part: Any, prefix: str) -> Iterator[NetworkPiece]:

@@ -15,12 +15,12 @@ OF_SOME_TASKS = re.compile(r"([a-z]+s)((?:_\d+)+)(?:_([a-z]\w*))?")
 
 
 class OwnNetworks(NamedTuple):
-    """What the name of a layer says that computes one network for each of some tasks.
+    """The words in the name of a layer that computes one network per task.
 
     Attributes:
         kind: what the networks are, in the plural: `towers`.
         tasks: the names of the tasks.
-        layer: which layer of the networks it is, such as `logits`; "" if the name does
+        layer: the layer's place in the networks, such as `logits`; "" if the name does
             not say.
     """
 
@@ -43,9 +43,9 @@ def part_of_layers(network: Network) -> dict[str, Part]:
     """Returns the part of each layer that has weights, by the layer's name.
 
     The structure of the network decides. Embedding tables are `embeddings`. All other
-    layers that the encodings depend on are the `encoder`. Of the layers between the
-    encodings and the tasks' hidden vectors, gates are `gates`, and all others, bottom
-    networks too, are `experts`. Layers after the hidden vectors are `towers`.
+    layers that the encodings depend on are the `encoder`. Between the encodings and the
+    tasks' hidden vectors, gates are `gates`, and all other layers, bottom networks too,
+    are `experts`. Layers after the hidden vectors are `towers`.
     """
     encoder = layers_before(network.encodings)
     sharing = layers_before([network.hidden])

@@ -28,7 +28,7 @@ class Predictor:
     def __call__(self, table: Table | StoredTable) -> dict[str, Array]:
         """Returns {output: predictions}, `(rows,)` or `(rows, classes)`.
 
-        Predictions are float32, those of standardised labels float64.
+        Predictions are float32; predictions of standardised labels are float64.
         """
         batches: dict[str, list[Array]] = {}
         for start in range(0, table.rows, ROWS_PER_CALL):

@@ -51,9 +51,9 @@ class Scorer:
             # The task names its columns for arrays; positions show which is which.
             width = values.shape[1]
             positions = np.arange(width) if width == 1 else np.arange(width)[None]
-            named = output.task.prediction_columns(prediction, positions)
+            position_of = output.task.prediction_columns(prediction, positions)
             values = tf.unstack(values, axis=1)
-            for name, position in named.items():
+            for name, position in position_of.items():
                 x = values[int(position[0])]
                 columns[name] = tf.where(is_accepted, x, tf.cast(np.nan, x.dtype))
         return columns

@@ -87,15 +87,15 @@ def match(
             copies.append(Copy(source, target))
         else:
             changed.append(name)
-    kept = {name._replace(rows="") for name in new}
-    dropped = [name for name in earlier if name._replace(rows="") not in kept]
+    new_pieces = {name._replace(rows="") for name in new}
+    dropped = [name for name in earlier if name._replace(rows="") not in new_pieces]
     return Match(copies, fresh, changed, dropped)
 
 
 def block_shape(shapes: list[Any], block: Block) -> tuple[int, ...]:
     """Returns the shape of a block, given the shapes of all weights."""
     lengths = zip(block.index, shapes[block.weight], strict=True)
-    return tuple(len(range(*part.indices(length))) for part, length in lengths)
+    return tuple(len(range(*axis.indices(length))) for axis, length in lengths)
 
 
 def copy_weights(earlier: Network, new: Network, copies: Iterable[Copy]) -> None:

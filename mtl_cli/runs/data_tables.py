@@ -28,7 +28,7 @@ def feature_table(report: Report) -> Cells:
     There are rows of the first `MAX_FEATURES` features only.
 
     Unseen values and drift compare the last split with the training rows. The best AUC
-    is that of the label which the feature alone predicts best.
+    is the AUC of the feature alone for the label that it predicts best.
     """
     last = list(report["splits"])[-1]
     header = ["feature", "kind", "values", "missing", f"unseen in {last}"]

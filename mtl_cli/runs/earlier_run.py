@@ -25,8 +25,8 @@ from mtl_cli.runs import saved_model
 from mtl_cli.tasks.base import Statistics
 
 KEY = "start_from.run"
-# What a run has taken from the earlier run: kept until the run is done, so that the run
-# can be resumed even if the earlier run is gone.
+# The values that a run has taken from the earlier run: kept until the run is done, so
+# that the run can be resumed even if the earlier run is gone.
 KEPT = f"{CHECKPOINTS}/{START_FROM}"
 SYSTEM_FOLDERS = ("/proc", "/sys", "/dev")
 MAX_STEP = 2**53  # of an optimizer: more steps than a computer takes
@@ -34,7 +34,7 @@ MAX_STEP = 2**53  # of an optimizer: more steps than a computer takes
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """What a run takes from an earlier run, apart from weights.
+    """All that a run takes from an earlier run, apart from weights.
 
     Attributes:
         lineage: the earlier run's folder name and hashes, for `environment.json`.
@@ -43,7 +43,7 @@ class EarlierRun:
         labels: {task that goes on: statistics of its labels}.
         optimizer_step: number of steps that the optimizer has taken; None if it starts
             fresh.
-        messages: one line for each feature that does not go on, and the like.
+        messages: lines for the user, such as one for each feature that does not go on.
         is_kept: whether this is what a resumed run has kept in its own folder.
     """
 
@@ -63,13 +63,13 @@ class EarlierRun:
         Args:
             features: the fitted features of this run.
         """
-        added = {
+        num_new = {
             name: len(features.learnt[name]["vocabulary"]) - len(values["vocabulary"])
             for name, values in self.learnt.items()
             if "vocabulary" in values
         }
         new = ", ".join(
-            f"{count:,} of {name}" for name, count in added.items() if count
+            f"{count:,} of {name}" for name, count in num_new.items() if count
         )
         return (
             f"starting from {self.lineage['run']}: {len(self.learnt)} of "
@@ -114,13 +114,13 @@ def read_kept(config: Config, file: Path) -> EarlierRun:
         DataError: if the file is not what a run of this configuration writes.
     """
     try:
-        kept = TypeAdapter(EarlierRun).validate_json(read_text(file))
-        for key, names, known in (
-            ("learnt", kept.learnt, config.dataset.used_features),
-            ("tasks", kept.tasks, config.chosen_tasks),
-            ("labels", kept.labels, config.chosen_tasks),
+        earlier = TypeAdapter(EarlierRun).validate_json(read_text(file))
+        for key, names, names_here in (
+            ("learnt", earlier.learnt, config.dataset.used_features),
+            ("tasks", earlier.tasks, config.chosen_tasks),
+            ("labels", earlier.labels, config.chosen_tasks),
         ):
-            if unknown := set(names) - set(known):
+            if unknown := set(names) - set(names_here):
                 raise ValueError(f"{key}: '{min(unknown)}' is not in this run")
     except (OSError, ValueError) as error:
         if isinstance(error, ValidationError):
@@ -131,7 +131,7 @@ def read_kept(config: Config, file: Path) -> EarlierRun:
             f"{file} is damaged ({reason}), so this run cannot go on; name a new "
             "folder in hydra.run.dir"
         ) from None
-    return replace(kept, is_kept=True)
+    return replace(earlier, is_kept=True)
 
 
 def check_finished(path: Path) -> None:

@@ -59,22 +59,22 @@ def take_weights(
         for name, block in old_blocks.items()
         if name.part not in parts and goes_on(name, earlier)
     }
-    found = match(
+    matched = match(
         usable,
         blocks_of(network, config, features.layout),
         (shapes_of(old_network), shapes_of(network)),
     )
-    copy_weights(old_network, network, found.copies)
+    copy_weights(old_network, network, matched.copies)
     new_features = config.dataset.used_features.keys() - earlier.learnt.keys()
-    fresh = [name for name in found.fresh if name.part not in parts]
+    fresh = [name for name in matched.fresh if name.part not in parts]
     fresh = [name for name in fresh if goes_on(name, earlier)]
     messages += described(fresh, "new, so it starts fresh")
-    changed = [name for name in found.changed if name.rows not in new_features]
+    changed = [name for name in matched.changed if name.rows not in new_features]
     messages += described(changed, "of another shape, so it starts fresh")
     messages += described(
-        found.dropped, "left out, for want of a place in this network"
+        matched.dropped, "left out, for want of a place in this network"
     )
-    optimizer = earlier_optimizer(path, config, old_config, found.copies, messages)
+    optimizer = earlier_optimizer(path, config, old_config, matched.copies, messages)
     step = None if optimizer is None else optimizer.step
     return (
         replace(network, earlier_optimizer=optimizer),

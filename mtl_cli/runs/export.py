@@ -57,7 +57,7 @@ def export_run(run: Path, target: Path, format_name: str, force: bool) -> Replay
         format_name: the name of the format, a file in `mtl_cli/exports`.
         force: whether to replace an earlier export.
 
-    Returns: how well the export predicts its test rows.
+    Returns: the differences of the export's predictions for its test rows.
 
     Raises:
         ConfigError: if the target exists, or the format cannot hold the model.
@@ -95,7 +95,7 @@ def export_model(
 def verify(path: Path) -> Replay:
     """Replays the test rows of an export.
 
-    This runs the program that the export is: verify only exports that you trust.
+    The export is a program, and `verify` runs it: verify only exports that you trust.
 
     Raises:
         DataError: if the path holds no export, or a damaged one.
@@ -129,18 +129,18 @@ def format_named(name: str) -> Export:
     return option_class(AXIS, name, Export)()
 
 
-def check_target(target: Path, force: bool, place: Path) -> None:
+def check_target(target: Path, force: bool, existing: Path) -> None:
     """Refuses a target that exists, unless it is an export that may be replaced.
 
     Args:
         target: the file or folder to write.
         force: whether an earlier export may be replaced.
-        place: where the target, or what stood there before, lies now.
+        existing: the place where the target, if it exists, lies at the moment.
 
     Raises:
         ConfigError: if the target is refused.
     """
-    if not place.exists() and not place.is_symlink():
+    if not existing.exists() and not existing.is_symlink():
         return
     if not force:
         raise ConfigError(
@@ -148,18 +148,18 @@ def check_target(target: Path, force: bool, place: Path) -> None:
             "export"
         )
     try:
-        name, record = record_of(place)
+        name, record = record_of(existing)
     except DataError:
         raise ConfigError(
             f"--force: {target} is no export of mtl-cli, which --force could replace; "
             "choose another name"
         ) from None
-    if place.is_dir():
+    if existing.is_dir():
         try:
             byproducts = format_named(name).byproducts
-            check_written(place, RECORD, record.get(FILES), byproducts)
+            check_written(existing, RECORD, record.get(FILES), byproducts)
         except (OSError, UnsafeFileError) as error:
-            reason = first_line(error).replace(str(place), str(target))
+            reason = first_line(error).replace(str(existing), str(target))
             raise ConfigError(
                 f"--force: {reason}; move it away, or choose another name"
             ) from None

@@ -75,7 +75,7 @@ class JobRecord:
         temporary.replace(path)
 
     def read(self, sweep: Path) -> "JobRecord":
-        """Reads the record's file again, which the job's process may have changed."""
+        """Reads the record's file again: the job's process may have changed it."""
         return read_record(self.path(sweep))
 
 

@@ -1,4 +1,4 @@
-"""What to report when a run has ended: status, message for the user, exit code."""
+"""The report at the end of a run: status, message for the user, exit code."""
 
 import shlex
 

@@ -82,8 +82,8 @@ def predict_files(
         for rows in blocks(source):
             with located_errors(source, counts.rows):
                 encoded = features.encode(rows)
-            for name, found in features.unseen(rows, encoded).items():
-                unseen_rows = len(np.unique(found.unseen))
+            for name, values_of in features.unseen(rows, encoded).items():
+                unseen_rows = len(np.unique(values_of.unseen))
                 counts.unseen[name] = counts.unseen.get(name, 0) + unseen_rows
             columns = prediction_columns(network, config, encoded)
             for name in keep:
@@ -107,9 +107,9 @@ def opened_table(path: str, keep: Sequence[str], config: Config) -> Iterator[Sou
     for how text is written, the keys of the run's data set count.
     """
     request = feature_request(config.dataset)
-    kept = {column: "--keep" for column in keep if column not in request.keys}
-    types = dict.fromkeys(kept, pa.string())
-    request = ColumnRequest(request.keys | kept, request.types | types)
+    kept_columns = {column: "--keep" for column in keep if column not in request.keys}
+    types = dict.fromkeys(kept_columns, pa.string())
+    request = ColumnRequest(request.keys | kept_columns, request.types | types)
     with tempfile.TemporaryDirectory(prefix="mtl-predict-") as folder:
         file_format = format_by_ending(path) or config.dataset.format
         if path == STDIO:
@@ -122,15 +122,15 @@ def opened_table(path: str, keep: Sequence[str], config: Config) -> Iterator[Sou
 
 def blocks(source: Source) -> Iterator[pa.Table]:
     """Yields all rows in blocks of `ROWS_PER_BLOCK`; the last block may be smaller."""
-    rest: list[pa.Table] = []
+    left_over: list[pa.Table] = []
     for chunk in source.chunks():
-        rows = pa.concat_tables([*rest, chunk])
+        rows = pa.concat_tables([*left_over, chunk])
         end = rows.num_rows - rows.num_rows % ROWS_PER_BLOCK
         for start in range(0, end, ROWS_PER_BLOCK):
             yield rows.slice(start, ROWS_PER_BLOCK).combine_chunks()
-        rest = [rows.slice(end)]
-    if rest and rest[0].num_rows:
-        yield rest[0].combine_chunks()
+        left_over = [rows.slice(end)]
+    if left_over and left_over[0].num_rows:
+        yield left_over[0].combine_chunks()
 
 
 @contextmanager

@@ -20,13 +20,13 @@ from mtl_cli.tasks.base import Task
 
 @dataclass(frozen=True)
 class FinishedRun(TrainedRun):
-    """What a run has trained, and how good it is.
+    """A trained network and its scores.
 
     Attributes:
         predictions: the predictions by split and output.
         scores: the scores by split and output.
         split: the split that stands for the run: its test rows if it has any.
-        gate_usage: how the gates use their experts; None without gates.
+        gate_usage: the use of experts by gates; None without gates.
         stages: the seconds of each stage, as `StageTimer.table` returns them.
         next_commands: commands to go on with, and what each does.
     """

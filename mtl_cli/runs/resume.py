@@ -114,7 +114,7 @@ def interrupted_runs(config: Config, path: Path) -> list[Path]:
 
 
 def holds_only_a_failure(path: Path) -> bool:
-    """Whether a folder's run ended before its first checkpoint, which is no loss."""
+    """Whether a folder's run ended before its first checkpoint: nothing is lost."""
     has_ended = status_of(path).get("status") in ("failed", "interrupted")
     return has_ended and not checkpoint_files(path)
 

@@ -169,7 +169,7 @@ def read_data(
 
     Args:
         config: the configuration.
-        folder: the run folder, which gets the data report.
+        folder: the run folder. The data report is written there.
         console: the console.
         earlier: what the run takes from an earlier run; None without one.
 

@@ -1,4 +1,4 @@
-"""What follows the training of a run: calibrate, save, score, report."""
+"""The steps of a run after its training: calibrate, save, score, report."""
 
 from dataclasses import asdict
 
@@ -26,8 +26,8 @@ def save_and_score(
     calibrate_probabilities(run, console)
     values = mask_secrets(config.model_dump(mode="json"))
     saved_model.save(folder, run.network, values, data.features)
-    # Training rows that are streamed from disk would take long to score. They are left
-    # out if there are other rows.
+    # Training rows that are streamed from disk would take long to score. If there are
+    # other rows, the training rows are left out.
     splits = [s for s in data.splits if s != "train" or not data.streamed] or ["train"]
     predictions = {split: run.network.predict(data.splits[split]) for split in splits}
     scores = {
@@ -69,7 +69,7 @@ def calibrate_probabilities(run: TrainedRun, console: Console) -> None:
     calibrations = calibrate(run.config, run.network, run.data.splits.get("valid"))
     if not calibrations:
         return
-    values = {name: asdict(found) for name, found in calibrations.items()}
+    values = {name: asdict(calibration) for name, calibration in calibrations.items()}
     run.folder.write_json("calibration.json", values)
-    texts = [f"{name} {found}" for name, found in calibrations.items()]
+    texts = [f"{name} {calibration}" for name, calibration in calibrations.items()]
     console.print_line(f"calibrated on validation rows: {', '.join(texts)}")

@@ -101,8 +101,8 @@ def load_learnt(run: Path) -> tuple[FeatureSet, dict[str, Statistics], Config]:
         features = FeatureSet(config.dataset.used_features, learnt["features"])
         # Fails if a feature lacks what it has learnt, or has learnt something else.
         features.encode(features.examples(1))
-        for own in features.learnt.values():
-            if "vocabulary" in own and own.vocabulary.null_count:
+        for values in features.learnt.values():
+            if "vocabulary" in values and values.vocabulary.null_count:
                 raise ValueError("a vocabulary holds null")
         return features, dict(learnt["labels"]), config
 

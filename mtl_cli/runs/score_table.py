@@ -49,8 +49,8 @@ def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list
     """Returns one table per set of metrics: a header, then one row per output.
 
     Args:
-        rows: the title of each output, its metrics as text, and its score, which holds
-            the numbers of rows and of positive labels.
+        rows: for each output: its title, its metrics as text, and its score with the
+            numbers of rows and of positive labels.
     """
     tables: dict[tuple[str, ...], Cells] = {}
     for title, metrics, score in rows:

@@ -15,7 +15,7 @@ class StageTimer:
         self.stage_began = time.perf_counter()
 
     def end_stage(self, stage: str) -> None:
-        """Ends a stage, which began when the stage before it ended."""
+        """Ends a stage. The stage began when the stage before it ended."""
         now = time.perf_counter()
         self.add(stage, now - self.stage_began)
         self.stage_began = now

@@ -111,8 +111,8 @@ class TrackedRun:
     def end(self, scores: dict[str, Scores] | None) -> None:
         """Queues the final scores, and waits until all events are sent.
 
-        A service that does not answer is waited for only briefly. What it has not
-        received is told in one warning.
+        The run waits only briefly for a service that does not answer. One warning says
+        how many values the service has not received.
 
         Args:
             scores: the final scores by split and task; None if the run failed.
@@ -133,9 +133,9 @@ class TrackedRun:
             self.is_open = False
             self.changed.notify_all()
             lost_end = bool(self.events)
-            lost = self.missing + sum(event.values for event in self.events)
-        if lost or lost_end:
-            self.warn(self.describe_loss(lost, lost_end, scores is not None))
+            num_lost = self.missing + sum(event.values for event in self.events)
+        if num_lost or lost_end:
+            self.warn(self.describe_loss(num_lost, lost_end, scores is not None))
 
     def describe_loss(self, values: int, lost_end: bool, is_done: bool) -> str:
         """Returns a warning that says what is missing, and where it is kept."""
@@ -250,7 +250,8 @@ def earlier_rows(checkpoint: Checkpoint | None) -> list[dict[str, Any]] | None:
     """Returns the rows of a checkpoint's epochs; None without a checkpoint.
 
     Raises:
-        DataError: if the checkpoint's values are not those of a training.
+        DataError: if the checkpoint's values do not have the form of a training's
+            state.
     """
     if checkpoint is None:
         return None

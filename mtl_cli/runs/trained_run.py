@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # this module imports TensorFlow
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """What a run has trained, on what, and how.
+    """A trained network, with its data and its training.
 
     Attributes:
         folder: the run folder.

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class GateRow:
-    """One gate, in percent.
+    """The use of experts by one gate, in percent.
 
     Attributes:
         name: the gate's level and task.

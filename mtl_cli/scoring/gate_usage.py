@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from mtl_cli.layers import Expert, Routing
     from mtl_cli.network.build import Network
 
-# A sample of the table is enough. It is read in blocks from the whole table, since the
-# rows may be in the order of time.
+# A sample of the table is enough. The sample consists of blocks from the whole table,
+# since the rows may be in the order of time.
 MAX_ROWS = 20_000
 NUM_BLOCKS = 10
 # An expert counts as unused if its mean weight is below this share of an equal share.
@@ -135,14 +135,14 @@ def summarize_layer(
     """Returns the summary of each gate in a layer.
 
     Args:
-        layer: the layer. Its name may begin with a level: `level_1_shared_gate`.
+        layer: the layer. The name may begin with a level: `level_1_shared_gate`.
         weights: the weights of the experts, `(gates, rows, experts)`.
         is_counted: {task: whether each row counts, (rows,)}.
     """
     tasks = list(is_counted)
-    found = re.search(r"((?:level|layer)_\d+)_?(self|feature)?", layer.name)
-    words = [*found.groups(), layer.label] if found else [layer.label]
-    layer_level = " ".join(filter(None, words))
+    match = re.search(r"((?:level|layer)_\d+)_?(self|feature)?", layer.name)
+    labels = [*match.groups(), layer.label] if match else [layer.label]
+    layer_level = " ".join(filter(None, labels))
 
     def name_of(expert: "Expert") -> str:
         owner = expert.owner if isinstance(expert.owner, str) else tasks[expert.owner]
@@ -176,7 +176,7 @@ def mean_by_owner(
     columns: dict[Expert, list[int]] = {}
     for i, expert in enumerate(experts):
         columns.setdefault(expert._replace(number=0), []).append(i)
-    means = [weights[:, chosen].mean(axis=1) for chosen in columns.values()]
+    means = [weights[:, of_owner].mean(axis=1) for of_owner in columns.values()]
     return np.stack(means, axis=1), list(columns)
 
 

@@ -60,10 +60,10 @@ class ScoredRows:
         return usable[0] if usable else self.output.task.METRICS[0]
 
     def calibration(self) -> dict[str, Any] | None:
-        """Returns the mean prediction and label, and those of each bucket of the ECE.
+        """Returns mean prediction and label of all rows, and of each bucket of the ECE.
 
-        Predictions and labels are in the unit of the label; those of a multiclass task
-        are of each class against all others.
+        Predictions and labels are in the unit of the label. In a multiclass task, each
+        class has a prediction and a label of its own: class against all other classes.
 
         Returns: None without rows, or if a prediction is no number.
         """
