@@ -116,9 +116,9 @@ def wait_for_any_job(most_seconds: float = float("inf")) -> None:
             finish(running_job, is_late)
 
 
-def wait_for_jobs(jobs: list[Job] | None = None) -> None:
-    """Waits until none of the jobs is running; None stands for all jobs."""
-    while any(jobs is None or r.job in jobs for r in running):
+def wait_for_jobs(folders: list[Path] | None = None) -> None:
+    """Waits until no job of these run folders is running; None stands for all."""
+    while any(folders is None or r.job.folder in folders for r in running):
         wait_for_any_job()
 
 

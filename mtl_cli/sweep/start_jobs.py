@@ -12,6 +12,7 @@ from mtl_cli.config.sweep_options import SweepOptions, cores
 from mtl_cli.core.errors import ConfigError, JobError
 from mtl_cli.core.plugins import used_folders
 from mtl_cli.core.secrets import mask_secrets, tracked_secrets
+from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep import job_processes, session
 from mtl_cli.sweep.external_launchers import is_stopped, wait_unless_stopped
 from mtl_cli.sweep.folder_names import job_name
@@ -20,26 +21,27 @@ from mtl_cli.sweep.plan import job_plan
 from mtl_cli.sweep.plugin_settings import uses_own_launcher
 from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins
 
-# The jobs that this process has started, by run folder. A search may try a point twice,
-# and two jobs may have the same single-task twin.
-started: dict[Path, Job] = {}
+# The jobs that this process has started, by run folder: their records, since thousands
+# of whole configurations would fill memory. A search may try a point twice, and two
+# jobs may have the same single-task twin.
+started: dict[Path, JobRecord] = {}
 
 
 class Objective:
     """The mean objective of jobs; `float` waits until the jobs have ended.
 
     Args:
-        jobs: the started jobs.
+        folders: the run folders of the jobs, which have been started.
     """
 
-    def __init__(self, jobs: list[Job]) -> None:
-        self.jobs = jobs
+    def __init__(self, folders: list[Path]) -> None:
+        self.folders = folders
 
     def __float__(self) -> float:
-        job_processes.wait_for_jobs(self.jobs)
+        job_processes.wait_for_jobs(self.folders)
         objectives = []
-        for job in self.jobs:
-            record = job.new_record().read(job.sweep)
+        for folder in self.folders:
+            record = started[folder].read(folder.parent)
             if record.objective is None:
                 reason = record.error or "the job has no monitored metric"
                 raise JobError(f"job {record.number}: {reason}")
@@ -85,13 +87,13 @@ def start_jobs(composed: DictConfig) -> Objective:
     jobs = new_jobs(variants, threads)
     for job in jobs:
         if job.folder not in started:
-            started[job.folder] = job
+            started[job.folder] = job.new_record()
             if not skip_if_done(job):
                 seconds = None if minutes is None else minutes * 60
                 job_processes.start_job(job, jobs_at_once, seconds)
     if not is_own:
         wait_unless_stopped(Path(hydra_config.runtime.output_dir))
-    return Objective([started[job.folder] for job in jobs[:repeats]])
+    return Objective([job.folder for job in jobs[:repeats]])
 
 
 def new_jobs(variants: list[Variant], threads: int) -> list[Job]:
