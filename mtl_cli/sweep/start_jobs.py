@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from mtl_cli.config.sweep_options import SweepOptions, cores
 from mtl_cli.core.errors import ConfigError, JobError
@@ -56,12 +56,18 @@ def start_jobs(composed: DictConfig) -> Objective:
     started jobs go on while the next jobs are started. Other launchers call the
     function in a process per configuration. The process waits for its jobs.
 
+    Args:
+        composed: the configuration; emptied when its values are taken.
+
     Returns: the objective for sweepers that search; single-task twins do not count.
     """
     hydra_config = HydraConfig.get()
     # A cluster's process may start in another folder than the sweep.
     os.chdir(hydra_config.runtime.cwd)
     values: Any = OmegaConf.to_container(composed, resolve=True)
+    # Hydra keeps what it has composed until the last job has ended: 0.1 MB per job.
+    with open_dict(composed):
+        composed.clear()
     if is_stopped(Path(hydra_config.runtime.output_dir)):
         raise JobError("the sweep has been stopped")
     variants = [
