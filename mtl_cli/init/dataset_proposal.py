@@ -15,7 +15,8 @@ from mtl_cli.init.name_hints import (
     suggests_person,
 )
 from mtl_cli.init.spaces import find_column, limit_to_space, notes_on_spaces
-from mtl_cli.init.task_proposal import TaskProposal, propose_task
+from mtl_cli.init.task_proposal import TaskProposal
+from mtl_cli.init.task_rules import propose_task
 
 
 @dataclass(frozen=True)

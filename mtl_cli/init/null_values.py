@@ -6,8 +6,8 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.init.column_profile import kind_of_values
 from mtl_cli.init.odd_labels import NO, YES
+from mtl_cli.init.value_kinds import kind_of_values
 
 # Texts that never are a label or a category by themselves.
 MARKS = ["NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "\\N", "?"]

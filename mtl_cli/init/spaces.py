@@ -7,7 +7,8 @@ import numpy as np
 from mtl_cli.core.errors import DataError, suggest
 from mtl_cli.init.column_profile import ColumnProfile
 from mtl_cli.init.column_proposal import join_remarks
-from mtl_cli.init.task_proposal import TaskProposal, propose_task
+from mtl_cli.init.task_proposal import TaskProposal
+from mtl_cli.init.task_rules import propose_task
 
 MIN_POSITIVES = 20  # fewer may lie within the positives of another task by chance
 MAX_OUTSIDE_SHARE = 0.05

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable
 
 from mtl_cli.core.errors import ConfigError, DataError, suggest
-from mtl_cli.init.column_profile import NUMBER, ColumnProfile, profile_column
+from mtl_cli.init.column_profile import ColumnProfile, profile_column
 from mtl_cli.init.dataset_proposal import DatasetProposal
 from mtl_cli.init.preview import TablePreview
 from mtl_cli.init.task_proposal import yaml_value
+from mtl_cli.init.value_kinds import NUMBER
 
 
 def check_header(

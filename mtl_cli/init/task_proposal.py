@@ -1,6 +1,5 @@
 """A proposal for one label column: a task of the kind that its values allow."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,16 +8,10 @@ import numpy as np
 from mtl_cli.core.errors import DataError
 from mtl_cli.init.column_profile import Array, ColumnProfile
 from mtl_cli.init.column_summary import missing_share, shorten, summarize
-from mtl_cli.init.name_hints import last_word, split_words, suggests_amount
-from mtl_cli.init.odd_labels import YesNoColumn, odd_cells, yes_no_column
+from mtl_cli.init.odd_labels import YesNoColumn, odd_cells
 from mtl_cli.tasks.base import Task, task_class
 
 MAX_CLASSES = 30
-MIN_COUNTS = 4  # at least the counts 0, 1, 2 and 3
-# Last words of names of classes, such as `age_group` and `price_level`.
-CLASS_WORDS = split_words(
-    "group band bin bucket bracket level tier grade class category kind type"
-)
 
 
 @dataclass(frozen=True)
@@ -54,84 +47,6 @@ class TaskProposal:
     def task_class(self) -> type[Task]:
         """The class of the task's kind."""
         return task_class(self.kind)
-
-
-def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposal:
-    """Returns the proposal for a label column.
-
-    Args:
-        task: the name of the task.
-        argument: the argument of the command line that names the column.
-        column: the profile of the label column.
-
-    Raises:
-        DataError: if the column holds nothing that can be predicted.
-    """
-    message_start = f"{argument}: column '{column.name}'"
-    check_label(message_start, column)
-    if column.is_binary:
-        return binary_of_zero_and_one(column)
-    yes_no = yes_no_column(column)
-    if yes_no is not None and not (yes_no.odd and counts_as_amount(task, column)):
-        return binary_of_yes_and_no(column, yes_no)
-    if column.num_distinct == 2:
-        frequent, rare = column.most_frequent()
-        reason = f"the rarer value; the other is {shorten(frequent)}"
-        return binary_of_values(column, [rare], reason)
-    positive_value = value_named_as(task, column)
-    if positive_value is not None:
-        reason = f"named as the task, of {column.num_distinct} values"
-        return binary_of_values(column, [positive_value], reason)
-    too_many = column.num_distinct > MAX_CLASSES
-    if column.numbers is not None and (
-        too_many or not column.all_whole or counts_as_amount(task, column)
-    ):
-        return regression(message_start, column)
-    if too_many:
-        values, num_cells = column.non_numbers()
-        fix = f"up to {MAX_CLASSES} make classes; group them, or name another column"
-        if len(values) <= 5:
-            fix = f"they are numbers but for {', '.join(values)} in {num_cells} cells: "
-            fix += "empty these"
-        raise DataError(
-            f"{message_start} holds {column.num_distinct:,} different texts; {fix}"
-        )
-    return multiclass(column)
-
-
-def value_named_as(task: str, column: ColumnProfile) -> str | None:
-    """Returns the value of a text column that a task is named after; None if none is.
-
-    For example, the task never_married is named after the value Never-married.
-    """
-    for value in column.most_frequent(MAX_CLASSES) if column.kind == "text" else []:
-        task_name, value_name = (re.sub(r"[\W_]", "", x).lower() for x in (task, value))
-        if value_name == task_name:
-            return value
-    return None
-
-
-def check_label(message_start: str, column: ColumnProfile) -> None:
-    """Refuses a column that cannot hold labels."""
-    if column.kind == "empty":
-        raise DataError(
-            f"{message_start} is empty in all rows; a label needs two values"
-        )
-    if column.kind in ("list", "time", "other"):
-        plurals = {"list": "lists", "time": "times"}
-        values = plurals.get(column.kind, str(column.arrow_type))
-        rule = "a label is a number, a word or a boolean"
-        raise DataError(f"{message_start} holds {values}; {rule}")
-    if column.num_distinct == 1:
-        value = shorten(column.values[0].as_py())
-        hint = "; write 0 into its empty cells" if column.num_missing else ""
-        rule = f"a label needs two values{hint}"
-        raise DataError(f"{message_start} holds nothing but '{value}'; {rule}")
-    for value in column.most_frequent(MAX_CLASSES):
-        if "${" in value:
-            raise DataError(
-                f"{message_start} holds '{value}'; configs cannot hold '${{'"
-            )
 
 
 def binary_of_zero_and_one(column: ColumnProfile) -> TaskProposal:
@@ -182,24 +97,6 @@ def binary_of_values(
     message = f"1 is {', '.join(map(shorten, positive))}: {reason}"
     message = reason if reason.startswith("WARNING") else message
     return TaskProposal(keys, summarize(column), {"positive": remark}, message, y)
-
-
-def counts_as_amount(task: str, column: ColumnProfile) -> bool:
-    """Whether whole numbers are counts or amounts rather than names of classes.
-
-    The name of the task or column says so, as `clicks` does; or the numbers count from
-    0, and each occurs more seldom than the number before.
-    """
-    if not column.all_whole or column.numbers is None:
-        return False
-    if any(last_word(name) in CLASS_WORDS for name in (task, column.name)):
-        return False
-    if suggests_amount(task) or suggests_amount(column.name):
-        return True
-    order = np.argsort(column.numbers)
-    is_sequence = column.numbers[order].tolist() == list(range(column.num_distinct))
-    falls = (np.diff(column.counts[order]) < 0).all()
-    return column.num_distinct >= MIN_COUNTS and is_sequence and bool(falls)
 
 
 def multiclass(column: ColumnProfile) -> TaskProposal:

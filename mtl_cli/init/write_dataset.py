@@ -19,11 +19,7 @@ from mtl_cli.init.column_profile import ColumnProfile, profile_column
 from mtl_cli.init.dataset_proposal import DatasetProposal, propose_dataset
 from mtl_cli.init.null_values import find_null_values, null_value_notes
 from mtl_cli.init.preview import TablePreview, read_preview
-from mtl_cli.init.self_check import (
-    parse_dataset,
-    problem_of,
-    without_refused_feature,
-)
+from mtl_cli.init.self_check import parse_dataset, problem_of, without_refused_feature
 from mtl_cli.init.table_checks import (
     check_header,
     check_no_header,

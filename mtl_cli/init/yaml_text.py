@@ -1,35 +1,28 @@
-"""The text of a data set's YAML, with comments beside its keys.
+"""The text of a data set's YAML, with comments beside its keys."""
 
-The lines are made here, since the YAML libraries keep comments but do not place new
-ones, break long lists only after the line's width, and quote for one YAML version only.
-"""
-
-import re
-import textwrap
 from collections.abc import Iterator
-from functools import cache
 from itertools import chain
-from typing import Any
 
-import yaml
-
-from mtl_cli.core.errors import visible
 from mtl_cli.init.column_proposal import ColumnProposal, join_remarks
 from mtl_cli.init.dataset_proposal import DatasetProposal
 from mtl_cli.init.file_format import USUAL_DELIMITERS
 from mtl_cli.init.name_hints import suggests_person
 from mtl_cli.init.preview import TablePreview
 from mtl_cli.init.task_proposal import TaskProposal
+from mtl_cli.init.yaml_lines import (
+    COMMENT_COLUMN,
+    comment,
+    key_line,
+    key_lines,
+    on_one_line,
+    scalar,
+)
 from mtl_cli.tasks.base import task_class
 
-COMMENT_COLUMN = 24  # where the comments beside the data set's own keys begin
 MAX_FEATURE_WIDTH = 60  # longer features push their own comments to the right
-MAX_LIST_WIDTH = 87
 # The keys of tasks in the order of writing. Each task has those that its kind has.
 TASK_KEYS = ["label", "kind", "positive", "classes", "loss", "transform", "weight"]
 TASK_KEYS += ["positive_weight", "space", "metrics", "tower_units"]
-# Text that needs no quotes, whether it stands alone or within {} or [].
-UNQUOTED = re.compile(r"[^\W\d](?:[\w ()/.+-]*[\w)+])?")
 
 
 def dataset_yaml(
@@ -201,57 +194,3 @@ def task_lines(proposal: TaskProposal) -> Iterator[str]:
             yield from key_lines(f"    {name}", value)
         else:
             yield key_line(f"    {name}", value, remarks.get(name, ""))
-
-
-def key_line(name: str, value: Any, remark: str = "") -> str:
-    """Returns the line of a key and its value, with a comment if there is a remark."""
-    line = f"{name}: {on_one_line(value)}"
-    return f"{line.ljust(COMMENT_COLUMN - 2)}  {comment(remark)}" if remark else line
-
-
-def key_lines(name: str, values: list[Any]) -> list[str]:
-    """Returns the lines of a key and a list, with as many values per line as fit."""
-    # Lines may break between values, not at the spaces within a value.
-    items = ", ".join(on_one_line(value).replace(" ", "\0") for value in values)
-    indent = " " * (len(name) - len(name.lstrip()) + 2)
-    lines = textwrap.wrap(
-        f"{name}: [{items}]",
-        MAX_LIST_WIDTH,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [line.replace("\0", " ") for line in lines]
-
-
-def on_one_line(value: Any) -> str:
-    """Returns any value as YAML on one line."""
-    if isinstance(value, dict):
-        items = [f"{scalar(k)}: {on_one_line(v)}" for k, v in value.items()]
-        return f"{{{', '.join(items)}}}"
-    return scalar(value)
-
-
-def scalar(value: Any) -> str:
-    """Returns a value other than a mapping as YAML on one line.
-
-    Text is quoted if any YAML reader might read it as something else: OmegaConf reads
-    1e3 as a number, PyYAML as text.
-    """
-    if not isinstance(value, str):
-        return yaml.safe_dump(value).partition("\n")[0]
-    if UNQUOTED.fullmatch(value) and is_text(value):
-        return value
-    quoted = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=1e9)
-    return quoted.rstrip("\n")
-
-
-@cache
-def is_text(value: str) -> bool:
-    """Whether YAML reads an unquoted text as this text."""
-    return bool(yaml.load(value, yaml.CSafeLoader) == value)
-
-
-def comment(text: str) -> str:
-    """Returns a text as a comment on one line."""
-    return f"# {visible(text)}"

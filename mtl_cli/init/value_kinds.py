@@ -1,0 +1,55 @@
+"""The kinds of values: whole numbers, decimals, times, text and others."""
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Kind = Literal["text", "boolean", "whole", "decimal", "time", "list", "empty", "other"]
+# A number with a leading zero is a code: 007 is not 7.
+WHOLE_NUMBER = r"^-?(0|[1-9][0-9]*)$"
+NUMBER = r"^-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$"
+TIME = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[-+][0-9]{2}:?[0-9]{2})?)?$"
+)
+# {kind: pattern}; text is of the first kind whose pattern fits all values.
+TEXT_PATTERNS: dict[Kind, str] = {
+    "whole": WHOLE_NUMBER,
+    "decimal": NUMBER,
+    "time": TIME,
+}
+
+
+def kind_of_values(arrow_type: pa.DataType, values: pa.Array) -> Kind:
+    """Returns the kind of a column's values.
+
+    Args:
+        arrow_type: the type in the file. Every type except text decides the kind.
+        values: the distinct values as text; text is of the first kind in
+            `TEXT_PATTERNS` whose pattern fits all of them.
+    """
+    types = pa.types
+    if not len(values):
+        return "empty"
+    if types.is_boolean(arrow_type):
+        return "boolean"
+    if types.is_integer(arrow_type):
+        return "whole"
+    if types.is_floating(arrow_type) or types.is_decimal(arrow_type):
+        return "decimal"
+    if types.is_timestamp(arrow_type) or types.is_date(arrow_type):
+        return "time"
+    if not types.is_string(arrow_type):
+        return "other"
+    for kind, pattern in TEXT_PATTERNS.items():
+        if matches(values, pattern).all():
+            return kind
+    return "text"
+
+
+def matches(values: pa.Array, pattern: str) -> npt.NDArray[Any]:
+    """Returns a mask of the values that contain a regular expression, (values,)."""
+    return np.asarray(pc.match_substring_regex(values, pattern))
