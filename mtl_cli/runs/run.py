@@ -66,7 +66,7 @@ def run(
     timer.end_stage("read, check and encode the data")
 
     tensorflow_runtime.start(config.seed, config.trainer.deterministic)
-    from mtl_cli.distributed.replicas import connect
+    from mtl_cli.distributed.connect import connect
     from mtl_cli.network.build import build
     from mtl_cli.training.state import CheckpointPlan
 

@@ -22,10 +22,10 @@ from mtl_cli.config.trainer import Length
 from mtl_cli.core import signals
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.table import Table
-from mtl_cli.distributed import cluster
-from mtl_cli.distributed import replicas as replicas_module
+from mtl_cli.distributed import cluster, connect
 from mtl_cli.distributed.child_processes import free_ports
-from mtl_cli.distributed.replicas import Replicas, choose_gpu
+from mtl_cli.distributed.connect import choose_gpu
+from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.training.feed import MemoryFeed, StreamFeed
 from mtl_cli.training.progress import Epoch, Progress
 from mtl_cli.training.state import TrainingState
@@ -230,7 +230,7 @@ def test_shares_of_streamed_rows_are_disjoint_and_omit_fewer_rows_than_processes
 
 def test_each_process_of_a_machine_takes_a_gpu_of_its_own(monkeypatch):
     visible = []
-    monkeypatch.setattr(replicas_module, "gpus", lambda: ["gpu0", "gpu1"])
+    monkeypatch.setattr(connect, "gpus", lambda: ["gpu0", "gpu1"])
     monkeypatch.setattr(
         tf.config, "set_visible_devices", lambda gpu, kind: visible.append((gpu, kind))
     )
@@ -457,9 +457,9 @@ MIRRORED = """
 import sys
 from mtl_cli.core import tensorflow_runtime
 tensorflow_runtime.start(1, True)
-from mtl_cli.distributed import replicas
-replicas.gpus = lambda: ["gpu0", "gpu1"]
-replicas.choose_gpu = lambda *_: None
+from mtl_cli.distributed import connect
+connect.gpus = lambda: ["gpu0", "gpu1"]
+connect.choose_gpu = lambda *_: None
 from mtl_cli.cli.train import main
 main()
 """
@@ -534,14 +534,14 @@ def test_mirrored_trains_alone_without_gpus(tmp_path):
 DIES_AFTER_THE_RENDEZVOUS = """
 import os, sys
 from mtl_cli.core.errors import LostWorkerError
-from mtl_cli.distributed import replicas
+from mtl_cli.distributed import connect
 from mtl_cli.distributed.rendezvous import MUST_AGREE
 
-replicas.REGISTRATION_SECONDS = 5
+connect.REGISTRATION_SECONDS = 5
 if sys.argv[1] == "dies":
-    replicas.choose_gpu = lambda *arguments: os._exit(9)
+    connect.choose_gpu = lambda *arguments: os._exit(9)
 try:
-    replicas.connect("multi_worker", None, dict.fromkeys(MUST_AGREE, ""))
+    connect.connect("multi_worker", None, dict.fromkeys(MUST_AGREE, ""))
     print("connected", flush=True)
 except LostWorkerError as error:
     print(error, flush=True)

@@ -23,8 +23,9 @@ from helpers.networks import config as configured  # noqa: E402
 
 from mtl_cli.data.load import load  # noqa: E402
 from mtl_cli.distributed.cluster import TF_CONFIG  # noqa: E402
+from mtl_cli.distributed.connect import connect  # noqa: E402
 from mtl_cli.distributed.rendezvous import MUST_AGREE  # noqa: E402
-from mtl_cli.distributed.replicas import Replicas, connect  # noqa: E402
+from mtl_cli.distributed.replicas import Replicas  # noqa: E402
 from mtl_cli.network.build import build  # noqa: E402
 from mtl_cli.training.progress import Progress  # noqa: E402
 from mtl_cli.training.steps import Steps  # noqa: E402

@@ -11,7 +11,8 @@ from helpers.planted_data import config, parquet, run_in, values
 
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.distributed import replicas
+from mtl_cli.distributed import connect as connect_module
+from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.runs import run as run_module
 from mtl_cli.training.progress import History
 from mtl_cli.training.state import CheckpointPlan, TrainingState
@@ -30,14 +31,14 @@ def received(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def connect(strategy: str | None, *_: Any) -> Any:
         handed["strategy"] = strategy
-        return replicas.Replicas()
+        return Replicas()
 
     def fit(*arguments: Any) -> History:
         handed["plan"] = next(x for x in arguments if isinstance(x, CheckpointPlan))
         return History()
 
     monkeypatch.setattr(tensorflow_runtime, "start", start)
-    monkeypatch.setattr(replicas, "connect", connect)
+    monkeypatch.setattr(connect_module, "connect", connect)
     monkeypatch.setattr(run_module, "fit", fit)
     monkeypatch.setattr(run_module, "save_and_score", lambda *_: {})
 
@@ -100,7 +101,7 @@ def test_checkpoint_within_an_epoch_is_due_after_its_minutes(
 ) -> None:
     saved: list[bool] = []
     monkeypatch.setattr(TrainingState, "save", lambda _: saved.append(True))
-    steps: Any = SimpleNamespace(replicas=replicas.Replicas())
+    steps: Any = SimpleNamespace(replicas=Replicas())
     folder = RunFolder(tmp_path)
     state = TrainingState(
         network=SimpleNamespace(),  # type: ignore[arg-type]
