@@ -29,7 +29,7 @@ from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.training.feed import MemoryFeed, StreamFeed
 from mtl_cli.training.progress import Epoch, Progress
 from mtl_cli.training.state import TrainingState
-from mtl_cli.training.steps import reseed
+from mtl_cli.training.step import reseed
 from mtl_cli.training.train import is_over, train_epoch
 
 NO_COMPILE = "trainer.compile=false"

@@ -1,0 +1,218 @@
+"""One optimizer step: from a batch of rows to new weights."""
+
+from functools import partial
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mtl_cli.config.run_config import Config
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.distributed.replicas import Replicas
+from mtl_cli.network.build import Network
+from mtl_cli.training.feed import TensorTable
+from mtl_cli.training.large_tables import lazy_tables, split_at_tables
+from mtl_cli.training.losses import sum_of_penalties, task_losses
+
+
+class Step:
+    """Takes one optimizer step on one batch.
+
+    If several processes train together, each reads its share of the batch. Their losses
+    and gradients are summed before the optimizer's step.
+
+    Args:
+        config: the run's configuration.
+        network: the network to train.
+        total_steps: number of steps of the whole run, for the learning rate's schedule.
+        rows_per_process: number of rows of a batch that one process reads.
+        replicas: the processes that train together.
+
+    Attributes:
+        tables: the lazy tables; a step reads and writes only the rows of its batch.
+        model: the network without these tables, from features to logits.
+        optimizer: the Keras optimizer of all other weights.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        network: Network,
+        total_steps: int,
+        rows_per_process: int,
+        replicas: Replicas,
+    ) -> None:
+        self.tasks, self.heads = config.chosen_tasks, config.model.heads_option
+        self.rows_per_process, self.replicas = rows_per_process, replicas
+        self.label_statistics = network.label_statistics
+        self.tables = lazy_tables(network.logits, config.optimizer)
+        self.ids_model, self.model = split_at_tables(network.logits, self.tables)
+        self.task_weights = tf.constant([task.weight for task in self.tasks.values()])
+        # A schedule begins anew, though an earlier run's optimizer counts its steps on.
+        earlier = network.earlier_optimizer
+        first_step = 0 if earlier is None else earlier.step
+        self.optimizer = config.optimizer.build(total_steps, first_step)
+        self.optimizer.build(self.model.trainable_variables)
+        # Keras would leave the gradients of lazy tables out of the norm; `_update`
+        # clips in its place.
+        self.clip_norm = self.optimizer.global_clipnorm
+        self.optimizer.global_clipnorm = None
+
+    def compile(self, use_xla: bool) -> None:
+        """Chooses the parts of a step that XLA compiles at their first call.
+
+        XLA would copy a lazy table to write to it, and it cannot communicate with other
+        processes. It therefore compiles only what lies between table accesses and
+        communication.
+
+        Args:
+            use_xla: False compiles nothing here.
+        """
+        xla = partial(tf.function, jit_compile=True, autograph=False)
+        self.gradients, self.update = self._gradients, self._update
+        self.take = self._take
+        if use_xla and self.replicas.size > 1:
+            self.gradients, self.update = xla(self._gradients), xla(self._update)
+        elif use_xla and self.tables:
+            self.take = xla(self._take)
+
+    def read_tables(
+        self, features: dict[str, Tensor]
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Reads the rows of each lazy table that a batch needs.
+
+        Returns: three lists with one item per table: the row numbers; the rows with
+            their slots; and for each id of this process, the index of its row in the
+            row numbers.
+        """
+        if self.ids_model is None:
+            return [], [], []
+        # Every process updates the rows that any process's share of the batch reads.
+        rows_and_positions = [
+            table.unique_rows(self.replicas.all_gather(ids))
+            for table, ids in zip(
+                self.tables, tf.nest.flatten(self.ids_model(features)), strict=True
+            )
+        ]
+        rows, positions = map(list, zip(*rows_and_positions, strict=True))
+        first = self.replicas.rank * self.rows_per_process
+        own_positions = [p[first : first + self.rows_per_process] for p in positions]
+        packed = [t.read(r) for t, r in zip(self.tables, rows, strict=True)]
+        return rows, packed, own_positions
+
+    def _take(
+        self,
+        batch: TensorTable,
+        is_real: Tensor,
+        packed: list[Tensor],
+        positions: list[Tensor],
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Takes one optimizer step.
+
+        Args:
+            batch: this process's share of the batch.
+            is_real: (rows,), 0 for rows that fill up the last batch, 1 for all others.
+            packed: the rows that the batch reads of each lazy table, with slots.
+            positions: see `_gradients`.
+
+        Returns: `(2, T)`, the losses before the step and the sums of the rows' weights;
+            and the rows of lazy tables with their slots after the step.
+        """
+        values = [p[:, : t.width] for t, p in zip(self.tables, packed, strict=True)]
+        sums = [tf.reduce_sum(batch.weights[task]) for task in self.tasks]
+        *total_weights, num_rows = self.replicas.all_reduce(
+            [*sums, tf.reduce_sum(is_real)]
+        )
+        losses, gradients, row_gradients = self.replicas.all_reduce(
+            self.gradients(batch, is_real, num_rows, total_weights, values, positions)
+        )
+        new_packed = self.update(gradients, row_gradients, packed)
+        return tf.stack([losses, total_weights]), new_packed
+
+    def _gradients(
+        self,
+        batch: TensorTable,
+        is_real: Tensor,
+        num_rows: Tensor,
+        total_weights: list[Tensor],
+        values: list[Tensor],
+        positions: list[Tensor],
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """Returns the losses `(T,)`, and the gradients of weights and of tables' rows.
+
+        Args:
+            batch: this process's share of the batch.
+            is_real: see `_take`.
+            num_rows: number of real rows in the whole batch.
+            total_weights: the sum of each task's weights over the whole batch.
+            values: the rows that the batch reads of each lazy table, without slots.
+            positions: see `LazyTable.vectors`; one tensor per lazy table.
+        """
+        variables = self.model.trainable_variables
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            vectors = [
+                table.vectors(rows, positions_in_rows)
+                for table, rows, positions_in_rows in zip(
+                    self.tables, values, positions, strict=True
+                )
+            ]
+            inputs = [batch.features, vectors] if vectors else batch.features
+            logits = self.model(inputs, training=True)
+            losses = task_losses(
+                self.tasks,
+                logits,
+                batch.labels,
+                batch.weights,
+                self.label_statistics,
+                total_weights,
+            )
+            total = tf.reduce_sum(losses * self.task_weights)
+            penalties = list(self.model.losses)
+            of_rows = self.heads.row_penalty(logits, self.tasks)
+            if of_rows is not None:
+                penalties.append(of_rows / num_rows)
+            total += sum_of_penalties(penalties, is_real, self.replicas.size)
+        gradients, row_gradients = tape.gradient(total, (variables, values))
+        return losses, gradients, row_gradients
+
+    def _update(
+        self,
+        gradients: list[Tensor],
+        row_gradients: list[Tensor],
+        packed: list[Tensor],
+    ) -> list[Tensor]:
+        """Takes the optimizer's step; returns the rows of lazy tables after it."""
+        tables = list(zip(self.tables, packed, strict=True))
+        row_gradients = [
+            table.add_l2_gradient(gradient, rows[:, : table.width])
+            for (table, rows), gradient in zip(tables, row_gradients, strict=True)
+        ]
+        if self.clip_norm is not None:
+            gradients, row_gradients = tf.nest.pack_sequence_as(
+                (gradients, row_gradients),
+                tf.clip_by_global_norm([*gradients, *row_gradients], self.clip_norm)[0],
+            )
+        step = tf.convert_to_tensor(self.optimizer.iterations)
+        rate = tf.convert_to_tensor(self.optimizer.learning_rate)
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+        return [
+            table.updated(rows, gradient, step, rate)
+            for (table, rows), gradient in zip(tables, row_gradients, strict=True)
+        ]
+
+
+def reseed(model: keras.Model, seeds: list[int]) -> None:
+    """Sets the random state of every dropout layer from some numbers.
+
+    Without this, the masks would depend on the number of steps since the process began,
+    which differs in a resumed run (keras #19796).
+    """
+    generators = [
+        layer.seed_generator
+        for layer in model._flatten_layers()
+        if hasattr(layer, "seed_generator")
+    ]
+    for i, generator in enumerate(generators):
+        state = np.random.SeedSequence([*seeds, i]).generate_state(2)
+        generator.state.assign(state.astype("int64") % 2**31)
