@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.data.dataset import Csv
+from mtl_cli.data.csv_options import Csv
 
 
 def convert_cells(cells: pa.Array, kind: pa.DataType, csv: Csv) -> pa.Array:

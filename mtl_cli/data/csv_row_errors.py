@@ -16,7 +16,7 @@ import pyarrow.csv
 from mtl_cli.core.errors import DataError, RowError, shown
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_cells import convert_cells
-from mtl_cli.data.dataset import Csv
+from mtl_cli.data.csv_options import Csv
 
 # The cell of the row that is added after the last row, see `StreamWithSentinel`. The
 # cell is valid both as text and as a number.

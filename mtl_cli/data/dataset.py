@@ -7,7 +7,9 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from mtl_cli.core.errors import suggest
 from mtl_cli.core.options import CountOrZero, Options, Share, option_of
-from mtl_cli.features.base import Feature, check_shared_table
+from mtl_cli.data.csv_options import Csv
+from mtl_cli.data.shared_tables import check_shared_table
+from mtl_cli.features.base import Feature
 from mtl_cli.tasks.base import Task
 
 Location = Annotated[str, Field(min_length=1)]
@@ -32,33 +34,6 @@ class Group(Options):
 
     tasks: Annotated[list[str], Field(min_length=1)]
     drop: list[str] = Field(default_factory=list)
-
-
-class Csv(Options):
-    """How the data set's text files are written.
-
-    Attributes:
-        delimiter: the character between cells; null is the tab in `.tsv` files and the
-            comma in other files.
-        columns: the names of the columns, for files whose first line is not a header.
-        trim: whether to cut spaces at both ends of cells and of column names.
-        null_values: the texts that mark a missing value, besides the empty cell.
-    """
-
-    delimiter: str | None = None
-    columns: Annotated[list[str], Field(min_length=1)] | None = None
-    trim: bool = False
-    null_values: list[str] = Field(default_factory=list)
-
-    @model_validator(mode="after")
-    def _check_delimiter(self) -> "Csv":
-        delimiter = "," if self.delimiter is None else self.delimiter
-        if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
-            raise ValueError(
-                f"delimiter: {delimiter!r} is not one ASCII character other than a "
-                "quote or the end of a line"
-            )
-        return self
 
 
 class Dataset(Options):

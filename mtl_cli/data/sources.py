@@ -12,7 +12,8 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.data.arrow_errors import read_errors
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_file import CsvFile
-from mtl_cli.data.dataset import Csv, Dataset
+from mtl_cli.data.csv_options import Csv
+from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.files import Files, find_files
 from mtl_cli.data.parquet_file import ColumnarFile, open_parquet
 

@@ -8,8 +8,8 @@ import pytest
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.arrow_errors import is_not_utf8, is_row_too_long, read_errors
+from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.csv_row_errors import first_failure, ragged_row
-from mtl_cli.data.dataset import Csv
 
 LATIN_1 = "Köln".encode("latin-1")
 
