@@ -1,5 +1,6 @@
 """Odd properties of the data, found in the data report."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mtl_cli.data.univariate_auc import SUSPICIOUS_AUC
@@ -22,26 +23,35 @@ def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
         report: the data report. The function does not read its `findings`.
         features: the features by name.
     """
+    lines = [*findings_of_features(report, features), *findings_of_rows(report)]
+    for split in report["splits"]:
+        if split != "train":
+            lines += findings_of_split(report, split)
+    return [line for line in lines if line]
+
+
+def finding(sentence: str, cases: list[str]) -> str:
+    """Returns a sentence and the cases of which it is true; "" if there are none.
+
+    Args:
+        sentence: a sentence about "these" features or rows, without its end.
+        cases: the names of the features or splits, each with its number.
+    """
+    more = ["..."] if len(cases) > SHOWN_NAMES else []
+    return f"{sentence}: {', '.join(cases[:SHOWN_NAMES] + more)}" if cases else ""
+
+
+def findings_of_features(
+    report: "Report", features: dict[str, Feature]
+) -> Iterator[str]:
+    """Yields the odd properties of features in the training rows."""
     reports, rows = report["features"].items(), report["splits"]["train"]
-    lines: list[str] = []
-
-    def add(property_text: str, cases: list[str]) -> None:
-        """Adds a line about the features or splits with a property, if there are any.
-
-        Args:
-            property_text: a sentence about "these" features or rows, without its end.
-            cases: the names of the features or splits, each with its number.
-        """
-        if cases:
-            more = ["..."] if len(cases) > SHOWN_NAMES else []
-            lines.append(f"{property_text}: {', '.join(cases[:SHOWN_NAMES] + more)}")
-
-    add(
+    yield finding(
         "these features have the same value in all "
         f"{report['sampled_rows']['train']:,} training rows looked at",
         [name for name, f in reports if f["distinct"] <= 1],
     )
-    add(
+    yield finding(
         "these features look like ids of rows (values, training rows)",
         [
             f"{name} ({f['distinct']:,}, {rows:,})"
@@ -49,7 +59,7 @@ def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
             if features[name].is_row_id(f["distinct"], rows)
         ],
     )
-    add(
+    yield finding(
         f"these features each predict a label alone (AUC above {SUSPICIOUS_AUC}); "
         "check that they are known before the prediction",
         [
@@ -59,12 +69,16 @@ def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
             if auc > SUSPICIOUS_AUC
         ],
     )
-    add(
+
+
+def findings_of_rows(report: "Report") -> Iterator[str]:
+    """Yields the odd properties of the rows of all splits."""
+    yield finding(
         "these rows do not count in gauc, because their cell of dataset.group_column "
         "is empty",
         [f"{s} ({n:,})" for s, n in report["rows_without_group"].items() if n],
     )
-    add(
+    yield finding(
         "these rows are earlier than the last training row, although split_by is time; "
         "their scores are no forecast",
         [
@@ -73,31 +87,33 @@ def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
             if number >= MIN_EARLY_SHARE * report["splits"][split]
         ],
     )
-    for split in [s for s in report["splits"] if s != "train"]:
-        add(
-            f"these features have values in {split} rows that training rows lack, or "
-            "hold fewer than min_count times (share of the rows; of lists, of the "
-            "values)",
-            [
-                f"{name} ({f['unseen'][split]:.0%})"
-                for name, f in reports
-                if f["unseen"].get(split, 0)
-                > f["unseen"].get("train", 0) + MIN_UNSEEN_SHARE
-            ],
+
+
+def findings_of_split(report: "Report", split: str) -> Iterator[str]:
+    """Yields the odd properties of a split beside the training rows."""
+    reports = report["features"].items()
+    yield finding(
+        f"these features have values in {split} rows that training rows lack, or hold "
+        "fewer than min_count times (share of the rows; of lists, of the values)",
+        [
+            f"{name} ({f['unseen'][split]:.0%})"
+            for name, f in reports
+            if f["unseen"].get(split, 0)
+            > f["unseen"].get("train", 0) + MIN_UNSEEN_SHARE
+        ],
+    )
+    yield finding(
+        f"these features are distributed differently in {split} rows than in training "
+        "rows (PSI)",
+        [
+            f"{name} ({f['drift'][split]:.2f})"
+            for name, f in reports
+            if f["drift"][split] > MIN_DRIFT
+        ],
+    )
+    share = report["repeated_rows"].get(split, 0)
+    if share > MIN_REPEATED_SHARE:
+        yield (
+            f"{share:.1%} of {split} rows are the same as a training row in all "
+            "columns that are read"
         )
-        add(
-            f"these features are distributed differently in {split} rows than in "
-            "training rows (PSI)",
-            [
-                f"{name} ({f['drift'][split]:.2f})"
-                for name, f in reports
-                if f["drift"][split] > MIN_DRIFT
-            ],
-        )
-        share = report["repeated_rows"].get(split, 0)
-        if share > MIN_REPEATED_SHARE:
-            lines.append(
-                f"{share:.1%} of {split} rows are the same as a training row in all "
-                "columns that are read"
-            )
-    return lines
