@@ -39,8 +39,8 @@ def tokens_of(
         table: the rows.
         max_length: largest number of tokens that a row keeps.
         separator: text between the values of a text column; None for a list column.
-        weights: column with the weights of the values, as lists or text like the
-            values; None gives each value the weight 1.
+        weights: the column with the weights of the values, in the same form as the
+            values: lists or text. None gives each value the weight 1.
 
     Raises:
         DataError: if the column holds neither lists nor text to be split, or the
@@ -150,7 +150,7 @@ def weights_of_values(
         raise RowError(message_start, row, f"has {counts}; give one weight per value")
     try:
         weights = as_numbers(message_start, numbers)
-    except RowError as error:  # its row is a position among all weights
+    except RowError as error:  # `error.row` is an index into all weights
         raise RowError(message_start, int(rows[error.row]), error.problem) from None
     is_wrong = ~((weights >= 0) & (weights <= np.finfo("float32").max))
     is_wrong &= np.asarray(values.is_valid())

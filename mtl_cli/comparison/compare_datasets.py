@@ -105,7 +105,7 @@ def no_scores_message(configurations: list[Configuration], split: str) -> str:
 
 
 def score_of(configuration: Configuration, split: str, task: str, metric: str) -> Score:
-    """Returns the score of a configuration on a task, without its differences."""
+    """Returns the score of a configuration on a task; differences are added later."""
     by_seed = configuration.values(split, task, metric)
     if not by_seed:
         return Score(configuration, by_seed)
@@ -138,7 +138,7 @@ def choose_best(task: Task, split: str) -> None:
         if score.to_baseline is None
         or score.to_baseline.verdict != Verdict.NOT_COMPARABLE
     ]
-    candidates = comparable or scored  # no score is comparable if the baseline has none
+    candidates = comparable or scored  # without a baseline's score, none is comparable
     if task.direction == 0 or len(candidates) < 2:
         return
     values = [

@@ -9,10 +9,10 @@ DEFAULT_DECIMALS, MAX_DECIMALS = 4, 6
 
 
 def significant_decimals(intervals: Iterable[Interval | None]) -> int:
-    """Returns the decimals that show two significant digits of the median half-width.
+    """Returns the number of decimals that shows 2 digits of the median half-width.
 
-    With 0.00053, these are 5 decimals: 0.00053. At most 6 decimals are shown; 4 if no
-    half-width is known.
+    For example 5 if the median half-width is 0.00053. The number is at most 6, and 4 if
+    no half-width is known.
     """
     half_widths = sorted(
         i.half_width for i in intervals if i is not None and i.half_width

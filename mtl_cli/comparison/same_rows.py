@@ -66,9 +66,10 @@ def split_settings(run: Run) -> tuple[str, ...]:
 def validation_rows(run: Run) -> list[str]:
     """Returns texts that are equal for runs with the same validation rows.
 
-    These are the validation file, or else the hash of the data and the settings of the
-    split. An evaluated run has other test rows than the trained one, so its
-    `environment.json` keeps the texts of the trained run.
+    The texts are the validation file, or else the hash of the data and the settings of
+    the split. `mtl-evaluate` replaces the test rows of a run, and so its data.
+    Therefore the `environment.json` of an evaluated run records the texts of the
+    original run.
     """
     recorded = run.environment.get(VALID_ROWS)
     if isinstance(recorded, list):

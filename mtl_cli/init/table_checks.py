@@ -19,8 +19,8 @@ def check_header(
     Args:
         train: the preview of the training table.
         columns: the profiles of the table's columns.
-        labels: the label columns on the command line. A header with one of them
-            certainly holds names.
+        labels: the label columns on the command line. A first line with one of these
+            names is certainly a header.
     """
     names = [column.name for column in columns]
     reason = value_in_header(columns) if train.format.is_text else ""
@@ -50,14 +50,17 @@ def check_unique(path: str, needed: Iterable[str], names: list[str]) -> None:
 def value_in_header(columns: list[ColumnProfile]) -> str:
     """Returns why the header seems to hold values instead of names; "" if it does not.
 
-    If there are columns of numbers, the header holds values if the names of all these
-    columns are numbers, and do not just count the columns from 0 or 1. Otherwise it
-    holds values if more than half of the names occur again in their own column.
+    In a table with columns of numbers, these columns decide: the header holds values if
+    their names are numbers too, other than 0, 1, 2 ... or 1, 2, 3 ... In a table
+    without columns of numbers, the header holds values if more than half of the names
+    occur again in their own column.
     """
     names = [c.name for c in columns if c.numbers is not None and c.name]
     if names:
-        counted = [[str(i + n) for i in range(len(names))] for n in (0, 1)]
-        if names not in counted and all(re.match(NUMBER, name) for name in names):
+        column_numbers = [[str(i + n) for i in range(len(names))] for n in (0, 1)]
+        if names not in column_numbers and all(
+            re.match(NUMBER, name) for name in names
+        ):
             return f"'{names[0]}' above numbers"
         return ""
     repeated = [

@@ -16,7 +16,7 @@ from mtl_cli.layers.routing import SHARED, Route, experts_of
 
 @dataclass(frozen=True)
 class HomeLevels:
-    """The sizes of HoME's levels, and what they connect.
+    """The two levels of HoME, and the sizes of their experts and gates.
 
     Attributes:
         groups: {group: the numbers of its tasks}.
@@ -24,7 +24,7 @@ class HomeLevels:
         expert_units: widths of each expert.
         ranks: ranks of the feature gates; empty for none.
         gate_units: hidden widths of the gates.
-        make_gates: returns a layer of gates, given the number of gates and of experts.
+        make_gates: makes a layer of gates from the numbers of gates and of experts.
         self_gates: whether an owner's experts are added to its mixture once more.
         dense_options: arguments of all hidden layers, see `ParallelMLP`.
 
@@ -50,27 +50,27 @@ class HomeLevels:
         Returns: `(groups, batch, units)` and `(batch, units)`.
         """
         names, per_group = list(self.groups), self.num_experts["group"]
-        shared_of = experts_of(SHARED, self.num_experts["shared"])
-        own_of = {name: experts_of(name, per_group) for name in names}
+        shared_names = experts_of(SHARED, self.num_experts["shared"])
+        names_of = {name: experts_of(name, per_group) for name in names}
         experts = self._experts(x, "group", names, "level_1")  # (K, E, B, H)
         shared = self._experts(x, "shared", [SHARED], "level_1")[0]
         weights = self.make_gates(
             len(names),
-            per_group + len(shared_of),
-            routes=[Route(name, own_of[name] + shared_of) for name in names],
+            per_group + len(shared_names),
+            routes=[Route(name, names_of[name] + shared_names) for name in names],
             name="level_1_group_gates",
         )(x)
         mixed = mix_groups(weights, [experts, shared])
-        everything = [expert for name in names for expert in own_of[name]]
+        all_names = [expert for name in names for expert in names_of[name]]
         weights = self.make_gates(
             1,
-            len(everything) + len(shared_of),
-            routes=[Route(None, everything + shared_of)],
+            len(all_names) + len(shared_names),
+            routes=[Route(None, all_names + shared_names)],
             name="level_1_shared_gate",
         )(x)
-        of_all = ops.reshape(experts, (len(everything), -1, experts.shape[-1]))
-        v_s = mix_groups(weights, [of_all, shared])
-        routes = [Route(name, own_of[name]) for name in names]
+        all_experts = ops.reshape(experts, (len(all_names), -1, experts.shape[-1]))
+        v_s = mix_groups(weights, [all_experts, shared])
+        routes = [Route(name, names_of[name]) for name in names]
         return self._with_own(mixed, x, experts, routes, "level_1_self_gates"), v_s[0]
 
     def second(self, groups: Tensor, shared: Tensor) -> Tensor:
@@ -83,25 +83,25 @@ class HomeLevels:
         names = list(self.groups)
         group_of = {t: k for k, name in enumerate(names) for t in self.groups[name]}
         tasks = sorted(group_of)
-        of_groups = ops.concatenate([groups, ops.stack([shared] * len(names))], axis=-1)
-        u = ops.stack([of_groups[group_of[t]] for t in tasks])  # u_t, (T, B, 2 H)
+        streams = ops.concatenate([groups, ops.stack([shared] * len(names))], axis=-1)
+        u = ops.stack([streams[group_of[t]] for t in tasks])  # u_t, (T, B, 2 H)
         specific = self._experts(u, "specific", tasks, "level_2")  # (T, E, B, H)
-        of_groups = self._experts(of_groups, "group", names, "level_2")
-        grouped = ops.stack([of_groups[group_of[t]] for t in tasks])
-        of_all = self._experts(shared, "shared", [SHARED], "level_2")[0]
-        num, own_of = self.num_experts, {}
+        group_experts = self._experts(streams, "group", names, "level_2")
+        grouped = ops.stack([group_experts[group_of[t]] for t in tasks])
+        shared_experts = self._experts(shared, "shared", [SHARED], "level_2")[0]
+        num, names_of = self.num_experts, {}
         routes = []
         for t in tasks:
-            own_of[t] = experts_of(t, num["specific"])
+            names_of[t] = experts_of(t, num["specific"])
             group = experts_of(names[group_of[t]], num["group"])
             routes.append(
-                Route(t, own_of[t] + group + experts_of(SHARED, num["shared"]))
+                Route(t, names_of[t] + group + experts_of(SHARED, num["shared"]))
             )
         weights = self.make_gates(
             len(tasks), sum(num.values()), routes=routes, name="level_2_gates"
         )(u)
-        mixed = mix_groups(weights, [specific, grouped, of_all])
-        routes = [Route(t, own_of[t]) for t in tasks]
+        mixed = mix_groups(weights, [specific, grouped, shared_experts])
+        routes = [Route(t, names_of[t]) for t in tasks]
         return self._with_own(mixed, u, specific, routes, "level_2_self_gates")
 
     def _experts(
@@ -110,7 +110,7 @@ class HomeLevels:
         """Returns the outputs of the experts of some owners.
 
         Args:
-            v: what they read, `(batch, dim)`, or `(owners, batch, dim)`.
+            v: the input of the experts, `(batch, dim)`, or `(owners, batch, dim)`.
             kind: `specific`, `group` or `shared`.
             owners: the owners: tasks, groups or `shared`.
             level: the level, for the layers' names.
@@ -147,7 +147,7 @@ class HomeLevels:
 
         Args:
             mixed: the mixtures, `(owners, batch, units)`.
-            v: what the self-gates read, `(batch, dim)`, or `(owners, batch, dim)`.
+            v: the input of the self-gates, `(batch, dim)`, or `(owners, batch, dim)`.
             own_experts: the owners' experts, `(owners, experts, batch, units)`.
             routes: the owners and their experts.
             name: the name of the layer.

@@ -69,8 +69,8 @@ class SearchStorage(_CachedStorage):
         try:
             is_set: bool = super().set_trial_state(trial_id, state)
         except RuntimeError:
-            # Another sweep has taken this sweep for cut off, and has queued the trial
-            # again.
+            # Another sweep believes that this sweep was cut off. It has already failed
+            # the trial and queued its point again.
             return False
         if is_set and state == TrialState.RUNNING:
             self.set_trial_system_attr(trial_id, SWEEP, self.sweep_id)
@@ -161,7 +161,7 @@ def sweep_id(sweep: Path) -> str:
 
 
 def sampler_seed(seed: int, sweep_id: str, num_trials: int) -> int:
-    """Returns a seed that suggests other points than any other start of the search.
+    """Returns a seed with which each start of a search suggests new points.
 
     Args:
         seed: the seed that the user gave.
@@ -193,7 +193,7 @@ class Heartbeat(threading.Thread):
     def __init__(self, study: Any) -> None:
         super().__init__(daemon=True)
         self.study, self.count = study, 0
-        # {name of a sweep: (its heartbeat, when this thread saw a new value)}
+        # {name of a sweep: (its last heartbeat, the time at which this thread saw it)}
         self.seen: dict[str, tuple[Any, float]] = {}
 
     def run(self) -> None:
@@ -213,7 +213,7 @@ class Heartbeat(threading.Thread):
         for trial in study.get_trials(states=(TrialState.RUNNING,)):
             if storage.is_own(trial):
                 continue
-            # A sweep that was killed just as it took a trial has not left its name.
+            # A sweep that was killed just as it took a trial has not named itself.
             name = trial.system_attrs.get(SWEEP, f"trial {trial.number}")
             heartbeat = heartbeats.get(f"{SWEEP}:{name}")
             last_heartbeat, since = self.seen.get(name, (None, now))
