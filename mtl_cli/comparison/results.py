@@ -85,7 +85,7 @@ class Task:
 
     @cached_property
     def shows_single_task(self) -> bool:
-        """Whether some single-task twin is another configuration than the baseline."""
+        """Whether a single-task twin other than the baseline is compared with."""
         return any(
             score.to_single_task
             and (
@@ -164,7 +164,7 @@ class DatasetComparison:
             for task in self.tasks:
                 row = {"dataset": self.dataset, **settings, "task": task.name}
                 row |= flatten(task.score_dict(i) | {"by_seed": None})
-                # Seeds have no columns, and nor have differences that are None.
+                # Neither seeds nor differences that are None have columns.
                 for key in ("by_seed", "to_baseline", "to_single_task"):
                     row.pop(key, None)
                 yield row

@@ -34,7 +34,7 @@ AXES = (
     "trackers",
 )
 CONF = "conf"
-ENTRY_POINTS = "entry_points.txt"  # the file in which a package lists its own
+ENTRY_POINTS = "entry_points.txt"  # the file with the entry points of a package
 
 _folders: tuple[Path, ...] = ()  # the folders of `--plugins`
 

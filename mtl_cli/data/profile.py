@@ -17,8 +17,8 @@ from mtl_cli.heads.base import Output
 
 Hashes = npt.NDArray[np.uint64]
 
-# Of larger tables only the rows are compared whose hash is a multiple of a step. Equal
-# rows have equal hashes, so that the choice is the same in all splits.
+# In larger tables, only rows whose hash is a multiple of a step are compared. Equal
+# rows have equal hashes, so the choice is the same in all splits.
 MAX_HASHES = 1_000_000
 
 
@@ -87,7 +87,7 @@ class Profile:
         encoded: dict[str, Array],
         codes: Codes,
     ) -> None:
-        """Counts the values, and those that have no id of their own, by feature.
+        """Counts all values of each feature, and the values without an id of their own.
 
         Args:
             features: the fitted features.
@@ -102,7 +102,7 @@ class Profile:
             self._unseen[name] = self._unseen.get(name, 0) + counts
 
     def missing(self, columns: list[str]) -> dict[str, float]:
-        """Returns {file: share of empty cells} of the emptiest of some columns."""
+        """Returns the share of empty cells of the emptiest column, {file: share}."""
         return {
             file: max(self._empty[column][file] for column in columns) / rows
             for file, rows in self._rows.items()

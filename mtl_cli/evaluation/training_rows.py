@@ -1,4 +1,4 @@
-"""Notices that a table is the one that a run was trained on."""
+"""Warns if the evaluated table is the training table of the run."""
 
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.other_files import read_json_object

@@ -140,8 +140,8 @@ class ParallelMLP(keras.layers.Layer):
         units: widths of each network's layers. If empty, the output is the input.
         activation: name of a Keras activation, or one name for each layer.
         dropout: share of units dropped in training, in [0, 1).
-        batch_norm: whether each unit is normalised over the batch, for all layers or
-            for each.
+        batch_norm: whether each unit is normalised over the batch: one value for all
+            layers, or one for each layer.
         l2: strength of the L2 penalty on the kernels, 0 for none.
         initializer: name of a Keras initializer, drawn anew for every network.
 

@@ -21,11 +21,11 @@ class StaticWeights(Routing):
     step of SGD grows with the gradient, so the weights move `scale`^2 times as far.
 
     Args:
-        routes: what the weights are for; each route has the same number of experts.
+        routes: the readers and the experts that each weighs, the same number for all.
         start: the weights of each route at the start; None for 0.
         scale: the factor of the variable.
         initializer: name or configuration of the variable's Keras initializer.
-        label: what the weights are, for reports; "" if the level says enough.
+        label: the name of the weights in reports; "" if the level says enough.
 
     Input shape: `(..., batch, dim)`; only the number of rows is read.
     Output shape: `(routes, batch, experts)`.

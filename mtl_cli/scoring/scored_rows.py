@@ -16,7 +16,7 @@ from mtl_cli.statistics.sampling_error import SamplingError, interval, sampling_
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """The rows with a label, a weight above 0 and, if there is a space, a 1 in it.
+    """The rows that count for an output: labelled, in the space, of weight above 0.
 
     Attributes:
         output: the output that is scored.
@@ -73,7 +73,7 @@ class ScoredRows:
             self.label, self.prediction, self.weight
         )
         predicted, actual, weights = calibration_buckets(*columns)
-        # The probabilities of all classes, and their labels, add up to 1.
+        # With several classes, both means are 1 / classes, and the ratio says nothing.
         has_ratio = self.prediction.ndim == 1 and float(actual @ weights) != 0
         mean_predicted, mean_actual = (
             float(np.average(x, weights=weights)) for x in (predicted, actual)
