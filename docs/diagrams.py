@@ -21,12 +21,12 @@ def diagram(model: str) -> str:
     """Returns the picture of a model at its defaults, with two features and tasks."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from mtl_cli.network.build import build
-    from mtl_cli.network.diagram import parts_of
+    from mtl_cli.network.diagram import nodes_of
 
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         config = check(compose("config", overrides=[f"model={model}"]))
     tables = {name: EmbeddingTable(100) for name in FEATURES}
     layout = Layout(tables, {name: Block("ids", table=name) for name in FEATURES})
-    parts = parts_of(build(config, layout).logits, list(config.chosen_tasks))
+    nodes = nodes_of(build(config, layout).logits, list(config.chosen_tasks))
     charts = environment().get_template("charts.html").make_module()
-    return str(vars(charts)["svg"](network_chart(parts)))
+    return str(vars(charts)["svg"](network_chart(nodes)))

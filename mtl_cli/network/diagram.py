@@ -1,4 +1,4 @@
-"""Lists the parts of a network, from inputs to outputs, so that they can be drawn."""
+"""Lists the nodes of a network, from inputs to outputs, so that they can be drawn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,46 +12,46 @@ MAX_NAMES = 4  # of tasks, in one row of a drawing
 
 
 @dataclass
-class Part:
-    """A part of a network.
+class Node:
+    """A box in the drawing of a network.
 
     Attributes:
-        title: what the part is, such as `level 1 shared experts`.
-        note: its sizes, such as `4 networks, 64 → 32`; "" if it has none.
+        title: the name of the node, such as `level 1 shared experts`.
+        sizes: the sizes, such as `4 networks, 64 → 32`; "" for none.
         kind: `input`, `layer`, `gate`, `sum` or `output`.
-        sources: the indices of the parts that it reads.
+        sources: the indices of the nodes that it reads.
     """
 
     title: str
-    note: str = ""
+    sizes: str = ""
     kind: str = "layer"
     sources: list[int] = field(default_factory=list)
 
 
-def parts_of(model: keras.Model, tasks: Sequence[str]) -> list[Part]:
-    """Returns the parts of a network; each part comes after those that it reads.
+def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
+    """Returns the nodes of a network; each node comes after the nodes that it reads.
 
-    A part is a layer with weights, gates, a mixture of experts, an input or an output.
-    Other operations, such as a concatenation, become lines between the parts.
+    A node is a layer with weights, gates, a mixture of experts, an input or an output.
+    Other operations, such as a concatenation, become lines between the nodes.
 
     Args:
         model: a functional model that returns {output: logits}.
         tasks: the names of the tasks, in order.
     """
-    parts: list[Part] = []
+    nodes: list[Node] = []
     sums = [op for op in model.operations if is_sum_of_mixtures(op)]
     hidden = {source for op in sums for source in inputs_of(op)}
-    # For each operation, the parts that its result comes from.
+    # For each operation, the nodes that its result comes from.
     origins: dict[keras.Operation, list[int]] = {}
     for operation in model.operations:
         sources = list(
             dict.fromkeys(i for op in inputs_of(operation) for i in origins[op])
         )
-        is_part = isinstance(operation, keras.layers.InputLayer | Mix | Routing)
-        is_part |= isinstance(operation, keras.Layer) and bool(operation.weights)
-        if operation not in hidden and (operation in sums or is_part):
-            parts.append(part_of(operation, tasks, sources))
-            sources = [len(parts) - 1]
+        is_node = isinstance(operation, keras.layers.InputLayer | Mix | Routing)
+        is_node |= isinstance(operation, keras.Layer) and bool(operation.weights)
+        if operation not in hidden and (operation in sums or is_node):
+            nodes.append(node_of(operation, tasks, sources))
+            sources = [len(nodes) - 1]
         origins[operation] = sources
     outputs = {
         name: origins[tensor._keras_history.operation]
@@ -62,8 +62,8 @@ def parts_of(model: keras.Model, tasks: Sequence[str]) -> list[Part]:
             dict.fromkeys(i for sources in outputs.values() for i in sources)
         )
         outputs = {f"{len(outputs)} outputs": every_source}
-    parts += [Part(name, "", "output", sources) for name, sources in outputs.items()]
-    return parts
+    nodes += [Node(name, "", "output", sources) for name, sources in outputs.items()]
+    return nodes
 
 
 def inputs_of(operation: keras.Operation) -> list[keras.Operation]:
@@ -82,31 +82,31 @@ def is_sum_of_mixtures(operation: keras.Operation) -> bool:
     )
 
 
-def part_of(
+def node_of(
     operation: keras.Operation, tasks: Sequence[str], sources: list[int]
-) -> Part:
-    """Describes an operation as a part."""
+) -> Node:
+    """Describes an operation as a node."""
     title = operation.name.replace("_", " ")
     if networks := own_networks(operation.name, tasks):
         names, count = networks.tasks, len(networks.tasks)
         whose = ", ".join(names) if count < MAX_NAMES else f"{count} tasks"
         title = f"{(networks.layer or networks.kind).replace('_', ' ')} of {whose}"
     if isinstance(operation, keras.layers.InputLayer):
-        return Part(title, f"{operation.output.shape[-1]} columns", "input", sources)
+        return Node(title, f"{operation.output.shape[-1]} columns", "input", sources)
     if isinstance(operation, FusedEmbedding):
         rows = sum(operation.vocabulary_sizes)
-        note = f"{rows:,} rows of {operation.embedding_dim * operation.num_sets}"
-        return Part(title, note, "layer", sources)
+        sizes = f"{rows:,} rows of {operation.embedding_dim * operation.num_sets}"
+        return Node(title, sizes, "layer", sources)
     if isinstance(operation, Routing):
-        note = f"over {operation.output.shape[-1]} {operation.weighed}"
-        return Part(title, note, "gate", sources)
+        sizes = f"over {operation.output.shape[-1]} {operation.weighed}"
+        return Node(title, sizes, "gate", sources)
     if isinstance(operation, ParallelMLP):
         widths = " → ".join(map(str, operation.units)) or "no hidden layer"
-        return Part(title, f"{operation.num} networks of {widths}", "layer", sources)
+        return Node(title, f"{operation.num} networks of {widths}", "layer", sources)
     if isinstance(operation, ParallelDense):
-        return Part(
+        return Node(
             title, f"{operation.num} layers of {operation.units}", "layer", sources
         )
     if isinstance(operation, Mix) or not isinstance(operation, keras.Layer):
-        return Part("Σ", "", "sum", sources)
-    return Part(title, f"{operation.count_params():,} weights", "layer", sources)
+        return Node("Σ", "", "sum", sources)
+    return Node(title, f"{operation.count_params():,} weights", "layer", sources)

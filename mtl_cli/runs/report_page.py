@@ -24,10 +24,10 @@ def page(run: FinishedRun, shown: dict[str, Any]) -> str:
         run: the run.
         shown: the result of `summary`.
     """
-    from mtl_cli.network.diagram import parts_of
+    from mtl_cli.network.diagram import nodes_of
 
     outputs = run.config.outputs
-    parts = parts_of(run.network.logits, list(run.config.chosen_tasks))
+    nodes = nodes_of(run.network.logits, list(run.config.chosen_tasks))
     return render(
         "run.html",
         **shown,
@@ -36,7 +36,7 @@ def page(run: FinishedRun, shown: dict[str, Any]) -> str:
         plots=run.prediction_plots,
         max_open_tasks=MAX_OPEN_TASKS,
         gates=gate_rows(run.gate_usage) if run.gate_usage else [],
-        network=network_chart(parts),
+        network=network_chart(nodes),
         tasks_by_split=task_table(run.data.report, outputs),
         features=feature_table(run.data.report),
         stages=run.stages,

@@ -1,6 +1,6 @@
 """The page of a run, filled with one text."""
 
-from mtl_cli.network.diagram import Part
+from mtl_cli.network.diagram import Node
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import render
@@ -17,7 +17,7 @@ def run_page(text: str, **changes: object) -> str:
     lines = [Line(text, [1, 2], [0.5, 0.4], color) for color in (0, 1)]
     plot = LinePlot(text, "epoch", text, lines, kept_epoch=2)
     cells = [["task", text], [text, "0.5"]]
-    parts = [Part(text, text, "input"), Part(text, text, "output", [0])]
+    parts = [Node(text, text, "input"), Node(text, text, "output", [0])]
     facts = ("rows", "features", "parameters", "epochs", "seed")
     values: dict[str, object] = dict(
         title=text,

@@ -5,14 +5,14 @@ import pytest
 from helpers import networks
 
 from mtl_cli.layers import Routing
-from mtl_cli.network.diagram import Part, parts_of
+from mtl_cli.network.diagram import nodes_of
 from mtl_cli.pages.network_chart import network_chart, rows_of
 
 
 def parts(*overrides: str, num_tasks: int = 2) -> list[Part]:
     """The parts of a small network."""
     network = networks.network(*overrides, num_tasks=num_tasks)
-    return parts_of(network.logits, networks.TASKS[:num_tasks])
+    return nodes_of(network.logits, networks.TASKS[:num_tasks])
 
 
 def titles(found: list[Part], indices: list[int]) -> set[str]:
@@ -22,7 +22,7 @@ def titles(found: list[Part], indices: list[int]) -> set[str]:
 @pytest.mark.parametrize("model", networks.MODELS)
 def test_every_layer_with_weights_and_every_output_is_a_part(model: str) -> None:
     network = networks.network(f"model={model}").logits
-    found = parts_of(network, networks.TASKS[:2])
+    found = nodes_of(network, networks.TASKS[:2])
     layers = [x for x in network.layers if x.weights or isinstance(x, Routing)]
     assert sum(part.kind in ("layer", "gate") for part in found) == len(layers)
     outputs = [part.title for part in found if part.kind == "output"]
@@ -47,8 +47,8 @@ def test_level_of_ple_reads_what_the_paper_says() -> None:
         "level 1 specific experts",
         "level 1 shared experts",
     }
-    assert by_title["level 2 gates"].note == "over 8 experts"
-    assert by_title["level 1 specific experts"].note.startswith("8 networks of ")
+    assert by_title["level 2 gates"].sizes == "over 8 experts"
+    assert by_title["level 1 specific experts"].sizes.startswith("8 networks of ")
     assert sum(part.kind == "sum" for part in found) == 3
 
 
@@ -60,20 +60,20 @@ def test_towers_are_named_by_their_tasks() -> None:
 def test_layer_of_keras_is_a_part_too() -> None:
     x = keras.Input((3,), name="x")
     y = keras.layers.Dense(2, name="head")(keras.ops.concatenate([x, x], 1))
-    found = parts_of(keras.Model({"x": x}, {"a": y, "b": y + 1}), ["a", "b"])
+    found = nodes_of(keras.Model({"x": x}, {"a": y, "b": y + 1}), ["a", "b"])
     assert [(p.title, p.kind, p.sources) for p in found] == [
         ("x", "input", []),
         ("head", "layer", [0]),
         ("a", "output", [1]),
         ("b", "output", [1]),
     ]
-    assert found[1].note == "14 weights"
+    assert found[1].sizes == "14 weights"
 
 
 def test_many_outputs_are_one_part() -> None:
     x = keras.Input((3,), name="x")
     outputs = {f"task{i}": keras.layers.Dense(1)(x) for i in range(5)}
-    last = parts_of(keras.Model({"x": x}, outputs), list(outputs))[-1]
+    last = nodes_of(keras.Model({"x": x}, outputs), list(outputs))[-1]
     assert (last.title, last.sources) == ("5 outputs", [1, 2, 3, 4, 5])
 
 

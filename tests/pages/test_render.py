@@ -5,7 +5,7 @@ from helpers.html_tags import check_self_contained, tags_of
 from helpers.run_pages import run_page
 from jinja2 import UndefinedError
 
-from mtl_cli.network.diagram import Part
+from mtl_cli.network.diagram import Node
 from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import render
 
@@ -28,8 +28,8 @@ def test_run_page_shows_scores_plots_and_settings() -> None:
 
 def test_wide_network_keeps_its_size_on_a_narrow_screen() -> None:
     """The text of a drawing that is scaled down to a phone cannot be read."""
-    inputs = [Part(f"input {i}", "", "input") for i in range(8)]
-    chart = network_chart([*inputs, Part("out", "", "output", [*range(8)])])
+    inputs = [Node(f"input {i}", "", "input") for i in range(8)]
+    chart = network_chart([*inputs, Node("out", "", "output", [*range(8)])])
     page = run_page("shop", network=chart)
     (drawing,) = [a for _, a in tags_of(page) if "drawing" in a.get("class", "")]
     assert drawing["style"] == f"--natural:{chart.width}px"
