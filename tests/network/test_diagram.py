@@ -1,39 +1,39 @@
-"""The drawing of a network: which parts there are, what each reads, where it stands."""
+"""The drawing of a network: which nodes there are, what each reads, where it stands."""
 
 import keras
 import pytest
 from helpers import networks
 
 from mtl_cli.layers import Routing
-from mtl_cli.network.diagram import nodes_of
+from mtl_cli.network.diagram import Node, nodes_of
 from mtl_cli.pages.network_chart import network_chart, rows_of
 
 
-def parts(*overrides: str, num_tasks: int = 2) -> list[Part]:
-    """The parts of a small network."""
+def nodes(*overrides: str, num_tasks: int = 2) -> list[Node]:
+    """The nodes of a small network."""
     network = networks.network(*overrides, num_tasks=num_tasks)
     return nodes_of(network.logits, networks.TASKS[:num_tasks])
 
 
-def titles(found: list[Part], indices: list[int]) -> set[str]:
-    return {found[i].title for i in indices}
+def titles(nodes: list[Node], indices: list[int]) -> set[str]:
+    return {nodes[i].title for i in indices}
 
 
 @pytest.mark.parametrize("model", networks.MODELS)
-def test_every_layer_with_weights_and_every_output_is_a_part(model: str) -> None:
+def test_every_layer_with_weights_and_every_output_is_a_node(model: str) -> None:
     network = networks.network(f"model={model}").logits
     found = nodes_of(network, networks.TASKS[:2])
     layers = [x for x in network.layers if x.weights or isinstance(x, Routing)]
-    assert sum(part.kind in ("layer", "gate") for part in found) == len(layers)
-    outputs = [part.title for part in found if part.kind == "output"]
+    assert sum(node.kind in ("layer", "gate") for node in found) == len(layers)
+    outputs = [node.title for node in found if node.kind == "output"]
     assert outputs == list(network.output)
-    assert all(part.sources for part in found if part.kind != "input")
-    assert all(source < i for i, part in enumerate(found) for source in part.sources)
+    assert all(node.sources for node in found if node.kind != "input")
+    assert all(source < i for i, node in enumerate(found) for source in node.sources)
 
 
 def test_level_of_ple_reads_what_the_paper_says() -> None:
-    found = parts("model=ple")
-    by_title = {part.title: part for part in found}
+    found = nodes("model=ple")
+    by_title = {node.title: node for node in found}
     (specific,) = by_title["level 2 specific experts"].sources
     (shared,) = by_title["level 2 shared experts"].sources
     assert found[specific].kind == found[shared].kind == "sum"
@@ -49,15 +49,15 @@ def test_level_of_ple_reads_what_the_paper_says() -> None:
     }
     assert by_title["level 2 gates"].sizes == "over 8 experts"
     assert by_title["level 1 specific experts"].sizes.startswith("8 networks of ")
-    assert sum(part.kind == "sum" for part in found) == 3
+    assert sum(node.kind == "sum" for node in found) == 3
 
 
 def test_towers_are_named_by_their_tasks() -> None:
-    found = parts("model=mmoe", num_tasks=3)
+    found = nodes("model=mmoe", num_tasks=3)
     assert "towers of income, never_married, rating" in {x.title for x in found}
 
 
-def test_layer_of_keras_is_a_part_too() -> None:
+def test_layer_of_keras_is_a_node_too() -> None:
     x = keras.Input((3,), name="x")
     y = keras.layers.Dense(2, name="head")(keras.ops.concatenate([x, x], 1))
     found = nodes_of(keras.Model({"x": x}, {"a": y, "b": y + 1}), ["a", "b"])
@@ -78,7 +78,7 @@ def test_many_outputs_are_one_part() -> None:
 
 
 def test_each_part_stands_above_those_that_it_reads() -> None:
-    found = parts("model=ple", "encoder=deepfm")
+    found = nodes("model=ple", "encoder=deepfm")
     row_of = {i: row for row, row_parts in enumerate(rows_of(found)) for i in row_parts}
     assert all(row_of[s] < row_of[i] for i, p in enumerate(found) for s in p.sources)
     chart = network_chart(found)
