@@ -12,24 +12,22 @@ command line lead to without any other file is allowed.
 
 import re
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from copy import deepcopy
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import Container, DictConfig, OmegaConf, flag_override
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig, OmegaConf, flag_override
 
+from mtl_cli.cli.folder_guard import check_folders
 from mtl_cli.cli.hydra_internals import (
     bound_yaml_files,
     compose_without,
     own_part_of_primary,
     wrap_composition,
 )
+from mtl_cli.cli.interpolations import hydra_interpolations, resolved
 from mtl_cli.core.errors import ConfigError, first_line, shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import conf_folder
@@ -229,71 +227,3 @@ def check_search_space(name: str, space: Any) -> None:
         if not SWEPT_KEY.fullmatch(str(key)):
             raise ConfigError(f"{name}: {shown(key)} is not a key of the configuration")
         check_plain(f"{name}.{key}", values)
-
-
-def check_folders(composed: DictConfig, typed: list[str]) -> None:
-    """Raises an error if a folder that is not typed lies outside the current folder.
-
-    A typed folder is trusted, but not the values that its interpolations insert.
-    """
-    for key in ("hydra.run.dir", "hydra.sweep.dir"):
-        folder = str(resolved(composed, key))
-        root = root_of_folder(key, typed)
-        if root is not None and root not in Path(folder).resolve().parents:
-            raise ConfigError(
-                f"{key}: {shown(folder)} leads out of {root}; take plain names, or "
-                f"give the folder on the command line: {key}=FOLDER"
-            )
-        if re.search(r"[?%#]|file:", folder) and root is not None:
-            # The folder's name may be part of a database's URL.
-            raise ConfigError(
-                f"{key}: {shown(folder)} holds a character of URLs; take letters, "
-                "digits, '_', '-', '.', '=' and ','"
-            )
-        if secret := secret_in(folder):
-            raise ConfigError(
-                f"{key}: the folder's name would show the value of {secret}; give the "
-                "data set another name"
-            )
-
-
-def root_of_folder(key: str, typed: list[str]) -> Path | None:
-    """Returns the folder that a run or sweep must stay below; None for no limit.
-
-    Args:
-        key: `hydra.run.dir` or `hydra.sweep.dir`.
-        typed: the settings of the command line that concern Hydra's section.
-    """
-    root = Path.cwd()
-    for setting in typed:
-        name, _, value = setting.lstrip("+").partition("=")
-        if name == key:
-            literal, interpolation, _ = value.strip("'\"").partition("${")
-            if not interpolation:
-                return None
-            parent, slash, _ = literal.rpartition("/")
-            root = Path(parent or slash or ".")
-    return root.resolve()
-
-
-def resolved(composed: DictConfig, key: str) -> Any:
-    """Returns the value of a key as plain values, with its interpolations resolved."""
-    try:
-        value = OmegaConf.select(composed, key)
-        if isinstance(value, Container):
-            return OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{key}: {first_line(error)}") from None
-    return value
-
-
-@contextmanager
-def hydra_interpolations(composed: DictConfig) -> Iterator[None]:
-    """Lets `${hydra:...}` be resolved inside the block."""
-    instance = HydraConfig.instance()
-    before = instance.cfg
-    instance.set_config(deepcopy(composed))  # it makes its argument read-only
-    try:
-        yield
-    finally:
-        instance.cfg = before

@@ -1,0 +1,60 @@
+"""The rows that a caller gives as a DataFrame or an Arrow table, as Arrow columns."""
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from mtl_cli.core.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from mtl_cli.config.run_config import Config
+
+    Rows: TypeAlias = pd.DataFrame | pa.Table
+
+
+def feature_columns_of(table: "Rows", config: "Config") -> "pa.Table":
+    """Returns the columns that features read, as training reads them from Parquet.
+
+    Raises:
+        DataError: if a column is missing, or its cells have different types.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    from mtl_cli.data.encode import feature_request
+    from mtl_cli.data.sources import value_type
+
+    request = feature_request(config.dataset)
+    if not isinstance(table, pd.DataFrame | pa.Table):
+        raise DataError(
+            f"predict: needs a pandas DataFrame or an Arrow table, not "
+            f"{type(table).__name__}"
+        )
+    if isinstance(table, pa.Table):
+        request.check("predict", "the table", table.column_names)
+        rows = table.select(request.columns)
+    else:
+        request.check("predict", "the table", [str(name) for name in table.columns])
+        rows = as_arrow(table[request.columns], "predict")
+    # Categorical columns are dictionaries in Arrow. The cast makes them plain columns.
+    return rows.cast(pa.schema({f.name: value_type(f.type) for f in rows.schema}))
+
+
+def as_arrow(frame: "pd.DataFrame", method: str) -> "pa.Table":
+    """Returns a DataFrame as an Arrow table.
+
+    Args:
+        frame: the rows.
+        method: the method that was called, for messages.
+
+    Raises:
+        DataError: if the cells of a column have different types.
+    """
+    import pyarrow as pa
+
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except pa.ArrowException as error:
+        reason = "; ".join(map(str, error.args))
+        raise DataError(f"{method}: {reason}; give all its cells one type") from None
