@@ -87,7 +87,7 @@ def is_about_sweeper_params(error: Exception, arguments: list[str]) -> bool:
     # If a key below null is set, OmegaConf's error names the null instead of the key.
     is_named = SWEEPER_PARAMS in text or "Unexpected type for root: NoneType" in text
     is_set = any(a.lstrip("+").startswith(SWEEPER_PARAMS) for a in arguments)
-    # "is not Optional" tells of another mistake: a null among the swept values.
+    # "is not Optional" means another mistake: a null among the swept values.
     return is_set and is_named and "is not Optional" not in text
 
 

@@ -18,7 +18,7 @@ def group_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
     Two runs belong together in any of these cases:
 
     - their dataset settings are equal;
-    - they read the same data (`data_hash`), under whatever name;
+    - they read the same data (`data_hash`), even if the names of the data sets differ;
     - their data sets have the same name, and they were scored on the same test rows, or
       the data of one run is unknown, because it failed early.
 
@@ -91,9 +91,9 @@ def dataset_name(settings: DatasetSettings) -> str:
 
 
 def group_names(groups: list[list[DatasetSettings]]) -> list[str]:
-    """Names each group by its data sets, and by settings that tell namesakes apart.
+    """Names each group by its data sets, and if groups share a name, by settings too.
 
-    Groups that these settings do not tell apart are numbered.
+    Groups that these settings do not distinguish are numbered.
     """
     dataset_names = [
         ", ".join(dict.fromkeys(filter(None, map(dataset_name, group))))

@@ -12,7 +12,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 
 
 class StartFrom(Options):
-    """An earlier run to start from, and what does not move or does not come from it.
+    """An earlier run to start from, and the parts that stay fixed or start fresh.
 
     Attributes:
         run: folder of the finished run to start from: its weights, what its features

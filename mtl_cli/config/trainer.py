@@ -69,9 +69,9 @@ class Trainer(Options):
 
         The batch size `auto` is the power of two nearest to a 60th of the rows, from 32
         to 512. The epochs `auto` are some 1,200 steps, but at least 20 epochs; the
-        patience `auto` is some 180 steps, but at least 3 epochs. From 2,000 rows to
-        22,000 rows an epoch so has some 60 steps. An epoch of a smaller table is too
-        short to tell whether training gets better, so there are more of them.
+        patience `auto` is some 180 steps, but at least 3 epochs. So an epoch has some
+        60 steps in tables of 2,000 to 22,000 rows. An epoch of a smaller table is too
+        short to show whether training improves, so smaller tables get more epochs.
         """
         nearest: int = 2 ** round(math.log2(max(num_rows / STEPS_PER_EPOCH, 1)))
         batch_size = min(max(nearest, SMALLEST_BATCH), LARGEST_BATCH)

@@ -98,7 +98,7 @@ def cut(text: str, max_length: int) -> str:
 def suggest(wrong: str, names: list[str]) -> str:
     """Returns "; did you mean NAME?" for the name most similar to `wrong`, or "".
 
-    Upper and lower case count as different only if names are similar as they are.
+    Names that are similar in the same case are suggested before other names.
 
     >>> suggest("cities", ["user", "city"])
     '; did you mean city?'

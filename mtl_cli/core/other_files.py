@@ -87,7 +87,7 @@ def check_npz(path: Path) -> None:
 
 
 def check_data_file(path: Path) -> None:
-    """Refuses a file of data that is a device, or tells of this process or machine.
+    """Refuses a file of data that is a device, or describes this process or machine.
 
     Raises:
         UnsafeFileError: if the file is refused.
@@ -151,7 +151,7 @@ def check_yaml(text: str, name: str) -> None:
     stream = io.StringIO(text)
     stream.name = name  # errors of YAML show it
     depth = 0
-    # Events come one by one, whatever the nesting; composing nodes is recursive.
+    # Reading events needs no recursion, however deep the nesting; composing nodes does.
     for event in yaml.parse(stream, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1

@@ -31,7 +31,7 @@ URL_PARAMETER = re.compile(
 )
 HIDDEN = "***"
 
-_references: dict[str, str] = {}  # by value of each secret, what is written instead
+_references: dict[str, str] = {}  # {secret: the text that is written in its place}
 _numbers: dict[float, str] = {}  # the same for secrets that are numbers
 T = TypeVar("T")
 
@@ -92,7 +92,7 @@ def derived(value: T, reference: str, source: Any) -> T:
     """Remembers all texts and numbers of a value if its source holds a secret.
 
     Raises:
-        ValueError: if one of them is too short to be told from other text.
+        ValueError: if one of them is too short to be distinguished from other text.
     """
     if isinstance(source, str) and secret_in(source):
         for leaf in leaves(value):
@@ -118,7 +118,7 @@ def leaves(value: Any) -> list[Any]:
 
 
 def remember(value: Any, reference: str) -> None:
-    """Remembers a secret, unless it is too short to be told from other text."""
+    """Remembers a secret if it is long enough to be distinguished from other text."""
     if len(str(value)) >= SHORTEST_SECRET and not isinstance(value, bool):
         _references.setdefault(str(value), reference)
         with contextlib.suppress(ValueError):

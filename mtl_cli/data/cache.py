@@ -66,8 +66,9 @@ def find_or_encode(key: str, encode: Callable[[Path], None]) -> Entry:
             "room, or name another folder in the environment variable MTL_CACHE"
         ) from None
     finally:
-        # Removes what a failure leaves: `publish` has renamed the folder. Without a
-        # cache the run reads the folder until the process ends.
+        # A failure leaves the folder, and it is removed here; after a success `publish`
+        # has renamed it. Without a cache the run reads the folder until the process
+        # ends.
         if folder is not None and cache_folder() is not None:
             shutil.rmtree(folder, ignore_errors=True)
 

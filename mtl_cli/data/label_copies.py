@@ -47,8 +47,9 @@ def pairs_if_copy(has_classes: bool, labels: Array, values: Array) -> int:
 def num_pairs(has_classes: bool, labels: Array, values: Array) -> int:
     """Returns the number of distinct labels if values correspond to them one to one.
 
-    Labels that are numbers must also rise or fall with the values. Otherwise each row
-    could have a label of its own and an id of its own, and the two would correspond.
+    Labels that are numbers must also rise or fall with the values. Otherwise a label
+    that differs in every row would correspond to any column of ids that differ in every
+    row.
 
     Args:
         has_classes: whether the labels are classes, not numbers.

@@ -29,8 +29,8 @@ class ColumnarFile(NamedTuple):
     Attributes:
         schema: the names and types of all columns.
         rows: the number of rows.
-        batches: yields batches of rows with at least the columns that it is given, and
-            at most as many rows as it is given.
+        batches: takes names of columns and a number of rows; yields batches with at
+            least these columns and at most this number of rows.
     """
 
     schema: pa.Schema
@@ -91,7 +91,7 @@ def long_text_columns(
     for i in range(metadata.num_row_groups):
         for batch in islice(file.iter_batches(1, row_groups=[i], columns=texts), 1):
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
-                # A damaged file may hold plain texts where it tells of a dictionary.
+                # A damaged file may promise a dictionary and hold plain texts.
                 is_dictionary = pa.types.is_dictionary(column.type)
                 values = column.dictionary if is_dictionary else column
                 if longest(values) > MAX_CELL_BYTES:

@@ -133,8 +133,8 @@ def early_rows(
         codes_by_file: the split of each row, see `split_rows`.
 
     Returns: {split: number of such rows}; {} if the split is not by time, or the
-        training file is the only file. A file whose times have another unit than those
-        of the training file is left out.
+        training file is the only file. A file is left out if the unit of its times
+        differs from the training file's.
     """
     if dataset.split_by != "time" or len(sources) < 2:
         return {}

@@ -117,7 +117,7 @@ class Encoder(Options):
             num_sets: number of encodings.
             dense_options: arguments of the layers of `deep`, see `ParallelMLP`.
 
-        Returns: `num_sets` tensors `(batch, dim)`, and what they are made of.
+        Returns: `num_sets` tensors `(batch, dim)`, and the columns that they encode.
         """
         from keras import ops
 

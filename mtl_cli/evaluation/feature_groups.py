@@ -10,7 +10,7 @@ from mtl_cli.data.table import Array
 
 MAX_ROWS = 10_000  # that are looked at for copies
 MIN_REPEATED = 100  # rows with a value that other rows have too
-# From this rank correlation, or this share of values told, two features are copies.
+# From this rank correlation, or this lambda, two features count as copies.
 COPY = 0.98
 NAME_SEPARATOR = " + "
 

@@ -34,7 +34,7 @@ class Evaluable:
 def evaluable(
     config: Config, names: list[str], by: list[str], shown_path: str
 ) -> Evaluable:
-    """Returns what a table with these columns can be evaluated for.
+    """Returns the outputs that can be evaluated on a table with these columns.
 
     Args:
         config: the configuration of the run.
@@ -44,7 +44,7 @@ def evaluable(
 
     Raises:
         DataError: if the table has the label of no output.
-        ConfigError: if it lacks a column of `by`.
+        ConfigError: if the table lacks a column of `by`.
     """
     outputs, remarks = [], []
     for output in config.outputs:

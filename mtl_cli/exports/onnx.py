@@ -121,7 +121,7 @@ def check_size(model: TrainedModel) -> None:
 
 
 def inputs_of_network(model: TrainedModel) -> list[str]:
-    """Returns the names of what the network reads, and of the mask of rows."""
+    """Returns the names of the network's inputs, and of the mask of accepted rows."""
     return [*(x.name for x in model.network.predictions.inputs), IS_ACCEPTED]
 
 

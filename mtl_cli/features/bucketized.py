@@ -43,8 +43,8 @@ class Bucketized(Embedded):
         num_buckets: largest number of buckets.
         edges: lower edges of all buckets but the first, in place of `num_buckets`.
         ramps: whether the feature also enters the network as numbers, one per bucket,
-            as `PiecewiseLinear` does. The embeddings of the buckets tell nothing about
-            their order; the numbers do, and they tell apart values of one bucket.
+            as `PiecewiseLinear` does. Embeddings say nothing about the order of the
+            buckets. The numbers do, and they distinguish values within a bucket.
         missing: `error` refuses empty cells; `bucket` gives them their own bucket.
     """
 

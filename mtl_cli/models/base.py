@@ -103,7 +103,7 @@ class Sharing(Options):
         return towers_named(self.towers, self._extra(keys_of_options("towers", Towers)))
 
     def towers_of(self, tasks: Tasks) -> list[TowerOf]:
-        """Returns what the tower of each task is told."""
+        """Returns the tower of each task: its name, its widths and its logits."""
         return [
             TowerOf(
                 name,

@@ -79,7 +79,7 @@ def layers_before(tensors: list[Tensor]) -> set[str]:
 def freeze(network: Network, parts: Sequence[Part]) -> list[str]:
     """Keeps training from moving the weights of some parts.
 
-    Statistics of batch normalisation stay as well.
+    The moving averages of batch normalisation do not change either.
 
     Returns: a warning for each part without weights.
     """

@@ -80,7 +80,7 @@ def draw_intervals(axes: Axes, plot: IntervalPlot) -> None:
 
 
 def plain(text: str, length: int = MAX_NAME) -> str:
-    """Returns a text that matplotlib shows as it is: dollars begin no formula.
+    """Returns a text that matplotlib shows unchanged: a dollar begins no formula.
 
     A longer text than `length` is cut, since it would take the space of the plot.
     """

@@ -25,7 +25,7 @@ class StageTimer:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
     def split_off(self, stage: str, inner_stage: str, seconds: float) -> None:
-        """Moves seconds of a stage to a stage that is a part of it."""
+        """Moves seconds from a stage to a stage inside it."""
         self.seconds[stage] -= seconds
         self.add(inner_stage, seconds)
 

@@ -51,7 +51,7 @@ def stop_jobs(sweep: Path, reason: str = "") -> None:
 
 
 def leave_slurm_queue() -> None:
-    """Takes those jobs of this process that have not started off Slurm's queue."""
+    """Removes the jobs of this process that have not started from Slurm's queue."""
     slurm = sys.modules.get("submitit.slurm.slurm")
     ids = slurm.SlurmJob.watcher._registered if slurm else ()
     # The tasks 7_0 and 7_1 belong to the job 7.

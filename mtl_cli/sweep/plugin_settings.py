@@ -29,8 +29,9 @@ def adapt_plugins(config: DictConfig) -> None:
             for key in ("list_params", "grid_params"):
                 sweeper[key] = with_quoted_nulls(OmegaConf.to_container(sweeper[key]))
         # Each job's configuration is composed anew, from `config.hydra.overrides`. All
-        # jobs belong to one folder, whatever `${seed}` in its name is in a job, and
-        # although a cluster's processes may start in another folder.
+        # jobs belong to one folder: a `${seed}` in its name keeps the value of the
+        # command, and a relative path does not depend on the folder in which a cluster
+        # starts the job.
         folder = Path(config.hydra.sweep.dir).absolute()
         pinned = [f"hydra.sweep.dir={quoted(str(folder))}", "hydra.sweep.subdir=."]
         config.hydra.overrides.hydra.extend(pinned)

@@ -1,4 +1,4 @@
-"""The session of a sweep: one start of it, in the process of the command."""
+"""The session of a sweep: from the start of the command to its end."""
 
 import os
 import sys

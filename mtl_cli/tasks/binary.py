@@ -24,15 +24,15 @@ class Binary(Task):
     """A label of 0 and 1; the prediction is the probability of 1.
 
     Attributes:
-        positive: the value or values that are read as 1, while all others are read as
-            0; null if the column holds 0 and 1.
+        positive: the value or values that are read as 1; all other values are read as
+            0. null if the column holds 0 and 1.
         loss: the loss that training minimises: `bce`, binary cross-entropy, or `focal`.
-        focal_gamma: gamma of loss `focal`; the larger gamma is, the less a row counts
-            whose label is already predicted well.
+        focal_gamma: gamma of loss `focal`. With a larger gamma, rows whose label is
+            already predicted well count less.
         positive_weight: factor of the loss of rows whose label is 1. Predictions are
             probabilities all the same: the factor is divided out of their odds.
         truth: column of the true probability of label 1, for simulated data. Adds the
-            metric `truth_rmse`, over all rows, also those outside of the space.
+            metric `truth_rmse`, over all rows, also the rows outside of the space.
     """
 
     METRICS: ClassVar[tuple[Metric, ...]] = (

@@ -1,4 +1,4 @@
-"""The base class of towers, and what a tower is told about its task."""
+"""The base class of towers, and the description of one task's tower."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ AXIS = "towers"
 
 
 class TowerOf(NamedTuple):
-    """The tower of a task.
+    """The description of a task's tower.
 
     Attributes:
         task: the name of the task.

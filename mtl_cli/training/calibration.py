@@ -34,7 +34,7 @@ class Calibrated:
     Attributes:
         method: the method.
         scale: factor of the logits; below 1 if the trained network was overconfident.
-        shift: what is added to the logits.
+        shift: the number that is added to the logits.
         log_loss: {`none` and the fitted method: log loss in nats}, on validation rows
             that the fit has not seen.
         rows: number of validation rows.
