@@ -41,7 +41,7 @@ ERRORS = {
     "WriteError": WriteError,
 }
 # The flags and the starts of overrides that make `mtl-train` start several runs.
-SWEEP_ARGUMENTS = ("-m", "--multirun", "sweep=", "repeats=", "compare.single_task=")
+SWEEP_ARGUMENTS = ("-m", "--multirun", "sweep=", "repeats=", "compare.")
 # The first Ctrl-C lets the run write a checkpoint, the second ends it at once.
 INTERRUPTS_BEFORE_KILL = 2
 

@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 
 from mtl_cli.cli.hydra_internals import argument_parser
-from mtl_cli.config.overrides import ADD_OR_CHANGE
+from mtl_cli.config.overrides import ADD_OR_CHANGE, OPEN_SECTIONS
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep.folder_names import is_swept, sweep_name
@@ -72,7 +72,7 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
     if is_sweep:
         settings = defer_settings_of_swept_groups(settings)
     settings = [
-        f"{ADD_OR_CHANGE}{s}" if s.startswith("dataset.") else s for s in settings
+        f"{ADD_OR_CHANGE}{s}" if s.startswith(OPEN_SECTIONS) else s for s in settings
     ]
     return settings + flags
 
@@ -122,7 +122,8 @@ def sets_key(settings: list[str], key: str) -> bool:
 def adds_runs(setting: str) -> bool:
     """Whether a setting alone turns one run into several."""
     key, _, value = setting.lstrip("+").partition("=")
-    default = {"repeats": "1", "compare.single_task": "false"}.get(key)
+    defaults = {"repeats": "1", "compare.single_task": "false"}
+    default = (defaults | {"compare.scenarios": "[]"}).get(key)
     return default is not None and value.lower() != default
 
 

@@ -205,6 +205,9 @@ def print_comparison(comparison: "DatasetComparison", console: "Console") -> Non
         )
     )
     print_tables(comparison, console)
+    for name, part in comparison.by_scenario.items():
+        console.print(Text(f"scenario {name}", style="bold"))
+        print_tables(part, console)
     sentences = sentences_by_task(comparison)
     for task in comparison.tasks:
         console.print(Text(task.title, style="bold"))

@@ -13,10 +13,16 @@ from mtl_cli.comparison.configurations import (
 )
 from mtl_cli.comparison.datasets import group_by_dataset
 from mtl_cli.comparison.difference import Verdict, decide
-from mtl_cli.comparison.results import DatasetComparison, Score, Task
+from mtl_cli.comparison.results import DatasetComparison, Task, score_of
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import same_rows, same_validation_rows
+from mtl_cli.comparison.scenarios import (
+    scenario_task,
+    scenarios_of,
+    single_scenario_twins,
+    without_single_scenario,
+)
 from mtl_cli.comparison.seed_statistics import mean_interval
 from mtl_cli.comparison.seed_tests import add_seed_tests
 from mtl_cli.comparison.warnings import warnings
@@ -70,6 +76,7 @@ def compare_dataset(
     unscored = [c for c in configurations if c not in scored]
     if not scored:
         raise ConfigError(no_scores_message(unscored, split))
+    scored, single = without_single_scenario(scored)
     keys = differing_keys(scored)
     set_names(scored, keys)
     base, reason = choose_baseline(scored, keys, baseline)
@@ -81,17 +88,37 @@ def compare_dataset(
         task = Task(task_name, metric_name, direction_of(metric_name), scores)
         task.space = common_space(scored, split, task_name)
         add_seed_tests(task, base, twins, have_same_rows)
+        for scenario in scenarios_of(scored, split, task_name):
+            part = scenario_task(task, scenario, split)
+            own_models = single_scenario_twins(part, single, split)
+            add_seed_tests(part, base, twins, have_same_rows, own_models)
+            task.scenarios.append(part)
         tasks.append(task)
     comparison = DatasetComparison(name, scored, keys, base, reason, split, tasks)
     remarks = add_row_tests(comparison) if split == "test" else []
     for task in tasks:
-        choose_best(task, split)
-        to_baseline = [s.to_baseline for s in task.scores if s.to_baseline]
-        to_single_task = [s.to_single_task for s in task.scores if s.to_single_task]
-        decide(to_baseline, task.direction)
-        decide(to_single_task, task.direction)
+        for part in (task, *task.scenarios):
+            choose_best(part, split)
+        decide_all([task])
+        decide_all(task.scenarios)
     comparison.warnings = [*warnings(comparison, runs, unscored), *remarks]
     return comparison
+
+
+def decide_all(parts: list[Task]) -> None:
+    """Gives each difference its verdict.
+
+    Args:
+        parts: one task, or the same task on several scenarios, whose differences are
+            read together.
+    """
+    scores = [score for part in parts for score in part.scores]
+    for differences in (
+        [s.to_baseline for s in scores],
+        [s.to_single_task for s in scores],
+        [s.to_single_scenario for s in scores],
+    ):
+        decide([d for d in differences if d], parts[0].direction if parts else 0)
 
 
 def no_scores_message(configurations: list[Configuration], split: str) -> str:
@@ -102,17 +129,6 @@ def no_scores_message(configurations: list[Configuration], split: str) -> str:
         return f"--split: no run has scores of the split '{split}'; known: {names}"
     count = sum(len(c.unscored_runs) for c in configurations)
     return f"there is nothing to compare: none of {count} runs is done and has metrics"
-
-
-def score_of(configuration: Configuration, split: str, task: str, metric: str) -> Score:
-    """Returns the score of a configuration on a task; differences are added later."""
-    by_seed = configuration.values(split, task, metric)
-    if not by_seed:
-        return Score(configuration, by_seed)
-    first_run = configuration.runs[next(iter(by_seed))]
-    recorded = first_run.score(split, task)
-    counts = recorded.get("rows"), recorded.get("positives")
-    return Score(configuration, by_seed, mean_interval([*by_seed.values()]), counts)
 
 
 def common_space(configurations: list[Configuration], split: str, task: str) -> str:
@@ -142,7 +158,7 @@ def choose_best(task: Task, split: str) -> None:
     if task.direction == 0 or len(candidates) < 2:
         return
     values = [
-        score.configuration.values("valid", task.name, task.metric)
+        score.configuration.values("valid", task.name, task.metric, task.scenario)
         for score in candidates
     ]
     task.best_chosen_on = "valid"

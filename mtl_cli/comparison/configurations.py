@@ -43,9 +43,12 @@ class Configuration:
         total = len({run.seed for run in self.all_runs})
         return f"{len(self.runs)}/{total}" if self.unscored_runs else f"{total}"
 
-    def values(self, split: str, task: str, metric: str) -> dict[int, float]:
-        """Returns a metric by seed, for the seeds where it is defined."""
-        values = {s: r.value(split, task, metric) for s, r in sorted(self.runs.items())}
+    def values(
+        self, split: str, task: str, metric: str, scenario: str = ""
+    ) -> dict[int, float]:
+        """Returns a metric by seed, for the seeds where it is defined; see `Run`."""
+        requested = split, task, metric, scenario
+        values = {s: r.value(*requested) for s, r in sorted(self.runs.items())}
         return {seed: value for seed, value in values.items() if value is not None}
 
 

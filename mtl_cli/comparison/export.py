@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from mtl_cli.comparison.csv_text import csv_text
-from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.results import DatasetComparison, Task
 from mtl_cli.comparison.sentences import sentences_by_task
 
 
@@ -51,9 +51,15 @@ def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
                 "seeds": sorted(c.runs),
                 "lost_seeds": sorted(run.seed for run in c.unscored_runs),
                 "runs": [str(c.runs[seed].path) for seed in sorted(c.runs)],
-                "tasks": {task.name: task.score_dict(i) for task in comparison.tasks},
+                "tasks": {task.name: scores_dict(task, i) for task in comparison.tasks},
             }
             for i, c in enumerate(comparison.configurations)
         ],
         "warnings": comparison.warnings,
     }
+
+
+def scores_dict(task: Task, i: int) -> dict[str, Any]:
+    """Returns the score of the i-th configuration, and its score on each scenario."""
+    scenarios = {part.scenario: part.score_dict(i) for part in task.scenarios}
+    return task.score_dict(i) | ({"scenarios": scenarios} if scenarios else {})

@@ -15,6 +15,7 @@ from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.heads.esmm import label_of_output
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.runs import predictions_file
+from mtl_cli.runs.predictions_file import SCENARIO
 from mtl_cli.statistics.delong import delong_parts
 from mtl_cli.statistics.significance import Test
 from mtl_cli.tasks.base import metrics_named
@@ -40,12 +41,35 @@ class Predictions:
         row_numbers: the numbers of the rows that the task scores, (rows,).
         label: the labels of these rows, (rows,).
         by_seed: the predictions of each seed, (rows,) or (rows, classes).
+        scenarios: the name of each row's scenario, (rows,); None without scenarios.
     """
 
     metric: Metric
     row_numbers: npt.NDArray[np.int64]
     label: Floats
     by_seed: list[Floats]
+    scenarios: npt.NDArray[np.object_] | None = None
+
+    def __post_init__(self) -> None:
+        self.by_scenario: dict[str, Predictions] = {"": self}
+
+    def of_scenario(self, name: str) -> "Predictions":
+        """Returns the predictions for the rows of a scenario; "" for all rows.
+
+        Raises:
+            UnusableError: if the scenarios of the rows are not known.
+        """
+        if name not in self.by_scenario:
+            if self.scenarios is None:
+                raise UnusableError(f"predictions.parquet has no column {SCENARIO}")
+            mask = self.scenarios == name
+            self.by_scenario[name] = Predictions(
+                self.metric,
+                self.row_numbers[mask],
+                self.label[mask],
+                [prediction[mask] for prediction in self.by_seed],
+            )
+        return self.by_scenario[name]
 
     @cached_property
     def auc_parts(self) -> tuple[Floats, Floats]:
@@ -122,16 +146,16 @@ def read_predictions(
     if not recorded:
         raise UnusableError(f"{metric} is undefined")
     columns = [read_columns(configuration.runs[seed], split, task) for seed in recorded]
-    (row_numbers, label, first), *others = columns
-    for other_numbers, other_label, _ in others:
+    (row_numbers, label, first, scenarios), *others = columns
+    for other_numbers, other_label, *_ in others:
         if not are_same((row_numbers, label), (other_numbers, other_label)):
             raise DifferentRowsError("the seeds have different test rows")
     has_classes = first.ndim == 2
     metrics = [m for m in metrics_named(metric) if m.of_classes == has_classes]
     if not metrics or metrics[0].grouped:
         raise UnusableError(f"{metric} needs more than labels and predictions")
-    by_seed = [prediction for *_, prediction in columns]
-    predictions = Predictions(metrics[0], row_numbers, label, by_seed)
+    by_seed = [prediction for _, _, prediction, _ in columns]
+    predictions = Predictions(metrics[0], row_numbers, label, by_seed, scenarios)
     try:
         mean = predictions.mean
     except (UndefinedError, ValueError, IndexError):
@@ -143,11 +167,15 @@ def read_predictions(
 
 def read_columns(
     run: Run, split: str, task: str
-) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
-    """Returns numbers, labels and predictions of the rows that a task scores."""
+) -> tuple[npt.NDArray[np.int64], Floats, Floats, npt.NDArray[np.object_] | None]:
+    """Returns numbers, labels, predictions and scenarios of the rows of a task.
+
+    The rows are those that the task scores. The scenarios are None without a column.
+    """
     # The column "click" of the space "click = 1".
     space = str(run.score(split, task).get("space") or "").partition(" = ")[0]
     requested = {"row", task, label_of_output(task), f"{task}_prediction", space}
+    requested |= {SCENARIO} if "scenarios" in run.score(split, task) else set()
     try:
         table = predictions_file.read_predictions(
             run.path, lambda names: [name for name in names if name in requested]
@@ -165,8 +193,12 @@ def read_columns(
         if predicted.dtype == object:  # a list of probabilities per row
             predicted = np.stack(list(predicted))
         predicted = predicted.astype("float64")
+        scenarios = None
+        if SCENARIO in requested and SCENARIO in table.column_names:
+            scenarios = table[SCENARIO].cast("string").to_numpy()[is_scored]
     except FileNotFoundError:
         raise UnusableError("a run has no predictions.parquet") from None
     except DAMAGED_FILE_ERRORS:
         raise UnusableError("a predictions.parquet is damaged") from None
-    return table["row"].to_numpy()[is_scored], labels[is_scored], predicted
+    numbers = table["row"].to_numpy()[is_scored]
+    return numbers, labels[is_scored], predicted, scenarios

@@ -1,14 +1,14 @@
 """The result of a comparison: scores and differences by task and configuration."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Difference
 from mtl_cli.comparison.formats import significant_decimals
-from mtl_cli.comparison.seed_statistics import Interval
+from mtl_cli.comparison.seed_statistics import Interval, mean_interval
 from mtl_cli.core.nested import flatten
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ class Score:
         to_baseline: the difference to the baseline; None for the baseline itself.
         to_single_task: the difference to the single-task twin, the same configuration
             with `model=single_task`; None if the twin did not run.
+        to_single_scenario: the difference to the single-scenario twin, the same
+            configuration trained on the rows of the scenario alone; None if the twin
+            did not run, or if the score is of all scenarios.
     """
 
     configuration: Configuration
@@ -35,6 +38,32 @@ class Score:
     counts: tuple[object, object] = (None, None)
     to_baseline: Difference | None = None
     to_single_task: Difference | None = None
+    to_single_scenario: Difference | None = None
+
+
+def score_of(
+    configuration: Configuration,
+    split: str,
+    task: str,
+    metric: str,
+    scenario: str = "",
+) -> Score:
+    """Returns the score of a configuration on a task; differences are added later.
+
+    Args:
+        configuration: the configuration.
+        split: the split that is scored.
+        task: the task.
+        metric: the metric.
+        scenario: the scenario whose rows are scored; "" for all rows.
+    """
+    by_seed = configuration.values(split, task, metric, scenario)
+    if not by_seed:
+        return Score(configuration, by_seed)
+    first_run = configuration.runs[next(iter(by_seed))]
+    recorded = first_run.score(split, task, scenario)
+    counts = recorded.get("rows"), recorded.get("positives")
+    return Score(configuration, by_seed, mean_interval([*by_seed.values()]), counts)
 
 
 @dataclass(eq=False)
@@ -51,6 +80,8 @@ class Task:
         has_same_valid: whether the best could be chosen on validation rows that all
             configurations share.
         space: the rows on which the task is scored, such as `click = 1`; "" for all.
+        scenario: the scenario whose rows are scored; "" for all scenarios.
+        scenarios: the same task on the rows of each scenario.
     """
 
     name: str
@@ -61,6 +92,8 @@ class Task:
     best_chosen_on: str = ""
     has_same_valid: bool = True
     space: str = ""
+    scenario: str = ""
+    scenarios: list["Task"] = field(default_factory=list)
 
     @property
     def name_with_space(self) -> str:
@@ -95,16 +128,29 @@ class Task:
             for score in self.scores
         )
 
+    @cached_property
+    def shows_single_scenario(self) -> bool:
+        """Whether some configuration has a single-scenario twin."""
+        return any(score.to_single_scenario for score in self.scores)
+
     @property
     def differences(self) -> list[Difference]:
-        """The differences of all scores, to the baseline and to single-task twins."""
-        pairs = [(score.to_baseline, score.to_single_task) for score in self.scores]
-        return [d for pair in pairs for d in pair if d is not None]
+        """The differences of all scores, to the baseline and to the twins."""
+        differences = [
+            difference
+            for score in self.scores
+            for difference in (
+                score.to_baseline,
+                score.to_single_task,
+                score.to_single_scenario,
+            )
+        ]
+        return [difference for difference in differences if difference is not None]
 
     def score_dict(self, i: int) -> dict[str, Any]:
         """Returns the score of the i-th configuration at full precision."""
         score = self.scores[i]
-        return {
+        values = {
             "metric": self.metric,
             "mean": score.interval and score.interval.mean,
             "half_interval": score.interval and score.interval.half_width,
@@ -116,6 +162,9 @@ class Task:
             "to_baseline": score.to_baseline and score.to_baseline.as_dict(),
             "to_single_task": score.to_single_task and score.to_single_task.as_dict(),
         }
+        if score.to_single_scenario is not None:
+            values["to_single_scenario"] = score.to_single_scenario.as_dict()
+        return values
 
 
 @dataclass(eq=False)
@@ -157,12 +206,28 @@ class DatasetComparison:
         """The number of runs that are compared."""
         return sum(len(c.runs) for c in self.configurations)
 
+    @property
+    def by_scenario(self) -> "dict[str, DatasetComparison]":
+        """The comparison on the rows of each scenario; {} without scenarios."""
+        parts = [part for task in self.tasks for part in task.scenarios]
+        names = dict.fromkeys(part.scenario for part in parts)
+        return {
+            name: replace(self, tasks=[x for x in parts if x.scenario == name])
+            for name in names
+        }
+
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yields one flat row per configuration and task, at full precision."""
+        """Yields one flat row per configuration and task, at full precision.
+
+        With scenarios, rows of each scenario follow; `scenario` is "" in other rows.
+        """
         for i, configuration in enumerate(self.configurations):
             settings = self.shown_settings(configuration)
-            for task in self.tasks:
+            tasks = [x for task in self.tasks for x in (task, *task.scenarios)]
+            for task in tasks:
                 row = {"dataset": self.dataset, **settings, "task": task.name}
+                if len(tasks) > len(self.tasks):
+                    row["scenario"] = task.scenario
                 row |= flatten(task.score_dict(i) | {"by_seed": None})
                 # Neither seeds nor differences that are None have columns.
                 for key in ("by_seed", "to_baseline", "to_single_task"):

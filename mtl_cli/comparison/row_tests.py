@@ -69,7 +69,7 @@ def test_task(task: Task, tested: list[Configuration], split: str) -> list[str]:
     """Tests the differences between the tested configurations.
 
     Args:
-        task: the task whose differences are tested.
+        task: the task whose differences are tested, also on each scenario.
         tested: the configurations whose predictions may be read.
         split: the split of the rows.
 
@@ -91,13 +91,17 @@ def test_task(task: Task, tested: list[Configuration], split: str) -> list[str]:
             raise predictions
         return predictions
 
-    for difference in task.differences:
+    without_test = (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
+    # Single-scenario twins are no configurations of the comparison.
+    untested = {score.configuration for score in task.scores} - set(tested)
+    parts = [task, *task.scenarios]
+    to_test = [(d, part.scenario) for part in parts for d in part.differences]
+    for difference, scenario in to_test:
         pair = difference.configuration, difference.other
-        without_test = (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
-        if difference.verdict in without_test or not set(pair) <= set(tested):
+        if difference.verdict in without_test or set(pair) & untested:
             continue
         try:
-            first, second = map(read, pair)
+            first, second = (read(c).of_scenario(scenario) for c in pair)
             difference.row_test = first.test(second)
         except DifferentRowsError:
             difference.mark_not_comparable()

@@ -57,13 +57,25 @@ class Run:
         """Whether the run is done and has metrics."""
         return self.status == "done" and bool(self.metrics)
 
-    def score(self, split: str, task: str) -> Score:
-        """Returns the entry of `metrics.json` for a task on a split; {} if missing."""
-        return self.metrics.get(split, {}).get(task, {})
+    def score(self, split: str, task: str, scenario: str = "") -> Score:
+        """Returns the entry of `metrics.json` for a task on a split; {} if missing.
 
-    def value(self, split: str, task: str, metric: str) -> float | None:
-        """Returns a metric, or None if it is missing or undefined."""
-        value = self.score(split, task).get(metric)
+        Args:
+            split: the split.
+            task: the task.
+            scenario: the scenario whose rows are scored; "" for all rows.
+        """
+        score = self.metrics.get(split, {}).get(task, {})
+        if not scenario:
+            return score
+        of_scenario: Score = score.get("scenarios", {}).get(scenario, {})
+        return of_scenario
+
+    def value(
+        self, split: str, task: str, metric: str, scenario: str = ""
+    ) -> float | None:
+        """Returns a metric, or None if it is missing or undefined; see `score`."""
+        value = self.score(split, task, scenario).get(metric)
         return float(value) if isinstance(value, int | float) else None
 
     def history(self) -> list[dict[str, str]]:
@@ -116,15 +128,22 @@ def read_run(folder: Path) -> Run:
 def checked_metrics(metrics: dict[str, Scores]) -> dict[str, Scores]:
     """Returns metrics after checking their form: {split: {task: {metric: number}}}."""
     for scores in metrics.values():
-        for task, score in scores.items():
-            for name, value in score.items():
-                if not (task + name).isprintable() or isinstance(value, bool):
-                    raise ValueError
-                if name == "why" and not isinstance(value, dict):
-                    raise ValueError
-                if isinstance(value, int | float) and not abs(value) < MAX_METRIC:
-                    raise ValueError
+        check_scores(scores)
+        for score in scores.values():
+            check_scores(score.get("scenarios", {}))
     return metrics
+
+
+def check_scores(scores: Scores) -> None:
+    """Raises an error unless scores have the form {task or scenario: {name: value}}."""
+    for owner, score in scores.items():
+        for name, value in score.items():
+            if not (owner + name).isprintable() or isinstance(value, bool):
+                raise ValueError
+            if name == "why" and not isinstance(value, dict):
+                raise ValueError
+            if isinstance(value, int | float) and not abs(value) < MAX_METRIC:
+                raise ValueError
 
 
 def finite_number(text: str | None) -> float | None:

@@ -9,7 +9,7 @@ from mtl_cli.comparison.written_labels import label_numbers
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.metrics.metric import Floats
-from mtl_cli.runs.predictions_file import read_predictions
+from mtl_cli.runs.predictions_file import SCENARIO, read_predictions
 
 SPLIT_KEYS = (
     "split_by",
@@ -115,8 +115,9 @@ def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
 
 
 def without_predictions(names: list[str]) -> list[str]:
-    """Returns the names of the columns that hold no predictions."""
-    return [name for name in names if not name.endswith("_prediction")]
+    """Returns the names of the columns that hold row numbers and labels."""
+    others = [name for name in names if not name.endswith("_prediction")]
+    return [name for name in others if name != SCENARIO]
 
 
 def equal_rows(a: dict[str, Floats], b: dict[str, Floats]) -> bool:

@@ -20,14 +20,17 @@ def add_seed_tests(
     baseline: Configuration,
     twins: dict[Configuration, Configuration],
     same_rows: Callable[[Configuration, Configuration], bool],
+    own_models: dict[Configuration, Score] | None = None,
 ) -> None:
-    """Sets `to_baseline` and `to_single_task` of each score of a task.
+    """Sets the differences of each score of a task.
 
     Args:
         task: the task, with its scores.
         baseline: the configuration that all others are compared with.
         twins: the single-task twin of each configuration that has one.
         same_rows: tells whether two configurations were scored on the same rows.
+        own_models: for scores of a scenario, the score of each configuration's model
+            that was trained on the rows of this scenario alone.
     """
     scores = {score.configuration: score for score in task.scores}
 
@@ -56,6 +59,8 @@ def add_seed_tests(
             score.to_baseline = difference(score, scores[baseline])
         if configuration in twins:
             score.to_single_task = difference(score, scores[twins[configuration]])
+        if own_models and configuration in own_models:
+            score.to_single_scenario = difference(score, own_models[configuration])
 
 
 def difference_over_seeds(

@@ -13,6 +13,7 @@ def sentences_by_task(comparison: DatasetComparison) -> dict[str, list[str]]:
         task.name: [
             *baseline_sentences(task, comparison.baseline.name),
             *transfer_sentences(task),
+            *scenario_sentences(task),
             *best_sentence(task, comparison.split),
         ]
         for task in comparison.tasks
@@ -107,6 +108,23 @@ def transfer_sentences(task: Task) -> list[str]:
             )
         else:
             lines.append(f"{name} gains over its single-task twin {numbers}.")
+    return lines[:MAX_SENTENCES]
+
+
+def scenario_sentences(task: Task) -> list[str]:
+    """Says where a model gains or loses by training on all scenarios together."""
+    lines = []
+    for part in task.scenarios:
+        for score in part.scores:
+            difference = score.to_single_scenario
+            if difference is None or not difference.real:
+                continue
+            size = signed_difference(difference, part)
+            verb = "loses to" if difference.verdict == Verdict.WORSE else "gains over"
+            lines.append(
+                f"Scenario {part.scenario}: {score.configuration.name} {verb} its "
+                f"single-scenario twin ({size}, {p_value_text(difference.seed_p)})."
+            )
     return lines[:MAX_SENTENCES]
 
 

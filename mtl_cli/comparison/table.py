@@ -46,15 +46,13 @@ def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
     for i in range(len(comparison.configurations)):
         row = [Text(cell) for cell in setting_cells(comparison, i)]
         for task in tasks:
-            mean, difference, verdict, *to_single_task = task_cells(
-                task, task.scores[i]
-            )
+            mean, difference, verdict, *to_twins = task_cells(task, task.scores[i])
             is_best = task.scores[i] is task.best
             row += [
                 Text(mean, style="bold" if is_best else ""),
                 Text(difference),
                 Text(SHORT_VERDICTS.get(verdict, verdict), STYLES.get(verdict, "")),
-                *map(Text, to_single_task),
+                *map(Text, to_twins),
             ]
         rows.append(row)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
@@ -78,8 +76,16 @@ def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
 def as_markdown(comparisons: list[DatasetComparison]) -> str:
     """Returns a Markdown table; several data sets each have one below their name."""
     if len(comparisons) == 1:
-        return markdown_table(comparisons[0])
-    parts = [f"## {escaped(c.dataset)}\n\n{markdown_table(c)}" for c in comparisons]
+        return markdown_tables(comparisons[0])
+    parts = [f"## {escaped(c.dataset)}\n\n{markdown_tables(c)}" for c in comparisons]
+    return "\n".join(parts)
+
+
+def markdown_tables(comparison: DatasetComparison) -> str:
+    """Returns the tables of one data set: of all rows, then of each scenario."""
+    parts = [markdown_table(comparison)]
+    for name, part in comparison.by_scenario.items():
+        parts.append(f"### {escaped(name)}\n\n{markdown_table(part)}")
     return "\n".join(parts)
 
 
@@ -109,6 +115,7 @@ def headings(comparison: DatasetComparison, tasks: list[Task]) -> list[str]:
     for task in tasks:
         names += [f"{task.name} {task.metric_title}", "difference", "verdict"]
         names += ["to single task"] * task.shows_single_task
+        names += ["to single scenario"] * task.shows_single_scenario
     return names
 
 
@@ -126,8 +133,10 @@ def task_cells(task: Task, score: Score) -> list[str]:
         difference = interval_text(score.to_baseline.interval, task.decimals, "+")
         verdict = score.to_baseline.verdict
     cells = [interval_text(score.interval, task.decimals), difference, verdict]
-    if task.shows_single_task:
-        twin, cell = score.to_single_task, ""
+    twins = [score.to_single_task] * task.shows_single_task
+    twins += [score.to_single_scenario] * task.shows_single_scenario
+    for twin in twins:
+        cell = ""
         if twin is not None and twin.interval is not None:
             cell = f"{twin.interval.mean:+.{task.decimals}f}"
             cell += f" {twin.verdict}" if twin.real else ""

@@ -4,6 +4,8 @@ import re
 
 # Hydra's sign for a key that the configuration may not hold yet.
 ADD_OR_CHANGE = "++"
+# Sections with keys that no YAML file may hold.
+OPEN_SECTIONS = ("dataset.", "compare.")
 # Hydra reads a word that matches as text, unless the word is one of `NOT_TEXT`.
 PLAIN_WORD = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 NOT_TEXT = {"null", "none", "true", "false", "nan", "inf"}
@@ -12,14 +14,16 @@ NOT_TEXT = {"null", "none", "true", "false", "nan", "inf"}
 def as_typed(text: str) -> str:
     """Returns an override, or a message about an override, as the user typed it.
 
-    Hydra refuses to change a key that no YAML file holds. The keys of features and
-    tasks have defaults and may be absent from the YAML file of a data set, so
-    `mtl-train` puts `++` before every `dataset.` override.
+    Hydra refuses to change a key that no YAML file holds. Keys of data sets and of
+    `compare` have defaults and may be absent from the YAML files, so `mtl-train` puts
+    `++` before every override of these sections.
 
     >>> as_typed("++dataset.features.age.kind=dense")
     'dataset.features.age.kind=dense'
     """
-    return text.replace(f"{ADD_OR_CHANGE}dataset.", "dataset.")
+    for section in OPEN_SECTIONS:
+        text = text.replace(f"{ADD_OR_CHANGE}{section}", section)
+    return text
 
 
 def quoted(text: str) -> str:

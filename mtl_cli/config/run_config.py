@@ -124,6 +124,8 @@ class Config(Options):
         outputs = [output.name for output in self.outputs]
         names = ["row", AUTO, MEAN, *outputs]
         names += [f"{name}_prediction" for name in outputs]
+        if self.dataset.scenario is not None:
+            names.append("scenario")
         if self.model.members > 1:
             names += map(spread_name, outputs)
         for name in names:

@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from mtl_cli.core.options import Count, Options, Positive
+from pydantic import Field
+
+from mtl_cli.core.options import Count, Options, Positive, ScenarioName
 
 BYTES_PER_JOB = 2 << 30
 
@@ -34,9 +36,12 @@ class Comparison(Options):
     Attributes:
         single_task: whether a sweep adds a single-task twin of each job. The twin
             trains the same network separately for each task.
+        scenarios: the scenarios for which a sweep adds a single-scenario twin of each
+            job. The twin trains the same model on the rows of this scenario alone.
     """
 
     single_task: bool
+    scenarios: list[ScenarioName] = Field(default_factory=list)
 
 
 def default_jobs() -> int:

@@ -23,6 +23,10 @@ SomeUnits = Annotated[list[Count], Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# The text of a value. In YAML, the value may be a whole number.
+ScenarioName = Annotated[
+    str, BeforeValidator(lambda x: str(x) if type(x) is int else x, str | int)
+]
 
 PLUGIN_HINT = "; the option of a plugin needs --plugins FOLDER"
 

@@ -5,8 +5,14 @@ from typing import Annotated, Any, Literal
 import pyarrow as pa
 from pydantic import Field, SerializeAsAny, model_validator
 
-from mtl_cli.core.errors import suggest
-from mtl_cli.core.options import CountOrZero, Options, Share, option_of
+from mtl_cli.core.errors import suggest, unknown_name
+from mtl_cli.core.options import (
+    CountOrZero,
+    Options,
+    ScenarioName,
+    Share,
+    option_of,
+)
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.shared_tables import check_shared_table
 from mtl_cli.features.base import Feature
@@ -16,6 +22,8 @@ Location = Annotated[str, Field(min_length=1)]
 DATASET_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 TASK_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 TaskName = Annotated[str, Field(pattern=TASK_NAME)]
+# Hashes and saved models leave out a key that is null.
+LeftOut = Field(exclude_if=lambda x: x is None)
 AnyFeature = Annotated[
     SerializeAsAny[Feature], option_of("features", Feature, key="kind")
 ]
@@ -72,6 +80,11 @@ class Dataset(Options):
             row the weight 1.
         group_column: the column of users or sessions for group AUC; null leaves `gauc`
             out. Rows with an empty cell do not count in `gauc`.
+        scenario: the feature that tells the scenario of a row: the page, the market or
+            the surface on which the row was shown. Scores are then given for each of
+            its values too. null for data of one scenario.
+        only_scenario: the scenario whose rows alone are used, in every split; null uses
+            all rows. What features learn, they learn from all training rows.
         features: the columns to read as features, and the kind of each.
         tasks: the labels to predict, and the kind of each.
         groups: named sets of tasks to train together, each with the features to leave
@@ -95,6 +108,8 @@ class Dataset(Options):
     split_seed: CountOrZero = 0
     weight_column: str | None = None
     group_column: str | None = None
+    scenario: Annotated[str | None, LeftOut] = None
+    only_scenario: Annotated[ScenarioName | None, LeftOut] = None
     features: Annotated[dict[str, AnyFeature], Field(min_length=1)]
     tasks: Annotated[dict[TaskName, AnyTask], Field(min_length=1)]
     groups: dict[str, Group] = Field(default_factory=dict)
@@ -170,6 +185,25 @@ class Dataset(Options):
                     f"features.{name}.table: {name} uses the table of {owner}, which "
                     f"the group {self.group} drops; drop {name} too"
                 )
+        if self.scenario is not None:
+            self._check_scenario(self.scenario)
+        elif self.only_scenario is not None:
+            raise ValueError(
+                "only_scenario: needs dataset.scenario, the feature that tells the "
+                "scenario of a row"
+            )
+
+    def _check_scenario(self, name: str) -> None:
+        used_features = self.used_features
+        if name not in used_features:
+            message = unknown_name("feature", name, "the data set", [*used_features])
+            raise ValueError(f"scenario: {message}")
+        feature = used_features[name]
+        if not feature.has_one_id:
+            raise ValueError(
+                f"scenario: {name} is a {feature.kind} feature; name a feature with "
+                "one id in each row, such as a sparse one"
+            )
 
     def _check_tasks(self) -> None:
         for name, task in self.tasks.items():

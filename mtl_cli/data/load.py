@@ -3,8 +3,10 @@
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data import cache
@@ -15,12 +17,16 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import fingerprint as fingerprint_of_files
 from mtl_cli.data.report import Report
+from mtl_cli.data.scenarios import Scenarios, scenarios_of
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.heads.base import Output
 
 STREAM_ABOVE_BYTES = 2 << 30
 # Keys without effect on the encoded rows, and keys that `cache_key` hashes apart.
-KEYS_NOT_HASHED = {"train", "valid", "test", "name", "stream", "tasks", "features"}
+KEYS_NOT_HASHED = {
+    *("train", "valid", "test", "name", "stream", "tasks", "features"),
+    *("scenario", "only_scenario"),
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class Data:
         fingerprint: the hash of the rows, see `fingerprint_of`.
         loading: a text for the console: whether the rows were encoded or found encoded,
             and the seconds that this took.
+        scenarios: the scenarios of the rows; None if no feature tells them.
     """
 
     splits: dict[str, Table | StoredTable]
@@ -45,6 +52,7 @@ class Data:
     report: Report
     fingerprint: str
     loading: str
+    scenarios: Scenarios | None = None
 
     @property
     def streamed(self) -> bool:
@@ -87,15 +95,44 @@ def load(
     splits: dict[str, Table | StoredTable] = {}
     for split, stored in entry.tables().items():
         splits[split] = stored if is_streamed(dataset, stored) else stored.mapped()
-    return Data(
+    features = FeatureSet(dataset.used_features, entry.manifest["features"])
+    data = Data(
         splits,
         {split: entry.array(split, "row_numbers") for split in splits},
-        FeatureSet(dataset.used_features, entry.manifest["features"]),
+        features,
         entry.manifest["labels"],
         entry.manifest["report"],
         fingerprint,
         f"{'found encoded' if entry.was_cached else 'encoded'} in {seconds:.1f} s",
+        scenarios_of(dataset, features),
     )
+    if data.scenarios is None or dataset.only_scenario is None:
+        return data
+    return of_one_scenario(data, data.scenarios, dataset.only_scenario)
+
+
+def of_one_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
+    """Returns the rows of one scenario in each split, in memory.
+
+    Raises:
+        DataError: if a split has no row of the scenario.
+    """
+    splits: dict[str, Table | StoredTable] = {}
+    row_numbers = {}
+    for split, table in data.splits.items():
+        rows = np.flatnonzero(scenarios.names_of(table) == name)
+        if not len(rows):
+            raise DataError(
+                f"dataset.only_scenario: no {split} row is of scenario {name!r}; the "
+                f"scenarios are {', '.join(scenarios.names)}"
+            )
+        mapped = table.mapped() if isinstance(table, StoredTable) else table
+        splits[split] = mapped.take(rows)
+        row_numbers[split] = data.row_numbers[split][rows]
+    report = data.report.copy()
+    remark = f"only rows of scenario {name} are used; the data report is of all rows"
+    report["findings"] = [*report["findings"], remark]
+    return replace(data, splits=splits, row_numbers=row_numbers, report=report)
 
 
 def fingerprint_of(dataset: Dataset) -> str:

@@ -40,12 +40,15 @@ class Feature(Options):
             so that the data report counts these values.
         shared_ids: how values become ids, `vocabulary` or `hash`. Features can share
             an embedding table if they agree in this. None: they cannot share a table.
+        has_one_id: whether each row has one id, so that the feature can tell the
+            scenario of a row.
     """
 
     kind: str
     numeric: ClassVar[bool] = False
     reports_unseen: ClassVar[bool] = False
     shared_ids: ClassVar[str | None] = None
+    has_one_id: ClassVar[bool] = False
 
     def source_columns(self, name: str) -> list[str]:
         """Returns the columns that the feature reads.
@@ -176,6 +179,7 @@ class Embedded(Feature):
     """
 
     embedding_dim: Dimension | None = None
+    has_one_id = True
 
     def num_ids(self, learnt: Learnt) -> int:
         """Returns the number of ids, id 0 included.
@@ -183,6 +187,11 @@ class Embedded(Feature):
         Kinds without a vocabulary override this.
         """
         return 1 + len(learnt["vocabulary"])
+
+    def id_names(self, learnt: Learnt) -> list[str]:
+        """Returns the names of the ids from 1 on: values, or else numbers."""
+        numbers = [str(i) for i in range(1, self.num_ids(learnt))]
+        return learnt.get("vocabulary") or numbers
 
     def block(self, name: str, learnt: Learnt) -> Block:
         return Block("ids", table=self.table_owner(name))

@@ -46,6 +46,7 @@ class Sequence(Embedded):
     table: str | None = None
     pretrained: Pretrained | None = None
     shared_ids = "vocabulary"
+    has_one_id = False
     reports_unseen = True
 
     @model_validator(mode="after")

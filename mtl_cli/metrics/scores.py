@@ -13,6 +13,7 @@ NON_METRIC_KEYS = (
     "positives",  # number of scored rows with label 1, only for binary labels
     "space",  # the output's space as text, such as "click = 1", if it has one
     "why",  # {metric: why its value is None}, if a metric is undefined
+    "scenarios",  # {scenario: its score}, if the data set has scenarios
 )
 
 

@@ -19,7 +19,7 @@ from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.runs.data_tables import MAX_FEATURES, feature_table, task_table
-from mtl_cli.runs.score_table import format_metric, score_tables
+from mtl_cli.runs.score_table import format_metric, scenario_table, score_tables
 from mtl_cli.training.progress import Epoch, Progress
 
 LOG_WIDTH = 120
@@ -70,6 +70,8 @@ class Console:
         for cells in score_tables(outputs, scores):
             self.print_table(cells, title)
             title = ""
+        if cells := scenario_table(outputs, scores):
+            self.print_table(cells, "by scenario")
         for output, metrics in scores.items():
             for metric, reason in metrics.get("why", {}).items():
                 self.print_line(f"{output}: {metric} is undefined: {reason}")

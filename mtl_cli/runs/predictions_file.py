@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PREDICTIONS = "predictions.parquet"
+SCENARIO = "scenario"  # the column that names the scenario of a row
 ROWS = 500_000  # at a time
 
 

@@ -11,6 +11,7 @@ from mtl_cli.metrics.scores import Scores
 from mtl_cli.pages.figures import write_png
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.runs.epoch_rows import epoch_row, learning_curves
+from mtl_cli.runs.predictions_file import SCENARIO
 from mtl_cli.runs.score_table import Cells
 from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.scoring.gate_usage import GateUsage
@@ -75,11 +76,13 @@ def write(run: FinishedRun) -> None:
     table = pd.DataFrame(run.epoch_rows).to_csv(index=False)
     folder.write_text("history.csv", table)
     if "test" in run.predictions:
+        test, scenarios = run.data.splits["test"], run.data.scenarios
         frame = prediction_frame(
             run.config.chosen_tasks,
             run.data.row_numbers["test"],
-            run.data.splits["test"].labels,
+            test.labels,
             run.predictions["test"],
+            None if scenarios is None else scenarios.names_of(test),
         )
         with folder.replacing("predictions.parquet") as path:
             frame.to_parquet(path, index=False)
@@ -107,6 +110,7 @@ def prediction_frame(
     row_numbers: Array,
     labels: dict[str, Array],
     predictions: dict[str, Array],
+    scenarios: Array | None = None,
 ) -> pd.DataFrame:
     """Returns one row per row of a table: its number, labels and predictions.
 
@@ -118,8 +122,11 @@ def prediction_frame(
         row_numbers: the number of each row in its table, from 0, (rows,).
         labels: {task: (rows,)}.
         predictions: {output: (rows,) or (rows, classes)}.
+        scenarios: the name of each row's scenario, (rows,); None without scenarios.
     """
     columns: dict[str, Any] = {"row": row_numbers + 1}
+    if scenarios is not None:
+        columns[SCENARIO] = pd.Categorical(scenarios)
     for task, values in labels.items():
         columns[task] = tasks[task].label_column(values)
     for output, values in predictions.items():

@@ -9,7 +9,7 @@ from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import render
 from mtl_cli.runs.data_tables import feature_table, task_table
 from mtl_cli.runs.report import FinishedRun
-from mtl_cli.runs.score_table import score_tables
+from mtl_cli.runs.score_table import scenario_table, score_tables
 from mtl_cli.scoring.gate_rows import gate_rows
 from mtl_cli.scoring.gate_usage import gate_warnings
 from mtl_cli.scoring.scored_rows import metric_with_interval
@@ -32,6 +32,7 @@ def page(run: FinishedRun, shown: dict[str, Any]) -> str:
         "run.html",
         **shown,
         scores={name: score_tables(outputs, run.scores[name]) for name in run.scores},
+        by_scenario=scenario_table(outputs, run.scores[run.split]),
         learning_curves=run.learning_curves,
         plots=run.prediction_plots,
         max_open_tasks=MAX_OPEN_TASKS,

@@ -31,7 +31,9 @@ def save_and_score(
     splits = [s for s in data.splits if s != "train" or not data.streamed] or ["train"]
     predictions = {split: run.network.predict(data.splits[split]) for split in splits}
     scores = {
-        split: evaluate(config.outputs, data.splits[split], predictions[split])
+        split: evaluate(
+            config.outputs, data.splits[split], predictions[split], data.scenarios
+        )
         for split in sorted(splits)
     }
     folder.write_json("metrics.json", scores)

@@ -45,6 +45,32 @@ def score_table(outputs: list[Output], scores: Scores) -> Cells:
     return cells
 
 
+def scenario_table(outputs: list[Output], scores: Scores) -> Cells:
+    """Returns a header and one row per scenario; [] if there are no scenarios.
+
+    Each output has two columns: its first metric, and its number of rows.
+
+    Args:
+        outputs: the outputs whose scores are shown.
+        scores: the scores of one split, by the name of the output.
+    """
+    by_output = [(x, scores[x.name].get("scenarios", {})) for x in outputs]
+    if not by_output[0][1]:
+        return []
+    header = ["scenario"]
+    for output, _ in by_output:
+        header += [f"{output.name} {output.first_metric.replace('_', ' ')}", "rows"]
+    cells = [header]
+    for name in by_output[0][1]:
+        row = [name]
+        for output, scenarios in by_output:
+            values = scenarios[name]
+            row.append(format_metric(values.get(output.first_metric)))
+            row.append(format_count(values.get("rows")))
+        cells.append(row)
+    return cells
+
+
 def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list[Cells]:
     """Returns one table per set of metrics: a header, then one row per output.
 

@@ -8,6 +8,7 @@ import numpy as np
 from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.other_files import read_json_object
+from mtl_cli.data.scenarios import OTHER, Scenarios
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.metric import Floats, UndefinedError
@@ -17,7 +18,10 @@ from mtl_cli.tasks.base import Task
 
 
 def evaluate(
-    outputs: list[Output], table: Table | StoredTable, predictions: dict[str, Array]
+    outputs: list[Output],
+    table: Table | StoredTable,
+    predictions: dict[str, Array],
+    scenarios: Scenarios | None = None,
 ) -> Scores:
     """Returns the scores of all outputs of a model on the rows of a table.
 
@@ -25,22 +29,42 @@ def evaluate(
         outputs: the outputs of the model.
         table: the rows, with labels and weights.
         predictions: the predictions of each output, (rows,) or (rows, classes).
+        scenarios: the scenarios to give scores of too; None for none.
     """
-    scores = {}
+    scores: Scores = {}
+    masks = {} if scenarios is None else scenario_masks(scenarios, table)
     # A stored table reads its columns from disk at each access, so access each once.
     labels, weights, groups = table.labels, table.weights, table.groups
     truths = table.truths
     for output in outputs:
-        prediction = predictions[output.name]
-        values = score(
-            output.task, labels[output.label], prediction, weights[output.name], groups
-        )
-        if output.name in truths:
-            values["truth_rmse"] = truth_rmse(truths[output.name], prediction)
+        columns = labels[output.label], predictions[output.name], weights[output.name]
+        truth = truths.get(output.name)
+        values = score(output.task, *columns, groups)
+        if truth is not None:
+            values["truth_rmse"] = truth_rmse(truth, columns[1])
         if output.space is not None:
             values["space"] = f"{output.space} = 1"
+        for name, mask in masks.items():
+            own_columns = columns[0][mask], columns[1][mask], columns[2][mask]
+            group = None if groups is None else groups[mask]
+            own = score(output.task, *own_columns, group)
+            if truth is not None and mask.any():
+                own["truth_rmse"] = truth_rmse(truth[mask], columns[1][mask])
+            values.setdefault("scenarios", {})[name] = own
         scores[output.name] = values
     return scores
+
+
+def scenario_masks(
+    scenarios: Scenarios, table: Table | StoredTable
+) -> dict[str, Array]:
+    """Returns which rows are of each scenario, {name: (rows,)}.
+
+    The scenario of unknown values is left out if no row is of it.
+    """
+    codes = scenarios.of_rows(table)
+    masks = {name: codes == i for i, name in enumerate(scenarios.names)}
+    return {name: x for name, x in masks.items() if name != OTHER or x.any()}
 
 
 def score(

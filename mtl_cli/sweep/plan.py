@@ -25,7 +25,7 @@ class Plan(Options):
     Attributes:
         seed: seed of the first repeat.
         repeats: number of seeds per configuration.
-        compare: whether each job has a single-task twin.
+        compare: the twins of each job.
         sweep: the options of how jobs share a machine.
     """
 
@@ -83,9 +83,10 @@ def number_of_jobs(config: DictConfig, plan: Plan) -> int | None:
         plan: the sweep's plan.
     """
     settings = swept_settings(config)
-    if plan.compare.single_task or settings is None:
+    if plan.compare.single_task or plan.compare.scenarios or settings is None:
         return None
-    if any(s.key_or_group in ("repeats", "compare.single_task") for s in settings):
+    keys = ("repeats", "compare.single_task", "compare.scenarios")
+    if any(s.key_or_group in keys for s in settings):
         return None
     return math.prod(map(number_of_values, settings)) * plan.repeats
 

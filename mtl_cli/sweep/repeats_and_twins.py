@@ -1,7 +1,8 @@
-"""The jobs of one composed configuration: its repeats and their single-task twins."""
+"""The jobs of one composed configuration: its repeats, and the twins of these."""
 
 from typing import Any, NamedTuple
 
+from mtl_cli.config.overrides import quoted
 from mtl_cli.models.base import Sharing
 from mtl_cli.sweep.folder_names import without_signs
 
@@ -25,7 +26,8 @@ class Variant(NamedTuple):
 def repeats_and_twins(composed: Variant) -> list[Variant]:
     """Returns the runs that a configuration asks for by `repeats` and `compare`.
 
-    The repeats, one per seed, come first; then their single-task twins.
+    The repeats, one per seed, come first; then their single-task twins, then their
+    twins of single scenarios.
     """
     values, settings, choices = composed
     # The sweep's folder has been resumed or refused already, according to `resume`.
@@ -35,6 +37,9 @@ def repeats_and_twins(composed: Variant) -> list[Variant]:
     variants = [Variant(values | single_run, remaining, choices)]
     if values["compare"]["single_task"] and values["model"]["name"] != "single_task":
         variants.append(twin(variants[0]))
+    if values["dataset"].get("only_scenario") is None:
+        scenarios = values["compare"].get("scenarios", [])
+        variants += [single_scenario_twin(variants[0], name) for name in scenarios]
     if values["repeats"] == 1:
         return variants
     seeds = range(values["seed"], values["seed"] + values["repeats"])
@@ -73,6 +78,14 @@ def twin(variant: Variant) -> Variant:
         [*remaining, "model=single_task", f"model.bottom_units={widths}"],
         choices | {"model": "single_task"},
     )
+
+
+def single_scenario_twin(variant: Variant, scenario: str | int) -> Variant:
+    """Returns a run's twin that trains on the rows of one scenario alone."""
+    values, settings, choices = variant
+    dataset = values["dataset"] | {"only_scenario": str(scenario)}
+    setting = f"++dataset.only_scenario={quoted(str(scenario))}"
+    return Variant(values | {"dataset": dataset}, [*settings, setting], choices)
 
 
 def bottom_units(model: dict[str, Any]) -> list[int]:

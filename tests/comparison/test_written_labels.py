@@ -43,7 +43,7 @@ WRITTEN = {
 @pytest.mark.parametrize("labels", WRITTEN.values(), ids=list(WRITTEN))
 def test_names_and_positions_are_read_as_the_same_labels(labels, tmp_path):
     run = read_run(run_with(tmp_path / "run", labels))
-    numbers, read, _ = read_columns(run, "test", "level")
+    numbers, read, *_ = read_columns(run, "test", "level")
     assert read.tolist() == [0, 2, 1, 1, 0]
     assert numbers.tolist() == [1, 2, 3, 5, 6]
     old = read_run(run_with(tmp_path / "old", POSITIONS))

@@ -84,6 +84,9 @@ TESTS: dict[str, list[str]] = {
     "Comparison.single_task": [
         "sweep/test_keys_of_a_sweep.py::test_repeats_and_twins_are_jobs_of_their_own",
     ],
+    "Comparison.scenarios": [
+        "sweep/test_keys_of_a_sweep.py::test_repeats_and_twins_are_jobs_of_their_own",
+    ],
     "SweepOptions.*": [
         "sweep/test_keys_of_a_sweep.py::test_jobs_at_once_and_timeout_reach_each_job",
     ],
@@ -268,6 +271,8 @@ CHANGES = {
     "dataset.split_seed": Change(1),
     "dataset.weight_column": Change("weight"),
     "dataset.group_column": Change("user"),
+    "dataset.scenario": Change("item"),
+    "dataset.only_scenario": Change("item1", {"scenario": "item"}),
     "dataset.features": Change({"item": {"kind": "sparse"}}),
     "dataset.tasks": Change({"buy": {"label": "buy", "kind": "binary"}}),
     "dataset.group": Change("one", {"groups": {"one": {"tasks": ["buy"]}}}),
@@ -575,6 +580,7 @@ def data_outcome(values: dict[str, Any]) -> Outcome:
         "learnt": json.dumps(data.features.learnt),
         "layout": repr(data.features.layout),
         "streamed": data.streamed,
+        "scenarios": repr(data.scenarios),
     }
 
 

@@ -59,6 +59,8 @@ def test_repeats_and_twins_are_jobs_of_their_own(started: Any) -> None:
     assert len(started("sweep.jobs=1")) == 1
     assert len(started("sweep.jobs=1", "repeats=3")) == 3
     assert len(started("sweep.jobs=1", "repeats=3", "compare.single_task=true")) == 6
+    scenarios = ["+compare.scenarios=[Private,'?']", "+dataset.scenario=workclass"]
+    assert len(started("sweep.jobs=1", "repeats=2", *scenarios)) == 6
 
 
 def test_auto_runs_as_many_jobs_as_the_machine_can(

@@ -14,6 +14,7 @@ def composed(*settings: str, **values: Any) -> Variant:
     model |= {"tower_units": [8], "heads": "independent"}
     defaults = {"seed": 5, "repeats": 1, "resume": "must", "model": model}
     defaults["compare"] = {"single_task": False}
+    defaults["dataset"] = {"name": "shop"}
     return Variant(defaults | values, list(settings), {"model": "ple"})
 
 
@@ -67,3 +68,24 @@ def test_twin_of_every_sharing_is_a_valid_configuration(model: str) -> None:
     keys = [f"model.{key}={value}" for key, value in twin.values["model"].items()]
     overrides = [key.replace("None", "null") for key in keys if "name" not in key]
     assert config("model=single_task", *overrides).model.name == "single_task"
+
+
+def test_twins_of_scenarios_train_the_same_model_on_their_rows() -> None:
+    compare = {"single_task": False, "scenarios": ["feed", 2, "it's"]}
+    joint, *twins = repeats_and_twins(composed("model=ple", compare=compare))
+    assert [twin.values["dataset"] for twin in twins] == [
+        {"name": "shop", "only_scenario": name} for name in ("feed", "2", "it's")
+    ]
+    assert [twin.settings[1] for twin in twins] == [
+        "++dataset.only_scenario=feed",
+        "++dataset.only_scenario='2'",
+        "++dataset.only_scenario='it\\'s'",
+    ]
+    assert all(twin.values["model"] == joint.values["model"] for twin in twins)
+    assert "scenarios" not in twins[0].values["compare"]
+
+
+def test_run_of_one_scenario_has_no_twins_of_scenarios() -> None:
+    compare = {"single_task": False, "scenarios": ["feed"]}
+    given = composed(compare=compare, dataset={"only_scenario": "shop"})
+    assert len(repeats_and_twins(given)) == 1

@@ -1,0 +1,100 @@
+"""A run with scenarios gives its scores for each of them."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.planted_data import config, parquet, planted, run_in, values
+
+from mtl_cli.data.scenarios import OTHER, Scenarios
+from mtl_cli.data.table import Table
+from mtl_cli.metrics.auc import auc
+from mtl_cli.scoring.scores import evaluate
+
+FEATURES = {name: {"kind": "sparse"} for name in ("user", "item")}
+TASKS = {
+    "click": {"label": "click", "kind": "binary"},
+    "buy": {"label": "buy", "kind": "binary", "space": "click"},
+}
+FILES = ("metrics.json", "report.html", "model_card.md", "model/spec.json")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The folders of a run with scenarios and of the same run without."""
+    folder = tmp_path_factory.mktemp("runs")
+    rows = planted(400)
+    few = pd.Series(rows["item"].to_pylist()).replace("item4", "rare").to_numpy()
+    few[: (few == "rare").argmax()] = "item0"
+    rows = rows.set_column(rows.column_names.index("item"), "item", [few.tolist()])
+    train = parquet(folder, rows)
+    test = parquet(folder, rows.slice(200), "test.parquet")
+    dataset = values(train, FEATURES, TASKS, test=str(test))
+    for name, more in (("with", {"scenario": "item"}), ("without", {})):
+        run_in(folder / name, config(dataset | more))
+    return folder / "with", folder / "without"
+
+
+def test_scores_of_a_scenario_are_those_of_its_rows(runs):
+    test = json.loads((runs[0] / "metrics.json").read_text())["test"]
+    rows = pd.read_parquet(runs[0] / "predictions.parquet")
+    assert set(test["click"]["scenarios"]) == set(rows["scenario"])
+    for name, own in rows.groupby("scenario", observed=True):
+        score = test["click"]["scenarios"][name]
+        columns = own["click"].astype(float), own["click_prediction"].astype(float)
+        assert score["auc"] == auc(*map(np.array, columns), np.ones(len(own)))
+        assert score["rows"] == len(own)
+        assert score["positives"] == own["click"].sum()
+        assert test["buy"]["scenarios"][name]["rows"] == own["click"].sum()
+
+
+def test_undefined_metric_of_a_scenario_is_null_with_its_reason():
+    chosen = config(values("never read", FEATURES, TASKS))
+    labels, predictions = np.array([0.0, 1, 1, 1]), np.arange(4) / 4
+    table = Table(
+        {"ids": np.array([[1], [1], [2], [2]])},
+        dict.fromkeys(TASKS, labels),
+        dict.fromkeys(TASKS, np.ones(4)),
+    )
+    scenarios = Scenarios(["a", "b", "c", OTHER], 0, np.array([3, 0, 1, 2]))
+    predicted = dict.fromkeys(TASKS, predictions)
+    scores = evaluate(chosen.outputs, table, predicted, scenarios)
+    found = scores["click"]["scenarios"]
+    assert list(found) == ["a", "b", "c"]  # no row is of another scenario
+    assert found["a"]["auc"] == 1
+    assert found["b"]["auc"] is None
+    assert found["b"]["why"]["auc"] == "one class only: 2 of 2 rows positive"
+    assert found["c"]["why"]["auc"] == "no rows"
+    assert found["c"]["rows"] == 0
+
+
+def test_terminal_and_page_show_a_table_by_scenario(runs):
+    log = (runs[0] / "train.log").read_text()
+    table = log[log.index("by scenario") :].splitlines()
+    assert table[2].split() == [
+        "scenario",
+        "click",
+        "auc",
+        "rows",
+        "buy",
+        "auc",
+        "rows",
+    ]
+    assert table[4].split()[0] == "item0"
+    assert "<h3>By scenario</h3>" in (runs[0] / "report.html").read_text()
+
+
+def test_run_without_scenarios_knows_nothing_of_them(runs):
+    for name in FILES:
+        assert "scenario" not in (runs[1] / name).read_text().lower(), name
+    assert "by scenario" not in (runs[1] / "train.log").read_text()
+    assert "scenario" not in pd.read_parquet(runs[1] / "predictions.parquet")
+
+
+def test_scenarios_change_no_prediction_and_no_other_score(runs):
+    first, second = (json.loads((x / "metrics.json").read_text()) for x in runs)
+    for split in first.values():
+        for score in split.values():
+            del score["scenarios"]
+    assert first == second
