@@ -27,14 +27,19 @@ class Source:
     Attributes:
         path: the table's path in messages.
         rows: the number of rows.
-        chunks: yields the rows as tables of at most about `CHUNK_ROWS` rows.
+        read: yields the rows as tables of at most about the given number of rows. A
+            table in memory has one chunk.
         rows_by_file: {path: number of rows} in the order in which the files are read.
     """
 
     path: str
     rows: int
-    chunks: Callable[[], Iterator[pa.Table]]
+    read: Callable[[int], Iterator[pa.Table]]
     rows_by_file: dict[str, int] = field(default_factory=dict)
+
+    def chunks(self) -> Iterator[pa.Table]:
+        """Yields the rows as tables of at most about `CHUNK_ROWS` rows."""
+        return self.read(CHUNK_ROWS)
 
     def locate(self, row: int) -> tuple[str, int]:
         """Returns the file that holds a row, and the row's number in that file.
@@ -49,8 +54,9 @@ class Source:
         return self.path, row
 
 
-# {path: number of rows} of a table's files, and a function that yields all rows.
-OpenTable = tuple[dict[str, int], Callable[[], Iterator[pa.Table]]]
+# {path: number of rows} of a table's files, and a function that yields all rows in
+# tables of at most about the given number of rows.
+OpenTable = tuple[dict[str, int], Callable[[int], Iterator[pa.Table]]]
 
 
 def open_source(
@@ -77,10 +83,10 @@ def open_source(
     if not rows:
         raise DataError(f"{key}: {path} has a header but no rows")
 
-    def chunks() -> Iterator[pa.Table]:
+    def chunks(max_rows: int) -> Iterator[pa.Table]:
         rows_left = rows
         with read_errors(key, path):
-            for table in read():
+            for table in read(max_rows):
                 # Without this check, Arrow may crash on a damaged file.
                 table.validate(full=True)
                 rows_left -= table.num_rows
@@ -96,8 +102,8 @@ def open_source(
 
     if rows > CHUNK_ROWS:
         return Source(path, rows, chunks, rows_by_file)
-    table = pa.concat_tables(list(chunks())).combine_chunks()
-    return Source(path, rows, lambda: iter([table]), rows_by_file)
+    table = pa.concat_tables(list(chunks(CHUNK_ROWS))).combine_chunks()
+    return Source(path, rows, lambda _: iter([table]), rows_by_file)
 
 
 def column_names(key: str, path: str, dataset: Dataset) -> list[str]:
@@ -126,11 +132,13 @@ def generated_source(table: pa.Table, request: ColumnRequest) -> Source:
     """Returns the requested columns of a table that a generator has made."""
     request.check("dataset.generator", "its rows", table.column_names)
     requested = table.select(request.columns)
-    starts = range(0, table.num_rows, CHUNK_ROWS)
     return Source(
         "generated",
         table.num_rows,
-        lambda: (requested.slice(start, CHUNK_ROWS) for start in starts),
+        lambda max_rows: (
+            requested.slice(start, max_rows)
+            for start in range(0, table.num_rows, max_rows)
+        ),
     )
 
 
@@ -180,10 +188,10 @@ def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
                     "column with one type in all files"
                 )
 
-    def chunks() -> Iterator[pa.Table]:
+    def chunks(max_rows: int) -> Iterator[pa.Table]:
         for name in files.names:
             with opened(name) as file:
-                for batch in file.batches(request.columns, CHUNK_ROWS):
+                for batch in file.batches(request.columns, max_rows):
                     yield pa.Table.from_batches([batch]).select(request.columns)
 
     return rows_by_file, chunks
@@ -213,7 +221,7 @@ def open_text(files: Files, csv: Csv, request: ColumnRequest, spill: Path) -> Op
             break
     if sum(rows_by_file.values()) <= CHUNK_ROWS:
         tables = [pa.Table.from_batches(first_batches)] if first_batches else []
-        return rows_by_file, lambda: iter(tables)
+        return rows_by_file, lambda _: iter(tables)
     with (
         pa.OSFile(str(spill), "wb") as sink,
         pa.ipc.new_file(sink, first_batches[0].schema) as writer,

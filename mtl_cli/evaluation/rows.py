@@ -91,7 +91,7 @@ def table_in_memory(
     needed.request.check("TABLE", "the table", table.column_names)
     rows = table.select(needed.request.columns)
     rows = rows.cast(pa.schema({f.name: value_type(f.type) for f in rows.schema}))
-    return Source("the table", rows.num_rows, lambda: iter([rows])), needed
+    return Source("the table", rows.num_rows, lambda _: iter([rows])), needed
 
 
 def rows_of_source(

@@ -123,7 +123,8 @@ def opened_table(path: str, keep: Sequence[str], config: Config) -> Iterator[Sou
 def blocks(source: Source) -> Iterator[pa.Table]:
     """Yields all rows in blocks of `ROWS_PER_BLOCK`; the last block may be smaller."""
     left_over: list[pa.Table] = []
-    for chunk in source.chunks():
+    # Small chunks need little memory: a chunk stays in memory while the next is read.
+    for chunk in source.read(ROWS_PER_BLOCK):
         rows = pa.concat_tables([*left_over, chunk])
         end = rows.num_rows - rows.num_rows % ROWS_PER_BLOCK
         for start in range(0, end, ROWS_PER_BLOCK):

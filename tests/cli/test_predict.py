@@ -3,6 +3,7 @@
 import io
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from helpers.planted_data import config, run_in, values
 
 from mtl_cli.cli import predict
+from mtl_cli.data.sources import Source
 from mtl_cli.runs import prediction
 
 FEATURES: dict[str, Any] = {
@@ -113,6 +115,22 @@ def test_rows_keep_their_order_and_kept_columns_stand_beside_them(
         frame[["user", "level", "age"]], expected[["user", "level", "age"]]
     )
     np.testing.assert_allclose(frame[OUTPUTS], written, rtol=1e-5, atol=1e-6)
+
+
+def test_pieces_that_are_read_are_no_larger_than_a_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(prediction, "ROWS_PER_BLOCK", 7)
+    table, asked = pa.table({"x": range(20)}), list[int]()
+
+    def read(max_rows: int) -> Iterator[pa.Table]:
+        asked.append(max_rows)
+        return (table.slice(start, max_rows) for start in range(0, 20, max_rows))
+
+    found = list(prediction.blocks(Source("t", 20, read)))
+    assert [block.num_rows for block in found] == [7, 7, 6]
+    assert pa.concat_tables(found) == table
+    assert asked == [7]
 
 
 def test_csv_without_labels_goes_from_stdin_to_stdout(

@@ -36,7 +36,7 @@ def split(tables=None, **options):
     )
     tables = tables or {"train": TABLE}
     sources = {
-        file: Source(file, table.num_rows, lambda table=table: iter([table]))
+        file: Source(file, table.num_rows, lambda _, table=table: iter([table]))
         for file, table in tables.items()
     }
     rows = {}

@@ -7,11 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from helpers.planted_data import declared, fitted_features, outputs
-from scipy.stats import t
-
-from mtl_cli.core.errors import ConfigError
-from mtl_cli.data.table import Table
-from mtl_cli.evaluation import importance as module
 from mtl_cli.evaluation.feature_groups import FeatureGroup
 from mtl_cli.evaluation.importance import (
     features_by_use,
@@ -19,6 +14,11 @@ from mtl_cli.evaluation.importance import (
     permuted,
     record_of,
 )
+from scipy.stats import t
+
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.data.table import Table
+from mtl_cli.evaluation import importance as module
 
 DENSE = {"kind": "dense", "transform": "none"}
 FEATURES: dict[str, Any] = {

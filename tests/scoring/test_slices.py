@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from mtl_cli.evaluation.slices import Slices, score_slices, slices_by
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.evaluation.slices import Slices, score_slices, slices_by
 from mtl_cli.heads.base import Output
 from mtl_cli.scoring.scored_rows import ScoredRows
 from mtl_cli.tasks.binary import Binary
