@@ -17,6 +17,7 @@ WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 # Separates the values of a cross. Ordinary text does not contain this control
 # character.
 UNIT_SEPARATOR = "\x1f"
+NO_ID = "(empty or rare)"  # for people: the values that share id 0
 
 
 class Categorical(NamedTuple):
@@ -175,6 +176,16 @@ def vocabulary_ids(rows: Categorical, vocabulary: pa.Array) -> Integers:
     """
     positions = pc.index_in(rows.categories, value_set=vocabulary)
     return ids_of_rows(as_codes(positions) + 1, rows.codes)
+
+
+def vocabulary_names(ids: Integers, vocabulary: pa.Array) -> list[str]:
+    """Returns the value of each id; `NO_ID` for id 0.
+
+    Args:
+        ids: results of `vocabulary_ids`, (ids,).
+        vocabulary: the values, in the order of their ids.
+    """
+    return [vocabulary[i - 1].as_py() if i else NO_ID for i in ids.tolist()]
 
 
 def hash_ids(rows: Categorical, num_buckets: int) -> Integers:

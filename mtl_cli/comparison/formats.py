@@ -39,11 +39,6 @@ def interval_text(interval: Interval | None, decimals: int, sign: str = "") -> s
     return f"{mean} ±{interval.half_width:,.{decimals}f}"
 
 
-def p_value_text(p: float) -> str:
-    """Returns `p = 0.031`, or `p < 0.001`."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-
-
 def comma_list(items: Iterable[str], maximum: int = 8) -> str:
     """Returns items separated by commas; a long list ends in `and 3 more`."""
     all_items = list(items)

@@ -1,8 +1,9 @@
 """Says in sentences which differences are real and which are not."""
 
 from mtl_cli.comparison.difference import Difference, Verdict
-from mtl_cli.comparison.formats import comma_list, interval_text, p_value_text
+from mtl_cli.comparison.formats import comma_list, interval_text
 from mtl_cli.comparison.results import DatasetComparison, Task
+from mtl_cli.runs.score_table import p_value_text
 
 MAX_SENTENCES = 10  # of one kind
 

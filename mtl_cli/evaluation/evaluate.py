@@ -12,7 +12,6 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.table import Array
 from mtl_cli.evaluation.drift import prediction_drift
 from mtl_cli.evaluation.evaluation import Evaluation
-from mtl_cli.evaluation.importance import REPEATS, importance
 from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.evaluation.rows import (
     Rows,
@@ -21,13 +20,16 @@ from mtl_cli.evaluation.rows import (
     table_in_memory,
     validation_rows,
 )
-from mtl_cli.evaluation.slices import Slices, score_slices, slices_by
 from mtl_cli.evaluation.training_rows import training_rows_remark
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.metrics.scores import NON_METRIC_KEYS, Score, metrics_of
-from mtl_cli.scoring.gate_usage import measure_gate_usage
+from mtl_cli.scoring.gate_slices import usage_by_slice
+from mtl_cli.scoring.gate_usage import summarize_gates
+from mtl_cli.scoring.gate_weights import measure_gate_weights
+from mtl_cli.scoring.importance import REPEATS, importance
 from mtl_cli.scoring.scored_rows import ScoredRows, metric_with_interval, scored_rows
 from mtl_cli.scoring.scores import evaluate as scores_of
+from mtl_cli.scoring.slices import Slices, score_slices, slices_by
 from mtl_cli.statistics.sampling_error import bootstrap_error, interval
 
 
@@ -80,7 +82,9 @@ def evaluate(
     importances: dict[str, Any] = {}
     if request.importance:
         repeats, on_step = request.repeats, partial(request.on_progress, "permuting")
-        importances = importance(model, rows.outputs, rows.sample, repeats, on_step)
+        importances = importance(
+            model.network, model.features, rows.outputs, rows.sample, repeats, on_step
+        )
     evaluation = Evaluation(
         str(model.folder),
         rows.source,
@@ -125,7 +129,7 @@ def slices_of(model: LoadedRun, rows: Rows) -> list[Slices]:
 
 
 def task_results(
-    rows: Rows, scored: list[ScoredRows], weakest: dict[str, dict[str, Any]]
+    rows: Rows, scored: list[ScoredRows], weakest: dict[str, list[dict[str, Any]]]
 ) -> dict[str, dict[str, Any]]:
     """Returns the metrics with intervals, the calibration and the weakest slice."""
     scores = scores_of(rows.outputs, rows.table, rows.predictions)
@@ -145,7 +149,7 @@ def task_results(
             **{key: x for key, x in score.items() if key in NON_METRIC_KEYS},
             "metrics": metrics,
             "calibration": rows_of_output.calibration(),
-            "weakest_slice": weakest.get(name),
+            "weakest_slice": next(iter(weakest[name]), None),
         }
     return results
 
@@ -162,20 +166,19 @@ def truth_with_interval(rows: Rows, name: str, score: Score) -> dict[str, Any]:
 def gates(model: LoadedRun, rows: Rows, slices: list[Slices]) -> dict[str, Any]:
     """Returns how gates use their experts, of all sampled rows and by slice."""
     # The gate of a task without labels in the table counts all rows.
+    tasks = list(model.config.chosen_tasks)
     weights: dict[str, Array] = {
-        task: rows.sample.weights.get(task, np.ones(rows.sample.rows))
-        for task in model.config.chosen_tasks
+        task: rows.sample.weights.get(task, np.ones(rows.sample.rows)) for task in tasks
     }
     sample = replace(rows.sample, weights=weights)
-    usage = measure_gate_usage(model.network, model.config, sample)
-    if usage is None:
+    measured = measure_gate_weights(model.network, tasks, sample)
+    if measured is None:
         return {}
-    by_slice = []
-    for by in slices:
-        codes = by.codes[rows.sample_rows]
-        for code, name in enumerate(by.names):
-            inside = sample.take(np.flatnonzero(codes == code))
-            if inside.rows:
-                inner = measure_gate_usage(model.network, model.config, inside)
-                by_slice.append({"column": by.column, "slice": name, **(inner or {})})
-    return {**usage, "slices": by_slice}
+    by_slice = [
+        record
+        for by in slices
+        for record in usage_by_slice(
+            measured, replace(by, codes=by.codes[rows.sample_rows])
+        )
+    ]
+    return {**summarize_gates(measured), "slices": by_slice}

@@ -1,34 +1,21 @@
 """The HTML page of an evaluation: tables, calibration plots and gates."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.evaluation.evaluation import Evaluation
-from mtl_cli.evaluation.sections import importance_text, sections, text_with_interval
+from mtl_cli.evaluation.sections import sections
 from mtl_cli.metrics.scores import title_of
 from mtl_cli.pages.charts import Chart
 from mtl_cli.pages.interval_charts import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.render import render
+from mtl_cli.runs.importance_plots import importance_plots
+from mtl_cli.runs.score_table import text_with_interval
+from mtl_cli.scoring.gate_rows import gate_tables
 
-ALL_ROWS = "all rows"
 MAX_BARS = 30
-
-
-@dataclass(frozen=True)
-class GateTable:
-    """How one gate weighs its experts, on all rows and on each slice.
-
-    Attributes:
-        name: the gate's level and task.
-        experts: the names of the experts.
-        rows: the name of a slice, and the percent of the weight of each expert.
-    """
-
-    name: str
-    experts: list[str]
-    rows: list[tuple[str, list[str]]]
 
 
 def page(evaluation: Evaluation) -> str:
@@ -97,21 +84,13 @@ def slice_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
 
 def importance_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
     """Returns {`Importance`: one chart per task}, the most important features first."""
+    titles = {
+        task: f"{title_of(task, result)} {result['main_metric'].replace('_', ' ')}"
+        for task, result in evaluation.tasks.items()
+    }
     records = evaluation.importances.get("features", [])
-    charts = []
-    for task, result in evaluation.tasks.items():
-        of_task = [r for r in records if r["task"] == task and r["group"] is None]
-        of_task.sort(key=lambda record: -record["importance"])
-        bars = [
-            Bar(r["features"], importance_text(r), r["importance"], *ends_of(r))
-            for r in of_task[:MAX_BARS]
-        ]
-        if bars:
-            metric = result["main_metric"].replace("_", " ")
-            name = f"{title_of(task, result)} {metric}"
-            title = f"{name}, worse by, if the values are shuffled"
-            charts.append(IntervalPlot(title, title, bars, 0.0).chart())
-    return {"Importance": charts} if charts else {}
+    plots = importance_plots(records, titles, MAX_BARS)
+    return {"Importance": [plot.chart() for plot in plots]} if plots else {}
 
 
 def ends_of(record: dict[str, Any]) -> tuple[float, float]:
@@ -119,21 +98,3 @@ def ends_of(record: dict[str, Any]) -> tuple[float, float]:
     if record["low"] is None:
         return record["value"], record["value"]
     return record["low"], record["high"]
-
-
-def gate_tables(gates: dict[str, Any]) -> list[GateTable]:
-    """Returns one table per gate with experts to choose from."""
-    if not gates:
-        return []
-    slices = [(f"{s['column']}: {s['slice']}", s["gates"]) for s in gates["slices"]]
-    tables = []
-    for i, gate in enumerate(gates["gates"]):
-        experts = list(gate["weights"])
-        rows = []
-        for name, of_slice in [(ALL_ROWS, gates["gates"]), *slices]:
-            weights = of_slice[i]["weights"]
-            if weights:  # a slice without rows of the task's space has none
-                rows.append((name, [f"{100 * weights[e]:.0f}" for e in experts]))
-        name = f"{gate['level']} gate of {gate['task'] or 'all tasks'}".strip()
-        tables.append(GateTable(name, experts, rows))
-    return tables

@@ -14,8 +14,9 @@ from rich.text import Text
 from mtl_cli.core.errors import WriteError, printable
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.evaluation.evaluation import Evaluation
-from mtl_cli.evaluation.sections import sections, text_with_interval
+from mtl_cli.evaluation.sections import sections
 from mtl_cli.runs.console import print_in_full_width, text_table
+from mtl_cli.runs.score_table import text_with_interval
 
 if TYPE_CHECKING:
     from mtl_cli.evaluation.sweep import SweepEvaluation

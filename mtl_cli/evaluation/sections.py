@@ -4,18 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mtl_cli.comparison.formats import comma_list, p_value_text
+from mtl_cli.comparison.formats import comma_list
 from mtl_cli.evaluation.drift import LARGE, MODERATE, MORE_CELLS, has_moved
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.metrics.scores import title_of
 from mtl_cli.runs.data_tables import format_share
+from mtl_cli.runs.importance_plots import importance_text
 from mtl_cli.runs.score_table import (
     Cells,
     format_count,
-    format_metric,
     tables_by_metrics,
+    text_with_interval,
 )
-from mtl_cli.statistics.significance import LEVEL
+from mtl_cli.runs.slice_texts import slice_text
 
 MAX_FEATURES = 30  # in the table of importance
 MAX_DRIFTS = 12
@@ -58,14 +59,6 @@ def metric_section(evaluation: Evaluation) -> Section:
         for metric, reason in result.get("why", {}).items():
             lines.append(f"{task}: {metric} is undefined: {reason}")
     return Section("Metrics", tables_by_metrics(rows), lines)
-
-
-def text_with_interval(metric: dict[str, Any]) -> str:
-    """Returns `0.9167 ±0.0046`: a value and half the width of its 95 % interval."""
-    value = format_metric(metric["value"])
-    if metric["low"] is None:
-        return value
-    return f"{value} ±{format_metric((metric['high'] - metric['low']) / 2)}"
 
 
 def slice_sections(evaluation: Evaluation) -> Iterator[Section]:
@@ -123,13 +116,8 @@ def weakest_text(evaluation: Evaluation, task: str) -> str:
         return "no slice has enough rows of each class for a test"
     records = [r for r in evaluation.slice_records if r["task"] == task]
     number = sum(r["p_corrected"] is not None for r in records)
-    values = (
-        f"{record['metric'].replace('_', ' ')} {text_with_interval(record)} where "
-        f"{record['column']} is {record['slice']}, {format_metric(record['rest'])} on "
-        f"the other rows ({p_value_text(record['p_corrected'])}, corrected for "
-        f"{number} slices)"
-    )
-    if record["p_corrected"] < LEVEL:
+    values = slice_text(record, number)
+    if record["surely_weaker"]:
         return f"weakest slice: {values}"
     return f"no slice is surely weaker than the rest; the lowest has {values}"
 
@@ -212,10 +200,3 @@ def importance_section(evaluation: Evaluation) -> Section:
     if result["without_effect"]:
         lines.append(f"no task uses: {comma_list(result['without_effect'])}")
     return Section("Importance", [cells], lines)
-
-
-def importance_text(record: dict[str, Any]) -> str:
-    """Returns `0.1013 ±0.0047 *`: the importance and half the width of its interval."""
-    half = (record["high"] - record["low"]) / 2
-    star = " *" if record["low"] > 0 else "  "
-    return f"{record['importance']:.4f} ±{half:.4f}{star}"

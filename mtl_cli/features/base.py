@@ -159,6 +159,17 @@ class Feature(Options):
         values = self.summary(next(iter(columns.values())))
         return values, np.arange(len(values))
 
+    def value_names(self, values: Array, learnt: Learnt) -> list[str] | None:
+        """Returns the names of some encoded values, for slices in the run's report.
+
+        Args:
+            values: values that `summary` returns, (values,).
+            learnt: as in `encode`.
+
+        Returns: None if the values are no categories, or have no names.
+        """
+        return None
+
     def is_row_id(self, num_distinct: int, num_rows: int) -> bool:
         """Whether the values seem to identify rows, so that nothing can be learnt.
 

@@ -15,6 +15,7 @@ from mtl_cli.columns.vocabulary import (
     cross,
     hash_ids,
     vocabulary_ids,
+    vocabulary_names,
 )
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
@@ -89,6 +90,12 @@ class Cross(Embedded):
             column: list(column_cells)
             for column, column_cells in zip(self.columns, cells, strict=True)
         }
+
+    def value_names(self, values: Array, learnt: Learnt) -> list[str] | None:
+        if self.num_buckets is not None:
+            return None
+        names = vocabulary_names(values, learnt.vocabulary)
+        return [name.replace(UNIT_SEPARATOR, " & ") for name in names]
 
     def num_ids(self, learnt: Learnt) -> int:
         return 1 + (self.num_buckets or len(learnt["vocabulary"]))

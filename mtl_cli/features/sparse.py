@@ -7,7 +7,12 @@ import pyarrow as pa
 
 from mtl_cli.columns.examples import Cells, some_values
 from mtl_cli.columns.fitters import Learnt, VocabularyFitter
-from mtl_cli.columns.vocabulary import Categorical, as_categorical, vocabulary_ids
+from mtl_cli.columns.vocabulary import (
+    Categorical,
+    as_categorical,
+    vocabulary_ids,
+    vocabulary_names,
+)
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Embedded, Pretrained
@@ -56,6 +61,9 @@ class Sparse(Embedded):
         self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
     ) -> dict[str, Cells]:
         return {name: some_values(learnt["vocabulary"], random, rows)}
+
+    def value_names(self, values: Array, learnt: Learnt) -> list[str]:
+        return vocabulary_names(values, learnt.vocabulary)
 
     def is_row_id(self, num_distinct: int, num_rows: int) -> bool:
         return num_distinct > max(MIN_ROW_ID_SHARE * num_rows, MIN_ROW_IDS)

@@ -10,6 +10,7 @@ from mtl_cli.data.table import Array
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.pages.figures import write_png
 from mtl_cli.pages.line_plots import LinePlot
+from mtl_cli.runs.diagnosis import Diagnosis
 from mtl_cli.runs.epoch_rows import epoch_row, learning_curves
 from mtl_cli.runs.predictions_file import SCENARIO
 from mtl_cli.runs.score_table import Cells
@@ -28,6 +29,7 @@ class FinishedRun(TrainedRun):
         scores: the scores by split and output.
         split: the split that stands for the run: its test rows if it has any.
         gate_usage: the use of experts by gates; None without gates.
+        diagnosis: the weak slices, and the importance of features.
         stages: the seconds of each stage, as `StageTimer.table` returns them.
         next_commands: commands to go on with, and what each does.
     """
@@ -36,6 +38,7 @@ class FinishedRun(TrainedRun):
     scores: dict[str, Scores]
     split: str
     gate_usage: GateUsage | None
+    diagnosis: Diagnosis
     stages: Cells
     next_commands: list[tuple[str, str]]
 

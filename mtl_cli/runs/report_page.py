@@ -5,16 +5,21 @@ import shlex
 from typing import Any
 
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.pages.charts import Chart
 from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import render
 from mtl_cli.runs.data_tables import feature_table, task_table
+from mtl_cli.runs.importance_plots import importance_plots
 from mtl_cli.runs.report import FinishedRun
-from mtl_cli.runs.score_table import scenario_table, score_tables
-from mtl_cli.scoring.gate_rows import gate_rows
+from mtl_cli.runs.score_table import Cells, scenario_table, score_tables
+from mtl_cli.runs.slice_texts import slice_table, slice_text
+from mtl_cli.scoring.gate_rows import gate_rows, gate_tables
 from mtl_cli.scoring.gate_usage import gate_warnings
 from mtl_cli.scoring.scored_rows import metric_with_interval
 
 MAX_OPEN_TASKS = 4  # whose plots are shown at once
+MAX_FEATURES = 10  # in a plot of importance
+SHOWN_SLICES = 3  # of each task
 
 
 def page(run: FinishedRun, shown: dict[str, Any]) -> str:
@@ -37,6 +42,10 @@ def page(run: FinishedRun, shown: dict[str, Any]) -> str:
         plots=run.prediction_plots,
         max_open_tasks=MAX_OPEN_TASKS,
         gates=gate_rows(run.gate_usage) if run.gate_usage else [],
+        **gates_by_slice(run),
+        diagnosis=run.diagnosis,
+        weakest=weakest_tables(run),
+        importance=importance_charts(run),
         network=network_chart(nodes),
         tasks_by_split=task_table(run.data.report, outputs),
         features=feature_table(run.data.report),
@@ -47,6 +56,46 @@ def page(run: FinishedRun, shown: dict[str, Any]) -> str:
     )
 
 
+def gates_by_slice(run: FinishedRun) -> dict[str, Any]:
+    """Returns the column that gates tell apart most, and the gates by its slices."""
+    usage = run.gate_usage
+    if usage is None or not usage["slices"]:
+        return {"gates_column": "", "gates_by_slice": []}
+    column = usage["slices"][0]["column"]
+    return {"gates_column": column, "gates_by_slice": gate_tables(usage)}
+
+
+def importance_charts(run: FinishedRun) -> list[Chart]:
+    """Returns what features are worth, one chart per output that was measured."""
+    titles = {
+        name: f"{rows.output.title} {rows.main_metric.name.replace('_', ' ')}"
+        for name, rows in run.scored.items()
+    }
+    records = run.diagnosis.importances.get("features", [])
+    return [plot.chart() for plot in importance_plots(records, titles, MAX_FEATURES)]
+
+
+def weakest_tables(run: FinishedRun) -> list[Cells]:
+    """Returns the weakest slices of each output that has any, one table per output."""
+    titles = {output.name: output.title for output in run.config.outputs}
+    return [
+        slice_table(titles[name], records[:SHOWN_SLICES])
+        for name, records in run.diagnosis.slices.items()
+        if records
+    ]
+
+
+def weaknesses(run: FinishedRun) -> list[str]:
+    """Returns a sentence for each output whose weakest slice is surely weaker."""
+    return [
+        f"{output.title}: {slice_text(records[0], len(records))}, on "
+        f"{run.diagnosis.rows:,} {run.diagnosis.split} rows"
+        for output in run.config.outputs
+        if (records := run.diagnosis.slices.get(output.name))
+        and records[0]["surely_weaker"]
+    ]
+
+
 def model_card(run: FinishedRun, shown: dict[str, Any]) -> str:
     """Returns the model card as Markdown.
 
@@ -55,7 +104,13 @@ def model_card(run: FinishedRun, shown: dict[str, Any]) -> str:
         shown: the result of `summary`.
     """
     tables = score_tables(run.config.outputs, run.scores[run.split])
-    return render("model_card.md", **shown, tables=tables, command=command(run))
+    return render(
+        "model_card.md",
+        **shown,
+        tables=tables,
+        command=command(run),
+        weaknesses=weaknesses(run),
+    )
 
 
 def summary(run: FinishedRun) -> dict[str, Any]:

@@ -5,12 +5,17 @@ from dataclasses import asdict
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.runs.console import Console
+from mtl_cli.runs.diagnosis import diagnose
 from mtl_cli.runs.next_commands import next_commands
 from mtl_cli.runs.resume import main_split
 from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.runs.trained_run import TrainedRun
-from mtl_cli.scoring.gate_usage import gate_warnings, measure_gate_usage
+from mtl_cli.scoring.gate_slices import most_telling, usage_by_slice
+from mtl_cli.scoring.gate_usage import GateUsage, gate_warnings, summarize_gates
+from mtl_cli.scoring.gate_weights import measure_gate_weights
+from mtl_cli.scoring.sample import sample_of
 from mtl_cli.scoring.scores import evaluate
+from mtl_cli.scoring.slices import slices_by_feature
 
 
 def save_and_score(
@@ -40,8 +45,11 @@ def save_and_score(
     timer.end_stage("save, predict and score")
 
     split = main_split(scores)
-    if gate_usage := measure_gate_usage(run.network, config, data.splits[split]):
+    gate_usage = measure_gates(run, split)
+    if gate_usage is not None:
         folder.write_json("gates.json", {"split": split, **gate_usage})
+    diagnosis = diagnose(run, predictions, split)
+    timer.end_stage("look for weak slices, measure importance")
     report.write(
         report.FinishedRun(
             **vars(run),
@@ -49,6 +57,7 @@ def save_and_score(
             scores=scores,
             split=split,
             gate_usage=gate_usage,
+            diagnosis=diagnosis,
             stages=timer.table(),
             next_commands=next_commands(config, folder.path, run.settings),
         )
@@ -62,6 +71,25 @@ def save_and_score(
     )
     timer.end_stage("write tables, plots and page")
     return scores
+
+
+def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
+    """Returns how gates use experts, of all rows and by the most telling feature.
+
+    Args:
+        run: the trained run.
+        split: the split whose rows are sampled.
+    """
+    sample = sample_of(run.data.splits[split])
+    tasks = list(run.config.chosen_tasks)
+    measured = measure_gate_weights(run.network, tasks, sample)
+    if measured is None:
+        return None
+    usage = summarize_gates(measured)
+    slices = slices_by_feature(run.data.features, sample.features)
+    telling = most_telling(measured, slices)
+    usage["slices"] = [] if telling is None else usage_by_slice(measured, telling)
+    return usage
 
 
 def calibrate_probabilities(run: TrainedRun, console: Console) -> None:

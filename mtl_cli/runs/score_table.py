@@ -1,6 +1,7 @@
 """Tables of a run's scores, with one row per output and one column per metric."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.regression import truth_rmse
@@ -104,3 +105,16 @@ def format_metric(value: float | None) -> str:
 def format_count(value: int | None) -> str:
     """Returns a count with a comma after the thousands; a dash for None."""
     return "-" if value is None else f"{value:,}"
+
+
+def text_with_interval(metric: dict[str, Any]) -> str:
+    """Returns `0.9167 ±0.0046`: a value and half the width of its 95 % interval."""
+    value = format_metric(metric["value"])
+    if metric["low"] is None:
+        return value
+    return f"{value} ±{format_metric((metric['high'] - metric['low']) / 2)}"
+
+
+def p_value_text(p: float) -> str:
+    """Returns `p = 0.031`, or `p < 0.001`."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

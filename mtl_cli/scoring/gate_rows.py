@@ -1,8 +1,10 @@
-"""The rows of a table that shows how much weight each gate gives each expert."""
+"""Tables that show how much weight each gate gives each expert, also by slice."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+ALL_ROWS = "all rows"
 
 
 @dataclass(frozen=True)
@@ -51,3 +53,40 @@ def note_of(gate: Mapping[str, Any], expert: str) -> str:
 def percent(share: object) -> str:
     """Returns a share in percent, or a dash."""
     return f"{100 * share:.0f} %" if isinstance(share, int | float) else "-"
+
+
+@dataclass(frozen=True)
+class GateTable:
+    """How one gate weighs its experts, on all rows and on each slice.
+
+    Attributes:
+        name: the gate's level and task.
+        experts: the names of the experts.
+        rows: the name of a slice, and the percent of the weight of each expert.
+    """
+
+    name: str
+    experts: list[str]
+    rows: list[tuple[str, list[str]]]
+
+
+def gate_tables(gates: Mapping[str, Any]) -> list[GateTable]:
+    """Returns one table per gate with experts to choose from.
+
+    Args:
+        gates: the usage of gates, see `GateUsage`; {} without gates.
+    """
+    if not gates:
+        return []
+    slices = [(f"{s['column']}: {s['slice']}", s["gates"]) for s in gates["slices"]]
+    tables = []
+    for i, gate in enumerate(gates["gates"]):
+        experts = list(gate["weights"])
+        rows = []
+        for name, of_slice in [(ALL_ROWS, gates["gates"]), *slices]:
+            weights = of_slice[i]["weights"]
+            if weights:  # a slice without rows of the task's space has none
+                rows.append((name, [f"{100 * weights[e]:.0f}" for e in experts]))
+        name = f"{gate['level']} gate of {gate['task'] or 'all tasks'}".strip()
+        tables.append(GateTable(name, experts, rows))
+    return tables

@@ -1,25 +1,16 @@
-"""Measures which experts the gates of a trained network use.
-
-Gates are all layers that weigh something, see `layers.routing.Routing`.
-"""
+"""Which experts the gates of a trained network use."""
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 
-from mtl_cli.config.run_config import Config
-from mtl_cli.data.table import Array, StoredTable, Table
+from mtl_cli.data.table import Array
+from mtl_cli.scoring.gate_weights import GateWeights
 
 if TYPE_CHECKING:
     from mtl_cli.layers import Expert, Routing
-    from mtl_cli.network.build import Network
 
-# A sample of the table is enough. The sample consists of blocks from the whole table,
-# since the rows may be in the order of time.
-MAX_ROWS = 20_000
-NUM_BLOCKS = 10
 # An expert counts as unused if its mean weight is below this share of an equal share.
 UNUSED_SHARE = 0.05
 # A gate counts as polarised if the mean weight of one expert is above this weight.
@@ -66,67 +57,26 @@ class GateUsage(TypedDict):
         rows: number of rows that passed through the gates.
         gates: the summaries of all gates.
         dead: `LEVEL EXPERT` for each expert that no gate of its level uses.
+        slices: the same by slice, with the keys `column` and `slice`, see
+            `gate_slices`.
     """
 
     rows: int
     gates: list[GateSummary]
     dead: list[str]
+    slices: NotRequired[list[dict[str, Any]]]
 
 
-def measure_gate_usage(
-    network: "Network", config: Config, table: Table | StoredTable
-) -> GateUsage | None:
-    """Returns how the gates of a network weigh their experts.
-
-    Args:
-        network: the trained network.
-        config: the configuration of the run.
-        table: the rows to sample from. The gate of a task counts only rows of the
-            task's space.
-
-    Returns: the usage; None if the network has no gate with several experts.
-    """
-    import keras
-
-    from mtl_cli.layers import Routing
-
-    layers = [layer for layer in network.logits.layers if isinstance(layer, Routing)]
-    layers = [layer for layer in layers if layer.output.shape[-1] > 1]
-    if not layers:
-        return None
-    outputs = {layer.name: layer.output for layer in layers}
-    gate_model = keras.Model(network.logits.input, outputs)
-    tasks = list(config.chosen_tasks)
-    weight_blocks: dict[str, list[Array]] = {name: [] for name in outputs}
-    counted_blocks: dict[str, list[Array]] = {task: [] for task in tasks}
-    for block in sample_blocks(table):
-        for name, weights in gate_model(block.features, training=False).items():
-            num_gates, _, num_experts = weights.shape
-            by_member = np.reshape(weights, (num_gates, -1, block.rows, num_experts))
-            weight_blocks[name].append(by_member.astype("float64").mean(axis=1))
-        for task in tasks:
-            counted_blocks[task].append(block.weights[task] > 0)
-    is_counted = {
-        task: np.concatenate(blocks) for task, blocks in counted_blocks.items()
-    }
-    gates: list[GateSummary] = []
-    for layer in layers:
-        weights = np.concatenate(weight_blocks[layer.name], axis=1)
-        gates += summarize_layer(layer, weights, is_counted)
-    return {
-        "rows": len(is_counted[tasks[0]]),
-        "gates": gates,
-        "dead": dead_experts(gates),
-    }
-
-
-def sample_blocks(table: Table | StoredTable) -> Iterator[Table]:
-    """Yields blocks of rows from the whole table, `MAX_ROWS` rows or fewer together."""
-    num_blocks = min(NUM_BLOCKS, table.rows)
-    for block in range(num_blocks):
-        step = table.rows / num_blocks
-        start, stop = int(block * step), int((block + 1) * step)
-        yield table.read(start, min(stop, start + MAX_ROWS // NUM_BLOCKS))
+def summarize_gates(measured: GateWeights) -> GateUsage:
+    """Returns how gates weigh their experts on some rows."""
+    gates = [
+        gate
+        for layer in measured.layers
+        for gate in summarize_layer(
+            layer, measured.weights[layer.name], measured.is_counted
+        )
+    ]
+    return {"rows": measured.rows, "gates": gates, "dead": dead_experts(gates)}
 
 
 def summarize_layer(

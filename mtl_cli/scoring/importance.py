@@ -5,39 +5,47 @@ predicts worse (Breiman, "Random Forests", 2001).
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array, Table
-from mtl_cli.evaluation.feature_groups import (
+from mtl_cli.heads.base import Output
+from mtl_cli.scoring.feature_groups import (
     NAME_SEPARATOR,
     FeatureGroup,
     feature_groups,
 )
-from mtl_cli.evaluation.loaded_run import LoadedRun
-from mtl_cli.heads.base import Output
 from mtl_cli.scoring.scored_rows import scored_rows
 from mtl_cli.statistics.significance import quantile
 
+if TYPE_CHECKING:
+    from mtl_cli.network.build import Network
+
 MIN_REPEATS, REPEATS = 2, 10
+ROWS_AT_ONCE = 8192  # of several shufflings of a small sample
 SEED = 0
 
 
+def no_step(done: int, total: int) -> None:
+    """Shows no progress."""
+
+
 def importance(
-    model: LoadedRun,
+    network: "Network",
+    features: FeatureSet,
     outputs: list[Output],
     sample: Table,
     repeats: int,
-    on_step: Callable[[int, int], None],
+    on_step: Callable[[int, int], None] = no_step,
 ) -> dict[str, Any]:
     """Returns the importance of each feature for each output.
 
     Args:
-        model: the model.
+        network: the trained network.
+        features: the fitted features.
         outputs: the outputs to score.
         sample: the rows, with their features.
         repeats: the number of shufflings.
@@ -51,14 +59,16 @@ def importance(
     """
     if repeats < MIN_REPEATS:
         raise ConfigError(f"--repeats: {repeats} is below {MIN_REPEATS}, the least")
-    groups = feature_groups(model.features, sample.features)
+    groups = feature_groups(features, sample.features)
     units = list(units_of(groups))
-    baseline = main_scores(model, outputs, sample)
+    baseline = main_scores(outputs, sample, network.predict(sample))
     records: list[dict[str, Any]] = []
     for step, (unit, group) in enumerate(units):
         shuffled_scores = [
-            main_scores(model, outputs, rows)
-            for rows in shuffled(model.features, sample, unit, repeats)
+            main_scores(outputs, sample, predictions)
+            for predictions in shuffled_predictions(
+                network, features, sample, unit, repeats
+            )
         ]
         for task, score in baseline.items():
             drops = np.array([score - scores[task] for scores in shuffled_scores])
@@ -84,48 +94,75 @@ def units_of(groups: list[FeatureGroup]) -> Iterator[tuple[list[str], FeatureGro
                 yield [name], group
 
 
-def shuffled(
-    features: FeatureSet, sample: Table, names: list[str], repeats: int
-) -> Iterator[Table]:
-    """Yields the rows with the values of some features shuffled, several times.
+def shuffled_predictions(
+    network: "Network",
+    features: FeatureSet,
+    sample: Table,
+    names: list[str],
+    repeats: int,
+) -> Iterator[dict[str, Array]]:
+    """Predicts rows several times, each time with some features shuffled anew.
 
-    The orders are the same for all features.
+    The orders are the same for all features. Several shufflings of a small sample are
+    predicted at once, since few large batches are quicker than many small ones.
+
+    Args:
+        network: the trained network.
+        features: the fitted features.
+        sample: the rows.
+        names: the features to shuffle together.
+        repeats: the number of shufflings.
+
+    Yields: {output: predictions} of each shuffling.
     """
-    for repeat in range(repeats):
-        order = np.random.default_rng([SEED, repeat]).permutation(sample.rows)
-        yield permuted(features, sample, names, order)
+    orders = [
+        np.random.default_rng([SEED, repeat]).permutation(sample.rows)
+        for repeat in range(repeats)
+    ]
+    at_once = max(1, ROWS_AT_ONCE // sample.rows)
+    for start in range(0, repeats, at_once):
+        shuffled = [
+            permuted(features, sample.features, names, order)
+            for order in orders[start : start + at_once]
+        ]
+        stacked = {
+            name: np.concatenate([x[name] for x in shuffled]) for name in shuffled[0]
+        }
+        predictions = network.predict(Table(stacked, {}, {}))
+        for first in range(0, len(shuffled) * sample.rows, sample.rows):
+            rows = slice(first, first + sample.rows)
+            yield {name: x[rows] for name, x in predictions.items()}
 
 
 def permuted(
-    features: FeatureSet, sample: Table, names: list[str], order: Array
-) -> Table:
-    """Returns rows in which some features have the values of other rows.
+    features: FeatureSet, encoded: dict[str, Array], names: list[str], order: Array
+) -> dict[str, Array]:
+    """Returns encoded rows in which some features have the values of other rows.
 
     Args:
         features: the fitted features.
-        sample: the rows.
+        encoded: the encoded rows, {input of the network: (rows, width)}.
         names: the features to permute together.
         order: the row whose values each row gets, (rows,).
     """
-    inputs = dict(sample.features)
-    for input_name, values in sample.features.items():
+    inputs = dict(encoded)
+    for input_name, values in encoded.items():
         sizes = "sequences" if input_name == "sequence_weights" else input_name
         columns_of = features.layout.columns_in(sizes)
         for columns in (columns_of[name] for name in names if name in columns_of):
             if inputs[input_name] is values:
                 inputs[input_name] = np.array(values)
             inputs[input_name][:, columns] = values[order, columns]
-    return replace(sample, features=inputs)
+    return inputs
 
 
 def main_scores(
-    model: LoadedRun, outputs: list[Output], rows: Table
+    outputs: list[Output], rows: Table, predictions: dict[str, Array]
 ) -> dict[str, float]:
     """Returns the main metric of each output, negated if less is better.
 
     Outputs whose metric has no value are left out.
     """
-    predictions = model.network.predict(rows)
     scores = {}
     for output in outputs:
         scored = scored_rows(output, rows, predictions[output.name])

@@ -11,7 +11,12 @@ from mtl_cli.metrics.calibration import calibration_buckets
 from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.scores import Score
 from mtl_cli.scoring.scores import score
-from mtl_cli.statistics.sampling_error import SamplingError, interval, sampling_error
+from mtl_cli.statistics.sampling_error import (
+    SamplingError,
+    has_quick_error,
+    interval,
+    sampling_error,
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,23 @@ class ScoredRows:
         metric = self.output.task.metric(name)
         columns = [self.label, self.prediction, self.weight]
         return sampling_error(metric, columns, self.group)
+
+    @property
+    def has_quick_error(self) -> bool:
+        """Whether the error of the main metric needs no bootstrap."""
+        return has_quick_error(self.main_metric, self.weight)
+
+    @property
+    def smaller_class(self) -> int:
+        """The number of rows of the smaller class.
+
+        Tasks without positives count as tasks with two equally large classes.
+        """
+        rows = len(self.label)
+        positives = rows // 2
+        if self.output.task.BINARY_LABELS:
+            positives = int((self.label > 0.5).sum())
+        return min(positives, rows - positives)
 
     @property
     def main_metric(self) -> Metric:

@@ -1,4 +1,4 @@
-"""Slices of a table by the values of a column, and the weakest slice of a task."""
+"""Slices of a table by the values of a column, and the weakest slices of a task."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,9 +10,10 @@ import pyarrow.compute
 
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DataError, printable
+from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 from mtl_cli.scoring.scored_rows import ScoredRows, metric_with_interval
-from mtl_cli.statistics.significance import holm, z_test
+from mtl_cli.statistics.significance import LEVEL, holm, z_test
 
 MIN_ROWS = 100  # of a value; rarer values become the slice `OTHER`
 MAX_SLICES = 20  # of a column, `OTHER` included
@@ -20,8 +21,8 @@ MIN_OF_CLASS = 20  # rows of each class in a slice that is tested
 # A column of more distinct numbers is cut into this many ranges with equally many rows.
 MAX_DISTINCT_NUMBERS = 20
 NUM_RANGES = 5
-# The keys of a slice's numbers; a number is None where it is undefined.
-NUMBER_KEYS = (
+# The keys of a slice's results; a result is None where it is undefined.
+RESULT_KEYS = (
     "positives",
     "value",
     "low",
@@ -30,6 +31,7 @@ NUMBER_KEYS = (
     "difference",
     "p",
     "p_corrected",
+    "surely_weaker",
     "predicted",
     "actual",
     "ratio",
@@ -77,13 +79,54 @@ def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
         names, codes = ranges(numbers, empty)
     else:
         names, codes = values(cells, empty)
-    counts = np.bincount(codes, minlength=len(names))
-    frequent = np.argsort(-counts, kind="stable")
-    large = sorted(i for i in frequent[: MAX_SLICES - 1] if counts[i] >= MIN_ROWS)
-    position = np.full(len(names), len(large))
-    position[large] = np.arange(len(large))
-    other = [OTHER] if counts.sum() > counts[large].sum() else []
-    return Slices(column, [names[i] for i in large] + other, position[codes])
+    frequent, codes = frequent_values(codes)
+    return named_slices(column, [names[i] for i in frequent], codes)
+
+
+def slices_by_feature(features: FeatureSet, encoded: dict[str, Array]) -> list[Slices]:
+    """Returns the slices by each feature whose encoded values have names.
+
+    A feature whose rows are all in one slice is left out.
+
+    Args:
+        features: the fitted features.
+        encoded: the encoded rows, {input of the network: (rows, width)}.
+    """
+    found = []
+    for name, feature in features.features.items():
+        values = feature.summary(features.columns_in(encoded, name))
+        distinct, codes = np.unique(values, return_inverse=True)
+        frequent, codes = frequent_values(codes)
+        learnt = features.table_learnt(name)
+        names = feature.value_names(distinct[frequent], learnt)
+        if names and (codes != codes[0]).any():
+            found.append(named_slices(name, [printable(x) for x in names], codes))
+    return found
+
+
+def frequent_values(codes: Array) -> tuple[Array, Array]:
+    """Returns the values that become slices, and the slice of each row.
+
+    All other values become one slice more.
+
+    Args:
+        codes: the number of each row's value, from 0, (rows,).
+
+    Returns: the numbers of the values, ascending, (slices,); and the position of each
+        row's value among these, `slices` for other values, (rows,).
+    """
+    counts = np.bincount(codes)
+    frequent = np.argsort(-counts, kind="stable")[: MAX_SLICES - 1]
+    frequent = np.sort(frequent[counts[frequent] >= MIN_ROWS])
+    position = np.full(len(counts), len(frequent))
+    position[frequent] = np.arange(len(frequent))
+    return frequent, position[codes]
+
+
+def named_slices(column: str, names: list[str], codes: Array) -> Slices:
+    """Returns slices; rows whose code is no position in the names are `OTHER`."""
+    other = [OTHER] if (codes == len(names)).any() else []
+    return Slices(column, names + other, codes)
 
 
 def as_numbers(cells: pa.ChunkedArray, empty: Array) -> Array | None:
@@ -143,15 +186,15 @@ def sort_key(value: object) -> tuple[bool, float, str]:
 
 def score_slices(
     outputs: list[ScoredRows], slices: list[Slices]
-) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
     """Scores each output on each slice, and finds the weakest slice of each output.
 
     The main metric of a slice is tested against the same metric of all other rows, if
     the slice is one value or range and has 20 rows of each class. The p-values of an
     output are corrected for the number of its tested slices (Holm).
 
-    Returns: a row for each column, slice and output; and {output: the row of its
-        weakest slice} for outputs with a slice that can be tested.
+    Returns: one row per column, slice and output; {output: the rows of its tested
+        slices, the weakest first}. Slices that are surely weaker come before others.
     """
     records, weakest = [], {}
     for rows in outputs:
@@ -162,12 +205,15 @@ def score_slices(
         ]
         tested = [record for record in of_output if record["p"] is not None]
         corrected = holm([record["p"] for record in tested]) if tested else []
+        sign = rows.main_metric.direction or 1
         for record, p in zip(tested, corrected, strict=True):
-            record["p_corrected"] = p
-        if tested:
-            sign = rows.main_metric.direction or 1
-            worst = min(tested, key=lambda record: sign * record["difference"])
-            weakest[rows.output.name] = worst
+            is_weaker = sign * record["difference"] < 0 and p < LEVEL
+            record |= {"p_corrected": p, "surely_weaker": bool(is_weaker)}
+
+        def weakness(record: dict[str, Any], sign: int = sign) -> tuple[bool, float]:
+            return not record["surely_weaker"], sign * record["difference"]
+
+        weakest[rows.output.name] = sorted(tested, key=weakness)
         records += of_output
     return records, weakest
 
@@ -183,7 +229,7 @@ def slice_record(rows: ScoredRows, by: Slices, code: int) -> dict[str, Any]:
         "task": rows.output.name,
         "metric": name,
         "rows": len(inside_rows.label),
-        **dict.fromkeys(NUMBER_KEYS),
+        **dict.fromkeys(RESULT_KEYS),
     }
     score = inside_rows.score()
     record["positives"] = score.get("positives")
@@ -197,10 +243,7 @@ def slice_record(rows: ScoredRows, by: Slices, code: int) -> dict[str, Any]:
     record |= {key: x for key, x in calibration.items() if key != "buckets"}
     metric = metric_with_interval(inside_rows, name, score.get(name))
     record |= {key: metric[key] for key in ("value", "low", "high")}
-    # A task without positives is taken for one with two equal classes.
-    num_positives = score.get("positives", len(inside_rows.label) // 2)
-    smaller_class = min(num_positives, len(inside_rows.label) - num_positives)
-    if by.names[code] != OTHER and smaller_class >= MIN_OF_CLASS:
+    if by.names[code] != OTHER and inside_rows.smaller_class >= MIN_OF_CLASS:
         record |= test_against(inside_rows, outside_rows, name, record["value"])
     return record
 

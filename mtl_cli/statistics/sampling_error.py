@@ -58,14 +58,23 @@ def sampling_error(
         class; a bootstrap needs 20 rows or groups, and samples on which the metric has
         a value.
     """
-    has_equal_weights = len(columns) > 2 and bool((columns[2] == columns[2][0]).all())
-    if metric.name in DELONG_ERRORS and has_equal_weights:
+    if len(columns) > 2 and has_quick_error(metric, columns[2]):
         return DELONG_ERRORS[metric.name](columns[0], columns[1])
     if metric.grouped:
         if group is None:
             return None
         return bootstrap_error(metric, columns, group)
     return bootstrap_error(metric, columns)
+
+
+def has_quick_error(metric: Metric, weight: Floats) -> bool:
+    """Whether the error of a metric is known without a bootstrap.
+
+    Args:
+        metric: the metric.
+        weight: the weight of each row, (rows,).
+    """
+    return metric.name in DELONG_ERRORS and bool((weight == weight[:1]).all())
 
 
 def delong_error(label: Floats, prediction: Floats) -> SamplingError | None:

@@ -4,7 +4,8 @@ from mtl_cli.network.diagram import Node
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import render
-from mtl_cli.scoring.gate_rows import GateRow
+from mtl_cli.runs.diagnosis import Diagnosis
+from mtl_cli.scoring.gate_rows import GateRow, GateTable
 
 
 def run_page(text: str, **changes: object) -> str:
@@ -37,6 +38,11 @@ def run_page(text: str, **changes: object) -> str:
         learning_curves=[plot],
         plots={text: [plot]},
         max_open_tasks=4,
+        weakest=[cells],
+        importance=[plot.chart()],
+        diagnosis=Diagnosis(text, 9, {}, {"rows": 9, "repeats": 5}, [text]),
+        gates_column=text,
+        gates_by_slice=[GateTable(text, [text], [(text, ["33"])])],
         gates=[GateRow(text, "95 %", "80 %", [(text, "33")])],
         network=network_chart(parts),
         tasks_by_split=cells,

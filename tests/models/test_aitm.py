@@ -12,6 +12,7 @@ from helpers.equations import (
     through_towers,
     together,
 )
+from helpers.gate_usage import measure_gate_usage
 from helpers.networks import (
     TASKS,
     arrays,
@@ -23,7 +24,6 @@ from helpers.networks import (
 )
 
 from mtl_cli.data.table import Table
-from mtl_cli.scoring.gate_usage import measure_gate_usage
 
 SIZES = ["model=aitm", "model.bottom_units=[16,8]"]
 

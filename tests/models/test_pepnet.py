@@ -14,6 +14,7 @@ from helpers.equations import (
     relu,
     sigmoid,
 )
+from helpers.gate_usage import measure_gate_usage
 from helpers.networks import (
     ENCODERS,
     TASKS,
@@ -28,7 +29,6 @@ from helpers.networks import (
 )
 
 from mtl_cli.data.table import Table
-from mtl_cli.scoring.gate_usage import measure_gate_usage
 
 PPNET = ["model=pepnet", "model.tower_units=[8,6]", "model.prior_gate_units=[5]"]
 EPNET = ["encoder.domain_features=[hour]", "encoder.domain_gate_units=[5]"]

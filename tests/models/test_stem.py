@@ -14,6 +14,7 @@ from helpers.equations import (
     through_towers,
     together,
 )
+from helpers.gate_usage import measure_gate_usage
 from helpers.networks import (
     TASKS,
     arrays,
@@ -26,7 +27,6 @@ from helpers.networks import (
 )
 
 from mtl_cli.data.table import Table
-from mtl_cli.scoring.gate_usage import measure_gate_usage
 
 SIZES = ["model=stem", "model.tower_units=[8]", "model.expert_units=[16,8]"]
 SIZES += ["model.num_specific_experts=2", "model.num_shared_experts=3"]

@@ -20,7 +20,8 @@ def test_run_page_is_self_contained_and_escaped(text: str) -> None:
 def test_run_page_shows_scores_plots_and_settings() -> None:
     page = run_page("shop")
     curves = [a for tag, a in tags_of(page) if tag == "path" and "curve" in a["class"]]
-    assert [curve["class"] for curve in curves] == ["curve c0", "curve c1"] * 2
+    # The learning curves, the plot of predictions, and the chart of importance.
+    assert [curve["class"] for curve in curves] == ["curve c0", "curve c1"] * 3
     assert "<td>0.5</td>" in page
     assert "<pre>shop</pre>" in page
     assert "The dashed line is the epoch whose weights were kept." in page
@@ -52,6 +53,7 @@ def test_card_holds_no_link_picture_or_cell_of_a_name() -> None:
         headlines=[headline],
         tables=[[["task", "auc"], [name, "0.5"]]],
         warnings=[name],
+        weaknesses=[name],
     )
     for mark in "[]|`":
         assert f"\\{mark}" in card
@@ -68,7 +70,7 @@ def test_missing_variable_is_an_error() -> None:
 def test_colour_of_a_gates_weight_stays_within_its_scale() -> None:
     weights = [("a", "-5"), ("b", "40"), ("c", "130")]
     row = {"name": "level_1 a", "entropy_of_mean": "-", "mean_entropy": "-"}
-    page = run_page("shop", gates=[row | {"weights": weights}])
+    page = run_page("shop", gates=[row | {"weights": weights}], gates_by_slice=[])
     styles = [a["style"] for tag, a in tags_of(page) if a.get("class") == "cell"]
     assert styles == ["--w:0%", "--w:40%", "--w:100%"]
     assert ">-5</td>" in page

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from helpers.planted_data import declared, fitted_features
-from mtl_cli.evaluation.feature_groups import feature_groups
+
+from mtl_cli.scoring.feature_groups import feature_groups
 
 ROWS = 3000
 TASKS = {"y": {"label": "y", "kind": "binary"}}

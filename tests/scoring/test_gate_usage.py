@@ -2,18 +2,17 @@
 
 import numpy as np
 import pytest
+from helpers.gate_usage import measure_gate_usage
 from helpers.networks import ROWS as FEW
 from helpers.networks import TASKS, config, features, network
 
 from mtl_cli.data.table import Table
 from mtl_cli.scoring.gate_usage import (
-    MAX_ROWS,
     dead_experts,
     gate_warnings,
-    measure_gate_usage,
-    sample_blocks,
     summarize_gate,
 )
+from mtl_cli.scoring.sample import MAX_ROWS, sample_blocks
 
 
 def table(weights: dict[str, np.ndarray] | None = None) -> Table:

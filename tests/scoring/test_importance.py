@@ -1,5 +1,6 @@
 """Permutation importance: which columns are shuffled, and what an interval holds."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,18 +8,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from helpers.planted_data import declared, fitted_features, outputs
-from mtl_cli.evaluation.feature_groups import FeatureGroup
-from mtl_cli.evaluation.importance import (
+from scipy.stats import t
+
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.data.table import Table
+from mtl_cli.scoring import importance as module
+from mtl_cli.scoring.feature_groups import FeatureGroup
+from mtl_cli.scoring.importance import (
     features_by_use,
     importance,
     permuted,
     record_of,
 )
-from scipy.stats import t
-
-from mtl_cli.core.errors import ConfigError
-from mtl_cli.data.table import Table
-from mtl_cli.evaluation import importance as module
 
 DENSE = {"kind": "dense", "transform": "none"}
 FEATURES: dict[str, Any] = {
@@ -61,16 +62,14 @@ def test_only_the_columns_of_the_feature_are_shuffled(name: str, planted: Any) -
     features, rows, _ = planted
     before = {key: np.array(x) for key, x in rows.features.items()}
     order = np.random.default_rng(1).permutation(ROWS)
-    changed = permuted(features, rows, [name], order)
+    changed = permuted(features, rows.features, [name], order)
     for other in FEATURES:
         own = features.columns_in(rows.features, other)
         expected = own[order] if other == name else own
-        np.testing.assert_array_equal(
-            features.columns_in(changed.features, other), expected
-        )
+        np.testing.assert_array_equal(features.columns_in(changed, other), expected)
     weights = rows.features["sequence_weights"]
     np.testing.assert_array_equal(
-        changed.features["sequence_weights"],
+        changed["sequence_weights"],
         weights[order] if name == "tags" else weights,
     )
     for key, x in before.items():
@@ -80,16 +79,16 @@ def test_only_the_columns_of_the_feature_are_shuffled(name: str, planted: Any) -
 def test_features_shuffled_together_keep_their_pairs(planted: Any) -> None:
     features, rows, _ = planted
     order = np.random.default_rng(1).permutation(ROWS)
-    changed = permuted(features, rows, ["x", "city"], order)
+    changed = permuted(features, rows.features, ["x", "city"], order)
     for name in ("x", "city"):
         np.testing.assert_array_equal(
-            features.columns_in(changed.features, name),
+            features.columns_in(changed, name),
             features.columns_in(rows.features, name)[order],
         )
 
 
 def predicting(features: Any, city_slope: float = 0.0) -> Any:
-    """A model: `y` is x and a little of city, `value` is z."""
+    """A network: `y` is x and a little of city, `value` is z."""
 
     def predict(rows: Table) -> dict[str, Any]:
         x, z, city = (
@@ -99,14 +98,20 @@ def predicting(features: Any, city_slope: float = 0.0) -> Any:
         logit = x + city_slope * city
         return {"y": 1 / (1 + np.exp(-logit)), "value": z.astype("float64")}
 
-    return SimpleNamespace(features=features, network=SimpleNamespace(predict=predict))
+    return SimpleNamespace(predict=predict)
 
 
 def test_used_and_unused_features_are_told_apart(planted: Any) -> None:
     features, rows, tasks = planted
     steps: list[tuple[int, int]] = []
-    model = predicting(features)
-    result = importance(model, tasks, rows, 5, lambda *step: steps.append(step))
+    result = importance(
+        predicting(features),
+        features,
+        tasks,
+        rows,
+        5,
+        lambda *step: steps.append(step),
+    )
     found = {(r["features"], r["task"]): r for r in result["features"]}
     for (name, task), record in found.items():
         if (name, task) in (("x", "y"), ("z", "value")):
@@ -129,10 +134,12 @@ def test_interval_of_noise_holds_zero_in_95_percent(
     for seed in range(60):
         labels = rows.labels["y"]
         order = np.random.default_rng(1000 + seed).permutation(ROWS)
-        other = permuted(features, rows, ["city"], order)
+        other = replace(
+            rows, features=permuted(features, rows.features, ["city"], order)
+        )
         monkeypatch.setattr(module, "SEED", seed)
-        model = predicting(features, city_slope=0.1)
-        result = importance(model, tasks[:1], other, 5, lambda *_: None)
+        network = predicting(features, city_slope=0.1)
+        result = importance(network, features, tasks[:1], other, 5)
         assert other.labels["y"] is labels
         record = next(r for r in result["features"] if r["features"] == "city")
         held += record["low"] <= 0 <= record["high"]
@@ -154,7 +161,7 @@ def test_interval_counts_the_rows_as_they_are_as_one_more_draw() -> None:
 def test_one_shuffling_has_no_interval(planted: Any) -> None:
     features, rows, tasks = planted
     with pytest.raises(ConfigError, match="--repeats: 1 is below 2"):
-        importance(predicting(features), tasks, rows, 1, lambda *_: None)
+        importance(predicting(features), features, tasks, rows, 1)
 
 
 def test_members_of_groups_are_not_named_alone() -> None:

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from mtl_cli.evaluation.slices import Slices, score_slices, slices_by
+from helpers.planted_data import declared, fitted_features
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.heads.base import Output
 from mtl_cli.scoring.scored_rows import ScoredRows
+from mtl_cli.scoring.slices import Slices, score_slices, slices_by, slices_by_feature
 from mtl_cli.tasks.binary import Binary
 
 OUTPUT = Output("click", "click", Binary(label="click"))
@@ -102,9 +103,23 @@ def test_planted_weak_slice_is_found() -> None:
     codes = np.repeat(np.arange(5), 300)
     slices = Slices("city", [f"c{i}" for i in range(5)], codes)
     _, weakest = score_slices([scored(codes, codes != 3, seed=0)], [slices])
-    assert weakest["click"]["slice"] == "c3"
-    assert weakest["click"]["p_corrected"] < 1e-6
-    assert weakest["click"]["rest"] > 0.85
+    worst, *others = weakest["click"]
+    assert worst["slice"] == "c3" and worst["surely_weaker"]
+    assert worst["p_corrected"] < 1e-6
+    assert worst["rest"] > 0.85
+    # The other slices are surely better than the rest, which holds the weak slice.
+    assert [record["surely_weaker"] for record in others] == [False] * 4
+
+
+def test_surely_weaker_slices_come_before_smaller_ones_that_look_weaker() -> None:
+    codes = np.repeat([0, 1, 2], [1500, 70, 1500])
+    slices = Slices("city", ["large", "small", "good"], codes)
+    rows = scored(codes, np.repeat([0.75, 0.5, 1.0], [1500, 70, 1500]), seed=3)
+    _, weakest = score_slices([rows], [slices])
+    first, second, _ = weakest["click"]
+    assert (first["slice"], first["surely_weaker"]) == ("large", True)
+    assert (second["slice"], second["surely_weaker"]) == ("small", False)
+    assert second["difference"] < first["difference"] < 0
 
 
 def test_equal_slices_are_called_weaker_in_at_most_5_percent() -> None:
@@ -113,7 +128,7 @@ def test_equal_slices_are_called_weaker_in_at_most_5_percent() -> None:
     called = 0
     for seed in range(100):
         _, weakest = score_slices([scored(codes, True, seed)], [slices])
-        called += weakest["click"]["p_corrected"] < 0.05
+        called += weakest["click"][0]["surely_weaker"]
     assert called <= 11  # at most 5 of 100 on average; 11 or more by chance in 1 %
 
 
@@ -122,3 +137,32 @@ def test_merged_and_tiny_slices_are_not_tested() -> None:
     slices = Slices("city", ["big", "tiny", "(other)"], codes)
     records, _ = score_slices([scored(codes, True, seed=1)], [slices])
     assert [record["p"] is not None for record in records] == [True, False, False]
+
+
+def test_features_with_named_values_give_the_slices_of_their_columns() -> None:
+    cells = ["b"] * 150 + ["a"] * 100 + ["c"] * 40 + [None] * 120
+    table = pa.table({"city": cells, "copy": cells, "x": np.arange(410.0)})
+    features = {
+        "city": {"kind": "sparse"},
+        "pair": {"kind": "cross", "columns": ["city", "copy"]},
+        "x": {"kind": "dense"},
+        "copy": {"kind": "hashed", "num_buckets": 9},
+        "rare": {"kind": "cross", "columns": ["city", "copy"], "num_buckets": 9},
+    }
+    dataset = declared("rows", features, {"y": {"label": "y", "kind": "binary"}})
+    fitted = fitted_features(dataset.used_features, table)
+    by_city, by_pair = slices_by_feature(fitted, fitted.encode(table))
+    assert (by_city.column, by_pair.column) == ("city", "pair")
+    assert by_city.names == ["(empty or rare)", "a", "b", "(other)"]
+    assert by_pair.names == ["(empty or rare)", "a & a", "b & b", "(other)"]
+    for slices in (by_city, by_pair):
+        assert np.bincount(slices.codes).tolist() == [120, 100, 150, 40]
+        assert slices.codes[[0, 150, 250, 290]].tolist() == [2, 1, 3, 0]
+
+
+def test_features_whose_rows_are_all_in_one_slice_are_left_out() -> None:
+    table = pa.table({"id": [f"u{i}" for i in range(300)], "same": ["a"] * 300})
+    features = {"id": {"kind": "sparse"}, "same": {"kind": "sparse"}}
+    dataset = declared("rows", features, {"y": {"label": "y", "kind": "binary"}})
+    fitted = fitted_features(dataset.used_features, table)
+    assert slices_by_feature(fitted, fitted.encode(table)) == []

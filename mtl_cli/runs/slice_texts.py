@@ -1,0 +1,49 @@
+"""Says how much weaker a task is on a slice."""
+
+from typing import Any
+
+from mtl_cli.runs.score_table import (
+    Cells,
+    format_count,
+    format_metric,
+    p_value_text,
+    text_with_interval,
+)
+
+
+def slice_text(record: dict[str, Any], number: int) -> str:
+    """Returns a slice, its metric, that of the other rows, and the p-value.
+
+    Args:
+        record: a tested slice, see `scoring.slices`.
+        number: the number of tested slices of the task.
+    """
+    return (
+        f"{record['metric'].replace('_', ' ')} {text_with_interval(record)} where "
+        f"{record['column']} is {record['slice']}, {format_metric(record['rest'])} on "
+        f"the other rows ({p_value_text(record['p_corrected'])}, corrected for "
+        f"{number} slices)"
+    )
+
+
+def slice_table(title: str, records: list[dict[str, Any]]) -> Cells:
+    """Returns a header and one row per tested slice of a task.
+
+    Args:
+        title: the title of the task.
+        records: at least one slice.
+    """
+    metric = records[0]["metric"].replace("_", " ")
+    cells = [[title, "rows", metric, "on other rows", "surely weaker"]]
+    for record in records:
+        answer = "yes" if record["surely_weaker"] else "no"
+        cells.append(
+            [
+                f"{record['column']} is {record['slice']}",
+                format_count(record["rows"]),
+                text_with_interval(record),
+                format_metric(record["rest"]),
+                f"{answer}, {p_value_text(record['p_corrected'])}",
+            ]
+        )
+    return cells

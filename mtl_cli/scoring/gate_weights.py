@@ -1,0 +1,85 @@
+"""The weights that the gates of a trained network give their experts, row by row.
+
+Gates are all layers that weigh something, see `layers.routing.Routing`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtl_cli.data.table import Array, StoredTable, Table
+from mtl_cli.scoring.sample import sample_blocks
+
+if TYPE_CHECKING:
+    from mtl_cli.layers import Routing
+    from mtl_cli.network.build import Network
+
+
+@dataclass(frozen=True)
+class GateWeights:
+    """The weights of all gates with several experts, on some rows.
+
+    Attributes:
+        layers: the layers that hold the gates.
+        weights: {name of a layer: weights of the experts, `(gates, rows, experts)`};
+            the mean over the members of an ensemble.
+        is_counted: {task: whether each row is in the task's space, (rows,)}.
+    """
+
+    layers: "list[Routing]"
+    weights: dict[str, Array]
+    is_counted: dict[str, Array]
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(next(iter(self.is_counted.values())))
+
+    def take(self, rows: Array) -> "GateWeights":
+        """Returns the weights on the rows that a mask selects."""
+        return replace(
+            self,
+            weights={name: x[:, rows] for name, x in self.weights.items()},
+            is_counted={task: x[rows] for task, x in self.is_counted.items()},
+        )
+
+
+def measure_gate_weights(
+    network: "Network", tasks: Sequence[str], table: Table | StoredTable
+) -> GateWeights | None:
+    """Passes a sample of rows through the gates of a network.
+
+    Args:
+        network: the trained network.
+        tasks: the tasks of the network, in order.
+        table: the rows to sample from, see `sample_blocks`. The gate of a task counts
+            only rows of the task's space.
+
+    Returns: the weights; None if the network has no gate with several experts.
+    """
+    import keras
+
+    from mtl_cli.layers import Routing
+
+    layers = [layer for layer in network.logits.layers if isinstance(layer, Routing)]
+    layers = [layer for layer in layers if layer.output.shape[-1] > 1]
+    if not layers:
+        return None
+    outputs = {layer.name: layer.output for layer in layers}
+    gate_model = keras.Model(network.logits.input, outputs)
+    weight_blocks: dict[str, list[Array]] = {name: [] for name in outputs}
+    counted_blocks: dict[str, list[Array]] = {task: [] for task in tasks}
+    for block in sample_blocks(table):
+        for name, weights in gate_model(block.features, training=False).items():
+            num_gates, _, num_experts = weights.shape
+            by_member = np.reshape(weights, (num_gates, -1, block.rows, num_experts))
+            weight_blocks[name].append(by_member.astype("float64").mean(axis=1))
+        for task in tasks:
+            counted_blocks[task].append(block.weights[task] > 0)
+    return GateWeights(
+        layers,
+        {name: np.concatenate(x, axis=1) for name, x in weight_blocks.items()},
+        {task: np.concatenate(x) for task, x in counted_blocks.items()},
+    )

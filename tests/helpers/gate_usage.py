@@ -1,0 +1,15 @@
+"""The gate usage of a network on some rows."""
+
+from mtl_cli.config.run_config import Config
+from mtl_cli.data.table import Table
+from mtl_cli.network.build import Network
+from mtl_cli.scoring.gate_usage import GateUsage, summarize_gates
+from mtl_cli.scoring.gate_weights import measure_gate_weights
+
+
+def measure_gate_usage(
+    network: Network, config: Config, table: Table
+) -> GateUsage | None:
+    """How the gates of a network weigh their experts; None without gates."""
+    measured = measure_gate_weights(network, list(config.chosen_tasks), table)
+    return None if measured is None else summarize_gates(measured)
