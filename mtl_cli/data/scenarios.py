@@ -52,13 +52,15 @@ def scenarios_of(dataset: Dataset, features: FeatureSet) -> Scenarios | None:
     if name is None:
         return None
     feature: Any = dataset.features[name]
-    values = feature.id_names(features.table_learnt(name))
-    if not 2 <= len(values) <= MAX_SCENARIOS:
+    learnt = features.table_learnt(name)
+    ids = np.arange(1, feature.num_ids(learnt))
+    if not 2 <= len(ids) <= MAX_SCENARIOS:
         raise DataError(
-            f"dataset.scenario: {name} has {len(values)} values in the training rows; "
+            f"dataset.scenario: {name} has {len(ids)} values in the training rows; "
             f"name a feature with 2 to {MAX_SCENARIOS}"
         )
-    shown = [visible(str(value)) for value in values]
+    values = feature.value_names(ids, learnt) or [str(i) for i in ids]
+    shown = [visible(value) for value in values]
     names = list(dict.fromkeys([*shown, OTHER]))
     codes = np.array([names.index(text) for text in [OTHER, *shown]])
     return Scenarios(names, features.layout.columns[name].start, codes)

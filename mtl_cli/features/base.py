@@ -160,7 +160,7 @@ class Feature(Options):
         return values, np.arange(len(values))
 
     def value_names(self, values: Array, learnt: Learnt) -> list[str] | None:
-        """Returns the names of some encoded values, for slices in the run's report.
+        """Returns the names of some encoded values, for slices and scenarios.
 
         Args:
             values: values that `summary` returns, (values,).
@@ -198,11 +198,6 @@ class Embedded(Feature):
         Kinds without a vocabulary override this.
         """
         return 1 + len(learnt["vocabulary"])
-
-    def id_names(self, learnt: Learnt) -> list[str]:
-        """Returns the names of the ids from 1 on: values, or else numbers."""
-        numbers = [str(i) for i in range(1, self.num_ids(learnt))]
-        return learnt.get("vocabulary") or numbers
 
     def block(self, name: str, learnt: Learnt) -> Block:
         return Block("ids", table=self.table_owner(name))

@@ -57,7 +57,7 @@ def page(run: FinishedRun, shown: dict[str, Any]) -> str:
 
 
 def gates_by_slice(run: FinishedRun) -> dict[str, Any]:
-    """Returns the column that gates tell apart most, and the gates by its slices."""
+    """Returns the name of a feature, and how gates weigh experts by its values."""
     usage = run.gate_usage
     if usage is None or not usage["slices"]:
         return {"gates_column": "", "gates_by_slice": []}

@@ -74,7 +74,10 @@ def save_and_score(
 
 
 def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
-    """Returns how gates use experts, of all rows and by the most telling feature.
+    """Returns how gates use experts, of all rows and by the values of a feature.
+
+    The feature is the one that names the scenario of a row, or else the one that tells
+    most about the weights.
 
     Args:
         run: the trained run.
@@ -87,8 +90,10 @@ def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
         return None
     usage = summarize_gates(measured)
     slices = slices_by_feature(run.data.features, sample.features)
-    telling = most_telling(measured, slices)
-    usage["slices"] = [] if telling is None else usage_by_slice(measured, telling)
+    scenario = run.config.dataset.scenario
+    by_scenario = [by for by in slices if by.column == scenario]
+    chosen = next(iter(by_scenario), None) or most_telling(measured, slices)
+    usage["slices"] = [] if chosen is None else usage_by_slice(measured, chosen)
     return usage
 
 

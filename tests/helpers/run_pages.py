@@ -35,6 +35,7 @@ def run_page(text: str, **changes: object) -> str:
         ],
         warnings=[text],
         scores={text: [cells]},
+        by_scenario=[],
         learning_curves=[plot],
         plots={text: [plot]},
         max_open_tasks=4,
