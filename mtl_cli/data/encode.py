@@ -1,6 +1,6 @@
 """Encodes the rows of files into splits on disk, chunk by chunk in bounded memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,12 +24,36 @@ from mtl_cli.data.split import SPLITS, Codes, early_rows, split_rows
 from mtl_cli.data.table import NO_GROUP, Array, as_arrays
 from mtl_cli.heads.base import Output
 
+OnRows = Callable[[int, int], None]
+
+
+def no_progress(done: int, total: int) -> None:
+    """Shows no progress."""
+
+
+class RowProgress:
+    """Counts the rows that are done. All rows are read twice, so each counts twice.
+
+    Args:
+        rows: the number of rows.
+        on_rows: receives the numbers of finished and of all rows.
+    """
+
+    def __init__(self, rows: int, on_rows: OnRows) -> None:
+        self.done, self.total, self.on_rows = 0, 2 * rows, on_rows
+
+    def add(self, rows: int) -> None:
+        """Counts some rows."""
+        self.done += rows
+        self.on_rows(self.done, self.total)
+
 
 def encode(
     dataset: Dataset,
     outputs: list[Output],
     folder: Path,
     earlier: EarlierLearnt | None = None,
+    on_rows: OnRows = no_progress,
 ) -> None:
     """Encodes all rows of a data set.
 
@@ -38,10 +62,13 @@ def encode(
         outputs: the model's outputs.
         folder: the folder to write the encoded splits to.
         earlier: what features keep from an earlier run; None without such a run.
+        on_rows: receives the numbers of finished and of all rows, see `RowProgress`;
+            both are 0 until the number of all rows is known.
 
     Raises:
         DataError: if a file does not fit the configuration.
     """
+    on_rows(0, 0)
     request = column_request(dataset, outputs)
     sources = {
         file: generated_source(table, request)
@@ -53,7 +80,7 @@ def encode(
             key = f"dataset.{file}"
             sources[file] = open_source(key, path, dataset, request, spill)
     with Writer(folder) as writer:
-        encode_sources(dataset, outputs, sources, writer, earlier)
+        encode_sources(dataset, outputs, sources, writer, earlier, on_rows)
     for spilled in folder.glob("*.spilled"):
         spilled.unlink()
 
@@ -64,20 +91,24 @@ def encode_sources(
     sources: dict[str, Source],
     writer: Writer,
     earlier: EarlierLearnt | None = None,
+    on_rows: OnRows = no_progress,
 ) -> None:
     """Reads all rows twice: first to learn from them, then to encode them.
 
     The first reading writes the labels, the second the encoded features.
     """
     codes_by_file = split_rows(dataset, sources)
-    profile = Profile(sum(source.rows for source in sources.values()))
+    num_rows = sum(source.rows for source in sources.values())
+    profile = Profile(num_rows)
     profile.early_rows = early_rows(dataset, sources, codes_by_file)
+    progress = RowProgress(num_rows, on_rows)
     fitter, statistics = learn(
-        dataset, outputs, sources, codes_by_file, writer, profile
+        dataset, outputs, sources, codes_by_file, writer, profile, progress
     )
     features = fitter.finish(earlier)
     for file, source in sources.items():
-        for table, split_codes, first_row in chunks(source, codes_by_file[file]):
+        codes = codes_by_file[file]
+        for table, split_codes, first_row in chunks(source, codes, progress):
             with located_errors(source, first_row):
                 encoded = features.encode(table)
             profile.count_unseen(features, table, encoded, split_codes)
@@ -102,6 +133,7 @@ def learn(
     codes_by_file: dict[str, Codes],
     writer: Writer,
     profile: Profile,
+    progress: RowProgress,
 ) -> tuple[FeatureSetFitter, LabelStatistics]:
     """Learns from the training rows, and writes the labels of all rows.
 
@@ -112,6 +144,7 @@ def learn(
         codes_by_file: the split of each row, see `split_rows`.
         writer: receives labels, weights, true probabilities, groups and row numbers.
         profile: receives the counts over the raw rows.
+        progress: counts the rows that are done.
 
     Returns: the fitter of the features, and the statistics of the training labels.
     """
@@ -121,7 +154,8 @@ def learn(
     statistics = LabelStatistics(dataset, outputs)
     group_codes, group = GroupCodes(), dataset.group_column
     for file, source in sources.items():
-        for table, split_codes, first_row in chunks(source, codes_by_file[file]):
+        codes = codes_by_file[file]
+        for table, split_codes, first_row in chunks(source, codes, progress):
             with located_errors(source, first_row):
                 labels = labels_of_rows(dataset, outputs, table)
                 if group is not None:
@@ -168,12 +202,15 @@ def feature_request(dataset: Dataset) -> ColumnRequest:
     return ColumnRequest(keys, types)
 
 
-def chunks(source: Source, codes: Codes) -> Iterator[tuple[pa.Table, Codes, int]]:
+def chunks(
+    source: Source, codes: Codes, progress: RowProgress
+) -> Iterator[tuple[pa.Table, Codes, int]]:
     """Yields the chunks of a source.
 
     Args:
         source: the rows.
         codes: the split of each row of the source, (rows,).
+        progress: counts the rows of each chunk that the caller has finished.
 
     Yields: a table, the split of each of its rows, and the number of its first row.
     """
@@ -181,6 +218,7 @@ def chunks(source: Source, codes: Codes) -> Iterator[tuple[pa.Table, Codes, int]
     for table in source.chunks():
         yield table, codes[first_row : first_row + table.num_rows], first_row
         first_row += table.num_rows
+        progress.add(table.num_rows)
 
 
 def rows_by_split(codes: Codes) -> Iterator[tuple[str, Array | slice]]:

@@ -12,7 +12,7 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.data import cache
 from mtl_cli.data.continued_features import EarlierLearnt
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.encode import encode
+from mtl_cli.data.encode import OnRows, encode, no_progress
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import fingerprint as fingerprint_of_files
@@ -61,7 +61,10 @@ class Data:
 
 
 def load(
-    dataset: Dataset, outputs: list[Output], earlier: EarlierLearnt | None = None
+    dataset: Dataset,
+    outputs: list[Output],
+    earlier: EarlierLearnt | None = None,
+    on_rows: OnRows = no_progress,
 ) -> Data:
     """Reads, splits and encodes a data set, or finds it encoded in the cache.
 
@@ -73,6 +76,8 @@ def load(
         outputs: the outputs of the model. Tasks of the data set that no output needs
             are not read.
         earlier: what features keep from an earlier run; None without such a run.
+        on_rows: receives the numbers of finished and of all rows while they are
+            encoded, see `encode`.
 
     Raises:
         DataError: if a file does not fit the configuration.
@@ -81,7 +86,7 @@ def load(
     fingerprint = fingerprint_of(dataset)
 
     def encode_into(folder: Path) -> None:
-        encode(dataset, outputs, folder, earlier)
+        encode(dataset, outputs, folder, earlier, on_rows)
         if fingerprint_of(dataset) != fingerprint:
             files = ", ".join(dataset.paths.values())
             raise DataError(

@@ -105,7 +105,7 @@ def read_rows(model: LoadedRun, table: str | pa.Table | None, request: Request) 
     if table is None:
         if by:
             raise ConfigError("--by: slices need a TABLE; name the file to evaluate")
-        return validation_rows(model)
+        return validation_rows(model, partial(request.on_progress, "encoding"))
 
     on_rows = partial(request.on_progress, "predicting")
     if isinstance(table, str):

@@ -13,7 +13,7 @@ import pyarrow as pa
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.encode import GroupCodes, located_errors
+from mtl_cli.data.encode import GroupCodes, located_errors, no_progress
 from mtl_cli.data.files import format_by_ending
 from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.load import load
@@ -191,8 +191,15 @@ class RowCollector:
         )
 
 
-def validation_rows(model: LoadedRun) -> Rows:
+def validation_rows(
+    model: LoadedRun, on_rows: Callable[[int, int], None] = no_progress
+) -> Rows:
     """Reads the data of the run again; returns its validation rows.
+
+    Args:
+        model: the model.
+        on_rows: receives the numbers of finished and of all rows, if the rows must be
+            encoded again.
 
     Raises:
         DataError: if the run has no validation rows, or its data has changed.
@@ -201,7 +208,7 @@ def validation_rows(model: LoadedRun) -> Rows:
         raise DataError(
             f"{model.folder} has no validation rows; name a table to evaluate it on"
         )
-    data = load(model.config.dataset, model.config.outputs)
+    data = load(model.config.dataset, model.config.outputs, on_rows=on_rows)
     if data.features.learnt != model.features.learnt:
         raise DataError(
             f"the data of {model.folder} has changed since it was trained; name a "

@@ -18,6 +18,7 @@ from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs import earlier_run
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import EarlierRun
+from mtl_cli.runs.encoding_progress import encoding_progress
 from mtl_cli.runs.next_commands import next_command
 from mtl_cli.runs.preflight import check_monitor
 from mtl_cli.runs.provenance import change_messages, environment
@@ -175,7 +176,9 @@ def read_data(
 
     Returns: the data, and {name of an embedding table: pretrained vectors}.
     """
-    data = load(config.dataset, config.outputs, earlier.learnt if earlier else None)
+    learnt = earlier.learnt if earlier else None
+    with encoding_progress(console) as on_rows:
+        data = load(config.dataset, config.outputs, learnt, on_rows)
     if earlier is not None:
         for task, statistics in earlier.labels.items():
             check_alike(f"the labels of {task} have", statistics, data.labels.get(task))
