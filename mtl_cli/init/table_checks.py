@@ -138,9 +138,8 @@ def check_test(
         for value, count in test_column.most_frequent().items():
             if yaml_value(test_column, value) not in train_labels:
                 raise DataError(
-                    f"{message_start} '{value}' in {count:,} rows, which "
-                    f"'{train.path}' does not; it holds "
-                    f"{', '.join(list(train_counts)[:10])}; make them the same"
+                    f"{message_start} '{value}' in {count:,} rows; '{train.path}' only "
+                    f"holds {', '.join(list(train_counts)[:10])}; make them the same"
                 )
 
 

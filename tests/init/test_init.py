@@ -799,7 +799,7 @@ MISTAKES = {
     "shop.csv --task click --test nowhere.csv": "no file 'nowhere.csv'",
     "shop.csv --task click --test words.csv": "--test: no column 'click' in",
     "dots.csv --task click --test dotted.csv": "--test: column 'click' of 'dotted.csv' "
-    "holds 'yes.' in 50 rows, which 'dots.csv' does not; it holds no, yes",
+    "holds 'yes.' in 50 rows; 'dots.csv' only holds no, yes",
     "part.parquet --task click --test dots.txt": "seems to be csv, 'part.parquet'",
     "shop.csv --spce a --task click": "--spce a; did you mean --space?; see mtl-init",
     "--task click shop.csv": "are required: TABLE; it comes before --task",
