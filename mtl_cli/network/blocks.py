@@ -5,7 +5,6 @@ To find the same expert or table in the network of another run, each weight is c
 blocks. A block's name is the same in both networks, wherever the block lies.
 """
 
-import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from mtl_cli.layers import FusedEmbedding, ParallelDense, ParallelMLP, Route, Ro
 from mtl_cli.layers.lookup import table_groups
 from mtl_cli.layers.routing import SHARED
 from mtl_cli.network.build import Network
+from mtl_cli.network.feature_rows import FeatureRows
 from mtl_cli.network.parallel_networks import (
     Index,
     input_kernels,
@@ -88,9 +88,7 @@ class Cut:
         self.parts = part_of_layers(network)
         self.layers = {x.name: x for x in network.logits.layers if x.weights}
         self.sets = self._owners_of_encodings()
-        self.encodings = network.encodings
-        self.x = config.encoder.columns(layout)
-        self.encoding = self._columns_of_encoding()
+        self.rows = FeatureRows(network, config, layout)
 
     def _owners_of_encodings(self) -> list[str]:
         """Returns the owner of each set of embeddings: the tasks, then all tasks.
@@ -102,31 +100,6 @@ class Cut:
             return [""]
         return [*self.tasks, SHARED][: model.num_encodings(len(self.tasks))]
 
-    def _columns_of_encoding(self) -> list[str]:
-        """Returns a name for each column of an encoding.
-
-        All columns without a name of their own share one name: it lists all features.
-        """
-        width = self.config.encoder.deep_units[-1:]
-        deep = [f"deep {i}" for i in range(width[0])] if width else self.x
-        interactions = self.config.encoder.interaction_columns()
-        if interactions is None:
-            return [" ".join(self.x)] * self.encodings[0].shape[-1]
-        return [*deep, *interactions]
-
-    def _reads_encoding(self, tensor: Any) -> bool:
-        """Whether a tensor holds encodings, unchanged but stacked, picked or scaled."""
-        if any(tensor is encoding for encoding in self.encodings):
-            return True
-        operation, inputs = producer(tensor)
-        if isinstance(operation, Routing) and not operation.are_shares:
-            return True  # factors of the columns
-        if getattr(operation, "weights", None) or tensor.shape[-1] != len(
-            self.encoding
-        ):
-            return False
-        return bool(inputs) and all(map(self._reads_encoding, inputs))
-
     def blocks(self) -> Iterator[tuple[Name, Any, Index]]:
         """Yields the name of each block, and its weight and index there."""
         groups = table_groups(self.layout, self.config.encoder.embedding_dim)
@@ -137,7 +110,7 @@ class Cut:
             is_routing = isinstance(layer, Routing) and layer.reads_rows
             scales = is_routing and not layer.are_shares
             # The order of features matters to gates that read vectors of features.
-            on = f" on {', '.join(dict.fromkeys(self.x))}" if scales else ""
+            on = f" on {self.rows.order}" if scales else ""
             if name in tables:
                 yield from self._tables(layer, "table", tables[name], self.sets)
             elif part in ("embeddings", "encoder"):
@@ -176,7 +149,7 @@ class Cut:
         self, part: Part, kind: str, layer: Any, owners: list[str]
     ) -> Iterator[tuple[Name, Any, Index]]:
         """Yields the blocks of a layer that computes several networks."""
-        rows, kernels = self._rows(part, layer), input_kernels(layer)
+        rows, kernels = self.rows.of_layer(part, layer), input_kernels(layer)
         owners = [*owners, ""]  # of pieces that all networks share
         for piece in pieces_of(layer):
             columns = {"": piece.index[-1]}
@@ -196,18 +169,6 @@ class Cut:
                         yield of_feature, piece.variable, (index[0], row, column)
                 else:
                     yield name, piece.variable, index
-
-    def _rows(self, part: Part, layer: Any) -> list[tuple[str, slice]]:
-        """Returns the rows of each feature in the kernels that read a layer's input.
-
-        The list is empty for a layer that does not read features.
-        """
-        if not input_kernels(layer):
-            return []
-        if part == "encoder":  # a gate reads more than x
-            return [] if isinstance(layer, Routing) else runs(self.x)
-        reads = all(map(self._reads_encoding, layer._inbound_nodes[0].input_tensors))
-        return runs(self.encoding) if reads else []
 
     def _experts(self, route: Route) -> list[str]:
         """Returns the name of each expert that a gate weighs."""
@@ -239,7 +200,7 @@ class Cut:
                 continue
             kind = f"{type(layer).__name__} {number + 1}"
             if not isinstance(layer, ParallelMLP):  # the order of features matters
-                kind += f" on {', '.join(dict.fromkeys(self.x))}"
+                kind += f" on {self.rows.order}"
             owners = [owner] * num_networks(layer)
             yield from self._networks("encoder", kind, layer, owners)
 
@@ -259,24 +220,3 @@ class Cut:
                     layer.table,
                     (rows, columns),
                 )
-
-
-def producer(tensor: Any) -> tuple[Any, list[Any]]:
-    """Returns the operation that gives a tensor of a network, and its inputs."""
-    history = tensor._keras_history
-    node = history.operation._inbound_nodes[history.node_index]
-    return history.operation, list(node.input_tensors)
-
-
-def runs(names: list[str]) -> list[tuple[str, slice]]:
-    """Returns each name with positions that lie side by side.
-
-    A second place of a name, such as the ramps of a feature with ids, is `NAME 2`.
-    """
-    positions: dict[str, slice] = {}
-    start = 0
-    for name, group in itertools.groupby(names):
-        stop = start + len(list(group))
-        positions[f"{name} 2" if name in positions else name] = slice(start, stop)
-        start = stop
-    return list(positions.items())
