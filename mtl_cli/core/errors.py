@@ -98,7 +98,7 @@ def cut(text: str, max_length: int) -> str:
 def suggest(wrong: str, names: list[str]) -> str:
     """Returns "; did you mean NAME?" for the name most similar to `wrong`, or "".
 
-    Names that are similar in the same case are suggested before other names.
+    A name that is similar with equal upper and lower case comes first.
 
     >>> suggest("cities", ["user", "city"])
     '; did you mean city?'

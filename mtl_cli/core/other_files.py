@@ -18,7 +18,7 @@ import yaml
 # A JSON file of a run, and a table of its history.
 MAX_BYTES = 256 << 20
 MAX_YAML_BYTES = 4 << 20
-# A larger file than `MAX_BYTES` may take this many times its bytes on the disk.
+# A file of more than `MAX_BYTES` may be this many times as large as its disk space.
 MAX_RATIO = 100
 BYTES_PER_BLOCK = 512  # of `st_blocks`
 # Far below Python's limit on nested calls, far above any configuration.
@@ -66,8 +66,8 @@ def check_regular(path: Path, max_bytes: int | None = None) -> None:
 def check_npz(path: Path) -> None:
     """Refuses an NPZ file that is no regular file, or expands when it is read.
 
-    No file of arrays is written compressed here: a compressed one could expand to
-    anything, and one whose entries overlap to the product of both.
+    mtl-cli writes arrays uncompressed. A compressed file could expand to any size, and
+    so could a file whose entries overlap.
 
     Raises:
         UnsafeFileError: if the file is refused.
@@ -183,7 +183,7 @@ def expanded_size(node: yaml.Node | None, sizes: dict[int, int]) -> int:
         if not sizes[id(node)]:
             raise UnsafeFileError("a YAML alias contains itself")
         return sizes[id(node)]
-    sizes[id(node)] = 0  # under way
+    sizes[id(node)] = 0  # until the size is known: a node that contains itself reads 0
     children = node.value
     if isinstance(node, yaml.MappingNode):
         children = [child for pair in children for child in pair]

@@ -104,7 +104,7 @@ def read(config: Config, folder: Path, is_resumed: bool) -> EarlierRun | None:
         features, labels, earlier = saved_model.load_learnt(path)
     except DataError as error:
         raise DataError(f"{KEY}: {error}{version_hint(environment)}") from None
-    return compared(config, path, environment, (features, labels, earlier))
+    return continued_from(config, path, environment, (features, labels, earlier))
 
 
 def read_kept(config: Config, file: Path) -> EarlierRun:
@@ -201,13 +201,13 @@ def version_hint(environment: dict[str, Any]) -> str:
     return f"; it is a run of mtl-cli {earlier}, this is {version('mtl-cli')}"
 
 
-def compared(
+def continued_from(
     config: Config,
     path: Path,
     environment: dict[str, Any],
     trained: tuple[FeatureSet, dict[str, Statistics], Config],
 ) -> EarlierRun:
-    """Compares an earlier run with this run: what goes on, and what does not.
+    """Returns what goes on from an earlier run: features and tasks with equal keys.
 
     Args:
         config: the configuration of this run.
