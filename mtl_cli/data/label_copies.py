@@ -31,9 +31,9 @@ def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> N
     if pairs < 2 or (has_classes and 2 * pairs > len(labels)):
         return
     raise DataError(
-        f"dataset.features.{feature}: the {pairs:,} values of this feature are those "
-        f"of the label of task {output.name} in all {len(labels):,} rows looked at, so "
-        "the model would see the answer; remove the feature"
+        f"dataset.features.{feature}: the {pairs:,} values of this feature correspond "
+        f"one to one to the labels of task {output.name} in all {len(labels):,} rows "
+        "looked at, so the model would see the answer; remove the feature"
     )
 
 

@@ -604,8 +604,8 @@ def test_feature_that_is_a_copy_of_a_label(name, tmp_path):
     pyarrow.parquet.write_table(table, tmp_path / "train.parquet")
     values = len(set(np.asarray(y).tolist()))
     assert_refused(
-        f"dataset.features.x: the {values:,} values of this feature are those of the "
-        f"label of task task in all {len(y)} rows looked at, so the model would see",
+        f"dataset.features.x: the {values:,} values of this feature correspond one "
+        f"to one to the labels of task task in all {len(y)} rows looked at, so the",
         tmp_path / "train.parquet",
         features=features,
         tasks=tasks,

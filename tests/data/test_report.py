@@ -289,9 +289,9 @@ def test_copy_of_a_label_is_refused(tmp_path, kind, turned):
     with pytest.raises(DataError) as caught:
         report_of(tmp_path, features, **copy)
     assert str(caught.value) == (
-        "dataset.features.copy: the 2 values of this feature are those of the label of "
-        "task buy in all 2,000 rows looked at, so the model would see the answer; "
-        "remove the feature"
+        "dataset.features.copy: the 2 values of this feature correspond one to one to "
+        "the labels of task buy in all 2,000 rows looked at, so the model would see "
+        "the answer; remove the feature"
     )
     copy["train"]["copy"] = copy["train"]["copy"].copy()
     copy["train"]["copy"][0] ^= 1  # all rows but one
