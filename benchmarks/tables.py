@@ -111,7 +111,7 @@ def write_config(folder: Path, table: str, tasks: list[str]) -> None:
 def compared(
     sweep: Path, trees: dict[str, dict[str, list[Scores]]]
 ) -> list[dict[str, Any]]:
-    """Returns the mean scores of each task over the seeds, and those of the trees."""
+    """Returns each task's mean scores over the seeds, of mtl-cli and of the trees."""
     ours: dict[str, list[Scores]] = {}
     for path in sorted(sweep.glob("*/metrics.json")):
         spec = json.loads((path.parent / "model" / "spec.json").read_text())

@@ -1,6 +1,6 @@
 """Draws the networks of the models as SVG, from the networks themselves.
 
-A drawing shows what the report of a run shows: the layers of the network. Its colours
+A drawing shows the layers of the network, as the report of a run does. The colours
 stand in `assets/site.css`.
 """
 

@@ -3,7 +3,7 @@
     python peers/rdatasets_tables.py FOLDER ADULT
 
 FOLDER/NAME/ gets `fit`, `valid`, `tune` and `test` rows as Parquet files, and `train`,
-which is `fit` and `tune` together: 50 % of the rows fit, the others are 15, 15, 20 %.
+the union of `fit` and `tune`. Shares: 50 % fit, 15 % valid, 15 % tune, 20 % test.
 Defaults are chosen on `tune` rows, after training on `fit`; results are shown on `test`
 rows, after training on `train`. Adult (ADULT is its folder) keeps its official test
 rows. The other tables come from the package rdatasets. `tasks.json` names the labels.
@@ -198,7 +198,7 @@ def read_adult(folder: Path, part: str) -> pd.DataFrame:
 
 
 def as_plain(table: pd.DataFrame) -> pd.DataFrame:
-    """Returns a table of text and numbers, whose column names hold no dots."""
+    """Returns a table of text and numbers, with no dot in the names of its columns."""
     table.columns = [name.replace(".", "_") for name in table.columns]
     for name in table.select_dtypes(["object", "category", "string"]):
         table[name] = table[name].astype("string")

@@ -40,8 +40,8 @@ class Block:
     @property
     def file(self) -> str | None:
         """The file that the block shows: a comment at its top holds the name."""
-        named = FILE_COMMENT.match(self.text)
-        return named[1] if named else None
+        match = FILE_COMMENT.match(self.text)
+        return match[1] if match else None
 
     @property
     def commands(self) -> list[list[str]]:
@@ -68,7 +68,7 @@ def blocks_of(page: str) -> list[Block]:
 def make_example_folder(folder: Path) -> None:
     """Makes a folder in which the commands of every page run within seconds.
 
-    Its `conf/` replaces bundled data sets by 2,000 rows, and 20 epochs by one.
+    The folder's `conf/` replaces bundled data sets by 2,000 rows, and 20 epochs by one.
     """
     make_small_configs(folder)
     events = example_events(SMALL_ROWS)

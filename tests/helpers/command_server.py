@@ -1,7 +1,7 @@
 """Runs `mtl-train` again and again in one process that has not loaded TensorFlow.
 
 For commands that train nothing in their own process: mistakes, checks and sweeps. Each
-start of Python costs half a second. All sweeps share one fork server, whose import of
+start of Python costs half a second. All sweeps share one fork server: its import of
 TensorFlow costs three seconds. Each line of JSON on stdin is a request; the answer is a
 line of JSON on stdout.
 """
@@ -24,7 +24,7 @@ sys.path.insert(0, "")
 def answer(folder: str, arguments: list[str]) -> list[object]:
     """Returns exit code, stdout, stderr, and whether TensorFlow is loaded."""
     os.chdir(folder)
-    # What a command leaves in its process.
+    # The state that an earlier command has left in this process.
     GlobalHydra.instance().clear()
     session.current = None
     start_jobs.started.clear()

@@ -23,11 +23,11 @@ NUMBERS = itertools.count()
 
 @functools.cache
 def server(name: str, python_path: str | None = None) -> subprocess.Popen[str]:
-    """Starts a server of this folder, which ends with this process.
+    """Starts a server of this folder. The server ends with this process.
 
     Args:
         name: the file's name.
-        python_path: the server's `PYTHONPATH`; None for that of this process.
+        python_path: the server's `PYTHONPATH`; None for the value in this process.
     """
     environment = {} if python_path is None else {"PYTHONPATH": python_path}
     begun = subprocess.Popen(
@@ -145,7 +145,7 @@ def mtl_train(
 def run_cold(
     folder: Path, *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `mtl-train` as a shell does, which then loads all it needs itself."""
+    """Runs `mtl-train` as a shell does: the command loads all that it needs itself."""
     return subprocess.run(
         [sys.executable, "-m", "mtl_cli.cli.train", *arguments],
         cwd=folder,

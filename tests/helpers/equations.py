@@ -83,9 +83,11 @@ def read_levels(net, num_levels, num_tasks):
     for number in range(1, num_levels + 1):
         name = f"level_{number}"
         specific = read_mlps(net, f"{name}_specific_experts")
-        own = len(specific) // num_tasks
+        per_task = len(specific) // num_tasks
         level = {
-            "specific": [specific[t * own : (t + 1) * own] for t in range(num_tasks)],
+            "specific": [
+                specific[t * per_task : (t + 1) * per_task] for t in range(num_tasks)
+            ],
             "shared": read_mlps(net, f"{name}_shared_experts"),
             "gates": read_gates(net, f"{name}_gates"),
         }

@@ -7,7 +7,7 @@ HUGE = 2**53 + 1  # more than a double holds
 
 
 def fitted_column(feature, values):
-    """One feature `x`, fitted on a column of these values."""
+    """A feature `x`, fitted on a column of these values."""
     return fitted_features({"x": feature}, column_table(values))
 
 

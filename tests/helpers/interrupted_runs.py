@@ -22,10 +22,10 @@ OFTEN_SAVED = [
 SMALL = ["model=mmoe", "model.num_experts=2", "model.expert_units=[16]", *OFTEN_SAVED]
 
 
-def said(run: Path, words: str) -> bool:
-    """Whether a run's log holds some words."""
+def has_logged(run: Path, text: str) -> bool:
+    """Whether a run's log holds a text."""
     log = run / "train.log"
-    return log.exists() and words in log.read_text("utf-8")
+    return log.exists() and text in log.read_text("utf-8")
 
 
 def assert_same_run(run: Path, other: Path) -> None:

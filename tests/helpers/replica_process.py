@@ -1,4 +1,4 @@
-"""One of several processes that train the same configurations together, for tests.
+"""A process among several that train the same configurations together, for tests.
 
     PYTHONPATH=tests python -m helpers.replica_process CONFIGURATIONS.json OUTPUT
 

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import keras
 import pytest
 from helpers.commands import mtl_train, wait_for
-from helpers.interrupted_runs import SMALL, said
+from helpers.interrupted_runs import SMALL, has_logged
 
 import mtl_cli
 from mtl_cli.api import train as train_module
@@ -240,7 +240,7 @@ def train_in_background(start: Path) -> subprocess.Popen[str]:
     """Starts a caller of `train`, and waits until its run trains."""
     command = [sys.executable, "-c", CALLER.format(more=""), *LONG, "hydra.run.dir=run"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert wait_for(process, lambda: said(start / "run", "epoch 2/"))
+    assert wait_for(process, lambda: has_logged(start / "run", "epoch 2/"))
     return process
 
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from helpers.commands import mtl_train, running, wait_for
-from helpers.interrupted_runs import OFTEN_SAVED, assert_same_run, files, said
+from helpers.interrupted_runs import OFTEN_SAVED, assert_same_run, files, has_logged
 
 KILLS = int(os.environ.get("MTL_KILLS", "12"))
 MODELS = {
@@ -82,7 +82,7 @@ def test_killed_runs_end_as_undisturbed_ones(model, compiled, tmp_path):
             assert process.returncode == -9, log
     ended = mtl_train(tmp_path, *command, f"hydra.run.dir={run.name}")
     assert ended.returncode == 0, (log, ended.stderr)
-    assert said(run, "test rows")
+    assert has_logged(run, "test rows")
     assert_same_run(run, tmp_path / "whole")
     assert files(run) == files(tmp_path / "whole")
     print("\n".join(log))

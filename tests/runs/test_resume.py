@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from helpers import networks
 from helpers.commands import mtl_train, running, wait_for
-from helpers.interrupted_runs import SMALL, assert_same_run, files, said
+from helpers.interrupted_runs import SMALL, assert_same_run, files, has_logged
 from helpers.planted_data import config, parquet, values
 
 from mtl_cli.core import tensorflow_runtime
@@ -567,7 +567,7 @@ RARELY_SAVED = [*SMALL, "trainer.checkpoint_minutes=null"]
 def in_training(folder):
     """The only run in a folder's `outputs`, once it is in its second epoch."""
     runs = list((folder / "outputs" / "runs").glob("*"))
-    return runs[0] if runs and said(runs[0], "epoch 1/") else None
+    return runs[0] if runs and has_logged(runs[0], "epoch 1/") else None
 
 
 def assert_stopped(folder, sent, code, word):
@@ -609,7 +609,7 @@ def test_same_command_goes_on_after_ctrl_c(whole, tmp_path):
 def test_killed_run_goes_on_in_its_folder_and_ends_once(whole, tmp_path):
     command = [*SMALL, "hydra.run.dir=run"]
     with running(tmp_path, *command) as process:
-        assert wait_for(process, lambda: said(tmp_path / "run", "epoch 2/"))
+        assert wait_for(process, lambda: has_logged(tmp_path / "run", "epoch 2/"))
     assert status_of(tmp_path / "run")["status"] == "running"
     ended = mtl_train(tmp_path, *command)
     assert ended.returncode == 0, ended.stderr

@@ -12,7 +12,7 @@ from helpers.interrupted_runs import (
     SMALL,
     assert_same_run,
     files,
-    said,
+    has_logged,
     tensors,
 )
 
@@ -41,13 +41,13 @@ def test_killed_run_resumes_bit_by_bit_without_the_earlier_run(
     whole, run = folder / f"whole-{optimizer}", folder / f"killed-{optimizer}"
     ended = mtl_train(folder, *command, f"hydra.run.dir={whole.name}")
     assert ended.returncode == 0, ended.stderr
-    assert said(whole, "the optimizer was adam") == (optimizer != "adam")
+    assert has_logged(whole, "the optimizer was adam") == (optimizer != "adam")
     with running(folder, *command, f"hydra.run.dir={run.name}") as process:
-        assert wait_for(process, lambda: said(run, "epoch 2/4"))
+        assert wait_for(process, lambda: has_logged(run, "epoch 2/4"))
     shutil.rmtree(first)
     ended = mtl_train(folder, *command, f"hydra.run.dir={run.name}")
     assert ended.returncode == 0, ended.stderr
-    assert said(run, "going on after")
+    assert has_logged(run, "going on after")
     assert_same_run(run, whole)
     assert files(run) == files(whole)
     ended = mtl_train(folder, *command, "hydra.run.dir=late")
@@ -78,11 +78,11 @@ def test_jobs_of_a_sweep_say_what_goes_on(folder: Path) -> None:
         )
     }
     for model, run in logs.items():
-        assert said(run, "starting from first: 10 of 10 features go on"), run
+        assert has_logged(run, "starting from first: 10 of 10 features go on"), run
         line = (
             "the model was mmoe, is shared_bottom, so experts, gates and towers start"
         )
-        assert said(run, line) == (model == "shared_bottom")
+        assert has_logged(run, line) == (model == "shared_bottom")
     assert len(logs) == 2
 
 

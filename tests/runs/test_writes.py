@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet
 import pytest
 from helpers.commands import mtl_train, running, wait_for
-from helpers.interrupted_runs import SMALL, files, said
+from helpers.interrupted_runs import SMALL, files, has_logged
 from helpers.planted_data import config, parquet, run_in, values
 
 from mtl_cli.core import atomic_write
@@ -247,7 +247,7 @@ def test_read_only_disk_is_refused_before_anything_is_read(disk, tmp_path):
 def test_folder_that_vanishes_ends_the_run_in_one_line(tmp_path):
     run = tmp_path / "run"
     with running(tmp_path, *SMALL, "hydra.run.dir=run") as process:
-        assert wait_for(process, lambda: said(run, "epoch 1/"))
+        assert wait_for(process, lambda: has_logged(run, "epoch 1/"))
         run.rename(tmp_path / "gone")
         shutil.rmtree(tmp_path / "gone")
         _, err = process.communicate(timeout=60)
@@ -262,7 +262,7 @@ def test_second_process_in_a_folder_is_refused_and_the_first_goes_on(tmp_path):
     run = tmp_path / "run"
     command = [*SMALL, "hydra.run.dir=run"]
     with running(tmp_path, *command) as process:
-        assert wait_for(process, lambda: said(run, "parameters"))
+        assert wait_for(process, lambda: has_logged(run, "parameters"))
         second = mtl_train(tmp_path, *command)
         assert (second.returncode, second.stderr.count("\n")) == (2, 1)
         assert f"hydra.run.dir: another process is running in {run}" in second.stderr
