@@ -27,7 +27,7 @@ MAX_TESTS = 400  # slices times tasks
 # training costs about three predictions of its rows.
 PREDICTED_SHARE = 0.12
 REPEATS = 5
-MIN_ROWS = 200  # that importance is measured on
+MIN_ROWS = 400  # that importance is measured on
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Diagnosis:
         rows: the number of these rows.
         slices: {output: its tested slices, the weakest first}.
         importances: the importance of features, see `importance`; {} if not measured.
-        remarks: what was left out, and why, one line each.
+        remarks: what was left out, one line each.
     """
 
     split: str
@@ -72,7 +72,7 @@ def diagnose(
     quick = [rows for rows in scored if rows.has_quick_error]
     if slow := [rows.output.name for rows in scored if not rows.has_quick_error]:
         names = ", ".join(slow)
-        remarks.append(f"slices of {names} are not tested here: it takes long")
+        remarks.append(f"slices of {names}, whose tests take long")
     _, tested = score_slices(quick, slices)
     importances = measure_importance(run, scored, sample, remarks)
     return Diagnosis(split, sample.rows, tested, importances, remarks)
@@ -84,7 +84,7 @@ def slices_to_test(run: TrainedRun, sample: Table, remarks: list[str]) -> list[S
     Args:
         run: the trained run.
         sample: the rows.
-        remarks: gets a line if slices are left out.
+        remarks: gets a line for what is left out.
     """
     reports = run.data.report["features"]
     slices = sorted(
@@ -95,8 +95,8 @@ def slices_to_test(run: TrainedRun, sample: Table, remarks: list[str]) -> list[S
     chosen = slices[: max(1, int((tests <= MAX_TESTS).sum()))]
     if len(chosen) < len(slices):
         remarks.append(
-            f"slices are tested by {len(chosen)} of {len(slices)} features: those that "
-            "alone tell most of a label"
+            f"slices by {len(slices) - len(chosen)} of {len(slices)} features, which "
+            "alone tell least of a label"
         )
     return chosen
 
@@ -110,7 +110,7 @@ def measure_importance(
         run: the trained run.
         scored: the rows on which each output is scored.
         sample: the rows.
-        remarks: gets a line for what is not measured.
+        remarks: gets a line for what is left out.
 
     Returns: see `importance`; {} if nothing is measured.
     """
@@ -121,7 +121,7 @@ def measure_importance(
     rows = min(sample.rows, affordable)
     if rows < min(sample.rows, MIN_ROWS):
         remarks.append(
-            "importance is not measured here: it would take long, compared with the "
+            "the importance of features, which would take long compared with the "
             "training"
         )
         return {}
@@ -134,8 +134,8 @@ def measure_importance(
             outputs.append(rows_of_output.output)
         else:
             remarks.append(
-                f"importance for {name} is not measured: {rows:,} rows hold too few of "
-                "a class"
+                f"the importance of features for {name}, since {rows:,} rows hold too "
+                "few of a class"
             )
     if not outputs:
         return {}

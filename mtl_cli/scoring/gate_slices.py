@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from mtl_cli.data.table import Array
 from mtl_cli.scoring.gate_usage import summarize_gates
 from mtl_cli.scoring.gate_weights import GateWeights
 from mtl_cli.scoring.slices import Slices
@@ -36,26 +37,43 @@ def most_telling(measured: GateWeights, slices: list[Slices]) -> Slices | None:
 
     Returns: None if no column tells anything about the weights.
     """
-    shares = [share_told(measured, by) for by in slices]
+    weights = centred_weights(measured)
+    shares = [share_told(weights, by) for by in slices]
     if not shares or max(shares) == 0:
         return None
     return slices[int(np.argmax(shares))]
 
 
-def share_told(measured: GateWeights, slices: Slices) -> float:
+def centred_weights(measured: GateWeights) -> list[Array]:
+    """Returns the weights of each layer, less their means, (rows, gates * experts).
+
+    Layers whose weights are alike in all rows are left out.
+    """
+    found = []
+    for weights in measured.weights.values():
+        columns = np.moveaxis(weights, 1, 0).reshape(measured.rows, -1)
+        columns = columns - columns.mean(axis=0)
+        # Weights that are alike in all rows differ by rounding only.
+        if np.mean(columns**2) > ROUNDING:
+            found.append(columns)
+    return found
+
+
+def share_told(centred: list[Array], slices: Slices) -> float:
     """Returns the share of the variance of weights that lies between slices, 0 to 1.
 
     This is the mean of the shares of all layers: layers whose weights are factors have
     another scale than layers whose weights are shares.
+
+    Args:
+        centred: the weights of each layer, see `centred_weights`.
+        slices: the slices of the same rows.
     """
-    is_inside = slices.codes == np.arange(len(slices.names))[:, None]  # (slices, rows)
-    counts = np.maximum(is_inside.sum(axis=1, keepdims=True), 1)
-    shares = []
-    for weights in measured.weights.values():
-        columns = np.moveaxis(weights, 1, 0).reshape(measured.rows, -1)
-        columns = columns - columns.mean(axis=0)
-        between = ((is_inside @ columns) ** 2 / counts).sum()
-        total = (columns**2).sum()
-        # Weights that are alike in all rows differ by rounding only.
-        shares.append(between / total if total > ROUNDING * columns.size else 0.0)
-    return float(np.mean(shares))
+    codes = np.arange(len(slices.names))[:, None]
+    is_inside = (slices.codes == codes).astype("float64")  # (slices, rows)
+    rows = np.maximum(is_inside.sum(axis=1, keepdims=True), 1)
+    shares = [
+        ((is_inside @ weights) ** 2 / rows).sum() / (weights**2).sum()
+        for weights in centred
+    ]
+    return float(np.mean(shares)) if shares else 0.0

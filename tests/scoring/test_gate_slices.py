@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from mtl_cli.layers import Gates
-from mtl_cli.scoring.gate_slices import most_telling, share_told, usage_by_slice
+from mtl_cli.scoring.gate_slices import (
+    centred_weights,
+    most_telling,
+    share_told,
+    usage_by_slice,
+)
 from mtl_cli.scoring.gate_weights import GateWeights
 from mtl_cli.scoring.slices import Slices
 
@@ -22,8 +27,8 @@ def weights_of(first: np.ndarray) -> GateWeights:
 
 def test_gates_that_read_one_column_are_told_by_it_alone() -> None:
     measured = weights_of(np.where(CODES == 0, 0.9, 0.2))
-    assert share_told(measured, CITY) == pytest.approx(1)
-    assert share_told(measured, NOISE) == pytest.approx(0, abs=1e-12)
+    assert share_told(centred_weights(measured), CITY) == pytest.approx(1)
+    assert share_told(centred_weights(measured), NOISE) == pytest.approx(0, abs=1e-12)
     assert most_telling(measured, [NOISE, CITY]) is CITY
 
 
@@ -32,7 +37,9 @@ def test_share_told_is_that_of_the_variance_between_slices() -> None:
     parts = [first[code == CODES] for code in (0, 1)]
     between = sum(len(x) * (x.mean() - first.mean()) ** 2 for x in parts)
     expected = between / (len(first) * first.var())
-    assert share_told(weights_of(first), CITY) == pytest.approx(expected)
+    assert share_told(centred_weights(weights_of(first)), CITY) == pytest.approx(
+        expected
+    )
 
 
 def test_gates_that_are_alike_in_all_rows_are_told_by_no_column() -> None:
