@@ -10,11 +10,14 @@ from hydra import compose, initialize_config_dir
 
 from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.config.check import check
+from mtl_cli.core.options import option_class
 from mtl_cli.core.paths import conf_folder
+from mtl_cli.models.base import Sharing
 from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import environment
 
 FEATURES = ("user", "item")
+NUM_SCENARIOS = 3  # of models that read the scenario of a row
 
 
 def diagram(model: str) -> str:
@@ -23,10 +26,15 @@ def diagram(model: str) -> str:
     from mtl_cli.network.build import build
     from mtl_cli.network.diagram import nodes_of
 
+    overrides, sizes = [f"model={model}"], dict.fromkeys(FEATURES, 100)
+    if option_class("models", model, Sharing).reads_scenario:
+        sizes["market"] = 1 + NUM_SCENARIOS
+        overrides += ["++dataset.features.market={kind: sparse}"]
+        overrides += ["++dataset.scenario=market"]
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        config = check(compose("config", overrides=[f"model={model}"]))
-    tables = {name: EmbeddingTable(100) for name in FEATURES}
-    layout = Layout(tables, {name: Block("ids", table=name) for name in FEATURES})
+        config = check(compose("config", overrides=overrides))
+    tables = {name: EmbeddingTable(size) for name, size in sizes.items()}
+    layout = Layout(tables, {name: Block("ids", table=name) for name in sizes})
     nodes = nodes_of(build(config, layout).logits, list(config.chosen_tasks))
     charts = environment().get_template("charts.html").make_module()
     return str(vars(charts)["svg"](network_chart(nodes)))

@@ -17,12 +17,16 @@ class Encodings:
             `(batch, columns)` for each set.
         columns: the feature of each column of x.
         embedded: the features with embeddings.
+        scenario: the shares of the scenarios in each row, `(batch, scenarios)`: 1 for
+            the scenario of the row, and equal shares if it is unknown; None if nothing
+            reads the scenario.
     """
 
     outputs: list[Tensor]
     x: list[Tensor]
     columns: list[str]
     embedded: list[str]
+    scenario: Tensor | None = None
 
     def of_features(self, names: Sequence[str]) -> list[Tensor]:
         """Returns the columns of some features in x, `(batch, width)` for each set.

@@ -72,6 +72,12 @@ class Config(Options):
         self.model.check(list(self.chosen_tasks))
         self.model.heads_option.check(self.chosen_tasks)
         self.model.towers_option.check(self.model.towers_of(self.chosen_tasks))
+        if self.reads_scenario and self.dataset.scenario is None:
+            raise ValueError(
+                f"dataset.scenario: model={self.model.name} with towers "
+                f"{self.model.towers} reads the scenario of a row; name the feature "
+                "that tells it"
+            )
         if not self.dataset.has_validation:
             self._check_without_validation()
         self._check_names()
@@ -160,6 +166,11 @@ class Config(Options):
                     f"{monitored_metric!r}; it has these metrics with a best value: "
                     f"{', '.join(usable)}{suggest(monitored_metric, usable)}"
                 )
+
+    @property
+    def reads_scenario(self) -> bool:
+        """Whether the network reads the scenario of a row."""
+        return self.model.reads_scenario or self.model.towers_option.reads_scenario
 
     @property
     def chosen_tasks(self) -> dict[str, Task]:

@@ -114,6 +114,15 @@ class ParallelDense(keras.layers.Layer):
         kernels = ops.reshape(kernels, (groups, -1, dim, self.units))
         return ops.reshape(ops.transpose(kernels, (0, 2, 1, 3)), shape)
 
+    @property
+    def kernels(self) -> Tensor:
+        """The kernel of each layer, `(num, dim, units)`."""
+        kernels = ops.reshape(
+            self.kernel, (self.groups, -1, self.num // self.groups, self.units)
+        )
+        kernels = ops.transpose(kernels, (0, 2, 1, 3))
+        return ops.reshape(kernels, (self.num, -1, self.units))
+
     def call(self, x: Tensor) -> Tensor:
         if len(x.shape) == 2:
             x = x[None]

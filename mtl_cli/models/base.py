@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -52,6 +52,8 @@ class Sharing(Options):
     From the logits of all tasks, the heads make the logits of all outputs.
 
     Attributes:
+        reads_scenario: whether `share` reads the scenario of a row. The data set then
+            needs a scenario.
         name: name of the scheme's module.
         tower_units: hidden widths of each task's tower. A task's own `tower_units`
             takes precedence.
@@ -72,6 +74,8 @@ class Sharing(Options):
     """
 
     model_config = ConfigDict(extra="allow")  # the keys of heads, gates and towers
+
+    reads_scenario: ClassVar[bool] = False
 
     name: str
     tower_units: Units
@@ -172,7 +176,8 @@ class Sharing(Options):
         Args:
             encodings: the encodings x, `num_encodings` tensors of shape `(batch, dim)`;
                 then, for each key of `named_features`, the embeddings and numbers of
-                its features, `(batch, width)`.
+                its features, `(batch, width)`; then, if the scheme reads the scenario,
+                the shares of the scenarios in each row, `(batch, scenarios)`.
             tasks: the names of the T tasks, in order.
 
         Returns: the hidden vectors z_t, `(T, batch, units)`, or `(batch, units)` if

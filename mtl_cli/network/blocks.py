@@ -110,7 +110,8 @@ class Cut:
             is_routing = isinstance(layer, Routing) and layer.reads_rows
             scales = is_routing and not layer.are_shares
             # The order of features matters to gates that read vectors of features.
-            on = f" on {self.rows.order}" if scales else ""
+            is_ordered = scales or getattr(layer, "reads_columns", False)
+            on = f" on {self.rows.order}" if is_ordered else ""
             if name in tables:
                 yield from self._tables(layer, "table", tables[name], self.sets)
             elif part in ("embeddings", "encoder"):

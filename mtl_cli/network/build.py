@@ -82,9 +82,13 @@ def build(
     encodings = config.encoder.encode(
         inputs, layout, model.num_encodings(len(tasks)), model.dense_options
     )
+    if config.dataset.scenario is not None and config.reads_scenario:
+        shares = scenario_shares(inputs, layout, config.dataset.scenario)
+        encodings = replace(encodings, scenario=shares)
     rows = rows_of_members(encodings, model.members)
     features_by_key = model.named_features()
     vectors = [rows.of_features(names)[0] for names in features_by_key.values()]
+    vectors += [rows.scenario] if model.reads_scenario else []
     # (T, B, H) or (B, H)
     hidden = model.share([*rows.outputs, *vectors], list(tasks))
     towers = model.towers_option.connect(
@@ -138,7 +142,29 @@ def rows_of_members(encodings: Encodings, num_members: int) -> Encodings:
         encodings,
         outputs=[split(x) for x in encodings.outputs],
         x=[ops.tile(x, (num_members, 1)) for x in encodings.x],
+        scenario=None
+        if encodings.scenario is None
+        else ops.tile(encodings.scenario, (num_members, 1)),
     )
+
+
+def scenario_shares(inputs: dict[str, Tensor], layout: Layout, feature: str) -> Tensor:
+    """Returns the shares of the scenarios in each row, `(batch, scenarios)`.
+
+    A row of a known scenario has the share 1 of this scenario. A row of an unknown one
+    has equal shares of all scenarios.
+
+    Args:
+        inputs: the inputs of the network.
+        layout: the places of the features in the inputs.
+        feature: the feature whose values are the scenarios.
+    """
+    ids = inputs["ids"][:, layout.columns[feature].start]
+    table = layout.tables[layout.blocks[feature].table or feature]
+    num_scenarios = table.size - 1  # id 0 is for unknown values
+    shares = ops.one_hot(ids - 1, num_scenarios, dtype="float32")
+    is_unknown = ops.cast(ops.equal(ids, 0), "float32")
+    return shares + is_unknown[:, None] / num_scenarios
 
 
 def count_parameters(

@@ -6,6 +6,7 @@ from typing import Any
 
 from mtl_cli.layers import ParallelDense, ParallelMLP, Routing
 from mtl_cli.layers.parallel import ParallelBatchNorm
+from mtl_cli.layers.star import StarDense, StarMLP
 
 Index = tuple[slice, ...]
 ALL = slice(None)
@@ -32,7 +33,13 @@ def num_networks(layer: Any) -> int:
     """Returns how many networks a layer computes side by side."""
     if isinstance(layer, Routing):
         return len(layer.routes)
-    return int(layer.num) if isinstance(layer, ParallelDense | ParallelMLP) else 1
+    return int(layer.num) if is_networks(layer) else 1
+
+
+def is_networks(layer: Any) -> bool:
+    """Whether a layer computes networks side by side, and is no gate."""
+    kinds = ParallelDense | ParallelMLP | StarDense | StarMLP
+    return isinstance(layer, kinds)
 
 
 def pieces_of(layer: Any) -> Iterator[NetworkPiece]:
@@ -42,7 +49,7 @@ def pieces_of(layer: Any) -> Iterator[NetworkPiece]:
             is_shared = getattr(inner, "num", 0) == 1 < len(layer.routes)
             for piece in pieces_of_part(inner, prefix):
                 yield replace(piece, network=-1) if is_shared else piece
-    elif isinstance(layer, ParallelMLP | ParallelDense):
+    elif is_networks(layer):
         yield from pieces_of_part(layer, "")
     else:
         for i, variable in enumerate(layer.weights):
@@ -62,17 +69,20 @@ def input_kernels(layer: Any) -> list[Any]:
 
 def pieces_of_part(part: Any, prefix: str) -> Iterator[NetworkPiece]:
     """Yields the pieces of networks, or of a variable whose first axis counts them."""
-    if isinstance(part, ParallelMLP):
+    if isinstance(part, ParallelMLP | StarMLP):
         yield from pieces_of_mlp(part)
     elif isinstance(part, ParallelDense):
         yield from pieces_of_dense(part, prefix)
+    elif isinstance(part, StarDense):
+        for name, inner in part.parts().items():
+            yield from pieces_of_part(inner, f"{prefix}{name}")
     else:
         for number in range(part.shape[0]):
             index = (slice(number, number + 1), *(ALL,) * (len(part.shape) - 1))
             yield NetworkPiece(number, prefix, part, index)
 
 
-def pieces_of_mlp(mlp: ParallelMLP) -> Iterator[NetworkPiece]:
+def pieces_of_mlp(mlp: ParallelMLP | StarMLP) -> Iterator[NetworkPiece]:
     """Yields the pieces of networks with several layers."""
     for i, layer in enumerate(x for x in mlp.stack if x.weights):
         if isinstance(layer, ParallelBatchNorm):
@@ -83,7 +93,7 @@ def pieces_of_mlp(mlp: ParallelMLP) -> Iterator[NetworkPiece]:
                     piece = f"{i}.{variable.name}"
                     yield NetworkPiece(number, piece, variable, (columns,))
         else:
-            yield from pieces_of_dense(layer, f"{i}.")
+            yield from pieces_of_part(layer, f"{i}.")
 
 
 def pieces_of_dense(layer: ParallelDense, prefix: str) -> Iterator[NetworkPiece]:

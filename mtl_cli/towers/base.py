@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import Options, drop_keys_of_others, option_class
@@ -31,7 +31,12 @@ class Towers(Options):
     """The networks between the hidden vectors z_t of the tasks and their logits y_t.
 
     A subclass declares the keys of `model.*` that only its towers have.
+
+    Attributes:
+        reads_scenario: whether the towers read the scenario of a row.
     """
+
+    reads_scenario: ClassVar[bool] = False
 
     def check(self, towers: Sequence[TowerOf]) -> None:
         """Raises ValueError if these towers cannot serve these tasks."""

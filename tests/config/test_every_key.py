@@ -193,6 +193,8 @@ CHANGES = {
     "encoder.*.domain_gate_units": Change([5], {"domain_features": ["item"]}),
     "model.*.members": Change(2),
     "model.*.towers": Change("residual_flow", {"tower_units": [3]}),
+    "model.*.auxiliary_units": Change([5], {"towers": "star"}),
+    "model.star.towers": Change("independent"),
     "model.*.parents": Change({"like": ["click"]}, {"towers": "dbmtl"}),
     "model.*.relation_units": Change([5], {"towers": "dbmtl"}),
     "model.*.bottom_units": Change([5]),
@@ -504,7 +506,8 @@ def config_of(section: str, option: str, values: dict[str, Any]) -> Config:
     if section == "trainer":
         settings.append("optimizer.learning_rate=1e-30")
     composed = networks.config(*groups, *settings, *SMALL).model_dump()
-    composed |= {"dataset": DATASET}
+    scenario = {"scenario": "item"} if section == "model" else {}
+    composed |= {"dataset": DATASET | scenario}
     if section in ("model", "optimizer", "encoder", "trainer"):
         composed[section] = composed[section] | values
     else:

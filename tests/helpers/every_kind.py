@@ -111,6 +111,8 @@ def trained(
     test = parquet(folder, rows(60, 1), "test.parquet")
     data = values(train, features, TASKS, test=str(test))
     chosen = networks.config(f"model={model}", *SHORT).model_dump()
+    if model in networks.SCENARIO_MODELS:
+        data["scenario"] = "whole"
     run_in(folder / "run", Config.model_validate(chosen | {"dataset": data}))
     return folder / "run"
 

@@ -10,8 +10,11 @@ from hydra import compose, initialize_config_dir
 from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.config.check import check
 from mtl_cli.config.run_config import Config
+from mtl_cli.core.options import option_class
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.layers import ParallelDense, ParallelMLP, Routing
+from mtl_cli.layers.star import StarDense, StarMLP
+from mtl_cli.models.base import Sharing
 from mtl_cli.network.build import Network, build
 
 MODELS = sorted(path.stem for path in (conf_folder() / "model").glob("*.yaml"))
@@ -28,6 +31,12 @@ PAIRS = [
     for encoder in ENCODERS
 ]
 
+# Models that read the scenario of a row, and the keys that they need.
+SCENARIO_MODELS = {
+    name for name in MODELS if option_class("models", name, Sharing).reads_scenario
+}
+SCENARIO = ["++dataset.features.hour={kind: sparse}", "++dataset.scenario=hour"]
+
 SIZES = {"user": 7, "item": 5, "hour": 4}
 LAYOUT = Layout(
     {name: EmbeddingTable(size) for name, size in SIZES.items()},
@@ -39,9 +48,14 @@ ROWS = 64
 
 @functools.cache
 def config(*overrides: str) -> Config:
-    """The checked configuration that `mtl-train` makes of these overrides."""
+    """The checked configuration that `mtl-train` makes of these overrides.
+
+    For models that read the scenario, `hour` of LAYOUT tells it.
+    """
+    chosen = {x.removeprefix("model=") for x in overrides if x.startswith("model=")}
+    scenario = SCENARIO if chosen & SCENARIO_MODELS else []
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return check(compose("config", overrides=list(overrides)))
+        return check(compose("config", overrides=[*scenario, *overrides]))
 
 
 def network(*overrides: str, num_tasks: int = 2) -> Network:
@@ -115,7 +129,9 @@ def parallel_dense_layers(layer: Any) -> list[ParallelDense]:
         return [layer]
     if isinstance(layer, ParallelMLP):
         return dense_layers(layer)
-    if isinstance(layer, Routing):
+    if isinstance(layer, StarMLP):
+        return [x.shared for x in layer.stack if isinstance(x, StarDense)]
+    if isinstance(layer, Routing | StarDense):
         return [
             x for part in layer.parts().values() for x in parallel_dense_layers(part)
         ]

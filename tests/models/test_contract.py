@@ -70,6 +70,7 @@ PRIVATE = {
     "adatt": ["level_2_gates", "towers"],
     "cross_stitch": ["towers"],
     "snr": ["towers"],  # the connections of a task are tested with its equations
+    "star": ["towers", "towers_0_1_2_auxiliary"],
     # The gate of a task reads the experts of all tasks, and trains its own only.
     "stem": ["level_1_gates", "level_1_specific_experts", "towers"],
 }
@@ -122,7 +123,7 @@ def config(model, encoder, *overrides, tasks=3):
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         composed = compose("config", [*groups, *SMALL, chosen, *overrides])
     found = OmegaConf.to_container(composed, resolve=True)
-    dataset = values("never read", FEATURES, TASKS)
+    dataset = values("never read", FEATURES, TASKS, scenario="item")
     return check(OmegaConf.create(found | {"dataset": dataset}))
 
 

@@ -65,6 +65,7 @@ def planted_config(folder: Path, *overrides: str):
         "~dataset.tasks",
         "+dataset.tasks={click: {label: click, kind: binary},"
         " buy: {label: buy, kind: binary}}",
+        "++dataset.scenario=item",
         "dataset.valid_fraction=0",
         "trainer.epochs=6",
         "trainer.batch_size=128",

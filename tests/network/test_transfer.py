@@ -187,6 +187,7 @@ EXPECTED: dict[str, set[str]] = {
     "esmm": {"embeddings", "encoder", "towers"},
     "pepnet": {"embeddings", "encoder", "towers"},
     "shared_bottom": {"embeddings", "encoder", "experts", "towers"},
+    "star": {"embeddings", "encoder", "experts", "towers"},
     "single_task": {"embeddings", "encoder", "experts", "towers"},
 }
 

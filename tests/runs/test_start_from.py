@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from helpers.interrupted_runs import tensors
-from helpers.networks import MODELS
+from helpers.networks import MODELS, SCENARIO_MODELS
 from helpers.planted_data import config, parquet, planted, run_in, values
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -509,6 +509,7 @@ def test_each_frozen_part_of_each_model_stays_bit_by_bit(
     """With all that could move weights: decay, an L2 penalty, batch statistics."""
     tasks = {"click": TASKS["click"], "buy": {"label": "buy", "kind": "binary"}}
     data = values(days["day1"], FEATURES, tasks)
+    data |= {"scenario": "item"} if model in SCENARIO_MODELS else {}
     settings = [f"model={model}", "encoder=dcn", "model.batch_norm=true"]
     settings += ["optimizer=adamw", "optimizer.weight_decay=0.1", "model.l2=0.01"]
     settings += [

@@ -1,0 +1,165 @@
+"""Star topology: dense layers whose weights are shared, times those of a scenario."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers.parallel import (
+    ParallelBatchNorm,
+    ParallelDense,
+    Shape,
+    register,
+)
+
+
+@register
+class StarDense(keras.layers.Layer):
+    """Computes `num` dense layers side by side, each with factors of every scenario.
+
+    Layer i computes `y_i = x_i (W_i * W_is) + b_i + b_is` for a row of scenario s,
+    where * is the element-wise product. The rows of a batch are of any scenarios: each
+    layer is computed with the weights of all scenarios, and the result of the row's
+    scenario is chosen. The cost grows with the number of scenarios. To gather a kernel
+    for each row would take `batch` times the memory of the kernel.
+
+    All W_is start at 1, so that all scenarios start as one network. Call the layer as
+    `StarDense(...)(x, scenario)`.
+
+    Args:
+        num: number of layers.
+        units: width of each layer.
+        l2: strength of the L2 penalty on the shared kernels W_i, 0 for none.
+        initializer: name of a Keras initializer of W_i, drawn anew for every layer.
+
+    Input shape: x `(batch, dim)`, or `(num, batch, dim)` if each layer reads an input
+        of its own; the shares of the scenarios in each row, `(batch, scenarios)`.
+    Output shape: `(num, batch, units)`.
+
+    Example:
+        >>> x, scenario = keras.random.normal((5, 7)), ops.one_hot([0, 1, 1, 0, 2], 3)
+        >>> StarDense(num=2, units=4)(x, scenario).shape
+        TensorShape([2, 5, 4])
+
+    Reference: Sheng et al., "One Model to Serve All: Star Topology Adaptive Recommender
+        for Multi-Domain CTR Prediction", CIKM 2021, section 3.4.
+    """
+
+    # Transfers of weights take the layer as it is only on equal columns.
+    reads_columns: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        num: int,
+        units: int,
+        l2: float = 0.0,
+        initializer: str = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num, self.units = num, units
+        self.shared = ParallelDense(
+            num, units, l2=l2, initializer=initializer, dtype=self.dtype_policy
+        )
+
+    def build(self, x_shape: Shape, scenario_shape: Shape) -> None:
+        self.shared.build(x_shape)
+        scenarios, dim = scenario_shape[-1], x_shape[-1]
+        self.scenario_kernel = self.add_weight(
+            name="scenario_kernel",
+            shape=(self.num, scenarios, dim, self.units),
+            initializer="ones",
+        )
+        self.scenario_bias = self.add_weight(
+            name="scenario_bias",
+            shape=(self.num, scenarios, 1, self.units),
+            initializer="zeros",
+        )
+
+    def call(self, x: Tensor, scenario: Tensor) -> Tensor:
+        if len(x.shape) == 2:
+            x = x[None]
+        kernels = self.shared.kernels[:, None] * self.scenario_kernel
+        y = ops.matmul(x[:, None], kernels)  # (num, S, B, units)
+        return of_scenario(y + self.shared.bias[:, None] + self.scenario_bias, scenario)
+
+    def compute_output_shape(self, x_shape: Shape, scenario_shape: Shape) -> Shape:
+        return (self.num, x_shape[-2], self.units)
+
+    def parts(self) -> dict[str, Any]:
+        """Returns what holds the weights of the layers; see `Routing.parts`."""
+        return {
+            "": self.shared,
+            "scenario_kernel": self.scenario_kernel,
+            "scenario_bias": self.scenario_bias,
+        }
+
+
+@register
+class StarMLP(keras.layers.Layer):
+    """Computes `num` multi-layer perceptrons of `StarDense` layers side by side.
+
+    The arguments, and what follows each dense layer, are those of `ParallelMLP`. Call
+    the layer as `StarMLP(...)(x, scenario)`.
+
+    Input shape: as of `StarDense`.
+    Output shape: `(num, batch, units[-1])`.
+
+    Example:
+        >>> x, scenario = keras.random.normal((5, 7)), ops.one_hot([0, 1, 1, 0, 2], 3)
+        >>> StarMLP(num=2, units=(16, 4))(x, scenario).shape
+        TensorShape([2, 5, 4])
+    """
+
+    reads_columns: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        num: int,
+        units: Sequence[int],
+        activation: str = "relu",
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+        l2: float = 0.0,
+        initializer: str = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num, self.units = num, tuple(units)
+        self.stack: list[Any] = []
+        for width in self.units:
+            self.stack.append(StarDense(num, width, l2, initializer))
+            self.stack += [ParallelBatchNorm()] if batch_norm else []
+            self.stack.append(keras.layers.Activation(activation))
+            self.stack += [keras.layers.Dropout(dropout)] if dropout else []
+
+    def build(self, x_shape: Shape, scenario_shape: Shape) -> None:
+        for layer in self.stack:
+            if isinstance(layer, StarDense):
+                layer.build(x_shape, scenario_shape)
+                x_shape = layer.compute_output_shape(x_shape, scenario_shape)
+            else:
+                layer.build(x_shape)
+
+    def call(self, x: Tensor, scenario: Tensor) -> Tensor:
+        for layer in self.stack:
+            x = layer(x, scenario) if isinstance(layer, StarDense) else layer(x)
+        return x
+
+    def compute_output_shape(self, x_shape: Shape, scenario_shape: Shape) -> Shape:
+        return (self.num, x_shape[-2], self.units[-1])
+
+
+def of_scenario(x: Tensor, scenario: Tensor) -> Tensor:
+    """Returns what belongs to each row's scenario.
+
+    Args:
+        x: a vector for each scenario and row, `(..., scenarios, batch, units)`.
+        scenario: the shares of the scenarios in each row, `(batch, scenarios)`.
+
+    Returns: `(..., batch, units)`.
+    """
+    shares = ops.transpose(scenario)[..., None]  # (S, B, 1)
+    return ops.sum(x * shares, axis=-3)

@@ -1,0 +1,47 @@
+"""STAR: the weights of each scenario are shared weights times factors of its own."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from mtl_cli.core.options import Units
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.models.base import Sharing
+
+
+class STAR(Sharing):
+    """A shared bottom in the star topology; all towers are in this topology too.
+
+        x^0    = normalised x, with statistics, scales and shifts of each scenario
+        x^l    = relu(x^l-1 (W^l * W_s^l) + b^l + b_s^l)     for l = 1 ... L
+        z_t    = x^L                      the same for all tasks
+        y_t    = h_t(z_t)                 see `mtl_cli/towers/star.py`
+
+    s is the scenario of the row, which the feature `dataset.scenario` tells, and * is
+    the element-wise product. A row of an unknown scenario gets the mean over all
+    scenarios.
+
+    Attributes:
+        bottom_units: widths of the layers that all tasks share; if empty, x^L = x^0.
+
+    Reference: Sheng et al., "One Model to Serve All: Star Topology Adaptive Recommender
+        for Multi-Domain CTR Prediction", CIKM 2021.
+        Differs from the paper in: there may be several tasks, each with a tower and an
+        auxiliary network; batches hold rows of all scenarios, see
+        `layers/partitioned_norm.py`. The paper does not say how W_s starts: at 1.
+    """
+
+    reads_scenario: ClassVar[bool] = True
+
+    bottom_units: Units
+
+    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+        from mtl_cli.layers.partitioned_norm import PartitionedNorm
+        from mtl_cli.layers.star import StarMLP
+
+        x, scenario = encodings  # (B, D), (B, S)
+        norm = PartitionedNorm(name="normalisation", dtype="float32")
+        x = norm(x, scenario)
+        if not self.bottom_units:
+            return x
+        bottom = StarMLP(1, self.bottom_units, name="bottom", **self.dense_options)
+        return bottom(x, scenario)[0]  # z_t, (B, H)
