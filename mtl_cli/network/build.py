@@ -161,10 +161,9 @@ def scenario_shares(inputs: dict[str, Tensor], layout: Layout, feature: str) -> 
     """
     ids = inputs["ids"][:, layout.columns[feature].start]
     table = layout.tables[layout.blocks[feature].table or feature]
-    num_scenarios = table.size - 1  # id 0 is for unknown values
-    shares = ops.one_hot(ids - 1, num_scenarios, dtype="float32")
-    is_unknown = ops.cast(ops.equal(ids, 0), "float32")
-    return shares + is_unknown[:, None] / num_scenarios
+    # Id 0 is for unknown values. ONNX takes an id of -1 for the last one.
+    shares = ops.one_hot(ids, table.size, dtype="float32")
+    return shares[:, 1:] + shares[:, :1] / (table.size - 1)
 
 
 def count_parameters(
