@@ -12,6 +12,7 @@ from helpers.equations import (
     through_towers,
     together,
 )
+from helpers.gate_usage import measure_gate_usage
 from helpers.networks import (
     LAYOUT,
     TASKS,
@@ -24,7 +25,6 @@ from helpers.networks import (
 
 from mtl_cli.data.table import Table
 from mtl_cli.network.build import build
-from mtl_cli.scoring.gate_usage import measure_gate_usage
 from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.steps import Steps
 

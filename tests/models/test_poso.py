@@ -15,6 +15,7 @@ from helpers.equations import (
     through_towers,
     together,
 )
+from helpers.gate_usage import measure_gate_usage
 from helpers.networks import (
     TASKS,
     arrays,
@@ -27,7 +28,6 @@ from helpers.networks import (
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Table
-from mtl_cli.scoring.gate_usage import measure_gate_usage
 
 SIZES = ["model=poso", "model.tower_units=[8]", "model.expert_units=[16,8]"]
 SIZES += ["model.num_experts=3", "model.personal_gate_units=[5]"]

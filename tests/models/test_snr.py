@@ -13,6 +13,7 @@ from helpers.equations import (
     through_towers,
     together,
 )
+from helpers.gate_usage import measure_gate_usage
 from helpers.networks import (
     TASKS,
     arrays,
@@ -25,7 +26,6 @@ from helpers.networks import (
 
 from mtl_cli.data.table import Table
 from mtl_cli.layers import HardConcrete, Route, experts_of
-from mtl_cli.scoring.gate_usage import measure_gate_usage
 from mtl_cli.training.step import reseed
 
 SIZES = ["model=snr", "model.num_networks=3", "model.network_units=[16,8]"]
