@@ -10,8 +10,8 @@ from report import compare, first_epoch, save, steady_speed
 BARS = {"DeepCTR": 3, "DeepCTR-Torch": 4, "NextRec": 5, "torch-rechub": 6}
 SCRIPTS = {
     "DeepCTR-Torch": "deepctr_torch_ple.py",
-    "NextRec": "nextrec_ple.py",
-    "torch-rechub": "torch_rechub_ple.py",
+    "NextRec": "nextrec_adult.py",
+    "torch-rechub": "torch_rechub_adult.py",
 }
 
 
