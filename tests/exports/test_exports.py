@@ -291,6 +291,33 @@ def test_model_that_one_file_cannot_hold_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+def test_body_of_a_rest_request_is_scored_as_tensorflow_serving_does(run: Path) -> None:
+    """A server loads the graph by its tag, and feeds tensors that the signature names.
+
+    The values of the JSON body take the types of the signature.
+    """
+    table = rows_of(WITHOUT_HASHES, 20, seed=7)
+    body = json.dumps({"inputs": as_inputs(table)})
+    scorer(run, "saved_model")
+    path = str(run.parent / "model")
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        graph = tf.compat.v1.saved_model.loader.load(session, ["serve"], path)
+        signature = graph.signature_def["serving_default"]
+        assert signature.method_name == "tensorflow/serving/predict"
+        inputs = json.loads(body)["inputs"]
+        assert inputs.keys() == set(signature.inputs)
+        feeds = {
+            tensor.name: np.array(
+                inputs[column], tf.as_dtype(tensor.dtype).as_numpy_dtype
+            )
+            for column, tensor in signature.inputs.items()
+        }
+        fetches = {name: tensor.name for name, tensor in signature.outputs.items()}
+        columns = session.run(fetches, feeds)
+    expected = mtl_cli.load(run).predict(table)
+    assert largest_difference(columns, expected) <= 1e-6
+
+
 @pytest.mark.slow
 def test_saved_model_needs_nothing_but_tensorflow(run: Path, tmp_path: Path) -> None:
     table = rows_of(WITHOUT_HASHES, 300, seed=6)
