@@ -1,8 +1,11 @@
 """`mtl_cli.compare`: compares runs, with confidence intervals of the differences."""
 
 from os import PathLike, fspath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtl_cli.api.model import unchanged_process
+from mtl_cli.api.run import Run
 from mtl_cli.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,6 +44,33 @@ class Comparison:
         from mtl_cli.pages.figures import figure_of
 
         return figure_of([interval_plot(d, t) for d in self.datasets for t in d.tasks])
+
+    def ensemble(self, folder: "str | PathLike[str]") -> Run:
+        """Averages the runs of a configuration over their seeds into one model.
+
+        Of several configurations with runs of several seeds, the one with the best mean
+        of `trainer.monitor` on validation rows is averaged.
+
+        Args:
+            folder: the run folder to write.
+
+        Raises:
+            ConfigError: if the folder exists, no configuration has several seeds, or
+                their runs differ in more than the seed.
+            DataError: if the data has changed since the runs were trained.
+
+        Example:
+            mtl_cli.compare("outputs/sweeps/NAME").ensemble("outputs/runs/average")
+        """
+        from mtl_cli.comparison.ensemble import best_configuration
+
+        best, _ = best_configuration(self.datasets)
+        folders = [best.runs[seed].path for seed in sorted(best.runs)]
+        with unchanged_process():
+            from mtl_cli.runs.ensemble import write_ensemble
+
+            write_ensemble(folders, Path(folder))
+        return Run(folder)
 
     def _repr_html_(self) -> str:
         """Returns the tables of the page of `mtl-compare --html`, for notebooks."""

@@ -1,6 +1,7 @@
 """`mtl-compare`: which model is better, by how much, and is it real."""
 
 import argparse
+import contextlib
 import io
 import os
 import sys
@@ -33,6 +34,7 @@ EXAMPLES = """examples:
   mtl-compare outputs/ --baseline model=shared_bottom --html report.html
   mtl-compare outputs/sweeps/NAME --metric log_loss --md
   mtl-compare outputs/runs/NAME --fail-if 'test.income.auc<0.91'
+  mtl-compare outputs/sweeps/NAME --ensemble
 """
 LEGEND = (
     "± is the 95 % t-interval over seeds. The difference is to the baseline, paired by "
@@ -81,13 +83,19 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
             help="write this to stdout instead of the table",
         )
     add("--html", metavar="FILE", help="write a page with charts")
+    help_of_ensemble = (
+        "average the seeds of the best configuration into one model, and write its run "
+        "folder (default: SWEEP/ensemble)"
+    )
+    add("--ensemble", metavar="FOLDER", nargs="?", const="", help=help_of_ensemble)
+    add("--plugins", metavar="FOLDER", action="append", default=[], type=Path)
     check = "exit with 1 if this holds: 'test.income.auc<0.91'; may be repeated"
     add("--fail-if", metavar="EXPR", action="append", default=[], help=check)
     return parser.parse_args(command_line)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compares and prints; returns the exit code."""
+    """Compares, prints and averages; returns the exit code."""
     from mtl_cli.comparison.compare_datasets import compare_datasets
     from mtl_cli.comparison.fail_if import parse
     from mtl_cli.comparison.find_runs import read_runs
@@ -105,9 +113,40 @@ def run(options: argparse.Namespace) -> int:
         for line in all_warnings(comparisons):
             print_warning(line)
     failed = failed_check_messages(conditions, runs, options.paths)
+    if options.ensemble is not None:
+        write_ensemble(comparisons, options)
     for text in failed:
         fail(PROGRAM, f"--fail-if {text}", 1)
     return 1 if failed else 0
+
+
+def write_ensemble(
+    comparisons: "list[DatasetComparison]", options: argparse.Namespace
+) -> None:
+    """Averages the runs of a configuration, and prints to stderr what it writes.
+
+    Raises:
+        MtlError: if no configuration can be averaged, or the folder not be written.
+    """
+    from mtl_cli.comparison.ensemble import best_configuration
+    from mtl_cli.core import plugins, tensorflow_runtime
+
+    if not options.ensemble and len(options.paths) > 1:
+        raise ConfigError(
+            "--ensemble: several folders are compared; name the folder to write: "
+            "--ensemble FOLDER"
+        )
+    target = Path(options.ensemble or Path(options.paths[0], "ensemble"))
+    plugins.use_folders(options.plugins)
+    best, reason = best_configuration(comparisons)
+    sys.stderr.write(printable(f"averaging {best.name}: {reason}") + "\n")
+    tensorflow_runtime.load()
+    from mtl_cli.runs import ensemble
+
+    folders = [best.runs[seed].path for seed in sorted(best.runs)]
+    # The comparison alone goes to stdout, which may be a file of JSON or CSV.
+    with contextlib.redirect_stdout(sys.stderr):
+        ensemble.write_ensemble(folders, target)
 
 
 def print_warning(line: str) -> None:

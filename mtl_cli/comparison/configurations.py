@@ -38,6 +38,11 @@ class Configuration:
         return self.settings.get("model.name", "")
 
     @property
+    def is_ensemble(self) -> bool:
+        """Whether each run is the mean of runs of several seeds."""
+        return "ensemble" in self.settings
+
+    @property
     def seed_count(self) -> str:
         """The number of seeds with scores: "3", or "3/4" if a seed has none."""
         total = len({run.seed for run in self.all_runs})

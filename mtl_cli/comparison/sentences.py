@@ -48,20 +48,30 @@ def baseline_sentences(task: Task, baseline: str) -> list[str]:
             for d in not_real
         )
         lines.append(f"No real difference to {baseline} was found for {names}.")
-    if too_few_seeds := with_verdict(Verdict.TOO_FEW_SEEDS):
-        names = comma_list(
-            d.configuration.name
-            if d.row_test is None
-            else f"{d.configuration.name} ({signed_difference(d, task)}; on another "
-            f"test set {p_value_text(d.row_p)})"
-            for d in too_few_seeds
-        )
+    too_few_seeds = with_verdict(Verdict.TOO_FEW_SEEDS)
+    if runs := [d for d in too_few_seeds if not d.configuration.is_ensemble]:
         lines.append(
             "There are too few seeds to tell whether retraining would rank these "
-            f"configurations and {baseline} in the same order: {names}. Run them with "
-            "seed=1,2,3."
+            f"configurations and {baseline} in the same order: "
+            f"{with_row_tests(runs, task)}. Run them with seed=1,2,3."
+        )
+    if ensembles := [d for d in too_few_seeds if d.configuration.is_ensemble]:
+        lines.append(
+            "An ensemble is one model, so only the test rows can tell whether it "
+            f"differs from {baseline}: {with_row_tests(ensembles, task)}."
         )
     return lines
+
+
+def with_row_tests(differences: list[Difference], task: Task) -> str:
+    """Returns the names of configurations, with what the tests over rows say."""
+    return comma_list(
+        d.configuration.name
+        if d.row_test is None
+        else f"{d.configuration.name} ({signed_difference(d, task)}; on another "
+        f"test set {p_value_text(d.row_p)})"
+        for d in differences
+    )
 
 
 def real_difference_sentence(difference: Difference, task: Task) -> str:

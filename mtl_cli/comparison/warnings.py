@@ -70,6 +70,7 @@ def unscored_run_warnings(configurations: list[Configuration]) -> list[str]:
 def seed_warnings(scored: list[Configuration]) -> list[str]:
     """Warns if configurations have few seeds, or different seeds."""
     lines = []
+    scored = [c for c in scored if not c.is_ensemble]
     if few := [f"{c.name} ({len(c.runs)})" for c in scored if len(c.runs) < MIN_SEEDS]:
         lines.append(
             f"these configurations have fewer than {MIN_SEEDS} seeds, too few to tell "

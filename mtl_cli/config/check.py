@@ -43,6 +43,11 @@ def check(composed: DictConfig) -> Config:
         config = Config.model_validate(values)
     except ValidationError as error:
         raise ConfigError(explain(error, values)) from None
+    if config.ensemble:
+        raise ConfigError(
+            "ensemble: an ensemble is not trained; train its runs with -m seed=1,2,3, "
+            "and average them with mtl-compare SWEEP --ensemble"
+        )
     config.tracker.check_installed()
     return config
 

@@ -31,6 +31,8 @@ class Config(Options):
             `auto` resumes such a run if it exists, `never` starts a new run, and `must`
             fails if no such run has a checkpoint.
         start_from: the earlier run to start from.
+        ensemble: seeds of the runs whose mean prediction the model is. Only
+            `mtl-compare --ensemble` sets it; it is empty in a run that trains.
         repeats: number of seeds with which a sweep runs each job: `seed`, `seed` + 1,
             and so on.
         compare: jobs that a sweep adds, so that its models can be compared with them.
@@ -56,6 +58,9 @@ class Config(Options):
     start_from: Annotated[StartFrom, Field(exclude_if=lambda x: x.run is None)] = (
         StartFrom()
     )
+    ensemble: Annotated[
+        list[Seed], Field(default_factory=list, exclude_if=lambda x: not x)
+    ]
     tracker: Annotated[
         SerializeAsAny[Tracker],
         option_of("trackers", Tracker),
@@ -132,7 +137,7 @@ class Config(Options):
         names += [f"{name}_prediction" for name in outputs]
         if self.dataset.scenario is not None:
             names.append("scenario")
-        if self.model.members > 1:
+        if self.predicts_spread:
             names += map(spread_name, outputs)
         for name in names:
             if names.count(name) > 1:
@@ -184,12 +189,14 @@ class Config(Options):
         return self.model.heads_option.outputs(self.chosen_tasks)
 
     @property
-    def predicted(self) -> dict[str, Output]:
-        """{prediction of the network: its output}.
+    def predicts_spread(self) -> bool:
+        """Whether the model predicts the spread of each output over its members."""
+        return self.model.members > 1 or bool(self.ensemble)
 
-        An ensemble also predicts the spread of each output over its members.
-        """
+    @property
+    def predicted(self) -> dict[str, Output]:
+        """{prediction of the network: its output}."""
         outputs = {output.name: output for output in self.outputs}
-        if self.model.members == 1:
+        if not self.predicts_spread:
             return outputs
         return outputs | {spread_name(name): x for name, x in outputs.items()}

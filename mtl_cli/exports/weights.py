@@ -64,7 +64,8 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
     """
     layers = {
         id(weight): layer
-        for layer in model.network.predictions.layers
+        for network in model.network.runs or [model.network]
+        for layer in network.predictions.layers
         for weight in layer.weights
     }
     tensors = {}
@@ -83,8 +84,15 @@ def named_weights(network: "Network") -> dict[str, Any]:
     """Returns the weights of a network by names that do not depend on the process.
 
     Keras numbers the layers of all networks of a process. Here the layers of each
-    network are numbered anew, from 2.
+    network are numbered anew, from 2. In an ensemble the names of each run's weights
+    begin with the number of the run.
     """
+    if network.runs:
+        return {
+            f"run_{number}/{name}": weight
+            for number, run in enumerate(network.runs, 1)
+            for name, weight in named_weights(run).items()
+        }
     weights: dict[str, Any] = {}
     for weight in network.predictions.weights:
         path = weight.path.split("/")

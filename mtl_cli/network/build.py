@@ -15,6 +15,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.heads.base import spread_name
 from mtl_cli.layers.calibration import Calibration
 from mtl_cli.layers.ensemble import EnsembleInputs, by_member
+from mtl_cli.network.ensemble import mean_models
 from mtl_cli.tasks.base import Statistics
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Network:
             tasks that predict probabilities. Only `predictions` has these layers.
         earlier_optimizer: the state that training starts its optimizer from; None
             starts it fresh.
+        runs: the networks of the runs whose mean prediction an ensemble is; empty for
+            the network of one run.
     """
 
     logits: keras.Model
@@ -53,6 +56,7 @@ class Network:
     hidden: Tensor = None
     calibrations: dict[str, Calibration] = field(default_factory=dict)
     earlier_optimizer: "EarlierOptimizer | None" = None
+    runs: "list[Network]" = field(default_factory=list)
 
     @cached_property
     def predict(self) -> "Predictor":
@@ -75,9 +79,24 @@ def build(
         label_statistics: {task: mean and deviation of its labels}, for tasks with
             standardised labels.
     """
+    statistics = label_statistics or {}
+    if config.ensemble:
+        return average([build_run(config, layout, statistics) for _ in config.ensemble])
+    return build_run(config, layout, statistics)
+
+
+def average(runs: list[Network]) -> Network:
+    """Returns the ensemble of the networks of several runs."""
+    logits, predictions = mean_models([(run.logits, run.predictions) for run in runs])
+    return Network(logits, predictions, runs[0].label_statistics, runs=runs)
+
+
+def build_run(
+    config: Config, layout: Layout, statistics: dict[str, Statistics]
+) -> Network:
+    """Builds the network of one run; see `build`."""
     keras.config.set_dtype_policy(DTYPE_POLICIES[config.trainer.precision])
     model, tasks = config.model, config.chosen_tasks
-    statistics = label_statistics or {}
     inputs = connect_inputs(layout)
     encodings = config.encoder.encode(
         inputs, layout, model.num_encodings(len(tasks)), model.dense_options
@@ -174,8 +193,8 @@ def count_parameters(
     See `build` for the arguments.
     """
     with unallocated_variables():
-        network = build(config, layout, label_statistics)
-        return int(network.predictions.count_params())
+        network = build_run(config, layout, label_statistics)
+        return int(network.predictions.count_params()) * max(1, len(config.ensemble))
 
 
 def connect_inputs(layout: Layout) -> dict[str, Tensor]:

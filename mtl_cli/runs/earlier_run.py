@@ -104,6 +104,11 @@ def read(config: Config, folder: Path, is_resumed: bool) -> EarlierRun | None:
         features, labels, earlier = saved_model.load_learnt(path)
     except DataError as error:
         raise DataError(f"{KEY}: {error}{version_hint(environment)}") from None
+    if earlier.ensemble:
+        raise ConfigError(
+            f"{KEY}: {path} is an ensemble of runs, whose weights one network cannot "
+            "hold; name a run of one seed"
+        )
     return continued_from(config, path, environment, (features, labels, earlier))
 
 

@@ -2,23 +2,21 @@
 
 import contextlib
 import os
-import shlex
 import shutil
 import sys
 import tempfile
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from mtl_cli.core.errors import MtlError, TrainingError, WriteError
+from mtl_cli.core.errors import MtlError, TrainingError
 from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import STATUS
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
-from mtl_cli.runs.outcome import failure, status_after
+from mtl_cli.runs.outcome import failure
 
 if TYPE_CHECKING:
     from mtl_cli.config.run_config import Config
@@ -154,36 +152,20 @@ def execute_in_folder(
     config: "Config", start: "RunStart", folder: "RunFolder", request: Request
 ) -> None:
     """Runs a checked configuration, and records in the folder how the run ended."""
-    from mtl_cli.runs.console import Console
     from mtl_cli.runs.provenance import config_hash
+    from mtl_cli.runs.recorded_run import recorded_run
     from mtl_cli.runs.saved_config import saved_config
 
-    try:
-        folder.begin(config_hash(config))
-        with contextlib.closing(Console(folder.path / "train.log")) as console:
-            try:
-                console.log_line(f"mtl-train {shlex.join(request.settings)}")
-                for path in start.damaged:
-                    console.warn(f"{path} is damaged; it is not used")
-                if start.message:
-                    console.print_line(start.message)
-                if not (folder.path / "config.yaml").exists():
-                    text = saved_config(request.composed, request.choices)
-                    folder.write_text("config.yaml", text)
-                run_and_track(config, start, folder, console, request.settings)
-            except BaseException:
-                with contextlib.suppress(WriteError):
-                    console.log_line(traceback.format_exc())
-                raise
-        folder.finish("done")
-    except BaseException as error:
-        with contextlib.suppress(WriteError):
-            folder.finish(*status_after(error))
-        if isinstance(error, Stopped):
-            error.run = folder.path
-        raise
-    finally:
-        folder.release()
+    command = ["mtl-train", *request.settings]
+    with recorded_run(folder, config_hash(config), command) as console:
+        for path in start.damaged:
+            console.warn(f"{path} is damaged; it is not used")
+        if start.message:
+            console.print_line(start.message)
+        if not (folder.path / "config.yaml").exists():
+            text = saved_config(request.composed, request.choices)
+            folder.write_text("config.yaml", text)
+        run_and_track(config, start, folder, console, request.settings)
 
 
 def run_and_track(

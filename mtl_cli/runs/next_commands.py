@@ -10,14 +10,18 @@ from mtl_cli.core.paths import shortest
 def next_commands(
     config: Config, folder: Path, settings: list[str]
 ) -> list[tuple[str, str]]:
-    """Returns commands that go on from this run, and what each does."""
-    run = shlex.quote(str(shortest(folder)))
+    """Returns commands that go on from a run that has trained, and what each does."""
     command = next_command(config, settings)
     purpose = "trains a run to compare this one with"
     if command.startswith("mtl-evaluate"):
         purpose = "scores the earlier run on the test rows of this run"
+    return [(command, purpose), *commands_for_model(folder)]
+
+
+def commands_for_model(folder: Path) -> list[tuple[str, str]]:
+    """Returns commands that use the model of a run, and what each does."""
+    run = shlex.quote(str(shortest(folder)))
     return [
-        (command, purpose),
         (f"mtl-compare {run} OTHER_RUN", "says which of two runs is better"),
         (
             f"mtl-evaluate {run} TABLE --by COLUMN --importance",

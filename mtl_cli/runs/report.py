@@ -31,7 +31,6 @@ class FinishedRun(TrainedRun):
         gate_usage: the use of experts by gates; None without gates.
         diagnosis: the weak slices, and the importance of features.
         stages: the seconds of each stage, as `StageTimer.table` returns them.
-        next_commands: commands to go on with, and what each does.
     """
 
     predictions: dict[str, dict[str, Array]]
@@ -40,7 +39,6 @@ class FinishedRun(TrainedRun):
     gate_usage: GateUsage | None
     diagnosis: Diagnosis
     stages: Cells
-    next_commands: list[tuple[str, str]]
 
     @cached_property
     def scored(self) -> dict[str, ScoredRows]:
@@ -58,7 +56,9 @@ class FinishedRun(TrainedRun):
 
     @property
     def learning_curves(self) -> list[LinePlot]:
-        """The plots of the losses and of the validation metrics by epoch."""
+        """The plots of the losses and of the validation metrics by epoch, if any."""
+        if not self.history.epochs:
+            return []
         return learning_curves(self.epoch_rows, self.history.kept_epoch)
 
     @cached_property
@@ -70,14 +70,15 @@ class FinishedRun(TrainedRun):
 def write(run: FinishedRun) -> None:
     """Writes the tables, plots and pages of a run.
 
-    These are `history.csv`, `predictions.parquet`, `plots/`, `report.html` and
-    `model_card.md`.
+    These are `history.csv` if the run has trained, `predictions.parquet`, `plots/`,
+    `report.html` and `model_card.md`.
     """
     from mtl_cli.runs.report_page import model_card, page, summary
 
     folder = run.folder
-    table = pd.DataFrame(run.epoch_rows).to_csv(index=False)
-    folder.write_text("history.csv", table)
+    if run.history.epochs:
+        table = pd.DataFrame(run.epoch_rows).to_csv(index=False)
+        folder.write_text("history.csv", table)
     if "test" in run.predictions:
         test, scenarios = run.data.splits["test"], run.data.scenarios
         frame = prediction_frame(
@@ -99,7 +100,7 @@ def write(run: FinishedRun) -> None:
         ],
     }
     for name, group in plots.items():
-        if not group:  # no row is scored
+        if not group:  # no epoch, or no row is scored
             continue
         with folder.replacing(f"plots/{name}.png") as path:
             write_png(group, path)

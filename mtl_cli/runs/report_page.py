@@ -32,7 +32,8 @@ def page(run: FinishedRun, shown: dict[str, Any]) -> str:
     from mtl_cli.network.diagram import nodes_of
 
     outputs = run.config.outputs
-    nodes = nodes_of(run.network.logits, list(run.config.chosen_tasks))
+    network = (run.network.runs or [run.network])[0]  # all runs have equal networks
+    nodes = nodes_of(network.logits, list(run.config.chosen_tasks))
     return render(
         "run.html",
         **shown,
@@ -130,15 +131,25 @@ def summary(run: FinishedRun) -> dict[str, Any]:
                 f"{rows:,} {split}" for split, rows in run.data.report["splits"].items()
             ),
             "features": f"{len(config.dataset.used_features)}",
-            "epochs": f"{len(run.history.epochs)} epochs, of which "
-            f"epoch {run.history.kept_epoch} is kept",
-            "seed": f"{config.seed}",
+            **training_facts(run),
             "versions": ", ".join(
                 f"{name} {version}" for name, version in environment["versions"].items()
             ),
             "data": f"hash {environment['data_hash'][:12]}",
         }
         | lineage_facts(environment.get("start_from")),
+    }
+
+
+def training_facts(run: FinishedRun) -> dict[str, str]:
+    """Returns how a run was trained, or which runs an ensemble averages."""
+    if runs := run.environment.get("ensemble"):
+        names = ", ".join(entry["run"] for entry in runs)
+        return {"mean of": f"{len(runs)} runs: {names}"}
+    return {
+        "epochs": f"{len(run.history.epochs)} epochs, of which "
+        f"epoch {run.history.kept_epoch} is kept",
+        "seed": f"{run.config.seed}",
     }
 
 
@@ -172,8 +183,8 @@ def headlines(run: FinishedRun) -> list[dict[str, str]]:
 
 
 def command(run: FinishedRun) -> str:
-    """Returns the command that has started the run."""
-    return str(mask_secrets(shlex.join(["mtl-train", *run.settings])))
+    """Returns the command that has made the run."""
+    return str(mask_secrets(shlex.join(run.command)))
 
 
 def masked_configuration(run: FinishedRun) -> Any:

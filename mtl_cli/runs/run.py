@@ -19,7 +19,7 @@ from mtl_cli.runs import earlier_run
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import EarlierRun
 from mtl_cli.runs.encoding_progress import encoding_progress
-from mtl_cli.runs.next_commands import next_command
+from mtl_cli.runs.next_commands import next_command, next_commands
 from mtl_cli.runs.preflight import check_monitor
 from mtl_cli.runs.provenance import change_messages, environment
 from mtl_cli.runs.save_and_score import save_and_score
@@ -109,7 +109,11 @@ def run(
     timer.split_off("train", "validate", history.validation_seconds)
     timer.split_off("train", "write checkpoints", history.checkpoint_seconds)
 
-    trained = TrainedRun(folder, config, settings, record, data, network, history)
+    command = ["mtl-train", *settings]
+    commands = next_commands(config, folder.path, settings)
+    trained = TrainedRun(
+        folder, config, command, commands, record, data, network, history
+    )
     scores = save_and_score(trained, console, timer)
     if config.trainer.profile:
         console.print_table(timer.table())

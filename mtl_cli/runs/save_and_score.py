@@ -6,7 +6,6 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.diagnosis import diagnose
-from mtl_cli.runs.next_commands import next_commands
 from mtl_cli.runs.resume import main_split
 from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.runs.trained_run import TrainedRun
@@ -59,16 +58,12 @@ def save_and_score(
             gate_usage=gate_usage,
             diagnosis=diagnosis,
             stages=timer.table(),
-            next_commands=next_commands(config, folder.path, run.settings),
         )
     )
     for warning in gate_warnings(gate_usage):
         console.warn(warning)
-    console.print_scores(
-        f"{split} rows, after epoch {run.history.kept_epoch}",
-        config.outputs,
-        scores[split],
-    )
+    when = f", after epoch {run.history.kept_epoch}" if run.history.epochs else ""
+    console.print_scores(f"{split} rows{when}", config.outputs, scores[split])
     timer.end_stage("write tables, plots and page")
     return scores
 

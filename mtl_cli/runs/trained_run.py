@@ -19,16 +19,19 @@ class TrainedRun:
     Attributes:
         folder: the run folder.
         config: the run's configuration.
-        settings: the flags and settings of the command line.
+        command: the command that has made the run.
+        next_commands: commands to go on with, and what each does.
         environment: the content of `environment.json`.
         data: the encoded splits.
         network: the trained network.
-        history: the losses and validation scores of each epoch.
+        history: the losses and validation scores of each epoch; without epochs for an
+            ensemble of runs.
     """
 
     folder: RunFolder
     config: Config
-    settings: list[str]
+    command: list[str]
+    next_commands: list[tuple[str, str]]
     environment: dict[str, Any]
     data: Data
     network: "Network"

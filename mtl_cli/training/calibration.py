@@ -98,13 +98,14 @@ def calibrate(
 
     Args:
         config: the configuration; `trainer.calibration` names the method.
-        network: the trained network. Its `predictions` change.
+        network: the trained network. Its `predictions` change. An ensemble has no
+            calibration of its own.
         valid: the validation rows; None changes nothing.
 
     Returns: {task: its calibration}, without tasks that have too few rows for it.
     """
     key = config.trainer.calibration
-    if valid is None or key == "none":
+    if valid is None or key == "none" or not network.calibrations:
         return {}
     calibrations = {}
     tasks = config.chosen_tasks

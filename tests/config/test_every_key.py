@@ -78,6 +78,11 @@ TESTS: dict[str, list[str]] = {
     "StartFrom.refit": [
         "runs/test_start_from.py::test_refit_lets_a_feature_learn_anew",
     ],
+    "ensemble": [
+        "network/test_ensemble.py::"
+        "test_ensemble_of_a_configuration_has_one_network_per_seed",
+        "runs/test_ensemble.py::test_ensemble_is_neither_trained_nor_started_from",
+    ],
     "repeats": [
         "sweep/test_keys_of_a_sweep.py::test_repeats_and_twins_are_jobs_of_their_own",
     ],

@@ -1,0 +1,191 @@
+"""Averages runs that differ in their seed alone into one model, in a run folder."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from mtl_cli.config.run_config import Config
+from mtl_cli.core.errors import (
+    DAMAGED_FILE_ERRORS,
+    ConfigError,
+    DataError,
+    first_line,
+    shown,
+)
+from mtl_cli.core.nested import flatten
+from mtl_cli.core.other_files import read_json_object
+from mtl_cli.core.paths import shortest
+from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.load import Data, load
+from mtl_cli.runs import saved_model
+from mtl_cli.runs.next_commands import commands_for_model
+from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE, config_hash, environment
+from mtl_cli.runs.recorded_run import recorded_run
+from mtl_cli.runs.save_and_score import save_and_score
+from mtl_cli.runs.saved_config import read_config
+from mtl_cli.runs.stage_timer import StageTimer
+from mtl_cli.runs.trained_run import TrainedRun
+from mtl_cli.training.progress import History
+
+if TYPE_CHECKING:  # this module imports TensorFlow
+    from mtl_cli.network.build import Network
+
+FLAG = "--ensemble"
+
+
+@dataclass(frozen=True)
+class AveragedRun:
+    """A run of an ensemble.
+
+    Attributes:
+        path: the run folder.
+        hashes: the hashes of the run's data and of its configuration.
+        network: the trained network.
+        features: the fitted features.
+        config: the configuration.
+        written_config: the content of `config.yaml`.
+    """
+
+    path: Path
+    hashes: dict[str, Any]
+    network: "Network"
+    features: FeatureSet
+    config: Config
+    written_config: dict[str, Any]
+
+    @property
+    def lineage(self) -> dict[str, Any]:
+        """What `environment.json` of an ensemble says of the run."""
+        name = self.path.resolve().name
+        return {"run": name, "seed": self.config.seed, **self.hashes}
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """What all runs of an ensemble have in common, by dotted keys."""
+        keys = KEYS_FREE_TO_CHANGE | {"seed": True, "start_from": {"run"}}
+        settings = flatten(self.config.model_dump(mode="json", exclude=keys))
+        learnt = {
+            f"learnt.{name}": dict(values)
+            for name, values in self.features.learnt.items()
+        }
+        labels = {
+            f"labels.{task}": values
+            for task, values in self.network.label_statistics.items()
+        }
+        return settings | {"data_hash": self.hashes["data_hash"]} | learnt | labels
+
+
+def write_ensemble(folders: list[Path], target: Path) -> None:
+    """Writes the run folder of the mean prediction of several runs.
+
+    Args:
+        folders: the folders of finished runs that differ in their seed alone.
+        target: the folder to write.
+
+    Raises:
+        ConfigError: if the folder exists, or the runs differ in more than their seed.
+        DataError: if the files of a run are damaged, or the data has changed.
+    """
+    from mtl_cli.network.build import average
+
+    timer = StageTimer()
+    if target.exists() or target.is_symlink():
+        raise ConfigError(f"{FLAG}: {target} exists; name a new folder")
+    runs = [read_run(folder) for folder in folders]
+    for first, second in pairwise(runs):
+        check_alike(first, second)
+    seeds = [run.config.seed for run in runs]
+    config = runs[0].config.model_copy(update={"ensemble": seeds})
+    network = average([run.network for run in runs])
+    timer.end_stage("load the runs")
+    data = data_of(runs[0])
+    timer.end_stage("read, check and encode the data")
+    record = environment(config, data.fingerprint)
+    record |= {"parameters": network.predictions.count_params()}
+    record |= {"ensemble": [run.lineage for run in runs]}
+    written = runs[0].written_config | {"ensemble": seeds}
+    command = ["mtl-compare", *map(str, folders), FLAG, str(target)]
+    folder = new_folder(target)
+    with recorded_run(folder, config_hash(config), command) as console:
+        text = yaml.safe_dump(mask_secrets(written), sort_keys=False)
+        folder.write_text("config.yaml", text)
+        folder.write_json("environment.json", record)
+        folder.write_json("data_report.json", data.report)
+        names = ", ".join(run.lineage["run"] for run in runs)
+        console.print_line(f"ensemble: the mean of {len(runs)} runs: {names}")
+        commands = commands_for_model(target)
+        ensemble = TrainedRun(
+            folder, config, command, commands, record, data, network, History()
+        )
+        save_and_score(ensemble, console, timer)
+        console.print_line(f"run folder: {shortest(target)}")
+        console.print_line(f"report:     {shortest(target / 'report.html')}")
+
+
+def read_run(folder: Path) -> AveragedRun:
+    """Reads a finished run.
+
+    Raises:
+        DataError: if a file is missing or damaged.
+    """
+    try:
+        recorded = read_json_object(folder / "environment.json")
+        hashes = {key: recorded[key] for key in ("config_hash", "data_hash")}
+        written = read_config(folder)
+    except DAMAGED_FILE_ERRORS as error:
+        raise DataError(
+            f"{FLAG}: {folder}: {first_line(error)}; copy the whole folder of the run"
+        ) from None
+    return AveragedRun(folder, hashes, *saved_model.load(folder), written)
+
+
+def check_alike(first: AveragedRun, second: AveragedRun) -> None:
+    """Refuses runs that differ in more than their seed.
+
+    Raises:
+        ConfigError: naming the first key that differs.
+    """
+    a, b = first.shared, second.shared
+    for key in a | b:
+        if a.get(key) != b.get(key):
+            raise ConfigError(
+                f"{FLAG}: {key} is {shown(a.get(key))} in {first.path} and "
+                f"{shown(b.get(key))} in {second.path}; an ensemble averages runs that "
+                "differ in their seed alone"
+            )
+
+
+def data_of(run: AveragedRun) -> Data:
+    """Reads the data of a run again.
+
+    Raises:
+        DataError: if the data has changed since the run was trained.
+    """
+    dataset, learnt = run.config.dataset, run.features.learnt
+    earlier = None
+    if run.config.start_from.run is not None:
+        earlier = {name: dict(values) for name, values in learnt.items()}
+    data = load(dataset, run.config.outputs, earlier)
+    if data.fingerprint != run.hashes["data_hash"] or data.features.learnt != learnt:
+        raise DataError(
+            f"{FLAG}: the data of {run.path} has changed since the run was trained, so "
+            "its ensemble cannot be scored on the same rows; train the runs again"
+        )
+    return data
+
+
+def new_folder(target: Path) -> RunFolder:
+    """Makes the run folder.
+
+    Raises:
+        ConfigError: if the folder cannot be made.
+    """
+    try:
+        return RunFolder(target)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("hydra.run.dir", FLAG)) from None
