@@ -25,7 +25,8 @@ class PartitionedNorm(keras.layers.Layer):
     the batch, else moving averages. Call the layer as `PartitionedNorm()(x, scenario)`.
 
     Args:
-        momentum: share of the moving averages that a step keeps.
+        momentum: share of the moving averages that a step keeps; less in the first
+            steps, whose statistics have equal shares.
         epsilon: number added to variances.
 
     Input shape: x `(batch, units)`; the shares of the scenarios in each row,
@@ -60,6 +61,7 @@ class PartitionedNorm(keras.layers.Layer):
             ("scenario_beta", (scenarios, units), "zeros", True),
             ("moving_mean", (scenarios, units), "zeros", False),
             ("moving_variance", (scenarios, units), "ones", False),
+            ("moving_steps", (scenarios, 1), "zeros", False),
         ):
             weight = self.add_weight(
                 name=name, shape=shape, initializer=start, trainable=is_trained
@@ -87,14 +89,18 @@ class PartitionedNorm(keras.layers.Layer):
         mean = by_scenario @ x
         variance = by_scenario @ ops.square(x - scenario @ mean)
         share = rows / (rows + PRIOR_ROWS)
-        step = (1 - self.momentum) * ops.cast(rows > 0, x.dtype)
+        # The first batch of a scenario replaces the start, which is no statistic.
+        is_present = ops.cast(rows > 0, x.dtype)
+        step = is_present * ops.maximum(1 - self.momentum, 1 / (1 + self.moving_steps))
+        self.moving_steps.assign(self.moving_steps.value + is_present)
         used = []
         for moving, own in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),
         ):
-            used.append(share * own + (1 - share) * moving.value)
-            moving.assign(moving.value + step * (own - moving.value))
+            moved = moving.value + step * (own - moving.value)
+            moving.assign(moved)
+            used.append(share * own + (1 - share) * moved)
         return used[0], used[1]
 
     def compute_output_shape(self, x_shape: Shape, scenario_shape: Shape) -> Shape:

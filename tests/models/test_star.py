@@ -162,23 +162,30 @@ def test_normalisation_in_training_is_over_the_rows_of_each_scenario():
     x, codes = rng.normal(3, 2, (400, 5)).astype("float32"), np.arange(400) % 3
     x[codes == 1] += 10
     scenario = np.eye(4, dtype="float32")[codes]  # no row is of the last one
-    layer = PartitionedNorm(momentum=0.9)
+    layer = PartitionedNorm(momentum=0.5)
+    for _ in range(3):  # of other rows: the third has the share 1/2, not 1/3
+        layer(x + 1, scenario, training=True)
     y = layer(x, scenario, training=True).numpy()
     for s in range(3):
         own = x[codes == s].astype("float64")
         share = len(own) / (len(own) + PRIOR_ROWS)
-        mean = share * own.mean(axis=0)
-        variance = share * own.var(axis=0) + 1 - share
+        moving = own.mean(axis=0) + 1 / 2
+        mean = share * own.mean(axis=0) + (1 - share) * moving
+        variance = own.var(axis=0)
         want = (own - mean) / np.sqrt(variance + layer.epsilon)
         np.testing.assert_allclose(y[codes == s], want, 1e-4, 1e-4)
-        np.testing.assert_allclose(
-            layer.moving_mean.numpy()[s], 0.1 * own.mean(axis=0), 1e-4
-        )
-        np.testing.assert_allclose(
-            layer.moving_variance.numpy()[s], 0.9 + 0.1 * own.var(axis=0), 1e-4
-        )
+        np.testing.assert_allclose(layer.moving_mean.numpy()[s], moving, 1e-4)
+        np.testing.assert_allclose(layer.moving_variance.numpy()[s], variance, 1e-4)
     assert (layer.moving_mean.numpy()[3] == 0).all()
     assert (layer.moving_variance.numpy()[3] == 1).all()
+
+
+def test_first_batches_of_a_scenario_have_equal_shares_in_its_moving_averages():
+    layer = PartitionedNorm(momentum=0.99)
+    x, scenario = np.ones((4, 2), "float32"), np.eye(2, dtype="float32")[[0, 0, 0, 0]]
+    for value in (1, 2, 6):
+        layer(value * x, scenario, training=True)
+    np.testing.assert_allclose(layer.moving_mean.numpy(), [[3, 3], [0, 0]], 1e-6)
 
 
 def test_star_without_a_scenario_is_refused_in_one_line(tmp_path):
@@ -187,3 +194,12 @@ def test_star_without_a_scenario_is_refused_in_one_line(tmp_path):
         assert code == 2
         assert "dataset.scenario: " in error
         assert "reads the scenario of a row; name the feature that tells it" in error
+
+
+def test_star_towers_of_single_tasks_train_the_embeddings_of_their_task_alone():
+    keys = ["model=single_task", "model.towers=star", "model.tower_units=[8]"]
+    net = network(*keys, *SCENARIO, "model.activation=tanh", num_tasks=2)
+    randomize(net.logits)
+    found = gradients(net, features(), "income")["embedding/table"]
+    assert found[:, :4].any()
+    assert not found[:, 4:].any()  # the vectors of the second task
