@@ -89,36 +89,36 @@ def compare_dataset(
         task.space = common_space(scored, split, task_name)
         add_seed_tests(task, base, twins, have_same_rows)
         for scenario in scenarios_of(scored, split, task_name):
-            part = scenario_task(task, scenario, split)
-            own_models = single_scenario_twins(part, single, split)
-            add_seed_tests(part, base, twins, have_same_rows, own_models)
-            task.scenarios.append(part)
+            on_scenario = scenario_task(task, scenario, split)
+            own_models = single_scenario_twins(on_scenario, single, split)
+            add_seed_tests(on_scenario, base, twins, have_same_rows, own_models)
+            task.scenarios.append(on_scenario)
         tasks.append(task)
     comparison = DatasetComparison(name, scored, keys, base, reason, split, tasks)
     remarks = add_row_tests(comparison) if split == "test" else []
     for task in tasks:
-        for part in (task, *task.scenarios):
-            choose_best(part, split)
+        for on_rows in (task, *task.scenarios):
+            choose_best(on_rows, split)
         decide_all([task])
         decide_all(task.scenarios)
     comparison.warnings = [*warnings(comparison, runs, unscored), *remarks]
     return comparison
 
 
-def decide_all(parts: list[Task]) -> None:
+def decide_all(tasks: list[Task]) -> None:
     """Gives each difference its verdict.
 
     Args:
-        parts: one task, or the same task on several scenarios, whose differences are
+        tasks: a task, or the same task on several scenarios. Their differences are
             read together.
     """
-    scores = [score for part in parts for score in part.scores]
+    scores = [score for task in tasks for score in task.scores]
     for differences in (
         [s.to_baseline for s in scores],
         [s.to_single_task for s in scores],
         [s.to_single_scenario for s in scores],
     ):
-        decide([d for d in differences if d], parts[0].direction if parts else 0)
+        decide([d for d in differences if d], tasks[0].direction if tasks else 0)
 
 
 def no_scores_message(configurations: list[Configuration], split: str) -> str:

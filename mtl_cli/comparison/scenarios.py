@@ -9,7 +9,7 @@ ONLY = "dataset.only_scenario"  # the scenario that a single-scenario twin is tr
 def without_single_scenario(
     configurations: list[Configuration],
 ) -> tuple[list[Configuration], list[Configuration]]:
-    """Splits configurations into those of all scenarios, and those of one.
+    """Splits configurations into two lists: of all scenarios, and of a single scenario.
 
     If all are of one scenario, they count as the first kind: they are compared with
     each other.
@@ -49,21 +49,21 @@ def single_scenario_twins(
 ) -> dict[Configuration, Score]:
     """Returns the score of each configuration's single-scenario twin, if it ran.
 
-    The twin has equal settings, but was trained on the rows of the scenario alone. It
-    has a seed in common with the configuration.
+    The twin has equal settings, but was trained on the rows of the scenario alone. Twin
+    and configuration have a seed in common.
 
     Args:
         task: a task on the rows of one scenario.
         candidates: the configurations that were trained on one scenario.
         split: the split that is scored.
     """
-    found = {}
+    twins = {}
     for configuration in (score.configuration for score in task.scores):
         settings = {**configuration.settings, ONLY: task.scenario}
         seeds = configuration.runs.keys()
         for twin in candidates:
             if twin.settings == settings and twin.runs.keys() & seeds:
-                found[configuration] = score_of(
+                twins[configuration] = score_of(
                     twin, split, task.name, task.metric, task.scenario
                 )
-    return found
+    return twins

@@ -84,7 +84,7 @@ class Dataset(Options):
             the surface on which the row was shown. Scores are then given for each of
             its values too. null for data of one scenario.
         only_scenario: the scenario whose rows alone are used, in every split; null uses
-            all rows. What features learn, they learn from all training rows.
+            all rows. Features learn from the training rows of all scenarios.
         features: the columns to read as features, and the kind of each.
         tasks: the labels to predict, and the kind of each.
         groups: named sets of tasks to train together, each with the features to leave

@@ -21,7 +21,7 @@ class Scenarios:
     Attributes:
         names: the names of the scenarios; `OTHER` comes last.
         column: the feature's column in the network's input `ids`.
-        codes: for each id of the feature, the position of its scenario in `names`.
+        codes: the position in `names` of the scenario of each id of the feature.
     """
 
     names: list[str]
@@ -42,7 +42,7 @@ def scenarios_of(dataset: Dataset, features: FeatureSet) -> Scenarios | None:
     """Returns the scenarios of a data set; None if no feature tells them.
 
     Args:
-        dataset: the data set, whose key `scenario` names the feature.
+        dataset: the data set. Its key `scenario` names the feature.
         features: the fitted features.
 
     Raises:

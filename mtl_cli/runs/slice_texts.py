@@ -12,7 +12,7 @@ from mtl_cli.runs.score_table import (
 
 
 def slice_text(record: dict[str, Any], number: int) -> str:
-    """Returns a slice, its metric, that of the other rows, and the p-value.
+    """Returns a slice, its metric, the metric of all other rows, and the p-value.
 
     Args:
         record: a tested slice, see `scoring.slices`.

@@ -1,4 +1,4 @@
-"""Which experts the gates of a trained network use."""
+"""The experts that the gates of a trained network use."""
 
 import re
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict

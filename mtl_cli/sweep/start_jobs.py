@@ -31,7 +31,7 @@ class Objective:
     """The mean objective of jobs; `float` waits until the jobs have ended.
 
     Args:
-        folders: the run folders of the jobs, which have been started.
+        folders: the run folders of the started jobs.
     """
 
     def __init__(self, folders: list[Path]) -> None:
