@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,6 +178,10 @@ def prepare_process() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     # Child processes then import no `random.py` from the folder that they start in.
     os.environ["PYTHONSAFEPATH"] = "1"
+    # Hydra warns of a file that has the name of one of its own options, and reads it.
+    warnings.filterwarnings(
+        "ignore", message=r"\s*'hydra/.*is validated against ConfigStore"
+    )
     Plugins.instance().register(UserConf)
     refuse_foreign_code()
     signals.install()

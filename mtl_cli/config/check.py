@@ -49,6 +49,7 @@ def check(composed: DictConfig) -> Config:
             "and average them with mtl-compare SWEEP --ensemble"
         )
     config.tracker.check_installed()
+    config.tracker.check_secrets()
     return config
 
 

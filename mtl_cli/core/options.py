@@ -18,8 +18,13 @@ from mtl_cli.core.plugins import sources
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 CountOrZero = Annotated[int, Field(ge=0, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # the range of NumPy's seeds
-Units = Annotated[list[Count], Field(description="widths of layers; may be empty")]
-SomeUnits = Annotated[list[Count], Field(min_length=1)]
+# Far above any network; making as many layers as a file can name takes hours.
+MAX_LAYERS = 256
+Units = Annotated[
+    list[Count],
+    Field(max_length=MAX_LAYERS, description="widths of layers; may be empty"),
+]
+SomeUnits = Annotated[list[Count], Field(min_length=1, max_length=MAX_LAYERS)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -86,6 +86,26 @@ def check_npz(path: Path) -> None:
         )
 
 
+def check_numbers(name: str, array: Any, is_finite: bool = True) -> None:
+    """Refuses an array that holds something else than numbers.
+
+    Args:
+        name: the array's name, for errors.
+        array: an array of NumPy.
+        is_finite: whether NaN and infinity are refused too. One NaN among the weights
+            of a network makes all predictions NaN.
+
+    Raises:
+        UnsafeFileError: if the array is refused.
+    """
+    import numpy as np
+
+    if array.dtype.kind not in "biuf":
+        raise UnsafeFileError(f"'{name}' holds no numbers")
+    if is_finite and not np.isfinite(array).all():
+        raise UnsafeFileError(f"'{name}' holds NaN or infinity")
+
+
 def check_data_file(path: Path) -> None:
     """Refuses a file of data that is a device, or describes this process or machine.
 

@@ -6,11 +6,12 @@ these parts changes.
 
 import atexit
 import contextlib
+import math
 import os
 import sys
 import threading
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 def exit_without_teardown(code: int) -> NoReturn:
@@ -30,19 +31,51 @@ def exit_without_teardown(code: int) -> NoReturn:
     os._exit(code)
 
 
+class BoundedVariables(list[Any]):
+    """The variables that Keras has made without memory, up to a number of weights.
+
+    Args:
+        max_weights: the largest number of weights in all variables.
+        max_variables: the largest number of variables.
+    """
+
+    def __init__(self, max_weights: float, max_variables: float) -> None:
+        super().__init__()
+        self.max_variables = max_variables
+        self.weights_left = max_weights
+
+    def append(self, variable: Any) -> None:
+        """Adds a variable; raises a `ValueError` if there are too many."""
+        super().append(variable)
+        self.weights_left -= math.prod(variable.shape)
+        if self.weights_left < 0 or len(self) > self.max_variables:
+            raise ValueError("the network has more weights than expected")
+
+
 @contextlib.contextmanager
-def unallocated_variables() -> Iterator[None]:
+def unallocated_variables(
+    max_weights: float = math.inf, max_variables: float = math.inf
+) -> Iterator[None]:
     """Makes Keras layers without memory for their weights inside the block.
 
     The number of their weights can be counted. Keras' own scope would allocate the
     weights at its end, or else the next such scope would.
+
+    Args:
+        max_weights: the largest number of weights. Making the layers ends with a
+            `ValueError` as soon as there are more.
+        max_variables: the largest number of variables, in the same way.
     """
     import keras
     from keras.src.backend.common import global_state
 
-    with keras.StatelessScope(initialize_variables=False):
-        yield
-    global_state.set_global_attribute("uninitialized_variables", [])
+    made = BoundedVariables(max_weights, max_variables)
+    global_state.set_global_attribute("uninitialized_variables", made)
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute("uninitialized_variables", [])
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from mtl_cli.core.errors import DataError
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, MtlError
 from mtl_cli.core.folder_lock import open_lock_file
 from mtl_cli.core.paths import PACKAGE, cache_folder, cache_subfolder
 from mtl_cli.data.cache_entry import MANIFEST, Entry
@@ -35,7 +35,9 @@ ENCODING_CODE = (
 )
 
 
-def find_or_encode(key: str, encode: Callable[[Path], None]) -> Entry:
+def find_or_encode(
+    key: str, encode: Callable[[Path], None], check: Callable[[Entry], None]
+) -> Entry:
     """Returns the entry of a key; encodes the data first if there is no entry.
 
     If several processes need the same entry, one encodes while all others wait.
@@ -43,22 +45,24 @@ def find_or_encode(key: str, encode: Callable[[Path], None]) -> Entry:
     Args:
         key: a hash of all that the encoded data depends on.
         encode: writes the encoded data into a folder by means of a `Writer`.
+        check: raises an error if an entry of the cache is not the encoded data.
 
     Raises:
         DataError: if the disk is full or the cache cannot be written.
     """
-    entry = find_entry(key)
+    entry = find_entry(key, check)
     if entry is not None:
         return entry
     folder = None
     try:
         with encoding_lock(key):
-            entry = find_entry(key)  # another process may have encoded it meanwhile
+            # Another process may have encoded it meanwhile.
+            entry = find_entry(key, check)
             if entry is not None:
                 return entry
             folder = new_folder()
             encode(folder)
-            return publish(folder, key)
+            return publish(folder, key, check)
     except OSError as error:
         location = cache_folder() or tempfile.gettempdir()
         raise DataError(
@@ -73,7 +77,7 @@ def find_or_encode(key: str, encode: Callable[[Path], None]) -> Entry:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def find_entry(key: str) -> Entry | None:
+def find_entry(key: str, check: Callable[[Entry], None]) -> Entry | None:
     """Returns the entry of a key; None if there is none. Removes a damaged entry."""
     root = cache_folder()
     folder = None if root is None else root / ENCODED / key
@@ -81,7 +85,8 @@ def find_entry(key: str) -> Entry | None:
         return None
     try:
         entry = Entry(folder, was_cached=True)
-    except (ValueError, KeyError, TypeError, OSError):
+        check(entry)
+    except (*DAMAGED_FILE_ERRORS, MtlError):
         shutil.rmtree(folder, ignore_errors=True)
         return None
     with contextlib.suppress(OSError):  # a read-only cache cannot renew the age
@@ -129,7 +134,7 @@ def new_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="tmp-", dir=entries))
 
 
-def publish(folder: Path, key: str) -> Entry:
+def publish(folder: Path, key: str, check: Callable[[Entry], None]) -> Entry:
     """Makes a finished folder the entry of a key."""
     root = cache_folder()
     if root is None:
@@ -137,7 +142,8 @@ def publish(folder: Path, key: str) -> Entry:
     try:
         return Entry(folder.rename(root / ENCODED / key))
     except OSError:
-        entry = find_entry(key)  # another process may have published it meanwhile
+        # Another process may have published it meanwhile.
+        entry = find_entry(key, check)
         if entry is None:
             raise
         return entry

@@ -124,20 +124,12 @@ class Entry:
         if int(crc) != zlib.crc32(text.encode()):
             raise ValueError(f"{folder / MANIFEST} is not as it was written")
         self.manifest = json.loads(text)
-        for record in self.manifest["arrays"].values():
-            if not FILE_NAME.fullmatch(record["file"]):
-                raise ValueError(f"{record['file']} is no file of an entry")
-            check_regular(folder / record["file"])
-            width = 1 if record["width"] is None else record["width"]
-            dtype = np.dtype(record["dtype"])
-            if dtype.kind not in "biuf":  # bytes of a file are no Python objects
-                raise ValueError(f"{dtype} is no type of numbers")
-            size = dtype.itemsize * width * record["rows"]
-            path = folder / record["file"]
-            if path.stat().st_size != size or (
-                size < BYTES_TO_CHECK and file_crc(path) != record["crc"]
-            ):
-                raise ValueError(f"{path} is not as it was written")
+        rows: dict[str, int] = {}
+        for key, record in self.manifest["arrays"].items():
+            check_array(folder, record)
+            split = key.partition(".")[0]
+            if rows.setdefault(split, record["rows"]) != record["rows"]:
+                raise ValueError(f"the arrays of {split} differ in their rows")
 
     def array(self, split: str, name: str) -> Array:
         """Maps one array of a split into memory."""
@@ -147,6 +139,30 @@ class Entry:
     def tables(self) -> dict[str, StoredTable]:
         """Returns the rows of each split."""
         return stored_tables(self.folder, self.manifest["arrays"])
+
+
+def check_array(folder: Path, record: ArrayRecord) -> None:
+    """Refuses the file of an array that is not as it was written.
+
+    Raises:
+        ValueError: if the file or the array's record is refused.
+        OSError: if there is no such file.
+    """
+    if not FILE_NAME.fullmatch(record["file"]):
+        raise ValueError(f"{record['file']} is no file of an entry")
+    path = folder / record["file"]
+    check_regular(path)
+    rows, width = record["rows"], 1 if record["width"] is None else record["width"]
+    if not (isinstance(rows, int) and isinstance(width, int) and min(rows, width) > 0):
+        raise ValueError(f"{path} has no rows or columns")
+    dtype = np.dtype(record["dtype"])
+    if dtype.kind not in "biuf":  # bytes of a file are no Python objects
+        raise ValueError(f"{dtype} is no type of numbers")
+    size = dtype.itemsize * width * rows
+    if path.stat().st_size != size or (
+        size < BYTES_TO_CHECK and file_crc(path) != record["crc"]
+    ):
+        raise ValueError(f"{path} is not as it was written")
 
 
 def file_crc(path: Path) -> int:

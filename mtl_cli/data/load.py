@@ -10,6 +10,7 @@ import numpy as np
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data import cache
+from mtl_cli.data.cache_entry import Entry
 from mtl_cli.data.continued_features import EarlierLearnt
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import OnRows, encode, no_progress
@@ -95,7 +96,9 @@ def load(
             )
 
     key = cache_key(dataset, outputs, fingerprint, earlier)
-    entry = cache.find_or_encode(key, encode_into)
+    entry = cache.find_or_encode(
+        key, encode_into, lambda entry: check_entry(entry, dataset)
+    )
     seconds = time.perf_counter() - start
     splits: dict[str, Table | StoredTable] = {}
     for split, stored in entry.tables().items():
@@ -138,6 +141,31 @@ def of_one_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
     remark = f"only rows of scenario {name} are used; the data report is of all rows"
     report["findings"] = [*report["findings"], remark]
     return replace(data, splits=splits, row_numbers=row_numbers, report=report)
+
+
+def check_entry(entry: Entry, dataset: Dataset) -> None:
+    """Refuses an entry of the cache whose rows are not those of the features.
+
+    Others may write to the cache, and an array of another type or width would end the
+    run much later.
+
+    Raises:
+        ValueError: if an array is missing, or has another type or width.
+        DataError: if a feature cannot use what it should have learnt.
+    """
+    features = FeatureSet(dataset.used_features, entry.manifest["features"])
+    expected = types_and_widths(features.encode(features.examples(1)))
+    tables = entry.tables()
+    if "train" not in tables:
+        raise ValueError("there are no training rows")
+    for split, table in tables.items():
+        if types_and_widths(table.read(0, 1).features) != expected:
+            raise ValueError(f"the arrays of {split} are not those of the features")
+
+
+def types_and_widths(arrays: dict[str, Array]) -> dict[str, tuple[str, int]]:
+    """Returns {name: the type of an array's numbers, and the length of its rows}."""
+    return {name: (x.dtype.str, x.shape[1]) for name, x in arrays.items()}
 
 
 def fingerprint_of(dataset: Dataset) -> str:

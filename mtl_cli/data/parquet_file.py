@@ -20,6 +20,10 @@ from mtl_cli.core.other_files import MAX_RATIO, UnsafeFileError
 # well have short cells, and honest files with long cells are large.
 MAX_EXPANDED_BYTES = 1 << 28
 MAX_CELL_BYTES = 256  # on average
+# A table of more rows is refused if it has more than `MAX_ROWS_PER_BYTE` of the file:
+# its rows hardly differ, and each takes memory or room on the disk.
+MANY_ROWS = 10_000_000
+MAX_ROWS_PER_BYTE = 10
 PROBE_BYTES = 1 << 16  # read at a time to find the dictionaries
 
 
@@ -49,6 +53,7 @@ def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     """
     size = stream.size()
     metadata = pyarrow.parquet.read_metadata(stream)
+    check_rows(metadata.num_rows, size)
     check_lists(metadata, size)
     # With pre_buffer, Arrow would keep what it has read until the file is closed.
     with pyarrow.parquet.ParquetFile(
@@ -123,7 +128,7 @@ def check_texts(name: str, column: pa.DictionaryArray, size: int) -> None:
     if longest(column.dictionary) > MAX_CELL_BYTES:
         lengths = pc.binary_length(column.dictionary).cast(pa.int64())
         expanded = pc.sum(lengths.take(column.indices)).as_py()
-        check_size(name, expanded or 0, len(column), size)
+        check_size(f"column '{name}'", expanded or 0, len(column), size)
 
 
 def longest(values: pa.Array) -> int:
@@ -150,21 +155,36 @@ def check_lists(metadata: pyarrow.parquet.FileMetaData, size: int) -> None:
         for j in lists:
             column = group.column(j)
             # An item takes at least a byte; most types take four or eight.
-            check_size(column.path_in_schema, column.num_values, group.num_rows, size)
+            name = f"column '{column.path_in_schema}'"
+            check_size(name, column.num_values, group.num_rows, size)
 
 
-def check_size(name: str, expanded: int, rows: int, size: int) -> None:
-    """Raises an `UnsafeFileError` if a column breaks all three limits.
+def check_rows(rows: int, size: int) -> None:
+    """Raises an `UnsafeFileError` if a file has too many rows for its size.
 
     Args:
-        name: the column's name.
-        expanded: the bytes of the column's cells.
-        rows: the number of cells.
+        rows: the number of rows.
         size: the bytes of the file.
     """
-    limits = MAX_EXPANDED_BYTES, MAX_RATIO * size, MAX_CELL_BYTES * rows
+    if rows > max(MANY_ROWS, MAX_ROWS_PER_BYTE * size):
+        raise UnsafeFileError(
+            f"has {size:,} bytes, but {rows:,} rows or more; at most "
+            f"{MAX_ROWS_PER_BYTE} rows for each byte are read: write fewer rows"
+        )
+
+
+def check_size(part: str, expanded: int, cells: int, size: int) -> None:
+    """Raises an `UnsafeFileError` if a part of a file breaks all three limits.
+
+    Args:
+        part: what expands, for the message.
+        expanded: the bytes of all cells.
+        cells: the number of cells.
+        size: the bytes of the file.
+    """
+    limits = MAX_EXPANDED_BYTES, MAX_RATIO * size, MAX_CELL_BYTES * cells
     if expanded > max(limits):
         raise UnsafeFileError(
-            f"has {size:,} bytes, but column '{name}' expands to {expanded:,} bytes in "
-            f"{rows:,} rows; at most {max(limits):,} are read: leave the column out"
+            f"has {size:,} bytes, but {part} expands to {expanded:,} bytes in "
+            f"{cells:,} cells; at most {max(limits):,} are read: leave long columns out"
         )

@@ -1,12 +1,11 @@
 """Opens tables, and reads their requested columns in chunks of bounded size."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.feather
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.arrow_errors import read_errors
@@ -14,8 +13,9 @@ from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.feather_file import open_feather
 from mtl_cli.data.files import Files, find_files
-from mtl_cli.data.parquet_file import ColumnarFile, open_parquet
+from mtl_cli.data.parquet_file import ColumnarFile, check_rows, open_parquet
 
 CHUNK_ROWS = 500_000
 
@@ -142,22 +142,8 @@ def generated_source(table: pa.Table, request: ColumnRequest) -> Source:
     )
 
 
-@contextmanager
-def open_feather(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
-    """Opens a Feather (Arrow) file."""
-    with pa.ipc.open_file(stream) as file:
-        indices = range(file.num_record_batches)
-
-        def batches(_columns: list[str], max_rows: int) -> Iterator[pa.RecordBatch]:
-            for batch in map(file.get_batch, indices):
-                for start in range(0, batch.num_rows, max_rows):
-                    yield batch.slice(start, max_rows)
-
-        rows = sum(file.get_batch(i).num_rows for i in indices)
-        yield ColumnarFile(file.schema, rows, batches)
-
-
-COLUMNAR = {"parquet": open_parquet, "feather": open_feather}
+OpenColumnar = Callable[[pa.NativeFile], AbstractContextManager[ColumnarFile]]
+COLUMNAR: dict[str, OpenColumnar] = {"parquet": open_parquet, "feather": open_feather}
 
 
 def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
@@ -209,8 +195,11 @@ def open_text(files: Files, csv: Csv, request: ColumnRequest, spill: Path) -> Op
         for name in files.names:
             path = files.shown(name)
             rows_by_file[path] = 0
+            size = files.system.get_file_info(name).size
             for batch in CsvFile(files, name, csv, request).batches():
                 rows_by_file[path] += batch.num_rows
+                with read_errors(files.key, path):
+                    check_rows(rows_by_file[path], size)
                 yield batch
 
     batches = counted_batches()

@@ -18,6 +18,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import FLOAT32_MAX, Array, Embedded, Pretrained
 from mtl_cli.graphs.base import InputKind, Ops
 
+MAX_LENGTH = 100_000  # each row takes eight bytes for each of its values
 MAX_EXAMPLE_LENGTH = 5  # of lists that test an exported model
 
 
@@ -38,7 +39,7 @@ class Sequence(Embedded):
         pretrained: vectors that the embedding table starts from.
     """
 
-    max_length: Count
+    max_length: Annotated[int, Field(ge=1, le=MAX_LENGTH)]
     separator: Annotated[str, Field(min_length=1)] | None = None
     pooling: Literal["mean", "sum", "max"] = "mean"
     weights: str | None = None

@@ -16,7 +16,7 @@ from mtl_cli.data.arrow_errors import is_not_utf8
 from mtl_cli.data.csv_cells import trim
 from mtl_cli.data.csv_file import BLOCK_BYTES
 from mtl_cli.data.csv_row_errors import ragged_row
-from mtl_cli.data.parquet_file import open_parquet
+from mtl_cli.data.sources import COLUMNAR, OpenColumnar
 from mtl_cli.init.file_format import FileFormat, detect_format
 from mtl_cli.init.null_values import with_empty_cells
 
@@ -101,6 +101,11 @@ def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview
                 strings_can_be_null=True,
             ),
         ) as reader:
+            if reader.schema.names != columns:  # Arrow would guess their types
+                raise DataError(
+                    f"cannot read '{path}': a name in its header holds a line break; "
+                    "write all names in one line"
+                )
             for batch in reader:
                 batches.append(batch)
                 num_rows += batch.num_rows
@@ -145,27 +150,29 @@ def preview_columnar(path: str, file: Path, file_format: FileFormat) -> TablePre
                 f"cannot read '{path}': the files disagree: {files[0]} holds "
                 f"{first_columns}, {fragment.path} {other_columns}"
             )
-    if file_format.name == "parquet":
-        table = first_parquet_rows(files, dataset.schema)
-    else:
-        table = dataset.head(MAX_ROWS)
-    complete = dataset.count_rows() == table.num_rows
-    return TablePreview(path, table, complete, file_format)
+    table, num_rows = first_rows(COLUMNAR[file_format.name], files, dataset.schema)
+    return TablePreview(path, table, num_rows == table.num_rows, file_format)
 
 
-def first_parquet_rows(files: list[str], schema: pa.Schema) -> pa.Table:
-    """Returns the first rows of Parquet files that all have a schema.
+def first_rows(
+    open_file: OpenColumnar, files: list[str], schema: pa.Schema
+) -> tuple[pa.Table, int]:
+    """Returns the first rows of files that all have a schema, and their rows in all.
 
     Raises:
         UnsafeFileError: if a file would fill the memory.
     """
-    tables, rows_left = [schema.empty_table()], MAX_ROWS
+    tables, num_rows = [schema.empty_table()], 0
     for name in files:
-        with pa.OSFile(name) as stream, open_parquet(stream) as file:
-            for batch in file.batches(schema.names, MAX_ROWS):
+        with pa.OSFile(name) as stream, open_file(stream) as file:
+            rows_left = max(MAX_ROWS - num_rows, 0)
+            num_rows += file.rows
+            for batch in file.batches(schema.names, MAX_ROWS) if rows_left else ():
                 table = pa.table(batch).slice(0, rows_left)
+                # Without this check, Arrow may crash on a damaged file.
+                table.validate(full=True)
                 tables.append(table.cast(schema))
                 rows_left -= table.num_rows
                 if not rows_left:
-                    return pa.concat_tables(tables)
-    return pa.concat_tables(tables)
+                    break
+    return pa.concat_tables(tables), num_rows

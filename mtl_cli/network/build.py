@@ -1,5 +1,6 @@
 """From a configuration to a Keras model: encoder, sharing, towers, heads."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from mtl_cli.network.predictor import Predictor
     from mtl_cli.network.transfer import EarlierOptimizer
 
+# More weights and variables than the smallest network has beside its stored weights.
+UNSTORED = 1000
 # Keras' policy for each `trainer.precision`. Weights are float32 in both.
 DTYPE_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
@@ -185,16 +188,35 @@ def scenario_shares(inputs: dict[str, Tensor], layout: Layout, feature: str) -> 
     return shares[:, 1:] + shares[:, :1] / (table.size - 1)
 
 
-def count_parameters(
-    config: Config, layout: Layout, label_statistics: dict[str, Statistics]
-) -> int:
-    """Returns the number of weights of a network, without memory for them.
+def check_size(
+    config: Config,
+    layout: Layout,
+    label_statistics: dict[str, Statistics],
+    stored_arrays: Collection[int],
+) -> None:
+    """Refuses stored weights that do not have the size of a configuration's network.
 
-    See `build` for the arguments.
+    Without this check, a few changed digits would fill the memory, or take hours. The
+    network is made without memory for its weights, and only as far as weights are
+    stored for it. See `build` for the other arguments.
+
+    Args:
+        stored_arrays: the number of weights in each stored array.
+
+    Raises:
+        ValueError: if the sizes differ.
     """
-    with unallocated_variables():
+    stored = sum(stored_arrays)
+    # Dropout and the noise of gates have variables that are not stored.
+    bounds = 2 * stored + UNSTORED, 2 * len(stored_arrays) + UNSTORED
+    with unallocated_variables(*bounds):
         network = build_run(config, layout, label_statistics)
-        return int(network.predictions.count_params()) * max(1, len(config.ensemble))
+        described = int(network.predictions.count_params())
+    described *= max(1, len(config.ensemble))
+    if described != stored:
+        raise ValueError(
+            f"the configuration describes {described:,} weights, {stored:,} are stored"
+        )
 
 
 def connect_inputs(layout: Layout) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ from mtl_cli.core.errors import (
     ConfigError,
     DataError,
     ExportError,
+    MtlError,
     first_line,
     suggest,
 )
@@ -106,7 +107,9 @@ def verify(path: Path) -> Replay:
     export.check(name, path)
     try:
         result = replay(export, record, path)
-    except DAMAGED_FILE_ERRORS as error:
+    except MtlError:
+        raise
+    except Exception as error:  # each library that runs an export has its own errors
         raise DataError(
             f"{path} is damaged: {type(error).__name__}: {first_line(error)}; export "
             "the model again"

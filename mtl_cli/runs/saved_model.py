@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
 from mtl_cli.config.run_config import Config
@@ -16,6 +15,7 @@ from mtl_cli.core.options import first_problem
 from mtl_cli.core.other_files import (
     UnsafeFileError,
     check_entries,
+    check_numbers,
     check_regular,
     read_json,
     read_json_object,
@@ -27,6 +27,9 @@ from mtl_cli.tasks.base import Statistics
 WEIGHTS = "model/model.weights.h5"
 LEARNT = "model/learnt.json"
 SPEC = "model/spec.json"
+BYTES_PER_WEIGHT = 4
+# Far above the groups and arrays of any network, and their depth.
+MAX_ENTRIES, MAX_DEPTH = 100_000, 32
 
 
 class WeightsInMemory(io.BytesIO):
@@ -70,18 +73,21 @@ def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
     Raises:
         DataError: if the files are missing, damaged, or do not belong together.
     """
-    from mtl_cli.network.build import build
+    from mtl_cli.network.build import build, check_size
 
     run = Path(run)
     features, labels, config = load_learnt(run)
     with named_damage(run):
         check_regular(run / WEIGHTS)
-        check_size(run / WEIGHTS, config, features, labels)
+        sizes = stored_arrays(run / WEIGHTS)
+        check_size(config, features.layout, labels, sizes)
         network = build(config, features.layout, labels)
         with warnings.catch_warnings():
             # If the file lacks the weights of a layer, Keras only warns.
             warnings.simplefilter("error", UserWarning)
             network.predictions.load_weights(run / WEIGHTS)
+        for weight in network.predictions.weights:
+            check_numbers(f"{WEIGHTS}: {weight.path}", weight.numpy())
     return network, features, config
 
 
@@ -121,39 +127,29 @@ def named_damage(run: Path) -> Iterator[None]:
         ) from None
 
 
-def check_size(
-    weights: Path, config: Config, features: FeatureSet, labels: dict[str, Any]
-) -> None:
-    """Refuses weights that do not have the size of the configuration's network.
-
-    Without this check, a few changed digits in either file would fill the memory.
+def stored_arrays(weights: Path) -> list[int]:
+    """Returns the number of weights in each array of a file.
 
     Raises:
-        ValueError: if the file is too small, or holds arrays that expand.
+        UnsafeFileError: if the file holds arrays that expand, or far too many groups.
+        OSError: if the file is damaged.
     """
     import h5py
-    import keras
 
-    from mtl_cli.network.build import count_parameters
+    sizes, entries = [], 0
 
-    parameters = count_parameters(config, features.layout, labels)
-    least = parameters * np.dtype(keras.config.floatx()).itemsize
-    if weights.stat().st_size < least:
-        raise ValueError(
-            f"{SPEC} describes {parameters:,} parameters, which {WEIGHTS} cannot hold"
-        )
-    numbers = 0
-
-    def count(name: str, entry: Any) -> None:
-        nonlocal numbers
+    def visit(name: str, entry: Any) -> None:
+        nonlocal entries
+        entries += 1
+        if entries > MAX_ENTRIES or name.count("/") > MAX_DEPTH:
+            raise UnsafeFileError(f"{WEIGHTS} has too many groups")
         if isinstance(entry, h5py.Dataset):
             if entry.chunks is not None:  # only chunks can be compressed
                 raise UnsafeFileError(f"{WEIGHTS}: '{name}' may expand when it is read")
-            numbers += entry.size
+            sizes.append(entry.size)
 
     with h5py.File(weights) as file:
-        file.visititems(count)
-    if numbers != parameters:
-        raise ValueError(
-            f"{WEIGHTS} holds {numbers:,} numbers, {SPEC} describes {parameters:,}"
-        )
+        file.visititems(visit)
+    if weights.stat().st_size < BYTES_PER_WEIGHT * sum(sizes):
+        raise UnsafeFileError(f"{WEIGHTS} is too small for its arrays")
+    return sizes

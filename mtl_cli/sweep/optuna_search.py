@@ -11,7 +11,13 @@ from typing import Any
 
 from omegaconf import DictConfig, open_dict
 
-from mtl_cli.core.errors import ConfigError, StorageError, first_line
+from mtl_cli.core.errors import (
+    DAMAGED_FILE_ERRORS,
+    ConfigError,
+    StorageError,
+    first_line,
+)
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep import cmaes_state, job_processes
 
 OPTUNA = "hydra_plugins.hydra_optuna_sweeper"
@@ -62,6 +68,11 @@ def resume_search(config: DictConfig) -> bool:
         return sweeper.study_name is not None and continue_study(sweeper, study)
     except StorageError as error:
         raise ConfigError(f"{error}; correct the URL, or start the server") from error
+    except DAMAGED_FILE_ERRORS as error:  # Optuna believes what the data base says
+        raise ConfigError(
+            f"hydra.sweeper.storage: no search can go on from {mask_secrets(url)}: "
+            f"{type(error).__name__}: {first_line(error)}; give another hydra.sweep.dir"
+        ) from error
 
 
 def continue_study(sweeper: DictConfig, study: Any) -> bool:

@@ -9,6 +9,7 @@ from pydantic import PrivateAttr
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.options import Options
+from mtl_cli.core.secrets import secret_in
 from mtl_cli.metrics.scores import Scores
 
 
@@ -29,9 +30,12 @@ class Tracker(Options):
         name: name of the tracker's module.
         package: the package that the tracker imports; the extra `mtl-cli[NAME]`
             installs it. "" if the tracker needs none.
+        keys_with_secrets: the keys that may hold a password. The service does not store
+            their values.
     """
 
     package: ClassVar[str] = ""
+    keys_with_secrets: ClassVar[tuple[str, ...]] = ()
     name: str
 
     # When the event of this call happened, in seconds since 1970. The call may come
@@ -49,6 +53,15 @@ class Tracker(Options):
                 f"tracker: {self.name} needs a package: "
                 f"pip install 'mtl-cli[{self.name}]'"
             )
+
+    def check_secrets(self) -> None:
+        """Raises an error if the service would store a secret, as a name of its own."""
+        for key, value in self.model_dump(exclude=set(self.keys_with_secrets)).items():
+            if secret := secret_in(value):
+                raise ConfigError(
+                    f"tracker.{key}: {self.name} would store the value of {secret}; "
+                    "give another name"
+                )
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
         """Receives the folder and the configuration of a run, before data are read.

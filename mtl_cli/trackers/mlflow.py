@@ -18,6 +18,7 @@ from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import read_json_object
+from mtl_cli.core.secrets import secret_in
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
@@ -52,6 +53,7 @@ class MLflow(Tracker):
     """
 
     package: ClassVar[str] = "mlflow"
+    keys_with_secrets: ClassVar[tuple[str, ...]] = ("uri",)
     uri: str | None
     experiment: str
 
@@ -217,14 +219,20 @@ def load_quietly() -> None:
 
 
 def check_local_store(uri: str) -> None:
-    """Refuses a database or a folder outside of the current folder.
+    """Refuses a database or a folder outside of the current folder, or with a secret.
 
     A configuration may come from someone else; an environment variable does not.
 
     Raises:
-        ConfigError: if the key `uri` leads out of the current folder.
+        ConfigError: if the key `uri` leads out of the current folder, or if the name of
+            a file or folder would show a secret.
     """
     store = store_folder(uri)
+    if store is not None and (secret := secret_in(uri)):
+        raise ConfigError(
+            f"tracker.uri: a name of a file would show the value of {secret}; give "
+            "another name"
+        )
     if store is not None and Path.cwd().resolve() not in (store, *store.parents):
         raise ConfigError(
             f"tracker.uri: '{uri}' leads out of the current folder; start there, or "

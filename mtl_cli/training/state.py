@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from mtl_cli.core import signals
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, first_line
+from mtl_cli.core.other_files import check_numbers
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.network.build import Network
 from mtl_cli.training import checkpoint
@@ -183,7 +184,10 @@ class TrainingState:
         values = saved.values
         with saved.arrays() as arrays:
             for name, variable in self.variables().items():
-                variable.assign(arrays[name])
+                array = arrays[name]
+                # A slot of the optimizer may overflow without harm.
+                check_numbers(name, array, is_finite=name.startswith("weights-"))
+                variable.assign(array)
             self.steps.copy_tables_to_network()
             if STEP_LOSSES_KEY in arrays:
                 losses = arrays[STEP_LOSSES_KEY]
@@ -199,4 +203,6 @@ class TrainingState:
                 weights = self.network.logits.get_weights()
                 if not self.is_at_best_epoch:
                     weights = [arrays[f"best-{i}"] for i in range(len(weights))]
+                    for i, array in enumerate(weights):
+                        check_numbers(f"best-{i}", array)
                 self.best_weights = weights

@@ -121,3 +121,76 @@ def test_compiled_code_that_others_could_have_written_is_not_used(
     monkeypatch.setenv("TF_XLA_FLAGS", "")
     compile_cache.enable()
     assert os.environ["TF_XLA_FLAGS"] == ""
+
+
+def cut_short(record):
+    """Fewer rows than the other arrays of the split have."""
+    return {"rows": 3, "kept": 3}
+
+
+def without_rows(record):
+    return {"rows": 0, "kept": 0}
+
+
+def without_columns(record):
+    return {"width": 0, "rows": 10**15, "kept": 0}
+
+
+def negative(record):
+    return {"width": -1, "rows": -record["rows"]}
+
+
+def as_floats(record):
+    return {"dtype": "<f4"}
+
+
+def with_other_bytes_first(record):
+    return {"dtype": ">i4"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        cut_short,
+        without_rows,
+        without_columns,
+        negative,
+        as_floats,
+        with_other_bytes_first,
+    ],
+)
+def test_array_that_is_no_input_of_the_network_is_encoded_anew(change, file):
+    kept = load(file).splits["train"].features["ids"].tolist()
+    (entry,) = (file.parent / "cache" / "encoded").iterdir()
+    manifest = json.loads((entry / "manifest").read_text().partition("\n")[2])
+    record = manifest["arrays"]["train.features.ids"]
+    record |= change(record)
+    path = entry / record["file"]
+    path.write_bytes(path.read_bytes()[: 4 * record.pop("kept", 16)])
+    record["crc"] = zlib.crc32(path.read_bytes())
+    write_manifest(entry, manifest)
+    data = load(file)
+    assert not data.loading.startswith("found")
+    assert data.splits["train"].features["ids"].tolist() == kept
+
+
+@pytest.mark.parametrize("arrays", [[], {}, None, {"train.labels.buy": "0.bin"}])
+def test_manifest_without_the_arrays_of_the_features_is_encoded_anew(arrays, file):
+    load(file)
+    (entry,) = (file.parent / "cache" / "encoded").iterdir()
+    manifest = json.loads((entry / "manifest").read_text().partition("\n")[2])
+    write_manifest(entry, manifest | {"arrays": arrays})
+    assert not load(file).loading.startswith("found")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "null", "[1]", '{"arrays": {}}'])
+def test_manifest_of_something_else_is_encoded_anew(text, file):
+    load(file)
+    (entry,) = (file.parent / "cache" / "encoded").iterdir()
+    (entry / "manifest").write_text(f"{zlib.crc32(text.encode())}\n{text}")
+    assert not load(file).loading.startswith("found")
+
+
+def write_manifest(entry, manifest):
+    text = json.dumps(manifest)
+    (entry / "manifest").write_text(f"{zlib.crc32(text.encode())}\n{text}")

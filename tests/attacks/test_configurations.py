@@ -310,6 +310,11 @@ CODE = {
             *("ple.os", "..encoders.dcn", ".ple", "/etc/passwd"),
         )
     },
+    "launcher_with_the_name_of_the_own_one": (
+        {"conf/hydra/launcher/basic.yaml": "_target_: os.system\ncommand: x\n"},
+        ["check_only=true"],
+        "Key 'command' not in 'BasicLauncherConf'",
+    ),
 }
 
 UP = f"../../{CANARY}"

@@ -6,18 +6,20 @@ another server, or lead out of the folder.
 
 import os
 import pickle
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import cmaes
 import numpy as np
+import optuna
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.core import secrets
 from mtl_cli.core.errors import ConfigError, first_line
-from mtl_cli.sweep import cmaes_state, submitit_folder
+from mtl_cli.sweep import cmaes_state, optuna_search, submitit_folder
 from mtl_cli.sweep.plugin_settings import SUBMITIT, adapt_plugins
 from mtl_cli.trackers import mlflow, wandb
 
@@ -187,3 +189,36 @@ def test_parts_of_a_secret_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert secrets.mask_secrets("http://first-line\nsecond-line/") == "http://<X>/"
     assert first_line(ValueError("no host First-Line\nsecond-line")) == "no host <X>"
     assert secrets.mask_secrets("no host First-Line") == "no host <X>"
+
+
+FORGERIES = [
+    "update trial_params set distribution_json = 'null'",
+    "update trial_params set param_value = 'x'",
+    "update trials set state = 'EVIL'",
+    "update study_directions set direction = 'x'",
+]
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_forged_data_base_of_a_search_ends_in_one_line(
+    forgery: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optuna_search, "opened", None)
+    url = f"sqlite:///{tmp_path}/optuna.db"
+    study = optuna.create_study(study_name="search", storage=url)
+    trial = study.ask({"x": optuna.distributions.IntUniformDistribution(1, 3)})
+    study.tell(trial, 0.5)
+
+    def config() -> DictConfig:
+        sweeper = {"_target_": f"{optuna_search.OPTUNA}.x", "storage": url}
+        sweeper |= {"study_name": "search", "direction": "minimize", "n_trials": 2}
+        sweep = {"dir": str(tmp_path)}
+        return OmegaConf.create(
+            {"hydra": {"sweeper": sweeper | {"sampler": {"seed": 1}}, "sweep": sweep}}
+        )
+
+    assert not optuna_search.resume_search(config())
+    with sqlite3.connect(tmp_path / "optuna.db") as base:
+        base.execute(forgery)
+    with pytest.raises(ConfigError, match=r"no search can go on from sqlite:.*Error"):
+        optuna_search.resume_search(config())

@@ -7,17 +7,24 @@ import shutil
 import warnings
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
+import keras
 import numpy as np
+import onnx
 import pytest
 from helpers.crafted_files import CALL, CANARY, TASKS, write
 from helpers.planted_data import config, loaded, parquet, values
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.exports.onnx import RECORD_KEY
 from mtl_cli.network.build import build
 from mtl_cli.runs import saved_model
+from mtl_cli.runs.export import verify
+from mtl_cli.training.checkpoint import Checkpoint
+from mtl_cli.training.state import TrainingState
 
 
 class Canary:
@@ -123,6 +130,38 @@ def larger(content):
     return json.dumps(spec).encode()
 
 
+def many_layers(content):
+    """The configuration of a network that takes hours to make, with few weights."""
+    spec = json.loads(content)
+    spec["model"]["tower_units"] = [1] * 100_000
+    return json.dumps(spec).encode()
+
+
+def many_tasks(content):
+    """The configuration of a network with far more towers than weights are stored."""
+    spec = json.loads(content)
+    task = spec["dataset"]["tasks"]["buy"]
+    spec["dataset"]["tasks"] |= {f"buy_{i}": task for i in range(3000)}
+    return json.dumps(spec).encode()
+
+
+def long_lists(content):
+    """The configuration of a feature that takes gigabytes for a single row."""
+    spec = json.loads(content)
+    spec["dataset"]["features"]["city"] = {"kind": "sequence", "max_length": 10**9}
+    return json.dumps(spec).encode()
+
+
+def not_finite(file, place):
+    file[place][...] = np.nan
+
+
+def nested_groups(file, place):
+    group = file
+    for _ in range(500):
+        group = group.create_group("g")
+
+
 def remove(file, place):
     del file[place.split("/")[0]]
 
@@ -158,12 +197,17 @@ MODELS = {
     "weights_cut_short": (WEIGHTS, lambda content: content[: len(content) // 2]),
     "weights_that_expand": (WEIGHTS, hdf5(expand)),
     "weights_that_were_never_written": (WEIGHTS, hdf5(leave_out)),
+    "weights_that_are_not_finite": (WEIGHTS, hdf5(not_finite)),
+    "weights_in_nested_groups": (WEIGHTS, hdf5(nested_groups)),
     "no_weights": (WEIGHTS, lambda _: None),
     "target_in_the_spec": (SPEC, spec(model=CALL)),
     "another_key_in_the_spec": (SPEC, spec(callbacks=[CALL])),
     "pickle_for_the_spec": (SPEC, lambda _: pickle.dumps(Canary())),
     "spec_of_a_list": (SPEC, lambda _: b"[]"),
     "spec_of_a_huge_network": (SPEC, larger),
+    "spec_of_many_layers": (SPEC, many_layers),
+    "spec_of_many_tasks": (SPEC, many_tasks),
+    "spec_of_long_lists": (SPEC, long_lists),
     "spec_nested_deeply": (SPEC, lambda _: b"[" * 200_000),
     "nothing_learnt": (LEARNT, lambda _: b"{}"),
     "list_for_what_was_learnt": (LEARNT, lambda _: b"[1]"),
@@ -201,3 +245,56 @@ def test_link_in_a_folder_that_is_read_is_refused(link, model, tmp_path):
     place.symlink_to(tmp_path / "elsewhere" / link)
     with pytest.raises(DataError, match=f"run/{link} is a link"):
         saved_model.load(tmp_path / "run")
+
+
+FORGED_ARRAYS = [
+    ("weights-0", np.array([np.nan, 1.0])),
+    ("weights-0", np.array(["a", "b"])),
+    ("optimizer-0", np.array("a")),
+    ("best-0", np.array([np.inf, 1.0])),
+]
+
+
+@pytest.mark.parametrize(("name", "array"), FORGED_ARRAYS)
+def test_forged_arrays_of_a_checkpoint_are_refused(name, array, tmp_path):
+    weight, step = keras.Variable([1.0, 2.0]), keras.Variable(0, dtype="int64")
+    logits = SimpleNamespace(weights=[weight], get_weights=lambda: [weight.numpy()])
+    optimizer = SimpleNamespace(variables=[step])
+    steps = SimpleNamespace(
+        tables=[], optimizer=optimizer, copy_tables_to_network=lambda: None
+    )
+    state = TrainingState(SimpleNamespace(logits=logits), steps)
+    saved = Checkpoint(
+        tmp_path / "x.npz", {"epochs": [], "kept": 0, "seconds": 0.0, "best": True}
+    )
+    arrays = {"weights-0": [3.0, 4.0], "optimizer-0": 5, "best-0": [6.0, 7.0]}
+    np.savez(saved.path, **arrays)
+    state.restore(saved)
+    assert (weight.numpy().tolist(), int(step)) == ([3.0, 4.0], 5)
+    assert [x.tolist() for x in state.best_weights] == [[6.0, 7.0]]
+    np.savez(saved.path, **arrays | {name: array})
+    with pytest.raises(DataError, match=f"is no checkpoint of this run .*'{name}'"):
+        state.restore(saved)
+
+
+def test_exported_graph_with_a_file_of_somebody_else_is_damaged(tmp_path):
+    tensor = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [1], [2.0])
+    tensor.ClearField("float_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../secret")
+    node = onnx.helper.make_node("Mul", ["x", "w"], ["buy"])
+    x, buy = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None])
+        for name in ("x", "buy")
+    )
+    graph = onnx.helper.make_graph([node], "g", [x], [buy], [tensor])
+    model = onnx.helper.make_model(graph)
+    record = {"format": "onnx", "inputs": {"x": "number"}, "outputs": ["buy"]}
+    record |= {"rows": {"x": [1.0]}, "predictions": {"buy": [2.0]}}
+    onnx.helper.set_model_props(model, {RECORD_KEY: json.dumps(record)})
+    (tmp_path / "secret").write_bytes(np.float32(2).tobytes())
+    (tmp_path / "model").mkdir()
+    path = tmp_path / "model" / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(DataError, match=r"is damaged: Fail: .*escapes"):
+        verify(path)

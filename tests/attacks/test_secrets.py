@@ -15,7 +15,10 @@ from omegaconf.errors import InterpolationResolutionError
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core import secrets
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.runs.provenance import config_hash
+from mtl_cli.trackers.mlflow import MLflow, check_local_store
+from mtl_cli.trackers.wandb import WandB
 
 SECRET = 'hunter2/é"\\hunter2'
 
@@ -235,3 +238,28 @@ def test_password_of_any_url_is_masked(url):
     for part in ("wd1", "cdefgh"):
         assert part not in masked
     assert masked.startswith("cannot reach ")
+
+
+def test_secret_in_a_name_that_a_tracker_stores_is_refused(tmp_path):
+    settings = ["tracker=mlflow", "tracker.experiment='${oc.env:API_TOKEN}'"]
+    completed = mtl_train(tmp_path, *settings, "check_only=true", **TOKEN)
+    assert completed.returncode == 2
+    assert "tracker.experiment: mlflow would store the value of" in completed.stderr
+    assert TOKEN["API_TOKEN"] not in completed.stderr
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_secret_of_a_tracker_may_stand_in_its_address_alone(monkeypatch):
+    monkeypatch.setattr(secrets, "_references", {"4815162": "${oc.env:API_TOKEN}"})
+    server = "https://me:4815162@127.0.0.1:1"
+    MLflow(name="mlflow", uri=server, experiment="x").check_secrets()
+    check_local_store(server)
+    for uri in ("sqlite:///4815162.db", "runs-4815162", "file:runs/4815162"):
+        with pytest.raises(ConfigError, match="a name of a file would show the value"):
+            check_local_store(uri)
+    for tracker in (
+        MLflow(name="mlflow", uri=None, experiment="x-4815162"),
+        WandB(name="wandb", project="4815162", mode="offline"),
+    ):
+        with pytest.raises(ConfigError, match=r"store the value of \$\{oc.env:API_T"):
+            tracker.check_secrets()

@@ -64,5 +64,8 @@ def test_weights_of_a_huge_network_are_counted_without_memory() -> None:
     with unallocated_variables():
         assert parameters(1 << 20) == (1 << 40) + (1 << 20)  # 4 TB
     assert parameters(2) == 6
+    for bounds in ({"max_weights": 5}, {"max_variables": 1}):
+        with unallocated_variables(**bounds), pytest.raises(ValueError, match="more"):
+            parameters(2)
     with keras.StatelessScope():
         pass  # its end allocates what other such scopes have left
