@@ -198,9 +198,12 @@ def check_size(
 
     Without this check, a few changed digits would fill the memory, or take hours. The
     network is made without memory for its weights, and only as far as weights are
-    stored for it. See `build` for the other arguments.
+    stored for it.
 
     Args:
+        config: as in `build`.
+        layout: as in `build`.
+        label_statistics: as in `build`.
         stored_arrays: the number of weights in each stored array.
 
     Raises:
