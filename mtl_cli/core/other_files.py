@@ -86,14 +86,15 @@ def check_npz(path: Path) -> None:
         )
 
 
-def check_numbers(name: str, array: Any, is_finite: bool = True) -> None:
-    """Refuses an array that holds something else than numbers.
+def check_numbers(name: str, array: Any, may_overflow: bool = False) -> None:
+    """Refuses an array that holds NaN, infinity, or something else than numbers.
+
+    One NaN among the weights of a network makes all predictions NaN.
 
     Args:
         name: the array's name, for errors.
         array: an array of NumPy.
-        is_finite: whether NaN and infinity are refused too. One NaN among the weights
-            of a network makes all predictions NaN.
+        may_overflow: whether infinity is allowed.
 
     Raises:
         UnsafeFileError: if the array is refused.
@@ -102,7 +103,8 @@ def check_numbers(name: str, array: Any, is_finite: bool = True) -> None:
 
     if array.dtype.kind not in "biuf":
         raise UnsafeFileError(f"'{name}' holds no numbers")
-    if is_finite and not np.isfinite(array).all():
+    is_fine = ~np.isnan(array) if may_overflow else np.isfinite(array)
+    if not is_fine.all():
         raise UnsafeFileError(f"'{name}' holds NaN or infinity")
 
 

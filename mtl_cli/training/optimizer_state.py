@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
+from mtl_cli.core.other_files import check_numbers
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.network.build import Network
 from mtl_cli.network.transfer import EarlierOptimizer, by_weight
@@ -109,7 +110,9 @@ def filled(start: Array, arrays: Any, slot: int, pairs: list[Any]) -> Array:
     earlier: dict[int, Array] = {}
     for source, index in pairs:
         if source.weight not in earlier:
-            earlier[source.weight] = arrays[f"{source.weight}-{slot}"]
+            name = f"{source.weight}-{slot}"
+            earlier[source.weight] = arrays[name]
+            check_numbers(name, earlier[source.weight], may_overflow=True)
         old = earlier[source.weight]
         # A slot with one number per row has no columns to choose.
         depth = 1 if old.shape[-1] == 1 and values.shape[-1] == 1 else len(index)

@@ -186,7 +186,8 @@ class TrainingState:
             for name, variable in self.variables().items():
                 array = arrays[name]
                 # A slot of the optimizer may overflow without harm.
-                check_numbers(name, array, is_finite=name.startswith("weights-"))
+                may_overflow = not name.startswith("weights-")
+                check_numbers(name, array, may_overflow)
                 variable.assign(array)
             self.steps.copy_tables_to_network()
             if STEP_LOSSES_KEY in arrays:

@@ -18,11 +18,14 @@ from helpers.crafted_files import CALL, CANARY, TASKS, write
 from helpers.planted_data import config, loaded, parquet, values
 
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.exports.onnx import RECORD_KEY
 from mtl_cli.network.build import build
+from mtl_cli.network.transfer import Block
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.export import verify
+from mtl_cli.training import optimizer_state
 from mtl_cli.training.checkpoint import Checkpoint
 from mtl_cli.training.state import TrainingState
 
@@ -251,6 +254,7 @@ FORGED_ARRAYS = [
     ("weights-0", np.array([np.nan, 1.0])),
     ("weights-0", np.array(["a", "b"])),
     ("optimizer-0", np.array("a")),
+    ("optimizer-0", np.array(np.nan)),
     ("best-0", np.array([np.inf, 1.0])),
 ]
 
@@ -298,3 +302,12 @@ def test_exported_graph_with_a_file_of_somebody_else_is_damaged(tmp_path):
     path.write_bytes(model.SerializeToString())
     with pytest.raises(DataError, match=r"is damaged: Fail: .*escapes"):
         verify(path)
+
+
+def test_forged_slot_of_an_earlier_optimizer_is_refused():
+    block, start = Block(0, (slice(0, 2),)), np.zeros(2)
+    pairs = [(block, block.index)]
+    kept = optimizer_state.filled(start, {"0-0": np.array([np.inf, 1])}, 0, pairs)
+    assert kept.tolist() == [np.inf, 1]
+    with pytest.raises(UnsafeFileError, match="'0-0' holds NaN"):
+        optimizer_state.filled(start, {"0-0": np.array([np.nan, 1])}, 0, pairs)
