@@ -13,7 +13,6 @@ from pathlib import Path
 
 import cmaes
 import numpy as np
-import optuna
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
@@ -199,10 +198,13 @@ FORGERIES = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_forged_data_base_of_a_search_ends_in_one_line(
     forgery: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import optuna
+
     monkeypatch.setattr(optuna_search, "opened", None)
     url = f"sqlite:///{tmp_path}/optuna.db"
     study = optuna.create_study(study_name="search", storage=url)

@@ -1293,9 +1293,9 @@ DECLARED = {
         {"features": {"age": {"kind": "x" * 5000}}},
         f"kind: '{'x' * 60}...' is not one of: bucketized",
     ),
-    "length_beyond_32_bits": (
+    "length_beyond_memory": (
         {"features": {"city": {"kind": "sequence", "max_length": 2**63}}},
-        "max_length: 9223372036854775808 should be less than 2147483648",
+        "max_length: 9223372036854775808 should be less than or equal to 100000",
     ),
 }
 
