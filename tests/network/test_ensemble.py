@@ -6,7 +6,7 @@ import pytest
 from helpers.networks import LAYOUT, ROWS, config, features, network, randomize
 
 from mtl_cli.heads.base import spread_name
-from mtl_cli.network.build import average, build, count_parameters
+from mtl_cli.network.build import average, build, check_size
 
 FLOAT32 = 1e-5  # relative rounding of a mean of float32 numbers
 
@@ -50,4 +50,7 @@ def test_ensemble_of_a_configuration_has_one_network_per_seed():
     built = build(several, LAYOUT)
     assert len(built.runs) == 3
     assert built.predictions.count_params() == 3 * alone.predictions.count_params()
-    assert count_parameters(several, LAYOUT, {}) == built.predictions.count_params()
+    sizes = [int(np.prod(weight.shape)) for weight in built.predictions.weights]
+    check_size(several, LAYOUT, {}, sizes)
+    with pytest.raises(ValueError, match=r"weights, .* are stored"):
+        check_size(several, LAYOUT, {}, sizes[:-1])
