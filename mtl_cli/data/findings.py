@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from mtl_cli.data.table import Table
 from mtl_cli.data.univariate_auc import SUSPICIOUS_AUC
 from mtl_cli.features.base import Feature
 
@@ -117,3 +118,21 @@ def findings_of_split(report: "Report", split: str) -> Iterator[str]:
             f"{share:.1%} of {split} rows are the same as a training row in all "
             "columns that are read"
         )
+
+
+def sampling_findings(train: Table) -> list[str]:
+    """Returns a line for each task whose column of sampling rates gives the label away.
+
+    Args:
+        train: training rows.
+    """
+    lines = []
+    for name, log_rates in train.log_rates.items():
+        is_positive = train.labels[name] == 1
+        if is_positive.any() and log_rates.any() and not log_rates[is_positive].any():
+            lines.append(
+                f"the sampling_rate of {name} is 1 in all rows with label 1; it must "
+                "be the share that the data keep of such rows with label 0, else the "
+                "probabilities are wrong"
+            )
+    return lines

@@ -36,6 +36,14 @@ def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
             keys.setdefault(tasks[-1].label, f"dataset.tasks.{output.label}.space")
         for name, column in truth_columns(dataset, output).items():
             keys.setdefault(column, f"dataset.tasks.{name}.truth")
+        sampled = sampled_task(dataset, output)
+        if sampled is not None:
+            key = f"dataset.tasks.{output.sampled_task}"
+            tasks.append(sampled)
+            keys.setdefault(sampled.label, f"{key}.label")
+            rates = sampled.kept_negatives_column
+            if rates is not None:
+                keys.setdefault(rates, f"{key}.sampling_rate")
     for key in ("weight_column", "group_column", "split_column"):
         column = getattr(dataset, key)
         if column is not None:
@@ -74,10 +82,53 @@ def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> 
             is_counted &= labels_of_task(key, task, table) == 1
         rows.labels[output.label] = labels
         rows.weights[output.name] = np.where(is_counted, weights, 0).astype("float32")
+        add_sampling(rows, dataset, output, table)
         truth = true_probabilities(dataset, output, table)
         if truth is not None:
             rows.truths[output.name] = truth
     return rows
+
+
+def add_sampling(
+    rows: Table, dataset: Dataset, output: Output, table: pa.Table
+) -> None:
+    """Adds what tells of the rows that the data lack; see `Table`.
+
+    Args:
+        rows: the labels and weights of the rows, which this function adds to.
+        dataset: the data set.
+        output: the output whose rows may be a sample.
+        table: the rows.
+    """
+    task, name = sampled_task(dataset, output), output.sampled_task
+    if task is None or name is None:
+        return
+    labels = labels_of_task(f"dataset.tasks.{name}", task, table)
+    rates = kept_negatives(name, task, table)
+    weights = rows.weights[output.name] / np.where(labels == 0, rates, 1)
+    rows.population[output.name] = weights.astype("float32")
+    if task.kept_negatives_column is not None:
+        rows.log_rates[name] = np.log(rates).astype("float32")
+
+
+def sampled_task(dataset: Dataset, output: Output) -> Task | None:
+    """Returns the task whose `sampling_rate` an output depends on; None without one."""
+    if output.sampled_task is None:
+        return None
+    task = dataset.tasks[output.sampled_task]
+    return task if task.lacks_negatives else None
+
+
+def kept_negatives(name: str, task: Task, table: pa.Table) -> Array:
+    """Returns the share of rows like each row, with label 0, that the data keep."""
+    column = task.kept_negatives_column
+    if column is None:
+        return np.full(table.num_rows, task.kept_negatives)
+    key = f"dataset.tasks.{name}.sampling_rate"
+    rule = "a share above 0, up to 1"
+    rates = numbers_up_to(1, key, column, table, rule)
+    check_numbers(f"{key}: column '{column}'", rates, rates == 0, rule, "correct it")
+    return rates
 
 
 def space_task(dataset: Dataset, space: str) -> Task:

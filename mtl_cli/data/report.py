@@ -7,7 +7,7 @@ import numpy as np
 
 from mtl_cli.data.buckets import Buckets, buckets_of, counts_in, stability_index
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.findings import findings
+from mtl_cli.data.findings import findings, sampling_findings
 from mtl_cli.data.label_copies import refuse_copy
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.table import Array, StoredTable, Table, as_arrays, as_table
@@ -108,6 +108,7 @@ def describe(
         "findings": [],
     }
     report["findings"] = findings(report, features.features)
+    report["findings"] += sampling_findings(samples["train"])
     return report
 
 

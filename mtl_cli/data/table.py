@@ -11,7 +11,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 NO_GROUP = -1
 # The dictionaries of arrays in a `Table`.
-KINDS = ("features", "labels", "weights", "truths")
+KINDS = ("features", "labels", "weights", "truths", "population", "log_rates")
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,11 @@ class Table:
         weights: the weight of each row in an output's loss and metrics, {output:
             float32 (rows,)}; 0 where the row has no label or lies outside the output's
             space.
+        population: the weight of each row in an output's metrics, {output: float32
+            (rows,)}, for the outputs whose rows are a sample: a row stands for the
+            rows like it that the data lack. See `metric_weights`.
+        log_rates: the logarithm of the share of rows like this one, with label 0, that
+            the data keep, {task: float32 (rows,)}, for the tasks with a column of it.
         groups: the group of each row for group AUC, whole numbers from 0 (rows,);
             `NO_GROUP` where the cell is empty. None if the data set has no groups.
         truths: the true probability of each row, {output: float32 (rows,)}, for the
@@ -37,6 +42,13 @@ class Table:
     weights: dict[str, Array]
     groups: Array | None = None
     truths: dict[str, Array] = field(default_factory=dict)
+    population: dict[str, Array] = field(default_factory=dict)
+    log_rates: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def metric_weights(self) -> dict[str, Array]:
+        """The weight of each row in an output's metrics, {output: (rows,)}."""
+        return self.weights | self.population
 
     @property
     def rows(self) -> int:
@@ -139,6 +151,11 @@ class StoredTable:
     def weights(self) -> dict[str, Array]:
         """The weights of all rows, read from disk; see `Table`."""
         return self.read_kind("weights")
+
+    @property
+    def metric_weights(self) -> dict[str, Array]:
+        """The weights in metrics of all rows, read from disk; see `Table`."""
+        return self.weights | self.read_kind("population")
 
     @property
     def truths(self) -> dict[str, Array]:

@@ -9,7 +9,7 @@ from mtl_cli.core.errors import ConfigError, DataError, suggest
 from mtl_cli.data.column_request import COLUMNS_TO_LIST, ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import feature_request
-from mtl_cli.data.labels import label_request, space_task
+from mtl_cli.data.labels import label_request, sampled_task, space_task
 from mtl_cli.heads.base import Output
 
 
@@ -79,10 +79,13 @@ def evaluable(
 
 
 def label_columns(dataset: Dataset, output: Output) -> list[str]:
-    """Returns the columns of an output's label and space."""
-    if output.space is None:
-        return [output.task.label]
-    return [output.task.label, space_task(dataset, output.space).label]
+    """Returns the columns of an output's label and space, and of sampled labels."""
+    tasks = [output.task]
+    if output.space is not None:
+        tasks.append(space_task(dataset, output.space))
+    if sampled := sampled_task(dataset, output):
+        tasks.append(sampled)
+    return [task.label for task in tasks]
 
 
 def without_optional_columns(
@@ -105,5 +108,12 @@ def without_optional_columns(
             tasks[name] = task.model_copy(update={"truth": None})
             remarks.append(
                 f"truth_rmse of {name} is left out: the table has no column '{column}'"
+            )
+        rates = task.kept_negatives_column
+        if rates is not None and rates not in names:
+            tasks[name] = tasks[name].model_copy(update={"sampling_rate": 1.0})
+            remarks.append(
+                f"{name}: the table has no column '{rates}', so its rows count as all "
+                "rows, not as a sample of those with label 0"
             )
     return dataset.model_copy(update=changes | {"tasks": tasks}), remarks

@@ -25,6 +25,8 @@ class Output:
         truth_tasks: names of tasks. The output's true probability is the true
             probability of the first task, divided by the true probability of each
             other task.
+        sampled_task: name of the task whose `sampling_rate` tells which of the rows to
+            score the data lack; None if the data have them all.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Output:
     space: str | None = None
     added_by_heads: bool = False
     truth_tasks: tuple[str, ...] = ()
+    sampled_task: str | None = None
 
     @property
     def first_metric(self) -> str:
@@ -62,7 +65,14 @@ class Heads(Options):
     def outputs(self, tasks: Tasks) -> list[Output]:
         """Returns the outputs of a model: one per task, then those that heads add."""
         return [
-            Output(name, name, task, task.space, truth_tasks=(name,))
+            Output(
+                name,
+                name,
+                task,
+                task.space,
+                truth_tasks=(name,),
+                sampled_task=name,
+            )
             for name, task in tasks.items()
         ]
 

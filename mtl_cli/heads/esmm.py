@@ -1,5 +1,6 @@
 """ESMM's heads: pCTCVR is pCTR x pCVR, and pCVR is an output without a loss."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -63,6 +64,17 @@ class ESMM(Heads):
                     f"dataset.tasks.{name}.space: esmm trains on all impressions; "
                     "set it to null"
                 )
+        if tasks[conversion].lacks_negatives:
+            raise ValueError(
+                f"dataset.tasks.{conversion}.sampling_rate: esmm takes sampled rows "
+                f"without a click only, see dataset.tasks.{click}.sampling_rate; set "
+                "it to 1.0"
+            )
+        if tasks[click].kept_negatives_column is not None:
+            raise ValueError(
+                f"dataset.tasks.{click}.sampling_rate: esmm takes one share for all "
+                "rows; give a number"
+            )
         if click == conversion:
             raise ValueError(
                 f"model.conversion_task: {conversion} is the click task too; "
@@ -70,7 +82,11 @@ class ESMM(Heads):
             )
 
     def outputs(self, tasks: Tasks) -> list[Output]:
-        """Returns the outputs of the tasks, then pCVR, scored on clicked rows."""
+        """Returns the outputs of the tasks, then pCVR, scored on clicked rows.
+
+        If the data keep a share of the rows without a click, the metrics of pCTCVR
+        count these rows as those of pCTR do.
+        """
         click, conversion = self.funnel(tasks)
         pcvr = Output(
             pcvr_name(click, conversion),
@@ -80,7 +96,11 @@ class ESMM(Heads):
             added_by_heads=True,
             truth_tasks=(conversion, click),
         )
-        return [*super().outputs(tasks), pcvr]
+        of_tasks = [
+            replace(output, sampled_task=click) if output.name == conversion else output
+            for output in super().outputs(tasks)
+        ]
+        return [*of_tasks, pcvr]
 
     def tower_outputs(self, tasks: Tasks) -> dict[str, Output]:
         """Returns pCVR for the conversion task: its tower predicts no pCTCVR."""

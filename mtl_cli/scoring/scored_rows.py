@@ -120,7 +120,7 @@ def scored_rows(
         predictions: the predictions of the output, (rows,) or (rows, classes).
     """
     # A stored table reads its columns from disk at each access, so access each once.
-    weight, groups = table.weights[output.name], table.groups
+    weight, groups = table.metric_weights[output.name], table.groups
     rows = np.flatnonzero(weight > 0)
     label, prediction, weight = (
         np.asarray(x[rows], "float64")

@@ -34,7 +34,7 @@ def evaluate(
     scores: Scores = {}
     masks = {} if scenarios is None else scenario_masks(scenarios, table)
     # A stored table reads its columns from disk at each access, so access each once.
-    labels, weights, groups = table.labels, table.weights, table.groups
+    labels, weights, groups = table.labels, table.metric_weights, table.groups
     truths = table.truths
     for output in outputs:
         columns = labels[output.label], predictions[output.name], weights[output.name]

@@ -113,9 +113,25 @@ class Task(Options):
     def logit_shift(self) -> float:
         """A number to add to trained logits so that they give true probabilities.
 
-        It is not 0 if training counts some labels more than others.
+        It is not 0 if training counts some labels more than others, or if the data lack
+        some rows of one label.
         """
         return 0.0
+
+    @property
+    def kept_negatives(self) -> float:
+        """The share of the rows with label 0 that the data keep."""
+        return 1.0
+
+    @property
+    def kept_negatives_column(self) -> str | None:
+        """The column that holds `kept_negatives` of each row; None for one share."""
+        return None
+
+    @property
+    def lacks_negatives(self) -> bool:
+        """Whether the data lack some rows with label 0."""
+        return self.kept_negatives < 1 or self.kept_negatives_column is not None
 
     @property
     def truth_column(self) -> str | None:

@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from mtl_cli.core.options import NotNegative, Positive
 from mtl_cli.core.tensors import Tensor
@@ -19,6 +19,8 @@ from mtl_cli.tasks.base import Array, LabelValue, Statistics, Task, null_means
 if TYPE_CHECKING:
     import pyarrow as pa
 
+SamplingRate = Annotated[float, Field(gt=0, le=1)]
+
 
 class Binary(Task):
     """A label of 0 and 1; the prediction is the probability of 1.
@@ -31,6 +33,10 @@ class Binary(Task):
             already predicted well count less.
         positive_weight: factor of the loss of rows whose label is 1. Predictions are
             probabilities all the same: the factor is divided out of their odds.
+        sampling_rate: share of the rows with label 0 that the data keep, while they
+            keep all rows with label 1; or the column that holds each row's share.
+            Training takes the rows as they are; predictions and metrics are those of
+            all rows.
         truth: column of the true probability of label 1, for simulated data. Adds the
             metric `truth_rmse`, over all rows, also the rows outside of the space.
     """
@@ -48,6 +54,7 @@ class Binary(Task):
     loss: Annotated[Literal["bce", "focal"], null_means("bce")] = "bce"
     focal_gamma: NotNegative = 2.0
     positive_weight: Positive = 1.0
+    sampling_rate: SamplingRate | Annotated[str, Field(min_length=1)] = 1.0
     truth: str | None = None
 
     @model_validator(mode="after")
@@ -58,8 +65,21 @@ class Binary(Task):
 
     @property
     def logit_shift(self) -> float:
-        """Undoes `positive_weight`: training multiplies the odds of label 1 by it."""
-        return math.log(1 / self.positive_weight) if self.loss == "bce" else 0.0
+        """Undoes `positive_weight` and a `sampling_rate` of all rows.
+
+        Training on all rows with label 1 and a share r of the others multiplies the
+        odds of label 1 by 1 / r. From the trained p follows p / (p + (1 - p) / r).
+        """
+        weight = self.positive_weight if self.loss == "bce" else 1.0
+        return math.log(self.kept_negatives / weight)
+
+    @property
+    def kept_negatives(self) -> float:
+        return self.sampling_rate if isinstance(self.sampling_rate, float) else 1.0
+
+    @property
+    def kept_negatives_column(self) -> str | None:
+        return self.sampling_rate if isinstance(self.sampling_rate, str) else None
 
     @property
     def truth_column(self) -> str | None:

@@ -111,7 +111,7 @@ def calibrate(
     tasks = config.chosen_tasks
     outputs = config.model.heads_option.tower_outputs(tasks)
     logits_by_output = logits_by_member(network, config.model.members, valid)
-    labels, weights = valid.labels, valid.weights
+    labels, weights = valid.labels, valid.metric_weights
     for name, layer in network.calibrations.items():
         output = outputs[name]
         weight = np.asarray(weights[output.name], "float64")

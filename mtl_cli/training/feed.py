@@ -24,6 +24,7 @@ class TensorTable(NamedTuple):
     features: dict[str, Tensor]
     labels: dict[str, Tensor]
     weights: dict[str, Tensor]
+    log_rates: dict[str, Tensor]
 
 
 class ShuffleBuffer(NamedTuple):
@@ -158,11 +159,12 @@ def feed_of(
 
 
 def to_tensors(table: Table, tasks: list[str]) -> TensorTable:
-    """Copies rows, with the labels and weights of some tasks, to the device."""
+    """Copies rows, with what the losses of some tasks need, to the device."""
     data = TensorTable(
         table.features,
         {task: table.labels[task] for task in tasks},
         {task: table.weights[task] for task in tasks},
+        {task: x for task, x in table.log_rates.items() if task in tasks},
     )
     tensors: TensorTable = tf.nest.map_structure(tf.constant, data)
     return tensors

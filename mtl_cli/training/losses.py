@@ -1,5 +1,8 @@
 """The loss of each task: the mean over a batch's rows, and over many steps."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -17,6 +20,7 @@ def task_losses(
     weights: dict[str, Tensor],
     label_statistics: dict[str, Statistics] | None = None,
     total_weights: list[Tensor] | None = None,
+    log_rates: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> Tensor:
     """Returns the loss of each task: the weighted mean over the task's rows.
 
@@ -32,6 +36,10 @@ def task_losses(
             with standardised labels.
         total_weights: the sum of each task's weights over the whole batch. Needed if
             the rows are only one process's share of the batch.
+        log_rates: {task's name: log of the share of rows like this one, with label 0,
+            that the data keep}, each `(batch,)`, for the tasks with a column of it. In
+            such data the logit is higher by its negative, and the loss is that of the
+            data; so the network learns the logit of all rows.
 
     Returns: `(T,)`. The losses of all processes' shares sum to the batch's losses.
     """
@@ -44,6 +52,8 @@ def task_losses(
         # 0 * NaN = NaN.
         label = tf.where(weight > 0, labels[name], 0.0)
         logit = tf.cast(logits[name], tf.float32)
+        if name in log_rates:
+            logit -= of_all_members(log_rates[name], logit)[:, None]
         statistics = (label_statistics or {}).get(name, {})
         losses = task.row_losses(of_all_members(label, logit), logit, statistics)
         weighted_sum = tf.reduce_sum(weight * mean_of_members(losses, weight))

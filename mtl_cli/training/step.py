@@ -166,6 +166,7 @@ class Step:
                 batch.weights,
                 self.label_statistics,
                 total_weights,
+                batch.log_rates,
             )
             total = tf.reduce_sum(losses * self.task_weights)
             penalties = list(self.model.losses)

@@ -318,6 +318,7 @@ CHANGES = {
     "tasks.binary.loss": Change("focal"),
     "tasks.binary.focal_gamma": Change(1.0, {"loss": "focal"}),
     "tasks.binary.positive_weight": Change(3.0),
+    "tasks.binary.sampling_rate": Change(0.5),
     "tasks.binary.truth": Change("weight"),
     "tasks.multiclass.classes": Change([1, 0]),
     "tasks.regression.loss": Change("mae"),

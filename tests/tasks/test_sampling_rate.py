@@ -1,0 +1,231 @@
+"""Data that lack some negatives: probabilities and metrics are those of all rows."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import tensorflow as tf
+from helpers import networks
+from helpers.planted_data import config, declared, outputs, parquet, run_in, values
+from scipy.special import expit, logit
+
+import mtl_cli
+from mtl_cli.core.errors import DataError
+from mtl_cli.data.findings import sampling_findings
+from mtl_cli.data.labels import labels_of_rows
+from mtl_cli.data.table import Table
+from mtl_cli.network.build import build
+from mtl_cli.scoring.scores import evaluate
+from mtl_cli.tasks.binary import Binary
+from mtl_cli.training.calibration import calibrate
+from mtl_cli.training.losses import task_losses
+
+RATE = 0.25
+FLOAT32 = 1e-5  # relative rounding of sums of float32 numbers
+CLICK = {"label": "click", "kind": "binary"}
+ROWS = pa.table(
+    {
+        "click": [0.0, 0, 1, 1, None],
+        "buy": [0.0, 0, 0, 1, 0],
+        "weight": [1.0, 2, 3, 1, 1],
+        "rate": [0.5, 0.1, 0.1, 0.5, 1.0],
+    }
+)
+
+
+def labels(tasks: dict[str, Any], heads: Any = None, **more: Any) -> Table:
+    dataset = declared("a.csv", {"x": {"kind": "dense"}}, tasks, **more)
+    of_heads = heads.outputs(dataset.tasks) if heads else outputs(dataset)
+    return labels_of_rows(dataset, of_heads, ROWS)
+
+
+def test_shift_turns_the_probability_of_the_sample_into_that_of_all_rows() -> None:
+    p = np.array([0.001, 0.3, 0.9])
+    shift = Binary(label="y", sampling_rate=RATE).logit_shift
+    np.testing.assert_allclose(expit(logit(p) + shift), p / (p + (1 - p) / RATE))
+    both = Binary(label="y", sampling_rate=RATE, positive_weight=5.0)
+    assert both.logit_shift == pytest.approx(np.log(RATE / 5))
+    focal = Binary(label="y", sampling_rate=RATE, positive_weight=5.0, loss="focal")
+    assert focal.logit_shift == pytest.approx(np.log(RATE))
+    # Training undoes the shares of a column, row by row.
+    assert Binary(label="y", sampling_rate="rate").logit_shift == 0
+
+
+@pytest.mark.parametrize("rate", [0, 1.5, -0.5, ""])
+def test_rate_is_a_share_above_0_or_a_column(rate: Any) -> None:
+    with pytest.raises(ValueError, match="sampling_rate"):
+        Binary(label="y", sampling_rate=rate)
+
+
+def test_metrics_count_a_negative_for_those_that_the_data_lack() -> None:
+    table = labels({"click": CLICK | {"sampling_rate": RATE}}, weight_column="weight")
+    assert table.metric_weights["click"].tolist() == [4, 8, 3, 1, 0]
+    assert table.weights["click"].tolist() == [1, 2, 3, 1, 0]  # of the loss
+    assert not table.log_rates
+    table = labels({"click": CLICK | {"sampling_rate": "rate"}})
+    np.testing.assert_allclose(table.metric_weights["click"], [2, 10, 1, 1, 0])
+    np.testing.assert_allclose(np.exp(table.log_rates["click"]), ROWS["rate"])
+    table = labels({"click": CLICK})
+    assert not table.population
+
+
+def test_rows_outside_of_a_space_do_not_count() -> None:
+    buy = {"label": "buy", "kind": "binary", "space": "click", "sampling_rate": RATE}
+    table = labels({"click": CLICK, "buy": buy})
+    assert table.metric_weights["buy"].tolist() == [0, 0, 4, 1, 0]
+    assert table.metric_weights["click"].tolist() == [1, 1, 1, 1, 0]
+
+
+def test_cell_that_is_no_share_is_refused_with_its_row(tmp_path: Path) -> None:
+    for value in (0.0, 1.5, None):
+        rows = ROWS.set_column(3, "rate", [[0.5, value, 0.1, 0.5, 1.0]])
+        tasks = {"click": CLICK | {"sampling_rate": "rate"}}
+        dataset = declared("a.csv", {"x": {"kind": "dense"}}, tasks)
+        message = r"tasks.click.sampling_rate: column 'rate': row 2 .*a share above 0"
+        with pytest.raises(DataError, match=message):
+            labels_of_rows(dataset, outputs(dataset), rows)
+
+
+def test_scores_of_a_sample_are_those_of_the_rows_that_it_stands_for() -> None:
+    random = np.random.default_rng(1)
+    label = (random.random(400) < 0.4).astype("float32")
+    p = random.random(400)
+    repeats = np.where(label == 0, 4, 1)
+    task = Binary(label="y", sampling_rate=RATE)
+    (output,) = outputs(declared("a.csv", {"x": {"kind": "dense"}}, {"y": CLICK}))
+    sample = Table({}, {"y": label}, {"y": np.ones(400)}, None)
+    sample.population["y"] = 1 / np.where(label == 0, RATE, 1)
+    whole = Table({}, {"y": label.repeat(repeats)}, {"y": np.ones(repeats.sum())})
+    found = evaluate([output], sample, {"y": p})["y"]
+    expected = evaluate([output], whole, {"y": p.repeat(repeats)})["y"]
+    assert task.logit_shift < 0
+    for metric in ("auc", "pr_auc", "log_loss", "ne", "pcoc"):
+        assert found[metric] == pytest.approx(expected[metric])
+    assert found["rows"] == 400
+
+
+def test_loss_is_that_of_the_sample_at_the_logit_of_all_rows() -> None:
+    z, y = tf.constant([[0.3], [-1.2], [2.0]]), tf.constant([1.0, 0, 0])
+    rates = np.array([0.1, 0.5, 1.0], "float32")
+    arguments = {"y": Binary(label="y")}, {"y": z}, {"y": y}, {"y": tf.ones(3)}
+    (loss,) = task_losses(*arguments, log_rates={"y": tf.math.log(rates)}).numpy()
+    p = expit(z.numpy()[:, 0])
+    in_sample = p / (p + rates * (1 - p))  # of rows of which the sample keeps r
+    expected = -np.mean(np.log(np.where(y == 1, in_sample, 1 - in_sample)))
+    assert loss == pytest.approx(expected, rel=FLOAT32)
+
+
+def test_esmm_corrects_the_click_and_multiplies_it_by_the_conversion() -> None:
+    chosen = networks.config(
+        "encoder.embedding_dim=4",
+        "model=esmm",
+        "trainer.calibration=none",
+        f"+dataset.tasks.income.sampling_rate={RATE}",
+    )
+    network = build(chosen, networks.LAYOUT)
+    networks.randomize(network.logits)
+    rows = networks.features()
+    z = networks.arrays(network.logits(rows, training=False))
+    p = networks.arrays(network.predictions(rows, training=False))
+    click = expit(z["income"]) / (expit(z["income"]) + (1 - expit(z["income"])) / RATE)
+    conversion = expit(z["never_married_given_income"])
+    np.testing.assert_allclose(p["income"], click, rtol=FLOAT32)
+    np.testing.assert_allclose(p["never_married"], click * conversion, rtol=1e-4)
+    table = labels(
+        {"click": CLICK | {"sampling_rate": RATE}, "buy": CLICK | {"label": "buy"}},
+        config_of_esmm(),
+    )
+    # The rows without a click are the ones that the data lack, also for pCTCVR.
+    assert table.metric_weights["buy"].tolist() == [4, 4, 1, 1, 1]
+    assert table.metric_weights["buy_given_click"].tolist() == [0, 0, 1, 1, 0]
+
+
+def config_of_esmm() -> Any:
+    return networks.config("model=esmm").model.heads_option
+
+
+@pytest.mark.parametrize(
+    ("task", "rate", "message"),
+    [
+        ("never_married", "0.5", "rows without a click only"),
+        ("income", "fnlwgt", "one share for all rows"),
+    ],
+)
+def test_esmm_refuses_a_sampling_that_it_cannot_undo(
+    task: str, rate: str, message: str
+) -> None:
+    with pytest.raises(mtl_cli.ConfigError, match=message):
+        networks.config("model=esmm", f"+dataset.tasks.{task}.sampling_rate={rate}")
+
+
+def test_calibration_is_fitted_to_all_rows() -> None:
+    setting = f"+dataset.tasks.income.sampling_rate={RATE}"
+    small = "encoder.embedding_dim=4", "model=shared_bottom", "tasks=[income]"
+    chosen = networks.config(*small, setting, "trainer.calibration=platt")
+    network = build(chosen, networks.LAYOUT)
+    rows = networks.ROWS
+    label = (np.arange(rows) % 2).astype("float32")
+    ones = {"income": np.ones(rows, "float32")}
+    weights = np.where(label == 0, 1 / RATE, 1)
+    valid = Table(networks.features(), {"income": label}, ones)
+    valid.population["income"] = weights
+    calibrate(chosen, network, valid)
+    p = network.predict(valid)["income"]
+    # The penalty of two rows pulls the mean a little.
+    assert np.average(p, weights=weights) == pytest.approx(0.2, abs=0.01)
+
+
+def test_rates_that_give_the_label_away_are_warned_of() -> None:
+    label, rates = np.array([1.0, 0, 0, 1]), np.array([1.0, 0.1, 0.1, 1.0])
+    table = Table({}, {"y": label}, {}, log_rates={"y": np.log(rates)})
+    assert "is 1 in all rows with label 1" in sampling_findings(table)[0]
+    for fine in ([0.1, 0.1, 0.1, 1.0], [1.0, 1.0, 1.0, 1.0]):
+        table.log_rates["y"] = np.log(fine)
+        assert not sampling_findings(table)
+
+
+def population(rows: int) -> pa.Table:
+    """All rows: clicks are rare, and their share depends on the user."""
+    random = np.random.default_rng(1)
+    user = random.integers(0, 4, rows)
+    click = random.random(rows) < np.array([0.02, 0.05, 0.1, 0.2])[user]
+    rate = np.array([0.1, 0.1, 0.5, 0.5])[user]
+    return pa.table({"user": user, "click": click.astype(int), "rate": rate})
+
+
+@pytest.mark.parametrize("rate", [0.2, "rate"])
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
+def test_run_on_a_sample_predicts_and_scores_all_rows(
+    tmp_path: Path, rate: float | str
+) -> None:
+    everything = population(8000)
+    random = np.random.default_rng(3)
+    kept = everything["rate"].to_numpy() if rate == "rate" else rate
+    is_click = everything["click"].to_numpy() == 1
+    sample = everything.filter(is_click | (random.random(8000) < kept))
+    train = parquet(tmp_path, sample)
+    data = values(
+        train,
+        {"user": {"kind": "sparse"}},
+        {"click": CLICK | {"sampling_rate": rate}},
+    )
+    long_enough = "trainer.epochs=30", "optimizer.learning_rate=0.002"
+    scores = run_in(tmp_path / "run", config(data, *long_enough))
+    # A ninth of all rows are clicks, and about a third of the rows in the sample.
+    assert scores["train"]["click"]["pcoc"] == pytest.approx(1, abs=0.06)
+    model = mtl_cli.load(tmp_path / "run")
+    p = model.predict(everything)["click"].groupby(everything["user"].to_numpy())
+    shares = everything.to_pandas().groupby("user")["click"].mean()
+    np.testing.assert_allclose(p.mean(), shares, rtol=0.15)
+    evaluation = model.evaluate(sample)
+    measured = evaluation.metrics.set_index("metric")["value"]
+    for metric in ("auc", "log_loss", "ece", "pcoc"):
+        expected = scores["train"]["click"][metric]
+        assert measured[metric] == pytest.approx(expected, rel=FLOAT32)
+    if rate == "rate":
+        unsampled = model.evaluate(everything.drop_columns("rate"))
+        assert any("has no column 'rate'" in line for line in unsampled.remarks)
+        whole = unsampled.metrics.set_index("metric")["value"]["pcoc"]
+        assert whole == pytest.approx(1, abs=0.06)
