@@ -1,0 +1,247 @@
+"""Problems with a structure that one model is made for, and without it as a control.
+
+Each problem is a table drawn from known probabilities. `structure_runs.py` trains the
+models on them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+Features = dict[str, np.ndarray]
+Probabilities = dict[str, np.ndarray]
+
+
+class Rows(NamedTuple):
+    """Rows whose probabilities are known.
+
+    Attributes:
+        features: {name: ids or numbers, (rows,)}; whole numbers are ids.
+        probabilities: {task: the true probability of its label, (rows,)}.
+        labelled: {task: the share of training rows that have its label}; all rows have
+            the labels of the other tasks. None: all rows have all labels.
+    """
+
+    features: Features
+    probabilities: Probabilities
+    labelled: dict[str, float] | None = None
+
+
+class Problem(NamedTuple):
+    """A problem, and the models to compare on it.
+
+    Attributes:
+        draw: makes `rows` rows from a random generator, with or without the structure.
+        train_rows: number of training rows.
+        models: {name: overrides}; the rivals, and the models made for the structure.
+        settings: overrides of all models.
+        scored: the tasks whose mean AUC is compared; None for all.
+    """
+
+    draw: Callable[[np.random.Generator, int, bool], Rows]
+    train_rows: int
+    models: dict[str, Sequence[str]]
+    settings: Sequence[str]
+    scored: Sequence[str] | None = None
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """Returns the probabilities of logits."""
+    return 1 / (1 + np.exp(-x))
+
+
+def hidden_groups(
+    random: np.random.Generator, user: np.ndarray, item: np.ndarray
+) -> np.ndarray:
+    """Returns +1 or -1 per row, by the hidden groups of 40 users and 40 items."""
+    of_user, of_item = random.integers(0, 6, (2, 40))
+    sign = random.choice([-1.0, 1.0], (6, 6))
+    return sign[of_user[user], of_item[item]]
+
+
+def chain(random: np.random.Generator, rows: int, structure: bool) -> Rows:
+    """2.5 % of the rows say whether a user bought, by the same causes as the clicks.
+
+    Without the structure, purchases have causes of their own.
+    """
+    user, item = random.integers(0, 40, (2, rows))
+    click, own = (hidden_groups(random, user, item) for _ in range(2))
+    probabilities = {"click": sigmoid(2 * click)}
+    probabilities["buy"] = sigmoid(2 * (click if structure else own))
+    return Rows({"user": user, "item": item}, probabilities, {"buy": 0.025})
+
+
+def embeddings(random: np.random.Generator, rows: int, structure: bool) -> Rows:
+    """Four tasks for which the same users and items have unrelated effects.
+
+    Without the structure, the effects are the same for all tasks.
+    """
+    user, item = random.integers(0, 60, (2, rows))
+    effects = random.normal(size=(4, 2, 60))
+    if not structure:
+        effects[:] = effects[0]
+    logits = 1.2 * (effects[:, 0, user] + effects[:, 1, item])
+    tasks = [f"task{k}" for k in range(4)]
+    return Rows(
+        {"user": user, "item": item},
+        dict(zip(tasks, sigmoid(logits), strict=True)),
+    )
+
+
+def scenarios(random: np.random.Generator, rows: int, structure: bool) -> Rows:
+    """Ten numbers, each with an effect whose sign depends on the page, of 30 pages.
+
+    Without the structure, the signs are the same on all pages.
+    """
+    page, x = random.integers(0, 30, rows), random.normal(size=(rows, 10))
+    sign = random.choice([-1.0, 1.0], (2, 30, 10))
+    if not structure:
+        sign[:] = sign[:, :1]
+    logits = 2 * (sign[:, page] * x).sum(axis=2) / np.sqrt(10)
+    return Rows(
+        {"page": page} | {f"x{i}": x[:, i] for i in range(10)},
+        dict(zip(["click", "like"], sigmoid(logits), strict=True)),
+    )
+
+
+def groups(random: np.random.Generator, rows: int, structure: bool) -> Rows:
+    """Eight tasks of four kinds; each kind has a function of ten numbers.
+
+    Without the structure, all tasks have the same function.
+    """
+    x = random.normal(size=(rows, 10))
+    kinds = []
+    for _ in range(4):
+        frequencies = 2 * random.normal(size=(10, 6)) / np.sqrt(10)
+        y = np.sin(x @ frequencies) @ random.normal(size=6)
+        kinds.append(3 * (y - y.mean()) / y.std())
+    logits = [kinds[k % 4 if structure else 0] for k in range(8)]
+    return Rows(
+        {f"x{i}": x[:, i] for i in range(10)},
+        {f"task{k}": sigmoid(y) for k, y in enumerate(logits)},
+    )
+
+
+def pairs(random: np.random.Generator, rows: int, structure: bool) -> Rows:
+    """Two pairs of tasks; the second task of a pair has labels on 3.3 % of the rows.
+
+    Without the structure, all four tasks have the same causes.
+    """
+    user, item = random.integers(0, 40, (2, rows))
+    causes = [hidden_groups(random, user, item) for _ in range(2)]
+    logits = [2 * causes[k // 2 if structure else 0] for k in range(4)]
+    return Rows(
+        {"user": user, "item": item},
+        {f"task{k}": sigmoid(y) for k, y in enumerate(logits)},
+        {"task1": 1 / 30, "task3": 1 / 30},
+    )
+
+
+def ple(*sizes: str) -> list[str]:
+    """Returns the overrides of a PLE of one level."""
+    return ["model=ple", "model.num_levels=1", *sizes]
+
+
+def settings(epochs: int, batch_size: int, *more: str) -> list[str]:
+    """Returns the overrides of all models of a problem."""
+    length = [f"trainer.epochs={epochs}", f"trainer.batch_size={batch_size}"]
+    return [*length, "optimizer.learning_rate=0.01", *more]
+
+
+CHAIN = ["model.bottom_units=[32]", "model.tower_units=[32]"]
+EXPERTS = ["model.expert_units=[32]", "model.num_experts=4"]
+EXPERT = "model.expert_units=[32]"
+FOUR = ["model.num_specific_experts=1", "model.num_shared_experts=2"]
+PAGE = "model.prior_features=[page]"
+SMALL = ["model.expert_units=[16,8]", "model.num_experts=8"]
+
+PROBLEMS = {
+    "chain": Problem(
+        chain,
+        6_000,
+        {
+            "shared_bottom": ["model=shared_bottom", "model.bottom_units=[32]"],
+            "mmoe": ["model=mmoe", *EXPERTS],
+            "ple": ple(
+                EXPERT, "model.num_specific_experts=2", "model.num_shared_experts=2"
+            ),
+            "aitm": [
+                "model=aitm",
+                "model.bottom_units=[32,32,32]",
+                "model.tower_units=[]",
+            ],
+            "dbmtl": ["model=dbmtl", *CHAIN, "model.relation_units=[32]"],
+        },
+        settings(10, 128, "encoder.embedding_dim=8", "model.tower_units=[32,32]"),
+        ["buy"],
+    ),
+    "embeddings": Problem(
+        embeddings,
+        6_000,
+        {
+            "shared_bottom": ["model=shared_bottom", "model.bottom_units=[32]"],
+            "mmoe": ["model=mmoe", *EXPERTS],
+            "ple": ple(EXPERT, *FOUR),
+            "stem": ["model=stem", EXPERT, *FOUR, "model.gate_units=[]"],
+        },
+        settings(8, 128, "encoder.embedding_dim=2", "model.tower_units=[16]"),
+    ),
+    "scenarios": Problem(
+        scenarios,
+        16_000,
+        {
+            "shared_bottom": ["model=shared_bottom", "model.bottom_units=[32]"],
+            "mmoe": ["model=mmoe", *EXPERTS],
+            "ple": ple(
+                EXPERT, "model.num_specific_experts=2", "model.num_shared_experts=2"
+            ),
+            "pepnet": [
+                "model=pepnet",
+                PAGE,
+                "model.prior_gate_units=[32]",
+                "model.tower_units=[32,16]",
+            ],
+        },
+        settings(8, 256, "encoder.embedding_dim=8", "model.tower_units=[16]"),
+    ),
+    "groups": Problem(
+        groups,
+        6_000,
+        {
+            "shared_bottom": ["model=shared_bottom", "model.bottom_units=[128,16]"],
+            "mmoe": ["model=mmoe", *SMALL],
+            "ple": ple("model.expert_units=[16,8]", *FOUR),
+            "dselect_k": ["model=mmoe", *SMALL, "model.gate=dselect_k"],
+            "snr": [
+                "model=snr",
+                "model.num_levels=1",
+                "model.num_networks=8",
+                "model.network_units=[16,8]",
+            ],
+        },
+        settings(10, 256, "model.tower_units=[]"),
+    ),
+    "pairs": Problem(
+        pairs,
+        6_000,
+        {
+            "shared_bottom": ["model=shared_bottom", "model.bottom_units=[48,48]"],
+            "mmoe": ["model=mmoe", "model.num_experts=5", "model.expert_units=[16,16]"],
+            "ple": [
+                "model=ple",
+                "model.num_specific_experts=1",
+                "model.num_shared_experts=1",
+                "model.expert_units=[16]",
+            ],
+            "adatt": [
+                "model=adatt",
+                "model.num_specific_experts=1",
+                "model.num_shared_experts=0",
+                "model.expert_units=[16]",
+            ],
+        },
+        settings(10, 128, "encoder.embedding_dim=4", "model.tower_units=[16]"),
+        ["task1", "task3"],
+    ),
+}
