@@ -22,7 +22,7 @@ from mtl_cli.tasks.base import task_class
 MAX_FEATURE_WIDTH = 60  # longer features push their own comments to the right
 # The keys of tasks in the order of writing. Each task has those that its kind has.
 TASK_KEYS = ["label", "kind", "positive", "classes", "loss", "transform", "weight"]
-TASK_KEYS += ["positive_weight", "space", "metrics", "tower_units"]
+TASK_KEYS += ["positive_weight", "sampling_rate", "space", "metrics", "tower_units"]
 
 
 def dataset_yaml(
@@ -147,6 +147,9 @@ def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
         key_line(
             "group", None, "the group of tasks to use; null: all tasks, all features"
         ),
+        key_line(
+            "scenario", None, "the feature that tells the page or market; null: none"
+        ),
     ]
 
 
@@ -184,6 +187,7 @@ def task_lines(proposal: TaskProposal) -> Iterator[str]:
     }
     remarks = {
         "positive": "null: the column holds 0 and 1",
+        "sampling_rate": "share of the rows with label 0 that the table keeps",
         "space": "task or column that is 1 on the rows that count; null: all",
         "metrics": "null: all metrics of the kind",
         "tower_units": "null: model.tower_units",

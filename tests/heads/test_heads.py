@@ -1,6 +1,7 @@
 """Heads check tasks and labels, add outputs, and own their keys."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,7 +34,9 @@ def test_broken_funnel_is_counted_among_the_labels_that_are_there():
 def test_esmm_adds_pcvr_scored_on_clicked_rows():
     heads = ESMM(click_task="like", conversion_task="buy")
     *of_tasks, pcvr = heads.outputs(TASKS)
-    assert of_tasks == Independent().outputs(TASKS)
+    click, buy, like = Independent().outputs(TASKS)
+    # Clicks are sampled, so pCTCVR counts rows as pCTR does.
+    assert of_tasks == [click, replace(buy, sampled_task="like"), like]
     assert (pcvr.name, pcvr.label, pcvr.space) == ("buy_given_like", "buy", "like")
     assert pcvr.added_by_heads and not any(o.added_by_heads for o in of_tasks)
     assert pcvr.truth_tasks == ("buy", "like")
