@@ -107,13 +107,9 @@ def test_any_number_of_rows_is_read_whole(file, tmp_path, rows):
 def test_rows_of_a_buffer_keep_their_features_labels_and_weights(stored):
     whole = as_arrays(stored.mapped())
     for buffer in StreamFeed(stored, list(TASKS)).buffers(1, 1, 32):
-        features, labels, weights = buffer.data
-        rows = features["dense"].numpy()[buffer.order, 0].astype(int)
-        for kind, tensors in (
-            ("features", features),
-            ("labels", labels),
-            ("weights", weights),
-        ):
+        dense = buffer.data.features["dense"].numpy()
+        rows = dense[buffer.order, 0].astype(int)
+        for kind, tensors in buffer.data._asdict().items():
             for name, x in tensors.items():
                 mine = x.numpy()[buffer.order]
                 np.testing.assert_array_equal(mine, whole[f"{kind}.{name}"][rows])
