@@ -69,13 +69,12 @@ class PartitionedNorm(keras.layers.Layer):
             setattr(self, name, weight)
 
     def call(self, x: Tensor, scenario: Tensor, training: bool | None = None) -> Tensor:
-        mean, variance = (
-            self.moving_mean.value,
-            self.moving_variance.value,
-        )  # (S, units)
+        # (S, units)
+        mean, variance = self.moving_mean.value, self.moving_variance.value
         if training and self.trainable:
             mean, variance = self.statistics(x, scenario)
-        y = (x - scenario @ mean) * ops.rsqrt(scenario @ variance + self.epsilon)
+        # ONNX knows no rsqrt: with sqrt, exports round as the network does.
+        y = (x - scenario @ mean) / ops.sqrt(scenario @ variance + self.epsilon)
         y = y * (self.gamma * (scenario @ self.scenario_gamma))
         return y + self.beta + scenario @ self.scenario_beta
 
