@@ -2,7 +2,7 @@
 
 A Feather file of a few kilobytes can hold compressed zeros that expand to gigabytes, or
 name one long text in every row. Arrow expands a whole batch of rows at once, so the
-sizes are read from the file's own descriptions first, which are Flatbuffers.
+sizes are read first, from the file's own descriptions in the format of Flatbuffers.
 """
 
 import struct
@@ -81,7 +81,7 @@ class FlatTable(NamedTuple):
 
 
 class BatchSize(NamedTuple):
-    """What a batch says about its size.
+    """The size of a batch, as the batch describes it.
 
     Attributes:
         rows: the number of rows; of a batch of dictionaries, the number of values.

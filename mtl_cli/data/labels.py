@@ -92,10 +92,10 @@ def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> 
 def add_sampling(
     rows: Table, dataset: Dataset, output: Output, table: pa.Table
 ) -> None:
-    """Adds what tells of the rows that the data lack; see `Table`.
+    """Adds the weights and rates of a sample of rows; see `Table`.
 
     Args:
-        rows: the labels and weights of the rows, which this function adds to.
+        rows: the labels and weights of the rows. The function adds to them.
         dataset: the data set.
         output: the output whose rows may be a sample.
         table: the rows.

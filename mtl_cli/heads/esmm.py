@@ -84,8 +84,8 @@ class ESMM(Heads):
     def outputs(self, tasks: Tasks) -> list[Output]:
         """Returns the outputs of the tasks, then pCVR, scored on clicked rows.
 
-        If the data keep a share of the rows without a click, the metrics of pCTCVR
-        count these rows as those of pCTR do.
+        If the data keep a share of the rows without a click, these rows have the same
+        weights in the metrics of pCTCVR and of pCTR.
         """
         click, conversion = self.funnel(tasks)
         pcvr = Output(

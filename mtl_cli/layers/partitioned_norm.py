@@ -25,8 +25,8 @@ class PartitionedNorm(keras.layers.Layer):
     the batch, else moving averages. Call the layer as `PartitionedNorm()(x, scenario)`.
 
     Args:
-        momentum: share of the moving averages that a step keeps; less in the first
-            steps, whose statistics have equal shares.
+        momentum: share of the moving averages that a step keeps. In the first steps the
+            share is less: all steps so far then have equal shares.
         epsilon: number added to variances.
 
     Input shape: x `(batch, units)`; the shares of the scenarios in each row,
@@ -88,7 +88,7 @@ class PartitionedNorm(keras.layers.Layer):
         mean = by_scenario @ x
         variance = by_scenario @ ops.square(x - scenario @ mean)
         share = rows / (rows + PRIOR_ROWS)
-        # The first batch of a scenario replaces the start, which is no statistic.
+        # The first batch of a scenario replaces the start: the start is no statistic.
         is_present = ops.cast(rows > 0, x.dtype)
         step = is_present * ops.maximum(1 - self.momentum, 1 / (1 + self.moving_steps))
         self.moving_steps.assign(self.moving_steps.value + is_present)

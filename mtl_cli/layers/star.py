@@ -1,4 +1,4 @@
-"""Star topology: dense layers whose weights are shared, times those of a scenario."""
+"""Star topology: dense layers with shared weights, times factors of a scenario."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -101,7 +101,7 @@ class StarDense(keras.layers.Layer):
 class StarMLP(keras.layers.Layer):
     """Computes `num` multi-layer perceptrons of `StarDense` layers side by side.
 
-    The arguments, and what follows each dense layer, are those of `ParallelMLP`. Call
+    `ParallelMLP` describes the arguments, and the steps after each dense layer. Call
     the layer as `StarMLP(...)(x, scenario)`.
 
     Input shape: as of `StarDense`.
@@ -153,7 +153,7 @@ class StarMLP(keras.layers.Layer):
 
 
 def of_scenario(x: Tensor, scenario: Tensor) -> Tensor:
-    """Returns what belongs to each row's scenario.
+    """Returns the vector of each row's own scenario.
 
     Args:
         x: a vector for each scenario and row, `(..., scenarios, batch, units)`.

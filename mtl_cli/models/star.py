@@ -16,9 +16,8 @@ class STAR(Sharing):
         z_t    = x^L                      the same for all tasks
         y_t    = h_t(z_t)                 see `mtl_cli/towers/star.py`
 
-    s is the scenario of the row, which the feature `dataset.scenario` tells, and * is
-    the element-wise product. A row of an unknown scenario gets the mean over all
-    scenarios.
+    s is the scenario of the row: the value of the feature `dataset.scenario`. * is the
+    element-wise product. A row of an unknown scenario gets the mean over all scenarios.
 
     Attributes:
         bottom_units: widths of the layers that all tasks share; if empty, x^L = x^0.

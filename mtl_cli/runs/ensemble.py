@@ -60,13 +60,13 @@ class AveragedRun:
 
     @property
     def lineage(self) -> dict[str, Any]:
-        """What `environment.json` of an ensemble says of the run."""
+        """The record of the run in the `environment.json` of the ensemble."""
         name = self.path.resolve().name
         return {"run": name, "seed": self.config.seed, **self.hashes}
 
     @property
     def shared(self) -> dict[str, Any]:
-        """What all runs of an ensemble have in common, by dotted keys."""
+        """The values that all runs of an ensemble must share, by dotted keys."""
         keys = KEYS_FREE_TO_CHANGE | {"seed": True, "start_from": {"run"}}
         settings = flatten(self.config.model_dump(mode="json", exclude=keys))
         learnt = {

@@ -19,7 +19,7 @@ def recorded_run(
     """Gives the console of a run; records the start, the end and any error of the run.
 
     Args:
-        folder: the run folder, which is released at the end.
+        folder: the run folder. It is released at the end.
         config_hash: the hash of the run's configuration.
         command: the command that makes the run, for the log.
     """

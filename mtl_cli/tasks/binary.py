@@ -35,8 +35,8 @@ class Binary(Task):
             probabilities all the same: the factor is divided out of their odds.
         sampling_rate: share of the rows with label 0 that the data keep, while they
             keep all rows with label 1; or the column that holds each row's share.
-            Training takes the rows as they are; predictions and metrics are those of
-            all rows.
+            Training takes the rows as they are; predictions and metrics hold for the
+            data with all rows.
         truth: column of the true probability of label 1, for simulated data. Adds the
             metric `truth_rmse`, over all rows, also the rows outside of the space.
     """
@@ -67,8 +67,8 @@ class Binary(Task):
     def logit_shift(self) -> float:
         """Undoes `positive_weight` and a `sampling_rate` of all rows.
 
-        Training on all rows with label 1 and a share r of the others multiplies the
-        odds of label 1 by 1 / r. From the trained p follows p / (p + (1 - p) / r).
+        The odds of label 1 are 1 / r times as high in all rows with label 1 and a share
+        r of the rows with label 0. From the trained p follows p / (p + (1 - p) / r).
         """
         weight = self.positive_weight if self.loss == "bce" else 1.0
         return math.log(self.kept_negatives / weight)

@@ -37,9 +37,9 @@ def task_losses(
         total_weights: the sum of each task's weights over the whole batch. Needed if
             the rows are only one process's share of the batch.
         log_rates: {task's name: log of the share of rows like this one, with label 0,
-            that the data keep}, each `(batch,)`, for the tasks with a column of it. In
-            such data the logit is higher by its negative, and the loss is that of the
-            data; so the network learns the logit of all rows.
+            that the data keep}, each `(batch,)`, for the tasks with a column of it. The
+            logit that fits such data is higher by -log of the share. The loss takes
+            this logit; so the network learns the logit of all rows.
 
     Returns: `(T,)`. The losses of all processes' shares sum to the batch's losses.
     """
