@@ -8,7 +8,7 @@ which mtl-cli trains alone.
 from pathlib import Path
 
 from alternate import Contender, alternate, arguments, ours, peer
-from report import compare, first_epoch, save, steady_speed
+from report import ADULT_COLUMNS, compare, save, steady_speed
 
 EXPERTS = ["model.expert_units=[64,64]", "model.tower_units=[32,32]"]
 MODELS = {
@@ -61,12 +61,7 @@ def main() -> None:
             runs[model],
             steady_speed,
             {},
-            {
-                "first epoch, s": (first_epoch, ".1f"),
-                "parameters": (lambda run: run["parameters"], ","),
-                "AUC income": (lambda run: run["auc"]["income"], ".4f"),
-                "never married": (lambda run: run["auc"]["never_married"], ".4f"),
-            },
+            ADULT_COLUMNS,
         )
     save("adult_models", runs, tables)
 

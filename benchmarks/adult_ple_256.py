@@ -5,7 +5,7 @@ and compiles the model; its seconds have a column of their own.
 """
 
 from alternate import alternate, arguments, deepctr, ours, peer
-from report import compare, first_epoch, save, steady_speed
+from report import ADULT_COLUMNS, compare, save, steady_speed
 
 BARS = {"DeepCTR": 3, "DeepCTR-Torch": 4, "NextRec": 5, "torch-rechub": 6}
 SCRIPTS = {
@@ -32,12 +32,7 @@ def main() -> None:
         results,
         steady_speed,
         BARS,
-        {
-            "first epoch, s": (first_epoch, ".1f"),
-            "parameters": (lambda run: run["parameters"], ","),
-            "AUC income": (lambda run: run["auc"]["income"], ".4f"),
-            "never married": (lambda run: run["auc"]["never_married"], ".4f"),
-        },
+        ADULT_COLUMNS,
     )
     save("adult_ple_256", results, rows)
 

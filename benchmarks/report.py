@@ -27,6 +27,15 @@ def first_epoch(result: Result) -> float:
     return result["epoch_seconds"][0]
 
 
+# The further figures of a training on Adult with both tasks, for `compare`.
+ADULT_COLUMNS: dict[str, tuple[Value, str]] = {
+    "first epoch, s": (first_epoch, ".1f"),
+    "parameters": (lambda run: run["parameters"], ","),
+    "AUC income": (lambda run: run["auc"]["income"], ".4f"),
+    "never married": (lambda run: run["auc"]["never_married"], ".4f"),
+}
+
+
 def median(results: list[Result], value: Value) -> float:
     """Returns the median of a figure over runs."""
     return statistics.median(map(value, results))

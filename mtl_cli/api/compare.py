@@ -65,11 +65,10 @@ class Comparison:
         from mtl_cli.comparison.ensemble import best_configuration
 
         best, _ = best_configuration(self.datasets)
-        folders = [best.runs[seed].path for seed in sorted(best.runs)]
         with unchanged_process():
             from mtl_cli.runs.ensemble import write_ensemble
 
-            write_ensemble(folders, Path(folder))
+            write_ensemble(best.folders, Path(folder))
         return Run(folder)
 
     def _repr_html_(self) -> str:

@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 
 from mtl_cli.cli.hydra_internals import argument_parser
-from mtl_cli.config.overrides import ADD_OR_CHANGE, OPEN_SECTIONS
+from mtl_cli.config.overrides import ADD_OR_CHANGE, ADDED_RUNS, OPEN_SECTIONS
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep.folder_names import is_swept, sweep_name
@@ -122,8 +122,7 @@ def sets_key(settings: list[str], key: str) -> bool:
 def adds_runs(setting: str) -> bool:
     """Whether a setting alone turns one run into several."""
     key, _, value = setting.lstrip("+").partition("=")
-    defaults = {"repeats": "1", "compare.single_task": "false"}
-    default = (defaults | {"compare.scenarios": "[]"}).get(key)
+    default = ADDED_RUNS.get(key)
     return default is not None and value.lower() != default
 
 

@@ -143,10 +143,9 @@ def write_ensemble(
     tensorflow_runtime.load()
     from mtl_cli.runs import ensemble
 
-    folders = [best.runs[seed].path for seed in sorted(best.runs)]
-    # The comparison alone goes to stdout, which may be a file of JSON or CSV.
+    # Only the comparison goes to stdout: stdout may be a file of JSON or CSV.
     with contextlib.redirect_stdout(sys.stderr):
-        ensemble.write_ensemble(folders, target)
+        ensemble.write_ensemble(best.folders, target)
 
 
 def print_warning(line: str) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 
 from mtl_cli.comparison.runs import Run
 
@@ -36,6 +37,11 @@ class Configuration:
     def model(self) -> str:
         """The name of the model."""
         return self.settings.get("model.name", "")
+
+    @property
+    def folders(self) -> list[Path]:
+        """The run folders, in the order of their seeds."""
+        return [self.runs[seed].path for seed in sorted(self.runs)]
 
     @property
     def is_ensemble(self) -> bool:

@@ -50,7 +50,7 @@ def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
                 "settings": comparison.shown_settings(c),
                 "seeds": sorted(c.runs),
                 "lost_seeds": sorted(run.seed for run in c.unscored_runs),
-                "runs": [str(c.runs[seed].path) for seed in sorted(c.runs)],
+                "runs": [str(folder) for folder in c.folders],
                 "tasks": {task.name: scores_dict(task, i) for task in comparison.tasks},
             }
             for i, c in enumerate(comparison.configurations)

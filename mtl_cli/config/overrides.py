@@ -6,6 +6,12 @@ import re
 ADD_OR_CHANGE = "++"
 # Sections with keys that no YAML file may hold.
 OPEN_SECTIONS = ("dataset.", "compare.")
+# {key that adds runs to a job: the value that adds none}
+ADDED_RUNS = {
+    "repeats": "1",
+    "compare.single_task": "false",
+    "compare.scenarios": "[]",
+}
 # Hydra reads a word that matches as text, unless the word is one of `NOT_TEXT`.
 PLAIN_WORD = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 NOT_TEXT = {"null", "none", "true", "false", "nan", "inf"}

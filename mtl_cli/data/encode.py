@@ -1,6 +1,6 @@
 """Encodes the rows of files into splits on disk, chunk by chunk in bounded memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,33 +19,11 @@ from mtl_cli.data.label_statistics import LabelStatistics
 from mtl_cli.data.labels import label_request, labels_of_rows
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import describe
+from mtl_cli.data.row_progress import OnRows, RowProgress, no_progress
 from mtl_cli.data.sources import Source, generated_source, open_source
 from mtl_cli.data.split import SPLITS, Codes, early_rows, split_rows
 from mtl_cli.data.table import NO_GROUP, Array, as_arrays
 from mtl_cli.heads.base import Output
-
-OnRows = Callable[[int, int], None]
-
-
-def no_progress(done: int, total: int) -> None:
-    """Shows no progress."""
-
-
-class RowProgress:
-    """Counts the rows that are done. All rows are read twice, so each counts twice.
-
-    Args:
-        rows: the number of rows.
-        on_rows: receives the numbers of finished and of all rows.
-    """
-
-    def __init__(self, rows: int, on_rows: OnRows) -> None:
-        self.done, self.total, self.on_rows = 0, 2 * rows, on_rows
-
-    def add(self, rows: int) -> None:
-        """Counts some rows."""
-        self.done += rows
-        self.on_rows(self.done, self.total)
 
 
 def encode(

@@ -13,21 +13,20 @@ from mtl_cli.data import cache
 from mtl_cli.data.cache_entry import Entry
 from mtl_cli.data.continued_features import EarlierLearnt
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.encode import OnRows, encode, no_progress
+from mtl_cli.data.encode import encode
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import fingerprint as fingerprint_of_files
 from mtl_cli.data.report import Report
+from mtl_cli.data.row_progress import OnRows, no_progress
 from mtl_cli.data.scenarios import Scenarios, scenarios_of
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.heads.base import Output
 
 STREAM_ABOVE_BYTES = 2 << 30
 # Keys without effect on the encoded rows, and keys that `cache_key` hashes apart.
-KEYS_NOT_HASHED = {
-    *("train", "valid", "test", "name", "stream", "tasks", "features"),
-    *("scenario", "only_scenario"),
-}
+KEYS_NOT_HASHED = {"train", "valid", "test", "name", "stream", "tasks", "features"}
+KEYS_NOT_HASHED |= {"scenario", "only_scenario"}
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def of_one_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
 
 
 def check_entry(entry: Entry, dataset: Dataset) -> None:
-    """Refuses an entry of the cache whose rows are not those of the features.
+    """Refuses an entry of the cache whose arrays do not fit the features.
 
     Others may write to the cache, and an array of another type or width would end the
     run much later.

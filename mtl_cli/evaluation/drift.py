@@ -107,9 +107,9 @@ class FeatureCounts:
             columns = feature.source_columns(name)
             empty = [int(empty_cells(rows[c]).sum()) for c in columns]
             self.missing[name] += max(empty)
-        for name, values_of in self.features.unseen(rows, encoded).items():
+        for name, value_rows in self.features.unseen(rows, encoded).items():
             before = self.unseen.get(name, (0, 0))
-            counted = len(values_of.unseen), len(values_of.all)
+            counted = len(value_rows.unseen), len(value_rows.all)
             self.unseen[name] = before[0] + counted[0], before[1] + counted[1]
 
     def drift(self) -> list[dict[str, Any]]:

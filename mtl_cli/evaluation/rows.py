@@ -13,10 +13,11 @@ import pyarrow as pa
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.encode import GroupCodes, located_errors, no_progress
+from mtl_cli.data.encode import GroupCodes, located_errors
 from mtl_cli.data.files import format_by_ending
 from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.load import load
+from mtl_cli.data.row_progress import OnRows, no_progress
 from mtl_cli.data.sources import Source, column_names, open_source, value_type
 from mtl_cli.data.table import Array, Table, as_arrays, as_table
 from mtl_cli.evaluation.drift import FeatureCounts
@@ -191,9 +192,7 @@ class RowCollector:
         )
 
 
-def validation_rows(
-    model: LoadedRun, on_rows: Callable[[int, int], None] = no_progress
-) -> Rows:
+def validation_rows(model: LoadedRun, on_rows: OnRows = no_progress) -> Rows:
     """Reads the data of the run again; returns its validation rows.
 
     Args:

@@ -13,6 +13,7 @@ def connect_towers(
     hidden: Tensor,
     tower_units: Sequence[Sequence[int]],
     num_logits: Sequence[int],
+    suffix: str = "",
     **dense_options: Any,
 ) -> list[Tensor]:
     """Connects a tower to each task's hidden vector.
@@ -26,6 +27,7 @@ def connect_towers(
         tower_units: the widths of the hidden layers of each task's tower; empty for a
             tower without hidden layers.
         num_logits: the number of logits of each task: 1, or the number of classes.
+        suffix: the last word of the layers' names, for second towers of the tasks.
         **dense_options: arguments of the hidden layers, see `ParallelMLP`.
 
     Input shape: see `hidden`.
@@ -50,8 +52,9 @@ def connect_towers(
     logits: dict[int, Tensor] = {}
     for (units, width), tasks in alike(shapes):
         x = of_tasks(hidden, tasks, len(shapes))
-        x = ParallelMLP(len(tasks), units, name=layer_name(tasks), **dense_options)(x)
-        logits |= logits_of(x, tasks, width, dense_options)
+        name = layer_name(tasks, suffix)
+        x = ParallelMLP(len(tasks), units, name=name, **dense_options)(x)
+        logits |= logits_of(x, tasks, width, dense_options, suffix)
     return [logits[t] for t in range(len(shapes))]
 
 
@@ -88,7 +91,11 @@ def connect_logits(
 
 
 def logits_of(
-    x: Tensor, tasks: Sequence[int], num_logits: int, dense_options: dict[str, Any]
+    x: Tensor,
+    tasks: Sequence[int],
+    num_logits: int,
+    dense_options: dict[str, Any],
+    suffix: str = "",
 ) -> dict[int, Tensor]:
     """Returns {task: logits} of the last layer of some towers.
 
@@ -97,13 +104,14 @@ def logits_of(
         tasks: the numbers of the tasks.
         num_logits: number of logits of each task.
         dense_options: arguments of the hidden layers.
+        suffix: see `connect_towers`.
     """
     # Logits are float32 even if the hidden layers compute in bfloat16: the 8
     # significant bits of bfloat16 are too few for probabilities near 0 and 1.
     y = ParallelDense(
         len(tasks),
         num_logits,
-        name=layer_name(tasks, "logits"),
+        name=layer_name(tasks, suffix, "logits"),
         dtype="float32",
         **kernel_options(dense_options),
     )(x)
@@ -125,6 +133,20 @@ def of_tasks(hidden: Tensor, tasks: Sequence[int], num_tasks: int) -> Tensor:
     return ops.stack([hidden[t] for t in tasks])
 
 
-def layer_name(tasks: Iterable[int], suffix: str = "") -> str:
+def of_sets(tensors: Sequence[Tensor], num_tasks: int) -> Tensor:
+    """Returns what towers read of several sets of embeddings.
+
+    Args:
+        tensors: a tensor for each set, `(batch, dim)`. The sets of the tasks come
+            first, if each task has a set of its own.
+        num_tasks: the number of tasks.
+
+    Returns: `(tasks, batch, dim)`; `(batch, dim)` if all tasks read one set.
+    """
+    has_one = len(tensors) < max(num_tasks, 2)
+    return tensors[0] if has_one else ops.stack(tensors[:num_tasks])
+
+
+def layer_name(tasks: Iterable[int], *suffixes: str) -> str:
     """Returns the name of a layer of towers, such as `towers_0_2_logits`."""
-    return "_".join(["towers", *map(str, tasks), *filter(None, [suffix])])
+    return "_".join(["towers", *map(str, tasks), *filter(None, suffixes)])

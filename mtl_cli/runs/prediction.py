@@ -82,8 +82,8 @@ def predict_files(
         for rows in blocks(source):
             with located_errors(source, counts.rows):
                 encoded = features.encode(rows)
-            for name, values_of in features.unseen(rows, encoded).items():
-                unseen_rows = len(np.unique(values_of.unseen))
+            for name, value_rows in features.unseen(rows, encoded).items():
+                unseen_rows = len(np.unique(value_rows.unseen))
                 counts.unseen[name] = counts.unseen.get(name, 0) + unseen_rows
             columns = prediction_columns(network, config, encoded)
             for name in keep:

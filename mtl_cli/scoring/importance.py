@@ -4,13 +4,14 @@ The values of a feature are shuffled among the rows. A task that uses the featur
 predicts worse (Breiman, "Random Forests", 2001).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.row_progress import OnRows, no_progress
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.scoring.feature_groups import (
@@ -29,17 +30,13 @@ ROWS_AT_ONCE = 8192  # of several shufflings of a small sample
 SEED = 0
 
 
-def no_step(done: int, total: int) -> None:
-    """Shows no progress."""
-
-
 def importance(
     network: "Network",
     features: FeatureSet,
     outputs: list[Output],
     sample: Table,
     repeats: int,
-    on_step: Callable[[int, int], None] = no_step,
+    on_step: OnRows = no_progress,
 ) -> dict[str, Any]:
     """Returns the importance of each feature for each output.
 

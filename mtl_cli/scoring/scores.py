@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,22 +38,38 @@ def evaluate(
     labels, weights, groups = table.labels, table.metric_weights, table.groups
     truths = table.truths
     for output in outputs:
-        columns = labels[output.label], predictions[output.name], weights[output.name]
-        truth = truths.get(output.name)
-        values = score(output.task, *columns, groups)
-        if truth is not None:
-            values["truth_rmse"] = truth_rmse(truth, columns[1])
+        columns = (
+            labels[output.label],
+            predictions[output.name],
+            weights[output.name],
+            groups,
+            truths.get(output.name),
+        )
+        values = score_rows(output.task, columns)
         if output.space is not None:
             values["space"] = f"{output.space} = 1"
         for name, mask in masks.items():
-            own_columns = columns[0][mask], columns[1][mask], columns[2][mask]
-            group = None if groups is None else groups[mask]
-            own = score(output.task, *own_columns, group)
-            if truth is not None and mask.any():
-                own["truth_rmse"] = truth_rmse(truth[mask], columns[1][mask])
-            values.setdefault("scenarios", {})[name] = own
+            of_scenario = (None if x is None else x[mask] for x in columns)
+            values.setdefault("scenarios", {})[name] = score_rows(
+                output.task, tuple(of_scenario)
+            )
         scores[output.name] = values
     return scores
+
+
+def score_rows(task: Task, columns: tuple[Any, ...]) -> Score:
+    """Returns the score of an output on some rows, with `truth_rmse` if there is one.
+
+    Args:
+        task: the task of the output.
+        columns: label, prediction, weight and group, see `score`; and the true
+            probability. Group and true probability may be None.
+    """
+    label, prediction, weight, group, truth = columns
+    values = score(task, label, prediction, weight, group)
+    if truth is not None and len(truth):
+        values["truth_rmse"] = truth_rmse(truth, prediction)
+    return values
 
 
 def scenario_masks(

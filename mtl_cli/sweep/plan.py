@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
+from mtl_cli.config.overrides import ADDED_RUNS
 from mtl_cli.config.sweep_options import Comparison, SweepOptions
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import Count, Options, Seed
@@ -85,8 +86,7 @@ def number_of_jobs(config: DictConfig, plan: Plan) -> int | None:
     settings = swept_settings(config)
     if plan.compare.single_task or plan.compare.scenarios or settings is None:
         return None
-    keys = ("repeats", "compare.single_task", "compare.scenarios")
-    if any(s.key_or_group in keys for s in settings):
+    if any(s.key_or_group in ADDED_RUNS for s in settings):
         return None
     return math.prod(map(number_of_values, settings)) * plan.repeats
 

@@ -51,13 +51,12 @@ class PPNet(Towers):
     ) -> list[Tensor]:
         from keras import ops
 
-        from mtl_cli.layers.towers import alike, of_tasks
+        from mtl_cli.layers.towers import alike, of_sets, of_tasks
 
         priors = encodings.of_features(self.prior_features)
         pairs = zip(priors, encodings.outputs, strict=True)
         read = [ops.concatenate([p, ops.stop_gradient(x)], axis=-1) for p, x in pairs]
-        has_one = len(read) < len(towers) or len(read) == 1
-        u = read[0] if has_one else ops.stack(read[: len(towers)])
+        u = of_sets(read, len(towers))
         names = encodings.columns if hidden is encodings.outputs[0] else []
         logits: dict[int, Tensor] = {}
         for (units, num_logits), tasks in alike(

@@ -1,4 +1,4 @@
-"""Towers in the star topology of STAR: shared weights times those of the scenario."""
+"""Towers in the star topology of STAR: shared weights times factors of a scenario."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
@@ -18,9 +18,9 @@ class Star(Towers):
         h_t^l+1  = relu(h_t^l (W_t^l * W_ts^l) + b_t^l + b_ts^l)    for l = 1 ... L
         y_t      = h_t^L+1 (W_t^L+1 * W_ts^L+1) + b_t^L+1 + b_ts^L+1 + a_t(x)
 
-    s is the scenario of the row, and * the element-wise product. a_t is the auxiliary
-    network of the task. It reads the embeddings and numbers of all features, those of
-    the scenario too, and tells at once how the scenarios differ.
+    s is the scenario of the row, and * the element-wise product. The auxiliary network
+    a_t of the task reads the embeddings and numbers of all features. These include the
+    scenario, so that its effect reaches the logit on a short way.
 
     Reference: Sheng et al., "One Model to Serve All: Star Topology Adaptive Recommender
         for Multi-Domain CTR Prediction", CIKM 2021, sections 3.4 and 3.5.
@@ -45,7 +45,13 @@ class Star(Towers):
     ) -> list[Tensor]:
         from mtl_cli.layers.parallel import kernel_options
         from mtl_cli.layers.star import StarDense, StarMLP
-        from mtl_cli.layers.towers import alike, layer_name, of_tasks
+        from mtl_cli.layers.towers import (
+            alike,
+            connect_towers,
+            layer_name,
+            of_sets,
+            of_tasks,
+        )
 
         scenario = encodings.scenario
         logits: dict[int, Tensor] = {}
@@ -54,51 +60,22 @@ class Star(Towers):
             if units:
                 mlp = StarMLP(num, units, name=layer_name(tasks), **dense_options)
                 h = mlp(h, scenario)
-            y = StarDense(
+            outputs = StarDense(
                 num,
                 width,
                 name=layer_name(tasks, "logits"),
                 dtype="float32",
                 **kernel_options(dense_options),
             )(h, scenario)
-            logits |= {t: y[i] for i, t in enumerate(tasks)}
+            logits |= {t: outputs[i] for i, t in enumerate(tasks)}
+        y = [logits[t] for t in range(len(towers))]
         if not self.auxiliary_units:
-            return [logits[t] for t in range(len(towers))]
-        added = self._auxiliary(towers, encodings.x, dense_options)
-        return [logits[t] + added[t] for t in range(len(towers))]
-
-    def _auxiliary(
-        self,
-        towers: Sequence[TowerOf],
-        xs: list[Tensor],
-        dense_options: dict[str, Any],
-    ) -> dict[int, Tensor]:
-        """Returns {task: logits of its auxiliary network a_t}.
-
-        Args:
-            towers: the tower of each task.
-            xs: the embeddings and numbers of the rows, of one set of embeddings, or of
-                one set for each task.
-            dense_options: arguments of the hidden layers.
-        """
-        from keras import ops
-
-        from mtl_cli.layers import ParallelDense, ParallelMLP
-        from mtl_cli.layers.parallel import kernel_options
-        from mtl_cli.layers.towers import alike, layer_name, of_tasks
-
-        x = xs[0] if len(xs) < len(towers) else ops.stack(xs[: len(towers)])
-        x = x[0] if len(xs) == 1 == len(towers) else x
-        added: dict[int, Tensor] = {}
-        for width, tasks in alike([t.num_logits for t in towers]):
-            num, name = len(tasks), layer_name(tasks, "auxiliary")
-            mlp = ParallelMLP(num, self.auxiliary_units, name=name, **dense_options)
-            y = ParallelDense(
-                num,
-                width,
-                name=f"{name}_logits",
-                dtype="float32",
-                **kernel_options(dense_options),
-            )(mlp(of_tasks(x, tasks, len(towers))))
-            added |= {t: y[i] for i, t in enumerate(tasks)}
-        return added
+            return y
+        auxiliary = connect_towers(
+            of_sets(encodings.x, len(towers)),
+            [self.auxiliary_units] * len(towers),
+            [t.num_logits for t in towers],
+            suffix="auxiliary",
+            **dense_options,
+        )
+        return [y_t + a_t for y_t, a_t in zip(y, auxiliary, strict=True)]

@@ -153,6 +153,11 @@ CHAIN = ["model.bottom_units=[32]", "model.tower_units=[32]"]
 EXPERTS = ["model.expert_units=[32]", "model.num_experts=4"]
 EXPERT = "model.expert_units=[32]"
 FOUR = ["model.num_specific_experts=1", "model.num_shared_experts=2"]
+SIX = ["model.num_specific_experts=2", "model.num_shared_experts=2"]
+RIVALS = {
+    "shared_bottom": ["model=shared_bottom", "model.bottom_units=[32]"],
+    "mmoe": ["model=mmoe", *EXPERTS],
+}
 PAGE = "model.prior_features=[page]"
 SMALL = ["model.expert_units=[16,8]", "model.num_experts=8"]
 
@@ -161,11 +166,8 @@ PROBLEMS = {
         chain,
         6_000,
         {
-            "shared_bottom": ["model=shared_bottom", "model.bottom_units=[32]"],
-            "mmoe": ["model=mmoe", *EXPERTS],
-            "ple": ple(
-                EXPERT, "model.num_specific_experts=2", "model.num_shared_experts=2"
-            ),
+            **RIVALS,
+            "ple": ple(EXPERT, *SIX),
             "aitm": [
                 "model=aitm",
                 "model.bottom_units=[32,32,32]",
@@ -180,8 +182,7 @@ PROBLEMS = {
         embeddings,
         6_000,
         {
-            "shared_bottom": ["model=shared_bottom", "model.bottom_units=[32]"],
-            "mmoe": ["model=mmoe", *EXPERTS],
+            **RIVALS,
             "ple": ple(EXPERT, *FOUR),
             "stem": ["model=stem", EXPERT, *FOUR, "model.gate_units=[]"],
         },
@@ -191,11 +192,8 @@ PROBLEMS = {
         scenarios,
         16_000,
         {
-            "shared_bottom": ["model=shared_bottom", "model.bottom_units=[32]"],
-            "mmoe": ["model=mmoe", *EXPERTS],
-            "ple": ple(
-                EXPERT, "model.num_specific_experts=2", "model.num_shared_experts=2"
-            ),
+            **RIVALS,
+            "ple": ple(EXPERT, *SIX),
             "pepnet": [
                 "model=pepnet",
                 PAGE,
