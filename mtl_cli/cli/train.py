@@ -83,8 +83,9 @@ def train(
     prepare_process()
     results: list[Path | Exception] = []
     try:
-        results = compose_and_run(arguments, more_settings)
-        session.wait_for_jobs()
+        with signals.not_hidden():
+            results = compose_and_run(arguments, more_settings)
+            session.wait_for_jobs()
     except KeyboardInterrupt as stop:
         session.stop_jobs()
         message = with_job_counts(str(stop) or "interrupted", arguments)
@@ -144,7 +145,8 @@ def compose_and_run(
 
             # Some launchers call this function in a process of their own.
             plugins.use_folders(plugin_folders)
-            return start_jobs(composed)
+            with signals.not_hidden():
+                return start_jobs(composed)
         try:
             results.append(execute(request_of(composed)).folder)
         except Stopped as stop:

@@ -67,6 +67,25 @@ def deferred() -> Iterator[None]:
     stop_if_pending()
 
 
+@contextlib.contextmanager
+def not_hidden() -> Iterator[None]:
+    """Raises the interruption inside the block, although another error hides it.
+
+    A signal may interrupt a library anywhere. If the library's cleaning up then fails,
+    Python raises this error, and the interruption is only its context. OmegaConf, for
+    one, reads a variable there that is not set yet.
+    """
+    try:
+        yield
+    except Exception as error:
+        context = error.__context__
+        while context is not None:
+            if isinstance(context, KeyboardInterrupt):
+                raise context from None
+            context = context.__context__
+        raise
+
+
 def pending() -> int:
     """Returns the number of the signal that waits; 0 if no signal waits."""
     return _pending or 0

@@ -582,7 +582,7 @@ def test_ctrl_c_stops_the_running_job_and_counts_the_jobs_by_state(start: Path) 
         first_match_within_a_minute(lambda: start.glob("sleeping"))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     again = f"mtl-train {shlex.join([*SETTINGS, *command])}"
     assert err == (
         "mtl-train: error: interrupted; jobs: 1 done, 1 interrupted, 1 not started; "
