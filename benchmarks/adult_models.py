@@ -33,6 +33,7 @@ MODELS = {
         "model.num_shared_experts=4",
     ],
 }
+BARS = {"NextRec": 3, "torch-rechub": 3}
 SCRIPTS = {
     "aitm": {
         "NextRec": "nextrec_adult.py",
@@ -60,7 +61,7 @@ def main() -> None:
             f"{model} on Adult, batch 1024: training samples per second",
             runs[model],
             steady_speed,
-            {},
+            BARS,
             ADULT_COLUMNS,
         )
     save("adult_models", runs, tables)

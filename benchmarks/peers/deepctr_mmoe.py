@@ -4,16 +4,15 @@ No validation rows: the epochs' seconds are of training alone, as ours are.
 """
 
 import protocol
+import tensorflow as tf
 from deepctr_ple import columns, train_and_report
 
 
-def main() -> None:
-    """Trains the MMoE."""
+def mmoe(data: protocol.Data) -> tf.keras.Model:
+    """Returns the MMoE, not trained."""
     from deepctr.models import MMOE  # after the module that keeps it quiet
 
-    options = protocol.arguments(epochs=5, batch_size=1024).parse_args()
-    data = protocol.census_income()
-    model = MMOE(
+    return MMOE(
         columns(data.vocabulary_sizes, data.dense, embedding_dim=4),
         num_experts=8,
         expert_dnn_hidden_units=[16],
@@ -21,7 +20,13 @@ def main() -> None:
         task_types=["binary", "binary"],
         task_names=list(data.train.labels),
     )
-    train_and_report(model, data, options, learning_rate=0.01)
+
+
+def main() -> None:
+    """Trains the MMoE."""
+    options = protocol.arguments(epochs=5, batch_size=1024).parse_args()
+    data = protocol.census_income()
+    train_and_report(mmoe(data), data, options, learning_rate=0.01)
 
 
 if __name__ == "__main__":
