@@ -1,9 +1,10 @@
 """Buckets of a column's values, and the distance between two distributions on them."""
 
-from typing import NotRequired, TypedDict
+from typing import NotRequired
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import TypedDict
 
 from mtl_cli.data.table import Array
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import FiniteFloat, TypeAdapter
 
+from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.core.errors import DataError
 from mtl_cli.data import cache
 from mtl_cli.data.cache_entry import Entry
@@ -96,7 +98,7 @@ def load(
 
     key = cache_key(dataset, outputs, fingerprint, earlier)
     entry = cache.find_or_encode(
-        key, encode_into, lambda entry: check_entry(entry, dataset)
+        key, encode_into, lambda entry: check_entry(entry, dataset, outputs)
     )
     seconds = time.perf_counter() - start
     splits: dict[str, Table | StoredTable] = {}
@@ -142,16 +144,18 @@ def of_one_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
     return replace(data, splits=splits, row_numbers=row_numbers, report=report)
 
 
-def check_entry(entry: Entry, dataset: Dataset) -> None:
-    """Refuses an entry of the cache whose arrays do not fit the features.
+def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
+    """Checks that an entry of the cache fits the features and the outputs.
 
-    Others may write to the cache, and an array of another type or width would end the
-    run much later.
+    Others may write to the cache, and an array of another type or width, or a report
+    that lacks a number, would end the run much later.
 
     Raises:
-        ValueError: if an array is missing, or has another type or width.
+        ValueError: if an array is missing, or has another type or width; or if the
+            data report or the statistics of labels are incomplete.
         DataError: if a feature cannot use what it should have learnt.
     """
+    check_records(entry, dataset, outputs)
     features = FeatureSet(dataset.used_features, entry.manifest["features"])
     expected = types_and_widths(features.encode(features.examples(1)))
     tables = entry.tables()
@@ -160,6 +164,28 @@ def check_entry(entry: Entry, dataset: Dataset) -> None:
     for split, table in tables.items():
         if types_and_widths(table.read(0, 1).features) != expected:
             raise ValueError(f"the arrays of {split} are not those of the features")
+
+
+def check_records(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
+    """Checks the form of an entry's data report and of its statistics of labels.
+
+    Raises:
+        ValueError: if a number is missing, or a value is not of the expected type.
+    """
+    report = TypeAdapter(Report).validate_python(entry.manifest["report"], strict=True)
+    statistics = TypeAdapter(dict[str, dict[str, FiniteFloat]]).validate_python(
+        entry.manifest["labels"], strict=True
+    )
+    one_label = LabelSummary(rows=1, lowest=0.0, highest=0.0)
+    keys = {o.name: set(o.task.label_statistics(one_label)) for o in outputs}
+    if {name: set(numbers) for name, numbers in statistics.items()} != {
+        name: names for name, names in keys.items() if names
+    }:
+        raise ValueError("the statistics of labels are not those of the outputs")
+    if set(report["tasks"]) != set(keys) or (
+        set(report["features"]) != set(dataset.used_features)
+    ):
+        raise ValueError("the data report is not of these outputs and features")
 
 
 def types_and_widths(arrays: dict[str, Array]) -> dict[str, tuple[str, int]]:

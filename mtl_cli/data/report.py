@@ -1,9 +1,9 @@
 """The data report: what each feature and each task holds."""
 
 from collections.abc import Collection
-from typing import TypedDict
 
 import numpy as np
+from typing_extensions import TypedDict
 
 from mtl_cli.data.buckets import Buckets, buckets_of, counts_in, stability_index
 from mtl_cli.data.feature_set import FeatureSet

@@ -1,13 +1,16 @@
 """The cache of encoded data: entries are reused, up to date, undamaged and whole."""
 
 import errno
+import functools
 import importlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -395,6 +398,47 @@ def test_malformed_manifest_is_detected(file, encodings, tmp_path, garbage):
     (only_entry(tmp_path) / cache_entry.MANIFEST).write_bytes(garbage)
     assert_same(loaded(file, FEATURES, TASKS), expected)
     assert len(encodings) == 3
+
+
+def test_manifest_with_any_other_type_in_its_report_is_encoded_anew(
+    file, encodings, tmp_path
+):
+    expected = undamaged(file, tmp_path, **SPLIT)
+    loaded(file, FEATURES, TASKS, **SPLIT)
+    manifest = only_entry(tmp_path) / cache_entry.MANIFEST
+    intact = json.loads(manifest.read_text().partition("\n")[2])
+    forged = [
+        text
+        for record in ("report", "labels")
+        for text in with_one_value_replaced(intact, [record])
+    ]
+    assert len(forged) > 50
+    for text in forged:
+        encodings.clear()
+        manifest = only_entry(tmp_path) / cache_entry.MANIFEST
+        manifest.write_text(f"{zlib.crc32(text.encode())}\n{text}")
+        assert_same(loaded(file, FEATURES, TASKS, **SPLIT), expected)
+        assert len(encodings) == 1, text
+
+
+def with_one_value_replaced(values, keys):
+    """Yields the JSON text with one value below `keys` removed or of a wrong type.
+
+    Only the first two levels are removed: further down, some keys may be missing.
+    """
+    holder = functools.reduce(lambda x, key: x[key], keys[:-1], values)
+    if len(keys) == 2 or (keys[1:2] in (["features"], ["tasks"]) and len(keys) == 3):
+        value = holder.pop(keys[-1])
+        yield json.dumps(values)
+        holder[keys[-1]] = value
+    value, holder[keys[-1]] = holder[keys[-1]], ["wrong", None]
+    yield json.dumps(values)
+    holder[keys[-1]] = value
+    inner = value if isinstance(value, dict) else {}
+    if isinstance(value, list) and value:
+        inner = {0: value[0]}
+    for key in list(inner):
+        yield from with_one_value_replaced(values, [*keys, key])
 
 
 def test_large_files_are_checked_by_their_size_only(
