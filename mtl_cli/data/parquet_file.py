@@ -20,6 +20,7 @@ from mtl_cli.core.other_files import MAX_RATIO, UnsafeFileError
 # well have short cells, and honest files with long cells are large.
 MAX_EXPANDED_BYTES = 1 << 28
 MAX_CELL_BYTES = 256  # on average
+ITEM_BYTES = 8  # of an item of a list: an int64, a float64, or the start of a text
 # A table of more rows is refused if it has more than `MAX_ROWS_PER_BYTE` of the file:
 # its rows hardly differ, and each takes memory or room on the disk.
 MANY_ROWS = 10_000_000
@@ -154,9 +155,9 @@ def check_lists(metadata: pyarrow.parquet.FileMetaData, size: int) -> None:
         group = metadata.row_group(i)
         for j in lists:
             column = group.column(j)
-            # An item takes at least a byte; most types take four or eight.
             name = f"column '{column.path_in_schema}'"
-            check_size(name, column.num_values, group.num_rows, size)
+            expanded = ITEM_BYTES * column.num_values
+            check_size(name, expanded, group.num_rows, size)
 
 
 def check_rows(rows: int, size: int) -> None:
