@@ -103,12 +103,12 @@ class Model:
 
         from mtl_cli.evaluation.evaluate import Request, evaluate
         from mtl_cli.evaluation.loaded_run import LoadedRun
-        from mtl_cli.evaluation.needed_columns import evaluable
+        from mtl_cli.evaluation.needed_columns import plan_evaluation
 
         columns = [by] if isinstance(by, str) else list(by)
         if isinstance(table, pd.DataFrame):
             names = [str(name) for name in table.columns]
-            request = evaluable(self.config, names, columns, "the table").request
+            request = plan_evaluation(self.config, names, columns, "the table").request
             request.check("evaluate", "the table", names)
             rows = as_arrow(table[request.columns], "evaluate")
         else:

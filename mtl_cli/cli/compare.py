@@ -162,7 +162,7 @@ def failed_check_messages(
 
     configurations = group_runs(runs) if conditions else []
     requested = {Path(path).resolve() for path in paths}
-    unscored = [r for r in runs if not r.scored and r.path.resolve() in requested]
+    unscored = [r for r in runs if not r.has_scores and r.path.resolve() in requested]
     return [
         f"'{condition.text}': {line}"
         for condition in conditions

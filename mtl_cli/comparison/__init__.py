@@ -1,1 +1,1 @@
-"""Compares runs: the better model, the difference, and whether it is real."""
+"""Compares runs: which model is better, by how much, and whether that is not chance."""

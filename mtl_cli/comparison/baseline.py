@@ -1,4 +1,4 @@
-"""Chooses the baseline, the configuration that all others are compared with."""
+"""Chooses the baseline: the configuration with which all others are compared."""
 
 from mtl_cli.comparison.configurations import Configuration, short_key
 from mtl_cli.core.errors import ConfigError
@@ -11,37 +11,48 @@ MAX_NAMES = 12  # number of names that an error lists
 def choose_baseline(
     configurations: list[Configuration], keys: list[str], requested: str | None
 ) -> tuple[Configuration, str]:
-    """Returns the baseline, and why this configuration is the baseline.
+    """Chooses the baseline.
+
+    Without a request, this is the first configuration with `model=shared_bottom`. If
+    there is none, it is the first configuration that is not `model=single_task`, and if
+    all are, the first of all.
 
     Args:
-        configurations: the configurations that have scores.
-        keys: the settings in which they differ.
-        requested: `KEY=VALUE[,KEY=VALUE]`. None chooses the first configuration with
-            `model=shared_bottom`, or else the first that is not `model=single_task`.
+        configurations: the configurations that have scores, in the order of their runs.
+        keys: the settings in which the configurations differ, as dotted keys.
+        requested: `KEY=VALUE[,KEY=VALUE]`, the settings of the baseline; None for no
+            request.
+
+    Returns: the baseline; and the reason of the choice, for the reader of the table.
 
     Raises:
-        ConfigError: if none or several configurations match the request.
+        ConfigError: if the request is not understood, or if no configuration or several
+            match it.
     """
     if requested is not None:
         return matching_configuration(configurations, keys, requested), "as asked"
     for configuration in configurations:
         if configuration.model == DEFAULT_MODEL:
             return configuration, f"the first with model={DEFAULT_MODEL}"
-    joint = [c for c in configurations if c.model != "single_task"]
-    return (joint or configurations)[0], "the first that ran"
+    multi_task = [c for c in configurations if c.model != "single_task"]
+    return (multi_task or configurations)[0], "the first that ran"
 
 
 def matching_configuration(
     configurations: list[Configuration], keys: list[str], requested: str
 ) -> Configuration:
-    """Returns the only configuration with the requested settings."""
+    """Returns the only configuration that has the requested settings.
+
+    Raises:
+        ConfigError: as `choose_baseline`.
+    """
     matching = configurations
     for setting in split_at_commas(requested):
         key, equals, value = map(str.strip, setting.partition("="))
         if not equals:
             raise ConfigError(f"{FLAG}: '{setting}' should be KEY=VALUE")
         key = full_key(key, configurations, keys)
-        matching = [c for c in matching if same_value(c.settings.get(key, ""), value)]
+        matching = [c for c in matching if is_equal(c.settings.get(key, ""), value)]
     if len(matching) == 1:
         return matching[0]
     unique_names = list(dict.fromkeys(c.name for c in matching or configurations))
@@ -60,7 +71,7 @@ def split_at_commas(requested: str) -> list[str]:
     """Splits `KEY=VALUE,KEY=[A,B]` at the commas outside brackets."""
     settings, depth = [""], 0
     for character in requested:
-        depth += (character in "[{") - (character in "]}")
+        depth += (character in "[{") - (character in "]}")  # of nested brackets
         if character == "," and depth == 0:
             settings.append("")
         else:
@@ -69,7 +80,17 @@ def split_at_commas(requested: str) -> list[str]:
 
 
 def full_key(key: str, configurations: list[Configuration], keys: list[str]) -> str:
-    """Returns the dotted key that a user means: `model` is short for `model.name`."""
+    """Returns the dotted key that a user means.
+
+    Args:
+        key: a dotted key, or a group such as `model`, short for `model.name`, or the
+            last word of a key that tables show, such as `num_experts`.
+        configurations: the configurations, whose settings are the known keys.
+        keys: the settings in which the configurations differ.
+
+    Raises:
+        ConfigError: if the key is unknown.
+    """
     all_keys = {k for c in configurations for k in c.settings}
     for candidate in (key, f"{key}.name"):
         if candidate in all_keys:
@@ -81,8 +102,13 @@ def full_key(key: str, configurations: list[Configuration], keys: list[str]) -> 
     raise ConfigError(f"{FLAG}: unknown key '{key}'; settings that differ: {differing}")
 
 
-def same_value(text: str, requested: str) -> bool:
-    """Returns whether two texts mean the same value; 0.001 equals 1e-3."""
+def is_equal(text: str, requested: str) -> bool:
+    """Whether two texts mean the same value, as 0.001 and 1e-3 do.
+
+    Args:
+        text: the value of a setting, as `as_text` writes it, without spaces.
+        requested: the value that the user has typed.
+    """
     if text == requested.replace(" ", ""):
         return True
     try:

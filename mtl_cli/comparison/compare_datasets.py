@@ -12,7 +12,7 @@ from mtl_cli.comparison.configurations import (
     single_task_twins,
 )
 from mtl_cli.comparison.datasets import group_by_dataset
-from mtl_cli.comparison.difference import Verdict, decide
+from mtl_cli.comparison.difference import Verdict, set_verdicts
 from mtl_cli.comparison.results import DatasetComparison, Task, score_of
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run
@@ -21,7 +21,7 @@ from mtl_cli.comparison.scenarios import (
     scenario_task,
     scenarios_of,
     single_scenario_twins,
-    without_single_scenario,
+    split_single_scenario,
 )
 from mtl_cli.comparison.seed_statistics import mean_interval
 from mtl_cli.comparison.seed_tests import add_seed_tests
@@ -32,15 +32,17 @@ from mtl_cli.core.errors import ConfigError, printable
 def compare_datasets(
     runs: list[Run], baseline: str | None, metric: str | None, split: str
 ) -> list[DatasetComparison]:
-    """Returns one comparison for each data set.
+    """Compares the runs of each data set.
 
-    A data set that cannot be compared becomes a warning of the first comparison.
+    If some data sets cannot be compared, the first comparison has a warning for each.
 
     Args:
         runs: the runs of all data sets, in order.
         baseline: the requested baseline, see `choose_baseline`.
         metric: the metric to compare; None for the first metric of each task.
         split: the split whose scores are compared.
+
+    Returns: one comparison per data set that can be compared.
 
     Raises:
         ConfigError: if no data set can be compared.
@@ -64,8 +66,16 @@ def compare_dataset(
 ) -> DatasetComparison:
     """Compares all configurations of one data set with the baseline.
 
+    Args:
+        name: the name of the data set.
+        runs: the runs on this data set, in order.
+        baseline: see `compare_datasets`.
+        metric: see `compare_datasets`.
+        split: see `compare_datasets`.
+
     Raises:
-        ConfigError: if nothing is left to compare.
+        ConfigError: if no run has scores on the split, or if the requested baseline or
+            metric does not exist.
     """
     configurations = group_runs(runs)
     scored = [
@@ -76,7 +86,7 @@ def compare_dataset(
     unscored = [c for c in configurations if c not in scored]
     if not scored:
         raise ConfigError(no_scores_message(unscored, split))
-    scored, single = without_single_scenario(scored)
+    scored, single_scenario = split_single_scenario(scored)
     keys = differing_keys(scored)
     set_names(scored, keys)
     base, reason = choose_baseline(scored, keys, baseline)
@@ -90,8 +100,8 @@ def compare_dataset(
         add_seed_tests(task, base, twins, have_same_rows)
         for scenario in scenarios_of(scored, split, task_name):
             on_scenario = scenario_task(task, scenario, split)
-            own_models = single_scenario_twins(on_scenario, single, split)
-            add_seed_tests(on_scenario, base, twins, have_same_rows, own_models)
+            scenario_twins = single_scenario_twins(on_scenario, single_scenario, split)
+            add_seed_tests(on_scenario, base, twins, have_same_rows, scenario_twins)
             task.scenarios.append(on_scenario)
         tasks.append(task)
     comparison = DatasetComparison(name, scored, keys, base, reason, split, tasks)
@@ -99,18 +109,20 @@ def compare_dataset(
     for task in tasks:
         for on_rows in (task, *task.scenarios):
             choose_best(on_rows, split)
-        decide_all([task])
-        decide_all(task.scenarios)
+        set_all_verdicts([task])
+        set_all_verdicts(task.scenarios)
     comparison.warnings = [*warnings(comparison, runs, unscored), *remarks]
     return comparison
 
 
-def decide_all(tasks: list[Task]) -> None:
-    """Gives each difference its verdict.
+def set_all_verdicts(tasks: list[Task]) -> None:
+    """Sets the verdict of each difference.
+
+    The p-values of all differences to the baseline are corrected together, and so are
+    those of the differences to single-task twins and to single-scenario twins.
 
     Args:
-        tasks: a task, or the same task on several scenarios. Their differences are
-            read together.
+        tasks: one task, or the same task on the rows of each scenario.
     """
     scores = [score for task in tasks for score in task.scores]
     for differences in (
@@ -118,11 +130,16 @@ def decide_all(tasks: list[Task]) -> None:
         [s.to_single_task for s in scores],
         [s.to_single_scenario for s in scores],
     ):
-        decide([d for d in differences if d], tasks[0].direction if tasks else 0)
+        set_verdicts([d for d in differences if d], tasks[0].direction if tasks else 0)
 
 
 def no_scores_message(configurations: list[Configuration], split: str) -> str:
-    """Says why there is nothing to compare."""
+    """Says why there is nothing to compare.
+
+    Args:
+        configurations: the configurations, none of which has scores on the split.
+        split: the split.
+    """
     runs = [run for c in configurations for run in c.runs.values()]
     if splits := {name for run in runs for name in run.metrics}:
         names = ", ".join(sorted(splits))
@@ -132,7 +149,10 @@ def no_scores_message(configurations: list[Configuration], split: str) -> str:
 
 
 def common_space(configurations: list[Configuration], split: str, task: str) -> str:
-    """Returns the space of a task as text; "" if it has none, or runs differ."""
+    """Returns the space of a task as text, such as `click = 1`.
+
+    Returns: the space; "" if the task has no space, or if runs differ in the space.
+    """
     spaces = {
         str(score.get("space", ""))
         for configuration in configurations
@@ -143,9 +163,16 @@ def common_space(configurations: list[Configuration], split: str, task: str) -> 
 
 
 def choose_best(task: Task, split: str) -> None:
-    """Chooses the best score: on validation rows if all scores share them.
+    """Sets the best score of a task, and the split on which it was chosen.
 
-    A score on other rows than the baseline's cannot be the best.
+    The best score is that of the configuration with the best mean over seeds on the
+    validation rows, if all configurations have scores on the same validation rows. If
+    not, it is chosen on `split` itself. A configuration that was scored on other rows
+    of `split` than the baseline is not a candidate.
+
+    Args:
+        task: the task, with its scores and differences.
+        split: the split whose scores are compared.
     """
     scored = [score for score in task.scores if score.interval is not None]
     comparable = [
@@ -154,7 +181,7 @@ def choose_best(task: Task, split: str) -> None:
         if score.to_baseline is None
         or score.to_baseline.verdict != Verdict.NOT_COMPARABLE
     ]
-    candidates = comparable or scored  # without a baseline's score, none is comparable
+    candidates = comparable or scored
     if task.direction == 0 or len(candidates) < 2:
         return
     values = [

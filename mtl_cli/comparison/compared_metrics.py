@@ -1,4 +1,4 @@
-"""Chooses the metric to compare for each task, and says which direction is better."""
+"""Chooses the metric to compare for each task."""
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.core.errors import ConfigError, suggest
@@ -9,14 +9,14 @@ from mtl_cli.tasks.base import metrics_named
 def metrics_by_task(
     configurations: list[Configuration], split: str, metric: str | None
 ) -> dict[str, str]:
-    """Chooses the metric to compare for each task that has the metric.
+    """Chooses the metric to compare for each task.
 
     Args:
         configurations: the configurations that have scores.
         split: the split whose scores are compared.
         metric: the requested metric; None for the first metric of each task.
 
-    Returns: {task: metric}.
+    Returns: {task: metric}, without tasks that do not have the requested metric.
 
     Raises:
         ConfigError: if no task has the requested metric.
@@ -42,5 +42,9 @@ def metrics_by_task(
 
 
 def direction_of(metric: str) -> int:
-    """Returns 1 if more of a metric is better, -1 if less is better, 0 if neither."""
+    """Returns 1 if more of a metric is better, and -1 if less is better.
+
+    Returns 0 if values above and below the best value are worse, as of `pcoc`, and if
+    the metric is unknown.
+    """
     return next((m.direction for m in metrics_named(metric)), 0)

@@ -1,4 +1,4 @@
-"""Configurations: runs that differ in nothing but their seed."""
+"""Groups runs that differ only in their seed into configurations."""
 
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -9,12 +9,15 @@ from mtl_cli.comparison.runs import Run
 
 @dataclass(eq=False)
 class Configuration:
-    """Runs with equal settings but different seeds: one row of the comparison.
+    """Runs with equal settings: one row of the comparison's table.
+
+    The runs usually have different seeds.
 
     Attributes:
-        settings: the settings of all runs: dotted key to text.
+        settings: the settings of the runs, see `compared_settings`.
         all_runs: the runs, in the order in which they started.
-        name: the model, and the settings that differ between configurations.
+        name: the name of the model, and the settings by which the configuration differs
+            from others, such as `mmoe num_experts=8`.
     """
 
     settings: dict[str, str]
@@ -23,14 +26,16 @@ class Configuration:
 
     @cached_property
     def runs(self) -> dict[int, Run]:
-        """The run with scores for each seed; of two runs of one seed, the later."""
-        return {run.seed: run for run in self.all_runs if run.scored}
+        """One run with scores per seed: if a seed has several, the latest of them."""
+        return {run.seed: run for run in self.all_runs if run.has_scores}
 
     @cached_property
     def unscored_runs(self) -> list[Run]:
-        """The runs that failed or have not ended, of seeds without scores."""
+        """The runs without scores, of seeds that have no other run with scores."""
         return [
-            run for run in self.all_runs if not run.scored and run.seed not in self.runs
+            run
+            for run in self.all_runs
+            if not run.has_scores and run.seed not in self.runs
         ]
 
     @property
@@ -45,53 +50,68 @@ class Configuration:
 
     @property
     def is_ensemble(self) -> bool:
-        """Whether each run is the mean of runs of several seeds."""
+        """Whether each run is an ensemble that averages runs of several seeds."""
         return "ensemble" in self.settings
 
     @property
     def seed_count(self) -> str:
-        """The number of seeds with scores: "3", or "3/4" if a seed has none."""
+        """The number of seeds with scores: "3", or "3/4" if one of 4 seeds has none."""
         total = len({run.seed for run in self.all_runs})
         return f"{len(self.runs)}/{total}" if self.unscored_runs else f"{total}"
 
     def values(
         self, split: str, task: str, metric: str, scenario: str = ""
     ) -> dict[int, float]:
-        """Returns a metric by seed, for the seeds where it is defined; see `Run`."""
-        requested = split, task, metric, scenario
-        values = {s: r.value(*requested) for s, r in sorted(self.runs.items())}
+        """Returns a metric by seed, without seeds for which it is undefined.
+
+        Args:
+            split: the split that is scored.
+            task: the task.
+            metric: the metric.
+            scenario: the scenario whose rows are scored; "" for all rows.
+        """
+        values = {
+            seed: run.value(split, task, metric, scenario)
+            for seed, run in sorted(self.runs.items())
+        }
         return {seed: value for seed, value in values.items() if value is not None}
 
 
 def group_runs(runs: list[Run]) -> list[Configuration]:
-    """Groups runs by their settings, in order; leaves out damaged runs."""
+    """Groups runs by their settings, and names the groups.
+
+    Damaged runs are left out. The configurations are in the order of their first runs.
+    """
     groups: dict[frozenset[tuple[str, str]], list[Run]] = {}
     for run in runs:
         if run.status != "damaged":
             groups.setdefault(frozenset(run.settings.items()), []).append(run)
-    configurations = [Configuration(g[0].settings, g) for g in groups.values()]
+    configurations = [
+        Configuration(group[0].settings, group) for group in groups.values()
+    ]
     set_names(configurations, differing_keys(configurations))
     return configurations
 
 
 def differing_keys(configurations: list[Configuration]) -> list[str]:
-    """Returns the settings that differ between configurations.
+    """Returns the keys of the settings that differ between configurations.
 
     A key such as `model.num_experts` counts only if it differs between configurations
-    of the same `model.name`, since different models have different keys anyway. The
-    same holds for `encoder`, `optimizer` and the like.
+    of the same `model.name`: different models have different keys anyway. The same rule
+    holds for every config group with a name, such as `encoder` and `optimizer`.
 
-    Returns: `model.name`, then keys such as `model.num_experts`, then deeper keys.
+    Returns: dotted keys: `model.name` first, then keys with one dot such as
+        `model.num_experts`, then keys with more dots.
     """
 
     def differs(key: str) -> bool:
-        choice_key = f"{key.partition('.')[0]}.name"
-        values_by_choice: dict[str, set[str]] = {}
+        name_key = f"{key.partition('.')[0]}.name"  # such as `model.name`
+        values_by_name: dict[str, set[str]] = {}
         for settings in (c.settings for c in configurations):
-            choice = "" if key == choice_key else settings.get(choice_key, "")
-            values = values_by_choice.setdefault(choice, set())
+            name = "" if key == name_key else settings.get(name_key, "")
+            values = values_by_name.setdefault(name, set())
             values.add(settings.get(key, ""))
-        return any(len(values) > 1 for values in values_by_choice.values())
+        return any(len(values) > 1 for values in values_by_name.values())
 
     keys = dict.fromkeys(key for c in configurations for key in c.settings)
     return sorted(
@@ -100,7 +120,12 @@ def differing_keys(configurations: list[Configuration]) -> list[str]:
 
 
 def set_names(configurations: list[Configuration], keys: list[str]) -> None:
-    """Names each configuration by its model, and by `key=value` of the other keys."""
+    """Sets the names of configurations, such as `mmoe num_experts=8`.
+
+    Args:
+        configurations: the configurations.
+        keys: the keys of the settings that the names show, see `differing_keys`.
+    """
     for configuration in configurations:
         labels = [
             value if key == "model.name" else f"{short_key(key, keys)}={value}"
@@ -112,7 +137,11 @@ def set_names(configurations: list[Configuration], keys: list[str]) -> None:
 
 
 def short_key(key: str, keys: list[str]) -> str:
-    """Returns a key as shown: its last word, if that is unique among the keys."""
+    """Shortens a dotted key for tables and names.
+
+    `model.name` becomes `model`. Other keys become their last word, unless another of
+    the keys ends in the same word.
+    """
     if key.endswith(".name") and key.count(".") == 1:
         return key.removesuffix(".name")
     last_word = key.rpartition(".")[2]
@@ -123,11 +152,14 @@ def short_key(key: str, keys: list[str]) -> str:
 def single_task_twins(
     configurations: list[Configuration],
 ) -> dict[Configuration, Configuration]:
-    """Returns for each configuration the same one with `model=single_task`, if it ran.
+    """Finds the single-task twin of each configuration that has one.
 
-    The twin has equal settings outside the model, and a seed in common. If several
-    single-task models of different sizes qualify, the twin is the model with the most
-    equal settings.
+    The twin has `model=single_task`, equal settings outside `model`, and at least one
+    seed in common with the configuration. If several configurations qualify, because
+    single-task models of different sizes ran, the twin is the one that has the most
+    settings in common.
+
+    Returns: {configuration: its twin}.
     """
 
     @cache

@@ -1,4 +1,8 @@
-"""CSV that a spreadsheet shows as text, and never runs as a formula."""
+"""Writes CSV in which no cell is a formula for a spreadsheet.
+
+A spreadsheet runs a cell such as `=HYPERLINK(...)` as a formula. The names of runs and
+settings may come from someone else, so such a cell could send data away.
+"""
 
 import csv
 import io
@@ -9,20 +13,26 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_text(headings: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Returns rows as CSV; keys without a heading are left out.
+    """Returns rows as CSV.
 
-    A text that a spreadsheet would read as a formula begins with an apostrophe.
+    Args:
+        headings: the names of the columns.
+        rows: {heading: cell} of each row. A missing heading gives an empty cell; keys
+            that are not headings are left out.
     """
     names = list(headings)
     stream = io.StringIO()
     writer = csv.writer(stream)
-    writer.writerow(map(harmless, names))
-    writer.writerows([harmless(row.get(name)) for name in names] for row in rows)
+    writer.writerow(map(without_formula, names))
+    writer.writerows([without_formula(row.get(name)) for name in names] for row in rows)
     return stream.getvalue()
 
 
-def harmless(value: Any) -> Any:
-    """Returns a cell; a text that begins as a formula, but is no number, is marked."""
+def without_formula(value: Any) -> Any:
+    """Puts an apostrophe before a text that a spreadsheet would run as a formula.
+
+    Numbers such as `-0.5` may begin as a formula does, and are not changed.
+    """
     if not isinstance(value, str) or not value.startswith(FORMULA_STARTS):
         return value
     try:

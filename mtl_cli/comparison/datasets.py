@@ -7,23 +7,28 @@ from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import equal_rows, read_test_rows
 from mtl_cli.metrics.metric import Floats
 
-MAX_SETTINGS = 8  # in the name of a group
-# The keys below `dataset` in a run's configuration, with their values.
+MAX_SETTINGS = 8  # number of settings in the name of a group
+# The dotted keys below `dataset` in a run's settings, each with its value.
 DatasetSettings = tuple[tuple[str, str], ...]
 
 
 def group_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
-    """Groups runs by their data set; returns {name of the group: its runs}.
+    """Groups runs by their data set.
 
-    Two runs belong together in any of these cases:
+    Two runs belong together if one of these conditions holds:
 
-    - their dataset settings are equal;
-    - they read the same data (`data_hash`), even if the names of the data sets differ;
-    - their data sets have the same name, and they were scored on the same test rows, or
-      the data of one run is unknown, because it failed early.
+    - The runs have equal `dataset` settings.
+    - The runs have the same `data_hash`: they read the same data, even if the names of
+      the data sets differ.
+    - The data sets have the same name, and both runs were scored on the same test rows.
+    - The data sets have the same name, and one of the runs has no `data_hash`, because
+      it failed before it had read the data.
 
-    So each value of a setting that changes the data, such as `dataset.correlation` of
-    generated data, has a group of its own. Damaged runs join the first group.
+    A setting that changes the data, such as `dataset.correlation` of generated data,
+    thus splits the runs of one data set into several groups. Damaged runs, whose
+    settings are unknown, join the first group.
+
+    Returns: {name of the group: its runs}.
     """
     runs_by_settings: dict[DatasetSettings, list[Run]] = {}
     for run in runs:
@@ -46,7 +51,10 @@ def group_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
 def group_settings(
     runs_by_settings: dict[DatasetSettings, list[Run]],
 ) -> list[list[DatasetSettings]]:
-    """Groups dataset settings whose runs belong together, in order of appearance."""
+    """Groups dataset settings whose runs belong together, see `group_by_dataset`.
+
+    The groups are in the order in which their first runs appear.
+    """
     hashes = {
         settings: {run.environment.get("data_hash") for run in runs} - {None}
         for settings, runs in runs_by_settings.items()
@@ -54,8 +62,8 @@ def group_settings(
 
     @cache
     def rows_of(settings: DatasetSettings) -> dict[str, Floats]:
-        scored = [run for run in runs_by_settings[settings] if run.scored]
-        return read_test_rows(scored[:1])
+        scored_runs = [run for run in runs_by_settings[settings] if run.has_scores]
+        return read_test_rows(scored_runs[:1])
 
     def belong_together(a: DatasetSettings, b: DatasetSettings) -> bool:
         if hashes[a] & hashes[b]:
@@ -65,9 +73,8 @@ def group_settings(
         return not hashes[a] or not hashes[b] or equal_rows(rows_of(a), rows_of(b))
 
     groups: list[list[DatasetSettings]] = []
-    # Settings of unknown data fit every group of their name, and join the first group.
-    # Such settings come last: as the first members of a group, they would draw in
-    # settings that do not belong together.
+    # Settings without a hash belong to every group with the same name. They are placed
+    # last: if they came first, they would join settings that do not belong together.
     for settings in sorted(runs_by_settings, key=lambda settings: not hashes[settings]):
         for group in groups:
             if any(belong_together(settings, other) for other in group):
@@ -80,7 +87,7 @@ def group_settings(
 
 
 def dataset_settings(run: Run) -> DatasetSettings:
-    """Returns the settings of a run's data set, including the data set's name."""
+    """Returns the settings of a run whose keys begin with `dataset.`."""
     items = run.settings.items()
     return tuple((k, value) for k, value in items if k.startswith("dataset."))
 
@@ -91,9 +98,12 @@ def dataset_name(settings: DatasetSettings) -> str:
 
 
 def group_names(groups: list[list[DatasetSettings]]) -> list[str]:
-    """Names each group by its data sets, and if groups share a name, by settings too.
+    """Returns a unique name for each group.
 
-    Groups that these settings do not distinguish are numbered.
+    The name is that of the data set or data sets. If several groups would have the same
+    name, the settings in which they differ are added: `synthetic correlation=0.5`. If
+    this is not enough either, because the data differ but the settings do not, a number
+    is added: `shop (2)`.
     """
     dataset_names = [
         ", ".join(dict.fromkeys(filter(None, map(dataset_name, group))))
@@ -106,7 +116,7 @@ def group_names(groups: list[list[DatasetSettings]]) -> list[str]:
             for other, other_name in zip(groups, dataset_names, strict=True)
             if other_name == name
         ]
-        all_keys = dict.fromkeys(
+        all_keys = dict.fromkeys(  # each key once, in order
             key for other in namesakes for settings in other for key, _ in settings
         )
         keys = [
@@ -114,12 +124,12 @@ def group_names(groups: list[list[DatasetSettings]]) -> list[str]:
             for key in all_keys
             if len({values_text(key, other) for other in namesakes}) > 1
         ]
-        shown = [f"{short_key(key, keys)}={values_text(key, group)}" for key in keys]
-        names.append(" ".join([name, *shown[:MAX_SETTINGS]]))
-    counts = [names[:i].count(name) for i, name in enumerate(names)]
+        texts = [f"{short_key(key, keys)}={values_text(key, group)}" for key in keys]
+        names.append(" ".join([name, *texts[:MAX_SETTINGS]]))
+    earlier_counts = [names[:i].count(name) for i, name in enumerate(names)]
     return [
         f"{name} ({count + 1})" if count else name
-        for name, count in zip(names, counts, strict=True)
+        for name, count in zip(names, earlier_counts, strict=True)
     ]
 
 

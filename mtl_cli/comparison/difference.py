@@ -1,25 +1,31 @@
-"""The difference of two configurations on a task, and whether it is real."""
+"""The difference of two configurations on a task, and whether the difference is real.
 
+A difference is real if retraining would show it again, and another test set too. Two
+tests decide: the seed test compares the scores of several seeds, the row test compares
+the predictions for the test rows.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.seed_statistics import Interval
-from mtl_cli.statistics.significance import LEVEL, Test, holm
+from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, Test, holm
 
 
 class Verdict(StrEnum):
-    """The result of the tests of a difference, in words."""
+    """What the tests say about a difference; the value is the text that users read."""
 
     BETTER = "better"
     WORSE = "worse"
-    DIFFERENT = "different"
-    NOT_REAL = "no real difference"
-    THESE_ROWS_ONLY = "on these rows only"
-    TOO_FEW_SEEDS = "too few seeds"
-    NOT_COMPARABLE = "not comparable"
-    NO_SCORE = "no score"
+    DIFFERENT = "different"  # real, but neither direction of the metric is better
+    NOT_REAL = "no real difference"  # retraining might not show it again
+    THESE_ROWS_ONLY = "on these rows only"  # another test set might not show it
+    TOO_FEW_SEEDS = "too few seeds"  # there is no seed test
+    NOT_COMPARABLE = "not comparable"  # the two were scored on different rows
+    NO_SCORE = "no score"  # one of the two has no score
 
 
 @dataclass(eq=False)
@@ -29,33 +35,37 @@ class Difference:
     Attributes:
         configuration: the first configuration.
         other: the configuration whose score is subtracted.
-        paired: the mean difference over the common seeds; None if there are none.
-        seed_test: the test over seeds: of the paired difference if the two have two
-            seeds in common, else of the difference of their means. None if either has
-            fewer than two seeds.
-        seed_p: the p-value of `seed_test`, corrected for the number of comparisons.
-        row_test: the test over test rows; None without predictions.
-        row_p: the p-value of `row_test`, corrected for the number of comparisons.
-        verdict: the result of the tests. `NOT_COMPARABLE` if the two were scored on
-            different rows, `NO_SCORE` if either has no score.
+        paired_difference: the mean over the common seeds of the difference for each
+            seed; None if the two have no seed in common.
+        seed_test: the test over seeds; None if one of the two has fewer than two seeds.
+            It uses the common seeds if there are at least two, and all seeds if not.
+        corrected_seed_p: the p-value of `seed_test`, corrected for the number of tests.
+        row_test: the test over test rows; None if predictions are missing.
+        corrected_row_p: the p-value of `row_test`, corrected for the number of tests.
+        verdict: what the tests say, see `set_verdicts`.
     """
 
     configuration: Configuration
     other: Configuration
-    paired: Interval | None = None
+    paired_difference: Interval | None = None
     seed_test: Test | None = None
-    seed_p: float = 1.0
+    corrected_seed_p: float = 1.0
     row_test: Test | None = None
-    row_p: float = 1.0
+    corrected_row_p: float = 1.0
     verdict: Verdict = Verdict.NO_SCORE
 
     @property
     def interval(self) -> Interval | None:
-        """The interval of the paired difference, or else of the means' difference."""
-        if self.seed_test is None or (
-            self.paired and self.paired.half_width is not None
-        ):
-            return self.paired
+        """The difference and its 95 % interval, as tables show them.
+
+        With two or more common seeds this is the paired difference. With fewer, its
+        width is unknown: the difference of the means over all seeds takes its place, if
+        there is a seed test.
+        """
+        paired = self.paired_difference
+        has_width = paired is not None and paired.half_width is not None
+        if self.seed_test is None or has_width:
+            return paired
         return Interval(self.seed_test.difference, self.seed_test.half_width, 0)
 
     @property
@@ -64,46 +74,67 @@ class Difference:
         return self.verdict in (Verdict.BETTER, Verdict.WORSE, Verdict.DIFFERENT)
 
     def mark_not_comparable(self) -> None:
-        """Removes all tests, because the test rows turn out to differ."""
-        self.paired, self.seed_test, self.row_test = None, None, None
+        """Removes all tests, because the two were scored on different rows."""
+        self.paired_difference, self.seed_test, self.row_test = None, None, None
         self.verdict = Verdict.NOT_COMPARABLE
 
     def as_dict(self) -> dict[str, Any]:
         """Returns verdict and tests at full precision, for JSON and CSV."""
+        paired, seed_test, row_test = (
+            self.paired_difference,
+            self.seed_test,
+            self.row_test,
+        )
         return {
             "verdict": self.verdict,
             "real": self.real,
-            "paired_difference": self.paired and self.paired.mean,
-            "paired_half_interval": self.paired and self.paired.half_width,
-            "paired_seeds": self.paired.num_values if self.paired else 0,
-            "over_seeds": self.seed_test and self.seed_test.as_dict(self.seed_p),
-            "over_rows": self.row_test and self.row_test.as_dict(self.row_p),
+            "paired_difference": paired and paired.mean,
+            "paired_half_interval": paired and paired.half_width,
+            "paired_seeds": paired.num_values if paired else 0,
+            "over_seeds": seed_test and seed_test.as_dict(self.corrected_seed_p),
+            "over_rows": row_test and row_test.as_dict(self.corrected_row_p),
         }
 
 
-def decide(differences: list[Difference], direction: int) -> None:
-    """Corrects the p-values of several differences, and gives each its verdict.
+def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
+    """Corrects the p-values of differences, and sets the verdict of each seed test.
 
-    A difference is real if retraining would show it again and, if test rows could be
-    compared, another test set would show it too.
+    A difference is real if the corrected p-value of its seed test is below 5 %, and
+    also that of its row test, if there is a row test. A difference without a seed test
+    keeps its verdict, such as `TOO_FEW_SEEDS`.
 
     Args:
-        differences: all differences that are read together.
-        direction: 1 if more is better, -1 if less is better, 0 if neither.
+        differences: the differences that a reader sees together, such as all
+            differences to the baseline on one task. The p-values of their seed tests
+            are corrected for the number of these tests, and those of the row tests for
+            the number of row tests (Holm).
+        direction: 1 if a higher score is better, -1 if a lower one is, 0 if neither.
     """
-    by_seeds = [(d, d.seed_test) for d in differences if d.seed_test is not None]
-    for (d, _), p in zip(by_seeds, holm([t.p for _, t in by_seeds]), strict=True):
-        d.seed_p = p
-    by_rows = [(d, d.row_test) for d in differences if d.row_test is not None]
-    for (d, _), p in zip(by_rows, holm([t.p for _, t in by_rows]), strict=True):
-        d.row_p = p
-    for d, test in by_seeds:
-        gain = direction * test.difference
-        if d.seed_p >= LEVEL:
-            d.verdict = Verdict.NOT_REAL
-        elif d.row_test is not None and d.row_p >= LEVEL:
-            d.verdict = Verdict.THESE_ROWS_ONLY
+    correct_p_values(differences)
+    for difference in differences:
+        if difference.seed_test is None:
+            continue
+        gain = direction * difference.seed_test.difference
+        if difference.corrected_seed_p >= SIGNIFICANCE_LEVEL:
+            difference.verdict = Verdict.NOT_REAL
+        elif (
+            difference.row_test is not None
+            and difference.corrected_row_p >= SIGNIFICANCE_LEVEL
+        ):
+            difference.verdict = Verdict.THESE_ROWS_ONLY
         elif direction == 0:
-            d.verdict = Verdict.DIFFERENT
+            difference.verdict = Verdict.DIFFERENT
         else:
-            d.verdict = Verdict.BETTER if gain > 0 else Verdict.WORSE
+            difference.verdict = Verdict.BETTER if gain > 0 else Verdict.WORSE
+
+
+def correct_p_values(differences: Sequence[Difference]) -> None:
+    """Sets the corrected p-values of the seed tests and of the row tests."""
+    seed_tests = [(d, d.seed_test) for d in differences if d.seed_test is not None]
+    seed_p_values = holm([test.p_value for _, test in seed_tests])
+    for (difference, _), p_value in zip(seed_tests, seed_p_values, strict=True):
+        difference.corrected_seed_p = p_value
+    row_tests = [(d, d.row_test) for d in differences if d.row_test is not None]
+    row_p_values = holm([test.p_value for _, test in row_tests])
+    for (difference, _), p_value in zip(row_tests, row_p_values, strict=True):
+        difference.corrected_row_p = p_value

@@ -11,21 +11,30 @@ from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError
 from mtl_cli.runs.saved_config import read_config
-from mtl_cli.scoring.scores import monitored
+from mtl_cli.scoring.scores import monitored_value
 
 FLAG = "--ensemble"
+# The task and the name of each monitored metric.
+MonitoredMetrics = tuple[tuple[str, str], ...]
 
 
 def best_configuration(
     comparisons: Sequence[DatasetComparison],
 ) -> tuple[Configuration, str]:
-    """Returns the configuration to average, and why it is chosen.
+    """Chooses the configuration whose runs are averaged.
 
-    Of several configurations with runs of several seeds, the one with the best mean of
-    `trainer.monitor` on validation rows is chosen.
+    If several configurations have runs of several seeds, the configuration with the
+    best mean over seeds of `trainer.monitor` on validation rows is chosen.
+
+    Args:
+        comparisons: the comparison of each data set.
+
+    Returns: the configuration, and the reason of the choice.
 
     Raises:
-        ConfigError: if there is no such configuration, or none is the best.
+        ConfigError: if there are several data sets, if no configuration has two seeds,
+            or if the configurations cannot be ranked, because their monitored metrics
+            or validation rows differ.
     """
     if len(comparisons) > 1:
         names = ", ".join(comparison.dataset for comparison in comparisons)
@@ -45,23 +54,23 @@ def best_configuration(
         )
     if len(candidates) == 1:
         return candidates[0], "the only configuration with several seeds"
-    watched_metrics = set[tuple[tuple[str, str], ...]]()
+    monitored = set[MonitoredMetrics]()
     means = []
     for candidate in candidates:
         values = []
         for run in candidate.runs.values():
-            watched, value = monitored_value(run)
-            watched_metrics.add(watched)
+            metrics, value = monitored_value_of_run(run)
+            monitored.add(metrics)
             values.append(value)
         means.append(fmean(values))
-    share_rows = all(
+    have_same_rows = all(
         same_validation_rows(candidates, task.name) for task in comparison.tasks
     )
-    if len(watched_metrics) > 1 or not share_rows:
+    if len(monitored) > 1 or not have_same_rows:
         raise ConfigError(
-            f"{FLAG}: {len(candidates)} configurations have several seeds, and their "
-            "validation rows or monitored metrics differ, so that none is the best; "
-            "name the runs of one configuration alone"
+            f"{FLAG}: {len(candidates)} configurations have several seeds, but their "
+            "validation rows or monitored metrics differ, so the best of them cannot "
+            "be chosen; name the runs of one configuration alone"
         )
     best = candidates[means.index(max(means))]
     monitor = best.settings.get("trainer.monitor")
@@ -71,11 +80,10 @@ def best_configuration(
     )
 
 
-def monitored_value(run: Run) -> tuple[tuple[tuple[str, str], ...], float]:
-    """Returns what `trainer.monitor` of a run names, and the value on validation rows.
+def monitored_value_of_run(run: Run) -> tuple[MonitoredMetrics, float]:
+    """Reads the value of `trainer.monitor` of a run on its validation rows.
 
-    Returns: a task and a metric for each monitored metric; and their mean, negated if
-        less is better.
+    Returns: the monitored metrics, and their value, see `scoring.scores`.
 
     Raises:
         ConfigError: if the run has no such value.
@@ -84,14 +92,14 @@ def monitored_value(run: Run) -> tuple[tuple[tuple[str, str], ...], float]:
     try:
         config = Config.model_validate(read_config(run.path))
         monitor, outputs = config.trainer.monitor, config.outputs
-        watched = monitored_metrics(monitor, outputs)
-        value = monitored(monitor, outputs, run.metrics["valid"])
+        metrics = monitored_metrics(monitor, outputs)
+        value = monitored_value(monitor, outputs, run.metrics["valid"])
     except DAMAGED_FILE_ERRORS:
-        pass
+        pass  # the error below also names the run
     if value is None:
         raise ConfigError(
             f"{FLAG}: {run.path} has no value of trainer.monitor on validation rows, "
-            "by which the best of several configurations could be chosen; name the "
-            "runs of one configuration alone"
+            "so the best of several configurations cannot be chosen; name the runs of "
+            "one configuration alone"
         )
-    return tuple((output.name, metric) for output, metric in watched), value
+    return tuple((output.name, metric) for output, metric in metrics), value

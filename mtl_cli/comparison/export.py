@@ -9,9 +9,13 @@ from mtl_cli.comparison.sentences import sentences_by_task
 
 
 def as_csv(comparisons: list[DatasetComparison]) -> str:
-    """Returns CSV with one row per data set, configuration and task."""
+    """Returns CSV with one row per data set, configuration and task.
+
+    The column `dataset` is left out if there is only one data set.
+    """
     rows = [row for comparison in comparisons for row in comparison.rows()]
     settings = [key for comparison in comparisons for key in comparison.shown_keys]
+    # The keys of a dict are unique and in order.
     headings = dict.fromkeys(["dataset", *settings, *(key for r in rows for key in r)])
     if len(comparisons) == 1:
         del headings["dataset"]
@@ -19,7 +23,11 @@ def as_csv(comparisons: list[DatasetComparison]) -> str:
 
 
 def as_json(comparisons: list[DatasetComparison]) -> str:
-    """Returns a JSON object: the only data set, or each below its name."""
+    """Returns a JSON object.
+
+    The object is the comparison of the only data set. Of several data sets, it is
+    {"datasets": {name of the data set: its comparison}}.
+    """
     by_dataset = {comparison.dataset: as_dict(comparison) for comparison in comparisons}
     (first, *others) = by_dataset.values()
     value = {"datasets": by_dataset} if others else first
@@ -27,7 +35,7 @@ def as_json(comparisons: list[DatasetComparison]) -> str:
 
 
 def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
-    """Returns the comparison of one data set, for JSON."""
+    """Returns the comparison of one data set as JSON values."""
     sentences = sentences_by_task(comparison)
     return {
         "split": comparison.split,
@@ -60,6 +68,9 @@ def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
 
 
 def scores_dict(task: Task, i: int) -> dict[str, Any]:
-    """Returns the score of the i-th configuration, and its score on each scenario."""
-    scenarios = {part.scenario: part.score_dict(i) for part in task.scenarios}
+    """Returns the score of the i-th configuration, and its scores by scenario."""
+    scenarios = {
+        on_scenario.scenario: on_scenario.score_dict(i)
+        for on_scenario in task.scenarios
+    }
     return task.score_dict(i) | ({"scenarios": scenarios} if scenarios else {})

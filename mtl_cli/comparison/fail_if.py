@@ -1,9 +1,9 @@
-"""Checks such as `--fail-if 'test.income.auc<0.91'`, for continuous integration."""
+"""Checks metrics for continuous integration: `--fail-if 'test.income.auc<0.91'`."""
 
 import numpy as np
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.leaderboard import scores_of
+from mtl_cli.comparison.leaderboard import flat_scores
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.conditions import Condition, check_known, parse_condition
 
@@ -16,19 +16,24 @@ def parse(text: str, runs: list[Run]) -> Condition:
         runs: the runs to check; at least one must have the metric.
 
     Raises:
-        ConfigError: if the text is no condition, or no run has the metric.
+        ConfigError: if the text is not a condition, or no run has the metric.
     """
     condition = parse_condition(text, "SPLIT.TASK.METRIC", "test.income.auc<0.91")
-    check_known(condition, (name for r in runs for name in scores_of(r)), "run")
+    check_known(condition, (name for r in runs for name in flat_scores(r)), "run")
     return condition
 
 
 def failure_messages(
     condition: Condition, configurations: list[Configuration]
 ) -> list[str]:
-    """Returns one line for each configuration whose mean over seeds fails.
+    """Returns one line for each configuration that fails a check.
 
-    A configuration without the metric fails too: it cannot have passed the check.
+    A configuration fails if the condition holds for the mean of its metric over seeds.
+    A configuration without the metric fails too, because it cannot pass the check.
+
+    Args:
+        condition: the condition for a failure, such as `test.income.auc < 0.91`.
+        configurations: the configurations.
     """
     lines = []
     for configuration in configurations:

@@ -1,4 +1,4 @@
-"""Finds the runs below the folders that a user names."""
+"""Finds and reads the runs below the folders that a user names."""
 
 import os
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from mtl_cli.comparison.runs import Run, read_run
 from mtl_cli.core.errors import ConfigError, DataError, visible
 from mtl_cli.runs.job_records import jobs_without_run_folder
 
-EVALUATIONS = "evaluations.json"  # in a folder that `mtl-evaluate` has written
+EVALUATIONS = "evaluations.json"  # the file that marks a folder of `mtl-evaluate`
 
 
 def read_runs(
@@ -16,14 +16,16 @@ def read_runs(
 ) -> list[Run]:
     """Reads all runs at or below the paths, in the order in which they started.
 
-    Jobs that never began come first. Runs with `check_only=true` are left out.
+    Jobs of a sweep that failed before they had a run folder come first, as runs without
+    scores. Runs with `check_only=true` are left out, since they have no scores.
 
     Args:
-        paths: the folders of runs or sweeps, or folders that hold them.
-        warn: receives a line if linked folders are left out.
+        paths: run folders, folders of sweeps, or folders that hold such folders.
+        warn: is called with a warning if links to other folders are left out.
 
     Raises:
-        ConfigError: if a path is no folder or has no run, or all runs are left out.
+        ConfigError: if a path is not a folder, if there is no run at or below a path,
+            or if all runs have `check_only=true`.
     """
     folders: dict[Path, None] = {}
     links: list[Path] = []
@@ -44,7 +46,8 @@ def read_runs(
                 f"{f'; {links_below[0]} is a link, name it' if links_below else ''}"
             )
         folders |= dict.fromkeys(folders_below)
-        # A path that is itself a run asks for this run alone, not for its sweep.
+        # A path that is itself a run asks for this run alone. The failed jobs of the
+        # sweep to which the run belongs are not read.
         sweeps = dict.fromkeys(run.parent for run in folders_below if run != Path(path))
         failed_jobs += [job for sweep in sweeps for job in jobs_that_never_began(sweep)]
     roots = [Path(path).resolve() for path in paths]
@@ -65,20 +68,23 @@ def read_runs(
 
 
 def find_run_folders(folder: Path, links: list[Path] | None = None) -> list[Path]:
-    """Returns the run folders at or below a folder.
+    """Finds the run folders at or below a folder.
 
-    Evaluations of a sweep on another table are left out, unless the folder is one: the
-    runs in them would be compared with the same runs on their own rows.
+    `mtl-evaluate` copies the runs of a sweep, with their scores on another table, into
+    a folder of its own. Such a folder below `folder` is left out: the copies would be
+    compared with the original runs.
 
     Args:
         folder: the folder.
-        links: receives the links to folders. These links are not followed.
+        links: a list to which links to folders are added. The links are not followed.
+
+    Returns: the run folders.
     """
     run_folders = []
     for path, subfolders, files in os.walk(folder):
         if "status.json" in files or "metrics.json" in files:
             run_folders.append(Path(path))
-            subfolders.clear()
+            subfolders.clear()  # `os.walk` then does not visit them
         elif EVALUATIONS in files and Path(path) != folder:
             subfolders.clear()
         subfolders.sort()
@@ -88,17 +94,17 @@ def find_run_folders(folder: Path, links: list[Path] | None = None) -> list[Path
 
 
 def is_below(link: Path, roots: list[Path]) -> bool:
-    """Whether a link leads to one of the folders that are searched, or below it."""
+    """Whether a link leads to one of the roots or to a folder below a root."""
     target = link.resolve()
     return any(target.is_relative_to(root) for root in roots)
 
 
 def jobs_that_never_began(sweep: Path) -> list[Run]:
-    """Returns the jobs of a sweep that failed before they had a run folder."""
+    """Returns the jobs of a sweep that failed before they had a run folder, as runs."""
     try:
         jobs = jobs_without_run_folder(sweep)
     except DataError:
-        return []  # a damaged record hides these jobs only; the runs can be compared
+        return []  # a damaged record hides only these jobs; other runs are compared
     return [
         Run(sweep / job.name, error=f"never began: {visible(job.error)}")
         for job in jobs
@@ -107,4 +113,4 @@ def jobs_that_never_began(sweep: Path) -> list[Run]:
 
 def natural_order(path: Path) -> list[tuple[int, str]]:
     """Returns a sorting key that puts folder 10 after folder 9."""
-    return [(int(p) if p.isdecimal() else -1, p) for p in path.parts]
+    return [(int(part) if part.isdecimal() else -1, part) for part in path.parts]

@@ -1,4 +1,4 @@
-"""Writes numbers and lists for people."""
+"""Formats numbers, intervals and lists for people to read."""
 
 import math
 from collections.abc import Iterable
@@ -9,9 +9,10 @@ DEFAULT_DECIMALS, MAX_DECIMALS = 4, 6
 
 
 def significant_decimals(intervals: Iterable[Interval | None]) -> int:
-    """Returns the number of decimals that shows 2 digits of the median half-width.
+    """Returns the number of decimals that metrics are shown with.
 
-    For example 5 if the median half-width is 0.00053. The number is at most 6, and 4 if
+    The last two decimals are the first two digits of the median half-width that are not
+    0: a half-width of 0.00053 gives 5 decimals. There are at most 6 decimals, and 4 if
     no half-width is known.
     """
     half_widths = sorted(
@@ -29,7 +30,7 @@ def interval_text(interval: Interval | None, decimals: int, sign: str = "") -> s
     Args:
         interval: the mean with its interval; None gives an empty text.
         decimals: the number of decimals.
-        sign: `+` writes the sign of positive numbers too.
+        sign: "+" writes the sign of positive means too; "" does not.
     """
     if interval is None:
         return ""
@@ -40,8 +41,8 @@ def interval_text(interval: Interval | None, decimals: int, sign: str = "") -> s
 
 
 def comma_list(items: Iterable[str], maximum: int = 8) -> str:
-    """Returns items separated by commas; a long list ends in `and 3 more`."""
+    """Joins items by commas. If there are too many, the text ends in `and 3 more`."""
     all_items = list(items)
-    more = len(all_items) - maximum
-    shown = ", ".join(all_items[:maximum])
-    return f"{shown} and {more} more" if more > 0 else shown
+    num_left_out = len(all_items) - maximum
+    text = ", ".join(all_items[:maximum])
+    return f"{text} and {num_left_out} more" if num_left_out > 0 else text

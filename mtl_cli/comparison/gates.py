@@ -1,4 +1,4 @@
-"""The tables of the comparison's page: how much weight each gate gives each expert."""
+"""Tables of the comparison's page: how much weight each gate gives to each expert."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,13 +12,14 @@ from mtl_cli.scoring.gate_rows import GateRow, gate_rows
 
 @dataclass(frozen=True)
 class GateTable:
-    """The gates of a configuration.
+    """The gates of one configuration.
 
     Attributes:
         name: the name of the configuration.
-        seed: the lowest seed with a `gates.json`; the rows are of this seed.
-        rows: the gates.
-        warning: the number of seeds with dead experts or polarised gates; "" if none.
+        seed: the seed whose gates are shown: the lowest with a valid `gates.json`.
+        rows: one row per gate.
+        warning: in how many seeds experts are dead or gates polarised, see
+            `scoring.gate_usage`; "" if in none.
     """
 
     name: str
@@ -29,16 +30,16 @@ class GateTable:
 
 def gate_table(configuration: Configuration) -> GateTable | None:
     """Returns the gates of a configuration; None if no run has a valid `gates.json`."""
-    by_seed = {
+    gates_by_seed = {
         seed: gates
         for seed, run in sorted(configuration.runs.items())
         if (gates := read_gates(run)) is not None
     }
-    if not by_seed:
+    if not gates_by_seed:
         return None
-    first_seed, first = next(iter(by_seed.items()))
-    warning = gate_warning(by_seed.values())
-    return GateTable(configuration.name, first_seed, first.rows, warning)
+    lowest_seed, gates = next(iter(gates_by_seed.items()))
+    warning = gate_warning(gates_by_seed.values())
+    return GateTable(configuration.name, lowest_seed, gates.rows, warning)
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,10 @@ class RunGates:
     """The gates of one run.
 
     Attributes:
-        rows: the gates.
-        has_dead_expert: whether no gate uses one of the experts.
-        has_polarised_gate: whether a gate gives one expert nearly all weight.
+        rows: one row per gate.
+        has_dead_expert: whether there is an expert that no gate uses.
+        has_polarised_gate: whether there is a gate that gives one expert nearly all
+            weight.
     """
 
     rows: list[GateRow]
@@ -57,7 +59,7 @@ class RunGates:
 
 
 def read_gates(run: Run) -> RunGates | None:
-    """Reads `gates.json`; None if the file is missing or damaged."""
+    """Reads the `gates.json` of a run; None if the file is missing or damaged."""
     try:
         usage = read_json_object(run.path / "gates.json")
         return RunGates(
@@ -70,7 +72,7 @@ def read_gates(run: Run) -> RunGates | None:
 
 
 def gate_warning(runs: Collection[RunGates]) -> str:
-    """Says in how many seeds experts are dead and gates polarised."""
+    """Says in how many seeds experts are dead or gates polarised; "" if in none."""
     counts = {
         "a dead expert": sum(run.has_dead_expert for run in runs),
         "a polarised gate": sum(run.has_polarised_gate for run in runs),

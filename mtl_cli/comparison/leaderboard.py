@@ -1,4 +1,4 @@
-"""`leaderboard.csv` of a sweep: one tidy row per job, for pandas."""
+"""Writes the `leaderboard.csv` of a sweep, a table with one row per job."""
 
 import statistics
 from pathlib import Path
@@ -19,23 +19,26 @@ COST_COLUMNS = ["parameters", "seconds", "samples_per_second", "best_epoch"]
 def write_leaderboard(sweep: Path) -> Path:
     """Writes the leaderboard of all jobs that have started so far.
 
-    Columns: `run` (the folder within the sweep), `status`, each setting that differs,
-    `seed`, each `SPLIT.TASK.METRIC`, `parameters`, `seconds` of the whole run,
-    `samples_per_second` in training, `best_epoch`, `error`.
+    The columns are `run`, the folder within the sweep; `status`; one column for each
+    setting that differs between the jobs; `seed`; one column for each
+    `SPLIT.TASK.METRIC`; `parameters`, the number of weights of the network; `seconds`,
+    the duration of the whole run; `samples_per_second` in training; `best_epoch`; and
+    `error`.
 
-    Jobs without a run folder come last. A reader never sees a half-written file.
+    Jobs that failed before they had a run folder come last. The file is replaced at
+    once, so that other programs never read a half-written file.
 
     Returns: the path of the file.
     """
     folders = sorted(find_run_folders(sweep), key=natural_order)
     runs = [read_run(folder) for folder in folders]
     keys = differing_keys(group_runs(runs))
-    names = dict.fromkeys(name for run in runs for name in scores_of(run))
+    names = dict.fromkeys(name for run in runs for name in flat_scores(run))
     test_first = sorted(names, key=lambda name: not name.startswith("test."))
     headings = ["run", "status", *keys, "seed", *test_first, *COST_COLUMNS, "error"]
     rows: list[dict[str, Any]] = []
     for run in runs:
-        row: dict[str, Any] = run.settings | scores_of(run) | cost_of(run)
+        row: dict[str, Any] = run.settings | flat_scores(run) | costs_of_run(run)
         row["run"] = run.path.relative_to(sweep).as_posix()
         row |= {"status": run.status, "seed": run.seed, "error": run.error or None}
         rows.append(row)
@@ -50,9 +53,9 @@ def write_leaderboard(sweep: Path) -> Path:
 def row_without_run(record: JobRecord) -> dict[str, str]:
     """Returns the row of a job that failed before it had a run folder.
 
-    The settings fill the columns of their names; a choice of a config group, such as
-    `model=ple`, fills the column `model.name` too. Settings without a column are left
-    out.
+    The value of each setting of the job, `KEY=VALUE`, is in the column `KEY`. The
+    choice of a config group, such as `model=ple`, is also in the column `model.name`.
+    A setting that has no column is left out when the table is written.
     """
     row: dict[str, str] = {}
     for setting in record.settings:
@@ -62,8 +65,8 @@ def row_without_run(record: JobRecord) -> dict[str, str]:
     return row | {"run": record.name, "status": record.status, "error": error}
 
 
-def scores_of(run: Run) -> dict[str, float | None]:
-    """Returns the numbers of `metrics.json` by `SPLIT.TASK.METRIC`."""
+def flat_scores(run: Run) -> dict[str, float | None]:
+    """Returns the metrics and counts in `metrics.json`: {SPLIT.TASK.METRIC: value}."""
     return {
         f"{split}.{task}.{metric}": run.value(split, task, metric)
         for split, tasks in run.metrics.items()
@@ -73,11 +76,15 @@ def scores_of(run: Run) -> dict[str, float | None]:
     }
 
 
-def cost_of(run: Run) -> dict[str, float | None]:
-    """Returns the size, the speed and the best epoch of a run."""
+def costs_of_run(run: Run) -> dict[str, float | None]:
+    """Returns the size, the speed and the best epoch of a run.
+
+    Returns: {name of one of `COST_COLUMNS`: value, or None if it is unknown}.
+    """
     history = run.history()
     rates = [finite_number(epoch.get("samples_per_second")) for epoch in history]
-    # The first epoch compiles; its speed counts only if there is no other epoch.
+    # TensorFlow compiles the step in the first epoch, which makes this epoch slow. Its
+    # speed counts only if there is no other epoch.
     finite_rates = [rate for rate in rates[1:] or rates if rate is not None]
     # Without early stopping, the weights of the last epoch are kept.
     no_early_stopping = run.settings.get("trainer.patience") == "null"

@@ -1,4 +1,4 @@
-"""The HTML page of `mtl-compare --html`: what the template shows of each data set."""
+"""Makes the HTML page of `mtl-compare --html`: collects what the template shows."""
 
 import statistics
 from itertools import combinations
@@ -7,7 +7,7 @@ from mtl_cli.comparison.configurations import Configuration, short_key
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.formats import interval_text
 from mtl_cli.comparison.gates import gate_table
-from mtl_cli.comparison.leaderboard import COST_COLUMNS, cost_of
+from mtl_cli.comparison.leaderboard import COST_COLUMNS, costs_of_run
 from mtl_cli.comparison.plots import (
     learning_curves,
     plotted_indices,
@@ -20,13 +20,13 @@ from mtl_cli.comparison.sentences import sentences_by_task
 from mtl_cli.pages.charts import NUM_COLORS, Chart, color
 from mtl_cli.pages.render import render
 
-MAX_PAIRS = 6  # of tasks
-MAX_SETTING_VALUES = 12
+MAX_PAIRS = 6  # number of pairs of tasks with a trade-off chart
+MAX_SETTING_VALUES = 12  # a setting with more values has no chart
 MAX_GATE_TABLES = 8
 
 
 def page(comparisons: list[DatasetComparison]) -> str:
-    """Returns the page."""
+    """Returns the page as HTML."""
     parts = [
         {"heading": heading(comparison), **template_variables(comparison)}
         for comparison in comparisons
@@ -36,7 +36,7 @@ def page(comparisons: list[DatasetComparison]) -> str:
 
 
 def notebook(comparisons: list[DatasetComparison]) -> str:
-    """Returns the leaderboards and sentences of the page as HTML for a notebook."""
+    """Returns the leaderboards and the sentences of the page as HTML for a notebook."""
     parts = [
         {
             "heading": heading(comparison),
@@ -54,7 +54,7 @@ def heading(comparison: DatasetComparison) -> str:
 
 
 def template_variables(comparison: DatasetComparison) -> dict[str, object]:
-    """Returns the values that the template shows of one data set."""
+    """Returns the variables of the template for one data set."""
     tasks, configurations = comparison.tasks, comparison.configurations
     indices = plotted_indices(comparison)
     pairs = list(combinations(tasks, 2)) if len(indices) > 1 else []
@@ -75,7 +75,9 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
         "num_gates": len(gates),
         "gates": gates[:MAX_GATE_TABLES],
         "cost_columns": [name.replace("_", " ") for name in COST_COLUMNS],
-        "costs": [(configurations[i].name, costs(configurations[i])) for i in indices],
+        "costs": [
+            (configurations[i].name, median_costs(configurations[i])) for i in indices
+        ],
         "shared": [
             (key, value)
             for key, value in comparison.baseline.settings.items()
@@ -85,9 +87,10 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
 
 
 def setting_charts(comparison: DatasetComparison) -> list[Chart]:
-    """Returns one chart per setting that differs and task.
+    """Returns a chart for each pair of a setting that differs and a task.
 
-    If only one setting differs, there are no charts: the charts of seeds show the same.
+    If only one setting differs, there are no charts: the charts of seeds would already
+    show the effect of the setting.
     """
     if len(comparison.differing_keys) < 2:
         return []
@@ -102,18 +105,18 @@ def setting_charts(comparison: DatasetComparison) -> list[Chart]:
     return charts
 
 
-def costs(configuration: Configuration) -> list[str]:
-    """Returns the medians over seeds of a configuration's costs, as text."""
-    by_seed = [cost_of(run) for run in configuration.runs.values()]
+def median_costs(configuration: Configuration) -> list[str]:
+    """Returns the median over seeds of each cost of a configuration, as text."""
+    costs_by_seed = [costs_of_run(run) for run in configuration.runs.values()]
     cells = []
     for column in COST_COLUMNS:
-        values = [c for cost in by_seed if (c := cost[column]) is not None]
+        values = [x for costs in costs_by_seed if (x := costs[column]) is not None]
         cells.append(f"{statistics.median(values):,.0f}" if values else "-")
     return cells
 
 
 def verdict_class(difference: Difference) -> str:
-    """Returns the class of a verdict in the stylesheet."""
+    """Returns the CSS class of a difference's verdict."""
     if difference.real:
         return difference.verdict
     uncertain = (Verdict.THESE_ROWS_ONLY, Verdict.TOO_FEW_SEEDS)

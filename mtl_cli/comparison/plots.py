@@ -1,6 +1,6 @@
-"""The plots of a comparison: seeds, trade-offs, learning curves, single settings.
+"""Draws the plots of a comparison: seeds, trade-offs, learning curves, settings.
 
-A configuration has the same index and colour in all plots.
+A configuration has the same colour in all plots: the colour of its index.
 """
 
 import statistics
@@ -14,13 +14,13 @@ from mtl_cli.pages.interval_charts import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
 
 MAX_CONFIGURATIONS = 30  # in one plot
-MAX_NAME = 30  # characters that fit beside the numbers
-MAX_POINT_NAME = 24  # characters that fit beside a point
-# In SVG units:
+MAX_NAME = 30  # number of characters that fit beside the mean and its interval
+MAX_POINT_NAME = 24  # number of characters that fit beside a point
+# Lengths and positions in plots are in SVG units.
 WIDTH = 460
 SMALL_WIDTH = 300
-LEFT = 64  # the position of the y axis
-ROW_HEIGHT = 40  # of a configuration in the chart of seeds
+LEFT = 64  # x of the y axis
+ROW_HEIGHT = 40  # height of the row of a configuration in the chart of seeds
 CHARACTER_WIDTH = 6.5
 
 
@@ -30,7 +30,7 @@ def plotted_indices(comparison: DatasetComparison) -> range:
 
 
 def seeds_chart(comparison: DatasetComparison, task: Task) -> Chart:
-    """Plots one row per configuration: its seeds, and their mean with its interval."""
+    """Plots one row per configuration: the scores of its seeds, and their mean."""
     rows = [
         (i, score, score.interval)
         for i in plotted_indices(comparison)
@@ -49,8 +49,8 @@ def seeds_chart(comparison: DatasetComparison, task: Task) -> Chart:
         if score.configuration is comparison.baseline:
             mean = x(interval.mean)
             chart.line((mean, top), (mean, bottom), "reference")
-    for row, (i, score, interval) in enumerate(rows):
-        dots_y = top + ROW_HEIGHT * row + 26
+    for row_index, (i, score, interval) in enumerate(rows):
+        dots_y = top + ROW_HEIGHT * row_index + 26
         text_y = dots_y - 11
         name = score.configuration.name
         short_name = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
@@ -85,49 +85,52 @@ def interval_plot(comparison: DatasetComparison, task: Task) -> IntervalPlot:
 
 
 def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) -> Chart:
-    """Plots two tasks against each other, with the Pareto front.
+    """Plots the scores of configurations on two tasks against each other.
 
-    A metric without a direction, such as `pcoc`, has no front.
+    A line joins the configurations on the Pareto front: no other configuration is
+    better on both tasks. There is no line if neither direction of one of the metrics is
+    better, as of `pcoc`.
     """
-    means = [  # index of the configuration, its intervals on the two tasks
+    points = [  # the index of a configuration, and its intervals on the two tasks
         (i, a, b)
         for i in plotted_indices(comparison)
         if (a := first.scores[i].interval) is not None
         and (b := second.scores[i].interval) is not None
     ]
-    x = axis_around([end for _, a, _ in means for end in a.ends], LEFT, WIDTH - 16)
-    y = axis_around([end for *_, b in means for end in b.ends], 300, 30)
+    x = axis_around([end for _, a, _ in points for end in a.ends], LEFT, WIDTH - 16)
+    y = axis_around([end for *_, b in points for end in b.ends], 300, 30)
     chart = Chart(
         f"{first.name_with_space} against {second.name_with_space}", WIDTH, 344
     )
     chart.x_axis(x, y, f"{first.name_with_space} {first.metric_title}")
     chart.y_axis(x, y, f"{second.name_with_space} {second.metric_title}")
     signs = (first.direction, second.direction)
-    points = [(a.mean * signs[0], b.mean * signs[1]) for _, a, b in means]
-    front = pareto_front(points) if all(signs) else set()
-    front_means = sorted((means[n][1].mean, means[n][2].mean) for n in front)
+    gains = [(a.mean * signs[0], b.mean * signs[1]) for _, a, b in points]
+    front = pareto_front(gains) if all(signs) else set()
+    front_means = sorted((points[n][1].mean, points[n][2].mean) for n in front)
     if front:
         chart.path([(x(a), y(b)) for a, b in front_means], "front")
-    for n, (i, a, b) in enumerate(means):
-        point = (x(a.mean), y(b.mean))
+    for n, (i, a, b) in enumerate(points):
+        center_x, center_y = x(a.mean), y(b.mean)
         if a.half_width is not None and b.half_width is not None:
             left, right = map(x, a.ends)
             low, high = map(y, b.ends)
-            chart.line((left, point[1]), (right, point[1]), f"whisker {color(i)}")
-            chart.line((point[0], low), (point[0], high), f"whisker {color(i)}")
+            chart.line((left, center_y), (right, center_y), f"whisker {color(i)}")
+            chart.line((center_x, low), (center_x, high), f"whisker {color(i)}")
         name = comparison.configurations[i].name
         front_class = " onfront" if n in front else ""
-        chart.dot(point, 6, f"mean {color(i)}{front_class}", name)
-        if len(means) <= NUM_COLORS and len(name) <= MAX_POINT_NAME:
-            anchor, shift = ("end", -10) if point[0] > WIDTH * 0.7 else ("start", 10)
-            chart.text((point[0] + shift, point[1] - 8), name, anchor)
+        chart.dot((center_x, center_y), 6, f"mean {color(i)}{front_class}", name)
+        if len(points) <= NUM_COLORS and len(name) <= MAX_POINT_NAME:
+            is_near_right_edge = center_x > WIDTH * 0.7
+            anchor, shift = ("end", -10) if is_near_right_edge else ("start", 10)
+            chart.text((center_x + shift, center_y - 8), name, anchor)
     return chart
 
 
 def pareto_front(points: list[tuple[float, float]]) -> set[int]:
     """Returns the indices of the points that no other point beats; more is better.
 
-    A point beats another if it is no worse in both values, and better in one.
+    A point beats another point if none of its values is lower and one is higher.
     """
     return {
         i
@@ -137,9 +140,9 @@ def pareto_front(points: list[tuple[float, float]]) -> set[int]:
 
 
 def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
-    """Plots the validation metric by epoch, one line per run.
+    """Plots the metric on validation rows by epoch, one line per run.
 
-    Returns: None if no run has the metric in its `history.csv`.
+    Returns: the chart; None if no run has the metric in its `history.csv`.
     """
     column = f"valid.{task.name}.{task.metric}"
     name = f"{task.name_with_space} validation {task.metric_title}"
@@ -169,7 +172,10 @@ def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
 
 
 def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart:
-    """Plots each configuration's mean by the value of one setting."""
+    """Plots the means of configurations by their value of one setting.
+
+    A line joins the mean over configurations for each value of the setting.
+    """
     means: dict[str, list[tuple[int, float]]] = {}
     for i in plotted_indices(comparison):
         score = task.scores[i]
@@ -199,6 +205,6 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart:
 
 
 def numbers_first(value: str) -> tuple[bool, float]:
-    """Returns a sorting key that puts numbers in order, before text."""
+    """Returns a key that sorts numbers by size, and puts other texts last."""
     number = finite_number(value)
     return (number is None, number or 0.0)

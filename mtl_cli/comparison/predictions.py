@@ -1,4 +1,4 @@
-"""Reads the predictions of a configuration's seeds, to test them row by row."""
+"""Reads the predictions of a configuration's runs, for tests over test rows."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,28 +8,28 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.label_columns import label_values
 from mtl_cli.comparison.row_statistics import bootstrap, delong, resampled
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.written_labels import label_numbers
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.heads.esmm import label_of_output
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.runs import predictions_file
 from mtl_cli.runs.predictions_file import SCENARIO
-from mtl_cli.statistics.delong import delong_parts
+from mtl_cli.statistics.delong import delong_components
 from mtl_cli.statistics.significance import Test
 from mtl_cli.tasks.base import metrics_named
 
-# The numbers and the labels of some rows.
+# The row numbers and the labels of some rows, (rows,) each.
 Rows = tuple[npt.NDArray[np.int64], Floats]
 
 
 class UnusableError(Exception):
-    """The predictions cannot be tested; the message says why."""
+    """The predictions cannot be tested. The message says why."""
 
 
 class DifferentRowsError(UnusableError):
-    """The predictions are for different rows."""
+    """The predictions to compare are for different rows."""
 
 
 @dataclass
@@ -38,10 +38,12 @@ class Predictions:
 
     Attributes:
         metric: the metric that is compared.
-        row_numbers: the numbers of the rows that the task scores, (rows,).
+        row_numbers: the number in the test table of each row that the task scores,
+            (rows,).
         label: the labels of these rows, (rows,).
-        by_seed: the predictions of each seed, (rows,) or (rows, classes).
-        scenarios: the name of each row's scenario, (rows,); None without scenarios.
+        by_seed: the predictions of each seed, (rows,) or (rows, classes) each.
+        scenarios: the name of each row's scenario, (rows,); None if unknown.
+        by_scenario: the predictions on the rows of each scenario that was asked for.
     """
 
     metric: Metric
@@ -54,10 +56,13 @@ class Predictions:
         self.by_scenario: dict[str, Predictions] = {"": self}
 
     def of_scenario(self, name: str) -> "Predictions":
-        """Returns the predictions for the rows of a scenario; "" for all rows.
+        """Returns the predictions for the rows of a scenario.
+
+        Args:
+            name: the name of the scenario; "" for all rows.
 
         Raises:
-            UnusableError: if the scenarios of the rows are not known.
+            UnusableError: if the scenarios of the rows are unknown.
         """
         if name not in self.by_scenario:
             if self.scenarios is None:
@@ -72,30 +77,31 @@ class Predictions:
         return self.by_scenario[name]
 
     @cached_property
-    def auc_parts(self) -> tuple[Floats, Floats]:
-        """The contributions of positive and of negative rows to the AUC."""
-        return delong_parts(self.label, self.by_seed)
+    def auc_components(self) -> tuple[Floats, Floats]:
+        """The contributions of positive and of negative rows to the mean AUC."""
+        return delong_components(self.label, self.by_seed)
 
     @cached_property
     def resampled_metric(self) -> Floats:
-        """The metric on bootstrap samples of the rows, as its mean over seeds."""
+        """The metric on each bootstrap sample of the rows, averaged over seeds."""
         return resampled(self.metric, self.label, self.by_seed)
 
     @cached_property
     def mean(self) -> float:
-        """The metric on all rows, as its mean over seeds."""
+        """The metric on all rows, averaged over seeds."""
         if self.metric.name == "auc":
-            return float(self.auc_parts[0].mean())
+            return float(self.auc_components[0].mean())
         weight = np.ones(len(self.label))
         values = [self.metric(self.label, p, weight) for p in self.by_seed]
         return float(np.mean(values))
 
     def test(self, other: "Predictions") -> Test:
-        """Tests the difference of these predictions minus other predictions.
+        """Tests the metric of these predictions minus the metric of others.
 
         Raises:
             DifferentRowsError: if the two are for different rows.
-            UnusableError: if the rows are too few for a test.
+            UnusableError: if an AUC has fewer than two rows of a class, or if another
+                metric is undefined on a bootstrap sample.
         """
         rows, other_rows = (
             (predictions.row_numbers, predictions.label)
@@ -104,9 +110,9 @@ class Predictions:
         if not are_same(rows, other_rows):
             raise DifferentRowsError("the test rows differ")
         if self.metric.name == "auc":
-            test = delong(self.auc_parts, other.auc_parts)
+            test = delong(self.auc_components, other.auc_components)
             if test is None:
-                raise UnusableError("the test rows have fewer than two of a class")
+                raise UnusableError("a class has fewer than two test rows")
             return test
         try:
             difference = self.mean - other.mean
@@ -118,16 +124,13 @@ class Predictions:
 
 
 def are_same(rows: Rows, other_rows: Rows) -> bool:
-    """Whether two runs have the same rows.
+    """Whether two sets of rows have equal row numbers and equal labels.
 
-    Runs of version 0.1 rounded the labels of regressions to float32.
-
-    Args:
-        rows: the numbers and the labels of one run's rows, (rows,) each.
-        other_rows: the numbers and the labels of the other run's rows, (rows,) each.
+    Runs of version 0.1 rounded the labels of regressions to float32, so labels that are
+    equal as float32 count as equal.
     """
-    (numbers, label), (other_numbers, other_label) = rows, other_rows
-    return np.array_equal(numbers, other_numbers) and np.array_equal(
+    (row_numbers, label), (other_numbers, other_label) = rows, other_rows
+    return np.array_equal(row_numbers, other_numbers) and np.array_equal(
         label.astype("float32"), other_label.astype("float32")
     )
 
@@ -135,22 +138,26 @@ def are_same(rows: Rows, other_rows: Rows) -> bool:
 def read_predictions(
     configuration: Configuration, split: str, task: str, metric: str
 ) -> Predictions:
-    """Reads the predictions of all seeds.
+    """Reads the predictions of all seeds of a configuration, and checks them.
+
+    The metric is computed from the predictions and compared with the metric in
+    `metrics.json`. The two differ if rows have weights, which are not in the file.
 
     Raises:
         DifferentRowsError: if the seeds have different rows.
-        UnusableError: if predictions are missing, or do not give the metric that the
-            run recorded, because the file lacks the weights and groups of the rows.
+        UnusableError: if predictions are missing or damaged, or if the metric needs
+            more than labels and predictions, is undefined, or differs from the metric
+            in `metrics.json`.
     """
     recorded = configuration.values(split, task, metric)
     if not recorded:
         raise UnusableError(f"{metric} is undefined")
     columns = [read_columns(configuration.runs[seed], split, task) for seed in recorded]
-    (row_numbers, label, first, scenarios), *others = columns
+    (row_numbers, label, first_prediction, scenarios), *others = columns
     for other_numbers, other_label, *_ in others:
         if not are_same((row_numbers, label), (other_numbers, other_label)):
             raise DifferentRowsError("the seeds have different test rows")
-    has_classes = first.ndim == 2
+    has_classes = first_prediction.ndim == 2
     metrics = [m for m in metrics_named(metric) if m.of_classes == has_classes]
     if not metrics or metrics[0].grouped:
         raise UnusableError(f"{metric} needs more than labels and predictions")
@@ -168,11 +175,16 @@ def read_predictions(
 def read_columns(
     run: Run, split: str, task: str
 ) -> tuple[npt.NDArray[np.int64], Floats, Floats, npt.NDArray[np.object_] | None]:
-    """Returns numbers, labels, predictions and scenarios of the rows of a task.
+    """Reads the rows on which a task is scored: labelled rows in the task's space.
 
-    The rows are those that the task scores. The scenarios are None without a column.
+    Returns: the row numbers, (rows,); the labels, (rows,); the predictions, (rows,) or
+        (rows, classes); and the name of each row's scenario, (rows,), or None if the
+        file has no scenarios.
+
+    Raises:
+        UnusableError: if the file is missing or damaged, or lacks a column.
     """
-    # The column "click" of the space "click = 1".
+    # The space is a text such as "click = 1", and "click" is a column of the file.
     space = str(run.score(split, task).get("space") or "").partition(" = ")[0]
     requested = {"row", task, label_of_output(task), f"{task}_prediction", space}
     requested |= {SCENARIO} if "scenarios" in run.score(split, task) else set()
@@ -180,19 +192,21 @@ def read_columns(
         table = predictions_file.read_predictions(
             run.path, lambda names: [name for name in names if name in requested]
         )
-        label = task if task in table.column_names else label_of_output(task)
-        for name in ("row", label, f"{task}_prediction", *([space] if space else [])):
+        # The output `buy_given_click`, for example, has the label `buy`.
+        label_name = task if task in table.column_names else label_of_output(task)
+        needed = ["row", label_name, f"{task}_prediction", *([space] if space else [])]
+        for name in needed:
             if name not in table.column_names:
                 raise UnusableError(f"predictions.parquet has no column {name}")
-        labels = label_numbers(run, label, table[label])
+        labels = label_values(run, label_name, table[label_name])
         is_scored = np.isfinite(labels)
         if space:
             is_scored &= table[space].to_numpy() == 1
-        predicted: Any = table[f"{task}_prediction"].to_numpy()
-        predicted = predicted[is_scored]
-        if predicted.dtype == object:  # a list of probabilities per row
-            predicted = np.stack(list(predicted))
-        predicted = predicted.astype("float64")
+        predictions: Any = table[f"{task}_prediction"].to_numpy()
+        predictions = predictions[is_scored]
+        if predictions.dtype == object:  # one list of probabilities per row
+            predictions = np.stack(list(predictions))
+        predictions = predictions.astype("float64")
         scenarios = None
         if SCENARIO in requested and SCENARIO in table.column_names:
             scenarios = table[SCENARIO].cast("string").to_numpy()[is_scored]
@@ -200,5 +214,5 @@ def read_columns(
         raise UnusableError("a run has no predictions.parquet") from None
     except DAMAGED_FILE_ERRORS:
         raise UnusableError("a predictions.parquet is damaged") from None
-    numbers = table["row"].to_numpy()[is_scored]
-    return numbers, labels[is_scored], predicted, scenarios
+    row_numbers = table["row"].to_numpy()[is_scored]
+    return row_numbers, labels[is_scored], predictions, scenarios

@@ -1,4 +1,9 @@
-"""The result of a comparison: scores and differences by task and configuration."""
+"""The result of a comparison: scores and differences by task and configuration.
+
+Each configuration is compared with up to three others: with the baseline; with its
+*single-task twin*, the same configuration with `model=single_task`; and with its
+*single-scenario twin*, the same configuration trained on the rows of one scenario.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -23,13 +28,12 @@ class Score:
         configuration: the configuration.
         by_seed: the value of the metric for each seed.
         interval: the mean over seeds, and its interval; None if no run has the metric.
-        counts: the number of scored rows, and of positive labels among them.
+        counts: the number of scored rows, and of the positive labels among them.
         to_baseline: the difference to the baseline; None for the baseline itself.
-        to_single_task: the difference to the single-task twin, the same configuration
-            with `model=single_task`; None if the twin did not run.
-        to_single_scenario: the difference to the single-scenario twin, the same
-            configuration trained on the rows of the scenario alone; None if the twin
-            did not run, or if the score is of all scenarios.
+        to_single_task: the difference to the single-task twin; None if the twin did not
+            run.
+        to_single_scenario: the difference to the single-scenario twin; None if the twin
+            did not run, or if the score is of the rows of all scenarios.
     """
 
     configuration: Configuration
@@ -48,7 +52,7 @@ def score_of(
     metric: str,
     scenario: str = "",
 ) -> Score:
-    """Returns the score of a configuration on a task; differences are added later.
+    """Returns the score of a configuration on a task, without differences.
 
     Args:
         configuration: the configuration.
@@ -68,17 +72,18 @@ def score_of(
 
 @dataclass(eq=False)
 class Task:
-    """All configurations on one task.
+    """The scores of all configurations on one task.
 
     Attributes:
         name: the task's name.
         metric: the metric that is compared.
         direction: 1 if more is better, -1 if less is better, 0 if neither.
         scores: the score of each configuration, in the order of the configurations.
-        best: the best score; None if no score can be called best.
-        best_chosen_on: the split on which the best was chosen.
-        has_same_valid: whether the best could be chosen on validation rows that all
-            configurations share.
+        best: the best score; None if there are fewer than two candidates, or if the
+            metric has no direction.
+        best_chosen_on: the split on which the best was chosen; "" if there is none.
+        has_same_valid: False if the best was not chosen on validation rows because the
+            configurations have different validation rows.
         space: the rows on which the task is scored, such as `click = 1`; "" for all.
         scenario: the scenario whose rows are scored; "" for all scenarios.
         scenarios: the same task on the rows of each scenario.
@@ -102,23 +107,26 @@ class Task:
 
     @property
     def metric_title(self) -> str:
-        """The metric as people write it."""
+        """The name of the metric for people: `log loss` for `log_loss`."""
         return self.metric.replace("_", " ")
 
     @cached_property
     def decimals(self) -> int:
-        """The number of decimals in which the metric is shown."""
+        """The number of decimals that the metric is shown with."""
         return significant_decimals(score.interval for score in self.scores)
 
     @property
     def title(self) -> str:
-        """The task's name and space, its metric and which direction is better."""
+        """The heading: `buy (click = 1): auc, higher is better`."""
         better = {1: "higher is better", -1: "lower is better", 0: "no direction"}
         return f"{self.name_with_space}: {self.metric_title}, {better[self.direction]}"
 
     @cached_property
     def shows_single_task(self) -> bool:
-        """Whether a single-task twin other than the baseline is compared with."""
+        """Whether tables have a column of differences to single-task twins.
+
+        If all twins are the baseline, the column would repeat the differences to it.
+        """
         return any(
             score.to_single_task
             and (
@@ -130,12 +138,12 @@ class Task:
 
     @cached_property
     def shows_single_scenario(self) -> bool:
-        """Whether some configuration has a single-scenario twin."""
+        """Whether tables have a column of differences to single-scenario twins."""
         return any(score.to_single_scenario for score in self.scores)
 
     @property
     def differences(self) -> list[Difference]:
-        """The differences of all scores, to the baseline and to the twins."""
+        """All differences: to the baseline and to the twins, of all scores."""
         differences = [
             difference
             for score in self.scores
@@ -148,7 +156,7 @@ class Task:
         return [difference for difference in differences if difference is not None]
 
     def score_dict(self, i: int) -> dict[str, Any]:
-        """Returns the score of the i-th configuration at full precision."""
+        """Returns the score of the i-th configuration as JSON values, not rounded."""
         score = self.scores[i]
         values = {
             "metric": self.metric,
@@ -172,8 +180,8 @@ class DatasetComparison:
     """Everything that is reported about the runs of one data set.
 
     Attributes:
-        dataset: the name of the data set, with its settings if runs of one name were
-            made of different data.
+        dataset: the name of the data set. Settings follow the name if another data set
+            with the same name has other data, see `datasets.group_names`.
         configurations: the configurations that have scores, in order of appearance.
         differing_keys: the dotted settings in which the configurations differ.
         baseline: the configuration that all others are compared with.
@@ -194,11 +202,11 @@ class DatasetComparison:
 
     @property
     def shown_keys(self) -> list[str]:
-        """The settings that tables show: those that differ, or else the model."""
+        """The keys of the settings in tables: `model.name` if no setting differs."""
         return self.differing_keys or ["model.name"]
 
     def shown_settings(self, configuration: Configuration) -> dict[str, str | None]:
-        """Returns the settings of a configuration that tables show."""
+        """Returns the settings of a configuration in tables, None for a missing key."""
         return {key: configuration.settings.get(key) for key in self.shown_keys}
 
     @property
@@ -209,27 +217,29 @@ class DatasetComparison:
     @property
     def by_scenario(self) -> "dict[str, DatasetComparison]":
         """The comparison on the rows of each scenario; {} without scenarios."""
-        parts = [part for task in self.tasks for part in task.scenarios]
-        names = dict.fromkeys(part.scenario for part in parts)
+        on_scenarios = [part for task in self.tasks for part in task.scenarios]
+        names = dict.fromkeys(task.scenario for task in on_scenarios)
         return {
-            name: replace(self, tasks=[x for x in parts if x.scenario == name])
+            name: replace(self, tasks=[t for t in on_scenarios if t.scenario == name])
             for name in names
         }
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yields one flat row per configuration and task, at full precision.
+        """Yields one flat dict per configuration and task, with values not rounded.
 
-        With scenarios, rows of each scenario follow; `scenario` is "" in other rows.
+        If a task has scenarios, one dict per scenario follows. The key `scenario` is
+        then in all dicts, and is "" for all rows.
         """
         for i, configuration in enumerate(self.configurations):
             settings = self.shown_settings(configuration)
-            tasks = [x for task in self.tasks for x in (task, *task.scenarios)]
+            tasks = [t for task in self.tasks for t in (task, *task.scenarios)]
             for task in tasks:
                 row = {"dataset": self.dataset, **settings, "task": task.name}
                 if len(tasks) > len(self.tasks):
                     row["scenario"] = task.scenario
                 row |= flatten(task.score_dict(i) | {"by_seed": None})
-                # Neither seeds nor differences that are None have columns.
+                # `flatten` keeps a key whose value is None. These keys are not columns:
+                # a difference has columns such as `to_baseline.verdict`.
                 for key in ("by_seed", "to_baseline", "to_single_task"):
                     row.pop(key, None)
                 yield row
@@ -237,8 +247,8 @@ class DatasetComparison:
     def to_frame(self) -> "DataFrame":
         """Returns a table with one row per configuration and task.
 
-        The columns are the data set, the settings that differ, the task, and all that
-        `mtl-compare --csv` writes: means, intervals, differences, verdicts.
+        The columns are those of `mtl-compare --csv`: the data set, the settings that
+        differ, the task, and its mean, interval, differences and verdicts.
         """
         import pandas as pd
 

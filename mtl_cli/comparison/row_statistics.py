@@ -1,7 +1,9 @@
-"""Tests whether another test set would rank two configurations the same way.
+"""Tests whether another test set would rank two configurations in the same order.
 
-The score of a configuration is its mean over seeds, and the rows are the sample. Most
-of the noise cancels, because both configurations are scored on the same rows.
+The score of a configuration is the metric averaged over seeds. The test rows are a
+sample of all possible rows, and the tests ask how much the difference of two scores
+would vary between samples. Both configurations are scored on the same rows, so hard
+rows lower both scores, and most of this variation cancels in the difference.
 """
 
 from collections.abc import Callable
@@ -11,17 +13,17 @@ import numpy as np
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.statistics.significance import Test, z_test
 
-RESAMPLES = 200  # enough to know a standard error to within 5 %
+RESAMPLES = 200  # number of bootstrap samples: a standard error to within 5 %
 
 
 def delong(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> Test | None:
-    """Tests a difference of AUCs on the same rows.
+    """Tests the difference of two AUCs on the same rows.
 
     Args:
-        a: `delong_parts` of the first configuration.
-        b: `delong_parts` of the second configuration.
+        a: `delong_components` of the first configuration.
+        b: `delong_components` of the second configuration.
 
-    Returns: None if a class has fewer than two rows.
+    Returns: the test; None if a class has fewer than two rows.
 
     Reference: DeLong et al., Biometrics 1988; Sun and Xu, IEEE SPL 2014.
     """
@@ -38,9 +40,10 @@ def resampled(
     label: Floats,
     predictions: list[Floats],
 ) -> Floats:
-    """Returns a metric on bootstrap samples of the rows, as its mean over seeds.
+    """Computes a metric on bootstrap samples of the rows, averaged over seeds.
 
-    Every call draws the same samples, so that differences are paired.
+    Every call draws the same samples, so the results of two configurations can be
+    subtracted sample by sample.
 
     Args:
         metric: a function of label, prediction and weight.
@@ -62,11 +65,11 @@ def resampled(
 
 
 def bootstrap(difference: float, a: Floats, b: Floats) -> Test:
-    """Tests the difference of a metric on the same rows.
+    """Tests the difference of a metric by its values on bootstrap samples.
 
     Args:
-        difference: the difference of the metric on all rows.
-        a: the first configuration's metric on the samples, see `resampled`.
-        b: the second configuration's metric on the same samples.
+        difference: the difference of the metric on all rows, first minus second.
+        a: the first configuration's metric on the samples, (200,), see `resampled`.
+        b: the second configuration's metric on the same samples, (200,).
     """
     return z_test(difference, float(np.std(a - b, ddof=1)))

@@ -10,17 +10,17 @@ from mtl_cli.comparison.predictions import (
 )
 from mtl_cli.comparison.results import DatasetComparison, Task
 
-MAX_CONFIGURATIONS = 20  # whose test rows are read
-# The numbers of predictions that can be tested in seconds. All metrics but the AUC are
-# computed on 200 samples of the rows.
+MAX_CONFIGURATIONS = 20  # number of configurations whose test rows are read
+# The number of predictions, over all runs, that can be tested in seconds. AUCs are
+# tested by a formula. Other metrics take longer: they are computed on 200 samples.
 MAX_ROWS = {"auc": 20_000_000}
 MAX_ROWS_RESAMPLED = 1_000_000
 
 
 def add_row_tests(comparison: DatasetComparison) -> list[str]:
-    """Adds tests over test rows, for as many configurations as are read in seconds.
+    """Adds tests over test rows to as many differences as is possible in seconds.
 
-    Returns: remarks about the tests that could not be made.
+    Returns: one line for each reason why tests are missing, per task.
     """
     remarks = []
     for task in comparison.tasks:
@@ -45,9 +45,14 @@ def add_row_tests(comparison: DatasetComparison) -> list[str]:
 def configurations_to_test(
     task: Task, comparison: DatasetComparison
 ) -> list[Configuration]:
-    """Returns the configurations whose rows are read: the baseline, then the best."""
+    """Chooses the configurations whose test rows are read.
+
+    The baseline comes first, then the configurations with the best means, as long as
+    their rows are not too many.
+    """
     sign = task.direction or 1
     ranks = [
+        # False sorts before True, so the baseline comes first.
         (score.configuration is not comparison.baseline, -sign * score.interval.mean, i)
         for i, score in enumerate(task.scores)
         if score.interval is not None
@@ -66,11 +71,11 @@ def configurations_to_test(
 
 
 def test_task(task: Task, tested: list[Configuration], split: str) -> list[str]:
-    """Tests the differences between the tested configurations.
+    """Tests the differences of a task over test rows, also on each scenario.
 
     Args:
-        task: the task whose differences are tested, also on each scenario.
-        tested: the configurations whose predictions may be read.
+        task: the task.
+        tested: the configurations of the comparison whose predictions are read.
         split: the split of the rows.
 
     Returns: the reasons why some differences could not be tested.
@@ -78,7 +83,7 @@ def test_task(task: Task, tested: list[Configuration], split: str) -> list[str]:
     reasons: dict[str, None] = {}
     cache: dict[Configuration, Predictions | UnusableError] = {}
 
-    def read(configuration: Configuration) -> Predictions:
+    def read_once(configuration: Configuration) -> Predictions:
         if configuration not in cache:
             try:
                 cache[configuration] = read_predictions(
@@ -91,17 +96,20 @@ def test_task(task: Task, tested: list[Configuration], split: str) -> list[str]:
             raise predictions
         return predictions
 
-    without_test = (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
-    # Single-scenario twins are no configurations of the comparison.
-    untested = {score.configuration for score in task.scores} - set(tested)
-    parts = [task, *task.scenarios]
-    to_test = [(d, part.scenario) for part in parts for d in part.differences]
-    for difference, scenario in to_test:
+    # Single-scenario twins are not in `task.scores`, so they are always read.
+    not_read = {score.configuration for score in task.scores} - set(tested)
+    differences = [
+        (difference, on_rows.scenario)
+        for on_rows in (task, *task.scenarios)
+        for difference in on_rows.differences
+    ]
+    for difference, scenario in differences:
         pair = difference.configuration, difference.other
-        if difference.verdict in without_test or set(pair) & untested:
+        has_verdict = difference.verdict in (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
+        if has_verdict or set(pair) & not_read:
             continue
         try:
-            first, second = (read(c).of_scenario(scenario) for c in pair)
+            first, second = (read_once(c).of_scenario(scenario) for c in pair)
             difference.row_test = first.test(second)
         except DifferentRowsError:
             difference.mark_not_comparable()

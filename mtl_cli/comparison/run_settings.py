@@ -1,4 +1,7 @@
-"""The settings of a run that are compared: dotted keys with their values as text."""
+"""Reads the settings by which runs are grouped into configurations.
+
+Runs whose settings are equal belong to one configuration.
+"""
 
 import re
 from typing import Any
@@ -7,60 +10,82 @@ from mtl_cli.core.errors import visible
 from mtl_cli.core.nested import flatten
 from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE
 
-# Runs that differ only in these keys, or in `KEYS_FREE_TO_CHANGE`, belong to one
-# configuration. Two of the keys can change a result. The runs of a configuration are
-# meant to differ in `seed`. A resumed run may change `trainer.strategy` midway.
+MAX_VALUES = 20_000  # in one config.yaml
+
+
+def dotted_keys(keys_by_group: dict[str, Any]) -> list[str]:
+    """Returns the dotted keys of a dict such as `KEYS_FREE_TO_CHANGE`.
+
+    >>> dotted_keys({"resume": True, "trainer": {"profile"}})
+    ['resume', 'trainer.profile']
+    """
+    keys = []
+    for group, names in keys_by_group.items():
+        is_whole_group = names is True  # otherwise a set of names within the group
+        keys += [group] if is_whole_group else [f"{group}.{name}" for name in names]
+    return keys
+
+
+# Runs that differ only in these keys belong to one configuration. `KEYS_FREE_TO_CHANGE`
+# are the keys that a user may change when a run is resumed, such as `tracker`. Only two
+# of the ignored keys can change a result:
+# - `seed`: each configuration is run with several seeds, to see how its scores vary.
+# - `trainer.strategy`, which is in `KEYS_FREE_TO_CHANGE`: a run may be resumed with
+#   another strategy, so its `config.yaml` does not tell how all epochs were trained.
 IGNORED_KEYS = [
     "defaults",
     "hydra",
     "seed",
     "check_only",
     "sweep",
-    "tracker",
     "compare",
+    *dotted_keys(KEYS_FREE_TO_CHANGE),
 ]
-for key, inner_keys in KEYS_FREE_TO_CHANGE.items():
-    IGNORED_KEYS += [key] if inner_keys is True else [f"{key}.{k}" for k in inner_keys]
 IGNORED_PREFIXES = tuple(f"{key}." for key in IGNORED_KEYS)
-MAX_VALUES = 20_000  # in one config.yaml
 
 
-def settings_of(config: object) -> dict[str, str]:
-    """Returns the settings in a run's `config.yaml`: dotted key to text.
+def compared_settings(config: object) -> dict[str, str]:
+    """Returns the settings of a run without `IGNORED_KEYS`: dotted key to text.
 
     Args:
-        config: the parsed file.
+        config: the parsed `config.yaml` of the run.
 
     Raises:
-        ValueError: if the configuration is no mapping, or has too many values.
+        ValueError: if the configuration is not a mapping, or has too many values.
     """
     if not isinstance(config, dict):
-        raise ValueError("the configuration is no mapping")
-    check_size(config)
-    others = {key: value for key, value in config.items() if key != "start_from"}
+        raise ValueError("the configuration is not a mapping")
+    check_number_of_values(config)
+    settings = {key: value for key, value in config.items() if key != "start_from"}
     return {
         key: visible(as_text(value))
-        for key, value in flatten(others | start_of(config)).items()
+        for key, value in flatten(settings | start_from_any_seed(config)).items()
         if not f"{key}.".startswith(IGNORED_PREFIXES)
     }
 
 
-def start_of(config: dict[Any, Any]) -> dict[Any, Any]:
+def start_from_any_seed(config: dict[Any, Any]) -> dict[Any, Any]:
     """Returns {"start_from": settings} if the run started from an earlier run, else {}.
 
-    Runs of several seeds may each start from the earlier run of their own seed. Such
-    runs belong to one configuration if the folders differ in `seed=N` alone.
+    A run with `seed=1` may start from the earlier run of seed 1, and a run with
+    `seed=2` from the earlier run of seed 2. The two belong to one configuration.
+    Therefore the seed in the earlier run's folder is replaced: `ple,seed=1` becomes
+    `ple,seed=*`, but only if 1 is also the seed of the run itself.
     """
-    start = config.get("start_from")
-    if not isinstance(start, dict) or start.get("run") is None:
+    start_from = config.get("start_from")
+    if not isinstance(start_from, dict) or start_from.get("run") is None:
         return {}
-    own_seed = rf"\bseed={re.escape(str(config.get('seed')))}\b"
-    run = re.sub(own_seed, "seed=*", str(start["run"]))
-    return {"start_from": start | {"run": run}}
+    same_seed = rf"\bseed={re.escape(str(config.get('seed')))}\b"
+    run = re.sub(same_seed, "seed=*", str(start_from["run"]))
+    return {"start_from": start_from | {"run": run}}
 
 
-def check_size(config: dict[Any, Any]) -> None:
-    """Raises an error for too many values: YAML's aliases can nest without end."""
+def check_number_of_values(config: dict[Any, Any]) -> None:
+    """Raises a `ValueError` if a configuration has more than `MAX_VALUES` values.
+
+    Such a file can be short: with YAML's aliases, a few lines can stand for billions of
+    values, or for a list that contains itself.
+    """
     remaining: list[object] = [config]
     num_values = 0
     while remaining:
@@ -75,7 +100,11 @@ def check_size(config: dict[Any, Any]) -> None:
 
 
 def as_text(value: object) -> str:
-    """Returns a value as text, as short as YAML would write it."""
+    """Converts a value to a short text that looks like YAML.
+
+    >>> [as_text(value) for value in ([64, 32], {"name": None}, True, 0.0010)]
+    ['[64,32]', '{name:null}', 'true', '0.001']
+    """
     if isinstance(value, list):
         return f"[{','.join(map(as_text, value))}]"
     if isinstance(value, dict):

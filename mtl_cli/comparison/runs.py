@@ -1,4 +1,4 @@
-"""Reads what a comparison needs from a run folder."""
+"""Reads the files of a run folder that a comparison needs."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from mtl_cli.comparison.run_settings import settings_of
+from mtl_cli.comparison.run_settings import compared_settings
 from mtl_cli.core.errors import printable
 from mtl_cli.core.other_files import (
     MAX_YAML_BYTES,
@@ -22,7 +22,7 @@ from mtl_cli.core.run_folder import has_ended
 from mtl_cli.metrics.scores import Score, Scores
 
 MAX_METRIC = 1e100  # its square is still a finite float
-# libyaml is ten times as fast, but not every build of PyYAML has it.
+# The loader that uses libyaml is ten times as fast, but not every PyYAML has it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -33,11 +33,12 @@ class Run:
     Attributes:
         path: the folder.
         status: `done`, `failed`, `interrupted`, `running`, `killed`, or `damaged`.
-        error: the reason why the run failed or cannot be read.
+        error: why the run failed or cannot be read; "" if it did not fail.
         start: the start time in ISO 8601.
         seconds: the duration of the run; None if unknown.
         seed: the seed.
-        settings: the settings that distinguish configurations: dotted key to text.
+        settings: the settings by which runs are grouped into configurations, see
+            `compared_settings`.
         metrics: the scores by split and task, from `metrics.json`.
         environment: versions, hashes and cost, from `environment.json`.
     """
@@ -53,12 +54,12 @@ class Run:
     environment: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def scored(self) -> bool:
+    def has_scores(self) -> bool:
         """Whether the run is done and has metrics."""
         return self.status == "done" and bool(self.metrics)
 
     def score(self, split: str, task: str, scenario: str = "") -> Score:
-        """Returns the entry of `metrics.json` for a task on a split; {} if missing.
+        """Returns the score of a task in `metrics.json`; {} if it is missing.
 
         Args:
             split: the split.
@@ -68,13 +69,20 @@ class Run:
         score = self.metrics.get(split, {}).get(task, {})
         if not scenario:
             return score
-        of_scenario: Score = score.get("scenarios", {}).get(scenario, {})
-        return of_scenario
+        scenario_score: Score = score.get("scenarios", {}).get(scenario, {})
+        return scenario_score
 
     def value(
         self, split: str, task: str, metric: str, scenario: str = ""
     ) -> float | None:
-        """Returns a metric, or None if it is missing or undefined; see `score`."""
+        """Returns a metric; None if it is missing or undefined.
+
+        Args:
+            split: the split.
+            task: the task.
+            metric: the metric.
+            scenario: the scenario whose rows are scored; "" for all rows.
+        """
         value = self.score(split, task, scenario).get(metric)
         return float(value) if isinstance(value, int | float) else None
 
@@ -88,9 +96,13 @@ class Run:
 
 
 def read_run(folder: Path) -> Run:
-    """Reads a run folder. If a file is damaged, `status` and `error` say so."""
+    """Reads a run folder.
+
+    If a file is missing or damaged, the status of the run is `damaged`, and `error`
+    names the file.
+    """
     run = Run(folder)
-    file = "status.json"  # the file that is being read, for the error
+    file = "status.json"  # the file that is read at the moment, for `error`
     try:
         record = read_json_object(folder / file)
         run.start = str(record.get("start") or "")
@@ -104,7 +116,7 @@ def read_run(folder: Path) -> Run:
         text = read_text(folder / file, MAX_YAML_BYTES)
         check_yaml(text, file)
         config = yaml.load(text, LOADER)
-        run.settings = settings_of(config)
+        run.settings = compared_settings(config)
         seed = config.get("seed", 0)
         run.seed = seed if isinstance(seed, int) else 0
         only_checked = config.get("check_only") is True
@@ -115,7 +127,9 @@ def read_run(folder: Path) -> Run:
             run.environment = read_json_object(folder / file)
         if status == "done" and not only_checked:
             file = "metrics.json"
-            run.metrics = checked_metrics(read_json_object(folder / file))
+            metrics = read_json_object(folder / file)
+            check_metrics(metrics)
+            run.metrics = metrics
         run.status = status
         run.error = printable(str(record.get("error") or ""))
     except FileNotFoundError:
@@ -125,29 +139,36 @@ def read_run(folder: Path) -> Run:
     return run
 
 
-def checked_metrics(metrics: dict[str, Scores]) -> dict[str, Scores]:
-    """Returns metrics after checking their form: {split: {task: {metric: number}}}."""
+def check_metrics(metrics: dict[str, Scores]) -> None:
+    """Checks that metrics have the form {split: {task: score}}.
+
+    Raises:
+        Exception: of any kind, if the metrics are damaged. `read_run` catches it.
+    """
     for scores in metrics.values():
         check_scores(scores)
         for score in scores.values():
             check_scores(score.get("scenarios", {}))
-    return metrics
 
 
 def check_scores(scores: Scores) -> None:
-    """Raises an error unless scores have the form {task or scenario: {name: value}}."""
-    for owner, score in scores.items():
-        for name, value in score.items():
-            if not (owner + name).isprintable() or isinstance(value, bool):
+    """Checks the scores of tasks, or of the scenarios of a task: {name: score}.
+
+    Raises:
+        Exception: of any kind, as `check_metrics`.
+    """
+    for name, score in scores.items():
+        for key, value in score.items():
+            if not (name + key).isprintable() or isinstance(value, bool):
                 raise ValueError
-            if name == "why" and not isinstance(value, dict):
+            if key == "why" and not isinstance(value, dict):
                 raise ValueError
             if isinstance(value, int | float) and not abs(value) < MAX_METRIC:
                 raise ValueError
 
 
 def finite_number(text: str | None) -> float | None:
-    """Returns a text as a number; None if it is no finite number."""
+    """Converts a text to a number; returns None if it is not a finite number."""
     try:
         number = float(text or "")
     except ValueError:

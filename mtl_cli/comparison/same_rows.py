@@ -3,14 +3,15 @@
 import numpy as np
 
 from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.label_columns import label_values
 from mtl_cli.comparison.run_settings import as_text
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.written_labels import label_numbers
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.runs.predictions_file import SCENARIO, read_predictions
 
+# The keys of `dataset` that choose the rows of each split.
 SPLIT_KEYS = (
     "split_by",
     "split_column",
@@ -19,19 +20,18 @@ SPLIT_KEYS = (
     "valid_from",
     "test_fraction",
 )
-
-
-# The key of `environment.json` of an evaluated run, see `validation_rows`.
+# The key of `environment.json` that `mtl-evaluate` adds, see `validation_rows`.
 VALID_ROWS = "valid_rows"
 
 
 def same_rows(a: Configuration, b: Configuration, split: str) -> bool:
-    """Returns whether all runs of two configurations were scored on the same rows.
+    """Whether all runs of two configurations were scored on the same rows.
 
-    Runs with equal data and equal split settings were scored on the same rows. Other
-    runs may still share a separate test file, so the test rows in their
-    `predictions.parquet` are compared. There is no such file of training and validation
-    rows, so these rows count as different.
+    Runs with equal data and equal split settings were scored on the same rows. If the
+    data or the split settings differ, the test rows can still be the same, for example
+    those of a separate test file. Then the row numbers and labels in the runs'
+    `predictions.parquet` are compared. This file holds test rows only, so the training
+    and validation rows of such runs count as different.
 
     Args:
         a: the first configuration.
@@ -51,12 +51,10 @@ def same_rows(a: Configuration, b: Configuration, split: str) -> bool:
 
 
 def split_settings(run: Run) -> tuple[str, ...]:
-    """Returns the settings that choose the rows of each split.
-
-    A key that the data set's YAML left out has its default.
-    """
+    """Returns the values of `SPLIT_KEYS`; a key that is not set has its default."""
     defaults = {key: as_text(Dataset.model_fields[key].default) for key in SPLIT_KEYS}
     if run.settings.get("dataset.valid", "null") != "null":
+        # A data set with a validation file takes no validation rows from elsewhere.
         defaults["valid_fraction"] = "0"
     return tuple(
         run.settings.get(f"dataset.{key}", defaults[key]) for key in SPLIT_KEYS
@@ -64,12 +62,14 @@ def split_settings(run: Run) -> tuple[str, ...]:
 
 
 def validation_rows(run: Run) -> list[str]:
-    """Returns texts that are equal for runs with the same validation rows.
+    """Returns texts that are equal for two runs with the same validation rows.
 
-    The texts are the validation file, or else the hash of the data and the settings of
-    the split. `mtl-evaluate` replaces the test rows of a run, and so its data.
-    Therefore the `environment.json` of an evaluated run records the texts of the
-    original run.
+    The text is the path of the validation file. Without such a file, the texts are the
+    hash of the data and the split settings.
+
+    `mtl-evaluate` copies runs and replaces their test rows, which changes the hash of
+    the data but not the validation rows. Therefore the `environment.json` of a copy
+    records the texts of the original run.
     """
     recorded = run.environment.get(VALID_ROWS)
     if isinstance(recorded, list):
@@ -81,32 +81,34 @@ def validation_rows(run: Run) -> list[str]:
 
 
 def same_validation_rows(configurations: list[Configuration], task: str) -> bool:
-    """Returns whether all runs of some configurations have the same validation rows.
+    """Whether all runs of some configurations have the same validation rows.
 
-    A validation file may have changed between two runs, so the numbers of rows and of
-    positive labels must be equal too.
+    A validation file may have changed between two runs. Therefore the numbers of rows
+    and of positive labels of the task must be equal too.
     """
-    rows = set()
+    distinct_rows = set()
     for configuration in configurations:
         for run in configuration.runs.values():
             if score := run.score("valid", task):
                 counts = str(score.get("rows")), str(score.get("positives"))
-                rows.add((*validation_rows(run), *counts))
-    return len(rows) < 2
+                distinct_rows.add((*validation_rows(run), *counts))
+    return len(distinct_rows) < 2
 
 
 def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
-    """Returns row numbers and labels of the test rows, by column name.
+    """Reads the row numbers and the labels of the test rows of some runs.
 
     Args:
-        runs: runs that were scored on the same rows. The first readable
-            `predictions.parquet` counts; {} if there is none.
+        runs: runs that were scored on the same rows. The first `predictions.parquet`
+            that can be read is used.
+
+    Returns: {name of the column: (rows,)}; {} if no file can be read.
     """
     for run in runs:
         try:
-            table = read_predictions(run.path, without_predictions)
+            table = read_predictions(run.path, row_and_label_columns)
             return {
-                name: label_numbers(run, name, table[name])
+                name: label_values(run, name, table[name])
                 for name in table.column_names
             }
         except DAMAGED_FILE_ERRORS:
@@ -114,14 +116,21 @@ def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
     return {}
 
 
-def without_predictions(names: list[str]) -> list[str]:
-    """Returns the names of the columns that hold row numbers and labels."""
+def row_and_label_columns(names: list[str]) -> list[str]:
+    """Selects the columns that hold row numbers and labels."""
     others = [name for name in names if not name.endswith("_prediction")]
     return [name for name in others if name != SCENARIO]
 
 
 def equal_rows(a: dict[str, Floats], b: dict[str, Floats]) -> bool:
-    """Returns whether two sets of rows have equal numbers and equal common labels."""
+    """Whether two sets of rows have equal row numbers and equal labels.
+
+    Labels that only one of the two has are not compared.
+
+    Args:
+        a: row numbers and labels, see `read_test_rows`.
+        b: row numbers and labels of other runs.
+    """
     common = a.keys() & b.keys()
     return "row" in common and all(
         np.array_equal(a[name], b[name], equal_nan=True) for name in common

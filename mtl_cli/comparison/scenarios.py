@@ -1,31 +1,40 @@
-"""The scenarios of a comparison: the rows of each, and the models trained on them."""
+"""Compares configurations on the rows of each scenario.
+
+A configuration that is trained on all scenarios is also compared with its
+single-scenario twin, which is trained on the rows of one scenario only.
+"""
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.results import Score, Task, score_of
 
-ONLY = "dataset.only_scenario"  # the scenario that a single-scenario twin is trained on
+# The setting of a single-scenario twin: the scenario on whose rows it is trained.
+ONLY_SCENARIO = "dataset.only_scenario"
 
 
-def without_single_scenario(
+def split_single_scenario(
     configurations: list[Configuration],
 ) -> tuple[list[Configuration], list[Configuration]]:
-    """Splits configurations into two lists: of all scenarios, and of a single scenario.
+    """Splits configurations into those to compare and the single-scenario twins.
 
-    If all are of one scenario, they count as the first kind: they are compared with
-    each other.
+    If all configurations are trained on a single scenario, there is nothing of which
+    they could be twins. Then all of them are compared with each other.
+
+    Returns: the configurations to compare, and the single-scenario twins.
     """
-    single = [c for c in configurations if c.settings.get(ONLY, "null") != "null"]
-    others = [c for c in configurations if c not in single]
-    return (others, single) if others else (single, [])
+    twins = [
+        c for c in configurations if c.settings.get(ONLY_SCENARIO, "null") != "null"
+    ]
+    others = [c for c in configurations if c not in twins]
+    return (others, twins) if others else (twins, [])
 
 
 def scenarios_of(
     configurations: list[Configuration], split: str, task: str
 ) -> list[str]:
-    """Returns the scenarios that some run has scores of, in order."""
+    """Returns the scenarios for which at least one run has scores, in order."""
     runs = [run for c in configurations for run in c.runs.values()]
-    scored = [run.score(split, task).get("scenarios", {}) for run in runs]
-    return list(dict.fromkeys(name for scenarios in scored for name in scenarios))
+    scores_by_scenario = [run.score(split, task).get("scenarios", {}) for run in runs]
+    return list(dict.fromkeys(name for scores in scores_by_scenario for name in scores))
 
 
 def scenario_task(task: Task, scenario: str, split: str) -> Task:
@@ -47,22 +56,24 @@ def scenario_task(task: Task, scenario: str, split: str) -> Task:
 def single_scenario_twins(
     task: Task, candidates: list[Configuration], split: str
 ) -> dict[Configuration, Score]:
-    """Returns the score of each configuration's single-scenario twin, if it ran.
+    """Scores the single-scenario twin of each configuration that has one.
 
-    The twin has equal settings, but was trained on the rows of the scenario alone. Twin
-    and configuration have a seed in common.
+    Twin and configuration differ only in the setting `dataset.only_scenario`, and have
+    at least one seed in common.
 
     Args:
         task: a task on the rows of one scenario.
-        candidates: the configurations that were trained on one scenario.
+        candidates: the configurations that were trained on a single scenario.
         split: the split that is scored.
+
+    Returns: {configuration: the score of its twin}.
     """
     twins = {}
     for configuration in (score.configuration for score in task.scores):
-        settings = {**configuration.settings, ONLY: task.scenario}
+        twin_settings = {**configuration.settings, ONLY_SCENARIO: task.scenario}
         seeds = configuration.runs.keys()
         for twin in candidates:
-            if twin.settings == settings and twin.runs.keys() & seeds:
+            if twin.settings == twin_settings and twin.runs.keys() & seeds:
                 twins[configuration] = score_of(
                     twin, split, task.name, task.metric, task.scenario
                 )

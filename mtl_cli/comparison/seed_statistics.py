@@ -1,7 +1,7 @@
-"""Intervals and tests over seeds, and the correction for many comparisons.
+"""Intervals and tests over the scores of several seeds.
 
-All functions take and return plain numbers. The distributions come from
-`scipy.special`: importing `scipy.stats` would take longer than the whole command.
+The distributions come from `scipy.special`: importing `scipy.stats` would take longer
+than the whole command.
 """
 
 from collections.abc import Sequence
@@ -12,18 +12,20 @@ from scipy.special import fdtrc
 
 from mtl_cli.statistics.significance import Test, quantile, t_test
 
-# The noise of two configurations is compared with the noise of all others in one-sided
-# F-tests: a p-value below these levels means that the two are noisier, or quieter.
+# The noise of two configurations is compared with the noise of all others by one-sided
+# F-tests. The two are noisier than the others if the p-value of one test is below the
+# first level, and quieter if the p-value of the other test is below the second level.
 NOISIER_LEVEL, QUIETER_LEVEL = 0.2, 0.02
 
 
 class Interval(NamedTuple):
-    """A mean and its 95 % interval.
+    """A mean over seeds, and its 95 % interval.
 
     Attributes:
         mean: the mean of the values.
-        half_width: half of the interval's width; None with fewer than two values.
-        num_values: the number of values.
+        half_width: half of the interval's width; None if it is unknown, because there
+            are fewer than two values.
+        num_values: the number of values, one per seed.
     """
 
     mean: float
@@ -32,23 +34,27 @@ class Interval(NamedTuple):
 
     @property
     def ends(self) -> tuple[float, float]:
-        """Lower and upper end; both are the mean if the width is unknown."""
+        """The lower and the upper end; both are the mean if the width is unknown."""
         half_width = self.half_width or 0.0
         return self.mean - half_width, self.mean + half_width
 
 
 class Noise(NamedTuple):
-    """The spread of values around the means of their groups.
+    """How much scores vary between seeds, pooled over several configurations.
+
+    The variance of the noise is `sum_of_squares / degrees_of_freedom`.
 
     Attributes:
-        sum_of_squares: the sum of the squared distances to the means.
-        degrees_of_freedom: the number of values minus the number of groups.
+        sum_of_squares: the sum over all scores of the squared distance to the mean of
+            the score's configuration.
+        degrees_of_freedom: the number of scores minus the number of configurations.
     """
 
     sum_of_squares: float
     degrees_of_freedom: int
 
     def __sub__(self, other: "Noise") -> "Noise":
+        """Returns the noise without the configurations whose noise is subtracted."""
         return Noise(
             self.sum_of_squares - other.sum_of_squares,
             self.degrees_of_freedom - other.degrees_of_freedom,
@@ -59,7 +65,7 @@ NO_NOISE = Noise(0.0, 0)
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
-    """Returns the mean and its t-interval."""
+    """Returns the mean of at least one value, with its t-interval."""
     x = np.asarray(values, "float64")
     if len(x) < 2:
         return Interval(float(x.mean()), None, len(x))
@@ -68,15 +74,32 @@ def mean_interval(values: Sequence[float]) -> Interval:
 
 
 def paired_difference(a: dict[int, float], b: dict[int, float]) -> Interval | None:
-    """Returns the mean of a minus b over their common seeds, with its t-interval."""
+    """Returns the mean over common seeds of the difference a - b.
+
+    Args:
+        a: {seed: score} of one configuration.
+        b: {seed: score} of another configuration.
+
+    Returns: the mean, with its t-interval; None if there are no common seeds.
+    """
     seeds = [seed for seed in a if seed in b]
-    return mean_interval([a[s] - b[s] for s in seeds]) if seeds else None
+    return mean_interval([a[seed] - b[seed] for seed in seeds]) if seeds else None
 
 
-def common_seeds(
+def scores_to_test(
     a: dict[int, float], b: dict[int, float]
 ) -> tuple[list[float], list[float]]:
-    """Returns the values of the common seeds, or all values if fewer than two are."""
+    """Returns the scores that `seed_test` compares.
+
+    These are the scores of the common seeds, or, if there are fewer than two common
+    seeds, the scores of all seeds.
+
+    Args:
+        a: {seed: score} of one configuration.
+        b: {seed: score} of another configuration.
+
+    Returns: the scores of a, and the scores of b.
+    """
     common = [seed for seed in a if seed in b]
     if len(common) < 2:
         return list(a.values()), list(b.values())
@@ -86,21 +109,22 @@ def common_seeds(
 def seed_test(
     a: Sequence[float], b: Sequence[float], others: Noise = NO_NOISE
 ) -> Test | None:
-    """Tests whether two configurations differ by more than retraining does.
+    """Tests whether two configurations differ by more than two trainings of one do.
 
-    The test is Student's t-test. More seeds give a better estimate of the noise, so the
-    noise of the other configurations is pooled with the noise of the two, unless the
-    two are noisier (F-test, 20 %) or far quieter (2 %).
+    The test is Student's t-test for independent samples. Its standard error needs the
+    variance of the noise, which few seeds estimate badly. Therefore the noise of all
+    other configurations is pooled with the noise of the two. It is not pooled if the
+    two are noisier than the others (F-test at 20 %) or much quieter (F-test at 2 %).
 
-    The test assumes that the seeds of different configurations are independent. If they
-    are correlated, the test calls a difference real too rarely, not too often.
+    Two configurations may share seeds, so their scores may be correlated. The test
+    ignores this: it then calls a difference real too rarely, not too often.
 
     Args:
-        a: values of the first configuration, one per seed.
-        b: values of the second configuration, one per seed.
+        a: the scores of the first configuration, one per seed.
+        b: the scores of the second configuration, one per seed.
         others: the noise of all other configurations.
 
-    Returns: None if one of the two has fewer than two seeds.
+    Returns: the test; None if one of the two has fewer than two scores.
     """
     if min(len(a), len(b)) < 2:
         return None
@@ -108,13 +132,22 @@ def seed_test(
     if others.degrees_of_freedom > 0 and others.sum_of_squares > 0:
         other_squares, other_freedom = others
         ratio = (squares / freedom) / (other_squares / other_freedom)
-        if NOISIER_LEVEL <= fdtrc(freedom, other_freedom, ratio) <= 1 - QUIETER_LEVEL:
+        # The probability of a larger ratio if the variances of the noise are equal. One
+        # minus this is the p-value of the test whether the two are quieter.
+        p_noisier = fdtrc(freedom, other_freedom, ratio)
+        if NOISIER_LEVEL <= p_noisier <= 1 - QUIETER_LEVEL:
             squares, freedom = squares + other_squares, freedom + other_freedom
     error = np.sqrt(squares / freedom * (1 / len(a) + 1 / len(b)))
     return t_test(float(np.mean(a) - np.mean(b)), float(error), freedom)
 
 
 def pooled_noise(groups: Sequence[Sequence[float]]) -> Noise:
-    """Returns the noise of several groups of values."""
-    squares = sum(float(np.var(x)) * len(x) for x in groups if len(x))
-    return Noise(squares, sum(len(x) - 1 for x in groups if len(x)))
+    """Returns the noise of several configurations.
+
+    Args:
+        groups: the scores of each configuration, one per seed.
+    """
+    squares = sum(
+        float(np.var(scores)) * len(scores) for scores in groups if len(scores)
+    )
+    return Noise(squares, sum(len(scores) - 1 for scores in groups if len(scores)))

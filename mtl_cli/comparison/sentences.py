@@ -1,15 +1,15 @@
-"""Says in sentences which differences are real and which are not."""
+"""Writes sentences that say which differences are real and which are not."""
 
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.formats import comma_list, interval_text
 from mtl_cli.comparison.results import DatasetComparison, Task
 from mtl_cli.runs.score_table import p_value_text
 
-MAX_SENTENCES = 10  # of one kind
+MAX_SENTENCES = 10  # number of sentences of one kind about a task
 
 
 def sentences_by_task(comparison: DatasetComparison) -> dict[str, list[str]]:
-    """Returns the sentences about each task."""
+    """Returns the sentences about each task, {task: sentences}."""
     return {
         task.name: [
             *baseline_sentences(task, comparison.baseline.name),
@@ -22,13 +22,19 @@ def sentences_by_task(comparison: DatasetComparison) -> dict[str, list[str]]:
 
 
 def baseline_sentences(task: Task, baseline: str) -> list[str]:
-    """Says which configurations differ from the baseline, sorted by verdict."""
+    """Says which configurations differ from the baseline, grouped by verdict.
+
+    Args:
+        task: the task.
+        baseline: the name of the baseline.
+    """
     differences = [s.to_baseline for s in task.scores if s.to_baseline is not None]
 
     def with_verdict(verdict: Verdict) -> list[Difference]:
         return [d for d in differences if d.verdict == verdict]
 
     real = [d for d in differences if d.real]
+    # The best configuration comes first, or the highest if no direction is better.
     real.sort(key=lambda d: -(task.direction or 1) * mean_difference(d))
     lines = [real_difference_sentence(d, task) for d in real[:MAX_SENTENCES]]
     if more := real[MAX_SENTENCES:]:
@@ -37,14 +43,14 @@ def baseline_sentences(task: Task, baseline: str) -> list[str]:
     lines += [
         f"{d.configuration.name} shows no real difference to {baseline} "
         f"({signed_difference(d, task)}): retraining would give the same order on "
-        f"these test rows ({p_value_text(d.seed_p)}), but another test set might not "
-        f"({p_value_text(d.row_p)})."
+        f"these test rows ({p_value_text(d.corrected_seed_p)}), but another test set "
+        f"might not ({p_value_text(d.corrected_row_p)})."
         for d in with_verdict(Verdict.THESE_ROWS_ONLY)[:MAX_SENTENCES]
     ]
     if not_real := with_verdict(Verdict.NOT_REAL):
         names = comma_list(
             f"{d.configuration.name} "
-            f"({signed_difference(d, task)}, {p_value_text(d.seed_p)})"
+            f"({signed_difference(d, task)}, {p_value_text(d.corrected_seed_p)})"
             for d in not_real
         )
         lines.append(f"No real difference to {baseline} was found for {names}.")
@@ -64,34 +70,35 @@ def baseline_sentences(task: Task, baseline: str) -> list[str]:
 
 
 def with_row_tests(differences: list[Difference], task: Task) -> str:
-    """Returns the names of configurations, with what the tests over rows say."""
+    """Lists configurations, with the result of the row test if there is one."""
     return comma_list(
         d.configuration.name
         if d.row_test is None
         else f"{d.configuration.name} ({signed_difference(d, task)}; on another "
-        f"test set {p_value_text(d.row_p)})"
+        f"test set {p_value_text(d.corrected_row_p)})"
         for d in differences
     )
 
 
 def real_difference_sentence(difference: Difference, task: Task) -> str:
     """Says how large a real difference is, and which tests show that it is real."""
+    # The verdict says the direction, so the size needs no sign.
     size = interval_text(difference.interval, task.decimals).removeprefix("-")
     than = "from" if difference.verdict == Verdict.DIFFERENT else "than"
     rows = (
-        f", and so would another test set ({p_value_text(difference.row_p)})"
+        f", and so would another test set ({p_value_text(difference.corrected_row_p)})"
         if difference.row_test is not None
         else "; whether another test set would give it too is not known"
     )
     return (
         f"{difference.configuration.name} is {difference.verdict} {than} "
         f"{difference.other.name} by {size}: retraining would give the same order "
-        f"({p_value_text(difference.seed_p)}){rows}."
+        f"({p_value_text(difference.corrected_seed_p)}){rows}."
     )
 
 
 def mean_difference(difference: Difference) -> float:
-    """Returns the mean difference, from test rows if no seeds can be compared."""
+    """Returns the mean difference over seeds, or over rows if seeds are too few."""
     if difference.interval is not None:
         return difference.interval.mean
     return difference.row_test.difference if difference.row_test else 0.0
@@ -103,7 +110,10 @@ def signed_difference(difference: Difference, task: Task) -> str:
 
 
 def transfer_sentences(task: Task) -> list[str]:
-    """Says which models gain or lose on this task by training the tasks together."""
+    """Says which models gain or lose on a task by learning several tasks together.
+
+    These are the real differences to single-task twins.
+    """
     lines = []
     for score in task.scores:
         difference = score.to_single_task
@@ -111,7 +121,7 @@ def transfer_sentences(task: Task) -> list[str]:
             continue
         name = score.configuration.name
         size = signed_difference(difference, task)
-        numbers = f"({size}, {p_value_text(difference.seed_p)})"
+        numbers = f"({size}, {p_value_text(difference.corrected_seed_p)})"
         if difference.verdict == Verdict.WORSE:
             lines.append(
                 f"Negative transfer: {name} is worse than its single-task twin "
@@ -123,24 +133,31 @@ def transfer_sentences(task: Task) -> list[str]:
 
 
 def scenario_sentences(task: Task) -> list[str]:
-    """Says where a model gains or loses by training on all scenarios together."""
+    """Says on which scenarios a model gains or loses by learning all scenarios.
+
+    These are the real differences to single-scenario twins.
+    """
     lines = []
-    for part in task.scenarios:
-        for score in part.scores:
+    for on_scenario in task.scenarios:
+        for score in on_scenario.scores:
             difference = score.to_single_scenario
             if difference is None or not difference.real:
                 continue
-            size = signed_difference(difference, part)
+            size = signed_difference(difference, on_scenario)
+            p_value = p_value_text(difference.corrected_seed_p)
             verb = "loses to" if difference.verdict == Verdict.WORSE else "gains over"
             lines.append(
-                f"Scenario {part.scenario}: {score.configuration.name} {verb} its "
-                f"single-scenario twin ({size}, {p_value_text(difference.seed_p)})."
+                f"Scenario {on_scenario.scenario}: {score.configuration.name} {verb} "
+                f"its single-scenario twin ({size}, {p_value})."
             )
     return lines[:MAX_SENTENCES]
 
 
 def best_sentence(task: Task, split: str) -> list[str]:
-    """Names the best configuration, and the rows on which it was chosen."""
+    """Names the best configuration, and the rows on which it was chosen.
+
+    Returns: a list with the sentence; [] if no configuration is the best.
+    """
     if task.best is None:
         return []
     name = task.best.configuration.name

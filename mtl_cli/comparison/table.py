@@ -1,4 +1,4 @@
-"""The table of a comparison, for the terminal and as Markdown."""
+"""Writes the table of a comparison, for the terminal and as Markdown."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -18,13 +18,16 @@ SHORT_VERDICTS: dict[str, str] = {
     Verdict.NOT_COMPARABLE: "other rows",
 }
 STYLES: dict[str, str] = {Verdict.BETTER: "green", Verdict.WORSE: "red"}
-MIN_SETTING_WIDTH = 16  # a longer setting may be broken into several lines
+# The columns of settings may become as narrow as this if the table is too wide. Longer
+# settings are then broken into several lines. All other columns keep their width.
+MIN_SETTING_WIDTH = 16
 
 
 def print_tables(comparison: DatasetComparison, console: Console) -> None:
-    """Prints one table if it fits the terminal, or else one table per task.
+    """Prints one table if it fits the terminal, and one table per task if not.
 
-    A table that is still too wide is printed whole, so that no number is cut.
+    A table of one task that is still too wide is printed wider than the terminal, so
+    that rich does not cut numbers.
     """
 
     def width(table: Table) -> Measurement:
@@ -41,7 +44,10 @@ def print_tables(comparison: DatasetComparison, console: Console) -> None:
 
 
 def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
-    """Returns a table of some tasks; the best score of each task is bold."""
+    """Returns the table of some tasks for a terminal.
+
+    The best score of each task is bold.
+    """
     rows = []
     for i in range(len(comparison.configurations)):
         row = [Text(cell) for cell in setting_cells(comparison, i)]
@@ -59,7 +65,7 @@ def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
     for i, name in enumerate(headings(comparison, tasks)):
         is_setting = i < len(comparison.shown_keys)
         is_verdict = name == "verdict" and not is_setting
-        heading = "" if is_verdict else name  # a verdict needs no heading
+        heading = "" if is_verdict else name  # a verdict explains itself
         width = max(len(heading), *(row[i].cell_len for row in rows))
         table.add_column(
             heading,
@@ -74,7 +80,7 @@ def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
 
 
 def as_markdown(comparisons: list[DatasetComparison]) -> str:
-    """Returns a Markdown table; several data sets each have one below their name."""
+    """Returns Markdown tables; with several data sets, a heading names each."""
     if len(comparisons) == 1:
         return markdown_tables(comparisons[0])
     parts = [f"## {escaped(c.dataset)}\n\n{markdown_tables(c)}" for c in comparisons]
@@ -82,15 +88,15 @@ def as_markdown(comparisons: list[DatasetComparison]) -> str:
 
 
 def markdown_tables(comparison: DatasetComparison) -> str:
-    """Returns the tables of one data set: of all rows, then of each scenario."""
-    parts = [markdown_table(comparison)]
-    for name, part in comparison.by_scenario.items():
-        parts.append(f"### {escaped(name)}\n\n{markdown_table(part)}")
-    return "\n".join(parts)
+    """Returns the tables of one data set: for all rows, then for each scenario."""
+    tables = [markdown_table(comparison)]
+    for name, on_scenario in comparison.by_scenario.items():
+        tables.append(f"### {escaped(name)}\n\n{markdown_table(on_scenario)}")
+    return "\n".join(tables)
 
 
 def markdown_table(comparison: DatasetComparison) -> str:
-    """Returns the Markdown table of one data set."""
+    """Returns one Markdown table; the best score of each task is bold."""
     names = headings(comparison, comparison.tasks)
     lines = [names, ["---"] * len(names)]
     for i in range(len(comparison.configurations)):
@@ -104,12 +110,12 @@ def markdown_table(comparison: DatasetComparison) -> str:
 
 
 def escaped(cell: str) -> str:
-    """Returns a text without characters that Markdown would read as markup."""
+    """Replaces the characters that would end a cell or begin HTML in Markdown."""
     return cell.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
 
 
 def headings(comparison: DatasetComparison, tasks: list[Task]) -> list[str]:
-    """Returns the headings of a table of some tasks."""
+    """Returns the headings of all columns of a table of some tasks."""
     keys = comparison.shown_keys
     names = [*(short_key(key, keys) for key in keys), "seeds"]
     for task in tasks:
@@ -120,25 +126,25 @@ def headings(comparison: DatasetComparison, tasks: list[Task]) -> list[str]:
 
 
 def setting_cells(comparison: DatasetComparison, i: int) -> list[str]:
-    """Returns the cells of the i-th configuration that stand before the tasks."""
+    """Returns the first cells of the i-th configuration: its settings and seeds."""
     configuration = comparison.configurations[i]
     settings = comparison.shown_settings(configuration).values()
     return [*(value or "" for value in settings), configuration.seed_count]
 
 
 def task_cells(task: Task, score: Score) -> list[str]:
-    """Returns the cells of a task's columns for one configuration."""
+    """Returns the cells of one configuration in the columns of one task."""
     difference, verdict = "", "baseline"
     if score.to_baseline is not None:
         difference = interval_text(score.to_baseline.interval, task.decimals, "+")
         verdict = score.to_baseline.verdict
     cells = [interval_text(score.interval, task.decimals), difference, verdict]
-    twins = [score.to_single_task] * task.shows_single_task
-    twins += [score.to_single_scenario] * task.shows_single_scenario
-    for twin in twins:
+    to_twins = [score.to_single_task] * task.shows_single_task
+    to_twins += [score.to_single_scenario] * task.shows_single_scenario
+    for to_twin in to_twins:
         cell = ""
-        if twin is not None and twin.interval is not None:
-            cell = f"{twin.interval.mean:+.{task.decimals}f}"
-            cell += f" {twin.verdict}" if twin.real else ""
+        if to_twin is not None and to_twin.interval is not None:
+            cell = f"{to_twin.interval.mean:+.{task.decimals}f}"
+            cell += f" {to_twin.verdict}" if to_twin.real else ""
         cells.append(cell)
     return cells

@@ -1,4 +1,4 @@
-"""Reasons to trust a comparison less, in one line each."""
+"""Warnings of a comparison: reasons to trust it less, one line each."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
 
 MIN_SEEDS = 3
-MAX_UNSCORED = 12  # number of configurations whose runs without scores are named
+MAX_UNSCORED = 12  # number of configurations whose seeds without scores are named
 
 
 def warnings(
@@ -20,8 +20,8 @@ def warnings(
 
     Args:
         comparison: the comparison.
-        runs: the runs that were compared or left out.
-        unscored: the configurations that were left out because they have no scores.
+        runs: all runs of the data set, compared or left out.
+        unscored: the configurations that are left out because they have no scores.
     """
     scored = comparison.configurations
     return [
@@ -41,17 +41,17 @@ def warnings(
 
 
 def damaged_run_warnings(runs: list[Run]) -> list[str]:
-    """Names runs that cannot be read or never began."""
+    """Names the runs that cannot be read, and the jobs that never began."""
     names = [f"{run.path} ({run.error})" for run in runs if run.status == "damaged"]
     return [f"these runs are left out: {comma_list(names)}"] if names else []
 
 
 def unscored_run_warnings(configurations: list[Configuration]) -> list[str]:
-    """Names the seeds of each configuration that failed or have not ended."""
+    """Names the seeds of each configuration that have no scores, and their states."""
     states = {
         "running": "still running",
         "done": "done, but without metrics",
-        "killed": "killed; its command, given again, resumes it",
+        "killed": "killed; the same command resumes it",
     }
     lines = []
     for configuration in configurations:
@@ -61,16 +61,18 @@ def unscored_run_warnings(configurations: list[Configuration]) -> list[str]:
         ]
         if seeds:
             lines.append(f"{configuration.name} has no scores from {comma_list(seeds)}")
-    more = len(lines) - MAX_UNSCORED
-    if more > 0:
-        lines[MAX_UNSCORED:] = [f"{more} more configurations have seeds without scores"]
+    num_left_out = len(lines) - MAX_UNSCORED
+    if num_left_out > 0:
+        lines[MAX_UNSCORED:] = [
+            f"{num_left_out} more configurations have seeds without scores"
+        ]
     return lines
 
 
 def seed_warnings(scored: list[Configuration]) -> list[str]:
     """Warns if configurations have few seeds, or different seeds."""
     lines = []
-    scored = [c for c in scored if not c.is_ensemble]
+    scored = [c for c in scored if not c.is_ensemble]  # an ensemble is one model
     if few := [f"{c.name} ({len(c.runs)})" for c in scored if len(c.runs) < MIN_SEEDS]:
         lines.append(
             f"these configurations have fewer than {MIN_SEEDS} seeds, too few to tell "
@@ -87,12 +89,12 @@ def seed_warnings(scored: list[Configuration]) -> list[str]:
 
 
 def repeated_run_warnings(scored: list[Configuration]) -> list[str]:
-    """Names runs that do not count, because a later run has the same seed."""
+    """Names the runs that are left out because a later run has the same seed."""
     paths = [
         str(run.path)
         for configuration in scored
         for run in configuration.all_runs
-        if run.scored and run is not configuration.runs[run.seed]
+        if run.has_scores and run is not configuration.runs[run.seed]
     ]
     if not paths:
         return []
@@ -105,12 +107,16 @@ def repeated_run_warnings(scored: list[Configuration]) -> list[str]:
 def data_and_code_warnings(
     baseline: Configuration, scored: list[Configuration]
 ) -> list[str]:
-    """Names configurations whose data, code or split differs from the baseline's."""
+    """Names the configurations whose data, code or split differs from the baseline's.
+
+    The first run of the baseline stands for the baseline.
+    """
 
     def versions(run: Run) -> object:
         packages = run.environment.get("versions")
         return sorted(packages.items()) if isinstance(packages, dict) else None
 
+    # The text of the warning, and the property of a run that should be the same.
     properties: dict[str, Callable[[Run], object]] = {
         "read other data than": lambda run: run.environment.get("data_hash"),
         "used another commit than": lambda run: run.environment.get("git_commit"),
@@ -134,7 +140,7 @@ def data_and_code_warnings(
 
 
 def undefined_metric_warnings(task: Task, split: str) -> list[str]:
-    """Names the seeds whose metric is undefined, if other seeds have the metric."""
+    """Names the seeds whose metric is undefined, if other seeds have a value."""
     seeds = []
     for score in task.scores:
         for seed, run in score.configuration.runs.items():
@@ -151,7 +157,7 @@ def undefined_metric_warnings(task: Task, split: str) -> list[str]:
 
 
 def other_rows_warnings(task: Task) -> list[str]:
-    """Names configurations that were not scored on the baseline's rows."""
+    """Names the configurations that were not scored on the baseline's rows."""
     names = [
         score.configuration.name
         for score in task.scores
@@ -166,7 +172,7 @@ def other_rows_warnings(task: Task) -> list[str]:
 
 
 def other_validation_rows_warnings(comparison: DatasetComparison) -> list[str]:
-    """Names the tasks whose best cannot be chosen on validation rows."""
+    """Names the tasks whose best configuration was not chosen on validation rows."""
     names = [task.name for task in comparison.tasks if not task.has_same_valid]
     if not names:
         return []

@@ -1,4 +1,8 @@
-"""Drift: the difference of features and predictions from the run's own data."""
+"""Drift: how far features and predictions have moved from those of the run's own data.
+
+Drift is measured by the population stability index (PSI), see `data.buckets`: the
+distance of the distribution on the evaluated rows from the distribution in the run.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +25,11 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 from mtl_cli.runs.predictions_file import PREDICTIONS, read_predictions
 
-# The usual thresholds of the population stability index.
+# The usual limits from which on a population stability index is moderate, and large.
 MODERATE, LARGE = 0.1, 0.25
-MORE_CELLS = 0.05  # empty or unseen, as a share of the rows, more than in training
+# A feature has drifted too if its fraction of empty cells, or of unseen values, is
+# larger than in the run by this much.
+MORE_CELLS = 0.05
 
 
 @dataclass(frozen=True)
@@ -31,10 +37,12 @@ class TrainedFeature:
     """The distribution of a feature's values in the run's own data.
 
     Attributes:
-        buckets: the distribution in the training rows.
-        counts: the number of values of training rows in each bucket.
-        missing: the share of empty cells in the training file.
-        unseen: the share of unseen values in the last split; None if not counted.
+        buckets: the buckets of the values, and their distribution in training rows.
+        counts: the number of values of training rows in each bucket, (buckets,).
+        missing: the fraction of empty cells in the training file.
+        unseen: the fraction of values in the run's last split that have no id of their
+            own, because training rows lack them or have few of them; None if it was not
+            counted.
     """
 
     buckets: Buckets
@@ -44,29 +52,37 @@ class TrainedFeature:
 
 
 def trained_feature(report: dict[str, Any]) -> TrainedFeature:
-    """Reads the part of a data report about one feature.
+    """Reads the entry of one feature in a run's `data_report.json`.
 
     Raises:
-        ValueError, LookupError, TypeError: if it is not what a run writes.
+        ValueError, LookupError, TypeError: if the entry is damaged.
     """
     buckets, unseen = report["buckets"], list(report["unseen"].values())
     counts = np.array(buckets["counts"], "int64")
     if counts_in(buckets, np.zeros(1)).shape != counts.shape:
         raise ValueError("the buckets and their counts differ in number")
-    last = float(unseen[-1]) if unseen else None
-    return TrainedFeature(buckets, counts, float(report["missing"]["train"]), last)
+    last_unseen = float(unseen[-1]) if unseen else None
+    missing = float(report["missing"]["train"])
+    return TrainedFeature(buckets, counts, missing, last_unseen)
 
 
 class FeatureCounts:
-    """Counts the values of each feature, in the buckets of the training rows.
+    """Counts the values of each feature, block by block.
+
+    Values are counted in the buckets of the training rows, which the run's
+    `data_report.json` holds.
 
     Args:
         features: the fitted features.
-        run: the run folder. Its data report holds the buckets.
+        run: the run folder.
 
     Attributes:
-        remark: why the features cannot be compared with the training rows; "" if they
-            can.
+        remark: a line for the user that says why the drift of features is unknown; ""
+            if it is known.
+        counts: {feature: the number of values in each bucket, (buckets,)}.
+        missing: {feature: the number of empty cells}.
+        unseen: {feature: the number of unseen values, and of all values}.
+        num_rows: the number of rows whose empty cells and unseen values are counted.
     """
 
     def __init__(self, features: FeatureSet, run: Path) -> None:
@@ -82,85 +98,95 @@ class FeatureCounts:
                 "distributions of the training rows"
             )
         self.counts = {n: np.zeros_like(x.counts) for n, x in self.trained.items()}
-        self.rows = 0
-        self.raw_rows = 0
         self.missing = dict.fromkeys(features.features, 0)
-        # {feature: the numbers of unseen and of all values}
         self.unseen: dict[str, tuple[int, int]] = {}
+        self.num_rows = 0
 
     def add(self, encoded: dict[str, Array], rows: pa.Table | None = None) -> None:
-        """Counts some rows.
+        """Counts the values of a block of rows.
 
         Args:
             encoded: the encoded rows, {input of the network: (rows, width)}.
-            rows: the rows before they were encoded, in which empty cells and unseen
-                values are counted; None does not count them.
+            rows: the same rows before they were encoded, in which empty cells and
+                unseen values are counted; None if these rows are not known.
         """
-        self.rows += len(next(iter(encoded.values())))
         for name, trained in self.trained.items():
             values, _ = self.features.all_values(encoded, name)
             self.counts[name] += counts_in(trained.buckets, values)
         if rows is None:
             return
-        self.raw_rows += rows.num_rows
+        self.num_rows += rows.num_rows
         for name, feature in self.features.features.items():
             columns = feature.source_columns(name)
-            empty = [int(empty_cells(rows[c]).sum()) for c in columns]
-            self.missing[name] += max(empty)
+            # A feature with several columns counts the column with most empty cells.
+            self.missing[name] += max(int(empty_cells(rows[c]).sum()) for c in columns)
         for name, value_rows in self.features.unseen(rows, encoded).items():
-            before = self.unseen.get(name, (0, 0))
-            counted = len(value_rows.unseen), len(value_rows.all)
-            self.unseen[name] = before[0] + counted[0], before[1] + counted[1]
+            num_unseen, num_values = self.unseen.get(name, (0, 0))
+            self.unseen[name] = (
+                num_unseen + len(value_rows.unseen),
+                num_values + len(value_rows.all),
+            )
 
     def drift(self) -> list[dict[str, Any]]:
-        """Returns one row per feature: its drift, empty cells and unseen values.
+        """Returns one dict per feature.
 
-        `trained_missing` and `trained_unseen` are the shares in the run's own data.
+        Returns: dicts with `kind` "feature"; `name`; `psi`, the population stability
+            index; `missing` and `unseen`, the fractions of empty cells and of unseen
+            values; and `trained_missing` and `trained_unseen`, these fractions in the
+            run's own data. A value that is unknown is None.
         """
         records = []
         for name in self.features.features:
-            trained, index = self.trained.get(name), None
+            trained, psi = self.trained.get(name), None
             if trained is not None:
-                index = stability_index(trained.counts, self.counts[name])
-            unseen, values = self.unseen.get(name, (0, 0))
+                psi = stability_index(trained.counts, self.counts[name])
+            num_unseen, num_values = self.unseen.get(name, (0, 0))
             records.append(
                 {
                     "kind": "feature",
                     "name": name,
-                    "psi": index,
-                    "missing": self.share(self.missing[name]),
+                    "psi": psi,
+                    "missing": self.fraction_missing(name),
                     "trained_missing": trained and trained.missing,
-                    "unseen": unseen / values if values else None,
+                    "unseen": num_unseen / num_values if num_values else None,
                     "trained_unseen": trained and trained.unseen,
                 }
             )
         return records
 
-    def share(self, count: int) -> float | None:
-        """Returns a count as a share of the rows; None if it was not counted."""
-        return count / self.raw_rows if self.raw_rows else None
+    def fraction_missing(self, name: str) -> float | None:
+        """Returns the fraction of empty cells of a feature; None if not counted."""
+        return self.missing[name] / self.num_rows if self.num_rows else None
 
 
-def has_moved(record: dict[str, Any]) -> bool:
-    """Whether a feature has a PSI of 0.1, or 5 % more empty or unseen cells."""
-    more_cells = [
-        record[share] is not None
-        and record[share] - (record[f"trained_{share}"] or 0) >= MORE_CELLS
-        for share in ("missing", "unseen")
+def has_drifted(record: dict[str, Any]) -> bool:
+    """Whether a feature has drifted enough to be reported.
+
+    This is so with a PSI of at least 0.1, or if the fraction of empty cells or of
+    unseen values is larger than in the run by at least 5 percentage points.
+
+    Args:
+        record: the drift of a feature with a known PSI, see `FeatureCounts.drift`.
+    """
+    has_more_cells = [
+        record[key] is not None
+        and record[key] - (record[f"trained_{key}"] or 0) >= MORE_CELLS
+        for key in ("missing", "unseen")
     ]
-    return record["psi"] >= MODERATE or any(more_cells)
+    return record["psi"] >= MODERATE or any(has_more_cells)
 
 
 def prediction_drift(
     run: Path, predictions: dict[str, Array]
 ) -> tuple[list[dict[str, Any]], str]:
-    """Compares predictions with the run's predictions for its test rows.
+    """Compares predictions with the run's predictions for its own test rows.
 
     Args:
-        run: the run folder.
-        predictions: {output: (rows,) or (rows, classes)}.
+        run: the run folder. Its `predictions.parquet` holds the earlier predictions.
+        predictions: the new predictions, {output: (rows,) or (rows, classes)}.
 
-    Returns: a row for each output and class; and the reason why there are no rows, or
+    Returns: one dict per output, or per class of a multiclass output, see
+        `prediction_record`; and a line for the user that says why there are none, or
         "".
     """
     path, records = run / PREDICTIONS, []
@@ -169,12 +195,12 @@ def prediction_drift(
         table = read_predictions(run, lambda names: columns)
         for name, values in predictions.items():
             earlier: Any = table[f"{name}_prediction"].to_numpy()
-            if earlier.dtype == object:  # a list of probabilities per row
+            if earlier.dtype == object:  # one list of probabilities per row
                 earlier = np.stack(list(earlier))
             pairs = zip(as_columns(earlier), as_columns(values), strict=True)
-            for i, (trained, new) in enumerate(pairs):
-                column = name if values.ndim == 1 else f"{name}.{i}"
-                records.append(prediction_record(column, trained, new))
+            for i, (old_column, new_column) in enumerate(pairs):
+                column_name = name if values.ndim == 1 else f"{name}.{i}"
+                records.append(prediction_record(column_name, old_column, new_column))
     except FileNotFoundError:
         return [], f"drift of predictions is unknown: {run} has no {PREDICTIONS}"
     except DAMAGED_FILE_ERRORS:
@@ -182,20 +208,29 @@ def prediction_drift(
     return records, ""
 
 
-def prediction_record(name: str, trained: Array, new: Array) -> dict[str, Any]:
-    """Returns the drift of one column of predictions."""
-    buckets = buckets_of(trained)
+def prediction_record(name: str, old: Array, new: Array) -> dict[str, Any]:
+    """Returns the drift of the predictions of an output, or of one of its classes.
+
+    Args:
+        name: the name of the output, followed by `.INDEX` for a class.
+        old: the run's predictions for its own test rows, (test rows,).
+        new: the predictions for the evaluated rows, (rows,).
+
+    Returns: `kind` "prediction", `name`, `psi`, and the means `mean` of the new and
+        `trained_mean` of the old predictions.
+    """
+    buckets = buckets_of(old)
     counts = np.array(buckets["counts"])
     return {
         "kind": "prediction",
         "name": name,
         "psi": stability_index(counts, counts_in(buckets, new)),
         "mean": float(new.mean()),
-        "trained_mean": float(trained.mean()),
+        "trained_mean": float(old.mean()),
     }
 
 
 def as_columns(predictions: Array) -> list[Array]:
-    """Returns the predictions as columns of floats: one, or one per class."""
+    """Splits predictions into columns, float64 (rows,): one, or one per class."""
     columns = predictions.reshape(len(predictions), -1).T
     return [np.asarray(column, "float64") for column in columns]

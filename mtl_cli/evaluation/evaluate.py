@@ -14,7 +14,7 @@ from mtl_cli.evaluation.drift import prediction_drift
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.evaluation.rows import (
-    Rows,
+    EvaluatedRows,
     opened_table,
     rows_of_source,
     table_in_memory,
@@ -29,12 +29,13 @@ from mtl_cli.scoring.gate_weights import measure_gate_weights
 from mtl_cli.scoring.importance import REPEATS, importance
 from mtl_cli.scoring.scored_rows import ScoredRows, metric_with_interval, scored_rows
 from mtl_cli.scoring.scores import evaluate as scores_of
-from mtl_cli.scoring.slices import Slices, score_slices, slices_by
+from mtl_cli.scoring.slice_scores import score_slices
+from mtl_cli.scoring.slices import Slices, slices_by
 from mtl_cli.statistics.sampling_error import bootstrap_error, interval
 
 
 def no_progress(description: str, done: int, total: int) -> None:
-    """Shows no progress."""
+    """Does nothing: the progress is not shown."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Request:
         by: the columns whose values make slices.
         importance: whether to measure the importance of features.
         repeats: the number of shufflings for the importance.
-        on_progress: receives what is done, and the numbers of finished and all steps.
+        on_progress: is called with a word such as "predicting", the number of steps or
+            rows that are done, and the number of all.
     """
 
     by: list[str] = field(default_factory=list)
@@ -56,13 +58,13 @@ class Request:
 
 def evaluate(
     model: LoadedRun, table: str | pa.Table | None, request: Request
-) -> tuple[Evaluation, Rows]:
-    """Evaluates a model.
+) -> tuple[Evaluation, EvaluatedRows]:
+    """Evaluates a trained model.
 
     Args:
         model: the trained model.
-        table: a file, folder, pattern or URL; or rows in memory; None for the run's own
-            validation rows.
+        table: a file, folder, pattern or URL; or a table in memory; or None for the
+            run's own validation rows.
         request: what to evaluate.
 
     Returns: the evaluation, and the rows with their predictions.
@@ -88,7 +90,7 @@ def evaluate(
     evaluation = Evaluation(
         str(model.folder),
         rows.source,
-        rows.number,
+        rows.num_rows,
         task_results(rows, scored, weakest),
         slice_records,
         rows.counts.drift() + drift,
@@ -99,8 +101,16 @@ def evaluate(
     return evaluation, rows
 
 
-def read_rows(model: LoadedRun, table: str | pa.Table | None, request: Request) -> Rows:
-    """Reads and predicts the rows to evaluate."""
+def read_rows(
+    model: LoadedRun, table: str | pa.Table | None, request: Request
+) -> EvaluatedRows:
+    """Reads and predicts the rows to evaluate.
+
+    Args:
+        model: see `evaluate`.
+        table: see `evaluate`.
+        request: what to evaluate.
+    """
     by = list(dict.fromkeys(request.by))
     if table is None:
         if by:
@@ -109,15 +119,19 @@ def read_rows(model: LoadedRun, table: str | pa.Table | None, request: Request) 
 
     on_rows = partial(request.on_progress, "predicting")
     if isinstance(table, str):
-        with opened_table(model, table, by) as (source, needed):
-            rows = rows_of_source(model, source, needed, by, on_rows)
+        with opened_table(model, table, by) as (source, plan):
+            rows = rows_of_source(model, source, plan, by, on_rows)
         remarks = [*rows.remarks, *filter(None, [training_rows_remark(model, table)])]
         return replace(rows, remarks=remarks)
     return rows_of_source(model, *table_in_memory(model, table, by), by, on_rows)
 
 
-def slices_of(model: LoadedRun, rows: Rows) -> list[Slices]:
-    """Returns the slices by each column; columns that features read as ids too."""
+def slices_of(model: LoadedRun, rows: EvaluatedRows) -> list[Slices]:
+    """Cuts the rows into slices by each requested column.
+
+    A column that a sparse feature reads holds ids, which are not cut into ranges even
+    if they are numbers. The same holds for other features that are not numeric.
+    """
     features = model.features.features.items()
     id_columns = {
         column
@@ -129,9 +143,21 @@ def slices_of(model: LoadedRun, rows: Rows) -> list[Slices]:
 
 
 def task_results(
-    rows: Rows, scored: list[ScoredRows], weakest: dict[str, list[dict[str, Any]]]
+    rows: EvaluatedRows,
+    scored: list[ScoredRows],
+    weakest: dict[str, list[dict[str, Any]]],
 ) -> dict[str, dict[str, Any]]:
-    """Returns the metrics with intervals, the calibration and the weakest slice."""
+    """Returns the results of each output on all rows.
+
+    Args:
+        rows: the rows.
+        scored: the rows on which each output is scored.
+        weakest: {output: the records of its tested slices, weakest first}.
+
+    Returns: {output: a dict}, with `main_metric`, the name of a metric; `metrics`, each
+        with its interval; `calibration`; `weakest_slice`, a record or None; and the
+        counts and reasons that `metrics.scores` describes.
+    """
     scores = scores_of(rows.outputs, rows.table, rows.predictions)
     results = {}
     for rows_of_output in scored:
@@ -143,7 +169,7 @@ def task_results(
             if metric != truth_rmse.name
         }
         if truth_rmse.name in score:
-            metrics[truth_rmse.name] = truth_with_interval(rows, name, score)
+            metrics[truth_rmse.name] = truth_rmse_with_interval(rows, name, score)
         results[name] = {
             "main_metric": rows_of_output.main_metric.name,
             **{key: x for key, x in score.items() if key in NON_METRIC_KEYS},
@@ -154,8 +180,13 @@ def task_results(
     return results
 
 
-def truth_with_interval(rows: Rows, name: str, score: Score) -> dict[str, Any]:
-    """Returns the error against the true probability. All rows count."""
+def truth_rmse_with_interval(
+    rows: EvaluatedRows, name: str, score: Score
+) -> dict[str, Any]:
+    """Computes the interval of an output's `truth_rmse`, which counts all rows.
+
+    Returns: see `metric_with_interval`.
+    """
     value = score[truth_rmse.name]
     columns = [rows.table.truths[name].astype("float64"), rows.predictions[name]]
     error = bootstrap_error(truth_rmse, columns)
@@ -163,22 +194,24 @@ def truth_with_interval(rows: Rows, name: str, score: Score) -> dict[str, Any]:
     return {"value": value, "low": low, "high": high, "method": "bootstrap"}
 
 
-def gates(model: LoadedRun, rows: Rows, slices: list[Slices]) -> dict[str, Any]:
-    """Returns how gates use their experts, of all sampled rows and by slice."""
-    # The gate of a task without labels in the table counts all rows.
+def gates(
+    model: LoadedRun, rows: EvaluatedRows, slices_by_column: list[Slices]
+) -> dict[str, Any]:
+    """Summarizes how gates use their experts, on the sampled rows and on each slice.
+
+    Returns: see `GateUsage`; {} if the model has no gates.
+    """
+    # If the table has no labels of a task, all rows count for the task's gates.
     tasks = list(model.config.chosen_tasks)
     weights: dict[str, Array] = {
         task: rows.sample.weights.get(task, np.ones(rows.sample.rows)) for task in tasks
     }
     sample = replace(rows.sample, weights=weights)
-    measured = measure_gate_weights(model.network, tasks, sample)
-    if measured is None:
+    gate_weights = measure_gate_weights(model.network, tasks, sample)
+    if gate_weights is None:
         return {}
-    by_slice = [
-        record
-        for by in slices
-        for record in usage_by_slice(
-            measured, replace(by, codes=by.codes[rows.sample_rows])
-        )
-    ]
-    return {**summarize_gates(measured), "slices": by_slice}
+    usages = []
+    for slices in slices_by_column:
+        sampled_slices = replace(slices, codes=slices.codes[rows.sample_indices])
+        usages += usage_by_slice(gate_weights, sampled_slices)
+    return {**summarize_gates(gate_weights), "slices": usages}

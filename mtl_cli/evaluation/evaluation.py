@@ -1,4 +1,4 @@
-"""The result of an evaluation: JSON values, and pandas tables of them."""
+"""The result of an evaluation, as JSON values and as pandas tables."""
 
 import math
 from dataclasses import dataclass, field
@@ -13,18 +13,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How good a trained model is on a table, and why.
+    """How good a trained model is on a table, and on which rows it is weak.
 
     Attributes:
         run: the run folder.
         table_name: the table that was evaluated.
         rows: the number of rows of the table.
-        tasks: {output: its metrics with intervals, its calibration, its weakest slice}.
-        slice_records: a dict for each column, slice and output.
-        drift_records: a dict for each feature, and for each output and class.
+        tasks: {output: its metrics with intervals, its calibration, its weakest slice},
+            see `evaluate.task_results`.
+        slice_records: one dict per column, slice and output, see `slice_record`.
+        drift_records: one dict per feature, and per output or class, see `drift`.
         importances: the importance of features, see `importance`; {} if not measured.
-        gates: the use of experts by gates, of all rows and by slice; {} without gates.
-        remarks: what is left out or odd, one line each.
+        gates: the use of experts, on all rows and by slice, see `GateUsage`; {} if the
+            model has no gates.
+        remarks: what is left out or unexpected, one line each.
     """
 
     run: str
@@ -39,7 +41,7 @@ class Evaluation:
 
     @property
     def metrics(self) -> "pd.DataFrame":
-        """A row for each task and metric, with the ends of its 95 % interval."""
+        """One row per task and metric, with the ends of its 95 % interval."""
         records = [
             {"task": task, "metric": name, **metric}
             for task, result in self.tasks.items()
@@ -49,7 +51,7 @@ class Evaluation:
 
     @property
     def slices(self) -> "pd.DataFrame":
-        """A row for each column, slice and task, with all metrics of the task."""
+        """One row per column, slice and task, with all metrics of the task."""
         records = [
             {k: v for k, v in record.items() if k != "metrics"}
             | {f"metrics.{name}": x for name, x in record["metrics"].items()}
@@ -59,12 +61,12 @@ class Evaluation:
 
     @property
     def drift(self) -> "pd.DataFrame":
-        """A row for each feature, and for each output and class."""
+        """One row per feature, and per output, or class of a multiclass output."""
         return frame(self.drift_records, ["kind", "name", "psi"])
 
     @property
     def importance(self) -> "pd.DataFrame":
-        """A row for each task and feature, and for each task and group of features."""
+        """One row per task and feature, and per task and group of features."""
         records = [
             {k: v for k, v in record.items() if k != "drops"}
             for record in self.importances.get("features", [])
@@ -73,7 +75,7 @@ class Evaluation:
         return frame(records, columns)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns all results as JSON values; numbers that are not finite are None."""
+        """Returns all results as JSON values, with None for NaN and infinity."""
         values: dict[str, Any] = finite(
             {
                 "run": self.run,
@@ -92,7 +94,7 @@ class Evaluation:
     def numbers(self) -> dict[str, float | None]:
         """Returns the numbers that `--fail-if` can check, by dotted name.
 
-        These are `TASK.METRIC`, `features.NAME.psi`, `features.NAME.missing`,
+        The names are `TASK.METRIC`, `features.NAME.psi`, `features.NAME.missing`,
         `features.NAME.unseen` and `predictions.NAME.psi`.
         """
         numbers = {
@@ -129,14 +131,19 @@ class Evaluation:
 
 
 def frame(records: list[dict[str, Any]], columns: list[str]) -> "pd.DataFrame":
-    """Returns records as a table; an empty table has the columns too."""
+    """Returns records as a table.
+
+    Args:
+        records: one dict per row, whose keys are the columns.
+        columns: the columns of the table if there are no records.
+    """
     import pandas as pd
 
     return pd.DataFrame(records) if records else pd.DataFrame(columns=columns)
 
 
 def finite(value: Any) -> Any:
-    """Returns JSON values with None in place of NaN and infinity."""
+    """Replaces NaN and infinity in JSON values by None."""
     if isinstance(value, dict):
         return {str(key): finite(x) for key, x in value.items()}
     if isinstance(value, list | tuple):

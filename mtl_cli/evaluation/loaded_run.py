@@ -1,4 +1,4 @@
-"""The model of a run, as evaluations need it."""
+"""Loads the trained model of a run, to evaluate it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from mtl_cli.exports.base import TrainedModel
 
 @dataclass(frozen=True)
 class LoadedRun(TrainedModel):
-    """A trained model, and the run folder that it comes from.
+    """A trained model, and the run folder from which it was loaded.
 
     Attributes:
         folder: the run folder.
@@ -21,7 +21,7 @@ def load_run(run: Path) -> LoadedRun:
     """Loads the model of a finished run.
 
     Raises:
-        DataError: if the folder holds no complete model.
+        DataError: if the folder does not hold a complete model.
     """
     from mtl_cli.runs import saved_model
 

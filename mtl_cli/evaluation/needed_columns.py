@@ -1,4 +1,8 @@
-"""The columns that an evaluation needs, and the outputs that a table has them for."""
+"""Finds the outputs that can be evaluated on a table, and the columns to read.
+
+An output is evaluated if the table has the columns of its labels. Optional columns,
+such as groups, are used if the table has them.
+"""
 
 from dataclasses import dataclass
 
@@ -14,15 +18,15 @@ from mtl_cli.heads.base import Output
 
 
 @dataclass(frozen=True)
-class Evaluable:
-    """The part of a model that a table can be evaluated for.
+class EvaluationPlan:
+    """What can be evaluated on a table.
 
     Attributes:
-        dataset: the data set, without the columns that only training needs and without
-            optional columns that the table lacks.
+        dataset: the data set of the run, without optional columns that the table lacks
+            and without the columns that only training needs.
         outputs: the outputs whose labels the table has.
         request: the columns to read.
-        remarks: what is left out, and why, one line each.
+        remarks: what is left out of the evaluation, and why, one line each.
     """
 
     dataset: Dataset
@@ -31,19 +35,19 @@ class Evaluable:
     remarks: list[str]
 
 
-def evaluable(
-    config: Config, names: list[str], by: list[str], shown_path: str
-) -> Evaluable:
-    """Returns the outputs that can be evaluated on a table with these columns.
+def plan_evaluation(
+    config: Config, names: list[str], by: list[str], table_name: str
+) -> EvaluationPlan:
+    """Finds the outputs that can be evaluated on a table, and the columns to read.
 
     Args:
         config: the configuration of the run.
         names: the names of the table's columns.
-        by: the columns whose values make slices.
-        shown_path: the table in messages.
+        by: the names of the columns whose values make slices.
+        table_name: the name of the table in messages.
 
     Raises:
-        DataError: if the table has the label of no output.
+        DataError: if the table does not have the label of any output.
         ConfigError: if the table lacks a column of `by`.
     """
     outputs, remarks = [], []
@@ -52,34 +56,39 @@ def evaluable(
         missing = [f"'{column}'" for column in needed if column not in names]
         outputs += [] if missing else [output]
         remarks += [
-            f"{output.name} is not evaluated: {shown_path} has no column {column}"
+            f"{output.name} is not evaluated: {table_name} has no column {column}"
             for column in missing[:1]
         ]
     listed = ", ".join(names[:COLUMNS_TO_LIST])
     if not outputs:
         columns = dict.fromkeys(output.task.label for output in config.outputs)
         raise DataError(
-            f"TABLE: {shown_path} has no label of this model: it needs at least one of "
+            f"TABLE: {table_name} has no label of this model: it needs at least one of "
             f"the columns {', '.join(columns)}, and has {listed}"
         )
     for column in by:
         if column not in names:
             raise ConfigError(
-                f"--by: no column '{column}' in {shown_path}, which has "
+                f"--by: no column '{column}' in {table_name}, which has "
                 f"{listed}{suggest(column, names)}"
             )
     dataset, more_remarks = without_optional_columns(config.dataset, names)
     features, labels = feature_request(dataset), label_request(dataset, outputs)
-    more = {c: "--by" for c in by if c not in features.keys | labels.keys}
+    slice_keys = {c: "--by" for c in by if c not in features.keys | labels.keys}
     request = ColumnRequest(
-        features.keys | labels.keys | more,
-        dict.fromkeys(more, pa.string()) | labels.types | features.types,
+        features.keys | labels.keys | slice_keys,
+        # The types of these columns are unknown. In a text file they are read as text.
+        dict.fromkeys(slice_keys, pa.string()) | labels.types | features.types,
     )
-    return Evaluable(dataset, outputs, request, remarks + more_remarks)
+    return EvaluationPlan(dataset, outputs, request, remarks + more_remarks)
 
 
 def label_columns(dataset: Dataset, output: Output) -> list[str]:
-    """Returns the columns of an output's label and space, and of sampled labels."""
+    """Returns the columns that the labels of an output are made of.
+
+    These are the output's label, the label of the task that is its space, and the label
+    of the task whose rows with label 0 were sampled; the last two only if they exist.
+    """
     tasks = [output.task]
     if output.space is not None:
         tasks.append(space_task(dataset, output.space))
@@ -91,9 +100,16 @@ def label_columns(dataset: Dataset, output: Output) -> list[str]:
 def without_optional_columns(
     dataset: Dataset, names: list[str]
 ) -> tuple[Dataset, list[str]]:
-    """Returns a data set that asks for no optional column that a table lacks.
+    """Removes the optional columns that a table lacks from a data set.
 
-    Returns: the data set, and one line for each column that is left out.
+    The column of splits is always removed: all rows of the table are evaluated.
+
+    Args:
+        dataset: the data set of the run.
+        names: the names of the table's columns.
+
+    Returns: the data set without these columns; and one line per column that says what
+        is left out of the evaluation.
     """
     remarks = []
     changes: dict[str, object] = {"split_column": None}

@@ -1,4 +1,4 @@
-"""The HTML page of an evaluation: tables, calibration plots and gates."""
+"""Makes the HTML page of an evaluation: tables, plots, and the weights of gates."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ from mtl_cli.runs.importance_plots import importance_plots
 from mtl_cli.runs.score_table import text_with_interval
 from mtl_cli.scoring.gate_rows import gate_tables
 
-MAX_BARS = 30
+MAX_BARS = 30  # number of features in a plot of importance
 
 
 def page(evaluation: Evaluation) -> str:
@@ -34,7 +34,7 @@ def page(evaluation: Evaluation) -> str:
 
 
 def notebook(evaluation: Evaluation) -> str:
-    """Returns the tables and sentences of the page as HTML for a notebook."""
+    """Returns the tables and the sentences of the page as HTML for a notebook."""
     name = mask_secrets(evaluation.table_name)
     return render(
         "notebook.html",
@@ -45,7 +45,10 @@ def notebook(evaluation: Evaluation) -> str:
 
 
 def calibration_plots(evaluation: Evaluation) -> list[LinePlot]:
-    """Returns one plot per task: mean label against mean prediction of each bucket."""
+    """Plots the mean label over the mean prediction of each bucket, for each task.
+
+    Tasks without scored rows have no plot.
+    """
     plots = []
     for task, result in evaluation.tasks.items():
         if result["calibration"] is not None:
@@ -60,9 +63,11 @@ def calibration_plots(evaluation: Evaluation) -> list[LinePlot]:
 
 
 def slice_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
-    """Returns {title of a section: one chart per task} for the slices by each column.
+    """Plots the main metric of each task on the slices by each column.
 
-    The dashed line is the metric on all rows.
+    The dashed line of a chart is the metric on all rows.
+
+    Returns: {title of the column's section: one chart per task}.
     """
     charts: dict[str, list[Chart]] = {}
     columns = dict.fromkeys(record["column"] for record in evaluation.slice_records)
@@ -83,7 +88,10 @@ def slice_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
 
 
 def importance_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
-    """Returns {`Importance`: one chart per task}, the most important features first."""
+    """Plots the most important features of each task.
+
+    Returns: {"Importance": one chart per task}; {} if importance was not measured.
+    """
     titles = {
         task: f"{title_of(task, result)} {result['main_metric'].replace('_', ' ')}"
         for task, result in evaluation.tasks.items()
@@ -94,7 +102,7 @@ def importance_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
 
 
 def ends_of(record: dict[str, Any]) -> tuple[float, float]:
-    """Returns the ends of an interval; both are the value if they are unknown."""
+    """Returns the ends of a metric's interval; both are the value if unknown."""
     if record["low"] is None:
         return record["value"], record["value"]
     return record["low"], record["high"]

@@ -1,4 +1,9 @@
-"""Reads the rows to evaluate: their labels, predictions, slices, and a sample."""
+"""Reads and predicts the rows to evaluate.
+
+The rows come from a table on disk or in memory, or from the run's own validation split.
+A large table is read in blocks. Of each row, the labels and predictions are kept, but
+the features only if the row is in a random sample.
+"""
 
 import tempfile
 from collections import defaultdict
@@ -22,28 +27,30 @@ from mtl_cli.data.sources import Source, column_names, open_source, value_type
 from mtl_cli.data.table import Array, Table, as_arrays, as_table
 from mtl_cli.evaluation.drift import FeatureCounts
 from mtl_cli.evaluation.loaded_run import LoadedRun
-from mtl_cli.evaluation.needed_columns import Evaluable, evaluable
+from mtl_cli.evaluation.needed_columns import EvaluationPlan, plan_evaluation
 from mtl_cli.heads.base import Output
 from mtl_cli.runs.prediction import blocks
 
-# Importance and gates are measured on a sample of this many rows.
+# The importance of features and the weights of gates are measured on a random sample of
+# this many rows.
 SAMPLE_ROWS = 20_000
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows to evaluate.
+class EvaluatedRows:
+    """The rows to evaluate, with their predictions.
 
     Attributes:
-        source: the table in messages.
+        source: the name of the table in messages.
         outputs: the outputs that can be scored.
-        table: labels, weights, groups and true probabilities, without features.
-        predictions: the predictions of all outputs of the model, by name.
-        by: the columns that make slices, by name.
+        table: labels, weights, groups and true probabilities of the rows, without their
+            features.
+        predictions: {output of the model: (rows,) or (rows, classes)}.
+        by: {column that makes slices: its cells}.
         sample: a random sample of the rows, with their features.
-        sample_rows: the numbers of the sampled rows, ascending.
+        sample_indices: the indices of the sampled rows, ascending, (sampled rows,).
         counts: the distributions of the features.
-        remarks: what is left out, and why, one line each.
+        remarks: what is left out of the evaluation, and why, one line each.
     """
 
     source: str
@@ -52,18 +59,22 @@ class Rows:
     predictions: dict[str, Array]
     by: dict[str, pa.ChunkedArray]
     sample: Table
-    sample_rows: Array
+    sample_indices: Array
     counts: FeatureCounts
     remarks: list[str]
 
     @property
-    def number(self) -> int:
+    def num_rows(self) -> int:
         """The number of rows."""
         return len(next(iter(self.predictions.values())))
 
 
 def dataset_of(config: Config, path: str) -> Dataset:
-    """Returns the data set of a run with the format that the ending of a path names."""
+    """Returns the data set of a run, with the format of another table.
+
+    The ending of the table's path names the format. If it does not, the table has the
+    format of the data set.
+    """
     file_format = format_by_ending(path) or config.dataset.format
     return config.dataset.model_copy(update={"format": file_format})
 
@@ -71,74 +82,95 @@ def dataset_of(config: Config, path: str) -> Dataset:
 @contextmanager
 def opened_table(
     model: LoadedRun, path: str, by: list[str]
-) -> Iterator[tuple[Source, Evaluable]]:
-    """Opens a file, folder, pattern or URL."""
+) -> Iterator[tuple[Source, EvaluationPlan]]:
+    """Opens a table on disk or behind a URL.
+
+    Args:
+        model: the model.
+        path: a file, folder, pattern or URL.
+        by: the columns that make slices.
+
+    Yields: the rows, which can be read until the context ends; and what is evaluated.
+    """
     dataset = dataset_of(model.config, path)
     config = model.config.model_copy(update={"dataset": dataset})
     names = column_names("TABLE", path, dataset)
-    needed = evaluable(config, names, by, path)
+    plan = plan_evaluation(config, names, by, path)
     with tempfile.TemporaryDirectory(prefix="mtl-evaluate-") as folder:
         spill = Path(folder, "rows")
-        yield open_source("TABLE", path, needed.dataset, needed.request, spill), needed
+        yield open_source("TABLE", path, plan.dataset, plan.request, spill), plan
 
 
 def table_in_memory(
     model: LoadedRun, table: pa.Table, by: list[str]
-) -> tuple[Source, Evaluable]:
-    """Returns the rows of an Arrow table."""
-    needed = evaluable(model.config, table.column_names, by, "the table")
+) -> tuple[Source, EvaluationPlan]:
+    """Selects the columns of an Arrow table that an evaluation needs.
+
+    Args:
+        model: the model.
+        table: the table.
+        by: the columns that make slices.
+
+    Returns: the rows, and what is evaluated.
+    """
+    plan = plan_evaluation(model.config, table.column_names, by, "the table")
     if not table.num_rows:
         raise DataError("TABLE: the table has no rows")
-    needed.request.check("TABLE", "the table", table.column_names)
-    rows = table.select(needed.request.columns)
+    plan.request.check("TABLE", "the table", table.column_names)
+    rows = table.select(plan.request.columns)
     rows = rows.cast(pa.schema({f.name: value_type(f.type) for f in rows.schema}))
-    return Source("the table", rows.num_rows, lambda _: iter([rows])), needed
+    return Source("the table", rows.num_rows, lambda _: iter([rows])), plan
 
 
 def rows_of_source(
     model: LoadedRun,
     source: Source,
-    needed: Evaluable,
+    plan: EvaluationPlan,
     by: list[str],
     on_rows: Callable[[int, int], None],
-) -> Rows:
+) -> EvaluatedRows:
     """Encodes and predicts all rows of a table, block by block.
 
     Args:
         model: the model.
         source: the rows.
-        needed: the outputs and columns to read.
+        plan: what is evaluated.
         by: the columns that make slices.
-        on_rows: receives the numbers of read and of all rows after each block.
+        on_rows: is called after each block with the number of rows that are read, and
+            the number of all rows.
     """
-    collector = RowCollector(model, needed, by, sampled_rows(source.rows))
+    collector = RowCollector(model, plan, by, sample_indices(source.rows))
     for block in blocks(source):
-        with located_errors(source, collector.rows):
+        with located_errors(source, collector.num_rows):
             encoded = model.features.encode(block)
-            labels = labels_of_rows(needed.dataset, needed.outputs, block)
+            labels = labels_of_rows(plan.dataset, plan.outputs, block)
         collector.add(block, encoded, labels)
-        on_rows(collector.rows, source.rows)
+        on_rows(collector.num_rows, source.rows)
     return collector.collected(source.path)
 
 
 class RowCollector:
-    """Collects what an evaluation needs of rows that come block by block.
+    """Predicts blocks of rows, and collects what an evaluation needs of the rows.
 
     Args:
         model: the model.
-        needed: the outputs and columns to read.
+        plan: what is evaluated.
         by: the columns that make slices.
-        sampled: the numbers of the rows whose features are kept, ascending.
+        sample_indices: the indices of the rows whose features are kept, ascending.
 
     Attributes:
-        rows: the number of rows so far.
+        num_rows: the number of rows so far.
     """
 
     def __init__(
-        self, model: LoadedRun, needed: Evaluable, by: list[str], sampled: Array
+        self,
+        model: LoadedRun,
+        plan: EvaluationPlan,
+        by: list[str],
+        sample_indices: Array,
     ) -> None:
-        self.model, self.needed, self.sampled = model, needed, sampled
-        self.rows = 0
+        self.model, self.plan, self.sample_indices = model, plan, sample_indices
+        self.num_rows = 0
         self.labels: dict[str, list[Array]] = defaultdict(list)
         self.predictions: dict[str, list[Array]] = defaultdict(list)
         self.features: dict[str, list[Array]] = defaultdict(list)
@@ -147,58 +179,60 @@ class RowCollector:
         self.group_codes = GroupCodes()
 
     def add(self, block: pa.Table, encoded: dict[str, Array], labels: Table) -> None:
-        """Predicts and counts a block.
+        """Predicts the rows of a block, and adds the block.
 
         Args:
             block: the rows.
             encoded: the encoded rows, {input of the network: (rows, width)}.
             labels: the labels and weights of the rows.
         """
-        group = self.needed.dataset.group_column
-        if group is not None:
-            labels = replace(labels, groups=self.group_codes.encode(block[group]))
+        group_column = self.plan.dataset.group_column
+        if group_column is not None:
+            # The codes of groups must be the same in all blocks.
+            groups = self.group_codes.encode(block[group_column])
+            labels = replace(labels, groups=groups)
         for name, x in as_arrays(labels).items():
             self.labels[name].append(x)
         for name, x in self.model.network.predict(Table(encoded, {}, {})).items():
             self.predictions[name].append(x)
         self.counts.add(encoded, block)
-        ends = self.rows, self.rows + block.num_rows
-        first, last = np.searchsorted(self.sampled, ends)
-        inside = self.sampled[first:last] - self.rows
+        bounds = self.num_rows, self.num_rows + block.num_rows
+        start, stop = np.searchsorted(self.sample_indices, bounds)
+        sampled_in_block = self.sample_indices[start:stop] - self.num_rows
         for name, x in encoded.items():
-            self.features[f"features.{name}"].append(x[inside])
+            self.features[f"features.{name}"].append(x[sampled_in_block])
         for column, chunks in self.by.items():
             chunks += block[column].chunks
-        self.rows += block.num_rows
+        self.num_rows += block.num_rows
 
-    def collected(self, source: str) -> Rows:
-        """Returns all rows.
+    def collected(self, source: str) -> EvaluatedRows:
+        """Returns the rows of all blocks.
 
         Args:
-            source: the table in messages.
+            source: the name of the table in messages.
         """
         table = as_table(concatenated(self.labels))
-        sample = {name: x[self.sampled] for name, x in as_arrays(table).items()}
-        return Rows(
+        sample = {name: x[self.sample_indices] for name, x in as_arrays(table).items()}
+        return EvaluatedRows(
             source,
-            self.needed.outputs,
+            self.plan.outputs,
             table,
             concatenated(self.predictions),
             {column: pa.chunked_array(chunks) for column, chunks in self.by.items()},
             as_table(sample | concatenated(self.features)),
-            self.sampled,
+            self.sample_indices,
             self.counts,
-            self.needed.remarks,
+            self.plan.remarks,
         )
 
 
-def validation_rows(model: LoadedRun, on_rows: OnRows = no_progress) -> Rows:
-    """Reads the data of the run again; returns its validation rows.
+def validation_rows(model: LoadedRun, on_rows: OnRows = no_progress) -> EvaluatedRows:
+    """Reads the run's own validation rows, and predicts them.
 
     Args:
         model: the model.
-        on_rows: receives the numbers of finished and of all rows, if the rows must be
-            encoded again.
+        on_rows: is called with the number of encoded rows, and the number of all rows,
+            if the encoded rows are not in the cache.
 
     Raises:
         DataError: if the run has no validation rows, or its data has changed.
@@ -217,22 +251,28 @@ def validation_rows(model: LoadedRun, on_rows: OnRows = no_progress) -> Rows:
     table = valid.read(0, valid.rows)
     counts = FeatureCounts(model.features, model.folder)
     counts.add(table.features)
-    sampled = sampled_rows(valid.rows)
-    return Rows(
+    indices = sample_indices(valid.rows)
+    return EvaluatedRows(
         "the validation rows",
         model.config.outputs,
         replace(table, features={}),
         model.network.predict(table),
         {},
-        table.take(sampled),
-        sampled,
+        table.take(indices),
+        indices,
         counts,
         [],
     )
 
 
-def sampled_rows(num_rows: int) -> Array:
-    """Returns the numbers of sampled rows, ascending; all of a small table."""
+def sample_indices(num_rows: int) -> Array:
+    """Draws the rows of the sample: all rows if there are at most `SAMPLE_ROWS`.
+
+    Args:
+        num_rows: the number of rows of the table.
+
+    Returns: the indices of the sampled rows, ascending.
+    """
     if num_rows <= SAMPLE_ROWS:
         return np.arange(num_rows)
     random = np.random.default_rng(0)
@@ -240,5 +280,5 @@ def sampled_rows(num_rows: int) -> Array:
 
 
 def concatenated(blocks_by_name: dict[str, list[Array]]) -> dict[str, Array]:
-    """Returns the blocks of each array as one array."""
+    """Joins the blocks of each array."""
     return {name: np.concatenate(x) for name, x in blocks_by_name.items()}

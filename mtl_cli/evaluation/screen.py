@@ -21,11 +21,11 @@ from mtl_cli.runs.score_table import text_with_interval
 if TYPE_CHECKING:
     from mtl_cli.evaluation.sweep import SweepEvaluation
 
-WIDTH = 120  # of the output if it is no terminal
+WIDTH = 120  # number of characters in a line if the output is not a terminal
 
 
 def show_evaluation(evaluation: Evaluation) -> None:
-    """Prints the tables and sentences of an evaluation."""
+    """Prints the tables and the sentences of an evaluation."""
     console = new_console()
     title = f"{evaluation.run} on {evaluation.table_name}: {evaluation.rows:,} rows"
     print_line(console, title, "bold")
@@ -43,7 +43,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
 def show_sweep(result: "SweepEvaluation", target: Path) -> None:
     """Prints the main metric of each task for each run of a sweep."""
     console = new_console()
-    # Runs may differ in the main metric of a task: each metric has a column.
+    # Runs may have different main metrics for one task. Each has its own column.
     columns = list(
         dict.fromkeys(
             (task, values["main_metric"])
@@ -73,11 +73,11 @@ def show_sweep(result: "SweepEvaluation", target: Path) -> None:
 
 @contextmanager
 def written_to_stdout() -> Iterator[None]:
-    """Turns an error of writing to stdout into one line.
+    """Turns an error while stdout is written into a `WriteError`.
 
     Raises:
-        WriteError: if stdout cannot be written.
-        BrokenPipeError: if its reader, such as `head`, has closed it.
+        WriteError: if stdout cannot be written, for example because a disk is full.
+        BrokenPipeError: if the program that reads stdout, such as `head`, has ended.
     """
     try:
         yield
@@ -85,13 +85,14 @@ def written_to_stdout() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        # Python would try once more to write the text that is left, and complain.
+        # At its end, Python would try again to write the rest of the text, and print a
+        # second error. Into /dev/null it can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise WriteError(f"cannot write to stdout: {error.strerror}") from None
 
 
 def new_console() -> Console:
-    """Returns the console of stdout."""
+    """Returns a console that writes to stdout."""
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = WIDTH
@@ -99,5 +100,5 @@ def new_console() -> Console:
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:
-    """Prints a line without secrets."""
+    """Prints a line, with secrets replaced."""
     console.print(Text(printable(mask_secrets(text)), style=style))

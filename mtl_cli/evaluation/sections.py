@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mtl_cli.comparison.formats import comma_list
-from mtl_cli.evaluation.drift import LARGE, MODERATE, MORE_CELLS, has_moved
+from mtl_cli.evaluation.drift import LARGE, MODERATE, MORE_CELLS, has_drifted
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.metrics.scores import title_of
 from mtl_cli.runs.data_tables import format_share
@@ -18,9 +18,9 @@ from mtl_cli.runs.score_table import (
 )
 from mtl_cli.runs.slice_texts import slice_text
 
-MAX_FEATURES = 30  # in the table of importance
-MAX_DRIFTS = 12
-TASKS_BESIDE = 2  # in one table of slices
+MAX_FEATURES = 30  # number of rows in the table of importance
+MAX_DRIFTS = 12  # number of rows in the table of drifting features
+TASKS_PER_TABLE = 2  # tasks whose columns are side by side in a table of slices
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Section:
 
 
 def sections(evaluation: Evaluation) -> list[Section]:
-    """Returns the parts of an evaluation that hold anything."""
+    """Returns the parts of an evaluation that are not empty."""
     parts = [
         metric_section(evaluation),
         weakest_section(evaluation),
@@ -51,7 +51,7 @@ def sections(evaluation: Evaluation) -> list[Section]:
 
 
 def metric_section(evaluation: Evaluation) -> Section:
-    """Returns the metrics of all tasks; one table for tasks with the same metrics."""
+    """Returns the metrics of all tasks. Tasks with the same metrics share a table."""
     rows, lines = [], []
     for task, result in evaluation.tasks.items():
         texts = {name: text_with_interval(x) for name, x in result["metrics"].items()}
@@ -62,13 +62,14 @@ def metric_section(evaluation: Evaluation) -> Section:
 
 
 def slice_sections(evaluation: Evaluation) -> Iterator[Section]:
-    """Yields the slices by each column."""
+    """Yields one section per column: the scores of each task on each slice."""
     columns = dict.fromkeys(record["column"] for record in evaluation.slice_records)
     tasks = list(evaluation.tasks)
     for column in columns:
         records = [r for r in evaluation.slice_records if r["column"] == column]
         pairs = [
-            tasks[i : i + TASKS_BESIDE] for i in range(0, len(tasks), TASKS_BESIDE)
+            tasks[i : i + TASKS_PER_TABLE]
+            for i in range(0, len(tasks), TASKS_PER_TABLE)
         ]
         tables = [
             slice_table(evaluation, column, [r for r in records if r["task"] in pair])
@@ -78,7 +79,7 @@ def slice_sections(evaluation: Evaluation) -> Iterator[Section]:
 
 
 def weakest_section(evaluation: Evaluation) -> Section:
-    """Returns a sentence on the weakest slice of each task, if there are slices."""
+    """Returns one sentence per task about its weakest slice, if there are slices."""
     tasks = evaluation.tasks if evaluation.slice_records else {}
     lines = [
         f"{title_of(task, tasks[task])}: {weakest_text(evaluation, task)}"
@@ -90,7 +91,13 @@ def weakest_section(evaluation: Evaluation) -> Section:
 def slice_table(
     evaluation: Evaluation, column: str, records: list[dict[str, Any]]
 ) -> Cells:
-    """Returns one row per slice; tasks lie side by side."""
+    """Returns a table with one row per slice, and four columns per task.
+
+    Args:
+        evaluation: the evaluation.
+        column: the column whose values make the slices.
+        records: the records of these slices, of one task or several.
+    """
     header, rows = [column], dict[str, list[str]]()
     for record in records:
         task = title_of(record["task"], evaluation.tasks[record["task"]])
@@ -115,54 +122,61 @@ def weakest_text(evaluation: Evaluation, task: str) -> str:
     if record is None:
         return "no slice has enough rows of each class for a test"
     records = [r for r in evaluation.slice_records if r["task"] == task]
-    number = sum(r["p_corrected"] is not None for r in records)
-    values = slice_text(record, number)
+    num_tested = sum(r["p_corrected"] is not None for r in records)
+    values = slice_text(record, num_tested)
     if record["surely_weaker"]:
         return f"weakest slice: {values}"
     return f"no slice is surely weaker than the rest; the lowest has {values}"
 
 
 def drift_section(evaluation: Evaluation) -> Section:
-    """Returns the predictions, and the features that moved most."""
+    """Returns the drift of predictions, and of the features that drifted most."""
     with_psi = [r for r in evaluation.drift_records if r["psi"] is not None]
     predictions = [r for r in with_psi if r["kind"] == "prediction"]
     features = [r for r in with_psi if r["kind"] == "feature"]
     features.sort(key=lambda record: -record["psi"])
-    drifting = [record for record in features if has_moved(record)]
-    of_predictions = [["prediction", "psi", "mean", "mean on the run's test rows"]]
+    drifting = [record for record in features if has_drifted(record)]
+    prediction_table = [["prediction", "psi", "mean", "mean on the run's test rows"]]
     for r in predictions:
         means = f"{r['mean']:.4f}", f"{r['trained_mean']:.4f}"
-        of_predictions.append([r["name"], f"{r['psi']:.3f}", *means])
-    of_features = [["feature", "psi", "missing", "in training", "unseen", "in the run"]]
-    shares = ("missing", "trained_missing", "unseen", "trained_unseen")
+        prediction_table.append([r["name"], f"{r['psi']:.3f}", *means])
+    header = ["feature", "psi", "missing", "in training", "unseen", "in the run"]
+    feature_table = [header]
+    keys = ("missing", "trained_missing", "unseen", "trained_unseen")
     for r in drifting[:MAX_DRIFTS]:
-        row = [r["name"], f"{r['psi']:.3f}", *(format_share(r[key]) for key in shares)]
-        of_features.append(row)
-    tables = [cells for cells in (of_predictions, of_features) if len(cells) > 1]
+        row = [r["name"], f"{r['psi']:.3f}", *(format_share(r[key]) for key in keys)]
+        feature_table.append(row)
+    # A table that has only its header is left out.
+    tables = [cells for cells in (prediction_table, feature_table) if len(cells) > 1]
     lines = [drift_text(features, drifting)] if features else []
     return Section("Drift against training", tables, lines)
 
 
 def drift_text(features: list[dict[str, Any]], drifting: list[dict[str, Any]]) -> str:
-    """Returns a sentence about the features with the largest drift."""
-    sign = (
+    """Returns a sentence about the drift of all features.
+
+    Args:
+        features: the records of all features with a PSI, the largest PSI first.
+        drifting: the records of the features that have drifted.
+    """
+    threshold = (
         f"a PSI of {MODERATE} or more, or {MORE_CELLS:.0%} more empty or unseen cells"
     )
     if not drifting:
         largest = features[0]
         return (
-            f"no feature has {sign}; the largest PSI is {largest['psi']:.3f}, of "
+            f"no feature has {threshold}; the largest PSI is {largest['psi']:.3f}, of "
             f"{largest['name']}"
         )
-    much = sum(record["psi"] >= LARGE for record in drifting)
+    num_large = sum(record["psi"] >= LARGE for record in drifting)
     return (
-        f"{len(drifting)} of {len(features)} features have {sign}; {much} have a PSI "
-        f"of {LARGE} or more"
+        f"{len(drifting)} of {len(features)} features have {threshold}; {num_large} "
+        f"have a PSI of {LARGE} or more"
     )
 
 
 def importance_section(evaluation: Evaluation) -> Section:
-    """Returns how much worse each task is without each feature."""
+    """Returns the importance of each feature for each task."""
     result = evaluation.importances
     if not result:
         return Section("Importance")
@@ -174,23 +188,27 @@ def importance_section(evaluation: Evaluation) -> Section:
     for record in result["features"]:
         rows.setdefault(record["features"], []).append(record)
 
-    def size(records: list[dict[str, Any]]) -> tuple[float, str]:
+    def most_important_group_first(
+        records: list[dict[str, Any]],
+    ) -> tuple[float, str, bool]:
         group = records[0]["group"] or records[0]["features"]
-        return -max(r["importance"] for r in rows[group]), group
+        is_part_of_group = records[0]["group"] is not None  # comes after its group
+        largest = max(record["importance"] for record in rows[group])
+        return -largest, group, is_part_of_group
 
-    # A feature of a group follows its group.
-    shown = sorted(rows.values(), key=lambda r: (*size(r), r[0]["group"] is not None))
+    ordered = sorted(rows.values(), key=most_important_group_first)
     cells = [header]
-    for records in shown[:MAX_FEATURES]:
+    for records in ordered[:MAX_FEATURES]:
         name = records[0]["features"]
         name = f"  {name} alone" if records[0]["group"] else name
         cells.append([name, *(importance_text(record) for record in records)])
     lines = [
-        f"worse by, if the values are shuffled: mean of {result['repeats']} shufflings "
-        f"of {result['rows']:,} rows; * where the 95 % interval lies above 0"
+        f"how much worse the metric is if the values are shuffled: mean of "
+        f"{result['repeats']} shufflings of {result['rows']:,} rows; * where the 95 % "
+        "interval lies above 0"
     ]
-    if len(shown) > MAX_FEATURES:
-        lines.append(f"{len(shown) - MAX_FEATURES} more rows are in the JSON file")
+    if len(ordered) > MAX_FEATURES:
+        lines.append(f"{len(ordered) - MAX_FEATURES} more rows are in the JSON file")
     for group in result["groups"]:
         lines.append(f"permuted together: {'; '.join(group['reasons'])}")
     for task in tasks:

@@ -1,9 +1,9 @@
 """Evaluates every finished run of a sweep, into a folder that `mtl-compare` reads.
 
-The folder of a run holds what a comparison reads of a run: status, configuration,
-environment, metrics and predictions. The split `test` is the evaluated table, as the
-configuration says. The scores of `valid` are the run's own, so that the best
-configuration is chosen on rows that it is not tested on, if the runs share these rows.
+The folder has a subfolder for each run, a copy of the run folder without its model. The
+copy's test rows are the rows of the evaluated table: in its configuration, metrics and
+predictions. The copy keeps the run's own scores on validation rows. So a comparison of
+the copies chooses the best configuration on validation rows, not on the test rows.
 """
 
 import contextlib
@@ -38,11 +38,12 @@ from mtl_cli.evaluation.evaluate import Request, evaluate
 from mtl_cli.evaluation.evaluation import Evaluation, finite
 from mtl_cli.evaluation.loaded_run import load_run
 from mtl_cli.evaluation.page import page
-from mtl_cli.evaluation.rows import Rows, dataset_of
+from mtl_cli.evaluation.rows import EvaluatedRows, dataset_of
 from mtl_cli.runs.saved_config import read_config
 from mtl_cli.scoring.scores import evaluate as scores_of
 
 EVALUATION_FOLDER = Path("outputs/evaluations")
+# The last part of the message if the folder cannot be written.
 FIX = "free the space, or choose another folder by -o, and run the command again"
 
 
@@ -52,8 +53,8 @@ class SweepEvaluation:
 
     Attributes:
         evaluations: {name of the run within the sweep: its evaluation}.
-        failed: {name of a finished run that cannot be evaluated: why}.
-        skipped: {name of a run that is not finished: its status}.
+        failed: {name of a finished run that cannot be evaluated: the reason}.
+        skipped: {name of a run that is not finished: its error or status}.
     """
 
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
@@ -62,7 +63,7 @@ class SweepEvaluation:
 
 
 def is_sweep(folder: Path) -> bool:
-    """Whether a folder holds runs, and is not a run itself."""
+    """Whether a folder is not a run itself, but runs lie below it."""
     is_run = any((folder / name).exists() for name in ("status.json", "model"))
     return folder.is_dir() and not is_run and bool(find_run_folders(folder))
 
@@ -71,9 +72,10 @@ def default_target(sweep: Path, table: str) -> Path:
     """Returns the folder to write: `outputs/evaluations/SWEEP-TABLE`.
 
     Raises:
-        ConfigError: if a link leads out of the current folder.
+        ConfigError: if this folder lies outside the current folder, because of a link.
     """
-    path = table.partition("?")[0]  # the parameters of a URL may hold secrets
+    # The parameters of a URL, after `?`, may hold secrets.
+    path = table.partition("?")[0]
     name = f"{sweep.resolve().name}-{Path(path).name.partition('.')[0]}"
     target = EVALUATION_FOLDER / re.sub(r"[^\w.,=-]+", "_", name)
     if Path.cwd().resolve() not in target.resolve().parents:
@@ -85,23 +87,28 @@ def default_target(sweep: Path, table: str) -> Path:
 
 
 def check_target(target: Path, force: bool, existing: Path) -> None:
-    """Refuses to write over anything but an earlier evaluation.
+    """Checks that nothing but an earlier evaluation would be overwritten.
 
     Args:
-        target: the folder to write.
+        target: the folder to write, as messages name it.
         force: whether an earlier evaluation may be replaced.
-        existing: the place where the target, if it exists, lies at the moment.
+        existing: the path where an existing target is at the moment: `target` itself,
+            or the path to which it has been moved.
 
     Raises:
-        ConfigError: if the target exists, and `force` is not set, or the target is no
-            evaluation or holds other files too.
+        ConfigError: if the target exists, unless `force` is set and the target is an
+            evaluation without other files.
     """
     if not existing.exists() and not existing.is_symlink():
         return
     if existing.is_symlink() or not (existing / EVALUATIONS).is_file():
-        raise ConfigError(f"-o: {target} exists and holds no evaluation; name another")
+        raise ConfigError(
+            f"-o: {target} exists and is not an evaluation; name another folder"
+        )
     if not force:
-        raise ConfigError(f"-o: {target} exists; name another, or --force replaces it")
+        raise ConfigError(
+            f"-o: {target} exists; name another folder, or add --force to replace it"
+        )
     try:
         hashes = read_json_object(existing / EVALUATIONS).get(FILES)
         check_written(existing, EVALUATIONS, hashes)
@@ -115,10 +122,12 @@ def evaluate_sweep(
 ) -> SweepEvaluation:
     """Evaluates the finished runs of a sweep on a table, and writes the folder.
 
+    The folder appears only when all runs are evaluated.
+
     Args:
         sweep: the folder of the sweep.
         table: a file, folder, pattern or URL.
-        target: the folder to write, whole or not at all.
+        target: the folder to write.
         request: what to evaluate.
         force: whether to replace an earlier evaluation.
 
@@ -133,13 +142,13 @@ def evaluate_sweep(
         temporary.mkdir()
         for i, run in enumerate(runs):
             name = run.path.relative_to(sweep).as_posix()
-            if not run.scored:
+            if not run.has_scores:
                 result.skipped[name] = run.error or run.status
                 continue
-            on_progress = with_number(request.on_progress, i + 1, len(runs))
-            numbered = replace(request, on_progress=on_progress)
+            on_progress = with_run_number(request.on_progress, i + 1, len(runs))
+            run_request = replace(request, on_progress=on_progress)
             try:
-                evaluation = evaluate_run(run, table, numbered, temporary / name)
+                evaluation = evaluate_run(run, table, run_request, temporary / name)
             except MtlError as error:
                 errors.append(error)
                 result.failed[name] = str(error)
@@ -154,24 +163,31 @@ def evaluate_sweep(
     return result
 
 
-def with_number(
-    on_progress: Callable[[str, int, int], None], number: int, count: int
+def with_run_number(
+    on_progress: Callable[[str, int, int], None], run_number: int, num_runs: int
 ) -> Callable[[str, int, int], None]:
-    """Returns a function that shows progress with the number of the run."""
+    """Returns a function that calls `on_progress` with the number of the run added."""
 
-    def numbered(description: str, done: int, total: int) -> None:
-        on_progress(f"run {number} of {count}: {description}", done, total)
+    def on_progress_of_run(description: str, done: int, total: int) -> None:
+        on_progress(f"run {run_number} of {num_runs}: {description}", done, total)
 
-    return numbered
+    return on_progress_of_run
 
 
 def evaluate_run(run: Run, table: str, request: Request, folder: Path) -> Evaluation:
-    """Evaluates one run, and writes its part of the folder."""
+    """Evaluates one run, and writes its folder within the evaluation of the sweep.
+
+    Args:
+        run: the run.
+        table: a file, folder, pattern or URL.
+        request: what to evaluate.
+        folder: the folder to write.
+    """
     import keras
 
     from mtl_cli.runs.report import prediction_frame  # imports matplotlib
 
-    keras.backend.clear_session()  # the networks of earlier runs would pile up
+    keras.backend.clear_session()  # frees the networks of earlier runs
     model = load_run(run.path)
     evaluation, rows = evaluate(model, table, request)
     scores = scores_of(rows.outputs, rows.table, rows.predictions)
@@ -183,7 +199,7 @@ def evaluate_run(run: Run, table: str, request: Request, folder: Path) -> Evalua
         "data_hash": fingerprint({"test": files}),
         VALID_ROWS: validation_rows(run),
     }
-    texts = copied_texts(run, table)
+    texts = texts_to_copy(run, table)
     folder.mkdir(parents=True)
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "environment.json", environment)
@@ -201,15 +217,18 @@ def evaluate_run(run: Run, table: str, request: Request, folder: Path) -> Evalua
     return evaluation
 
 
-def columns_of(rows: Rows) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    """Returns row numbers, labels and predictions of the scored outputs."""
+def columns_of(rows: EvaluatedRows) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    """Returns the row numbers, labels and predictions of the outputs with labels."""
     names = [output.name for output in rows.outputs]
     predictions = {name: rows.predictions[name] for name in names}
-    return np.arange(rows.number), rows.table.labels, predictions
+    return np.arange(rows.num_rows), rows.table.labels, predictions
 
 
-def copied_texts(run: Run, table: str) -> dict[str, str]:
-    """Returns the configuration, with the table as test rows, and the history.
+def texts_to_copy(run: Run, table: str) -> dict[str, str]:
+    """Returns the text files of a run that are copied, {name of the file: text}.
+
+    In `config.yaml`, the table becomes the file of the test rows. `history.csv` is left
+    out if it cannot be read.
 
     Raises:
         DataError: if the configuration is damaged.
@@ -220,12 +239,12 @@ def copied_texts(run: Run, table: str) -> dict[str, str]:
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(f"{run.path}/config.yaml: {first_line(error)}") from None
     texts = {"config.yaml": yaml.safe_dump(mask_secrets(config), sort_keys=False)}
-    with contextlib.suppress(OSError, ValueError):  # only curves are drawn from it
+    with contextlib.suppress(OSError, ValueError):  # only learning curves need it
         texts["history.csv"] = read_text(run.path / "history.csv")
     return texts
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes a JSON file without secrets; numbers that are not finite are null."""
+    """Writes a JSON file, with secrets replaced, and null for NaN and infinity."""
     text = json.dumps(finite(mask_secrets(value)), indent=2, allow_nan=False)
     path.write_text(f"{text}\n", "utf-8")

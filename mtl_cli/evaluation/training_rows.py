@@ -1,4 +1,4 @@
-"""Warns if the evaluated table is the training table of the run."""
+"""Warns if the evaluated table is the table on which the run was trained."""
 
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.other_files import read_json_object
@@ -9,8 +9,8 @@ from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.evaluation.rows import dataset_of
 
 REMARK = (
-    "TABLE holds the rows that the run was trained on, so these scores flatter the "
-    "model; evaluate rows that it has not seen"
+    "TABLE holds the rows that the run was trained on, so these scores are better than "
+    "scores on new rows; evaluate rows that the model has not seen"
 )
 
 
@@ -25,11 +25,14 @@ def training_rows_remark(model: LoadedRun, table: str) -> str:
 
 
 def is_training_table(model: LoadedRun, table: str) -> bool:
-    """Whether the hash of the run's data stays the same with `table` as `train`.
+    """Whether a table is the training table of a run.
 
-    The training table may lie elsewhere now, or under another name. The hash covers the
-    other tables of the run too. They are opened only if they are local files: the run
-    may come from somebody else, and name any URL or pattern.
+    The training table may have been moved or renamed, so paths are not compared. The
+    run has recorded one hash of all its tables. The table is the training table if the
+    hash of this table and of the run's other tables is the same.
+
+    The other tables are opened only if they are local files. A run may come from
+    someone else, and its configuration could name any URL.
     """
     paths = model.config.dataset.paths
     if paths.get("train") == table and "://" in table:
@@ -45,4 +48,4 @@ def is_training_table(model: LoadedRun, table: str) -> bool:
         }
         return bool(fingerprint(files) == expected)
     except (DataError, *DAMAGED_FILE_ERRORS):
-        return False
+        return False  # there is no warning if a file is missing or damaged

@@ -1,1 +1,1 @@
-"""Exact metrics, one file per subject: `auc.py` holds AUC, `calibration.py` ECE, ..."""
+"""Metrics of predictions. Each file holds the metrics of one kind, such as `auc.py`."""

@@ -1,4 +1,4 @@
-"""Accuracy: the share of rows whose most probable class is the right class."""
+"""Accuracy of multiclass predictions."""
 
 import numpy as np
 
@@ -7,5 +7,8 @@ from mtl_cli.metrics.metric import Floats, metric
 
 @metric(direction=1, of_classes=True)
 def accuracy(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Share of rows whose own class has the highest predicted probability."""
+    """Accuracy: the fraction of rows whose most probable class is their label.
+
+    A row counts with its weight.
+    """
     return float(np.average(prediction.argmax(axis=1) == label, weights=weight))

@@ -1,4 +1,7 @@
-"""Exact areas under curves: ROC (also by class and by group), and precision-recall."""
+"""Areas under curves: the ROC curve, also by class and by group; precision-recall.
+
+All areas are exact: they are computed from the sorted rows, not from a few thresholds.
+"""
 
 from typing import Any
 
@@ -11,10 +14,11 @@ from mtl_cli.metrics.sorted_rows import sort_rows
 
 @metric(direction=1)
 def auc(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Area under the ROC curve: how often a positive row is ranked above a negative.
+    """Area under the ROC curve.
 
-    Exact, over all pairs of a positive and a negative row; pairs of equal predictions
-    count half. 0.5 is chance, 1 is best.
+    This is the fraction of all pairs of a positive and a negative row in which the
+    positive row has the higher prediction. Pairs with equal predictions count half. A
+    random model has the value 0.5; 1 is best.
     """
     positive, negative = weights_by_score(label, prediction, weight)
     negative_below = np.cumsum(negative) - negative
@@ -24,26 +28,31 @@ def auc(label: Floats, prediction: Floats, weight: Floats) -> float:
 
 @metric(direction=1)
 def pr_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Average precision: the mean, over positive rows, of the precision at their score.
+    """Area under the precision-recall curve, as average precision.
 
-    The precision at a score is the share of positives among the rows with this score or
-    a higher one. A random model reaches the share of positives; 1 is best.
+    Average precision is the mean over the positive rows of the precision at their
+    prediction: the fraction of positives among the rows with this prediction or a
+    higher one. A random model has the fraction of positives as its value; 1 is best.
     """
     positive, negative = weights_by_score(label, prediction, weight)
-    positive_from = np.cumsum(positive[::-1])[::-1]  # at this score or a higher one
-    negative_from = np.cumsum(negative[::-1])[::-1]
-    precision = positive_from / (positive_from + negative_from)
+    # Weights of the rows with this prediction or a higher one.
+    positive_above = np.cumsum(positive[::-1])[::-1]
+    negative_above = np.cumsum(negative[::-1])[::-1]
+    precision = positive_above / (positive_above + negative_above)
     return float((positive * precision).sum() / positive.sum())
 
 
 @metric(direction=1, of_classes=True)
 def macro_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """AUC of each class against all others, averaged over the classes that occur."""
-    present = np.unique(label).astype("int64")
-    if len(present) == 1:
+    """The mean over classes of the AUC of one class against all other classes.
+
+    Classes without rows are left out.
+    """
+    classes = np.unique(label).astype("int64")
+    if len(classes) == 1:
         raise UndefinedError(f"one class only: all {len(label)} rows")
     return float(
-        np.mean([auc(1.0 * (label == c), prediction[:, c], weight) for c in present])
+        np.mean([auc(1.0 * (label == c), prediction[:, c], weight) for c in classes])
     )
 
 
@@ -51,11 +60,11 @@ def macro_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
 def gauc(
     label: Floats, prediction: Floats, weight: Floats, group: npt.NDArray[Any]
 ) -> float:
-    """Group AUC: the AUC within each group (a user, a session), averaged over groups.
+    """Group AUC: the mean of the AUCs of the groups, such as users or sessions.
 
-    The weight of a group is the sum of its rows' weights. Groups of one class have no
-    AUC and are left out (Zhu et al., KDD 2017, eq. 15). A group number below 0 means
-    that the row has no group; these rows are left out too.
+    The mean is weighted: the weight of a group is the sum of its rows' weights. Groups
+    with rows of one class only have no AUC and are left out (Zhu et al., KDD 2017,
+    equation 15). Rows whose group is below 0 have no group and are left out too.
     """
     has_group = group >= 0
     if not has_group.any():
@@ -65,21 +74,25 @@ def gauc(
     )
     is_new_group = np.concatenate(([True], g[1:] != g[:-1]))
     is_new_score = is_new_group | np.concatenate(([True], p[1:] != p[:-1]))
-    score_rows, group_rows = np.flatnonzero(is_new_score), np.flatnonzero(is_new_group)
-    # Weights at each distinct score within each group.
-    positive = np.add.reduceat(w * y, score_rows)
-    negative = np.add.reduceat(w * (1 - y), score_rows)
-    first = np.searchsorted(score_rows, group_rows)  # index of each group's first score
-    num_scores = np.diff(np.append(first, len(score_rows)))
+    score_starts = np.flatnonzero(is_new_score)
+    group_starts = np.flatnonzero(is_new_group)
+    # Weights of the rows with each distinct prediction ("score") within each group.
+    positive = np.add.reduceat(w * y, score_starts)
+    negative = np.add.reduceat(w * (1 - y), score_starts)
+    # From here on, all arrays have one entry per score. `first` is the index of the
+    # first score of each group.
+    first = np.searchsorted(score_starts, group_starts)
+    num_scores = np.diff(np.append(first, len(score_starts)))
     negative_below = np.cumsum(negative) - negative
-    negative_below -= np.repeat(negative_below[first], num_scores)  # in the group only
-    # The numerator of `auc`, the pairs and the weight of each group.
+    # Subtract the negatives of the earlier groups.
+    negative_below -= np.repeat(negative_below[first], num_scores)
+    # For each group: the sum that `auc` divides by the pairs; the pairs; the weight.
     wins = np.add.reduceat(positive * (negative_below + negative / 2), first)
     pairs = np.add.reduceat(positive, first) * np.add.reduceat(negative, first)
     weights = np.add.reduceat(positive + negative, first)
     has_pairs = pairs > 0
     if not has_pairs.any():
-        raise UndefinedError(f"none of {len(group_rows)} groups has both classes")
+        raise UndefinedError(f"none of {len(group_starts)} groups has both classes")
     aucs = wins[has_pairs] / pairs[has_pairs]
     return float(np.average(aucs, weights=weights[has_pairs]))
 
@@ -87,9 +100,9 @@ def gauc(
 def weights_by_score(
     label: Floats, prediction: Floats, weight: Floats
 ) -> tuple[Floats, Floats]:
-    """Returns the weight of positives and of negatives at each distinct prediction.
+    """Returns the weight of positive and of negative rows at each distinct prediction.
 
-    The predictions are in ascending order.
+    Returns: two arrays, with one entry per distinct prediction, in ascending order.
 
     Raises:
         UndefinedError: if all rows are of one class.

@@ -1,4 +1,4 @@
-"""Calibration: whether predicted probabilities are the rates that occur."""
+"""Calibration: whether predictions equal the mean label of the rows that have them."""
 
 import numpy as np
 
@@ -10,11 +10,12 @@ CALIBRATION_BUCKETS = 20
 
 @metric(direction=-1)
 def ece(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Expected calibration error: mean distance of predicted and actual rates.
+    """Expected calibration error: the mean distance of predicted and actual rates.
 
-    The rows, in order of prediction, are cut into 20 buckets of equally many rows; rows
-    of equal prediction are in the same bucket. Each bucket has a predicted and an
-    actual rate. 0 is best.
+    The rows are sorted by their prediction and cut into 20 buckets of about equally
+    many rows. Rows with equal predictions are in the same bucket. The predicted rate of
+    a bucket is its mean prediction, and the actual rate is its mean label. The mean
+    over buckets is weighted by the weights of their rows. 0 is best.
     """
     predicted, actual, weights = calibration_buckets(label, prediction, weight)
     return float(np.average(np.abs(predicted - actual), weights=weights))
@@ -23,22 +24,28 @@ def ece(label: Floats, prediction: Floats, weight: Floats) -> float:
 def calibration_buckets(
     label: Floats, prediction: Floats, weight: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Returns the mean prediction, mean label and weight of each bucket of `ece`."""
+    """Returns the mean prediction, mean label and weight of each bucket of `ece`.
+
+    Buckets without rows are left out.
+    """
     y, p, w, _ = sort_rows(label, prediction, weight)
     num_buckets = min(CALIBRATION_BUCKETS, len(p) or 1)
     bucket_rows = np.array_split(np.arange(len(p)), num_buckets)
     bucket = np.repeat(np.arange(num_buckets), [len(rows) for rows in bucket_rows])
-    # Rows of equal prediction go to the bucket of the first row with this prediction.
+    # Rows with equal predictions go to the bucket of the first of them.
     bucket = bucket[np.searchsorted(p, p)]
     sums = np.stack([np.bincount(bucket, x, num_buckets) for x in (w * p, w * y, w)])
-    predicted, actual, weights = sums[:, sums[2] > 0]
-    return predicted / weights, actual / weights, weights
+    predictions, labels, weights = sums[:, sums[2] > 0]
+    return predictions / weights, labels / weights, weights
 
 
 @metric(direction=0)
 def pcoc(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Sum of predicted probabilities over the number of positives; 1 is unbiased."""
-    actual = (weight * label).sum()
-    if actual == 0:
+    """Predicted clicks over clicks: the sum of predictions divided by that of labels.
+
+    1 is best; above 1, the predictions are too high on average.
+    """
+    sum_of_labels = (weight * label).sum()
+    if sum_of_labels == 0:
         raise UndefinedError(f"no positives among {len(label)} rows")
-    return float((weight * prediction).sum() / actual)
+    return float((weight * prediction).sum() / sum_of_labels)

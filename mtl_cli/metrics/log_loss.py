@@ -4,15 +4,15 @@ import numpy as np
 
 from mtl_cli.metrics.metric import Floats, UndefinedError, metric
 
-# Log losses clip probabilities to this distance from 0 and from 1, as Keras does. So no
-# row costs more than 16 nats. Near 1 clipping changes little, since float32 has steps
-# of 6e-8 there; near 0 float32 could hold much smaller probabilities.
+# Log losses clip probabilities to 1e-7 ... 1 - 1e-7, as Keras does. So the loss of one
+# row is at most -log(1e-7), about 16 nats. Without clipping, a single row with a wrong
+# prediction of 0 or 1 would make the mean infinite.
 SMALLEST_PROBABILITY = 1e-7
 
 
 @metric(direction=-1)
 def log_loss(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Mean negative log-likelihood, in nats, of probabilities in 1e-7 ... 1 - 1e-7."""
+    """Mean negative log-likelihood of binary labels, in nats; 0 is best."""
     p = np.clip(prediction, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
     loss = -(label * np.log(p) + (1 - label) * np.log1p(-p))
     return float(np.average(loss, weights=weight))
@@ -20,7 +20,7 @@ def log_loss(label: Floats, prediction: Floats, weight: Floats) -> float:
 
 @metric(direction=-1, name="log_loss", of_classes=True)
 def cross_entropy(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Mean negative log-likelihood of the classes, in nats; probabilities from 1e-7."""
+    """Mean negative log-likelihood of multiclass labels, in nats; 0 is best."""
     p = prediction[np.arange(len(label)), label.astype("int64")]
     loss = -np.log(np.clip(p, SMALLEST_PROBABILITY, 1))
     return float(np.average(loss, weights=weight))
@@ -30,9 +30,9 @@ def cross_entropy(label: Floats, prediction: Floats, weight: Floats) -> float:
 def normalized_entropy(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Normalised entropy: log loss divided by the log loss of a constant prediction.
 
-    The constant prediction is the rate of label 1. 1 is no better than the constant
-    prediction, 0 is best. The value does not depend on how rare label 1 is, so it can
-    be averaged over tasks.
+    The constant prediction is the fraction of rows with label 1. A model that is no
+    better than the constant prediction has the value 1; 0 is best. Values of different
+    tasks can be averaged, unlike log losses, which are low if label 1 is rare.
 
     Reference: He et al., "Practical Lessons from Predicting Clicks on Ads at
         Facebook", ADKDD 2014, equation 1.
@@ -45,7 +45,11 @@ def normalized_entropy(label: Floats, prediction: Floats, weight: Floats) -> flo
 def normalized_cross_entropy(
     label: Floats, prediction: Floats, weight: Floats
 ) -> float:
-    """Normalised entropy: log loss divided by the log loss of the classes' shares."""
+    """Normalised entropy: log loss divided by the log loss of a constant prediction.
+
+    The constant prediction is the fraction of rows in each class, see
+    `normalized_entropy`.
+    """
     classes = np.arange(prediction.shape[1])
     entropy = entropy_of((label == classes[:, None]).astype("float64"), weight)
     return cross_entropy(label, prediction, weight) / entropy
@@ -54,15 +58,18 @@ def normalized_cross_entropy(
 def entropy_of(is_class: Floats, weight: Floats) -> float:
     """Returns the entropy of the labels, in nats.
 
+    This is also the log loss of a constant prediction that equals the fractions of the
+    classes.
+
     Args:
-        is_class: `(classes, rows)`, 1 where a row has the class.
+        is_class: 1 where a row has the class, else 0, `(classes, rows)`.
         weight: the weight of each row, (rows,).
 
     Raises:
         UndefinedError: if all rows have the same class.
     """
-    shares = np.average(is_class, axis=1, weights=weight)
-    shares = shares[shares > 0]
-    if len(shares) < 2:
+    fractions = np.average(is_class, axis=1, weights=weight)
+    fractions = fractions[fractions > 0]  # a class without rows adds nothing
+    if len(fractions) < 2:
         raise UndefinedError(f"one class only: all {len(weight)} rows")
-    return float(-(shares * np.log(shares)).sum())
+    return float(-(fractions * np.log(fractions)).sum())

@@ -1,9 +1,9 @@
-"""Metrics: functions of labels, predictions and weights, and whether more is better.
+"""The class of metrics, and the decorator that turns a function into a metric.
 
-A metric's function takes the `label`, `prediction` and `weight` of the rows to score,
-float64 (rows,) each. It returns the metric's value, or raises `UndefinedError` with the
+The function takes the `label`, `prediction` and `weight` of the rows to score, float64
+(rows,) each. It returns the value of the metric, or raises `UndefinedError` with the
 reason why the metric has no value on these rows. To add a metric, write its function in
-this package, decorate it with `@metric`, and name it in the `METRICS` of a task class.
+this package, decorate it with `@metric`, and add it to the `METRICS` of a task class.
 """
 
 from collections.abc import Callable
@@ -29,9 +29,10 @@ class Metric:
         function: the function that computes the metric.
         direction: 1 if more is better, -1 if less is better, 0 if values above and
             below the best value are worse.
-        grouped: whether the function takes each row's group as a fourth argument,
+        grouped: whether the function takes a fourth argument, the group of each row,
             whole numbers (rows,).
-        of_classes: whether `prediction` has the probabilities of several classes,
+        of_classes: whether the metric is of multiclass tasks: `label` is then the index
+            of each row's class, and `prediction` has the probability of each class,
             (rows, classes).
     """
 
@@ -55,8 +56,11 @@ def metric(
 ) -> Callable[[Function], Metric]:
     """Turns the decorated function into a `Metric`.
 
-    The arguments are attributes of `Metric`; without `name`, the metric has the name of
-    the function.
+    Args:
+        direction: see `Metric`.
+        name: the name of the metric; None takes the name of the function.
+        grouped: see `Metric`.
+        of_classes: see `Metric`.
     """
 
     def decorate(function: Function) -> Metric:

@@ -1,4 +1,4 @@
-"""Errors of predicted numbers: R squared, root mean squared and mean absolute error."""
+"""Metrics of predicted numbers, such as the root mean squared error."""
 
 import numpy as np
 
@@ -7,9 +7,9 @@ from mtl_cli.metrics.metric import Floats, UndefinedError, metric
 
 @metric(direction=1)
 def r2(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Share of the label's variance that predictions explain; 1 is best.
+    """R squared: 1 minus the mean squared error divided by the variance of the label.
 
-    Predicting the mean label for every row gives 0.
+    1 is best. Predicting the mean label for every row gives 0.
     """
     mean = np.average(label, weights=weight)
     variance = np.average((label - mean) ** 2, weights=weight)
@@ -32,8 +32,9 @@ def mae(label: Floats, prediction: Floats, weight: Floats) -> float:
 
 @metric(direction=-1)
 def truth_rmse(truth: Floats, prediction: Floats) -> float:
-    """Root mean squared error of predicted probabilities against the true ones.
+    """Root mean squared error of predicted probabilities against true probabilities.
 
-    Unlike other metrics it counts all rows equally, so it takes no weights.
+    True probabilities are known for generated data. All rows count equally, so this
+    metric, unlike the others, takes no weights.
     """
     return float(np.sqrt(np.mean((prediction.astype("float64") - truth) ** 2)))

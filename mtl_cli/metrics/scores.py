@@ -2,18 +2,18 @@
 
 from typing import Any
 
-# The score of one output on the rows of one split: the value of each metric, None if
-# the metric is undefined, and the entries of `NON_METRIC_KEYS`.
+# The score of one output on the rows of one split. It holds the value of each metric by
+# the metric's name, None for an undefined metric, and entries with `NON_METRIC_KEYS`.
 Score = dict[str, Any]
-# The scores of one split, by the output's name.
+# The scores of all outputs on one split, by the name of the output.
 Scores = dict[str, Score]
 
 NON_METRIC_KEYS = (
     "rows",  # number of scored rows
     "positives",  # number of scored rows with label 1, only for binary labels
-    "space",  # the output's space as text, such as "click = 1", if it has one
-    "why",  # {metric: why its value is None}, if a metric is undefined
-    "scenarios",  # {scenario: its score}, if the data set has scenarios
+    "space",  # the output's space as text, such as "click = 1"; absent if all rows
+    "why",  # {undefined metric: the reason}; absent if all metrics are defined
+    "scenarios",  # {scenario: its score}; absent if the data set has no scenarios
 )
 
 

@@ -1,4 +1,7 @@
-"""Sorts rows by group and prediction, for metrics of ranking."""
+"""Sorts rows by group and prediction, for metrics that compare the order of rows.
+
+Sorting is most of the work of such a metric, so there is a quick way for most rows.
+"""
 
 from typing import Any
 
@@ -17,9 +20,16 @@ def sort_rows(
     weight: Floats,
     group: npt.NDArray[Any] | None = None,
 ) -> tuple[Floats, Floats, Floats, npt.NDArray[Any]]:
-    """Returns label, prediction, weight and group, sorted by group, then prediction.
+    """Sorts rows by group, and the rows of a group by prediction, both ascending.
 
-    Without groups all rows are in group 0.
+    Args:
+        label: the labels, (rows,).
+        prediction: the predictions, (rows,).
+        weight: the weights, (rows,).
+        group: the group of each row, whole numbers (rows,); None puts all rows into
+            group 0.
+
+    Returns: label, prediction, weight and group of the sorted rows.
     """
     groups = np.zeros(len(label), "int64") if group is None else group
     if _can_pack(label, prediction, weight, groups):
@@ -33,8 +43,8 @@ def _can_pack(
 ) -> bool:
     """Returns whether `_sort_packed` can sort the rows.
 
-    `_sort_packed` needs labels of 0 and 1, predictions that float32 holds exactly (a
-    network's predictions do), equal weights, and group numbers of 31 bits.
+    `_sort_packed` needs labels that are 0 or 1, predictions that float32 holds exactly,
+    as the predictions of a network are, equal weights, and groups from 0 to 2^31 - 1.
     """
     return bool(
         len(groups)
@@ -49,25 +59,29 @@ def _can_pack(
 def _sort_packed(
     label: Floats, prediction: Floats, weight: Floats, groups: npt.NDArray[Any]
 ) -> tuple[Floats, Floats, Floats, Groups]:
-    """Sorts rows as whole numbers: 31 bits of group, 32 of prediction, 1 of label.
+    """Packs each row into one 64-bit number, sorts these, and unpacks them.
 
-    Sorting these numbers is several times as fast as computing an order and applying it
-    to four arrays.
+    From the highest bit to the lowest, a number holds 31 bits of group, 32 bits of
+    prediction and 1 bit of label. Sorting the numbers is several times as fast as
+    computing an order of the rows and applying it to four arrays.
     """
-    # -0.0 + 0 is 0.0, so that equal predictions have equal bits.
+    # Adding 0 turns -0.0 into 0.0: equal predictions must have equal bits.
     bits = (prediction.astype("float32") + 0).view("int32")
-    # The bits of positive floats ascend with the number. The bits of negative floats
-    # descend, so they are inverted. Setting the highest bit puts positive floats last.
-    rank = np.where(bits < 0, ~bits, bits | SIGN_BIT).view("uint32")
-    rows = groups.astype("uint64") << np.uint64(33)
-    rows |= rank.astype("uint64") << np.uint64(1)
-    rows |= label.astype("uint64")
-    rows.sort()
-    rank = (rows >> np.uint64(1)).astype("uint32").view("int32")
-    bits = np.where(rank < 0, rank & ~SIGN_BIT, ~rank)
+    # The bits are changed so that they have the order of the floats if they are read as
+    # whole numbers without a sign. The bits of positive floats ascend with the float;
+    # setting the highest bit puts these floats after the negative floats. The bits of
+    # negative floats descend, so all bits are inverted.
+    ordered_bits = np.where(bits < 0, ~bits, bits | SIGN_BIT).view("uint32")
+    packed = groups.astype("uint64") << np.uint64(33)
+    packed |= ordered_bits.astype("uint64") << np.uint64(1)
+    packed |= label.astype("uint64")
+    packed.sort()
+    ordered_bits = (packed >> np.uint64(1)).astype("uint32").view("int32")
+    # Negative as an int32 means that the highest bit is set: a positive float.
+    bits = np.where(ordered_bits < 0, ordered_bits & ~SIGN_BIT, ~ordered_bits)
     return (
-        (rows & np.uint64(1)).astype("float64"),
+        (packed & np.uint64(1)).astype("float64"),
         bits.view("float32").astype("float64"),
-        weight,  # all weights are equal
-        (rows >> np.uint64(33)).astype("int64"),
+        weight,  # all weights are equal, so they need not be sorted
+        (packed >> np.uint64(33)).astype("int64"),
     )

@@ -13,14 +13,10 @@ import numpy as np
 from mtl_cli.data.table import Array, Table
 from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.scoring.importance import importance
-from mtl_cli.scoring.sample import sample_numbers, sample_of
+from mtl_cli.scoring.sample import sample_indices, sample_of
 from mtl_cli.scoring.scored_rows import ScoredRows, scored_rows
-from mtl_cli.scoring.slices import (
-    MIN_OF_CLASS,
-    Slices,
-    score_slices,
-    slices_by_feature,
-)
+from mtl_cli.scoring.slice_scores import MIN_OF_CLASS, score_slices
+from mtl_cli.scoring.slices import Slices, slices_by_feature
 
 MAX_TESTS = 400  # slices times tasks
 # Importance predicts this share of the rows that training went through. A step of
@@ -62,15 +58,15 @@ def diagnose(
     """
     split = "valid" if "valid" in run.data.splits else split
     table = run.data.splits[split]
-    sample, numbers = sample_of(table), sample_numbers(table.rows)
+    sample, numbers = sample_of(table), sample_indices(table.rows)
     scored = [
         scored_rows(output, sample, predictions[split][output.name][numbers])
         for output in run.config.outputs
     ]
     remarks: list[str] = []
     slices = slices_to_test(run, sample, remarks)
-    quick = [rows for rows in scored if rows.has_quick_error]
-    if slow := [rows.output.name for rows in scored if not rows.has_quick_error]:
+    quick = [rows for rows in scored if rows.has_delong_error]
+    if slow := [rows.output.name for rows in scored if not rows.has_delong_error]:
         names = ", ".join(slow)
         remarks.append(f"slices of {names}, whose tests take long")
     _, tested = score_slices(quick, slices)
@@ -129,7 +125,7 @@ def measure_importance(
     outputs = []
     for rows_of_output in scored:
         name = rows_of_output.output.name
-        in_sample = rows_of_output.take(np.isin(rows_of_output.rows, chosen))
+        in_sample = rows_of_output.take(np.isin(rows_of_output.row_indices, chosen))
         if in_sample.smaller_class >= MIN_OF_CLASS:
             outputs.append(rows_of_output.output)
         else:

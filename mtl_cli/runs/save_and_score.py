@@ -9,7 +9,7 @@ from mtl_cli.runs.diagnosis import diagnose
 from mtl_cli.runs.resume import main_split
 from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.runs.trained_run import TrainedRun
-from mtl_cli.scoring.gate_slices import most_telling, usage_by_slice
+from mtl_cli.scoring.gate_slices import most_explaining_slices, usage_by_slice
 from mtl_cli.scoring.gate_usage import GateUsage, gate_warnings, summarize_gates
 from mtl_cli.scoring.gate_weights import measure_gate_weights
 from mtl_cli.scoring.sample import sample_of
@@ -87,7 +87,7 @@ def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
     slices = slices_by_feature(run.data.features, sample.features)
     scenario = run.config.dataset.scenario
     by_scenario = [by for by in slices if by.column == scenario]
-    chosen = next(iter(by_scenario), None) or most_telling(measured, slices)
+    chosen = next(iter(by_scenario), None) or most_explaining_slices(measured, slices)
     usage["slices"] = [] if chosen is None else usage_by_slice(measured, chosen)
     return usage
 

@@ -15,7 +15,7 @@ def slice_text(record: dict[str, Any], number: int) -> str:
     """Returns a slice, its metric, the metric of all other rows, and the p-value.
 
     Args:
-        record: a tested slice, see `scoring.slices`.
+        record: a tested slice, see `scoring.slice_scores`.
         number: the number of tested slices of the task.
     """
     return (

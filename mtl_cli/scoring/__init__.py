@@ -1,1 +1,1 @@
-"""Scores of predictions, and how gates use their experts."""
+"""Scores predictions, and measures what gates and features contribute to them."""

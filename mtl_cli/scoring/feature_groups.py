@@ -1,4 +1,8 @@
-"""Groups of features that hold the same information, to permute them together."""
+"""Groups features that hold the same information, to permute them together.
+
+If two features are copies of each other, permuting one of them hardly changes the
+predictions: the model still reads the other. So both would seem unimportant.
+"""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -8,10 +12,14 @@ import numpy as np
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 
-MAX_ROWS = 10_000  # that are looked at for copies
-MIN_REPEATED = 100  # rows with a value that other rows have too
-# From this rank correlation, or this lambda, two features count as copies.
-COPY = 0.98
+MAX_ROWS = 10_000  # number of rows that are searched for copies
+MIN_REPEATED = 100  # number of rows whose value must occur more than once
+# Two features count as copies from this rank correlation on, or from this value of
+# Goodman and Kruskal's lambda.
+MIN_SIMILARITY = 0.98
+# Copies have about equally many distinct values. Outside these ratios of the two
+# numbers, lambda is not computed, which saves time.
+MIN_RATIO, MAX_RATIO = 0.9, 1.12
 NAME_SEPARATOR = " + "
 
 
@@ -21,7 +29,8 @@ class FeatureGroup:
 
     Attributes:
         features: the names of the features.
-        reasons: why they belong together, one text per pair; empty for one feature.
+        reasons: why the features belong together, one text per pair of features; empty
+            for a single feature.
     """
 
     features: list[str]
@@ -29,7 +38,7 @@ class FeatureGroup:
 
     @property
     def name(self) -> str:
-        """The names of the features, as importance shows them."""
+        """The names of the features: `city + town`."""
         return NAME_SEPARATOR.join(self.features)
 
 
@@ -38,20 +47,24 @@ def feature_groups(
 ) -> list[FeatureGroup]:
     """Groups features that share a column or an embedding table, or are copies.
 
+    Each feature is in one group. If a is linked with b, and b with c, all three are in
+    one group.
+
     Args:
         features: the fitted features.
         encoded: encoded rows, {input of the network: (rows, width)}.
     """
     names = list(features.features)
     group_of = {name: [name] for name in names}
-    reasons: list[tuple[str, str]] = []  # a feature of the group, and the reason
-    links = shared(features) | copies(features, encoded)
+    reasons: list[tuple[str, str]] = []  # a feature of the group, and a reason
+    links = shared_inputs(features) | copies(features, encoded)
     for (a, b), reason in links.items():
         if group_of[a] is not group_of[b]:
             group_of[a].extend(group_of[b])
             for name in group_of[b]:
                 group_of[name] = group_of[a]
         reasons.append((a, f"{a}, {b}: {reason}"))
+    # All features of a group share one list, so lists are told apart by identity.
     groups = {id(group): group for group in group_of.values()}
     return [
         FeatureGroup(
@@ -62,8 +75,11 @@ def feature_groups(
     ]
 
 
-def shared(features: FeatureSet) -> dict[tuple[str, str], str]:
-    """Returns the pairs of features that share a column or an embedding table."""
+def shared_inputs(features: FeatureSet) -> dict[tuple[str, str], str]:
+    """Finds the pairs of features that share a column or an embedding table.
+
+    Returns: {names of the two features: what they share}.
+    """
     pairs = {}
     for (a, first), (b, second) in combinations(features.features.items(), 2):
         columns = set(first.source_columns(a)) & set(second.source_columns(b))
@@ -77,57 +93,72 @@ def shared(features: FeatureSet) -> dict[tuple[str, str], str]:
 def copies(
     features: FeatureSet, encoded: dict[str, Array]
 ) -> dict[tuple[str, str], str]:
-    """Returns the pairs of features that are nearly copies of each other.
+    """Finds the pairs of features that are nearly copies of each other.
 
-    Numbers are copies if the rank of one follows from the rank of the other. Other
-    features are copies if the value of each nearly always follows from the other's
-    value.
+    Two numeric features are copies if their ranks are almost perfectly correlated. Two
+    other features are copies if the value of each predicts the value of the other in
+    almost all rows.
+
+    Args:
+        features: the fitted features.
+        encoded: encoded rows, {input of the network: (rows, width)}.
+
+    Returns: {names of the two features: how similar they are}.
     """
-    rows = min(MAX_ROWS, len(next(iter(encoded.values()))))
-    numbers, codes = {}, {}
+    num_rows = min(MAX_ROWS, len(next(iter(encoded.values()))))
+    ranks_of, codes_of = {}, {}
     for name, feature in features.features.items():
-        block = features.columns_in(encoded, name)[:rows]
-        summary = feature.summary(block)
+        columns = features.columns_in(encoded, name)[:num_rows]
+        summary = feature.summary(columns)
         if feature.numeric and np.issubdtype(summary.dtype, np.floating):
-            numbers[name] = ranks(summary)
-        codes[name] = row_codes(block)
-    distinct = {name: code.max() + 1 for name, code in codes.items()}
+            ranks_of[name] = standardized_ranks(summary)
+        codes_of[name] = codes_of_rows(columns)
+    num_distinct = {name: codes.max() + 1 for name, codes in codes_of.items()}
     pairs = {}
     for a, b in combinations(features.features, 2):
-        if a in numbers and b in numbers:
-            correlation = abs(float(np.mean(numbers[a] * numbers[b])))
-            if correlation >= COPY:
+        if a in ranks_of and b in ranks_of:
+            correlation = abs(float(np.mean(ranks_of[a] * ranks_of[b])))
+            if correlation >= MIN_SIMILARITY:
                 pairs[a, b] = f"nearly copies (rank correlation {correlation:.3f})"
-        elif 0.9 <= distinct[a] / distinct[b] <= 1.12:
-            share = min(
-                goodman_kruskal_lambda(codes[a], codes[b]),
-                goodman_kruskal_lambda(codes[b], codes[a]),
+        elif MIN_RATIO <= num_distinct[a] / num_distinct[b] <= MAX_RATIO:
+            similarity = min(
+                goodman_kruskal_lambda(codes_of[a], codes_of[b]),
+                goodman_kruskal_lambda(codes_of[b], codes_of[a]),
             )
-            if share >= COPY:
-                pairs[a, b] = f"nearly copies ({share:.1%} of the values follow)"
+            if similarity >= MIN_SIMILARITY:
+                pairs[a, b] = f"nearly copies ({similarity:.1%} of the values follow)"
     return pairs
 
 
-def ranks(values: Array) -> Array:
-    """Returns the ranks of numbers with mean 0 and deviation 1; zeros if all equal."""
+def standardized_ranks(values: Array) -> Array:
+    """Returns the ranks of numbers, scaled to mean 0 and standard deviation 1.
+
+    Equal numbers share the mean of their ranks. If all numbers are equal, all results
+    are 0.
+    """
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     rank = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     deviation = rank.std()
-    centred: Array = (rank - rank.mean()) / (deviation if deviation else 1)
-    return centred
+    standardized: Array = (rank - rank.mean()) / (deviation if deviation else 1)
+    return standardized
 
 
-def row_codes(block: Array) -> Array:
-    """Returns a whole number for each distinct row of (rows, width), (rows,)."""
-    _, codes = np.unique(block, axis=0, return_inverse=True)
+def codes_of_rows(columns: Array) -> Array:
+    """Returns a code for each row of (rows, width); equal rows have equal codes.
+
+    Returns: the codes, whole numbers from 0, (rows,).
+    """
+    _, codes = np.unique(columns, axis=0, return_inverse=True)
     return codes.reshape(-1)
 
 
 def goodman_kruskal_lambda(x: Array, y: Array) -> float:
-    """Returns how well x predicts y: 1 if always, 0 if x does not help.
+    """Returns how well x predicts y: 1 if always correctly, 0 if x does not help.
 
-    The measure is the share of wrong guesses of y that knowing x avoids. Rows whose x
-    occurs only once are left out: each of them would predict its own y.
+    Lambda = (wrong guesses without x - wrong guesses with x) / wrong guesses without x.
+    Without x, the guess is the most frequent y of all rows; with x, it is the most
+    frequent y among the rows with this x. Rows whose x occurs only once are left out:
+    each of them would predict its own y.
 
     Args:
         x: whole numbers from 0, (rows,).
@@ -137,9 +168,9 @@ def goodman_kruskal_lambda(x: Array, y: Array) -> float:
     x, y = x[is_repeated], y[is_repeated]
     if len(x) < MIN_REPEATED:
         return 0.0
-    most_frequent = int(np.bincount(y).max())
     pairs, counts = np.unique(np.stack([x, y]), axis=1, return_counts=True)
-    best = np.zeros(x.max() + 1)
-    np.maximum.at(best, pairs[0], counts)
-    wrong, wrong_before = len(x) - best.sum(), len(x) - most_frequent
-    return 0.0 if wrong_before == 0 else float(1 - wrong / wrong_before)
+    correct_by_x = np.zeros(x.max() + 1)  # correct guesses among the rows with each x
+    np.maximum.at(correct_by_x, pairs[0], counts)
+    wrong_with_x = len(x) - correct_by_x.sum()
+    wrong_without_x = len(x) - int(np.bincount(y).max())
+    return 0.0 if wrong_without_x == 0 else float(1 - wrong_with_x / wrong_without_x)

@@ -1,4 +1,4 @@
-"""Tables that show how much weight each gate gives each expert, also by slice."""
+"""Tables that show how much weight each gate gives to each expert, also by slice."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +9,17 @@ ALL_ROWS = "all rows"
 
 @dataclass(frozen=True)
 class GateRow:
-    """The use of experts by one gate, in percent.
+    """The use of experts by one gate: one row of a table, as text.
 
     Attributes:
         name: the gate's level and task.
-        entropy_of_mean: the entropy of the mean weights, such as `95 %`.
-        mean_entropy: the mean entropy of the weights of single rows, such as `80 %`.
-        weights: each expert's name and mean weight, such as `("shared 1", "33")`. The
-            name of an expert that the gate does not train ends in `, read only`.
+        entropy_of_mean: the entropy of the mean weights, such as `95 %`; `-` if the
+            weights of the gate do not sum to 1.
+        mean_entropy: the mean over rows of the entropy of a row's weights, such as
+            `80 %`, or `-`.
+        weights: each expert's name and mean weight in percent, such as
+            `("shared 1", "33")`. The name of an expert that the gate does not train
+            ends in `, read only`.
     """
 
     name: str
@@ -37,7 +40,7 @@ def gate_rows(usage: Mapping[str, Any]) -> list[GateRow]:
             percent(gate.get("entropy_of_mean")),
             percent(gate.get("mean_entropy")),
             [
-                (name + note_of(gate, name), f"{100 * float(weight):.0f}")
+                (name + suffix_of_expert(gate, name), f"{100 * float(weight):.0f}")
                 for name, weight in gate["weights"].items()
             ],
         )
@@ -45,14 +48,14 @@ def gate_rows(usage: Mapping[str, Any]) -> list[GateRow]:
     ]
 
 
-def note_of(gate: Mapping[str, Any], expert: str) -> str:
-    """Returns what the name of an expert ends in."""
+def suffix_of_expert(gate: Mapping[str, Any], expert: str) -> str:
+    """Returns the text that follows an expert's name in the row of a gate."""
     return ", read only" if expert in gate.get("not_trained", []) else ""
 
 
-def percent(share: object) -> str:
-    """Returns a share in percent, or a dash."""
-    return f"{100 * share:.0f} %" if isinstance(share, int | float) else "-"
+def percent(fraction: object) -> str:
+    """Returns a fraction in percent; a dash if it is not a number."""
+    return f"{100 * fraction:.0f} %" if isinstance(fraction, int | float) else "-"
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ class GateTable:
     Attributes:
         name: the gate's level and task.
         experts: the names of the experts.
-        rows: the name of a slice, and the percent of the weight of each expert.
+        rows: one tuple for all rows and for each slice: its name, and the mean weight
+            of each expert in percent.
     """
 
     name: str
@@ -70,22 +74,22 @@ class GateTable:
     rows: list[tuple[str, list[str]]]
 
 
-def gate_tables(gates: Mapping[str, Any]) -> list[GateTable]:
-    """Returns one table per gate with experts to choose from.
+def gate_tables(usage: Mapping[str, Any]) -> list[GateTable]:
+    """Returns one table per gate.
 
     Args:
-        gates: the usage of gates, see `GateUsage`; {} without gates.
+        usage: the use of experts, with slices, see `GateUsage`; {} without gates.
     """
-    if not gates:
+    if not usage:
         return []
-    slices = [(f"{s['column']}: {s['slice']}", s["gates"]) for s in gates["slices"]]
+    slices = [(f"{s['column']}: {s['slice']}", s["gates"]) for s in usage["slices"]]
     tables = []
-    for i, gate in enumerate(gates["gates"]):
+    for i, gate in enumerate(usage["gates"]):
         experts = list(gate["weights"])
         rows = []
-        for name, of_slice in [(ALL_ROWS, gates["gates"]), *slices]:
-            weights = of_slice[i]["weights"]
-            if weights:  # a slice without rows of the task's space has none
+        for name, gates in [(ALL_ROWS, usage["gates"]), *slices]:
+            weights = gates[i]["weights"]
+            if weights:  # {} if no row of the slice is in the space of the gate's task
                 rows.append((name, [f"{100 * weights[e]:.0f}" for e in experts]))
         name = f"{gate['level']} gate of {gate['task'] or 'all tasks'}".strip()
         tables.append(GateTable(name, experts, rows))

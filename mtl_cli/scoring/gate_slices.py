@@ -1,4 +1,8 @@
-"""How gates use their experts by slice, and the column by which they differ most."""
+"""The use of experts by slice, and the column by which gates differ most.
+
+Gates are summarized on each slice of the rows. A report has room for the slices by one
+column only: the column whose slices explain most of the variance of the weights.
+"""
 
 from typing import Any
 
@@ -9,71 +13,81 @@ from mtl_cli.scoring.gate_usage import summarize_gates
 from mtl_cli.scoring.gate_weights import GateWeights
 from mtl_cli.scoring.slices import Slices
 
-ROUNDING = 1e-12  # the variance of weights that are alike is below this
+# The largest variance of weights that are the same for all rows but for rounding.
+MAX_ROUNDING_VARIANCE = 1e-12
 
 
-def usage_by_slice(measured: GateWeights, slices: Slices) -> list[dict[str, Any]]:
-    """Returns one record per slice with rows: its column, its name and `GateUsage`.
+def usage_by_slice(gate_weights: GateWeights, slices: Slices) -> list[dict[str, Any]]:
+    """Summarizes the gates on each slice.
 
     Args:
-        measured: the weights of the gates.
-        slices: the slices of the same rows.
+        gate_weights: the weights of the gates.
+        slices: the slices of the same rows, by one column.
+
+    Returns: one dict per slice that has rows: `column`, `slice`, and the keys of
+        `GateUsage` for the rows of the slice.
     """
     records = []
     for code, name in enumerate(slices.names):
-        inside = slices.codes == code
-        if inside.any():
-            usage = summarize_gates(measured.take(inside))
+        is_in_slice = slices.codes == code
+        if is_in_slice.any():
+            usage = summarize_gates(gate_weights.take(is_in_slice))
             records.append({"column": slices.column, "slice": name, **usage})
     return records
 
 
-def most_telling(measured: GateWeights, slices: list[Slices]) -> Slices | None:
+def most_explaining_slices(
+    gate_weights: GateWeights, slices_by_column: list[Slices]
+) -> Slices | None:
     """Returns the slices between which the weights of gates differ most.
 
     Args:
-        measured: the weights of the gates.
-        slices: the slices by each column, of the same rows.
+        gate_weights: the weights of the gates.
+        slices_by_column: the slices of the same rows, one entry per column.
 
-    Returns: None if no column tells anything about the weights.
+    Returns: the slices by one column; None if there are no columns, or if all weights
+        are the same for all rows.
     """
-    weights = centred_weights(measured)
-    shares = [share_told(weights, by) for by in slices]
-    if not shares or max(shares) == 0:
+    weights = centred_weights(gate_weights)
+    fractions = [explained_variance(weights, slices) for slices in slices_by_column]
+    if not fractions or max(fractions) == 0:
         return None
-    return slices[int(np.argmax(shares))]
+    return slices_by_column[int(np.argmax(fractions))]
 
 
-def centred_weights(measured: GateWeights) -> list[Array]:
-    """Returns the weights of each layer, less their means, (rows, gates * experts).
+def centred_weights(gate_weights: GateWeights) -> list[Array]:
+    """Returns the weights of each layer minus their means over the rows.
 
-    Layers whose weights are alike in all rows are left out.
+    Layers whose weights are the same for all rows are left out.
+
+    Returns: one array per layer, (rows, gates * experts).
     """
-    found = []
-    for weights in measured.weights.values():
-        columns = np.moveaxis(weights, 1, 0).reshape(measured.rows, -1)
+    centred = []
+    for weights in gate_weights.weights.values():
+        columns = np.moveaxis(weights, 1, 0).reshape(gate_weights.num_rows, -1)
         columns = columns - columns.mean(axis=0)
-        # Weights that are alike in all rows differ by rounding only.
-        if np.mean(columns**2) > ROUNDING:
-            found.append(columns)
-    return found
+        if np.mean(columns**2) > MAX_ROUNDING_VARIANCE:
+            centred.append(columns)
+    return centred
 
 
-def share_told(centred: list[Array], slices: Slices) -> float:
-    """Returns the share of the variance of weights that lies between slices, 0 to 1.
+def explained_variance(centred: list[Array], slices: Slices) -> float:
+    """Returns the fraction of the weights' variance that slices explain, 0 to 1.
 
-    This is the mean of the shares of all layers: layers whose weights are factors have
-    another scale than layers whose weights are shares.
+    This is the variance of the slices' mean weights, divided by the variance of the
+    weights of all rows. The fraction is averaged over the layers: the sum of variances
+    would count a layer more if its weights are factors, which may be far above 1.
 
     Args:
         centred: the weights of each layer, see `centred_weights`.
         slices: the slices of the same rows.
     """
     codes = np.arange(len(slices.names))[:, None]
-    is_inside = (slices.codes == codes).astype("float64")  # (slices, rows)
-    rows = np.maximum(is_inside.sum(axis=1, keepdims=True), 1)
-    shares = [
-        ((is_inside @ weights) ** 2 / rows).sum() / (weights**2).sum()
+    is_in_slice = (slices.codes == codes).astype("float64")  # (slices, rows)
+    num_rows = np.maximum(is_in_slice.sum(axis=1, keepdims=True), 1)  # (slices, 1)
+    fractions = [
+        # A slice of n rows whose weights sum to S adds n * (S / n)^2 = S^2 / n.
+        ((is_in_slice @ weights) ** 2 / num_rows).sum() / (weights**2).sum()
         for weights in centred
     ]
-    return float(np.mean(shares)) if shares else 0.0
+    return float(np.mean(fractions)) if fractions else 0.0

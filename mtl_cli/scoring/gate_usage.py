@@ -1,4 +1,12 @@
-"""The experts that the gates of a trained network use."""
+"""Summarizes how much weight the gates of a trained network give to their experts.
+
+An expert is *unused* by a gate if the gate gives the expert hardly any weight. An
+expert is *dead* if it is unused by all gates of its level: it then hardly affects any
+prediction. A gate is *polarised* if it gives one expert nearly all weight.
+
+In this package, a gate is any layer that weighs something, and an expert is what the
+layer weighs, see `layers.routing.Routing`. For example, a feature gate weighs features.
+"""
 
 import re
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
@@ -11,32 +19,39 @@ from mtl_cli.scoring.gate_weights import GateWeights
 if TYPE_CHECKING:
     from mtl_cli.layers import Expert, Routing
 
-# An expert counts as unused if its mean weight is below this share of an equal share.
-UNUSED_SHARE = 0.05
-# A gate counts as polarised if the mean weight of one expert is above this weight.
+# A gate does not use an expert whose mean weight is below this fraction of 1 / experts,
+# the mean weight that each expert has if the gate treats all experts alike.
+UNUSED_FRACTION = 0.05
+# A gate is polarised if the mean weight of one expert is above this.
 POLARISED_WEIGHT = 0.95
 
 
 class GateSummary(TypedDict):
     """How one gate weighs its experts.
 
+    Most gates give each row weights that sum to 1. Others give factors, which do not
+    sum to 1; they have no entropies and are never polarised.
+
     Attributes:
-        level: the level or layer, such as `level_1`; "" for models without levels. The
-            kind of a gate that is no plain one follows, as in `level_1 self`, and the
-            name of the gate's owner, if the owner is no task.
-        task: the task of the gate; None for a gate of several tasks.
-        rows: number of rows that the means are taken over. Without any, there are no
-            weights and no entropies.
+        level: the place of the gate in the network, in up to three words: the level or
+            layer, the kind of the gate, and the gate's owner if the owner is not a
+            task. Examples: `level_1`, `level_1 self`, `layer_2`, `personal`; "" for the
+            gates of a model without levels.
+        task: the task of the gate; None if the gate serves several tasks.
+        rows: the number of rows over which the means are taken: the sampled rows in the
+            task's space, or all sampled rows if `task` is None. If there are no such
+            rows, `weights` is empty, and the entropies are absent.
         weights: {expert: mean weight}.
-        entropy_of_mean: entropy of the mean weights, from 0, if the gate gives all
-            weight to one expert, to 1, if all experts have equal weights. Weights that
-            are no shares, and do not sum to 1, have no entropies.
-        mean_entropy: mean over the rows of the entropy of a row's weights, 0 to 1.
-        unused: the experts that hardly get any weight; if the weights are no shares,
-            the experts of weight 0.
-        polarised: the expert that gets nearly all weight; None if there is none.
-        not_trained: the experts that the gate weighs without training them: a
-            stop-gradient lies between. Left out if there is none.
+        entropy_of_mean: the entropy of the mean weights, from 0 (all weight on one
+            expert) to 1 (all experts have equal weights).
+        mean_entropy: the entropy of each row's weights, from 0 to 1, averaged over the
+            rows. It is far below `entropy_of_mean` if each row uses few experts, but
+            different rows use different experts.
+        unused: the experts that the gate does not use: their mean weight is below 5 %
+            of 1 / experts. If weights are factors: the experts whose mean weight is 0.
+        polarised: the expert whose mean weight is above 0.95; None if there is none.
+        not_trained: the experts that the gate weighs, but does not train, because a
+            stop-gradient lies between gate and expert. Absent if there is none.
     """
 
     level: str
@@ -51,14 +66,15 @@ class GateSummary(TypedDict):
 
 
 class GateUsage(TypedDict):
-    """The content of `gates.json`.
+    """The content of `gates.json`, apart from the name of the split.
 
     Attributes:
-        rows: number of rows that passed through the gates.
-        gates: the summaries of all gates.
-        dead: `LEVEL EXPERT` for each expert that no gate of its level uses.
-        slices: the same by slice, with the keys `column` and `slice`, see
-            `gate_slices`.
+        rows: the number of sampled rows, which passed through all gates.
+        gates: the summary of each gate.
+        dead: the dead experts, each as `LEVEL EXPERT`, such as `level_1 shared 2`.
+        slices: one dict per slice of the sampled rows, see `usage_by_slice`: the keys
+            `column` and `slice`, and the keys `rows`, `gates` and `dead` for the rows
+            of the slice.
     """
 
     rows: int
@@ -67,84 +83,110 @@ class GateUsage(TypedDict):
     slices: NotRequired[list[dict[str, Any]]]
 
 
-def summarize_gates(measured: GateWeights) -> GateUsage:
-    """Returns how gates weigh their experts on some rows."""
+def summarize_gates(gate_weights: GateWeights) -> GateUsage:
+    """Summarizes how gates weigh their experts on some rows."""
     gates = [
-        gate
-        for layer in measured.layers
-        for gate in summarize_layer(
-            layer, measured.weights[layer.name], measured.is_counted
+        summary
+        for layer in gate_weights.layers
+        for summary in summarize_layer(
+            layer, gate_weights.weights[layer.name], gate_weights.is_in_space
         )
     ]
-    return {"rows": measured.rows, "gates": gates, "dead": dead_experts(gates)}
+    return {
+        "rows": gate_weights.num_rows,
+        "gates": gates,
+        "dead": dead_experts(gates),
+    }
 
 
 def summarize_layer(
-    layer: "Routing", weights: Array, is_counted: dict[str, Array]
+    layer: "Routing", weights: Array, is_in_space: dict[str, Array]
 ) -> list[GateSummary]:
-    """Returns the summary of each gate in a layer.
+    """Summarizes each gate of a layer.
 
     Args:
-        layer: the layer. The name may begin with a level: `level_1_shared_gate`.
+        layer: the layer.
         weights: the weights of the experts, `(gates, rows, experts)`.
-        is_counted: {task: whether each row counts, (rows,)}.
+        is_in_space: {task: whether each row is in the task's space, (rows,)}.
     """
-    tasks = list(is_counted)
-    match = re.search(r"((?:level|layer)_\d+)_?(self|feature)?", layer.name)
-    labels = [*match.groups(), layer.label] if match else [layer.label]
-    layer_level = " ".join(filter(None, labels))
-
-    def name_of(expert: "Expert") -> str:
-        owner = expert.owner if isinstance(expert.owner, str) else tasks[expert.owner]
-        return f"{owner} {expert.number or ''}".strip()
-
+    tasks = list(is_in_space)
     summaries = []
     for route, gate_weights in zip(layer.routes, weights, strict=True):
-        level, task = layer_level, None
+        level, task = level_of(layer), None
         if isinstance(route.owner, str):
             level = f"{level} {route.owner}".strip()
         elif route.owner is not None:
             task = tasks[route.owner]
-            gate_weights = gate_weights[is_counted[task]]
+            gate_weights = gate_weights[is_in_space[task]]
         experts = list(route.experts)
         if layer.reports_owners:
-            gate_weights, experts = mean_by_owner(gate_weights, experts)
-        names = {expert: name_of(expert) for expert in experts}
-        summary = summarize_gate(
-            level, task, gate_weights, list(names.values()), layer.are_shares
-        )
-        if not_trained := [name for e, name in names.items() if not e.trained]:
+            gate_weights, experts = average_by_owner(gate_weights, experts)
+        names = [expert_name(expert, tasks) for expert in experts]
+        summary = summarize_gate(level, task, gate_weights, names, layer.are_shares)
+        not_trained = [
+            name
+            for name, expert in zip(names, experts, strict=True)
+            if not expert.trained
+        ]
+        if not_trained:
             summary["not_trained"] = not_trained
         summaries.append(summary)
     return summaries
 
 
-def mean_by_owner(
+def level_of(layer: "Routing") -> str:
+    """Returns the level and the kind of a layer's gates; "" if there is no level.
+
+    Both are parts of the layer's name: the gates in `level_1_self_gates` are at
+    `level_1 self`. A kind that is not in the name is the layer's `label`.
+    """
+    match = re.search(r"((?:level|layer)_\d+)_?(self|feature)?", layer.name)
+    parts = [*match.groups(), layer.label] if match else [layer.label]
+    return " ".join(filter(None, parts))
+
+
+def expert_name(expert: "Expert", tasks: list[str]) -> str:
+    """Returns the owner of an expert, and its number if it has one: `shared 2`."""
+    owner = expert.owner if isinstance(expert.owner, str) else tasks[expert.owner]
+    return f"{owner} {expert.number or ''}".strip()
+
+
+def average_by_owner(
     weights: Array, experts: "list[Expert]"
 ) -> "tuple[Array, list[Expert]]":
-    """Returns the mean weight of each owner's experts, and one expert per owner."""
-    columns: dict[Expert, list[int]] = {}
+    """Averages the weights of experts that have the same owner.
+
+    For example, the many columns of one feature have the feature as their owner.
+
+    Args:
+        weights: the weights of the experts, `(rows, experts)`.
+        experts: the experts.
+
+    Returns: the mean weights, `(rows, owners)`; and one expert per owner, which stands
+        for all experts of the owner and has no number.
+    """
+    indices_by_owner: dict[Expert, list[int]] = {}
     for i, expert in enumerate(experts):
-        columns.setdefault(expert._replace(number=0), []).append(i)
-    means = [weights[:, of_owner].mean(axis=1) for of_owner in columns.values()]
-    return np.stack(means, axis=1), list(columns)
+        indices_by_owner.setdefault(expert._replace(number=0), []).append(i)
+    means = [weights[:, indices].mean(axis=1) for indices in indices_by_owner.values()]
+    return np.stack(means, axis=1), list(indices_by_owner)
 
 
 def summarize_gate(
     level: str,
     task: str | None,
     weights: Array,
-    names: list[str],
-    are_shares: bool = True,
+    experts: list[str],
+    sum_to_one: bool = True,
 ) -> GateSummary:
-    """Returns the summary of one gate.
+    """Summarizes one gate.
 
     Args:
         level: the level of the gate, or "".
-        task: the task of the gate; None for a gate of all tasks.
+        task: the task of the gate; None if the gate serves several tasks.
         weights: the weights of the experts, `(rows, experts)`.
-        names: the names of the experts.
-        are_shares: whether the weights of a row sum to 1.
+        experts: the names of the experts.
+        sum_to_one: whether the weights of each row sum to 1.
     """
     if not len(weights):
         return {
@@ -157,17 +199,17 @@ def summarize_gate(
         }
     mean = weights.mean(axis=0)
     heaviest = int(mean.argmax())
-    mean_weights = dict(zip(names, mean.tolist(), strict=True))
-    if not are_shares:
+    mean_weights = dict(zip(experts, mean.tolist(), strict=True))
+    if not sum_to_one:
         return {
             "level": level,
             "task": task,
             "rows": len(weights),
             "weights": mean_weights,
-            "unused": [name for name, w in mean_weights.items() if w == 0],
+            "unused": [name for name, weight in mean_weights.items() if weight == 0],
             "polarised": None,
         }
-    threshold = UNUSED_SHARE / len(names)
+    threshold = UNUSED_FRACTION / len(experts)
     return {
         "level": level,
         "task": task,
@@ -175,13 +217,17 @@ def summarize_gate(
         "weights": mean_weights,
         "entropy_of_mean": float(entropy(mean)),
         "mean_entropy": float(entropy(weights).mean()),
-        "unused": [name for name, w in mean_weights.items() if w < threshold],
-        "polarised": names[heaviest] if mean[heaviest] > POLARISED_WEIGHT else None,
+        "unused": [name for name, weight in mean_weights.items() if weight < threshold],
+        "polarised": experts[heaviest] if mean[heaviest] > POLARISED_WEIGHT else None,
     }
 
 
 def entropy(weights: Array) -> Array:
-    """Returns the entropy over the last axis: 0 for one expert, 1 for equal weights."""
+    """Returns the entropy of weights over the last axis, divided by its maximum.
+
+    The result is 0 if one weight is 1, and 1 if all weights are equal.
+    """
+    # A weight of 0 adds 0 to the entropy. The smallest float avoids 0 * log(0) = NaN.
     logs = np.log(np.maximum(weights, np.finfo("float64").tiny))
     entropies: Array = -(weights * logs).sum(axis=-1) / np.log(weights.shape[-1])
     return entropies
@@ -198,7 +244,13 @@ def dead_experts(gates: list[GateSummary]) -> list[str]:
 
 
 def gate_warnings(usage: GateUsage | None) -> list[str]:
-    """Returns one warning that names dead experts and polarised gates, or none."""
+    """Returns one warning that names dead experts and polarised gates.
+
+    Args:
+        usage: the use of experts; None for a network without gates.
+
+    Returns: a list with the warning; [] if there is nothing to warn about.
+    """
     if usage is None:
         return []
     remarks = [f"{name} is dead" for name in usage["dead"]]

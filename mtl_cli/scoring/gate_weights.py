@@ -1,6 +1,6 @@
-"""The weights that the gates of a trained network give their experts, row by row.
+"""The weights that the gates of a trained network give to their experts, for each row.
 
-Gates are all layers that weigh something, see `layers.routing.Routing`.
+A gate is any layer that weighs something, see `layers.routing.Routing`.
 """
 
 from collections.abc import Sequence
@@ -19,30 +19,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GateWeights:
-    """The weights of all gates with several experts, on some rows.
+    """The weights that gates give to their experts on some rows.
+
+    Gates with a single expert are left out: they have nothing to choose.
 
     Attributes:
         layers: the layers that hold the gates.
-        weights: {name of a layer: weights of the experts, `(gates, rows, experts)`};
-            the mean over the members of an ensemble.
-        is_counted: {task: whether each row is in the task's space, (rows,)}.
+        weights: {name of a layer: weights of the experts, `(gates, rows, experts)`}.
+            For an ensemble, the mean over its members.
+        is_in_space: {task: whether each row is in the task's space, (rows,)}.
     """
 
     layers: "list[Routing]"
     weights: dict[str, Array]
-    is_counted: dict[str, Array]
+    is_in_space: dict[str, Array]
 
     @property
-    def rows(self) -> int:
+    def num_rows(self) -> int:
         """The number of rows."""
-        return len(next(iter(self.is_counted.values())))
+        return len(next(iter(self.is_in_space.values())))
 
-    def take(self, rows: Array) -> "GateWeights":
-        """Returns the weights on the rows that a mask selects."""
+    def take(self, mask: Array) -> "GateWeights":
+        """Returns the weights on the rows where `mask`, (rows,), is True."""
         return replace(
             self,
-            weights={name: x[:, rows] for name, x in self.weights.items()},
-            is_counted={task: x[rows] for task, x in self.is_counted.items()},
+            weights={name: x[:, mask] for name, x in self.weights.items()},
+            is_in_space={task: x[mask] for task, x in self.is_in_space.items()},
         )
 
 
@@ -54,8 +56,8 @@ def measure_gate_weights(
     Args:
         network: the trained network.
         tasks: the tasks of the network, in order.
-        table: the rows to sample from, see `sample_blocks`. The gate of a task counts
-            only rows of the task's space.
+        table: the rows to sample from, see `sample_blocks`. A row is in the space of a
+            task if the row's weight for the task is above 0.
 
     Returns: the weights; None if the network has no gate with several experts.
     """
@@ -70,16 +72,17 @@ def measure_gate_weights(
     outputs = {layer.name: layer.output for layer in layers}
     gate_model = keras.Model(network.logits.input, outputs)
     weight_blocks: dict[str, list[Array]] = {name: [] for name in outputs}
-    counted_blocks: dict[str, list[Array]] = {task: [] for task in tasks}
+    mask_blocks: dict[str, list[Array]] = {task: [] for task in tasks}
     for block in sample_blocks(table):
         for name, weights in gate_model(block.features, training=False).items():
+            # The members of an ensemble follow each other on the axis of the rows.
             num_gates, _, num_experts = weights.shape
             by_member = np.reshape(weights, (num_gates, -1, block.rows, num_experts))
             weight_blocks[name].append(by_member.astype("float64").mean(axis=1))
         for task in tasks:
-            counted_blocks[task].append(block.weights[task] > 0)
+            mask_blocks[task].append(block.weights[task] > 0)
     return GateWeights(
         layers,
         {name: np.concatenate(x, axis=1) for name, x in weight_blocks.items()},
-        {task: np.concatenate(x) for task, x in counted_blocks.items()},
+        {task: np.concatenate(x) for task, x in mask_blocks.items()},
     )

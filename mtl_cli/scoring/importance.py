@@ -1,7 +1,8 @@
-"""Permutation importance: how much worse each task is without a feature.
+"""Permutation importance: how much worse a task is predicted without a feature.
 
-The values of a feature are shuffled among the rows. A task that uses the feature then
-predicts worse (Breiman, "Random Forests", 2001).
+The values of a feature are shuffled among the rows, and the rows are predicted again.
+The importance of the feature for a task is by how much the task's main metric gets
+worse (Breiman, "Random Forests", 2001).
 """
 
 from collections.abc import Iterator
@@ -25,8 +26,10 @@ from mtl_cli.statistics.significance import quantile
 if TYPE_CHECKING:
     from mtl_cli.network.build import Network
 
-MIN_REPEATS, REPEATS = 2, 10
-ROWS_AT_ONCE = 8192  # of several shufflings of a small sample
+MIN_REPEATS, REPEATS = 2, 10  # number of shufflings: the least, and the default
+# One call of the network predicts about this many rows. If the sample is smaller, the
+# rows of several shufflings are predicted in one call.
+ROWS_AT_ONCE = 8192
 SEED = 0
 
 
@@ -38,39 +41,43 @@ def importance(
     repeats: int,
     on_step: OnRows = no_progress,
 ) -> dict[str, Any]:
-    """Returns the importance of each feature for each output.
+    """Measures the importance of each feature for each output.
 
     Args:
         network: the trained network.
         features: the fitted features.
         outputs: the outputs to score.
         sample: the rows, with their features.
-        repeats: the number of shufflings.
-        on_step: receives the numbers of finished and of all steps.
+        repeats: the number of shufflings of each feature or group of features.
+        on_step: is called after each feature or group of features, with the number of
+            those that are done, and the number of all.
 
-    Returns: `features`, one row per feature or group and task; `groups`, the reasons of
-        groups; `only_one_task` and `without_effect`, the features that few tasks use.
+    Returns: a dict with these keys:
+        `rows`, `repeats`: the number of rows, and of shufflings.
+        `features`: one dict per feature or group and task, see `importance_record`.
+        `groups`: `features` and `reasons` of each group of several features.
+        `only_one_task`, `without_effect`: see `features_by_use`.
 
     Raises:
-        ConfigError: if there are too few repeats.
+        ConfigError: if there are fewer than 2 repeats: an interval needs two.
     """
     if repeats < MIN_REPEATS:
         raise ConfigError(f"--repeats: {repeats} is below {MIN_REPEATS}, the least")
     groups = feature_groups(features, sample.features)
-    units = list(units_of(groups))
-    baseline = main_scores(outputs, sample, network.predict(sample))
+    shuffles = list(features_to_shuffle(groups))
+    original_scores = main_scores(outputs, sample, network.predict(sample))
     records: list[dict[str, Any]] = []
-    for step, (unit, group) in enumerate(units):
+    for step, (names, group) in enumerate(shuffles):
         shuffled_scores = [
             main_scores(outputs, sample, predictions)
             for predictions in shuffled_predictions(
-                network, features, sample, unit, repeats
+                network, features, sample, names, repeats
             )
         ]
-        for task, score in baseline.items():
+        for task, score in original_scores.items():
             drops = np.array([score - scores[task] for scores in shuffled_scores])
-            records.append(record_of(task, unit, group, drops))
-        on_step(step + 1, len(units))
+            records.append(importance_record(task, names, group, drops))
+        on_step(step + 1, len(shuffles))
     return {
         "rows": sample.rows,
         "repeats": repeats,
@@ -82,8 +89,14 @@ def importance(
     }
 
 
-def units_of(groups: list[FeatureGroup]) -> Iterator[tuple[list[str], FeatureGroup]]:
-    """Yields the features to permute: each group, and each feature of larger groups."""
+def features_to_shuffle(
+    groups: list[FeatureGroup],
+) -> Iterator[tuple[list[str], FeatureGroup]]:
+    """Yields the names of features to shuffle together, and the group they belong to.
+
+    A group of several features is shuffled as a whole, and then each of its features
+    alone.
+    """
     for group in groups:
         yield group.features, group
         if len(group.features) > 1:
@@ -100,8 +113,9 @@ def shuffled_predictions(
 ) -> Iterator[dict[str, Array]]:
     """Predicts rows several times, each time with some features shuffled anew.
 
-    The orders are the same for all features. Several shufflings of a small sample are
-    predicted at once, since few large batches are quicker than many small ones.
+    Every call uses the same random orders, whatever the features. Several shufflings of
+    a small sample are predicted in one call: few large batches are quicker than many
+    small ones.
 
     Args:
         network: the trained network.
@@ -110,17 +124,17 @@ def shuffled_predictions(
         names: the features to shuffle together.
         repeats: the number of shufflings.
 
-    Yields: {output: predictions} of each shuffling.
+    Yields: {output: predictions} for each shuffling.
     """
     orders = [
         np.random.default_rng([SEED, repeat]).permutation(sample.rows)
         for repeat in range(repeats)
     ]
-    at_once = max(1, ROWS_AT_ONCE // sample.rows)
-    for start in range(0, repeats, at_once):
+    orders_at_once = max(1, ROWS_AT_ONCE // sample.rows)
+    for start in range(0, repeats, orders_at_once):
         shuffled = [
-            permuted(features, sample.features, names, order)
-            for order in orders[start : start + at_once]
+            permute_features(features, sample.features, names, order)
+            for order in orders[start : start + orders_at_once]
         ]
         stacked = {
             name: np.concatenate([x[name] for x in shuffled]) for name in shuffled[0]
@@ -131,21 +145,25 @@ def shuffled_predictions(
             yield {name: x[rows] for name, x in predictions.items()}
 
 
-def permuted(
+def permute_features(
     features: FeatureSet, encoded: dict[str, Array], names: list[str], order: Array
 ) -> dict[str, Array]:
-    """Returns encoded rows in which some features have the values of other rows.
+    """Copies encoded rows, with the values of some features taken from other rows.
 
     Args:
         features: the fitted features.
         encoded: the encoded rows, {input of the network: (rows, width)}.
         names: the features to permute together.
-        order: the row whose values each row gets, (rows,).
+        order: for each row, the index of the row whose values it gets, (rows,).
+
+    Returns: {input of the network: (rows, width)}. Inputs without one of the features
+        are not copied.
     """
     inputs = dict(encoded)
     for input_name, values in encoded.items():
-        sizes = "sequences" if input_name == "sequence_weights" else input_name
-        columns_of = features.layout.columns_in(sizes)
+        # The weights of sequences have the same columns as the sequences.
+        layout_name = "sequences" if input_name == "sequence_weights" else input_name
+        columns_of = features.layout.columns_in(layout_name)
         for columns in (columns_of[name] for name in names if name in columns_of):
             if inputs[input_name] is values:
                 inputs[input_name] = np.array(values)
@@ -156,60 +174,82 @@ def permuted(
 def main_scores(
     outputs: list[Output], rows: Table, predictions: dict[str, Array]
 ) -> dict[str, float]:
-    """Returns the main metric of each output, negated if less is better.
+    """Computes the main metric of each output, negated if less is better.
 
-    Outputs whose metric has no value are left out.
+    Returns: {output: value}, without outputs whose metric is undefined on these rows.
     """
     scores = {}
     for output in outputs:
-        scored = scored_rows(output, rows, predictions[output.name])
-        metric = scored.main_metric
-        value = scored.score([metric.name])[metric.name]
+        output_rows = scored_rows(output, rows, predictions[output.name])
+        metric = output_rows.main_metric
+        value = output_rows.score([metric.name])[metric.name]
         if value is not None:
             scores[output.name] = value * (metric.direction or 1)
     return scores
 
 
-def record_of(
-    task: str, unit: list[str], group: FeatureGroup, drops: Array
+def importance_record(
+    task: str, names: list[str], group: FeatureGroup, drops: Array
 ) -> dict[str, Any]:
-    """Returns the importance of some features for a task, with its 95 % interval.
+    """Returns the importance of features for a task, with its 95 % interval.
 
-    The interval is the interval of a difference: the score of the rows as they are,
-    minus the mean of the shuffled scores. The rows as they are count as one more
-    shuffling, because their order of the values is an order like any other if the task
-    does not use the features.
+    The interval contains 0 in 95 % of the cases in which the task does not use the
+    features. The original order of the values is then as good as any shuffled order, so
+    the original score varies as the shuffled scores do, with some variance s^2. The
+    importance is the original score minus the mean of n shuffled scores, and has the
+    variance s^2 (1 + 1/n).
+
+    Args:
+        task: the name of the task.
+        names: the features that were shuffled together.
+        group: the group of these features.
+        drops: the original score minus the score of each shuffling, (repeats,).
+
+    Returns: a dict with `features`, the names as text; `group`, the name of the group
+        if only one of its several features was shuffled, else None; `task`;
+        `importance`, the mean drop; `low` and `high`, the ends of the interval; and
+        `drops`.
     """
-    is_member = len(unit) < len(group.features)
-    mean, count = float(np.mean(drops)), len(drops)
-    reach = quantile(count - 1) * np.std(drops, ddof=1) * np.sqrt(1 + 1 / count)
+    is_part_of_group = len(names) < len(group.features)
+    mean, n = float(np.mean(drops)), len(drops)
+    deviation = np.std(drops, ddof=1) * np.sqrt(1 + 1 / n)
+    half_width = float(quantile(n - 1) * deviation)
     return {
-        "features": NAME_SEPARATOR.join(unit),
-        "group": group.name if is_member else None,
+        "features": NAME_SEPARATOR.join(names),
+        "group": group.name if is_part_of_group else None,
         "task": task,
         "importance": mean,
-        "low": mean - float(reach),
-        "high": mean + float(reach),
+        "low": mean - half_width,
+        "high": mean + half_width,
         "drops": drops.tolist(),
     }
 
 
 def features_by_use(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Returns the features that only one task uses, and those that no task uses.
+    """Finds the features that only one task uses, and those that no task uses.
 
-    A task uses a feature if the interval of its importance lies above 0.
+    A task uses a feature if the interval of its importance lies above 0. A group of
+    several features counts as one feature.
+
+    Args:
+        records: the importances, see `importance_record`.
+
+    Returns: `only_one_task`, {feature: task}, which is empty if there is only one task;
+        and `without_effect`, the features that no task uses.
     """
-    users: dict[str, list[str]] = {}
+    tasks_by_feature: dict[str, list[str]] = {}
     for record in records:
-        if record["group"] is None:
-            tasks = users.setdefault(record["features"], [])
+        if record["group"] is None:  # not a feature of a larger group, shuffled alone
+            tasks = tasks_by_feature.setdefault(record["features"], [])
             tasks += [record["task"]] if record["low"] > 0 else []
     num_tasks = len({record["task"] for record in records})
     return {
         "only_one_task": {
             name: tasks[0]
-            for name, tasks in users.items()
+            for name, tasks in tasks_by_feature.items()
             if len(tasks) == 1 and num_tasks > 1
         },
-        "without_effect": [name for name, tasks in users.items() if not tasks],
+        "without_effect": [
+            name for name, tasks in tasks_by_feature.items() if not tasks
+        ],
     }

@@ -1,6 +1,7 @@
-"""A sample of a table: blocks from its start to its end.
+"""Samples the rows of a table in blocks of consecutive rows, which are quick to read.
 
-The rows of a table may be in the order of time, so the blocks span the whole table.
+The rows of a table may be sorted by time. Therefore the blocks are spread evenly from
+the start of the table to its end.
 """
 
 from collections.abc import Iterator
@@ -13,34 +14,41 @@ MAX_ROWS = 20_000
 NUM_BLOCKS = 10
 
 
-def block_bounds(rows: int) -> list[tuple[int, int]]:
-    """Returns the first row of each block, and the one after its last row.
+def block_bounds(num_rows: int) -> list[tuple[int, int]]:
+    """Returns the start and the stop of each block: its rows are start ... stop - 1.
 
-    The blocks hold at most `MAX_ROWS` rows together. The blocks of a table of at most
-    `MAX_ROWS` rows hold all its rows.
+    Together the blocks hold at most `MAX_ROWS` rows. A table with at most `MAX_ROWS`
+    rows is sampled as a whole.
+
+    Args:
+        num_rows: the number of rows of the table.
     """
-    num_blocks = min(NUM_BLOCKS, rows)
-    starts = [int(block * rows / num_blocks) for block in range(num_blocks)]
-    ends = [*starts[1:], rows]
+    num_blocks = min(NUM_BLOCKS, num_rows)
+    starts = [int(block * num_rows / num_blocks) for block in range(num_blocks)]
+    next_starts = [*starts[1:], num_rows]
     return [
-        (start, min(end, start + MAX_ROWS // NUM_BLOCKS))
-        for start, end in zip(starts, ends, strict=True)
+        (start, min(next_start, start + MAX_ROWS // NUM_BLOCKS))
+        for start, next_start in zip(starts, next_starts, strict=True)
     ]
 
 
 def sample_blocks(table: Table | StoredTable) -> Iterator[Table]:
-    """Yields the blocks of a table."""
+    """Reads the sampled rows of a table, block by block."""
     for start, stop in block_bounds(table.rows):
         yield table.read(start, stop)
 
 
 def sample_of(table: Table | StoredTable) -> Table:
-    """Returns the sampled rows of a table, in memory."""
+    """Reads the sampled rows of a table into one table in memory."""
     blocks = [as_arrays(block) for block in sample_blocks(table)]
     columns = {key: [block[key] for block in blocks] for key in blocks[0]}
     return as_table({key: np.concatenate(x) for key, x in columns.items()})
 
 
-def sample_numbers(rows: int) -> Array:
-    """Returns the numbers of the sampled rows of a table, ascending."""
-    return np.concatenate([np.arange(*bounds) for bounds in block_bounds(rows)])
+def sample_indices(num_rows: int) -> Array:
+    """Returns the indices of the sampled rows, ascending.
+
+    Args:
+        num_rows: the number of rows of the table.
+    """
+    return np.concatenate([np.arange(*bounds) for bounds in block_bounds(num_rows)])

@@ -1,4 +1,4 @@
-"""The rows on which an output is scored, and its metrics on them with intervals."""
+"""The rows on which an output is scored, and the metrics on these rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from mtl_cli.metrics.scores import Score
 from mtl_cli.scoring.scores import score
 from mtl_cli.statistics.sampling_error import (
     SamplingError,
-    has_quick_error,
+    has_delong_error,
     interval,
     sampling_error,
 )
@@ -21,15 +21,17 @@ from mtl_cli.statistics.sampling_error import (
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """The rows that count for an output: labelled, in the space, of weight above 0.
+    """The rows on which an output is scored.
+
+    These rows have a label, are in the output's space and have a weight above 0.
 
     Attributes:
         output: the output that is scored.
         label: the labels, (rows,).
         prediction: the predictions, (rows,) or (rows, classes).
         weight: the weights, (rows,).
-        group: the group of each row, (rows,); None without groups.
-        rows: the number of each row in the table, (rows,).
+        group: the group of each row, (rows,); None if the data set has no groups.
+        row_indices: the index of each row in the table, (rows,).
     """
 
     output: Output
@@ -37,57 +39,74 @@ class ScoredRows:
     prediction: Floats
     weight: Floats
     group: Array | None
-    rows: Array
+    row_indices: Array
 
     def take(self, mask: Array) -> "ScoredRows":
-        """Returns the rows that a mask selects."""
+        """Returns the rows where `mask`, (rows,), is True."""
         group = None if self.group is None else self.group[mask]
         columns = self.label[mask], self.prediction[mask], self.weight[mask]
-        return ScoredRows(self.output, *columns, group, self.rows[mask])
+        return ScoredRows(self.output, *columns, group, self.row_indices[mask])
 
     def score(self, names: list[str] | None = None) -> Score:
-        """Returns some metrics, or all metrics of the output, and the row counts."""
+        """Computes metrics of the output, and counts the rows and the positives.
+
+        Args:
+            names: the metrics to compute; None computes all metrics of the task.
+        """
         columns = self.label, self.prediction, self.weight
         return score(self.output.task, *columns, self.group, names)
 
-    def error(self, name: str) -> SamplingError | None:
-        """Returns the sampling error of a metric that has a value on these rows."""
+    def sampling_error(self, name: str) -> SamplingError | None:
+        """Returns the sampling error of a metric; None if the rows are too few.
+
+        Args:
+            name: the name of the metric. It must have a value on these rows.
+        """
         metric = self.output.task.metric(name)
         columns = [self.label, self.prediction, self.weight]
         return sampling_error(metric, columns, self.group)
 
     @property
-    def has_quick_error(self) -> bool:
-        """Whether the error of the main metric needs no bootstrap."""
-        return has_quick_error(self.main_metric, self.weight)
+    def has_delong_error(self) -> bool:
+        """Whether the error of the main metric is known without a slow bootstrap."""
+        return has_delong_error(self.main_metric, self.weight)
 
     @property
     def smaller_class(self) -> int:
-        """The number of rows of the smaller class.
+        """The number of rows of the rarer class, if the labels are binary.
 
-        Tasks without positives count as tasks with two equally large classes.
+        For other labels, half of the rows: both "classes" count as equally large.
         """
-        rows = len(self.label)
-        positives = rows // 2
-        if self.output.task.BINARY_LABELS:
-            positives = int((self.label > 0.5).sum())
-        return min(positives, rows - positives)
+        num_rows = len(self.label)
+        if not self.output.task.BINARY_LABELS:
+            return num_rows // 2
+        num_positives = int((self.label > 0.5).sum())
+        return min(num_positives, num_rows - num_positives)
 
     @property
     def main_metric(self) -> Metric:
-        """The metric that stands for the output: the first one with a best value."""
+        """The metric by which slices and features are judged.
+
+        This is the task's first metric of which more, or less, is better, and which
+        does not need groups if the rows have none.
+        """
         metrics = map(self.output.task.metric, self.output.task.metric_names)
         has_groups = self.group is not None
         usable = [m for m in metrics if m.direction and (has_groups or not m.grouped)]
         return usable[0] if usable else self.output.task.METRICS[0]
 
     def calibration(self) -> dict[str, Any] | None:
-        """Returns mean prediction and label of all rows, and of each bucket of the ECE.
+        """Compares mean prediction and mean label, on all rows and in each bucket.
 
-        Predictions and labels are in the unit of the label. In a multiclass task, each
-        class has a prediction and a label of its own: class against all other classes.
+        Predictions and labels are in the unit of the label. A row of a multiclass task
+        counts once per class, with the probability of the class as its prediction and
+        with the label 1 if the row has this class, else 0.
 
-        Returns: None without rows, or if a prediction is no number.
+        Returns: `predicted` and `actual`, the mean prediction and label of all rows;
+            `ratio`, predicted / actual, or None if it is undefined or always 1;
+            `error`, the expected calibration error; and `buckets`, the lists
+            `predicted` and `actual` of the means in each bucket of `ece`. None in place
+            of the dict if there are no rows, or if a prediction is not finite.
         """
         if not len(self.label) or not np.isfinite(self.prediction).all():
             return None
@@ -95,7 +114,7 @@ class ScoredRows:
             self.label, self.prediction, self.weight
         )
         predicted, actual, weights = calibration_buckets(*columns)
-        # With several classes, both means are 1 / classes, and the ratio says nothing.
+        # With several classes, both means are 1 / classes, so their ratio is always 1.
         has_ratio = self.prediction.ndim == 1 and float(actual @ weights) != 0
         mean_predicted, mean_actual = (
             float(np.average(x, weights=weights)) for x in (predicted, actual)
@@ -112,32 +131,40 @@ class ScoredRows:
 def scored_rows(
     output: Output, table: Table | StoredTable, predictions: Array
 ) -> ScoredRows:
-    """Returns the rows on which an output is scored.
+    """Selects the rows on which an output is scored: rows whose weight is above 0.
 
     Args:
         output: the output.
-        table: the rows, with labels, weights and groups.
+        table: the table, with labels, weights and groups. The weight of an output is 0
+            in rows without a label and outside the output's space.
         predictions: the predictions of the output, (rows,) or (rows, classes).
     """
     # A stored table reads its columns from disk at each access, so access each once.
     weight, groups = table.metric_weights[output.name], table.groups
-    rows = np.flatnonzero(weight > 0)
+    row_indices = np.flatnonzero(weight > 0)
     label, prediction, weight = (
-        np.asarray(x[rows], "float64")
+        np.asarray(x[row_indices], "float64")
         for x in (table.labels[output.label], predictions, weight)
     )
-    group = None if groups is None else groups[rows]
-    return ScoredRows(output, label, prediction, weight, group, rows)
+    group = None if groups is None else groups[row_indices]
+    return ScoredRows(output, label, prediction, weight, group, row_indices)
 
 
 def metric_with_interval(
     rows: ScoredRows, name: str, value: float | None
 ) -> dict[str, Any]:
-    """Returns a metric's value, the ends of its 95 % interval, and their method.
+    """Computes the 95 % interval of a metric.
 
-    The ends are None if the rows are too few to know them.
+    Args:
+        rows: the rows on which the metric was computed.
+        name: the name of the metric.
+        value: the value of the metric; None if it is undefined.
+
+    Returns: a dict with `value`; `low` and `high`, the ends of the interval; and
+        `method`, `delong` or `bootstrap`. All but `value` are None if the interval is
+        unknown, because the rows are too few.
     """
-    error = None if value is None else rows.error(name)
+    error = None if value is None else rows.sampling_error(name)
     if value is None or error is None:
         return {"value": value, "low": None, "high": None, "method": None}
     low, high = interval(value, error)

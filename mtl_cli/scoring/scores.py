@@ -1,4 +1,4 @@
-"""Scores predictions: the metrics of each output, on the rows of its space."""
+"""Scores predictions: computes the metrics of outputs on the rows of their spaces."""
 
 import math
 from pathlib import Path
@@ -24,13 +24,17 @@ def evaluate(
     predictions: dict[str, Array],
     scenarios: Scenarios | None = None,
 ) -> Scores:
-    """Returns the scores of all outputs of a model on the rows of a table.
+    """Scores all outputs of a model on the rows of a table.
 
     Args:
         outputs: the outputs of the model.
         table: the rows, with labels and weights.
         predictions: the predictions of each output, (rows,) or (rows, classes).
-        scenarios: the scenarios to give scores of too; None for none.
+        scenarios: the scenarios of the data set, each of which is scored too; None if
+            the data set has no scenarios.
+
+    Returns: the score of each output. `space` and `scenarios` are added to the score as
+        `metrics.scores` describes.
     """
     scores: Scores = {}
     masks = {} if scenarios is None else scenario_masks(scenarios, table)
@@ -58,12 +62,13 @@ def evaluate(
 
 
 def score_rows(task: Task, columns: tuple[Any, ...]) -> Score:
-    """Returns the score of an output on some rows, with `truth_rmse` if there is one.
+    """Scores an output on some rows, also against the true probabilities if known.
 
     Args:
         task: the task of the output.
         columns: label, prediction, weight and group, see `score`; and the true
-            probability. Group and true probability may be None.
+            probability, which generated data has, (rows,). Group and true probability
+            may be None.
     """
     label, prediction, weight, group, truth = columns
     values = score(task, label, prediction, weight, group)
@@ -75,13 +80,14 @@ def score_rows(task: Task, columns: tuple[Any, ...]) -> Score:
 def scenario_masks(
     scenarios: Scenarios, table: Table | StoredTable
 ) -> dict[str, Array]:
-    """Returns which rows are of each scenario, {name: (rows,)}.
+    """Returns a mask of the rows of each scenario, {name of the scenario: (rows,)}.
 
-    The scenario of unknown values is left out if no row is of it.
+    The scenario `OTHER`, of values that training rows lack or that are rare in them, is
+    left out if it has no rows.
     """
     codes = scenarios.of_rows(table)
     masks = {name: codes == i for i, name in enumerate(scenarios.names)}
-    return {name: x for name, x in masks.items() if name != OTHER or x.any()}
+    return {name: mask for name, mask in masks.items() if name != OTHER or mask.any()}
 
 
 def score(
@@ -92,16 +98,18 @@ def score(
     group: Array | None = None,
     names: list[str] | None = None,
 ) -> Score:
-    """Returns the score of predictions on the rows whose weight is above 0.
+    """Scores predictions on the rows whose weight is above 0.
 
     Args:
         task: the task whose labels the predictions are compared with.
         label: the labels, (rows,).
-        prediction: (rows,), or of multiclass labels (rows, classes).
+        prediction: the predictions, (rows,); for multiclass labels (rows, classes).
         weight: the weight of each row, (rows,); 0 leaves a row out.
         group: the group of each row, whole numbers (rows,), below 0 for rows without
             a group; None leaves out the metrics that need groups.
         names: names of the metrics to compute; None computes the metrics of the task.
+
+    Returns: the metrics, and the counts and reasons that `metrics.scores` describes.
     """
     is_scored = weight > 0
     columns = [np.asarray(x[is_scored], "float64") for x in (label, prediction, weight)]
@@ -135,21 +143,24 @@ def check_predictions(prediction: Floats) -> None:
     num_wrong = int((~np.isfinite(prediction)).sum())
     if num_wrong:
         raise UndefinedError(
-            f"{num_wrong} of {len(prediction)} predictions are no numbers"
+            f"{num_wrong} of {len(prediction)} predictions are not finite numbers"
         )
 
 
-def monitored(monitor: str, outputs: list[Output], scores: Scores) -> float | None:
-    """Returns the value of the monitored metric, negated if less is better.
+def monitored_value(
+    monitor: str, outputs: list[Output], scores: Scores
+) -> float | None:
+    """Returns the value that `trainer.monitor` asks for; a higher value is better.
 
-    The value is the mean over the tasks that the key `trainer.monitor` names.
+    The value is the mean of the monitored metrics. A metric of which less is better is
+    negated.
 
     Args:
-        monitor: the key `trainer.monitor`.
+        monitor: the value of the key `trainer.monitor`.
         outputs: the outputs of the model.
         scores: the scores of the validation rows.
 
-    Returns: the value, or None if the metric of a monitored task is undefined.
+    Returns: the value, or None if one of the monitored metrics is undefined.
     """
     metrics = monitored_metrics(monitor, outputs)
     total = 0.0
@@ -162,16 +173,18 @@ def monitored(monitor: str, outputs: list[Output], scores: Scores) -> float | No
 
 
 def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
-    """Returns the content of a finished run's `metrics.json`, by split.
-
-    Returns {} if there is no such file: the run only checked its data.
+    """Reads the `metrics.json` of a finished run.
 
     Args:
         run: the run's folder.
         outputs: the outputs of the run's model.
 
+    Returns: the scores by split; {} if there is no such file, because the run only
+        checked its data.
+
     Raises:
-        DataError: if the file does not hold the first metric of each output.
+        DataError: if the file is damaged. Every split must have the first metric of
+            each output: a finite number, or None.
     """
     path = run / "metrics.json"
     try:
@@ -187,6 +200,7 @@ def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
         return {}
     except DAMAGED_FILE_ERRORS:
         raise DataError(
-            f"{path} is damaged; remove {run}, and the same command runs it again"
+            f"{path} is damaged; remove the folder {run} and repeat the command, which "
+            "then trains this run again"
         ) from None
     return scores_by_split

@@ -1,7 +1,8 @@
-"""How far a metric would be from its value on other rows of the same kind.
+"""The sampling error of a metric: how far its value on other rows would be.
 
-The AUC has DeLong's variance, and so has the macro AUC, the mean of several AUCs. The
-other metrics are computed on bootstrap samples.
+The error of the AUC, and of the macro AUC, the mean of several AUCs, follows from a
+formula (DeLong). The errors of all other metrics are estimated by the bootstrap: the
+metric is computed on many samples, drawn from the rows with replacement.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,33 +12,35 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
-from mtl_cli.statistics.delong import delong_parts, macro_auc_influence
+from mtl_cli.statistics.delong import delong_components, macro_auc_influence
 from mtl_cli.statistics.significance import quantile
 
-Rows = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
 
-RESAMPLES = 200  # enough to know a standard error to within 5 %
-MIN_DEFINED = 180  # of the samples, on which the metric must have a value
-# Fewer rows, or groups, do not show how much they vary.
+RESAMPLES = 200  # number of bootstrap samples: a standard error to within 5 %
+MIN_DEFINED = 180  # number of samples on which the metric must have a value
+# The error is unknown with fewer rows, or fewer groups, or fewer rows of a class: they
+# do not show how much rows vary.
 MIN_ROWS = 20
 MIN_OF_CLASS = 5
-# Samples of a larger table have this many rows; an error falls with the root of the
-# number of rows, so the error on all rows follows from the error on fewer.
+# The bootstrap samples of a larger table have only this many rows, which saves time.
+# An error is proportional to 1 / sqrt(rows), so the error on all rows follows.
 MAX_SAMPLE_ROWS = 50_000
 SEED = 0
 
 
 class SamplingError(NamedTuple):
-    """The error of a metric because the rows are a sample.
+    """The error of a metric that comes from the choice of the rows.
 
     Attributes:
-        deviation: the standard error.
-        bias: the mean amount by which the metric is too high; 0 for DeLong.
+        standard_error: the standard deviation of the metric over samples of rows.
+        bias: the mean of the metric over bootstrap samples, minus its value on the
+            rows themselves; 0 for DeLong.
         method: `delong` or `bootstrap`.
     """
 
-    deviation: float
+    standard_error: float
     bias: float
     method: str
 
@@ -45,20 +48,19 @@ class SamplingError(NamedTuple):
 def sampling_error(
     metric: Metric, columns: list[Floats], group: Array | None = None
 ) -> SamplingError | None:
-    """Returns the error of a metric.
+    """Estimates the sampling error of a metric.
 
     Args:
         metric: the metric. It must have a value on these rows.
-        columns: the arguments of the metric: label, prediction, weight; (rows,) each,
-            predictions of classes (rows, classes).
-        group: the group of each row, (rows,), for a grouped metric. The bootstrap
-            then draws groups, not rows.
+        columns: the arguments of the metric: label and weight, (rows,) each, and
+            between them the prediction, (rows,) or (rows, classes).
+        group: for a grouped metric, the group of each row, (rows,). The bootstrap then
+            draws whole groups instead of rows.
 
-    Returns: None if the rows are too few: the error of an AUC needs 5 rows of each
-        class; a bootstrap needs 20 rows or groups, and samples on which the metric has
-        a value.
+    Returns: the error; None if the rows are too few, as `delong_error` and
+        `bootstrap_error` say, or if a grouped metric has no groups.
     """
-    if len(columns) > 2 and has_quick_error(metric, columns[2]):
+    if len(columns) > 2 and has_delong_error(metric, columns[2]):
         return DELONG_ERRORS[metric.name](columns[0], columns[1])
     if metric.grouped:
         if group is None:
@@ -67,8 +69,8 @@ def sampling_error(
     return bootstrap_error(metric, columns)
 
 
-def has_quick_error(metric: Metric, weight: Floats) -> bool:
-    """Whether the error of a metric is known without a bootstrap.
+def has_delong_error(metric: Metric, weight: Floats) -> bool:
+    """Whether DeLong's formula gives the error: of AUCs, if all weights are equal.
 
     Args:
         metric: the metric.
@@ -78,14 +80,14 @@ def has_quick_error(metric: Metric, weight: Floats) -> bool:
 
 
 def delong_error(label: Floats, prediction: Floats) -> SamplingError | None:
-    """Returns the error of an AUC.
+    """Computes the sampling error of an AUC.
 
-    Returns: None if a class has fewer than 5 rows, or the AUC is 0 or 1: the rows then
-        do not show how much it varies.
+    Returns: the error; None if a class has fewer than 5 rows, or if the AUC is 0 or 1:
+        the formula would then give an error of 0.
     """
-    positives, negatives = delong_parts(label, [prediction])
-    rows_of_class = min(len(positives), len(negatives))
-    if rows_of_class < MIN_OF_CLASS or positives.mean() in (0, 1):
+    positives, negatives = delong_components(label, [prediction])
+    rarer_class = min(len(positives), len(negatives))
+    if rarer_class < MIN_OF_CLASS or positives.mean() in (0, 1):
         return None
     variance = positives.var(ddof=1) / len(positives)
     variance += negatives.var(ddof=1) / len(negatives)
@@ -93,37 +95,45 @@ def delong_error(label: Floats, prediction: Floats) -> SamplingError | None:
 
 
 def macro_delong_error(label: Floats, prediction: Floats) -> SamplingError | None:
-    """Returns the error of a macro AUC, with the numbers of rows of classes unknown.
+    """Computes the sampling error of a macro AUC.
 
-    The influences of rows vary within a class and, since a class is a larger or smaller
-    part of the other rows in another sample, between classes. With two classes the
-    error is DeLong's.
+    The variance of the macro AUC has two parts. Within a class, the influences of the
+    rows vary (see `macro_auc_influence`). Between classes, their means differ: another
+    sample has other fractions of the classes, which also shifts the macro AUC. With two
+    classes these means are 0, and the error is that of `delong_error`.
 
-    Returns: None if a class that occurs has fewer than 5 rows, or the macro AUC is 0 or
-        1.
+    Returns: the error; None if a class that occurs has fewer than 5 rows, or if the
+        macro AUC is 0 or 1.
     """
     classes, counts = np.unique(label, return_counts=True)
     if counts.min() < MIN_OF_CLASS:
         return None
     influence = macro_auc_influence(label, prediction)
-    by_class = [influence[label == number] for number in classes]
+    by_class = [influence[label == class_index] for class_index in classes]
     variance = sum(len(x) * (x.var(ddof=1) + x.mean() ** 2) for x in by_class)
     if variance == 0:
         return None
     return SamplingError(float(np.sqrt(variance)), 0.0, "delong")
 
 
-# The metrics whose errors follow from the contributions of single rows.
+# The metrics whose errors DeLong's formula gives.
 DELONG_ERRORS = {"auc": delong_error, "macro_auc": macro_delong_error}
 
 
 def bootstrap_error(
     metric: Callable[..., float], columns: list[Floats], group: Array | None = None
 ) -> SamplingError | None:
-    """Returns the error of a metric on samples of rows, or of whole groups.
+    """Estimates the sampling error of a metric on bootstrap samples.
 
-    Returns: None if the rows or groups are fewer than 20, or the metric has no value on
-        some samples.
+    Args:
+        metric: the metric, a function of the columns, and of the groups if there are
+            any.
+        columns: the first arguments of the metric, (rows, ...) each.
+        group: the group of each row, (rows,), below 0 for rows without a group. Samples
+            then consist of whole groups.
+
+    Returns: the error; None if there are fewer than 20 rows or groups, or if the metric
+        has a value on fewer than 180 of the 200 samples.
     """
     units = np.arange(len(columns[0])) if group is None else np.unique(group)
     if np.count_nonzero(units >= 0) < MIN_ROWS:
@@ -139,49 +149,58 @@ def bootstrap_error(
     if len(values) < MIN_DEFINED:
         return None
     scale = np.sqrt(min(1.0, MAX_SAMPLE_ROWS / len(columns[0])))
-    deviation, bias = np.std(values, ddof=1), np.mean(values) - value
-    return SamplingError(float(scale * deviation), float(scale * bias), "bootstrap")
+    standard_error, bias = np.std(values, ddof=1), np.mean(values) - value
+    return SamplingError(
+        float(scale * standard_error), float(scale * bias), "bootstrap"
+    )
 
 
-def row_draws(num_rows: int) -> Iterator[tuple[Rows]]:
-    """Yields the row numbers of each bootstrap sample."""
+def row_draws(num_rows: int) -> Iterator[tuple[Indices]]:
+    """Yields the row indices of each bootstrap sample, as a tuple of one array."""
     random = np.random.default_rng(SEED)
     for _ in range(RESAMPLES):
         yield (random.integers(0, num_rows, min(num_rows, MAX_SAMPLE_ROWS)),)
 
 
-def group_draws(group: Array) -> Iterator[tuple[Rows, Rows]]:
-    """Yields the row numbers and the groups of each bootstrap sample of whole groups.
+def group_draws(group: Array) -> Iterator[tuple[Indices, Indices]]:
+    """Yields the row indices and the groups of each bootstrap sample of whole groups.
 
-    A group that is drawn twice becomes two groups.
+    A group that is drawn twice appears as two groups in the sample.
 
     Args:
-        group: the group of each row, (rows,); rows below 0 have none and are left out.
+        group: the group of each row, (rows,). Rows with a group below 0 have no group
+            and are left out.
+
+    Yields: the indices of the rows, sorted by group, and the group of each, numbered
+        anew from 0; both (sampled rows,).
     """
     random = np.random.default_rng(SEED)
     order = np.argsort(group, kind="stable")[int((group < 0).sum()) :]
     _, starts, sizes = np.unique(group[order], return_index=True, return_counts=True)
-    share = min(1.0, MAX_SAMPLE_ROWS / len(group))
-    num_groups = max(1, round(share * len(starts)))
+    fraction = min(1.0, MAX_SAMPLE_ROWS / len(group))
+    num_groups = max(1, round(fraction * len(starts)))
     for _ in range(RESAMPLES):
         drawn = random.integers(0, len(starts), num_groups)
         new_group = np.repeat(np.arange(num_groups), sizes[drawn])
-        first = np.cumsum(sizes[drawn]) - sizes[drawn]  # of each group in the sample
-        position = np.arange(len(new_group)) - first[new_group]
-        yield order[starts[drawn][new_group] + position], new_group
+        # The index of a sampled row within its group is the row's index in the sample
+        # minus the index of the group's first row in the sample.
+        new_starts = np.cumsum(sizes[drawn]) - sizes[drawn]
+        index_in_group = np.arange(len(new_group)) - new_starts[new_group]
+        yield order[starts[drawn][new_group] + index_in_group], new_group
 
 
 def interval(value: float, error: SamplingError) -> tuple[float, float]:
     """Returns the ends of the 95 % interval of a metric.
 
-    The interval of an AUC is symmetric in its logit, so that it stays within 0 and 1
-    (Qin and Hotilovac, Stat. Methods Med. Res. 2008). A bootstrap interval is normal
-    around the value minus its bias (Davison and Hinkley, 1997, section 5.2).
+    The interval of an AUC is symmetric around the AUC's logit, so that its ends stay
+    between 0 and 1 (Qin and Hotilovac, Stat. Methods Med. Res. 2008). A bootstrap
+    interval is symmetric around the value minus its bias (Davison and Hinkley, 1997,
+    section 5.2).
     """
-    reach = quantile(np.inf) * error.deviation
+    reach = quantile(np.inf) * error.standard_error
     if error.method == "delong":
         logit = np.log(value / (1 - value))
-        reach /= value * (1 - value)
+        reach /= value * (1 - value)  # times the derivative of the logit
         low, high = (1 / (1 + np.exp(-logit - sign * reach)) for sign in (-1, 1))
         return float(low), float(high)
     return value - error.bias - reach, value - error.bias + reach

@@ -1,4 +1,4 @@
-"""Tests of differences, and the correction for many of them.
+"""Tests of differences, and the correction of their p-values for many tests.
 
 The distributions come from `scipy.special`: importing `scipy.stats` would take longer
 than a whole command.
@@ -10,64 +10,90 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-LEVEL = 0.05
+SIGNIFICANCE_LEVEL = 0.05
 
 
 class Test(NamedTuple):
-    """A difference, and the probability that it is noise.
+    """The test of a difference of two means.
 
     Attributes:
         difference: the first mean minus the second.
         half_width: half of the width of the difference's 95 % interval.
-        p: the probability of a difference this large if there were none.
-        degrees_of_freedom: degrees of freedom of the noise; infinite for a test over
-            rows.
+        p_value: the probability of a difference at least this large, in either
+            direction, if the true means were equal.
+        degrees_of_freedom: the degrees of freedom of the standard error; infinite for a
+            test over rows.
     """
 
     difference: float
     half_width: float
-    p: float
+    p_value: float
     degrees_of_freedom: float
 
     def as_dict(self, corrected_p: float) -> dict[str, float]:
-        """Returns the numbers of the test, for JSON and CSV."""
+        """Returns the results of the test, for JSON and CSV.
+
+        Args:
+            corrected_p: the p-value after the correction by `holm`.
+        """
         return {
             "difference": self.difference,
             "half_interval": self.half_width,
-            "p": self.p,
+            "p": self.p_value,
             "p_corrected": corrected_p,
         }
 
 
-def t_test(difference: float, error: float, degrees_of_freedom: float) -> Test:
-    """Returns the t-test of a difference whose standard error is known."""
-    if error == 0:
-        p = 1.0 if difference == 0 else 0.0
-        return Test(difference, 0.0, p, degrees_of_freedom)
-    p = float(2 * stdtr(degrees_of_freedom, -abs(difference) / error))
-    half_width = float(quantile(degrees_of_freedom) * error)
-    return Test(difference, half_width, p, degrees_of_freedom)
+def t_test(difference: float, standard_error: float, degrees_of_freedom: float) -> Test:
+    """Tests whether a difference is zero (two-sided t-test).
+
+    Args:
+        difference: the difference.
+        standard_error: its standard error. With a standard error of 0, every difference
+            but 0 has the p-value 0.
+        degrees_of_freedom: the degrees of freedom of the standard error.
+    """
+    if standard_error == 0:
+        p_value = 1.0 if difference == 0 else 0.0
+        return Test(difference, 0.0, p_value, degrees_of_freedom)
+    t = abs(difference) / standard_error
+    p_value = float(2 * stdtr(degrees_of_freedom, -t))
+    half_width = float(quantile(degrees_of_freedom) * standard_error)
+    return Test(difference, half_width, p_value, degrees_of_freedom)
 
 
-def z_test(difference: float, error: float) -> Test:
-    """Returns the test of a difference whose standard error hardly varies itself."""
-    return t_test(difference, error, np.inf)
+def z_test(difference: float, standard_error: float) -> Test:
+    """Tests whether a difference is zero, by the normal distribution.
+
+    This is the t-test with infinite degrees of freedom, for a standard error that is
+    estimated from so many rows that its own error does not matter.
+    """
+    return t_test(difference, standard_error, np.inf)
 
 
 def quantile(degrees_of_freedom: float) -> float:
-    """Returns how many standard errors a 95 % interval extends to each side."""
-    return float(stdtrit(degrees_of_freedom, 1 - LEVEL / 2))
+    """Returns how many standard errors a 95 % interval extends to each side.
+
+    >>> round(quantile(2), 2), round(quantile(np.inf), 2)
+    (4.3, 1.96)
+    """
+    return float(stdtrit(degrees_of_freedom, 1 - SIGNIFICANCE_LEVEL / 2))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Returns p-values corrected for their number (Holm 1979).
+    """Returns p-values corrected for the number of tests (Holm 1979).
 
-    If every corrected p-value below 5 % is called a difference, the chance that any of
-    these calls is wrong is below 5 %.
+    If every difference with a corrected p-value below 5 % is called real, the chance
+    that at least one of these calls is wrong is below 5 %.
+
+    >>> [round(p, 2) for p in holm([0.01, 0.04, 0.02])]
+    [0.03, 0.04, 0.04]
     """
     p = np.asarray(p_values, "float64")
     order = np.argsort(p)
-    steps = p[order] * np.arange(len(p), 0, -1)
+    # The smallest of n p-values is multiplied by n, the next by n - 1, and so on. No
+    # corrected value is below the corrected value of a smaller p-value.
+    multiplied = p[order] * np.arange(len(p), 0, -1)
     corrected = np.empty(len(p))
-    corrected[order] = np.minimum(1, np.maximum.accumulate(steps))
+    corrected[order] = np.minimum(1, np.maximum.accumulate(multiplied))
     return [float(value) for value in corrected]

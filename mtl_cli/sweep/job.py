@@ -157,7 +157,7 @@ def scores_and_objective(job: Job) -> tuple[dict[str, float | None], float | Non
     other rows may choose between runs.
     """
     from mtl_cli.config.check import check
-    from mtl_cli.scoring.scores import monitored, read_scores
+    from mtl_cli.scoring.scores import monitored_value, read_scores
 
     config = check(OmegaConf.create(job.values))
     scores = read_scores(job.folder, config.outputs)
@@ -171,5 +171,7 @@ def scores_and_objective(job: Job) -> tuple[dict[str, float | None], float | Non
     }
     objective = None
     if "valid" in scores:
-        objective = monitored(config.trainer.monitor, config.outputs, scores["valid"])
+        objective = monitored_value(
+            config.trainer.monitor, config.outputs, scores["valid"]
+        )
     return first_metrics, objective

@@ -554,10 +554,13 @@ def test_sweep_is_evaluated_into_a_folder_that_compares(
 
 
 WRONG_SWEEP = {
-    "exists": (["SWEEP", "TEST", "-o", "old"], "-o: old exists; name another, or"),
-    "other": (["SWEEP", "TEST", "-o", "other", "--force"], "holds no evaluation"),
+    "exists": (
+        ["SWEEP", "TEST", "-o", "old"],
+        "-o: old exists; name another folder",
+    ),
+    "other": (["SWEEP", "TEST", "-o", "other", "--force"], "is not an evaluation"),
     "forged": (["SWEEP", "TEST", "-o", "old", "--force"], "does not list the files"),
-    "link": (["SWEEP", "TEST", "-o", "link", "--force"], "holds no evaluation"),
+    "link": (["SWEEP", "TEST", "-o", "link", "--force"], "is not an evaluation"),
     "table": (["SWEEP"], "is a sweep; name a table"),
     "json": (["SWEEP", "TEST", "--json", "o.json"], "--json: "),
     "run": (["RUN", "TEST", "-o", "new"], "is no sweep"),

@@ -486,7 +486,7 @@ def test_predictions_that_do_not_give_the_recorded_metric_are_left_out_with_a_wa
 @pytest.mark.parametrize(
     ("metric", "message"),
     [
-        ("auc", "fewer than two of a class"),
+        ("auc", "a class has fewer than two test rows"),
         ("pr_auc", "pr_auc is undefined on some bootstrap samples of the rows"),
     ],
 )

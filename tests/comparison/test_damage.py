@@ -97,7 +97,7 @@ def test_warnings_tell_a_killed_run_from_a_running_run(
     warned = compared(capsys, sweep)["warnings"]
     assert (
         "ple has no scores from seed 4 (still running), "
-        "seed 5 (killed; its command, given again, resumes it)"
+        "seed 5 (killed; the same command resumes it)"
     ) in warned
 
 

@@ -9,7 +9,7 @@ import pytest
 from mtl_cli.comparison import row_tests, seed_statistics
 from mtl_cli.comparison.baseline import choose_baseline
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.difference import Difference, Verdict, decide
+from mtl_cli.comparison.difference import Difference, Verdict, set_verdicts
 from mtl_cli.comparison.results import Score, Task
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import same_rows
@@ -51,7 +51,7 @@ def verdicts(seed_ps: list[float], row_ps: list[float | None]) -> list[Verdict]:
         )
         for seed_p, row_p in zip(seed_ps, row_ps, strict=True)
     ]
-    decide(differences, 1)
+    set_verdicts(differences, 1)
     return [difference.verdict for difference in differences]
 
 

@@ -2,18 +2,20 @@
 
 from typing import Any
 
-from mtl_cli.comparison.run_settings import settings_of
+from mtl_cli.comparison.run_settings import compared_settings
 
 
 def settings(run: str | None, seed: int = 1) -> dict[str, str]:
     start: dict[str, Any] = {"run": run, "freeze": [], "reset": [], "refit": []}
-    return settings_of({"seed": seed, "model": {"name": "ple"}, "start_from": start})
+    return compared_settings(
+        {"seed": seed, "model": {"name": "ple"}, "start_from": start}
+    )
 
 
 def test_runs_without_an_earlier_run_are_alike_before_and_since_there_is_the_key() -> (
     None
 ):
-    assert settings(None) == settings_of({"seed": 1, "model": {"name": "ple"}})
+    assert settings(None) == compared_settings({"seed": 1, "model": {"name": "ple"}})
 
 
 def test_runs_of_seeds_that_start_from_runs_of_their_seeds_are_one_configuration() -> (

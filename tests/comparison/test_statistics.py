@@ -8,14 +8,14 @@ from sklearn.metrics import roc_auc_score
 from mtl_cli.comparison.row_statistics import bootstrap, delong, resampled
 from mtl_cli.comparison.seed_statistics import (
     Noise,
-    common_seeds,
     mean_interval,
     paired_difference,
     pooled_noise,
+    scores_to_test,
     seed_test,
 )
 from mtl_cli.metrics.log_loss import log_loss
-from mtl_cli.statistics.delong import delong_parts
+from mtl_cli.statistics.delong import delong_components
 from mtl_cli.statistics.significance import holm
 
 SEEDS = 5
@@ -42,7 +42,7 @@ def test_two_configurations_are_tested_as_student_does() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=5), rng.normal(size=4)
     result, expected = seed_test(list(a), list(b)), stats.ttest_ind(a, b)
-    assert result.p == pytest.approx(expected.pvalue)
+    assert result.p_value == pytest.approx(expected.pvalue)
     interval = expected.confidence_interval(0.95)
     assert result.difference + result.half_width == pytest.approx(interval.high)
 
@@ -68,8 +68,8 @@ def test_noise_is_compared_by_an_f_test_of_the_two_over_the_others() -> None:
 
 
 def test_no_noise_at_all_makes_any_difference_certain() -> None:
-    assert seed_test([0.5, 0.5], [0.5, 0.5]).p == 1
-    assert seed_test([0.6, 0.6], [0.5, 0.5]).p == 0
+    assert seed_test([0.5, 0.5], [0.5, 0.5]).p_value == 1
+    assert seed_test([0.6, 0.6], [0.5, 0.5]).p_value == 0
     assert seed_test([0.6], [0.5, 0.5]) is None
 
 
@@ -87,7 +87,7 @@ def share_found(gap: float, configurations: int, repetitions: int = 4000) -> flo
         x = rng.normal(size=(configurations, SEEDS))
         x[1] += gap
         others = pooled_noise(list(x[2:]))
-        result += seed_test(list(x[1]), list(x[0]), others).p < 0.05
+        result += seed_test(list(x[1]), list(x[0]), others).p_value < 0.05
     return result / repetitions
 
 
@@ -122,9 +122,9 @@ def test_unequal_seeds_are_tested_on_those_of_both_and_hold_5_percent() -> None:
         x = rng.normal(size=(4, SEEDS))
         every, few = ({s: float(v) for s, v in enumerate(row)} for row in x[:2])
         few = {s: few[s] for s in (1, 2, 3)}
-        a, b = common_seeds(few, every)
+        a, b = scores_to_test(few, every)
         assert len(a) == len(b) == 3
-        wrong += seed_test(a, b, pooled_noise(list(x[2:]))).p < 0.05
+        wrong += seed_test(a, b, pooled_noise(list(x[2:]))).p_value < 0.05
     # Two standard errors of a share of 0.05 in 2,000 are 0.01.
     assert 0.03 < wrong / 2000 < 0.06
 
@@ -136,7 +136,7 @@ def test_unequal_noise_does_not_make_false_differences_common() -> None:
         for _ in range(2000):
             x = rng.normal(size=(6, SEEDS)) * np.array(deviations)[:, None]
             test = seed_test(list(x[1]), list(x[0]), pooled_noise(list(x[2:])))
-            wrong += test.p < 0.05
+            wrong += test.p_value < 0.05
         assert wrong / 2000 < 0.09, deviations
 
 
@@ -153,25 +153,25 @@ def two_models(
     return label, *scores
 
 
-def test_delong_parts_average_to_the_auc_with_ties_counted_half() -> None:
+def test_delong_components_average_to_the_auc_with_ties_counted_half() -> None:
     rng = np.random.default_rng(3)
     label = (rng.random(500) < 0.3).astype("float64")
     score = np.round(rng.normal(size=500) + label, 1)
-    for part in delong_parts(label, [score]):
+    for part in delong_components(label, [score]):
         assert part.mean() == pytest.approx(roc_auc_score(label, score), abs=1e-12)
 
 
-def test_delong_parts_of_several_seeds_are_their_mean() -> None:
+def test_delong_components_of_several_seeds_are_their_mean() -> None:
     label, seeds, _ = two_models(np.random.default_rng(4), 60, 0.3, seeds=3)
-    each = [delong_parts(label, [score]) for score in seeds]
-    for i, part in enumerate(delong_parts(label, seeds)):
+    each = [delong_components(label, [score]) for score in seeds]
+    for i, part in enumerate(delong_components(label, seeds)):
         expected = np.mean([parts[i] for parts in each], axis=0)
         np.testing.assert_allclose(part, expected, rtol=1e-12)
 
 
 def test_delong_variance_equals_the_definition_over_all_pairs() -> None:
     label, (a,), (b,) = two_models(np.random.default_rng(4), 120, 0.3)
-    test = delong(delong_parts(label, [a]), delong_parts(label, [b]))
+    test = delong(delong_components(label, [a]), delong_components(label, [b]))
     wins = []
     for score in (a, b):
         gap = score[label == 1][:, None] - score[label == 0][None, :]
@@ -188,7 +188,10 @@ def test_delong_calls_equal_models_different_in_5_percent_of_test_sets() -> None
     wrong = 0
     for _ in range(1000):
         label, a, b = two_models(rng, 400, 0.0, seeds=2)
-        wrong += delong(delong_parts(label, a), delong_parts(label, b)).p < 0.05
+        wrong += (
+            delong(delong_components(label, a), delong_components(label, b)).p_value
+            < 0.05
+        )
     assert 0.03 < wrong / 1000 < 0.075
 
 
@@ -221,12 +224,12 @@ def test_seeds_and_rows_together_hold_5_percent_where_seeds_alone_do_not() -> No
         for _ in range(2):
             own = shared + 0.3 * rng.normal(size=500)
             scores = [own + 0.3 * rng.normal(size=500) for _ in range(SEEDS)]
-            each = [delong_parts(label, [score])[0].mean() for score in scores]
-            parts.append(delong_parts(label, scores))
+            each = [delong_components(label, [score])[0].mean() for score in scores]
+            parts.append(delong_components(label, scores))
             values.append(each)
-        by_seeds = seed_test(*values).p < 0.05
+        by_seeds = seed_test(*values).p_value < 0.05
         seeds += by_seeds
-        both += by_seeds and delong(*parts).p < 0.05
+        both += by_seeds and delong(*parts).p_value < 0.05
     assert seeds / repetitions > 0.2
     # Two standard errors of a share of 0.05 in 2,000 are 0.01.
     assert both / repetitions < 0.06

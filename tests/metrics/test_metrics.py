@@ -23,7 +23,7 @@ from mtl_cli.metrics.metric import UndefinedError
 from mtl_cli.metrics.sorted_rows import sort_rows
 from mtl_cli.runs import report
 from mtl_cli.scoring.scored_rows import scored_rows
-from mtl_cli.scoring.scores import evaluate, monitored, score
+from mtl_cli.scoring.scores import evaluate, monitored_value, score
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.multiclass import Multiclass
 from mtl_cli.tasks.regression import Regression
@@ -415,15 +415,15 @@ SCORES = {
     ],
 )
 def test_monitored_metric_is_turned_so_that_more_is_better(monitor, outputs, expected):
-    assert monitored(monitor, outputs, SCORES) == pytest.approx(expected)
+    assert monitored_value(monitor, outputs, SCORES) == pytest.approx(expected)
 
 
 def test_monitored_metric_is_none_where_one_of_the_watched_is():
     scores = SCORES | {"buy": {"auc": None, "log_loss": 0.1}}
-    assert monitored("mean", OUTPUTS, scores) is None
-    assert monitored("buy", OUTPUTS, scores) is None
-    assert monitored("click", OUTPUTS, scores) == 0.8
-    assert monitored("buy.log_loss", OUTPUTS, scores) == -0.1
+    assert monitored_value("mean", OUTPUTS, scores) is None
+    assert monitored_value("buy", OUTPUTS, scores) is None
+    assert monitored_value("click", OUTPUTS, scores) == 0.8
+    assert monitored_value("buy.log_loss", OUTPUTS, scores) == -0.1
 
 
 def test_rows_of_one_prediction_share_the_bucket_of_the_first_of_them():

@@ -6,8 +6,8 @@ import pytest
 from mtl_cli.layers import Gates
 from mtl_cli.scoring.gate_slices import (
     centred_weights,
-    most_telling,
-    share_told,
+    explained_variance,
+    most_explaining_slices,
     usage_by_slice,
 )
 from mtl_cli.scoring.gate_weights import GateWeights
@@ -27,24 +27,28 @@ def weights_of(first: np.ndarray) -> GateWeights:
 
 def test_gates_that_read_one_column_are_told_by_it_alone() -> None:
     measured = weights_of(np.where(CODES == 0, 0.9, 0.2))
-    assert share_told(centred_weights(measured), CITY) == pytest.approx(1)
-    assert share_told(centred_weights(measured), NOISE) == pytest.approx(0, abs=1e-12)
-    assert most_telling(measured, [NOISE, CITY]) is CITY
+    assert explained_variance(centred_weights(measured), CITY) == pytest.approx(1)
+    assert explained_variance(centred_weights(measured), NOISE) == pytest.approx(
+        0, abs=1e-12
+    )
+    assert most_explaining_slices(measured, [NOISE, CITY]) is CITY
 
 
-def test_share_told_is_that_of_the_variance_between_slices() -> None:
+def test_explained_variance_is_the_fraction_between_slices() -> None:
     first = np.random.default_rng(0).random(40) * (1 + CODES)
     parts = [first[code == CODES] for code in (0, 1)]
     between = sum(len(x) * (x.mean() - first.mean()) ** 2 for x in parts)
     expected = between / (len(first) * first.var())
-    assert share_told(centred_weights(weights_of(first)), CITY) == pytest.approx(
-        expected
-    )
+    assert explained_variance(
+        centred_weights(weights_of(first)), CITY
+    ) == pytest.approx(expected)
 
 
 def test_gates_that_are_alike_in_all_rows_are_told_by_no_column() -> None:
-    assert most_telling(weights_of(np.full(40, 0.3)), [CITY, NOISE]) is None
-    assert most_telling(weights_of(np.where(CODES == 0, 0.9, 0.2)), []) is None
+    assert most_explaining_slices(weights_of(np.full(40, 0.3)), [CITY, NOISE]) is None
+    assert (
+        most_explaining_slices(weights_of(np.where(CODES == 0, 0.9, 0.2)), []) is None
+    )
 
 
 def test_each_slice_has_the_mean_weights_of_its_rows() -> None:

@@ -17,8 +17,8 @@ from mtl_cli.scoring.feature_groups import FeatureGroup
 from mtl_cli.scoring.importance import (
     features_by_use,
     importance,
-    permuted,
-    record_of,
+    importance_record,
+    permute_features,
 )
 
 DENSE = {"kind": "dense", "transform": "none"}
@@ -62,7 +62,7 @@ def test_only_the_columns_of_the_feature_are_shuffled(name: str, planted: Any) -
     features, rows, _ = planted
     before = {key: np.array(x) for key, x in rows.features.items()}
     order = np.random.default_rng(1).permutation(ROWS)
-    changed = permuted(features, rows.features, [name], order)
+    changed = permute_features(features, rows.features, [name], order)
     for other in FEATURES:
         own = features.columns_in(rows.features, other)
         expected = own[order] if other == name else own
@@ -79,7 +79,7 @@ def test_only_the_columns_of_the_feature_are_shuffled(name: str, planted: Any) -
 def test_features_shuffled_together_keep_their_pairs(planted: Any) -> None:
     features, rows, _ = planted
     order = np.random.default_rng(1).permutation(ROWS)
-    changed = permuted(features, rows.features, ["x", "city"], order)
+    changed = permute_features(features, rows.features, ["x", "city"], order)
     for name in ("x", "city"):
         np.testing.assert_array_equal(
             features.columns_in(changed, name),
@@ -135,7 +135,7 @@ def test_interval_of_noise_holds_zero_in_95_percent(
         labels = rows.labels["y"]
         order = np.random.default_rng(1000 + seed).permutation(ROWS)
         other = replace(
-            rows, features=permuted(features, rows.features, ["city"], order)
+            rows, features=permute_features(features, rows.features, ["city"], order)
         )
         monkeypatch.setattr(module, "SEED", seed)
         network = predicting(features, city_slope=0.1)
@@ -148,14 +148,14 @@ def test_interval_of_noise_holds_zero_in_95_percent(
 
 def test_interval_counts_the_rows_as_they_are_as_one_more_draw() -> None:
     drops = np.array([0.1, 0.2, 0.4])
-    record = record_of("y", ["x"], FeatureGroup(["x"], []), drops)
+    record = importance_record("y", ["x"], FeatureGroup(["x"], []), drops)
     reach = t.ppf(0.975, 2) * drops.std(ddof=1) * np.sqrt(1 + 1 / 3)
     assert record["importance"] == pytest.approx(drops.mean())
     assert record["high"] - record["importance"] == pytest.approx(reach)
     assert record["group"] is None
     group = FeatureGroup(["x", "x2"], ["copies"])
-    assert record_of("y", ["x"], group, drops)["group"] == "x + x2"
-    assert record_of("y", ["x", "x2"], group, drops)["group"] is None
+    assert importance_record("y", ["x"], group, drops)["group"] == "x + x2"
+    assert importance_record("y", ["x", "x2"], group, drops)["group"] is None
 
 
 def test_one_shuffling_has_no_interval(planted: Any) -> None:

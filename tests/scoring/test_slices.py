@@ -10,7 +10,8 @@ from helpers.planted_data import declared, fitted_features
 from mtl_cli.core.errors import DataError
 from mtl_cli.heads.base import Output
 from mtl_cli.scoring.scored_rows import ScoredRows
-from mtl_cli.scoring.slices import Slices, score_slices, slices_by, slices_by_feature
+from mtl_cli.scoring.slice_scores import score_slices
+from mtl_cli.scoring.slices import Slices, slices_by, slices_by_feature
 from mtl_cli.tasks.binary import Binary
 
 OUTPUT = Output("click", "click", Binary(label="click"))

@@ -38,7 +38,7 @@ def test_delong_is_the_variance_over_all_pairs() -> None:
     variance += wins.mean(0).var(ddof=1) / len(negatives)
     error = sampling_error(auc, [label, prediction, weight])
     assert error is not None
-    assert error.deviation == pytest.approx(np.sqrt(variance), rel=1e-12)
+    assert error.standard_error == pytest.approx(np.sqrt(variance), rel=1e-12)
     assert error.method == "delong"
 
 
@@ -59,7 +59,7 @@ def test_error_of_macro_auc_with_two_classes_is_delongs() -> None:
     error = sampling_error(macro_auc, [label, both, weight])
     expected = sampling_error(auc, [label, prediction, weight])
     assert error is not None and expected is not None
-    assert error.deviation == pytest.approx(expected.deviation, rel=1e-9)
+    assert error.standard_error == pytest.approx(expected.standard_error, rel=1e-9)
     assert error.method == "delong"
 
 
@@ -81,13 +81,13 @@ def test_error_of_macro_auc_is_that_of_the_bootstrap() -> None:
         resampled = bootstrap_error(macro_auc, columns)
         assert error is not None and resampled is not None
         # 3 sigma of 200 samples
-        assert error.deviation == pytest.approx(resampled.deviation, rel=0.15)
+        assert error.standard_error == pytest.approx(resampled.standard_error, rel=0.15)
 
 
 def test_error_of_macro_auc_is_how_it_varies_over_data_sets() -> None:
     sets = [scored_classes(400, seed) for seed in range(300)]
     errors = [sampling_error(macro_auc, columns) for columns in sets]
-    variances = [error.deviation**2 for error in errors if error is not None]
+    variances = [error.standard_error**2 for error in errors if error is not None]
     assert len(variances) == 300
     spread = np.std([macro_auc(*columns) for columns in sets], ddof=1)
     assert np.sqrt(np.mean(variances)) == pytest.approx(spread, rel=0.12)  # 3 sigma
@@ -143,7 +143,7 @@ def test_bootstrap_of_a_mean_is_its_standard_error(
     error = sampling_error(log_loss, [label, prediction, weight])
     assert error is not None
     expected = losses.std(ddof=1) / np.sqrt(rows)
-    assert error.deviation == pytest.approx(expected, rel=0.15)  # 3 sigma of 200
+    assert error.standard_error == pytest.approx(expected, rel=0.15)  # 3 sigma of 200
 
 
 def test_auc_of_unequal_weights_is_resampled() -> None:
@@ -154,7 +154,9 @@ def test_auc_of_unequal_weights_is_resampled() -> None:
     assert equal is not None and error is not None
     assert error.method == "bootstrap"
     # The effective number of rows is (sum w)^2 / sum w^2 = 400 of 500.
-    assert error.deviation == pytest.approx(equal.deviation * np.sqrt(5 / 4), rel=0.2)
+    assert error.standard_error == pytest.approx(
+        equal.standard_error * np.sqrt(5 / 4), rel=0.2
+    )
 
 
 def test_samples_of_groups_hold_whole_groups() -> None:
@@ -180,13 +182,13 @@ def test_error_of_group_auc_is_that_of_its_groups() -> None:
         gauc, [np.repeat(x, 5) for x in columns], np.repeat(group, 5)
     )
     assert error is not None and repeated is not None
-    assert repeated.deviation == pytest.approx(error.deviation, rel=1e-9)
+    assert repeated.standard_error == pytest.approx(error.standard_error, rel=1e-9)
     by_group = [
         auc(label[i : i + 4], prediction[i : i + 4], np.ones(4))
         for i in range(0, 800, 4)
     ]
     expected = np.std(by_group, ddof=1) / np.sqrt(200)
-    assert error.deviation == pytest.approx(expected, rel=0.15)
+    assert error.standard_error == pytest.approx(expected, rel=0.15)
 
 
 def coverage(trials: int) -> dict[str, float]:
