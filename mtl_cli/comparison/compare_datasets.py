@@ -166,22 +166,24 @@ def choose_best(task: Task, split: str) -> None:
     """Sets the best score of a task, and the split on which it was chosen.
 
     The best score is that of the configuration with the best mean over seeds on the
-    validation rows, if all configurations have scores on the same validation rows. If
-    not, it is chosen on `split` itself. A configuration that was scored on other rows
-    of `split` than the baseline is not a candidate.
+    validation rows, if all candidates have scores on the same validation rows. If not,
+    it is chosen on `split` itself. A configuration that was scored on other rows of
+    `split` than the baseline is not a candidate.
 
     Args:
         task: the task, with its scores and differences.
         split: the split whose scores are compared.
     """
-    scored = [score for score in task.scores if score.interval is not None]
-    comparable = [
+    other_rows = {
+        score.configuration
+        for score in task.scores
+        if score.to_baseline and score.to_baseline.verdict == Verdict.NOT_COMPARABLE
+    }
+    candidates = [
         score
-        for score in scored
-        if score.to_baseline is None
-        or score.to_baseline.verdict != Verdict.NOT_COMPARABLE
+        for score in task.scores
+        if score.interval is not None and score.configuration not in other_rows
     ]
-    candidates = comparable or scored
     if task.direction == 0 or len(candidates) < 2:
         return
     values = [

@@ -62,7 +62,7 @@ def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
     if numbers is not None and len(np.unique(numbers[~empty])) > MAX_DISTINCT_NUMBERS:
         names, codes = number_ranges(numbers, empty)
     else:
-        names, codes = distinct_values(cells, empty)
+        names, codes = distinct_values(cells)
     frequent, codes = frequent_values(codes)
     return named_slices(column, [names[i] for i in frequent], codes)
 
@@ -171,12 +171,8 @@ def number_ranges(numbers: Array, empty: Array) -> tuple[list[str], Array]:
     return used_names, new_code[codes]
 
 
-def distinct_values(cells: pa.ChunkedArray, empty: Array) -> tuple[list[str], Array]:
+def distinct_values(cells: pa.ChunkedArray) -> tuple[list[str], Array]:
     """Finds the distinct values of a column.
-
-    Args:
-        cells: the cells of the column.
-        empty: whether each cell is empty, (rows,).
 
     Returns: the values as text, sorted; and the index of each row's value among these,
         (rows,).
@@ -190,8 +186,6 @@ def distinct_values(cells: pa.ChunkedArray, empty: Array) -> tuple[list[str], Ar
     sorted_texts = dict.fromkeys(texts[i] for i in order)
     index_of = {text: i for i, text in enumerate(sorted_texts)}
     codes = np.array([index_of[text] for text in texts])[np.asarray(encoded.indices)]
-    if empty.any():
-        codes[empty] = index_of.setdefault(EMPTY, len(index_of))
     return list(index_of), codes
 
 
