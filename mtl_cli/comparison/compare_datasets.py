@@ -89,7 +89,7 @@ def compare_dataset(
     scored, single_scenario = split_single_scenario(scored)
     keys = differing_keys(scored)
     set_names(scored, keys)
-    base, reason = choose_baseline(scored, keys, baseline)
+    chosen_baseline, reason = choose_baseline(scored, keys, baseline)
     twins = single_task_twins(scored)
     have_same_rows = cache(lambda a, b: same_rows(a, b, split))
     tasks = []
@@ -97,14 +97,20 @@ def compare_dataset(
         scores = [score_of(c, split, task_name, metric_name) for c in scored]
         task = Task(task_name, metric_name, direction_of(metric_name), scores)
         task.space = common_space(scored, split, task_name)
-        add_seed_tests(task, base, twins, have_same_rows)
+        add_seed_tests(task, chosen_baseline, twins, have_same_rows)
         for scenario in scenarios_of(scored, split, task_name):
             on_scenario = scenario_task(task, scenario, split)
             scenario_twins = single_scenario_twins(on_scenario, single_scenario, split)
-            add_seed_tests(on_scenario, base, twins, have_same_rows, scenario_twins)
+            add_seed_tests(
+                on_scenario, chosen_baseline, twins, have_same_rows, scenario_twins
+            )
             task.scenarios.append(on_scenario)
         tasks.append(task)
-    comparison = DatasetComparison(name, scored, keys, base, reason, split, tasks)
+    comparison = DatasetComparison(
+        name, scored, keys, chosen_baseline, reason, split, tasks
+    )
+    # Runs write predictions for test rows only. The tests come before the verdicts, and
+    # may find that differences are not comparable, which excludes scores from the best.
     remarks = add_row_tests(comparison) if split == "test" else []
     for task in tasks:
         for on_rows in (task, *task.scenarios):

@@ -1,6 +1,7 @@
 """Draws the plots of a comparison: seeds, trade-offs, learning curves, settings.
 
-A configuration has the same colour in all plots: the colour of its index.
+A configuration has the same colour in all plots: the colour of its index. The axes `x`
+and `y` are functions: `x(value)` is the position of a value in SVG units.
 """
 
 import statistics

@@ -37,9 +37,9 @@ def baseline_sentences(task: Task, baseline: str) -> list[str]:
     # The best configuration comes first, or the highest if no direction is better.
     real.sort(key=lambda d: -(task.direction or 1) * mean_difference(d))
     lines = [real_difference_sentence(d, task) for d in real[:MAX_SENTENCES]]
-    if more := real[MAX_SENTENCES:]:
-        names = comma_list(f"{d.configuration.name} is {d.verdict}" for d in more)
-        lines.append(f"{names}.")
+    if without_sentence := real[MAX_SENTENCES:]:
+        verdicts = [f"{d.configuration.name} is {d.verdict}" for d in without_sentence]
+        lines.append(f"{comma_list(verdicts)}.")
     lines += [
         f"{d.configuration.name} shows no real difference to {baseline} "
         f"({signed_difference(d, task)}): retraining would give the same order on "
@@ -85,7 +85,7 @@ def real_difference_sentence(difference: Difference, task: Task) -> str:
     # The verdict says the direction, so the size needs no sign.
     size = interval_text(difference.interval, task.decimals).removeprefix("-")
     than = "from" if difference.verdict == Verdict.DIFFERENT else "than"
-    rows = (
+    row_test_text = (
         f", and so would another test set ({p_value_text(difference.corrected_row_p)})"
         if difference.row_test is not None
         else "; whether another test set would give it too is not known"
@@ -93,7 +93,7 @@ def real_difference_sentence(difference: Difference, task: Task) -> str:
     return (
         f"{difference.configuration.name} is {difference.verdict} {than} "
         f"{difference.other.name} by {size}: retraining would give the same order "
-        f"({p_value_text(difference.corrected_seed_p)}){rows}."
+        f"({p_value_text(difference.corrected_seed_p)}){row_test_text}."
     )
 
 

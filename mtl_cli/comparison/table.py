@@ -31,7 +31,8 @@ def print_tables(comparison: DatasetComparison, console: Console) -> None:
     """
 
     def width(table: Table) -> Measurement:
-        return Measurement.get(console, console.options.update(max_width=10_000), table)
+        options = console.options.update(max_width=10_000)  # wider than any table
+        return Measurement.get(console, options, table)
 
     console_width = console.width
     tables = [rich_table(comparison, comparison.tasks)]

@@ -74,12 +74,12 @@ def evaluate(
         ConfigError: if the request does not fit the table.
     """
     rows = read_rows(model, table, request)
-    scored = [
+    rows_of_outputs = [
         scored_rows(output, rows.table, rows.predictions[output.name])
         for output in rows.outputs
     ]
     slices = slices_of(model, rows)
-    slice_records, weakest = score_slices(scored, slices)
+    slice_records, weakest = score_slices(rows_of_outputs, slices)
     drift, remark = prediction_drift(model.folder, rows.predictions)
     importances: dict[str, Any] = {}
     if request.importance:
@@ -91,7 +91,7 @@ def evaluate(
         str(model.folder),
         rows.source,
         rows.num_rows,
-        task_results(rows, scored, weakest),
+        task_results(rows, rows_of_outputs, weakest),
         slice_records,
         rows.counts.drift() + drift,
         importances,
@@ -144,14 +144,14 @@ def slices_of(model: LoadedRun, rows: EvaluatedRows) -> list[Slices]:
 
 def task_results(
     rows: EvaluatedRows,
-    scored: list[ScoredRows],
+    rows_of_outputs: list[ScoredRows],
     weakest: dict[str, list[dict[str, Any]]],
 ) -> dict[str, dict[str, Any]]:
     """Returns the results of each output on all rows.
 
     Args:
         rows: the rows.
-        scored: the rows on which each output is scored.
+        rows_of_outputs: the rows on which each output is scored.
         weakest: {output: the records of its tested slices, weakest first}.
 
     Returns: {output: a dict}, with `main_metric`, the name of a metric; `metrics`, each
@@ -160,7 +160,7 @@ def task_results(
     """
     scores = scores_of(rows.outputs, rows.table, rows.predictions)
     results = {}
-    for rows_of_output in scored:
+    for rows_of_output in rows_of_outputs:
         name = rows_of_output.output.name
         score = scores[name]
         metrics: dict[str, dict[str, Any]] = {
@@ -185,7 +185,8 @@ def truth_rmse_with_interval(
 ) -> dict[str, Any]:
     """Computes the interval of an output's `truth_rmse`, which counts all rows.
 
-    Returns: see `metric_with_interval`.
+    Returns: see `metric_with_interval`. Here `method` is `bootstrap` even if the
+        interval is unknown.
     """
     value = score[truth_rmse.name]
     columns = [rows.table.truths[name].astype("float64"), rows.predictions[name]]

@@ -109,7 +109,7 @@ def copies(
     ranks_of, codes_of = {}, {}
     for name, feature in features.features.items():
         columns = features.columns_in(encoded, name)[:num_rows]
-        summary = feature.summary(columns)
+        summary = feature.summary(columns)  # one number per row
         if feature.numeric and np.issubdtype(summary.dtype, np.floating):
             ranks_of[name] = standardized_ranks(summary)
         codes_of[name] = codes_of_rows(columns)
