@@ -49,7 +49,7 @@ class GateNU(Routing):
 
     weighed: ClassVar[str] = "units"
     are_shares: ClassVar[bool] = False
-    pieces_by_expert: ClassVar[tuple[str, ...]] = ("factors.kernel", "factors.bias")
+    pieces_by_expert: tuple[str, ...] = ("factors.kernel", "factors.bias")
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -51,7 +51,7 @@ class Gates(Routing):
         Multi-gate Mixture-of-Experts", KDD 2018, equation 7.
     """
 
-    pieces_by_expert: ClassVar[tuple[str, ...]] = ("logits.kernel",)
+    pieces_by_expert: tuple[str, ...] = ("logits.kernel",)
 
     def __init__(
         self,

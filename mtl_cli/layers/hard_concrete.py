@@ -55,7 +55,7 @@ class HardConcrete(Routing):
 
     weighed: ClassVar[str] = "networks"
     are_shares: ClassVar[bool] = False
-    pieces_by_expert: ClassVar[tuple[str, ...]] = ("log_alpha",)
+    pieces_by_expert: tuple[str, ...] = ("log_alpha",)
 
     def __init__(
         self,

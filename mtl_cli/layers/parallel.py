@@ -141,8 +141,9 @@ class ParallelDense(keras.layers.Layer):
 class ParallelMLP(keras.layers.Layer):
     """Computes `num` multi-layer perceptrons side by side, such as experts or towers.
 
-    Each layer of a network computes `dropout(activation(batch_norm(x kernel + bias)))`,
-    without the steps that are switched off.
+    Each layer of a network computes
+    `dropout(activation(layer_norm(batch_norm(x kernel + bias))))`, without the steps
+    that are switched off.
 
     Args:
         num: number of networks.
@@ -153,6 +154,7 @@ class ParallelMLP(keras.layers.Layer):
             layers, or one for each layer.
         l2: strength of the L2 penalty on the kernels, 0 for none.
         initializer: name of a Keras initializer, drawn anew for every network.
+        layer_norm: whether the units of each layer are normalised over the layer.
 
     Input shape: `(batch, dim)` or `(groups, batch, dim)`, see `ParallelDense`.
     Output shape: `(num, batch, units[-1])`, or the input shape if `units` is empty.
@@ -175,6 +177,7 @@ class ParallelMLP(keras.layers.Layer):
         batch_norm: bool | Sequence[bool] = False,
         l2: float = 0.0,
         initializer: str = "glorot_uniform",
+        layer_norm: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -188,6 +191,8 @@ class ParallelMLP(keras.layers.Layer):
             self.stack.append(ParallelDense(num, width, l2=l2, initializer=initializer))
             if is_normalised:
                 self.stack.append(ParallelBatchNorm())
+            if layer_norm:
+                self.stack.append(ParallelLayerNorm())
             self.stack.append(keras.layers.Activation(name))
             if dropout:
                 self.stack.append(keras.layers.Dropout(dropout))
@@ -229,6 +234,52 @@ class ParallelBatchNorm(keras.layers.Layer):
         y = ops.reshape(ops.transpose(x, (1, 0, 2)), (-1, num * units))
         y = ops.reshape(self.norm(y, training=training), (-1, num, units))
         return ops.transpose(y, (1, 0, 2))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+
+@register
+class ParallelLayerNorm(keras.layers.Layer):
+    """Normalises the units of each network and row, then scales and shifts each unit.
+
+        gamma (x - mean(x)) / sqrt(var(x) + epsilon) + beta
+
+    Each network has a gamma and a beta of its own.
+
+    Args:
+        epsilon: number added to variances.
+
+    Input shape: `(num, batch, units)`.
+    Output shape: the same.
+
+    Example:
+        >>> x = keras.random.normal((3, 5, 7))
+        >>> ParallelLayerNorm()(x).shape
+        TensorShape([3, 5, 7])
+
+    Reference: Ba et al., "Layer Normalization", 2016.
+    """
+
+    def __init__(self, epsilon: float = 1e-5, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def build(self, input_shape: Shape) -> None:
+        num, _, units = input_shape
+        self.gamma, self.beta = (
+            self.add_weight(name=name, shape=(num, 1, units), initializer=start)
+            for name, start in (("gamma", "ones"), ("beta", "zeros"))
+        )
+
+    def call(self, x: Tensor) -> Tensor:
+        # The 8 significant bits of bfloat16 are too few for sums of squares.
+        y = ops.cast(x, "float32")
+        y -= ops.mean(y, axis=-1, keepdims=True)
+        variance = ops.mean(ops.square(y), axis=-1, keepdims=True)
+        # ONNX knows no rsqrt: with sqrt, exports round as the network does.
+        y /= ops.sqrt(variance + self.epsilon)
+        return self.gamma * ops.cast(y, x.dtype) + self.beta
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape

@@ -69,8 +69,11 @@ class Routing(keras.layers.Layer):
     are_shares: ClassVar[bool] = True
     # Whether reports give the mean weight of an owner's experts, not each weight.
     reports_owners: bool = False
+    # Number of networks of each reader in `parts`: all networks of the first reader
+    # come first.
+    networks_per_route: int = 1
     # The pieces of the layer's weights that hold one column per expert, see `parts`.
-    pieces_by_expert: ClassVar[tuple[str, ...]] = ()
+    pieces_by_expert: tuple[str, ...] = ()
 
     def __init__(self, routes: Sequence[Route], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -81,13 +84,14 @@ class Routing(keras.layers.Layer):
         )
         # The name of the weights in reports; "" if the level says enough.
         self.label = ""
-        self.reads_rows = True  # False if the weights are the same for all rows
+        self.reads_rows = True  # False if no part reads the columns of a row
 
     def parts(self) -> dict[str, Any]:
         """Returns what holds the layer's weights, by the start of the pieces' names.
 
-        A part is a `ParallelMLP` or a `ParallelDense` with one network per reader, or a
-        variable whose first axis runs over the readers.
+        A part is a `ParallelMLP` or a `ParallelDense` with `networks_per_route`
+        networks for each reader, or a variable whose first axis runs over the readers.
+        A part with one network, or a variable of length 1, serves all readers.
         """
         return {}
 

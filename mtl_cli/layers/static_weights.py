@@ -40,7 +40,7 @@ class StaticWeights(Routing):
 
     weighed: ClassVar[str] = "vectors"
     are_shares: ClassVar[bool] = False
-    pieces_by_expert: ClassVar[tuple[str, ...]] = ("weights",)
+    pieces_by_expert: tuple[str, ...] = ("weights",)
 
     def __init__(
         self,

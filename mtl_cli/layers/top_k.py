@@ -1,7 +1,7 @@
 """Noisy top-k gates: each row reads the few experts with the largest logits."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
@@ -55,7 +55,7 @@ class TopKGates(Routing):
         initializer draws them, not at 0.
     """
 
-    pieces_by_expert: ClassVar[tuple[str, ...]] = ("logits.kernel", "noise.kernel")
+    pieces_by_expert: tuple[str, ...] = ("logits.kernel", "noise.kernel")
 
     def __init__(
         self,

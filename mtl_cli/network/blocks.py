@@ -119,7 +119,9 @@ class Cut:
             elif own_layer := own_networks(name, self.tasks):
                 kind = own_layer.kind.removesuffix("s")
                 kind = "_".join(filter(None, [kind, own_layer.layer]))
-                yield from self._networks(part, kind + on, layer, own_layer.tasks)
+                per_task = max(num_networks(layer) // len(own_layer.tasks), 1)
+                owners = numbered(own_layer.tasks, per_task)
+                yield from self._networks(part, kind + on, layer, owners)
             else:
                 yield from self._networks(part, name + on, layer, self._owners(layer))
         for layers in unnamed.values():
@@ -129,7 +131,8 @@ class Cut:
         """Returns the owner of each network that a layer of the scheme computes."""
         num = num_networks(layer)
         if isinstance(layer, Routing):
-            return [self._owner(r.owner, i + 1) for i, r in enumerate(layer.routes)]
+            owners = [self._owner(r.owner, i + 1) for i, r in enumerate(layer.routes)]
+            return numbered(owners, layer.networks_per_route)
         if isinstance(layer, ParallelDense) and layer.owners is not None:
             owned = [self._owner(owner, 0) for owner in layer.owners]
             return [f"{x} {owned[: i + 1].count(x)}" for i, x in enumerate(owned)]
@@ -156,7 +159,8 @@ class Cut:
             columns = {"": piece.index[-1]}
             if isinstance(layer, Routing) and piece.name in layer.pieces_by_expert:
                 first = piece.index[-1].start or 0
-                experts = self._experts(layer.routes[piece.network])
+                route = layer.routes[piece.network // layer.networks_per_route]
+                experts = self._experts(route)
                 columns = {
                     f" {expert}": slice(first + i, first + i + 1)
                     for i, expert in enumerate(experts)
@@ -221,3 +225,10 @@ class Cut:
                     layer.table,
                     (rows, columns),
                 )
+
+
+def numbered(owners: list[str], per_owner: int) -> list[str]:
+    """Returns the name of each network, if each owner has some of them in a row."""
+    if per_owner == 1:
+        return owners
+    return [f"{owner} {i + 1}" for owner in owners for i in range(per_owner)]

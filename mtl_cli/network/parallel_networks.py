@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mtl_cli.layers import ParallelDense, ParallelMLP, Routing
-from mtl_cli.layers.parallel import ParallelBatchNorm
+from mtl_cli.layers.parallel import ParallelBatchNorm, ParallelLayerNorm
 from mtl_cli.layers.star import StarDense, StarMLP
 
 Index = tuple[slice, ...]
@@ -32,7 +32,7 @@ class NetworkPiece:
 def num_networks(layer: Any) -> int:
     """Returns how many networks a layer computes side by side."""
     if isinstance(layer, Routing):
-        return len(layer.routes)
+        return len(layer.routes) * layer.networks_per_route
     return int(layer.num) if is_networks(layer) else 1
 
 
@@ -46,7 +46,8 @@ def pieces_of(layer: Any) -> Iterator[NetworkPiece]:
     """Yields the pieces of a layer's weights, each of one network."""
     if isinstance(layer, Routing):
         for prefix, inner in layer.parts().items():
-            is_shared = getattr(inner, "num", 0) == 1 < len(layer.routes)
+            num = inner.num if hasattr(inner, "num") else inner.shape[0]
+            is_shared = num == 1 < len(layer.routes)
             for piece in pieces_of_part(inner, prefix):
                 yield replace(piece, network=-1) if is_shared else piece
     elif is_networks(layer):
@@ -92,6 +93,9 @@ def pieces_of_mlp(mlp: ParallelMLP | StarMLP) -> Iterator[NetworkPiece]:
                     columns = slice(number * units, (number + 1) * units)
                     piece = f"{i}.{variable.name}"
                     yield NetworkPiece(number, piece, variable, (columns,))
+        elif isinstance(layer, ParallelLayerNorm):
+            for variable in layer.weights:
+                yield from pieces_of_part(variable, f"{i}.{variable.name}")
         else:
             yield from pieces_of_part(layer, f"{i}.")
 

@@ -60,7 +60,7 @@ MISTAKES = {
     "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "
     "'trainer.epochs'; add them to the YAML file",
     "model=plee": "the group 'model' has no config 'plee'; known: adatt, aitm, "
-    "cgc, cross_stitch, dbmtl, esmm, home, mmoe, omoe, pepnet, ple, poso, "
+    "cgc, cross_stitch, dbmtl, esmm, home, m3oe, mmoe, omoe, pepnet, ple, poso, "
     "shared_bottom, single_task, snr, star, stem; did you mean ple?",
     "model.name=plee": "model.name: 'plee' is not one of: adatt,",
     "encoder=deepfmm": "did you mean deepfm?",

@@ -200,6 +200,7 @@ CHANGES = {
     "model.*.towers": Change("residual_flow", {"tower_units": [3]}),
     "model.*.auxiliary_units": Change([5], {"towers": "star"}),
     "model.star.towers": Change("independent"),
+    "model.*.star_units": Change(5),
     "model.*.parents": Change({"like": ["click"]}, {"towers": "dbmtl"}),
     "model.*.relation_units": Change([5], {"towers": "dbmtl"}),
     "model.*.bottom_units": Change([5]),

@@ -2,7 +2,16 @@
 
 import numpy as np
 import tensorflow as tf
-from helpers.networks import SIZES, TASKS, dense_layers, read_dense
+from helpers.networks import (
+    SIZES,
+    TASKS,
+    dense_layers,
+    parallel_dense_layers,
+    place,
+    read_dense,
+)
+
+from mtl_cli.layers.parallel import ParallelLayerNorm
 
 # Rounding of float32: the largest error seen is 7e-7 of the largest value.
 TOLERANCE = 1e-5
@@ -76,6 +85,54 @@ def read_inputs(net, rows, num_sets=1):
         parts = [t[rows["ids"][:, f], columns] for f, t in enumerate(tables)]
         inputs.append(np.concatenate([*parts, rows["dense"]], axis=1))
     return inputs
+
+
+def scenario_shares(rows):
+    """The scenario `hour` of each row, one-hot; equal shares if it is unknown."""
+    num = SIZES["hour"] - 1  # id 0 is an unknown hour
+    table = np.vstack([np.full(num, 1 / num), np.eye(num)])
+    return table[rows["ids"][:, [*SIZES].index("hour")]]
+
+
+def read_normed_mlps(net, name):
+    """Kernel, bias, gamma and beta of each layer, for each network."""
+    layer = net.logits.get_layer(name)
+    norms = [x for x in layer.stack if isinstance(x, ParallelLayerNorm)]
+    pairs = list(zip(dense_layers(layer), norms, strict=True))
+    return [
+        [
+            (
+                *double(*read_dense(dense, i)),
+                *double(norm.gamma.numpy()[i, 0], norm.beta.numpy()[i, 0]),
+            )
+            for dense, norm in pairs
+        ]
+        for i in range(layer.num)
+    ]
+
+
+def normed_mlp(x, layers):
+    """Layers relu(gamma (v - mean v) / sqrt(var v + 1e-5) + beta), v = x W + b."""
+    for kernel, bias, gamma, beta in layers:
+        v = x @ kernel + bias
+        v = v - v.mean(axis=1, keepdims=True)
+        x = relu(gamma * v / np.sqrt((v**2).mean(axis=1, keepdims=True) + 1e-5) + beta)
+    return x
+
+
+def reached_networks(net, name, found):
+    """Whether a gradient reaches each network of a layer, for each of its weights."""
+    layer = net.logits.get_layer(name)
+    kernels = {d.kernel.path: d for d in parallel_dense_layers(layer)}
+    reached = {}
+    for weight in layer.trainable_weights:
+        gradient, dense = found[weight.path], kernels.get(weight.path)
+        parts = gradient
+        if dense is not None:
+            places = [place(dense, i) for i in range(dense.num)]
+            parts = [gradient[group, :, columns] for group, columns in places]
+        reached[weight.path] = [bool(part.any()) for part in parts]
+    return reached
 
 
 def read_levels(net, num_levels, num_tasks):

@@ -28,6 +28,8 @@ from mtl_cli.layers import (
     experts_of,
     extract,
 )
+from mtl_cli.layers.balanced_weights import BalancedWeights
+from mtl_cli.layers.scenario_gates import ScenarioGates
 
 BATCH, DIM = 8, 6
 X = (DIM,)
@@ -101,6 +103,12 @@ CASES = {
         (3, BATCH, 4),
         EXPERTS + 4 * 3 * 4,
     ),
+    "ParallelMLP with layer norm": Case(
+        lambda x: ParallelMLP(3, [4, 5], layer_norm=True)(x),
+        [X],
+        (3, BATCH, 5),
+        EXPERTS + 3 * (4 * 5 + 5) + 2 * 3 * (4 + 5),
+    ),
     "ParallelMLP of layers by group": Case(
         lambda x: ParallelMLP(4, [5])(ParallelDense(2, 3)(x)),
         [X],
@@ -168,6 +176,28 @@ CASES = {
         [X],
         (3, BATCH, 4),
         3 * 4,
+    ),
+    "BalancedWeights": Case(
+        lambda x: BalancedWeights(
+            [Route(t, [Expert(i) for i in range(3)]) for t in range(3)], "tasks"
+        )(x),
+        [X],
+        (3, BATCH, 3),
+        2,
+    ),
+    "BalancedWeights of rows": Case(
+        lambda x, owned: BalancedWeights([Route(None, experts_of("scenario", 4))])(
+            x, owned
+        ),
+        [X, (4,)],
+        (1, BATCH, 4),
+        2,
+    ),
+    "ScenarioGates": Case(
+        lambda x, scenario: ScenarioGates(Gates(2 * 4, 3), 4)(x, scenario),
+        [X, (4,)],
+        (2, BATCH, 3),
+        2 * 4 * DIM * 3,
     ),
     "HardConcrete": Case(
         lambda x: HardConcrete([Route(t, experts_of("a", 4)) for t in range(3)])(x),

@@ -71,6 +71,8 @@ PRIVATE = {
     "cross_stitch": ["towers"],
     "snr": ["towers"],  # the connections of a task are tested with its equations
     "star": ["towers", "towers_0_1_2_auxiliary"],
+    # A task reads the experts of all other tasks with a small weight.
+    "m3oe": ["gates", "towers"],
     # The gate of a task reads the experts of all tasks, and trains its own only.
     "stem": ["level_1_gates", "level_1_specific_experts", "towers"],
 }
@@ -80,6 +82,7 @@ CROSSED = {
     "ple": ["level_1_specific_experts"],
     "adatt": ["level_1_gates", "level_1_specific_experts", "level_2_specific_experts"],
     "cross_stitch": ["level_1_bottoms", "level_2_bottoms"],
+    "m3oe": ["specific_experts"],
 }
 # Whose private weights, besides its own, a task's loss reaches.
 CHAINED = {

@@ -12,6 +12,7 @@ from helpers.equations import (
     read_inputs,
     read_mlps,
     relu,
+    scenario_shares,
 )
 from helpers.networks import (
     SCENARIO,
@@ -35,13 +36,6 @@ def built(*overrides, num_tasks=3):
     net = network(*STAR, *overrides, num_tasks=num_tasks)
     randomize(net.logits)
     return net
-
-
-def shares(rows):
-    """The scenario of each row, one-hot; equal shares if it is unknown."""
-    hour = rows["ids"][:, 2]
-    table = np.vstack([np.full(SCENARIOS, 1 / SCENARIOS), np.eye(SCENARIOS)])
-    return table[hour]
 
 
 def star(x, dense, i, scenario):
@@ -78,7 +72,7 @@ def normalised(x, layer, scenario):
 
 
 def by_equations(net, rows, has_bottom=True):
-    scenario, (x,) = shares(rows), read_inputs(net, rows)
+    scenario, (x,) = scenario_shares(rows), read_inputs(net, rows)
     z = normalised(x, net.logits.get_layer("normalisation"), scenario)
     if has_bottom:
         z = star_mlp(z, net.logits.get_layer("bottom"), 0, scenario)
@@ -147,7 +141,7 @@ def test_star_towers_and_no_auxiliary_network_on_another_model():
     randomize(net.logits)
     hidden = keras.Model(net.logits.input, net.hidden)(rows).numpy().astype("float64")
     tower, last = (net.logits.get_layer(f"towers_0_1_2{x}") for x in ("", "_logits"))
-    scenario = shares(rows)
+    scenario = scenario_shares(rows)
     want = {
         task: star(star_mlp(hidden[t], tower, t, scenario), last, t, scenario)[:, 0]
         for t, task in enumerate(TASKS)

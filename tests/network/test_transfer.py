@@ -93,7 +93,7 @@ def test_tasks_in_another_order_predict_the_same(model):
 
 
 # A task of these models reads experts of the other tasks.
-JOINED = {"adatt", "aitm", "cross_stitch", "ple", "stem"}
+JOINED = {"adatt", "aitm", "cross_stitch", "m3oe", "ple", "stem"}
 
 
 @pytest.mark.parametrize("model", sorted({*MODELS} - JOINED))
@@ -165,6 +165,40 @@ def test_ids_keep_their_vectors_where_a_table_has_grown(model):
         np.testing.assert_array_equal(b[7:11], start[7:11])  # appended
         np.testing.assert_array_equal(b[11:20], a[7:16])  # item, hour
         np.testing.assert_array_equal(b[20:], start[20:])
+
+
+def test_scenarios_keep_their_experts_gates_and_towers_where_new_ones_are_added():
+    earlier, new = trained("model=m3oe"), trained("model=m3oe", hour=6)
+    before = new[0].logits.get_layer("towers_0_1").stack[0].kernel.numpy()
+    found = started(new, earlier)
+    assert {name.layer.partition(" ")[0] for name in found.changed} == {"star"}
+    assert not found.dropped
+    tasks = ("income", "rating")
+    assert {(name.layer, name.owner) for name in found.fresh} == {
+        *{("scenario_experts", str(s)) for s in (4, 5)},
+        *{
+            (layer, f"{task} {s}")
+            for layer in ("gates", "tower", "tower_logits")
+            for task in tasks
+            for s in (4, 5)
+        },
+    }
+    layers = [{x.name: x for x in t[0].logits.layers} for t in (earlier, new)]
+    for number in range(2 * 3):
+        task, scenario = divmod(number, 3)
+        for read in (
+            lambda x: x["towers_0_1"].stack[0],
+            lambda x: x["towers_0_1_logits"],
+            lambda x: x["gates"].gates.logits,
+        ):
+            old = networks.read_dense(read(layers[0]), number)[0]
+            now = networks.read_dense(read(layers[1]), 5 * task + scenario)[0]
+            np.testing.assert_array_equal(old, now)
+    for task in range(2):
+        after = layers[1]["towers_0_1"].stack[0].kernel.numpy()
+        fresh = np.split(after[task], 5, axis=-1)[3:]
+        start = np.split(before[task], 5, axis=-1)[3:]
+        np.testing.assert_array_equal(fresh, start)
 
 
 def test_layers_of_another_shape_are_named_and_left_as_they_are():

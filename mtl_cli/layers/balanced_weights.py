@@ -1,0 +1,73 @@
+"""Weights of a reader's own expert against the experts of all other owners."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from keras import ops
+
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers.parallel import Shape, register
+from mtl_cli.layers.routing import Route, Routing
+
+
+@register
+class BalancedWeights(Routing):
+    """Weighs one expert of each of n owners by two numbers that are learnt.
+
+    The expert that the reader owns has the first weight, each other expert the second:
+
+        own   = sigmoid(strength) sigmoid(balance)
+        other = sigmoid(strength) (1 - sigmoid(balance)) / (n - 1)
+
+    All readers have the same two numbers, which start at 1 as in the authors' code. An
+    only expert has the weight `own`. Call the layer as `BalancedWeights(routes)(x)`,
+    where reader i owns expert i; or as `BalancedWeights(routes)(x, owned)` with one
+    reader, who owns another expert in each row.
+
+    Args:
+        routes: the readers, and the n experts that each weighs.
+        label: the name of the weights in reports.
+
+    Input shape: x `(batch, dim)`, of which only the number of rows is read; owned
+        `(batch, n)`, the share of each expert that the row's reader owns. The shares of
+        a row sum to 1.
+    Output shape: `(readers, batch, n)`.
+
+    Example:
+        >>> import keras
+        >>> from mtl_cli.layers import Expert
+        >>> routes = [Route(t, [Expert(0), Expert(1)]) for t in range(2)]
+        >>> BalancedWeights(routes)(keras.random.normal((5, 7))).shape
+        TensorShape([2, 5, 2])
+
+    Reference: Zhang et al., "M3oE: Multi-Domain Multi-Task Mixture-of-Experts
+        Recommendation Framework", SIGIR 2024.
+    """
+
+    are_shares: ClassVar[bool] = False
+
+    def __init__(self, routes: Sequence[Route], label: str = "", **kwargs: Any) -> None:
+        super().__init__(routes, **kwargs)
+        self.label = label
+        self.reads_rows = False
+
+    def build(self, x_shape: Shape, owned_shape: Shape | None = None) -> None:
+        self.strength, self.balance = (
+            self.add_weight(name=name, shape=(1,), initializer="ones")
+            for name in ("strength", "balance")
+        )
+
+    def call(self, x: Tensor, owned: Tensor | None = None) -> Tensor:
+        num, num_experts = len(self.routes), len(self.routes[0].experts)
+        strength, balance = ops.sigmoid(self.strength), ops.sigmoid(self.balance)
+        if owned is None:
+            shape = (num, ops.shape(x)[0], num_experts)
+            eye = ops.eye(num, num_experts, dtype=self.compute_dtype)
+            owned = ops.broadcast_to(eye[:, None], shape)
+        else:
+            owned = owned[None]
+        other = (1 - balance) / max(num_experts - 1, 1)
+        return strength * (balance * owned + other * (1 - owned))
+
+    def parts(self) -> dict[str, Any]:
+        return {"strength": self.strength, "balance": self.balance}

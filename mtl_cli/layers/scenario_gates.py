@@ -1,0 +1,68 @@
+"""Gates of each scenario; a row gets the weights of the gate of its own scenario."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers.parallel import Shape, register
+from mtl_cli.layers.routing import Routing
+from mtl_cli.layers.star import of_scenario
+
+
+@register
+class ScenarioGates(Routing):
+    """Chooses, for each reader, the gate of the row's scenario.
+
+    All gates are computed for all rows. A row of an unknown scenario gets the mean
+    weights over all scenarios. Call the layer as `ScenarioGates(...)(x, scenario)`.
+
+    Args:
+        gates: a layer of gates. The first `num_scenarios` gates belong to the first
+            reader, the next to the second reader, and so on.
+        num_scenarios: number of scenarios.
+
+    Input shape: x as of the gates; the shares of the scenarios in each row,
+        `(batch, scenarios)`.
+    Output shape: `(readers, batch, experts)`.
+
+    Example:
+        >>> from mtl_cli.layers import Gates
+        >>> x, scenario = keras.random.normal((5, 7)), ops.one_hot([0, 1, 1, 0, 2], 3)
+        >>> gates = Gates(num=2 * 3, num_experts=4)
+        >>> ScenarioGates(gates, num_scenarios=3)(x, scenario).shape
+        TensorShape([2, 5, 4])
+
+    Reference: Zhang et al., "M3oE: Multi-Domain Multi-Task Mixture-of-Experts
+        Recommendation Framework", SIGIR 2024.
+    """
+
+    def __init__(self, gates: Routing, num_scenarios: int, **kwargs: Any) -> None:
+        super().__init__(gates.routes[::num_scenarios], **kwargs)
+        self.gates, self.num_scenarios = gates, num_scenarios
+        self.networks_per_route = num_scenarios
+        self.pieces_by_expert = gates.pieces_by_expert
+        self.reads_rows = gates.reads_rows
+
+    def build(self, x_shape: Shape, scenario_shape: Shape) -> None:
+        if not self.gates.built:  # Keras builds the gates of a saved layer itself
+            self.gates.build(x_shape)
+
+    def call(self, x: Tensor, scenario: Tensor) -> Tensor:
+        weights = self.gates(x)  # (readers * S, B, experts)
+        shape = (len(self.routes), self.num_scenarios, -1, weights.shape[-1])
+        return of_scenario(ops.reshape(weights, shape), scenario)
+
+    def parts(self) -> dict[str, Any]:
+        return self.gates.parts()
+
+    def get_config(self) -> dict[str, Any]:
+        config: dict[str, Any] = super().get_config()
+        gates = keras.saving.serialize_keras_object(self.gates)
+        return config | {"gates": gates, "num_scenarios": self.num_scenarios}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ScenarioGates":
+        gates = keras.saving.deserialize_keras_object(config["gates"])
+        return cls(**config | {"gates": gates})

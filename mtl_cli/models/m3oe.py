@@ -1,0 +1,120 @@
+"""M3oE: experts of all rows, of each scenario and of each task, for several of both."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from mtl_cli.core.options import Count, SomeUnits, Units
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.gates.base import GateName
+from mtl_cli.models.base import Sharing
+
+
+class M3oE(Sharing):
+    """Each task of each scenario weighs three kinds of experts.
+
+        u     = x (W * W_s) + b + b_s
+        e     = mlp(u) + mlp'(x)
+        F, C, P = shared experts, scenarios' experts and tasks' experts (e)
+        c_s   = sigmoid(b_d) C_s + (1 - sigmoid(b_d)) / (S - 1) sum_{r != s} C_r
+        p_t   = sigmoid(b_t) P_t + (1 - sigmoid(b_t)) / (T - 1) sum_{r != t} P_r
+        z_ts  = g_ts(sg(e)) F + sigmoid(e_d) c_s + sigmoid(e_t) p_t
+        y_t   = h_ts(z_ts)                 see `mtl_cli/towers/per_scenario.py`
+
+    s is the scenario of the row, one of S: the value of the feature `dataset.scenario`.
+    sg stops gradients: a gate does not train what it reads. All networks have layers of
+    the form activation(layer norm(W v + b)), and mlp' has one. The numbers e_d, e_t,
+    b_d and b_t are learnt. A row of an unknown scenario gets the mean over all
+    scenarios.
+
+    Attributes:
+        star_units: width of u.
+        bottom_units: widths of the layers from u to e.
+        num_shared_experts: number of the experts F.
+        expert_units: widths of each expert.
+        gate_units: hidden widths of each gate.
+
+    Reference: Zhang et al., "M3oE: Multi-Domain Multi-Task Mixture-of-Experts
+        Recommendation Framework", SIGIR 2024. The equations are those of the authors'
+        code.
+        Differs from the paper in: e_d, e_t, b_d and b_t are trained with all other
+        weights, where the paper trains them on validation rows; the last layer of a
+        gate has no bias; W_s starts at 1, not as a random draw.
+    """
+
+    reads_scenario: ClassVar[bool] = True
+
+    star_units: Count
+    bottom_units: SomeUnits
+    num_shared_experts: Count
+    expert_units: SomeUnits
+    gate_units: Units
+    gate: GateName = "softmax"
+
+    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+        from keras import ops
+
+        from mtl_cli.layers import Mix, Route, experts_of
+        from mtl_cli.layers.balanced_weights import BalancedWeights
+        from mtl_cli.layers.routing import SHARED, Expert
+        from mtl_cli.layers.scenario_gates import ScenarioGates
+
+        x, scenario = encodings  # (B, D), (B, S)
+        num_tasks, num_scenarios = len(tasks), scenario.shape[-1]
+        e = self._input(x, scenario)
+        shared = self._networks(
+            self.num_shared_experts, self.expert_units, "shared_experts"
+        )(e)
+        of_scenarios = self._networks(
+            num_scenarios, self.expert_units, "scenario_experts"
+        )(e)
+        of_tasks = self._networks(num_tasks, self.expert_units, "specific_experts")(e)
+
+        experts = experts_of(SHARED, self.num_shared_experts)
+        gates = self.gate_option.layer(
+            num_tasks * num_scenarios,
+            self.num_shared_experts,
+            self.gate_units,
+            routes=[
+                Route(t, experts)
+                for t in range(num_tasks)
+                for _ in range(num_scenarios)
+            ],
+            name="of_scenarios",
+            **self.dense_options,
+        )
+        weights = ScenarioGates(gates, num_scenarios, name="gates")(
+            ops.stop_gradient(e), scenario
+        )
+        z = Mix()(weights, shared)
+        owners = [Expert(t) for t in range(num_tasks)]
+        task_weights = BalancedWeights(
+            [Route(t, owners) for t in range(num_tasks)],
+            label="experts of tasks",
+            name="task_weights",
+        )
+        z += Mix()(task_weights(e), of_tasks)
+        scenario_weights = BalancedWeights(
+            [Route(None, experts_of("scenario", num_scenarios))],
+            label="experts of scenarios",
+            name="scenario_weights",
+        )
+        # (1, B, H), the same for all tasks
+        z += Mix()(scenario_weights(e, scenario), of_scenarios)
+        return z  # z_ts of the row's scenario s, (T, B, H)
+
+    def _input(self, x: Tensor, scenario: Tensor) -> Tensor:
+        """Returns e, `(batch, units)`."""
+        from mtl_cli.layers.parallel import kernel_options
+        from mtl_cli.layers.star import StarDense
+
+        options = kernel_options(self.dense_options)
+        u = StarDense(1, self.star_units, name="star", **options)(x, scenario)
+        bottom = self._networks(1, self.bottom_units, "bottom")
+        skip = self._networks(1, self.bottom_units[-1:], "skip")
+        return (bottom(u) + skip(x))[0]
+
+    def _networks(self, num: int, units: Sequence[int], name: str) -> Any:
+        """Returns networks of layers with layer normalisation, side by side."""
+        from mtl_cli.layers import ParallelMLP
+
+        return ParallelMLP(num, units, layer_norm=True, name=name, **self.dense_options)

@@ -1,0 +1,61 @@
+"""Towers of each task and scenario: a row reads the tower of its own scenario."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from mtl_cli.columns.encodings import Encodings
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.towers.base import TowerOf, Towers
+
+
+class PerScenario(Towers):
+    """Towers that no two scenarios and no two tasks share.
+
+        h_ts^1    = z_t
+        h_ts^l+1  = relu(layer norm(W_ts^l h_ts^l + b_ts^l))    for l = 1 ... L
+        y_t       = W_ts^L+1 h_ts^L+1 + b_ts^L+1
+
+    s is the scenario of the row. A row of an unknown scenario gets the mean of the
+    logits over all scenarios. All towers are computed for all rows: the cost grows with
+    the number of scenarios.
+
+    Reference: Zhang et al., "M3oE: Multi-Domain Multi-Task Mixture-of-Experts
+        Recommendation Framework", SIGIR 2024. The equations are those of the authors'
+        code.
+    """
+
+    reads_scenario: ClassVar[bool] = True
+
+    def connect(
+        self,
+        hidden: Tensor,
+        towers: Sequence[TowerOf],
+        encodings: Encodings,
+        **dense_options: Any,
+    ) -> list[Tensor]:
+        from keras import ops
+
+        from mtl_cli.layers import ParallelDense, ParallelMLP
+        from mtl_cli.layers.parallel import kernel_options
+        from mtl_cli.layers.star import of_scenario
+        from mtl_cli.layers.towers import alike, layer_name, of_tasks
+
+        scenario: Tensor = encodings.scenario
+        num_scenarios = scenario.shape[-1]
+        logits: dict[int, Tensor] = {}
+        for (units, width), tasks in alike([(t.units, t.num_logits) for t in towers]):
+            num = len(tasks) * num_scenarios  # all scenarios of the first task first
+            mlp = ParallelMLP(
+                num, units, layer_norm=True, name=layer_name(tasks), **dense_options
+            )
+            outputs = ParallelDense(
+                num,
+                width,
+                name=layer_name(tasks, "logits"),
+                dtype="float32",
+                **kernel_options(dense_options),
+            )(mlp(of_tasks(hidden, tasks, len(towers))))
+            shape = (len(tasks), num_scenarios, -1, width)
+            chosen = of_scenario(ops.reshape(outputs, shape), scenario)
+            logits |= {t: chosen[i] for i, t in enumerate(tasks)}
+        return [logits[t] for t in range(len(towers))]
