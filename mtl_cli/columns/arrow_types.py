@@ -1,4 +1,4 @@
-"""Questions about Arrow types: whether a type holds numbers, text, ids or lists."""
+"""Functions that say whether an Arrow type holds numbers, text, ids or lists."""
 
 import pyarrow as pa
 
@@ -16,7 +16,7 @@ def is_number(arrow_type: pa.DataType) -> bool:
 
 
 def is_text(arrow_type: pa.DataType) -> bool:
-    """Whether an Arrow type holds text, other than string views."""
+    """Whether an Arrow type holds text. String views are not included."""
     return bool(pa.types.is_string(arrow_type) or pa.types.is_large_string(arrow_type))
 
 
@@ -43,7 +43,7 @@ def is_list(arrow_type: pa.DataType) -> bool:
 
 
 def check_not_nested(message_start: str, column: pa.ChunkedArray) -> None:
-    """Refuses a column of lists or structs, where each row needs a single value.
+    """Refuses a column of lists or structs for a setting that needs a single value.
 
     Args:
         message_start: the setting and the column, for the error message.
@@ -54,6 +54,6 @@ def check_not_nested(message_start: str, column: pa.ChunkedArray) -> None:
     """
     if pa.types.is_nested(column.type):
         raise DataError(
-            f"{message_start}: needs a number or a word in each row, the column holds "
-            f"{column.type}; name another column"
+            f"{message_start}: needs a number or a word in each row, but the column "
+            f"holds {column.type}; name another column"
         )

@@ -1,4 +1,4 @@
-"""Masks and values of a column's cells: empty cells, cells equal to a setting."""
+"""Finds empty cells of a column, cells that equal a value, and distinct values."""
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,10 @@ def cells_equal(
 ) -> Mask:
     """Returns a mask of the cells that equal a value in the configuration, (rows,).
 
-    The value is converted to the column's type: "1" equals 1 in a column of numbers,
-    and 1 equals "1" in a column of text. There 1 also equals "1.0", as pandas writes
-    whole numbers if some cells of their column are empty; "1" does not.
+    The value is converted to the column's type. In a column of numbers, the value "1"
+    equals 1. In a column of text, the value 1 equals "1" and also "1.0", because pandas
+    writes whole numbers with ".0" if some cells of their column are empty. The value
+    "1" does not equal the text "1.0".
 
     Args:
         message_start: the task and the column, for the error message.
@@ -41,17 +42,18 @@ def cells_equal(
     if is_text(column.type) or pa.types.is_string_view(column.type):
         encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
         texts = encoded.dictionary
-        if isinstance(value, int):
+        if isinstance(value, int):  # "1.0" becomes "1"
             texts = pc.replace_substring_regex(texts, r"^(-?[0-9]+)\.0+$", r"\1")
         is_equal = pc.equal(texts, str(value))
         return np.asarray(pc.fill_null(is_equal.take(encoded.indices), False))
     try:
-        equal = pc.equal(column, pa.scalar(value).cast(column.type))
+        is_equal = pc.equal(column, pa.scalar(value).cast(column.type))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise DataError(
-            f"{message_start} holds {column.type}, which `{key}: {value!r}` is not"
+            f"{message_start} holds {column.type}, which `{key}: {value!r}` is not; "
+            f"correct `{key}`"
         ) from None
-    return np.asarray(pc.fill_null(equal, False))
+    return np.asarray(pc.fill_null(is_equal, False))
 
 
 def distinct_cells(column: pa.ChunkedArray, rows: Mask) -> list[Value]:
@@ -66,4 +68,5 @@ def distinct_cells(column: pa.ChunkedArray, rows: Mask) -> list[Value]:
     codes = pc.unique(encoded.indices.filter(pa.array(rows))).to_pylist()
     dictionary = encoded.dictionary.to_pylist()
     values = [dictionary[code] for code in codes if code is not None]
+    # NaN is the only value that does not equal itself.
     return [value for value in values if value is not None and value == value]

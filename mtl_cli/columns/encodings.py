@@ -1,4 +1,4 @@
-"""The encodings of a batch of rows, and the vectors of single features beside them."""
+"""What an encoder computes for a batch of rows, and the features that it has read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,17 +9,20 @@ from mtl_cli.core.tensors import Tensor
 
 @dataclass(frozen=True)
 class Encodings:
-    """The output of an encoder for a batch of rows, for each set of embeddings.
+    """The encodings of a batch of rows, and the features that they are computed from.
+
+    A network has one set of embedding tables, or several sets. Each set has an encoding
+    of its own.
 
     Attributes:
-        outputs: the encodings, `(batch, dim)` for each set.
-        x: the embeddings and dense features side by side, before any interaction,
-            `(batch, columns)` for each set.
-        columns: the feature of each column of x.
-        embedded: the features with embeddings.
-        scenario: the shares of the scenarios in each row, `(batch, scenarios)`: 1 for
-            the scenario of the row, and equal shares if it is unknown; None if nothing
-            reads the scenario.
+        outputs: the encoding of each set, `(batch, dim)` each.
+        x: the embeddings and dense features side by side, before any interaction, one
+            tensor `(batch, columns)` per set.
+        columns: the name of the feature to which each column of `x` belongs.
+        embedded: the names of the features with embeddings.
+        scenario: the weight of each scenario in each row, `(batch, scenarios)`. It is 1
+            for the scenario of the row; if the scenario is unknown, all weights are
+            equal and sum to 1. None if no part of the network reads the scenario.
     """
 
     outputs: list[Tensor]
@@ -29,18 +32,21 @@ class Encodings:
     scenario: Tensor | None = None
 
     def of_features(self, names: Sequence[str]) -> list[Tensor]:
-        """Returns the columns of some features in x, `(batch, width)` for each set.
+        """Returns the columns of some features in `x`.
 
         Args:
-            names: the features, in any order; empty for all features with embeddings,
-                or for all features if none has embeddings.
+            names: the features, in any order. An empty list selects all features with
+                embeddings, or all features if none has embeddings.
+
+        Returns: one tensor `(batch, width)` per set.
         """
         from keras import ops
 
         selected = names or self.embedded or self.columns
-        runs, start = [], 0
+        slices, start = [], 0
         for name, columns in groupby(self.columns):
             stop = start + len(list(columns))
-            runs += [slice(start, stop)] if name in selected else []
+            if name in selected:
+                slices.append(slice(start, stop))
             start = stop
-        return [ops.concatenate([x[:, run] for run in runs], axis=-1) for x in self.x]
+        return [ops.concatenate([x[:, s] for s in slices], axis=-1) for x in self.x]

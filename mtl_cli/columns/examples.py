@@ -1,54 +1,55 @@
-"""Cells of raw columns to test exported models with."""
+"""Makes cells of raw columns, for rows that test an exported model."""
 
 from typing import Any
 
 import numpy as np
 
-# Cells of a column, as a table of Python values holds them.
-Cells = list[Any]
-# Values that training rows probably lack, for tests of exported models: an id above
-# 2^53 that float64 would round, and texts that are long or not ASCII.
-TEXTS = (str(2**53 + 1), "zoë", "日本", "?" * 300)
+Cells = list[Any]  # the cells of a column, as Python values
+# Values that training rows probably lack and that are difficult for exported models: an
+# id above 2^53, which float64 would round, and texts that are not ASCII or long.
+UNUSUAL_TEXTS = (str(2**53 + 1), "zoë", "日本", "?" * 300)
 
 # Every third row has an unseen or missing value.
-ROWS_PER_ODD_ROW = 3
+UNUSUAL_ROW_STEP = 3
 
 
-def some_values(
-    vocabulary: list[str], random: np.random.Generator, rows: int
+def example_values(
+    vocabulary: list[str], random: np.random.Generator, num_rows: int
 ) -> list[str | None]:
-    """Returns values of a vocabulary; some rows have unseen and missing values."""
-    values_to_draw = vocabulary or TEXTS
+    """Draws values of a vocabulary. Every third value is unseen or missing."""
+    values_to_draw = vocabulary or UNUSUAL_TEXTS
     values: list[str | None] = [
-        values_to_draw[random.integers(len(values_to_draw))] for _ in range(rows)
+        values_to_draw[random.integers(len(values_to_draw))] for _ in range(num_rows)
     ]
-    others = [None, *TEXTS]
-    for i, row in enumerate(range(0, rows, ROWS_PER_ODD_ROW)):
-        values[row] = others[i % len(others)]
+    unusual_values = [None, *UNUSUAL_TEXTS]
+    for i, row in enumerate(range(0, num_rows, UNUSUAL_ROW_STEP)):
+        values[row] = unusual_values[i % len(unusual_values)]
     return values
 
 
-def some_numbers(
+def example_numbers(
     learnt: list[float],
     missing: str | float,
     random: np.random.Generator,
-    rows: int,
+    num_rows: int,
 ) -> list[float | None]:
-    """Returns numbers at, between and beyond learnt numbers, and missing values.
+    """Draws numbers equal to, between and beyond the numbers that a feature has learnt.
+
+    Every third number is missing, if the feature accepts missing values.
 
     Args:
-        learnt: numbers that the feature learnt, in any order.
-        missing: the feature's setting; `error` leaves out missing values.
+        learnt: numbers that the feature has learnt, in any order.
+        missing: the feature's setting; `error` refuses missing values.
         random: the source of random choices.
-        rows: the number of rows.
+        num_rows: the number of rows.
     """
     low, high = (min(learnt), max(learnt)) if learnt else (0.0, 1.0)
     margin = (high - low) / 4 or 1.0
-    between = random.uniform(low - margin, high + margin, rows)
-    drawn = random.choice(learnt, rows) if learnt else between
+    uniform = random.uniform(low - margin, high + margin, num_rows)
+    drawn = random.choice(learnt, num_rows) if learnt else uniform
     numbers: list[float | None] = np.where(
-        random.random(rows) < 0.5, between, drawn
+        random.random(num_rows) < 0.5, uniform, drawn
     ).tolist()
     if missing != "error":
-        numbers[::ROWS_PER_ODD_ROW] = [None] * len(numbers[::ROWS_PER_ODD_ROW])
+        numbers[::UNUSUAL_ROW_STEP] = [None] * len(numbers[::UNUSUAL_ROW_STEP])
     return numbers

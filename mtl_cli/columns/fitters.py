@@ -1,4 +1,7 @@
-"""Fitters learn from the training rows, chunk by chunk, what a feature needs."""
+"""Fitters learn what a feature needs from the training rows, chunk by chunk.
+
+A vocabulary, the edges of buckets, or the mean of a column are such learnt values.
+"""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -13,7 +16,7 @@ from mtl_cli.columns.vocabulary import Categorical, Counter
 
 
 class Learnt(dict[str, Any]):
-    """JSON values that a feature learnt from the training rows."""
+    """The JSON values that a feature has learnt from the training rows, by name."""
 
     @cached_property
     def vocabulary(self) -> pa.Array:
@@ -22,11 +25,11 @@ class Learnt(dict[str, Any]):
 
 
 class Fitter:
-    """Checks the cells of a feature that learns nothing; the base of other fitters.
+    """The base class of fitters. It learns nothing, and only checks the cells.
 
     Args:
-        read: returns the checked values of a table, and raises a `DataError` if a
-            cell is wrong; see `Feature.read`.
+        read: a function that returns the values of a table, and raises a `DataError` if
+            a cell is wrong, see `Feature.read`.
     """
 
     def __init__(self, read: Callable[[pa.Table], Any]) -> None:
@@ -44,20 +47,21 @@ class Fitter:
         self.read(table)
 
     def merge(self, other: Self) -> None:
-        """Adds what the fitter of another feature with the same table has learnt."""
+        """Adds what another fitter has seen. Both features share an embedding table."""
 
     def learnt(self) -> dict[str, Any]:
-        """Returns what was learnt, as JSON values."""
+        """Returns what the fitter has learnt, {name: JSON value}."""
         return {}
 
 
 class VocabularyFitter(Fitter):
-    """Counts the values of a feature.
+    """Counts the values of a feature, and learns its vocabulary.
 
     Args:
-        read: returns the values of a table, one per row.
+        read: a function that returns the values of a table, one per row.
         min_count: the vocabulary leaves out values that occur less often. None if the
-            vocabulary belongs to another feature, and its fitter merges this one.
+            feature uses the embedding table of another feature. The other feature then
+            learns the vocabulary: its fitter merges the counts of this fitter.
     """
 
     def __init__(
@@ -81,11 +85,13 @@ class VocabularyFitter(Fitter):
 
 
 class SampleFitter(Fitter):
-    """Learns from a sample of a feature's numbers.
+    """Learns from a random sample of a feature's numbers.
 
     Args:
-        read: returns the numbers of a table, one per row, NaN for empty cells.
-        fit: takes numbers without NaN, and returns what it learns as JSON values.
+        read: a function that returns the numbers of a table, one per row, NaN for empty
+            cells.
+        fit: a function that takes all sampled numbers without NaN, and returns what the
+            feature learns from these numbers, {name: JSON value}.
     """
 
     def __init__(
@@ -103,4 +109,5 @@ class SampleFitter(Fitter):
     def learnt(self) -> dict[str, Any]:
         x = np.concatenate(self.samples)
         x = x[~np.isnan(x)]
+        # A column without any number is fitted as if it held one 0.
         return self.fit(x if len(x) else np.zeros(1))

@@ -1,4 +1,4 @@
-"""Label columns: read as numbers, checked, and summed up."""
+"""Reads label columns as numbers, checks the labels, and computes their statistics."""
 
 import math
 from dataclasses import dataclass
@@ -17,12 +17,13 @@ def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) ->
     Args:
         message_start: the task and the column, for error messages.
         column: the label column.
-        fix: what the user can do about cells that are no numbers, for error messages.
+        fix: what the user can do about a cell that is not a number, for error messages.
 
     Raises:
-        DataError: if a cell holds anything but a number.
+        DataError: if a cell is neither empty nor a number.
     """
-    if empty_cells(column).all():  # then the type of the column does not matter
+    # A column of empty cells may have any type: it is not refused because of its type.
+    if empty_cells(column).all():
         return np.full(len(column), np.nan)
     try:
         return as_numbers(message_start, column)
@@ -46,55 +47,59 @@ def check_labels(message_start: str, labels: Floats, is_wrong: Mask, rule: str) 
             wrong.
         is_wrong: whether each label breaks the rule, (rows,).
         rule: what a label must be, for the error message.
+
+    Raises:
+        RowError: if a label is wrong.
     """
-    fix = "an empty cell is a missing label"
+    fix = "correct the label, or empty the cell if the label is missing"
     check_numbers(message_start, labels, is_wrong & ~np.isnan(labels), rule, fix)
 
 
 @dataclass
 class LabelSummary:
-    """The labels of one task in the training rows, summed up chunk by chunk.
+    """Statistics of one task's training labels, computed chunk by chunk.
 
     Attributes:
-        rows: number of labels.
+        count: number of labels.
         mean: mean of the labels.
-        squares: sum of the squared differences of the labels from their mean.
+        squared_deviations: sum of the labels' squared differences from `mean`.
         lowest: the smallest label.
         highest: the largest label.
     """
 
-    rows: int = 0
+    count: int = 0
     mean: float = 0.0
-    squares: float = 0.0
+    squared_deviations: float = 0.0
     lowest: float = np.inf
     highest: float = -np.inf
 
     @property
-    def deviation(self) -> float:
-        """The standard deviation of the labels; exactly 0 if all are equal."""
+    def standard_deviation(self) -> float:
+        """The standard deviation of the labels; exactly 0 if all labels are equal."""
         if self.lowest == self.highest:
-            return 0.0
-        return math.sqrt(self.squares / self.rows)
+            return 0.0  # rounding could give another number
+        return math.sqrt(self.squared_deviations / self.count)
 
     def add(self, labels: Floats) -> None:
-        """Adds the labels of further rows, float64 (rows,), without NaN.
+        """Adds the labels of a chunk, float64 (rows,), without NaN.
 
-        The mean of the squares minus the square of the mean would lose all digits of a
-        deviation that is much smaller than the mean, such as the deviation of times in
-        milliseconds.
+        The method computes the mean and the squared deviations of the chunk alone, and
+        combines them with those of the chunks before. The simpler formula E[x^2] -
+        E[x]^2 is not used: if the deviation is much smaller than the mean, as with
+        times in milliseconds, rounding destroys its result.
 
         Reference: Chan et al., "Algorithms for Computing the Sample Variance", The
         American Statistician 1983, equations 2.1.
         """
         if not len(labels):
             return
-        first = labels[0]
-        mean = float(first + (labels - first).mean())
-        rows = self.rows + len(labels)
-        step = mean - self.mean
-        self.squares += float(((labels - mean) ** 2).sum())
-        self.squares += step**2 * self.rows * len(labels) / rows
-        self.mean += step * len(labels) / rows
-        self.rows = rows
+        origin = labels[0]  # large labels are averaged relative to one of them
+        chunk_mean = float(origin + (labels - origin).mean())
+        count = self.count + len(labels)
+        difference = chunk_mean - self.mean
+        self.squared_deviations += float(((labels - chunk_mean) ** 2).sum())
+        self.squared_deviations += difference**2 * self.count * len(labels) / count
+        self.mean += difference * len(labels) / count
+        self.count = count
         self.lowest = min(self.lowest, float(labels.min()))
         self.highest = max(self.highest, float(labels.max()))

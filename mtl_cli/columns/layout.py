@@ -1,12 +1,18 @@
-"""The columns of the network's inputs that each encoded feature fills."""
+"""The columns of the network's inputs that each feature fills.
+
+The network has up to four inputs, each a matrix with one row per row of data. A feature
+fills a block of neighbouring columns.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-# The inputs of the network and their types. A sequence fills the same columns of
-# `sequences` and of `sequence_weights`.
+# {input of the network: its type}. `ids` and `sequences` hold ids to look up in
+# embedding tables, `dense` holds numbers. A sequence fills the same columns of
+# `sequences`, with the ids of its values, and of `sequence_weights`, with their
+# weights.
 INPUT_TYPES = {
     "ids": "int32",
     "dense": "float32",
@@ -20,10 +26,11 @@ class EmbeddingTable:
     """The size of an embedding table, and whether it is trained.
 
     Attributes:
-        size: number of ids; id 0 is for values that the training rows do not have.
-        dim: length of a vector; `auto` computes it from the size; None takes the
-            encoder's `embedding_dim`.
-        frozen: whether training leaves the table as it is.
+        size: number of ids, and so of vectors. Id 0 is for empty cells and for values
+            that the training rows lack.
+        dim: length of a vector. `auto` computes the length from the size; None takes
+            the encoder's `embedding_dim`.
+        frozen: whether training leaves the table unchanged.
     """
 
     size: int
@@ -32,6 +39,8 @@ class EmbeddingTable:
 
     def vector_length(self, default_dim: int | Literal["auto"]) -> int:
         """Returns the length of the table's vectors.
+
+        For `auto`, this is 6 times the fourth root of the table's size.
 
         Args:
             default_dim: the encoder's `embedding_dim`.
@@ -46,11 +55,12 @@ class Block:
 
     Attributes:
         input: `ids`, `dense` or `sequences`.
-        width: number of columns of this input.
+        width: number of columns that the feature fills in this input.
         table: name of the embedding table in which ids are looked up; None for numbers.
-        pooling: `mean`, `sum` or `max`: the operation that turns the vectors of a
-            sequence into one vector; None for other inputs.
-        ramps: number of columns of the input `dense` that a feature with ids fills too.
+        pooling: `mean`, `sum` or `max`: how the vectors of a sequence become one
+            vector; None for other inputs.
+        ramps: number of columns that a feature with ids also fills in the input
+            `dense`; see `columns.numeric.ramps`.
     """
 
     input: str
@@ -71,7 +81,7 @@ class Layout:
 
     Attributes:
         tables: {feature that owns the table: embedding table}.
-        blocks: {feature: block}; blocks of the same input lie side by side in this
+        blocks: {feature: block}. In each input, the blocks lie side by side in this
             order.
     """
 
@@ -80,12 +90,15 @@ class Layout:
 
     @cached_property
     def columns(self) -> dict[str, slice]:
-        """{feature: the columns that it fills in the input of its block}."""
+        """{feature: the columns that the feature fills in its block's `input`}."""
         columns = {name: self.columns_in(name) for name in INPUT_TYPES}
         return {name: columns[b.input][name] for name, b in self.blocks.items()}
 
     def columns_in(self, input_name: str) -> dict[str, slice]:
-        """Returns {feature: the columns of an input that it fills}, in order."""
+        """Returns {feature: the columns that the feature fills in an input}.
+
+        A feature that does not fill the input is left out.
+        """
         columns, start = {}, 0
         for name, block in self.blocks.items():
             if width := block.width_in(input_name):
@@ -94,7 +107,7 @@ class Layout:
         return columns
 
     def blocks_of(self, input_name: str) -> Iterator[tuple[Block, slice]]:
-        """Yields the blocks of one input and their columns, in order."""
+        """Yields each block whose `input` has this name, and the block's columns."""
         for name, block in self.blocks.items():
             if block.input == input_name:
                 yield block, self.columns[name]

@@ -1,4 +1,4 @@
-"""Lists of ids or words, read from list columns and from delimited text."""
+"""Reads lists of ids or words, from columns of lists or of text with a separator."""
 
 from typing import NamedTuple
 
@@ -16,74 +16,86 @@ COMMON_SEPARATORS = (",", ";", "|", "^", "\t", " ")
 
 
 class Tokens(NamedTuple):
-    """The tokens of all rows, one after another; a token is a value in a row's list."""
+    """The tokens of all rows, one after another. A token is a value in a row's list.
 
-    values: Categorical  # (tokens,)
-    rows: Integers  # (tokens,) the row that each token belongs to
-    positions: Integers  # (tokens,) the token's position in its row, from 0
-    weights: Floats  # (tokens,)
-    num_rows: int  # number of rows, rows without tokens included
+    Attributes:
+        values: the tokens as ids or words, (tokens,).
+        rows: the row number of each token, (tokens,).
+        positions: the position of each token in the list of its row, from 0, (tokens,).
+        weights: the weight of each token, (tokens,).
+        num_rows: the number of rows, including rows without tokens.
+    """
+
+    values: Categorical
+    rows: Integers
+    positions: Integers
+    weights: Floats
+    num_rows: int
 
 
-def tokens_of(
+def read_tokens(
     name: str,
     table: pa.Table,
     max_length: int,
     separator: str | None,
     weights: str | None,
 ) -> Tokens:
-    """Returns the last `max_length` tokens of each row, without empty ones.
+    """Reads the last `max_length` tokens of each row. Empty values are left out.
 
     Args:
         name: the name of the feature and of its column.
         table: the rows.
-        max_length: largest number of tokens that a row keeps.
-        separator: text between the values of a text column; None for a list column.
-        weights: the column with the weights of the values, in the same form as the
-            values: lists or text. None gives each value the weight 1.
+        max_length: the largest number of tokens that a row keeps.
+        separator: the text between the values of a text column; None for a list column.
+        weights: the column with the weights of the values. It has the same form as the
+            column of the values: lists, or text with the same separator. None gives
+            each value the weight 1.
 
     Raises:
         DataError: if the column holds neither lists nor text to be split, or the
             weights do not fit the values.
     """
     column = table[name]
-    values, rows = flattened(name, column, separator)
+    values, rows = flatten_lists(name, column, separator)
     if not is_id(values.type):
         raise DataError(
-            f"feature {name}: needs lists of whole numbers or text, the column holds "
-            f"{column.type}; convert its values to text"
+            f"feature {name}: needs lists of whole numbers or text, but the column "
+            f"holds {column.type}; convert its values to text"
         )
     value_weights = np.ones(len(rows))
     if weights is not None:
-        value_weights = weights_of_values(name, table, weights, separator, values, rows)
-    present = np.flatnonzero(values.is_valid())
-    rows = rows[present]
-    lengths = np.bincount(rows, minlength=table.num_rows)[rows]
-    first_of_row = np.searchsorted(rows, rows)  # `rows` is sorted
-    positions = np.arange(len(rows)) - first_of_row
-    positions -= np.maximum(lengths - max_length, 0)  # below 0: too early in the list
-    is_kept = positions >= 0
-    kept_indices = present[is_kept]
+        value_weights = read_weights(name, table, weights, separator, values, rows)
+    indices = np.flatnonzero(values.is_valid())  # of the values that are not empty
+    rows = rows[indices]
+    list_lengths = np.bincount(rows, minlength=table.num_rows)[rows]
+    list_starts = np.searchsorted(rows, rows)  # `rows` is sorted
+    positions = np.arange(len(rows)) - list_starts
+    # The first values of a list that is too long get positions below 0.
+    positions -= np.maximum(list_lengths - max_length, 0)
+    is_token = positions >= 0
+    token_indices = indices[is_token]
     return Tokens(
-        as_categorical(name, values.take(pa.array(kept_indices))),
-        rows[is_kept],
-        positions[is_kept],
-        value_weights[kept_indices],
+        as_categorical(name, values.take(pa.array(token_indices))),
+        rows[is_token],
+        positions[is_token],
+        value_weights[token_indices],
         table.num_rows,
     )
 
 
-def flattened(
+def flatten_lists(
     name: str, column: pa.ChunkedArray, separator: str | None
 ) -> tuple[pa.Array, Integers]:
-    """Returns the values of all rows one after another, and the row of each value.
+    """Puts the values of all lists one after another.
 
-    An empty text between two separators counts as a missing value.
+    An empty text between two separators is a missing value.
 
     Args:
         name: the feature or its weights, for error messages.
         column: lists, or text to be split.
-        separator: text between the values of a text column; None for a list column.
+        separator: the text between the values of a text column; None for a list column.
+
+    Returns: the values, (values,), and the row number of each value, (values,).
 
     Raises:
         DataError: if the column's type and the separator do not fit each other.
@@ -97,7 +109,7 @@ def flattened(
             if is_list(lists.type):
                 fix = "remove the key separator"
             raise DataError(
-                f"feature {name}: separator {separator!r} is for text, the "
+                f"feature {name}: separator {separator!r} is for text, but the "
                 f"column holds {lists.type}; {fix}"
             )
         lists = pc.split_pattern(empty_as_null(lists.cast(pa.string())), separator)
@@ -106,19 +118,20 @@ def flattened(
         if is_text(lists.type):
             fix = "give the separator of its values"
         raise DataError(
-            f"feature {name}: needs lists, the column holds {lists.type}; {fix}"
+            f"feature {name}: needs lists, but the column holds {lists.type}; {fix}"
         )
     values = pc.list_flatten(lists)
-    values = values if separator is None else empty_as_null(values)
+    if separator is not None:
+        values = empty_as_null(values)
     return values, np.asarray(pc.list_parent_indices(lists), "int64")
 
 
 def empty_as_null(texts: pa.Array) -> pa.Array:
-    """Returns texts with null in place of each empty text."""
+    """Replaces each empty text by null."""
     return pc.if_else(pc.equal(texts, ""), None, texts)
 
 
-def weights_of_values(
+def read_weights(
     name: str,
     table: pa.Table,
     column: str,
@@ -126,45 +139,48 @@ def weights_of_values(
     values: pa.Array,
     rows: Integers,
 ) -> Floats:
-    """Returns the weight of each value, (values,).
+    """Reads the weight of each value, (values,).
 
     Args:
         name: the name of the feature.
         table: the rows.
         column: the column of the weights.
-        separator: text between the weights of a text column; None for a list column.
-        values: the values of all rows, one after another.
-        rows: the row that each value belongs to, (values,).
+        separator: the text between the weights of a text column; None for a list
+            column.
+        values: the values of all rows, one after another, (values,).
+        rows: the row number of each value, (values,).
 
     Raises:
         DataError: if a row has more or fewer weights than values, or if the weight of
             a value is empty, negative or too large for float32.
     """
     message_start = f"feature {name}: weights '{column}'"
-    numbers, rows_of_numbers = flattened(f"{name}: weights", table[column], separator)
+    weight_cells, weight_rows = flatten_lists(
+        f"{name}: weights", table[column], separator
+    )
     num_values = np.bincount(rows, minlength=table.num_rows)
-    num_weights = np.bincount(rows_of_numbers, minlength=table.num_rows)
+    num_weights = np.bincount(weight_rows, minlength=table.num_rows)
     if (num_values != num_weights).any():
         row = int(np.argmax(num_values != num_weights))
-        counts = f"{num_values[row]} values, {num_weights[row]} weights"
+        counts = f"{num_values[row]} values and {num_weights[row]} weights"
         raise RowError(message_start, row, f"has {counts}; give one weight per value")
     try:
-        weights = as_numbers(message_start, numbers)
-    except RowError as error:  # `error.row` is an index into all weights
+        weights = as_numbers(message_start, weight_cells)
+    except RowError as error:  # `error.row` is the index of a weight, not of a row
         raise RowError(message_start, int(rows[error.row]), error.problem) from None
-    is_wrong = ~((weights >= 0) & (weights <= np.finfo("float32").max))
-    is_wrong &= np.asarray(values.is_valid())
+    is_wrong = ~((weights >= 0) & (weights <= np.finfo("float32").max))  # true for NaN
+    is_wrong &= np.asarray(values.is_valid())  # weights of empty values are not used
     if is_wrong.any():
-        first = int(np.argmax(is_wrong))
-        is_empty = np.isnan(weights[first])
-        cell = "is empty" if is_empty else f"holds {weights[first]:g}"
+        index = int(np.argmax(is_wrong))
+        weight = weights[index]
+        cell = "is empty" if np.isnan(weight) else f"holds {weight:g}"
         rule = "a weight must be 0 or more and fit float32; correct it"
-        raise RowError(message_start, int(rows[first]), f"{cell}: {rule}")
+        raise RowError(message_start, int(rows[index]), f"{cell}: {rule}")
     return weights
 
 
 class SeparatorCheck:
-    """Checks, chunk by chunk, that text is separated by the configured separator.
+    """Checks, chunk by chunk, that the configured separator is the one in the text.
 
     Args:
         name: the feature's name.
@@ -173,16 +189,16 @@ class SeparatorCheck:
 
     def __init__(self, name: str, separator: str) -> None:
         self.name = name
-        others = [mark for mark in COMMON_SEPARATORS if mark not in separator]
-        self.separators = [separator, *others]
+        alternatives = [s for s in COMMON_SEPARATORS if s not in separator]
+        self.separators = [separator, *alternatives]
         self.num_cells = 0
-        # The number of cells that contain each of `separators`.
+        # For each of `separators`, the number of cells that contain it.
         self.counts: npt.NDArray[np.int64] = np.zeros(len(self.separators), "int64")
         self.examples: dict[str, str] = {}  # {separator: a cell that contains it}
 
     def add(self, column: pa.ChunkedArray) -> None:
-        """Counts the cells of a chunk that contain each of the separators."""
-        if self.counts[0]:
+        """Counts, for each separator, the cells of a chunk that contain it."""
+        if self.counts[0]:  # the configured separator has been found
             return
         column = pc.drop_null(column.cast(pa.string()))
         self.num_cells += len(column)
@@ -206,6 +222,5 @@ class SeparatorCheck:
         raise DataError(
             f"feature {self.name}: no cell holds the separator {self.separators[0]!r}; "
             f"cells like {shown(self.examples[likely])} seem to be separated by "
-            f"{likely!r}; if each is one value, make it "
-            "kind: sparse"
+            f"{likely!r}; if each cell is one value, set the feature's kind to sparse"
         )

@@ -1,4 +1,9 @@
-"""Numeric columns: read and checked, empty cells filled, cut into buckets."""
+"""Numeric columns: reads and checks them, fills empty cells, and cuts buckets.
+
+Buckets are neighbouring intervals of numbers. They are described by their `cuts`: the
+lower edges of all buckets but the first. A ramp is a number from 0 to 1 for one bucket:
+the fraction of the bucket that lies below a value.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 def numbers(
     name: str, column: pa.ChunkedArray, missing: str | float = "error"
 ) -> Floats:
-    """Returns the column of a numeric feature as floats, NaN for empty cells, (rows,).
+    """Reads the column of a numeric feature as floats, NaN for empty cells, (rows,).
 
     Args:
         name: the feature, for error messages.
@@ -38,14 +43,16 @@ def numbers(
         raise RowError(
             message_start,
             error.row,
-            f"{error.problem}, or, as the column holds {column.type}, make it "
-            "kind: sparse",
+            f"{error.problem}, or, as the column holds {column.type}, set the "
+            "feature's kind to sparse",
         ) from None
     is_wrong = ~np.isfinite(x) if missing == "error" else np.isinf(x)
     if is_wrong.any():
         row = int(np.argmax(is_wrong))
         cell = "is empty" if column[row].as_py() is None else f"holds {x[row]}"
-        fix = "" if np.isinf(x[row]) else ", or say with `missing:` what it counts as"
+        fix = ", or say in `missing:` how to read empty cells"
+        if np.isinf(x[row]):
+            fix = ""
         raise RowError(
             message_start,
             row,
@@ -56,7 +63,7 @@ def numbers(
 
 
 def as_numbers(message_start: str, column: pa.ChunkedArray | pa.Array) -> Floats:
-    """Returns any column of numbers as floats, NaN for empty cells, (rows,).
+    """Converts a column to floats, NaN for empty cells, (rows,).
 
     Args:
         message_start: the feature or setting that reads the column, for error messages.
@@ -69,8 +76,8 @@ def as_numbers(message_start: str, column: pa.ChunkedArray | pa.Array) -> Floats
         column = numbers_in_text(message_start, column)
     elif not (is_number(column.type) or pa.types.is_null(column.type)):
         raise DataError(
-            f"{message_start}: needs numbers, the column holds {column.type}; convert "
-            "it to numbers"
+            f"{message_start}: needs numbers, but the column holds {column.type}; "
+            "convert it to numbers"
         )
     x = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
     return np.asarray(x, "float64")
@@ -79,11 +86,15 @@ def as_numbers(message_start: str, column: pa.ChunkedArray | pa.Array) -> Floats
 def numbers_in_text(
     message_start: str, column: pa.ChunkedArray | pa.Array
 ) -> pa.ChunkedArray | pa.Array:
-    """Returns a text column as float64; refuses the first text that is no number."""
+    """Converts a text column to float64.
+
+    Raises:
+        RowError: if a text is not a number.
+    """
     try:
         return column.cast(pa.float64())
     except pa.ArrowInvalid:
-        # Arrow's error does not name the row.
+        # Arrow's error does not name the row, so the row is searched.
         for row, value in enumerate(column.to_pylist()):
             try:
                 pa.scalar(value, pa.string()).cast(pa.float64())
@@ -115,10 +126,14 @@ def check_numbers(
 
 
 def refuse_above_float32(name: str, x: Floats) -> Floats:
-    """Returns the numbers of a feature unchanged, if float32 can hold all of them.
+    """Returns the numbers of a feature unchanged, after a check that they fit float32.
+
+    Args:
+        name: the feature, for error messages.
+        x: the numbers, (rows,).
 
     Raises:
-        DataError: if a number is too large.
+        DataError: if a number is too large for float32.
     """
     wrong_rows = np.flatnonzero(np.abs(x) > np.finfo("float32").max)
     if len(wrong_rows):
@@ -127,13 +142,13 @@ def refuse_above_float32(name: str, x: Floats) -> Floats:
             f"feature {name}",
             row,
             f"is too large for the network ({x[row]:g}, {len(wrong_rows)} such rows); "
-            "correct it, or take kind: bucketized",
+            "correct it, or set the feature's kind to bucketized",
         )
     return x
 
 
 def fill_value(x: Floats, missing: str | float) -> dict[str, float]:
-    """Returns {"missing": the number that an empty cell counts as}; {} for `error`.
+    """Returns {"missing": the number that replaces an empty cell}; {} for `error`.
 
     Args:
         x: the numbers of the training rows, without NaN.
@@ -148,21 +163,24 @@ def fill_value(x: Floats, missing: str | float) -> dict[str, float]:
     return {"missing": float(missing)}
 
 
-def filled(x: Floats, learnt: Mapping[str, float]) -> Floats:
-    """Returns numbers whose NaN are replaced with `learnt["missing"]`, if it is set."""
+def fill_empty(x: Floats, learnt: Mapping[str, float]) -> Floats:
+    """Replaces NaN by `learnt["missing"]`; without this value, nothing changes."""
     return np.where(np.isnan(x), learnt["missing"], x) if "missing" in learnt else x
 
 
 def cuts(x: Floats, num_buckets: int) -> list[float]:
-    """Returns the lower edges of all buckets but the first, in ascending order.
+    """Chooses the cuts of the buckets of a feature, in ascending order.
 
     A value is heavy if at least 1 / num_buckets of the rows hold it. As far as
-    `num_buckets` allows, each heavy value gets its own bucket, the heaviest value
-    first. All other values are cut at their quantiles.
+    `num_buckets` allows, each heavy value gets a bucket of its own; the heaviest values
+    come first. The other values are cut at their quantiles.
 
     Args:
         x: the numbers of the training rows, without NaN.
         num_buckets: the largest number of buckets.
+
+    Returns: the lower edges of all buckets but the first. If there are at most
+        `num_buckets` distinct values, each gets a bucket of its own.
     """
     values, counts = np.unique(x, return_counts=True)
     if len(values) <= num_buckets:
@@ -170,19 +188,27 @@ def cuts(x: Floats, num_buckets: int) -> list[float]:
     heavy = np.flatnonzero(counts >= len(x) / num_buckets)
     edges: set[float] = set()
     for i in heavy[np.argsort(-counts[heavy], kind="stable")]:
-        # The bucket of values[i] begins at values[i] and ends at the next value.
-        more_edges = edges | {float(v) for v in values[max(i, 1) : i + 2]}
-        edges = more_edges if len(more_edges) < num_buckets else edges
+        # The bucket of values[i] begins at values[i] and ends at the next value. The
+        # smallest value needs no edge at its beginning.
+        extended_edges = edges | {float(v) for v in values[max(i, 1) : i + 2]}
+        if len(extended_edges) < num_buckets:
+            edges = extended_edges
     light = np.delete(np.arange(len(values)), heavy)
     if len(light):
         light_rows = np.repeat(values[light], counts[light])
+        # The buckets that are left are cut at quantiles of the other values.
         levels = np.linspace(0, 1, num_buckets - len(edges) + 1)[1:-1]
         edges |= {float(v) for v in np.quantile(light_rows, levels, method="higher")}
     return sorted(edges - {float(values[0])})
 
 
 def ramp_edges(x: Floats, cuts: Sequence[float]) -> dict[str, float]:
-    """Returns {"low", "high"}: the lowest edge and the highest edge of the buckets."""
+    """Returns {"low": lower edge of the first bucket, "high": upper edge of the last}.
+
+    Args:
+        x: the numbers of the training rows, without NaN.
+        cuts: the lower edges of all buckets but the first.
+    """
     edges = [float(x.min()), float(x.max()), *cuts]
     return {"low": min(edges), "high": max(edges)}
 
@@ -191,28 +217,30 @@ def starts_and_widths(learnt: Mapping[str, Any]) -> tuple[Floats, Floats]:
     """Returns the lower edge and the width of each bucket, (buckets,)."""
     edges = np.array([learnt["low"], *learnt["cuts"], learnt["high"]])
     widths = np.diff(edges)
-    widths[widths == 0] = 1
+    widths[widths == 0] = 1  # ramps divide by the width
     return edges[:-1], widths
 
 
 def ramps(x: Floats, learnt: Mapping[str, Any]) -> Floats:
-    """Returns, for each bucket, the share of its width that lies below the value.
+    """Returns the ramps of values: the fraction of each bucket that lies below a value.
+
+    The ramp is 1 for a bucket below the value and 0 for a bucket above the value.
 
     Args:
-        x: the values, (rows,); NaN is below all buckets.
+        x: the values, (rows,). NaN is below all buckets, so its ramps are 0.
         learnt: the edges of the buckets: "low", "cuts" and "high".
 
-    Returns: (rows, buckets): 1 for buckets below a value, 0 for buckets above.
+    Returns: (rows, buckets).
 
     Reference: Gorishniy et al., "On Embeddings for Numerical Features in Tabular
         Deep Learning", NeurIPS 2022, section 3.2.
-        Differs from the paper in: a value outside the range of the training rows
-        counts as the nearest value in it.
+        Differs from the paper in: a value outside the range of the training rows is
+        treated as the nearest value of this range.
     """
     starts, widths = starts_and_widths(learnt)
     with np.errstate(over="ignore"):  # clip turns infinity into 1
-        shares = np.clip((x[:, None] - starts) / widths, 0, 1)
-    return np.nan_to_num(shares)
+        fractions = np.clip((x[:, None] - starts) / widths, 0, 1)
+    return np.nan_to_num(fractions)
 
 
 def ramps_graph(x: Tensor, learnt: Mapping[str, Any], ops: Ops) -> Tensor:
@@ -224,5 +252,5 @@ def ramps_graph(x: Tensor, learnt: Mapping[str, Any], ops: Ops) -> Tensor:
         ops: the graph's operations.
     """
     starts, widths = starts_and_widths(learnt)
-    lowest_for_nan = ops.filled(x, learnt["low"])  # there all ramps are 0
-    return ops.ramps(lowest_for_nan, starts.tolist(), widths.tolist())
+    without_nan = ops.filled(x, learnt["low"])  # all ramps of "low" are 0
+    return ops.ramps(without_nan, starts.tolist(), widths.tolist())

@@ -1,4 +1,4 @@
-"""Categorical columns: each value as text, counted, and turned into an id."""
+"""Categorical columns: reads each value as text, counts values, and gives them ids."""
 
 import re
 from typing import NamedTuple
@@ -14,32 +14,39 @@ from mtl_cli.core.errors import DataError
 Integers = npt.NDArray[np.int64]
 
 WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
-# Separates the values of a cross. Ordinary text does not contain this control
-# character.
+# The character between the values of a combination. Ordinary text does not contain this
+# control character.
 UNIT_SEPARATOR = "\x1f"
-NO_ID = "(empty or rare)"  # for people: the values that share id 0
+NO_ID = "(empty or rare)"  # the name of id 0, which several values share
 
 
 class Categorical(NamedTuple):
-    """A column as its distinct values, and each row's position among them."""
+    """A column as its distinct values, and the index of each row's value.
 
-    categories: pa.Array  # (C,) distinct text
-    codes: Integers  # (rows,) positions in `categories`, -1 where the cell is empty
+    Attributes:
+        categories: the distinct values as text, (categories,).
+        codes: the index in `categories` of each row's value, (rows,); -1 where the cell
+            is empty.
+    """
+
+    categories: pa.Array
+    codes: Integers
 
 
 def as_categorical(name: str, column: pa.ChunkedArray | pa.Array) -> Categorical:
-    """Returns a column of whole numbers, booleans or text as categories of text.
+    """Converts a column of whole numbers, booleans or text to categories of text.
 
-    Text keeps large ids exact, and makes the number 7 of one file equal the text "7"
-    of another file. Floats that are whole numbers are read as whole numbers: pandas
-    stores ids as floats where some cells of their column are empty.
+    All values become text, so that large ids stay exact, and the number 7 of one file
+    equals the text "7" of another file. Floats that are whole numbers become whole
+    numbers first: pandas stores ids as floats if some cells of their column are empty.
 
     Args:
         name: the feature that reads the column, for the error message.
         column: the column to convert.
 
     Raises:
-        DataError: if the column holds another type, or floats that are no ids.
+        DataError: if the column has another type, or holds floats that are not whole
+            numbers.
     """
     if pa.types.is_floating(column.type):
         column = whole_numbers(name, column)
@@ -49,14 +56,14 @@ def as_categorical(name: str, column: pa.ChunkedArray | pa.Array) -> Categorical
 
 
 def whole_numbers(name: str, column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """Returns floats that are whole numbers as int64, null in place of NaN.
+    """Converts floats that are whole numbers to int64, and NaN to null.
 
     Args:
         name: the feature that reads the column, for the error message.
         column: the floats.
 
     Raises:
-        DataError: if a float is no whole number, or so large that the type rounds
+        DataError: if a float is not a whole number, or is so large that its type rounds
             whole numbers.
     """
     x = np.asarray(column.cast(pa.float64()).fill_null(np.nan), "float64")
@@ -64,33 +71,38 @@ def whole_numbers(name: str, column: pa.ChunkedArray | pa.Array) -> pa.Array:
     is_whole = np.isfinite(values) & (values == np.floor(values))
     if not is_whole.all():
         raise DataError(
-            f"feature {name}: needs whole numbers or text, the column holds "
-            f"{column.type} such as {values[~is_whole][0]:g}; make it kind: bucketized "
-            "or kind: dense"
+            f"feature {name}: needs whole numbers or text, but the column holds "
+            f"{column.type} such as {values[~is_whole][0]:g}; set the "
+            "feature's kind to bucketized or dense"
         )
-    digits = {"halffloat": 11, "float": 24}.get(str(column.type), 53)
-    if len(values) and np.abs(values).max() > 2**digits:
+    # The number of binary digits that the type keeps; 53 for float64.
+    num_bits = {"halffloat": 11, "float": 24}.get(str(column.type), 53)
+    if len(values) and np.abs(values).max() > 2**num_bits:
         raise DataError(
             f"feature {name}: the column holds {column.type}, which rounds whole "
-            f"numbers above 2^{digits}, such as {np.abs(values).max():.0f}; store them "
-            "as whole numbers or as text"
+            f"numbers above 2^{num_bits}, such as {np.abs(values).max():.0f}; store "
+            "them as whole numbers or as text"
         )
     return pa.array(x, from_pandas=True).cast(pa.int64())
 
 
 def check_id_type(name: str, arrow_type: pa.DataType) -> None:
-    """Refuses a type whose values have no exact text, and advises another kind."""
+    """Refuses a type whose values are not ids, and advises what to do instead.
+
+    Raises:
+        DataError: if the type is refused.
+    """
     if is_id(arrow_type):
         return
     if pa.types.is_decimal(arrow_type):
-        advice = "make it kind: bucketized or kind: dense"
+        advice = "set the feature's kind to bucketized or dense"
     elif is_list(arrow_type):
-        advice = "make it kind: sequence"
+        advice = "set the feature's kind to sequence"
     else:
         advice = "convert the column to text"
     raise DataError(
-        f"feature {name}: needs whole numbers or text, the column holds {arrow_type}; "
-        f"{advice}"
+        f"feature {name}: needs whole numbers or text, but the column holds "
+        f"{arrow_type}; {advice}"
     )
 
 
@@ -100,14 +112,14 @@ def as_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 
 def as_codes(indices: pa.Array) -> Integers:
-    """Returns Arrow's indices as int64, -1 in place of null."""
+    """Converts Arrow's indices to int64, and null to -1."""
     return np.asarray(pc.fill_null(indices.cast(pa.int64()), -1), "int64")
 
 
 def cross(name: str, columns: list[pa.ChunkedArray]) -> Categorical:
-    """Returns the combination of several columns' values in each row.
+    """Combines the values of several columns in each row to one value.
 
-    A row in which any of the columns is empty has no combination: its code is -1.
+    A row in which one of the columns is empty has no combination: its code is -1.
 
     Args:
         name: the feature that reads the columns, for error messages.
@@ -115,21 +127,22 @@ def cross(name: str, columns: list[pa.ChunkedArray]) -> Categorical:
     """
     combined, *others = (as_categorical(name, column) for column in columns)
     for other in others:
-        # Numbers the pairs of codes like the cells of a table with one column for each
-        # category of `other`. An empty cell makes the pair -1.
-        width = len(other.categories)
+        # Each pair of codes becomes one number. If one of the cells is empty, the
+        # number is -1.
+        num_others = len(other.categories)
         pairs = np.where(
             (combined.codes < 0) | (other.codes < 0),
             -1,
-            combined.codes * width + other.codes,
+            combined.codes * num_others + other.codes,
         )
-        distinct, codes = np.unique(pairs, return_inverse=True)
-        # `distinct` is sorted: if there is a -1, it comes first and is no category.
-        num_empty = int((distinct < 0).sum())
-        distinct = distinct[num_empty:]
+        distinct_pairs, codes = np.unique(pairs, return_inverse=True)
+        # If there is a -1, it is the first of the sorted pairs. It is removed, and the
+        # codes of all rows become smaller by 1.
+        num_empty = int((distinct_pairs < 0).sum())
+        distinct_pairs = distinct_pairs[num_empty:]
         texts = pc.binary_join_element_wise(
-            combined.categories.take(pa.array(distinct // width)),
-            other.categories.take(pa.array(distinct % width)),
+            combined.categories.take(pa.array(distinct_pairs // num_others)),
+            other.categories.take(pa.array(distinct_pairs % num_others)),
             UNIT_SEPARATOR,
         )
         combined = Categorical(texts, codes - num_empty)
@@ -137,7 +150,10 @@ def cross(name: str, columns: list[pa.ChunkedArray]) -> Categorical:
 
 
 class Counter:
-    """Counts values over the chunks of a table; memory grows with distinct values."""
+    """Counts how often each value occurs, over all chunks of a table.
+
+    The memory depends on the number of distinct values, not on the number of rows.
+    """
 
     def __init__(self) -> None:
         self.counts = pa.table({"value": pa.array([], pa.string()), "count": []})
@@ -153,26 +169,27 @@ class Counter:
         self._add_counts(other.counts)
 
     def _add_counts(self, counts: pa.Table) -> None:
-        both = pa.concat_tables([self.counts.cast(counts.schema), counts])
-        summed = both.group_by("value").aggregate([("count", "sum")])
+        all_counts = pa.concat_tables([self.counts.cast(counts.schema), counts])
+        summed = all_counts.group_by("value").aggregate([("count", "sum")])
         self.counts = summed.rename_columns(["value", "count"])
 
     def vocabulary(self, min_count: int) -> list[str]:
         """Returns the values that occur at least `min_count` times, sorted.
 
-        If all values are whole numbers, they are sorted as numbers, whether the file
-        held them as text or not.
+        If all values are whole numbers, they are sorted as numbers, also if the file
+        holds them as text.
         """
         frequent = self.counts.filter(pc.field("count") >= max(min_count, 1))
         values: list[str] = [v for v in frequent["value"].to_pylist() if v is not None]
-        all_whole = all(WHOLE_NUMBER.fullmatch(value) for value in values)
-        return sorted(values, key=int) if all_whole else sorted(values)
+        are_whole = all(WHOLE_NUMBER.fullmatch(value) for value in values)
+        return sorted(values, key=int) if are_whole else sorted(values)
 
 
 def vocabulary_ids(rows: Categorical, vocabulary: pa.Array) -> Integers:
-    """Returns 1 + each row's position in a vocabulary, (rows,).
+    """Returns the id of each row's value, (rows,).
 
-    Rows that are empty, or whose value is not in the vocabulary, get id 0.
+    The ids of the vocabulary's values are 1, 2, 3 and so on. Id 0 is for empty cells
+    and for values that are not in the vocabulary.
     """
     positions = pc.index_in(rows.categories, value_set=vocabulary)
     return ids_of_rows(as_codes(positions) + 1, rows.codes)
@@ -189,23 +206,23 @@ def vocabulary_names(ids: Integers, vocabulary: pa.Array) -> list[str]:
 
 
 def hash_ids(rows: Categorical, num_buckets: int) -> Integers:
-    """Returns each row's hash bucket, from 1 to `num_buckets`, (rows,).
+    """Returns the hash bucket of each row's value, from 1 to `num_buckets`, (rows,).
 
-    Empty rows get id 0. A value gets the same bucket on every machine.
+    Empty cells get id 0. A value gets the same bucket on every machine.
     """
     import pandas as pd
 
     texts = np.array(rows.categories.to_pylist(), dtype=object)
-    # SipHash with a fixed key.
+    # pandas uses SipHash with a fixed key.
     hashes = np.asarray(pd.util.hash_array(texts, categorize=False))
     return ids_of_rows((hashes % num_buckets).astype("int64") + 1, rows.codes)
 
 
 def ids_of_rows(category_ids: Integers, codes: Integers) -> Integers:
-    """Returns each row's id, 0 where the code is -1, (rows,).
+    """Returns the id of each row, (rows,); 0 where the cell is empty.
 
     Args:
-        category_ids: the id of each category, (C,).
-        codes: each row's category, (rows,).
+        category_ids: the id of each category, (categories,).
+        codes: see `Categorical`.
     """
     return np.append(category_ids, 0)[codes]  # code -1 takes the appended 0

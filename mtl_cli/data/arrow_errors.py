@@ -1,8 +1,9 @@
-"""Turns Arrow's errors into one line: the file, the reason, and how to mend it.
+"""Turns Arrow's errors into one line: the file, the reason, and how to fix it.
 
-Two errors of Arrow need their own remedies, but have neither a class nor a code: only
-the English text of the error distinguishes them. No other module looks into Arrow's
-texts, and `tests/data/test_arrow_errors.py` fails if a version of Arrow changes them.
+Two errors of Arrow need advice of their own: text that is not UTF-8, and a row that is
+too long. Both have neither a class nor a code of their own, so they are recognised by
+their English text. No other module looks into Arrow's texts, and
+`tests/data/test_arrow_errors.py` fails if a version of Arrow changes them.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from mtl_cli.core.other_files import UnsafeFileError
 
 
 def is_not_utf8(error: BaseException) -> bool:
-    """Whether a library refused bytes because they are not UTF-8."""
+    """Whether Arrow or Python refused bytes because they are not UTF-8."""
     return isinstance(error, UnicodeDecodeError) or "UTF8" in str(error)
 
 
@@ -26,7 +27,7 @@ def is_row_too_long(error: pa.ArrowInvalid) -> bool:
 
 @contextlib.contextmanager
 def read_errors(key: str, path: str) -> Iterator[None]:
-    """Turns a library's error about a file into a `DataError` that names the file.
+    """Turns an error that is raised in the block into a `DataError` about the file.
 
     Args:
         key: the configuration's key that names the file.
@@ -40,7 +41,7 @@ def read_errors(key: str, path: str) -> Iterator[None]:
         if is_not_utf8(error):
             fix = "save the file as UTF-8"
         else:
-            fix = "is the file complete, and of the format that its ending says?"
+            fix = "check that the file is complete and of the format of its ending"
         raise DataError(
             f"{key}: cannot read {path}: {first_line(error).rstrip('.')}; {fix}"
         ) from None

@@ -1,4 +1,4 @@
-"""Buckets of a column's values, and the distance between two distributions on them."""
+"""Buckets of values, and how much two distributions over the same buckets differ."""
 
 from typing import NotRequired
 
@@ -8,19 +8,21 @@ from typing_extensions import TypedDict
 
 from mtl_cli.data.table import Array
 
-FREQUENT_IDS = 20  # ids that have a bucket of their own
+FREQUENT_IDS = 20  # the number of ids that have a bucket of their own
 Counts = npt.NDArray[np.int64]
 
 
 class Buckets(TypedDict):
-    """The distribution of some values, in JSON values.
+    """The buckets of a feature and the number of values in each, as JSON values.
 
-    Numbers fall into ten buckets with equal shares of the values. For ids, each of the
-    most frequent ids is a bucket, and all other ids together are one more.
+    A feature of numbers has ten buckets that hold equally many values, or fewer buckets
+    if many values are equal. A feature of ids has one bucket for each of its most
+    frequent ids, and one more bucket for all other ids.
 
     Attributes:
         edges: the limits between the buckets of numbers, in ascending order.
-        ids: the ids with a bucket of their own, in ascending order.
+        ids: the ids with a bucket of their own, in ascending order. All other ids are
+            in the last bucket.
         counts: the number of values in each bucket.
     """
 
@@ -29,8 +31,12 @@ class Buckets(TypedDict):
     counts: list[int]
 
 
-def buckets_of(values: Array) -> Buckets:
-    """Returns the distribution of some values, floats or ids, (rows,)."""
+def make_buckets(values: Array) -> Buckets:
+    """Cuts values into buckets, and counts the values in each bucket.
+
+    Args:
+        values: floats, or ids as integers, (values,).
+    """
     buckets: Buckets = {"counts": []}
     if np.issubdtype(values.dtype, np.floating):
         quantiles = np.quantile(values, np.linspace(0, 1, 11)[1:-1])
@@ -39,32 +45,33 @@ def buckets_of(values: Array) -> Buckets:
         ids, counts = np.unique(values, return_counts=True)
         frequent = ids[np.argsort(-counts, kind="stable")[:FREQUENT_IDS]]
         buckets["ids"] = np.sort(frequent).tolist()
-    buckets["counts"] = counts_in(buckets, values).tolist()
+    buckets["counts"] = bucket_counts(buckets, values).tolist()
     return buckets
 
 
-def counts_in(buckets: Buckets, values: Array) -> Counts:
-    """Returns how many of some values, (rows,), are in each bucket."""
+def bucket_counts(buckets: Buckets, values: Array) -> Counts:
+    """Returns how many of the values, (values,), are in each bucket, (buckets,)."""
     if "edges" in buckets:
         edges = np.asarray(buckets["edges"])
         index = np.searchsorted(edges, values, side="right")
         return np.bincount(index, minlength=len(edges) + 1)
     ids = np.asarray(buckets["ids"])
-    position = np.searchsorted(ids, values)
-    index = np.where(np.isin(values, ids), position, len(ids))
+    id_index = np.searchsorted(ids, values)
+    index = np.where(np.isin(values, ids), id_index, len(ids))
     return np.bincount(index, minlength=len(ids) + 1)
 
 
 def stability_index(counts: Counts, other: Counts) -> float:
     """Returns the population stability index of two distributions.
 
-    Args:
-        counts: the number of values in each bucket.
-        other: the number of other values in each bucket.
+    The index is the sum over buckets of (p - q) log(p / q), where p is the fraction of
+    the values that the first distribution has in the bucket, and q is that fraction in
+    the second distribution.
 
-    Returns: the sum over buckets of (p - q) log(p / q), where p and q are the bucket's
-        shares of the values.
+    Args:
+        counts: the number of values in each bucket, (buckets,).
+        other: the same for the second distribution.
     """
-    # Half a value more in each bucket keeps the logarithm finite.
-    p, q = ((x + 0.5) / (x.sum() + 0.5 * len(x)) for x in (counts, other))
+    # Half a value is added to each bucket, so that no logarithm is infinite.
+    p, q = ((n + 0.5) / (n.sum() + 0.5 * len(n)) for n in (counts, other))
     return float(((p - q) * np.log(p / q)).sum())

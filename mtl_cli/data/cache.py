@@ -1,7 +1,8 @@
 """The cache of encoded data: one entry per data set, configuration and code.
 
-An entry appears in the cache only when it is complete. Entries that no run has used for
-`DAYS_KEPT` days are removed.
+Data is encoded into a temporary folder, which is renamed when it is complete. So every
+entry of the cache is complete. Entries that no run has used for `DAYS_KEPT` days are
+removed.
 """
 
 import atexit
@@ -21,10 +22,10 @@ from mtl_cli.core.folder_lock import open_lock_file
 from mtl_cli.core.paths import PACKAGE, cache_folder, cache_subfolder
 from mtl_cli.data.cache_entry import MANIFEST, Entry
 
-ENCODED = "encoded"
+ENTRIES = "encoded"  # the cache's subfolder that holds the entries
 DAYS_KEPT = 30
 # The packages whose code decides how data is encoded, and what the data report says.
-ENCODING_CODE = (
+ENCODING_PACKAGES = (
     "columns",
     "data",
     "features",
@@ -40,12 +41,13 @@ def find_or_encode(
 ) -> Entry:
     """Returns the entry of a key; encodes the data first if there is no entry.
 
-    If several processes need the same entry, one encodes while all others wait.
+    If several processes need the same entry, one of them encodes the data, and the
+    other processes wait.
 
     Args:
-        key: a hash of all that the encoded data depends on.
-        encode: writes the encoded data into a folder by means of a `Writer`.
-        check: raises an error if an entry of the cache is not the encoded data.
+        key: a hash of everything that the encoded data depends on.
+        encode: writes the encoded data into a folder with a `Writer`.
+        check: raises an error if an entry does not fit the data set.
 
     Raises:
         DataError: if the disk is full or the cache cannot be written.
@@ -56,11 +58,11 @@ def find_or_encode(
     folder = None
     try:
         with encoding_lock(key):
-            # Another process may have encoded it meanwhile.
+            # Another process may have encoded the data while this process waited.
             entry = find_entry(key, check)
             if entry is not None:
                 return entry
-            folder = new_folder()
+            folder = make_folder()
             encode(folder)
             return publish(folder, key, check)
     except OSError as error:
@@ -70,17 +72,19 @@ def find_or_encode(
             "room, or name another folder in the environment variable MTL_CACHE"
         ) from None
     finally:
-        # A failure leaves the folder, and it is removed here; after a success `publish`
-        # has renamed it. Without a cache the run reads the folder until the process
-        # ends.
+        # After a success, `publish` has renamed the folder, and nothing is left to
+        # remove. Without a cache, the run reads the folder until the process ends.
         if folder is not None and cache_folder() is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def find_entry(key: str, check: Callable[[Entry], None]) -> Entry | None:
-    """Returns the entry of a key; None if there is none. Removes a damaged entry."""
+    """Returns the entry of a key; None if the cache has no such entry.
+
+    A damaged entry is removed from the cache.
+    """
     root = cache_folder()
-    folder = None if root is None else root / ENCODED / key
+    folder = None if root is None else root / ENTRIES / key
     if folder is None or not folder.is_dir() or folder.is_symlink():
         return None
     try:
@@ -89,17 +93,19 @@ def find_entry(key: str, check: Callable[[Entry], None]) -> Entry | None:
     except (*DAMAGED_FILE_ERRORS, MtlError):
         shutil.rmtree(folder, ignore_errors=True)
         return None
-    with contextlib.suppress(OSError):  # a read-only cache cannot renew the age
+    # The time of the folder becomes the time of the last use. In a read-only cache, the
+    # time cannot be set.
+    with contextlib.suppress(OSError):
         os.utime(folder)
     return entry
 
 
 @contextlib.contextmanager
 def encoding_lock(key: str) -> Iterator[None]:
-    """Waits until no other process encodes the entry of a key.
+    """Lets one process at a time encode the entry of a key; others wait.
 
-    On a file system without locks no process waits. Two processes may then encode the
-    same rows; this costs time, but both write the same entry.
+    On a file system without locks, no process waits, and two processes may encode the
+    same rows. The second encoding costs time, but both write the same entry.
     """
     folder = cache_subfolder("locks")
     if folder is None:
@@ -115,12 +121,12 @@ def encoding_lock(key: str) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def new_folder() -> Path:
-    """Returns an empty folder to encode into, and removes old entries.
+def make_folder() -> Path:
+    """Makes an empty folder to encode into, and removes old entries from the cache.
 
-    Without a cache the folder is removed when the process ends.
+    Without a cache, the folder is removed when the process ends.
     """
-    entries = cache_subfolder(ENCODED)
+    entries = cache_subfolder(ENTRIES)
     if entries is None:
         folder = Path(tempfile.mkdtemp(prefix="mtl-cli-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -128,21 +134,25 @@ def new_folder() -> Path:
     for old in entries.iterdir():
         with contextlib.suppress(OSError):
             days = (time.time() - old.lstat().st_mtime) / 86400
-            is_unfinished = old.name.startswith("tmp-") and days > 1
-            if is_unfinished or (days > DAYS_KEPT and (old / MANIFEST).is_file()):
+            # A process that was killed leaves its temporary folder behind.
+            is_left_behind = old.name.startswith("tmp-") and days > 1
+            if is_left_behind or (days > DAYS_KEPT and (old / MANIFEST).is_file()):
                 shutil.rmtree(old)
     return Path(tempfile.mkdtemp(prefix="tmp-", dir=entries))
 
 
 def publish(folder: Path, key: str, check: Callable[[Entry], None]) -> Entry:
-    """Makes a finished folder the entry of a key."""
+    """Makes a complete folder the entry of a key, and returns the entry.
+
+    Without a cache, the folder stays where it is.
+    """
     root = cache_folder()
     if root is None:
         return Entry(folder)
     try:
-        return Entry(folder.rename(root / ENCODED / key))
+        return Entry(folder.rename(root / ENTRIES / key))
     except OSError:
-        # Another process may have published it meanwhile.
+        # Another process may have published the same entry in the meantime.
         entry = find_entry(key, check)
         if entry is None:
             raise
@@ -150,13 +160,15 @@ def publish(folder: Path, key: str, check: Callable[[Entry], None]) -> Entry:
 
 
 def code_version(options: Iterable[object] = ()) -> str:
-    """Returns a hash of the code that encodes, so that other code has other entries.
+    """Returns a hash of the code that encodes data.
+
+    The hash is a part of each entry's key, so that changed code makes new entries.
 
     Args:
         options: the data set, its features and its tasks. If the class of an option
-            comes from a plugin, all files of the plugin's package count.
+            comes from a plugin, all Python files of the plugin enter the hash.
     """
-    files = [p for name in ENCODING_CODE for p in (PACKAGE / name).rglob("*.py")]
+    files = [p for name in ENCODING_PACKAGES for p in (PACKAGE / name).rglob("*.py")]
     packages = {type(option).__module__.partition(".")[0] for option in options}
     for package in packages - {PACKAGE.name}:
         module = sys.modules[package]

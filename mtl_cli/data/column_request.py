@@ -7,7 +7,7 @@ import pyarrow as pa
 from mtl_cli.core.errors import DataError, suggest
 from mtl_cli.data.csv_header import header_hint
 
-COLUMNS_TO_LIST = 60
+COLUMNS_TO_LIST = 60  # in a message
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class ColumnRequest:
     Attributes:
         keys: {column: the configuration's key that asks for the column}.
         types: {column: the type that the cells of a text file are converted to}. The
-            types follow from the configuration and are never guessed from the rows.
+            configuration decides these types; they are never guessed from the rows.
     """
 
     keys: dict[str, str]
@@ -29,12 +29,15 @@ class ColumnRequest:
         return list(self.keys)
 
     def check(self, file_key: str, path: str, names: list[str]) -> None:
-        """Refuses a table that lacks a requested column, or has it twice.
+        """Refuses a table that lacks a requested column, or has two of the same name.
 
         Args:
             file_key: the configuration's key that names the table.
             path: the file's path in messages.
             names: the names of the table's columns.
+
+        Raises:
+            DataError: if the table is refused.
         """
         for column, key in self.keys.items():
             if names.count(column) > 1:
@@ -44,13 +47,13 @@ class ColumnRequest:
                 )
             if column not in names:
                 # Quotes make spaces and line ends in a name visible.
-                listed = [
+                readable = [
                     name if name.isprintable() and name == name.strip() else repr(name)
                     for name in names
                 ]
-                more = [] if len(names) <= COLUMNS_TO_LIST else ["..."]
+                dots = ["..."] if len(names) > COLUMNS_TO_LIST else []
                 raise DataError(
                     f"{key}: no column '{column}' in {path}, which has "
-                    f"{', '.join(listed[:COLUMNS_TO_LIST] + more)}"
-                    f"{suggest(column, listed)}{header_hint(names)}"
+                    f"{', '.join(readable[:COLUMNS_TO_LIST] + dots)}"
+                    f"{suggest(column, readable)}{header_hint(names)}"
                 )

@@ -1,4 +1,4 @@
-"""Features that go on from what they have learnt in an earlier run."""
+"""Features that go on with what they have learnt in the run of `start_from.run`."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -6,18 +6,20 @@ from typing import Any
 from mtl_cli.core.errors import DataError, shown
 from mtl_cli.features.base import Feature
 
-# {feature that goes on: what it has learnt in the earlier run}
+# {feature: what it has learnt in the earlier run}, for the features that go on.
 EarlierLearnt = dict[str, dict[str, Any]]
-MAX_AUTO_DIM = int(6 * (2**31) ** 0.25)  # of `embedding_dim: auto`, at most 2^31 ids
+# The largest result of `embedding_dim: auto`: a table has at most 2^31 ids.
+MAX_AUTO_DIM = int(6 * (2**31) ** 0.25)
 
 
-def extended(
+def extend_learnt(
     name: str, earlier: Mapping[str, Any], learnt: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Returns what a feature knows after an earlier run and the rows of this run.
+    """Combines what a feature has learnt in an earlier run and in this run.
 
-    A vocabulary keeps its values, so each keeps its id, and new values follow in order.
-    Scales, cuts and numbers for empty cells stay.
+    The vocabulary of the earlier run keeps its order, so that each value keeps its id.
+    New values are added at its end. All else, such as scales, cuts and the numbers for
+    empty cells, is taken from the earlier run.
 
     Args:
         name: the name of the feature.
@@ -25,43 +27,47 @@ def extended(
         learnt: what the feature has learnt from the training rows of this run alone.
 
     Raises:
-        DataError: if the feature cannot have learnt this in an earlier run.
+        DataError: if the values of the earlier run are damaged.
     """
+    # Only an earlier run has `embedding_dim`: the dimension that `auto` gave there.
     without_dim = dict(earlier)
     dim = without_dim.pop("embedding_dim", 1)
     if type(dim) is not int or not 1 <= dim <= MAX_AUTO_DIM:
-        without_dim = {}
-    check_alike(f"feature {name} has", without_dim, dict(learnt))
+        without_dim = {}  # the check then refuses it
+    check_same_form(f"feature {name} has", without_dim, dict(learnt))
     if "vocabulary" not in earlier:
         return dict(earlier)
     earlier_values = set(earlier["vocabulary"])
-    new = [value for value in learnt["vocabulary"] if value not in earlier_values]
-    return {**earlier, "vocabulary": [*earlier["vocabulary"], *new]}
+    new_values = [v for v in learnt["vocabulary"] if v not in earlier_values]
+    return {**earlier, "vocabulary": [*earlier["vocabulary"], *new_values]}
 
 
-def check_alike(owner: str, earlier: Any, learnt: Any) -> None:
+def check_same_form(owner: str, earlier: Any, learnt: Any) -> None:
     """Refuses values of an earlier run whose form differs from this run's values.
 
     Args:
-        owner: who has learnt the values, for the error.
+        owner: who has learnt the values, and a verb, such as "feature age has".
         earlier: the values of the earlier run.
         learnt: the values of this run.
 
     Raises:
         DataError: if the forms differ.
     """
-    if not is_alike(earlier, learnt):
+    if not has_same_form(earlier, learnt):
         raise DataError(
             f"start_from.run: what {owner} learnt there is damaged; copy the whole "
             "folder of the run"
         )
 
 
-def is_alike(earlier: Any, learnt: Any) -> bool:
-    """Whether two JSON values have the same types and keys."""
+def has_same_form(earlier: Any, learnt: Any) -> bool:
+    """Whether two JSON values have the same types and keys, also in nested values.
+
+    Lists may have different lengths.
+    """
     if isinstance(learnt, dict) and isinstance(earlier, dict):
         return earlier.keys() == learnt.keys() and all(
-            is_alike(earlier[key], learnt[key]) for key in learnt
+            has_same_form(earlier[key], learnt[key]) for key in learnt
         )
     if isinstance(learnt, list) and isinstance(earlier, list):
         types = {type(item) for item in learnt}
@@ -69,27 +75,27 @@ def is_alike(earlier: Any, learnt: Any) -> bool:
     return type(earlier) is type(learnt)
 
 
-def changes(
+def reasons_not_continued(
     features: Mapping[str, Feature],
     earlier: Mapping[str, Feature],
     refit: Collection[str],
 ) -> dict[str, str]:
-    """Returns why each feature that does not go on starts fresh, or is left out.
+    """Returns why features do not go on with what they have learnt in an earlier run.
 
-    A feature goes on if its kind and all its keys are as in the earlier run.
+    A feature goes on if its kind and all its keys are equal in both runs.
 
     Args:
         features: the features of this run, by name.
-        earlier: the features of the earlier run.
-        refit: the names of features that learn anew.
+        earlier: the features of the earlier run, by name.
+        refit: the names of the features that `start_from.refit` lists.
 
-    Returns: {feature: reason}, for features of either run.
+    Returns: {feature: reason}, for each feature of either run that does not go on.
     """
     reasons = {}
     for name, feature in features.items():
         if name not in earlier:
             reasons[name] = "is new, so it starts fresh"
-        elif difference := difference_of(earlier[name], feature):
+        elif difference := first_difference(earlier[name], feature):
             reasons[name] = f"starts fresh: {difference}"
         elif name in refit:
             reasons[name] = "starts fresh, as start_from.refit says"
@@ -100,10 +106,10 @@ def changes(
     }
 
 
-def difference_of(earlier: Feature, feature: Feature) -> str:
-    """Names the first key in which two features differ; "" if they are equal."""
+def first_difference(earlier: Feature, feature: Feature) -> str:
+    """Describes the first key in which two features differ; "" if they are equal."""
     old, new = earlier.model_dump(), feature.model_dump()
-    for key in sorted(old | new, key=lambda key: key != "kind"):
+    for key in sorted(old | new, key=lambda key: key != "kind"):  # `kind` first
         if old.get(key) != new.get(key):
             was, now = shown(old.get(key)), shown(new.get(key))
             return f"its {key} was {was}, is {now}"

@@ -8,26 +8,30 @@ import pyarrow.compute as pc
 from mtl_cli.data.csv_options import Csv
 
 
-def convert_cells(cells: pa.Array, kind: pa.DataType, csv: Csv) -> pa.Array:
-    """Returns cells as values of a type, as Arrow's CSV reader converts them.
+def convert_cells(cells: pa.Array, dtype: pa.DataType, options: Csv) -> pa.Array:
+    """Converts text to a type, by the same rules as Arrow's CSV reader.
 
-    Arrow's reader compares cells with `csv.null_values` before it cuts spaces. With
-    `csv.trim`, the cells are therefore read as text and converted here.
+    Arrow's reader converts cells itself, except in two cases:
+
+    - With `csv.trim`. Arrow compares a cell with `csv.null_values` before it cuts
+      spaces, so " NA" would not become a missing value.
+    - After an error. The cells are converted again to find the broken cell.
 
     Args:
         cells: text or bytes, (rows,).
-        kind: the type to convert to.
-        csv: the delimiter and other rules by which the file is written.
+        dtype: the type to convert to.
+        options: the delimiter and other rules by which the file is written.
 
     Raises:
         pa.ArrowInvalid: if the type cannot hold a cell.
     """
     text = cells.cast(pa.string())
-    if csv.trim:
-        text = trim(text, csv.null_values)
-    if pa.types.is_string(kind):
+    if options.trim:
+        text = trim(text, options.null_values)
+    if pa.types.is_string(dtype):
         return text
-    return pc.ascii_trim(text, " \t").cast(kind)
+    # Arrow's CSV reader accepts spaces and tabs around a number, but `cast` does not.
+    return pc.ascii_trim(text, " \t").cast(dtype)
 
 
 def trim(
@@ -37,11 +41,10 @@ def trim(
 
     Args:
         text: the cells, (rows,).
-        null_values: the texts that mark a missing value, besides the empty cell.
+        null_values: the texts that mark a missing value, besides the empty text.
 
-    Returns: the cells without these spaces; null if the remaining text marks a missing
-        value.
+    Returns: the text without these spaces, or null if this text marks a missing value.
     """
     trimmed = pc.utf8_trim_whitespace(text)
-    missing = pc.is_in(trimmed, value_set=pa.array(["", *null_values], pa.string()))
-    return pc.if_else(missing, pa.scalar(None, pa.string()), trimmed)
+    is_missing = pc.is_in(trimmed, value_set=pa.array(["", *null_values], pa.string()))
+    return pc.if_else(is_missing, pa.scalar(None, pa.string()), trimmed)

@@ -1,4 +1,11 @@
-"""Reads one CSV file (delimited text) in batches of bounded size."""
+"""Reads one CSV file (delimited text) in batches of bounded size.
+
+After a quote that is never closed, Arrow reads all further rows as one cell, and raises
+no error. This module detects such a quote by the sentinel row, a row that it adds after
+the last row of the file. The first requested cell of the sentinel row holds the text
+`SENTINEL`. If Arrow returns the sentinel row as its last row, no cell has swallowed
+rows, and the sentinel row is dropped. Otherwise, the last row holds the open quote.
+"""
 
 import io
 from collections.abc import Iterator
@@ -29,77 +36,89 @@ class CsvFile:
 
     Args:
         files: the table that the file belongs to.
-        name: the file's path in the table's file system.
-        csv: the delimiter and other rules by which the file is written.
+        file_path: the file's path in the table's file system.
+        options: the delimiter and other rules by which the file is written.
         request: the columns to read.
+
+    Attributes:
+        key: the configuration's key that names the table.
+        path: the file's path in messages.
+        header: the column names as Arrow reads them.
+        names: the column names that the configuration uses. With `csv.trim`, these are
+            the names in the header without spaces at their ends.
 
     Raises:
         DataError: if the file is not text, or lacks a requested column.
     """
 
     def __init__(
-        self, files: Files, name: str, csv: Csv, request: ColumnRequest
+        self, files: Files, file_path: str, options: Csv, request: ColumnRequest
     ) -> None:
-        self.key, self.path = files.key, files.shown(name)
-        self.csv, self.request = csv, request
-        self.open_bytes = partial(files.system.open_input_stream, name)
-        self.delimiter = csv.delimiter or ("\t" if files.format == "tsv" else ",")
+        self.key, self.path = files.key, files.path_for_messages(file_path)
+        self.options, self.request = options, request
+        self.open_bytes = partial(files.system.open_input_stream, file_path)
+        self.delimiter = options.delimiter or ("\t" if files.format == "tsv" else ",")
         with read_errors(self.key, self.path), self.open_bytes() as stream:
-            start = stream.read(HEADER_BYTES)
-        check_is_text(self.key, self.path, start)
-        # With `trim`, `names` are the names in the header without spaces around them.
-        self.header = csv.columns or read_header(
-            self.key, self.path, start, self.delimiter
+            first_bytes = stream.read(HEADER_BYTES)
+        check_is_text(self.key, self.path, first_bytes)
+        self.header = options.columns or read_header(
+            self.key, self.path, first_bytes, self.delimiter
         )
-        self.names = [n.strip() for n in self.header] if csv.trim else self.header
+        self.names = [n.strip() for n in self.header] if options.trim else self.header
         request.check(self.key, self.path, self.names)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yields the requested columns while reading the file.
+        """Reads the file, and yields the requested columns of its rows.
 
         Raises:
-            DataError: naming the file, and the column or the row that is broken.
+            DataError: if a row or a cell is broken. The message names the row.
         """
         types = self.request.types
-        if self.csv.trim:
+        if self.options.trim:  # see `convert_cells`
             types = dict.fromkeys(types, pa.string())
         with read_errors(self.key, self.path):
             try:
                 with self.open_reader(types, threads=True) as reader:
                     for batch in self.before_sentinel(reader):
-                        yield self.converted(batch) if self.csv.trim else batch
+                        yield self.converted(batch) if self.options.trim else batch
             except pa.ArrowInvalid as error:
-                raise self.row_error() or error from None
+                raise self.find_row_error() or error from None
 
     def open_reader(
         self, types: dict[str, pa.DataType], threads: bool
     ) -> pyarrow.csv.CSVStreamingReader:
-        """Opens a reader of the requested columns, with the sentinel row at the end."""
-        header_name = dict(zip(self.names, self.header, strict=True))
+        """Opens Arrow's reader of the requested columns and of the sentinel row.
+
+        Args:
+            types: {column: the type to convert its cells to}.
+            threads: whether Arrow may read with several threads.
+        """
+        header_names = dict(zip(self.names, self.header, strict=True))
         return pyarrow.csv.open_csv(
             self.open_stream(),
             read_options=pyarrow.csv.ReadOptions(
                 use_threads=threads,
                 block_size=BLOCK_BYTES,
-                column_names=self.csv.columns,
+                column_names=self.options.columns,
             ),
             parse_options=pyarrow.csv.ParseOptions(
                 delimiter=self.delimiter, newlines_in_values=True
             ),
             convert_options=pyarrow.csv.ConvertOptions(
-                include_columns=[header_name[name] for name in self.request.columns],
-                column_types={header_name[name]: kind for name, kind in types.items()},
-                null_values=["", *self.csv.null_values],
+                include_columns=[header_names[name] for name in self.request.columns],
+                column_types={header_names[name]: t for name, t in types.items()},
+                null_values=["", *self.options.null_values],
                 strings_can_be_null=True,
             ),
         )
 
     def open_stream(self) -> "StreamWithSentinel":
-        """Opens the file, with the sentinel row after the last row."""
-        first = self.request.columns[0]
-        cells = [SENTINEL if name == first else "" for name in self.names]
-        sentinel = f"\n{self.delimiter.join(cells)}\n".encode()
-        return StreamWithSentinel(self.open_bytes(), sentinel)
+        """Opens the file as bytes, with the sentinel row after the last row."""
+        sentinel_column = self.request.columns[0]
+        cells = [SENTINEL if name == sentinel_column else "" for name in self.names]
+        # The first "\n" ends the last row if the file does not.
+        sentinel_row = f"\n{self.delimiter.join(cells)}\n".encode()
+        return StreamWithSentinel(self.open_bytes(), sentinel_row)
 
     def before_sentinel(
         self, reader: pyarrow.csv.CSVStreamingReader
@@ -109,38 +128,43 @@ class CsvFile:
         Raises:
             DataError: if a quote that is never closed has swallowed the sentinel row.
         """
-        rows, last = 0, None
+        num_rows, pending = 0, None  # the last batch is held back until its check
         for batch in reader:
             if batch.num_rows:
-                rows += batch.num_rows
-                if last is not None:
-                    yield last
-                last = batch
-        cell = None if last is None else last.column(0)[-1].as_py()
-        if last is None or cell not in (SENTINEL, float(SENTINEL)):
+                num_rows += batch.num_rows
+                if pending is not None:
+                    yield pending
+                pending = batch
+        last_cell = None if pending is None else pending.column(0)[-1].as_py()
+        # In a column of numbers, the sentinel is read as a float.
+        if pending is None or last_cell not in (SENTINEL, float(SENTINEL)):
             raise RowError(
                 f"{self.key}: cannot read {self.path}",
-                rows - 1,
-                "has a quote that is never closed, so that the rows after it are lost; "
-                "close it, or double it inside a quoted cell",
+                num_rows - 1,  # the last row that was read holds the open quote
+                "has a quote that is never closed, so that the rows after it would be "
+                "read as one cell; close the quote, or double it inside a quoted cell",
             )
-        yield last.slice(0, last.num_rows - 1)
+        yield pending.slice(0, pending.num_rows - 1)
 
     def converted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Returns columns of text with the requested names and types."""
+        """Converts columns of text to the requested names and types."""
         columns = [
-            convert_cells(cells, self.request.types[name], self.csv)
+            convert_cells(cells, self.request.types[name], self.options)
             for name, cells in zip(self.request.columns, batch.columns, strict=True)
         ]
         return pa.RecordBatch.from_arrays(columns, names=self.request.columns)
 
-    def row_error(self) -> DataError | None:
-        """Returns the error about the first broken row, None if no row is broken."""
+    def find_row_error(self) -> DataError | None:
+        """Reads the file again to find the first broken row.
+
+        Returns: the error about the row, or None if no broken row is found.
+        """
         message_start = f"{self.key}: cannot read {self.path}"
-        all_bytes = dict.fromkeys(self.request.types, pa.binary())
+        # Any cell can be read as bytes, so this reading gets to the broken cell.
+        binary_types = dict.fromkeys(self.request.types, pa.binary())
         try:
-            with self.open_reader(all_bytes, threads=False) as reader:
-                return cell_error(self.path, self.request, self.csv, reader)
+            with self.open_reader(binary_types, threads=False) as reader:
+                return cell_error(self.path, self.request, self.options, reader)
         except pa.ArrowInvalid as error:
             if is_row_too_long(error):
                 return DataError(f"{message_start}: a row is too long; {NEVER_CLOSED}")
@@ -149,36 +173,35 @@ class CsvFile:
         )
         if ragged is None:
             return None
-        row, problem = ragged
-        # Without `columns`, the first row is the header.
-        return RowError(message_start, row if self.csv.columns else row - 1, problem)
+        line, problem = ragged
+        # Without `csv.columns`, line 0 is the header, and line 1 is row 0.
+        return RowError(
+            message_start, line if self.options.columns else line - 1, problem
+        )
 
 
 class StreamWithSentinel:
-    """A text file with a sentinel row after the last row.
-
-    Arrow takes all rows after a quote that is never closed for one cell, and raises no
-    error. If the reader returns the sentinel row, no such cell has swallowed the rows
-    before it.
+    """The bytes of a text file, followed by the sentinel row.
 
     Args:
         stream: the file.
-        sentinel: the row that is added.
+        sentinel_row: the bytes to add after the last row.
     """
 
-    closed = False
+    closed = False  # an attribute that Arrow needs
 
-    def __init__(self, stream: pa.NativeFile, sentinel: bytes) -> None:
-        self.stream, self.sentinel = stream, io.BytesIO(sentinel)
+    def __init__(self, stream: pa.NativeFile, sentinel_row: bytes) -> None:
+        self.stream, self.sentinel_row = stream, io.BytesIO(sentinel_row)
 
     def read(self, size: int) -> bytes:
-        """Returns the next bytes; fewer than `size` only at the end, as Arrow needs."""
+        """Returns the next `size` bytes, as Arrow needs; fewer only at the end."""
         block = b""
-        while missing := size - len(block):
-            more = self.stream.read(missing) or self.sentinel.read(missing)
-            if not more:
+        while num_missing := size - len(block):
+            # The file is at its end when it returns no bytes.
+            piece = self.stream.read(num_missing) or self.sentinel_row.read(num_missing)
+            if not piece:
                 break
-            block += more
+            block += piece
         return block
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import re
 
 from mtl_cli.core.errors import DataError
 
-HEADER_BYTES = 1 << 22  # no header is longer
+HEADER_BYTES = 1 << 22  # enough for any header
 # The first bytes of files that are not UTF-8 text.
 SIGNATURES = {
     b"PAR1": "a Parquet file",
@@ -17,46 +17,59 @@ SIGNATURES = {
     b"\xff\xfe": "text in UTF-16",
     b"\xfe\xff": "text in UTF-16",
 }
-PLURALS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas", " ": "spaces"}
+# Characters that may separate cells, and their names in messages.
+DELIMITER_NAMES = {
+    ";": "semicolons",
+    "\t": "tabs",
+    "|": "bars",
+    ",": "commas",
+    " ": "spaces",
+}
 
 
-def check_is_text(key: str, path: str, start: bytes) -> None:
+def check_is_text(key: str, path: str, first_bytes: bytes) -> None:
     """Refuses a file that is empty or whose first bytes show another format."""
-    if content := content_by_signature(start):
+    if content := content_by_signature(first_bytes):
         raise not_text_error(key, path, content)
-    if not start.strip(b"\r\n"):
+    if not first_bytes.strip(b"\r\n"):
         raise DataError(f"{key}: cannot read {path}: Empty CSV file")
 
 
-def content_by_signature(start: bytes) -> str | None:
-    """Returns what a file seems to be by its first bytes, None if it may be text."""
-    contents = (c for s, c in SIGNATURES.items() if start.startswith(s))
-    return next(contents, None)
+def content_by_signature(first_bytes: bytes) -> str | None:
+    """Returns what a file seems to be by its first bytes; None if it may be text."""
+    for signature, content in SIGNATURES.items():
+        if first_bytes.startswith(signature):
+            return content
+    return None
 
 
-def read_header(key: str, path: str, start: bytes, delimiter: str) -> list[str]:
+def read_header(key: str, path: str, first_bytes: bytes, delimiter: str) -> list[str]:
     """Returns the column names in the first line of a text file.
 
     Args:
         key: the configuration's key that names the file.
         path: the file's path in messages.
-        start: the file's first bytes.
+        first_bytes: the file's first `HEADER_BYTES` bytes.
         delimiter: the character between names.
 
     Raises:
         DataError: if the header is not UTF-8 text.
     """
-    lines = io.StringIO(start.decode("utf-8-sig", "surrogateescape"), newline="")
+    # "utf-8-sig" drops a byte order mark. "surrogateescape" turns each byte that is not
+    # UTF-8 into a character from U+D800 to U+DFFF, so that only the header is checked.
+    text = first_bytes.decode("utf-8-sig", "surrogateescape")
+    lines = io.StringIO(text, newline="")
     try:
+        # `filter` skips empty lines, as Arrow does.
         names = next(filter(None, csv.reader(lines, delimiter=delimiter)), [])
     except csv.Error as error:
         raise DataError(f"{key}: cannot read {path}: header: {error}") from None
-    text = "".join(names)
-    if "\0" in text:
+    header = "".join(names)
+    if "\0" in header:
         raise not_text_error(
             key, path, "text in UTF-16, or a binary file: it holds NUL bytes"
         )
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if any("\ud800" <= character <= "\udfff" for character in header):
         raise not_text_error(key, path, "text in another encoding, such as Latin-1")
     return names
 
@@ -76,13 +89,15 @@ def not_text_error(key: str, path: str, content: str) -> DataError:
 
 
 def header_hint(names: list[str]) -> str:
-    """Returns the end of a message: a likely mistake in a header; "" for no mistake.
+    """Returns a likely reason why a column is missing, as the end of a message.
 
     Args:
         names: the column names as they were read from the header.
+
+    Returns: "" if no reason is likely.
     """
     if len(names) == 1:
-        for delimiter, plural in PLURALS.items():
+        for delimiter, plural in DELIMITER_NAMES.items():
             if delimiter in names[0]:
                 return (
                     f"; the cells seem to be separated by {plural}: set "

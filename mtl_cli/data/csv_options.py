@@ -1,4 +1,4 @@
-"""The keys that say how text files are written."""
+"""The keys `csv.*` of a data set: the rules by which its text files are written."""
 
 from typing import Annotated
 

@@ -1,9 +1,9 @@
 """Finds the broken row of a CSV file that Arrow refused to read.
 
-Arrow reads with several threads, and then does not know the number of the row that it
-refuses. So the file is read again after an error, with one thread: once to find a cell
-that cannot be converted, and if Arrow fails again, once more to find a row that is not
-as long as the header.
+Arrow reads with several threads, so it does not know the number of the row that it
+refuses. After an error, the file is therefore read again with one thread. The first
+such reading looks for a cell that cannot be converted. If Arrow fails again, another
+reading looks for a row with more or fewer cells than the header.
 """
 
 from collections.abc import Iterable
@@ -18,8 +18,8 @@ from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_cells import convert_cells
 from mtl_cli.data.csv_options import Csv
 
-# The cell of the row that is added after the last row, see `StreamWithSentinel`. The
-# cell is valid both as text and as a number.
+# The first requested cell of the sentinel row, see `csv_file`. The cell is valid both
+# as text and as a number, and float64 holds the number exactly.
 SENTINEL = "-8765432109876543"
 NEVER_CLOSED = "is a quote never closed?"
 
@@ -32,14 +32,14 @@ class ByteStream(Protocol):
 
 
 def cell_error(
-    path: str, request: ColumnRequest, csv: Csv, batches: Iterable[pa.RecordBatch]
+    path: str, request: ColumnRequest, options: Csv, batches: Iterable[pa.RecordBatch]
 ) -> DataError | None:
     """Returns the error about the first cell that cannot be converted.
 
     Args:
         path: the file's path in messages.
         request: the columns that are read, and their types.
-        csv: the delimiter and other rules by which the file is written.
+        options: the delimiter and other rules by which the file is written.
         batches: the rows of the requested columns, all cells as bytes.
 
     Returns: None if all cells can be converted.
@@ -49,11 +49,11 @@ def cell_error(
         for (column, key), cells in zip(
             request.keys.items(), batch.columns, strict=True
         ):
-            kind = request.types[column]
-            row = first_failure(cells, kind, csv)
+            dtype = request.types[column]
+            row = first_failure(cells, dtype, options)
             if row is not None:
                 problem = "is not UTF-8; save the file as UTF-8"
-                if not pa.types.is_string(kind):
+                if not pa.types.is_string(dtype):
                     problem = not_a_number_message(cells[row].as_py(), key)
                 error = RowError(f"{key}: column '{column}'", first_row + row, problem)
                 return DataError(f"{error} [{path}]")
@@ -61,39 +61,39 @@ def cell_error(
     return None
 
 
-def first_failure(cells: pa.Array, kind: pa.DataType, csv: Csv) -> int | None:
+def first_failure(cells: pa.Array, dtype: pa.DataType, options: Csv) -> int | None:
     """Returns the index of the first cell that cannot be converted to a type.
 
     Args:
         cells: the cells as bytes, (rows,).
-        kind: the type.
-        csv: the delimiter and other rules by which the file is written.
+        dtype: the type.
+        options: the delimiter and other rules by which the file is written.
 
     Returns: None if all cells can be converted.
     """
-    if can_convert(cells, kind, csv):
+    if can_convert(cells, dtype, options):
         return None
-    low, high = 0, len(cells)  # the first failure is in cells[low:high]
+    low, high = 0, len(cells)  # binary search: the first failure is in cells[low:high]
     while high - low > 1:
         middle = (low + high) // 2
-        if can_convert(cells[low:middle], kind, csv):
+        if can_convert(cells[low:middle], dtype, options):
             low = middle
         else:
             high = middle
     return low
 
 
-def can_convert(cells: pa.Array, kind: pa.DataType, csv: Csv) -> bool:
+def can_convert(cells: pa.Array, dtype: pa.DataType, options: Csv) -> bool:
     """Whether all cells can be converted to a type."""
     try:
-        convert_cells(cells, kind, csv)
+        convert_cells(cells, dtype, options)
     except pa.ArrowInvalid:
         return False
     return True
 
 
 def not_a_number_message(cell: bytes, key: str) -> str:
-    """Returns the problem of a cell that is not a number, and the remedy.
+    """Returns what is wrong with a cell that is not a number, and how to fix it.
 
     Args:
         cell: the cell.
@@ -103,11 +103,11 @@ def not_a_number_message(cell: bytes, key: str) -> str:
         fix = NEVER_CLOSED
     elif key.endswith(".label"):
         fix = (
-            "a regression needs numbers; if the labels are words, name the word that "
-            "counts as 1 in `positive:`, or all words in `classes:`"
+            "give numbers for a regression; if the labels are words, name the word "
+            "that counts as 1 in `positive:`, or all words in `classes:`"
         )
     elif ".features." in key:
-        fix = "correct or empty the cell, or make it kind: sparse"
+        fix = "correct or empty the cell, or set the feature's kind to sparse"
     else:
         fix = "correct the cell"
     return f"holds {shown(cell.decode(errors='replace'))}, not a number; {fix}"
@@ -116,7 +116,7 @@ def not_a_number_message(cell: bytes, key: str) -> str:
 def ragged_row(
     stream: ByteStream, num_columns: int, delimiter: str, block_bytes: int
 ) -> tuple[int, str] | None:
-    """Finds the first row whose number of cells differs from the number of columns.
+    """Finds the first line whose number of cells differs from the number of columns.
 
     Args:
         stream: the file, opened at its start.
@@ -124,17 +124,16 @@ def ragged_row(
         delimiter: the character between cells.
         block_bytes: the number of bytes that Arrow reads at once.
 
-    Returns: the row's index in the file, where a header is row 0; and what is wrong
-        with the row and how to mend it. None if there is no such row.
+    Returns: the index of the line in the file, the header included; and what is wrong
+        with the line, and how to fix it. None if there is no such line.
     """
-    ragged: list[pyarrow.csv.InvalidRow] = []
+    ragged_rows: list[pyarrow.csv.InvalidRow] = []
 
     def stop_at(row: pyarrow.csv.InvalidRow) -> str:
-        ragged.append(row)
-        return "error"
+        ragged_rows.append(row)
+        return "error"  # Arrow raises ArrowInvalid, which ends the reading
 
     names = [str(i) for i in range(num_columns)]
-    # Arrow raises ArrowInvalid after `stop_at`.
     with (
         suppress(pa.ArrowInvalid),
         pyarrow.csv.open_csv(
@@ -143,7 +142,8 @@ def ragged_row(
                 use_threads=False,
                 block_size=block_bytes,
                 column_names=names,
-                # Arrow decodes a row before it calls `stop_at`: any bytes are Latin-1.
+                # Arrow decodes a row before it calls `stop_at`. Any bytes can be
+                # decoded as Latin-1, also those of a file that is not UTF-8.
                 encoding="latin-1",
             ),
             parse_options=pyarrow.csv.ParseOptions(
@@ -158,13 +158,14 @@ def ragged_row(
     ):
         for _ in reader:
             pass
-    if not ragged:
+    if not ragged_rows:
         return None
-    row = ragged[0]
+    row = ragged_rows[0]
     text = row.text.encode("latin-1").decode(errors="replace")
+    # An open quote makes the sentinel row a part of this row: leave it out.
     text = text.partition(SENTINEL)[0].rstrip("\n")
-    fix = "add or remove cells, or quote those that hold the delimiter"
-    if text.count('"') % 2:
+    fix = "add or remove cells, or quote the cells that hold the delimiter"
+    if text.count('"') % 2:  # an odd number of quotes: one is not closed
         fix = NEVER_CLOSED
     return row.number - 1, (
         f"is {shown(text)}: Expected {row.expected_columns} columns, got "

@@ -22,8 +22,9 @@ Location = Annotated[str, Field(min_length=1)]
 DATASET_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 TASK_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 TaskName = Annotated[str, Field(pattern=TASK_NAME)]
-# Hashes and saved models leave out a key that is null.
-LeftOut = Field(exclude_if=lambda x: x is None)
+# Hashes and saved models leave out such a key if it is null, so that they are the same
+# as before the key existed.
+OmittedIfNull = Field(exclude_if=lambda value: value is None)
 AnyFeature = Annotated[
     SerializeAsAny[Feature], option_of("features", Feature, key="kind")
 ]
@@ -31,9 +32,9 @@ AnyTask = Annotated[SerializeAsAny[Task], option_of("tasks", Task, key="kind")]
 
 
 class Group(Options):
-    """The tasks of a data set to train together, and the features to leave out.
+    """Some tasks of a data set to train together, and the features to leave out.
 
-    A feature is left out, for instance, if it is derived from the label of a task.
+    A feature must be left out, for instance, if it was computed from a task's label.
 
     Attributes:
         tasks: the tasks to train, in this order.
@@ -58,35 +59,36 @@ class Dataset(Options):
             rows of the file that `valid_from` names.
         test: the test rows, as in `train`; null takes `test_fraction` of the rows of
             `train`.
-        format: the format of the files; `auto` goes by their ending: `.parquet`,
-            `.feather` or `.arrow`, `.csv` or `.tsv`, the last two also with `.gz`,
-            `.zst` or `.bz2`.
+        format: the format of the files. `auto` finds it by their ending: `.parquet`,
+            `.feather` or `.arrow`, `.csv` or `.tsv`. After `.csv` and `.tsv`, the
+            ending of a compressed file may follow: `.gz`, `.zst` or `.bz2`.
         csv: the delimiter and other rules by which text files are written.
         stream: whether training reads its rows from disk, shuffled block by block,
             instead of from memory; `auto` streams more than 2 GiB of encoded rows.
-        valid_fraction: the share of a file's rows held out for validation; 0 for none.
-            The default is 0 if `valid` names the rows.
+        valid_fraction: the fraction of a file's rows to hold out for validation; 0 for
+            none. The default is 0 if `valid` names the validation rows.
         valid_from: the file whose rows are held out for validation: `train` or `test`.
-        test_fraction: the share of the training file's rows held out for testing.
-        split_by: the rows that are held out. `random`: random rows; `group`: all rows
-            of random users or sessions; `time`: the latest rows; `order`: the last
-            rows. With `time` and `order`, validation rows follow training rows, and
-            test rows come last.
+        test_fraction: the fraction of the training file's rows to hold out for testing.
+        split_by: which rows are held out. `random`: random rows; `group`: all rows of
+            random users or sessions; `time`: the latest rows; `order`: the last rows of
+            the file. With `time` and `order`, the validation rows follow the training
+            rows, and the test rows follow the validation rows.
         split_column: the column of users, sessions or times that `split_by` needs; null
             for `random` and `order`.
-        split_seed: the seed of the choice of rows. `split_seed` is a key apart from
-            `seed`, so that runs with different seeds are scored on the same rows.
+        split_seed: the seed of the random choice of the rows to hold out. The key
+            `seed` does not change this choice, so that runs with different seeds are
+            scored on the same rows.
         weight_column: the column of row weights in losses and metrics; null gives each
             row the weight 1.
         group_column: the column of users or sessions for group AUC; null leaves `gauc`
             out. Rows with an empty cell do not count in `gauc`.
-        scenario: the feature that tells the scenario of a row: the page, the market or
-            the surface on which the row was shown. Scores are then given for each of
-            its values too. null for data of one scenario.
-        only_scenario: the scenario whose rows alone are used, in every split; null uses
+        scenario: the feature whose value is the scenario of a row: the page, the market
+            or the surface on which the row was shown. Scores are then also computed for
+            each scenario. null for data of one scenario.
+        only_scenario: the only scenario whose rows are used, in every split; null uses
             all rows. Features learn from the training rows of all scenarios.
-        features: the columns to read as features, and the kind of each.
-        tasks: the labels to predict, and the kind of each.
+        features: the columns to read as features, and the kind of each feature.
+        tasks: the labels to predict, and the kind of each task.
         groups: named sets of tasks to train together, each with the features to leave
             out.
         group: the name of the set in `groups` to train; null trains all tasks on all
@@ -108,8 +110,8 @@ class Dataset(Options):
     split_seed: CountOrZero = 0
     weight_column: str | None = None
     group_column: str | None = None
-    scenario: Annotated[str | None, LeftOut] = None
-    only_scenario: Annotated[ScenarioName | None, LeftOut] = None
+    scenario: Annotated[str | None, OmittedIfNull] = None
+    only_scenario: Annotated[ScenarioName | None, OmittedIfNull] = None
     features: Annotated[dict[str, AnyFeature], Field(min_length=1)]
     tasks: Annotated[dict[TaskName, AnyTask], Field(min_length=1)]
     groups: dict[str, Group] = Field(default_factory=dict)
@@ -158,21 +160,24 @@ class Dataset(Options):
             if getattr(self, split) is not None and getattr(self, fraction):
                 rows = "validation" if split == "valid" else "test"
                 raise ValueError(
-                    f"{fraction}: dataset.{split} names the {rows} rows already; set "
+                    f"{fraction}: dataset.{split} already names the {rows} rows; set "
                     f"{fraction} to 0 or dataset.{split} to null"
                 )
         if self.valid_from == "test" and self.test is None:
-            raise ValueError("valid_from: there is no test file to take rows from")
+            raise ValueError(
+                "valid_from: there is no test file to take rows from; name the file in "
+                "dataset.test, or set valid_from to train"
+            )
         if self.valid_fraction + self.test_fraction >= 1:
             raise ValueError(
                 "valid_fraction: valid_fraction and test_fraction together leave no "
-                "training rows"
+                "training rows; make one of them smaller"
             )
         if (self.split_by in ("group", "time")) != (self.split_column is not None):
-            raise ValueError(
-                f"split_column: split_by={self.split_by} "
-                f"{'needs' if self.split_column is None else 'does not use'} a column"
-            )
+            problem = "needs a column: name it in split_column"
+            if self.split_column is not None:
+                problem = "does not use a column: set split_column to null"
+            raise ValueError(f"split_column: split_by={self.split_by} {problem}")
 
     def _check_features(self) -> None:
         for name in self.features:
@@ -189,8 +194,8 @@ class Dataset(Options):
             self._check_scenario(self.scenario)
         elif self.only_scenario is not None:
             raise ValueError(
-                "only_scenario: needs dataset.scenario, the feature that tells the "
-                "scenario of a row"
+                "only_scenario: needs dataset.scenario; name the feature whose value "
+                "is the scenario of a row there"
             )
 
     def _check_scenario(self, name: str) -> None:
@@ -224,25 +229,25 @@ class Dataset(Options):
                     )
             if "gauc" in (task.metrics or []) and self.group_column is None:
                 raise ValueError(
-                    f"tasks.{name}.metrics: gauc needs dataset.group_column, the "
-                    "column of users or sessions"
+                    f"tasks.{name}.metrics: gauc needs dataset.group_column; name the "
+                    "column of users or sessions there"
                 )
 
     @property
     def used_features(self) -> dict[str, Feature]:
-        """The features of the chosen entry of `groups`, by name."""
+        """{name: feature}, without the features that the chosen group drops."""
         drop = self.groups[self.group].drop if self.group is not None else []
         return {name: f for name, f in self.features.items() if name not in drop}
 
     @property
     def paths(self) -> dict[str, str]:
-        """The paths of the data set's files: {`train`, `valid` or `test`: path}."""
-        files = {"train": self.train, "valid": self.valid, "test": self.test}
-        return {file: path for file, path in files.items() if path is not None}
+        """The paths that the data set names: {`train`, `valid` or `test`: path}."""
+        paths = {"train": self.train, "valid": self.valid, "test": self.test}
+        return {file: path for file, path in paths.items() if path is not None}
 
     @property
     def feature_columns(self) -> list[tuple[str, str]]:
-        """The pairs (feature, column) of the columns that the used features read."""
+        """One pair (feature, column) for each column that a used feature reads."""
         return [
             (name, column)
             for name, feature in self.used_features.items()
@@ -251,7 +256,7 @@ class Dataset(Options):
 
     @property
     def group_tasks(self) -> dict[str, Task]:
-        """The tasks of the chosen entry of `groups`, by name and in its order."""
+        """{name: task} of the chosen group, in its order; all tasks without a group."""
         if self.group is None:
             return self.tasks
         return {name: self.tasks[name] for name in self.groups[self.group].tasks}

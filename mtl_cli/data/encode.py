@@ -1,4 +1,7 @@
-"""Encodes the rows of files into splits on disk, chunk by chunk in bounded memory."""
+"""Encodes the rows of files into splits on disk, chunk by chunk in bounded memory.
+
+The split of a row is given by a code, which is the split's position in `SPLITS`.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,15 +36,15 @@ def encode(
     earlier: EarlierLearnt | None = None,
     on_rows: OnRows = no_progress,
 ) -> None:
-    """Encodes all rows of a data set.
+    """Opens the files of a data set, and writes all rows encoded.
 
     Args:
         dataset: the files, and the meaning of their columns.
         outputs: the model's outputs.
         folder: the folder to write the encoded splits to.
         earlier: what features keep from an earlier run; None without such a run.
-        on_rows: receives the numbers of finished and of all rows, see `RowProgress`;
-            both are 0 until the number of all rows is known.
+        on_rows: is called with the progress, see `OnRows`. Both counts are 0 until the
+            number of rows is known.
 
     Raises:
         DataError: if a file does not fit the configuration.
@@ -59,8 +62,8 @@ def encode(
             sources[file] = open_source(key, path, dataset, request, spill)
     with Writer(folder) as writer:
         encode_sources(dataset, outputs, sources, writer, earlier, on_rows)
-    for spilled in folder.glob("*.spilled"):
-        spilled.unlink()
+    for spilled_file in folder.glob("*.spilled"):
+        spilled_file.unlink()
 
 
 def encode_sources(
@@ -71,9 +74,11 @@ def encode_sources(
     earlier: EarlierLearnt | None = None,
     on_rows: OnRows = no_progress,
 ) -> None:
-    """Reads all rows twice: first to learn from them, then to encode them.
+    """Reads all rows twice, and writes the entry of the cache.
 
-    The first reading writes the labels, the second the encoded features.
+    Features cannot be encoded before all training rows have been seen. So the first
+    reading learns from the training rows and writes the labels of all rows. The second
+    reading writes the encoded features of all rows.
     """
     codes_by_file = split_rows(dataset, sources)
     num_rows = sum(source.rows for source in sources.values())
@@ -91,8 +96,8 @@ def encode_sources(
                 encoded = features.encode(table)
             profile.count_unseen(features, table, encoded, split_codes)
             for split, rows in rows_by_split(split_codes):
-                for name, x in encoded.items():
-                    writer.add(split, f"features.{name}", x[rows])
+                for name, array in encoded.items():
+                    writer.add(split, f"features.{name}", array[rows])
     writer.write_manifest(
         {
             "features": features.learnt,
@@ -118,10 +123,10 @@ def learn(
     Args:
         dataset: the data set.
         outputs: the model's outputs.
-        sources: the rows of each file.
-        codes_by_file: the split of each row, see `split_rows`.
+        sources: {file: its rows}.
+        codes_by_file: {file: the code of each row's split}, see `split_rows`.
         writer: receives labels, weights, true probabilities, groups and row numbers.
-        profile: receives the counts over the raw rows.
+        profile: counts properties of the raw rows.
         progress: counts the rows that are done.
 
     Returns: the fitter of the features, and the statistics of the training labels.
@@ -149,14 +154,14 @@ def learn(
                 writer.add(split, "row_numbers", row_numbers[rows])
                 labels_of_split = labels.take(rows)
                 profile.count_labels(outputs, split, labels_of_split)
-                for name, x in as_arrays(labels_of_split).items():
-                    writer.add(split, name, x)
+                for name, array in as_arrays(labels_of_split).items():
+                    writer.add(split, name, array)
     statistics.check()
     return fitter, statistics
 
 
 def column_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
-    """Returns the columns that training reads: of features, labels and splits."""
+    """Returns all columns that training reads, such as features and labels."""
     features = feature_request(dataset)
     labels = label_request(dataset, outputs)
     return ColumnRequest(features.keys | labels.keys, labels.types | features.types)
@@ -165,16 +170,16 @@ def column_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
 def feature_request(dataset: Dataset) -> ColumnRequest:
     """Returns the columns that features read.
 
-    The features decide the types of a text file's columns, not the file's rows. Read as
-    numbers, the ids 007 and 7 would be equal; and a file that happens to hold only
-    numbers would differ in type from a file that also holds words.
+    In a text file, the features decide the types of the columns. The rows do not decide
+    them: the ids 007 and 7 would become equal numbers, and a file that happens to hold
+    only numbers would get another type than a file that also holds words.
     """
     keys: dict[str, str] = {}
     types: dict[str, pa.DataType] = {}
     for name, column in dataset.feature_columns:
         keys[column] = f"dataset.features.{name}"
-        # A column that features read both as numbers and as text is text: numbers can
-        # be read from text later, but text cannot be restored from numbers.
+        # A column that features read both as numbers and as text has the type text:
+        # text can be converted to numbers later, but numbers not to the same text.
         is_text = types.get(column) == pa.string() or not dataset.features[name].numeric
         types[column] = pa.string() if is_text else pa.float64()
     return ColumnRequest(keys, types)
@@ -187,10 +192,10 @@ def chunks(
 
     Args:
         source: the rows.
-        codes: the split of each row of the source, (rows,).
-        progress: counts the rows of each chunk that the caller has finished.
+        codes: the code of each row's split, (rows,).
+        progress: counts the rows of each chunk when the caller asks for the next chunk.
 
-    Yields: a table, the split of each of its rows, and the number of its first row.
+    Yields: a table, the code of each of its rows, and the number of its first row.
     """
     first_row = 0
     for table in source.chunks():
@@ -200,26 +205,31 @@ def chunks(
 
 
 def rows_by_split(codes: Codes) -> Iterator[tuple[str, Array | slice]]:
-    """Yields each split that a chunk has rows of, and an index of these rows."""
+    """Yields each split that occurs in a chunk, and an index of the split's rows.
+
+    Args:
+        codes: the code of each row's split, (rows,).
+    """
     codes_present = np.unique(codes)
     for code in codes_present:
         yield SPLITS[code], slice(None) if len(codes_present) == 1 else codes == code
 
 
 class GroupCodes:
-    """Gives a whole number to each distinct value of a column, over all chunks.
+    """Gives a whole number to each distinct value of the group column.
 
-    Empty cells get `NO_GROUP`: rows without a user do not belong to the same user.
+    The numbers are the same in all chunks. Empty cells get `NO_GROUP`, because rows
+    without a user do not belong to one common user.
     """
 
     def __init__(self) -> None:
         self.codes: dict[object, int] = {}
 
     def encode(self, column: pa.ChunkedArray) -> Array:
-        """Returns the number of each row's value, int32 (rows,)."""
+        """Replaces each cell of a chunk by the number of its value, int32 (rows,)."""
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
         codes = [
-            # NaN is a missing value too; it does not equal itself.
+            # NaN is a missing value too. It is the only value that differs from itself.
             NO_GROUP
             if value is None or value != value
             else self.codes.setdefault(value, len(self.codes))
@@ -233,8 +243,8 @@ def located_errors(source: Source, first_row: int) -> Iterator[None]:
     """Adds the file, and the row's number in the file, to an error about a chunk.
 
     Args:
-        source: the rows that the chunk is taken from.
-        first_row: the number of the chunk's first row.
+        source: the source of the chunk.
+        first_row: the number of the chunk's first row in the source.
     """
     try:
         yield

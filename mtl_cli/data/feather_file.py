@@ -1,8 +1,14 @@
-"""Opens Feather (Arrow) files, and refuses those that would fill the memory.
+"""Opens Feather (Arrow) files, and refuses a file that would fill the memory.
 
-A Feather file of a few kilobytes can hold compressed zeros that expand to gigabytes, or
-name one long text in every row. Arrow expands a whole batch of rows at once, so the
-sizes are read first, from the file's own descriptions in the format of Flatbuffers.
+A Feather file of a few kilobytes can expand to gigabytes: it can hold compressed zeros,
+or refer to one long text in every row. Arrow expands a whole batch of rows at once. So
+this module first reads how large each batch will be. A file describes its batches in
+the format Flatbuffers. This module reads the descriptions itself, because Arrow does
+not offer the sizes.
+
+A Flatbuffers table is a list of fields. It starts with the distance back to its vtable,
+and the vtable holds the offset of each field from the table's start. A field holds a
+number, or the distance to another table or list.
 """
 
 import struct
@@ -21,36 +27,39 @@ from mtl_cli.data.parquet_file import (
     check_texts,
 )
 
-# The fields of Arrow's tables by their numbers, see Arrow's `File.fbs`, `Message.fbs`.
+# The index of each field in its Flatbuffers table, see Arrow's `File.fbs` and
+# `Message.fbs`.
 FOOTER_DICTIONARIES, FOOTER_BATCHES = 2, 3
 MESSAGE_HEADER = 2
 DICTIONARY_DATA = 1
 BATCH_ROWS, BATCH_NODES, BATCH_BUFFERS, BATCH_COMPRESSION = 0, 1, 2, 3
-BLOCK = "<qi4xq"  # offset, bytes of the description, bytes of the body
-NODE = "<qq"  # rows, nulls
-BUFFER = "<qq"  # offset in the body, bytes
-FOOTER_END = 10  # the bytes of the footer's length and of the word ARROW1
-LENGTH_BYTES = 8  # a compressed buffer starts with its length when expanded
+# The layouts of Arrow's structs, as formats of Python's `struct`.
+BLOCK = "<qi4xq"  # a batch: offset in the file, bytes of its description, of its body
+NODE = "<qq"  # a column of a batch: number of rows, number of nulls
+BUFFER = "<qq"  # a part of a column: offset in the body, bytes
+FOOTER_END = 10  # bytes after the footer: its length (4), and the word ARROW1 (6)
+LENGTH_BYTES = 8  # a compressed buffer starts with the number of bytes it expands to
 
 
 class FlatTable(NamedTuple):
-    """A table in Flatbuffers.
+    """A Flatbuffers table. A position is an index of a byte in `data`.
 
     Attributes:
         data: the bytes that hold the table.
-        start: the place of the table in them.
+        start: the position of the table.
     """
 
     data: bytes
     start: int
 
-    def number(self, kind: str, place: int) -> int:
-        """Returns the number of a type of `struct` at a place."""
-        return int(struct.unpack_from(kind, self.data, place)[0])
+    def number(self, struct_format: str, position: int) -> int:
+        """Returns the number at a position; its layout is a format such as "<q"."""
+        return int(struct.unpack_from(struct_format, self.data, position)[0])
 
-    def place(self, field: int) -> int | None:
-        """Returns the place of a field, None if the field is left out."""
+    def position(self, field: int) -> int | None:
+        """Returns the position of a field; None if the table lacks the field."""
         vtable = self.start - self.number("<i", self.start)
+        # The vtable starts with two lengths of two bytes; the first is its own.
         entry = 4 + 2 * field
         if entry >= self.number("<H", vtable):
             return None
@@ -58,40 +67,52 @@ class FlatTable(NamedTuple):
         return self.start + offset if offset else None
 
     def target(self, field: int) -> int | None:
-        """Returns the place that a field leads to, None if the field is left out."""
-        place = self.place(field)
-        return None if place is None else place + self.number("<I", place)
+        """Returns the position of the table or list to which a field refers.
+
+        The result is None if the table lacks the field.
+        """
+        position = self.position(field)
+        return None if position is None else position + self.number("<I", position)
 
     def table(self, field: int) -> "FlatTable":
-        """Returns the table that a field leads to."""
+        """Returns the table to which a field refers."""
         target = self.target(field)
         if target is None:
             raise pa.ArrowInvalid("the description of a batch is incomplete")
         return FlatTable(self.data, target)
 
-    def structs(self, field: int, kind: str) -> list[tuple[Any, ...]]:
-        """Returns the values of a list of structs of a type of `struct`."""
+    def structs(self, field: int, struct_format: str) -> list[tuple[Any, ...]]:
+        """Returns the structs in the list to which a field refers.
+
+        Args:
+            field: the index of the field.
+            struct_format: the layout of each struct, such as `BLOCK`.
+
+        Returns: one tuple of values per struct.
+        """
         target = self.target(field)
         if target is None:
             return []
-        end = target + 4 + self.number("<I", target) * struct.calcsize(kind)
+        # A list starts with the number of its structs, in four bytes.
+        start = target + 4
+        end = start + self.number("<I", target) * struct.calcsize(struct_format)
         if end > len(self.data):
             raise pa.ArrowInvalid("the description of a batch is cut short")
-        return list(struct.iter_unpack(kind, self.data[target + 4 : end]))
+        return list(struct.iter_unpack(struct_format, self.data[start:end]))
 
 
 class BatchSize(NamedTuple):
-    """The size of a batch, as the batch describes it.
+    """The size of a batch, as its description gives it.
 
     Attributes:
-        rows: the number of rows; of a batch of dictionaries, the number of values.
-        columns: the number of columns, the parts of nested columns among them.
-        expanded: the bytes of all columns after decompression.
+        num_rows: the number of rows; in a batch of dictionaries, the number of values.
+        num_columns: the number of columns, including the parts of nested columns.
+        expanded_bytes: the bytes of all columns after decompression.
     """
 
-    rows: int
-    columns: int
-    expanded: int
+    num_rows: int
+    num_columns: int
+    expanded_bytes: int
 
 
 @contextmanager
@@ -101,100 +122,127 @@ def open_feather(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     Raises:
         UnsafeFileError: if a batch of the file expands too much.
     """
-    size = stream.size()
+    file_bytes = stream.size()
     with pa.ipc.open_file(stream) as file:
-        rows = check_batches(stream, size)
+        num_rows = check_batches(stream, file_bytes)
 
+        # A batch of a Feather file can only be read with all its columns.
         def batches(_columns: list[str], max_rows: int) -> Iterator[pa.RecordBatch]:
             for batch in map(file.get_batch, range(file.num_record_batches)):
                 for name, column in zip(batch.schema.names, batch.columns, strict=True):
-                    check_column(name, column, size)
+                    check_column(name, column, file_bytes)
                 for start in range(0, batch.num_rows, max_rows):
                     yield batch.slice(start, max_rows)
 
-        yield ColumnarFile(file.schema, rows, batches)
+        yield ColumnarFile(file.schema, num_rows, batches)
 
 
-def check_batches(stream: pa.NativeFile, size: int) -> int:
+def check_batches(stream: pa.NativeFile, file_bytes: int) -> int:
     """Refuses a file whose batches expand too much; returns its number of rows.
 
     Args:
         stream: a file that Arrow has opened.
-        size: the bytes of the file.
+        file_bytes: the size of the file.
+
+    Raises:
+        UnsafeFileError: if the file is refused.
+        pa.ArrowInvalid: if the description of a batch is damaged.
     """
     try:
-        footer = read_footer(stream, size)
+        footer = read_footer(stream, file_bytes)
         for block in footer.structs(FOOTER_DICTIONARIES, BLOCK):
-            dictionary = read_header(stream, block).table(DICTIONARY_DATA)
-            check_batch(batch_size(stream, block, dictionary), size)
+            dictionary = read_description(stream, block).table(DICTIONARY_DATA)
+            check_batch(batch_size(stream, block, dictionary), file_bytes)
         sizes = [
-            batch_size(stream, block, read_header(stream, block))
+            batch_size(stream, block, read_description(stream, block))
             for block in footer.structs(FOOTER_BATCHES, BLOCK)
         ]
     except struct.error as error:
         raise pa.ArrowInvalid(f"a batch is damaged: {error}") from None
     for batch in sizes:
-        check_batch(batch, size)
-    rows = sum(batch.rows for batch in sizes)
-    check_rows(rows, size)
-    return rows
+        check_batch(batch, file_bytes)
+    num_rows = sum(batch.num_rows for batch in sizes)
+    check_rows(num_rows, file_bytes)
+    return num_rows
 
 
-def check_batch(batch: BatchSize, size: int) -> None:
+def check_batch(batch: BatchSize, file_bytes: int) -> None:
     """Raises an `UnsafeFileError` if a batch expands too much."""
-    check_size("a batch", batch.expanded, batch.rows * batch.columns, size)
+    num_cells = batch.num_rows * batch.num_columns
+    check_size("a batch", batch.expanded_bytes, num_cells, file_bytes)
 
 
-def read_footer(stream: pa.NativeFile, size: int) -> FlatTable:
-    """Reads the list of a file's batches."""
-    end = size - FOOTER_END
+def read_footer(stream: pa.NativeFile, file_bytes: int) -> FlatTable:
+    """Reads the table at the end of a file, which lists the file's batches."""
+    end = file_bytes - FOOTER_END
     (length,) = struct.unpack("<i", stream.read_at(4, end))
     data = stream.read_at(length, end - length)
+    # The data start with the position of the table.
     return FlatTable(data, FlatTable(data, 0).number("<I", 0))
 
 
-def read_header(stream: pa.NativeFile, block: tuple[Any, ...]) -> FlatTable:
-    """Reads the description of a batch of rows or of a dictionary."""
+def read_description(stream: pa.NativeFile, block: tuple[Any, ...]) -> FlatTable:
+    """Reads the description of a batch of rows or of a dictionary.
+
+    Args:
+        stream: the file.
+        block: the values of a `BLOCK`.
+    """
     offset, length, _ = block
     data = stream.read_at(length, offset)
-    # Newer files start with a mark, and then the length of the description.
+    # The data start with the length of the description, in 4 bytes. In newer files, a
+    # mark of 4 bytes comes before the length. The distance to the table comes next.
     start = 8 if data[:4] == b"\xff\xff\xff\xff" else 4
     message = FlatTable(data, start + FlatTable(data, 0).number("<I", start))
     return message.table(MESSAGE_HEADER)
 
 
 def batch_size(
-    stream: pa.NativeFile, block: tuple[Any, ...], header: FlatTable
+    stream: pa.NativeFile, block: tuple[Any, ...], description: FlatTable
 ) -> BatchSize:
-    """Returns the size of a batch, without expanding the batch."""
-    offset, length, _ = block
-    place = header.place(BATCH_ROWS)
-    rows = 0 if place is None else header.number("<q", place)
-    is_compressed = header.place(BATCH_COMPRESSION) is not None
-    expanded = 0
-    for start, stored in header.structs(BATCH_BUFFERS, BUFFER):
-        expanded += stored
-        if is_compressed and stored > LENGTH_BYTES:
-            head = stream.read_at(LENGTH_BYTES, offset + length + start)
-            expanded += max(struct.unpack("<q", head)[0] - stored, 0)
-    return BatchSize(rows, len(header.structs(BATCH_NODES, NODE)), expanded)
+    """Returns the size of a batch, without expanding the batch.
+
+    Args:
+        stream: the file.
+        block: the values of the batch's `BLOCK`.
+        description: the description of the batch.
+    """
+    offset, description_bytes, _ = block
+    position = description.position(BATCH_ROWS)
+    num_rows = 0 if position is None else description.number("<q", position)
+    is_compressed = description.position(BATCH_COMPRESSION) is not None
+    expanded_bytes = 0
+    for start, stored_bytes in description.structs(BATCH_BUFFERS, BUFFER):
+        buffer_bytes = stored_bytes
+        if is_compressed and stored_bytes > LENGTH_BYTES:
+            length = stream.read_at(LENGTH_BYTES, offset + description_bytes + start)
+            # The length is -1 for a buffer that is stored as it is.
+            buffer_bytes = max(struct.unpack("<q", length)[0], stored_bytes)
+        expanded_bytes += buffer_bytes
+    num_columns = len(description.structs(BATCH_NODES, NODE))
+    return BatchSize(num_rows, num_columns, expanded_bytes)
 
 
-def check_column(name: str, column: pa.Array, size: int) -> None:
-    """Refuses a column whose rows name the same long texts again and again.
+def check_column(name: str, column: pa.Array, file_bytes: int) -> None:
+    """Refuses a column if its rows refer to the same long texts too often.
 
     Args:
         name: the column's name.
         column: the cells of some rows.
-        size: the bytes of the file.
+        file_bytes: the size of the file.
+
+    Raises:
+        UnsafeFileError: if the column is refused.
     """
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        check_column(name, column.flatten(), size)
+        check_column(name, column.flatten(), file_bytes)
     elif pa.types.is_dictionary(column.type):
-        check_texts(name, column, size)
+        check_texts(name, column, file_bytes)
     elif pa.types.is_string_view(column.type) or pa.types.is_binary_view(column.type):
-        # A view is four numbers of four bytes; the first is the length of the text.
+        # A view of a text is four numbers of four bytes. The first is the text's
+        # length.
         views = np.frombuffer(column.buffers()[1], "<i4").reshape(-1, 4)
         lengths = views[column.offset : column.offset + len(column), 0]
         if lengths.size and lengths.max() > MAX_CELL_BYTES:
-            check_size(f"column '{name}'", int(lengths.sum()), len(column), size)
+            num_bytes = int(lengths.sum())
+            check_size(f"column '{name}'", num_bytes, len(column), file_bytes)

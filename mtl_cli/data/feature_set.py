@@ -1,4 +1,8 @@
-"""All features of a data set: fitted together, and encoded as the network's inputs."""
+"""All features of a data set: fitted together, and encoded as the network's inputs.
+
+Each feature turns a row into ids or numbers, its block. The blocks of all features side
+by side are the inputs of the network, see `INPUT_TYPES`.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -16,22 +20,24 @@ from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout
 from mtl_cli.columns.raw_inputs import raw_column
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.data.continued_features import EarlierLearnt, extended
+from mtl_cli.data.continued_features import EarlierLearnt, extend_learnt
 from mtl_cli.features.base import Array, Feature
 from mtl_cli.graphs.base import GraphError, InputKind, Ops
 
-# Scales and buckets are learnt from a random sample of at most about this many training
-# rows, because a table may be larger than memory.
+# Scales and buckets need all their numbers in memory. Of a larger table, they are
+# learnt from a random sample of about this many training rows.
 ROWS_TO_FIT = 2_000_000
 
 
 class ValueRows(NamedTuple):
     """The rows to which the values of a feature belong.
 
+    A row has several values if the feature reads lists.
+
     Attributes:
-        unseen: the row of each value that the training rows lack, (unseen values,).
-        all: the row of each value, (values,). A row has several values if the feature
-            reads lists.
+        unseen: the row number of each value that has no id of its own, (unseen
+            values,).
+        all: the row number of each value, (values,).
     """
 
     unseen: Array
@@ -43,7 +49,8 @@ class FeatureSet:
 
     Args:
         features: {name: feature}.
-        learnt: {name: what the feature has learnt}, see `Fitter.learnt`.
+        learnt: {name: the JSON values that the feature has learnt}, such as its
+            vocabulary or scale, see `Fitter.learnt`.
     """
 
     def __init__(
@@ -53,16 +60,19 @@ class FeatureSet:
         self.learnt = {name: Learnt(values) for name, values in learnt.items()}
 
     def table_learnt(self, name: str) -> Learnt:
-        """Returns what the owner of a feature's embedding table has learnt."""
+        """Returns what the owner of a feature's embedding table has learnt.
+
+        A feature owns its table, unless its key `table` names another feature.
+        """
         return self.learnt[self.features[name].table_owner(name)]
 
     def shares_table(self, name: str) -> bool:
-        """Whether other features use the embedding table of a feature too."""
+        """Whether several features use the embedding table of a feature."""
         return self.table_users[self.features[name].table_owner(name)] > 1
 
     @cached_property
     def table_users(self) -> Counter[str]:
-        """The number of features that use the embedding table of each owner."""
+        """{feature that owns an embedding table: number of features that use it}."""
         return Counter(f.table_owner(name) for name, f in self.features.items())
 
     @cached_property
@@ -100,10 +110,10 @@ class FeatureSet:
 
     @property
     def input_kinds(self) -> dict[str, InputKind]:
-        """The kind of values that an exported graph reads, {column: kind}.
+        """{column: the kind of values that an exported graph reads from it}.
 
-        A column that features read both as text and as numbers is text, as in a text
-        file: numbers can be read from text.
+        A column that features read both as text and as numbers has the kind text,
+        because numbers can be read from text.
         """
         kinds: dict[str, InputKind] = {}
         for name, feature in self.features.items():
@@ -113,7 +123,10 @@ class FeatureSet:
         return kinds
 
     def graph(self, ops: Ops) -> dict[str, Tensor]:
-        """Builds `encode` as a graph that reads raw columns.
+        """Builds `encode` as a graph that reads raw columns, for exported models.
+
+        Args:
+            ops: the operations of the format to export to.
 
         Returns: {input of the network: tensor (rows, width)}.
 
@@ -135,16 +148,21 @@ class FeatureSet:
         }
 
     def examples(self, rows: int) -> pa.Table:
-        """Returns raw rows to test an exported model with, the same at each call."""
+        """Makes raw rows to test an exported model with, the same at each call.
+
+        Args:
+            rows: the number of rows.
+        """
         random = np.random.default_rng(0)
         cells: dict[str, Cells] = {}
-        # The first feature that reads a column gives its cells. Numbers can be read as
-        # text too, and the cells of several columns of one feature fit each other.
-        in_order = sorted(
+        # If several features read a column, the first of them makes its cells. Numeric
+        # features come first, as their numbers can be read as text too. Features of
+        # many columns come next, as the cells of their columns must fit each other.
+        features = sorted(
             self.features.items(),
             key=lambda item: (not item[1].numeric, -len(item[1].input_kinds(item[0]))),
         )
-        for name, feature in in_order:
+        for name, feature in features:
             learnt = self.table_learnt(name)
             cells = feature.examples(name, learnt, random, rows) | cells
         return pa.table(
@@ -157,7 +175,10 @@ class FeatureSet:
     def unseen(
         self, table: pa.Table, encoded: dict[str, Array]
     ) -> dict[str, ValueRows]:
-        """Finds the values that the training rows lack, for features with a vocabulary.
+        """Finds the values without an id of their own, for features with a vocabulary.
+
+        These are the values with id 0 whose cells are not empty: values that are not in
+        the training rows, or occur there less than `min_count` times.
 
         Args:
             table: the rows.
@@ -176,18 +197,19 @@ class FeatureSet:
         return unseen_rows
 
     def all_values(self, encoded: dict[str, Array], name: str) -> tuple[Array, Array]:
-        """Returns all values of a feature in some rows, see `Feature.all_values`.
+        """Returns all values of a feature, and the row number of each value.
 
         Args:
             encoded: the encoded rows, {input of the network: (rows, width)}.
             name: the feature's name.
+
+        Returns: see `Feature.all_values`.
         """
-        input_name = self.layout.blocks[name].input
-        inputs = [input_name]
-        if input_name == "sequences":
-            inputs.append("sequence_weights")
+        input_names = [self.layout.blocks[name].input]
+        if "sequences" in input_names:
+            input_names.append("sequence_weights")
         columns = self.layout.columns[name]
-        arrays = {input_name: encoded[input_name][:, columns] for input_name in inputs}
+        arrays = {input_: encoded[input_][:, columns] for input_ in input_names}
         return self.features[name].all_values(arrays)
 
     def columns_in(self, encoded: dict[str, Array], name: str) -> Array:
@@ -212,7 +234,7 @@ class FeatureSetFitter:
     def __init__(self, features: dict[str, Feature], training_rows: int) -> None:
         self.features = features
         self.fitters = {name: f.fitter(name) for name, f in features.items()}
-        self.sampled_share = min(1.0, ROWS_TO_FIT / max(training_rows, 1))
+        self.sampled_fraction = min(1.0, ROWS_TO_FIT / max(training_rows, 1))
         self.random = np.random.default_rng(0)
 
     def add(self, table: pa.Table, training: npt.NDArray[np.bool_]) -> None:
@@ -221,11 +243,14 @@ class FeatureSetFitter:
         Args:
             table: the chunk.
             training: True for training rows, (rows,).
+
+        Raises:
+            DataError: if a cell is wrong.
         """
         sampled = training
-        if self.sampled_share < 1:
+        if self.sampled_fraction < 1:
             draws = self.random.random(table.num_rows)
-            sampled = training & (draws < self.sampled_share)
+            sampled = training & (draws < self.sampled_fraction)
         for fitter in self.fitters.values():
             fitter.add(table, training, sampled)
 
@@ -233,14 +258,14 @@ class FeatureSetFitter:
         """Returns the fitted features.
 
         Args:
-            earlier: what features have learnt in an earlier run. They keep these
-                values, see `data/continued_features.py`.
+            earlier: {feature: what it has learnt in an earlier run}. These features go
+                on with these values, see `continued_features`.
         """
         for name, feature in self.features.items():
             owner = feature.table_owner(name)
-            if owner != name:
+            if owner != name:  # the shared vocabulary holds the values of both
                 self.fitters[owner].merge(self.fitters[name])
         learnt = {name: fitter.learnt() for name, fitter in self.fitters.items()}
-        for name, values in (earlier or {}).items():
-            learnt[name] = extended(name, values, learnt[name])
+        for name, earlier_values in (earlier or {}).items():
+            learnt[name] = extend_learnt(name, earlier_values, learnt[name])
         return FeatureSet(self.features, learnt)

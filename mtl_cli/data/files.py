@@ -19,9 +19,12 @@ FORMATS = {
     ".csv": "csv",
     ".tsv": "tsv",
 }
-# Arrow signs requests to these with the credentials of the user.
+# With these protocols, Arrow signs each request with the user's credentials.
 SIGNED_PROTOCOLS = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
-# Other protocols of fsspec read templates, archives or caches that a URL names.
+# The allowed protocols do no more than read a file. The other protocols of fsspec are
+# refused: their URLs can run a template (`reference`), unpack an archive (`zip`) or
+# write a cache file on this machine (`filecache`), and a configuration may come from
+# someone else.
 PROTOCOLS = (
     *("abfs", "abfss", "adl", "az", "file", "ftp", "gcs", "gs", "hdfs", "http"),
     *("https", "memory", "oci", "oss", "s3", "sftp", "viewfs", "webhdfs"),
@@ -34,68 +37,76 @@ class Files(NamedTuple):
 
     Attributes:
         key: the configuration's key that names the table.
-        path: the file, folder, pattern or URL that the key holds.
+        configured_path: the file, folder, pattern or URL that the key holds.
         system: the file system that holds the files.
-        names: the paths of the files in the file system, sorted.
+        paths: the path of each file in the file system, sorted.
         format: `parquet`, `feather`, `csv` or `tsv`.
     """
 
     key: str
-    path: str
+    configured_path: str
     system: pa.fs.FileSystem
-    names: list[str]
+    paths: list[str]
     format: str
 
-    def shown(self, name: str) -> str:
-        """Returns a file's path for messages: as configured for a table of one file."""
-        return self.path if len(self.names) == 1 else name
+    def path_for_messages(self, path: str) -> str:
+        """Returns how messages name a file of the table.
+
+        The only file of a table is named as in the configuration, so that users
+        recognise it. Several files are named by their own paths.
+        """
+        return self.configured_path if len(self.paths) == 1 else path
 
 
 def find_files(key: str, path: str, file_format: str) -> Files:
-    """Returns the files of a table.
+    """Finds the files of a table and their common format.
 
     Args:
         key: the configuration's key that names the table.
         path: a file, a folder, a pattern with `*`, or a URL.
-        file_format: the format of the files, or `auto`.
+        file_format: the format of the files; `auto` finds it by their endings.
 
     Raises:
-        DataError: if there is no file, or its format is unknown.
+        DataError: if there is no file, the format is unknown, or formats differ.
     """
     system: pa.fs.FileSystem = pa.fs.LocalFileSystem()
     if path.lower().startswith("file://"):
         path = unquote(urlsplit(path).path)
     if "://" in path:
-        system, names = find_remote(key, path, file_format)
+        system, paths = find_remote(key, path, file_format)
     else:
         try:
             files = find_local(key, path, file_format)
             for file in files:
                 check_data_file(file)
-            names = [str(file) for file in files]
+            paths = [str(file) for file in files]
         except UnsafeFileError as error:
             raise DataError(f"{key}: {error}") from None
         except OSError as error:
             raise DataError(f"{key}: cannot reach '{path}': {error.strerror}") from None
     formats = {file_format}
     if file_format == "auto":
-        formats = {format_by_ending(name) or "" for name in names}
+        formats = {format_by_ending(file_path) or "" for file_path in paths}
     if "" in formats:
         raise DataError(
-            f"{key}: '{path}' ends in none of {', '.join(FORMATS)} (.csv and .tsv may "
-            "be followed by .gz, .zst or .bz2); name the format in dataset.format, or "
-            "unpack an archive"
+            f"{key}: '{path}' does not end in one of {', '.join(FORMATS)} (only .csv "
+            "and .tsv may be followed by .gz, .zst or .bz2); name the format in "
+            "dataset.format, or unpack an archive"
         )
     if len(formats) > 1:
         raise DataError(
             f"{key}: '{path}' holds files of several formats: "
-            f"{', '.join(sorted(formats))}; take a narrower pattern"
+            f"{', '.join(sorted(formats))}; give a pattern for files of one format"
         )
-    return Files(key, path, system, names, formats.pop())
+    return Files(key, path, system, paths, formats.pop())
 
 
 def format_by_ending(path: str) -> str | None:
-    """Returns the format that a file's ending names, None if it names no format."""
+    """Returns the format that belongs to a file's ending; None if it is not known.
+
+    >>> format_by_ending("rows.csv.gz"), format_by_ending("rows.parquet.gz")
+    ('csv', None)
+    """
     file = Path(path)
     if file.suffix.lower() in COMPRESSED:
         inner = FORMATS.get(file.with_suffix("").suffix.lower())
@@ -106,8 +117,9 @@ def format_by_ending(path: str) -> str | None:
 def is_table_file(file: Path, file_format: str) -> bool:
     """Whether a file in the folder of a table holds rows of the table.
 
-    Spark and other programs write hidden files into the folder too. The format `auto`
-    takes only Parquet files from a folder.
+    Spark and other programs also write hidden files and folders, whose names start with
+    `.` or `_`; these are left out. With the format `auto`, only Parquet files are
+    taken. With another format, all other files are taken, whatever their endings are.
 
     Args:
         file: the file's path, relative to the folder.
@@ -118,33 +130,43 @@ def is_table_file(file: Path, file_format: str) -> bool:
     return has_format and not is_hidden
 
 
+def no_table_files(file_format: str) -> str:
+    """Returns what is wrong with a folder without files of a table, and how to fix it.
+
+    Args:
+        file_format: the format of the files, or `auto`.
+    """
+    if file_format == "auto":
+        return "holds no .parquet file; for files of another format set dataset.format"
+    return (
+        "holds no file, apart from files whose names start with '.' or '_'; name the "
+        "folder that holds the table's files"
+    )
+
+
 def find_local(key: str, path: str, file_format: str) -> list[Path]:
-    """Returns the local files of a path, folder or pattern, sorted."""
+    """Returns the local files that a path, folder or pattern names, sorted."""
     target = find_data(path)
     if target.is_dir():
-        inside = sorted(file for file in target.rglob("*") if not file.is_dir())
-        files = [f for f in inside if is_table_file(f.relative_to(target), file_format)]
+        found = sorted(file for file in target.rglob("*") if not file.is_dir())
+        files = [f for f in found if is_table_file(f.relative_to(target), file_format)]
         if not files:
-            ending = "parquet" if file_format == "auto" else file_format
-            raise DataError(
-                f"{key}: folder '{path}' holds no .{ending} file; name another format "
-                "in dataset.format"
-            )
+            raise DataError(f"{key}: folder '{path}' {no_table_files(file_format)}")
         return files
     if target.is_file():
         return [target]
     if target.exists() or not glob.has_magic(path):
-        raise DataError(f"{key}: no file '{path}' (started in {Path.cwd()})")
+        raise DataError(
+            f"{key}: no file '{path}' (current folder: {Path.cwd()}); correct the path"
+        )
     matches = [Path(f) for f in sorted(glob.glob(str(target), recursive=True))]
     files = [file for file in matches if not file.is_dir()]
     if not files:
-        fix = (
-            "; only folders match the pattern: add '/*' for their files"
-            if matches
-            else ""
-        )
+        fix = "correct the pattern"
+        if matches:
+            fix = "only folders match the pattern: add '/*' for their files"
         raise DataError(
-            f"{key}: no file matches '{path}' (started in {Path.cwd()}){fix}"
+            f"{key}: no file matches '{path}' (current folder: {Path.cwd()}); {fix}"
         )
     return files
 
@@ -152,35 +174,41 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
 def find_remote(
     key: str, url: str, file_format: str
 ) -> tuple[pa.fs.FileSystem, list[str]]:
-    """Returns the file system of a URL, and the files of the URL in it, sorted."""
+    """Finds the files that a URL names.
+
+    Returns: the file system, and the sorted paths of the files in this file system.
+    """
     system, path = open_file_system(key, url)
     try:
         info = system.get_file_info(path)
         if info.type == pa.fs.FileType.Directory:
-            inside = system.get_file_info(pa.fs.FileSelector(path, recursive=True))
-            names = [
-                name
-                for name in sorted(file.path for file in inside if file.is_file)
-                if is_table_file(Path(name).relative_to(path), file_format)
+            infos = system.get_file_info(pa.fs.FileSelector(path, recursive=True))
+            paths = [
+                file_path
+                for file_path in sorted(info.path for info in infos if info.is_file)
+                if is_table_file(Path(file_path).relative_to(path), file_format)
             ]
         else:
-            names = [path] if info.is_file else []
+            paths = [path] if info.is_file else []
     except Exception as error:  # each protocol of fsspec raises its own errors
         raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None
-    if not names:
+    if not paths:
         raise DataError(f"{key}: {reason_of_absence(system, path, url)}")
-    return system, names
+    return system, paths
 
 
 def reason_of_absence(system: pa.fs.FileSystem, path: str, url: str) -> str:
-    """Returns why a URL gives no file: it cannot be reached, or there is no file."""
+    """Returns why a URL names no file, and how to fix it.
+
+    If a server cannot be reached, some of fsspec's file systems report that the file
+    does not exist. The cause of this report then says that the server was not reached.
+    """
     if "*" in path:
-        return f"no file '{url}'; a URL is not a pattern: name a file or a folder"
+        return f"no file '{url}'; a URL cannot hold a pattern: name a file or a folder"
     if isinstance(system, pa.fs.PyFileSystem):
         try:
             system.handler.fs.info(path)
         except Exception as error:  # each protocol of fsspec raises its own errors
-            # fsspec says that there is no file if a server cannot be reached too.
             cause = error.__cause__ or error
             if not isinstance(cause, FileNotFoundError):
                 return f"cannot reach {url}: {first_line(cause)}"
@@ -188,47 +216,51 @@ def reason_of_absence(system: pa.fs.FileSystem, path: str, url: str) -> str:
 
 
 def check_query(key: str, url: str) -> None:
-    """Refuses a URL with a parameter that says where or how to send credentials.
+    """Refuses parameters in the URL of a protocol in `SIGNED_PROTOCOLS`.
 
-    A configuration may come from someone else. Arrow would sign its requests with the
-    user's credentials, and send them to any host that `endpoint_override` names.
+    A configuration may come from someone else. With `endpoint_override` or similar
+    parameters, Arrow would sign its requests with the user's credentials and send them
+    to a server that the author of the URL has chosen. Only `region` of S3 is allowed.
     """
     parts = urlsplit(url)
     for name, _ in parse_qsl(parts.query, keep_blank_values=True):
         is_safe = parts.scheme == "s3" and name == "region"
         if parts.scheme in SIGNED_PROTOCOLS and not is_safe:
+            fix = "remove it"
+            if parts.scheme == "s3":
+                fix += "; to use a server of your own, set the environment variable "
+                fix += "AWS_ENDPOINT_URL"
             raise DataError(
                 f"{key}: {shown(name)} in a URL may send your credentials to someone "
-                "else; remove it, and name a server of your own in the environment "
-                "variable AWS_ENDPOINT_URL"
+                f"else; {fix}"
             )
 
 
 def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
-    """Returns the file system of a URL, and the path in it.
+    """Opens the file system of a URL; returns it, and the path inside of it.
 
-    The file system is Arrow's own, or fsspec's for other protocols.
+    Arrow's own file system is used if Arrow has one for the protocol, else fsspec's.
     """
     protocol = url.partition("://")[0].lower()
     if protocol not in PROTOCOLS:
         raise DataError(
-            f"{key}: '{protocol}' is none of the protocols {', '.join(PROTOCOLS)}; "
-            "give a URL of one of these, or a file"
+            f"{key}: the protocol '{protocol}' is not one of {', '.join(PROTOCOLS)}; "
+            "give a URL with one of these, or a file"
         )
     check_query(key, url)
     try:
         system, path = pa.fs.FileSystem.from_uri(url)
         return system, path
     except (pa.ArrowException, OSError):
-        pass
+        pass  # Arrow does not know the protocol: fsspec may know it
     try:
         from fsspec.core import url_to_fs
 
         system, path = url_to_fs(url)
     except ImportError as error:
         raise DataError(
-            f"{key}: {url} needs another package: {first_line(error)}; "
-            "pip install 'mtl-cli[remote]' and the package that the error names"
+            f"{key}: cannot open {url}: {first_line(error)}; pip install "
+            "'mtl-cli[remote]', and the package that this message names, if any"
         ) from None
     except Exception as error:  # each protocol of fsspec raises its own errors
         raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None

@@ -1,4 +1,4 @@
-"""Odd properties of the data, found in the data report."""
+"""Finds properties of the data that are often mistakes, from the data report."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -10,19 +10,20 @@ from mtl_cli.features.base import Feature
 if TYPE_CHECKING:
     from mtl_cli.data.report import Report
 
-MIN_UNSEEN_SHARE = 0.1
-MIN_REPEATED_SHARE = 0.01
-MIN_EARLY_SHARE = 0.01
+# A property of a feature or split is reported if its number is above the limit.
+MIN_UNSEEN_FRACTION = 0.1
+MIN_REPEATED_FRACTION = 0.01
+MIN_EARLY_FRACTION = 0.01
 MIN_DRIFT = 0.25  # the usual threshold of the population stability index
-SHOWN_NAMES = 8
+MAX_CASES = 8  # in one line
 
 
 def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
-    """Returns one line per kind of odd property.
+    """Returns one line for each kind of odd property that the data has.
 
     Args:
-        report: the data report. The function does not read its `findings`.
-        features: the features by name.
+        report: the data report. Its `findings` may still be empty.
+        features: {name: feature}.
     """
     lines = [*findings_of_features(report, features), *findings_of_rows(report)]
     for split in report["splits"]:
@@ -32,21 +33,23 @@ def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
 
 
 def finding(sentence: str, cases: list[str]) -> str:
-    """Returns a sentence and the cases of which it is true; "" if there are none.
+    """Returns a sentence followed by the cases of which it is true.
 
     Args:
-        sentence: a sentence about "these" features or rows, without its end.
-        cases: the names of the features or splits, each with its number.
+        sentence: a sentence about "these features" or "these rows".
+        cases: the name of each such feature or split, and its number in brackets.
+
+    Returns: "" if there are no cases.
     """
-    more = ["..."] if len(cases) > SHOWN_NAMES else []
-    return f"{sentence}: {', '.join(cases[:SHOWN_NAMES] + more)}" if cases else ""
+    dots = ["..."] if len(cases) > MAX_CASES else []
+    return f"{sentence}: {', '.join(cases[:MAX_CASES] + dots)}" if cases else ""
 
 
 def findings_of_features(
     report: "Report", features: dict[str, Feature]
 ) -> Iterator[str]:
     """Yields the odd properties of features in the training rows."""
-    reports, rows = report["features"].items(), report["splits"]["train"]
+    reports, num_rows = report["features"].items(), report["splits"]["train"]
     yield finding(
         "these features have the same value in all "
         f"{report['sampled_rows']['train']:,} training rows looked at",
@@ -55,14 +58,14 @@ def findings_of_features(
     yield finding(
         "these features look like ids of rows (values, training rows)",
         [
-            f"{name} ({f['distinct']:,}, {rows:,})"
+            f"{name} ({f['distinct']:,}, {num_rows:,})"
             for name, f in reports
-            if features[name].is_row_id(f["distinct"], rows)
+            if features[name].is_row_id(f["distinct"], num_rows)
         ],
     )
     yield finding(
-        f"these features each predict a label alone (AUC above {SUSPICIOUS_AUC}); "
-        "check that they are known before the prediction",
+        f"each of these features alone predicts a label (AUC above {SUSPICIOUS_AUC}); "
+        "check that their values are known before the prediction",
         [
             f"{name} ({output} {auc:.4f})"
             for name, f in reports
@@ -80,27 +83,32 @@ def findings_of_rows(report: "Report") -> Iterator[str]:
         [f"{s} ({n:,})" for s, n in report["rows_without_group"].items() if n],
     )
     yield finding(
-        "these rows are earlier than the last training row, although split_by is time; "
-        "their scores are no forecast",
+        "these rows are earlier than the last training row, although split_by is time, "
+        "so their scores say less about future rows",
         [
-            f"{split} ({number:,} of {report['splits'][split]:,})"
-            for split, number in report["early_rows"].items()
-            if number >= MIN_EARLY_SHARE * report["splits"][split]
+            f"{split} ({count:,} of {report['splits'][split]:,})"
+            for split, count in report["early_rows"].items()
+            if count >= MIN_EARLY_FRACTION * report["splits"][split]
         ],
     )
 
 
 def findings_of_split(report: "Report", split: str) -> Iterator[str]:
-    """Yields the odd properties of a split beside the training rows."""
+    """Yields the odd properties of a split, compared with the training rows.
+
+    Args:
+        report: the data report.
+        split: `valid` or `test`.
+    """
     reports = report["features"].items()
     yield finding(
         f"these features have values in {split} rows that training rows lack, or hold "
-        "fewer than min_count times (share of the rows; of lists, of the values)",
+        "less than min_count times (share of such rows; for lists, of such values)",
         [
             f"{name} ({f['unseen'][split]:.0%})"
             for name, f in reports
             if f["unseen"].get(split, 0)
-            > f["unseen"].get("train", 0) + MIN_UNSEEN_SHARE
+            > f["unseen"].get("train", 0) + MIN_UNSEEN_FRACTION
         ],
     )
     yield finding(
@@ -112,16 +120,20 @@ def findings_of_split(report: "Report", split: str) -> Iterator[str]:
             if f["drift"][split] > MIN_DRIFT
         ],
     )
-    share = report["repeated_rows"].get(split, 0)
-    if share > MIN_REPEATED_SHARE:
+    fraction = report["repeated_rows"].get(split, 0)
+    if fraction > MIN_REPEATED_FRACTION:
         yield (
-            f"{share:.1%} of {split} rows are the same as a training row in all "
+            f"{fraction:.1%} of {split} rows are the same as a training row in all "
             "columns that are read"
         )
 
 
 def sampling_findings(train: Table) -> list[str]:
-    """Returns a line for each task whose column of sampling rates gives the label away.
+    """Returns a line for each task whose column `sampling_rate` reveals the label.
+
+    The rate of a row must be the fraction that the data keeps of such rows with label
+    0, also if the label of the row is 1. A common mistake is the rate 1 in all rows
+    with label 1.
 
     Args:
         train: training rows.
@@ -129,10 +141,11 @@ def sampling_findings(train: Table) -> list[str]:
     lines = []
     for name, log_rates in train.log_rates.items():
         is_positive = train.labels[name] == 1
+        # The logarithm of the rate 1 is 0.
         if is_positive.any() and log_rates.any() and not log_rates[is_positive].any():
             lines.append(
                 f"the sampling_rate of {name} is 1 in all rows with label 1; it must "
-                "be the share that the data keep of such rows with label 0, else the "
-                "probabilities are wrong"
+                "be the share that the data keep of such rows with label 0; otherwise "
+                "the probabilities are wrong"
             )
     return lines

@@ -18,8 +18,9 @@ from mtl_cli.data.files import Files
 def fingerprint(tables: dict[str, Files]) -> str:
     """Returns one SHA-256 that changes with any file of any table.
 
-    The hash covers the contents of local files. For remote files it covers the sizes
-    and times, or other properties by which fsspec detects a change.
+    A local file enters the hash by its content. A remote file enters by its path, size
+    and time of change, so that it need not be downloaded. For a remote file that fsspec
+    opens, the key by which fsspec itself detects a change is added.
 
     Args:
         tables: {split: its files}.
@@ -30,12 +31,12 @@ def fingerprint(tables: dict[str, Files]) -> str:
     digest = hashlib.sha256()
     for split, files in tables.items():
         digest.update(f"{split} {files.format}".encode())
-        for name in files.names:
+        for path in files.paths:
             try:
-                digest.update(version_of_file(files.system, name).encode())
+                digest.update(version_of_file(files.system, path).encode())
             except OSError as error:
                 raise DataError(
-                    f"dataset.{split}: cannot read {name}: "
+                    f"dataset.{split}: cannot read {path}: "
                     f"{error.strerror or first_line(error)}"
                 ) from None
     return digest.hexdigest()
@@ -48,34 +49,38 @@ def version_of_file(system: pa.fs.FileSystem, path: str) -> str:
     info = system.get_file_info(path)
     version = f"{info.path} {info.size} {info.mtime_ns}"
     if isinstance(system, pa.fs.PyFileSystem):
-        # fsspec's file systems name the time differently, and Arrow does not find it.
+        # Each of fsspec's file systems has its own name for the time of change. Arrow
+        # knows only one of these names, so `mtime_ns` is often None. `ukey` is fsspec's
+        # own text that changes with the file.
         version += system.handler.fs.ukey(path)
     return version
 
 
 def content_hash(path: Path) -> str:
-    """Returns a file's SHA-256.
+    """Returns the SHA-256 of a local file.
 
-    The cache remembers the hash for as long as the file's size and times do not change.
+    The hash is also written to the cache, together with the file's size, times and
+    inode. While these do not change, later calls take the hash from the cache and do
+    not read the file.
     """
     status = path.stat()
     # A tool that replaces a file can keep its mtime, but not its ctime.
     stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-    name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
-    memo = None
-    with contextlib.suppress(OSError):  # without a memo the file is hashed again
-        folder = cache_subfolder("hashes")
-        memo = None if folder is None else folder / f"{name}.json"
-    if memo is not None and memo.exists():
+    cached_hash = None
+    with contextlib.suppress(OSError):  # no cache can be made: nothing is remembered
+        if folder := cache_subfolder("hashes"):
+            path_hash = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
+            cached_hash = folder / f"{path_hash}.json"
+    if cached_hash is not None and cached_hash.exists():
         try:
-            remembered = read_json_object(memo)
-            if remembered["stamp"] == stamp:
-                return str(remembered["sha256"])
+            values = read_json_object(cached_hash)
+            if values["stamp"] == stamp:
+                return str(values["sha256"])
         except (ValueError, KeyError, TypeError, OSError):
-            pass  # the memo was not written to its end, so the file is hashed again
+            pass  # the cached file is damaged or unreadable: hash `path` again
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    if memo is not None:
-        with contextlib.suppress(WriteError), replacing(memo) as temporary:
+    if cached_hash is not None:
+        with contextlib.suppress(WriteError), replacing(cached_hash) as temporary:
             temporary.write_text(json.dumps({"stamp": stamp, "sha256": sha256}))
     return sha256

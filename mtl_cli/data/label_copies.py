@@ -6,7 +6,7 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.data.table import Array
 from mtl_cli.heads.base import Output
 
-FIRST_ROWS = 1000  # enough to see that most features are no copies
+FIRST_ROWS = 1000  # enough rows to see that most features are not copies
 
 
 def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> None:
@@ -16,36 +16,39 @@ def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> N
         feature: the feature's name.
         output: the output whose labels are compared.
         labels: the labels, (rows,).
-        values: the feature's values in the same rows, (rows,).
+        values: the feature's encoded values in the same rows, (rows,).
 
     Raises:
         DataError: if the feature is a copy of the label.
     """
     has_classes = output.task.HAS_CLASSES
-    candidates = [labels]
+    rounded_labels = [labels]
     if not has_classes:
-        # Features are float32. Large numbers are rounded, unless they were centred.
-        candidates = [x.astype("float32") for x in (labels, labels - labels.mean())]
-    pairs = max(pairs_if_copy(has_classes, x, values) for x in candidates)
+        # The feature's values have been rounded to float32, some of them after the mean
+        # was subtracted. So the labels are compared after the same roundings.
+        centred = labels - labels.mean()
+        rounded_labels = [labels.astype("float32"), centred.astype("float32")]
+    num_pairs = max(num_pairs_of_copy(has_classes, y, values) for y in rounded_labels)
     # With many classes of few rows each, the values may correspond by chance.
-    if pairs < 2 or (has_classes and 2 * pairs > len(labels)):
+    if num_pairs < 2 or (has_classes and 2 * num_pairs > len(labels)):
         return
     raise DataError(
-        f"dataset.features.{feature}: the {pairs:,} values of this feature correspond "
-        f"one to one to the labels of task {output.name} in all {len(labels):,} rows "
-        "looked at, so the model would see the answer; remove the feature"
+        f"dataset.features.{feature}: the {num_pairs:,} values of this feature "
+        f"correspond one to one to the labels of task {output.name} in all "
+        f"{len(labels):,} rows looked at, so the model would see the answer; remove "
+        "the feature"
     )
 
 
-def pairs_if_copy(has_classes: bool, labels: Array, values: Array) -> int:
-    """Returns `num_pairs` of all rows, or 0 if the first rows are no copies."""
-    if not num_pairs(has_classes, labels[:FIRST_ROWS], values[:FIRST_ROWS]):
+def num_pairs_of_copy(has_classes: bool, labels: Array, values: Array) -> int:
+    """Returns `count_pairs` of all rows, after a quick look at the first rows."""
+    if not count_pairs(has_classes, labels[:FIRST_ROWS], values[:FIRST_ROWS]):
         return 0
-    return num_pairs(has_classes, labels, values)
+    return count_pairs(has_classes, labels, values)
 
 
-def num_pairs(has_classes: bool, labels: Array, values: Array) -> int:
-    """Returns the number of distinct labels if values correspond to them one to one.
+def count_pairs(has_classes: bool, labels: Array, values: Array) -> int:
+    """Counts the distinct pairs (value, label) if the correspondence is one to one.
 
     Labels that are numbers must also rise or fall with the values. Otherwise a label
     that differs in every row would correspond to any column of ids that differ in every
@@ -56,14 +59,16 @@ def num_pairs(has_classes: bool, labels: Array, values: Array) -> int:
         labels: the labels, (rows,).
         values: the values of a feature, (rows,).
 
-    Returns: 0 if labels and values do not correspond one to one.
+    Returns: 0 if the correspondence is not one to one.
     """
     distinct_labels, label_codes = np.unique(labels, return_inverse=True)
     distinct_values, value_codes = np.unique(values, return_inverse=True)
-    size = len(distinct_labels)
-    pairs = np.unique(value_codes * size + label_codes)
-    if not size == len(distinct_values) == len(pairs):
+    num_labels = len(distinct_labels)
+    # Each distinct pair as one number, sorted by value and then by label.
+    pairs = np.unique(value_codes * num_labels + label_codes)
+    if not num_labels == len(distinct_values) == len(pairs):
         return 0
-    steps = np.diff(pairs % size)  # from the label of one value to the next value's
-    is_monotone = bool((steps > 0).all() or (steps < 0).all())
-    return size if has_classes or is_monotone else 0
+    # The differences between the labels of neighbouring values.
+    differences = np.diff(pairs % num_labels)
+    is_monotone = bool((differences > 0).all() or (differences < 0).all())
+    return num_labels if has_classes or is_monotone else 0

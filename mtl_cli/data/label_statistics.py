@@ -10,7 +10,7 @@ from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.tasks.base import Statistics
 
-SHOWN_VALUES = 20
+MAX_LISTED_VALUES = 20  # in a message
 
 
 class LabelStatistics:
@@ -25,17 +25,17 @@ class LabelStatistics:
         self.has_weights = dataset.weight_column is not None
         self.outputs = [output for output in outputs if not output.added_by_heads]
         self.summaries = {output.name: LabelSummary() for output in self.outputs}
-        # The required values that no training row has held so far, and for the error
-        # message the values that the rows hold instead.
+        # {output: the values of `positive` that no training row has held so far}.
         self.missing_values = {o.name: o.task.required_values for o in self.outputs}
-        self.other_values: dict[str, list[object]] = {o.name: [] for o in self.outputs}
+        # {output: the values that the training rows hold}, for the error message.
+        self.found_values: dict[str, list[object]] = {o.name: [] for o in self.outputs}
 
     def add(self, labels: Table, table: pa.Table, is_training: Array) -> None:
         """Adds the labels of the training rows in a chunk.
 
         Args:
             labels: the labels and weights of the chunk's rows.
-            table: the rows as they are in the file.
+            table: the same rows as they are in the file.
             is_training: True for training rows, (rows,).
         """
         for output in self.outputs:
@@ -43,9 +43,10 @@ class LabelStatistics:
             is_counted = is_training & (labels.weights[name] > 0)
             self.summaries[name].add(labels.labels[name][is_counted].astype("float64"))
             if self.missing_values[name]:
-                values = self.other_values[name] + distinct_cells(column, is_training)
-                self.other_values[name] = list(dict.fromkeys(values))
-                # The labels were read, so the column's type can hold each value.
+                values = self.found_values[name] + distinct_cells(column, is_training)
+                self.found_values[name] = list(dict.fromkeys(values))
+                # `cells_equal` raises no error here: the labels have been read, so the
+                # column's type can hold each value.
                 self.missing_values[name] = [
                     value
                     for value in self.missing_values[name]
@@ -53,20 +54,25 @@ class LabelStatistics:
                 ]
 
     def check(self) -> None:
-        """Raises a `DataError` if a task can learn nothing from its training labels."""
+        """Refuses tasks that can learn nothing from their training labels.
+
+        Raises:
+            DataError: if a positive value is missing, there are no labels, or all
+                labels are the same class.
+        """
         for output in self.outputs:
             name, task = output.name, output.task
             key, summary = f"dataset.tasks.{name}", self.summaries[name]
             in_space = "" if output.space is None else f" where {output.space} = 1"
             for value in self.missing_values[name]:
-                others = [shown(v) for v in self.other_values[name]]
+                found = [shown(v) for v in self.found_values[name]]
                 raise DataError(
                     f"{key}: column '{task.label}' never holds the positive value "
                     f"{value!r} in training rows; it holds "
-                    f"{', '.join(others[:SHOWN_VALUES]) or 'nothing'}"
-                    f"{suggest(repr(value), others)}"
+                    f"{', '.join(found[:MAX_LISTED_VALUES]) or 'nothing'}"
+                    f"{suggest(repr(value), found)}"
                 )
-            if not summary.rows:
+            if not summary.count:
                 raise DataError(
                     f"{key}: no training row has a label{in_space}"
                     f"{' and a weight above 0' if self.has_weights else ''}; correct "
@@ -74,15 +80,15 @@ class LabelStatistics:
                 )
             if task.HAS_CLASSES and summary.lowest == summary.highest:
                 raise DataError(
-                    f"{key}: all {summary.rows:,} training labels{in_space} are "
+                    f"{key}: all {summary.count:,} training labels{in_space} are "
                     f"{task.label_text(summary.lowest)}; a {task.kind} task needs at "
                     "least two classes; give other rows, or leave the task out"
                 )
 
     def statistics(self) -> dict[str, Statistics]:
-        """Returns what each task must know of its training labels.
+        """Returns the statistics that losses and predictions use.
 
-        Returns: {task: statistics}; a task that needs nothing is left out.
+        Returns: {task: statistics}. A task that uses none is left out.
         """
         statistics = {
             output.name: output.task.label_statistics(self.summaries[output.name])

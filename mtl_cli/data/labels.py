@@ -19,8 +19,8 @@ from mtl_cli.tasks.binary import Binary
 def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
     """Returns the columns that training reads besides the columns of features.
 
-    These are the columns of labels, spaces, true probabilities, row weights, groups
-    and splits.
+    These are the columns of labels, spaces, true probabilities, sampling rates, row
+    weights, groups and splits.
 
     Args:
         dataset: the data set that declares the columns.
@@ -48,8 +48,10 @@ def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
         column = getattr(dataset, key)
         if column is not None:
             keys.setdefault(column, f"dataset.{key}")
-    text = (dataset.group_column, dataset.split_column)
-    types = {c: pa.string() if c in text else pa.float64() for c in keys}
+    text_columns = (dataset.group_column, dataset.split_column)
+    types = {c: pa.string() if c in text_columns else pa.float64() for c in keys}
+    # A column that is the label of several tasks has the type text if one task needs
+    # it.
     for task in tasks:
         if task.column_type() != pa.float64():
             types[task.label] = task.column_type()
@@ -67,7 +69,7 @@ def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> 
     Returns: a table without features and groups.
 
     Raises:
-        DataError: naming the column, row and value that is wrong.
+        DataError: if a cell is wrong. The message names its column, row and value.
     """
     rows = Table({}, {}, {})
     weights = row_weights(dataset, table)
@@ -92,13 +94,16 @@ def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> 
 def add_sampling(
     rows: Table, dataset: Dataset, output: Output, table: pa.Table
 ) -> None:
-    """Adds the weights and rates of a sample of rows; see `Table`.
+    """Sets `population` and `log_rates` of a table, if an output's rows are a sample.
+
+    The data of a task with `sampling_rate` keep only some of the rows with label 0. If
+    they keep one of ten rows like this one, the row stands for ten rows in metrics.
 
     Args:
-        rows: the labels and weights of the rows. The function adds to them.
+        rows: the labels and weights of the rows. The function changes this table.
         dataset: the data set.
-        output: the output whose rows may be a sample.
-        table: the rows.
+        output: the output.
+        table: the rows as they are in the file.
     """
     task, name = sampled_task(dataset, output), output.sampled_task
     if task is None or name is None:
@@ -112,7 +117,10 @@ def add_sampling(
 
 
 def sampled_task(dataset: Dataset, output: Output) -> Task | None:
-    """Returns the task whose `sampling_rate` an output depends on; None without one."""
+    """Returns the task whose `sampling_rate` thins out the rows of an output.
+
+    Returns: None if the data keep all rows.
+    """
     if output.sampled_task is None:
         return None
     task = dataset.tasks[output.sampled_task]
@@ -120,7 +128,19 @@ def sampled_task(dataset: Dataset, output: Output) -> Task | None:
 
 
 def kept_negatives(name: str, task: Task, table: pa.Table) -> Array:
-    """Returns the share of rows like each row, with label 0, that the data keep."""
+    """Returns the sampling rate of each row, (rows,).
+
+    The rate is the fraction that the data keep of the rows that are like this row and
+    have the label 0.
+
+    Args:
+        name: the task's name.
+        task: a task with a sampling rate.
+        table: the rows.
+
+    Raises:
+        DataError: if a cell of the rates' column is wrong.
+    """
     column = task.kept_negatives_column
     if column is None:
         return np.full(table.num_rows, task.kept_negatives)
@@ -145,7 +165,7 @@ def labels_of_task(key: str, task: Task, table: pa.Table) -> Array:
 
 
 def row_weights(dataset: Dataset, table: pa.Table) -> Array:
-    """Returns the weights in the data set's weight column, (rows,); 1 without one."""
+    """Returns the weight of each row, (rows,); 1 if the data set has no weights."""
     column = dataset.weight_column
     if column is None:
         return np.ones(table.num_rows)
@@ -172,7 +192,13 @@ def truth_columns(dataset: Dataset, output: Output) -> dict[str, str]:
 def true_probabilities(
     dataset: Dataset, output: Output, table: pa.Table
 ) -> Array | None:
-    """Returns an output's true probabilities, float32 (rows,); None if unknown."""
+    """Returns an output's true probabilities, float32 (rows,).
+
+    These are the true probabilities of the first task in `Output.truth_tasks`, divided
+    by those of the other tasks.
+
+    Returns: None if the data set does not have the columns.
+    """
     rule = "a probability from 0 to 1"
     truths = [
         numbers_up_to(1, f"dataset.tasks.{name}.truth", column, table, rule)
@@ -181,24 +207,26 @@ def true_probabilities(
     if not truths:
         return None
     probability, *divisors = truths
-    for p in divisors:
-        probability = np.divide(
-            probability, p, out=np.zeros_like(probability), where=p > 0
-        )
+    for divisor in divisors:
+        zeros = np.zeros_like(probability)  # the result where the divisor is 0
+        probability = np.divide(probability, divisor, out=zeros, where=divisor > 0)
     return probability.astype("float32")
 
 
 def numbers_up_to(
     highest: float, key: str, column: str, table: pa.Table, rule: str
 ) -> Array:
-    """Returns the numbers of a column, (rows,), after checking that they are in range.
+    """Reads a column of numbers from 0 up to a highest number, (rows,).
 
     Args:
-        highest: the largest valid number; the smallest is 0.
+        highest: the largest valid number.
         key: the configuration's key that names the column.
         column: the column to read.
         table: the rows.
         rule: what a cell must hold, for messages.
+
+    Raises:
+        DataError: if a cell is empty, is not a number or is out of range.
     """
     message_start = f"{key}: column '{column}'"
     numbers = as_numbers(message_start, table[column])

@@ -18,15 +18,16 @@ from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import encode
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.files import find_files
-from mtl_cli.data.fingerprint import fingerprint as fingerprint_of_files
+from mtl_cli.data.fingerprint import fingerprint as hash_files
 from mtl_cli.data.report import Report
 from mtl_cli.data.row_progress import OnRows, no_progress
-from mtl_cli.data.scenarios import Scenarios, scenarios_of
+from mtl_cli.data.scenarios import Scenarios, find_scenarios
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.heads.base import Output
 
 STREAM_ABOVE_BYTES = 2 << 30
-# Keys without effect on the encoded rows, and keys that `cache_key` hashes apart.
+# Keys that `cache_key` leaves out of the dump of the data set: the encoded rows do not
+# depend on the key, or `cache_key` adds what they depend on in another form.
 KEYS_NOT_HASHED = {"train", "valid", "test", "name", "stream", "tasks", "features"}
 KEYS_NOT_HASHED |= {"scenario", "only_scenario"}
 
@@ -36,15 +37,16 @@ class Data:
     """An encoded data set.
 
     Attributes:
-        splits: the rows of `train`, and of `valid` and `test` if the data set has them.
+        splits: {split: its rows}, for `train`, and for `valid` and `test` if the data
+            set has such rows.
         row_numbers: {split: the number of each row in its file, (rows,), from 0}.
         features: the features, fitted to the training rows.
         labels: {task: statistics of its training labels}, see `LabelStatistics`.
         report: the data report.
-        fingerprint: the hash of the rows, see `fingerprint_of`.
-        loading: a text for the console: whether the rows were encoded or found encoded,
-            and the seconds that this took.
-        scenarios: the scenarios of the rows; None if no feature tells them.
+        fingerprint: the hash of the rows, see `hash_rows`.
+        loading: a text for the console. It says whether the rows were encoded or found
+            in the cache, and how many seconds this took.
+        scenarios: the scenarios of the rows; None if `dataset.scenario` is null.
     """
 
     splits: dict[str, Table | StoredTable]
@@ -58,7 +60,7 @@ class Data:
 
     @property
     def streamed(self) -> bool:
-        """Whether the training rows stay on disk."""
+        """Whether training reads its rows from disk, block by block."""
         return isinstance(self.splits["train"], StoredTable)
 
 
@@ -78,18 +80,17 @@ def load(
         outputs: the outputs of the model. Tasks of the data set that no output needs
             are not read.
         earlier: what features keep from an earlier run; None without such a run.
-        on_rows: receives the numbers of finished and of all rows while they are
-            encoded, see `encode`.
+        on_rows: is called with the progress while rows are encoded, see `encode`.
 
     Raises:
         DataError: if a file does not fit the configuration.
     """
     start = time.perf_counter()
-    fingerprint = fingerprint_of(dataset)
+    fingerprint = hash_rows(dataset)
 
     def encode_into(folder: Path) -> None:
         encode(dataset, outputs, folder, earlier, on_rows)
-        if fingerprint_of(dataset) != fingerprint:
+        if hash_rows(dataset) != fingerprint:
             files = ", ".join(dataset.paths.values())
             raise DataError(
                 f"dataset: one of {files} changed while it was read; run again when "
@@ -113,15 +114,20 @@ def load(
         entry.manifest["report"],
         fingerprint,
         f"{'found encoded' if entry.was_cached else 'encoded'} in {seconds:.1f} s",
-        scenarios_of(dataset, features),
+        find_scenarios(dataset, features),
     )
     if data.scenarios is None or dataset.only_scenario is None:
         return data
-    return of_one_scenario(data, data.scenarios, dataset.only_scenario)
+    return keep_scenario(data, data.scenarios, dataset.only_scenario)
 
 
-def of_one_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
-    """Returns the rows of one scenario in each split, in memory.
+def keep_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
+    """Returns data with only the rows of one scenario in each split, in memory.
+
+    Args:
+        data: the rows of all scenarios.
+        scenarios: the scenarios of the data.
+        name: the scenario to keep.
 
     Raises:
         DataError: if a split has no row of the scenario.
@@ -129,17 +135,19 @@ def of_one_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
     splits: dict[str, Table | StoredTable] = {}
     row_numbers = {}
     for split, table in data.splits.items():
-        rows = np.flatnonzero(scenarios.names_of(table) == name)
+        rows = np.flatnonzero(scenarios.row_names(table) == name)
         if not len(rows):
             raise DataError(
-                f"dataset.only_scenario: no {split} row is of scenario {name!r}; the "
-                f"scenarios are {', '.join(scenarios.names)}"
+                f"dataset.only_scenario: no {split} row belongs to scenario {name!r}; "
+                f"the scenarios are {', '.join(scenarios.names)}"
             )
         mapped = table.mapped() if isinstance(table, StoredTable) else table
         splits[split] = mapped.take(rows)
         row_numbers[split] = data.row_numbers[split][rows]
     report = data.report.copy()
-    remark = f"only rows of scenario {name} are used; the data report is of all rows"
+    remark = (
+        f"only rows of scenario {name} are used; this data report describes all rows"
+    )
     report["findings"] = [*report["findings"], remark]
     return replace(data, splits=splits, row_numbers=row_numbers, report=report)
 
@@ -147,26 +155,29 @@ def of_one_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
 def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
     """Checks that an entry of the cache fits the features and the outputs.
 
-    Others may write to the cache, and an array of another type or width, or a report
-    that lacks a number, would end the run much later.
+    Other users may write to a shared cache. Without this check, an array of another
+    type or width, or a report that lacks a number, would make the run fail much later.
 
     Raises:
         ValueError: if an array is missing, or has another type or width; or if the
             data report or the statistics of labels are incomplete.
-        DataError: if a feature cannot use what it should have learnt.
+        DataError: if what a feature has learnt, according to the entry, is damaged.
     """
-    check_records(entry, dataset, outputs)
+    check_report_and_labels(entry, dataset, outputs)
     features = FeatureSet(dataset.used_features, entry.manifest["features"])
+    # The features encode one made-up row, which shows what each array must be like.
     expected = types_and_widths(features.encode(features.examples(1)))
     tables = entry.tables()
     if "train" not in tables:
         raise ValueError("there are no training rows")
     for split, table in tables.items():
         if types_and_widths(table.read(0, 1).features) != expected:
-            raise ValueError(f"the arrays of {split} are not those of the features")
+            raise ValueError(f"the arrays of {split} do not fit the features")
 
 
-def check_records(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
+def check_report_and_labels(
+    entry: Entry, dataset: Dataset, outputs: list[Output]
+) -> None:
     """Checks the form of an entry's data report and of its statistics of labels.
 
     Raises:
@@ -176,34 +187,36 @@ def check_records(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None
     statistics = TypeAdapter(dict[str, dict[str, FiniteFloat]]).validate_python(
         entry.manifest["labels"], strict=True
     )
-    one_label = LabelSummary(rows=1, lowest=0.0, highest=0.0)
+    one_label = LabelSummary(count=1, lowest=0.0, highest=0.0)
     keys = {o.name: set(o.task.label_statistics(one_label)) for o in outputs}
     if {name: set(numbers) for name, numbers in statistics.items()} != {
         name: names for name, names in keys.items() if names
     }:
-        raise ValueError("the statistics of labels are not those of the outputs")
+        raise ValueError("the statistics of labels do not fit the outputs")
     if set(report["tasks"]) != set(keys) or (
         set(report["features"]) != set(dataset.used_features)
     ):
-        raise ValueError("the data report is not of these outputs and features")
+        raise ValueError("the data report does not fit the outputs and features")
 
 
 def types_and_widths(arrays: dict[str, Array]) -> dict[str, tuple[str, int]]:
-    """Returns {name: the type of an array's numbers, and the length of its rows}."""
+    """Returns {name: (type of the array's values, number of values in a row)}."""
     return {name: (x.dtype.str, x.shape[1]) for name, x in arrays.items()}
 
 
-def fingerprint_of(dataset: Dataset) -> str:
-    """Returns a hash of the rows: of their files, or of the generator and its keys.
+def hash_rows(dataset: Dataset) -> str:
+    """Returns a hash of the rows of a data set.
+
+    For a generated data set, this is a hash of the generator's code and keys.
 
     Raises:
         DataError: if a file cannot be read.
     """
-    if type(dataset) is not Dataset:
+    if type(dataset) is not Dataset:  # a subclass of `Dataset` is a generator
         keys = dataset.model_dump_json(exclude=set(Dataset.model_fields))
         text = keys + cache.code_version([dataset])
         return hashlib.sha256(text.encode()).hexdigest()
-    return fingerprint_of_files(
+    return hash_files(
         {
             split: find_files(f"dataset.{split}", path, dataset.format)
             for split, path in dataset.paths.items()
@@ -222,12 +235,12 @@ def cache_key(
     Args:
         dataset: the data set.
         outputs: the outputs of the model.
-        fingerprint: the hash of the rows, see `fingerprint_of`.
+        fingerprint: the hash of the rows, see `hash_rows`.
         earlier: what features keep from an earlier run; None without such a run.
     """
     features = dataset.used_features
-    names = {name for output in outputs for name in (output.label, output.space)}
-    tasks = {name: task for name, task in dataset.tasks.items() if name in names}
+    task_names = {name for output in outputs for name in (output.label, output.space)}
+    tasks = {name: task for name, task in dataset.tasks.items() if name in task_names}
     text = json.dumps(
         [
             dataset.model_dump(mode="json", exclude=KEYS_NOT_HASHED),
@@ -246,6 +259,6 @@ def cache_key(
 def is_streamed(dataset: Dataset, table: StoredTable) -> bool:
     """Whether training reads the rows of a split from disk, block by block."""
     if dataset.stream == "auto":
-        size = sum(array.path.stat().st_size for array in table.arrays.values())
-        return size > STREAM_ABOVE_BYTES
+        num_bytes = sum(file.path.stat().st_size for file in table.files.values())
+        return num_bytes > STREAM_ABOVE_BYTES
     return dataset.stream

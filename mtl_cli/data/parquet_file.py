@@ -1,8 +1,10 @@
-"""Opens Parquet files, and refuses those that would fill the memory.
+"""Opens Parquet files, and refuses a file that would fill the memory.
 
-A Parquet file of a few kilobytes can say that one long text stands in every row. Long
-texts are therefore read as dictionaries: a dictionary holds each text once. The size of
-the rows is worked out before the texts are copied into the rows.
+A Parquet file of a few kilobytes can say that one long text is in every row. If each
+row got a copy of the text, the rows would take gigabytes. So a column with long texts
+is read as a dictionary: the dictionary holds each text once, and a row holds an index
+of it. From the lengths of the texts and the indices, the size of the rows is computed
+before any text is copied.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,16 +18,19 @@ import pyarrow.parquet
 
 from mtl_cli.core.other_files import MAX_RATIO, UnsafeFileError
 
-# A batch of rows is refused if it breaks all three limits: honest files that compress
-# well have short cells, and honest files with long cells are large.
+# A part of a file is refused only if it breaks three limits at once: it expands to more
+# than `MAX_EXPANDED_BYTES`, to more than `MAX_RATIO` times the size of the file, and to
+# more than `MAX_CELL_BYTES` per cell on average. An honest file that compresses well
+# has short cells, and an honest file with long cells is large.
 MAX_EXPANDED_BYTES = 1 << 28
-MAX_CELL_BYTES = 256  # on average
+MAX_CELL_BYTES = 256
 ITEM_BYTES = 8  # of an item of a list: an int64, a float64, or the start of a text
-# A table of more rows is refused if it has more than `MAX_ROWS_PER_BYTE` of the file:
-# its rows hardly differ, and each takes memory or room on the disk.
+# A table of more than `MANY_ROWS` rows is refused if it has more than
+# `MAX_ROWS_PER_BYTE` rows for each byte of the file. The rows of such a table hardly
+# differ, but each row takes memory and disk space.
 MANY_ROWS = 10_000_000
 MAX_ROWS_PER_BYTE = 10
-PROBE_BYTES = 1 << 16  # read at a time to find the dictionaries
+PROBE_BYTES = 1 << 16  # size of the reading buffer while dictionaries are looked for
 
 
 class ColumnarFile(NamedTuple):
@@ -33,30 +38,33 @@ class ColumnarFile(NamedTuple):
 
     Attributes:
         schema: the names and types of all columns.
-        rows: the number of rows.
-        batches: takes names of columns and a number of rows; yields batches with at
-            least these columns and at most this number of rows.
+        num_rows: the number of rows.
+        batches: a function that takes column names and a largest number of rows, and
+            yields the rows in batches of at most this number. A batch has at least
+            these columns.
     """
 
     schema: pa.Schema
-    rows: int
+    num_rows: int
     batches: Callable[[list[str], int], Iterator[pa.RecordBatch]]
 
 
 @contextmanager
 def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
-    """Opens a Parquet file; reading checks the checksums of pages that have one.
+    """Opens a Parquet file.
 
-    Columns with long texts that repeat are dictionaries.
+    A column with a dictionary of long texts is read as a dictionary. If the file has
+    checksums, reading compares them.
 
     Raises:
         UnsafeFileError: if lists of the file, or texts of a batch, expand too much.
     """
-    size = stream.size()
+    file_bytes = stream.size()
     metadata = pyarrow.parquet.read_metadata(stream)
-    check_rows(metadata.num_rows, size)
-    check_lists(metadata, size)
-    # With pre_buffer, Arrow would keep what it has read until the file is closed.
+    check_rows(metadata.num_rows, file_bytes)
+    check_lists(metadata, file_bytes)
+    # With pre_buffer, Arrow would keep all bytes that it has read in memory until the
+    # file is closed.
     with pyarrow.parquet.ParquetFile(
         stream,
         metadata=metadata,
@@ -69,7 +77,7 @@ def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
             for batch in file.iter_batches(max_rows, columns=columns):
                 for name, column in zip(batch.schema.names, batch.columns, strict=True):
                     if pa.types.is_dictionary(column.type):
-                        check_texts(name, column, size)
+                        check_texts(name, column, file_bytes)
                 yield batch
 
         yield ColumnarFile(file.schema_arrow, metadata.num_rows, batches)
@@ -78,29 +86,31 @@ def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
 def long_text_columns(
     stream: pa.NativeFile, metadata: pyarrow.parquet.FileMetaData
 ) -> list[str]:
-    """Returns the names of columns with a dictionary that holds a long text.
+    """Returns the names of the text columns that hold a long text.
 
-    The first row of each row group brings the group's dictionaries along.
+    To read the first row of a row group, Arrow reads the whole dictionary of each of
+    the group's columns. So the first row of each group is enough to find the long
+    texts.
     """
-    texts = text_columns(metadata.schema)
-    if not texts:
+    names = text_columns(metadata.schema)
+    if not names:
         return []
-    long_columns: dict[str, None] = {}
+    long_columns: dict[str, None] = {}  # a set in order
     file = pyarrow.parquet.ParquetFile(
         stream,
         metadata=metadata,
-        read_dictionary=texts,
+        read_dictionary=names,
         page_checksum_verification=True,
         buffer_size=PROBE_BYTES,
         pre_buffer=False,
     )
     for i in range(metadata.num_row_groups):
-        for batch in islice(file.iter_batches(1, row_groups=[i], columns=texts), 1):
+        for batch in islice(file.iter_batches(1, row_groups=[i], columns=names), 1):
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
-                # A damaged file may promise a dictionary and hold plain texts.
+                # A damaged file may hold plain texts where it promises a dictionary.
                 is_dictionary = pa.types.is_dictionary(column.type)
                 values = column.dictionary if is_dictionary else column
-                if longest(values) > MAX_CELL_BYTES:
+                if longest_text_bytes(values) > MAX_CELL_BYTES:
                     long_columns[name] = None
     return list(long_columns)
 
@@ -118,74 +128,81 @@ def text_columns(schema: pyarrow.parquet.ParquetSchema) -> list[str]:
     ]
 
 
-def check_texts(name: str, column: pa.DictionaryArray, size: int) -> None:
+def check_texts(name: str, column: pa.DictionaryArray, file_bytes: int) -> None:
     """Refuses texts that would fill the memory if each row had its own copy.
 
     Args:
         name: the column's name.
         column: the texts of some rows.
-        size: the bytes of the file.
+        file_bytes: the size of the file.
+
+    Raises:
+        UnsafeFileError: if the texts are refused.
     """
-    if longest(column.dictionary) > MAX_CELL_BYTES:
+    if longest_text_bytes(column.dictionary) > MAX_CELL_BYTES:
         lengths = pc.binary_length(column.dictionary).cast(pa.int64())
-        expanded = pc.sum(lengths.take(column.indices)).as_py()
-        check_size(f"column '{name}'", expanded or 0, len(column), size)
+        expanded_bytes = pc.sum(lengths.take(column.indices)).as_py() or 0
+        check_size(f"column '{name}'", expanded_bytes, len(column), file_bytes)
 
 
-def longest(values: pa.Array) -> int:
-    """Returns the bytes of the longest text; 0 if the values are no texts."""
+def longest_text_bytes(values: pa.Array) -> int:
+    """Returns the length of the longest text in bytes; 0 if the values are not text."""
     if not (pa.types.is_string(values.type) or pa.types.is_binary(values.type)):
         return 0
     return int(pc.max(pc.binary_length(values)).as_py() or 0)
 
 
-def check_lists(metadata: pyarrow.parquet.FileMetaData, size: int) -> None:
+def check_lists(metadata: pyarrow.parquet.FileMetaData, file_bytes: int) -> None:
     """Refuses lists if their items would fill the memory.
 
     Args:
         metadata: the file's own description of its columns.
-        size: the bytes of the file.
+        file_bytes: the size of the file.
+
+    Raises:
+        UnsafeFileError: if the lists are refused.
     """
     schema = metadata.schema
     columns = range(metadata.num_columns)
-    # Arrow ends the process if it meets damage in the description of a column, so only
-    # the columns of lists are asked.
-    lists = [j for j in columns if schema.column(j).max_repetition_level]
+    # If the description of a column is damaged, Arrow ends the process when the
+    # description is read. So only the descriptions of list columns are read.
+    list_columns = [j for j in columns if schema.column(j).max_repetition_level]
     for i in range(metadata.num_row_groups):
         group = metadata.row_group(i)
-        for j in lists:
+        for j in list_columns:
             column = group.column(j)
             name = f"column '{column.path_in_schema}'"
-            expanded = ITEM_BYTES * column.num_values
-            check_size(name, expanded, group.num_rows, size)
+            expanded_bytes = ITEM_BYTES * column.num_values
+            check_size(name, expanded_bytes, group.num_rows, file_bytes)
 
 
-def check_rows(rows: int, size: int) -> None:
+def check_rows(num_rows: int, file_bytes: int) -> None:
     """Raises an `UnsafeFileError` if a file has too many rows for its size.
 
     Args:
-        rows: the number of rows.
-        size: the bytes of the file.
+        num_rows: the number of rows.
+        file_bytes: the size of the file.
     """
-    if rows > max(MANY_ROWS, MAX_ROWS_PER_BYTE * size):
+    if num_rows > max(MANY_ROWS, MAX_ROWS_PER_BYTE * file_bytes):
         raise UnsafeFileError(
-            f"has {size:,} bytes, but {rows:,} rows or more; at most "
+            f"has {file_bytes:,} bytes, but {num_rows:,} rows or more; at most "
             f"{MAX_ROWS_PER_BYTE} rows for each byte are read: write fewer rows"
         )
 
 
-def check_size(part: str, expanded: int, cells: int, size: int) -> None:
+def check_size(part: str, expanded_bytes: int, num_cells: int, file_bytes: int) -> None:
     """Raises an `UnsafeFileError` if a part of a file breaks all three limits.
 
     Args:
-        part: what expands, for the message.
-        expanded: the bytes of all cells.
-        cells: the number of cells.
-        size: the bytes of the file.
+        part: the name of the part, for the message.
+        expanded_bytes: the size of the part's cells in memory.
+        num_cells: the number of cells.
+        file_bytes: the size of the file.
     """
-    limits = MAX_EXPANDED_BYTES, MAX_RATIO * size, MAX_CELL_BYTES * cells
-    if expanded > max(limits):
+    limits = MAX_EXPANDED_BYTES, MAX_RATIO * file_bytes, MAX_CELL_BYTES * num_cells
+    if expanded_bytes > max(limits):
         raise UnsafeFileError(
-            f"has {size:,} bytes, but {part} expands to {expanded:,} bytes in "
-            f"{cells:,} cells; at most {max(limits):,} are read: leave long columns out"
+            f"has {file_bytes:,} bytes, but {part} expands to {expanded_bytes:,} bytes "
+            f"in {num_cells:,} cells; at most {max(limits):,} bytes are read: remove "
+            "columns of long cells from the file"
         )

@@ -17,8 +17,9 @@ from mtl_cli.heads.base import Output
 
 Hashes = npt.NDArray[np.uint64]
 
-# In larger tables, only rows whose hash is a multiple of a step are compared. Equal
-# rows have equal hashes, so the choice is the same in all splits.
+# The largest number of row hashes to keep, about. In a larger table, only the rows
+# whose hash is a multiple of a step are compared. Equal rows have equal hashes, so the
+# same rows are chosen in all splits.
 MAX_HASHES = 1_000_000
 
 
@@ -26,7 +27,7 @@ class Profile:
     """Counts over raw rows, gathered chunk by chunk in bounded memory.
 
     Args:
-        rows: the number of rows in all files.
+        num_rows: the number of rows in all files.
 
     Attributes:
         label_counts: {output: {split: {`rows`: number of rows that count for the
@@ -34,20 +35,21 @@ class Profile:
             outputs have `positives`.
         without_group: {split: number of rows whose group cell is empty}.
         early_rows: {split: number of rows of other files that are earlier than the last
-            training row}, of a split by time.
+            training row}; {} if the split is not by time.
     """
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, num_rows: int) -> None:
         self.label_counts: dict[str, dict[str, dict[str, int]]] = {}
         self.without_group: dict[str, int] = {}
         self.early_rows: dict[str, int] = {}
-        self._rows: Counter[str] = Counter()  # {file: rows}
-        # {column: {file: empty cells}}
-        self._empty: dict[str, Counter[str]] = defaultdict(Counter)
-        # {feature: unseen values and all values in each split, (2, splits)}
-        self._unseen: dict[str, Array] = {}
-        self._hash_step = max(1, -(-rows // MAX_HASHES))
-        self._hashes: dict[str, list[Hashes]] = defaultdict(list)  # {split: by chunk}
+        self._num_rows: Counter[str] = Counter()  # {file: number of rows}
+        # {column: {file: number of empty cells}}
+        self._num_empty: dict[str, Counter[str]] = defaultdict(Counter)
+        # {feature: number of unseen values and of all values by split, (2, splits)}
+        self._num_unseen: dict[str, Array] = {}
+        self._hash_step = max(1, -(-num_rows // MAX_HASHES))  # rounded up
+        # {split: the hashes of the compared rows of each chunk}
+        self._hashes: dict[str, list[Hashes]] = defaultdict(list)
 
     def add(self, file: str, table: pa.Table, codes: Codes) -> None:
         """Counts the empty cells of a chunk, and hashes its rows.
@@ -57,10 +59,10 @@ class Profile:
             table: the chunk.
             codes: the split of each row, positions in `SPLITS`.
         """
-        self._rows[file] += table.num_rows
+        self._num_rows[file] += table.num_rows
         for column in table.column_names:
             empty = empty_cells(table[column])
-            self._empty[column][file] += int(np.count_nonzero(empty))
+            self._num_empty[column][file] += int(np.count_nonzero(empty))
         hashes = row_hashes(table)
         is_compared = hashes % self._hash_step == 0
         for code in np.unique(codes):
@@ -77,8 +79,8 @@ class Profile:
             if output.task.BINARY_LABELS:
                 counts["positives"] = int(rows.labels[output.label][is_counted].sum())
             by_split = self.label_counts.setdefault(output.name, {})
-            before = by_split.get(split, {})
-            by_split[split] = {k: n + before.get(k, 0) for k, n in counts.items()}
+            earlier = by_split.get(split, {})  # the counts of the chunks so far
+            by_split[split] = {k: n + earlier.get(k, 0) for k, n in counts.items()}
 
     def count_unseen(
         self,
@@ -95,21 +97,25 @@ class Profile:
             encoded: the encoded rows, {input of the network: (rows, width)}.
             codes: the split of each row, positions in `SPLITS`.
         """
-        for name, rows in features.unseen(table, encoded).items():
+        for name, value_rows in features.unseen(table, encoded).items():
             counts = np.stack(
-                [np.bincount(codes[x], minlength=len(SPLITS)) for x in rows]
+                [np.bincount(codes[rows], minlength=len(SPLITS)) for rows in value_rows]
             )
-            self._unseen[name] = self._unseen.get(name, 0) + counts
+            self._num_unseen[name] = self._num_unseen.get(name, 0) + counts
 
     def missing(self, columns: list[str]) -> dict[str, float]:
-        """Returns the share of empty cells of the emptiest column, {file: share}."""
+        """Returns {file: fraction of cells that are empty}.
+
+        Args:
+            columns: the columns of a feature. The column with most empty cells counts.
+        """
         return {
-            file: max(self._empty[column][file] for column in columns) / rows
-            for file, rows in self._rows.items()
+            file: max(self._num_empty[column][file] for column in columns) / num_rows
+            for file, num_rows in self._num_rows.items()
         }
 
     def unseen(self, name: str, splits: Iterable[str]) -> dict[str, float]:
-        """Returns {split: share of the values that have no id of their own}.
+        """Returns {split: fraction of the values that have no id of their own}.
 
         Args:
             name: a feature's name.
@@ -117,25 +123,31 @@ class Profile:
 
         Returns: {} if the feature does not report unseen values.
         """
-        if name not in self._unseen:
+        if name not in self._num_unseen:
             return {}
-        shares = self._unseen[name][0] / np.maximum(self._unseen[name][1], 1)
-        return {split: float(shares[SPLITS.index(split)]) for split in splits}
+        num_unseen, num_values = self._num_unseen[name]
+        fractions = num_unseen / np.maximum(num_values, 1)  # 0 if there are no values
+        return {split: float(fractions[SPLITS.index(split)]) for split in splits}
 
     def repeated(self) -> dict[str, float]:
-        """Returns {split other than train: share of rows that equal a training row}."""
+        """Returns {split: fraction of its rows that equal a training row}.
+
+        The split `train` is left out.
+        """
         hashes = {s: np.concatenate(chunks) for s, chunks in self._hashes.items()}
-        train = np.unique(hashes.pop("train"))
+        training_hashes = np.unique(hashes.pop("train"))
         return {
-            split: float(np.isin(x, train).mean()) if len(x) else 0.0
-            for split, x in hashes.items()
+            split: float(np.isin(rows, training_hashes).mean()) if len(rows) else 0.0
+            for split, rows in hashes.items()
         }
 
 
 def row_hashes(table: pa.Table) -> Hashes:
-    """Returns a hash of each row's cells, (rows,)."""
+    """Returns a hash of each row's cells, (rows,). Equal rows have equal hashes."""
     row_hash = np.zeros(table.num_rows, "uint64")
     for column in table.columns:
+        # Only the distinct values of a column are hashed, and then copied into the
+        # rows.
         values: Any = column.combine_chunks()
         if pa.types.is_nested(values.type):
             values = pa.array([str(v) for v in values.to_pylist()], pa.string())
@@ -143,6 +155,6 @@ def row_hashes(table: pa.Table) -> Hashes:
         distinct = encoded.dictionary.to_pandas().to_numpy()
         hashes: Any = pd.util.hash_array(distinct, categorize=False)
         codes = np.asarray(encoded.indices.cast(pa.int64()).fill_null(-1))
-        cell_hash = np.append(hashes, np.uint64(0))[codes]  # 0 where a cell is empty
+        cell_hash = np.append(hashes, np.uint64(0))[codes]  # code -1, an empty cell: 0
         row_hash = row_hash * np.uint64(1_000_003) + cell_hash
     return row_hash

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import numpy as np
 from typing_extensions import TypedDict
 
-from mtl_cli.data.buckets import Buckets, buckets_of, counts_in, stability_index
+from mtl_cli.data.buckets import Buckets, bucket_counts, make_buckets, stability_index
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.findings import findings, sampling_findings
 from mtl_cli.data.label_copies import refuse_copy
@@ -16,7 +16,7 @@ from mtl_cli.heads.base import Output
 
 SAMPLED_ROWS = 100_000
 SAMPLED_BLOCKS = 50
-MIN_ROWS = 100  # fewer rows say nothing about AUC and drift
+MIN_ROWS = 100  # fewer rows give no reliable AUC or drift
 
 
 class FeatureReport(TypedDict):
@@ -24,10 +24,10 @@ class FeatureReport(TypedDict):
 
     Attributes:
         kind: the feature's kind.
-        missing: {file: share of rows with an empty cell}.
-        distinct: the number of distinct values in the training rows, once encoded.
-        unseen: {split: share of values that have no id of their own}; a row of a list
-            feature has several values.
+        missing: {file: fraction of rows with an empty cell}.
+        distinct: the number of distinct encoded values in the training rows.
+        unseen: {split: fraction of the values that have no id of their own}; a row of a
+            list feature has several values.
         buckets: the distribution of the feature's values in the training rows.
         drift: {split: population stability index against the training rows}.
         auc: {output: the AUC that the feature alone reaches on the training rows}.
@@ -51,10 +51,10 @@ class Report(TypedDict):
             features were computed on}.
         tasks: {output: {split: counts}}, see `Profile.label_counts`.
         features: {feature: its part of the report}.
-        repeated_rows: {split: share of rows that equal a training row}.
+        repeated_rows: {split: fraction of its rows that equal a training row}.
         rows_without_group: {split: number of rows whose group cell is empty}.
         early_rows: {split: number of rows of other files that are earlier than the last
-            training row}, of a split by time.
+            training row}; {} if the split is not by time.
         findings: the odd properties of the data, one line per kind of property.
     """
 
@@ -81,14 +81,15 @@ def describe(
         outputs: the model's outputs.
         features: the fitted features.
         profile: the counts over the raw rows.
-        splits: the encoded rows of each split.
-        continued: features whose vocabulary may hold values of an earlier run.
+        splits: {split: its encoded rows}.
+        continued: the features that go on from an earlier run. Their vocabularies may
+            hold values that are not in the training rows.
 
     Raises:
         DataError: if a feature is a copy of a label.
     """
     samples = {split: sample(table) for split, table in splits.items()}
-    rows = {split: table.rows for split, table in splits.items()}
+    num_rows = {split: table.rows for split, table in splits.items()}
     feature_reports = {
         name: feature_report(name, features, outputs, profile, samples)
         for name in features.features
@@ -98,7 +99,7 @@ def describe(
             distinct = feature_reports[name]["distinct"]
             feature_reports[name]["distinct"] = num_distinct(name, features, distinct)
     report: Report = {
-        "splits": rows,
+        "splits": num_rows,
         "sampled_rows": {split: table.rows for split, table in samples.items()},
         "tasks": profile.label_counts,
         "features": feature_reports,
@@ -126,7 +127,7 @@ def feature_report(
         features: the fitted features.
         outputs: the model's outputs.
         profile: the counts over the raw rows.
-        samples: the sampled rows of each split.
+        samples: {split: some of its rows}.
 
     Raises:
         DataError: if the feature is a copy of a label.
@@ -137,45 +138,53 @@ def feature_report(
     drifts = {}
     for split, table in samples.items():
         if split != "train":
-            enough = min(train.rows, table.rows) >= MIN_ROWS
-            drifts[split] = drift(values["train"], values[split]) if enough else 0.0
+            has_enough_rows = min(train.rows, table.rows) >= MIN_ROWS
+            drifts[split] = 0.0
+            if has_enough_rows:
+                drifts[split] = drift(values["train"], values[split])
     return {
         "kind": feature.kind,
         "missing": profile.missing(feature.source_columns(name)),
         "distinct": len(np.unique(summary)),
         "unseen": profile.unseen(name, samples),
-        "buckets": buckets_of(values["train"]),
+        "buckets": make_buckets(values["train"]),
         "drift": drifts,
         "auc": feature_aucs(name, feature.numeric, outputs, train, summary),
     }
 
 
 def sample(table: StoredTable) -> Table:
-    """Returns blocks of rows from all over a table; all rows of a small table."""
+    """Returns all rows of a small table, and blocks of rows of a large table.
+
+    The blocks are spread evenly over the table.
+    """
     if table.rows <= SAMPLED_ROWS:
         return table.read(0, table.rows)
-    size = SAMPLED_ROWS // SAMPLED_BLOCKS
-    starts = np.linspace(0, table.rows - size, SAMPLED_BLOCKS).astype("int64")
-    blocks = [as_arrays(table.read(start, start + size)) for start in starts.tolist()]
-    return as_table({n: np.concatenate([b[n] for b in blocks]) for n in blocks[0]})
+    block_rows = SAMPLED_ROWS // SAMPLED_BLOCKS
+    starts = np.linspace(0, table.rows - block_rows, SAMPLED_BLOCKS).astype("int64")
+    blocks = [as_arrays(table.read(i, i + block_rows)) for i in starts.tolist()]
+    return as_table(
+        {key: np.concatenate([block[key] for block in blocks]) for key in blocks[0]}
+    )
 
 
-def num_distinct(name: str, features: FeatureSet, in_sample: int) -> int:
+def num_distinct(name: str, features: FeatureSet, num_in_sample: int) -> int:
     """Returns the number of distinct values of a feature in the training rows.
 
     Args:
         name: the feature's name.
         features: the fitted features.
-        in_sample: the number of distinct values in the sampled training rows.
+        num_in_sample: the number of distinct values in the sampled training rows.
     """
     vocabulary_size = len(features.table_learnt(name).get("vocabulary", []))
     is_sequence = features.layout.blocks[name].input == "sequences"
-    # The vocabulary is the better count: it covers all rows, and the sample counts only
-    # the first value of a sequence. The vocabulary is no count if it also holds values
-    # of other features, or a single value: empty cells may be a second value.
+    # The vocabulary is better than the sample: it covers all rows, and the sample
+    # counts only the first value of a sequence. The vocabulary is not used in two
+    # cases: it is shared and also holds the values of other features, or it holds a
+    # single value, so that an empty cell may be a second value.
     if vocabulary_size > 1 and (is_sequence or not features.shares_table(name)):
         return vocabulary_size
-    return in_sample
+    return num_in_sample
 
 
 def drift(train: Array, other: Array) -> float:
@@ -183,16 +192,16 @@ def drift(train: Array, other: Array) -> float:
 
     Args:
         train: the feature's encoded values in training rows, (values,).
-        other: the values in rows of another split, (values,).
+        other: the feature's encoded values in rows of another split, (values,).
 
     Returns: the index, see `stability_index`.
     """
-    buckets = buckets_of(train)
-    return stability_index(np.array(buckets["counts"]), counts_in(buckets, other))
+    buckets = make_buckets(train)
+    return stability_index(np.array(buckets["counts"]), bucket_counts(buckets, other))
 
 
 def feature_aucs(
-    name: str, is_ordered: bool, outputs: list[Output], train: Table, x: Array
+    name: str, is_ordered: bool, outputs: list[Output], train: Table, summary: Array
 ) -> dict[str, float]:
     """Returns the AUC that a feature alone reaches on each binary output.
 
@@ -201,7 +210,7 @@ def feature_aucs(
         is_ordered: whether the feature's values have an order.
         outputs: the model's outputs.
         train: the sampled training rows.
-        x: the feature's encoded values in the sampled rows, (rows,).
+        summary: one number per sampled row, see `Feature.summary`.
 
     Returns: {output: AUC}; an output with too few rows is left out.
 
@@ -213,7 +222,7 @@ def feature_aucs(
         if output.added_by_heads:
             continue
         is_counted = train.weights[output.name] > 0
-        labels, values = train.labels[output.label][is_counted], x[is_counted]
+        labels, values = train.labels[output.label][is_counted], summary[is_counted]
         if len(labels) < MIN_ROWS:
             continue
         refuse_copy(name, output, labels, values)

@@ -1,27 +1,29 @@
-"""Tells how many rows of a table have been read so far."""
+"""Reports how many rows of the data have been read so far."""
 
 from collections.abc import Callable
 
-# Receives the numbers of finished and of all rows.
+# A function that is called with the number of rows that are done, and of all rows.
 OnRows = Callable[[int, int], None]
 
 
 def no_progress(done: int, total: int) -> None:
-    """Shows no progress."""
+    """Does nothing with the progress."""
 
 
 class RowProgress:
-    """Counts the rows that are done. All rows are read twice, so each counts twice.
+    """Counts the rows that are done.
+
+    All rows are read twice, see `encode_sources`. So each row counts twice.
 
     Args:
-        rows: the number of rows.
-        on_rows: receives the numbers of finished and of all rows.
+        num_rows: the number of rows of the data.
+        on_rows: is called with the progress.
     """
 
-    def __init__(self, rows: int, on_rows: OnRows) -> None:
-        self.done, self.total, self.on_rows = 0, 2 * rows, on_rows
+    def __init__(self, num_rows: int, on_rows: OnRows) -> None:
+        self.done, self.total, self.on_rows = 0, 2 * num_rows, on_rows
 
-    def add(self, rows: int) -> None:
-        """Counts some rows."""
-        self.done += rows
+    def add(self, num_rows: int) -> None:
+        """Counts further rows as done, and reports the progress."""
+        self.done += num_rows
         self.on_rows(self.done, self.total)

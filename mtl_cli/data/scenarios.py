@@ -1,4 +1,12 @@
-"""The scenarios of a data set: the pages, markets or surfaces that its rows are of."""
+"""The scenario of each row: the page, market or surface on which the row was shown.
+
+The scenario of a row is the value of the feature that `dataset.scenario` names.
+Encoding has replaced the values by ids, so the scenarios are found from the ids. For
+example, the feature `page` has the values "feed" and "shop" with the ids 1 and 2. The
+scenarios are then "feed", "shop" and "(other)", with the indices 0, 1 and 2. A row with
+id 2 has the scenario with index 1, "shop". A row with id 0 has the scenario "(other)":
+the value of the row is empty, rare or unknown.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,38 +19,38 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array, StoredTable, Table
 
 MAX_SCENARIOS = 50
-OTHER = "(other)"  # the scenario of values without an id of their own
+OTHER = "(other)"  # the scenario of id 0
 
 
 @dataclass(frozen=True)
 class Scenarios:
-    """The scenarios that the values of one feature tell.
+    """The scenarios of a data set, and how to find the scenario of a row.
 
     Attributes:
-        names: the names of the scenarios; `OTHER` comes last.
-        column: the feature's column in the network's input `ids`.
-        codes: the position in `names` of the scenario of each id of the feature.
+        names: the names of the scenarios, each once, `OTHER` among them.
+        column: the column of the network's input `ids` that holds the feature's ids.
+        index_by_id: the index in `names` of each id's scenario, (ids,).
     """
 
     names: list[str]
     column: int
-    codes: Array
+    index_by_id: Array
 
-    def of_rows(self, table: Table | StoredTable) -> Array:
-        """Returns the position in `names` of each row's scenario, (rows,)."""
-        mapped = table.mapped() if isinstance(table, StoredTable) else table
-        return np.asarray(self.codes[mapped.features["ids"][:, self.column]])
+    def row_indices(self, table: Table | StoredTable) -> Array:
+        """Returns the index in `names` of each row's scenario, (rows,)."""
+        rows = table.mapped() if isinstance(table, StoredTable) else table
+        return np.asarray(self.index_by_id[rows.features["ids"][:, self.column]])
 
-    def names_of(self, table: Table | StoredTable) -> Array:
+    def row_names(self, table: Table | StoredTable) -> Array:
         """Returns the name of each row's scenario, (rows,)."""
-        return np.array(self.names, object)[self.of_rows(table)]
+        return np.array(self.names, object)[self.row_indices(table)]
 
 
-def scenarios_of(dataset: Dataset, features: FeatureSet) -> Scenarios | None:
-    """Returns the scenarios of a data set; None if no feature tells them.
+def find_scenarios(dataset: Dataset, features: FeatureSet) -> Scenarios | None:
+    """Returns the scenarios of a data set; None if `dataset.scenario` is null.
 
     Args:
-        dataset: the data set. Its key `scenario` names the feature.
+        dataset: the data set.
         features: the fitted features.
 
     Raises:
@@ -59,8 +67,10 @@ def scenarios_of(dataset: Dataset, features: FeatureSet) -> Scenarios | None:
             f"dataset.scenario: {name} has {len(ids)} values in the training rows; "
             f"name a feature with 2 to {MAX_SCENARIOS}"
         )
+    # Ids without names, such as those of buckets, are their own names.
     values = feature.value_names(ids, learnt) or [str(i) for i in ids]
-    shown = [visible(value) for value in values]
-    names = list(dict.fromkeys([*shown, OTHER]))
-    codes = np.array([names.index(text) for text in [OTHER, *shown]])
-    return Scenarios(names, features.layout.columns[name].start, codes)
+    value_names = [visible(value) for value in values]
+    # Values with equal names are one scenario. A value may even be called "(other)".
+    names = list(dict.fromkeys([*value_names, OTHER]))
+    index_by_id = np.array([names.index(text) for text in [OTHER, *value_names]])
+    return Scenarios(names, features.layout.columns[name].start, index_by_id)

@@ -3,19 +3,23 @@
 from mtl_cli.core.errors import suggest
 from mtl_cli.features.base import Embedded, Feature
 
-# Keys that describe an embedding table, not the column that is looked up in it.
+# The keys of a feature that describe its embedding table. If two features share a
+# table, these keys must be equal, or be left out in the feature that does not own the
+# table.
 TABLE_KEYS = ("embedding_dim", "min_count", "num_buckets", "pretrained")
 
 
 def check_shared_table(name: str, features: dict[str, Feature]) -> None:
-    """Refuses a feature whose `table` names a feature that it cannot share with.
+    """Refuses a feature that cannot share the table that its key `table` names.
+
+    The key `table` names another feature, the owner of the embedding table.
 
     Args:
         name: the feature to check.
         features: {name: feature} of the data set.
 
     Raises:
-        ValueError: naming the setting that is wrong.
+        ValueError: if the table cannot be shared. The message names the wrong key.
     """
     feature = features[name]
     owner_name = feature.table_owner(name)
@@ -29,16 +33,18 @@ def check_shared_table(name: str, features: dict[str, Feature]) -> None:
         )
     if owner.shared_ids is None or owner.shared_ids != feature.shared_ids:
         raise ValueError(
-            f"features.{name}.table: a {feature.kind} feature cannot share the "
-            f"table of a {owner.kind} one"
+            f"features.{name}.table: a {feature.kind} feature cannot share the table "
+            f"of a {owner.kind} feature; remove this key"
         )
     for key in TABLE_KEYS:
         field = type(feature).model_fields.get(key)
         value = getattr(feature, key, None)
         if field is None or value in (field.default, getattr(owner, key, None)):
             continue
-        fix = "make them equal" if field.is_required() else "remove it here"
+        fix = f"remove {key} here"
+        if field.is_required():
+            fix = f"set the same {key} in both features"
         raise ValueError(
-            f"features.{name}.{key}: the table is {owner_name}'s, whose {key} counts; "
-            f"{fix}"
+            f"features.{name}.{key}: the feature {owner_name} owns the table, so its "
+            f"{key} is used; {fix}"
         )

@@ -27,8 +27,8 @@ class Source:
     Attributes:
         path: the table's path in messages.
         rows: the number of rows.
-        read: yields the rows as tables of at most about the given number of rows. A
-            table in memory has one chunk.
+        read: a function that takes a largest number of rows, and yields all rows in
+            tables of at most about this number. A table in memory is yielded whole.
         rows_by_file: {path: number of rows} in the order in which the files are read.
     """
 
@@ -47,15 +47,14 @@ class Source:
         Args:
             row: the row's number in the table, from 0.
         """
-        for path, rows in self.rows_by_file.items():
-            if row < rows:
+        for path, num_rows in self.rows_by_file.items():
+            if row < num_rows:
                 return path, row
-            row -= rows
+            row -= num_rows
         return self.path, row
 
 
-# {path: number of rows} of a table's files, and a function that yields all rows in
-# tables of at most about the given number of rows.
+# The attributes `rows_by_file` and `read` of a `Source`.
 OpenTable = tuple[dict[str, int], Callable[[int], Iterator[pa.Table]]]
 
 
@@ -69,13 +68,14 @@ def open_source(
         path: a file, folder, pattern or URL.
         dataset: the data set. Its keys say how the files are written.
         request: the columns to read.
-        spill: the file to write a text table's rows to if they fill several chunks.
+        spill: a file to write. If a table of text files has more rows than one chunk,
+            its rows are copied to this file.
 
     Raises:
         DataError: if the table cannot be read, lacks a column or has no rows.
     """
     files = find_files(key, path, dataset.format)
-    if files.format in COLUMNAR:
+    if files.format in OPEN_COLUMNAR:
         rows_by_file, read = open_columnar(files, request)
     else:
         rows_by_file, read = open_text(files, dataset.csv, request, spill)
@@ -91,10 +91,11 @@ def open_source(
                 table.validate(full=True)
                 rows_left -= table.num_rows
                 if rows_left >= 0:
-                    # The dictionaries of files differ; their values can be compared.
+                    # Each file has its own dictionaries, so their indices do not mean
+                    # the same. Dictionaries are replaced by their values.
                     types = {f.name: value_type(f.type) for f in table.schema}
                     yield table.cast(pa.schema(types))
-        if rows_left:
+        if rows_left:  # the file has lost or gained rows since it was opened
             raise DataError(
                 f"{key}: {path} had {rows:,} rows and then {rows - rows_left:,}; it "
                 "changed while it was read: run again when it is complete"
@@ -118,12 +119,12 @@ def column_names(key: str, path: str, dataset: Dataset) -> list[str]:
         DataError: if the table cannot be read.
     """
     files = find_files(key, path, dataset.format)
-    first = files.names[0]
-    if files.format not in COLUMNAR:
-        return CsvFile(files, first, dataset.csv, ColumnRequest({}, {})).names
+    first_path = files.paths[0]
+    if files.format not in OPEN_COLUMNAR:
+        return CsvFile(files, first_path, dataset.csv, ColumnRequest({}, {})).names
     with (
-        read_errors(key, files.shown(first)),
-        COLUMNAR[files.format](files.system.open_input_file(first)) as file,
+        read_errors(key, files.path_for_messages(first_path)),
+        OPEN_COLUMNAR[files.format](files.system.open_input_file(first_path)) as file,
     ):
         return [str(name) for name in file.schema.names]
 
@@ -143,66 +144,76 @@ def generated_source(table: pa.Table, request: ColumnRequest) -> Source:
 
 
 OpenColumnar = Callable[[pa.NativeFile], AbstractContextManager[ColumnarFile]]
-COLUMNAR: dict[str, OpenColumnar] = {"parquet": open_parquet, "feather": open_feather}
+OPEN_COLUMNAR: dict[str, OpenColumnar] = {
+    "parquet": open_parquet,
+    "feather": open_feather,
+}
 
 
 def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
     """Opens Parquet or Feather files after checking that their columns' types agree."""
 
     @contextmanager
-    def opened(name: str) -> Iterator[ColumnarFile]:
+    def open_file(file_path: str) -> Iterator[ColumnarFile]:
         with (
-            read_errors(files.key, files.shown(name)),
-            COLUMNAR[files.format](files.system.open_input_file(name)) as file,
+            read_errors(files.key, files.path_for_messages(file_path)),
+            OPEN_COLUMNAR[files.format](
+                files.system.open_input_file(file_path)
+            ) as file,
         ):
             yield file
 
     rows_by_file = {}
+    # {column: its type in the first file, and the path of this file}
     first_types: dict[str, tuple[pa.DataType, str]] = {}
-    for name in files.names:
-        path = files.shown(name)
-        with opened(name) as file:
+    for file_path in files.paths:
+        path = files.path_for_messages(file_path)
+        with open_file(file_path) as file:
             request.check(files.key, path, file.schema.names)
-            rows_by_file[path] = file.rows
+            rows_by_file[path] = file.num_rows
             types = {c: value_type(file.schema.field(c).type) for c in request.columns}
-        for column, kind in types.items():
-            first_kind, first_path = first_types.setdefault(column, (kind, path))
-            if kind != first_kind:
+        for column, dtype in types.items():
+            first_dtype, first_path = first_types.setdefault(column, (dtype, path))
+            if dtype != first_dtype:
                 raise DataError(
                     f"{files.key}: the files disagree: column '{column}' is "
-                    f"{first_kind} in {first_path} and {kind} in {path}; write the "
+                    f"{first_dtype} in {first_path} and {dtype} in {path}; write the "
                     "column with one type in all files"
                 )
 
     def chunks(max_rows: int) -> Iterator[pa.Table]:
-        for name in files.names:
-            with opened(name) as file:
+        for file_path in files.paths:
+            with open_file(file_path) as file:
                 for batch in file.batches(request.columns, max_rows):
                     yield pa.Table.from_batches([batch]).select(request.columns)
 
     return rows_by_file, chunks
 
 
-def open_text(files: Files, csv: Csv, request: ColumnRequest, spill: Path) -> OpenTable:
-    """Opens CSV files: their rows stay in memory, or go to the file `spill` if many.
+def open_text(
+    files: Files, options: Csv, request: ColumnRequest, spill: Path
+) -> OpenTable:
+    """Opens and reads CSV files.
 
-    Every row is read twice in any case, and the second reading from `spill`, a Feather
-    file, is faster than from text.
+    The rows of a small table are kept in memory. The rows of a large table are copied
+    to `spill`, a Feather file: encoding reads all rows at least twice, and Feather is
+    faster to read than text.
     """
     rows_by_file: dict[str, int] = {}
 
     def counted_batches() -> Iterator[pa.RecordBatch]:
-        for name in files.names:
-            path = files.shown(name)
+        for file_path in files.paths:
+            path = files.path_for_messages(file_path)
             rows_by_file[path] = 0
-            size = files.system.get_file_info(name).size
-            for batch in CsvFile(files, name, csv, request).batches():
+            file_bytes = files.system.get_file_info(file_path).size
+            for batch in CsvFile(files, file_path, options, request).batches():
                 rows_by_file[path] += batch.num_rows
                 with read_errors(files.key, path):
-                    check_rows(rows_by_file[path], size)
+                    check_rows(rows_by_file[path], file_bytes)
                 yield batch
 
     batches = counted_batches()
+    # Reads until it is known whether the rows fit into one chunk.
     first_batches: list[pa.RecordBatch] = []
     for batch in batches:
         first_batches.append(batch)
@@ -220,11 +231,12 @@ def open_text(files: Files, csv: Csv, request: ColumnRequest, spill: Path) -> Op
         for batch in batches:
             writer.write_batch(batch)
     spilled = files._replace(
-        system=pa.fs.LocalFileSystem(), names=[str(spill)], format="feather"
+        system=pa.fs.LocalFileSystem(), paths=[str(spill)], format="feather"
     )
-    return rows_by_file, open_columnar(spilled, request)[1]
+    _, read = open_columnar(spilled, request)
+    return rows_by_file, read
 
 
-def value_type(kind: pa.DataType) -> pa.DataType:
-    """Returns the type of a column's values: of a dictionary, its values' type."""
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+def value_type(dtype: pa.DataType) -> pa.DataType:
+    """Returns the type of a dictionary's values; another type unchanged."""
+    return dtype.value_type if pa.types.is_dictionary(dtype) else dtype

@@ -12,7 +12,7 @@ from mtl_cli.data.sources import Source
 from mtl_cli.data.table import Array
 
 RowNumbers = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.uint8]
+Codes = npt.NDArray[np.uint8]  # the code of a row's split is its position in `SPLITS`
 
 SPLITS = ("train", "valid", "test")
 
@@ -21,31 +21,32 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
     """Assigns every row to a split.
 
     Args:
-        dataset: the shares of rows to hold out, and how the rows are chosen.
+        dataset: the fractions of rows to hold out, and how the rows are chosen.
         sources: {file: its rows} for `train`, and for `valid` and `test` if the data
             set has such files.
 
-    Returns: {file: codes}; the code of a row is the position of its split in `SPLITS`,
-        (rows,).
+    Returns: {file: the code of each row's split, (rows,)}.
 
     Raises:
         DataError: if a split would be left without rows.
     """
     codes_by_file: dict[str, Codes] = {}
     for file, source in sources.items():
-        shares = shares_held_out(dataset, file)
-        counts = {split: round(x * source.rows) for split, x in shares.items()}
-        order = None  # the row numbers, sorted by split; None for a file of one split
-        if dataset.split_by == "group" and shares:
-            counts, order = order_by_group(dataset, source, shares, file)
-        elif shares:
-            order = order_of_rows(dataset, source)
+        fractions = fractions_held_out(dataset, file)
+        counts = {split: round(x * source.rows) for split, x in fractions.items()}
+        # The row numbers, sorted by split; None if no rows of the file are held out.
+        order = None
+        if dataset.split_by == "group" and fractions:
+            counts, order = order_by_group(dataset, source, fractions, file)
+        elif fractions:
+            order = order_rows(dataset, source)
+        # The rows that are not held out belong to the split with the file's own name.
         counts[file] = source.rows - sum(counts.values())
         codes = np.full(source.rows, SPLITS.index(file), "uint8")
         start = 0
         for split in [s for s in SPLITS if s in counts]:
             if not counts[split]:
-                held_out = split if split in shares else next(iter(shares))
+                held_out = split if split in fractions else next(iter(fractions))
                 in_groups = ""
                 if dataset.split_by == "group":
                     in_groups = f", in whole groups of '{dataset.split_column}'"
@@ -61,18 +62,21 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
     return codes_by_file
 
 
-def shares_held_out(dataset: Dataset, file: str) -> dict[str, float]:
-    """Returns {split: share of a file's rows that are held out for this split}."""
-    shares = {}
+def fractions_held_out(dataset: Dataset, file: str) -> dict[str, float]:
+    """Returns {split: fraction of a file's rows to hold out for this split}."""
+    fractions = {}
     if dataset.valid_fraction and dataset.valid_from == file:
-        shares["valid"] = dataset.valid_fraction
+        fractions["valid"] = dataset.valid_fraction
     if dataset.test_fraction and file == "train":
-        shares["test"] = dataset.test_fraction
-    return shares
+        fractions["test"] = dataset.test_fraction
+    return fractions
 
 
-def order_of_rows(dataset: Dataset, source: Source) -> RowNumbers:
-    """Returns the numbers of all rows, training rows first and test rows last."""
+def order_rows(dataset: Dataset, source: Source) -> RowNumbers:
+    """Returns all row numbers in the order in which splits take them.
+
+    Training rows are taken from the start of this order, and test rows from its end.
+    """
     if dataset.split_by == "random":
         random = np.random.default_rng(dataset.split_seed)
         return random.permutation(source.rows)[::-1]
@@ -83,28 +87,33 @@ def order_of_rows(dataset: Dataset, source: Source) -> RowNumbers:
 
 
 def times(dataset: Dataset, source: Source) -> tuple[Array, str]:
-    """Returns the time of each row as a number, (rows,), and the unit of the numbers.
+    """Reads the time of each row as a number.
 
     Only the order of the numbers has a meaning. The times of two tables can be compared
     if their units are equal.
+
+    Returns: the numbers, (rows,), and the name of their unit.
 
     Raises:
         DataError: if a time is missing or is neither a number nor a date.
     """
     column = split_column(dataset, source)
     message_start = f"dataset.split_column: '{dataset.split_column}'"
-    kind = column.type
-    if pa.types.is_null(kind) or pa.types.is_decimal(kind):
+    dtype = column.type
+    is_text = is_id(dtype) and not is_number(dtype) and not pa.types.is_null(dtype)
+    if pa.types.is_null(dtype) or pa.types.is_decimal(dtype):
         column = column.cast(pa.float64())
-    elif is_id(kind) and not is_number(kind):
+    elif is_text:
         column = times_from_text(message_start, column.cast(pa.string()), source)
-    elif pa.types.is_temporal(kind):
-        column = column.cast(pa.timestamp("us")) if pa.types.is_date(kind) else column
-        column = column.cast(pa.int32()) if pa.types.is_time32(kind) else column
+    elif pa.types.is_temporal(dtype):
+        if pa.types.is_date(dtype):
+            column = column.cast(pa.timestamp("us"))
+        if pa.types.is_time32(dtype):  # Arrow casts this type to int32, not to int64
+            column = column.cast(pa.int32())
         column = column.cast(pa.int64())
-    elif not is_number(kind):
+    elif not is_number(dtype):
         raise DataError(
-            f"{message_start} holds {kind}; a split by time needs numbers or dates"
+            f"{message_start} holds {dtype}; a split by time needs numbers or dates"
         )
     empty = empty_cells(column)
     if empty.any():
@@ -113,12 +122,12 @@ def times(dataset: Dataset, source: Source) -> tuple[Array, str]:
             f"{message_start} is empty in {int(empty.sum())} rows, the first of them "
             f"row {row + 1} [{path}]; a split by time needs the time of each row"
         )
-    # Dates have become microseconds, and text has become numbers or microseconds.
-    is_text = is_id(kind) and not is_number(kind)
-    if pa.types.is_date(kind) or (is_text and pa.types.is_integer(column.type)):
+    # Dates have become microseconds. Text has become microseconds, which are integers,
+    # or numbers, which are floats.
+    if pa.types.is_date(dtype) or (is_text and pa.types.is_integer(column.type)):
         unit = str(pa.timestamp("us"))
     else:
-        unit = str(kind) if pa.types.is_temporal(kind) else "number"
+        unit = str(dtype) if pa.types.is_temporal(dtype) else "number"
     return np.asarray(column), unit
 
 
@@ -130,33 +139,34 @@ def early_rows(
     Args:
         dataset: the data set.
         sources: {file: its rows}.
-        codes_by_file: the split of each row, see `split_rows`.
+        codes_by_file: {file: the code of each row's split}, see `split_rows`.
 
     Returns: {split: number of such rows}; {} if the split is not by time, or the
-        training file is the only file. A file is left out if the unit of its times
-        differs from the training file's.
+        training file is the only file. A file is left out if its times have another
+        unit than the times of the training file.
     """
     if dataset.split_by != "time" or len(sources) < 2:
         return {}
     train_times, train_unit = times(dataset, sources["train"])
-    last = train_times[codes_by_file["train"] == SPLITS.index("train")].max()
+    is_training = codes_by_file["train"] == SPLITS.index("train")
+    last_time = train_times[is_training].max()
     counts: dict[str, int] = {}
     for file, source in sources.items():
         if file == "train":
             continue
-        values, unit = times(dataset, source)
+        file_times, unit = times(dataset, source)
         if unit == train_unit:
-            codes = codes_by_file[file][values < last]
+            codes = codes_by_file[file][file_times < last_time]
             by_split = np.bincount(codes, minlength=len(SPLITS)).tolist()
-            for split, number in zip(SPLITS, by_split, strict=True):
-                counts[split] = counts.get(split, 0) + number
-    return {split: number for split, number in counts.items() if number}
+            for split, count in zip(SPLITS, by_split, strict=True):
+                counts[split] = counts.get(split, 0) + count
+    return {split: count for split, count in counts.items() if count}
 
 
 def times_from_text(
     message_start: str, column: pa.ChunkedArray, source: Source
 ) -> pa.ChunkedArray:
-    """Returns numbers or dates, read from text, as numbers.
+    """Reads numbers or dates from text, and returns them as numbers.
 
     Args:
         message_start: the configuration's key and the column, for messages.
@@ -164,21 +174,21 @@ def times_from_text(
         source: the rows that hold the column.
 
     Raises:
-        DataError: if the texts are not of one type. Names the first row whose type
-            differs from the type of the rows before it.
+        DataError: if no type fits all texts. The message names the first row that does
+            not fit the type of the rows before it.
     """
-    kinds = (pa.float64(), pa.timestamp("us"), pa.timestamp("us", "UTC"))
-    for kind in kinds:
-        values = cast_or_none(column, kind)
+    dtypes = (pa.float64(), pa.timestamp("us"), pa.timestamp("us", "UTC"))
+    for dtype in dtypes:
+        values = cast_or_none(column, dtype)
         if values is not None:
-            return values if pa.types.is_floating(kind) else values.cast(pa.int64())
+            return values if pa.types.is_floating(dtype) else values.cast(pa.int64())
     # The first row decides which type is expected. A binary search finds the first row
-    # of another type.
-    kind = next((k for k in kinds if cast_or_none(column[:1], k) is not None), None)
-    low, high = 0, len(column) if kind is not None else 1  # it is in column[low:high]
+    # that does not fit it; this row is always in column[low:high].
+    dtype = next((t for t in dtypes if cast_or_none(column[:1], t) is not None), None)
+    low, high = 0, len(column) if dtype is not None else 1
     while high - low > 1:
         middle = (low + high) // 2
-        if cast_or_none(column[low:middle], kind) is None:
+        if cast_or_none(column[low:middle], dtype) is None:
             high = middle
         else:
             low = middle
@@ -190,49 +200,53 @@ def times_from_text(
     )
 
 
-def cast_or_none(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
-    """Returns texts as values of a type; None if a text cannot be read as the type."""
+def cast_or_none(column: pa.ChunkedArray, dtype: pa.DataType) -> pa.ChunkedArray | None:
+    """Converts texts to a type; returns None if a text cannot be converted."""
     try:
-        return column.cast(kind)
+        return column.cast(dtype)
     except pa.ArrowInvalid:
         return None
 
 
 def split_column(dataset: Dataset, source: Source) -> pa.ChunkedArray:
-    """Returns all cells of the data set's column of groups or times."""
+    """Returns all cells of the column `dataset.split_column`."""
     name = dataset.split_column
-    return pa.chunked_array([c for t in source.chunks() for c in t[name].chunks])
+    return pa.chunked_array(
+        [chunk for table in source.chunks() for chunk in table[name].chunks]
+    )
 
 
 def order_by_group(
-    dataset: Dataset, source: Source, shares: dict[str, float], file: str
+    dataset: Dataset, source: Source, fractions: dict[str, float], file: str
 ) -> tuple[dict[str, int], RowNumbers]:
     """Assigns random whole groups to each split.
 
-    A split gets as many groups as fit into its share of rows, but at least one.
+    A split gets as many groups as fit into its number of rows, but at least one.
 
     Args:
         dataset: the data set.
         source: the rows of the file.
-        shares: {split: share of the rows to hold out}.
-        file: the file: `train` or `test`. This is also the split of all rows that are
-            not held out.
+        fractions: {split: fraction of the rows to hold out}.
+        file: the file, `train` or `test`. The rows that are not held out belong to the
+            split of this name.
 
-    Returns: {split that is held out: number of rows}, and the numbers of all rows in
-        the order of their splits.
+    Returns: {split that is held out: number of rows}, and all row numbers, sorted by
+        the splits of the rows.
     """
     column = split_column(dataset, source).combine_chunks()
     check_not_nested(f"dataset.split_column: '{dataset.split_column}'", column)
-    codes = np.asarray(column.dictionary_encode(null_encoding="encode").indices)
-    sizes = np.bincount(codes)
-    groups = np.random.default_rng(dataset.split_seed).permutation(len(sizes))
-    ends = np.cumsum(sizes[groups])
-    split_of_group = np.full(len(sizes), SPLITS.index(file))
+    row_groups = np.asarray(column.dictionary_encode(null_encoding="encode").indices)
+    group_sizes = np.bincount(row_groups)
+    groups = np.random.default_rng(dataset.split_seed).permutation(len(group_sizes))
+    # The number of rows up to the end of each group, in the random order of the groups.
+    ends = np.cumsum(group_sizes[groups])
+    group_splits = np.full(len(group_sizes), SPLITS.index(file))
+    # Each split takes the groups from `start` up to `stop`.
     start, counts = 0, {}
-    for split, share in shares.items():
-        end = (ends[start - 1] if start else 0) + round(share * source.rows)
+    for split, fraction in fractions.items():
+        end = (ends[start - 1] if start else 0) + round(fraction * source.rows)
         stop = max(int(np.searchsorted(ends, end, "right")), start + 1)
-        split_of_group[groups[start:stop]] = SPLITS.index(split)
-        counts[split] = int(sizes[groups[start:stop]].sum())
+        group_splits[groups[start:stop]] = SPLITS.index(split)
+        counts[split] = int(group_sizes[groups[start:stop]].sum())
         start = stop
-    return counts, np.argsort(split_of_group[codes], kind="stable")
+    return counts, np.argsort(group_splits[row_groups], kind="stable")

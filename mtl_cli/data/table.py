@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 NO_GROUP = -1
-# The dictionaries of arrays in a `Table`.
-KINDS = ("features", "labels", "weights", "truths", "population", "log_rates")
+# The attributes of a `Table` that are dictionaries of arrays.
+DICTIONARIES = ("features", "labels", "weights", "truths", "population", "log_rates")
 
 
 @dataclass(frozen=True)
@@ -19,22 +19,22 @@ class Table:
     """Rows of one split.
 
     Attributes:
-        features: the network's inputs: `ids` (rows, F), `dense` (rows, K), `sequences`
-            and `sequence_weights` (rows, L).
-        labels: the labels of each task, {task: (rows,)}, float64 of a regression, else
-            float32; NaN where a row has no label.
-        weights: the weight of each row in an output's loss and metrics, {output:
-            float32 (rows,)}; 0 where the row has no label or lies outside the output's
-            space.
-        population: the weight of each row in an output's metrics, {output: float32
-            (rows,)}, for the outputs whose rows are a sample: a row stands for the
-            rows like it that the data lack. See `metric_weights`.
-        log_rates: the logarithm of the share of rows like this one, with label 0, that
-            the data keep, {task: float32 (rows,)}, for the tasks with a column of it.
+        features: {input of the network: (rows, width)}, see `INPUT_TYPES`.
+        labels: {task: the label of each row, (rows,)}. NaN where a row has no label.
+            Labels of a regression are float64, other labels float32.
+        weights: {output: the weight of each row in the loss and the metrics, float32
+            (rows,)}. 0 where a row has no label or lies outside the output's space.
+        population: {output: the weight of each row in the metrics, float32 (rows,)},
+            for outputs whose rows are a sample. If the data lack some of the rows with
+            label 0, the remaining rows with label 0 have more weight. See
+            `metric_weights`.
+        log_rates: {task: the logarithm of each row's sampling rate, float32 (rows,)},
+            for tasks with a column of sampling rates. The rate is the fraction that the
+            data keep of the rows that are like this row and have the label 0.
         groups: the group of each row for group AUC, whole numbers from 0 (rows,);
             `NO_GROUP` where the cell is empty. None if the data set has no groups.
-        truths: the true probability of each row, {output: float32 (rows,)}, for the
-            outputs whose true probability is known.
+        truths: {output: the true probability of each row, float32 (rows,)}, for outputs
+            whose true probability is known.
     """
 
     features: dict[str, Array]
@@ -47,7 +47,7 @@ class Table:
 
     @property
     def metric_weights(self) -> dict[str, Array]:
-        """The weight of each row in an output's metrics, {output: (rows,)}."""
+        """{output: the weight of each row in the metrics, (rows,)}."""
         return self.weights | self.population
 
     @property
@@ -56,8 +56,12 @@ class Table:
         return len(next(iter(self.features.values())))
 
     def take(self, rows: Array | slice) -> "Table":
-        """Returns the rows that an index selects: a mask, row numbers or a slice."""
-        return as_table({key: x[rows] for key, x in as_arrays(self).items()})
+        """Returns some of the rows.
+
+        Args:
+            rows: a mask, row numbers or a slice.
+        """
+        return as_table({key: array[rows] for key, array in as_arrays(self).items()})
 
     def read(self, start: int, stop: int) -> "Table":
         """Returns the rows from `start` up to `stop`."""
@@ -65,23 +69,26 @@ class Table:
 
 
 def as_arrays(table: Table) -> dict[str, Array]:
-    """Returns all arrays of a table: `features.ids`, `labels.TASK`, ..., `groups`."""
+    """Returns all arrays of a table in one dictionary.
+
+    The keys are, for instance, `features.ids`, `labels.TASK` and `groups`.
+    """
     arrays = {
-        f"{kind}.{name}": x
-        for kind in KINDS
-        for name, x in getattr(table, kind).items()
+        f"{attribute}.{name}": array
+        for attribute in DICTIONARIES
+        for name, array in getattr(table, attribute).items()
     }
     return arrays if table.groups is None else arrays | {"groups": table.groups}
 
 
 def as_table(arrays: Mapping[str, Array]) -> Table:
-    """Returns the table of the arrays that `as_arrays` has returned."""
-    by_kind: dict[str, dict[str, Array]] = {kind: {} for kind in KINDS}
-    for key, x in arrays.items():
-        kind, _, name = key.partition(".")
-        if kind in by_kind:
-            by_kind[kind][name] = x
-    return Table(**by_kind, groups=arrays.get("groups"))
+    """Returns the table to which `as_arrays` would return these arrays."""
+    dictionaries: dict[str, dict[str, Array]] = {name: {} for name in DICTIONARIES}
+    for key, array in arrays.items():
+        attribute, _, name = key.partition(".")
+        if attribute in dictionaries:
+            dictionaries[attribute][name] = array
+    return Table(**dictionaries, groups=arrays.get("groups"))
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ class ArrayFile:
     Attributes:
         path: the file.
         dtype: the NumPy type of the array's numbers.
-        width: the length of a row; None for an array of one dimension.
+        width: the number of values in a row; None for an array of one dimension.
     """
 
     path: Path
@@ -102,14 +109,17 @@ class ArrayFile:
         """Reads the rows from `start` up to `stop`."""
         width = 1 if self.width is None else self.width
         row_bytes = np.dtype(self.dtype).itemsize * width
-        flat = np.fromfile(
+        values = np.fromfile(
             self.path, self.dtype, (stop - start) * width, offset=start * row_bytes
         )
-        return flat if self.width is None else flat.reshape(-1, width)
+        return values if self.width is None else values.reshape(-1, width)
 
-    def map(self, rows: int) -> Array:
-        """Maps all rows into memory: the system reads the parts that are used."""
-        shape = (rows,) if self.width is None else (rows, self.width)
+    def map(self, num_rows: int) -> Array:
+        """Maps all rows into memory.
+
+        The operating system reads a part of the file when the part is used.
+        """
+        shape = (num_rows,) if self.width is None else (num_rows, self.width)
         return np.asarray(np.memmap(self.path, self.dtype, "r", shape=shape))
 
 
@@ -118,52 +128,52 @@ class StoredTable:
 
     Args:
         rows: the number of rows.
-        arrays: the file of each array, by its name in `as_arrays`.
+        files: {key of an array in `as_arrays`: its file}.
     """
 
-    def __init__(self, rows: int, arrays: dict[str, ArrayFile]) -> None:
+    def __init__(self, rows: int, files: dict[str, ArrayFile]) -> None:
         self.rows = rows
-        self.arrays = arrays
+        self.files = files
 
     def read(self, start: int, stop: int) -> Table:
         """Reads the rows from `start` up to `stop`."""
         stop = min(stop, self.rows)
-        return as_table({key: a.read(start, stop) for key, a in self.arrays.items()})
+        return as_table({key: f.read(start, stop) for key, f in self.files.items()})
 
     def mapped(self) -> Table:
         """Returns a table whose arrays are mapped into memory."""
-        return as_table({key: a.map(self.rows) for key, a in self.arrays.items()})
+        return as_table({key: f.map(self.rows) for key, f in self.files.items()})
 
-    def read_kind(self, kind: str) -> dict[str, Array]:
-        """Reads all rows of the arrays of one kind, one of `KINDS`: {name: array}."""
+    def read_dictionary(self, attribute: str) -> dict[str, Array]:
+        """Reads all rows of one of the `DICTIONARIES`, {name: array}."""
         return {
-            key.removeprefix(f"{kind}."): array.read(0, self.rows)
-            for key, array in self.arrays.items()
-            if key.startswith(f"{kind}.")
+            key.removeprefix(f"{attribute}."): file.read(0, self.rows)
+            for key, file in self.files.items()
+            if key.startswith(f"{attribute}.")
         }
 
     @property
     def labels(self) -> dict[str, Array]:
         """The labels of all rows, read from disk; see `Table`."""
-        return self.read_kind("labels")
+        return self.read_dictionary("labels")
 
     @property
     def weights(self) -> dict[str, Array]:
         """The weights of all rows, read from disk; see `Table`."""
-        return self.read_kind("weights")
+        return self.read_dictionary("weights")
 
     @property
     def metric_weights(self) -> dict[str, Array]:
-        """The weights in metrics of all rows, read from disk; see `Table`."""
-        return self.weights | self.read_kind("population")
+        """The weight of all rows in metrics, read from disk; see `Table`."""
+        return self.weights | self.read_dictionary("population")
 
     @property
     def truths(self) -> dict[str, Array]:
         """The true probabilities of all rows, read from disk; see `Table`."""
-        return self.read_kind("truths")
+        return self.read_dictionary("truths")
 
     @property
     def groups(self) -> Array | None:
         """The groups of all rows, read from disk; see `Table`."""
-        groups = self.arrays.get("groups")
-        return None if groups is None else groups.read(0, self.rows)
+        file = self.files.get("groups")
+        return None if file is None else file.read(0, self.rows)

@@ -2,8 +2,8 @@
 
     python -m mtl_cli.data.uci {adult,census_income} FOLDER
 
-FOLDER holds `adult.data` and `adult.test`, or `census-income.data` and
-`census-income.test`, plain or gzipped.
+FOLDER holds UCI's raw files `adult.data` and `adult.test`, or `census-income.data` and
+`census-income.test`. Each may also be compressed with gzip, with the ending `.gz`.
 """
 
 import gzip
@@ -17,6 +17,7 @@ import pandas as pd
 from mtl_cli.core.errors import DataError, MtlError
 from mtl_cli.core.paths import root
 
+# The raw files have no header.
 COLUMNS = {
     "adult": "age workclass fnlwgt education education_num marital_status occupation "
     "relationship race gender capital_gain capital_loss hours_per_week native_country "
@@ -43,7 +44,7 @@ SHA256 = {
 
 
 def prepare(dataset: str, source: Path, target: Path) -> None:
-    """Writes `train.parquet` and `test.parquet`.
+    """Converts UCI's raw files to `train.parquet` and `test.parquet`.
 
     Args:
         dataset: `adult` or `census_income`.
@@ -59,12 +60,12 @@ def prepare(dataset: str, source: Path, target: Path) -> None:
         frame = pd.read_csv(
             io.BytesIO(read_raw(source, raw)),
             names=COLUMNS[dataset].split(),
-            # The first line of adult.test is a note, and its labels end in a full stop.
-            skiprows=1 if raw == "adult.test" else 0,
+            skiprows=1 if raw == "adult.test" else 0,  # its first line is a note
             skipinitialspace=True,
-            # hisp_origin has the value "NA".
+            # The column hisp_origin has the value "NA", which is not a missing value.
             keep_default_na=False,
         )
+        # The labels of some raw files end in a full stop.
         label = frame.columns[-1]
         frame[label] = frame[label].str.rstrip(".")
         frame.to_parquet(
@@ -83,7 +84,9 @@ def read_raw(folder: Path, name: str) -> bytes:
     elif zipped.is_file():
         content = gzip.decompress(zipped.read_bytes())
     else:
-        raise DataError(f"{folder} holds neither {name} nor {name}.gz")
+        raise DataError(
+            f"{folder} holds neither {name} nor {name}.gz; get the file from UCI"
+        )
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != SHA256[name]:
         raise DataError(

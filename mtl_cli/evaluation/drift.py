@@ -17,8 +17,8 @@ from mtl_cli.core.other_files import read_json_object
 from mtl_cli.data.buckets import (
     Buckets,
     Counts,
-    buckets_of,
-    counts_in,
+    bucket_counts,
+    make_buckets,
     stability_index,
 )
 from mtl_cli.data.feature_set import FeatureSet
@@ -59,7 +59,7 @@ def trained_feature(report: dict[str, Any]) -> TrainedFeature:
     """
     buckets, unseen = report["buckets"], list(report["unseen"].values())
     counts = np.array(buckets["counts"], "int64")
-    if counts_in(buckets, np.zeros(1)).shape != counts.shape:
+    if bucket_counts(buckets, np.zeros(1)).shape != counts.shape:
         raise ValueError("the buckets and their counts differ in number")
     last_unseen = float(unseen[-1]) if unseen else None
     missing = float(report["missing"]["train"])
@@ -112,7 +112,7 @@ class FeatureCounts:
         """
         for name, trained in self.trained.items():
             values, _ = self.features.all_values(encoded, name)
-            self.counts[name] += counts_in(trained.buckets, values)
+            self.counts[name] += bucket_counts(trained.buckets, values)
         if rows is None:
             return
         self.num_rows += rows.num_rows
@@ -219,12 +219,12 @@ def prediction_record(name: str, old: Array, new: Array) -> dict[str, Any]:
     Returns: `kind` "prediction", `name`, `psi`, and the means `mean` of the new and
         `trained_mean` of the old predictions.
     """
-    buckets = buckets_of(old)
+    buckets = make_buckets(old)
     counts = np.array(buckets["counts"])
     return {
         "kind": "prediction",
         "name": name,
-        "psi": stability_index(counts, counts_in(buckets, new)),
+        "psi": stability_index(counts, bucket_counts(buckets, new)),
         "mean": float(new.mean()),
         "trained_mean": float(old.mean()),
     }

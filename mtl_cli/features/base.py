@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
-from mtl_cli.columns.examples import Cells, some_numbers, some_values
+from mtl_cli.columns.examples import Cells, example_numbers, example_values
 from mtl_cli.columns.fitters import Fitter, Learnt
 from mtl_cli.columns.layout import Block, EmbeddingTable
 from mtl_cli.core.options import Count, Options
@@ -29,19 +29,21 @@ FLOAT32_MAX = float(np.finfo("float32").max)
 class Feature(Options):
     """The settings of one feature, and the code of its kind.
 
-    Other code knows two settings that only some kinds have: `table`, another feature
-    whose embedding table this feature uses too, and `pretrained`, see `Pretrained`.
+    Two settings exist only in some kinds, but other code looks for them in all kinds:
+    `table`, the name of another feature whose embedding table this feature uses, and
+    `pretrained`, see `Pretrained`.
 
     Attributes:
-        kind: the module in `mtl_cli/features` that holds the feature's class.
+        kind: the kind of the feature, named by its file in `mtl_cli/features`.
         numeric: whether the feature reads numbers. If so, columns of text files are
             read as float64 instead of text, and the encoded values have an order.
-        reports_unseen: whether id 0 stands for values that the training rows lack,
-            so that the data report counts these values.
-        shared_ids: how values become ids, `vocabulary` or `hash`. Features can share
-            an embedding table if they agree in this. None: they cannot share a table.
-        has_one_id: whether each row has one id, so that the feature can tell the
-            scenario of a row.
+        reports_unseen: whether values that the training rows lack get id 0, so that the
+            data report counts these values.
+        shared_ids: how values become ids: `vocabulary` or `hash`. Features can share
+            an embedding table if their `shared_ids` are equal. None if features of this
+            kind cannot share a table.
+        has_one_id: whether each row has one id, so that the id can be the scenario of
+            the row.
     """
 
     kind: str
@@ -64,7 +66,9 @@ class Feature(Options):
 
     @abstractmethod
     def read(self, name: str, table: pa.Table) -> Any:
-        """Returns the checked values of a table's rows, as `encode` takes them.
+        """Reads and checks the feature's values in the rows of a table.
+
+        Returns: the values in the form that `encode` takes.
 
         Raises:
             DataError: if a column does not hold what the feature needs.
@@ -81,8 +85,9 @@ class Feature(Options):
         Args:
             name: the name of the feature.
             values: the result of `read`.
-            learnt: what the fitter has learnt; if the feature uses the embedding table
-                of another feature, what that feature's fitter has learnt.
+            learnt: what the feature's fitter has learnt from the training rows. If the
+                feature uses the embedding table of another feature: what the fitter of
+                the other feature has learnt.
 
         Returns: {input of the network: array (rows, width)}.
         """
@@ -96,7 +101,7 @@ class Feature(Options):
         return None
 
     def input_kinds(self, name: str) -> dict[str, InputKind]:
-        """Returns what an exported graph reads of each column of the feature."""
+        """Returns {column: the kind of values that an exported graph reads from it}."""
         kind: InputKind = "number" if self.numeric else "text"
         return dict.fromkeys(self.source_columns(name), kind)
 
@@ -114,14 +119,15 @@ class Feature(Options):
             GraphError: if the kind cannot be exported in this format.
         """
         raise GraphError(
-            f"kind {self.kind} has no method `graph`, so that no graph can encode the "
-            "column; add the method to the class of the kind, or take --format weights"
+            f"kind {self.kind} has no method `graph`, so no exported graph can encode "
+            "the column; add the method to the class of the kind, or export with "
+            "--format weights"
         )
 
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
     ) -> dict[str, Cells]:
-        """Returns cells to test an exported model with, {column: one cell per row}.
+        """Makes cells to test an exported model with.
 
         The cells include unseen values, and missing values if the feature accepts them.
 
@@ -130,10 +136,12 @@ class Feature(Options):
             learnt: as in `encode`.
             random: the source of random choices.
             rows: the number of rows.
+
+        Returns: {column: one cell per row}.
         """
         if self.numeric:
-            return {name: some_numbers([], "error", random, rows)}
-        return {name: some_values([], random, rows)}
+            return {name: example_numbers([], "error", random, rows)}
+        return {name: example_values([], random, rows)}
 
     def summary(self, encoded: Array) -> Array:
         """Returns one number per row, for the data report's statistics and AUC.
@@ -146,15 +154,16 @@ class Feature(Options):
         return encoded[:, 0]
 
     def all_values(self, columns: dict[str, Array]) -> tuple[Array, Array]:
-        """Returns every encoded value of every row, for distributions and counts.
+        """Returns all encoded values of all rows, for distributions and counts.
+
+        A kind without lists has one value per row: the `summary`.
 
         Args:
-            columns: the feature's columns of the network's inputs, {input: (rows,
-                width)}; the input of the feature's block comes first.
+            columns: {input of the network: the feature's columns, (rows, width)}. The
+                input of the feature's block comes first.
 
-        Returns: the values, one after another, (values,), and the number of the row
-            that each value belongs to, (values,). A kind without lists has one value
-            per row: the `summary`.
+        Returns: the values, one after another, (values,), and the row number of each
+            value, (values,).
         """
         values = self.summary(next(iter(columns.values())))
         return values, np.arange(len(values))
@@ -166,12 +175,12 @@ class Feature(Options):
             values: values that `summary` returns, (values,).
             learnt: as in `encode`.
 
-        Returns: None if the values are no categories, or have no names.
+        Returns: None if the values are not categories, or have no names.
         """
         return None
 
     def is_row_id(self, num_distinct: int, num_rows: int) -> bool:
-        """Whether the values seem to identify rows, so that nothing can be learnt.
+        """Whether the values seem to identify rows, so that a model learns nothing.
 
         Args:
             num_distinct: number of distinct values in the training rows.
@@ -181,7 +190,7 @@ class Feature(Options):
 
 
 class Embedded(Feature):
-    """A feature whose ids have vectors in an embedding table.
+    """The base class of kinds whose ids have vectors in an embedding table.
 
     Attributes:
         embedding_dim: length of a vector; `auto` is 6 times the fourth root of the
@@ -193,9 +202,9 @@ class Embedded(Feature):
     has_one_id = True
 
     def num_ids(self, learnt: Learnt) -> int:
-        """Returns the number of ids, id 0 included.
+        """Returns the number of ids, including id 0.
 
-        Kinds without a vocabulary override this.
+        Kinds without a vocabulary override this method.
         """
         return 1 + len(learnt["vocabulary"])
 
@@ -205,7 +214,8 @@ class Embedded(Feature):
     def embedding_table(self, learnt: Learnt) -> EmbeddingTable:
         pretrained: Pretrained | None = getattr(self, "pretrained", None)
         frozen = pretrained is not None and pretrained.frozen
-        # A run that starts from an earlier run keeps the length that `auto` gave there.
+        # `auto` depends on the size of the table. A run that goes on from an earlier
+        # run keeps the length that `auto` gave there.
         dim = learnt.get("embedding_dim", self.embedding_dim)
         return EmbeddingTable(self.num_ids(learnt), dim, frozen)
 
@@ -214,10 +224,10 @@ class Pretrained(Options):
     """Vectors that an embedding table starts from.
 
     Attributes:
-        vectors: `.npy` file with a matrix of N rows, one vector per row.
-        ids: text file of N lines; each line is the value that the vector in the same
-            row of `vectors` belongs to.
-        frozen: whether training leaves the table as it is.
+        vectors: `.npy` file with a matrix, one vector per row.
+        ids: text file with one value per line. The vector in the same row of `vectors`
+            belongs to this value.
+        frozen: whether training leaves the table unchanged.
     """
 
     vectors: str
@@ -228,9 +238,9 @@ class Pretrained(Options):
 def number_column(
     name: str, missing: str | float, ops: Ops, max_size: float = FLOAT32_MAX
 ) -> Tensor:
-    """Returns a numeric feature's column in a graph.
+    """Reads the column of a numeric feature in a graph.
 
-    The graph refuses the values that `read` refuses.
+    The graph refuses the same values as `read`.
 
     Args:
         name: the feature and its column.

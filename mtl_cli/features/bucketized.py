@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from mtl_cli.columns.examples import Cells, some_numbers
+from mtl_cli.columns.examples import Cells, example_numbers
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
@@ -36,16 +36,17 @@ FLOAT64_MAX = float(np.finfo("float64").max)
 class Bucketized(Embedded):
     """A numeric column cut into buckets; each bucket gets an embedding.
 
-    Buckets are cut at quantiles of the training rows. A value with a bucket's share of
-    the rows, such as capital_gain = 0, gets its own bucket.
+    Buckets are cut at quantiles of the training rows. A value that is in as many rows
+    as a bucket should have, such as capital_gain = 0, gets a bucket of its own.
 
     Attributes:
         num_buckets: largest number of buckets.
         edges: lower edges of all buckets but the first, in place of `num_buckets`.
         ramps: whether the feature also enters the network as numbers, one per bucket,
-            as `PiecewiseLinear` does. Embeddings say nothing about the order of the
-            buckets. The numbers do, and they distinguish values within a bucket.
-        missing: `error` refuses empty cells; `bucket` gives them their own bucket.
+            as `PiecewiseLinear` does. The embeddings do not contain the order of the
+            buckets. The numbers contain it, and they distinguish values within a
+            bucket.
+        missing: `error` refuses empty cells; `bucket` gives them a bucket of their own.
     """
 
     num_buckets: Annotated[int, Field(ge=2)] | None = None
@@ -70,13 +71,17 @@ class Bucketized(Embedded):
         return SampleFitter(partial(self.read, name), self._fit)
 
     def _fit(self, x: Floats) -> dict[str, Any]:
+        # `num_buckets` is None only if `edges` is set, so the 2 is never used.
         edges = self.edges or cuts(x, self.num_buckets or 2)
         return {"cuts": edges} | (ramp_edges(x, edges) if self.ramps else {})
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
+        # Id 0 is the bucket of empty cells.
         ids = np.searchsorted(learnt["cuts"], values, side="right") + 1
         encoded = {"ids": np.where(np.isnan(values), 0, ids)[:, None]}
-        return encoded | ({"dense": ramps(values, learnt)} if self.ramps else {})
+        if self.ramps:
+            encoded["dense"] = ramps(values, learnt)
+        return encoded
 
     def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
         max_size = FLOAT32_MAX if self.ramps else FLOAT64_MAX
@@ -87,13 +92,13 @@ class Bucketized(Embedded):
         return encoded
 
     def block(self, name: str, learnt: Learnt) -> Block:
-        ramps = len(learnt["cuts"]) + 1 if self.ramps else 0
-        return replace(super().block(name, learnt), ramps=ramps)
+        num_ramps = len(learnt["cuts"]) + 1 if self.ramps else 0
+        return replace(super().block(name, learnt), ramps=num_ramps)
 
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
     ) -> dict[str, Cells]:
-        return {name: some_numbers(learnt["cuts"], self.missing, random, rows)}
+        return {name: example_numbers(learnt["cuts"], self.missing, random, rows)}
 
     def num_ids(self, learnt: Learnt) -> int:
         num_buckets = len(learnt["cuts"]) + 1

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from mtl_cli.columns.examples import Cells, some_values
+from mtl_cli.columns.examples import Cells, example_values
 from mtl_cli.columns.fitters import Fitter, Learnt, VocabularyFitter
 from mtl_cli.columns.vocabulary import (
     UNIT_SEPARATOR,
@@ -24,14 +24,14 @@ from mtl_cli.graphs.base import Ops
 
 
 class Cross(Embedded):
-    """Several columns whose combination of values in a row gets an embedding.
+    """Several columns; each combination of their values in a row gets an embedding.
 
     Attributes:
         columns: columns of ids or words; the columns need not be features.
         min_count: combinations that occur less often in the training rows share id 0
             with unseen combinations.
-        num_buckets: number of embeddings that combinations are hashed to; null keeps
-            a vocabulary of combinations.
+        num_buckets: number of embeddings to which combinations are hashed; null gives
+            each combination of the training rows an embedding of its own.
     """
 
     columns: Annotated[list[str], Field(min_length=2)]
@@ -42,7 +42,7 @@ class Cross(Embedded):
     @model_validator(mode="after")
     def _check_columns(self) -> Self:
         if len(set(self.columns)) < len(self.columns):
-            raise ValueError("columns: names a column twice; name each once")
+            raise ValueError("columns: names a column twice; name each column once")
         return self
 
     def source_columns(self, name: str) -> list[str]:
@@ -67,28 +67,30 @@ class Cross(Embedded):
         columns = [ops.column(column, "text") for column in self.columns]
         texts = ops.join_columns(columns, UNIT_SEPARATOR)
         if self.num_buckets is None:
-            # No combination in the vocabulary has an empty part.
+            # A row with an empty cell gets id 0: no text in the vocabulary has an empty
+            # part.
             ids = ops.vocabulary_ids(texts, learnt["vocabulary"])
         else:
-            is_whole = ops.all_present(columns)
-            ids = ops.where(is_whole, ops.hash_ids(texts, self.num_buckets), 0)
+            has_all_cells = ops.all_present(columns)
+            ids = ops.where(has_all_cells, ops.hash_ids(texts, self.num_buckets), 0)
         return {"ids": ops.as_column(ids)}
 
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
     ) -> dict[str, Cells]:
-        values = some_values(learnt.get("vocabulary", []), random, rows)
-        parts = [
+        values = example_values(learnt.get("vocabulary", []), random, rows)
+        # Splits a combination into its cells. A value that is not a combination is
+        # copied into all cells of the row.
+        cells_of_rows = [
             value.split(UNIT_SEPARATOR)
             if value is not None
             and value.count(UNIT_SEPARATOR) == len(self.columns) - 1
             else [value] * len(self.columns)
             for value in values
         ]
-        cells = zip(*parts, strict=True)
+        columns = zip(*cells_of_rows, strict=True)
         return {
-            column: list(column_cells)
-            for column, column_cells in zip(self.columns, cells, strict=True)
+            name: list(cells) for name, cells in zip(self.columns, columns, strict=True)
         }
 
     def value_names(self, values: Array, learnt: Learnt) -> list[str] | None:

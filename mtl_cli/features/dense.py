@@ -6,13 +6,13 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.examples import Cells, some_numbers
+from mtl_cli.columns.examples import Cells, example_numbers
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
     Floats,
+    fill_empty,
     fill_value,
-    filled,
     numbers,
     refuse_above_float32,
 )
@@ -27,11 +27,12 @@ class Dense(Feature):
     """A numeric column that enters the network as a number.
 
     Attributes:
-        transform: fitted on training rows: `standard` (mean 0, deviation 1), `minmax`
-            (0 to 1), `log1p` (logarithm of 1 + the absolute value, with the value's
-            sign, then standard), `quantile` (rank from 0 to 1), `none`.
-        missing: `error`, or the number that an empty cell counts as: the `mean` or
-            `median` of the training rows, or a given number.
+        transform: the transform of the numbers, fitted to the training rows:
+            `standard` (to mean 0 and deviation 1), `minmax` (to 0 to 1), `log1p`
+            (logarithm of 1 + the absolute value, with the value's sign, then
+            `standard`), `quantile` (rank from 0 to 1), `none`.
+        missing: `error` refuses empty cells. Otherwise the number that replaces an
+            empty cell: the `mean` or `median` of the training rows, or a given number.
     """
 
     transform: Literal["standard", "minmax", "log1p", "quantile", "none"] = "standard"
@@ -53,16 +54,16 @@ class Dense(Feature):
             return learnt | {"quantiles": np.quantile(x, QUANTILE_LEVELS).tolist()}
         if self.transform == "log1p":
             x = signed_log1p(x)
-        if low == high:  # rounding would change the mean and the deviation
+        if low == high:  # the mean and the deviation would not be exact
             return learnt | {"mean": float(x[0]), "deviation": 0.0}
         return learnt | {"mean": float(x.mean()), "deviation": float(x.std())}
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
-        x = self._scaled(filled(values, learnt), learnt)
+        x = self._scaled(fill_empty(values, learnt), learnt)
         return {"dense": refuse_above_float32(name, x)[:, None]}
 
     def _scaled(self, x: Floats, learnt: Learnt) -> Floats:
-        """Applies the transform; a result too large for float64 becomes infinity."""
+        """Applies the transform. A result too large for float64 becomes infinity."""
         if self.transform == "none":
             return x
         if self.transform == "quantile":
@@ -76,12 +77,12 @@ class Dense(Feature):
             return np.asarray((x - shift) / width)
 
     def _shift_and_width(self, learnt: Learnt) -> tuple[float, float]:
-        """Returns the numbers of the linear transforms: (x - shift) / width."""
+        """Returns `shift` and `width` of the transform (x - shift) / width."""
         if self.transform == "minmax":
             shift, width = learnt["low"], learnt["high"] - learnt["low"]
         else:
             shift, width = learnt["mean"], learnt["deviation"]
-        return shift, width or 1.0
+        return shift, width or 1.0  # equal numbers have width 0
 
     def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
         x = number_column(name, self.missing, ops)
@@ -100,13 +101,14 @@ class Dense(Feature):
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
     ) -> dict[str, Cells]:
+        # All values that the feature has learnt are numbers of about the column's size.
         numbers = learnt.get("quantiles", list(learnt.values()))
-        return {name: some_numbers(numbers, self.missing, random, rows)}
+        return {name: example_numbers(numbers, self.missing, random, rows)}
 
     def block(self, name: str, learnt: Learnt) -> Block:
         return Block("dense")
 
 
 def signed_log1p(x: Floats) -> Floats:
-    """Returns log(1 + |x|) with the sign of x: this compresses both tails."""
+    """Returns log(1 + |x|) with the sign of x, which compresses large numbers."""
     return np.asarray(np.sign(x) * np.log1p(np.abs(x)))

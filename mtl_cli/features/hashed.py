@@ -13,8 +13,8 @@ class Hashed(Embedded):
     """A column of ids or words, hashed to a fixed number of embeddings.
 
     Attributes:
-        num_buckets: number of embeddings, besides one for empty cells.
-        table: a feature whose embedding table this feature uses too; null makes a
+        num_buckets: number of embeddings. One more embedding is for empty cells.
+        table: another feature whose embedding table this feature uses; null makes a
             table for this feature.
     """
 

@@ -7,14 +7,14 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from mtl_cli.columns.examples import Cells, some_numbers
+from mtl_cli.columns.examples import Cells, example_numbers
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
     Floats,
     cuts,
+    fill_empty,
     fill_value,
-    filled,
     numbers,
     ramp_edges,
     ramps,
@@ -29,15 +29,15 @@ from mtl_cli.graphs.base import Ops
 class PiecewiseLinear(Feature):
     """A numeric column cut into buckets; each bucket gets a number from 0 to 1.
 
-    The number is 1 for buckets below the value, 0 for buckets above the value, and for
-    the value's own bucket the share of its width that lies below the value; see
-    `columns.numeric.ramps`.
+    The number is the fraction of the bucket that lies below the value: 1 for a bucket
+    below the value, and 0 for a bucket above the value; see `columns.numeric.ramps`.
 
     Attributes:
-        num_buckets: largest number of buckets; cut as the buckets of `Bucketized`.
-        missing: `error`, or the number that an empty cell counts as: the `mean` or
-            `median` of the training rows, or a given number. `bucket` adds a number
-            that is 1 for a filled cell; all numbers of an empty cell are 0.
+        num_buckets: largest number of buckets. They are cut as in `Bucketized`.
+        missing: `error` refuses empty cells. `mean`, `median` or a given number
+            replaces an empty cell by the mean or median of the training rows, or by
+            this number. `bucket` makes all numbers of an empty cell 0, and adds one
+            more number that is 1 for a cell that is not empty.
     """
 
     num_buckets: Annotated[int, Field(ge=2)]
@@ -56,29 +56,32 @@ class PiecewiseLinear(Feature):
         return learnt | {"cuts": edges} | ramp_edges(x, edges)
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
-        x = filled(values, learnt)
-        shares = ramps(x, learnt)
+        x = fill_empty(values, learnt)
+        encoded = ramps(x, learnt)
         if self.missing == "bucket":
-            shares = np.hstack([shares, ~np.isnan(x)[:, None]])
-        return {"dense": shares}
+            encoded = np.hstack([encoded, ~np.isnan(x)[:, None]])
+        return {"dense": encoded}
 
     def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
         x = number_column(name, self.missing, ops)
         filled_x = ops.filled(x, learnt["missing"]) if "missing" in learnt else x
-        shares = ramps_graph(filled_x, learnt, ops)
+        encoded = ramps_graph(filled_x, learnt, ops)
         if self.missing == "bucket":
-            is_filled = ops.as_column(ops.bucket_ids(x, []))  # 1, and 0 for NaN
-            shares = ops.concatenated([shares, is_filled], "float32")
-        return {"dense": shares}
+            # Without cuts there is one bucket: numbers get id 1, and NaN gets id 0.
+            is_not_empty = ops.as_column(ops.bucket_ids(x, []))
+            encoded = ops.concatenated([encoded, is_not_empty], "float32")
+        return {"dense": encoded}
 
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
     ) -> dict[str, Cells]:
         edges = [learnt["low"], *learnt["cuts"], learnt["high"]]
-        return {name: some_numbers(edges, self.missing, random, rows)}
+        return {name: example_numbers(edges, self.missing, random, rows)}
 
     def block(self, name: str, learnt: Learnt) -> Block:
-        return Block("dense", len(learnt["cuts"]) + 1 + (self.missing == "bucket"))
+        num_buckets = len(learnt["cuts"]) + 1
+        return Block("dense", num_buckets + (self.missing == "bucket"))
 
     def summary(self, encoded: Array) -> Array:
+        """Returns the sum of a row's numbers, which rises with the value, (rows,)."""
         return np.asarray(encoded.sum(axis=1))

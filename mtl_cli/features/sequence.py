@@ -8,33 +8,37 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from mtl_cli.columns.cells import Mask
-from mtl_cli.columns.examples import Cells, some_values
+from mtl_cli.columns.examples import Cells, example_values
 from mtl_cli.columns.fitters import Learnt, VocabularyFitter
 from mtl_cli.columns.layout import Block
-from mtl_cli.columns.lists import SeparatorCheck, Tokens, tokens_of
+from mtl_cli.columns.lists import SeparatorCheck, Tokens, read_tokens
 from mtl_cli.columns.vocabulary import Categorical, vocabulary_ids
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import FLOAT32_MAX, Array, Embedded, Pretrained
 from mtl_cli.graphs.base import InputKind, Ops
 
-MAX_LENGTH = 100_000  # each row takes eight bytes for each of its values
-MAX_EXAMPLE_LENGTH = 5  # of lists that test an exported model
+# An encoded row takes eight bytes for each of `max_length` values, used or not.
+MAX_LENGTH = 100_000
+# The lists that test an exported model have 0, 1, ... values, but fewer than this
+# number.
+EXAMPLE_LENGTHS = 5
 
 
 class Sequence(Embedded):
     """A list of ids or words in each row, embedded and pooled to one vector.
 
     Attributes:
-        max_length: largest number of values per row; longer lists keep the last ones.
+        max_length: largest number of values per row. A longer list keeps its last
+            values.
         separator: text between the values of a text column such as `a|b|c`; null for
             a column of lists.
-        pooling: `mean`, `sum` or `max` over the values of a row.
-        weights: column with a number for each value, in the same form as the values;
-            `mean` and `sum` multiply each value's vector by it.
+        pooling: `mean`, `sum` or `max` over the vectors of a row's values.
+        weights: column with one number for each value, in the same form as the values.
+            `mean` and `sum` multiply the vector of each value by its number.
         min_count: values that occur less often in the training rows share id 0 with
             unseen values.
-        table: a feature whose embedding table this feature uses too; null makes a
+        table: another feature whose embedding table this feature uses; null makes a
             table for this feature.
         pretrained: vectors that the embedding table starts from.
     """
@@ -53,14 +57,14 @@ class Sequence(Embedded):
     @model_validator(mode="after")
     def _check_weights(self) -> Self:
         if self.weights is not None and self.pooling == "max":
-            raise ValueError("weights: pooling max has no use for them; remove them")
+            raise ValueError("weights: pooling max does not use weights; remove them")
         return self
 
     def source_columns(self, name: str) -> list[str]:
         return [name] if self.weights is None else [name, self.weights]
 
     def read(self, name: str, table: pa.Table) -> Tokens:
-        return tokens_of(
+        return read_tokens(
             name, table, self.max_length, self.separator, weights=self.weights
         )
 
@@ -68,10 +72,10 @@ class Sequence(Embedded):
         return SequenceFitter(name, self)
 
     def encode(self, name: str, values: Tokens, learnt: Learnt) -> dict[str, Array]:
-        """Returns the ids and weights of each row's values, both (rows, max_length).
+        """Encodes the ids and weights of each row's values, both (rows, max_length).
 
-        Rows with fewer values end in zeros. With pooling `mean` the weights of a row
-        add up to 1.
+        Rows with fewer values end in zeros. With pooling `mean`, the weights of a row
+        are divided by their sum.
         """
         shape = (values.num_rows, self.max_length)
         ids, weights = np.zeros(shape, "int32"), np.zeros(shape, "float32")
@@ -84,10 +88,10 @@ class Sequence(Embedded):
         return {"sequences": ids, "sequence_weights": weights}
 
     def all_values(self, columns: dict[str, Array]) -> tuple[Array, Array]:
-        """Returns the ids of all values, without those whose weight is 0.
+        """Returns the ids of all values whose weight is not 0, and their row numbers.
 
-        A value with weight 0 has no effect, and cannot be told from the zeros at the
-        end of a short list.
+        A value with weight 0 has no effect, and looks the same as the zeros at the end
+        of a short list.
         """
         rows, positions = np.nonzero(columns["sequence_weights"])
         return columns["sequences"][rows, positions], rows
@@ -101,6 +105,7 @@ class Sequence(Embedded):
         return kinds
 
     def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
+        # 1. Read the lists, and check that values and weights are equally many.
         weights = None
         if self.separator is None:
             texts = ops.column(name, "texts")
@@ -110,9 +115,10 @@ class Sequence(Embedded):
             texts, counts = ops.split(ops.column(name, "text"), self.separator)
             if self.weights is not None:
                 column = ops.column(self.weights, "text")
-                parts, weight_counts = ops.split(column, self.separator)
+                weight_texts, weight_counts = ops.split(column, self.separator)
                 ops.require(ops.equal(counts, weight_counts))
-                weights = ops.numbers_in(parts)
+                weights = ops.numbers_in(weight_texts)
+        # 2. Check that the weights of values that are not empty are valid.
         is_present = ops.is_present(texts)
         if weights is None:
             weights = ops.ones_like(texts)
@@ -121,25 +127,28 @@ class Sequence(Embedded):
             ops.require(ops.all_fit(is_present, ops.is_number(weights)))
             fits = ops.is_within(weights, 0, FLOAT32_MAX)
             ops.require(ops.all_fit(is_present, fits))
+        # 3. Turn the last `max_length` values into ids, with their weights.
         ids = ops.vocabulary_ids(texts, learnt["vocabulary"])
         ids, weights = ops.last_values(is_present, [ids, weights], self.max_length)
         weights = ops.as_float32(weights)
-        weights = ops.shares(weights) if self.pooling == "mean" else weights
+        if self.pooling == "mean":
+            weights = ops.shares(weights)
         return {"sequences": ids, "sequence_weights": weights}
 
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
     ) -> dict[str, Cells]:
-        # Sequences with the same weights have lists of the same lengths.
-        lengths = [row % MAX_EXAMPLE_LENGTH for row in range(rows)]
+        # The lengths do not depend on the feature: several sequences may use the same
+        # column of weights, and then their lists must be equally long.
+        lengths = [row % EXAMPLE_LENGTHS for row in range(rows)]
         lists: Cells = [
-            some_values(learnt["vocabulary"], random, length) for length in lengths
+            example_values(learnt["vocabulary"], random, length) for length in lengths
         ]
         weights: Cells = [random.random(length).tolist() for length in lengths]
         if self.separator is not None:
-            lists = [as_text(values, self.separator) for values in lists]
+            lists = [join_values(values, self.separator) for values in lists]
             weights = [
-                None if text is None else as_text(values, self.separator)
+                None if text is None else join_values(values, self.separator)
                 for text, values in zip(lists, weights, strict=True)
             ]
         return {name: lists} | ({self.weights: weights} if self.weights else {})
@@ -148,10 +157,10 @@ class Sequence(Embedded):
         return Block("sequences", self.max_length, self.table_owner(name), self.pooling)
 
 
-def as_text(values: list[Any], separator: str) -> str | None:
-    """Returns values as one text, with nothing in place of None; None if it is empty.
+def join_values(values: list[Any], separator: str) -> str | None:
+    """Joins values to one text. Returns None if the text would be empty.
 
-    A text that holds the separator is left out.
+    None becomes the empty text, as does a value that holds the separator.
     """
     texts = ["" if value is None else str(value) for value in values]
     texts = ["" if separator in text else text for text in texts]
@@ -159,7 +168,12 @@ def as_text(values: list[Any], separator: str) -> str | None:
 
 
 class SequenceFitter(VocabularyFitter):
-    """Counts the values of all lists, and checks that the separator separates them."""
+    """Counts the values of all lists, and checks the separator.
+
+    Args:
+        name: the name of the feature.
+        feature: the feature.
+    """
 
     def __init__(self, name: str, feature: Sequence) -> None:
         min_count = feature.min_count if feature.table is None else None

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.examples import Cells, some_values
+from mtl_cli.columns.examples import Cells, example_values
 from mtl_cli.columns.fitters import Learnt, VocabularyFitter
 from mtl_cli.columns.vocabulary import (
     Categorical,
@@ -18,10 +18,10 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Embedded, Pretrained
 from mtl_cli.graphs.base import Ops
 
-# A column seems to identify rows if it has more distinct values than 50, and more than
-# half as many as there are rows.
+# A column seems to identify rows if it has more distinct values than this number, and
+# more than this fraction of the number of rows.
 MIN_ROW_IDS = 50
-MIN_ROW_ID_SHARE = 0.5
+MIN_ROW_ID_FRACTION = 0.5
 
 
 class Sparse(Embedded):
@@ -30,7 +30,7 @@ class Sparse(Embedded):
     Attributes:
         min_count: values that occur less often in the training rows share id 0 with
             unseen values.
-        table: a feature whose embedding table this feature uses too; null makes a
+        table: another feature whose embedding table this feature uses; null makes a
             table for this feature.
         pretrained: vectors that the embedding table starts from.
     """
@@ -60,10 +60,10 @@ class Sparse(Embedded):
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
     ) -> dict[str, Cells]:
-        return {name: some_values(learnt["vocabulary"], random, rows)}
+        return {name: example_values(learnt["vocabulary"], random, rows)}
 
     def value_names(self, values: Array, learnt: Learnt) -> list[str]:
         return vocabulary_names(values, learnt.vocabulary)
 
     def is_row_id(self, num_distinct: int, num_rows: int) -> bool:
-        return num_distinct > max(MIN_ROW_ID_SHARE * num_rows, MIN_ROW_IDS)
+        return num_distinct > max(MIN_ROW_ID_FRACTION * num_rows, MIN_ROW_IDS)

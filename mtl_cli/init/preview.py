@@ -16,7 +16,7 @@ from mtl_cli.data.arrow_errors import is_not_utf8
 from mtl_cli.data.csv_cells import trim
 from mtl_cli.data.csv_file import BLOCK_BYTES
 from mtl_cli.data.csv_row_errors import ragged_row
-from mtl_cli.data.sources import COLUMNAR, OpenColumnar
+from mtl_cli.data.sources import OPEN_COLUMNAR, OpenColumnar
 from mtl_cli.init.file_format import FileFormat, detect_format
 from mtl_cli.init.null_values import with_empty_cells
 
@@ -65,7 +65,7 @@ def read_preview(
     """
     file = find_data(path)
     if not file.exists():
-        raise DataError(f"no file '{path}' (started in {Path.cwd()})")
+        raise DataError(f"no file '{path}' (current folder: {Path.cwd()})")
     try:
         delimiter = training.delimiter if training and training.is_text else None
         file_format = detect_format(path, file, columns, delimiter)
@@ -150,7 +150,7 @@ def preview_columnar(path: str, file: Path, file_format: FileFormat) -> TablePre
                 f"cannot read '{path}': the files disagree: {files[0]} holds "
                 f"{first_columns}, {fragment.path} {other_columns}"
             )
-    table, num_rows = first_rows(COLUMNAR[file_format.name], files, dataset.schema)
+    table, num_rows = first_rows(OPEN_COLUMNAR[file_format.name], files, dataset.schema)
     return TablePreview(path, table, num_rows == table.num_rows, file_format)
 
 
@@ -166,7 +166,7 @@ def first_rows(
     for name in files:
         with pa.OSFile(name) as stream, open_file(stream) as file:
             rows_left = max(MAX_ROWS - num_rows, 0)
-            num_rows += file.rows
+            num_rows += file.num_rows
             for batch in file.batches(schema.names, MAX_ROWS) if rows_left else ():
                 table = pa.table(batch).slice(0, rows_left)
                 # Without this check, Arrow may crash on a damaged file.

@@ -19,7 +19,7 @@ from mtl_cli.core.run_folder import (
     RunFolder,
     status_of,
 )
-from mtl_cli.data.continued_features import EarlierLearnt, changes
+from mtl_cli.data.continued_features import EarlierLearnt, reasons_not_continued
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.runs import saved_model
 from mtl_cli.tasks.base import Statistics
@@ -225,7 +225,7 @@ def continued_from(
     """
     features, labels, earlier = trained
     now = config.dataset.used_features
-    reasons = changes(now, features.features, config.start_from.refit)
+    reasons = reasons_not_continued(now, features.features, config.start_from.refit)
     learnt = {name: dict(features.learnt[name]) for name in now if name not in reasons}
     if not learnt:
         raise ConfigError(

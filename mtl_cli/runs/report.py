@@ -86,7 +86,7 @@ def write(run: FinishedRun) -> None:
             run.data.row_numbers["test"],
             test.labels,
             run.predictions["test"],
-            None if scenarios is None else scenarios.names_of(test),
+            None if scenarios is None else scenarios.row_names(test),
         )
         with folder.replacing("predictions.parquet") as path:
             frame.to_parquet(path, index=False)

@@ -14,7 +14,7 @@ from mtl_cli.core.run_folder import (
     remove_checkpoints,
     status_of,
 )
-from mtl_cli.data.load import fingerprint_of
+from mtl_cli.data.load import hash_rows
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.provenance import config_difference_message, config_hash
@@ -150,7 +150,7 @@ def has_same_data(config: Config, path: Path) -> bool:
         record = read_json_object(path / "environment.json")
     except (OSError, ValueError):
         return True
-    return bool(record.get("data_hash") == fingerprint_of(config.dataset))
+    return bool(record.get("data_hash") == hash_rows(config.dataset))
 
 
 def resumed(folder: RunFolder, config: Config, hint: str = "") -> RunStart:

@@ -10,7 +10,7 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.data.continued_features import check_alike
+from mtl_cli.data.continued_features import check_same_form
 from mtl_cli.data.load import Data, load
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.network import pretrained
@@ -185,7 +185,9 @@ def read_data(
         data = load(config.dataset, config.outputs, learnt, on_rows)
     if earlier is not None:
         for task, statistics in earlier.labels.items():
-            check_alike(f"the labels of {task} have", statistics, data.labels.get(task))
+            check_same_form(
+                f"the labels of {task} have", statistics, data.labels.get(task)
+            )
         data = replace(data, labels=data.labels | earlier.labels)
     rows = ", ".join(f"{table.rows:,} {split}" for split, table in data.splits.items())
     console.print_line(

@@ -85,8 +85,8 @@ def scenario_masks(
     The scenario `OTHER`, of values that training rows lack or that are rare in them, is
     left out if it has no rows.
     """
-    codes = scenarios.of_rows(table)
-    masks = {name: codes == i for i, name in enumerate(scenarios.names)}
+    indices = scenarios.row_indices(table)
+    masks = {name: indices == i for i, name in enumerate(scenarios.names)}
     return {name: mask for name, mask in masks.items() if name != OTHER or mask.any()}
 
 

@@ -28,32 +28,34 @@ if TYPE_CHECKING:
     from mtl_cli.columns.labels import LabelSummary
 
 Array = npt.NDArray[Any]
-# Numbers by name that a task computes from its training labels, such as their mean.
+# {name: a number that a task computes from its training labels, such as their mean}
 Statistics = dict[str, float]
-AXIS = "tasks"
+AXIS = "tasks"  # the folder of the kinds, for `option_class` and similar functions
 
 
 class Task(Options):
-    """A label to predict: the keys in a data set's YAML, and what its kind does.
+    """A label to predict: its keys in a data set's YAML, and the code of its kind.
 
     Attributes:
         label: column that holds the label.
-        kind: kind of task, named by its file in `mtl_cli/tasks`.
+        kind: kind of the task, named by its file in `mtl_cli/tasks`.
         weight: factor of the task's loss.
-        space: a task or a column of 0 and 1, such as a click; the task is trained and
-            scored only on rows where the space is 1. null is all rows.
-        metrics: names of the metrics to compute; null is all metrics of the kind. The
-            first stands for the task in tables, plots and early stopping.
-        tower_units: hidden widths of the task's tower; null is the model's
+        space: a task or a column of 0 and 1, such as a click. The task is trained and
+            scored only on the rows where the space is 1. null uses all rows.
+        metrics: names of the metrics to compute; null computes all metrics of the kind.
+            The first metric is the main one: tables, plots and early stopping show or
+            use it if they need a single metric.
+        tower_units: hidden widths of the task's tower; null takes the model's
             `tower_units`.
     """
 
-    # The metrics of the kind. Without the key `metrics` the first stands for the task.
+    # All metrics of the kind. The first one is the main metric, unless the key
+    # `metrics` is set.
     METRICS: ClassVar[tuple[Metric, ...]]
-    # The metric of METRICS that is best for the true probabilities or mean values, and
-    # that can be averaged over tasks. Early stopping watches it.
+    # A metric of METRICS that is best if the predictions are the true probabilities or
+    # mean values, and whose values can be averaged over tasks. Early stopping uses it.
     PROPER_METRIC: ClassVar[Metric | None] = None
-    # Keys that training reads, but not the encoding of labels.
+    # Keys that do not change the encoded labels: only training reads them.
     TRAINING_KEYS: ClassVar[frozenset[str]] = frozenset(
         {"loss", "weight", "metrics", "tower_units"}
     )
@@ -89,16 +91,16 @@ class Task(Options):
 
     @property
     def metric_names(self) -> list[str]:
-        """The names of the metrics to compute; the first stands for the task."""
+        """The names of the metrics to compute. The first one is the main metric."""
         return self.metrics or [metric.name for metric in self.METRICS]
 
     def metric(self, name: str) -> Metric:
-        """Returns the metric of this kind that has the name."""
+        """Returns the metric of this kind with a name."""
         return next(metric for metric in self.METRICS if metric.name == name)
 
     @property
     def proper_metric(self) -> str:
-        """The name of the proper metric; of the first one if the task has none."""
+        """The name of `PROPER_METRIC`; of the main metric if it is not computed."""
         proper = self.PROPER_METRIC
         if proper is None or proper.name not in self.metric_names:
             return self.metric_names[0]
@@ -106,26 +108,26 @@ class Task(Options):
 
     @property
     def num_logits(self) -> int:
-        """The number of logits that the task's tower gives for each row."""
+        """The number of logits that the task's tower computes for each row."""
         return 1
 
     @property
     def logit_shift(self) -> float:
-        """A number to add to trained logits so that they give true probabilities.
+        """The number to add to the trained logits for the right probabilities.
 
-        It is not 0 if training counts some labels more than others, or if the data lack
-        some rows of one label.
+        The trained probabilities are wrong if training gives some labels more weight
+        than others, or if the data lack some rows with one of the labels.
         """
         return 0.0
 
     @property
     def kept_negatives(self) -> float:
-        """The share of the rows with label 0 that the data keep."""
+        """The fraction of the rows with label 0 that the data keep."""
         return 1.0
 
     @property
     def kept_negatives_column(self) -> str | None:
-        """The column that holds `kept_negatives` of each row; None for one share."""
+        """The column with a value of `kept_negatives` for each row; None without it."""
         return None
 
     @property
@@ -144,38 +146,42 @@ class Task(Options):
         return []
 
     def encoding_keys(self) -> dict[str, Any]:
-        """Returns the task's keys and values that the encoding of labels depends on."""
+        """Returns the keys on which the encoded labels depend, {key: value}."""
         return self.model_dump(exclude=set(self.TRAINING_KEYS))
 
     def column_type(self) -> "pa.DataType":
-        """Returns the Arrow type that a text file's label column is read as."""
+        """Returns the Arrow type as which the label column of a text file is read."""
         import pyarrow as pa
 
         return pa.float64()
 
     @abstractmethod
     def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
-        """Returns the labels as numbers, (rows,), NaN where a cell is empty.
+        """Converts a label column to numbers, (rows,), NaN where a cell is empty.
 
-        Classes are float32, other numbers float64.
+        Labels of classes are float32, other labels float64.
 
         Args:
             message_start: the task and the column, for error messages.
             column: the label column of the rows.
 
         Raises:
-            DataError: if a cell holds no label; the message names its row and value.
+            DataError: if a cell is not a label. The message names its row and value.
         """
 
     def label_text(self, label: float) -> str:
-        """Returns a label, as `read_labels` encodes it, in the form for messages."""
+        """Returns the text of a label in messages.
+
+        Args:
+            label: a label as `read_labels` encodes it.
+        """
         return f"{label:g}"
 
     def label_column(self, labels: Array) -> "Array | pd.Categorical[str]":
-        """Returns labels in the form for a table that users read, (rows,).
+        """Returns labels in the form of a table that users read, (rows,).
 
         Args:
-            labels: (rows,), as `read_labels` encodes them.
+            labels: labels as `read_labels` encodes them, (rows,).
         """
         return labels
 
@@ -183,7 +189,7 @@ class Task(Options):
         """Returns the statistics that losses and predictions use; {} for none.
 
         Args:
-            labels: the labels of the training rows, summed up.
+            labels: the summary of the labels of the training rows.
         """
         return {}
 
@@ -194,26 +200,28 @@ class Task(Options):
         """Returns the loss of each row, (batch,).
 
         Args:
-            labels: (batch,), as `read_labels` returns them.
+            labels: labels as `read_labels` encodes them, (batch,).
             logits: (batch, num_logits), float32.
             statistics: the result of `label_statistics`.
         """
 
     @abstractmethod
     def predictions(self, logits: Tensor, statistics: Statistics) -> Tensor:
-        """Returns probabilities, or values in the label's unit, (batch, num_logits).
+        """Converts logits to probabilities, or to values in the label's unit.
 
         Args:
             logits: (batch, num_logits).
             statistics: the result of `label_statistics`.
+
+        Returns: (batch, num_logits).
         """
 
     def prediction_columns(self, name: str, predictions: Array) -> dict[str, Array]:
-        """Returns the columns of a table of predictions, by name, (rows,) each.
+        """Returns the columns of a table of predictions, {name: (rows,)}.
 
         Args:
             name: the name of the output.
-            predictions: (rows,), or (rows, num_logits) of a task with several logits.
+            predictions: (rows,), or (rows, num_logits) for a task with several logits.
         """
         return {name: predictions}
 
@@ -230,23 +238,23 @@ class Task(Options):
 
         Args:
             label: the labels, (rows,).
-            prediction: (rows,), or (rows, num_logits) of a task with several logits.
+            prediction: (rows,), or (rows, num_logits) for a task with several logits.
             weight: the weight of each row, (rows,), above 0.
         """
         rows = self.calibration_rows(label, prediction, weight)
         predicted, actual, weights = calibration_buckets(*rows)
-        shares = weights / weights.sum()
+        fractions = weights / weights.sum()
         line = Line("calibration", predicted.tolist(), actual.tolist())
         line.tooltips = [
-            f"{share:.0%} of the rows: predicted {x:.4g}, actual {y:.4g}"
-            for share, x, y in zip(shares, predicted, actual, strict=True)
+            f"{fraction:.0%} of the rows: predicted {x:.4g}, actual {y:.4g}"
+            for fraction, x, y in zip(fractions, predicted, actual, strict=True)
         ]
-        names = "mean prediction", "mean label"
-        return [LinePlot("calibration", *names, [line], diagonal=True)]
+        axes = "mean prediction", "mean label"
+        return [LinePlot("calibration", *axes, [line], diagonal=True)]
 
 
 def whole_number(value: object) -> object:
-    """Returns a float that is a whole number as an int, other values unchanged."""
+    """Converts a float that is a whole number to an int. Keeps any other value."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
@@ -257,7 +265,7 @@ LabelValue = Annotated[str | int, BeforeValidator(whole_number)]
 
 
 def null_means(default: str) -> BeforeValidator:
-    """Lets a key be null: null then means the key's default value."""
+    """Returns a validator that replaces null by a key's default value."""
     return BeforeValidator(lambda value: default if value is None else value)
 
 
@@ -267,6 +275,6 @@ def task_class(kind: str) -> type[Task]:
 
 
 def metrics_named(name: str) -> list[Metric]:
-    """Returns the metrics that have the name, in all kinds of tasks, each once."""
+    """Returns the metrics with a name. Kinds of tasks can have metrics of one name."""
     metrics = [m for kind in option_names(AXIS) for m in task_class(kind).METRICS]
     return [m for m in dict.fromkeys([*metrics, truth_rmse]) if m.name == name]

@@ -1,4 +1,4 @@
-"""Binary tasks: the probability that a label is 1, not 0."""
+"""Binary tasks: predict the probability that a label is 1, not 0."""
 
 import math
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -30,15 +30,16 @@ class Binary(Task):
             0. null if the column holds 0 and 1.
         loss: the loss that training minimises: `bce`, binary cross-entropy, or `focal`.
         focal_gamma: gamma of loss `focal`. With a larger gamma, rows whose label is
-            already predicted well count less.
-        positive_weight: factor of the loss of rows whose label is 1. Predictions are
-            probabilities all the same: the factor is divided out of their odds.
-        sampling_rate: share of the rows with label 0 that the data keep, while they
-            keep all rows with label 1; or the column that holds each row's share.
-            Training takes the rows as they are; predictions and metrics hold for the
-            data with all rows.
-        truth: column of the true probability of label 1, for simulated data. Adds the
-            metric `truth_rmse`, over all rows, also the rows outside of the space.
+            already predicted well have less weight.
+        positive_weight: factor of the loss of rows whose label is 1. With loss `bce`,
+            predictions are still probabilities: their odds are divided by the factor.
+        sampling_rate: fraction of the rows with label 0 that the data keep, while they
+            keep all rows with label 1; or the column that holds this fraction for each
+            row. Training uses the rows as they are. Predictions and metrics are
+            corrected, so that they hold for the data with all rows.
+        truth: column of the true probability of label 1, for simulated data. It adds
+            the metric `truth_rmse`, which is computed over all rows, also outside of
+            the space.
     """
 
     METRICS: ClassVar[tuple[Metric, ...]] = (
@@ -65,11 +66,15 @@ class Binary(Task):
 
     @property
     def logit_shift(self) -> float:
-        """Undoes `positive_weight` and a `sampling_rate` of all rows.
+        """Corrects for `positive_weight` and for a `sampling_rate` that is a number.
 
-        The odds of label 1 are 1 / r times as high in all rows with label 1 and a share
-        r of the rows with label 0. From the trained p follows p / (p + (1 - p) / r).
+        The data hold all rows with label 1 and the fraction r of the rows with label 0.
+        So the odds of label 1 are 1 / r times as high as they should be, and a weight w
+        of rows with label 1 makes them w times as high. The logit is the logarithm of
+        the odds, so the correction adds log(r / w).
         """
+        # The loss `focal` does not give true probabilities: no factor of the odds would
+        # correct its weight.
         weight = self.positive_weight if self.loss == "bce" else 1.0
         return math.log(self.kept_negatives / weight)
 
@@ -101,7 +106,7 @@ class Binary(Task):
         from mtl_cli.columns.labels import check_labels, read_label_numbers
 
         if self.positive is None:
-            fix = "say with `positive:` which value counts as 1"
+            fix = "name the value that is read as 1 in `positive:`"
             labels = read_label_numbers(message_start, column, fix)
             check_labels(message_start, labels, ~np.isin(labels, (0, 1)), "0 or 1")
         else:
@@ -133,23 +138,24 @@ class Binary(Task):
     def plots(
         self, label: Floats, prediction: Floats, weight: Floats
     ) -> list[LinePlot]:
-        if label.min() == label.max():  # one class only: there is no ranking to plot
+        # If all labels are equal, there is no ranking to plot.
+        if label.min() == label.max():
             return super().plots(label, prediction, weight)
         rows = label, prediction, weight
         roc = Line("roc", *roc_curve(*rows))
         precision = Line("precision", *precision_recall_curve(*rows))
-        ends = float(prediction.min()), float(prediction.max())
+        bounds = float(prediction.min()), float(prediction.max())
         by_label = [
             Line(
                 f"label {value}",
-                *histogram(prediction[label == value], weight[label == value], *ends),
+                *histogram(prediction[label == value], weight[label == value], *bounds),
                 color=value,
             )
             for value in (0, 1)
         ]
-        rates = "false positive rate", "true positive rate"
+        axes = "false positive rate", "true positive rate"
         return [
-            LinePlot("ROC", *rates, [roc], diagonal=True),
+            LinePlot("ROC", *axes, [roc], diagonal=True),
             LinePlot("precision by recall", "recall", "precision", [precision]),
             *super().plots(*rows),
             LinePlot("predictions by label", "prediction", "share of rows", by_label),
@@ -157,22 +163,26 @@ class Binary(Task):
 
 
 def bce(label: Tensor, logit: Tensor) -> Tensor:
-    """Binary cross-entropy of each row, in nats; exact even for large logits."""
+    """Returns the binary cross-entropy of each row, in nats, (batch,).
+
+    TensorFlow's function is exact even for large logits.
+    """
     import tensorflow as tf
 
     return tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=logit)
 
 
 def focal(label: Tensor, logit: Tensor, gamma: float) -> Tensor:
-    """Focal loss: the cross-entropy times (1 - p)^gamma, in nats.
+    """Returns the focal loss of each row, in nats, (batch,).
 
-    p is the predicted probability of the row's label.
+    The loss is the cross-entropy times (1 - p)^gamma, where p is the predicted
+    probability of the row's label.
 
     Reference: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, eq. 4.
     """
     import tensorflow as tf
 
-    # (1 - p)^gamma is computed as exp(gamma log(1 - p)): for gamma below 1 the slope of
-    # the power is infinite at 1 - p = 0, and 1 - p rounds to 0 for certain predictions.
+    # (1 - p)^gamma is computed as exp(gamma log(1 - p)). If a prediction is so sure
+    # that 1 - p rounds to 0, the gradient of the power is infinite for gamma below 1.
     log_one_minus_p = tf.math.log_sigmoid(tf.where(label > 0.5, -logit, logit))
     return tf.exp(gamma * log_one_minus_p) * bce(label, logit)

@@ -1,4 +1,4 @@
-"""Multiclass tasks: the probability of each class that a label can be."""
+"""Multiclass tasks: predict the probability of each class of a label."""
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Multiclass(Task):
-    """A label that is one of several classes; each gets a predicted probability.
+    """A label that is one of several classes; the prediction is their probabilities.
 
     Attributes:
         classes: the label's values, in the order of the predicted probabilities.
@@ -59,7 +59,10 @@ class Multiclass(Task):
         return pa.string()
 
     def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
-        """Returns each label's index in `classes`, float32 (rows,), NaN if empty."""
+        """Converts each label to its index in `classes`, float32 (rows,).
+
+        An empty cell becomes NaN.
+        """
         from mtl_cli.columns.cells import cells_equal, empty_cells
 
         labels = np.full(len(column), np.nan, "float32")
@@ -75,8 +78,8 @@ class Multiclass(Task):
             raise RowError(
                 message_start,
                 row,
-                f"holds {shown(wrong_value)}, which is none of its classes "
-                f"({int(is_wrong.sum())} such rows)"
+                f"holds {shown(wrong_value)}, which is not in `classes` "
+                f"({int(is_wrong.sum())} such rows); correct it, or add it to `classes`"
                 f"{suggest(str(wrong_value), [str(v) for v in self.classes])}",
             )
         return labels
@@ -85,7 +88,10 @@ class Multiclass(Task):
         return str(self.classes[int(label)])
 
     def label_column(self, labels: Array) -> "pd.Categorical[str]":
-        """Returns the name of each label's class, in the order of `classes`."""
+        """Converts labels to a pandas column of class names.
+
+        The column's categories have the order of `classes`.
+        """
         import pandas as pd
 
         # The code -1 is a missing value.
@@ -116,14 +122,17 @@ class Multiclass(Task):
     def calibration_rows(
         self, label: Floats, prediction: Floats, weight: Floats
     ) -> tuple[Floats, Floats, Floats]:
-        """Returns one row per row and class: each class against all others."""
+        """Makes a binary row of each row and class: whether the label is this class."""
         one_hot = np.eye(self.num_logits)[label.astype("int64")]
         return one_hot.ravel(), prediction.ravel(), weight.repeat(self.num_logits)
 
     def plots(
         self, label: Floats, prediction: Floats, weight: Floats
     ) -> list[LinePlot]:
-        """Returns each class's ROC curve against all others, and the calibration."""
+        """Returns a plot of one ROC curve per class, and the calibration plot.
+
+        The curve of a class compares its rows with the rows of all other classes.
+        """
         roc = [
             Line(
                 str(self.classes[i]),
@@ -133,8 +142,8 @@ class Multiclass(Task):
             for i in map(int, np.unique(label))
             if (label != i).any()
         ]
-        rates = "false positive rate", "true positive rate"
+        axes = "false positive rate", "true positive rate"
         calibration = super().plots(label, prediction, weight)
-        if not roc:
+        if not roc:  # all labels are of one class
             return calibration
-        return [LinePlot("ROC by class", *rates, roc, diagonal=True), *calibration]
+        return [LinePlot("ROC by class", *axes, roc, diagonal=True), *calibration]

@@ -1,4 +1,4 @@
-"""Regression tasks: the value of a label that is a number, in the label's unit."""
+"""Regression tasks: predict a label that is a number, in the label's unit."""
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -21,11 +21,13 @@ class Regression(Task):
     """A label that is a number; the prediction is in the label's unit.
 
     Attributes:
-        loss: the loss of the transformed label that training minimises: `mse`, `mae`,
-            or `huber` (half the squared error up to an error of 1, linear above).
+        loss: the loss that training minimises: `mse`, `mae` or `huber` (half the
+            squared error up to an error of 1, linear above). The error is the error of
+            the transformed label.
         transform: the transform of the label for training: `standard` (to mean 0 and
-            deviation 1), `log1p` (for labels above -1), `none`. Predictions and metrics
-            are in the unit of the label before the transform.
+            deviation 1), `log1p` (the logarithm of 1 + the label, for labels above -1),
+            `none`. Predictions and metrics are in the unit of the label before the
+            transform.
     """
 
     METRICS: ClassVar[tuple[Metric, ...]] = (r2, rmse, mae)
@@ -37,14 +39,15 @@ class Regression(Task):
     transform: Literal["none", "standard", "log1p"] = "none"
 
     def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
-        """Returns the labels as float64 (rows,), NaN where a cell is empty.
+        """Converts the labels to float64, (rows,), NaN where a cell is empty.
 
-        float32 would round the labels before training centres them: it cannot tell
-        apart two times within a minute, in milliseconds since 1970.
+        float32 would round the labels before training subtracts their mean. For times
+        in milliseconds since 1970, it would round two times of the same minute to one
+        number.
         """
         from mtl_cli.columns.labels import check_labels, read_label_numbers
 
-        fix = "a regression needs numbers"
+        fix = "give numbers for a regression"
         labels = read_label_numbers(message_start, column, fix)
         rule = "a finite float32 number"
         is_wrong = np.abs(labels) > np.finfo("float32").max
@@ -55,11 +58,12 @@ class Regression(Task):
         return labels
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
-        """Returns the mean and standard deviation of labels to standardise, else {}."""
+        """Returns the mean and deviation that transform `standard` needs, else {}."""
         if self.transform != "standard":
             return {}
-        # Equal labels have deviation 0, by which no label can be divided.
-        return {"mean": labels.mean, "deviation": labels.deviation or 1.0}
+        # Equal labels have the deviation 0. Training divides labels by the deviation,
+        # so 1 takes its place.
+        return {"mean": labels.mean, "deviation": labels.standard_deviation or 1.0}
 
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics
@@ -81,9 +85,10 @@ class Regression(Task):
         return tf.where(error <= 1, 0.5 * tf.square(error), error - 0.5)
 
     def predictions(self, logits: Tensor, statistics: Statistics) -> Tensor:
-        """Returns the inverse of the label's transform, applied to the logits.
+        """Applies the inverse of the label's transform to the logits.
 
-        Standardised labels become float64, as float32 may be too coarse for their unit.
+        For the transform `standard`, the result is float64, because float32 may be too
+        coarse for the label's unit.
         """
         from keras import ops
 
@@ -97,13 +102,13 @@ class Regression(Task):
     def plots(
         self, label: Floats, prediction: Floats, weight: Floats
     ) -> list[LinePlot]:
-        """Returns the calibration, and how far predictions are from the labels.
+        """Returns the calibration plot, and a histogram of the errors.
 
-        The second plot leaves out the lowest and the highest hundredth of the errors.
+        The histogram leaves out the lowest and the highest hundredth of the errors.
         """
         errors = prediction - label
         low, high = map(float, np.quantile(errors, (0.01, 0.99)))
         bins = histogram(errors, weight, low, high) if low < high else ([low], [1.0])
-        names = "prediction - label", "share of rows"
-        error_plot = LinePlot("errors", *names, [Line("errors", *bins)])
+        axes = "prediction - label", "share of rows"
+        error_plot = LinePlot("errors", *axes, [Line("errors", *bins)])
         return [*super().plots(label, prediction, weight), error_plot]

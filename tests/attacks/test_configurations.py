@@ -464,7 +464,7 @@ READ = {
         dataset(yaml.safe_dump(values("reference::file://r1.json", A, TASKS)))
         | {"r1.json": REFERENCES},
         MINE,
-        "'reference::file' is none of the protocols",
+        "the protocol 'reference::file' is not one of",
     ),
     "variables_of_this_process": (
         dataset(yaml.safe_dump(values("/proc/self/environ", A, TASKS, format="csv"))),

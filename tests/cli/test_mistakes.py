@@ -106,7 +106,7 @@ MISTAKES = {
     "dataset.split_by=group": "dataset.split_column: split_by=group needs a column",
     "dataset.group=income": "dataset.group: there is no group 'income'; known: none",
     "dataset.valid_from=tset": "should be 'train' or 'test'",
-    "dataset.test_fraction=0.1": "dataset.test_fraction: dataset.test names the test",
+    "dataset.test_fraction=0.1": "dataset.test_fraction: dataset.test already names",
     "seed=5000000000": "seed: 5000000000 should be less than 4294967296",
     "-m seed=1,2 hydra.launcher=joblib": "hydra.launcher: 'joblib' is not a group of "
     "keys; choose the launcher by hydra/launcher=joblib",

@@ -27,16 +27,16 @@ def test_deviation_is_exact_however_the_labels_are_cut(mean: float) -> None:
     noise = np.random.default_rng(0).normal(0, 2, 5000).round(3)
     for cuts in [(), (1,), (0, 2500), (3, 4, 4000), tuple(range(0, 5000, 7))]:
         summary = summed(mean + noise, *cuts)
-        assert summary.rows == 5000
+        assert summary.count == 5000
         # The label itself has 16 digits, of which the deviation has what is left.
         relative = max(ROUNDING, abs(mean) * 1e-16 * 10)
-        assert summary.deviation == pytest.approx(noise.std(), rel=relative)
+        assert summary.standard_deviation == pytest.approx(noise.std(), rel=relative)
         assert summary.mean == pytest.approx(mean + noise.mean(), rel=ROUNDING)
 
 
 def test_equal_labels_have_deviation_zero_whatever_their_sum_is_rounded_to() -> None:
     summary = summed(np.full(1001, 0.1), 10, 700)
-    assert summary.deviation == 0
+    assert summary.standard_deviation == 0
     statistics = Regression(label="y", transform="standard").label_statistics(summary)
     assert statistics["deviation"] == 1
 

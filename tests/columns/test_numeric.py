@@ -25,7 +25,7 @@ NUMERIC = [
 
 @pytest.mark.parametrize("feature", NUMERIC, ids=lambda f: f.kind)
 def test_text_in_a_numeric_feature_is_refused_with_what_to_do(feature):
-    with pytest.raises(DataError, match=r"feature x: .*string.*kind: sparse"):
+    with pytest.raises(DataError, match=r"feature x: .*string.*kind to sparse"):
         fitted_column(feature, ["1", "two"])
 
 
@@ -43,7 +43,7 @@ def test_empty_or_infinite_number_is_refused_with_its_row(feature, bad):
     ("column", "wrong"),
     [
         (["1", "two"], "row 2 holds 'two', not a number"),
-        ([[1], [2]], "needs numbers, the column holds list<item: int64>"),
+        ([[1], [2]], "needs numbers, but the column holds list<item: int64>"),
     ],
 )
 def test_column_that_is_no_number_is_refused_with_what_to_do(column, wrong):

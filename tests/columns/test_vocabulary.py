@@ -62,8 +62,8 @@ def test_floats_that_are_whole_are_the_ids_that_they_stand_for():
 @pytest.mark.parametrize(
     ("x", "kind", "problem"),
     [
-        ([4.5, 1], "float64", "double such as 4.5; make it kind: bucketized or"),
-        ([np.inf, 1], "float64", "double such as inf; make it"),
+        ([4.5, 1], "float64", "double such as 4.5; set the feature's kind to"),
+        ([np.inf, 1], "float64", "double such as inf; set the feature's kind"),
         ([2.0**53 + 2, 1], "float64", "double, which rounds whole numbers above 2^53"),
         ([2.0**24 + 2, 1], "float32", "float, which rounds whole numbers above 2^24"),
     ],

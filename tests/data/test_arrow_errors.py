@@ -57,7 +57,7 @@ def test_arrow_says_straddling_where_a_row_is_longer_than_a_block():
         (UnicodeDecodeError("utf-8", b"\xf6", 0, 1, "bad"), "save the file as UTF-8"),
         (
             EOFError("Compressed file ended\nearly."),
-            "is the file complete, and of the format",
+            "check that the file is complete and of the format",
         ),
     ],
 )

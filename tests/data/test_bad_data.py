@@ -156,7 +156,7 @@ CELLS = {
     "row_too_short": (
         text({30: "x,1"}),
         "dataset.train: cannot read {file}: row 30 is 'x,1': Expected 3 columns, got 2;"
-        " add or remove cells, or quote those that hold the delimiter",
+        " add or remove cells, or quote the cells that hold the delimiter",
     ),
     "row_too_long": (
         text({30: "x,1,0,7"}),
@@ -170,7 +170,7 @@ CELLS = {
     "word_among_numbers": (
         text({30: "x,old,1"}),
         "dataset.features.age: column 'age': row 30 holds 'old', not a number; correct "
-        "or empty the cell, or make it kind: sparse [{file}]",
+        "or empty the cell, or set the feature's kind to sparse [{file}]",
     ),
     "two_files_in_one": (
         text() + text(),
@@ -185,7 +185,7 @@ CELLS = {
     "empty_number": (
         text({30: "x,,1"}),
         "feature age: row 30 is empty, not a number (1 such rows); fill or remove "
-        "them, or say with `missing:` what it counts as [{file}]",
+        "them, or say in `missing:` how to read empty cells [{file}]",
     ),
     "nan": (
         text({30: "x,nan,1", 33: "x,NaN,1"}),
@@ -200,7 +200,7 @@ CELLS = {
     "beyond_float32": (
         text({30: "x,1e39,1"}),
         "feature age: row 30 is too large for the network (1e+39, 1 such rows); "
-        "correct it, or take kind: bucketized [{file}]",
+        "correct it, or set the feature's kind to bucketized [{file}]",
     ),
     "beyond_float32_at_the_top": (
         text({1: "x,-1e39,1"}),
@@ -208,8 +208,8 @@ CELLS = {
     ),
     "label_2": (
         text({30: "x,1,2", 31: "x,1,-1"}),
-        "dataset.tasks.buy: column 'buy': row 30 holds 2, not 0 or 1 (2 such rows); an "
-        "empty cell is a missing label [{file}]",
+        "dataset.tasks.buy: column 'buy': row 30 holds 2, not 0 or 1 (2 such rows); "
+        "correct the label, or empty the cell if the label is missing [{file}]",
     ),
     "label_minus_1": (text({30: "x,1,-1"}), "row 30 holds -1, not 0 or 1 (1 such"),
     "label_0.5": (text({30: "x,1,0.5"}), "row 30 holds 0.5, not 0 or 1 (1 such rows)"),
@@ -298,7 +298,7 @@ def test_quote_never_closed_in_the_last_column_loses_no_rows_silently(name, tmp_
     file.write_text(content)
     expected = (
         f"dataset.train: cannot read {file}: row {row} has a quote that is never "
-        "closed, so that the rows after it are lost; close it, or double it"
+        "closed, so that the rows after it would be read as one cell; close the quote"
     )
     assert_refused(expected, file, **keys)
 
@@ -387,14 +387,14 @@ COLUMNS = {
     ),
     "regression_of_words": (
         column("12", {30: "long"}),
-        "dataset.tasks.watch.label: column 'x': row 30 holds 'long', not a number; a "
-        "regression needs numbers; ... [{file}]",
+        "dataset.tasks.watch.label: column 'x': row 30 holds 'long', not a number; "
+        "give numbers for a regression; ... [{file}]",
         {"tasks": WATCH},
     ),
     "value_of_no_class": (
         column(["free", "gold"], {30: "Gold", 31: "none"}),
-        "dataset.tasks.plan: column 'x': row 30 holds 'Gold', which is none of its "
-        "classes (2 such rows); did you mean gold? [{file}]",
+        "dataset.tasks.plan: column 'x': row 30 holds 'Gold', which is not in "
+        "`classes` (2 such rows); correct it, ... ; did you mean gold? [{file}]",
         {"tasks": PLAN},
     ),
     "one_class_of_several": (
@@ -503,12 +503,12 @@ COLUMNS = {
     "wrong_separator": (
         column(["1;2", "3;4;5", ""]),
         "feature x: no cell holds the separator '|'; cells like '1;2' seem to be "
-        "separated by ';'; if each is one value, make it kind: sparse",
+        "separated by ';'; if each cell is one value, set the feature's kind to sparse",
         {"features": HISTORY},
     ),
     "sequence_without_separator": (
         column(["1|2"]),
-        "feature x: needs lists, the column holds string; give the "
+        "feature x: needs lists, but the column holds string; give the "
         "separator of its values [{file}]",
         {"features": {"x": {"kind": "sequence", "max_length": 5}}},
     ),
@@ -546,7 +546,7 @@ def test_column_of_a_text_file(name, tmp_path, chunks):
 WEIGHTS = {
     "fewer_weights_than_values": (
         "1",
-        "has 2 values, 1 weights; give one weight per value",
+        "has 2 values and 1 weights; give one weight per value",
     ),
     "negative_weight": (
         "1|-2",
@@ -555,7 +555,7 @@ WEIGHTS = {
     "weight_beyond_float32": ("1|1e39", "holds 1e+39: a weight must be 0 or more"),
     "weight_in_words": ("1|lots", "holds 'lots', not a number; correct it"),
     "empty_weight": ("1|", "is empty: a weight must be 0 or more"),
-    "no_weights": ("", "has 2 values, 0 weights; give one weight per value"),
+    "no_weights": ("", "has 2 values and 0 weights; give one weight per value"),
 }
 
 
@@ -640,8 +640,8 @@ BINARIES = pa.array([b"a", b"b"] * 4)
 CROSS = {"z": {"kind": "cross", "columns": ["x", "city"]}}
 SEQUENCE = {"x": {"kind": "sequence", "max_length": 3}}
 BUCKETS = {"x": {"kind": "bucketized", "num_buckets": 3}}
-IDS = "feature x: needs whole numbers or text, the column holds"
-NUMBERS = "feature x: needs numbers, the column holds"
+IDS = "feature x: needs whole numbers or text, but the column holds"
+NUMBERS = "feature x: needs numbers, but the column holds"
 TYPES = {
     "dates_as_ids": (
         pa.array([TIME.date()] * 8),
@@ -653,17 +653,18 @@ TYPES = {
     "binary_as_ids": (BINARIES, f"{IDS} binary; convert", {"features": SPARSE}),
     "decimals_as_ids": (
         pa.array([1, 2] * 4).cast(pa.decimal128(30, 2)),
-        f"{IDS} decimal128(30, 2); make it kind: bucketized or kind: dense",
+        f"{IDS} decimal128(30, 2); set the feature's kind to bucketized or dense",
         {"features": SPARSE},
     ),
     "floats_as_ids": (
         pa.array([1.5, 2] * 4),
-        f"{IDS} double such as 1.5; make it kind: bucketized or kind: dense [{{file}}]",
+        f"{IDS} double such as 1.5; set the feature's kind to bucketized or dense "
+        "[{file}]",
         {"features": SPARSE},
     ),
     "lists_as_ids": (
         LISTS,
-        f"{IDS} list<... int64>; make it kind: sequence [{{file}}]",
+        f"{IDS} list<... int64>; set the feature's kind to sequence [{{file}}]",
         {"features": SPARSE},
     ),
     "lists_hashed": (
@@ -673,7 +674,7 @@ TYPES = {
     ),
     "structs_crossed": (
         STRUCTS,
-        "feature z: needs whole numbers or text, the column holds struct<a: int64>;",
+        "feature z: needs whole numbers or text, but the column holds struct<a: int64>",
         {"features": CROSS},
     ),
     "dates_as_numbers": (
@@ -687,7 +688,7 @@ TYPES = {
     "text_as_numbers": (
         pa.array(["1", ""] * 4),
         "feature x: row 2 holds '', not a number; correct it, or, as the column holds "
-        "string, make it kind: sparse [{file}]",
+        "string, set the feature's kind to sparse [{file}]",
         {"features": X},
     ),
     "infinity_where_empty_cells_have_a_bucket": (
@@ -707,40 +708,40 @@ TYPES = {
     ),
     "numbers_as_sequences": (
         pa.array([1, 2] * 4),
-        "feature x: needs lists, the column holds int64; convert it to",
+        "feature x: needs lists, but the column holds int64; convert it to",
         {"features": SEQUENCE},
     ),
     "lists_with_a_separator": (
         LISTS,
-        "feature x: separator '|' is for text, the column holds list<... ; remove the",
+        "feature x: separator '|' is for text, but the column holds list<... ; remove",
         {"features": {"x": SEQUENCE["x"] | {"separator": "|"}}},
     ),
     "lists_of_lists": (
         NESTED,
-        "feature x: needs lists of whole numbers or text, the column holds list<...; "
-        "convert its values to text [{file}]",
+        "feature x: needs lists of whole numbers or text, but the column holds list<"
+        "...; convert its values to text [{file}]",
         {"features": SEQUENCE},
     ),
     "lists_of_floats": (
         pa.array([[1.5], [2.0]] * 4),
-        "feature x: needs lists of whole numbers or text, the column holds list<",
+        "feature x: needs lists of whole numbers or text, but the column holds list<",
         {"features": SEQUENCE},
     ),
     "one_weight_for_a_list": (
         pa.array([1.0] * 8),
-        "feature h: weights: needs lists, the column holds double;",
+        "feature h: weights: needs lists, but the column holds double;",
         {"features": {"h": SEQUENCE["x"] | {"weights": "x"}}},
     ),
     "dates_as_labels": (
         pa.array([TIME.date()] * 8),
         "dataset.tasks.task: column 'x' holds date32[day] such as datetime.date(2026, "
-        "1, 31), not numbers; say with `positive:` which value counts as 1 [{file}]",
+        "1, 31), not numbers; name the value that is read as 1 in `positive:` [{file}]",
         {"tasks": {"task": {"label": "x", "kind": "binary"}}},
     ),
     "words_as_labels": (
         WORDS,
-        "dataset.tasks.task: column 'x': row 1 holds 'no', not a number; ... ; say "
-        "with `positive:` which value counts as 1 [{file}]",
+        "dataset.tasks.task: column 'x': row 1 holds 'no', not a number; ... ; "
+        "name the value that is read as 1 in `positive:` [{file}]",
         {"tasks": {"task": {"label": "x", "kind": "binary"}}},
     ),
     "word_among_labels_in_text": (
@@ -750,7 +751,7 @@ TYPES = {
     ),
     "lists_as_amounts": (
         LISTS,
-        "column 'x' holds list<... such as [1, 2], not numbers; a regression needs",
+        "column 'x' holds list<... such as [1, 2], not numbers; give numbers for",
         {"tasks": WATCH},
     ),
     "positive_word_of_numbers": (
@@ -770,13 +771,13 @@ TYPES = {
     ),
     "lists_as_groups": (
         LISTS,
-        "dataset.group_column: 'x': needs a number or a word in each row, the column "
-        "holds list<...; name another column",
+        "dataset.group_column: 'x': needs a number or a word in each row, but the "
+        "column holds list<...; name another column",
         {"group_column": "x"},
     ),
     "structs_as_groups_to_split": (
         STRUCTS,
-        "dataset.split_column: 'x': needs a number or a word in each row, the column",
+        "dataset.split_column: 'x': needs a number or a word in each row, but the",
         {"split_by": "group", "split_column": "x", "valid_fraction": 0.5},
     ),
     "lists_as_times": (
@@ -973,7 +974,7 @@ def test_damaged_page_of_a_parquet_file_with_checksums(tmp_path):
     assert content.count(ages) == 1
     file.write_bytes(content.replace(ages, ages[:-1] + b"\1"))
     expected = (
-        f"dataset.train: cannot read {file}: ... CRC ... ; is the file complete, and of"
+        f"dataset.train: cannot read {file}: ... CRC ... ; check that the file is"
     )
     assert_refused(expected, file)
 
@@ -1004,14 +1005,14 @@ OTHER = {  # what a file holds, what its ending says, what we say
         "csv",
         "seems to be compressed with gzip; ... its ending",
     ),
-    "csv_as_gzip": ("csv", "csv.gz", ": zlib ... of the format that its ending says?"),
-    "csv_as_zstd": ("csv", "csv.zst", ": ZSTD ... of the format that its ending says?"),
+    "csv_as_gzip": ("csv", "csv.gz", ": zlib ... of the format of its ending"),
+    "csv_as_zstd": ("csv", "csv.zst", ": ZSTD ... of the format of its ending"),
     "csv_as_parquet": (
         "csv",
         "parquet",
-        ": Parquet magic bytes not ... its ending says",
+        ": Parquet magic bytes not ... of its ending",
     ),
-    "csv_as_feather": ("csv", "feather", ": Not an Arrow file; ... its ending says?"),
+    "csv_as_feather": ("csv", "feather", ": Not an Arrow file; ... of its ending"),
     "parquet_as_feather": ("parquet", "feather", ": Not an Arrow file; ... its ending"),
     "feather_as_parquet": ("feather", "parquet", ": Parquet magic bytes not found"),
 }
@@ -1040,7 +1041,7 @@ def test_format_that_is_not_the_files(tmp_path):
 PATHS = {
     "no_file": (
         "{folder}/x.csv",
-        "dataset.train: no file '{folder}/x.csv' (started in",
+        "dataset.train: no file '{folder}/x.csv' (current folder: ",
     ),
     "nothing_like_it": (
         "{folder}/*.csv",
@@ -1056,13 +1057,13 @@ PATHS = {
     ),
     "unknown_ending": (
         "{folder}/day=1/a.txt",
-        "dataset.train: '{folder}/day=1/a.txt' ends in none of .parquet, ... ; name "
-        "the format in dataset.format",
+        "dataset.train: '{folder}/day=1/a.txt' does not end in one of .parquet, ... ; "
+        "name the format in dataset.format",
     ),
     "several_formats": (
         "{folder}/day=1/*.?sv",
         "dataset.train: '{folder}/day=1/*.?sv' holds files of several formats: csv, "
-        "tsv; take a narrower pattern",
+        "tsv; give a pattern for files of one format",
     ),
     "empty_path": ("", "dataset.train: '' should have at least 1 character"),
     "name_too_long": (
@@ -1076,12 +1077,12 @@ PATHS = {
     ),
     "unknown_scheme": (
         "foo://host/x.csv",
-        "dataset.train: 'foo' is none of the protocols abfs",
+        "dataset.train: the protocol 'foo' is not one of abfs",
     ),
-    "scheme_that_needs_more": ("github://x.csv", "'github' is none of the protocols"),
+    "scheme_that_needs_more": ("github://x.csv", "protocol 'github' is not one of"),
     "scheme_of_no_files": (
         "data://x.csv",
-        "dataset.train: 'data' is none of the protocols",
+        "dataset.train: the protocol 'data' is not one of",
     ),
 }
 
@@ -1095,6 +1096,12 @@ def test_path_that_leads_nowhere(name, tmp_path):
     folder = str(tmp_path)
     path, expected = (part.replace("{folder}", folder) for part in (path, expected))
     assert_refused(expected, path)
+
+
+def test_folder_without_files_of_a_named_format(tmp_path):
+    (tmp_path / "_SUCCESS").touch()
+    expected = f"dataset.train: folder '{tmp_path}' holds no file, ... name the folder"
+    assert_refused(expected, tmp_path, format="csv")
 
 
 def test_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
@@ -1175,7 +1182,7 @@ DECLARED = {
     ),
     "cross_with_itself": (
         {"features": {"z": {"kind": "cross", "columns": ["city", "city"]}}},
-        "dataset.features.z.columns: names a column twice; name each once",
+        "dataset.features.z.columns: names a column twice; name each column",
     ),
     "hashed_to_one_bucket": (
         {"features": {"x": {"kind": "hashed", "num_buckets": 1}}},
@@ -1211,7 +1218,7 @@ DECLARED = {
     ),
     "tables_of_two_min_counts": (
         {"features": {"a": CITY["city"], "b": SHARED["b"] | {"min_count": 3}}},
-        "dataset.features.b.min_count: the table is a's, whose min_count counts; rem",
+        "dataset.features.b.min_count: the feature a owns the table, so its ... rem",
     ),
     "dropped_table": (
         {
@@ -1223,7 +1230,7 @@ DECLARED = {
     ),
     "weights_that_max_has_no_use_for": (
         {"features": {"x": HISTORY["x"] | {"weights": "w", "pooling": "max"}}},
-        "dataset.features.x.weights: pooling max has no use for them; remove them",
+        "dataset.features.x.weights: pooling max does not use weights; remove",
     ),
     "multiclass_without_classes": (
         {"tasks": {"plan": {"label": "x", "kind": "multiclass"}}},

@@ -5,38 +5,38 @@ import json
 import numpy as np
 import pytest
 
-from mtl_cli.data.buckets import buckets_of, counts_in, stability_index
+from mtl_cli.data.buckets import bucket_counts, make_buckets, stability_index
 
 
 def test_numbers_fall_into_ten_buckets_of_equal_size() -> None:
     values = np.random.default_rng(0).permutation(1000).astype("float32")
-    buckets = buckets_of(values)
+    buckets = make_buckets(values)
     assert buckets["counts"] == [100] * 10
     assert buckets["edges"] == pytest.approx(np.linspace(0, 999, 11)[1:-1])
-    assert counts_in(buckets, np.float32([-1, 5000, 500, 499])).tolist() == (
+    assert bucket_counts(buckets, np.float32([-1, 5000, 500, 499])).tolist() == (
         [1, 0, 0, 0, 1, 1, 0, 0, 0, 1]
     )
 
 
 def test_frequent_ids_have_buckets_and_all_others_share_one() -> None:
     ids = np.repeat(np.arange(30), np.arange(30, 0, -1)).astype("int32")
-    buckets = buckets_of(ids)
+    buckets = make_buckets(ids)
     assert buckets["ids"] == list(range(20))
     assert buckets["counts"] == [*range(30, 10, -1), sum(range(1, 11))]
-    assert counts_in(buckets, np.int32([3, 25, 99, 3])).tolist() == (
+    assert bucket_counts(buckets, np.int32([3, 25, 99, 3])).tolist() == (
         [0, 0, 0, 2, *[0] * 16, 2]
     )
 
 
 def test_buckets_survive_json() -> None:
     values = np.random.default_rng(1).normal(size=500).astype("float32")
-    buckets = buckets_of(values)
+    buckets = make_buckets(values)
     again = json.loads(json.dumps(buckets))
-    assert counts_in(again, values).tolist() == buckets["counts"]
+    assert bucket_counts(again, values).tolist() == buckets["counts"]
 
 
 def test_constant_column_has_one_edge() -> None:
-    buckets = buckets_of(np.ones(50, "float32"))
+    buckets = make_buckets(np.ones(50, "float32"))
     assert buckets == {"edges": [1.0], "counts": [0, 50]}
 
 

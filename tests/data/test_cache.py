@@ -205,10 +205,10 @@ def test_encoding_code_imports_only_packages_that_are_part_of_it():
     # Errors, paths and the types of keys; exported graphs and plots, on which no
     # encoded row depends.
     others = {"core", "graphs", "pages"}
-    for package in cache.ENCODING_CODE:
+    for package in cache.ENCODING_PACKAGES:
         for path in (PACKAGE / package).rglob("*.py"):
             imported = re.findall(r"(?:from|import) mtl_cli\.(\w+)", path.read_text())
-            assert set(imported) <= others | set(cache.ENCODING_CODE), path
+            assert set(imported) <= others | set(cache.ENCODING_PACKAGES), path
 
 
 PLUGIN_FEATURE = """
@@ -312,7 +312,7 @@ def test_another_version_of_the_code_encodes_anew(file, encodings, monkeypatch):
 
 
 def test_version_of_the_code_changes_with_each_file_that_encodes(tmp_path, monkeypatch):
-    for package in cache.ENCODING_CODE:
+    for package in cache.ENCODING_PACKAGES:
         shutil.copytree(PACKAGE / package, tmp_path / PACKAGE.name / package)
     real = cache.code_version()
     monkeypatch.setattr(cache, "PACKAGE", tmp_path / PACKAGE.name)
@@ -444,7 +444,7 @@ def with_one_value_replaced(values, keys):
 def test_large_files_are_checked_by_their_size_only(
     file, encodings, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(cache_entry, "BYTES_TO_CHECK", 0)
+    monkeypatch.setattr(cache_entry, "UNCHECKED_BYTES", 0)
     loaded(file, FEATURES, TASKS)
     monkeypatch.setattr(cache_entry, "file_crc", None)  # fails if it is called
     loaded(file, FEATURES, TASKS)

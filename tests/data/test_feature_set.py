@@ -128,8 +128,11 @@ def test_vocabulary_of_a_shared_table_counts_all_its_features(order):
         ({"table": "itme"}, "table: 'itme' is not a feature with an embedding table"),
         ({"table": "price"}, "table: 'price' is not a feature with an embedding"),
         ({"table": "kin"}, "table: 'kin' is not a feature with an embedding table of"),
-        ({"table": "bucket"}, "cannot share the table of a hashed one"),
-        ({"table": "item", "min_count": 3}, "min_count: the table is item's"),
+        ({"table": "bucket"}, "cannot share the table of a hashed feature"),
+        (
+            {"table": "item", "min_count": 3},
+            "min_count: the feature item owns the table",
+        ),
     ],
 )
 def test_table_that_cannot_be_shared_is_refused(more, wrong):

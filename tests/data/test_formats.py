@@ -570,7 +570,7 @@ def test_files_of_a_pattern_may_order_their_columns_otherwise(tmp_path, fresh):
     ("path", "wrong"),
     [
         ("memory://nowhere/rows.csv", "no file 'memory://nowhere/rows.csv'"),
-        ("nosuch://bucket/rows.csv", "'nosuch' is none of the protocols"),
+        ("nosuch://bucket/rows.csv", "the protocol 'nosuch' is not one of"),
         ("no-*.csv", "no file matches 'no-*.csv'"),
         ("{}", "holds no .parquet file"),
     ],

@@ -300,7 +300,9 @@ def test_file_without_rows_is_refused(tmp_path, ending):
 def test_file_of_another_kind_is_refused(tmp_path, name):
     file = csv_file(tmp_path, GOOD, name)
     message = error_of(file, FEATURES, TASKS)
-    assert message.startswith(f"dataset.train: '{file}' ends in none of .parquet")
+    assert message.startswith(
+        f"dataset.train: '{file}' does not end in one of .parquet"
+    )
 
 
 def test_parquet_file_that_is_none_is_refused(tmp_path):
@@ -595,7 +597,7 @@ def test_regression_label_in_words_is_refused_with_what_it_needs(tmp_path):
     tasks = {"city": {"label": "city", "kind": "regression"}}
     features = {"age": FEATURES["age"]}
     message = error_of(csv_file(tmp_path, GOOD), features, tasks)
-    assert "a regression needs numbers" in message
+    assert "give numbers for a regression" in message
 
 
 @pytest.mark.parametrize("transform", ["none", "standard"])

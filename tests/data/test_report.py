@@ -24,12 +24,12 @@ from mtl_cli.data.table import Table
 TRAIN, TEST = 2000, 1000
 SAME = "these features have the same value in all 2,000 training rows looked at"
 PREDICTS = (
-    "these features each predict a label alone (AUC above 0.99); check that they are "
-    "known before the prediction"
+    "each of these features alone predicts a label (AUC above 0.99); check that their "
+    "values are known before the prediction"
 )
 LACKING = (
-    "rows that training rows lack, or hold fewer than min_count times (share of the "
-    "rows; of lists, of the values)"
+    "rows that training rows lack, or hold less than min_count times (share of such "
+    "rows; for lists, of such values)"
 )
 FEATURES = {
     "shop": {"kind": "sparse"},

@@ -41,23 +41,23 @@ def of(rows, scenario):
 
 def test_rows_have_the_names_of_their_values_on_one_line(rows):
     data = of(rows, "market")
-    names = data.scenarios.names_of(data.splits["train"])
+    names = data.scenarios.row_names(data.splits["train"])
     assert list(names[:6]) == [OTHER, "feed", "sh op", "shop", "feed", "sh op"]
 
 
 def test_streamed_rows_have_the_same_scenarios(rows):
     streamed = loaded(rows, FEATURES, TASKS, scenario="market", stream=True)
-    names = streamed.scenarios.names_of(streamed.splits["train"])
+    names = streamed.scenarios.row_names(streamed.splits["train"])
     memory = of(rows, "market")
     np.testing.assert_array_equal(
-        names, memory.scenarios.names_of(memory.splits["train"])
+        names, memory.scenarios.row_names(memory.splits["train"])
     )
 
 
 def test_buckets_are_scenarios_by_their_number(rows):
     data = of(rows, "hour")
     assert data.scenarios.names == ["1", "2", "3", OTHER]
-    names = data.scenarios.names_of(data.splits["train"])
+    names = data.scenarios.row_names(data.splits["train"])
     assert list(names[[0, 5, 6, 18, 24]]) == ["1", "1", "2", "3", "1"]
 
 
@@ -92,7 +92,7 @@ def test_rows_of_one_scenario_are_those_of_the_same_splits(rows):
     everything = loaded(rows, FEATURES, TASKS, **keys)
     feed = loaded(rows, FEATURES, TASKS, **keys, only_scenario="feed")
     for split, table in everything.splits.items():
-        mine = everything.scenarios.names_of(table) == "feed"
+        mine = everything.scenarios.row_names(table) == "feed"
         np.testing.assert_array_equal(
             feed.row_numbers[split], everything.row_numbers[split][mine]
         )
@@ -112,7 +112,7 @@ def test_scenario_may_be_a_whole_number_and_streamed(rows):
 
 
 def test_unknown_scenario_and_one_without_its_feature_are_refused(rows):
-    told = "no train row is of scenario 'fed'; the scenarios are feed, sh op, shop"
+    told = "no train row belongs to scenario 'fed'; the scenarios are feed, sh op, shop"
     with pytest.raises(DataError, match=told):
         loaded(rows, FEATURES, TASKS, scenario="market", only_scenario="fed")
     with pytest.raises(

@@ -191,7 +191,7 @@ def test_weight_of_a_missing_value_may_be_missing():
 @pytest.mark.parametrize(
     ("values", "weights", "wrong"),
     [
-        ([["a"], ["a", "b"]], [[1.0], [1.0]], "row 2 has 2 values, 1 weights"),
+        ([["a"], ["a", "b"]], [[1.0], [1.0]], "row 2 has 2 values and 1 weights"),
         (
             [["a"], ["b", "c"]],
             [[1.0], [1.0, -2.0]],
@@ -215,9 +215,9 @@ def test_wrong_weights_of_a_sequence_are_refused(values, weights, wrong):
 @pytest.mark.parametrize(
     ("keys", "values", "wrong"),
     [
-        ({}, ["a|b"], "needs lists, the column holds string; give the"),
-        ({"separator": "|"}, [["a"]], "is for text, the column holds list<"),
-        ({"separator": "|"}, [1], "is for text, the column holds int64; convert"),
+        ({}, ["a|b"], "needs lists, but the column holds string; give the"),
+        ({"separator": "|"}, [["a"]], "is for text, but the column holds list<"),
+        ({"separator": "|"}, [1], "is for text, but the column holds int64; convert"),
         ({}, [[1.5]], "needs lists of whole numbers or text"),
     ],
 )

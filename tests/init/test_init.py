@@ -785,8 +785,8 @@ MISTAKES = {
     "spaced.csv --task click": "'spaced.csv' has one column, 'click::ad'; expected "
     "cells separated by commas, tabs, semicolons or bars",
     "ragged.csv --task click": "cannot read 'ragged.csv': row 101 is '1,2,3': Expected "
-    "2 columns, got 3; add or remove cells, or quote those that hold the delimiter; "
-    "does the first line hold all names?",
+    "2 columns, got 3; add or remove cells, or quote the cells that hold the "
+    "delimiter; does the first line hold all names?",
     "uneven.csv --no-header --task a=column_1": "cannot read 'uneven.csv': row 101 is "
     "'1,2,3': Expected 2 columns, got 3; add or remove cells",
     "twice.csv --task click": "'twice.csv' has 2 columns 'ad'; rename all but one",

@@ -315,7 +315,7 @@ def placed(configured, path, status, **record):
     folder = RunFolder(path)
     folder.begin(config_hash(configured))
     (path / "environment.json").write_text(
-        json.dumps({"data_hash": resume.fingerprint_of(configured.dataset)} | record)
+        json.dumps({"data_hash": resume.hash_rows(configured.dataset)} | record)
     )
     if status != "running":
         folder.finish(status)

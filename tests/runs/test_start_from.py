@@ -22,7 +22,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import PARTS, StartFrom
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
 from mtl_cli.core.paths import conf_folder
-from mtl_cli.data.continued_features import extended
+from mtl_cli.data.continued_features import extend_learnt
 from mtl_cli.data.load import cache_key
 from mtl_cli.network.blocks import Name
 from mtl_cli.network.parts import part_of_layers
@@ -477,7 +477,7 @@ def test_forged_memory_of_a_feature_is_refused(
         "age": {"cuts": [1.0]},
     }
     with pytest.raises(DataError, match=f"what feature {feature} has learnt there is"):
-        extended(feature, forged, fresh[feature])
+        extend_learnt(feature, forged, fresh[feature])
 
 
 @pytest.mark.parametrize("forged", [{}, {"mean": "x", "deviation": 1.0}, [1.0]])

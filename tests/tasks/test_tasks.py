@@ -384,8 +384,8 @@ def test_classes_are_found_in_the_order_that_is_declared(tmp_path):
 @pytest.mark.parametrize(
     ("classes", "wrong"),
     [
-        (["low", "hihg"], "row 2 holds 'high', which is none of its classes (2 such"),
-        ([1, 2], "row 1 holds 'low', which is none of its classes (4 such rows)"),
+        (["low", "hihg"], "row 2 holds 'high', which is not in `classes` (2 such"),
+        ([1, 2], "row 1 holds 'low', which is not in `classes` (4 such rows)"),
     ],
 )
 def test_value_that_is_no_class_is_refused_with_its_row(tmp_path, classes, wrong):

@@ -193,7 +193,7 @@ def test_stream_chooses_the_feed(file):
 
 def test_auto_streams_what_is_larger_than_the_limit(file, monkeypatch):
     assert load_module.STREAM_ABOVE_BYTES == 2 * 1024**3
-    sizes = [a.path.stat().st_size for a in tables(file)["train"].arrays.values()]
+    sizes = [f.path.stat().st_size for f in tables(file)["train"].files.values()]
     for limit, streamed in ((sum(sizes), False), (sum(sizes) - 1, True)):
         monkeypatch.setattr(load_module, "STREAM_ABOVE_BYTES", limit)
         data = loaded(file, FEATURES, TASKS, stream="auto", valid_fraction=0.1)
