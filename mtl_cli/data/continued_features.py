@@ -32,9 +32,10 @@ def extend_learnt(
     # Only an earlier run has `embedding_dim`: the dimension that `auto` gave there.
     without_dim = dict(earlier)
     dim = without_dim.pop("embedding_dim", 1)
-    if type(dim) is not int or not 1 <= dim <= MAX_AUTO_DIM:
-        without_dim = {}  # the check then refuses it
-    check_same_form(f"feature {name} has", without_dim, dict(learnt))
+    is_valid_dim = type(dim) is int and 1 <= dim <= MAX_AUTO_DIM
+    # None has the form of no feature's values, so the check refuses a wrong dimension.
+    checked = without_dim if is_valid_dim else None
+    check_same_form(f"feature {name} has", checked, dict(learnt))
     if "vocabulary" not in earlier:
         return dict(earlier)
     earlier_values = set(earlier["vocabulary"])

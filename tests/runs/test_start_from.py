@@ -465,6 +465,7 @@ def test_resumed_run_needs_no_earlier_run(
         ("user", {"vocabulary": [1, 2]}),
         ("user", {"vocabulary": "12"}),
         ("user", {"vocabulary": ["1"], "embedding_dim": 10**9}),
+        ("page", {"embedding_dim": 10**9}),  # a hashed feature learns nothing else
         ("age", {"cuts": {"0": 1.0}}),
     ],
 )
@@ -475,6 +476,7 @@ def test_forged_memory_of_a_feature_is_refused(
         "price": {"mean": 1.0, "deviation": 2.0},
         "user": {"vocabulary": ["3", "4"]},
         "age": {"cuts": [1.0]},
+        "page": {},
     }
     with pytest.raises(DataError, match=f"what feature {feature} has learnt there is"):
         extend_learnt(feature, forged, fresh[feature])
