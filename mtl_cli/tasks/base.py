@@ -43,8 +43,8 @@ class Task(Options):
         space: a task or a column of 0 and 1, such as a click. The task is trained and
             scored only on the rows where the space is 1. null uses all rows.
         metrics: names of the metrics to compute; null computes all metrics of the kind.
-            The first metric is the main one: tables, plots and early stopping show or
-            use it if they need a single metric.
+            The first metric is the main metric: tables and plots show it, and early
+            stopping watches it if `trainer.monitor` is a task or `mean`.
         tower_units: hidden widths of the task's tower; null takes the model's
             `tower_units`.
     """
@@ -100,7 +100,7 @@ class Task(Options):
 
     @property
     def proper_metric(self) -> str:
-        """The name of `PROPER_METRIC`; of the main metric if it is not computed."""
+        """The name of `PROPER_METRIC`, or of the main metric if it is not computed."""
         proper = self.PROPER_METRIC
         if proper is None or proper.name not in self.metric_names:
             return self.metric_names[0]
@@ -113,10 +113,10 @@ class Task(Options):
 
     @property
     def logit_shift(self) -> float:
-        """The number to add to the trained logits for the right probabilities.
+        """A number that corrects the trained logits when it is added to them.
 
-        The trained probabilities are wrong if training gives some labels more weight
-        than others, or if the data lack some rows with one of the labels.
+        Without it, the probabilities are wrong if training gives rows with label 1
+        another weight, or if the data lack some rows with label 0.
         """
         return 0.0
 
