@@ -50,8 +50,7 @@ def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
             keys.setdefault(column, f"dataset.{key}")
     text_columns = (dataset.group_column, dataset.split_column)
     types = {c: pa.string() if c in text_columns else pa.float64() for c in keys}
-    # A column that is the label of several tasks has the type text if one task needs
-    # it.
+    # A label column that several tasks read is read as text if one of them needs text.
     for task in tasks:
         if task.column_type() != pa.float64():
             types[task.label] = task.column_type()
@@ -97,7 +96,7 @@ def add_sampling(
     """Sets `population` and `log_rates` of a table, if an output's rows are a sample.
 
     The data of a task with `sampling_rate` keep only some of the rows with label 0. If
-    they keep one of ten rows like this one, the row stands for ten rows in metrics.
+    they keep one of ten such rows, each kept row stands for ten rows in metrics.
 
     Args:
         rows: the labels and weights of the rows. The function changes this table.
