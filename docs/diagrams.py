@@ -4,6 +4,7 @@ A drawing shows the layers of the network, as the report of a run does. The colo
 stand in `assets/site.css`.
 """
 
+import functools
 import os
 
 from hydra import compose, initialize_config_dir
@@ -20,6 +21,7 @@ FEATURES = ("user", "item")
 NUM_SCENARIOS = 3  # of models that read the scenario of a row
 
 
+@functools.cache
 def diagram(model: str) -> str:
     """Returns the picture of a model at its defaults, with two features and tasks."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,5 +1,6 @@
 """Starts TensorFlow once for all tests in this process: seeded, deterministic."""
 
+import gc
 import os
 import tempfile
 
@@ -21,3 +22,9 @@ def pytest_configure(config: pytest.Config) -> None:
         threads = max(1, (os.cpu_count() or 1) // int(beside))
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
     tensorflow_runtime.start(seed=0, deterministic=True)
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector the million objects of modules and tests."""
+    gc.collect()
+    gc.freeze()

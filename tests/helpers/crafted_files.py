@@ -1,5 +1,6 @@
 """Files that an attacker could have made: configurations and folders of runs."""
 
+import copy
 import functools
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ RERUN = ["--config-path", "{folder}/run", "--config-name", "config"]
 
 
 @functools.cache
-def composed() -> str:
-    """The configuration that `mtl-train check_only=true` starts from, as YAML."""
+def composed() -> dict[str, Any]:
+    """The configuration that `mtl-train check_only=true` starts from."""
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return OmegaConf.to_yaml(compose("config", ["check_only=true"]), resolve=True)
+        config = compose("config", ["check_only=true"])
+    return yaml.safe_load(OmegaConf.to_yaml(config, resolve=True))
 
 
 def saved_run(**changes: Any) -> dict[str, str]:
@@ -29,7 +31,7 @@ def saved_run(**changes: Any) -> dict[str, str]:
     logging = [
         {f"override hydra/{g}": "none"} for g in ("job_logging", "hydra_logging")
     ]
-    values = {"defaults": [*logging, "_self_"], **yaml.safe_load(composed())}
+    values = {"defaults": [*logging, "_self_"], **copy.deepcopy(composed())}
     values["hydra"] = {"output_subdir": None, "run": {"dir": "outputs/x"}}
     for key, change in changes.items():
         old = values.get(key, {})

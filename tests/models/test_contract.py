@@ -158,7 +158,7 @@ def trained(request, data):
     """A pair trained on five tasks of three kinds, computing in bfloat16."""
     model, encoder = request.param
     keras.utils.set_random_seed(1)
-    options = ["trainer.precision=bfloat16", "trainer.epochs=20"]
+    options = ["trainer.precision=bfloat16", "trainer.epochs=6"]
     # Adam's many operations per weight would take half of the time.
     options += ["optimizer=sgd", "optimizer.learning_rate=0.1"]
     options += ["model.batch_norm=true", "model.dropout=0.1"]
@@ -166,7 +166,10 @@ def trained(request, data):
         options += ["model.gate_units=[3]"]
     chosen = config(model, encoder, *options, tasks=5)
     network = build(chosen, data.features.layout, data.labels)
+    # TensorFlow would rewrite the graphs for seconds, to run them faster for less.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     history = train(chosen, network, data.splits["train"], None, Progress())
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
     return chosen, network, history
 
 
@@ -210,9 +213,8 @@ def test_configuration_comes_back_from_json_as_it_was(model, encoder):
 @pytest.mark.parametrize(("model", "encoder"), PAIRS)
 def test_start_follows_the_seed(model, encoder, network):
     first = network(model, encoder).logits.get_weights()
-    network.cache_clear()
-    again = network(model, encoder).logits.get_weights()
-    other = network(model, encoder, seed=2).logits.get_weights()
+    again = network.__wrapped__(model, encoder).logits.get_weights()
+    other = network.__wrapped__(model, encoder, seed=2).logits.get_weights()
     drawn = 0
     for x, y, z in zip(first, again, other, strict=True):
         np.testing.assert_array_equal(x, y)
@@ -300,9 +302,9 @@ def test_one_task_is_enough_or_is_refused_in_words(model, network, data):
         with pytest.raises(ConfigError, match="esmm needs two tasks"):
             config(model, "embedding", tasks=1)
     net = network(model, "embedding", "model.heads=independent", tasks=1)
-    found = predict(net, rows_of(data))
+    found = net.predictions(rows_of(data))
     assert list(found) == ["click"]
-    assert np.ptp(found["click"]) > 0
+    assert np.ptp(found["click"].numpy()) > 0
 
 
 def test_five_tasks_of_three_kinds_learn_in_bfloat16(trained, data):
@@ -402,7 +404,7 @@ def test_gradient_reaches_every_weight(model, encoder, network, data):
 @pytest.mark.parametrize("model", MODELS)
 def test_no_gradient_crosses_where_the_paper_cuts_it(model, network, data):
     assert model in PRIVATE, "say in PRIVATE which weights belong to one task alone"
-    net = network(model, "embedding", SMOOTH)
+    net = network(model, "embedding", SMOOTH, "encoder.deep_units=[6]")
     tasks = list(TASKS)[:3]
     for task in tasks:
         found = gradients(net, rows_of(data), task)
@@ -421,8 +423,12 @@ def test_no_gradient_crosses_where_the_paper_cuts_it(model, network, data):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_weight_that_is_no_number_stops_the_run_in_one_line(model, data):
-    chosen = config(model, "embedding", "trainer.epochs=1", "optimizer=sgd", tasks=2)
+def test_weight_that_is_no_number_stops_the_run_in_one_line(model, data, request):
+    if model != "shared_bottom":  # one model takes graphs, the others save the tracing
+        request.addfinalizer(lambda: tf.config.run_functions_eagerly(False))
+        tf.config.run_functions_eagerly(True)
+    one_step = ["trainer.epochs=1", f"trainer.batch_size={ROWS}", "optimizer=sgd"]
+    chosen = config(model, "embedding", *one_step, tasks=2)
     network = build(chosen, data.features.layout, data.labels)
     weight = network.logits.trainable_weights[-1]
     weight.assign(np.full(weight.shape, np.nan))

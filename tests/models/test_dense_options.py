@@ -1,5 +1,6 @@
 """The keys that all dense layers share reach every dense layer of every model."""
 
+import functools
 from typing import Any
 
 import keras
@@ -25,8 +26,18 @@ CASES = [(model, "embedding") for model in MODELS]
 CASES += [("shared_bottom", encoder) for encoder in ENCODERS if encoder != "embedding"]
 
 
-def built(model: str, encoder: str, *changes: str) -> Any:
-    """A model whose every network has hidden layers, with the draws of one seed."""
+CHANGES = (
+    *("model.l2=0.5", "encoder.l2_embedding=0.25", "model.activation=tanh"),
+    *("model.dropout=0.25", "model.batch_norm=true"),
+)
+
+
+@functools.cache
+def built(model: str, encoder: str, initializer: str = "glorot_uniform") -> Any:
+    """A model with other values of the keys, with the draws of one seed.
+
+    Every network of the model has hidden layers.
+    """
     chosen = [f"model={model}", f"encoder={encoder}"]
     keys = config(*chosen).model.model_dump().keys()
     settings = [
@@ -35,7 +46,8 @@ def built(model: str, encoder: str, *changes: str) -> Any:
         if name == "deep_units" or name in keys
     ]
     keras.utils.set_random_seed(0)
-    return network(*chosen, *settings, *changes).logits
+    initializers = [f"model.initializer={initializer}"]
+    return network(*chosen, *settings, *CHANGES, *initializers).logits
 
 
 def kernels(model: Any) -> list[Any]:
@@ -54,7 +66,7 @@ def hidden_layers(model: Any) -> list[Any]:
 
 @pytest.mark.parametrize(("model", "encoder"), CASES)
 def test_penalty_is_that_of_all_kernels_and_tables(model: str, encoder: str) -> None:
-    penalised = built(model, encoder, "model.l2=0.5", "encoder.l2_embedding=0.25")
+    penalised = built(model, encoder)
     tables = [w.numpy() for w in penalised.weights if w.name == "table"]
     expected = 0.5 * sum(np.square(x).sum() for x in kernels(penalised))
     expected += 0.25 * sum(np.square(x).sum() for x in tables)
@@ -64,10 +76,7 @@ def test_penalty_is_that_of_all_kernels_and_tables(model: str, encoder: str) -> 
 
 @pytest.mark.parametrize(("model", "encoder"), CASES)
 def test_every_kernel_is_drawn_by_the_initializer(model: str, encoder: str) -> None:
-    usual, other = (
-        built(model, encoder, f"model.initializer={name}")
-        for name in ("glorot_uniform", "lecun_normal")
-    )
+    usual, other = built(model, encoder), built(model, encoder, "lecun_normal")
     pairs = list(zip(kernels(usual), kernels(other), strict=True))
     assert len(pairs) >= 3
     assert all((a != b).any() for a, b in pairs)
@@ -75,8 +84,7 @@ def test_every_kernel_is_drawn_by_the_initializer(model: str, encoder: str) -> N
 
 @pytest.mark.parametrize(("model", "encoder"), CASES)
 def test_every_hidden_layer_has_the_keys_of_the_model(model: str, encoder: str) -> None:
-    settings = ["activation=tanh", "dropout=0.25", "batch_norm=true"]
-    chosen = built(model, encoder, *(f"model.{setting}" for setting in settings))
+    chosen = built(model, encoder)
     layers = hidden_layers(chosen)
     activations = [x.activation for x in layers if type(x) is keras.layers.Activation]
     rates = [x.rate for x in layers if type(x) is keras.layers.Dropout]
