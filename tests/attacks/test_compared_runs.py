@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers.planted_runs import COUNTS, write_run
+from helpers.slow import covering
 
 from mtl_cli.comparison.find_runs import jobs_that_never_began
 
@@ -36,9 +37,12 @@ def many_values(path: Path) -> None:
     path.write_text(BOMB)
 
 
-@pytest.mark.parametrize("make", [endless_pipe, endless_device, deep_values])
 @pytest.mark.parametrize(
-    "name", [*READ_FIRST, "history.csv", "gates.json", "predictions.parquet"]
+    ("name", "make"),
+    covering(
+        [*READ_FIRST, "history.csv", "gates.json", "predictions.parquet"],
+        [endless_pipe, endless_device, deep_values],
+    ),
 )
 def test_endless_file_of_a_run_is_damaged(name, make, tmp_path):
     for seed in (1, 2):

@@ -16,6 +16,7 @@ import yaml
 from helpers.commands import mtl_train, refused
 from helpers.crafted_files import TASKS, dataset, write
 from helpers.planted_data import parquet, values
+from helpers.slow import covering
 
 from mtl_cli.cli import init
 from mtl_cli.core.errors import DataError
@@ -60,8 +61,10 @@ FILES = (
 )
 
 
-@pytest.mark.parametrize("name", [*FILES, "model", "plots", "checkpoints"])
-@pytest.mark.parametrize("holds_run", [True, False])
+@pytest.mark.parametrize(
+    ("name", "holds_run"),
+    covering([*FILES, "model", "plots", "checkpoints"], [True, False]),
+)
 def test_link_in_a_run_folder_is_refused(name, holds_run, folder):
     run = folder / "run"
     (run / name).parent.mkdir(parents=True)
@@ -88,6 +91,7 @@ def test_link_to_a_job_folder_is_refused(folder):
     assert_refused(folder, SWEEP_HERE, "sweep/seed=1 is a link")
 
 
+@pytest.mark.slow
 def test_unfinished_run_behind_a_link_is_not_resumed(folder):
     elsewhere = folder.parent / "elsewhere"
     completed = mtl_train(folder, *RUN_HERE[:-1], f"hydra.run.dir={elsewhere}")

@@ -16,6 +16,7 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 from helpers.commands import mtl_train, run_cold
+from helpers.slow import covering
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -324,8 +325,10 @@ def test_header_below_blank_lines_is_no_row(trim, tmp_path, chunks):
     assert_refused(expected, file, **keys)
 
 
-@pytest.mark.parametrize("end", ["\n", "", "\n\n", "\r\n"])
-@pytest.mark.parametrize("block", [64, 100, 16 << 20])
+@pytest.mark.parametrize(
+    ("block", "end"),
+    covering([64, 100, 16 << 20], ["\n", "", "\n\n", "\r\n"]),
+)
 def test_good_file_is_read_to_its_end_whatever_that_is(
     end, block, tmp_path, monkeypatch
 ):
@@ -1508,6 +1511,7 @@ def test_command_leaves_the_folder_of_another_run_untouched(tmp_path):
     assert found == files
 
 
+@pytest.mark.slow
 def test_command_tells_of_validation_rows_of_one_class(tmp_path):
     lines = {i: f"x,{i},{int(i < 3)}" for i in range(1, ROWS + 1)}
     (tmp_path / "train.csv").write_text(text(lines))
@@ -1519,6 +1523,7 @@ def test_command_tells_of_validation_rows_of_one_class(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_command_tells_every_job_of_a_sweep(tmp_path):
     (tmp_path / "train.csv").write_text(text({30: "x,old,1"}))
     command = on_shop(tmp_path, "-m", "seed=1,2")
@@ -1530,6 +1535,7 @@ def test_command_tells_every_job_of_a_sweep(tmp_path):
     assert cached_files(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_command_tells_of_a_cache_that_cannot_be_written(tmp_path):
     (tmp_path / "train.csv").write_text(text())
     (tmp_path / "taken").write_text("")
@@ -1537,6 +1543,7 @@ def test_command_tells_of_a_cache_that_cannot_be_written(tmp_path):
     assert_told(command, f"cannot keep encoded data in {tmp_path}/taken", "MTL_CACHE")
 
 
+@pytest.mark.slow
 def test_command_tells_of_a_full_disk_and_leaves_nothing_behind(tmp_path):
     rows = "".join(f"c{i % 7},{i},{i % 2}\n" for i in range(20_000))
     (tmp_path / "train.csv").write_text(f"{HEADER}\n{rows}")

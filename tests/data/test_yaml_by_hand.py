@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from helpers.commands import refused
+from helpers.slow import slow_except
 from pyarrow import parquet
 
 SHORTEST = """
@@ -107,7 +108,7 @@ def check_only(folder: Path, text: str, *settings: str) -> tuple[int, str]:
     return code, err
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
+@pytest.mark.parametrize("name", slow_except([*ACCEPTED][::3], ACCEPTED))
 def test_yaml_without_usual_values_is_accepted(name: str, tmp_path: Path) -> None:
     assert check_only(tmp_path, ACCEPTED[name]) == (0, "")
     assert list((tmp_path / "outputs" / "runs").iterdir()) == []
@@ -118,7 +119,7 @@ def test_check_keeps_a_folder_that_is_named(tmp_path: Path) -> None:
     assert (tmp_path / "kept" / "data_report.json").exists()
 
 
-@pytest.mark.parametrize("text", REFUSED)
+@pytest.mark.parametrize("text", slow_except([*REFUSED][::3], REFUSED))
 def test_wrong_yaml_is_told_in_one_line(text: str, tmp_path: Path) -> None:
     code, err = check_only(tmp_path, text)
     assert code == 2

@@ -20,6 +20,7 @@ import jsonschema
 import pytest
 from helpers.code_blocks import PAGES, ROOT, Block, blocks_of, make_example_folder
 from helpers.commands import mtl_train, refused
+from helpers.slow import slow_except
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
@@ -27,6 +28,7 @@ from mtl_cli.config.json_schema import SCHEMA_FOLDER
 
 COMMANDS = ("train", "init", "compare", "predict", "evaluate", "export", "doctor")
 COMPOSED_ONLY = ("--help", "--cfg", "--info")
+ADD_JOBS = ("repeats", "compare.single_task", "compare.scenarios")
 
 
 def pages_with(*languages: str) -> list[str]:
@@ -121,7 +123,7 @@ def first_job(arguments: list[str]) -> Iterator[str]:
         if setting.is_sweep_override():
             value = next(iter(setting.sweep_string_iterator()))
             yield f"{setting.key_or_group}={value}"
-        elif setting.key_or_group not in ("repeats", "compare.single_task"):
+        elif setting.key_or_group not in ADD_JOBS:
             yield argument
 
 
@@ -137,7 +139,11 @@ def new_commands(page: str) -> Iterator[tuple[Block, list[str]]]:
                 yield block, command
 
 
-@pytest.mark.parametrize("page", pages_with("bash"))
+WITH_COMMANDS = pages_with("bash")
+FIRST_PAGES = ["README.md", "docs/how-to/own-data.md", "docs/tutorial.md"]
+
+
+@pytest.mark.parametrize("page", slow_except(FIRST_PAGES, WITH_COMMANDS))
 def test_commands_are_accepted_up_to_training(folder: Path, page: str) -> None:
     """Each `mtl-train` composes, is checked and reads its data; nothing is trained."""
     for block in blocks_of(page):

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from helpers.commands import refused
+from helpers.slow import slow_except
 
 Run = Callable[..., tuple[int, str, str]]
 ROWS = 600
@@ -283,7 +284,7 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", LABELS)
+@pytest.mark.parametrize("case", slow_except([*LABELS][::3], LABELS))
 def test_odd_label_is_told_and_the_proposal_is_one_that_trains(
     run: Run, case: str
 ) -> None:
@@ -540,7 +541,7 @@ TABLES = {
 }
 
 
-@pytest.mark.parametrize("case", TABLES)
+@pytest.mark.parametrize("case", slow_except([*TABLES][::3], TABLES))
 def test_odd_table_is_told_and_the_proposal_is_one_that_trains(
     run: Run, case: str
 ) -> None:

@@ -23,6 +23,7 @@ from helpers.networks import (
     network,
     randomize,
 )
+from helpers.slow import covering
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.table import Table
@@ -79,12 +80,12 @@ def equations(net, x, num_levels, num_tasks):
     return streams
 
 
-@pytest.mark.parametrize("num_tasks", [1, 3])
-@pytest.mark.parametrize("num_levels", [1, 3])
 @pytest.mark.parametrize(
-    ("num_specific", "num_shared"), [(2, 1), (1, 1), (1, 0), (3, 0), (1, 2), (0, 2)]
+    ("num_experts", "num_levels", "num_tasks"),
+    covering([(2, 1), (1, 1), (1, 0), (3, 0), (1, 2), (0, 2)], [3, 1, 3], [3, 1]),
 )
-def test_adatt_is_its_equations(num_specific, num_shared, num_levels, num_tasks):
+def test_adatt_is_its_equations(num_experts, num_levels, num_tasks):
+    num_specific, num_shared = num_experts
     net = adatt(
         f"model.num_levels={num_levels}",
         "model.gate_units=[6]",

@@ -13,6 +13,7 @@ from helpers.networks import (
     randomize,
     write_dense,
 )
+from helpers.slow import covering
 
 from mtl_cli.layers import deepctr
 
@@ -175,12 +176,15 @@ def copy_level(theirs, ours, level, tasks, last):
         copy_gate(theirs, f"{from_}gate", "shared", shared_gate, 0)
 
 
-@pytest.mark.parametrize("gate_units", [(), GATES])
 @pytest.mark.parametrize(
-    ("model", "num_levels", "num_tasks"),
-    [("cgc", 1, 2), ("cgc", 1, 3), ("ple", 1, 2), ("ple", 2, 3), ("ple", 3, 2)],
+    ("sizes", "gate_units"),
+    covering(
+        [("cgc", 1, 2), ("cgc", 1, 3), ("ple", 1, 2), ("ple", 2, 3), ("ple", 3, 2)],
+        [(), GATES],
+    ),
 )
-def test_cgc_and_ple_are_deepctrs(model, num_levels, num_tasks, gate_units):
+def test_cgc_and_ple_are_deepctrs(sizes, gate_units):
+    model, num_levels, num_tasks = sizes
     theirs = deepctr_model(
         PLE,
         num_tasks,

@@ -35,6 +35,7 @@ from helpers.networks import (
     read_dense,
     write_dense,
 )
+from helpers.slow import covering
 
 from mtl_cli.heads.esmm import ESMM
 from mtl_cli.layers import FusedEmbedding, Mix, deepctr
@@ -151,9 +152,10 @@ def test_scheme_without_gates_is_its_equations(name, num_tasks):
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 
-@pytest.mark.parametrize("num_tasks", [1, 2, 3])
-@pytest.mark.parametrize("gate_units", ["[]", "[6]", "[6,5]"])
-@pytest.mark.parametrize("name", ["omoe", "mmoe", "cgc"])
+@pytest.mark.parametrize(
+    ("name", "gate_units", "num_tasks"),
+    covering(["omoe", "mmoe", "cgc"], ["[]", "[6]", "[6,5]"], [1, 2, 3]),
+)
 def test_scheme_with_gates_is_its_equations(name, gate_units, num_tasks):
     net = scheme(name, f"model.gate_units={gate_units}", num_tasks=num_tasks)
     rows = features()
@@ -163,9 +165,10 @@ def test_scheme_with_gates_is_its_equations(name, gate_units, num_tasks):
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 
-@pytest.mark.parametrize("num_tasks", [1, 2, 3])
-@pytest.mark.parametrize("gate_units", ["[]", "[6]"])
-@pytest.mark.parametrize("num_levels", [2, 3])
+@pytest.mark.parametrize(
+    ("num_levels", "gate_units", "num_tasks"),
+    covering([2, 3], ["[]", "[6]"], [1, 3, 2]),
+)
 def test_ple_is_its_equations(num_levels, gate_units, num_tasks):
     sizes = [f"model.num_levels={num_levels}", f"model.gate_units={gate_units}"]
     net, rows = scheme("ple", *sizes, num_tasks=num_tasks), features()

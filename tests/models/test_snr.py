@@ -23,6 +23,7 @@ from helpers.networks import (
     randomize,
     read_dense,
 )
+from helpers.slow import covering
 
 from mtl_cli.data.table import Table
 from mtl_cli.layers import HardConcrete, Route, experts_of
@@ -67,9 +68,10 @@ def equations(net, x, num_levels, connection, num_tasks):
     return inputs
 
 
-@pytest.mark.parametrize("num_tasks", [1, 2, 3])
-@pytest.mark.parametrize("connection", ["trans", "aver"])
-@pytest.mark.parametrize("num_levels", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("num_levels", "connection", "num_tasks"),
+    covering([1, 2, 3], ["aver", "trans"], [1, 3, 2]),
+)
 def test_snr_is_its_equations(num_levels, connection, num_tasks):
     keys = [f"model.num_levels={num_levels}", f"model.snr_connection={connection}"]
     net, rows = snr(*keys, num_tasks=num_tasks), features()

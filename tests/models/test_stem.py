@@ -25,6 +25,7 @@ from helpers.networks import (
     read_dense,
     write_dense,
 )
+from helpers.slow import covering
 
 from mtl_cli.data.table import Table
 
@@ -56,11 +57,12 @@ def equations(streams, shared, levels):
     return streams
 
 
-@pytest.mark.parametrize("num_tasks", [1, 2, 3])
 @pytest.mark.parametrize(
-    ("num_levels", "gate_units"), [(1, "[]"), (1, "[6,5]"), (2, "[6]"), (3, "[]")]
+    ("sizes", "num_tasks"),
+    covering([(1, "[]"), (1, "[6,5]"), (2, "[6]"), (3, "[]")], [1, 2, 3]),
 )
-def test_stem_is_its_equations(num_levels, gate_units, num_tasks):
+def test_stem_is_its_equations(sizes, num_tasks):
+    num_levels, gate_units = sizes
     sizes = [f"model.num_levels={num_levels}", f"model.gate_units={gate_units}"]
     net, rows = stem(*sizes, num_tasks=num_tasks), features()
     *xs, shared = read_inputs(net, rows, num_tasks + 1)

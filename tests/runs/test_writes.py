@@ -13,6 +13,7 @@ import pytest
 from helpers.commands import mtl_train, running, wait_for
 from helpers.interrupted_runs import SMALL, files, has_logged
 from helpers.planted_data import config, parquet, run_in, values
+from helpers.slow import slow_except
 
 from mtl_cli.core import atomic_write
 from mtl_cli.core.errors import ConfigError, WriteError
@@ -99,7 +100,7 @@ WRITTEN = [
 ]
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("name", slow_except(WRITTEN[::3], WRITTEN))
 def test_file_that_does_not_fit_is_named_and_not_left_in_part(
     name, tiny, tmp_path, monkeypatch
 ):
@@ -209,6 +210,7 @@ def test_log_that_cannot_be_written_is_one_error_and_closes_quietly(disk):
 # The command
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kilobytes", "name", "status"),
     [(8, "config.yaml", "running"), (100, "checkpoints/", "failed")],
@@ -244,6 +246,7 @@ def test_read_only_disk_is_refused_before_anything_is_read(disk, tmp_path):
         assert "Read-only file system" in ended.stderr
 
 
+@pytest.mark.slow
 def test_folder_that_vanishes_ends_the_run_in_one_line(tmp_path):
     run = tmp_path / "run"
     with running(tmp_path, *SMALL, "hydra.run.dir=run") as process:
@@ -258,6 +261,7 @@ def test_folder_that_vanishes_ends_the_run_in_one_line(tmp_path):
     assert not run.exists()
 
 
+@pytest.mark.slow
 def test_second_process_in_a_folder_is_refused_and_the_first_goes_on(tmp_path):
     run = tmp_path / "run"
     command = [*SMALL, "hydra.run.dir=run"]

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from helpers import networks
 from helpers.planted_data import config, declared, outputs, parquet, run_in, values
+from helpers.slow import slow_except
 from scipy.special import expit, logit
 
 import mtl_cli
@@ -195,7 +196,7 @@ def population(rows: int) -> pa.Table:
     return pa.table({"user": user, "click": click.astype(int), "rate": rate})
 
 
-@pytest.mark.parametrize("rate", [0.2, "rate"])
+@pytest.mark.parametrize("rate", slow_except(["rate"], [0.2, "rate"]))
 @pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 def test_run_on_a_sample_predicts_and_scores_all_rows(
     tmp_path: Path, rate: float | str

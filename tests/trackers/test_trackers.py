@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from helpers.commands import run_cold
 from helpers.networks import config
+from helpers.slow import slow_except
 from omegaconf import DictConfig
 
 from mtl_cli.config.run_config import Config
@@ -101,7 +102,7 @@ class RecordedCalls(ModuleType):
         return lambda *given, **named: self.calls.update({name: (*given, named)})
 
 
-@pytest.mark.parametrize("is_variable", [False, True])
+@pytest.mark.parametrize("is_variable", slow_except([False], [False, True]))
 def test_mlflow_gets_its_address_and_experiment(
     is_variable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,6 +284,7 @@ def mlflow_tracker(folder: Path) -> MLflow:
     return MLflow(name="mlflow", uri=uri, experiment="mtl-cli")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("start")
 def test_resumed_run_goes_on_in_its_mlflow_run(tmp_path: Path) -> None:
     pytest.importorskip("mlflow", reason="extra mlflow")
@@ -302,6 +304,7 @@ def test_resumed_run_goes_on_in_its_mlflow_run(tmp_path: Path) -> None:
     assert metrics == {"valid.income.auc": 0.6}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("start")
 def test_deleted_mlflow_run_is_replaced(tmp_path: Path) -> None:
     pytest.importorskip("mlflow", reason="extra mlflow")
@@ -324,6 +327,7 @@ def test_metric_that_is_sent_again_is_held_once(tmp_path: Path) -> None:
     assert [(m.step, m.timestamp) for m in history] == [(1, 1_000_000)]
 
 
+@pytest.mark.slow
 def test_absent_mlflow_server_ends_a_run_in_one_line_without_its_password(
     tmp_path: Path,
 ) -> None:
@@ -396,7 +400,9 @@ def test_wandb_offline_keeps_the_run_in_its_folder(tmp_path: Path) -> None:
         assert name in file.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])
+@pytest.mark.parametrize(
+    "name", slow_except(["wandb"], ["tensorboard", "mlflow", "wandb"])
+)
 def test_missing_package_is_told_before_a_run_folder_is_made(
     name: str, tmp_path: Path
 ) -> None:

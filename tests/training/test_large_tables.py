@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from helpers.networks import config
 from helpers.planted_data import fitted_features, planted
+from helpers.slow import slow_except
 
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.data.table import Table
@@ -86,10 +87,10 @@ def trained(chosen, batches=6):
     return before, after, losses, steps
 
 
-@pytest.mark.parametrize("options", OPTIMIZERS.values(), ids=list(OPTIMIZERS))
-def test_lazy_equals_dense_where_every_row_is_touched(options):
+@pytest.mark.parametrize("name", slow_except(["adam", "clipped"], OPTIMIZERS))
+def test_lazy_equals_dense_where_every_row_is_touched(name):
     chosen = {
-        way: config(*DATA, *options.split(), f"optimizer.lazy={way}")
+        way: config(*DATA, *OPTIMIZERS[name].split(), f"optimizer.lazy={way}")
         for way in ("true", "false")
     }
     before, mine, losses, steps = trained(chosen["true"])
