@@ -240,6 +240,7 @@ TEXT = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(["", "+", "++", "~"]), KEYS, st.sampled_from(["=", "", "=="]), TEXT
 )

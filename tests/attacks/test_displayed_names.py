@@ -2,6 +2,7 @@
 
 from html import escape
 
+import pytest
 from helpers.crafted_files import TASKS
 from helpers.planted_data import config, parquet, run_in, values
 from helpers.run_pages import run_page
@@ -14,6 +15,7 @@ HTML = "<script>alert(1)</script>"
 ESCAPE = "\x1b]0;title\x07[/bold]"
 
 
+@pytest.mark.slow
 def test_names_of_columns_are_text_in_page_and_console(tmp_path, capsys):
     cells = ["=cmd|' /C calc'!A0", "@SUM(1)", "+1", "-1"] * 30
     columns = {HTML: cells, ESCAPE: [*range(120)], "buy": [0, 1] * 60}

@@ -313,6 +313,7 @@ def test_library_gives_the_same_tables(run: Path, result: dict[str, Any]) -> Non
     assert "Rome" in evaluation._repr_html_()
 
 
+@pytest.mark.slow
 def test_training_rows_are_noticed_under_any_name(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -455,6 +456,7 @@ def test_signal_in_the_middle_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_full_stdout_ends_in_one_line(run: Path) -> None:
     command = "from mtl_cli.cli.evaluate import command; command()"
     with open("/dev/full", "w") as full:
@@ -510,6 +512,7 @@ def sweep(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_sweep_is_evaluated_into_a_folder_that_compares(
     run: Path,
     sweep: Path,
@@ -593,6 +596,7 @@ def test_wrong_use_of_a_sweep_changes_nothing(
     assert sorted(path.as_posix() for path in wrong_files.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_force_replaces_an_earlier_evaluation(
     run: Path, sweep: Path, tmp_path: Path
 ) -> None:
@@ -635,6 +639,7 @@ def test_damaged_data_report_costs_only_the_drift(
     assert "drift of predictions is unknown" in out
 
 
+@pytest.mark.slow
 def test_links_and_odd_numbers_of_other_peoples_runs_are_left_out(
     sweep: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

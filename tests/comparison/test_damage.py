@@ -187,7 +187,12 @@ def test_check_that_names_a_run_without_scores_has_not_passed(
     assert f"{sweep}/5 cannot be checked: damaged" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "form",
+    [pytest.param([], marks=pytest.mark.slow), ["--json"]],
+    ids=["table", "json"],
+)
 def test_check_holds_if_the_reader_of_stdout_has_gone(
     form: list[str], sweep: Path
 ) -> None:

@@ -209,6 +209,7 @@ def test_bootstrap_agrees_with_the_normal_theory_of_a_mean() -> None:
     assert test.half_width == pytest.approx(1.96 * error, rel=0.15)
 
 
+@pytest.mark.slow
 def test_seeds_and_rows_together_hold_5_percent_where_seeds_alone_do_not() -> None:
     """Two models that err on other rows, but are equally good over all rows.
 

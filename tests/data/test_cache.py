@@ -551,6 +551,7 @@ def loading_process(*arguments, **environment):
     )
 
 
+@pytest.mark.slow
 def test_two_processes_that_load_at_once_encode_once(file, encodings, tmp_path):
     marks = tmp_path / "first", tmp_path / "second"
     processes = [loading_process(file, *marks), loading_process(file, *marks[::-1])]

@@ -170,10 +170,11 @@ def test_bundled_files_are_what_ucis_raw_files_give(name, tmp_path):
 
 
 CENSUS = [
-    (
+    pytest.param(
         "income",
         ["income", "never_married"],
         {"income": 12_382, "never_married": 86_485},
+        marks=pytest.mark.slow,
     ),
     # Associates degree or more: a Pearson correlation of -.239 with never married, as
     # the paper's .2373 in absolute value.

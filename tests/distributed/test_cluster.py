@@ -70,6 +70,7 @@ def tf_config_of_task(job):
     return json.dumps({"cluster": jobs, "task": {"type": job, "index": 0}})
 
 
+@pytest.mark.slow
 def test_evaluator_ends_at_once_with_one_line(tmp_path):
     ended = mtl_train(
         tmp_path,

@@ -154,6 +154,7 @@ def assert_same_as_alone(chief, worker, alone):
             np.testing.assert_allclose(x, alone[name], rtol=1e-4, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_two_processes_compute_what_one_does(tmp_path):
     for variant, results in train_together_and_alone(tmp_path, QUICK).items():
         assert len(results[0]["losses"]) == 16, variant

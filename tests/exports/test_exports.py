@@ -245,6 +245,7 @@ def run_of(tmp_path: Path, features: dict[str, Any], task: str, **names: str) ->
     return tmp_path / "run"
 
 
+@pytest.mark.slow
 def test_onnx_takes_columns_with_the_names_of_tensors_and_refuses_those_of_predictions(
     tmp_path: Path,
 ) -> None:

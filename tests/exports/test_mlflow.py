@@ -25,6 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained(tmp_path_factory.mktemp("run"), WITHOUT_HASHES)
 
 
+@pytest.mark.slow
 def test_mlflow_model_takes_null_cells(run: Path) -> None:
     table = hard_rows(300, seed=8).drop_columns(["other_word"])
     import mlflow
@@ -63,6 +64,7 @@ def test_mlflow_model_refuses_floats_that_are_no_exact_ids(cell: float) -> None:
         as_text(cell)
 
 
+@pytest.mark.slow
 def test_code_that_somebody_put_into_an_mlflow_model_is_not_run(
     run: Path, tmp_path: Path
 ) -> None:

@@ -139,6 +139,7 @@ def test_raw_adult_becomes_what_a_person_would_write(run: Run, tmp_path: Path) -
     assert out.endswith("mtl-train dataset=adult model=mmoe\n")
 
 
+@pytest.mark.slow
 def test_census_income_becomes_nearly_the_bundled_data_set(run: Run) -> None:
     tasks = ["income=income_50k", "education", "never_married=marital_stat"]
     table = (

@@ -5,6 +5,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
+
 IMPORT = """
 import threading
 started = []
@@ -23,6 +25,7 @@ print(started)
 """
 
 
+@pytest.mark.slow
 def test_import_starts_no_thread() -> None:
     command = [sys.executable, "-c", IMPORT]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)

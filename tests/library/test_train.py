@@ -110,6 +110,7 @@ def test_finished_run_is_returned_and_not_trained_again(
     assert status_of(run.folder) == record
 
 
+@pytest.mark.slow
 def test_interrupted_run_is_resumed_and_its_folder_returned(
     two_runs: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +123,7 @@ def test_interrupted_run_is_resumed_and_its_folder_returned(
     assert len(list((two_runs.start / "outputs" / "runs").iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_check_only_gives_a_run_without_metrics() -> None:
     assert mtl_cli.train(*TINY, check_only=True).metrics == {}
 
@@ -132,12 +134,13 @@ def test_check_only_gives_a_run_without_metrics() -> None:
         ({"trainer": {"epoch": 1}}, mtl_cli.ConfigError, "did you mean trainer.epochs"),
         ({"model": "plee"}, mtl_cli.ConfigError, "did you mean ple"),
         ({"seed": "1,2"}, mtl_cli.ConfigError, "seed: '1,2' should be a valid integer"),
-        (
+        pytest.param(
             {"dataset": {"train": "none.csv"}},
             mtl_cli.DataError,
             "dataset.train: no file 'none.csv'",
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             {
                 "dataset": "funnel",
                 "dataset.train_rows": 2000,
@@ -148,6 +151,7 @@ def test_check_only_gives_a_run_without_metrics() -> None:
             },
             mtl_cli.TrainingError,
             "loss of task .* became",
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -186,6 +190,7 @@ def test_argument_that_trains_no_single_model_is_refused(
     assert not (start / "outputs").exists()
 
 
+@pytest.mark.slow
 def test_configuration_that_asks_for_a_sweep_trains_one_model(start: Path) -> None:
     (start / "conf" / "experiment").mkdir(parents=True)
     (start / "conf" / "experiment" / "mine.yaml").write_text(
@@ -227,6 +232,7 @@ threading.Timer(2, os.kill, [os.getpid(), signal.SIGINT]).start()
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_before_the_run_begins_ends_without_a_traceback() -> None:
     code = CALLER.format(more=SLOW_START)
     ended = subprocess.run(
@@ -244,6 +250,7 @@ def train_in_background(start: Path) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.slow
 def test_ctrl_c_writes_a_checkpoint_and_says_how_to_resume(start: Path) -> None:
     process = train_in_background(start)
     process.send_signal(signal.SIGINT)
@@ -259,6 +266,7 @@ def test_ctrl_c_writes_a_checkpoint_and_says_how_to_resume(start: Path) -> None:
     assert status_of(start / "run")["error"] == "interrupted"
 
 
+@pytest.mark.slow
 def test_run_stops_at_a_checkpoint_if_its_caller_is_killed(start: Path) -> None:
     process = train_in_background(start)
     process.kill()
@@ -271,6 +279,7 @@ def test_run_stops_at_a_checkpoint_if_its_caller_is_killed(start: Path) -> None:
     assert list((start / "run" / "checkpoints").iterdir())
 
 
+@pytest.mark.slow
 def test_second_ctrl_c_ends_the_run_at_once(start: Path) -> None:
     process = train_in_background(start)
     process.send_signal(signal.SIGINT)

@@ -225,6 +225,7 @@ def test_rare_positives_with_tiny_scores_have_their_exact_auc():
     assert auc(label, score, ones) == pytest.approx(exact, rel=ROUNDING)
 
 
+@pytest.mark.slow
 def test_auc_of_a_million_rows_equals_scikit_learns():
     label, prediction, weight = rows_of("auc", rows=1_000_000)
     found = auc(label, prediction, weight)

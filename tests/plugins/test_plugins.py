@@ -206,6 +206,7 @@ def lines(run: Path) -> list[str]:
     return (run / "lines.txt").read_text().splitlines()
 
 
+@pytest.mark.slow
 def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
     told = mtl_train(start, "--plugins", "mine", *CHOSEN, *QUICK, "hydra.run.dir=run")
     assert (told.returncode, told.stderr) == (0, "")
@@ -315,6 +316,7 @@ def test_installed_package_adds_options_and_configs(start: Path) -> None:
     assert lines(start / "run")[0] == "start scaled"
 
 
+@pytest.mark.slow
 def test_files_where_the_command_starts_are_no_options(start: Path) -> None:
     here = start / "mine"
     write(here, {"conf/dataset/small.yaml": DATASET})

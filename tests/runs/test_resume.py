@@ -150,6 +150,7 @@ def test_training_goes_on_exactly_after_any_call(name, file, tmp_path):
     assert_goes_on_exactly(configured, tmp_path, [18])
 
 
+@pytest.mark.slow
 def test_streamed_training_goes_on_exactly_after_any_call(file, tmp_path):
     options = [*TRAININGS["lazy tables, clipped"], "trainer.epochs=2"]
     assert_goes_on_exactly(chosen(file, *options, stream=True), tmp_path, [18])
@@ -591,6 +592,7 @@ def assert_stopped(folder, sent, code, word):
     return run
 
 
+@pytest.mark.slow
 def test_run_stopped_by_sigterm_says_what_is_safe(tmp_path):
     assert_stopped(tmp_path, signal.SIGTERM, 143, "stopped by SIGTERM")
 
@@ -606,6 +608,7 @@ def test_same_command_goes_on_after_ctrl_c(whole, tmp_path):
     assert_same_run(run, whole)
 
 
+@pytest.mark.slow
 def test_killed_run_goes_on_in_its_folder_and_ends_once(whole, tmp_path):
     command = [*SMALL, "hydra.run.dir=run"]
     with running(tmp_path, *command) as process:

@@ -184,6 +184,7 @@ def test_environment_says_what_the_numbers_depend_on(run: Path) -> None:
     assert len(record["data_hash"]) == len(record["config_hash"]) == 64
 
 
+@pytest.mark.slow
 def test_saved_config_runs_again_with_identical_numbers(small: Path) -> None:
     command = ["dataset=small", "model=mmoe", "model.dropout=0.1", *QUICK]
     for seed, name in {1: "first", 2: "other"}.items():
@@ -213,6 +214,7 @@ def test_compiled_run_twice_gives_identical_numbers(tmp_path: Path) -> None:
     assert metrics(tmp_path / "a") == metrics(tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_esmm_gives_three_outputs_and_warns_of_the_broken_funnel(
     tmp_path: Path,
 ) -> None:
@@ -235,6 +237,7 @@ def test_esmm_gives_three_outputs_and_warns_of_the_broken_funnel(
     )
 
 
+@pytest.mark.slow
 def test_esmm_heads_run_on_ple_with_the_tasks_named(tmp_path: Path) -> None:
     completed = mtl_train(
         tmp_path,
@@ -251,6 +254,7 @@ def test_esmm_heads_run_on_ple_with_the_tasks_named(tmp_path: Path) -> None:
     assert "income_given_never_married" in metrics(tmp_path / "run")["test"]
 
 
+@pytest.mark.slow
 def test_users_own_model_and_data_set_just_work(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=3000)
@@ -321,6 +325,7 @@ def swept(
     return completed, [p for p in sweep.iterdir() if p.name[0] != "." and p.is_dir()]
 
 
+@pytest.mark.slow
 def test_settings_that_a_data_set_need_not_write_can_be_set_between_flags(
     swept: tuple[subprocess.CompletedProcess[str], list[Path]],
 ) -> None:
@@ -331,6 +336,7 @@ def test_settings_that_a_data_set_need_not_write_can_be_set_between_flags(
     assert "CrossNet" not in completed.stdout  # DeepCTR prints it
 
 
+@pytest.mark.slow
 def test_failed_jobs_of_a_sweep_are_named_and_the_others_run(
     swept: tuple[subprocess.CompletedProcess[str], list[Path]],
 ) -> None:
@@ -375,6 +381,7 @@ def test_failed_run_says_so_in_one_line_and_keeps_its_traceback(tmp_path: Path) 
     assert "Traceback" in (tmp_path / "run" / "train.log").read_text()
 
 
+@pytest.mark.slow
 def test_colours_are_off_under_no_color_on_a_terminal(small: Path) -> None:
     command = ["dataset=small", "model=shared_bottom", *QUICK]
     plain = mtl_train(small, *command, FORCE_COLOR="1", NO_COLOR="1")

@@ -137,6 +137,7 @@ def test_new_values_follow_and_old_values_keep_their_vectors(
     assert "start_from:" not in said
 
 
+@pytest.mark.slow
 def test_refit_lets_a_feature_learn_anew(days: dict[str, Path], tmp_path: Path) -> None:
     old = saved_model.load(days["run"])
     refit = started(days, tmp_path, STILL, "start_from.refit=[price,user,age]")[
@@ -150,6 +151,7 @@ def test_refit_lets_a_feature_learn_anew(days: dict[str, Path], tmp_path: Path) 
     assert refit["item"]["vocabulary"] != fresh["item"]["vocabulary"]
 
 
+@pytest.mark.slow
 def test_features_of_another_kind_start_fresh_and_are_named(
     days: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,6 +185,7 @@ def test_two_earlier_runs_do_not_share_encoded_rows() -> None:
     assert len(keys) == 3
 
 
+@pytest.mark.slow
 def test_reset_parts_start_as_in_a_run_without_an_earlier_one(
     days: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -219,6 +222,7 @@ def test_frozen_part_stays_as_it_was_bit_by_bit(
         assert (x == old[name]).all() == ("parallel_mlp" not in name), name
 
 
+@pytest.mark.slow
 def test_lineage_is_in_environment_json_and_in_the_report(
     days: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -250,6 +254,7 @@ SLOTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer",
     [
@@ -419,6 +424,7 @@ def test_wrong_keys_are_refused(settings: list[str], said: str) -> None:
         chosen(Path("t.parquet"), *settings)
 
 
+@pytest.mark.slow
 def test_resumed_run_needs_no_earlier_run(
     days: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -212,6 +212,7 @@ def coverage(trials: int) -> dict[str, float]:
     return {metric.name: count / trials for metric, count in held.items()}
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_in_95_percent_of_200_data_sets() -> None:
     for name, share in coverage(200).items():
         assert 0.93 <= share <= 0.97, name

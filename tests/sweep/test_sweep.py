@@ -144,6 +144,7 @@ def metrics(run: Path) -> dict:
     return json.loads((run / "metrics.json").read_text())
 
 
+@pytest.mark.slow
 def test_jobs_that_fail_die_or_exit_leave_the_others_alone(start: Path) -> None:
     ended = run_sweep(start, "seed=10,11,12,13,15", "hydra.sweep.dir=sweep")
     assert_planted_faults_are_alone(start, ended)
@@ -358,6 +359,7 @@ def test_search_survives_failed_trials_and_resumes_up_to_its_number_of_trials(
     assert len(trial_states(optuna, start)) == 4 + 6 - states.count("COMPLETE")
 
 
+@pytest.mark.slow
 def test_key_of_all_swept_models_need_not_exist_in_the_default_model(
     start: Path,
 ) -> None:
@@ -378,6 +380,7 @@ def test_key_of_all_swept_models_need_not_exist_in_the_default_model(
     assert ended.stdout.count(" done in ") == 2
 
 
+@pytest.mark.slow
 def test_pairs_may_hold_nulls(start: Path) -> None:
     pytest.importorskip("hydra_plugins.list_sweeper_plugin", reason="extra hpo")
     params = "list_params: {trainer.patience: [null, 3], seed: [1, 2]}"
@@ -452,6 +455,7 @@ def test_killed_sweep_resumes_where_it_was_cut_off(start: Path) -> None:
     assert metrics(cut) == metrics(job_folder(start, 5, "undisturbed"))
 
 
+@pytest.mark.slow
 def test_finished_sweep_starts_no_process_when_run_again(start: Path) -> None:
     command = ["seed=1,2", "hydra.sweep.dir=sweep"]
     assert run_sweep(start, *command).returncode == 0
@@ -475,6 +479,7 @@ def modification_time(path: Path) -> int:
     return path.stat().st_mtime_ns
 
 
+@pytest.mark.slow
 def test_same_sweep_again_refuses_jobs_whose_configuration_or_data_changed(
     start: Path,
 ) -> None:
@@ -522,6 +527,7 @@ def test_wrong_key_of_a_sweep_is_reported_before_any_job_starts(
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_job_with_a_wrong_configuration_is_a_row_of_the_leaderboard(
     start: Path,
 ) -> None:
@@ -555,6 +561,7 @@ def test_sweep_of_runs_on_several_machines_is_refused(start: Path) -> None:
     assert not (start / "sweep").exists()
 
 
+@pytest.mark.slow
 def test_multi_worker_job_is_refused_while_the_other_jobs_run(start: Path) -> None:
     swept = "trainer.strategy=multi_worker,null,mirrored"
     command = ["seed=1", swept, "check_only=true", "hydra.sweep.dir=sweep"]
@@ -566,6 +573,7 @@ def test_multi_worker_job_is_refused_while_the_other_jobs_run(start: Path) -> No
     assert ended.stdout.count(" done in ") == 2
 
 
+@pytest.mark.slow
 def test_folder_of_a_running_sweep_is_refused_to_another_sweep(start: Path) -> None:
     command = ["-m", "seed=14", "hydra.sweep.dir=sweep"]
     with started_command(start, *command) as first:
@@ -576,6 +584,7 @@ def test_folder_of_a_running_sweep_is_refused_to_another_sweep(start: Path) -> N
     assert "hydra.sweep.dir: another process is running in sweep" in ended.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_the_running_job_and_counts_the_jobs_by_state(start: Path) -> None:
     command = ["-m", "seed=1,14,2", "sweep.jobs=1", "hydra.sweep.dir=sweep"]
     with started_command(start, *command) as process:
@@ -663,6 +672,7 @@ def test_launcher_does_not_change_the_sweep_folder() -> None:
     assert sweep_name([*swept, "hydra/sweeper=optuna"]) != sweep_name(swept)
 
 
+@pytest.mark.slow
 def test_jobs_share_one_folder_whose_name_holds_a_swept_key(start: Path) -> None:
     ended = run_sweep(start, "seed=2,3", "hydra.sweep.dir='o2_${seed}'")
     assert ended.returncode == 0, ended.stderr

@@ -132,6 +132,7 @@ def calibrated_network(method: str):
     return network, calibrate(chosen, network, valid), before, network.predict(valid)
 
 
+@pytest.mark.slow
 def test_key_names_what_is_fitted_to_the_validation_rows():
     for method in ("temperature", "platt"):
         network, found, before, after = calibrated_network(method)

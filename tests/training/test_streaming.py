@@ -162,6 +162,7 @@ def test_rows_left_over_come_first_in_the_next_buffer_and_once_in_all(stored):
     assert sum(map(len, buffers)) == ROWS
 
 
+@pytest.mark.slow
 def test_buffer_with_fewer_rows_than_a_batch_leaves_all_to_the_next_buffer(file):
     # 13 blocks of 8 rows; with the last block, which has 3 rows, they hold 99 rows.
     options = ["trainer.batch_size=100"]
@@ -293,6 +294,7 @@ def test_streamed_steps_are_those_of_a_loop_over_the_same_rows(file):
     assert list(history.epochs[0].losses.values()) == mean_losses(step_losses).tolist()
 
 
+@pytest.mark.slow
 def test_streamed_training_learns_what_training_in_memory_learns(tmp_path):
     path = parquet(tmp_path, planted(4000))
     options = ["trainer.epochs=6", "optimizer.learning_rate=0.03"]
@@ -305,6 +307,7 @@ def test_streamed_training_learns_what_training_in_memory_learns(tmp_path):
     assert abs(found[0] - found[1]) < 0.02
 
 
+@pytest.mark.slow
 def test_streamed_run_scores_all_splits_but_train(file, tmp_path):
     configured = chosen(file, True, test_fraction=0.1)
     scores = run_in(tmp_path / "run", configured)

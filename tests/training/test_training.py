@@ -286,10 +286,10 @@ def plain_loop(chosen, network, table, order):
     ("rows", "size", "options"),
     [
         (300, 64, "optimizer=adam"),
-        (300, 64, "optimizer=adamw"),
+        pytest.param(300, 64, "optimizer=adamw", marks=pytest.mark.slow),
         (300, 64, "optimizer=sgd optimizer.learning_rate=1 optimizer.clip_norm=0.1"),
         (300, 64, "optimizer=adagrad model.l2=0.1"),
-        (256, 64, "optimizer=adam"),
+        pytest.param(256, 64, "optimizer=adam", marks=pytest.mark.slow),
         (40, 64, "optimizer=adam"),
     ],
     ids=["adam", "adamw", "sgd", "adagrad", "even", "less_than_a_batch"],
@@ -391,6 +391,7 @@ def test_batch_is_no_larger_than_the_rows_and_shared_evenly(
 
 
 # Compiled steps are held against those that are not below.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "compiled", ["false", pytest.param("true", marks=pytest.mark.slow)]
 )
@@ -420,6 +421,7 @@ def test_epoch_equals_keras_fit_on_the_same_batches(compiled):
     assert_close(mine.logits.get_weights(), theirs.logits.get_weights())
 
 
+@pytest.mark.slow
 def test_compiled_and_uncompiled_steps_agree():
     both = [config(f"trainer.compile={x}", model="ple") for x in ("true", "false")]
     table, _ = encoded(both[0])
@@ -434,9 +436,12 @@ def test_compiled_and_uncompiled_steps_agree():
 
 
 SLOW_COMPILED = pytest.param("true", "mmoe", marks=pytest.mark.slow)
+SLOW_PLE = pytest.param("false", "ple", marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("compiled", "model"), [SLOW_COMPILED, ("false", "ple")])
+@pytest.mark.parametrize(
+    ("compiled", "model"), [SLOW_COMPILED, SLOW_PLE, ("false", "mmoe")]
+)
 def test_same_seed_gives_the_same_bits(compiled, model):
     # PLE's shared experts are read three times: where operations run at once, the
     # order in which their gradients are summed depends on timing.
@@ -515,9 +520,9 @@ CONSTANTS = {
     ("model", "order"),
     [
         ("shared_bottom", "ones,zeros,threes"),
-        ("single_task", "threes,ones,zeros"),
-        ("mmoe", "zeros,threes,ones"),
-        ("ple", "ones,zeros,threes"),
+        pytest.param("single_task", "threes,ones,zeros", marks=pytest.mark.slow),
+        pytest.param("mmoe", "zeros,threes,ones", marks=pytest.mark.slow),
+        pytest.param("ple", "ones,zeros,threes", marks=pytest.mark.slow),
         ("ple", "threes,zeros,ones"),
     ],
 )
@@ -772,6 +777,7 @@ def test_every_dropout_has_masks_of_its_own():
     assert len(states) >= 6
 
 
+@pytest.mark.slow
 def test_epoch_with_dropout_is_the_same_whatever_came_before():
     chosen = config("model.dropout=0.5", model="mmoe")
     table, _ = encoded(chosen)
@@ -837,6 +843,7 @@ def losses_under_dropout(monkeypatch, replicas=None, number=1, seed=1):
     return losses.tolist()
 
 
+@pytest.mark.slow
 def test_dropout_masks_differ_in_every_step_call_and_epoch(monkeypatch, eager):
     first, second = (losses_under_dropout(monkeypatch, number=n) for n in (1, 2))
     assert len(set(first + second)) == 12
@@ -934,6 +941,7 @@ def test_each_step_takes_the_schedules_next_rate():
 # Precision
 
 
+@pytest.mark.slow
 def test_bfloat16_keeps_weights_and_logits_in_float32_and_learns_the_same():
     options = ["trainer.epochs=3", "optimizer.learning_rate=0.01"]
     half, whole = (
