@@ -81,11 +81,15 @@ def equations(net, x, num_levels, num_tasks):
 
 
 @pytest.mark.parametrize(
-    ("num_experts", "num_levels", "num_tasks"),
-    covering([(2, 1), (1, 1), (1, 0), (3, 0), (1, 2), (0, 2)], [3, 1, 3], [3, 1]),
+    ("experts", "sizes"),
+    covering(
+        [(2, 1), (1, 1), (1, 0), (3, 0), (1, 2), (0, 2)],
+        [(3, 3), (1, 1), (3, 1), (1, 3)],
+    ),
 )
-def test_adatt_is_its_equations(num_experts, num_levels, num_tasks):
-    num_specific, num_shared = num_experts
+def test_adatt_is_its_equations(experts, sizes):
+    num_specific, num_shared = experts
+    num_levels, num_tasks = sizes
     net = adatt(
         f"model.num_levels={num_levels}",
         "model.gate_units=[6]",
