@@ -8,12 +8,13 @@ from mtl_cli.encoders.base import Encoder, Fields
 class AutoInt(Encoder):
     """Layers in which each feature's vector attends to the vectors of all features.
 
-    A layer turns the vectors e_1 ... e_F into
+    A layer turns the vectors e_1, ..., e_F of a row's F features into F new vectors:
 
-        relu([sum_j a_ij^1 V^1 e_j, ..., sum_j a_ij^H V^H e_j] + R e_i),
-        a_ij^h = softmax_j((Q^h e_i)' K^h e_j)
+        a_ij^h = softmax_j(<Q^h e_i, K^h e_j>)             for each head h = 1 ... H
+        e_i   <- relu([sum_j a_ij^1 V^1 e_j; ...; sum_j a_ij^H V^H e_j] + R e_i)
 
-    for each feature i, with H heads and matrices Q^h, K^h, V^h, R of the layer.
+    <a, b> is the dot product. Q^h, K^h, V^h and R are matrices, drawn for each layer.
+    The vectors of the last layer, side by side, are the interactions.
 
     Attributes:
         num_layers: number of attention layers.
@@ -35,13 +36,13 @@ class AutoInt(Encoder):
 
         from mtl_cli.layers import deepctr
 
-        e = self.vectors_to_cross(fields)  # (B, F, embedding_dim)
+        e = self.vectors_to_cross(fields)  # (batch, F, embedding_dim)
         for _ in range(self.num_layers):
             e = deepctr.connect(
                 "InteractingLayer",
                 e,
                 att_embedding_size=self.attention_dim,
                 head_num=self.num_heads,
-            )  # (B, F, num_heads * attention_dim)
+            )  # (batch, F, num_heads * attention_dim)
         width = self.num_heads * self.attention_dim * fields.num_vectors
         return [ops.reshape(e, (-1, width))]

@@ -16,15 +16,17 @@ from mtl_cli.features.base import Dimension
 
 
 class Fields(NamedTuple):
-    """The features of a batch of B rows, as an encoder's interactions read them.
+    """The features of a batch of rows, as an encoder's interactions read them.
 
     Attributes:
-        vectors: the embeddings, (B, F, embedding_dim); None if no feature has
-            embeddings, or if the embeddings of two features differ in length.
-        flat: x, the embeddings and dense features of a row side by side, (B, D).
-        num_vectors: F, the number of features that have embeddings.
-        first_order: makes a table of one weight for each id, and returns the sum of
-            the weights of each row's ids, (B, 1).
+        vectors: the embeddings of the F features that have embeddings, `(batch, F,
+            embedding_dim)`; None if F is 0, or if the embeddings of two features differ
+            in length.
+        flat: x, the embeddings and dense features of a row side by side, `(batch,
+            columns)`.
+        num_vectors: F.
+        first_order: creates a weight, a single number, for each id of each feature.
+            Returns the sum of the weights of each row's ids, `(batch, 1)`.
     """
 
     vectors: Tensor | None
@@ -34,18 +36,21 @@ class Fields(NamedTuple):
 
 
 class Encoder(Options):
-    """The keys of `conf/encoder/*.yaml`, and the layers that they describe.
+    """The base class of encoders. The fields are the keys of `conf/encoder/*.yaml`.
 
-    The encoding of a row is `[deep(x), interactions]`. x holds the embeddings and the
-    dense features side by side, and `deep` is a network of the widths `deep_units`.
-    Each encoder has interactions of its own.
+    The encoding of a row is `[deep(x); interactions]`. x holds the embeddings and the
+    dense features of the row side by side. The network `deep` has layers of the widths
+    `deep_units`. A subclass defines the interactions in `interact`.
 
-    With `domain_features`, a gate scales x before all else, as EPNet does:
+    With `domain_features`, a gate scales x before `deep` and `interact` read x, as
+    EPNet does:
 
-        x <- 2 sigmoid(V relu(U [columns of the domain features; sg(x)] + c) + e) * x
+        x <- 2 sigmoid(V relu(U [d; sg(x)] + c) + e) * x
 
-    sg stops gradients, and * is the element-wise product. Some encoders also have
-    weights of single ids beside the embeddings; these weights are not scaled.
+    d are the columns of the domain features in x. sg stops gradients, and * is the
+    element-wise product. The matrices U, V and the vectors c, e are the gate's weights.
+    relu stands for the key `model.activation`. The weights that `Fields.first_order`
+    creates are not part of x, so they are not scaled.
 
     Attributes:
         name: name of the encoder's module.
@@ -56,8 +61,8 @@ class Encoder(Options):
         l2_embedding: strength of the L2 penalty on embeddings.
         deep_units: widths of the network `deep`; if empty, deep(x) = x.
         domain_features: features that tell the domain of a row, such as the page or
-            the tab, by which a gate scales x; empty for no gate.
-        domain_gate_units: hidden widths of the gate.
+            the tab. A gate that reads them scales x. Empty for no gate.
+        domain_gate_units: hidden widths of the gate, one for each hidden layer.
 
     Reference: Chang et al., "PEPNet: Parameter and Embedding Personalized Network for
         Infusing with Personalized Prior Information", KDD 2023, equation 5, for the
@@ -74,13 +79,19 @@ class Encoder(Options):
 
     @abstractmethod
     def interact(self, fields: Fields) -> list[Tensor]:
-        """Returns the feature interactions, each `(batch, units)`."""
+        """Connects the layers of the interactions.
+
+        Args:
+            fields: the features of the rows.
+
+        Returns: the interactions, in any number of tensors `(batch, units)`.
+        """
 
     def interaction_columns(self) -> list[str] | None:
-        """Returns a name for each column of the interactions, whatever the features.
+        """Returns a name for each column of the interactions.
 
-        None: the columns, or the weights of the interactions, depend on the number and
-        order of the features.
+        Returns None if the columns, or the weights of the interactions, depend on the
+        number and order of the features.
         """
         return None
 
@@ -88,16 +99,17 @@ class Encoder(Options):
         """Returns the feature of each column of x, in order."""
         from mtl_cli.layers.lookup import table_groups
 
-        names: list[str] = []
+        features: list[str] = []
         for group in table_groups(layout, self.embedding_dim):
             for input_name in ("ids", "sequences"):
-                for name, block in layout.blocks.items():
+                for feature, block in layout.blocks.items():
                     if block.input == input_name and block.table in group.sizes:
-                        vectors = block.width if input_name == "ids" else 1
-                        names += [name] * (vectors * group.dim)
-        for name, block in layout.blocks.items():
-            names += [name] * block.width_in("dense")
-        return names
+                        # A sequence is pooled into one vector.
+                        num_vectors = block.width if input_name == "ids" else 1
+                        features += [feature] * (num_vectors * group.dim)
+        for feature, block in layout.blocks.items():
+            features += [feature] * block.width_in("dense")
+        return features
 
     def encode(
         self,
@@ -108,64 +120,61 @@ class Encoder(Options):
     ) -> Encodings:
         """Connects the network's inputs to `num_sets` encodings.
 
-        Each encoding has a set of embeddings of its own.
+        Each encoding has embeddings and layers of its own.
 
         Args:
-            inputs: the inputs by their names in `layout.INPUT_TYPES`, each
-                `(batch, columns)`; an input that no feature fills is left out.
+            inputs: {name in `layout.INPUT_TYPES`: the input, `(batch, columns)`}. An
+                input that no feature fills is left out.
             layout: the columns of each feature in the inputs.
             num_sets: number of encodings.
             dense_options: arguments of the layers of `deep`, see `ParallelMLP`.
 
-        Returns: `num_sets` tensors `(batch, dim)`, and the columns that they encode.
+        Returns: the encodings, `(batch, dim)` each, and the x of each encoding before
+            the domain gate.
         """
         from keras import ops
 
         from mtl_cli.layers.lookup import look_up, table_groups
 
         options = {"stddev": self.embedding_stddev, "l2": self.l2_embedding}
-        # Embeddings of one length are in one group: (num_sets, B, features, length).
+        # (num_sets, batch, features, length) for each length of embeddings, with
+        # frozen tables apart.
         groups = [
             look_up(inputs, layout, g, num_sets=num_sets, name=g.layer, **options)
             for g in table_groups(layout, self.embedding_dim)
         ]
 
         def first_order() -> Tensor:
+            # All first-order weights are single numbers and trained, whatever the
+            # length of the feature's embeddings and whether they are frozen.
             weights = [
                 look_up(inputs, layout, group._replace(dim=1, frozen=False), **options)
                 for group in table_groups(layout, 1)
-            ]  # (1, B, features, 1) each
+            ]  # (1, batch, features, 1) each
             return ops.sum(ops.concatenate(weights, axis=2), axis=(0, 2))
 
-        dense = [inputs["dense"]] if "dense" in inputs else []
-        x = []
-        for i in range(num_sets):
-            flat = [ops.reshape(g[i], (-1, g.shape[-2] * g.shape[-1])) for g in groups]
-            columns = flat + dense
-            x.append(columns[0] if len(columns) == 1 else ops.concatenate(columns, -1))
-        embedded = [name for name, block in layout.blocks.items() if block.table]
-        encodings = Encodings([], x, self.columns(layout), embedded)
         sets = [[group[i] for group in groups] for i in range(num_sets)]
-        scaled = x
+        dense = [inputs["dense"]] if "dense" in inputs else []
+        xs = [side_by_side(groups_of_set, dense) for groups_of_set in sets]
+        embedded = [name for name, block in layout.blocks.items() if block.table]
+        encodings = Encodings([], xs, self.columns(layout), embedded)
         if self.domain_features:
-            scaled = self._scale(encodings, dense_options)
-            sets = [
-                split_like(x, groups) for x, groups in zip(scaled, sets, strict=True)
-            ]
+            xs = self._scale(encodings, dense_options)
+            sets = [split_like(x, groups) for x, groups in zip(xs, sets, strict=True)]
         outputs = [
-            self._encode_set(groups_of_set, x_of_set, first_order, dense_options)
-            for groups_of_set, x_of_set in zip(sets, scaled, strict=True)
+            self._encode_set(groups_of_set, x, first_order, dense_options)
+            for groups_of_set, x in zip(sets, xs, strict=True)
         ]
         return replace(encodings, outputs=outputs)
 
     def _scale(
         self, encodings: Encodings, dense_options: dict[str, Any]
     ) -> list[Tensor]:
-        """Returns x of each set, scaled by a gate of the domain features."""
+        """Connects a domain gate to the x of each set, and returns the scaled x."""
         from keras import ops
 
         from mtl_cli.layers import Route
-        from mtl_cli.layers.gate_nu import GateNU, columns_of
+        from mtl_cli.layers.gate_nu import GateNU, feature_units
 
         domains = encodings.of_features(self.domain_features)
         scaled = []
@@ -174,12 +183,12 @@ class Encoder(Options):
                 1,
                 len(encodings.columns),
                 self.domain_gate_units,
-                routes=[Route("domain", columns_of(encodings.columns))],
+                routes=[Route("domain", feature_units(encodings.columns))],
                 name="domain_gate" if len(domains) == 1 else f"domain_gate_{i}",
                 **dense_options,
             )
-            read = ops.concatenate([domain, ops.stop_gradient(x)], axis=-1)
-            scaled.append(gate(read)[0] * x)
+            gate_input = ops.concatenate([domain, ops.stop_gradient(x)], axis=-1)
+            scaled.append(gate(gate_input)[0] * x)
         return scaled
 
     def _encode_set(
@@ -192,10 +201,13 @@ class Encoder(Options):
         """Connects one set of embeddings and the dense features to an encoding.
 
         Args:
-            groups: the embeddings, one tensor `(batch, features, length)` per length.
+            groups: the embeddings, `(batch, features, length)` for each group of
+                tables.
             x: the embeddings and the dense features side by side, `(batch, columns)`.
             first_order: see `Fields`.
             dense_options: arguments of the layers of `deep`.
+
+        Returns: the encoding, `(batch, dim)`.
         """
         from keras import ops
 
@@ -214,7 +226,9 @@ class Encoder(Options):
         return ops.concatenate([deep, *interactions], axis=-1)
 
     def vectors_to_cross(self, fields: Fields) -> Tensor:
-        """Returns the embeddings of at least two features, all of one length.
+        """Returns the embeddings for an encoder that crosses pairs of features.
+
+        Returns: `fields.vectors`, of at least two features.
 
         Raises:
             ConfigError: if fewer features have embeddings, or the lengths differ.
@@ -233,19 +247,36 @@ class Encoder(Options):
         return fields.vectors
 
 
-def split_like(x: Tensor, groups: list[Tensor]) -> list[Tensor]:
-    """Returns the columns of embeddings in x, each in the shape of its group.
+def side_by_side(groups: list[Tensor], dense: list[Tensor]) -> Tensor:
+    """Concatenates the embeddings and the dense features of each row.
 
     Args:
-        x: the embeddings of all groups, then dense features, `(batch, columns)`.
         groups: the embeddings, `(batch, features, length)` each.
+        dense: the dense features, one tensor `(batch, columns)`; empty if there are
+            none.
+
+    Returns: `(batch, columns)`.
     """
     from keras import ops
 
-    parts, start = [], 0
+    flat = [ops.reshape(g, (-1, g.shape[-2] * g.shape[-1])) for g in groups]
+    columns = flat + dense
+    return columns[0] if len(columns) == 1 else ops.concatenate(columns, axis=-1)
+
+
+def split_like(x: Tensor, groups: list[Tensor]) -> list[Tensor]:
+    """Splits the embeddings in x into groups: the reverse of `side_by_side`.
+
+    Args:
+        x: the embeddings of all groups, then the dense features, `(batch, columns)`.
+        groups: tensors of the shapes to return, `(batch, features, length)` each.
+    """
+    from keras import ops
+
+    embeddings, start = [], 0
     for group in groups:
         _, features, length = group.shape
         stop = start + features * length
-        parts.append(ops.reshape(x[:, start:stop], (-1, features, length)))
+        embeddings.append(ops.reshape(x[:, start:stop], (-1, features, length)))
         start = stop
-    return parts
+    return embeddings

@@ -1,4 +1,4 @@
-"""DCN: a cross network beside a deep network."""
+"""DCN: a cross network whose layers have weight vectors."""
 
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
@@ -6,9 +6,11 @@ from mtl_cli.encoders.base import Encoder, Fields
 
 
 class DCN(Encoder):
-    """Cross layers whose weights are vectors: `x_{l+1} = x_0 (x_l' w_l) + b_l + x_l`.
+    """Cross layers: `x_{l+1} = x_0 <x_l, w_l> + b_l + x_l`.
 
-    x_0 is x; w_l and b_l are the weights of layer l.
+    x_0 are the embeddings and dense features of a row, side by side. <x_l, w_l> is the
+    dot product. The vectors w_l and b_l are the weights of layer l. The output of the
+    last layer is the interactions; `Encoder` adds the deep network.
 
     Attributes:
         num_cross_layers: number of layers; each raises the degree of interactions by 1.

@@ -1,4 +1,4 @@
-"""DCN V2: a cross network with matrices beside a deep network."""
+"""DCN V2: a cross network whose layers have weight matrices."""
 
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
@@ -6,9 +6,11 @@ from mtl_cli.encoders.base import Encoder, Fields
 
 
 class DCNv2(Encoder):
-    """Cross layers whose weights are matrices: `x_{l+1} = x_0 * (W_l x_l + b_l) + x_l`.
+    """Cross layers: `x_{l+1} = x_0 * (W_l x_l + b_l) + x_l`.
 
-    x_0 is x, * the element-wise product; W_l and b_l are the weights of layer l.
+    x_0 are the embeddings and dense features of a row, side by side. * is the
+    element-wise product. The matrix W_l and the vector b_l are the weights of layer l.
+    The output of the last layer is the interactions; `Encoder` adds the deep network.
 
     Attributes:
         num_cross_layers: number of layers; each raises the degree of interactions by 1.

@@ -1,21 +1,23 @@
-"""DeepFM: a factorization machine beside a deep network."""
+"""DeepFM: a factorization machine, which crosses each pair of features."""
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.encoders.base import Encoder, Fields
 
 
 class DeepFM(Encoder):
-    """A sum of weights, one per id, and a sum of products of pairs of embeddings.
+    """Two sums over the features: one of weights, one of products of embeddings.
 
         first order:  sum_i w_i
-        second order: sum_{i<j} e_i' e_j
+        second order: sum_{i<j} <e_i, e_j>
 
-    w_i is the weight, e_i the embedding of the id of feature i.
+    w_i is the weight, a single number, and e_i the embedding of the id that feature i
+    has in the row. <e_i, e_j> is the dot product. The two sums are the interactions;
+    `Encoder` adds the deep network.
 
     Reference: Guo et al., "DeepFM: A Factorization-Machine based Neural Network for
         CTR Prediction", IJCAI 2017.
-        Differs from the paper in: the two sums are part of the encoding, so that each
-        task weighs them; the paper adds them to the logit.
+        Differs from the paper in: the two sums are part of the encoding, so that the
+        networks of each task can weigh them; the paper adds them to the logit.
     """
 
     def interact(self, fields: Fields) -> list[Tensor]:

@@ -1,11 +1,15 @@
-"""The encoder without interactions."""
+"""The encoder without feature interactions."""
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.encoders.base import Encoder, Fields
 
 
 class Embedding(Encoder):
-    """The encoding is deep(x): embeddings and dense features, without interactions."""
+    """The encoding is deep(x), without interactions.
+
+    x are the embeddings and dense features of a row, side by side. `Encoder` makes x
+    and the network deep.
+    """
 
     def interact(self, fields: Fields) -> list[Tensor]:
         return []

@@ -1,4 +1,4 @@
-"""xDeepFM: a compressed interaction network (CIN) beside a deep network."""
+"""xDeepFM: a compressed interaction network (CIN), which crosses embeddings."""
 
 from pydantic import field_validator
 
@@ -8,24 +8,27 @@ from mtl_cli.encoders.base import Encoder, Fields
 
 
 class XDeepFM(Encoder):
-    """Layers of products of embeddings; each layer raises the degree by one.
+    """Layers of products of embeddings. Each layer raises the products' degree by one.
 
-    Layer k computes the feature maps
+    Layer k computes feature maps, which are vectors of the length of an embedding:
 
-        x_h^k = sum_{i,j} W_ij^{k,h} (x_i^{k-1} * x_j^0)
+        x_h^k = relu(sum_{i,j} W_ij^{k,h} (x_i^{k-1} * x_j^0) + b^{k,h})
 
-    where x_j^0 is the embedding of feature j and * the element-wise product. The
-    encoder's output is the sum of the elements of each feature map.
+    x_j^0 is the embedding of feature j, and * the element-wise product. The weights
+    W_ij^{k,h} and b^{k,h} are single numbers. The first half of a layer's maps goes to
+    the next layer, and the second half to the output. All maps of the last layer go to
+    the output. The interactions are the sums over the elements of each map in the
+    output; `Encoder` adds the deep network.
 
     Attributes:
-        cin_units: number of feature maps of each layer; all but the last must be even,
-            since one half goes to the next layer and the other half to the output.
+        cin_units: number of feature maps of each layer. All numbers but the last must
+            be even, since the maps are halved.
 
     Reference: Lian et al., "xDeepFM: Combining Explicit and Implicit Feature
         Interactions for Recommender Systems", KDD 2018.
-        Differs from the paper in: except in the last layer, a feature map goes either
-        to the next layer or to the output, not to both; layers have a bias and a ReLU
-        (both as in DeepCTR); there is no linear part.
+        Differs from the paper in: a feature map goes either to the next layer or to the
+        output, not to both; layers have a bias and a ReLU (both as in DeepCTR); there
+        is no linear part.
     """
 
     cin_units: SomeUnits

@@ -1,1 +1,1 @@
-"""Gates give weights over experts: one file per kind of gates."""
+"""Gates compute weights over experts: one file for each kind of gates."""

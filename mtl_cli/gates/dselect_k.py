@@ -1,4 +1,4 @@
-"""DSelect-k: gates that learn to select a few experts, smoothly."""
+"""DSelect-k: gates that learn which few experts to select."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 class DSelectK(Gate):
-    """Gates that choose experts by a smooth binary code, see `layers.DSelectKGates`.
+    """Gates with k selectors, each of which learns to choose one expert.
+
+    See `layers.DSelectKGates` for the equations and the terms.
 
     Reference: Hazimeh et al., "DSelect-k: Differentiable Selection in the Mixture of
         Experts with Applications to Multi-Task Learning", NeurIPS 2021.
@@ -22,7 +24,11 @@ class DSelectK(Gate):
         Count, Field(description="number of experts that a gate selects, k")
     ] = 2
     gate_gamma: Annotated[
-        Positive, Field(description="of `gate: dselect_k`: width of the smooth step")
+        Positive,
+        Field(
+            description="of `gate: dselect_k`: width of the smooth step, which turns a "
+            "selector's values into the bits of an expert's index"
+        ),
     ] = 1.0
     gate_entropy: Annotated[
         NotNegative,

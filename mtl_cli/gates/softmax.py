@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 class Softmax(Gate):
-    """The gates of MMoE and PLE: g(x) = softmax(W x)."""
+    """The gates of MMoE and PLE: `g(x) = softmax(W x)`, where x is the gate's input.
+
+    See `layers.Gates`.
+    """
 
     def layer(
         self, num: int, num_experts: int, units: Units, **kwargs: Any

@@ -1,4 +1,4 @@
-"""Noisy top-k gates: each row reads the experts with the largest logits."""
+"""Noisy top-k gates: only the k experts with a row's largest logits have a weight."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 class TopK(Gate):
-    """Gates that choose the experts of each row, see `layers.TopKGates`.
+    """Gates that select k experts for each row.
+
+    See `layers.TopKGates` for the equations.
 
     Reference: Shazeer et al., "Outrageously Large Neural Networks: The
         Sparsely-Gated Mixture-of-Experts Layer", ICLR 2017, equations 3 to 5.
@@ -23,7 +25,9 @@ class TopK(Gate):
     ] = 2
     gate_noise: Annotated[
         bool,
-        Field(description="of `gate: top_k`: whether logits have noise in training"),
+        Field(
+            description="of `gate: top_k`: whether training adds noise to the logits"
+        ),
     ] = True
 
     def check(self, gate_units: Units) -> None:

@@ -1,1 +1,1 @@
-"""Heads turn the towers' logits into outputs: one file per kind of heads."""
+"""Heads: from the towers' logits to a model's outputs, one file for each kind."""

@@ -13,20 +13,20 @@ Tasks = dict[str, Task]
 
 @dataclass(frozen=True)
 class Output:
-    """A prediction of the model, with the labels and rows that it is scored on.
+    """An output of the model, with the labels and rows that it is scored on.
 
     Attributes:
-        name: the task's name, or the name of an output that heads add.
+        name: the name of a task, or the name of an output that the heads add.
         label: name of the task whose label the prediction is compared with.
         task: the task with the name `label`.
         space: a task or column that is 1 on the rows to score; None scores all rows.
-        added_by_heads: whether heads add the output to the tasks' outputs. An added
-            output has no loss of its own.
-        truth_tasks: names of tasks. The output's true probability is the true
-            probability of the first task, divided by the true probability of each
-            other task.
-        sampled_task: name of the task whose `sampling_rate` tells which of the rows to
-            score the data lack; None if the data have them all.
+        added_by_heads: whether the heads add the output to the outputs of the tasks. An
+            added output has no loss of its own.
+        truth_tasks: names of tasks. For generated data, the true probability of the
+            output is the true probability of the first task, divided by the true
+            probability of each other task.
+        sampled_task: name of the task whose `sampling_rate` says which fraction of the
+            rows to score is in the data; None if the data hold all these rows.
     """
 
     name: str
@@ -39,28 +39,32 @@ class Output:
 
     @property
     def first_metric(self) -> str:
-        """Name of the metric that stands for the output in tables and plots."""
+        """Name of the metric that tables and plots show for the output."""
         return self.task.metric_names[0]
 
     @property
     def title(self) -> str:
-        """The name, and the space if the output has one: `buy (click = 1)`."""
+        """The name and, if the output has a space, the space: `buy (click = 1)`."""
         return self.name if self.space is None else f"{self.name} ({self.space} = 1)"
 
 
 def spread_name(output: str) -> str:
-    """Returns the name of an output's standard deviation over an ensemble's members."""
+    """Returns the name of the column with an output's standard deviation.
+
+    The standard deviation is taken over the members of an ensemble.
+    """
     return f"{output}_std"
 
 
 class Heads(Options):
     """The last step of a model: from the towers' logits to the outputs' logits.
 
-    A subclass declares the keys of `model.*` that only its heads have.
+    A subclass declares the keys of `model.*` that only its heads have. In all methods,
+    `tasks` are the tasks of the run, {name: task}, in order.
     """
 
     def check(self, tasks: Tasks) -> None:
-        """Raises ValueError if these heads cannot serve these tasks."""
+        """Raises ValueError if these heads do not suit the tasks."""
 
     def outputs(self, tasks: Tasks) -> list[Output]:
         """Returns the outputs of a model: one per task, then those that heads add."""
@@ -77,66 +81,64 @@ class Heads(Options):
         ]
 
     def tower_outputs(self, tasks: Tasks) -> dict[str, Output]:
-        """Returns the output of each task's tower, {task: output}."""
+        """Returns the output that each task's tower predicts, {task: output}."""
         outputs = {output.name: output for output in self.outputs(tasks)}
         return {name: outputs[name] for name in tasks}
 
     def connect(self, logits: dict[str, Tensor], tasks: Tasks) -> dict[str, Tensor]:
-        """Returns the logits of each output, by the output's name.
+        """Computes the logits of the outputs.
 
         Args:
-            logits: the logits of each task's tower, `(batch, num_logits)`, by task.
-            tasks: the tasks of the run, in order.
+            logits: {task: the logits of its tower, `(batch, num_logits)`}.
+            tasks: the tasks of the run.
+
+        Returns: {output: its logits, `(batch, num_logits)`}.
         """
         return logits
 
     def row_penalty(self, logits: dict[str, Tensor], tasks: Tasks) -> Tensor | None:
-        """Returns a penalty of each row, `(batch,)`; None for heads without one.
+        """Computes a penalty for each row. Most heads have none.
 
         Training adds the mean over the rows of a batch to the losses of the tasks.
 
         Args:
-            logits: the logits of each output, by the output's name.
-            tasks: the tasks of the run, in order.
+            logits: {output: its logits}.
+            tasks: the tasks of the run.
+
+        Returns: `(batch,)`, or None if the heads have no penalty.
         """
         return None
 
     def check_labels(self, tasks: Tasks, rows: "RowsWithLabels") -> None:
-        """Raises DataError if these heads cannot serve these labels.
-
-        Args:
-            tasks: the tasks of the run, in order.
-            rows: the training rows.
-        """
+        """Raises DataError if these heads do not suit the training rows' labels."""
 
     def label_warnings(self, tasks: Tasks, rows: "RowsWithLabels") -> list[str]:
-        """Returns warnings about the training labels, one line each.
-
-        Args:
-            tasks: the tasks of the run, in order.
-            rows: the training rows.
-        """
+        """Returns warnings about the training rows' labels, one line each."""
         return []
 
 
 class RowsWithLabels(Protocol):
-    """The part of `data.table.Table` that heads need: heads may not import `data`."""
+    """The part of `data.table.Table` that heads read.
+
+    Heads cannot name `Table` itself: `heads` may not import `data`.
+    """
 
     @property
     def labels(self) -> dict[str, Array]:
-        """The labels of each task, (rows,), NaN where a label is missing."""
+        """{task: its labels, `(rows,)`}. A missing label is NaN."""
 
 
 def heads_named(name: str, keys: dict[str, Any]) -> Heads:
-    """Returns the heads that `model.heads` names.
+    """Builds the heads that `model.heads` names.
 
     Args:
         name: the value of `model.heads`: the name of a file in this folder.
-        keys: the keys of `model.*`, with their values, that the sharing scheme does not
-            declare.
+        keys: {key: value} for all keys of `model.*` that neither the sharing scheme nor
+            any gates or towers declare.
 
     Raises:
-        ValueError: if a key is unknown or belongs to other heads, or a value is wrong.
+        ValueError: if a key is unknown, if the value of a key of other heads is not its
+            default, or if a value is wrong.
     """
     heads = option_class(AXIS, name, Heads)
     own_keys = drop_keys_of_others(keys, heads, AXIS, Heads, "model.heads")

@@ -11,16 +11,17 @@ from mtl_cli.heads.base import Heads, Output, RowsWithLabels, Tasks
 
 
 class ESMM(Heads):
-    """Chains the tower of the click task and the tower of the conversion task.
+    """Multiplies the predictions of the click tower and of the conversion tower.
 
-    For an impression x, with y the click and z the conversion,
+    For an impression v, with the click y and the conversion z,
 
-        p(y=1, z=1 | x) = p(y=1 | x) x p(z=1 | y=1, x)
+        p(y=1, z=1 | v) = p(y=1 | v) x p(z=1 | y=1, v)
            pCTCVR       =    pCTR    x     pCVR
 
-    The label of the click task is y; the label of the conversion task is "y and z". The
-    click tower gives pCTR, the conversion tower pCVR. Both losses are on all
-    impressions, the entire space: one of pCTR, one of pCTCVR.
+    The label of the click task is y, and the label of the conversion task is "y and z".
+    The click tower predicts pCTR, the conversion tower pCVR. There is a loss of pCTR
+    and a loss of pCTCVR, but none of pCVR. Both losses are on all impressions: the
+    paper's entire space.
 
     Reference: Ma et al., "Entire Space Multi-Task Model: An Effective Approach for
         Estimating Post-Click Conversion Rate", SIGIR 2018, equation 1.
@@ -66,14 +67,14 @@ class ESMM(Heads):
                 )
         if tasks[conversion].lacks_negatives:
             raise ValueError(
-                f"dataset.tasks.{conversion}.sampling_rate: esmm takes sampled rows "
-                f"without a click only, see dataset.tasks.{click}.sampling_rate; set "
-                "it to 1.0"
+                f"dataset.tasks.{conversion}.sampling_rate: esmm can only correct for "
+                f"sampled rows without a click (dataset.tasks.{click}.sampling_rate); "
+                "set it to 1.0"
             )
         if tasks[click].kept_negatives_column is not None:
             raise ValueError(
-                f"dataset.tasks.{click}.sampling_rate: esmm takes one share for all "
-                "rows; give a number"
+                f"dataset.tasks.{click}.sampling_rate: esmm needs one rate for all "
+                "rows, not a column of rates; give a number"
             )
         if click == conversion:
             raise ValueError(
@@ -84,8 +85,8 @@ class ESMM(Heads):
     def outputs(self, tasks: Tasks) -> list[Output]:
         """Returns the outputs of the tasks, then pCVR, scored on clicked rows.
 
-        If the data keep a share of the rows without a click, these rows have the same
-        weights in the metrics of pCTCVR and of pCTR.
+        If the data hold only a fraction of the rows without a click (`sampling_rate` of
+        the click task), the metrics of pCTCVR correct for it like the metrics of pCTR.
         """
         click, conversion = self.funnel(tasks)
         pcvr = Output(
@@ -96,20 +97,20 @@ class ESMM(Heads):
             added_by_heads=True,
             truth_tasks=(conversion, click),
         )
-        of_tasks = [
+        task_outputs = [
             replace(output, sampled_task=click) if output.name == conversion else output
             for output in super().outputs(tasks)
         ]
-        return [*of_tasks, pcvr]
+        return [*task_outputs, pcvr]
 
     def tower_outputs(self, tasks: Tasks) -> dict[str, Output]:
-        """Returns pCVR for the conversion task: its tower predicts no pCTCVR."""
+        """Returns pCVR for the conversion task: its tower does not predict pCTCVR."""
         *_, pcvr = self.outputs(tasks)
         _, conversion = self.funnel(tasks)
         return super().tower_outputs(tasks) | {conversion: pcvr}
 
     def connect(self, logits: dict[str, Tensor], tasks: Tasks) -> dict[str, Tensor]:
-        """Makes pCTCVR the output of the conversion task, and adds the output pCVR."""
+        """Replaces the conversion task's logit by pCTCVR's logit, and adds pCVR."""
         click, conversion = self.funnel(tasks)
         pctr_logit, pcvr_logit = logits[click], logits[conversion]
         return {
@@ -119,7 +120,7 @@ class ESMM(Heads):
         }
 
     def label_warnings(self, tasks: Tasks, rows: RowsWithLabels) -> list[str]:
-        """Returns a warning if training rows have a conversion without a click."""
+        """Returns a warning if some training rows have a conversion without a click."""
         click, conversion = self.funnel(tasks)
         labels = rows.labels
         is_converted = labels[conversion] == 1
@@ -139,22 +140,27 @@ def pcvr_name(click: str, conversion: str) -> str:
 
 
 def label_of_output(name: str) -> str:
-    """Returns the task whose label an output predicts, from the name of the output."""
+    """Returns the task whose label an output predicts, from the name of the output.
+
+    The name is either the name of a task or a `pcvr_name`.
+    """
     return name.partition("_given_")[0]
 
 
 def logit_of_product(a: Tensor, b: Tensor) -> Tensor:
-    """Returns the logit of the product of two probabilities, `(batch, 1)`.
+    """Computes the logit of the product of two probabilities from their logits.
 
     With s for the sigmoid,
 
         logit(s(a) s(b)) = -log(exp(-a) + exp(-b) + exp(-a - b)).
 
-    A loss of this logit is exact even if the product is near 0.
+    The product itself is never computed, since it could round to 0.
 
     Args:
         a: logit of one probability, `(batch, 1)`.
         b: logit of the other probability, `(batch, 1)`.
+
+    Returns: `(batch, 1)`.
     """
     from keras import ops
 

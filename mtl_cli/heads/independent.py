@@ -1,7 +1,7 @@
-"""Independent heads: each output is the output of one task's tower."""
+"""Independent heads: the outputs of a model are the logits of its towers."""
 
 from mtl_cli.heads.base import Heads
 
 
 class Independent(Heads):
-    """Heads that leave the logits of the towers as they are."""
+    """Heads that do not change the logits of the towers."""

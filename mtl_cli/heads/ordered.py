@@ -12,10 +12,11 @@ from mtl_cli.heads.base import Heads, RowsWithLabels, Tasks
 
 
 class Ordered(Heads):
-    """Heads for steps in a row, where each label is 1 only if the one before it is 1.
+    """Heads for tasks that follow each other, such as click, cart and purchase.
 
-    The predictions p_t = sigmoid(y_t) should then fall from task to task. Training adds
-    to the losses of the tasks, for each batch of B rows,
+    A label can be 1 only if the label of the task before it is 1. So the predictions
+    p_t = sigmoid(y_t), where y_t is the logit of task t, should not rise from task to
+    task. For each batch of B rows, training adds the penalty
 
         order_penalty / B * sum_rows sum_{t > 1} max(p_t - p_{t-1}, 0)
 
@@ -27,8 +28,8 @@ class Ordered(Heads):
     order_penalty: Annotated[
         NotNegative,
         Field(
-            description="of `heads: ordered`: strength of the penalty on a task that "
-            "is predicted above the task before it"
+            description="of `heads: ordered`: strength of the penalty if a task is "
+            "predicted above the task before it"
         ),
     ] = 0.6
 
@@ -41,8 +42,8 @@ class Ordered(Heads):
         for name, task in tasks.items():
             if not task.BINARY_LABELS:
                 raise ValueError(
-                    f"model.heads: ordered compares probabilities, and task {name} is "
-                    f"a {task.kind}; take heads=independent, or other tasks"
+                    f"model.heads: ordered compares probabilities, but task {name} is "
+                    f"a {task.kind}; take heads=independent, or binary tasks only"
                 )
             if task.space is not None:
                 raise ValueError(

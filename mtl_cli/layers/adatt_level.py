@@ -1,4 +1,4 @@
-"""The level of AdaTT: gates over the experts of all tasks, and native weights."""
+"""One level of AdaTT: gates over the experts of all tasks, and native weights."""
 
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -30,34 +30,35 @@ def adatt_level(
 ) -> tuple[Tensor, Tensor]:
     """Connects one level of AdaTT's experts, gates and native weights.
 
-    The level has one unit per task and, with shared experts, a shared unit s. Each unit
-    turns its input x_u into its output y_u. The unit's own experts read x_u and give
-    E_u; E holds the outputs of the experts of all units. With the gate g_u and the
-    native weights v_u:
+    The level has one fusion unit u per task and, with shared experts, a shared fusion
+    unit s. Unit u turns its input x_u into its output y_u. The experts of unit u read
+    x_u and have the outputs E_u1, E_u2, ...; E_1, E_2, ... are the outputs of the
+    experts of all units. With the gate g_u and the native weights v_u:
 
-        y_u = sum_i g_u(x_u)_i E_i + sum_i v_ui E_ui
+        y_u = sum_i g_u(x_u)_i E_i + sum_j v_uj E_uj
 
-    The native weights v_u are learnt, and the same for all rows. If each unit has a
-    single expert, v_u is fixed at 1: the expert's output is added as it is.
+    The native weights are trained, and are the same for all rows. If each unit has a
+    single expert, there are no native weights: v_uj is 1.
 
     Args:
         tasks: the tasks' inputs x_t, `(T, batch, dim)`; or `(batch, dim)` if all tasks
             read the same input.
         shared: the shared unit's input x_s, `(batch, dim)`.
         num_tasks: number of tasks, T.
-        num_specific_experts: number of specific experts of each task; may be 0.
+        num_specific_experts: number of specific experts of each task, the experts of
+            the task's unit; may be 0.
         num_shared_experts: number of the shared unit's experts; 0 for no shared unit.
         expert_units: widths of each expert's layers.
         gate_units: widths of each gate's hidden layers.
-        make_gates: gives a layer of gates; it is called with the arguments of `Gates`.
+        make_gates: called with the arguments of `Gates`; returns a layer of gates.
         is_last: whether no level follows. The shared unit of the last level has experts
-            only.
+            but no output.
         name: prefix of the layers' names.
         **dense_options: arguments of all hidden layers, see `ParallelMLP`.
 
     Input shape: see `tasks` and `shared`.
     Output shape: the tasks' outputs `(T, batch, expert_units[-1])`; and the shared
-        unit's output `(batch, expert_units[-1])`, None without one.
+        unit's output `(batch, expert_units[-1])`, or None if it has no output.
 
     Example:
         >>> import keras
@@ -70,27 +71,30 @@ def adatt_level(
     Reference: Li et al., "AdaTT: Adaptive Task-to-Task Fusion Network for Multitask
         Learning in Recommendations", KDD 2023.
     """
-    per_task, per_shared = num_specific_experts, num_shared_experts
+    per_task, num_shared = num_specific_experts, num_shared_experts
     num_specific, units = num_tasks * per_task, tuple(expert_units)
-    specific_of = [experts_of(t, per_task) for t in range(num_tasks)]
-    shared_of = experts_of(SHARED, per_shared)
-    all_experts = [*chain(*specific_of), *shared_of]
-    has_native_weights = per_task != 1 or per_shared > 1
+    experts_by_task = [experts_of(t, per_task) for t in range(num_tasks)]
+    experts_of_shared = experts_of(SHARED, num_shared)
+    all_experts = [*chain(*experts_by_task), *experts_of_shared]
+    has_native_weights = per_task != 1 or num_shared > 1
 
-    groups: list[Tensor] = []  # of experts, in the order of a gate's weights
+    outputs: list[Tensor] = []  # of all experts, in the order of a gate's weights
     if per_task:
-        specific_experts = ParallelMLP(
+        specific_outputs = ParallelMLP(
             num_specific, units, name=f"{name}_specific_experts", **dense_options
-        )(tasks)  # (T * per_task, B, H)
-        groups.append(specific_experts)
-    if per_shared:
-        shared_experts = ParallelMLP(
-            per_shared, units, name=f"{name}_shared_experts", **dense_options
-        )(shared)  # (S, B, H)
-        groups.append(shared_experts)
+        )(tasks)  # (num_specific, batch, units)
+        outputs.append(specific_outputs)
+    if num_shared:
+        shared_outputs = ParallelMLP(
+            num_shared, units, name=f"{name}_shared_experts", **dense_options
+        )(shared)  # (num_shared, batch, units)
+        outputs.append(shared_outputs)
 
-    def fused(x: Tensor, owners: Sequence[int | str], label: str) -> Tensor:
-        """Returns sum_i g_u(x_u)_i E_i for the units of some owners, (U, B, H)."""
+    def gated_sum(x: Tensor, owners: Sequence[int | str], label: str) -> Tensor:
+        """Returns sum_i g_u(x_u)_i E_i for the fusion units of some owners.
+
+        Returns: `(owners, batch, units)`.
+        """
         weights = make_gates(
             len(owners),
             len(all_experts),
@@ -98,28 +102,34 @@ def adatt_level(
             routes=[Route(owner, all_experts) for owner in owners],
             name=f"{name}_{label}",
             **dense_options,
-        )(x)  # (U, B, T * per_task + S)
-        return mix_groups(weights, groups)
+        )(x)  # (owners, batch, num_specific + num_shared)
+        return mix_groups(weights, outputs)
 
-    def native(experts: Tensor, routes: Sequence[Route], label: str) -> Tensor:
-        """Returns sum_i v_ui E_ui for some units; experts are (U * each, B, H)."""
+    def native_sum(experts: Tensor, routes: Sequence[Route], label: str) -> Tensor:
+        """Returns sum_j v_uj E_uj for some fusion units, `(routes, batch, units)`.
+
+        Args:
+            experts: the outputs of the experts of these units, one unit after another.
+            routes: the units and their experts, as many for each unit.
+            label: the end of the layer's name.
+        """
         if not has_native_weights:
             return experts
-        each = len(routes[0].experts)
-        start = uniform(each**-0.5)
+        per_unit = len(routes[0].experts)
+        initializer = uniform(per_unit**-0.5)
         layer = StaticWeights(
-            routes, None, 1.0, start, "native", name=f"{name}_{label}"
+            routes, None, 1.0, initializer, "native", name=f"{name}_{label}"
         )
-        shape = (len(routes), each, -1, units[-1])
+        shape = (len(routes), per_unit, -1, units[-1])
         return Mix()(layer(experts), ops.reshape(experts, shape))
 
-    task_outputs = fused(tasks, range(num_tasks), "gates")
+    task_outputs = gated_sum(tasks, range(num_tasks), "gates")
     if per_task:
-        routes = [Route(t, specific_of[t]) for t in range(num_tasks)]
-        task_outputs += native(specific_experts, routes, "native_weights")
-    if is_last or not per_shared:
+        routes = [Route(t, experts_by_task[t]) for t in range(num_tasks)]
+        task_outputs += native_sum(specific_outputs, routes, "native_weights")
+    if is_last or not num_shared:
         return task_outputs, None
-    shared_output = fused(shared, [SHARED], "shared_gate")
-    route = Route(SHARED, shared_of)
-    shared_output += native(shared_experts, [route], "shared_native_weights")
+    shared_output = gated_sum(shared, [SHARED], "shared_gate")
+    route = Route(SHARED, experts_of_shared)
+    shared_output += native_sum(shared_outputs, [route], "shared_native_weights")
     return task_outputs, shared_output[0]

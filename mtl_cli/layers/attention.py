@@ -1,4 +1,4 @@
-"""The weights of dot-product attention."""
+"""Attention over a few vectors: a weight for each vector from its query and its key."""
 
 from typing import ClassVar
 
@@ -11,15 +11,17 @@ from mtl_cli.layers.routing import Routing
 
 @register
 class Attention(Routing):
-    """Computes how much each of several vectors u counts: a softmax over their scores.
+    """Computes a weight for each of several vectors u: a softmax over their scores.
 
-        weight = softmax( <q_u, k_u> / sqrt(dim) )    over the vectors u
+        weight_u = softmax_u(<q_u, k_u> / sqrt(dim))
 
-    Call the layer as `Attention(routes)(queries, keys)`. The layer has no variables.
-    `Mix` sums the vectors' values with the layer's output as weights.
+    <q_u, k_u> is the dot product of the query and the key of u. Call the layer as
+    `Attention(routes)(queries, keys)`. `Mix` can then sum the vectors with these
+    weights. The layer has no variables.
 
     Args:
-        routes: what the weights are for, one route; see `Routing`.
+        routes: a list of one route: the reader of the vectors, and one `Expert` that
+            names each vector in reports. See `Routing`.
 
     Input shape: queries q and keys k, `(vectors, batch, dim)` each.
     Output shape: `(1, batch, vectors)`; the last axis sums to 1.
@@ -27,15 +29,19 @@ class Attention(Routing):
     Example:
         >>> import keras
         >>> from mtl_cli.layers import Expert, Route
-        >>> q = k = keras.random.normal((2, 5, 4))
-        >>> Attention([Route(0, [Expert(1), Expert(0)])])(q, k).shape
+        >>> q = k = keras.random.normal((2, 5, 4))  # of 2 vectors, in 5 rows
+        >>> # Task 0 reads a vector of task 1 and a vector of its own.
+        >>> route = Route(0, [Expert(1), Expert(0)])
+        >>> Attention([route])(q, k).shape
         TensorShape([1, 5, 2])
 
     Reference: Vaswani et al., "Attention Is All You Need", NeurIPS 2017, equation 1.
+        Differs from the paper in: each key has a query of its own, as in AITM (see
+        `models/aitm.py`), where the paper compares each query with all keys.
     """
 
     weighed: ClassVar[str] = "vectors"
 
     def call(self, queries: Tensor, keys: Tensor) -> Tensor:
         scores = ops.sum(queries * keys, axis=-1) / queries.shape[-1] ** 0.5
-        return ops.softmax(ops.transpose(scores))[None]
+        return ops.softmax(ops.transpose(scores))[None]  # (1, batch, vectors)

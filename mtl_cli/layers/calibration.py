@@ -1,4 +1,4 @@
-"""Calibration of logits after training."""
+"""Calibration: a scale and a shift that correct the logits after training."""
 
 from typing import Any
 
@@ -10,13 +10,14 @@ from mtl_cli.layers.parallel import Shape, register
 
 @register
 class Calibration(keras.layers.Layer):
-    """Stretches and shifts logits: `y = scale * x + shift`.
+    """Scales and shifts logits x: `y = scale * x + shift`.
 
-    Training leaves scale and shift as they are. They are fitted to the validation rows
-    afterwards, see `mtl_cli/training/calibration.py`.
+    The scale and the shift are single numbers. Training does not change them. After
+    training, they are fitted to the validation rows, see
+    `mtl_cli/training/calibration.py`.
 
     Args:
-        shift: initial shift, the same for all logits of a row.
+        shift: initial shift.
 
     Input shape: `(batch, num_logits)`.
     Output shape: the same.
@@ -26,9 +27,9 @@ class Calibration(keras.layers.Layer):
         [[1.0], [1.0]]
 
     Reference: Platt, "Probabilistic Outputs for Support Vector Machines and Comparisons
-        to Regularized Likelihood Methods", 1999, equation 12; without a shift it is
-        the temperature scaling of Guo et al., "On Calibration of Modern Neural
-        Networks", ICML 2017, with temperature 1 / scale.
+        to Regularized Likelihood Methods", 1999, equation 12. Without a shift, the
+        layer is the temperature scaling of Guo et al., "On Calibration of Modern
+        Neural Networks", ICML 2017, with the temperature 1 / scale.
     """
 
     def __init__(self, shift: float = 0.0, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""The learnt connections between sub-networks and what reads them."""
+"""The connections of SNR, from sub-networks to the networks or tasks that read them."""
 
 from collections.abc import Sequence
 
@@ -22,14 +22,19 @@ def connect_networks(
     initializer: str = "glorot_uniform",
     name: str = "level",
 ) -> Tensor:
-    """Connects readers to the outputs of sub-networks, as in SNR.
+    """Computes the input of each reader from the outputs of sub-networks, as in SNR.
 
-    Reader i gets `v_i = sum_j z_ij W_ij u_j` from the outputs u_j of the sub-networks,
-    with z of a layer `HardConcrete`; or, without transforms, `v_i = sum_j z_ij u_j`.
+        v_i = sum_j z_ij W_ij u_j        with transforms
+        v_i = sum_j z_ij u_j             without transforms
+
+    u_j is the output of sub-network j and v_i the input of reader i. The layer
+    `HardConcrete` computes z_ij, which lies in [0, 1]: at 0, the connection from j to i
+    is cut. The matrices W_ij are trained.
 
     Args:
         networks: the outputs u_j of the sub-networks, `(n, batch, dim)`.
-        readers: the number of the task of each reader, or the reader's name.
+        readers: the owner of each reader, as in `Route`: the index of a task, from 0,
+            or another name.
         has_transforms: whether each connection has a matrix W_ij, `(dim, dim)`.
         l0: strength of the penalty on open connections, see `HardConcrete`.
         per_row: whether noise is drawn for each row, see `HardConcrete`.
@@ -53,9 +58,10 @@ def connect_networks(
     n, _, dim = networks.shape
     routes = [Route(reader, experts_of("network", n)) for reader in readers]
     connections = HardConcrete(routes, l0, per_row, name=f"{name}_connections")
-    z = connections(networks)  # z_ij, (readers, B, n)
+    z = connections(networks)  # z_ij, (readers, batch, n)
     if not has_transforms:
         return Mix()(z, networks)
+    # The transforms of network 1 for all readers come first, then those of network 2.
     transforms = ParallelDense(
         n * len(readers),
         dim,
@@ -66,4 +72,5 @@ def connect_networks(
         name=f"{name}_transforms",
     )
     by_network = ops.reshape(transforms(networks), (n, len(readers), -1, dim))
-    return Mix()(z, ops.transpose(by_network, (1, 0, 2, 3)))
+    by_reader = ops.transpose(by_network, (1, 0, 2, 3))  # (readers, n, batch, dim)
+    return Mix()(z, by_reader)

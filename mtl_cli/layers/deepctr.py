@@ -13,23 +13,24 @@ from mtl_cli.core.tensors import Tensor
 def load() -> ModuleType:
     """Imports `deepctr.layers` without running `deepctr/__init__.py`.
 
-    That file only starts a thread. The thread asks the package index for a newer
-    version and prints a line if no answer comes. DeepCTR has no setting to switch the
-    thread off.
+    `deepctr/__init__.py` only starts a thread. The thread asks the package index for a
+    newer version and prints a line if no answer comes. DeepCTR has no setting to switch
+    the thread off.
     """
     if "deepctr" not in sys.modules:
         spec = importlib.util.find_spec("deepctr")
         if spec is None:
             raise ModuleNotFoundError("No module named 'deepctr'", name="deepctr")
+        # Python runs no `__init__.py` of a package that is in `sys.modules` already.
         sys.modules["deepctr"] = importlib.util.module_from_spec(spec)
     return importlib.import_module("deepctr.layers")
 
 
 def connect(name: str, x: Tensor, **options: Any) -> Tensor:
-    """Applies a new DeepCTR layer to a tensor, and draws the layer's kernels anew.
+    """Applies a new DeepCTR layer to a tensor, and draws the layer's kernels again.
 
-    DeepCTR draws kernels with constant seeds: the run's seed would have no effect, and
-    several layers of one shape would start with the same kernels.
+    DeepCTR draws the kernels with constant seeds. Without the second draw, the run's
+    seed would have no effect, and layers of one shape would start with equal kernels.
 
     Args:
         name: name of the layer's class in `deepctr.layers`.

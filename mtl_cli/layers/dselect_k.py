@@ -1,4 +1,4 @@
-"""The gates of DSelect-k. Each selects a few experts by a smooth binary code."""
+"""The gates of DSelect-k: each gate learns which few experts to select."""
 
 import math
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers.gates import softmax
 from mtl_cli.layers.parallel import (
     DENSE_OPTIONS,
     ParallelDense,
@@ -17,8 +18,10 @@ from mtl_cli.layers.parallel import (
 )
 from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
-EPSILON = 1e-6  # inside the logarithm of the entropy, as in the authors' code
-# A selector may saturate at a code without an expert. The penalty then stays at 1000.
+# Added to r in the logarithm of the entropy, since r may be 0; as in the authors' code.
+EPSILON = 1e-6
+# The least value of sum_i r_ji in the second penalty. The penalty of a selector is
+# therefore 1 / LEAST_SUM = 1000 at most.
 LEAST_SUM = 1e-3
 
 
@@ -32,22 +35,30 @@ def uniform(limit: float) -> dict[str, Any]:
 class DSelectKGates(Routing):
     """Computes gates that give weight to `num_selected` experts at most, once trained.
 
-    Each of the k = `num_selected` selectors of a gate has m = ceil(log2 E) numbers z,
-    one per bit of the number of an expert. The smooth step S turns each number into a
-    bit that is exactly 0 or 1 outside of (-gamma/2, gamma/2):
+    The E experts have the indices i = 0 ... E - 1. The code of an expert is its index
+    in binary, with m = ceil(log2 E) bits. A gate has k = `num_selected` selectors, and
+    each selector j chooses an expert by its code. For each bit b of the code, the
+    selector has a value z_jb. The smooth step S turns the value into a bit:
 
-        S(z)   = -2 z^3 / gamma^3 + 3 z / (2 gamma) + 1/2    for |z| < gamma/2
-        r_j    = prod_b S(z_jb) if bit b of the expert is 1, else 1 - S(z_jb)
-        weight = sum_j softmax(w)_j r_j                      of each expert
+        S(z)     = 0                                              for z <= -gamma/2
+        S(z)     = -2 z^3 / gamma^3 + 3 z / (2 gamma) + 1/2       for |z| < gamma/2
+        S(z)     = 1                                              for z >= gamma/2
+        r_ji     = prod_b (S(z_jb) if bit b of code i is 1, else 1 - S(z_jb))
+        weight_i = sum_j softmax(w)_j r_ji
 
-    In training, the layer adds two penalties for each row (`add_loss` of a vector).
+    So r_ji lies between 0 and 1 and says how much selector j chooses expert i. The
+    values z and w are the outputs of dense layers that read the gate's input. In static
+    gates, z and w are trained values, the same for all rows.
 
-    - The entropy of the selectors, entropy * sum_j sum_i -r_ji log(r_ji), makes each
-      selector decide for one expert.
-    - sum_j 1 / sum_i r_ji keeps the selectors off the codes without an expert. If E is
-      a power of two, every code has an expert, and this penalty is left out.
+    In training, the layer adds two penalties:
 
-    Static gates add the same penalties once per step.
+        entropy * sum_j sum_i -r_ji log(r_ji)
+        sum_j 1 / sum_i r_ji
+
+    The first, an entropy, makes each selector choose a single expert. The second keeps
+    the selectors away from codes of E and above, which belong to no expert. If E is a
+    power of two, there are no such codes, and the second penalty is left out. The layer
+    passes `add_loss` one value per row; static gates pass a single value.
 
     Args:
         num: number of gates.
@@ -55,7 +66,7 @@ class DSelectKGates(Routing):
         units: widths of a gate's hidden layers; empty for the paper's linear gate.
         num_selected: number of selectors, k.
         gamma: width of the smooth step.
-        entropy: strength of the penalty on the entropy of the selectors.
+        entropy: strength of the first penalty.
         is_static: whether the weights are the same for all rows.
         routes: see `Gates`.
         **kwargs: further arguments of `ParallelMLP`, for the hidden layers, and of a
@@ -67,9 +78,9 @@ class DSelectKGates(Routing):
 
     Reference: Hazimeh et al., "DSelect-k: Differentiable Selection in the Mixture of
         Experts with Applications to Multi-Task Learning", NeurIPS 2021.
-        Differs from the paper in: the strength of the entropy's penalty does not grow
-        during training; the second penalty is bounded by 1000 for each selector, where
-        the paper's is infinite at a code without an expert.
+        Differs from the paper in: `entropy` is constant, where the paper's strength
+        grows during training; the second penalty is at most 1000 for each selector,
+        where the paper's is infinite if all r_ji of a selector are 0.
     """
 
     def __init__(
@@ -87,19 +98,21 @@ class DSelectKGates(Routing):
         dense_options = {k: kwargs.pop(k) for k in DENSE_OPTIONS if k in kwargs}
         super().__init__(routes or routes_to_shared(num, num_experts), **kwargs)
         self.num_experts, self.num_selected = num_experts, num_selected
-        self.gamma, self.entropy, self.reads_rows = gamma, entropy, not is_static
+        self.gamma, self.entropy_strength = gamma, entropy
+        self.reads_rows = not is_static
         self.num_bits = math.ceil(math.log2(num_experts))
-        # Static gates are computed for one row that holds nothing but a 1.
+        # Static gates read a single row that holds only a 1, instead of the input. The
+        # kernels of the dense layers are then the values z and w themselves.
         options: dict[str, Any] = {"use_bias": not is_static}
         options["l2"] = 0.0 if is_static else dense_options.get("l2", 0.0)
-        # Beyond gamma / 2, the step is flat: z that started there would never move.
-        start = uniform(gamma / 100)
+        # Beyond gamma / 2, the step is flat: a z that started there would never move.
+        near_zero = uniform(gamma / 100)
         self.hidden = ParallelMLP(num, () if is_static else units, **dense_options)
         self.selectors = ParallelDense(
             num,
             num_selected * self.num_bits,
-            initializer=start,
-            bias_initializer=start,
+            initializer=near_zero,
+            bias_initializer=near_zero,
             **options,
         )
         self.mixture = ParallelDense(
@@ -115,38 +128,39 @@ class DSelectKGates(Routing):
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
         hidden = self.hidden(x if self.reads_rows else ops.ones((1, 1)))
-        z = ops.cast(self.selectors(hidden), "float32")  # (num, B or 1, k * bits)
-        w = ops.cast(self.mixture(hidden), "float32")  # (num, B or 1, k)
-        r = self.selected_experts(z)  # (num, B or 1, k, E)
+        # In static gates, `rows` is 1 in the shapes.
+        z = ops.cast(self.selectors(hidden), "float32")  # (num, rows, k * num_bits)
+        w = ops.cast(self.mixture(hidden), "float32")  # (num, rows, k)
+        r = self.selection(z)  # (num, rows, k, E)
         if training:
             self.add_penalties(r)
-        # Keras warns about a softmax over one value.
-        shares = ops.softmax(w) if self.num_selected > 1 else ops.exp(w - w)
-        weights = ops.sum(shares[..., None] * r, axis=2)
+        weights = ops.sum(softmax(w)[..., None] * r, axis=2)
         if not self.reads_rows:
             shape = (weights.shape[0], ops.shape(x)[-2], self.num_experts)
             weights = ops.broadcast_to(weights, shape)
         return ops.cast(weights, self.compute_dtype)
 
-    def selected_experts(self, z: Tensor) -> Tensor:
-        """Returns r: how much each selector selects each expert, `(num, B, k, E)`.
+    def selection(self, z: Tensor) -> Tensor:
+        """Returns r: how much each selector chooses each expert, `(num, rows, k, E)`.
 
         Args:
-            z: the bits of all selectors before the step, `(num, B, k * bits)`.
+            z: the values of all selectors, `(num, rows, k * num_bits)`.
         """
         z = ops.reshape(z, (z.shape[0], -1, self.num_selected, self.num_bits))
         z = ops.clip(z / self.gamma, -0.5, 0.5)
         bits = -2 * z**3 + 1.5 * z + 0.5  # S(z)
+        # (E, num_bits): bit b of index i is the last bit of i, shifted right by b.
         codes = np.arange(self.num_experts)[:, None] >> np.arange(self.num_bits) & 1
-        selected: Tensor = 1.0
+        r: Tensor = 1.0
         for b in range(self.num_bits):
-            bit = bits[..., b : b + 1]  # (num, B, k, 1)
-            selected *= ops.where(codes[:, b] == 1, bit, 1 - bit)
-        return selected
+            bit = bits[..., b : b + 1]  # (num, rows, k, 1)
+            r *= ops.where(codes[:, b] == 1, bit, 1 - bit)
+        return r
 
     def add_penalties(self, r: Tensor) -> None:
-        """Adds the penalties of each row, or of the one row of static gates."""
-        penalty = -self.entropy * ops.sum(r * ops.log(r + EPSILON), axis=(0, 2, 3))
+        """Adds both penalties, summed over the gates, for each row."""
+        minus_entropy = ops.sum(r * ops.log(r + EPSILON), axis=(0, 2, 3))  # (rows,)
+        penalty = -self.entropy_strength * minus_entropy
         if self.num_experts < 2**self.num_bits:
             sums = ops.maximum(ops.sum(r, axis=3), LEAST_SUM)
             penalty += ops.sum(1 / sums, axis=(0, 2))

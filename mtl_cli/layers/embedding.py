@@ -1,4 +1,4 @@
-"""Several embedding tables of one width, stored as one weight."""
+"""Several embedding tables with vectors of one length, stored as one weight."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,18 +16,19 @@ from mtl_cli.layers.parallel import Shape, register
 class FusedEmbedding(keras.layers.Layer):
     """Embeds many columns of ids with one weight and one gather.
 
-    The weight holds the tables one below the other: `offset_t`, the first row of table
-    t, is the sum of the vocabulary sizes before it. If column c looks up table t, the
-    vector of column c is `y_c = weight[ids_c + offset_t]`.
+    The weight holds the tables one below the other. Table t starts at row `offset_t`,
+    which is the sum of the sizes of the tables before it. If column c reads table t,
+    the vectors of column c are `y_c = weight[ids_c + offset_t]`.
 
     With `num_sets` above 1, each row of the weight holds `num_sets` vectors. Each task
     can then have its own vectors, while all tasks share one lookup.
 
     Args:
-        vocabulary_sizes: number of ids of each table. The ids of a table count from 0;
-            a larger id is not detected and reads another table.
+        vocabulary_sizes: number of ids of each table. The ids of a table are 0 to
+            `size - 1`. The layer does not detect a larger id, which reads a row of
+            another table.
         embedding_dim: length of a vector.
-        columns: the number of the table that each column reads, from 0; None if column
+        columns: the index of the table that each column reads, from 0; None if column
             c reads table c.
         num_sets: number of vectors of each id.
         stddev: standard deviation of the normal distribution of the initial vectors.
@@ -82,12 +83,12 @@ class FusedEmbedding(keras.layers.Layer):
         if training:
             vectors = gather_rows(tf.convert_to_tensor(self.table.value), rows)
             return self.arrange(vectors)
-        # Unlike `gather_rows`, `tf.gather` never copies the whole table. A table may
-        # be huge.
+        # Without a gradient, read the variable itself. `gather_rows` needs the table as
+        # a tensor, and making the tensor may copy the whole table.
         return self.arrange(tf.gather(self.table.value, rows))
 
     def rows(self, ids: Tensor) -> Tensor:
-        """Returns the number of each id's row in the weight, `(batch, columns)`."""
+        """Returns the row of the weight that each id reads, `(batch, columns)`."""
         return ops.cast(ids, "int32") + self.offsets
 
     def arrange(self, vectors: Tensor) -> Tensor:
@@ -105,22 +106,23 @@ class FusedEmbedding(keras.layers.Layer):
 
 @tf.custom_gradient
 def gather_rows(table: Tensor, rows: Tensor) -> Tensor:
-    """Returns rows of a table; the gradient of a row sums over its occurrences.
+    """Returns rows of a table. The gradient has one entry per row of the table.
 
-    TensorFlow's own gradient has one entry for each occurrence of a row. Keras' Adam
-    squares these entries one by one, so that a row that occurs k times would move up to
-    sqrt(k) times too far.
+    The entry is the sum over all places of the batch that read the row. TensorFlow's
+    own gradient has one entry for each such place. Keras' Adam would square these
+    entries one by one, and a row that is read k times would move up to sqrt(k) times
+    too far.
 
     Args:
         table: `(rows of the table, width)`.
-        rows: `(batch, columns)`, row numbers.
+        rows: the indices of the rows to return, `(batch, columns)`.
 
     Returns: `(batch, columns, width)`.
     """
 
     def gradient(output_gradient: Tensor) -> tuple[Tensor, None]:
-        flat = tf.reshape(output_gradient, (-1, table.shape[1]))
+        gradients = tf.reshape(output_gradient, (-1, table.shape[1]))
         segments = tf.reshape(rows, [-1])
-        return tf.math.unsorted_segment_sum(flat, segments, table.shape[0]), None
+        return tf.math.unsorted_segment_sum(gradients, segments, table.shape[0]), None
 
     return tf.gather(table, rows), gradient

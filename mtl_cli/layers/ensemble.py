@@ -1,4 +1,4 @@
-"""Ensembles: several members that share one network, and their mean prediction."""
+"""Ensembles whose members share one network, but scale its input differently."""
 
 from typing import Any
 
@@ -11,15 +11,15 @@ from mtl_cli.layers.parallel import Shape, register
 
 @register
 class EnsembleInputs(keras.layers.Layer):
-    """Gives each member of an ensemble an input of its own: `x_m = r_m * x`.
+    """Gives each member m of an ensemble an input of its own: `x_m = r_m * x`.
 
-    The members share all layers after this one: these layers read the rows of all
-    members as one batch. Only the vectors r_m differ. They start as random signs, so
-    members differ before the first matrix product.
+    x is a row, and * the element-wise product. The vectors r_m are trained; each entry
+    starts at -1 or 1, at random. The members share all layers after this one: these
+    layers read the rows of all members as one batch.
 
     Args:
-        num: number of members, k.
-        seed: seed of the initial signs; None draws another seed.
+        num: number of members.
+        seed: seed of the initial signs; None draws a random seed.
 
     Input shape: `(batch, dim)`.
     Output shape: `(num * batch, dim)`: all rows of the first member come first.
@@ -56,5 +56,12 @@ class EnsembleInputs(keras.layers.Layer):
 
 
 def by_member(x: Tensor, num: int) -> Tensor:
-    """Returns `(num, batch, units)` from the rows of all members, one after another."""
+    """Splits the rows of all members, one member after another, by member.
+
+    Args:
+        x: `(num * batch, units)`.
+        num: number of members.
+
+    Returns: `(num, batch, units)`.
+    """
     return ops.reshape(x, (num, -1, x.shape[-1]))

@@ -1,4 +1,4 @@
-"""The extraction level: CGC has one, PLE several."""
+"""The extraction level: experts of each task, shared experts, and gates over them."""
 
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -26,14 +26,14 @@ def extract(
     name: str = "extraction",
     **dense_options: Any,
 ) -> tuple[Tensor, Tensor]:
-    """Connects one level of experts and gates.
+    """Connects one level of experts and gates. CGC has one level, PLE has several.
 
     The level turns one input per task, x_t, and one shared input, x_s, into one output
-    per task, y_t, and one shared output, y_s. The specific experts of task t read x_t
-    and have the outputs P_t. The shared experts read x_s and have the outputs S. With
-    the gates g_t and g_s:
+    per task, y_t, and one shared output, y_s. P_t is the list of the outputs of task
+    t's specific experts, which read x_t. S is the list of the outputs of the shared
+    experts, which read x_s. With the gates g_t and g_s:
 
-        y_t = sum_i g_t(x_t)_i [P_t; S]_i
+        y_t = sum_i g_t(x_t)_i [P_t; S]_i                   the list P_t, then S
         y_s = sum_i g_s(x_s)_i [P_1; ...; P_T; S]_i
 
     Args:
@@ -46,14 +46,14 @@ def extract(
         expert_units: widths of each expert's layers.
         gate_units: widths of each gate's hidden layers; empty for the paper's linear
             gate.
-        make_gates: gives a layer of gates; it is called with the arguments of `Gates`.
+        make_gates: called with the arguments of `Gates`; returns a layer of gates.
         is_last: whether no level follows. The last level has no shared gate g_s.
         name: prefix of the layers' names.
         **dense_options: arguments of all hidden layers, see `ParallelMLP`.
 
     Input shape: see `tasks` and `shared`.
     Output shape: the tasks' outputs `(num_tasks, batch, expert_units[-1])`; and the
-        shared output `(batch, expert_units[-1])`, None after the last level.
+        shared output `(batch, expert_units[-1])`, or None in the last level.
 
     Raises:
         ValueError: if `tasks` does not hold one input for each task.
@@ -79,42 +79,44 @@ def extract(
         )
     # A gate's weights are in the order of the formulas: specific experts come first.
     per_task, units = num_specific_experts, tuple(expert_units)
-    specific_of = [experts_of(t, per_task) for t in range(num_tasks)]
-    shared_of = experts_of(SHARED, num_shared_experts)
-    shared_experts = ParallelMLP(
+    experts_by_task = [experts_of(t, per_task) for t in range(num_tasks)]
+    experts_of_shared = experts_of(SHARED, num_shared_experts)
+    shared_outputs = ParallelMLP(
         num_shared_experts, units, name=f"{name}_shared_experts", **dense_options
-    )(shared)  # (S, B, H)
-    gates = make_gates(
+    )(shared)  # S, (num_shared_experts, batch, units)
+    weights = make_gates(
         num_tasks,
         per_task + num_shared_experts,
         gate_units,
-        routes=[Route(t, specific_of[t] + shared_of) for t in range(num_tasks)],
+        routes=[
+            Route(t, experts_by_task[t] + experts_of_shared) for t in range(num_tasks)
+        ],
         name=f"{name}_gates",
         **dense_options,
-    )(tasks)  # (T, B, per_task + S)
-    mixed = Mix()(gates[..., per_task:], shared_experts)
+    )(tasks)  # (num_tasks, batch, per_task + num_shared_experts)
+    task_outputs = Mix()(weights[..., per_task:], shared_outputs)
     if per_task:
-        specific_experts = ParallelMLP(
+        specific_outputs = ParallelMLP(
             num_tasks * per_task,
             units,
             name=f"{name}_specific_experts",
             **dense_options,
-        )(tasks)  # (T * per_task, B, H)
-        by_task = ops.reshape(specific_experts, (num_tasks, per_task, -1, units[-1]))
-        mixed += Mix()(gates[..., :per_task], by_task)
+        )(tasks)  # P_1 ... P_T, (num_tasks * per_task, batch, units)
+        by_task = ops.reshape(specific_outputs, (num_tasks, per_task, -1, units[-1]))
+        task_outputs += Mix()(weights[..., :per_task], by_task)
     if is_last:
-        return mixed, None
+        return task_outputs, None
 
     num_specific = num_tasks * per_task
-    shared_gate = make_gates(
+    shared_weights = make_gates(
         1,
         num_specific + num_shared_experts,
         gate_units,
-        routes=[Route(None, [*chain(*specific_of), *shared_of])],
+        routes=[Route(None, [*chain(*experts_by_task), *experts_of_shared])],
         name=f"{name}_shared_gate",
         **dense_options,
-    )(shared)  # (1, B, T * per_task + S)
-    shared = Mix()(shared_gate[..., num_specific:], shared_experts)
+    )(shared)  # (1, batch, num_specific + num_shared_experts)
+    shared_output = Mix()(shared_weights[..., num_specific:], shared_outputs)
     if per_task:
-        shared += Mix()(shared_gate[..., :num_specific], specific_experts)
-    return mixed, shared[0]
+        shared_output += Mix()(shared_weights[..., :num_specific], specific_outputs)
+    return task_outputs, shared_output[0]

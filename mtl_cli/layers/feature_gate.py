@@ -1,4 +1,4 @@
-"""Feature gates of low rank: factors between 0 and 2 for each unit of an input."""
+"""The feature gates of HoME: a factor between 0 and 2 for each unit of an input."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.gate_nu import units_of
+from mtl_cli.layers.gate_nu import unnamed_units
+from mtl_cli.layers.gates import softmax
 from mtl_cli.layers.parallel import ParallelDense, Shape, register
 from mtl_cli.layers.routing import Route, Routing
 
@@ -15,16 +16,21 @@ from mtl_cli.layers.routing import Route, Routing
 class FeatureGate(Routing):
     """Computes `num` gates side by side, each with a factor for each unit of its input.
 
-    Gate g computes `sum_l softmax(W_g x)_l 2 sigmoid(A_gl B_gl x)`, where B_gl has
-    `ranks[l]` rows and A_gl as many columns.
+    Gate g computes the factors
+
+        sum_l softmax(W_g x)_l 2 sigmoid(A_gl B_gl x)
+
+    where the sum goes over `ranks`. B_gl is a matrix with `ranks[l]` rows, and A_gl a
+    matrix with `ranks[l]` columns. A low rank needs far fewer weights than one matrix
+    of `units` rows and columns. Multiply the input by the factors to apply the gate.
 
     Args:
         num: number of gates.
         units: number of units of the input.
-        ranks: the ranks of the products A_gl B_gl.
+        ranks: the rank of each product A_gl B_gl.
         l2: strength of the L2 penalty on all kernels, 0 for none.
         initializer: name of a Keras initializer, drawn anew for every gate.
-        owners: the owner of each gate, as in `Route`; None if they have none.
+        owners: the owner of each gate, as in `Route`; None if no gate has an owner.
 
     Input shape: `(batch, units)`, or `(num, batch, units)` if each gate reads an input
         of its own.
@@ -53,9 +59,10 @@ class FeatureGate(Routing):
         owners: Sequence[int | str] | None = None,
         **kwargs: Any,
     ) -> None:
-        scaled = units_of("", units)
-        owned: Sequence[int | str | None] = owners or [None] * num
-        super().__init__([Route(owner, scaled) for owner in owned], **kwargs)
+        scaled_units = unnamed_units(units)
+        owner_of_gates: Sequence[int | str | None] = owners or [None] * num
+        routes = [Route(owner, scaled_units) for owner in owner_of_gates]
+        super().__init__(routes, **kwargs)
         self.reports_owners = True
         options: dict[str, Any] = {
             "use_bias": False,
@@ -73,14 +80,12 @@ class FeatureGate(Routing):
             up.build(down.compute_output_shape(input_shape))
 
     def call(self, x: Tensor) -> Tensor:
-        logits = self.choice(x)
-        # A softmax over one value is 1. Keras warns about it.
-        shares = ops.softmax(logits) if len(self.up) > 1 else ops.exp(logits - logits)
+        weights = softmax(self.choice(x))  # (num, batch, ranks)
         factors = [
             2 * ops.sigmoid(up(down(x)))
             for down, up in zip(self.down, self.up, strict=True)
         ]
-        terms = [shares[..., i : i + 1] * factor for i, factor in enumerate(factors)]
+        terms = [weights[..., i : i + 1] * factor for i, factor in enumerate(factors)]
         return sum(terms[1:], terms[0])
 
     def parts(self) -> dict[str, Any]:

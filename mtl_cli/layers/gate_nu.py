@@ -1,4 +1,4 @@
-"""Gate NU: factors between 0 and 2 for each unit of what other layers read."""
+"""Gate NU, the gate of PEPNet: a factor for each unit that the gate scales."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -7,21 +7,22 @@ from keras import ops
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, Shape, register
-from mtl_cli.layers.routing import Expert, Route, Routing
+from mtl_cli.layers.routing import Expert, Route, Routing, experts_of
 
 
 @register
 class GateNU(Routing):
     """Computes `num` gates side by side, each with a factor for each of `units` units.
 
-    Gate g computes `gamma sigmoid(W_g mlp(x) + b_g)`, where mlp has the hidden widths
-    `hidden_units`. A factor of 1 leaves a unit as it is.
+    Gate g computes the factors `gamma sigmoid(W_g mlp(x) + b_g)`, where mlp has layers
+    of the widths `hidden_units`. Multiply the units by the factors to apply the gate. A
+    factor of 1 does not change a unit.
 
     Args:
         num: number of gates.
         units: number of units that each gate scales.
-        hidden_units: hidden widths of the gates.
-        num_hidden: number of networks mlp: 1 if all gates have one in common, or `num`
+        hidden_units: widths of the layers of mlp.
+        num_hidden: number of networks mlp: 1 if all gates share one network, or `num`
             if each gate has its own.
         gamma: the upper bound of a factor.
         activation: name of the hidden layers' Keras activation.
@@ -30,8 +31,9 @@ class GateNU(Routing):
         l2: strength of the L2 penalty on all kernels, 0 for none.
         initializer: name of a Keras initializer, drawn anew for every gate.
         routes: the units that each gate scales, for reports: one `Expert` per unit,
-            owned by a feature; None if the units have no names.
-        weighs_experts: whether the units are experts. Reports tell experts apart.
+            whose owner is a feature; None if the units belong to no features.
+        weighs_experts: whether the units are experts. Reports then give the weight of
+            each unit, otherwise the mean weight of each owner's units.
 
     Input shape: `(batch, dim)`, or `(num, batch, dim)` if each gate reads an input of
         its own.
@@ -67,7 +69,7 @@ class GateNU(Routing):
         weighs_experts: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(routes or [Route(None, units_of("", units))] * num, **kwargs)
+        super().__init__(routes or [Route(None, unnamed_units(units))] * num, **kwargs)
         self.gamma = gamma
         self.reports_owners = not weighs_experts
         self.hidden = ParallelMLP(
@@ -86,20 +88,20 @@ class GateNU(Routing):
         return {"": self.hidden, "factors.": self.factors}
 
 
-def units_of(owner: str, count: int) -> list[Expert]:
-    """Returns the units of a hidden layer, as routes name them."""
-    return [Expert(owner or "hidden", i + 1) for i in range(count)]
+def unnamed_units(count: int) -> list[Expert]:
+    """Returns one `Expert` for each unit of a hidden layer; their owner is `hidden`."""
+    return experts_of("hidden", count)
 
 
-def columns_of(features: Sequence[str]) -> list[Expert]:
-    """Returns the columns of features, as routes name them.
+def feature_units(features: Sequence[str]) -> list[Expert]:
+    """Returns one `Expert` for each column of x; its owner is the column's feature.
 
     Args:
         features: the feature of each column.
     """
     counts: dict[str, int] = {}
-    columns = []
+    units = []
     for feature in features:
         counts[feature] = counts.get(feature, 0) + 1
-        columns.append(Expert(feature, counts[feature]))
-    return columns
+        units.append(Expert(feature, counts[feature]))
+    return units

@@ -1,4 +1,4 @@
-"""Gates give weights over experts; `Mix` is the weighted sum of the experts."""
+"""`Gates` compute weights over experts; `Mix` sums the experts with these weights."""
 
 import math
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, Shape, register
 from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
-VECTOR_WIDTH = 16  # float32 numbers in one register of AVX-512
+VECTOR_WIDTH = 16  # number of float32 values in a vector register (AVX-512)
 
 
 @register
 class Gates(Routing):
     """Computes `num` gates side by side, each with weights over `num_experts` experts.
 
-    Gate g computes `softmax(W_g x)` as in the paper, or `softmax(W_g mlp_g(x))` if it
-    has hidden layers.
+    Gate g computes `softmax(W_g x)` as in the paper, or `softmax(W_g mlp_g(x))` if
+    `units` is not empty.
 
     Args:
         num: number of gates.
@@ -31,8 +31,8 @@ class Gates(Routing):
         batch_norm: whether hidden units are normalised over the batch.
         l2: strength of the L2 penalty on all kernels, 0 for none.
         initializer: name of a Keras initializer, drawn anew for every gate.
-        routes: what each gate weighs, for reports; None if all gates serve all tasks
-            and weigh shared experts.
+        routes: the owner of each gate and the experts that it weighs, for reports; None
+            if all gates serve all tasks and weigh shared experts.
 
     Input shape: `(batch, dim)` if all gates read the same input, or
         `(groups, batch, dim)`: the first `num / groups` gates read the first input,
@@ -80,22 +80,27 @@ class Gates(Routing):
         self.logits.build(self.hidden.compute_output_shape(input_shape))
 
     def call(self, x: Tensor) -> Tensor:
-        logits = self.logits(self.hidden(x))
-        if self.num_experts == 1:
-            # A single expert has weight 1. Keras warns about a softmax over one value.
-            # With a constant 1, Keras would warn about a kernel without a gradient.
-            return ops.exp(logits - logits)
-        return ops.softmax(logits)
+        return softmax(self.logits(self.hidden(x)))
 
     def parts(self) -> dict[str, Any]:
         return {"": self.hidden, "logits.": self.logits}
+
+
+def softmax(logits: Tensor) -> Tensor:
+    """Returns the softmax over the last axis, without warnings if its length is 1."""
+    if logits.shape[-1] == 1:
+        # Keras warns about a softmax over one value, which is 1. With a constant 1,
+        # Keras would warn about a kernel without a gradient.
+        return ops.exp(logits - logits)
+    return ops.softmax(logits)
 
 
 @register
 class Mix(keras.layers.Layer):
     """Sums the experts' outputs with each gate's weights: `y_g = sum_i w_gi f_i`.
 
-    Call the layer as `Mix()(weights, experts)`. The layer has no arguments of its own.
+    g is a gate, w_gi its weight of expert i, and f_i the output of expert i. Call the
+    layer as `Mix()(weights, experts)`. The layer has no arguments.
 
     Input shape: weights w `(gates, batch, experts)`; the experts' outputs f
         `(experts, batch, units)` if all gates mix the same experts, or
@@ -132,11 +137,12 @@ class Mix(keras.layers.Layer):
 
 
 def mix_groups(weights: Tensor, groups: Sequence[Tensor]) -> Tensor:
-    """Sums groups of experts whose weights lie side by side.
+    """Sums experts like `Mix`, if the experts' outputs are in several tensors.
 
     Args:
         weights: the weights of all experts, `(gates, batch, experts)`.
-        groups: the experts of each group, in the order of the weights; see `Mix`.
+        groups: the outputs of each group of experts, in the shape that `Mix` reads. The
+            groups are in the order of the weights.
 
     Returns: `(gates, batch, units)`.
     """
@@ -152,20 +158,23 @@ def mix_groups(weights: Tensor, groups: Sequence[Tensor]) -> Tensor:
 def mix(weights: Tensor, experts: Tensor) -> Tensor:
     """Returns the output of `Mix`, with a gradient that is faster than XLA's own.
 
-    The gradient of a weight is the product of output gradient and expert, summed over
-    the units. XLA's own gradient stores all products, (gates, experts, batch, units),
-    and sums them in two more passes. These took a seventh of the time of a PLE's step.
-    Here the units are cut into slices of 16, the size of a vector register. XLA adds
-    the products of all slices before it stores anything, so that only 16 numbers per
+    The gradient of a weight is the product of the output's gradient and the expert's
+    output, summed over the units. XLA's own gradient stores all products, (gates,
+    experts, batch, units), and sums them in two more passes. In a training step of PLE,
+    the two passes took a seventh of the time.
+
+    Here the units are split into slices of 16, the size of a vector register. XLA adds
+    the products of all slices before it stores anything, so that only 16 values per
     gate, expert and row are stored and summed.
     """
-    by_expert = tf.transpose(weights, (0, 2, 1))[..., None]  # (gates, experts, B, 1)
+    # (gates, experts, batch, 1)
+    by_expert = tf.transpose(weights, (0, 2, 1))[..., None]
 
     def gradient(grad_mixed: Tensor) -> tuple[Tensor, Tensor]:
-        grad_mixed = grad_mixed[:, None]  # (gates, 1, B, units)
+        grad_mixed = grad_mixed[:, None]  # (gates, 1, batch, units)
         units = experts.shape[-1]
         width = math.gcd(units, VECTOR_WIDTH)
-        # All slices have one width. If it would be below 8, the units are not cut.
+        # All slices have one width, 8 or 16. With other widths, do not split the units.
         num_slices = units // width if width >= VECTOR_WIDTH // 2 else 1
         grad_slices = tf.split(grad_mixed, num_slices, axis=-1)
         expert_slices = tf.split(experts, num_slices, axis=-1)

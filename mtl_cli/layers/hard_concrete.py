@@ -1,4 +1,4 @@
-"""Connections that are learnt to be open or cut: hard concrete variables."""
+"""Hard concrete variables: training decides which connections are open or cut."""
 
 import math
 from collections.abc import Sequence
@@ -14,31 +14,37 @@ from mtl_cli.layers.routing import Route, Routing
 BETA = 2 / 3  # the temperature
 GAMMA, ZETA = -0.1, 1.1  # the ends of the interval that s is stretched to
 LIMIT = math.log(100)  # log(alpha) stays in [-LIMIT, LIMIT]
-SMALL = 1e-6  # keeps the logarithms of uniform numbers finite
+SMALL = 1e-6  # u is drawn from [SMALL, 1 - SMALL], so that its logarithms are finite
 
 
 @register
 class HardConcrete(Routing):
-    """Opens or cuts each connection from an expert to a reader: weights z in [0, 1].
+    """Computes a weight z in [0, 1] for each connection from an expert to a reader.
 
-    In training, z is drawn anew in each step, with a number alpha per connection:
+    A connection is cut if z = 0. The trained value of a connection is log alpha. In
+    training, z is drawn in each step:
 
         u ~ U(0, 1)
         s = sigmoid((log u - log(1 - u) + log alpha) / beta)
         z = min(1, max(0, s (zeta - gamma) + gamma))
 
-    Afterwards there is no noise: z = min(1, max(0, sigmoid(log alpha) (zeta - gamma) +
-    gamma)). In training, the layer adds the penalty
+    After training, there is no noise:
 
-        l0 * sum over connections of sigmoid(log alpha - beta log(-gamma / zeta)),
+        z = min(1, max(0, sigmoid(log alpha) (zeta - gamma) + gamma))
 
-    which is `l0` times the expected number of open connections. The constants are beta
-    = 2/3, gamma = -0.1, zeta = 1.1.
+    In training, the layer also adds a penalty, `l0` times the expected number of open
+    connections:
+
+        l0 * sum over connections of sigmoid(log alpha - beta log(-gamma / zeta))
+
+    The constants are beta = 2/3, gamma = -0.1 and zeta = 1.1.
 
     Args:
-        routes: the readers, and what each can read; see `Routing`.
+        routes: the readers and the experts that each can read, as many for each reader;
+            see `Routing`.
         l0: strength of the penalty.
-        per_row: whether noise is drawn for each row, or once per step.
+        per_row: whether u is drawn for each row. Otherwise all rows of a step have the
+            same u.
 
     Input shape: `(..., batch, dim)`; only the number of rows is read.
     Output shape: `(routes, batch, experts)`.
@@ -80,6 +86,7 @@ class HardConcrete(Routing):
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
         log_alpha = ops.cast(self.log_alpha, "float32")[:, None]  # (routes, 1, experts)
         batch = ops.shape(x)[-2]
+        logit = log_alpha
         if training:
             self.add_penalty(log_alpha)
             readers, _, experts = log_alpha.shape
@@ -87,8 +94,9 @@ class HardConcrete(Routing):
             u = keras.random.uniform(
                 shape, SMALL, 1 - SMALL, "float32", self.seed_generator
             )
-            log_alpha = (ops.log(u) - ops.log(1 - u) + log_alpha) / BETA
-        z = ops.clip(ops.sigmoid(log_alpha) * (ZETA - GAMMA) + GAMMA, 0.0, 1.0)
+            logit = (ops.log(u) - ops.log(1 - u) + log_alpha) / BETA
+        s = ops.sigmoid(logit)
+        z = ops.clip(s * (ZETA - GAMMA) + GAMMA, 0.0, 1.0)
         z = ops.broadcast_to(z, (z.shape[0], batch, z.shape[2]))
         return ops.cast(z, self.compute_dtype)
 
@@ -102,5 +110,8 @@ class HardConcrete(Routing):
 
 
 def within_limit(log_alpha: Tensor) -> Tensor:
-    """Keeps alpha between 1/100 and 100, so that each connection can still change."""
+    """Clips log alpha, so that alpha stays between 1/100 and 100.
+
+    Further out, almost every z would be clipped to 0 or 1, where alpha has no gradient.
+    """
     return ops.clip(log_alpha, -LIMIT, LIMIT)

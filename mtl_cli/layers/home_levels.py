@@ -1,4 +1,4 @@
-"""The two levels of HoME: streams of groups of tasks, then of tasks."""
+"""The two levels of HoME: one for groups of tasks, and one for tasks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,18 +18,24 @@ from mtl_cli.layers.routing import SHARED, Route, experts_of
 class HomeLevels:
     """The two levels of HoME, and the sizes of their experts and gates.
 
+    `models/home.py` has the equations. An expert belongs to an owner: a task, a group
+    of tasks, or all groups (`shared`). The mixture of an owner is the weighted sum of
+    experts that a gate computes for it.
+
     Attributes:
-        groups: {group: the numbers of its tasks}.
-        num_experts: {`specific`, `group` or `shared`: the experts of each owner}.
-        expert_units: widths of each expert.
-        ranks: ranks of the feature gates; empty for none.
+        groups: {group: the indices of its tasks, from 0}.
+        num_experts: {`specific`, `group` or `shared`: the number of experts that each
+            task, each group or all groups have}.
+        expert_units: widths of the layers of each expert.
+        ranks: ranks of the feature gates; empty for no feature gates.
         gate_units: hidden widths of the gates.
-        make_gates: makes a layer of gates from the numbers of gates and of experts.
-        self_gates: whether an owner's experts are added to its mixture once more.
+        make_gates: called with the number of gates, the number of experts, and the
+            keywords `routes` and `name`; returns a layer of gates.
+        self_gates: whether a self-gate adds an owner's own experts to its mixture.
         dense_options: arguments of all hidden layers, see `ParallelMLP`.
 
     Reference: Wang et al., "HoME: Hierarchy of Multi-Gate Experts for Multi-Task
-        Learning at Kuaishou", KDD 2025. See `models/home.py` for the equations.
+        Learning at Kuaishou", KDD 2025.
     """
 
     groups: dict[str, list[int]]
@@ -41,73 +47,82 @@ class HomeLevels:
     self_gates: bool
     dense_options: dict[str, Any]
 
-    def first(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the streams v_k of the groups, and the shared stream v_s.
+    def group_level(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Connects the first level.
 
         Args:
             x: the encoding, `(batch, dim)`.
 
-        Returns: `(groups, batch, units)` and `(batch, units)`.
+        Returns: the vectors v_k of the groups, `(groups, batch, units)`, and the shared
+            vector v_s, `(batch, units)`.
         """
-        names, per_group = list(self.groups), self.num_experts["group"]
-        shared_names = experts_of(SHARED, self.num_experts["shared"])
-        names_of = {name: experts_of(name, per_group) for name in names}
-        experts = self._experts(x, "group", names, "level_1")  # (K, E, B, H)
-        shared = self._experts(x, "shared", [SHARED], "level_1")[0]
+        groups, per_group = list(self.groups), self.num_experts["group"]
+        experts_of_shared = experts_of(SHARED, self.num_experts["shared"])
+        experts_by_group = {k: experts_of(k, per_group) for k in groups}
+        outputs = self._connect_experts(x, "group", groups, "level_1")
+        shared_outputs = self._connect_experts(x, "shared", [SHARED], "level_1")[0]
         weights = self.make_gates(
-            len(names),
-            per_group + len(shared_names),
-            routes=[Route(name, names_of[name] + shared_names) for name in names],
+            len(groups),
+            per_group + len(experts_of_shared),
+            routes=[Route(k, experts_by_group[k] + experts_of_shared) for k in groups],
             name="level_1_group_gates",
         )(x)
-        mixed = mix_groups(weights, [experts, shared])
-        all_names = [expert for name in names for expert in names_of[name]]
-        weights = self.make_gates(
+        mixtures = mix_groups(weights, [outputs, shared_outputs])
+        experts_of_groups = [expert for k in groups for expert in experts_by_group[k]]
+        shared_weights = self.make_gates(
             1,
-            len(all_names) + len(shared_names),
-            routes=[Route(None, all_names + shared_names)],
+            len(experts_of_groups) + len(experts_of_shared),
+            routes=[Route(None, experts_of_groups + experts_of_shared)],
             name="level_1_shared_gate",
         )(x)
-        all_experts = ops.reshape(experts, (len(all_names), -1, experts.shape[-1]))
-        v_s = mix_groups(weights, [all_experts, shared])
-        routes = [Route(name, names_of[name]) for name in names]
-        return self._with_own(mixed, x, experts, routes, "level_1_self_gates"), v_s[0]
+        all_outputs = ops.reshape(
+            outputs, (len(experts_of_groups), -1, outputs.shape[-1])
+        )
+        v_s = mix_groups(shared_weights, [all_outputs, shared_outputs])[0]
+        routes = [Route(k, experts_by_group[k]) for k in groups]
+        name = "level_1_self_gates"
+        return self._add_self_gated(mixtures, x, outputs, routes, name), v_s
 
-    def second(self, groups: Tensor, shared: Tensor) -> Tensor:
-        """Returns the hidden vectors z_t of the tasks, `(T, batch, units)`.
+    def task_level(self, v_groups: Tensor, v_s: Tensor) -> Tensor:
+        """Connects the second level.
 
         Args:
-            groups: the streams v_k, `(groups, batch, units)`.
-            shared: the shared stream v_s, `(batch, units)`.
+            v_groups: the vectors v_k of the groups, `(groups, batch, units)`.
+            v_s: the shared vector, `(batch, units)`.
+
+        Returns: the hidden vectors z_t of the tasks, `(tasks, batch, units)`.
         """
-        names = list(self.groups)
-        group_of = {t: k for k, name in enumerate(names) for t in self.groups[name]}
+        groups = list(self.groups)
+        group_of = {t: k for k, name in enumerate(groups) for t in self.groups[name]}
         tasks = sorted(group_of)
-        streams = ops.concatenate([groups, ops.stack([shared] * len(names))], axis=-1)
-        u = ops.stack([streams[group_of[t]] for t in tasks])  # u_t, (T, B, 2 H)
-        specific = self._experts(u, "specific", tasks, "level_2")  # (T, E, B, H)
-        group_experts = self._experts(streams, "group", names, "level_2")
-        grouped = ops.stack([group_experts[group_of[t]] for t in tasks])
-        shared_experts = self._experts(shared, "shared", [SHARED], "level_2")[0]
-        num, names_of = self.num_experts, {}
-        routes = []
+        # [v_k; v_s] of each group, (groups, batch, 2 * units)
+        inputs = ops.concatenate([v_groups, ops.stack([v_s] * len(groups))], axis=-1)
+        u = ops.stack([inputs[group_of[t]] for t in tasks])  # u_t, for each task
+        specific_outputs = self._connect_experts(u, "specific", tasks, "level_2")
+        group_outputs = self._connect_experts(inputs, "group", groups, "level_2")
+        group_outputs_by_task = ops.stack([group_outputs[group_of[t]] for t in tasks])
+        shared_outputs = self._connect_experts(v_s, "shared", [SHARED], "level_2")[0]
+        num = self.num_experts
+        routes, own_routes = [], []
         for t in tasks:
-            names_of[t] = experts_of(t, num["specific"])
-            group = experts_of(names[group_of[t]], num["group"])
-            routes.append(
-                Route(t, names_of[t] + group + experts_of(SHARED, num["shared"]))
-            )
+            own_experts = experts_of(t, num["specific"])
+            other_experts = experts_of(groups[group_of[t]], num["group"])
+            other_experts += experts_of(SHARED, num["shared"])
+            own_routes.append(Route(t, own_experts))
+            routes.append(Route(t, own_experts + other_experts))
         weights = self.make_gates(
             len(tasks), sum(num.values()), routes=routes, name="level_2_gates"
         )(u)
-        mixed = mix_groups(weights, [specific, grouped, shared_experts])
-        routes = [Route(t, names_of[t]) for t in tasks]
-        return self._with_own(mixed, u, specific, routes, "level_2_self_gates")
+        mixtures = mix_groups(
+            weights, [specific_outputs, group_outputs_by_task, shared_outputs]
+        )
+        name = "level_2_self_gates"
+        return self._add_self_gated(mixtures, u, specific_outputs, own_routes, name)
 
-    def _experts(
+    def _connect_experts(
         self, v: Tensor, kind: str, owners: Sequence[int | str], level: str
     ) -> Tensor:
-        """Returns the outputs of the experts of some owners.
+        """Connects the experts of some owners, with their feature gates.
 
         Args:
             v: the input of the experts, `(batch, dim)`, or `(owners, batch, dim)`.
@@ -115,7 +130,7 @@ class HomeLevels:
             owners: the owners: tasks, groups or `shared`.
             level: the level, for the layers' names.
 
-        Returns: `(owners, experts of each owner, batch, units)`.
+        Returns: the experts' outputs, `(owners, experts of each owner, batch, units)`.
         """
         num, units = self.num_experts[kind], tuple(self.expert_units)
         if self.ranks:
@@ -128,36 +143,40 @@ class HomeLevels:
                 **kernel_options(self.dense_options),
             )
             v = gate(v) * v
-        hidden, options = len(units) - 1, dict(self.dense_options)
-        options["activation"] = [*[options["activation"]] * hidden, "silu"]
-        options["batch_norm"] = [*[options["batch_norm"]] * hidden, True]
+        # The last layer of an expert always has batch normalisation and swish (`silu`).
+        num_hidden, options = len(units) - 1, dict(self.dense_options)
+        options["activation"] = [*[options["activation"]] * num_hidden, "silu"]
+        options["batch_norm"] = [*[options["batch_norm"]] * num_hidden, True]
         name = f"{level}_{kind}_experts"
-        experts = ParallelMLP(len(owners) * num, units, name=name, **options)(v)
-        return ops.reshape(experts, (len(owners), num, -1, units[-1]))
+        outputs = ParallelMLP(len(owners) * num, units, name=name, **options)(v)
+        return ops.reshape(outputs, (len(owners), num, -1, units[-1]))
 
-    def _with_own(
+    def _add_self_gated(
         self,
-        mixed: Tensor,
+        mixtures: Tensor,
         v: Tensor,
-        own_experts: Tensor,
+        own_outputs: Tensor,
         routes: Sequence[Route],
         name: str,
     ) -> Tensor:
-        """Returns the mixtures of some owners, plus their own experts by self-gates.
+        """Adds the owners' own experts to their mixtures, weighted by self-gates.
 
         Args:
-            mixed: the mixtures, `(owners, batch, units)`.
+            mixtures: the mixture of each owner, `(owners, batch, units)`.
             v: the input of the self-gates, `(batch, dim)`, or `(owners, batch, dim)`.
-            own_experts: the owners' experts, `(owners, experts, batch, units)`.
+            own_outputs: the outputs of the experts of each owner, `(owners, experts,
+                batch, units)`.
             routes: the owners and their experts.
-            name: the name of the layer.
+            name: the name of the layer of self-gates.
+
+        Returns: `(owners, batch, units)`; `mixtures` itself if there are no self-gates.
         """
         if not self.self_gates:
-            return mixed
-        num, num_experts = own_experts.shape[:2]
+            return mixtures
+        num, num_experts = own_outputs.shape[:2]
         if num_experts > 1:
             gates = self.make_gates(num, num_experts, routes=routes, name=name)
-        else:
+        else:  # a softmax over one expert would always be 1, so take a sigmoid
             gates = GateNU(
                 num,
                 1,
@@ -169,4 +188,4 @@ class HomeLevels:
                 name=name,
                 **self.dense_options,
             )
-        return mixed + Mix()(gates(v), own_experts)
+        return mixtures + Mix()(gates(v), own_outputs)

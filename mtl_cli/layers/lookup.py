@@ -10,13 +10,14 @@ from mtl_cli.layers.embedding import FusedEmbedding
 
 
 class TableGroup(NamedTuple):
-    """Embedding tables that are stored as one weight, one below the other.
+    """Embedding tables that one `FusedEmbedding` layer stores in one weight.
 
     Attributes:
-        layer: name of the `FusedEmbedding` layer.
+        layer: name of the layer.
         dim: length of a vector.
-        frozen: whether training leaves the tables as they are.
-        sizes: {table: number of ids}, in the order of the weight's rows.
+        frozen: whether training does not change the tables.
+        sizes: {table: number of ids}, in the order in which the weight holds the
+            tables.
     """
 
     layer: str
@@ -28,11 +29,12 @@ class TableGroup(NamedTuple):
 def table_groups(
     layout: Layout, default_dim: int | Literal["auto"]
 ) -> list[TableGroup]:
-    """Groups the tables with the same length of vectors, frozen tables apart.
+    """Groups the tables by the length of their vectors, and by whether they are frozen.
 
     Args:
-        layout: the layout of the features.
-        default_dim: the encoder's `embedding_dim`.
+        layout: the columns of each feature in the inputs, and the tables.
+        default_dim: the encoder's `embedding_dim`, for tables without a length of their
+            own.
     """
     groups: dict[tuple[int, bool], dict[str, int]] = {}
     for name, table in layout.tables.items():
@@ -53,28 +55,29 @@ def table_groups(
 def look_up(
     inputs: dict[str, Tensor], layout: Layout, group: TableGroup, **options: Any
 ) -> Tensor:
-    """Returns the vectors of all features whose tables are in a group.
+    """Connects a lookup of all features whose tables are in a group.
 
     Args:
-        inputs: the network's inputs: `ids` (B, F), `sequences` and `sequence_weights`
-            (B, L).
-        layout: the layout of the features.
+        inputs: the network's inputs: `ids` `(batch, columns)`, `sequences` and
+            `sequence_weights` `(batch, columns of all sequences)`.
+        layout: the columns of each feature in the inputs.
         group: the group of tables.
         **options: arguments of the `FusedEmbedding` layer.
 
-    Returns: `(sets, B, features, dim)`: first the features with one id per row, then
-        the sequences, pooled.
+    Returns: the vectors, `(sets, batch, features, dim)`. The features with one id per
+        row come first, then one pooled vector per sequence.
     """
-    table_numbers: dict[str | None, int] = {t: i for i, t in enumerate(group.sizes)}
+    table_index: dict[str | None, int] = {t: i for i, t in enumerate(group.sizes)}
+    # The table of each column of the input `ids`.
     id_tables = [b.table for b, _ in layout.blocks_of("ids") for _ in range(b.width)]
-    id_columns = [i for i, table in enumerate(id_tables) if table in table_numbers]
+    id_columns = [i for i, table in enumerate(id_tables) if table in table_index]
     sequences = [
         (block, columns)
         for block, columns in layout.blocks_of("sequences")
-        if block.table in table_numbers
+        if block.table in table_index
     ]
     ids = []
-    if len(id_columns) == len(id_tables) > 0:
+    if len(id_columns) == len(id_tables) > 0:  # all columns: do not copy them
         ids = [inputs["ids"]]
     elif id_columns:
         ids = [ops.take(inputs["ids"], id_columns, axis=1)]
@@ -84,7 +87,7 @@ def look_up(
     vectors = FusedEmbedding(
         list(group.sizes.values()),
         group.dim,
-        [table_numbers[table] for table in tables],
+        [table_index[table] for table in tables],
         trainable=not group.frozen,
         **options,
     )(ids[0] if len(ids) == 1 else ops.concatenate(ids, axis=1))
@@ -100,21 +103,23 @@ def look_up(
 
 
 def pool(vectors: Tensor, weights: Tensor, pooling: str | None) -> Tensor:
-    """Returns one vector for each row's sequence; zeros for an empty sequence.
+    """Pools the vectors of each row's sequence into one vector.
 
     Args:
-        vectors: `(sets, B, L, dim)`, the vectors of the sequences.
-        weights: `(B, L)`, factors of the vectors, 0 for padding. For pooling `mean`
-            the weights of a row add up to 1.
+        vectors: the vectors of the sequences, `(sets, batch, length, dim)`.
+        weights: the weight of each vector, `(batch, length)`, 0 for padding. For the
+            pooling `mean`, the weights of a row sum to 1, so that the sum is the mean.
+            For `max`, a weight above 0 marks a vector that is not padding.
         pooling: `mean`, `sum` or `max`.
 
-    Returns: `(sets, B, 1, dim)`.
+    Returns: `(sets, batch, 1, dim)`; zeros for an empty sequence.
     """
     weights = weights[None, :, :, None]
     if pooling != "max":
         return ops.sum(vectors * weights, axis=2, keepdims=True)
     is_present = weights > 0
+    # Padding gets values below those of all embeddings.
     present = ops.where(is_present, vectors, ops.full_like(vectors, -1e30))
     highest = ops.max(present, axis=2, keepdims=True)
-    has_any = ops.any(is_present, axis=2, keepdims=True)
-    return ops.where(has_any, highest, ops.zeros_like(highest))
+    is_filled = ops.any(is_present, axis=2, keepdims=True)
+    return ops.where(is_filled, highest, ops.zeros_like(highest))

@@ -1,4 +1,4 @@
-"""Dense layers and networks side by side, for experts, gates and towers."""
+"""Layers that compute several dense layers or networks at once, such as experts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,15 +9,16 @@ from keras import ops
 from mtl_cli.core.tensors import Tensor
 
 Shape = tuple[Any, ...]
+# Keras can load a saved layer only if the layer's class is registered.
 register = keras.saving.register_keras_serializable(package="mtl_cli")
 
 
-# The arguments of hidden layers. Users set each once for all hidden layers.
+# The arguments of hidden layers. A configuration sets each for all hidden layers.
 DENSE_OPTIONS = ("activation", "dropout", "batch_norm", "l2", "initializer")
 
 
 def kernel_options(dense_options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns those arguments of hidden layers that a `ParallelDense` has too."""
+    """Selects the arguments of hidden layers that `ParallelDense` has too."""
     names = ("l2", "initializer")
     return {name: dense_options[name] for name in names if name in dense_options}
 
@@ -41,9 +42,9 @@ class ParallelDense(keras.layers.Layer):
         initializer: name or configuration of a Keras initializer, drawn anew for every
             layer.
         bias_initializer: name or configuration of the biases' Keras initializer.
-        owners: the owner of each layer: the number of the layer's task, or the name of
-            another owner. None if the layers belong to nobody. `start_from` reads the
-            owners.
+        owners: the owner of each layer: the index of a task, from 0, or the name of
+            another owner; None if the layers have no owners. If a run starts from an
+            earlier run (`start_from`), each layer gets the weights of its owner.
 
     Input shape: `(batch, dim)` or `(groups, batch, dim)`.
     Output shape: `(num, batch, units)`.
@@ -99,10 +100,10 @@ class ParallelDense(keras.layers.Layer):
             )
 
     def draw_kernels(self, shape: Shape, dtype: str | None = None) -> Tensor:
-        """Draws each layer's kernel `(dim, units)` on its own.
+        """Draws each layer's kernel `(dim, units)` separately.
 
-        One draw of the whole shape would take its fan-in and fan-out from the whole
-        shape.
+        An initializer scales its values by the shape that it draws. A single draw would
+        scale them by the shape of the whole weight.
         """
         groups, dim, _ = shape
         kernels = ops.stack(
@@ -126,7 +127,7 @@ class ParallelDense(keras.layers.Layer):
     def call(self, x: Tensor) -> Tensor:
         if len(x.shape) == 2:
             x = x[None]
-        y = ops.matmul(x, self.kernel)  # (groups, B, num / groups * units)
+        y = ops.matmul(x, self.kernel)  # (groups, batch, num / groups * units)
         if self.groups != self.num:
             y = ops.reshape(y, (self.groups, -1, self.num // self.groups, self.units))
             y = ops.transpose(y, (0, 2, 1, 3))
@@ -147,9 +148,9 @@ class ParallelMLP(keras.layers.Layer):
 
     Args:
         num: number of networks.
-        units: widths of each network's layers. If empty, the output is the input.
+        units: widths of the layers of each network. If empty, the output is the input.
         activation: name of a Keras activation, or one name for each layer.
-        dropout: share of units dropped in training, in [0, 1).
+        dropout: fraction of the units dropped in training, in [0, 1).
         batch_norm: whether each unit is normalised over the batch: one value for all
             layers, or one for each layer.
         l2: strength of the L2 penalty on the kernels, 0 for none.
@@ -215,7 +216,7 @@ class ParallelMLP(keras.layers.Layer):
 
 @register
 class ParallelBatchNorm(keras.layers.Layer):
-    """Normalises each unit of each network over the batch.
+    """Batch normalisation of each unit of each network.
 
     Input shape: `(num, batch, units)`.
     Output shape: the same.

@@ -1,4 +1,4 @@
-"""Partitioned normalisation: statistics, scales and shifts of each scenario."""
+"""Partitioned normalisation: each scenario has its own mean, variance and scale."""
 
 from typing import Any, ClassVar
 
@@ -8,29 +8,36 @@ from keras import ops
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel import Shape, register
 
-# The moving statistics of a scenario count as this many rows of a batch. So a scenario
-# with a row or two in a batch is not normalised by these rows alone.
+# In training, the moving averages of a scenario count as this many more rows of the
+# batch. Otherwise, the one or two rows of a rare scenario would be normalised by
+# statistics of these rows alone.
 PRIOR_ROWS = 10.0
 
 
 @register
 class PartitionedNorm(keras.layers.Layer):
-    """Normalises each unit over the rows of each scenario.
+    """Normalises each unit by its mean and variance over the rows of a scenario.
 
-    A row of scenario s becomes
+    A row x of scenario s becomes
 
-        (g * g_s) (x - m_s) / sqrt(v_s + epsilon) + b + b_s
+        (gamma * gamma_s) * (x - m_s) / sqrt(v_s + epsilon) + beta + beta_s
 
-    where m_s and v_s are the mean and the variance over the rows of s: in training over
-    the batch, else moving averages. Call the layer as `PartitionedNorm()(x, scenario)`.
+    * is the element-wise product. The trained vectors gamma and beta are shared by all
+    scenarios; gamma_s and beta_s belong to scenario s. m_s and v_s are the mean and the
+    variance of each unit over rows of s. Outside of training, they are moving averages.
+    In training, they are weighted means: the statistics of the batch's n rows of s have
+    the weight n / (n + 10), and the moving averages have the weight 10 / (n + 10).
+
+    Call the layer as `PartitionedNorm()(x, scenario)`.
 
     Args:
-        momentum: share of the moving averages that a step keeps. In the first steps the
-            share is less: all steps so far then have equal shares.
-        epsilon: number added to variances.
+        momentum: weight of the old value when a step updates a moving average. In the
+            first 1 / (1 - momentum) steps with rows of a scenario, the weight is less:
+            the moving average is then the plain mean over these steps.
+        epsilon: constant added to variances.
 
-    Input shape: x `(batch, units)`; the shares of the scenarios in each row,
-        `(batch, scenarios)`.
+    Input shape: x `(batch, units)`; the weight of each scenario in each row, `(batch,
+        scenarios)`: 1 for the scenario of the row, or equal weights if it is unknown.
     Output shape: `(batch, units)`.
 
     Example:
@@ -41,7 +48,7 @@ class PartitionedNorm(keras.layers.Layer):
     Reference: Sheng et al., "One Model to Serve All: Star Topology Adaptive Recommender
         for Multi-Domain CTR Prediction", CIKM 2021, section 3.3.
         Differs from the paper in: a batch holds rows of all scenarios, where the
-        paper's holds rows of one; the moving statistics count as 10 rows more.
+        paper's holds rows of one; the moving averages take part in training.
     """
 
     reads_columns: ClassVar[bool] = True  # as in `StarDense`
@@ -54,7 +61,7 @@ class PartitionedNorm(keras.layers.Layer):
 
     def build(self, x_shape: Shape, scenario_shape: Shape) -> None:
         units, scenarios = x_shape[-1], scenario_shape[-1]
-        for name, shape, start, is_trained in (
+        for name, shape, initializer, is_trained in (
             ("gamma", (units,), "ones", True),
             ("beta", (units,), "zeros", True),
             ("scenario_gamma", (scenarios, units), "ones", True),
@@ -64,43 +71,47 @@ class PartitionedNorm(keras.layers.Layer):
             ("moving_steps", (scenarios, 1), "zeros", False),
         ):
             weight = self.add_weight(
-                name=name, shape=shape, initializer=start, trainable=is_trained
+                name=name, shape=shape, initializer=initializer, trainable=is_trained
             )
             setattr(self, name, weight)
 
     def call(self, x: Tensor, scenario: Tensor, training: bool | None = None) -> Tensor:
-        # (S, units)
+        # (scenarios, units) each
         mean, variance = self.moving_mean.value, self.moving_variance.value
         if training and self.trainable:
-            mean, variance = self.statistics(x, scenario)
-        # ONNX knows no rsqrt: with sqrt, exports round as the network does.
+            mean, variance = self.update_statistics(x, scenario)
+        # `scenario @` gives each row the values of its scenario. ONNX has no operation
+        # rsqrt: with sqrt and a division, an export rounds as the network does.
         y = (x - scenario @ mean) / ops.sqrt(scenario @ variance + self.epsilon)
         y = y * (self.gamma * (scenario @ self.scenario_gamma))
         return y + self.beta + scenario @ self.scenario_beta
 
-    def statistics(self, x: Tensor, scenario: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns means and variances of a batch, and moves the moving averages.
+    def update_statistics(self, x: Tensor, scenario: Tensor) -> tuple[Tensor, Tensor]:
+        """Updates the moving averages with a batch, then mixes them with the batch.
 
-        Returns: `(scenarios, units)` each, in which moving averages count too.
+        Returns: the mean m_s and the variance v_s for training, `(scenarios, units)`
+            each.
         """
-        rows = ops.sum(scenario, axis=0)[:, None]  # (S, 1)
-        by_scenario = ops.transpose(scenario) / ops.maximum(rows, 1e-6)
-        mean = by_scenario @ x
-        variance = by_scenario @ ops.square(x - scenario @ mean)
-        share = rows / (rows + PRIOR_ROWS)
-        # The first batch of a scenario replaces the start: the start is no statistic.
-        is_present = ops.cast(rows > 0, x.dtype)
-        step = is_present * ops.maximum(1 - self.momentum, 1 / (1 + self.moving_steps))
+        num_rows = ops.sum(scenario, axis=0)[:, None]  # (scenarios, 1)
+        averaging = ops.transpose(scenario) / ops.maximum(num_rows, 1e-6)
+        mean = averaging @ x  # (scenarios, units)
+        variance = averaging @ ops.square(x - scenario @ mean)
+        is_present = ops.cast(num_rows > 0, x.dtype)
+        # In the first step with rows of a scenario, the weight of the batch is 1: the
+        # batch replaces the initial values, which are not statistics of any rows.
+        update_weight = ops.maximum(1 - self.momentum, 1 / (1 + self.moving_steps))
+        update_weight = is_present * update_weight
         self.moving_steps.assign(self.moving_steps.value + is_present)
-        used = []
-        for moving, own in (
+        batch_weight = num_rows / (num_rows + PRIOR_ROWS)
+        mixed = []
+        for moving, of_batch in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),
         ):
-            moved = moving.value + step * (own - moving.value)
-            moving.assign(moved)
-            used.append(share * own + (1 - share) * moved)
-        return used[0], used[1]
+            updated = moving.value + update_weight * (of_batch - moving.value)
+            moving.assign(updated)
+            mixed.append(batch_weight * of_batch + (1 - batch_weight) * updated)
+        return mixed[0], mixed[1]
 
     def compute_output_shape(self, x_shape: Shape, scenario_shape: Shape) -> Shape:
         return x_shape

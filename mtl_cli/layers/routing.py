@@ -1,4 +1,4 @@
-"""The base class of layers that say how much each expert counts for each reader."""
+"""The base class of layers that compute weights over experts, such as gates."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -11,14 +11,14 @@ SHARED = "shared"  # the owner of an expert that belongs to no task
 
 
 class Expert(NamedTuple):
-    """An expert, as a gate knows it.
+    """The name of an expert that a gate weighs.
 
     Attributes:
-        owner: the number of the task that the expert belongs to, from 0; or the name of
+        owner: the index of the task that the expert belongs to, from 0; or the name of
             another owner, such as `shared`.
         number: the number of the expert among the experts of its owner, from 1; 0 if
             the owner has no other expert.
-        trained: whether the gate passes gradients to the expert; False if a
+        trained: whether the loss of the gate's reader trains the expert; False if a
             stop-gradient lies between them.
     """
 
@@ -28,10 +28,13 @@ class Expert(NamedTuple):
 
 
 class Route(NamedTuple):
-    """The experts that one gate weighs, for reports and transfers of weights.
+    """The owner of one gate and the experts that the gate weighs.
+
+    Reports show these names. Transfers of weights between runs find the same gate by
+    its route.
 
     Attributes:
-        owner: the number of the gate's task, from 0; the name of another owner; or None
+        owner: the index of the gate's task, from 0; the name of another owner; or None
             if the gate serves all tasks.
         experts: the experts, in the order of the gate's weights.
     """
@@ -51,52 +54,57 @@ def routes_to_shared(num: int, num_experts: int) -> list[Route]:
 
 
 class Routing(keras.layers.Layer):
-    """A layer whose output says how much each expert counts for each of its readers.
+    """A layer that computes a weight for each expert and each reader of the experts.
 
-    Gates are an example. `Mix` sums the experts with these weights. `gates.json`, the
-    drawing of a network and `start_from` find such layers by this class, and ask them
-    for the names of what they weigh.
+    Gates are an example: each gate is for one reader, such as a task. `Mix` sums the
+    experts with the weights. `gates.json`, the drawing of a network and `start_from`
+    find the layers of this class and read the attributes below.
 
     Args:
-        routes: what the weights of each reader are for.
+        routes: the owner of each reader, and the experts that the reader weighs.
 
     Output shape: `(readers, batch, experts)`.
     """
 
-    # The noun for what is weighed, in the plural, for reports.
+    # The plural noun that reports use for the things that the layer weighs.
     weighed: ClassVar[str] = "experts"
-    # Whether the weights of a reader are shares: they then sum to 1.
+    # Whether the weights of a reader sum to 1.
     are_shares: ClassVar[bool] = True
-    # Whether reports give the mean weight of an owner's experts, not each weight.
+    # Whether reports show one mean weight per owner, instead of one weight per expert.
     reports_owners: bool = False
-    # Number of networks of each reader in `parts`: all networks of the first reader
-    # come first.
+    # Number of networks of each reader in `parts`. All networks of the first reader come
+    # first, then those of the second reader, and so on.
     networks_per_route: int = 1
-    # The pieces of the layer's weights that hold one column per expert, see `parts`.
+    # The variables in `parts` whose last axis has one entry per expert. A variable is
+    # named by its key in `parts`; in a dense layer, `kernel` or `bias` follows.
     pieces_by_expert: tuple[str, ...] = ()
 
     def __init__(self, routes: Sequence[Route], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # A saved layer comes back with lists in place of these classes.
+        # Keras restores a saved layer with lists in place of `Route` and `Expert`.
         self.routes = tuple(
             Route(owner, tuple(Expert(*expert) for expert in experts))
             for owner, experts in routes
         )
-        # The name of the weights in reports; "" if the level says enough.
+        # The name of the weights in reports, beside the level; "" for none.
         self.label = ""
         self.reads_rows = True  # False if no part reads the columns of a row
 
     def parts(self) -> dict[str, Any]:
-        """Returns what holds the layer's weights, by the start of the pieces' names.
+        """Returns the layers and variables that hold the layer's weights.
 
-        A part is a `ParallelMLP` or a `ParallelDense` with `networks_per_route`
-        networks for each reader, or a variable whose first axis runs over the readers.
-        A part with one network, or a variable of length 1, serves all readers.
+        The keys are the prefixes of the weights' names. A part is a `ParallelMLP` or a
+        `ParallelDense` with `networks_per_route` networks for each reader, or a
+        variable whose first axis has one entry per reader. A part with one network, or
+        a variable of length 1, serves all readers.
         """
         return {}
 
     def input_parts(self) -> list[Any]:
-        """Returns the parts whose first kernel reads the layer's input."""
+        """Returns the parts whose first kernel reads the layer's input.
+
+        These are the networks with hidden layers; if there are none, all parts.
+        """
         parts = list(self.parts().values())
         networks = [layer for layer in parts if isinstance(layer, ParallelMLP)]
         return [network for network in networks if network.units] or parts

@@ -1,4 +1,4 @@
-"""The learning rate over a run."""
+"""The learning rate in each step of a run."""
 
 import math
 from typing import Any
@@ -13,18 +13,24 @@ from mtl_cli.core.tensors import Tensor
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """A learning rate that rises linearly in the warm-up, then stays or falls.
 
-    For a run of N steps, the first n of them the warm-up, the rate of step s, counted
-    from 0, is `peak * min(1, (s + 1) / n) * fall(max(0, (s - n) / (N - n)))`. Here
-    `fall(x)` is 1 for `constant`, `1 - x` for `linear`, and `(1 + cos(pi x)) / 2` for
-    `cosine`. A falling rate reaches 0 in step N, after the last step, so that every
-    step learns.
+    A run has N steps; its first n steps are the warm-up. In step s, counted from 0, the
+    rate is
+
+        peak * min(1, (s + 1) / n) * decay(p),    p = max(0, (s - n) / (N - n))
+
+    p is the fraction of the steps after the warm-up that lie before step s. The factor
+    decay(p) is 1 for `constant`, 1 - p for `linear`, and (1 + cos(pi p)) / 2 for
+    `cosine`. decay(p) is above 0 in every step: p would be 1 in step N, but the last
+    step is step N - 1. Without a warm-up (n = 0), the rate starts at `peak`.
 
     Args:
         peak: the highest learning rate.
-        shape: the curve along which the rate falls: `constant`, `linear` or `cosine`.
+        curve: the course of the rate after the warm-up: `constant`, `linear` or
+            `cosine`.
         warmup_steps: number of warm-up steps, n.
         total_steps: number of steps of the whole run, N.
-        first_step: number of the step that counts as step 0.
+        first_step: the optimizer's step count at the start of the run. s is counted
+            from there.
 
     Example:
         >>> [float(Schedule(1.0, "linear", 2, 4)(step)) for step in range(4)]
@@ -34,34 +40,35 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(
         self,
         peak: float,
-        shape: str,
+        curve: str,
         warmup_steps: int,
         total_steps: int,
         first_step: int = 0,
     ) -> None:
         super().__init__()
         self.peak = peak
-        self.shape = shape
+        self.curve = curve
         self.warmup_steps = warmup_steps
         self.total_steps = total_steps
         self.first_step = first_step
 
     def __call__(self, step: Tensor) -> Tensor:
-        step = ops.cast(step - self.first_step, "float32")
-        rise = ops.minimum((step + 1) / max(self.warmup_steps, 1), 1.0)
-        x = (step - self.warmup_steps) / max(self.total_steps - self.warmup_steps, 1)
-        x = ops.clip(x, 0.0, 1.0)
-        fall = {
-            "constant": ops.ones_like(x),
-            "cosine": 0.5 * (1 + ops.cos(math.pi * x)),
-            "linear": 1 - x,
-        }[self.shape]
-        return self.peak * rise * fall
+        s = ops.cast(step - self.first_step, "float32")
+        # `max(..., 1)` avoids divisions by 0 for n = 0 and for n = N.
+        rise = ops.minimum((s + 1) / max(self.warmup_steps, 1), 1.0)
+        p = (s - self.warmup_steps) / max(self.total_steps - self.warmup_steps, 1)
+        p = ops.clip(p, 0.0, 1.0)
+        decay = {
+            "constant": ops.ones_like(p),
+            "cosine": 0.5 * (1 + ops.cos(math.pi * p)),
+            "linear": 1 - p,
+        }[self.curve]
+        return self.peak * rise * decay
 
     def get_config(self) -> dict[str, Any]:
         return {
             "peak": self.peak,
-            "shape": self.shape,
+            "curve": self.curve,
             "warmup_steps": self.warmup_steps,
             "total_steps": self.total_steps,
             "first_step": self.first_step,

@@ -1,4 +1,4 @@
-"""Star topology: dense layers with shared weights, times factors of a scenario."""
+"""Star topology: dense layers whose shared weights are multiplied by each scenario."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -20,13 +20,13 @@ class StarDense(keras.layers.Layer):
     """Computes `num` dense layers side by side, each with factors of every scenario.
 
     Layer i computes `y_i = x_i (W_i * W_is) + b_i + b_is` for a row of scenario s,
-    where * is the element-wise product. The rows of a batch are of any scenarios: each
-    layer is computed with the weights of all scenarios, and the result of the row's
-    scenario is chosen. The cost grows with the number of scenarios. To gather a kernel
-    for each row would take `batch` times the memory of the kernel.
+    where * is the element-wise product. W_i and b_i are shared by all scenarios; W_is
+    and b_is belong to scenario s. All W_is start at 1 and all b_is at 0, so that all
+    scenarios start as one network. Call the layer as `StarDense(...)(x, scenario)`.
 
-    All W_is start at 1, so that all scenarios start as one network. Call the layer as
-    `StarDense(...)(x, scenario)`.
+    A batch has rows of several scenarios. The layer computes every row with the weights
+    of every scenario and keeps the result of the row's scenario, so its cost grows with
+    the number of scenarios. A kernel for each row would need `batch` times the memory.
 
     Args:
         num: number of layers.
@@ -35,7 +35,8 @@ class StarDense(keras.layers.Layer):
         initializer: name of a Keras initializer of W_i, drawn anew for every layer.
 
     Input shape: x `(batch, dim)`, or `(num, batch, dim)` if each layer reads an input
-        of its own; the shares of the scenarios in each row, `(batch, scenarios)`.
+        of its own; and the weight of each scenario in each row, `(batch, scenarios)`: 1
+        for the scenario of the row, or equal weights if it is unknown.
     Output shape: `(num, batch, units)`.
 
     Example:
@@ -47,7 +48,8 @@ class StarDense(keras.layers.Layer):
         for Multi-Domain CTR Prediction", CIKM 2021, section 3.4.
     """
 
-    # Transfers of weights take the layer as it is only on equal columns.
+    # Between two runs, `start_from` copies the layer's weights only if the columns of
+    # the features are the same in both.
     reads_columns: ClassVar[bool] = True
 
     def __init__(
@@ -82,14 +84,17 @@ class StarDense(keras.layers.Layer):
         if len(x.shape) == 2:
             x = x[None]
         kernels = self.shared.kernels[:, None] * self.scenario_kernel
-        y = ops.matmul(x[:, None], kernels)  # (num, S, B, units)
+        y = ops.matmul(x[:, None], kernels)  # (num, scenarios, batch, units)
         return of_scenario(y + self.shared.bias[:, None] + self.scenario_bias, scenario)
 
     def compute_output_shape(self, x_shape: Shape, scenario_shape: Shape) -> Shape:
         return (self.num, x_shape[-2], self.units)
 
     def parts(self) -> dict[str, Any]:
-        """Returns what holds the weights of the layers; see `Routing.parts`."""
+        """Returns the layers and variables that hold the weights.
+
+        See `Routing.parts`.
+        """
         return {
             "": self.shared,
             "scenario_kernel": self.scenario_kernel,
@@ -101,10 +106,10 @@ class StarDense(keras.layers.Layer):
 class StarMLP(keras.layers.Layer):
     """Computes `num` multi-layer perceptrons of `StarDense` layers side by side.
 
-    `ParallelMLP` describes the arguments, and the steps after each dense layer. Call
+    See `ParallelMLP` for the arguments and for the steps after each dense layer. Call
     the layer as `StarMLP(...)(x, scenario)`.
 
-    Input shape: as of `StarDense`.
+    Input shape: see `StarDense`.
     Output shape: `(num, batch, units[-1])`.
 
     Example:
@@ -153,13 +158,15 @@ class StarMLP(keras.layers.Layer):
 
 
 def of_scenario(x: Tensor, scenario: Tensor) -> Tensor:
-    """Returns the vector of each row's own scenario.
+    """Selects the vector of each row's scenario.
+
+    A row of an unknown scenario gets the mean over all scenarios.
 
     Args:
         x: a vector for each scenario and row, `(..., scenarios, batch, units)`.
-        scenario: the shares of the scenarios in each row, `(batch, scenarios)`.
+        scenario: the weight of each scenario in each row, `(batch, scenarios)`.
 
     Returns: `(..., batch, units)`.
     """
-    shares = ops.transpose(scenario)[..., None]  # (S, B, 1)
-    return ops.sum(x * shares, axis=-3)
+    weights = ops.transpose(scenario)[..., None]  # (scenarios, batch, 1)
+    return ops.sum(x * weights, axis=-3)

@@ -1,4 +1,4 @@
-"""Weights over experts that are learnt, and are the same for all rows."""
+"""Trained weights over experts that are the same for all rows."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -15,17 +15,18 @@ from mtl_cli.layers.routing import Route, Routing
 class StaticWeights(Routing):
     """Gives all rows the same weights over experts: `start + scale * variable`.
 
-    The variable starts at `initializer`. With `scale` above 1, the weights learn faster
-    than the other layers of the network. The length of Adam's step does not depend on
-    the size of the gradient, so the weights move by `scale` times the learning rate. A
-    step of SGD grows with the gradient, so the weights move `scale`^2 times as far.
+    Training changes the variable. With `scale` above 1, the weights change faster than
+    the other layers of the network. The length of Adam's step does not depend on the
+    size of the gradient, so a step changes a weight by about `scale` times the learning
+    rate. The length of an SGD step grows with the gradient, which `scale` multiplies
+    too, so a step changes a weight by `scale`^2 times as much as without `scale`.
 
     Args:
-        routes: the readers and the experts that each weighs, the same number for all.
-        start: the weights of each route at the start; None for 0.
+        routes: the readers and the experts that each weighs, as many for each reader.
+        start: the constant part of the weights, one list per route; None for 0.
         scale: the factor of the variable.
         initializer: name or configuration of the variable's Keras initializer.
-        label: the name of the weights in reports; "" if the level says enough.
+        label: the name of the weights in reports, beside the level; "" for none.
 
     Input shape: `(..., batch, dim)`; only the number of rows is read.
     Output shape: `(routes, batch, experts)`.

@@ -1,4 +1,4 @@
-"""The level of STEM: all experts of all tasks, with stop-gradients between tasks."""
+"""One level of STEM: tasks read the experts of all tasks, but train only their own."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,14 +28,14 @@ def stem_level(
     """Connects one level of STEM's experts and gates.
 
     The level turns one input per task, x_t, and one shared input, x_s, into one output
-    per task, y_t, and one shared output, y_s. The specific experts of task t read x_t
-    and have the outputs F_t. The shared experts read x_s and have the outputs F_s. With
-    the gates g_t and g_s:
+    per task, y_t, and one shared output, y_s. F_t is the list of the outputs of task
+    t's specific experts, which read x_t. F_s is the list of the outputs of the shared
+    experts, which read x_s. With the gates g_t and g_s:
 
         y_t = sum_i g_t(x_t + x_s)_i [sg(F_1); ...; F_t; ...; sg(F_T); F_s]_i
         y_s = sum_i g_s(x_s)_i [F_1; ...; F_T; F_s]_i
 
-    sg stops the gradient.
+    sg stops the gradient, and [F_1; F_2] is the list F_1, then F_2.
 
     Args:
         tasks: the tasks' inputs x_t, `(T, batch, dim)`.
@@ -44,14 +44,14 @@ def stem_level(
         num_shared_experts: number of shared experts.
         expert_units: widths of each expert's layers.
         gate_units: widths of each gate's hidden layers.
-        make_gates: gives a layer of gates; it is called with the arguments of `Gates`.
+        make_gates: called with the arguments of `Gates`; returns a layer of gates.
         is_last: whether no level follows. The last level has no shared gate g_s.
         name: prefix of the layers' names.
         **dense_options: arguments of all hidden layers, see `ParallelMLP`.
 
     Input shape: see `tasks` and `shared`.
     Output shape: the tasks' outputs `(T, batch, expert_units[-1])`; and the shared
-        output `(batch, expert_units[-1])`, None after the last level.
+        output `(batch, expert_units[-1])`, or None in the last level.
 
     Example:
         >>> import keras
@@ -66,21 +66,21 @@ def stem_level(
     """
     num_tasks, per_task = tasks.shape[0], num_specific_experts
     num_specific, units = num_tasks * per_task, tuple(expert_units)
-    specific_experts = ParallelMLP(
+    specific_outputs = ParallelMLP(
         num_specific, units, name=f"{name}_specific_experts", **dense_options
-    )(tasks)  # F_1 ... F_T, (T * per_task, B, H)
-    shared_experts = ParallelMLP(
+    )(tasks)  # F_1 ... F_T, (num_specific, batch, units)
+    shared_outputs = ParallelMLP(
         num_shared_experts, units, name=f"{name}_shared_experts", **dense_options
-    )(shared)  # F_s, (S, B, H)
-    shared_of = experts_of(SHARED, num_shared_experts)
+    )(shared)  # F_s, (num_shared_experts, batch, units)
 
     def route(task: int | None) -> Route:
-        of_tasks = [
+        """Returns the route of a task's gate, or of the shared gate for None."""
+        specific_experts = [
             expert
             for t in range(num_tasks)
             for expert in experts_of(t, per_task, trained=task in (t, None))
         ]
-        return Route(task, of_tasks + shared_of)
+        return Route(task, specific_experts + experts_of(SHARED, num_shared_experts))
 
     num_experts = num_specific + num_shared_experts
     weights = make_gates(
@@ -90,24 +90,27 @@ def stem_level(
         routes=[route(t) for t in range(num_tasks)],
         name=f"{name}_gates",
         **dense_options,
-    )(tasks + shared)  # (T, B, T * per_task + S)
-    blocks = [slice(t * per_task, (t + 1) * per_task) for t in range(num_tasks)]
-    own_weights = ops.stack([weights[t, :, block] for t, block in enumerate(blocks)])
-    by_task = ops.reshape(specific_experts, (num_tasks, per_task, -1, units[-1]))
-    is_other = 1 - np.kron(np.eye(num_tasks), np.ones(per_task))[:, None]  # (T, 1, ...)
-    others = weights[..., :num_specific] * is_other.astype("float32")
-    mixed = Mix()(own_weights, by_task)
-    mixed += Mix()(others, ops.stop_gradient(specific_experts))
-    mixed += Mix()(weights[..., num_specific:], shared_experts)
+    )(tasks + shared)  # (T, batch, num_experts)
+    # Sum the task's own experts, then the other tasks' experts, then the shared ones.
+    columns = [slice(t * per_task, (t + 1) * per_task) for t in range(num_tasks)]
+    own_weights = ops.stack([weights[t, :, own] for t, own in enumerate(columns)])
+    by_task = ops.reshape(specific_outputs, (num_tasks, per_task, -1, units[-1]))
+    task_outputs = Mix()(own_weights, by_task)
+    is_own = np.kron(np.eye(num_tasks), np.ones(per_task))  # (T, num_specific)
+    is_other = (1 - is_own)[:, None].astype("float32")
+    other_weights = weights[..., :num_specific] * is_other
+    task_outputs += Mix()(other_weights, ops.stop_gradient(specific_outputs))
+    task_outputs += Mix()(weights[..., num_specific:], shared_outputs)
     if is_last:
-        return mixed, None
+        return task_outputs, None
 
-    shared_gate = make_gates(
+    shared_weights = make_gates(
         1,
         num_experts,
         gate_units,
         routes=[route(None)],
         name=f"{name}_shared_gate",
         **dense_options,
-    )(shared)  # (1, B, T * per_task + S)
-    return mixed, mix_groups(shared_gate, [specific_experts, shared_experts])[0]
+    )(shared)  # (1, batch, num_experts)
+    shared_output = mix_groups(shared_weights, [specific_outputs, shared_outputs])[0]
+    return task_outputs, shared_output

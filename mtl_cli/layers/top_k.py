@@ -1,4 +1,4 @@
-"""Noisy top-k gates: each row reads the few experts with the largest logits."""
+"""Noisy top-k gates: only the k experts with a row's largest logits have a weight."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,21 +20,24 @@ from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
 @register
 class TopKGates(Routing):
-    """Computes gates that give weight to the k = `num_selected` best experts of a row.
+    """Computes gates that give weight to k = `num_selected` experts in each row.
 
-        H(x)_i = (W x)_i + e softplus((V x)_i)    e drawn from N(0, 1), in training only
-        weight = softmax(KeepTopK(H(x), k))
+        H(x)_i    = (W x)_i + e_i softplus((V x)_i)
+        weights   = softmax(KeepTopK(H(x), k))
 
-    KeepTopK sets all but the k largest numbers to minus infinity, so that the other
-    experts have weight 0 and no gradient. The noise gives them a chance in training.
+    H(x)_i is the logit of expert i. The noise e_i is drawn from N(0, 1) in training,
+    and is 0 otherwise. KeepTopK sets all but the k largest logits to minus infinity, so
+    that the other experts have the weight 0 and no gradient. Thanks to the noise, an
+    expert that is not selected now may be selected in a later step of training.
 
     Args:
         num: number of gates.
         num_experts: number of experts that each gate weighs.
         units: widths of a gate's hidden layers; empty for the paper's linear gate.
-        num_selected: number of experts that a row reads, k. All experts if there are no
-            more than that. With 1, the weight is always 1, so that W has no gradient.
-        has_noise: whether there is noise in training; without it, V is left out.
+        num_selected: number of experts with a weight, k; more than `num_experts` means
+            all. With 1, the only weight is always 1, so that W has no gradient.
+        has_noise: whether there is noise in training. Without noise, the layer has no
+            matrix V.
         routes: see `Gates`.
         **kwargs: further arguments of `ParallelMLP`, for the hidden layers, and of a
             Keras layer.
@@ -50,7 +53,7 @@ class TopKGates(Routing):
 
     Reference: Shazeer et al., "Outrageously Large Neural Networks: The
         Sparsely-Gated Mixture-of-Experts Layer", ICLR 2017, equations 3 to 5.
-        Differs from the paper in: there are no losses that balance the experts' load,
+        Differs from the paper in: no losses spread the rows evenly over the experts,
         since tasks may well need different experts; W and V start as the model's
         initializer draws them, not at 0.
     """
@@ -87,13 +90,13 @@ class TopKGates(Routing):
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
         hidden = self.hidden(x)
-        h = ops.cast(self.logits(hidden), "float32")  # H, (num, B, E)
+        logits = ops.cast(self.logits(hidden), "float32")  # (num, batch, num_experts)
         if training and self.noise is not None:
-            e = keras.random.normal(ops.shape(h), seed=self.seed_generator)
-            h += e * ops.softplus(ops.cast(self.noise(hidden), "float32"))
-        least = ops.top_k(h, self.num_selected)[0][..., -1:]
-        weights = ops.softmax(ops.where(h < least, -float("inf"), h))
-        return ops.cast(weights, self.compute_dtype)
+            e = keras.random.normal(ops.shape(logits), seed=self.seed_generator)
+            logits += e * ops.softplus(ops.cast(self.noise(hidden), "float32"))
+        smallest_kept = ops.top_k(logits, self.num_selected)[0][..., -1:]
+        logits = ops.where(logits < smallest_kept, -float("inf"), logits)
+        return ops.cast(ops.softmax(logits), self.compute_dtype)
 
     def parts(self) -> dict[str, Any]:
         parts = {"": self.hidden, "logits.": self.logits}

@@ -1,4 +1,4 @@
-"""Towers turn each task's hidden vector into the task's logits."""
+"""Connects towers, the networks from each task's hidden vector to its logits."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
@@ -18,20 +18,20 @@ def connect_towers(
 ) -> list[Tensor]:
     """Connects a tower to each task's hidden vector.
 
-    The tower of task t computes `logits_t = W_t mlp_t(h_t) + b_t`. Towers with the same
+    The tower of task t computes `logits_t = W_t mlp_t(z_t) + b_t`. Towers with the same
     widths and number of logits are computed side by side.
 
     Args:
-        hidden: the tasks' hidden vectors h_t, `(T, batch, dim)`; or `(batch, dim)` if
-            all towers read the same vector.
+        hidden: the hidden vectors z_t of the T tasks, `(T, batch, dim)`; or `(batch,
+            dim)` if all towers read the same vector.
         tower_units: the widths of the hidden layers of each task's tower; empty for a
             tower without hidden layers.
         num_logits: the number of logits of each task: 1, or the number of classes.
-        suffix: the last word of the layers' names, for second towers of the tasks.
+        suffix: a word in the layers' names, if the tasks have several towers.
         **dense_options: arguments of the hidden layers, see `ParallelMLP`.
 
     Input shape: see `hidden`.
-    Output shape: a list of `(batch, num_logits[t])`, float32, one for each task t.
+    Output shape: one `(batch, num_logits[t])` for each task t, in float32.
 
     Raises:
         ValueError: if `hidden`, `tower_units` and `num_logits` differ in their number
@@ -39,8 +39,8 @@ def connect_towers(
 
     Example:
         >>> import keras
-        >>> h = keras.Input((7,))
-        >>> [y.shape for y in connect_towers(h, [(8,), (8,), ()], [1, 1, 5])]
+        >>> z = keras.Input((7,))
+        >>> [y.shape for y in connect_towers(z, [(8,), (8,), ()], [1, 1, 5])]
         [(None, 1), (None, 1), (None, 5)]
     """
     shapes = [(tuple(u), n) for u, n in zip(tower_units, num_logits, strict=True)]
@@ -61,7 +61,7 @@ def connect_towers(
 def connect_hidden(
     hidden: Tensor, tower_units: Sequence[Sequence[int]], **dense_options: Any
 ) -> list[Tensor]:
-    """Connects the hidden layers of a tower to each task's hidden vector.
+    """Connects only the hidden layers of a tower to each task's hidden vector.
 
     See `connect_towers` for the arguments.
 
@@ -72,6 +72,7 @@ def connect_hidden(
     for units, tasks in alike(shapes):
         x = of_tasks(hidden, tasks, len(shapes))
         x = ParallelMLP(len(tasks), units, name=layer_name(tasks), **dense_options)(x)
+        # Without hidden layers, x may still be one vector for all tasks.
         outputs |= {t: x if len(x.shape) == 2 else x[i] for i, t in enumerate(tasks)}
     return [outputs[t] for t in range(len(shapes))]
 
@@ -79,7 +80,7 @@ def connect_hidden(
 def connect_logits(
     hidden: Tensor, num_logits: Sequence[int], **dense_options: Any
 ) -> list[Tensor]:
-    """Connects the last layer of a tower, `W_t h_t + b_t`, to each task's vector h_t.
+    """Connects only the last layer of a tower, `W_t z_t + b_t`, to each task's vector.
 
     See `connect_towers` for the arguments and the result.
     """
@@ -97,14 +98,16 @@ def logits_of(
     dense_options: dict[str, Any],
     suffix: str = "",
 ) -> dict[int, Tensor]:
-    """Returns {task: logits} of the last layer of some towers.
+    """Connects the last layer of the towers of some tasks.
 
     Args:
-        x: what the layers read, `(tasks, batch, dim)` or `(batch, dim)`.
-        tasks: the numbers of the tasks.
+        x: the input of the layers, `(tasks, batch, dim)` or `(batch, dim)`.
+        tasks: the indices of the tasks.
         num_logits: number of logits of each task.
         dense_options: arguments of the hidden layers.
         suffix: see `connect_towers`.
+
+    Returns: {index of the task: logits, `(batch, num_logits)`}.
     """
     # Logits are float32 even if the hidden layers compute in bfloat16: the 8
     # significant bits of bfloat16 are too few for probabilities near 0 and 1.
@@ -119,7 +122,13 @@ def logits_of(
 
 
 def alike(shapes: Sequence[Hashable]) -> list[tuple[Any, list[int]]]:
-    """Returns each shape with the numbers of the tasks that have it."""
+    """Groups the tasks by the shape of their towers.
+
+    Args:
+        shapes: the shape of each task's tower, such as its widths.
+
+    Returns: each different shape, with the indices of the tasks that have it.
+    """
     return [
         (shape, [t for t in range(len(shapes)) if shapes[t] == shape])
         for shape in dict.fromkeys(shapes)
@@ -127,26 +136,41 @@ def alike(shapes: Sequence[Hashable]) -> list[tuple[Any, list[int]]]:
 
 
 def of_tasks(hidden: Tensor, tasks: Sequence[int], num_tasks: int) -> Tensor:
-    """Returns the vectors of some tasks; all tasks may have one vector in common."""
+    """Selects the vectors of some tasks.
+
+    Args:
+        hidden: a vector for each task, `(num_tasks, batch, dim)`; or `(batch, dim)` if
+            all tasks have one vector. This vector is returned as it is.
+        tasks: the indices of the tasks.
+        num_tasks: number of all tasks.
+
+    Returns: `(tasks, batch, dim)` or `(batch, dim)`.
+    """
     if len(hidden.shape) == 2 or len(tasks) == num_tasks:
         return hidden
     return ops.stack([hidden[t] for t in tasks])
 
 
 def of_sets(tensors: Sequence[Tensor], num_tasks: int) -> Tensor:
-    """Returns what towers read of several sets of embeddings.
+    """Selects the tensors that the towers read, out of one for each set of embeddings.
 
     Args:
-        tensors: a tensor for each set, `(batch, dim)`. The sets of the tasks come
-            first, if each task has a set of its own.
+        tensors: a tensor for each set, `(batch, dim)`: either one set for all tasks, or
+            one set per task, to which a shared set may be added.
         num_tasks: the number of tasks.
 
-    Returns: `(tasks, batch, dim)`; `(batch, dim)` if all tasks read one set.
+    Returns: `(tasks, batch, dim)`, or `(batch, dim)` if all tasks read one set.
     """
-    has_one = len(tensors) < max(num_tasks, 2)
-    return tensors[0] if has_one else ops.stack(tensors[:num_tasks])
+    # The 2 is for a run of one task: its single set has no axis of tasks either.
+    is_one_set = len(tensors) < max(num_tasks, 2)
+    return tensors[0] if is_one_set else ops.stack(tensors[:num_tasks])
 
 
 def layer_name(tasks: Iterable[int], *suffixes: str) -> str:
-    """Returns the name of a layer of towers, such as `towers_0_2_logits`."""
+    """Returns the name of a layer of some tasks' towers, such as `towers_0_2_logits`.
+
+    Args:
+        tasks: the indices of the tasks.
+        *suffixes: words that tell the layers of a tower apart; "" is left out.
+    """
     return "_".join(["towers", *map(str, tasks), *filter(None, suffixes)])

@@ -1,1 +1,1 @@
-"""Sharing schemes say which layers the tasks share: one file for each."""
+"""Sharing schemes: which layers the tasks share. Each file has one scheme."""

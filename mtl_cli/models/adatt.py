@@ -1,4 +1,4 @@
-"""Adaptive task-to-task fusion: each task reads the experts of all tasks."""
+"""Adaptive task-to-task fusion: a task's gate weighs the experts of all tasks."""
 
 from collections.abc import Sequence
 
@@ -11,25 +11,30 @@ from mtl_cli.models.base import Sharing
 
 
 class AdaTT(Sharing):
-    """Levels of units that read all experts: one unit per task t, and a shared unit s.
+    """Each level has one fusion unit u per task t = 1 ... T, and a shared unit s.
 
-        f_t^0 = f_s^0 = x
-        E_u^j = [experts of unit u (f_u^{j-1})]            for the units u = 1 ... T, s
-        f_u^j = g_u^j(f_u^{j-1}) [E_1^j; ...; E_T^j; E_s^j] + v_u^j E_u^j
-        z_t   = f_t^J
-        y_t   = h_t(z_t)
+        f_u^0  = x
+        E_ui^j = expert i of unit u (f_u^{j-1})           for each level j = 1 ... J
+        g_u^j  = softmax(W_u^j f_u^{j-1})                 a weight for each E_ri^j
+        f_u^j  = sum_{r,i} g_uri^j E_ri^j + sum_i v_ui^j E_ui^j
+        z_t    = f_t^J
+        y_t    = h_t(z_t)
 
-    A gate g = softmax(W f) weighs the experts of all units. The native weights v_u are
-    learnt numbers, one per expert of the unit; if all units have a single expert, v_u
-    is 1. The last level has no output f_s. Without shared experts this is AdaTT-sp.
-    `layers.adatt_level` computes a level.
+    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
+    `Sharing`. The gate of unit u weighs the experts of all units r of the level. The
+    native weights v_ui^j are trained, and are the same for all rows. If all units have
+    a single expert, there are no native weights: v_ui^j is 1.
+
+    The last level has no output f_s^J. Without shared experts, there is no unit s; the
+    paper calls this AdaTT-sp. `layers.adatt_level` computes a level.
 
     Attributes:
         num_levels: number of levels, J.
-        num_specific_experts: experts of each task in a level.
-        num_shared_experts: experts of the shared unit in a level; 0 is AdaTT-sp.
-        expert_units: widths of each expert.
-        gate_units: hidden widths of each gate; empty is the paper's linear gate.
+        num_specific_experts: number of experts of each task in each level.
+        num_shared_experts: number of experts of the shared unit in each level; 0 for no
+            shared unit.
+        expert_units: widths of the layers of each expert.
+        gate_units: hidden widths of each gate; empty for the paper's linear gate.
 
     Reference: Li et al., "AdaTT: Adaptive Task-to-Task Fusion Network for Multitask
         Learning in Recommendations", KDD 2023, equations 3 to 9.
@@ -52,10 +57,11 @@ class AdaTT(Sharing):
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import adatt_level
 
-        (x,) = encodings
+        (x,) = encodings  # one encoding, (batch, dim)
         f_tasks = f_shared = x  # f_t^0, f_s^0
         for level in range(1, self.num_levels + 1):
-            f_tasks, f_shared = adatt_level(  # f_t^j, (T, B, H), and f_s^j, (B, H)
+            # f_t^j, (tasks, batch, units), and f_s^j, (batch, units)
+            f_tasks, f_shared = adatt_level(
                 f_tasks,
                 f_shared,
                 num_tasks=len(tasks),
@@ -68,4 +74,4 @@ class AdaTT(Sharing):
                 name=f"level_{level}",
                 **self.dense_options,
             )
-        return f_tasks  # z_t
+        return f_tasks  # z_t, (tasks, batch, units)

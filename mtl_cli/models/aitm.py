@@ -1,4 +1,4 @@
-"""Adaptive information transfer: each task reads what the task before it has found."""
+"""Adaptive information transfer: each task reads a vector of the task before it."""
 
 from collections.abc import Sequence
 
@@ -8,28 +8,32 @@ from mtl_cli.models.base import Sharing
 
 
 class AITM(Sharing):
-    """The tasks form a chain, in which each attends to itself and to the one before.
+    """The tasks form a chain. Each task attends to itself and to the task before it.
 
         q_t = f_t(x)
         z_1 = q_1
-        p_t = g_t(z_t)                                     what task t passes on
-        a_u = <h2(u), h3(u)> / sqrt(k)                     for u in {p_{t-1}, q_t}
-        z_t = sum_u softmax(a)_u h1(u)                     for t > 1
+        p_t = g_t(z_t)                              the vector that task t passes on
+        a_u = <Q u, K u> / sqrt(k)                  for u = p_{t-1} and u = q_t
+        z_t = sum_u softmax(a)_u V u                for t > 1
         y_t = h_t(z_t)
 
-    g_t is one dense layer of k units, k the width of q_t. h1, h2 and h3 are linear,
-    have no bias, and are the same for all tasks. The networks f_t are the paper's
-    towers, so the towers h_t have no hidden layers in `conf/model/aitm.yaml`. The
-    paper's calibrator is in the heads, see `mtl_cli/heads/ordered.py`.
+    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
+    `Sharing`. k is the width of q_t, and g_t is one dense layer of k units. <a, b> is
+    the dot product. The matrices V, Q and K, which the paper calls h1, h2 and h3, are
+    the same for all tasks.
+
+    The networks f_t are the paper's towers, so the towers h_t have no hidden layers in
+    `conf/model/aitm.yaml`. The heads `ordered` are the paper's calibrator, see
+    `mtl_cli/heads/ordered.py`.
 
     Attributes:
-        bottom_units: widths of each task's network f_t.
+        bottom_units: widths of the layers of each task's network f_t.
 
     Reference: Xi et al., "Modeling the Sequential Dependence among Audience Multi-step
         Conversions with Multi-task Learning in Targeted Display Advertising", KDD 2021,
         equations 2 to 7.
-        Differs from the paper in: one `dropout` for all layers, and h1, h2, h3 start as
-        `initializer` draws them.
+        Differs from the paper in: all layers have the same `dropout`; V, Q and K start
+        as `initializer` draws them.
     """
 
     bottom_units: SomeUnits
@@ -46,20 +50,24 @@ class AITM(Sharing):
             Route,
         )
 
-        (x,) = encodings
+        (x,) = encodings  # one encoding, (batch, dim)
         f = ParallelMLP(
             len(tasks), self.bottom_units, name="bottoms", **self.dense_options
         )
-        q = f(x)  # q_t, (T, B, k)
+        q = f(x)  # q_t, (tasks, batch, k)
         k = self.bottom_units[-1]
-        h = ParallelDense(3, k, False, self.l2, self.initializer, name="projections")
+        # One layer computes V u, Q u and K u.
+        project = ParallelDense(
+            3, k, False, self.l2, self.initializer, name="projections"
+        )
         z = [q[0]]
         for t in range(1, len(tasks)):
             g = ParallelMLP(1, [k], name=f"transfers_{t - 1}", **self.dense_options)
-            u = ops.stack([g(z[-1])[0], q[t]])  # p_{t-1} and q_t, (2, B, k)
-            hu = ops.reshape(h(ops.reshape(u, (-1, k))), (3, 2, -1, k))  # h1(u), ...
+            u = ops.stack([g(z[-1])[0], q[t]])  # p_{t-1} and q_t, (2, batch, k)
+            projections = project(ops.reshape(u, (-1, k)))  # (3, 2 * batch, k)
+            vqk = ops.reshape(projections, (3, 2, -1, k))  # V u, Q u, K u
             route = Route(t, [Expert(t - 1), Expert(t)])
             attention = Attention([route], name=f"attentions_{t}")
-            weights = attention(hu[1], hu[2])  # softmax(a), (1, B, 2)
-            z.append(Mix()(weights, hu[0])[0])
-        return ops.stack(z)  # z_t, (T, B, k)
+            weights = attention(vqk[1], vqk[2])  # softmax(a), (1, batch, 2)
+            z.append(Mix()(weights, vqk[0])[0])
+        return ops.stack(z)  # z_t, (tasks, batch, k)

@@ -34,22 +34,24 @@ Initializer = Literal[
 
 
 class Sharing(Options):
-    """The keys of `conf/model/*.yaml`, and the layers that they describe.
+    """The base class of sharing schemes. The fields are keys of `conf/model/*.yaml`.
 
-    A scheme with gates has the keys `gate_units` and `gate`, and takes its gates from
+    A sharing scheme connects the encodings of a row to one hidden vector per task. A
+    scheme with gates has the keys `gate_units` and `gate`, and takes its gates from
     `gate_option`.
 
     The equations of all schemes use the same letters:
 
         x    the encoding of a row: the output of the encoder, the input of `share`
-        t    a task, one of T
+        t    a task, one of the T tasks
         f    an expert or a bottom network
         g    a gate
         z_t  the hidden vector of task t: an output of `share`
         h_t  the tower of task t: every scheme has towers, see `layers/towers.py`
         y_t  the logits of task t: y_t = h_t(z_t)
 
-    From the logits of all tasks, the heads make the logits of all outputs.
+    [a; b] is the list or vector a, followed by b. relu stands for `activation`. The
+    heads compute the logits of all outputs from the logits of all tasks.
 
     Attributes:
         reads_scenario: whether `share` reads the scenario of a row. The data set then
@@ -58,19 +60,20 @@ class Sharing(Options):
         tower_units: hidden widths of each task's tower. A task's own `tower_units`
             takes precedence.
         activation: activation of every hidden layer.
-        dropout: share of hidden units dropped in training, in [0, 1).
+        dropout: fraction of the hidden units dropped in training, in [0, 1).
         batch_norm: whether hidden units are normalised over the batch.
         l2: strength of the L2 penalty on dense kernels.
         initializer: Keras initializer of the dense kernels.
-        heads: the heads, named by their file in `mtl_cli/heads`: `independent`; `esmm`,
-            pCTCVR = pCTR x pCVR; or `ordered`, a penalty on tasks predicted above the
-            task before. The keys of the heads are keys of `model` too.
-        towers: the towers, named by their file in `mtl_cli/towers`: `independent`, or
-            towers that read each other or single features. The keys of the towers are
-            keys of `model` too.
-        members: number of members of an ensemble that share one network: each scales
-            the encoding by a vector of its own and has its own loss, and a prediction
-            is their mean; see `layers/ensemble.py`. 1 is no ensemble.
+        heads: name of the heads' file in `mtl_cli/heads`: `independent`; `esmm`, where
+            pCTCVR = pCTR x pCVR; or `ordered`, with a penalty if a task is predicted
+            above the task before it. The keys of the heads are keys of `model` too.
+        towers: name of the towers' file in `mtl_cli/towers`: `independent`, or towers
+            that read each other or single features. The keys of the towers are keys of
+            `model` too.
+        members: number of members of an ensemble; 1 is no ensemble. The members share
+            one network, but each member scales the encoding by a vector of its own and
+            has its own loss. A prediction is the mean over the members, see
+            `layers/ensemble.py`.
     """
 
     model_config = ConfigDict(extra="allow")  # the keys of heads, gates and towers
@@ -96,18 +99,18 @@ class Sharing(Options):
 
     @cached_property
     def heads_option(self) -> Heads:
-        """The heads that the key `heads` names, with their keys."""
+        """The heads that the key `heads` names, validated with their keys."""
         keys = set(self.model_extra or {})
         keys -= keys_of_options("gates", Gate) | keys_of_options("towers", Towers)
         return heads_named(self.heads, self._extra(keys))
 
     @cached_property
     def towers_option(self) -> Towers:
-        """The towers that the key `towers` names, with their keys."""
+        """The towers that the key `towers` names, validated with their keys."""
         return towers_named(self.towers, self._extra(keys_of_options("towers", Towers)))
 
     def towers_of(self, tasks: Tasks) -> list[TowerOf]:
-        """Returns the tower of each task: its name, its widths and its logits."""
+        """Returns the description of each task's tower."""
         return [
             TowerOf(
                 name,
@@ -120,16 +123,16 @@ class Sharing(Options):
 
     @cached_property
     def gate_option(self) -> Gate:
-        """The gates that the key `gate` names, with their keys.
+        """The gates that the key `gate` names, validated with their keys.
 
-        A scheme without gates has softmax gates, but does not use them. Then keys of
-        other gates must have their defaults.
+        A scheme without gates returns softmax gates, which it does not use. The keys of
+        other gates must then have their defaults.
         """
         keys = self._extra(keys_of_options("gates", Gate))
         return gates_named(getattr(self, "gate", "softmax"), keys)
 
     def _extra(self, keys: set[str]) -> dict[str, Any]:
-        """Returns the values of some keys that the scheme itself does not declare."""
+        """Selects the values of some keys that the scheme itself does not declare."""
         return {k: v for k, v in (self.model_extra or {}).items() if k in keys}
 
     @classmethod
@@ -163,9 +166,10 @@ class Sharing(Options):
         """Raises ValueError if the scheme's keys do not fit the tasks of the run."""
 
     def named_features(self) -> dict[str, list[str]]:
-        """Returns {key: the features that it names}, for keys that name features.
+        """Returns the keys that name features, {key: the features}.
 
-        `share` gets the vectors of these features, for each key, after the encodings.
+        For each key, `share` gets the vectors of the key's features after the
+        encodings.
         """
         return {}
 
@@ -174,10 +178,12 @@ class Sharing(Options):
         """Connects the encodings to the hidden vectors that the towers read.
 
         Args:
-            encodings: the encodings x, `num_encodings` tensors of shape `(batch, dim)`;
-                then, for each key of `named_features`, the embeddings and numbers of
-                its features, `(batch, width)`; then, if the scheme reads the scenario,
-                the shares of the scenarios in each row, `(batch, scenarios)`.
+            encodings: a list of tensors. First come the encodings x, `num_encodings`
+                tensors `(batch, dim)`. For each key of `named_features`, a tensor with
+                the embeddings and dense values of the key's features follows, `(batch,
+                columns)`. If the scheme reads the scenario, the last tensor is the
+                weight of each scenario in each row, `(batch, scenarios)`: 1 for the
+                scenario of the row, or equal weights if the scenario is unknown.
             tasks: the names of the T tasks, in order.
 
         Returns: the hidden vectors z_t, `(T, batch, units)`, or `(batch, units)` if
@@ -186,7 +192,7 @@ class Sharing(Options):
 
     @property
     def dense_options(self) -> dict[str, Any]:
-        """The arguments of `ParallelMLP` that all hidden layers have in common."""
+        """The arguments of `ParallelMLP` that are the same for all hidden layers."""
         return {
             "activation": self.activation,
             "dropout": self.dropout,

@@ -9,21 +9,23 @@ from mtl_cli.models.base import Sharing
 
 
 class CGC(Sharing):
-    """Each task t mixes its own and the shared experts by a gate g_t of its own.
+    """The gate g_t of each task t weighs the task's own experts and the shared experts.
 
         S_t(x) = [specific experts of task t (x); shared experts (x)]
         g_t(x) = softmax(W_t x)           a weight for each expert in S_t
         z_t    = sum_i g_t(x)_i S_t(x)_i
         y_t    = h_t(z_t)
 
-    CGC is PLE with one level; `layers.extract` computes a level. The paper writes w^t
-    for g_t and g^t for z_t.
+    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
+    `Sharing`. S_t(x) is a list of the experts' outputs, and S_t(x)_i one output. CGC is
+    PLE with one level; `layers.extract` computes a level. The paper writes w^t for g_t
+    and g^t for z_t.
 
     Attributes:
-        num_specific_experts: experts of each task; 0 makes CGC an MMoE.
-        num_shared_experts: experts that all tasks read.
-        expert_units: widths of each expert.
-        gate_units: hidden widths of each gate; empty is the paper's linear gate.
+        num_specific_experts: number of experts of each task; 0 makes CGC an MMoE.
+        num_shared_experts: number of experts that all tasks read.
+        expert_units: widths of the layers of each expert.
+        gate_units: hidden widths of each gate; empty for the paper's linear gate.
 
     Reference: Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task
         Learning (MTL) Model for Personalized Recommendations", RecSys 2020,
@@ -39,7 +41,7 @@ class CGC(Sharing):
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import extract
 
-        (x,) = encodings
+        (x,) = encodings  # one encoding, (batch, dim)
         z, _ = extract(
             tasks=x,
             shared=x,
@@ -52,4 +54,4 @@ class CGC(Sharing):
             name="level_1",
             **self.dense_options,
         )
-        return z  # z_t, (T, B, H)
+        return z  # z_t, (tasks, batch, units)

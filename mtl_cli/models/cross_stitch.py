@@ -1,4 +1,4 @@
-"""Cross-stitch: a network per task; a learnt matrix mixes the networks' layers."""
+"""Cross-stitch: a network for each task, and trained matrices that mix the networks."""
 
 from collections.abc import Sequence
 
@@ -8,24 +8,27 @@ from mtl_cli.models.base import Sharing
 
 
 class CrossStitch(Sharing):
-    """Each task t has a network; after each layer l, a matrix A^l mixes all networks.
+    """Each task has a network. After each layer l, a matrix A^l mixes the networks.
 
         x_t^0 = x
-        x_t^l = sum_s A_ts^l f_s^l(x_s^{l-1})     f_s^l is layer l of the network of s
+        x_t^l = sum_s A_ts^l f_s^l(x_s^{l-1})              for each layer l = 1 ... L
         z_t   = x_t^L
         y_t   = h_t(z_t)
 
-    A^l holds one number for each pair of tasks. At the start A_0, the number is
-    `stitch_start` for a task and itself, and (1 - `stitch_start`) / (T - 1) for two
-    tasks. So that A learns faster than the kernels, the trained variable is a, with A =
-    A_0 + c a and c = `stitch_scale`: a step of Adam moves A by c times the learning
-    rate.
+    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
+    `Sharing`. f_s^l is layer l in the network of task s. A^l has one entry for each
+    pair of tasks. The initial values A_0 are `stitch_start` on the diagonal, for a task
+    and itself, and (1 - `stitch_start`) / (T - 1) elsewhere.
+
+    The matrices should change faster than the kernels. So the trained variable is not A
+    but a, where A = A_0 + c a and c = `stitch_scale`. A step of Adam then changes A by
+    about c times the learning rate.
 
     Attributes:
         bottom_units: widths of the layers of each task's network.
-        stitch_start: the share of its own layer that a task reads at the start, in [0,
-            1).
-        stitch_scale: the factor by which the matrices learn faster, c.
+        stitch_start: the initial diagonal of the matrices, in [0, 1): the weight of the
+            task's own layer.
+        stitch_scale: the factor by which the matrices change faster, c.
 
     Reference: Misra et al., "Cross-stitch Networks for Multi-task Learning", CVPR 2016,
         equation 1.
@@ -40,11 +43,12 @@ class CrossStitch(Sharing):
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import Expert, Mix, ParallelMLP, Route, StaticWeights
 
-        (x,) = encodings
+        (x,) = encodings  # one encoding, (batch, dim)
         num_tasks = len(tasks)
         routes = [
             Route(t, [Expert(s) for s in range(num_tasks)]) for t in range(num_tasks)
         ]
+        # `max` avoids a division by 0; a single task has no matrices.
         other = (1 - self.stitch_start) / max(num_tasks - 1, 1)
         start = [
             [self.stitch_start if s == t else other for s in range(num_tasks)]
@@ -55,10 +59,10 @@ class CrossStitch(Sharing):
             f = ParallelMLP(
                 num_tasks, [width], name=f"{name}_bottoms", **self.dense_options
             )
-            x = f(x)  # f_s^l(x_s^{l-1}), (T, B, units)
+            x = f(x)  # f_s^l(x_s^{l-1}), (tasks, batch, units)
             if num_tasks > 1:
                 stitch = StaticWeights(
                     routes, start, self.stitch_scale, name=f"{name}_stitches"
                 )
                 x = Mix()(stitch(x), x)  # x_t^l
-        return x  # z_t
+        return x  # z_t, (tasks, batch, units)

@@ -1,4 +1,4 @@
-"""DBMTL: a shared bottom under towers that read the towers of their parent tasks."""
+"""DBMTL: a shared bottom network, and towers that read the towers of parent tasks."""
 
 from collections.abc import Sequence
 
@@ -8,18 +8,19 @@ from mtl_cli.models.base import Sharing
 
 
 class DBMTL(Sharing):
-    """A bottom network f, and towers along an acyclic graph of tasks.
+    """All tasks read one bottom network f. The towers form an acyclic graph of tasks.
 
         z_t = f(x)                                           the same for all tasks
-        h_t = tower of task t (z_t)
-        r_t = relation network of task t ([h_t; r_p for each parent p of t])
+        c_t = hidden layers of the tower of task t (z_t)
+        r_t = relation network of task t ([c_t; r_p for each parent p of t])
         y_t = W_t r_t + b_t
 
-    The last three lines are made by the towers `dbmtl`, see `mtl_cli/towers/dbmtl.py`.
-    Any other scheme can have these towers too (`model.towers=dbmtl`).
+    x is the encoding of a row and y_t the logits of task t; see `Sharing`. The towers
+    `dbmtl` compute the last three lines, see `mtl_cli/towers/dbmtl.py`. Any other
+    scheme can have these towers too (`model.towers=dbmtl`).
 
     Attributes:
-        bottom_units: widths of the bottom network; if empty, f(x) = x.
+        bottom_units: widths of the layers of the bottom network; if empty, f(x) = x.
 
     Reference: Wang et al., "Deep Bayesian Multi-Target Learning for Recommender
         Systems", 2019.
@@ -30,8 +31,8 @@ class DBMTL(Sharing):
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import ParallelMLP
 
-        (x,) = encodings
+        (x,) = encodings  # one encoding, (batch, dim)
         if not self.bottom_units:
             return x
         f = ParallelMLP(1, self.bottom_units, name="bottom", **self.dense_options)
-        return f(x)[0]  # z_t, (B, H)
+        return f(x)[0]  # z_t, (batch, units)

@@ -13,13 +13,15 @@ class ESMM(Sharing):
         y_t = h_t(z_t)
         pCTR = sigmoid(y_click), pCVR = sigmoid(y_conversion), pCTCVR = pCTR x pCVR
 
-    The last line is made by the heads `esmm`, see `mtl_cli/heads/esmm.py`. Any other
-    scheme can have these heads too (`model.heads=esmm`).
+    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
+    `Sharing`. The heads `esmm` compute the last line for the click task and the
+    conversion task, see `mtl_cli/heads/esmm.py`. Any other scheme can have these heads
+    too (`model.heads=esmm`).
 
     Reference: Ma et al., "Entire Space Multi-Task Model: An Effective Approach for
         Estimating Post-Click Conversion Rate", SIGIR 2018, equation 1.
     """
 
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
-        (x,) = encodings
-        return x
+        (x,) = encodings  # one encoding, (batch, dim)
+        return x  # z_t, (batch, dim)

@@ -1,4 +1,4 @@
-"""HoME: groups of tasks, gates on what experts read, and experts that cannot starve."""
+"""HoME: a hierarchy of experts, for groups of tasks and then for single tasks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,34 +11,45 @@ from mtl_cli.models.base import Sharing
 
 
 class HoME(Sharing):
-    """Two levels: streams of groups of tasks, then streams of tasks.
+    """Two levels of experts and gates: one for groups of tasks, then one for tasks.
 
-        E(v)  = swish(batch_norm(mlp(v * F(v))))       an expert, mlp ends linear
-        F(v)  = sum_l softmax(W v)_l 2 sigmoid(A_l B_l v)             a feature gate
-        v_k   = G_k(x) [experts of group k (x); shared experts (x)]
-                + S_k(x) [experts of group k (x)]                     for each group k
-        v_s   = G_s(x) [experts of all groups (x); shared experts (x)]
-        u_t   = [v_k; v_s], k the group of task t
-        z_t   = G_t(u_t) [experts of task t (u_t); of group k (u_t); shared ones (v_s)]
-                + S_t(u_t) [experts of task t (u_t)]
-        y_t   = h_t(z_t)
+    The first level computes a vector v_k for each group k of tasks, and a shared vector
+    v_s. The second level computes z_t for each task t of a group k:
 
-    G(v) [...] is the sum of experts with the weights of a gate, as in MMoE. The
-    self-gates S are gates too, but a sigmoid where there is one expert only. Each set
-    of experts has a feature gate of its own.
+        v_k = G_k(x) [experts of group k (x); shared experts (x)]
+              + S_k(x) [experts of group k (x)]
+        v_s = G_s(x) [experts of all groups (x); shared experts (x)]
+        u_t = [v_k; v_s]
+        z_t = G_t(u_t) [experts of task t (u_t); experts of group k (u_t);
+                        shared experts (v_s)]
+              + S_t(u_t) [experts of task t (u_t)]
+        y_t = h_t(z_t)
+
+    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
+    `Sharing`. G(v) [...] is the weighted sum of experts with the weights of the gate G,
+    as in MMoE. The self-gates S are such gates too; for a single expert, S is a sigmoid
+    instead of a softmax. An expert E reads its input v through a feature gate F:
+
+        E(v) = swish(batch_norm(mlp(v * F(v))))          the last layer of mlp is linear
+        F(v) = sum_l softmax(W v)_l 2 sigmoid(A_l B_l v)
+
+    * is the element-wise product. The experts of one owner (a task, a group, or all
+    groups) share a feature gate. `layers/home_levels.py` computes the levels.
 
     Attributes:
-        groups: the tasks of each group; null puts all tasks into one group.
-        num_specific_experts: experts of each task in the second level.
-        num_group_experts: experts of each group in each level.
-        num_shared_experts: experts of all groups in each level.
-        expert_units: widths of each expert.
-        gate_units: hidden widths of the gates G and S; empty makes them linear.
-        feature_gate_ranks: ranks of A_l B_l; empty for no feature gates.
+        groups: {group: the tasks of the group}; null puts all tasks into one group.
+        num_specific_experts: number of experts of each task, in the second level.
+        num_group_experts: number of experts of each group, in each level.
+        num_shared_experts: number of experts shared by all groups, in each level.
+        expert_units: widths of the layers of each expert.
+        gate_units: hidden widths of the gates G and S; empty for linear gates.
+        feature_gate_ranks: the rank of each product A_l B_l, the number of rows of B_l;
+            empty for no feature gates.
         self_gates: whether there are self-gates S.
 
     Reference: Wang et al., "HoME: Hierarchy of Multi-Gate Experts for Multi-Task
-        Learning at Kuaishou", KDD 2025. The equations were read in summaries.
+        Learning at Kuaishou", KDD 2025. The equations follow summaries of the paper,
+        not the paper itself.
     """
 
     groups: dict[str, list[str]] | None
@@ -82,11 +93,11 @@ class HoME(Sharing):
             self_gates=self.self_gates,
             dense_options=self.dense_options,
         )
-        (x,) = encodings
-        return levels.second(*levels.first(x))  # z_t, (T, B, H)
+        (x,) = encodings  # one encoding, (batch, dim)
+        return levels.task_level(*levels.group_level(x))  # z_t, (tasks, batch, units)
 
     def _make_gates(self, num: int, num_experts: int, **options: Any) -> Any:
-        """Returns a layer of the gates G or S."""
+        """Returns a layer of `num` gates G or S."""
         return self.gate_option.layer(
             num, num_experts, self.gate_units, **options, **self.dense_options
         )

@@ -9,16 +9,19 @@ from mtl_cli.models.base import Sharing
 
 
 class OMoE(Sharing):
-    """All tasks read one mixture of the experts f_i, weighed by one gate g.
+    """All tasks share the experts f_i and the gate g, which weighs the experts.
 
         g(x) = softmax(W x)           a weight for each expert
-        z_t  = sum_i g(x)_i f_i(x)    the same for all tasks
+        z_t  = sum_i g(x)_i f_i(x)    the same for all tasks t
         y_t  = h_t(z_t)
 
+    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
+    `Sharing`.
+
     Attributes:
-        num_experts: number of experts, E.
-        expert_units: widths of each expert.
-        gate_units: hidden widths of the gate; empty is the paper's linear gate.
+        num_experts: number of experts.
+        expert_units: widths of the layers of each expert.
+        gate_units: hidden widths of the gate; empty for the paper's linear gate.
 
     Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
         Multi-gate Mixture-of-Experts", KDD 2018, equation 2.
@@ -32,13 +35,13 @@ class OMoE(Sharing):
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import Mix, ParallelMLP
 
-        (x,) = encodings
+        (x,) = encodings  # one encoding, (batch, dim)
         f = ParallelMLP(
             self.num_experts, self.expert_units, name="experts", **self.dense_options
         )
-        experts = f(x)  # f_i(x), (E, B, H)
+        outputs = f(x)  # f_i(x), (experts, batch, units)
         g = self.gate_option.layer(
             1, self.num_experts, self.gate_units, name="gate", **self.dense_options
         )
-        weights = g(x)  # g(x), (1, B, E)
-        return Mix()(weights, experts)[0]  # z_t, (B, H)
+        weights = g(x)  # g(x), (1, batch, experts)
+        return Mix()(weights, outputs)[0]  # z_t, (batch, units)

@@ -1,4 +1,4 @@
-"""PEPNet: gates of single features scale the embeddings and the towers' layers."""
+"""PEPNet: gates that read single features scale the embeddings and the towers."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,19 @@ class PEPNet(Sharing):
     """The towers of all tasks read the encoding, and PPNet scales their layers.
 
         z_t = x                    the same for all tasks
-        y_t = h_t(z_t)             h_t with gates: see `mtl_cli/towers/ppnet.py`
+        y_t = h_t(z_t)             h_t has gates, see `mtl_cli/towers/ppnet.py`
 
-    PEPNet consists of two gates. PPNet (`model.towers=ppnet`) scales the layers of the
-    towers. EPNet scales the embeddings below x by features that tell the domain
+    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
+    `Sharing`. PEPNet has two kinds of gates. PPNet scales the input of each layer of
+    the towers (`model.towers=ppnet`). EPNet scales the embeddings and dense features
+    that the encoder reads, by features that tell the domain of a row, such as the page
     (`encoder.domain_features`, see `encoders/base.py`). Any other scheme can have both
-    gates too.
+    kinds of gates too.
 
     Reference: Chang et al., "PEPNet: Parameter and Embedding Personalized Network for
         Infusing with Personalized Prior Information", KDD 2023.
     """
 
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
-        (x,) = encodings
-        return x  # z_t, (B, D)
+        (x,) = encodings  # one encoding, (batch, dim)
+        return x  # z_t, (batch, dim)

@@ -9,26 +9,30 @@ from mtl_cli.models.base import Sharing
 
 
 class PLE(Sharing):
-    """Levels of CGC, joined by one stream of each task t and one shared stream s.
+    """Each level computes one vector x_t per task t, and one shared vector x_s.
 
         x_t^0 = x_s^0 = x
         S_t^j = [specific experts of task t (x_t^{j-1}); shared experts (x_s^{j-1})]
-        x_t^j = sum_i g_t^j(x_t^{j-1})_i S_t^j_i           for each level j = 1 ... J
-        x_s^j = sum_i g_s^j(x_s^{j-1})_i S_s^j_i           but not for the last level
+        x_t^j = sum_i g_t^j(x_t^{j-1})_i S_ti^j            for each level j = 1 ... J
+        x_s^j = sum_i g_s^j(x_s^{j-1})_i S_si^j            for each level j < J
         z_t   = x_t^J
         y_t   = h_t(z_t)
 
-    S_s^j are all experts of level j: the specific experts of all tasks, then the shared
-    experts. Each gate g is the softmax of a linear layer. The last level has no shared
-    gate g_s, since no layer reads the shared stream after it. `layers.extract` computes
-    a level. The paper writes w^{t,j} for g_t^j and g^{t,j} for x_t^j.
+    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
+    `Sharing`. S_t^j is a list of experts' outputs, and S_ti^j one output. S_s^j is the
+    list for all experts of level j: the specific experts of all tasks, then the shared
+    experts. Each gate g is the softmax of a linear layer.
+
+    `layers.extract` computes a level. The paper writes w^{t,j} for g_t^j and g^{t,j}
+    for x_t^j.
 
     Attributes:
         num_levels: number of levels, J; PLE with 1 level is CGC.
-        num_specific_experts: experts of each task in a level; 0 is stacked MMoE.
-        num_shared_experts: experts of a level that belong to no task.
-        expert_units: widths of each expert.
-        gate_units: hidden widths of each gate; empty is the paper's linear gate.
+        num_specific_experts: number of experts of each task in each level; with 0, each
+            level is an MMoE.
+        num_shared_experts: number of shared experts in each level.
+        expert_units: widths of the layers of each expert.
+        gate_units: hidden widths of each gate; empty for the paper's linear gate.
 
     Reference: Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task
         Learning (MTL) Model for Personalized Recommendations", RecSys 2020,
@@ -45,10 +49,11 @@ class PLE(Sharing):
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import extract
 
-        (x,) = encodings
+        (x,) = encodings  # one encoding, (batch, dim)
         x_tasks = x_shared = x  # x_t^0, x_s^0
         for level in range(1, self.num_levels + 1):
-            x_tasks, x_shared = extract(  # x_t^j, (T, B, H), and x_s^j, (B, H)
+            # x_t^j, (tasks, batch, units), and x_s^j, (batch, units)
+            x_tasks, x_shared = extract(
                 tasks=x_tasks,
                 shared=x_shared,
                 num_tasks=len(tasks),
@@ -61,4 +66,4 @@ class PLE(Sharing):
                 name=f"level_{level}",
                 **self.dense_options,
             )
-        return x_tasks  # z_t
+        return x_tasks  # z_t, (tasks, batch, units)

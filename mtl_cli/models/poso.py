@@ -1,4 +1,4 @@
-"""POSO: a gate of personal features weighs the experts of MMoE."""
+"""POSO: a gate that reads personal features scales the experts of MMoE."""
 
 from collections.abc import Sequence
 
@@ -9,23 +9,26 @@ from mtl_cli.models.base import Sharing
 
 
 class POSO(Sharing):
-    """Each expert f_i is a copy of a module, for some kind of user or situation.
+    """Each expert f_i can specialise in a group of users, which the gate p recognises.
 
-        p(u)   = sigmoid(V relu(U u + c) + e)    a factor for each expert, of all tasks
+        p(u)   = sigmoid(V relu(U u + c) + e)    a factor for each expert
         g_t(x) = softmax(W_t x)                  a weight for each expert
         z_t    = C sum_i p(u)_i g_t(x)_i f_i(x)
         y_t    = h_t(z_t)
 
-    u are the embeddings and numbers of the personal features. C keeps the size of z_t.
+    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
+    `Sharing`. u are the embeddings and dense values of the personal features. The
+    factors p(u) are the same for all tasks. Since they are below 1, the constant C
+    keeps z_t from being small.
 
     Attributes:
-        num_experts: number of experts, E.
-        expert_units: widths of each expert.
-        gate_units: hidden widths of each gate g_t; empty is MMoE's linear gate.
-        personal_features: features that tell apart groups of users, such as how new a
-            user is; an empty list is all features with embeddings.
+        num_experts: number of experts.
+        expert_units: widths of the layers of each expert.
+        gate_units: hidden widths of each gate g_t; empty for MMoE's linear gate.
+        personal_features: features that tell groups of users apart, such as how new a
+            user is; empty for all features with embeddings.
         personal_gate_units: hidden widths of the gate p.
-        scale: C; with 2, factors of 1/2 give MMoE.
+        scale: C. With 2, the model is MMoE as long as all factors are 1/2.
 
     Reference: Dai et al., "POSO: Personalized Cold Start Modules for Large-scale
         Recommender Systems", 2021, POSO (MMoE).
@@ -47,27 +50,28 @@ class POSO(Sharing):
         from mtl_cli.layers.gate_nu import GateNU
         from mtl_cli.layers.routing import SHARED
 
-        x, u = encodings  # (B, D), (B, width of the personal features)
-        num, units, dense = self.num_experts, self.expert_units, self.dense_options
-        f = ParallelMLP(num, units, name="experts", **dense)
-        experts = f(x)  # (E, B, H)
-        shared = experts_of(SHARED, num)
+        x, u = encodings  # (batch, dim), (batch, columns of the personal features)
+        f = ParallelMLP(
+            self.num_experts, self.expert_units, name="experts", **self.dense_options
+        )
+        outputs = f(x)  # f_i(x), (experts, batch, units)
+        experts = experts_of(SHARED, self.num_experts)
         g = self.gate_option.layer(
             len(tasks),
-            num,
+            self.num_experts,
             self.gate_units,
-            routes=[Route(t, shared) for t in range(len(tasks))],
+            routes=[Route(t, experts) for t in range(len(tasks))],
             name="gates",
-            **dense,
+            **self.dense_options,
         )
-        p = GateNU(
+        p = GateNU(  # C p(u)
             1,
-            num,
+            self.num_experts,
             self.personal_gate_units,
             gamma=self.scale,
-            routes=[Route("personal", shared)],
+            routes=[Route("personal", experts)],
             weighs_experts=True,
             name="personal_gate",
-            **dense,
+            **self.dense_options,
         )
-        return Mix()(g(x) * p(u), experts)  # z_t, (T, B, H)
+        return Mix()(g(x) * p(u), outputs)  # z_t, (tasks, batch, units)

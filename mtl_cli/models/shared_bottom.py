@@ -10,12 +10,15 @@ from mtl_cli.models.base import Sharing
 class SharedBottom(Sharing):
     """The towers of all tasks read the output of one bottom network f.
 
-        z_t = f(x)                    the same for all tasks
+        z_t = f(x)                    the same for all tasks t
         y_t = h_t(z_t)
 
+    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
+    `Sharing`.
+
     Attributes:
-        bottom_units: widths of the bottom network; if empty, f(x) = x, and the tasks
-            share the encoding only.
+        bottom_units: widths of the layers of the bottom network; if empty, f(x) = x,
+            and the tasks share only the encoding.
 
     Reference: Caruana, "Multitask Learning", Machine Learning 28, 1997;
         equation 1 of Ma et al., KDD 2018.
@@ -26,8 +29,8 @@ class SharedBottom(Sharing):
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import ParallelMLP
 
-        (x,) = encodings
+        (x,) = encodings  # one encoding, (batch, dim)
         if not self.bottom_units:
             return x
         f = ParallelMLP(1, self.bottom_units, name="bottom", **self.dense_options)
-        return f(x)[0]  # z_t, (B, H)
+        return f(x)[0]  # z_t, (batch, units)

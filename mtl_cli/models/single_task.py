@@ -8,15 +8,17 @@ from mtl_cli.models.base import Sharing
 
 
 class SingleTask(Sharing):
-    """Each task has embeddings, a bottom network f_t and a tower of its own.
+    """Each task t has its own encoding x_t, bottom network f_t and tower h_t.
 
-        z_t = f_t(x_t)                x_t from the embeddings of task t
+        z_t = f_t(x_t)
         y_t = h_t(z_t)
 
-    The networks of all tasks are trained side by side, in one run.
+    y_t are the logits of task t; see `Sharing`. The encodings share no embeddings and
+    no layers. The networks of all tasks are trained in one run.
 
     Attributes:
-        bottom_units: widths of each task's bottom network; if empty, f_t(x_t) = x_t.
+        bottom_units: widths of the layers of each task's bottom network; if empty,
+            f_t(x_t) = x_t.
     """
 
     bottom_units: Units
@@ -29,8 +31,8 @@ class SingleTask(Sharing):
 
         from mtl_cli.layers import ParallelMLP
 
-        x = ops.stack(encodings)  # x_t, (T, B, D)
+        x = ops.stack(encodings)  # x_t, (tasks, batch, dim)
         f = ParallelMLP(
             len(tasks), self.bottom_units, name="bottoms", **self.dense_options
         )
-        return f(x)  # z_t, (T, B, H)
+        return f(x)  # z_t, (tasks, batch, units)

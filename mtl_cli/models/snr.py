@@ -1,4 +1,4 @@
-"""Sub-network routing: levels of sub-networks; training may cut their connections."""
+"""Sub-network routing: levels of sub-networks, whose connections training may cut."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -9,26 +9,30 @@ from mtl_cli.models.base import Sharing
 
 
 class SNR(Sharing):
-    """Sub-networks f_j in levels l; z_ij opens or cuts the way from j to i.
+    """Each level l has sub-networks f_j^l, connected to the networks of the next level.
 
         u_j^1 = f_j^1(x)
-        v_i^l = sum_j z_ij^l W_ij^l u_j^l     `snr_connection: trans`, W_ij a matrix
-        v_i^l = sum_j z_ij^l u_j^l            `snr_connection: aver`
+        v_i^l = sum_j z_ij^l W_ij^l u_j^l     if `snr_connection` is `trans`
+        v_i^l = sum_j z_ij^l u_j^l            if `snr_connection` is `aver`
         u_i^l = f_i^l(v_i^{l-1})              for each level l = 2 ... L
-        z_t   = v_t^L                         the readers i of the last level are tasks
+        z_t   = v_t^L                         the last level is connected to the tasks
         y_t   = h_t(z_t)
 
-    Each z_ij is a hard concrete variable with an alpha of its own: noisy in training,
-    fixed afterwards, and often exactly 0 or 1. See `layers.connect_networks` and
-    `layers.HardConcrete`.
+    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
+    `Sharing`. z_ij^l is a weight in [0, 1] of the connection from sub-network j to
+    sub-network or task i; at 0, the connection is cut. Each z_ij^l is a hard concrete
+    variable: random in training and fixed afterwards, often at exactly 0 or 1. The
+    matrices W_ij^l are trained. See `layers.HardConcrete` and
+    `layers.connect_networks`.
 
     Attributes:
         num_levels: number of levels, L.
         num_networks: number of sub-networks in each level.
-        network_units: widths of each sub-network.
-        snr_connection: `trans`, with a matrix per connection, or `aver`.
+        network_units: widths of the layers of each sub-network.
+        snr_connection: `trans`, with a matrix for each connection, or `aver`, without
+            matrices.
         snr_l0: strength of the penalty on the expected number of open connections.
-        snr_noise: whether training draws its noise per `step` or per `row`.
+        snr_noise: whether training draws z once per `step` or for each `row`.
 
     Reference: Ma et al., "SNR: Sub-Network Routing for Flexible Parameter Sharing in
         Multi-Task Learning", AAAI 2019; hard concrete variables: Louizos et al., ICLR
@@ -45,7 +49,7 @@ class SNR(Sharing):
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import ParallelMLP, connect_networks
 
-        (x,) = encodings
+        (x,) = encodings  # one encoding, (batch, dim)
         n = self.num_networks
         for level in range(1, self.num_levels + 1):
             name = f"level_{level}"
@@ -53,10 +57,10 @@ class SNR(Sharing):
                 n, self.network_units, name=f"{name}_networks", **self.dense_options
             )
             is_last = level == self.num_levels
-            networks = [f"network {i + 1}" for i in range(n)]
-            x = connect_networks(  # v_i^l, (readers, B, H)
-                f(x),  # u_j^l, (n, B, H)
-                range(len(tasks)) if is_last else networks,
+            next_networks = [f"network {i + 1}" for i in range(n)]
+            x = connect_networks(  # v_i^l, (readers, batch, units)
+                f(x),  # u_j^l, (n, batch, units)
+                readers=range(len(tasks)) if is_last else next_networks,
                 has_transforms=self.snr_connection == "trans",
                 l0=self.snr_l0,
                 per_row=self.snr_noise == "row",
@@ -64,4 +68,4 @@ class SNR(Sharing):
                 initializer=self.initializer,
                 name=name,
             )
-        return x  # z_t
+        return x  # z_t, (tasks, batch, units)

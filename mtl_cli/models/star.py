@@ -1,4 +1,4 @@
-"""STAR: the weights of each scenario are shared weights times factors of its own."""
+"""STAR: each scenario multiplies the shared weights by factors of its own."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -9,24 +9,28 @@ from mtl_cli.models.base import Sharing
 
 
 class STAR(Sharing):
-    """A shared bottom in the star topology; all towers are in this topology too.
+    """The layers of the bottom network and of the towers form a star topology.
 
-        x^0    = normalised x, with statistics, scales and shifts of each scenario
-        x^l    = relu(x^l-1 (W^l * W_s^l) + b^l + b_s^l)     for l = 1 ... L
-        z_t    = x^L                      the same for all tasks
-        y_t    = h_t(z_t)                 see `mtl_cli/towers/star.py`
+        x^0 = norm_s(x)
+        x^l = relu(x^{l-1} (W^l * W_s^l) + b^l + b_s^l)         for l = 1 ... L
+        z_t = x^L                      the same for all tasks
+        y_t = h_t(z_t)                 see `mtl_cli/towers/star.py`
 
-    s is the scenario of the row: the value of the feature `dataset.scenario`. * is the
-    element-wise product. A row of an unknown scenario gets the mean over all scenarios.
+    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
+    `Sharing`. s is the scenario of the row: the value of the feature
+    `dataset.scenario`. * is the element-wise product. The weights W^l and b^l are
+    shared by all scenarios, W_s^l and b_s^l belong to scenario s. norm_s normalises x
+    by the mean and variance over rows of s, see `layers/partitioned_norm.py`. A row of
+    an unknown scenario gets, in each layer, the mean over all scenarios.
 
     Attributes:
-        bottom_units: widths of the layers that all tasks share; if empty, x^L = x^0.
+        bottom_units: widths of the layers of the bottom network; if empty, x^L = x^0.
 
     Reference: Sheng et al., "One Model to Serve All: Star Topology Adaptive Recommender
         for Multi-Domain CTR Prediction", CIKM 2021.
         Differs from the paper in: there may be several tasks, each with a tower and an
         auxiliary network; batches hold rows of all scenarios, see
-        `layers/partitioned_norm.py`. The paper does not say how W_s starts: at 1.
+        `layers/partitioned_norm.py`. W_s starts at 1; the paper does not say how.
     """
 
     reads_scenario: ClassVar[bool] = True
@@ -37,10 +41,10 @@ class STAR(Sharing):
         from mtl_cli.layers.partitioned_norm import PartitionedNorm
         from mtl_cli.layers.star import StarMLP
 
-        x, scenario = encodings  # (B, D), (B, S)
+        x, scenario = encodings  # (batch, dim), (batch, scenarios)
         norm = PartitionedNorm(name="normalisation", dtype="float32")
         x = norm(x, scenario)
         if not self.bottom_units:
             return x
         bottom = StarMLP(1, self.bottom_units, name="bottom", **self.dense_options)
-        return bottom(x, scenario)[0]  # z_t, (B, H)
+        return bottom(x, scenario)[0]  # z_t, (batch, units)

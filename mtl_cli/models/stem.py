@@ -1,4 +1,4 @@
-"""STEM: shared embeddings, embeddings of each task, and gates that stop gradients."""
+"""STEM: embeddings of each task beside shared ones, and gates over all experts."""
 
 from collections.abc import Sequence
 
@@ -9,26 +9,30 @@ from mtl_cli.models.base import Sharing
 
 
 class STEM(Sharing):
-    """Each task t reads all experts, but trains only its own and the shared ones.
+    """Each task t reads all experts, but trains only its own and the shared experts.
 
-        x_t^0 = encoding by the embeddings of task t; x_s^0 = encoding by shared ones
+        x_t^0 = the encoding by the embeddings of task t
+        x_s^0 = the encoding by the shared embeddings
         F_t^j = specific experts of task t (x_t^{j-1})     for each level j = 1 ... J
         F_s^j = shared experts (x_s^{j-1})
         S_t^j = [sg(F_1^j); ...; F_t^j; ...; sg(F_T^j); F_s^j]
-        x_t^j = sum_i g_t^j(x_t^{j-1} + x_s^{j-1})_i S_t^j_i
-        x_s^j = sum_i g_s^j(x_s^{j-1})_i [F_1^j; ...; F_T^j; F_s^j]_i      for j < J
+        S_s^j = [F_1^j; ...; F_T^j; F_s^j]
+        x_t^j = sum_i g_t^j(x_t^{j-1} + x_s^{j-1})_i S_ti^j
+        x_s^j = sum_i g_s^j(x_s^{j-1})_i S_si^j            for each level j < J
         z_t   = x_t^J
         y_t   = h_t(z_t)
 
-    sg stops gradients: the loss of a task reaches no experts of the other tasks and,
-    with one level, none of their embeddings. g is a softmax, with hidden layers in the
-    paper. `layers/stem_level.py` computes a level.
+    h_t is the tower and y_t the logits of task t; see `Sharing`. F and S are lists of
+    experts' outputs, and S_ti^j is one output. A gate g is a softmax; in the paper, it
+    has hidden layers. sg stops gradients: the loss of a task does not reach the
+    experts of other tasks. With one level, it does not reach their embeddings either.
+    `layers/stem_level.py` computes a level.
 
     Attributes:
         num_levels: number of levels, J.
-        num_specific_experts: experts of each task in a level.
-        num_shared_experts: experts of a level that belong to no task.
-        expert_units: widths of each expert.
+        num_specific_experts: number of experts of each task in each level.
+        num_shared_experts: number of shared experts in each level.
+        expert_units: widths of the layers of each expert.
         gate_units: hidden widths of each gate.
 
     Reference: Su et al., "STEM: Unleashing the Power of Embeddings for Multi-task
@@ -51,10 +55,11 @@ class STEM(Sharing):
 
         from mtl_cli.layers.stem_level import stem_level
 
-        *of_tasks, x_shared = encodings  # x_s^0, (B, D)
-        x_tasks = ops.stack(of_tasks)  # x_t^0, (T, B, D)
+        *x_by_task, x_shared = encodings  # one x_t^0 per task, and x_s^0
+        x_tasks = ops.stack(x_by_task)  # (tasks, batch, dim)
         for level in range(1, self.num_levels + 1):
-            x_tasks, x_shared = stem_level(  # x_t^j, (T, B, H), and x_s^j, (B, H)
+            # x_t^j, (tasks, batch, units), and x_s^j, (batch, units)
+            x_tasks, x_shared = stem_level(
                 tasks=x_tasks,
                 shared=x_shared,
                 num_specific_experts=self.num_specific_experts,
@@ -66,4 +71,4 @@ class STEM(Sharing):
                 name=f"level_{level}",
                 **self.dense_options,
             )
-        return x_tasks  # z_t
+        return x_tasks  # z_t, (tasks, batch, units)

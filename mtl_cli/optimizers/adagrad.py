@@ -8,14 +8,14 @@ from mtl_cli.optimizers.base import Optimizer, Slot
 
 
 class Adagrad(Optimizer):
-    """`s += g^2`, `x -= r g / sqrt(s + epsilon)`.
+    """Each step updates a weight by `s += g^2`, then `x -= r g / sqrt(s + epsilon)`.
 
-    x is a weight, g its gradient, s the sum of its squared gradients, and r the
-    learning rate of the step.
+    x is one entry of the weight and g the gradient of this entry. s is the sum of the
+    squares of g over all steps so far, and r is the learning rate of the step.
 
     Attributes:
         initial_accumulator_value: the value of s before the first step.
-        epsilon: number added to s, so that no step divides by 0.
+        epsilon: constant added to s, so that no step divides by 0.
 
     Reference: Duchi et al., "Adaptive Subgradient Methods", JMLR 12, 2011.
     """
@@ -49,7 +49,7 @@ class Adagrad(Optimizer):
         return -rate * gradient / tf.sqrt(s + self.epsilon), [s]
 
     def squared_gradient(self, gradient: Tensor) -> Tensor:
-        """Returns the addition to s in one step."""
+        """Returns what a step adds to s."""
         import tensorflow as tf
 
         return tf.square(gradient)

@@ -8,19 +8,22 @@ from mtl_cli.optimizers.base import Optimizer, Slot
 
 
 class Adam(Optimizer):
-    """`x -= a m / (sqrt(v) + epsilon)`, with running means m of g and v of `g^2`.
+    """Each step moves a weight by its mean gradient, divided by its root mean square.
 
-    x is a weight, g its gradient, r the learning rate of the step. In step t, counted
-    from 1:
+    In step t, counted from 1:
 
-        m += (1 - beta_1) (g - m)
-        v += (1 - beta_2) (g^2 - v)
-        a = r sqrt(1 - beta_2^t) / (1 - beta_1^t)
+        m += (1 - beta_1) (g - m)                 the running mean of g
+        v += (1 - beta_2) (g^2 - v)               the running mean of g^2
+        a  = r sqrt(1 - beta_2^t) / (1 - beta_1^t)
+        x -= a m / (sqrt(v) + epsilon)
+
+    x is one entry of the weight, g the gradient of this entry, and r the learning rate
+    of the step. m and v start at 0; the factors of r in a correct for this start.
 
     Attributes:
-        beta_1: share of the mean gradient m that a step keeps.
-        beta_2: share of the mean square v that a step keeps.
-        epsilon: number added to the root of v, so that no step divides by 0.
+        beta_1: weight of the earlier steps in the running mean m.
+        beta_2: weight of the earlier steps in the running mean v.
+        epsilon: constant added to the square root of v, so that no step divides by 0.
 
     Reference: Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
         Differs from the paper in: in a large table (`lazy`), m and v of a row decay

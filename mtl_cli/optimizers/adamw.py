@@ -8,14 +8,14 @@ from mtl_cli.optimizers.adam import Adam
 
 
 class AdamW(Adam):
-    """Adam's step and the decay: `x -= a m / (sqrt(v) + epsilon) + r weight_decay x`.
+    """Each step updates `x -= a m / (sqrt(v) + epsilon) + r weight_decay x`.
 
-    r is the learning rate of the step, without the correction that Adam's a contains.
-    See `Adam` for the other symbols.
+    The first term is the step of `Adam`, which defines the symbols. The second term is
+    the decay. The decay uses the learning rate r itself, not Adam's corrected rate a.
 
     Attributes:
-        weight_decay: strength of the decay: a step removes the share `r weight_decay`
-            of each weight.
+        weight_decay: strength of the decay. Beside Adam's step, each step subtracts
+            the fraction `r weight_decay` of every weight.
 
     Reference: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR
         2019.

@@ -8,12 +8,12 @@ from mtl_cli.core.tensors import Tensor
 
 
 class Slot(NamedTuple):
-    """Numbers that an optimizer stores for an embedding table, such as Adam's m.
+    """A variable that an optimizer keeps for an embedding table, such as Adam's m.
 
     Attributes:
-        start: the value of each number before the first step.
-        per_row: whether there is one number for each row of the table. Otherwise there
-            is one for each number of the table.
+        start: the value of every entry before the first step.
+        per_row: whether the slot has one value per row of the table. Otherwise the slot
+            has one value per entry of the table.
     """
 
     start: float
@@ -21,22 +21,25 @@ class Slot(NamedTuple):
 
 
 class Optimizer(Options):
-    """The keys of `conf/optimizer/*.yaml`, and two implementations of the optimizer.
+    """The base class of optimizers. The fields are the keys of `conf/optimizer/*.yaml`.
 
-    Embedding tables that are updated by rows (`lazy`) use `row_slots` and `row_change`,
-    see `training/large_tables.py`. All other weights use the Keras optimizer.
+    A subclass implements the same update twice. `keras_optimizer` updates whole
+    weights. `row_slots` and `row_change` update some rows of an embedding table, so
+    that a step need not read and write all rows of a large table. The key `lazy`
+    decides which tables are updated by rows, see `training/large_tables.py`.
 
     Attributes:
+        is_always_lazy: whether `lazy: auto` selects embedding tables of every size.
         name: name of the optimizer's module.
         learning_rate: highest learning rate of the run.
-        schedule: the way in which the rate falls from `learning_rate` to 0 over the
-            whole run.
-        warmup_steps: number of steps over which the rate first rises to
-            `learning_rate`.
-        clip_norm: highest norm that the gradient of all weights together may have;
-            null for no limit.
+        schedule: the learning rate after the warm-up. `constant` stays at
+            `learning_rate`; `linear` and `cosine` fall to 0 at the end of the run.
+        warmup_steps: number of steps at the start of the run in which the rate rises
+            linearly to `learning_rate`; 0 for no warm-up.
+        clip_norm: highest norm of the gradient of all weights together. A longer
+            gradient is scaled down to this norm. null is no limit.
         lazy: whether a step updates only those rows of an embedding table that its
-            batch reads; `auto` does so for tables of more than a million numbers.
+            batch reads. `auto` does so for tables with more than a million entries.
     """
 
     is_always_lazy: ClassVar[bool] = False
@@ -53,8 +56,8 @@ class Optimizer(Options):
 
         Args:
             total_steps: number of steps of the run.
-            first_step: number of steps that the optimizer has taken in earlier runs;
-                the schedule starts after them.
+            first_step: number of steps that the optimizer has taken in earlier runs.
+                The schedule starts after these steps.
         """
         rate: Any = self.learning_rate
         if self.schedule != "constant" or self.warmup_steps:
@@ -67,11 +70,16 @@ class Optimizer(Options):
 
     @abstractmethod
     def keras_optimizer(self, **common: Any) -> Any:
-        """Returns the Keras optimizer, given the arguments that all optimizers take."""
+        """Returns the Keras optimizer.
+
+        Args:
+            **common: the arguments that every Keras optimizer gets, such as
+                `learning_rate`.
+        """
 
     @abstractmethod
     def row_slots(self) -> list[Slot]:
-        """Returns the slots that `row_change` reads and updates."""
+        """Returns the slots of a table that `row_change` reads and updates."""
 
     @abstractmethod
     def row_change(
@@ -85,18 +93,18 @@ class Optimizer(Options):
         """Returns the change of some rows of a table in one step, and their new slots.
 
         If a batch reads every row, the rows change as in the Keras optimizer's step.
-        The exception is `rowwise_adagrad`, because it takes a mean over the columns of
-        a row. Rows that a batch does not read stay as they are, and so do their slots.
+        The exception is `rowwise_adagrad`, because Keras has no such optimizer. A row
+        that the batch does not read keeps its values and its slots.
 
         Args:
-            rows: `(n, width)`, the rows before the step.
-            gradient: `(n, width)`; a row that the batch reads several times has the
-                sum of its gradients.
-            slots: the rows' slots before the step: for each slot of `row_slots` a
-                tensor `(n, width)`, or `(n, 1)` if the slot is `per_row`.
+            rows: the n rows that the batch reads, before the step, `(n, width)`.
+            gradient: the gradient of the rows, `(n, width)`. If a batch reads a row
+                several times, the gradients of these times are summed.
+            slots: the slots of the rows before the step, one tensor for each slot of
+                `row_slots`: `(n, 1)` if the slot is `per_row`, otherwise `(n, width)`.
             step: number of steps before this one.
             rate: learning rate of this step.
 
-        Returns: `(n, width)`, the numbers to add to the rows; and the slots after the
-            step.
+        Returns: the change to add to the rows, `(n, width)`; and the slots after the
+            step, in the shapes of `slots`.
         """

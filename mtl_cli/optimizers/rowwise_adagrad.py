@@ -1,4 +1,4 @@
-"""Adagrad that keeps one number for each row of an embedding table."""
+"""Adagrad that keeps one sum of squares for each row of an embedding table."""
 
 from typing import ClassVar
 
@@ -12,9 +12,11 @@ from mtl_cli.optimizers.base import Slot
 class RowwiseAdagrad(Adagrad):
     """Adagrad with one s for each row of an embedding table: `s += mean(g^2)`.
 
-    The mean is over the columns of the row. The Keras optimizer takes no mean, so its
-    update of a row is another one, unless the row has a single column. Embedding tables
-    of any size are updated by rows. All other weights are updated by `Adagrad`.
+    The mean is over the columns of the row. A table then needs far less memory for s
+    than with `Adagrad`, which keeps one s for each entry and defines the symbols.
+
+    Keras has no such optimizer. So embedding tables of every size are updated by rows,
+    see `lazy`, and all other weights are updated by `Adagrad`.
 
     Reference: Mudigere et al., "Software-Hardware Co-design for Fast and Scalable
         Training of Deep Learning Recommendation Models", ISCA 2022, section 4.1.4.
@@ -26,7 +28,10 @@ class RowwiseAdagrad(Adagrad):
     @classmethod
     def _refuse_false(cls, lazy: bool | str) -> bool | str:
         if lazy is False:
-            raise ValueError("rowwise_adagrad is lazy by nature; set it to auto")
+            raise ValueError(
+                "rowwise_adagrad updates embedding tables of every size by rows; set "
+                "it to auto"
+            )
         return lazy
 
     def row_slots(self) -> list[Slot]:

@@ -8,14 +8,20 @@ from mtl_cli.optimizers.base import Optimizer, Slot
 
 
 class SGD(Optimizer):
-    """`x -= r g`; with momentum `m = momentum m - r g`, then `x += m`.
+    """Each step moves a weight against its gradient: `x -= r g`.
 
-    x is a weight, g its gradient, and r the learning rate of the step.
+    With momentum, a step is
+
+        m  = momentum m - r g         m is 0 before the first step
+        x += m                        or x += momentum m - r g, if `nesterov` is set
+
+    x is one entry of the weight, g the gradient of this entry, and r the learning rate
+    of the step.
 
     Attributes:
-        momentum: share of the last step m that a step repeats; 0 for none.
-        nesterov: whether a step takes `x += momentum m - r g` in place of `x += m`,
-            with the new m.
+        momentum: fraction of the last step's m that is part of this step's m; 0 for no
+            momentum.
+        nesterov: whether to use Nesterov's momentum.
 
     Reference: Sutskever et al., "On the importance of initialization and momentum in
         deep learning", ICML 2013, section 2.

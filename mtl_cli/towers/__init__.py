@@ -1,1 +1,1 @@
-"""Towers turn the hidden vectors of tasks into logits: one file for each kind."""
+"""Towers: networks from the tasks' hidden vectors to logits, one file for each kind."""

@@ -18,7 +18,8 @@ class TowerOf(NamedTuple):
         task: the name of the task.
         units: widths of the hidden layers; empty for a tower without hidden layers.
         num_logits: number of logits.
-        is_binary: whether the logit stands for a probability.
+        is_binary: whether the task has labels of 0 and 1, so that the sigmoid of its
+            logit is a probability.
     """
 
     task: str
@@ -39,10 +40,14 @@ class Towers(Options):
     reads_scenario: ClassVar[bool] = False
 
     def check(self, towers: Sequence[TowerOf]) -> None:
-        """Raises ValueError if these towers cannot serve these tasks."""
+        """Raises ValueError if these towers do not suit the tasks.
+
+        Args:
+            towers: the tower of each task, in order.
+        """
 
     def named_features(self) -> dict[str, list[str]]:
-        """Returns {key of `model`: the features that it names}."""
+        """Returns the keys of `model` that name features, {key: the features}."""
         return {}
 
     @abstractmethod
@@ -56,25 +61,28 @@ class Towers(Options):
         """Connects a tower to each task's hidden vector.
 
         Args:
-            hidden: the tasks' hidden vectors z_t, `(T, batch, dim)`; or `(batch, dim)`
-                if all towers read the same vector.
+            hidden: the hidden vectors z_t of the T tasks, `(T, batch, dim)`; or
+                `(batch, dim)` if all towers read the same vector.
             towers: the tower of each task, in order.
-            encodings: the encodings of the rows, and the vectors of single features.
+            encodings: the encodings of the rows, and the vectors of single features,
+                for towers that read more than `hidden`.
             **dense_options: arguments of the hidden layers, see `ParallelMLP`.
 
-        Returns: the logits y_t of each task, `(batch, num_logits)`, in float32.
+        Returns: the logits y_t, one tensor `(batch, num_logits)` in float32 for each
+            task, in the order of `towers`.
         """
 
 
 def towers_named(name: str, keys: dict[str, Any]) -> Towers:
-    """Returns the towers that `model.towers` names.
+    """Builds the towers that `model.towers` names.
 
     Args:
         name: the value of `model.towers`: the name of a file in this folder.
-        keys: the keys of `model.*` that belong to some towers, with their values.
+        keys: {key: value} for all keys of `model.*` that any kind of towers declares.
 
     Raises:
-        ValueError: if a key belongs to other towers, or a value is wrong.
+        ValueError: if the value of a key of other towers is not its default, or if a
+            value is wrong.
     """
     towers = option_class(AXIS, name, Towers)
     own_keys = drop_keys_of_others(keys, towers, AXIS, Towers, "model.towers")

@@ -1,4 +1,4 @@
-"""DBMTL: the tower of a task reads what the towers of its parent tasks have found."""
+"""DBMTL: the tower of a task also reads vectors of the towers of its parent tasks."""
 
 from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
@@ -14,15 +14,21 @@ from mtl_cli.towers.base import TowerOf, Towers
 
 
 class DBMTL(Towers):
-    """Towers along an acyclic graph of tasks.
+    """Towers connected along an acyclic graph of tasks, from parents to children.
 
-        p(y_1, ..., y_T | x) = product over t of p(y_t | labels of the parents of t, x)
+    The paper models the labels of a row with the encoding x by
 
-        h_t = tower of task t (z_t)
-        r_t = relation network of task t ([h_t; r_p for each parent p of t])
+        p(all labels | x) = prod_t p(label of task t | labels of t's parents, x)
+
+    To let the prediction of a task depend on its parents, the tower of the task reads a
+    vector r_p of the tower of each parent p, instead of the parent's label:
+
+        c_t = hidden layers of the tower of task t (z_t)
+        r_t = relation network of task t ([c_t; r_p for each parent p of t])
         y_t = W_t r_t + b_t
 
-    A parent passes on its hidden vector r_p, neither its label nor its logit.
+    z_t is the hidden vector of task t, [a; b] the vector a followed by b, and y_t the
+    logits.
 
     Reference: Wang et al., "Deep Bayesian Multi-Target Learning for Recommender
         Systems", 2019.
@@ -32,16 +38,19 @@ class DBMTL(Towers):
         dict[str, list[str]] | None,
         Field(
             description="the parents of each task, as in `{buy: [click]}`; a task that "
-            "is not named has none; null is a chain of all tasks, in order"
+            "is not named has no parents; null makes each task the parent of the next "
+            "task"
         ),
     ] = None
     relation_units: Annotated[
-        SomeUnits, Field(description="widths of the relation network of each task")
+        SomeUnits,
+        Field(description="widths of the layers of each task's relation network"),
     ] = Field(default_factory=lambda: [32])
 
     def parents_of(self, tasks: Sequence[str]) -> dict[str, list[str]]:
-        """Returns the parents of each task."""
+        """Returns the parents of each task, {task: its parents}."""
         if self.parents is None:
+            # The first task has no parent: tasks[0:0] is empty.
             return {
                 name: list(tasks[max(0, i - 1) : i]) for i, name in enumerate(tasks)
             }
@@ -85,25 +94,30 @@ class DBMTL(Towers):
 
         tasks = [tower.task for tower in towers]
         parents = self.parents_of(tasks)
-        h = connect_hidden(hidden, [t.units for t in towers], **dense_options)
-        r: dict[str, Tensor] = {}
+        c = connect_hidden(hidden, [t.units for t in towers], **dense_options)
+        r: dict[str, Tensor] = {}  # by task
         graph = TopologicalSorter(parents)
         graph.prepare()
-        while ready := graph.get_ready():  # the tasks whose parents have an r
-            x = {}
+        # In each round, connect all tasks whose parents have their r.
+        while ready := graph.get_ready():
+            inputs = {}  # by the index of the task
             for t in sorted(map(tasks.index, ready)):
-                of_parents = [r[parent] for parent in parents[tasks[t]]]
-                x[t] = ops.concatenate([h[t], *of_parents], axis=-1)
-            for _, members in alike([v.shape[-1] for v in x.values()]):
-                group = [[*x][i] for i in members]
+                r_of_parents = [r[parent] for parent in parents[tasks[t]]]
+                inputs[t] = ops.concatenate([c[t], *r_of_parents], axis=-1)
+            indices = list(inputs)
+            # Relation networks with inputs of one width are computed side by side.
+            for _, positions in alike([x.shape[-1] for x in inputs.values()]):
+                group = [indices[i] for i in positions]
                 relation = ParallelMLP(
                     len(group),
                     self.relation_units,
                     name=layer_name(group, "relation"),
                     **dense_options,
                 )
-                outputs = relation(ops.stack([x[t] for t in group]))
+                outputs = relation(ops.stack([inputs[t] for t in group]))
                 r |= {tasks[t]: outputs[i] for i, t in enumerate(group)}
             graph.done(*ready)
-        z = ops.stack([r[name] for name in tasks])  # r_t, (T, B, width)
-        return connect_logits(z, [t.num_logits for t in towers], **dense_options)
+        r_by_task = ops.stack([r[name] for name in tasks])  # (T, batch, units)
+        return connect_logits(
+            r_by_task, [t.num_logits for t in towers], **dense_options
+        )

@@ -9,7 +9,12 @@ from mtl_cli.towers.base import TowerOf, Towers
 
 
 class Independent(Towers):
-    """Towers that do not read each other: `y_t = h_t(z_t)`."""
+    """Each tower is a multi-layer perceptron h_t that reads only its task's vector.
+
+        y_t = h_t(z_t)
+
+    z_t is the hidden vector of task t, and y_t its logits.
+    """
 
     def connect(
         self,
@@ -20,7 +25,7 @@ class Independent(Towers):
     ) -> list[Tensor]:
         from mtl_cli.layers import connect_towers
 
-        return connect_towers(
+        return connect_towers(  # these towers do not read the encodings
             hidden,
             [tower.units for tower in towers],
             [tower.num_logits for tower in towers],

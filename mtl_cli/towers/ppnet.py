@@ -1,4 +1,4 @@
-"""PPNet: gates that scale what each layer of a tower reads, by prior features."""
+"""PPNet: gates that read prior features scale the input of each layer of a tower."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -12,17 +12,20 @@ from mtl_cli.towers.base import TowerOf, Towers
 
 
 class PPNet(Towers):
-    """Towers whose layers read hidden vectors scaled by a gate.
+    """Towers with a gate before each layer: its factors d scale the layer's input.
 
-        u        = [embeddings of the prior features; sg(x)]
-        d_t^l    = 2 sigmoid(V_t^l relu(U^l u + c^l) + e_t^l)     for l = 1 ... L + 1
-        h_t^1    = z_t
-        h_t^l+1  = relu(W_t^l (d_t^l * h_t^l) + b_t^l)            for l = 1 ... L
-        y_t      = W_t^L+1 (d_t^L+1 * h_t^L+1) + b_t^L+1
+        u         = [embeddings of the prior features; sg(x)]
+        d_t^l     = 2 sigmoid(V_t^l relu(U^l u + c^l) + e_t^l)    for l = 1 ... L + 1
+        v_t^1     = z_t
+        v_t^{l+1} = relu(W_t^l (d_t^l * v_t^l) + b_t^l)           for l = 1 ... L
+        y_t       = W_t^{L+1} (d_t^{L+1} * v_t^{L+1}) + b_t^{L+1}
 
-    sg stops gradients: a gate does not train the encoding x that it reads, but trains
-    the embeddings of the prior features. * is the element-wise product. If each task
-    has an encoding x_t of its own, its gate reads x_t, and has a U_t^l and c_t^l.
+    z_t is the hidden vector of task t, v_t^l the input of layer l of its tower, and y_t
+    its logits. The tower has L hidden layers. x is the encoding of the row, and * the
+    element-wise product. relu stands for `model.activation`. sg stops gradients: a gate
+    does not train the encoding that it reads, but trains the embeddings of the prior
+    features. If each task has an encoding x_t of its own, the gates of task t read x_t
+    and have their own U_t^l and c_t^l.
 
     Reference: Chang et al., "PEPNet: Parameter and Embedding Personalized Network for
         Infusing with Personalized Prior Information", KDD 2023, equations 6 to 9.
@@ -31,8 +34,8 @@ class PPNet(Towers):
     prior_features: Annotated[
         list[str],
         Field(
-            description="features of the user, the item and its author, by which the "
-            "gates scale; an empty list is all features with embeddings"
+            description="features that the gates read, such as those of the user, the "
+            "item and its author; empty for all features with embeddings"
         ),
     ] = Field(default_factory=list)
     prior_gate_units: Annotated[
@@ -55,9 +58,13 @@ class PPNet(Towers):
 
         priors = encodings.of_features(self.prior_features)
         pairs = zip(priors, encodings.outputs, strict=True)
-        read = [ops.concatenate([p, ops.stop_gradient(x)], axis=-1) for p, x in pairs]
-        u = of_sets(read, len(towers))
-        names = encodings.columns if hidden is encodings.outputs[0] else []
+        gate_inputs = [
+            ops.concatenate([prior, ops.stop_gradient(x)], axis=-1)
+            for prior, x in pairs
+        ]
+        u = of_sets(gate_inputs, len(towers))
+        # If the towers read the encoding, reports can name the first layer's input.
+        features = encodings.columns if hidden is encodings.outputs[0] else []
         logits: dict[int, Tensor] = {}
         for (units, num_logits), tasks in alike(
             [(t.units, t.num_logits) for t in towers]
@@ -67,53 +74,57 @@ class PPNet(Towers):
                 of_tasks(u, tasks, len(towers)),
                 tasks,
                 (units, num_logits),
-                names,
+                features,
                 **dense_options,
             )
         return [logits[t] for t in range(len(towers))]
 
     def _connect_alike(
         self,
-        h: Tensor,
+        v: Tensor,
         u: Tensor,
         tasks: Sequence[int],
         shape: tuple[Sequence[int], int],
-        names: Sequence[str],
+        features: Sequence[str],
         **dense_options: Any,
     ) -> dict[int, Tensor]:
-        """Returns {task: logits} of towers of one shape.
+        """Connects towers of one shape, side by side.
 
         Args:
-            h: the hidden vectors z_t, `(tasks, batch, dim)` or `(batch, dim)`.
-            u: what the gates read, `(tasks, batch, dim)` or `(batch, dim)`.
-            tasks: the numbers of the tasks.
+            v: the hidden vectors z_t, `(tasks, batch, dim)` or `(batch, dim)`.
+            u: the input of the gates, `(tasks, batch, dim)` or `(batch, dim)`.
+            tasks: the indices of the tasks.
             shape: the widths of the hidden layers, and the number of logits.
-            names: the feature of each unit of h; empty if h does not hold features.
+            features: the feature of each unit of v; empty if v does not hold features.
             **dense_options: arguments of the hidden layers.
+
+        Returns: {index of the task: logits, `(batch, num_logits)`}.
         """
         from mtl_cli.layers import ParallelMLP, Route
-        from mtl_cli.layers.gate_nu import GateNU, columns_of, units_of
+        from mtl_cli.layers.gate_nu import GateNU, feature_units, unnamed_units
         from mtl_cli.layers.towers import layer_name, logits_of
 
         units, num_logits = shape
-        for layer in range(1, len(units) + 2):
-            has_names = layer == 1 and len(names) == h.shape[-1]
-            scaled = columns_of(names) if has_names else units_of("", h.shape[-1])
+        for layer in range(1, len(units) + 2):  # the last one gives the logits
+            dim = v.shape[-1]
+            # Only an encoding without `deep` and interactions has the columns of x.
+            has_features = layer == 1 and len(features) == dim
+            scaled = feature_units(features) if has_features else unnamed_units(dim)
             gates = GateNU(
                 len(tasks),
-                h.shape[-1],
+                dim,
                 self.prior_gate_units,
                 num_hidden=1 if len(u.shape) == 2 else len(tasks),
                 routes=[Route(t, scaled) for t in tasks],
                 name=layer_name(tasks, f"layer_{layer}_priors"),
                 **dense_options,
             )
-            h = gates(u) * h  # d_t^l * h_t^l, (tasks, B, dim)
+            v = gates(u) * v  # d_t^l * v_t^l, (tasks, batch, dim)
             if layer <= len(units):
-                h = ParallelMLP(
+                v = ParallelMLP(
                     len(tasks),
                     [units[layer - 1]],
                     name=layer_name(tasks, f"layer_{layer}"),
                     **dense_options,
-                )(h)
-        return logits_of(h, tasks, num_logits, dense_options)
+                )(v)
+        return logits_of(v, tasks, num_logits, dense_options)

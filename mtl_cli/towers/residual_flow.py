@@ -1,4 +1,4 @@
-"""ResFlow: each layer of a tower adds the same layer of the tower before."""
+"""ResFlow: each layer of a tower adds the output of this layer in the tower before."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,18 +9,20 @@ from mtl_cli.towers.base import TowerOf, Towers
 
 
 class ResidualFlow(Towers):
-    """The towers form a chain, in the order of the tasks.
+    """The towers form a chain, in the order of the tasks t = 1 ... T.
 
         r_t^0 = z_t
         r_t^l = f_t^l(r_t^{l-1}) + r_{t-1}^l      for each hidden layer l = 1 ... L
         y_t   = W_t r_t^L + b_t + y_{t-1}
 
-    f_t^l is layer l of the tower of task t. The first task has no summand r_{t-1} and
-    y_{t-1}. A task that is not binary adds no y_{t-1}, and passes none on.
+    z_t is the hidden vector of task t, f_t^l is hidden layer l of its tower, and y_t
+    are its logits. The first task has no task before it, so r_0^l and y_0 are 0. For a
+    binary task, y_{t-1} is the logit of the last binary task before it. Other tasks do
+    not add y_{t-1}.
 
     Reference: Fu et al., "Residual Multi-Task Learner for Applied Ranking", KDD 2024.
-        Differs from the paper in: only logits of binary tasks are added, since the
-        paper has no other tasks.
+        Differs from the paper in: tasks that are not binary are allowed; only logits of
+        binary tasks are added.
     """
 
     def check(self, towers: Sequence[TowerOf]) -> None:
@@ -49,7 +51,8 @@ class ResidualFlow(Towers):
         for layer, width in enumerate(towers[0].units, start=1):
             name = layer_name(tasks, f"layer_{layer}")
             f = ParallelMLP(len(tasks), [width], name=name, **dense_options)
-            r = ops.cumsum(f(r), axis=0)  # r_t^l, (T, B, width)
+            # r_t^l = f_1^l(r_1^{l-1}) + ... + f_t^l(r_t^{l-1}), (T, batch, width)
+            r = ops.cumsum(f(r), axis=0)
         logits = connect_logits(r, [t.num_logits for t in towers], **dense_options)
         y_before = None
         for task, tower in enumerate(towers):

@@ -1,4 +1,4 @@
-"""Towers in the star topology of STAR: shared weights times factors of a scenario."""
+"""STAR's towers: each scenario multiplies the shared weights by its own factors."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
@@ -12,15 +12,17 @@ from mtl_cli.towers.base import TowerOf, Towers
 
 
 class Star(Towers):
-    """Towers all of whose layers have factors of each scenario.
+    """Towers whose layers have shared weights and factors of each scenario.
 
-        h_t^1    = z_t
-        h_t^l+1  = relu(h_t^l (W_t^l * W_ts^l) + b_t^l + b_ts^l)    for l = 1 ... L
-        y_t      = h_t^L+1 (W_t^L+1 * W_ts^L+1) + b_t^L+1 + b_ts^L+1 + a_t(x)
+        v_t^1     = z_t
+        v_t^{l+1} = relu(v_t^l (W_t^l * W_ts^l) + b_t^l + b_ts^l)     for l = 1 ... L
+        y_t       = v_t^{L+1} (W_t^{L+1} * W_ts^{L+1}) + b_t^{L+1} + b_ts^{L+1} + a_t(x)
 
-    s is the scenario of the row, and * the element-wise product. The auxiliary network
-    a_t of the task reads the embeddings and numbers of all features. These include the
-    scenario, so that its effect reaches the logit on a short way.
+    z_t is the hidden vector of task t, v_t^l the input of layer l of its tower, and y_t
+    its logits. The tower has L hidden layers. s is the scenario of the row, and * the
+    element-wise product. relu stands for `model.activation`. The auxiliary network a_t
+    of task t reads x, the embeddings and dense values of all features. The scenario is
+    one of the features, so its effect on the logit need not pass through the tower.
 
     Reference: Sheng et al., "One Model to Serve All: Star Topology Adaptive Recommender
         for Multi-Domain CTR Prediction", CIKM 2021, sections 3.4 and 3.5.
@@ -32,7 +34,7 @@ class Star(Towers):
         Units,
         Field(
             description="hidden widths of each task's auxiliary network; empty for no "
-            "such network"
+            "auxiliary networks"
         ),
     ] = Field(default_factory=lambda: [32])
 
@@ -55,18 +57,20 @@ class Star(Towers):
 
         scenario = encodings.scenario
         logits: dict[int, Tensor] = {}
-        for (units, width), tasks in alike([(t.units, t.num_logits) for t in towers]):
-            h, num = of_tasks(hidden, tasks, len(towers)), len(tasks)
+        # Towers of one shape are computed side by side.
+        shapes = [(tower.units, tower.num_logits) for tower in towers]
+        for (units, num_logits), tasks in alike(shapes):
+            v, num = of_tasks(hidden, tasks, len(towers)), len(tasks)
             if units:
                 mlp = StarMLP(num, units, name=layer_name(tasks), **dense_options)
-                h = mlp(h, scenario)
+                v = mlp(v, scenario)
             outputs = StarDense(
                 num,
-                width,
+                num_logits,
                 name=layer_name(tasks, "logits"),
                 dtype="float32",
                 **kernel_options(dense_options),
-            )(h, scenario)
+            )(v, scenario)
             logits |= {t: outputs[i] for i, t in enumerate(tasks)}
         y = [logits[t] for t in range(len(towers))]
         if not self.auxiliary_units:

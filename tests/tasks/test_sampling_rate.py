@@ -150,8 +150,8 @@ def config_of_esmm() -> Any:
 @pytest.mark.parametrize(
     ("task", "rate", "message"),
     [
-        ("never_married", "0.5", "rows without a click only"),
-        ("income", "fnlwgt", "one share for all rows"),
+        ("never_married", "0.5", "only correct for sampled rows without a click"),
+        ("income", "fnlwgt", "one rate for all rows"),
     ],
 )
 def test_esmm_refuses_a_sampling_that_it_cannot_undo(
