@@ -153,11 +153,11 @@ class Encoder(Options):
             ]  # (1, batch, features, 1) each
             return ops.sum(ops.concatenate(weights, axis=2), axis=(0, 2))
 
-        sets = [[group[i] for group in groups] for i in range(num_sets)]
         dense = [inputs["dense"]] if "dense" in inputs else []
-        xs = [side_by_side(groups_of_set, dense) for groups_of_set in sets]
+        xs = [side_by_side([g[i] for g in groups], dense) for i in range(num_sets)]
         embedded = [name for name, block in layout.blocks.items() if block.table]
         encodings = Encodings([], xs, self.columns(layout), embedded)
+        sets = [[group[i] for group in groups] for i in range(num_sets)]
         if self.domain_features:
             xs = self._scale(encodings, dense_options)
             sets = [split_like(x, groups) for x, groups in zip(xs, sets, strict=True)]
