@@ -72,8 +72,8 @@ class Routing(keras.layers.Layer):
     are_shares: ClassVar[bool] = True
     # Whether reports show one mean weight per owner, instead of one weight per expert.
     reports_owners: bool = False
-    # Number of networks of each reader in `parts`. All networks of the first reader come
-    # first, then those of the second reader, and so on.
+    # Number of networks of each reader in `parts`. The networks are in the order of the
+    # readers.
     networks_per_route: int = 1
     # The variables in `parts` whose last axis has one entry per expert. A variable is
     # named by its key in `parts`; in a dense layer, `kernel` or `bias` follows.
