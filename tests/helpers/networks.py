@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
+from helpers.composition import composed
 
 from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.config.check import check
@@ -54,8 +54,7 @@ def config(*overrides: str) -> Config:
     """
     chosen = {x.removeprefix("model=") for x in overrides if x.startswith("model=")}
     scenario = SCENARIO if chosen & SCENARIO_MODELS else []
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return check(compose("config", overrides=[*scenario, *overrides]))
+    return check(composed(*scenario, *overrides))
 
 
 def network(*overrides: str, num_tasks: int = 2) -> Network:

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
-from hydra import compose, initialize_config_dir
+from helpers.composition import composed
 from omegaconf import OmegaConf
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feature_set import FeatureSet, FeatureSetFitter
@@ -69,9 +68,7 @@ def config(dataset: dict[str, Any], *overrides: str) -> Config:
 @functools.cache
 def small_values(*overrides: str) -> Any:
     """A small model's configuration as Hydra composes it; do not change it."""
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        composed = compose("config", [*SMALL, *overrides])
-    return OmegaConf.to_container(composed, resolve=True)
+    return OmegaConf.to_container(composed(*SMALL, *overrides), resolve=True)
 
 
 def fitted_features(features: Any, table: pa.Table) -> FeatureSet:

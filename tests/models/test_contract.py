@@ -9,14 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow as tf
+from helpers.composition import composed
 from helpers.networks import MODELS, PAIRS, parallel_dense_layers, place
 from helpers.planted_data import loaded, parquet, values
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from mtl_cli.config.check import check
 from mtl_cli.core.errors import ConfigError, TrainingError
-from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.table import Table
 from mtl_cli.network.build import build
@@ -123,9 +122,8 @@ def config(model, encoder, *overrides, tasks=3):
     """The configuration that `mtl-train` makes of these overrides."""
     chosen = f"tasks=[{','.join(list(TASKS)[:tasks])}]"
     groups = [f"model={model}", f"encoder={encoder}"]
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        composed = compose("config", [*groups, *SMALL, chosen, *overrides])
-    found = OmegaConf.to_container(composed, resolve=True)
+    keys = composed(*groups, *SMALL, chosen, *overrides)
+    found = OmegaConf.to_container(keys, resolve=True)
     dataset = values("never read", FEATURES, TASKS, scenario="item")
     return check(OmegaConf.create(found | {"dataset": dataset}))
 

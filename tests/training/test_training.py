@@ -9,14 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow as tf
+from helpers.composition import composed
 from helpers.planted_data import fitted_features, planted
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.errors import TrainingError
-from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.table import Table
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.layers.schedule import Schedule
@@ -72,9 +71,8 @@ def config(*overrides, model="shared_bottom", dataset=DATASET):
     small = ["encoder.embedding_dim=4", "model.tower_units=[4]", SMALL[model]]
     small += ["model.expert_units=[6]"] if model in ("mmoe", "ple") else []
     small += ["trainer.batch_size=64", "trainer.patience=null", "trainer.compile=false"]
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        composed = compose("config", [f"model={model}", *small, *overrides])
-    values = OmegaConf.to_container(composed, resolve=True)
+    keys = composed(f"model={model}", *small, *overrides)
+    values = OmegaConf.to_container(keys, resolve=True)
     return Config.model_validate(values | {"dataset": dataset})
 
 
