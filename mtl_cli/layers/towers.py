@@ -50,11 +50,11 @@ def connect_towers(
             f"{len(shapes)}; make them equal."
         )
     logits: dict[int, Tensor] = {}
-    for (units, width), tasks in alike(shapes):
-        x = of_tasks(hidden, tasks, len(shapes))
+    for (units, width), tasks in tasks_by_shape(shapes):
+        x = select_tasks(hidden, tasks, len(shapes))
         name = layer_name(tasks, suffix)
         x = ParallelMLP(len(tasks), units, name=name, **dense_options)(x)
-        logits |= logits_of(x, tasks, width, dense_options, suffix)
+        logits |= connect_last_layer(x, tasks, width, dense_options, suffix)
     return [logits[t] for t in range(len(shapes))]
 
 
@@ -69,8 +69,8 @@ def connect_hidden(
     """
     shapes = [tuple(units) for units in tower_units]
     outputs: dict[int, Tensor] = {}
-    for units, tasks in alike(shapes):
-        x = of_tasks(hidden, tasks, len(shapes))
+    for units, tasks in tasks_by_shape(shapes):
+        x = select_tasks(hidden, tasks, len(shapes))
         x = ParallelMLP(len(tasks), units, name=layer_name(tasks), **dense_options)(x)
         # Without hidden layers, x may still be one vector for all tasks.
         outputs |= {t: x if len(x.shape) == 2 else x[i] for i, t in enumerate(tasks)}
@@ -85,13 +85,13 @@ def connect_logits(
     See `connect_towers` for the arguments and the result.
     """
     logits: dict[int, Tensor] = {}
-    for width, tasks in alike(num_logits):
-        x = of_tasks(hidden, tasks, len(num_logits))
-        logits |= logits_of(x, tasks, width, dense_options)
+    for width, tasks in tasks_by_shape(num_logits):
+        x = select_tasks(hidden, tasks, len(num_logits))
+        logits |= connect_last_layer(x, tasks, width, dense_options)
     return [logits[t] for t in range(len(num_logits))]
 
 
-def logits_of(
+def connect_last_layer(
     x: Tensor,
     tasks: Sequence[int],
     num_logits: int,
@@ -121,7 +121,7 @@ def logits_of(
     return {t: y[i] for i, t in enumerate(tasks)}
 
 
-def alike(shapes: Sequence[Hashable]) -> list[tuple[Any, list[int]]]:
+def tasks_by_shape(shapes: Sequence[Hashable]) -> list[tuple[Any, list[int]]]:
     """Groups the tasks by the shape of their towers.
 
     Args:
@@ -135,7 +135,7 @@ def alike(shapes: Sequence[Hashable]) -> list[tuple[Any, list[int]]]:
     ]
 
 
-def of_tasks(hidden: Tensor, tasks: Sequence[int], num_tasks: int) -> Tensor:
+def select_tasks(hidden: Tensor, tasks: Sequence[int], num_tasks: int) -> Tensor:
     """Selects the vectors of some tasks.
 
     Args:
@@ -151,7 +151,7 @@ def of_tasks(hidden: Tensor, tasks: Sequence[int], num_tasks: int) -> Tensor:
     return ops.stack([hidden[t] for t in tasks])
 
 
-def of_sets(tensors: Sequence[Tensor], num_tasks: int) -> Tensor:
+def select_sets(tensors: Sequence[Tensor], num_tasks: int) -> Tensor:
     """Selects the tensors that the towers read, out of one for each set of embeddings.
 
     Args:

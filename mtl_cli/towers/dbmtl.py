@@ -86,10 +86,10 @@ class DBMTL(Towers):
 
         from mtl_cli.layers import ParallelMLP
         from mtl_cli.layers.towers import (
-            alike,
             connect_hidden,
             connect_logits,
             layer_name,
+            tasks_by_shape,
         )
 
         tasks = [tower.task for tower in towers]
@@ -106,7 +106,7 @@ class DBMTL(Towers):
                 inputs[t] = ops.concatenate([c[t], *r_of_parents], axis=-1)
             indices = list(inputs)
             # Relation networks with inputs of one width are computed side by side.
-            for _, positions in alike([x.shape[-1] for x in inputs.values()]):
+            for _, positions in tasks_by_shape([x.shape[-1] for x in inputs.values()]):
                 group = [indices[i] for i in positions]
                 relation = ParallelMLP(
                     len(group),

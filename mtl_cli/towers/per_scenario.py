@@ -15,9 +15,11 @@ class PerScenario(Towers):
         h_ts^l+1  = relu(layer norm(W_ts^l h_ts^l + b_ts^l))    for l = 1 ... L
         y_t       = W_ts^L+1 h_ts^L+1 + b_ts^L+1
 
-    s is the scenario of the row. A row of an unknown scenario gets the mean of the
-    logits over all scenarios. All towers are computed for all rows: the cost grows with
-    the number of scenarios.
+    z_t is the hidden vector of task t, h_ts^l the input of layer l of its tower for
+    scenario s, and y_t its logits. The tower has L hidden layers. s is the scenario of
+    the row. A row of an unknown scenario gets the mean of the logits over all
+    scenarios. All towers are computed for all rows: the cost grows with the number of
+    scenarios.
 
     Reference: Zhang et al., "M3oE: Multi-Domain Multi-Task Mixture-of-Experts
         Recommendation Framework", SIGIR 2024. The equations are those of the authors'
@@ -38,12 +40,14 @@ class PerScenario(Towers):
         from mtl_cli.layers import ParallelDense, ParallelMLP
         from mtl_cli.layers.parallel import kernel_options
         from mtl_cli.layers.star import of_scenario
-        from mtl_cli.layers.towers import alike, layer_name, of_tasks
+        from mtl_cli.layers.towers import layer_name, select_tasks, tasks_by_shape
 
         scenario: Tensor = encodings.scenario
         num_scenarios = scenario.shape[-1]
         logits: dict[int, Tensor] = {}
-        for (units, width), tasks in alike([(t.units, t.num_logits) for t in towers]):
+        for (units, width), tasks in tasks_by_shape(
+            [(t.units, t.num_logits) for t in towers]
+        ):
             num = len(tasks) * num_scenarios  # all scenarios of the first task first
             mlp = ParallelMLP(
                 num, units, layer_norm=True, name=layer_name(tasks), **dense_options
@@ -54,7 +58,7 @@ class PerScenario(Towers):
                 name=layer_name(tasks, "logits"),
                 dtype="float32",
                 **kernel_options(dense_options),
-            )(mlp(of_tasks(hidden, tasks, len(towers))))
+            )(mlp(select_tasks(hidden, tasks, len(towers))))
             shape = (len(tasks), num_scenarios, -1, width)
             chosen = of_scenario(ops.reshape(outputs, shape), scenario)
             logits |= {t: chosen[i] for i, t in enumerate(tasks)}

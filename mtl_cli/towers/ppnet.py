@@ -54,7 +54,7 @@ class PPNet(Towers):
     ) -> list[Tensor]:
         from keras import ops
 
-        from mtl_cli.layers.towers import alike, of_sets, of_tasks
+        from mtl_cli.layers.towers import select_sets, select_tasks, tasks_by_shape
 
         priors = encodings.of_features(self.prior_features)
         pairs = zip(priors, encodings.outputs, strict=True)
@@ -62,16 +62,16 @@ class PPNet(Towers):
             ops.concatenate([prior, ops.stop_gradient(x)], axis=-1)
             for prior, x in pairs
         ]
-        u = of_sets(gate_inputs, len(towers))
+        u = select_sets(gate_inputs, len(towers))
         # If the towers read the encoding, reports can name the first layer's input.
         features = encodings.columns if hidden is encodings.outputs[0] else []
         logits: dict[int, Tensor] = {}
-        for (units, num_logits), tasks in alike(
+        for (units, num_logits), tasks in tasks_by_shape(
             [(t.units, t.num_logits) for t in towers]
         ):
             logits |= self._connect_alike(
-                of_tasks(hidden, tasks, len(towers)),
-                of_tasks(u, tasks, len(towers)),
+                select_tasks(hidden, tasks, len(towers)),
+                select_tasks(u, tasks, len(towers)),
                 tasks,
                 (units, num_logits),
                 features,
@@ -102,7 +102,7 @@ class PPNet(Towers):
         """
         from mtl_cli.layers import ParallelMLP, Route
         from mtl_cli.layers.gate_nu import GateNU, feature_units, unnamed_units
-        from mtl_cli.layers.towers import layer_name, logits_of
+        from mtl_cli.layers.towers import connect_last_layer, layer_name
 
         units, num_logits = shape
         for layer in range(1, len(units) + 2):  # the last one gives the logits
@@ -127,4 +127,4 @@ class PPNet(Towers):
                     name=layer_name(tasks, f"layer_{layer}"),
                     **dense_options,
                 )(v)
-        return logits_of(v, tasks, num_logits, dense_options)
+        return connect_last_layer(v, tasks, num_logits, dense_options)

@@ -48,19 +48,19 @@ class Star(Towers):
         from mtl_cli.layers.parallel import kernel_options
         from mtl_cli.layers.star import StarDense, StarMLP
         from mtl_cli.layers.towers import (
-            alike,
             connect_towers,
             layer_name,
-            of_sets,
-            of_tasks,
+            select_sets,
+            select_tasks,
+            tasks_by_shape,
         )
 
         scenario = encodings.scenario
         logits: dict[int, Tensor] = {}
         # Towers of one shape are computed side by side.
         shapes = [(tower.units, tower.num_logits) for tower in towers]
-        for (units, num_logits), tasks in alike(shapes):
-            v, num = of_tasks(hidden, tasks, len(towers)), len(tasks)
+        for (units, num_logits), tasks in tasks_by_shape(shapes):
+            v, num = select_tasks(hidden, tasks, len(towers)), len(tasks)
             if units:
                 mlp = StarMLP(num, units, name=layer_name(tasks), **dense_options)
                 v = mlp(v, scenario)
@@ -76,7 +76,7 @@ class Star(Towers):
         if not self.auxiliary_units:
             return y
         auxiliary = connect_towers(
-            of_sets(encodings.x, len(towers)),
+            select_sets(encodings.x, len(towers)),
             [self.auxiliary_units] * len(towers),
             [t.num_logits for t in towers],
             suffix="auxiliary",
