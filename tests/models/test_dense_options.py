@@ -7,12 +7,14 @@ import keras
 import numpy as np
 import pytest
 from helpers.networks import (
+    ENCODER_OF,
     ENCODERS,
     MODELS,
     config,
     network,
     parallel_dense_layers,
 )
+from helpers.slow import slow_except
 
 from mtl_cli.layers import ParallelDense, ParallelMLP
 from mtl_cli.layers.parallel import ParallelBatchNorm
@@ -22,8 +24,9 @@ from mtl_cli.layers.parallel import ParallelBatchNorm
 WIDTHS = {"deep_units": 5, "bottom_units": 6, "expert_units": 7, "gate_units": 3}
 # Layers whose activation the paper fixes: HoME's experts end in Swish.
 OWN_ACTIVATION = {"home": 5}
-CASES = [(model, "embedding") for model in MODELS]
-CASES += [("shared_bottom", encoder) for encoder in ENCODERS if encoder != "embedding"]
+PAIRS = {(model, "embedding") for model in MODELS}
+PAIRS |= {("shared_bottom", encoder) for encoder in ENCODERS}
+CASES = slow_except([*ENCODER_OF.items()], sorted(PAIRS | {*ENCODER_OF.items()}))
 
 
 CHANGES = (
