@@ -1,8 +1,9 @@
-"""Blocks of weights, named by what they belong to: a feature, a task, an expert.
+"""Splits the weights of a network into named blocks, such as one expert's kernel.
 
-Experts, gates and towers of equal shape lie in one weight, and so do embedding tables.
-To find the same expert or table in the network of another run, each weight is cut into
-blocks. A block's name is the same in both networks, wherever the block lies.
+Experts, gates and towers of equal shape are stored in one weight, and so are embedding
+tables. To copy an expert or a table to the network of another run, each weight is split
+into blocks. A block is named by its feature, task or expert, so it has the same name in
+both networks, even if its position differs.
 """
 
 import re
@@ -26,60 +27,74 @@ from mtl_cli.network.parallel_networks import (
 )
 from mtl_cli.network.parts import own_networks, part_of_layers
 
-# Layers that compute one network per task, or several, tasks in order. The networks
-# of all other layers of the sharing scheme but gates belong to no task.
-OF_TASKS = re.compile(r"(bottoms|specific_experts)$")
+# Names of layers that compute one or several networks per task, in the order of the
+# tasks. Gates, and layers with an attribute `owners`, know their tasks. The networks of
+# all other layers of the sharing scheme belong to no task.
+LAYERS_PER_TASK = re.compile(r"(bottoms|specific_experts)$")
 
 
-class Name(NamedTuple):
+class BlockName(NamedTuple):
     """The name of a block.
 
     Attributes:
         part: the part of the network.
         layer: the kind of layer, such as `level_1_gates`, `tower` or `table`.
-        owner: the feature, the task or the number of the expert.
-        piece: the name of a piece of the owner's weights, such as `0.kernel`.
-        rows: the feature whose columns the rows of a kernel read; "" for other pieces.
+        owner: the name of a feature or of a task, the number of an expert, or a task
+            and a number; "" if all networks of the layer share the block.
+        piece: the name of a piece of the owner's weights, such as `0.kernel`: the
+            kernel of the first layer. In an embedding table, the task that owns the
+            vectors; "" if all tasks do.
+        feature: the feature that the rows of a kernel read; "" if the block is not part
+            of a kernel that reads features.
     """
 
     part: Part
     layer: str
     owner: str
     piece: str
-    rows: str = ""
+    feature: str = ""
 
 
 @dataclass(frozen=True)
 class Block:
-    """The place of a block: a weight's position in `model.weights`, and an index."""
+    """The place of a block in a network.
+
+    Attributes:
+        weight: the position of the weight in `model.weights`.
+        index: the slices of the weight, one per axis.
+    """
 
     weight: int
     index: Index
 
 
-def blocks_of(network: Network, config: Config, layout: Layout) -> dict[Name, Block]:
-    """Returns all weights of a network as blocks.
+def blocks_of(
+    network: Network, config: Config, layout: Layout
+) -> dict[BlockName, Block]:
+    """Splits all weights of a network into blocks.
 
     Args:
         network: the network of the configuration.
         config: the configuration.
-        layout: the layout of the features.
+        layout: the columns of each feature in the network's inputs.
+
+    Returns: the place of each block by its name. The blocks do not overlap.
     """
-    cut = Cut(network, config, layout)
-    positions = {id(w): i for i, w in enumerate(network.logits.weights)}
-    blocks = {}
-    for name, variable, index in cut.blocks():
-        blocks[name] = Block(positions[id(variable)], index)
-    return blocks
+    splitter = WeightSplitter(network, config, layout)
+    positions = {id(weight): i for i, weight in enumerate(network.logits.weights)}
+    return {
+        name: Block(positions[id(weight)], index)
+        for name, weight, index in splitter.blocks()
+    }
 
 
-class Cut:
-    """Cuts the weights of a network into blocks.
+class WeightSplitter:
+    """Splits the weights of a network into blocks; see `blocks_of`.
 
     Args:
         network: the network of the configuration.
         config: the configuration.
-        layout: the layout of the features.
+        layout: the columns of each feature in the network's inputs.
     """
 
     def __init__(self, network: Network, config: Config, layout: Layout) -> None:
@@ -87,45 +102,50 @@ class Cut:
         self.tasks = list(config.chosen_tasks)
         self.parts = part_of_layers(network)
         self.layers = {x.name: x for x in network.logits.layers if x.weights}
-        self.sets = self._owners_of_encodings()
-        self.rows = FeatureRows(network, config, layout)
+        self.set_owners = self._owners_of_embedding_sets()
+        self.feature_rows = FeatureRows(network, config, layout)
 
-    def _owners_of_encodings(self) -> list[str]:
-        """Returns the owner of each set of embeddings: the tasks, then all tasks.
+    def _owners_of_embedding_sets(self) -> list[str]:
+        """Returns the owner of each set of embeddings.
 
-        A single set of all tasks has the owner "".
+        A sharing scheme has either one set for all tasks, or one set per task, to which
+        it may add a shared set. A set for all tasks has the owner "".
         """
         model = self.config.model
-        if model.num_encodings(2) == 1:  # whatever the number of tasks
+        # With one task, both kinds of scheme may have one set, so ask about two tasks.
+        if model.num_encodings(2) == 1:
             return [""]
         return [*self.tasks, SHARED][: model.num_encodings(len(self.tasks))]
 
-    def blocks(self) -> Iterator[tuple[Name, Any, Index]]:
-        """Yields the name of each block, and its weight and index there."""
+    def blocks(self) -> Iterator[tuple[BlockName, Any, Index]]:
+        """Yields each block's name, its weight, and its index in the weight."""
         groups = table_groups(self.layout, self.config.encoder.embedding_dim)
         tables = {group.layer: group.sizes for group in groups}
-        unnamed: dict[str, list[Any]] = {}
+        encoder_layers: dict[str, list[Any]] = {}
         for name, layer in self.layers.items():
             part = self.parts[name]
-            is_routing = isinstance(layer, Routing) and layer.reads_rows
-            scales = is_routing and not layer.are_shares
-            # The order of features matters to gates that read vectors of features.
-            is_ordered = scales or getattr(layer, "reads_columns", False)
-            on = f" on {self.rows.order}" if is_ordered else ""
+            # Some gates multiply the columns of their input, rather than give experts
+            # shares. These gates, and layers with `reads_columns`, depend on the order
+            # of the features. The names of their blocks hold the order, so only
+            # networks with the same order have such blocks in common.
+            is_gate = isinstance(layer, Routing) and layer.reads_rows
+            is_ordered = is_gate and not layer.are_shares
+            is_ordered |= getattr(layer, "reads_columns", False)
+            order = f" on {self.feature_rows.order}" if is_ordered else ""
             if name in tables:
-                yield from self._tables(layer, "table", tables[name], self.sets)
+                yield from self._tables(layer, "table", tables[name], self.set_owners)
             elif part in ("embeddings", "encoder"):
-                unnamed.setdefault(type(layer).__name__, []).append(layer)
-            elif own_layer := own_networks(name, self.tasks):
-                kind = own_layer.kind.removesuffix("s")
-                kind = "_".join(filter(None, [kind, own_layer.layer]))
-                per_task = max(num_networks(layer) // len(own_layer.tasks), 1)
-                owners = numbered(own_layer.tasks, per_task)
-                yield from self._networks(part, kind + on, layer, owners)
+                encoder_layers.setdefault(type(layer).__name__, []).append(layer)
+            elif own := own_networks(name, self.tasks):
+                kind = "_".join(filter(None, [own.kind.removesuffix("s"), own.layer]))
+                per_task = max(num_networks(layer) // len(own.tasks), 1)
+                owners = numbered(own.tasks, per_task)
+                yield from self._networks(part, kind + order, layer, owners)
             else:
-                yield from self._networks(part, name + on, layer, self._owners(layer))
-        for layers in unnamed.values():
-            yield from self._unnamed(layers)
+                owners = self._owners(layer)
+                yield from self._networks(part, name + order, layer, owners)
+        for layers_of_class in encoder_layers.values():
+            yield from self._encoder_layers(layers_of_class)
 
     def _owners(self, layer: Any) -> list[str]:
         """Returns the owner of each network that a layer of the scheme computes."""
@@ -134,9 +154,10 @@ class Cut:
             owners = [self._owner(r.owner, i + 1) for i, r in enumerate(layer.routes)]
             return numbered(owners, layer.networks_per_route)
         if isinstance(layer, ParallelDense) and layer.owners is not None:
-            owned = [self._owner(owner, 0) for owner in layer.owners]
-            return [f"{x} {owned[: i + 1].count(x)}" for i, x in enumerate(owned)]
-        if not OF_TASKS.search(layer.name):
+            owners = [self._owner(owner, 0) for owner in layer.owners]
+            # Number the networks of each owner: `click 1`, `click 2`, `buy 1`.
+            return [f"{x} {owners[: i + 1].count(x)}" for i, x in enumerate(owners)]
+        if not LAYERS_PER_TASK.search(layer.name):
             return [str(i + 1) for i in range(num)]
         per_task = num // len(self.tasks)
         if not layer.name.endswith("experts"):
@@ -144,36 +165,48 @@ class Cut:
         return [f"{self.tasks[i // per_task]} {i % per_task + 1}" for i in range(num)]
 
     def _owner(self, owner: int | str | None, number: int) -> str:
-        """Returns the name of an owner; the number of a network that has none."""
+        """Returns the name of a network's owner, or its number if it has no owner.
+
+        Args:
+            owner: the number of the task that owns the network, from 0; the name of
+                another owner; or None.
+            number: the number of the network in its layer, from 1.
+        """
         if owner is None:
             return str(number)
         return owner if isinstance(owner, str) else self.tasks[owner]
 
     def _networks(
         self, part: Part, kind: str, layer: Any, owners: list[str]
-    ) -> Iterator[tuple[Name, Any, Index]]:
-        """Yields the blocks of a layer that computes several networks."""
-        rows, kernels = self.rows.of_layer(part, layer), input_kernels(layer)
-        owners = [*owners, ""]  # of pieces that all networks share
+    ) -> Iterator[tuple[BlockName, Any, Index]]:
+        """Yields the blocks of a layer that computes networks side by side.
+
+        Each piece of a network's weights is a block, with two exceptions. A gate's
+        kernel has one column per expert, and each column is a block. A kernel that
+        reads features has one block per feature.
+        """
+        row_slices = self.feature_rows.of_layer(part, layer)
+        kernels = input_kernels(layer)
+        owners = [*owners, ""]  # `piece.network` is -1 if all networks share the piece
         for piece in pieces_of(layer):
             columns = {"": piece.index[-1]}
             if isinstance(layer, Routing) and piece.name in layer.pieces_by_expert:
-                first = piece.index[-1].start or 0
+                start = piece.index[-1].start or 0
                 route = layer.routes[piece.network // layer.networks_per_route]
                 experts = self._experts(route)
                 columns = {
-                    f" {expert}": slice(first + i, first + i + 1)
+                    f" {expert}": slice(start + i, start + i + 1)
                     for i, expert in enumerate(experts)
                 }
             for expert, column in columns.items():
-                name = Name(part, kind, owners[piece.network], f"{piece.name}{expert}")
-                index = (*piece.index[:-1], column)
-                if rows and any(piece.variable is kernel for kernel in kernels):
-                    for feature, row in rows:
-                        of_feature = name._replace(rows=feature)
-                        yield of_feature, piece.variable, (index[0], row, column)
+                owner = owners[piece.network]
+                name = BlockName(part, kind, owner, f"{piece.name}{expert}")
+                if row_slices and any(piece.variable is kernel for kernel in kernels):
+                    for feature, rows in row_slices:
+                        index = (piece.index[0], rows, column)
+                        yield name._replace(feature=feature), piece.variable, index
                 else:
-                    yield name, piece.variable, index
+                    yield name, piece.variable, (*piece.index[:-1], column)
 
     def _experts(self, route: Route) -> list[str]:
         """Returns the name of each expert that a gate weighs."""
@@ -187,48 +220,59 @@ class Cut:
             names.append(f"specific expert {owner}{expert.number}")
         return names
 
-    def _unnamed(self, layers: list[Any]) -> Iterator[tuple[Name, Any, Index]]:
+    def _encoder_layers(
+        self, layers: list[Any]
+    ) -> Iterator[tuple[BlockName, Any, Index]]:
         """Yields the blocks of the encoder's layers of one class.
 
-        Keras numbers unnamed layers as they are made: the layers of the first encoding
-        come first.
+        Keras names these layers by their class and a count, in the order in which the
+        encoder makes them. The encoder makes the same layers for each set of
+        embeddings, one set after another.
         """
+        # Sorting by length first puts `dense_2` before `dense_10`.
         layers = sorted(layers, key=lambda layer: (len(layer.name), layer.name))
-        per_set = len(layers) // len(self.sets)
+        per_set = len(layers) // len(self.set_owners)
         for i, layer in enumerate(layers):
-            owner, number = self.sets[i // per_set], i % per_set
+            owner, number = self.set_owners[i // per_set], i % per_set
             if isinstance(layer, FusedEmbedding):
-                group = table_groups(self.layout, 1)[number]
+                group = table_groups(self.layout, 1)[number]  # vectors of length 1
                 yield from self._tables(
                     layer, "first-order table", group.sizes, [owner]
                 )
                 continue
             kind = f"{type(layer).__name__} {number + 1}"
-            if not isinstance(layer, ParallelMLP):  # the order of features matters
-                kind += f" on {self.rows.order}"
+            if not isinstance(layer, ParallelMLP):  # depends on the order of features
+                kind += f" on {self.feature_rows.order}"
             owners = [owner] * num_networks(layer)
             yield from self._networks("encoder", kind, layer, owners)
 
     def _tables(
-        self, layer: FusedEmbedding, kind: str, sizes: dict[str, int], sets: list[str]
-    ) -> Iterator[tuple[Name, Any, Index]]:
-        """Yields a block for each embedding table, and for each set of its vectors."""
+        self,
+        layer: FusedEmbedding,
+        kind: str,
+        sizes: dict[str, int],
+        set_owners: list[str],
+    ) -> Iterator[tuple[BlockName, Any, Index]]:
+        """Yields a block for each embedding table and each set of embeddings.
+
+        The weight holds the tables one below the other, and the sets side by side.
+        """
         first_row = 0
         for table, size in sizes.items():
             rows = slice(first_row, first_row + size)
             first_row += size
-            for i, owner in enumerate(sets):
-                first = i * layer.embedding_dim
-                columns = slice(first, first + layer.embedding_dim)
-                yield (
-                    Name("embeddings", kind, table, owner),
-                    layer.table,
-                    (rows, columns),
-                )
+            for i, owner in enumerate(set_owners):
+                first_column = i * layer.embedding_dim
+                columns = slice(first_column, first_column + layer.embedding_dim)
+                name = BlockName("embeddings", kind, table, owner)
+                yield name, layer.table, (rows, columns)
 
 
 def numbered(owners: list[str], per_owner: int) -> list[str]:
-    """Returns the name of each network, if each owner has some of them in a row."""
+    """Names the networks of owners that have several in a row: `click 1`, `click 2`.
+
+    If each owner has one network, the network has the name of its owner.
+    """
     if per_owner == 1:
         return owners
     return [f"{owner} {i + 1}" for owner in owners for i in range(per_owner)]

@@ -1,4 +1,8 @@
-"""From a configuration to a Keras model: encoder, sharing, towers, heads."""
+"""Builds the Keras model of a configuration: encoder, sharing, towers and heads.
+
+Letters in shapes: B is the number of rows in a batch, D the width of an encoding, T the
+number of tasks and H the width of a hidden vector.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -16,40 +20,42 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.heads.base import spread_name
 from mtl_cli.layers.calibration import Calibration
 from mtl_cli.layers.ensemble import EnsembleInputs, by_member
-from mtl_cli.network.ensemble import mean_models
+from mtl_cli.network.ensemble import ensemble_models
 from mtl_cli.tasks.base import Statistics
 
 if TYPE_CHECKING:
     from mtl_cli.network.predictor import Predictor
     from mtl_cli.network.transfer import EarlierOptimizer
 
-# More weights and variables than the smallest network has beside its stored weights.
-UNSTORED = 1000
-# Keras' policy for each `trainer.precision`. Weights are float32 in both.
+# An upper bound of the weights, and of the variables, that a small network has but does
+# not store, such as the seeds of dropout.
+MAX_UNSTORED = 1000
+# Keras' policy for each `trainer.precision`. Weights are float32 under both policies.
 DTYPE_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network in two forms. Both share all layers and weights.
+    """A network as two Keras models that share their layers and weights.
 
-    Both forms read `{"ids": (B, F), "dense": (B, K), ...}` and return
-    `{output: (B, 1)}`, or `{output: (B, classes)}`.
+    Both models read the inputs that `connect_inputs` makes, and return
+    {output: (B, 1)}, or {output: (B, classes)} for an output with several classes.
 
     Attributes:
-        logits: the model to train, from inputs to each output's logits.
-        predictions: the model to use, from inputs to each output's probabilities or
-            values.
+        logits: the model to train, which returns the logits of each output.
+        predictions: the model to predict with, which returns the probabilities or
+            values of each output.
         label_statistics: {task: mean and deviation of its labels}, for tasks with
             standardised labels.
         encodings: the outputs of the encoder, (B, D) each.
-        hidden: the output of the sharing scheme, (T, B, H) or (B, H).
+        hidden: the output of the sharing scheme: (T, B, H), or (B, H) if all tasks
+            share one hidden vector.
         calibrations: {task: the layer that calibrates the logits of its tower}, for
             tasks that predict probabilities. Only `predictions` has these layers.
-        earlier_optimizer: the state that training starts its optimizer from; None
-            starts it fresh.
-        runs: the networks of the runs whose mean prediction an ensemble is; empty for
-            the network of one run.
+        earlier_optimizer: the state of an earlier run's optimizer, from which training
+            starts; None starts a new optimizer.
+        runs: the networks that an ensemble averages, one per run; empty for the network
+            of one run.
     """
 
     logits: keras.Model
@@ -63,7 +69,7 @@ class Network:
 
     @cached_property
     def predict(self) -> "Predictor":
-        """Predicts the rows of a table: `predict(table)`. TensorFlow traces it once."""
+        """A function that predicts the rows of a table; TensorFlow traces it once."""
         from mtl_cli.network.predictor import Predictor
 
         return Predictor(self.predictions)
@@ -74,11 +80,12 @@ def build(
     layout: Layout,
     label_statistics: dict[str, Statistics] | None = None,
 ) -> Network:
-    """Builds the network that a configuration describes.
+    """Builds the network that a configuration describes, with initial weights.
 
     Args:
-        config: the run's configuration.
-        layout: the places of the features in the inputs.
+        config: the run's configuration. If its key `ensemble` lists seeds, the network
+            averages one network per seed.
+        layout: the columns of each feature in the network's inputs.
         label_statistics: {task: mean and deviation of its labels}, for tasks with
             standardised labels.
     """
@@ -89,15 +96,16 @@ def build(
 
 
 def average(runs: list[Network]) -> Network:
-    """Returns the ensemble of the networks of several runs."""
-    logits, predictions = mean_models([(run.logits, run.predictions) for run in runs])
+    """Combines the networks of several runs into one network, their ensemble."""
+    models = [(run.logits, run.predictions) for run in runs]
+    logits, predictions = ensemble_models(models)
     return Network(logits, predictions, runs[0].label_statistics, runs=runs)
 
 
 def build_run(
     config: Config, layout: Layout, statistics: dict[str, Statistics]
 ) -> Network:
-    """Builds the network of one run; see `build`."""
+    """Builds the network of one run. The arguments are those of `build`."""
     keras.config.set_dtype_policy(DTYPE_POLICIES[config.trainer.precision])
     model, tasks = config.model, config.chosen_tasks
     inputs = connect_inputs(layout)
@@ -105,19 +113,21 @@ def build_run(
         inputs, layout, model.num_encodings(len(tasks)), model.dense_options
     )
     if config.dataset.scenario is not None and config.reads_scenario:
-        shares = scenario_shares(inputs, layout, config.dataset.scenario)
-        encodings = replace(encodings, scenario=shares)
-    rows = rows_of_members(encodings, model.members)
-    features_by_key = model.named_features()
-    vectors = [rows.of_features(names)[0] for names in features_by_key.values()]
-    vectors += [rows.scenario] if model.reads_scenario else []
-    # (T, B, H) or (B, H)
-    hidden = model.share([*rows.outputs, *vectors], list(tasks))
-    towers = model.towers_option.connect(
-        hidden, model.towers_of(tasks), rows, **model.dense_options
+        weights = scenario_weights(inputs, layout, config.dataset.scenario)
+        encodings = replace(encodings, scenario=weights)
+    member_encodings = encodings_of_members(encodings, model.members)
+    # The scheme also reads the features that its keys name, and the scenario.
+    side_inputs = [
+        member_encodings.of_features(names)[0]
+        for names in model.named_features().values()
+    ]
+    side_inputs += [member_encodings.scenario] if model.reads_scenario else []
+    hidden = model.share([*member_encodings.outputs, *side_inputs], list(tasks))
+    tower_logits = model.towers_option.connect(
+        hidden, model.towers_of(tasks), member_encodings, **model.dense_options
     )
-    towers_by_task = dict(zip(tasks, towers, strict=True))
-    logits = model.heads_option.connect(towers_by_task, tasks)
+    logits_by_task = dict(zip(tasks, tower_logits, strict=True))
+    logits = model.heads_option.connect(logits_by_task, tasks)
     calibrations = {
         name: Calibration(task.logit_shift, name=f"calibration_{i}", dtype="float32")
         for i, (name, task) in enumerate(tasks.items())
@@ -125,22 +135,20 @@ def build_run(
     }
     calibrated = {
         name: calibrations[name](x) if name in calibrations else x
-        for name, x in towers_by_task.items()
+        for name, x in logits_by_task.items()
     }
-    calibrated = model.heads_option.connect(calibrated, tasks)
+    calibrated_logits = model.heads_option.connect(calibrated, tasks)
     predictions = {
         output.name: output.task.predictions(
-            calibrated[output.name], statistics.get(output.label, {})
+            calibrated_logits[output.name], statistics.get(output.label, {})
         )
         for output in config.outputs
     }
     if model.members > 1:
-        of_members = {
-            name: by_member(x, model.members) for name, x in predictions.items()
-        }
-        predictions = {name: ops.mean(x, axis=0) for name, x in of_members.items()}
+        members = {name: by_member(x, model.members) for name, x in predictions.items()}
+        predictions = {name: ops.mean(x, axis=0) for name, x in members.items()}
         predictions |= {
-            spread_name(name): ops.std(x, axis=0) for name, x in of_members.items()
+            spread_name(name): ops.std(x, axis=0) for name, x in members.items()
         }
     return Network(
         keras.Model(inputs, logits),
@@ -152,10 +160,12 @@ def build_run(
     )
 
 
-def rows_of_members(encodings: Encodings, num_members: int) -> Encodings:
-    """Returns the encodings that each member of an ensemble reads.
+def encodings_of_members(encodings: Encodings, num_members: int) -> Encodings:
+    """Repeats the encodings of a batch for the members of an ensemble.
 
-    All tensors hold the rows of one member after another, `(num_members * batch, dim)`.
+    Each member reads the encodings scaled by a vector of its own. All tensors become
+    (num_members * B, width): first the rows of the first member, then the rows of the
+    second member, and so on.
     """
     if num_members == 1:
         return encodings
@@ -170,22 +180,24 @@ def rows_of_members(encodings: Encodings, num_members: int) -> Encodings:
     )
 
 
-def scenario_shares(inputs: dict[str, Tensor], layout: Layout, feature: str) -> Tensor:
-    """Returns the shares of the scenarios in each row, `(batch, scenarios)`.
+def scenario_weights(inputs: dict[str, Tensor], layout: Layout, feature: str) -> Tensor:
+    """Returns a weight for each scenario and row, (B, scenarios).
 
-    A row of a known scenario has the share 1 of this scenario. A row of an unknown one
-    has equal shares of all scenarios.
+    If the scenario of a row is known, this scenario has weight 1, and all others have
+    weight 0. If it is unknown, all scenarios have the same weight. The weights of a row
+    sum to 1.
 
     Args:
         inputs: the inputs of the network.
-        layout: the places of the features in the inputs.
+        layout: the columns of each feature in the inputs.
         feature: the feature whose values are the scenarios.
     """
     ids = inputs["ids"][:, layout.columns[feature].start]
     table = layout.tables[layout.blocks[feature].table or feature]
-    # Id 0 is for unknown values. ONNX takes an id of -1 for the last one.
-    shares = ops.one_hot(ids, table.size, dtype="float32")
-    return shares[:, 1:] + shares[:, :1] / (table.size - 1)
+    # Column 0 is for unknown values, which have id 0. `ids - 1` would save the column,
+    # but ONNX counts the id -1 from the end: an unknown value would be the last one.
+    one_hot = ops.one_hot(ids, table.size, dtype="float32")
+    return one_hot[:, 1:] + one_hot[:, :1] / (table.size - 1)
 
 
 def check_size(
@@ -194,11 +206,11 @@ def check_size(
     label_statistics: dict[str, Statistics],
     stored_arrays: Collection[int],
 ) -> None:
-    """Refuses stored weights that do not have the size of a configuration's network.
+    """Refuses stored weights whose number does not match the network to load.
 
-    Without this check, a few changed digits would fill the memory, or take hours. The
-    network is made without memory for its weights, and only as far as weights are
-    stored for it.
+    A few changed digits in a saved configuration can describe a network that fills the
+    memory or takes hours to build. Therefore this check counts the weights without
+    allocating them, and stops as soon as there are far more than are stored.
 
     Args:
         config: as in `build`.
@@ -207,23 +219,25 @@ def check_size(
         stored_arrays: the number of weights in each stored array.
 
     Raises:
-        ValueError: if the sizes differ.
+        ValueError: if the numbers of weights differ.
     """
-    stored = sum(stored_arrays)
+    num_stored = sum(stored_arrays)
     # Dropout and the noise of gates have variables that are not stored.
-    bounds = 2 * stored + UNSTORED, 2 * len(stored_arrays) + UNSTORED
-    with unallocated_variables(*bounds):
+    max_weights = 2 * num_stored + MAX_UNSTORED
+    max_variables = 2 * len(stored_arrays) + MAX_UNSTORED
+    with unallocated_variables(max_weights, max_variables):
         network = build_run(config, layout, label_statistics)
-        described = int(network.predictions.count_params())
-    described *= max(1, len(config.ensemble))
-    if described != stored:
+        num_described = int(network.predictions.count_params())
+    num_described *= max(1, len(config.ensemble))  # an empty list means one run
+    if num_described != num_stored:
         raise ValueError(
-            f"the configuration describes {described:,} weights, {stored:,} are stored"
+            f"the configuration describes {num_described:,} weights, "
+            f"{num_stored:,} are stored"
         )
 
 
 def connect_inputs(layout: Layout) -> dict[str, Tensor]:
-    """Returns the network's inputs, each `(B, columns)`, without the empty inputs."""
+    """Makes the network's inputs: {input: (B, columns)}, without empty inputs."""
     return {
         name: keras.Input((layout.width(name),), dtype=dtype, name=name)
         for name, dtype in INPUT_TYPES.items()

@@ -1,4 +1,4 @@
-"""Lists the nodes of a network, from inputs to outputs, so that they can be drawn."""
+"""Lists the nodes of a network, from inputs to outputs, for a drawing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,8 @@ import keras
 from mtl_cli.layers import FusedEmbedding, Mix, ParallelDense, ParallelMLP, Routing
 from mtl_cli.network.parts import own_networks
 
-MAX_NAMES = 4  # of tasks, in one row of a drawing
+# More outputs than this share one node. A title lists fewer tasks than this by name.
+MAX_NAMES = 4
 
 
 @dataclass
@@ -17,9 +18,9 @@ class Node:
 
     Attributes:
         title: the name of the node, such as `level 1 shared experts`.
-        sizes: the sizes, such as `4 networks, 64 → 32`; "" for none.
+        sizes: the sizes of the node, such as `4 networks of 64 → 32`; "" for none.
         kind: `input`, `layer`, `gate`, `sum` or `output`.
-        sources: the indices of the nodes that it reads.
+        sources: the indices of the nodes that the node reads, in the list of all nodes.
     """
 
     title: str
@@ -31,8 +32,9 @@ class Node:
 def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
     """Returns the nodes of a network; each node comes after the nodes that it reads.
 
-    A node is a layer with weights, gates, a mixture of experts, an input or an output.
-    Other operations, such as a concatenation, become lines between the nodes.
+    Layers with weights, gates, mixtures of experts, inputs and outputs become nodes.
+    Other operations, such as a concatenation, become lines between nodes. A sum of
+    mixtures is one node; the mixtures that it sums have no nodes.
 
     Args:
         model: a functional model that returns {output: logits}.
@@ -40,8 +42,8 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
     """
     nodes: list[Node] = []
     sums = [op for op in model.operations if is_sum_of_mixtures(op)]
-    hidden = {source for op in sums for source in inputs_of(op)}
-    # For each operation, the nodes that its result comes from.
+    summands = {source for op in sums for source in inputs_of(op)}
+    # The nodes that each operation's result is computed from.
     origins: dict[keras.Operation, list[int]] = {}
     for operation in model.operations:
         sources = list(
@@ -49,7 +51,7 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
         )
         is_node = isinstance(operation, keras.layers.InputLayer | Mix | Routing)
         is_node |= isinstance(operation, keras.Layer) and bool(operation.weights)
-        if operation not in hidden and (operation in sums or is_node):
+        if operation not in summands and (operation in sums or is_node):
             nodes.append(node_of(operation, tasks, sources))
             sources = [len(nodes) - 1]
         origins[operation] = sources
@@ -67,10 +69,11 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
 
 
 def inputs_of(operation: keras.Operation) -> list[keras.Operation]:
-    """Returns the operations whose results an operation reads, each once."""
+    """Returns the operations whose results an operation reads, without repetitions."""
     tensors = keras.tree.flatten(operation.input) if operation._inbound_nodes else []
-    histories = [tensor._keras_history.operation for tensor in tensors]
-    return list(dict.fromkeys(op for op in histories if op is not operation))
+    sources = [tensor._keras_history.operation for tensor in tensors]
+
+    return list(dict.fromkeys(op for op in sources if op is not operation))
 
 
 def is_sum_of_mixtures(operation: keras.Operation) -> bool:
@@ -85,12 +88,12 @@ def is_sum_of_mixtures(operation: keras.Operation) -> bool:
 def node_of(
     operation: keras.Operation, tasks: Sequence[str], sources: list[int]
 ) -> Node:
-    """Describes an operation as a node."""
+    """Describes an operation as a node; `sources` are the nodes that it reads."""
     title = operation.name.replace("_", " ")
     if networks := own_networks(operation.name, tasks):
         names, count = networks.tasks, len(networks.tasks)
-        whose = ", ".join(names) if count < MAX_NAMES else f"{count} tasks"
-        title = f"{(networks.layer or networks.kind).replace('_', ' ')} of {whose}"
+        owners = ", ".join(names) if count < MAX_NAMES else f"{count} tasks"
+        title = f"{(networks.layer or networks.kind).replace('_', ' ')} of {owners}"
     if isinstance(operation, keras.layers.InputLayer):
         return Node(title, f"{operation.output.shape[-1]} columns", "input", sources)
     if isinstance(operation, FusedEmbedding):

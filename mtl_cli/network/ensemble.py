@@ -1,4 +1,4 @@
-"""Ensembles of runs: the mean prediction of networks that were trained apart."""
+"""Ensembles of runs: the mean prediction of networks that were trained separately."""
 
 import keras
 from keras import ops
@@ -7,41 +7,44 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.heads.base import spread_name
 
 
-def mean_models(
+def ensemble_models(
     runs: list[tuple[keras.Model, keras.Model]],
 ) -> tuple[keras.Model, keras.Model]:
-    """Returns the models of the logits and of the mean predictions of several runs.
+    """Combines several runs into two models: of all logits, and of mean predictions.
 
-    With p_r the prediction of run r, and s_r its standard deviation over the members of
-    the run, an ensemble of R runs predicts
+    The network of one run may itself make `model.members` predictions, one per member,
+    and return their mean p_r and their standard deviation s_r, for run r. With a single
+    member, s_r is 0. An ensemble of R runs predicts
 
         p = sum_r p_r / R        s = sqrt(sum_r (s_r^2 + (p_r - p)^2) / R)
 
-    s is the standard deviation over the members of all runs. A run without members has
-    s_r = 0.
+    All runs have the same configuration, so they have equally many members. Therefore
+    p is the mean and s is the standard deviation over the members of all runs.
 
     Args:
-        runs: the two models of each run, see `Network`.
+        runs: for each run, its model `Network.logits` and its `Network.predictions`.
 
-    Returns: a model of the logits of all runs, the rows of one run after another, and a
-        model of p and s.
+    Returns: two models with the inputs of one run. The first model returns {output:
+        logits}: first the rows of the first run, then the rows of the second run, and
+        so on, as one run does for its members. The second model returns p under the
+        name of the output, and s under the name that `spread_name` returns.
     """
     inputs = {
-        x.name: keras.Input(x.shape[1:], dtype=x.dtype, name=x.name)
-        for x in runs[0][0].inputs
+        tensor.name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
+        for tensor in runs[0][0].inputs
     }
-    logits = [model(inputs) for model, _ in runs]
-    by_run = [model(inputs) for _, model in runs]
+    logits_of_runs = [logits_model(inputs) for logits_model, _ in runs]
+    predictions_of_runs = [prediction_model(inputs) for _, prediction_model in runs]
+    logits: dict[str, Tensor] = {}
     predictions: dict[str, Tensor] = {}
-    for name in logits[0]:
-        p = ops.stack([x[name] for x in by_run])  # (runs, batch, num_logits)
-        variance = ops.var(p, axis=0)
-        if spread_name(name) in by_run[0]:
-            spreads = ops.stack([x[spread_name(name)] for x in by_run])
+    for name in logits_of_runs[0]:
+        logits[name] = ops.concatenate([run[name] for run in logits_of_runs], axis=0)
+        means = ops.stack([run[name] for run in predictions_of_runs])  # (R, batch, ...)
+        variance = ops.var(means, axis=0)
+        spread = spread_name(name)
+        if spread in predictions_of_runs[0]:
+            spreads = ops.stack([run[spread] for run in predictions_of_runs])  # s_r
             variance += ops.mean(ops.square(spreads), axis=0)
-        predictions[name] = ops.mean(p, axis=0)
-        predictions[spread_name(name)] = ops.sqrt(variance)
-    rows = {
-        name: ops.concatenate([x[name] for x in logits], axis=0) for name in logits[0]
-    }
-    return keras.Model(inputs, rows), keras.Model(inputs, predictions)
+        predictions[name] = ops.mean(means, axis=0)
+        predictions[spread] = ops.sqrt(variance)
+    return keras.Model(inputs, logits), keras.Model(inputs, predictions)

@@ -1,4 +1,4 @@
-"""Finds out which rows of a kernel read which feature."""
+"""Finds the rows of a kernel that read a feature."""
 
 import itertools
 from typing import Any
@@ -14,24 +14,25 @@ from mtl_cli.network.parallel_networks import input_kernels
 class FeatureRows:
     """The rows of each feature in the kernels that read features.
 
-    Such a kernel reads x, the input of the encoder, or an encoding, the output of the
-    encoder.
+    Row i of a kernel multiplies column i of the kernel's input. The input is either x,
+    the embeddings and dense features that the encoder reads, or an encoding, the output
+    of the encoder.
 
     Args:
         network: the network of the configuration.
         config: the configuration.
-        layout: the layout of the features.
+        layout: the columns of each feature in the network's inputs.
     """
 
     def __init__(self, network: Network, config: Config, layout: Layout) -> None:
         self.encodings = network.encodings
-        self.x = config.encoder.columns(layout)  # the feature of each column of x
-        self.encoding = self._columns_of_encoding(config)
+        self.x_columns = config.encoder.columns(layout)  # the feature of each column
+        self.encoding_columns = self._columns_of_encoding(config)
 
     @property
     def order(self) -> str:
         """The names of all features, in the order of their columns in x."""
-        return ", ".join(dict.fromkeys(self.x))
+        return ", ".join(dict.fromkeys(self.x_columns))
 
     def of_layer(self, part: Part, layer: Any) -> list[tuple[str, slice]]:
         """Returns the rows of each feature in the kernels that read a layer's input.
@@ -40,47 +41,58 @@ class FeatureRows:
         """
         if not input_kernels(layer):
             return []
-        if part == "encoder":  # a gate reads more than x
-            return [] if isinstance(layer, Routing) else row_slices(self.x)
-        reads = all(map(self._reads_encoding, layer._inbound_nodes[0].input_tensors))
-        return row_slices(self.encoding) if reads else []
+        if part == "encoder":  # a gate of the encoder also reads other tensors than x
+            return [] if isinstance(layer, Routing) else row_slices(self.x_columns)
+        inputs = layer._inbound_nodes[0].input_tensors
+        if not all(map(self._is_encoding, inputs)):
+            return []
+        return row_slices(self.encoding_columns)
 
     def _columns_of_encoding(self, config: Config) -> list[str]:
         """Returns a name for each column of an encoding.
 
-        All columns without a name of their own share one name: it lists all features.
+        A column of x has the name of its feature; a unit of the deep network has its
+        number. If the interactions depend on the number and order of the features, all
+        columns share one name, which lists the feature of each column of x. A kernel
+        with these rows is one block, found only in networks with the same features.
         """
-        width = config.encoder.deep_units[-1:]
-        deep = [f"deep {i}" for i in range(width[0])] if width else self.x
         interactions = config.encoder.interaction_columns()
         if interactions is None:
-            return [" ".join(self.x)] * self.encodings[0].shape[-1]
+            return [" ".join(self.x_columns)] * self.encodings[0].shape[-1]
+        if not config.encoder.deep_units:  # without a deep network, x itself
+            return [*self.x_columns, *interactions]
+        deep = [f"deep {i}" for i in range(config.encoder.deep_units[-1])]
         return [*deep, *interactions]
 
-    def _reads_encoding(self, tensor: Any) -> bool:
-        """Whether a tensor holds encodings, unchanged but stacked, picked or scaled."""
+    def _is_encoding(self, tensor: Any) -> bool:
+        """Whether a tensor has the columns of an encoding, in the same order.
+
+        The tensor may be computed from encodings, as long as no layer with weights
+        mixes their columns: encodings may be stacked, selected or scaled.
+        """
         if any(tensor is encoding for encoding in self.encodings):
             return True
         operation, inputs = producer(tensor)
         if isinstance(operation, Routing) and not operation.are_shares:
-            return True  # factors of the columns
-        width = len(self.encoding)
-        if getattr(operation, "weights", None) or tensor.shape[-1] != width:
+            return True  # one factor per column, with which an encoding is scaled
+        has_weights = bool(getattr(operation, "weights", None))
+        if has_weights or tensor.shape[-1] != len(self.encoding_columns):
             return False
-        return bool(inputs) and all(map(self._reads_encoding, inputs))
+        return bool(inputs) and all(map(self._is_encoding, inputs))
 
 
 def producer(tensor: Any) -> tuple[Any, list[Any]]:
-    """Returns the operation that gives a tensor of a network, and its inputs."""
+    """Returns the operation that computes a tensor, and the operation's inputs."""
     history = tensor._keras_history
     node = history.operation._inbound_nodes[history.node_index]
     return history.operation, list(node.input_tensors)
 
 
 def row_slices(names: list[str]) -> list[tuple[str, slice]]:
-    """Returns each name with the slice of neighbouring positions that have the name.
+    """Groups neighbouring positions with the same name: [(name, slice of positions)].
 
-    A second slice of a name, such as the ramps of a feature with ids, is `NAME 2`.
+    If a name has a second slice elsewhere, the second slice is called `NAME 2`. For
+    example, a feature may have both an embedding and dense columns.
     """
     slices: dict[str, slice] = {}
     start = 0

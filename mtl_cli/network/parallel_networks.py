@@ -1,4 +1,4 @@
-"""The networks that one layer computes side by side, and the weights of each."""
+"""Finds the weights of each network in a layer that computes several networks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,18 +9,18 @@ from mtl_cli.layers.parallel import ParallelBatchNorm, ParallelLayerNorm
 from mtl_cli.layers.star import StarDense, StarMLP
 
 Index = tuple[slice, ...]
-ALL = slice(None)
+ALL = slice(None)  # all positions of an axis
 
 
 @dataclass(frozen=True)
 class NetworkPiece:
-    """A piece of the weights of one of the networks that a layer computes.
+    """A piece of a weight that belongs to one of the networks that a layer computes.
 
     Attributes:
-        network: the number of the network; -1 if all networks share the piece.
-        name: the name of the piece.
+        network: the number of the network, from 0; -1 if all networks share the piece.
+        name: the name of the piece, such as `0.kernel`: the kernel of the first layer.
         variable: the weight that holds the piece.
-        index: the place of the piece in the weight.
+        index: the slices of the weight, one per axis.
     """
 
     network: int
@@ -30,27 +30,27 @@ class NetworkPiece:
 
 
 def num_networks(layer: Any) -> int:
-    """Returns how many networks a layer computes side by side."""
+    """Counts the networks that a layer computes side by side; 1 for other layers."""
     if isinstance(layer, Routing):
         return len(layer.routes) * layer.networks_per_route
-    return int(layer.num) if is_networks(layer) else 1
+    return int(layer.num) if has_networks(layer) else 1
 
 
-def is_networks(layer: Any) -> bool:
-    """Whether a layer computes networks side by side, and is no gate."""
-    kinds = ParallelDense | ParallelMLP | StarDense | StarMLP
-    return isinstance(layer, kinds)
+def has_networks(layer: Any) -> bool:
+    """Whether a layer that is not a gate computes networks side by side."""
+    return isinstance(layer, ParallelDense | ParallelMLP | StarDense | StarMLP)
 
 
 def pieces_of(layer: Any) -> Iterator[NetworkPiece]:
-    """Yields the pieces of a layer's weights, each of one network."""
+    """Splits the weights of a layer into pieces that belong to one network each."""
     if isinstance(layer, Routing):
-        for prefix, inner in layer.parts().items():
-            num = inner.num if hasattr(inner, "num") else inner.shape[0]
-            is_shared = num == 1 < len(layer.routes)
-            for piece in pieces_of_part(inner, prefix):
+        for prefix, part in layer.parts().items():
+            # A part with one network, in a layer of several gates, serves all gates.
+            num = part.num if hasattr(part, "num") else part.shape[0]
+            is_shared = num == 1 and len(layer.routes) > 1
+            for piece in pieces_of_part(part, prefix):
                 yield replace(piece, network=-1) if is_shared else piece
-    elif is_networks(layer):
+    elif has_networks(layer):
         yield from pieces_of_part(layer, "")
     else:
         for i, variable in enumerate(layer.weights):
@@ -65,18 +65,24 @@ def input_kernels(layer: Any) -> list[Any]:
         return [layer.stack[0].kernel] if layer.units else []
     if not isinstance(layer, Routing) or not layer.reads_rows:
         return []
-    return [kernel for inner in layer.input_parts() for kernel in input_kernels(inner)]
+    return [kernel for part in layer.input_parts() for kernel in input_kernels(part)]
 
 
 def pieces_of_part(part: Any, prefix: str) -> Iterator[NetworkPiece]:
-    """Yields the pieces of networks, or of a variable whose first axis counts them."""
+    """Splits a part of a layer into pieces that belong to one network each.
+
+    Args:
+        part: a layer that computes several networks, or a variable whose first axis has
+            one entry per network.
+        prefix: the start of the pieces' names.
+    """
     if isinstance(part, ParallelMLP | StarMLP):
         yield from pieces_of_mlp(part)
     elif isinstance(part, ParallelDense):
         yield from pieces_of_dense(part, prefix)
     elif isinstance(part, StarDense):
-        for name, inner in part.parts().items():
-            yield from pieces_of_part(inner, f"{prefix}{name}")
+        for name, inner_part in part.parts().items():
+            yield from pieces_of_part(inner_part, f"{prefix}{name}")
     else:
         for number in range(part.shape[0]):
             index = (slice(number, number + 1), *(ALL,) * (len(part.shape) - 1))
@@ -84,10 +90,10 @@ def pieces_of_part(part: Any, prefix: str) -> Iterator[NetworkPiece]:
 
 
 def pieces_of_mlp(mlp: ParallelMLP | StarMLP) -> Iterator[NetworkPiece]:
-    """Yields the pieces of networks with several layers."""
+    """Splits multi-layer networks: `0.kernel` is the kernel of each first layer."""
     for i, layer in enumerate(x for x in mlp.stack if x.weights):
         if isinstance(layer, ParallelBatchNorm):
-            for variable in layer.norm.weights:
+            for variable in layer.norm.weights:  # (num * units,)
                 units = variable.shape[0] // mlp.num
                 for number in range(mlp.num):
                     columns = slice(number * units, (number + 1) * units)
@@ -101,11 +107,15 @@ def pieces_of_mlp(mlp: ParallelMLP | StarMLP) -> Iterator[NetworkPiece]:
 
 
 def pieces_of_dense(layer: ParallelDense, prefix: str) -> Iterator[NetworkPiece]:
-    """Yields the kernel and the bias of each of the dense layers side by side."""
+    """Splits dense layers into one kernel and one bias each.
+
+    The kernels of all layers that read the same input, a group, lie side by side.
+    """
     per_group = layer.num // layer.groups
     for number in range(layer.num):
-        group, first = number // per_group, number % per_group * layer.units
-        columns = slice(first, first + layer.units)
+        group, number_in_group = divmod(number, per_group)
+        start = number_in_group * layer.units
+        columns = slice(start, start + layer.units)
         kernel = (slice(group, group + 1), ALL, columns)
         yield NetworkPiece(number, f"{prefix}kernel", layer.kernel, kernel)
         if layer.use_bias:

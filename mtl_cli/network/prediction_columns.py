@@ -1,4 +1,4 @@
-"""The predictions of encoded rows, as the named columns of a table."""
+"""Predicts encoded rows and names the columns of the predictions."""
 
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:  # this module imports TensorFlow
 def prediction_columns(
     network: "Network", config: Config, encoded: dict[str, Array]
 ) -> dict[str, Array]:
-    """Returns the columns of predictions by name, (rows,) each.
+    """Predicts encoded rows: {name of a column: predictions, (rows,)}.
 
     Args:
         network: the trained network.
         config: the configuration of the run.
-        encoded: encoded rows, {input of the network: (rows, width)}.
+        encoded: the encoded rows, {input of the network: (rows, width)}.
     """
     predictions = network.predict(Table(encoded, {}, {}))
     columns: dict[str, Array] = {}

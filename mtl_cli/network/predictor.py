@@ -1,4 +1,4 @@
-"""Predictions for many rows."""
+"""Predicts all rows of a table, batch by batch."""
 
 import keras
 import numpy as np
@@ -13,20 +13,20 @@ class Predictor:
     """Predicts all rows of a table in large batches with one traced function.
 
     Args:
-        model: a model from a batch's features to `{output: (batch, 1)}`, or
-            `{output: (batch, classes)}`.
+        model: a model that returns {output: (batch, 1)} or {output: (batch, classes)}.
     """
 
     def __init__(self, model: keras.Model) -> None:
-        batch = {x.name: tf.TensorSpec(x.shape, x.dtype) for x in model.inputs}
-        self.run = tf.function(
+        # The signature keeps TensorFlow from tracing again for a last, smaller batch.
+        signature = {x.name: tf.TensorSpec(x.shape, x.dtype) for x in model.inputs}
+        self.predict_batch = tf.function(
             lambda features: model(features, training=False),
-            input_signature=[batch],
+            input_signature=[signature],
             autograph=False,
         )
 
     def __call__(self, table: Table | StoredTable) -> dict[str, Array]:
-        """Returns {output: predictions}, `(rows,)` or `(rows, classes)`.
+        """Predicts all rows: {output: predictions}, (rows,) or (rows, classes).
 
         Predictions are float32; predictions of standardised labels are float64.
         """
@@ -34,7 +34,7 @@ class Predictor:
         for start in range(0, table.rows, ROWS_PER_CALL):
             features = table.read(start, start + ROWS_PER_CALL).features
             batch = {name: tf.constant(x) for name, x in features.items()}
-            for name, prediction in self.run(batch).items():
+            for name, prediction in self.predict_batch(batch).items():
                 values = prediction.numpy()
                 values = values[:, 0] if values.shape[1] == 1 else values
                 batches.setdefault(name, []).append(values)

@@ -1,4 +1,4 @@
-"""Embedding tables that start from vectors in files."""
+"""Reads pretrained vectors from files, and writes them into embedding tables."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,14 +19,19 @@ Vectors = npt.NDArray[np.float32]
 
 
 class PretrainedVectors(NamedTuple):
-    """The vectors that some ids of an embedding table start from."""
+    """The initial vectors of some ids of an embedding table.
 
-    ids: npt.NDArray[np.int64]  # (n,)
-    vectors: Vectors  # (n, dim)
+    Attributes:
+        ids: the ids, (n,). The vectors of all other ids start at random.
+        vectors: the vector of each id, (n, dim).
+    """
+
+    ids: npt.NDArray[np.int64]
+    vectors: Vectors
 
 
 def read(config: Config, features: FeatureSet) -> dict[str, PretrainedVectors]:
-    """Reads the vectors for all features with the key `pretrained`.
+    """Reads the vectors of all features that have the key `pretrained`.
 
     Args:
         config: the run's configuration.
@@ -35,7 +40,7 @@ def read(config: Config, features: FeatureSet) -> dict[str, PretrainedVectors]:
     Returns: {embedding table: vectors}.
 
     Raises:
-        DataError: if a file is missing, or does not hold what the configuration says.
+        DataError: if a file is missing or malformed, or does not fit the feature.
     """
     vectors_by_table = {}
     for name, feature in features.features.items():
@@ -51,13 +56,15 @@ def read(config: Config, features: FeatureSet) -> dict[str, PretrainedVectors]:
 def read_table(
     name: str, pretrained: Pretrained, dim: int, vocabulary: list[str]
 ) -> PretrainedVectors:
-    """Reads the vectors for one embedding table.
+    """Reads the vectors of one embedding table.
+
+    Values in the file that are not values of the feature are left out.
 
     Args:
-        name: name of the feature that owns the table.
-        pretrained: the files.
-        dim: length of the table's vectors.
-        vocabulary: the values of the feature. The first value has id 1.
+        name: the feature that owns the table.
+        pretrained: the paths of the files.
+        dim: the length of the table's vectors.
+        vocabulary: the values of the feature, in the order of their ids 1, 2, ...
     """
     feature_key = f"dataset.features.{name}"
     key = f"{feature_key}.pretrained"
@@ -75,28 +82,29 @@ def read_table(
             f"vectors of length {dim}; set "
             f"{feature_key}.embedding_dim={vectors.shape[1]}"
         )
-    id_of = {value: i + 1 for i, value in enumerate(vocabulary)}
-    rows = [row for row, value in enumerate(values) if value in id_of]
+    id_by_value = {value: i + 1 for i, value in enumerate(vocabulary)}
+    rows = [row for row, value in enumerate(values) if value in id_by_value]
     if not rows:
         raise DataError(
             f"{key}.ids: none of the {len(values):,} ids{example(values)}, is a value "
             f"of the feature{example(vocabulary)}; give the ids of these vectors"
         )
-    ids = np.array([id_of[values[row]] for row in rows])
+    ids = np.array([id_by_value[values[row]] for row in rows])
     return PretrainedVectors(ids, vectors[rows])
 
 
 def read_vectors(key: str, path: str) -> Vectors:
-    """Reads vectors, `(N, dim)`.
+    """Reads the vectors of a file and converts them to float32, (N, dim).
 
     Args:
-        key: the configuration key of the file, for messages.
-        path: path of an `.npy` file.
+        key: the configuration key that names the file, for messages.
+        path: the path of an `.npy` file.
     """
     try:
         check_data_file(find_data(path))
         with find_data(path).open("rb") as file:
-            x: npt.NDArray[np.generic] = np.lib.format.read_array(
+            # `allow_pickle=False`: a pickle can run code when it is loaded.
+            vectors: npt.NDArray[np.generic] = np.lib.format.read_array(
                 file, allow_pickle=False
             )
     except (OSError, ValueError, EOFError, MemoryError) as error:
@@ -104,26 +112,27 @@ def read_vectors(key: str, path: str) -> Vectors:
             f"{key}: cannot read {path}: {first_line(error)}; "
             "write an array (N, dim) of floats with numpy.save"
         ) from None
-    if x.ndim != 2 or not np.issubdtype(x.dtype, np.floating):
+    if vectors.ndim != 2 or not np.issubdtype(vectors.dtype, np.floating):
         raise DataError(
-            f"{key}: {path} holds {x.dtype} {x.shape}, not an array (N, dim) of floats"
+            f"{key}: {path} holds {vectors.dtype} {vectors.shape}, not an array "
+            "(N, dim) of floats"
         )
-    # NaN fails any comparison, so `~` finds it too.
-    is_wrong = ~(np.abs(x) <= np.finfo("float32").max)
-    if is_wrong.any():
-        row = int(np.argmax(is_wrong.any(axis=1)))
+    # A comparison with NaN is false, so its negation finds NaN as well.
+    is_not_finite = ~(np.abs(vectors) <= np.finfo("float32").max)
+    if is_not_finite.any():
+        row = int(np.argmax(is_not_finite.any(axis=1)))
         raise DataError(
             f"{key}: row {row + 1} of {path} is not finite in float32; correct it"
         )
-    return np.asarray(x, "float32")
+    return np.asarray(vectors, "float32")
 
 
 def read_values(key: str, path: str) -> list[str]:
-    """Reads the feature's value for each vector.
+    """Reads the value of the feature that each vector belongs to.
 
     Args:
-        key: the configuration key of the file, for messages.
-        path: path of a text file with one value per line.
+        key: the configuration key that names the file, for messages.
+        path: the path of a text file with one value per line.
     """
     try:
         check_data_file(find_data(path))
@@ -145,7 +154,7 @@ def read_values(key: str, path: str) -> list[str]:
 
 
 def example(values: list[str]) -> str:
-    """Returns an insertion for a message that shows the first of some values."""
+    """Returns the first value as part of a message: ", such as 'a'"."""
     return f", such as {values[0]!r}" if values else ", of which there are none"
 
 
@@ -155,7 +164,9 @@ def fill(
     features: FeatureSet,
     vectors_by_table: dict[str, PretrainedVectors],
 ) -> None:
-    """Writes vectors into a network's embedding tables, in place.
+    """Writes pretrained vectors into a network's embedding tables, in place.
+
+    A network with several sets of embeddings gets the same vectors in each set.
 
     Args:
         network: the network of the configuration.
@@ -168,13 +179,14 @@ def fill(
     for group in table_groups(features.layout, config.encoder.embedding_dim):
         if not group.sizes.keys() & vectors_by_table.keys():
             continue
+        # The tables of a group lie one below the other, the sets side by side.
         weight = network.logits.get_layer(group.layer).table
-        rows = weight.numpy()
-        num_sets = rows.shape[1] // group.dim
+        values = weight.numpy()
+        num_sets = values.shape[1] // group.dim
         first_row = 0
         for name, size in group.sizes.items():
             if name in vectors_by_table:
                 ids, vectors = vectors_by_table[name]
-                rows[first_row + ids] = np.tile(vectors, (1, num_sets))
+                values[first_row + ids] = np.tile(vectors, (1, num_sets))
             first_row += size
-        weight.assign(rows)
+        weight.assign(values)

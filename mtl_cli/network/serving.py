@@ -1,4 +1,4 @@
-"""The whole way from raw columns to named predictions, as TensorFlow functions."""
+"""Scores encoded rows or raw rows inside TensorFlow, for exported models."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ from mtl_cli.graphs.tensorflow import Tables, TensorFlowOps
 if TYPE_CHECKING:
     from mtl_cli.network.build import Network
 
-# The type and the shape of the tensors that hold a kind of input.
+# The shape and the dtype of the tensors for each kind of input: (rows,), or
+# (rows, length) for sequences.
 TENSOR_SPECS: dict[InputKind, tf.TensorSpec] = {
     "text": tf.TensorSpec([None], tf.string),
     "number": tf.TensorSpec([None], tf.float64),
@@ -24,7 +25,7 @@ TENSOR_SPECS: dict[InputKind, tf.TensorSpec] = {
 
 
 class Scorer:
-    """Scores encoded rows with the columns of `mtl-predict`.
+    """Scores encoded rows and names the predictions as `mtl-predict` does.
 
     Args:
         network: the trained network.
@@ -38,29 +39,33 @@ class Scorer:
     def __call__(
         self, inputs: dict[str, Tensor], is_accepted: Tensor
     ) -> dict[str, Tensor]:
-        """Returns the predictions by column, (rows,) each; NaN in refused rows.
+        """Predicts rows: {name of a column: predictions, (rows,)}.
 
         Args:
             inputs: the inputs of the network, (rows, width) each.
-            is_accepted: whether each row is accepted, (rows,).
+            is_accepted: whether each row is accepted, (rows,). The predictions of other
+                rows become NaN.
         """
         predictions = self.network(inputs, training=False)
         columns = {}
         for prediction, output in self.outputs.items():
-            values = predictions[prediction]
-            # The task names its columns for arrays; positions show which is which.
+            values = predictions[prediction]  # (rows, width)
+            # `prediction_columns` names the columns of an array, but cannot read a
+            # tensor. So the method gets an array with the positions 0, 1, ... of the
+            # columns, and returns the position for each name.
             width = values.shape[1]
             positions = np.arange(width) if width == 1 else np.arange(width)[None]
-            position_of = output.task.prediction_columns(prediction, positions)
-            values = tf.unstack(values, axis=1)
-            for name, position in position_of.items():
-                x = values[int(position[0])]
-                columns[name] = tf.where(is_accepted, x, tf.cast(np.nan, x.dtype))
+            named_positions = output.task.prediction_columns(prediction, positions)
+            value_columns = tf.unstack(values, axis=1)
+            for name, position in named_positions.items():
+                column = value_columns[int(position[0])]
+                nan = tf.cast(np.nan, column.dtype)
+                columns[name] = tf.where(is_accepted, column, nan)
         return columns
 
 
 class RawScorer:
-    """Scores raw rows with TensorFlow alone.
+    """Encodes and scores raw rows with TensorFlow alone.
 
     Args:
         network: the trained network.
@@ -77,8 +82,12 @@ class RawScorer:
 
     @property
     def resources(self) -> list[Tensor]:
-        """The weights and vocabularies that the traced function reads."""
-        # Keras' own objects would be saved with more than their values.
+        """The weights and vocabularies that the traced function reads.
+
+        A saved model must list them, or TensorFlow does not save them.
+        """
+        # `weight.value` is a plain TensorFlow variable. Keras' own object would save
+        # more than the values.
         weights = [weight.value for weight in self.score.network.weights]
         return [*weights, *self.tables.values()]
 
@@ -86,7 +95,7 @@ class RawScorer:
         """Traces the function from raw columns to named predictions.
 
         Args:
-            arguments: {name of the function's argument: column}.
+            arguments: {name of an argument of the function: column of the data}.
 
         Raises:
             ConfigError: if a feature cannot be exported.
@@ -94,7 +103,7 @@ class RawScorer:
         kinds = self.features.input_kinds
 
         def score(**tensors: Tensor) -> dict[str, Tensor]:
-            columns = {arguments[name]: x for name, x in tensors.items()}
+            columns = {arguments[name]: tensor for name, tensor in tensors.items()}
             ops = TensorFlowOps(columns, kinds, self.tables)
             inputs = self.features.graph(ops)
             return self.score(inputs, ops.is_accepted())

@@ -6,13 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mtl_cli.network.blocks import Block, Name
+from mtl_cli.network.blocks import Block, BlockName
 from mtl_cli.network.build import Network
 from mtl_cli.network.parallel_networks import Index
 
 
 class Copy(NamedTuple):
-    """A copy of a block: its place in the earlier network, and its place in the new."""
+    """A block to copy from an earlier network to a new network.
+
+    Attributes:
+        source: the place of the block in the earlier network.
+        target: the place of the block in the new network.
+    """
 
     source: Block
     target: Block
@@ -22,9 +27,11 @@ class Copy(NamedTuple):
 class EarlierOptimizer:
     """The state of an earlier run's optimizer.
 
+    A slot is an array that the optimizer keeps for a weight, such as Adam's moments.
+
     Attributes:
         step: number of steps that the optimizer has taken.
-        path: the file of its slots; None if the slots come from a checkpoint.
+        path: the file that holds the slots; None if the slots come from a checkpoint.
         copies: the blocks whose slots are copied.
     """
 
@@ -35,31 +42,32 @@ class EarlierOptimizer:
 
 @dataclass(frozen=True)
 class Match:
-    """The blocks of two networks.
+    """The blocks that a new network has in common with an earlier network, and others.
 
     Attributes:
-        copies: the blocks that both networks have.
+        copies: the blocks that both networks have in the same shape.
         fresh: the blocks that only the new network has.
-        changed: the blocks that have another shape in the earlier network, or whose
-            rows read other features there.
+        changed: the blocks of the new network that have another shape in the earlier
+            network, or that belong to a feature which the kernel does not read there.
         dropped: the blocks that only the earlier network has.
     """
 
     copies: list[Copy]
-    fresh: list[Name]
-    changed: list[Name]
-    dropped: list[Name]
+    fresh: list[BlockName]
+    changed: list[BlockName]
+    dropped: list[BlockName]
 
 
 def match(
-    earlier: dict[Name, Block],
-    new: dict[Name, Block],
+    earlier: dict[BlockName, Block],
+    new: dict[BlockName, Block],
     shapes: tuple[list[Any], list[Any]],
 ) -> Match:
     """Finds the blocks that two networks have in common.
 
-    An embedding table may have more rows than in the earlier network: ids have been
-    appended. All other blocks must have equal shapes.
+    A block can be copied if it has the same shape in both networks. An embedding table
+    may also have more rows in the new network: new ids come after the earlier ids, so
+    the earlier vectors are copied to the first rows.
 
     Args:
         earlier: the blocks of the earlier network.
@@ -67,28 +75,29 @@ def match(
         shapes: the shapes of all weights of the earlier and of the new network.
     """
     copies: list[Copy] = []
-    fresh: list[Name] = []
-    changed: list[Name] = []
-    owned = {name._replace(rows="") for name in earlier}
+    fresh: list[BlockName] = []
+    changed: list[BlockName] = []
+    earlier_kernels = {name._replace(feature="") for name in earlier}
     for name, target in new.items():
         source = earlier.get(name)
         if source is None:
-            is_known = name.rows and name._replace(rows="") in owned
-            (changed if is_known else fresh).append(name)
+            has_kernel = name.feature and name._replace(feature="") in earlier_kernels
+            (changed if has_kernel else fresh).append(name)
             continue
-        old_shape = block_shape(shapes[0], source)
+        earlier_shape = block_shape(shapes[0], source)
         shape = block_shape(shapes[1], target)
-        if name.part == "embeddings" and old_shape[0] <= shape[0]:
+        if name.part == "embeddings" and earlier_shape[0] <= shape[0]:
             start = target.index[0].start
-            rows = slice(start, start + old_shape[0])
+            rows = slice(start, start + earlier_shape[0])
             target = replace(target, index=(rows, *target.index[1:]))
-            shape = (old_shape[0], *shape[1:])
-        if shape == old_shape:
+            shape = (earlier_shape[0], *shape[1:])
+        if shape == earlier_shape:
             copies.append(Copy(source, target))
         else:
             changed.append(name)
-    new_pieces = {name._replace(rows="") for name in new}
-    dropped = [name for name in earlier if name._replace(rows="") not in new_pieces]
+    # A kernel that only reads fewer features than before is not dropped.
+    kernels = {name._replace(feature="") for name in new}
+    dropped = [name for name in earlier if name._replace(feature="") not in kernels]
     return Match(copies, fresh, changed, dropped)
 
 
@@ -99,41 +108,46 @@ def block_shape(shapes: list[Any], block: Block) -> tuple[int, ...]:
 
 
 def copy_weights(earlier: Network, new: Network, copies: Iterable[Copy]) -> None:
-    """Writes blocks of a network's weights into another network, in place."""
-    sources = earlier.logits.weights
-    for weight, pairs in by_weight(copies).items():
-        variable = new.logits.weights[weight]
-        values = variable.numpy()
+    """Copies blocks of an earlier network into a new network, in place."""
+    earlier_weights = earlier.logits.weights
+    for position, pairs in by_weight(copies).items():
+        weight = new.logits.weights[position]
+        values = weight.numpy()
         for source, index in pairs:
-            values[index] = sources[source.weight].numpy()[source.index]
-        variable.assign(values)
+            values[index] = earlier_weights[source.weight].numpy()[source.index]
+        weight.assign(values)
 
 
 def by_weight(copies: Iterable[Copy]) -> dict[int, list[tuple[Block, Index]]]:
-    """Groups copies by the weight that they write to."""
+    """Groups copies by the weight that they change.
+
+    Returns: {position of the weight in the new network: pairs of a block of the earlier
+        network and the index of its copy in the weight}.
+    """
     groups: dict[int, list[tuple[Block, Index]]] = defaultdict(list)
     for source, target in copies:
         groups[target.weight].append((source, target.index))
     return groups
 
 
-def described(blocks: Iterable[Name], text: str) -> list[str]:
-    """Returns a line for each layer among some blocks: its part, its owners, a text."""
+def describe(blocks: Iterable[BlockName], text: str) -> list[str]:
+    """Describes blocks in one line per layer: `towers: tower of click, buy: TEXT`."""
     owners: dict[tuple[str, str], dict[str, None]] = {}
     for name in blocks:
         owner = name.owner
         if name.part == "embeddings":
-            owner += f" of {name.piece}" if name.piece else ""
+            owner += f" of {name.piece}" if name.piece else ""  # the task's vectors
         elif " " in name.piece:
-            owner += f" for {name.piece.partition(' ')[2]}"
+            owner += f" for {name.piece.partition(' ')[2]}"  # a gate's expert
+        # A dict, because a set would not keep the order of the owners.
         owners.setdefault((name.part, name.layer), {})[owner] = None
     return [
-        f"{part}: {layer}{listed(names)}: {text}"
+        f"{part}: {layer}{of_owners(names)}: {text}"
         for (part, layer), names in owners.items()
     ]
 
 
-def listed(owners: Iterable[str]) -> str:
-    """Returns " of a, b"; "" for a layer that belongs to nobody."""
+def of_owners(owners: Iterable[str]) -> str:
+    """Returns " of a, b"; "" if the blocks of a layer have no owner."""
     names = ", ".join(filter(None, owners))
     return f" of {names}" if names else ""

@@ -1,4 +1,8 @@
-"""Takes the weights and the optimizer's state of an earlier run."""
+"""Copies the weights and the optimizer's state of an earlier run into a new network.
+
+Features and tasks that go on, see `runs/earlier_run.py`, keep their weights. All other
+weights start fresh: they keep their initial values.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +13,13 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.network.blocks import Name, blocks_of
+from mtl_cli.network.blocks import BlockName, blocks_of
 from mtl_cli.network.build import Network
 from mtl_cli.network.transfer import (
     Copy,
     EarlierOptimizer,
     copy_weights,
-    described,
+    describe,
     match,
 )
 from mtl_cli.runs import saved_model
@@ -23,14 +27,14 @@ from mtl_cli.runs.earlier_run import MAX_STEP, EarlierRun
 from mtl_cli.training.checkpoint import read_intact
 from mtl_cli.training.optimizer_state import OPTIMIZER
 
-# The parts that another model does not go on with.
+# The parts that start fresh if the two runs have different models.
 PARTS_OF_MODEL: tuple[Part, ...] = ("experts", "gates", "towers")
 
 
 def take_weights(
     network: Network, config: Config, features: FeatureSet, earlier: EarlierRun
 ) -> tuple[Network, EarlierRun]:
-    """Writes the weights of an earlier run into a new network, in place.
+    """Copies the weights of an earlier run into a new network, in place.
 
     Args:
         network: the network of this run.
@@ -38,8 +42,9 @@ def take_weights(
         features: the fitted features of this run.
         earlier: what the run takes from the earlier run apart from weights.
 
-    Returns: the network, with the state of the earlier optimizer; and `earlier`, with
-        that optimizer's number of steps, and a line for all that does not go on.
+    Returns: the network with the state of the earlier optimizer; and `earlier` with the
+        number of steps of that optimizer, and with a line for each layer that starts
+        fresh or is left out.
 
     Raises:
         DataError: if the model of the earlier run is missing or damaged.
@@ -50,30 +55,30 @@ def take_weights(
         old_network, old_features, old_config = saved_model.load(path)
     except DataError as error:
         raise DataError(f"start_from.run: {error}") from None
+    # Building the earlier network has set the policy of the earlier run.
     keras.config.set_dtype_policy(policy)
     old_blocks = blocks_of(old_network, old_config, old_features.layout)
     messages = list(earlier.messages)
-    parts = left_out_parts(config, old_config, messages)
-    usable = {
+    fresh_parts = parts_to_start_fresh(config, old_config, messages)
+    usable_blocks = {
         name: block
         for name, block in old_blocks.items()
-        if name.part not in parts and goes_on(name, earlier)
+        if name.part not in fresh_parts and goes_on(name, earlier)
     }
     matched = match(
-        usable,
+        usable_blocks,
         blocks_of(network, config, features.layout),
         (shapes_of(old_network), shapes_of(network)),
     )
     copy_weights(old_network, network, matched.copies)
+    # The messages do not repeat what other messages say of whole parts and features.
     new_features = config.dataset.used_features.keys() - earlier.learnt.keys()
-    fresh = [name for name in matched.fresh if name.part not in parts]
+    fresh = [name for name in matched.fresh if name.part not in fresh_parts]
     fresh = [name for name in fresh if goes_on(name, earlier)]
-    messages += described(fresh, "new, so it starts fresh")
-    changed = [name for name in matched.changed if name.rows not in new_features]
-    messages += described(changed, "of another shape, so it starts fresh")
-    messages += described(
-        matched.dropped, "left out, for want of a place in this network"
-    )
+    messages += describe(fresh, "new, so it starts fresh")
+    changed = [name for name in matched.changed if name.feature not in new_features]
+    messages += describe(changed, "of another shape, so it starts fresh")
+    messages += describe(matched.dropped, "left out, because this network lacks it")
     optimizer = earlier_optimizer(path, config, old_config, matched.copies, messages)
     step = None if optimizer is None else optimizer.step
     return (
@@ -82,16 +87,26 @@ def take_weights(
     )
 
 
-def goes_on(name: Name, earlier: EarlierRun) -> bool:
-    """Whether the feature or the task that a block belongs to goes on."""
+def goes_on(name: BlockName, earlier: EarlierRun) -> bool:
+    """Whether the feature or the task that a block belongs to goes on.
+
+    Blocks of other parts than embeddings and towers belong to no feature and no task
+    alone, so they go on.
+    """
     if name.part == "embeddings":
         return name.owner in earlier.learnt
-    # A piece without an owner belongs to the towers of all tasks.
+    # A block of a tower without an owner belongs to the towers of all tasks.
     return name.part != "towers" or name.owner in ("", *earlier.tasks)
 
 
-def left_out_parts(config: Config, old: Config, messages: list[str]) -> set[Part]:
-    """Returns the parts that start fresh; adds a line for each reason."""
+def parts_to_start_fresh(config: Config, old: Config, messages: list[str]) -> set[Part]:
+    """Returns the parts of the network that start fresh.
+
+    Args:
+        config: the configuration of this run.
+        old: the configuration of the earlier run.
+        messages: the list to which a line is added for each reason.
+    """
     parts = set(config.start_from.reset)
     for part in config.start_from.reset:
         messages.append(f"{part} start fresh, as start_from.reset says")
@@ -122,7 +137,16 @@ def earlier_optimizer(
     copies: list[Copy],
     messages: list[str],
 ) -> EarlierOptimizer | None:
-    """Returns the state of the earlier optimizer; None, and a line, if it is not used.
+    """Reads the state of the earlier optimizer.
+
+    Args:
+        path: the folder of the earlier run.
+        config: the configuration of this run.
+        old: the configuration of the earlier run.
+        copies: the blocks that were copied from the earlier network.
+        messages: the list to which a line is added if the optimizer starts fresh.
+
+    Returns: the state; None if the optimizer starts fresh.
 
     Raises:
         DataError: if the file of the state is damaged.
@@ -133,13 +157,14 @@ def earlier_optimizer(
         return None
     file = path / OPTIMIZER
     if not file.exists():
-        messages.append(f"{file} is not there, so the optimizer starts fresh")
+        messages.append(f"{file} does not exist, so the optimizer starts fresh")
         return None
     values = read_intact(file)
     step = None if values is None else values.get("step")
+    # `type`, because `isinstance` would accept True as an int.
     if type(step) is not int or not 0 <= step <= MAX_STEP:
         raise DataError(
-            f"start_from.run: {file} is damaged; copy it anew, or remove it to start "
-            "with a fresh optimizer"
+            f"start_from.run: {file} is damaged; copy the file again, or remove it to "
+            "start with a new optimizer"
         )
     return EarlierOptimizer(step, file, tuple(copies))

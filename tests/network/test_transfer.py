@@ -280,7 +280,7 @@ def test_layers_keep_the_rows_of_features_that_stay(model, encoder):
     new = trained(*settings, layout=WIDER)
     found = started(new, earlier)
     assert not found.fresh or {n.owner for n in found.fresh} == {"city"}
-    assert {n.rows for n in found.changed} == {"city", "more"}
+    assert {n.feature for n in found.changed} == {"city", "more"}
     rows = networks.features()
     old = logits(earlier[0], rows)
     ids = np.concatenate([np.ones_like(rows["ids"][:, :1]), rows["ids"]], axis=1)

@@ -24,7 +24,7 @@ from mtl_cli.core.errors import ConfigError, DataError, MtlError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.continued_features import extend_learnt
 from mtl_cli.data.load import cache_key
-from mtl_cli.network.blocks import Name
+from mtl_cli.network.blocks import BlockName
 from mtl_cli.network.parts import part_of_layers
 from mtl_cli.runs import earlier_run, saved_model
 from mtl_cli.runs.earlier_weights import goes_on
@@ -505,7 +505,7 @@ def test_forged_statistics_of_labels_are_refused(
 def test_piece_that_the_towers_of_all_tasks_share_goes_on() -> None:
     earlier: Any = SimpleNamespace(tasks=["click"], learnt={})
     for owner, expected in (("click", True), ("buy", False), ("", True)):
-        name = Name("towers", "tower_layer_1_priors", owner, "0.kernel")
+        name = BlockName("towers", "tower_layer_1_priors", owner, "0.kernel")
         assert goes_on(name, earlier) is expected
 
 
