@@ -1,4 +1,7 @@
-"""Child processes of a run on one machine: one for each GPU except the first."""
+"""Starts the child processes of a run on one machine: one per GPU except the first.
+
+The process that starts the children trains on the first GPU itself.
+"""
 
 import os
 import socket
@@ -15,13 +18,14 @@ Children = Sequence[subprocess.Popen[str]]
 
 
 def start_children(run_folder: Path, num_processes: int) -> Children:
-    """Starts the other `num_processes - 1` workers of a run.
+    """Starts the other `num_processes - 1` processes of a run.
 
-    Sets `TF_CONFIG` for each worker, including this process.
+    Sets `TF_CONFIG`, with the addresses of all processes, in each process, including
+    this process.
 
     Args:
         run_folder: the folder whose saved configuration the children run.
-        num_processes: the number of workers, including this process.
+        num_processes: the number of processes, including this process.
     """
     workers = [f"127.0.0.1:{port}" for port in free_ports(num_processes)]
     command = [sys.executable, "-m", "mtl_cli.cli.train"]
@@ -46,11 +50,10 @@ def start_children(run_folder: Path, num_processes: int) -> Children:
 
 
 def exit_reason(children: Children) -> str:
-    """Returns why a child has ended, for the end of a message.
+    """Returns why the first child that has ended did so, for the end of a message.
 
-    The reason is ` (last line of the child's stderr)` or, without such a line,
-    ` (exit code N)`. If several children have ended, the first of them is meant. While
-    all children run, the reason is "".
+    The reason is ` (last line of stderr)`, or ` (exit code N)` if the child has printed
+    nothing to stderr, or "" if all children still run.
     """
     for child in children:
         if child.poll() is not None:
@@ -60,15 +63,17 @@ def exit_reason(children: Children) -> str:
 
 
 def terminate(children: Children) -> None:
-    """Asks all children to end."""
+    """Sends SIGTERM to all children, and does not wait for their end."""
     for child in children:
         child.terminate()
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns the numbers of different ports on which no process listens."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
+    """Returns different ports on which no process of this machine listens."""
+    # Port 0 lets the system choose a free port. All sockets stay open until all ports
+    # are chosen, so that no port is chosen twice.
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [server.getsockname()[1] for server in servers]
+    for server in servers:
+        server.close()
     return ports

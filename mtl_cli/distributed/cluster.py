@@ -1,7 +1,7 @@
 """Reads from environment variables which processes train a run together.
 
-`TF_CONFIG`, or Slurm's variables, give the addresses of all processes and the rank of
-this process.
+`TF_CONFIG`, or else Slurm's variables, give the addresses of all processes and the rank
+of this process.
 """
 
 import contextlib
@@ -18,13 +18,14 @@ TF_CONFIG_FORMAT = (
     '{"cluster": {"worker": ["host:port", ...]}, '
     '"task": {"type": "worker", "index": 0}}'
 )
-# The jobs whose tasks train, in the order of their ranks. Kubeflow calls the first task
-# `chief` or, in older manifests, `master`; without such a task, worker 0 is the chief.
+# In TensorFlow's words, each process is a task of a job. The tasks of these jobs train.
+# Their ranks follow this order of the jobs. Kubeflow calls the job of the first task
+# `chief` or, in older manifests, `master`. Without these jobs, worker 0 is the chief.
 TRAINING_JOBS = ("chief", "master", "worker")
 
 
 def rank(strategy: str | None) -> int:
-    """Returns the rank of this process. Rank 0 is the chief: it writes the run folder.
+    """Returns the rank of this process: 0 for the chief, which writes the run folder.
 
     Args:
         strategy: the value of `trainer.strategy`.
@@ -39,13 +40,15 @@ def rank(strategy: str | None) -> int:
     if SLURM_RANK in os.environ and SLURM_SIZE in os.environ:
         return int(os.environ[SLURM_RANK])
     raise ConfigError(
-        f"trainer.strategy: multi_worker needs {TF_CONFIG} in the environment, or "
-        "srun, which sets Slurm's variables"
+        f"trainer.strategy: multi_worker needs to know all processes; set {TF_CONFIG} "
+        "in the environment, or start the command with srun"
     )
 
 
-def members() -> tuple[list[str], int]:
-    """Returns the addresses of all processes of a run, and the rank of this process.
+def workers_and_rank() -> tuple[list[str], int]:
+    """Returns the addresses `host:port` of all processes, and this process's rank.
+
+    The addresses are in the order of the ranks.
 
     Raises:
         ConfigError: if the environment variables are missing or malformed.
@@ -65,7 +68,7 @@ def is_evaluator(strategy: str | None) -> bool:
 
 
 def read_tf_config() -> tuple[list[str], int]:
-    """Returns the addresses of all processes that train, and the rank of this process.
+    """Parses `TF_CONFIG`; see `workers_and_rank`.
 
     Raises:
         ConfigError: if `TF_CONFIG` is malformed or names a parameter server.
@@ -76,7 +79,7 @@ def read_tf_config() -> tuple[list[str], int]:
         if "ps" in (*jobs, task["type"]):
             raise ValueError("multi_worker trains without parameter servers, job ps")
         if unknown := {*jobs, task["type"]} - {*TRAINING_JOBS, "evaluator"}:
-            raise ValueError(f"no job is named {min(unknown)!r}")
+            raise ValueError(f"unknown job {min(unknown)!r}")
         if len([*jobs.get("chief", []), *jobs.get("master", [])]) > 1:
             raise ValueError("there is more than one chief")
         tasks = [
@@ -93,7 +96,7 @@ def read_tf_config() -> tuple[list[str], int]:
         addresses = [jobs[job][index] for job, index in tasks]
         for address in addresses:
             if not address.rpartition(":")[2].isdigit():
-                raise ValueError(f"{address!r} names no port")
+                raise ValueError(f"the address {address!r} has no port")
         return addresses, tasks.index(own_task)
 
 
@@ -112,7 +115,7 @@ def slurm_workers() -> list[str]:
     """Returns the addresses of the tasks of a Slurm step, in the order of their ranks.
 
     TensorFlow's `SlurmClusterResolver` sorts node10 before node2, and gives the same
-    ports to two jobs on the same node. Therefore only its functions are used.
+    ports to two jobs on the same node. Therefore only its parsing functions are used.
     """
     from tensorflow.python.distribute.cluster_resolver import (
         slurm_cluster_resolver as slurm,
@@ -122,6 +125,7 @@ def slurm_workers() -> list[str]:
     tasks_per_host = slurm.expand_tasks_per_node(
         os.environ["SLURM_STEP_TASKS_PER_NODE"]
     )
+    # Two Slurm jobs on the same node should not use the same ports.
     first_port = 12_000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 20_000
     return [
         f"{host}:{first_port + i}"
@@ -131,6 +135,6 @@ def slurm_workers() -> list[str]:
 
 
 def tf_config(workers: list[str], rank: int) -> str:
-    """Returns the value of `TF_CONFIG` for the worker of a rank."""
+    """Returns the value of `TF_CONFIG` for the process with the given rank."""
     task = {"type": "worker", "index": rank}
     return json.dumps({"cluster": {"worker": workers}, "task": task})

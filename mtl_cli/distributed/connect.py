@@ -1,4 +1,4 @@
-"""Connects the processes that train a run, once all of them are present."""
+"""Connects the processes that train a run together, once all of them are present."""
 
 import os
 import signal
@@ -18,26 +18,30 @@ from mtl_cli.distributed.child_processes import (
     terminate,
 )
 from mtl_cli.distributed.rendezvous import host_and_port, rendezvous
-from mtl_cli.distributed.replicas import LOST_WORKER, Replicas
+from mtl_cli.distributed.replicas import LOST_WORKER_ERRORS, Replicas
 
-# From the rendezvous until all processes have registered: the time to start the GPUs.
+# All processes must register with TensorFlow within this time after the rendezvous. In
+# this time TensorFlow starts the GPUs.
 REGISTRATION_SECONDS = 180
 
 
 def connect(
     strategy: str | None, run_folder: Path, environment: dict[str, Any]
 ) -> Replicas | None:
-    """Connects the processes that train a run, when all of them are present.
+    """Connects this process with the other processes of its run.
+
+    Waits until all of them are present. A chief with several GPUs first starts them.
 
     Args:
         strategy: the value of `trainer.strategy`.
         run_folder: the run folder; child processes read its saved configuration.
         environment: the values for `environment.json`.
 
-    Returns: the processes; None if the chief's run is finished already.
+    Returns: the connected processes; None if the chief's run is finished already.
 
     Raises:
         ConfigError: if a process is missing or differs, for example in its data.
+        LostWorkerError: if a process ends before all processes are connected.
     """
     if strategy == "mirrored" and len(gpus()) > 1:
         children = start_children(run_folder, len(gpus()))
@@ -48,7 +52,7 @@ def connect(
             raise
     if strategy == "multi_worker":
         # TensorFlow reads this variable.
-        os.environ[cluster.TF_CONFIG] = cluster.tf_config(*cluster.members())
+        os.environ[cluster.TF_CONFIG] = cluster.tf_config(*cluster.workers_and_rank())
         return connect_workers(environment)
     return Replicas()
 
@@ -56,30 +60,38 @@ def connect(
 def connect_workers(
     environment: dict[str, Any], children: Children = ()
 ) -> Replicas | None:
-    """Connects the processes that `TF_CONFIG` names; see `connect`."""
+    """Connects this process with the processes that the environment variables name.
+
+    Args:
+        environment: the values for `environment.json`.
+        children: the child processes of this process.
+
+    Returns and raises: see `connect`.
+    """
 
     def check_children() -> None:
         if reason := exit_reason(children):
             raise LostWorkerError(f"a process of this run has ended{reason}")
 
-    workers, rank = cluster.members()
+    workers, rank = cluster.workers_and_rank()
     if not rendezvous(workers, rank, environment, check_children):
         return None
-    # From here on, if one process ended, all other processes would wait for it inside
-    # TensorFlow. A signal waits until the training stops all processes together.
+    # From here on, if a signal ended this process alone, the other processes would wait
+    # for it inside TensorFlow. So signals are only noted, until the training can stop
+    # all processes together.
     signals.defer()
     choose_gpu(workers, rank)
+    # TensorFlow's strategy replaces the handler of SIGTERM; ours is put back later.
     sigterm_handler = signal.getsignal(signal.SIGTERM)
     bound_registration(len(workers), REGISTRATION_SECONDS)
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    except LOST_WORKER as error:
+    except LOST_WORKER_ERRORS as error:
         raise LostWorkerError(
             "another process of this run is lost: it did not register with TensorFlow "
             f"within {REGISTRATION_SECONDS} s{exit_reason(children)}; give the same "
             "command again on all machines"
         ) from error
-    # The strategy has replaced our handler by a handler of TensorFlow.
     signal.signal(signal.SIGTERM, sigterm_handler)
     return Replicas(strategy, rank, len(workers), children)
 
@@ -91,12 +103,16 @@ def gpus() -> list[Any]:
 
 
 def choose_gpu(workers: list[str], rank: int) -> None:
-    """Makes one GPU visible to TensorFlow.
+    """Makes only one GPU visible to TensorFlow.
 
     The processes on the same machine choose different GPUs.
+
+    Args:
+        workers: the addresses of all processes, in the order of their ranks.
+        rank: the rank of this process.
     """
     devices = gpus()
     hosts = [host_and_port(worker)[0] for worker in workers]
-    local_rank = hosts[:rank].count(hosts[rank])
+    local_rank = hosts[:rank].count(hosts[rank])  # among the processes of this machine
     if len(devices) > 1:
         tf.config.set_visible_devices(devices[local_rank % len(devices)], "GPU")

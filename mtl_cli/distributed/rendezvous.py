@@ -1,7 +1,11 @@
 """The rendezvous: a check that all processes of a run are present and alike.
 
-TensorFlow connects the processes only after the rendezvous. If a process is missing,
-TensorFlow waits without reacting to Ctrl-C, and cannot say which process is missing.
+Each worker connects to the chief and introduces itself with its rank and the hashes of
+its configuration, data and code. The chief compares them with its own and answers.
+
+TensorFlow connects the processes only after the rendezvous. Without the check,
+TensorFlow would wait for a missing process without reacting to Ctrl-C, and could not
+say which process is missing.
 """
 
 import contextlib
@@ -13,9 +17,9 @@ from typing import Any
 
 from mtl_cli.core.errors import ConfigError
 
-TIMEOUT_SECONDS = 600.0
+TIMEOUT_SECONDS = 600.0  # for the whole rendezvous
 RETRY_SECONDS = 0.2
-INTRODUCTION_TIMEOUT_SECONDS = 5.0
+INTRODUCTION_TIMEOUT_SECONDS = 5.0  # from a connection to its introduction
 # Keys of `environment.json` that must be equal in all processes, and their names in
 # messages.
 MUST_AGREE = {
@@ -25,7 +29,8 @@ MUST_AGREE = {
     "versions": "the versions of packages",
     "start_from": "the run to start from",
 }
-INTRODUCTION_KEYS = ("index", *MUST_AGREE)
+INTRODUCTION_KEYS = ("index", *MUST_AGREE)  # the index is the worker's rank
+# The answers of the chief to a worker; any other answer is an error message.
 WELCOME = "welcome"
 FINISHED = "finished"
 
@@ -44,13 +49,15 @@ def rendezvous(
         rank: the rank of this process.
         environment: the values for `environment.json`.
         check_children: a function that the chief calls while it waits. The function
-            raises an error if a child process has ended: waiting is then useless.
+            raises an error if a child process has ended, because a child that has ended
+            never comes.
 
-    Returns: whether there is anything to train; False if the chief has answered that
-        its run is finished.
+    Returns: True if all processes can start to train; False if the chief has answered
+        that its run is finished already.
 
     Raises:
-        ConfigError: if a process is missing or differs in a key of `MUST_AGREE`.
+        ConfigError: if a process is missing, or differs from the chief in a key of
+            `MUST_AGREE`.
     """
     values = {"index": rank, **environment}
     introduction = {key: values.get(key) for key in INTRODUCTION_KEYS}
@@ -69,19 +76,24 @@ def wait_for_workers(
 
     All workers get the same answer: `WELCOME`, or a line that says how workers differ
     from the chief.
+
+    Raises:
+        ConfigError: if a worker is missing or differs from the chief.
     """
     with contextlib.ExitStack() as stack:
+        # {rank: connection and difference from the chief} of the workers that have come
         present: dict[int, tuple[socket.socket, str]] = {}
         for connection, introduction in introductions(workers, check_children):
             stack.enter_context(connection)
             error = difference(chief_introduction, introduction)
             present[introduction["index"]] = connection, error
-        missing = [rank for rank in range(1, len(workers)) if rank not in present]
-        if missing:
+        missing_ranks = [rank for rank in range(1, len(workers)) if rank not in present]
+        if missing_ranks:
+            rank = missing_ranks[0]
             raise ConfigError(
-                f"trainer.strategy: worker {missing[0]} of {len(workers)} "
-                f"({workers[missing[0]]}) did not come within {TIMEOUT_SECONDS:.0f} "
-                "s; give the same command on every machine"
+                f"trainer.strategy: worker {rank} of {len(workers)} ({workers[rank]}) "
+                f"did not come within {TIMEOUT_SECONDS:.0f} s; give the same command "
+                "on every machine"
             )
         errors = "; ".join(error for _, error in present.values() if error)
         for connection, _ in present.values():
@@ -93,7 +105,8 @@ def wait_for_workers(
 def dismiss_workers(workers: list[str]) -> None:
     """Tells each worker, as the chief of a finished run, that nothing is left to do.
 
-    A worker that does not come is no error: perhaps it has ended with its own run.
+    A worker that does not come is not an error: the worker may have ended already, when
+    the run was finished.
     """
     for connection, _ in introductions(workers):
         with connection:
@@ -105,13 +118,13 @@ def introductions(
 ) -> Iterator[tuple[socket.socket, dict[str, Any]]]:
     """Yields the connection and the introduction of each worker that comes.
 
-    Ends when all workers have come, or after `TIMEOUT_SECONDS`. A worker that is
-    started again comes twice; the later connection counts.
+    Ends when all workers have come, or after `TIMEOUT_SECONDS`. A worker that was
+    started again comes twice; then its later connection is the valid one.
     """
-    missing = set(range(1, len(workers)))
-    with listening(workers[0]) as server:
+    missing_ranks = set(range(1, len(workers)))
+    with listening_socket(workers[0]) as server:
         for _ in attempts():
-            if not missing:
+            if not missing_ranks:
                 return
             check_children()
             try:
@@ -119,14 +132,14 @@ def introductions(
             except OSError:  # no worker has come within `RETRY_SECONDS`
                 continue
             if introduction := read_introduction(connection):
-                missing.discard(introduction["index"])
+                missing_ranks.discard(introduction["index"])
                 yield connection, introduction
             else:
                 connection.close()
 
 
 def read_introduction(connection: socket.socket) -> dict[str, Any] | None:
-    """Reads a worker's introduction; None if the sender is not a worker."""
+    """Reads a worker's introduction; None if the other side is not a worker."""
     try:
         connection.settimeout(INTRODUCTION_TIMEOUT_SECONDS)
         introduction = json.loads(connection.makefile().readline())
@@ -136,7 +149,7 @@ def read_introduction(connection: socket.socket) -> dict[str, Any] | None:
 
 
 def answer(connection: socket.socket, text: str) -> None:
-    """Sends a line to a worker. A worker that has ended in the meantime is ignored."""
+    """Sends one line to a worker. An error is ignored: the worker has ended."""
     with contextlib.suppress(OSError):
         connection.sendall(f"{text}\n".encode())
 
@@ -144,12 +157,15 @@ def answer(connection: socket.socket, text: str) -> None:
 def report_to_chief(chief: str, introduction: dict[str, Any]) -> str:
     """Sends this worker's introduction to the chief, and waits for the answer.
 
+    Tries again while the chief does not listen yet, and if the chief ends before it
+    answers.
+
     Returns: the answer, `WELCOME` or `FINISHED`.
 
     Raises:
         ConfigError: if the chief is not reached, or answers that workers differ.
     """
-    line = ""
+    reply = ""
     for _ in attempts():
         with (
             contextlib.suppress(OSError),
@@ -159,11 +175,11 @@ def report_to_chief(chief: str, introduction: dict[str, Any]) -> str:
         ):
             connection.sendall(f"{json.dumps(introduction)}\n".encode())
             connection.settimeout(TIMEOUT_SECONDS)
-            line = connection.makefile().readline().strip()
-        if line in (WELCOME, FINISHED):
-            return line
-        if line:
-            raise ConfigError(line)
+            reply = connection.makefile().readline().strip()
+        if reply in (WELCOME, FINISHED):
+            return reply
+        if reply:
+            raise ConfigError(reply)
         time.sleep(RETRY_SECONDS)
     raise ConfigError(
         f"trainer.strategy: worker 0 ({chief}), the chief, could not be reached within "
@@ -183,16 +199,19 @@ def difference(chief: dict[str, Any], worker: dict[str, Any]) -> str:
 
 
 def attempts() -> Iterator[None]:
-    """Yields again and again, until `TIMEOUT_SECONDS` have passed."""
+    """Yields once per attempt, as long as `TIMEOUT_SECONDS` have not passed."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         yield
 
 
-def listening(address: str) -> socket.socket:
-    """Returns a socket that listens on the port of an address.
+def listening_socket(address: str) -> socket.socket:
+    """Opens a socket that listens on the port of an address.
 
     TensorFlow listens on the same port later, after the socket is closed.
+
+    Raises:
+        ConfigError: if the port is in use or not allowed.
     """
     try:
         server = socket.create_server(("", host_and_port(address)[1]))
@@ -206,6 +225,6 @@ def listening(address: str) -> socket.socket:
 
 
 def host_and_port(address: str) -> tuple[str, int]:
-    """Returns the host and the port of an address `host:port`."""
+    """Splits an address `host:port`."""
     host, _, port = address.rpartition(":")
     return host, int(port)

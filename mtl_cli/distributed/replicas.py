@@ -1,9 +1,13 @@
-"""Data parallelism: processes that train one network, each on its share of a batch.
+"""Data parallelism: several processes train one network, each on a part of every batch.
 
 Each process holds the whole network and takes the same steps. A process computes
 losses and gradients from its own rows. The sums over all processes are the losses and
 gradients that one process would compute from the whole batch. TensorFlow's collectives
 compute the sums; between GPUs they use NCCL.
+
+The processes of a run are its workers. The worker of rank 0 is the chief: it writes the
+run folder and decides for all workers. On a machine with several GPUs, the chief starts
+the other workers as its child processes.
 """
 
 import contextlib
@@ -19,7 +23,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.distributed.child_processes import Children, exit_reason, terminate
 
 # The errors that TensorFlow's collectives may raise after another process has ended.
-LOST_WORKER = (
+LOST_WORKER_ERRORS = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -30,14 +34,15 @@ LOST_WORKER = (
 
 @dataclass(eq=False)
 class Replicas:
-    """The processes of a run, and the collective operations between them.
+    """The place of this process among the processes of a run, and their collectives.
 
     Attributes:
         strategy: TensorFlow's `MultiWorkerMirroredStrategy` with one device per
             process; None if this process trains alone.
         rank: the rank of this process; 0 for the chief.
-        size: the number of processes.
-        children: the child processes that this process has started.
+        size: the number of processes of the run.
+        children: the child processes that this process has started. Only a chief with
+            several GPUs has any.
     """
 
     strategy: Any = None
@@ -57,19 +62,20 @@ class Replicas:
 
         def reduce(values: list[Tensor]) -> Any:
             context = tf.distribute.get_replica_context()
-            # `all_reduce` requires values on a device; `tf.identity` puts them there.
+            # `all_reduce` requires tensors on a device; `tf.identity` puts them there.
             values = [tf.identity(value) for value in values]
             return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
-        flat = tf.nest.flatten(tensors)
-        sums = self.strategy.run(reduce, args=(flat,)) if flat else []
+        flat_tensors = tf.nest.flatten(tensors)
+        sums = self.strategy.run(reduce, args=(flat_tensors,)) if flat_tensors else []
         return tf.nest.pack_sequence_as(tensors, sums)
 
     def all_gather(self, rows: Tensor) -> Tensor:
         """Concatenates the rows of all processes.
 
         Args:
-            rows: the rows of this process, (rows, ...); all processes have as many.
+            rows: the rows of this process, (rows, ...). All processes must have the
+                same number of rows.
 
         Returns: the rows in the order of the ranks, (size * rows, ...).
         """
@@ -84,16 +90,25 @@ class Replicas:
         return tf.ensure_shape(gathered, [self.size * rows.shape[0], *rows.shape[1:]])
 
     def broadcast(self, array: Any) -> Any:
-        """Returns the chief's array in every process."""
+        """Returns the chief's array in every process.
+
+        Args:
+            array: an array, of the same shape and dtype in all processes. Only the
+                chief's values matter.
+        """
         if self.strategy is None:
             return array
-        value = tf.convert_to_tensor(array)
-        summand = value if self.is_chief else tf.zeros_like(value)
+        values = tf.convert_to_tensor(array)
+        summand = values if self.is_chief else tf.zeros_like(values)
         # The sum is the chief's array, because all other summands are zero.
         return self.all_reduce(summand).numpy()
 
     def broadcast_number(self, value: float | None) -> float | None:
-        """Returns the chief's number or None in every process; NaN becomes None."""
+        """Returns the chief's number, or None if the chief has None, in every process.
+
+        Between several processes, NaN is sent for None. Therefore a chief's NaN becomes
+        None, too, unless this process trains alone.
+        """
         if self.strategy is None:
             return value
         number = float(self.broadcast(np.float64(np.nan if value is None else value)))
@@ -108,12 +123,15 @@ class Replicas:
         """
         if self.strategy is None:
             return value
+        # `all_reduce` can only sum. Therefore each process adds 1 to the count of its
+        # value, and the result is the largest value whose count is not 0.
         one_hot = tf.constant([float(value == choice) for choice in choices])
         counts = self.all_reduce(one_hot)
-        return max([0, *(c for c, n in zip(choices, counts, strict=True) if n)])
+        present = [x for x, count in zip(choices, counts, strict=True) if count]
+        return max([0, *present])
 
     def rows_per_process(self, batch_size: int) -> int:
-        """Returns the number of rows of each batch that one process takes.
+        """Returns the number of rows of each batch that one process reads.
 
         Raises:
             ConfigError: if the processes cannot share a batch evenly.
@@ -130,50 +148,52 @@ class Replicas:
     def detect_lost_workers(self) -> Iterator[None]:
         """Turns TensorFlow's errors about a lost process into a `LostWorkerError`.
 
-        Any error in the block ends the child processes.
+        Any error in the block also ends the child processes, if there are any.
 
         Raises:
             LostWorkerError: if another process no longer answers.
         """
         try:
             yield
-        except LOST_WORKER as error:
-            if self.strategy is None:
+        except LOST_WORKER_ERRORS as error:
+            if self.strategy is None:  # no other process: the error has another cause
                 raise
             reason = exit_reason(self.children)
             terminate(self.children)
             raise LostWorkerError(
-                f"another process of this run is lost{reason}; the same command on all "
-                "machines goes on from the last checkpoint"
+                f"another process of this run is lost{reason}; give the same command "
+                "again on all machines to go on from the last checkpoint"
             ) from error
         except BaseException:
             terminate(self.children)
             raise
 
     def barrier(self) -> None:
-        """Waits until all processes have reached the end of their work.
+        """Waits at the end of the work until all processes have come to this point.
 
         Without the barrier, a process could exit while another process still computes
-        with it. A process that leaves the barrier first may still exit while another
-        process waits. The waiting process then gets a `LOST_WORKER` error: at this
-        point the error is harmless.
+        with it. A process that leaves the barrier first may exit while another process
+        still waits. The waiting process then gets one of `LOST_WORKER_ERRORS`, which is
+        ignored because no work is left.
         """
-        with contextlib.suppress(*LOST_WORKER):
-            self.all_reduce_max(0, [1])
+        with contextlib.suppress(*LOST_WORKER_ERRORS):
+            self.all_reduce_max(0, [1])  # any collective waits for all processes
 
     def close(self) -> None:
         """Waits until all processes have finished and the children have ended.
 
         Raises:
-            LostWorkerError: in a worker, if the chief ends before its work is done.
+            LostWorkerError: in another worker than the chief, if the chief has ended
+                before its work was done.
         """
-        # Workers pass the first barrier only if the chief has come to it, and the chief
-        # ends only after the workers have passed it.
+        # The chief comes to the first barrier when its work is done, and stays until
+        # the second barrier. Therefore an error in the first barrier tells a worker
+        # that the chief has ended too early. An error in the second is harmless.
         if self.is_chief:
             self.barrier()
         else:
             with self.detect_lost_workers():
-                self.all_reduce_max(0, [1])
+                self.all_reduce_max(0, [1])  # a barrier that raises errors
         self.barrier()
         for child in self.children:
             child.wait()

@@ -1,4 +1,4 @@
-"""Runs one composed configuration in its folder, or resumes its unfinished run."""
+"""Runs a configuration that Hydra has composed, or resumes its unfinished run."""
 
 import contextlib
 import os
@@ -31,10 +31,11 @@ class Request:
 
     Attributes:
         composed: the configuration that Hydra has composed.
-        choices: the chosen option of each config group.
+        choices: {config group: the chosen option}.
         settings: the flags and settings that the user typed.
         folder: the run folder that Hydra has named.
-        is_new_folder: whether Hydra names another folder each time, by the time of day.
+        is_new_folder: whether Hydra names a new folder, by the current time, for each
+            command.
     """
 
     composed: DictConfig
@@ -51,7 +52,7 @@ class Execution:
     Attributes:
         folder: the run folder.
         ran: whether this process executed the run; False if the run was finished
-            before.
+            before, or if there was nothing to run.
     """
 
     folder: Path
@@ -59,7 +60,13 @@ class Execution:
 
 
 def execute(request: Request) -> Execution:
-    """Checks a configuration and runs it, unless the folder holds the finished run."""
+    """Checks a configuration and runs it, unless the run is finished already.
+
+    With several processes, each process calls this function.
+
+    Raises:
+        MtlError: if the configuration or the data is wrong, or the run fails.
+    """
     from mtl_cli.config.check import check
     from mtl_cli.distributed import cluster, rendezvous
     from mtl_cli.runs import resume
@@ -84,12 +91,13 @@ def execute(request: Request) -> Execution:
     if start.folder is None:
         resume.report_finished(config, start.path)
         if strategy == "multi_worker":
-            rendezvous.dismiss_workers(cluster.members()[0])
+            rendezvous.dismiss_workers(cluster.workers_and_rank()[0])
         return Execution(start.path, ran=False)
     leaves_no_folder = config.check_only and request.is_new_folder
     try:
         execute_in_folder(config, start, start.folder, request)
-    except MtlError:  # the traceback of any other error is in the folder
+    except MtlError:
+        # After any other error, the folder is kept because it holds the traceback.
         if leaves_no_folder:
             shutil.rmtree(start.path, ignore_errors=True)
         raise
@@ -99,11 +107,13 @@ def execute(request: Request) -> Execution:
 
 
 def execute_as_worker(config: "Config", request: Request, rank: int) -> None:
-    """Trains as a worker, in a temporary folder: only the chief records the run.
+    """Trains as a worker other than the chief, in a temporary folder.
+
+    Only the chief records the run, prints to the terminal and calls the tracker.
 
     Raises:
-        TrainingError: for any error of a run that had started. The error names the file
-            that has the traceback.
+        TrainingError: if the run fails after it has started. The message names the file
+            that holds the traceback.
     """
     from mtl_cli.core.run_folder import RunFolder
     from mtl_cli.runs.resume import RunStart
@@ -119,23 +129,24 @@ def execute_as_worker(config: "Config", request: Request, rank: int) -> None:
         try:
             execute_in_folder(config, RunStart(folder.path, folder), folder, request)
         except Stopped as stop:
-            stop.run = None  # the chief alone tells the user of the last checkpoint
+            stop.run = None  # only the chief's message names the last checkpoint
             raise
         except Exception as error:
             if isinstance(error, MtlError) and error.exit_code == 2:  # wrong input
                 raise
-            log = kept_log(folder.path / "train.log", request.folder, rank)
+            log = copy_log(folder.path / "train.log", request.folder, rank)
             raise TrainingError(
                 f"worker {rank}: {failure(error)}; the traceback is in {shortest(log)}"
             ) from error
 
 
-def kept_log(log: Path, run: Path, rank: int) -> Path:
+def copy_log(log: Path, run: Path, rank: int) -> Path:
     """Copies the log of a failed worker out of the worker's temporary folder.
 
     Args:
         log: the log of the worker.
-        run: the run folder. The copy lies in it if this machine sees it.
+        run: the run folder. The copy is written there if this machine can access the
+            folder, else to the system's folder for temporary files.
         rank: the rank of the worker.
 
     Returns: the path of the copy.
@@ -151,7 +162,14 @@ def kept_log(log: Path, run: Path, rank: int) -> Path:
 def execute_in_folder(
     config: "Config", start: "RunStart", folder: "RunFolder", request: Request
 ) -> None:
-    """Runs a checked configuration, and records in the folder how the run ended."""
+    """Runs a checked configuration, and records in the folder how the run ended.
+
+    Args:
+        config: the checked configuration.
+        start: the state to start from.
+        folder: the run folder of `start`, locked for this process.
+        request: the requested run.
+    """
     from mtl_cli.runs.provenance import config_hash
     from mtl_cli.runs.recorded_run import recorded_run
     from mtl_cli.runs.saved_config import saved_config
@@ -175,7 +193,15 @@ def run_and_track(
     console: "Console",
     settings: list[str],
 ) -> None:
-    """Runs a checked configuration, and reports the run to its tracker."""
+    """Runs a checked configuration, and sends its results to the tracker.
+
+    Args:
+        config: the checked configuration.
+        start: the state to start from.
+        folder: the run folder.
+        console: the console that prints to the terminal and to the log.
+        settings: the flags and settings that the user typed.
+    """
     from mtl_cli.runs.run import run
     from mtl_cli.runs.tracked_run import earlier_rows, tracked_run
 
@@ -190,5 +216,5 @@ def run_and_track(
 
 def remove_if_empty(folder: Path) -> None:
     """Removes a folder that Hydra has just made, unless it holds files."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # `rmdir` refuses a folder that is not empty
         folder.rmdir()

@@ -291,7 +291,7 @@ def test_killed_process_ends_all_and_the_same_command_resumes(tmp_path):
         processes[victim].kill()
         code, _, err = outcomes(processes)[1 - victim]
         assert (code, err.count("\n")) == (1, 1), err
-        assert "another process of this run is lost; the same command" in err
+        assert "another process of this run is lost; give the same" in err
         # The chief's log is train.log.
         assert ("the traceback is in run/worker-1.log" in err) == (victim == 0)
         status = json.loads((run / "status.json").read_text())["status"]
