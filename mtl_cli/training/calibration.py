@@ -1,4 +1,8 @@
-"""Calibrates a trained network's probabilities on the validation rows."""
+"""Calibrates the probabilities of a trained network on the validation rows.
+
+The logits of each tower become `scale * logit + shift`. The method `temperature` fits
+the scale, and the method `platt` fits both.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -22,19 +26,20 @@ Method = Literal["none", "temperature", "platt"]
 Logits = npt.NDArray[np.float64]  # (members, rows, num_logits)
 
 NUM_FOLDS = 5
-# The pull of scale to 1 and of shift to its start, in rows of validation data.
+# A fit keeps the scale near 1 and the shift near its initial value. The penalty
+# (log scale)^2 + (change of shift)^2 counts like the log loss of this many rows.
 PRIOR_ROWS = 2.0
-MAX_LOG_SCALE, MAX_SHIFT = 3.0, 20.0
+MAX_LOG_SCALE, MAX_SHIFT_CHANGE = 3.0, 20.0
 
 
 @dataclass(frozen=True)
-class Calibrated:
-    """The calibration of a task's tower: its logits become scale * logit + shift.
+class TowerCalibration:
+    """The fitted calibration of a task's tower.
 
     Attributes:
-        method: the method.
-        scale: factor of the logits; below 1 if the trained network was overconfident.
-        shift: the number that is added to the logits.
+        method: the method; `none` if the key `auto` has found that a fit does not help.
+        scale: the factor of the logits; below 1 if the network was overconfident.
+        shift: the value that is added to the scaled logits.
         log_loss: {`none` and the fitted method: log loss in nats}, on validation rows
             that the fit has not seen.
         rows: number of validation rows.
@@ -59,50 +64,56 @@ class TowerRows:
     """The validation rows of a tower.
 
     Attributes:
-        logits: the tower's logits by member, before the calibration.
+        logits: the tower's logits before the calibration, (members, rows, num_logits);
+            one member if `model.members` is 1.
         label: (rows,), 0 and 1, or the number of the class.
         weight: (rows,), above 0.
-        start: the shift that undoes how training weighs labels.
+        initial_shift: the task's `logit_shift`, which makes up for `positive_weight`
+            and for a sample of the rows with label 0.
     """
 
     logits: Logits
     label: npt.NDArray[np.int64]
     weight: Floats
-    start: float
+    initial_shift: float
 
     def __len__(self) -> int:
         return len(self.label)
 
-    def of(self, rows: npt.NDArray[np.bool_]) -> "TowerRows":
-        """Returns some of the rows."""
-        return TowerRows(
-            self.logits[:, rows], self.label[rows], self.weight[rows], self.start
-        )
+    def select(self, mask: npt.NDArray[np.bool_]) -> "TowerRows":
+        """Returns the rows whose entry in the mask is true."""
+        logits = self.logits[:, mask]
+        label, weight = self.label[mask], self.weight[mask]
+        return TowerRows(logits, label, weight, self.initial_shift)
 
     def losses(self, scale: float, shift: float) -> Floats:
-        """Returns the log loss of each row after a calibration, (rows,), in nats."""
-        z = scale * self.logits + shift
-        if z.shape[-1] == 1:
-            p = expit(z).mean(axis=0)[:, 0]
-            p = np.where(self.label == 1, p, 1 - p)
+        """Returns the log loss of each row after a calibration, (rows,), in nats.
+
+        The predicted probability is the mean over the members' probabilities.
+        """
+        logits = scale * self.logits + shift
+        if logits.shape[-1] == 1:
+            positive = expit(logits).mean(axis=0)[:, 0]
+            predicted = np.where(self.label == 1, positive, 1 - positive)
         else:
-            p = softmax(z, axis=-1).mean(axis=0)[np.arange(len(self)), self.label]
-        losses: Floats = -np.log(np.clip(p, SMALLEST_PROBABILITY, 1))
+            classes = softmax(logits, axis=-1).mean(axis=0)  # (rows, classes)
+            predicted = classes[np.arange(len(self)), self.label]
+        losses: Floats = -np.log(np.clip(predicted, SMALLEST_PROBABILITY, 1))
         return losses
 
 
 def calibrate(
     config: Config, network: Network, valid: Table | StoredTable | None
-) -> dict[str, Calibrated]:
+) -> dict[str, TowerCalibration]:
     """Fits and sets the calibration of each task that predicts probabilities.
 
     Args:
         config: the configuration; `trainer.calibration` names the method.
-        network: the trained network. Its `predictions` change. An ensemble has no
-            calibration of its own.
+        network: the trained network, whose `predictions` change. An ensemble of runs
+            does not change, because each of its runs is calibrated already.
         valid: the validation rows; None changes nothing.
 
-    Returns: {task: its calibration}, without tasks that have too few rows for it.
+    Returns: {task: the calibration of its tower}, without tasks that have too few rows.
     """
     key = config.trainer.calibration
     if valid is None or key == "none" or not network.calibrations:
@@ -118,7 +129,7 @@ def calibrate(
         logits = logits_by_output[output.name]
         label = np.nan_to_num(labels[output.label]).astype("int64")
         rows = TowerRows(logits, label, weight, tasks[name].logit_shift)
-        calibration = calibrated(key, rows.of(weight > 0))
+        calibration = fit_and_measure(key, rows.select(weight > 0))
         if calibration is not None:
             layer.scale.assign(calibration.scale)
             layer.shift.assign(calibration.shift)
@@ -129,27 +140,30 @@ def calibrate(
 def logits_by_member(
     network: Network, num_members: int, table: Table | StoredTable
 ) -> dict[str, Logits]:
-    """Returns the logits of each output, (members, rows, num_logits)."""
-    columns = {  # (rows, members * num_logits)
-        name: ops.reshape(ops.transpose(by_member(x, num_members), (1, 0, 2)), shape)
-        for name, x in network.logits.output.items()
-        for shape in [(-1, num_members * x.shape[-1])]
-    }
-    logits = Predictor(keras.Model(network.logits.input, columns))(table)
+    """Computes the logits of each output: {output: (members, rows, num_logits)}."""
+    # `Predictor` expects one row per row of the table, so the members' logits are put
+    # side by side: (rows, members * num_logits).
+    side_by_side = {}
+    for name, output in network.logits.output.items():
+        members = ops.transpose(by_member(output, num_members), (1, 0, 2))
+        shape = (-1, num_members * output.shape[-1])
+        side_by_side[name] = ops.reshape(members, shape)
+    logits = Predictor(keras.Model(network.logits.input, side_by_side))(table)
     return {
         name: x.reshape(table.rows, num_members, -1).swapaxes(0, 1).astype("float64")
         for name, x in logits.items()
     }
 
 
-def calibrated(
+def fit_and_measure(
     key: Literal["auto", "none", "temperature", "platt"], rows: TowerRows
-) -> Calibrated | None:
+) -> TowerCalibration | None:
     """Fits the method that a key names, and measures it on rows the fit has not seen.
 
     `auto` fits Platt's method, and keeps the logits as they are if it does not help.
 
-    Returns: None if fewer than two classes have a row for each of the fits.
+    Returns: the calibration; None if fewer than two classes have at least one row for
+        each fold of the measurement.
     """
     if (np.bincount(rows.label) >= NUM_FOLDS).sum() < 2:
         return None
@@ -158,41 +172,45 @@ def calibrated(
     log_loss = {method: unseen_log_loss(method, rows) for method in methods}
     helps = key != "auto" or log_loss[candidate] < log_loss["none"]
     method: Method = candidate if helps else "none"
-    return Calibrated(method, *fit(method, rows), log_loss, len(rows))
+    return TowerCalibration(method, *fit(method, rows), log_loss, len(rows))
 
 
 def unseen_log_loss(method: Method, rows: TowerRows) -> float:
     """Returns the log loss of a method on rows that its fit has not seen, in nats.
 
-    Each of 5 fits is made on four fifths of the rows and measured on the last fifth.
+    Cross-validation splits the rows into folds at random. The loss of each fold is
+    measured with a fit on all other folds.
     """
-    fold = np.random.default_rng(0).permutation(len(rows)) % NUM_FOLDS
+    fold_of_row = np.random.default_rng(0).permutation(len(rows)) % NUM_FOLDS
     losses = np.empty(len(rows))
-    for number in range(NUM_FOLDS):
-        fitted, unseen = rows.of(fold != number), rows.of(fold == number)
-        losses[fold == number] = unseen.losses(*fit(method, fitted))
+    for fold in range(NUM_FOLDS):
+        is_unseen = fold_of_row == fold
+        scale, shift = fit(method, rows.select(~is_unseen))
+        losses[is_unseen] = rows.select(is_unseen).losses(scale, shift)
     return float(np.average(losses, weights=rows.weight))
 
 
 def fit(method: Method, rows: TowerRows) -> tuple[float, float]:
-    """Returns the scale and the shift with which the log loss of the rows is lowest.
+    """Returns the scale and the shift with the lowest penalised log loss of the rows.
 
-    The method `none` keeps both, and `temperature` keeps the shift.
+    The method `none` keeps the initial values 1 and `rows.initial_shift`. The method
+    `temperature` keeps the initial shift. See `PRIOR_ROWS` for the penalty.
     """
     if method == "none":
-        return 1.0, rows.start
+        return 1.0, rows.initial_shift
 
-    def scale_and_shift(moves: Floats) -> tuple[float, float]:
-        move = float(moves[1]) if method == "platt" else 0.0
-        return float(np.exp(moves[0])), rows.start + move
+    # The parameters of the fit are log scale and, for `platt`, the change of the shift.
+    def scale_and_shift(parameters: Floats) -> tuple[float, float]:
+        change = float(parameters[1]) if method == "platt" else 0.0
+        return float(np.exp(parameters[0])), rows.initial_shift + change
 
-    def penalised_loss(moves: Floats) -> float:
-        losses = rows.losses(*scale_and_shift(moves))
-        penalty = PRIOR_ROWS / len(rows) * (moves**2).sum()
+    def penalised_loss(parameters: Floats) -> float:
+        losses = rows.losses(*scale_and_shift(parameters))
+        penalty = PRIOR_ROWS / len(rows) * (parameters**2).sum()
         return float(np.average(losses, weights=rows.weight) + penalty)
 
     bounds = [(-MAX_LOG_SCALE, MAX_LOG_SCALE)]
     if method == "platt":
-        bounds.append((-MAX_SHIFT, MAX_SHIFT))
+        bounds.append((-MAX_SHIFT_CHANGE, MAX_SHIFT_CHANGE))
     result = minimize(penalised_loss, [0.0] * len(bounds), bounds=bounds)
     return scale_and_shift(result.x)

@@ -1,4 +1,8 @@
-"""Checkpoints of a training on disk. A run keeps the newest two."""
+"""Writes and reads the checkpoints of a training. A run keeps the newest two.
+
+A checkpoint is an NPZ file: a ZIP archive of arrays, here with a JSON file for the
+values that are not arrays.
+"""
 
 import json
 import zipfile
@@ -25,14 +29,15 @@ VALUES_FILE = "state.json"
 
 
 class Values(Options):
-    """The values that a training writes into a checkpoint; see `TrainingState`.
+    """The content of the JSON file in a checkpoint; see `TrainingState`.
 
     Attributes:
         environment: the content of `environment.json`.
         epochs: the finished epochs.
-        kept: number of the best epoch; 0 for none.
+        kept: number of the best epoch, from 1; 0 if there is none yet.
         seconds: duration of the unfinished epoch's steps.
-        best: whether the weights of the best epoch belong to the state.
+        best: whether the training keeps the weights of the best epoch. The checkpoint
+            then holds them too, unless the network still has them.
     """
 
     environment: dict[str, Any]
@@ -44,11 +49,11 @@ class Values(Options):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a training: one NPZ file with a JSON file in it.
+    """A checkpoint on disk.
 
     Attributes:
         path: path of the file. Its name holds the numbers of epochs and steps.
-        values: the content of the JSON file: all of the state but the arrays.
+        values: the content of the JSON file. `check_values` checks its form.
     """
 
     path: Path
@@ -67,50 +72,52 @@ class Checkpoint:
             raise self.damage("epochs: their numbers do not follow each other")
 
     def damage(self, reason: str) -> DataError:
-        """Returns an error about a checkpoint that the run cannot go on from."""
+        """Returns an error about a checkpoint from which the run cannot continue."""
         return DataError(
-            f"{self.path} is no checkpoint of this run ({reason}); remove it to go on "
-            "from an earlier checkpoint, or to start again"
+            f"{self.path} is not a checkpoint of this run ({reason}); remove it to go "
+            "on from an earlier checkpoint, or to start again"
         )
 
-    def arrays(self) -> "NpzFile":
-        """Opens the arrays, to use in a `with` block. An array is read at its use."""
+    def open_arrays(self) -> "NpzFile":
+        """Opens the arrays for a `with` block. Each array is read when it is used."""
         arrays: NpzFile = np.load(self.path, allow_pickle=False)
         return arrays
 
 
 def save(
     folder: RunFolder,
-    done: tuple[int, int],
+    epochs_and_steps: tuple[int, int],
     arrays: Iterable[tuple[str, npt.NDArray[Any]]],
     values: dict[str, Any],
 ) -> None:
-    """Writes a checkpoint whole or not at all, then removes the oldest ones.
+    """Writes a checkpoint completely or not at all, then removes the oldest ones.
 
     Args:
         folder: the run folder.
-        done: number of finished epochs, and number of steps of the epoch after them.
+        epochs_and_steps: number of finished epochs, and number of finished steps of the
+            epoch after them.
         arrays: pairs of key and array. Each array is written before the next is taken
             from the iterable.
-        values: the state without the arrays, as JSON values.
+        values: the content of the JSON file; see `Values`.
 
     Raises:
         WriteError: if the checkpoint cannot be written.
     """
-    name = "{:07d}-epochs-{:09d}-steps.npz".format(*done)
+    # Leading zeros make the order of the names the order of the checkpoints.
+    name = "{:07d}-epochs-{:09d}-steps.npz".format(*epochs_and_steps)
     with folder.replacing(f"{CHECKPOINTS}/{name}") as path:
         write_arrays(path, arrays, values)
-    for old in checkpoint_files(folder.path)[MAX_CHECKPOINTS:]:
-        old.unlink(missing_ok=True)
+    for old_path in checkpoint_files(folder.path)[MAX_CHECKPOINTS:]:
+        old_path.unlink(missing_ok=True)
 
 
 def write_arrays(
     path: Path, arrays: Iterable[tuple[str, npt.NDArray[Any]]], values: dict[str, Any]
 ) -> None:
-    """Writes an NPZ file with JSON values in it.
+    """Writes arrays and JSON values to an NPZ file.
 
-    `np.savez` writes the same format, but needs all arrays in memory at once. ZIP adds
-    a checksum to each array.
+    `np.savez` writes the same format, but needs all arrays in memory at once. The ZIP
+    format adds a checksum to each array.
 
     Args:
         path: the file to write.
@@ -130,7 +137,7 @@ def checkpoint_files(run: Path) -> list[Path]:
 
 
 def describe_checkpoint(path: Path) -> str:
-    """Names the epoch, or the step within an epoch, that a checkpoint has reached."""
+    """Describes the last step in a checkpoint: `epoch 2`, or `step 64 of epoch 3`."""
     epochs, _, steps, _ = path.name.split("-")
     if int(steps):
         return f"step {int(steps):,} of epoch {int(epochs) + 1}"
@@ -138,7 +145,11 @@ def describe_checkpoint(path: Path) -> str:
 
 
 def newest_checkpoint(run: Path) -> tuple[Checkpoint | None, list[Path]]:
-    """Returns a run's newest intact checkpoint, and the paths of newer damaged ones."""
+    """Finds a run's newest intact checkpoint.
+
+    Returns: the checkpoint, None if there is none; and the paths of the damaged
+        checkpoints that are newer.
+    """
     damaged: list[Path] = []
     for path in checkpoint_files(run):
         values = read_intact(path)
@@ -149,7 +160,7 @@ def newest_checkpoint(run: Path) -> tuple[Checkpoint | None, list[Path]]:
 
 
 def read_intact(path: Path) -> dict[str, Any] | None:
-    """Returns the values in a checkpoint; None if a checksum shows any damage."""
+    """Returns the JSON values of a checkpoint; None if any part of it is damaged."""
     try:
         check_npz(path)
         with zipfile.ZipFile(path) as archive:

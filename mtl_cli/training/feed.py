@@ -1,4 +1,9 @@
-"""Feeds training rows to the steps: all from memory, or part by part from disk."""
+"""Feeds training rows to the steps, from memory or from disk.
+
+A feed yields the rows of an epoch as buffers: rows on the device, and the order in
+which the steps take them. With several processes, each has a feed of its own share of
+the rows.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +19,12 @@ from mtl_cli.data.table import StoredTable, Table, as_arrays, as_table
 BLOCK_ROWS = 4096
 BUFFER_ROWS = 64 * BLOCK_ROWS
 
-RowNumbers = npt.NDArray[np.integer]
+Indices = npt.NDArray[np.integer]
 Shard = tuple[int, int]  # rank of this process, number of processes
 
 
 class TensorTable(NamedTuple):
-    """Rows as tensors in the device's memory; see `data.table.Table` for the keys."""
+    """Rows as tensors in the device's memory; see `data.table.Table` for the fields."""
 
     features: dict[str, Tensor]
     labels: dict[str, Tensor]
@@ -28,19 +33,19 @@ class TensorTable(NamedTuple):
 
 
 class ShuffleBuffer(NamedTuple):
-    """Rows to train on, and their order.
+    """Rows to train on, and the order in which the steps take them.
 
     Attributes:
         data: the rows.
-        order: numbers of rows of `data`. Each step takes one number for each row that
-            this process has in a batch.
-        rows: the count of numbers at the start of `order` that are rows to train on.
-            The numbers after them only fill the last batch.
+        order: indices of rows of `data`. Each step takes the next indices, one for each
+            row that this process has in a batch.
+        rows: number of indices at the start of `order` whose rows are trained on. All
+            later indices only fill the last batch.
         steps: number of batches.
     """
 
     data: TensorTable
-    order: RowNumbers
+    order: Indices
     rows: int
     steps: int
 
@@ -49,7 +54,7 @@ Buffers = Iterator[ShuffleBuffer]
 
 
 class MemoryFeed:
-    """Rows in memory: a single buffer holds a whole epoch.
+    """Feeds rows from memory: a single buffer holds a whole epoch.
 
     Args:
         table: the training rows.
@@ -64,29 +69,30 @@ class MemoryFeed:
         self.shard = shard
 
     def buffers(self, seed: int, epoch: int, batch_size: int) -> Buffers:
-        """Yields the buffer of an epoch, in an order that seed and epoch decide."""
+        """Yields the buffer of an epoch. Seed and epoch determine the order of rows."""
         random = np.random.default_rng([seed, epoch])
         yield self.buffer(random.permutation(self.rows), batch_size)
 
-    def buffer(self, order: RowNumbers, batch_size: int) -> ShuffleBuffer:
-        """Returns this process's share of the batches of rows in a given order."""
+    def buffer(self, order: Indices, batch_size: int) -> ShuffleBuffer:
+        """Cuts rows in a given order into batches, and returns this process's share."""
         rank, num_processes = self.shard
-        steps = -(-len(order) // batch_size)
+        steps = -(-len(order) // batch_size)  # rounded up
         share = batch_size // num_processes
         # `np.resize` fills the last batch with rows from the start of the order.
         batches = np.resize(order, (steps, num_processes, share))
-        rows_before_share = (steps - 1) * batch_size + rank * share
-        rows_in_last_share = int(np.clip(len(order) - rows_before_share, 0, share))
+        rows_before_last_share = (steps - 1) * batch_size + rank * share
+        rows_in_last_share = int(np.clip(len(order) - rows_before_last_share, 0, share))
         rows = (steps - 1) * share + rows_in_last_share
         return ShuffleBuffer(self.data, batches[:, rank].ravel(), rows, steps)
 
 
 class StreamFeed:
-    """Rows on disk, shuffled twice: first blocks of rows, then the rows of a buffer.
+    """Feeds rows from disk, shuffled twice.
 
-    A buffer holds 65 blocks chosen at random over all files, or about one batch if a
-    batch is larger. Memory therefore does not grow with the table. The next buffer is
-    read while the steps work on the current buffer.
+    The table is split into blocks of neighbouring rows. First the blocks are shuffled,
+    then the rows within each buffer. A buffer holds 65 blocks from anywhere in the
+    table, or about one batch if a batch is larger. So the memory does not grow with the
+    table. The next buffer is read while the steps work on the current buffer.
 
     Args:
         table: the training rows.
@@ -105,18 +111,19 @@ class StreamFeed:
         self.first_row = rank * self.rows
 
     def buffers(self, seed: int, epoch: int, batch_size: int) -> Buffers:
-        """Yields the buffers of an epoch, in an order that seed and epoch decide.
+        """Yields the buffers of an epoch. Seed and epoch determine the order of rows.
 
-        All buffers but the last hold whole batches; the rows that are left over join
-        the next buffer. The table's last block may be short, and the buffer with this
-        block may then have fewer rows than a large batch. Such a buffer has no steps,
-        and all its rows are left over.
+        The steps take whole batches from each buffer but the last. The rows that are
+        left over are put into the next buffer. The table's last block may be short, so
+        the buffer with this block may have fewer rows than a large batch. Such a buffer
+        has no steps, and all its rows are left over.
         """
         batch_size //= self.num_processes
         random = np.random.default_rng([seed, epoch])
-        blocks = random.permutation(-(-self.rows // BLOCK_ROWS))
+        blocks = random.permutation(-(-self.rows // BLOCK_ROWS))  # rounded up
         blocks_per_buffer = max(BUFFER_ROWS, batch_size) // BLOCK_ROWS + 1
-        # Fewer rows than a batch are left over from the buffer before.
+        # A buffer also holds the rows left over from the buffer before: less than one
+        # batch.
         capacity = min(blocks_per_buffer * BLOCK_ROWS + batch_size, self.rows)
         left_over: list[Table] = []
         with ThreadPoolExecutor(1) as reader:
@@ -130,19 +137,18 @@ class StreamFeed:
                     next_table = reader.submit(self.read, next_blocks)
                 order = random.permutation(table.rows)
                 rows = table.rows - (0 if is_last else table.rows % batch_size)
-                # The steps are compiled once, so all buffers must have one shape.
+                # The steps are compiled for one shape, so all buffers must have it.
                 data = to_tensors(pad(table, capacity), self.tasks)
                 yield ShuffleBuffer(data, order[:rows], rows, -(-rows // batch_size))
                 left_over = [table.take(order[rows:])]
 
-    def read(self, blocks: RowNumbers) -> Table:
-        """Reads the rows of some blocks, given the blocks' numbers."""
+    def read(self, blocks: Indices) -> Table:
+        """Reads the rows of the blocks with the given indices."""
         tables = []
         for block in blocks.tolist():
-            start, stop = block * BLOCK_ROWS, min((block + 1) * BLOCK_ROWS, self.rows)
-            tables.append(
-                self.table.read(self.first_row + start, self.first_row + stop)
-            )
+            start = self.first_row + block * BLOCK_ROWS
+            stop = min(start + BLOCK_ROWS, self.first_row + self.rows)
+            tables.append(self.table.read(start, stop))
         return concatenate(tables)
 
 
@@ -152,14 +158,14 @@ Feed = MemoryFeed | StreamFeed
 def feed_of(
     table: Table | StoredTable, tasks: list[str], shard: Shard = (0, 1)
 ) -> Feed:
-    """Returns a feed of one process's share of a table's rows."""
+    """Returns the feed of one process: from disk for a `StoredTable`, else memory."""
     if isinstance(table, StoredTable):
         return StreamFeed(table, tasks, shard)
     return MemoryFeed(table, tasks, shard)
 
 
 def to_tensors(table: Table, tasks: list[str]) -> TensorTable:
-    """Copies rows, with what the losses of some tasks need, to the device."""
+    """Copies rows to the device, with labels and weights of the given tasks only."""
     data = TensorTable(
         table.features,
         {task: table.labels[task] for task in tasks},
@@ -171,13 +177,15 @@ def to_tensors(table: Table, tasks: list[str]) -> TensorTable:
 
 
 def concatenate(tables: list[Table]) -> Table:
-    """Returns the rows of several tables as one table."""
-    arrays = [as_arrays(table) for table in tables]
-    return as_table({n: np.concatenate([a[n] for a in arrays]) for n in arrays[0]})
+    """Joins the rows of several tables into one table."""
+    parts = [as_arrays(table) for table in tables]
+    return as_table(
+        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    )
 
 
 def pad(table: Table, num_rows: int) -> Table:
-    """Returns a table with rows of zeros at its end, `num_rows` rows in all."""
+    """Adds rows of zeros at the end of a table, up to `num_rows` rows in all."""
     return as_table(
         {
             name: np.pad(x, [(0, num_rows - len(x))] + [(0, 0)] * (x.ndim - 1))

@@ -1,8 +1,9 @@
 """Lazy embedding tables: a step updates only the rows that its batch reads.
 
-These rows are read before the step and written after it. XLA compiles the step, and
-the step sees only these rows and never the whole table. The optimizer's method
-`row_change` decides how a row changes, see `mtl_cli/optimizers/base.py`.
+These rows are read from the table before a step and written back after it. The step
+itself, which XLA compiles, only sees these rows and never the whole table. The
+optimizer's method `row_change` computes how a row changes, see
+`mtl_cli/optimizers/base.py`.
 """
 
 from collections.abc import Sequence
@@ -17,25 +18,28 @@ from mtl_cli.layers import FusedEmbedding
 from mtl_cli.layers.embedding import gather_rows
 from mtl_cli.optimizers.base import Optimizer
 
-# Updating a whole table of this many numbers takes about as long as a step of a small
-# network.
+# With `optimizer.lazy=auto`, tables with more values than this are lazy. Updating all
+# values of such a table takes about as long as a step of a small network.
 LARGE_TABLE = 1_000_000
 
 
 class LazyTable:
     """An embedding table together with its optimizer's slots.
 
-    Memory access is the main cost of a large table. Each row is therefore stored next
-    to its slots: one access reads both, and one access writes both. While steps are
-    taken, the layer's own table is out of date; `copy_to_layer` brings it up to date.
+    A slot is an array that the optimizer keeps for a table, such as Adam's moments,
+    with one value per value of the table, or one value per row.
+
+    Memory access is the main cost of a large table. Therefore each row is stored next
+    to its slots: one access reads both, and one access writes both. The steps do not
+    change the layer's own table. `copy_to_layer` brings it up to date.
 
     Args:
         layer: the layer with the table.
         optimizer: the optimizer that defines the slots and the change of a row.
 
     Attributes:
-        packed: `(rows + 1, width + slots)`, the rows and their slots. The last row is
-            padding, see `unique_rows`.
+        packed: (rows + 1, width + slots), the rows of the table side by side with their
+            slots. The last row is padding, see `unique_rows`.
     """
 
     def __init__(self, layer: FusedEmbedding, optimizer: Optimizer) -> None:
@@ -45,16 +49,19 @@ class LazyTable:
         slots = optimizer.row_slots()
         self.slot_widths = [1 if slot.per_row else self.width for slot in slots]
         start = np.repeat([slot.start for slot in slots], self.slot_widths)
-        slots_of_rows = tf.tile(start.astype("float32")[None], (self.num_rows, 1))
-        packed = tf.concat([layer.table.value, slots_of_rows], axis=1)
+        start_of_rows = tf.tile(start.astype("float32")[None], (self.num_rows, 1))
+        packed = tf.concat([layer.table.value, start_of_rows], axis=1)
         self.packed = tf.Variable(tf.pad(packed, [[0, 1], [0, 0]]))
 
     def unique_rows(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the rows that ids `(batch, columns)` read.
+        """Finds the rows of the table that ids (batch, columns) read.
 
-        Returns: the distinct row numbers, `(batch * columns,)`, filled up with the
-            number of the padding row; and for each id, the index of its row in the
-            row numbers, `(batch, columns)`.
+        XLA needs a fixed number of rows, although ids may repeat. Therefore the index
+        of the padding row is repeated at the end.
+
+        Returns: the indices of the different rows, (batch * columns,), then the index
+            of the padding row; and for each id the position of its row among these
+            indices, (batch, columns).
         """
         rows_of_ids = self.layer.rows(ids)
         rows, positions = tf.unique(tf.reshape(rows_of_ids, [-1]))
@@ -64,20 +71,20 @@ class LazyTable:
         return rows, tf.reshape(positions, rows_of_ids.shape)
 
     def read(self, rows: Tensor) -> Tensor:
-        """Returns rows with their slots, `(n, width + slots)`."""
+        """Reads the rows with the indices `rows`: (n, width + slots), with slots."""
         return tf.gather(self.packed, rows)
 
     def write(self, rows: Tensor, packed: Tensor) -> None:
-        """Replaces rows and their slots."""
+        """Replaces the rows with the indices `rows` and their slots."""
         # `scatter_update` is several times as fast as `scatter_add`.
         self.packed.scatter_update(tf.IndexedSlices(packed, rows))
 
     def vectors(self, values: Tensor, positions: Tensor) -> Tensor:
-        """Returns the layer's output for a batch.
+        """Computes the layer's output for a batch.
 
         Args:
-            values: `(n, width)`, the rows that the batch reads, without their slots.
-            positions: `(batch, columns)`, the position of each id's row in `values`.
+            values: (n, width), the rows that the batch reads, without their slots.
+            positions: (batch, columns), the position of each id's row in `values`.
         """
         return self.layer.arrange(gather_rows(values, positions))
 
@@ -85,14 +92,14 @@ class LazyTable:
         """Adds the gradient of the L2 penalty on the rows that a batch reads."""
         return gradient + 2 * self.layer.l2 * values if self.layer.l2 else gradient
 
-    def updated(
+    def apply_gradient(
         self, packed: Tensor, gradient: Tensor, step: Tensor, rate: Tensor
     ) -> Tensor:
-        """Returns rows with their slots after an optimizer step.
+        """Returns rows with their slots as they are after an optimizer step.
 
         Args:
-            packed: `(n, width + slots)`, the rows with their slots before the step.
-            gradient: `(n, width)`, the gradient of the rows.
+            packed: (n, width + slots), the rows with their slots before the step.
+            gradient: (n, width), the gradient of the rows.
             step: number of earlier steps.
             rate: learning rate of this step.
         """
@@ -101,25 +108,25 @@ class LazyTable:
         return tf.concat([values + change, *slots], axis=1)
 
     def slots(self) -> list[npt.NDArray[np.float32]]:
-        """Returns the optimizer's slots, each `(rows, width)` or `(rows, 1)`."""
+        """Copies the slots of all rows: one array (rows, width) or (rows, 1) each."""
         slots = self.packed[: self.num_rows, self.width :].numpy()
         ends = np.cumsum(self.slot_widths)[:-1]
         return np.split(slots, ends, axis=1) if self.slot_widths else []
 
     def set_slots(self, slots: Sequence[npt.NDArray[np.float32]]) -> None:
-        """Replaces what `slots` returns."""
+        """Sets the slots of all rows to arrays of the form that `slots` returns."""
         if slots:
             packed = self.packed.numpy()
             packed[: self.num_rows, self.width :] = np.concatenate(slots, axis=1)
             self.packed.assign(packed)
 
     def copy_to_layer(self) -> None:
-        """Brings the layer's table up to date."""
+        """Copies the rows, without slots and padding, to the layer's own table."""
         self.layer.table.assign(self.packed[: self.num_rows, : self.width])
 
 
 def lazy_tables(model: keras.Model, optimizer: Optimizer) -> list[LazyTable]:
-    """Returns the tables of a model that `optimizer.lazy` wants updated by rows."""
+    """Makes a lazy table of each table of a model that `optimizer.lazy` selects."""
     if not optimizer.lazy:
         return []
     layers = [
@@ -135,10 +142,11 @@ def lazy_tables(model: keras.Model, optimizer: Optimizer) -> list[LazyTable]:
 def split_at_tables(
     model: keras.Model, tables: Sequence[LazyTable]
 ) -> tuple[keras.Model | None, keras.Model]:
-    """Splits a model at some of its tables.
+    """Splits a model at its lazy tables, so that the tables can be read in between.
 
-    Returns: a model from the inputs to the ids of each table, None without tables; and
-        a model from the inputs and the vectors of each table to the logits.
+    Returns: a model that computes the ids for each table from the inputs, None if there
+        are no tables; and a model that computes the logits from the inputs and the
+        vectors of each table.
     """
     if not tables:
         return None, model

@@ -1,4 +1,10 @@
-"""The loss of each task: the mean over a batch's rows, and over many steps."""
+"""Computes the loss of each task: the mean over a batch's rows, and over many steps.
+
+Letters in shapes: T is the number of tasks. A network with several members, an ensemble
+in one network, returns logits of shape (members * batch, ...): first the rows of the
+first member, then the rows of the second member, and so on. Labels and weights have one
+value per row of the batch.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -22,77 +28,83 @@ def task_losses(
     total_weights: list[Tensor] | None = None,
     log_rates: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> Tensor:
-    """Returns the loss of each task: the weighted mean over the task's rows.
+    """Computes the loss of each task: the weighted mean over the task's rows.
 
     A task without a row in the batch has loss 0 and gradient 0.
 
     Args:
-        tasks: {task's name: task}.
-        logits: {output's name: logits}, each `(batch, 1)` or `(batch, classes)`.
-        labels: {task's name: labels}, each `(batch,)`.
-        weights: {task's name: weights of the rows}, each `(batch,)`. Rows that do not
-            count have weight 0.
-        label_statistics: {task's name: mean and deviation of its labels}, for tasks
+        tasks: {name of a task: task}.
+        logits: {name of an output: logits, (batch, 1) or (batch, classes)}; members *
+            batch rows if the network has several members.
+        labels: {name of a task: labels, (batch,)}.
+        weights: {name of a task: weights of the rows, (batch,)}. Rows without a label,
+            or outside of the task's space, have weight 0.
+        label_statistics: {name of a task: mean and deviation of its labels}, for tasks
             with standardised labels.
-        total_weights: the sum of each task's weights over the whole batch. Needed if
-            the rows are only one process's share of the batch.
-        log_rates: {task's name: log of the share of rows like this one, with label 0,
-            that the data keep}, each `(batch,)`, for the tasks with a column of it. The
-            logit that fits such data is higher by -log of the share. The loss takes
-            this logit; so the network learns the logit of all rows.
+        total_weights: the sum of each task's weights over the whole batch; None if the
+            rows are the whole batch. A process with only a share of the batch needs it.
+        log_rates: {name of a task: log r, (batch,)}, for tasks whose data contain only
+            a part of the rows with label 0. r is the fraction of the rows like this
+            row, with label 0, that the data contain. In such data the odds of label 1
+            are 1 / r times as high. Therefore -log r is added to the logit in the loss,
+            and the network learns the logit of complete data.
 
-    Returns: `(T,)`. The losses of all processes' shares sum to the batch's losses.
+    Returns: (T,). If each process computes the losses of its share of the batch, the
+        sums over all processes are the losses of the batch.
     """
     if total_weights is None:
         total_weights = [tf.reduce_sum(weights[name]) for name in tasks]
     means = []
     for (name, task), total_weight in zip(tasks.items(), total_weights, strict=True):
         weight = weights[name]
-        # A row of weight 0 may hold any label. With a NaN label its gradient would be
-        # 0 * NaN = NaN.
+        # A row of weight 0 may have the label NaN. Without this replacement, its
+        # gradient would be 0 * NaN = NaN.
         label = tf.where(weight > 0, labels[name], 0.0)
         logit = tf.cast(logits[name], tf.float32)
         if name in log_rates:
-            logit -= of_all_members(log_rates[name], logit)[:, None]
+            logit -= repeat_for_members(log_rates[name], logit)[:, None]
         statistics = (label_statistics or {}).get(name, {})
-        losses = task.row_losses(of_all_members(label, logit), logit, statistics)
+        losses = task.row_losses(repeat_for_members(label, logit), logit, statistics)
         weighted_sum = tf.reduce_sum(weight * mean_of_members(losses, weight))
         means.append(tf.math.divide_no_nan(weighted_sum, total_weight))
     return tf.stack(means)
 
 
-def of_all_members(x: Tensor, rows: Tensor) -> Tensor:
-    """Returns what stands for a batch, `(batch,)`, once for each member of an ensemble.
+def repeat_for_members(x: Tensor, like: Tensor) -> Tensor:
+    """Repeats the values of a batch for each member, (members * batch,).
 
     Args:
-        x: a number of each row of the batch, `(batch,)`.
-        rows: a tensor with the rows of one member after another.
+        x: one value per row of the batch, (batch,).
+        like: a tensor whose first axis has members * batch entries.
     """
-    return tf.tile(x, [tf.shape(rows)[0] // tf.shape(x)[0]])
+    return tf.tile(x, [tf.shape(like)[0] // tf.shape(x)[0]])
 
 
-def mean_of_members(x: Tensor, batch: Tensor) -> Tensor:
-    """Returns the mean over the members of an ensemble, `(batch,)`.
+def mean_of_members(x: Tensor, like: Tensor) -> Tensor:
+    """Returns the mean over the members for each row of the batch, (batch,).
 
     Args:
-        x: a number of each row, the rows of one member after another.
-        batch: a tensor with the rows of the batch.
+        x: one value per row of each member, (members * batch,).
+        like: a tensor whose first axis has batch entries.
     """
-    return tf.reduce_mean(tf.reshape(x, [-1, tf.shape(batch)[0]]), axis=0)
+    return tf.reduce_mean(tf.reshape(x, [-1, tf.shape(like)[0]]), axis=0)
 
 
 def sum_of_penalties(
     penalties: list[Tensor], is_real: Tensor, num_processes: int
 ) -> Tensor:
-    """Returns this process's share of all penalties that layers add, a scalar.
+    """Adds up the penalties of a step: this process's summand of the total, a scalar.
+
+    The summands of all processes are added later. All processes compute the same
+    penalty on weights, so each adds only 1 / num_processes of it.
 
     Args:
-        penalties: the losses that the layers have added. A scalar is a penalty on
-            weights: all processes compute the same value. A vector holds a penalty for
-            each row, `(batch,)`, or for each row of each member; its sum over the batch
-            counts.
-        is_real: `(batch,)`, 1 for rows that count and 0 for rows that do not.
-        num_processes: number of processes whose shares are summed.
+        penalties: the penalties that layers and heads have added. A scalar is a penalty
+            on weights. A vector holds one penalty per row, (batch,) or (members *
+            batch,): the means over the members are summed over the rows.
+        is_real: (batch,), 1 for rows to train on, and 0 for rows that only fill up the
+            last batch.
+        num_processes: number of processes that train together.
     """
     total = tf.constant(0.0)
     for penalty in penalties:
@@ -105,13 +117,15 @@ def sum_of_penalties(
 
 
 def mean_losses(step_losses: Array) -> Array:
-    """Returns the loss of each task over the rows of many steps, `(T,)`.
+    """Computes the mean loss of each task over the rows of many steps, (T,).
+
+    A task without rows in these steps has loss 0.
 
     Args:
-        step_losses: `(steps, 2, T)`, for each step and task the loss and the sum of
-            the rows' weights.
+        step_losses: (steps, 2, T), for each step and task the mean loss of the step's
+            rows, and the sum of their weights.
     """
     losses, weights = np.moveaxis(step_losses.astype("float64"), 1, 0)
     total_weight = weights.sum(axis=0)
-    means: Array = (losses * weights).sum(axis=0)
-    return means / np.where(total_weight > 0, total_weight, 1)
+    weighted_sum: Array = (losses * weights).sum(axis=0)
+    return weighted_sum / np.where(total_weight > 0, total_weight, 1)

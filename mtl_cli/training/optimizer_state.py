@@ -1,4 +1,7 @@
-"""The state of an optimizer after a run, for runs that start from it."""
+"""Saves the state of an optimizer after a run, for later runs that start from the run.
+
+A slot is an array that an optimizer keeps for a weight, such as Adam's moments.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +12,9 @@ import numpy.typing as npt
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
 from mtl_cli.core.other_files import check_numbers
 from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.network.blocks import Block
 from mtl_cli.network.build import Network
+from mtl_cli.network.parallel_networks import Index
 from mtl_cli.network.transfer import EarlierOptimizer, by_weight
 from mtl_cli.training.checkpoint import write_arrays
 from mtl_cli.training.steps import Steps
@@ -21,9 +26,10 @@ OPTIMIZER = "model/optimizer.npz"
 def save(folder: RunFolder, network: Network, steps: Steps) -> None:
     """Writes the state of the optimizer after the last step.
 
-    The file holds an array `WEIGHT-SLOT` for each slot of each weight, by the positions
-    of the weight in the network and of the slot in the optimizer. The slots of an
-    embedding table are the same whether the table was updated by rows or as a whole.
+    The file holds one array for each slot of each weight. Its name is `WEIGHT-SLOT`:
+    the position of the weight in the network, and of the slot in the optimizer. A lazy
+    embedding table has the same slots in the file as a table that is updated as a
+    whole, so a later run may update the table in either way.
     """
     step = int(steps.optimizer.iterations)
     with folder.replacing(OPTIMIZER) as path:
@@ -32,35 +38,40 @@ def save(folder: RunFolder, network: Network, steps: Steps) -> None:
 
 def slots(network: Network, steps: Steps) -> Iterator[tuple[str, Array]]:
     """Yields the name and the values of each slot, one at a time to save memory."""
-    lazy = {id(table.layer.table): table for table in steps.tables}
-    dense = dense_slots(steps)
+    lazy_tables = {id(table.layer.table): table for table in steps.tables}
+    keras_slots = slots_of_keras(steps)
     for i, weight in enumerate(network.logits.weights):
-        if id(weight) in lazy:
-            for k, values in enumerate(lazy[id(weight)].slots()):
+        if id(weight) in lazy_tables:
+            for k, values in enumerate(lazy_tables[id(weight)].slots()):
                 yield f"{i}-{k}", values
-        for k, variable in enumerate(dense.get(id(weight), [])):
+        for k, variable in enumerate(keras_slots.get(id(weight), [])):
             yield f"{i}-{k}", variable.numpy()
 
 
-def dense_slots(steps: Steps) -> dict[int, list[Any]]:
-    """Returns {id of a weight: the Keras optimizer's variables for it}."""
+def slots_of_keras(steps: Steps) -> dict[int, list[Any]]:
+    """Returns the slots in the Keras optimizer: {`id` of a weight: its slots}.
+
+    The Keras optimizer lists the slots of one weight after another, and each weight has
+    equally many.
+    """
     weights = steps.model.trainable_variables
     variables = [
         variable
         for variable in steps.optimizer.variables
         if variable.name not in ("iteration", "learning_rate")
     ]
-    count = len(variables) // max(len(weights), 1)
+    num_slots = len(variables) // max(len(weights), 1)  # there may be no weights
     return {
-        id(weight): variables[i * count : (i + 1) * count]
+        id(weight): variables[i * num_slots : (i + 1) * num_slots]
         for i, weight in enumerate(weights)
     }
 
 
 def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
-    """Sets the slots of all weights that go on, and the number of steps.
+    """Sets the slots and the number of steps from an earlier run.
 
-    Numbers without an earlier block, such as appended ids, keep their fresh slots.
+    The slots of all blocks that were copied from the earlier run are set. Other blocks,
+    such as the vectors of new ids, keep their initial slots.
 
     Raises:
         DataError: if the file does not hold the slots of the earlier run's weights.
@@ -73,48 +84,56 @@ def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(
             f"start_from.run: {earlier.path} does not fit the weights beside it "
-            f"({first_line(error)}); copy it anew, or remove it to start with a fresh "
-            "optimizer"
+            f"({first_line(error)}); copy the file again, or remove it to start with a "
+            "new optimizer"
         ) from None
 
 
 def restore_slots(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
-    """Sets the slots of all weights that go on."""
-    groups, dense = by_weight(earlier.copies), dense_slots(steps)
-    lazy = {id(table.layer.table): table for table in steps.tables}
+    """Sets the slots of all blocks that were copied from the earlier run."""
+    copies_by_weight, keras_slots = by_weight(earlier.copies), slots_of_keras(steps)
+    lazy_tables = {id(table.layer.table): table for table in steps.tables}
     with np.load(str(earlier.path), allow_pickle=False) as arrays:
         for i, weight in enumerate(network.logits.weights):
-            pairs = [p for p in groups.get(i, []) if f"{p[0].weight}-0" in arrays]
-            table = lazy.get(id(weight))
+            # A weight has no slots if the earlier run left it frozen, or if the
+            # optimizer has none.
+            copies = [
+                (source, index)
+                for source, index in copies_by_weight.get(i, [])
+                if f"{source.weight}-0" in arrays
+            ]
+            table = lazy_tables.get(id(weight))
             if table is not None:
-                new = [
-                    filled(values, arrays, k, pairs)
+                new_slots = [
+                    copy_into_slot(values, arrays, k, copies)
                     for k, values in enumerate(table.slots())
                 ]
-                table.set_slots(new)
-            for k, variable in enumerate(dense.get(id(weight), [])):
-                variable.assign(filled(variable.numpy(), arrays, k, pairs))
+                table.set_slots(new_slots)
+            for k, variable in enumerate(keras_slots.get(id(weight), [])):
+                variable.assign(copy_into_slot(variable.numpy(), arrays, k, copies))
 
 
-def filled(start: Array, arrays: Any, slot: int, pairs: list[Any]) -> Array:
-    """Returns a slot with the blocks that an earlier run's slots give.
+def copy_into_slot(
+    initial: Array, arrays: Any, slot: int, copies: list[tuple[Block, Index]]
+) -> Array:
+    """Returns a slot of a weight with the copied blocks of an earlier run's slots.
 
     Args:
-        start: the slot before the first step.
+        initial: the slot before the first step.
         arrays: the earlier run's slots by name, as `save` has written them.
-        slot: the number of the slot.
-        pairs: the blocks to copy: the place of each in the earlier network, and its
-            index in this network.
+        slot: the position of the slot in the optimizer.
+        copies: pairs of a block of the earlier network, and its index in this weight.
     """
-    values = start.copy()
-    earlier: dict[int, Array] = {}
-    for source, index in pairs:
-        if source.weight not in earlier:
+    values = initial.copy()
+    earlier_slots: dict[int, Array] = {}
+    for source, index in copies:
+        if source.weight not in earlier_slots:
             name = f"{source.weight}-{slot}"
-            earlier[source.weight] = arrays[name]
-            check_numbers(name, earlier[source.weight], may_overflow=True)
-        old = earlier[source.weight]
-        # A slot with one number per row has no columns to choose.
-        depth = 1 if old.shape[-1] == 1 and values.shape[-1] == 1 else len(index)
-        values[index[:depth]] = old[source.index[:depth]]
+            earlier_slots[source.weight] = arrays[name]
+            check_numbers(name, earlier_slots[source.weight], may_overflow=True)
+        earlier = earlier_slots[source.weight]
+        # A slot with one value per row has one column, so only the rows are selected.
+        per_row = earlier.shape[-1] == 1 and values.shape[-1] == 1
+        num_axes = 1 if per_row else len(index)
+        values[index[:num_axes]] = earlier[source.index[:num_axes]]
     return values

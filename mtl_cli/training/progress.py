@@ -15,8 +15,9 @@ class Epoch:
         number: number of the epoch, from 1.
         losses: {task: mean loss over the task's rows}.
         valid: the scores of the validation rows; empty without validation rows.
-        monitored: the value of `trainer.monitor` on the validation rows, negative for
-            a metric of which less is better; None without validation rows.
+        monitored: the value of `trainer.monitor` on the validation rows, with its sign
+            changed if lower values of the metric are better; None if it is undefined,
+            or without validation rows.
         seconds: duration of the epoch's steps, without validation.
         samples_per_second: training rows per second.
         best: whether `monitored` is higher than in all earlier epochs.
@@ -33,24 +34,23 @@ class Epoch:
 
 @dataclass
 class Progress:
-    """The functions to call while a training runs.
+    """The functions that a training calls while it runs.
 
     Attributes:
-        step: the function to call after some steps, with the epoch's number, the
-            finished share of the epoch, the mean losses of the last steps by task, and
-            the samples per second.
-        epoch: the function to call with each finished epoch.
+        step: called every few steps, with the epoch's number, the finished fraction of
+            the epoch, {task: mean loss of these steps}, and the samples per second.
+        epoch: called with each finished epoch.
     """
 
     step: Callable[[int, float, dict[str, float], float], object] = lambda *_: None
     epoch: Callable[[Epoch], object] = lambda _: None
 
     def add_epoch_callback(self, callback: Callable[[Epoch], object]) -> None:
-        """Calls one more function with each finished epoch."""
-        earlier = self.epoch
+        """Adds a function to call with each finished epoch, after `epoch`."""
+        first_callback = self.epoch
 
         def call_both(epoch: Epoch) -> None:
-            earlier(epoch)
+            first_callback(epoch)
             callback(epoch)
 
         self.epoch = call_both
@@ -58,15 +58,15 @@ class Progress:
 
 @dataclass
 class History:
-    """The outcome of a training.
+    """The epochs of a training, and the time that it has spent on other work.
 
     Attributes:
         epochs: the finished epochs.
-        kept_epoch: number of the best epoch so far; 0 if no epoch has a monitored
-            value. After the training, the number of the epoch whose weights the network
-            has.
-        compile_seconds: estimated time of tracing and compiling: the first epoch takes
-            this much longer than later epochs.
+        kept_epoch: number of the best epoch so far, from 1; 0 if no epoch has a
+            monitored value. After the training, the number of the epoch whose weights
+            the network has.
+        compile_seconds: estimated time of tracing and compiling: the difference between
+            the first epoch's duration and the median of the later ones.
         validation_seconds: time of predicting and scoring the validation rows.
         checkpoint_seconds: time of writing checkpoints.
     """
@@ -79,6 +79,8 @@ class History:
 
     @property
     def best_value(self) -> float:
-        """The highest monitored value so far; minus infinity before the first."""
-        values = [epoch.monitored for epoch in self.epochs if epoch.best]
-        return values[-1] if values and values[-1] is not None else -math.inf
+        """The highest monitored value so far; minus infinity if there is none yet."""
+        best_values = [epoch.monitored for epoch in self.epochs if epoch.best]
+        if not best_values or best_values[-1] is None:
+            return -math.inf
+        return best_values[-1]  # each best epoch is better than those before

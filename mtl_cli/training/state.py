@@ -1,4 +1,4 @@
-"""The state of a training: a checkpoint saves it, and a resumed run restores it."""
+"""The state of a training: saves it to checkpoints, and restores it to resume a run."""
 
 import time
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from mtl_cli.training.progress import Epoch, History
 from mtl_cli.training.steps import Steps
 
 Array = npt.NDArray[Any]
-# The name of the array of `TrainingState.step_losses` in a checkpoint.
+# The key of `TrainingState.step_losses` in a checkpoint.
 STEP_LOSSES_KEY = "taken"
 
 
@@ -33,8 +33,8 @@ class CheckpointPlan:
         folder: the run folder.
         minutes: minutes between checkpoints within an epoch; None writes checkpoints
             only at the end of an epoch.
-        environment: the content of `environment.json`: everything that the run's
-            numbers depend on.
+        environment: the content of `environment.json`: everything that the results of
+            the run depend on.
         resume_from: the checkpoint of an interrupted run; None for a new run.
     """
 
@@ -53,10 +53,11 @@ class TrainingState:
         steps: the steps that train the network.
         plan: the folder and the times of checkpoints; None writes no checkpoints.
         history: the finished epochs.
-        step_losses: the losses of the unfinished epoch's steps, in the arrays that
-            `Steps.epoch` yields, (steps, 2, tasks): each task's loss and row weights.
+        step_losses: the losses of the unfinished epoch's steps: the arrays that
+            `Steps.epoch` has yielded, (steps, 2, tasks) each, with the loss and the sum
+            of the row weights. Empty between two epochs.
         seconds: duration of the unfinished epoch's steps.
-        best_weights: the weights of the best epoch; None before the first epoch and
+        best_weights: the weights of the best epoch; None before there is one, and
             without early stopping.
         saved_at: time of the last checkpoint, by `time.monotonic`.
     """
@@ -76,13 +77,13 @@ class TrainingState:
         return sum(map(len, self.step_losses))
 
     def variables(self) -> dict[str, tf.Variable | keras.Variable]:
-        """Returns all variables of network and optimizer by their checkpoint key."""
+        """Returns {key in a checkpoint: variable} of the network and the optimizer."""
         logits, lazy_tables = self.network.logits, self.steps.tables
-        # The steps change `packed`: the rows of these tables and their optimizer
-        # slots. The tables in the network are copies, made when needed.
-        copied = {id(table.layer.table) for table in lazy_tables}
+        # The steps change `packed`: the rows of a lazy table with their optimizer
+        # slots. The table in the network is a copy of it, so it is left out.
+        tables_in_network = {id(table.layer.table) for table in lazy_tables}
         groups = {
-            "weights": [v for v in logits.weights if id(v) not in copied],
+            "weights": [v for v in logits.weights if id(v) not in tables_in_network],
             "tables": [table.packed for table in lazy_tables],
             "optimizer": self.steps.optimizer.variables,
         }
@@ -104,9 +105,10 @@ class TrainingState:
 
     @property
     def is_at_best_epoch(self) -> bool:
-        """Whether the network has the weights of the best epoch at this moment."""
-        epochs = len(self.history.epochs)
-        return not self.step_losses and self.history.kept_epoch == epochs > 0
+        """Whether the best epoch has just ended, so the network has its weights."""
+        num_epochs = len(self.history.epochs)
+        is_between_epochs = not self.step_losses
+        return is_between_epochs and self.history.kept_epoch == num_epochs > 0
 
     def save(self) -> None:
         """Writes a checkpoint, if there is a plan."""
@@ -120,16 +122,17 @@ class TrainingState:
             "seconds": self.seconds,
             "best": self.best_weights is not None,
         }
-        done = (len(self.history.epochs), self.steps_done)
-        checkpoint.save(self.plan.folder, done, self.arrays(), values)
+        epochs_and_steps = (len(self.history.epochs), self.steps_done)
+        checkpoint.save(self.plan.folder, epochs_and_steps, self.arrays(), values)
         self.saved_at = time.monotonic()
         self.history.checkpoint_seconds += self.saved_at - start
 
     def save_or_stop(self) -> None:
         """Saves if a checkpoint is due; saves and stops if a signal is pending.
 
-        All processes stop after the same step: they exchange their pending signals
-        first. A signal that comes after the exchange waits for the next call.
+        All processes stop after the same step, because they first exchange their
+        pending signals. A signal that comes after the exchange stays pending until the
+        next call.
 
         Raises:
             Stopped: if a process has received Ctrl-C or SIGTERM.
@@ -143,7 +146,7 @@ class TrainingState:
             self.save()
         if signal:
             replicas.barrier()
-            signals.set_pending(signal)
+            signals.set_pending(signal)  # another process may have received it
             signals.stop_if_pending()
 
     def broadcast(self) -> None:
@@ -153,21 +156,24 @@ class TrainingState:
             return
         for variable in self.variables().values():
             variable.assign(replicas.broadcast(variable))
-        numbers = [len(self.history.epochs), self.history.kept_epoch, self.steps_done]
-        epochs, kept_epoch, done = replicas.broadcast(np.array(numbers)).tolist()
+        counts = [len(self.history.epochs), self.history.kept_epoch, self.steps_done]
+        num_epochs, kept_epoch, steps_done = replicas.broadcast(
+            np.array(counts)
+        ).tolist()
         best_value = replicas.broadcast_number(self.history.best_value)
-        # A worker needs the duration even of an epoch of which no steps are left.
+        # Each process divides by the duration of an epoch, even if the epoch was
+        # interrupted after its last step.
         self.seconds = float(replicas.broadcast(np.float64(self.seconds)))
         if not replicas.is_chief:
             # Only the chief reports epochs. The other processes need the number of
             # epochs, the best epoch and its monitored value.
             self.history.epochs = [
                 Epoch(number, {}, {}, best_value, 0.0, 0.0, best=number == kept_epoch)
-                for number in range(1, epochs + 1)
+                for number in range(1, num_epochs + 1)
             ]
             self.history.kept_epoch = kept_epoch
-            shape = (done, 2, len(self.steps.tasks))
-            self.step_losses = [np.zeros(shape, "float32")] if done else []
+            shape = (steps_done, 2, len(self.steps.tasks))
+            self.step_losses = [np.zeros(shape, "float32")] if steps_done else []
 
     def restore(self, saved: Checkpoint) -> None:
         """Sets the whole state from a checkpoint.
@@ -181,11 +187,12 @@ class TrainingState:
             raise saved.damage(first_line(error)) from error
 
     def _restore(self, saved: Checkpoint) -> None:
+        """Does the work of `restore`, without converting errors."""
         values = saved.values
-        with saved.arrays() as arrays:
+        with saved.open_arrays() as arrays:
             for name, variable in self.variables().items():
                 array = arrays[name]
-                # A slot of the optimizer may overflow without harm.
+                # An infinite value is harmless in a slot of the optimizer.
                 may_overflow = not name.startswith("weights-")
                 check_numbers(name, array, may_overflow)
                 variable.assign(array)
@@ -193,9 +200,9 @@ class TrainingState:
             if STEP_LOSSES_KEY in arrays:
                 losses = arrays[STEP_LOSSES_KEY]
                 if losses.shape[1:] != (2, len(self.steps.tasks)):
-                    raise ValueError("its losses are those of other tasks")
+                    raise ValueError("it holds the losses of other tasks")
                 if len(losses) > self.steps.steps_per_epoch:
-                    raise ValueError("its epoch has more steps")
+                    raise ValueError("it has more steps than an epoch of this run")
                 self.step_losses = [losses]
             self.history.epochs = [Epoch(**epoch) for epoch in values["epochs"]]
             self.history.kept_epoch = values["kept"]

@@ -1,4 +1,4 @@
-"""One optimizer step: from a batch of rows to new weights."""
+"""Takes one optimizer step: from a batch of rows to new weights."""
 
 from functools import partial
 
@@ -18,8 +18,10 @@ from mtl_cli.training.losses import sum_of_penalties, task_losses
 class Step:
     """Takes one optimizer step on one batch.
 
-    If several processes train together, each reads its share of the batch. Their losses
-    and gradients are summed before the optimizer's step.
+    If several processes train together, each reads its share of the batch. The losses
+    and gradients of all processes are summed before the optimizer changes the weights.
+
+    Letters in shapes: T is the number of tasks.
 
     Args:
         config: the run's configuration.
@@ -29,9 +31,10 @@ class Step:
         replicas: the processes that train together.
 
     Attributes:
-        tables: the lazy tables; a step reads and writes only the rows of its batch.
-        model: the network without these tables, from features to logits.
-        optimizer: the Keras optimizer of all other weights.
+        tables: the lazy tables, of which a step reads and writes only some rows.
+        model: the network without the lazy tables. Its inputs are the features and the
+            vectors from these tables, and its outputs the logits.
+        optimizer: the Keras optimizer of all weights except the lazy tables.
     """
 
     def __init__(
@@ -48,25 +51,27 @@ class Step:
         self.tables = lazy_tables(network.logits, config.optimizer)
         self.ids_model, self.model = split_at_tables(network.logits, self.tables)
         self.task_weights = tf.constant([task.weight for task in self.tasks.values()])
-        # A schedule begins anew, though an earlier run's optimizer counts its steps on.
+        # If the run starts from an earlier run's optimizer, its count of steps goes on,
+        # but the learning rate's schedule starts again at the first step of this run.
         earlier = network.earlier_optimizer
         first_step = 0 if earlier is None else earlier.step
         self.optimizer = config.optimizer.build(total_steps, first_step)
         self.optimizer.build(self.model.trainable_variables)
-        # Keras would leave the gradients of lazy tables out of the norm; `_update`
-        # clips in its place.
+        # Keras does not know the gradients of lazy tables, so its norm would lack them.
+        # Therefore `_update` clips all gradients, and Keras none.
         self.clip_norm = self.optimizer.global_clipnorm
         self.optimizer.global_clipnorm = None
 
     def compile(self, use_xla: bool) -> None:
         """Chooses the parts of a step that XLA compiles at their first call.
 
-        XLA would copy a lazy table to write to it, and it cannot communicate with other
-        processes. It therefore compiles only what lies between table accesses and
-        communication.
+        XLA would copy a lazy table in order to write to it. XLA also cannot communicate
+        with other processes. Therefore only the parts of a step are compiled that do
+        neither. A step without lazy tables and other processes is compiled as a whole,
+        see `Steps`.
 
         Args:
-            use_xla: False compiles nothing here.
+            use_xla: whether XLA compiles these parts.
         """
         xla = partial(tf.function, jit_compile=True, autograph=False)
         self.gradients, self.update = self._gradients, self._update
@@ -81,13 +86,14 @@ class Step:
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Reads the rows of each lazy table that a batch needs.
 
-        Returns: three lists with one item per table: the row numbers; the rows with
-            their slots; and for each id of this process, the index of its row in the
-            row numbers.
+        Returns: three lists with one item per table: the indices of the rows; the rows
+            with their slots; and for each id in this process's share of the batch, the
+            position of its row among these rows.
         """
         if self.ids_model is None:
             return [], [], []
-        # Every process updates the rows that any process's share of the batch reads.
+        # Each process holds the whole table, so it updates the rows that the whole
+        # batch reads: its own share and those of all other processes.
         rows_and_positions = [
             table.unique_rows(self.replicas.all_gather(ids))
             for table, ids in zip(
@@ -95,10 +101,10 @@ class Step:
             )
         ]
         rows, positions = map(list, zip(*rows_and_positions, strict=True))
-        first = self.replicas.rank * self.rows_per_process
-        own_positions = [p[first : first + self.rows_per_process] for p in positions]
+        start = self.replicas.rank * self.rows_per_process
+        share = slice(start, start + self.rows_per_process)
         packed = [t.read(r) for t, r in zip(self.tables, rows, strict=True)]
-        return rows, packed, own_positions
+        return rows, packed, [p[share] for p in positions]
 
     def _take(
         self,
@@ -113,9 +119,9 @@ class Step:
             batch: this process's share of the batch.
             is_real: (rows,), 0 for rows that fill up the last batch, 1 for all others.
             packed: the rows that the batch reads of each lazy table, with slots.
-            positions: see `_gradients`.
+            positions: the positions that `read_tables` returns.
 
-        Returns: `(2, T)`, the losses before the step and the sums of the rows' weights;
+        Returns: (2, T), the losses before the step and the sums of the rows' weights;
             and the rows of lazy tables with their slots after the step.
         """
         values = [p[:, : t.width] for t, p in zip(self.tables, packed, strict=True)]
@@ -138,15 +144,18 @@ class Step:
         values: list[Tensor],
         positions: list[Tensor],
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Returns the losses `(T,)`, and the gradients of weights and of tables' rows.
+        """Computes this process's summands of the losses and of the gradients.
 
         Args:
             batch: this process's share of the batch.
             is_real: see `_take`.
-            num_rows: number of real rows in the whole batch.
+            num_rows: number of rows in the whole batch for which `is_real` is 1.
             total_weights: the sum of each task's weights over the whole batch.
             values: the rows that the batch reads of each lazy table, without slots.
-            positions: see `LazyTable.vectors`; one tensor per lazy table.
+            positions: the positions that `read_tables` returns.
+
+        Returns: the losses, (T,); the gradients of the model's weights; and the
+            gradients of `values`.
         """
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
@@ -170,9 +179,9 @@ class Step:
             )
             total = tf.reduce_sum(losses * self.task_weights)
             penalties = list(self.model.losses)
-            of_rows = self.heads.row_penalty(logits, self.tasks)
-            if of_rows is not None:
-                penalties.append(of_rows / num_rows)
+            row_penalty = self.heads.row_penalty(logits, self.tasks)
+            if row_penalty is not None:
+                penalties.append(row_penalty / num_rows)  # the sum becomes a mean
             total += sum_of_penalties(penalties, is_real, self.replicas.size)
         gradients, row_gradients = tape.gradient(total, (variables, values))
         return losses, gradients, row_gradients
@@ -183,7 +192,10 @@ class Step:
         row_gradients: list[Tensor],
         packed: list[Tensor],
     ) -> list[Tensor]:
-        """Takes the optimizer's step; returns the rows of lazy tables after it."""
+        """Clips the gradients and changes the weights.
+
+        Returns: the rows of lazy tables with their slots after the step.
+        """
         tables = list(zip(self.tables, packed, strict=True))
         row_gradients = [
             table.add_l2_gradient(gradient, rows[:, : table.width])
@@ -194,20 +206,25 @@ class Step:
                 (gradients, row_gradients),
                 tf.clip_by_global_norm([*gradients, *row_gradients], self.clip_norm)[0],
             )
+        # Both are read before `apply`, which counts the step.
         step = tf.convert_to_tensor(self.optimizer.iterations)
         rate = tf.convert_to_tensor(self.optimizer.learning_rate)
         self.optimizer.apply(gradients, self.model.trainable_variables)
         return [
-            table.updated(rows, gradient, step, rate)
+            table.apply_gradient(rows, gradient, step, rate)
             for (table, rows), gradient in zip(tables, row_gradients, strict=True)
         ]
 
 
 def reseed(model: keras.Model, seeds: list[int]) -> None:
-    """Sets the random state of every dropout layer from some numbers.
+    """Sets the random state of every layer that draws random values, such as dropout.
 
-    Without this, the masks would depend on the number of steps since the process began,
-    which differs in a resumed run (keras #19796).
+    Without this function, the dropout masks would depend on the number of steps since
+    the process began. A resumed run would then draw other masks (keras #19796).
+
+    Args:
+        model: the network.
+        seeds: the numbers that determine the random states.
     """
     generators = [
         layer.seed_generator

@@ -1,4 +1,4 @@
-"""Many optimizer steps in one compiled call."""
+"""Takes many optimizer steps in one compiled call."""
 
 from collections.abc import Iterable, Iterator
 
@@ -16,19 +16,24 @@ from mtl_cli.training.step import Step, reseed
 
 STEPS_PER_CALL = 64
 
-# XLA takes about 3 s to compile a PLE. The compiled PLE needs a third of the time per
-# row. From about this many rows on, over all epochs, this saves more than 3 s.
+# XLA takes about 3 s to compile a PLE. The compiled PLE then needs only a third of the
+# time per row. If the rows of all epochs together are more than this, compiling saves
+# more time than it takes.
 ROWS_WORTH_COMPILING = 60_000
 
 
 class Steps:
-    """Trains a network on buffers of rows that lie in the device's memory.
+    """Trains a network on buffers of rows in the device's memory.
 
-    A buffer's rows are cut into batches in the buffer's order. The compiled function
-    runs up to `STEPS_PER_CALL` batches in a call and gathers their rows itself, so that
-    no Python code runs between the steps. The last batch of an epoch is filled up with
-    rows from the start of its buffer. These rows have weight 0, so they add nothing to
-    a loss; but batch normalisation sees them, and lazy tables update their ids.
+    The rows of a buffer are cut into batches in the buffer's order. One call of the
+    compiled function takes up to `STEPS_PER_CALL` steps, and gathers the rows of each
+    batch itself, so that no Python code runs between the steps.
+
+    The last batch of an epoch is filled up with rows from the start of its buffer.
+    These rows have weight 0, so they add nothing to a loss. However, batch
+    normalisation counts them, and the step updates their rows of lazy tables.
+
+    Letters in shapes: T is the number of tasks.
 
     Args:
         config: the run's configuration.
@@ -50,11 +55,12 @@ class Steps:
         self.seed, self.tasks = config.seed, config.chosen_tasks
         self.replicas = replicas or Replicas()
         num_processes = self.replicas.size
-        rounded_up = -(-num_rows // num_processes) * num_processes
+        # A batch is never larger than all rows, rounded up to whole rows per process.
+        max_batch_size = -(-num_rows // num_processes) * num_processes
         self.length = config.trainer.length(num_rows)
-        self.batch_size = min(self.length.batch_size, rounded_up)
+        self.batch_size = min(self.length.batch_size, max_batch_size)
         self.rows_per_process = self.replicas.rows_per_process(self.batch_size)
-        self.steps_per_epoch = -(-num_rows // self.batch_size)
+        self.steps_per_epoch = -(-num_rows // self.batch_size)  # rounded up
         self.steps_per_call = min(STEPS_PER_CALL, self.steps_per_epoch)
         self.step = Step(
             config,
@@ -77,27 +83,29 @@ class Steps:
             buffers: the rows; all buffers but the last hold whole batches.
             number: number of the epoch, from 1.
             done: number of steps of this epoch that were taken before the run was
-                interrupted.
+                interrupted, and that are not repeated.
 
-        Yields: after each call, `(steps, 2, T)`: for each step and task, the loss and
-            the sum of the rows' weights; see `losses.mean_losses`.
+        Yields: after each call of the compiled function, (steps, 2, T): for each step
+            and task, the loss and the sum of the rows' weights; see
+            `losses.mean_losses`.
         """
-        steps_before = 0  # in earlier buffers
+        steps_before = 0  # number of steps in earlier buffers
         for buffer in buffers:
-            # Batches beyond the last step give all calls one shape. No step uses them.
+            # All calls need the same shape, so batches are added after the last one. No
+            # step uses them.
             shape = (buffer.steps + self.steps_per_call, self.rows_per_process)
             batches = np.resize(buffer.order, shape).astype("int32")
             is_real = (np.arange(np.prod(shape)) < buffer.rows).reshape(shape)
             first_step = max(0, done - steps_before)
             for step in range(first_step, buffer.steps, self.steps_per_call):
-                call = slice(step, step + self.steps_per_call)
+                steps_of_call = slice(step, step + self.steps_per_call)
                 num_steps = min(self.steps_per_call, buffer.steps - step)
                 position = [number, steps_before + step, self.replicas.rank]
                 reseed(self.model, [self.seed, *position])
                 losses = self._run_or_recompile(
                     buffer.data,
-                    tf.constant(batches[call]),
-                    tf.constant(is_real[call], tf.float32),
+                    tf.constant(batches[steps_of_call]),
+                    tf.constant(is_real[steps_of_call], tf.float32),
                     tf.constant(num_steps),
                 )
                 yield losses.numpy()[:num_steps]
@@ -109,22 +117,25 @@ class Steps:
             table.copy_to_layer()
 
     def _run_or_recompile(self, *arguments: Tensor) -> Tensor:
-        """Calls `_run`; compiles it again if the compiled code on disk is damaged."""
-        steps_before = int(self.optimizer.iterations)
+        """Calls `run`; compiles it again if the compiled code on disk is damaged.
+
+        The second call is made only if the first has taken no step.
+        """
+        iterations_before = int(self.optimizer.iterations)
         try:
             return self.run(*arguments)
         except tf.errors.OpError:
-            has_run = int(self.optimizer.iterations) != steps_before
+            has_run = int(self.optimizer.iterations) != iterations_before
             if has_run or not compile_cache.clear():
-                raise
+                raise  # the error has another cause
             self._create_functions()
             return self.run(*arguments)
 
     def _create_functions(self) -> None:
-        """Creates the functions that are compiled at their first call.
+        """Creates the function `run`, which is compiled at its first call.
 
-        In the simplest case, XLA compiles the whole of `_run`. If there are lazy tables
-        or other processes, XLA compiles only parts of a step: see `Step.compile`.
+        XLA compiles all of it, unless there are lazy tables or other processes: then
+        XLA compiles only parts of a step, see `Step.compile`.
         """
         compile_all = self.use_xla and self.replicas.size == 1 and not self.tables
         self.step.compile(self.use_xla and not compile_all)
@@ -137,12 +148,14 @@ class Steps:
 
         Args:
             data: the rows of a buffer.
-            batches: `(steps per call, rows per process)`, row numbers.
-            is_real: like `batches`, 1 for rows to train on and 0 for rows that fill up
-                the last batch.
-            num_steps: number of batches to run.
+            batches: (steps per call, rows per process), the indices of each batch's
+                rows in `data`.
+            is_real: 1 for rows to train on and 0 for rows that fill up the last batch,
+                in the shape of `batches`.
+            num_steps: number of steps to take, at most `steps_per_call`.
 
-        Returns: the losses and the sums of weights, `(steps per call, 2, T)`.
+        Returns: the losses and the sums of weights, (steps per call, 2, T); zeros after
+            the last step.
         """
 
         def take_step(number: Tensor, losses: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,13 +164,13 @@ class Steps:
             weights = {task: x * is_real_row for task, x in batch.weights.items()}
             batch = batch._replace(weights=weights)
             table_rows, packed, positions = self.step.read_tables(batch.features)
-            losses_of_step, packed = self.step.take(
+            losses_of_step, new_packed = self.step.take(
                 batch, is_real_row, packed, positions
             )
-            for table, rows_of_table, new in zip(
-                self.tables, table_rows, packed, strict=True
+            for table, rows_of_table, new_rows in zip(
+                self.tables, table_rows, new_packed, strict=True
             ):
-                table.write(rows_of_table, new)
+                table.write(rows_of_table, new_rows)
             losses = tf.tensor_scatter_nd_update(losses, [[number]], [losses_of_step])
             return number + 1, losses
 

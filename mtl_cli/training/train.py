@@ -1,4 +1,4 @@
-"""Trains a network: epochs, validation, early stopping."""
+"""Trains a network: the loop over epochs, with validation and early stopping."""
 
 import time
 
@@ -30,7 +30,7 @@ def train(
     plan: CheckpointPlan | None = None,
     replicas: Replicas | None = None,
 ) -> History:
-    """Trains a network in place.
+    """Trains a network in place, and saves the state of its optimizer.
 
     Args:
         config: the run's configuration.
@@ -40,13 +40,17 @@ def train(
         valid: the validation rows, or None.
         progress: the functions to call while the training runs.
         plan: the folder of checkpoints, and the checkpoint to resume from; None writes
-            no checkpoints.
+            no checkpoints, and no state of the optimizer.
         replicas: the processes that train together; None if this process is alone.
+
+    Returns: the epochs of the training. After a resume, they include the epochs before
+        the interruption.
 
     Raises:
         TrainingError: if a loss or a weight is no longer a finite number, or if the
             monitored metric is undefined.
-        Stopped: if Ctrl-C or SIGTERM came; a checkpoint was written.
+        Stopped: if this or another process has received Ctrl-C or SIGTERM. A checkpoint
+            is written before.
     """
     replicas = replicas or Replicas()
     feed = feed_of(table, list(config.chosen_tasks), (replicas.rank, replicas.size))
@@ -56,7 +60,7 @@ def train(
         state.restore(plan.resume_from)
     elif network.earlier_optimizer is not None:
         optimizer_state.restore(network, steps, network.earlier_optimizer)
-    state.broadcast()
+    state.broadcast()  # only the chief may have restored a state
     history = state.history
     length = steps.length
     while not is_over(length, history):
@@ -91,34 +95,38 @@ def train(
 
 
 def is_over(length: Length, history: History) -> bool:
-    """Whether all epochs are trained, or the last `patience` epochs were no better."""
-    epochs, patience = len(history.epochs), length.patience
-    has_waited = patience is not None and epochs - history.kept_epoch >= patience
-    return epochs == length.epochs or has_waited
+    """Whether all epochs are trained, or early stopping ends the training.
+
+    Early stopping waits `patience` epochs for an epoch that is better than the best.
+    """
+    num_epochs, patience = len(history.epochs), length.patience
+    stops_early = patience is not None and num_epochs - history.kept_epoch >= patience
+    return num_epochs == length.epochs or stops_early
 
 
 def train_epoch(
     config: Config, state: TrainingState, feed: Feed, progress: Progress
 ) -> tuple[dict[str, float], float]:
-    """Trains on all rows once, or on the rows that an interrupted epoch has left.
+    """Trains on all rows once, or on the remaining rows of an interrupted epoch.
 
     Returns: the mean loss of each task over the whole epoch, {task: loss}; and the
         duration of the whole epoch in seconds.
     """
     tasks, steps = list(config.chosen_tasks), state.steps
-    number, done = len(state.history.epochs) + 1, state.steps_done
+    number, steps_done = len(state.history.epochs) + 1, state.steps_done
     # The order of the rows depends on seed and epoch only, so that a resumed run
     # continues in the same order.
     buffers = feed.buffers(config.seed, number, steps.batch_size)
     start = time.perf_counter() - state.seconds
-    for losses in steps.epoch(buffers, number, done):
-        check_finite(tasks, losses[:, 0], number, done)
+    for losses in steps.epoch(buffers, number, steps_done):
+        check_finite(tasks, losses[:, 0], number, steps_done)
         state.step_losses.append(losses)
         state.seconds = time.perf_counter() - start
-        done += len(losses)
+        steps_done += len(losses)
         means = dict(zip(tasks, mean_losses(losses).tolist(), strict=True))
-        samples_per_second = done * steps.batch_size / state.seconds
-        progress.step(number, done / steps.steps_per_epoch, means, samples_per_second)
+        finished = steps_done / steps.steps_per_epoch
+        samples_per_second = steps_done * steps.batch_size / state.seconds
+        progress.step(number, finished, means, samples_per_second)
         state.save_or_stop()
     epoch_means = mean_losses(np.concatenate(state.step_losses)).tolist()
     seconds = state.seconds
@@ -133,7 +141,7 @@ def check_finite(
 
     Args:
         tasks: names of the tasks.
-        losses: `(steps, T)`, the losses of some steps.
+        losses: (steps, tasks), the losses of some steps.
         epoch: number of the epoch, from 1.
         steps_before: number of steps of the epoch before the first of `losses`.
     """
@@ -152,8 +160,11 @@ def validate(
 ) -> tuple[Scores, float | None]:
     """Scores the validation rows in the chief process.
 
-    Returns: the scores, empty in processes other than the chief; and the monitored
-        value, the same in all processes, None if it is undefined.
+    Returns: the scores, which are empty in processes other than the chief; and the
+        monitored value, which is the same in all processes, or None if it is undefined.
+
+    Raises:
+        TrainingError: if the monitored value is undefined, but early stopping needs it.
     """
     monitor, replicas = config.trainer.monitor, state.steps.replicas
     scores: Scores = {}
@@ -174,7 +185,7 @@ def validate(
 
 
 def undefined_metrics_message(scores: Scores) -> str:
-    """Returns the tasks with undefined metrics, and each task's first reason."""
+    """Lists the tasks that have undefined metrics, each with its first reason."""
     return "; ".join(
         f"{task}: {next(iter(metrics['why'].values()))}"
         for task, metrics in scores.items()
@@ -183,6 +194,6 @@ def undefined_metrics_message(scores: Scores) -> str:
 
 
 def compile_seconds(epochs: list[Epoch]) -> float:
-    """Returns how many seconds longer the first epoch took than later epochs did."""
+    """Estimates the time of compiling, see `History`; 0 if there is only one epoch."""
     later = [epoch.seconds for epoch in epochs[1:]]
     return max(0.0, epochs[0].seconds - float(np.median(later))) if later else 0.0

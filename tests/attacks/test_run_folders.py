@@ -246,6 +246,6 @@ VALUES = {"environment": {}, "epochs": [EPOCH], "kept": 0, "seconds": 0.0, "best
 )
 def test_forged_checkpoint_is_refused(changes, reason):
     Checkpoint(Path("x.npz"), VALUES).check_values()
-    with pytest.raises(DataError, match="is no checkpoint of this run") as error:
+    with pytest.raises(DataError, match="is not a checkpoint of this run") as error:
         Checkpoint(Path("x.npz"), VALUES | changes).check_values()
     assert reason in str(error.value)

@@ -277,7 +277,7 @@ def test_forged_arrays_of_a_checkpoint_are_refused(name, array, tmp_path):
     assert (weight.numpy().tolist(), int(step)) == ([3.0, 4.0], 5)
     assert [x.tolist() for x in state.best_weights] == [[6.0, 7.0]]
     np.savez(saved.path, **arrays | {name: array})
-    with pytest.raises(DataError, match=f"is no checkpoint of this run .*'{name}'"):
+    with pytest.raises(DataError, match=f"is not a checkpoint of this run .*'{name}'"):
         state.restore(saved)
 
 
@@ -307,7 +307,9 @@ def test_exported_graph_with_a_file_of_somebody_else_is_damaged(tmp_path):
 def test_forged_slot_of_an_earlier_optimizer_is_refused():
     block, start = Block(0, (slice(0, 2),)), np.zeros(2)
     pairs = [(block, block.index)]
-    kept = optimizer_state.filled(start, {"0-0": np.array([np.inf, 1])}, 0, pairs)
+    kept = optimizer_state.copy_into_slot(
+        start, {"0-0": np.array([np.inf, 1])}, 0, pairs
+    )
     assert kept.tolist() == [np.inf, 1]
     with pytest.raises(UnsafeFileError, match="'0-0' holds NaN"):
-        optimizer_state.filled(start, {"0-0": np.array([np.nan, 1])}, 0, pairs)
+        optimizer_state.copy_into_slot(start, {"0-0": np.array([np.nan, 1])}, 0, pairs)

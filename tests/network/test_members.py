@@ -10,7 +10,7 @@ from mtl_cli.layers.ensemble import EnsembleInputs
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.training.losses import (
     mean_of_members,
-    of_all_members,
+    repeat_for_members,
     sum_of_penalties,
     task_losses,
 )
@@ -82,7 +82,7 @@ def test_penalties_of_rows_are_means_over_members():
     is_real = tf.constant([1.0, 1.0, 0.0])
     penalty = tf.constant([1.0, 2.0, 9.0, 3.0, 4.0, 9.0])  # two members
     assert float(sum_of_penalties([penalty], is_real, 1)) == 5.0
-    np.testing.assert_array_equal(of_all_members(is_real, penalty)[3:], is_real)
+    np.testing.assert_array_equal(repeat_for_members(is_real, penalty)[3:], is_real)
     np.testing.assert_array_equal(mean_of_members(penalty, is_real), [2, 3, 9])
 
 

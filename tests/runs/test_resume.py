@@ -254,7 +254,7 @@ def test_last_two_checkpoints_are_kept(tmp_path):
     assert [int(name.split("-")[0]) for name in names] == [5, 4]
     found, damaged = newest_checkpoint(tmp_path)
     assert (found.values, damaged) == ({"number": 5}, [])
-    with found.arrays() as arrays:
+    with found.open_arrays() as arrays:
         np.testing.assert_array_equal(arrays["x"], np.full(50, 5, "float32"))
         assert arrays["y"].tolist() == [[5]]
 
@@ -294,7 +294,7 @@ def test_flipped_bit_anywhere_is_noticed_or_changes_nothing(tmp_path):
         if newest_checkpoint(tmp_path)[0] is None:
             continue
         harmless += 1
-        with newest_checkpoint(tmp_path)[0].arrays() as arrays:
+        with newest_checkpoint(tmp_path)[0].open_arrays() as arrays:
             np.testing.assert_array_equal(arrays["x"], np.full(50, 1, "float32"))
             np.testing.assert_array_equal(arrays["y"], np.array([[1]]))
     assert harmless < len(content) / 4  # times, versions, attributes

@@ -11,8 +11,8 @@ from mtl_cli.network.build import build
 from mtl_cli.training.calibration import (
     TowerRows,
     calibrate,
-    calibrated,
     fit,
+    fit_and_measure,
     unseen_log_loss,
 )
 
@@ -42,7 +42,7 @@ def test_platt_undoes_a_stretch_and_a_shift():
 
 def test_gain_is_measured_on_rows_that_the_fit_has_not_seen():
     rows = binary_rows(stretch=3)
-    found = calibrated("platt", rows)
+    found = fit_and_measure("platt", rows)
     assert found.log_loss["none"] > 1.1 * found.log_loss["platt"]
     after = rows.losses(found.scale, found.shift).mean()
     assert after == pytest.approx(found.log_loss["platt"], rel=1e-3)
@@ -53,13 +53,13 @@ def test_gain_is_measured_on_rows_that_the_fit_has_not_seen():
 
 def test_auto_leaves_logits_that_a_fit_does_not_improve():
     sizes = (200, 400, 800, 1600, 3200)
-    found = [calibrated("auto", binary_rows(rows=rows)) for rows in sizes]
+    found = [fit_and_measure("auto", binary_rows(rows=rows)) for rows in sizes]
     assert {x.method for x in found} == {"none", "platt"}
     for x in found:
         is_better = x.log_loss["platt"] < x.log_loss["none"]
         assert (x.method == "platt") == is_better
         assert is_better or (x.scale, x.shift) == (1, 0)
-    assert calibrated("auto", binary_rows(stretch=2)).method == "platt"
+    assert fit_and_measure("auto", binary_rows(stretch=2)).method == "platt"
 
 
 def test_few_rows_move_logits_less_than_many():
@@ -71,9 +71,9 @@ def test_few_labels_of_a_class_are_not_calibrated():
     rows = binary_rows(rows=100)
     rows.label[:] = 0
     rows.label[:4] = 1
-    assert calibrated("platt", rows) is None
+    assert fit_and_measure("platt", rows) is None
     rows.label[:5] = 1
-    assert calibrated("platt", rows) is not None
+    assert fit_and_measure("platt", rows) is not None
 
 
 def test_members_are_calibrated_by_the_log_loss_of_their_mean():

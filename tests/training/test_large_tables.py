@@ -130,7 +130,7 @@ def test_rows_that_no_batch_touches_stay(name):
         total = tf.reduce_sum(table.vectors(values, places))
     gradient = tape.gradient(total, values)
     assert gradient.numpy()[:, 0].tolist() == [2, 1, 1, 0]  # row 0 occurs twice
-    after = table.updated(packed, gradient, np.int64(0), np.float32(0.1))
+    after = table.apply_gradient(packed, gradient, np.int64(0), np.float32(0.1))
     assert (after[3].numpy() == packed[3].numpy()).all()
     table.write(rows, after)
     assert (table.layer.table.numpy() == before).all()
@@ -156,7 +156,8 @@ def test_rowwise_adagrad_equals_its_formula():
         gradient = random.normal(size=(5, 4)).astype("float32")
         packed = table.read(rows)
         table.write(
-            rows, table.updated(packed, gradient, np.int64(step), np.float32(0.1))
+            rows,
+            table.apply_gradient(packed, gradient, np.int64(step), np.float32(0.1)),
         )
         total[rows] += (gradient.astype("float64") ** 2).mean(axis=1)
         values[rows] -= 0.1 * gradient / np.sqrt(total[rows] + 1e-7)[:, None]

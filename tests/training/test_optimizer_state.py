@@ -27,7 +27,7 @@ def test_slots_of_a_weight_bear_its_name(optimizer: str, schedule: str) -> None:
     _, steps = steps_of(
         f"optimizer={optimizer}", f"optimizer.schedule={schedule}", *momentum
     )
-    slots = optimizer_state.dense_slots(steps)
+    slots = optimizer_state.slots_of_keras(steps)
     for weight in steps.model.trainable_variables:
         assert slots[id(weight)]
         for slot in slots[id(weight)]:
@@ -47,7 +47,7 @@ def test_slots_go_on_where_a_table_is_first_updated_by_rows_and_then_as_a_whole(
         steps.tables[0].set_slots(slots)
     else:
         for slot, x in zip(
-            optimizer_state.dense_slots(steps)[id(table)], slots, strict=True
+            optimizer_state.slots_of_keras(steps)[id(table)], slots, strict=True
         ):
             slot.assign(x)
     steps.optimizer.iterations.assign(7)
@@ -65,7 +65,7 @@ def test_slots_go_on_where_a_table_is_first_updated_by_rows_and_then_as_a_whole(
     new = (
         steps.tables[0].slots()
         if steps.tables
-        else [x.numpy() for x in optimizer_state.dense_slots(steps)[id(table)]]
+        else [x.numpy() for x in optimizer_state.slots_of_keras(steps)[id(table)]]
     )
     assert int(steps.optimizer.iterations) == 7
     for old, now in zip(slots, new, strict=True):
