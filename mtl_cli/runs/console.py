@@ -1,4 +1,4 @@
-"""The output of a run on the terminal, with a copy in `train.log`."""
+"""Prints the output of a run on the terminal, with a copy in `train.log`."""
 
 import contextlib
 import time
@@ -26,10 +26,10 @@ LOG_WIDTH = 120
 
 
 class Console:
-    """Prints to the terminal and to a log file, without secrets.
+    """Prints to the terminal and to a log file, and masks secrets in both.
 
     Args:
-        log: the path of the log file; new lines are appended.
+        log: the path of the log file. New lines are appended to it.
     """
 
     def __init__(self, log: Path) -> None:
@@ -52,7 +52,7 @@ class Console:
         self.print_line(f"warning: {text}", "yellow")
 
     def log_line(self, text: str) -> None:
-        """Appends a text to the log file only, with the time before each line."""
+        """Appends text to the log file only, with the time in front of each line."""
         now = time.strftime("%Y-%m-%d %H:%M:%S")
         lines = mask_secrets(text).splitlines()
         with named_write_errors(Path(self.file.name)):
@@ -77,19 +77,19 @@ class Console:
                 self.print_line(f"{output}: {metric} is undefined: {reason}")
 
     def print_data_report(self, report: Report, outputs: list[Output]) -> None:
-        """Prints the tables of a data report, and the numbers of repeated rows."""
+        """Prints the tables of a data report, and counts of repeated rows."""
         self.print_table(task_table(report, outputs))
         self.print_table(feature_table(report))
-        left_out = len(report["features"]) - MAX_FEATURES
-        if left_out > 0:
+        num_left_out = len(report["features"]) - MAX_FEATURES
+        if num_left_out > 0:
             self.print_line(
-                f"... and {left_out:,} more features, in data_report.json of the run "
-                "folder (hydra.run.dir=FOLDER keeps it)"
+                f"... and {num_left_out:,} more features, in data_report.json of the "
+                "run folder (hydra.run.dir=FOLDER keeps it)"
             )
-        for split, share in report["repeated_rows"].items():
+        for split, fraction in report["repeated_rows"].items():
             rows = report["splits"][split]
             self.print_line(
-                f"{share * rows:,.0f} of {rows:,} {split} rows are the same as a "
+                f"{fraction * rows:,.0f} of {rows:,} {split} rows are the same as a "
                 "training row in all columns that are read"
             )
 
@@ -107,10 +107,10 @@ class Console:
 
     @contextlib.contextmanager
     def progress(self, epochs: int, monitored: list[Output]) -> Iterator[Progress]:
-        """Shows the progress of training.
+        """Yields the functions that show the progress of training.
 
-        A terminal shows one line that changes with each step. Without a terminal, a
-        line is printed after each epoch.
+        A terminal shows one line that changes while the epoch is running. Without a
+        terminal, a line is printed after each epoch.
 
         Args:
             epochs: the largest possible number of epochs.
@@ -120,8 +120,8 @@ class Console:
         if not self.terminal.is_terminal:
             yield Progress(epoch=lambda epoch: self.print_line(text.epoch(epoch)))
             return
-        opening = Text("starting: the first step traces and compiles the model")
-        with Live(opening, console=self.terminal, transient=True) as live:
+        first_text = Text("starting: the first step traces and compiles the model")
+        with Live(first_text, console=self.terminal, transient=True) as live:
 
             def show(line: str) -> None:
                 live.update(Text(line, no_wrap=True, overflow="ellipsis"))
@@ -143,7 +143,7 @@ class Console:
 
 
 def text_table(cells: list[list[str]], title: str = "") -> Table:
-    """Returns a table for a terminal, without secrets; see `Console.print_table`."""
+    """Makes a table for a terminal and masks secrets; see `Console.print_table`."""
     table = Table(
         title=title,
         title_justify="left",
@@ -152,7 +152,8 @@ def text_table(cells: list[list[str]], title: str = "") -> Table:
         pad_edge=False,
         collapse_padding=True,
     )
-    # A name in the data may look like markup of `rich`; `Text` leaves it unchanged.
+    # A name in the data may look like markup of `rich`, such as `[red]`. `Text` prints
+    # the name as it is.
     header, *rows = [
         [Text(printable(mask_secrets(cell))) for cell in row] for row in cells
     ]
@@ -165,6 +166,8 @@ def text_table(cells: list[list[str]], title: str = "") -> Table:
 
 def print_in_full_width(console: RichConsole, table: Table) -> None:
     """Prints a table without cutting cells; a narrow terminal wraps its lines."""
+    # `rich` fits a table to the width of its console, so a console that is wide enough
+    # prints the table.
     options = console.options.update(max_width=10_000)
     table_width = Measurement.get(console, options, table).maximum
     RichConsole(
@@ -176,7 +179,7 @@ def print_in_full_width(console: RichConsole, table: Table) -> None:
 
 
 class ProgressText:
-    """Lines of text that describe the progress of training.
+    """Describes the progress of training in single lines of text.
 
     Args:
         epochs: the largest possible number of epochs.
@@ -186,7 +189,7 @@ class ProgressText:
     def __init__(self, epochs: int, monitored: list[Output]) -> None:
         self.epochs = epochs
         self.monitored = monitored
-        self.valid = ""  # the validation metrics of the last finished epoch
+        self.valid_text = ""  # the validation metrics of the last finished epoch
         self.last_epoch = ""  # the line of the last finished epoch
         self.start = time.perf_counter()
         # The number of epochs that an earlier process of a resumed run has trained.
@@ -195,7 +198,7 @@ class ProgressText:
     def step(
         self,
         number: int,
-        share: float,
+        finished: float,
         losses: dict[str, float],
         samples_per_second: float,
     ) -> str:
@@ -203,38 +206,38 @@ class ProgressText:
 
         Args:
             number: the number of the epoch, from 1.
-            share: the share of the epoch that is done.
-            losses: the mean loss of each task.
+            finished: the finished fraction of the epoch.
+            losses: {task: mean loss of the last steps}.
             samples_per_second: the speed of training.
         """
         seconds = time.perf_counter() - self.start
-        epochs_done = number - 1 + share
+        epochs_done = number - 1 + finished
         if self.earlier_epochs is None:
             self.earlier_epochs = number - 1
         seconds_per_epoch = seconds / (epochs_done - self.earlier_epochs)
         seconds_left = (self.epochs - epochs_done) * seconds_per_epoch
-        # The most important numbers come first: a narrow terminal cuts the end.
+        # The most important values come first, since a narrow terminal cuts the end.
         parts = [
-            f"epoch {number}/{self.epochs} {share:4.0%}",
+            f"epoch {number}/{self.epochs} {finished:4.0%}",
             f"{seconds_left:.0f} s left",
             f"{samples_per_second:,.0f} samples/s",
-            self.valid,
-            f"loss {numbers(losses)}",
+            self.valid_text,
+            f"loss {named_values(losses)}",
         ]
         return "  ".join(filter(None, parts))
 
     def epoch(self, epoch: Epoch) -> str:
-        """Describes a finished epoch."""
+        """Describes a finished epoch, and keeps the line in `last_epoch`."""
         values = {}
         for output in self.monitored if epoch.valid else []:
             metric = output.first_metric
             name = output.name if metric == "auc" else f"{output.name} {metric}"
             values[name] = epoch.valid[output.name][metric]
-        self.valid = f"valid {numbers(values)}" if values else ""
+        self.valid_text = f"valid {named_values(values)}" if values else ""
         parts = [
             f"epoch {epoch.number}/{self.epochs}",
-            f"loss {numbers(epoch.losses)}",
-            self.valid,
+            f"loss {named_values(epoch.losses)}",
+            self.valid_text,
             f"{epoch.samples_per_second:,.0f} samples/s",
             "best so far" if epoch.best else "",
         ]
@@ -242,6 +245,6 @@ class ProgressText:
         return self.last_epoch
 
 
-def numbers(values: Mapping[str, float | None]) -> str:
-    """Returns `name 0.1234` for each value, on one line."""
+def named_values(values: Mapping[str, float | None]) -> str:
+    """Lists names and values on one line: `click 0.1234 buy 0.5678`."""
     return " ".join(f"{name} {format_metric(value)}" for name, value in values.items())

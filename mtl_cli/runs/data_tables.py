@@ -1,4 +1,4 @@
-"""The two tables of a data report: the tasks, and the features."""
+"""Makes two tables of a data report: the tasks, and the features."""
 
 from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
@@ -6,7 +6,7 @@ from mtl_cli.runs.score_table import Cells, format_count
 
 
 def task_table(report: Report, outputs: list[Output]) -> Cells:
-    """Returns a header, and one row per output: its rows and positives by split."""
+    """Returns a header, and one row per output with its row counts in each split."""
     splits = list(report["splits"])
     names = [f"{split} {name}" for split in splits for name in ("rows", "positives")]
     cells = [["task", *names]]
@@ -19,30 +19,30 @@ def task_table(report: Report, outputs: list[Output]) -> Cells:
     return cells
 
 
-MAX_FEATURES = 50  # more than these fill more than a screen
+MAX_FEATURES = 50  # a longer table would fill more than one screen
 
 
 def feature_table(report: Report) -> Cells:
-    """Returns a header, and one row per feature: its kind, values, drift and best AUC.
+    """Returns a header, and one row for each of the first `MAX_FEATURES` features.
 
-    There are rows of the first `MAX_FEATURES` features only.
-
-    Unseen values and drift compare the last split with the training rows. The best AUC
-    is the AUC of the feature alone for the label that it predicts best.
+    The columns `unseen` and `drift` compare the last split with the training rows. The
+    column `best auc alone` gives the label that the feature alone predicts best, and
+    the AUC of this prediction.
     """
-    last = list(report["splits"])[-1]
-    header = ["feature", "kind", "values", "missing", f"unseen in {last}"]
-    cells = [[*header, f"drift to {last}", "best auc alone"]]
+    last_split = list(report["splits"])[-1]
+    header = ["feature", "kind", "values", "missing", f"unseen in {last_split}"]
+    cells = [[*header, f"drift to {last_split}", "best auc alone"]]
     for name, feature in list(report["features"].items())[:MAX_FEATURES]:
         best = max(feature["auc"].items(), key=lambda item: item[1], default=None)
+        drift = None if last_split == "train" else feature["drift"][last_split]
         cells.append(
             [
                 name,
                 feature["kind"],
                 f"{feature['distinct']:,}",
                 format_share(feature["missing"].get("train")),
-                format_share(feature["unseen"].get(last)),
-                "-" if last == "train" else f"{feature['drift'][last]:.3f}",
+                format_share(feature["unseen"].get(last_split)),
+                "-" if drift is None else f"{drift:.3f}",
                 "-" if best is None else f"{best[1]:.4f} {best[0]}",
             ]
         )
@@ -50,5 +50,5 @@ def feature_table(report: Report) -> Cells:
 
 
 def format_share(value: float | None) -> str:
-    """Returns a share in percent; a dash for None."""
+    """Formats a fraction as percent; a dash for None."""
     return "-" if value is None else f"{value:.1%}"

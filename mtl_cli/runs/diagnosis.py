@@ -1,7 +1,10 @@
-"""Where a trained model is weak, and what it looks at: a part of each run's report.
+"""Tests slices of the rows and measures the importance of features, for the report.
 
-The work is bounded, so that a run hardly takes longer. `mtl-evaluate` measures the same
-on any rows, without these bounds.
+A slice is the rows with one value of a feature. The tests find slices on which a task
+is weaker than on the other rows.
+
+The work is limited so that it adds little to the duration of a run. `mtl-evaluate`
+measures the same on any rows, without these limits.
 """
 
 from collections.abc import Mapping
@@ -18,25 +21,25 @@ from mtl_cli.scoring.scored_rows import ScoredRows, scored_rows
 from mtl_cli.scoring.slice_scores import MIN_OF_CLASS, score_slices
 from mtl_cli.scoring.slices import Slices, slices_by_feature
 
-MAX_TESTS = 400  # slices times tasks
-# Importance predicts this share of the rows that training went through. A step of
-# training costs about three predictions of its rows.
-PREDICTED_SHARE = 0.12
-REPEATS = 5
-MIN_ROWS = 400  # that importance is measured on
+MAX_TESTS = 400  # the number of slices times the number of outputs
+# The measurement of importance predicts at most this fraction of the number of rows
+# that the training has gone through. Training on a row costs about three predictions.
+PREDICTED_FRACTION = 0.12
+REPEATS = 5  # the number of times that the values of each feature are shuffled
+MIN_ROWS = 400  # on fewer rows, importance is not measured
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Where a trained model is weak, and what it looks at.
+    """The weak slices of a trained model, and the importance of its features.
 
     Attributes:
-        split: the split whose rows were looked at: the validation rows if the run has
-            any, since the test rows should decide nothing.
-        rows: the number of these rows.
+        split: the examined split: `valid` if the run has validation rows. Test rows are
+            avoided because the findings may influence the next model.
+        rows: the number of examined rows.
         slices: {output: its tested slices, the weakest first}.
         importances: the importance of features, see `importance`; {} if not measured.
-        remarks: what was left out, one line each.
+        remarks: one line for each part that was left out to save time.
     """
 
     split: str
@@ -54,86 +57,94 @@ def diagnose(
     Args:
         run: the trained run.
         predictions: the predictions by split and output.
-        split: the split to take if there are no validation rows.
+        split: the split to examine if there are no validation rows.
     """
     split = "valid" if "valid" in run.data.splits else split
     table = run.data.splits[split]
-    sample, numbers = sample_of(table), sample_indices(table.rows)
-    scored = [
-        scored_rows(output, sample, predictions[split][output.name][numbers])
+    sample, row_indices = sample_of(table), sample_indices(table.rows)
+    rows_of_outputs = [
+        scored_rows(output, sample, predictions[split][output.name][row_indices])
         for output in run.config.outputs
     ]
     remarks: list[str] = []
     slices = slices_to_test(run, sample, remarks)
-    quick = [rows for rows in scored if rows.has_delong_error]
-    if slow := [rows.output.name for rows in scored if not rows.has_delong_error]:
-        names = ", ".join(slow)
-        remarks.append(f"slices of {names}, whose tests take long")
-    _, tested = score_slices(quick, slices)
-    importances = measure_importance(run, scored, sample, remarks)
-    return Diagnosis(split, sample.rows, tested, importances, remarks)
+    # Other outputs need a bootstrap for each test, which takes long.
+    rows_to_test = [rows for rows in rows_of_outputs if rows.has_delong_error]
+    slow = [rows.output.name for rows in rows_of_outputs if not rows.has_delong_error]
+    if slow:
+        remarks.append(f"slices of {', '.join(slow)}, whose tests take long")
+    _, tested_slices = score_slices(rows_to_test, slices)
+    importances = measure_importance(run, rows_of_outputs, sample, remarks)
+    return Diagnosis(split, sample.rows, tested_slices, importances, remarks)
 
 
 def slices_to_test(run: TrainedRun, sample: Table, remarks: list[str]) -> list[Slices]:
-    """Returns the slices by the features that say most of a label alone.
+    """Chooses the features by whose values the rows are sliced.
+
+    The features that predict a label best on their own come first. Further features are
+    left out when there would be more than `MAX_TESTS` tests.
 
     Args:
         run: the trained run.
-        sample: the rows.
-        remarks: gets a line for what is left out.
+        sample: the rows to slice.
+        remarks: the list to which a line is added if features are left out.
     """
     reports = run.data.report["features"]
     slices = sorted(
         slices_by_feature(run.data.features, sample.features),
         key=lambda by: -max(reports[by.column]["auc"].values(), default=0.0),
     )
-    tests = np.cumsum([len(by.names) * len(run.config.outputs) for by in slices])
-    chosen = slices[: max(1, int((tests <= MAX_TESTS).sum()))]
-    if len(chosen) < len(slices):
+    num_tests = np.cumsum([len(by.names) * len(run.config.outputs) for by in slices])
+    # The first feature is always tested, even if its values are many.
+    num_chosen = max(1, int((num_tests <= MAX_TESTS).sum()))
+    if num_chosen < len(slices):
         remarks.append(
-            f"slices by {len(slices) - len(chosen)} of {len(slices)} features, which "
-            "alone tell least of a label"
+            f"slices by {len(slices) - num_chosen} of {len(slices)} features, which "
+            "predict the labels worst on their own"
         )
-    return chosen
+    return slices[:num_chosen]
 
 
 def measure_importance(
-    run: TrainedRun, scored: list[ScoredRows], sample: Table, remarks: list[str]
+    run: TrainedRun,
+    rows_of_outputs: list[ScoredRows],
+    sample: Table,
+    remarks: list[str],
 ) -> dict[str, Any]:
-    """Measures the importance of features on as many rows as are cheap.
+    """Measures the importance of features on a number of rows that limits the time.
 
     Args:
         run: the trained run.
-        scored: the rows on which each output is scored.
-        sample: the rows.
-        remarks: gets a line for what is left out.
+        rows_of_outputs: for each output, the rows of the sample that it is scored on.
+        sample: the rows to choose from.
+        remarks: the list to which a line is added for each part that is left out.
 
     Returns: see `importance`; {} if nothing is measured.
     """
     data = run.data
     predictions_per_row = len(data.features.features) * REPEATS
     trained_rows = data.splits["train"].rows * len(run.history.epochs)
-    affordable = int(PREDICTED_SHARE * trained_rows / predictions_per_row)
-    rows = min(sample.rows, affordable)
-    if rows < min(sample.rows, MIN_ROWS):
+    affordable_rows = int(PREDICTED_FRACTION * trained_rows / predictions_per_row)
+    num_rows = min(sample.rows, affordable_rows)
+    if num_rows < min(sample.rows, MIN_ROWS):
         remarks.append(
             "the importance of features, which would take long compared with the "
             "training"
         )
         return {}
-    chosen = np.linspace(0, sample.rows - 1, rows).astype("int64")
+    # Evenly spaced, because the rows of a table may be in the order of time.
+    chosen = np.linspace(0, sample.rows - 1, num_rows).astype("int64")
     outputs = []
-    for rows_of_output in scored:
-        name = rows_of_output.output.name
-        in_sample = rows_of_output.take(np.isin(rows_of_output.row_indices, chosen))
-        if in_sample.smaller_class >= MIN_OF_CLASS:
-            outputs.append(rows_of_output.output)
+    for rows in rows_of_outputs:
+        is_chosen = np.isin(rows.row_indices, chosen)
+        if rows.take(is_chosen).smaller_class >= MIN_OF_CLASS:
+            outputs.append(rows.output)
         else:
             remarks.append(
-                f"the importance of features for {name}, since {rows:,} rows hold too "
-                "few of a class"
+                f"the importance of features for {rows.output.name}, because "
+                f"{num_rows:,} rows contain too few rows of a class"
             )
     if not outputs:
         return {}
-    some_rows = sample.take(chosen)
-    return importance(run.network, data.features, outputs, some_rows, REPEATS)
+    chosen_rows = sample.take(chosen)
+    return importance(run.network, data.features, outputs, chosen_rows, REPEATS)

@@ -1,4 +1,9 @@
-"""The earlier run that a run starts from: `start_from`."""
+"""Reads what a run takes from the earlier run that the key `start_from.run` names.
+
+A feature or a task goes on if both runs have it with the same keys. A feature that goes
+on keeps what it has learnt from the earlier training rows, such as its vocabulary, and
+adds new values to it. Other features, and those in `start_from.refit`, start fresh.
+"""
 
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
@@ -25,26 +30,28 @@ from mtl_cli.runs import saved_model
 from mtl_cli.tasks.base import Statistics
 
 KEY = "start_from.run"
-# The values that a run has taken from the earlier run: kept until the run is done, so
-# that the run can be resumed even if the earlier run is gone.
-KEPT = f"{CHECKPOINTS}/{START_FROM}"
+# The file in the run folder with the values from the earlier run. Until the run is done
+# it can be resumed with this file, even if the earlier run is gone.
+KEPT_FILE = f"{CHECKPOINTS}/{START_FROM}"
+# A path below these folders may block, or never end, when it is read.
 SYSTEM_FOLDERS = ("/proc", "/sys", "/dev")
-MAX_STEP = 2**53  # of an optimizer: more steps than a computer takes
+# The largest credible number of an optimizer's steps: no computer takes more.
+MAX_STEP = 2**53
 
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """All that a run takes from an earlier run, apart from weights.
+    """What a run takes from an earlier run, apart from weights.
 
     Attributes:
         lineage: the earlier run's folder name and hashes, for `environment.json`.
-        learnt: what the features that go on have learnt.
+        learnt: {feature that goes on: what the feature has learnt}.
         tasks: the tasks that go on.
         labels: {task that goes on: statistics of its labels}.
-        optimizer_step: number of steps that the optimizer has taken; None if it starts
-            fresh.
-        messages: lines for the user, such as one for each feature that does not go on.
-        is_kept: whether this is what a resumed run has kept in its own folder.
+        optimizer_step: number of steps that the earlier optimizer has taken; None if
+            the optimizer starts fresh.
+        messages: lines for the user, such as one for each feature that starts fresh.
+        is_kept: whether the values come from the file `KEPT_FILE` of a resumed run.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -58,45 +65,47 @@ class EarlierRun:
     is_kept: bool = False
 
     def summary(self, features: FeatureSet) -> str:
-        """Returns a line on the features that go on, and on values they have added.
+        """Counts the features that go on and the values that they have added.
 
         Args:
             features: the fitted features of this run.
         """
-        num_new = {
+        num_added = {
             name: len(features.learnt[name]["vocabulary"]) - len(values["vocabulary"])
             for name, values in self.learnt.items()
             if "vocabulary" in values
         }
-        new = ", ".join(
-            f"{count:,} of {name}" for name, count in num_new.items() if count
+        added = ", ".join(
+            f"{count:,} of {name}" for name, count in num_added.items() if count
         )
         return (
             f"starting from {self.lineage['run']}: {len(self.learnt)} of "
-            f"{len(features.features)} features go on, new values: {new or 'none'}"
+            f"{len(features.features)} features go on, new values: {added or 'none'}"
         )
 
     def keep(self, folder: RunFolder) -> None:
-        """Writes what a resumed run needs into the folder of the run."""
-        folder.write_json(KEPT, asdict(self))
+        """Writes the values to the run folder, for the case that the run is resumed."""
+        folder.write_json(KEPT_FILE, asdict(self))
 
 
 def read(config: Config, folder: Path, is_resumed: bool) -> EarlierRun | None:
-    """Returns what a run takes from the run that `start_from` names; None without one.
+    """Reads what a run takes from an earlier run.
 
     Args:
         config: the configuration of the run.
         folder: the folder of the run.
-        is_resumed: whether the run goes on from a checkpoint.
+        is_resumed: whether the run resumes from a checkpoint.
+
+    Returns: the values; None if `start_from` names no run.
 
     Raises:
-        ConfigError: if the earlier run cannot be started from.
+        ConfigError: if `start_from` names a folder that no run can start from.
         DataError: if the earlier run's files are damaged.
     """
     if config.start_from.run is None:
         return None
-    if is_resumed and (folder / KEPT).exists():
-        return read_kept(config, folder / KEPT)
+    if is_resumed and (folder / KEPT_FILE).exists():
+        return read_kept(config, folder / KEPT_FILE)
     path = Path(config.start_from.run)
     check_finished(path)
     environment = environment_of(path)
@@ -113,10 +122,10 @@ def read(config: Config, folder: Path, is_resumed: bool) -> EarlierRun | None:
 
 
 def read_kept(config: Config, file: Path) -> EarlierRun:
-    """Returns what a resumed run has kept in its own folder.
+    """Reads what a resumed run has kept in its own folder.
 
     Raises:
-        DataError: if the file is not what a run of this configuration writes.
+        DataError: if the file is damaged, or does not fit the configuration.
     """
     try:
         earlier = TypeAdapter(EarlierRun).validate_json(read_text(file))
@@ -140,22 +149,25 @@ def read_kept(config: Config, file: Path) -> EarlierRun:
 
 
 def check_finished(path: Path) -> None:
-    """Refuses a path that is not the folder of a finished run.
+    """Checks that a path is the folder of a finished run.
 
     Raises:
-        ConfigError: if it is not.
+        ConfigError: if the path is not a run folder, or the run is not finished.
     """
     try:
-        real, is_folder = path.resolve(), path.is_dir()
+        real_path, is_folder = path.resolve(), path.is_dir()
     except (OSError, ValueError, RuntimeError) as error:  # such as a loop of links
         raise ConfigError(f"{KEY}: {shown(str(path))}: {first_line(error)}") from None
-    if any(map(real.is_relative_to, SYSTEM_FOLDERS)):
-        raise ConfigError(f"{KEY}: {path} is no folder of a run")
+    if any(map(real_path.is_relative_to, SYSTEM_FOLDERS)):
+        raise ConfigError(
+            f"{KEY}: {path} is not the folder of a run; name the folder of a finished "
+            "run"
+        )
     if not is_folder:
-        others = names_of_runs(path.parent)
+        existing_runs = names_of_runs(path.parent)
         raise ConfigError(
             f"{KEY}: there is no folder {path}; name the folder of a finished run"
-            f"{suggest(path.name, others)}"
+            f"{suggest(path.name, existing_runs)}"
         )
     try:
         check_entries(path, SUBFOLDERS, is_written=False)
@@ -166,8 +178,8 @@ def check_finished(path: Path) -> None:
         runs = names_of_runs(path)
         example = f", such as {path / runs[0]}" if runs else ""
         raise ConfigError(
-            f"{KEY}: {path} is not the folder of a run; name one of a finished run"
-            f"{example}"
+            f"{KEY}: {path} is not the folder of a run; name the folder of a finished "
+            f"run{example}"
         )
     if status != "done":
         raise ConfigError(
@@ -177,13 +189,13 @@ def check_finished(path: Path) -> None:
 
 
 def names_of_runs(folder: Path) -> list[str]:
-    """Returns the names of the folders in a folder that hold runs, newest first."""
+    """Returns the names of the run folders in a folder, newest first."""
     runs = [status.parent for status in folder.glob(f"*/{STATUS}")]
     return [run.name for run in sorted(runs, key=lambda x: x.stat().st_mtime)][::-1]
 
 
 def environment_of(path: Path) -> dict[str, Any]:
-    """Returns the content of a run's `environment.json`.
+    """Reads the `environment.json` of a run.
 
     Raises:
         DataError: if the file is missing or damaged.
@@ -198,7 +210,7 @@ def environment_of(path: Path) -> dict[str, Any]:
 
 
 def version_hint(environment: dict[str, Any]) -> str:
-    """Returns the end of a message if another version of mtl-cli wrote a run."""
+    """Returns the end of an error message: the versions of mtl-cli, if they differ."""
     versions = environment.get("versions")
     earlier = versions.get("mtl-cli") if isinstance(versions, dict) else None
     if earlier == version("mtl-cli"):
@@ -212,26 +224,34 @@ def continued_from(
     environment: dict[str, Any],
     trained: tuple[FeatureSet, dict[str, Statistics], Config],
 ) -> EarlierRun:
-    """Returns what goes on from an earlier run: features and tasks with equal keys.
+    """Selects the features and tasks that go on, and what they have learnt.
 
     Args:
         config: the configuration of this run.
         path: the folder of the earlier run.
         environment: the content of the earlier run's `environment.json`.
-        trained: the result of `saved_model.load_learnt`.
+        trained: the result of `saved_model.load_learnt` for the earlier run.
 
     Raises:
-        ConfigError: if the runs have nothing in common.
+        ConfigError: if no feature goes on.
     """
     features, labels, earlier = trained
-    now = config.dataset.used_features
-    reasons = reasons_not_continued(now, features.features, config.start_from.refit)
-    learnt = {name: dict(features.learnt[name]) for name in now if name not in reasons}
+    new_features = config.dataset.used_features
+    refit = config.start_from.refit
+    # {feature that does not go on: the reason}
+    reasons = reasons_not_continued(new_features, features.features, refit)
+    learnt = {
+        name: dict(features.learnt[name])
+        for name in new_features
+        if name not in reasons
+    }
     if not learnt:
         raise ConfigError(
             f"{KEY}: no feature of {path} goes on in dataset {config.dataset.name}: "
             + "; ".join(f"{name} {reason}" for name, reason in reasons.items())
         )
+    # The dimension `auto` follows from the size of the vocabulary. A vocabulary that
+    # grows must not change it, so the earlier dimension is fixed.
     for name, table in features.layout.tables.items():
         dim = earlier.encoder.embedding_dim if table.dim is None else table.dim
         if name in learnt and dim == "auto":
@@ -252,13 +272,20 @@ def continued_from(
 
 
 def continued_tasks(config: Config, earlier: Config, messages: list[str]) -> list[str]:
-    """Returns the tasks whose towers go on; adds a line for each other task."""
+    """Returns the tasks whose towers go on.
+
+    Args:
+        config: the configuration of this run.
+        earlier: the configuration of the earlier run.
+        messages: the list to which a line is added for each other task.
+    """
     continued = []
     for name, task in config.chosen_tasks.items():
-        old = earlier.chosen_tasks.get(name)
-        if old is None:
+        earlier_task = earlier.chosen_tasks.get(name)
+        keys = (task.kind, task.encoding_keys())
+        if earlier_task is None:
             messages.append(f"task {name} is new, so its tower starts fresh")
-        elif (old.kind, old.encoding_keys()) != (task.kind, task.encoding_keys()):
+        elif (earlier_task.kind, earlier_task.encoding_keys()) != keys:
             messages.append(f"task {name} has other keys, so its tower starts fresh")
         else:
             continued.append(name)

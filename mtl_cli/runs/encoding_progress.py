@@ -1,4 +1,4 @@
-"""Shows how far the encoding of a table has come."""
+"""Shows the progress of encoding a table."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,47 +9,47 @@ from rich.text import Text
 
 from mtl_cli.runs.console import Console
 
-# Without a terminal, as in notebooks and log files, a line is printed so often. A table
-# that is encoded sooner prints none.
+# Without a terminal, as in notebooks, a line is printed every 10 seconds. A table that
+# takes less time prints no line.
 SECONDS_PER_LINE = 10.0
 
 
 @contextmanager
 def encoding_progress(console: Console) -> Iterator[Callable[[int, int], None]]:
-    """Yields a function that receives the numbers of finished and of all rows.
+    """Yields a function that shows the progress: `show(finished rows, all rows)`.
 
-    A terminal shows one line that changes, from the first call of the function on, and
-    removes the line at the end. Without a terminal, lines are printed.
+    A terminal shows one line that changes. The line appears at the first call of the
+    function and disappears at the end. Without a terminal, lines are printed.
 
     Args:
         console: the console to print to.
     """
-    start = last_line = time.monotonic()
-    with ExitStack() as shown:
+    start = last_line_time = time.monotonic()
+    with ExitStack() as stack:
         live: Live | None = None
 
         def show(done: int, total: int) -> None:
-            nonlocal live, last_line
+            nonlocal live, last_line_time
             now = time.monotonic()
             text = encoding_text(done, total, now - start)
             if console.terminal.is_terminal:
                 if live is None:
                     live = Live(console=console.terminal, transient=True)
-                    shown.enter_context(live)
+                    stack.enter_context(live)
                 live.update(Text(text, no_wrap=True, overflow="ellipsis"))
-            elif now - last_line >= SECONDS_PER_LINE:
-                last_line = now
+            elif now - last_line_time >= SECONDS_PER_LINE:
+                last_line_time = now
                 console.print_line(text)
 
         yield show
 
 
 def encoding_text(done: int, total: int, seconds: float) -> str:
-    """Returns `encoding the rows   25%  30 s left`.
+    """Describes the progress: `encoding the rows   25%  30 s left`.
 
     Args:
         done: the number of finished rows.
-        total: the number of all rows; 0 if it is not known yet.
+        total: the number of all rows; 0 if the number is not known yet.
         seconds: the time since the start.
     """
     if not done:

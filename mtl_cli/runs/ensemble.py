@@ -1,4 +1,7 @@
-"""Averages runs that differ in their seed alone into one model, in a run folder."""
+"""Averages runs that differ only in their seed into one model, the ensemble.
+
+The ensemble gets a run folder of its own, as if it were a trained run.
+"""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -40,11 +43,11 @@ FLAG = "--ensemble"
 
 @dataclass(frozen=True)
 class AveragedRun:
-    """A run of an ensemble.
+    """One of the runs that an ensemble averages.
 
     Attributes:
         path: the run folder.
-        hashes: the hashes of the run's data and of its configuration.
+        hashes: the keys `config_hash` and `data_hash` of `environment.json`.
         network: the trained network.
         features: the fitted features.
         config: the configuration.
@@ -65,10 +68,10 @@ class AveragedRun:
         return {"run": name, "seed": self.config.seed, **self.hashes}
 
     @property
-    def shared(self) -> dict[str, Any]:
-        """The values that all runs of an ensemble must share, by dotted keys."""
-        keys = KEYS_FREE_TO_CHANGE | {"seed": True, "start_from": {"run"}}
-        settings = flatten(self.config.model_dump(mode="json", exclude=keys))
+    def values_to_share(self) -> dict[str, Any]:
+        """{dotted key: value} of all values that the runs of an ensemble must share."""
+        may_differ = KEYS_FREE_TO_CHANGE | {"seed": True, "start_from": {"run"}}
+        settings = flatten(self.config.model_dump(mode="json", exclude=may_differ))
         learnt = {
             f"learnt.{name}": dict(values)
             for name, values in self.features.learnt.items()
@@ -81,14 +84,14 @@ class AveragedRun:
 
 
 def write_ensemble(folders: list[Path], target: Path) -> None:
-    """Writes the run folder of the mean prediction of several runs.
+    """Writes the run folder of the ensemble of several runs.
 
     Args:
-        folders: the folders of finished runs that differ in their seed alone.
+        folders: the folders of finished runs that differ only in their seed.
         target: the folder to write.
 
     Raises:
-        ConfigError: if the folder exists, or the runs differ in more than their seed.
+        ConfigError: if the target exists, or the runs differ in more than their seed.
         DataError: if the files of a run are damaged, or the data has changed.
     """
     from mtl_cli.network.build import average
@@ -103,7 +106,7 @@ def write_ensemble(folders: list[Path], target: Path) -> None:
     config = runs[0].config.model_copy(update={"ensemble": seeds})
     network = average([run.network for run in runs])
     timer.end_stage("load the runs")
-    data = data_of(runs[0])
+    data = load_data(runs[0])
     timer.end_stage("read, check and encode the data")
     record = environment(config, data.fingerprint)
     record |= {"parameters": network.predictions.count_params()}
@@ -128,7 +131,7 @@ def write_ensemble(folders: list[Path], target: Path) -> None:
 
 
 def read_run(folder: Path) -> AveragedRun:
-    """Reads a finished run.
+    """Reads a finished run and its trained network.
 
     Raises:
         DataError: if a file is missing or damaged.
@@ -145,28 +148,31 @@ def read_run(folder: Path) -> AveragedRun:
 
 
 def check_alike(first: AveragedRun, second: AveragedRun) -> None:
-    """Refuses runs that differ in more than their seed.
+    """Checks that two runs differ only in their seed.
 
     Raises:
-        ConfigError: naming the first key that differs.
+        ConfigError: if the runs differ in more. The message names the first key.
     """
-    a, b = first.shared, second.shared
-    for key in a | b:
-        if a.get(key) != b.get(key):
+    values, other_values = first.values_to_share, second.values_to_share
+    for key in values | other_values:
+        value, other_value = values.get(key), other_values.get(key)
+        if value != other_value:
             raise ConfigError(
-                f"{FLAG}: {key} is {shown(a.get(key))} in {first.path} and "
-                f"{shown(b.get(key))} in {second.path}; an ensemble averages runs that "
-                "differ in their seed alone"
+                f"{FLAG}: {key} is {shown(value)} in {first.path} and "
+                f"{shown(other_value)} in {second.path}; an ensemble averages runs "
+                "that differ in their seed alone"
             )
 
 
-def data_of(run: AveragedRun) -> Data:
-    """Reads the data of a run again.
+def load_data(run: AveragedRun) -> Data:
+    """Reads the data of a run again, to score the ensemble on the same rows.
 
     Raises:
         DataError: if the data has changed since the run was trained.
     """
     dataset, learnt = run.config.dataset, run.features.learnt
+    # The features of a run that started from an earlier run have learnt from the rows
+    # of both runs. Continuing from this knowledge gives the same encoding.
     earlier = None
     if run.config.start_from.run is not None:
         earlier = {name: dict(values) for name, values in learnt.items()}
@@ -180,7 +186,7 @@ def data_of(run: AveragedRun) -> Data:
 
 
 def new_folder(target: Path) -> RunFolder:
-    """Makes the run folder.
+    """Creates the run folder and locks it for this process.
 
     Raises:
         ConfigError: if the folder cannot be made.
@@ -188,4 +194,5 @@ def new_folder(target: Path) -> RunFolder:
     try:
         return RunFolder(target)
     except ConfigError as error:
+        # The message names the setting of `mtl-train` that chooses the folder.
         raise ConfigError(str(error).replace("hydra.run.dir", FLAG)) from None

@@ -1,4 +1,4 @@
-"""The rows of `history.csv`, one per epoch, and their plots."""
+"""Makes the rows of `history.csv`, one per epoch, and plots them."""
 
 import math
 from collections.abc import Sequence
@@ -24,37 +24,38 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
 
 
 def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[LinePlot]:
-    """Returns a plot of the losses by epoch, and a plot of the validation metrics.
+    """Plots the training losses by epoch, and the validation metrics by epoch.
 
-    The second plot shows each output's first metric, if there are validation rows.
+    The second plot shows the first metric of each output. Without validation rows there
+    is no second plot.
 
     Args:
         rows: the rows of `history.csv`, at least one.
         kept_epoch: the epoch whose weights were kept.
     """
-    numbers = [row["epoch"] for row in rows]
+    epochs = [row["epoch"] for row in rows]
 
     def line(label: str, column: str, color: int) -> Line:
         values = (row[column] for row in rows)
         y = [math.nan if value is None else value for value in values]
-        return Line(label, numbers, y, color)
+        return Line(label, epochs, y, color)
 
-    losses = LinePlot("training loss", "epoch", "loss")
-    tasks = [name for name in rows[0] if name.startswith("loss.")]
-    losses.lines = [
-        line(name.removeprefix("loss."), name, color)
-        for color, name in enumerate(tasks)
+    loss_plot = LinePlot("training loss", "epoch", "loss")
+    loss_columns = [column for column in rows[0] if column.startswith("loss.")]
+    loss_plot.lines = [
+        line(column.removeprefix("loss."), column, color)
+        for color, column in enumerate(loss_columns)
     ]
     first_metrics: dict[str, str] = {}  # {output: metric}
-    for name in rows[0]:
-        if name.startswith("valid."):
-            output, _, metric = name.removeprefix("valid.").rpartition(".")
+    for column in rows[0]:
+        if column.startswith("valid."):
+            output, _, metric = column.removeprefix("valid.").rpartition(".")
             first_metrics.setdefault(output, metric)
     if not first_metrics:
-        return [losses]
-    metrics = LinePlot("validation", "epoch", "metric", kept_epoch=kept_epoch)
-    metrics.lines = [
+        return [loss_plot]
+    metric_plot = LinePlot("validation", "epoch", "metric", kept_epoch=kept_epoch)
+    metric_plot.lines = [
         line(f"{output} {metric}", f"valid.{output}.{metric}", color)
         for color, (output, metric) in enumerate(first_metrics.items())
     ]
-    return [losses, metrics]
+    return [loss_plot, metric_plot]

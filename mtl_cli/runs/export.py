@@ -1,4 +1,8 @@
-"""Exports the model of a run to another format, and replays an export's test rows."""
+"""Exports the model of a run to another format, and checks exports.
+
+An export holds test rows with the predictions of the run. To replay the test rows is to
+predict them with the export and to compare the predictions.
+"""
 
 import json
 import math
@@ -38,8 +42,8 @@ class Replay(NamedTuple):
     Attributes:
         rows: the number of test rows.
         column: the column of predictions with the largest difference.
-        difference: the largest difference of a prediction p, divided by max(1, |p|);
-            NaN if a prediction is NaN.
+        difference: the largest difference from a prediction p of the run, divided by
+            max(1, |p|); NaN if a prediction of the export is NaN.
         tolerance: the largest difference that the format allows.
     """
 
@@ -50,7 +54,7 @@ class Replay(NamedTuple):
 
 
 def export_run(run: Path, target: Path, format_name: str, force: bool) -> Replay:
-    """Writes the model of a run in another format, whole or not at all.
+    """Writes the model of a run in another format, completely or not at all.
 
     Args:
         run: the run folder.
@@ -58,14 +62,15 @@ def export_run(run: Path, target: Path, format_name: str, force: bool) -> Replay
         format_name: the name of the format, a file in `mtl_cli/exports`.
         force: whether to replace an earlier export.
 
-    Returns: the differences of the export's predictions for its test rows.
+    Returns: how well the export predicts its test rows.
 
     Raises:
         ConfigError: if the target exists, or the format cannot hold the model.
-        DataError: if the run holds no model.
+        DataError: if the run folder holds no model.
         WriteError: if the target cannot be written.
-        ExportError: if the export does not predict as the run does.
+        ExportError: if the export predicts its test rows differently than the run.
     """
+    # Loading the model may take long, so the target is checked first.
     export = format_named(format_name)
     export.check(format_name, target)
     check_target(target, force, target)
@@ -96,11 +101,12 @@ def export_model(
 def verify(path: Path) -> Replay:
     """Replays the test rows of an export.
 
-    The export is a program, and `verify` runs it: verify only exports that you trust.
+    An export can contain code, and this function runs the export. Therefore verify only
+    exports that you trust.
 
     Raises:
-        DataError: if the path holds no export, or a damaged one.
-        ExportError: if the export does not predict as its run did.
+        DataError: if the path is not an export, or the export is damaged.
+        ExportError: if the export predicts its test rows differently than its run.
     """
     name, record = record_of(path)
     export = format_named(name)
@@ -119,7 +125,7 @@ def verify(path: Path) -> Replay:
 
 
 def format_named(name: str) -> Export:
-    """Returns the format of a name.
+    """Returns the format with the given name.
 
     Raises:
         ConfigError: if there is no such format.
@@ -133,28 +139,29 @@ def format_named(name: str) -> Export:
 
 
 def check_target(target: Path, force: bool, existing: Path) -> None:
-    """Refuses a target that exists, unless it is an export that may be replaced.
+    """Checks that a target does not exist yet, or is an export that may be replaced.
 
     Args:
-        target: the file or folder to write.
+        target: the file or folder to write, for messages.
         force: whether an earlier export may be replaced.
-        existing: the place where the target, if it exists, lies at the moment.
+        existing: the path to check: the target, or the path that an existing target was
+            moved to.
 
     Raises:
-        ConfigError: if the target is refused.
+        ConfigError: if the target must not be written.
     """
     if not existing.exists() and not existing.is_symlink():
         return
     if not force:
         raise ConfigError(
-            f"{target} exists; choose another name, or --force replaces an earlier "
-            "export"
+            f"{target} exists; choose another name, or replace an earlier export with "
+            "--force"
         )
     try:
         name, record = record_of(existing)
     except DataError:
         raise ConfigError(
-            f"--force: {target} is no export of mtl-cli, which --force could replace; "
+            f"--force: {target} is not an export of mtl-cli, so it is not replaced; "
             "choose another name"
         ) from None
     if existing.is_dir():
@@ -169,13 +176,16 @@ def check_target(target: Path, force: bool, existing: Path) -> None:
 
 
 def record_of(path: Path) -> tuple[str, dict[str, Any]]:
-    """Returns the name of an export's format, and its record.
+    """Reads the record of an export, and finds out its format.
+
+    Returns: the name of the format, and the record; see `Export` for its content.
 
     Raises:
-        DataError: if the path holds no export, or a damaged one.
+        DataError: if the path is not an export, or the export is damaged.
     """
     try:
         for name in option_names(AXIS):
+            # A link may point to anything, so its target is not read.
             record = None if path.is_symlink() else format_named(name).read_record(path)
             if record is not None and record["format"] == name:
                 check_record(record)
@@ -185,11 +195,13 @@ def record_of(path: Path) -> tuple[str, dict[str, Any]]:
             f"{path} holds no complete export: {type(error).__name__}: "
             f"{first_line(error)}; export the model again"
         ) from None
-    raise DataError(f"{path} is no export; name what mtl-export has written")
+    raise DataError(
+        f"{path} is not an export; name a file or folder that mtl-export has written"
+    )
 
 
 def check_record(record: dict[str, Any]) -> None:
-    """Raises ValueError if a record is not what `describe` gives."""
+    """Raises ValueError if a record does not have the form that `describe` returns."""
     rows, predictions = record["rows"], record["predictions"]
     if set(record["inputs"].values()) - set(ARROW_TYPES):
         raise ValueError("the record names an unknown kind of input")
@@ -201,7 +213,7 @@ def check_record(record: dict[str, Any]) -> None:
 
 
 def describe(model: TrainedModel, format_name: str) -> dict[str, Any]:
-    """Returns the record of an export, as JSON values; see `Export`."""
+    """Makes the record of an export, as JSON values; see `Export` for its content."""
     rows = model.features.examples(TEST_ROWS)
     encoded = model.features.encode(rows)
     predictions = prediction_columns(model.network, model.config, encoded)
@@ -216,7 +228,7 @@ def describe(model: TrainedModel, format_name: str) -> dict[str, Any]:
 
 
 def replay(export: Export, record: dict[str, Any], path: Path) -> Replay:
-    """Predicts the test rows of an export's record with the export."""
+    """Predicts the test rows of a record with the export, and compares predictions."""
     kinds = record["inputs"]
     rows = pa.table(
         {
@@ -229,7 +241,8 @@ def replay(export: Export, record: dict[str, Any], path: Path) -> Replay:
         name: largest_difference(columns[name], np.array(expected, "float64"))
         for name, expected in record["predictions"].items()
     }
-    # NaN compares as smaller than any number; it is the largest difference here.
+    # A NaN counts as the largest difference. All comparisons with NaN are false, so
+    # `max` alone might miss it.
     column = max(
         differences,
         key=lambda name: (math.isnan(differences[name]), differences[name]),
@@ -239,15 +252,15 @@ def replay(export: Export, record: dict[str, Any], path: Path) -> Replay:
 
 def check_replay(path: Path, result: Replay) -> None:
     """Raises an error if an export predicts its test rows differently than the run."""
-    if not result.difference <= result.tolerance:  # also true for NaN
+    if not result.difference <= result.tolerance:  # `not <=` is also true for NaN
         raise ExportError(
             f"{path} predicts {result.column} differently than the run did, by "
             f"{result.difference:.1e} in {result.rows} test rows; at most "
-            f"{result.tolerance:.0e} is expected: export the model again"
+            f"{result.tolerance:.0e} is expected; export the model again"
         )
 
 
-def largest_difference(x: Any, expected: Any) -> float:
-    """Returns the largest |x - expected| / max(1, |expected|)."""
+def largest_difference(predicted: Any, expected: Any) -> float:
+    """Returns the largest |predicted - expected| / max(1, |expected|)."""
     scale = np.maximum(1, np.abs(expected))
-    return float(np.max(np.abs(np.asarray(x, "float64") - expected) / scale))
+    return float(np.max(np.abs(np.asarray(predicted, "float64") - expected) / scale))

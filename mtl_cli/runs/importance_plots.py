@@ -1,4 +1,4 @@
-"""Plots of what each feature is worth to each task."""
+"""Plots the importance of features for each task."""
 
 from typing import Any
 
@@ -8,20 +8,22 @@ from mtl_cli.pages.interval_charts import Bar, IntervalPlot
 def importance_plots(
     records: list[dict[str, Any]], titles: dict[str, str], maximum: int
 ) -> list[IntervalPlot]:
-    """Returns one plot per task with importances, the most important features first.
+    """Makes one plot per task with the most important features first.
+
+    A task without measured importances has no plot.
 
     Args:
-        records: the rows `features` of the importance, see `scoring.importance`.
-        titles: {task: its name and main metric}.
+        records: the list `features` that `scoring.importance.importance` returns.
+        titles: {task: title of its plot, such as `click auc`}.
         maximum: the largest number of features in a plot.
     """
     plots = []
     for task, title in titles.items():
-        of_task = [r for r in records if r["task"] == task and r["group"] is None]
-        of_task.sort(key=lambda record: -record["importance"])
+        task_records = [r for r in records if r["task"] == task and r["group"] is None]
+        task_records.sort(key=lambda record: -record["importance"])
         bars = [
             Bar(r["features"], importance_text(r), r["importance"], r["low"], r["high"])
-            for r in of_task[:maximum]
+            for r in task_records[:maximum]
         ]
         if bars:
             name = f"{title}, worse by, if the values are shuffled"
@@ -30,7 +32,10 @@ def importance_plots(
 
 
 def importance_text(record: dict[str, Any]) -> str:
-    """Returns `0.1013 ±0.0047 *`: the importance and half the width of its interval."""
-    half = (record["high"] - record["low"]) / 2
-    star = " *" if record["low"] > 0 else "  "
-    return f"{record['importance']:.4f} ±{half:.4f}{star}"
+    """Returns `0.1013 ±0.0047 *`: the importance and half the width of its interval.
+
+    The star marks an interval above 0.
+    """
+    half_width = (record["high"] - record["low"]) / 2
+    star = " *" if record["low"] > 0 else "  "  # two spaces keep the columns aligned
+    return f"{record['importance']:.4f} ±{half_width:.4f}{star}"

@@ -1,4 +1,7 @@
-"""Records of a sweep's jobs: one JSON file per job, readable by any process."""
+"""Reads and writes the records of a sweep's jobs: one JSON file per job.
+
+The sweep and the processes of its jobs share these files.
+"""
 
 import json
 import os
@@ -17,8 +20,9 @@ from mtl_cli.core.secrets import mask_secrets
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-RECORDS = ".jobs"
-# The files in the folder of records: records, stderr of jobs, the sign to stop.
+RECORDS = ".jobs"  # the folder of records in the sweep folder
+# The names in this folder: records, the stderr of jobs, records that are being written,
+# and the file `stopped`, which keeps further jobs from starting.
 RECORD_NAME = re.compile(r"\d+(\.\d+)?\.(json|stderr|\d+\.tmp)|stopped")
 FAILED = ("failed", "interrupted")
 
@@ -28,7 +32,8 @@ class JobRecord:
     """The state of one job of a sweep, since the sweep was last started.
 
     Attributes:
-        number: the job's number in the sweep, such as `3` or `3.1`.
+        number: the number of the job in the sweep, such as `3`; `3.1` for the second
+            run of a configuration with `repeats`.
         name: the name of the job's run folder.
         settings: the `key=value` settings that distinguish the job from other jobs.
         status: `running`, `done`, `skipped`, `failed` or `interrupted`.
@@ -63,11 +68,11 @@ class JobRecord:
         return sweep / RECORDS / f"{self.number}.json"
 
     def stderr_path(self, sweep: Path) -> Path:
-        """Returns the path of the file that the process's stderr is written to."""
+        """Returns the path of the file to which the job's stderr is written."""
         return sweep / RECORDS / f"{self.number}.stderr"
 
     def write(self, sweep: Path) -> None:
-        """Replaces the record's file at once, so that no reader sees half a record."""
+        """Replaces the record's file in one step: no reader sees half a record."""
         path = self.path(sweep)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
@@ -81,7 +86,7 @@ class JobRecord:
 
 @cache
 def record_adapter() -> "TypeAdapter[JobRecord]":
-    """Returns what checks the types of a record; a sweep reads its records often."""
+    """Returns the validator of records. A sweep reads many, so it is built once."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(JobRecord)
@@ -91,7 +96,7 @@ def read_record(path: Path) -> JobRecord:
     """Reads the record of a job.
 
     Raises:
-        DataError: if the file is not what a sweep writes.
+        DataError: if the file cannot be read, or is not a record.
     """
     from pydantic import ValidationError
 
@@ -109,12 +114,13 @@ def job_records(sweep: Path) -> Iterator[JobRecord]:
     """Yields the records of a sweep, in the order of the jobs' numbers.
 
     Raises:
-        DataError: if a record is not what a sweep writes, or the folder is a link.
+        DataError: if a record is damaged, or the folder is a link.
     """
     folder = sweep / RECORDS
     if folder.is_symlink():
         raise DataError(f"{folder} is a link; put the folder itself there")
     paths = [p for p in folder.glob("*.json") if RECORD_NAME.match(p.name)]
+    # By numbers, since `10` comes before `9` in the order of text.
     for path in sorted(paths, key=lambda path: list(map(int, path.stem.split(".")))):
         yield read_record(path)
 

@@ -1,4 +1,4 @@
-"""The commands to go on with after a run."""
+"""Suggests commands to run after a run, for the terminal and the report."""
 
 import shlex
 from pathlib import Path
@@ -10,16 +10,22 @@ from mtl_cli.core.paths import shortest
 def next_commands(
     config: Config, folder: Path, settings: list[str]
 ) -> list[tuple[str, str]]:
-    """Returns commands that go on from a run that has trained, and what each does."""
+    """Returns commands to run after training: pairs of a command and its purpose.
+
+    Args:
+        config: the configuration of the run.
+        folder: the run folder.
+        settings: the flags and settings that the user typed.
+    """
     command = next_command(config, settings)
-    purpose = "trains a run to compare this one with"
+    purpose = "trains a run to compare this run with"
     if command.startswith("mtl-evaluate"):
         purpose = "scores the earlier run on the test rows of this run"
     return [(command, purpose), *commands_for_model(folder)]
 
 
 def commands_for_model(folder: Path) -> list[tuple[str, str]]:
-    """Returns commands that use the model of a run, and what each does."""
+    """Returns commands that use the model of a run: pairs of a command and purpose."""
     run = shlex.quote(str(shortest(folder)))
     return [
         (f"mtl-compare {run} OTHER_RUN", "says which of two runs is better"),
@@ -33,14 +39,16 @@ def commands_for_model(folder: Path) -> list[tuple[str, str]]:
 
 
 def next_command(config: Config, settings: list[str]) -> str:
-    """Returns the command to try after this run.
+    """Returns the command to try first after a run.
 
-    After a multi-task run the command trains the same tasks separately, for comparison.
-    After a run that started from an earlier run, the command scores the earlier run on
-    the same test file: a fresh run would have seen fewer rows. After any other run it
-    repeats the run with several seeds.
+    - After a run that started from an earlier run and has a test file, the command
+      scores the earlier run on this file. To train a new run instead would be unfair:
+      it would see fewer rows than the two runs together.
+    - After another multi-task run, the command trains the same tasks separately.
+    - After any other run, the command repeats the run with several seeds.
     """
     earlier, test = config.start_from.run, config.dataset.test
+    # With `valid_from=test`, only a part of the file holds the test rows of the run.
     if earlier is not None and test is not None and config.dataset.valid_from != "test":
         plugins = [s for s in settings if s.startswith("--plugins=")]
         return shlex.join(["mtl-evaluate", earlier, test, *plugins])

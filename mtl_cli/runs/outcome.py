@@ -1,4 +1,4 @@
-"""The report at the end of a run: status, message for the user, exit code."""
+"""Describes how a run ended: its status, the message for the user, the exit code."""
 
 import shlex
 
@@ -9,7 +9,10 @@ from mtl_cli.core.signals import Stopped
 
 
 def status_after(error: BaseException) -> tuple[str, str]:
-    """Returns the status of a run that ended with an error, and the reason."""
+    """Returns the status of a run that ended with an error, and the reason.
+
+    The status is `interrupted` if the cause lies outside of the run, else `failed`.
+    """
     if isinstance(error, SystemExit) and error.code == 1:
         # `rich` exits with this code if it prints to a closed pipe, as in `| head`.
         return "interrupted", "the program that read the output has closed it"
@@ -26,14 +29,17 @@ def message_and_code(error: Exception) -> tuple[str, int]:
 
 
 def failure(error: Exception) -> str:
-    """Returns an error's message, for an unexpected error with the error's class."""
+    """Returns an error's message, with the error's class unless mtl-cli raised it."""
     class_name, message = type(error).__name__, first_line(error)
-    is_expected = isinstance(error, MtlError) or message == class_name
-    return message if is_expected else f"{class_name}: {message}"
+    # `first_line` returns the class of an error without a message.
+    is_complete = isinstance(error, MtlError) or message == class_name
+    return message if is_complete else f"{class_name}: {message}"
 
 
 def resume_hint(stop: Stopped, command: list[str]) -> str:
-    """Returns the message for a stopped run: signal, last checkpoint, how to resume.
+    """Returns the message for a run that a signal stopped.
+
+    The message names the signal, the last checkpoint and the command to resume the run.
 
     Args:
         stop: the exception that ended the run.
@@ -54,5 +60,8 @@ def resume_hint(stop: Stopped, command: list[str]) -> str:
 
 
 def resume_command(command: list[str]) -> str:
-    """Returns the command that resumes the run or sweep that `command` started."""
+    """Returns the command that resumes the run or sweep that `command` started.
+
+    The setting `resume=` is left out: `resume=never` would start a new run.
+    """
     return shlex.join(word for word in command if not word.startswith("resume="))

@@ -1,4 +1,7 @@
-"""Predicts the rows of files with a saved model, chunk by chunk in bounded memory."""
+"""Predicts the rows of a table with a saved model, block by block.
+
+The memory does not grow with the table.
+"""
 
 import shutil
 import sys
@@ -25,11 +28,12 @@ from mtl_cli.data.sources import Source, open_source
 from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs import saved_model
 
-STDIO = "-"  # stands for CSV from stdin, or to stdout
-# A multiple of the rows that the network predicts at a time: then a row's block, and so
-# its prediction to the last bit, does not depend on how a file is cut into chunks.
+STDIO = "-"  # reads CSV from stdin, or writes CSV to stdout
+# The last bits of a prediction may depend on the other rows that the network predicts
+# in the same call. Blocks of a fixed size, a multiple of the rows per call, make the
+# calls the same, whatever chunks the file is read in.
 ROWS_PER_BLOCK = 1 << 16
-# By the ending of a file: opens a file of a schema, to which tables are written.
+# {ending of a file's name: function that opens a file with a schema for writing}
 WRITERS: dict[str, Callable[[Any, pa.Schema], Any]] = {
     ".csv": pyarrow.csv.CSVWriter,
     ".feather": pa.ipc.new_file,
@@ -39,13 +43,13 @@ WRITERS: dict[str, Callable[[Any, pa.Schema], Any]] = {
 
 @dataclass
 class Counts:
-    """Counts over the rows that have been predicted.
+    """Counts of the predicted rows.
 
     Attributes:
         rows: the number of rows.
-        seconds: the time to read, encode, predict and write them, without the time to
-            load the model.
-        unseen: {feature: number of rows with a value that the training rows lack}.
+        seconds: the time to read, encode, predict and write the rows, without the time
+            to load the model.
+        unseen: {feature: number of rows with a value that no training row has}.
     """
 
     rows: int = 0
@@ -64,15 +68,16 @@ def predict_files(
 
     Args:
         run: the run folder.
-        path: a file, folder, pattern or URL that data sets may have; `-` is CSV from
+        path: a file, folder, pattern or URL, as a data set may name; `-` reads CSV from
             stdin.
-        target: the file to write, whole or not at all: `.parquet`, `.feather` or
-            `.csv`; `-` is CSV to stdout.
+        target: the file to write, completely or not at all: `.parquet`, `.feather` or
+            `.csv`; `-` writes CSV to stdout.
         keep: columns of the table to write before the predictions.
-        on_rows: receives the numbers of predicted and of all rows after each block.
+        on_rows: a function that is called after each block, with the number of
+            predicted rows and the number of all rows.
 
     Raises:
-        DataError: if the run holds no model, or the table does not fit the model.
+        DataError: if the run folder holds no model, or the table does not fit it.
         ConfigError: if `target` or `keep` is wrong.
         WriteError: if the file cannot be written.
     """
@@ -83,8 +88,9 @@ def predict_files(
             with located_errors(source, counts.rows):
                 encoded = features.encode(rows)
             for name, value_rows in features.unseen(rows, encoded).items():
-                unseen_rows = len(np.unique(value_rows.unseen))
-                counts.unseen[name] = counts.unseen.get(name, 0) + unseen_rows
+                # A row with several unseen values, such as a sequence, counts once.
+                num_unseen = len(np.unique(value_rows.unseen))
+                counts.unseen[name] = counts.unseen.get(name, 0) + num_unseen
             columns = prediction_columns(network, config, encoded)
             for name in keep:
                 if name in columns:
@@ -101,10 +107,16 @@ def predict_files(
 
 @contextmanager
 def opened_table(path: str, keep: Sequence[str], config: Config) -> Iterator[Source]:
-    """Opens the columns of features, with training's types, and the columns to keep.
+    """Opens a table with the columns of the features and the columns to keep.
 
-    The format follows from the ending of the file's name. If the ending names none, and
-    for how text is written, the keys of the run's data set count.
+    The columns of features have the same types as in training. The ending of the file's
+    name decides its format. If it names no format, the format of the run's data set is
+    used. The other keys of the data set, such as the delimiter, are always used.
+
+    Args:
+        path: see `predict_files`.
+        keep: the columns to keep, as text.
+        config: the configuration of the run.
     """
     request = feature_request(config.dataset)
     kept_columns = {column: "--keep" for column in keep if column not in request.keys}
@@ -121,7 +133,7 @@ def opened_table(path: str, keep: Sequence[str], config: Config) -> Iterator[Sou
 
 
 def blocks(source: Source) -> Iterator[pa.Table]:
-    """Yields all rows in blocks of `ROWS_PER_BLOCK`; the last block may be smaller."""
+    """Yields all rows in blocks of `ROWS_PER_BLOCK` rows; the last may have fewer."""
     left_over: list[pa.Table] = []
     # Small chunks need little memory: a chunk stays in memory while the next is read.
     for chunk in source.read(ROWS_PER_BLOCK):
@@ -136,12 +148,12 @@ def blocks(source: Source) -> Iterator[pa.Table]:
 
 @contextmanager
 def opened_target(target: str) -> Iterator[Callable[[pa.Table], None]]:
-    """Opens a file to write predictions to; yields a function that writes a table."""
+    """Opens a file for predictions; yields a function that appends a table to it."""
     writer: Any = None
 
     def write(table: pa.Table) -> None:
         nonlocal writer
-        if writer is None:
+        if writer is None:  # the schema is known from the first table on
             writer = WRITERS[ending](sink, table.schema)
         writer.write_table(table)
 
@@ -166,7 +178,7 @@ def opened_target(target: str) -> Iterator[Callable[[pa.Table], None]]:
 
 
 def unseen_warnings(counts: Counts) -> list[str]:
-    """Returns a line for each feature with values that the training rows lack."""
+    """Returns one line per feature that has values which no training row has."""
     return [
         f"{name}: {unseen:,} of {counts.rows:,} rows ({unseen / counts.rows:.1%}) have "
         "a value that no training row has; such a value is taken as unknown"

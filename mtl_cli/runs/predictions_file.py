@@ -1,4 +1,4 @@
-"""Reads the predictions that a run has made for its test rows."""
+"""Reads the predictions of a run for its test rows: `predictions.parquet`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,18 +16,20 @@ if TYPE_CHECKING:
 
 PREDICTIONS = "predictions.parquet"
 SCENARIO = "scenario"  # the column that names the scenario of a row
-ROWS = 500_000  # at a time
+ROWS = 500_000  # the number of rows to read at a time
 
 
 def read_predictions(run: Path, choose: Callable[[list[str]], list[str]]) -> "pa.Table":
     """Reads columns of a run's predictions, in bounded memory.
 
-    A Parquet file of a few megabytes can hold billions of equal numbers. Row numbers
-    and predictions differ from row to row, so an honest file does not expand like this.
+    A damaged or malicious Parquet file of a few megabytes can expand to billions of
+    equal values. Row numbers and predictions differ from row to row, so a real file
+    does not expand like this. Therefore a file that expands too much is refused.
 
     Args:
         run: the run folder.
-        choose: returns the columns to read; receives the names of all columns.
+        choose: a function that receives the names of all columns, and returns the names
+            of the columns to read.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -40,20 +42,21 @@ def read_predictions(run: Path, choose: Callable[[list[str]], list[str]]) -> "pa
 
     path = run / PREDICTIONS
     check_regular(path)
-    largest = max(MAX_BYTES, MAX_RATIO * path.stat().st_size)
+    max_bytes = max(MAX_BYTES, MAX_RATIO * path.stat().st_size)
     batches: list[pa.RecordBatch] = []
     try:
         with pa.OSFile(str(path)) as stream, open_parquet(stream) as file:
             names = choose(file.schema.names)
-            expanded = 0
+            num_bytes = 0
             for batch in file.batches(names, ROWS):
                 batch.validate(full=True)
                 batches.append(batch)
-                expanded += batch.nbytes
-                if expanded > largest:
+                num_bytes += batch.nbytes
+                if num_bytes > max_bytes:
                     raise UnsafeFileError(
-                        f"{path} expands to more than {largest:,} bytes"
+                        f"{path} expands to more than {max_bytes:,} bytes"
                     )
+            # An empty file has no batches to take the schema from.
             schema = pa.schema([file.schema.field(name) for name in names])
         schema = batches[0].schema if batches else schema
         return pa.Table.from_batches(batches, schema).select(names)

@@ -1,4 +1,4 @@
-"""Checks before training that the validation rows are fit for early stopping."""
+"""Checks before training that early stopping can monitor the validation rows."""
 
 import numpy as np
 
@@ -20,13 +20,13 @@ def check_monitor(
         valid: the validation rows.
 
     Raises:
-        DataError: if a monitored metric is undefined on these rows, as an AUC is if all
-            labels are equal.
+        DataError: if a monitored metric is undefined on these rows. For example, AUC is
+            undefined if all labels are equal.
     """
     for output, metric in monitored_metrics(monitor, outputs):
         labels, weights = valid.labels[output.label], valid.weights[output.name]
-        # Only labels, weights and groups decide whether a metric is defined. Therefore
-        # the check can use any predictions.
+        # Whether a metric is defined depends on labels, weights and groups only. So the
+        # check can use any predictions, such as zeros.
         rows, num_logits = len(labels), output.task.num_logits
         predictions = np.zeros(rows if num_logits == 1 else (rows, num_logits))
         scores = score(

@@ -1,4 +1,4 @@
-"""Records what a run's numbers depend on: configuration, data, code and machine."""
+"""Records what the results of a run depend on: configuration, data, code, machine."""
 
 import hashlib
 import json
@@ -16,8 +16,9 @@ from mtl_cli.runs.saved_config import read_config
 if TYPE_CHECKING:  # the import takes a tenth of a second
     from mtl_cli.config.run_config import Config
 
-# A resumed run may change these keys. Only `strategy` can change the numbers: each
-# process draws its own dropout masks, and normalises over its own share of a batch.
+# Keys that may change when a run is resumed, so they are not part of its hash. Only
+# `strategy` can change the results: each process draws its own dropout masks, and
+# normalises over its own share of a batch.
 KEYS_FREE_TO_CHANGE: Any = {
     "resume": True,
     "tracker": True,
@@ -34,7 +35,12 @@ def config_hash(config: "Config") -> str:
 
 
 def environment(config: "Config", data_hash: str) -> dict[str, Any]:
-    """Returns the values of `environment.json`: versions, devices, code and data."""
+    """Collects the values of `environment.json`: versions, devices, code and data.
+
+    Args:
+        config: the configuration of the run.
+        data_hash: the hash of the data.
+    """
     return {
         **tensorflow_runtime.describe(),
         "git_commit": git_commit(),
@@ -45,7 +51,7 @@ def environment(config: "Config", data_hash: str) -> dict[str, Any]:
 
 
 def git_commit() -> str | None:
-    """Returns the commit of the checkout that this code runs from; None if unknown."""
+    """Returns the git commit of this code; None if the code is not a git checkout."""
     checkout = PACKAGE.parent
     if not (checkout / ".git").exists():
         return None
@@ -58,7 +64,10 @@ def git_commit() -> str | None:
 
 
 def config_difference_message(config: "Config", run: Path) -> str:
-    """Describes how a configuration differs from the `config.yaml` of a run."""
+    """Describes how a configuration differs from the `config.yaml` of a run.
+
+    The message names the first `MAX_SHOWN_DIFFERENCES` keys that differ.
+    """
     try:
         saved = type(config).model_validate(read_config(run))
     except (OSError, ValueError, TypeError):
@@ -68,11 +77,17 @@ def config_difference_message(config: "Config", run: Path) -> str:
         for each in (saved, config)
     )
     changes = change_messages(old, new)[:MAX_SHOWN_DIFFERENCES]
+    # The hashes differ. If no key does, the file was changed after the run.
     return "; ".join(changes) or "its config.yaml was changed"
 
 
 def change_messages(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Describes each key whose value has changed; an absent key counts as None."""
+    """Describes each key whose value has changed: `seed was 1, is 2`.
+
+    Args:
+        old: the earlier values by dotted key. An absent key counts as None.
+        new: the new values by dotted key.
+    """
     return [
         f"{key} was {shown(old.get(key))}, is {shown(new.get(key))}"
         for key in new | old

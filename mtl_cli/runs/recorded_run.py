@@ -1,4 +1,4 @@
-"""Records in a run folder that a run is under way, and how it ended."""
+"""Records in a run folder that a run has started, and how the run ended."""
 
 import contextlib
 import shlex
@@ -16,10 +16,14 @@ from mtl_cli.runs.outcome import status_after
 def recorded_run(
     folder: RunFolder, config_hash: str, command: list[str]
 ) -> Iterator[Console]:
-    """Gives the console of a run; records the start, the end and any error of the run.
+    """Yields the console of a run; records the start, the end and any error of the run.
+
+    The status is written to `status.json`, and the traceback of an error to
+    `train.log`. An error of the block is raised again.
 
     Args:
-        folder: the run folder. It is released at the end.
+        folder: the run folder, locked for this process. The lock is released at the
+            end.
         config_hash: the hash of the run's configuration.
         command: the command that makes the run, for the log.
     """
@@ -30,6 +34,7 @@ def recorded_run(
                 console.log_line(shlex.join(command))
                 yield console
             except BaseException:
+                # If the log cannot be written either, the first error matters more.
                 with contextlib.suppress(WriteError):
                     console.log_line(traceback.format_exc())
                 raise
@@ -38,7 +43,7 @@ def recorded_run(
         with contextlib.suppress(WriteError):
             folder.finish(*status_after(error))
         if isinstance(error, Stopped):
-            error.run = folder.path
+            error.run = folder.path  # for the message that says how to resume
         raise
     finally:
         folder.release()

@@ -25,12 +25,13 @@ class FinishedRun(TrainedRun):
     """A trained network and its scores.
 
     Attributes:
-        predictions: the predictions by split and output.
-        scores: the scores by split and output.
-        split: the split that stands for the run: its test rows if it has any.
-        gate_usage: the use of experts by gates; None without gates.
+        predictions: {split: {output: predictions}}.
+        scores: {split: {output: score}}, as in `metrics.json`.
+        split: the split whose scores the report shows first: `test` if the run has test
+            rows, else `valid` or `train`.
+        gate_usage: how the gates use the experts; None without gates.
         diagnosis: the weak slices, and the importance of features.
-        stages: the seconds of each stage, as `StageTimer.table` returns them.
+        stages: a table of the seconds of each stage, see `StageTimer.table`.
     """
 
     predictions: dict[str, dict[str, Array]]
@@ -41,8 +42,8 @@ class FinishedRun(TrainedRun):
     stages: Cells
 
     @cached_property
-    def scored(self) -> dict[str, ScoredRows]:
-        """The rows of `split` on which each output is scored."""
+    def rows_by_output(self) -> dict[str, ScoredRows]:
+        """The rows of `split` on which each output is scored, {output: rows}."""
         table, predictions = self.data.splits[self.split], self.predictions[self.split]
         return {
             output.name: scored_rows(output, table, predictions[output.name])
@@ -55,30 +56,31 @@ class FinishedRun(TrainedRun):
         return [epoch_row(epoch) for epoch in self.history.epochs]
 
     @property
-    def learning_curves(self) -> list[LinePlot]:
-        """The plots of the losses and of the validation metrics by epoch, if any."""
+    def loss_and_metric_plots(self) -> list[LinePlot]:
+        """The plots of losses and validation metrics by epoch; [] without epochs."""
         if not self.history.epochs:
             return []
         return learning_curves(self.epoch_rows, self.history.kept_epoch)
 
     @cached_property
-    def prediction_plots(self) -> dict[str, list[LinePlot]]:
+    def plots_by_output(self) -> dict[str, list[LinePlot]]:
         """The plots of each output's predictions on the rows of `split`."""
-        return prediction_plots(self.scored)
+        return prediction_plots(self.rows_by_output)
 
 
 def write(run: FinishedRun) -> None:
     """Writes the tables, plots and pages of a run.
 
-    These are `history.csv` if the run has trained, `predictions.parquet`, `plots/`,
-    `report.html` and `model_card.md`.
+    A run always has `report.html` and `model_card.md`. `history.csv` needs at least one
+    epoch, `predictions.parquet` needs test rows, and a file in `plots/` needs epochs or
+    scored rows to plot.
     """
     from mtl_cli.runs.report_page import model_card, page, summary
 
     folder = run.folder
     if run.history.epochs:
-        table = pd.DataFrame(run.epoch_rows).to_csv(index=False)
-        folder.write_text("history.csv", table)
+        csv_text = pd.DataFrame(run.epoch_rows).to_csv(index=False)
+        folder.write_text("history.csv", csv_text)
     if "test" in run.predictions:
         test, scenarios = run.data.splits["test"], run.data.scenarios
         frame = prediction_frame(
@@ -90,23 +92,23 @@ def write(run: FinishedRun) -> None:
         )
         with folder.replacing("predictions.parquet") as path:
             frame.to_parquet(path, index=False)
-    plots = {
-        "learning_curves": run.learning_curves,
-        "calibration": [
-            replace(plot, title=name)
-            for name, plots in run.prediction_plots.items()
-            for plot in plots
-            if plot.title == "calibration"
-        ],
-    }
-    for name, group in plots.items():
-        if not group:  # no epoch, or no row is scored
-            continue
-        with folder.replacing(f"plots/{name}.png") as path:
-            write_png(group, path)
-    shown = summary(run)  # its intervals may take seconds
-    folder.write_text("report.html", page(run, shown))
-    folder.write_text("model_card.md", model_card(run, shown))
+    calibration_plots = [
+        replace(plot, title=output)
+        for output, plots in run.plots_by_output.items()
+        for plot in plots
+        if plot.title == "calibration"
+    ]
+    if run.loss_and_metric_plots:
+        with folder.replacing("plots/learning_curves.png") as path:
+            write_png(run.loss_and_metric_plots, path)
+    if calibration_plots:
+        with folder.replacing("plots/calibration.png") as path:
+            write_png(calibration_plots, path)
+    # Both pages show the summary. The confidence intervals in it may take seconds to
+    # compute, so the summary is made only once.
+    page_summary = summary(run)
+    folder.write_text("report.html", page(run, page_summary))
+    folder.write_text("model_card.md", model_card(run, page_summary))
 
 
 def prediction_frame(
@@ -116,14 +118,15 @@ def prediction_frame(
     predictions: dict[str, Array],
     scenarios: Array | None = None,
 ) -> pd.DataFrame:
-    """Returns one row per row of a table: its number, labels and predictions.
+    """Puts the predictions of some rows into a data frame, with row numbers and labels.
 
-    Rows count from 1, as they do in messages. The label of a multiclass task is the
-    name of its class; its prediction is a list of the classes' probabilities.
+    The column `row` numbers the rows from 1, as messages do. The label of a multiclass
+    task is the name of the class, and the prediction is a list of the probabilities of
+    all classes.
 
     Args:
         tasks: the tasks of the run.
-        row_numbers: the number of each row in its table, from 0, (rows,).
+        row_numbers: the index of each row in the file of the data, from 0, (rows,).
         labels: {task: (rows,)}.
         predictions: {output: (rows,) or (rows, classes)}.
         scenarios: the name of each row's scenario, (rows,); None without scenarios.
@@ -138,11 +141,13 @@ def prediction_frame(
     return pd.DataFrame(columns)
 
 
-def prediction_plots(scored: dict[str, ScoredRows]) -> dict[str, list[LinePlot]]:
-    """Returns the plots of each output's predictions; none without scored rows."""
+def prediction_plots(
+    rows_by_output: dict[str, ScoredRows],
+) -> dict[str, list[LinePlot]]:
+    """Plots each output's predictions; an output without scored rows has no plots."""
     return {
         name: rows.output.task.plots(rows.label, rows.prediction, rows.weight)
         if len(rows.label)
         else []
-        for name, rows in scored.items()
+        for name, rows in rows_by_output.items()
     }

@@ -1,4 +1,4 @@
-"""The page and the model card of a run: what it is, how good it is, how to go on."""
+"""Writes the HTML page and the model card of a finished run as text."""
 
 import json
 import shlex
@@ -17,30 +17,31 @@ from mtl_cli.scoring.gate_rows import gate_rows, gate_tables
 from mtl_cli.scoring.gate_usage import gate_warnings
 from mtl_cli.scoring.scored_rows import metric_with_interval
 
-MAX_OPEN_TASKS = 4  # whose plots are shown at once
-MAX_FEATURES = 10  # in a plot of importance
-SHOWN_SLICES = 3  # of each task
+MAX_OPEN_TASKS = 4  # the plots of further tasks are folded
+MAX_FEATURES = 10  # the number of features in a plot of importance
+MAX_SLICES = 3  # the number of slices that are listed per output
 
 
-def page(run: FinishedRun, shown: dict[str, Any]) -> str:
+def page(run: FinishedRun, page_summary: dict[str, Any]) -> str:
     """Returns the page as HTML.
 
     Args:
         run: the run.
-        shown: the result of `summary`.
+        page_summary: the result of `summary`.
     """
     from mtl_cli.network.diagram import nodes_of
 
     outputs = run.config.outputs
-    network = (run.network.runs or [run.network])[0]  # all runs have equal networks
+    # The runs of an ensemble have the same structure, so one of them is drawn.
+    network = (run.network.runs or [run.network])[0]
     nodes = nodes_of(network.logits, list(run.config.chosen_tasks))
     return render(
         "run.html",
-        **shown,
+        **page_summary,
         scores={name: score_tables(outputs, run.scores[name]) for name in run.scores},
         by_scenario=scenario_table(outputs, run.scores[run.split]),
-        learning_curves=run.learning_curves,
-        plots=run.prediction_plots,
+        learning_curves=run.loss_and_metric_plots,
+        plots=run.plots_by_output,
         max_open_tasks=MAX_OPEN_TASKS,
         gates=gate_rows(run.gate_usage) if run.gate_usage else [],
         **gates_by_slice(run),
@@ -58,7 +59,10 @@ def page(run: FinishedRun, shown: dict[str, Any]) -> str:
 
 
 def gates_by_slice(run: FinishedRun) -> dict[str, Any]:
-    """Returns the name of a feature, and how gates weigh experts by its values."""
+    """Returns the template's values for gates by the values of one feature.
+
+    `gates_column` is the name of the feature, and `gates_by_slice` are the tables.
+    """
     usage = run.gate_usage
     if usage is None or not usage["slices"]:
         return {"gates_column": "", "gates_by_slice": []}
@@ -67,27 +71,27 @@ def gates_by_slice(run: FinishedRun) -> dict[str, Any]:
 
 
 def importance_charts(run: FinishedRun) -> list[Chart]:
-    """Returns what features are worth, one chart per output that was measured."""
+    """Draws the importance of features, one chart per output with measured features."""
     titles = {
         name: f"{rows.output.title} {rows.main_metric.name.replace('_', ' ')}"
-        for name, rows in run.scored.items()
+        for name, rows in run.rows_by_output.items()
     }
     records = run.diagnosis.importances.get("features", [])
     return [plot.chart() for plot in importance_plots(records, titles, MAX_FEATURES)]
 
 
 def weakest_tables(run: FinishedRun) -> list[Cells]:
-    """Returns the weakest slices of each output that has any, one table per output."""
+    """Returns one table per output with its weakest slices, if any were tested."""
     titles = {output.name: output.title for output in run.config.outputs}
     return [
-        slice_table(titles[name], records[:SHOWN_SLICES])
+        slice_table(titles[name], records[:MAX_SLICES])
         for name, records in run.diagnosis.slices.items()
         if records
     ]
 
 
 def weaknesses(run: FinishedRun) -> list[str]:
-    """Returns a sentence for each output whose weakest slice is surely weaker."""
+    """Describes the weakest slice of each output, if it is significantly weaker."""
     return [
         f"{output.title}: {slice_text(records[0], len(records))}, on "
         f"{run.diagnosis.rows:,} {run.diagnosis.split} rows"
@@ -97,17 +101,17 @@ def weaknesses(run: FinishedRun) -> list[str]:
     ]
 
 
-def model_card(run: FinishedRun, shown: dict[str, Any]) -> str:
+def model_card(run: FinishedRun, page_summary: dict[str, Any]) -> str:
     """Returns the model card as Markdown.
 
     Args:
         run: the run.
-        shown: the result of `summary`.
+        page_summary: the result of `summary`.
     """
     tables = score_tables(run.config.outputs, run.scores[run.split])
     return render(
         "model_card.md",
-        **shown,
+        **page_summary,
         tables=tables,
         command=command(run),
         weaknesses=weaknesses(run),
@@ -115,7 +119,7 @@ def model_card(run: FinishedRun, shown: dict[str, Any]) -> str:
 
 
 def summary(run: FinishedRun) -> dict[str, Any]:
-    """Returns what both the page and the card say of a run."""
+    """Returns the templates' values that the page and the model card share."""
     config, environment = run.config, mask_secrets(run.environment)
     return {
         "title": f"{config.model.name} on {config.dataset.name}",
@@ -142,7 +146,10 @@ def summary(run: FinishedRun) -> dict[str, Any]:
 
 
 def training_facts(run: FinishedRun) -> dict[str, str]:
-    """Returns how a run was trained, or which runs an ensemble averages."""
+    """Returns the epochs and the seed of a run, or the runs that an ensemble averages.
+
+    The result is part of the table of facts: {name: value}.
+    """
     if runs := run.environment.get("ensemble"):
         names = ", ".join(entry["run"] for entry in runs)
         return {"mean of": f"{len(runs)} runs: {names}"}
@@ -154,7 +161,14 @@ def training_facts(run: FinishedRun) -> dict[str, str]:
 
 
 def lineage_facts(lineage: dict[str, Any] | None) -> dict[str, str]:
-    """Returns the earlier run that a run has started from, and its hashes; or {}."""
+    """Describes the earlier run that a run has started from, as a part of the facts.
+
+    Args:
+        lineage: the key `start_from` of `environment.json`; None if the run has not
+            started from an earlier run.
+
+    Returns: a part of the table of facts, {name: value}; {} if `lineage` is None.
+    """
     if lineage is None:
         return {}
     data, config = (str(lineage[f"{key}_hash"])[:12] for key in ("data", "config"))
@@ -163,12 +177,13 @@ def lineage_facts(lineage: dict[str, Any] | None) -> dict[str, str]:
 
 
 def headlines(run: FinishedRun) -> list[dict[str, str]]:
-    """Returns each output's title, first metric, and its value with its interval."""
+    """Describes the first metric of each output: its value, interval and row count."""
     headlines = []
     for output in run.config.outputs:
         score = run.scores[run.split][output.name]
         name = output.first_metric
-        metric = metric_with_interval(run.scored[output.name], name, score[name])
+        rows = run.rows_by_output[output.name]
+        metric = metric_with_interval(rows, name, score[name])
         value, low, high = metric["value"], metric["low"], metric["high"]
         headlines.append(
             {
@@ -183,7 +198,7 @@ def headlines(run: FinishedRun) -> list[dict[str, str]]:
 
 
 def command(run: FinishedRun) -> str:
-    """Returns the command that has made the run."""
+    """Returns the command that made the run, without secrets."""
     return str(mask_secrets(shlex.join(run.command)))
 
 

@@ -1,4 +1,4 @@
-"""Chooses the folder of a run: a new one, or the folder of a run to resume."""
+"""Chooses whether a command starts a new run or resumes an unfinished run."""
 
 import os
 from dataclasses import dataclass
@@ -31,11 +31,12 @@ UNFINISHED = ("running", "interrupted")
 
 @dataclass(frozen=True)
 class RunStart:
-    """Where a run starts, and from which state.
+    """The folder that a run starts in, and the state that it starts from.
 
     Attributes:
         path: the path of the run folder.
-        folder: the folder, locked for this process; None if its run is finished.
+        folder: the folder, locked for this process; None if the run in it is finished,
+            so that there is nothing to run.
         checkpoint: the state to continue from; None to train from the beginning.
         damaged: the damaged checkpoints that are newer than `checkpoint`.
         message: a line for the user about the resumed run; "" for a new run.
@@ -49,78 +50,88 @@ class RunStart:
 
 
 def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart:
-    """Chooses the run folder by the key `resume` and by what the folders hold.
+    """Chooses the run folder, by the key `resume` and by the runs that exist already.
+
+    - If Hydra names a new folder for each command, the folders beside `path` are
+      searched for an unfinished run of the same configuration and data, to resume it.
+    - If `path` holds a run of the same configuration and data, this run is resumed, or
+      reported if it is finished.
+    - If the run in `path` ended before its first checkpoint, another run may replace
+      it: nothing of value is lost.
+    - Otherwise a new run starts in `path`.
 
     Args:
         config: the configuration of this run.
         path: the run folder that Hydra has named.
-        is_new_folder: whether Hydra names another folder each time. If so, the folders
-            beside `path` are searched for an unfinished run.
+        is_new_folder: whether Hydra names a new folder for each command.
 
     Raises:
-        ConfigError: if the folder holds a run that this configuration cannot resume.
+        ConfigError: if the folder holds a run that this configuration cannot resume, or
+            if `resume=must` finds no run to resume.
     """
     check_run_folder(path)
     if is_new_folder and config.resume != "never":
-        for other in interrupted_runs(config, path):
+        for other_path in unfinished_runs(config, path):
             try:
-                folder = RunFolder(other)
-            except ConfigError:  # another process holds the folder
+                folder = RunFolder(other_path)
+            except ConfigError:  # another process has locked the folder
                 continue
             if folder.record.get("status") in UNFINISHED:
-                return resumed(folder, config, "; resume=never starts anew")
-            folder.release()  # the run has ended in the meantime
-    elif not is_new_folder and status_of(path) and not holds_only_a_failure(path):
+                return resume_run(folder, config, "; resume=never starts a new run")
+            folder.release()  # the run has ended since the search
+    elif not is_new_folder and status_of(path) and not is_replaceable(path):
         check_same_run(config, path)
         if status_of(path)["status"] == "done":
-            return finished(path)
+            return finished_run(path)
     folder = RunFolder(path)
     if folder.record.get("status") == "done":  # the run has ended in the meantime
         folder.release()
-        return finished(path)
-    gives_way = holds_only_a_failure(path) and not is_same_run(config, path)
-    if folder.record and not gives_way:
-        return resumed(folder, config)
+        return finished_run(path)
+    replaces_run = is_replaceable(path) and not is_same_run(config, path)
+    if folder.record and not replaces_run:
+        return resume_run(folder, config)
     if config.resume == "must":
         folder.release()
         absent = f"beside {path} is interrupted" if is_new_folder else f"is in {path}"
         raise ConfigError(
             "resume: 'must' needs an unfinished run, but no run of this configuration "
-            f"and data {absent}; resume=auto starts one"
+            f"and data {absent}; start a run with resume=auto"
         )
-    if gives_way:
+    if replaces_run:
         folder.forget_run()
     return RunStart(path, folder)
 
 
-def interrupted_runs(config: Config, path: Path) -> list[Path]:
-    """Returns the folders beside `path` that hold unfinished runs, newest run first.
+def unfinished_runs(config: Config, path: Path) -> list[Path]:
+    """Returns the folders beside `path` with unfinished runs, newest run first.
 
     Only runs of the same configuration and data are returned.
     """
     expected_hash, runs = config_hash(config), []
-    for other in path.parent.iterdir():
-        if other.is_symlink():
+    for other_path in path.parent.iterdir():
+        if other_path.is_symlink():
             continue
         try:
-            record = status_of(other)
+            record = status_of(other_path)
         except ConfigError:
             continue
-        if record.get("status") not in UNFINISHED:
-            continue
-        if record.get("config_hash") == expected_hash and has_same_data(config, other):
-            runs.append((record.get("start", ""), other))
-    return [other for _, other in sorted(runs, reverse=True)]
+        if (
+            record.get("status") in UNFINISHED
+            and record.get("config_hash") == expected_hash
+            and has_same_data(config, other_path)
+        ):
+            runs.append((record.get("start", ""), other_path))
+    return [run for _, run in sorted(runs, reverse=True)]
 
 
-def holds_only_a_failure(path: Path) -> bool:
-    """Whether a folder's run ended before its first checkpoint: nothing is lost."""
+def is_replaceable(path: Path) -> bool:
+    """Whether the run in a folder ended before its first checkpoint."""
     has_ended = status_of(path).get("status") in ("failed", "interrupted")
     return has_ended and not checkpoint_files(path)
 
 
 def is_same_run(config: Config, path: Path) -> bool:
-    """Whether this configuration may resume a folder's run."""
+    """Whether this configuration may resume the run in a folder."""
     return (
         config.resume != "never"
         and status_of(path).get("config_hash") == config_hash(config)
@@ -129,11 +140,11 @@ def is_same_run(config: Config, path: Path) -> bool:
 
 
 def check_same_run(config: Config, path: Path) -> None:
-    """Raises an error if this configuration may not resume a folder's run."""
+    """Raises an error if this configuration may not resume the run in a folder."""
     if is_same_run(config, path):
         return
     if config.resume == "never":
-        reason = ""  # not even the same run may be resumed
+        reason = ""  # the run may be the same, so there is no difference to name
     elif status_of(path).get("config_hash") != config_hash(config):
         reason = f"; {config_difference_message(config, path)}"
     else:
@@ -153,14 +164,25 @@ def has_same_data(config: Config, path: Path) -> bool:
     return bool(record.get("data_hash") == hash_rows(config.dataset))
 
 
-def resumed(folder: RunFolder, config: Config, hint: str = "") -> RunStart:
-    """Returns the start of an unfinished run from its newest intact checkpoint."""
+def resume_run(folder: RunFolder, config: Config, hint: str = "") -> RunStart:
+    """Starts an unfinished run from its newest intact checkpoint.
+
+    Without such a checkpoint, the run starts from the beginning.
+
+    Args:
+        folder: the locked folder of the run.
+        config: the configuration of the run.
+        hint: the end of the message to the user.
+
+    Raises:
+        ConfigError: if `resume=must` finds no intact checkpoint.
+    """
     checkpoint, damaged = newest_checkpoint(folder.path)
     if checkpoint is None and config.resume == "must":
         folder.release()
         raise ConfigError(
             f"resume: 'must' needs a checkpoint, but {folder.path} holds no intact "
-            "checkpoint; resume=auto starts the run again"
+            "checkpoint; start the run again with resume=auto"
         )
     run = f"the unfinished run in {shortest(folder.path)}{hint}"
     if checkpoint is None:
@@ -170,8 +192,8 @@ def resumed(folder: RunFolder, config: Config, hint: str = "") -> RunStart:
     return RunStart(folder.path, folder, checkpoint, tuple(damaged), message)
 
 
-def finished(path: Path) -> RunStart:
-    """Returns the start for a folder whose run is finished: nothing is left to run."""
+def finished_run(path: Path) -> RunStart:
+    """Returns a start without anything to run, and removes leftover checkpoints."""
     # A process may be killed after it has recorded the end of its run, but before it
     # has removed its checkpoints.
     remove_checkpoints(path)
@@ -179,7 +201,7 @@ def finished(path: Path) -> RunStart:
 
 
 def report_finished(config: Config, path: Path) -> None:
-    """Tells the user that a run is finished already, and prints its scores."""
+    """Prints that a run is finished already, and its scores."""
     scores = read_scores(path, config.outputs)
     console = Console(Path(os.devnull))
     end = status_of(path).get("end")
@@ -193,5 +215,5 @@ def report_finished(config: Config, path: Path) -> None:
 
 
 def main_split(scores: dict[str, Scores]) -> str:
-    """Returns the split whose scores the reports show: test, or else valid or train."""
+    """Returns the split to report: the first of test, valid and train with scores."""
     return next(split for split in ("test", "valid", "train") if split in scores)

@@ -1,4 +1,4 @@
-"""The steps of a run: read the data, build, train, save and score, report."""
+"""Runs a configuration: reads the data, builds and trains a network, scores it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,7 +33,8 @@ if TYPE_CHECKING:  # these modules import TensorFlow
     from mtl_cli.network.build import Network
     from mtl_cli.training.state import CheckpointPlan
 
-PARAMETERS_PER_ROW = 1000  # above this, the run remarks on it
+# More parameters per training row than this cause a warning.
+MAX_PARAMETERS_PER_ROW = 1000
 
 
 def run(
@@ -44,7 +45,7 @@ def run(
     checkpoint: Checkpoint | None = None,
     on_epoch: Callable[[int, dict[str, Any]], object] = lambda *_: None,
 ) -> dict[str, Scores]:
-    """Trains and evaluates one model, and fills its run folder.
+    """Trains and scores one model, and writes the files of its run folder.
 
     Args:
         config: the checked configuration.
@@ -52,10 +53,11 @@ def run(
         console: the console that prints to the terminal and to the log.
         settings: the flags and settings of the command line.
         checkpoint: the state to continue from; None to train from the beginning.
-        on_epoch: the function to call with the number and the row of each epoch.
+        on_epoch: a function to call after each epoch, with the number of the epoch and
+            its row of `history.csv`.
 
-    Returns: the scores by split and output, as in `metrics.json`; empty if the data was
-        only checked, or if this process is not the chief.
+    Returns: {split: {output: score}}, as in `metrics.json`; empty if `check_only` is
+        set, if this process is not the chief, or if the chief's run is finished.
     """
     timer = StageTimer()
     earlier = earlier_run.read(config, folder.path, checkpoint is not None)
@@ -77,7 +79,7 @@ def run(
     if earlier is not None:
         record["start_from"] = earlier.lineage
     replicas = connect(config.trainer.strategy, folder.path, record)
-    if replicas is None:
+    if replicas is None:  # the chief's run is finished already
         return {}
     network = build(config, data.features.layout, data.labels)
     parameters = network.logits.count_params()
@@ -132,9 +134,19 @@ def start_from(
     data: Data,
     earlier: EarlierRun,
 ) -> "Network":
-    """Returns a network with the weights of an earlier run, frozen as the keys say.
+    """Copies the weights of an earlier run into a network, and freezes parts of it.
 
-    The weights of a resumed run come from its checkpoint.
+    A resumed run copies no weights, because its checkpoint holds all weights.
+
+    Args:
+        network: the network of this run.
+        config: the configuration; `start_from` names the run and the parts to freeze.
+        folder: the run folder.
+        console: the console.
+        data: the data of this run.
+        earlier: what the run takes from the earlier run apart from weights.
+
+    Returns: the network, with the state of the earlier optimizer.
     """
     from mtl_cli.network.parts import freeze
     from mtl_cli.network.transfer import EarlierOptimizer
@@ -156,7 +168,7 @@ def start_from(
 
 def size_warnings(parameters: int, rows: int) -> list[str]:
     """Returns a warning if a network has far more parameters than training rows."""
-    if parameters <= PARAMETERS_PER_ROW * rows:
+    if parameters <= MAX_PARAMETERS_PER_ROW * rows:
         return []
     return [
         f"{parameters:,} parameters for {rows:,} training rows: the network can learn "
@@ -170,15 +182,21 @@ def read_data(
     console: Console,
     earlier: EarlierRun | None = None,
 ) -> tuple[Data, dict[str, PretrainedVectors]]:
-    """Reads the data and the pretrained vectors, and prints warnings about the data.
+    """Reads and checks the data and the pretrained vectors, and writes the data report.
+
+    Prints the numbers of rows and the warnings about the data.
 
     Args:
         config: the configuration.
-        folder: the run folder. The data report is written there.
+        folder: the run folder, for the data report.
         console: the console.
-        earlier: what the run takes from an earlier run; None without one.
+        earlier: what the run takes from an earlier run; None if `start_from` names no
+            run.
 
     Returns: the data, and {name of an embedding table: pretrained vectors}.
+
+    Raises:
+        DataError: if the data does not fit the configuration.
     """
     learnt = earlier.learnt if earlier else None
     with encoding_progress(console) as on_rows:
@@ -213,10 +231,10 @@ def read_data(
 
 
 def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) -> None:
-    """Warns of each change since a checkpoint that may change the run's numbers.
+    """Warns of each change since a checkpoint that may change the results of the run.
 
     Args:
-        old: the content of `environment.json` when the checkpoint was written.
+        old: the content of `environment.json` in the checkpoint.
         new: the content of `environment.json` for this process.
         console: the console that prints the warnings.
 
@@ -241,7 +259,19 @@ def fit(
     replicas: "Replicas",
     on_epoch: Callable[[int, dict[str, Any]], object],
 ) -> History:
-    """Trains a network, and reports each epoch to the console and to `on_epoch`."""
+    """Trains a network, and reports each epoch to the console and to `on_epoch`.
+
+    Args:
+        config: the checked configuration.
+        console: the console.
+        data: the data.
+        network: the network, which is trained in place.
+        plan: the folder of checkpoints, and the checkpoint to resume from.
+        replicas: the processes that train together.
+        on_epoch: see `run`.
+
+    Returns: the epochs of the training.
+    """
     from mtl_cli.runs.epoch_rows import epoch_row
     from mtl_cli.training.train import train
 
@@ -261,6 +291,6 @@ def fit(
             data.splits["train"],
             data.splits.get("valid"),
             progress,
-            plan if replicas.is_chief else None,
+            plan if replicas.is_chief else None,  # only the chief writes checkpoints
             replicas,
         )

@@ -1,4 +1,4 @@
-"""The steps of a run after its training: calibrate, save, score, report."""
+"""Finishes a run after its training: calibrates, saves, scores and reports."""
 
 from dataclasses import asdict
 
@@ -22,7 +22,12 @@ def save_and_score(
 ) -> dict[str, Scores]:
     """Calibrates and saves a trained network, scores each split, and reports.
 
-    Returns: the scores by split and output.
+    Args:
+        run: the trained run. Its network is calibrated in place.
+        console: the console.
+        timer: the timer to which the seconds of these stages are added.
+
+    Returns: {split: {output: score}}.
     """
     from mtl_cli.runs import report, saved_model
 
@@ -30,8 +35,8 @@ def save_and_score(
     calibrate_probabilities(run, console)
     values = mask_secrets(config.model_dump(mode="json"))
     saved_model.save(folder, run.network, values, data.features)
-    # Training rows that are streamed from disk would take long to score. If there are
-    # other rows, the training rows are left out.
+    # Training rows that are streamed from disk would take long to score, so they are
+    # only scored if there are no other rows.
     splits = [s for s in data.splits if s != "train" or not data.streamed] or ["train"]
     predictions = {split: run.network.predict(data.splits[split]) for split in splits}
     scores = {
@@ -69,31 +74,38 @@ def save_and_score(
 
 
 def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
-    """Returns how gates use experts, of all rows and by the values of a feature.
+    """Measures how gates use experts, over all rows and by the values of one feature.
 
-    The feature is the one that names the scenario of a row, or else the one that tells
-    most about the weights.
+    The feature is the scenario, if the data set has scenarios. Otherwise it is the
+    feature whose values differ most in the weights of the gates.
 
     Args:
         run: the trained run.
         split: the split whose rows are sampled.
+
+    Returns: the usage; None if the network has no gates to measure.
     """
     sample = sample_of(run.data.splits[split])
     tasks = list(run.config.chosen_tasks)
-    measured = measure_gate_weights(run.network, tasks, sample)
-    if measured is None:
+    gate_weights = measure_gate_weights(run.network, tasks, sample)
+    if gate_weights is None:
         return None
-    usage = summarize_gates(measured)
+    usage = summarize_gates(gate_weights)
     slices = slices_by_feature(run.data.features, sample.features)
     scenario = run.config.dataset.scenario
-    by_scenario = [by for by in slices if by.column == scenario]
-    chosen = next(iter(by_scenario), None) or most_explaining_slices(measured, slices)
-    usage["slices"] = [] if chosen is None else usage_by_slice(measured, chosen)
+    by_scenario = next((by for by in slices if by.column == scenario), None)
+    by_feature = by_scenario or most_explaining_slices(gate_weights, slices)
+    usage["slices"] = (
+        [] if by_feature is None else usage_by_slice(gate_weights, by_feature)
+    )
     return usage
 
 
 def calibrate_probabilities(run: TrainedRun, console: Console) -> None:
-    """Calibrates the network on the validation rows; writes and prints how."""
+    """Calibrates the network on the validation rows, and reports the calibrations.
+
+    Writes them to `calibration.json` and prints them, if there are any.
+    """
     from mtl_cli.training.calibration import calibrate
 
     calibrations = calibrate(run.config, run.network, run.data.splits.get("valid"))

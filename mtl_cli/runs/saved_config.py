@@ -1,4 +1,4 @@
-"""The `config.yaml` of a run folder: its content, ready to be run again."""
+"""Makes and reads the `config.yaml` of a run folder, which can be run again."""
 
 from pathlib import Path
 from typing import Any
@@ -11,35 +11,40 @@ from mtl_cli.core.other_files import MAX_YAML_BYTES, check_yaml, read_text
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.secrets import mask_secrets
 
+# The folder in which Hydra runs a saved configuration again. Hydra replaces
+# `${now:...}` by the current time.
 RUN_FOLDER = "outputs/runs/{name}-${{now:%Y%m%d-%H%M%S-%f}}"
 
 
 def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
-    """Returns the resolved configuration as YAML, with references in place of secrets.
+    """Converts a composed configuration to YAML without secrets.
 
+    Each secret is replaced by a reference to its environment variable. The command
     `mtl-train --config-path RUN --config-name config` runs the saved configuration
     again, in a new folder.
 
     Args:
         composed: the configuration that Hydra has composed.
-        choices: the chosen option of each config group.
+        choices: {config group: the chosen option}.
     """
     name = f"{composed.dataset.name}-{choices.get('model', composed.model.name)}"
     resolved: Any = mask_secrets(OmegaConf.to_container(composed, resolve=True))
     default: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml"))
     hydra = default["hydra"] | {"run": {"dir": RUN_FOLDER.format(name=name)}}
-    del hydra["help"]
-    groups = [
+    del hydra["help"]  # the help lists config groups, which a saved file does not have
+    no_logging = [
         {f"override hydra/{group}": "none"}
         for group in ("job_logging", "hydra_logging")
     ]
     return OmegaConf.to_yaml(
-        OmegaConf.create({"defaults": [*groups, "_self_"], **resolved, "hydra": hydra})
+        OmegaConf.create(
+            {"defaults": [*no_logging, "_self_"], **resolved, "hydra": hydra}
+        )
     )
 
 
 def read_config(run: Path) -> dict[str, Any]:
-    """Returns the configuration in a run folder, without Hydra's own keys.
+    """Reads the `config.yaml` of a run folder, without Hydra's own keys.
 
     Raises:
         OSError: if the file cannot be read.

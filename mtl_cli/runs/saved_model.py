@@ -1,4 +1,8 @@
-"""Saves a trained network as plain files, and rebuilds the network from the files."""
+"""Saves a trained network as plain files, and rebuilds the network from the files.
+
+A run folder may come from someone else. Therefore loading checks the files: a damaged
+or malicious file can neither execute code nor fill the memory.
+"""
 
 import contextlib
 import io
@@ -28,24 +32,25 @@ WEIGHTS = "model/model.weights.h5"
 LEARNT = "model/learnt.json"
 SPEC = "model/spec.json"
 BYTES_PER_WEIGHT = 4
-# Far above the groups and arrays of any network, and their depth.
+# The largest number of groups and arrays in a file of weights, and their largest depth.
+# Any network has far fewer.
 MAX_ENTRIES, MAX_DEPTH = 100_000, 32
 
 
 class WeightsInMemory(io.BytesIO):
-    """A file in memory that Keras accepts as a file of weights.
+    """A file in memory to which Keras can write weights.
 
-    HDF5 crashes the process when it writes to a full disk, so it writes to memory.
+    HDF5, the format of the weights, crashes the process if it writes to a full disk.
     """
 
     def __str__(self) -> str:
-        return WEIGHTS
+        return WEIGHTS  # Keras looks at the ending of the path
 
 
 def save(
     folder: RunFolder, network: Any, config: dict[str, Any], features: FeatureSet
 ) -> None:
-    """Writes the weights, the configuration, and what was learnt from the data.
+    """Writes the weights, the configuration and the fitted features of a network.
 
     Args:
         folder: the run folder.
@@ -63,7 +68,7 @@ def save(
 
 
 def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
-    """Rebuilds the network of a run. Loading the files cannot execute code in them.
+    """Rebuilds the trained network of a run from its files.
 
     Args:
         run: the folder of a finished run.
@@ -71,7 +76,7 @@ def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
     Returns: the trained `Network`, the fitted features and the configuration.
 
     Raises:
-        DataError: if the files are missing, damaged, or do not belong together.
+        DataError: if the files are missing or damaged, or do not fit each other.
     """
     from mtl_cli.network.build import build, check_size
 
@@ -83,7 +88,8 @@ def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
         check_size(config, features.layout, labels, sizes)
         network = build(config, features.layout, labels)
         with warnings.catch_warnings():
-            # If the file lacks the weights of a layer, Keras only warns.
+            # Keras only warns if the file lacks the weights of a layer. Here it is an
+            # error.
             warnings.simplefilter("error", UserWarning)
             network.predictions.load_weights(run / WEIGHTS)
         for weight in network.predictions.weights:
@@ -92,10 +98,12 @@ def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
 
 
 def load_learnt(run: Path) -> tuple[FeatureSet, dict[str, Statistics], Config]:
-    """Reads what the features and tasks of a run have learnt, without TensorFlow.
+    """Reads what a run has learnt from its data, apart from weights.
 
-    Returns: the fitted features, {task: statistics of its labels}, and the
-        configuration.
+    Does not import TensorFlow.
+
+    Returns: the fitted features; {task: mean and deviation of its labels}, for tasks
+        with standardised labels; and the configuration.
 
     Raises:
         DataError: if the files are missing or damaged.
@@ -105,7 +113,8 @@ def load_learnt(run: Path) -> tuple[FeatureSet, dict[str, Statistics], Config]:
         config = Config.model_validate(read_json(run / SPEC))
         learnt = read_json_object(run / LEARNT)
         features = FeatureSet(config.dataset.used_features, learnt["features"])
-        # Fails if a feature lacks what it has learnt, or has learnt something else.
+        # Encoding an example raises an error if the learnt values of a feature are
+        # missing or malformed.
         features.encode(features.examples(1))
         for values in features.learnt.values():
             if "vocabulary" in values and values.vocabulary.null_count:
@@ -115,7 +124,7 @@ def load_learnt(run: Path) -> tuple[FeatureSet, dict[str, Statistics], Config]:
 
 @contextlib.contextmanager
 def named_damage(run: Path) -> Iterator[None]:
-    """Turns an error about a damaged or missing file of a run into one line."""
+    """Turns an error about a damaged or missing file of a run into a `DataError`."""
     try:
         yield
     except ValidationError as error:
@@ -128,23 +137,24 @@ def named_damage(run: Path) -> Iterator[None]:
 
 
 def stored_arrays(weights: Path) -> list[int]:
-    """Returns the number of weights in each array of a file.
+    """Returns the number of weights in each array of a file, without reading them.
 
     Raises:
-        UnsafeFileError: if the file holds arrays that expand, or far too many groups.
+        UnsafeFileError: if the file may fill the memory: it holds compressed arrays,
+            or far too many groups, or is smaller than its arrays.
         OSError: if the file is damaged.
     """
     import h5py
 
-    sizes, entries = [], 0
+    sizes, num_entries = [], 0
 
     def visit(name: str, entry: Any) -> None:
-        nonlocal entries
-        entries += 1
-        if entries > MAX_ENTRIES or name.count("/") > MAX_DEPTH:
+        nonlocal num_entries
+        num_entries += 1
+        if num_entries > MAX_ENTRIES or name.count("/") > MAX_DEPTH:
             raise UnsafeFileError(f"{WEIGHTS} has too many groups")
         if isinstance(entry, h5py.Dataset):
-            if entry.chunks is not None:  # only chunks can be compressed
+            if entry.chunks is not None:  # only arrays in chunks can be compressed
                 raise UnsafeFileError(f"{WEIGHTS}: '{name}' may expand when it is read")
             sizes.append(entry.size)
 

@@ -1,4 +1,4 @@
-"""Tables of a run's scores, with one row per output and one column per metric."""
+"""Makes tables of scores as text: one row per output and one column per metric."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,11 +7,11 @@ from mtl_cli.heads.base import Output
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.metrics.scores import Score, Scores, metrics_of
 
-Cells = list[list[str]]
+Cells = list[list[str]]  # the rows of a table; the first row is the header
 
 
 def score_tables(outputs: list[Output], scores: Scores) -> list[Cells]:
-    """Returns one table per kind of task, since two kinds have few metrics in common.
+    """Returns one table per kind of task, since two kinds share only few metrics.
 
     Args:
         outputs: the outputs whose scores are shown.
@@ -26,13 +26,17 @@ def score_tables(outputs: list[Output], scores: Scores) -> list[Cells]:
 def score_table(outputs: list[Output], scores: Scores) -> Cells:
     """Returns a header and one row per output, for outputs of the same kind of task.
 
-    The columns are the metrics that an output has, then the numbers of rows and of
-    positive labels.
+    The columns are the metrics that at least one output has, then the numbers of rows
+    and of positive labels.
+
+    Args:
+        outputs: the outputs whose scores are shown.
+        scores: the scores of one split, by the name of the output.
     """
     metric_order = [metric.name for metric in (*outputs[0].task.METRICS, truth_rmse)]
-    scored = {name for output in outputs for name in scores[output.name]}
-    metrics = [name for name in metric_order if name in scored]
-    counts = [name for name in ("rows", "positives") if name in scored]
+    present = {name for output in outputs for name in scores[output.name]}
+    metrics = [name for name in metric_order if name in present]
+    counts = [name for name in ("rows", "positives") if name in present]
     cells = [["task", *(metric.replace("_", " ") for metric in metrics), *counts]]
     for output in outputs:
         values = scores[output.name]
@@ -55,29 +59,30 @@ def scenario_table(outputs: list[Output], scores: Scores) -> Cells:
         outputs: the outputs whose scores are shown.
         scores: the scores of one split, by the name of the output.
     """
-    by_output = [(x, scores[x.name].get("scenarios", {})) for x in outputs]
-    if not by_output[0][1]:
+    # {scenario: score} of each output; all outputs have the same scenarios.
+    scores_by_scenario = [scores[x.name].get("scenarios", {}) for x in outputs]
+    if not scores_by_scenario[0]:
         return []
     header = ["scenario"]
-    for output, _ in by_output:
+    for output in outputs:
         header += [f"{output.name} {output.first_metric.replace('_', ' ')}", "rows"]
     cells = [header]
-    for name in by_output[0][1]:
-        row = [name]
-        for output, scenarios in by_output:
-            values = scenarios[name]
-            row.append(format_metric(values.get(output.first_metric)))
-            row.append(format_count(values.get("rows")))
+    for scenario in scores_by_scenario[0]:
+        row = [scenario]
+        for output, by_scenario in zip(outputs, scores_by_scenario, strict=True):
+            score = by_scenario[scenario]
+            row.append(format_metric(score.get(output.first_metric)))
+            row.append(format_count(score.get("rows")))
         cells.append(row)
     return cells
 
 
 def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list[Cells]:
-    """Returns one table per set of metrics: a header, then one row per output.
+    """Groups outputs with the same metrics into tables: a header, one row per output.
 
     Args:
-        rows: for each output: its title, its metrics as text, and its score with the
-            numbers of rows and of positive labels.
+        rows: for each output, its title, {metric: value as text}, and its score, from
+            which the numbers of rows and of positive labels are taken.
     """
     tables: dict[tuple[str, ...], Cells] = {}
     for title, metrics, score in rows:
@@ -91,24 +96,29 @@ def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list
 
 
 def metric_texts(score: Score) -> dict[str, str]:
-    """Returns the metrics of a score as text, by name."""
+    """Formats the metrics of a score: {metric: value as text}."""
     return {name: format_metric(value) for name, value in metrics_of(score).items()}
 
 
 def format_metric(value: float | None) -> str:
-    """Returns a metric with four decimals, or one from 1000 on; a dash for None."""
+    """Formats a metric with four decimals, with one above 1000; a dash for None."""
     if value is None:
         return "-"
     return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.1f}"
 
 
 def format_count(value: int | None) -> str:
-    """Returns a count with a comma after the thousands; a dash for None."""
+    """Formats a count, such as `12,345`; a dash for None."""
     return "-" if value is None else f"{value:,}"
 
 
 def text_with_interval(metric: dict[str, Any]) -> str:
-    """Returns `0.9167 ±0.0046`: a value and half the width of its 95 % interval."""
+    """Returns `0.9167 ±0.0046`: a value and half the width of its 95 % interval.
+
+    Args:
+        metric: the keys `value`, `low` and `high`; the last two are None if there is no
+            interval.
+    """
     value = format_metric(metric["value"])
     if metric["low"] is None:
         return value

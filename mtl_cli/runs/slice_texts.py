@@ -1,4 +1,4 @@
-"""Says how much weaker a task is on a slice."""
+"""Describes how much weaker a task is on a slice, the rows with one feature value."""
 
 from typing import Any
 
@@ -11,18 +11,21 @@ from mtl_cli.runs.score_table import (
 )
 
 
-def slice_text(record: dict[str, Any], number: int) -> str:
-    """Returns a slice, its metric, the metric of all other rows, and the p-value.
+def slice_text(record: dict[str, Any], num_slices: int) -> str:
+    """Describes a tested slice in one line.
+
+    The line names the slice, its metric with the interval, the metric of all other
+    rows, and the corrected p-value of the difference.
 
     Args:
         record: a tested slice, see `scoring.slice_scores`.
-        number: the number of tested slices of the task.
+        num_slices: the number of tested slices of the task.
     """
     return (
         f"{record['metric'].replace('_', ' ')} {text_with_interval(record)} where "
         f"{record['column']} is {record['slice']}, {format_metric(record['rest'])} on "
         f"the other rows ({p_value_text(record['p_corrected'])}, corrected for "
-        f"{number} slices)"
+        f"{num_slices} slices)"
     )
 
 
@@ -31,7 +34,7 @@ def slice_table(title: str, records: list[dict[str, Any]]) -> Cells:
 
     Args:
         title: the title of the task.
-        records: at least one slice.
+        records: the tested slices, at least one.
     """
     metric = records[0]["metric"].replace("_", " ")
     cells = [[title, "rows", metric, "on other rows", "surely weaker"]]

@@ -6,8 +6,8 @@ import time
 class StageTimer:
     """Adds up the seconds of each stage.
 
-    The first stage is over when the timer is made; its seconds are the CPU time that
-    the process has used until then.
+    The first stage ends when the timer is created. Its seconds are the CPU time that
+    the process has used until then, because no clock was read at its start.
     """
 
     def __init__(self) -> None:
@@ -15,22 +15,25 @@ class StageTimer:
         self.stage_began = time.perf_counter()
 
     def end_stage(self, stage: str) -> None:
-        """Ends a stage. The stage began when the stage before it ended."""
+        """Ends the stage that began when the stage before it ended."""
         now = time.perf_counter()
         self.add(stage, now - self.stage_began)
         self.stage_began = now
 
     def add(self, stage: str, seconds: float) -> None:
-        """Adds seconds to a stage."""
+        """Adds seconds to a stage, which is created if it does not exist yet."""
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
     def split_off(self, stage: str, inner_stage: str, seconds: float) -> None:
-        """Moves seconds from a stage to a stage inside it."""
+        """Makes a part of a stage a stage of its own, and moves its seconds there."""
         self.seconds[stage] -= seconds
         self.add(inner_stage, seconds)
 
     def table(self) -> list[list[str]]:
-        """Returns a header, one row per stage, and the sum: names, seconds, shares."""
+        """Returns a table: a header, one row per stage, and a row with the sum.
+
+        The columns are the stage, its seconds, and its percentage of the sum.
+        """
         total = sum(self.seconds.values())
         rows = [
             [stage, f"{seconds:.2f}", f"{seconds / total:.0%}"]

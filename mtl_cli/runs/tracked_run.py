@@ -1,4 +1,8 @@
-"""Sends the events of a run to its tracker, without stopping or delaying the run."""
+"""Sends the events of a run to its tracker, without stopping or delaying the run.
+
+The run puts its events into a queue, and a thread sends them. If the tracker's service
+does not answer, the thread tries again. An event that the service refuses is dropped.
+"""
 
 import contextlib
 import json
@@ -20,24 +24,24 @@ from mtl_cli.trackers.base import Tracker, flat_numbers
 from mtl_cli.training.checkpoint import Checkpoint
 from mtl_cli.training.progress import Epoch
 
-RECORD = "tracked.json"
+RECORD = "tracked.json"  # in the run folder: the last epoch that was sent
 RETRY_SECONDS = 2
-# At its end a run waits this long for a service that does not answer ...
+# The time that a run waits at its end for a service that does not answer, ...
 MAX_SECONDS_AWAY = 15
-# ... and this long for one that may still be receiving files.
+# ... and for a service that answers, but may still be receiving files.
 MAX_SECONDS_BUSY = 600
 
 
 @dataclass(frozen=True)
 class Event:
-    """A call of the tracker.
+    """A call of the tracker, to be made by the thread.
 
     Attributes:
-        call: makes the call.
+        call: the function that makes the call.
         values: the number of values that the call sends.
         epoch: the number of the epoch that the call reports; 0 for other calls.
         must_succeed: whether an error of the call ends the run.
-        time: when the event happened, in seconds since 1970.
+        time: the time of the event, in seconds since 1970.
     """
 
     call: Callable[[], object]
@@ -63,28 +67,34 @@ class TrackedRun:
         self.is_open = tracker.name != "none"
         self.is_ending = False
         self.events: deque[Event] = deque()
-        self.changed = threading.Condition()  # guards all that is below, and `events`
+        # Both threads hold this lock while they change `events`, `is_open` or an
+        # attribute below, and then notify the other thread.
+        self.changed = threading.Condition()
         self.start_error: BaseException | None = None
         self.reason = ""  # why the last values could not be sent
-        self.is_away = False  # whether the last call found that nobody answers
-        self.missing = 0  # the number of values that the service has refused
+        self.is_away = False  # whether the service did not answer the last call
+        self.num_refused = 0  # the number of values that the service has refused
 
     def start(self, values: dict[str, Any], must_succeed: bool) -> None:
-        """Starts the tracker.
+        """Starts the tracker and the thread, and waits until the tracker has started.
+
+        The run goes on if the tracker's service does not answer, unless the tracker
+        must succeed.
 
         Args:
             values: the configuration, without secrets.
             must_succeed: whether an error of the tracker ends the run.
 
         Raises:
-            ConfigError: if the tracker cannot start.
+            ConfigError: if the tracker must succeed, but cannot start.
         """
         if not self.is_open:
             return
         call = partial(self.tracker.start, self.folder, values)
         self.add(Event(call, must_succeed=must_succeed))
         threading.Thread(target=self.send_events, daemon=True).start()
-        # The packages of a tracker are loaded before the run loads its own.
+        # Waiting also keeps the thread from importing the tracker's packages while the
+        # run imports its own packages.
         with self.changed:
             self.changed.wait_for(lambda: not self.events or self.is_away)
         if isinstance(self.start_error, MtlError):
@@ -101,7 +111,10 @@ class TrackedRun:
         self.add(Event(call, len(flat_numbers(row)), number))
 
     def last_epoch_sent(self) -> int:
-        """Returns the number of the last epoch that an earlier process has sent."""
+        """Returns the number of the last epoch that was sent before a resume; else 0.
+
+        The number is also 0 if the epochs were sent to another tracker.
+        """
         try:
             record = read_json_object(self.folder / RECORD)
             return int(record["epoch"]) if record["tracker"] == self.tracker.name else 0
@@ -111,8 +124,8 @@ class TrackedRun:
     def end(self, scores: dict[str, Scores] | None) -> None:
         """Queues the final scores, and waits until all events are sent.
 
-        The run waits only briefly for a service that does not answer. One warning says
-        how many values the service has not received.
+        The time of waiting is limited. If values were not sent by then, one warning
+        says how many the service lacks.
 
         Args:
             scores: the final scores by split and task; None if the run failed.
@@ -121,10 +134,10 @@ class TrackedRun:
             return
         call = partial(self.tracker.end, scores)
         self.add(Event(call, len(flat_numbers(dict(scores or {})))))
-        begin, is_repeated, self.is_ending = time.monotonic(), self.is_ending, True
+        begin, is_second_call, self.is_ending = time.monotonic(), self.is_ending, True
         with self.changed:
-            # A second call means that a signal has interrupted the first.
-            while self.events and not is_repeated:
+            # A second call means that a signal has interrupted the first: do not wait.
+            while self.events and not is_second_call:
                 limit = MAX_SECONDS_AWAY if self.is_away else MAX_SECONDS_BUSY
                 seconds = begin + limit - time.monotonic()
                 if seconds <= 0:
@@ -132,33 +145,43 @@ class TrackedRun:
                 self.changed.wait(seconds)
             self.is_open = False
             self.changed.notify_all()
-            lost_end = bool(self.events)
-            num_lost = self.missing + sum(event.values for event in self.events)
-        if num_lost or lost_end:
-            self.warn(self.describe_loss(num_lost, lost_end, scores is not None))
+            lacks_end = bool(self.events)  # the end is the last event
+            num_lost = self.num_refused + sum(event.values for event in self.events)
+        if num_lost or lacks_end:
+            self.warn(self.describe_loss(num_lost, lacks_end, scores is not None))
 
-    def describe_loss(self, values: int, lost_end: bool, is_done: bool) -> str:
-        """Returns a warning that says what is missing, and where it is kept."""
-        parts = [f"{values:,} values"] if values else []
-        parts += ["the end of the run"] if lost_end else []
+    def describe_loss(self, num_lost: int, lacks_end: bool, is_done: bool) -> str:
+        """Returns a warning that says what the service lacks, and where it is kept.
+
+        Args:
+            num_lost: the number of values that the service has not received.
+            lacks_end: whether the service does not know that the run has ended.
+            is_done: whether the run is finished; False if it failed.
+        """
+        parts = [f"{num_lost:,} values"] if num_lost else []
+        parts += ["the end of the run"] if lacks_end else []
         reason = self.reason or f"no call has returned for {MAX_SECONDS_BUSY} s"
         text = f"tracker: {self.tracker.name} lacks {' and '.join(parts)}: {reason}"
         folder = shortest(self.folder)
         if is_done:
             text += f"; {folder} holds all values in history.csv and metrics.json"
-        elif values:
+        elif num_lost:
             text += f"; {folder} holds them, and the resumed run sends them"
         return text
 
     def add(self, event: Event) -> None:
-        """Queues an event."""
+        """Queues an event, unless the connection is closed."""
         with self.changed:
             if self.is_open:
                 self.events.append(event)
                 self.changed.notify_all()
 
     def send_events(self) -> None:
-        """Sends one event after another until the run has ended."""
+        """Sends one event after another until the connection is closed.
+
+        This method runs in the thread. An event stays in the queue until it is sent or
+        refused.
+        """
         while True:
             with self.changed:
                 self.changed.wait_for(lambda: self.events or not self.is_open)
@@ -186,21 +209,25 @@ class TrackedRun:
             self.changed.notify_all()
 
     def handle_error(self, event: Event, error: BaseException) -> None:
-        """Keeps an event of a service that does not answer, and drops other events."""
+        """Drops an event that was refused; waits if the service does not answer.
+
+        If the service does not answer, the event stays in the queue to be sent again.
+        """
         with self.changed:
             if not self.is_open:
                 return
-            is_first = not self.reason
+            is_first_error = not self.reason
             self.reason = first_line(error)
+            # Errors of the network are subclasses of `OSError`.
             self.is_away = isinstance(error, OSError) and not event.must_succeed
             if event.must_succeed:
                 self.start_error, self.is_open = error, False
             if not self.is_away:
                 self.events.popleft()
-                self.missing += event.values
+                self.num_refused += event.values
             self.changed.notify_all()
-        if is_first and not event.must_succeed:
-            # A warning that cannot be printed must not end this thread.
+        if is_first_error and not event.must_succeed:
+            # If the warning cannot be printed, this thread must go on nevertheless.
             with contextlib.suppress(MtlError, OSError, SystemExit):
                 self.warn(self.describe_trouble())
         if self.is_away:
@@ -223,15 +250,17 @@ def tracked_run(
     values: dict[str, Any],
     earlier_rows: Iterable[dict[str, Any]] | None,
 ) -> Iterator[TrackedRun]:
-    """Starts a tracker, and tells the tracker if the run fails.
+    """Starts a tracker, and yields the connection; ends the tracker if the run fails.
+
+    If the run succeeds, the block itself calls `end` with the final scores.
 
     Args:
         tracker: the tracker to call.
         folder: the run folder.
         warn: the function that prints a warning.
         values: the configuration, without secrets.
-        earlier_rows: the rows of the epochs that a resumed run has trained before;
-            None for a run that trains from the beginning.
+        earlier_rows: the rows of `history.csv` for the epochs that were trained before
+            a resume; None for a run that trains from the beginning.
     """
     tracked = TrackedRun(tracker, folder, warn)
     tracked.start(values, must_succeed=earlier_rows is None)
@@ -247,11 +276,12 @@ def tracked_run(
 
 
 def earlier_rows(checkpoint: Checkpoint | None) -> list[dict[str, Any]] | None:
-    """Returns the rows of a checkpoint's epochs; None without a checkpoint.
+    """Returns the rows of `history.csv` for the epochs of a checkpoint.
+
+    Returns: one row per epoch; None if there is no checkpoint.
 
     Raises:
-        DataError: if the checkpoint's values do not have the form of a training's
-            state.
+        DataError: if the values of the checkpoint are malformed.
     """
     if checkpoint is None:
         return None

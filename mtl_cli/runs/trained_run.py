@@ -1,4 +1,4 @@
-"""A run whose network is trained."""
+"""A run after its training: all that the later steps of the run need."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,13 +19,13 @@ class TrainedRun:
     Attributes:
         folder: the run folder.
         config: the run's configuration.
-        command: the command that has made the run.
-        next_commands: commands to go on with, and what each does.
+        command: the command that made the run.
+        next_commands: commands to run next: pairs of a command and its purpose.
         environment: the content of `environment.json`.
         data: the encoded splits.
         network: the trained network.
-        history: the losses and validation scores of each epoch; without epochs for an
-            ensemble of runs.
+        history: the losses and validation scores of each epoch. It has no epochs for an
+            ensemble, which is not trained itself.
     """
 
     folder: RunFolder

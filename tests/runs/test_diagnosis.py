@@ -92,7 +92,7 @@ def test_importance_predicts_a_share_of_the_rows_that_training_went_through(
     trained = ROWS / 2 * 60
     rows = diagnosis_of(planted).importances["rows"]
     share = rows * len(FEATURES) * diagnosis.REPEATS / trained
-    assert 0.9 * diagnosis.PREDICTED_SHARE < share <= diagnosis.PREDICTED_SHARE
+    assert 0.9 * diagnosis.PREDICTED_FRACTION < share <= diagnosis.PREDICTED_FRACTION
 
 
 def test_importance_that_would_take_long_is_not_measured(planted: Any) -> None:

@@ -525,7 +525,7 @@ def test_new_folder_gives_way_to_the_newest_run_that_was_cut_off(file, tmp_path)
     (tmp_path / "stray").write_text("")
     start = resume.choose_start(configured, tmp_path / "new", True)
     assert start.path == tmp_path / "1"
-    assert "resume=never starts anew" in start.message
+    assert "resume=never starts a new run" in start.message
     # While the newest run is resumed, the run before it is the newest that is free.
     second = resume.choose_start(configured, tmp_path / "new", True)
     assert second.path == tmp_path / "0"
@@ -603,7 +603,7 @@ def test_same_command_goes_on_after_ctrl_c(whole, tmp_path):
     assert ended.returncode == 0, ended.stderr
     first = ended.stdout.splitlines()[0]
     assert first.startswith("going on after ")
-    assert f"run in outputs/runs/{run.name}; resume=never starts anew" in first
+    assert f"run in outputs/runs/{run.name}; resume=never starts a new run" in first
     assert list((tmp_path / "outputs" / "runs").iterdir()) == [run]
     assert_same_run(run, whole)
 

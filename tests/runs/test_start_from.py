@@ -315,15 +315,16 @@ def test_folders_without_a_finished_run_are_refused(
         "finished run; did you mean copy?"
     )
     assert line(tmp_path) == (
-        f"start_from.run: {tmp_path} is not the folder of a run; name one of a "
+        f"start_from.run: {tmp_path} is not the folder of a run; name the folder of a "
         f"finished run, such as {run}"
     )
     (run / "status.json").write_text('{"status": "interrupted"}')
     assert "is not finished, its status is interrupted; finish it" in line(run)
     (run / "status.json").write_text("[")
     assert line(run).startswith("start_from.run: ")
-    assert (
-        line(Path("/proc/self")) == "start_from.run: /proc/self is no folder of a run"
+    assert line(Path("/proc/self")) == (
+        "start_from.run: /proc/self is not the folder of a run; name the folder of a "
+        "finished run"
     )
     (tmp_path / "loop").symlink_to("loop")
     for name in ("loop", "x" * 300):
@@ -438,7 +439,7 @@ def test_resumed_run_needs_no_earlier_run(
     assert (after.learnt, after.lineage) == (before.learnt, before.lineage)
     with pytest.raises(ConfigError, match="there is no folder"):
         earlier_run.read(chosen_run, tmp_path / "new", is_resumed=False)
-    file = tmp_path / "new" / earlier_run.KEPT
+    file = tmp_path / "new" / earlier_run.KEPT_FILE
     kept = json.loads(file.read_text())
     forged = {
         "Invalid JSON": "{",
