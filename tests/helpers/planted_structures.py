@@ -105,6 +105,24 @@ def scenarios(random: np.random.Generator, rows: int, structure: bool) -> Rows:
     )
 
 
+def markets(random: np.random.Generator, rows: int, structure: bool) -> Rows:
+    """Two functions of ten numbers; each of four markets flips some numbers' signs.
+
+    Without the structure, no market flips a sign.
+    """
+    market, x = random.integers(0, 4, rows), random.normal(size=(rows, 10))
+    sign = random.choice([-1.0, 1.0], (4, 10)) if structure else np.ones((4, 10))
+    logits = []
+    for _ in range(2):
+        frequencies = random.normal(size=(10, 6)) / np.sqrt(10)
+        y = np.sin((sign[market] * x) @ frequencies) @ random.normal(size=6)
+        logits.append(3 * (y - y.mean()) / y.std())
+    return Rows(
+        {"market": market} | {f"x{i}": x[:, i] for i in range(10)},
+        dict(zip(["click", "like"], map(sigmoid, logits), strict=True)),
+    )
+
+
 def groups(random: np.random.Generator, rows: int, structure: bool) -> Rows:
     """Eight tasks of four kinds; each kind has a function of ten numbers.
 
@@ -159,6 +177,8 @@ RIVALS = {
     "mmoe": ["model=mmoe", *EXPERTS],
 }
 PAGE = "model.prior_features=[page]"
+STAR = ["model=star", "model.bottom_units=[32]"]
+M3OE = ["model=m3oe", "model.star_units=32", "model.bottom_units=[32]", EXPERT]
 SMALL = ["model.expert_units=[16,8]", "model.num_experts=8"]
 
 PROBLEMS = {
@@ -200,6 +220,19 @@ PROBLEMS = {
                 "model.prior_gate_units=[32]",
                 "model.tower_units=[32,16]",
             ],
+            "star": [*STAR, "++dataset.scenario=page"],
+            "m3oe": [*M3OE, "++dataset.scenario=page"],
+        },
+        settings(8, 256, "encoder.embedding_dim=8", "model.tower_units=[16]"),
+    ),
+    "markets": Problem(
+        markets,
+        16_000,
+        {
+            **RIVALS,
+            "ple": ple(EXPERT, *SIX),
+            "star": [*STAR, "++dataset.scenario=market"],
+            "m3oe": [*M3OE, "++dataset.scenario=market"],
         },
         settings(8, 256, "encoder.embedding_dim=8", "model.tower_units=[16]"),
     ),
