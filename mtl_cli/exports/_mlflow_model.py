@@ -1,7 +1,7 @@
-"""The code of an MLflow model: scores tables of raw columns with a SavedModel.
+"""The code of an exported MLflow model: a SavedModel that predicts rows of a DataFrame.
 
-MLflow copies this file into each exported model, and imports it from there. So it must
-not import other modules of mtl-cli.
+MLflow copies this file into each exported model, and imports the copy wherever the
+model is served. Therefore this file must not import other modules of mtl-cli.
 """
 
 import json
@@ -15,35 +15,45 @@ import tensorflow as tf
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
-LARGEST_EXACT_FLOAT = 2**53  # above it, float64 rounds whole numbers
-
 
 class RawColumns(PythonModel):
-    """A SavedModel with its inputs as the columns of a DataFrame."""
+    """Predicts rows of a DataFrame, whose columns are the inputs of a SavedModel."""
 
     def load_context(self, context: Any) -> None:
-        """Loads the SavedModel that lies among the artifacts."""
+        """Loads the SavedModel from the artifacts of the MLflow model."""
         folder = Path(context.artifacts["model"])
         record = json.loads((folder / "export.json").read_text("utf-8"))
-        self.kinds: dict[str, str] = record["inputs"]
+        self.input_kinds: dict[str, str] = record["inputs"]
         self.outputs: list[str] = record["outputs"]
         self.model = tf.saved_model.load(str(folder))
 
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: Any = None
     ) -> pd.DataFrame:
-        """Returns one row of predictions per row."""
-        score = self.model.signatures["serving_default"]
+        """Returns the predictions: one row for each row of `model_input`."""
+        serve = self.model.signatures["serving_default"]
         inputs = {
             column: tf.constant(as_array(model_input[column], kind))
-            for column, kind in self.kinds.items()
+            for column, kind in self.input_kinds.items()
         }
-        columns = {name: x.numpy() for name, x in score(**inputs).items()}
+        columns = {name: values.numpy() for name, values in serve(**inputs).items()}
         return pd.DataFrame(columns, index=model_input.index)[self.outputs]
 
 
 def as_array(cells: "pd.Series[Any]", kind: str) -> npt.NDArray[Any]:
-    """Returns cells as an input of the SavedModel; None becomes an empty cell."""
+    """Converts a column to an input of the SavedModel.
+
+    Args:
+        cells: the column. A missing cell is None, NaN or NA.
+        kind: `number`, `text`, or for lists `numbers` or `texts`.
+
+    Returns: numbers as float64, with NaN for a missing cell; or texts, with "" for a
+        missing cell. A column of lists becomes a matrix with one row per list. Shorter
+        lists are filled up with NaN or "". A missing list counts as an empty list.
+
+    Raises:
+        ValueError: if an id is a float that is not a whole number.
+    """
     if kind == "number":
         return cells.to_numpy("float64", na_value=np.nan)
     if kind == "text":
@@ -61,26 +71,33 @@ def as_array(cells: "pd.Series[Any]", kind: str) -> npt.NDArray[Any]:
     return texts
 
 
-def as_text(cell: Any) -> str:
-    """Returns a cell as the text of an id or word, "" for a missing cell.
+def as_text(value: Any) -> str:
+    """Converts an id or a word to text, as training does; a missing value becomes "".
+
+    pandas stores whole numbers as floats if some cells of their column are missing.
+    Therefore the float 7.0 becomes "7".
 
     Raises:
-        ValueError: if the cell is a float that is no exact whole number.
+        ValueError: if the value is a float that is not a whole number, or so large that
+            its type rounds whole numbers.
     """
-    if is_missing(cell):
+    if is_missing(value):
         return ""
-    if isinstance(cell, bool):
-        return str(cell).lower()
-    if isinstance(cell, float):
-        if not cell.is_integer() or abs(cell) > LARGEST_EXACT_FLOAT:
-            raise ValueError(f"{cell!r} is no exact id; give ids as text")
-        return str(int(cell))
-    return str(cell)
+    # NumPy's scalars have types of their own: only `np.float64` is also a `float`.
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower()
+    if isinstance(value, float | np.floating):
+        largest_exact = 2 ** (np.finfo(type(value)).nmant + 1)
+        if not value.is_integer() or abs(value) > largest_exact:
+            raise ValueError(f"{value} is not an exact id; give ids as text")
+        return str(int(value))
+    return str(value)
 
 
-def is_missing(cell: Any) -> bool:
-    """Whether a cell is None, NaN or NA."""
-    return cell is None or (not isinstance(cell, str) and pd.isna(cell) is True)
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN or NA."""
+    # For a list, `pd.isna` returns an array, and so never the object `True`.
+    return value is None or (not isinstance(value, str) and pd.isna(value) is True)
 
 
 set_model(RawColumns())

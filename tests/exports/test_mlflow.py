@@ -48,6 +48,8 @@ def test_mlflow_model_takes_null_cells(run: Path) -> None:
     [
         *((None, ""), (float("nan"), ""), (pd.NA, ""), ("NA", "NA"), (True, "true")),
         *((HUGE + 1, str(HUGE + 1)), (np.int64(7), "7"), (7.0, "7")),
+        # Lists of an Arrow table become NumPy arrays, and their cells NumPy scalars.
+        *((np.float32(7), "7"), (np.float32("nan"), ""), (np.bool_(True), "true")),
     ],
 )
 def test_mlflow_model_reads_ids_as_training_does(cell: object, text: str) -> None:
@@ -56,11 +58,14 @@ def test_mlflow_model_reads_ids_as_training_does(cell: object, text: str) -> Non
     assert as_text(cell) == text
 
 
-@pytest.mark.parametrize("cell", [0.5, float(HUGE * 2), float("inf")])
+@pytest.mark.parametrize(
+    "cell",
+    [0.5, float(HUGE * 2), float("inf"), np.float32(0.5), np.float32(2**25)],
+)
 def test_mlflow_model_refuses_floats_that_are_no_exact_ids(cell: float) -> None:
     from mtl_cli.exports._mlflow_model import as_text
 
-    with pytest.raises(ValueError, match="is no exact id; give ids as text"):
+    with pytest.raises(ValueError, match="is not an exact id; give ids as text"):
         as_text(cell)
 
 
