@@ -17,7 +17,7 @@ from mtl_cli.columns.arrow_types import is_number, is_text
 from mtl_cli.columns.cells import Mask
 from mtl_cli.core.errors import DataError, RowError, shown
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.graphs.base import Ops
+from mtl_cli.graphs.base import GraphOps
 
 Floats = npt.NDArray[np.float64]
 
@@ -243,7 +243,7 @@ def ramps(x: Floats, learnt: Mapping[str, Any]) -> Floats:
     return np.nan_to_num(fractions)
 
 
-def ramps_graph(x: Tensor, learnt: Mapping[str, Any], ops: Ops) -> Tensor:
+def ramps_graph(x: Tensor, learnt: Mapping[str, Any], ops: GraphOps) -> Tensor:
     """Builds `ramps` as a graph for exported models.
 
     Args:
@@ -252,5 +252,5 @@ def ramps_graph(x: Tensor, learnt: Mapping[str, Any], ops: Ops) -> Tensor:
         ops: the graph's operations.
     """
     starts, widths = starts_and_widths(learnt)
-    without_nan = ops.filled(x, learnt["low"])  # all ramps of "low" are 0
+    without_nan = ops.fill_nan(x, learnt["low"])  # all ramps of "low" are 0
     return ops.ramps(without_nan, starts.tolist(), widths.tolist())

@@ -22,7 +22,7 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.data.continued_features import EarlierLearnt, extend_learnt
 from mtl_cli.features.base import Array, Feature
-from mtl_cli.graphs.base import GraphError, InputKind, Ops
+from mtl_cli.graphs.base import GraphError, GraphOps, InputKind
 
 # Scales and buckets need all their numbers in memory. Of a larger table, they are
 # learnt from a random sample of about this many training rows.
@@ -122,7 +122,7 @@ class FeatureSet:
                     kinds[column] = kind
         return kinds
 
-    def graph(self, ops: Ops) -> dict[str, Tensor]:
+    def graph(self, ops: GraphOps) -> dict[str, Tensor]:
         """Builds `encode` as a graph that reads raw columns, for exported models.
 
         Args:
@@ -142,7 +142,7 @@ class FeatureSet:
             for input_name, block in encoded.items():
                 blocks.setdefault(input_name, []).append(block)
         return {
-            input_name: ops.concatenated(blocks[input_name], dtype)
+            input_name: ops.concatenate(blocks[input_name], dtype)
             for input_name, dtype in INPUT_TYPES.items()
             if input_name in blocks
         }

@@ -16,7 +16,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
 
-class RawColumns(PythonModel):
+class RawColumnsModel(PythonModel):
     """Predicts rows of a DataFrame, whose columns are the inputs of a SavedModel."""
 
     def load_context(self, context: Any) -> None:
@@ -100,4 +100,4 @@ def is_missing(value: Any) -> bool:
     return value is None or (not isinstance(value, str) and pd.isna(value) is True)
 
 
-set_model(RawColumns())
+set_model(RawColumnsModel())

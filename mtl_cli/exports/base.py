@@ -1,10 +1,13 @@
-"""The base class of formats of exported models; each format is one file here."""
+"""The base class of export formats; each format is one file in this folder.
+
+An export is a file or folder that predicts raw rows without the run folder.
+"""
 
 from abc import abstractmethod
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import Options
@@ -19,20 +22,44 @@ if TYPE_CHECKING:
     from mtl_cli.graphs.base import InputKind
     from mtl_cli.network.build import Network
 
-    Predictions = dict[str, npt.NDArray[Any]]  # {column: (rows,)}
+    Predictions = dict[str, npt.NDArray[Any]]  # {output: (rows,)}
 
 AXIS = "exports"
-RECORD = "export.json"
+RECORD_FILE = "export.json"
 BYTES_PER_ID = 8
+
+
+class ExportRecord(TypedDict):
+    """The description of an export, stored in it as JSON.
+
+    An export that is a folder holds the record in the file `export.json`. There the
+    record has one more key: `files`, the hashes of all other files in the folder.
+
+    Attributes:
+        format: the name of the format.
+        mtl_cli: the version of mtl-cli that wrote the export.
+        inputs: {raw column that the export reads: kind of its cells}.
+        outputs: the names of the predictions.
+        rows: {raw column: cells} of a few test rows.
+        predictions: {output: numbers}, the predictions of the run for the test rows.
+            `mtl-export --verify` compares them with the predictions of the export.
+    """
+
+    format: str
+    mtl_cli: str
+    inputs: "dict[str, InputKind]"
+    outputs: list[str]
+    rows: dict[str, list[Any]]
+    predictions: dict[str, list[float]]
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained model, as it is read from a run folder.
+    """A trained model with everything that is needed to predict raw rows.
 
     Attributes:
         network: the trained network.
-        features: the fitted features.
+        features: the fitted features, which encode raw rows.
         config: the configuration of the run.
     """
 
@@ -41,20 +68,18 @@ class TrainedModel:
     config: "Config"
 
 
-class Export(Options):
-    """A format of exported models.
-
-    An export holds a record: {"format", "mtl_cli" (the version), "inputs" {column: kind
-    of input}, "outputs" [column], "rows" {column: cells}, "predictions" {column:
-    numbers}}. The rows and the predictions test the export. An export that is a folder
-    holds the record in `export.json`, with the hashes of the other files as "files".
+class ExportFormat(Options):
+    """A format in which models can be exported.
 
     Attributes:
-        packages: the packages that the format needs besides the packages of mtl-cli.
-        extra: the extra of mtl-cli that installs these packages.
-        tolerance: the largest allowed difference of a prediction p from the prediction
-            of `mtl-predict`, as a multiple of max(1, |p|).
-        byproducts: patterns of files that the use of an export adds to its folder.
+        packages: the Python packages that the format needs, if mtl-cli itself does not
+            need them.
+        extra: the extra that installs the packages: `pip install 'mtl-cli[EXTRA]'`.
+        tolerance: the largest accepted error of an export's prediction. The error is
+            |x - y| / max(1, |y|), where x is the prediction of the export and y the
+            prediction of `mtl-predict`.
+        byproducts: glob patterns of files that appear in the folder of an export when
+            a program uses the export. `--force` replaces a folder that holds them.
     """
 
     packages: ClassVar[tuple[str, ...]] = ()
@@ -63,28 +88,33 @@ class Export(Options):
     byproducts: ClassVar[tuple[str, ...]] = ()
 
     def check(self, name: str, target: Path) -> None:
-        """Refuses the export if a package is missing, or the target has a wrong name.
+        """Checks that the packages of the format are installed.
+
+        A format that restricts the name of the target overrides this method, and checks
+        the name too.
 
         Args:
-            name: the name of the format.
-            target: the file or folder to write.
+            name: the name of the format, for the error message.
+            target: the file or folder that the user asked for.
 
         Raises:
-            ConfigError: if the export is refused.
+            ConfigError: if a package is missing, or the name is not allowed.
         """
         if any(find_spec(package) is None for package in self.packages):
             raise ConfigError(
-                f"--format {name}: needs packages: pip install 'mtl-cli[{self.extra}]'"
+                f"--format {name}: packages are missing; install them with: "
+                f"pip install 'mtl-cli[{self.extra}]'"
             )
 
     @abstractmethod
-    def write(self, model: TrainedModel, record: dict[str, Any], path: Path) -> None:
+    def write(self, model: TrainedModel, record: ExportRecord, path: Path) -> None:
         """Writes an export.
 
         Args:
-            model: the model.
-            record: the record. The export must hold it.
-            path: the file or folder to write; nothing exists there.
+            model: the model to export.
+            record: the record, which must become part of the export.
+            path: the file or folder to write. Nothing exists there yet. The caller
+                moves the export from there to the target.
 
         Raises:
             ConfigError: if the format cannot hold a part of the model.
@@ -92,32 +122,34 @@ class Export(Options):
 
     @abstractmethod
     def predict(
-        self, path: Path, rows: "pa.Table", kinds: "dict[str, InputKind]"
+        self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"
     ) -> "Predictions":
-        """Predicts raw rows with an export, and with nothing else of the run.
+        """Predicts raw rows with an export. Reads no other file of the run.
 
         Args:
             path: the file or folder of the export.
-            rows: raw rows.
-            kinds: {column: what the export's input holds}.
+            rows: the raw rows.
+            input_kinds: {column: kind of its cells}, from the record.
         """
 
     def read_record(self, path: Path) -> dict[str, Any] | None:
-        """Returns the record of an export; None if the path is none of this format.
+        """Reads the record of an export, without checking its keys.
+
+        Returns: None if the path is not an export of this format.
 
         Raises:
             OSError: if a file cannot be read.
             ValueError: if the record is damaged.
         """
-        if not (path / RECORD).is_file():
+        if not (path / RECORD_FILE).is_file():
             return None
-        return read_json_object(path / RECORD)
+        return read_json_object(path / RECORD_FILE)
 
 
 def vocabulary_bytes(model: TrainedModel) -> int:
-    """Returns about how many bytes the vocabularies of a model take, with their ids."""
+    """Estimates the size of a model's vocabularies: the texts and their ids."""
     return sum(
-        len(value.encode()) + BYTES_PER_ID
+        len(text.encode()) + BYTES_PER_ID
         for learnt in model.features.learnt.values()
-        for value in learnt.get("vocabulary", [])
+        for text in learnt.get("vocabulary", [])
     )

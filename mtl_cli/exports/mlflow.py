@@ -1,4 +1,4 @@
-"""The format `mlflow`: a model that `mlflow models serve` serves."""
+"""The export format `mlflow`: an MLflow model, for `mlflow models serve`."""
 
 import contextlib
 import os
@@ -11,7 +11,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mtl_cli.exports.base import RECORD, Export, TrainedModel
+from mtl_cli.exports.base import (
+    RECORD_FILE,
+    ExportFormat,
+    ExportRecord,
+    TrainedModel,
+)
 from mtl_cli.exports.saved_model import SavedModel
 
 if TYPE_CHECKING:
@@ -21,8 +26,9 @@ if TYPE_CHECKING:
     from mtl_cli.exports.base import Predictions
     from mtl_cli.graphs.base import InputKind
 
-CODE = "_mlflow_model.py"
-MODEL = "model"  # the name of the SavedModel among the artifacts
+CODE_FILE = "_mlflow_model.py"  # a file of this folder
+ARTIFACT = "model"  # the name of the SavedModel among the artifacts
+# Environment variables that keep MLflow from reporting its use, and from printing.
 QUIET_VARIABLES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -30,45 +36,50 @@ QUIET_VARIABLES = {
 REQUIRED_PACKAGES = ("mlflow", "numpy", "pandas", "tensorflow")
 
 
-class MLflow(Export):
-    """An MLflow model of the flavour pyfunc, with a SavedModel in it."""
+class MLflow(ExportFormat):
+    """An MLflow model of the flavour `pyfunc` that contains a SavedModel."""
 
     packages: ClassVar[tuple[str, ...]] = ("mlflow",)
     extra: ClassVar[str] = "mlflow"
     byproducts: ClassVar[tuple[str, ...]] = ("__pycache__/_mlflow_model.*.pyc",)
 
-    def write(self, model: TrainedModel, record: dict[str, Any], path: Path) -> None:
+    def write(self, model: TrainedModel, record: ExportRecord, path: Path) -> None:
         with quiet(), tempfile.TemporaryDirectory(prefix="mtl-export-") as folder:
             import mlflow
 
-            saved_model = Path(folder, MODEL)
+            saved_model = Path(folder, ARTIFACT)
             SavedModel().write(model, record, saved_model)
             mlflow.pyfunc.save_model(
                 path,
-                python_model=str(Path(__file__).with_name(CODE)),
-                artifacts={MODEL: str(saved_model)},
+                python_model=str(Path(__file__).with_name(CODE_FILE)),
+                artifacts={ARTIFACT: str(saved_model)},
                 signature=signature(record),
                 pip_requirements=[f"{p}=={version_of(p)}" for p in REQUIRED_PACKAGES],
             )
-        shutil.copy(path / "artifacts" / MODEL / RECORD, path / RECORD)
+        # Readers of records look for the file at the top of the folder.
+        shutil.copy(path / "artifacts" / ARTIFACT / RECORD_FILE, path / RECORD_FILE)
 
     def predict(
-        self, path: Path, rows: "pa.Table", kinds: "dict[str, InputKind]"
+        self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"
     ) -> "Predictions":
         with quiet():
-            from mtl_cli.exports._mlflow_model import RawColumns
+            from mtl_cli.exports._mlflow_model import RawColumnsModel
 
-        # The code in the folder may have been changed by somebody: ours runs instead.
-        code = RawColumns()
-        artifacts = {MODEL: str(path / "artifacts" / MODEL)}
-        code.load_context(SimpleNamespace(artifacts=artifacts))
-        columns = code.predict(None, rows.to_pandas())
-        return {str(name): x.to_numpy() for name, x in columns.items()}
+        # Somebody may have changed the copy of the code in the export. Therefore the
+        # original in this package runs instead.
+        model = RawColumnsModel()
+        artifacts = {ARTIFACT: str(path / "artifacts" / ARTIFACT)}
+        model.load_context(SimpleNamespace(artifacts=artifacts))
+        columns = model.predict(None, rows.to_pandas())
+        return {str(name): values.to_numpy() for name, values in columns.items()}
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps MLflow from printing, and from reporting its use, inside the block."""
+    """Keeps MLflow from reporting its use, and from printing, inside the block.
+
+    The environment variables stay set after the block.
+    """
     for name, value in QUIET_VARIABLES.items():
         os.environ.setdefault(name, value)
     with warnings.catch_warnings():
@@ -77,12 +88,15 @@ def quiet() -> Iterator[None]:
 
 
 def version_of(package: str) -> str:
-    """Returns the version of a package; for mlflow, the version of mlflow-skinny."""
+    """Returns the version of an installed package.
+
+    mtl-cli installs mlflow-skinny, a part of mlflow with the same version numbers.
+    """
     return version("mlflow-skinny" if package == "mlflow" else package)
 
 
-def signature(record: dict[str, Any]) -> "ModelSignature":
-    """Returns the types of the inputs and outputs of an exported model."""
+def signature(record: ExportRecord) -> "ModelSignature":
+    """Returns the types of the columns that an exported model reads and predicts."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
     from mlflow.types.schema import AnyType, Array
@@ -90,11 +104,12 @@ def signature(record: dict[str, Any]) -> "ModelSignature":
     types: dict[str, Any] = {
         "text": DataType.string,
         "number": DataType.double,
-        # MLflow cuts the texts of an array that holds a null, if it knows their type.
+        # With `Array(DataType.string)`, MLflow would shorten the texts of a list that
+        # contains a null.
         "texts": Array(AnyType()),  # type: ignore[no-untyped-call]
         "numbers": Array(DataType.double),
     }
-    # MLflow accepts empty cells only in columns that are not required.
+    # MLflow accepts missing cells only in columns that are not required.
     inputs: list[ColSpec | TensorSpec] = [
         ColSpec(types[kind], name, required=False)
         for name, kind in record["inputs"].items()

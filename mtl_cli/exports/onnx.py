@@ -1,4 +1,4 @@
-"""The format `onnx`: one file that ONNX Runtime runs."""
+"""The export format `onnx`: one file that ONNX Runtime runs."""
 
 import json
 import logging
@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.other_files import check_regular
-from mtl_cli.exports.base import Export, TrainedModel, vocabulary_bytes
+from mtl_cli.exports.base import (
+    ExportFormat,
+    ExportRecord,
+    TrainedModel,
+    vocabulary_bytes,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,18 +21,21 @@ if TYPE_CHECKING:
     from mtl_cli.exports.base import Predictions
     from mtl_cli.graphs.base import InputKind
 
-ENDING = ".onnx"
-RECORD_KEY = "mtl_export"  # of the file's metadata
-MAX_BYTES = 2**31 - 1  # of a file of protocol buffers
+SUFFIX = ".onnx"
+RECORD_KEY = "mtl_export"  # the key of the record in the metadata of an ONNX file
+MAX_BYTES = 2**31 - 1  # an ONNX file is a protocol buffer, which holds 2 GiB
 BYTES_PER_WEIGHT = 4
-IS_ACCEPTED = "is_accepted"  # a mask of rows, beside the inputs of the network
-# The prefixes of the names of tensors.
+# The name of one more input of the network's graph: whether each row is accepted.
+IS_ACCEPTED = "is_accepted"
+# An export consists of two graphs: one encodes raw columns, the other is the network.
+# Each graph has a prefix for the names of its tensors.
 ENCODED, NETWORK = "encoded/", "network/"
-TF2ONNX_OPSET = 18  # the highest that tf2onnx writes
-IR_VERSION = 10  # of ONNX 1.16; ONNX Runtime reads this version since 1.18
+TF2ONNX_OPSET = 18  # the highest version of the operations that tf2onnx writes
+# The version of the file format. ONNX 1.16 introduced it, ONNX Runtime 1.18 reads it.
+IR_VERSION = 10
 
 
-class Onnx(Export):
+class Onnx(ExportFormat):
     """An ONNX file whose inputs are raw columns."""
 
     packages: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime", "tf2onnx")
@@ -36,30 +44,28 @@ class Onnx(Export):
 
     def check(self, name: str, target: Path) -> None:
         super().check(name, target)
-        if target.suffix != ENDING:
+        if target.suffix != SUFFIX:
             raise ConfigError(
-                f"--format {name}: '{target}' does not end in {ENDING}; name a file "
-                "that does"
+                f"--format {name}: '{target}' does not end in {SUFFIX}; give the file "
+                f"a name such as model{SUFFIX}"
             )
 
-    def write(self, model: TrainedModel, record: dict[str, Any], path: Path) -> None:
+    def write(self, model: TrainedModel, record: ExportRecord, path: Path) -> None:
         import onnx
 
         check_names(record)
         check_size(model)
-        whole = onnx.compose.merge_models(
+        merged = onnx.compose.merge_models(
             encoding_graph(model),
             network_graph(model, record["outputs"]),
-            io_map=[
-                (ENCODED + name, NETWORK + name) for name in inputs_of_network(model)
-            ],
+            io_map=[(ENCODED + name, NETWORK + name) for name in network_inputs(model)],
         )
-        onnx.helper.set_model_props(whole, {RECORD_KEY: json.dumps(record)})
-        onnx.checker.check_model(whole)
-        path.write_bytes(whole.SerializeToString())
+        onnx.helper.set_model_props(merged, {RECORD_KEY: json.dumps(record)})
+        onnx.checker.check_model(merged)
+        path.write_bytes(merged.SerializeToString())
 
     def predict(
-        self, path: Path, rows: "pa.Table", kinds: "dict[str, InputKind]"
+        self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"
     ) -> "Predictions":
         import onnxruntime
 
@@ -68,14 +74,17 @@ class Onnx(Export):
         session = onnxruntime.InferenceSession(
             str(path), providers=["CPUExecutionProvider"]
         )
-        inputs = {c: raw_input(c, rows[c], kind) for c, kind in kinds.items()}
+        inputs = {
+            column: raw_input(column, rows[column], kind)
+            for column, kind in input_kinds.items()
+        }
         names = [output.name for output in session.get_outputs()]
         return dict(zip(names, session.run(names, inputs), strict=True))
 
     def read_record(self, path: Path) -> dict[str, Any] | None:
-        if path.suffix != ENDING or not path.is_file():
+        if path.suffix != SUFFIX or not path.is_file():
             return None
-        self.check("onnx", path)
+        self.check("onnx", path)  # the package `onnx` reads the record
         import onnx
         from google.protobuf.message import DecodeError
 
@@ -91,45 +100,45 @@ class Onnx(Export):
         return record
 
 
-def check_names(record: dict[str, Any]) -> None:
-    """Refuses a column that has the name of a prediction.
+def check_names(record: ExportRecord) -> None:
+    """Checks that no raw column has the name of a prediction.
 
     Raises:
-        ConfigError: naming the column.
+        ConfigError: if a column has such a name.
     """
     for column in record["inputs"]:
         if column in record["outputs"]:
             raise ConfigError(
                 f"--format onnx: a column of the data and a prediction are both named "
-                f"'{column}'; rename the task, and train again"
+                f"'{column}'; rename the task, and train the model again"
             )
 
 
 def check_size(model: TrainedModel) -> None:
-    """Refuses a model that is too large for one file.
+    """Checks that one file can hold the model.
 
     Raises:
-        ConfigError: naming the size.
+        ConfigError: if the model is too large.
     """
     size = model.network.predictions.count_params() * BYTES_PER_WEIGHT
     size += vocabulary_bytes(model)
     if size > MAX_BYTES:
         raise ConfigError(
-            f"--format onnx: the model has {size / 2**30:.1f} GiB, and a file of ONNX "
-            "holds 2 GiB; take --format saved_model"
+            f"--format onnx: the model has {size / 2**30:.1f} GiB, but an ONNX file "
+            "holds at most 2 GiB; take --format saved_model"
         )
 
 
-def inputs_of_network(model: TrainedModel) -> list[str]:
-    """Returns the names of the network's inputs, and of the mask of accepted rows."""
-    return [*(x.name for x in model.network.predictions.inputs), IS_ACCEPTED]
+def network_inputs(model: TrainedModel) -> list[str]:
+    """Returns the names of the inputs of the network's graph; `IS_ACCEPTED` is last."""
+    return [*(tensor.name for tensor in model.network.predictions.inputs), IS_ACCEPTED]
 
 
 def encoding_graph(model: TrainedModel) -> "ModelProto":
-    """Returns the graph from raw columns to the inputs of the network.
+    """Builds the graph from raw columns to the inputs of the network.
 
     Raises:
-        ConfigError: if a feature has no such graph.
+        ConfigError: if a feature has no graph, or needs an operation that ONNX lacks.
     """
     from onnx import helper
 
@@ -137,14 +146,14 @@ def encoding_graph(model: TrainedModel) -> "ModelProto":
 
     ops = OnnxOps(model.features.input_kinds)
     inputs = model.features.graph(ops) | {IS_ACCEPTED: ops.is_accepted()}
-    graph = ops.finish({ENCODED + name: x for name, x in inputs.items()})
+    graph = ops.finish({ENCODED + name: tensor for name, tensor in inputs.items()})
     return helper.make_model(
         graph, opset_imports=operator_sets(), ir_version=IR_VERSION
     )
 
 
 def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
-    """Returns the graph from the inputs of the network to named predictions."""
+    """Converts the network to a graph from its inputs to the named outputs."""
     import tensorflow as tf
     import tf2onnx
     from onnx import compose, helper, version_converter
@@ -154,7 +163,7 @@ def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     score = Scorer(model.network, model.config)
-    *names, _ = inputs_of_network(model)
+    *names, _ = network_inputs(model)
 
     def predictions(*inputs: Any) -> list[Any]:
         *encoded, is_accepted = inputs
@@ -162,19 +171,21 @@ def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
         return [columns[name] for name in outputs]
 
     specs = [
-        tf.TensorSpec(x.shape, x.dtype, name=x.name)
-        for x in model.network.predictions.inputs
+        tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name)
+        for tensor in model.network.predictions.inputs
     ]
     specs.append(tf.TensorSpec([None], tf.bool, name=IS_ACCEPTED))
     function = tf.function(predictions, autograph=False)
     converted, _ = tf2onnx.convert.from_function(function, specs, opset=TF2ONNX_OPSET)
-    # A column of the data may have the name of a tensor of the network.
+    # Without the prefix, a tensor of the network could have the name of a raw column.
     prefixed = compose.add_prefix(converted, NETWORK)
-    whole = version_converter.convert_version(prefixed, OPSET)
-    for name, output in zip(outputs, whole.graph.output, strict=True):
-        whole.graph.node.append(helper.make_node("Identity", [output.name], [name]))
+    graph_model = version_converter.convert_version(prefixed, OPSET)
+    graph = graph_model.graph
+    for name, output in zip(outputs, graph.output, strict=True):
+        graph.node.append(helper.make_node("Identity", [output.name], [name]))
         output.name = name
-    del whole.opset_import[:]
-    whole.opset_import.extend(operator_sets())
-    whole.ir_version = IR_VERSION
-    return whole
+    # Graphs can only be merged if they name the same versions.
+    del graph_model.opset_import[:]
+    graph_model.opset_import.extend(operator_sets())
+    graph_model.ir_version = IR_VERSION
+    return graph_model

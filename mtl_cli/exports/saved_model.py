@@ -1,13 +1,19 @@
-"""The format `saved_model`: a folder that TensorFlow and TensorFlow Serving load."""
+"""The export format `saved_model`: a folder for TensorFlow and TensorFlow Serving."""
 
 import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.exports.base import RECORD, Export, TrainedModel, vocabulary_bytes
+from mtl_cli.exports.base import (
+    RECORD_FILE,
+    ExportFormat,
+    ExportRecord,
+    TrainedModel,
+    vocabulary_bytes,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,21 +22,21 @@ if TYPE_CHECKING:
     from mtl_cli.graphs.base import InputKind
 
 SIGNATURE = "serving_default"
-MAX_BYTES = 2**31 - 1  # of a file of protocol buffers
+MAX_BYTES = 2**31 - 1  # the graph is a protocol buffer, which holds 2 GiB
 
 
-class SavedModel(Export):
-    """A TensorFlow SavedModel whose signature takes raw columns by their names."""
+class SavedModel(ExportFormat):
+    """A TensorFlow SavedModel whose signature has one input per raw column."""
 
     def check(self, name: str, target: Path) -> None:
         super().check(name, target)
         if target.suffix == ".onnx":
             raise ConfigError(
                 f"--format {name}: '{target}' is the name of an ONNX file; add "
-                "--format onnx, or name a folder"
+                "--format onnx, or give the name of a folder"
             )
 
-    def write(self, model: TrainedModel, record: dict[str, Any], path: Path) -> None:
+    def write(self, model: TrainedModel, record: ExportRecord, path: Path) -> None:
         import tensorflow as tf
 
         from mtl_cli.network.serving import RawScorer
@@ -38,17 +44,19 @@ class SavedModel(Export):
         check_names(record["inputs"])
         check_size(model)
         scorer = RawScorer(model.network, model.features, model.config)
-        # TensorFlow changes names that are no names of Python, such as `a b`.
+        # TensorFlow changes names that are not identifiers of Python, such as `a b`.
+        # Therefore the function gets names such as `column_0`, which are replaced in
+        # the written file.
         arguments = {f"column_{i}": column for i, column in enumerate(record["inputs"])}
         function = scorer.function(arguments)
         module = tf.Module()
         module.resources = scorer.resources
         tf.saved_model.save(module, str(path), signatures={SIGNATURE: function})
         rename_inputs(path / "saved_model.pb", arguments)
-        (path / RECORD).write_text(json.dumps(record), "utf-8")
+        (path / RECORD_FILE).write_text(json.dumps(record), "utf-8")
 
     def predict(
-        self, path: Path, rows: "pa.Table", kinds: "dict[str, InputKind]"
+        self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"
     ) -> "Predictions":
         import tensorflow as tf
 
@@ -57,57 +65,60 @@ class SavedModel(Export):
         model = tf.saved_model.load(str(path))
         inputs = {
             column: tf.constant(raw_input(column, rows[column], kind))
-            for column, kind in kinds.items()
+            for column, kind in input_kinds.items()
         }
         columns = model.signatures[SIGNATURE](**inputs)
         return {name: values.numpy() for name, values in columns.items()}
 
 
 def check_names(columns: Iterable[str]) -> None:
-    """Refuses names of columns that TensorFlow cannot tell apart.
+    """Checks that TensorFlow can distinguish the names of the columns.
+
+    TensorFlow replaces special characters by "_", and does not allow the name `self`.
 
     Raises:
-        ConfigError: naming the columns.
+        ConfigError: if two names become equal.
     """
-    columns_by_name: dict[str, str] = {"self": "self"}
+    columns_by_identifier: dict[str, str] = {"self": "self"}
     for column in columns:
-        name = re.sub(r"\W", "_", column)
-        if name in columns_by_name:
+        identifier = re.sub(r"\W", "_", column)
+        if identifier in columns_by_identifier:
             raise ConfigError(
                 f"--format saved_model: TensorFlow takes the column names '{column}' "
-                f"and '{columns_by_name[name]}' for one name; rename one in the data, "
-                "and train again"
+                f"and '{columns_by_identifier[identifier]}' for the same name; rename "
+                "one column in the data, and train the model again"
             )
-        columns_by_name[name] = column
+        columns_by_identifier[identifier] = column
 
 
 def check_size(model: TrainedModel) -> None:
-    """Refuses vocabularies that are too large for the file of the graph.
+    """Checks that the file of the graph can hold the vocabularies.
 
     Raises:
-        ConfigError: naming the size.
+        ConfigError: if the vocabularies are too large.
     """
     size = vocabulary_bytes(model)
     if size > MAX_BYTES:
         raise ConfigError(
-            f"--format saved_model: the vocabularies have {size / 2**30:.1f} GiB, and "
-            "the graph of TensorFlow holds 2 GiB; set min_count, or take --format "
-            "weights"
+            f"--format saved_model: the vocabularies have {size / 2**30:.1f} GiB, but "
+            "a graph of TensorFlow holds at most 2 GiB; set min_count of the features, "
+            "or take --format weights"
         )
 
 
 def rename_inputs(path: Path, arguments: dict[str, str]) -> None:
-    """Gives the inputs of a SavedModel's signature the names of columns.
+    """Renames the inputs of a SavedModel's signature to the names of the columns.
 
     Args:
         path: the file `saved_model.pb`.
-        arguments: {name of an input: column}.
+        arguments: {old name: column} of each input.
     """
     from tensorflow.core.protobuf import saved_model_pb2
 
     saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
     (graph,) = saved.meta_graphs
-    # TensorFlow Serving reads the signature, Python reads the keywords of its function.
+    # TensorFlow Serving reads the names in the signature. TensorFlow in Python reads
+    # the names of the arguments of the function.
     inputs = graph.signature_def[SIGNATURE].inputs
     for argument, column in arguments.items():
         inputs[column].CopyFrom(inputs[argument])

@@ -1,4 +1,8 @@
-"""The format `weights`: all numbers of a model in plain files."""
+"""The export format `weights`: all numbers of a model in plain files.
+
+The folder holds the weights as NumPy arrays, and a manifest in JSON that describes
+them. Any program can read both files.
+"""
 
 import json
 import re
@@ -6,7 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.core.other_files import check_npz, read_json_object
-from mtl_cli.exports.base import RECORD, Export, TrainedModel
+from mtl_cli.exports.base import (
+    RECORD_FILE,
+    ExportFormat,
+    ExportRecord,
+    TrainedModel,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,15 +29,18 @@ WEIGHTS = "weights.npz"
 MANIFEST = "weights.json"
 
 
-class Weights(Export):
-    """An archive of NumPy arrays, and a manifest that says what each array is.
+class Weights(ExportFormat):
+    """An archive of NumPy arrays, and a manifest that describes each array.
 
-    The manifest holds {"tensors" (see `describe_tensors`), "features" (see
-    `describe_features`), "labels" {task: statistics of its labels}, "config" (the
-    configuration of the run)}.
+    The keys of the manifest:
+
+    - `tensors`: see `describe_tensors`.
+    - `features`: see `describe_features`.
+    - `labels`: {task: statistics of its labels in the training rows}.
+    - `config`: the configuration of the run.
     """
 
-    def write(self, model: TrainedModel, record: dict[str, Any], path: Path) -> None:
+    def write(self, model: TrainedModel, record: ExportRecord, path: Path) -> None:
         import numpy as np
 
         manifest = {
@@ -44,10 +56,10 @@ class Weights(Export):
         path.mkdir()
         np.savez(path / WEIGHTS, **weights)
         (path / MANIFEST).write_text(json.dumps(manifest, indent=2), "utf-8")
-        (path / RECORD).write_text(json.dumps(record), "utf-8")
+        (path / RECORD_FILE).write_text(json.dumps(record), "utf-8")
 
     def predict(
-        self, path: Path, rows: "pa.Table", kinds: "dict[str, InputKind]"
+        self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"
     ) -> "Predictions":
         from mtl_cli.network.prediction_columns import prediction_columns
 
@@ -57,10 +69,15 @@ class Weights(Export):
 
 
 def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
-    """Returns the shape, the type and the layer of each tensor, by its name.
+    """Describes each tensor of weights: {name of the tensor: description}.
 
-    A tensor of embeddings holds the tables of several features one below the other;
-    {"tables": {feature: [first row, row after the last]}} says where each table lies.
+    The keys of a description:
+
+    - `shape` and `dtype`.
+    - `layer`: the class of the layer.
+    - `purpose`: the first line of the docstring of that class.
+    - `tables`, only for embeddings: {feature: [first row, row after the last]}. One
+      tensor holds the embedding tables of several features, one below the other.
     """
     layers = {
         id(weight): layer
@@ -76,16 +93,18 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
             "dtype": str(weight.dtype),
             "layer": type(layer).__name__,
             "purpose": (type(layer).__doc__ or "").strip().partition("\n")[0],
-        } | tables_of(layer, model)
+        } | embedding_tables(layer, model)
     return tensors
 
 
 def named_weights(network: "Network") -> dict[str, Any]:
-    """Returns the weights of a network by names that do not depend on the process.
+    """Returns {name: weight}, with the same names in every process.
 
-    Keras numbers the layers of all networks of a process. Here the layers of each
-    network are numbered anew, from 2. In an ensemble the names of each run's weights
-    begin with the number of the run.
+    Keras adds a number to the name of a layer if an earlier network of the process has
+    a layer of the same name. These numbers are removed. If two weights then have the
+    same name, the second ends in `_2`, the third in `_3`.
+
+    In an ensemble of runs, the names of a run's weights begin with `run_1/`, `run_2/`.
     """
     if network.runs:
         return {
@@ -95,8 +114,8 @@ def named_weights(network: "Network") -> dict[str, Any]:
         }
     weights: dict[str, Any] = {}
     for weight in network.predictions.weights:
-        path = weight.path.split("/")
-        base = "/".join(re.sub(r"_\d+$", "", name) for name in path)
+        parts = weight.path.split("/")
+        base = "/".join(re.sub(r"_\d+$", "", part) for part in parts)
         name, number = base, 1
         while name in weights:
             number += 1
@@ -105,12 +124,12 @@ def named_weights(network: "Network") -> dict[str, Any]:
     return weights
 
 
-def tables_of(layer: Any, model: TrainedModel) -> dict[str, Any]:
-    """Returns {"tables": the rows of each feature} of an embedding, else {}."""
+def embedding_tables(layer: Any, model: TrainedModel) -> dict[str, Any]:
+    """Returns the key `tables` of an embedding layer; {} for any other layer."""
     from mtl_cli.layers.lookup import table_groups
 
     sizes = getattr(layer, "vocabulary_sizes", None)
-    # Encoders with weights of the first order look up vectors of length 1 too.
+    # Encoders such as `deepfm` look up first-order weights too: vectors of length 1.
     for dim in (model.config.encoder.embedding_dim, 1):
         for group in table_groups(model.features.layout, dim):
             if tuple(group.sizes.values()) == sizes:
@@ -123,13 +142,18 @@ def tables_of(layer: Any, model: TrainedModel) -> dict[str, Any]:
 
 
 def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
-    """Returns how each feature is encoded, by its name.
+    """Describes how each feature is encoded: {feature: description}.
 
-    Each feature has {"input" (of the network), "columns" [first column, column after
-    the last], "ramps" (the same of the columns that a feature with ids fills in the
-    input `dense`, or null), "table" (the feature whose embedding table it uses, or
-    null), "learnt" (such as "vocabulary"; its first value has id 1)}. The feature's
-    kind and keys stand in the configuration.
+    The configuration holds the kind and the keys of a feature. The keys of a
+    description:
+
+    - `input`: the input of the network that the feature fills.
+    - `columns`: [first column, column after the last] in that input.
+    - `ramps`: [first column, column after the last] in the input `dense`, for a
+      feature that fills columns there in addition to its ids; null for other features.
+    - `table`: the feature whose embedding table this feature uses; null without ids.
+    - `learnt`: the values that the feature learnt from the training rows, such as
+      `vocabulary`. The first text of a vocabulary has the id 1.
     """
     features = model.features
     layout = features.layout
@@ -146,7 +170,7 @@ def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
 
 
 def ramp_columns(layout: "Layout", name: str) -> list[int] | None:
-    """Returns the first column of a feature's ramps, and the one after the last."""
+    """Returns the key `ramps` of `describe_features`."""
     if not layout.blocks[name].ramps:
         return None
     columns = layout.columns_in("dense")[name]
@@ -158,7 +182,7 @@ def load(path: Path) -> TrainedModel:
 
     Raises:
         OSError: if a file cannot be read.
-        ValueError: if the files are damaged, or do not belong together.
+        ValueError: if a file is damaged, or the files do not fit each other.
     """
     import numpy as np
 
@@ -173,7 +197,7 @@ def load(path: Path) -> TrainedModel:
     check_npz(path / WEIGHTS)
     with np.load(path / WEIGHTS, allow_pickle=False) as archive:
         weights = {name: archive[name] for name in archive.files}
-    sizes = [x.size for x in weights.values()]
+    sizes = [array.size for array in weights.values()]
     check_size(config, features.layout, manifest["labels"], sizes)
     network = build(config, features.layout, manifest["labels"])
     for name, weight in named_weights(network).items():

@@ -14,7 +14,7 @@ from mtl_cli.columns.fitters import Fitter, Learnt
 from mtl_cli.columns.layout import Block, EmbeddingTable
 from mtl_cli.core.options import Count, Options
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.graphs.base import GraphError, InputKind, Ops
+from mtl_cli.graphs.base import GraphError, GraphOps, InputKind
 
 Array = npt.NDArray[Any]
 Dimension = Count | Literal["auto"]
@@ -105,7 +105,7 @@ class Feature(Options):
         kind: InputKind = "number" if self.numeric else "text"
         return dict.fromkeys(self.source_columns(name), kind)
 
-    def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
+    def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
         """Builds `encode` as a graph that reads raw columns, for exported models.
 
         Args:
@@ -236,7 +236,7 @@ class Pretrained(Options):
 
 
 def number_column(
-    name: str, missing: str | float, ops: Ops, max_size: float = FLOAT32_MAX
+    name: str, missing: str | float, ops: GraphOps, max_size: float = FLOAT32_MAX
 ) -> Tensor:
     """Reads the column of a numeric feature in a graph.
 
@@ -248,7 +248,7 @@ def number_column(
         ops: the graph's columns and operations.
         max_size: the largest absolute value.
     """
-    x = ops.column(name, "number")
+    x = ops.read_column(name, "number")
     ops.require(ops.is_within(x, -max_size, max_size))
     if missing == "error":
         ops.require(ops.is_number(x))

@@ -28,7 +28,7 @@ from mtl_cli.features.base import (
     Number,
     number_column,
 )
-from mtl_cli.graphs.base import Ops
+from mtl_cli.graphs.base import GraphOps
 
 FLOAT64_MAX = float(np.finfo("float64").max)
 
@@ -83,10 +83,10 @@ class Bucketized(Embedded):
             encoded["dense"] = ramps(values, learnt)
         return encoded
 
-    def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
+    def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
         max_size = FLOAT32_MAX if self.ramps else FLOAT64_MAX
         x = number_column(name, self.missing, ops, max_size)
-        encoded = {"ids": ops.as_column(ops.bucket_ids(x, learnt["cuts"]))}
+        encoded = {"ids": ops.to_matrix(ops.bucket_ids(x, learnt["cuts"]))}
         if self.ramps:
             encoded["dense"] = ramps_graph(x, learnt, ops)
         return encoded

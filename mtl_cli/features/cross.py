@@ -20,7 +20,7 @@ from mtl_cli.columns.vocabulary import (
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Embedded, NumBuckets
-from mtl_cli.graphs.base import Ops
+from mtl_cli.graphs.base import GraphOps
 
 
 class Cross(Embedded):
@@ -63,8 +63,8 @@ class Cross(Embedded):
             return {"ids": hash_ids(values, self.num_buckets)[:, None]}
         return {"ids": vocabulary_ids(values, learnt.vocabulary)[:, None]}
 
-    def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
-        columns = [ops.column(column, "text") for column in self.columns]
+    def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
+        columns = [ops.read_column(column, "text") for column in self.columns]
         texts = ops.join_columns(columns, UNIT_SEPARATOR)
         if self.num_buckets is None:
             # A row with an empty cell gets id 0: no text in the vocabulary has an empty
@@ -73,7 +73,7 @@ class Cross(Embedded):
         else:
             has_all_cells = ops.all_present(columns)
             ids = ops.where(has_all_cells, ops.hash_ids(texts, self.num_buckets), 0)
-        return {"ids": ops.as_column(ids)}
+        return {"ids": ops.to_matrix(ids)}
 
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, rows: int

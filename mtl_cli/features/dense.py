@@ -18,7 +18,7 @@ from mtl_cli.columns.numeric import (
 )
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import FLOAT32_MAX, Array, Feature, Missing, number_column
-from mtl_cli.graphs.base import Ops
+from mtl_cli.graphs.base import GraphOps
 
 QUANTILE_LEVELS = np.linspace(0, 1, 1001)
 
@@ -84,19 +84,19 @@ class Dense(Feature):
             shift, width = learnt["mean"], learnt["deviation"]
         return shift, width or 1.0  # equal numbers have width 0
 
-    def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
+    def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
         x = number_column(name, self.missing, ops)
-        x = ops.filled(x, learnt["missing"]) if "missing" in learnt else x
+        x = ops.fill_nan(x, learnt["missing"]) if "missing" in learnt else x
         if self.transform == "quantile":
             quantiles = learnt["quantiles"]
             levels = np.linspace(0, 1, len(quantiles)).tolist()
-            x = ops.interpolated(x, quantiles, levels)
+            x = ops.interpolate(x, quantiles, levels)
         elif self.transform != "none":
             shift, width = self._shift_and_width(learnt)
             x = ops.signed_log1p(x) if self.transform == "log1p" else x
-            x = ops.scaled(x, shift, width)
+            x = ops.scale(x, shift, width)
         ops.require(ops.is_within(x, -FLOAT32_MAX, FLOAT32_MAX))
-        return {"dense": ops.as_column(x)}
+        return {"dense": ops.to_matrix(x)}
 
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, rows: int

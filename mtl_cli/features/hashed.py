@@ -6,7 +6,7 @@ from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.vocabulary import Categorical, as_categorical, hash_ids
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Embedded, NumBuckets
-from mtl_cli.graphs.base import Ops
+from mtl_cli.graphs.base import GraphOps
 
 
 class Hashed(Embedded):
@@ -30,9 +30,9 @@ class Hashed(Embedded):
     ) -> dict[str, Array]:
         return {"ids": hash_ids(values, self.num_buckets)[:, None]}
 
-    def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
-        ids = ops.hash_ids(ops.column(name, "text"), self.num_buckets)
-        return {"ids": ops.as_column(ids)}
+    def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
+        ids = ops.hash_ids(ops.read_column(name, "text"), self.num_buckets)
+        return {"ids": ops.to_matrix(ids)}
 
     def num_ids(self, learnt: Learnt) -> int:
         return 1 + self.num_buckets

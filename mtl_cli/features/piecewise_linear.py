@@ -23,7 +23,7 @@ from mtl_cli.columns.numeric import (
 )
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Feature, Missing, number_column
-from mtl_cli.graphs.base import Ops
+from mtl_cli.graphs.base import GraphOps
 
 
 class PiecewiseLinear(Feature):
@@ -62,14 +62,14 @@ class PiecewiseLinear(Feature):
             encoded = np.hstack([encoded, ~np.isnan(x)[:, None]])
         return {"dense": encoded}
 
-    def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
+    def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
         x = number_column(name, self.missing, ops)
-        filled_x = ops.filled(x, learnt["missing"]) if "missing" in learnt else x
+        filled_x = ops.fill_nan(x, learnt["missing"]) if "missing" in learnt else x
         encoded = ramps_graph(filled_x, learnt, ops)
         if self.missing == "bucket":
             # Without cuts there is one bucket: numbers get id 1, and NaN gets id 0.
-            is_not_empty = ops.as_column(ops.bucket_ids(x, []))
-            encoded = ops.concatenated([encoded, is_not_empty], "float32")
+            is_not_empty = ops.to_matrix(ops.bucket_ids(x, []))
+            encoded = ops.concatenate([encoded, is_not_empty], "float32")
         return {"dense": encoded}
 
     def examples(

@@ -16,7 +16,7 @@ from mtl_cli.columns.vocabulary import Categorical, vocabulary_ids
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import FLOAT32_MAX, Array, Embedded, Pretrained
-from mtl_cli.graphs.base import InputKind, Ops
+from mtl_cli.graphs.base import GraphOps, InputKind
 
 # An encoded row takes eight bytes for each of `max_length` values, used or not.
 MAX_LENGTH = 100_000
@@ -104,35 +104,35 @@ class Sequence(Embedded):
             kinds[self.weights] = "numbers"
         return kinds
 
-    def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
+    def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
         # 1. Read the lists, and check that values and weights are equally many.
         weights = None
         if self.separator is None:
-            texts = ops.column(name, "texts")
+            texts = ops.read_column(name, "texts")
             if self.weights is not None:
-                weights = ops.column(self.weights, "numbers")
+                weights = ops.read_column(self.weights, "numbers")
         else:
-            texts, counts = ops.split(ops.column(name, "text"), self.separator)
+            texts, counts = ops.split(ops.read_column(name, "text"), self.separator)
             if self.weights is not None:
-                column = ops.column(self.weights, "text")
+                column = ops.read_column(self.weights, "text")
                 weight_texts, weight_counts = ops.split(column, self.separator)
-                ops.require(ops.equal(counts, weight_counts))
-                weights = ops.numbers_in(weight_texts)
+                ops.require(ops.is_equal(counts, weight_counts))
+                weights = ops.parse_numbers(weight_texts)
         # 2. Check that the weights of values that are not empty are valid.
         is_present = ops.is_present(texts)
         if weights is None:
             weights = ops.ones_like(texts)
         else:
-            weights = ops.aligned(weights, texts)
-            ops.require(ops.all_fit(is_present, ops.is_number(weights)))
+            weights = ops.match_width(weights, texts)
+            ops.require(ops.all_present_satisfy(is_present, ops.is_number(weights)))
             fits = ops.is_within(weights, 0, FLOAT32_MAX)
-            ops.require(ops.all_fit(is_present, fits))
+            ops.require(ops.all_present_satisfy(is_present, fits))
         # 3. Turn the last `max_length` values into ids, with their weights.
         ids = ops.vocabulary_ids(texts, learnt["vocabulary"])
         ids, weights = ops.last_values(is_present, [ids, weights], self.max_length)
-        weights = ops.as_float32(weights)
+        weights = ops.to_float32(weights)
         if self.pooling == "mean":
-            weights = ops.shares(weights)
+            weights = ops.normalize(weights)
         return {"sequences": ids, "sequence_weights": weights}
 
     def examples(

@@ -16,7 +16,7 @@ from mtl_cli.columns.vocabulary import (
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Embedded, Pretrained
-from mtl_cli.graphs.base import Ops
+from mtl_cli.graphs.base import GraphOps
 
 # A column seems to identify rows if it has more distinct values than this number, and
 # more than this fraction of the number of rows.
@@ -53,9 +53,9 @@ class Sparse(Embedded):
     ) -> dict[str, Array]:
         return {"ids": vocabulary_ids(values, learnt.vocabulary)[:, None]}
 
-    def graph(self, name: str, learnt: Learnt, ops: Ops) -> dict[str, Tensor]:
-        ids = ops.vocabulary_ids(ops.column(name, "text"), learnt["vocabulary"])
-        return {"ids": ops.as_column(ids)}
+    def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
+        ids = ops.vocabulary_ids(ops.read_column(name, "text"), learnt["vocabulary"])
+        return {"ids": ops.to_matrix(ids)}
 
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, rows: int

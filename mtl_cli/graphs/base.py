@@ -1,4 +1,9 @@
-"""The operations from which features build their encoding in an exported graph."""
+"""The operations from which features build their part of an exported graph.
+
+A feature encodes its columns in two ways: with NumPy for training and `mtl-predict`
+(`Feature.encode`), and as a graph for exported models (`Feature.graph`). A graph is
+built by calls of the methods below, so one `Feature.graph` serves all graph formats.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -7,96 +12,123 @@ from typing import ClassVar, Literal
 
 from mtl_cli.core.tensors import Tensor
 
-# The values that an input of an exported graph holds for each row.
+# The content of one cell of an input: a text, a number, or a list of them.
 InputKind = Literal["text", "number", "texts", "numbers"]
 
 
 class GraphError(ValueError):
-    """A graph cannot hold an operation of a feature, or the feature has no graph."""
+    """A feature has no graph, or the graph's format lacks an operation it needs."""
 
 
-class Ops(ABC):
-    """The operations of one format of graphs.
+class GraphOps(ABC):
+    """Builds the part of a graph that turns raw columns into inputs of the network.
 
-    The graph reads raw columns. Texts are strings, "" where a cell is empty. Numbers
-    are float64, NaN where a cell is empty. A list of texts or numbers is a row of a
-    matrix (rows, longest list); shorter lists end in empty cells.
+    There is one subclass for each graph format. Each method adds an operation to the
+    graph, and returns the tensor that the operation computes.
 
-    A graph cannot stop at a wrong cell, as `mtl-predict` does, without failing the
-    other rows of its batch. Instead, the predictions of a refused row are NaN.
+    - A text is a string. The text of an empty cell is "".
+    - A number is a float64. The number of an empty cell is NaN.
+    - A column of texts or numbers has the shape (rows,).
+    - A column of lists has the shape (rows, longest list). Shorter lists are filled up
+      with empty cells.
+    - A result has the shape of the first argument, unless its docstring says otherwise.
+
+    `mtl-predict` stops at a wrong cell. A graph cannot do so: an error would also lose
+    the predictions of all other rows in the batch. Therefore a graph returns NaN as the
+    predictions of a row with a wrong cell; see `require`.
 
     Args:
-        kinds: {column: what the graph's input holds}.
+        input_kinds: {column: the kind of the graph's input}.
     """
 
     format_name: ClassVar[str]
 
-    def __init__(self, kinds: Mapping[str, InputKind]) -> None:
-        self.kinds = kinds
+    def __init__(self, input_kinds: Mapping[str, InputKind]) -> None:
+        self.input_kinds = input_kinds
         self.conditions: list[Tensor] = []
 
-    def column(self, name: str, kind: InputKind) -> Tensor:
-        """Returns a raw column, (rows,) or (rows, longest list).
+    def read_column(self, column: str, kind: InputKind) -> Tensor:
+        """Returns a raw column as a feature needs it.
+
+        If a feature needs numbers, but the input of the column is text for the sake of
+        another feature, the texts are parsed.
 
         Args:
-            name: the column.
-            kind: what the feature reads. Numbers are read from text if another feature
-                reads the column as text.
+            column: the name of the column.
+            kind: the kind that the feature needs.
         """
-        x = self.input(name)
-        if self.kinds[name] == "text" and kind == "number":
-            return self.numbers_in(x)
-        return x
+        cells = self.input_tensor(column)
+        if self.input_kinds[column] == "text" and kind == "number":
+            return self.parse_numbers(cells)
+        return cells
 
     def require(self, condition: Tensor) -> None:
-        """Refuses the rows in which a condition is false, (rows,)."""
+        """Makes the predictions NaN in the rows where a condition is false.
+
+        Args:
+            condition: booleans of shape (rows,).
+        """
         self.conditions.append(condition)
 
     @abstractmethod
-    def input(self, name: str) -> Tensor:
-        """Returns the graph's input of a column."""
+    def input_tensor(self, column: str) -> Tensor:
+        """Returns the graph's input for a column."""
 
     @abstractmethod
     def vocabulary_ids(self, texts: Tensor, vocabulary: Sequence[str]) -> Tensor:
-        """Returns 1 + the position of each text in a vocabulary, else 0; int64."""
+        """Returns the int64 id of each text: 1 + its position in the vocabulary.
 
-    @abstractmethod
-    def hash_ids(self, texts: Tensor, num_buckets: int) -> Tensor:
-        """Returns the bucket of each text, from 1; 0 for an empty text; int64."""
-
-    @abstractmethod
-    def join_columns(self, columns: Sequence[Tensor], separator: str) -> Tensor:
-        """Returns the texts of several columns with a separator between them."""
-
-    @abstractmethod
-    def all_present(self, columns: Sequence[Tensor]) -> Tensor:
-        """Returns whether none of several texts is empty, (rows,)."""
-
-    @abstractmethod
-    def where(self, condition: Tensor, x: Tensor, otherwise: float) -> Tensor:
-        """Returns x where a condition holds, and a constant elsewhere."""
-
-    @abstractmethod
-    def split(self, texts: Tensor, separator: str) -> tuple[Tensor, Tensor]:
-        """Splits texts; returns the parts, (rows, most parts), and their numbers.
-
-        A row with fewer parts ends in empty texts. An empty text has no parts.
+        A text that is not in the vocabulary has the id 0.
         """
 
     @abstractmethod
-    def numbers_in(self, texts: Tensor) -> Tensor:
-        """Returns texts as float64, NaN for an empty text."""
+    def hash_ids(self, texts: Tensor, num_buckets: int) -> Tensor:
+        """Returns the int64 id of each text: 1 + its hash modulo `num_buckets`.
+
+        An empty text has the id 0.
+        """
 
     @abstractmethod
-    def bucket_ids(self, x: Tensor, cuts: Sequence[float]) -> Tensor:
-        """Returns 1 + the number of cuts that each number reaches, 0 for NaN; int64."""
+    def join_columns(self, columns: Sequence[Tensor], separator: str) -> Tensor:
+        """Joins the texts of each row, with a separator between them."""
 
     @abstractmethod
-    def filled(self, x: Tensor, value: float) -> Tensor:
-        """Returns numbers with a value in place of NaN."""
+    def all_present(self, columns: Sequence[Tensor]) -> Tensor:
+        """Returns whether all text columns have a text in a row.
+
+        Returns: booleans of shape (rows,).
+        """
 
     @abstractmethod
-    def scaled(self, x: Tensor, shift: float, width: float) -> Tensor:
+    def where(self, condition: Tensor, values: Tensor, otherwise: float) -> Tensor:
+        """Returns `values` where a condition is true, and `otherwise` elsewhere."""
+
+    @abstractmethod
+    def split(self, texts: Tensor, separator: str) -> tuple[Tensor, Tensor]:
+        """Splits the text of each row at a separator. An empty text has no parts.
+
+        Returns: the parts, of shape (rows, most parts of a row), with empty texts after
+            the parts of shorter rows; and the number of parts in each row, (rows,).
+        """
+
+    @abstractmethod
+    def parse_numbers(self, texts: Tensor) -> Tensor:
+        """Converts texts to float64. An empty text becomes NaN."""
+
+    @abstractmethod
+    def bucket_ids(self, numbers: Tensor, cuts: Sequence[float]) -> Tensor:
+        """Returns the int64 id of the bucket that each number lies in.
+
+        The id is 1 + the count of cuts that are less than or equal to the number. The
+        id of NaN is 0.
+        """
+
+    @abstractmethod
+    def fill_nan(self, numbers: Tensor, value: float) -> Tensor:
+        """Replaces each NaN by a value."""
+
+    @abstractmethod
+    def scale(self, x: Tensor, shift: float, width: float) -> Tensor:
         """Returns (x - shift) / width."""
 
     @abstractmethod
@@ -104,78 +136,131 @@ class Ops(ABC):
         """Returns log(1 + |x|) with the sign of x."""
 
     @abstractmethod
-    def interpolated(
+    def interpolate(
         self, x: Tensor, xs: Sequence[float], ys: Sequence[float]
     ) -> Tensor:
-        """Returns `numpy.interp(x, xs, ys)`, (rows,)."""
+        """Interpolates linearly between the points (xs, ys), as `numpy.interp` does.
+
+        Args:
+            x: numbers of shape (rows,).
+            xs: the x of each point, in ascending order.
+            ys: the y of each point.
+        """
 
     @abstractmethod
     def ramps(
         self, x: Tensor, starts: Sequence[float], widths: Sequence[float]
     ) -> Tensor:
-        """Returns (x - start) / width between 0 and 1, (rows, number of starts)."""
+        """Returns the fraction of each bucket that lies below each number.
+
+        The fraction is (x - start) / width, limited to the range from 0 to 1.
+
+        Args:
+            x: numbers of shape (rows,).
+            starts: the lower edge of each bucket.
+            widths: the width of each bucket.
+
+        Returns: numbers of shape (rows, buckets).
+        """
 
     @abstractmethod
-    def as_column(self, x: Tensor) -> Tensor:
-        """Returns one number or id per row as a matrix, (rows, 1)."""
+    def to_matrix(self, values: Tensor) -> Tensor:
+        """Changes the shape of one value per row from (rows,) to (rows, 1)."""
 
     @abstractmethod
     def ones_like(self, texts: Tensor) -> Tensor:
-        """Returns the float64 1 for each text."""
+        """Returns float64 ones in the shape of `texts`."""
 
     @abstractmethod
     def is_present(self, texts: Tensor) -> Tensor:
         """Returns whether each text is not empty."""
 
     @abstractmethod
-    def aligned(self, numbers: Tensor, like: Tensor) -> Tensor:
-        """Returns lists of numbers, cut or filled with NaN to the width of `like`."""
+    def match_width(self, numbers: Tensor, texts: Tensor) -> Tensor:
+        """Cuts lists of numbers, or fills them up with NaN, to the width of `texts`.
+
+        Args:
+            numbers: lists of numbers, of shape (rows, any width).
+            texts: lists of texts, of shape (rows, width).
+
+        Returns: numbers of shape (rows, width).
+        """
 
     @abstractmethod
     def last_values(
         self, is_present: Tensor, lists: Sequence[Tensor], max_length: int
     ) -> list[Tensor]:
-        """Returns the last present values of each row, then zeros, (rows, max_length).
+        """Keeps the last present values of each row, with zeros after them.
 
         Args:
-            is_present: whether each cell counts, (rows, longest list).
-            lists: ids or numbers, (rows, longest list) each.
-            max_length: the number of values to keep.
+            is_present: whether each cell is present, of shape (rows, longest list).
+            lists: tensors of ids or numbers, of the same shape.
+            max_length: the number of values to keep in each row.
+
+        Returns: one tensor of shape (rows, max_length) for each tensor of `lists`.
         """
 
     @abstractmethod
-    def shares(self, weights: Tensor) -> Tensor:
-        """Returns float32 weights divided by their sum in each row, if it is not 0."""
+    def normalize(self, weights: Tensor) -> Tensor:
+        """Divides the weights of each row by their sum.
+
+        Weights that are all 0 stay 0.
+
+        Args:
+            weights: float32 of shape (rows, width), 0 or greater.
+        """
 
     @abstractmethod
-    def as_float32(self, x: Tensor) -> Tensor:
-        """Returns numbers as float32."""
+    def to_float32(self, numbers: Tensor) -> Tensor:
+        """Converts numbers to float32."""
 
     @abstractmethod
-    def concatenated(self, columns: Sequence[Tensor], dtype: str) -> Tensor:
-        """Returns matrices side by side, as a type of numbers, (rows, columns)."""
+    def concatenate(self, matrices: Sequence[Tensor], dtype: str) -> Tensor:
+        """Joins matrices side by side, after converting them to one dtype.
+
+        Args:
+            matrices: tensors of shape (rows, width), with widths of their own.
+            dtype: `int32` or `float32`.
+
+        Returns: a tensor of shape (rows, sum of all widths).
+        """
 
     @abstractmethod
-    def is_number(self, x: Tensor) -> Tensor:
+    def is_number(self, numbers: Tensor) -> Tensor:
         """Returns whether each number is not NaN."""
 
     @abstractmethod
-    def is_within(self, x: Tensor, low: float, high: float) -> Tensor:
-        """Returns whether each number lies from `low` to `high`; true for NaN."""
+    def is_within(self, numbers: Tensor, low: float, high: float) -> Tensor:
+        """Returns whether each number is at least `low` and at most `high`.
+
+        The result for NaN is true.
+        """
 
     @abstractmethod
-    def equal(self, x: Tensor, y: Tensor) -> Tensor:
-        """Returns whether two counts are equal, (rows,)."""
+    def is_equal(self, counts: Tensor, other_counts: Tensor) -> Tensor:
+        """Returns whether two counts are equal in each row.
+
+        Args:
+            counts: whole numbers of shape (rows,).
+            other_counts: whole numbers of shape (rows,).
+        """
 
     @abstractmethod
-    def all_fit(self, is_present: Tensor, fits: Tensor) -> Tensor:
-        """Returns whether `fits` is true in all present cells of a row, (rows,)."""
+    def all_present_satisfy(self, is_present: Tensor, condition: Tensor) -> Tensor:
+        """Returns whether a condition is true in all present cells of a row.
+
+        Args:
+            is_present: whether each cell is present, of shape (rows, width).
+            condition: the condition in each cell, of the same shape.
+
+        Returns: booleans of shape (rows,).
+        """
 
 
-def slopes(xs: Sequence[float], ys: Sequence[float]) -> list[float]:
-    """Returns the slope from each point to the next; 0 for the last point.
+def segment_slopes(xs: Sequence[float], ys: Sequence[float]) -> list[float]:
+    """Returns the slope of the line from each point to the next point.
 
-    The slope between points with the same x is 0.
+    The slope is 0 between two points with the same x, and after the last point.
     """
     points = list(zip(xs, ys, strict=True))
     return [

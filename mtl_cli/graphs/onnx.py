@@ -1,4 +1,4 @@
-"""The operations of features in ONNX."""
+"""The operations of `GraphOps` in ONNX."""
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -14,52 +14,59 @@ from onnx import (
     numpy_helper,
 )
 
-from mtl_cli.graphs.base import GraphError, InputKind, Ops, slopes
+from mtl_cli.graphs.base import GraphError, GraphOps, InputKind, segment_slopes
 
-OPSET = 20  # the first with operations that split and join text
+# ONNX has two sets of operations, each with a version: the default set and a set for
+# classical machine learning. Version 20 is the first that splits and joins texts.
+OPSET = 20
 ML_DOMAIN = "ai.onnx.ml"
 ML_OPSET = 3
-# The type and the shape of the tensors that hold a kind of input.
+# The dtype and the names of the dimensions of each kind of input. `{}` is the column.
 INPUT_TYPES: dict[InputKind, tuple[int, list[str]]] = {
     "text": (TensorProto.STRING, ["rows"]),
     "number": (TensorProto.DOUBLE, ["rows"]),
     "texts": (TensorProto.STRING, ["rows", "longest {}"]),
     "numbers": (TensorProto.DOUBLE, ["rows", "longest {}"]),
 }
-# The names of the network's input types in ONNX.
+# The dtypes of the network's inputs.
 DTYPES = {"int32": TensorProto.INT32, "float32": TensorProto.FLOAT}
 
 
-class OnnxOps(Ops):
-    """The operations of features as nodes of an ONNX graph.
+class OnnxOps(GraphOps):
+    """Operations as nodes of an ONNX graph, whose inputs are raw columns.
 
-    A value is the name of a tensor. A column's tensor has the name of the column.
+    Nodes refer to tensors by name. Therefore a "tensor" in this class is the name of a
+    tensor. The tensor of a raw column has the name of the column.
 
     Args:
-        kinds: {column: what the graph's input holds}.
+        input_kinds: {column: the kind of the graph's input}.
     """
 
     format_name = "ONNX"
 
-    def __init__(self, kinds: Mapping[str, InputKind]) -> None:
-        super().__init__(kinds)
+    def __init__(self, input_kinds: Mapping[str, InputKind]) -> None:
+        super().__init__(input_kinds)
         self.nodes: list[NodeProto] = []
-        self.constants: dict[tuple[str, str], str] = {}
-        self.initializers: list[TensorProto] = []
+        # {(value as text, dtype): name}, so that equal constants are stored once.
+        self.constant_names: dict[tuple[str, str], str] = {}
+        self.constants: list[TensorProto] = []
 
     def is_accepted(self) -> str:
-        """Returns whether each row is accepted, (rows,)."""
-        accepted = self.add("Expand", self.constant([True]), self.rows())
-        return reduce(lambda a, b: self.add("And", a, b), self.conditions, accepted)
+        """Returns whether a row satisfies all conditions of `require`.
+
+        Returns: the name of a tensor of booleans, (rows,).
+        """
+        all_true = self.add("Expand", self.constant([True]), self.num_rows())
+        return reduce(lambda a, b: self.add("And", a, b), self.conditions, all_true)
 
     def finish(self, outputs: dict[str, str]) -> GraphProto:
-        """Returns the graph from raw columns to some tensors.
+        """Returns the graph from raw columns to some of the added tensors.
 
         Args:
-            outputs: {name of an output: name of its tensor}.
+            outputs: {name of an output of the graph: name of the tensor}.
         """
-        for name, value in outputs.items():
-            self.nodes.append(helper.make_node("Identity", [value], [name]))
+        for name, tensor in outputs.items():
+            self.nodes.append(helper.make_node("Identity", [tensor], [name]))
         return helper.make_graph(
             self.nodes,
             "encoding",
@@ -69,68 +76,80 @@ class OnnxOps(Ops):
                     INPUT_TYPES[kind][0],
                     [dim.format(column) for dim in INPUT_TYPES[kind][1]],
                 )
-                for column, kind in self.kinds.items()
+                for column, kind in self.input_kinds.items()
             ],
             [helper.make_empty_tensor_value_info(name) for name in outputs],
-            self.initializers,
+            self.constants,
         )
 
-    def rows(self) -> str:
-        """Returns the number of rows, (1,)."""
-        shape = self.add("Shape", next(iter(self.kinds)))
+    def num_rows(self) -> str:
+        """Returns the number of rows as a tensor of shape (1,)."""
+        shape = self.add("Shape", next(iter(self.input_kinds)))
         return self.add("Gather", shape, self.constant([0]))
 
     def add(self, operation: str, *inputs: str, **attributes: Any) -> str:
-        """Adds a node with one output, and returns the output's name."""
+        """Adds a node with one output, and returns the name of the output."""
         (output,) = self.add_all(operation, 1, *inputs, **attributes)
         return output
 
     def add_all(
         self, operation: str, num_outputs: int, *inputs: str, **attributes: Any
     ) -> list[str]:
-        """Adds a node, and returns the names of its outputs."""
-        start = f"encoding/{len(self.nodes)}"
-        outputs = [f"{start}/{i}" for i in range(num_outputs)]
+        """Adds a node with several outputs, and returns the names of the outputs."""
+        prefix = f"encoding/{len(self.nodes)}"
+        outputs = [f"{prefix}/{i}" for i in range(num_outputs)]
         node = helper.make_node(operation, list(inputs), outputs, **attributes)
         self.nodes.append(node)
         return outputs
 
     def constant(self, value: Any, dtype: str | None = None) -> str:
-        """Returns the name of a constant; text if `value` is text."""
+        """Adds a constant if the graph does not have it, and returns its name.
+
+        Args:
+            value: a number, a text, or a list of numbers.
+            dtype: the dtype of NumPy; None for the dtype that NumPy gives the value.
+        """
         array = np.array(value, object if isinstance(value, str) else dtype)
         key = (repr(value), str(array.dtype))
-        if key not in self.constants:
-            self.constants[key] = f"encoding/constant/{len(self.constants)}"
-            tensor = numpy_helper.from_array(array, self.constants[key])
-            self.initializers.append(tensor)
-        return self.constants[key]
+        if key not in self.constant_names:
+            name = f"encoding/constant/{len(self.constants)}"
+            self.constant_names[key] = name
+            self.constants.append(numpy_helper.from_array(array, name))
+        return self.constant_names[key]
 
     def double(self, value: float | Sequence[float]) -> str:
         """Returns the name of a float64 constant."""
         return self.constant(value, "float64")
 
-    def cast(self, x: str, dtype: int) -> str:
-        """Returns a tensor as another type."""
-        return self.add("Cast", x, to=dtype)
+    def cast(self, tensor: str, dtype: int) -> str:
+        """Converts a tensor to another dtype."""
+        return self.add("Cast", tensor, to=dtype)
 
-    def sum_of_row(self, x: str) -> str:
-        """Returns the sum of each row, (rows, 1)."""
-        return self.add("ReduceSum", x, self.constant([1]))
+    def sum_of_row(self, matrix: str) -> str:
+        """Returns the sum of each row as a tensor of shape (rows, 1)."""
+        return self.add("ReduceSum", matrix, self.constant([1]))
 
-    def cut(self, x: str, width: str) -> str:
-        """Returns the first columns of a matrix; `width` is a tensor (1,)."""
-        first, columns = self.constant([0]), self.constant([1])
-        return self.add("Slice", x, first, width, columns)
+    def first_columns(self, matrix: str, width: str) -> str:
+        """Returns the first columns of a matrix.
 
-    def input(self, name: str) -> str:
-        return name
+        Args:
+            matrix: a tensor of shape (rows, any width).
+            width: the number of columns, as a tensor of shape (1,).
+        """
+        start, axis = self.constant([0]), self.constant([1])
+        return self.add("Slice", matrix, start, width, axis)
+
+    def input_tensor(self, column: str) -> str:
+        return column
 
     def vocabulary_ids(self, texts: str, vocabulary: Sequence[str]) -> str:
         return self.add(
             "LabelEncoder",
             texts,
             domain=ML_DOMAIN,
-            keys_strings=list(vocabulary) or [""],  # there must be a key
+            # At least one key is needed. For an empty vocabulary the key is "", with
+            # the id 0 that a missing key has too.
+            keys_strings=list(vocabulary) or [""],
             values_int64s=list(range(1, 1 + len(vocabulary))) or [0],
             default_int64=0,
         )
@@ -142,133 +161,145 @@ class OnnxOps(Ops):
         )
 
     def join_columns(self, columns: Sequence[str], separator: str) -> str:
-        mark = self.constant(separator)
-        return reduce(
-            lambda a, b: self.add("StringConcat", self.add("StringConcat", a, mark), b),
-            columns,
-        )
+        separator = self.constant(separator)
+
+        def join(a: str, b: str) -> str:
+            return self.add("StringConcat", self.add("StringConcat", a, separator), b)
+
+        return reduce(join, columns)
 
     def all_present(self, columns: Sequence[str]) -> str:
-        present = map(self.is_present, columns)
-        return reduce(lambda a, b: self.add("And", a, b), present)
+        are_present = map(self.is_present, columns)
+        return reduce(lambda a, b: self.add("And", a, b), are_present)
 
-    def where(self, condition: str, x: str, otherwise: float) -> str:
-        return self.add(
-            "Where", condition, x, self.add("CastLike", self.double(otherwise), x)
-        )
+    def where(self, condition: str, values: str, otherwise: float) -> str:
+        typed = self.add("CastLike", self.double(otherwise), values)
+        return self.add("Where", condition, values, typed)
 
     def split(self, texts: str, separator: str) -> tuple[str, str]:
         parts, counts = self.add_all("StringSplit", 2, texts, delimiter=separator)
         return parts, self.where(self.is_present(texts), counts, 0)
 
-    def numbers_in(self, texts: str) -> str:
+    def parse_numbers(self, texts: str) -> str:
         is_present = self.is_present(texts)
         texts = self.add("Where", is_present, texts, self.constant("nan"))
         return self.cast(texts, TensorProto.DOUBLE)
 
-    def num_reached(self, x: str, cuts: Sequence[float]) -> str:
-        """Returns the number of cuts that each number reaches, (rows,)."""
-        reached = self.add("GreaterOrEqual", self.as_column(x), self.double(cuts))
-        counts = self.sum_of_row(self.cast(reached, TensorProto.INT64))
+    def count_cuts(self, numbers: str, cuts: Sequence[float]) -> str:
+        """Counts the cuts that are less than or equal to each number.
+
+        Returns: the name of an int64 tensor of shape (rows,).
+        """
+        is_above = self.add(
+            "GreaterOrEqual", self.to_matrix(numbers), self.double(cuts)
+        )
+        counts = self.sum_of_row(self.cast(is_above, TensorProto.INT64))
         return self.add("Squeeze", counts, self.constant([1]))
 
-    def bucket_ids(self, x: str, cuts: Sequence[float]) -> str:
-        ids = self.add("Add", self.num_reached(x, cuts), self.constant(1))
-        return self.where(self.is_number(x), ids, 0)
+    def bucket_ids(self, numbers: str, cuts: Sequence[float]) -> str:
+        ids = self.add("Add", self.count_cuts(numbers, cuts), self.constant(1))
+        return self.where(self.is_number(numbers), ids, 0)
 
-    def filled(self, x: str, value: float) -> str:
-        return self.where(self.is_number(x), x, value)
+    def fill_nan(self, numbers: str, value: float) -> str:
+        return self.where(self.is_number(numbers), numbers, value)
 
-    def scaled(self, x: str, shift: float, width: float) -> str:
+    def scale(self, x: str, shift: float, width: float) -> str:
         difference = self.add("Sub", x, self.double(shift))
         return self.add("Div", difference, self.double(width))
 
     def signed_log1p(self, x: str) -> str:
-        size = self.add("Add", self.add("Abs", x), self.double(1))
-        return self.add("Mul", self.add("Sign", x), self.add("Log", size))
+        one_plus_size = self.add("Add", self.add("Abs", x), self.double(1))
+        return self.add("Mul", self.add("Sign", x), self.add("Log", one_plus_size))
 
-    def interpolated(self, x: str, xs: Sequence[float], ys: Sequence[float]) -> str:
-        # Below the first and above the last of xs, the slope is 0.
-        start = self.num_reached(x, xs)
+    def interpolate(self, x: str, xs: Sequence[float], ys: Sequence[float]) -> str:
+        segment = self.count_cuts(x, xs)
+        # Segment 0 ends at the first point. The doubled first point gives it slope 0.
         xs, ys = [xs[0], *xs], [ys[0], *ys]
         x0, y0, slope = (
-            self.add("Gather", self.double(values), start)
-            for values in (xs, ys, slopes(xs, ys))
+            self.add("Gather", self.double(values), segment)
+            for values in (xs, ys, segment_slopes(xs, ys))
         )
         return self.add("Add", self.add("Mul", slope, self.add("Sub", x, x0)), y0)
 
     def ramps(self, x: str, starts: Sequence[float], widths: Sequence[float]) -> str:
-        difference = self.add("Sub", self.as_column(x), self.double(starts))
-        shares = self.add("Div", difference, self.double(widths))
-        return self.add("Clip", shares, self.double(0), self.double(1))
+        difference = self.add("Sub", self.to_matrix(x), self.double(starts))
+        fractions = self.add("Div", difference, self.double(widths))
+        return self.add("Clip", fractions, self.double(0), self.double(1))
 
-    def as_column(self, x: str) -> str:
-        return self.add("Unsqueeze", x, self.constant([1]))
+    def to_matrix(self, values: str) -> str:
+        return self.add("Unsqueeze", values, self.constant([1]))
 
     def ones_like(self, texts: str) -> str:
+        # Every text equals itself, and true becomes 1.
         return self.cast(self.add("Equal", texts, texts), TensorProto.DOUBLE)
 
     def is_present(self, texts: str) -> str:
         return self.add("Not", self.add("Equal", texts, self.constant("")))
 
-    def aligned(self, numbers: str, like: str) -> str:
-        shape = self.add("Shape", like)
+    def match_width(self, numbers: str, texts: str) -> str:
+        shape = self.add("Shape", texts)
         padding = self.add("Expand", self.double(np.nan), shape)
         padded = self.add("Concat", numbers, padding, axis=1)
-        return self.cut(padded, self.add("Gather", shape, self.constant([1])))
+        width = self.add("Gather", shape, self.constant([1]))
+        return self.first_columns(padded, width)
 
     def last_values(
         self, is_present: str, lists: Sequence[str], max_length: int
     ) -> list[str]:
-        counts = self.cast(is_present, TensorProto.INT64)
-        total = self.sum_of_row(counts)
-        too_many = self.add("Sub", total, self.constant(max_length))
-        skipped = self.add("Max", too_many, self.constant(0))
-        reached = self.add("CumSum", counts, self.constant(1))
-        position = self.add("Sub", reached, self.add("Add", skipped, self.constant(1)))
-        is_late = self.add("GreaterOrEqual", position, self.constant(0))
+        is_one = self.cast(is_present, TensorProto.INT64)
+        excess = self.add("Sub", self.sum_of_row(is_one), self.constant(max_length))
+        num_dropped = self.add("Max", excess, self.constant(0))
+        # The column of each present cell in the result; negative for a dropped cell.
+        axis = self.constant(1)
+        num_present_so_far = self.add("CumSum", is_one, axis)
+        offset = self.add("Add", num_dropped, self.constant(1))
+        new_column = self.add("Sub", num_present_so_far, offset)
+        is_late = self.add("GreaterOrEqual", new_column, self.constant(0))
         is_kept = self.add("And", is_present, is_late)
-        # All other values go to one more column. The last line cuts this column off.
-        position = self.where(is_kept, position, max_length)
-        shape = self.add("Concat", self.rows(), self.constant([max_length + 1]), axis=0)
-        packed = []
+        # The values of all other cells go to one extra column, which is cut off below.
+        new_column = self.where(is_kept, new_column, max_length)
+        width = self.constant([max_length + 1])
+        shape = self.add("Concat", self.num_rows(), width, axis=0)
+        kept = []
         for values in lists:
             zero = self.add("CastLike", self.double(0), values)
             zeros = self.add("Expand", zero, shape)
-            rows = self.add("ScatterElements", zeros, position, values, axis=1)
-            packed.append(self.cut(rows, self.constant([max_length])))
-        return packed
+            moved = self.add("ScatterElements", zeros, new_column, values, axis=1)
+            kept.append(self.first_columns(moved, self.constant([max_length])))
+        return kept
 
-    def shares(self, weights: str) -> str:
+    def normalize(self, weights: str) -> str:
         total = self.sum_of_row(weights)
-        is_above = self.add("Greater", total, self.constant(0, "float32"))
-        return self.add("Div", weights, self.where(is_above, total, 1))
+        is_positive = self.add("Greater", total, self.constant(0, "float32"))
+        return self.add("Div", weights, self.where(is_positive, total, 1))
 
-    def as_float32(self, x: str) -> str:
-        return self.cast(x, TensorProto.FLOAT)
+    def to_float32(self, numbers: str) -> str:
+        return self.cast(numbers, TensorProto.FLOAT)
 
-    def concatenated(self, columns: Sequence[str], dtype: str) -> str:
-        typed = [self.cast(x, DTYPES[dtype]) for x in columns]
+    def concatenate(self, matrices: Sequence[str], dtype: str) -> str:
+        typed = [self.cast(matrix, DTYPES[dtype]) for matrix in matrices]
         return self.add("Concat", *typed, axis=1)
 
-    def is_number(self, x: str) -> str:
-        return self.add("Not", self.add("IsNaN", x))
+    def is_number(self, numbers: str) -> str:
+        return self.add("Not", self.add("IsNaN", numbers))
 
-    def is_within(self, x: str, low: float, high: float) -> str:
-        is_below = self.add("Less", x, self.double(low))
-        is_above = self.add("Greater", x, self.double(high))
+    def is_within(self, numbers: str, low: float, high: float) -> str:
+        # NaN is neither below nor above a number, so the result for NaN is true.
+        is_below = self.add("Less", numbers, self.double(low))
+        is_above = self.add("Greater", numbers, self.double(high))
         return self.add("Not", self.add("Or", is_below, is_above))
 
-    def equal(self, x: str, y: str) -> str:
-        return self.add("Equal", x, y)
+    def is_equal(self, counts: str, other_counts: str) -> str:
+        return self.add("Equal", counts, other_counts)
 
-    def all_fit(self, is_present: str, fits: str) -> str:
-        is_wrong = self.add("And", is_present, self.add("Not", fits))
+    def all_present_satisfy(self, is_present: str, condition: str) -> str:
+        # ONNX has no reduction by "and", so the wrong cells are counted.
+        is_wrong = self.add("And", is_present, self.add("Not", condition))
         num_wrong = self.sum_of_row(self.cast(is_wrong, TensorProto.INT64))
         num_wrong = self.add("Squeeze", num_wrong, self.constant([1]))
         return self.add("Equal", num_wrong, self.constant(0))
 
 
 def operator_sets() -> list[OperatorSetIdProto]:
-    """Returns the versions of the operations of exported graphs."""
+    """Returns the two sets of operations that exported graphs use, with versions."""
     return [helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]

@@ -1,4 +1,4 @@
-"""The operations of features in TensorFlow."""
+"""The operations of `GraphOps` in TensorFlow, and the hash of hashed features."""
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -7,25 +7,28 @@ import numpy as np
 import tensorflow as tf
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.graphs.base import InputKind, Ops, slopes
+from mtl_cli.graphs.base import GraphOps, InputKind, segment_slopes
 
-# The key of `pandas.util.hash_array`, "0123456789123456", as two numbers.
+# Hashed features use `pandas.util.hash_array`: SipHash-2-4, then mixing as splitmix64
+# does. The constants are those of pandas: the key is the text "0123456789123456".
 SIPHASH_KEY = [0x3736353433323130, 0x3635343332313938]
-# The final mixing steps of `pandas.util.hash_array`: shifts and factors of splitmix64.
+# Each mixing step is (shift, factor): h = (h ^ (h >> shift)) * factor.
 MIXING = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 LAST_SHIFT = 31
 
+# {`id` of a vocabulary: the table from its texts to their ids}
 Tables = dict[int, tf.lookup.StaticHashTable]
 
 
-class TensorFlowOps(Ops):
-    """The operations of features in a TensorFlow function.
+class TensorFlowOps(GraphOps):
+    """Operations in a TensorFlow function whose arguments are raw columns.
 
     Args:
-        columns: {column: the function's argument}.
-        kinds: {column: what the argument holds}.
-        tables: the tables of vocabularies, by the vocabulary's `id`; filled. The owner
-            of the function keeps them.
+        columns: {column: the argument with its cells}.
+        input_kinds: {column: the kind of the argument}.
+        tables: the dict to which the tables of vocabularies are added. The caller must
+            keep the dict as long as the function: TensorFlow frees a table that no
+            Python object refers to.
     """
 
     format_name = "TensorFlow"
@@ -33,27 +36,31 @@ class TensorFlowOps(Ops):
     def __init__(
         self,
         columns: Mapping[str, Tensor],
-        kinds: Mapping[str, InputKind],
+        input_kinds: Mapping[str, InputKind],
         tables: Tables,
     ) -> None:
-        super().__init__(kinds)
+        super().__init__(input_kinds)
         self.columns = columns
         self.tables = tables
 
     def is_accepted(self) -> Tensor:
-        """Returns whether each row is accepted, (rows,)."""
-        rows = tf.shape(next(iter(self.columns.values())))[:1]
-        return reduce(tf.logical_and, self.conditions, tf.ones(rows, tf.bool))
+        """Returns whether a row satisfies all conditions of `require`.
 
-    def input(self, name: str) -> Tensor:
-        return self.columns[name]
+        Returns: booleans of shape (rows,).
+        """
+        shape = tf.shape(next(iter(self.columns.values())))[:1]
+        return reduce(tf.logical_and, self.conditions, tf.ones(shape, tf.bool))
+
+    def input_tensor(self, column: str) -> Tensor:
+        return self.columns[column]
 
     def vocabulary_ids(self, texts: Tensor, vocabulary: Sequence[str]) -> Tensor:
         if id(vocabulary) not in self.tables:
-            # A table must have at least one key.
+            # A table needs at least one key. For an empty vocabulary the key is "",
+            # with the id 0 that a missing key has too.
             keys = list(vocabulary) or [""]
             ids = np.arange(1, 1 + len(keys)) if vocabulary else np.zeros(1, "int64")
-            with tf.init_scope():
+            with tf.init_scope():  # makes the table outside of the traced function
                 entries = tf.lookup.KeyValueTensorInitializer(
                     tf.constant(keys), tf.constant(ids)
                 )
@@ -61,7 +68,7 @@ class TensorFlowOps(Ops):
         return self.tables[id(vocabulary)].lookup(texts)
 
     def hash_ids(self, texts: Tensor, num_buckets: int) -> Tensor:
-        hashes = mixed(siphash(texts))
+        hashes = mix(siphash(texts))
         ids = tf.cast(hashes % tf.constant(num_buckets, tf.uint64), tf.int64) + 1
         return tf.where(self.is_present(texts), ids, 0)
 
@@ -71,50 +78,53 @@ class TensorFlowOps(Ops):
     def all_present(self, columns: Sequence[Tensor]) -> Tensor:
         return reduce(tf.logical_and, map(self.is_present, columns))
 
-    def where(self, condition: Tensor, x: Tensor, otherwise: float) -> Tensor:
-        return tf.where(condition, x, tf.cast(otherwise, x.dtype))
+    def where(self, condition: Tensor, values: Tensor, otherwise: float) -> Tensor:
+        return tf.where(condition, values, tf.cast(otherwise, values.dtype))
 
     def split(self, texts: Tensor, separator: str) -> tuple[Tensor, Tensor]:
         parts = tf.strings.split(texts, separator)
         counts = tf.where(self.is_present(texts), parts.row_lengths(), 0)
         return parts.to_tensor(""), counts
 
-    def numbers_in(self, texts: Tensor) -> Tensor:
+    def parse_numbers(self, texts: Tensor) -> Tensor:
         texts = tf.where(self.is_present(texts), texts, "nan")
         return tf.strings.to_number(texts, tf.float64)
 
-    def bucket_ids(self, x: Tensor, cuts: Sequence[float]) -> Tensor:
-        reached = tf.zeros_like(x, tf.int64)
+    def bucket_ids(self, numbers: Tensor, cuts: Sequence[float]) -> Tensor:
+        num_cuts_below = tf.zeros_like(numbers, tf.int64)
         if cuts:
-            reached = tf.searchsorted(doubles(cuts), x, "right", tf.int64)
-        return tf.where(self.is_number(x), reached + 1, 0)
+            num_cuts_below = tf.searchsorted(doubles(cuts), numbers, "right", tf.int64)
+        return tf.where(self.is_number(numbers), num_cuts_below + 1, 0)
 
-    def filled(self, x: Tensor, value: float) -> Tensor:
-        return tf.where(self.is_number(x), x, doubles(value))
+    def fill_nan(self, numbers: Tensor, value: float) -> Tensor:
+        return tf.where(self.is_number(numbers), numbers, doubles(value))
 
-    def scaled(self, x: Tensor, shift: float, width: float) -> Tensor:
+    def scale(self, x: Tensor, shift: float, width: float) -> Tensor:
         return (x - doubles(shift)) / doubles(width)
 
     def signed_log1p(self, x: Tensor) -> Tensor:
         return tf.sign(x) * tf.math.log1p(tf.abs(x))
 
-    def interpolated(
+    def interpolate(
         self, x: Tensor, xs: Sequence[float], ys: Sequence[float]
     ) -> Tensor:
-        # Below the first and above the last of xs, the slope is 0.
+        segment = tf.searchsorted(doubles(xs), x, "right")
+        # Segment 0 ends at the first point. The doubled first point gives it slope 0.
         xs, ys = [xs[0], *xs], [ys[0], *ys]
-        start = tf.searchsorted(doubles(xs[1:]), x, "right")
-        x0, y0 = tf.gather(doubles(xs), start), tf.gather(doubles(ys), start)
-        return tf.gather(doubles(slopes(xs, ys)), start) * (x - x0) + y0
+        x0, y0, slope = (
+            tf.gather(doubles(values), segment)
+            for values in (xs, ys, segment_slopes(xs, ys))
+        )
+        return slope * (x - x0) + y0
 
     def ramps(
         self, x: Tensor, starts: Sequence[float], widths: Sequence[float]
     ) -> Tensor:
-        shares = (self.as_column(x) - doubles(starts)) / doubles(widths)
-        return tf.clip_by_value(shares, doubles(0), doubles(1))
+        fractions = (self.to_matrix(x) - doubles(starts)) / doubles(widths)
+        return tf.clip_by_value(fractions, doubles(0), doubles(1))
 
-    def as_column(self, x: Tensor) -> Tensor:
-        return tf.expand_dims(x, 1)
+    def to_matrix(self, values: Tensor) -> Tensor:
+        return tf.expand_dims(values, 1)
 
     def ones_like(self, texts: Tensor) -> Tensor:
         return tf.ones(tf.shape(texts), tf.float64)
@@ -122,46 +132,54 @@ class TensorFlowOps(Ops):
     def is_present(self, texts: Tensor) -> Tensor:
         return texts != ""
 
-    def aligned(self, numbers: Tensor, like: Tensor) -> Tensor:
-        width = tf.shape(like)[1]
-        padding = tf.fill(tf.shape(like), doubles(np.nan))
+    def match_width(self, numbers: Tensor, texts: Tensor) -> Tensor:
+        width = tf.shape(texts)[1]
+        padding = tf.fill(tf.shape(texts), doubles(np.nan))
         return tf.concat([numbers, padding], axis=1)[:, :width]
 
     def last_values(
         self, is_present: Tensor, lists: Sequence[Tensor], max_length: int
     ) -> list[Tensor]:
-        # Ragged tensors would do this in three lines, and take most of a request.
-        counts = tf.cast(is_present, tf.int64)
-        total = tf.reduce_sum(counts, axis=1, keepdims=True)
-        position = tf.cumsum(counts, axis=1) - 1 - tf.maximum(total - max_length, 0)
-        kept_cells = tf.where(is_present & (position >= 0))  # (values, 2) rows, columns
-        rows = tf.gather(kept_cells, 0, axis=1)
-        cells = tf.stack([rows, tf.gather_nd(position, kept_cells)], axis=1)
+        # Ragged tensors would need three lines here, but they would take most of the
+        # time of a request.
+        is_one = tf.cast(is_present, tf.int64)
+        num_present = tf.reduce_sum(is_one, axis=1, keepdims=True)
+        num_dropped = tf.maximum(num_present - max_length, 0)
+        # The column of each present cell in the result; negative for a dropped cell.
+        new_column = tf.cumsum(is_one, axis=1) - 1 - num_dropped
+        old_cells = tf.where(is_present & (new_column >= 0))  # (values, 2): row, column
+        rows = tf.gather(old_cells, 0, axis=1)
+        new_cells = tf.stack([rows, tf.gather_nd(new_column, old_cells)], axis=1)
         shape = tf.stack([tf.shape(is_present, tf.int64)[0], max_length])
-        return [tf.scatter_nd(cells, tf.gather_nd(x, kept_cells), shape) for x in lists]
+        return [
+            tf.scatter_nd(new_cells, tf.gather_nd(values, old_cells), shape)
+            for values in lists
+        ]
 
-    def shares(self, weights: Tensor) -> Tensor:
+    def normalize(self, weights: Tensor) -> Tensor:
         total = tf.reduce_sum(weights, axis=1, keepdims=True)
         return weights / tf.where(total > 0, total, 1)
 
-    def as_float32(self, x: Tensor) -> Tensor:
-        return tf.cast(x, tf.float32)
+    def to_float32(self, numbers: Tensor) -> Tensor:
+        return tf.cast(numbers, tf.float32)
 
-    def concatenated(self, columns: Sequence[Tensor], dtype: str) -> Tensor:
-        return tf.concat([tf.cast(x, dtype) for x in columns], axis=1)
+    def concatenate(self, matrices: Sequence[Tensor], dtype: str) -> Tensor:
+        return tf.concat([tf.cast(matrix, dtype) for matrix in matrices], axis=1)
 
-    def is_number(self, x: Tensor) -> Tensor:
-        return ~tf.math.is_nan(x)
+    def is_number(self, numbers: Tensor) -> Tensor:
+        return ~tf.math.is_nan(numbers)
 
-    def is_within(self, x: Tensor, low: float, high: float) -> Tensor:
-        # TensorFlow turns "not (x > y)" into "x <= y": that is false for NaN.
-        return ((x >= doubles(low)) & (x <= doubles(high))) | tf.math.is_nan(x)
+    def is_within(self, numbers: Tensor, low: float, high: float) -> Tensor:
+        # "not (x > high)" would be shorter and true for NaN, but TensorFlow rewrites it
+        # to "x <= high", which is false for NaN.
+        is_between = (numbers >= doubles(low)) & (numbers <= doubles(high))
+        return is_between | tf.math.is_nan(numbers)
 
-    def equal(self, x: Tensor, y: Tensor) -> Tensor:
-        return tf.equal(x, y)
+    def is_equal(self, counts: Tensor, other_counts: Tensor) -> Tensor:
+        return tf.equal(counts, other_counts)
 
-    def all_fit(self, is_present: Tensor, fits: Tensor) -> Tensor:
-        return tf.reduce_all(fits | ~is_present, axis=1)
+    def all_present_satisfy(self, is_present: Tensor, condition: Tensor) -> Tensor:
+        return tf.reduce_all(condition | ~is_present, axis=1)
 
 
 def doubles(values: float | Sequence[float]) -> Tensor:
@@ -170,29 +188,30 @@ def doubles(values: float | Sequence[float]) -> Tensor:
 
 
 def siphash(texts: Tensor) -> Tensor:
-    """Returns the 64 bits of SipHash-2-4 of each text as uint64.
+    """Returns the SipHash-2-4 of each text as uint64.
 
-    TensorFlow gives the hash h only modulo a number below 2^63. From h modulo 2^62 and
-    h modulo 2^63 - 1 all of its bits follow: h is r + q (2^63 - 1), and so h modulo
-    2^62 is r - q.
+    TensorFlow returns a hash h only modulo a number below 2^63. From the two remainders
+    a = h mod 2^62 and b = h mod (2^63 - 1), all 64 bits of h follow: h = b + q (2^63 -
+    1) with a quotient q of 0, 1 or 2. Modulo 2^62, 2^63 - 1 is -1, so a = b - q and
+    q = b - a.
     """
     low, high = 2**62, 2**63 - 1
-    hashed = tf.strings.to_hash_bucket_strong
-    low_bits = tf.cast(hashed(texts, low, SIPHASH_KEY), tf.uint64)
-    remainder = tf.cast(hashed(texts, high, SIPHASH_KEY), tf.uint64)
-    mask = tf.constant(low - 1, tf.uint64)
-    quotient = tf.bitwise.bitwise_and(remainder - low_bits, mask)  # 0, 1 or 2
-    return remainder + quotient * tf.constant(high, tf.uint64)
+    hash_modulo = tf.strings.to_hash_bucket_strong
+    a = tf.cast(hash_modulo(texts, low, SIPHASH_KEY), tf.uint64)
+    b = tf.cast(hash_modulo(texts, high, SIPHASH_KEY), tf.uint64)
+    # The lowest 62 bits of a number are the number modulo 2^62.
+    quotient = tf.bitwise.bitwise_and(b - a, tf.constant(low - 1, tf.uint64))
+    return b + quotient * tf.constant(high, tf.uint64)
 
 
-def mixed(hashes: Tensor) -> Tensor:
-    """Returns uint64 hashes after the mixing of `pandas.util.hash_array`."""
+def mix(hashes: Tensor) -> Tensor:
+    """Applies the mixing steps of `pandas.util.hash_array` to uint64 hashes."""
     for shift, factor in MIXING:
-        hashes = xor_shifted(hashes, shift) * tf.constant(factor, tf.uint64)
-    return xor_shifted(hashes, LAST_SHIFT)
+        hashes = xor_with_shifted(hashes, shift) * tf.constant(factor, tf.uint64)
+    return xor_with_shifted(hashes, LAST_SHIFT)
 
 
-def xor_shifted(x: Tensor, shift: int) -> Tensor:
-    """Returns x ^ (x >> shift)."""
-    shifted = tf.bitwise.right_shift(x, tf.constant(shift, tf.uint64))
-    return tf.bitwise.bitwise_xor(x, shifted)
+def xor_with_shifted(hashes: Tensor, shift: int) -> Tensor:
+    """Returns h ^ (h >> shift) for each hash h."""
+    shifted = tf.bitwise.right_shift(hashes, tf.constant(shift, tf.uint64))
+    return tf.bitwise.bitwise_xor(hashes, shifted)

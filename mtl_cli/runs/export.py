@@ -9,7 +9,7 @@ import math
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +28,13 @@ from mtl_cli.core.errors import (
 from mtl_cli.core.options import option_class, option_names
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.written_files import FILES, check_written, hashes_of
-from mtl_cli.exports.base import AXIS, RECORD, Export, TrainedModel
+from mtl_cli.exports.base import (
+    AXIS,
+    RECORD_FILE,
+    ExportFormat,
+    ExportRecord,
+    TrainedModel,
+)
 from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs import saved_model
 
@@ -93,8 +99,8 @@ def export_model(
         result = replay(export, record, path)
         check_replay(target, result)
         if path.is_dir():
-            text = json.dumps(record | {FILES: hashes_of(path)})
-            (path / RECORD).write_text(text, "utf-8")
+            text = json.dumps({**record, FILES: hashes_of(path)})
+            (path / RECORD_FILE).write_text(text, "utf-8")
     return result
 
 
@@ -124,7 +130,7 @@ def verify(path: Path) -> Replay:
     return result
 
 
-def format_named(name: str) -> Export:
+def format_named(name: str) -> ExportFormat:
     """Returns the format with the given name.
 
     Raises:
@@ -135,7 +141,7 @@ def format_named(name: str) -> Export:
         raise ConfigError(
             f"--format: '{name}' is not one of {', '.join(names)}{suggest(name, names)}"
         )
-    return option_class(AXIS, name, Export)()
+    return option_class(AXIS, name, ExportFormat)()
 
 
 def check_target(target: Path, force: bool, existing: Path) -> None:
@@ -167,7 +173,7 @@ def check_target(target: Path, force: bool, existing: Path) -> None:
     if existing.is_dir():
         try:
             byproducts = format_named(name).byproducts
-            check_written(existing, RECORD, record.get(FILES), byproducts)
+            check_written(existing, RECORD_FILE, record.get(FILES), byproducts)
         except (OSError, UnsafeFileError) as error:
             reason = first_line(error).replace(str(existing), str(target))
             raise ConfigError(
@@ -175,10 +181,10 @@ def check_target(target: Path, force: bool, existing: Path) -> None:
             ) from None
 
 
-def record_of(path: Path) -> tuple[str, dict[str, Any]]:
+def record_of(path: Path) -> tuple[str, ExportRecord]:
     """Reads the record of an export, and finds out its format.
 
-    Returns: the name of the format, and the record; see `Export` for its content.
+    Returns: the name of the format, and the record; see `ExportRecord`.
 
     Raises:
         DataError: if the path is not an export, or the export is damaged.
@@ -189,7 +195,7 @@ def record_of(path: Path) -> tuple[str, dict[str, Any]]:
             record = None if path.is_symlink() else format_named(name).read_record(path)
             if record is not None and record["format"] == name:
                 check_record(record)
-                return name, record
+                return name, cast(ExportRecord, record)
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(
             f"{path} holds no complete export: {type(error).__name__}: "
@@ -212,8 +218,8 @@ def check_record(record: dict[str, Any]) -> None:
         raise ValueError("the columns of the record have different lengths")
 
 
-def describe(model: TrainedModel, format_name: str) -> dict[str, Any]:
-    """Makes the record of an export, as JSON values; see `Export` for its content."""
+def describe(model: TrainedModel, format_name: str) -> ExportRecord:
+    """Makes the record of an export, as JSON values; see `ExportRecord`."""
     rows = model.features.examples(TEST_ROWS)
     encoded = model.features.encode(rows)
     predictions = prediction_columns(model.network, model.config, encoded)
@@ -227,7 +233,7 @@ def describe(model: TrainedModel, format_name: str) -> dict[str, Any]:
     }
 
 
-def replay(export: Export, record: dict[str, Any], path: Path) -> Replay:
+def replay(export: ExportFormat, record: ExportRecord, path: Path) -> Replay:
     """Predicts the test rows of a record with the export, and compares predictions."""
     kinds = record["inputs"]
     rows = pa.table(

@@ -254,4 +254,4 @@ def test_columns_that_tensorflow_takes_for_one_are_refused_by_name(
     run = run_of(tmp_path, features, price="the price", age="the-price")
     assert exports(run, tmp_path / "model") == 2
     err = capsys.readouterr().err
-    assert "the column names 'the-price' and 'the price' for one name" in err
+    assert "the column names 'the-price' and 'the price' for the same name" in err

@@ -12,7 +12,7 @@ from helpers.equations import (
     read_mlps,
     softmax,
     through_towers,
-    together,
+    towers_in_one_layer,
 )
 from helpers.gate_usage import measure_gate_usage
 from helpers.networks import (
@@ -100,7 +100,7 @@ def test_adatt_is_its_equations(experts, sizes):
     rows = features()
     (x,) = read_inputs(net, rows)
     hidden = equations(net, x, num_levels, num_tasks)
-    want = through_towers(net, hidden, together(num_tasks))
+    want = through_towers(net, hidden, towers_in_one_layer(num_tasks))
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 

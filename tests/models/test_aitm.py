@@ -10,7 +10,7 @@ from helpers.equations import (
     read_mlps,
     softmax,
     through_towers,
-    together,
+    towers_in_one_layer,
 )
 from helpers.gate_usage import measure_gate_usage
 from helpers.networks import (
@@ -66,7 +66,7 @@ def test_aitm_is_its_equations(num_tasks, tower_units):
     net = aitm(f"model.tower_units={tower_units}", num_tasks=num_tasks)
     rows = features()
     hidden, _ = by_equations(net, rows, num_tasks)
-    want = through_towers(net, hidden, together(num_tasks))
+    want = through_towers(net, hidden, towers_in_one_layer(num_tasks))
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 
@@ -92,7 +92,7 @@ def test_task_that_gets_no_score_from_the_one_before_reads_its_own_network():
     (x,) = read_inputs(net, rows)
     h1 = read_dense(layer, 0)[0].astype("float64")
     first, *others = [mlp(x, bottom) for bottom in read_mlps(net, "bottoms")]
-    want = through_towers(net, [first, *(q @ h1 for q in others)], together(3))
+    want = through_towers(net, [first, *(q @ h1 for q in others)], towers_in_one_layer(3))
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 

@@ -10,7 +10,7 @@ from helpers.equations import (
     read_inputs,
     read_mlps,
     through_towers,
-    together,
+    towers_in_one_layer,
 )
 from helpers.gate_usage import measure_gate_usage
 from helpers.networks import (
@@ -55,7 +55,7 @@ def test_cross_stitch_is_its_equations(num_tasks):
             sum(a[t, s] * outputs[s] for s in range(num_tasks))
             for t in range(num_tasks)
         ]
-    want = through_towers(net, streams, together(num_tasks))
+    want = through_towers(net, streams, towers_in_one_layer(num_tasks))
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 

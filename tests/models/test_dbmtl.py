@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers.equations import (
     assert_equal_up_to_rounding,
-    double,
+    to_float64,
     gradients,
     mlp,
     read_inputs,
@@ -65,7 +65,7 @@ def equations(net, h, parents):
     layer = net.logits.get_layer("towers_0_1_2_logits")
     logits = {}
     for i, task in enumerate(TASKS):
-        kernel, bias = double(*read_dense(layer, i))
+        kernel, bias = to_float64(*read_dense(layer, i))
         logits[task] = (r(task) @ kernel + bias)[:, 0]
     return logits
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.equations import (
     assert_equal_up_to_rounding,
-    double,
+    to_float64,
     gated,
     gradients,
     mlp,
@@ -13,7 +13,7 @@ from helpers.equations import (
     sigmoid,
     softmax,
     through_towers,
-    together,
+    towers_in_one_layer,
 )
 from helpers.networks import (
     TASKS,
@@ -75,8 +75,8 @@ class Reader:
         gamma, beta, mean, variance = (w.reshape(layer.num, -1) for w in weights)
         outputs = []
         for i in range(owner * num, (owner + 1) * num):
-            hidden = mlp(v, [double(*read_dense(first, i))])
-            kernel, bias = double(*read_dense(last, i))
+            hidden = mlp(v, [to_float64(*read_dense(first, i))])
+            kernel, bias = to_float64(*read_dense(last, i))
             z = hidden @ kernel + bias
             z = (z - mean[i]) / np.sqrt(variance[i] + 1e-3)
             outputs.append(swish(gamma[i] * z + beta[i]))
@@ -89,7 +89,7 @@ class Reader:
         if len(experts) > 1:
             return gated(v, read_gates(self.net, name)[i], experts)
         layer = self.layers[name]
-        kernel, bias = double(*read_dense(layer.factors, i))
+        kernel, bias = to_float64(*read_dense(layer.factors, i))
         return sigmoid(v @ kernel + bias) * experts[0]
 
 
@@ -138,7 +138,7 @@ def test_home_is_its_equations(keys, one_expert, monkeypatch):
             monkeypatch.setitem(NUM_OF, kind, 1)
     net, rows = home(*keys, numbers=NUM_OF), features()
     (x,) = read_inputs(net, rows)
-    want = through_towers(net, equations(net, x), together(3))
+    want = through_towers(net, equations(net, x), towers_in_one_layer(3))
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 

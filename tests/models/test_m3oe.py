@@ -6,7 +6,7 @@ import pytest
 from helpers.commands import refused
 from helpers.equations import (
     assert_equal_up_to_rounding,
-    double,
+    to_float64,
     gated,
     gradients,
     normed_mlp,
@@ -84,7 +84,7 @@ class Equations:
         )
 
     def u(self, s):
-        kernel, bias = double(*read_dense(self.star.shared, 0))
+        kernel, bias = to_float64(*read_dense(self.star.shared, 0))
         own = self.star.scenario_kernel.numpy()[0, s].astype("float64")
         added = self.star.scenario_bias.numpy()[0, s, 0].astype("float64")
         return self.x @ (kernel * own) + bias + added
@@ -114,7 +114,7 @@ class Equations:
         name = "towers_" + "_".join(map(str, range(self.num_tasks)))
         tower = read_normed_mlps(self.net, name)[t * self.num_scenarios + s]
         last = self.net.logits.get_layer(f"{name}_logits")
-        kernel, bias = double(*read_dense(last, t * self.num_scenarios + s))
+        kernel, bias = to_float64(*read_dense(last, t * self.num_scenarios + s))
         return (normed_mlp(z, tower) @ kernel + bias)[:, 0]
 
     def logits(self, s):

@@ -19,7 +19,7 @@ from helpers.equations import (
     read_mlps,
     sigmoid,
     through_towers,
-    together,
+    towers_in_one_layer,
 )
 from helpers.networks import (
     ENCODERS,
@@ -148,7 +148,7 @@ def test_scheme_without_gates_is_its_equations(name, num_tasks):
     net, rows = scheme(name, num_tasks=num_tasks), features()
     randomize(net.logits)
     hidden = hidden_by_equations(name, net, rows, num_tasks)
-    want = through_towers(net, hidden, together(num_tasks))
+    want = through_towers(net, hidden, towers_in_one_layer(num_tasks))
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 
@@ -161,7 +161,7 @@ def test_scheme_with_gates_is_its_equations(name, gate_units, num_tasks):
     rows = features()
     randomize(net.logits)
     hidden = hidden_by_equations(name, net, rows, num_tasks)
-    want = through_towers(net, hidden, together(num_tasks))
+    want = through_towers(net, hidden, towers_in_one_layer(num_tasks))
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 
@@ -174,7 +174,7 @@ def test_ple_is_its_equations(num_levels, gate_units, num_tasks):
     net, rows = scheme("ple", *sizes, num_tasks=num_tasks), features()
     randomize(net.logits)
     hidden = hidden_by_equations("ple", net, rows, num_tasks, num_levels)
-    want = through_towers(net, hidden, together(num_tasks))
+    want = through_towers(net, hidden, towers_in_one_layer(num_tasks))
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 
@@ -216,7 +216,7 @@ def test_esmm_multiplies_the_towers_probabilities(name, click, conversion):
     rows = features()
     randomize(net.logits)
     hidden = hidden_by_equations(name, net, rows, 3)
-    tower = through_towers(net, hidden, together(3))
+    tower = through_towers(net, hidden, towers_in_one_layer(3))
     click_rate, conversion_rate = sigmoid(tower[click]), sigmoid(tower[conversion])
     got = arrays(net.predictions(rows))
     want = {

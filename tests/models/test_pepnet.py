@@ -6,7 +6,7 @@ import pytest
 from helpers.commands import refused
 from helpers.equations import (
     assert_equal_up_to_rounding,
-    double,
+    to_float64,
     gradients,
     mlp,
     read_inputs,
@@ -57,11 +57,11 @@ def gate_nu(net, name, i, read):
     """2 sigmoid(W' relu(W x + b) + b') of gate i."""
     layer = net.logits.get_layer(name)
     (kernel, bias), *rest = [
-        double(*read_dense(dense, i if layer.hidden.num > 1 else 0))
+        to_float64(*read_dense(dense, i if layer.hidden.num > 1 else 0))
         for dense in dense_layers(layer.hidden)
     ]
     assert not rest
-    out, out_bias = double(*read_dense(layer.factors, i))
+    out, out_bias = to_float64(*read_dense(layer.factors, i))
     return 2 * sigmoid(relu(read @ kernel + bias) @ out + out_bias)
 
 
@@ -75,7 +75,7 @@ def towers_by_equations(net, zs, us):
             h = gate_nu(net, f"{name}_priors", t, us[t]) * h
             if number < 3:
                 h = mlp(h, read_mlps(net, name)[t])
-        kernel, bias = double(
+        kernel, bias = to_float64(
             *read_dense(net.logits.get_layer("towers_0_1_2_logits"), t)
         )
         logits[task] = (h @ kernel + bias)[:, 0]
@@ -114,7 +114,7 @@ def test_epnet_scales_the_embeddings_as_its_equation_says():
     o = gate_nu(net, "domain_gate", 0, read) * x
     last, want = net.logits.get_layer("towers_0_1_2_logits"), {}
     for t, task in enumerate(TASKS):
-        kernel, bias = double(*read_dense(last, t))
+        kernel, bias = to_float64(*read_dense(last, t))
         want[task] = (o @ kernel + bias)[:, 0]
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 

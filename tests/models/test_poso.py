@@ -5,7 +5,7 @@ import pytest
 from helpers.commands import refused
 from helpers.equations import (
     assert_equal_up_to_rounding,
-    double,
+    to_float64,
     mlp,
     read_gates,
     read_inputs,
@@ -13,7 +13,7 @@ from helpers.equations import (
     sigmoid,
     softmax,
     through_towers,
-    together,
+    towers_in_one_layer,
 )
 from helpers.gate_usage import measure_gate_usage
 from helpers.networks import (
@@ -53,13 +53,13 @@ def factors(net, u):
     """sigmoid(V relu(U u + c) + e)."""
     layer = net.logits.get_layer("personal_gate")
     (hidden,) = read_mlps_of(layer.hidden)
-    kernel, bias = double(*read_dense(layer.factors, 0))
+    kernel, bias = to_float64(*read_dense(layer.factors, 0))
     return sigmoid(mlp(u, hidden) @ kernel + bias)
 
 
 def read_mlps_of(layer):
     dense = [x for x in layer.stack if hasattr(x, "kernel")]
-    return [[double(*read_dense(x, i)) for x in dense] for i in range(layer.num)]
+    return [[to_float64(*read_dense(x, i)) for x in dense] for i in range(layer.num)]
 
 
 @pytest.mark.parametrize("num_tasks", [1, 3])
@@ -77,7 +77,7 @@ def test_poso_is_its_equations(names, scale, num_tasks):
         g = softmax(mlp(x, units) @ kernel)
         terms = [p[:, [i]] * g[:, [i]] * f for i, f in enumerate(experts)]
         hidden.append(scale * sum(terms))
-    want = through_towers(net, hidden, together(num_tasks))
+    want = through_towers(net, hidden, towers_in_one_layer(num_tasks))
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 

@@ -11,7 +11,7 @@ from helpers.equations import (
     read_mlps,
     sigmoid,
     through_towers,
-    together,
+    towers_in_one_layer,
 )
 from helpers.gate_usage import measure_gate_usage
 from helpers.networks import (
@@ -77,7 +77,7 @@ def test_snr_is_its_equations(num_levels, connection, num_tasks):
     net, rows = snr(*keys, num_tasks=num_tasks), features()
     (x,) = read_inputs(net, rows)
     hidden = equations(net, x, num_levels, connection, num_tasks)
-    want = through_towers(net, hidden, together(num_tasks))
+    want = through_towers(net, hidden, towers_in_one_layer(num_tasks))
     got = arrays(net.logits(rows))
     assert_equal_up_to_rounding(got, want)
     for task, y in arrays(net.logits(rows)).items():  # without noise

@@ -6,7 +6,7 @@ import pytest
 from helpers.commands import refused
 from helpers.equations import (
     assert_equal_up_to_rounding,
-    double,
+    to_float64,
     gradients,
     mlp,
     read_inputs,
@@ -40,7 +40,7 @@ def built(*overrides, num_tasks=3):
 
 def star(x, dense, i, scenario):
     """sum_s share_s (x (W * W_s) + b + b_s)."""
-    kernel, bias = double(*read_dense(dense.shared, i))
+    kernel, bias = to_float64(*read_dense(dense.shared, i))
     factors = dense.scenario_kernel.numpy()[i].astype("float64")
     added = dense.scenario_bias.numpy()[i, :, 0].astype("float64")
     by_scenario = [
@@ -82,7 +82,7 @@ def by_equations(net, rows, has_bottom=True):
     logits = {}
     for t, task in enumerate(TASKS):
         h = star_mlp(z, tower, t, scenario)
-        kernel, bias = double(*read_dense(added, t))
+        kernel, bias = to_float64(*read_dense(added, t))
         logits[task] = star(h, last, t, scenario) + mlp(x, auxiliary[t]) @ kernel + bias
     return {task: y[:, 0] for task, y in logits.items()}
 

@@ -12,7 +12,7 @@ from helpers.equations import (
     read_levels,
     read_mlps,
     through_towers,
-    together,
+    towers_in_one_layer,
 )
 from helpers.gate_usage import measure_gate_usage
 from helpers.networks import (
@@ -67,7 +67,7 @@ def test_stem_is_its_equations(sizes, num_tasks):
     net, rows = stem(*sizes, num_tasks=num_tasks), features()
     *xs, shared = read_inputs(net, rows, num_tasks + 1)
     hidden = equations(xs, shared, read_levels(net, num_levels, num_tasks))
-    want = through_towers(net, hidden, together(num_tasks))
+    want = through_towers(net, hidden, towers_in_one_layer(num_tasks))
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 
@@ -114,7 +114,7 @@ def test_stem_without_the_vectors_of_tasks_is_mmoe_on_the_shared_vectors():
     zeros = [0 * experts[0]] * 4
     gates = read_gates(net, "level_1_gates")
     hidden = [gated(x, gate, zeros + experts) for gate in gates]
-    want = through_towers(net, hidden, together(2))
+    want = through_towers(net, hidden, towers_in_one_layer(2))
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 

@@ -6,7 +6,7 @@ import pytest
 from helpers.commands import refused
 from helpers.equations import (
     assert_equal_up_to_rounding,
-    double,
+    to_float64,
     gradients,
     normed_mlp,
     reached_networks,
@@ -44,7 +44,7 @@ def test_towers_are_the_equations(model, units):
     for t, task in enumerate(TASKS):
         by_scenario = []
         for number in range(SCENARIOS * t, SCENARIOS * (t + 1)):
-            kernel, bias = double(*read_dense(last, number))
+            kernel, bias = to_float64(*read_dense(last, number))
             h = normed_mlp(z if z.ndim == 2 else z[t], towers[number])
             by_scenario.append(h @ kernel + bias)
         want[task] = (np.hstack(by_scenario) * scenario_shares(rows)).sum(axis=1)

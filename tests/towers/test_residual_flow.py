@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.equations import (
     assert_equal_up_to_rounding,
-    double,
+    to_float64,
     gradients,
     mlp,
     read_inputs,
@@ -48,7 +48,7 @@ def test_towers_are_the_equations(units):
             r = relu(r @ kernel + bias)
             r = r if before is None else r + before[i]
             outputs.append(r)
-        kernel, bias = double(*read_dense(last, t))
+        kernel, bias = to_float64(*read_dense(last, t))
         want[task] = (r @ kernel + bias)[:, 0]
         if task != "rating":  # a regression
             want[task] = logit_before = want[task] + logit_before
