@@ -1,4 +1,4 @@
-"""Trains multi-task recommendation models from configs.
+"""Trains multi-task recommendation models from configurations.
 
     import mtl_cli
 
@@ -8,7 +8,7 @@
     mtl_cli.load(run).evaluate(table).metrics
     mtl_cli.compare("outputs/sweeps/NAME").to_frame()
 
-`import mtl_cli` is quick, because a name's module is imported when the name is used.
+`import mtl_cli` is quick: a public name is imported only when it is used.
 """
 
 from importlib import import_module
@@ -52,7 +52,8 @@ __all__ = [
     "train",
 ]
 
-# The modules of the public names; the errors are all in `mtl_cli.core.errors`.
+# The module of each public name. The errors are missing here: all of them are in
+# `mtl_cli.core.errors`.
 _MODULES = {
     "Comparison": "mtl_cli.api.compare",
     "Evaluation": "mtl_cli.evaluation.evaluation",

@@ -1,1 +1,1 @@
-"""The library behind `import mtl_cli`: train, load, and the results of a run."""
+"""The Python interface, `import mtl_cli`: train, load, compare, and results."""

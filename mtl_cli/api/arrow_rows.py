@@ -1,4 +1,4 @@
-"""The rows that a caller gives as a DataFrame or an Arrow table, as Arrow columns."""
+"""Converts the tables that callers pass to Arrow tables."""
 
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     Rows: TypeAlias = pd.DataFrame | pa.Table
 
 
-def feature_columns_of(table: "Rows", config: "Config") -> "pa.Table":
-    """Returns the columns that features read, as training reads them from Parquet.
+def select_feature_columns(table: "Rows", config: "Config") -> "pa.Table":
+    """Selects the columns that features read, with the types that training reads.
 
     Raises:
         DataError: if a column is missing, or its cells have different types.
@@ -37,16 +37,18 @@ def feature_columns_of(table: "Rows", config: "Config") -> "pa.Table":
     else:
         request.check("predict", "the table", [str(name) for name in table.columns])
         rows = as_arrow(table[request.columns], "predict")
-    # Categorical columns are dictionaries in Arrow. The cast makes them plain columns.
-    return rows.cast(pa.schema({f.name: value_type(f.type) for f in rows.schema}))
+    # A categorical column of pandas is a dictionary column in Arrow. The cast turns the
+    # dictionary column into a plain column.
+    plain = {field.name: value_type(field.type) for field in rows.schema}
+    return rows.cast(pa.schema(plain))
 
 
 def as_arrow(frame: "pd.DataFrame", method: str) -> "pa.Table":
-    """Returns a DataFrame as an Arrow table.
+    """Converts a DataFrame to an Arrow table.
 
     Args:
         frame: the rows.
-        method: the method that was called, for messages.
+        method: the method that the caller has called, for the error message.
 
     Raises:
         DataError: if the cells of a column have different types.

@@ -1,4 +1,4 @@
-"""`mtl_cli.compare`: compares runs, with confidence intervals of the differences."""
+"""The function `mtl_cli.compare`, and its result."""
 
 from os import PathLike, fspath
 from pathlib import Path
@@ -19,7 +19,7 @@ class Comparison:
     """The result of a comparison of runs.
 
     Attributes:
-        datasets: the comparisons, one for each data set of the runs.
+        datasets: one comparison for each data set of the runs.
         warnings: reasons to trust the comparison less, such as few seeds.
     """
 
@@ -28,17 +28,17 @@ class Comparison:
         self.warnings = [w for dataset in datasets for w in dataset.warnings]
 
     def to_frame(self) -> "pd.DataFrame":
-        """Returns one row per data set, configuration and task, at full precision."""
+        """Returns a table with one row per data set, configuration and task."""
         import pandas as pd
 
         frames = [dataset.to_frame() for dataset in self.datasets]
         return pd.concat(frames, ignore_index=True)
 
     def plot(self) -> "Figure":
-        """Draws each configuration's mean over seeds with its interval.
+        """Draws the mean of each configuration over its seeds, with its interval.
 
-        Returns: a figure of matplotlib with one panel per data set and task. The dotted
-            line is the mean of the baseline.
+        Returns: a figure of matplotlib with one panel per data set and task. A dotted
+            line marks the mean of the baseline.
         """
         from mtl_cli.comparison.plots import interval_plot
         from mtl_cli.pages.figures import figure_of
@@ -46,17 +46,18 @@ class Comparison:
         return figure_of([interval_plot(d, t) for d in self.datasets for t in d.tasks])
 
     def ensemble(self, folder: "str | PathLike[str]") -> Run:
-        """Averages the runs of a configuration over their seeds into one model.
+        """Combines the runs of one configuration, with different seeds, into one model.
 
-        Of several configurations with runs of several seeds, the one with the best mean
-        of `trainer.monitor` on validation rows is averaged.
+        The model predicts the mean of the runs' predictions. If several configurations
+        have several seeds, this is the configuration with the best mean of
+        `trainer.monitor` on validation rows.
 
         Args:
             folder: the run folder to write.
 
         Raises:
-            ConfigError: if the folder exists, no configuration has several seeds, or
-                their runs differ in more than the seed.
+            ConfigError: if the folder exists, if no configuration has several seeds, or
+                if the runs differ in more than the seed.
             DataError: if the data has changed since the runs were trained.
 
         Example:
@@ -72,7 +73,7 @@ class Comparison:
         return Run(folder)
 
     def _repr_html_(self) -> str:
-        """Returns the tables of the page of `mtl-compare --html`, for notebooks."""
+        """Returns the tables of `mtl-compare --html`, for notebooks."""
         from mtl_cli.comparison.page import notebook
 
         return notebook(self.datasets)
@@ -93,9 +94,9 @@ def compare(
 
     Args:
         folders: `Run`s, run folders, sweep folders, or folders that hold them.
-        baseline: `KEY=VALUE[,KEY=VALUE]` of the configuration that all others are
-            compared with. With None this is the first configuration with
-            `model=shared_bottom`, or else the first configuration.
+        baseline: the configuration that all others are compared with, as
+            `KEY=VALUE[,KEY=VALUE]`. By default this is the first configuration with
+            `model=shared_bottom`; if there is none, the first configuration.
         metric: the metric to compare; None for the first metric of each task.
         split: the split whose scores are compared: `test`, `valid` or `train`.
 

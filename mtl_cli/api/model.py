@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtl_cli.api.arrow_rows import as_arrow, feature_columns_of
+from mtl_cli.api.arrow_rows import as_arrow, select_feature_columns
 from mtl_cli.core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ class Model:
 
     Attributes:
         config: the configuration of the run that trained the model.
-        outputs: the names of the predictions: the tasks, then outputs that heads add.
+        outputs: the names of the predictions: first the tasks, then the outputs that
+            the heads of the model add.
     """
 
     def __init__(
@@ -48,23 +49,24 @@ class Model:
 
         Args:
             table: the rows. Each column that a feature reads must be present, with
-                values of the type that the training data has. Ids are whole numbers or
-                text; floats that hold whole numbers, as pandas makes them if cells are
-                empty, are read as these. Other columns are ignored.
+                values of the same type as in the training data. Ids are whole numbers
+                or text. If some cells of a column are empty, pandas stores whole
+                numbers as floats; these are read as whole numbers. Other columns are
+                ignored.
 
         Returns: a table with one column of probabilities or values per output. A
-            multiclass task has one column per class, `TASK.CLASS`. The index is that
-            of `table` if `table` is a DataFrame.
+            multiclass task has one column per class, `TASK.CLASS`. If `table` is a
+            DataFrame, the result has the same index.
 
         Raises:
-            DataError: if a column is missing, or has values of another type than in
-                the training data.
+            DataError: if a column is missing, or has values of another type than the
+                training data.
         """
         import pandas as pd
 
         from mtl_cli.network.prediction_columns import prediction_columns
 
-        rows = feature_columns_of(table, self.config)
+        rows = select_feature_columns(table, self.config)
         index = table.index if isinstance(table, pd.DataFrame) else None
         if not rows.num_rows:
             raise DataError("predict: the table has no rows")
@@ -81,19 +83,19 @@ class Model:
         """Evaluates the model on rows with labels, as `mtl-evaluate` does.
 
         Args:
-            table: the rows, or the path of a file, folder or pattern. Columns of
-                features are as in `predict`; labels are as in the training data, and
-                at least one task's must be there.
-            by: a column of the table, or several; each value, or range of numbers, is a
-                slice.
-            importance: whether to measure what each feature is worth to each task.
+            table: the rows; or the path of a file or folder, or a glob pattern. The
+                columns of features are as in `predict`. The columns of labels are as in
+                the training data, for at least one task.
+            by: the name of a column, or several names. Each value of the column, or
+                each range of its numbers, is a slice with metrics of its own.
+            importance: whether to measure how important each feature is for each task.
 
-        Returns: the evaluation, with `metrics`, `slices`, `drift` and `importance` as
-            tables.
+        Returns: the evaluation, with the tables `metrics`, `slices`, `drift` and
+            `importance`.
 
         Raises:
             DataError: if the table does not fit the model.
-            ConfigError: if the table lacks a column of `by`.
+            ConfigError: if the table has no column that `by` names.
 
         Example:
             mtl_cli.load("outputs/runs/NAME").evaluate(may, by=["city"]).slices
@@ -126,8 +128,8 @@ class Model:
         """Writes the model in a format for serving, as `mtl-export` does.
 
         Args:
-            target: the file or folder to write, whole or not at all.
-            format: the name of the format, such as `saved_model`.
+            target: the file or folder to write.
+            format: the name of the format, such as `saved_model` or `onnx`.
             force: whether to replace an earlier export.
 
         Raises:
@@ -146,12 +148,12 @@ def load(run: "str | PathLike[str]", plugins: Sequence[str | Path] = ()) -> Mode
     """Loads the model of a finished run.
 
     TensorFlow is imported into the caller's process. The settings of Keras and the
-    states of the random number generators stay unchanged. No file of the run folder can
-    execute code.
+    states of the random number generators stay unchanged. No code from the run folder
+    is executed.
 
     Args:
         run: a `Run`, or the path of a run folder.
-        plugins: the folders of `--plugins` that the run was trained with.
+        plugins: the folders that were given to `--plugins` when the run was trained.
 
     Raises:
         ConfigError: if Keras runs on another backend, or a plugin cannot be used.
@@ -179,10 +181,10 @@ def load(run: "str | PathLike[str]", plugins: Sequence[str | Path] = ()) -> Mode
 
 @contextlib.contextmanager
 def unchanged_process() -> Iterator[None]:
-    """Imports TensorFlow, and undoes what the block changes in this process.
+    """Imports TensorFlow, and restores the settings of the process after the block.
 
-    Building a network changes environment variables, Keras' dtype policy and the states
-    of random number generators.
+    Building a network changes environment variables, the dtype policy of Keras, and the
+    states of the random number generators.
     """
     import numpy as np
 

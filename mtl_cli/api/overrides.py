@@ -1,4 +1,4 @@
-"""Converts keyword arguments of Python to overrides of the command line."""
+"""Converts keyword arguments of `mtl_cli.train` to overrides of the command line."""
 
 from collections.abc import Mapping
 from os import PathLike, fspath
@@ -10,7 +10,7 @@ from mtl_cli.core.errors import ConfigError
 
 
 def overrides_of(settings: Mapping[str, object]) -> list[str]:
-    """Returns `key=value` for each setting; the keys of nested dicts become dotted.
+    """Returns one override `key=value` per setting. Keys of nested dicts become dotted.
 
     >>> overrides_of({"model": "ple", "trainer": {"epochs": 2, "patience": None}})
     ['model=ple', 'trainer.epochs=2', 'trainer.patience=null']
@@ -28,12 +28,12 @@ def overrides_of(settings: Mapping[str, object]) -> list[str]:
 
 
 def value_text(key: str, value: object) -> str:
-    """Returns a Python value in the syntax of Hydra's overrides.
+    """Writes a Python value in the syntax of Hydra's overrides.
 
     Raises:
         ConfigError: if a configuration cannot hold the value.
     """
-    if isinstance(value, np.generic):  # a number or a boolean of NumPy
+    if isinstance(value, np.generic):  # a scalar of NumPy, such as `np.float32`
         value = value.item()
     if value is None:
         return "null"

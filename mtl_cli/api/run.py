@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Run:
-    """The results of a run, each read from its folder at first use.
+    """The results of a run. Each result is read from its file when it is first used.
 
     Args:
         folder: the run folder: `outputs/runs/NAME`, or `outputs/sweeps/NAME/JOB`.
@@ -41,20 +41,19 @@ class Run:
 
     @cached_property
     def metrics(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """The metrics, {split: {task: {metric: value}}}; an undefined metric is None.
+        """The metrics, {split: {task: {metric: value}}}.
 
-        Empty if the run only checked its data.
+        An undefined metric is None. A run that only checked its data has no metrics.
         """
-        if not (self.folder / "metrics.json").exists() and self.config.get(
-            "check_only"
-        ):
+        has_file = (self.folder / "metrics.json").exists()
+        if not has_file and self.config.get("check_only"):
             return {}
         metrics: dict[str, Any] = self._read("metrics.json", read_json_object)
         return metrics
 
     @cached_property
     def history(self) -> "pd.DataFrame":
-        """The losses and validation metrics, one row per epoch."""
+        """The losses and validation metrics, with one row per epoch."""
         import pandas as pd
 
         return self._read("history.csv", pd.read_csv)
@@ -68,16 +67,16 @@ class Run:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The resolved configuration, without Hydra's own keys."""
+        """The configuration with all references resolved, without Hydra's own keys."""
         from mtl_cli.runs.saved_config import read_config
 
         return self._read("config.yaml", lambda path: read_config(path.parent))
 
     def plot(self) -> "Figure":
-        """Draws the losses and the first validation metric of each task by epoch.
+        """Draws the losses and the first validation metric of each task over epochs.
 
-        Returns: a figure of matplotlib. The dotted line is the epoch whose weights were
-            kept.
+        Returns: a figure of matplotlib. A dotted line marks the epoch whose weights
+            were kept.
 
         Raises:
             DataError: if the run has no history, or its history is damaged.
@@ -87,23 +86,25 @@ class Run:
 
         history, config = self.history, self.config
         try:
-            best = history["epoch"][history["best"].astype(bool)]
-            has_waited = config["trainer"]["patience"] is not None and len(best)
-            kept_epoch = (best if has_waited else history["epoch"]).iloc[-1]
+            best_epochs = history["epoch"][history["best"].astype(bool)]
+            stops_early = config["trainer"]["patience"] is not None
+            # Without early stopping, the weights of the last epoch are kept.
+            keeps_best = stops_early and len(best_epochs)
+            kept_epoch = (best_epochs if keeps_best else history["epoch"]).iloc[-1]
             rows: list[dict[str, Any]] = history.astype(float).to_dict("records")  # type: ignore[assignment]
             return figure_of(learning_curves(rows, int(kept_epoch)))
         except DAMAGED_FILE_ERRORS as error:
             raise self._damaged("history.csv", error) from None
 
     def _repr_html_(self) -> str:
-        """Returns the tables of scores of the run's page, for notebooks."""
+        """Returns the tables of scores as HTML, for notebooks."""
         from mtl_cli.metrics.scores import title_of
         from mtl_cli.pages.render import render
         from mtl_cli.runs.score_table import metric_texts, tables_by_metrics
 
         sections, warnings = [], list[str]()
         try:
-            # The test rows come first, as on the page.
+            # The scores on test rows come first, as in the report of the run.
             for split in sorted(self.metrics, key=lambda split: split != "test"):
                 rows = [
                     (title_of(name, score), metric_texts(score), score)
@@ -114,7 +115,8 @@ class Run:
                 sections.append(section | {"lines": []})
             if not sections:
                 warnings.append("the run has no scores: it only checked its data")
-        except MtlError as error:  # a notebook would show no representation at all
+        # A notebook ignores a representation that raises an error.
+        except MtlError as error:
             warnings.append(str(error))
         except DAMAGED_FILE_ERRORS as error:
             warnings.append(str(self._damaged("metrics.json", error)))

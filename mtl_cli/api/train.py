@@ -1,4 +1,4 @@
-"""Trains a model in a process of its own."""
+"""The function `mtl_cli.train`, which trains a model in a child process."""
 
 import json
 import os
@@ -24,15 +24,16 @@ from mtl_cli.core.errors import (
 )
 from mtl_cli.core.paths import PACKAGE
 
-# The program of the child process. Until the child handles signals itself, SIGINT ends
-# the child without a traceback. The package's folder is the last entry of `sys.path`,
-# so that no file in it hides a module of Python.
+# The program of the child process. First, SIGINT gets its default action, so that it
+# ends the child without a traceback until the child installs its own handler. Then the
+# folder that holds `mtl_cli` becomes the last entry of `sys.path`. As the first entry,
+# another file in that folder could hide a module of Python.
 CHILD_PROGRAM = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "sys.path.append({!r}); from mtl_cli.cli.child import main; "
     "main(sys.argv[1], sys.argv[2:])"
 )
-# The exception of this process for the name of the child's exception.
+# {name of an exception of the child: exception to raise in this process}
 ERRORS = {
     "ConfigError": ConfigError,
     "DataError": DataError,
@@ -40,24 +41,27 @@ ERRORS = {
     "LostWorkerError": LostWorkerError,
     "WriteError": WriteError,
 }
-# The flags and the starts of overrides that make `mtl-train` start several runs.
-SWEEP_ARGUMENTS = ("-m", "--multirun", "sweep=", "repeats=", "compare.")
-# The first Ctrl-C lets the run write a checkpoint, the second ends it at once.
+# An argument that starts like this makes `mtl-train` start several runs.
+SWEEP_PREFIXES = ("-m", "--multirun", "sweep=", "repeats=", "compare.")
+# After the first Ctrl-C, the child writes a checkpoint and ends. After the second, it
+# ends at once. A third Ctrl-C kills it.
 INTERRUPTS_BEFORE_KILL = 2
 
 
 def train(*overrides: str, **settings: Any) -> Run:
-    """Trains one model, as the command `mtl-train` does, and waits for it.
+    """Trains one model, as the command `mtl-train` does.
 
-    The training runs in a child process and changes nothing in the caller's process.
-    The output appears on the caller's `sys.stdout` and `sys.stderr`. After Ctrl-C the
-    run writes a checkpoint; the same call again resumes the run.
+    The training runs in a child process, so it changes nothing in the caller's process.
+    Its output appears on the caller's `sys.stdout` and `sys.stderr`. After Ctrl-C the
+    run writes a checkpoint. The same call then resumes the run.
 
     Args:
         overrides: settings as on the command line, such as `"model=ple"`.
-        settings: settings as keywords, such as `model="ple"`, `trainer={"epochs": 2}`.
+        settings: settings as keyword arguments, such as `model="ple"` or
+            `trainer={"epochs": 2}`.
 
-    Returns: the run. If its folder already holds the finished run, nothing is trained.
+    Returns: the run. If its folder already holds the finished run, that run is returned
+        without training.
 
     Raises:
         ConfigError: if a setting is wrong.
@@ -78,10 +82,10 @@ def train(*overrides: str, **settings: Any) -> Run:
             )
     outcome: dict[str, Any] = {"failures": [], "folder": None}
     with tempfile.TemporaryDirectory(prefix="mtl-cli-") as folder:
-        result = Path(folder, "result.json")
-        exit_code = run_child([str(result), *arguments])
-        if result.exists():
-            outcome = json.loads(result.read_text("utf-8"))
+        outcome_file = Path(folder, "result.json")
+        exit_code = run_child([str(outcome_file), *arguments])
+        if outcome_file.exists():
+            outcome = json.loads(outcome_file.read_text("utf-8"))
         elif exit_code == -signal.SIGINT:
             raise KeyboardInterrupt("interrupted before the run began")
         elif exit_code:
@@ -93,47 +97,52 @@ def train(*overrides: str, **settings: Any) -> Run:
         if failure["error"] == "KeyboardInterrupt":
             raise KeyboardInterrupt(failure["message"])
         raise ERRORS.get(failure["error"], TrainingError)(failure["message"])
-    if outcome["folder"] is None:  # as after `--help`
+    if outcome["folder"] is None:  # for instance after `--help`
         raise ConfigError(f"mtl_cli.train: {arguments} trains no model")
     run = Run(outcome["folder"])
-    if not run.folder.exists():  # a mere check of the data leaves no folder
-        vars(run)["metrics"] = {}
+    if not run.folder.exists():  # `check_only=true` leaves no folder
+        vars(run)["metrics"] = {}  # fills the cached property
     return run
 
 
 def asks_for_sweep(argument: str) -> bool:
     """Whether an argument makes `mtl-train` start several runs."""
-    if argument.lstrip("+~").startswith(SWEEP_ARGUMENTS):
+    if argument.lstrip("+~").startswith(SWEEP_PREFIXES):
         return True
     try:
         (override,) = OverridesParser.create().parse_overrides([argument])
-    except OverrideParseException:  # a flag, or an error that the child explains
+    except OverrideParseException:
+        # The argument is a flag, or wrong. The child prints an error about a wrong one.
         return False
     return override.is_sweep_override()
 
 
 def run_child(arguments: list[str]) -> int:
-    """Runs the child process, copies its output, and returns its exit code.
+    """Runs the child process, and copies its output to this process.
 
     Args:
-        arguments: the file for the child's outcome, then the arguments of `mtl-train`.
+        arguments: the path of the file to which the child writes its outcome, then the
+            arguments of `mtl-train`.
+
+    Returns: the exit code of the child.
     """
     process = subprocess.Popen(
         [
             sys.executable,
-            "-P",
+            "-P",  # the current folder is not searched for modules
             "-c",
             CHILD_PROGRAM.format(str(PACKAGE.parent)),
             *arguments,
         ],
-        # If this process dies, this pipe closes, and the child stops.
+        # If this process dies, the pipe is closed. The child notices this, and stops.
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
         env=os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"},
-        # In its own session the child receives Ctrl-C only from this process, below.
+        # In its own session, the child receives no Ctrl-C from the terminal. The loop
+        # below passes each Ctrl-C on.
         start_new_session=True,
     )
     copiers = [
@@ -166,7 +175,7 @@ def run_child(arguments: list[str]) -> int:
 
 
 def copy(source: IO[str], target: TextIO | None) -> None:
-    """Copies a pipe line by line to a stream, or drops the lines if that is None."""
+    """Copies a pipe to a stream, line by line. Without a stream, drops the lines."""
     for line in source:
         if target is not None:
             target.write(line)

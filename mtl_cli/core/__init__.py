@@ -1,1 +1,1 @@
-"""Errors, paths, signals, secrets and options, for all other packages."""
+"""Code that all other packages use: errors, paths, signals, secrets and options."""

@@ -1,4 +1,4 @@
-"""Writes files whole or not at all."""
+"""Writes files so that they are either complete or missing, never half written."""
 
 import contextlib
 import os
@@ -10,20 +10,19 @@ from mtl_cli.core.errors import WriteError, first_line
 
 UNFINISHED_PREFIX = ".tmp-"
 RESUME = (
-    "when that is mended, the same command in the same folder (hydra.run.dir) goes on"
+    "mend that, then run the same command with the same hydra.run.dir to resume the run"
 )
 
 
 @contextlib.contextmanager
 def replacing(target: Path, fix: str = RESUME) -> Iterator[Path]:
-    """Gives a temporary path; the file there becomes `target` when the block ends.
+    """Yields a temporary path to write to; the written file then becomes the target.
 
-    The temporary name ends as the target's does, since some writers choose a format by
-    the ending.
+    Both names have the same suffix, since some writers choose a format by the suffix.
 
     Args:
         target: the file to write.
-        fix: what to do if the file cannot be written, for the error.
+        fix: advice for the error message, if the file cannot be written.
 
     Raises:
         WriteError: if the file cannot be written.
@@ -31,7 +30,7 @@ def replacing(target: Path, fix: str = RESUME) -> Iterator[Path]:
     temporary = target.with_name(f"{UNFINISHED_PREFIX}{target.name}")
     with named_write_errors(target, fix):
         try:
-            temporary.unlink(missing_ok=True)  # it may be a link to another file
+            temporary.unlink(missing_ok=True)  # writing to a link would change its file
             yield temporary
             sync(temporary)
             temporary.replace(target)
@@ -44,16 +43,16 @@ def replacing(target: Path, fix: str = RESUME) -> Iterator[Path]:
 def replacing_folder(
     target: Path, fix: str, check: Callable[[Path], None]
 ) -> Iterator[Path]:
-    """As `replacing`, for a target that may be a folder.
+    """Does the same as `replacing` for a target that may be a folder.
 
-    The earlier target is kept until the new target is whole.
+    An earlier target is removed only after the new target is complete.
 
     Args:
         target: the file or folder to write.
-        fix: what to do if it cannot be written, for the error.
-        check: raises an error if the earlier target may not be removed. The function
-            receives the path that the earlier target has been moved to, so that nobody
-            adds a file between the check and the removal.
+        fix: advice for the error message, if the target cannot be written.
+        check: raises an error if the earlier target must not be removed. Its argument
+            is the temporary path to which the earlier target has been moved, so that
+            nobody can add a file to it between the check and the removal.
 
     Raises:
         WriteError: if the target cannot be written.
@@ -86,7 +85,12 @@ def replacing_folder(
 
 @contextlib.contextmanager
 def named_write_errors(path: Path, fix: str = RESUME) -> Iterator[None]:
-    """Turns an error of the operating system into one line that names the file."""
+    """Turns an error of the operating system into a `WriteError` that names the file.
+
+    Args:
+        path: the file that the block writes.
+        fix: advice for the error message.
+    """
     try:
         yield
     except OSError as error:
@@ -95,7 +99,7 @@ def named_write_errors(path: Path, fix: str = RESUME) -> Iterator[None]:
 
 
 def sync(path: Path) -> None:
-    """Waits until a file, or the names in a folder, are on the disk."""
+    """Waits until a file, or the list of names in a folder, is stored on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The parser of all commands but `mtl-train`, and the end of a command."""
+"""The parser and the exit codes of all commands except `mtl-train`."""
 
 import argparse
 import os
@@ -16,12 +16,12 @@ from mtl_cli.core.signals import Stopped
 def run_command(
     program: str, work: Callable[[], int | None], end: str = "; nothing was written"
 ) -> int:
-    """Runs a command, and says in one line what stops it.
+    """Runs a command. If an error or a signal stops it, prints one line on stderr.
 
     Args:
-        program: the command's name.
-        work: does the work, and returns the exit code; None stands for 0.
-        end: what to add to the line about a signal.
+        program: the name of the command.
+        work: does the work, and returns the exit code; None means 0.
+        end: the end of the line that is printed after a signal.
 
     Returns: the exit code of `work`; 2 for wrong input, 1 for a failure or a closed
         output, 130 or 143 after a signal.
@@ -39,21 +39,23 @@ def run_command(
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises a `ConfigError` instead of printing its usage.
+    """A parser that raises a `ConfigError`. `ArgumentParser` would exit instead.
 
     Args:
-        settings: settings of `ArgumentParser`.
+        settings: the arguments of `ArgumentParser`.
     """
 
     def __init__(self, **settings: Any) -> None:
-        # Examples in an epilog keep their lines.
+        # This formatter keeps the line breaks of the examples in an epilog.
         formatter = argparse.RawDescriptionHelpFormatter
         super().__init__(formatter_class=formatter, allow_abbrev=False, **settings)
-        shown = f"mtl-cli {version('mtl-cli')}"
-        self.add_argument("--version", action="version", version=shown)
+        version_line = f"mtl-cli {version('mtl-cli')}"
+        self.add_argument("--version", action="version", version=version_line)
 
     def error(self, message: str) -> NoReturn:
+        # The first unknown argument. For any other message this is the message's first
+        # word, which resembles no flag.
         unknown = message.rpartition("unrecognized arguments: ")[2].partition(" ")[0]
-        # The usage names all flags, also the flags of groups.
+        # The usage contains all flags, including the flags of argument groups.
         hint = suggest(unknown, re.findall(r"--[\w-]+", self.format_usage()))
         raise ConfigError(f"{message}{hint}; see {self.prog} --help")

@@ -15,24 +15,24 @@ from mtl_cli.core.paths import cache_subfolder
 
 FLAG = "--tf_xla_persistent_cache_directory="
 MAX_AGE_SECONDS = 30 * 86400
-MIN_FREE_BYTES = 1 << 28
+MIN_FREE_BYTES = 256 << 20
 
 
 def enable() -> None:
-    """Tells TensorFlow, before it compiles anything, where to keep compiled code.
+    """Makes TensorFlow keep compiled code in a folder of the cache.
 
-    Does nothing if `MTL_CACHE` is empty, if the user has chosen another folder by
-    `TF_XLA_FLAGS`, or if the disk is nearly full: TensorFlow ends a run whose compiled
-    code it cannot write.
+    This must happen before TensorFlow compiles anything. Nothing is kept if `MTL_CACHE`
+    is empty, or if the disk is nearly full: TensorFlow ends a run if it cannot write
+    the compiled code. If `TF_XLA_FLAGS` already names a folder, that folder is used.
     """
     flags = os.environ.get("TF_XLA_FLAGS", "")
     if FLAG in flags:
         return
     with contextlib.suppress(OSError):
-        compiled = cache_subfolder("compiled")
-        if compiled is None:
+        subfolder = cache_subfolder("compiled")
+        if subfolder is None:
             return
-        folder = compiled / f"{os.getuid()}-{machine_hash()}"
+        folder = subfolder / f"{os.getuid()}-{machine_hash()}"
         folder.mkdir(exist_ok=True, mode=0o700)
         if is_private(folder) and free_bytes(folder) > MIN_FREE_BYTES:
             remove_old_files(folder)
@@ -40,9 +40,9 @@ def enable() -> None:
 
 
 def is_private(folder: Path) -> bool:
-    """Whether a folder belongs to this user and nobody else can write to it.
+    """Whether a folder belongs to this user, and no other user can write to it.
 
-    Compiled code is executed, so nobody else may have put it there.
+    A file of another user in the folder would be executed as compiled code.
     """
     status = folder.lstat()
     is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
@@ -50,9 +50,11 @@ def is_private(folder: Path) -> bool:
 
 
 def clear() -> bool:
-    """Removes the compiled code of this machine; returns whether there was any.
+    """Removes the compiled code of this machine.
 
-    TensorFlow refuses to run if a file of compiled code is damaged.
+    TensorFlow does not run if a file of compiled code is damaged.
+
+    Returns: whether there was any compiled code.
     """
     files = [
         file
@@ -66,21 +68,24 @@ def clear() -> bool:
 
 
 def machine_hash() -> str:
-    """Returns a hash of TensorFlow's version and the processor.
+    """Returns a hash of TensorFlow's version and of the processor.
 
     Compiled code works only with the version and the processor that it was made for.
     """
-    target = [version("tensorflow"), platform.machine(), platform.processor()]
+    parts = [version("tensorflow"), platform.machine(), platform.processor()]
+    # The line with the instructions that the processor has: "flags" on x86, "Features"
+    # on ARM. The line is the same for all cores.
     with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
         lines = (line for line in file if line.startswith(("flags", "Features")))
-        target.append(next(lines, ""))
-    return hashlib.sha256("\n".join(target).encode()).hexdigest()[:16]
+        parts.append(next(lines, ""))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def remove_old_files(folder: Path) -> None:
-    """Removes files older than `MAX_AGE_SECONDS`; code still in use is compiled again.
+    """Removes files older than `MAX_AGE_SECONDS`.
 
-    Another process may remove the same files at the same time.
+    A run that still needs a removed file compiles the code again. Another process may
+    remove the same files at the same time.
     """
     for file in folder.iterdir():
         with contextlib.suppress(FileNotFoundError):
@@ -89,11 +94,11 @@ def remove_old_files(folder: Path) -> None:
 
 
 def free_bytes(folder: Path) -> int:
-    """Returns the free bytes of a folder's disk."""
+    """Returns the free space of a folder's disk in bytes."""
     return shutil.disk_usage(folder).free
 
 
 def quoted(folder: Path) -> str:
-    """Returns a folder's path in quotes, in which TensorFlow allows blanks."""
+    """Returns a folder's path in quotes; without quotes, a blank would end the path."""
     escaped = str(folder).replace("\\", r"\\").replace('"', r"\"")
     return f'"{escaped}"'

@@ -1,4 +1,4 @@
-"""Conditions on numbers, such as `--fail-if 'test.income.auc<0.91'`, for checks."""
+"""Conditions of `--fail-if`, such as `test.income.auc<0.91`."""
 
 import operator
 import re
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mtl_cli.core.errors import ConfigError, suggest
 
+# A dotted name, an operator and a number.
 CONDITION = re.compile(
     r"\s*([^\s<>=][^<>=]*\.[^<>=]*[^\s<>=])\s*(<=|>=|<|>)\s*"
     r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*"
@@ -16,13 +17,13 @@ OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operat
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition on a number. The check fails if the condition holds.
+    """A condition on a value. The command fails if the condition holds.
 
     Attributes:
         text: the condition as the user wrote it.
-        name: the dotted name of the number, such as `test.income.auc`.
+        name: the dotted name of the value, such as `test.income.auc`.
         operator: `<`, `<=`, `>` or `>=`.
-        limit: the number on the right side.
+        limit: the number on the right side of the operator.
     """
 
     text: str
@@ -31,20 +32,20 @@ class Condition:
     limit: float
 
     def holds(self, value: float) -> bool:
-        """Whether the condition holds for a value of the number."""
+        """Whether the condition holds for a value."""
         return bool(OPERATORS[self.operator](value, self.limit))
 
 
 def parse_condition(text: str, form: str, example: str) -> Condition:
-    """Reads a condition.
+    """Parses a condition.
 
     Args:
-        text: `NAME OPERATOR NUMBER`.
-        form: the form of a name, for messages: `SPLIT.TASK.METRIC`.
-        example: a condition, for messages.
+        text: the text that the user wrote, `NAME OPERATOR NUMBER`.
+        form: the form of a name, such as `SPLIT.TASK.METRIC`, for the error message.
+        example: an example of a condition, for the error message.
 
     Raises:
-        ConfigError: if the text is no condition.
+        ConfigError: if the text is not a condition.
     """
     match = CONDITION.fullmatch(text)
     if match is None:
@@ -56,18 +57,18 @@ def parse_condition(text: str, form: str, example: str) -> Condition:
     return Condition(text.strip(), name, operator_sign, float(limit))
 
 
-def check_known(condition: Condition, numbers: Iterable[str], owner: str) -> None:
-    """Refuses a condition on an unknown number.
+def check_known(condition: Condition, names: Iterable[str], owner: str) -> None:
+    """Checks that the name in a condition is known.
 
     Args:
         condition: the condition.
-        numbers: the names of all numbers that can be checked.
-        owner: the thing that has the numbers, for messages: `run`.
+        names: the names of all values; a name may occur more than once.
+        owner: the thing that has the values, such as `run`, for the error message.
 
     Raises:
         ConfigError: if the name is unknown.
     """
-    names = list(dict.fromkeys(numbers))
-    if condition.name not in names:
-        hint = suggest(condition.name, names) or f"; known: {', '.join(names)}"
+    known = list(dict.fromkeys(names))
+    if condition.name not in known:
+        hint = suggest(condition.name, known) or f"; known: {', '.join(known)}"
         raise ConfigError(f"--fail-if: no {owner} has {condition.name}{hint}")

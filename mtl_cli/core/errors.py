@@ -1,13 +1,13 @@
-"""The errors of this project, and the line of text that a command prints for each."""
+"""The errors of mtl-cli, and the line that a command prints for an error."""
 
 import sys
 import zipfile
 
 from mtl_cli.core.secrets import mask_secrets
 
-SHOWN_CHARACTERS = 60
-LONGEST_LINE = 1500
-# The errors that reading a damaged file may raise.
+SHOWN_CHARACTERS = 60  # of a value in a message
+LONGEST_LINE = 1500  # characters
+# The errors that a reader may raise if its file is damaged.
 DAMAGED_FILE_ERRORS = (
     OSError,
     ValueError,
@@ -24,8 +24,8 @@ DAMAGED_FILE_ERRORS = (
 class MtlError(Exception):
     """An error with a one-line message for the user.
 
-    The message says what is wrong, in which key or file, what was expected, and how to
-    mend the fault.
+    The message says where the error is (the key or the file), what is wrong, what was
+    expected, and how to mend it.
     """
 
     exit_code = 1
@@ -48,8 +48,9 @@ class RowError(DataError):
 
     Args:
         message_start: the key of the configuration, or the file and the column.
-        row: the row's number in the table that was read, from 0.
-        problem: the fault of the cell, and how to mend it.
+        row: the index of the row in the table that was read, from 0. The message counts
+            rows from 1.
+        problem: what is wrong with the cell, and how to mend it.
     """
 
     def __init__(self, message_start: str, row: int, problem: str) -> None:
@@ -70,7 +71,7 @@ class JobError(MtlError):
 
 
 class StorageError(MtlError):
-    """The data base of a search does not answer."""
+    """The database of a search does not answer."""
 
 
 class LostWorkerError(TrainingError):
@@ -82,8 +83,8 @@ class WriteError(MtlError):
 
 
 def shown(value: object) -> str:
-    """Returns a value as Python writes it, on one line, cut if it is long."""
-    # Secrets are masked before the cut: the cut could leave half of a secret.
+    """Returns the `repr` of a value for a message: secrets masked, long values cut."""
+    # Secrets must be masked before the cut. Otherwise half of a secret could remain.
     masked = mask_secrets(value)
     if isinstance(masked, str):
         return repr(cut(masked, SHOWN_CHARACTERS))
@@ -91,14 +92,14 @@ def shown(value: object) -> str:
 
 
 def cut(text: str, max_length: int) -> str:
-    """Returns a text; of a longer text, `max_length` characters followed by "..."."""
+    """Shortens a text of more than `max_length` characters, and adds "..." then."""
     return text if len(text) <= max_length else text[:max_length] + "..."
 
 
 def suggest(wrong: str, names: list[str]) -> str:
     """Returns "; did you mean NAME?" for the name most similar to `wrong`, or "".
 
-    A name that is similar with equal upper and lower case comes first.
+    A name that is similar only if upper and lower case are ignored comes last.
 
     >>> suggest("cities", ["user", "city"])
     '; did you mean city?'
@@ -107,16 +108,23 @@ def suggest(wrong: str, names: list[str]) -> str:
     """
     from difflib import get_close_matches
 
-    for spelled in (str, str.lower):
-        by_spelling = {spelled(name): name for name in reversed(names)}
-        similar = get_close_matches(spelled(wrong), by_spelling, n=1, cutoff=0.6)
+    for convert in (str, str.lower):
+        # Of names that differ only in case, the first replaces the others.
+        by_converted = {convert(name): name for name in reversed(names)}
+        similar = get_close_matches(convert(wrong), by_converted, n=1, cutoff=0.6)
         if similar:
-            return f"; did you mean {by_spelling[similar[0]]}?"
+            return f"; did you mean {by_converted[similar[0]]}?"
     return ""
 
 
 def unknown_name(kind: str, name: str, owner: str, names: list[str]) -> str:
-    """Returns what is wrong with a name, the known names, and the most similar one.
+    """Returns a message about an unknown name, with all names that are known.
+
+    Args:
+        kind: the kind of thing that the name should name, such as `task`.
+        name: the unknown name.
+        owner: the thing that has the known names, such as `this run`.
+        names: the known names.
 
     >>> unknown_name("task", "bui", "this run", ["click", "buy"])
     "no task 'bui' in this run, which has click, buy; did you mean buy?"
@@ -126,20 +134,21 @@ def unknown_name(kind: str, name: str, owner: str, names: list[str]) -> str:
 
 
 def fail(program: str, message: str, code: int) -> int:
-    """Prints an error in one line on stderr, and returns the exit code."""
+    """Prints an error as one line on stderr, and returns the exit code `code`."""
     sys.stderr.write(f"{program}: error: {printable(mask_secrets(message))}\n")
     return code
 
 
 def line_and_code(error: MtlError | OSError) -> tuple[str, int]:
-    """Returns the line that tells an error, and the exit code of the command.
+    """Returns the line to print for an error, and the exit code of the command.
 
     Args:
-        error: an error of this project, or one of the operating system about a path
-            that the user has named, such as a name that is too long.
+        error: an error of mtl-cli, or an error of the operating system about a path,
+            such as a name that is too long.
 
     Raises:
-        OSError: if the error of the operating system names no path.
+        OSError: if `error` is an error of the operating system that names no path. The
+            user cannot mend such an error.
     """
     if isinstance(error, MtlError):
         return str(error), error.exit_code
@@ -149,16 +158,16 @@ def line_and_code(error: MtlError | OSError) -> tuple[str, int]:
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's text, or the name of its class."""
-    text = mask_secrets(str(error))  # before a secret of several lines is cut
+    """Returns the first line of an error's text; without a text, the error's class."""
+    text = mask_secrets(str(error))  # a secret may have several lines
     return text.strip().partition("\n")[0] or type(error).__name__
 
 
 def printable(text: str) -> str:
-    """Returns a text on one line, cut if it is very long."""
+    """Returns a text without line breaks and control characters, cut if it is long."""
     return visible(cut(text, LONGEST_LINE))
 
 
 def visible(text: str) -> str:
-    """Returns a text with a blank for each line break or terminal control character."""
+    """Replaces each line break and each control character by a blank."""
     return "".join(c if c.isprintable() else " " for c in text)

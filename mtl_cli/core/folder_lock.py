@@ -1,6 +1,6 @@
-"""Locks a folder for one process.
+"""Locks a folder, so that only one process at a time writes to it.
 
-The kernel frees the lock when the process ends, even if the process is killed.
+The operating system frees the lock when the process ends, even if it is killed.
 """
 
 import fcntl
@@ -18,7 +18,7 @@ def lock_folder(folder: Path, key: str) -> IO[str]:
 
     Args:
         folder: the folder to lock.
-        key: the configuration's key that names the folder, for errors.
+        key: the key of the configuration that names the folder, for the error message.
 
     Raises:
         ConfigError: if another process holds the lock, or the folder is not writable.
@@ -49,8 +49,8 @@ def lock_file(path: Path) -> IO[str]:
         if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
             raise FileNotFoundError
     except FileNotFoundError:
-        # The last owner removed the file after this process opened it, and perhaps a
-        # new owner made a new file. A lock on a removed file protects nothing.
+        # Another process removed the file after this process had opened it, and perhaps
+        # made a new file. A lock on a removed file keeps nobody out.
         file.close()
         raise BlockingIOError from None
     except OSError:
@@ -60,9 +60,9 @@ def lock_file(path: Path) -> IO[str]:
 
 
 def open_lock_file(path: Path) -> IO[str]:
-    """Opens a file to lock, and makes it if it is missing.
+    """Opens a file to lock. Makes the file if it is missing.
 
     Raises:
-        OSError: if the path is a link: a link could name a file of somebody else.
+        OSError: if the path is a link. Opening it would empty the file that it names.
     """
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w")

@@ -1,8 +1,8 @@
-"""Building blocks of the configuration's schema: option classes and types of numbers.
+"""The parts of the configuration's schema: option classes, and types of their keys.
 
-An axis is a folder of options, such as `models` or `encoders`: see `plugins.AXES`. Each
-file of the folder holds the class of one option. The fields of the class are the
-option's keys.
+An axis is a folder of options, such as `models` or `encoders`; `plugins.AXES` lists
+them. Each file of the folder holds the class of one option. The fields of the class are
+the option's keys in the configuration.
 """
 
 from types import ModuleType
@@ -18,7 +18,8 @@ from mtl_cli.core.plugins import sources
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 CountOrZero = Annotated[int, Field(ge=0, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # the range of NumPy's seeds
-# Far above any network; making as many layers as a file can name takes hours.
+# More than any network has. Without a limit, a configuration from somebody else could
+# name so many layers that making them takes hours.
 MAX_LAYERS = 256
 Units = Annotated[
     list[Count],
@@ -28,7 +29,8 @@ SomeUnits = Annotated[list[Count], Field(min_length=1, max_length=MAX_LAYERS)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-# The text of a value. In YAML, the value may be a whole number.
+# The name of a scenario. YAML reads a name such as 7 as a whole number, which becomes
+# text here. (`bool` is a subclass of `int`, so `isinstance` would accept it too.)
 ScenarioName = Annotated[
     str, BeforeValidator(lambda x: str(x) if type(x) is int else x, str | int)
 ]
@@ -46,19 +48,19 @@ Option = TypeVar("Option", bound=Options)
 
 
 def first_problem(error: ValidationError) -> str:
-    """Returns the first problem of values, as `KEY: what is wrong`."""
-    first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    """Returns the first problem that validation found, as `KEY: what is wrong`."""
+    problem = error.errors()[0]
+    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
 
 
 def option_of(axis: str, base: type[Options], key: str = "name") -> BeforeValidator:
-    """Validates a dict by the class of the option that one of its keys names.
+    """Returns a validator that makes an option of a dict with the option's keys.
 
     Args:
         axis: the folder of the options.
-        base: the base class of all options of the axis. The base class validates a dict
-            without `key`, unless `key` is `name`: a dict without a name is an error.
-        key: the key that names the option: `name`, `kind` or `generator`.
+        base: the base class of all options of the axis. A dict without `key` is left to
+            the base class, except that a dict without a `name` is an error.
+        key: the key whose value is the option's name: `name`, `kind` or `generator`.
     """
 
     def validate(value: object) -> object:
@@ -72,7 +74,7 @@ def option_of(axis: str, base: type[Options], key: str = "name") -> BeforeValida
 
 
 def option_name(axis: str) -> BeforeValidator:
-    """Validates the name of an option of an axis."""
+    """Returns a validator of the names of an axis's options."""
 
     def validate(value: object) -> object:
         check_option_name(axis, value)
@@ -87,8 +89,8 @@ def check_option_name(axis: str, name: object, message_start: str = "") -> None:
     Args:
         axis: the folder of the options.
         name: the name to check.
-        message_start: the key and the name, for the start of the message; "" if the
-            reader of pydantic's error adds them.
+        message_start: the start of the message: the key and the name. "" if the code
+            that prints pydantic's error adds both.
     """
     names = option_names(axis)
     if name not in names:
@@ -106,26 +108,26 @@ def check_option_name(axis: str, name: object, message_start: str = "") -> None:
 def drop_keys_of_others(
     values: Any, option: type[Options], axis: str, base: type[Options], selector: str
 ) -> Any:
-    """Returns values without the keys that only other options of the axis have.
+    """Removes the keys that only other options of the axis have.
 
-    If a user changes the option of an existing configuration, keys of the former option
-    remain in it. Such a key does no harm as long as its value is its default.
+    If a user changes the option in a configuration, keys of the earlier option remain
+    there. Such a key has no effect as long as its value is its default.
 
     Args:
-        values: a dict of keys and values; anything else is returned as it is.
-        option: the class that will validate the values.
+        values: a dict of keys and values. Any other object is returned unchanged.
+        option: the class of the chosen option, which will validate the result.
         axis: the folder of the options.
         base: the base class of all options of the axis.
-        selector: the key that names an option, for messages.
+        selector: the key that chooses the option, for the error message.
 
     Raises:
-        ValueError: if the value of another option's key is not its default.
+        ValueError: if the value of such a key is not its default.
     """
     if not isinstance(values, dict) or option is base:
         return values
     remaining = dict(values)
     foreign_keys = [key for key in values if key not in option.model_fields]
-    owners: dict[str, list[str]] = {}
+    owners: dict[str, list[str]] = {}  # {key: the options that have it}
     defaults: dict[str, Any] = {}
     for name in option_names(axis) if foreign_keys else []:
         for key, field in option_class(axis, name, base).model_fields.items():
@@ -146,12 +148,12 @@ def drop_keys_of_others(
 
 
 def option_names(axis: str) -> list[str]:
-    """Returns the names of an axis's options, from mtl-cli and from plugins."""
+    """Returns the names of an axis's options, including the options of plugins."""
     return sorted(sources(axis))
 
 
 def keys_of_options(axis: str, base: type[Options]) -> set[str]:
-    """Returns the keys of all options of an axis together."""
+    """Returns every key that at least one option of an axis has."""
     return {
         key
         for name in option_names(axis)
@@ -163,11 +165,12 @@ def option_class(axis: str, name: str, base: type[Option]) -> type[Option]:
     """Returns the class of an option: the one subclass of `base` in the option's file.
 
     Raises:
-        ConfigError: if a plugin cannot be imported, or does not hold one such class.
+        ConfigError: if the file of a plugin cannot be imported.
+        ConfigError: if the file holds no such class, or several.
     """
     source = sources(axis)[name]
     try:
-        loaded = source.load()
+        class_or_module = source.load()
     except Exception as error:
         if not source.is_plugin:
             raise
@@ -175,12 +178,13 @@ def option_class(axis: str, name: str, base: type[Option]) -> type[Option]:
             f"{source.label}: cannot be imported: {type(error).__name__}: "
             f"{first_line(error)}"
         ) from error
-    candidates = [loaded]
-    if isinstance(loaded, ModuleType):
+    candidates = [class_or_module]
+    if isinstance(class_or_module, ModuleType):
+        # Classes that the module has imported from elsewhere do not count.
         candidates = [
             value
-            for value in vars(loaded).values()
-            if getattr(value, "__module__", "") == loaded.__name__
+            for value in vars(class_or_module).values()
+            if getattr(value, "__module__", "") == class_or_module.__name__
         ]
     classes = [c for c in candidates if isinstance(c, type) and issubclass(c, base)]
     if len(classes) != 1:

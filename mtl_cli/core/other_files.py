@@ -1,8 +1,9 @@
-"""Reads files that may come from someone else, within limits.
+"""Reads files that another person may have made, within limits.
 
-A run folder, a configuration or a cache may have been made by another person. So a file
-in it is read only if it is a regular file of bounded size and not a link, and nested
-values only if they expand to a bounded number of values.
+A run folder, a configuration or a cache may come from somebody else. A file in it could
+be a link to a secret file, a pipe that never ends, or a small file that expands until
+the memory is full. Therefore only regular files are read, and only up to limits of
+their size, and of the number and depth of nested values.
 """
 
 import io
@@ -15,34 +16,36 @@ from typing import Any
 
 import yaml
 
-# A JSON file of a run, and a table of its history.
-MAX_BYTES = 256 << 20
-MAX_YAML_BYTES = 4 << 20
-# A file of more than `MAX_BYTES` may be this many times as large as its disk space.
+MAX_BYTES = 256 << 20  # of a JSON file of a run, or of a table of its history
+MAX_YAML_BYTES = 4 << 20  # of a file; also the limit of a text in characters
+# The largest allowed size of a large file, relative to the space that it takes on disk.
+# A file with holes is larger than its space; see `check_regular`.
 MAX_RATIO = 100
-BYTES_PER_BLOCK = 512  # of `st_blocks`
-# Far below Python's limit on nested calls, far above any configuration.
-MAX_DEPTH = 64
+BYTES_PER_BLOCK = 512  # the unit of `st_blocks`
+# Far below Python's limit on nested calls, far above the depth of any configuration.
+MAX_YAML_DEPTH = 64
 # Aliases let a YAML file of a few hundred bytes expand to billions of values.
 MAX_YAML_VALUES = 200_000
 
 
 class UnsafeFileError(ValueError):
-    """A file of someone else is a link, no regular file, too large or too nested."""
+    """A file is a link, not a regular file, too large, or nested too deeply."""
 
 
 def check_regular(path: Path, max_bytes: int | None = None) -> None:
-    """Refuses a path that is a link, a device or a pipe, or too large a file.
+    """Checks that a path is a regular file, and not too large.
 
-    A file with holes takes little room on the disk and much memory. A large file is
-    refused if nearly all of it is holes.
+    A file may have holes: parts that hold only zeros and take no space on the disk. A
+    file of many gigabytes with holes costs nothing to send, but fills the memory when
+    it is read. Therefore a large file must not consist almost entirely of holes.
 
     Args:
         path: the path of a file.
         max_bytes: the largest allowed size; None for no limit.
 
     Raises:
-        UnsafeFileError: if the file is refused.
+        UnsafeFileError: if the path is a link, a device or a pipe, or the file is too
+            large.
         OSError: if there is no such file.
     """
     status = path.lstat()
@@ -54,7 +57,7 @@ def check_regular(path: Path, max_bytes: int | None = None) -> None:
         raise UnsafeFileError(
             f"{path} has {status.st_size:,} bytes; at most {max_bytes:,} are read"
         )
-    # Some network file systems do not count blocks.
+    # Some network file systems report 0 blocks for every file.
     stored = status.st_blocks * BYTES_PER_BLOCK or status.st_size
     if status.st_size > max(MAX_BYTES, MAX_RATIO * stored):
         raise UnsafeFileError(
@@ -64,13 +67,13 @@ def check_regular(path: Path, max_bytes: int | None = None) -> None:
 
 
 def check_npz(path: Path) -> None:
-    """Refuses an NPZ file that is no regular file, or expands when it is read.
+    """Checks that an NPZ file is a regular file that does not expand when it is read.
 
-    mtl-cli writes arrays uncompressed. A compressed file could expand to any size, and
-    so could a file whose entries overlap.
+    mtl-cli writes arrays uncompressed. A compressed file could expand to any size. So
+    could a file in which several entries use the same bytes.
 
     Raises:
-        UnsafeFileError: if the file is refused.
+        UnsafeFileError: if the file is not regular, or expands.
         OSError: if there is no such file.
         zipfile.BadZipFile: if the file is damaged.
     """
@@ -79,7 +82,8 @@ def check_npz(path: Path) -> None:
         entries = archive.infolist()
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise UnsafeFileError(f"{path} is compressed; write it uncompressed")
-    expanded, size = sum(entry.file_size for entry in entries), path.stat().st_size
+    expanded = sum(entry.file_size for entry in entries)
+    size = path.stat().st_size
     if expanded > size:
         raise UnsafeFileError(
             f"{path} has {size:,} bytes, but its arrays expand to {expanded:,}"
@@ -87,45 +91,48 @@ def check_npz(path: Path) -> None:
 
 
 def check_numbers(name: str, array: Any, may_overflow: bool = False) -> None:
-    """Refuses an array that holds NaN, infinity, or something else than numbers.
+    """Checks that an array holds numbers, and neither NaN nor infinity.
 
-    One NaN among the weights of a network makes all predictions NaN.
+    A single NaN among the weights of a network makes all predictions NaN.
 
     Args:
-        name: the array's name, for errors.
+        name: the array's name, for the error message.
         array: an array of NumPy.
         may_overflow: whether infinity is allowed.
 
     Raises:
-        UnsafeFileError: if the array is refused.
+        UnsafeFileError: if the array holds something else.
     """
     import numpy as np
 
-    if array.dtype.kind not in "biuf":
-        raise UnsafeFileError(f"'{name}' holds no numbers")
-    is_fine = ~np.isnan(array) if may_overflow else np.isfinite(array)
-    if not is_fine.all():
+    if array.dtype.kind not in "biuf":  # boolean, signed, unsigned, float
+        raise UnsafeFileError(f"'{name}' holds {array.dtype}; expected numbers")
+    is_allowed = ~np.isnan(array) if may_overflow else np.isfinite(array)
+    if not is_allowed.all():
         raise UnsafeFileError(f"'{name}' holds NaN or infinity")
 
 
 def check_data_file(path: Path) -> None:
-    """Refuses a file of data that is a device, or describes this process or machine.
+    """Checks that a file of data is a regular file, and not in `/proc` or `/sys`.
+
+    Files in `/proc` and `/sys` describe this process and this machine. The file
+    `/proc/self/environ`, for instance, holds the secrets in environment variables.
 
     Raises:
-        UnsafeFileError: if the file is refused.
+        UnsafeFileError: if the file must not be read.
     """
     real = path.resolve()
     if real.is_relative_to("/proc") or real.is_relative_to("/sys"):
-        raise UnsafeFileError(f"{path} tells of this machine; it is no file of data")
+        raise UnsafeFileError(f"{path} describes this machine; name a file of data")
     if real.exists() and not real.is_file():
         raise UnsafeFileError(f"{path} is not a regular file")
 
 
 def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
-    """Returns the text of a regular file.
+    """Reads the text of a regular file.
 
     Raises:
-        UnsafeFileError: if the file is a link, no regular file or too large.
+        UnsafeFileError: if the file is not regular, or too large.
         OSError: if the file cannot be read.
         ValueError: if the file is not UTF-8.
     """
@@ -134,10 +141,10 @@ def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """Returns the values of a JSON file.
+    """Reads the values of a JSON file.
 
     Raises:
-        UnsafeFileError: if the file is refused as in `read_text`, or is too nested.
+        UnsafeFileError: if the file is not regular, too large, or nested too deeply.
         OSError: if the file cannot be read.
         ValueError: if the file is not JSON.
     """
@@ -148,22 +155,22 @@ def read_json(path: Path) -> Any:
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """Returns the values of a JSON file that holds an object; raises as `read_json`."""
+    """Reads a JSON file that holds an object. Raises the same errors as `read_json`."""
     values = read_json(path)
     if not isinstance(values, dict):
-        raise ValueError(f"{path} holds no JSON object")
+        raise ValueError(f"{path} does not hold a JSON object")
     return values
 
 
 def check_yaml(text: str, name: str) -> None:
-    """Refuses YAML that is too long, too nested, or expands to too many values.
+    """Checks the length of a YAML text, the depth of its nesting, and its expansion.
 
     Args:
         text: the content of a YAML file.
-        name: the name of the file, for errors.
+        name: the name of the file, for the error message.
 
     Raises:
-        UnsafeFileError: if the text is refused.
+        UnsafeFileError: if one of the three is above its limit.
         yaml.YAMLError: if the text is not YAML.
     """
     if len(text) > MAX_YAML_BYTES:
@@ -171,16 +178,19 @@ def check_yaml(text: str, name: str) -> None:
             f"{name} has {len(text):,} characters; at most {MAX_YAML_BYTES:,} are read"
         )
     stream = io.StringIO(text)
-    stream.name = name  # errors of YAML show it
+    stream.name = name  # the errors of PyYAML show this name
     depth = 0
-    # Reading events needs no recursion, however deep the nesting; composing nodes does.
+    # The depth is checked first. Reading events needs no recursion. Composing nodes,
+    # below, calls itself at each level, and would overflow the stack.
     for event in yaml.parse(stream, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-        if depth > MAX_DEPTH:
-            raise UnsafeFileError(f"{name} is nested more than {MAX_DEPTH} levels deep")
+        if depth > MAX_YAML_DEPTH:
+            raise UnsafeFileError(
+                f"{name} is nested more than {MAX_YAML_DEPTH} levels deep"
+            )
     sizes: dict[int, int] = {}
     for document in yaml.compose_all(text, Loader=yaml.CSafeLoader):
         if expanded_size(document, sizes) > MAX_YAML_VALUES:
@@ -190,11 +200,13 @@ def check_yaml(text: str, name: str) -> None:
 
 
 def expanded_size(node: yaml.Node | None, sizes: dict[int, int]) -> int:
-    """Returns the number of values that a YAML node expands to.
+    """Counts the values that a YAML node expands to.
 
     Args:
-        node: a composed node, in which an alias is the node that it names.
-        sizes: the sizes known so far, by the node's id; filled.
+        node: a composed node. An alias in it is the same object as the node that the
+            alias refers to.
+        sizes: {`id` of a node: its count}, for the nodes counted so far. The function
+            adds to it, so that each node is counted once.
 
     Raises:
         UnsafeFileError: if a node contains itself.
@@ -205,7 +217,7 @@ def expanded_size(node: yaml.Node | None, sizes: dict[int, int]) -> int:
         if not sizes[id(node)]:
             raise UnsafeFileError("a YAML alias contains itself")
         return sizes[id(node)]
-    sizes[id(node)] = 0  # until the size is known: a node that contains itself reads 0
+    sizes[id(node)] = 0  # marks the node as not yet counted, to find a cycle
     children = node.value
     if isinstance(node, yaml.MappingNode):
         children = [child for pair in children for child in pair]
@@ -216,18 +228,18 @@ def expanded_size(node: yaml.Node | None, sizes: dict[int, int]) -> int:
 def check_entries(
     folder: Path, subfolders: tuple[str, ...] = (), is_written: bool = True
 ) -> list[str]:
-    """Refuses a folder that holds symbolic or hard links, pipes or devices.
+    """Checks that a folder holds only folders and regular files.
 
     Args:
-        folder: the folder to look into.
-        subfolders: names of subfolders to look into as well.
-        is_written: whether files in the folder are to be written. In a folder that is
-            only read, hard links do no harm.
+        folder: the folder to check.
+        subfolders: the names of subfolders to check too.
+        is_written: whether the caller will write files in the folder. Then hard links
+            are errors too: writing to one would change a file outside of the folder.
 
     Returns: the names of the folder's entries.
 
     Raises:
-        UnsafeFileError: if an entry is neither a folder nor a regular file.
+        UnsafeFileError: if the folder holds a link, a pipe or a device.
         OSError: if the folder cannot be read.
     """
     names = []

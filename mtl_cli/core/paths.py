@@ -1,6 +1,7 @@
-"""Paths of the configs, the bundled data and the cache.
+"""The paths of the configs, of the bundled data and of the cache.
 
-The configs and the data lie at the root of a checkout, or in an installed package.
+In a checkout, configs and data lie in its root folder; in an installed package, in the
+folder `bundled`.
 """
 
 import errno
@@ -19,15 +20,16 @@ def root() -> Path:
 
 
 def conf_folder() -> Path:
-    """Returns the folder of our own configs."""
+    """Returns the folder of mtl-cli's own configs."""
     return root() / "conf"
 
 
 def user_conf_folder() -> Path | None:
-    """Returns the user's `./conf`, or None if it does not exist or is our own.
+    """Returns the user's folder `./conf`, or None if there is none.
 
-    A `./conf` with a `config.yaml` belongs to another Hydra application. That file must
-    not replace our own `config.yaml`.
+    A `./conf` with a `config.yaml` belongs to another Hydra application and does not
+    count: its `config.yaml` would replace the file of mtl-cli. The folder of mtl-cli's
+    own configs does not count either.
     """
     folder = Path.cwd() / "conf"
     if not folder.is_dir() or folder == conf_folder():
@@ -36,9 +38,10 @@ def user_conf_folder() -> Path | None:
 
 
 def find_data(path: str) -> Path:
-    """Returns the configured path of a data file, or the path of a bundled file.
+    """Returns the path of a data file that a configuration names.
 
-    A bundled file is used only if the configured path does not exist.
+    If the path does not exist, but mtl-cli bundles a file of that name, this is the
+    path of the bundled file.
     """
     try:
         configured = Path(path).expanduser()
@@ -51,9 +54,9 @@ def find_data(path: str) -> Path:
 def cache_folder() -> Path | None:
     """Returns the folder of encoded data and compiled code, or None for no cache.
 
-    The environment variable `MTL_CACHE` names the folder; if it is empty, there is no
-    cache. Without the variable, the folder is `mtl-cli` in the user's cache folder. A
-    user without a home, or with a home that cannot be written, has no cache in it.
+    The environment variable `MTL_CACHE` names the folder; an empty value means no
+    cache. Without the variable, the folder is `mtl-cli` in the user's cache folder. If
+    this folder cannot be made, there is no cache.
     """
     configured = os.environ.get("MTL_CACHE")
     if configured == "":
@@ -64,22 +67,23 @@ def cache_folder() -> Path | None:
         user_cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         folder = Path(user_cache) / "mtl-cli"
         folder.mkdir(parents=True, exist_ok=True)
-    except (RuntimeError, OSError):  # no home is a RuntimeError
+    except (RuntimeError, OSError):  # RuntimeError: the user has no home folder
         return None
     return folder
 
 
 def cache_subfolder(name: str) -> Path | None:
-    """Returns a subfolder of the cache, made if it is missing; None for no cache.
+    """Returns a subfolder of the cache, or None for no cache. Makes it if needed.
 
     Raises:
-        OSError: if it cannot be made, or is a link: a cache may be shared, and old
-            files are removed from it.
+        OSError: if the subfolder cannot be made, or is a link. Other users may write to
+            a shared cache. Their link could name any folder, and mtl-cli would remove
+            old files there.
     """
-    root = cache_folder()
-    if root is None:
+    cache = cache_folder()
+    if cache is None:
         return None
-    folder = root / name
+    folder = cache / name
     folder.mkdir(parents=True, exist_ok=True)
     if folder.is_symlink():
         raise OSError(errno.ELOOP, "is a link", str(folder))
@@ -87,5 +91,5 @@ def cache_subfolder(name: str) -> Path | None:
 
 
 def shortest(path: Path) -> Path:
-    """Returns a path relative to the current folder, or unchanged if it is outside."""
+    """Makes a path relative to the current folder, if it lies in that folder."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

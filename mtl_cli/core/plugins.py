@@ -1,8 +1,9 @@
-"""Finds the options of each axis: in the package's own folders, and in plugins.
+"""Finds the options of each axis, in the folders of mtl-cli and in plugins.
 
-A plugin is an installed package with an entry point, or a folder that the command line
+An axis is a folder of options, such as `models`: each file there is one option. A
+plugin is an installed package with an entry point, or a folder that the command line
 names by `--plugins`. Nothing else can add code to a run: no YAML file, no environment
-variable, and no file that merely lies in the current folder.
+variable, and no file that just lies in the current folder.
 """
 
 import importlib.util
@@ -33,20 +34,20 @@ AXES = (
     "towers",
     "trackers",
 )
-CONF = "conf"
-ENTRY_POINTS = "entry_points.txt"  # the file with the entry points of a package
+CONF = "conf"  # the folder of YAML files in a plugin
+ENTRY_POINTS_FILE = "entry_points.txt"  # in the metadata of an installed package
 
 _folders: tuple[Path, ...] = ()  # the folders of `--plugins`
 
 
 @dataclass(frozen=True)
 class Source:
-    """The origin of an option.
+    """The module, file or entry point that an option comes from.
 
     Attributes:
         label: the name of the module, file or entry point, for messages.
-        load: returns the option's class, or the module that holds the class.
-        is_plugin: whether the option is not part of mtl-cli.
+        load: imports the option. Returns its class, or the module that holds its class.
+        is_plugin: whether the option comes from a plugin.
     """
 
     label: str
@@ -55,15 +56,14 @@ class Source:
 
 
 def use_folders(paths: Sequence[str | Path]) -> None:
-    """Registers the folders of `--plugins`, in place of the folders of earlier calls.
+    """Registers the folders of `--plugins`, and forgets the folders of earlier calls.
 
-    A folder is laid out as `mtl_cli`: `models/NAME.py`, `features/NAME.py`,
-    `conf/model/NAME.yaml`. The files import each other by relative imports.
+    A folder has the subfolders of `mtl_cli`: `models/NAME.py`, `features/NAME.py`, and
+    so on, and `conf/model/NAME.yaml`. Its files import each other by relative imports.
 
     Raises:
-        ConfigError: if a folder does not exist, holds no options, or takes a name
-            that another option or config has. The folders of earlier calls then stay
-            registered.
+        ConfigError: if a folder does not exist, holds no options, or has an option or
+            config whose name is already in use. Then nothing changes.
     """
     global _folders
     folders = tuple(dict.fromkeys(map(_checked_folder, paths)))
@@ -71,6 +71,7 @@ def use_folders(paths: Sequence[str | Path]) -> None:
     for axis in AXES:
         _sources_with(folders, axis)  # raises an error if a name is used twice
     _check_config_names(_conf_folders(folders))
+    # Each folder becomes a Python package, so that relative imports work in it.
     for folder in folders:
         package = ModuleType(_package_name(folder))
         package.__path__ = [str(folder)]
@@ -79,12 +80,12 @@ def use_folders(paths: Sequence[str | Path]) -> None:
 
 
 def used_folders() -> list[str]:
-    """Returns the folders of `--plugins`, for another process of the same run."""
+    """Returns the registered folders, so that other processes can register them too."""
     return [str(folder) for folder in _folders]
 
 
 def conf_folders() -> list[Path]:
-    """Returns the folders of YAML files that plugins bring.
+    """Returns the folders with the YAML files of plugins.
 
     An installed package names its folder by an entry point of the group `mtl_cli.conf`.
     """
@@ -92,7 +93,7 @@ def conf_folders() -> list[Path]:
 
 
 def sources(axis: str) -> dict[str, Source]:
-    """Returns the source of every option of an axis, by the option's name.
+    """Returns {name: source} for every option of an axis.
 
     Raises:
         ConfigError: if two options have the same name.
@@ -103,7 +104,7 @@ def sources(axis: str) -> dict[str, Source]:
 def _checked_folder(path: str | Path) -> Path:
     try:
         folder = Path(path).expanduser().resolve()
-    except RuntimeError:  # `~` without a home
+    except RuntimeError:  # `~` of a user without a home folder
         folder = Path(path)
     if not folder.is_dir():
         raise ConfigError(f"--plugins: there is no folder {path}")
@@ -144,9 +145,9 @@ def _sources_with(plugin_folders: tuple[Path, ...], axis: str) -> dict[str, Sour
     return _sources(axis, plugin_folders, tuple(sys.path), Path.cwd())
 
 
-# Cached because a data set asks for the kinds of features once per feature. `sys_path`
-# and `cwd` decide which packages are installed; as arguments they are part of the
-# cache's key.
+# The result is cached, since a data set asks for the same axis once per feature. It
+# depends on `sys.path` and the current folder, which decide what counts as installed.
+# Both are arguments, although unused, so that a change of them gives a new result.
 @cache
 def _sources(
     axis: str, plugin_folders: tuple[Path, ...], sys_path: tuple[str, ...], cwd: Path
@@ -189,8 +190,7 @@ def _module_names(path: Sequence[str]) -> list[str]:
 
 
 def _entry_points(axis: str) -> list[EntryPoint]:
-    # `sys.path` may hold the current folder, but a package there does not count as
-    # installed.
+    # A package that just lies in the current folder does not count as installed.
     cwd = Path.cwd()
     paths = tuple(path for path in sys.path if path and Path(path).resolve() != cwd)
     return [e for e in _installed(paths) if e.group == f"mtl_cli.{axis}"]
@@ -198,12 +198,13 @@ def _entry_points(axis: str) -> list[EntryPoint]:
 
 @cache
 def _installed(paths: tuple[str, ...]) -> list[EntryPoint]:
-    # If two packages have the same name, Python imports the first. The entry points of
-    # the second are therefore left out.
     installed = list(distributions(path=list(paths)))
-    # The name of a package is slow to read, so most installations stop here.
-    if not any("[mtl_cli." in (p.read_text(ENTRY_POINTS) or "") for p in installed):
+    # Reading the names of packages, below, is slow. Most installations stop here.
+    entry_points = (package.read_text(ENTRY_POINTS_FILE) for package in installed)
+    if not any("[mtl_cli." in (text or "") for text in entry_points):
         return []
+    # If two packages have the same name, Python imports the first. Therefore only the
+    # entry points of the first count.
     packages: dict[str, Distribution] = {}
     for package in installed:
         packages.setdefault(package.name, package)

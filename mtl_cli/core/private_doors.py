@@ -1,7 +1,7 @@
-"""The private parts of Python, Keras and TensorFlow that this project relies on.
+"""All uses of private parts of Python, Keras and TensorFlow.
 
-No public function does the same. `tests/core/test_private_doors.py` fails if one of
-these parts changes.
+No public function does the same. A new version of a library may change its private
+parts without notice; then `tests/core/test_private_doors.py` fails.
 """
 
 import atexit
@@ -15,11 +15,12 @@ from typing import Any, NoReturn
 
 
 def exit_without_teardown(code: int) -> NoReturn:
-    """Ends this process without freeing what the system frees anyway.
+    """Ends this process without the usual teardown of Python.
 
-    Taking TensorFlow apart takes most of a second. Functions registered with `atexit`
-    still run: temporary folders are removed and logs are written. If a thread has to
-    be waited for, the process ends in the usual way.
+    The teardown of TensorFlow takes most of a second, and only frees memory that the
+    operating system frees anyway. Functions registered with `atexit` still run: they
+    remove temporary folders and write logs. If Python would wait for a thread, the
+    process ends in the usual way.
     """
     main_thread = threading.main_thread()
     if any(not t.daemon and t is not main_thread for t in threading.enumerate()):
@@ -32,7 +33,7 @@ def exit_without_teardown(code: int) -> NoReturn:
 
 
 class BoundedVariables(list[Any]):
-    """The variables that Keras has made without memory, up to a number of weights.
+    """A list for the variables that Keras makes without memory, of limited length.
 
     Args:
         max_weights: the largest number of weights in all variables.
@@ -45,7 +46,7 @@ class BoundedVariables(list[Any]):
         self.weights_left = max_weights
 
     def append(self, variable: Any) -> None:
-        """Adds a variable; raises a `ValueError` if there are too many."""
+        """Adds a variable. Raises a `ValueError` if a limit is exceeded."""
         super().append(variable)
         self.weights_left -= math.prod(variable.shape)
         if self.weights_left < 0 or len(self) > self.max_variables:
@@ -56,21 +57,23 @@ class BoundedVariables(list[Any]):
 def unallocated_variables(
     max_weights: float = math.inf, max_variables: float = math.inf
 ) -> Iterator[None]:
-    """Makes Keras layers without memory for their weights inside the block.
+    """Makes Keras layers inside the block without memory for their weights.
 
-    The number of their weights can be counted. Keras' own scope would allocate the
-    weights at its end, or else the next such scope would.
+    Such layers have shapes, so their weights can be counted. Usually the end of a
+    `keras.StatelessScope` allocates the weights, and with `initialize_variables=False`
+    the end of the next such scope. Therefore Keras' list of variables without memory is
+    emptied at the end of the block.
 
     Args:
-        max_weights: the largest number of weights. Making the layers ends with a
-            `ValueError` as soon as there are more.
-        max_variables: the largest number of variables, in the same way.
+        max_weights: the largest number of weights. If a layer exceeds it, a
+            `ValueError` ends the block.
+        max_variables: the largest number of variables, with the same effect.
     """
     import keras
     from keras.src.backend.common import global_state
 
-    made = BoundedVariables(max_weights, max_variables)
-    global_state.set_global_attribute("uninitialized_variables", made)
+    variables = BoundedVariables(max_weights, max_variables)
+    global_state.set_global_attribute("uninitialized_variables", variables)
     try:
         with keras.StatelessScope(initialize_variables=False):
             yield
@@ -82,25 +85,26 @@ def unallocated_variables(
 def outside_of_current_folder() -> Iterator[None]:
     """Makes the root of the file system the current folder inside the block.
 
-    For imports of packages that read their settings from the current folder, where a
-    file of someone else may lie: matplotlib reads `matplotlibrc`.
+    Some packages read settings from the current folder when they are imported;
+    matplotlib reads `matplotlibrc`. A file there may come from somebody else.
     """
-    before = os.open(".", os.O_RDONLY)
+    earlier_folder = os.open(".", os.O_RDONLY)
     os.chdir("/")
     try:
         yield
     finally:
-        os.fchdir(before)
-        os.close(before)
+        os.fchdir(earlier_folder)
+        os.close(earlier_folder)
 
 
 @contextlib.contextmanager
 def hidden_modules(*names: str) -> Iterator[None]:
-    """Makes modules look missing to an import inside the block.
+    """Makes imports of some modules fail inside the block.
 
-    Keras imports scikit-learn and matplotlib if they are installed, for parts
-    that are not used here. The two modules take a fifth of the time of its import.
+    Keras imports scikit-learn and matplotlib if they are installed, for functions that
+    mtl-cli does not use. They take a fifth of the time of importing Keras.
     """
+    # None in `sys.modules` makes an import raise ImportError.
     hidden = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
@@ -111,13 +115,13 @@ def hidden_modules(*names: str) -> Iterator[None]:
 
 
 def bound_registration(num_workers: int, seconds: float) -> None:
-    """Bounds the time in which all processes must register with TensorFlow's chief.
+    """Limits the time in which all processes must register with TensorFlow's chief.
 
-    TensorFlow's own strategy waits for an hour, and does not react to Ctrl-C.
+    By default TensorFlow waits for an hour, and does not react to Ctrl-C.
 
     Args:
-        num_workers: the number of processes, each a task of the job `worker`.
-        seconds: the bound.
+        num_workers: the number of processes of the job `worker`.
+        seconds: the limit.
     """
     from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
     from tensorflow.python.eager import context
@@ -130,5 +134,5 @@ def bound_registration(num_workers: int, seconds: float) -> None:
         cluster_register_timeout_in_ms=round(1000 * seconds),
         coordinated_jobs=[job],
     )
-    # Without the barrier, the bound would not hold for the chief.
+    # With the barrier, the chief waits for all workers, so the limit holds for it too.
     tf_context.coordination_service.cluster_register_with_barrier = True

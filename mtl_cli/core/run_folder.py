@@ -1,4 +1,4 @@
-"""The folder of a run, and the record in it that outlives the process."""
+"""The folder of a run, and its file `status.json`."""
 
 import contextlib
 import json
@@ -19,44 +19,45 @@ from mtl_cli.core.secrets import mask_secrets
 STATUS = "status.json"
 LOG = "train.log"
 CHECKPOINTS = "checkpoints"
-# The values that a run has taken from an earlier run, see `runs/earlier_run.py`.
+# The values that a run has taken from an earlier run; see `runs/earlier_run.py`.
 START_FROM = "start_from.json"
 SUBFOLDERS = (CHECKPOINTS, "model", "plots")
-# A process that was killed as it started leaves no other file than these.
+# The files that a process may leave if it is killed before it writes `status.json`.
 FIRST_FILES = (LOCK_NAME, LOG, f"{UNFINISHED_PREFIX}{STATUS}")
 STATES = ("running", "done", "failed", "interrupted")
 
 
 class RunFolder:
-    """Writes a run's files, each whole or not at all, for one process at a time.
+    """Locks the folder of a run, and writes its files.
 
-    A folder whose status is `running` and whose lock is free holds a run that was
-    killed.
+    Each file is either complete or missing. If the status of a folder is `running`, but
+    the lock is free, the process of the run was killed.
 
     Args:
-        path: the path of the folder; the folder is made if it is missing.
+        path: the path of the folder. A missing folder is made.
 
     Raises:
-        ConfigError: if another process holds the folder, if it is not writable, or if
-            it holds files that no run writes.
+        ConfigError: if another process has locked the folder, if the folder is not
+            writable, or if it holds files that no run writes.
     """
 
     def __init__(self, path: Path) -> None:
         check_run_folder(path)
         self.path = path
         self.lock = lock_folder(path, "hydra.run.dir")
-        self.record = status_of(path)
+        self.record = status_of(path)  # the content of `status.json`
+        # The seconds of earlier processes of this run; None if they are not known.
         self.earlier_seconds: float | None = None
         self.began = time.monotonic()
 
     def begin(self, config_hash: str) -> None:
-        """Records that a run is under way; removes files that were left unfinished."""
+        """Records the start of the run. Removes unfinished files of a killed run."""
         for folder in (self.path, *(self.path / name for name in SUBFOLDERS)):
             for leftover in folder.glob(f"{UNFINISHED_PREFIX}*"):
                 leftover.unlink(missing_ok=True)
-        # Nobody knows how long a killed process had run.
-        killed = self.record.get("status") == "running"
-        self.earlier_seconds = None if killed else self.record.get("seconds", 0.0)
+        # A killed process has not recorded how long it ran.
+        was_killed = self.record.get("status") == "running"
+        self.earlier_seconds = None if was_killed else self.record.get("seconds", 0.0)
         self.began = time.monotonic()
         self.record = {
             "status": "running",
@@ -68,15 +69,20 @@ class RunFolder:
         self.write_json(STATUS, self.record)
 
     def forget_run(self) -> None:
-        """Makes room for another run; `train.log` is kept, and is appended to."""
+        """Removes the files of an earlier run. The new run appends to `train.log`."""
         for name in ("config.yaml", "environment.json", "data_report.json", STATUS):
             (self.path / name).unlink(missing_ok=True)
         self.record = {}
 
     def finish(self, status: str, error: str | None = None) -> None:
-        """Records the end: `done`, `failed` or `interrupted`, and the reason.
+        """Records the end of the run, and its seconds in all processes.
 
-        The seconds add up all starts of this run; null if one of them was killed.
+        The seconds are null if an earlier process of the run was killed. The
+        checkpoints of a run that is done are removed.
+
+        Args:
+            status: `done`, `failed` or `interrupted`.
+            error: the reason, if the run has failed.
         """
         seconds = None
         if self.earlier_seconds is not None:
@@ -89,13 +95,13 @@ class RunFolder:
             remove_checkpoints(self.path)
 
     def release(self) -> None:
-        """Lets other processes have the folder."""
+        """Unlocks the folder for other processes."""
         with contextlib.suppress(OSError):
             (self.path / LOCK_NAME).unlink()
         self.lock.close()
 
     def write_json(self, name: str, value: Any) -> None:
-        """Writes a JSON file without secrets; NaN and infinity raise an error."""
+        """Writes a JSON file, with secrets masked. NaN and infinity are errors."""
         text = json.dumps(mask_secrets(value), indent=2, allow_nan=False)
         self.write_text(name, f"{text}\n")
 
@@ -106,9 +112,10 @@ class RunFolder:
 
     @contextlib.contextmanager
     def replacing(self, name: str) -> Iterator[Path]:
-        """Gives a temporary path for a file of the run, as `atomic_write.replacing`.
+        """Yields a temporary path for a file of the run; see `atomic_write.replacing`.
 
-        A missing subfolder is made. The run folder itself is not made again.
+        A missing subfolder is made. A missing run folder is an error: somebody has
+        removed it.
         """
         target = self.path / name
         if target.parent != self.path:
@@ -119,17 +126,19 @@ class RunFolder:
 
 
 def check_run_folder(path: Path) -> None:
-    """Refuses a folder in which a run would follow links or touch files of others.
+    """Checks that a folder is empty, or the folder of a run.
+
+    In any other folder, a run could overwrite files of somebody else.
 
     Raises:
-        ConfigError: if the folder holds links or no regular files, or if it is neither
-            empty nor the folder of a run.
+        ConfigError: if the folder holds something else, or links, pipes or devices.
     """
     names = safe_entries("hydra.run.dir", path, SUBFOLDERS)
-    others = sorted(set(names).difference(FIRST_FILES))
-    if others and STATUS not in names:
+    foreign_names = sorted(set(names).difference(FIRST_FILES))
+    if foreign_names and STATUS not in names:
         raise ConfigError(
-            f"hydra.run.dir: {path} holds '{others[0]}' and no run; name a new folder"
+            f"hydra.run.dir: {path} holds '{foreign_names[0]}' and no run; name a new "
+            "folder"
         )
     if STATUS in names and status_of(path)["status"] == "unknown":
         raise ConfigError(
@@ -139,15 +148,15 @@ def check_run_folder(path: Path) -> None:
 
 
 def safe_entries(key: str, folder: Path, subfolders: tuple[str, ...] = ()) -> list[str]:
-    """Returns the names in a folder; [] if there is no such folder.
+    """Returns the names in a folder, after `check_entries`; [] for a missing folder.
 
     Args:
-        key: the configuration's key that names the folder.
+        key: the key of the configuration that names the folder, for the error message.
         folder: the folder.
-        subfolders: names of subfolders to look into as well.
+        subfolders: the names of subfolders to check too.
 
     Raises:
-        ConfigError: if the folder cannot be read, or holds links or no regular files.
+        ConfigError: if the folder cannot be read, or holds links, pipes or devices.
     """
     try:
         return check_entries(folder, subfolders)
@@ -158,7 +167,7 @@ def safe_entries(key: str, folder: Path, subfolders: tuple[str, ...] = ()) -> li
 
 
 def remove_checkpoints(path: Path) -> None:
-    """Removes the checkpoints of a run; any other file beside them stays."""
+    """Removes the checkpoints of a run, and their folder if it is then empty."""
     folder = path / CHECKPOINTS
     names = ("*-steps.npz", ".tmp-*-steps.npz", START_FROM)
     for file in (file for name in names for file in folder.glob(name)):
@@ -168,9 +177,9 @@ def remove_checkpoints(path: Path) -> None:
 
 
 def status_of(path: Path) -> dict[str, Any]:
-    """Returns the content of a folder's `status.json`; {} if there is none.
+    """Returns the content of a folder's `status.json`; {} if there is no such file.
 
-    The status is `unknown` if the content is not what a run writes.
+    If a run cannot have written the content, this is {"status": "unknown"}.
 
     Raises:
         ConfigError: if the file cannot be read.
@@ -184,10 +193,10 @@ def status_of(path: Path) -> dict[str, Any]:
             f"hydra.run.dir: cannot read {path / STATUS}: {first_line(error)}; name "
             "another folder"
         ) from None
-    return record if is_record(record) else {"status": "unknown"}
+    return record if is_status_record(record) else {"status": "unknown"}
 
 
-def is_record(record: Any) -> bool:
+def is_status_record(record: Any) -> bool:
     """Whether a value has the keys and types of a run's `status.json`."""
     return (
         isinstance(record, dict)
@@ -203,7 +212,7 @@ def is_record(record: Any) -> bool:
 def has_ended(pid: int) -> bool:
     """Whether a process of this machine has ended."""
     try:
-        os.kill(pid, 0)
+        os.kill(pid, 0)  # signal 0 does nothing but check that the process exists
     except ProcessLookupError:
         return True
     except PermissionError:  # the process belongs to another user
@@ -212,5 +221,5 @@ def has_ended(pid: int) -> bool:
 
 
 def now() -> str:
-    """Returns the time, UTC, to the millisecond, as ISO 8601."""
+    """Returns the current time in UTC, as ISO 8601 with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,10 +1,11 @@
-"""Keeps secrets out of everything that a run writes, prints or names.
+"""Keeps secrets out of everything that a run writes or prints, and out of file names.
 
-A configuration refers to an environment variable as `${oc.env:NAME}`. If the name says
-that the variable is a secret, a run uses its value but writes the reference instead.
-The saved configuration therefore runs again wherever the variable is set.
+A configuration refers to an environment variable as `${oc.env:NAME}`. If NAME contains
+a word such as KEY or PASSWORD, the value of the variable is a secret. A run uses the
+secret, but writes the reference `${oc.env:NAME}` in its place. Therefore the saved
+configuration can be run again wherever the variable is set.
 
-A URL that was typed with a password has no reference: its user part is written `***`.
+A password that the user typed into a URL has no reference. It is replaced by `***`.
 """
 
 import contextlib
@@ -20,9 +21,9 @@ from omegaconf.resolvers import oc
 SECRET_NAME = re.compile(
     r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)S?(_|$)", re.IGNORECASE
 )
-# A shorter value occurs by chance in words and numbers.
-SHORTEST_SECRET = 6
-# The user and the password of a URL, and parameters whose name says they are secrets.
+# A shorter value occurs in other words and numbers by chance, so it is not replaced.
+SHORTEST_SECRET = 6  # characters
+# The user and password of a URL, and its parameters whose names contain such a word.
 URL_USER = re.compile(r"(?<=://)[^/\s?#]+(?=@)")
 URL_PARAMETER = re.compile(
     r"(?<=[?&])([\w.-]*(?:key|token|secret|passw|credential|signature)[\w.-]*|sig)"
@@ -31,20 +32,24 @@ URL_PARAMETER = re.compile(
 )
 HIDDEN = "***"
 
-_references: dict[str, str] = {}  # {secret: the text that is written in its place}
-_numbers: dict[float, str] = {}  # the same for secrets that are numbers
+_references: dict[str, str] = {}  # {secret: reference, the text written in its place}
+_number_references: dict[float, str] = {}  # the same for secrets that are numbers
 T = TypeVar("T")
 
 
 def track_secrets() -> None:
-    """Remembers the secrets that configurations refer to from now on."""
+    """Makes all references in configurations remember secrets from now on.
+
+    This replaces the functions by which OmegaConf and Hydra resolve `${oc.env:NAME}`,
+    `${oc.decode:TEXT}`, `${oc.create:VALUES}` and `${now:PATTERN}`.
+    """
     for name, resolver in (
         ("oc.env", resolve_variable),
         ("oc.decode", resolve_decode),
         ("oc.create", resolve_create),
         ("now", resolve_now),
     ):
-        # The time is the same wherever a configuration asks for it.
+        # With the cache, all references of a configuration give the same time.
         is_cached = name == "now"
         OmegaConf.register_new_resolver(
             name, resolver, replace=True, use_cache=is_cached
@@ -52,18 +57,18 @@ def track_secrets() -> None:
 
 
 def tracked_secrets() -> dict[str, str]:
-    """Returns the remembered secrets: {value: the reference written instead}."""
+    """Returns {secret: reference} of all remembered secrets."""
     return dict(_references)
 
 
 def add_secrets(references: dict[str, str]) -> None:
-    """Remembers secrets that another process has resolved."""
+    """Remembers secrets that another process has resolved, {secret: reference}."""
     for secret, reference in references.items():
         remember(secret, reference)
 
 
 def resolve_variable(name: str, *default: Any) -> str | None:
-    """Resolves `${oc.env:NAME}` as OmegaConf does, and remembers a secret."""
+    """Resolves `${oc.env:NAME}` as OmegaConf does. Remembers the value of a secret."""
     value = oc.env(name, *default)
     if SECRET_NAME.search(name) and value is not None:
         remember(value, f"${{oc.env:{name}}}")
@@ -89,15 +94,22 @@ def resolve_now(pattern: str) -> str:
 
 
 def derived(value: T, reference: str, source: Any) -> T:
-    """Remembers all texts and numbers of a value if its source holds a secret.
+    """Remembers the parts of a value as secrets, if the value was made from a secret.
+
+    Args:
+        value: the value that a reference has resolved to, such as a list.
+        reference: the reference, which is written in place of each part.
+        source: the text from which the value was made.
+
+    Returns: the value, unchanged.
 
     Raises:
-        ValueError: if one of them is too short to be distinguished from other text.
+        ValueError: if a part is too short to be distinguished from other text.
     """
     if isinstance(source, str) and secret_in(source):
         for leaf in leaves(value):
-            is_text = not isinstance(leaf, bool | None)
-            if is_text and len(str(leaf)) < SHORTEST_SECRET:
+            must_be_hidden = not isinstance(leaf, bool | None)
+            if must_be_hidden and len(str(leaf)) < SHORTEST_SECRET:
                 raise ValueError(
                     f"{reference} has parts of fewer than {SHORTEST_SECRET} "
                     "characters, which cannot be kept secret"
@@ -107,7 +119,7 @@ def derived(value: T, reference: str, source: Any) -> T:
 
 
 def leaves(value: Any) -> list[Any]:
-    """Returns the texts and numbers in nested values."""
+    """Returns the single values in nested values, and the keys of dicts."""
     if isinstance(value, DictConfig | ListConfig):
         value = OmegaConf.to_container(value)
     if isinstance(value, dict):
@@ -118,23 +130,24 @@ def leaves(value: Any) -> list[Any]:
 
 
 def remember(value: Any, reference: str) -> None:
-    """Remembers a secret if it is long enough to be distinguished from other text."""
+    """Remembers a secret, if it is long enough to be distinguished from other text."""
     if len(str(value)) >= SHORTEST_SECRET and not isinstance(value, bool):
         _references.setdefault(str(value), reference)
         with contextlib.suppress(ValueError):
-            _numbers.setdefault(float(value), reference)
+            _number_references.setdefault(float(value), reference)
 
 
 def secret_in(value: Any) -> str | None:
-    """Returns the reference of a secret that a text or number holds, or None."""
+    """Returns the reference of the first secret in a text or number, or None."""
     text = str(value)
-    return next((r for secret, r in _references.items() if secret in text), None)
+    return next((ref for secret, ref in _references.items() if secret in text), None)
 
 
 def mask_secrets(value: T) -> T:
-    """Returns a text, a number or JSON values, with references in place of secrets."""
+    """Returns a text, a number or nested values with references in place of secrets."""
     masked: Any = value
     if isinstance(value, str):
+        # The longest secret first: a shorter secret may be a part of it.
         for secret in sorted(_references, key=len, reverse=True):
             for spelling in spellings(secret):
                 masked = replaced(masked, spelling, _references[secret])
@@ -145,15 +158,21 @@ def mask_secrets(value: T) -> T:
         masked = {mask_secrets(k): mask_secrets(v) for k, v in value.items()}
     elif isinstance(value, list | tuple):
         masked = type(value)(mask_secrets(v) for v in value)
-    elif isinstance(value, int | float) and value in _numbers:
-        masked = f"${{oc.decode:{_numbers[value]}}}"
+    elif isinstance(value, int | float) and value in _number_references:
+        masked = f"${{oc.decode:{_number_references[value]}}}"
     return masked  # type: ignore[no-any-return]
 
 
 def replaced(text: str, spelling: str, reference: str) -> str:
-    """Returns a text with a reference in place of a secret.
+    """Replaces a secret in a text by its reference.
 
-    YAML breaks long lines at blanks, so a blank may stand as a line break and blanks.
+    YAML breaks long lines at blanks. Therefore a blank of the secret also matches a
+    line break with the blanks and backslashes that YAML puts around it.
+
+    Args:
+        text: the text.
+        spelling: the secret as it is written in the text.
+        reference: the text to write in its place.
     """
     if " " not in spelling or "\n" not in text:
         return text.replace(spelling, reference)
@@ -162,8 +181,14 @@ def replaced(text: str, spelling: str, reference: str) -> str:
 
 
 def spellings(secret: str) -> list[str]:
-    """Returns a secret as Python, JSON, YAML and URLs write it, the longest first."""
-    ways = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, "")}
-    ways |= {secret.replace("'", "''"), secret.lower()}  # a host is in lower case
-    ways |= {line for line in secret.splitlines() if len(line) >= SHORTEST_SECRET}
-    return sorted(ways, key=len, reverse=True)
+    """Returns the forms in which a secret may be written, the longest first."""
+    forms = {
+        secret,
+        repr(secret)[1:-1],  # in Python
+        json.dumps(secret)[1:-1],
+        quote(secret, ""),  # in a URL
+        secret.lower(),  # as the host of a URL
+        secret.replace("'", "''"),  # in YAML
+    }
+    forms |= {line for line in secret.splitlines() if len(line) >= SHORTEST_SECRET}
+    return sorted(forms, key=len, reverse=True)

@@ -1,6 +1,8 @@
-"""Ends a run after Ctrl-C or SIGTERM: at once, or during training at a safe point.
+"""Ends a run after Ctrl-C (SIGINT) or SIGTERM.
 
-A safe point of training is a call of `stop_if_pending`, after a checkpoint is written.
+Usually a signal ends the run at once. During training, the first signal is deferred: it
+waits until the code calls `stop_if_pending`, after a checkpoint has been written. A
+second signal ends the run at once.
 """
 
 import contextlib
@@ -13,8 +15,8 @@ EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 SIGNALS = [int(number) for number in EXIT_CODES]
 MESSAGES = {130: "interrupted", 143: "stopped by SIGTERM"}  # by exit code
 
-_is_deferring = False
-_pending: int | None = None
+_is_deferring = False  # whether the first signal has to wait
+_pending: int | None = None  # the signal that waits
 
 
 class Stopped(KeyboardInterrupt):
@@ -22,7 +24,7 @@ class Stopped(KeyboardInterrupt):
 
     Attributes:
         code: the exit code of the process.
-        run: the folder of the run; None if the run had not begun.
+        run: the folder of the run; None if the signal came before the run began.
     """
 
     def __init__(self, code: int, message: str = "") -> None:
@@ -32,9 +34,10 @@ class Stopped(KeyboardInterrupt):
 
 
 def install() -> None:
-    """Installs our handler of SIGINT and SIGTERM, except for an ignored signal.
+    """Installs the handler of SIGINT and SIGTERM. An ignored signal stays ignored.
 
-    A shell that starts a command in the background makes it ignore SIGINT.
+    A shell makes a command in the background ignore SIGINT, so that Ctrl-C stops only
+    the command in the foreground.
     """
     for number in EXIT_CODES:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -43,13 +46,13 @@ def install() -> None:
 
 def _handle(number: int, _frame: FrameType | None) -> None:
     global _pending
-    if not _is_deferring or _pending is not None:  # a second signal stops at once
+    if not _is_deferring or _pending is not None:
         raise Stopped(EXIT_CODES[signal.Signals(number)])
     _pending = number
 
 
 def defer() -> None:
-    """Makes the first signal from now on wait for `stop_if_pending`."""
+    """Makes the first signal from now on wait until `stop_if_pending` is called."""
     global _is_deferring, _pending
     if not _is_deferring:
         _is_deferring, _pending = True, None
@@ -57,7 +60,7 @@ def defer() -> None:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Makes the first signal wait for `stop_if_pending`, or for the block's end."""
+    """Makes the first signal wait for `stop_if_pending` or the end of the block."""
     global _is_deferring
     defer()
     try:
@@ -69,11 +72,12 @@ def deferred() -> Iterator[None]:
 
 @contextlib.contextmanager
 def not_hidden() -> Iterator[None]:
-    """Raises the interruption inside the block, although another error hides it.
+    """Raises a `KeyboardInterrupt` of the block, even if a later error replaced it.
 
-    A signal may interrupt a library anywhere. If the library's cleaning up then fails,
-    Python raises this error, and the interruption is only its context. OmegaConf, for
-    one, reads a variable there that is not set yet.
+    A signal may interrupt a library anywhere. The library then cleans up, and its
+    cleanup may fail: OmegaConf reads a variable that the interrupted code has not set.
+    Then Python raises the error of the cleanup, with the `KeyboardInterrupt` as its
+    context.
     """
     try:
         yield
@@ -92,7 +96,11 @@ def pending() -> int:
 
 
 def set_pending(number: int) -> None:
-    """Makes a signal wait that another process has received; 0 changes nothing."""
+    """Makes a signal wait in this process that another process has received.
+
+    Args:
+        number: the number of the signal; 0 if there was no signal.
+    """
     global _pending
     _pending = number or _pending
 

@@ -1,4 +1,4 @@
-"""Starts TensorFlow: without its messages, seeded, and deterministic if asked."""
+"""Imports TensorFlow without its messages, and seeds it."""
 
 import contextlib
 import logging
@@ -11,6 +11,7 @@ from importlib.metadata import version
 from mtl_cli.core import compile_cache
 from mtl_cli.core.private_doors import hidden_modules
 
+# The packages whose versions are recorded in `environment.json`.
 RECORDED_PACKAGES = [
     "mtl-cli",
     "tensorflow",
@@ -26,11 +27,11 @@ RECORDED_PACKAGES = [
 
 
 def start(seed: int, deterministic: bool) -> None:
-    """Imports TensorFlow and Keras and prepares them for the one run of this process.
+    """Imports TensorFlow and Keras, and prepares them for a run.
 
     Args:
         seed: the seed of all random numbers.
-        deterministic: whether the same run must give the same numbers, bit by bit.
+        deterministic: whether a repeated run must give exactly the same numbers.
     """
     load()
     import keras
@@ -39,14 +40,18 @@ def start(seed: int, deterministic: bool) -> None:
     keras.utils.set_random_seed(seed)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
-        # If three operations read a tensor and run at the same time, the order in which
-        # their gradients are summed depends on timing. Therefore operations run one
-        # after another; each operation still uses all cores.
+        # If several operations read the same tensor, their gradients are summed. When
+        # the operations run at the same time, the order of the sum depends on timing,
+        # and so does its rounding. Therefore operations run one after another. Each
+        # operation still uses all cores.
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def load() -> None:
-    """Imports TensorFlow and Keras without their messages, and runs no operation."""
+    """Imports TensorFlow and Keras without their messages.
+
+    Runs no operation, so the number of threads can still be set afterwards.
+    """
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -62,11 +67,11 @@ def load() -> None:
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Drops what C++ libraries print to stderr inside the block.
+    """Drops the text that C++ libraries print to stderr inside the block.
 
-    TensorFlow prints the processor's features before it reads its log level. If the
-    block raises an error, the dropped text is printed after all. A signal that stops
-    the block is no error.
+    TensorFlow prints a line about the processor before it reads its log level. If the
+    block raises an error, the text is printed after all, since it may explain the
+    error. A signal that stops the block does not count as an error.
     """
     sys.stderr.flush()
     stderr = os.dup(2)
@@ -84,7 +89,7 @@ def quiet_stderr() -> Iterator[None]:
 
 
 def describe() -> dict[str, object]:
-    """Returns versions, devices and numbers of threads, for `environment.json`."""
+    """Returns the versions, devices and thread counts for `environment.json`."""
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")

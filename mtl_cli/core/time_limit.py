@@ -1,4 +1,7 @@
-"""Ends work that takes too long, such as resolving endless interpolations."""
+"""Limits the time of reading a configuration.
+
+A few lines of YAML can hold interpolations that expand for hours.
+"""
 
 import contextlib
 import signal
@@ -8,16 +11,15 @@ from types import FrameType
 
 from mtl_cli.core.errors import ConfigError
 
-# A usual configuration takes a fifth of a second.
-READ_SECONDS = 10
+READ_SECONDS = 10  # usually reading takes a fifth of a second
 
 
 @contextlib.contextmanager
 def limited_reading() -> Iterator[None]:
-    """Raises a `ConfigError` if a block that reads a configuration takes too long.
+    """Raises a `ConfigError` if the block takes more CPU time than `READ_SECONDS`.
 
-    The limit is on CPU time of this process; time in which it waits does not count.
-    Outside the main thread there is no limit, since only that thread receives signals.
+    Only the main thread can receive the signal that ends the block. In any other thread
+    there is no limit.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,8 +1,8 @@
-"""The list of the files that a command has written, so that only these are removed.
+"""Lists the files that a command has written, so that `--force` removes no others.
 
-A command that writes a folder keeps the list in one file of the folder, its record. A
-later `--force` removes the folder only if the folder holds nothing else: a file that
-has been added or changed since belongs to somebody else.
+A command that writes a folder stores {file: hash} in one file of the folder, the
+record. A later `--force` removes the folder only if it holds exactly these files. If
+somebody has added or changed a file, the folder is kept.
 """
 
 import hashlib
@@ -15,11 +15,11 @@ from typing import Any
 
 from mtl_cli.core.other_files import UnsafeFileError
 
-FILES = "files"  # the key of the list in a record
+FILES = "files"  # the key of {file: hash} in a record
 
 
 def hashes_of(folder: Path) -> dict[str, str]:
-    """Returns {path within the folder: SHA-256} of all files of a folder."""
+    """Returns {path relative to the folder: SHA-256} for all files in a folder."""
     return {
         path.relative_to(folder).as_posix(): sha256(path) for path in files_in(folder)
     }
@@ -28,18 +28,19 @@ def hashes_of(folder: Path) -> dict[str, str]:
 def check_written(
     folder: Path, record: str, hashes: Any, byproducts: Collection[str] = ()
 ) -> None:
-    """Refuses a folder that holds anything but the listed files, as they were written.
+    """Checks that a folder holds only the files that a command has written.
 
     Args:
         folder: the folder.
-        record: the name of the file that holds the list.
-        hashes: the list, as `hashes_of` gives it; it comes from a file and may have any
-            form.
-        byproducts: patterns of files that the use of the folder adds, such as
-            `__pycache__/*.pyc`.
+        record: the name of the record, the file in the folder that holds `hashes`.
+        hashes: the result of `hashes_of` when the folder was written. It was read from
+            the record, so somebody may have replaced it by any other value.
+        byproducts: glob patterns of files that appear in the folder when it is used,
+            such as `__pycache__/*.pyc`.
 
     Raises:
-        UnsafeFileError: naming the first file that is not listed, or has changed.
+        UnsafeFileError: if a file was added or changed. The message names the first
+            such file.
     """
     if not isinstance(hashes, dict):
         raise UnsafeFileError(f"{folder / record} does not list the files beside it")
@@ -58,10 +59,10 @@ def check_written(
 
 
 def files_in(folder: Path) -> Iterator[Path]:
-    """Yields the files in a folder and below, in the order of their names.
+    """Yields all files in a folder and its subfolders, in the order of their names.
 
     Raises:
-        UnsafeFileError: if there is a link, a pipe or a device.
+        UnsafeFileError: if the folder holds a link, a pipe or a device.
     """
     with os.scandir(folder) as entries:
         by_name = sorted(entries, key=lambda entry: entry.name)

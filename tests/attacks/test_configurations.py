@@ -470,14 +470,14 @@ READ = {
     "variables_of_this_process": (
         dataset(yaml.safe_dump(values("/proc/self/environ", A, TASKS, format="csv"))),
         MINE,
-        "tells of this machine",
+        "describes this machine",
     ),
     "variables_of_this_process_by_a_url": (
         dataset(
             yaml.safe_dump(values("file:///proc/self/environ", A, TASKS, format="csv"))
         ),
         MINE,
-        "tells of this machine",
+        "describes this machine",
     ),
     "device_as_a_table": (
         dataset(yaml.safe_dump(values("/dev/zero", A, TASKS, format="csv"))),
