@@ -1,33 +1,36 @@
-"""Charts as SVG: Python computes positions, `charts.html` writes the markup.
+"""Charts as SVG: this module computes positions, `charts.html` writes the markup.
 
-Colours and fonts come from the stylesheet: the classes `c0` to `c7` are the colours of
-the first eight series (configurations or lines), `cx` is the colour of all further
-series.
+A series is one line, or one configuration of a comparison. The stylesheet has the class
+`c0` for the colour of the first series, up to `c7` for the eighth. All further series
+have the class `cx`.
+
+Positions are in SVG units. They grow to the right and downwards.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-NUM_TICKS = 4  # per axis, roughly
+NUM_TICKS = 4  # about this many per axis
 NUM_COLORS = 8
-Point = tuple[float, float]
+Point = tuple[float, float]  # x and y in SVG units
 
 
 def color(index: int) -> str:
-    """Returns the class of a series' colour."""
+    """Returns the CSS class with the colour of the series with an index, from 0."""
     return f"c{index}" if index < NUM_COLORS else "cx"
 
 
 @dataclass
 class Axis:
-    """Maps values to positions in SVG units. They grow to the right and downwards.
+    """Maps values to positions.
 
     Attributes:
-        low: the value at position `start`.
-        high: the value at position `stop`.
-        start: the position of `low`.
-        stop: the position of `high`.
+        low: the value at the position `start`.
+        high: the value at the position `stop`.
+        start: the position of the value `low`.
+        stop: the position of the value `high`. On a y axis it is less than `start`,
+            since positions grow downwards.
     """
 
     low: float
@@ -37,29 +40,32 @@ class Axis:
 
     def __call__(self, value: float) -> float:
         """Returns the position of a value, rounded to a tenth."""
-        share = (value - self.low) / ((self.high - self.low) or 1.0)
-        return round(self.start + share * (self.stop - self.start), 1)
+        fraction = (value - self.low) / ((self.high - self.low) or 1.0)
+        return round(self.start + fraction * (self.stop - self.start), 1)
 
     def ticks(self) -> list[float]:
-        """Returns round values between low and high."""
+        """Returns round values between low and high, about `NUM_TICKS`."""
         span = (self.high - self.low) or 1.0
+        # The step is a power of ten times 1, 2, 5 or 10.
         step = 10 ** math.floor(math.log10(span / NUM_TICKS))
         step *= next((m for m in (1, 2, 5) if span / (step * m) <= NUM_TICKS + 1), 10)
+        # The margin of 1e-9 keeps a tick at `low` or `high` despite rounding errors.
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
         return [i * step for i in range(first, last + 1)]
 
 
 def axis_around(values: Iterable[float], start: float, stop: float) -> Axis:
-    """Returns an axis that holds all finite values, with a small margin."""
+    """Returns an axis that covers all finite values, with a small margin."""
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
+    # If all values are equal, the margin depends on the value; for 0, it is 1.
     margin = (high - low) * 0.06 or abs(high) * 0.01 or 1.0
     return Axis(low - margin, high + margin, start, stop)
 
 
 def tick_text(value: float, ticks: Sequence[float]) -> str:
-    """Returns the label of a tick, with enough decimals for ticks to differ."""
+    """Returns the label of a tick, with enough decimals to distinguish the ticks."""
     step = abs(ticks[1] - ticks[0]) if len(ticks) > 1 else abs(value) or 1.0
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     return f"{value:,.{decimals}f}"
@@ -70,10 +76,10 @@ class Mark:
     """An SVG element.
 
     Attributes:
-        tag: the element's name.
-        attributes: the element's attributes.
-        text: the text inside.
-        tooltip: the text that a page shows when the element is pointed at.
+        tag: the name of the element.
+        attributes: the attributes of the element.
+        text: the text inside the element.
+        tooltip: the text that appears when the mouse is over the element.
     """
 
     tag: str
@@ -84,16 +90,17 @@ class Mark:
 
 @dataclass
 class Chart:
-    """A picture, drawn mark by mark.
+    """A chart, as the SVG elements that are drawn one after another.
 
     Attributes:
-        label: a description for readers who cannot see the picture.
-        width: the width in SVG units; a page scales the chart to the space it has.
+        label: a description for readers who cannot see the chart.
+        width: the width in SVG units. The page scales the chart to the available width.
         height: the height in SVG units.
-        marks: the marks outside the window; later marks cover earlier ones.
-        window: x, y, width and height of the area to which paths and dots are clipped;
-            None if they are not clipped.
-        clipped: the marks inside the window; they cover all other marks.
+        marks: the elements that are not clipped. A later element covers earlier ones.
+        window: the area to which paths and dots are clipped: its x, y, width and
+            height. None does not clip them.
+        clipped: the elements that are clipped to the window, if there is one. They are
+            drawn after all of `marks`.
     """
 
     label: str
@@ -106,7 +113,7 @@ class Chart:
     def text(
         self, point: Point, text: object, anchor: str = "start", css_class: str = ""
     ) -> None:
-        """Writes a text whose start, middle or end is at a point."""
+        """Draws a text. The anchor, start, middle or end, is the part at the point."""
         x, y = point
         attributes = {"x": x, "y": y, "text-anchor": anchor, "class": css_class}
         self.marks.append(Mark("text", attributes, text))
@@ -118,15 +125,16 @@ class Chart:
         self.marks.append(Mark("line", ends))
 
     def path(self, points: Sequence[Point], css_class: str) -> None:
-        """Draws a line through points, inside the window if there is one."""
+        """Draws a line through points, clipped to the window if there is one."""
         marks = self.marks if self.window is None else self.clipped
-        d = "L".join(f"{x} {y}" for x, y in points)
-        marks.append(Mark("path", {"d": f"M{d}", "class": css_class}))
+        # "M" moves the pen to the first point, "L" draws a line to the next point.
+        coordinates = "L".join(f"{x} {y}" for x, y in points)
+        marks.append(Mark("path", {"d": f"M{coordinates}", "class": css_class}))
 
     def dot(
         self, point: Point, radius: float, css_class: str, tooltip: str = ""
     ) -> None:
-        """Draws a dot, inside the window if there is one."""
+        """Draws a dot, clipped to the window if there is one."""
         marks = self.marks if self.window is None else self.clipped
         circle = {"cx": point[0], "cy": point[1], "r": radius, "class": css_class}
         marks.append(Mark("circle", circle, tooltip=tooltip))
@@ -134,13 +142,13 @@ class Chart:
     def x_axis(
         self, x: Axis, y: Axis, name: str, ticks: Sequence[float] | None = None
     ) -> None:
-        """Draws the ticks and grid lines of an x axis, and its name below.
+        """Draws the ticks and grid lines of an x axis, and its name below them.
 
         Args:
             x: the axis to draw.
-            y: the y axis. The grid lines span this axis.
+            y: the y axis, which gives the ends of the grid lines.
             name: the name of the axis.
-            ticks: the values to mark; None for round values.
+            ticks: the values of the ticks; None for round values.
         """
         ticks = x.ticks() if ticks is None else ticks
         for tick in ticks:
@@ -150,7 +158,13 @@ class Chart:
         self.text(((x.start + x.stop) / 2, y.start + 34), name, "middle", "name")
 
     def y_axis(self, x: Axis, y: Axis, name: str) -> None:
-        """Draws the ticks and grid lines of a y axis, and its name above."""
+        """Draws the ticks and grid lines of a y axis, and its name above them.
+
+        Args:
+            x: the x axis, which gives the ends of the grid lines.
+            y: the axis to draw.
+            name: the name of the axis.
+        """
         ticks = y.ticks()
         for tick in ticks:
             self.line((x.start, y(tick)), (x.stop, y(tick)), "grid")

@@ -1,6 +1,7 @@
 """Draws plots with matplotlib, for notebooks and for PNG files.
 
-The figures are made without `pyplot`, so they change no state of the caller's process.
+`pyplot` would change the state of matplotlib in the caller's process, so the figures
+are made without it.
 """
 
 import io
@@ -12,19 +13,21 @@ from mtl_cli.core.private_doors import outside_of_current_folder
 from mtl_cli.pages.interval_charts import IntervalPlot
 from mtl_cli.pages.line_plots import LinePlot
 
+# When matplotlib is imported, it reads a `matplotlibrc` in the current folder. Somebody
+# else may have put that file there.
 with outside_of_current_folder():
     import matplotlib.backends.backend_agg  # noqa: F401
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-PANEL_WIDTH, PANEL_HEIGHT = 4.5, 3.4  # in inches
+PANEL_WIDTH, PANEL_HEIGHT = 4.5, 3.4  # inches
 MAX_COLUMNS = 4
-MAX_NAME, MAX_ROW_NAME = 40, 24  # characters
+MAX_NAME_LENGTH, MAX_ROW_NAME_LENGTH = 40, 24  # characters
 
 
 class NotebookFigure(Figure):
-    """A figure that notebooks show, even if `pyplot` was never imported."""
+    """A figure that notebooks display although `pyplot` is not imported."""
 
     def _repr_png_(self) -> bytes:
         data = io.BytesIO()
@@ -33,7 +36,7 @@ class NotebookFigure(Figure):
 
 
 def figure_of(plots: Sequence[LinePlot | IntervalPlot]) -> NotebookFigure:
-    """Returns a figure with one panel per plot, at most four beside each other."""
+    """Draws each plot in its own panel, with at most `MAX_COLUMNS` panels in a row."""
     columns = min(len(plots), MAX_COLUMNS)
     rows = math.ceil(len(plots) / columns)
     size = (PANEL_WIDTH * columns, PANEL_HEIGHT * rows)
@@ -46,7 +49,8 @@ def figure_of(plots: Sequence[LinePlot | IntervalPlot]) -> NotebookFigure:
             draw_intervals(axes, plot)
         axes.set_title(plain(plot.title), fontsize="medium")
         axes.grid(alpha=0.3)
-    for axes in list(panels):  # the last row may have empty panels
+    # `panels` is an iterator. The panels that are left in it have no plot.
+    for axes in panels:
         axes.remove()
     return figure
 
@@ -67,27 +71,24 @@ def draw_lines(axes: Axes, plot: LinePlot) -> None:
 
 
 def draw_intervals(axes: Axes, plot: IntervalPlot) -> None:
-    """Draws one row per value: a dot, and the line of its interval."""
+    """Draws one row per value: a dot at the value, and a line for its interval."""
     for row, bar in enumerate(plot.bars):
         axes.plot([bar.low, bar.high], [row, row], linewidth=4, alpha=0.4, color="C0")
         axes.plot(bar.value, row, "o", color="C0")
-    names = [plain(bar.name, MAX_ROW_NAME) for bar in plot.bars]
+    names = [plain(bar.name, MAX_ROW_NAME_LENGTH) for bar in plot.bars]
     axes.set_yticks(range(len(names)), names, fontsize="small")
-    axes.set_ylim(len(names) - 0.5, -0.5)  # the first row is at the top
+    axes.set_ylim(len(names) - 0.5, -0.5)  # reversed: the first row is at the top
     if plot.reference is not None:
         axes.axvline(plot.reference, color="gray", linestyle=":")
     axes.set(xlabel=plain(plot.x_name))
 
 
-def plain(text: str, length: int = MAX_NAME) -> str:
-    """Returns a text that matplotlib shows unchanged: a dollar begins no formula.
-
-    A longer text than `length` is cut, since it would take the space of the plot.
-    """
-    cut = text if len(text) <= length else f"{text[:length]}…"
+def plain(text: str, max_length: int = MAX_NAME_LENGTH) -> str:
+    """Cuts a long text, and escapes "$", which would begin a formula in matplotlib."""
+    cut = text if len(text) <= max_length else f"{text[:max_length]}…"
     return cut.replace("$", r"\$")
 
 
 def write_png(plots: Sequence[LinePlot], path: Path) -> None:
-    """Writes plots into one PNG file."""
+    """Draws plots beside each other, and writes them into one PNG file."""
     figure_of(plots).savefig(path, dpi=110)

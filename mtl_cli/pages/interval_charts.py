@@ -1,4 +1,4 @@
-"""Plots of values with intervals, one row each."""
+"""Plots of values with their intervals. Each value has a row of its own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,19 +7,21 @@ from mtl_cli.pages.charts import Axis, Chart, axis_around, color
 
 WIDTH, ROW_HEIGHT = 460, 34  # in SVG units
 TOP, AXIS_HEIGHT = 8, 40
-MAX_NAME = 40  # characters of a row's name
+MAX_NAME_LENGTH = 40  # characters of a row's name
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A row of a chart.
+    """A row of the plot: a value and its interval.
+
+    If the interval is not known, `low` and `high` are equal to the value.
 
     Attributes:
         name: the name of the row.
-        text: the value and its interval, as text.
+        text: the value and the interval as text.
         value: the value.
-        low: the lower end of the interval; the value if it is unknown.
-        high: the upper end of the interval; the value if it is unknown.
+        low: the lower end of the interval.
+        high: the upper end of the interval.
     """
 
     name: str
@@ -34,10 +36,10 @@ class IntervalPlot:
     """A plot of values with intervals.
 
     Attributes:
-        title: the heading, and a description for readers who cannot see the picture.
+        title: the heading, also the description for readers who cannot see the plot.
         x_name: the name of the x axis.
-        bars: the rows.
-        reference: the value of the dashed line; None draws no line.
+        bars: the rows, from top to bottom.
+        reference: the value at which a dashed vertical line is drawn; None for no line.
     """
 
     title: str
@@ -46,7 +48,7 @@ class IntervalPlot:
     reference: float | None
 
     def chart(self) -> Chart:
-        """Returns the plot as SVG: each row is a dot on the bar of its interval."""
+        """Draws the plot as SVG: a bar for each interval, and a dot for its value."""
         bottom = TOP + ROW_HEIGHT * len(self.bars)
         ends = [end for bar in self.bars for end in (bar.low, bar.value, bar.high)]
         if self.reference is not None:
@@ -58,10 +60,12 @@ class IntervalPlot:
             line_x = x(self.reference)
             chart.line((line_x, TOP), (line_x, bottom), "reference")
         for row, bar in enumerate(self.bars):
-            dots_y = TOP + ROW_HEIGHT * row + 24
-            name = bar.name if len(bar.name) <= MAX_NAME else f"{bar.name[:MAX_NAME]}…"
-            chart.text((x.start, dots_y - 10), name, css_class="row")
-            chart.text((x.stop, dots_y - 10), bar.text, "end", "tick")
-            chart.line((x(bar.low), dots_y), (x(bar.high), dots_y), f"bar {color(0)}")
-            chart.dot((x(bar.value), dots_y), 4, f"mean {color(0)}", bar.name)
+            bar_y = TOP + ROW_HEIGHT * row + 24  # the name is above the bar
+            name = bar.name
+            if len(name) > MAX_NAME_LENGTH:
+                name = f"{name[:MAX_NAME_LENGTH]}…"
+            chart.text((x.start, bar_y - 10), name, css_class="row")
+            chart.text((x.stop, bar_y - 10), bar.text, "end", "tick")
+            chart.line((x(bar.low), bar_y), (x(bar.high), bar_y), f"bar {color(0)}")
+            chart.dot((x(bar.value), bar_y), 4, f"mean {color(0)}", bar.name)
         return chart

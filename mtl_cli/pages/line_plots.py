@@ -1,4 +1,4 @@
-"""Plots of several lines, to be shown in a page as SVG or written as a PNG file."""
+"""Plots of lines, for a page as SVG, or for a PNG file (`figures.py`)."""
 
 import math
 from collections.abc import Sequence
@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from mtl_cli.pages.charts import Axis, Chart, axis_around, color
 
-WIDTH, HEIGHT = 460, 304  # in SVG units, also below
-LEFT, RIGHT, TOP, BOTTOM = 64, WIDTH - 16, 30, 260  # where the axes begin and end
-DOT_MARGIN = 4  # keeps dots on the border whole
+# In SVG units:
+WIDTH, HEIGHT = 460, 304
+LEFT, RIGHT, TOP, BOTTOM = 64, WIDTH - 16, 30, 260  # the ends of the axes
+DOT_MARGIN = 4  # around the axes, so that dots at their ends are not clipped
 
 
 @dataclass
@@ -16,11 +17,12 @@ class Line:
     """A line of a plot.
 
     Attributes:
-        label: the name in the legend.
+        label: the name of the line in the legend.
         x: the x of each point.
-        y: the y of each point; NaN leaves the point out.
-        color: the index of the line's colour.
-        tooltips: the text that a page shows at each point; each point is then a dot.
+        y: the y of each point. A point whose y is NaN is left out.
+        color: the index of the line's colour, from 0.
+        tooltips: the tooltip of each point. If there are tooltips, each point is drawn
+            as a dot.
     """
 
     label: str
@@ -39,10 +41,10 @@ class LinePlot:
         x_name: the name of the x axis.
         y_name: the name of the y axis.
         lines: the lines.
-        y_values: the values that the y axis must span; None for the y of all lines.
-        kept_epoch: the epoch whose weights were kept, marked in the plot; None if the
-            x axis does not show epochs.
-        diagonal: whether to draw the line y = x.
+        y_values: the values that the y axis covers; None for the y of all lines.
+        kept_epoch: the epoch whose weights were kept, where a vertical line is drawn;
+            None if the x axis does not show epochs.
+        diagonal: whether the line y = x is drawn.
     """
 
     title: str
@@ -54,20 +56,20 @@ class LinePlot:
     diagonal: bool = False
 
     def legend(self) -> list[tuple[str, str]]:
-        """Returns the stylesheet's class and the label of each line."""
+        """Returns the CSS class and the label of each line."""
         return [(color(line.color), line.label) for line in self.lines]
 
     def chart(self) -> Chart:
-        """Returns the plot as SVG."""
-        every_x = [x for line in self.lines for x in line.x]
-        every_y = [y for line in self.lines for y in line.y]
+        """Draws the plot as SVG."""
+        all_x = [x for line in self.lines for x in line.x]
+        all_y = [y for line in self.lines for y in line.y]
         ticks = None
         if self.x_name == "epoch":
-            x = Axis(1, max([2, *every_x]), LEFT, RIGHT)
+            x = Axis(1, max([2, *all_x]), LEFT, RIGHT)
             ticks = sorted({round(tick) for tick in x.ticks()} | {1})
         else:
-            x = axis_around(every_x, LEFT, RIGHT)
-        y_values = every_y if self.y_values is None else self.y_values
+            x = axis_around(all_x, LEFT, RIGHT)
+        y_values = all_y if self.y_values is None else self.y_values
         y = axis_around(y_values, BOTTOM, TOP)
         chart = Chart(self.title, WIDTH, HEIGHT)
         chart.x_axis(x, y, self.x_name, ticks)

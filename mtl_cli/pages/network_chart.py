@@ -1,4 +1,4 @@
-"""Draws a network from its nodes: inputs at the bottom, outputs at the top."""
+"""Draws a network as boxes and curves: inputs at the bottom, outputs at the top."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -13,7 +13,14 @@ MARGIN = 10
 
 
 class Node(Protocol):
-    """A node of a network, see `network.diagram.Node`."""
+    """A node of a network; see `network.diagram.Node`.
+
+    Attributes:
+        title: the first line in the box.
+        sizes: the second line in the box; may be empty.
+        kind: the kind of the node, also its CSS class.
+        sources: the indices of the nodes whose outputs the node reads.
+    """
 
     title: str
     sizes: str
@@ -22,16 +29,19 @@ class Node(Protocol):
 
 
 def network_chart(nodes: Sequence[Node]) -> Chart:
-    """Draws each node as a box, above all nodes that it reads."""
+    """Draws each node above all nodes that it reads."""
     rows = rows_of(nodes)
     width = COLUMN_WIDTH * max(len(row) for row in rows) + 2 * MARGIN
     height = ROW_HEIGHT * len(rows)
     chart = Chart("The network, from its inputs to its outputs", width, height)
     positions: dict[int, Point] = {}
     for level, row in enumerate(rows):
-        # Each node stands near the middle of the nodes that it reads.
-        sources = {i: [positions[s][0] for s in nodes[i].sources] for i in row}
-        row.sort(key=lambda i: sum(sources[i]) / len(sources[i]) if sources[i] else 0)
+        # The nodes of a row are sorted by the mean x of the nodes that they read, so
+        # that few curves cross.
+        source_x = {i: [positions[s][0] for s in nodes[i].sources] for i in row}
+        row.sort(
+            key=lambda i: sum(source_x[i]) / len(source_x[i]) if source_x[i] else 0
+        )
         for column, i in enumerate(row):
             x = width / 2 + COLUMN_WIDTH * (column - (len(row) - 1) / 2)
             positions[i] = x, height - ROW_HEIGHT * (level + 0.5)
@@ -44,11 +54,15 @@ def network_chart(nodes: Sequence[Node]) -> Chart:
 
 
 def rows_of(nodes: Sequence[Node]) -> list[list[int]]:
-    """Returns the indices of the nodes in each row, from the inputs up."""
+    """Returns the indices of the nodes in each row, from the inputs to the outputs.
+
+    A node is one row above the highest node that it reads. All outputs are in the
+    highest row.
+    """
     levels: list[int] = []
     for node in nodes:
-        below = [levels[source] for source in node.sources]
-        levels.append(max(below, default=-1) + 1)
+        source_levels = [levels[source] for source in node.sources]
+        levels.append(max(source_levels, default=-1) + 1)
     for i, node in enumerate(nodes):
         if node.kind == "output":
             levels[i] = max(levels)
@@ -59,16 +73,26 @@ def rows_of(nodes: Sequence[Node]) -> list[list[int]]:
 
 
 def draw_line(chart: Chart, start: Point, stop: Point, kind: str) -> None:
-    """Draws a curve from the top of a node to the bottom of a higher one."""
-    low, high = start[1] - BOX_HEIGHT / 2, stop[1] + BOX_HEIGHT / 2
-    middle = (low + high) / 2
-    d = f"M{start[0]} {low}C{start[0]} {middle} {stop[0]} {middle} {stop[0]} {high}"
+    """Draws a curve from the top of a node to the bottom of a higher node.
+
+    Args:
+        chart: the chart.
+        start: the position of the lower node.
+        stop: the position of the higher node.
+        kind: the kind of the lower node.
+    """
+    (start_x, start_y), (stop_x, stop_y) = start, stop
+    start_y, stop_y = start_y - BOX_HEIGHT / 2, stop_y + BOX_HEIGHT / 2
+    middle_y = (start_y + stop_y) / 2
+    # A Bézier curve ("C") that is vertical at both ends.
+    curve = f"C{start_x} {middle_y} {stop_x} {middle_y} {stop_x} {stop_y}"
     css_class = "flow dashed" if kind == "gate" else "flow"
-    chart.marks.append(Mark("path", {"d": d, "class": css_class}))
+    path = {"d": f"M{start_x} {start_y}{curve}", "class": css_class}
+    chart.marks.append(Mark("path", path))
 
 
 def draw_node(chart: Chart, position: Point, node: Node) -> None:
-    """Draws a node around its position, and writes its title and sizes into it."""
+    """Draws a node with its title and sizes: a box, or a circle for a sum."""
     x, y = position
     if node.kind == "sum":
         chart.line((x, y - BOX_HEIGHT / 2), (x, y + BOX_HEIGHT / 2), "flow")
@@ -79,6 +103,7 @@ def draw_node(chart: Chart, position: Point, node: Node) -> None:
     corner = {"x": x - BOX_WIDTH / 2, "y": y - BOX_HEIGHT / 2, "rx": 8}
     size = {"width": BOX_WIDTH, "height": BOX_HEIGHT, "class": f"part {node.kind}"}
     chart.marks.append(Mark("rect", corner | size, tooltip=node.title))
+    # 27 characters fit into a box.
     title = node.title if len(node.title) <= 27 else f"{node.title[:26]}…"
     chart.text((x, y - 3 if node.sizes else y + 4), title, "middle", "title")
     if node.sizes:

@@ -1,4 +1,4 @@
-"""Renders the templates of this folder as self-contained HTML pages."""
+"""Renders the templates of this package as HTML pages that load no other files."""
 
 import re
 from functools import cache
@@ -12,14 +12,14 @@ def render(template: str, **values: object) -> str:
 
     Args:
         template: the name of a file in `templates/`.
-        values: the variables of the template; their text is escaped.
+        values: the variables of the template. Text in them is escaped.
     """
     return environment().get_template(template).render(values)
 
 
 @cache
 def environment() -> Environment:
-    """Returns the loader and the settings of all templates."""
+    """Returns the environment of Jinja, which loads templates and holds settings."""
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -32,5 +32,5 @@ def environment() -> Environment:
 
 
 def escape_markdown(text: str) -> str:
-    """Returns a text without links, pictures, code and cells of Markdown in it."""
+    """Escapes the characters that begin links, images, code or cells in Markdown."""
     return re.sub(r"([\\`\[\]|])", r"\\\1", text)

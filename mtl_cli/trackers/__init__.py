@@ -1,1 +1,1 @@
-"""Trackers send runs to services that show them: one file per service."""
+"""Trackers send the results of runs to services that display them."""

@@ -1,4 +1,4 @@
-"""The base class of trackers: the events of a run that each tracker receives."""
+"""The base class of trackers; each tracker is one file in this folder."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,12 +14,11 @@ from mtl_cli.metrics.scores import Scores
 
 
 class Tracker(Options):
-    """The keys of `conf/tracker/*.yaml`, and the methods that send a run to a service.
+    """Sends the events of a run to a service. Its fields are `conf/tracker/*.yaml`.
 
-    A tracker never stops a run that has started, and never delays its training. A
-    thread calls `start`, `epoch` and `end`, one after another. An error in `start` ends
-    a new run before the run reads its data. After any later error the run goes on, and
-    the user sees one warning:
+    A thread of its own calls `start`, `epoch` and `end`, one after another, so that a
+    slow service does not delay training. An error in `start` ends a new run before it
+    reads its data. After any later error the run continues, and prints one warning:
 
     - `OSError` means that the service does not answer. The same call is repeated until
       it succeeds, or until the run has ended.
@@ -30,16 +29,16 @@ class Tracker(Options):
         name: name of the tracker's module.
         package: the package that the tracker imports; the extra `mtl-cli[NAME]`
             installs it. "" if the tracker needs none.
-        keys_with_secrets: the keys that may hold a password. The service does not store
-            their values.
+        keys_with_secrets: the keys whose values may contain a password. The service
+            does not store them.
     """
 
     package: ClassVar[str] = ""
     keys_with_secrets: ClassVar[tuple[str, ...]] = ()
     name: str
 
-    # When the event of this call happened, in seconds since 1970. The call may come
-    # later, if the service did not answer.
+    # The time of the event that the current call sends, in seconds since 1970. The call
+    # itself may come later, if the service did not answer earlier.
     _event_time: float = PrivateAttr(0.0)
 
     def check_installed(self) -> None:
@@ -47,7 +46,8 @@ class Tracker(Options):
         if not self.package:
             return
         spec = find_spec(self.package)
-        # A mere folder of this name would be found too, but it has no origin.
+        # `find_spec` also finds a folder of this name without Python code. Its spec has
+        # no origin.
         if spec is None or spec.origin is None:
             raise ConfigError(
                 f"tracker: {self.name} needs a package: "
@@ -55,7 +55,7 @@ class Tracker(Options):
             )
 
     def check_secrets(self) -> None:
-        """Raises an error if the service would store a secret, as a name of its own."""
+        """Raises an error if a value that the service would store contains a secret."""
         for key, value in self.model_dump(exclude=set(self.keys_with_secrets)).items():
             if secret := secret_in(value):
                 raise ConfigError(
@@ -64,24 +64,38 @@ class Tracker(Options):
                 )
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
-        """Receives the folder and the configuration of a run, before data are read.
+        """Receives the start of a run, before it reads its data.
 
         A resumed run calls `start` again, with the same folder.
+
+        Args:
+            run: the run folder.
+            values: the configuration, without secrets.
         """
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
-        """Receives the number of an epoch, from 1, and its row in `history.csv`."""
+        """Receives the end of an epoch.
+
+        Args:
+            number: the number of the epoch, from 1.
+            row: the row of the epoch in `history.csv`.
+        """
 
     def end(self, scores: dict[str, Scores] | None) -> None:
-        """Receives the final scores by split when the run ends.
+        """Receives the end of the run. All its files but `status.json` are written.
 
-        The scores are {} if the run only checked its data, and None if the run failed.
-        All files of the run but `status.json` are written before.
+        Args:
+            scores: {split: the final scores}; {} if the run only checked its data; None
+                if the run failed.
         """
 
 
 def flat_numbers(values: dict[str, Any], prefix: str = "") -> dict[str, float]:
-    """Returns the numbers in nested dicts by their dotted keys; drops other values.
+    """Turns nested dicts into one dict with dotted keys, and keeps only the numbers.
+
+    Args:
+        values: the nested dicts.
+        prefix: the start of all keys of the result.
 
     >>> flat_numbers({"test": {"buy": {"auc": 0.5, "space": "click = 1"}}})
     {'test.buy.auc': 0.5}

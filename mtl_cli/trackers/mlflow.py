@@ -1,4 +1,4 @@
-"""MLflow: sends parameters, metrics and files to a server, database or folder."""
+"""The tracker `mlflow`: sends runs to an MLflow server, database or folder."""
 
 import contextlib
 import fcntl
@@ -23,21 +23,25 @@ from mtl_cli.metrics.scores import Scores
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
 MAX_PARAMETER_LENGTH = 500  # characters; some servers refuse longer values
-RECORD = "mlflow.json"
-FILES = ("config.yaml", "metrics.json", "report.html")
-MODEL = "model"
-# Limits of a request in seconds, unless the user has set the variable. A server may
-# take long to wake up, and to store a file.
-TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+ID_FILE = "mlflow.json"  # a file of the run folder, with the id of the MLflow run
+# The files and the subfolder of the run folder that are logged as artifacts.
+ARTIFACT_FILES = ("config.yaml", "metrics.json", "report.html")
+MODEL_FOLDER = "model"
+# The limit of a request is in this environment variable. If the user has not set the
+# variable, the limits below hold, in seconds: a server may need long to wake up, and to
+# store a file.
+TIMEOUT_VARIABLE = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 CONNECT_SECONDS, START_SECONDS, METRICS_SECONDS, FILE_SECONDS = 10, 30, 10, 60
-# A failed call is repeated by the run, so MLflow need not repeat it.
-VARIABLES = {
+# Environment variables that are set unless the user has set them. MLflow does not have
+# to repeat failed requests, since `TrackedRun` repeats failed calls.
+DEFAULT_VARIABLES = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-VARIABLE = "MLFLOW_TRACKING_URI"
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+# The start of an address. Text without such a start is a path.
 ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://|(?P<name>databricks(-uc)?)$")
 LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3")
 TOO_MANY_REQUESTS, FIRST_SERVER_ERROR = 429, 500  # HTTP status codes
@@ -47,8 +51,9 @@ class MLflow(Tracker):
     """A tracker that logs each run as a run of MLflow.
 
     Attributes:
-        uri: address of the server, database or folder; null is the address in the
-            environment variable MLFLOW_TRACKING_URI, or without it MLflow's default.
+        uri: address of the server, database or folder; null takes the address in the
+            environment variable MLFLOW_TRACKING_URI, or MLflow's default if that
+            variable is not set.
         experiment: name of the experiment that the run belongs to.
     """
 
@@ -58,10 +63,10 @@ class MLflow(Tracker):
     experiment: str
 
     _client: Any = PrivateAttr(None)
-    _folder: Path = PrivateAttr(Path())
-    _run_id: str = PrivateAttr("")
-    _shown_uri: str = PrivateAttr("")
-    _store: Path | None = PrivateAttr(None)
+    _folder: Path = PrivateAttr(Path())  # the run folder
+    _run_id: str = PrivateAttr("")  # of the MLflow run
+    _printable_uri: str = PrivateAttr("")  # the address without a password
+    _store: Path | None = PrivateAttr(None)  # see `store_folder`
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
         load_quietly()
@@ -69,10 +74,10 @@ class MLflow(Tracker):
 
         self._folder = run
         uri = without_user(self.uri or mlflow.get_tracking_uri())
-        if self.uri is not None or VARIABLE not in os.environ:
+        if self.uri is not None or URI_VARIABLE not in os.environ:
             check_local_store(uri)
         self._store = store_folder(uri)
-        self._shown_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
+        self._printable_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
         with self._limits(START_SECONDS), locked_database(uri):
             check_connection(uri)
             self._client = mlflow.MlflowClient(uri)
@@ -94,15 +99,15 @@ class MLflow(Tracker):
                 self._log_files()
         status = "FAILED" if scores is None else "FINISHED"
         with self._limits(METRICS_SECONDS):
-            time = int(1000 * self._event_time)
-            self._client.set_terminated(self._run_id, status, time)
+            milliseconds = int(1000 * self._event_time)
+            self._client.set_terminated(self._run_id, status, milliseconds)
 
     def _find_run(self) -> Any:
-        """Returns the MLflow run of an earlier process of this run, or None."""
+        """Returns the MLflow run that an earlier process has created, or None."""
         from mlflow.exceptions import MlflowException
 
         try:
-            record = read_json_object(self._folder / RECORD)
+            record = read_json_object(self._folder / ID_FILE)
             mlflow_run = self._client.get_run(record["run_id"])
         except (OSError, ValueError, LookupError, TypeError):
             return None
@@ -113,20 +118,20 @@ class MLflow(Tracker):
         return mlflow_run if mlflow_run.info.lifecycle_stage == "active" else None
 
     def _create_run(self) -> Any:
-        """Creates an MLflow run, and records its id in the run folder."""
+        """Creates an MLflow run, and stores its id in the run folder."""
         from mlflow.tracking.context.registry import resolve_tags
 
-        created = self._client.create_run(
+        mlflow_run = self._client.create_run(
             self._experiment_id(),
             tags=resolve_tags({"run_folder": str(self._folder)}),
             run_name=self._folder.name,
         )
-        with replacing(self._folder / RECORD) as path:
-            path.write_text(json.dumps({"run_id": created.info.run_id}) + "\n")
-        return created
+        with replacing(self._folder / ID_FILE) as path:
+            path.write_text(json.dumps({"run_id": mlflow_run.info.run_id}) + "\n")
+        return mlflow_run
 
     def _experiment_id(self) -> str:
-        """Returns the id of the experiment. Creates the experiment if it is missing."""
+        """Returns the id of the experiment. Creates the experiment if needed."""
         from mlflow.exceptions import MlflowException
 
         experiment = self._client.get_experiment_by_name(self.experiment)
@@ -141,7 +146,9 @@ class MLflow(Tracker):
         return str(experiment.experiment_id)
 
     def _log_parameters(self, values: dict[str, Any], logged: dict[str, str]) -> None:
-        """Logs the configuration; MLflow lets no parameter change later.
+        """Logs the configuration as parameters.
+
+        MLflow refuses to change a parameter. Therefore only new parameters are logged.
 
         Args:
             values: the configuration.
@@ -150,48 +157,62 @@ class MLflow(Tracker):
         from mlflow.entities import Param
 
         parameters = {
-            allowed_name(key): str(x)[:MAX_PARAMETER_LENGTH]
-            for key, x in flatten(values).items()
+            allowed_name(key): str(value)[:MAX_PARAMETER_LENGTH]
+            for key, value in flatten(values).items()
         }
-        new = [Param(key, x) for key, x in parameters.items() if key not in logged]
-        self._client.log_batch(self._run_id, params=new)
+        new_parameters = [
+            Param(key, text) for key, text in parameters.items() if key not in logged
+        ]
+        self._client.log_batch(self._run_id, params=new_parameters)
 
     def _log_metrics(self, values: dict[str, float], step: int) -> None:
         """Logs metrics with the time of the event.
 
-        MLflow ignores a metric that it has received before with the same time.
+        If a call is repeated, MLflow ignores the metrics that it has received before,
+        because their times are equal.
         """
         from mlflow.entities import Metric
 
-        time = int(1000 * self._event_time)
-        metrics = [Metric(allowed_name(k), x, time, step) for k, x in values.items()]
+        milliseconds = int(1000 * self._event_time)
+        metrics = [
+            Metric(allowed_name(key), value, milliseconds, step)
+            for key, value in values.items()
+        ]
         self._client.log_batch(self._run_id, metrics=metrics)
 
     def _log_files(self) -> None:
         """Logs the configuration, the results and the model as artifacts.
 
         Raises:
-            OSError: if a database says that artifacts lie in a folder elsewhere.
+            OSError: if the artifacts would be written to a folder that the database
+                names and that lies outside; see `is_elsewhere`.
         """
         artifacts = self._client.get_run(self._run_id).info.artifact_uri
         if is_elsewhere(artifacts, self._store):
             raise OSError(
-                f"{self._shown_uri} would write artifacts to {artifacts}, out of the "
-                "current folder"
+                f"{self._printable_uri} would write artifacts to {artifacts}, outside "
+                "of the current folder"
             )
-        for name in FILES:
+        for name in ARTIFACT_FILES:
             if (self._folder / name).exists():
                 self._client.log_artifact(self._run_id, str(self._folder / name))
-        for path in sorted((self._folder / MODEL).glob("*")):
-            self._client.log_artifact(self._run_id, str(path), MODEL)
+        for path in sorted((self._folder / MODEL_FOLDER).glob("*")):
+            self._client.log_artifact(self._run_id, str(path), MODEL_FOLDER)
 
     @contextlib.contextmanager
     def _limits(self, seconds: int) -> Iterator[None]:
-        """Limits requests, and raises an OSError if the service does not answer."""
+        """Limits the time of requests in the block.
+
+        Args:
+            seconds: the limit of each request, unless the user has set another.
+
+        Raises:
+            OSError: if the server does not answer, or cannot answer now.
+        """
         from mlflow.exceptions import MlflowException
 
-        is_free = TIMEOUT not in os.environ
-        os.environ.setdefault(TIMEOUT, str(seconds))
+        is_unset = TIMEOUT_VARIABLE not in os.environ
+        os.environ.setdefault(TIMEOUT_VARIABLE, str(seconds))
         try:
             yield
         except MlflowException as error:
@@ -199,16 +220,16 @@ class MLflow(Tracker):
             if status < FIRST_SERVER_ERROR and status != TOO_MANY_REQUESTS:
                 raise
             raise ConnectionError(
-                f"{self._shown_uri} does not answer: {root_reason(error)}"
+                f"{self._printable_uri} does not answer: {root_reason(error)}"
             ) from error
         finally:
-            if is_free:
-                os.environ.pop(TIMEOUT, None)
+            if is_unset:
+                os.environ.pop(TIMEOUT_VARIABLE, None)
 
 
 def load_quietly() -> None:
     """Imports MLflow without its messages."""
-    for name, value in VARIABLES.items():
+    for name, value in DEFAULT_VARIABLES.items():
         os.environ.setdefault(name, value)
     warnings.filterwarnings("ignore", module="mlflow")
     import mlflow  # noqa: F401
@@ -219,31 +240,36 @@ def load_quietly() -> None:
 
 
 def check_local_store(uri: str) -> None:
-    """Refuses a database or a folder outside of the current folder, or with a secret.
+    """Checks the key `uri` if it names a database or a folder on this machine.
 
-    A configuration may come from someone else; an environment variable does not.
+    The configuration may come from somebody else. It must not make a run write outside
+    of the current folder.
 
     Raises:
-        ConfigError: if the key `uri` leads out of the current folder, or if the name of
-            a file or folder would show a secret.
+        ConfigError: if the database or folder is outside of the current folder, or if
+            its name would contain a secret.
     """
     store = store_folder(uri)
     if store is not None and (secret := secret_in(uri)):
         raise ConfigError(
-            f"tracker.uri: a name of a file would show the value of {secret}; give "
+            f"tracker.uri: the name of a file would show the value of {secret}; give "
             "another name"
         )
     if store is not None and Path.cwd().resolve() not in (store, *store.parents):
         raise ConfigError(
             f"tracker.uri: '{uri}' leads out of the current folder; start there, or "
-            f"give the address in the environment variable {VARIABLE}"
+            f"give the address in the environment variable {URI_VARIABLE}"
         )
 
 
 def store_folder(uri: str) -> Path | None:
-    """Returns the folder of a local database or folder; None for a server.
+    """Returns the folder in which MLflow stores runs on this machine.
 
-    A text that looks like no address is taken for a path.
+    Args:
+        uri: an address, or the path of a folder.
+
+    Returns: for a database, the folder that holds its file; for a folder, the folder
+        itself; for a server, None.
     """
     if not (address := ADDRESS.match(uri)):
         return Path(uri).resolve()
@@ -257,11 +283,14 @@ def store_folder(uri: str) -> Path | None:
 
 
 def is_elsewhere(artifacts: str, store: Path | None) -> bool:
-    """Whether artifacts lie on this machine, but neither here nor beside their store.
+    """Whether a database on this machine makes MLflow write artifacts elsewhere.
+
+    The database, which may come from somebody else, holds the address of the artifacts.
+    They may be written to the current folder, or to the folder of the database.
 
     Args:
         artifacts: the address of a run's artifacts.
-        store: the folder of the local database or folder; None for a server.
+        store: the result of `store_folder`.
     """
     folder = None if store is None else store_folder(artifacts)
     if folder is None or store is None:
@@ -270,10 +299,14 @@ def is_elsewhere(artifacts: str, store: Path | None) -> bool:
 
 
 def check_connection(uri: str) -> None:
-    """Raises an error if no connection to a server can be made.
+    """Checks that a connection to the server can be made within `CONNECT_SECONDS`.
 
-    MLflow has one limit for both the connection and the answer. A server that is slow
-    to answer needs more time than the user should wait for a server that is absent.
+    MLflow has one limit for connecting and answering together. That limit is long,
+    since a server may be slow to answer. The user should not wait that long for a
+    server that does not exist.
+
+    Raises:
+        TimeoutError: if no connection can be made in time.
     """
     if not uri.startswith("http"):
         return
@@ -285,14 +318,14 @@ def check_connection(uri: str) -> None:
         raise TimeoutError(
             f"{uri} does not answer: no connection within {CONNECT_SECONDS} s"
         ) from None
-    except requests.RequestException:  # MLflow's own requests meet other errors
-        pass
+    except requests.RequestException:
+        pass  # MLflow's first request will fail with the same error, and reports it
 
 
 def without_user(uri: str) -> str:
-    """Moves user and password from an address to MLflow's environment variables.
+    """Moves the user and the password of an address to environment variables of MLflow.
 
-    Messages of MLflow and of its packages show the address that they use.
+    MLflow and the packages that it uses print the address in their messages.
 
     Returns: the address without user and password.
     """
@@ -308,10 +341,10 @@ def without_user(uri: str) -> str:
 
 @contextlib.contextmanager
 def locked_database(uri: str) -> Iterator[None]:
-    """Makes processes open an SQLite database one after another.
+    """Lets only one process at a time open an SQLite database.
 
-    MLflow creates the tables of a new database without a lock, so two processes would
-    both create the same table.
+    MLflow creates the tables of a new database without a lock. Two processes that start
+    at the same time would both create the same table, and one would fail.
     """
     if not uri.startswith("sqlite"):
         yield
@@ -327,7 +360,7 @@ def locked_database(uri: str) -> Iterator[None]:
 
 
 def allowed_name(key: str) -> str:
-    """Returns a name with "_" for each character that MLflow allows in no name.
+    """Replaces each character that MLflow does not allow in names by "_".
 
     >>> allowed_name("dataset.features.price ($).kind")
     'dataset.features.price ___.kind'
@@ -336,7 +369,7 @@ def allowed_name(key: str) -> str:
 
 
 def root_reason(error: BaseException) -> str:
-    """Returns the text of the error that has caused an error."""
+    """Returns the text of the error at the end of the chain of causes of an error."""
     while cause := error.__cause__ or error.__context__:
         error = cause
     return getattr(error, "strerror", None) or first_line(error)

@@ -1,4 +1,4 @@
-"""No tracker: only the run folder holds the results of a run."""
+"""The tracker `none`: the results of a run stay in its folder."""
 
 from mtl_cli.trackers.base import Tracker
 

@@ -1,4 +1,4 @@
-"""TensorBoard: writes event files into the run folder."""
+"""The tracker `tensorboard`: writes event files into the run folder."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +18,9 @@ class TensorBoard(Tracker):
     _last_epoch: int = PrivateAttr(0)
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
-        tensorflow_runtime.load()  # TensorBoard would import it with all its log lines
+        # TensorBoard imports TensorFlow. The log lines of the import are kept off the
+        # terminal if TensorFlow is imported here first.
+        tensorflow_runtime.load()
         from tensorboard.summary import Writer
 
         self._writer = Writer(str(run / "tensorboard"))

@@ -1,4 +1,4 @@
-"""Weights & Biases: sends runs to a project."""
+"""The tracker `wandb`: sends runs to a project of Weights & Biases (W&B)."""
 
 import contextlib
 import json
@@ -19,8 +19,8 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
-RECORD = "wandb.json"
-# Limits in seconds. W&B itself would wait for ever at the end of a run.
+ID_FILE = "wandb.json"  # a file of the run folder
+# Limits in seconds. Without a limit, W&B waits forever at the end of a run.
 START_SECONDS, FINISH_SECONDS = 30, 60
 
 
@@ -49,7 +49,8 @@ class WandB(Tracker):
             finish_timeout=FINISH_SECONDS,
             finish_timeout_raises=True,
         )
-        # W&B would read `wandb/settings` here. That file may name another server.
+        # In the current folder, W&B would read `wandb/settings`. Somebody else may have
+        # put that file there, and it may name another server.
         with outside_of_current_folder():
             wandb.setup()
         try:
@@ -59,7 +60,7 @@ class WandB(Tracker):
                     mode=self.mode,
                     dir=str(run),
                     id=run_id(run),
-                    # Without a connection W&B cannot know of an earlier run.
+                    # Offline, W&B cannot look up whether the run exists.
                     resume="allow" if self.mode == "online" else None,
                     name=run.name,
                     config=values,
@@ -78,26 +79,27 @@ class WandB(Tracker):
 
 
 def run_id(run: Path) -> str:
-    """Returns the id of the W&B run, under which a resumed run goes on.
+    """Returns the id of the W&B run for a run folder.
 
-    The run folder holds the id in a file.
+    The id is stored in the run folder, so that a resumed run continues the same W&B
+    run.
     """
-    path = run / RECORD
+    path = run / ID_FILE
     try:
         recorded = read_json_object(path)["run_id"]
         if re.fullmatch(r"\w{8,64}", recorded):
             return str(recorded)
     except (OSError, ValueError, LookupError, TypeError):
-        pass  # there is no file, or it is no record
-    new = uuid4().hex
+        pass  # there is no file yet, or it does not hold an id
+    new_id = uuid4().hex
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps({"run_id": new}) + "\n")
-    return new
+        temporary.write_text(json.dumps({"run_id": new_id}) + "\n")
+    return new_id
 
 
 @contextlib.contextmanager
 def masked_arguments() -> Iterator[None]:
-    """Hides the secrets in the command line from W&B inside the block."""
+    """Masks the secrets in `sys.argv`, which W&B records, inside the block."""
     arguments = sys.argv
     sys.argv = mask_secrets(list(arguments))
     try:

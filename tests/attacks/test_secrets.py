@@ -262,7 +262,9 @@ def test_secret_of_a_tracker_may_stand_in_its_address_alone(monkeypatch):
     MLflow(name="mlflow", uri=server, experiment="x").check_secrets()
     check_local_store(server)
     for uri in ("sqlite:///4815162.db", "runs-4815162", "file:runs/4815162"):
-        with pytest.raises(ConfigError, match="a name of a file would show the value"):
+        with pytest.raises(
+            ConfigError, match="the name of a file would show the value"
+        ):
             check_local_store(uri)
     for tracker in (
         MLflow(name="mlflow", uri=None, experiment="x-4815162"),

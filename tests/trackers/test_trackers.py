@@ -368,7 +368,7 @@ def test_limit_of_a_request_that_the_user_has_set_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("mlflow", reason="extra mlflow")
-    name = mlflow_module.TIMEOUT
+    name = mlflow_module.TIMEOUT_VARIABLE
     monkeypatch.delenv(name, raising=False)
     with mlflow_tracker(tmp_path)._limits(5):
         assert os.environ[name] == "5"
