@@ -42,15 +42,16 @@ def figure_of(plots: Sequence[LinePlot | IntervalPlot]) -> NotebookFigure:
     size = (PANEL_WIDTH * columns, PANEL_HEIGHT * rows)
     figure = NotebookFigure(figsize=size, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flat
-    for axes, plot in zip(panels, plots, strict=False):
+    # `panels` is an iterator. As the second argument it is not asked for one more panel
+    # when there are no more plots.
+    for plot, axes in zip(plots, panels, strict=False):
         if isinstance(plot, LinePlot):
             draw_lines(axes, plot)
         else:
             draw_intervals(axes, plot)
         axes.set_title(plain(plot.title), fontsize="medium")
         axes.grid(alpha=0.3)
-    # `panels` is an iterator. The panels that are left in it have no plot.
-    for axes in panels:
+    for axes in panels:  # the remaining panels of the last row have no plot
         axes.remove()
     return figure
 

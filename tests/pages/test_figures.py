@@ -1,0 +1,16 @@
+"""Figures of matplotlib for notebooks and PNG files."""
+
+import pytest
+
+from mtl_cli.pages.figures import figure_of
+from mtl_cli.pages.line_plots import Line, LinePlot
+
+
+@pytest.mark.parametrize("num_plots", [1, 4, 5, 8])
+def test_figure_has_one_panel_per_plot_and_no_empty_panel(num_plots: int) -> None:
+    plots = [
+        LinePlot(f"plot {i}", "epoch", "loss", [Line("a", [1, 2], [0.5, 0.4])])
+        for i in range(num_plots)
+    ]
+    titles = [axes.get_title() for axes in figure_of(plots).axes]
+    assert titles == [plot.title for plot in plots]
