@@ -1,8 +1,8 @@
-"""Training speed of AITM, PEPNet, AdaTT and STEM on Adult at batch 1024.
+"""Training speed of AITM, PEPNet, AdaTT and STEM on Adult with batches of 1024 rows.
 
-The rows, features and tasks are those of the source's Adult models. NextRec has AITM
-and PEPNet, torch-rechub has AITM; they train the same sizes. Neither has AdaTT or STEM,
-which mtl-cli trains alone.
+The rows, features and tasks are the same as in the Adult experiments of the source
+(`experiment=source/...`). NextRec trains AITM and PEPNet of the same sizes, and
+torch-rechub trains AITM. No peer has AdaTT or STEM, so only mtl-cli trains these two.
 """
 
 from pathlib import Path
@@ -34,6 +34,7 @@ MODELS = {
     ],
 }
 BARS = {"NextRec": 3, "torch-rechub": 3}
+# {model: {peer: script in `peers/`}}
 SCRIPTS = {
     "aitm": {
         "NextRec": "nextrec_adult.py",
@@ -68,7 +69,7 @@ def main() -> None:
 
 
 def overrides(model: str, epochs: int) -> list[str]:
-    """Returns the configuration of a model of mtl-cli."""
+    """Returns the overrides of a model of mtl-cli."""
     return [
         f"model={model}",
         "dataset=adult_source",
@@ -82,10 +83,10 @@ def overrides(model: str, epochs: int) -> list[str]:
 
 
 def peers_of(model: str, folder: Path, epochs: int) -> list[Contender]:
-    """Returns the peers that have a model."""
-    size = ["--batch-size", 1024, "--epochs", epochs, "--model", model]
+    """Returns the peers that have a model. `folder` has the peers' environments."""
+    options = ["--batch-size", 1024, "--epochs", epochs, "--model", model]
     scripts = SCRIPTS.get(model, {})
-    return [peer(folder, name, script, *size) for name, script in scripts.items()]
+    return [peer(folder, name, script, *options) for name, script in scripts.items()]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Training speed of the source's Adult PLE at batch 256, against four peers.
+"""Training speed of the source's Adult PLE with batches of 256 rows, with four peers.
 
-Samples per second are the median of the epochs after the first. The first epoch traces
-and compiles the model; its seconds have a column of their own.
+The speed is the median of the epochs after the first. In the first epoch the model is
+traced and compiled; a column of its own shows the seconds of this epoch.
 """
 
 from alternate import alternate, arguments, deepctr, ours, peer
@@ -18,12 +18,15 @@ SCRIPTS = {
 def main() -> None:
     """Measures, prints, saves."""
     options = arguments(__doc__, epochs=5).parse_args()
-    size = ["--batch-size", 256, "--epochs", options.epochs]
+    peer_options = ["--batch-size", 256, "--epochs", options.epochs]
     results = alternate(
         [
             ours("experiment=source/adult_ple", f"trainer.epochs={options.epochs}"),
-            *deepctr(options.peers, "deepctr_ple.py", *size),
-            *(peer(options.peers, *item, *size) for item in SCRIPTS.items()),
+            *deepctr(options.peers, "deepctr_ple.py", *peer_options),
+            *(
+                peer(options.peers, name, script, *peer_options)
+                for name, script in SCRIPTS.items()
+            ),
         ],
         options.repeats,
     )

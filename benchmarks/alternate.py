@@ -1,8 +1,8 @@
-"""Runs commands of mtl-cli and of peers in turn.
+"""Runs the commands of a benchmark in turn, those of mtl-cli and of its peers.
 
-Each command is a process of its own in an empty folder, so that no command warms up
-another. Every round runs all commands, so that a slow minute of the machine affects
-all of them.
+Each command runs in a process of its own and in an empty folder, so that no command
+warms up another. Each round runs every command once, so that a slow minute of the
+machine affects all of them.
 """
 
 import argparse
@@ -26,20 +26,20 @@ Result = dict[str, Any]
 
 
 def last_line(_folder: Path, output: str) -> Result:
-    """Returns the last line of JSON that a process printed."""
+    """Returns the result that a process printed: its last line of JSON."""
     return json.loads([x for x in output.splitlines() if x.startswith("{")][-1])
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A command that is measured.
+    """A command to measure.
 
     Attributes:
-        name: the contender's name in tables.
-        command: the program and its arguments. A contender whose program does not exist
-            is left out, and a line says so.
-        read: returns the result of a run from its folder and its stdout.
-        variables: environment variables to add.
+        name: the name of the contender in tables.
+        command: the program and its arguments. If the program does not exist, the
+            contender is left out, and a message says so.
+        read: returns the result of a run from the run's folder and its stdout.
+        variables: environment variables of the command.
     """
 
     name: str
@@ -49,10 +49,10 @@ class Contender:
 
 
 def arguments(description: str, epochs: int | None = None) -> argparse.ArgumentParser:
-    """Returns a parser of the options that all benchmarks have.
+    """Returns a parser with the options that all benchmarks have.
 
     Args:
-        description: a module's docstring; the help shows its first line.
+        description: the docstring of the benchmark. `--help` shows its first line.
         epochs: the default number of epochs; None for a benchmark without epochs.
     """
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
@@ -68,27 +68,27 @@ def arguments(description: str, epochs: int | None = None) -> argparse.ArgumentP
             "--epochs",
             type=int,
             default=epochs,
-            help="2 or more: speed is without the first",
+            help="2 or more; the speed is measured after the first",
         )
     return parser
 
 
 def ours(*overrides: str, name: str = OURS) -> Contender:
-    """Returns the training of a configuration by mtl-cli."""
+    """Returns the contender that trains a configuration with mtl-cli."""
     return Contender(name, [sys.executable, str(FOLDER / "ours.py"), *overrides])
 
 
 def peer(
     folder: Path, package: str, script: str, *options: object, name: str | None = None
 ) -> Contender:
-    """Returns a script of `peers/`, run by the environment of a peer.
+    """Returns the contender that runs a script of `peers/` in a peer's environment.
 
     Args:
         folder: the folder of the peers' environments.
-        package: the name of the peer; in lower case, the name of its environment.
+        package: the name of the peer. In lower case it is the name of the environment.
         script: the file name of the script.
         options: the arguments of the script.
-        name: the contender's name in tables; None for the package.
+        name: the name of the contender in tables; None for the name of the peer.
     """
     python = str(folder.resolve() / package.lower() / "bin" / "python")
     script = str(FOLDER / "peers" / script)
@@ -96,20 +96,27 @@ def peer(
 
 
 def deepctr(folder: Path, script: str, *options: object) -> list[Contender]:
-    """Returns DeepCTR on Keras 3 and on Keras 2.
+    """Returns two contenders: DeepCTR on Keras 3 and on Keras 2.
 
-    Installing DeepCTR brings Keras 3. DeepCTR's own CI sets the variable that chooses
-    Keras 2; there a step of `fit` costs less.
+    Installing DeepCTR installs Keras 3. DeepCTR's own CI sets an environment variable
+    that chooses Keras 2, where a step of `fit` takes less time.
     """
     keras_3 = peer(folder, "DeepCTR", script, *options)
-    keras_2 = {"TF_USE_LEGACY_KERAS": "1"}
-    return [keras_3, replace(keras_3, name="DeepCTR, Keras 2", variables=keras_2)]
+    use_keras_2 = {"TF_USE_LEGACY_KERAS": "1"}
+    keras_2 = replace(keras_3, name="DeepCTR, Keras 2", variables=use_keras_2)
+    return [keras_3, keras_2]
 
 
 def alternate(contenders: list[Contender], repeats: int) -> dict[str, list[Result]]:
-    """Runs all commands once, then all again, ...; returns the results by name.
+    """Runs all commands once per round, and prints the seconds of each run.
 
-    A command that cannot run, or that fails once, is left out, and a line says so.
+    A command that cannot run, or that fails once, is left out, and a message says so.
+
+    Args:
+        contenders: the commands.
+        repeats: the number of rounds.
+
+    Returns: {contender: results of its runs}.
     """
     load = os.getloadavg()[0]
     if load > 0.5:
@@ -142,15 +149,15 @@ def alternate(contenders: list[Contender], repeats: int) -> dict[str, list[Resul
 
 
 def run(contender: Contender) -> Result:
-    """Runs a command; returns its result, its seconds and its peak memory.
+    """Runs a command, and returns its result with its seconds and its peak memory.
 
     Raises:
-        RuntimeError: if the command fails; the message holds its last line of stderr.
+        RuntimeError: if the command fails. The message holds the last line of stderr.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         output, errors = folder / "stdout.txt", folder / "stderr.txt"
-        # The cache is in the run's own folder, so that every run encodes anew.
+        # Each run has a cache of its own, so that it encodes its data.
         cache = {"MTL_CACHE": str(folder / "cache")}
         with output.open("w") as out, errors.open("w") as err:
             start = time.perf_counter()
@@ -165,18 +172,20 @@ def run(contender: Contender) -> Result:
             seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            last = (errors.read_text().strip() or "nothing on stderr").splitlines()[-1]
-            raise RuntimeError(f"exit code {process.returncode}: {last}")
+            text = errors.read_text().strip() or "nothing on stderr"
+            last_error = text.splitlines()[-1]
+            raise RuntimeError(f"exit code {process.returncode}: {last_error}")
         return {
             "wall_seconds": seconds,
             "cpu_seconds": usage.ru_utime + usage.ru_stime,
-            # On Linux the figure is at least the parent's size. The parent stays small:
-            # no benchmark command imports TensorFlow or makes data in its own process.
+            # On Linux this is at least the memory of the parent process. The parent
+            # stays small: no benchmark imports TensorFlow or makes data in its own
+            # process.
             "peak_memory_mb": usage.ru_maxrss / 1024,
             **contender.read(folder, output.read_text()),
         }
 
 
 def print_status(text: str) -> None:
-    """Prints a message to stderr; stdout is for the results."""
+    """Prints a message to stderr, since stdout is for the results."""
     print(text, file=sys.stderr, flush=True)

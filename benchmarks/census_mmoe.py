@@ -1,7 +1,8 @@
-"""Training speed of the source's Census-Income MMoE at batch 1024, against DeepCTR.
+"""Training speed of the source's Census-Income MMoE with batches of 1024 rows.
 
-29 sparse features, 8 experts of 16 units. Samples per second are the median of the
-epochs after the first. Only mtl-cli has validation rows; their seconds do not count.
+The network has 29 sparse features, and 8 experts with 16 units each. The peer is
+DeepCTR. The speed is the median of the epochs after the first. Only mtl-cli computes
+metrics on validation rows; the seconds for them do not count.
 """
 
 from alternate import alternate, arguments, deepctr, ours
@@ -14,11 +15,11 @@ def main() -> None:
     """Measures, prints, saves."""
     options = arguments(__doc__, epochs=5).parse_args()
     epochs, patience = f"trainer.epochs={options.epochs}", "trainer.patience=null"
-    theirs = ["--batch-size", 1024, "--epochs", options.epochs]
+    peer_options = ["--batch-size", 1024, "--epochs", options.epochs]
     results = alternate(
         [
             ours("experiment=source/census_income_mmoe", epochs, patience),
-            *deepctr(options.peers, "deepctr_mmoe.py", *theirs),
+            *deepctr(options.peers, "deepctr_mmoe.py", *peer_options),
         ],
         options.repeats,
     )

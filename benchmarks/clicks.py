@@ -1,15 +1,15 @@
-"""Writes made-up clicks of any size to Parquet, in bounded memory.
+"""Writes a table of random clicks of any size to Parquet, in little memory.
 
     python benchmarks/clicks.py FOLDER --million 5
 
-FOLDER gets `clicks_5m/train.parquet`, a `test.parquet` of a twentieth of the rows, and
-`conf/dataset/clicks_5m.yaml`, so that
+The command writes `FOLDER/clicks_5m/train.parquet`, a `test.parquet` with a twentieth
+of the rows, and `FOLDER/conf/dataset/clicks_5m.yaml`. This command then trains on them:
 
     mtl-train --config-dir FOLDER/conf dataset=clicks_5m
 
-trains on it. 20 columns: 8 sparse features of 2 to a million ids, where a few ids fill
-most rows; 8 dense features; the labels click and buy, drawn from both kinds of
-features; a user and a time.
+The 20 columns are a user, a time, 8 sparse features with 2 to 1,000,000 ids, 8 dense
+features, and the labels click and buy. Most rows have one of a few frequent ids. The
+probability of a label depends on all features.
 """
 
 import argparse
@@ -20,10 +20,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-ROWS_AT_ONCE = 250_000
+ROWS_PER_BATCH = 250_000  # in memory at the same time
 USERS = 2_000_000
-IDS = [2, 10, 100, 1_000, 10_000, 100_000, 300_000, 1_000_000]
-SPARSE = [f"sparse_{i}" for i in range(len(IDS))]
+VOCABULARY_SIZES = [2, 10, 100, 1_000, 10_000, 100_000, 300_000, 1_000_000]
+SPARSE = [f"sparse_{i}" for i in range(len(VOCABULARY_SIZES))]
 DENSE = [f"dense_{i}" for i in range(8)]
 
 YAML = """\
@@ -85,17 +85,17 @@ SCHEMA = pa.schema(
 
 
 def batches(rows: int, seed: int) -> Iterator[pa.Table]:
-    """Yields tables of some rows each, in order of time."""
-    truth = np.random.default_rng(7)  # the same for training and test
-    effects = [truth.normal(size=min(n, 10_000)) for n in IDS]
+    """Yields tables of up to `ROWS_PER_BATCH` rows, in the order of time."""
+    truth = np.random.default_rng(7)  # training and test rows have the same effects
+    effects = [truth.normal(size=min(n, 10_000)) for n in VOCABULARY_SIZES]
     slopes = truth.normal(size=len(DENSE))
     rng = np.random.default_rng([11, seed])
-    for start in range(0, rows, ROWS_AT_ONCE):
-        n = min(ROWS_AT_ONCE, rows - start)
-        ids = [skewed(rng, size, n) for size in IDS]
+    for start in range(0, rows, ROWS_PER_BATCH):
+        n = min(ROWS_PER_BATCH, rows - start)
+        ids = [skewed(rng, size, n) for size in VOCABULARY_SIZES]
         dense = rng.normal(size=(len(DENSE), n))
         sums = sum(e[x % len(e)] for e, x in zip(effects, ids, strict=True))
-        logit = (sums + slopes @ dense) / np.sqrt(len(IDS) + len(DENSE))
+        logit = (sums + slopes @ dense) / np.sqrt(len(SPARSE) + len(DENSE))
         click = rng.random(n) < sigmoid(1.5 * logit - 1.5)
         buy = click & (rng.random(n) < sigmoid(logit - 1))
         seconds = np.datetime64("2026-01-01", "s") + np.arange(start, start + n)
@@ -105,12 +105,12 @@ def batches(rows: int, seed: int) -> Iterator[pa.Table]:
 
 
 def skewed(rng: np.random.Generator, size: int, rows: int) -> np.ndarray:
-    """Draws ids of which low ones are frequent: half of the rows have an eighth."""
+    """Draws ids. Low ids are frequent: half of the rows have the lowest eighth."""
     return (size * rng.random(rows) ** 3).astype("int64")
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Returns the logistic function."""
+    """Converts logits to probabilities."""
     return 1 / (1 + np.exp(-x))
 
 

@@ -1,7 +1,8 @@
-"""The cost of more experts, tasks and levels, compared with their arithmetic.
+"""Training time with more experts, tasks and levels, compared with their arithmetic.
 
-Adult, batch 1024. MMoE with 1 to 32 experts; MMoE with 8 experts and 1 to 16 tasks (the
-same label under many names); PLE with 1 to 4 levels. Draws `results/cost.png`.
+The networks are MMoE with 1 to 32 experts, MMoE with 8 experts and 1 to 16 tasks (which
+all have the same label), and PLE with 1 to 4 levels. They train on Adult with batches
+of 1024 rows. The plot is `results/cost.png`.
 """
 
 from alternate import Result, alternate, arguments, ours
@@ -18,7 +19,12 @@ COUNTS = {
 
 
 def overrides(axis: str, count: int) -> list[str]:
-    """Returns the configuration of one point."""
+    """Returns the overrides of one point of the plot.
+
+    Args:
+        axis: what is varied: `experts`, `tasks` or `levels`.
+        count: the number of experts, tasks or levels.
+    """
     if axis == "experts":
         return [*MMOE, f"model.num_experts={count}"]
     if axis == "levels":
@@ -54,25 +60,29 @@ def main() -> None:
 
 
 def label(axis: str, count: int) -> str:
-    """Returns the name of a point."""
+    """Returns the name of a point, such as `8 experts`."""
     return f"{count} {axis}"
 
 
 def summarize(count: int, runs: list[Result]) -> dict[str, float]:
-    """Returns the medians of one point."""
-    speed, work = median(runs, steady_speed), runs[0]["multiply_adds"]
+    """Returns the medians of one point.
+
+    A training step counts as three forward passes, a multiply-add as two operations.
+    """
+    speed = median(runs, steady_speed)
+    multiply_adds = runs[0]["multiply_adds"]
     return {
         "count": count,
         "samples_per_second": speed,
         "microseconds": 1e6 / speed,
-        "multiply_adds": work,
-        "gflops": speed * 3 * 2 * work / 1e9,
+        "multiply_adds": multiply_adds,
+        "gflops": speed * 3 * 2 * multiply_adds / 1e9,
         "first_epoch_seconds": median(runs, first_epoch),
     }
 
 
 def tabulate(axis: str, rows: list[dict[str, float]]) -> None:
-    """Prints time and arithmetic relative to the first point."""
+    """Prints the time and the arithmetic of each point, relative to the first point."""
     cells = [
         [
             f"{row['count']}",
@@ -91,15 +101,18 @@ def tabulate(axis: str, rows: list[dict[str, float]]) -> None:
 
 
 def draw(summary: dict[str, list[dict[str, float]]]) -> None:
-    """Draws the time per sample against each count, and the scaled arithmetic."""
+    """Draws the time per sample over each count.
+
+    A dashed line shows the time if it grew as the arithmetic does.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4 * len(summary), 3.6), layout="constrained")
     for i, (axis, rows) in enumerate(summary.items()):
         axes = figure.add_subplot(1, len(summary), i + 1)
         counts = [row["count"] for row in rows]
-        start = rows[0]["microseconds"] / rows[0]["multiply_adds"]
-        arithmetic = [row["multiply_adds"] * start for row in rows]
+        microseconds_each = rows[0]["microseconds"] / rows[0]["multiply_adds"]
+        arithmetic = [row["multiply_adds"] * microseconds_each for row in rows]
         axes.plot(counts, [row["microseconds"] for row in rows], "o-", label="measured")
         axes.plot(counts, arithmetic, "--", color="grey", label="like the arithmetic")
         axes.set_xticks(counts)

@@ -1,6 +1,7 @@
-"""Seconds of an exact AUC over 10 million rows, against scikit-learn's.
+"""Seconds of an exact AUC of 10 million rows, compared with scikit-learn.
 
-Predictions are float32, as the models' are, so that some of them are equal.
+The predictions are float32, as the predictions of models are. Therefore some
+predictions are equal.
 """
 
 import json
@@ -14,14 +15,14 @@ from report import compare, save
 SKLEARN = "scikit-learn"
 
 
-def measure(which: str, rows: int) -> None:
-    """Prints the seconds of one AUC, and the AUC."""
+def measure(system: str, rows: int) -> None:
+    """Computes the AUC with one system, and prints it with its seconds."""
     rng = np.random.default_rng(0)
     label = (rng.random(rows) < 0.05).astype("float32")
     logit = rng.normal(size=rows) + label
     prediction = (1 / (1 + np.exp(-logit))).astype("float32")
     weight = np.ones(rows, "float32")
-    if which == OURS:
+    if system == OURS:
         from mtl_cli.metrics.auc import auc
 
         start = time.perf_counter()

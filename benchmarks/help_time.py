@@ -1,11 +1,11 @@
-"""Seconds of `mtl-train --help`, against NextRec, the only peer with a command."""
+"""Seconds of `mtl-train --help`, and of NextRec, the only peer with a command."""
 
 from alternate import MTL_TRAIN, OURS, Contender, Result, alternate, arguments
 from report import compare, save
 
 
-def nothing(*_: object) -> Result:
-    """Returns an empty result: only the seconds of the process are compared."""
+def empty_result(*_: object) -> Result:
+    """Returns no figures, since only the seconds of the process are compared."""
     return {}
 
 
@@ -19,7 +19,9 @@ def main() -> None:
         OURS: [MTL_TRAIN, "--help"],
         "NextRec": [nextrec, "--help"],
     }
-    contenders = [Contender(*item, nothing) for item in commands.items()]
+    contenders = [
+        Contender(name, command, empty_result) for name, command in commands.items()
+    ]
     results = alternate(contenders, options.repeats)
     rows = compare(
         "--help: seconds of the process",

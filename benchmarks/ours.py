@@ -1,12 +1,12 @@
-"""Trains one configuration of mtl-cli in this process, and prints a line of JSON.
+"""Trains one configuration with mtl-cli in this process, and prints a line of JSON.
 
     python benchmarks/ours.py experiment=source/adult_ple trainer.epochs=3
     python benchmarks/ours.py --synthetic 204800 10000 optimizer=adam
 
-Takes the steps of `mtl-train` up to the test metrics, but writes no run folder. The
-line has the keys of the peers' lines, and `multiply_adds`, the number per row. With
-`--synthetic ROWS TABLE_ROWS` the rows come from `peers/synthetic.py`, and the tasks
-from the configuration.
+The script does what `mtl-train` does up to the test metrics, but writes no run folder.
+The line has the same keys as the lines of the peers' scripts, and `multiply_adds`, the
+multiply-adds per row. With `--synthetic ROWS TABLE_ROWS` the network trains on random
+rows of `peers/synthetic.py`, with the tasks of the configuration.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Trains, scores the test rows, prints."""
+    """Trains, evaluates on the test rows, and prints the line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--synthetic", nargs=2, type=int, default=None)
@@ -28,9 +28,9 @@ def main() -> None:
         from mtl_cli.data.load import load
 
         data = load(config.dataset, config.outputs)
-        splits, spec = data.splits, data.features.layout
+        splits, layout = data.splits, data.features.layout
     else:
-        splits, spec = synthetic(list(config.chosen_tasks), *options.synthetic)
+        splits, layout = synthetic(list(config.chosen_tasks), *options.synthetic)
 
     from mtl_cli.core import tensorflow_runtime
 
@@ -40,7 +40,7 @@ def main() -> None:
     from mtl_cli.training.progress import Progress
     from mtl_cli.training.train import train
 
-    network = build(config, spec)
+    network = build(config, layout)
     history = train(config, network, splits["train"], splits.get("valid"), Progress())
     auc = {}
     if "test" in splits:
@@ -53,7 +53,7 @@ def main() -> None:
         "versions": {name: version(name) for name in names},
         "rows": splits["train"].rows,
         "epoch_seconds": [epoch.seconds for epoch in history.epochs],
-        "samples_per_second": [e.samples_per_second for e in history.epochs],
+        "samples_per_second": [epoch.samples_per_second for epoch in history.epochs],
         "auc": auc,
         "parameters": network.logits.count_params(),
         "multiply_adds": multiply_adds(network.logits),
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def configuration(overrides: list[str]) -> Any:
-    """Returns the checked configuration that `mtl-train` makes of these overrides."""
+    """Returns the configuration that `mtl-train` makes of these overrides, checked."""
     from hydra import compose, initialize_config_dir
 
     from mtl_cli.config.check import check
@@ -73,7 +73,7 @@ def configuration(overrides: list[str]) -> Any:
 
 
 def synthetic(tasks: list[str], rows: int, table_rows: int) -> tuple[Any, Any]:
-    """Returns a training split of random rows, and its layout."""
+    """Returns training rows with random ids, and the layout of their features."""
     import numpy as np
     from peers import synthetic
 
@@ -85,16 +85,15 @@ def synthetic(tasks: list[str], rows: int, table_rows: int) -> tuple[Any, Any]:
     columns = dict(zip(tasks, labels.T, strict=True))
     size = synthetic.vocabulary_size(table_rows)
     tables = {name: EmbeddingTable(size) for name in synthetic.FEATURES}
-    return {"train": Table({"ids": ids}, columns, weights)}, Layout(
-        tables, {name: Block("ids", table=name) for name in tables}
-    )
+    layout = Layout(tables, {name: Block("ids", table=name) for name in tables})
+    return {"train": Table({"ids": ids}, columns, weights)}, layout
 
 
 def multiply_adds(network: Any) -> int:
-    """Returns the multiply-adds of a forward pass of one row in matrix products.
+    """Counts the multiply-adds of a forward pass per row, in matrix products.
 
-    Each element of each kernel takes part in one multiply-add per row. The weighing of
-    experts by gates, the activations and the optimizer do not count.
+    Each element of each kernel causes one multiply-add per row. The weighted sums of
+    experts, the activations and the optimizer do not count.
     """
     kernels = [w.shape for w in network.trainable_weights if "kernel" in w.path]
     return sum(math.prod(shape) for shape in kernels)

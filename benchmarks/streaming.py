@@ -1,9 +1,11 @@
-"""Memory and speed of `mtl-train` on 5 and 20 million rows, streamed and in memory.
+"""Memory and speed of `mtl-train` with 5 and 20 million rows.
+
+Each number of rows is trained on twice: streamed from disk, and held in memory.
 
     python benchmarks/streaming.py FOLDER
 
-FOLDER takes the made-up rows (`clicks.py`), about 2 GB; the next call reuses them. Each
-run is a fresh process. Peak memory includes pages of mapped files.
+`clicks.py` writes random rows, about 2 GB. FOLDER keeps them for the next call. Peak
+memory includes the pages of files that are mapped into memory.
 """
 
 import csv
@@ -38,17 +40,18 @@ TRAINING = [
 
 
 def read_folder(folder: Path, _output: str) -> Result:
-    """Returns the seconds to encode and the speed of the epochs, from a run folder."""
+    """Returns the seconds of encoding and the speed of each epoch of a run."""
     log = (folder / "run" / "train.log").read_text().splitlines()
-    loaded = next(x for x in log if " features, " in x)
+    # This line is logged when all rows are encoded.
+    encoded_line = next(line for line in log if " features, " in line)
     with (folder / "run" / "history.csv").open() as file:
         speeds = [float(row["samples_per_second"]) for row in csv.DictReader(file)]
-    encode = (stamp(loaded) - stamp(log[0])).total_seconds()
-    return {"encode_seconds": encode, "samples_per_second": speeds}
+    seconds = (time_of(encoded_line) - time_of(log[0])).total_seconds()
+    return {"encode_seconds": seconds, "samples_per_second": speeds}
 
 
-def stamp(line: str) -> datetime:
-    """Returns the time of a line of a log, to the second."""
+def time_of(line: str) -> datetime:
+    """Returns the time of a line of the log, in whole seconds."""
     return datetime.fromisoformat(line[: len("2026-01-01 00:00:00")])
 
 
@@ -91,7 +94,7 @@ def main() -> None:
         [name, *(format(row[head], form) for head, (_, form) in figures.items())]
         for name, row in summary.items()
     ]
-    title = f"MMoE on made-up clicks, {options.epochs} epochs, batch 4096"
+    title = f"MMoE on random clicks, {options.epochs} epochs, batch 4096"
     show(title, ["rows", *figures], cells)
     save("streaming", results, summary)
 

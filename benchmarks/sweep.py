@@ -1,8 +1,8 @@
-"""Seconds of a sweep of 12 jobs: three of the source's Adult models, four seeds each.
+"""Seconds of a sweep of 12 jobs: three of the source's Adult models with four seeds.
 
-Compares `mtl-train -m` with one `mtl-train` after another, and with one plain DeepCTR
-script after another. mtl-cli writes a full run folder for each job; the scripts only
-print their AUC.
+`mtl-train -m` is compared with 12 `mtl-train` one after another, and with 12 DeepCTR
+scripts one after another. mtl-cli writes a complete run folder for each job. The
+scripts only print their AUC.
 """
 
 import itertools
@@ -17,15 +17,15 @@ from report import compare, save
 
 MODELS = ("shared_bottom", "mmoe", "ple")
 SEEDS = (1, 2, 3, 4)
-APART = "mtl-cli, one process per job"
-BARS = {APART: 1.5, "DeepCTR": 4}
+ONE_BY_ONE = "mtl-cli, one process per job"
+BARS = {ONE_BY_ONE: 1.5, "DeepCTR": 4}
 
 
 def read_folder(folder: Path, _output: str) -> Result:
-    """Returns the mean test AUC of income over all jobs.
+    """Returns the mean test AUC of income over all jobs, from the run folders.
 
     Raises:
-        RuntimeError: if jobs are missing.
+        RuntimeError: if a job has no metrics.
     """
     metrics = [json.loads(path.read_text()) for path in folder.glob("*/*/metrics.json")]
     if len(metrics) != len(MODELS) * len(SEEDS):
@@ -34,44 +34,49 @@ def read_folder(folder: Path, _output: str) -> Result:
 
 
 def read_lines(_folder: Path, output: str) -> Result:
-    """Returns the mean test AUC of income over the lines of the scripts."""
+    """Returns the mean test AUC of income over all scripts, from their output."""
     lines = [json.loads(x) for x in output.splitlines() if x.startswith("{")]
     return {"auc": statistics.fmean(line["auc"]["income"] for line in lines)}
 
 
 def in_turn(commands: list[list[str]]) -> list[str]:
-    """Returns a command that runs commands one after another."""
+    """Returns one command that runs several commands, one after another."""
     return ["bash", "-ec", "\n".join(map(shlex.join, commands))]
 
 
 def contenders(peers: Path, epochs: int) -> list[Contender]:
-    """Returns the sweep, and the same jobs one after another."""
+    """Returns the three contenders.
+
+    Args:
+        peers: the folder of the peers' environments.
+        epochs: the number of epochs of each job.
+    """
     jobs = list(itertools.product(MODELS, map(str, SEEDS)))
-    last = f"trainer.epochs={epochs}"
+    length = f"trainer.epochs={epochs}"
     names = ",".join(f"source/adult_{model}" for model in MODELS)
     seeds = ",".join(map(str, SEEDS))
-    sweep = [MTL_TRAIN, "-m", f"experiment={names}", f"seed={seeds}", last]
-    apart = [
+    sweep = [MTL_TRAIN, "-m", f"experiment={names}", f"seed={seeds}", length]
+    one_by_one = [
         [
             MTL_TRAIN,
             f"experiment=source/adult_{model}",
             f"seed={seed}",
-            last,
+            length,
             f"hydra.run.dir=runs/{model}-{seed}",
         ]
         for model, seed in jobs
     ]
-    own = [
+    ours = [
         Contender(OURS, [*sweep, "hydra.sweep.dir=sweep"], read_folder),
-        Contender(APART, in_turn(apart), read_folder),
+        Contender(ONE_BY_ONE, in_turn(one_by_one), read_folder),
     ]
     script = peer(peers, "DeepCTR", "deepctr_sweep.py", "--epochs", epochs)
     if not shutil.which(script.command[0]):
-        return [*own, script]  # `alternate` leaves it out and says so
+        return [*ours, script]  # `alternate` prints that the script cannot run
     scripts = [
         [*script.command, "--model", model, "--seed", seed] for model, seed in jobs
     ]
-    return [*own, Contender("DeepCTR", in_turn(scripts), read_lines)]
+    return [*ours, Contender("DeepCTR", in_turn(scripts), read_lines)]
 
 
 def main() -> None:

@@ -1,13 +1,17 @@
-"""Quality on many tables: the defaults of mtl-cli against boosted trees.
+"""Quality of the defaults of mtl-cli on 22 tables, compared with boosted trees.
 
-    python benchmarks/tables.py FOLDER                                   on test rows
+    python benchmarks/tables.py FOLDER
     python benchmarks/tables.py FOLDER --part tune --name drop -- model.dropout=0.1
 
-22 tables with two to four tasks, of 600 to 65,000 rows, each with the YAML that
-`mtl-init` proposes. All jobs are one sweep. FOLDER keeps the tables, the sweeps and the
-scores of the trees, so that the next call with other settings trains only its own jobs.
-Defaults are chosen with `--part tune`; `--part test` is for the result. See
-`peers/rdatasets_tables.py` for the tables and `peers/trees.py` for the trees.
+The tables have 600 to 65,000 rows and two to four tasks; `peers/rdatasets_tables.py`
+fetches them. `mtl-init` proposes the YAML of each table. One sweep trains all of them.
+`peers/trees.py` trains LightGBM and CatBoost.
+
+`--part test`, the default, compares the scores on test rows. Defaults must not be
+chosen by test rows: `--part tune` compares the scores on other rows, for that purpose.
+
+FOLDER keeps the tables, the sweeps, and the scores of the trees. Therefore the next
+call with other settings trains only its own sweep.
 """
 
 import argparse
@@ -23,22 +27,24 @@ from report import save
 
 ADULT = FOLDER.parent / "data" / "adult"
 PEERS = FOLDER / "peers"
-# A task is level with the best trees within these distances.
-AUC_OR_R2, LOG_LOSS = 0.003, 0.005
-# Labels of several whole numbers that are amounts: `mtl-init` takes them for classes.
+# A task is level with the best trees if its scores are worse by at most this much: the
+# AUC or R2 absolutely, the log loss relatively.
+MAX_AUC_OR_R2_DIFFERENCE, MAX_LOG_LOSS_RATIO = 0.003, 0.005
+# (table, task) whose label has only a few whole numbers, which are amounts. `mtl-init`
+# takes them for classes, so the YAML is changed to a regression.
 AMOUNTS = {("youth", "strength")}
 
 Scores = dict[str, float]
 
 
 def main() -> None:
-    """Fetches the tables, trains what is missing, and prints the table."""
+    """Fetches the tables, trains on them, and prints the comparison."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--part", choices=["tune", "test"], default="test")
     parser.add_argument("--name", default="defaults", help="name of the sweep")
     parser.add_argument("--seeds", default="1,2,3")
-    parser.add_argument("--tables", default=None, help="names with commas; all if none")
+    parser.add_argument("--tables", default=None, help="names, separated by commas")
     parser.add_argument("--peers", type=Path, default=FOLDER / ".peers")
     parser.add_argument("overrides", nargs="*")
     options = parser.parse_args()
@@ -66,31 +72,32 @@ def main() -> None:
         *options.overrides,
     ]
     run(folder, train)
-    rows = compared(folder / sweep, json.loads(trees.read_text()))
+    rows = compare(folder / sweep, json.loads(trees.read_text()))
     print_rows(rows)
     save("tables", {}, {"part": part, "overrides": options.overrides, "tasks": rows})
 
 
 def run(folder: Path, command: list[Any]) -> str:
-    """Runs a command in a folder; returns its stdout."""
+    """Runs a command in a folder, and returns its stdout. A failure ends the script."""
     words = [str(word) for word in command]
-    done = subprocess.run(words, cwd=folder, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(words)}: exit {done.returncode}")
-    return done.stdout
+    process = subprocess.run(words, cwd=folder, stdout=subprocess.PIPE, text=True)
+    if process.returncode:
+        sys.exit(f"{' '.join(words)}: exit {process.returncode}")
+    return process.stdout
 
 
 def write_config(folder: Path, table: str, tasks: list[str]) -> None:
-    """Writes the YAML of a table, as `mtl-init` proposes it, with the files of a part.
+    """Writes the YAML that `mtl-init` proposes for a table, if it does not exist.
 
-    `mtl-init` sees the `train` rows only.
+    `mtl-init` reads only the training rows. The validation and test rows are in other
+    files, so the keys that would split the training rows are changed.
     """
     path = folder / "conf" / "dataset" / f"{table}.yaml"
     if path.exists():
         return
-    names = [word for task in tasks for word in ("--task", task)]
+    options = [word for task in tasks for word in ("--task", task)]
     mtl_init = Path(MTL_TRAIN).with_name("mtl-init")
-    run(folder, [mtl_init, f"tables/{table}/train.parquet", *names, "--name", table])
+    run(folder, [mtl_init, f"tables/{table}/train.parquet", *options, "--name", table])
     lines = path.read_text().splitlines()
     for i, line in enumerate(lines):
         key = line.partition(":")[0]
@@ -99,8 +106,8 @@ def write_config(folder: Path, table: str, tasks: list[str]) -> None:
         elif key in ("valid_fraction", "test_fraction"):
             lines[i] = f"{key}: 0.0"
     text = "\n".join(lines)
-    for amounts, task in AMOUNTS:
-        if amounts == table:
+    for table_with_amounts, task in AMOUNTS:
+        if table_with_amounts == table:
             start = text.index("    kind: multiclass", text.index(f"  {task}:\n"))
             end = text.index("    weight:", start)
             kind = "    kind: regression\n    loss: mse\n    transform: standard\n"
@@ -108,10 +115,15 @@ def write_config(folder: Path, table: str, tasks: list[str]) -> None:
     path.write_text(text + "\n")
 
 
-def compared(
+def compare(
     sweep: Path, trees: dict[str, dict[str, list[Scores]]]
 ) -> list[dict[str, Any]]:
-    """Returns each task's mean scores over the seeds, of mtl-cli and of the trees."""
+    """Returns the mean scores over the seeds of mtl-cli and of the trees, by task.
+
+    Args:
+        sweep: the folder of the sweep.
+        trees: {"TABLE.TASK": {library: scores of each seed}}.
+    """
     ours: dict[str, list[Scores]] = {}
     for path in sorted(sweep.glob("*/metrics.json")):
         spec = json.loads((path.parent / "model" / "spec.json").read_text())
@@ -125,12 +137,12 @@ def compared(
 
 
 def by_library(scores: dict[str, list[Scores]]) -> dict[str, Scores]:
-    """Returns the mean scores of each library over the seeds."""
+    """Returns {library: mean scores over the seeds}."""
     return {library: means(runs) for library, runs in scores.items()}
 
 
 def means(runs: list[Scores]) -> Scores:
-    """Returns the mean of each score that the bench compares."""
+    """Returns the mean of each compared score over the seeds."""
     names = [
         name for name in ("auc", "log_loss", "ece", "pcoc", "r2") if name in runs[0]
     ]
@@ -138,10 +150,12 @@ def means(runs: list[Scores]) -> Scores:
 
 
 def print_rows(rows: list[dict[str, Any]]) -> None:
-    """Prints the scores, and on how many tasks mtl-cli is level with the best trees."""
+    """Prints the scores, and counts the tasks on which mtl-cli is level or better."""
     num_level = sum(map(is_level, rows))
-    binary = [row for row in rows if "auc" in row["ours"]]
-    calibrated = [row["ours"]["ece"] <= row["light_gbm"]["ece"] for row in binary]
+    binary_rows = [row for row in rows if "auc" in row["ours"]]
+    is_calibrated = [
+        row["ours"]["ece"] <= row["light_gbm"]["ece"] for row in binary_rows
+    ]
     for row in rows:
         ours, best = row["ours"], best_trees(row)
         cells = [f"{row['task']:24}"]
@@ -155,12 +169,12 @@ def print_rows(rows: list[dict[str, Any]]) -> None:
         print("  ".join([*cells, "level" if is_level(row) else ""]))
     print(
         f"level with the best trees or better on {num_level} of {len(rows)} tasks; "
-        f"calibrated as well as LightGBM on {sum(calibrated)} of {len(binary)}"
+        f"calibrated as well as LightGBM on {sum(is_calibrated)} of {len(binary_rows)}"
     )
 
 
 def best_trees(row: dict[str, Any]) -> Scores:
-    """Returns the best of each score of the libraries of trees."""
+    """Returns the better of LightGBM's and CatBoost's value, for each score."""
     trees = row["light_gbm"], row["cat_boost"]
     return {
         name: (min if name == "log_loss" else max)(scores[name] for scores in trees)
@@ -169,12 +183,13 @@ def best_trees(row: dict[str, Any]) -> Scores:
 
 
 def is_level(row: dict[str, Any]) -> bool:
-    """Whether mtl-cli is level with the best trees on a task."""
+    """Whether mtl-cli is level with the best trees on a task, or better."""
     ours, best = row["ours"], best_trees(row)
     if "r2" in ours:
-        return bool(ours["r2"] >= best["r2"] - AUC_OR_R2)
-    is_ranked = ours["auc"] >= best["auc"] - AUC_OR_R2
-    return bool(is_ranked and ours["log_loss"] <= best["log_loss"] * (1 + LOG_LOSS))
+        return bool(ours["r2"] >= best["r2"] - MAX_AUC_OR_R2_DIFFERENCE)
+    has_auc = ours["auc"] >= best["auc"] - MAX_AUC_OR_R2_DIFFERENCE
+    has_loss = ours["log_loss"] <= best["log_loss"] * (1 + MAX_LOG_LOSS_RATIO)
+    return bool(has_auc and has_loss)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Two processes of this machine that train one network together, against one process.
+"""Two processes that train one network together, compared with a single process.
 
-Adult, PLE, the same global batches: the difference of the losses in the first steps,
-and samples per second. The two processes share the cores of the one, so the speed shows
-the cost of working together; a gain needs a second device. In long runs rounding errors
-grow and the losses drift apart.
+Both train a PLE on Adult with the same batches. The benchmark shows the difference of
+the losses in the first steps, and the samples per second. In long runs rounding errors
+grow, and the losses drift apart. The two processes run on one machine and share its
+cores, so the speed shows only the cost of communication. A gain needs a second device.
 """
 
 import json
@@ -19,20 +19,20 @@ from report import median, save, show, steady_speed
 
 OVERRIDES = ["trainer.batch_size=1024", "trainer.patience=null"]
 ONE, TWO = "one process", "two processes"
-STEPS = 20
+NUM_STEPS = 20  # the losses of this many steps are compared
 
 
 def main() -> None:
-    """Measures, prints, saves; with `--worker`, trains as one of the processes."""
+    """Measures, prints, saves. With `--worker`, trains as one of the processes."""
     parser = arguments(__doc__, epochs=4)
-    parser.add_argument("--processes", type=int, help="train with this number")
+    parser.add_argument("--processes", type=int, help="only train, with this number")
     parser.add_argument(
         "--worker", action="store_true", help="train as one process, print losses"
     )
     options = parser.parse_args()
     overrides = [*OVERRIDES, f"trainer.epochs={options.epochs}"]
     if options.worker:
-        print(json.dumps(trained(overrides)))
+        print(json.dumps(train_here(overrides)))
     elif options.processes:
         train_together(options.processes, options.epochs)
     else:
@@ -54,7 +54,9 @@ def compare(repeats: int, epochs: int) -> None:
         for name, runs in results.items()
     }
     if len(results) == 2:
-        summary[TWO]["largest_difference"] = largest(results[ONE][0], results[TWO][0])
+        summary[TWO]["largest_difference"] = largest_difference(
+            results[ONE][0], results[TWO][0]
+        )
     cells = [
         [
             name,
@@ -63,27 +65,28 @@ def compare(repeats: int, epochs: int) -> None:
         ]
         for name, row in summary.items()
     ]
-    heads = ["", "samples/s", f"losses of {STEPS} steps, relative difference"]
+    heads = ["", "samples/s", f"losses of {NUM_STEPS} steps, relative difference"]
     show("Adult PLE, batch 1024", heads, cells)
     save("two_workers", results, summary)
 
 
-def largest(one: Result, other: Result) -> float:
-    """Returns the largest relative difference of the losses of the first steps."""
-    pairs = zip(one["losses"], other["losses"], strict=True)
+def largest_difference(result: Result, other: Result) -> float:
+    """Returns the largest relative difference of the losses of two runs."""
+    steps = zip(result["losses"], other["losses"], strict=True)
     return max(
         abs(x - y) / abs(y)
-        for losses_of_one, losses_of_other in pairs
-        for x, y in zip(losses_of_one, losses_of_other, strict=True)
+        for losses, other_losses in steps
+        for x, y in zip(losses, other_losses, strict=True)
     )
 
 
 def train_together(count: int, epochs: int) -> None:
-    """Starts processes that train together; the first prints the line of JSON."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    workers = [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
-    for s in sockets:
-        s.close()
+    """Starts processes that train together. The first prints the line of JSON."""
+    # Each process needs a free port. The operating system chooses one for port 0.
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    workers = [f"127.0.0.1:{server.getsockname()[1]}" for server in servers]
+    for server in servers:
+        server.close()
     command = [sys.executable, str(Path(__file__).resolve()), "--worker"]
     processes = []
     for index in range(count):
@@ -96,11 +99,12 @@ def train_together(count: int, epochs: int) -> None:
                 stdout=None if index == 0 else subprocess.DEVNULL,
             )
         )
+    # A list, not a generator: all processes must be waited for.
     if any([process.wait() for process in processes]):
         sys.exit("a process failed")
 
 
-def trained(overrides: list[str]) -> Result:
+def train_here(overrides: list[str]) -> Result:
     """Trains in this process, alone or as one of several."""
     from ours import configuration
 
@@ -133,7 +137,7 @@ def trained(overrides: list[str]) -> Result:
     history = train(config, network, table, None, Progress(), replicas=replicas)
     replicas.close()
     return {
-        "losses": losses_by_step[:STEPS],
+        "losses": losses_by_step[:NUM_STEPS],
         "samples_per_second": [e.samples_per_second for e in history.epochs],
     }
 

@@ -1,7 +1,8 @@
-"""Seconds of a whole process, from its start to test metrics and a full run folder.
+"""Seconds of a whole process, from its start to its end.
 
-Compares `mtl-train` on the source's Adult PLE, 5 epochs, with a plain DeepCTR script of
-the same protocol. The script prints its AUC and writes nothing.
+`mtl-train` trains the source's Adult PLE for 5 epochs, computes test metrics, and
+writes a complete run folder. It is compared with a DeepCTR script that trains the same
+network in the same way, prints its AUC, and writes no files.
 """
 
 import json
@@ -11,21 +12,28 @@ from alternate import MTL_TRAIN, OURS, Contender, Result, alternate, arguments, 
 from report import compare, save
 
 BARS = {"DeepCTR": 3}
-FULL = ["metrics.json", "history.csv", "predictions.parquet", "report.html", "model"]
+# A complete run folder holds at least these files.
+RUN_FILES = [
+    "metrics.json",
+    "history.csv",
+    "predictions.parquet",
+    "report.html",
+    "model",
+]
 
 
 def read_folder(folder: Path, _output: str) -> Result:
-    """Returns the test AUC that a run folder holds.
+    """Returns the test AUC of each task, from the run folder.
 
     Raises:
         RuntimeError: if the folder is incomplete.
     """
     run = folder / "run"
-    missing = [name for name in FULL if not (run / name).exists()]
+    missing = [name for name in RUN_FILES if not (run / name).exists()]
     if missing:
         raise RuntimeError(f"the run folder lacks {', '.join(missing)}")
-    test = json.loads((run / "metrics.json").read_text())["test"]
-    return {"auc": {task: metrics["auc"] for task, metrics in test.items()}}
+    scores = json.loads((run / "metrics.json").read_text())["test"]
+    return {"auc": {task: metrics["auc"] for task, metrics in scores.items()}}
 
 
 def main() -> None:
@@ -33,11 +41,11 @@ def main() -> None:
     options = arguments(__doc__, epochs=5).parse_args()
     epochs = f"trainer.epochs={options.epochs}"
     command = [MTL_TRAIN, "experiment=source/adult_ple", epochs, "hydra.run.dir=run"]
-    theirs = ["--batch-size", 256, "--epochs", options.epochs]
+    peer_options = ["--batch-size", 256, "--epochs", options.epochs]
     results = alternate(
         [
             Contender(OURS, command, read_folder),
-            *deepctr(options.peers, "deepctr_ple.py", *theirs),
+            *deepctr(options.peers, "deepctr_ple.py", *peer_options),
         ],
         options.repeats,
     )

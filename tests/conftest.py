@@ -1,4 +1,4 @@
-"""Starts TensorFlow once for all tests in this process: seeded, deterministic."""
+"""Starts TensorFlow once per test process, seeded and deterministic."""
 
 import gc
 import os
@@ -8,18 +8,19 @@ import pytest
 
 from mtl_cli.core import tensorflow_runtime
 
-collect_ignore = ["engines"]  # drills, which need real engines
+collect_ignore = ["engines"]  # these tests need real servers, such as MLflow's
 
-# Keeps the tests' encoded data and compiled code out of the user's cache.
+# The tests have a cache of their own, for encoded data and compiled code.
 CACHE = tempfile.TemporaryDirectory(prefix="mtl-cli-tests-")
 os.environ["MTL_CACHE"] = CACHE.name
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses", None):
-        return  # this process only hands out tests
-    if beside := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
-        threads = max(1, (os.cpu_count() or 1) // int(beside))
+        return  # this process only distributes the tests to worker processes
+    if num_workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+        # The workers share the cores.
+        threads = max(1, (os.cpu_count() or 1) // int(num_workers))
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
     tensorflow_runtime.start(seed=0, deterministic=True)
 

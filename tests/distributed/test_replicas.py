@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import replica_process
-from helpers.commands import Process, mtl_train, started, wait_for
+from helpers.commands import Process, mtl_train, start_mtl_train, wait_for
 from helpers.interrupted_runs import SMALL, assert_same_run
 from helpers.networks import config
 
@@ -253,7 +253,7 @@ def start_workers(folder, *arguments, environments=None):
     """
     command = ["trainer.strategy=multi_worker", *arguments]
     processes = [
-        started(folder, *command, **environment)
+        start_mtl_train(folder, *command, **environment)
         for environment in environments or worker_environments()
     ]
     STARTED.extend(processes)

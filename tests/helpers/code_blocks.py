@@ -1,4 +1,4 @@
-"""Finds the code blocks of the documentation, and makes the files that they read."""
+"""Finds the code blocks of the documentation, and writes the files that they read."""
 
 import re
 import shlex
@@ -16,9 +16,11 @@ PAGES = sorted(
     for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md", "data/*/*.md")
     for page in ROOT.glob(pattern)
 )
+# A block from the opening to the closing fence: its language and its text.
 FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# A comment at the top of a block with the name of a file, maybe below `# @package`.
 FILE_COMMENT = re.compile(r"(?:# @.*\n)?# ([\w./-]+\.(?:yaml|py))\n")
-SMALL_ROWS = 2000
+SMALL_ROWS = 2000  # of a data set, so that commands run within seconds
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class Block:
     """A fenced block of code.
 
     Attributes:
-        page: the Markdown file, relative to the root.
-        line: the line of the opening fence.
-        language: what stands behind the fence.
+        page: the path of the Markdown file, relative to the root.
+        line: the number of the line with the opening fence, from 1.
+        language: the word after the opening fence, such as `bash`; may be empty.
         text: the code.
     """
 
@@ -39,13 +41,13 @@ class Block:
 
     @property
     def file(self) -> str | None:
-        """The file that the block shows: a comment at its top holds the name."""
+        """The name of the file that the block shows, from a comment at its top."""
         match = FILE_COMMENT.match(self.text)
         return match[1] if match else None
 
     @property
     def commands(self) -> list[list[str]]:
-        """The commands of a shell block, split into arguments; none of other blocks."""
+        """The commands of a `bash` block, each split into arguments."""
         if self.language != "bash":
             return []
         joined = self.text.replace("\\\n", " ")
@@ -66,9 +68,10 @@ def blocks_of(page: str) -> list[Block]:
 
 
 def make_example_folder(folder: Path) -> None:
-    """Makes a folder in which the commands of every page run within seconds.
+    """Fills a folder in which the commands of every page run within seconds.
 
-    The folder's `conf/` replaces bundled data sets by 2,000 rows, and 20 epochs by one.
+    The folder has the files that the pages name, and a `conf/` with small data sets and
+    one epoch of training.
     """
     make_small_configs(folder)
     events = example_events(SMALL_ROWS)
@@ -81,7 +84,7 @@ def make_example_folder(folder: Path) -> None:
 
 
 def make_small_configs(folder: Path) -> None:
-    """Writes `conf/` with small data sets and a short trainer."""
+    """Writes a `conf/` with data sets of `SMALL_ROWS` rows, trained for one epoch."""
     (folder / "conf" / "dataset").mkdir(parents=True)
     (folder / "conf" / "trainer").mkdir()
     for source in (ROOT / "conf" / "dataset").glob("*.yaml"):
@@ -97,12 +100,12 @@ def make_small_configs(folder: Path) -> None:
         target = folder / "conf" / "dataset" / source.name
         target.write_text(yaml.safe_dump(keys, sort_keys=False), "utf-8")
     trainer = (ROOT / "conf" / "trainer" / "default.yaml").read_text("utf-8")
-    short = trainer.replace("epochs: 20", "epochs: 1")
-    (folder / "conf" / "trainer" / "default.yaml").write_text(short, "utf-8")
+    one_epoch = trainer.replace("epochs: 20", "epochs: 1")
+    (folder / "conf" / "trainer" / "default.yaml").write_text(one_epoch, "utf-8")
 
 
 def example_events(rows: int, seed: int = 0) -> pa.Table:
-    """Returns the table of events that the pages about own data read."""
+    """Returns a table with the columns that the pages about own data name."""
     random = np.random.default_rng(seed)
     price = random.lognormal(3, 1, rows).round(2)
     click = (random.random(rows) < 0.4).astype("int64")

@@ -1,9 +1,11 @@
-"""Runs `mtl-train` again and again in one process that has not loaded TensorFlow.
+"""A server that runs one `mtl-train` after another in the same process.
 
-For commands that train nothing in their own process: mistakes, checks and sweeps. Each
-start of Python costs half a second. All sweeps share one fork server: its import of
-TensorFlow costs three seconds. Each line of JSON on stdin is a request; the answer is a
-line of JSON on stdout.
+Tests use it for commands that train nothing in their own process: wrong commands,
+checks of data, and sweeps. A new process for each command would cost half a second to
+start Python. For a sweep it would also cost three seconds to import TensorFlow: here
+all sweeps share one fork server, a process with TensorFlow that forks their jobs.
+
+Each line of JSON on stdin is a request. The answer is one line of JSON on stdout.
 """
 
 import contextlib
@@ -17,14 +19,18 @@ from hydra.core.global_hydra import GlobalHydra
 from mtl_cli.cli.train import main
 from mtl_cli.sweep import session, start_jobs
 
-# As `python -m` has it, so that code in the folder of the start could be found.
+# `python -m` has this entry too: the current folder. Some tests check that no code in
+# the current folder is imported.
 sys.path.insert(0, "")
 
 
 def answer(folder: str, arguments: list[str]) -> list[object]:
-    """Returns exit code, stdout, stderr, and whether TensorFlow is loaded."""
+    """Runs a command in a folder.
+
+    Returns: its exit code, stdout, stderr, and whether TensorFlow is loaded.
+    """
     os.chdir(folder)
-    # The state that an earlier command has left in this process.
+    # Clears the state that an earlier command has left in this process.
     GlobalHydra.instance().clear()
     session.current = None
     start_jobs.started.clear()

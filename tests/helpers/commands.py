@@ -1,4 +1,4 @@
-"""Runs `mtl-train` in processes, to their end or up to a signal."""
+"""Runs `mtl-train` in other processes, for tests."""
 
 import atexit
 import functools
@@ -14,46 +14,46 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-PATIENCE_SECONDS = 120
-PAUSE_SECONDS = 0.01
+PATIENCE_SECONDS = 120  # a test fails if it waits longer than this
+PAUSE_SECONDS = 0.01  # between two looks at a process
 
-OUTPUT = tempfile.TemporaryDirectory(prefix="mtl-cli-tests-")
-NUMBERS = itertools.count()
+OUTPUT_FOLDER = tempfile.TemporaryDirectory(prefix="mtl-cli-tests-")
+PROCESS_NUMBERS = itertools.count()
 
 
 @functools.cache
 def server(name: str, python_path: str | None = None) -> subprocess.Popen[str]:
-    """Starts a server of this folder. The server ends with this process.
+    """Starts one of the servers in this folder. It ends when this process ends.
 
     Args:
-        name: the file's name.
+        name: the name of the server's file.
         python_path: the server's `PYTHONPATH`; None for the value in this process.
     """
     environment = {} if python_path is None else {"PYTHONPATH": python_path}
-    begun = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name(name))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | environment,
     )
-    atexit.register(begun.communicate)
-    return begun
+    atexit.register(process.communicate)
+    return process
 
 
 def ask(name: str, python_path: str | None = None, **request: Any) -> Any:
-    """Returns what a server answers."""
-    begun = server(name, python_path)
-    assert begun.stdin and begun.stdout
-    begun.stdin.write(f"{json.dumps(request)}\n")
-    begun.stdin.flush()
-    return json.loads(begun.stdout.readline())
+    """Sends a request to a server, and returns its answer."""
+    process = server(name, python_path)
+    assert process.stdin and process.stdout
+    process.stdin.write(f"{json.dumps(request)}\n")
+    process.stdin.flush()
+    return json.loads(process.stdout.readline())
 
 
 def refused(folder: Path, *arguments: str) -> tuple[int, str, str, bool]:
-    """Runs a wrong `mtl-train` in a process that has run others.
+    """Runs an `mtl-train` that trains nothing, such as a wrong one, on a server.
 
-    Returns: exit code, stdout, stderr, and whether it has loaded TensorFlow.
+    Returns: its exit code, stdout, stderr, and whether it has loaded TensorFlow.
     """
     return tuple(ask("command_server.py", folder=str(folder), arguments=arguments))
 
@@ -61,12 +61,12 @@ def refused(folder: Path, *arguments: str) -> tuple[int, str, str, bool]:
 def sweep_on_shared_fork_server(
     folder: Path, *arguments: str, python_path: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a sweep in a process that has run others.
+    """Runs a sweep on a server, whose fork server starts the jobs of all sweeps.
 
     Args:
-        folder: the folder to start in.
+        folder: the folder in which the command runs.
         arguments: the arguments of `mtl-train`.
-        python_path: `PYTHONPATH` of the command and of its jobs.
+        python_path: the `PYTHONPATH` of the command and of its jobs.
     """
     code, out, err, _ = ask(
         "command_server.py", python_path, folder=str(folder), arguments=arguments
@@ -75,10 +75,13 @@ def sweep_on_shared_fork_server(
 
 
 class Process:
-    """An `mtl-train` with TensorFlow loaded: what tests use of `subprocess.Popen`."""
+    """An `mtl-train` in a fork of a process that has loaded TensorFlow.
+
+    The methods are those of `subprocess.Popen` that tests use.
+    """
 
     def __init__(self, folder: Path, arguments: list[str], environment: Any) -> None:
-        name = Path(OUTPUT.name) / str(next(NUMBERS))
+        name = Path(OUTPUT_FOLDER.name) / str(next(PROCESS_NUMBERS))
         self.out, self.err = name.with_suffix(".out"), name.with_suffix(".err")
         for file in (self.out, self.err):
             file.touch()
@@ -115,15 +118,15 @@ class Process:
         self.send_signal(9)
 
 
-def started(folder: Path, *arguments: str, **environment: str) -> Process:
-    """Starts `mtl-train` in a folder, in the background."""
+def start_mtl_train(folder: Path, *arguments: str, **environment: str) -> Process:
+    """Starts `mtl-train` in a folder, and does not wait for its end."""
     return Process(folder, list(arguments), os.environ | environment)
 
 
 @contextmanager
 def running(folder: Path, *arguments: str, **environment: str) -> Iterator[Process]:
-    """Starts `mtl-train`, and leaves no process behind."""
-    process = started(folder, *arguments, **environment)
+    """Runs `mtl-train` during the block, and kills it at the end of the block."""
+    process = start_mtl_train(folder, *arguments, **environment)
     try:
         yield process
     finally:
@@ -134,7 +137,7 @@ def running(folder: Path, *arguments: str, **environment: str) -> Iterator[Proce
 def mtl_train(
     folder: Path, *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `mtl-train` in a folder to its end."""
+    """Runs `mtl-train` in a folder, and waits for its end."""
     with running(folder, *arguments, **environment) as process:
         out, err = process.communicate()
         code = process.returncode
@@ -145,7 +148,7 @@ def mtl_train(
 def run_cold(
     folder: Path, *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `mtl-train` as a shell does: the command loads all that it needs itself."""
+    """Runs `mtl-train` as a shell does, in a new process of Python."""
     return subprocess.run(
         [sys.executable, "-m", "mtl_cli.cli.train", *arguments],
         cwd=folder,
@@ -159,7 +162,15 @@ def run_cold(
 def wait_for(
     process: Process, condition: Callable[[], object], pause: float = PAUSE_SECONDS
 ) -> bool:
-    """Waits until a condition is true; False if the process ends before."""
+    """Waits until a condition is true.
+
+    Args:
+        process: the process that makes the condition true.
+        condition: is called again and again.
+        pause: the seconds between two calls.
+
+    Returns: whether the condition was true before the process ended.
+    """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while process.poll() is None:
         if condition():

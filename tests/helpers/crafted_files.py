@@ -1,4 +1,4 @@
-"""Files that an attacker could have made: configurations and folders of runs."""
+"""Writes configurations and run folders as an attacker could have made them."""
 
 import copy
 import functools
@@ -11,25 +11,32 @@ from omegaconf import OmegaConf
 
 from mtl_cli.core.paths import conf_folder
 
-# An attack that works makes a folder or a file of this name.
+# A successful attack makes a folder or a file of this name.
 CANARY = "canary"
+# A node of a configuration that makes Hydra call a function.
 CALL = {"_target_": "os.mkdir", "path": CANARY}
 TASKS = {"buy": {"label": "buy", "kind": "binary"}}
+# The arguments of `mtl-train` that run the saved configuration of `saved_run`.
 RERUN = ["--config-path", "{folder}/run", "--config-name", "config"]
 
 
 @functools.cache
 def composed() -> dict[str, Any]:
-    """The configuration that `mtl-train check_only=true` starts from."""
+    """Returns the configuration of `mtl-train check_only=true`; do not change it."""
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         config = compose("config", ["check_only=true"])
     return yaml.safe_load(OmegaConf.to_yaml(config, resolve=True))
 
 
 def saved_run(**changes: Any) -> dict[str, str]:
-    """Files of a run folder whose saved configuration has some parts changed."""
+    """Returns {path: text} of a run folder with a changed configuration.
+
+    Args:
+        changes: {key of the configuration: value}. A dict is merged into the old value.
+    """
     logging = [
-        {f"override hydra/{g}": "none"} for g in ("job_logging", "hydra_logging")
+        {f"override hydra/{group}": "none"}
+        for group in ("job_logging", "hydra_logging")
     ]
     values = {"defaults": [*logging, "_self_"], **copy.deepcopy(composed())}
     values["hydra"] = {"output_subdir": None, "run": {"dir": "outputs/x"}}
@@ -40,12 +47,17 @@ def saved_run(**changes: Any) -> dict[str, str]:
 
 
 def dataset(text: str) -> dict[str, str]:
-    """Files of a data set `mine` in the user's own `./conf`."""
+    """Returns {path: text} of a data set `mine` in the user's folder `./conf`."""
     return {"conf/dataset/mine.yaml": text}
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> None:
-    """Writes files, by their paths below a folder."""
+    """Writes files into a folder.
+
+    Args:
+        folder: the folder.
+        files: {path relative to the folder: content}.
+    """
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

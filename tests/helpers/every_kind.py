@@ -1,4 +1,4 @@
-"""Rows, features and tasks of every kind, and raw rows that are hard to encode."""
+"""Features and tasks of every kind, with ordinary rows and rows hard to read."""
 
 import random
 from pathlib import Path
@@ -11,11 +11,12 @@ from helpers.planted_data import parquet, run_in, values
 
 from mtl_cli.config.run_config import Config
 
+# The overrides of a short training.
 SHORT = ["trainer.epochs=1", "trainer.patience=null", "trainer.batch_size=64"]
 SHORT += ["trainer.compile=false", "encoder.embedding_dim=4"]
-HUGE = 2**53  # float64 holds no odd number above it
+HUGE = 2**53  # float64 cannot hold an odd number above it
 WORDS = ["ä", "word", "日本", "x" * 50, "17"]
-MARKS = ["a", "b", "", "dé", "e"]
+TAGS = ["a", "b", "", "dé", "e"]
 HASHED: dict[str, Any] = {
     "word": {"kind": "hashed", "num_buckets": 50},
     "other_word": {"kind": "hashed", "num_buckets": 50, "table": "word"},
@@ -63,33 +64,34 @@ TASKS: dict[str, Any] = {
 
 
 def rows(count: int, seed: int) -> pa.Table:
-    """Rows to train on: ids above 2^53, empty cells, lists, weights, labels."""
+    """Returns rows to train `FEATURES` and `TASKS` on, with some empty cells."""
     draw = np.random.default_rng(seed)
 
-    def some(x: Any) -> list[Any]:
+    def with_empty_cells(column: Any) -> list[Any]:
         return [
-            None if u < 0.1 else v for v, u in zip(x, draw.random(count), strict=True)
+            None if u < 0.1 else cell
+            for cell, u in zip(column, draw.random(count), strict=True)
         ]
 
     user, price = draw.integers(0, 9, count), draw.normal(size=count)
     words = [WORDS[i] for i in draw.integers(0, 5, count)]
     lengths = draw.integers(0, 6, count)
-    tags = ["|".join(MARKS[i] for i in draw.integers(0, 5, n)) for n in lengths]
+    tags = ["|".join(TAGS[i] for i in draw.integers(0, 5, n)) for n in lengths]
     weights = ["|".join(map(repr, draw.random(n).tolist())) for n in lengths]
     lists = [[WORDS[i] for i in draw.integers(0, 5, n)] for n in lengths]
     columns = {
-        "user": some((user + HUGE).tolist()),
-        "friend": some((draw.integers(0, 12, count) + HUGE).tolist()),
-        "word": some(words),
-        "other_word": some(words[::-1]),
-        "price": some((price * 10).tolist()),
+        "user": with_empty_cells((user + HUGE).tolist()),
+        "friend": with_empty_cells((draw.integers(0, 12, count) + HUGE).tolist()),
+        "word": with_empty_cells(words),
+        "other_word": with_empty_cells(words[::-1]),
+        "price": with_empty_cells((price * 10).tolist()),
         "plain": draw.normal(size=count),
-        "log": some((draw.normal(size=count) ** 3 * 100).tolist()),
-        "rank": some(draw.normal(size=count).round(1).tolist()),
+        "log": with_empty_cells((draw.normal(size=count) ** 3 * 100).tolist()),
+        "rank": with_empty_cells(draw.normal(size=count).round(1).tolist()),
         "range": draw.normal(size=count) * 1e5,
-        "whole": some(draw.integers(10, 60, count).tolist()),
+        "whole": with_empty_cells(draw.integers(10, 60, count).tolist()),
         "age in years": draw.uniform(10, 60, count),
-        "pieces": some(draw.normal(size=count).round(1).tolist()),
+        "pieces": with_empty_cells(draw.normal(size=count).round(1).tolist()),
         "tags": tags,
         "tag_weights": [w if t else "" for t, w in zip(tags, weights, strict=True)],
         "list": [x or None for x in lists],
@@ -106,7 +108,7 @@ def rows(count: int, seed: int) -> pa.Table:
 def trained(
     folder: Path, features: dict[str, Any], model: str = "shared_bottom"
 ) -> Path:
-    """Trains a model on these rows; returns its run folder."""
+    """Trains a model on `rows`, and returns its run folder."""
     train = parquet(folder, rows(300, 0))
     test = parquet(folder, rows(60, 1), "test.parquet")
     data = values(train, features, TASKS, test=str(test))
@@ -118,35 +120,35 @@ def trained(
 
 
 def hard_rows(count: int, seed: int) -> pa.Table:
-    """Raw rows of `FEATURES`: seen, unseen, missing, very long and odd values."""
+    """Returns rows with values that are unseen, missing, very long, or unusual."""
     draw = random.Random(seed)
-    seen = [*WORDS, *MARKS[:2], "dé"]
+    known = [*WORDS, *TAGS[:2], "dé"]
     letters = "abcäöüßéλж日本語😀|\x1f\t\n\"',;{}[]\\%\u200b"
 
     def text() -> str | None:
-        kind = draw.random()
-        if kind < 0.1:
+        u = draw.random()
+        if u < 0.1:
             return None
-        if kind < 0.5:
+        if u < 0.5:
             return str(HUGE + draw.randint(-2, 14))
-        if kind < 0.7:
-            return draw.choice(seen)
-        if kind < 0.71:
+        if u < 0.7:
+            return draw.choice(known)
+        if u < 0.71:
             return "y" * draw.randint(1000, 20_000)
         return "".join(draw.choices(letters, k=draw.randint(1, 12)))
 
     def number(size: float, missing: bool = True) -> float | None:
-        kind = draw.random()
-        if missing and kind < 0.1:
+        u = draw.random()
+        if missing and u < 0.1:
             return None
-        if kind < 0.2:
+        if u < 0.2:
             return draw.choice([0.0, -0.0, 1e-300, 20.0, 40.0, 1e30, -1e30, 1e37])
-        if kind < 0.6:
+        if u < 0.6:
             return round(draw.gauss(0, 1), 1) * size
         return draw.gauss(0, 20 * size)
 
     def tokens() -> list[str]:
-        return draw.choices([*seen, "", "zz"], k=draw.randint(0, 8))
+        return draw.choices([*known, "", "zz"], k=draw.randint(0, 8))
 
     def weights(n: int) -> list[float]:
         return [draw.choice([0.0, 1.0, draw.random(), 2.5]) for _ in range(n)]
@@ -155,8 +157,8 @@ def hard_rows(count: int, seed: int) -> pa.Table:
         length = draw.randint(-1, 5)
         if length < 0:
             return None
-        other = [None, *range(HUGE - 2, HUGE + 12)]
-        return [draw.choice(other) for _ in range(length)]
+        choices = [None, *range(HUGE - 2, HUGE + 12)]
+        return [draw.choice(choices) for _ in range(length)]
 
     tags, lists = ([tokens() for _ in range(count)] for _ in range(2))
     texts = ["|".join(x) or None for x in tags]
@@ -197,17 +199,17 @@ def hard_rows(count: int, seed: int) -> pa.Table:
 
 
 def as_inputs(table: pa.Table) -> dict[str, list[Any]]:
-    """Raw rows as an exported model takes them, converted by a plain loop."""
+    """Converts rows to the inputs of an exported model, with a plain loop."""
     inputs: dict[str, list[Any]] = {}
     for name, cells in table.to_pydict().items():
         example = next(x for x in cells if x is not None)
         if isinstance(example, list):
             lists = [x or [] for x in cells]
             width = max(map(len, lists))
-            numbers = isinstance(next(x for x in lists if x)[0], float)
-            empty = float("nan") if numbers else ""
+            are_numbers = isinstance(next(x for x in lists if x)[0], float)
+            empty = float("nan") if are_numbers else ""
             inputs[name] = [
-                [empty if v is None else v if numbers else str(v) for v in x]
+                [empty if v is None else v if are_numbers else str(v) for v in x]
                 + [empty] * (width - len(x))
                 for x in lists
             ]
@@ -219,7 +221,7 @@ def as_inputs(table: pa.Table) -> dict[str, list[Any]]:
 
 
 def with_text_ids(table: pa.Table) -> pa.Table:
-    """Hard rows with text in place of the whole numbers in lists."""
+    """Converts the ids in the lists of `hard_rows` from whole numbers to text."""
     ids = table["users"].cast(pa.list_(pa.string()))
     position = table.schema.get_field_index("users")
     return table.set_column(position, "users", ids)

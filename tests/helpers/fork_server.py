@@ -1,11 +1,14 @@
-"""Forks a process for each `mtl-train` that tests start, with TensorFlow loaded.
+"""A server that forks a process for each `mtl-train` that a test starts.
 
-As a sweep's server does for its jobs: TensorFlow's import takes seconds, a fork
-hundredths of one. Each process has arguments, a folder, an environment and output of
-its own, and ends as the installed command does.
+The server has imported TensorFlow, which takes seconds; a fork takes hundredths of a
+second. A sweep starts its jobs in the same way. Each process has its own arguments,
+folder, environment and output, and ends as the installed command does.
 
-A line of JSON on stdin asks, one on stdout answers: `{"start": {...}}` with the number
-of a new process, `{"poll": number}` with its exit code, or null while it runs.
+Each line of JSON on stdin is a request. The answer is one line of JSON on stdout:
+
+- `{"start": {...}}` starts a process. The answer is its process id.
+- `{"poll": ID}` asks for the exit code of a process. The answer is null while the
+  process runs.
 """
 
 import json
@@ -21,7 +24,7 @@ from mtl_cli.sweep import fork_server_preload  # noqa: F401
 def become(
     folder: str, arguments: list[str], environment: dict[str, str], out: str, err: str
 ) -> None:
-    """Makes this process one that runs `mtl-train` in a folder."""
+    """Turns this process, a new fork, into an `mtl-train`."""
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -29,16 +32,17 @@ def become(
         file = os.open(name, os.O_RDWR | os.O_APPEND)
         os.dup2(file, descriptor)
         os.close(file)
-    # A test run in the background would hand its deafness to Ctrl-C on.
+    # If the tests run in the background, the shell makes them ignore SIGINT. The fork
+    # would ignore it too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["mtl-train", *arguments]
     command()
 
 
-def polled(number: int) -> int | None:
+def exit_code_of(pid: int) -> int | None:
     """Returns the exit code of a process, or None while it runs."""
-    ended, status = os.waitpid(number, os.WNOHANG)
-    return os.waitstatus_to_exitcode(status) if ended else None
+    ended_pid, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended_pid else None
 
 
 def main() -> None:
@@ -46,10 +50,10 @@ def main() -> None:
     for line in sys.stdin:
         request: dict[str, Any] = json.loads(line)
         if "poll" in request:
-            answer = polled(request["poll"])
+            answer = exit_code_of(request["poll"])
         else:
             answer = os.fork()
-            if not answer:
+            if answer == 0:  # in the fork
                 become(**request["start"])
         sys.stdout.write(f"{json.dumps(answer)}\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The gate usage of a network on some rows."""
+"""Measures how the gates of a network use its experts."""
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Table
@@ -10,6 +10,6 @@ from mtl_cli.scoring.gate_weights import measure_gate_weights
 def measure_gate_usage(
     network: Network, config: Config, table: Table
 ) -> GateUsage | None:
-    """How the gates of a network weigh their experts; None without gates."""
-    measured = measure_gate_weights(network, list(config.chosen_tasks), table)
-    return None if measured is None else summarize_gates(measured)
+    """Returns how the gates weigh the experts; None for a network without gates."""
+    weights = measure_gate_weights(network, list(config.chosen_tasks), table)
+    return None if weights is None else summarize_gates(weights)

@@ -1,4 +1,4 @@
-"""Reads the tags of an HTML page, and checks that the page asks nothing of others."""
+"""Reads the tags of an HTML page, and checks that the page loads nothing."""
 
 import re
 from html.parser import HTMLParser
@@ -8,7 +8,7 @@ Tags = list[tuple[str, dict[str, str]]]
 
 
 class TagParser(HTMLParser):
-    """Collects tags, and checks that they are closed in order."""
+    """Collects the tags of a page, and checks that they are closed in order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class TagParser(HTMLParser):
 
 
 def tags_of(page: str) -> Tags:
-    """Returns all tags of a page with their attributes, after checking their order."""
+    """Returns all tags of a page with their attributes. Checks that all are closed."""
     parser = TagParser()
     parser.feed(page)
     assert parser.open == []
@@ -33,7 +33,7 @@ def tags_of(page: str) -> Tags:
 
 
 def check_fragment(html: str) -> None:
-    """Checks that a part of a page loads and runs nothing, and styles nothing."""
+    """Checks that a part of a page loads nothing, and has no scripts and no styles."""
     assert "http" not in html
     tags = tags_of(html)
     active = {"script", "img", "iframe", "object", "link", "style"}
@@ -42,13 +42,14 @@ def check_fragment(html: str) -> None:
 
 
 def check_self_contained(page: str) -> None:
-    """Checks that a page loads and runs nothing, and knows phones and dark mode."""
+    """Checks that a page loads nothing and has no scripts, but styles for phones."""
     assert "http" not in page and "@import" not in page and "url(" not in page
     tags = tags_of(page)
     assert {tag for tag, _ in tags} & {"script", "img", "iframe", "object"} == set()
+    # An empty icon, so that a browser does not ask for `favicon.ico`.
     assert [attrs["href"] for tag, attrs in tags if tag == "link"] == ["data:,"]
     assert not any(key.startswith("on") for _, attrs in tags for key in attrs)
     (viewport,) = (a["content"] for _, a in tags if a.get("name") == "viewport")
     assert "width=device-width" in viewport
-    assert "prefers-color-scheme:dark" in page
+    assert "prefers-color-scheme:dark" in page  # dark mode
     assert re.search(r"@media\(max-width:", page)

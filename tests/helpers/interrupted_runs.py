@@ -1,4 +1,4 @@
-"""Runs that are cut off and go on: small, watched, compared."""
+"""Settings of runs that tests interrupt, and the comparison of their results."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,8 @@ import h5py
 import numpy as np
 import pandas as pd
 
-# Seconds of training, many calls, and a checkpoint after each of them.
+# Training takes seconds and many calls of the compiled function, and each call writes a
+# checkpoint.
 OFTEN_SAVED = [
     "dataset=synthetic_mmoe",
     "dataset.train_rows=10000",
@@ -29,13 +30,15 @@ def has_logged(run: Path, text: str) -> bool:
 
 
 def assert_same_run(run: Path, other: Path) -> None:
-    """Whether two runs ended with the same numbers, bit by bit."""
+    """Checks that two runs have exactly the same results."""
     for name in ("metrics.json", "model/learnt.json"):
         assert (run / name).read_bytes() == (other / name).read_bytes(), name
-    mine, its = (tensors(r / "model" / "model.weights.h5") for r in (run, other))
-    assert mine.keys() == its.keys()
-    for name, x in mine.items():
-        np.testing.assert_array_equal(x, its[name], name, strict=True)
+    weights, other_weights = (
+        read_tensors(folder / "model" / "model.weights.h5") for folder in (run, other)
+    )
+    assert weights.keys() == other_weights.keys()
+    for name, x in weights.items():
+        np.testing.assert_array_equal(x, other_weights[name], name, strict=True)
     frames = [pd.read_parquet(r / "predictions.parquet") for r in (run, other)]
     pd.testing.assert_frame_equal(*frames, check_exact=True)
     timing = ["seconds", "samples_per_second"]
@@ -43,20 +46,20 @@ def assert_same_run(run: Path, other: Path) -> None:
     pd.testing.assert_frame_equal(*tables, check_exact=True)
 
 
-def tensors(path: Path) -> dict[str, np.ndarray]:
-    """Returns all tensors of an HDF5 file by name."""
-    found = {}
+def read_tensors(path: Path) -> dict[str, np.ndarray]:
+    """Returns {name: array} of all tensors in an HDF5 file."""
+    arrays = {}
 
     def keep(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset):
-            found[name] = item[()]
+            arrays[name] = item[()]
 
     with h5py.File(path, "r") as file:
         file.visititems(keep)
-    assert found
-    return found
+    assert arrays
+    return arrays
 
 
 def files(folder: Path) -> set[str]:
-    """Returns the paths of all files in a folder."""
+    """Returns the paths of all files in a folder, relative to the folder."""
     return {os.path.relpath(p, folder) for p in folder.rglob("*") if p.is_file()}

@@ -1,4 +1,4 @@
-"""Small networks for tests: configured, built, with weights to read and to write."""
+"""Builds small networks, and reads and writes their weights."""
 
 import functools
 from typing import Any
@@ -31,7 +31,7 @@ PAIRS = slow_except(
     [(model, encoder) for model in MODELS for encoder in ENCODERS],
 )
 
-# Models that read the scenario of a row, and the keys that they need.
+# The models that read the scenario of a row, and the overrides that they need.
 SCENARIO_MODELS = {
     name for name in MODELS if option_class("models", name, Sharing).reads_scenario
 }
@@ -48,24 +48,27 @@ ROWS = 64
 
 @functools.cache
 def config(*overrides: str) -> Config:
-    """The checked configuration that `mtl-train` makes of these overrides.
+    """Returns the configuration that `mtl-train` makes of these overrides, checked.
 
-    For models that read the scenario, `hour` of LAYOUT tells it.
+    For models that read the scenario of a row, this is the feature `hour`.
     """
-    chosen = {x.removeprefix("model=") for x in overrides if x.startswith("model=")}
-    scenario = SCENARIO if chosen & SCENARIO_MODELS else []
+    models = {x.removeprefix("model=") for x in overrides if x.startswith("model=")}
+    scenario = SCENARIO if models & SCENARIO_MODELS else []
     return check(composed(*scenario, *overrides))
 
 
 def network(*overrides: str, num_tasks: int = 2) -> Network:
-    """A network on LAYOUT with the first of TASKS."""
-    third = "+dataset.tasks.rating={label: rating, kind: regression}"
-    tasks = f"tasks=[{','.join(TASKS[:num_tasks])}]"
-    return build(config("encoder.embedding_dim=4", third, tasks, *overrides), LAYOUT)
+    """Builds a network for the inputs of `LAYOUT`, with the first tasks of `TASKS`."""
+    settings = [
+        "encoder.embedding_dim=4",
+        "+dataset.tasks.rating={label: rating, kind: regression}",
+        f"tasks=[{','.join(TASKS[:num_tasks])}]",
+    ]
+    return build(config(*settings, *overrides), LAYOUT)
 
 
 def features(seed: int = 0) -> dict[str, Any]:
-    """Random rows of LAYOUT."""
+    """Returns `ROWS` random rows as inputs of the network, for `LAYOUT`."""
     rng = np.random.default_rng(seed)
     sizes = list(SIZES.values())
     return {
@@ -75,39 +78,45 @@ def features(seed: int = 0) -> dict[str, Any]:
 
 
 def randomize(model: Any, seed: int = 0) -> None:
-    """Draws all weights anew, biases too: a zero bias hides a wrong one."""
+    """Gives all weights random values.
+
+    Biases start as zeros, and a test could not tell a wrong bias from a right one.
+    """
     rng = np.random.default_rng(seed)
     for weight in model.weights:
         shape = tuple(weight.shape)
         scale = 1.0 if "embedding" in weight.path else 0.3
-        if "kernel" in weight.path:  # keeps the size of what passes through relu
+        if "kernel" in weight.path:  # the outputs of ReLU get the size of its inputs
             scale = np.sqrt(2 / shape[-2])
         values = rng.normal(scale=scale, size=shape)
         weight.assign(np.abs(values) if "variance" in weight.path else values)
 
 
 def arrays(outputs: dict[str, Any]) -> dict[str, Any]:
-    """Outputs of a network as NumPy arrays (rows,)."""
+    """Converts the outputs of a network to {name: NumPy array (rows,)}."""
     return {name: y.numpy()[:, 0] for name, y in outputs.items()}
 
 
-def place(layer: ParallelDense, i: int) -> tuple[int, slice]:
-    """Where the kernel of dense layer `i` lies: its group, its columns."""
+def kernel_position(layer: ParallelDense, i: int) -> tuple[int, slice]:
+    """Returns the group and the columns of dense layer `i` in the shared kernel."""
     per_group = layer.num // layer.groups
-    first = i % per_group * layer.units
-    return i // per_group, slice(first, first + layer.units)
+    start = i % per_group * layer.units
+    return i // per_group, slice(start, start + layer.units)
 
 
 def read_dense(layer: ParallelDense, i: int) -> tuple[Any, Any]:
-    """Kernel `(dim, units)` and bias `(units,)`, or None, of dense layer `i`."""
-    group, columns = place(layer, i)
+    """Returns the kernel `(dim, units)` and bias `(units,)` of dense layer `i`.
+
+    The bias is None if the layer has no biases.
+    """
+    group, columns = kernel_position(layer, i)
     kernel = layer.kernel.numpy()[group, :, columns]
     return kernel, layer.bias.numpy()[i, 0] if layer.use_bias else None
 
 
 def write_dense(layer: ParallelDense, i: int, kernel: Any, bias: Any = None) -> None:
-    """Replaces what `read_dense` reads."""
-    group, columns = place(layer, i)
+    """Replaces the kernel and the bias of dense layer `i`."""
+    group, columns = kernel_position(layer, i)
     kernels = layer.kernel.numpy()
     kernels[group, :, columns] = kernel
     layer.kernel.assign(kernels)
@@ -118,12 +127,12 @@ def write_dense(layer: ParallelDense, i: int, kernel: Any, bias: Any = None) -> 
 
 
 def dense_layers(mlp: ParallelMLP) -> list[ParallelDense]:
-    """The dense layers of networks side by side, from the input on."""
+    """Returns the dense layers of parallel networks, from the input to the output."""
     return [layer for layer in mlp.stack if isinstance(layer, ParallelDense)]
 
 
 def parallel_dense_layers(layer: Any) -> list[ParallelDense]:
-    """The dense layers that lie side by side in a layer of networks or gates."""
+    """Returns all parallel dense layers inside a layer of networks or gates."""
     if isinstance(layer, ParallelDense):
         return [layer]
     if isinstance(layer, ParallelMLP):

@@ -1,4 +1,4 @@
-"""Data sets planted for tests: declared, loaded, compared, run."""
+"""Declares, loads, compares and trains on small data sets with known labels."""
 
 import functools
 import json
@@ -24,6 +24,7 @@ from mtl_cli.metrics.scores import Scores
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.run import run
 
+# The overrides of a small network that is trained for one epoch.
 SMALL = [
     "model=shared_bottom",
     "model.bottom_units=[8]",
@@ -38,84 +39,105 @@ SMALL = [
 
 
 def values(train: Any, features: Any, tasks: Any, **more: Any) -> dict[str, Any]:
-    """A data set's keys as YAML gives them."""
-    needed = {"name": "planted", "train": str(train), "valid": None, "test": None}
-    needed |= {"valid_fraction": 0.0, "split_seed": 0}
-    return needed | {"features": features, "tasks": tasks} | more
+    """Returns the keys of a data set, as they are in its YAML file.
+
+    Args:
+        train: the path of the training rows.
+        features: {name: keys of the feature}.
+        tasks: {name: keys of the task}.
+        more: further keys of the data set.
+    """
+    defaults = {"name": "planted", "train": str(train), "valid": None, "test": None}
+    defaults |= {"valid_fraction": 0.0, "split_seed": 0}
+    return defaults | {"features": features, "tasks": tasks} | more
 
 
 def declared(train: Any, features: Any, tasks: Any, **more: Any) -> Dataset:
-    """A data set as its YAML declares it."""
+    """Returns a validated data set; see `values` for the arguments."""
     return Dataset.model_validate(values(train, features, tasks, **more))
 
 
 def outputs(dataset: Dataset) -> list[Output]:
-    """An output for each task."""
+    """Returns one output for each task."""
     return Independent().outputs(dataset.tasks)
 
 
 def loaded(train: Any, features: Any, tasks: Any, **more: Any) -> Data:
-    """The data of `declared(...)`."""
+    """Loads and encodes a data set; see `values` for the arguments."""
     dataset = declared(train, features, tasks, **more)
     return load(dataset, outputs(dataset))
 
 
 def config(dataset: dict[str, Any], *overrides: str) -> Config:
-    """A small model's checked configuration on a data set's keys."""
+    """Returns the configuration of a small network on a data set.
+
+    Args:
+        dataset: the keys of the data set; see `values`.
+        overrides: further overrides.
+    """
     return Config.model_validate(small_values(*overrides) | {"dataset": dataset})
 
 
 @functools.cache
 def small_values(*overrides: str) -> Any:
-    """A small model's configuration as Hydra composes it; do not change it."""
+    """Returns the configuration of a small network as nested dicts.
+
+    The result is cached, so the caller must not change it.
+    """
     return OmegaConf.to_container(composed(*SMALL, *overrides), resolve=True)
 
 
 def fitted_features(features: Any, table: pa.Table) -> FeatureSet:
-    """Features that have learnt from training rows."""
+    """Fits features on all rows of a table."""
     fitter = FeatureSetFitter(features, table.num_rows)
     fitter.add(table, np.ones(table.num_rows, bool))
     return fitter.finish()
 
 
-def run_in(folder: Path, chosen: Config) -> dict[str, Scores]:
+def run_in(folder: Path, config: Config) -> dict[str, Scores]:
     """Runs a configuration as `mtl-train` does, in this process."""
     run_folder = RunFolder(folder)
     console = Console(folder / "train.log")
     try:
         with warnings.catch_warnings():
-            # Keras asks NumPy 2 for an array without a copy as NumPy deprecates.
+            # Keras calls `__array__` in a way that NumPy 2 warns about.
             warnings.filterwarnings("ignore", "__array__", DeprecationWarning)
-            return run(chosen, run_folder, console, [])
+            return run(config, run_folder, console, [])
     finally:
         console.close()
         run_folder.release()
 
 
 def parquet(folder: Path, columns: Any, name: str = "train.parquet") -> Path:
-    """Writes a table; returns its path."""
+    """Writes a table to a Parquet file, and returns the path of the file."""
     table = columns if isinstance(columns, pa.Table) else pa.table(columns)
     pyarrow.parquet.write_table(table, folder / name)
     return folder / name
 
 
 def assert_same(data: Data, other: Data, report: bool = True) -> None:
-    """Whether two data sets are encoded alike, to the last bit."""
+    """Checks that two data sets are encoded exactly alike.
+
+    Args:
+        data: a data set.
+        other: the other data set.
+        report: whether to compare the reports too.
+    """
     assert list(data.splits) == list(other.splits)
     assert json.dumps(data.features.learnt) == json.dumps(other.features.learnt)
     assert data.features.layout == other.features.layout
     assert not report or data.report == other.report
     for split, table in data.splits.items():
-        mine, its = (as_arrays(t) for t in (table, other.splits[split]))
-        assert list(mine) == list(its)
-        for name, x in mine.items():
-            np.testing.assert_array_equal(x, its[name], name, strict=True)
+        arrays, other_arrays = (as_arrays(t) for t in (table, other.splits[split]))
+        assert list(arrays) == list(other_arrays)
+        for name, x in arrays.items():
+            np.testing.assert_array_equal(x, other_arrays[name], name, strict=True)
         numbers = data.row_numbers[split]
         np.testing.assert_array_equal(numbers, other.row_numbers[split], strict=True)
 
 
 def planted(rows=300, seed=0):
-    """Rows whose labels follow from their features."""
+    """Returns rows whose labels are functions of their features."""
     random = np.random.default_rng(seed)
     user, item = random.integers(0, 9, rows), random.integers(0, 5, rows)
     price = random.normal(size=rows)

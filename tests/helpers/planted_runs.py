@@ -1,4 +1,4 @@
-"""Synthetic run folders for the tests of `mtl-compare`."""
+"""Writes run folders without training, for the tests of `mtl-compare`."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,13 @@ VERSIONS = {"mtl-cli": "0.1.0", "tensorflow": "2.21.0"}
 
 
 def config(model: str, seed: int, **settings: Any) -> dict[str, Any]:
-    """Returns a run's configuration; `settings` are `group__key`."""
+    """Returns the configuration of a run.
+
+    Args:
+        model: the name of the model.
+        seed: the seed.
+        settings: values of further keys; `trainer__epochs` is the key `trainer.epochs`.
+    """
     values: dict[str, Any] = {
         "defaults": ["_self_"],
         "seed": seed,
@@ -41,7 +47,19 @@ def write_run(
     data_hash: str = "d0",
     **settings: Any,
 ) -> Path:
-    """Writes a run folder: split, task, metric; None for a run without metrics."""
+    """Writes a run folder.
+
+    Args:
+        folder: the run folder.
+        model: the name of the model.
+        seed: the seed.
+        scores: {split: {task: {metric: value}}}; None for a run without metrics.
+        status: the status of the run.
+        data_hash: the hash of the data; runs with different hashes had different rows.
+        settings: see `config`.
+
+    Returns: the run folder.
+    """
     folder.mkdir(parents=True)
     start, end = "2026-11-24T10:00:00+00:00", "2026-11-24T10:00:30+00:00"
     record = {"status": status, "start": start, "end": end, "seconds": 30.0}
@@ -49,9 +67,9 @@ def write_run(
         record["error"] = "loss is no number"
     (folder / "status.json").write_text(json.dumps(record))
     (folder / "config.yaml").write_text(yaml.safe_dump(config(model, seed, **settings)))
-    about = {"versions": VERSIONS, "git_commit": "c0ffee"}
-    about |= {"data_hash": data_hash, "seed": seed, "parameters": 1234}
-    (folder / "environment.json").write_text(json.dumps(about))
+    environment = {"versions": VERSIONS, "git_commit": "c0ffee"}
+    environment |= {"data_hash": data_hash, "seed": seed, "parameters": 1234}
+    (folder / "environment.json").write_text(json.dumps(environment))
     if scores is not None:
         (folder / "metrics.json").write_text(json.dumps(scores))
     return folder
@@ -60,21 +78,30 @@ def write_run(
 def compared(
     capsys: pytest.CaptureFixture[str], *command_line: object
 ) -> dict[str, Any]:
-    """Returns what `mtl-compare --json` prints."""
+    """Runs `mtl-compare --json`, and returns the comparison that it prints."""
     assert run(arguments([*map(str, command_line), "--json"])) == 0
     comparison: dict[str, Any] = json.loads(capsys.readouterr().out)
     return comparison
 
 
 def auc(value: float | None, **more: Any) -> dict[str, Any]:
-    """Returns the metrics of a task."""
+    """Returns the metrics of a task with this AUC."""
     return {"auc": value, "log_loss": 0.5, **COUNTS, **more}
 
 
 def write_sweep(
     folder: Path, means: dict[str, float], seeds: int = 3, noise: float = 0.001
 ) -> Path:
-    """Writes runs of models whose test AUC has a known mean and noise over seeds."""
+    """Writes runs whose test AUC has a known mean and noise over seeds.
+
+    Args:
+        folder: the sweep folder.
+        means: {model: mean of its test AUC}.
+        seeds: the number of seeds per model.
+        noise: the standard deviation of the AUC over seeds.
+
+    Returns: the sweep folder.
+    """
     rng = np.random.default_rng(7)
     job = 0
     for model, mean in means.items():
@@ -90,7 +117,7 @@ def write_sweep(
 
 
 def write_history(folder: Path, epochs: int = 3) -> None:
-    """Writes a history that is best at its last epoch but one."""
+    """Writes a history whose best epoch is the last but one."""
     rows = [
         {
             "epoch": n,
@@ -108,7 +135,15 @@ def write_history(folder: Path, epochs: int = 3) -> None:
 def write_predictions(
     folder: Path, label: Any, prediction: Any, first: int = 0, **tasks: Any
 ) -> None:
-    """Writes the test rows of task `click`, from row `first`, and of more tasks."""
+    """Writes the predictions of a run for its test rows.
+
+    Args:
+        folder: the run folder.
+        label: the labels of the task `click`.
+        prediction: the predictions of the task `click`.
+        first: the number of the first row.
+        tasks: (labels, predictions) of further tasks, by name.
+    """
     columns = {"row": np.arange(len(label)) + first, "click": label}
     columns["click_prediction"] = prediction
     for task, (truth, predicted) in tasks.items():

@@ -1,7 +1,8 @@
-"""Problems with a structure that one model is made for, and without it as a control.
+"""Problems with a structure that a certain model is made for.
 
-Each problem is a table drawn from known probabilities. `structure_runs.py` trains the
-models on them.
+A problem draws rows from known probabilities. Each problem can also be drawn without
+its structure, as a control: there that model should have no advantage.
+`structure_runs.py` trains the models on the problems.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,8 +20,8 @@ class Rows(NamedTuple):
     Attributes:
         features: {name: ids or numbers, (rows,)}; whole numbers are ids.
         probabilities: {task: the true probability of its label, (rows,)}.
-        labelled: {task: the share of training rows that have its label}; all rows have
-            the labels of the other tasks. None: all rows have all labels.
+        labelled: {task: the fraction of training rows that have its label}, for tasks
+            that lack some labels; None if no task lacks labels.
     """
 
     features: Features
@@ -32,48 +33,55 @@ class Problem(NamedTuple):
     """A problem, and the models to compare on it.
 
     Attributes:
-        draw: makes `rows` rows from a random generator, with or without the structure.
-        train_rows: number of training rows.
-        models: {name: overrides}; the rivals, and the models made for the structure.
-        settings: overrides of all models.
-        scored: the tasks whose mean AUC is compared; None for all.
+        draw: draws rows. Its arguments are a random generator, the number of rows, and
+            whether the rows have the structure.
+        train_rows: the number of training rows.
+        models: {name: overrides}: the models that are made for the structure, and the
+            models that they are compared with.
+        settings: the overrides of all models.
+        compared_tasks: the tasks whose mean AUC is compared; None for all tasks.
     """
 
     draw: Callable[[np.random.Generator, int, bool], Rows]
     train_rows: int
     models: dict[str, Sequence[str]]
     settings: Sequence[str]
-    scored: Sequence[str] | None = None
+    compared_tasks: Sequence[str] | None = None
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Returns the probabilities of logits."""
+    """Converts logits to probabilities."""
     return 1 / (1 + np.exp(-x))
 
 
 def hidden_groups(
     random: np.random.Generator, user: np.ndarray, item: np.ndarray
 ) -> np.ndarray:
-    """Returns +1 or -1 per row, by the hidden groups of 40 users and 40 items."""
-    of_user, of_item = random.integers(0, 6, (2, 40))
+    """Returns +1 or -1 for each row.
+
+    Each of 40 users and each of 40 items belongs to one of 6 hidden groups. The sign of
+    a row depends on the group of its user and the group of its item.
+    """
+    user_group, item_group = random.integers(0, 6, (2, 40))
     sign = random.choice([-1.0, 1.0], (6, 6))
-    return sign[of_user[user], of_item[item]]
+    return sign[user_group[user], item_group[item]]
 
 
 def chain(random: np.random.Generator, rows: int, structure: bool) -> Rows:
-    """2.5 % of the rows say whether a user bought, by the same causes as the clicks.
+    """Clicks and purchases depend on the same hidden groups.
 
-    Without the structure, purchases have causes of their own.
+    Only 2.5 % of the rows have the label of the purchase. Without the structure,
+    purchases depend on other hidden groups than clicks.
     """
     user, item = random.integers(0, 40, (2, rows))
-    click, own = (hidden_groups(random, user, item) for _ in range(2))
-    probabilities = {"click": sigmoid(2 * click)}
-    probabilities["buy"] = sigmoid(2 * (click if structure else own))
+    click_sign, other_sign = (hidden_groups(random, user, item) for _ in range(2))
+    probabilities = {"click": sigmoid(2 * click_sign)}
+    probabilities["buy"] = sigmoid(2 * (click_sign if structure else other_sign))
     return Rows({"user": user, "item": item}, probabilities, {"buy": 0.025})
 
 
 def embeddings(random: np.random.Generator, rows: int, structure: bool) -> Rows:
-    """Four tasks for which the same users and items have unrelated effects.
+    """In each of four tasks, the users and items have effects of their own.
 
     Without the structure, the effects are the same for all tasks.
     """
@@ -90,7 +98,7 @@ def embeddings(random: np.random.Generator, rows: int, structure: bool) -> Rows:
 
 
 def scenarios(random: np.random.Generator, rows: int, structure: bool) -> Rows:
-    """Ten numbers, each with an effect whose sign depends on the page, of 30 pages.
+    """Ten numbers have effects whose signs depend on the page. There are 30 pages.
 
     Without the structure, the signs are the same on all pages.
     """
@@ -124,17 +132,17 @@ def markets(random: np.random.Generator, rows: int, structure: bool) -> Rows:
 
 
 def groups(random: np.random.Generator, rows: int, structure: bool) -> Rows:
-    """Eight tasks of four kinds; each kind has a function of ten numbers.
+    """Each of four groups of two tasks has its own function of ten numbers.
 
     Without the structure, all tasks have the same function.
     """
     x = random.normal(size=(rows, 10))
-    kinds = []
+    group_logits = []
     for _ in range(4):
         frequencies = 2 * random.normal(size=(10, 6)) / np.sqrt(10)
         y = np.sin(x @ frequencies) @ random.normal(size=6)
-        kinds.append(3 * (y - y.mean()) / y.std())
-    logits = [kinds[k % 4 if structure else 0] for k in range(8)]
+        group_logits.append(3 * (y - y.mean()) / y.std())
+    logits = [group_logits[k % 4 if structure else 0] for k in range(8)]
     return Rows(
         {f"x{i}": x[:, i] for i in range(10)},
         {f"task{k}": sigmoid(y) for k, y in enumerate(logits)},
@@ -142,13 +150,14 @@ def groups(random: np.random.Generator, rows: int, structure: bool) -> Rows:
 
 
 def pairs(random: np.random.Generator, rows: int, structure: bool) -> Rows:
-    """Two pairs of tasks; the second task of a pair has labels on 3.3 % of the rows.
+    """There are two pairs of tasks. Each pair depends on hidden groups of its own.
 
-    Without the structure, all four tasks have the same causes.
+    Only 3.3 % of the rows have the label of the second task of a pair. Without the
+    structure, all four tasks depend on the same hidden groups.
     """
     user, item = random.integers(0, 40, (2, rows))
-    causes = [hidden_groups(random, user, item) for _ in range(2)]
-    logits = [2 * causes[k // 2 if structure else 0] for k in range(4)]
+    signs = [hidden_groups(random, user, item) for _ in range(2)]
+    logits = [2 * signs[k // 2 if structure else 0] for k in range(4)]
     return Rows(
         {"user": user, "item": item},
         {f"task{k}": sigmoid(y) for k, y in enumerate(logits)},
@@ -157,16 +166,17 @@ def pairs(random: np.random.Generator, rows: int, structure: bool) -> Rows:
 
 
 def ple(*sizes: str) -> list[str]:
-    """Returns the overrides of a PLE of one level."""
+    """Returns the overrides of a PLE with one level."""
     return ["model=ple", "model.num_levels=1", *sizes]
 
 
 def settings(epochs: int, batch_size: int, *more: str) -> list[str]:
-    """Returns the overrides of all models of a problem."""
+    """Returns the overrides that all models of a problem have."""
     length = [f"trainer.epochs={epochs}", f"trainer.batch_size={batch_size}"]
     return [*length, "optimizer.learning_rate=0.01", *more]
 
 
+# Sizes of models. FOUR and SIX are the numbers of experts of two tasks together.
 CHAIN = ["model.bottom_units=[32]", "model.tower_units=[32]"]
 EXPERTS = ["model.expert_units=[32]", "model.num_experts=4"]
 EXPERT = "model.expert_units=[32]"

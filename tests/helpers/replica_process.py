@@ -1,10 +1,10 @@
-"""A process among several that train the same configurations together, for tests.
+"""One of several processes that train the same configurations together, for tests.
 
     PYTHONPATH=tests python -m helpers.replica_process CONFIGURATIONS.json OUTPUT
 
-CONFIGURATIONS.json is a list of lists of overrides. The results of each configuration
-go to OUTPUT/<i>.npz: the losses of every step, the trained weights, and the state of
-every dropout layer.
+CONFIGURATIONS.json is a list of lists of overrides. OUTPUT/<i>.npz receives the results
+of the configuration with index i: the losses of every step, the trained weights, and
+the random state of every dropout layer.
 """
 
 import json
@@ -16,6 +16,7 @@ import numpy as np
 
 from mtl_cli.core import tensorflow_runtime
 
+# TensorFlow must be started before any module imports Keras.
 tensorflow_runtime.start(0, deterministic=True)
 
 import keras  # noqa: E402
@@ -33,20 +34,20 @@ from mtl_cli.training.train import train  # noqa: E402
 
 
 def trained(overrides: list[str], replicas: Replicas) -> dict[str, np.ndarray]:
-    """Trains one configuration; returns its losses, weights and dropout states."""
+    """Trains one configuration, and returns its losses, weights and dropout states."""
     config = configured(*overrides)
     data = load(config.dataset, config.outputs)
     keras.utils.set_random_seed(config.seed)
     network = build(config, data.features.layout, data.labels)
     losses = []
-    epoch = Steps.epoch
+    original_epoch = Steps.epoch
 
-    def recorded(self, *arguments):
-        for losses_and_weights in epoch(self, *arguments):
+    def recording_epoch(self, *arguments):
+        for losses_and_weights in original_epoch(self, *arguments):
             losses.append(losses_and_weights[:, 0])
             yield losses_and_weights
 
-    Steps.epoch = recorded
+    Steps.epoch = recording_epoch
     try:
         train(
             config,
@@ -57,7 +58,7 @@ def trained(overrides: list[str], replicas: Replicas) -> dict[str, np.ndarray]:
             replicas=replicas,
         )
     finally:
-        Steps.epoch = epoch
+        Steps.epoch = original_epoch
     dropouts = [
         layer.seed_generator.state.numpy()
         for layer in network.logits._flatten_layers()
@@ -72,7 +73,7 @@ def trained(overrides: list[str], replicas: Replicas) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    """Trains all configurations one after the other."""
+    """Trains all configurations, one after another."""
     configurations = json.loads(Path(sys.argv[1]).read_text())
     folder = Path(sys.argv[2])
     strategy = "multi_worker" if TF_CONFIG in os.environ else None

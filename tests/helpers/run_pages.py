@@ -1,4 +1,4 @@
-"""The page of a run, filled with one text."""
+"""Renders the page of a run with the same text everywhere."""
 
 from mtl_cli.network.diagram import Node
 from mtl_cli.pages.line_plots import Line, LinePlot
@@ -9,11 +9,11 @@ from mtl_cli.scoring.gate_rows import GateRow, GateTable
 
 
 def run_page(text: str, **changes: object) -> str:
-    """The page of a run in which every text is the given one.
+    """Renders the page of a run in which every text is `text`.
 
     Args:
-        text: the text.
-        changes: other values of the page's variables.
+        text: the text, such as one that must be escaped.
+        changes: {variable of the page: its value}, for values that should differ.
     """
     lines = [Line(text, [1, 2], [0.5, 0.4], color) for color in (0, 1)]
     plot = LinePlot(text, "epoch", text, lines, kept_epoch=2)

@@ -92,7 +92,9 @@ def test_task_that_gets_no_score_from_the_one_before_reads_its_own_network():
     (x,) = read_inputs(net, rows)
     h1 = read_dense(layer, 0)[0].astype("float64")
     first, *others = [mlp(x, bottom) for bottom in read_mlps(net, "bottoms")]
-    want = through_towers(net, [first, *(q @ h1 for q in others)], towers_in_one_layer(3))
+    want = through_towers(
+        net, [first, *(q @ h1 for q in others)], towers_in_one_layer(3)
+    )
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 from helpers.composition import composed
-from helpers.networks import MODELS, PAIRS, parallel_dense_layers, place
+from helpers.networks import MODELS, PAIRS, kernel_position, parallel_dense_layers
 from helpers.planted_data import loaded, parquet, values
 from omegaconf import OmegaConf
 
@@ -378,7 +378,7 @@ def reached(network, found, prefix, owner, num_tasks):
             each = dense.num // num_tasks
             parts = []
             for i in range(owner * each, (owner + 1) * each):
-                group, columns = place(dense, i)
+                group, columns = kernel_position(dense, i)
                 parts.append(found[dense.kernel.path][group, :, columns])
                 if dense.use_bias:
                     parts.append(found[dense.bias.path][i])

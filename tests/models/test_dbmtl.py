@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from helpers.equations import (
     assert_equal_up_to_rounding,
-    to_float64,
     gradients,
     mlp,
     read_inputs,
     read_mlps,
+    to_float64,
 )
 from helpers.networks import (
     TASKS,

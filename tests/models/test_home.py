@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from helpers.equations import (
     assert_equal_up_to_rounding,
-    to_float64,
     gated,
     gradients,
     mlp,
@@ -13,6 +12,7 @@ from helpers.equations import (
     sigmoid,
     softmax,
     through_towers,
+    to_float64,
     towers_in_one_layer,
 )
 from helpers.networks import (

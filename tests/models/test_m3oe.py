@@ -6,7 +6,6 @@ import pytest
 from helpers.commands import refused
 from helpers.equations import (
     assert_equal_up_to_rounding,
-    to_float64,
     gated,
     gradients,
     normed_mlp,
@@ -15,6 +14,7 @@ from helpers.equations import (
     read_normed_mlps,
     scenario_shares,
     sigmoid,
+    to_float64,
 )
 from helpers.gate_usage import measure_gate_usage
 from helpers.networks import (

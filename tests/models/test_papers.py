@@ -28,9 +28,9 @@ from helpers.networks import (
     arrays,
     dense_layers,
     features,
+    kernel_position,
     network,
     parallel_dense_layers,
-    place,
     randomize,
     read_dense,
     write_dense,
@@ -376,7 +376,7 @@ def test_gate_of_task_ignores_other_tasks_experts():
     for dense in experts:
         kernels, biases = by_path[dense.kernel.path], by_path[dense.bias.path]
         for i in range(4):
-            group, columns = place(dense, i)
+            group, columns = kernel_position(dense, i)
             own = i in (0, 1)
             assert kernels[group, :, columns].any() == own
             assert biases[i].any() == own

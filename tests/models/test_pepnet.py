@@ -6,13 +6,13 @@ import pytest
 from helpers.commands import refused
 from helpers.equations import (
     assert_equal_up_to_rounding,
-    to_float64,
     gradients,
     mlp,
     read_inputs,
     read_mlps,
     relu,
     sigmoid,
+    to_float64,
 )
 from helpers.gate_usage import measure_gate_usage
 from helpers.networks import (

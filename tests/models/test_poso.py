@@ -5,7 +5,6 @@ import pytest
 from helpers.commands import refused
 from helpers.equations import (
     assert_equal_up_to_rounding,
-    to_float64,
     mlp,
     read_gates,
     read_inputs,
@@ -13,6 +12,7 @@ from helpers.equations import (
     sigmoid,
     softmax,
     through_towers,
+    to_float64,
     towers_in_one_layer,
 )
 from helpers.gate_usage import measure_gate_usage

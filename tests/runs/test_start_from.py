@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from helpers.interrupted_runs import tensors
+from helpers.interrupted_runs import read_tensors
 from helpers.networks import MODELS, SCENARIO_MODELS
 from helpers.planted_data import config, parquet, planted, run_in, values
 from hydra import compose, initialize_config_dir
@@ -195,7 +195,7 @@ def test_reset_parts_start_as_in_a_run_without_an_earlier_one(
     )
     run_in(tmp_path / "b", chosen(days["day1"], STILL))
     weights = [
-        tensors(folder / "model" / "model.weights.h5")
+        read_tensors(folder / "model" / "model.weights.h5")
         for folder in (tmp_path / "a", tmp_path / "b", days["run"])
     ]
     assert len(weights[0]) > 4
@@ -215,7 +215,7 @@ def test_frozen_part_stays_as_it_was_bit_by_bit(
     freeze = "start_from.freeze=[embeddings,towers]"
     started(days, tmp_path, freeze, "model.l2=0.1", train="day1")
     old, new = (
-        tensors(folder / "model" / "model.weights.h5")
+        read_tensors(folder / "model" / "model.weights.h5")
         for folder in (days["run"], tmp_path)
     )
     for name, x in new.items():
@@ -278,7 +278,8 @@ def test_two_runs_of_two_steps_end_as_one_run_of_four(
     (two / "model" / "optimizer.npz").unlink()
     run_in(fresh, chosen(days["day1"], *settings))
     whole, parts, without = (
-        tensors(folder / "model" / "model.weights.h5") for folder in (four, more, fresh)
+        read_tensors(folder / "model" / "model.weights.h5")
+        for folder in (four, more, fresh)
     )
     for name, x in whole.items():
         np.testing.assert_allclose(parts[name], x, rtol=1e-4, atol=1e-6, err_msg=name)

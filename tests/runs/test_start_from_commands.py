@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.commands import mtl_train, refused, running, started, wait_for
+from helpers.commands import mtl_train, refused, running, start_mtl_train, wait_for
 from helpers.interrupted_runs import (
     OFTEN_SAVED,
     SMALL,
     assert_same_run,
     files,
     has_logged,
-    tensors,
+    read_tensors,
 )
 
 from mtl_cli.distributed import cluster
@@ -90,7 +90,7 @@ def two_workers(folders: list[Path], *command: str) -> list[tuple[int | None, st
     """Runs two processes that train together; returns exit code and stderr of each."""
     workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
     processes = [
-        started(
+        start_mtl_train(
             folder,
             "trainer.strategy=multi_worker",
             *command,
@@ -112,7 +112,7 @@ def test_two_processes_start_from_the_same_weights(folder: Path) -> None:
     command += ["optimizer.learning_rate=1e-30"]
     assert [code for code, _ in two_workers([folder, folder], *command)] == [0, 0]
     old, new = (
-        tensors(folder / name / "model" / "model.weights.h5")
+        read_tensors(folder / name / "model" / "model.weights.h5")
         for name in ("first", "two")
     )
     for name, x in new.items():

@@ -6,12 +6,12 @@ import pytest
 from helpers.commands import refused
 from helpers.equations import (
     assert_equal_up_to_rounding,
-    to_float64,
     gradients,
     normed_mlp,
     reached_networks,
     read_normed_mlps,
     scenario_shares,
+    to_float64,
 )
 from helpers.networks import (
     SCENARIO,

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from helpers.equations import (
     assert_equal_up_to_rounding,
-    to_float64,
     gradients,
     mlp,
     read_inputs,
     read_mlps,
     relu,
+    to_float64,
 )
 from helpers.networks import (
     TASKS,
