@@ -114,7 +114,7 @@ def train_here(overrides: list[str]) -> Result:
 
     data = load(config.dataset, config.outputs)
     tensorflow_runtime.start(config.seed, config.trainer.deterministic)
-    from mtl_cli.distributed.replicas import connect
+    from mtl_cli.distributed.connect import connect
     from mtl_cli.network.build import build
     from mtl_cli.runs.provenance import environment
     from mtl_cli.training.progress import Progress
@@ -124,21 +124,21 @@ def train_here(overrides: list[str]) -> Result:
     strategy = "multi_worker" if "TF_CONFIG" in os.environ else None
     replicas = connect(strategy, Path(), environment(config, data.fingerprint))
     losses_by_step: list[list[float]] = []
-    epoch = Steps.epoch
+    original_epoch = Steps.epoch
 
-    def recorded(self: Steps, *arguments: Any) -> Any:
-        for losses in epoch(self, *arguments):
-            losses_by_step.extend(losses.tolist())
-            yield losses
+    def recording_epoch(self: Steps, *arguments: Any) -> Any:
+        for losses_and_weights in original_epoch(self, *arguments):
+            losses_by_step.extend(losses_and_weights[:, 0].tolist())
+            yield losses_and_weights
 
-    Steps.epoch = recorded  # type: ignore[method-assign]
+    Steps.epoch = recording_epoch  # type: ignore[method-assign]
     network = build(config, data.features.layout, data.labels)
     table = data.splits["train"]
     history = train(config, network, table, None, Progress(), replicas=replicas)
     replicas.close()
     return {
         "losses": losses_by_step[:NUM_STEPS],
-        "samples_per_second": [e.samples_per_second for e in history.epochs],
+        "samples_per_second": [epoch.samples_per_second for epoch in history.epochs],
     }
 
 
