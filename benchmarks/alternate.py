@@ -1,4 +1,4 @@
-"""Runs the commands of a benchmark in turn, those of mtl-cli and of its peers.
+"""Runs the commands of a benchmark in turn: mtl-cli and its peers.
 
 Each command runs in a process of its own and in an empty folder, so that no command
 warms up another. Each round runs every command once, so that a slow minute of the

@@ -3,7 +3,7 @@
     python benchmarks/clicks.py FOLDER --million 5
 
 The command writes `FOLDER/clicks_5m/train.parquet`, a `test.parquet` with a twentieth
-of the rows, and `FOLDER/conf/dataset/clicks_5m.yaml`. This command then trains on them:
+of the rows, and `FOLDER/conf/dataset/clicks_5m.yaml`. To train on the rows:
 
     mtl-train --config-dir FOLDER/conf dataset=clicks_5m
 

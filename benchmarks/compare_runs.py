@@ -1,7 +1,7 @@
 """Seconds of `mtl-compare` on 1,000 runs: 200 configurations with 5 seeds each.
 
-The run folders are written without training. They have the size of run folders of
-Adult: predictions of two tasks for 16,281 test rows, and the metrics of both tasks.
+The run folders are written without training, in the size of run folders of Adult: with
+predictions of two tasks for 16,281 test rows, and the metrics of both tasks.
 """
 
 import argparse

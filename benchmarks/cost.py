@@ -1,8 +1,8 @@
 """Training time with more experts, tasks and levels, compared with their arithmetic.
 
-The networks are MMoE with 1 to 32 experts, MMoE with 8 experts and 1 to 16 tasks (which
-all have the same label), and PLE with 1 to 4 levels. They train on Adult with batches
-of 1024 rows. The plot is `results/cost.png`.
+The networks are MMoE with 1 to 32 experts, MMoE with 8 experts and 1 to 16 tasks with
+the same label, and PLE with 1 to 4 levels. All networks train on Adult with batches of
+1024 rows. The plot is `results/cost.png`.
 """
 
 from alternate import Result, alternate, arguments, ours

@@ -2,7 +2,7 @@
 
 A dense optimizer updates all rows of a table in every step, so large tables make it
 slow. An optimizer that updates only the rows of the batch hardly depends on the size of
-the table. The network has 8 sparse features with vectors of length 8. It trains on
+the table. The network has 8 sparse features with vectors of length 8, and trains on
 random rows (`peers/synthetic.py`) in batches of 2048 rows.
 """
 

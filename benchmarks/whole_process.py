@@ -1,8 +1,8 @@
 """Seconds of a whole process, from its start to its end.
 
 `mtl-train` trains the source's Adult PLE for 5 epochs, computes test metrics, and
-writes a complete run folder. It is compared with a DeepCTR script that trains the same
-network in the same way, prints its AUC, and writes no files.
+writes a complete run folder. A DeepCTR script trains the same network in the same way,
+prints its AUC, and writes no files.
 """
 
 import json

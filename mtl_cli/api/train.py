@@ -1,4 +1,4 @@
-"""The function `mtl_cli.train`, which trains a model in a child process."""
+"""The function `mtl_cli.train`: it trains a model in a child process."""
 
 import json
 import os
@@ -24,10 +24,12 @@ from mtl_cli.core.errors import (
 )
 from mtl_cli.core.paths import PACKAGE
 
-# The program of the child process. First, SIGINT gets its default action, so that it
-# ends the child without a traceback until the child installs its own handler. Then the
-# folder that holds `mtl_cli` becomes the last entry of `sys.path`. As the first entry,
-# another file in that folder could hide a module of Python.
+# The program of the child process:
+# 1. SIGINT gets its default action. Until the child installs its own handler, Ctrl-C
+#    thus ends the child without a traceback.
+# 2. The folder that holds `mtl_cli` becomes the last entry of `sys.path`. As the first
+#    entry, a file in that folder could hide a module of Python.
+# 3. The child trains.
 CHILD_PROGRAM = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "sys.path.append({!r}); from mtl_cli.cli.child import main; "
@@ -52,8 +54,8 @@ def train(*overrides: str, **settings: Any) -> Run:
     """Trains one model, as the command `mtl-train` does.
 
     The training runs in a child process, so it changes nothing in the caller's process.
-    Its output appears on the caller's `sys.stdout` and `sys.stderr`. After Ctrl-C the
-    run writes a checkpoint. The same call then resumes the run.
+    The output of the training appears on the caller's `sys.stdout` and `sys.stderr`.
+    After Ctrl-C the run writes a checkpoint. The same call then resumes the run.
 
     Args:
         overrides: settings as on the command line, such as `"model=ple"`.

@@ -50,9 +50,9 @@ def replacing_folder(
     Args:
         target: the file or folder to write.
         fix: advice for the error message, if the target cannot be written.
-        check: raises an error if the earlier target must not be removed. Its argument
-            is the temporary path to which the earlier target has been moved, so that
-            nobody can add a file to it between the check and the removal.
+        check: raises an error if the earlier target must not be removed. The argument
+            of the function is the temporary path to which the earlier target has been
+            moved: there nobody adds a file between the check and the removal.
 
     Raises:
         WriteError: if the target cannot be written.

@@ -46,15 +46,15 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, **settings: Any) -> None:
-        # This formatter keeps the line breaks of the examples in an epilog.
+        # The default formatter would join the lines of the examples in an epilog.
         formatter = argparse.RawDescriptionHelpFormatter
         super().__init__(formatter_class=formatter, allow_abbrev=False, **settings)
         version_line = f"mtl-cli {version('mtl-cli')}"
         self.add_argument("--version", action="version", version=version_line)
 
     def error(self, message: str) -> NoReturn:
-        # The first unknown argument. For any other message this is the message's first
-        # word, which resembles no flag.
+        # `unknown` is the first unknown argument. If the message is about something
+        # else, `unknown` is the first word of the message; no flag resembles it.
         unknown = message.rpartition("unrecognized arguments: ")[2].partition(" ")[0]
         # The usage contains all flags, including the flags of argument groups.
         hint = suggest(unknown, re.findall(r"--[\w-]+", self.format_usage()))

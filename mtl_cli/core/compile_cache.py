@@ -21,9 +21,10 @@ MIN_FREE_BYTES = 256 << 20
 def enable() -> None:
     """Makes TensorFlow keep compiled code in a folder of the cache.
 
-    This must happen before TensorFlow compiles anything. Nothing is kept if `MTL_CACHE`
-    is empty, or if the disk is nearly full: TensorFlow ends a run if it cannot write
-    the compiled code. If `TF_XLA_FLAGS` already names a folder, that folder is used.
+    The call must come before TensorFlow compiles anything. If `TF_XLA_FLAGS` already
+    names a folder, the call changes nothing. No code is kept if `MTL_CACHE` is empty,
+    or if the disk is nearly full, since TensorFlow ends a run whose code it cannot
+    write.
     """
     flags = os.environ.get("TF_XLA_FLAGS", "")
     if FLAG in flags:

@@ -109,7 +109,7 @@ def suggest(wrong: str, names: list[str]) -> str:
     from difflib import get_close_matches
 
     for convert in (str, str.lower):
-        # Of names that differ only in case, the first replaces the others.
+        # If several names differ only in case, the first name is suggested.
         by_converted = {convert(name): name for name in reversed(names)}
         similar = get_close_matches(convert(wrong), by_converted, n=1, cutoff=0.6)
         if similar:

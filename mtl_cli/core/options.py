@@ -18,8 +18,8 @@ from mtl_cli.core.plugins import sources
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 CountOrZero = Annotated[int, Field(ge=0, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # the range of NumPy's seeds
-# More than any network has. Without a limit, a configuration from somebody else could
-# name so many layers that making them takes hours.
+# Any real network has fewer layers. Without a limit, a configuration from somebody else
+# could keep a machine busy for hours with making layers.
 MAX_LAYERS = 256
 Units = Annotated[
     list[Count],
@@ -29,8 +29,8 @@ SomeUnits = Annotated[list[Count], Field(min_length=1, max_length=MAX_LAYERS)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-# The name of a scenario. YAML reads a name such as 7 as a whole number, which becomes
-# text here. (`bool` is a subclass of `int`, so `isinstance` would accept it too.)
+# The name of a scenario. YAML reads a name such as 7 as a number, so whole numbers are
+# converted to text. `isinstance` would also accept booleans.
 ScenarioName = Annotated[
     str, BeforeValidator(lambda x: str(x) if type(x) is int else x, str | int)
 ]
@@ -115,7 +115,7 @@ def drop_keys_of_others(
 
     Args:
         values: a dict of keys and values. Any other object is returned unchanged.
-        option: the class of the chosen option, which will validate the result.
+        option: the class of the chosen option. It will validate the result.
         axis: the folder of the options.
         base: the base class of all options of the axis.
         selector: the key that chooses the option, for the error message.

@@ -233,8 +233,9 @@ def check_entries(
     Args:
         folder: the folder to check.
         subfolders: the names of subfolders to check too.
-        is_written: whether the caller will write files in the folder. Then hard links
-            are errors too: writing to one would change a file outside of the folder.
+        is_written: whether the caller will write files in the folder. In this case,
+            hard links are errors too: writing to a hard link would change a file
+            outside of the folder.
 
     Returns: the names of the folder's entries.
 

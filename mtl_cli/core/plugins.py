@@ -59,11 +59,13 @@ def use_folders(paths: Sequence[str | Path]) -> None:
     """Registers the folders of `--plugins`, and forgets the folders of earlier calls.
 
     A folder has the subfolders of `mtl_cli`: `models/NAME.py`, `features/NAME.py`, and
-    so on, and `conf/model/NAME.yaml`. Its files import each other by relative imports.
+    so on, and `conf/model/NAME.yaml`. The files of a folder import each other by
+    relative imports.
 
     Raises:
         ConfigError: if a folder does not exist, holds no options, or has an option or
-            config whose name is already in use. Then nothing changes.
+            config whose name is already in use. In this case, the folders of earlier
+            calls stay registered.
     """
     global _folders
     folders = tuple(dict.fromkeys(map(_checked_folder, paths)))
@@ -145,9 +147,9 @@ def _sources_with(plugin_folders: tuple[Path, ...], axis: str) -> dict[str, Sour
     return _sources(axis, plugin_folders, tuple(sys.path), Path.cwd())
 
 
-# The result is cached, since a data set asks for the same axis once per feature. It
-# depends on `sys.path` and the current folder, which decide what counts as installed.
-# Both are arguments, although unused, so that a change of them gives a new result.
+# The result is cached, since a data set asks for the same axis once per feature. Which
+# packages are installed depends on `sys.path` and the current folder. Both are unused
+# arguments, so that the cache gives another result after a change of them.
 @cache
 def _sources(
     axis: str, plugin_folders: tuple[Path, ...], sys_path: tuple[str, ...], cwd: Path

@@ -1,6 +1,6 @@
 """All uses of private parts of Python, Keras and TensorFlow.
 
-No public function does the same. A new version of a library may change its private
+No public function does the same work. A new version of a library may change its private
 parts without notice; then `tests/core/test_private_doors.py` fails.
 """
 
@@ -102,7 +102,7 @@ def hidden_modules(*names: str) -> Iterator[None]:
     """Makes imports of some modules fail inside the block.
 
     Keras imports scikit-learn and matplotlib if they are installed, for functions that
-    mtl-cli does not use. They take a fifth of the time of importing Keras.
+    mtl-cli does not use. Both modules take a fifth of the time of importing Keras.
     """
     # None in `sys.modules` makes an import raise ImportError.
     hidden = [name for name in names if name not in sys.modules]

@@ -30,8 +30,8 @@ STATES = ("running", "done", "failed", "interrupted")
 class RunFolder:
     """Locks the folder of a run, and writes its files.
 
-    Each file is either complete or missing. If the status of a folder is `running`, but
-    the lock is free, the process of the run was killed.
+    Each file is either complete or missing. If `status.json` says `running`, but the
+    lock is free, the process of the run was killed.
 
     Args:
         path: the path of the folder. A missing folder is made.

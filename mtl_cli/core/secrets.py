@@ -5,7 +5,8 @@ a word such as KEY or PASSWORD, the value of the variable is a secret. A run use
 secret, but writes the reference `${oc.env:NAME}` in its place. Therefore the saved
 configuration can be run again wherever the variable is set.
 
-A password that the user typed into a URL has no reference. It is replaced by `***`.
+A password that the user typed into a URL has no reference, so a run writes `***` in its
+place.
 """
 
 import contextlib
@@ -40,7 +41,7 @@ T = TypeVar("T")
 def track_secrets() -> None:
     """Makes all references in configurations remember secrets from now on.
 
-    This replaces the functions by which OmegaConf and Hydra resolve `${oc.env:NAME}`,
+    The function replaces the resolvers of OmegaConf and Hydra for `${oc.env:NAME}`,
     `${oc.decode:TEXT}`, `${oc.create:VALUES}` and `${now:PATTERN}`.
     """
     for name, resolver in (
@@ -78,27 +79,27 @@ def resolve_variable(name: str, *default: Any) -> str | None:
 def resolve_decode(expression: str | None, _parent_: Any, _node_: Any) -> Any:
     """Resolves `${oc.decode:TEXT}` as OmegaConf does; a decoded secret stays secret."""
     value = oc.decode(expression, _parent_=_parent_, _node_=_node_)
-    return derived(value, f"${{oc.decode:{secret_in(expression)}}}", expression)
+    return remember_parts(value, f"${{oc.decode:{secret_in(expression)}}}", expression)
 
 
 def resolve_create(obj: Any, _parent_: Any) -> Any:
     """Resolves `${oc.create:VALUES}` as OmegaConf does; a secret in it stays secret."""
     value = oc.create(obj, _parent_=_parent_)
-    return derived(value, f"${{oc.create:{secret_in(obj)}}}", obj)
+    return remember_parts(value, f"${{oc.create:{secret_in(obj)}}}", obj)
 
 
 def resolve_now(pattern: str) -> str:
     """Resolves `${now:PATTERN}` as Hydra does; a secret in the pattern stays secret."""
     value = datetime.now().strftime(pattern)
-    return derived(value, f"${{now:{secret_in(pattern)}}}", pattern)
+    return remember_parts(value, f"${{now:{secret_in(pattern)}}}", pattern)
 
 
-def derived(value: T, reference: str, source: Any) -> T:
+def remember_parts(value: T, reference: str, source: Any) -> T:
     """Remembers the parts of a value as secrets, if the value was made from a secret.
 
     Args:
         value: the value that a reference has resolved to, such as a list.
-        reference: the reference, which is written in place of each part.
+        reference: the text to write in place of each part.
         source: the text from which the value was made.
 
     Returns: the value, unchanged.

@@ -74,10 +74,10 @@ def deferred() -> Iterator[None]:
 def not_hidden() -> Iterator[None]:
     """Raises a `KeyboardInterrupt` of the block, even if a later error replaced it.
 
-    A signal may interrupt a library anywhere. The library then cleans up, and its
-    cleanup may fail: OmegaConf reads a variable that the interrupted code has not set.
-    Then Python raises the error of the cleanup, with the `KeyboardInterrupt` as its
-    context.
+    A signal may interrupt a library anywhere. The library then cleans up, and the
+    cleanup may fail: OmegaConf, for instance, reads a variable that the interrupted
+    code has not set. In this case Python raises the error of the cleanup, and the
+    `KeyboardInterrupt` is only the context of that error.
     """
     try:
         yield

@@ -33,8 +33,8 @@ def check_written(
     Args:
         folder: the folder.
         record: the name of the record, the file in the folder that holds `hashes`.
-        hashes: the result of `hashes_of` when the folder was written. It was read from
-            the record, so somebody may have replaced it by any other value.
+        hashes: the value of `FILES` in the record: the result of `hashes_of` when the
+            folder was written. Somebody may have put any other value there.
         byproducts: glob patterns of files that appear in the folder when it is used,
             such as `__pycache__/*.pyc`.
 

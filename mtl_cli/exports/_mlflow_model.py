@@ -17,7 +17,7 @@ from mlflow.pyfunc.model import PythonModel
 
 
 class RawColumnsModel(PythonModel):
-    """Predicts rows of a DataFrame, whose columns are the inputs of a SavedModel."""
+    """Predicts the rows of a DataFrame with a SavedModel that reads its columns."""
 
     def load_context(self, context: Any) -> None:
         """Loads the SavedModel from the artifacts of the MLflow model."""

@@ -30,10 +30,10 @@ BYTES_PER_ID = 8
 
 
 class ExportRecord(TypedDict):
-    """The description of an export, stored in it as JSON.
+    """Describes an export. The record is stored in the export as JSON.
 
-    An export that is a folder holds the record in the file `export.json`. There the
-    record has one more key: `files`, the hashes of all other files in the folder.
+    If the export is a folder, the record is the file `export.json`, and has one more
+    key: `files`, the hashes of all other files in the folder.
 
     Attributes:
         format: the name of the format.
@@ -59,7 +59,7 @@ class TrainedModel:
 
     Attributes:
         network: the trained network.
-        features: the fitted features, which encode raw rows.
+        features: the fitted features. They encode raw rows for the network.
         config: the configuration of the run.
     """
 
@@ -79,7 +79,7 @@ class ExportFormat(Options):
             |x - y| / max(1, |y|), where x is the prediction of the export and y the
             prediction of `mtl-predict`.
         byproducts: glob patterns of files that appear in the folder of an export when
-            a program uses the export. `--force` replaces a folder that holds them.
+            a program uses the export. `--force` replaces a folder despite such files.
     """
 
     packages: ClassVar[tuple[str, ...]] = ()
@@ -112,7 +112,7 @@ class ExportFormat(Options):
 
         Args:
             model: the model to export.
-            record: the record, which must become part of the export.
+            record: the record. The format must store it in the export.
             path: the file or folder to write. Nothing exists there yet. The caller
                 moves the export from there to the target.
 
@@ -124,7 +124,7 @@ class ExportFormat(Options):
     def predict(
         self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"
     ) -> "Predictions":
-        """Predicts raw rows with an export. Reads no other file of the run.
+        """Predicts raw rows with the export alone, without the run folder.
 
         Args:
             path: the file or folder of the export.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".onnx"
 RECORD_KEY = "mtl_export"  # the key of the record in the metadata of an ONNX file
-MAX_BYTES = 2**31 - 1  # an ONNX file is a protocol buffer, which holds 2 GiB
+MAX_BYTES = 2**31 - 1  # the limit of protocol buffers; an ONNX file is one
 BYTES_PER_WEIGHT = 4
 # The name of one more input of the network's graph: whether each row is accepted.
 IS_ACCEPTED = "is_accepted"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mtl_cli.graphs.base import InputKind
 
 SIGNATURE = "serving_default"
-MAX_BYTES = 2**31 - 1  # the graph is a protocol buffer, which holds 2 GiB
+MAX_BYTES = 2**31 - 1  # the limit of protocol buffers; the file of the graph is one
 
 
 class SavedModel(ExportFormat):
@@ -45,8 +45,8 @@ class SavedModel(ExportFormat):
         check_size(model)
         scorer = RawScorer(model.network, model.features, model.config)
         # TensorFlow changes names that are not identifiers of Python, such as `a b`.
-        # Therefore the function gets names such as `column_0`, which are replaced in
-        # the written file.
+        # Therefore the function first gets names such as `column_0`. `rename_inputs`
+        # replaces these names in the written file.
         arguments = {f"column_{i}": column for i, column in enumerate(record["inputs"])}
         function = scorer.function(arguments)
         module = tf.Module()

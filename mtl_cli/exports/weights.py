@@ -76,8 +76,8 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
     - `shape` and `dtype`.
     - `layer`: the class of the layer.
     - `purpose`: the first line of the docstring of that class.
-    - `tables`, only for embeddings: {feature: [first row, row after the last]}. One
-      tensor holds the embedding tables of several features, one below the other.
+    - `tables`, only for embeddings: {feature: [first row, row after the last]}, since
+      one tensor holds the tables of several features, one below the other.
     """
     layers = {
         id(weight): layer

@@ -33,7 +33,7 @@ DTYPES = {"int32": TensorProto.INT32, "float32": TensorProto.FLOAT}
 
 
 class OnnxOps(GraphOps):
-    """Operations as nodes of an ONNX graph, whose inputs are raw columns.
+    """Operations as nodes of an ONNX graph that reads raw columns.
 
     Nodes refer to tensors by name. Therefore a "tensor" in this class is the name of a
     tensor. The tensor of a raw column has the name of the column.
@@ -246,17 +246,19 @@ class OnnxOps(GraphOps):
     def last_values(
         self, is_present: str, lists: Sequence[str], max_length: int
     ) -> list[str]:
-        is_one = self.cast(is_present, TensorProto.INT64)
-        excess = self.add("Sub", self.sum_of_row(is_one), self.constant(max_length))
+        one_if_present = self.cast(is_present, TensorProto.INT64)
+        excess = self.add(
+            "Sub", self.sum_of_row(one_if_present), self.constant(max_length)
+        )
         num_dropped = self.add("Max", excess, self.constant(0))
         # The column of each present cell in the result; negative for a dropped cell.
         axis = self.constant(1)
-        num_present_so_far = self.add("CumSum", is_one, axis)
+        num_present_so_far = self.add("CumSum", one_if_present, axis)
         offset = self.add("Add", num_dropped, self.constant(1))
         new_column = self.add("Sub", num_present_so_far, offset)
         is_late = self.add("GreaterOrEqual", new_column, self.constant(0))
         is_kept = self.add("And", is_present, is_late)
-        # The values of all other cells go to one extra column, which is cut off below.
+        # All other cells are moved to an extra column. The loop below cuts it off.
         new_column = self.where(is_kept, new_column, max_length)
         width = self.constant([max_length + 1])
         shape = self.add("Concat", self.num_rows(), width, axis=0)

@@ -9,8 +9,9 @@ import tensorflow as tf
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.graphs.base import GraphOps, InputKind, segment_slopes
 
-# Hashed features use `pandas.util.hash_array`: SipHash-2-4, then mixing as splitmix64
-# does. The constants are those of pandas: the key is the text "0123456789123456".
+# Hashed features use `pandas.util.hash_array`, which computes SipHash-2-4 with the key
+# "0123456789123456", and then applies the mixing steps of splitmix64. The constants
+# below are the key as two integers, and the shifts and factors of the mixing steps.
 SIPHASH_KEY = [0x3736353433323130, 0x3635343332313938]
 # Each mixing step is (shift, factor): h = (h ^ (h >> shift)) * factor.
 MIXING = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
@@ -91,10 +92,10 @@ class TensorFlowOps(GraphOps):
         return tf.strings.to_number(texts, tf.float64)
 
     def bucket_ids(self, numbers: Tensor, cuts: Sequence[float]) -> Tensor:
-        num_cuts_below = tf.zeros_like(numbers, tf.int64)
+        counts = tf.zeros_like(numbers, tf.int64)
         if cuts:
-            num_cuts_below = tf.searchsorted(doubles(cuts), numbers, "right", tf.int64)
-        return tf.where(self.is_number(numbers), num_cuts_below + 1, 0)
+            counts = tf.searchsorted(doubles(cuts), numbers, "right", tf.int64)
+        return tf.where(self.is_number(numbers), counts + 1, 0)
 
     def fill_nan(self, numbers: Tensor, value: float) -> Tensor:
         return tf.where(self.is_number(numbers), numbers, doubles(value))
@@ -142,11 +143,11 @@ class TensorFlowOps(GraphOps):
     ) -> list[Tensor]:
         # Ragged tensors would need three lines here, but they would take most of the
         # time of a request.
-        is_one = tf.cast(is_present, tf.int64)
-        num_present = tf.reduce_sum(is_one, axis=1, keepdims=True)
+        one_if_present = tf.cast(is_present, tf.int64)
+        num_present = tf.reduce_sum(one_if_present, axis=1, keepdims=True)
         num_dropped = tf.maximum(num_present - max_length, 0)
         # The column of each present cell in the result; negative for a dropped cell.
-        new_column = tf.cumsum(is_one, axis=1) - 1 - num_dropped
+        new_column = tf.cumsum(one_if_present, axis=1) - 1 - num_dropped
         old_cells = tf.where(is_present & (new_column >= 0))  # (values, 2): row, column
         rows = tf.gather(old_cells, 0, axis=1)
         new_cells = tf.stack([rows, tf.gather_nd(new_column, old_cells)], axis=1)
@@ -170,8 +171,8 @@ class TensorFlowOps(GraphOps):
         return ~tf.math.is_nan(numbers)
 
     def is_within(self, numbers: Tensor, low: float, high: float) -> Tensor:
-        # "not (x > high)" would be shorter and true for NaN, but TensorFlow rewrites it
-        # to "x <= high", which is false for NaN.
+        # "not (x > high)" should be true for NaN. But TensorFlow rewrites it to
+        # "x <= high", which is false for NaN.
         is_between = (numbers >= doubles(low)) & (numbers <= doubles(high))
         return is_between | tf.math.is_nan(numbers)
 

@@ -4,7 +4,7 @@ A series is one line, or one configuration of a comparison. The stylesheet has t
 `c0` for the colour of the first series, up to `c7` for the eighth. All further series
 have the class `cx`.
 
-Positions are in SVG units. They grow to the right and downwards.
+Positions are in SVG units, and grow to the right and downwards.
 """
 
 import math
@@ -99,8 +99,8 @@ class Chart:
         marks: the elements that are not clipped. A later element covers earlier ones.
         window: the area to which paths and dots are clipped: its x, y, width and
             height. None does not clip them.
-        clipped: the elements that are clipped to the window, if there is one. They are
-            drawn after all of `marks`.
+        clipped: the elements that are clipped to the window, if there is one; drawn
+            after all of `marks`.
     """
 
     label: str
@@ -146,7 +146,7 @@ class Chart:
 
         Args:
             x: the axis to draw.
-            y: the y axis, which gives the ends of the grid lines.
+            y: the y axis; the grid lines are as long as this axis.
             name: the name of the axis.
             ticks: the values of the ticks; None for round values.
         """
@@ -161,7 +161,7 @@ class Chart:
         """Draws the ticks and grid lines of a y axis, and its name above them.
 
         Args:
-            x: the x axis, which gives the ends of the grid lines.
+            x: the x axis; the grid lines are as long as this axis.
             y: the axis to draw.
             name: the name of the axis.
         """

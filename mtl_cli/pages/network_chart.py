@@ -87,8 +87,8 @@ def draw_line(chart: Chart, start: Point, stop: Point, kind: str) -> None:
     # A Bézier curve ("C") that is vertical at both ends.
     curve = f"C{start_x} {middle_y} {stop_x} {middle_y} {stop_x} {stop_y}"
     css_class = "flow dashed" if kind == "gate" else "flow"
-    path = {"d": f"M{start_x} {start_y}{curve}", "class": css_class}
-    chart.marks.append(Mark("path", path))
+    outline = f"M{start_x} {start_y}{curve}"
+    chart.marks.append(Mark("path", {"d": outline, "class": css_class}))
 
 
 def draw_node(chart: Chart, position: Point, node: Node) -> None:

@@ -19,7 +19,7 @@ def render(template: str, **values: object) -> str:
 
 @cache
 def environment() -> Environment:
-    """Returns the environment of Jinja, which loads templates and holds settings."""
+    """Returns Jinja's environment: the loader and the settings of all templates."""
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,

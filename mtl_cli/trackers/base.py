@@ -14,7 +14,7 @@ from mtl_cli.metrics.scores import Scores
 
 
 class Tracker(Options):
-    """Sends the events of a run to a service. Its fields are `conf/tracker/*.yaml`.
+    """Sends the events of a run to a service. `conf/tracker/*.yaml` has the fields.
 
     A thread of its own calls `start`, `epoch` and `end`, one after another, so that a
     slow service does not delay training. An error in `start` ends a new run before it
@@ -46,8 +46,8 @@ class Tracker(Options):
         if not self.package:
             return
         spec = find_spec(self.package)
-        # `find_spec` also finds a folder of this name without Python code. Its spec has
-        # no origin.
+        # `find_spec` also finds a folder of this name without Python code, but then
+        # `origin` is None.
         if spec is None or spec.origin is None:
             raise ConfigError(
                 f"tracker: {self.name} needs a package: "

@@ -242,8 +242,8 @@ def load_quietly() -> None:
 def check_local_store(uri: str) -> None:
     """Checks the key `uri` if it names a database or a folder on this machine.
 
-    The configuration may come from somebody else. It must not make a run write outside
-    of the current folder.
+    The configuration may come from somebody else. Therefore `uri` must not make a run
+    write outside of the current folder.
 
     Raises:
         ConfigError: if the database or folder is outside of the current folder, or if
@@ -285,8 +285,8 @@ def store_folder(uri: str) -> Path | None:
 def is_elsewhere(artifacts: str, store: Path | None) -> bool:
     """Whether a database on this machine makes MLflow write artifacts elsewhere.
 
-    The database, which may come from somebody else, holds the address of the artifacts.
-    They may be written to the current folder, or to the folder of the database.
+    The database holds the address of the artifacts, and may come from somebody else.
+    Artifacts may be written only to the current folder and the folder of the database.
 
     Args:
         artifacts: the address of a run's artifacts.
@@ -301,9 +301,9 @@ def is_elsewhere(artifacts: str, store: Path | None) -> bool:
 def check_connection(uri: str) -> None:
     """Checks that a connection to the server can be made within `CONNECT_SECONDS`.
 
-    MLflow has one limit for connecting and answering together. That limit is long,
-    since a server may be slow to answer. The user should not wait that long for a
-    server that does not exist.
+    MLflow has only one limit for connecting and answering together. The limit must be
+    long, since a server may be slow to answer. Without this check, the user would wait
+    as long for a server that does not exist.
 
     Raises:
         TimeoutError: if no connection can be made in time.

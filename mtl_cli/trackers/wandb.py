@@ -99,7 +99,7 @@ def run_id(run: Path) -> str:
 
 @contextlib.contextmanager
 def masked_arguments() -> Iterator[None]:
-    """Masks the secrets in `sys.argv`, which W&B records, inside the block."""
+    """Masks the secrets in `sys.argv` inside the block, since W&B records it."""
     arguments = sys.argv
     sys.argv = mask_secrets(list(arguments))
     try:

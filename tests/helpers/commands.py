@@ -23,7 +23,7 @@ PROCESS_NUMBERS = itertools.count()
 
 @functools.cache
 def server(name: str, python_path: str | None = None) -> subprocess.Popen[str]:
-    """Starts one of the servers in this folder. It ends when this process ends.
+    """Starts one of the servers in this folder. The server ends with this process.
 
     Args:
         name: the name of the server's file.
@@ -61,7 +61,7 @@ def refused(folder: Path, *arguments: str) -> tuple[int, str, str, bool]:
 def sweep_on_shared_fork_server(
     folder: Path, *arguments: str, python_path: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a sweep on a server, whose fork server starts the jobs of all sweeps.
+    """Runs a sweep on a server. One fork server starts the jobs of all its sweeps.
 
     Args:
         folder: the folder in which the command runs.

@@ -1,6 +1,6 @@
 """A server that forks a process for each `mtl-train` that a test starts.
 
-The server has imported TensorFlow, which takes seconds; a fork takes hundredths of a
+The server imports TensorFlow once. The import takes seconds, a fork hundredths of a
 second. A sweep starts its jobs in the same way. Each process has its own arguments,
 folder, environment and output, and ends as the installed command does.
 

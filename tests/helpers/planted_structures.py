@@ -33,8 +33,8 @@ class Problem(NamedTuple):
     """A problem, and the models to compare on it.
 
     Attributes:
-        draw: draws rows. Its arguments are a random generator, the number of rows, and
-            whether the rows have the structure.
+        draw: a function that draws rows. The arguments are a random generator, the
+            number of rows, and whether the rows have the structure.
         train_rows: the number of training rows.
         models: {name: overrides}: the models that are made for the structure, and the
             models that they are compared with.
