@@ -274,8 +274,8 @@ def test_onnx_refuses_hashed_features_by_name(name: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("format_name", "file", "message"),
     [
-        ("saved_model", "m", "the vocabularies have 0.0 GiB, and the graph"),
-        ("onnx", "m.onnx", "the model has 0.0 GiB, and a file of ONNX"),
+        ("saved_model", "m", "the vocabularies have 0.0 GiB, but a graph"),
+        ("onnx", "m.onnx", "the model has 0.0 GiB, but an ONNX file"),
     ],
 )
 def test_model_that_one_file_cannot_hold_is_refused(
