@@ -1,4 +1,4 @@
-"""`mtl-init`: looks at a table and writes the YAML of a data set."""
+"""`mtl-init`: proposes a data set for a table, and writes its YAML."""
 
 import sys
 from typing import NoReturn
@@ -11,7 +11,7 @@ def main() -> NoReturn:
     """Runs `mtl-init` and exits: 0 done, 2 wrong input, 130 interrupted."""
     try:
         options = parse(sys.argv[1:])
-        # Loads pyarrow and pydantic: `--help` does without them.
+        # Imported late, so that `--help` need not wait for pyarrow and pydantic.
         from mtl_cli.init.write_dataset import write_dataset
 
         sys.stdout.write(write_dataset(options))

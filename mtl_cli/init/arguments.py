@@ -13,7 +13,7 @@ TABLE = (
     "the training rows: .csv, .tsv (also .gz, .zst, .bz2), .parquet, .feather, .arrow, "
     "or a folder of .parquet files"
 )
-TASK = "what to predict, and its column if that has another name"
+TASK = "the name of what to predict, and the label column if its name differs"
 SPACE = "counts the rows of TASK only where COLUMN, or another task, is 1"
 COLUMNS = "names of the columns, if the first line holds no names"
 NO_HEADER = "names the columns column_1, column_2, ..."
@@ -24,7 +24,7 @@ EXAMPLES = """examples:
 
 
 class InitParser(Parser):
-    """A parser that says where TABLE belongs if it is missing."""
+    """A parser that tells the user where to write a missing TABLE."""
 
     def error(self, message: str) -> NoReturn:
         if "required: TABLE" in message:
@@ -33,7 +33,7 @@ class InitParser(Parser):
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Returns the values of the command line."""
+    """Parses the command line of `mtl-init`."""
     parser = InitParser(
         prog="mtl-init",
         description="Looks at a table and writes ./conf/dataset/NAME.yaml.",
@@ -64,7 +64,7 @@ def parse_tasks(arguments: list[str]) -> dict[str, str]:
         arguments: texts of the form `NAME` or `NAME=COLUMN`.
 
     Raises:
-        ConfigError: if a name is not valid, is taken, or is given twice.
+        ConfigError: if a name is not valid, is reserved, or occurs twice.
     """
     from mtl_cli.data.dataset import TASK_NAME
 
@@ -79,7 +79,8 @@ def parse_tasks(arguments: list[str]) -> dict[str, str]:
                 f"--task: the name '{name}' should be a letter, then letters, digits "
                 f"and _; write --task '{valid_name}={column or name}'"
             )
-        if name in ("mean", "row"):
+        # `row` is a column of predictions; the others are values of trainer.monitor.
+        if name in ("auto", "mean", "row"):
             raise ConfigError(
                 f"--task: the name '{name}' is taken; write --task my_{name}="
                 f"{column or name}"
@@ -98,7 +99,8 @@ def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
         tasks: the names of all tasks.
 
     Raises:
-        ConfigError: if a text has another form, or the task cannot have the space.
+        ConfigError: if a text has another form, a task does not exist, has two spaces,
+            or is its own space.
     """
     spaces: dict[str, str] = {}
     for argument in arguments:
@@ -119,9 +121,10 @@ def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
 
 
 def parse_columns(arguments: argparse.Namespace) -> list[str] | None:
-    """Returns the names of the columns of a text file.
+    """Returns the column names that the user gives for a text file.
 
-    An empty list numbers the columns; None takes the names from the first line.
+    An empty list stands for numbered columns. None means that the first line of the
+    file holds the names.
     """
     if arguments.no_header:
         return []
@@ -139,7 +142,8 @@ def parse_columns(arguments: argparse.Namespace) -> list[str] | None:
 def dataset_name(table: str) -> str:
     """Returns a valid name for a data set, made from the path of its table.
 
-    If the path is a link, the name of the link counts. `.` is the current folder.
+    The name comes from the last part of the path; for `.` from the current folder. A
+    link is not followed.
     """
     stem = Path(os.path.abspath(table)).name.partition(".")[0]
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")

@@ -13,9 +13,10 @@ from mtl_cli.init.value_kinds import NUMBER, Kind, kind_of_values, matches
 
 Array = npt.NDArray[Any]
 
-MAX_CATEGORIES = 20  # whole numbers with at most 20 distinct values are categories
-MAX_EXACT = 2**53  # float64 rounds whole numbers above 2^53
-# Tests for Arrow types whose values have no text.
+# A column with at most 20 distinct values has one embedding or bucket per value.
+MAX_CATEGORIES = 20
+MAX_EXACT = 2**53  # float64 holds all whole numbers up to 2^53, but not above
+# Functions that test for Arrow types whose values cannot be written as text.
 TYPES_WITHOUT_TEXT = (
     pa.types.is_null,
     pa.types.is_nested,
@@ -32,18 +33,18 @@ class ColumnProfile:
 
     Attributes:
         name: the column's name.
-        kind: the kind of the values. Text that reads as numbers or ISO times counts as
-            numbers or times. Floats that are whole numbers count as whole numbers, text
+        kind: the kind of the values. Text that can be read as numbers or ISO times
+            counts as numbers or times. Floats such as 4.0 count as whole numbers; text
             such as 4.0 does not.
         arrow_type: the type in the file.
         codes: each row's index into `values`, -1 for a missing value, (rows,). In a
-            column of Arrow lists, 0 for each list.
-        values: the distinct values as text; no values for kind `other`. In a column of
+            column of Arrow lists, each list has the code 0.
+        values: the distinct values as text; empty for kind `other`. In a column of
             Arrow lists, the distinct values within all lists.
         counts: the number of times that each of `values` occurs.
         numbers: `values` as float64, None if they are not numbers.
-        elements: the profile of the values of all lists, for a list column.
-        lengths: the number of values in each list, for a list column.
+        elements: for a column of lists, the profile of the values of all lists.
+        lengths: for a column of lists, the number of values in each list.
     """
 
     name: str
@@ -78,54 +79,57 @@ class ColumnProfile:
 
     @property
     def stored_as_text(self) -> bool:
-        """Whether the file holds text, even if the text reads as numbers."""
+        """Whether the file holds text, even if the text can be read as numbers."""
         return bool(pa.types.is_string(self.arrow_type))
 
     @property
     def mostly_unique(self) -> bool:
-        """Whether there are nearly as many distinct values as rows with a value."""
+        """Whether distinct values are nearly as many as rows with a value."""
         return self.num_distinct >= 0.95 * self.num_filled
 
     @property
     def is_binary(self) -> bool:
-        """Whether the column holds both 0 and 1, or both booleans, and nothing else."""
+        """Whether the distinct values are 0 and 1, or both booleans."""
         if self.kind == "boolean":
             return self.num_distinct == 2
         return self.numbers is not None and set(self.numbers.tolist()) == {0, 1}
 
     @property
     def all_whole(self) -> bool:
-        """Whether the column holds nothing but whole numbers, such as 4, 4.0 or 4e0."""
+        """Whether all values are whole numbers, such as 4, 4.0 or 4e0."""
         if self.numbers is None or not np.isfinite(self.numbers).all():
             return False
         return bool((self.numbers % 1 == 0).all())
 
-    def most_frequent(self, number: int | None = None) -> dict[str, int]:
+    def most_frequent(self, limit: int | None = None) -> dict[str, int]:
         """Returns {value: count}, the most frequent value first.
 
         Args:
-            number: the largest number of values to return; None returns all.
+            limit: the largest number of values to return; None returns all values.
         """
-        order = np.argsort(-self.counts, kind="stable")[:number]
+        order = np.argsort(-self.counts, kind="stable")[:limit]
         return {self.values[int(i)].as_py(): int(self.counts[i]) for i in order}
 
     def numbers_by_row(self) -> Array:
-        """Returns each row's number, NaN for a missing value: float64 (rows,)."""
+        """Returns the value of each row, NaN for a missing value: float64 (rows,).
+
+        If the column does not hold numbers, all entries are NaN.
+        """
         if self.numbers is None or not len(self.numbers):
             return np.full(self.num_rows, np.nan)
         return np.where(self.codes < 0, np.nan, self.numbers[self.codes])
 
     def non_numbers(self) -> tuple[list[str], int]:
-        """Returns up to 100 values that are not numbers, and the number of their cells.
+        """Returns up to 100 values that are not numbers, and a count of cells.
 
-        The number of cells includes the cells of all further values.
+        The count is of all cells whose value is not a number.
         """
         is_other = ~matches(self.values, NUMBER)
         values = self.values.filter(pa.array(is_other)).slice(0, 100).to_pylist()
         return values, int(self.counts[is_other].sum())
 
     def split(self, separator: str) -> "ColumnProfile":
-        """Returns the profile of the lists that the cells of a text column hold.
+        """Splits the cells of a text column into lists; returns a profile of the lists.
 
         Args:
             separator: the text between the values of a list.
@@ -176,16 +180,18 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
     kind = kind_of_values(value_type, values)
     numbers = None
     if kind in ("whole", "decimal"):
-        # Not from text if there are numbers: the float32 0.1 is not the float64 0.1.
+        # Numbers are not read back from their text: the float32 0.1 has the text 0.1,
+        # but is not the float64 0.1.
         source = values if pa.types.is_string(arrow_type) else encoded.dictionary
         numbers = source.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return ColumnProfile(name, kind, arrow_type, codes, values, counts, numbers)
 
 
 def normalized(cells: pa.ChunkedArray) -> pa.Array:
-    """Returns a column as one array of a common type, with null in place of NaN.
+    """Converts a column to one array of a common type, with null in place of NaN.
 
-    Dictionaries become their values, all kinds of text `string`, float16 float32.
+    Dictionaries become their values, all kinds of text become `string`, and float16
+    becomes float32.
     """
     arrow_type = cells.type
     if pa.types.is_dictionary(arrow_type):
@@ -201,15 +207,15 @@ def normalized(cells: pa.ChunkedArray) -> pa.Array:
 
 
 def floats_as_whole(array: pa.Array) -> pa.Array:
-    """Returns floats as int64 if all are whole numbers that their type holds exactly.
+    """Converts floats to int64 if all are whole numbers that the type holds exactly.
 
-    pandas stores whole numbers as floats where some cells of their column are empty.
-    Other arrays are returned unchanged.
+    pandas stores a column of whole numbers as floats if some cells are empty. Other
+    arrays are returned unchanged.
     """
     if not pa.types.is_floating(array.type):
         return array
-    x = array.drop_null().to_numpy()
+    numbers = array.drop_null().to_numpy()
     max_exact = MAX_EXACT if pa.types.is_float64(array.type) else 2**24
-    exact = np.abs(x) <= max_exact
-    is_whole = len(x) and exact.all() and (x == np.floor(x)).all()
-    return array.cast(pa.int64()) if is_whole else array
+    all_exact = (np.abs(numbers) <= max_exact).all()
+    all_whole = len(numbers) and all_exact and (numbers == np.floor(numbers)).all()
+    return array.cast(pa.int64()) if all_whole else array

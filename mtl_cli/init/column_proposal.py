@@ -1,4 +1,4 @@
-"""A proposal for one column: a feature, a time, a weight, or nothing."""
+"""A proposal for one column: its use as a feature, a time or a weight, or no use."""
 
 import math
 from dataclasses import dataclass, replace
@@ -12,9 +12,9 @@ from mtl_cli.init.column_summary import examples, missing_share, summarize
 FEW_VALUES = 200  # at most 200 distinct values need no min_count
 MAX_VOCABULARY = 50_000  # more values are hashed
 MAX_BUCKETS = 32
-MAX_RAMPS = 16
-SPIKE = 0.25  # share of the cells that hold one value
-ROWS_FOR_EMBEDDINGS = 10_000
+MAX_RAMPS = 16  # buckets without embeddings
+MIN_SPIKE = 0.25  # share of the cells that hold one value
+MIN_ROWS_FOR_EMBEDDINGS = 10_000
 ROWS_PER_BUCKET = 50
 
 Role = Literal["feature", "time", "weight", "left out"]
@@ -27,11 +27,11 @@ class ColumnProposal:
     Attributes:
         column: the column's profile.
         role: the use of the column.
-        keys: the feature's keys in the YAML. For a column left out, the keys to write
-            if the user wants the feature after all; None if no feature can read it.
-        summary: what the column holds, in a few words.
-        remark: the reason for the proposal, or what the user should check; "" if
-            neither is needed.
+        keys: the feature's keys in the YAML. For a column that is left out, the keys
+            that the user may write to make it a feature. None if no feature can read
+            the column.
+        summary: a description of the column's values, in a few words.
+        remark: the reason for the proposal, or what the user should check; may be "".
     """
 
     column: ColumnProfile
@@ -49,31 +49,31 @@ class ColumnProposal:
         """Returns the proposal with a warning in front of its remark.
 
         Args:
-            problem: why the column may be known only after the prediction.
+            problem: a sign that the column is known only after the prediction.
         """
         warning = f"WARNING: {problem}; is it known before? If not, remove it"
         return replace(self, remark=join_remarks(warning, self.remark))
 
 
 def join_remarks(*remarks: str) -> str:
-    """Returns one text of the remarks that are not empty."""
+    """Joins the remarks that are not empty to one text."""
     return "; ".join(filter(None, remarks))
 
 
 def leave_out(
     column: ColumnProfile, remark: str, keys: dict[str, Any] | None = None
 ) -> ColumnProposal:
-    """Proposes not to use a column; see `ColumnProposal` for the arguments."""
+    """Proposes to leave out a column; see `ColumnProposal` for the arguments."""
     return ColumnProposal(column, "left out", keys, summarize(column), remark)
 
 
 def propose_categories(column: ColumnProfile, remark: str = "") -> ColumnProposal:
-    """Proposes one embedding per value, or per hash if there are very many values."""
+    """Proposes one embedding per value, or per hash bucket if values are very many."""
     keys: dict[str, Any] = {"kind": "sparse"}
     if column.num_distinct > MAX_VOCABULARY:
         num_buckets = 2 ** min(20, math.ceil(math.log2(column.num_distinct)))
         keys = {"kind": "hashed", "num_buckets": num_buckets}
-        reason = "hashed: so many values are too many for a vocabulary"
+        reason = "hashed: too many values for a vocabulary"
     else:
         minimum, reason = min_count(column.counts, "cells")
         if minimum > 1:
@@ -83,21 +83,22 @@ def propose_categories(column: ColumnProfile, remark: str = "") -> ColumnProposa
 
 
 def propose_numbers(column: ColumnProfile, remark: str = "") -> ColumnProposal:
-    """Proposes how numbers enter the network: as ramps, and with spikes as buckets too.
-
-    A column has a spike if a single value, such as 0, fills a large share of it. Each
-    of the other values then often has its own effect, so buckets with embeddings help.
-    A small table has too few rows to train these embeddings.
-    """
+    """Proposes a numeric feature; see `numeric_keys`."""
     keys = numeric_keys(column)
     return ColumnProposal(column, "feature", keys, summarize(column), remark)
 
 
 def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]:
-    """Returns the keys of a feature of numbers.
+    """Returns the keys of a numeric feature.
 
-    The number of buckets is a power of 2, and from 8 on, the buckets have 50 rows or
-    more on average. A column of few distinct values gets a bucket for each.
+    The feature is `piecewise_linear`: each bucket of numbers gives a ramp, a number
+    from 0 to 1. A column has a spike if a single value, such as 0, fills a large share
+    of the cells. Each other value then often has its own effect, so the feature becomes
+    `bucketized`: each bucket also gets an embedding. A small table has too few rows to
+    train these embeddings.
+
+    The number of buckets is a power of 2. If it is above 4, a bucket has 50 rows or
+    more on average. A column of few distinct values gets one bucket per value.
 
     Args:
         column: the column's profile.
@@ -105,12 +106,12 @@ def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]
     """
     is_spiked = (
         column.num_distinct > MAX_CATEGORIES
-        and column.num_filled >= ROWS_FOR_EMBEDDINGS
-        and column.counts.max() >= SPIKE * column.num_filled
+        and column.num_filled >= MIN_ROWS_FOR_EMBEDDINGS
+        and column.counts.max() >= MIN_SPIKE * column.num_filled
     )
-    largest = MAX_BUCKETS if is_spiked else MAX_RAMPS
-    max_buckets = max(4, column.num_filled // ROWS_PER_BUCKET)
-    num_buckets = min(largest, 2 ** int(math.log2(max_buckets)))
+    affordable = max(4, column.num_filled // ROWS_PER_BUCKET)
+    limit = MAX_BUCKETS if is_spiked else MAX_RAMPS
+    num_buckets = min(limit, 2 ** int(math.log2(affordable)))
     if column.num_distinct <= MAX_CATEGORIES:
         num_buckets = MAX_BUCKETS
     keys: dict[str, Any] = {"kind": "piecewise_linear", "num_buckets": num_buckets}
@@ -122,7 +123,7 @@ def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]
 
 
 def propose_sequence(column: ColumnProfile, separator: str | None) -> ColumnProposal:
-    """Proposes an embedding for each value of a list.
+    """Proposes a sequence feature: one embedding for each distinct value in the lists.
 
     Args:
         column: the profile of a column of lists.
@@ -147,22 +148,22 @@ def propose_sequence(column: ColumnProfile, separator: str | None) -> ColumnProp
 def min_count(counts: Array, counted: str) -> tuple[int, str]:
     """Returns a vocabulary's `min_count`, and a remark on it: "" for 1.
 
-    A value that occurs once would train an embedding that helps no other row. Without
-    an embedding of its own, it helps to train the embedding of unknown values. Values
-    that occur fewer than 10 (or else 5) times lose their embedding too if together they
-    fill at most 5 % of the cells.
+    The embedding of a value that occurs once would help no other row. With a
+    `min_count` of 2, such values share the embedding of unknown values instead, and
+    train it. `min_count` is 10, or 5, if the values below it together fill at most 5 %
+    of the cells.
 
     Args:
         counts: the number of times that each value occurs.
-        counted: what was counted, for the remark: `cells` or `all values`.
+        counted: the word for what was counted, for the remark: `cells` or `all values`.
     """
     if len(counts) <= FEW_VALUES or counts.min() > 1:
         return 1, ""
     total = int(counts.sum())
     minimum = 2
-    for higher in (5, 10):
-        if counts[counts < higher].sum() <= 0.05 * total:
-            minimum = higher
+    for candidate in (5, 10):
+        if counts[counts < candidate].sum() <= 0.05 * total:
+            minimum = candidate
     frequent = counts[counts >= minimum]
     share = f"{frequent.sum() / total:.1%} of {counted}"
     return minimum, f"min_count keeps {len(frequent):,} values, {share}"

@@ -1,4 +1,4 @@
-"""Rules that propose the use of a column, as a careful person would."""
+"""Rules that propose the use of a column."""
 
 from datetime import UTC, datetime
 
@@ -24,13 +24,15 @@ from mtl_cli.init.name_hints import (
     suggests_time,
 )
 from mtl_cli.init.text_rules import convertible_text, list_column, text_column
-from mtl_cli.init.value_kinds import matches
 
-MIN_ROWS_PER_ENTITY = 20  # on average; ids of requests occur in fewer rows
+MIN_ROWS_PER_ENTITY = 20  # on average; the id of a request occurs in fewer rows
 
 
 def propose_column(column: ColumnProfile) -> ColumnProposal:
-    """Returns the proposal of the first rule that applies to a column."""
+    """Returns the proposal of the first rule that applies to a column.
+
+    A rule returns None if it does not apply.
+    """
     return (
         unusable_column(column)
         or time_column(column)
@@ -60,7 +62,7 @@ def unusable_column(column: ColumnProfile) -> ColumnProposal | None:
 
 
 def time_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Proposes times for the order of the rows, not as a feature."""
+    """Proposes to order rows by a column of times. Times are not a feature."""
     time_range = None
     if column.kind == "time":
         times = column.values.to_pylist()
@@ -71,24 +73,24 @@ def time_column(column: ColumnProfile) -> ColumnProposal | None:
         return None
     first, last = time_range
     summary = f"times {first[:19]} to {last[:19]}{distinct_and_missing(column)}"
-    remark = "no feature: the times of new rows are new"
+    remark = "not a feature: new rows have new times"
     if suggests_birth(column.name):
-        remark = "no feature as it is: make an age of it"
+        remark = "not a feature as it is: convert it to an age"
     return ColumnProposal(column, "time", None, summary, remark)
 
 
 def first_and_last_time(numbers: Array) -> tuple[str, str] | None:
-    """Returns the first and the last time as text; None if the numbers are no times.
+    """Returns the first and the last time as text; None if the numbers are not times.
 
-    Numbers are taken for times if they are seconds, milli-, micro- or nanoseconds since
-    1970, or dates such as 20241231.
+    Numbers are taken for times if all are seconds, milliseconds, microseconds or
+    nanoseconds since 1970, or if all are dates such as 20241231.
     """
     low, high = float(numbers.min()), float(numbers.max())
     for unit in (1, 1e3, 1e6, 1e9):
         if low / unit >= 6e8 and high / unit <= 2.5e9:  # 1989 to 2049
             first, last = (datetime.fromtimestamp(x / unit, UTC) for x in (low, high))
             return first.isoformat(" "), last.isoformat(" ")
-    if low < 1.9e7 or high >= 2.1e7:
+    if low < 1.9e7 or high >= 2.1e7:  # dates from 1900 to 2099
         return None
     try:
         for number in numbers:
@@ -99,7 +101,7 @@ def first_and_last_time(numbers: Array) -> tuple[str, str] | None:
 
 
 def weight_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Proposes a column as the rows' weights if its name suggests weights."""
+    """Proposes a column for the weights of the rows if its name suggests weights."""
     if column.numbers is None or not suggests_row_weight(column.name):
         return None
     remark = f"by its name, for weight_column: {column.name}"
@@ -108,11 +110,11 @@ def weight_column(column: ColumnProfile) -> ColumnProposal | None:
 
 
 def logging_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Leaves out what only the log of past rows has: propensities, ids of requests."""
+    """Leaves out values that only logged rows have: propensities, ids of requests."""
     keys = None if column.numbers is None else numeric_keys(column)
     if column.numbers is not None and suggests_propensity(column.name):
-        remark = "by its name, how likely the row was to be shown: no feature; its "
-        remark += "inverse may serve as weight_column"
+        remark = "by its name, the probability that the row was shown: not a feature; "
+        remark += "its inverse may serve as weight_column"
         return leave_out(column, remark, keys)
     is_rare = MIN_ROWS_PER_ENTITY * column.num_distinct > column.num_filled
     if suggests_request(column.name) and is_rare and column.num_distinct > 2:
@@ -121,7 +123,7 @@ def logging_column(column: ColumnProfile) -> ColumnProposal | None:
 
 
 def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Cuts numbers with decimals into buckets, unless they are ids."""
+    """Proposes numbers with decimals as a numeric feature, unless they are ids."""
     if column.kind != "decimal" or column.numbers is None:
         return None
     is_finite = np.isfinite(column.numbers)
@@ -143,7 +145,10 @@ def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
 
 
 def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Takes whole numbers for ids, categories or amounts, by their name and counts."""
+    """Proposes whole numbers as categories or as a numeric feature.
+
+    The column's name and the counts of its values decide.
+    """
     if column.kind not in ("whole", "boolean"):
         return None
     numbers = column.numbers
@@ -151,9 +156,9 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
     if numbers is None or column.num_distinct <= 2:
         return propose_categories(column)
     if column.num_distinct <= MAX_CATEGORIES:
-        # A bucket for each value has all that a category has, and the order too.
-        is_padded = bool(matches(column.values, "^[+-]?0[0-9]").any())  # as in 01
-        is_code = is_entity or is_padded or suggests_id(column.name)
+        # With one bucket per value, a numeric feature distinguishes all values, as
+        # categories do, and also knows their order.
+        is_code = is_entity or suggests_id(column.name)
         return propose_categories(column) if is_code else propose_numbers(column)
     if column.mostly_unique and not is_amount:
         keys = None if is_entity else numeric_keys(column)

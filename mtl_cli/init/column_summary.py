@@ -1,19 +1,21 @@
-"""Summaries of columns, in a few words, for the comments of the YAML."""
+"""Describes columns in a few words, for the comments of the YAML."""
 
 from mtl_cli.core.errors import visible
 from mtl_cli.init.column_profile import MAX_CATEGORIES, MAX_EXACT, ColumnProfile
 from mtl_cli.init.name_hints import suggests_id
 
+KIND_NAMES = {"whole": "whole numbers", "decimal": "numbers", "boolean": "booleans"}
+MAX_VALUE_LENGTH = 24  # characters
+
 
 def summarize(column: ColumnProfile) -> str:
-    """Returns the kind, range and examples of a column's values.
+    """Describes the kind of a column's values, and their range or examples.
 
     For example "text, 3 distinct, 2.0% missing: DE, FR, US".
     """
     if column.kind in ("empty", "other", "list"):
         return f"{column.arrow_type}{missing_share(column)}"
-    names = {"whole": "whole numbers", "decimal": "numbers", "boolean": "booleans"}
-    kind = names.get(column.kind, column.kind)
+    kind = KIND_NAMES.get(column.kind, column.kind)
     numbers = column.numbers
     if (
         numbers is None
@@ -22,6 +24,7 @@ def summarize(column: ColumnProfile) -> str:
     ):
         return f"{kind}{distinct_and_missing(column)}: {examples(column)}"
     low, high = numbers.min(), numbers.max()
+    # Above 2^53, float64 would show rounded numbers.
     value_range = f"{low:.15g} to {high:.15g}" if high < MAX_EXACT else "above 2^53"
     return f"{kind} {value_range}{distinct_and_missing(column)}"
 
@@ -35,7 +38,7 @@ def distinct_and_missing(column: ColumnProfile) -> str:
 
 
 def missing_share(column: ColumnProfile) -> str:
-    """Returns the share of missing values, such as ", 2.0% missing"; "" if none is."""
+    """Returns the share of missing values, such as ", 2.0% missing", or "" for none."""
     if not column.num_missing:
         return ""
     share = column.num_missing / column.num_rows
@@ -48,6 +51,8 @@ def examples(column: ColumnProfile) -> str:
 
 
 def shorten(value: str) -> str:
-    """Returns a value on one line, cut if it is long."""
+    """Returns a value on one line; a long value is cut and ends with "..."."""
     line = visible(value)
-    return line if len(line) <= 24 else f"{line[:21]}..."
+    if len(line) <= MAX_VALUE_LENGTH:
+        return line
+    return f"{line[: MAX_VALUE_LENGTH - 3]}..."

@@ -23,13 +23,13 @@ from mtl_cli.init.task_rules import propose_task
 class DatasetProposal:
     """The proposal for a table.
 
-    The space of a task is another task or a column of 0 and 1: the task's labels count
-    only in rows where it is 1.
+    A task may have a space: another task, or a column of 0 and 1. The task's labels
+    count only in the rows where its space is 1.
 
     Attributes:
         tasks: {task: the proposal for its label column}.
         columns: the proposals for all other columns, in the file's order.
-        notes: what the user should know of several columns together, one line each.
+        notes: lines for the terminal about several columns together.
     """
 
     tasks: dict[str, TaskProposal]
@@ -54,14 +54,14 @@ class DatasetProposal:
 
     @property
     def split_column(self) -> str | None:
-        """The first column by whose times rows can be split; None if there is none.
+        """The first column of times that can split the rows; None if there is none.
 
-        Such a column has times in all rows, and these are not times of birth.
+        The column has a time in every row, and the times are not dates of birth.
         """
         for proposal in self.columns:
             column = proposal.column
-            is_event = proposal.role == "time" and not suggests_birth(column.name)
-            if is_event and column.num_distinct > 1 and not column.num_missing:
+            is_row_time = proposal.role == "time" and not suggests_birth(column.name)
+            if is_row_time and column.num_distinct > 1 and not column.num_missing:
                 return column.name
         return None
 
@@ -69,7 +69,7 @@ class DatasetProposal:
     def group_column(self) -> str | None:
         """The first column that can group rows for group AUC; None if there is none.
 
-        Such a column holds users or sessions. Each occurs twice or more on average.
+        The column holds users or sessions, each in two or more rows on average.
         """
         for proposal in self.features:
             column = proposal.column
@@ -93,8 +93,8 @@ def propose_dataset(
         spaces: {task: its space}.
 
     Raises:
-        DataError: if a column is missing, does not fit its task or space, or if no
-            column is left for a feature.
+        DataError: if a column is missing or does not fit its task or space, or if no
+            column can be a feature.
     """
     by_name = {column.name: column for column in columns}
     tasks = {}
@@ -111,7 +111,7 @@ def propose_dataset(
         is_label = column.name in labels.values()
         if column.name in task_by_space and not is_label:
             task = task_by_space[column.name]
-            remark = f"the space of {task}, not known when one predicts"
+            remark = f"the space of {task}, not known before the prediction"
             proposals.append(leave_out(column, remark))
         elif not is_label:
             proposal = leave_out_time_of_entity(propose_column(column), columns)
@@ -128,10 +128,10 @@ def propose_dataset(
 def leave_out_time_of_entity(
     proposal: ColumnProposal, columns: list[ColumnProfile]
 ) -> ColumnProposal:
-    """Leaves out a time that belongs to a user or an item, such as a registration.
+    """Leaves out the time of a user or an item, such as the time of registration.
 
-    Rows cannot be split by such a time: it is not the time of the row. Other proposals
-    are returned unchanged.
+    Rows cannot be split by the time of a registration, because it is not the time of
+    the row. Other proposals are returned unchanged.
 
     Args:
         proposal: the proposal for a column.
@@ -147,6 +147,7 @@ def leave_out_time_of_entity(
             continue
         has_both = (column.codes >= 0) & (time.codes >= 0)
         entities = column.codes[has_both].astype("int64")
+        # Each pair of an entity and a time becomes one integer.
         pairs = entities * time.num_distinct + time.codes[has_both]
         num_entities = len(np.unique(entities))
         has_one_time_each = len(np.unique(pairs)) == num_entities

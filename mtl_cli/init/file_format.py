@@ -11,10 +11,11 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.data.csv_header import content_by_signature
 from mtl_cli.data.files import COMPRESSED, FORMATS, format_by_ending
 
+# A Feather file begins with ARROW1.
 FORMAT_BY_FIRST_BYTES = {b"PAR1": "parquet", b"ARRO": "feather"}
 USUAL_DELIMITERS = {"csv": ",", "tsv": "\t"}
 DELIMITERS = ",\t;|"
-# The delimiter is detected from the first 200 lines, as far as 256 KiB hold them.
+# The delimiter is detected from at most the first 200 lines or 256 KiB of a file.
 MAX_LINES = 200
 MAX_BYTES = 1 << 18
 
@@ -29,7 +30,7 @@ class FileFormat:
         delimiter: the character between the cells of a text file.
         columns: the names of a text file's columns, spaces around the names included.
         has_header: whether the first line of a text file holds the names.
-        trim: whether spaces around the cells of a text file must be cut.
+        trim: whether the spaces around the cells of a text file must be cut.
     """
 
     name: str
@@ -48,17 +49,19 @@ class FileFormat:
 def detect_format(
     path: str, file: Path, columns: list[str] | None, delimiter: str | None = None
 ) -> FileFormat:
-    """Detects the format of a file by its ending, or else by its content.
+    """Detects the format of a file by its ending, or by its content.
+
+    The content decides if the ending names no format.
 
     Args:
         path: the file as the user named it.
         file: the file, or a folder of Parquet files.
-        columns: the names of the columns of a text file without a header, an empty list
-            to number the columns, None if the first line holds the names.
+        columns: the names of the columns of a text file without a header; an empty
+            list to number its columns. None if the first line holds the names.
         delimiter: the delimiter of a text file; None detects it.
 
     Raises:
-        DataError: if the file is empty, or does not fit the names of the columns.
+        DataError: if the file is empty, is not text, or does not fit `columns`.
     """
     name = "parquet" if file.is_dir() else format_by_ending(file.name)
     by_ending = name is not None
@@ -69,10 +72,10 @@ def detect_format(
             name = FORMAT_BY_FIRST_BYTES.get(stream.read(4), "csv")
     if name not in USUAL_DELIMITERS:
         if columns is not None:
-            raise DataError(f"--columns, --no-header: '{path}' is no text file")
+            raise DataError(f"--columns, --no-header: '{path}' is not a text file")
         return FileFormat(name, by_ending)
     check_is_text(path, file)
-    lines = first_lines(file)
+    lines = read_first_lines(file)
     if not lines:
         raise DataError(f"'{path}' has no lines; expected a header and rows")
     detected_delimiter = detect_delimiter(lines, USUAL_DELIMITERS[name])
@@ -88,7 +91,8 @@ def check_is_text(path: str, file: Path) -> None:
     """Refuses a file whose first bytes show an archive or another format.
 
     Raises:
-        DataError: saying what the file seems to be, and which formats are read.
+        DataError: with the format that the file seems to have, and the formats that
+            can be read.
     """
     if file.suffix.lower() in COMPRESSED:
         return
@@ -102,10 +106,11 @@ def check_is_text(path: str, file: Path) -> None:
         )
 
 
-def first_lines(file: Path) -> list[str]:
-    """Returns the first complete lines of a text file, without blank lines."""
+def read_first_lines(file: Path) -> list[str]:
+    """Reads the first complete lines of a text file, without blank lines."""
     with pa.input_stream(str(file), compression="detect") as stream:
         block = stream.read(MAX_BYTES)
+    # The last line of a full block may be cut off.
     whole_lines = block if len(block) < MAX_BYTES else block[: block.rfind(b"\n") + 1]
     lines = re.split("\r\n|\n|\r", whole_lines.decode("utf-8-sig"))
     return [line for line in lines if line.strip()][:MAX_LINES]
@@ -114,10 +119,12 @@ def first_lines(file: Path) -> list[str]:
 def detect_delimiter(lines: list[str], usual: str) -> str:
     """Returns the first delimiter that cuts 90 % of the lines into equally many cells.
 
+    The first line must have this number of cells, and at least two.
+
     Args:
         lines: the first lines of a file.
-        usual: the usual delimiter of the file's format. The function tries it first,
-            and returns it if no delimiter fits.
+        usual: the usual delimiter of the file's format. This delimiter is tried first,
+            and returned if no delimiter fits.
     """
     for delimiter in usual + DELIMITERS:
         num_cells = [len(cells) for cells in csv.reader(lines, delimiter=delimiter)]
@@ -137,12 +144,12 @@ def column_names(
         columns: see `detect_format`.
 
     Raises:
-        DataError: if the first line does not have one cell per name, or has only one.
+        DataError: if the first line has a single cell, or not one cell per name.
     """
     if columns and len(columns) != len(first_cells):
         raise DataError(
-            f"--columns: gives {len(columns)} names, but the first line of '{path}' is "
-            f"cut into {len(first_cells)}: {' | '.join(first_cells)}"
+            f"--columns: gives {len(columns)} names, but the first line of '{path}' "
+            f"has {len(first_cells)} cells: {' | '.join(first_cells)}"
         )
     if len(first_cells) == 1:
         raise DataError(

@@ -23,9 +23,9 @@ def mark_leak(
     tasks: dict[str, TaskProposal],
     columns: dict[str, ColumnProfile],
 ) -> ColumnProposal:
-    """Leaves out a feature that equals a label, or warns of one that nearly does.
+    """Leaves out a feature that equals a label, or warns of a feature that is similar.
 
-    Returns the proposal unchanged if the feature gives no label away.
+    Other proposals are returned unchanged.
 
     Args:
         proposal: the proposal for the column to check.
@@ -39,7 +39,8 @@ def mark_leak(
         dependence = dependence_on(column, columns[task.label].codes)
         strength, measure = 0.0, "AUC"
         if task.task_class.BINARY_LABELS:
-            # The label column may have several values; only one of them counts as 1.
+            # The feature may equal the label column, or only the labels of 0 and 1 that
+            # are made from a label column with more than two values.
             classes = np.where(np.isnan(task.y), -1, task.y).astype("int64")
             if dependence_on(column, classes) == "one to one":
                 dependence = "one to one"
@@ -48,7 +49,7 @@ def mark_leak(
             strength, measure = correlation(column, task.y), "correlation"
             dependence = "one to one" if strength > 1 - 1e-9 else "none"
         if dependence == "one to one":
-            remark = f"would give the answer away: {name} in other words"
+            remark = f"would give the answer away: says the same as {name}"
             return leave_out(column, remark, proposal.keys)
         if strength > SUSPICIOUS_AUC:
             problem = f"alone predicts {name}, {measure} {strength:.4f}"
@@ -62,7 +63,10 @@ def mark_leak(
 
 
 def mark_outcome(proposal: ColumnProposal) -> ColumnProposal:
-    """Adds a question to a feature whose name suggests an outcome, such as `bought`."""
+    """Adds a question to a feature whose name suggests an outcome, such as `bought`.
+
+    Other proposals are returned unchanged.
+    """
     name = proposal.column.name
     if not proposal.is_feature or proposal.remark or not suggests_outcome(name):
         return proposal
@@ -70,8 +74,12 @@ def mark_outcome(proposal: ColumnProposal) -> ColumnProposal:
 
 
 def mark_copies(proposals: list[ColumnProposal]) -> list[ColumnProposal]:
-    """Adds a remark to each feature whose values correspond to an earlier feature's."""
-    # Only columns whose values occur equally often can correspond.
+    """Adds a remark to each feature that says the same as an earlier feature.
+
+    Two features say the same if each value of one goes with one value of the other.
+    """
+    # Two features that say the same have the same counts of values. So a feature is
+    # compared with the first feature that has the same counts.
     first_by_counts: dict[bytes, ColumnProposal] = {}
     marked = []
     for proposal in proposals:
@@ -93,9 +101,9 @@ def dependence_on(column: ColumnProfile, target: Array) -> Dependence:
     """Returns how a target depends on a column.
 
     `one to one`: each value of the column goes with one target value, and each target
-    value with one value of the column. `many to one`: each value of the column goes
-    with one target value, and occurs in 10 rows or more on average. `none`: neither,
-    or the values of the column occur too rarely to tell.
+    value goes with one value of the column. `many to one`: each value of the column
+    goes with one target value, and each occurs in 10 rows or more on average. `none`:
+    neither is true, or the column's values repeat too rarely to decide.
 
     Args:
         column: the profile of a column.
@@ -116,10 +124,11 @@ def dependence_on(column: ColumnProfile, target: Array) -> Dependence:
 
 
 def positive_only_value(column: ColumnProfile, y: Array) -> str:
-    """Returns which of a column's two values only positive rows have; "" if none.
+    """Returns the value of a column of two values that only positive rows hold, or "".
 
-    A conversion that follows a click has such a value. A value counts only if the
-    chance that all its rows are positive would otherwise be below one in a million.
+    For example, a conversion is 1 only in rows with a click. A value is returned only
+    if this is hardly by chance: if labels were drawn at random, the probability that
+    all rows with the value are positive would be below one in a million.
 
     Args:
         column: the profile of a column.
@@ -141,7 +150,14 @@ def positive_only_value(column: ColumnProfile, y: Array) -> str:
 
 
 def correlation(column: ColumnProfile, y: Array) -> float:
-    """Returns the absolute correlation of a column with a label; 0 if there is none."""
+    """Returns the absolute correlation of a column with a label.
+
+    Returns 0 if too few rows have both, or if all values or all labels are equal.
+
+    Args:
+        column: the profile of a column.
+        y: each row's label, NaN for a missing label, (rows,).
+    """
     x = column.numbers_by_row()
     both_finite = np.isfinite(x) & np.isfinite(y)
     x, y = x[both_finite], y[both_finite]
@@ -153,8 +169,12 @@ def correlation(column: ColumnProfile, y: Array) -> float:
 def auc_of_column(column: ColumnProfile, y: Array) -> float:
     """Returns the AUC that a column alone reaches; 0.5 if too few rows have a label.
 
-    Missing values are scored like any other value: code 0, and a number below all
-    others.
+    Missing cells count as one more value, with code 0. In a column of numbers this
+    value is below all numbers.
+
+    Args:
+        column: the profile of a column.
+        y: each row's label, 0 or 1, NaN for a missing label, (rows,).
     """
     is_labelled = ~np.isnan(y)
     numbers = column.numbers

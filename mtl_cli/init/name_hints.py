@@ -1,4 +1,4 @@
-"""Hints from a column's name, for use where the column's values leave a doubt."""
+"""Hints from a column's name, for cases that its values alone do not decide."""
 
 import re
 
@@ -48,7 +48,7 @@ TIME_WORDS = split_words(
 )
 # Words that suggest times at the end of a name only: `seen_at`, but not `at_home`.
 LAST_TIME_WORDS = split_words("ts at dt day when")
-# Things that outlast the rows which belong to them. A session does not.
+# Users, items and other things that exist for longer than one visit.
 LASTING_WORDS = sorted({*ENTITY_WORDS, *PERSON_WORDS} - {"session", "query"})
 REQUEST_WORDS = split_words(
     "request req impression imp log trace event auction bid transaction trx order row "
@@ -78,7 +78,7 @@ def suggests_entity(name: str) -> bool:
 
 
 def suggests_lasting_entity(name: str) -> bool:
-    """Whether a name suggests users, items or other things of many rows."""
+    """Whether a name suggests users, items or other things that occur in many rows."""
     return has_word(name, LASTING_WORDS)
 
 
@@ -117,7 +117,7 @@ def suggests_birth(name: str) -> bool:
 
 
 def suggests_row_weight(name: str) -> bool:
-    """Whether a name suggests what each row counts."""
+    """Whether a name suggests the weight of each row."""
     return ROW_WEIGHT.fullmatch(name) is not None
 
 
@@ -127,5 +127,5 @@ def last_word(name: str) -> str:
 
 
 def has_word(name: str, vocabulary: list[str]) -> bool:
-    """Whether a name contains one of some words."""
+    """Whether a name contains a word of a vocabulary."""
     return any(word in vocabulary for word in split_words(name))

@@ -30,7 +30,7 @@ class TablePreview:
     Attributes:
         path: the table as the user named it.
         table: the rows. All columns of a text file are read as text.
-        complete: whether the preview holds all rows of the table.
+        complete: whether these are all rows of the table.
         format: the format of the table's file.
     """
 
@@ -40,9 +40,9 @@ class TablePreview:
     format: FileFormat
 
     def with_empty_cells(self, null_values: Iterable[str]) -> "TablePreview":
-        """Returns the preview of a text file with empty cells in place of some texts.
+        """Returns a preview in which the cells with some texts are empty.
 
-        The preview of another file is returned unchanged.
+        Only the preview of a text file is changed.
         """
         if not self.format.is_text:
             return self
@@ -50,24 +50,26 @@ class TablePreview:
 
 
 def read_preview(
-    path: str, columns: list[str] | None, training: FileFormat | None = None
+    path: str, columns: list[str] | None, training_format: FileFormat | None = None
 ) -> TablePreview:
     """Reads the first rows of a table.
 
     Args:
         path: a file, or a folder of Parquet files.
         columns: see `detect_format`.
-        training: the format of the training table, if `path` is a test table: both
-            must have the same delimiter. None if `path` is the training table.
+        training_format: if `path` is a test table, the format of the training table:
+            both tables have the same delimiter. None if `path` is the training table.
 
     Raises:
-        DataError: naming the file, and what is wrong with it.
+        DataError: if the file does not exist, is damaged or has no rows.
     """
     file = find_data(path)
     if not file.exists():
         raise DataError(f"no file '{path}' (current folder: {Path.cwd()})")
     try:
-        delimiter = training.delimiter if training and training.is_text else None
+        delimiter = None
+        if training_format is not None and training_format.is_text:
+            delimiter = training_format.delimiter
         file_format = detect_format(path, file, columns, delimiter)
         read = preview_text if file_format.is_text else preview_columnar
         preview = read(path, file, file_format)
@@ -101,7 +103,8 @@ def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview
                 strings_can_be_null=True,
             ),
         ) as reader:
-            if reader.schema.names != columns:  # Arrow would guess their types
+            # Arrow guesses the types of columns whose names differ from `columns`.
+            if reader.schema.names != columns:
                 raise DataError(
                     f"cannot read '{path}': a name in its header holds a line break; "
                     "write all names in one line"
@@ -117,7 +120,7 @@ def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview
             raise
         row, problem = ragged
         if file_format.has_header:
-            row -= 1  # the header is no row
+            row -= 1  # the header is not a row
             problem = f"{problem}; does the first line hold all names?"
         raise RowError(f"cannot read '{path}'", row, problem) from None
     table = pa.Table.from_batches(batches, reader.schema).slice(0, MAX_ROWS)
@@ -135,7 +138,7 @@ def open_bytes(file: Path) -> pa.NativeFile:
 
 
 def preview_columnar(path: str, file: Path, file_format: FileFormat) -> TablePreview:
-    """Reads the first rows of a Parquet or Feather file, or of a folder of Parquet."""
+    """Reads the first rows of a Parquet or Feather file, or of a folder of files."""
     files = [str(f) for f in sorted(file.rglob("*.parquet"))] or [str(file)]
     if file.is_dir() and files == [str(file)]:
         raise DataError(f"the folder '{path}' holds no .parquet files")
@@ -157,10 +160,15 @@ def preview_columnar(path: str, file: Path, file_format: FileFormat) -> TablePre
 def first_rows(
     open_file: OpenColumnar, files: list[str], schema: pa.Schema
 ) -> tuple[pa.Table, int]:
-    """Returns the first rows of files that all have a schema, and their rows in all.
+    """Reads the first rows of several files, and counts the rows of all files.
+
+    Args:
+        open_file: opens a file of the files' format.
+        files: paths of files of one schema, in order.
+        schema: the schema.
 
     Raises:
-        UnsafeFileError: if a file would fill the memory.
+        UnsafeFileError: if reading a file would take too much memory.
     """
     tables, num_rows = [schema.empty_table()], 0
     for name in files:
@@ -169,7 +177,7 @@ def first_rows(
             num_rows += file.num_rows
             for batch in file.batches(schema.names, MAX_ROWS) if rows_left else ():
                 table = pa.table(batch).slice(0, rows_left)
-                # Without this check, Arrow may crash on a damaged file.
+                # Without this check, Arrow may crash later on cells of a damaged file.
                 table.validate(full=True)
                 tables.append(table.cast(schema))
                 rows_left -= table.num_rows

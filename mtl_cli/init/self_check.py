@@ -13,24 +13,26 @@ from mtl_cli.init.column_proposal import ColumnProposal, leave_out
 from mtl_cli.init.dataset_proposal import DatasetProposal
 from mtl_cli.runs.preflight import check_monitor
 
-FEATURES = "dataset.features."
+FEATURE_KEY = "dataset.features."
 
 
 def parse_dataset(text: str) -> Dataset:
-    """Returns the data set of a YAML after checking it against the schema."""
+    """Parses the YAML of a data set and checks it against the schema."""
     try:
         return Dataset.model_validate(yaml.load(text, yaml.CSafeLoader))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        raise DataError(f"cannot describe this table: {key}: {first['msg']}") from None
+        first_error = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first_error["loc"]))
+        message = f"cannot describe this table: {key}: {first_error['msg']}"
+        raise DataError(message) from None
 
 
-def problem_of(dataset: Dataset) -> str:
-    """Returns why `mtl-train` would refuse a data set; "" if it would not."""
+def find_problem(dataset: Dataset) -> str:
+    """Loads a data set as `mtl-train` does; returns the error's message, or ""."""
     outputs = Heads().outputs(dataset.tasks)
     try:
         data = load(dataset, outputs)
+        # By default, a run monitors the mean metric of the validation rows.
         check_monitor("mean", outputs, data.splits["valid"])
     except DataError as error:
         return str(error)
@@ -46,20 +48,20 @@ def without_refused_feature(
         proposal: the proposal that `mtl-train` would refuse.
         problem: the message of `mtl-train`.
 
-    Returns: the proposal; None if the message is about no feature, or about the only
-        one.
+    Returns: the proposal without the feature; None if the message is not about a
+        feature, or if no feature would be left.
     """
 
-    def is_refused(column: ColumnProposal) -> bool:
-        name = column.column.name
-        is_named = problem.startswith((f"feature {name}:", f"{FEATURES}{name}:"))
-        return column.is_feature and is_named
+    def is_refused(candidate: ColumnProposal) -> bool:
+        name = candidate.column.name
+        is_named = problem.startswith((f"feature {name}:", f"{FEATURE_KEY}{name}:"))
+        return candidate.is_feature and is_named
 
     columns = [
-        leave_out(column.column, f"mtl-train refuses it: {problem}", column.keys)
-        if is_refused(column)
-        else column
-        for column in proposal.columns
+        leave_out(candidate.column, f"mtl-train refuses it: {problem}", candidate.keys)
+        if is_refused(candidate)
+        else candidate
+        for candidate in proposal.columns
     ]
     remaining = replace(proposal, columns=columns)
     num_features = len(remaining.features)

@@ -1,4 +1,7 @@
-"""The spaces of tasks: rows that count for a conversion only where there is a click."""
+"""The spaces of tasks: the rows whose labels count for a task.
+
+For example, the label of a conversion counts only in rows with a click.
+"""
 
 from dataclasses import replace
 
@@ -10,7 +13,7 @@ from mtl_cli.init.column_proposal import join_remarks
 from mtl_cli.init.task_proposal import TaskProposal
 from mtl_cli.init.task_rules import propose_task
 
-MIN_POSITIVES = 20  # fewer may lie within the positives of another task by chance
+MIN_POSITIVES = 20  # fewer might be positives of another task by chance
 MAX_OUTSIDE_SHARE = 0.05
 
 
@@ -35,7 +38,10 @@ def notes_on_spaces(
 def note_on_space(
     task: str, proposal: TaskProposal, space: str, space_proposal: TaskProposal
 ) -> str:
-    """Returns a note if the positives of a task are positives of another task; or "".
+    """Returns a note if nearly all positives of a task are positives of another task.
+
+    Returns "" if they are not, or if the other task has fewer than twice as many
+    positives.
 
     Args:
         task: the task that may be a conversion, such as `buy`.
@@ -43,17 +49,19 @@ def note_on_space(
         space: the other task, such as `click`.
         space_proposal: the proposal for the other task.
     """
-    both = (proposal, space_proposal)
-    if not all(each.task_class.BINARY_LABELS for each in both):
+    if not (
+        proposal.task_class.BINARY_LABELS and space_proposal.task_class.BINARY_LABELS
+    ):
         return ""
-    positive, clicked = (each.y == 1 for each in both)
-    outside = int((positive & (space_proposal.y == 0)).sum())
-    num_positive, num_clicked = int(positive.sum()), int(clicked.sum())
-    if num_positive < MIN_POSITIVES or 2 * num_positive > num_clicked:
+    is_positive = proposal.y == 1
+    num_positive = int(is_positive.sum())
+    num_in_space = int((space_proposal.y == 1).sum())
+    num_outside = int((is_positive & (space_proposal.y == 0)).sum())
+    if num_positive < MIN_POSITIVES or 2 * num_positive > num_in_space:
         return ""
-    if outside > MAX_OUTSIDE_SHARE * num_positive:
+    if num_outside > MAX_OUTSIDE_SHARE * num_positive:
         return ""
-    exception = f", but for {outside:,} rows" if outside else ""
+    exception = f", but for {num_outside:,} rows" if num_outside else ""
     return (
         f"{task} is 1 only where {space} is 1{exception}; --space {task}:{space} "
         f"counts {task} only there"
@@ -70,7 +78,7 @@ def limit_to_space(
 
     Args:
         task: the task to limit.
-        space: a task, or a column of 0 and 1; it is 1 in the rows of the space.
+        space: a task, or a column of 0 and 1. The space is the rows where it is 1.
         tasks: {task: proposal}.
         columns: {column: profile}.
     """

@@ -19,11 +19,11 @@ def check_header(
     Args:
         train: the preview of the training table.
         columns: the profiles of the table's columns.
-        labels: the label columns on the command line. A first line with one of these
-            names is certainly a header.
+        labels: the label columns on the command line. A first line that holds one of
+            these names is certainly a header.
     """
     names = [column.name for column in columns]
-    reason = value_in_header(columns) if train.format.is_text else ""
+    reason = why_header_holds_values(columns) if train.format.is_text else ""
     if reason and not set(labels) & set(names):
         raise DataError(
             f"the first line of '{train.path}' looks like values, not names "
@@ -47,21 +47,19 @@ def check_unique(path: str, needed: Iterable[str], names: list[str]) -> None:
             )
 
 
-def value_in_header(columns: list[ColumnProfile]) -> str:
+def why_header_holds_values(columns: list[ColumnProfile]) -> str:
     """Returns why the header seems to hold values instead of names; "" if it does not.
 
-    In a table with columns of numbers, these columns decide: the header holds values if
-    their names are numbers too, other than 0, 1, 2 ... or 1, 2, 3 ... In a table
-    without columns of numbers, the header holds values if more than half of the names
-    occur again in their own column.
+    If the table has columns of numbers, the header seems to hold values if the names of
+    all these columns are numbers too. The names 0, 1, 2 ... and 1, 2, 3 ... count as
+    names. If the table has no columns of numbers, the header seems to hold values if
+    more than half of the names occur again in their own column.
     """
     names = [c.name for c in columns if c.numbers is not None and c.name]
     if names:
-        column_numbers = [[str(i + n) for i in range(len(names))] for n in (0, 1)]
-        if names not in column_numbers and all(
-            re.match(NUMBER, name) for name in names
-        ):
-            return f"'{names[0]}' above numbers"
+        counted_up = [[str(start + i) for i in range(len(names))] for start in (0, 1)]
+        if names not in counted_up and all(re.match(NUMBER, name) for name in names):
+            return f"'{names[0]}' is above numbers"
         return ""
     repeated = [
         column.name
@@ -69,7 +67,7 @@ def value_in_header(columns: list[ColumnProfile]) -> str:
         if column.kind == "text" and column.most_frequent().get(column.name, 0) > 1
     ]
     if 2 * len(repeated) > len(columns):
-        return f"'{repeated[0]}' comes again below"
+        return f"'{repeated[0]}' occurs again in its column"
     return ""
 
 
@@ -78,17 +76,17 @@ def check_no_header(path: str, columns: list[ColumnProfile]) -> None:
     for column in columns:
         if column.kind != "text" or column.codes[0] < 0:
             continue
-        first = column.values[int(column.codes[0])].as_py()
-        only_first_is_text = column.non_numbers() == ([first], 1)
+        first_value = column.values[int(column.codes[0])].as_py()
+        only_first_is_text = column.non_numbers() == ([first_value], 1)
         if only_first_is_text and column.num_filled > 1:
             raise DataError(
                 f"--columns, --no-header: the first line of '{path}' seems to hold "
-                f"names ('{first}' above numbers); leave the argument out"
+                f"names ('{first_value}' is above numbers); leave the argument out"
             )
 
 
 def missing_task_error(path: str, columns: list[ColumnProfile]) -> ConfigError:
-    """Returns the error for a command without --task. It lists possible labels."""
+    """Returns the error for a command without --task, with possible label columns."""
     binary = [column.name for column in columns if column.is_binary]
     if binary:
         candidates = f"columns of 0 and 1 in '{path}': {', '.join(binary)}"
@@ -110,8 +108,8 @@ def check_test(
         proposal: the tasks and features of the data set.
 
     Raises:
-        DataError: naming the column that the test table lacks, or the label in it that
-            the training table does not have.
+        DataError: if the test table lacks a column, or holds a label that the training
+            table does not hold.
     """
     names = test.table.column_names
     needed = proposal.needed_columns
@@ -130,7 +128,8 @@ def check_test(
         if not task.task_class.HAS_CLASSES:
             if test_column.numbers is None and test_column.num_filled:
                 raise DataError(
-                    f"{message_start} {test_column.kind}, numbers in '{train.path}'"
+                    f"{message_start} {test_column.kind}; it holds numbers in "
+                    f"'{train.path}'"
                 )
             continue
         train_counts = train_column.most_frequent()
@@ -139,12 +138,18 @@ def check_test(
             if yaml_value(test_column, value) not in train_labels:
                 raise DataError(
                     f"{message_start} '{value}' in {count:,} rows; '{train.path}' only "
-                    f"holds {', '.join(list(train_counts)[:10])}; make them the same"
+                    f"holds {', '.join(list(train_counts)[:10])}; use the same labels"
                 )
 
 
 def common_format(train: TablePreview, test: TablePreview | None) -> str:
-    """Returns the YAML's format of the tables: `auto` if their endings name it."""
+    """Returns the value of the YAML's key `format`.
+
+    The value is `auto` if the endings of both files name their format.
+
+    Raises:
+        DataError: if the files have different formats and an ending names none.
+    """
     tables = [train] if test is None else [train, test]
     if all(table.format.by_ending for table in tables):
         return "auto"

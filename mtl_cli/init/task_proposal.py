@@ -8,7 +8,7 @@ import numpy as np
 from mtl_cli.core.errors import DataError
 from mtl_cli.init.column_profile import Array, ColumnProfile
 from mtl_cli.init.column_summary import missing_share, shorten, summarize
-from mtl_cli.init.odd_labels import YesNoColumn, odd_cells
+from mtl_cli.init.yes_no_labels import YesNoColumn, describe_cells
 from mtl_cli.tasks.base import Task, task_class
 
 MAX_CLASSES = 30
@@ -20,9 +20,9 @@ class TaskProposal:
 
     Attributes:
         keys: the task's keys in the YAML.
-        summary: what the column holds.
-        remarks: {key: the reason for its value, or a hint}.
-        reason: what the user should know of the proposal, for the terminal.
+        summary: a description of the column's values.
+        remarks: {key: the comment beside it in the YAML}.
+        reason: the reason for the proposal, or a warning, for the terminal.
         y: each row's label as a number, NaN for a missing label, (rows,). The label of
             a multiclass task is the index of its class among the column's values.
     """
@@ -65,27 +65,29 @@ def binary_of_yes_and_no(column: ColumnProfile, yes_no: YesNoColumn) -> TaskProp
 
     Args:
         column: the profile of the label column.
-        yes_no: the values that say yes and no, and the odd values.
+        yes_no: the values that say yes or no, and the unexpected values.
     """
-    if not yes_no.odd:
-        negative = ", ".join(map(shorten, yes_no.no))
-        return binary_of_values(column, yes_no.yes, f"the other value is {negative}")
+    if not yes_no.unexpected_values:
+        negative = ", ".join(map(shorten, yes_no.no_values))
+        reason = f"the other value is {negative}"
+        return binary_of_values(column, yes_no.yes_values, reason)
+    cells = describe_cells(column, yes_no.unexpected_values)
     warning = (
-        f"WARNING: counts as 0: {odd_cells(column, yes_no.odd)}; correct or empty such "
-        "cells, or add their value to `positive` if it counts as 1"
+        f"WARNING: counts as 0: {cells}; correct or empty such cells, or add their "
+        "value to `positive` if it counts as 1"
     )
-    return binary_of_values(column, yes_no.yes, warning)
+    return binary_of_values(column, yes_no.yes_values, warning)
 
 
 def binary_of_values(
     column: ColumnProfile, positive: list[str], reason: str
 ) -> TaskProposal:
-    """Returns a binary task whose label is 1 where a column holds some of its values.
+    """Returns a binary task whose label is 1 where a column holds a positive value.
 
     Args:
         column: the profile of the label column.
         positive: the values that count as 1.
-        reason: why these values were chosen, or what is odd about the other values.
+        reason: why these values count as 1, or a warning about the other values.
     """
     values = column.values.to_pylist()
     y = np.isin(column.codes, [values.index(value) for value in positive])
@@ -100,7 +102,7 @@ def binary_of_values(
 
 
 def multiclass(column: ColumnProfile) -> TaskProposal:
-    """Returns a task of several classes."""
+    """Returns a multiclass task with all values of a column as its classes."""
     counts = column.most_frequent()
     classes = list({yaml_value(column, value) for value in counts})
     classes.sort(key=lambda value: (isinstance(value, str), value))
@@ -117,12 +119,19 @@ def multiclass(column: ColumnProfile) -> TaskProposal:
 
 
 def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
-    """Returns a regression task.
+    """Returns a regression task with the transform `standard`.
 
-    The transform is always `standard`. The model then learns the mean of the labels,
-    and the mean has the best R2 and RMSE. For labels with a long tail a remark names
-    `log1p`. The model then learns the mean of the logarithms of the labels. This mean
-    lies near the median of the labels: its MAE is lower, but its R2 is often below 0.
+    With `standard`, a model learns the mean of the labels, so R2 and RMSE are best. For
+    labels with a long tail, a remark also names the transform `log1p`. With `log1p`, a
+    model learns a value near the median of the labels: MAE is lower, but R2 is often
+    below 0.
+
+    Args:
+        message_start: the start of the message of an error.
+        column: the profile of the label column.
+
+    Raises:
+        DataError: if a label is infinite.
     """
     y = column.numbers_by_row()
     labels = y[~np.isnan(y)]
@@ -133,7 +142,7 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
     if labels.min() >= 0 and high > 20 * max(median, 1e-12):
         reason = (
             f"1 % lie above {high:g}, half above {median:g}: log1p would learn a "
-            "middle, not the mean: lower MAE, lower R2"
+            "value near the median, not the mean: lower MAE, lower R2"
         )
     remarks = {"kind": labels_and_missing(column), "transform": reason}
     message = f"numbers from {labels.min():.15g} to {labels.max():.15g}"
@@ -146,7 +155,7 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
 
 
 def labels_and_missing(column: ColumnProfile) -> str:
-    """Returns the number of labels and the share of missing ones.
+    """Returns the number of labels and the share of missing labels.
 
     For example "90 labels, 10.0% missing (not counted)".
     """
@@ -155,7 +164,7 @@ def labels_and_missing(column: ColumnProfile) -> str:
 
 
 def yaml_value(column: ColumnProfile, value: str) -> str | int:
-    """Returns a label's value as the YAML should hold it: whole numbers as numbers."""
+    """Converts a label from text to its value in the YAML: whole numbers to int."""
     if column.kind == "whole":
         return int(value)
     is_whole = column.numbers is not None and float(value) % 1 == 0

@@ -33,7 +33,10 @@ SEPARATORS = {"|": 0.2, ";": 0.2, "^": 0.2, ", ": 0.5, ",": 0.5, " ": 0.5}
 
 
 def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
-    """Leaves out text that a user can convert to numbers, times, lists or columns."""
+    """Leaves out text that a user can convert to numbers, times, lists or columns.
+
+    Returns None for a column of other values.
+    """
     if column.kind != "text":
         return None
     non_numbers, num_cells = column.non_numbers()
@@ -49,7 +52,10 @@ def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
 
 
 def list_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Proposes a sequence for lists, and for lists that are written as text."""
+    """Proposes a sequence feature for lists, and for lists that are written as text.
+
+    Returns None for a column of other values.
+    """
     separator = None
     if column.kind == "text":
         separator = list_separator(column)
@@ -71,9 +77,8 @@ def list_column(column: ColumnProfile) -> ColumnProposal | None:
 def list_separator(column: ColumnProfile) -> str | None:
     """Returns the separator of the lists in a text column; None if it holds no lists.
 
-    The values of lists occur again in other cells, more often than the words of
-    sentences do. Words between spaces are taken for a list only if most contain digits,
-    as ids do.
+    Cells are taken for lists if their parts repeat in other cells more often than the
+    words of sentences do. Parts between spaces must also contain digits, as ids do.
     """
     for separator, min_share in SEPARATORS.items():
         contains = np.asarray(pc.match_substring(column.values, separator))
@@ -90,7 +95,7 @@ def list_separator(column: ColumnProfile) -> str | None:
 
 
 def text_column(column: ColumnProfile) -> ColumnProposal:
-    """Takes text for categories; leaves out sentences and values that hardly repeat."""
+    """Proposes categories; leaves out sentences and texts that hardly repeat."""
     lengths = np.array([len(value) for value in column.values.to_pylist()])
     mean_length = float(np.average(lengths, weights=column.counts))
     if mean_length > FREE_TEXT_LENGTH and column.num_distinct > 0.3 * column.num_filled:

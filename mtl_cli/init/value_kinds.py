@@ -15,7 +15,7 @@ TIME = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[-+][0-9]{2}:?[0-9]{2})?)?$"
 )
-# {kind: pattern}; text is of the first kind whose pattern fits all values.
+# {kind: pattern}. The first pattern that fits all values of a text column decides.
 TEXT_PATTERNS: dict[Kind, str] = {
     "whole": WHOLE_NUMBER,
     "decimal": NUMBER,
@@ -24,12 +24,12 @@ TEXT_PATTERNS: dict[Kind, str] = {
 
 
 def kind_of_values(arrow_type: pa.DataType, values: pa.Array) -> Kind:
-    """Returns the kind of a column's values.
+    """Returns the kind of a column's values; "empty" if there are no values.
 
     Args:
-        arrow_type: the type in the file. Every type except text decides the kind.
-        values: the distinct values as text; text is of the first kind in
-            `TEXT_PATTERNS` whose pattern fits all of them.
+        arrow_type: the type in the file. All types except text decide the kind alone.
+        values: the distinct values as text. For the type text, they decide the kind by
+            `TEXT_PATTERNS`.
     """
     types = pa.types
     if not len(values):
@@ -51,5 +51,5 @@ def kind_of_values(arrow_type: pa.DataType, values: pa.Array) -> Kind:
 
 
 def matches(values: pa.Array, pattern: str) -> npt.NDArray[Any]:
-    """Returns a mask of the values that contain a regular expression, (values,)."""
+    """Returns for each value whether it contains the pattern: bool (values,)."""
     return np.asarray(pc.match_substring_regex(values, pattern))

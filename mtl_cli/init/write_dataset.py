@@ -1,4 +1,4 @@
-"""Looks at a table, proposes a data set and writes its YAML."""
+"""Reads the first rows of a table, proposes a data set and writes its YAML."""
 
 import argparse
 import re
@@ -19,7 +19,7 @@ from mtl_cli.init.column_profile import ColumnProfile, profile_column
 from mtl_cli.init.dataset_proposal import DatasetProposal, propose_dataset
 from mtl_cli.init.null_values import find_null_values, null_value_notes
 from mtl_cli.init.preview import TablePreview, read_preview
-from mtl_cli.init.self_check import parse_dataset, problem_of, without_refused_feature
+from mtl_cli.init.self_check import find_problem, parse_dataset, without_refused_feature
 from mtl_cli.init.table_checks import (
     check_header,
     check_no_header,
@@ -29,23 +29,24 @@ from mtl_cli.init.table_checks import (
 )
 from mtl_cli.init.yaml_text import dataset_yaml
 
-MAX_COLUMN_WIDTH = 32
-MAX_COLUMNS = 50  # more than these fill more than a screen
+MAX_COLUMN_WIDTH = 32  # characters
+MAX_COLUMNS = 50  # in the table on the terminal
 
 
 def write_dataset(arguments: argparse.Namespace) -> str:
-    """Writes a data set's YAML; returns the text for the terminal.
+    """Writes the YAML of a data set, and returns the text for the terminal.
 
     Args:
         arguments: the values of the command line.
 
     Raises:
         ConfigError: if the arguments are wrong.
-        DataError: if the table is.
+        DataError: if a table is wrong.
     """
     labels = parse_tasks(arguments.task)
     spaces = parse_spaces(arguments.space, list(labels))
     name = arguments.name or dataset_name(arguments.table)
+    # Without --task nothing is written: the error below lists possible labels.
     target = target_path(name, arguments.force or not labels)
     names = parse_columns(arguments)
     train = read_preview(arguments.table, names)
@@ -53,8 +54,8 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     if arguments.test is not None:
         test = read_preview(arguments.test, names, train.format)
     previews = [train] if test is None else [train, test]
-    texts = [preview.table for preview in previews if preview.format.is_text]
-    null_values = find_null_values(texts, labels.values())
+    text_tables = [preview.table for preview in previews if preview.format.is_text]
+    null_values = find_null_values(text_tables, labels.values())
     train = train.with_empty_cells(null_values)
     test = test and test.with_empty_cells(null_values)
     columns = profile_columns(train, list(labels.values()))
@@ -65,12 +66,12 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     if test is not None:
         check_test(train, test, proposal)
 
-    def yaml_of(proposal: DatasetProposal) -> str:
+    def to_yaml(proposal: DatasetProposal) -> str:
         return dataset_yaml(name, train, test, format_key, proposal, null_values)
 
-    proposal, problem = checked(proposal, yaml_of, train, test)
-    write(target, yaml_of(proposal))
-    notes = [*null_value_notes(texts, null_values), *proposal.notes, problem]
+    proposal, problem = without_refused_features(proposal, to_yaml, train, test)
+    write_yaml(target, to_yaml(proposal))
+    notes = [*null_value_notes(text_tables, null_values), *proposal.notes, problem]
     return summary(name, target, proposal, list(filter(None, notes)))
 
 
@@ -92,35 +93,42 @@ def profile_columns(train: TablePreview, labels: list[str]) -> list[ColumnProfil
     return columns
 
 
-def checked(
+def without_refused_features(
     proposal: DatasetProposal,
-    yaml_of: Callable[[DatasetProposal], str],
+    to_yaml: Callable[[DatasetProposal], str],
     train: TablePreview,
     test: TablePreview | None,
 ) -> tuple[DatasetProposal, str]:
-    """Returns a proposal without features that `mtl-train` refuses, and a note.
+    """Checks a proposal as `mtl-train` does, and leaves out the features it refuses.
+
+    A proposal for a table of which only the first rows were read is not checked.
 
     Args:
         proposal: the proposal.
-        yaml_of: returns the YAML of a proposal.
+        to_yaml: returns the YAML of a proposal.
         train: the preview of the training table.
         test: the preview of the test table, if there is one.
 
-    Returns: the proposal, and why `mtl-train` would refuse it; "" if it would not.
+    Returns: the proposal, and a note for the user, which may be "".
     """
-    dataset = parse_dataset(yaml_of(proposal))
+    dataset = parse_dataset(to_yaml(proposal))
     if not (train.complete and (test is None or test.complete)):
-        return proposal, "only the first rows were looked at: check_only reads all"
-    while problem := problem_of(dataset):
+        return proposal, "only the first rows were read: check_only=true checks all"
+    while problem := find_problem(dataset):
         remaining = without_refused_feature(proposal, problem)
         if remaining is None:
             return proposal, f"WARNING: mtl-train refuses this as it is: {problem}"
-        proposal, dataset = remaining, parse_dataset(yaml_of(remaining))
+        proposal, dataset = remaining, parse_dataset(to_yaml(remaining))
     return proposal, ""
 
 
 def target_path(name: str, force: bool) -> Path:
-    """Returns the path of a data set's YAML after checking that it may be written."""
+    """Returns the path of a data set's YAML. Checks that it may be written.
+
+    Args:
+        name: the name of the data set.
+        force: whether the YAML may exist.
+    """
     if not re.fullmatch(DATASET_NAME, name):
         raise ConfigError(
             f"--name: '{name}' should be letters, digits, '_', '.', '-', and begin "
@@ -145,7 +153,7 @@ def target_path(name: str, force: bool) -> Path:
     return target
 
 
-def write(target: Path, text: str) -> None:
+def write_yaml(target: Path, text: str) -> None:
     """Writes the YAML of a data set."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -160,12 +168,15 @@ def write(target: Path, text: str) -> None:
 def summary(
     name: str, target: Path, proposal: DatasetProposal, notes: list[str]
 ) -> str:
-    """Returns a table of the use of each column, the notes, and what to do next."""
+    """Returns the text for the terminal.
+
+    The text holds a table of the use of each column, the notes, and the next commands.
+    """
     rows = [("column", "taken for", "because")]
-    for name_of_task, task in proposal.tasks.items():
-        rows.append((task.label, f"task {name_of_task}: {task.kind}", task.reason))
+    for task_name, task in proposal.tasks.items():
+        rows.append((task.label, f"task {task_name}: {task.kind}", task.reason))
     columns = []
-    odd = set()  # the names of columns that are no feature, or have a warning
+    notable = set()  # the names of columns that are not features, or have a warning
     for column in proposal.columns:
         use: str = column.role
         reason = column.remark
@@ -173,25 +184,26 @@ def summary(
             use = column.keys["kind"]
             reason = reason if "WARNING" in reason else column.summary
         if not column.is_feature or "WARNING" in reason:
-            odd.add(column.column.name)
+            notable.add(column.column.name)
         columns.append((column.column.name, use, reason))
-    left_out = len(columns) - MAX_COLUMNS
-    if left_out > 0:
-        columns.sort(key=lambda row: row[0] not in odd)
+    num_hidden = len(columns) - MAX_COLUMNS
+    if num_hidden > 0:
+        columns.sort(key=lambda row: row[0] not in notable)
     rows += columns[:MAX_COLUMNS]
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [min(MAX_COLUMN_WIDTH, max(len(row[i]) for row in cells)) for i in (0, 1)]
     lines = [
-        f"{a.ljust(widths[0])}  {b.ljust(widths[1])}  {c}".rstrip() for a, b, c in cells
+        f"{name.ljust(widths[0])}  {use.ljust(widths[1])}  {reason}".rstrip()
+        for name, use, reason in cells
     ]
-    if left_out > 0:
-        lines.append(f"... and {left_out:,} more columns, which are in {target} too")
+    if num_hidden > 0:
+        lines.append(f"... and {num_hidden:,} more columns, which are in {target} too")
     lines += ["", *(f"note: {printable(text)}" for text in notes)] if notes else []
     hides_bundled = (conf_folder() / "dataset" / f"{name}.yaml").exists()
     if hides_bundled and user_conf_folder():
         done = f"wrote {target}, which from here hides the bundled {name}; then"
     else:
-        done = f"wrote {target}: look it through, then"
+        done = f"wrote {target}: check it, then"
     train = f"  mtl-train dataset={name}"
     lines += ["", done, f"{train} check_only=true", f"{train} model=mmoe"]
     return "\n".join(lines) + "\n"

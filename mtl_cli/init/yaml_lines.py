@@ -1,7 +1,7 @@
 """Lines of YAML: a key with its value and a comment.
 
-No YAML library serves here. The libraries keep comments but add none, break a list only
-after the line's width, and quote for one version of YAML only.
+The lines are not written by a YAML library. A library breaks a long list only after the
+line has exceeded its width, and quotes text for one version of YAML only.
 """
 
 import re
@@ -15,7 +15,7 @@ from mtl_cli.core.errors import visible
 
 COMMENT_COLUMN = 24  # where the comments beside the data set's own keys begin
 MAX_LIST_WIDTH = 87
-# Text that needs no quotes, whether it stands alone or within {} or [].
+# Text that needs no quotes, neither as a whole value nor within {} or [].
 UNQUOTED = re.compile(r"[^\W\d](?:[\w ()/.+-]*[\w)+])?")
 
 
@@ -25,9 +25,10 @@ def key_line(name: str, value: Any, remark: str = "") -> str:
     return f"{line.ljust(COMMENT_COLUMN - 2)}  {comment(remark)}" if remark else line
 
 
-def key_lines(name: str, values: list[Any]) -> list[str]:
+def list_lines(name: str, values: list[Any]) -> list[str]:
     """Returns the lines of a key and a list, with as many values per line as fit."""
-    # Lines may break between values, not at the spaces within a value.
+    # textwrap breaks lines at spaces. NUL takes the place of the spaces within a value,
+    # so that lines break only between values.
     items = ", ".join(on_one_line(value).replace(" ", "\0") for value in values)
     indent = " " * (len(name) - len(name.lstrip()) + 2)
     lines = textwrap.wrap(
@@ -49,22 +50,23 @@ def on_one_line(value: Any) -> str:
 
 
 def scalar(value: Any) -> str:
-    """Returns a value other than a mapping as YAML on one line.
+    """Returns a number, boolean, null or text as YAML on one line.
 
     Text is quoted if any YAML reader might read it as something else: OmegaConf reads
     1e3 as a number, PyYAML as text.
     """
     if not isinstance(value, str):
+        # The second line of the dump is "...", the end of the document.
         return yaml.safe_dump(value).partition("\n")[0]
-    if UNQUOTED.fullmatch(value) and is_text(value):
+    if UNQUOTED.fullmatch(value) and keeps_meaning_unquoted(value):
         return value
     quoted = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=1e9)
     return quoted.rstrip("\n")
 
 
 @cache
-def is_text(value: str) -> bool:
-    """Whether YAML reads an unquoted text as this text."""
+def keeps_meaning_unquoted(value: str) -> bool:
+    """Whether PyYAML reads a text without quotes as the same text."""
     return bool(yaml.load(value, yaml.CSafeLoader) == value)
 
 

@@ -13,14 +13,14 @@ from mtl_cli.init.yaml_lines import (
     COMMENT_COLUMN,
     comment,
     key_line,
-    key_lines,
+    list_lines,
     on_one_line,
     scalar,
 )
 from mtl_cli.tasks.base import task_class
 
 MAX_FEATURE_WIDTH = 60  # longer features push their own comments to the right
-# The keys of tasks in the order of writing. Each task has those that its kind has.
+# The keys of tasks in the order of writing. A task has the keys of its kind.
 TASK_KEYS = ["label", "kind", "positive", "classes", "loss", "transform", "weight"]
 TASK_KEYS += ["positive_weight", "sampling_rate", "space", "metrics", "tower_units"]
 
@@ -41,7 +41,7 @@ def dataset_yaml(
         test: the preview of the test table, if there is one.
         format_key: the format of both tables, `auto` if their endings name it.
         proposal: the tasks, features and split of the data set.
-        null_values: the texts that mark missing values, and the columns that show it.
+        null_values: the result of `find_null_values`.
     """
     read_rows = "all" if train.complete else "the first"
     read_rows += f" {train.table.num_rows:,}"
@@ -52,7 +52,7 @@ def dataset_yaml(
         "  columns", None, "names of the columns, if the first line holds none"
     )
     if not train.format.has_header:
-        columns = "\n".join(key_lines("  columns", train.format.columns))
+        columns = "\n".join(list_lines("  columns", train.format.columns))
     test_path = None if test is None else test.path
     trim = train.format.trim or (test is not None and test.format.trim)
     lines = [
@@ -96,9 +96,9 @@ def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
     """Returns the lines of the keys about splits, weights and groups.
 
     Args:
-        proposal: the split column, and the columns to name in comments.
-        has_test: whether there is a test table. If so, the rows of the training table
-            are not split by time.
+        proposal: the tasks, features and split of the data set.
+        has_test: whether there is a test table. If there is, the rows of the training
+            table are not split by time.
     """
     time_column = proposal.split_column
     by_time = time_column is not None and not has_test
@@ -154,18 +154,18 @@ def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
 
 
 def feature_lines(proposal: DatasetProposal) -> Iterator[str]:
-    """Yields one line per feature, and one comment per column that is no feature."""
+    """Yields one line per feature, and one comment per column that is not a feature."""
     features = {feature_entry(feature): feature for feature in proposal.features}
     width = min(MAX_FEATURE_WIDTH, max(map(len, features)))
     for text, feature in features.items():
         remarks = join_remarks(feature.summary, feature.remark)
         yield f"  {text.ljust(width)}  {comment(remarks)}"
-    others = [column for column in proposal.columns if not column.is_feature]
-    if others:
+    not_features = [column for column in proposal.columns if not column.is_feature]
+    if not_features:
         yield from ("", "  # Not features:")
-    for other in others:
-        remarks = join_remarks(other.remark, other.summary)
-        yield f"  # {feature_entry(other)}  {comment(remarks)}"
+    for column in not_features:
+        remarks = join_remarks(column.remark, column.summary)
+        yield f"  # {feature_entry(column)}  {comment(remarks)}"
 
 
 def feature_entry(proposal: ColumnProposal) -> str:
@@ -178,7 +178,7 @@ def feature_entry(proposal: ColumnProposal) -> str:
 
 
 def task_lines(proposal: TaskProposal) -> Iterator[str]:
-    """Yields the lines of a task's keys. They stand below the task's name."""
+    """Yields the lines of a task's keys, which follow the task's name."""
     fields = task_class(proposal.kind).model_fields
     values = {
         name: proposal.keys.get(name, fields[name].default)
@@ -195,6 +195,6 @@ def task_lines(proposal: TaskProposal) -> Iterator[str]:
     for name, value in values.items():
         if isinstance(value, list):
             yield "    " + comment(remarks.get(name, ""))
-            yield from key_lines(f"    {name}", value)
+            yield from list_lines(f"    {name}", value)
         else:
             yield key_line(f"    {name}", value, remarks.get(name, ""))

@@ -244,9 +244,10 @@ def test_labels_become_tasks_by_what_they_hold(run: Run) -> None:
     assert tasks["cover"]["classes"] == ["blue", "green", "red"]
     assert tasks["seconds"]["transform"] == "standard"
     assert tasks["spent"]["transform"] == "standard"
-    assert "log1p would learn a middle" in Path("conf/dataset/shop.yaml").read_text()
+    yaml_text = Path("conf/dataset/shop.yaml").read_text()
+    assert "log1p would learn a value near the median" in yaml_text
     assert "400" not in line_of("shop", "ad")
-    assert "positive: like" in Path("conf/dataset/shop.yaml").read_text()
+    assert "positive: like" in yaml_text
 
 
 def test_booleans_of_parquet_are_labels_and_features_as_they_are(run: Run) -> None:
@@ -419,7 +420,7 @@ def test_times_of_every_form_split_and_are_no_features(run: Run) -> None:
     assert kinds(values) == {"ad": "sparse"}
     assert values["split_by"] == "time"
     assert values["split_column"] == "ts"  # births are no events, gaps has gaps
-    assert "make an age of it" in line_of("shop", "birth_date")
+    assert "convert it to an age" in line_of("shop", "birth_date")
     assert "write them as 2024-12-31" in line_of("shop", "written")
     for column in ("ts", "time_ms", "iso"):
         assert "times 2026-01-01" in line_of("shop", column).replace("T", " ")
@@ -753,11 +754,12 @@ MISTAKES = {
     "shop.csv --task void": "column 'void' is empty in all rows",
     "shop.csv --task seen_at": "holds times; a label is a number, a word or a boolean",
     "shop.csv --task word": "holds 90 different texts; up to 30 make classes; group",
-    "shop.csv --task odd": "they are numbers but for n.a. in 1 cells: empty these",
+    "shop.csv --task odd": "all but n.a. (1 cells) are numbers: empty these cells",
     "shop.csv": "--task: say what to predict; columns of 0 and 1 in 'shop.csv':",
     "words.csv": "no column of 'words.csv' holds 0 and 1; it has a",
     "shop.csv --task 7th=click": "the name '7th' should be a letter, then letters",
     "shop.csv --task mean=click": "the name 'mean' is taken; write --task",
+    "shop.csv --task auto=click": "the name 'auto' is taken; write --task",
     "shop.csv --task click click": "--task: names click twice",
     "shop.csv --task click --name old": "conf/dataset/old.yaml exists; choose another",
     "shop.csv --task click --name a/b": "--name: 'a/b' should be letters, digits",
@@ -769,14 +771,14 @@ MISTAKES = {
     "shop.csv --task buy --space buy:price": "; a space holds 0 and 1",
     "shop.csv --task buy price --space buy:price": "task price is not binary",
     "shop.csv --task buy --space buy:unbought": "where unbought is 1, buy has one",
-    "bare.csv --task click": "looks like values, not names ('0' above numbers); give "
-    "the names with --columns a,b,c or take --no-header",
-    "texts.csv --task click": "looks like values, not names ('red' comes again below)",
+    "bare.csv --task click": "looks like values, not names ('0' is above numbers); "
+    "give the names with --columns a,b,c or take --no-header",
+    "texts.csv --task click": "not names ('red' occurs again in its column)",
     "bare.csv --columns a,b --task a": "--columns: gives 2 names, but the first line",
     "bare.csv --columns a,,c --task a": "--columns: 'a,,c' has an empty name",
     "bare.csv --columns a,b,b --task a": "--columns: names 'b' 2 times",
     "shop.csv --no-header --task a": "first line of 'shop.csv' seems to hold names",
-    "part.parquet --no-header --task a": "'part.parquet' is no text file",
+    "part.parquet --no-header --task a": "'part.parquet' is not a text file",
     "latin.csv --task click": "'latin.csv' is not UTF-8 text; if it is Latin-1: iconv",
     "utf16.csv --task click": "'utf16.csv' is not UTF-8 text; it seems to be text in",
     "table.zip --task click": "'table.zip' is not UTF-8 text; it seems to be a zip "

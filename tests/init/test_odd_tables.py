@@ -356,7 +356,7 @@ TABLES = {
         {"split_by": "time", "split_column": "ts"},
         set(),
         {"ts"},
-        "no feature: the times of new rows are new",
+        "not a feature: new rows have new times",
     ),
     "propensity": (
         "csv",
@@ -365,7 +365,7 @@ TABLES = {
         {"weight_column": None},
         {"p"},
         {"propensity"},
-        "how likely the row was to be shown",
+        "the probability that the row was shown",
     ),
     "weight": (
         "csv",
