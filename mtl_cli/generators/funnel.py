@@ -11,19 +11,20 @@ from pydantic import Field
 from mtl_cli.core.options import Count, CountOrZero
 from mtl_cli.data.dataset import Dataset
 
-# The variance of a score is 1. Each number is the share of one cause in this variance.
+# The variance of a score is 1. Each constant is the share of one cause in the variance.
 USER, ITEM, MATCH, HOUR, OFFER = 0.3, 0.3, 0.2, 0.1, 0.1
-# Users and items have this many factors per score. The match of a user and an item is
-# the dot product of their factors.
+# The match of a user and an item is the dot product of their factors. For each score, a
+# user or an item has this number of factors.
 FACTORS = 4
 SEGMENTS, CATEGORIES = 8, 20  # number of user segments, number of item categories
 SKEW = 0.5  # the popularity of the n-th user or item is proportional to n^-SKEW
-# Number of rows that intercepts are computed from; the rates are then met within 0.3 %.
+# Number of rows from which the intercepts are computed. The rates then differ from the
+# requested rates by at most 0.3 %.
 CALIBRATION_ROWS = 2**17
 
 Rate = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
-# More users, or items, than the 2 (1 + FACTORS) columns of `Population.effects`: with
-# fewer, the columns could not be made uncorrelated.
+# There must be more users, and more items, than the 2 (1 + FACTORS) columns of
+# `Population.effects`. Otherwise the columns could not be made uncorrelated.
 PopulationSize = Annotated[int, Field(ge=16)]
 
 
@@ -32,12 +33,12 @@ class Population:
     """All users, or all items.
 
     Attributes:
-        popularity: probability that an impression is of each user or item, (num,).
+        popularity: each user's or item's share of the impressions, (num,).
         group: the segment of each user, or the category of each item, (num,).
         effects: the effects of each user or item on the two scores,
-            (num, 2, 1 + FACTORS): the main effect, then the factors of the match. Over
-            impressions, each column has mean 0 and variance 1, and no two columns are
-            correlated.
+            (num, 2, 1 + FACTORS). The last axis holds the main effect, then the factors
+            of the match. Over impressions, each column has mean 0 and variance 1, and
+            no two columns are correlated.
     """
 
     popularity: np.ndarray
@@ -70,11 +71,11 @@ class Funnel(Dataset):
     costs for b.
 
     r is `dependence`. If r is positive, pCVR is higher on clicked impressions than on
-    others; if r is negative, it is lower. So what a model learns about pCVR from
-    clicked impressions alone is biased.
+    other impressions. If r is negative, pCVR is lower there. A model that learns pCVR
+    from clicked impressions alone is therefore biased.
 
     Columns: the features `user`, `item`, `segment` (of the user), `category` (of the
-    item), `hour` (0 to 23), `price` and `shipping` (drawn anew for each impression);
+    item), `hour` (0 to 23), `price` and `shipping` (drawn for each impression);
     the labels `click` and `conversion` (0 without a click); their true probabilities
     `p_click`, `p_conversion_given_click` and `p_click_and_conversion`.
 
@@ -91,8 +92,8 @@ class Funnel(Dataset):
         test_rows: number of test impressions.
         generator_seed: seed of all random draws, apart from `seed` and `split_seed`.
             Two data sets that differ only in `train_rows` have the same true
-            probabilities and test rows; two that differ only in `dependence` or the
-            rates have the same features.
+            probabilities and test rows. Two data sets that differ only in `dependence`
+            or the rates have the same features.
     """
 
     generator: Literal["funnel"]
@@ -109,13 +110,13 @@ class Funnel(Dataset):
     generator_seed: CountOrZero
 
     def generate(self) -> dict[str, pa.Table]:
-        """Returns the tables `train` and `test`; equal keys give equal tables."""
+        """Generates the tables `train` and `test`. Equal keys give equal tables."""
         seeds = np.random.SeedSequence(self.generator_seed).spawn(4)
         population, calibration, train, test = map(np.random.default_rng, seeds)
         users = draw_population(population, self.num_users, SEGMENTS)
         items = draw_population(population, self.num_items, CATEGORIES)
-        # The intercepts come from rows of their own: the number of training rows must
-        # not change the true probabilities.
+        # The intercepts are computed from separate rows, so that the number of training
+        # rows does not change the true probabilities.
         logits = self._draw(calibration, CALIBRATION_ROWS, users, items).logits
         intercepts = [
             intercept(logits[0], self.click_rate),
@@ -150,6 +151,7 @@ class Funnel(Dataset):
             by_user, by_item = users.effects[user, k], items.effects[item, k]
             scores[k] += sqrt(USER) * by_user[:, 0] + sqrt(ITEM) * by_item[:, 0]
             match = np.einsum("rf,rf->r", by_user[:, 1:], by_item[:, 1:])
+            # The variance of the dot product is FACTORS.
             scores[k] += sqrt(MATCH / FACTORS) * match
         columns = {
             "user": user.astype("int32"),
@@ -174,8 +176,8 @@ def draw_population(
     Args:
         random: the random generator to draw with.
         num: number of users or items.
-        num_groups: number of segments or categories. The members of a group have
-            similar effects.
+        num_groups: number of segments or categories. The users or items of a group
+            have similar effects.
     """
     popularity = np.arange(1.0, num + 1) ** -SKEW
     popularity /= popularity.sum()
@@ -183,19 +185,23 @@ def draw_population(
     num_columns = 2 * (1 + FACTORS)
     effects = random.normal(size=(num_groups, num_columns))[group]
     effects += random.normal(size=(num, num_columns))
-    effects -= np.einsum("n,nc->c", popularity, effects)
+    effects -= np.einsum("n,nc->c", popularity, effects)  # mean 0 over impressions
     # Unlike a matrix product, einsum gives the same sums for any number of threads.
     covariance = np.einsum("n,nc,nd->cd", popularity, effects, effects)
-    whiten = np.linalg.inv(np.linalg.cholesky(covariance))
-    effects = np.einsum("nc,dc->nd", effects, whiten)
+    # Whitening: the covariance of the columns becomes the identity matrix.
+    whitening = np.linalg.inv(np.linalg.cholesky(covariance))
+    effects = np.einsum("nc,dc->nd", effects, whitening)
     return Population(popularity, group, effects.reshape(num, 2, 1 + FACTORS))
 
 
 def intercept(logits: np.ndarray, rate: float) -> float:
-    """Returns the number to add to logits so that the mean probability is `rate`."""
+    """Finds the number to add to logits so that the mean probability is `rate`.
+
+    The number is found by bisection.
+    """
     logit_of_rate = log(rate / (1 - rate))
     low, high = logit_of_rate - logits.max(), logit_of_rate - logits.min()
-    for _ in range(50):  # halves an interval of length 10 to the precision of float64
+    for _ in range(50):  # enough for the precision of float64
         middle = (low + high) / 2
         if sigmoid(logits + middle).mean() < rate:
             low = middle
@@ -207,7 +213,7 @@ def intercept(logits: np.ndarray, rate: float) -> float:
 def draw_labels(
     random: np.random.Generator, impressions: Impressions, intercepts: list[float]
 ) -> pa.Table:
-    """Draws clicks and conversions, and returns the table of all columns.
+    """Draws clicks and conversions, and returns a table of all columns.
 
     Args:
         random: the random generator to draw with.
@@ -216,7 +222,8 @@ def draw_labels(
     """
     logits = impressions.logits + np.array(intercepts)[:, None]
     p_click, p_conversion = sigmoid(logits).astype("float32")
-    uniform = random.random(logits.shape)  # float64, for very small probabilities
+    # float64: float32 has too few values near 0 for very small probabilities.
+    uniform = random.random(logits.shape)
     click = uniform[0] < p_click
     conversion = click & (uniform[1] < p_conversion)
     return pa.table(
@@ -232,6 +239,6 @@ def draw_labels(
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Returns the probabilities that belong to logits."""
+    """Converts logits to probabilities."""
     probabilities: np.ndarray = 1 / (1 + np.exp(-x))
     return probabilities

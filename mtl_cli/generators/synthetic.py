@@ -15,7 +15,7 @@ from mtl_cli.features.dense import Dense
 
 @dataclass(frozen=True)
 class Parameters:
-    """The parameters that labels are computed with, see `Synthetic`.
+    """The parameters in the formula of the labels, see `Synthetic`.
 
     Attributes:
         w: the weight vectors w_1 and w_2 of the two tasks, (2, d).
@@ -54,8 +54,8 @@ class Synthetic(Dataset):
         test_rows: number of test rows.
         generator_seed: seed of all random draws, apart from `seed` and `split_seed`.
             Two data sets that differ only in `train_rows` have the same parameters and
-            test rows; two that differ only in `correlation` have the same x, u, alpha,
-            beta.
+            test rows. Two data sets that differ only in `correlation` have the same x,
+            u, alpha and beta.
 
     Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
         Multi-gate Mixture-of-Experts", KDD 2018, section 3.2; Tang et al.,
@@ -85,7 +85,7 @@ class Synthetic(Dataset):
         if not isinstance(values, dict) or "features" in values:
             return values
         dimensions = values.get("dimensions")
-        # With wrong dimensions, the error must be about them, not about features.
+        # If `dimensions` is wrong, the error must be about it, not about `features`.
         if not isinstance(dimensions, int) or dimensions < 2:
             dimensions = 2
         return {**values, "features": feature_keys(dimensions)}
@@ -95,13 +95,13 @@ class Synthetic(Dataset):
         expected = feature_keys(self.dimensions)
         if {name: f.model_dump() for name, f in self.features.items()} != expected:
             raise ValueError(
-                f"features: follow from dimensions: x0 to x{self.dimensions - 1}, all "
-                "dense with transform none; leave them out"
+                "features: leave out this key; the features follow from dimensions: x0 "
+                f"to x{self.dimensions - 1}, all dense with transform none"
             )
         return self
 
     def generate(self) -> dict[str, pa.Table]:
-        """Returns the tables `train` and `test`; equal keys give equal tables."""
+        """Generates the tables `train` and `test`. Equal keys give equal tables."""
         parameters = self.parameters()
         _, train_seed, test_seed = self._seeds()
         return {
@@ -110,11 +110,11 @@ class Synthetic(Dataset):
         }
 
     def parameters(self) -> Parameters:
-        """Returns the parameters that labels are computed with."""
+        """Draws the parameters in the formula of the labels."""
         random = np.random.default_rng(self._seeds()[0])
         u1, u2 = random.normal(size=(2, self.dimensions))
         u1 /= np.linalg.norm(u1)
-        u2 -= u2 @ u1 * u1
+        u2 -= u2 @ u1 * u1  # makes u2 orthogonal to u1
         u2 /= np.linalg.norm(u2)
         p = self.correlation
         w = self.scale * np.stack([u1, p * u1 + sqrt(1 - p**2) * u2])
@@ -133,7 +133,7 @@ class Synthetic(Dataset):
     ) -> pa.Table:
         random = np.random.default_rng(seed)
         columns = {}
-        z = np.zeros((2, num_rows))  # w_k x of both tasks
+        z = np.zeros((2, num_rows))  # w_1 x and w_2 x
         for name, weights in zip(self.features, parameters.w.T, strict=True):
             columns[name] = random.standard_normal(num_rows, dtype="float32")
             z += weights[:, None] * columns[name]
@@ -145,6 +145,6 @@ class Synthetic(Dataset):
 
 
 def feature_keys(dimensions: int) -> dict[str, Any]:
-    """Returns the value of the key `features`: `x0`, `x1`, ..., not transformed."""
+    """Returns the value of the key `features`: dense, without a transform."""
     keys = Dense(kind="dense", transform="none").model_dump()
     return {f"x{i}": keys for i in range(dimensions)}
