@@ -1,1 +1,1 @@
-"""The commands."""
+"""The commands: `mtl-train`, `mtl-compare`, `mtl-init` and others."""

@@ -1,4 +1,4 @@
-"""Brings the arguments of `mtl-train` into the form that Hydra takes."""
+"""Converts the arguments of `mtl-train` to arguments of Hydra."""
 
 import contextlib
 from argparse import ArgumentError, ArgumentParser
@@ -8,14 +8,18 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 
 from mtl_cli.cli.hydra_internals import argument_parser
-from mtl_cli.config.overrides import ADD_OR_CHANGE, ADDED_RUNS, OPEN_SECTIONS
+from mtl_cli.config.overrides import (
+    ADD_OR_CHANGE,
+    KEYS_THAT_ADD_RUNS,
+    OPEN_SECTIONS,
+)
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep.folder_names import is_swept, sweep_name
 
 
 def split_plugins(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Returns the folders that `--plugins` names, and all other arguments.
+    """Splits a command line into the folders of `--plugins` and all other arguments.
 
     >>> split_plugins(["model=topk", "--plugins", "mine", "-m", "seed=1,2"])
     (['mine'], ['model=topk', '-m', 'seed=1,2'])
@@ -30,12 +34,15 @@ def split_plugins(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def hydra_arguments(arguments: list[str]) -> list[str]:
-    """Returns a command line in the form that Hydra takes.
+    """Converts a command line to the arguments that Hydra needs.
 
-    Flags come last, since the value of `--info` may be left out. A folder of configs
-    becomes absolute: the user means it relative to the current folder. Settings of a
-    data set get `++`. Hydra then sets keys that the YAML file leaves out, and our own
-    check finds unknown keys.
+    - Flags follow the settings. The value of `--info` is optional, so Hydra would take
+      a setting after `--info` for its value.
+    - The folder of `--config-path` becomes absolute. Hydra would not look for a
+      relative folder in the current folder.
+    - Settings of `dataset` and `compare` get `++`: Hydra then also sets keys that no
+      YAML file holds. Our own check finds unknown keys later.
+    - A setting that adds runs, such as `repeats=3`, makes the run a sweep.
 
     Raises:
         ConfigError: if a flag is unknown or not allowed.
@@ -54,17 +61,17 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
             "configuration with --config-path RUN --config-name config"
         )
     settings = parsed.overrides
-    flags = with_absolute_config_path([a for a in arguments if a not in settings])
-    settings = [with_full_key(setting) for setting in settings]
+    flags = [argument for argument in arguments if argument not in settings]
+    flags = with_absolute_config_path(flags)
+    settings = [expand_start_from(setting) for setting in settings]
     if sets_key(settings, "hydra.sweep.subdir"):
         raise ConfigError(
             "hydra.sweep.subdir: each job names its own folder; leave this key out, "
             "and set the sweep's folder by hydra.sweep.dir"
         )
     is_sweep = parsed.multirun
-    if not (only_shows(arguments) or is_sweep or parsed.run) and any(
-        map(adds_runs, settings)
-    ):
+    can_become_sweep = not (prints_only(arguments) or is_sweep or parsed.run)
+    if can_become_sweep and any(map(adds_runs, settings)):
         flags.append("--multirun")
         is_sweep = True
     if not sets_key(settings, "hydra.job.name"):
@@ -77,20 +84,21 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
     return settings + flags
 
 
-def only_shows(arguments: list[str]) -> bool:
-    """Whether a command line asks for a text, not for runs."""
+def prints_only(arguments: list[str]) -> bool:
+    """Whether a command line asks Hydra to print something, not for runs."""
     parsed, _ = argument_parser().parse_known_intermixed_args(arguments)
     return bool(parsed.cfg or parsed.info or parsed.help or parsed.hydra_help)
 
 
-def with_full_key(setting: str) -> str:
-    """Returns a setting with `start_from.run=RUN` in place of `start_from=RUN`.
+def expand_start_from(setting: str) -> str:
+    """Returns `start_from.run=RUN` for the short form `start_from=RUN`.
 
-    For Hydra the short form would replace the whole section, and its other keys.
+    Hydra would replace the whole section `start_from` by the short form's value. All
+    other settings are returned unchanged.
 
-    >>> with_full_key("start_from=outputs/runs/first")
+    >>> expand_start_from("start_from=outputs/runs/first")
     'start_from.run=outputs/runs/first'
-    >>> with_full_key("start_from={run: first, freeze: [towers]}")
+    >>> expand_start_from("start_from={run: first, freeze: [towers]}")
     'start_from={run: first, freeze: [towers]}'
     """
     key, _, value = setting.partition("=")
@@ -115,22 +123,23 @@ def with_absolute_config_path(flags: list[str]) -> list[str]:
 
 
 def sets_key(settings: list[str], key: str) -> bool:
-    """Whether a key is among the settings."""
+    """Whether a setting gives a value to a key."""
     return any(setting.lstrip("+").startswith(f"{key}=") for setting in settings)
 
 
 def adds_runs(setting: str) -> bool:
-    """Whether a setting alone turns one run into several."""
+    """Whether a setting adds runs to a single run, as `repeats=3` does."""
     key, _, value = setting.lstrip("+").partition("=")
-    default = ADDED_RUNS.get(key)
-    return default is not None and value.lower() != default
+    no_added_runs = KEYS_THAT_ADD_RUNS.get(key)
+    return no_added_runs is not None and value.lower() != no_added_runs
 
 
 def defer_settings_of_swept_groups(settings: list[str]) -> list[str]:
-    """Makes settings of a swept group wait until a job has chosen the group's option.
+    """Writes the settings of a swept group as a `choice` of one value.
 
-    Hydra would look for `model.num_experts=4` in the default model first. As a choice,
-    the setting applies to each job, after the job's model is chosen.
+    Hydra applies a plain setting such as `model.num_experts=4` once before the sweep,
+    to the default model, which may lack the key. Hydra applies a `choice` in each job,
+    to the job's own model.
 
     >>> defer_settings_of_swept_groups(
     ...     ["model=mmoe,omoe", "model.num_experts=4", "seed=1"]
@@ -139,15 +148,17 @@ def defer_settings_of_swept_groups(settings: list[str]) -> list[str]:
     """
     other_sweepers = ("sweep=", "hydra/sweeper=", "hydra.sweeper.")
     if any(s.startswith(other_sweepers) for s in settings):
-        return settings  # other sweepers do not read `choice`
-    swept = tuple(f"{s.partition('=')[0]}." for s in settings if is_swept(s))
+        return settings  # sweepers other than Hydra's basic one do not read `choice`
+    swept_prefixes = tuple(f"{s.partition('=')[0]}." for s in settings if is_swept(s))
     parser = OverridesParser.create()
     deferred = []
     for setting in settings:
         key, _, value = setting.partition("=")
         as_choice = f"{key}=choice({value})"
         is_quoted = "'" in value or '"' in value  # `choice` would lose the quotes
-        if key.startswith(swept) and value and not (is_quoted or is_swept(setting)):
+        is_plain = value and not (is_quoted or is_swept(setting))
+        if key.startswith(swept_prefixes) and is_plain:
+            # A value that cannot be read as a choice stays as it is.
             with contextlib.suppress(OverrideParseException):
                 parser.parse_overrides([setting, as_choice])
                 setting = as_choice

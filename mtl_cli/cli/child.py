@@ -16,7 +16,7 @@ from mtl_cli.core.secrets import mask_secrets
 
 
 def main(result_path: str, arguments: list[str]) -> NoReturn:
-    """Runs a command line, and tells the parent how it ended.
+    """Runs a command line, and writes its outcome to a file for the parent.
 
     Args:
         result_path: the JSON file to write: `failures`, and the run's `folder` or null.
@@ -36,7 +36,11 @@ def main(result_path: str, arguments: list[str]) -> NoReturn:
 
 
 def stop_with_parent() -> None:
-    """Waits until the parent has closed the pipe to stdin, then stops this run."""
-    while os.read(0, 1):
+    """Stops this run as soon as the parent process has ended.
+
+    The parent holds the other end of the pipe to stdin. When the parent ends, however
+    it ends, the system closes the pipe.
+    """
+    while os.read(0, 1):  # returns b"" when the pipe is closed
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""`mtl-compare`: which model is better, by how much, and is it real."""
+"""`mtl-compare`: says which model is better, by how much, and how surely."""
 
 import argparse
 import contextlib
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # `--help` is quick as long as numpy and pydantic are not loa
     from mtl_cli.core.conditions import Condition
 
 PROGRAM = "mtl-compare"
-WIDTH = 120  # of the output if it is no terminal
+WIDTH = 120  # characters of a line, if the output is not a terminal
 EXAMPLES = """examples:
   mtl-compare outputs/sweeps/NAME
   mtl-compare outputs/ --baseline model=shared_bottom --html report.html
@@ -47,7 +47,7 @@ LEGEND = (
 
 
 def main() -> NoReturn:
-    """Runs `mtl-compare` and exits: 0 done, 1 failed a check, 2 wrong input."""
+    """Runs `mtl-compare` and exits: 0 done, 1 failed check, 2 wrong, 130 stopped."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Names may hold characters that the terminal's encoding lacks.
@@ -95,7 +95,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compares, prints and averages; returns the exit code."""
+    """Compares runs as the command line asks. Returns the exit code."""
     from mtl_cli.comparison.compare_datasets import compare_datasets
     from mtl_cli.comparison.fail_if import parse
     from mtl_cli.comparison.find_runs import read_runs
@@ -123,10 +123,10 @@ def run(options: argparse.Namespace) -> int:
 def write_ensemble(
     comparisons: "list[DatasetComparison]", options: argparse.Namespace
 ) -> None:
-    """Averages the runs of a configuration, and prints to stderr what it writes.
+    """Averages the runs of the best configuration into an ensemble, and writes it.
 
     Raises:
-        MtlError: if no configuration can be averaged, or the folder not be written.
+        MtlError: if no configuration can be averaged, or the folder cannot be written.
     """
     from mtl_cli.comparison.ensemble import best_configuration
     from mtl_cli.core import plugins, tensorflow_runtime
@@ -156,7 +156,7 @@ def print_warning(line: str) -> None:
 def failed_check_messages(
     conditions: "list[Condition]", runs: "list[Run]", paths: list[str]
 ) -> list[str]:
-    """Returns one line for each check that fails, or cannot be made."""
+    """Returns a line for each condition that is true or that cannot be checked."""
     from mtl_cli.comparison.configurations import group_runs
     from mtl_cli.comparison.fail_if import failure_messages
 
@@ -174,7 +174,7 @@ def failed_check_messages(
 
 
 def write(text: str) -> None:
-    """Writes to stdout, unless its reader, such as `head`, has closed it.
+    """Writes to stdout. Nothing happens if a reader such as `head` has closed stdout.
 
     Raises:
         ConfigError: if the text cannot be written.
@@ -183,6 +183,7 @@ def write(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:
+        # Otherwise Python would try again to write at exit, and print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             raise ConfigError(f"cannot write to stdout: {error.strerror}") from None
@@ -234,18 +235,18 @@ def print_comparison(comparison: "DatasetComparison", console: "Console") -> Non
     from mtl_cli.comparison.sentences import sentences_by_task
     from mtl_cli.comparison.table import print_tables
 
-    number = len(comparison.configurations)
+    count = len(comparison.configurations)
     console.print(
         Text(
-            f"{number} configuration{'s' * (number != 1)}, {comparison.num_runs} runs, "
+            f"{count} configuration{'s' * (count != 1)}, {comparison.num_runs} runs, "
             f"{comparison.split} rows; baseline {comparison.baseline.name} "
             f"({comparison.baseline_reason})"
         )
     )
     print_tables(comparison, console)
-    for name, part in comparison.by_scenario.items():
+    for name, scenario in comparison.by_scenario.items():
         console.print(Text(f"scenario {name}", style="bold"))
-        print_tables(part, console)
+        print_tables(scenario, console)
     sentences = sentences_by_task(comparison)
     for task in comparison.tasks:
         console.print(Text(task.title, style="bold"))
@@ -254,7 +255,7 @@ def print_comparison(comparison: "DatasetComparison", console: "Console") -> Non
 
 
 def write_page(comparisons: "list[DatasetComparison]", path: Path) -> None:
-    """Writes the HTML page."""
+    """Writes the comparisons as an HTML page."""
     from mtl_cli.comparison.page import page
 
     try:

@@ -1,13 +1,13 @@
-"""Checks what a configuration asks of Hydra itself, before Hydra acts on it.
+"""Checks the section `hydra` of a configuration before Hydra acts on it.
 
-Hydra's own section of a configuration can build classes, start commands and make
-folders. The configuration may come from someone else (`--config-path RUN`, a `./conf`).
-So YAML files may set a few keys of that section to plain values, and name folders below
-the current one. Only the command line may set the other keys, because it is trusted.
+The section `hydra` can make Hydra build any class, run commands and create folders. A
+configuration may come from someone else: `--config-path RUN`, or a `./conf`. YAML files
+may therefore set only a few keys of this section, to plain values, and folders below
+the current folder. The command line is trusted, so it may set every key.
 
-The check looks at the composed section, with its interpolations resolved: whatever way
-a value came into a file, its effect stands there. Whatever our own files and the
-command line lead to without any other file is allowed.
+The composed section is checked, with its interpolations resolved, whatever file a value
+comes from. A value is also allowed if our own files and the command line alone lead to
+the same value.
 """
 
 import re
@@ -24,7 +24,7 @@ from mtl_cli.cli.folder_guard import check_folders
 from mtl_cli.cli.hydra_internals import (
     bound_yaml_files,
     compose_without,
-    own_part_of_primary,
+    load_primary,
     wrap_composition,
 )
 from mtl_cli.cli.interpolations import hydra_interpolations, resolved
@@ -34,32 +34,33 @@ from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.secrets import secret_in, track_secrets
 from mtl_cli.core.time_limit import limited_reading
 
-HYDRA_CONFIG = "hydra/config"  # Hydra's own defaults, in its search path
-USER_FILES = "mtl-user"  # who adds the user's `./conf` to Hydra's search path
-COMPOSED_SETTINGS = "composed of: "
+HYDRA_CONFIG = "hydra/config"  # the file of Hydra's own defaults
+USER_FILES = "mtl-user"  # the provider of the user's `./conf` in the search path
+COMPOSED_SETTINGS = "composed of: "  # the start of a note on an error
 START_OF_SWEEP = "mtl_cli.sweep.session.StartOfSweep"
-# The keys of Hydra's section that a file may set: search spaces, and plain values.
+# The keys of Hydra's section that a file may set: search spaces, and keys with a plain
+# value.
 SEARCH_SPACES = ("sweeper.params", "sweeper.list_params", "sweeper.grid_params")
-FROM_FILES = re.compile(
+PLAIN_KEYS = re.compile(
     r"mode|run\.dir|sweep\.dir"
     r"|sweeper\.(direction|max_failure_rate|n_jobs|n_trials|storage|study_name)"
-    r"|sweeper\.sampler\.[a-z]\w*"  # not `_target_` and its kind
+    r"|sweeper\.sampler\.[a-z]\w*"  # not `_target_`, which names a class
 )
+# Optuna's storages that a file may choose: memory, or a file in the sweep's folder.
 SAFE_STORAGES = (None, "sqlite:///${hydra.sweep.dir}/optuna.db")
 # Groups whose options come with installed plugins; a file may choose any option.
 PLUGIN_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler")
-# Hydra fills these in after the files are composed.
-NO_EFFECT = ("runtime", "overrides", "job.override_dirname")
-CHECKED_ELSEWHERE = tuple(f"{key}." for key in (*NO_EFFECT, *SEARCH_SPACES))
-# A key of a search space: a key or a group of the configuration, not Hydra's own.
+# Hydra writes these keys after it has composed the files.
+WRITTEN_BY_HYDRA = ("runtime", "overrides", "job.override_dirname")
+CHECKED_ELSEWHERE = tuple(f"{key}." for key in (*WRITTEN_BY_HYDRA, *SEARCH_SPACES))
+# A key or group of the configuration that a search space may vary: none of Hydra's.
 SWEPT_KEY = re.compile(r"[+~]{0,2}(?!hydra\b)[A-Za-z][\w./@-]*")
 
 
 def refuse_foreign_code() -> None:
-    """Makes Hydra refuse a configuration that asks for more than its values.
+    """Makes Hydra refuse a configuration that would run code that its author chose.
 
-    An accepted configuration gets our callback for sweeps; no other callback is
-    possible.
+    The change is for the whole process.
     """
     bound_yaml_files()
     wrap_composition(compose_checked)
@@ -71,39 +72,51 @@ def compose_checked(
     config_name: str | None,
     settings: list[str],
 ) -> DictConfig:
-    """Composes a configuration, checks it, and adds our callback for sweeps."""
-    track_secrets()  # Hydra has registered resolvers of its own since the start
-    typed = [s for s in settings if s.lstrip("+~").startswith(("hydra.", "hydra/"))]
+    """Composes and checks a configuration, and makes our callback its only callback.
+
+    Args:
+        loader: Hydra's loader of configurations.
+        compose: composes the configuration.
+        config_name: the name of the primary configuration, or None.
+        settings: the settings of the command line, or of a job of a sweep.
+
+    Raises:
+        ConfigError: if the configuration is not allowed.
+    """
+    track_secrets()  # now, after Hydra has registered its own resolvers
+    section = ("hydra.", "hydra/")
+    hydra_settings = [s for s in settings if s.lstrip("+~").startswith(section)]
     try:
         with limited_reading():
             check_search_path(loader, config_name)
             composed = compose()
     except Exception as error:
-        # A sweep's job has other settings than the command line.
+        # For the message: a job of a sweep has other settings than the command line.
         error.add_note(f"{COMPOSED_SETTINGS}{shlex.join(settings)}")
         raise
     check_plugins(composed)
     with limited_reading(), hydra_interpolations(composed):
         if reads_other_files(composed):
-            check_hydra_section(composed, typed)
+            check_hydra_section(composed, hydra_settings)
         if config_name and resolved(composed, "dataset.name") is None:
             # Hydra names the run folder after the data set.
             raise ConfigError("missing key 'dataset.name'; add it to the YAML file")
-        check_folders(composed, typed)
+        check_folders(composed, hydra_settings)
+    # Hydra lists the settings here. A file that adds a setting makes the lists longer.
     overrides = composed.hydra.overrides
     if len(overrides.hydra) + len(overrides.task) != len(settings):
-        raise only_typed_error("overrides")
+        raise file_may_not_set_error("overrides")
     with flag_override(composed, ["struct", "readonly"], False):
         composed.hydra.callbacks = {"ours": {"_target_": START_OF_SWEEP}}
     return composed
 
 
 def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None:
-    """Refuses files that would take the place of Hydra's own settings.
+    """Refuses a changed search path and a second `hydra/config.yaml`.
 
-    A primary configuration may not add to Hydra's search path: Hydra imports the
-    packages of the path before it composes anything. No folder may hold another
-    `hydra/config.yaml`, in which Hydra's defaults stand.
+    Hydra imports the packages in its search path before it composes a configuration, so
+    a primary configuration may not add to the path. `hydra/config.yaml` holds Hydra's
+    defaults, so no folder may replace it.
     """
     hydra_config = loader.repository.load_config(HYDRA_CONFIG)
     if hydra_config is not None and hydra_config.provider != "hydra":
@@ -112,15 +125,15 @@ def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None
             f"{folder}/{HYDRA_CONFIG}.yaml takes the place of Hydra's own file; remove "
             "it, or give its keys on the command line"
         )
-    primary = own_part_of_primary(loader, config_name) if config_name else None
+    primary = load_primary(loader, config_name) if config_name else None
     if isinstance(primary, DictConfig) and OmegaConf.select(
         primary, "hydra.searchpath"
     ):
-        raise only_typed_error("searchpath")
+        raise file_may_not_set_error("searchpath")
 
 
 def check_plugins(composed: DictConfig) -> None:
-    """Refuses a name in place of the keys of Hydra's launcher or sweeper."""
+    """Refuses a text in place of the section of Hydra's launcher or sweeper."""
     for key in ("launcher", "sweeper"):
         name = OmegaConf.select(composed.hydra, key)
         if not isinstance(name, DictConfig):
@@ -131,9 +144,9 @@ def check_plugins(composed: DictConfig) -> None:
 
 
 def reads_other_files(composed: DictConfig) -> bool:
-    """Whether the search path holds a folder other than ours.
+    """Whether the search path holds a folder other than our own `conf`.
 
-    The other sources of our own and of plugins' configs are installed packages.
+    Installed packages in the search path are trusted.
     """
     return any(
         source.schema not in ("pkg", "structured")
@@ -142,23 +155,26 @@ def reads_other_files(composed: DictConfig) -> bool:
     )
 
 
-def check_hydra_section(composed: DictConfig, typed: list[str]) -> None:
-    """Raises an error if files set more of Hydra's section than they may.
+def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None:
+    """Refuses a value of Hydra's section that a file may not set.
 
     Args:
         composed: the configuration, with Hydra's own section.
-        typed: the settings of the command line that concern Hydra's section.
+        hydra_settings: the settings of the command line that concern Hydra's section.
+
+    Raises:
+        ConfigError: if the section holds such a value.
     """
     choices = composed.hydra.runtime.choices
     plugins = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
-    allowed = trusted_values(tuple(dict.fromkeys([*plugins, *typed])))
+    trusted = trusted_sections(tuple(dict.fromkeys([*plugins, *hydra_settings])))
     section: Any = OmegaConf.to_container(composed.hydra)
     for key, value in flatten(section).items():
-        is_trusted = any(value == trusted[key] for trusted in allowed if key in trusted)
+        is_trusted = any(key in other and value == other[key] for other in trusted)
         if is_trusted or f"{key}.".startswith(CHECKED_ELSEWHERE):
             continue
-        if not FROM_FILES.fullmatch(key):
-            raise only_typed_error(key)
+        if not PLAIN_KEYS.fullmatch(key):
+            raise file_may_not_set_error(key)
         if key == "sweeper.storage" and value not in SAFE_STORAGES:
             raise ConfigError(
                 f"hydra.{key}: {shown(value)} is not in the sweep's folder; give it on "
@@ -170,14 +186,14 @@ def check_hydra_section(composed: DictConfig, typed: list[str]) -> None:
 
 
 @cache
-def trusted_values(settings: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Returns Hydra's section without a user's files, in which any value is trusted.
+def trusted_sections(settings: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Composes Hydra's section without a user's files; all its values are trusted.
 
     Args:
         settings: the settings that concern Hydra's section.
 
-    Returns: two sections, composed from our own files and from Hydra's files alone,
-        each {dotted key: value with its interpolations}.
+    Returns: two sections, {dotted key: value with its interpolations}. The first is
+        composed from our own files, the second from Hydra's files alone.
     """
     sections = []
     for folder, name in ((str(conf_folder()), "config"), (None, None)):
@@ -190,7 +206,7 @@ def trusted_values(settings: tuple[str, ...]) -> list[dict[str, Any]]:
     return sections
 
 
-def only_typed_error(key: str) -> ConfigError:
+def file_may_not_set_error(key: str) -> ConfigError:
     """Returns the error about a key of Hydra's section that a file has set."""
     return ConfigError(
         f"hydra.{key}: a file may not set this key; remove it, or give it on the "
@@ -199,12 +215,12 @@ def only_typed_error(key: str) -> ConfigError:
 
 
 def check_plain(key: str, value: Any) -> None:
-    """Refuses a resolved value other than a number, a text or a list of them."""
+    """Refuses a resolved value that is not a number, a text or a list of these."""
     if isinstance(value, list):
         for item in value:
             check_plain(key, item)
     elif isinstance(value, dict):
-        raise ConfigError(f"{key} takes a number, a text or a list of them")
+        raise ConfigError(f"{key} takes a number, a text or a list of numbers or texts")
     elif name := secret_in(value):
         raise ConfigError(
             f"{key} holds the value of {name}, which the names of jobs and folders "
@@ -213,7 +229,7 @@ def check_plain(key: str, value: Any) -> None:
 
 
 def check_search_space(name: str, space: Any) -> None:
-    """Refuses a search space that sets keys which no configuration has.
+    """Refuses a search space with a key that is not a key of our configuration.
 
     Args:
         name: the dotted key of the search space.

@@ -1,4 +1,4 @@
-"""`mtl-doctor`: says whether this installation works, and what it lacks."""
+"""`mtl-doctor`: checks whether this installation works, and what it lacks."""
 
 import contextlib
 import io
@@ -25,9 +25,9 @@ EXAMPLES = """examples:
   mtl-doctor                # 20 seconds
   mtl-doctor --no-training
 """
-# Extras for work on mtl-cli itself.
+# Extras that only developers of mtl-cli need.
 DEVELOPMENT_EXTRAS = {"dev", "docs"}
-MIN_AUC = 0.85  # of income; one epoch of PLE reaches this with any seed
+MIN_AUC = 0.85  # of the task income; one epoch of PLE reaches it with any seed
 GIB = 1 << 30
 
 
@@ -36,10 +36,10 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        name: what was checked.
-        text: what was found; if something is wrong, how to mend it.
-        works: True if it works, False if it does not; None for a part that is missing
-            and that only some users need.
+        name: the part of the installation that was checked.
+        text: the result, with a fix if the part does not work.
+        works: whether the part works; None for a part that is missing, but that only
+            some users need.
     """
 
     name: str
@@ -48,24 +48,24 @@ class Finding:
 
 
 def command() -> NoReturn:
-    """Runs `mtl-doctor` as a process of its own."""
+    """Runs `mtl-doctor`, and then ends the process without slow cleanup."""
     exit_without_teardown(main(sys.argv[1:]))
 
 
 def main(command_line: list[str]) -> int:
-    """Checks the installation; returns the exit code, see `run_command`."""
+    """Runs the command, and returns its exit code; see `run_command`."""
     return run_command(PROGRAM, lambda: diagnose(command_line), end="")
 
 
 def diagnose(command_line: list[str]) -> int:
-    """Prints the findings; returns 0 if all works, else 1.
+    """Prints the findings. Returns 0 if all parts work, else 1.
 
     Raises:
         ConfigError: if the command line is wrong.
     """
     parser = Parser(
         prog=PROGRAM,
-        description="Says whether this installation works, and what it lacks.",
+        description="Checks whether this installation works, and what it lacks.",
         epilog=EXAMPLES,
     )
     add = parser.add_argument
@@ -73,7 +73,7 @@ def diagnose(command_line: list[str]) -> int:
     options = parser.parse_args(command_line)
     console = Console(highlight=False, soft_wrap=True, markup=False)
     works = True
-    for finding in findings(with_training=not options.no_training):
+    for finding in check_all(with_training=not options.no_training):
         show(console, finding)
         works &= finding.works is not False
     return 0 if works else 1
@@ -87,8 +87,8 @@ def show(console: Console, finding: Finding) -> None:
     console.print(printable(f"{finding.name:12} {finding.text}"))
 
 
-def findings(with_training: bool) -> Iterator[Finding]:
-    """Yields the findings of all checks, each as soon as it is known."""
+def check_all(with_training: bool) -> Iterator[Finding]:
+    """Runs all checks, and yields each finding as soon as it is known."""
     yield check_packages()
     yield check_files()
     yield check_cache()
@@ -116,7 +116,7 @@ def check_packages() -> Finding:
 
 
 def check_files() -> Finding:
-    """Checks that the configs and the bundled data are where they are looked for."""
+    """Checks that the configs and the bundled data exist."""
     missing = [
         str(path)
         for path in (paths.conf_folder() / "config.yaml", paths.root() / "data/adult")
@@ -129,7 +129,7 @@ def check_files() -> Finding:
 
 
 def check_cache() -> Finding:
-    """Checks the folder of encoded data and compiled code."""
+    """Checks that the cache of encoded data and compiled code can be written."""
     folder = paths.cache_folder()
     if folder is None:
         text = "none: each run encodes its data and compiles anew; set MTL_CACHE"
@@ -146,7 +146,7 @@ def check_cache() -> Finding:
 
 
 def check_devices() -> Finding:
-    """Loads TensorFlow, and lists what it computes on."""
+    """Loads TensorFlow, and lists the devices on which it computes."""
     try:
         tensorflow_runtime.load()
         devices = tensorflow_runtime.describe()["device"]
@@ -186,7 +186,7 @@ def check_training() -> Finding:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mtl-doctor-") as folder:
         try:
-            # Away from the user's own configs and data.
+            # In another folder, a user's own configs and data cannot disturb the run.
             with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(folder):
                 run = train("trainer.epochs=1", "hydra.run.dir=run")
             auc = run.metrics["test"]["income"]["auc"]
@@ -209,12 +209,12 @@ def check_training() -> Finding:
 
 
 def requirements() -> list[Requirement]:
-    """Returns the packages that mtl-cli asks for, with the packages of its extras."""
+    """Returns the packages that mtl-cli requires, including those of its extras."""
     return [Requirement(text) for text in requires("mtl-cli") or []]
 
 
 def problem_with(requirement: Requirement) -> str:
-    """Returns why an installed package does not do; "" if it does."""
+    """Returns why a requirement is not met; "" if it is met."""
     try:
         installed = version(requirement.name)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""`mtl-evaluate`: how good a trained model is on a labelled table, and why."""
+"""`mtl-evaluate`: measures how well a trained model predicts a labelled table."""
 
 import argparse
 import json
@@ -34,17 +34,17 @@ EXAMPLES = """examples:
 
 
 def command() -> NoReturn:
-    """Runs `mtl-evaluate` as a process of its own, and ends the process quickly."""
+    """Runs `mtl-evaluate`, and then ends the process without slow cleanup."""
     exit_without_teardown(main(sys.argv[1:]))
 
 
 def main(command_line: list[str]) -> int:
-    """Evaluates; returns the exit code, see `run_command`."""
+    """Runs the command, and returns its exit code; see `run_command`."""
     return run_command(PROGRAM, lambda: evaluate(arguments(command_line)))
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:
-    """Returns the values of the command line.
+    """Parses the command line.
 
     Raises:
         ConfigError: if the command line is wrong.
@@ -79,19 +79,19 @@ def evaluate(options: argparse.Namespace) -> int:
     """Evaluates a run or a sweep; returns the exit code.
 
     Raises:
-        MtlError: if the table or the model cannot be used, or a file not be written.
+        MtlError: if the table or the model cannot be used, or a file cannot be written.
     """
     from mtl_cli.evaluation.sweep import is_sweep
 
-    sweep = is_sweep(options.run)
-    check_files(options, sweep)
+    sweep_given = is_sweep(options.run)
+    check_files(options, sweep_given)
     conditions = [
         parse_condition(text, "TASK.METRIC", "income.auc<0.91")
         for text in options.fail_if
     ]
     plugins.use_folders(options.plugins)
     tensorflow_runtime.load()
-    return (evaluate_sweep if sweep else evaluate_run)(options, conditions)
+    return (evaluate_sweep if sweep_given else evaluate_run)(options, conditions)
 
 
 def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> int:
@@ -148,30 +148,30 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
 def request_of(
     options: argparse.Namespace, on_progress: "Callable[[str, int, int], None]"
 ) -> "Request":
-    """Returns what the command line asks to evaluate."""
+    """Returns the request that the command line makes."""
     from mtl_cli.evaluation.evaluate import Request
 
     by = [column for column in options.by.split(",") if column]
     return Request(by, options.importance, options.repeats, on_progress)
 
 
-def check_files(options: argparse.Namespace, sweep: bool) -> None:
+def check_files(options: argparse.Namespace, is_sweep: bool) -> None:
     """Refuses files that cannot be written, before the work begins.
 
     Raises:
-        ConfigError: if a file exists, and `--force` is not given, or its folder does
-            not exist; if a flag is for runs and the folder a sweep, or the reverse.
+        ConfigError: if a file exists and `--force` is not given, if the folder of a
+            file does not exist, or if a flag does not fit a run or a sweep.
     """
-    if sweep and options.table is None:
+    if is_sweep and options.table is None:
         raise ConfigError(f"TABLE: {options.run} is a sweep; name a table for its runs")
-    if options.output is not None and not sweep:
+    if options.output is not None and not is_sweep:
         raise ConfigError(
-            f"-o: {options.run} is no sweep; --json and --html write files"
+            f"-o: {options.run} is not a sweep; write files with --json or --html"
         )
     for flag, path in (("--json", options.json), ("--html", options.html)):
         if path is None:
             continue
-        if sweep:
+        if is_sweep:
             raise ConfigError(
                 f"{flag}: {options.run} is a sweep; the folder of -o holds this file "
                 "for each run"
@@ -189,14 +189,14 @@ def check_files(options: argparse.Namespace, sweep: bool) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Writes a text file whole or not at all."""
+    """Writes a text file, or leaves the target unchanged if writing fails."""
     with replacing(path, FIX) as temporary:
         temporary.write_text(text, "utf-8", errors="replace")
     sys.stderr.write(printable(f"wrote {path}") + "\n")
 
 
 def check_names(conditions: list[Condition], evaluations: "list[Evaluation]") -> None:
-    """Refuses a condition on a number that no evaluation has.
+    """Checks that each condition is on a number that some evaluation has.
 
     Raises:
         ConfigError: if a condition names an unknown number.
@@ -207,7 +207,7 @@ def check_names(conditions: list[Condition], evaluations: "list[Evaluation]") ->
 
 
 def failed_checks(conditions: list[Condition], evaluation: "Evaluation") -> list[str]:
-    """Returns one line for each condition that holds, or cannot be checked."""
+    """Returns a line for each condition that is true or that cannot be checked."""
     numbers, lines = evaluation.numbers(), []
     for condition in conditions:
         value = numbers.get(condition.name)
@@ -220,7 +220,7 @@ def failed_checks(conditions: list[Condition], evaluation: "Evaluation") -> list
 
 @contextmanager
 def progress() -> "Iterator[Callable[[str, int, int], None]]":
-    """Shows a bar on a terminal; yields a function that moves it."""
+    """Shows a progress bar on a terminal, and yields a function that moves the bar."""
     from rich.console import Console
     from rich.progress import Progress
 

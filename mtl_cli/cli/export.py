@@ -20,17 +20,17 @@ EXAMPLES = """examples:
 
 
 def command() -> NoReturn:
-    """Runs `mtl-export` as a process of its own, and ends the process quickly."""
+    """Runs `mtl-export`, and then ends the process without slow cleanup."""
     exit_without_teardown(main(sys.argv[1:]))
 
 
 def main(command_line: list[str]) -> int:
-    """Exports; returns the exit code, see `run_command`."""
+    """Runs the command, and returns its exit code; see `run_command`."""
     return run_command(PROGRAM, lambda: export(arguments(command_line)))
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:
-    """Returns the values of the command line.
+    """Parses the command line.
 
     Raises:
         ConfigError: if the command line is wrong.
@@ -44,7 +44,8 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("run", metavar="RUN", nargs="?", help="the run folder", type=Path)
-    add("target", metavar="TARGET", nargs="?", help="what to write", type=Path)
+    help_of_target = "the file or folder to write"
+    add("target", metavar="TARGET", nargs="?", help=help_of_target, type=Path)
     formats = ", ".join(plugins.sources("exports"))
     add("--format", metavar="NAME", help=f"{formats} (default: saved_model)")
     add("--force", action="store_true", help="replaces an earlier export")
@@ -60,7 +61,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
 
 
 def export(options: argparse.Namespace) -> None:
-    """Writes or verifies an export, and says what was done.
+    """Writes or verifies an export, and prints how well it predicts as the run does.
 
     Raises:
         MtlError: if the export cannot be written, or does not predict as the run does.

@@ -1,4 +1,4 @@
-"""Checks the folders that a configuration names for a run or a sweep."""
+"""Checks the folders in which a configuration wants to write a run or a sweep."""
 
 import re
 from pathlib import Path
@@ -10,21 +10,30 @@ from mtl_cli.core.errors import ConfigError, shown
 from mtl_cli.core.secrets import secret_in
 
 
-def check_folders(composed: DictConfig, typed: list[str]) -> None:
-    """Raises an error if a folder that is not typed lies outside the current folder.
+def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
+    """Refuses a folder outside the current folder, unless the command line names it.
 
-    A typed folder is trusted, but not the values that its interpolations insert.
+    A folder on the command line is trusted. The values that its interpolations insert
+    are not trusted, because they may come from a file.
+
+    Args:
+        composed: the configuration, with Hydra's own section.
+        hydra_settings: the settings of the command line that concern Hydra's section.
+
+    Raises:
+        ConfigError: if a folder is not allowed, could be read as part of a URL, or
+            would show a secret.
     """
     for key in ("hydra.run.dir", "hydra.sweep.dir"):
         folder = str(resolved(composed, key))
-        root = root_of_folder(key, typed)
-        if root is not None and root not in Path(folder).resolve().parents:
+        parent = allowed_parent(key, hydra_settings)
+        if parent is not None and parent not in Path(folder).resolve().parents:
             raise ConfigError(
-                f"{key}: {shown(folder)} leads out of {root}; take plain names, or "
+                f"{key}: {shown(folder)} leads out of {parent}; take plain names, or "
                 f"give the folder on the command line: {key}=FOLDER"
             )
-        if re.search(r"[?%#]|file:", folder) and root is not None:
-            # The folder's name may be part of a database's URL.
+        # The folder's name becomes part of the URL of Optuna's database.
+        if parent is not None and re.search(r"[?%#]|file:", folder):
             raise ConfigError(
                 f"{key}: {shown(folder)} holds a character of URLs; take letters, "
                 "digits, '_', '-', '.', '=' and ','"
@@ -36,15 +45,18 @@ def check_folders(composed: DictConfig, typed: list[str]) -> None:
             )
 
 
-def root_of_folder(key: str, typed: list[str]) -> Path | None:
+def allowed_parent(key: str, hydra_settings: list[str]) -> Path | None:
     """Returns the folder that a run or sweep must stay below; None for no limit.
+
+    There is no limit if the command line names a folder without interpolations. If it
+    names `/data/${dataset.name}`, the run or sweep must stay below `/data`.
 
     Args:
         key: `hydra.run.dir` or `hydra.sweep.dir`.
-        typed: the settings of the command line that concern Hydra's section.
+        hydra_settings: the settings of the command line that concern Hydra's section.
     """
     root = Path.cwd()
-    for setting in typed:
+    for setting in hydra_settings:
         name, _, value = setting.lstrip("+").partition("=")
         if name == key:
             literal, interpolation, _ = value.strip("'\"").partition("${")

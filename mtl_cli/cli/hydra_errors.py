@@ -1,4 +1,4 @@
-"""Turns Hydra's errors into one line with the fix."""
+"""Turns Hydra's errors into messages of one line, with the fix."""
 
 import contextlib
 import re
@@ -39,18 +39,18 @@ SWEEPER_PARAMS = "hydra.sweeper.params"
 
 
 def explain(error: Exception, arguments: list[str]) -> str:
-    """Returns what is wrong with the command or the YAML files, in one line.
+    """Explains an error of the command line or the YAML files in one line.
 
     Args:
         error: the error that Hydra, OmegaConf or this package raised.
-        arguments: the command line that Hydra was given. The `dataset.` settings of
-            the user's command line have `++` before them.
+        arguments: the command line that Hydra was given, in which the settings of
+            `dataset` and `compare` have the prefix `++`.
     """
     return as_typed(error_message(error, arguments))
 
 
 def error_message(error: Exception, arguments: list[str]) -> str:
-    """Explains an error in one line, in which `dataset.` settings still have `++`."""
+    """Explains an error in one line. Settings in the line may have the prefix `++`."""
     cause: BaseException = error
     while cause.__cause__ is not None:
         cause = cause.__cause__
@@ -67,7 +67,7 @@ def error_message(error: Exception, arguments: list[str]) -> str:
         return " ".join(str(error).split())
     if isinstance(cause, RecursionError):
         return (
-            "the files of the configuration include each other without end; look at "
+            "the files of the configuration include each other without end; correct "
             "their defaults lists"
         )
     if isinstance(error, MissingConfigException):
@@ -84,11 +84,12 @@ def error_message(error: Exception, arguments: list[str]) -> str:
 def is_about_sweeper_params(error: Exception, arguments: list[str]) -> bool:
     """Whether Hydra could not set `hydra.sweeper.params` from the command line."""
     text = f"{error} {error.__cause__}"
-    # If a key below null is set, OmegaConf's error names the null instead of the key.
-    is_named = SWEEPER_PARAMS in text or "Unexpected type for root: NoneType" in text
-    is_set = any(a.lstrip("+").startswith(SWEEPER_PARAMS) for a in arguments)
-    # "is not Optional" means another mistake: a null among the swept values.
-    return is_set and is_named and "is not Optional" not in text
+    # `params` is null. If a key below null is set, OmegaConf's error names not the key,
+    # but the type of null.
+    is_in_error = SWEEPER_PARAMS in text or "Unexpected type for root: NoneType" in text
+    is_in_command = any(a.lstrip("+").startswith(SWEEPER_PARAMS) for a in arguments)
+    # "is not Optional" is about another mistake: a null among the swept values.
+    return is_in_command and is_in_error and "is not Optional" not in text
 
 
 def composition_message(
@@ -101,9 +102,10 @@ def composition_message(
         cause: the first error in the chain of errors that led to `error`.
         arguments: the command line that Hydra was given.
     """
-    key = key_in(error) or key_in(cause)
+    key = named_key(error) or named_key(cause)
     message = first_line(cause)
     if message.endswith("raised while composing config:"):
+        # The reason is on the second line.
         message += f" {str(cause).splitlines()[1]}"
     if not key and message.startswith("Ambiguous value for argument"):
         return f"{message.rstrip('.')}: add -m to run every value, or quote it"
@@ -117,7 +119,7 @@ def composition_message(
         return message
     if key in dotted_keys(config):
         return f"{key}: {message}; set one key at a time: {key}.KEY=VALUE"
-    # A job of a sweep may have another model than the command line names.
+    # A job of a sweep may have a model that is not on the command line: name it.
     options = [f"{s}: " for s in group_choices(settings) if s not in arguments]
     return f"{''.join(options)}{unknown_key_message(key, config)}"
 
@@ -142,7 +144,7 @@ def missing_option_message(error: MissingConfigException) -> str:
 
 
 def unreadable_setting_message(setting: str, arguments: list[str]) -> str:
-    """Explains why an argument is not `key=value`."""
+    """Explains why an argument cannot be read as `key=value`."""
     key, equals, _ = setting.partition("=")
     if equals:
         return (
@@ -155,7 +157,7 @@ def unreadable_setting_message(setting: str, arguments: list[str]) -> str:
 
 
 def unknown_flag_message(flag: str, arguments: list[str]) -> str:
-    """Explains that a flag is unknown, and which setting may have been meant."""
+    """Explains that a flag is unknown, and suggests a similar setting."""
     name, _, value = flag.lstrip("-").partition("=")
     keys = similar_keys(name.replace("-", "_"), arguments)
     hint = f"; did you mean {keys[0]}={value or '...'}?" if keys else ""
@@ -163,15 +165,16 @@ def unknown_flag_message(flag: str, arguments: list[str]) -> str:
 
 
 def similar_keys(word: str, arguments: list[str]) -> list[str]:
-    """Returns keys that resemble a word, as a whole or in their last word."""
+    """Returns keys that resemble a word, or whose last part resembles the word."""
     keys = dotted_keys(compose_chosen_options(arguments))
-    by_last_word = {key.rpartition(".")[2]: key for key in reversed(keys)}
+    # Reversed, so that the first of several keys with the same last part is kept.
+    by_last_part = {key.rpartition(".")[2]: key for key in reversed(keys)}
     similar = get_close_matches(word, keys, n=1, cutoff=0.8)
-    similar_words = get_close_matches(word, by_last_word, n=3, cutoff=0.7)
-    return similar + [by_last_word[last_word] for last_word in similar_words]
+    similar_parts = get_close_matches(word, by_last_part, n=3, cutoff=0.7)
+    return similar + [by_last_part[part] for part in similar_parts]
 
 
-def key_in(error: BaseException) -> str:
+def named_key(error: BaseException) -> str:
     """Returns the dotted key that an error names, or ""."""
     key = getattr(error, "full_key", None)
     if key:
@@ -181,7 +184,7 @@ def key_in(error: BaseException) -> str:
 
 
 def settings_in_note(error: BaseException) -> list[str]:
-    """Returns the settings whose composition failed, from a note added to the error."""
+    """Returns the settings that a note on an error lists; [] if there is no note."""
     for text in getattr(error, "__notes__", []):
         if text.startswith(COMPOSED_SETTINGS):
             return shlex.split(text.removeprefix(COMPOSED_SETTINGS))
@@ -189,16 +192,17 @@ def settings_in_note(error: BaseException) -> list[str]:
 
 
 def compose_chosen_options(arguments: list[str]) -> dict[Any, Any]:
-    """Composes the configuration with the chosen options, but no other setting.
+    """Composes the configuration with the chosen options, without other settings.
 
-    The result shows which keys exist: with `model=mmoe`, the keys of MMoE. The result
-    is empty if a YAML file keeps every configuration from being composed.
+    The result shows which keys exist: with `model=mmoe`, the keys of MMoE. If the
+    options cannot be composed, the default options are. The result is {} if these
+    cannot be composed either.
     """
     GlobalHydra.instance().clear()
 
     def compose_settings(settings: list[str]) -> Any:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            settings = [*settings, "hydra.job.name=x"]
+            settings = [*settings, "hydra.job.name=x"]  # any name: Hydra needs one
             return OmegaConf.to_container(compose("config", settings))
 
     for settings in (group_choices(arguments), []):
@@ -224,6 +228,6 @@ def is_group(name: str) -> bool:
 
 
 def option_folders() -> list[Path]:
-    """Returns the folders of configs: our own, the user's, the plugins'."""
+    """Returns the folders of configs: our own, the user's and those of plugins."""
     folders = [conf_folder(), user_conf_folder(), *plugin_conf_folders()]
     return [folder for folder in folders if folder is not None]

@@ -1,7 +1,7 @@
 """The private parts of Hydra that this project relies on.
 
-No public function does the same. `tests/cli/test_hydra_internals.py` fails if one of
-these parts changes.
+Hydra has no public functions for these tasks. `tests/cli/test_hydra_internals.py` fails
+if a new version of Hydra changes one of the private parts.
 """
 
 import os
@@ -22,18 +22,18 @@ from omegaconf import DictConfig
 
 from mtl_cli.core.other_files import MAX_YAML_BYTES, check_yaml, read_text
 
-# Takes the loader, a function that composes, the name of the primary configuration and
-# the settings; returns the composed configuration.
+# Arguments: the loader, a function that composes the configuration, the name of the
+# primary configuration, and the settings. Returns the composed configuration.
 Wrapper = Callable[
     [ConfigLoaderImpl, Callable[[], DictConfig], str | None, list[str]], DictConfig
 ]
 
 
 def argument_parser() -> ArgumentParser:
-    """Returns Hydra's parser of flags and settings; it raises errors as exceptions.
+    """Returns Hydra's parser of flags and settings, changed in two ways.
 
-    `mtl-train` has to read the flags before Hydra does. For a wrong flag, Hydra itself
-    would print all of its help. `--version` says the version of mtl-cli, not of Hydra.
+    The parser raises an exception for a wrong flag; Hydra's own parser would print all
+    of its help and exit. `--version` prints the version of mtl-cli, not of Hydra.
     """
     parser = get_args_parser()
     parser.exit_on_error = False
@@ -44,13 +44,15 @@ def argument_parser() -> ArgumentParser:
 
 
 def wrap_composition(wrapper: Wrapper) -> None:
-    """Lets a function see every configuration before Hydra acts on it.
+    """Makes Hydra call a function wherever it composes a configuration.
 
-    Hydra's callbacks come too late: the configuration names them, and Hydra has then
-    already built the classes that the configuration names.
+    The function composes the configuration, and can check it before Hydra acts on it. A
+    callback of Hydra would be called too late: Hydra builds the classes of callbacks
+    from their names in the configuration. The change is for the whole process, because
+    Hydra makes its loaders itself.
     """
     compose: Any = ConfigLoaderImpl._load_configuration_impl
-    if hasattr(compose, "__wrapped__"):
+    if hasattr(compose, "__wrapped__"):  # wrapped by an earlier call
         return
 
     @wraps(compose)
@@ -68,7 +70,7 @@ def wrap_composition(wrapper: Wrapper) -> None:
 def compose_without(
     provider: str, folder: str | None, config_name: str | None, settings: list[str]
 ) -> DictConfig:
-    """Composes a configuration without the files of one provider.
+    """Composes a configuration without the files of one provider, and without checks.
 
     Args:
         provider: the name under which a plugin has added folders to the search path.
@@ -81,29 +83,31 @@ def compose_without(
     entries[:] = [entry for entry in entries if entry.provider != provider]
     loader = ConfigLoaderImpl(search_path)
     compose: Any = ConfigLoaderImpl._load_configuration_impl
-    compose = getattr(compose, "__wrapped__", compose)
+    compose = getattr(compose, "__wrapped__", compose)  # without the wrapper
     composed: DictConfig = compose(
         loader, config_name=config_name, overrides=settings, run_mode=RunMode.RUN
     )
     return composed
 
 
-def own_part_of_primary(loader: ConfigLoaderImpl, config_name: str) -> Any:
-    """Returns the values of the primary configuration's file, before composition."""
+def load_primary(loader: ConfigLoaderImpl, config_name: str) -> Any:
+    """Reads the file of the primary configuration alone, without its defaults."""
     loaded = loader.repository.load_config(config_name)
     return None if loaded is None else loaded.config
 
 
 def bound_yaml_files() -> None:
-    """Makes Hydra read YAML files within the limits on other people's files.
+    """Makes Hydra refuse YAML files that are too large or too deep to be read safely.
 
-    The class that Hydra has registered is changed in place. A process of another
-    launcher registers Hydra's classes again, and refuses a class of another name.
+    The class that reads files is changed in place, for the whole process. A subclass
+    would not do: child processes of some launchers register Hydra's classes again, and
+    refuse a class with another name.
     """
-    Plugins.instance()  # registers the classes, after it has imported them anew
+    # The first call imports Hydra's classes again and registers them.
+    Plugins.instance()
     source = SourcesRegistry.instance().types["file"]
     load: Any = source.load_config
-    if hasattr(load, "__wrapped__"):
+    if hasattr(load, "__wrapped__"):  # wrapped by an earlier call
         return
 
     @wraps(load)

@@ -1,4 +1,4 @@
-"""Resolves the interpolations of a composed configuration."""
+"""Resolves the interpolations of a composed configuration, such as `${seed}`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,13 @@ from mtl_cli.core.errors import ConfigError, first_line
 
 
 def resolved(composed: DictConfig, key: str) -> Any:
-    """Returns the value of a key as plain values, with its interpolations resolved."""
+    """Returns the value of a key with its interpolations resolved.
+
+    Sections and lists of OmegaConf become dicts and lists.
+
+    Raises:
+        ConfigError: if an interpolation cannot be resolved, or a value is missing.
+    """
     try:
         value = OmegaConf.select(composed, key)
         if isinstance(value, Container):
@@ -25,11 +31,11 @@ def resolved(composed: DictConfig, key: str) -> Any:
 
 @contextmanager
 def hydra_interpolations(composed: DictConfig) -> Iterator[None]:
-    """Lets `${hydra:...}` be resolved inside the block."""
+    """Makes `${hydra:...}` refer to a composed configuration inside the block."""
     instance = HydraConfig.instance()
-    before = instance.cfg
-    instance.set_config(deepcopy(composed))  # it makes its argument read-only
+    previous = instance.cfg
+    instance.set_config(deepcopy(composed))  # `set_config` makes it read-only
     try:
         yield
     finally:
-        instance.cfg = before
+        instance.cfg = previous

@@ -22,17 +22,17 @@ EXAMPLES = """examples:
 
 
 def command() -> NoReturn:
-    """Runs `mtl-predict` as a process of its own, and ends the process quickly."""
+    """Runs `mtl-predict`, and then ends the process without slow cleanup."""
     exit_without_teardown(main(sys.argv[1:]))
 
 
 def main(command_line: list[str]) -> int:
-    """Predicts; returns the exit code, see `run_command`."""
+    """Runs the command, and returns its exit code; see `run_command`."""
     return run_command(PROGRAM, lambda: predict(arguments(command_line)))
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:
-    """Returns the values of the command line.
+    """Parses the command line.
 
     Raises:
         ConfigError: if the command line is wrong.
@@ -54,7 +54,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
 
 
 def predict(options: argparse.Namespace) -> None:
-    """Predicts a table, shows the progress, and says what was written.
+    """Predicts a table, and shows the progress and the number of rows written.
 
     Raises:
         MtlError: if the table or the model cannot be used, or OUT cannot be written.

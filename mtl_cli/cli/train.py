@@ -1,4 +1,4 @@
-"""`mtl-train`: parse the command line, compose, check, run, exit."""
+"""`mtl-train`: composes a configuration, checks it, and trains one run or a sweep."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.cli.arguments import hydra_arguments, only_shows, split_plugins
+from mtl_cli.cli.arguments import hydra_arguments, prints_only, split_plugins
 from mtl_cli.cli.config_guard import USER_FILES, refuse_foreign_code
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core import plugins, signals
@@ -52,18 +52,22 @@ class Failure:
 
 
 def command() -> NoReturn:
-    """Runs `mtl-train` as a process of its own, and ends the process quickly."""
+    """Runs `mtl-train`, and then ends the process without slow cleanup."""
     try:
         main()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    if session.current is not None:  # a sweep waits for its processes
+    if session.current is not None:  # Python's exit waits for a sweep's processes
         sys.exit(code)
     exit_without_teardown(code)
 
 
 def main() -> NoReturn:
-    """Runs `mtl-train` and exits: 0 done, 1 failed, 2 wrong input, 130, 143 stopped."""
+    """Runs `mtl-train` and exits.
+
+    The exit code is 0 if all is done, 1 for a failed run, 2 for wrong input, and 130 or
+    143 after a signal. If jobs of a sweep fail for different reasons, it is 1.
+    """
     failures, _ = train(sys.argv[1:])
     codes = {fail(PROGRAM, failure.message, failure.code) for failure in failures}
     sys.exit(1 if len(codes) > 1 else max(codes, default=0))
@@ -72,13 +76,13 @@ def main() -> NoReturn:
 def train(
     arguments: list[str], more_settings: Sequence[str] = ()
 ) -> tuple[list[Failure], Path | None]:
-    """Does what a command line asks for.
+    """Trains the run or the sweep that a command line asks for.
 
     Args:
         arguments: the command line, as messages to the user show it.
-        more_settings: settings that apply, but that messages do not show.
+        more_settings: further settings, which messages do not show.
 
-    Returns: the failures; the run folder, if one run was asked for and is done.
+    Returns: the failures, and the folder of a single run that has succeeded, or None.
     """
     prepare_process()
     results: list[Path | Exception] = []
@@ -96,7 +100,7 @@ def train(
         raise
     except BrokenPipeError:  # `mtl-train --help | head` closes the output early
         session.stop_jobs()
-        # Python would try once more to write the text that is left, and complain.
+        # Otherwise Python would try again to write at exit, and print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(OUTPUT_CLOSED)
     except Exception as error:
@@ -104,7 +108,7 @@ def train(
 
         # Some sweepers raise an error for failed jobs. The jobs' own errors follow
         # below. Any other error concerns the command or the YAML files.
-        reason = external_launchers.failure(error)
+        reason = external_launchers.describe_failure(error)
         has_failed_jobs = session.stop_jobs(reason)
         if reason:
             results.append(JobError(with_job_counts(reason, arguments)))
@@ -120,7 +124,7 @@ def train(
 
 
 def with_job_counts(reason: str, arguments: list[str]) -> str:
-    """Returns why a sweep has ended early, its jobs by state, and how to resume it."""
+    """Adds to a reason the counts of a sweep's jobs, and how to resume the sweep."""
     counts = session.job_counts_message()
     if not counts:
         return reason
@@ -130,7 +134,7 @@ def with_job_counts(reason: str, arguments: list[str]) -> str:
 def compose_and_run(
     arguments: list[str], more_settings: Sequence[str]
 ) -> list[Path | Exception]:
-    """Lets Hydra compose configurations; runs one, or starts the jobs of a sweep.
+    """Lets Hydra compose the configuration, and runs it or starts the jobs of a sweep.
 
     Returns: the folder or the error of a single run; empty for a sweep.
     """
@@ -143,7 +147,7 @@ def compose_and_run(
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             from mtl_cli.sweep.start_jobs import start_jobs
 
-            # Some launchers call this function in a process of their own.
+            # Some launchers call this function in another process.
             plugins.use_folders(plugin_folders)
             with signals.not_hidden():
                 return start_jobs(composed)
@@ -152,11 +156,12 @@ def compose_and_run(
         except Stopped as stop:
             message = resume_hint(stop, [PROGRAM, *arguments])
             raise Stopped(stop.code, message) from None
-        except Exception as error:  # Hydra would print the error its own way
+        except Exception as error:  # Hydra would print a traceback
             results.append(error)
 
-    shows = masked_output() if only_shows(sys.argv[1:]) else contextlib.nullcontext()
-    with running_jobs_outlive_storage(), shows:
+    is_printing = prints_only(sys.argv[1:])
+    output = masked_output() if is_printing else contextlib.nullcontext()
+    with running_jobs_outlive_storage(), output:
         hydra.main(
             version_base="1.3", config_path=str(conf_folder()), config_name="config"
         )(run_or_start_jobs)()
@@ -165,7 +170,7 @@ def compose_and_run(
 
 @contextlib.contextmanager
 def masked_output() -> Iterator[None]:
-    """Masks the secrets in what Hydra prints inside the block."""
+    """Masks the secrets in the text that is printed inside the block."""
     stdout, output = sys.stdout, io.StringIO()
     try:
         with contextlib.redirect_stdout(output):
@@ -176,11 +181,13 @@ def masked_output() -> Iterator[None]:
 
 def prepare_process() -> None:
     """Prepares Hydra and the signals of this process."""
-    # With this variable Hydra raises errors as they are, and prints no message.
+    # Makes Hydra raise its errors instead of printing them and exiting.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    # Child processes then import no `random.py` from the folder that they start in.
+    # Keeps child processes from importing modules of the current folder: a file such
+    # as `random.py` would replace a module of Python.
     os.environ["PYTHONSAFEPATH"] = "1"
-    # Hydra warns of a file that has the name of one of its own options, and reads it.
+    # Hydra warns of a file with the name of one of its own options, although it may
+    # replace the option.
     warnings.filterwarnings(
         "ignore", message=r"\s*'hydra/.*is validated against ConfigStore"
     )
@@ -190,7 +197,7 @@ def prepare_process() -> None:
 
 
 class UserConf(SearchPathPlugin):
-    """Searches options in the user's `./conf`, then in ours, then in plugins."""
+    """Makes Hydra look for options in the user's `./conf`, in ours, then in plugins."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         folder = user_conf_folder()
@@ -201,7 +208,7 @@ class UserConf(SearchPathPlugin):
 
 
 def request_of(composed: DictConfig) -> Request:
-    """Returns the run that a composed configuration and Hydra's own part ask for."""
+    """Returns the run that a composed configuration and its section `hydra` ask for."""
     hydra_config = HydraConfig.get()
     unresolved: Any = OmegaConf.to_container(hydra_config, resolve=False)
     return Request(
@@ -214,7 +221,7 @@ def request_of(composed: DictConfig) -> Request:
 
 
 def config_flags() -> list[str]:
-    """Returns the flags that name plugins or a user's primary configuration."""
+    """Returns the flags of the command line: plugins, and a primary configuration."""
     hydra_config = HydraConfig.get()
     sources = getattr(hydra_config.runtime, "config_sources", [])
     flags = [f"--plugins={shortest(Path(path))}" for path in plugins.used_folders()]

@@ -27,7 +27,7 @@ def check(composed: DictConfig) -> Config:
         composed: the configuration that Hydra has composed.
 
     Raises:
-        ConfigError: if a key is wrong; the message names the key, its value, and the
+        ConfigError: if a key is wrong. The message names the key, its value, and the
             rule that the value breaks.
     """
     try:
@@ -54,11 +54,13 @@ def check(composed: DictConfig) -> Config:
 
 
 def explain(error: ValidationError, values: dict[Any, Any]) -> str:
-    """Returns one line that says what is wrong with a configuration.
+    """Explains in one line what is wrong with a configuration.
+
+    The line is about the key of pydantic's first finding. If this key is missing, the
+    line names all missing keys.
 
     Args:
-        error: the findings of pydantic. The line is about the key of the first finding;
-            if that key is missing, the line names all missing keys.
+        error: the findings of pydantic.
         values: the configuration that was validated.
     """
     findings = error.errors(include_url=False)
@@ -69,11 +71,12 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
     if first["type"] == "missing":
         return missing_keys_message(findings, values)
     findings_of_key = [f for f in findings if locate(f["loc"], values)[0] == key]
-    message = " or ".join(dict.fromkeys(rule(f) for f in findings_of_key))
+    # A key that allows several types has one finding per type.
+    message = " or ".join(dict.fromkeys(broken_rule(f) for f in findings_of_key))
     if isinstance(value, dict):
-        # The message of a rule for several keys begins with the key to change.
+        # The message of our own rules for a section begins with a key of the section.
         return f"{key}.{message}".removeprefix(".")
-    if first["loc"][-1:] == ("[key]",):
+    if first["loc"][-1:] == ("[key]",):  # the finding is about the name of a key
         return f"{key}: the name {first['loc'][-2]!r} {message}; quote it"
     if isinstance(value, bool) and "string" in message:
         message += "; YAML reads yes, no, on and off as true and false: quote the word"
@@ -85,8 +88,8 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
 def locate(location: tuple[int | str, ...], values: Any) -> tuple[str, Any]:
     """Returns the dotted key and the value at a finding's location.
 
-    Some items of a location name a branch of the schema instead of a key; the dotted
-    key leaves them out.
+    Pydantic also puts branches of the schema, such as types, into a location. The
+    dotted key leaves them out.
     """
     keys = []
     for item in location:
@@ -98,7 +101,7 @@ def locate(location: tuple[int | str, ...], values: Any) -> tuple[str, Any]:
 
 
 def missing_keys_message(findings: list[ErrorDetails], values: dict[Any, Any]) -> str:
-    """Returns a message that names all keys that pydantic has found missing."""
+    """Returns a message that names all missing keys."""
     locations = [f["loc"] for f in findings if f["type"] == "missing"]
     missing_keys = [
         f"{locate(location, values)[0]}.{location[-1]}".removeprefix(".")
@@ -136,7 +139,7 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
 
 
 def known_siblings(key: str, values: Any) -> list[str]:
-    """Returns the known keys in the innermost section of `key` that exists."""
+    """Returns the known keys in the innermost existing section of a dotted key."""
     *sections, name = key.split(".")
     for section in sections:
         if not isinstance(values, dict) or not isinstance(values.get(section), dict):
@@ -146,7 +149,7 @@ def known_siblings(key: str, values: Any) -> list[str]:
 
 
 def dotted_keys(values: object, prefix: str = "") -> list[str]:
-    """Returns all keys of nested dicts in order; `a` comes before `a.b`."""
+    """Returns all keys of nested dicts as dotted keys, `a` before `a.b`."""
     keys = []
     if isinstance(values, dict):
         for key, value in values.items():
@@ -155,10 +158,11 @@ def dotted_keys(values: object, prefix: str = "") -> list[str]:
     return keys
 
 
-def rule(finding: ErrorDetails) -> str:
-    """Returns the rule that a value has broken, from a finding of pydantic."""
+def broken_rule(finding: ErrorDetails) -> str:
+    """Returns the rule that a value breaks, from a finding of pydantic."""
     if finding["type"] in ("dict_type", "model_type"):
         return "should be a mapping, as in {key: value}"
+    # "Input should be a valid integer" becomes "should be a valid integer".
     message = finding["msg"]
     for prefix in ("Value error, ", "Input ", "List ", "String "):
         message = message.removeprefix(prefix)
@@ -166,7 +170,7 @@ def rule(finding: ErrorDetails) -> str:
 
 
 def as_yaml(value: object) -> str:
-    """Returns a value as YAML writes it, on one line, cut if it is long."""
+    """Returns a value as YAML on one line. A long value is cut."""
     if isinstance(value, str):
         return shown(value)
     return cut(json.dumps(value, default=repr), SHOWN_CHARACTERS)

@@ -28,7 +28,7 @@ Schema = dict[str, Any]
 
 SCHEMA_FOLDER = Path(__file__).with_name("schemas")
 GROUPS = ("dataset", "encoder", "model", "optimizer", "tracker", "trainer")
-# The axis of each config group, and the base class of the axis's options.
+# {config group: (folder of its options in `mtl_cli`, base class of the options)}
 AXES: dict[str, tuple[str, type[Options]]] = {
     "dataset": ("generators", Dataset),
     "encoder": ("encoders", Encoder),
@@ -36,8 +36,8 @@ AXES: dict[str, tuple[str, type[Options]]] = {
     "optimizer": ("optimizers", Optimizer),
     "tracker": ("trackers", Tracker),
 }
-# The axes inside `dataset` whose option is chosen by the key `kind`, and the base
-# class of the axis's options.
+# {folder of options: base class} for the options that the key `kind` chooses inside
+# `dataset`.
 KINDS: dict[str, type[Options]] = {"features": Feature, "tasks": Task}
 INTERPOLATION = {"type": "string", "pattern": r"^\$\{.*\}$"}
 DEFAULTS = {
@@ -47,9 +47,9 @@ DEFAULTS = {
 
 
 def option_classes(group: str) -> dict[str, type[Options]]:
-    """Returns the classes that validate the files of a config group, by option name.
+    """Returns {option: class that validates its files} for a config group.
 
-    The class at `""` validates the files that name no option.
+    The class of the option "" validates the files that name no option.
     """
     if group == "trainer":
         return {"": Trainer}
@@ -63,17 +63,17 @@ def group_schema(group: str, partial: bool = False) -> Schema:
 
     Args:
         group: a group of `GROUPS`.
-        partial: whether all keys may be left out. An experiment changes some keys of an
-            option that another file defines, and leaves out the other keys.
+        partial: whether all keys may be left out, as in an experiment. An experiment
+            changes some keys of an option that another file defines.
     """
     primary_config: Any = OmegaConf.load(conf_folder() / "config.yaml")
-    selector = "generator" if group == "dataset" else "name"
+    option_key = "generator" if group == "dataset" else "name"
     branches, definitions = [], {}
     for name, option in option_classes(group).items():
         branch = class_schema(option)
         definitions.update(branch.pop("$defs", {}))
         if name:
-            branch["properties"][selector] = {"const": name}
+            branch["properties"][option_key] = {"const": name}
         branch["properties"]["defaults"] = DEFAULTS
         keys_set_elsewhere = set(primary_config.get(group) or {})
         if group == "dataset" and name:
@@ -85,7 +85,7 @@ def group_schema(group: str, partial: bool = False) -> Schema:
             # A file with a defaults list may leave out keys that another file sets.
             branch["if"] = {"not": {"required": ["defaults"]}}
             branch["then"] = {"required": required}
-            branch["required"] = [selector] if name else []
+            branch["required"] = [option_key] if name else []
         branches.append(branch)
     schema = branches[0] if len(branches) == 1 else {"anyOf": branches}
     return {
@@ -97,7 +97,7 @@ def group_schema(group: str, partial: bool = False) -> Schema:
 
 
 def run_schema() -> Schema:
-    """Returns the schema of experiments and sweeps: they may set keys of any group."""
+    """Returns the schema of experiments and sweeps, which may set keys of any group."""
     schema = class_schema(Config)
     definitions = schema.pop("$defs", {})
     for group in GROUPS:
@@ -122,7 +122,7 @@ def run_schema() -> Schema:
 
 
 def class_schema(option: type[Options]) -> Schema:
-    """Returns the schema of a class of options, with a description of each key."""
+    """Returns the schema of a class of options, with texts from its docstring."""
     schema = option.model_json_schema()
     definitions = schema.setdefault("$defs", {})
     texts = {cls.__name__: attribute_texts(cls) for cls in nested_classes(option)}
@@ -143,12 +143,12 @@ def class_schema(option: type[Options]) -> Schema:
                 definitions |= {**kind.pop("$defs"), kind["title"]: kind}
                 reference = {"$ref": f"#/$defs/{kind['title']}"}
                 definitions[base.__name__]["oneOf"].append(reference)
-    tolerant: Schema = with_interpolation(schema)
-    return tolerant
+    with_texts: Schema = with_interpolation(schema)
+    return with_texts
 
 
 def nested_classes(option: type[Options]) -> set[type[Options]]:
-    """Returns a class of options, and the classes of options that its fields hold."""
+    """Returns a class of options and all classes of options in its fields."""
     classes: set[type[Options]] = set()
 
     def visit(annotation: Any) -> None:
@@ -165,9 +165,10 @@ def nested_classes(option: type[Options]) -> set[type[Options]]:
 
 
 def with_interpolation(schema: Any) -> Any:
-    """Returns a schema that also takes text such as `${oc.env:NAME}` for a value.
+    """Returns a schema that also allows an interpolation such as `${oc.env:NAME}`.
 
-    The values are numbers, booleans and choices; a text fits its schema anyway.
+    The schemas of numbers, booleans and choices are extended. A schema of text allows
+    an interpolation already.
     """
     if isinstance(schema, list):
         return [with_interpolation(item) for item in schema]
@@ -181,7 +182,7 @@ def with_interpolation(schema: Any) -> Any:
 
 
 def attribute_texts(option: type) -> dict[str, str]:
-    """Returns the `Attributes:` entries in the docstrings of a class and its bases."""
+    """Returns {attribute: its text in the docstrings of a class and its bases}."""
     texts: dict[str, str] = {}
     for cls in reversed(option.__mro__):
         doc = inspect.cleandoc(cls.__doc__ or "")

@@ -1,4 +1,4 @@
-"""The metrics that `trainer.monitor` names."""
+"""Finds the metrics that `trainer.monitor` names."""
 
 from mtl_cli.heads.base import Output
 
@@ -6,9 +6,9 @@ AUTO, MEAN = "auto", "mean"
 
 
 def monitored_metrics(monitor: str, outputs: list[Output]) -> list[tuple[Output, str]]:
-    """Returns the outputs that early stopping watches, each with a metric's name.
+    """Returns (output, name of a metric) for each output that early stopping watches.
 
-    Outputs that heads add are not watched: they have no loss of their own.
+    Outputs that heads add are not watched, because they have no loss.
 
     Args:
         monitor: the key `trainer.monitor`, see `Trainer`.

@@ -2,27 +2,28 @@
 
 import re
 
-# Hydra's sign for a key that the configuration may not hold yet.
+# Hydra's prefix of a setting that adds a key or changes its value.
 ADD_OR_CHANGE = "++"
-# Sections with keys that no YAML file may hold.
+# Sections with keys that may be absent from all YAML files.
 OPEN_SECTIONS = ("dataset.", "compare.")
-# {key that adds runs to a job: the value that adds none}
-ADDED_RUNS = {
+# {key that can add runs to a job: the value with which it adds no runs}
+KEYS_THAT_ADD_RUNS = {
     "repeats": "1",
     "compare.single_task": "false",
     "compare.scenarios": "[]",
 }
-# Hydra reads a word that matches as text, unless the word is one of `NOT_TEXT`.
+# Hydra reads a word that matches this pattern as text, except the words in `NOT_TEXT`.
 PLAIN_WORD = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 NOT_TEXT = {"null", "none", "true", "false", "nan", "inf"}
 
 
 def as_typed(text: str) -> str:
-    """Returns an override, or a message about an override, as the user typed it.
+    """Removes the prefix `++` that `mtl-train` adds to overrides of some sections.
 
-    Hydra refuses to change a key that no YAML file holds. Keys of data sets and of
-    `compare` have defaults and may be absent from the YAML files, so `mtl-train` puts
-    `++` before every override of these sections.
+    The result is an override, or a message about an override, as the user typed it.
+    `mtl-train` adds `++` to overrides of the sections `dataset` and `compare`, because
+    Hydra refuses to change a key that no YAML file holds. The keys of these sections
+    have defaults and may be absent from the YAML files.
 
     >>> as_typed("++dataset.features.age.kind=dense")
     'dataset.features.age.kind=dense'
@@ -33,14 +34,14 @@ def as_typed(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    r"""Returns a text as the value of an override, in quotes if Hydra needs them.
+    r"""Returns a text as the value of an override, in quotes if they are needed.
 
     >>> [quoted(text) for text in ("ple", "1", "null", "it's", "a,b")]
     ['ple', "'1'", "'null'", "'it\\'s'", "'a,b'"]
     """
     if PLAIN_WORD.fullmatch(text) and text.lower() not in NOT_TEXT:
         return text
-    # For Hydra a backslash is an escape only before a quote and at the end of the text.
+    # To Hydra, a backslash is an escape only before a quote and at the end of the text.
     escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
     escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
     return f"'{escaped}'"

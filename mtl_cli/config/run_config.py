@@ -54,12 +54,12 @@ class Config(Options):
     model: Annotated[SerializeAsAny[Sharing], option_of("models", Sharing)]
     optimizer: Annotated[SerializeAsAny[Optimizer], option_of("optimizers", Optimizer)]
     trainer: Trainer
-    # Plain runs leave the key out of their hashes and of their saved model.
-    start_from: Annotated[StartFrom, Field(exclude_if=lambda x: x.run is None)] = (
-        StartFrom()
-    )
+    # Not in the saved configuration, or in its hash, if a run starts from nothing.
+    start_from: Annotated[
+        StartFrom, Field(exclude_if=lambda start_from: start_from.run is None)
+    ] = StartFrom()
     ensemble: Annotated[
-        list[Seed], Field(default_factory=list, exclude_if=lambda x: not x)
+        list[Seed], Field(default_factory=list, exclude_if=lambda seeds: not seeds)
     ]
     tracker: Annotated[
         SerializeAsAny[Tracker],
@@ -91,11 +91,11 @@ class Config(Options):
         return self
 
     def _check_without_validation(self) -> None:
-        for key, purpose, is_asked_for, off in (
+        for key, purpose, is_requested, off in (
             ("patience", "early stopping", self.trainer.patience is not None, "null"),
             ("calibration", "calibration", self.trainer.needs_calibration, "none"),
         ):
-            if is_asked_for:
+            if is_requested:
                 raise ValueError(
                     f"trainer.{key}: {purpose} needs validation rows; set "
                     "dataset.valid_fraction above 0, dataset.valid to a file, or "
@@ -152,8 +152,8 @@ class Config(Options):
         choices = [AUTO, MEAN, *self.chosen_tasks]
         if monitored not in choices or (monitored == AUTO and metric_name):
             raise ValueError(
-                f"trainer.monitor: {self.trainer.monitor!r} is none of "
-                f"{', '.join(choices)}, nor a metric of one, as in mean.log_loss"
+                f"trainer.monitor: {self.trainer.monitor!r} is not one of "
+                f"{', '.join(choices)}, nor a metric of these, as in mean.log_loss"
                 f"{suggest(monitored, choices)}"
             )
         metrics = monitored_metrics(self.trainer.monitor, self.outputs)
@@ -195,8 +195,8 @@ class Config(Options):
 
     @property
     def predicted(self) -> dict[str, Output]:
-        """{prediction of the network: its output}."""
+        """{prediction of the network: its output}; a spread belongs to its output."""
         outputs = {output.name: output for output in self.outputs}
         if not self.predicts_spread:
             return outputs
-        return outputs | {spread_name(name): x for name, x in outputs.items()}
+        return outputs | {spread_name(name): output for name, output in outputs.items()}

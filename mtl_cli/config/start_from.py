@@ -6,22 +6,23 @@ from pydantic import Field, model_validator
 
 from mtl_cli.core.options import Options
 
-# The parts of a network; `network/parts.py` says which weights belong to each.
+# The parts of a network. `network/parts.py` assigns each weight to a part.
 Part = Literal["embeddings", "encoder", "experts", "gates", "towers"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 
 class StartFrom(Options):
-    """An earlier run to start from, and the parts that stay fixed or start fresh.
+    """An earlier run to start from, and the parts that stay fixed or start anew.
 
     Attributes:
-        run: folder of the finished run to start from: its weights, what its features
-            have learnt, and its optimizer's state; null starts from nothing.
-        freeze: parts of the network whose weights do not move in training:
+        run: folder of the finished run to start from. Training starts with the weights
+            of that run, the vocabularies and scales of its features, and the state of
+            its optimizer; null starts from nothing.
+        freeze: parts of the network whose weights stay fixed in training:
             `embeddings`, `encoder`, `experts`, `gates`, `towers`.
-        reset: parts of the network that start fresh.
-        refit: features that learn their vocabulary, scale or cuts from this run's
-            training rows alone; their embeddings start fresh.
+        reset: parts of the network that start with random weights.
+        refit: features that learn their vocabulary, scale or buckets from this run's
+            training rows alone; their embeddings start with random weights.
     """
 
     run: Annotated[str, Field(min_length=1)] | None = None

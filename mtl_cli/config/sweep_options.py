@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mtl_cli.core.options import Count, Options, Positive, ScenarioName
 
-BYTES_PER_JOB = 2 << 30
+BYTES_PER_JOB = 2 << 30  # 2 GiB
 
 
 class SweepOptions(Options):
@@ -55,7 +55,7 @@ def default_jobs() -> int:
 def has_gpu() -> bool:
     """Whether jobs will find an NVIDIA GPU.
 
-    The driver's folder tells it at once; TensorFlow would take seconds to load.
+    The driver's folder is checked, because loading TensorFlow would take seconds.
     """
     is_hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     return Path("/proc/driver/nvidia/gpus").exists() and not is_hidden

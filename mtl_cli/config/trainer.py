@@ -7,9 +7,9 @@ from mtl_cli.core.options import Count, Options, Positive
 
 # The targets of `auto`, see `Trainer.length`.
 STEPS_PER_EPOCH = 60
-SMALLEST_BATCH, LARGEST_BATCH = 32, 512
-LEAST_EPOCHS, LEAST_STEPS = 20, 1200
-LEAST_PATIENCE, PATIENCE_STEPS = 3, 180
+MIN_BATCH_SIZE, MAX_BATCH_SIZE = 32, 512
+MIN_EPOCHS, STEPS = 20, 1200
+MIN_PATIENCE, PATIENCE_STEPS = 3, 180
 
 
 class Trainer(Options):
@@ -22,17 +22,18 @@ class Trainer(Options):
         patience: number of epochs without a better validation metric after which
             training stops and the weights of the best epoch are restored; null trains
             all epochs and keeps the weights of the last epoch.
-        monitor: the validation metric that early stopping watches. `auto` is the mean,
-            over the tasks, of the normalised entropy of probabilities and of R2 of
-            regressions, or of the first of a task's `metrics` if these leave it out.
-            Otherwise `mean` (the mean over the tasks) or the name of a task, and
-            optionally a metric, as in `mean`, `mean.log_loss`, `income` or
-            `income.pr_auc`; without a metric it is the first of the task's `metrics`,
-            by default AUC, R2 of regressions, macro AUC of classes.
+        monitor: the validation metric that early stopping watches. `auto` is the mean
+            over the tasks of the normalised entropy of probabilities and the R2 of
+            regressions; a task whose `metrics` lack this metric takes the first of its
+            `metrics`. `mean` is the mean over the tasks, and the name of a task is this
+            task alone; both take the first of a task's `metrics`, by default AUC, R2 of
+            regressions or macro AUC of classes. Another metric follows after a point,
+            as in `mean.log_loss` or `income.pr_auc`.
         calibration: the calibration of probabilities on the validation rows, after
             training: `temperature` scales each task's logits, `platt` scales and shifts
-            them, and `none` leaves the logits as they are. `auto` takes `platt` where
-            it lowers the log loss of validation rows that the fit has not seen.
+            them, and `none` leaves the logits as they are. `auto` is `platt` for each
+            task in which it lowers the log loss of validation rows that were not used
+            for the fit, and `none` for the other tasks.
         compile: whether XLA compiles the steps; `auto` compiles if the run is long
             enough to make up for the time of compilation.
         precision: number type in which the layers compute: `float32` or `bfloat16`;
@@ -67,19 +68,21 @@ class Trainer(Options):
     def length(self, num_rows: int) -> "Length":
         """Returns the length of the training on a number of training rows.
 
-        The batch size `auto` is the power of two nearest to a 60th of the rows, from 32
-        to 512. The epochs `auto` are some 1,200 steps, but at least 20 epochs; the
-        patience `auto` is some 180 steps, but at least 3 epochs. So an epoch has some
-        60 steps in tables of 2,000 to 22,000 rows. An epoch of a smaller table is too
-        short to show whether training improves, so smaller tables get more epochs.
+        With `auto`, the batch size is the power of two nearest to a 60th of the rows,
+        from 32 to 512. An epoch then has about 60 steps in tables of 2,000 to 22,000
+        rows. The number of epochs makes about 1,200 steps, but is at least 20. The
+        patience makes about 180 steps, but is at least 3 epochs. An epoch of a small
+        table has so few steps that one epoch hardly shows whether training improves:
+        small tables therefore get more epochs and more patience.
         """
+        # max: a table of fewer than 60 rows would have a negative logarithm.
         nearest: int = 2 ** round(math.log2(max(num_rows / STEPS_PER_EPOCH, 1)))
-        batch_size = min(max(nearest, SMALLEST_BATCH), LARGEST_BATCH)
+        batch_size = min(max(nearest, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
         if self.batch_size != "auto":
             batch_size = self.batch_size
-        steps_per_epoch = -(-num_rows // batch_size)
-        epochs = max(LEAST_EPOCHS, LEAST_STEPS // steps_per_epoch)
-        patience = max(LEAST_PATIENCE, PATIENCE_STEPS // steps_per_epoch)
+        steps_per_epoch = -(-num_rows // batch_size)  # rounded up
+        epochs = max(MIN_EPOCHS, STEPS // steps_per_epoch)
+        patience = max(MIN_PATIENCE, PATIENCE_STEPS // steps_per_epoch)
         return Length(
             batch_size,
             epochs if self.epochs == "auto" else self.epochs,
@@ -88,13 +91,13 @@ class Trainer(Options):
 
 
 class Length(NamedTuple):
-    """How long a network is trained.
+    """The length of a training, without `auto`.
 
     Attributes:
         batch_size: number of training rows in a step.
         epochs: largest number of passes over the training rows.
-        patience: number of epochs without a better validation metric that end the
-            training; None if nothing ends it early.
+        patience: number of epochs without a better validation metric after which
+            training stops; None if training never stops early.
     """
 
     batch_size: int

@@ -1,7 +1,8 @@
-"""Reads the state of a CMA-ES search from its database, without executing code.
+"""Restricts the pickles that Optuna loads as the state of a CMA-ES search.
 
-Optuna keeps the state of its CMA-ES sampler as a pickle in the database. The database
-may lie in a sweep's folder that comes from someone else.
+Optuna keeps the state of its CMA-ES sampler as a pickle in the search's database. A
+pickle can run any code when it is loaded, and the database may come from someone else:
+it may be a file in the sweep's folder. So only the classes of such a state are loaded.
 """
 
 import io
@@ -11,8 +12,9 @@ from typing import Any
 
 from mtl_cli.core.errors import ConfigError
 
-# The classes and functions that a state consists of. None of them executes code.
-ALLOWED = {
+# The classes and functions that occur in a state of Optuna 2 with NumPy 2. None of them
+# can run other code, whatever arguments a pickle gives them.
+ALLOWED_GLOBALS = {
     ("cmaes._cma", "CMA"),
     ("cmaes._sepcma", "SepCMA"),
     ("numpy", "dtype"),
@@ -21,30 +23,41 @@ ALLOWED = {
     ("numpy._core.multiarray", "scalar"),
 }
 
+# The fix in messages about the contents of a database.
+NEW_DATABASE = (
+    "use a new database: change hydra.sweeper.storage, or hydra.sweep.dir if the "
+    "database is in that folder"
+)
 
-class StateReader(pickle.Unpickler):
-    """Builds the objects of a state, and nothing else."""
+
+class StateUnpickler(pickle.Unpickler):
+    """Unpickles objects of the classes in `ALLOWED_GLOBALS`, and refuses all others."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ALLOWED:
+        if (module, name) not in ALLOWED_GLOBALS:
             raise ConfigError(
-                f"hydra.sweeper.storage: the search's state holds {module}.{name}, "
-                "which no search writes; name a new sweep folder in hydra.sweep.dir"
+                "hydra.sweeper.storage: the state of the search in this database holds "
+                f"{module}.{name}, which Optuna does not write and which could run "
+                f"code; {NEW_DATABASE}"
             )
         return super().find_class(module, name)
 
 
-def loads(state: bytes) -> Any:
-    """Returns the pickled state of a search.
+def load_state(pickled_state: bytes) -> Any:
+    """Unpickles the state of a search.
 
     Raises:
-        ConfigError: if it holds anything else than such a state.
+        ConfigError: if the pickle holds a class or function that is not allowed.
     """
-    return StateReader(io.BytesIO(state)).load()
+    return StateUnpickler(io.BytesIO(pickled_state)).load()
 
 
-def read_safely() -> None:
-    """Makes Optuna read the states of CMA-ES searches with `loads`."""
-    import optuna.samplers._cmaes as sampler
+def restrict_unpickling() -> None:
+    """Makes Optuna's CMA-ES sampler load its states with `load_state`.
 
-    sampler.pickle = SimpleNamespace(dumps=pickle.dumps, loads=loads)
+    Optuna has no option for this. So the name `pickle` in the private module of the
+    sampler is replaced, for the whole process.
+    """
+    import optuna.samplers._cmaes as cmaes_sampler
+
+    cmaes_sampler.pickle = SimpleNamespace(dumps=pickle.dumps, loads=load_state)

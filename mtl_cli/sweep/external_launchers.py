@@ -1,4 +1,8 @@
-"""Jobs in the processes of another launcher than Hydra's own: their stop and loss."""
+"""Stops jobs whose processes belong to a launcher plugin of Hydra.
+
+Such launchers are joblib, submitit and Ray. Hydra's basic launcher starts the jobs of
+`job_processes`.
+"""
 
 import contextlib
 import os
@@ -14,28 +18,29 @@ from mtl_cli.core.run_folder import has_ended
 from mtl_cli.runs.job_records import RECORDS, JobRecord, job_records
 from mtl_cli.sweep import job_processes
 
-GRACE_SECONDS = 60
+GRACE_SECONDS = 60  # for interrupted jobs to end
 POLL_SECONDS = 0.1
-STOP_SECONDS = 1.0
-STOPPED = "stopped"
+STOP_CHECK_SECONDS = 1.0
+STOP_FILE = "stopped"  # this file tells jobs on all machines that the sweep stops
 
 
 def stop_jobs(sweep: Path, reason: str = "") -> None:
-    """Interrupts the running jobs, waits for them, and lets no more start.
+    """Interrupts the running jobs, waits for them, and keeps other jobs from starting.
 
-    Jobs on other machines see the sign to stop in the sweep's folder. Some launchers
-    kill their processes themselves: then the jobs count as cut off.
+    Jobs on other machines stop because of the stop file in the sweep's folder. If a
+    launcher has killed a job itself, this function writes the job's record.
 
     Args:
         sweep: the sweep's folder.
         reason: why the launcher has failed; "" if the user stops the sweep.
     """
-    (sweep / RECORDS / STOPPED).touch()
+    (sweep / RECORDS / STOP_FILE).touch()
     leave_slurm_queue()
     for record in running_here(sweep):
         with contextlib.suppress(ProcessLookupError):
             os.kill(record.pid, signal.SIGINT)
     deadline = time.monotonic() + GRACE_SECONDS
+    # The process ids of other machines mean nothing here: their jobs count as running.
     while time.monotonic() < deadline and any(
         not has_ended(record.pid) or record.host != socket.gethostname()
         for record in running(sweep)
@@ -51,33 +56,33 @@ def stop_jobs(sweep: Path, reason: str = "") -> None:
 
 
 def leave_slurm_queue() -> None:
-    """Removes the jobs of this process that have not started from Slurm's queue."""
+    """Cancels the jobs that this process has put into Slurm's queue, if not started."""
     slurm = sys.modules.get("submitit.slurm.slurm")
     ids = slurm.SlurmJob.watcher._registered if slurm else ()
-    # The tasks 7_0 and 7_1 belong to the job 7.
+    # The tasks 7_0 and 7_1 belong to job 7.
     if jobs := sorted({task.partition("_")[0] for task in ids}):
         with contextlib.suppress(OSError):
             subprocess.run(["scancel", "--quiet", "--state=PENDING", *jobs])
 
 
 def wait_unless_stopped(sweep: Path) -> None:
-    """Waits for the jobs of this process; interrupts them if the sweep is stopped."""
+    """Waits for the jobs of this process, and interrupts them if the sweep stops."""
     while job_processes.running:
-        job_processes.wait_for_any_job(STOP_SECONDS)
+        job_processes.wait_for_any_job(STOP_CHECK_SECONDS)
         if is_stopped(sweep):
             job_processes.stop_all_jobs()
 
 
-def failure(error: Exception) -> str:
-    """Returns how a launcher has failed; "" if the error comes from somewhere else."""
+def describe_failure(error: Exception) -> str:
+    """Describes how a launcher has failed; "" for an error of another package."""
     package, name = type(error).__module__.partition(".")[0], type(error).__name__
     if package not in ("joblib", "submitit", "ray"):
         return ""
-    if name == "TerminatedWorkerError":
+    if name == "TerminatedWorkerError":  # its text holds exit codes: {SIGKILL(-9), ...}
         codes = re.findall(r"[{,] ?([^{},]+)", str(error))
         return f"joblib lost a process ({', '.join(codes)}) and ends all others"
     lines = [line.strip() for line in str(error).splitlines() if line.strip("- ")]
-    if name == "FailedJobError":  # a traceback, and the paths of logs
+    if name == "FailedJobError":  # its text is a traceback, then the paths of logs
         end = [line.startswith("You can check") for line in lines].index(True)
         return f"a process of {package} failed: {lines[end - 1]}"
     return f"a process of {package} failed: {' '.join(lines[:2])}"
@@ -85,14 +90,14 @@ def failure(error: Exception) -> str:
 
 def is_stopped(sweep: Path) -> bool:
     """Whether the sweep has been stopped, so that no job may start."""
-    return (sweep / RECORDS / STOPPED).exists()
+    return (sweep / RECORDS / STOP_FILE).exists()
 
 
 def running(sweep: Path) -> list[JobRecord]:
-    """Returns the records of jobs that have a process."""
+    """Returns the records of the jobs that have a process, on any machine."""
     return [r for r in job_records(sweep) if r.status == "running" and r.pid]
 
 
 def running_here(sweep: Path) -> list[JobRecord]:
-    """Returns the records of jobs whose process runs on this machine."""
+    """Returns the records of the jobs that have a process on this machine."""
     return [r for r in running(sweep) if r.host == socket.gethostname()]

@@ -7,12 +7,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 MAX_LENGTH = 80
-# Settings that say how jobs are executed, not what they compute.
-EXECUTION = ("hydra.", "hydra/launcher=", "sweep.", "resume=")
+# How settings begin that do not change what jobs compute.
+EXECUTION_PREFIXES = ("hydra.", "hydra/launcher=", "sweep.", "resume=")
 
 
 def sweep_name(settings: list[str]) -> str:
-    """Returns the name of a sweep's folder: the swept keys and a hash.
+    """Returns the name of a sweep's folder: the swept keys, and a hash of the settings.
 
     Args:
         settings: `key=value` settings of the command line.
@@ -22,16 +22,18 @@ def sweep_name(settings: list[str]) -> str:
     >>> sweep_name(["sweep=grid_small", "repeats=5"])
     'grid_small-repeats-d58a69'
     """
-    plain = sorted(map(without_signs, settings))
     job_settings = [
-        s for s in plain if not s.startswith(EXECUTION) or "sweeper.params" in s
+        setting
+        for setting in sorted(map(without_signs, settings))
+        # `hydra.sweeper.params` chooses what jobs compute, unlike Hydra's other keys.
+        if not setting.startswith(EXECUTION_PREFIXES) or "sweeper.params" in setting
     ]
     names = []
     for setting in filter(is_swept, map(without_signs, settings)):
         key, _, value = setting.partition("=")
         names.append(value if key == "sweep" else key.rpartition(".")[2])
     name = "-".join(names or ["sweep"])
-    return f"{safe(name)[:MAX_LENGTH]}-{short_hash(job_settings)}"
+    return f"{safe_name(name)[:MAX_LENGTH]}-{short_hash(job_settings)}"
 
 
 def is_swept(setting: str) -> bool:
@@ -49,37 +51,42 @@ def is_swept(setting: str) -> bool:
         return bool(
             OverridesParser.create().parse_override(setting).is_sweep_override()
         )
-    except HydraException:  # composing the configuration reports it
+    except HydraException:  # Hydra raises it again when it composes
         return False
 
 
 def job_name(settings: list[str]) -> str:
-    """Returns the name of a job's folder: its settings, shortened and with a hash.
+    """Returns the name of a job's folder: its settings.
+
+    If the name must be shortened, or characters replaced, a hash is added.
 
     >>> job_name(["seed=1", "model=ple"])
     'model=ple,seed=1'
     >>> job_name(["++dataset.train=/data/a.csv"])
     'dataset.train=_data_a.csv-d4bead'
     """
-    plain = sorted(map(without_signs, settings))
-    job_settings = [s for s in plain if not s.startswith((*EXECUTION, "sweep="))]
+    job_settings = [
+        setting
+        for setting in sorted(map(without_signs, settings))
+        if not setting.startswith((*EXECUTION_PREFIXES, "sweep="))
+    ]
     text = ",".join(job_settings) or "defaults"
-    name = safe(text)
+    name = safe_name(text)
     if name == text and len(name) <= MAX_LENGTH:
         return name
     return f"{name[:MAX_LENGTH]}-{short_hash(job_settings)}"
 
 
 def without_signs(setting: str) -> str:
-    """Returns a setting without Hydra's signs `+` and `~` for adding and removing."""
+    """Returns a setting without Hydra's prefixes: `+` adds a key, `~` removes it."""
     return setting.lstrip("+~")
 
 
-def safe(text: str) -> str:
+def safe_name(text: str) -> str:
     """Replaces characters that some file systems do not allow in names."""
     return re.sub(r"[^\w.,=+-]", "_", text, flags=re.ASCII)
 
 
 def short_hash(settings: list[str]) -> str:
-    """Returns six characters that differ between different lists of settings."""
+    """Returns the first six hexadecimal digits of the hash of a list of settings."""
     return hashlib.sha256("\n".join(settings).encode()).hexdigest()[:6]

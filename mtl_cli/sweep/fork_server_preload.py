@@ -1,7 +1,8 @@
-"""Imports that every job needs: the fork server imports this module once.
+"""The imports that every job needs. The fork server imports this module once.
 
-No import here may run a TensorFlow operation: TensorFlow's threads start with the first
-operation, and a fork does not copy threads.
+A job is a fork of the server, so its process has all imports done. No import here may
+run a TensorFlow operation: the first operation starts TensorFlow's threads, and a fork
+has no copies of threads.
 """
 
 import gc
@@ -18,4 +19,7 @@ import mtl_cli.sweep.job  # noqa: E402
 import mtl_cli.sweep.session  # noqa: E402
 import mtl_cli.training.train  # noqa: E402, F401
 
-gc.freeze()  # so that a job's garbage collector does not copy the server's pages
+# A job shares the memory pages of the server until it writes to a page: then the system
+# copies the page. The garbage collector writes to every object that it visits, but does
+# not visit frozen objects. The pages of frozen objects therefore stay shared.
+gc.freeze()

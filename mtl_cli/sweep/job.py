@@ -1,4 +1,4 @@
-"""A job of a sweep, and the code that its own process runs."""
+"""A job of a sweep, and the code that runs in the job's process."""
 
 import faulthandler
 import os
@@ -26,11 +26,12 @@ MULTI_WORKER = (
 
 @dataclass(frozen=True)
 class Job:
-    """A run of a sweep, in plain values that another process can unpickle.
+    """A run of a sweep, as plain values that can be sent to another process.
 
     Attributes:
-        number: number in the sweep, such as `3`; `3.1` if a configuration has repeats.
-        settings: the `key=value` settings that distinguish the job from others.
+        number: the number of the job in the sweep: `3`, or `3.1` if the configuration
+            with number 3 has several runs.
+        settings: the `key=value` settings of the job.
         values: the resolved configuration.
         choices: the chosen option of each config group.
         sweep: the sweep's folder.
@@ -61,8 +62,9 @@ class Job:
 
 
 def run_job(job: Job) -> None:
-    """Runs a job as the only work of this process, and records how it ends."""
-    # Ctrl-C on the terminal reaches only the sweep; the sweep signals its jobs.
+    """Runs a job in its own process, and records how the job ends."""
+    # In a session of its own, the job does not receive Ctrl-C from the terminal: the
+    # sweep receives Ctrl-C, and then interrupts its jobs.
     os.setsid()
     die_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -105,7 +107,7 @@ def skip_if_done(job: Job) -> bool:
     """Records a job as skipped if its folder holds its finished run.
 
     Returns: whether the job is skipped. If the folder holds another run or is damaged,
-        the job's process reports that error.
+        the job is not skipped, and its process reports the error.
     """
     from mtl_cli.config.check import check
     from mtl_cli.runs.resume import choose_start
@@ -143,29 +145,30 @@ def redirect_output(stderr: Path) -> None:
 
     The terminal belongs to the sweep and its table of all jobs.
     """
-    for path, descriptor in ((os.devnull, 1), (stderr, 2)):
+    for path, descriptor in ((os.devnull, 1), (stderr, 2)):  # 1 is stdout
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(file, descriptor)
         os.close(file)
 
 
 def scores_and_objective(job: Job) -> tuple[dict[str, float | None], float | None]:
-    """Returns the first metric of each task of a finished run, and its objective.
+    """Returns the first metric of each task of a finished run, and the run's objective.
 
-    The scores are of the validation rows, else of the test rows, else of the training
-    rows. The objective is the monitored metric, or None without validation rows: no
-    other rows may choose between runs.
+    The metrics are of the validation rows; if there are none, of the test rows; if
+    there are none either, of the training rows. The objective is the monitored metric
+    of the validation rows. Without validation rows the objective is None, because a
+    search must not choose by other rows.
     """
     from mtl_cli.config.check import check
     from mtl_cli.scoring.scores import monitored_value, read_scores
 
     config = check(OmegaConf.create(job.values))
     scores = read_scores(job.folder, config.outputs)
-    if not scores:  # `check_only` trains nothing
+    if not scores:  # a run with check_only=true has no scores
         return {}, None
-    shown = next(scores[s] for s in ("valid", "test", "train") if s in scores)
+    by_output = next(scores[s] for s in ("valid", "test", "train") if s in scores)
     first_metrics = {
-        output.name: shown[output.name][output.first_metric]
+        output.name: by_output[output.name][output.first_metric]
         for output in config.outputs
         if not output.added_by_heads
     }

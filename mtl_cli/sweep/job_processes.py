@@ -1,7 +1,7 @@
-"""The processes of jobs, forked from a server that has loaded TensorFlow.
+"""The processes of jobs, which are forks of a server that has loaded TensorFlow.
 
-A fork takes hundredths of a second; importing TensorFlow takes 3 s. A process that dies
-is one failed job; the sweep and its other jobs go on.
+A fork takes hundredths of a second, but importing TensorFlow takes 3 s. If a process
+dies, its job has failed, and the sweep and its other jobs go on.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from mtl_cli.core.run_folder import RunFolder, status_of
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep.job import Job, run_job
 
-GRACE_SECONDS = 60
+GRACE_SECONDS = 60  # for interrupted jobs to end
 
 
 @dataclass
@@ -30,7 +30,9 @@ class RunningJob:
     """A job with its process.
 
     Attributes:
-        deadline: the moment of the monotonic clock at which the process is killed.
+        job: the job.
+        process: the process that runs the job.
+        deadline: the time of the monotonic clock at which the process is killed.
     """
 
     job: Job
@@ -42,11 +44,12 @@ running: list[RunningJob] = []
 
 
 def fork_server() -> Any:
-    """Returns a context for new processes; starts its server if none runs yet.
+    """Starts the fork server if none runs, and returns a context for new processes.
 
-    The server loads TensorFlow while this process goes on.
+    The server loads TensorFlow in the background, while this process goes on.
     """
-    # Replaces the start method of joblib's worker processes; it is not available here.
+    # A worker process of joblib has the start method `loky`. New processes would get
+    # this start method too, but do not know it.
     multiprocessing.set_start_method("forkserver", force=True)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["mtl_cli.sweep.fork_server_preload"])
@@ -57,14 +60,16 @@ def fork_server() -> Any:
 
 @contextlib.contextmanager
 def ctrl_c_ignored() -> Iterator[None]:
-    """Lets processes that are started in this block ignore Ctrl-C from the beginning.
+    """Makes processes that are started inside the block ignore Ctrl-C.
 
-    Ctrl-C on the terminal reaches the server too. Python's server ignores Ctrl-C, but
-    only after it has loaded.
+    Ctrl-C on the terminal also reaches the fork server. Python's fork server ignores
+    Ctrl-C by itself, but only after it has made its imports.
     """
     handler = signal.getsignal(signal.SIGINT)
     in_main_thread = threading.current_thread() is threading.main_thread()
-    if handler is None or not in_main_thread:  # Python cannot change or restore it
+    # Only the main thread can set a handler. Python cannot restore a handler that was
+    # set by C code: it is None here.
+    if handler is None or not in_main_thread:
         yield
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -102,7 +107,7 @@ def wait_for_any_job(most_seconds: float = float("inf")) -> None:
     """Waits until a job's process has ended, or kills it at its deadline.
 
     Args:
-        most_seconds: seconds after which this function returns in any case.
+        most_seconds: the longest time to wait, in seconds.
     """
     seconds_left = min(r.deadline for r in running) - time.monotonic()
     seconds_left = min(seconds_left, most_seconds)
@@ -117,7 +122,7 @@ def wait_for_any_job(most_seconds: float = float("inf")) -> None:
 
 
 def wait_for_jobs(folders: list[Path] | None = None) -> None:
-    """Waits until no job of these run folders is running; None stands for all."""
+    """Waits until the jobs with these run folders have ended; None for all jobs."""
     while any(folders is None or r.job.folder in folders for r in running):
         wait_for_any_job()
 
@@ -133,7 +138,7 @@ def stop_all_jobs() -> None:
 
 
 def finish(running_job: RunningJob, is_late: bool) -> None:
-    """Removes a job whose process has ended.
+    """Removes a job whose process has ended, and completes the job's record.
 
     Args:
         running_job: the job to remove.
@@ -153,7 +158,7 @@ def finish(running_job: RunningJob, is_late: bool) -> None:
 
 
 def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
-    """Writes record, status and log of a job that was killed before it could do so.
+    """Writes the record, status and log of a job that died before it could do so.
 
     Args:
         sweep: the sweep's folder.
@@ -174,7 +179,7 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
 
 
 def seconds_since_start(sweep: Path, record: JobRecord) -> float:
-    """Returns the age of a record that its job has not changed since it started."""
+    """Returns the age of a record, which its job has written when it started."""
     return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
 
 

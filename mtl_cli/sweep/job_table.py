@@ -1,4 +1,4 @@
-"""The table of a sweep's jobs: live on a terminal, else one line per ended job."""
+"""Shows a sweep's jobs: in a live table on a terminal, else one line per ended job."""
 
 import contextlib
 import os
@@ -19,20 +19,22 @@ from mtl_cli.runs.job_records import JobRecord, job_records
 from mtl_cli.runs.score_table import format_metric
 
 POLL_SECONDS = 0.25
-WIDTH = 120
-# Writing the leaderboard takes at most 1 / 50 of the time.
+WIDTH = 120  # characters of a line, if stdout is not a terminal
+# After the leaderboard was written, it is not written again for 50 times as long as the
+# writing took.
 LEADERBOARD_PAUSE = 50
 STYLES = {"failed": "red", "interrupted": "yellow", "running": "cyan"}
 
 
 class JobTable:
-    """Shows the jobs of a sweep from their records, in a thread.
+    """Shows the jobs of a sweep, in a thread that reads the jobs' records.
 
     Args:
         folder: the sweep's folder.
 
     Attributes:
-        output_error: the first error of writing to stdout. Jobs go on without it.
+        output_error: the first error of writing to stdout, or None. The jobs go on
+            after such an error.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,7 +44,7 @@ class JobTable:
             self.console.width = WIDTH
         self.output_error: OSError | None = None
         self.shown_as_ended: set[str] = set()  # numbers of jobs
-        self.start_times: dict[str, float] = {}  # by number of the job
+        self.start_times: dict[str, float] = {}  # {number of a job: monotonic time}
         self.next_leaderboard = 0.0
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self.follow, daemon=True)
@@ -62,7 +64,7 @@ class JobTable:
             write_leaderboard(self.folder)
         except WriteError as error:
             self.print_line(f"warning: {error}")
-        # Jobs without an objective come last.
+        # The greatest objective comes first. Jobs without an objective come last.
         started.sort(key=lambda r: (r.objective is None, -(r.objective or 0.0)))
         self.print(self.table(started))
         self.print_line(f"sweep folder: {self.folder}")
@@ -74,18 +76,18 @@ class JobTable:
         self.print(Text(printable(line)))
 
     def print(self, renderable: Text | Table) -> None:
-        """Prints to stdout, until stdout cannot be written to."""
+        """Prints to stdout. After an error, stdout goes to the null device."""
         try:
             self.console.print(renderable)
         except OSError as error:
             self.output_error = self.output_error or error
-            # Any text that is still to be written would raise the error again.
+            # The buffered text would raise the error again.
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self.console.file.fileno())
             os.close(null)
 
     def follow(self) -> None:
-        """Shows changes of the records until the session is over."""
+        """Shows the jobs as their records change, until `stop` is called."""
         if not self.console.is_terminal:
             while not self.is_over.wait(POLL_SECONDS):
                 self.print_ended_jobs()
@@ -93,20 +95,21 @@ class JobTable:
             return
         with Live(console=self.console, transient=True, refresh_per_second=4) as live:
             while not self.is_over.wait(POLL_SECONDS):
-                self.newly_ended()
+                self.find_ended_jobs()
                 max_rows = max(3, self.console.height - 5)
                 newest = list(job_records(self.folder))[-max_rows:]
                 live.update(self.table(newest, one_line=True))
-        self.newly_ended()
+        self.find_ended_jobs()
 
     def print_ended_jobs(self) -> None:
         """Prints one line for each job that has ended since the last call."""
-        for record in self.newly_ended():
+        for record in self.find_ended_jobs():
             status = f"{record.status} in {record.seconds:.1f} s"
             if record.status == "skipped":
                 status = "skipped, done before"
             result = " ".join(
-                f"{name} {format_metric(x)}" for name, x in record.scores.items()
+                f"{task} {format_metric(score)}"
+                for task, score in record.scores.items()
             )
             if record.error and record.error != record.status:
                 result = record.error
@@ -115,10 +118,10 @@ class JobTable:
             )
             self.print(Text(printable(line.rstrip()), no_wrap=True))
 
-    def newly_ended(self) -> list[JobRecord]:
-        """Returns the jobs that have ended since the last call.
+    def find_ended_jobs(self) -> list[JobRecord]:
+        """Finds the jobs that have ended since the last call.
 
-        Notes when jobs start, and updates the leaderboard.
+        Also notes the start times of jobs, and updates the leaderboard.
         """
         records = list(job_records(self.folder))
         for record in records:
@@ -132,7 +135,7 @@ class JobTable:
         self.shown_as_ended.update(record.number for record in ended)
         if ended and time.monotonic() > self.next_leaderboard:
             start = time.monotonic()
-            with contextlib.suppress(WriteError):  # `stop` tells of the error
+            with contextlib.suppress(WriteError):  # `stop` warns of the error
                 write_leaderboard(self.folder)
             seconds = time.monotonic() - start
             self.next_leaderboard = start + LEADERBOARD_PAUSE * seconds
@@ -151,7 +154,7 @@ class JobTable:
             table.add_column(
                 name,
                 justify="left" if name in ("settings", "status") else "right",
-                no_wrap=name != "settings",  # only the settings give way
+                no_wrap=name != "settings",  # only settings may be wrapped
             )
         common: set[str] = set()
         if len(records) > 1:

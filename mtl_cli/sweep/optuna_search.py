@@ -1,4 +1,4 @@
-"""Hyper-parameter search by Optuna, continued when the same command runs again."""
+"""Hyper-parameter search by Optuna. The same command continues an earlier search."""
 
 import contextlib
 import logging
@@ -20,15 +20,15 @@ from mtl_cli.core.errors import (
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep import cmaes_state, job_processes
 
-OPTUNA = "hydra_plugins.hydra_optuna_sweeper"
-ATTEMPTS = 4
+OPTUNA = "hydra_plugins.hydra_optuna_sweeper"  # the `_target_` begins with it
+ATTEMPTS = 4  # to make the tables of a database
 
-# The storage of this process's search. `opened_storage` gives it to the sweeper.
-opened: Any = None
+# The storage of this process's search. Hydra's sweeper gets it from `opened_storage`.
+current_storage: Any = None
 
 
 def check_search(config: DictConfig) -> None:
-    """Refuses a search that trains nothing: it would have no scores to go by."""
+    """Refuses a search with `check_only`, which has no scores to compare."""
     if config.check_only and str(config.hydra.sweeper._target_).startswith(OPTUNA):
         raise ConfigError(
             "check_only: a search needs the scores of trained models; check one "
@@ -37,18 +37,19 @@ def check_search(config: DictConfig) -> None:
 
 
 def resume_search(config: DictConfig) -> bool:
-    """Prepares a search to continue the trials of an earlier start; else does nothing.
+    """Prepares a search to continue the trials of earlier starts of the same sweep.
 
-    `n_trials` counts the trials of all starts in the same sweep's folder. A trial that
-    was cut off is tried again first, and resumes in its run folder.
+    `n_trials` counts the trials of all starts. A trial that was cut off is tried again
+    first, and resumes in its run folder. Sweeps that are not searches stay as they are.
 
     Args:
-        config: the sweep's composed configuration; its sweeper section is changed.
+        config: the sweep's composed configuration. The section of its sweeper is
+            changed.
 
-    Returns: whether all trials have been completed before.
+    Returns: whether earlier starts have completed all trials.
 
     Raises:
-        ConfigError: if the data base of the search does not answer.
+        ConfigError: if the database of the search does not answer.
     """
     # The plugin would log failed trials; our own table shows them.
     logging.getLogger("hydra_plugins").setLevel(logging.CRITICAL)
@@ -57,7 +58,7 @@ def resume_search(config: DictConfig) -> bool:
         return False
     import optuna
 
-    cmaes_state.read_safely()
+    cmaes_state.restrict_unpickling()
     optuna.logging.set_verbosity(logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     url = str(sweeper.storage)
@@ -68,63 +69,66 @@ def resume_search(config: DictConfig) -> bool:
         return sweeper.study_name is not None and continue_study(sweeper, study)
     except StorageError as error:
         raise ConfigError(f"{error}; correct the URL, or start the server") from error
-    except DAMAGED_FILE_ERRORS as error:  # Optuna believes what the data base says
+    except DAMAGED_FILE_ERRORS as error:  # Optuna does not check what it reads
         raise ConfigError(
-            f"hydra.sweeper.storage: no search can go on from {mask_secrets(url)}: "
-            f"{type(error).__name__}: {first_line(error)}; give another hydra.sweep.dir"
+            "hydra.sweeper.storage: cannot continue the search in "
+            f"{mask_secrets(url)}: {type(error).__name__}: {first_line(error)}; "
+            f"{cmaes_state.NEW_DATABASE}"
         ) from error
 
 
 def continue_study(sweeper: DictConfig, study: Any) -> bool:
-    """Sets a sweeper to make the trials that a study lacks.
+    """Makes a sweeper run only the trials that a study still lacks.
 
-    Returns: whether the study lacks none.
+    Returns: whether the study has all trials.
     """
     from optuna.trial import TrialState
 
-    from mtl_cli.sweep.search_storage import Heartbeat, sampler_seed, try_again
+    from mtl_cli.sweep.search_storage import Heartbeat, retry_trial, sampler_seed
 
     trials = study.trials
-    own_trials = [trial for trial in trials if opened.is_own(trial)]
+    own_trials = [trial for trial in trials if current_storage.is_own(trial)]
     for trial in own_trials:
         if trial.state == TrialState.RUNNING:
-            try_again(study, trial)
-    if opened.sweep_id:
+            retry_trial(study, trial)
+    if current_storage.sweep_id:
         Heartbeat(study).start()
     with open_dict(sweeper):
         sweeper.n_trials -= sum(t.state == TrialState.COMPLETE for t in own_trials)
         if sweeper.sampler.get("seed") is not None:
-            # The same seed would suggest the same points again.
+            # With the same seed, the sampler would suggest the same points again.
             sweeper.sampler.seed = sampler_seed(
-                sweeper.sampler.seed, opened.sweep_id, len(trials)
+                sweeper.sampler.seed, current_storage.sweep_id, len(trials)
             )
     return bool(sweeper.n_trials <= 0)
 
 
 def open_study(config: DictConfig) -> Any:
-    """Opens the storage and the study of a search, and lets the sweeper use both.
+    """Opens the storage and the study of a search, and makes the sweeper use both.
 
-    Two starts at once may both try to make the tables: then one of them tries again.
+    If two sweeps start at once, both may try to make the tables of the database. One of
+    them then fails, and tries again.
 
-    Returns: the study; None if the sweeper shall make a new one.
+    Returns: the study; None if it has no name, so that the sweeper makes a new study.
     """
     import optuna
     import sqlalchemy
 
     from mtl_cli.sweep import search_storage
 
-    global opened
+    global current_storage
     sweeper, url = config.hydra.sweeper, str(config.hydra.sweeper.storage)
     with open_dict(sweeper):
         sweeper.storage = {"_target_": f"{__name__}.opened_storage"}
     for attempt in range(ATTEMPTS):
         try:
-            opened = search_storage.open_storage(url, Path(config.hydra.sweep.dir))
+            folder = Path(config.hydra.sweep.dir)
+            current_storage = search_storage.open_storage(url, folder)
             if sweeper.study_name is None:
                 return None
             return optuna.create_study(
                 study_name=sweeper.study_name,
-                storage=opened,
+                storage=current_storage,
                 direction=getattr(sweeper.direction, "name", sweeper.direction),
                 load_if_exists=True,
             )
@@ -142,34 +146,35 @@ def open_study(config: DictConfig) -> Any:
 
 
 def opened_storage() -> Any:
-    """Returns the storage of this process's search."""
-    return opened
+    """Returns the storage of this process's search; Hydra calls it for the sweeper."""
+    return current_storage
 
 
 @contextlib.contextmanager
 def running_jobs_outlive_storage() -> Iterator[None]:
-    """Lets running jobs finish if the block ends because the data base is lost.
+    """Lets running jobs finish if the connection to the database is lost in the block.
 
     Raises:
-        StorageError: that names the data base, instead of the error of the sweeper.
+        StorageError: if the connection is lost, in place of the sweeper's error.
     """
     try:
         yield
     except Exception as error:
-        storage_error = lost_storage(error)
+        storage_error = storage_error_behind(error)
         if storage_error is None:
             raise
         job_processes.wait_for_jobs()
         raise storage_error from error
 
 
-def lost_storage(error: BaseException | None) -> StorageError | None:
-    """Returns the error of the data base behind an error, if there is one.
+def storage_error_behind(error: BaseException | None) -> StorageError | None:
+    """Returns the error of the database that has caused an error; None if none has.
 
-    If the data base is lost as the sweeper tells a trial's value, the sweeper tells
-    that the trial failed, and Optuna then complains about the value.
+    The error of the database may be far behind. For example, the connection is lost
+    while the sweeper reports a trial's value. The sweeper then reports the trial as
+    failed, and Optuna raises an error about the value.
     """
-    if opened is None:
+    if current_storage is None:
         return None
     import sqlalchemy
 
@@ -179,6 +184,6 @@ def lost_storage(error: BaseException | None) -> StorageError | None:
         if isinstance(error, StorageError):
             return StorageError(f"{error}; the same command resumes the search")
         if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
-            return StorageError(f"{KEY}: {opened.name}: {first_line(error)}")
+            return StorageError(f"{KEY}: {current_storage.name}: {first_line(error)}")
         error = error.__cause__ or error.__context__
     return None

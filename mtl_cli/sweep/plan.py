@@ -1,4 +1,4 @@
-"""The plan of a sweep: the keys that say which jobs it has and how they run."""
+"""The plan of a sweep: the keys that determine its jobs and how the jobs run."""
 
 import math
 from typing import Any
@@ -11,12 +11,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from mtl_cli.config.overrides import ADDED_RUNS
+from mtl_cli.config.overrides import KEYS_THAT_ADD_RUNS
 from mtl_cli.config.sweep_options import Comparison, SweepOptions
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import Count, Options, Seed
 
-MAX_JOBS = 100_000  # of a sweep; Hydra composes all of them before the first starts
+# Hydra composes the configurations of all jobs before the first job starts.
+MAX_JOBS = 100_000
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper"
 
 
@@ -27,7 +28,7 @@ class Plan(Options):
         seed: seed of the first repeat.
         repeats: number of seeds per configuration.
         compare: the twins of each job.
-        sweep: the options of how jobs share a machine.
+        sweep: options for running the jobs on a machine.
     """
 
     seed: Seed
@@ -37,10 +38,10 @@ class Plan(Options):
 
 
 def job_plan(values: dict[str, Any]) -> Plan:
-    """Returns the plan in a job's configuration.
+    """Reads the plan from a resolved configuration, and validates it.
 
     Args:
-        values: the whole configuration, resolved.
+        values: the whole configuration.
 
     Raises:
         ConfigError: if one of the plan's keys is wrong.
@@ -55,12 +56,12 @@ def job_plan(values: dict[str, Any]) -> Plan:
 
 
 def sweep_plan(config: DictConfig) -> Plan | None:
-    """Returns the plan of a sweep; a job of the sweep may change it for itself.
+    """Returns the plan of a sweep. The swept settings of a job may change it.
 
     Args:
         config: the sweep's composed configuration, without the swept values.
 
-    Returns: the plan; None if it cannot be resolved, an error that the jobs report.
+    Returns: the plan; None if it cannot be resolved. The jobs then report the error.
 
     Raises:
         ConfigError: if one of the plan's keys is wrong.
@@ -77,7 +78,8 @@ def sweep_plan(config: DictConfig) -> Plan | None:
 def number_of_jobs(config: DictConfig, plan: Plan) -> int | None:
     """Returns the number of jobs of a sweep; None if it is not known in advance.
 
-    A search chooses its jobs as it goes, and two jobs may share a single-task twin.
+    The number is not known for a search, because a search chooses its jobs one after
+    another. With twins it is not known, because two jobs may share a twin.
 
     Args:
         config: the sweep's composed configuration.
@@ -86,13 +88,13 @@ def number_of_jobs(config: DictConfig, plan: Plan) -> int | None:
     settings = swept_settings(config)
     if plan.compare.single_task or plan.compare.scenarios or settings is None:
         return None
-    if any(s.key_or_group in ADDED_RUNS for s in settings):
+    if any(s.key_or_group in KEYS_THAT_ADD_RUNS for s in settings):
         return None
     return math.prod(map(number_of_values, settings)) * plan.repeats
 
 
 def check_number_of_jobs(config: DictConfig, plan: Plan | None) -> None:
-    """Refuses a sweep of more than `MAX_JOBS` jobs, before Hydra makes a list of them.
+    """Refuses a sweep of more than `MAX_JOBS` jobs before Hydra composes the jobs.
 
     Args:
         config: the sweep's composed configuration.
@@ -101,8 +103,8 @@ def check_number_of_jobs(config: DictConfig, plan: Plan | None) -> None:
     Raises:
         ConfigError: if the sweep has too many jobs.
     """
-    points = math.prod(map(number_of_values, swept_settings(config) or []))
-    if points * (plan.repeats if plan else 1) > MAX_JOBS:
+    num_configurations = math.prod(map(number_of_values, swept_settings(config) or []))
+    if num_configurations * (plan.repeats if plan else 1) > MAX_JOBS:
         raise ConfigError(
             f"the sweep has more than {MAX_JOBS:,} jobs; give fewer values, or split "
             "the sweep"
@@ -110,7 +112,11 @@ def check_number_of_jobs(config: DictConfig, plan: Plan | None) -> None:
 
 
 def swept_settings(config: DictConfig) -> list[Override] | None:
-    """Returns the settings with several values; None if Hydra's sweeper reads none."""
+    """Returns the settings that have several values.
+
+    Returns None if another sweeper than Hydra's basic one reads the settings, or if a
+    setting cannot be read.
+    """
     sweeper = config.hydra.sweeper
     if not str(sweeper._target_).startswith(BASIC_SWEEPER):
         return None
@@ -118,7 +124,7 @@ def swept_settings(config: DictConfig) -> list[Override] | None:
     params = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
     try:
         settings = parser.parse_overrides([*params, *config.hydra.overrides.task])
-    except HydraException:  # the sweeper will raise it again
+    except HydraException:  # the sweeper raises it again
         return None
     # A later setting of the same key replaces an earlier one.
     by_key = {setting.get_key_element(): setting for setting in settings}
@@ -129,10 +135,10 @@ def number_of_values(setting: Override) -> int:
     """Returns the number of values that a setting sweeps over."""
     values: Any = setting.value()
     if isinstance(values, RangeSweep) and values.step:
-        # The list of the values of a long range would fill the memory.
+        # A list of the values of a long range would fill the memory. Their number is
+        # (stop - start) / step, rounded up.
         start, stop = values.start or 0, values.stop or 0
         return max(0, int(-((start - stop) // values.step)))
-    # Hydra's sweeper refuses an interval: an interval has no list of values.
-    return (
-        sum(1 for _ in setting.sweep_iterator()) if setting.is_discrete_sweep() else 1
-    )
+    if not setting.is_discrete_sweep():
+        return 1  # an interval, which Hydra's basic sweeper refuses later
+    return sum(1 for _ in setting.sweep_iterator())

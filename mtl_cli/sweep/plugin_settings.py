@@ -1,4 +1,4 @@
-"""Settings of Hydra's launcher and sweeper plugins, so that sweeps work alike."""
+"""Adapts the settings of Hydra's launcher and sweeper plugins to our sweeps."""
 
 import logging
 import re
@@ -10,40 +10,41 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from mtl_cli.config.overrides import quoted
 from mtl_cli.sweep import submitit_folder
 
-OWN_LAUNCHER = "hydra._internal.core_plugins.basic_launcher"
+# Modules of plugins; the `_target_` of a plugin begins with its module.
+BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher"
 LIST_SWEEPER = "hydra_plugins.list_sweeper_plugin"
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher"
 RAY = "hydra_plugins.hydra_ray_launcher"
 
 
-def uses_own_launcher(hydra_config: Any) -> bool:
-    """Whether Hydra's own launcher calls the jobs, all in the sweep's process."""
-    return str(hydra_config.launcher._target_).startswith(OWN_LAUNCHER)
+def uses_basic_launcher(hydra_config: Any) -> bool:
+    """Whether Hydra's basic launcher starts the jobs, all from the sweep's process."""
+    return str(hydra_config.launcher._target_).startswith(BASIC_LAUNCHER)
 
 
 def adapt_plugins(config: DictConfig) -> None:
-    """Changes a sweep's composed configuration for the plugins that it names."""
+    """Changes the settings of the plugins in a sweep's composed configuration."""
     sweeper, launcher = config.hydra.sweeper, config.hydra.launcher
     with open_dict(config):
         if str(sweeper._target_).startswith(LIST_SWEEPER):
             for key in ("list_params", "grid_params"):
                 sweeper[key] = with_quoted_nulls(OmegaConf.to_container(sweeper[key]))
-        # Each job's configuration is composed anew, from `config.hydra.overrides`. All
-        # jobs belong to one folder: a `${seed}` in its name keeps the value of the
-        # command, and a relative path does not depend on the folder in which a cluster
-        # starts the job.
+        # Hydra composes each job's configuration again, from `config.hydra.overrides`.
+        # The sweep's folder is added there as it is now, so that all jobs write to the
+        # same folder: a `${seed}` in its name would differ between jobs, and a cluster
+        # may start a job in another current folder.
         folder = Path(config.hydra.sweep.dir).absolute()
-        pinned = [f"hydra.sweep.dir={quoted(str(folder))}", "hydra.sweep.subdir=."]
-        config.hydra.overrides.hydra.extend(pinned)
-        if uses_own_launcher(config.hydra):
+        settings = [f"hydra.sweep.dir={quoted(str(folder))}", "hydra.sweep.subdir=."]
+        config.hydra.overrides.hydra.extend(settings)
+        if uses_basic_launcher(config.hydra):
             return
         if str(launcher._target_).startswith(SUBMITIT):
-            warn_once()
+            print_warnings_once()
             if launcher.submitit_folder == f"{config.hydra.sweep.dir}/.submitit/%j":
-                launcher.submitit_folder = f"{submitit_folder.make(folder)}/%j"
+                launcher.submitit_folder = f"{submitit_folder.make_folder(folder)}/%j"
         if str(launcher._target_).startswith(RAY):
-            # Ray joins a cluster of this machine, if there is one. A running cluster
-            # refuses the object store memory that the plugin asks for by default.
+            # Ray joins a cluster that runs on this machine. A running cluster refuses
+            # the object store memory that the plugin requests by default.
             quiet = {"logging_level": "error", "log_to_driver": False}
             launcher.ray.init = {
                 **quiet,
@@ -52,17 +53,22 @@ def adapt_plugins(config: DictConfig) -> None:
             }
 
 
-def warn_once() -> None:
-    """Lets submitit show each warning once; it writes all of them to two streams."""
-    import submitit  # noqa: F401  # sets its loggers up
+def print_warnings_once() -> None:
+    """Makes submitit print each warning once.
 
-    shown: set[str] = set()
+    Submitit repeats its warnings, and prints them to stdout as well as to stderr.
+    """
+    import submitit  # noqa: F401  # the import makes submitit's loggers
+
+    printed: set[str] = set()
 
     def is_new(record: logging.LogRecord) -> bool:
-        text = re.sub(r"\d+", "", record.getMessage())  # without the number of the call
-        is_shown = text in shown
-        shown.add(text)
-        return not is_shown
+        # Repeated warnings differ in their numbers alone.
+        text = re.sub(r"\d+", "", record.getMessage())
+        if text in printed:
+            return False
+        printed.add(text)
+        return True
 
     logger = logging.getLogger("submitit")
     for handler in list(logger.handlers):
@@ -72,12 +78,17 @@ def warn_once() -> None:
 
 
 def with_quoted_nulls(params: Any) -> dict[str, Any]:
-    """Returns lists of values with null as text; the plugin would write `None`.
+    """Replaces null by the text "null" in lists of values.
+
+    The plugin would write a null as `None`, which Hydra reads as text.
 
     >>> with_quoted_nulls({"trainer.patience": [None, 3], "seed": "1,2"})
     {'trainer.patience': ['null', 3], 'seed': '1,2'}
     """
-    return {
-        key: ["null" if x is None else x for x in xs] if isinstance(xs, list) else xs
-        for key, xs in params.items()
-    }
+
+    def quote(values: Any) -> Any:
+        if not isinstance(values, list):
+            return values
+        return ["null" if value is None else value for value in values]
+
+    return {key: quote(values) for key, values in params.items()}

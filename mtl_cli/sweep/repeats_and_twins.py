@@ -1,4 +1,4 @@
-"""The jobs of one composed configuration: its repeats, and the twins of these."""
+"""The jobs of one composed configuration: its repeats, and the twins of each repeat."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,8 @@ from mtl_cli.config.overrides import quoted
 from mtl_cli.models.base import Sharing
 from mtl_cli.sweep.folder_names import without_signs
 
-INDEPENDENT = {"heads": "independent"}
+# The heads of a single-task twin: other heads combine the outputs of several tasks.
+INDEPENDENT_HEADS = {"heads": "independent"}
 
 
 class Variant(NamedTuple):
@@ -26,17 +27,17 @@ class Variant(NamedTuple):
 def repeats_and_twins(composed: Variant) -> list[Variant]:
     """Returns the runs that a configuration asks for by `repeats` and `compare`.
 
-    The repeats, one per seed, come first; then their single-task twins, then their
-    twins of single scenarios.
+    The repeats, one per seed, come first. Their single-task twins follow, then their
+    single-scenario twins.
     """
     values, settings, choices = composed
-    # The sweep's folder has been resumed or refused already, according to `resume`.
+    # The session has applied `resume` to the whole sweep. A job resumes if it can.
     single_run = {"repeats": 1, "compare": {"single_task": False}, "resume": "auto"}
-    swept = ("repeats=", "compare.")
-    remaining = [s for s in settings if not without_signs(s).startswith(swept)]
+    sweep_keys = ("repeats=", "compare.")
+    remaining = [s for s in settings if not without_signs(s).startswith(sweep_keys)]
     variants = [Variant(values | single_run, remaining, choices)]
     if values["compare"]["single_task"] and values["model"]["name"] != "single_task":
-        variants.append(twin(variants[0]))
+        variants.append(single_task_twin(variants[0]))
     if values["dataset"].get("only_scenario") is None:
         scenarios = values["compare"].get("scenarios", [])
         variants += [single_scenario_twin(variants[0], name) for name in scenarios]
@@ -53,19 +54,20 @@ def with_seed(variant: Variant, seed: int) -> Variant:
     return Variant(values | {"seed": seed}, [*remaining, f"seed={seed}"], choices)
 
 
-def twin(variant: Variant) -> Variant:
-    """Returns a run's single-task twin: the twin trains a separate network per task.
+def single_task_twin(variant: Variant) -> Variant:
+    """Returns a run's single-task twin, which trains a separate network for each task.
 
-    The twin's bottom network is as deep and wide as one expert of each level: these are
-    the layers between a task's input and its tower. Keys of `model` that do not
-    describe the sharing keep their values.
+    Between a task's input and its tower, the twin has the layers of one expert of each
+    level. The keys that all models have, except `heads`, keep their values.
     """
     values, settings, choices = variant
     model = values["model"]
     units = bottom_units(model)
-    common = {k: v for k, v in model.items() if k in Sharing.model_fields} | INDEPENDENT
+    common = {
+        k: v for k, v in model.items() if k in Sharing.model_fields
+    } | INDEPENDENT_HEADS
     single_task = common | {"name": "single_task", "bottom_units": units}
-    common_keys = common.keys() - INDEPENDENT.keys()
+    common_keys = common.keys() - INDEPENDENT_HEADS.keys()
     remaining = [
         setting
         for setting in settings
@@ -81,7 +83,7 @@ def twin(variant: Variant) -> Variant:
 
 
 def single_scenario_twin(variant: Variant, scenario: str | int) -> Variant:
-    """Returns a run's twin that trains on the rows of one scenario alone."""
+    """Returns a run's twin that is trained on the rows of one scenario alone."""
     values, settings, choices = variant
     dataset = values["dataset"] | {"only_scenario": str(scenario)}
     setting = f"++dataset.only_scenario={quoted(str(scenario))}"

@@ -1,9 +1,10 @@
-"""The data base of a search. The sweeps of several machines may share it.
+"""The database of a search. The sweeps of several machines may share a database.
 
-Optuna records heartbeats only in `Study.optimize`, and Hydra's sweeper does not call
-that function. Optuna's test for old heartbeats can also take a live trial for a dead
-one: the test compares the moments of two transactions. So each sweep has a heartbeat of
-its own.
+Each running sweep has a heartbeat: a value in the database that the sweep changes every
+few seconds. If the heartbeat of a sweep stops, other sweeps try its trials again.
+Optuna's own heartbeats are not used, for two reasons. Optuna writes them only in
+`Study.optimize`, which Hydra's sweeper does not call. Optuna's test for old heartbeats
+compares the times of two transactions, and can take a live trial for a dead one.
 """
 
 import contextlib
@@ -24,9 +25,10 @@ from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.errors import ConfigError, StorageError, first_line
 
 KEY = "hydra.sweeper.storage"
-CONNECT_SECONDS = 5  # `?connect_timeout=` in the URL changes it
-# Options of libpq. A connection whose other end is gone fails instead of hanging.
-LIBPQ = {
+CONNECT_SECONDS = 5  # unless the URL sets `?connect_timeout=`
+# Options of PostgreSQL's client library. If the other end of a connection is gone, the
+# connection fails instead of waiting for ever.
+LIBPQ_OPTIONS = {
     "connect_timeout": CONNECT_SECONDS,
     "keepalives_idle": 15,
     "keepalives_interval": 5,
@@ -34,20 +36,21 @@ LIBPQ = {
     "tcp_user_timeout": 30_000,  # milliseconds
 }
 HEARTBEAT_SECONDS = 5
-# A sweep whose heartbeat has not changed for this time has been cut off.
+# A sweep counts as cut off if its heartbeat has not changed for this time.
 GRACE_SECONDS = 60
-# The attribute of a trial that names its sweep.
+# The attribute of a trial that holds the id of its sweep. A heartbeat is the attribute
+# `mtl-cli:sweep:ID` of the study.
 SWEEP = "mtl-cli:sweep"
 ID_FILE = ".search_id"
 
 
 class SearchStorage(_CachedStorage):
-    """Optuna's storage in a data base; each trial names the sweep that runs it.
+    """Optuna's storage in a database, in which each trial holds the id of its sweep.
 
     Args:
-        backend: the connected data base.
-        name: the name of the data base, without a password.
-        sweep_id: the name of this sweep; "" if no other sweep shares the data base.
+        backend: the connected database.
+        name: the name of the database, without a password.
+        sweep_id: the id of this sweep; "" if no other sweep shares the database.
     """
 
     def __init__(self, backend: RDBStorage, name: str, sweep_id: str) -> None:
@@ -58,9 +61,9 @@ class SearchStorage(_CachedStorage):
         self, study_id: int, template_trial: FrozenTrial | None = None
     ) -> int:
         if template_trial is None:
-            marks = {SWEEP: self.sweep_id}
+            attributes = {SWEEP: self.sweep_id}
             template_trial = optuna.trial.create_trial(
-                state=TrialState.RUNNING, system_attrs=marks
+                state=TrialState.RUNNING, system_attrs=attributes
             )
         trial_id: int = super().create_new_trial(study_id, template_trial)
         return trial_id
@@ -69,8 +72,8 @@ class SearchStorage(_CachedStorage):
         try:
             is_set: bool = super().set_trial_state(trial_id, state)
         except RuntimeError:
-            # Another sweep believes that this sweep was cut off. It has already failed
-            # the trial and queued its point again.
+            # Another sweep has taken this sweep for cut off: it has marked the trial as
+            # failed, and has queued the trial's point again.
             return False
         if is_set and state == TrialState.RUNNING:
             self.set_trial_system_attr(trial_id, SWEEP, self.sweep_id)
@@ -82,15 +85,15 @@ class SearchStorage(_CachedStorage):
 
 
 def open_storage(url: str, sweep: Path) -> SearchStorage:
-    """Connects to a data base, and makes its tables if they are missing.
+    """Connects to a database, and makes its tables if they are missing.
 
     Args:
-        url: the URL of the data base, as SQLAlchemy reads it.
+        url: the URL of the database, as SQLAlchemy reads it.
         sweep: the sweep's folder.
 
     Raises:
         ConfigError: if the URL is wrong.
-        StorageError: if the data base does not answer.
+        StorageError: if the database does not answer.
     """
     try:
         parsed = sqlalchemy.engine.make_url(url)
@@ -98,7 +101,8 @@ def open_storage(url: str, sweep: Path) -> SearchStorage:
     except sqlalchemy.exc.ArgumentError:
         # The text of this error holds the password.
         raise ConfigError(
-            f"{KEY}: is no URL of a data base; give postgresql://HOST/NAME"
+            f"{KEY}: the value is not the URL of a database; give a URL such as "
+            "postgresql://HOST/NAME"
         ) from None
     except ImportError as error:
         extra = "postgresql" if "psycopg2" in str(error) else ""
@@ -107,26 +111,26 @@ def open_storage(url: str, sweep: Path) -> SearchStorage:
     name = f"{parsed.drivername}://{parsed.host or ''}"
     name += f":{parsed.port}" if parsed.port else ""
     name += f"/{parsed.database}"
-    shared = engine.dialect.name != "sqlite"
+    is_shared = engine.dialect.name != "sqlite"
     return SearchStorage(
-        connected(engine, url, name), name, sweep_id(sweep) if shared else ""
+        connect(engine, url, name), name, read_or_make_id(sweep) if is_shared else ""
     )
 
 
-def connected(engine: Any, url: str, name: str) -> RDBStorage:
-    """Connects Optuna to a data base such that its errors name the data base.
+def connect(engine: Any, url: str, name: str) -> RDBStorage:
+    """Connects Optuna to a database, with errors that name the database.
 
     Args:
-        engine: an engine of SQLAlchemy for the data base, not connected.
-        url: the URL of the data base.
-        name: the name of the data base in messages.
+        engine: an engine of SQLAlchemy for the database, not connected.
+        url: the URL of the database.
+        name: the name of the database in messages.
     """
     dialect = engine.dialect
     arguments, options = dialect.create_connect_args(engine.url)
     if dialect.driver == "psycopg2":
-        options = LIBPQ | options
+        options = LIBPQ_OPTIONS | options
 
-    def connect() -> Any:
+    def new_connection() -> Any:
         try:
             return dialect.connect(*arguments, **options)
         except dialect.dbapi.Error as error:
@@ -134,38 +138,41 @@ def connected(engine: Any, url: str, name: str) -> RDBStorage:
                 f"{KEY}: no connection to {name}: {first_line(error)}"
             ) from error
 
-    def name_data_base(context: Any) -> None:
+    def raise_named_error(context: Any) -> None:
         if context.is_disconnect:
             raise StorageError(
                 f"{KEY}: lost the connection to {name}: "
                 f"{first_line(context.original_exception)}"
             ) from context.original_exception
 
-    storage = RDBStorage(url, {"creator": connect, "pool_pre_ping": True})
-    sqlalchemy.event.listen(storage.engine, "handle_error", name_data_base)
+    storage = RDBStorage(url, {"creator": new_connection, "pool_pre_ping": True})
+    sqlalchemy.event.listen(storage.engine, "handle_error", raise_named_error)
     return storage
 
 
-def sweep_id(sweep: Path) -> str:
-    """Returns a name that no other sweep has; it is kept in the sweep's folder.
+def read_or_make_id(sweep: Path) -> str:
+    """Returns the id of a sweep. The id is made once, and kept in the sweep's folder.
 
-    Machines of a cloud may share a host's name, and the path of the sweep's folder.
+    The host's name and the folder's path do not suffice: machines of a cloud may have
+    the same of both.
     """
     path = sweep / ID_FILE
     with contextlib.suppress(FileNotFoundError):
         return path.read_text("utf-8").strip()
-    name = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
+    new_id = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
     with replacing(path) as temporary:
-        temporary.write_text(f"{name}\n", "utf-8")
-    return name
+        temporary.write_text(f"{new_id}\n", "utf-8")
+    return new_id
 
 
 def sampler_seed(seed: int, sweep_id: str, num_trials: int) -> int:
-    """Returns a seed with which each start of a search suggests new points.
+    """Returns a seed that differs between sweeps and between the starts of a sweep.
+
+    With the same seed, a sampler would suggest the same points again.
 
     Args:
         seed: the seed that the user gave.
-        sweep_id: the name of the sweep; "" if no other sweep shares the data base.
+        sweep_id: the id of the sweep; "" if no other sweep shares the database.
         num_trials: the number of trials in the study.
     """
     if not sweep_id:
@@ -174,17 +181,18 @@ def sampler_seed(seed: int, sweep_id: str, num_trials: int) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def try_again(study: Any, trial: FrozenTrial) -> None:
+def retry_trial(study: Any, trial: FrozenTrial) -> None:
     """Marks a running trial as failed, and queues its point for the next trial."""
     if study._storage.set_trial_state(trial._trial_id, TrialState.FAIL):
         study.enqueue_trial(trial.params)
 
 
 class Heartbeat(threading.Thread):
-    """Shows that this sweep runs, and queues the trials of cut-off sweeps again.
+    """Changes this sweep's heartbeat, and queues the trials of cut-off sweeps again.
 
-    Clocks of machines differ. So a sweep counts as cut off if its heartbeat has not
-    changed for a while on this machine's own clock.
+    The clocks of machines differ, so no times of two machines are compared. A sweep
+    counts as cut off if its heartbeat has not changed for `GRACE_SECONDS` on this
+    machine's clock.
 
     Args:
         study: the study of the search.
@@ -193,12 +201,12 @@ class Heartbeat(threading.Thread):
     def __init__(self, study: Any) -> None:
         super().__init__(daemon=True)
         self.study, self.count = study, 0
-        # {name of a sweep: (its last heartbeat, the time at which this thread saw it)}
-        self.seen: dict[str, tuple[Any, float]] = {}
+        # {id of a sweep: (its last heartbeat, the time when this thread first saw it)}
+        self.last_heartbeats: dict[str, tuple[Any, float]] = {}
 
     def run(self) -> None:
         while True:
-            # If the data base is lost, the search itself ends with the error.
+            # If the database is lost, the search itself ends with the error.
             with contextlib.suppress(Exception):
                 self.beat()
             time.sleep(HEARTBEAT_SECONDS)
@@ -213,11 +221,11 @@ class Heartbeat(threading.Thread):
         for trial in study.get_trials(states=(TrialState.RUNNING,)):
             if storage.is_own(trial):
                 continue
-            # A sweep that was killed just as it took a trial has not named itself.
-            name = trial.system_attrs.get(SWEEP, f"trial {trial.number}")
-            heartbeat = heartbeats.get(f"{SWEEP}:{name}")
-            last_heartbeat, since = self.seen.get(name, (None, now))
-            if name not in self.seen or heartbeat != last_heartbeat:
-                self.seen[name] = heartbeat, now
+            # A sweep that was killed as it took the trial has not written its id.
+            sweep_id = trial.system_attrs.get(SWEEP, f"trial {trial.number}")
+            heartbeat = heartbeats.get(f"{SWEEP}:{sweep_id}")
+            last_heartbeat, since = self.last_heartbeats.get(sweep_id, (None, now))
+            if sweep_id not in self.last_heartbeats or heartbeat != last_heartbeat:
+                self.last_heartbeats[sweep_id] = heartbeat, now
             elif now - since > GRACE_SECONDS:
-                try_again(study, trial)
+                retry_trial(study, trial)

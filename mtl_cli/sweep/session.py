@@ -25,7 +25,7 @@ class Session:
         resume: `auto`, `must`, or `never`; `never` refuses a folder that holds jobs.
 
     Attributes:
-        is_complete: whether an earlier start has completed a search's trials.
+        is_complete: whether earlier starts have completed all trials of a search.
         num_jobs: number of jobs; None if it is not known in advance.
 
     Raises:
@@ -68,12 +68,13 @@ class Session:
         self.lock.close()
 
 
-# None in a process that runs no sweep; the functions below then do nothing.
+# The session of this process; None if it runs no sweep. The functions below then do
+# nothing.
 current: Session | None = None
 
 
 def mask_multirun(folder: Path) -> None:
-    """Takes secrets out of the sweep's configuration that Hydra has written."""
+    """Masks the secrets in the configuration that Hydra has written for the sweep."""
     path = folder / "multirun.yaml"
     if path.is_file():
         text = path.read_text("utf-8")
@@ -84,10 +85,11 @@ def mask_multirun(folder: Path) -> None:
 
 
 def check_sweep_folder(folder: Path) -> None:
-    """Refuses a folder in which a sweep would follow links or touch files of others.
+    """Refuses a folder with links, or with files that are not from a sweep.
 
     Raises:
-        ConfigError: if the folder holds links, or is neither empty nor a sweep's.
+        ConfigError: if the folder holds links, or if it is neither empty nor the folder
+            of a sweep.
     """
     names = safe_entries("hydra.sweep.dir", folder)
     records = safe_entries("hydra.sweep.dir", folder / RECORDS)
@@ -95,8 +97,8 @@ def check_sweep_folder(folder: Path) -> None:
     is_sweep = bool(records) and all(map(RECORD_NAME.fullmatch, records))
     if (others or records) and not is_sweep:
         raise ConfigError(
-            f"hydra.sweep.dir: {folder} holds '{[*others, RECORDS][0]}' and no sweep; "
-            "name a new folder"
+            f"hydra.sweep.dir: {folder} holds '{[*others, RECORDS][0]}' and is "
+            "not the folder of a sweep; name a new folder"
         )
 
 
@@ -122,12 +124,12 @@ def wait_for_jobs() -> None:
 
 
 def stop_jobs(reason: str = "") -> bool:
-    """Stops the running jobs, then closes the session.
+    """Stops the running jobs, and closes the session.
 
     Args:
-        reason: why the launcher has failed; "" if it has not.
+        reason: why the launcher has failed; "" if it has not failed.
 
-    Returns: whether a job had failed before.
+    Returns: whether a job had failed before this call.
     """
     if current is None:
         return False
@@ -141,7 +143,7 @@ def stop_jobs(reason: str = "") -> bool:
 
 
 def job_counts_message() -> str:
-    """Returns the number of jobs in each state, for the message of a stopped sweep."""
+    """Returns the numbers of jobs by state, for the message about a stopped sweep."""
     if current is None:
         return ""
     started = [record for record in job_records(current.folder) if record.has_started]
@@ -154,7 +156,7 @@ def job_counts_message() -> str:
 
 
 def failures() -> Iterator[tuple[str, int]]:
-    """Yields an error message and its exit code for each failed job, and for stdout."""
+    """Yields (error message, exit code) for each failed job and for a failed stdout."""
     if current is None:
         return
     for record in job_records(current.folder):
@@ -170,12 +172,12 @@ def failures() -> Iterator[tuple[str, int]]:
 
 
 class StartOfSweep(Callback):
-    """Opens the session before Hydra starts the jobs."""
+    """Checks a sweep and opens its session, before Hydra starts the jobs."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         from mtl_cli.sweep import job_processes, optuna_search, plan
         from mtl_cli.sweep.job import MULTI_WORKER
-        from mtl_cli.sweep.plugin_settings import adapt_plugins, uses_own_launcher
+        from mtl_cli.sweep.plugin_settings import adapt_plugins, uses_basic_launcher
 
         global current
         try:
@@ -192,16 +194,18 @@ class StartOfSweep(Callback):
             if sweep_plan is not None:
                 current.num_jobs = plan.number_of_jobs(config, sweep_plan)
         except ConfigError as error:
-            # Hydra turns an exception of a callback into a warning and goes on.
+            # Hydra would turn an error of a callback into a warning, and go on.
             sys.exit(fail("mtl-train", str(error), error.exit_code))
-        # TensorFlow loads while Hydra composes the jobs. A resumed sweep may have no
-        # job left to run: then its server starts with the first job, if at all.
-        if uses_own_launcher(config.hydra) and not holds_only_done_jobs(current.folder):
+        # The fork server loads TensorFlow while Hydra composes the jobs. A resumed
+        # sweep may have no job left to run: its fork server starts with its first job.
+        if uses_basic_launcher(config.hydra) and not holds_only_done_jobs(
+            current.folder
+        ):
             job_processes.fork_server()
 
 
 def holds_only_done_jobs(sweep: Path) -> bool:
-    """Whether a sweep's folder holds jobs, and all of them are done."""
+    """Whether a sweep's folder holds jobs, and all jobs in it are done."""
     folders = [path.parent for path in sweep.glob("*/status.json")]
     try:
         states = [status_of(folder).get("status") for folder in folders]

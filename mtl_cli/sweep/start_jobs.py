@@ -1,4 +1,4 @@
-"""Starts the jobs of a sweep: every launcher of Hydra calls `start_jobs`."""
+"""Starts the jobs of a sweep. Every launcher of Hydra calls `start_jobs`."""
 
 import os
 from pathlib import Path
@@ -18,17 +18,19 @@ from mtl_cli.sweep.external_launchers import is_stopped, wait_unless_stopped
 from mtl_cli.sweep.folder_names import job_name
 from mtl_cli.sweep.job import Job, skip_if_done
 from mtl_cli.sweep.plan import job_plan
-from mtl_cli.sweep.plugin_settings import uses_own_launcher
+from mtl_cli.sweep.plugin_settings import uses_basic_launcher
 from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins
 
-# The jobs that this process has started, by run folder: their records, since thousands
-# of whole configurations would fill memory. A search may try a point twice, and two
-# jobs may have the same single-task twin.
+# {run folder: record} of the jobs that this process has started. No job starts twice,
+# although a search may try a point twice, and two jobs may have the same single-task
+# twin. Configurations are not kept, as thousands of them would fill the memory.
 started: dict[Path, JobRecord] = {}
 
 
 class Objective:
-    """The mean objective of jobs; `float` waits until the jobs have ended.
+    """The mean objective of some jobs, as a sweeper reads it: by `float`.
+
+    The call of `float` waits until the jobs have ended.
 
     Args:
         folders: the run folders of the started jobs.
@@ -52,20 +54,24 @@ class Objective:
 def start_jobs(composed: DictConfig) -> Objective:
     """Starts the jobs that one composed configuration asks for.
 
-    Hydra's own launcher calls this function in one process for all configurations: the
-    started jobs go on while the next jobs are started. Other launchers call the
-    function in a process per configuration. The process waits for its jobs.
+    Hydra's basic launcher calls this function for all configurations in one process.
+    The function returns while its jobs are running. Other launchers call the function
+    in one process per configuration. The function then waits for its jobs.
 
     Args:
-        composed: the configuration; emptied when its values are taken.
+        composed: the configuration, which is emptied to save memory.
 
-    Returns: the objective for sweepers that search; single-task twins do not count.
+    Returns: the objective of the configuration, for sweepers that search. Twins do not
+        count.
+
+    Raises:
+        JobError: if the sweep has been stopped.
     """
     hydra_config = HydraConfig.get()
-    # A cluster's process may start in another folder than the sweep.
+    # On a cluster, this process may have another current folder than the sweep.
     os.chdir(hydra_config.runtime.cwd)
     values: Any = OmegaConf.to_container(composed, resolve=True)
-    # Hydra keeps what it has composed until the last job has ended: 0.1 MB per job.
+    # Hydra keeps the configurations of all jobs, 0.1 MB each, until the last job ends.
     with open_dict(composed):
         composed.clear()
     if is_stopped(Path(hydra_config.runtime.output_dir)):
@@ -83,11 +89,11 @@ def start_jobs(composed: DictConfig) -> Objective:
         options, repeats = plan.sweep, plan.repeats
         variants = repeats_and_twins(variants[0])
     except ConfigError:
-        pass  # The wrong configuration is one job, and its process reports the error.
-    if not started:  # Hydra has written the file before the first job
+        pass  # The wrong configuration becomes one job, which reports the error.
+    if not started:  # Hydra writes multirun.yaml before it starts the first job
         session.mask_multirun(Path(hydra_config.runtime.output_dir))
-    is_own = uses_own_launcher(hydra_config)
-    jobs_at_once = options.jobs_at_once if is_own else 1
+    is_basic = uses_basic_launcher(hydra_config)
+    jobs_at_once = options.jobs_at_once if is_basic else 1
     minutes = options.timeout_minutes
     threads = 0 if jobs_at_once == 1 else max(1, cores() // jobs_at_once)
     jobs = new_jobs(variants, threads)
@@ -97,9 +103,10 @@ def start_jobs(composed: DictConfig) -> Objective:
             if not skip_if_done(job):
                 seconds = None if minutes is None else minutes * 60
                 job_processes.start_job(job, jobs_at_once, seconds)
-    if not is_own:
+    if not is_basic:
         wait_unless_stopped(Path(hydra_config.runtime.output_dir))
-    return Objective([job.folder for job in jobs[:repeats]])
+    repeats_of_configuration = jobs[:repeats]  # the twins follow
+    return Objective([job.folder for job in repeats_of_configuration])
 
 
 def new_jobs(variants: list[Variant], threads: int) -> list[Job]:

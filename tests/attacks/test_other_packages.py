@@ -48,8 +48,8 @@ def test_matplotlib_does_not_read_the_settings_of_the_start_folder(
 
 
 def test_state_of_a_search_runs_no_code(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"holds posix\.mkdir, which no search"):
-        cmaes_state.loads(pickle.dumps(Canary(tmp_path / "canary")))
+    with pytest.raises(ConfigError, match=r"holds posix\.mkdir, which Optuna does not"):
+        cmaes_state.load_state(pickle.dumps(Canary(tmp_path / "canary")))
     assert not (tmp_path / "canary").exists()
 
 
@@ -58,18 +58,18 @@ def test_state_that_a_search_has_written_is_read(optimizer: type) -> None:
     state = optimizer(mean=np.zeros(2), sigma=1.0, seed=3)
     asked = [state.ask() for _ in range(state.population_size)]
     state.tell([(x, float(x.sum())) for x in asked])
-    again = cmaes_state.loads(pickle.dumps(state))
+    again = cmaes_state.load_state(pickle.dumps(state))
     np.testing.assert_array_equal(again._mean, state._mean)
     assert again.generation == 1
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_optuna_reads_states_with_our_reader() -> None:
-    # If this fails, Optuna has changed: `read_safely` must follow.
+    # If this fails, Optuna has changed: `restrict_unpickling` must follow.
     import optuna.samplers._cmaes as sampler
 
-    cmaes_state.read_safely()
-    assert sampler.pickle.loads is cmaes_state.loads
+    cmaes_state.restrict_unpickling()
+    assert sampler.pickle.loads is cmaes_state.load_state
     assert "pickle.loads(" in Path(sampler.__file__).read_text("utf-8")
 
 
@@ -101,7 +101,7 @@ def test_submitit_writes_into_a_new_folder_at_each_start(tmp_path: Path) -> None
 
 
 def test_pickles_of_a_start_are_removed_and_its_logs_stay(tmp_path: Path) -> None:
-    folder = submitit_folder.make(tmp_path)
+    folder = submitit_folder.make_folder(tmp_path)
     others = tmp_path / ".submitit" / "other"
     for path in (folder / "7" / "7_submitted.pkl", folder / "7" / "7_log.out", others):
         path.parent.mkdir(exist_ok=True)
@@ -205,7 +205,7 @@ def test_forged_data_base_of_a_search_ends_in_one_line(
 ) -> None:
     import optuna
 
-    monkeypatch.setattr(optuna_search, "opened", None)
+    monkeypatch.setattr(optuna_search, "current_storage", None)
     url = f"sqlite:///{tmp_path}/optuna.db"
     study = optuna.create_study(study_name="search", storage=url)
     trial = study.ask({"x": optuna.distributions.IntUniformDistribution(1, 3)})
@@ -222,5 +222,5 @@ def test_forged_data_base_of_a_search_ends_in_one_line(
     assert not optuna_search.resume_search(config())
     with sqlite3.connect(tmp_path / "optuna.db") as base:
         base.execute(forgery)
-    with pytest.raises(ConfigError, match=r"no search can go on from sqlite:.*Error"):
+    with pytest.raises(ConfigError, match=r"continue the search in sqlite:.*Error"):
         optuna_search.resume_search(config())

@@ -151,7 +151,7 @@ def test_folder_that_only_looks_like_a_run_or_a_sweep_is_refused(folder):
     assert (folder / "run/.tmp-notes").read_text() == "mine"
     write(folder, {"sweep/leaderboard.csv": "mine"})
     (folder / "sweep/.jobs").mkdir()
-    assert_refused(folder, SWEEP_HERE, "holds 'leaderboard.csv' and no sweep")
+    assert_refused(folder, SWEEP_HERE, "holds 'leaderboard.csv' and is not the")
 
 
 @pytest.mark.parametrize("link", ["conf", "conf/dataset"])

@@ -566,7 +566,7 @@ WRONG_SWEEP = {
     "link": (["SWEEP", "TEST", "-o", "link", "--force"], "is not an evaluation"),
     "table": (["SWEEP"], "is a sweep; name a table"),
     "json": (["SWEEP", "TEST", "--json", "o.json"], "--json: "),
-    "run": (["RUN", "TEST", "-o", "new"], "is no sweep"),
+    "run": (["RUN", "TEST", "-o", "new"], "is not a sweep"),
     "schema": (["SWEEP", "less.csv", "-o", "new"], "no column 'taste' in less.csv"),
 }
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from mtl_cli.cli.hydra_internals import (
     argument_parser,
     bound_yaml_files,
-    own_part_of_primary,
+    load_primary,
     wrap_composition,
 )
 from mtl_cli.core.paths import conf_folder
@@ -38,7 +38,7 @@ def test_every_composition_passes_the_wrapper_with_its_settings(
     seen: list[tuple[str, list[str]]] = []
 
     def wrapper(loader, composition, name: str, settings: list[str]) -> DictConfig:
-        assert own_part_of_primary(loader, name).seed == 1
+        assert load_primary(loader, name).seed == 1
         seen.append((name, settings))
         composed = composition()
         assert "run" in composed.hydra  # the section that Hydra acts on

@@ -34,10 +34,10 @@ FILES = ["config.yaml", "metrics.json", "model", "report.html"]
 
 
 class Server:
-    """An MLflow server on 127.0.0.1 with a data base in a folder.
+    """An MLflow server on 127.0.0.1 with a database in a folder.
 
     Args:
-        folder: the folder of the data base and of the artifacts.
+        folder: the folder of the database and of the artifacts.
         more: more arguments of `mlflow server`.
     """
 

@@ -82,7 +82,7 @@ class Server:
         return psycopg2.connect(self.url(), connect_timeout=2)
 
     def create(self, name: str) -> str:
-        """Creates an empty data base, and returns its URL."""
+        """Creates an empty database, and returns its URL."""
         connection = self.connect()
         connection.autocommit = True
         connection.cursor().execute(f"create database {name}")
@@ -148,13 +148,13 @@ def expect_refusal(what: str, ended: Sweep, port: int) -> None:
     expect(f"{what}: exit 2 within 15 s ({ended.seconds:.0f})", is_quick, ended.shown)
     is_named = f"127.0.0.1:{port}/" in ended.err and PASSWORD not in ended.err
     is_line = ended.err.count("\n") == 1 and is_named
-    expect(f"{what}: one line names the data base", is_line, ended.err)
+    expect(f"{what}: one line names the database", is_line, ended.err)
     print(f"          {ended.err.strip()}")
 
 
 def drill_absent(folder: Path, server: Server) -> None:
     ended = run(folder, *search(server.url("absent"), "absent", 2))
-    expect_refusal("no such data base", ended, server.port)
+    expect_refusal("no such database", ended, server.port)
     (port,) = free_ports(1)
     url = f"postgresql://searcher:{PASSWORD}@127.0.0.1:{port}/search"
     expect_refusal("no server", run(folder, *search(url, "absent", 2)), port)
@@ -232,7 +232,7 @@ def drill_stopped(folder: Path, server: Server) -> None:
     server.stop()
     sweep.end()
     name = f"127.0.0.1:{server.port}/stopped"
-    expect("a lost data base: exit 1", sweep.code == 1, sweep.shown)
+    expect("a lost database: exit 1", sweep.code == 1, sweep.shown)
     is_line = sweep.err.count("\n") == 1 and name in sweep.err
     expect("one line names it", is_line and PASSWORD not in sweep.err, sweep.err)
     print(f"          {sweep.err.strip()}")

@@ -49,13 +49,13 @@ def test_job_cut_off_by_ctrl_c_is_interrupted(tmp_path: Path) -> None:
 
 
 def test_failures_of_launchers_are_told_from_other_errors() -> None:
-    assert external_launchers.failure(ValueError("x")) == ""
+    assert external_launchers.describe_failure(ValueError("x")) == ""
     loky = pytest.importorskip("joblib.externals.loky.process_executor")
     error = loky.TerminatedWorkerError(
         "A worker was terminated.\n\nThe exit codes of the workers are {SIGKILL(-9)}"
     )
     message = "joblib lost a process (SIGKILL(-9)) and ends all others"
-    assert external_launchers.failure(error) == message
+    assert external_launchers.describe_failure(error) == message
 
 
 def test_failure_of_submitit_is_the_end_of_its_traceback() -> None:
@@ -65,7 +65,7 @@ def test_failure_of_submitit_is_the_end_of_its_traceback() -> None:
         "OSError: no space\n\n----\nYou can check full logs with 'job.stderr(0)'\n"
     )
     message = "a process of submitit failed: OSError: no space"
-    assert external_launchers.failure(error) == message
+    assert external_launchers.describe_failure(error) == message
 
 
 def test_waiting_jobs_leave_the_queue_of_slurm(
@@ -91,7 +91,7 @@ def test_warning_of_submitit_is_shown_once(monkeypatch: pytest.MonkeyPatch) -> N
     logger, shown = logging.getLogger("submitit"), []
     monkeypatch.setattr(logger, "handlers", list(logger.handlers))
     monkeypatch.setattr(logger, "filters", [])
-    plugin_settings.warn_once()
+    plugin_settings.print_warnings_once()
     assert [handler.name for handler in logger.handlers] == ["submitit_err"]
     handler = logging.Handler()
     handler.emit = shown.append  # type: ignore[method-assign]

@@ -30,7 +30,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(start_jobs, "started", {})
     monkeypatch.setattr(start_jobs.HydraConfig, "get", lambda: hydra)
-    monkeypatch.setattr(start_jobs, "uses_own_launcher", lambda _: True)
+    monkeypatch.setattr(start_jobs, "uses_basic_launcher", lambda _: True)
     monkeypatch.setattr(start_jobs, "is_stopped", lambda _: False)
     monkeypatch.setattr(start_jobs, "skip_if_done", lambda _: False)
     monkeypatch.setattr(

@@ -84,7 +84,7 @@ def test_data_base_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["secret@host/name", "nonsense://u:secret@host/name"])
 def test_wrong_url_is_refused_without_its_password(url: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no URL of a data base") as raised:
+    with pytest.raises(ConfigError, match="not the URL of a database") as raised:
         open_storage(url, tmp_path)
     assert "secret" not in str(raised.value)
 
@@ -92,7 +92,8 @@ def test_wrong_url_is_refused_without_its_password(url: str, tmp_path: Path) -> 
 def test_error_that_hides_a_lost_data_base_is_traced_to_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(optuna_search, "opened", SearchStorage(None, "name", ""))
+    storage = SearchStorage(None, "name", "")
+    monkeypatch.setattr(optuna_search, "current_storage", storage)
     with (
         pytest.raises(StorageError, match="lost; the same command resumes"),
         optuna_search.running_jobs_outlive_storage(),
