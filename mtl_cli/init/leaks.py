@@ -49,7 +49,7 @@ def mark_leak(
             strength, measure = correlation(column, task.y), "correlation"
             dependence = "one to one" if strength > 1 - 1e-9 else "none"
         if dependence == "one to one":
-            remark = f"would give the answer away: says the same as {name}"
+            remark = f"would give the answer away: {name} under another name"
             return leave_out(column, remark, proposal.keys)
         if strength > SUSPICIOUS_AUC:
             problem = f"alone predicts {name}, {measure} {strength:.4f}"

@@ -270,7 +270,7 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         "csv",
         "y",
         texts(AMOUNTS, {9: "inf"}),
-        "numbers but for inf in 1 cell",
+        "all but inf (1 cells) are numbers",
         "",
     ),
     "dates": (
