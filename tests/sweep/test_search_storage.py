@@ -13,8 +13,8 @@ from mtl_cli.sweep.search_storage import (  # noqa: E402
     Heartbeat,
     SearchStorage,
     open_storage,
+    read_or_make_id,
     sampler_seed,
-    sweep_id,
 )
 
 SPACE = {"dropout": optuna.distributions.UniformDistribution(0.0, 0.5)}
@@ -70,8 +70,8 @@ def test_sweeps_and_restarts_draw_other_points() -> None:
 def test_name_of_a_sweep_is_kept_in_its_folder(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    assert sweep_id(tmp_path / "a") == sweep_id(tmp_path / "a")
-    assert sweep_id(tmp_path / "a") != sweep_id(tmp_path / "b")
+    assert read_or_make_id(tmp_path / "a") == read_or_make_id(tmp_path / "a")
+    assert read_or_make_id(tmp_path / "a") != read_or_make_id(tmp_path / "b")
 
 
 def test_data_base_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
