@@ -80,7 +80,7 @@ MISTAKES = {
     "model=esmm model.click_task=never_married": "is the click task too",
     "model.click_task=income": "model.click_task: only model.heads=esmm uses it",
     "trainer.monitor=incom": "'incom' is not one of auto, mean, income, never_married, "
-    "nor a metric of one, as in mean.log_loss; did you mean income?",
+    "nor a metric of these, as in mean.log_loss; did you mean income?",
     "trainer.monitor=mean.aucc": "did you mean auc?",
     "trainer.monitor=income.pcoc": "task income cannot be monitored by 'pcoc'",
     "dataset.valid_fraction=0": "trainer.patience: early stopping needs valid",
