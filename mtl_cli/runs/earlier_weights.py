@@ -4,6 +4,7 @@ Features and tasks that go on, see `runs/earlier_run.py`, keep their weights. Al
 weights start fresh: they keep their initial values.
 """
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,7 +97,9 @@ def goes_on(name: BlockName, earlier: EarlierRun) -> bool:
     if name.part == "embeddings":
         return name.owner in earlier.learnt
     # A block of a tower without an owner belongs to the towers of all tasks.
-    return name.part != "towers" or name.owner in ("", *earlier.tasks)
+    # The towers of a task for single scenarios have numbers: `click 1`, `click 2`.
+    owners = {name.owner, re.sub(r" \d+$", "", name.owner)}
+    return name.part != "towers" or not owners.isdisjoint(("", *earlier.tasks))
 
 
 def parts_to_start_fresh(config: Config, old: Config, messages: list[str]) -> set[Part]:

@@ -506,7 +506,8 @@ def test_forged_statistics_of_labels_are_refused(
 
 def test_piece_that_the_towers_of_all_tasks_share_goes_on() -> None:
     earlier: Any = SimpleNamespace(tasks=["click"], learnt={})
-    for owner, expected in (("click", True), ("buy", False), ("", True)):
+    owners = {"click": True, "click 2": True, "buy": False, "buy 2": False, "": True}
+    for owner, expected in owners.items():
         name = BlockName("towers", "tower_layer_1_priors", owner, "0.kernel")
         assert goes_on(name, earlier) is expected
 
