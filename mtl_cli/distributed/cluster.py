@@ -25,7 +25,7 @@ TRAINING_JOBS = ("chief", "master", "worker")
 
 
 def rank(strategy: str | None) -> int:
-    """Returns the rank of this process: 0 for the chief, which writes the run folder.
+    """Returns the rank of this process. The chief has rank 0 and writes the run folder.
 
     Args:
         strategy: the value of `trainer.strategy`.

@@ -173,8 +173,8 @@ class Replicas:
 
         Without the barrier, a process could exit while another process still computes
         with it. A process that leaves the barrier first may exit while another process
-        still waits. The waiting process then gets one of `LOST_WORKER_ERRORS`, which is
-        ignored because no work is left.
+        still waits. The waiting process then gets one of `LOST_WORKER_ERRORS`. The
+        error is ignored because no work is left.
         """
         with contextlib.suppress(*LOST_WORKER_ERRORS):
             self.all_reduce_max(0, [1])  # any collective waits for all processes

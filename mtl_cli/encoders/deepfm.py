@@ -1,4 +1,4 @@
-"""DeepFM: a factorization machine, which crosses each pair of features."""
+"""DeepFM: a factorization machine that crosses each pair of features."""
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.encoders.base import Encoder, Fields

@@ -1,4 +1,4 @@
-"""xDeepFM: a compressed interaction network (CIN), which crosses embeddings."""
+"""xDeepFM: a compressed interaction network (CIN) that crosses embeddings."""
 
 from pydantic import field_validator
 
@@ -10,7 +10,7 @@ from mtl_cli.encoders.base import Encoder, Fields
 class XDeepFM(Encoder):
     """Layers of products of embeddings. Each layer raises the products' degree by one.
 
-    Layer k computes feature maps, which are vectors of the length of an embedding:
+    Layer k computes feature maps. Each map is a vector as long as an embedding:
 
         x_h^k = relu(sum_{i,j} W_ij^{k,h} (x_i^{k-1} * x_j^0) + b^{k,h})
 

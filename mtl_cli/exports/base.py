@@ -59,7 +59,7 @@ class TrainedModel:
 
     Attributes:
         network: the trained network.
-        features: the fitted features. They encode raw rows for the network.
+        features: the fitted features that encode raw rows for the network.
         config: the configuration of the run.
     """
 

@@ -197,7 +197,7 @@ class GraphOps(ABC):
             lists: tensors of ids or numbers, of the same shape.
             max_length: the number of values to keep in each row.
 
-        Returns: one tensor of shape (rows, max_length) for each tensor of `lists`.
+        Returns: a tensor of shape (rows, max_length) for each tensor of `lists`.
         """
 
     @abstractmethod

@@ -9,9 +9,10 @@ import tensorflow as tf
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.graphs.base import GraphOps, InputKind, segment_slopes
 
-# Hashed features use `pandas.util.hash_array`, which computes SipHash-2-4 with the key
-# "0123456789123456", and then applies the mixing steps of splitmix64. The constants
-# below are the key as two integers, and the shifts and factors of the mixing steps.
+# Hashed features use `pandas.util.hash_array`. The function computes SipHash-2-4 with
+# the key "0123456789123456", and then applies the mixing steps of splitmix64. The
+# constants below are the key as two integers, and the shifts and factors of the mixing
+# steps.
 SIPHASH_KEY = [0x3736353433323130, 0x3635343332313938]
 # Each mixing step is (shift, factor): h = (h ^ (h >> shift)) * factor.
 MIXING = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
@@ -171,8 +172,8 @@ class TensorFlowOps(GraphOps):
         return ~tf.math.is_nan(numbers)
 
     def is_within(self, numbers: Tensor, low: float, high: float) -> Tensor:
-        # "not (x > high)" should be true for NaN. But TensorFlow rewrites it to
-        # "x <= high", which is false for NaN.
+        # "not (x > high)" should be true for NaN. But TensorFlow rewrites the test to
+        # "x <= high", and "x <= high" is false for NaN.
         is_between = (numbers >= doubles(low)) & (numbers <= doubles(high))
         return is_between | tf.math.is_nan(numbers)
 

@@ -1,4 +1,4 @@
-"""One level of AdaTT: gates over the experts of all tasks, and native weights."""
+"""A level of AdaTT: gates over the experts of all tasks, and native weights."""
 
 from collections.abc import Callable, Sequence
 from itertools import chain

@@ -28,8 +28,8 @@ def connect_networks(
         v_i = sum_j z_ij u_j             without transforms
 
     u_j is the output of sub-network j and v_i the input of reader i. The layer
-    `HardConcrete` computes z_ij, which lies in [0, 1]: at 0, the connection from j to i
-    is cut. The matrices W_ij are trained.
+    `HardConcrete` computes the weight z_ij in [0, 1]. If z_ij is 0, the connection from
+    j to i is cut. The matrices W_ij are trained.
 
     Args:
         networks: the outputs u_j of the sub-networks, `(n, batch, dim)`.
@@ -61,7 +61,8 @@ def connect_networks(
     z = connections(networks)  # z_ij, (readers, batch, n)
     if not has_transforms:
         return Mix()(z, networks)
-    # The transforms of network 1 for all readers come first, then those of network 2.
+    # The transforms of network 1 for all readers come first. The transforms of
+    # network 2 follow.
     transforms = ParallelDense(
         n * len(readers),
         dim,

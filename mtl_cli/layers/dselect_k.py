@@ -56,9 +56,9 @@ class DSelectKGates(Routing):
         sum_j 1 / sum_i r_ji
 
     The first, an entropy, makes each selector choose a single expert. The second keeps
-    the selectors away from codes of E and above, which belong to no expert. If E is a
-    power of two, there are no such codes, and the second penalty is left out. The layer
-    passes `add_loss` one value per row; static gates pass a single value.
+    the selectors away from codes of E and above, because no expert has these codes. If
+    E is a power of two, there are no such codes, and the second penalty is left out.
+    The layer passes `add_loss` one value per row; static gates pass a single value.
 
     Args:
         num: number of gates.

@@ -25,8 +25,8 @@ class FusedEmbedding(keras.layers.Layer):
 
     Args:
         vocabulary_sizes: number of ids of each table. The ids of a table are 0 to
-            `size - 1`. The layer does not detect a larger id, which reads a row of
-            another table.
+            `size - 1`. The layer does not detect a larger id. A larger id reads a
+            row of another table.
         embedding_dim: length of a vector.
         columns: the index of the table that each column reads, from 0; None if column
             c reads table c.

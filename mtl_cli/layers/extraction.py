@@ -29,9 +29,9 @@ def extract(
     """Connects one level of experts and gates. CGC has one level, PLE has several.
 
     The level turns one input per task, x_t, and one shared input, x_s, into one output
-    per task, y_t, and one shared output, y_s. P_t is the list of the outputs of task
-    t's specific experts, which read x_t. S is the list of the outputs of the shared
-    experts, which read x_s. With the gates g_t and g_s:
+    per task, y_t, and one shared output, y_s. Task t's specific experts read x_t, and
+    P_t is the list of their outputs. The shared experts read x_s, and S is the list of
+    their outputs. With the gates g_t and g_s:
 
         y_t = sum_i g_t(x_t)_i [P_t; S]_i                   the list P_t, then S
         y_s = sum_i g_s(x_s)_i [P_1; ...; P_T; S]_i

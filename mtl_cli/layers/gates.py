@@ -89,8 +89,9 @@ class Gates(Routing):
 def softmax(logits: Tensor) -> Tensor:
     """Returns the softmax over the last axis, without warnings if its length is 1."""
     if logits.shape[-1] == 1:
-        # Keras warns about a softmax over one value, which is 1. With a constant 1,
-        # Keras would warn about a kernel without a gradient.
+        # The softmax over one value is 1, and Keras warns about it. The formula below
+        # gives 1 without a warning. With a constant 1, Keras would warn about a kernel
+        # without a gradient.
         return ops.exp(logits - logits)
     return ops.softmax(logits)
 

@@ -118,7 +118,7 @@ def pool(vectors: Tensor, weights: Tensor, pooling: str | None) -> Tensor:
     if pooling != "max":
         return ops.sum(vectors * weights, axis=2, keepdims=True)
     is_present = weights > 0
-    # Padding gets values below those of all embeddings.
+    # Padding gets a value that is lower than every value of an embedding.
     present = ops.where(is_present, vectors, ops.full_like(vectors, -1e30))
     highest = ops.max(present, axis=2, keepdims=True)
     is_filled = ops.any(is_present, axis=2, keepdims=True)

@@ -81,7 +81,8 @@ class PartitionedNorm(keras.layers.Layer):
         if training and self.trainable:
             mean, variance = self.update_statistics(x, scenario)
         # `scenario @` gives each row the values of its scenario. ONNX has no operation
-        # rsqrt: with sqrt and a division, an export rounds as the network does.
+        # rsqrt. The code divides by sqrt instead, so that an export rounds as the
+        # network does.
         y = (x - scenario @ mean) / ops.sqrt(scenario @ variance + self.epsilon)
         y = y * (self.gamma * (scenario @ self.scenario_gamma))
         return y + self.beta + scenario @ self.scenario_beta
@@ -97,8 +98,9 @@ class PartitionedNorm(keras.layers.Layer):
         mean = averaging @ x  # (scenarios, units)
         variance = averaging @ ops.square(x - scenario @ mean)
         is_present = ops.cast(num_rows > 0, x.dtype)
-        # In the first step with rows of a scenario, the weight of the batch is 1: the
-        # batch replaces the initial values, which are not statistics of any rows.
+        # In the first step with rows of a scenario, the weight of the batch is 1. The
+        # batch must replace the initial values, because these are not statistics of
+        # any rows.
         update_weight = ops.maximum(1 - self.momentum, 1 / (1 + self.moving_steps))
         update_weight = is_present * update_weight
         self.moving_steps.assign(self.moving_steps.value + is_present)

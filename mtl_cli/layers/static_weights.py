@@ -18,8 +18,9 @@ class StaticWeights(Routing):
     Training changes the variable. With `scale` above 1, the weights change faster than
     the other layers of the network. The length of Adam's step does not depend on the
     size of the gradient, so a step changes a weight by about `scale` times the learning
-    rate. The length of an SGD step grows with the gradient, which `scale` multiplies
-    too, so a step changes a weight by `scale`^2 times as much as without `scale`.
+    rate. The length of an SGD step grows with the gradient, and `scale` multiplies the
+    gradient too. So a step changes a weight by `scale`^2 times as much as without
+    `scale`.
 
     Args:
         routes: the readers and the experts that each weighs, as many for each reader.

@@ -1,4 +1,4 @@
-"""One level of STEM: tasks read the experts of all tasks, but train only their own."""
+"""A level of STEM: tasks read the experts of all tasks, but train only their own."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,9 +28,9 @@ def stem_level(
     """Connects one level of STEM's experts and gates.
 
     The level turns one input per task, x_t, and one shared input, x_s, into one output
-    per task, y_t, and one shared output, y_s. F_t is the list of the outputs of task
-    t's specific experts, which read x_t. F_s is the list of the outputs of the shared
-    experts, which read x_s. With the gates g_t and g_s:
+    per task, y_t, and one shared output, y_s. Task t's specific experts read x_t, and
+    F_t is the list of their outputs. The shared experts read x_s, and F_s is the list
+    of their outputs. With the gates g_t and g_s:
 
         y_t = sum_i g_t(x_t + x_s)_i [sg(F_1); ...; F_t; ...; sg(F_T); F_s]_i
         y_s = sum_i g_s(x_s)_i [F_1; ...; F_T; F_s]_i

@@ -139,8 +139,8 @@ def select_tasks(hidden: Tensor, tasks: Sequence[int], num_tasks: int) -> Tensor
     """Selects the vectors of some tasks.
 
     Args:
-        hidden: a vector for each task, `(num_tasks, batch, dim)`; or `(batch, dim)` if
-            all tasks have one vector. This vector is returned as it is.
+        hidden: a vector for each task, `(num_tasks, batch, dim)`; or one vector for all
+            tasks, `(batch, dim)`. A vector for all tasks is returned unchanged.
         tasks: the indices of the tasks.
         num_tasks: number of all tasks.
 

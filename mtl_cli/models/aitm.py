@@ -19,8 +19,8 @@ class AITM(Sharing):
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
     `Sharing`. k is the width of q_t, and g_t is one dense layer of k units. <a, b> is
-    the dot product. The matrices V, Q and K, which the paper calls h1, h2 and h3, are
-    the same for all tasks.
+    the dot product. The matrices V, Q and K are the same for all tasks. The paper calls
+    the three matrices h1, h2 and h3.
 
     The networks f_t are the paper's towers, so the towers h_t have no hidden layers in
     `conf/model/aitm.yaml`. The heads `ordered` are the paper's calibrator, see
@@ -56,7 +56,7 @@ class AITM(Sharing):
         )
         q = f(x)  # q_t, (tasks, batch, k)
         k = self.bottom_units[-1]
-        # One layer computes V u, Q u and K u.
+        # The layer computes V u, Q u and K u.
         project = ParallelDense(
             3, k, False, self.l2, self.initializer, name="projections"
         )

@@ -125,7 +125,7 @@ class Sharing(Options):
     def gate_option(self) -> Gate:
         """The gates that the key `gate` names, validated with their keys.
 
-        A scheme without gates returns softmax gates, which it does not use. The keys of
+        A scheme without gates returns softmax gates but does not use them. The keys of
         other gates must then have their defaults.
         """
         keys = self._extra(keys_of_options("gates", Gate))

@@ -1,4 +1,4 @@
-"""One-gate mixture of experts: the same gate mixes the experts for all tasks."""
+"""OMoE: a mixture of experts with a single gate for all tasks."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from mtl_cli.models.base import Sharing
 
 
 class OMoE(Sharing):
-    """All tasks share the experts f_i and the gate g, which weighs the experts.
+    """All tasks share the experts f_i and the gate g. The gate weighs the experts.
 
         g(x) = softmax(W x)           a weight for each expert
         z_t  = sum_i g(x)_i f_i(x)    the same for all tasks t

@@ -9,7 +9,7 @@ from mtl_cli.models.base import Sharing
 
 
 class POSO(Sharing):
-    """Each expert f_i can specialise in a group of users, which the gate p recognises.
+    """Each expert f_i can specialise in a group of users that the gate p recognises.
 
         p(u)   = sigmoid(V relu(U u + c) + e)    a factor for each expert
         g_t(x) = softmax(W_t x)                  a weight for each expert

@@ -1,4 +1,4 @@
-"""Sub-network routing: levels of sub-networks, whose connections training may cut."""
+"""Sub-network routing: training may cut connections between levels of sub-networks."""
 
 from collections.abc import Sequence
 from typing import Literal

@@ -42,8 +42,8 @@ class Network:
     {output: (B, 1)}, or {output: (B, classes)} for an output with several classes.
 
     Attributes:
-        logits: the model to train, which returns the logits of each output.
-        predictions: the model to predict with, which returns the probabilities or
+        logits: the model to train. The model returns the logits of each output.
+        predictions: the model to predict with. The model returns the probabilities or
             values of each output.
         label_statistics: {task: mean and deviation of its labels}, for tasks with
             standardised labels.
@@ -105,7 +105,7 @@ def average(runs: list[Network]) -> Network:
 def build_run(
     config: Config, layout: Layout, statistics: dict[str, Statistics]
 ) -> Network:
-    """Builds the network of one run. The arguments are those of `build`."""
+    """Builds the network of one run. See `build` for the arguments."""
     keras.config.set_dtype_policy(DTYPE_POLICIES[config.trainer.precision])
     model, tasks = config.model, config.chosen_tasks
     inputs = connect_inputs(layout)
@@ -194,8 +194,9 @@ def scenario_weights(inputs: dict[str, Tensor], layout: Layout, feature: str) ->
     """
     ids = inputs["ids"][:, layout.columns[feature].start]
     table = layout.tables[layout.blocks[feature].table or feature]
-    # Column 0 is for unknown values, which have id 0. `ids - 1` would save the column,
-    # but ONNX counts the id -1 from the end: an unknown value would be the last one.
+    # Unknown values have id 0, so they use column 0. `ids - 1` would save the column,
+    # but ONNX counts the id -1 from the end: an unknown value would be read as the last
+    # scenario.
     one_hot = ops.one_hot(ids, table.size, dtype="float32")
     return one_hot[:, 1:] + one_hot[:, :1] / (table.size - 1)
 
@@ -213,9 +214,9 @@ def check_size(
     allocating them, and stops as soon as there are far more than are stored.
 
     Args:
-        config: as in `build`.
-        layout: as in `build`.
-        label_statistics: as in `build`.
+        config: the same as in `build`.
+        layout: the same as in `build`.
+        label_statistics: the same as in `build`.
         stored_arrays: the number of weights in each stored array.
 
     Raises:

@@ -22,7 +22,7 @@ def ensemble_models(
     p is the mean and s is the standard deviation over the members of all runs.
 
     Args:
-        runs: for each run, its model `Network.logits` and its `Network.predictions`.
+        runs: the models `Network.logits` and `Network.predictions` of each run.
 
     Returns: two models with the inputs of one run. The first model returns {output:
         logits}: first the rows of the first run, then the rows of the second run, and

@@ -53,7 +53,7 @@ class FeatureRows:
 
         A column of x has the name of its feature; a unit of the deep network has its
         number. If the interactions depend on the number and order of the features, all
-        columns share one name, which lists the feature of each column of x. A kernel
+        columns share one name. The name lists the feature of each column of x. A kernel
         with these rows is one block, found only in networks with the same features.
         """
         interactions = config.encoder.interaction_columns()

@@ -10,8 +10,9 @@ from mtl_cli.optimizers.adam import Adam
 class AdamW(Adam):
     """Each step updates `x -= a m / (sqrt(v) + epsilon) + r weight_decay x`.
 
-    The first term is the step of `Adam`, which defines the symbols. The second term is
-    the decay. The decay uses the learning rate r itself, not Adam's corrected rate a.
+    The first term is the step of `Adam`, and the second term is the decay. `Adam`
+    defines the symbols. The decay uses the learning rate r itself, not Adam's corrected
+    rate a.
 
     Attributes:
         weight_decay: strength of the decay. Beside Adam's step, each step subtracts

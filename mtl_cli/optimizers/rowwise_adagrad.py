@@ -13,7 +13,7 @@ class RowwiseAdagrad(Adagrad):
     """Adagrad with one s for each row of an embedding table: `s += mean(g^2)`.
 
     The mean is over the columns of the row. A table then needs far less memory for s
-    than with `Adagrad`, which keeps one s for each entry and defines the symbols.
+    than with `Adagrad`. `Adagrad` keeps one s for each entry and defines the symbols.
 
     Keras has no such optimizer. So embedding tables of every size are updated by rows,
     see `lazy`, and all other weights are updated by `Adagrad`.

@@ -39,7 +39,7 @@ class Diagnosis:
         rows: the number of examined rows.
         slices: {output: its tested slices, the weakest first}.
         importances: the importance of features, see `importance`; {} if not measured.
-        remarks: one line for each part that was left out to save time.
+        remarks: a line for each part that was left out to save time.
     """
 
     split: str
@@ -68,7 +68,7 @@ def diagnose(
     ]
     remarks: list[str] = []
     slices = slices_to_test(run, sample, remarks)
-    # Other outputs need a bootstrap for each test, which takes long.
+    # Other outputs are left out: each of their tests would need a slow bootstrap.
     rows_to_test = [rows for rows in rows_of_outputs if rows.has_delong_error]
     slow = [rows.output.name for rows in rows_of_outputs if not rows.has_delong_error]
     if slow:
@@ -115,7 +115,7 @@ def measure_importance(
 
     Args:
         run: the trained run.
-        rows_of_outputs: for each output, the rows of the sample that it is scored on.
+        rows_of_outputs: the rows of the sample on which each output is scored.
         sample: the rows to choose from.
         remarks: the list to which a line is added for each part that is left out.
 

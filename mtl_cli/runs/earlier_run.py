@@ -41,7 +41,7 @@ MAX_STEP = 2**53
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """What a run takes from an earlier run, apart from weights.
+    """Everything that a run takes from an earlier run, apart from weights.
 
     Attributes:
         lineage: the earlier run's folder name and hashes, for `environment.json`.

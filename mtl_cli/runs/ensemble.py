@@ -43,7 +43,7 @@ FLAG = "--ensemble"
 
 @dataclass(frozen=True)
 class AveragedRun:
-    """One of the runs that an ensemble averages.
+    """A run that an ensemble averages with other runs.
 
     Attributes:
         path: the run folder.

@@ -68,7 +68,7 @@ def export_run(run: Path, target: Path, format_name: str, force: bool) -> Replay
         format_name: the name of the format, a file in `mtl_cli/exports`.
         force: whether to replace an earlier export.
 
-    Returns: how well the export predicts its test rows.
+    Returns: the largest difference between the export's and the run's predictions.
 
     Raises:
         ConfigError: if the target exists, or the format cannot hold the model.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 RECORDS = ".jobs"  # the folder of records in the sweep folder
 # The names in this folder: records, the stderr of jobs, records that are being written,
-# and the file `stopped`, which keeps further jobs from starting.
+# and the file `stopped`. While `stopped` exists, no further job starts.
 RECORD_NAME = re.compile(r"\d+(\.\d+)?\.(json|stderr|\d+\.tmp)|stopped")
 FAILED = ("failed", "interrupted")
 

@@ -265,7 +265,7 @@ def fit(
         config: the checked configuration.
         console: the console.
         data: the data.
-        network: the network, which is trained in place.
+        network: the network. The training changes the weights of this object.
         plan: the folder of checkpoints, and the checkpoint to resume from.
         replicas: the processes that train together.
         on_epoch: see `run`.

@@ -23,7 +23,7 @@ def save_and_score(
     """Calibrates and saves a trained network, scores each split, and reports.
 
     Args:
-        run: the trained run. Its network is calibrated in place.
+        run: the trained run. The calibration changes the run's network in place.
         console: the console.
         timer: the timer to which the seconds of these stages are added.
 

@@ -1,4 +1,4 @@
-"""Makes and reads the `config.yaml` of a run folder, which can be run again."""
+"""Makes and reads the `config.yaml` of a run folder. The file can be run again."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
     resolved: Any = mask_secrets(OmegaConf.to_container(composed, resolve=True))
     default: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml"))
     hydra = default["hydra"] | {"run": {"dir": RUN_FOLDER.format(name=name)}}
-    del hydra["help"]  # the help lists config groups, which a saved file does not have
+    del hydra["help"]  # the help lists config groups, but a saved file has none
     no_logging = [
         {f"override hydra/{group}": "none"}
         for group in ("job_logging", "hydra_logging")

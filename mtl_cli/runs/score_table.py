@@ -81,8 +81,8 @@ def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list
     """Groups outputs with the same metrics into tables: a header, one row per output.
 
     Args:
-        rows: for each output, its title, {metric: value as text}, and its score, from
-            which the numbers of rows and of positive labels are taken.
+        rows: the title, {metric: value as text}, and the score of each output. The
+            numbers of rows and of positive labels are taken from the score.
     """
     tables: dict[tuple[str, ...], Cells] = {}
     for title, metrics, score in rows:

@@ -6,8 +6,8 @@ import time
 class StageTimer:
     """Adds up the seconds of each stage.
 
-    The first stage ends when the timer is created. Its seconds are the CPU time that
-    the process has used until then, because no clock was read at its start.
+    The first stage ends when the timer is created. No clock was read at the start
+    of this stage, so its seconds are the CPU time that the process has used until then.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class StageTimer:
         self.stage_began = now
 
     def add(self, stage: str, seconds: float) -> None:
-        """Adds seconds to a stage, which is created if it does not exist yet."""
+        """Adds seconds to a stage, and creates the stage if it does not exist yet."""
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
     def split_off(self, stage: str, inner_stage: str, seconds: float) -> None:

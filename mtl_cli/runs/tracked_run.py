@@ -179,7 +179,7 @@ class TrackedRun:
     def send_events(self) -> None:
         """Sends one event after another until the connection is closed.
 
-        This method runs in the thread. An event stays in the queue until it is sent or
+        The thread runs this method. An event stays in the queue until it is sent or
         refused.
         """
         while True:
@@ -278,7 +278,7 @@ def tracked_run(
 def earlier_rows(checkpoint: Checkpoint | None) -> list[dict[str, Any]] | None:
     """Returns the rows of `history.csv` for the epochs of a checkpoint.
 
-    Returns: one row per epoch; None if there is no checkpoint.
+    Returns: a row for each epoch; None if there is no checkpoint.
 
     Raises:
         DataError: if the values of the checkpoint are malformed.

@@ -24,8 +24,8 @@ class TrainedRun:
         environment: the content of `environment.json`.
         data: the encoded splits.
         network: the trained network.
-        history: the losses and validation scores of each epoch. It has no epochs for an
-            ensemble, which is not trained itself.
+        history: the losses and validation scores of each epoch. The history of an
+            ensemble has no epochs, because an ensemble is not trained itself.
     """
 
     folder: RunFolder

@@ -268,8 +268,8 @@ def store_folder(uri: str) -> Path | None:
     Args:
         uri: an address, or the path of a folder.
 
-    Returns: for a database, the folder that holds its file; for a folder, the folder
-        itself; for a server, None.
+    Returns: the folder that contains the database file, if `uri` names a database; the
+        folder itself, if `uri` names a folder; None for a server.
     """
     if not (address := ADDRESS.match(uri)):
         return Path(uri).resolve()

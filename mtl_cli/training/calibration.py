@@ -68,8 +68,8 @@ class TowerRows:
             one member if `model.members` is 1.
         label: (rows,), 0 and 1, or the number of the class.
         weight: (rows,), above 0.
-        initial_shift: the task's `logit_shift`, which makes up for `positive_weight`
-            and for a sample of the rows with label 0.
+        initial_shift: the task's `logit_shift`. The shift makes up for
+            `positive_weight` and for a sample of the rows with label 0.
     """
 
     logits: Logits
@@ -109,8 +109,9 @@ def calibrate(
 
     Args:
         config: the configuration; `trainer.calibration` names the method.
-        network: the trained network, whose `predictions` change. An ensemble of runs
-            does not change, because each of its runs is calibrated already.
+        network: the trained network. The function changes its `predictions`. An
+            ensemble of runs does not change, because each of its runs is calibrated
+            already.
         valid: the validation rows; None changes nothing.
 
     Returns: {task: the calibration of its tower}, without tasks that have too few rows.

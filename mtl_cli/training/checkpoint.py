@@ -52,7 +52,7 @@ class Checkpoint:
     """A checkpoint on disk.
 
     Attributes:
-        path: path of the file. Its name holds the numbers of epochs and steps.
+        path: path of the file. The file's name holds the numbers of epochs and steps.
         values: the content of the JSON file. `check_values` checks its form.
     """
 

@@ -1,8 +1,8 @@
 """Lazy embedding tables: a step updates only the rows that its batch reads.
 
-These rows are read from the table before a step and written back after it. The step
-itself, which XLA compiles, only sees these rows and never the whole table. The
-optimizer's method `row_change` computes how a row changes, see
+These rows are read from the table before a step and written back after it. XLA
+compiles the step itself, and the step only sees these rows and never the whole table.
+The optimizer's method `row_change` computes how a row changes, see
 `mtl_cli/optimizers/base.py`.
 """
 

@@ -74,7 +74,7 @@ def repeat_for_members(x: Tensor, like: Tensor) -> Tensor:
     """Repeats the values of a batch for each member, (members * batch,).
 
     Args:
-        x: one value per row of the batch, (batch,).
+        x: a value for each row of the batch, (batch,).
         like: a tensor whose first axis has members * batch entries.
     """
     return tf.tile(x, [tf.shape(like)[0] // tf.shape(x)[0]])
@@ -84,7 +84,7 @@ def mean_of_members(x: Tensor, like: Tensor) -> Tensor:
     """Returns the mean over the members for each row of the batch, (batch,).
 
     Args:
-        x: one value per row of each member, (members * batch,).
+        x: a value for each row of each member, (members * batch,).
         like: a tensor whose first axis has batch entries.
     """
     return tf.reduce_mean(tf.reshape(x, [-1, tf.shape(like)[0]]), axis=0)

@@ -26,10 +26,10 @@ OPTIMIZER = "model/optimizer.npz"
 def save(folder: RunFolder, network: Network, steps: Steps) -> None:
     """Writes the state of the optimizer after the last step.
 
-    The file holds one array for each slot of each weight. Its name is `WEIGHT-SLOT`:
-    the position of the weight in the network, and of the slot in the optimizer. A lazy
-    embedding table has the same slots in the file as a table that is updated as a
-    whole, so a later run may update the table in either way.
+    The file holds one array for each slot of each weight. The array's name is
+    `WEIGHT-SLOT`: the position of the weight in the network, and of the slot in the
+    optimizer. A lazy embedding table has the same slots in the file as a table that is
+    updated as a whole, so a later run may update the table in either way.
     """
     step = int(steps.optimizer.iterations)
     with folder.replacing(OPTIMIZER) as path:

@@ -31,9 +31,9 @@ class Step:
         replicas: the processes that train together.
 
     Attributes:
-        tables: the lazy tables, of which a step reads and writes only some rows.
-        model: the network without the lazy tables. Its inputs are the features and the
-            vectors from these tables, and its outputs the logits.
+        tables: the lazy tables. A step reads and writes only some of their rows.
+        model: the network without the lazy tables. The inputs are the features and the
+            vectors from these tables, and the outputs are the logits.
         optimizer: the Keras optimizer of all weights except the lazy tables.
     """
 
@@ -92,8 +92,8 @@ class Step:
         """
         if self.ids_model is None:
             return [], [], []
-        # Each process holds the whole table, so it updates the rows that the whole
-        # batch reads: its own share and those of all other processes.
+        # Each process holds the whole table. So each process updates the rows that
+        # the whole batch reads, not only the rows that its own share reads.
         rows_and_positions = [
             table.unique_rows(self.replicas.all_gather(ids))
             for table, ids in zip(
@@ -206,7 +206,7 @@ class Step:
                 (gradients, row_gradients),
                 tf.clip_by_global_norm([*gradients, *row_gradients], self.clip_norm)[0],
             )
-        # Both are read before `apply`, which counts the step.
+        # `apply` counts the step, so both values are read before the call.
         step = tf.convert_to_tensor(self.optimizer.iterations)
         rate = tf.convert_to_tensor(self.optimizer.learning_rate)
         self.optimizer.apply(gradients, self.model.trainable_variables)

@@ -25,7 +25,7 @@ ROWS_WORTH_COMPILING = 60_000
 class Steps:
     """Trains a network on buffers of rows in the device's memory.
 
-    The rows of a buffer are cut into batches in the buffer's order. One call of the
+    The rows of a buffer are cut into batches in the buffer's order. Each call of the
     compiled function takes up to `STEPS_PER_CALL` steps, and gathers the rows of each
     batch itself, so that no Python code runs between the steps.
 
@@ -132,9 +132,9 @@ class Steps:
             return self.run(*arguments)
 
     def _create_functions(self) -> None:
-        """Creates the function `run`, which is compiled at its first call.
+        """Creates the function `run`. The first call compiles the function.
 
-        XLA compiles all of it, unless there are lazy tables or other processes: then
+        XLA compiles all of `run`, unless there are lazy tables or other processes: then
         XLA compiles only parts of a step, see `Step.compile`.
         """
         compile_all = self.use_xla and self.replicas.size == 1 and not self.tables

@@ -160,8 +160,9 @@ def validate(
 ) -> tuple[Scores, float | None]:
     """Scores the validation rows in the chief process.
 
-    Returns: the scores, which are empty in processes other than the chief; and the
-        monitored value, which is the same in all processes, or None if it is undefined.
+    Returns: the scores and the monitored value. The scores are empty in processes other
+        than the chief. The monitored value is the same in all processes; None means
+        that the value is undefined.
 
     Raises:
         TrainingError: if the monitored value is undefined, but early stopping needs it.
