@@ -19,7 +19,7 @@ class Comparison:
     """The result of a comparison of runs.
 
     Attributes:
-        datasets: one comparison for each data set of the runs.
+        datasets: the comparisons, one for each data set of the runs.
         warnings: reasons to trust the comparison less, such as few seeds.
     """
 

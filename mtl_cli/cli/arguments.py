@@ -138,8 +138,8 @@ def defer_settings_of_swept_groups(settings: list[str]) -> list[str]:
     """Writes the settings of a swept group as a `choice` of one value.
 
     Hydra applies a plain setting such as `model.num_experts=4` once before the sweep,
-    to the default model, which may lack the key. Hydra applies a `choice` in each job,
-    to the job's own model.
+    to the default model. The default model may lack the key. Hydra applies a `choice`
+    in each job, to the job's own model.
 
     >>> defer_settings_of_swept_groups(
     ...     ["model=mmoe,omoe", "model.num_experts=4", "seed=1"]

@@ -44,7 +44,7 @@ SEARCH_SPACES = ("sweeper.params", "sweeper.list_params", "sweeper.grid_params")
 PLAIN_KEYS = re.compile(
     r"mode|run\.dir|sweep\.dir"
     r"|sweeper\.(direction|max_failure_rate|n_jobs|n_trials|storage|study_name)"
-    r"|sweeper\.sampler\.[a-z]\w*"  # not `_target_`, which names a class
+    r"|sweeper\.sampler\.[a-z]\w*"  # not `_target_`, the name of a class
 )
 # Optuna's storages that a file may choose: memory, or a file in the sweep's folder.
 SAFE_STORAGES = (None, "sqlite:///${hydra.sweep.dir}/optuna.db")

@@ -209,7 +209,7 @@ def check_training() -> Finding:
 
 
 def requirements() -> list[Requirement]:
-    """Returns the packages that mtl-cli requires, including those of its extras."""
+    """Returns the packages that mtl-cli and its extras require."""
     return [Requirement(text) for text in requires("mtl-cli") or []]
 
 

@@ -228,6 +228,6 @@ def is_group(name: str) -> bool:
 
 
 def option_folders() -> list[Path]:
-    """Returns the folders of configs: our own, the user's and those of plugins."""
+    """Returns the folders of configs: our own, the user's and the plugins' folders."""
     folders = [conf_folder(), user_conf_folder(), *plugin_conf_folders()]
     return [folder for folder in folders if folder is not None]

@@ -80,7 +80,7 @@ def train(
 
     Args:
         arguments: the command line, as messages to the user show it.
-        more_settings: further settings, which messages do not show.
+        more_settings: further settings that messages to the user do not show.
 
     Returns: the failures, and the folder of a single run that has succeeded, or None.
     """

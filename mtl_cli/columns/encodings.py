@@ -1,4 +1,4 @@
-"""What an encoder computes for a batch of rows, and the features that it has read."""
+"""The encodings that an encoder computes for a batch of rows, and their features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +20,10 @@ class Encodings:
             tensor `(batch, columns)` per set.
         columns: the name of the feature to which each column of `x` belongs.
         embedded: the names of the features with embeddings.
-        scenario: the weight of each scenario in each row, `(batch, scenarios)`. It is 1
-            for the scenario of the row; if the scenario is unknown, all weights are
-            equal and sum to 1. None if no part of the network reads the scenario.
+        scenario: the weight of each scenario in each row, `(batch, scenarios)`. The
+            weight is 1 for the scenario of the row; if the scenario is unknown, all
+            weights are equal and sum to 1. None if no part of the network reads the
+            scenario.
     """
 
     outputs: list[Tensor]
@@ -38,7 +39,7 @@ class Encodings:
             names: the features, in any order. An empty list selects all features with
                 embeddings, or all features if none has embeddings.
 
-        Returns: one tensor `(batch, width)` per set.
+        Returns: a tensor `(batch, width)` for each set.
         """
         from keras import ops
 

@@ -6,7 +6,7 @@ import numpy as np
 
 Cells = list[Any]  # the cells of a column, as Python values
 # Values that training rows probably lack and that are difficult for exported models: an
-# id above 2^53, which float64 would round, and texts that are not ASCII or long.
+# id above 2^53 (float64 would round the id), and texts that are not ASCII or long.
 UNUSUAL_TEXTS = (str(2**53 + 1), "zoë", "日本", "?" * 300)
 
 # Every third row has an unseen or missing value.

@@ -84,9 +84,10 @@ class LabelSummary:
         """Adds the labels of a chunk, float64 (rows,), without NaN.
 
         The method computes the mean and the squared deviations of the chunk alone, and
-        combines them with those of the chunks before. The simpler formula E[x^2] -
-        E[x]^2 is not used: if the deviation is much smaller than the mean, as with
-        times in milliseconds, rounding destroys its result.
+        combines them with the mean and the squared deviations of all earlier chunks.
+        The simpler formula E[x^2] - E[x]^2 is not used: if the deviation is much
+        smaller than the mean, as with times in milliseconds, rounding destroys its
+        result.
 
         Reference: Chan et al., "Algorithms for Computing the Sample Variance", The
         American Statistician 1983, equations 2.1.

@@ -47,9 +47,9 @@ def read_tokens(
         table: the rows.
         max_length: the largest number of tokens that a row keeps.
         separator: the text between the values of a text column; None for a list column.
-        weights: the column with the weights of the values. It has the same form as the
-            column of the values: lists, or text with the same separator. None gives
-            each value the weight 1.
+        weights: the column with the weights of the values. The weights have the same
+            form as the values: lists, or text with the same separator. None gives each
+            value the weight 1.
 
     Raises:
         DataError: if the column holds neither lists nor text to be split, or the

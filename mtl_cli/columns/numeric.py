@@ -1,8 +1,8 @@
 """Numeric columns: reads and checks them, fills empty cells, and cuts buckets.
 
-Buckets are neighbouring intervals of numbers. They are described by their `cuts`: the
-lower edges of all buckets but the first. A ramp is a number from 0 to 1 for one bucket:
-the fraction of the bucket that lies below a value.
+Buckets are neighbouring intervals of numbers. The `cuts` of a feature describe its
+buckets: the cuts are the lower edges of all buckets but the first. A ramp is a number
+from 0 to 1 for one bucket: the fraction of the bucket that lies below a value.
 """
 
 from collections.abc import Mapping, Sequence

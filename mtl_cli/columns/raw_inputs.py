@@ -1,4 +1,4 @@
-"""Turns raw columns into the input arrays of an exported model, which is a graph."""
+"""Turns raw columns into the input arrays of an exported model (a graph)."""
 
 from typing import Any
 

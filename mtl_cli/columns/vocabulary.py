@@ -17,7 +17,7 @@ WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 # The character between the values of a combination. Ordinary text does not contain this
 # control character.
 UNIT_SEPARATOR = "\x1f"
-NO_ID = "(empty or rare)"  # the name of id 0, which several values share
+NO_ID = "(empty or rare)"  # the name of id 0; several values share this id
 
 
 class Categorical(NamedTuple):
@@ -136,8 +136,8 @@ def cross(name: str, columns: list[pa.ChunkedArray]) -> Categorical:
             combined.codes * num_others + other.codes,
         )
         distinct_pairs, codes = np.unique(pairs, return_inverse=True)
-        # If there is a -1, it is the first of the sorted pairs. It is removed, and the
-        # codes of all rows become smaller by 1.
+        # If there is a -1, it is the first of the sorted pairs. The -1 is removed, and
+        # the codes of all rows become smaller by 1.
         num_empty = int((distinct_pairs < 0).sum())
         distinct_pairs = distinct_pairs[num_empty:]
         texts = pc.binary_join_element_wise(

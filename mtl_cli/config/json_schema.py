@@ -97,7 +97,7 @@ def group_schema(group: str, partial: bool = False) -> Schema:
 
 
 def run_schema() -> Schema:
-    """Returns the schema of experiments and sweeps, which may set keys of any group."""
+    """Returns the schema of experiments and sweeps. Both may set keys of any group."""
     schema = class_schema(Config)
     definitions = schema.pop("$defs", {})
     for group in GROUPS:

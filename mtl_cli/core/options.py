@@ -115,7 +115,8 @@ def drop_keys_of_others(
 
     Args:
         values: a dict of keys and values. Any other object is returned unchanged.
-        option: the class of the chosen option. It will validate the result.
+        option: the class of the chosen option. Pydantic validates the result with this
+            class.
         axis: the folder of the options.
         base: the base class of all options of the axis.
         selector: the key that chooses the option, for the error message.

@@ -147,9 +147,9 @@ def _sources_with(plugin_folders: tuple[Path, ...], axis: str) -> dict[str, Sour
     return _sources(axis, plugin_folders, tuple(sys.path), Path.cwd())
 
 
-# The result is cached, since a data set asks for the same axis once per feature. Which
-# packages are installed depends on `sys.path` and the current folder. Both are unused
-# arguments, so that the cache gives another result after a change of them.
+# The result is cached, since a data set asks for the same axis once per feature. The
+# installed packages depend on `sys.path` and the current folder. The function does not
+# use these two arguments; they make the cache compute a new result after a change.
 @cache
 def _sources(
     axis: str, plugin_folders: tuple[Path, ...], sys_path: tuple[str, ...], cwd: Path

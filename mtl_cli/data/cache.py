@@ -1,8 +1,8 @@
 """The cache of encoded data: one entry per data set, configuration and code.
 
-Data is encoded into a temporary folder, which is renamed when it is complete. So every
-entry of the cache is complete. Entries that no run has used for `DAYS_KEPT` days are
-removed.
+Data is encoded into a temporary folder. The folder is renamed when it is complete, so
+every entry of the cache is complete. Entries that no run has used for `DAYS_KEPT` days
+are removed.
 """
 
 import atexit

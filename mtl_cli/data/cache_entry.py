@@ -1,7 +1,7 @@
 """A folder of encoded splits: written chunk by chunk, then checked and read.
 
-The folder holds one file per array and the manifest, which describes the arrays. The
-manifest is written last. A folder without a manifest is unfinished and is never read.
+The folder holds one file per array and the manifest. The manifest describes the arrays,
+and is written last. A folder without a manifest is unfinished and is never read.
 """
 
 import json
@@ -47,7 +47,7 @@ class Writer:
     """Writes the arrays of splits chunk by chunk.
 
     Args:
-        folder: an empty folder. It becomes an entry of the cache.
+        folder: an empty folder, to be filled with an entry of the cache.
 
     Attributes:
         records: {`SPLIT.NAME`: the record of the array}.
@@ -119,7 +119,7 @@ class Writer:
 
 
 class Entry:
-    """A complete folder of encoded splits, whose files have been checked.
+    """A complete folder of encoded splits. Opening an entry checks its files.
 
     Args:
         folder: a folder that a `Writer` has filled.

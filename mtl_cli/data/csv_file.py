@@ -1,10 +1,10 @@
 """Reads one CSV file (delimited text) in batches of bounded size.
 
 After a quote that is never closed, Arrow reads all further rows as one cell, and raises
-no error. This module detects such a quote by the sentinel row, a row that it adds after
-the last row of the file. The first requested cell of the sentinel row holds the text
-`SENTINEL`. If Arrow returns the sentinel row as its last row, no cell has swallowed
-rows, and the sentinel row is dropped. Otherwise, the last row holds the open quote.
+no error. To detect such a quote, this module adds a sentinel row after the last row of
+the file. The first requested cell of the sentinel row holds the text `SENTINEL`. If
+Arrow returns the sentinel row as its last row, no cell has swallowed rows, and the
+sentinel row is dropped. Otherwise, the last row holds the open quote.
 """
 
 import io

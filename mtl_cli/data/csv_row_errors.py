@@ -131,7 +131,7 @@ def ragged_row(
 
     def stop_at(row: pyarrow.csv.InvalidRow) -> str:
         ragged_rows.append(row)
-        return "error"  # Arrow raises ArrowInvalid, which ends the reading
+        return "error"  # Arrow raises ArrowInvalid and stops reading
 
     names = [str(i) for i in range(num_columns)]
     with (
@@ -142,8 +142,8 @@ def ragged_row(
                 use_threads=False,
                 block_size=block_bytes,
                 column_names=names,
-                # Arrow decodes a row before it calls `stop_at`. Any bytes can be
-                # decoded as Latin-1, also those of a file that is not UTF-8.
+                # Arrow decodes a row before it calls `stop_at`. Latin-1 decodes any
+                # bytes, also the bytes of a file that is not UTF-8.
                 encoding="latin-1",
             ),
             parse_options=pyarrow.csv.ParseOptions(

@@ -247,7 +247,7 @@ class Dataset(Options):
 
     @property
     def feature_columns(self) -> list[tuple[str, str]]:
-        """One pair (feature, column) for each column that a used feature reads."""
+        """Pairs (feature, column), one for each column that a used feature reads."""
         return [
             (name, column)
             for name, feature in self.used_features.items()

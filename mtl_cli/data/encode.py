@@ -1,6 +1,6 @@
 """Encodes the rows of files into splits on disk, chunk by chunk in bounded memory.
 
-The split of a row is given by a code, which is the split's position in `SPLITS`.
+The split of a row is given by a code: the position of the split in `SPLITS`.
 """
 
 from collections.abc import Iterator
@@ -229,7 +229,7 @@ class GroupCodes:
         """Replaces each cell of a chunk by the number of its value, int32 (rows,)."""
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
         codes = [
-            # NaN is a missing value too. It is the only value that differs from itself.
+            # NaN is a missing value too. Only NaN differs from itself.
             NO_GROUP
             if value is None or value != value
             else self.codes.setdefault(value, len(self.codes))

@@ -3,12 +3,12 @@
 A Feather file of a few kilobytes can expand to gigabytes: it can hold compressed zeros,
 or refer to one long text in every row. Arrow expands a whole batch of rows at once. So
 this module first reads how large each batch will be. A file describes its batches in
-the format Flatbuffers. This module reads the descriptions itself, because Arrow does
-not offer the sizes.
+the format Flatbuffers. Arrow does not offer the sizes, so this module reads the
+descriptions itself.
 
-A Flatbuffers table is a list of fields. It starts with the distance back to its vtable,
-and the vtable holds the offset of each field from the table's start. A field holds a
-number, or the distance to another table or list.
+A Flatbuffers table is a list of fields. The table starts with the distance back to its
+vtable, and the vtable holds the offset of each field from the table's start. A field
+holds a number, or the distance to another table or list.
 """
 
 import struct
@@ -88,7 +88,7 @@ class FlatTable(NamedTuple):
             field: the index of the field.
             struct_format: the layout of each struct, such as `BLOCK`.
 
-        Returns: one tuple of values per struct.
+        Returns: a tuple of values for each struct.
         """
         target = self.target(field)
         if target is None:
@@ -173,7 +173,7 @@ def check_batch(batch: BatchSize, file_bytes: int) -> None:
 
 
 def read_footer(stream: pa.NativeFile, file_bytes: int) -> FlatTable:
-    """Reads the table at the end of a file, which lists the file's batches."""
+    """Reads the table at the end of a file. The table lists the file's batches."""
     end = file_bytes - FOOTER_END
     (length,) = struct.unpack("<i", stream.read_at(4, end))
     data = stream.read_at(length, end - length)

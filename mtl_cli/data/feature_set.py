@@ -24,8 +24,9 @@ from mtl_cli.data.continued_features import EarlierLearnt, extend_learnt
 from mtl_cli.features.base import Array, Feature
 from mtl_cli.graphs.base import GraphError, GraphOps, InputKind
 
-# Scales and buckets need all their numbers in memory. Of a larger table, they are
-# learnt from a random sample of about this many training rows.
+# Scales and buckets need all their numbers in memory. If there are more training rows
+# than `ROWS_TO_FIT`, scales and buckets are learnt from a random sample of about
+# `ROWS_TO_FIT` training rows.
 ROWS_TO_FIT = 2_000_000
 
 

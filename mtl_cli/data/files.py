@@ -117,9 +117,10 @@ def format_by_ending(path: str) -> str | None:
 def is_table_file(file: Path, file_format: str) -> bool:
     """Whether a file in the folder of a table holds rows of the table.
 
-    Spark and other programs also write hidden files and folders, whose names start with
-    `.` or `_`; these are left out. With the format `auto`, only Parquet files are
-    taken. With another format, all other files are taken, whatever their endings are.
+    Files and folders whose names start with `.` or `_` are left out, because Spark and
+    other programs write such files beside the rows. With the format `auto`, only
+    Parquet files are taken. With another format, all other files are taken, whatever
+    their endings are.
 
     Args:
         file: the file's path, relative to the folder.

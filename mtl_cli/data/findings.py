@@ -22,7 +22,7 @@ def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
     """Returns one line for each kind of odd property that the data has.
 
     Args:
-        report: the data report. Its `findings` may still be empty.
+        report: the data report, in which `findings` may still be empty.
         features: {name: feature}.
     """
     lines = [*findings_of_features(report, features), *findings_of_rows(report)]

@@ -193,8 +193,8 @@ def true_probabilities(
 ) -> Array | None:
     """Returns an output's true probabilities, float32 (rows,).
 
-    These are the true probabilities of the first task in `Output.truth_tasks`, divided
-    by those of the other tasks.
+    The result is the true probability of the first task in `Output.truth_tasks`,
+    divided by the true probabilities of the other tasks.
 
     Returns: None if the data set does not have the columns.
     """

@@ -44,8 +44,8 @@ class Data:
         labels: {task: statistics of its training labels}, see `LabelStatistics`.
         report: the data report.
         fingerprint: the hash of the rows, see `hash_rows`.
-        loading: a text for the console. It says whether the rows were encoded or found
-            in the cache, and how many seconds this took.
+        loading: a text for the console. The text says whether the rows were encoded or
+            found in the cache, and how many seconds this took.
         scenarios: the scenarios of the rows; None if `dataset.scenario` is null.
     """
 
@@ -165,7 +165,7 @@ def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
     """
     check_report_and_labels(entry, dataset, outputs)
     features = FeatureSet(dataset.used_features, entry.manifest["features"])
-    # The features encode one made-up row, which shows what each array must be like.
+    # The features encode one made-up row, to show what each array must be like.
     expected = types_and_widths(features.encode(features.examples(1)))
     tables = entry.tables()
     if "train" not in tables:

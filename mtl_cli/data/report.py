@@ -178,10 +178,10 @@ def num_distinct(name: str, features: FeatureSet, num_in_sample: int) -> int:
     """
     vocabulary_size = len(features.table_learnt(name).get("vocabulary", []))
     is_sequence = features.layout.blocks[name].input == "sequences"
-    # The vocabulary is better than the sample: it covers all rows, and the sample
-    # counts only the first value of a sequence. The vocabulary is not used in two
-    # cases: it is shared and also holds the values of other features, or it holds a
-    # single value, so that an empty cell may be a second value.
+    # The vocabulary is better than the sample: the vocabulary covers all rows, and the
+    # sample counts only the first value of a sequence. But a shared vocabulary also
+    # holds the values of other features, so only sequences use a shared vocabulary. A
+    # vocabulary of a single value is not used: an empty cell may be a second value.
     if vocabulary_size > 1 and (is_sequence or not features.shares_table(name)):
         return vocabulary_size
     return num_in_sample
@@ -210,7 +210,7 @@ def feature_aucs(
         is_ordered: whether the feature's values have an order.
         outputs: the model's outputs.
         train: the sampled training rows.
-        summary: one number per sampled row, see `Feature.summary`.
+        summary: a number for each sampled row, see `Feature.summary`.
 
     Returns: {output: AUC}; an output with too few rows is left out.
 

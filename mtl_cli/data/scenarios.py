@@ -67,7 +67,7 @@ def find_scenarios(dataset: Dataset, features: FeatureSet) -> Scenarios | None:
             f"dataset.scenario: {name} has {len(ids)} values in the training rows; "
             f"name a feature with 2 to {MAX_SCENARIOS}"
         )
-    # Ids without names, such as those of buckets, are their own names.
+    # If ids have no names (the ids of buckets, for example), each id is its own name.
     values = feature.value_names(ids, learnt) or [str(i) for i in ids]
     value_names = [visible(value) for value in values]
     # Values with equal names are one scenario. A value may even be called "(other)".

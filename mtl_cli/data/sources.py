@@ -66,7 +66,7 @@ def open_source(
     Args:
         key: the configuration's key that names the table.
         path: a file, folder, pattern or URL.
-        dataset: the data set. Its keys say how the files are written.
+        dataset: the data set, with the keys that say how the files are written.
         request: the columns to read.
         spill: a file to write. If a table of text files has more rows than one chunk,
             its rows are copied to this file.
@@ -113,7 +113,7 @@ def column_names(key: str, path: str, dataset: Dataset) -> list[str]:
     Args:
         key: the configuration's key that names the table.
         path: a file, folder, pattern or URL.
-        dataset: the data set. Its keys say how the files are written.
+        dataset: the data set, with the keys that say how the files are written.
 
     Raises:
         DataError: if the table cannot be read.

@@ -122,8 +122,8 @@ def times(dataset: Dataset, source: Source) -> tuple[Array, str]:
             f"{message_start} is empty in {int(empty.sum())} rows, the first of them "
             f"row {row + 1} [{path}]; a split by time needs the time of each row"
         )
-    # Dates have become microseconds. Text has become microseconds, which are integers,
-    # or numbers, which are floats.
+    # Dates have become microseconds. Text has become microseconds (integers) or numbers
+    # (floats).
     if pa.types.is_date(dtype) or (is_text and pa.types.is_integer(column.type)):
         unit = str(pa.timestamp("us"))
     else:

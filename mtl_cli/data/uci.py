@@ -62,7 +62,7 @@ def prepare(dataset: str, source: Path, target: Path) -> None:
             names=COLUMNS[dataset].split(),
             skiprows=1 if raw == "adult.test" else 0,  # its first line is a note
             skipinitialspace=True,
-            # The column hisp_origin has the value "NA", which is not a missing value.
+            # In the column hisp_origin, "NA" is a value, not a missing value.
             keep_default_na=False,
         )
         # The labels of some raw files end in a full stop.

@@ -18,8 +18,8 @@ def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | Non
 
     - By value. The score of a row is the fraction of positive rows among the rows with
       the same value. The fractions are computed from a random half of the rows, and the
-      AUC from the other half. One row with the mean label is added to each value, so
-      that rare values get scores near the mean.
+      AUC from the other half. Each value gets an additional row with the mean label,
+      so that the scores of rare values are near the mean.
     - By number. The score of a row is its number, or the negative of its number.
 
     Args:
@@ -53,7 +53,8 @@ def auc_of_scores(positive: Array, codes: Array, scores: Array) -> float:
     """Returns the AUC of rows whose score depends only on their value.
 
     For each distinct value, all positive rows are counted as one weighted row, and all
-    negative rows as another. This is faster than the AUC of the rows themselves.
+    negative rows as another. The weighted rows have the same AUC as the rows
+    themselves, and there are fewer rows to sort.
 
     Args:
         positive: whether each row is positive, (rows,).

@@ -39,9 +39,9 @@ class Feature(Options):
             read as float64 instead of text, and the encoded values have an order.
         reports_unseen: whether values that the training rows lack get id 0, so that the
             data report counts these values.
-        shared_ids: how values become ids: `vocabulary` or `hash`. Features can share
-            an embedding table if their `shared_ids` are equal. None if features of this
-            kind cannot share a table.
+        shared_ids: the encoding of values as ids: `vocabulary` or `hash`. Features can
+            share an embedding table if their `shared_ids` are equal. None if features
+            of this kind cannot share a table.
         has_one_id: whether each row has one id, so that the id can be the scenario of
             the row.
     """
@@ -110,7 +110,7 @@ class Feature(Options):
 
         Args:
             name: the name of the feature.
-            learnt: as in `encode`.
+            learnt: the learnt values, as in `encode`.
             ops: the graph's columns and operations.
 
         Returns: {input of the network: tensor (rows, width)}.
@@ -133,7 +133,7 @@ class Feature(Options):
 
         Args:
             name: the name of the feature.
-            learnt: as in `encode`.
+            learnt: the learnt values, as in `encode`.
             random: the source of random choices.
             rows: the number of rows.
 
@@ -173,7 +173,7 @@ class Feature(Options):
 
         Args:
             values: values that `summary` returns, (values,).
-            learnt: as in `encode`.
+            learnt: the learnt values, as in `encode`.
 
         Returns: None if the values are not categories, or have no names.
         """

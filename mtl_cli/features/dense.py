@@ -110,5 +110,5 @@ class Dense(Feature):
 
 
 def signed_log1p(x: Floats) -> Floats:
-    """Returns log(1 + |x|) with the sign of x, which compresses large numbers."""
+    """Compresses large numbers: returns log(1 + |x|) with the sign of x."""
     return np.asarray(np.sign(x) * np.log1p(np.abs(x)))

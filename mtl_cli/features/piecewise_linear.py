@@ -83,5 +83,5 @@ class PiecewiseLinear(Feature):
         return Block("dense", num_buckets + (self.missing == "bucket"))
 
     def summary(self, encoded: Array) -> Array:
-        """Returns the sum of a row's numbers, which rises with the value, (rows,)."""
+        """Returns the sum of a row's numbers, (rows,). The sum rises with the value."""
         return np.asarray(encoded.sum(axis=1))

@@ -79,7 +79,8 @@ def parse_tasks(arguments: list[str]) -> dict[str, str]:
                 f"--task: the name '{name}' should be a letter, then letters, digits "
                 f"and _; write --task '{valid_name}={column or name}'"
             )
-        # `row` is a column of predictions; the others are values of trainer.monitor.
+        # `row` is a column of predictions; `auto` and `mean` are values of
+        # trainer.monitor.
         if name in ("auto", "mean", "row"):
             raise ConfigError(
                 f"--task: the name '{name}' is taken; write --task my_{name}="

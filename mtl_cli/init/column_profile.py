@@ -43,8 +43,10 @@ class ColumnProfile:
             Arrow lists, the distinct values within all lists.
         counts: the number of times that each of `values` occurs.
         numbers: `values` as float64, None if they are not numbers.
-        elements: for a column of lists, the profile of the values of all lists.
-        lengths: for a column of lists, the number of values in each list.
+        elements: the profile of the values within all lists; None if the column does
+            not hold lists.
+        lengths: the number of values in each list; None if the column does not hold
+            lists.
     """
 
     name: str
@@ -84,7 +86,7 @@ class ColumnProfile:
 
     @property
     def mostly_unique(self) -> bool:
-        """Whether distinct values are nearly as many as rows with a value."""
+        """Whether nearly every row with a value has a value of its own."""
         return self.num_distinct >= 0.95 * self.num_filled
 
     @property

@@ -123,8 +123,8 @@ def detect_delimiter(lines: list[str], usual: str) -> str:
 
     Args:
         lines: the first lines of a file.
-        usual: the usual delimiter of the file's format. This delimiter is tried first,
-            and returned if no delimiter fits.
+        usual: the usual delimiter of the file's format. The function tries the usual
+            delimiter first, and returns it if no delimiter fits.
     """
     for delimiter in usual + DELIMITERS:
         num_cells = [len(cells) for cells in csv.reader(lines, delimiter=delimiter)]

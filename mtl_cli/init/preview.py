@@ -57,7 +57,7 @@ def read_preview(
     Args:
         path: a file, or a folder of Parquet files.
         columns: see `detect_format`.
-        training_format: if `path` is a test table, the format of the training table:
+        training_format: the format of the training table, if `path` is a test table:
             both tables have the same delimiter. None if `path` is the training table.
 
     Raises:

@@ -109,7 +109,7 @@ def without_refused_features(
         train: the preview of the training table.
         test: the preview of the test table, if there is one.
 
-    Returns: the proposal, and a note for the user, which may be "".
+    Returns: the proposal, and a note for the user; "" if there is nothing to note.
     """
     dataset = parse_dataset(to_yaml(proposal))
     if not (train.complete and (test is None or test.complete)):

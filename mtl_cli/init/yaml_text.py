@@ -178,7 +178,7 @@ def feature_entry(proposal: ColumnProposal) -> str:
 
 
 def task_lines(proposal: TaskProposal) -> Iterator[str]:
-    """Yields the lines of a task's keys, which follow the task's name."""
+    """Yields the lines below a task's name: the keys of the task."""
     fields = task_class(proposal.kind).model_fields
     values = {
         name: proposal.keys.get(name, fields[name].default)

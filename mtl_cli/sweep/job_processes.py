@@ -1,4 +1,4 @@
-"""The processes of jobs, which are forks of a server that has loaded TensorFlow.
+"""The processes of jobs: forks of a server that has loaded TensorFlow.
 
 A fork takes hundredths of a second, but importing TensorFlow takes 3 s. If a process
 dies, its job has failed, and the sweep and its other jobs go on.
@@ -179,7 +179,7 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
 
 
 def seconds_since_start(sweep: Path, record: JobRecord) -> float:
-    """Returns the age of a record, which its job has written when it started."""
+    """Returns the age of a record's file. A job writes the file when the job starts."""
     return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
 
 

@@ -28,7 +28,7 @@ current_storage: Any = None
 
 
 def check_search(config: DictConfig) -> None:
-    """Refuses a search with `check_only`, which has no scores to compare."""
+    """Refuses a search with `check_only`: without training, there are no scores."""
     if config.check_only and str(config.hydra.sweeper._target_).startswith(OPTUNA):
         raise ConfigError(
             "check_only: a search needs the scores of trained models; check one "
@@ -106,8 +106,8 @@ def continue_study(sweeper: DictConfig, study: Any) -> bool:
 def open_study(config: DictConfig) -> Any:
     """Opens the storage and the study of a search, and makes the sweeper use both.
 
-    If two sweeps start at once, both may try to make the tables of the database. One of
-    them then fails, and tries again.
+    If two sweeps start at once, both may try to make the tables of the database. The
+    sweep that fails tries again.
 
     Returns: the study; None if it has no name, so that the sweeper makes a new study.
     """

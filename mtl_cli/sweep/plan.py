@@ -140,5 +140,5 @@ def number_of_values(setting: Override) -> int:
         start, stop = values.start or 0, values.stop or 0
         return max(0, int(-((start - stop) // values.step)))
     if not setting.is_discrete_sweep():
-        return 1  # an interval, which Hydra's basic sweeper refuses later
+        return 1  # an interval: Hydra's basic sweeper refuses intervals later
     return sum(1 for _ in setting.sweep_iterator())

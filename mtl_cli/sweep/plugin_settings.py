@@ -80,7 +80,7 @@ def print_warnings_once() -> None:
 def with_quoted_nulls(params: Any) -> dict[str, Any]:
     """Replaces null by the text "null" in lists of values.
 
-    The plugin would write a null as `None`, which Hydra reads as text.
+    The plugin would write a null as `None`, and Hydra reads `None` as text.
 
     >>> with_quoted_nulls({"trainer.patience": [None, 3], "seed": "1,2"})
     {'trainer.patience': ['null', 3], 'seed': '1,2'}

@@ -55,7 +55,7 @@ def with_seed(variant: Variant, seed: int) -> Variant:
 
 
 def single_task_twin(variant: Variant) -> Variant:
-    """Returns a run's single-task twin, which trains a separate network for each task.
+    """Returns a run's single-task twin: a run with a separate network for each task.
 
     Between a task's input and its tower, the twin has the layers of one expert of each
     level. The keys that all models have, except `heads`, keep their values.

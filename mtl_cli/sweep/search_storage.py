@@ -3,8 +3,9 @@
 Each running sweep has a heartbeat: a value in the database that the sweep changes every
 few seconds. If the heartbeat of a sweep stops, other sweeps try its trials again.
 Optuna's own heartbeats are not used, for two reasons. Optuna writes them only in
-`Study.optimize`, which Hydra's sweeper does not call. Optuna's test for old heartbeats
-compares the times of two transactions, and can take a live trial for a dead one.
+`Study.optimize`, but Hydra's sweeper does not call `Study.optimize`. Optuna's test for
+old heartbeats compares the times of two transactions, and can take a live trial for a
+dead one.
 """
 
 import contextlib

@@ -59,7 +59,8 @@ def start_jobs(composed: DictConfig) -> Objective:
     in one process per configuration. The function then waits for its jobs.
 
     Args:
-        composed: the configuration, which is emptied to save memory.
+        composed: the configuration. The function empties the configuration to save
+            memory.
 
     Returns: the objective of the configuration, for sweepers that search. Twins do not
         count.
@@ -89,7 +90,7 @@ def start_jobs(composed: DictConfig) -> Objective:
         options, repeats = plan.sweep, plan.repeats
         variants = repeats_and_twins(variants[0])
     except ConfigError:
-        pass  # The wrong configuration becomes one job, which reports the error.
+        pass  # The wrong configuration becomes one job, and the job reports the error.
     if not started:  # Hydra writes multirun.yaml before it starts the first job
         session.mask_multirun(Path(hydra_config.runtime.output_dir))
     is_basic = uses_basic_launcher(hydra_config)
