@@ -25,7 +25,7 @@ class Learnt(dict[str, Any]):
 
 
 class Fitter:
-    """The base class of fitters. The class itself only checks cells, and learns nothing.
+    """The base class of fitters. The class learns nothing, and only checks the cells.
 
     Args:
         read: a function that returns the values of a table, and raises a `DataError` if
