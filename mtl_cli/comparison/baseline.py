@@ -85,7 +85,8 @@ def full_key(key: str, configurations: list[Configuration], keys: list[str]) -> 
     Args:
         key: a dotted key, or a group such as `model`, short for `model.name`, or the
             last word of a key that tables show, such as `num_experts`.
-        configurations: the configurations, whose settings are the known keys.
+        configurations: the configurations. The known keys are the keys of their
+            settings.
         keys: the settings in which the configurations differ.
 
     Raises:

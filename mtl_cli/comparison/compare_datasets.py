@@ -42,7 +42,7 @@ def compare_datasets(
         metric: the metric to compare; None for the first metric of each task.
         split: the split whose scores are compared.
 
-    Returns: one comparison per data set that can be compared.
+    Returns: the comparisons, one per data set that can be compared.
 
     Raises:
         ConfigError: if no data set can be compared.
@@ -109,8 +109,9 @@ def compare_dataset(
     comparison = DatasetComparison(
         name, scored, keys, chosen_baseline, reason, split, tasks
     )
-    # Runs write predictions for test rows only. The tests come before the verdicts, and
-    # may find that differences are not comparable, which excludes scores from the best.
+    # Runs write predictions for test rows only. The tests come first: they may find
+    # that a configuration was scored on other rows than the baseline. The score of this
+    # configuration cannot be the best.
     remarks = add_row_tests(comparison) if split == "test" else []
     for task in tasks:
         for on_rows in (task, *task.scenarios):
@@ -124,11 +125,12 @@ def compare_dataset(
 def set_all_verdicts(tasks: list[Task]) -> None:
     """Sets the verdict of each difference.
 
-    The p-values of all differences to the baseline are corrected together, and so are
-    those of the differences to single-task twins and to single-scenario twins.
+    The p-values are corrected in three separate groups: the differences to the
+    baseline, the differences to single-task twins, and the differences to
+    single-scenario twins.
 
     Args:
-        tasks: one task, or the same task on the rows of each scenario.
+        tasks: a single task, or the same task on the rows of each scenario.
     """
     scores = [score for task in tasks for score in task.scores]
     for differences in (
@@ -171,9 +173,9 @@ def common_space(configurations: list[Configuration], split: str, task: str) -> 
 def choose_best(task: Task, split: str) -> None:
     """Sets the best score of a task, and the split on which it was chosen.
 
-    The best score is that of the configuration with the best mean over seeds on the
-    validation rows, if all candidates have scores on the same validation rows. If not,
-    it is chosen on `split` itself. A configuration that was scored on other rows of
+    The configuration with the best mean over seeds on the validation rows has the best
+    score, if all candidates have scores on the same validation rows. If not, the best
+    score is chosen on `split` itself. A configuration that was scored on other rows of
     `split` than the baseline is not a candidate.
 
     Args:

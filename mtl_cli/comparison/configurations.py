@@ -26,7 +26,7 @@ class Configuration:
 
     @cached_property
     def runs(self) -> dict[int, Run]:
-        """One run with scores per seed: if a seed has several, the latest of them."""
+        """The latest run with scores of each seed, {seed: run}."""
         return {run.seed: run for run in self.all_runs if run.has_scores}
 
     @cached_property

@@ -25,8 +25,8 @@ def group_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
       it failed before it had read the data.
 
     A setting that changes the data, such as `dataset.correlation` of generated data,
-    thus splits the runs of one data set into several groups. Damaged runs, whose
-    settings are unknown, join the first group.
+    thus splits the runs of one data set into several groups. The settings of damaged
+    runs are unknown, so damaged runs join the first group.
 
     Returns: {name of the group: its runs}.
     """
@@ -73,8 +73,9 @@ def group_settings(
         return not hashes[a] or not hashes[b] or equal_rows(rows_of(a), rows_of(b))
 
     groups: list[list[DatasetSettings]] = []
-    # Settings without a hash belong to every group with the same name. They are placed
-    # last: if they came first, they would join settings that do not belong together.
+    # Settings without a hash belong to every group with the same name. Settings without
+    # a hash are placed last: if they came first, they would join settings that do not
+    # belong together.
     for settings in sorted(runs_by_settings, key=lambda settings: not hashes[settings]):
         for group in groups:
             if any(belong_together(settings, other) for other in group):
@@ -100,10 +101,10 @@ def dataset_name(settings: DatasetSettings) -> str:
 def group_names(groups: list[list[DatasetSettings]]) -> list[str]:
     """Returns a unique name for each group.
 
-    The name is that of the data set or data sets. If several groups would have the same
-    name, the settings in which they differ are added: `synthetic correlation=0.5`. If
-    this is not enough either, because the data differ but the settings do not, a number
-    is added: `shop (2)`.
+    A group is named after its data set or data sets. If several groups would have the
+    same name, the settings in which they differ are added:
+    `synthetic correlation=0.5`. If this is not enough either, because the data differ
+    but the settings do not, a number is added: `shop (2)`.
     """
     dataset_names = [
         ", ".join(dict.fromkeys(filter(None, map(dataset_name, group))))

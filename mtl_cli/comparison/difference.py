@@ -16,7 +16,7 @@ from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, Test, holm
 
 
 class Verdict(StrEnum):
-    """What the tests say about a difference; the value is the text that users read."""
+    """The verdict of the tests on a difference. Users see the value of a member."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -38,7 +38,7 @@ class Difference:
         paired_difference: the mean over the common seeds of the difference for each
             seed; None if the two have no seed in common.
         seed_test: the test over seeds; None if one of the two has fewer than two seeds.
-            It uses the common seeds if there are at least two, and all seeds if not.
+            The test uses the common seeds if there are at least two, else all seeds.
         corrected_seed_p: the p-value of `seed_test`, corrected for the number of tests.
         row_test: the test over test rows; None if predictions are missing.
         corrected_row_p: the p-value of `row_test`, corrected for the number of tests.
@@ -99,15 +99,15 @@ class Difference:
 def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
     """Corrects the p-values of differences, and sets the verdict of each seed test.
 
-    A difference is real if the corrected p-value of its seed test is below 5 %, and
-    also that of its row test, if there is a row test. A difference without a seed test
-    keeps its verdict, such as `TOO_FEW_SEEDS`.
+    A difference is real if the corrected p-value of its seed test is below 5 %. If
+    there is a row test, the corrected p-value of the row test must be below 5 %, too. A
+    difference without a seed test keeps its verdict, such as `TOO_FEW_SEEDS`.
 
     Args:
         differences: the differences that a reader sees together, such as all
-            differences to the baseline on one task. The p-values of their seed tests
-            are corrected for the number of these tests, and those of the row tests for
-            the number of row tests (Holm).
+            differences to the baseline on one task. The p-values of the seed tests are
+            corrected for the number of seed tests (Holm), and the p-values of the row
+            tests for the number of row tests.
         direction: 1 if a higher score is better, -1 if a lower one is, 0 if neither.
     """
     correct_p_values(differences)

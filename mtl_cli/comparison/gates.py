@@ -17,9 +17,9 @@ class GateTable:
     Attributes:
         name: the name of the configuration.
         seed: the seed whose gates are shown: the lowest with a valid `gates.json`.
-        rows: one row per gate.
-        warning: in how many seeds experts are dead or gates polarised, see
-            `scoring.gate_usage`; "" if in none.
+        rows: the rows of the table, one per gate.
+        warning: a text that says in how many seeds experts are dead or gates polarised,
+            see `scoring.gate_usage`; "" if there is no such seed.
     """
 
     name: str
@@ -47,7 +47,7 @@ class RunGates:
     """The gates of one run.
 
     Attributes:
-        rows: one row per gate.
+        rows: the rows of the table of gates, one per gate.
         has_dead_expert: whether there is an expert that no gate uses.
         has_polarised_gate: whether there is a gate that gives one expert nearly all
             weight.

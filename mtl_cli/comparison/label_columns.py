@@ -19,7 +19,7 @@ def label_values(run: Run, name: str, column: "pa.ChunkedArray") -> Floats:
     index in the task's `classes`. Runs before version 0.2 wrote the index itself.
 
     Args:
-        run: the run. Its `config.yaml` lists the classes.
+        run: the run whose `config.yaml` lists the classes.
         name: the name of the column. A multiclass column has the name of its task.
         column: the column.
 

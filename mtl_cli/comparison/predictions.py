@@ -141,7 +141,8 @@ def read_predictions(
     """Reads the predictions of all seeds of a configuration, and checks them.
 
     The metric is computed from the predictions and compared with the metric in
-    `metrics.json`. The two differ if rows have weights, which are not in the file.
+    `metrics.json`. The two values differ if rows have weights, because
+    `predictions.parquet` does not contain the weights.
 
     Raises:
         DifferentRowsError: if the seeds have different rows.

@@ -247,8 +247,8 @@ class DatasetComparison:
     def to_frame(self) -> "DataFrame":
         """Returns a table with one row per configuration and task.
 
-        The columns are those of `mtl-compare --csv`: the data set, the settings that
-        differ, the task, and its mean, interval, differences and verdicts.
+        The table has the columns of `mtl-compare --csv`: the data set, the settings
+        that differ, the task, and its mean, interval, differences and verdicts.
         """
         import pandas as pd
 

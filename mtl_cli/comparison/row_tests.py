@@ -20,7 +20,7 @@ MAX_ROWS_RESAMPLED = 1_000_000
 def add_row_tests(comparison: DatasetComparison) -> list[str]:
     """Adds tests over test rows to as many differences as is possible in seconds.
 
-    Returns: one line for each reason why tests are missing, per task.
+    Returns: lines that say for each task why tests are missing.
     """
     remarks = []
     for task in comparison.tasks:

@@ -30,8 +30,9 @@ def dotted_keys(keys_by_group: dict[str, Any]) -> list[str]:
 # are the keys that a user may change when a run is resumed, such as `tracker`. Only two
 # of the ignored keys can change a result:
 # - `seed`: each configuration is run with several seeds, to see how its scores vary.
-# - `trainer.strategy`, which is in `KEYS_FREE_TO_CHANGE`: a run may be resumed with
-#   another strategy, so its `config.yaml` does not tell how all epochs were trained.
+# - `trainer.strategy`: this key is in `KEYS_FREE_TO_CHANGE`, so a run may be resumed
+#   with another strategy. The `config.yaml` of the run then does not tell how all
+#   epochs were trained.
 IGNORED_KEYS = [
     "defaults",
     "hydra",

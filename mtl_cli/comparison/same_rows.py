@@ -29,9 +29,9 @@ def same_rows(a: Configuration, b: Configuration, split: str) -> bool:
 
     Runs with equal data and equal split settings were scored on the same rows. If the
     data or the split settings differ, the test rows can still be the same, for example
-    those of a separate test file. Then the row numbers and labels in the runs'
-    `predictions.parquet` are compared. This file holds test rows only, so the training
-    and validation rows of such runs count as different.
+    if all runs read the same separate test file. In this case, the row numbers and
+    labels in the runs' `predictions.parquet` are compared. The file contains test rows
+    only, so the training and validation rows of these runs count as different.
 
     Args:
         a: the first configuration.
@@ -67,9 +67,9 @@ def validation_rows(run: Run) -> list[str]:
     The text is the path of the validation file. Without such a file, the texts are the
     hash of the data and the split settings.
 
-    `mtl-evaluate` copies runs and replaces their test rows, which changes the hash of
-    the data but not the validation rows. Therefore the `environment.json` of a copy
-    records the texts of the original run.
+    `mtl-evaluate` copies runs and replaces their test rows. A copy has another hash of
+    the data than the original run, but the same validation rows. Therefore the
+    `environment.json` of a copy records the texts of the original run.
     """
     recorded = run.environment.get(VALID_ROWS)
     if isinstance(recorded, list):

@@ -1,7 +1,7 @@
 """Compares configurations on the rows of each scenario.
 
 A configuration that is trained on all scenarios is also compared with its
-single-scenario twin, which is trained on the rows of one scenario only.
+single-scenario twin: a configuration that is trained on the rows of one scenario only.
 """
 
 from mtl_cli.comparison.configurations import Configuration
@@ -16,8 +16,8 @@ def split_single_scenario(
 ) -> tuple[list[Configuration], list[Configuration]]:
     """Splits configurations into those to compare and the single-scenario twins.
 
-    If all configurations are trained on a single scenario, there is nothing of which
-    they could be twins. Then all of them are compared with each other.
+    If all configurations are trained on a single scenario, they are not twins of
+    another configuration. In this case, all are compared with each other.
 
     Returns: the configurations to compare, and the single-scenario twins.
     """

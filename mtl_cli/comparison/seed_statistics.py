@@ -13,7 +13,7 @@ from scipy.special import fdtrc
 from mtl_cli.statistics.significance import Test, quantile, t_test
 
 # The noise of two configurations is compared with the noise of all others by one-sided
-# F-tests. The two are noisier than the others if the p-value of one test is below the
+# F-tests. The two configurations are noisier if the p-value of one test is below the
 # first level, and quieter if the p-value of the other test is below the second level.
 NOISIER_LEVEL, QUIETER_LEVEL = 0.2, 0.02
 
@@ -111,10 +111,11 @@ def seed_test(
 ) -> Test | None:
     """Tests whether two configurations differ by more than two trainings of one do.
 
-    The test is Student's t-test for independent samples. Its standard error needs the
-    variance of the noise, which few seeds estimate badly. Therefore the noise of all
-    other configurations is pooled with the noise of the two. It is not pooled if the
-    two are noisier than the others (F-test at 20 %) or much quieter (F-test at 2 %).
+    The test is Student's t-test for independent samples. The standard error needs the
+    variance of the noise, but a few seeds estimate this variance badly. Therefore the
+    noise of all other configurations is pooled with the noise of the two. The noise is
+    not pooled if the two are noisier than the other configurations (F-test at 20 %) or
+    much quieter (F-test at 2 %).
 
     Two configurations may share seeds, so their scores may be correlated. The test
     ignores this: it then calls a difference real too rarely, not too often.
@@ -132,8 +133,9 @@ def seed_test(
     if others.degrees_of_freedom > 0 and others.sum_of_squares > 0:
         other_squares, other_freedom = others
         ratio = (squares / freedom) / (other_squares / other_freedom)
-        # The probability of a larger ratio if the variances of the noise are equal. One
-        # minus this is the p-value of the test whether the two are quieter.
+        # If the variances of the noise are equal, a larger ratio has the probability
+        # `p_noisier`. The test whether the two are quieter has the p-value
+        # 1 - p_noisier.
         p_noisier = fdtrc(freedom, other_freedom, ratio)
         if NOISIER_LEVEL <= p_noisier <= 1 - QUIETER_LEVEL:
             squares, freedom = squares + other_squares, freedom + other_freedom

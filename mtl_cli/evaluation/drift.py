@@ -1,4 +1,4 @@
-"""Drift: how far features and predictions have moved from those of the run's own data.
+"""Measures drift: how far features and predictions have moved from the run's own data.
 
 Drift is measured by the population stability index (PSI), see `data.buckets`: the
 distance of the distribution on the evaluated rows from the distribution in the run.
@@ -69,8 +69,8 @@ def trained_feature(report: dict[str, Any]) -> TrainedFeature:
 class FeatureCounts:
     """Counts the values of each feature, block by block.
 
-    Values are counted in the buckets of the training rows, which the run's
-    `data_report.json` holds.
+    Values are counted in the buckets of the training rows. The run's `data_report.json`
+    contains these buckets.
 
     Args:
         features: the fitted features.
@@ -162,8 +162,8 @@ class FeatureCounts:
 def has_drifted(record: dict[str, Any]) -> bool:
     """Whether a feature has drifted enough to be reported.
 
-    This is so with a PSI of at least 0.1, or if the fraction of empty cells or of
-    unseen values is larger than in the run by at least 5 percentage points.
+    A feature has drifted enough if its PSI is at least 0.1, or if the fraction of empty
+    cells or of unseen values is larger than in the run by at least 5 percentage points.
 
     Args:
         record: the drift of a feature with a known PSI, see `FeatureCounts.drift`.
@@ -182,12 +182,12 @@ def prediction_drift(
     """Compares predictions with the run's predictions for its own test rows.
 
     Args:
-        run: the run folder. Its `predictions.parquet` holds the earlier predictions.
+        run: the run folder, with the earlier predictions in `predictions.parquet`.
         predictions: the new predictions, {output: (rows,) or (rows, classes)}.
 
-    Returns: one dict per output, or per class of a multiclass output, see
-        `prediction_record`; and a line for the user that says why there are none, or
-        "".
+    Returns: the drift, one dict per output, or per class of a multiclass output, see
+        `prediction_record`; and a line that tells the user why the drift is unknown,
+        or "".
     """
     path, records = run / PREDICTIONS, []
     columns = [f"{name}_prediction" for name in predictions]

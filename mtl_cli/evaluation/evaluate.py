@@ -129,8 +129,9 @@ def read_rows(
 def slices_of(model: LoadedRun, rows: EvaluatedRows) -> list[Slices]:
     """Cuts the rows into slices by each requested column.
 
-    A column that a sparse feature reads holds ids, which are not cut into ranges even
-    if they are numbers. The same holds for other features that are not numeric.
+    A column that a sparse feature reads contains ids. Ids are not cut into ranges even
+    if they are numbers. Columns of other features that are not numeric are not cut into
+    ranges either.
     """
     features = model.features.features.items()
     id_columns = {
@@ -183,7 +184,7 @@ def task_results(
 def truth_rmse_with_interval(
     rows: EvaluatedRows, name: str, score: Score
 ) -> dict[str, Any]:
-    """Computes the interval of an output's `truth_rmse`, which counts all rows.
+    """Computes the interval of an output's `truth_rmse`. The metric counts all rows.
 
     Returns: see `metric_with_interval`. Here `method` is `bootstrap` even if the
         interval is unknown.

@@ -21,8 +21,10 @@ class Evaluation:
         rows: the number of rows of the table.
         tasks: {output: its metrics with intervals, its calibration, its weakest slice},
             see `evaluate.task_results`.
-        slice_records: one dict per column, slice and output, see `slice_record`.
-        drift_records: one dict per feature, and per output or class, see `drift`.
+        slice_records: the metrics of slices, one dict per column, slice and output, see
+            `slice_record`.
+        drift_records: the drift, one dict per feature, and per output or class, see
+            `drift`.
         importances: the importance of features, see `importance`; {} if not measured.
         gates: the use of experts, on all rows and by slice, see `GateUsage`; {} if the
             model has no gates.
@@ -41,7 +43,7 @@ class Evaluation:
 
     @property
     def metrics(self) -> "pd.DataFrame":
-        """One row per task and metric, with the ends of its 95 % interval."""
+        """Table of metrics: one row per task and metric, with a 95 % interval."""
         records = [
             {"task": task, "metric": name, **metric}
             for task, result in self.tasks.items()
@@ -51,7 +53,7 @@ class Evaluation:
 
     @property
     def slices(self) -> "pd.DataFrame":
-        """One row per column, slice and task, with all metrics of the task."""
+        """Table of slices: one row per column, slice and task, with all metrics."""
         records = [
             {k: v for k, v in record.items() if k != "metrics"}
             | {f"metrics.{name}": x for name, x in record["metrics"].items()}
@@ -61,12 +63,12 @@ class Evaluation:
 
     @property
     def drift(self) -> "pd.DataFrame":
-        """One row per feature, and per output, or class of a multiclass output."""
+        """Table of drift: one row per feature, and per output or class."""
         return frame(self.drift_records, ["kind", "name", "psi"])
 
     @property
     def importance(self) -> "pd.DataFrame":
-        """One row per task and feature, and per task and group of features."""
+        """Table of importance: one row per task and feature, or group of features."""
         records = [
             {k: v for k, v in record.items() if k != "drops"}
             for record in self.importances.get("features", [])
@@ -134,7 +136,7 @@ def frame(records: list[dict[str, Any]], columns: list[str]) -> "pd.DataFrame":
     """Returns records as a table.
 
     Args:
-        records: one dict per row, whose keys are the columns.
+        records: the rows, each {column: value}.
         columns: the columns of the table if there are no records.
     """
     import pandas as pd

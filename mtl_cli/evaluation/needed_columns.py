@@ -19,7 +19,7 @@ from mtl_cli.heads.base import Output
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """What can be evaluated on a table.
+    """The outputs that can be evaluated on a table, and the columns to read for them.
 
     Attributes:
         dataset: the data set of the run, without optional columns that the table lacks

@@ -90,7 +90,8 @@ def opened_table(
         path: a file, folder, pattern or URL.
         by: the columns that make slices.
 
-    Yields: the rows, which can be read until the context ends; and what is evaluated.
+    Yields: the rows, and the plan of the evaluation. The rows can be read until the
+        context ends.
     """
     dataset = dataset_of(model.config, path)
     config = model.config.model_copy(update={"dataset": dataset})

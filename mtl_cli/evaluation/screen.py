@@ -85,8 +85,8 @@ def written_to_stdout() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        # At its end, Python would try again to write the rest of the text, and print a
-        # second error. Into /dev/null it can be written.
+        # When Python exits, it tries again to write the remaining text. The second
+        # attempt would fail and print another error, so the text goes to /dev/null.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise WriteError(f"cannot write to stdout: {error.strerror}") from None
 

@@ -16,7 +16,7 @@ from mtl_cli.metrics.sorted_rows import sort_rows
 def auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Area under the ROC curve.
 
-    This is the fraction of all pairs of a positive and a negative row in which the
+    The AUC is the fraction of all pairs of a positive and a negative row in which the
     positive row has the higher prediction. Pairs with equal predictions count half. A
     random model has the value 0.5; 1 is best.
     """

@@ -41,7 +41,7 @@ def calibration_buckets(
 
 @metric(direction=0)
 def pcoc(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Predicted clicks over clicks: the sum of predictions divided by that of labels.
+    """Predicted clicks over clicks: sum of predictions divided by sum of labels.
 
     1 is best; above 1, the predictions are too high on average.
     """

@@ -50,7 +50,8 @@ def thin_out(x: Floats, y: Floats, position: Floats) -> Points:
     Args:
         x: the x coordinates, (points,).
         y: the y coordinates, (points,).
-        position: how far along the curve each point is, (points,), never descending.
+        position: the position of each point along the curve, (points,). Positions never
+            descend.
     """
     positions = np.linspace(position[0], position[-1], MAX_POINTS)
     indices = np.unique([0, *np.searchsorted(position, positions), len(x) - 1])

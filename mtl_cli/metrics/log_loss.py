@@ -32,7 +32,7 @@ def normalized_entropy(label: Floats, prediction: Floats, weight: Floats) -> flo
 
     The constant prediction is the fraction of rows with label 1. A model that is no
     better than the constant prediction has the value 1; 0 is best. Values of different
-    tasks can be averaged, unlike log losses, which are low if label 1 is rare.
+    tasks can be averaged. Log losses cannot: a log loss is low if label 1 is rare.
 
     Reference: He et al., "Practical Lessons from Predicting Clicks on Ads at
         Facebook", ADKDD 2014, equation 1.
@@ -58,8 +58,8 @@ def normalized_cross_entropy(
 def entropy_of(is_class: Floats, weight: Floats) -> float:
     """Returns the entropy of the labels, in nats.
 
-    This is also the log loss of a constant prediction that equals the fractions of the
-    classes.
+    The entropy is also the log loss of a constant prediction that equals the fractions
+    of the classes.
 
     Args:
         is_class: 1 where a row has the class, else 0, `(classes, rows)`.

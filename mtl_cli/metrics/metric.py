@@ -1,9 +1,10 @@
 """The class of metrics, and the decorator that turns a function into a metric.
 
 The function takes the `label`, `prediction` and `weight` of the rows to score, float64
-(rows,) each. It returns the value of the metric, or raises `UndefinedError` with the
-reason why the metric has no value on these rows. To add a metric, write its function in
-this package, decorate it with `@metric`, and add it to the `METRICS` of a task class.
+(rows,) each. The function returns the value of the metric, or raises `UndefinedError`
+with the reason why the metric has no value on these rows. To add a metric, write its
+function in this package, decorate it with `@metric`, and add it to the `METRICS` of a
+task class.
 """
 
 from collections.abc import Callable

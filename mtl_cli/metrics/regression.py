@@ -35,6 +35,6 @@ def truth_rmse(truth: Floats, prediction: Floats) -> float:
     """Root mean squared error of predicted probabilities against true probabilities.
 
     True probabilities are known for generated data. All rows count equally, so this
-    metric, unlike the others, takes no weights.
+    metric takes no weights, unlike other metrics.
     """
     return float(np.sqrt(np.mean((prediction.astype("float64") - truth) ** 2)))

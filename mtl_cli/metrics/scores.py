@@ -2,8 +2,8 @@
 
 from typing import Any
 
-# The score of one output on the rows of one split. It holds the value of each metric by
-# the metric's name, None for an undefined metric, and entries with `NON_METRIC_KEYS`.
+# The score of one output on the rows of one split: the value of each metric by the
+# metric's name, None for an undefined metric, and entries with `NON_METRIC_KEYS`.
 Score = dict[str, Any]
 # The scores of all outputs on one split, by the name of the output.
 Scores = dict[str, Score]

@@ -18,7 +18,7 @@ MIN_REPEATED = 100  # number of rows whose value must occur more than once
 # Goodman and Kruskal's lambda.
 MIN_SIMILARITY = 0.98
 # Copies have about equally many distinct values. Outside these ratios of the two
-# numbers, lambda is not computed, which saves time.
+# numbers, lambda is not computed, to save time.
 MIN_RATIO, MAX_RATIO = 0.9, 1.12
 NAME_SEPARATOR = " + "
 

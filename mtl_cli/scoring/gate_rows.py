@@ -65,8 +65,8 @@ class GateTable:
     Attributes:
         name: the gate's level and task.
         experts: the names of the experts.
-        rows: one tuple for all rows and for each slice: its name, and the mean weight
-            of each expert in percent.
+        rows: the rows of the table, as (name, mean weight of each expert in percent).
+            The name is `ALL_ROWS` or the name of a slice.
     """
 
     name: str

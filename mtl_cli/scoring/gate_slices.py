@@ -24,8 +24,8 @@ def usage_by_slice(gate_weights: GateWeights, slices: Slices) -> list[dict[str, 
         gate_weights: the weights of the gates.
         slices: the slices of the same rows, by one column.
 
-    Returns: one dict per slice that has rows: `column`, `slice`, and the keys of
-        `GateUsage` for the rows of the slice.
+    Returns: the summaries, one dict per slice that has rows, with the keys `column`,
+        `slice`, and the keys of `GateUsage` for the rows of the slice.
     """
     records = []
     for code, name in enumerate(slices.names):
@@ -60,7 +60,7 @@ def centred_weights(gate_weights: GateWeights) -> list[Array]:
 
     Layers whose weights are the same for all rows are left out.
 
-    Returns: one array per layer, (rows, gates * experts).
+    Returns: the centred weights, one array (rows, gates * experts) per layer.
     """
     centred = []
     for weights in gate_weights.weights.values():
@@ -74,9 +74,10 @@ def centred_weights(gate_weights: GateWeights) -> list[Array]:
 def explained_variance(centred: list[Array], slices: Slices) -> float:
     """Returns the fraction of the weights' variance that slices explain, 0 to 1.
 
-    This is the variance of the slices' mean weights, divided by the variance of the
-    weights of all rows. The fraction is averaged over the layers: the sum of variances
-    would count a layer more if its weights are factors, which may be far above 1.
+    The fraction is the variance of the slices' mean weights, divided by the variance of
+    the weights of all rows. The fraction is averaged over the layers: the sum of
+    variances would count a layer more if its weights are factors, because factors may
+    be far above 1.
 
     Args:
         centred: the weights of each layer, see `centred_weights`.

@@ -29,8 +29,8 @@ POLARISED_WEIGHT = 0.95
 class GateSummary(TypedDict):
     """How one gate weighs its experts.
 
-    Most gates give each row weights that sum to 1. Others give factors, which do not
-    sum to 1; they have no entropies and are never polarised.
+    Most gates give each row weights that sum to 1. Other gates give factors that do not
+    sum to 1. Gates that give factors have no entropies and are never polarised.
 
     Attributes:
         level: the place of the gate in the network, in up to three words: the level or
@@ -45,8 +45,8 @@ class GateSummary(TypedDict):
         entropy_of_mean: the entropy of the mean weights, from 0 (all weight on one
             expert) to 1 (all experts have equal weights).
         mean_entropy: the entropy of each row's weights, from 0 to 1, averaged over the
-            rows. It is far below `entropy_of_mean` if each row uses few experts, but
-            different rows use different experts.
+            rows. The mean entropy is far below `entropy_of_mean` if each row uses few
+            experts, but different rows use different experts.
         unused: the experts that the gate does not use: their mean weight is below 5 %
             of 1 / experts. If weights are factors: the experts whose mean weight is 0.
         polarised: the expert whose mean weight is above 0.95; None if there is none.
@@ -69,12 +69,12 @@ class GateUsage(TypedDict):
     """The content of `gates.json`, apart from the name of the split.
 
     Attributes:
-        rows: the number of sampled rows, which passed through all gates.
+        rows: the number of sampled rows. All sampled rows passed through all gates.
         gates: the summary of each gate.
         dead: the dead experts, each as `LEVEL EXPERT`, such as `level_1 shared 2`.
-        slices: one dict per slice of the sampled rows, see `usage_by_slice`: the keys
-            `column` and `slice`, and the keys `rows`, `gates` and `dead` for the rows
-            of the slice.
+        slices: the usage by slice of the sampled rows, see `usage_by_slice`. The dict
+            of a slice has the keys `column` and `slice`, and the keys `rows`, `gates`
+            and `dead` for the rows of the slice.
     """
 
     rows: int
@@ -162,8 +162,8 @@ def average_by_owner(
         weights: the weights of the experts, `(rows, experts)`.
         experts: the experts.
 
-    Returns: the mean weights, `(rows, owners)`; and one expert per owner, which stands
-        for all experts of the owner and has no number.
+    Returns: the mean weights, `(rows, owners)`; and one expert per owner, without a
+        number, that represents all experts of the owner.
     """
     indices_by_owner: dict[Expert, list[int]] = {}
     for i, expert in enumerate(experts):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mtl_cli.network.build import Network
 
 MIN_REPEATS, REPEATS = 2, 10  # number of shufflings: the least, and the default
-# One call of the network predicts about this many rows. If the sample is smaller, the
+# The network predicts about this many rows in one call. If the sample is smaller, the
 # rows of several shufflings are predicted in one call.
 ROWS_AT_ONCE = 8192
 SEED = 0
@@ -154,7 +154,7 @@ def permute_features(
         features: the fitted features.
         encoded: the encoded rows, {input of the network: (rows, width)}.
         names: the features to permute together.
-        order: for each row, the index of the row whose values it gets, (rows,).
+        order: the index of the row from which each row gets the values, (rows,).
 
     Returns: {input of the network: (rows, width)}. Inputs without one of the features
         are not copied.
@@ -234,8 +234,8 @@ def features_by_use(records: list[dict[str, Any]]) -> dict[str, Any]:
     Args:
         records: the importances, see `importance_record`.
 
-    Returns: `only_one_task`, {feature: task}, which is empty if there is only one task;
-        and `without_effect`, the features that no task uses.
+    Returns: `only_one_task`, {feature: task}; and `without_effect`, the features that
+        no task uses. If there is only one task, `only_one_task` is empty.
     """
     tasks_by_feature: dict[str, list[str]] = {}
     for record in records:

@@ -1,4 +1,4 @@
-"""Samples the rows of a table in blocks of consecutive rows, which are quick to read.
+"""Samples the rows of a table in blocks, because consecutive rows are quick to read.
 
 The rows of a table may be sorted by time. Therefore the blocks are spread evenly from
 the start of the table to its end.

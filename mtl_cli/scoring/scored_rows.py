@@ -60,7 +60,7 @@ class ScoredRows:
         """Returns the sampling error of a metric; None if the rows are too few.
 
         Args:
-            name: the name of the metric. It must have a value on these rows.
+            name: the name of a metric that has a value on these rows.
         """
         metric = self.output.task.metric(name)
         columns = [self.label, self.prediction, self.weight]
@@ -87,8 +87,8 @@ class ScoredRows:
     def main_metric(self) -> Metric:
         """The metric by which slices and features are judged.
 
-        This is the task's first metric of which more, or less, is better, and which
-        does not need groups if the rows have none.
+        The main metric is the first metric of the task that has a direction (higher or
+        lower is better). If the rows have no groups, grouped metrics are skipped.
         """
         metrics = map(self.output.task.metric, self.output.task.metric_names)
         has_groups = self.group is not None

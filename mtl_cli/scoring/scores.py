@@ -67,8 +67,8 @@ def score_rows(task: Task, columns: tuple[Any, ...]) -> Score:
     Args:
         task: the task of the output.
         columns: label, prediction, weight and group, see `score`; and the true
-            probability, which generated data has, (rows,). Group and true probability
-            may be None.
+            probability of generated data, (rows,). Group and true probability may be
+            None.
     """
     label, prediction, weight, group, truth = columns
     values = score(task, label, prediction, weight, group)

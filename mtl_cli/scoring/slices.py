@@ -182,7 +182,8 @@ def distinct_values(cells: pa.ChunkedArray) -> tuple[list[str], Array]:
     # Only NaN differs from itself.
     texts = [EMPTY if x is None or x != x else printable(str(x)) for x in values]
     order = sorted(range(len(values)), key=lambda i: numbers_first(values[i]))
-    # Two values, such as None and NaN, can have the same text. They get one code.
+    # Two values, such as None and NaN, can have the same text. Values with the same
+    # text get one code.
     sorted_texts = dict.fromkeys(texts[i] for i in order)
     index_of = {text: i for i, text in enumerate(sorted_texts)}
     codes = np.array([index_of[text] for text in texts])[np.asarray(encoded.indices)]

@@ -15,9 +15,9 @@ def delong_components(
 
     A positive row contributes the fraction of negative rows that are ranked below it, a
     negative row the fraction of positive rows that are ranked above it. Equal
-    predictions count half. The mean contribution of the positive rows is the AUC, and
-    so is that of the negative rows. Sorting finds all contributions in O(N log N) for N
-    rows.
+    predictions count half. The mean contribution of the positive rows is the AUC. The
+    mean contribution of the negative rows is the AUC, too. Sorting finds all
+    contributions in O(N log N) for N rows.
 
     Args:
         label: 0 or 1, (rows,).
@@ -38,15 +38,15 @@ def macro_auc_influence(label: Floats, prediction: Floats) -> Floats:
     """Returns by how much each row shifts the macro AUC; the sum over rows is 0.
 
     The macro AUC is the mean of K AUCs: for each of the K classes c, the AUC of class c
-    against all other rows. A row contributes v_c to AUC_c, see `delong_components`. Its
-    influence on the macro AUC is
+    against all other rows. A row contributes v_c to AUC_c, see `delong_components`. The
+    influence of the row on the macro AUC is
 
         1/K sum over c of (v_c - AUC_c) / m_c,
 
     where m_c is the number of rows of class c if the row is of class c, and the number
     of all other rows if not. The variance of the macro AUC follows from the squared
-    influences. It must not be computed as the sum of the K variances: the K AUCs are
-    not independent, since each uses all rows.
+    influences. The variance must not be computed as the sum of the K variances: the K
+    AUCs are not independent, since each uses all rows.
 
     Args:
         label: the index of each row's class, (rows,). At least two classes occur.

@@ -24,7 +24,7 @@ MIN_DEFINED = 180  # number of samples on which the metric must have a value
 # do not show how much rows vary.
 MIN_ROWS = 20
 MIN_OF_CLASS = 5
-# The bootstrap samples of a larger table have only this many rows, which saves time.
+# To save time, the bootstrap samples of a larger table have only this many rows.
 # An error is proportional to 1 / sqrt(rows), so the error on all rows follows.
 MAX_SAMPLE_ROWS = 50_000
 SEED = 0
@@ -51,11 +51,11 @@ def sampling_error(
     """Estimates the sampling error of a metric.
 
     Args:
-        metric: the metric. It must have a value on these rows.
+        metric: a metric that has a value on these rows.
         columns: the arguments of the metric: label and weight, (rows,) each, and
             between them the prediction, (rows,) or (rows, classes).
-        group: for a grouped metric, the group of each row, (rows,). The bootstrap then
-            draws whole groups instead of rows.
+        group: the group of each row, (rows,), if the metric is grouped. The bootstrap
+            then draws whole groups instead of rows.
 
     Returns: the error; None if the rows are too few, as `delong_error` and
         `bootstrap_error` say, or if a grouped metric has no groups.
@@ -98,9 +98,10 @@ def macro_delong_error(label: Floats, prediction: Floats) -> SamplingError | Non
     """Computes the sampling error of a macro AUC.
 
     The variance of the macro AUC has two parts. Within a class, the influences of the
-    rows vary (see `macro_auc_influence`). Between classes, their means differ: another
-    sample has other fractions of the classes, which also shifts the macro AUC. With two
-    classes these means are 0, and the error is that of `delong_error`.
+    rows vary (see `macro_auc_influence`). Between classes, the mean influences differ:
+    another sample has other fractions of the classes, and these fractions shift the
+    macro AUC, too. With two classes, the mean influences are 0, and `delong_error`
+    gives the same error.
 
     Returns: the error; None if a class that occurs has fewer than 5 rows, or if the
         macro AUC is 0 or 1.

@@ -65,8 +65,8 @@ def t_test(difference: float, standard_error: float, degrees_of_freedom: float) 
 def z_test(difference: float, standard_error: float) -> Test:
     """Tests whether a difference is zero, by the normal distribution.
 
-    This is the t-test with infinite degrees of freedom, for a standard error that is
-    estimated from so many rows that its own error does not matter.
+    The z-test is the t-test with infinite degrees of freedom. The standard error must
+    be estimated from many rows, so that the error of this estimate does not matter.
     """
     return t_test(difference, standard_error, np.inf)
 
