@@ -647,7 +647,7 @@ def run_with_scores(monkeypatch, scores, *options):
     chosen = config(*options)
     table, _ = encoded(chosen)
     coming = iter(scores)
-    monkeypatch.setattr(train_module, "monitored", lambda *_: next(coming))
+    monkeypatch.setattr(train_module, "monitored_value", lambda *_: next(coming))
     network = built(chosen)
     weights, progress = recorder(lambda: network)
     history = train(chosen, network, table, table, progress)
