@@ -398,7 +398,9 @@ def test_finished_run_is_not_run_again(file, tmp_path, capsys):
 def test_damaged_scores_of_a_finished_run_are_told_in_one_line(text, file, tmp_path):
     run = placed(chosen(file), tmp_path / "run", "done")
     (run / "metrics.json").write_text(text)
-    with pytest.raises(DataError, match=r"metrics.json is damaged; remove the folder .*run and repeat"):
+    with pytest.raises(
+        DataError, match=r"metrics.json is damaged; remove the folder .*run and repeat"
+    ):
         resume.report_finished(chosen(file, "tasks=[click]"), run)
 
 
