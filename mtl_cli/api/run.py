@@ -88,7 +88,8 @@ class Run:
         try:
             best_epochs = history["epoch"][history["best"].astype(bool)]
             stops_early = config["trainer"]["patience"] is not None
-            # Without early stopping, the weights of the last epoch are kept.
+            # Without early stopping, or if no epoch is marked as the best, the weights
+            # of the last epoch are kept.
             keeps_best = stops_early and len(best_epochs)
             kept_epoch = (best_epochs if keeps_best else history["epoch"]).iloc[-1]
             rows: list[dict[str, Any]] = history.astype(float).to_dict("records")  # type: ignore[assignment]
@@ -115,7 +116,7 @@ class Run:
                 sections.append(section | {"lines": []})
             if not sections:
                 warnings.append("the run has no scores: it only checked its data")
-        # A notebook ignores a representation that raises an error.
+        # If this method raised an error, a notebook would show nothing.
         except MtlError as error:
             warnings.append(str(error))
         except DAMAGED_FILE_ERRORS as error:
@@ -129,8 +130,8 @@ class Run:
             return read(path)
         except FileNotFoundError:
             raise DataError(
-                f"{path}: no such file; is this the folder of a finished run that "
-                "writes this file?"
+                f"{path}: no such file; check that the folder is a run's, that the run "
+                "is finished, and that it was set to write this file"
             ) from None
         except DAMAGED_FILE_ERRORS as error:
             raise self._damaged(name, error) from None

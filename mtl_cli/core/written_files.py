@@ -1,8 +1,9 @@
-"""Lists the files that a command has written, so that `--force` removes no others.
+"""Records which files a command has written, for the option `--force`.
 
 A command that writes a folder stores {file: hash} in one file of the folder, the
-record. A later `--force` removes the folder only if it holds exactly these files. If
-somebody has added or changed a file, the folder is kept.
+record. A later `--force` removes the folder only if each of its files is in the
+record and has the same hash. So no folder is removed in which somebody has added or
+changed a file.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from typing import Any
 
 from mtl_cli.core.other_files import UnsafeFileError
 
-FILES = "files"  # the key of {file: hash} in a record
+FILES = "files"  # the record is a JSON object; this key holds {file: hash}
 
 
 def hashes_of(folder: Path) -> dict[str, str]:
@@ -34,7 +35,8 @@ def check_written(
         folder: the folder.
         record: the name of the record, the file in the folder that holds `hashes`.
         hashes: the value of `FILES` in the record: the result of `hashes_of` when the
-            folder was written. Somebody may have put any other value there.
+            folder was written. The record may have been edited, so this can be any
+            JSON value.
         byproducts: glob patterns of files that appear in the folder when it is used,
             such as `__pycache__/*.pyc`.
 
@@ -43,7 +45,9 @@ def check_written(
             such file.
     """
     if not isinstance(hashes, dict):
-        raise UnsafeFileError(f"{folder / record} does not list the files beside it")
+        raise UnsafeFileError(
+            f"{folder / record} holds no list of the files of its folder"
+        )
     for path in files_in(folder):
         name = path.relative_to(folder).as_posix()
         if name == record or any(fnmatchcase(name, p) for p in byproducts):

@@ -131,9 +131,9 @@ def findings_of_split(report: "Report", split: str) -> Iterator[str]:
 def sampling_findings(train: Table) -> list[str]:
     """Returns a line for each task whose column `sampling_rate` reveals the label.
 
-    The rate of a row must be the fraction that the data keeps of such rows with label
-    0, also if the label of the row is 1. A common mistake is the rate 1 in all rows
-    with label 1.
+    The rate of a row is the fraction of similar rows with label 0 that the data still
+    holds. Rows with label 1 need this rate too, although none of them was dropped. A
+    common mistake is the rate 1 in all rows with label 1.
 
     Args:
         train: training rows.

@@ -101,8 +101,9 @@ def named_weights(network: "Network") -> dict[str, Any]:
     """Returns {name: weight}, with the same names in every process.
 
     Keras adds a number to the name of a layer if an earlier network of the process has
-    a layer of the same name. These numbers are removed. If two weights then have the
-    same name, the second ends in `_2`, the third in `_3`.
+    a layer of the same name. Therefore every number at the end of a layer's name is
+    removed, also a number that is part of the layer's own name. If two weights then
+    have the same name, the second ends in `_2`, the third in `_3`.
 
     In an ensemble of runs, the names of a run's weights begin with `run_1/`, `run_2/`.
     """
@@ -125,7 +126,7 @@ def named_weights(network: "Network") -> dict[str, Any]:
 
 
 def embedding_tables(layer: Any, model: TrainedModel) -> dict[str, Any]:
-    """Returns the key `tables` of an embedding layer; {} for any other layer."""
+    """Returns {"tables": ...} for an embedding layer, and {} for any other layer."""
     from mtl_cli.layers.lookup import table_groups
 
     sizes = getattr(layer, "vocabulary_sizes", None)

@@ -41,7 +41,8 @@ class LinePlot:
         x_name: the name of the x axis.
         y_name: the name of the y axis.
         lines: the lines.
-        y_values: the values that the y axis covers; None for the y of all lines.
+        y_values: the values that the y axis must cover; None if it must cover the y
+            values of all lines.
         kept_epoch: the epoch whose weights were kept, where a vertical line is drawn;
             None if the x axis does not show epochs.
         diagonal: whether the line y = x is drawn.
@@ -83,13 +84,15 @@ class LinePlot:
             low, high = min(x.low, y.low), max(x.high, y.high)
             chart.path([(x(low), y(low)), (x(high), y(high))], "reference")
         for line in self.lines:
-            points = [
-                (x(x_value), y(y_value))
+            positions = [
+                (x(x_value), y(y_value)) if math.isfinite(y_value) else None
                 for x_value, y_value in zip(line.x, line.y, strict=True)
-                if math.isfinite(y_value)
             ]
-            for point, tooltip in zip(points, line.tooltips, strict=False):
-                chart.dot(point, 3, f"seed {color(line.color)}", tooltip)
+            # A line has a tooltip for each of its values, or no tooltips.
+            for position, tooltip in zip(positions, line.tooltips, strict=False):
+                if position is not None:
+                    chart.dot(position, 3, f"seed {color(line.color)}", tooltip)
+            points = [position for position in positions if position is not None]
             if len(points) == 1:
                 chart.dot(points[0], 3, f"seed {color(line.color)}", line.label)
             if points:

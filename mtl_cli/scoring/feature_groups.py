@@ -95,9 +95,9 @@ def copies(
 ) -> dict[tuple[str, str], str]:
     """Finds the pairs of features that are nearly copies of each other.
 
-    Two numeric features are copies if their ranks are almost perfectly correlated. Two
-    other features are copies if the value of each predicts the value of the other in
-    almost all rows.
+    Two numeric features are copies if their ranks are almost perfectly correlated. In
+    every other pair, the features are copies if each feature's value predicts the
+    value of the other feature in almost all rows.
 
     Args:
         features: the fitted features.

@@ -562,7 +562,7 @@ WRONG_SWEEP = {
         "-o: old exists; name another folder",
     ),
     "other": (["SWEEP", "TEST", "-o", "other", "--force"], "is not an evaluation"),
-    "forged": (["SWEEP", "TEST", "-o", "old", "--force"], "does not list the files"),
+    "forged": (["SWEEP", "TEST", "-o", "old", "--force"], "holds no list of the files"),
     "link": (["SWEEP", "TEST", "-o", "link", "--force"], "is not an evaluation"),
     "table": (["SWEEP"], "is a sweep; name a table"),
     "json": (["SWEEP", "TEST", "--json", "o.json"], "--json: "),

@@ -154,7 +154,7 @@ WRONG = {
         2,
         "changed holds 'fingerprint.pb', which has changed since it was written",
     ),
-    "unlisted": (["RUN", "unlisted", "--force"], 2, "does not list the files beside"),
+    "unlisted": (["RUN", "unlisted", "--force"], 2, "holds no list of the files"),
     "linked": (["RUN", "linked", "--force"], 2, "assets/notes is not a regular file"),
     "link": (["RUN", "link", "--force"], 2, "link is not an export of mtl-cli"),
     "format": (["RUN", "new", "--format", "saved"], 2, "did you mean saved_model?"),

@@ -35,6 +35,13 @@ def test_line_is_drawn_through_its_defined_points() -> None:
     assert marks_of(chart, "circle", "seed") == []
 
 
+def test_dot_has_the_tooltip_of_its_own_value() -> None:
+    line = Line("click", [1, 2, 3], [0.5, math.nan, 0.7], tooltips=["a", "b", "c"])
+    chart = LinePlot("calibration", "x", "y", [line]).chart()
+    marks = [*chart.marks, *chart.clipped]
+    assert [mark.tooltip for mark in marks if mark.tag == "circle"] == ["a", "c"]
+
+
 def test_line_of_one_point_is_a_dot() -> None:
     chart = LinePlot("loss", "epoch", "loss", [Line("click", [1], [0.5])]).chart()
     assert len(marks_of(chart, "circle", "seed")) == 1
