@@ -113,13 +113,24 @@ def rows_of(features: dict[str, Any], count: int, seed: int) -> Any:
     return table if "other_word" in features else table.drop_columns(["other_word"])
 
 
+REGRESSIONS = ["spent", "seconds"]
+# A regression of rows with huge numbers can be a small difference of large terms, and
+# float32 then keeps fewer digits. How many depends on the order in which a processor
+# adds. One row of 10,000 was seen to differ by 1.5e-5 between TensorFlow and ONNX
+# Runtime. Probabilities have no such rows.
+CANCELLATION = 4
+
+
 def assert_same_numbers(
     run: Path, format_name: str, features: dict[str, Any], count: int
 ) -> None:
     table = rows_of(features, count, seed=3)
     expected = mtl_cli.load(run).predict(table)
     columns = scorer(run, format_name)(as_inputs(table))
-    assert largest_difference(columns, expected) <= TOLERANCES[format_name]
+    tolerance = TOLERANCES[format_name]
+    bounded = expected.drop(columns=REGRESSIONS)
+    assert largest_difference({c: columns[c] for c in bounded}, bounded) <= tolerance
+    assert largest_difference(columns, expected) <= CANCELLATION * tolerance
     assert (expected.nunique() > count / 20).all()
 
 
