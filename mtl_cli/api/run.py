@@ -79,15 +79,19 @@ class Run:
             were kept.
 
         Raises:
-            DataError: if the run has no history, or its history is damaged.
+            DataError: if the run has no history or configuration, or one of the two
+                files is damaged.
         """
         from mtl_cli.pages.figures import figure_of
         from mtl_cli.runs.epoch_rows import learning_curves
 
         history, config = self.history, self.config
         try:
-            best_epochs = history["epoch"][history["best"].astype(bool)]
             stops_early = config["trainer"]["patience"] is not None
+        except DAMAGED_FILE_ERRORS as error:
+            raise self._damaged("config.yaml", error) from None
+        try:
+            best_epochs = history["epoch"][history["best"].astype(bool)]
             # Without early stopping, or if no epoch is marked as the best, the weights
             # of the last epoch are kept.
             keeps_best = stops_early and len(best_epochs)

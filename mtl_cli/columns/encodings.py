@@ -24,6 +24,8 @@ class Encodings:
             weight is 1 for the scenario of the row; if the scenario is unknown, all
             weights are equal and sum to 1. None if no part of the network reads the
             scenario.
+        outputs_are_x: whether each encoding is `x`, or `x` with scaled columns:
+            the encoder then has neither a deep network nor interactions.
     """
 
     outputs: list[Tensor]
@@ -31,6 +33,7 @@ class Encodings:
     columns: list[str]
     embedded: list[str]
     scenario: Tensor | None = None
+    outputs_are_x: bool = False
 
     def of_features(self, names: Sequence[str]) -> list[Tensor]:
         """Returns the columns of some features in `x`.

@@ -165,7 +165,8 @@ class Encoder(Options):
             self._encode_set(groups_of_set, x, first_order, dense_options)
             for groups_of_set, x in zip(sets, xs, strict=True)
         ]
-        return replace(encodings, outputs=outputs)
+        are_x = all(output is x for output, x in zip(outputs, xs, strict=True))
+        return replace(encodings, outputs=outputs, outputs_are_x=are_x)
 
     def _scale(
         self, encodings: Encodings, dense_options: dict[str, Any]

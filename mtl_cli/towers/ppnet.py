@@ -63,8 +63,9 @@ class PPNet(Towers):
             for prior, x in pairs
         ]
         u = select_sets(gate_inputs, len(towers))
-        # If the towers read the encoding, reports can name the first layer's input.
-        features = encodings.columns if hidden is encodings.outputs[0] else []
+        # If the towers read x, reports can name the features of the first layer's input.
+        reads_x = encodings.outputs_are_x and hidden is encodings.outputs[0]
+        features = encodings.columns if reads_x else []
         logits: dict[int, Tensor] = {}
         for (units, num_logits), tasks in tasks_by_shape(
             [(t.units, t.num_logits) for t in towers]
@@ -107,8 +108,7 @@ class PPNet(Towers):
         units, num_logits = shape
         for layer in range(1, len(units) + 2):  # the last one gives the logits
             dim = v.shape[-1]
-            # Only an encoding without `deep` and interactions has the columns of x.
-            has_features = layer == 1 and len(features) == dim
+            has_features = layer == 1 and bool(features)
             scaled = feature_units(features) if has_features else unnamed_units(dim)
             gates = GateNU(
                 len(tasks),

@@ -93,6 +93,13 @@ def test_run_without_early_stopping_keeps_its_last_epoch(tmp_path: Path) -> None
     assert lines_of(mtl_cli.Run(folder).plot())[1][1][0] == [4, 4]
 
 
+@pytest.mark.parametrize("text", ["seed: 1", "trainer: 5", "a: ["])
+def test_plot_names_a_damaged_configuration(run: mtl_cli.Run, text: str) -> None:
+    (run.folder / "config.yaml").write_text(text)
+    with pytest.raises(mtl_cli.DataError, match=r"config.yaml is damaged"):
+        run.plot()
+
+
 def test_run_that_cannot_be_read_says_so_in_the_notebook(run: mtl_cli.Run) -> None:
     (run.folder / "metrics.json").write_text('{"test": {"click": {"auc": "x"}}}')
     (run.folder / "history.csv").write_text("epoch,best\n")

@@ -197,6 +197,15 @@ def test_report_of_the_gates_gives_the_mean_factor_of_each_feature():
         assert set(gate["weights"].values()) == {1.0}
 
 
+def test_report_names_no_features_for_units_of_a_deep_network_as_wide_as_x():
+    keys = [*PPNET, f"encoder.deep_units=[{WIDTH}]"]
+    net = built(*keys, num_tasks=2)
+    ones = {task: np.ones(64, "float32") for task in TASKS[:2]}
+    usage = measure_gate_usage(net, config(*keys), Table(features(), {}, ones))
+    seen = {(gate["level"], gate["task"]): gate["weights"] for gate in usage["gates"]}
+    assert list(seen[("layer_1", "income")]) == ["hidden"]
+
+
 @pytest.mark.parametrize(
     "setting", ["model.prior_features=[rac]", "encoder.domain_features=[rac]"]
 )
