@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from keras import ops
@@ -58,7 +58,9 @@ class DSelectKGates(Routing):
     The first, an entropy, makes each selector choose a single expert. The second keeps
     the selectors away from codes of E and above, because no expert has these codes. If
     E is a power of two, there are no such codes, and the second penalty is left out.
-    The layer passes `add_loss` one value per row; static gates pass a single value.
+    The layer passes `add_loss` one value per row; static gates pass a single value. If
+    a gate serves only some of the rows, call the layer as `DSelectKGates(...)(x,
+    row_weights)`: the penalties of the gate then count in these rows only.
 
     Args:
         num: number of gates.
@@ -72,7 +74,8 @@ class DSelectKGates(Routing):
         **kwargs: further arguments of `ParallelMLP`, for the hidden layers, and of a
             Keras layer.
 
-    Input shape: see `Gates`.
+    Input shape: x as of `Gates`; row_weights, the weight of each gate's penalties in
+        each row, `(num, batch)`; all are 1 by default. Static gates do not read them.
     Output shape: `(num, batch, num_experts)`; the last axis sums to 1 if E is a power
         of two.
 
@@ -82,6 +85,8 @@ class DSelectKGates(Routing):
         grows during training; the second penalty is at most 1000 for each selector,
         where the paper's is infinite if all r_ji of a selector are 0.
     """
+
+    has_row_penalties: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -126,14 +131,19 @@ class DSelectKGates(Routing):
         self.selectors.build(hidden_shape)
         self.mixture.build(hidden_shape)
 
-    def call(self, x: Tensor, training: bool | None = None) -> Tensor:
+    def call(
+        self,
+        x: Tensor,
+        row_weights: Tensor | None = None,
+        training: bool | None = None,
+    ) -> Tensor:
         hidden = self.hidden(x if self.reads_rows else ops.ones((1, 1)))
         # In static gates, `rows` is 1 in the shapes.
         z = ops.cast(self.selectors(hidden), "float32")  # (num, rows, k * num_bits)
         w = ops.cast(self.mixture(hidden), "float32")  # (num, rows, k)
         r = self.selection(z)  # (num, rows, k, E)
         if training:
-            self.add_penalties(r)
+            self.add_penalties(r, row_weights)
         weights = ops.sum(softmax(w)[..., None] * r, axis=2)
         if not self.reads_rows:
             shape = (weights.shape[0], ops.shape(x)[-2], self.num_experts)
@@ -157,13 +167,16 @@ class DSelectKGates(Routing):
             r *= ops.where(codes[:, b] == 1, bit, 1 - bit)
         return r
 
-    def add_penalties(self, r: Tensor) -> None:
+    def add_penalties(self, r: Tensor, row_weights: Tensor | None) -> None:
         """Adds both penalties, summed over the gates, for each row."""
-        minus_entropy = ops.sum(r * ops.log(r + EPSILON), axis=(0, 2, 3))  # (rows,)
-        penalty = -self.entropy_strength * minus_entropy
+        minus_entropy = ops.sum(r * ops.log(r + EPSILON), axis=(2, 3))  # (num, rows)
+        penalties = -self.entropy_strength * minus_entropy
         if self.num_experts < 2**self.num_bits:
             sums = ops.maximum(ops.sum(r, axis=3), LEAST_SUM)
-            penalty += ops.sum(1 / sums, axis=(0, 2))
+            penalties += ops.sum(1 / sums, axis=2)
+        if row_weights is not None and self.reads_rows:
+            penalties *= ops.cast(row_weights, penalties.dtype)
+        penalty = ops.sum(penalties, axis=0)  # (rows,)
         self.add_loss(penalty if self.reads_rows else penalty[0])
 
     def parts(self) -> dict[str, Any]:

@@ -70,6 +70,9 @@ class Routing(keras.layers.Layer):
     weighed: ClassVar[str] = "experts"
     # Whether the weights of a reader sum to 1.
     are_shares: ClassVar[bool] = True
+    # Whether training adds a penalty for each row and gate. `call` then takes
+    # `row_weights`, the weight of each gate's penalty in each row, `(gates, batch)`.
+    has_row_penalties: ClassVar[bool] = False
     # Whether reports show one mean weight per owner, instead of one weight per expert.
     reports_owners: bool = False
     # Number of networks of each reader in `parts`. The networks are in the order of the

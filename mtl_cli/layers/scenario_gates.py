@@ -16,7 +16,8 @@ class ScenarioGates(Routing):
     """Chooses, for each reader, the gate of the row's scenario.
 
     All gates are computed for all rows. A row of an unknown scenario gets the mean
-    weights over all scenarios. Call the layer as `ScenarioGates(...)(x, scenario)`.
+    weights over all scenarios. Penalties of the gates count in a row only for the gates
+    of the row's scenario. Call the layer as `ScenarioGates(...)(x, scenario)`.
 
     Args:
         gates: a layer of gates. The first `num_scenarios` gates belong to the first
@@ -50,8 +51,13 @@ class ScenarioGates(Routing):
             self.gates.build(x_shape)
 
     def call(self, x: Tensor, scenario: Tensor) -> Tensor:
-        weights = self.gates(x)  # (readers * S, B, experts)
-        shape = (len(self.routes), self.num_scenarios, -1, weights.shape[-1])
+        num_readers, options = len(self.routes), {}
+        if self.gates.has_row_penalties:
+            # (readers * S, B): 1 for the gates of the row's scenario
+            shares = ops.tile(ops.transpose(scenario), (num_readers, 1))
+            options = {"row_weights": shares}
+        weights = self.gates(x, **options)  # (readers * S, B, experts)
+        shape = (num_readers, self.num_scenarios, -1, weights.shape[-1])
         return of_scenario(ops.reshape(weights, shape), scenario)
 
     def parts(self) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class PPNet(Towers):
             for prior, x in pairs
         ]
         u = select_sets(gate_inputs, len(towers))
-        # If the towers read x, reports can name the features of the first layer's input.
+        # If the towers read x, reports can name the inputs of the first layer.
         reads_x = encodings.outputs_are_x and hidden is encodings.outputs[0]
         features = encodings.columns if reads_x else []
         logits: dict[int, Tensor] = {}

@@ -272,6 +272,28 @@ def test_other_gates_are_chosen_by_scenario_too(gate):
     assert np.ptp(want, axis=1).max() > 0.1
 
 
+@pytest.mark.parametrize("num_experts", [3, 4])  # both penalties, or the entropy alone
+def test_dselect_k_gates_are_penalised_in_rows_of_their_scenario_only(num_experts):
+    sizes = [f"model.num_shared_experts={num_experts}", "model.gate_entropy=0.5"]
+    net, rows = built("model.gate=dselect_k", *sizes), features()
+    layer = net.logits.get_layer("gates")
+    x, scenario = keras.Model(net.logits.input, layer.input)(rows)
+    layer.gates(x, training=True)
+    (of_all_gates,) = (p.numpy() for p in layer.gates.losses)
+    by_scenario = []
+    for s in range(SCENARIOS):
+        in_scenario = np.eye(SCENARIOS, dtype="float32")[[s] * ROWS]
+        layer(x, in_scenario, training=True)
+        (penalty,) = (p.numpy() for p in layer.losses)
+        by_scenario.append(penalty)
+    assert np.ptp(by_scenario, axis=0).max() > 0.1
+    np.testing.assert_allclose(sum(by_scenario), of_all_gates, 1e-5)
+    layer(x, scenario, training=True)  # rows of all scenarios, and of unknown ones
+    (penalty,) = (p.numpy() for p in layer.losses)
+    want = (np.transpose(by_scenario) * scenario_shares(rows)).sum(axis=1)
+    np.testing.assert_allclose(penalty, want, 1e-5)
+
+
 def test_m3oe_without_a_scenario_is_refused_in_one_line(tmp_path):
     code, _, error, _ = refused(tmp_path, "model=m3oe")
     assert code == 2
