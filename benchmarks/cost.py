@@ -1,9 +1,12 @@
 """Training time with more experts, tasks and levels, compared with their arithmetic.
 
 The networks are MMoE with 1 to 32 experts, MMoE with 8 experts and 1 to 16 tasks with
-the same label, and PLE with 1 to 4 levels. All networks train on Adult with batches of
-1024 rows. The plot is `results/cost.png`.
+the same label, and PLE with 1 to 4 levels. `--axes models` compares whole models at
+their defaults instead: MMoE, STAR and M3oE, or those that `--models` names. All
+networks train on Adult with batches of 1024 rows. The plot is `results/cost.png`.
 """
+
+from typing import Any
 
 from alternate import Result, alternate, arguments, ours
 from report import RESULTS, first_epoch, median, save, show, steady_speed
@@ -16,15 +19,22 @@ COUNTS = {
     "tasks": [1, 2, 4, 8, 16],
     "levels": [1, 2, 3, 4],
 }
+MODELS = ["mmoe", "star", "m3oe"]
+# The models that read the scenario of a row. On Adult, the scenario is `workclass`.
+SCENARIO_MODELS = ["star", "m3oe"]
 
 
-def overrides(axis: str, count: int) -> list[str]:
-    """Returns the overrides of one point of the plot.
+def overrides(axis: str, value: int | str) -> list[str]:
+    """Returns the overrides of one point of the plot, or of one row of a table.
 
     Args:
-        axis: what is varied: `experts`, `tasks` or `levels`.
-        count: the number of experts, tasks or levels.
+        axis: what is varied: `experts`, `tasks`, `levels` or `models`.
+        value: the number of experts, tasks or levels, or the name of the model.
     """
+    if axis == "models":
+        scenario = ["++dataset.scenario=workclass"] if value in SCENARIO_MODELS else []
+        return [f"model={value}", *scenario]
+    count = int(value)
     if axis == "experts":
         return [*MMOE, f"model.num_experts={count}"]
     if axis == "levels":
@@ -38,33 +48,39 @@ def overrides(axis: str, count: int) -> list[str]:
 def main() -> None:
     """Measures, prints, draws, saves."""
     parser = arguments(__doc__, epochs=4)
-    parser.add_argument("--axes", nargs="+", choices=COUNTS, default=list(COUNTS))
+    axes = [*COUNTS, "models"]
+    parser.add_argument("--axes", nargs="+", choices=axes, default=list(COUNTS))
+    help_text = "models of `--axes models` (default: %(default)s)"
+    parser.add_argument("--models", nargs="+", default=MODELS, help=help_text)
     options = parser.parse_args()
     epochs = f"trainer.epochs={options.epochs}"
-    points = [(axis, n) for axis in options.axes for n in COUNTS[axis]]
+    values = COUNTS | {"models": options.models}
+    points = [(axis, value) for axis in options.axes for value in values[axis]]
     contenders = [
         ours(*COMMON, epochs, *overrides(*point), name=label(*point))
         for point in points
     ]
     results = alternate(contenders, options.repeats)
 
-    summary: dict[str, list[dict[str, float]]] = {}
-    for axis, count in points:
-        if label(axis, count) in results:
-            point = summarize(count, results[label(axis, count)])
+    summary: dict[str, list[dict[str, Any]]] = {}
+    for axis, value in points:
+        if label(axis, value) in results:
+            point = summarize(value, results[label(axis, value)])
             summary.setdefault(axis, []).append(point)
     for axis, rows in summary.items():
         tabulate(axis, rows)
-    draw(summary)
+    drawn = {axis: rows for axis, rows in summary.items() if axis in COUNTS}
+    if drawn:
+        draw(drawn)
     save("cost", results, summary)
 
 
-def label(axis: str, count: int) -> str:
-    """Returns the name of a point, such as `8 experts`."""
-    return f"{count} {axis}"
+def label(axis: str, value: int | str) -> str:
+    """Returns the name of a point, such as `8 experts` or `mmoe`."""
+    return f"{value} {axis}" if axis in COUNTS else str(value)
 
 
-def summarize(count: int, runs: list[Result]) -> dict[str, float]:
+def summarize(value: int | str, runs: list[Result]) -> dict[str, Any]:
     """Returns the medians of one point.
 
     A training step counts as three forward passes, a multiply-add as two operations.
@@ -72,7 +88,8 @@ def summarize(count: int, runs: list[Result]) -> dict[str, float]:
     speed = median(runs, steady_speed)
     multiply_adds = runs[0]["multiply_adds"]
     return {
-        "count": count,
+        "count": value,
+        "parameters": runs[0]["parameters"],
         "samples_per_second": speed,
         "microseconds": 1e6 / speed,
         "multiply_adds": multiply_adds,
@@ -81,11 +98,12 @@ def summarize(count: int, runs: list[Result]) -> dict[str, float]:
     }
 
 
-def tabulate(axis: str, rows: list[dict[str, float]]) -> None:
+def tabulate(axis: str, rows: list[dict[str, Any]]) -> None:
     """Prints the time and the arithmetic of each point, relative to the first point."""
     cells = [
         [
             f"{row['count']}",
+            f"{row['parameters']:,}",
             f"{row['samples_per_second']:,.0f}",
             f"{row['microseconds'] / rows[0]['microseconds']:.2f} x",
             f"{row['multiply_adds'] / rows[0]['multiply_adds']:.2f} x",
@@ -95,12 +113,13 @@ def tabulate(axis: str, rows: list[dict[str, float]]) -> None:
         ]
         for row in rows
     ]
-    heads = ["samples/s", "time", "arithmetic", "multiply-adds", "GFLOP/s"]
+    heads = ["parameters", "samples/s", "time", "arithmetic"]
+    heads += ["multiply-adds", "GFLOP/s"]
     title = f"{axis}: cost of a training sample, compared with its arithmetic"
     show(title, [axis, *heads, "epoch 1, s"], cells)
 
 
-def draw(summary: dict[str, list[dict[str, float]]]) -> None:
+def draw(summary: dict[str, list[dict[str, Any]]]) -> None:
     """Draws the time per sample over each count.
 
     A dashed line shows the time if it grew as the arithmetic does.
