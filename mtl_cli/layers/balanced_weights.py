@@ -19,7 +19,7 @@ class BalancedWeights(Routing):
         own   = sigmoid(strength) sigmoid(balance)
         other = sigmoid(strength) (1 - sigmoid(balance)) / (n - 1)
 
-    All readers have the same two numbers, which start at 1 as in the authors' code. An
+    All readers have the same two numbers. Both start at 1, as in the authors' code. An
     only expert has the weight `own`. Call the layer as `BalancedWeights(routes)(x)`,
     where reader i owns expert i; or as `BalancedWeights(routes)(x, owned)` with one
     reader, who owns another expert in each row.
@@ -28,9 +28,9 @@ class BalancedWeights(Routing):
         routes: the readers, and the n experts that each weighs.
         label: the name of the weights in reports.
 
-    Input shape: x `(batch, dim)`, of which only the number of rows is read; owned
-        `(batch, n)`, the share of each expert that the row's reader owns. The shares of
-        a row sum to 1.
+    Input shape: x `(batch, dim)`; the layer reads only its number of rows. owned
+        `(batch, n)`: 1 for the expert that the row's reader owns, and 0 for all others,
+        or weights that sum to 1.
     Output shape: `(readers, batch, n)`.
 
     Example:

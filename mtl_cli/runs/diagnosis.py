@@ -27,7 +27,7 @@ MAX_TESTS = 400  # the number of slices times the number of outputs
 # predicting it, so the measurement adds about 4 % to the time of training.
 PREDICTED_FRACTION = 0.12
 REPEATS = 5  # the number of times that the values of each feature are shuffled
-MIN_ROWS = 400  # importance is measured on at least so many rows, or on all rows
+MIN_ROWS = 400  # importance is measured on at least this many rows, or on all rows
 
 
 @dataclass(frozen=True)
