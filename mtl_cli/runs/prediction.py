@@ -50,11 +50,13 @@ class Counts:
         seconds: the time to read, encode, predict and write the rows, without the time
             to load the model.
         unseen: {feature: number of rows with a value that no training row has}.
+        not_finite: {column: number of predictions that are infinite, or no number}.
     """
 
     rows: int = 0
     seconds: float = 0.0
     unseen: dict[str, int] = field(default_factory=dict)
+    not_finite: dict[str, int] = field(default_factory=dict)
 
 
 def predict_files(
@@ -92,6 +94,9 @@ def predict_files(
                 num_unseen = len(np.unique(value_rows.unseen))
                 counts.unseen[name] = counts.unseen.get(name, 0) + num_unseen
             columns = prediction_columns(network, config, encoded)
+            for name, predictions in columns.items():
+                num_wrong = int((~np.isfinite(predictions)).sum())
+                counts.not_finite[name] = counts.not_finite.get(name, 0) + num_wrong
             for name in keep:
                 if name in columns:
                     raise ConfigError(
@@ -177,11 +182,18 @@ def opened_target(target: str) -> Iterator[Callable[[pa.Table], None]]:
                 writer.close()
 
 
-def unseen_warnings(counts: Counts) -> list[str]:
-    """Returns one line per feature that has values which no training row has."""
-    return [
-        f"{name}: {unseen:,} of {counts.rows:,} rows ({unseen / counts.rows:.1%}) have "
-        "a value that no training row has; such a value is taken as unknown"
-        for name, unseen in counts.unseen.items()
-        if unseen
+def prediction_warnings(counts: Counts) -> list[str]:
+    """Returns lines about features with unseen values and columns that overflow."""
+    unseen = [
+        f"{name}: {num_rows:,} of {counts.rows:,} rows ({num_rows / counts.rows:.1%}) "
+        "have a value that no training row has; such a value is taken as unknown"
+        for name, num_rows in counts.unseen.items()
+        if num_rows
     ]
+    not_finite = [
+        f"{name}: {num_wrong:,} of {counts.rows:,} predictions are not finite; look for "
+        "huge numbers in the features of these rows"
+        for name, num_wrong in counts.not_finite.items()
+        if num_wrong
+    ]
+    return unseen + not_finite

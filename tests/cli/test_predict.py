@@ -18,6 +18,7 @@ from helpers.planted_data import config, run_in, values
 
 from mtl_cli.cli import predict
 from mtl_cli.data.sources import Source
+from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs import prediction
 
 FEATURES: dict[str, Any] = {
@@ -148,6 +149,27 @@ def test_csv_without_labels_goes_from_stdin_to_stdout(
     assert list(frame["user"]) == table["user"].to_pylist()
     np.testing.assert_allclose(frame[OUTPUTS], written, rtol=1e-5)
     assert b"100 rows in" in err
+
+
+def test_predictions_that_are_not_finite_are_counted(
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def overflowing(*arguments: Any) -> dict[str, Any]:
+        columns = prediction_columns(*arguments)
+        columns["spent"][:4] = [np.inf, -np.inf, np.nan, np.nan]
+        return columns
+
+    monkeypatch.setattr(prediction, "prediction_columns", overflowing)
+    pyarrow.parquet.write_table(rows(100, seed=1), tmp_path / "new.parquet")
+    assert predicted(run, tmp_path / "new.parquet", "-o", tmp_path / "o.csv") == 0
+    warnings = capsys.readouterr().err.splitlines()[:-1]
+    assert warnings == [
+        "warning: spent: 4 of 100 predictions are not finite; look for huge numbers in "
+        "the features of these rows"
+    ]
 
 
 def test_values_that_no_training_row_has_are_counted(
