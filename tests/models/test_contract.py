@@ -148,21 +148,15 @@ def network(data):
 
 
 # Of a fixture, so that all tests of a pair follow one another and share its training.
-# Six epochs are enough for the pairs of the default suite, but not for all others.
-TRAINED = [
-    pytest.param(
-        (*p.values, 20 if p.marks else 6), id="-".join(p.values), marks=p.marks
-    )
-    for p in PAIRS
-]
+TRAINED = [pytest.param(p.values, id="-".join(p.values), marks=p.marks) for p in PAIRS]
 
 
 @pytest.fixture(scope="module", params=TRAINED)
 def trained(request, data):
     """A pair trained on five tasks of three kinds, computing in bfloat16."""
-    model, encoder, epochs = request.param
+    model, encoder = request.param
     keras.utils.set_random_seed(1)
-    options = ["trainer.precision=bfloat16", f"trainer.epochs={epochs}"]
+    options = ["trainer.precision=bfloat16", "trainer.epochs=6"]
     # Adam's many operations per weight would take half of the time.
     # Without clipping, some pairs would diverge at this rate.
     options += ["optimizer=sgd", "optimizer.learning_rate=0.1", "optimizer.clip_norm=1"]
