@@ -45,12 +45,14 @@ class Encoder(Options):
     With `domain_features`, a gate scales x before `deep` and `interact` read x, as
     EPNet does:
 
-        x <- 2 sigmoid(V relu(U [d; sg(x)] + c) + e) * x
+        x <- 2 sigmoid(V relu(U [d; sg(x)] + c) + c') * x
 
     d are the columns of the domain features in x. sg stops gradients, and * is the
-    element-wise product. The matrices U, V and the vectors c, e are the gate's weights.
-    relu stands for the key `model.activation`. The weights that `Fields.first_order`
-    creates are not part of x, so they are not scaled.
+    element-wise product. The matrices U, V and the vectors c, c' are weights of the
+    gate. relu stands for the key `model.activation`. The weights that
+    `Fields.first_order` creates are not part of x, so they are not scaled. The paper
+    writes E for x, E(F_d) for d, delta_domain for the factors, and O_ep for the scaled
+    x.
 
     Attributes:
         name: name of the encoder's module.
@@ -65,8 +67,8 @@ class Encoder(Options):
         domain_gate_units: hidden widths of the gate, one for each hidden layer.
 
     Reference: Chang et al., "PEPNet: Parameter and Embedding Personalized Network for
-        Infusing with Personalized Prior Information", KDD 2023, equation 5, for the
-        gate.
+        Infusing with Personalized Prior Information", KDD 2023, equations 5 and 6,
+        for the gate.
     """
 
     name: str

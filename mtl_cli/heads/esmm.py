@@ -24,7 +24,7 @@ class ESMM(Heads):
     paper's entire space.
 
     Reference: Ma et al., "Entire Space Multi-Task Model: An Effective Approach for
-        Estimating Post-Click Conversion Rate", SIGIR 2018, equation 1.
+        Estimating Post-Click Conversion Rate", SIGIR 2018, equations 1 and 3.
     """
 
     click_task: Annotated[

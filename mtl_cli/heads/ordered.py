@@ -21,8 +21,8 @@ class Ordered(Heads):
         order_penalty / B * sum_rows sum_{t > 1} max(p_t - p_{t-1}, 0)
 
     Reference: Xi et al., "Modeling the Sequential Dependence among Audience Multi-step
-        Conversions with Multi-task Learning in Targeted Display Advertising", KDD 2021,
-        equation 9: the behavioral expectation calibrator.
+        Conversions with Multi-task Learning in Targeted Display Advertising", KDD 2021:
+        the behavioral expectation calibrator.
     """
 
     order_penalty: Annotated[

@@ -70,7 +70,7 @@ def extract(
 
     Reference: Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task
         Learning (MTL) Model for Personalized Recommendations", RecSys 2020,
-        equations 1 to 7.
+        equations 2 to 7.
     """
     if len(tasks.shape) == 3 and tasks.shape[0] != num_tasks:
         raise ValueError(

@@ -46,7 +46,7 @@ class GateNU(Routing):
         TensorShape([2, 5, 3])
 
     Reference: Chang et al., "PEPNet: Parameter and Embedding Personalized Network for
-        Infusing with Personalized Prior Information", KDD 2023, equations 3 and 4.
+        Infusing with Personalized Prior Information", KDD 2023, equations 2 and 3.
     """
 
     weighed: ClassVar[str] = "units"

@@ -48,7 +48,7 @@ class Gates(Routing):
         TensorShape([2, 5, 3])
 
     Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
-        Multi-gate Mixture-of-Experts", KDD 2018, equation 7.
+        Multi-gate Mixture-of-Experts", KDD 2018, equation 8.
     """
 
     pieces_by_expert: tuple[str, ...] = ("logits.kernel",)
@@ -118,7 +118,7 @@ class Mix(keras.layers.Layer):
         TensorShape([2, 5, 4])
 
     Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
-        Multi-gate Mixture-of-Experts", KDD 2018, equation 6.
+        Multi-gate Mixture-of-Experts", KDD 2018, equation 7.
     """
 
     def build(self, weights_shape: Shape, experts_shape: Shape) -> None:

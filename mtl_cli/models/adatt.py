@@ -13,20 +13,24 @@ from mtl_cli.models.base import Sharing
 class AdaTT(Sharing):
     """Each level has one fusion unit u per task t = 1 ... T, and a shared unit s.
 
-        f_u^0  = x
-        E_ui^j = expert i of unit u (f_u^{j-1})           for each level j = 1 ... J
-        g_u^j  = softmax(W_u^j f_u^{j-1})                 a weight for each E_ri^j
-        f_u^j  = sum_{r,i} g_uri^j E_ri^j + sum_i v_ui^j E_ui^j
-        z_t    = f_t^J
-        y_t    = h_t(z_t)
+        x_u^0 = x
+        E_u^j = experts f_u1^j, f_u2^j, ... of unit u (x_u^{j-1})
+        E^j   = [E_1^j; ...; E_T^j; E_s^j]
+        g_u^j = softmax(W_u^j x_u^{j-1})             a weight for each expert in E^j
+        x_u^j = sum_i g_ui^j E_i^j + sum_i v_ui^j E_ui^j   for each level j = 1 ... J
+        z_t   = x_t^J
+        y_t   = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. The gate of unit u weighs the experts of all units r of the level. The
-    native weights v_ui^j are trained, and are the same for all rows. If all units have
-    a single expert, there are no native weights: v_ui^j is 1.
+    `Sharing`. E_u^j is the list of the outputs of unit u's experts, and E_ui^j one
+    output. E^j is the list for all units, and E_i^j one output. The native weights
+    v_ui^j are trained, and are the same for all rows. If all units have a single
+    expert, there are no native weights: v_ui^j is 1.
 
-    The last level has no output f_s^J. Without shared experts, there is no unit s; the
-    paper calls this AdaTT-sp. `layers.adatt_level` computes a level.
+    The last level has no output x_s^J. Without shared experts, there is no unit s; the
+    paper calls this AdaTT-sp. The paper writes l for j, L for J, f_t^l(x) for x_t^j,
+    e_ti^l for the expert f_ti^j, m_t for the number of experts of unit t, and G_t^l for
+    the weights g_t^j. `layers.adatt_level` computes a level.
 
     Attributes:
         num_levels: number of levels, J.
@@ -37,7 +41,7 @@ class AdaTT(Sharing):
         gate_units: hidden widths of each gate; empty for the paper's linear gate.
 
     Reference: Li et al., "AdaTT: Adaptive Task-to-Task Fusion Network for Multitask
-        Learning in Recommendations", KDD 2023, equations 3 to 9.
+        Learning in Recommendations", KDD 2023, equations 1 to 10.
         Differs from the paper in: the experts of all levels have the same widths.
     """
 
@@ -58,12 +62,12 @@ class AdaTT(Sharing):
         from mtl_cli.layers import adatt_level
 
         (x,) = encodings  # one encoding, (batch, dim)
-        f_tasks = f_shared = x  # f_t^0, f_s^0
+        x_tasks = x_shared = x  # x_t^0, x_s^0
         for level in range(1, self.num_levels + 1):
-            # f_t^j, (tasks, batch, units), and f_s^j, (batch, units)
-            f_tasks, f_shared = adatt_level(
-                f_tasks,
-                f_shared,
+            # x_t^j, (tasks, batch, units), and x_s^j, (batch, units)
+            x_tasks, x_shared = adatt_level(
+                x_tasks,
+                x_shared,
                 num_tasks=len(tasks),
                 num_specific_experts=self.num_specific_experts,
                 num_shared_experts=self.num_shared_experts,
@@ -74,4 +78,4 @@ class AdaTT(Sharing):
                 name=f"level_{level}",
                 **self.dense_options,
             )
-        return f_tasks  # z_t, (tasks, batch, units)
+        return x_tasks  # z_t, (tasks, batch, units)

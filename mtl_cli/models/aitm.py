@@ -12,15 +12,16 @@ class AITM(Sharing):
 
         q_t = f_t(x)
         z_1 = q_1
-        p_t = g_t(z_t)                              the vector that task t passes on
+        p_t = transfer_t(z_t)                       the vector that task t passes on
         a_u = <Q u, K u> / sqrt(k)                  for u = p_{t-1} and u = q_t
         z_t = sum_u softmax(a)_u V u                for t > 1
         y_t = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. k is the width of q_t, and g_t is one dense layer of k units. <a, b> is
-    the dot product. The matrices V, Q and K are the same for all tasks. The paper calls
-    the three matrices h1, h2 and h3.
+    `Sharing`. k is the width of q_t, and transfer_t is one dense layer of k units. <a,
+    b> is the dot product. The matrices V, Q and K are the same for all tasks. The paper
+    writes h1, h2 and h3 for V, Q and K, g_t for transfer_t, v for x, and w_u for
+    softmax(a)_u.
 
     The networks f_t are the paper's towers, so the towers h_t have no hidden layers in
     `conf/model/aitm.yaml`. The heads `ordered` are the paper's calibrator, see
@@ -30,8 +31,7 @@ class AITM(Sharing):
         bottom_units: widths of the layers of each task's network f_t.
 
     Reference: Xi et al., "Modeling the Sequential Dependence among Audience Multi-step
-        Conversions with Multi-task Learning in Targeted Display Advertising", KDD 2021,
-        equations 2 to 7.
+        Conversions with Multi-task Learning in Targeted Display Advertising", KDD 2021.
         Differs from the paper in: all layers have the same `dropout`; V, Q and K start
         as `initializer` draws them.
     """
@@ -62,8 +62,10 @@ class AITM(Sharing):
         )
         z = [q[0]]
         for t in range(1, len(tasks)):
-            g = ParallelMLP(1, [k], name=f"transfers_{t - 1}", **self.dense_options)
-            u = ops.stack([g(z[-1])[0], q[t]])  # p_{t-1} and q_t, (2, batch, k)
+            transfer = ParallelMLP(
+                1, [k], name=f"transfers_{t - 1}", **self.dense_options
+            )
+            u = ops.stack([transfer(z[-1])[0], q[t]])  # p_{t-1} and q_t, (2, batch, k)
             projections = project(ops.reshape(u, (-1, k)))  # (3, 2 * batch, k)
             vqk = ops.reshape(projections, (3, 2, -1, k))  # V u, Q u, K u
             route = Route(t, [Expert(t - 1), Expert(t)])

@@ -18,8 +18,8 @@ class CGC(Sharing):
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
     `Sharing`. S_t(x) is a list of the experts' outputs, and S_t(x)_i one output. CGC is
-    PLE with one level; `layers.extract` computes a level. The paper writes w^t for g_t
-    and g^t for z_t.
+    PLE with one level; `layers.extract` computes a level. The paper writes k for t, w^k
+    for g_t, g^k for z_t and t^k for h_t.
 
     Attributes:
         num_specific_experts: number of experts of each task; 0 makes CGC an MMoE.
@@ -29,7 +29,7 @@ class CGC(Sharing):
 
     Reference: Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task
         Learning (MTL) Model for Personalized Recommendations", RecSys 2020,
-        equations 1 to 4.
+        equations 2 to 5.
     """
 
     num_specific_experts: CountOrZero

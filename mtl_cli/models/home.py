@@ -34,7 +34,8 @@ class HoME(Sharing):
         F(v) = sum_l softmax(W v)_l 2 sigmoid(A_l B_l v)
 
     * is the element-wise product. The experts of one owner (a task, a group, or all
-    groups) share a feature gate. `layers/home_levels.py` computes the levels.
+    groups) share a feature gate. The paper calls v_k and v_s meta representations, and
+    writes LoRA for a product A_l B_l. `layers/home_levels.py` computes the levels.
 
     Attributes:
         groups: {group: the tasks of the group}; null puts all tasks into one group.

@@ -23,7 +23,8 @@ class M3oE(Sharing):
     s is the scenario of the row, one of S: the value of the feature `dataset.scenario`.
     sg stops gradients: a gate does not train what it reads. All networks have layers of
     the form activation(layer norm(W v + b)), and mlp' has one. The numbers e_d, e_t,
-    b_d and b_t are learnt. A row of an unknown scenario gets the mean over all
+    b_d and b_t are learnt. In the paper, their sigmoids are alpha and beta, a scenario
+    is a domain d, and e is h_d. A row of an unknown scenario gets the mean over all
     scenarios.
 
     Attributes:

@@ -16,7 +16,7 @@ class MMoE(Sharing):
         y_t    = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`.
+    `Sharing`. The paper writes k for the task t, and f^k(x) for z_t.
 
     Attributes:
         num_experts: number of experts.
@@ -24,7 +24,7 @@ class MMoE(Sharing):
         gate_units: hidden widths of each gate; empty for the paper's linear gate.
 
     Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
-        Multi-gate Mixture-of-Experts", KDD 2018, equations 5 to 7.
+        Multi-gate Mixture-of-Experts", KDD 2018, equations 6 to 8.
     """
 
     num_experts: Count

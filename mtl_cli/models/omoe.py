@@ -24,7 +24,7 @@ class OMoE(Sharing):
         gate_units: hidden widths of the gate; empty for the paper's linear gate.
 
     Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
-        Multi-gate Mixture-of-Experts", KDD 2018, equation 2.
+        Multi-gate Mixture-of-Experts", KDD 2018, equation 5.
     """
 
     num_experts: Count

@@ -23,8 +23,8 @@ class PLE(Sharing):
     list for all experts of level j: the specific experts of all tasks, then the shared
     experts. Each gate g is the softmax of a linear layer.
 
-    `layers.extract` computes a level. The paper writes w^{t,j} for g_t^j and g^{t,j}
-    for x_t^j.
+    `layers.extract` computes a level. The paper writes k for t, w^{k,j} for g_t^j,
+    g^{k,j} for x_t^j, N for J and t^k for h_t.
 
     Attributes:
         num_levels: number of levels, J; PLE with 1 level is CGC.
@@ -36,7 +36,7 @@ class PLE(Sharing):
 
     Reference: Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task
         Learning (MTL) Model for Personalized Recommendations", RecSys 2020,
-        equations 5 to 7.
+        equations 6 and 7.
     """
 
     num_levels: Count

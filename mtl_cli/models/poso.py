@@ -11,7 +11,7 @@ from mtl_cli.models.base import Sharing
 class POSO(Sharing):
     """Each expert f_i can specialise in a group of users that the gate p recognises.
 
-        p(u)   = sigmoid(V relu(U u + c) + e)    a factor for each expert
+        p(u)   = sigmoid(V relu(U u + c) + c')   a factor for each expert
         g_t(x) = softmax(W_t x)                  a weight for each expert
         z_t    = C sum_i p(u)_i g_t(x)_i f_i(x)
         y_t    = h_t(z_t)
@@ -19,7 +19,8 @@ class POSO(Sharing):
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
     `Sharing`. u are the embeddings and dense values of the personal features. The
     factors p(u) are the same for all tasks. Since they are below 1, the constant C
-    keeps z_t from being small.
+    keeps z_t from being small. The paper writes g(x_pc) for p(u), e^(i) for f_i, and
+    x_t with a hat for z_t.
 
     Attributes:
         num_experts: number of experts.
@@ -31,7 +32,7 @@ class POSO(Sharing):
         scale: C. With 2, the model is MMoE as long as all factors are 1/2.
 
     Reference: Dai et al., "POSO: Personalized Cold Start Modules for Large-scale
-        Recommender Systems", 2021, POSO (MMoE).
+        Recommender Systems", 2021, POSO (MMoE), equations 17 and 18.
     """
 
     num_experts: Count

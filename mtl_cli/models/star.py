@@ -18,10 +18,11 @@ class STAR(Sharing):
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
     `Sharing`. s is the scenario of the row: the value of the feature
-    `dataset.scenario`. * is the element-wise product. The weights W^l and b^l are
-    shared by all scenarios, W_s^l and b_s^l belong to scenario s. norm_s normalises x
-    by the mean and variance over rows of s, see `layers/partitioned_norm.py`. A row of
-    an unknown scenario gets, in each layer, the mean over all scenarios.
+    `dataset.scenario`. The paper calls s a domain p. * is the element-wise product. The
+    weights W^l and b^l are shared by all scenarios, W_s^l and b_s^l belong to scenario
+    s. norm_s normalises x by the mean and variance over rows of s, see
+    `layers/partitioned_norm.py`. A row of an unknown scenario gets, in each layer, the
+    mean over all scenarios.
 
     Attributes:
         bottom_units: widths of the layers of the bottom network; if empty, x^L = x^0.

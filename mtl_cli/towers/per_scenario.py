@@ -11,11 +11,11 @@ from mtl_cli.towers.base import TowerOf, Towers
 class PerScenario(Towers):
     """Towers that no two scenarios and no two tasks share.
 
-        h_ts^1    = z_t
-        h_ts^l+1  = relu(layer norm(W_ts^l h_ts^l + b_ts^l))    for l = 1 ... L
-        y_t       = W_ts^L+1 h_ts^L+1 + b_ts^L+1
+        v_ts^1    = z_t
+        v_ts^l+1  = relu(layer norm(W_ts^l v_ts^l + b_ts^l))    for l = 1 ... L
+        y_t       = W_ts^L+1 v_ts^L+1 + b_ts^L+1
 
-    z_t is the hidden vector of task t, h_ts^l the input of layer l of its tower for
+    z_t is the hidden vector of task t, v_ts^l the input of layer l of its tower for
     scenario s, and y_t its logits. The tower has L hidden layers. s is the scenario of
     the row. A row of an unknown scenario gets the mean of the logits over all
     scenarios. All towers are computed for all rows: the cost grows with the number of

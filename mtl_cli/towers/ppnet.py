@@ -15,7 +15,7 @@ class PPNet(Towers):
     """Towers with a gate before each layer: its factors d scale the layer's input.
 
         u         = [embeddings of the prior features; sg(x)]
-        d_t^l     = 2 sigmoid(V_t^l relu(U^l u + c^l) + e_t^l)    for l = 1 ... L + 1
+        d_t^l     = 2 sigmoid(V_t^l relu(U^l u + c^l) + c'_t^l)   for l = 1 ... L + 1
         v_t^1     = z_t
         v_t^{l+1} = relu(W_t^l (d_t^l * v_t^l) + b_t^l)           for l = 1 ... L
         y_t       = W_t^{L+1} (d_t^{L+1} * v_t^{L+1}) + b_t^{L+1}
@@ -27,8 +27,11 @@ class PPNet(Towers):
     features. If each task has an encoding x_t of its own, the gates of task t read x_t
     and have their own U_t^l and c_t^l.
 
+    The paper writes O_prior for the embeddings of the prior features, O_ep for x,
+    delta_task for d, H for v, and 2 as gamma.
+
     Reference: Chang et al., "PEPNet: Parameter and Embedding Personalized Network for
-        Infusing with Personalized Prior Information", KDD 2023, equations 6 to 9.
+        Infusing with Personalized Prior Information", KDD 2023, equations 7 to 9.
     """
 
     prior_features: Annotated[

@@ -27,7 +27,7 @@ def softmax(z):
 
 
 def smooth_step(t, gamma):
-    """S(t) of Hazimeh et al., equation 3."""
+    """The smooth step S(t) of Hazimeh et al."""
     inside = -2 / gamma**3 * t**3 + 3 / (2 * gamma) * t + 1 / 2
     return np.where(t <= -gamma / 2, 0, np.where(t >= gamma / 2, 1, inside))
 

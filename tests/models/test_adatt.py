@@ -48,7 +48,7 @@ def native(net, name, num_units):
 
 
 def equations(net, x, num_levels, num_tasks):
-    """f_u^j = g_u^j(f_u^{j-1}) E^j + v_u^j E_u^j, for each task and the shared unit."""
+    """x_u^j = g_u^j(x_u^{j-1}) E^j + v_u^j E_u^j, for each task and the shared unit."""
     names = {layer.name for layer in net.logits.layers}
     streams, shared = [x] * num_tasks, x
     for number in range(1, num_levels + 1):
