@@ -24,6 +24,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.errors import ConfigError, StorageError, first_line
+from mtl_cli.core.other_files import UnsafeFileError
+from mtl_cli.core.sqlite_database import check_sqlite_database
 
 KEY = "hydra.sweeper.storage"
 CONNECT_SECONDS = 5  # unless the URL sets `?connect_timeout=`
@@ -113,6 +115,11 @@ def open_storage(url: str, sweep: Path) -> SearchStorage:
     name += f":{parsed.port}" if parsed.port else ""
     name += f"/{parsed.database}"
     is_shared = engine.dialect.name != "sqlite"
+    if not is_shared and parsed.database:
+        try:
+            check_sqlite_database(Path(parsed.database))
+        except UnsafeFileError as error:
+            raise ConfigError(f"{KEY}: {error}") from None
     return SearchStorage(
         connect(engine, url, name), name, read_or_make_id(sweep) if is_shared else ""
     )

@@ -19,6 +19,7 @@ from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.secrets import secret_in
+from mtl_cli.core.sqlite_database import check_sqlite_database
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
@@ -41,8 +42,8 @@ DEFAULT_VARIABLES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
-# The start of an address. Text without such a start is a path.
-ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://|(?P<name>databricks(-uc)?)$")
+# The start of the address of a server. Text without such a start is a path.
+SERVER = re.compile(r"[a-z][a-z0-9+.-]*://|databricks(-uc)?$", re.IGNORECASE)
 LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3")
 TOO_MANY_REQUESTS, FIRST_SERVER_ERROR = 429, 500  # HTTP status codes
 
@@ -67,6 +68,9 @@ class MLflow(Tracker):
     _run_id: str = PrivateAttr("")  # of the MLflow run
     _printable_uri: str = PrivateAttr("")  # the address without a password
     _store: Path | None = PrivateAttr(None)  # see `store_folder`
+    _is_typed: bool = PrivateAttr(
+        False
+    )  # whether the user's environment has the address
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
         load_quietly()
@@ -74,9 +78,12 @@ class MLflow(Tracker):
 
         self._folder = run
         uri = without_user(self.uri or mlflow.get_tracking_uri())
-        if self.uri is not None or URI_VARIABLE not in os.environ:
+        self._is_typed = self.uri is None and URI_VARIABLE in os.environ
+        if not self._is_typed:
             check_local_store(uri)
         self._store = store_folder(uri)
+        if is_sqlite(uri):
+            check_sqlite_database(database_file(uri))
         self._printable_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
         with self._limits(START_SECONDS), locked_database(uri):
             check_connection(uri)
@@ -188,7 +195,7 @@ class MLflow(Tracker):
                 names and that lies outside; see `is_elsewhere`.
         """
         artifacts = self._client.get_run(self._run_id).info.artifact_uri
-        if is_elsewhere(artifacts, self._store):
+        if is_elsewhere(artifacts, self._store, may_be_remote=self._is_typed):
             raise OSError(
                 f"{self._printable_uri} would write artifacts to {artifacts}, outside "
                 "of the current folder"
@@ -271,18 +278,39 @@ def store_folder(uri: str) -> Path | None:
     Returns: the folder that contains the database file, if `uri` names a database; the
         folder itself, if `uri` names a folder; None for a server.
     """
-    if not (address := ADDRESS.match(uri)):
-        return Path(uri).resolve()
-    scheme = address["scheme"] or ""
-    if scheme.startswith("sqlite"):
-        path = unquote(uri[address.end() :].removeprefix("/").partition("?")[0])
-        return Path(path.removeprefix("file:")).resolve().parent
-    if scheme == "file":
+    if is_sqlite(uri):
+        return database_file(uri).parent
+    if urlsplit(uri).scheme == "file":
         return Path(unquote(urlsplit(uri).path)).resolve()
-    return None
+    return None if SERVER.match(uri) else Path(uri).resolve()
 
 
-def is_elsewhere(artifacts: str, store: Path | None) -> bool:
+def is_sqlite(uri: str) -> bool:
+    """Whether an address is that of an SQLite database."""
+    return urlsplit(uri).scheme.startswith("sqlite")
+
+
+def database_file(uri: str) -> Path:
+    """Returns the file that SQLAlchemy opens for the address of an SQLite database.
+
+    Raises:
+        ConfigError: if SQLite itself would read the name of the file as a URL.
+    """
+    import sqlalchemy
+
+    name = sqlalchemy.engine.make_url(uri).database or ""
+    if name.startswith("file:"):
+        raise ConfigError(
+            f"tracker.uri: '{uri}' gives the database as a `file:` URL; give its path, "
+            "as in sqlite:///mlflow.db"
+        )
+    # SQLAlchemy removes `..` before it follows links, as `abspath` does.
+    return Path(os.path.abspath(name)).resolve()
+
+
+def is_elsewhere(
+    artifacts: str, store: Path | None, may_be_remote: bool = False
+) -> bool:
     """Whether a database on this machine makes MLflow write artifacts elsewhere.
 
     The database holds the address of the artifacts, and may come from somebody else.
@@ -291,11 +319,16 @@ def is_elsewhere(artifacts: str, store: Path | None) -> bool:
     Args:
         artifacts: the address of a run's artifacts.
         store: the result of `store_folder`.
+        may_be_remote: whether the artifacts may be sent to a server.
     """
-    folder = None if store is None else store_folder(artifacts)
-    if folder is None or store is None:
+    if store is None:
         return False
-    return not {Path.cwd().resolve(), store} & {folder, *folder.parents}
+    if urlsplit(artifacts).scheme not in ("", "file"):
+        return not may_be_remote
+    # MLflow also decodes a path without a scheme.
+    folders = [store_folder(artifacts), Path(unquote(artifacts)).resolve()]
+    allowed = {Path.cwd().resolve(), store}
+    return any(folder and not allowed & {folder, *folder.parents} for folder in folders)
 
 
 def check_connection(uri: str) -> None:
@@ -346,10 +379,10 @@ def locked_database(uri: str) -> Iterator[None]:
     MLflow creates the tables of a new database without a lock. Two processes that start
     at the same time would both create the same table, and one would fail.
     """
-    if not uri.startswith("sqlite"):
+    if not is_sqlite(uri):
         yield
         return
-    folder = Path(uri.partition("///")[2].partition("?")[0]).parent
+    folder = database_file(uri).parent
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -116,14 +116,16 @@ def test_pickles_of_a_start_are_removed_and_its_logs_stay(tmp_path: Path) -> Non
     [
         "sqlite:////tmp/elsewhere/m.db",
         "sqlite:///../m.db",
-        "sqlite:///file:/tmp/elsewhere/m.db?uri=true",
         "sqlite+pysqlite:////tmp/elsewhere/m.db",
         "file:///tmp/elsewhere",
         "/tmp/elsewhere",
         "../elsewhere",
         "sqlite:///link/m.db",
         "sqlite:///linked.db",
-        "sqlite:///file:%2Ftmp%2Felsewhere%2Fm.db?uri=true",
+        "sqlite:///a%2fb%2fc/../../m.db",  # SQLAlchemy does not decode the path
+        "sqlite:///inner/../../m.db",  # SQLAlchemy removes `..` before it follows links
+        "file:/tmp/elsewhere",
+        "FILE:///tmp/elsewhere",
         "a:/../../elsewhere",
     ],
 )
@@ -134,6 +136,8 @@ def test_store_outside_of_the_start_folder_is_refused(
     start.mkdir()
     (start / "link").symlink_to(tmp_path)
     (start / "linked.db").symlink_to(tmp_path / "elsewhere.db")
+    (start / "deep" / "deeper").mkdir(parents=True)
+    (start / "inner").symlink_to("deep/deeper")
     monkeypatch.chdir(start)
     with pytest.raises(ConfigError, match="leads out of the current folder"):
         mlflow.check_local_store(uri)
@@ -156,6 +160,19 @@ def test_store_in_the_start_folder_or_on_a_server_is_accepted(
     mlflow.check_local_store(uri)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/tmp/elsewhere/m.db",
+        "%2Ftmp%2Felsewhere%2Fm.db",
+        "/tmp/elsewhere/m.db#/../../../../proc/self/cwd/m.db",
+    ],
+)
+def test_database_that_is_named_by_a_file_url_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="gives the database as a `file:` URL"):
+        mlflow.check_local_store(f"sqlite:///file:{name}?uri=true")
+
+
 def test_artifacts_of_a_forged_store_lie_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,10 +180,12 @@ def test_artifacts_of_a_forged_store_lie_elsewhere(
     store = mlflow.store_folder("sqlite:///mlflow.db")
     assert store == tmp_path.resolve()
     places = ["/tmp/elsewhere/1", "file:///tmp/elsewhere/1", "../x", "./a:/../../x"]
+    places += ["file:/tmp/elsewhere/1", "mlruns/%2e%2e/%2e%2e/x", "s3://bucket/1"]
     for artifacts in places:
         assert mlflow.is_elsewhere(artifacts, store)
-    for artifacts in (f"{tmp_path}/mlruns/1", "mlruns/1", "s3://bucket/1"):
+    for artifacts in (f"{tmp_path}/mlruns/1", "mlruns/1", f"file://{tmp_path}/1"):
         assert not mlflow.is_elsewhere(artifacts, store)
+    assert not mlflow.is_elsewhere("s3://bucket/1", store, may_be_remote=True)
     assert not mlflow.is_elsewhere("/data/artifacts", None)  # of a server
 
 

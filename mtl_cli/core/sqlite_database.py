@@ -1,0 +1,68 @@
+"""Checks an SQLite database that another person may have made, before it is opened.
+
+Such a database can do harm in two ways. SQLite deletes the file that a journal beside
+the database names as its super-journal. A trigger or a view can run for ever.
+"""
+
+import contextlib
+import os
+import re
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from mtl_cli.core.other_files import UnsafeFileError, check_regular
+
+# The last bytes of a journal that names a super-journal. A transaction has such a
+# journal if it writes to several databases; MLflow and Optuna write to one.
+SUPER_JOURNAL_END = bytes.fromhex("d9d505f920a163d7")
+COMPANIONS = ("-journal", "-wal", "-shm")  # the endings of the files beside a database
+TABLE_OR_INDEX = re.compile(r"CREATE (TABLE|INDEX|UNIQUE INDEX)\s")
+# MLflow's only trigger. Nothing that a run does changes the table `secrets`.
+TRIGGER_OF_MLFLOW = re.compile(
+    r"CREATE TRIGGER prevent_secrets_aad_mutation\s+BEFORE UPDATE ON secrets\s"
+)
+
+
+def check_sqlite_database(path: Path) -> None:
+    """Checks the files of an SQLite database, if there is one.
+
+    Raises:
+        UnsafeFileError: if SQLite would delete another file, or if the database holds
+            something else than tables and indexes.
+    """
+    for companion in (Path(f"{path}{ending}") for ending in COMPANIONS):
+        with contextlib.suppress(FileNotFoundError):
+            check_regular(companion)
+    with contextlib.suppress(FileNotFoundError), open(f"{path}-journal", "rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - len(SUPER_JOURNAL_END)))
+        if file.read() == SUPER_JOURNAL_END:
+            raise UnsafeFileError(
+                f"{path}-journal names another file, which SQLite would delete; remove "
+                "the journal"
+            )
+    for name, statement in schema(path):
+        if statement and not (
+            TABLE_OR_INDEX.match(statement) or TRIGGER_OF_MLFLOW.match(statement)
+        ):
+            raise UnsafeFileError(
+                f"{path} holds {name!r}, which is neither a table nor an index; take a "
+                "database that MLflow or Optuna has made"
+            )
+
+
+def schema(path: Path) -> list[tuple[str, str | None]]:
+    """Returns the name and the SQL statement of each object in an SQLite database.
+
+    Returns: nothing if there is no database, or if it is damaged. Whoever opens a
+        damaged database gets the error.
+    """
+    with (
+        contextlib.suppress(sqlite3.DatabaseError),
+        contextlib.closing(
+            sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)
+        ) as connection,
+    ):
+        return connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
+    return []
