@@ -13,6 +13,7 @@ from mtl_cli.comparison.configurations import (
 )
 from mtl_cli.comparison.datasets import group_by_dataset
 from mtl_cli.comparison.difference import Verdict, set_verdicts
+from mtl_cli.comparison.formats import comma_list
 from mtl_cli.comparison.results import DatasetComparison, Task, score_of
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run
@@ -85,7 +86,7 @@ def compare_dataset(
     ]
     unscored = [c for c in configurations if c not in scored]
     if not scored:
-        raise ConfigError(no_scores_message(unscored, split))
+        raise ConfigError(no_scores_message(runs, split))
     scored, single_scenario = split_single_scenario(scored)
     keys = differing_keys(scored)
     set_names(scored, keys)
@@ -141,19 +142,21 @@ def set_all_verdicts(tasks: list[Task]) -> None:
         set_verdicts([d for d in differences if d], tasks[0].direction if tasks else 0)
 
 
-def no_scores_message(configurations: list[Configuration], split: str) -> str:
+def no_scores_message(runs: list[Run], split: str) -> str:
     """Says why there is nothing to compare.
 
     Args:
-        configurations: the configurations, none of which has scores on the split.
+        runs: the runs, none of which has scores on the split.
         split: the split.
     """
-    runs = [run for c in configurations for run in c.runs.values()]
     if splits := {name for run in runs for name in run.metrics}:
         names = ", ".join(sorted(splits))
         return f"--split: no run has scores of the split '{split}'; known: {names}"
-    count = sum(len(c.unscored_runs) for c in configurations)
-    return f"there is nothing to compare: none of {count} runs is done and has metrics"
+    damaged = [f"{run.path} {run.error}" for run in runs if run.status == "damaged"]
+    return (
+        f"there is nothing to compare: none of {len(runs)} runs is done and has metrics"
+        f"{f'; {comma_list(damaged)}: copy the whole folder' if damaged else ''}"
+    )
 
 
 def common_space(configurations: list[Configuration], split: str, task: str) -> str:

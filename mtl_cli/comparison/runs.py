@@ -125,6 +125,7 @@ def read_run(folder: Path) -> Run:
         file = "environment.json"
         if (folder / file).exists():
             run.environment = read_json_object(folder / file)
+            check_environment(run.environment)
         if status == "done" and not only_checked:
             file = "metrics.json"
             metrics = read_json_object(folder / file)
@@ -137,6 +138,20 @@ def read_run(folder: Path) -> Run:
     except Exception:  # PyYAML raises a dozen kinds of errors on damaged files
         run.error = f"{file} is damaged"
     return run
+
+
+def check_environment(environment: dict[str, Any]) -> None:
+    """Checks the values of `environment.json` that a comparison reads.
+
+    Raises:
+        ValueError: if a value is damaged. `read_run` catches it.
+    """
+    hashes = [environment.get(key) for key in ("data_hash", "git_commit")]
+    parameters = environment.get("parameters") or 0
+    if not all(isinstance(value, str | None) for value in hashes):
+        raise ValueError
+    if not isinstance(parameters, int) or abs(parameters) > MAX_METRIC:
+        raise ValueError
 
 
 def check_metrics(metrics: dict[str, Scores]) -> None:

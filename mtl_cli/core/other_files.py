@@ -9,6 +9,7 @@ their size, and of the number and depth of nested values.
 import io
 import json
 import os
+import re
 import stat
 import zipfile
 from pathlib import Path
@@ -26,6 +27,8 @@ BYTES_PER_BLOCK = 512  # the unit of `st_blocks`
 MAX_YAML_DEPTH = 64
 # Aliases let a YAML file of a few hundred bytes expand to billions of values.
 MAX_YAML_VALUES = 200_000
+# Python refuses to read or write whole numbers of more than 4300 digits.
+LONG_NUMBER = re.compile(r"[-+]?\d[\da-fA-FxX_:]{1000,}")
 
 
 class UnsafeFileError(ValueError):
@@ -163,14 +166,14 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
 
 def check_yaml(text: str, name: str) -> None:
-    """Checks the length of a YAML text, the depth of its nesting, and its expansion.
+    """Checks a YAML text: its length, depth and expansion, and the length of numbers.
 
     Args:
         text: the content of a YAML file.
         name: the name of the file, for the error message.
 
     Raises:
-        UnsafeFileError: if one of the three is above its limit.
+        UnsafeFileError: if one of them is above its limit.
         yaml.YAMLError: if the text is not YAML.
     """
     if len(text) > MAX_YAML_BYTES:
@@ -187,6 +190,11 @@ def check_yaml(text: str, name: str) -> None:
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        elif isinstance(event, yaml.ScalarEvent) and LONG_NUMBER.fullmatch(event.value):
+            raise UnsafeFileError(
+                f"{name} holds a number of {len(event.value):,} digits; at most 1,000 "
+                "are read"
+            )
         if depth > MAX_YAML_DEPTH:
             raise UnsafeFileError(
                 f"{name} is nested more than {MAX_YAML_DEPTH} levels deep"

@@ -27,6 +27,7 @@ from mtl_cli.data.csv_row_errors import (
     ragged_row,
 )
 from mtl_cli.data.files import Files
+from mtl_cli.data.parquet_file import check_rows
 
 BLOCK_BYTES = 16 << 20
 
@@ -57,6 +58,7 @@ class CsvFile:
         self.key, self.path = files.key, files.path_for_messages(file_path)
         self.options, self.request = options, request
         self.open_bytes = partial(files.system.open_input_stream, file_path)
+        self.file_bytes = files.system.get_file_info(file_path).size
         self.delimiter = options.delimiter or ("\t" if files.format == "tsv" else ",")
         with read_errors(self.key, self.path), self.open_bytes() as stream:
             first_bytes = stream.read(HEADER_BYTES)
@@ -118,7 +120,7 @@ class CsvFile:
         cells = [SENTINEL if name == sentinel_column else "" for name in self.names]
         # The first "\n" ends the last row if the file does not.
         sentinel_row = f"\n{self.delimiter.join(cells)}\n".encode()
-        return StreamWithSentinel(self.open_bytes(), sentinel_row)
+        return StreamWithSentinel(self.open_bytes(), sentinel_row, self.file_bytes)
 
     def before_sentinel(
         self, reader: pyarrow.csv.CSVStreamingReader
@@ -186,15 +188,24 @@ class StreamWithSentinel:
     Args:
         stream: the file.
         sentinel_row: the bytes to add after the last row.
+        file_bytes: the size of the file as it is stored, perhaps compressed.
     """
 
     closed = False  # an attribute that Arrow needs
 
-    def __init__(self, stream: pa.NativeFile, sentinel_row: bytes) -> None:
+    def __init__(
+        self, stream: pa.NativeFile, sentinel_row: bytes, file_bytes: int
+    ) -> None:
         self.stream, self.sentinel_row = stream, io.BytesIO(sentinel_row)
+        self.file_bytes, self.num_lines = file_bytes, 0
 
     def read(self, size: int) -> bytes:
-        """Returns the next `size` bytes, as Arrow needs; fewer only at the end."""
+        """Returns the next `size` bytes, as Arrow needs; fewer only at the end.
+
+        Raises:
+            UnsafeFileError: if the file has too many lines for its size. Lines are
+                counted, not rows: Arrow skips empty lines, but they take time.
+        """
         block = b""
         while num_missing := size - len(block):
             # The file is at its end when it returns no bytes.
@@ -202,6 +213,10 @@ class StreamWithSentinel:
             if not piece:
                 break
             block += piece
+        # A line ends in "\n", "\r" or "\r\n".
+        self.num_lines += block.count(b"\n")
+        self.num_lines += block.count(b"\r") - block.count(b"\r\n")
+        check_rows(self.num_lines, self.file_bytes)
         return block
 
     def close(self) -> None:

@@ -15,13 +15,17 @@ class Csv(Options):
             comma in other files.
         columns: the names of the columns, for files whose first line is not a header.
         trim: whether to cut spaces at both ends of cells and of column names.
-        null_values: the texts that mark a missing value, besides the empty cell.
+        null_values: the texts that mark a missing value, besides the empty cell; at
+            most 1000 characters each.
     """
 
     delimiter: str | None = None
     columns: Annotated[list[str], Field(min_length=1)] | None = None
     trim: bool = False
-    null_values: list[str] = Field(default_factory=list)
+    # Arrow calls itself for each character of a text; a long text overflows the stack.
+    null_values: list[Annotated[str, Field(max_length=1000)]] = Field(
+        default_factory=list
+    )
 
     @model_validator(mode="after")
     def _check_delimiter(self) -> "Csv":

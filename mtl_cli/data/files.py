@@ -249,8 +249,10 @@ def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
             "give a URL with one of these, or a file"
         )
     check_query(key, url)
+    # By default, Arrow tries to reach Google's storage for 15 minutes.
+    options = "?retry_limit_seconds=10" if protocol in ("gs", "gcs") else ""
     try:
-        system, path = pa.fs.FileSystem.from_uri(url)
+        system, path = pa.fs.FileSystem.from_uri(url + options)
         return system, path
     except (pa.ArrowException, OSError):
         pass  # Arrow does not know the protocol: fsspec may know it

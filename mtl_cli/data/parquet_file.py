@@ -180,13 +180,14 @@ def check_rows(num_rows: int, file_bytes: int) -> None:
     """Raises an `UnsafeFileError` if a file has too many rows for its size.
 
     Args:
-        num_rows: the number of rows.
+        num_rows: the number of rows, or of lines of a text file.
         file_bytes: the size of the file.
     """
     if num_rows > max(MANY_ROWS, MAX_ROWS_PER_BYTE * file_bytes):
         raise UnsafeFileError(
             f"has {file_bytes:,} bytes, but {num_rows:,} rows or more; at most "
-            f"{MAX_ROWS_PER_BYTE} rows for each byte are read: write fewer rows"
+            f"{MAX_ROWS_PER_BYTE} rows for each byte are read: write fewer rows, "
+            "and no empty lines"
         )
 
 

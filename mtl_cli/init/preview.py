@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.dataset
 
-from mtl_cli.core.errors import DataError, RowError, first_line
+from mtl_cli.core.errors import DataError, RowError, first_line, shown
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.paths import find_data
 from mtl_cli.data.arrow_errors import is_not_utf8
@@ -21,6 +21,7 @@ from mtl_cli.init.file_format import FileFormat, detect_format
 from mtl_cli.init.null_values import with_empty_cells
 
 MAX_ROWS = 200_000
+MAX_NAME = 1000  # characters of a column's name; a key of YAML holds 1024
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,12 @@ def read_preview(
         raise DataError(f"cannot read '{path}': {first_line(error)}") from None
     if not preview.table.num_rows:
         raise DataError(f"'{path}' has a header but no rows")
+    for name in preview.table.column_names:
+        if len(name) > MAX_NAME:
+            raise DataError(
+                f"'{path}' has a column with the name {shown(name)} of {len(name):,} "
+                f"characters; rename the column, to at most {MAX_NAME:,} characters"
+            )
     return preview
 
 

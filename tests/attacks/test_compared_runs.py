@@ -11,7 +11,7 @@ import pytest
 from helpers.planted_runs import COUNTS, write_run
 from helpers.slow import covering
 
-from mtl_cli.comparison.find_runs import jobs_that_never_began
+from mtl_cli.comparison.find_runs import jobs_that_never_began, read_runs
 
 SECONDS = 20
 SCORES = {"test": {"buy": {"auc": 0.7, **COUNTS}}}
@@ -57,6 +57,19 @@ def test_configuration_that_expands_without_end_is_damaged(tmp_path):
     write_run(tmp_path / "own", "ple", 1, SCORES)
     many_values(write_run(tmp_path / "other", "mmoe", 1, SCORES) / "config.yaml")
     compared(tmp_path, "config.yaml is damaged")
+
+
+@pytest.mark.parametrize(
+    "values", [{"data_hash": []}, {"git_commit": {}}, {"parameters": 10**400}]
+)
+def test_forged_environment_of_a_run_is_damaged(values, tmp_path):
+    for seed in (1, 2):
+        write_run(tmp_path / "own" / f"seed={seed}", "ple", seed, SCORES)
+    other = write_run(tmp_path / "other", "mmoe", 1, SCORES)
+    (other / "environment.json").write_text(json.dumps(values))
+    assert [run.error for run in read_runs([str(tmp_path)]) if run.error] == [
+        "environment.json is damaged"
+    ]
 
 
 def test_linked_records_of_jobs_are_not_read(tmp_path):

@@ -439,6 +439,16 @@ ENDLESS = {
         "nested more than",
     ),
     "huge_file": (dataset("# " + "x" * (5 << 20)), MINE, "at most"),
+    "number_of_a_million_parts": (
+        dataset(f"name: x\nzz: {':'.join(['1'] * 1_500_000)}\n"),
+        MINE,
+        "holds a number of",
+    ),
+    "number_that_python_cannot_write": (
+        dataset(f"name: 0x{'f' * 4000}\n"),
+        MINE,
+        "holds a number of 4,002 digits",
+    ),
 }
 BOMBS = {
     "texts_of_texts": (
@@ -447,11 +457,6 @@ BOMBS = {
             + "".join(f"a{i}: ${{.a{i - 1}}}${{.a{i - 1}}}\n" for i in range(1, 31))
             + "name: ${.a30}\n"
         ),
-        MINE,
-        "takes more than",
-    ),
-    "number_of_a_million_parts": (
-        dataset(f"name: x\nzz: {':'.join(['1'] * 1_500_000)}\n"),
         MINE,
         "takes more than",
     ),

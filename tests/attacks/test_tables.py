@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from pydantic import ValidationError
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data import parquet_file
@@ -99,23 +100,26 @@ def test_honest_feather_file_is_read_within_the_same_limits(
     assert table["city"].combine_chunks().equals(words)
 
 
-@pytest.mark.parametrize("ending", ["feather", "parquet", "csv.gz"])
+@pytest.mark.parametrize(
+    "ending", ["feather", "parquet", "csv.gz", "empty_lines.csv.gz"]
+)
 def test_more_rows_than_a_file_can_describe_are_refused(
     ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet_file, "MANY_ROWS", 10_000)
-    path = tmp_path / f"table.{ending}"
+    path = tmp_path / f"table.{ending.removeprefix('empty_lines.')}"
     rows = 100_000
     if ending == "feather":
         feather(tmp_path, pa.array(np.ones(rows)))
     elif ending == "parquet":
         pyarrow.parquet.write_table(pa.table({"city": np.ones(rows)}), path)
     else:
-        path.write_bytes(gzip.compress(b"city\n" + b"1\n" * rows))
-    with pytest.raises(DataError, match=r"100,000 rows or more; at most 10 rows"):
+        lines = b"1\n" * rows if ending == "csv.gz" else b"1\n" + b"\r\n" * rows
+        path.write_bytes(gzip.compress(b"city\n" + lines))
+    with pytest.raises(DataError, match=r"100,00\d rows or more; at most 10 rows"):
         read(path)
-    monkeypatch.setattr(parquet_file, "MANY_ROWS", rows)
-    assert len(read(path)) == rows
+    monkeypatch.setattr(parquet_file, "MANY_ROWS", rows + 4)  # header, sentinel, "1"
+    assert len(read(path)) == (1 if ending == "empty_lines.csv.gz" else rows)
 
 
 @pytest.mark.parametrize("index", [-7, 1_000_000])
@@ -139,6 +143,18 @@ def test_damaged_feather_file_is_read_or_refused(place: int, tmp_path: Path) -> 
         assert len(read(path)) <= 50
     except DataError as error:
         assert str(path) in str(error)
+
+
+def test_long_name_of_a_column_is_no_key_of_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(f"{'x' * 2000},buy\n1,0\n2,1\n")
+    with pytest.raises(DataError, match=r"the name 'x+\.\.\.' of 2,000 characters"):
+        read_preview(str(path), None)
+
+
+def test_text_that_would_overflow_the_stack_marks_no_missing_value() -> None:
+    with pytest.raises(ValidationError, match="at most 1000 characters"):
+        Csv(null_values=["x" * 1_000_000])
 
 
 def test_header_with_a_line_break_is_refused(tmp_path: Path) -> None:

@@ -672,6 +672,13 @@ def test_only_failed_runs_are_nothing_to_compare(tmp_path: Path) -> None:
         run(arguments([str(tmp_path)]))
 
 
+def test_damaged_file_of_the_only_run_is_named(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "a", "ple", 1, {"test": {"click": auc(0.7)}})
+    (folder / "metrics.json").write_text("[")
+    with pytest.raises(ConfigError, match=r"a metrics\.json is damaged: copy the "):
+        run(arguments([str(tmp_path)]))
+
+
 def test_damaged_configs_and_endless_aliases_are_left_out(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
