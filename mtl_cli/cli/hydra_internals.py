@@ -15,6 +15,7 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
@@ -99,6 +100,10 @@ def load_primary(loader: ConfigLoaderImpl, config_name: str) -> Any:
 def bound_yaml_files() -> None:
     """Makes Hydra refuse YAML files that are too large or too deep to be read safely.
 
+    Hydra also lists no groups below a link: a link in a folder of configurations may
+    lead to the whole disk, or back to the folder, and `--help` would list groups for
+    ever. The options of a linked group are still listed.
+
     The class that reads files is changed in place, for the whole process. A subclass
     would not do: child processes of some launchers register Hydra's classes again, and
     refuse a class with another name.
@@ -107,6 +112,7 @@ def bound_yaml_files() -> None:
     Plugins.instance()
     source = SourcesRegistry.instance().types["file"]
     load: Any = source.load_config
+    list_names: Any = source.list
     if hasattr(load, "__wrapped__"):  # wrapped by an earlier call
         return
 
@@ -119,4 +125,16 @@ def bound_yaml_files() -> None:
         result: ConfigResult = load(self, config_path)
         return result
 
+    @wraps(list_names)
+    def bounded_list(
+        self: Any, config_path: str, results_filter: ObjectType | None
+    ) -> list[str]:
+        folder = os.path.join(os.path.realpath(self.path), config_path)
+        is_below_link = os.path.realpath(folder) != os.path.normpath(folder)
+        if is_below_link and results_filter == ObjectType.GROUP:
+            return []
+        names: list[str] = list_names(self, config_path, results_filter)
+        return names
+
     source.load_config = bounded  # type: ignore
+    source.list = bounded_list  # type: ignore

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -67,11 +68,9 @@ class Onnx(ExportFormat):
     def predict(
         self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"
     ) -> "Predictions":
-        import onnxruntime
-
         from mtl_cli.columns.raw_inputs import raw_input
 
-        session = onnxruntime.InferenceSession(
+        session = load_onnx_runtime().InferenceSession(
             str(path), providers=["CPUExecutionProvider"]
         )
         inputs = {
@@ -98,6 +97,17 @@ class Onnx(ExportFormat):
             return None
         record: dict[str, Any] = json.loads(properties[RECORD_KEY])
         return record
+
+
+def load_onnx_runtime() -> Any:
+    """Imports ONNX Runtime without its usage statistics.
+
+    Otherwise ONNX Runtime makes an id of this machine, and sends events to Microsoft.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
 
 
 def check_names(record: ExportRecord) -> None:

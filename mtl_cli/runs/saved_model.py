@@ -5,6 +5,7 @@ or malicious file can neither execute code nor fill the memory.
 """
 
 import contextlib
+import hashlib
 import io
 import warnings
 from collections.abc import Iterator
@@ -23,14 +24,17 @@ from mtl_cli.core.other_files import (
     check_regular,
     read_json,
     read_json_object,
+    read_text,
 )
 from mtl_cli.core.run_folder import SUBFOLDERS, RunFolder
+from mtl_cli.core.written_files import sha256
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.tasks.base import Statistics
 
 WEIGHTS = "model/model.weights.h5"
 LEARNT = "model/learnt.json"
 SPEC = "model/spec.json"
+CHECKSUMS = "model/SHA256SUMS"  # in the format of the command `sha256sum`
 BYTES_PER_WEIGHT = 4
 # The largest number of groups and arrays in a file of weights, and their largest depth.
 # Any network has far fewer.
@@ -62,6 +66,8 @@ def save(
     network.predictions.save_weights(weights)
     with folder.replacing(WEIGHTS) as path:
         path.write_bytes(weights.getbuffer())
+    digest = hashlib.sha256(weights.getbuffer()).hexdigest()
+    folder.write_text(CHECKSUMS, f"{digest}  {Path(WEIGHTS).name}\n")
     learnt = {"features": features.learnt, "labels": network.label_statistics}
     folder.write_json(LEARNT, learnt)
     folder.write_json(SPEC, config)
@@ -94,6 +100,7 @@ def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
             network.predictions.load_weights(run / WEIGHTS)
         for weight in network.predictions.weights:
             check_numbers(f"{WEIGHTS}: {weight.path}", weight.numpy())
+        check_checksum(run)
     return network, features, config
 
 
@@ -134,6 +141,22 @@ def named_damage(run: Path) -> Iterator[None]:
             f"{run} holds no complete model: {type(error).__name__}: "
             f"{first_line(error)}; train it again, or copy the whole folder"
         ) from None
+
+
+def check_checksum(run: Path) -> None:
+    """Checks that the weights of a run are the bytes that the run has written.
+
+    The checksum finds damage, not forgery: a forger writes another checksum. Runs of
+    earlier versions have no checksum.
+
+    Raises:
+        UnsafeFileError: if the weights have changed.
+    """
+    if not (run / CHECKSUMS).exists():
+        return
+    digest, _, name = read_text(run / CHECKSUMS).strip().partition("  ")
+    if name != Path(WEIGHTS).name or sha256(run / WEIGHTS) != digest:
+        raise UnsafeFileError(f"{WEIGHTS} does not have the checksum in {CHECKSUMS}")
 
 
 def stored_arrays(weights: Path) -> list[int]:

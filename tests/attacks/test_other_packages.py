@@ -243,3 +243,10 @@ def test_forged_data_base_of_a_search_ends_in_one_line(
         base.execute(forgery)
     with pytest.raises(ConfigError, match=r"continue the search in sqlite:.*Error"):
         optuna_search.resume_search(config())
+
+
+def test_onnx_runtime_makes_no_id_of_this_machine(tmp_path: Path) -> None:
+    code = "from mtl_cli.exports.onnx import load_onnx_runtime; load_onnx_runtime()"
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=os.environ | home, check=True)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -1,10 +1,13 @@
 """Private parts of Hydra that the package relies on still do their work."""
 
 from argparse import ArgumentError
+from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.object_type import ObjectType
 from hydra.core.singleton import Singleton
 from omegaconf import DictConfig
 
@@ -57,3 +60,19 @@ def test_processes_of_launchers_register_hydras_classes_again() -> None:
     Singleton.set_state(Singleton.get_state())
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         assert compose("config", ["seed=7"]).seed == 7
+
+
+def test_linked_group_has_options_and_no_groups(tmp_path: Path) -> None:
+    bound_yaml_files()
+    (tmp_path / "elsewhere" / "inner").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "mine.yaml").write_text("name: mine")
+    conf = tmp_path / "conf"
+    (conf / "experiment" / "source").mkdir(parents=True)
+    (conf / "dataset").symlink_to(tmp_path / "elsewhere")
+    (conf / "loop").symlink_to(conf)
+    source = SourcesRegistry.instance().types["file"]("user", f"file://{conf}")
+    assert source.list("", ObjectType.GROUP) == ["dataset", "experiment", "loop"]
+    assert source.list("experiment", ObjectType.GROUP) == ["source"]
+    assert source.list("dataset", ObjectType.CONFIG) == ["mine"]
+    assert source.list("dataset", ObjectType.GROUP) == []
+    assert source.list("loop", ObjectType.GROUP) == []

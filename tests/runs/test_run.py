@@ -102,6 +102,7 @@ def test_run_folder_is_complete(run: Path) -> None:
         "gates.json",
         "history.csv",
         "metrics.json",
+        "model/SHA256SUMS",
         "model/learnt.json",
         "data_report.json",
         "model_card.md",

@@ -90,6 +90,7 @@ WRITTEN = [
     "environment.json",
     "checkpoints/0000001-epochs-000000000-steps.npz",
     "model/model.weights.h5",
+    "model/SHA256SUMS",
     "model/learnt.json",
     "model/spec.json",
     "metrics.json",
