@@ -11,6 +11,7 @@ from importlib.metadata import version
 from mtl_cli.core import compile_cache
 from mtl_cli.core.private_doors import hidden_modules
 
+CUDA_FOLDER = "--xla_gpu_cuda_data_dir"  # a flag of XLA
 # The packages whose versions are recorded in `environment.json`.
 RECORDED_PACKAGES = [
     "mtl-cli",
@@ -47,6 +48,19 @@ def start(seed: int, deterministic: bool) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
+def ignore_tools_of_start_folder() -> None:
+    """Makes XLA ignore the folder `./cuda_sdk_lib`.
+
+    By default, XLA looks there first for NVIDIA's compiler and runs it on machines with
+    a GPU. The folder may come from somebody else. XLA goes on to look in the usual
+    places if the folder that it is told does not exist.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    is_file = bool(flags) and not flags.lstrip().startswith("-")  # a file of flags
+    if CUDA_FOLDER not in flags and not is_file:
+        os.environ["XLA_FLAGS"] = f"{flags} {CUDA_FOLDER}={os.devnull}".strip()
+
+
 def load() -> None:
     """Imports TensorFlow and Keras without their messages.
 
@@ -55,6 +69,7 @@ def load() -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    ignore_tools_of_start_folder()
     compile_cache.enable()
     with quiet_stderr(), hidden_modules("sklearn", "matplotlib"):
         import absl.logging

@@ -5,7 +5,10 @@ import os
 import pytest
 
 from mtl_cli.core.signals import Stopped
-from mtl_cli.core.tensorflow_runtime import quiet_stderr
+from mtl_cli.core.tensorflow_runtime import (
+    ignore_tools_of_start_folder,
+    quiet_stderr,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,3 +21,20 @@ def test_dropped_messages_are_printed_for_errors_but_not_for_signals(
         os.write(2, b"noise")
         raise end
     assert capfd.readouterr().err == printed
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (None, "--xla_gpu_cuda_data_dir=/dev/null"),
+        ("--xla_dump_to=x", "--xla_dump_to=x --xla_gpu_cuda_data_dir=/dev/null"),
+        ("--xla_gpu_cuda_data_dir=/cuda", "--xla_gpu_cuda_data_dir=/cuda"),
+        ("flags.txt", "flags.txt"),
+    ],
+)
+def test_xla_runs_no_compiler_of_the_start_folder(flags, expected, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", flags or "")
+    if flags is None:
+        monkeypatch.delenv("XLA_FLAGS")
+    ignore_tools_of_start_folder()
+    assert os.environ["XLA_FLAGS"] == expected
