@@ -165,6 +165,23 @@ def pairs(random: np.random.Generator, rows: int, structure: bool) -> Rows:
     )
 
 
+def halves(random: np.random.Generator, rows: int, structure: bool) -> Rows:
+    """Half of the features have the same effects in all four tasks.
+
+    All tasks depend on the same hidden groups of users and items. Each task depends on
+    hidden groups of pages and hours of its own. Without the structure, these are the
+    same for all tasks too.
+    """
+    user, item, page, hour = random.integers(0, 40, (4, rows))
+    shared = hidden_groups(random, user, item)
+    own = [hidden_groups(random, page, hour) for _ in range(4)]
+    logits = [1.5 * (shared + own[k if structure else 0]) for k in range(4)]
+    return Rows(
+        {"user": user, "item": item, "page": page, "hour": hour},
+        {f"task{k}": sigmoid(y) for k, y in enumerate(logits)},
+    )
+
+
 def ple(*sizes: str) -> list[str]:
     """Returns the overrides of a PLE with one level."""
     return ["model=ple", "model.num_levels=1", *sizes]
@@ -284,5 +301,34 @@ PROBLEMS = {
         },
         settings(10, 128, "encoder.embedding_dim=4", "model.tower_units=[16]"),
         ["task1", "task3"],
+    ),
+    "halves": Problem(
+        halves,
+        6_000,
+        {
+            "shared_bottom": ["model=shared_bottom", "model.bottom_units=[48,48]"],
+            "mmoe": ["model=mmoe", "model.num_experts=5", "model.expert_units=[16,16]"],
+            "ple": [
+                "model=ple",
+                "model.num_specific_experts=1",
+                "model.num_shared_experts=1",
+                "model.expert_units=[16]",
+            ],
+            "adatt": [
+                "model=adatt",
+                "model.num_specific_experts=1",
+                "model.num_shared_experts=1",
+                "model.expert_units=[16]",
+            ],
+            "stem": [
+                "model=stem",
+                "model.num_levels=1",
+                "model.num_specific_experts=1",
+                "model.num_shared_experts=1",
+                "model.expert_units=[16,16]",
+                "model.gate_units=[]",
+            ],
+        },
+        settings(10, 128, "encoder.embedding_dim=4", "model.tower_units=[16]"),
     ),
 }

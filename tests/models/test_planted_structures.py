@@ -8,7 +8,7 @@ from helpers.planted_structures import PROBLEMS
 from helpers.structure_runs import RIVALS, SEEDS, gain, scores
 
 # The problems of AITM, DBMTL, SNR and AdaTT had no winner over the seeds, and neither
-# had `markets`: see docs/explanation/planted-problems.md.
+# had `markets` and `halves`: see docs/explanation/planted-problems.md.
 MADE_FOR = [
     ("embeddings", "stem"),
     ("scenarios", "pepnet"),
