@@ -108,7 +108,8 @@ def composition_message(
         # The reason is on the second line.
         message += f" {str(cause).splitlines()[1]}"
     if not key and message.startswith("Ambiguous value for argument"):
-        return f"{message.rstrip('.')}: add -m to run every value, or quote it"
+        advice = "add -m to run every value, or write a list as [A,B]"
+        return f"{message.rstrip('.')}: {advice}"
     if not key:
         return message
     if "is not Optional" in str(cause):

@@ -169,6 +169,10 @@ def read_predictions(
     except (UndefinedError, ValueError, IndexError):
         raise UnusableError(f"{metric} is undefined") from None
     if not np.isclose(mean, np.mean(list(recorded.values())), rtol=1e-6):
+        if configuration.settings.get("dataset.weight_column", "null") != "null":
+            raise UnusableError(
+                "the rows have weights, which predictions.parquet does not hold"
+            )
         raise UnusableError(f"predictions do not give the {metric} of metrics.json")
     return predictions
 

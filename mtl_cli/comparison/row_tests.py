@@ -34,7 +34,8 @@ def add_row_tests(comparison: DatasetComparison) -> list[str]:
             )
         if reasons := test_task(task, tested, comparison.split):
             first, *more = reasons
-            count = f" (and {len(more)} more reasons)" if more else ""
+            noun = "reason" if len(more) == 1 else "reasons"
+            count = f" (and {len(more)} more {noun})" if more else ""
             remarks.append(
                 f"{task.name}: verdicts are from seeds alone where test rows cannot "
                 f"be compared: {first}{count}"

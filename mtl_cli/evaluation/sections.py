@@ -214,7 +214,8 @@ def importance_section(evaluation: Evaluation) -> Section:
     for task in tasks:
         only_here = [name for name, t in result["only_one_task"].items() if t == task]
         if only_here:
-            lines.append(f"only {task} uses: {comma_list(only_here)}")
+            lines.append(f"shown to matter to {task} alone: {comma_list(only_here)}")
     if result["without_effect"]:
-        lines.append(f"no task uses: {comma_list(result['without_effect'])}")
+        names = comma_list(result["without_effect"])
+        lines.append(f"not shown to matter to any task: {names}")
     return Section("Importance", [cells], lines)

@@ -115,6 +115,8 @@ def load_learnt(run: Path) -> tuple[FeatureSet, dict[str, Statistics], Config]:
     Raises:
         DataError: if the files are missing or damaged.
     """
+    if not run.exists():
+        raise DataError(f"{run} holds no complete model: there is no such folder")
     with named_damage(run):
         check_entries(run, SUBFOLDERS, is_written=False)
         config = Config.model_validate(read_json(run / SPEC))

@@ -35,7 +35,8 @@ MISTAKES = {
     "-m hydra.sweeper.params.seed=1": "error: hydra.sweeper.params can only be set",
     "-m dataset.features.age.separator=,": "cannot read 'dataset.features.age.sep",
     "dataset.features.age.kind=a,b": "argument 'dataset.features.age.kind=a,b': add -m",
-    "seed=1,2": "Ambiguous value for argument 'seed=1,2': add -m",
+    "seed=1,2": "Ambiguous value for argument 'seed=1,2': add -m "
+    "to run every value, or write a list as [A,B]",
     "trainer.epochs=abc": "trainer.epochs: 'abc' should be 'auto' or "
     "should be a valid integer",
     "trainer.epochs=3.5": "trainer.epochs: 3.5 should be 'auto' or "

@@ -184,7 +184,7 @@ def test_values_that_no_training_row_has_are_counted(
 
 
 WRONG = {
-    "no_run": (["nowhere", "TEST", "-o", "o.csv"], 2, "holds no complete model"),
+    "no_run": (["nowhere", "TEST", "-o", "o.csv"], 2, "model: there is no such folder"),
     "no_table": (["RUN", "none.csv", "-o", "o.csv"], 2, "no file 'none.csv'"),
     "no_output": (["RUN", "TEST"], 2, "the following arguments are required: -o"),
     "ending": (["RUN", "TEST", "-o", "o.json"], 2, "-o: 'o.json' ends in none of"),

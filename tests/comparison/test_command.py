@@ -481,6 +481,25 @@ def test_predictions_that_do_not_give_the_recorded_metric_are_left_out_with_a_wa
     assert any(
         "do not give the auc of metrics.json" in w for w in comparison["warnings"]
     )
+    assert not any("weights" in w for w in comparison["warnings"])
+
+
+def test_warning_says_that_rows_with_weights_cannot_be_tested(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_predicted(tmp_path, gap=1.0, recorded=0.75)
+    for seed in (1, 2, 3):
+        shutil.copytree(tmp_path / f"ple{seed}", tmp_path / f"mmoe{seed}")
+    for path in tmp_path.glob("*/config.yaml"):
+        config = yaml.safe_load(path.read_text())
+        config["dataset"]["weight_column"] = "weight"
+        config["model"]["name"] = path.parent.name[:-1]
+        path.write_text(yaml.safe_dump(config))
+    (warning,) = [
+        w for w in compared(capsys, tmp_path)["warnings"] if "seeds alone" in w
+    ]
+    assert "the rows have weights, which predictions.parquet does not" in warning
+    assert warning.endswith("(and 1 more reason)")
 
 
 @pytest.mark.parametrize(
