@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtl_cli.core.errors import DataError, first_line
+from mtl_cli.core.errors import DataError, first_line, shown
 from mtl_cli.core.other_files import read_text
 from mtl_cli.core.run_folder import STATUS
 from mtl_cli.core.secrets import mask_secrets
@@ -103,11 +103,14 @@ def read_record(path: Path) -> JobRecord:
     from mtl_cli.core.options import first_problem
 
     try:
-        return record_adapter().validate_json(read_text(path), strict=True)
+        record = record_adapter().validate_json(read_text(path), strict=True)
     except ValidationError as error:
         raise DataError(f"{path}: {first_problem(error)}") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: {first_line(error)}") from None
+    if "\0" in record.name:
+        raise DataError(f"{path}: name: {shown(record.name)} is not the name of a file")
+    return record
 
 
 def job_records(sweep: Path) -> Iterator[JobRecord]:
@@ -119,7 +122,7 @@ def job_records(sweep: Path) -> Iterator[JobRecord]:
     folder = sweep / RECORDS
     if folder.is_symlink():
         raise DataError(f"{folder} is a link; put the folder itself there")
-    paths = [p for p in folder.glob("*.json") if RECORD_NAME.match(p.name)]
+    paths = [p for p in folder.glob("*.json") if RECORD_NAME.fullmatch(p.name)]
     # By numbers, since `10` comes before `9` in the order of text.
     for path in sorted(paths, key=lambda path: list(map(int, path.stem.split(".")))):
         yield read_record(path)

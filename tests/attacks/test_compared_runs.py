@@ -85,6 +85,16 @@ def test_linked_records_of_jobs_are_not_read(tmp_path):
     assert jobs_that_never_began(sweep) == []
 
 
+@pytest.mark.parametrize(
+    ("file", "name"), [("1.json", "lost\0"), ("1.json.json", "lost")]
+)
+def test_forged_records_of_jobs_are_not_read(file, name, tmp_path):
+    record = {"number": "1", "name": name, "settings": [], "status": "failed"}
+    (tmp_path / ".jobs").mkdir()
+    (tmp_path / ".jobs" / file).write_text(json.dumps(record))
+    assert jobs_that_never_began(tmp_path) == []
+
+
 def compared(folder: Path, expected: str) -> None:
     """Compares the runs of a folder, and checks that all but one were read."""
     command = [sys.executable, "-m", "mtl_cli.cli.compare", str(folder)]
