@@ -1,6 +1,7 @@
 """Finds the files of a table by a path, folder, pattern or URL."""
 
 import glob
+import re
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -21,6 +22,12 @@ FORMATS = {
 }
 # With these protocols, Arrow signs each request with the user's credentials.
 SIGNED_PROTOCOLS = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
+# The hosts of Azure's storage: public, of China and of the US government; OneLake.
+AZURE_HOST = re.compile(
+    r"([a-z0-9-]+\.)+(core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net)"
+    r"|fabric\.microsoft\.com)",
+    re.IGNORECASE,
+)
 # The allowed protocols do no more than read a file. The other protocols of fsspec are
 # refused: their URLs can run a template (`reference`), unpack an archive (`zip`) or
 # write a cache file on this machine (`filecache`), and a configuration may come from
@@ -216,12 +223,14 @@ def reason_of_absence(system: pa.fs.FileSystem, path: str, url: str) -> str:
     return f"no file '{url}'; correct the URL"
 
 
-def check_query(key: str, url: str) -> None:
-    """Refuses parameters in the URL of a protocol in `SIGNED_PROTOCOLS`.
+def check_server(key: str, url: str) -> None:
+    """Refuses a URL that makes Arrow send the user's credentials to any server.
 
     A configuration may come from someone else. With `endpoint_override` or similar
-    parameters, Arrow would sign its requests with the user's credentials and send them
-    to a server that the author of the URL has chosen. Only `region` of S3 is allowed.
+    parameters of a protocol in `SIGNED_PROTOCOLS`, Arrow would sign its requests with
+    the user's credentials and send them to a server that the author of the URL has
+    chosen. Only `region` of S3 is allowed. For the protocols of Azure, Arrow sends the
+    token of the user's login to any host in the URL, so the host must be Microsoft's.
     """
     parts = urlsplit(url)
     for name, _ in parse_qsl(parts.query, keep_blank_values=True):
@@ -235,6 +244,13 @@ def check_query(key: str, url: str) -> None:
                 f"{key}: {shown(name)} in a URL may send your credentials to someone "
                 f"else; {fix}"
             )
+    host = parts.netloc.rpartition("@")[2]
+    if parts.scheme in ("abfs", "abfss") and not AZURE_HOST.fullmatch(host):
+        raise DataError(
+            f"{key}: {shown(host)} is no host of Azure's storage, and may receive your "
+            "credentials; name the container and the account, as in "
+            f"{parts.scheme}://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH"
+        )
 
 
 def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
@@ -248,7 +264,7 @@ def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
             f"{key}: the protocol '{protocol}' is not one of {', '.join(PROTOCOLS)}; "
             "give a URL with one of these, or a file"
         )
-    check_query(key, url)
+    check_server(key, url)
     # By default, Arrow tries to reach Google's storage for 15 minutes.
     options = "?retry_limit_seconds=10" if protocol in ("gs", "gcs") else ""
     try:

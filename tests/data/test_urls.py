@@ -9,7 +9,7 @@ import pytest
 from fsspec import AbstractFileSystem
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.files import find_files
+from mtl_cli.data.files import find_files, open_file_system
 
 
 class Unreachable(AbstractFileSystem):
@@ -39,6 +39,31 @@ def test_url_that_sends_credentials_elsewhere_is_refused(url: str) -> None:
     with pytest.raises(DataError, match="in a URL may send your credentials") as told:
         find_files("dataset.train", url, "auto")
     assert ("AWS_ENDPOINT_URL" in str(told.value)) == url.lower().startswith("s3:")
+
+
+@pytest.mark.parametrize(
+    "netloc",
+    [
+        "account@127.0.0.1:1",
+        "account:key@elsewhere.example",
+        "container@account.dfs.core.windows.net.elsewhere.example",
+        "container@elsewhere.example%2F.dfs.core.windows.net",
+        "account.dfs.core.windows.net@elsewhere.example",
+        "localhost",
+    ],
+)
+def test_token_of_azure_goes_to_no_other_host(netloc: str) -> None:
+    with pytest.raises(DataError, match="is no host of Azure's storage, and may rec"):
+        open_file_system("dataset.train", f"abfss://{netloc}/container/rows.csv")
+
+
+@pytest.mark.parametrize(
+    "host", ["account.dfs.core.windows.net", "account.blob.core.chinacloudapi.cn"]
+)
+def test_host_of_azure_is_accepted(host: str) -> None:
+    url = f"abfss://container@{host}/rows.csv"
+    _, path = open_file_system("dataset.train", url)
+    assert path.endswith("rows.csv")
 
 
 def test_server_out_of_reach_is_told_from_a_missing_file() -> None:
