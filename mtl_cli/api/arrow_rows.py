@@ -23,7 +23,7 @@ def select_feature_columns(table: "Rows", config: "Config") -> "pa.Table":
     import pyarrow as pa
 
     from mtl_cli.data.encode import feature_request
-    from mtl_cli.data.sources import value_type
+    from mtl_cli.data.sources import without_dictionaries
 
     request = feature_request(config.dataset)
     if not isinstance(table, pd.DataFrame | pa.Table):
@@ -37,10 +37,7 @@ def select_feature_columns(table: "Rows", config: "Config") -> "pa.Table":
     else:
         request.check("predict", "the table", [str(name) for name in table.columns])
         rows = as_arrow(table[request.columns], "predict")
-    # A categorical column of pandas is a dictionary column in Arrow. The cast turns the
-    # dictionary column into a plain column.
-    plain = {field.name: value_type(field.type) for field in rows.schema}
-    return rows.cast(pa.schema(plain))
+    return without_dictionaries(rows)  # which the categorical columns of pandas become
 
 
 def as_arrow(frame: "pd.DataFrame", method: str) -> "pa.Table":

@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mtl_cli.api.arrow_rows import Rows
-    from mtl_cli.config.run_config import Config
-    from mtl_cli.data.feature_set import FeatureSet
     from mtl_cli.evaluation.evaluation import Evaluation
-    from mtl_cli.network.build import Network
+    from mtl_cli.evaluation.loaded_run import LoadedRun
 
 
 class Model:
@@ -31,18 +29,10 @@ class Model:
             the heads of the model add.
     """
 
-    def __init__(
-        self,
-        network: "Network",
-        features: "FeatureSet",
-        config: "Config",
-        folder: Path,
-    ) -> None:
-        self._network = network
-        self._features = features
-        self._folder = folder
-        self.config = config
-        self.outputs = [output.name for output in config.outputs]
+    def __init__(self, run: "LoadedRun") -> None:
+        self._run = run
+        self.config = run.config
+        self.outputs = [output.name for output in run.config.outputs]
 
     def predict(self, table: "Rows") -> "pd.DataFrame":
         """Predicts every output for every row.
@@ -70,8 +60,8 @@ class Model:
         index = table.index if isinstance(table, pd.DataFrame) else None
         if not rows.num_rows:
             raise DataError("predict: the table has no rows")
-        encoded = self._features.encode(rows)
-        columns = prediction_columns(self._network, self.config, encoded)
+        encoded = self._run.features.encode(rows)
+        columns = prediction_columns(self._run.network, self.config, encoded)
         return pd.DataFrame(columns, index=index)
 
     def evaluate(
@@ -104,7 +94,6 @@ class Model:
         import pyarrow as pa
 
         from mtl_cli.evaluation.evaluate import Request, evaluate
-        from mtl_cli.evaluation.loaded_run import LoadedRun
         from mtl_cli.evaluation.needed_columns import plan_evaluation
 
         columns = [by] if isinstance(by, str) else list(by)
@@ -115,8 +104,7 @@ class Model:
             rows = as_arrow(table[request.columns], "evaluate")
         else:
             rows = table if isinstance(table, pa.Table) else os.fspath(table)
-        run = LoadedRun(self._network, self._features, self.config, self._folder)
-        evaluation, _ = evaluate(run, rows, Request(columns, importance))
+        evaluation, _ = evaluate(self._run, rows, Request(columns, importance))
         return evaluation
 
     def export(
@@ -137,11 +125,9 @@ class Model:
             ExportError: if the export does not predict as the model does.
             WriteError: if the target cannot be written.
         """
-        from mtl_cli.exports.base import TrainedModel
         from mtl_cli.runs.export import export_model
 
-        model = TrainedModel(self._network, self._features, self.config)
-        export_model(model, Path(target), format, force)
+        export_model(lambda: self._run, Path(target), format, force)
 
 
 def load(run: "str | PathLike[str]", plugins: Sequence[str | Path] = ()) -> Model:
@@ -172,11 +158,11 @@ def load(run: "str | PathLike[str]", plugins: Sequence[str | Path] = ()) -> Mode
                 "imported"
             )
         from mtl_cli.core.plugins import use_folders
-        from mtl_cli.runs import saved_model
+        from mtl_cli.evaluation.loaded_run import load_run
 
         if plugins:
             use_folders(plugins)
-        return Model(*saved_model.load(Path(run)), folder=Path(run))
+        return Model(load_run(Path(run)))
 
 
 @contextlib.contextmanager

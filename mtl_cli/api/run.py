@@ -103,18 +103,18 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Returns the tables of scores as HTML, for notebooks."""
-        from mtl_cli.metrics.scores import title_of
+        from mtl_cli.metrics.scores import metrics_of, title_of
         from mtl_cli.pages.render import render
-        from mtl_cli.runs.score_table import metric_texts, tables_by_metrics
+        from mtl_cli.runs.score_table import format_metric, tables_by_metrics
 
         sections, warnings = [], list[str]()
         try:
             # The scores on test rows come first, as in the report of the run.
             for split in sorted(self.metrics, key=lambda split: split != "test"):
-                rows = [
-                    (title_of(name, score), metric_texts(score), score)
-                    for name, score in self.metrics[split].items()
-                ]
+                rows = []
+                for name, score in self.metrics[split].items():
+                    texts = {m: format_metric(x) for m, x in metrics_of(score).items()}
+                    rows.append((title_of(name, score), texts, score))
                 tables = tables_by_metrics(rows)
                 section = {"title": f"Scores on {split} rows", "tables": tables}
                 sections.append(section | {"lines": []})

@@ -96,7 +96,12 @@ def compose_checked(
         raise
     check_plugins(composed)
     with limited_reading(), hydra_interpolations(composed):
-        if reads_other_files(composed):
+        # Installed packages in the search path are trusted.
+        if any(
+            source.schema not in ("pkg", "structured")
+            and Path(source.path) != conf_folder()
+            for source in composed.hydra.runtime.config_sources
+        ):
             check_hydra_section(composed, hydra_settings)
         if config_name and resolved(composed, "dataset.name") is None:
             # Hydra names the run folder after the data set.
@@ -141,18 +146,6 @@ def check_plugins(composed: DictConfig) -> None:
                 f"hydra.{key}: {shown(name)} is not a group of keys; choose the {key} "
                 f"by hydra/{key}={name}"
             )
-
-
-def reads_other_files(composed: DictConfig) -> bool:
-    """Whether the search path holds a folder other than our own `conf`.
-
-    Installed packages in the search path are trusted.
-    """
-    return any(
-        source.schema not in ("pkg", "structured")
-        and Path(source.path) != conf_folder()
-        for source in composed.hydra.runtime.config_sources
-    )
 
 
 def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None:

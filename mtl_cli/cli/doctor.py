@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import platform
+import shutil
 import sys
 import tempfile
 import time
@@ -15,7 +16,7 @@ from typing import NoReturn
 from packaging.requirements import Requirement
 from rich.console import Console
 
-from mtl_cli.core import compile_cache, paths, tensorflow_runtime
+from mtl_cli.core import paths, tensorflow_runtime
 from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.errors import MtlError, printable
 from mtl_cli.core.private_doors import exit_without_teardown
@@ -141,7 +142,7 @@ def check_cache() -> Finding:
     except OSError as error:
         text = f"{folder}: {error.strerror}; name another folder in MTL_CACHE"
         return Finding("cache", text, works=False)
-    free = compile_cache.free_bytes(folder) / GIB
+    free = shutil.disk_usage(folder).free / GIB
     return Finding("cache", f"{folder}, {free:.1f} GiB free")
 
 

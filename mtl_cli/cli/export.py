@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -68,13 +69,15 @@ def export(options: argparse.Namespace) -> None:
     """
     plugins.use_folders(options.plugins)
     tensorflow_runtime.load()
-    from mtl_cli.runs.export import export_run, verify
+    from mtl_cli.evaluation.loaded_run import load_run
+    from mtl_cli.runs.export import export_model, verify
 
     if options.verify is not None:
         path, result = options.verify, verify(options.verify)
     else:
         path, name = options.target, options.format or "saved_model"
-        result = export_run(options.run, path, name, options.force)
+        load = partial(load_run, options.run)
+        result = export_model(load, path, name, options.force)
     line = (
         f"{path}: {result.rows} test rows replayed, the largest difference from the "
         f"run is {result.difference:.1e} ({result.column})"

@@ -1,4 +1,6 @@
-"""Finds empty cells of a column, cells that equal a value, and distinct values."""
+"""Finds empty, equal, distinct and unreadable cells of a column."""
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +56,37 @@ def cells_equal(
             f"correct `{key}`"
         ) from None
     return np.asarray(pc.fill_null(is_equal, False))
+
+
+def first_failure(
+    cells: pa.Array | pa.ChunkedArray, convert: Callable[[pa.Array], object]
+) -> int | None:
+    """Returns the index of the first cell that cannot be converted.
+
+    Args:
+        cells: the cells, (rows,).
+        convert: converts some of the cells, or raises `ArrowInvalid`.
+
+    Returns: None if all cells can be converted.
+    """
+
+    def fails(part: pa.Array) -> bool:
+        try:
+            convert(part)
+        except pa.ArrowInvalid:
+            return True
+        return False
+
+    if not fails(cells):
+        return None
+    low, high = 0, len(cells)  # binary search: the first failure is in cells[low:high]
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fails(cells[low:middle]):
+            high = middle
+        else:
+            low = middle
+    return low
 
 
 def distinct_cells(column: pa.ChunkedArray, rows: Mask) -> list[Value]:

@@ -3,7 +3,7 @@
 from functools import cache
 
 from mtl_cli.comparison.baseline import choose_baseline
-from mtl_cli.comparison.compared_metrics import direction_of, metrics_by_task
+from mtl_cli.comparison.compared_metrics import metrics_by_task
 from mtl_cli.comparison.configurations import (
     Configuration,
     differing_keys,
@@ -28,6 +28,7 @@ from mtl_cli.comparison.seed_statistics import mean_interval
 from mtl_cli.comparison.seed_tests import add_seed_tests
 from mtl_cli.comparison.warnings import warnings
 from mtl_cli.core.errors import ConfigError, printable
+from mtl_cli.tasks.base import metrics_named
 
 
 def compare_datasets(
@@ -96,7 +97,9 @@ def compare_dataset(
     tasks = []
     for task_name, metric_name in metrics_by_task(scored, split, metric).items():
         scores = [score_of(c, split, task_name, metric_name) for c in scored]
-        task = Task(task_name, metric_name, direction_of(metric_name), scores)
+        # 0 is the direction of an unknown metric, too.
+        direction = next((m.direction for m in metrics_named(metric_name)), 0)
+        task = Task(task_name, metric_name, direction, scores)
         task.space = common_space(scored, split, task_name)
         add_seed_tests(task, chosen_baseline, twins, have_same_rows)
         for scenario in scenarios_of(scored, split, task_name):

@@ -3,7 +3,6 @@
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.core.errors import ConfigError, suggest
 from mtl_cli.metrics.scores import metrics_of
-from mtl_cli.tasks.base import metrics_named
 
 
 def metrics_by_task(
@@ -39,12 +38,3 @@ def metrics_by_task(
             f"{suggest(str(metric), choices)}"
         )
     return metrics
-
-
-def direction_of(metric: str) -> int:
-    """Returns 1 if more of a metric is better, and -1 if less is better.
-
-    Returns 0 if values above and below the best value are worse, as of `pcoc`, and if
-    the metric is unknown.
-    """
-    return next((m.direction for m in metrics_named(metric)), 0)

@@ -27,7 +27,12 @@ class SweepOptions(Options):
     @property
     def jobs_at_once(self) -> int:
         """The number of jobs that run at a time."""
-        return default_jobs() if self.jobs == "auto" else self.jobs
+        if self.jobs != "auto":
+            return self.jobs
+        if has_gpu():
+            return 1
+        memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return max(1, min(cores(), memory_bytes // BYTES_PER_JOB))
 
 
 class Comparison(Options):
@@ -42,14 +47,6 @@ class Comparison(Options):
 
     single_task: bool
     scenarios: list[ScenarioName] = Field(default_factory=list)
-
-
-def default_jobs() -> int:
-    """Returns the number of jobs that this machine runs at a time by default."""
-    if has_gpu():
-        return 1
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(cores(), memory_bytes // BYTES_PER_JOB))
 
 
 def has_gpu() -> bool:

@@ -5,11 +5,11 @@ import hashlib
 import os
 import platform
 import shlex
-import shutil
 import stat
 import time
 from importlib.metadata import version
 from pathlib import Path
+from shutil import disk_usage
 
 from mtl_cli.core.paths import cache_subfolder
 
@@ -35,8 +35,12 @@ def enable() -> None:
             return
         folder = subfolder / f"{os.getuid()}-{machine_hash()}"
         folder.mkdir(exist_ok=True, mode=0o700)
-        if is_private(folder) and free_bytes(folder) > MIN_FREE_BYTES:
-            remove_old_files(folder)
+        if is_private(folder) and disk_usage(folder).free > MIN_FREE_BYTES:
+            for file in folder.iterdir():
+                # Another process may remove the same files at the same time.
+                with contextlib.suppress(FileNotFoundError):
+                    if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
+                        file.unlink()
             os.environ["TF_XLA_FLAGS"] = f"{flags} {FLAG}{quoted(folder)}".strip()
 
 
@@ -80,23 +84,6 @@ def machine_hash() -> str:
         lines = (line for line in file if line.startswith(("flags", "Features")))
         parts.append(next(lines, ""))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def remove_old_files(folder: Path) -> None:
-    """Removes files older than `MAX_AGE_SECONDS`.
-
-    A run that still needs a removed file compiles the code again. Another process may
-    remove the same files at the same time.
-    """
-    for file in folder.iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
-                file.unlink()
-
-
-def free_bytes(folder: Path) -> int:
-    """Returns the free space of a folder's disk in bytes."""
-    return shutil.disk_usage(folder).free
 
 
 def quoted(folder: Path) -> str:

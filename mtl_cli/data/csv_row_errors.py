@@ -8,11 +8,13 @@ reading looks for a row with more or fewer cells than the header.
 
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.csv
 
+from mtl_cli.columns.cells import first_failure
 from mtl_cli.core.errors import DataError, RowError, shown
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_cells import convert_cells
@@ -50,7 +52,9 @@ def cell_error(
             request.keys.items(), batch.columns, strict=True
         ):
             dtype = request.types[column]
-            row = first_failure(cells, dtype, options)
+            row = first_failure(
+                cells, partial(convert_cells, dtype=dtype, options=options)
+            )
             if row is not None:
                 problem = "is not UTF-8; save the file as UTF-8"
                 if not pa.types.is_string(dtype):
@@ -59,37 +63,6 @@ def cell_error(
                 return DataError(f"{error} [{path}]")
         first_row += batch.num_rows
     return None
-
-
-def first_failure(cells: pa.Array, dtype: pa.DataType, options: Csv) -> int | None:
-    """Returns the index of the first cell that cannot be converted to a type.
-
-    Args:
-        cells: the cells as bytes, (rows,).
-        dtype: the type.
-        options: the delimiter and other rules by which the file is written.
-
-    Returns: None if all cells can be converted.
-    """
-    if can_convert(cells, dtype, options):
-        return None
-    low, high = 0, len(cells)  # binary search: the first failure is in cells[low:high]
-    while high - low > 1:
-        middle = (low + high) // 2
-        if can_convert(cells[low:middle], dtype, options):
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-def can_convert(cells: pa.Array, dtype: pa.DataType, options: Csv) -> bool:
-    """Whether all cells can be converted to a type."""
-    try:
-        convert_cells(cells, dtype, options)
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 def not_a_number_message(cell: bytes, key: str) -> str:

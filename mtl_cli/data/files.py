@@ -138,28 +138,22 @@ def is_table_file(file: Path, file_format: str) -> bool:
     return has_format and not is_hidden
 
 
-def no_table_files(file_format: str) -> str:
-    """Returns what is wrong with a folder without files of a table, and how to fix it.
-
-    Args:
-        file_format: the format of the files, or `auto`.
-    """
-    if file_format == "auto":
-        return "holds no .parquet file; for files of another format set dataset.format"
-    return (
-        "holds no file, apart from files whose names start with '.' or '_'; name the "
-        "folder that holds the table's files"
-    )
-
-
 def find_local(key: str, path: str, file_format: str) -> list[Path]:
     """Returns the local files that a path, folder or pattern names, sorted."""
     target = find_data(path)
     if target.is_dir():
         found = sorted(file for file in target.rglob("*") if not file.is_dir())
         files = [f for f in found if is_table_file(f.relative_to(target), file_format)]
+        if not files and file_format == "auto":
+            raise DataError(
+                f"{key}: folder '{path}' holds no .parquet file; for files of another "
+                "format set dataset.format"
+            )
         if not files:
-            raise DataError(f"{key}: folder '{path}' {no_table_files(file_format)}")
+            raise DataError(
+                f"{key}: folder '{path}' holds no file, apart from files whose names "
+                "start with '.' or '_'; name the folder that holds the table's files"
+            )
         return files
     if target.is_file():
         return [target]

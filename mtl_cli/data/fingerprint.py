@@ -12,6 +12,7 @@ from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.errors import DataError, WriteError, first_line
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import cache_subfolder
+from mtl_cli.core.written_files import sha256
 from mtl_cli.data.files import Files
 
 
@@ -78,9 +79,8 @@ def content_hash(path: Path) -> str:
                 return str(values["sha256"])
         except (ValueError, KeyError, TypeError, OSError):
             pass  # the cached file is damaged or unreadable: hash `path` again
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    file_hash = sha256(path)
     if cached_hash is not None:
         with contextlib.suppress(WriteError), replacing(cached_hash) as temporary:
-            temporary.write_text(json.dumps({"stamp": stamp, "sha256": sha256}))
-    return sha256
+            temporary.write_text(json.dumps({"stamp": stamp, "sha256": file_hash}))
+    return file_hash

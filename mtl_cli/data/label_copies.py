@@ -28,7 +28,10 @@ def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> N
         # was subtracted. So the labels are compared after the same roundings.
         centred = labels - labels.mean()
         rounded_labels = [labels.astype("float32"), centred.astype("float32")]
-    num_pairs = max(num_pairs_of_copy(has_classes, y, values) for y in rounded_labels)
+    num_pairs = 0
+    for y in rounded_labels:
+        if count_pairs(has_classes, y[:FIRST_ROWS], values[:FIRST_ROWS]):
+            num_pairs = max(num_pairs, count_pairs(has_classes, y, values))
     # With many classes of few rows each, the values may correspond by chance.
     if num_pairs < 2 or (has_classes and 2 * num_pairs > len(labels)):
         return
@@ -38,13 +41,6 @@ def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> N
         f"{len(labels):,} rows looked at, so the model would see the answer; remove "
         "the feature"
     )
-
-
-def num_pairs_of_copy(has_classes: bool, labels: Array, values: Array) -> int:
-    """Returns `count_pairs` of all rows, after a quick look at the first rows."""
-    if not count_pairs(has_classes, labels[:FIRST_ROWS], values[:FIRST_ROWS]):
-        return 0
-    return count_pairs(has_classes, labels, values)
 
 
 def count_pairs(has_classes: bool, labels: Array, values: Array) -> int:

@@ -14,8 +14,8 @@ from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feather_file import open_feather
-from mtl_cli.data.files import Files, find_files
-from mtl_cli.data.parquet_file import ColumnarFile, open_parquet
+from mtl_cli.data.files import Files, find_files, format_by_ending
+from mtl_cli.data.parquet_file import ColumnarFile, check_rows, open_parquet
 
 CHUNK_ROWS = 500_000
 
@@ -92,9 +92,8 @@ def open_source(
                 rows_left -= table.num_rows
                 if rows_left >= 0:
                     # Each file has its own dictionaries, so their indices do not mean
-                    # the same. Dictionaries are replaced by their values.
-                    types = {f.name: value_type(f.type) for f in table.schema}
-                    yield table.cast(pa.schema(types))
+                    # the same.
+                    yield without_dictionaries(table)
         if rows_left:  # the file has lost or gained rows since it was opened
             raise DataError(
                 f"{key}: {path} had {rows:,} rows and then {rows - rows_left:,}; it "
@@ -105,6 +104,16 @@ def open_source(
         return Source(path, rows, chunks, rows_by_file)
     table = pa.concat_tables(list(chunks(CHUNK_ROWS))).combine_chunks()
     return Source(path, rows, lambda _: iter([table]), rows_by_file)
+
+
+def with_format_of(dataset: Dataset, path: str) -> Dataset:
+    """Returns a data set with the format of another table.
+
+    The ending of the table's path names the format. If it does not, the table has the
+    format of the data set.
+    """
+    file_format = format_by_ending(path) or dataset.format
+    return dataset.model_copy(update={"format": file_format})
 
 
 def column_names(key: str, path: str, dataset: Dataset) -> list[str]:
@@ -122,10 +131,7 @@ def column_names(key: str, path: str, dataset: Dataset) -> list[str]:
     first_path = files.paths[0]
     if files.format not in OPEN_COLUMNAR:
         return CsvFile(files, first_path, dataset.csv, ColumnRequest({}, {})).names
-    with (
-        read_errors(key, files.path_for_messages(first_path)),
-        OPEN_COLUMNAR[files.format](files.system.open_input_file(first_path)) as file,
-    ):
+    with open_columnar_file(files, first_path) as file:
         return [str(name) for name in file.schema.names]
 
 
@@ -150,25 +156,29 @@ OPEN_COLUMNAR: dict[str, OpenColumnar] = {
 }
 
 
+@contextmanager
+def open_columnar_file(files: Files, file_path: str) -> Iterator[ColumnarFile]:
+    """Opens a Parquet or Feather file of a table; errors name the table and the file.
+
+    Args:
+        files: the files of the table.
+        file_path: the file.
+    """
+    with (
+        read_errors(files.key, files.path_for_messages(file_path)),
+        OPEN_COLUMNAR[files.format](files.system.open_input_file(file_path)) as file,
+    ):
+        yield file
+
+
 def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
     """Opens Parquet or Feather files after checking that their columns' types agree."""
-
-    @contextmanager
-    def open_file(file_path: str) -> Iterator[ColumnarFile]:
-        with (
-            read_errors(files.key, files.path_for_messages(file_path)),
-            OPEN_COLUMNAR[files.format](
-                files.system.open_input_file(file_path)
-            ) as file,
-        ):
-            yield file
-
     rows_by_file = {}
     # {column: its type in the first file, and the path of this file}
     first_types: dict[str, tuple[pa.DataType, str]] = {}
     for file_path in files.paths:
         path = files.path_for_messages(file_path)
-        with open_file(file_path) as file:
+        with open_columnar_file(files, file_path) as file:
             request.check(files.key, path, file.schema.names)
             rows_by_file[path] = file.num_rows
             types = {c: value_type(file.schema.field(c).type) for c in request.columns}
@@ -183,7 +193,7 @@ def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
 
     def chunks(max_rows: int) -> Iterator[pa.Table]:
         for file_path in files.paths:
-            with open_file(file_path) as file:
+            with open_columnar_file(files, file_path) as file:
                 for batch in file.batches(request.columns, max_rows):
                     yield pa.Table.from_batches([batch]).select(request.columns)
 
@@ -232,6 +242,11 @@ def open_text(
     )
     _, read = open_columnar(spilled, request)
     return rows_by_file, read
+
+
+def without_dictionaries(table: pa.Table) -> pa.Table:
+    """Replaces the columns that are dictionaries and indices by their values."""
+    return table.cast(pa.schema({f.name: value_type(f.type) for f in table.schema}))
 
 
 def value_type(dtype: pa.DataType) -> pa.DataType:

@@ -1,11 +1,14 @@
 """Assigns the rows of each file to splits: training, validation and test rows."""
 
+from contextlib import suppress
+from operator import methodcaller
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import check_not_nested, is_id, is_number
-from mtl_cli.columns.cells import empty_cells
+from mtl_cli.columns.cells import empty_cells, first_failure
 from mtl_cli.core.errors import DataError, shown
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
@@ -179,33 +182,18 @@ def times_from_text(
     """
     dtypes = (pa.float64(), pa.timestamp("us"), pa.timestamp("us", "UTC"))
     for dtype in dtypes:
-        values = cast_or_none(column, dtype)
-        if values is not None:
+        with suppress(pa.ArrowInvalid):
+            values = column.cast(dtype)
             return values if pa.types.is_floating(dtype) else values.cast(pa.int64())
-    # The first row decides which type is expected. A binary search finds the first row
-    # that does not fit it; this row is always in column[low:high].
-    dtype = next((t for t in dtypes if cast_or_none(column[:1], t) is not None), None)
-    low, high = 0, len(column) if dtype is not None else 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        if cast_or_none(column[low:middle], dtype) is None:
-            high = middle
-        else:
-            low = middle
-    path, row = source.locate(low)
+    # The first row decides which type is expected.
+    failures = (first_failure(column, methodcaller("cast", dtype)) for dtype in dtypes)
+    index = next(filter(None, failures), 0)
+    path, row = source.locate(index)
     raise DataError(
-        f"{message_start}: row {row + 1} holds {shown(column[low].as_py())} [{path}]; "
-        "a split by time needs numbers or dates like 2026-01-31 12:00:00, of one form "
-        "in all rows"
+        f"{message_start}: row {row + 1} holds {shown(column[index].as_py())} "
+        f"[{path}]; a split by time needs numbers or dates like 2026-01-31 12:00:00, "
+        "of one form in all rows"
     )
-
-
-def cast_or_none(column: pa.ChunkedArray, dtype: pa.DataType) -> pa.ChunkedArray | None:
-    """Converts texts to a type; returns None if a text cannot be converted."""
-    try:
-        return column.cast(dtype)
-    except pa.ArrowInvalid:
-        return None
 
 
 def split_column(dataset: Dataset, source: Source) -> pa.ChunkedArray:

@@ -1,6 +1,6 @@
 """Encoded rows, ready for a network: in memory, or read from disk when needed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,14 @@ def as_arrays(table: Table) -> dict[str, Array]:
         for name, array in getattr(table, attribute).items()
     }
     return arrays if table.groups is None else arrays | {"groups": table.groups}
+
+
+def concatenate(tables: Iterable[Table]) -> Table:
+    """Joins the rows of several tables into one table."""
+    parts = [as_arrays(table) for table in tables]
+    return as_table(
+        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    )
 
 
 def as_table(arrays: Mapping[str, Array]) -> Table:

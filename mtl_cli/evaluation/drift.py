@@ -140,23 +140,20 @@ class FeatureCounts:
             trained, psi = self.trained.get(name), None
             if trained is not None:
                 psi = stability_index(trained.counts, self.counts[name])
+            missing = self.missing[name] / self.num_rows if self.num_rows else None
             num_unseen, num_values = self.unseen.get(name, (0, 0))
             records.append(
                 {
                     "kind": "feature",
                     "name": name,
                     "psi": psi,
-                    "missing": self.fraction_missing(name),
+                    "missing": missing,
                     "trained_missing": trained and trained.missing,
                     "unseen": num_unseen / num_values if num_values else None,
                     "trained_unseen": trained and trained.unseen,
                 }
             )
         return records
-
-    def fraction_missing(self, name: str) -> float | None:
-        """Returns the fraction of empty cells of a feature; None if not counted."""
-        return self.missing[name] / self.num_rows if self.num_rows else None
 
 
 def has_drifted(record: dict[str, Any]) -> bool:

@@ -20,7 +20,7 @@ from mtl_cli.evaluation.rows import (
     table_in_memory,
     validation_rows,
 )
-from mtl_cli.evaluation.training_rows import training_rows_remark
+from mtl_cli.evaluation.training_rows import TRAINING_ROWS_REMARK, is_training_table
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.metrics.scores import NON_METRIC_KEYS, Score, metrics_of
 from mtl_cli.scoring.gate_slices import usage_by_slice
@@ -121,8 +121,9 @@ def read_rows(
     if isinstance(table, str):
         with opened_table(model, table, by) as (source, plan):
             rows = rows_of_source(model, source, plan, by, on_rows)
-        remarks = [*rows.remarks, *filter(None, [training_rows_remark(model, table)])]
-        return replace(rows, remarks=remarks)
+        if is_training_table(model, table):
+            rows = replace(rows, remarks=[*rows.remarks, TRAINING_ROWS_REMARK])
+        return rows
     return rows_of_source(model, *table_in_memory(model, table, by), by, on_rows)
 
 

@@ -15,15 +15,18 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import GroupCodes, located_errors
-from mtl_cli.data.files import format_by_ending
 from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.load import load
 from mtl_cli.data.row_progress import OnRows, no_progress
-from mtl_cli.data.sources import Source, column_names, open_source, value_type
+from mtl_cli.data.sources import (
+    Source,
+    column_names,
+    open_source,
+    with_format_of,
+    without_dictionaries,
+)
 from mtl_cli.data.table import Array, Table, as_arrays, as_table
 from mtl_cli.evaluation.drift import FeatureCounts
 from mtl_cli.evaluation.loaded_run import LoadedRun
@@ -69,16 +72,6 @@ class EvaluatedRows:
         return len(next(iter(self.predictions.values())))
 
 
-def dataset_of(config: Config, path: str) -> Dataset:
-    """Returns the data set of a run, with the format of another table.
-
-    The ending of the table's path names the format. If it does not, the table has the
-    format of the data set.
-    """
-    file_format = format_by_ending(path) or config.dataset.format
-    return config.dataset.model_copy(update={"format": file_format})
-
-
 @contextmanager
 def opened_table(
     model: LoadedRun, path: str, by: list[str]
@@ -93,7 +86,7 @@ def opened_table(
     Yields: the rows, and the plan of the evaluation. The rows can be read until the
         context ends.
     """
-    dataset = dataset_of(model.config, path)
+    dataset = with_format_of(model.config.dataset, path)
     config = model.config.model_copy(update={"dataset": dataset})
     names = column_names("TABLE", path, dataset)
     plan = plan_evaluation(config, names, by, path)
@@ -119,7 +112,7 @@ def table_in_memory(
         raise DataError("TABLE: the table has no rows")
     plan.request.check("TABLE", "the table", table.column_names)
     rows = table.select(plan.request.columns)
-    rows = rows.cast(pa.schema({f.name: value_type(f.type) for f in rows.schema}))
+    rows = without_dictionaries(rows)
     return Source("the table", rows.num_rows, lambda _: iter([rows])), plan
 
 

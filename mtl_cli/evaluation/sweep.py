@@ -9,7 +9,6 @@ the copies chooses the best configuration on validation rows, not on the test ro
 import contextlib
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -34,11 +33,12 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.written_files import FILES, check_written, hashes_of
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import fingerprint
+from mtl_cli.data.sources import with_format_of
 from mtl_cli.evaluation.evaluate import Request, evaluate
 from mtl_cli.evaluation.evaluation import Evaluation, finite
 from mtl_cli.evaluation.loaded_run import load_run
 from mtl_cli.evaluation.page import page
-from mtl_cli.evaluation.rows import EvaluatedRows, dataset_of
+from mtl_cli.evaluation.rows import EvaluatedRows
 from mtl_cli.runs.saved_config import read_config
 from mtl_cli.scoring.scores import evaluate as scores_of
 
@@ -140,12 +140,15 @@ def evaluate_sweep(
     check = partial(check_target, target, force)
     with replacing_folder(target, FIX, check) as temporary:
         temporary.mkdir()
-        for i, run in enumerate(runs):
+        for i, run in enumerate(runs, 1):
             name = run.path.relative_to(sweep).as_posix()
             if not run.has_scores:
                 result.skipped[name] = run.error or run.status
                 continue
-            on_progress = with_run_number(request.on_progress, i + 1, len(runs))
+
+            def on_progress(text: str, done: int, total: int, number: int = i) -> None:
+                request.on_progress(f"run {number} of {len(runs)}: {text}", done, total)
+
             run_request = replace(request, on_progress=on_progress)
             try:
                 evaluation = evaluate_run(run, table, run_request, temporary / name)
@@ -161,17 +164,6 @@ def evaluate_sweep(
         record |= {FILES: hashes_of(temporary)}
         write_json(temporary / EVALUATIONS, header | record)
     return result
-
-
-def with_run_number(
-    on_progress: Callable[[str, int, int], None], run_number: int, num_runs: int
-) -> Callable[[str, int, int], None]:
-    """Returns a function that calls `on_progress` with the number of the run added."""
-
-    def on_progress_of_run(description: str, done: int, total: int) -> None:
-        on_progress(f"run {run_number} of {num_runs}: {description}", done, total)
-
-    return on_progress_of_run
 
 
 def evaluate_run(run: Run, table: str, request: Request, folder: Path) -> Evaluation:
@@ -194,7 +186,8 @@ def evaluate_run(run: Run, table: str, request: Request, folder: Path) -> Evalua
     metrics = {"test": scores}
     if "valid" in run.metrics:
         metrics["valid"] = run.metrics["valid"]
-    files = find_files("TABLE", table, dataset_of(model.config, table).format)
+    dataset = with_format_of(model.config.dataset, table)
+    files = find_files("TABLE", table, dataset.format)
     environment = run.environment | {
         "data_hash": fingerprint({"test": files}),
         VALID_ROWS: validation_rows(run),

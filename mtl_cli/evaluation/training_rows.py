@@ -5,23 +5,13 @@ from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import find_data
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import fingerprint
+from mtl_cli.data.sources import with_format_of
 from mtl_cli.evaluation.loaded_run import LoadedRun
-from mtl_cli.evaluation.rows import dataset_of
 
-REMARK = (
+TRAINING_ROWS_REMARK = (
     "TABLE holds the rows that the run was trained on, so these scores are better than "
     "scores on new rows; evaluate rows that the model has not seen"
 )
-
-
-def training_rows_remark(model: LoadedRun, table: str) -> str:
-    """Returns a warning if a table is the training table of a run, or else "".
-
-    Args:
-        model: the model of the run.
-        table: a file, folder, pattern or URL.
-    """
-    return REMARK if is_training_table(model, table) else ""
 
 
 def is_training_table(model: LoadedRun, table: str) -> bool:
@@ -33,8 +23,13 @@ def is_training_table(model: LoadedRun, table: str) -> bool:
 
     The other tables are opened only if they are local files. A run may come from
     someone else, and its configuration could name any URL.
+
+    Args:
+        model: the model of the run.
+        table: a file, folder, pattern or URL.
     """
-    paths = model.config.dataset.paths
+    dataset = model.config.dataset
+    paths = dataset.paths
     if paths.get("train") == table and "://" in table:
         return True
     others = {split: path for split, path in paths.items() if split != "train"}
@@ -43,7 +38,7 @@ def is_training_table(model: LoadedRun, table: str) -> bool:
     try:
         expected = read_json_object(model.folder / "environment.json")["data_hash"]
         files = {
-            split: find_files(split, path, dataset_of(model.config, path).format)
+            split: find_files(split, path, with_format_of(dataset, path).format)
             for split, path in {"train": table, **others}.items()
         }
         return bool(fingerprint(files) == expected)

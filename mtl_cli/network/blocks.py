@@ -102,20 +102,15 @@ class WeightSplitter:
         self.tasks = list(config.chosen_tasks)
         self.parts = part_of_layers(network)
         self.layers = {x.name: x for x in network.logits.layers if x.weights}
-        self.set_owners = self._owners_of_embedding_sets()
+        # A sharing scheme has one set of embeddings for all tasks, or one set per task
+        # and perhaps a shared set. With one task, both kinds of scheme may have one
+        # set, so the scheme is asked about two tasks.
+        num_sets = config.model.num_encodings(len(self.tasks))
+        is_set_of_all_tasks = config.model.num_encodings(2) == 1
+        self.set_owners = (
+            [""] if is_set_of_all_tasks else [*self.tasks, SHARED][:num_sets]
+        )
         self.feature_rows = FeatureRows(network, config, layout)
-
-    def _owners_of_embedding_sets(self) -> list[str]:
-        """Returns the owner of each set of embeddings.
-
-        A sharing scheme has either one set for all tasks, or one set per task, to which
-        it may add a shared set. A set for all tasks has the owner "".
-        """
-        model = self.config.model
-        # With one task, both kinds of scheme may have one set, so ask about two tasks.
-        if model.num_encodings(2) == 1:
-            return [""]
-        return [*self.tasks, SHARED][: model.num_encodings(len(self.tasks))]
 
     def blocks(self) -> Iterator[tuple[BlockName, Any, Index]]:
         """Yields each block's name, its weight, and its index in the weight."""

@@ -72,20 +72,15 @@ class FeatureRows:
         """
         if any(tensor is encoding for encoding in self.encodings):
             return True
-        operation, inputs = producer(tensor)
+        operation = tensor._keras_history.operation
         if isinstance(operation, Routing) and not operation.are_shares:
             return True  # one factor per column, with which an encoding is scaled
         has_weights = bool(getattr(operation, "weights", None))
         if has_weights or tensor.shape[-1] != len(self.encoding_columns):
             return False
+        node = operation._inbound_nodes[tensor._keras_history.node_index]
+        inputs = node.input_tensors
         return bool(inputs) and all(map(self._is_encoding, inputs))
-
-
-def producer(tensor: Any) -> tuple[Any, list[Any]]:
-    """Returns the operation that computes a tensor, and the operation's inputs."""
-    history = tensor._keras_history
-    node = history.operation._inbound_nodes[history.node_index]
-    return history.operation, list(node.input_tensors)
 
 
 def row_slices(names: list[str]) -> list[tuple[str, slice]]:

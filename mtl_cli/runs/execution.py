@@ -21,7 +21,6 @@ from mtl_cli.runs.outcome import failure
 if TYPE_CHECKING:
     from mtl_cli.config.run_config import Config
     from mtl_cli.core.run_folder import RunFolder
-    from mtl_cli.runs.console import Console
     from mtl_cli.runs.resume import RunStart
 
 
@@ -162,7 +161,9 @@ def copy_log(log: Path, run: Path, rank: int) -> Path:
 def execute_in_folder(
     config: "Config", start: "RunStart", folder: "RunFolder", request: Request
 ) -> None:
-    """Runs a checked configuration, and records in the folder how the run ended.
+    """Runs a checked configuration, and sends its results to the tracker.
+
+    The folder records how the run ended.
 
     Args:
         config: the checked configuration.
@@ -172,7 +173,9 @@ def execute_in_folder(
     """
     from mtl_cli.runs.provenance import config_hash
     from mtl_cli.runs.recorded_run import recorded_run
+    from mtl_cli.runs.run import run
     from mtl_cli.runs.saved_config import saved_config
+    from mtl_cli.runs.tracked_run import earlier_rows, tracked_run
 
     command = ["mtl-train", *request.settings]
     with recorded_run(folder, config_hash(config), command) as console:
@@ -183,35 +186,14 @@ def execute_in_folder(
         if not (folder.path / "config.yaml").exists():
             text = saved_config(request.composed, request.choices)
             folder.write_text("config.yaml", text)
-        run_and_track(config, start, folder, console, request.settings)
-
-
-def run_and_track(
-    config: "Config",
-    start: "RunStart",
-    folder: "RunFolder",
-    console: "Console",
-    settings: list[str],
-) -> None:
-    """Runs a checked configuration, and sends its results to the tracker.
-
-    Args:
-        config: the checked configuration.
-        start: the state to start from.
-        folder: the run folder.
-        console: the console that prints to the terminal and to the log.
-        settings: the flags and settings that the user typed.
-    """
-    from mtl_cli.runs.run import run
-    from mtl_cli.runs.tracked_run import earlier_rows, tracked_run
-
-    values = mask_secrets(config.model_dump(mode="json"))
-    rows = earlier_rows(start.checkpoint)
-    with tracked_run(
-        config.tracker, folder.path, console.warn, values, rows
-    ) as tracked:
-        scores = run(config, folder, console, settings, start.checkpoint, tracked.epoch)
-        tracked.end(scores)
+        values = mask_secrets(config.model_dump(mode="json"))
+        rows = earlier_rows(start.checkpoint)
+        with tracked_run(
+            config.tracker, folder.path, console.warn, values, rows
+        ) as tracked:
+            checkpoint, settings = start.checkpoint, request.settings
+            scores = run(config, folder, console, settings, checkpoint, tracked.epoch)
+            tracked.end(scores)
 
 
 def remove_if_empty(folder: Path) -> None:

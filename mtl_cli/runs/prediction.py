@@ -23,8 +23,7 @@ from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.encode import feature_request, located_errors
-from mtl_cli.data.files import format_by_ending
-from mtl_cli.data.sources import Source, open_source
+from mtl_cli.data.sources import Source, open_source, with_format_of
 from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs import saved_model
 
@@ -128,12 +127,11 @@ def opened_table(path: str, keep: Sequence[str], config: Config) -> Iterator[Sou
     types = dict.fromkeys(kept_columns, pa.string())
     request = ColumnRequest(request.keys | kept_columns, request.types | types)
     with tempfile.TemporaryDirectory(prefix="mtl-predict-") as folder:
-        file_format = format_by_ending(path) or config.dataset.format
         if path == STDIO:
-            path, file_format = f"{folder}/stdin.csv", "csv"
+            path = f"{folder}/stdin.csv"
             with open(path, "wb") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file)
-        dataset = config.dataset.model_copy(update={"format": file_format})
+        dataset = with_format_of(config.dataset, path)
         yield open_source("TABLE", path, dataset, request, Path(folder, "rows"))
 
 

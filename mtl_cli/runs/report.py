@@ -65,7 +65,7 @@ class FinishedRun(TrainedRun):
     @cached_property
     def plots_by_output(self) -> dict[str, list[LinePlot]]:
         """The plots of each output's predictions on the rows of `split`."""
-        return prediction_plots(self.rows_by_output)
+        return {name: rows.plots() for name, rows in self.rows_by_output.items()}
 
 
 def write(run: FinishedRun) -> None:
@@ -139,15 +139,3 @@ def prediction_frame(
     for output, values in predictions.items():
         columns[f"{output}_prediction"] = values if values.ndim == 1 else list(values)
     return pd.DataFrame(columns)
-
-
-def prediction_plots(
-    rows_by_output: dict[str, ScoredRows],
-) -> dict[str, list[LinePlot]]:
-    """Plots each output's predictions; an output without scored rows has no plots."""
-    return {
-        name: rows.output.task.plots(rows.label, rows.prediction, rows.weight)
-        if len(rows.label)
-        else []
-        for name, rows in rows_by_output.items()
-    }

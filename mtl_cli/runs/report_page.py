@@ -32,6 +32,7 @@ def page(run: FinishedRun, page_summary: dict[str, Any]) -> str:
     from mtl_cli.network.diagram import nodes_of
 
     outputs = run.config.outputs
+    configuration = mask_secrets(run.config.model_dump(mode="json"))
     # The runs of an ensemble have the same structure, so one of them is drawn.
     network = (run.network.runs or [run.network])[0]
     nodes = nodes_of(network.logits, list(run.config.chosen_tasks))
@@ -54,7 +55,7 @@ def page(run: FinishedRun, page_summary: dict[str, Any]) -> str:
         stages=run.stages,
         command=command(run),
         next_commands=run.next_commands,
-        configuration=json.dumps(masked_configuration(run), indent=2),
+        configuration=json.dumps(configuration, indent=2),
     )
 
 
@@ -200,8 +201,3 @@ def headlines(run: FinishedRun) -> list[dict[str, str]]:
 def command(run: FinishedRun) -> str:
     """Returns the command that made the run, without secrets."""
     return str(mask_secrets(shlex.join(run.command)))
-
-
-def masked_configuration(run: FinishedRun) -> Any:
-    """Returns the configuration as JSON values, without secrets."""
-    return mask_secrets(run.config.model_dump(mode="json"))

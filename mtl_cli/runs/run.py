@@ -26,7 +26,7 @@ from mtl_cli.runs.save_and_score import save_and_score
 from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.training.checkpoint import Checkpoint
-from mtl_cli.training.progress import History
+from mtl_cli.training.progress import Epoch, History
 
 if TYPE_CHECKING:  # these modules import TensorFlow
     from mtl_cli.distributed.replicas import Replicas
@@ -180,7 +180,7 @@ def read_data(
     config: Config,
     folder: RunFolder,
     console: Console,
-    earlier: EarlierRun | None = None,
+    earlier: EarlierRun | None,
 ) -> tuple[Data, dict[str, PretrainedVectors]]:
     """Reads and checks the data and the pretrained vectors, and writes the data report.
 
@@ -282,9 +282,13 @@ def fit(
         replicas.detect_lost_workers(),
         signals.deferred(),
     ):
-        progress.add_epoch_callback(
-            lambda epoch: on_epoch(epoch.number, epoch_row(epoch))
-        )
+        show_epoch = progress.epoch
+
+        def show_and_report(epoch: Epoch) -> None:
+            show_epoch(epoch)
+            on_epoch(epoch.number, epoch_row(epoch))
+
+        progress.epoch = show_and_report
         return train(
             config,
             network,

@@ -5,7 +5,7 @@ from typing import Any
 
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.regression import truth_rmse
-from mtl_cli.metrics.scores import Score, Scores, metrics_of
+from mtl_cli.metrics.scores import Score, Scores
 
 Cells = list[list[str]]  # the rows of a table; the first row is the header
 
@@ -93,11 +93,6 @@ def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list
         counts = (format_count(score.get(name)) for name in ("rows", "positives"))
         cells.append([title, *metrics.values(), *counts])
     return list(tables.values())
-
-
-def metric_texts(score: Score) -> dict[str, str]:
-    """Formats the metrics of a score: {metric: value as text}."""
-    return {name: format_metric(value) for name, value in metrics_of(score).items()}
 
 
 def format_metric(value: float | None) -> str:

@@ -112,7 +112,8 @@ def copies(
         summary = feature.summary(columns)  # one number per row
         if feature.numeric and np.issubdtype(summary.dtype, np.floating):
             ranks_of[name] = standardized_ranks(summary)
-        codes_of[name] = codes_of_rows(columns)
+        _, codes = np.unique(columns, axis=0, return_inverse=True)
+        codes_of[name] = codes.reshape(-1)
     num_distinct = {name: codes.max() + 1 for name, codes in codes_of.items()}
     pairs = {}
     for a, b in combinations(features.features, 2):
@@ -141,15 +142,6 @@ def standardized_ranks(values: Array) -> Array:
     deviation = rank.std()
     standardized: Array = (rank - rank.mean()) / (deviation if deviation else 1)
     return standardized
-
-
-def codes_of_rows(columns: Array) -> Array:
-    """Returns a code for each row of (rows, width); equal rows have equal codes.
-
-    Returns: the codes, whole numbers from 0, (rows,).
-    """
-    _, codes = np.unique(columns, axis=0, return_inverse=True)
-    return codes.reshape(-1)
 
 
 def goodman_kruskal_lambda(x: Array, y: Array) -> float:

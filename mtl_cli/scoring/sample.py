@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mtl_cli.data.table import Array, StoredTable, Table, as_arrays, as_table
+from mtl_cli.data.table import Array, StoredTable, Table, concatenate
 
 MAX_ROWS = 20_000
 NUM_BLOCKS = 10
@@ -40,9 +40,7 @@ def sample_blocks(table: Table | StoredTable) -> Iterator[Table]:
 
 def sample_of(table: Table | StoredTable) -> Table:
     """Reads the sampled rows of a table into one table in memory."""
-    blocks = [as_arrays(block) for block in sample_blocks(table)]
-    columns = {key: [block[key] for block in blocks] for key in blocks[0]}
-    return as_table({key: np.concatenate(x) for key, x in columns.items()})
+    return concatenate(sample_blocks(table))
 
 
 def sample_indices(num_rows: int) -> Array:

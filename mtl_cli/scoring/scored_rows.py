@@ -10,6 +10,7 @@ from mtl_cli.heads.base import Output
 from mtl_cli.metrics.calibration import calibration_buckets
 from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.scores import Score
+from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.scoring.scores import score
 from mtl_cli.statistics.sampling_error import (
     SamplingError,
@@ -65,6 +66,12 @@ class ScoredRows:
         metric = self.output.task.metric(name)
         columns = [self.label, self.prediction, self.weight]
         return sampling_error(metric, columns, self.group)
+
+    def plots(self) -> list[LinePlot]:
+        """Plots the predictions; [] without rows."""
+        if not len(self.label):
+            return []
+        return self.output.task.plots(self.label, self.prediction, self.weight)
 
     @property
     def has_delong_error(self) -> bool:

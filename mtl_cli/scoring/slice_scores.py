@@ -1,6 +1,5 @@
 """Scores outputs on each slice of a table, and finds their weakest slices."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,20 +58,10 @@ def score_slices(
         for record, p in zip(tested, corrected, strict=True):
             is_weaker = sign * record["difference"] < 0 and p < SIGNIFICANCE_LEVEL
             record |= {"p_corrected": p, "surely_weaker": bool(is_weaker)}
-        tested.sort(key=partial(weakest_first, sign=sign))
+        tested.sort(key=lambda r: (not r["surely_weaker"], sign * r["difference"]))
         tested_by_output[rows.output.name] = tested
         records += records_of_output
     return records, tested_by_output
-
-
-def weakest_first(record: dict[str, Any], sign: int) -> tuple[bool, float]:
-    """Returns a key that sorts the tested slices of an output, weakest first.
-
-    Args:
-        record: the record of a slice.
-        sign: 1 if more of the main metric is better, -1 if less is better.
-    """
-    return not record["surely_weaker"], sign * record["difference"]
 
 
 def slice_record(rows: ScoredRows, slices: Slices, code: int) -> dict[str, Any]:

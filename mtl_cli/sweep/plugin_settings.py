@@ -28,7 +28,14 @@ def adapt_plugins(config: DictConfig) -> None:
     with open_dict(config):
         if str(sweeper._target_).startswith(LIST_SWEEPER):
             for key in ("list_params", "grid_params"):
-                sweeper[key] = with_quoted_nulls(OmegaConf.to_container(sweeper[key]))
+                params: Any = OmegaConf.to_container(sweeper[key])
+                # The plugin would write a null as `None`, which Hydra reads as text.
+                sweeper[key] = {
+                    name: ["null" if value is None else value for value in values]
+                    if isinstance(values, list)
+                    else values
+                    for name, values in params.items()
+                }
         # Hydra composes each job's configuration again, from `config.hydra.overrides`.
         # The sweep's folder is added there as it is now, so that all jobs write to the
         # same folder: a `${seed}` in its name would differ between jobs, and a cluster
@@ -75,20 +82,3 @@ def print_warnings_once() -> None:
         if handler.name == "submitit_out":
             logger.removeHandler(handler)
     logger.addFilter(is_new)
-
-
-def with_quoted_nulls(params: Any) -> dict[str, Any]:
-    """Replaces null by the text "null" in lists of values.
-
-    The plugin would write a null as `None`, and Hydra reads `None` as text.
-
-    >>> with_quoted_nulls({"trainer.patience": [None, 3], "seed": "1,2"})
-    {'trainer.patience': ['null', 3], 'seed': '1,2'}
-    """
-
-    def quote(values: Any) -> Any:
-        if not isinstance(values, list):
-            return values
-        return ["null" if value is None else value for value in values]
-
-    return {key: quote(values) for key, values in params.items()}

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.data.table import StoredTable, Table, as_arrays, as_table
+from mtl_cli.data.table import StoredTable, Table, as_arrays, as_table, concatenate
 
 BLOCK_ROWS = 4096
 BUFFER_ROWS = 64 * BLOCK_ROWS
@@ -174,14 +174,6 @@ def to_tensors(table: Table, tasks: list[str]) -> TensorTable:
     )
     tensors: TensorTable = tf.nest.map_structure(tf.constant, data)
     return tensors
-
-
-def concatenate(tables: list[Table]) -> Table:
-    """Joins the rows of several tables into one table."""
-    parts = [as_arrays(table) for table in tables]
-    return as_table(
-        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    )
 
 
 def pad(table: Table, num_rows: int) -> Table:

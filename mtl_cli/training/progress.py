@@ -45,16 +45,6 @@ class Progress:
     step: Callable[[int, float, dict[str, float], float], object] = lambda *_: None
     epoch: Callable[[Epoch], object] = lambda _: None
 
-    def add_epoch_callback(self, callback: Callable[[Epoch], object]) -> None:
-        """Adds a function to call with each finished epoch, after `epoch`."""
-        first_callback = self.epoch
-
-        def call_both(epoch: Epoch) -> None:
-            first_callback(epoch)
-            callback(epoch)
-
-        self.epoch = call_both
-
 
 @dataclass
 class History:

@@ -177,21 +177,16 @@ def validate(
         value = monitored_value(monitor, config.outputs, scores)
     value = replicas.broadcast_number(value)
     if value is None and config.trainer.patience is not None:
+        reasons = "; ".join(
+            f"{task}: {next(iter(metrics['why'].values()))}"
+            for task, metrics in scores.items()
+            if "why" in metrics
+        )
         raise TrainingError(
             f"trainer.monitor: {monitor} is undefined on the validation rows: "
-            f"{undefined_metrics_message(scores)}; set trainer.patience=null or give "
-            "more validation rows"
+            f"{reasons}; set trainer.patience=null or give more validation rows"
         )
     return scores, value
-
-
-def undefined_metrics_message(scores: Scores) -> str:
-    """Lists the tasks that have undefined metrics, each with its first reason."""
-    return "; ".join(
-        f"{task}: {next(iter(metrics['why'].values()))}"
-        for task, metrics in scores.items()
-        if "why" in metrics
-    )
 
 
 def compile_seconds(epochs: list[Epoch]) -> float:

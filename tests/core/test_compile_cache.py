@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from helpers.commands import run_cold
@@ -83,7 +84,7 @@ def test_no_code_is_kept_if_the_cache_is_switched_off(
 def test_no_code_is_kept_if_the_disk_is_full(
     environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compile_cache, "free_bytes", lambda _: 0)
+    monkeypatch.setattr(compile_cache, "disk_usage", lambda _: SimpleNamespace(free=0))
     compile_cache.enable()
     assert environ["TF_XLA_FLAGS"] == "--some_flag"
 

@@ -6,12 +6,19 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
+from mtl_cli.columns.cells import first_failure
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.arrow_errors import is_not_utf8, is_row_too_long, read_errors
+from mtl_cli.data.csv_cells import convert_cells
 from mtl_cli.data.csv_options import Csv
-from mtl_cli.data.csv_row_errors import first_failure, ragged_row
+from mtl_cli.data.csv_row_errors import ragged_row
 
 LATIN_1 = "Köln".encode("latin-1")
+
+
+def as_type(dtype):
+    """Returns a conversion of cells to a type."""
+    return lambda cells: convert_cells(cells, dtype, Csv())
 
 
 def read(content, kind=None, **options):
@@ -92,7 +99,7 @@ NO_NUMBERS = [
 def test_cell_is_a_number_to_the_second_look_if_arrow_reads_it_as_one(cell):
     content = f'x,y\n"{cell}",1\n'.encode()
     cells = read(content, pa.binary())
-    failure = first_failure(cells, pa.float64(), Csv())
+    failure = first_failure(cells, as_type(pa.float64()))
     if cell in NUMBERS:
         assert read(content, pa.float64()).null_count == (cell == "")
         assert failure is None
@@ -106,10 +113,10 @@ def test_cell_is_a_number_to_the_second_look_if_arrow_reads_it_as_one(cell):
 def test_first_of_several_wrong_cells_is_found(rows):
     for first in range(rows):
         cells = [b"1"] * first + [b"x"] + [b"1", b"y"] * rows
-        assert first_failure(pa.array(cells), pa.float64(), Csv()) == first
-        assert first_failure(pa.array(cells), pa.string(), Csv()) is None
+        assert first_failure(pa.array(cells), as_type(pa.float64())) == first
+        assert first_failure(pa.array(cells), as_type(pa.string())) is None
         cells[first] = LATIN_1
-        assert first_failure(pa.array(cells), pa.string(), Csv()) == first
+        assert first_failure(pa.array(cells), as_type(pa.string())) == first
 
 
 def test_ragged_row_is_found_although_it_is_not_utf8():

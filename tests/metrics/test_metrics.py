@@ -21,7 +21,6 @@ from mtl_cli.metrics.log_loss import (
 )
 from mtl_cli.metrics.metric import UndefinedError
 from mtl_cli.metrics.sorted_rows import sort_rows
-from mtl_cli.runs import report
 from mtl_cli.scoring.scored_rows import scored_rows
 from mtl_cli.scoring.scores import evaluate, monitored_value, score
 from mtl_cli.tasks.binary import Binary
@@ -81,8 +80,7 @@ def rows_of(name, rows=2000, ties=False, weighted=True, seed=7):
 
 def prediction_plots(outputs, table, predictions):
     """The plots of each output's predictions."""
-    scored = {o.name: scored_rows(o, table, predictions[o.name]) for o in outputs}
-    return report.prediction_plots(scored)
+    return {o.name: scored_rows(o, table, predictions[o.name]).plots() for o in outputs}
 
 
 def calibration_points(outputs, table, predictions):

@@ -1,0 +1,105 @@
+"""Reads the record of an existing export, and decides whether it may be replaced."""
+
+from pathlib import Path
+from typing import Any, cast
+
+from mtl_cli.columns.raw_inputs import ARROW_TYPES
+from mtl_cli.core.errors import (
+    DAMAGED_FILE_ERRORS,
+    ConfigError,
+    DataError,
+    first_line,
+    suggest,
+)
+from mtl_cli.core.options import option_class, option_names
+from mtl_cli.core.other_files import UnsafeFileError
+from mtl_cli.core.written_files import FILES, check_written
+from mtl_cli.exports.base import AXIS, RECORD_FILE, ExportFormat, ExportRecord
+
+
+def format_named(name: str) -> ExportFormat:
+    """Returns the format with the given name.
+
+    Raises:
+        ConfigError: if there is no such format.
+    """
+    names = option_names(AXIS)
+    if name not in names:
+        raise ConfigError(
+            f"--format: '{name}' is not one of {', '.join(names)}{suggest(name, names)}"
+        )
+    return option_class(AXIS, name, ExportFormat)()
+
+
+def check_target(target: Path, force: bool, existing: Path) -> None:
+    """Checks that a target does not exist yet, or is an export that may be replaced.
+
+    Args:
+        target: the file or folder to write, for messages.
+        force: whether an earlier export may be replaced.
+        existing: the path to check: the target, or the path that an existing target was
+            moved to.
+
+    Raises:
+        ConfigError: if the target must not be written.
+    """
+    if not existing.exists() and not existing.is_symlink():
+        return
+    if not force:
+        raise ConfigError(
+            f"{target} exists; choose another name, or replace an earlier export with "
+            "--force"
+        )
+    try:
+        name, record = record_of(existing)
+    except DataError:
+        raise ConfigError(
+            f"--force: {target} is not an export of mtl-cli, so it is not replaced; "
+            "choose another name"
+        ) from None
+    if existing.is_dir():
+        try:
+            byproducts = format_named(name).byproducts
+            check_written(existing, RECORD_FILE, record.get(FILES), byproducts)
+        except (OSError, UnsafeFileError) as error:
+            reason = first_line(error).replace(str(existing), str(target))
+            raise ConfigError(
+                f"--force: {reason}; move it away, or choose another name"
+            ) from None
+
+
+def record_of(path: Path) -> tuple[str, ExportRecord]:
+    """Reads the record of an export, and finds out its format.
+
+    Returns: the name of the format, and the record; see `ExportRecord`.
+
+    Raises:
+        DataError: if the path is not an export, or the export is damaged.
+    """
+    try:
+        for name in option_names(AXIS):
+            # A link may point to anything, so its target is not read.
+            record = None if path.is_symlink() else format_named(name).read_record(path)
+            if record is not None and record["format"] == name:
+                check_record(record)
+                return name, cast(ExportRecord, record)
+    except DAMAGED_FILE_ERRORS as error:
+        raise DataError(
+            f"{path} holds no complete export: {type(error).__name__}: "
+            f"{first_line(error)}; export the model again"
+        ) from None
+    raise DataError(
+        f"{path} is not an export; name a file or folder that mtl-export has written"
+    )
+
+
+def check_record(record: dict[str, Any]) -> None:
+    """Raises ValueError if a record does not have the form that `describe` returns."""
+    rows, predictions = record["rows"], record["predictions"]
+    if set(record["inputs"].values()) - set(ARROW_TYPES):
+        raise ValueError("the record names an unknown kind of input")
+    if set(rows) != set(record["inputs"]) or set(predictions) != set(record["outputs"]):
+        raise ValueError("the rows of the record do not fit its inputs and outputs")
+    lengths = {len(cells) for cells in (*rows.values(), *predictions.values())}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError("the columns of the record have different lengths")
