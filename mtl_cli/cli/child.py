@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from mtl_cli.cli.train import train
-from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
 
@@ -30,8 +30,7 @@ def main(result_path: str, arguments: list[str]) -> NoReturn:
         "failures": [mask_secrets(asdict(failure)) for failure in failures],
         "folder": None if folder is None else str(folder.absolute()),
     }
-    with replacing(Path(result_path)) as temporary:
-        temporary.write_text(json.dumps(outcome), "utf-8")
+    write_text(Path(result_path), json.dumps(outcome))
     exit_without_teardown(failures[0].code if failures else 0)
 
 

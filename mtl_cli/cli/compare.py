@@ -3,13 +3,12 @@
 import argparse
 import contextlib
 import io
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from mtl_cli.core.atomic_write import replacing
-from mtl_cli.core.command_line import Parser
+from mtl_cli.core.atomic_write import write_text
+from mtl_cli.core.command_line import Parser, drop_stdout
 from mtl_cli.core.errors import (
     ConfigError,
     MtlError,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:  # `--help` is quick as long as numpy and pydantic are not loa
     from mtl_cli.core.conditions import Condition
 
 PROGRAM = "mtl-compare"
-WIDTH = 120  # characters of a line, if the output is not a terminal
 EXAMPLES = """examples:
   mtl-compare outputs/sweeps/NAME
   mtl-compare outputs/ --baseline model=shared_bottom --html report.html
@@ -183,8 +181,7 @@ def write(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:
-        # Otherwise Python would try again to write at exit, and print an error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_stdout()
         if not isinstance(error, BrokenPipeError):
             raise ConfigError(f"cannot write to stdout: {error.strerror}") from None
 
@@ -212,11 +209,13 @@ def terminal_text(comparisons: "list[DatasetComparison]") -> str:
     from rich.console import Console
     from rich.text import Text
 
+    from mtl_cli.core.terminal import LINE_WIDTH
+
     on_terminal, encoding = sys.stdout.isatty(), sys.stdout.encoding or "utf-8"
     stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
     console = Console(file=stream, force_terminal=on_terminal, highlight=False)
     if not on_terminal:
-        console.width = WIDTH
+        console.width = LINE_WIDTH
     for comparison in comparisons:
         if len(comparisons) > 1:
             console.rule(Text(f"data set {comparison.dataset}", style="bold"))
@@ -259,8 +258,7 @@ def write_page(comparisons: "list[DatasetComparison]", path: Path) -> None:
     from mtl_cli.comparison.page import page
 
     try:
-        with replacing(path, "choose another file") as temporary:
-            temporary.write_text(page(comparisons), "utf-8", errors="replace")
+        write_text(path, page(comparisons), "choose another file", errors="replace")
     except WriteError as error:
         raise ConfigError(f"--html: {error}") from None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from mtl_cli.core import plugins, tensorflow_runtime
-from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.conditions import Condition, check_known, parse_condition
 from mtl_cli.core.errors import ConfigError, fail, printable
@@ -190,8 +190,7 @@ def check_files(options: argparse.Namespace, is_sweep: bool) -> None:
 
 def write(path: Path, text: str) -> None:
     """Writes a text file, or leaves the target unchanged if writing fails."""
-    with replacing(path, FIX) as temporary:
-        temporary.write_text(text, "utf-8", errors="replace")
+    write_text(path, text, FIX, errors="replace")
     sys.stderr.write(printable(f"wrote {path}") + "\n")
 
 

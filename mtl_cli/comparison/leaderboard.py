@@ -8,7 +8,7 @@ from mtl_cli.comparison.configurations import differing_keys, group_runs
 from mtl_cli.comparison.csv_text import csv_text
 from mtl_cli.comparison.find_runs import find_run_folders, natural_order
 from mtl_cli.comparison.runs import Run, finite_number, read_run
-from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.runs.job_records import JobRecord, jobs_without_run_folder
 
@@ -44,9 +44,8 @@ def write_leaderboard(sweep: Path) -> Path:
         rows.append(row)
     rows += map(row_without_run, jobs_without_run_folder(sweep))
     path = sweep / LEADERBOARD
-    text = csv_text(headings, rows).encode("utf-8", "replace")
-    with replacing(path, "remove it, or free the space") as temporary:
-        temporary.write_bytes(text)
+    text = csv_text(headings, rows)
+    write_text(path, text, "remove it, or free the space", errors="replace")
     return path
 
 

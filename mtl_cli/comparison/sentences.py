@@ -49,9 +49,7 @@ def baseline_sentences(task: Task, baseline: str) -> list[str]:
     ]
     if not_real := with_verdict(Verdict.NOT_REAL):
         names = comma_list(
-            f"{d.configuration.name} "
-            f"({signed_difference(d, task)}, {p_value_text(d.corrected_seed_p)})"
-            for d in not_real
+            f"{d.configuration.name} {size_and_p_value(d, task)}" for d in not_real
         )
         lines.append(f"No real difference to {baseline} was found for {names}.")
     too_few_seeds = with_verdict(Verdict.TOO_FEW_SEEDS)
@@ -109,6 +107,12 @@ def signed_difference(difference: Difference, task: Task) -> str:
     return f"{mean_difference(difference):+.{task.decimals}f}"
 
 
+def size_and_p_value(difference: Difference, task: Task) -> str:
+    """Returns the mean difference and its p-value, such as `(-0.0120, p = 0.004)`."""
+    p_value = p_value_text(difference.corrected_seed_p)
+    return f"({signed_difference(difference, task)}, {p_value})"
+
+
 def transfer_sentences(task: Task) -> list[str]:
     """Says which models gain or lose on a task by learning several tasks together.
 
@@ -120,8 +124,7 @@ def transfer_sentences(task: Task) -> list[str]:
         if difference is None or not difference.real:
             continue
         name = score.configuration.name
-        size = signed_difference(difference, task)
-        numbers = f"({size}, {p_value_text(difference.corrected_seed_p)})"
+        numbers = size_and_p_value(difference, task)
         if difference.verdict == Verdict.WORSE:
             lines.append(
                 f"Negative transfer: {name} is worse than its single-task twin "
@@ -143,12 +146,11 @@ def scenario_sentences(task: Task) -> list[str]:
             difference = score.to_single_scenario
             if difference is None or not difference.real:
                 continue
-            size = signed_difference(difference, on_scenario)
-            p_value = p_value_text(difference.corrected_seed_p)
+            numbers = size_and_p_value(difference, on_scenario)
             verb = "loses to" if difference.verdict == Verdict.WORSE else "gains over"
             lines.append(
                 f"Scenario {on_scenario.scenario}: {score.configuration.name} {verb} "
-                f"its single-scenario twin ({size}, {p_value})."
+                f"its single-scenario twin {numbers}."
             )
     return lines[:MAX_SENTENCES]
 

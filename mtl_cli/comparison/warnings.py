@@ -43,7 +43,7 @@ def warnings(
 def damaged_run_warnings(runs: list[Run]) -> list[str]:
     """Names the runs that cannot be read, and the jobs that never began."""
     names = [f"{run.path} ({run.error})" for run in runs if run.status == "damaged"]
-    return [f"these runs are left out: {comma_list(names)}"] if names else []
+    return with_names("these runs are left out", names)
 
 
 def unscored_run_warnings(configurations: list[Configuration]) -> list[str]:
@@ -96,12 +96,8 @@ def repeated_run_warnings(scored: list[Configuration]) -> list[str]:
         for run in configuration.all_runs
         if run.has_scores and run is not configuration.runs[run.seed]
     ]
-    if not paths:
-        return []
-    return [
-        "these runs are left out, because a later run has the same configuration and "
-        f"seed: {comma_list(paths)}"
-    ]
+    reason = "because a later run has the same configuration and seed"
+    return with_names(f"these runs are left out, {reason}", paths)
 
 
 def data_and_code_warnings(
@@ -148,12 +144,8 @@ def undefined_metric_warnings(task: Task, split: str) -> list[str]:
                 reasons = run.score(split, task.name).get("why", {})
                 reason = reasons.get(task.metric, "missing")
                 seeds.append(f"{score.configuration.name} seed {seed} ({reason})")
-    if not seeds:
-        return []
-    return [
-        f"{task.name}: these seeds have no {task.metric} and are left out: "
-        f"{comma_list(seeds)}"
-    ]
+    text = f"{task.name}: these seeds have no {task.metric} and are left out"
+    return with_names(text, seeds)
 
 
 def other_rows_warnings(task: Task) -> list[str]:
@@ -163,20 +155,17 @@ def other_rows_warnings(task: Task) -> list[str]:
         for score in task.scores
         if score.to_baseline and score.to_baseline.verdict == Verdict.NOT_COMPARABLE
     ]
-    if not names:
-        return []
-    return [
-        f"{task.name}: these configurations were scored on other rows than the "
-        f"baseline, so no difference is given: {comma_list(names)}"
-    ]
+    text = f"{task.name}: these configurations were scored on other rows than the "
+    return with_names(f"{text}baseline, so no difference is given", names)
 
 
 def other_validation_rows_warnings(comparison: DatasetComparison) -> list[str]:
     """Names the tasks whose best configuration was not chosen on validation rows."""
     names = [task.name for task in comparison.tasks if not task.has_same_valid]
-    if not names:
-        return []
-    return [
-        "the runs have different validation rows, so the best configuration is chosen "
-        f"on the {comparison.split} rows themselves: {comma_list(names)}"
-    ]
+    text = "the runs have different validation rows, so the best configuration is "
+    return with_names(f"{text}chosen on the {comparison.split} rows themselves", names)
+
+
+def with_names(text: str, names: list[str]) -> list[str]:
+    """Returns a warning about runs, configurations or tasks; [] without names."""
+    return [f"{text}: {comma_list(names)}"] if names else []

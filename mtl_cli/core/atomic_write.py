@@ -39,6 +39,24 @@ def replacing(target: Path, fix: str = RESUME) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_text(
+    target: Path, text: str, fix: str = RESUME, errors: str = "strict"
+) -> None:
+    """Writes a file of text in UTF-8.
+
+    Args:
+        target: the file to write.
+        text: the content.
+        fix: advice for the error message, if the file cannot be written.
+        errors: what to do with characters that UTF-8 cannot hold, see `str.encode`.
+
+    Raises:
+        WriteError: if the file cannot be written.
+    """
+    with replacing(target, fix) as temporary:
+        temporary.write_text(text, "utf-8", errors)
+
+
 @contextlib.contextmanager
 def replacing_folder(
     target: Path, fix: str, check: Callable[[Path], None]

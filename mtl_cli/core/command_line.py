@@ -32,10 +32,19 @@ def run_command(
     except Stopped as stop:
         return fail(program, f"{stop}{end}", stop.code)
     except BrokenPipeError:  # `COMMAND | head` closes the output early
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_stdout()
         return 1
     except (MtlError, OSError) as error:
         return fail(program, *line_and_code(error))
+
+
+def drop_stdout() -> None:
+    """Sends all further output to the null device.
+
+    At exit, Python tries again to write the text that a closed or full stdout did not
+    take, and prints an error. With this call it does not.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Parser(argparse.ArgumentParser):

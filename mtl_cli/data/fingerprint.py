@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.fs
 
-from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import DataError, WriteError, first_line
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import cache_subfolder
@@ -81,6 +81,6 @@ def content_hash(path: Path) -> str:
             pass  # the cached file is damaged or unreadable: hash `path` again
     file_hash = sha256(path)
     if cached_hash is not None:
-        with contextlib.suppress(WriteError), replacing(cached_hash) as temporary:
-            temporary.write_text(json.dumps({"stamp": stamp, "sha256": file_hash}))
+        with contextlib.suppress(WriteError):
+            write_text(cached_hash, json.dumps({"stamp": stamp, "sha256": file_hash}))
     return file_hash

@@ -1,5 +1,7 @@
 """DCN: a cross network whose layers have weight vectors."""
 
+from typing import ClassVar
+
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.encoders.base import Encoder, Fields
@@ -18,6 +20,7 @@ class DCN(Encoder):
     Reference: Wang et al., "Deep & Cross Network for Ad Click Predictions", ADKDD 2017.
     """
 
+    parameterization: ClassVar[str] = "vector"
     num_cross_layers: Count
 
     def interact(self, fields: Fields) -> list[Tensor]:
@@ -28,6 +31,6 @@ class DCN(Encoder):
                 "CrossNet",
                 fields.flat,
                 layer_num=self.num_cross_layers,
-                parameterization="vector",
+                parameterization=self.parameterization,
             )
         ]

@@ -1,11 +1,11 @@
 """DCN V2: a cross network whose layers have weight matrices."""
 
-from mtl_cli.core.options import Count
-from mtl_cli.core.tensors import Tensor
-from mtl_cli.encoders.base import Encoder, Fields
+from typing import ClassVar
+
+from mtl_cli.encoders.dcn import DCN
 
 
-class DCNv2(Encoder):
+class DCNv2(DCN):
     """Cross layers: `x_{l+1} = x_0 * (W_l x_l + b_l) + x_l`.
 
     x_0 are the embeddings and dense features of a row, side by side. * is the
@@ -19,16 +19,4 @@ class DCNv2(Encoder):
         Lessons for Web-scale Learning to Rank Systems", WWW 2021.
     """
 
-    num_cross_layers: Count
-
-    def interact(self, fields: Fields) -> list[Tensor]:
-        from mtl_cli.layers import deepctr
-
-        return [
-            deepctr.connect(
-                "CrossNet",
-                fields.flat,
-                layer_num=self.num_cross_layers,
-                parameterization="matrix",
-            )
-        ]
+    parameterization: ClassVar[str] = "matrix"

@@ -1,6 +1,5 @@
 """Prints evaluations on the terminal."""
 
-import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from mtl_cli.core.command_line import drop_stdout
 from mtl_cli.core.errors import WriteError, printable
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.core.terminal import new_console
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.sections import sections
 from mtl_cli.runs.console import print_in_full_width, text_table
@@ -20,8 +21,6 @@ from mtl_cli.runs.score_table import text_with_interval
 
 if TYPE_CHECKING:
     from mtl_cli.evaluation.sweep import SweepEvaluation
-
-WIDTH = 120  # number of characters in a line if the output is not a terminal
 
 
 def show_evaluation(evaluation: Evaluation) -> None:
@@ -85,18 +84,8 @@ def written_to_stdout() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        # When Python exits, it tries again to write the remaining text. The second
-        # attempt would fail and print another error, so the text goes to /dev/null.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_stdout()
         raise WriteError(f"cannot write to stdout: {error.strerror}") from None
-
-
-def new_console() -> Console:
-    """Returns a console that writes to stdout."""
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = WIDTH
-    return console
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:

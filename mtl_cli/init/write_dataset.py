@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, WriteError, printable
 from mtl_cli.core.paths import conf_folder, user_conf_folder
 from mtl_cli.data.dataset import DATASET_NAME
@@ -157,8 +157,7 @@ def write_yaml(target: Path, text: str) -> None:
     """Writes the YAML of a data set."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target, "start in a folder that can be written") as path:
-            path.write_text(text, encoding="utf-8")
+        write_text(target, text, "start in a folder that can be written")
     except OSError as error:
         raise ConfigError(f"cannot write {target}: {error.strerror}") from None
     except WriteError as error:

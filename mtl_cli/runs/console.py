@@ -15,14 +15,13 @@ from rich.text import Text
 from mtl_cli.core.atomic_write import named_write_errors
 from mtl_cli.core.errors import printable
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.core.terminal import LINE_WIDTH, new_console
 from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.runs.data_tables import MAX_FEATURES, feature_table, task_table
 from mtl_cli.runs.score_table import format_metric, scenario_table, score_tables
 from mtl_cli.training.progress import Epoch, Progress
-
-LOG_WIDTH = 120
 
 
 class Console:
@@ -33,13 +32,11 @@ class Console:
     """
 
     def __init__(self, log: Path) -> None:
-        self.terminal = RichConsole(highlight=False, soft_wrap=True)
-        if not self.terminal.is_terminal:
-            self.terminal.width = LOG_WIDTH
+        self.terminal = new_console()
         with named_write_errors(log):
             self.file = log.open("a", encoding="utf-8")
         self.log = RichConsole(
-            file=self.file, width=LOG_WIDTH, highlight=False, no_color=True
+            file=self.file, width=LINE_WIDTH, highlight=False, no_color=True
         )
 
     def print_line(self, text: str, style: str = "") -> None:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, MtlError, first_line
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import shortest
@@ -201,8 +201,8 @@ class TrackedRun:
         if event.epoch:
             record = {"tracker": self.tracker.name, "epoch": event.epoch}
             # If the folder cannot be written, the run itself reports that.
-            with contextlib.suppress(MtlError), replacing(self.folder / RECORD) as path:
-                path.write_text(json.dumps(record) + "\n", "utf-8")
+            with contextlib.suppress(MtlError):
+                write_text(self.folder / RECORD, json.dumps(record) + "\n")
         with self.changed:
             self.events.popleft()
             self.is_away = False

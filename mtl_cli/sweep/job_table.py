@@ -1,25 +1,24 @@
 """Shows a sweep's jobs: in a live table on a terminal, else one line per ended job."""
 
 import contextlib
-import os
 import re
 import threading
 import time
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from mtl_cli.comparison.leaderboard import write_leaderboard
+from mtl_cli.core.command_line import drop_stdout
 from mtl_cli.core.errors import WriteError, printable
+from mtl_cli.core.terminal import new_console
 from mtl_cli.runs.job_records import JobRecord, job_records
 from mtl_cli.runs.score_table import format_metric
 
 POLL_SECONDS = 0.25
-WIDTH = 120  # characters of a line, if stdout is not a terminal
 # After the leaderboard was written, it is not written again for 50 times as long as the
 # writing took.
 LEADERBOARD_PAUSE = 50
@@ -39,9 +38,7 @@ class JobTable:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.console = Console(highlight=False, soft_wrap=True)
-        if not self.console.is_terminal:
-            self.console.width = WIDTH
+        self.console = new_console()
         self.output_error: OSError | None = None
         self.shown_as_ended: set[str] = set()  # numbers of jobs
         self.start_times: dict[str, float] = {}  # {number of a job: monotonic time}
@@ -81,10 +78,7 @@ class JobTable:
             self.console.print(renderable)
         except OSError as error:
             self.output_error = self.output_error or error
-            # The buffered text would raise the error again.
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, self.console.file.fileno())
-            os.close(null)
+            drop_stdout()
 
     def follow(self) -> None:
         """Shows the jobs as their records change, until `stop` is called."""

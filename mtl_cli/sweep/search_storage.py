@@ -22,7 +22,7 @@ import sqlalchemy
 from optuna.storages import RDBStorage, _CachedStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, StorageError, first_line
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.sqlite_database import check_sqlite_database
@@ -168,8 +168,7 @@ def read_or_make_id(sweep: Path) -> str:
     with contextlib.suppress(FileNotFoundError):
         return path.read_text("utf-8").strip()
     new_id = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
-    with replacing(path) as temporary:
-        temporary.write_text(f"{new_id}\n", "utf-8")
+    write_text(path, f"{new_id}\n")
     return new_id
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, fail
 from mtl_cli.core.folder_lock import LOCK_NAME, lock_folder
 from mtl_cli.core.run_folder import safe_entries, status_of
@@ -80,8 +80,7 @@ def mask_multirun(folder: Path) -> None:
         text = path.read_text("utf-8")
         masked = mask_secrets(text)
         if masked != text:
-            with replacing(path) as temporary:
-                temporary.write_text(masked, "utf-8")
+            write_text(path, masked)
 
 
 def check_sweep_folder(folder: Path) -> None:

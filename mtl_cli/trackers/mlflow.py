@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pydantic import PrivateAttr
 
-from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import read_json_object
@@ -133,8 +133,8 @@ class MLflow(Tracker):
             tags=resolve_tags({"run_folder": str(self._folder)}),
             run_name=self._folder.name,
         )
-        with replacing(self._folder / ID_FILE) as path:
-            path.write_text(json.dumps({"run_id": mlflow_run.info.run_id}) + "\n")
+        record = {"run_id": mlflow_run.info.run_id}
+        write_text(self._folder / ID_FILE, json.dumps(record) + "\n")
         return mlflow_run
 
     def _experiment_id(self) -> str:

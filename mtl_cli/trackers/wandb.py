@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from pydantic import PrivateAttr
 
-from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import first_line
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.private_doors import outside_of_current_folder
@@ -92,8 +92,7 @@ def run_id(run: Path) -> str:
     except (OSError, ValueError, LookupError, TypeError):
         pass  # there is no file yet, or it does not hold an id
     new_id = uuid4().hex
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps({"run_id": new_id}) + "\n")
+    write_text(path, json.dumps({"run_id": new_id}) + "\n")
     return new_id
 
 
