@@ -16,12 +16,9 @@ from mtl_cli.core.errors import (
     fail,
     line_and_code,
     printable,
-    visible,
 )
 
 if TYPE_CHECKING:  # `--help` is quick as long as numpy and pydantic are not loaded
-    from rich.console import Console
-
     from mtl_cli.comparison.results import DatasetComparison
     from mtl_cli.comparison.runs import Run
     from mtl_cli.core.conditions import Condition
@@ -34,14 +31,6 @@ EXAMPLES = """examples:
   mtl-compare outputs/runs/NAME --fail-if 'test.income.auc<0.91'
   mtl-compare outputs/sweeps/NAME --ensemble
 """
-LEGEND = (
-    "± is the 95 % t-interval over seeds. The difference is to the baseline, paired by "
-    "seed. A verdict says whether retraining would give the same order and, if there "
-    "are predictions, whether another test set would give it too. The test of "
-    "retraining is a t-test over seeds; it pools the noise of all configurations with "
-    "similar noise, so p may be smaller than ± suggests. The chance that any real "
-    "difference of a task is an error is 5 % (Holm)."
-)
 
 
 def main() -> NoReturn:
@@ -97,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
     from mtl_cli.comparison.compare_datasets import compare_datasets
     from mtl_cli.comparison.fail_if import parse
     from mtl_cli.comparison.find_runs import read_runs
+    from mtl_cli.comparison.terminal import all_warnings
 
     runs = read_runs(options.paths, print_warning)
     conditions = [parse(text, runs) for text in options.fail_if]
@@ -190,67 +180,12 @@ def as_text(comparisons: "list[DatasetComparison]", form: str | None) -> str:
     """Returns the text to print, in the requested form."""
     from mtl_cli.comparison.export import as_csv, as_json
     from mtl_cli.comparison.table import as_markdown
+    from mtl_cli.comparison.terminal import terminal_text
 
     if form is None:
         return terminal_text(comparisons)
     texts = {"csv": as_csv, "md": as_markdown, "json": as_json}
     return texts[form](comparisons)
-
-
-def all_warnings(comparisons: "list[DatasetComparison]") -> list[str]:
-    """Returns all warnings, with the data set's name if there are several."""
-    if len(comparisons) == 1:
-        return comparisons[0].warnings
-    return [f"{c.dataset}: {line}" for c in comparisons for line in c.warnings]
-
-
-def terminal_text(comparisons: "list[DatasetComparison]") -> str:
-    """Returns the tables and sentences of each data set, and the warnings."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from mtl_cli.core.terminal import LINE_WIDTH
-
-    on_terminal, encoding = sys.stdout.isatty(), sys.stdout.encoding or "utf-8"
-    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
-    console = Console(file=stream, force_terminal=on_terminal, highlight=False)
-    if not on_terminal:
-        console.width = LINE_WIDTH
-    for comparison in comparisons:
-        if len(comparisons) > 1:
-            console.rule(Text(f"data set {comparison.dataset}", style="bold"))
-        print_comparison(comparison, console)
-    console.print(Text(f"\n{LEGEND}", style="dim"))
-    for line in all_warnings(comparisons):
-        console.print(Text(visible(f"warning: {line}"), style="yellow"))
-    stream.seek(0)
-    return stream.read()
-
-
-def print_comparison(comparison: "DatasetComparison", console: "Console") -> None:
-    """Prints the tables and the sentences of one data set."""
-    from rich.text import Text
-
-    from mtl_cli.comparison.sentences import sentences_by_task
-    from mtl_cli.comparison.table import print_tables
-
-    count = len(comparison.configurations)
-    console.print(
-        Text(
-            f"{count} configuration{'s' * (count != 1)}, {comparison.num_runs} runs, "
-            f"{comparison.split} rows; baseline {comparison.baseline.name} "
-            f"({comparison.baseline_reason})"
-        )
-    )
-    print_tables(comparison, console)
-    for name, scenario in comparison.by_scenario.items():
-        console.print(Text(f"scenario {name}", style="bold"))
-        print_tables(scenario, console)
-    sentences = sentences_by_task(comparison)
-    for task in comparison.tasks:
-        console.print(Text(task.title, style="bold"))
-        for line in sentences[task.name]:
-            console.print(Text(f"  {line}"))
 
 
 def write_page(comparisons: "list[DatasetComparison]", path: Path) -> None:

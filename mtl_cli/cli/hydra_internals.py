@@ -21,7 +21,8 @@ from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from mtl_cli.core.other_files import MAX_YAML_BYTES, check_yaml, read_text
+from mtl_cli.core.other_files import read_text
+from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 
 # Arguments: the loader, a function that composes the configuration, the name of the
 # primary configuration, and the settings. Returns the composed configuration.

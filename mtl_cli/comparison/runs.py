@@ -12,13 +12,9 @@ import yaml
 
 from mtl_cli.comparison.run_settings import compared_settings
 from mtl_cli.core.errors import printable
-from mtl_cli.core.other_files import (
-    MAX_YAML_BYTES,
-    check_yaml,
-    read_json_object,
-    read_text,
-)
+from mtl_cli.core.other_files import read_json_object, read_text
 from mtl_cli.core.run_folder import has_ended
+from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 from mtl_cli.metrics.scores import Score, Scores
 
 MAX_METRIC = 1e100  # its square is still a finite float

@@ -17,7 +17,7 @@ from mtl_cli.data.cache_entry import Writer
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.continued_features import EarlierLearnt
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.feature_set import FeatureSetFitter
+from mtl_cli.data.feature_set_fitter import FeatureSetFitter
 from mtl_cli.data.label_statistics import LabelStatistics
 from mtl_cli.data.labels import label_request, labels_of_rows
 from mtl_cli.data.profile import Profile

@@ -14,7 +14,8 @@ from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feather_file import open_feather
-from mtl_cli.data.files import Files, find_files, format_by_ending
+from mtl_cli.data.file_formats import format_by_ending
+from mtl_cli.data.files import Files, find_files
 from mtl_cli.data.parquet_file import ColumnarFile, check_rows, open_parquet
 
 CHUNK_ROWS = 500_000

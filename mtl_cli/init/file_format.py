@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.csv_header import content_by_signature
-from mtl_cli.data.files import COMPRESSED, FORMATS, format_by_ending
+from mtl_cli.data.file_formats import COMPRESSED, FORMATS, format_by_ending
 
 # A Feather file begins with ARROW1.
 FORMAT_BY_FIRST_BYTES = {b"PAR1": "parquet", b"ARRO": "feather"}

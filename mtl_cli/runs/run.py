@@ -10,18 +10,15 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.data.continued_features import check_same_form
-from mtl_cli.data.load import Data, load
+from mtl_cli.data.load import Data
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.network import pretrained
-from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs import earlier_run
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import EarlierRun
-from mtl_cli.runs.encoding_progress import encoding_progress
 from mtl_cli.runs.next_commands import next_command, next_commands
-from mtl_cli.runs.preflight import check_monitor
 from mtl_cli.runs.provenance import change_messages, environment
+from mtl_cli.runs.read_data import read_data
 from mtl_cli.runs.save_and_score import save_and_score
 from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.runs.trained_run import TrainedRun
@@ -174,60 +171,6 @@ def size_warnings(parameters: int, rows: int) -> list[str]:
         f"{parameters:,} parameters for {rows:,} training rows: the network can learn "
         "the rows by heart; take smaller sizes in model and encoder"
     ]
-
-
-def read_data(
-    config: Config,
-    folder: RunFolder,
-    console: Console,
-    earlier: EarlierRun | None,
-) -> tuple[Data, dict[str, PretrainedVectors]]:
-    """Reads and checks the data and the pretrained vectors, and writes the data report.
-
-    Prints the numbers of rows and the warnings about the data.
-
-    Args:
-        config: the configuration.
-        folder: the run folder, for the data report.
-        console: the console.
-        earlier: what the run takes from an earlier run; None if `start_from` names no
-            run.
-
-    Returns: the data, and {name of an embedding table: pretrained vectors}.
-
-    Raises:
-        DataError: if the data does not fit the configuration.
-    """
-    learnt = earlier.learnt if earlier else None
-    with encoding_progress(console) as on_rows:
-        data = load(config.dataset, config.outputs, learnt, on_rows)
-    if earlier is not None:
-        for task, statistics in earlier.labels.items():
-            check_same_form(
-                f"the labels of {task} have", statistics, data.labels.get(task)
-            )
-        data = replace(data, labels=data.labels | earlier.labels)
-    rows = ", ".join(f"{table.rows:,} {split}" for split, table in data.splits.items())
-    console.print_line(
-        f"{config.dataset.name}: {rows} rows, {len(config.dataset.used_features)} "
-        f"features, {data.loading}"
-    )
-    if config.trainer.patience is not None:
-        check_monitor(config.trainer.monitor, config.outputs, data.splits["valid"])
-    vectors = pretrained.read(config, data.features)
-    for name, (ids, _) in vectors.items():
-        vocabulary = data.features.learnt[name]["vocabulary"]
-        console.print_line(
-            f"{len(ids):,} of {len(vocabulary):,} values of {name} have pretrained "
-            "vectors"
-        )
-    folder.write_json("data_report.json", data.report)
-    heads, train = config.model.heads_option, data.splits["train"]
-    heads.check_labels(config.chosen_tasks, train)
-    warnings = heads.label_warnings(config.chosen_tasks, train)
-    for warning in [*data.report["findings"], *warnings]:
-        console.warn(warning)
-    return data, vectors
 
 
 def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) -> None:

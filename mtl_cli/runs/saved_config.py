@@ -7,9 +7,10 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.core.errors import first_line
-from mtl_cli.core.other_files import MAX_YAML_BYTES, check_yaml, read_text
+from mtl_cli.core.other_files import read_text
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 
 # The folder in which Hydra runs a saved configuration again. Hydra replaces
 # `${now:...}` by the current time.

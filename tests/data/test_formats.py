@@ -15,7 +15,7 @@ from helpers.slow import slow_except
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import conf_folder
-from mtl_cli.data import csv_file, feature_set, sources
+from mtl_cli.data import csv_file, feature_set_fitter, sources
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.load import load
 from mtl_cli.data.table import as_arrays
@@ -669,12 +669,12 @@ def test_folder_of_text_is_read_where_its_format_is_said(
 def test_sampled_scales_do_not_depend_on_chunks(
     tmp_path, fresh, in_chunks, monkeypatch
 ):
-    monkeypatch.setattr(feature_set, "ROWS_TO_FIT", 20)
+    monkeypatch.setattr(feature_set_fitter, "ROWS_TO_FIT", 20)
     path = parquet(tmp_path, TABLE)
     first = fresh(path)
     in_chunks()
     assert_same(fresh(path), first)
-    monkeypatch.setattr(feature_set, "ROWS_TO_FIT", 1000)
+    monkeypatch.setattr(feature_set_fitter, "ROWS_TO_FIT", 1000)
     whole = fresh(path)
     assert whole.features.learnt["price"] != first.features.learnt["price"]
     assert whole.features.learnt["word"] == first.features.learnt["word"]

@@ -9,7 +9,8 @@ import pytest
 from fsspec import AbstractFileSystem
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.files import find_files, open_file_system
+from mtl_cli.data.files import find_files
+from mtl_cli.data.remote_files import open_file_system
 
 
 class Unreachable(AbstractFileSystem):

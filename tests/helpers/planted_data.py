@@ -15,7 +15,8 @@ from omegaconf import OmegaConf
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.feature_set import FeatureSet, FeatureSetFitter
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.feature_set_fitter import FeatureSetFitter
 from mtl_cli.data.load import Data, load
 from mtl_cli.data.table import as_arrays
 from mtl_cli.heads.base import Output

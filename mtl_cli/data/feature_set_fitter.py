@@ -1,0 +1,62 @@
+"""Learns what features need from the training rows."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mtl_cli.data.continued_features import EarlierLearnt, extend_learnt
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.features.base import Feature
+
+# Scales and buckets need all their numbers in memory. If there are more training rows
+# than `ROWS_TO_FIT`, scales and buckets are learnt from a random sample of about
+# `ROWS_TO_FIT` training rows.
+ROWS_TO_FIT = 2_000_000
+
+
+class FeatureSetFitter:
+    """Fits features to the training rows, chunk by chunk.
+
+    Args:
+        features: {name: feature}.
+        training_rows: the number of training rows in all chunks.
+    """
+
+    def __init__(self, features: dict[str, Feature], training_rows: int) -> None:
+        self.features = features
+        self.fitters = {name: f.fitter(name) for name, f in features.items()}
+        self.sampled_fraction = min(1.0, ROWS_TO_FIT / max(training_rows, 1))
+        self.random = np.random.default_rng(0)
+
+    def add(self, table: pa.Table, training: npt.NDArray[np.bool_]) -> None:
+        """Checks all rows of a chunk, and learns from its training rows.
+
+        Args:
+            table: the chunk.
+            training: True for training rows, (rows,).
+
+        Raises:
+            DataError: if a cell is wrong.
+        """
+        sampled = training
+        if self.sampled_fraction < 1:
+            draws = self.random.random(table.num_rows)
+            sampled = training & (draws < self.sampled_fraction)
+        for fitter in self.fitters.values():
+            fitter.add(table, training, sampled)
+
+    def finish(self, earlier: EarlierLearnt | None = None) -> FeatureSet:
+        """Returns the fitted features.
+
+        Args:
+            earlier: {feature: what it has learnt in an earlier run}. These features go
+                on with these values, see `continued_features`.
+        """
+        for name, feature in self.features.items():
+            owner = feature.table_owner(name)
+            if owner != name:  # the shared vocabulary holds the values of both
+                self.fitters[owner].merge(self.fitters[name])
+        learnt = {name: fitter.learnt() for name, fitter in self.fitters.items()}
+        for name, earlier_values in (earlier or {}).items():
+            learnt[name] = extend_learnt(name, earlier_values, learnt[name])
+        return FeatureSet(self.features, learnt)

@@ -1,0 +1,135 @@
+"""Finds the files that a URL names, through Arrow or fsspec."""
+
+import re
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pyarrow as pa
+import pyarrow.fs
+
+from mtl_cli.core.errors import DataError, first_line, shown
+from mtl_cli.data.file_formats import is_table_file
+
+# With these protocols, Arrow signs each request with the user's credentials.
+SIGNED_PROTOCOLS = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
+# The hosts of Azure's storage: public, of China and of the US government; OneLake.
+AZURE_HOST = re.compile(
+    r"([a-z0-9-]+\.)+(core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net)"
+    r"|fabric\.microsoft\.com)",
+    re.IGNORECASE,
+)
+# The allowed protocols do no more than read a file. The other protocols of fsspec are
+# refused: their URLs can run a template (`reference`), unpack an archive (`zip`) or
+# write a cache file on this machine (`filecache`), and a configuration may come from
+# someone else.
+PROTOCOLS = (
+    *("abfs", "abfss", "adl", "az", "file", "ftp", "gcs", "gs", "hdfs", "http"),
+    *("https", "memory", "oci", "oss", "s3", "sftp", "viewfs", "webhdfs"),
+)
+
+
+def find_remote(
+    key: str, url: str, file_format: str
+) -> tuple[pa.fs.FileSystem, list[str]]:
+    """Finds the files that a URL names.
+
+    Returns: the file system, and the sorted paths of the files in this file system.
+    """
+    system, path = open_file_system(key, url)
+    try:
+        info = system.get_file_info(path)
+        if info.type == pa.fs.FileType.Directory:
+            infos = system.get_file_info(pa.fs.FileSelector(path, recursive=True))
+            paths = [
+                file_path
+                for file_path in sorted(info.path for info in infos if info.is_file)
+                if is_table_file(Path(file_path).relative_to(path), file_format)
+            ]
+        else:
+            paths = [path] if info.is_file else []
+    except Exception as error:  # each protocol of fsspec raises its own errors
+        raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None
+    if not paths:
+        raise DataError(f"{key}: {reason_of_absence(system, path, url)}")
+    return system, paths
+
+
+def reason_of_absence(system: pa.fs.FileSystem, path: str, url: str) -> str:
+    """Returns why a URL names no file, and how to fix it.
+
+    If a server cannot be reached, some of fsspec's file systems report that the file
+    does not exist. The cause of this report then says that the server was not reached.
+    """
+    if "*" in path:
+        return f"no file '{url}'; a URL cannot hold a pattern: name a file or a folder"
+    if isinstance(system, pa.fs.PyFileSystem):
+        try:
+            system.handler.fs.info(path)
+        except Exception as error:  # each protocol of fsspec raises its own errors
+            cause = error.__cause__ or error
+            if not isinstance(cause, FileNotFoundError):
+                return f"cannot reach {url}: {first_line(cause)}"
+    return f"no file '{url}'; correct the URL"
+
+
+def check_server(key: str, url: str) -> None:
+    """Refuses a URL that makes Arrow send the user's credentials to any server.
+
+    A configuration may come from someone else. With `endpoint_override` or similar
+    parameters of a protocol in `SIGNED_PROTOCOLS`, Arrow would sign its requests with
+    the user's credentials and send them to a server that the author of the URL has
+    chosen. Only `region` of S3 is allowed. For the protocols of Azure, Arrow sends the
+    token of the user's login to any host in the URL, so the host must be Microsoft's.
+    """
+    parts = urlsplit(url)
+    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+        is_safe = parts.scheme == "s3" and name == "region"
+        if parts.scheme in SIGNED_PROTOCOLS and not is_safe:
+            fix = "remove it"
+            if parts.scheme == "s3":
+                fix += "; to use a server of your own, set the environment variable "
+                fix += "AWS_ENDPOINT_URL"
+            raise DataError(
+                f"{key}: {shown(name)} in a URL may send your credentials to someone "
+                f"else; {fix}"
+            )
+    host = parts.netloc.rpartition("@")[2]
+    if parts.scheme in ("abfs", "abfss") and not AZURE_HOST.fullmatch(host):
+        raise DataError(
+            f"{key}: {shown(host)} is no host of Azure's storage, and may receive your "
+            "credentials; name the container and the account, as in "
+            f"{parts.scheme}://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH"
+        )
+
+
+def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
+    """Opens the file system of a URL; returns it, and the path inside of it.
+
+    Arrow's own file system is used if Arrow has one for the protocol, else fsspec's.
+    """
+    protocol = url.partition("://")[0].lower()
+    if protocol not in PROTOCOLS:
+        raise DataError(
+            f"{key}: the protocol '{protocol}' is not one of {', '.join(PROTOCOLS)}; "
+            "give a URL with one of these, or a file"
+        )
+    check_server(key, url)
+    # By default, Arrow tries to reach Google's storage for 15 minutes.
+    options = "?retry_limit_seconds=10" if protocol in ("gs", "gcs") else ""
+    try:
+        system, path = pa.fs.FileSystem.from_uri(url + options)
+        return system, path
+    except (pa.ArrowException, OSError):
+        pass  # Arrow does not know the protocol: fsspec may know it
+    try:
+        from fsspec.core import url_to_fs
+
+        system, path = url_to_fs(url)
+    except ImportError as error:
+        raise DataError(
+            f"{key}: cannot open {url}: {first_line(error)}; pip install "
+            "'mtl-cli[remote]', and the package that this message names, if any"
+        ) from None
+    except Exception as error:  # each protocol of fsspec raises its own errors
+        raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None
+    return pa.fs.PyFileSystem(pa.fs.FSSpecHandler(system)), path
