@@ -207,7 +207,7 @@ def file_may_not_set_error(key: str) -> ConfigError:
     )
 
 
-def check_plain(key: str, value: Any) -> None:
+def check_plain(key: str, value: object) -> None:
     """Refuses a resolved value that is not a number, a text or a list of these."""
     if isinstance(value, list):
         for item in value:
@@ -221,7 +221,7 @@ def check_plain(key: str, value: Any) -> None:
         )
 
 
-def check_search_space(name: str, space: Any) -> None:
+def check_search_space(name: str, space: object) -> None:
     """Refuses a search space with a key that is not a key of our configuration.
 
     Args:

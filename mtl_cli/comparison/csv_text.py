@@ -28,7 +28,7 @@ def csv_text(headings: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
     return stream.getvalue()
 
 
-def without_formula(value: Any) -> Any:
+def without_formula(value: object) -> object:
     """Puts an apostrophe before a text that a spreadsheet would run as a formula.
 
     Numbers such as `-0.5` may begin as a formula does, and are not changed.

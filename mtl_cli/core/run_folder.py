@@ -100,7 +100,7 @@ class RunFolder:
             (self.path / LOCK_NAME).unlink()
         self.lock.close()
 
-    def write_json(self, name: str, value: Any) -> None:
+    def write_json(self, name: str, value: object) -> None:
         """Writes a JSON file, with secrets masked. NaN and infinity are errors."""
         text = json.dumps(mask_secrets(value), indent=2, allow_nan=False)
         self.write_text(name, f"{text}\n")
@@ -196,7 +196,7 @@ def status_of(path: Path) -> dict[str, Any]:
     return record if is_status_record(record) else {"status": "unknown"}
 
 
-def is_status_record(record: Any) -> bool:
+def is_status_record(record: object) -> bool:
     """Whether a value has the keys and types of a run's `status.json`."""
     return (
         isinstance(record, dict)

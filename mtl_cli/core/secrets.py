@@ -94,7 +94,7 @@ def resolve_now(pattern: str) -> str:
     return remember_parts(value, f"${{now:{secret_in(pattern)}}}", pattern)
 
 
-def remember_parts(value: T, reference: str, source: Any) -> T:
+def remember_parts(value: T, reference: str, source: object) -> T:
     """Remembers the parts of a value as secrets, if the value was made from a secret.
 
     Args:
@@ -119,7 +119,7 @@ def remember_parts(value: T, reference: str, source: Any) -> T:
     return value
 
 
-def leaves(value: Any) -> list[Any]:
+def leaves(value: object) -> list[object]:
     """Returns the single values in nested values, and the keys of dicts."""
     if isinstance(value, DictConfig | ListConfig):
         value = OmegaConf.to_container(value)
@@ -138,7 +138,7 @@ def remember(value: Any, reference: str) -> None:
             _number_references.setdefault(float(value), reference)
 
 
-def secret_in(value: Any) -> str | None:
+def secret_in(value: object) -> str | None:
     """Returns the reference of the first secret in a text or number, or None."""
     text = str(value)
     return next((ref for secret, ref in _references.items() if secret in text), None)

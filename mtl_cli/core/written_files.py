@@ -12,7 +12,6 @@ import stat
 from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from mtl_cli.core.other_files import UnsafeFileError
 
@@ -27,7 +26,7 @@ def hashes_of(folder: Path) -> dict[str, str]:
 
 
 def check_written(
-    folder: Path, record: str, hashes: Any, byproducts: Collection[str] = ()
+    folder: Path, record: str, hashes: object, byproducts: Collection[str] = ()
 ) -> None:
     """Checks that a folder holds only the files that a command has written.
 

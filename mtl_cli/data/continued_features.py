@@ -43,7 +43,7 @@ def extend_learnt(
     return {**earlier, "vocabulary": [*earlier["vocabulary"], *new_values]}
 
 
-def check_same_form(owner: str, earlier: Any, learnt: Any) -> None:
+def check_same_form(owner: str, earlier: object, learnt: object) -> None:
     """Refuses values of an earlier run whose form differs from this run's values.
 
     Args:
@@ -61,7 +61,7 @@ def check_same_form(owner: str, earlier: Any, learnt: Any) -> None:
         )
 
 
-def has_same_form(earlier: Any, learnt: Any) -> bool:
+def has_same_form(earlier: object, learnt: object) -> bool:
     """Whether two JSON values have the same types and keys, also in nested values.
 
     Lists may have different lengths.

@@ -13,7 +13,7 @@ the other workers as its child processes.
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -22,6 +22,7 @@ from mtl_cli.core.errors import ConfigError, LostWorkerError
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.distributed.child_processes import Children, exit_reason, terminate
 
+T = TypeVar("T")
 # The errors that TensorFlow's collectives may raise after another process has ended.
 LOST_WORKER_ERRORS = (
     tf.errors.UnavailableError,
@@ -55,7 +56,7 @@ class Replicas:
         """Whether this process writes the run folder and decides for all processes."""
         return self.rank == 0
 
-    def all_reduce(self, tensors: Any) -> Any:
+    def all_reduce(self, tensors: T) -> T:
         """Sums each tensor of a nested structure over all processes."""
         if self.strategy is None:
             return tensors
@@ -68,7 +69,8 @@ class Replicas:
 
         flat_tensors = tf.nest.flatten(tensors)
         sums = self.strategy.run(reduce, args=(flat_tensors,)) if flat_tensors else []
-        return tf.nest.pack_sequence_as(tensors, sums)
+        summed: T = tf.nest.pack_sequence_as(tensors, sums)
+        return summed
 
     def all_gather(self, rows: Tensor) -> Tensor:
         """Concatenates the rows of all processes.

@@ -13,13 +13,8 @@ from mtl_cli.data.table import Array
 from mtl_cli.evaluation.drift import prediction_drift
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.loaded_run import LoadedRun
-from mtl_cli.evaluation.rows import (
-    EvaluatedRows,
-    opened_table,
-    rows_of_source,
-    table_in_memory,
-    validation_rows,
-)
+from mtl_cli.evaluation.open_table import opened_table, table_in_memory
+from mtl_cli.evaluation.rows import EvaluatedRows, rows_of_source, validation_rows
 from mtl_cli.evaluation.training_rows import TRAINING_ROWS_REMARK, is_training_table
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.metrics.scores import NON_METRIC_KEYS, Score, metrics_of

@@ -5,12 +5,9 @@ A large table is read in blocks. Of each row, the labels and predictions are kep
 the features only if the row is in a random sample.
 """
 
-import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -22,15 +19,11 @@ from mtl_cli.data.load import load
 from mtl_cli.data.row_progress import OnRows, no_progress
 from mtl_cli.data.sources import (
     Source,
-    column_names,
-    open_source,
-    with_format_of,
-    without_dictionaries,
 )
 from mtl_cli.data.table import Array, Table, as_arrays, as_table
 from mtl_cli.evaluation.drift import FeatureCounts
 from mtl_cli.evaluation.loaded_run import LoadedRun
-from mtl_cli.evaluation.needed_columns import EvaluationPlan, plan_evaluation
+from mtl_cli.evaluation.needed_columns import EvaluationPlan
 from mtl_cli.heads.base import Output
 from mtl_cli.runs.prediction import blocks
 
@@ -70,50 +63,6 @@ class EvaluatedRows:
     def num_rows(self) -> int:
         """The number of rows."""
         return len(next(iter(self.predictions.values())))
-
-
-@contextmanager
-def opened_table(
-    model: LoadedRun, path: str, by: list[str]
-) -> Iterator[tuple[Source, EvaluationPlan]]:
-    """Opens a table on disk or behind a URL.
-
-    Args:
-        model: the model.
-        path: a file, folder, pattern or URL.
-        by: the columns that make slices.
-
-    Yields: the rows, and the plan of the evaluation. The rows can be read until the
-        context ends.
-    """
-    dataset = with_format_of(model.config.dataset, path)
-    config = model.config.model_copy(update={"dataset": dataset})
-    names = column_names("TABLE", path, dataset)
-    plan = plan_evaluation(config, names, by, path)
-    with tempfile.TemporaryDirectory(prefix="mtl-evaluate-") as folder:
-        spill = Path(folder, "rows")
-        yield open_source("TABLE", path, plan.dataset, plan.request, spill), plan
-
-
-def table_in_memory(
-    model: LoadedRun, table: pa.Table, by: list[str]
-) -> tuple[Source, EvaluationPlan]:
-    """Selects the columns of an Arrow table that an evaluation needs.
-
-    Args:
-        model: the model.
-        table: the table.
-        by: the columns that make slices.
-
-    Returns: the rows, and what is evaluated.
-    """
-    plan = plan_evaluation(model.config, table.column_names, by, "the table")
-    if not table.num_rows:
-        raise DataError("TABLE: the table has no rows")
-    plan.request.check("TABLE", "the table", table.column_names)
-    rows = table.select(plan.request.columns)
-    rows = without_dictionaries(rows)
-    return Source("the table", rows.num_rows, lambda _: iter([rows])), plan
 
 
 def rows_of_source(

@@ -12,7 +12,6 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
@@ -38,7 +37,6 @@ from mtl_cli.evaluation.evaluate import Request, evaluate
 from mtl_cli.evaluation.evaluation import Evaluation, finite
 from mtl_cli.evaluation.loaded_run import load_run
 from mtl_cli.evaluation.page import page
-from mtl_cli.evaluation.rows import EvaluatedRows
 from mtl_cli.runs.saved_config import read_config
 from mtl_cli.scoring.scores import evaluate as scores_of
 
@@ -186,7 +184,8 @@ def evaluate_run(run: Run, table: str, request: Request, folder: Path) -> Evalua
     metrics = {"test": scores}
     if "valid" in run.metrics:
         metrics["valid"] = run.metrics["valid"]
-    dataset = with_format_of(model.config.dataset, table)
+    config = model.config
+    dataset = with_format_of(config.dataset, table)
     files = find_files("TABLE", table, dataset.format)
     environment = run.environment | {
         "data_hash": fingerprint({"test": files}),
@@ -202,19 +201,13 @@ def evaluate_run(run: Run, table: str, request: Request, folder: Path) -> Evalua
         write_json(folder / "gates.json", {"split": "test", **evaluation.gates})
     for name, text in texts.items():
         (folder / name).write_text(text, "utf-8")
-    prediction_frame(model.config.chosen_tasks, *columns_of(rows)).to_parquet(
-        folder / "predictions.parquet", index=False
-    )
+    row_numbers, labels = np.arange(rows.num_rows), rows.table.labels
+    predictions = {o.name: rows.predictions[o.name] for o in rows.outputs}
+    frame = prediction_frame(config.chosen_tasks, row_numbers, labels, predictions)
+    frame.to_parquet(folder / "predictions.parquet", index=False)
     html = page(evaluation)
     (folder / "evaluation.html").write_text(html, "utf-8", errors="replace")
     return evaluation
-
-
-def columns_of(rows: EvaluatedRows) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    """Returns the row numbers, labels and predictions of the outputs with labels."""
-    names = [output.name for output in rows.outputs]
-    predictions = {name: rows.predictions[name] for name in names}
-    return np.arange(rows.num_rows), rows.table.labels, predictions
 
 
 def texts_to_copy(run: Run, table: str) -> dict[str, str]:
@@ -237,7 +230,7 @@ def texts_to_copy(run: Run, table: str) -> dict[str, str]:
     return texts
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Writes a JSON file, with secrets replaced, and null for NaN and infinity."""
     text = json.dumps(finite(mask_secrets(value)), indent=2, allow_nan=False)
     path.write_text(f"{text}\n", "utf-8")

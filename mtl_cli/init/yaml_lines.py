@@ -19,7 +19,7 @@ MAX_LIST_WIDTH = 87
 UNQUOTED = re.compile(r"[^\W\d](?:[\w ()/.+-]*[\w)+])?")
 
 
-def key_line(name: str, value: Any, remark: str = "") -> str:
+def key_line(name: str, value: object, remark: str = "") -> str:
     """Returns the line of a key and its value, with a comment if there is a remark."""
     line = f"{name}: {on_one_line(value)}"
     return f"{line.ljust(COMMENT_COLUMN - 2)}  {comment(remark)}" if remark else line
@@ -41,7 +41,7 @@ def list_lines(name: str, values: list[Any]) -> list[str]:
     return [line.replace("\0", " ") for line in lines]
 
 
-def on_one_line(value: Any) -> str:
+def on_one_line(value: object) -> str:
     """Returns any value as YAML on one line."""
     if isinstance(value, dict):
         items = [f"{scalar(k)}: {on_one_line(v)}" for k, v in value.items()]
@@ -49,7 +49,7 @@ def on_one_line(value: Any) -> str:
     return scalar(value)
 
 
-def scalar(value: Any) -> str:
+def scalar(value: object) -> str:
     """Returns a number, boolean, null or text as YAML on one line.
 
     Text is quoted if any YAML reader might read it as something else: OmegaConf reads

@@ -9,7 +9,9 @@ both networks, even if its position differs.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import keras
 
 from mtl_cli.columns.layout import Layout
 from mtl_cli.config.run_config import Config
@@ -112,11 +114,11 @@ class WeightSplitter:
         )
         self.feature_rows = FeatureRows(network, config, layout)
 
-    def blocks(self) -> Iterator[tuple[BlockName, Any, Index]]:
+    def blocks(self) -> Iterator[tuple[BlockName, keras.Variable, Index]]:
         """Yields each block's name, its weight, and its index in the weight."""
         groups = table_groups(self.layout, self.config.encoder.embedding_dim)
         tables = {group.layer: group.sizes for group in groups}
-        encoder_layers: dict[str, list[Any]] = {}
+        encoder_layers: dict[str, list[keras.Layer]] = {}
         for name, layer in self.layers.items():
             part = self.parts[name]
             # Some gates multiply the columns of their input, rather than give experts
@@ -142,7 +144,7 @@ class WeightSplitter:
         for layers_of_class in encoder_layers.values():
             yield from self._encoder_layers(layers_of_class)
 
-    def _owners(self, layer: Any) -> list[str]:
+    def _owners(self, layer: keras.Layer) -> list[str]:
         """Returns the owner of each network that a layer of the scheme computes."""
         num = num_networks(layer)
         if isinstance(layer, Routing):
@@ -172,8 +174,8 @@ class WeightSplitter:
         return owner if isinstance(owner, str) else self.tasks[owner]
 
     def _networks(
-        self, part: Part, kind: str, layer: Any, owners: list[str]
-    ) -> Iterator[tuple[BlockName, Any, Index]]:
+        self, part: Part, kind: str, layer: keras.Layer, owners: list[str]
+    ) -> Iterator[tuple[BlockName, keras.Variable, Index]]:
         """Yields the blocks of a layer that computes networks side by side.
 
         Each piece of a network's weights is a block, with two exceptions. A gate's
@@ -216,8 +218,8 @@ class WeightSplitter:
         return names
 
     def _encoder_layers(
-        self, layers: list[Any]
-    ) -> Iterator[tuple[BlockName, Any, Index]]:
+        self, layers: list[keras.Layer]
+    ) -> Iterator[tuple[BlockName, keras.Variable, Index]]:
         """Yields the blocks of the encoder's layers of one class.
 
         Keras names these layers by their class and a count, in the order in which the
@@ -247,7 +249,7 @@ class WeightSplitter:
         kind: str,
         sizes: dict[str, int],
         set_owners: list[str],
-    ) -> Iterator[tuple[BlockName, Any, Index]]:
+    ) -> Iterator[tuple[BlockName, keras.Variable, Index]]:
         """Yields a block for each embedding table and each set of embeddings.
 
         The weight holds the tables one below the other, and the sets side by side.

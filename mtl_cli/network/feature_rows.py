@@ -1,11 +1,13 @@
 """Finds the rows of a kernel that read a feature."""
 
 import itertools
-from typing import Any
+
+import keras
 
 from mtl_cli.columns.layout import Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import Routing
 from mtl_cli.network.build import Network
 from mtl_cli.network.parallel_networks import input_kernels
@@ -34,7 +36,7 @@ class FeatureRows:
         """The names of all features, in the order of their columns in x."""
         return ", ".join(dict.fromkeys(self.x_columns))
 
-    def of_layer(self, part: Part, layer: Any) -> list[tuple[str, slice]]:
+    def of_layer(self, part: Part, layer: keras.Layer) -> list[tuple[str, slice]]:
         """Returns the rows of each feature in the kernels that read a layer's input.
 
         The list is empty for a layer that does not read features.
@@ -64,7 +66,7 @@ class FeatureRows:
         deep = [f"deep {i}" for i in range(config.encoder.deep_units[-1])]
         return [*deep, *interactions]
 
-    def _is_encoding(self, tensor: Any) -> bool:
+    def _is_encoding(self, tensor: Tensor) -> bool:
         """Whether a tensor has the columns of an encoding, in the same order.
 
         The tensor may be computed from encodings, as long as no layer with weights

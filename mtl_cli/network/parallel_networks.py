@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeAlias
+
+import keras
 
 from mtl_cli.layers import ParallelDense, ParallelMLP, Routing
 from mtl_cli.layers.parallel import ParallelBatchNorm, ParallelLayerNorm
 from mtl_cli.layers.star import StarDense, StarMLP
 
 Index = tuple[slice, ...]
+# A part of a layer: a layer itself, or a variable.
+LayerPart: TypeAlias = keras.Layer | keras.Variable
 ALL = slice(None)  # all positions of an axis
 
 
@@ -25,23 +29,23 @@ class NetworkPiece:
 
     network: int
     name: str
-    variable: Any
+    variable: keras.Variable
     index: Index
 
 
-def num_networks(layer: Any) -> int:
+def num_networks(layer: keras.Layer) -> int:
     """Counts the networks that a layer computes side by side; 1 for other layers."""
     if isinstance(layer, Routing):
         return len(layer.routes) * layer.networks_per_route
     return int(layer.num) if has_networks(layer) else 1
 
 
-def has_networks(layer: Any) -> bool:
+def has_networks(layer: keras.Layer) -> bool:
     """Whether a layer that is not a gate computes networks side by side."""
     return isinstance(layer, ParallelDense | ParallelMLP | StarDense | StarMLP)
 
 
-def pieces_of(layer: Any) -> Iterator[NetworkPiece]:
+def pieces_of(layer: keras.Layer) -> Iterator[NetworkPiece]:
     """Splits the weights of a layer into pieces that belong to one network each."""
     if isinstance(layer, Routing):
         for prefix, part in layer.parts().items():
@@ -57,7 +61,7 @@ def pieces_of(layer: Any) -> Iterator[NetworkPiece]:
             yield NetworkPiece(0, str(i), variable, (ALL,) * len(variable.shape))
 
 
-def input_kernels(layer: Any) -> list[Any]:
+def input_kernels(layer: keras.Layer) -> list[keras.Variable]:
     """Returns the kernels whose rows belong to the columns of the layer's input."""
     if isinstance(layer, ParallelDense):
         return [layer.kernel]
@@ -68,7 +72,7 @@ def input_kernels(layer: Any) -> list[Any]:
     return [kernel for part in layer.input_parts() for kernel in input_kernels(part)]
 
 
-def pieces_of_part(part: Any, prefix: str) -> Iterator[NetworkPiece]:
+def pieces_of_part(part: LayerPart, prefix: str) -> Iterator[NetworkPiece]:
     """Splits a part of a layer into pieces that belong to one network each.
 
     Args:

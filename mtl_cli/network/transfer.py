@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mtl_cli.network.blocks import Block, BlockName
 from mtl_cli.network.build import Network
@@ -61,7 +61,7 @@ class Match:
 def match(
     earlier: dict[BlockName, Block],
     new: dict[BlockName, Block],
-    shapes: tuple[list[Any], list[Any]],
+    shapes: tuple[list[tuple[int, ...]], list[tuple[int, ...]]],
 ) -> Match:
     """Finds the blocks that two networks have in common.
 
@@ -101,7 +101,7 @@ def match(
     return Match(copies, fresh, changed, dropped)
 
 
-def block_shape(shapes: list[Any], block: Block) -> tuple[int, ...]:
+def block_shape(shapes: list[tuple[int, ...]], block: Block) -> tuple[int, ...]:
     """Returns the shape of a block, given the shapes of all weights."""
     lengths = zip(block.index, shapes[block.weight], strict=True)
     return tuple(len(range(*axis.indices(length))) for axis, length in lengths)

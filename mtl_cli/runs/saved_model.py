@@ -10,7 +10,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -30,6 +30,9 @@ from mtl_cli.core.run_folder import SUBFOLDERS, RunFolder
 from mtl_cli.core.written_files import sha256
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.tasks.base import Statistics
+
+if TYPE_CHECKING:  # this module imports TensorFlow
+    from mtl_cli.network.build import Network
 
 WEIGHTS = "model/model.weights.h5"
 LEARNT = "model/learnt.json"
@@ -52,7 +55,7 @@ class WeightsInMemory(io.BytesIO):
 
 
 def save(
-    folder: RunFolder, network: Any, config: dict[str, Any], features: FeatureSet
+    folder: RunFolder, network: "Network", config: dict[str, Any], features: FeatureSet
 ) -> None:
     """Writes the weights, the configuration and the fitted features of a network.
 
@@ -73,7 +76,7 @@ def save(
     folder.write_json(SPEC, config)
 
 
-def load(run: str | Path) -> tuple[Any, FeatureSet, Config]:
+def load(run: str | Path) -> tuple["Network", FeatureSet, Config]:
     """Rebuilds the trained network of a run from its files.
 
     Args:

@@ -133,7 +133,7 @@ def die_with_parent() -> None:
     if parent is None:
         return
 
-    def watch(sentinel: Any) -> None:
+    def watch(sentinel: int) -> None:
         connection.wait([sentinel])
         os.kill(os.getpid(), signal.SIGKILL)
 

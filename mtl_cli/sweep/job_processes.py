@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver
+from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 from mtl_cli.core.errors import first_line
 from mtl_cli.core.run_folder import RunFolder, status_of
@@ -43,7 +43,7 @@ class RunningJob:
 running: list[RunningJob] = []
 
 
-def fork_server() -> Any:
+def fork_server() -> ForkServerContext:
     """Starts the fork server if none runs, and returns a context for new processes.
 
     The server loads TensorFlow in the background, while this process goes on.

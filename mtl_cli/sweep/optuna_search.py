@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, open_dict
 
@@ -20,11 +20,16 @@ from mtl_cli.core.errors import (
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep import cmaes_state, job_processes
 
+if TYPE_CHECKING:  # the search alone needs these packages
+    import optuna
+
+    from mtl_cli.sweep.search_storage import SearchStorage
+
 OPTUNA = "hydra_plugins.hydra_optuna_sweeper"  # the `_target_` begins with it
 ATTEMPTS = 4  # to make the tables of a database
 
 # The storage of this process's search. Hydra's sweeper gets it from `opened_storage`.
-current_storage: Any = None
+current_storage: "SearchStorage | None" = None
 
 
 def check_search(config: DictConfig) -> None:
@@ -77,7 +82,7 @@ def resume_search(config: DictConfig) -> bool:
         ) from error
 
 
-def continue_study(sweeper: DictConfig, study: Any) -> bool:
+def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
     """Makes a sweeper run only the trials that a study still lacks.
 
     Returns: whether the study has all trials.
@@ -86,24 +91,24 @@ def continue_study(sweeper: DictConfig, study: Any) -> bool:
 
     from mtl_cli.sweep.search_storage import Heartbeat, retry_trial, sampler_seed
 
-    trials = study.trials
-    own_trials = [trial for trial in trials if current_storage.is_own(trial)]
+    storage, trials = study._storage, study.trials
+    own_trials = [trial for trial in trials if storage.is_own(trial)]
     for trial in own_trials:
         if trial.state == TrialState.RUNNING:
             retry_trial(study, trial)
-    if current_storage.sweep_id:
+    if storage.sweep_id:
         Heartbeat(study).start()
     with open_dict(sweeper):
         sweeper.n_trials -= sum(t.state == TrialState.COMPLETE for t in own_trials)
         if sweeper.sampler.get("seed") is not None:
             # With the same seed, the sampler would suggest the same points again.
             sweeper.sampler.seed = sampler_seed(
-                sweeper.sampler.seed, current_storage.sweep_id, len(trials)
+                sweeper.sampler.seed, storage.sweep_id, len(trials)
             )
     return bool(sweeper.n_trials <= 0)
 
 
-def open_study(config: DictConfig) -> Any:
+def open_study(config: DictConfig) -> "optuna.Study | None":
     """Opens the storage and the study of a search, and makes the sweeper use both.
 
     If two sweeps start at once, both may try to make the tables of the database. The
@@ -145,7 +150,7 @@ def open_study(config: DictConfig) -> Any:
     return None
 
 
-def opened_storage() -> Any:
+def opened_storage() -> "SearchStorage | None":
     """Returns the storage of this process's search; Hydra calls it for the sweeper."""
     return current_storage
 

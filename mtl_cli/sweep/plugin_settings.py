@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from hydra.conf import HydraConf
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from mtl_cli.config.overrides import quoted
@@ -17,7 +18,7 @@ SUBMITIT = "hydra_plugins.hydra_submitit_launcher"
 RAY = "hydra_plugins.hydra_ray_launcher"
 
 
-def uses_basic_launcher(hydra_config: Any) -> bool:
+def uses_basic_launcher(hydra_config: HydraConf | DictConfig) -> bool:
     """Whether Hydra's basic launcher starts the jobs, all from the sweep's process."""
     return str(hydra_config.launcher._target_).startswith(BASIC_LAUNCHER)
 

@@ -125,7 +125,7 @@ def open_storage(url: str, sweep: Path) -> SearchStorage:
     )
 
 
-def connect(engine: Any, url: str, name: str) -> RDBStorage:
+def connect(engine: sqlalchemy.engine.Engine, url: str, name: str) -> RDBStorage:
     """Connects Optuna to a database, with errors that name the database.
 
     Args:
@@ -188,7 +188,7 @@ def sampler_seed(seed: int, sweep_id: str, num_trials: int) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def retry_trial(study: Any, trial: FrozenTrial) -> None:
+def retry_trial(study: optuna.Study, trial: FrozenTrial) -> None:
     """Marks a running trial as failed, and queues its point for the next trial."""
     if study._storage.set_trial_state(trial._trial_id, TrialState.FAIL):
         study.enqueue_trial(trial.params)
@@ -205,7 +205,7 @@ class Heartbeat(threading.Thread):
         study: the study of the search.
     """
 
-    def __init__(self, study: Any) -> None:
+    def __init__(self, study: optuna.Study) -> None:
         super().__init__(daemon=True)
         self.study, self.count = study, 0
         # {id of a sweep: (its last heartbeat, the time when this thread first saw it)}

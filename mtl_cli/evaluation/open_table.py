@@ -1,0 +1,63 @@
+"""Opens the tables to evaluate a model on."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from mtl_cli.core.errors import DataError
+from mtl_cli.data.sources import (
+    Source,
+    column_names,
+    open_source,
+    with_format_of,
+    without_dictionaries,
+)
+from mtl_cli.evaluation.loaded_run import LoadedRun
+from mtl_cli.evaluation.needed_columns import EvaluationPlan, plan_evaluation
+
+
+@contextmanager
+def opened_table(
+    model: LoadedRun, path: str, by: list[str]
+) -> Iterator[tuple[Source, EvaluationPlan]]:
+    """Opens a table on disk or behind a URL.
+
+    Args:
+        model: the model.
+        path: a file, folder, pattern or URL.
+        by: the columns that make slices.
+
+    Yields: the rows, and the plan of the evaluation. The rows can be read until the
+        context ends.
+    """
+    dataset = with_format_of(model.config.dataset, path)
+    config = model.config.model_copy(update={"dataset": dataset})
+    names = column_names("TABLE", path, dataset)
+    plan = plan_evaluation(config, names, by, path)
+    with tempfile.TemporaryDirectory(prefix="mtl-evaluate-") as folder:
+        spill = Path(folder, "rows")
+        yield open_source("TABLE", path, plan.dataset, plan.request, spill), plan
+
+
+def table_in_memory(
+    model: LoadedRun, table: pa.Table, by: list[str]
+) -> tuple[Source, EvaluationPlan]:
+    """Selects the columns of an Arrow table that an evaluation needs.
+
+    Args:
+        model: the model.
+        table: the table.
+        by: the columns that make slices.
+
+    Returns: the rows, and what is evaluated.
+    """
+    plan = plan_evaluation(model.config, table.column_names, by, "the table")
+    if not table.num_rows:
+        raise DataError("TABLE: the table has no rows")
+    plan.request.check("TABLE", "the table", table.column_names)
+    rows = table.select(plan.request.columns)
+    rows = without_dictionaries(rows)
+    return Source("the table", rows.num_rows, lambda _: iter([rows])), plan
