@@ -36,7 +36,7 @@ def main() -> None:
 
     tensorflow_runtime.start(config.seed, config.trainer.deterministic)
     from mtl_cli.network.build import build
-    from mtl_cli.scoring.scores import evaluate
+    from mtl_cli.scoring.scores import score_outputs
     from mtl_cli.training.progress import Progress
     from mtl_cli.training.train import train
 
@@ -45,7 +45,7 @@ def main() -> None:
     auc = {}
     if "test" in splits:
         predictions = network.predict(splits["test"])
-        scores = evaluate(config.outputs, splits["test"], predictions)
+        scores = score_outputs(config.outputs, splits["test"], predictions)
         auc = {name: metrics.get("auc") for name, metrics in scores.items()}
 
     names = ["mtl-cli", "tensorflow", "keras"]

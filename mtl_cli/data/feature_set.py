@@ -42,15 +42,15 @@ class FeatureSet:
     """Features in order, with what they have learnt from the training rows.
 
     Args:
-        features: {name: feature}.
+        by_name: {name: feature}.
         learnt: {name: the JSON values that the feature has learnt}, such as its
             vocabulary or scale, see `Fitter.learnt`.
     """
 
     def __init__(
-        self, features: dict[str, Feature], learnt: Mapping[str, dict[str, Any]]
+        self, by_name: dict[str, Feature], learnt: Mapping[str, dict[str, Any]]
     ) -> None:
-        self.features = features
+        self.by_name = by_name
         self.learnt = {name: Learnt(values) for name, values in learnt.items()}
 
     def table_learnt(self, name: str) -> Learnt:
@@ -58,23 +58,23 @@ class FeatureSet:
 
         A feature owns its table, unless its key `table` names another feature.
         """
-        return self.learnt[self.features[name].table_owner(name)]
+        return self.learnt[self.by_name[name].table_owner(name)]
 
     def shares_table(self, name: str) -> bool:
         """Whether several features use the embedding table of a feature."""
-        return self.table_users[self.features[name].table_owner(name)] > 1
+        return self.table_users[self.by_name[name].table_owner(name)] > 1
 
     @cached_property
     def table_users(self) -> Counter[str]:
         """{feature that owns an embedding table: number of features that use it}."""
-        return Counter(f.table_owner(name) for name, f in self.features.items())
+        return Counter(f.table_owner(name) for name, f in self.by_name.items())
 
     @cached_property
     def layout(self) -> Layout:
         """The columns of each feature in the network's inputs, and their tables."""
         tables: dict[str, EmbeddingTable] = {}
         blocks = {}
-        for name, feature in self.features.items():
+        for name, feature in self.by_name.items():
             blocks[name] = feature.block(name, self.table_learnt(name))
             if feature.table_owner(name) == name:
                 table = feature.embedding_table(self.learnt[name])
@@ -91,7 +91,7 @@ class FeatureSet:
             DataError: if a column does not hold what a feature needs.
         """
         blocks: dict[str, list[Array]] = {}
-        for name, feature in self.features.items():
+        for name, feature in self.by_name.items():
             values = feature.read(name, table)
             encoded = feature.encode(name, values, self.table_learnt(name))
             for input_name, block in encoded.items():
@@ -110,7 +110,7 @@ class FeatureSet:
         because numbers can be read from text.
         """
         kinds: dict[str, InputKind] = {}
-        for name, feature in self.features.items():
+        for name, feature in self.by_name.items():
             for column, kind in feature.input_kinds(name).items():
                 if kinds.get(column) != "text":
                     kinds[column] = kind
@@ -128,7 +128,7 @@ class FeatureSet:
             ConfigError: if a feature cannot be exported in this format.
         """
         blocks: dict[str, list[Tensor]] = {}
-        for name, feature in self.features.items():
+        for name, feature in self.by_name.items():
             try:
                 encoded = feature.graph(name, self.table_learnt(name), ops)
             except GraphError as error:
@@ -153,7 +153,7 @@ class FeatureSet:
         # features come first, as their numbers can be read as text too. Features of
         # many columns come next, as the cells of their columns must fit each other.
         features = sorted(
-            self.features.items(),
+            self.by_name.items(),
             key=lambda item: (not item[1].numeric, -len(item[1].input_kinds(item[0]))),
         )
         for name, feature in features:
@@ -181,7 +181,7 @@ class FeatureSet:
         Returns: {feature: the rows of its values}.
         """
         unseen_rows = {}
-        for name, feature in self.features.items():
+        for name, feature in self.by_name.items():
             if feature.reports_unseen:
                 values, rows = self.all_values(encoded, name)
                 is_unseen = values == 0
@@ -204,7 +204,7 @@ class FeatureSet:
             input_names.append("sequence_weights")
         columns = self.layout.columns[name]
         arrays = {input_: encoded[input_][:, columns] for input_ in input_names}
-        return self.features[name].all_values(arrays)
+        return self.by_name[name].all_values(arrays)
 
     def columns_in(self, encoded: dict[str, Array], name: str) -> Array:
         """Returns the columns of encoded rows that a feature fills, (rows, width).

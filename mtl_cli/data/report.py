@@ -92,9 +92,9 @@ def describe(
     num_rows = {split: table.rows for split, table in splits.items()}
     feature_reports = {
         name: feature_report(name, features, outputs, profile, samples)
-        for name in features.features
+        for name in features.by_name
     }
-    for name, feature in features.features.items():
+    for name, feature in features.by_name.items():
         if feature.table_owner(name) not in continued:
             distinct = feature_reports[name]["distinct"]
             feature_reports[name]["distinct"] = num_distinct(name, features, distinct)
@@ -108,7 +108,7 @@ def describe(
         "early_rows": profile.early_rows,
         "findings": [],
     }
-    report["findings"] = findings(report, features.features)
+    report["findings"] = findings(report, features.by_name)
     report["findings"] += sampling_findings(samples["train"])
     return report
 
@@ -132,7 +132,7 @@ def feature_report(
     Raises:
         DataError: if the feature is a copy of a label.
     """
-    feature, train = features.features[name], samples["train"]
+    feature, train = features.by_name[name], samples["train"]
     summary = feature.summary(features.columns_in(train.features, name))
     values = {s: features.all_values(x.features, name)[0] for s, x in samples.items()}
     drifts = {}

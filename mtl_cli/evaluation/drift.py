@@ -91,14 +91,14 @@ class FeatureCounts:
         self.trained: dict[str, TrainedFeature] = {}
         try:
             reports = read_json_object(run / "data_report.json")["features"]
-            self.trained = {n: trained_feature(reports[n]) for n in features.features}
+            self.trained = {n: trained_feature(reports[n]) for n in features.by_name}
         except DAMAGED_FILE_ERRORS:
             self.remark = (
                 f"drift of features is unknown: data_report.json of {run} holds no "
                 "distributions of the training rows"
             )
         self.counts = {n: np.zeros_like(x.counts) for n, x in self.trained.items()}
-        self.missing = dict.fromkeys(features.features, 0)
+        self.missing = dict.fromkeys(features.by_name, 0)
         self.unseen: dict[str, tuple[int, int]] = {}
         self.num_rows = 0
 
@@ -116,7 +116,7 @@ class FeatureCounts:
         if rows is None:
             return
         self.num_rows += rows.num_rows
-        for name, feature in self.features.features.items():
+        for name, feature in self.features.by_name.items():
             columns = feature.source_columns(name)
             # A feature with several columns counts the column with most empty cells.
             self.missing[name] += max(int(empty_cells(rows[c]).sum()) for c in columns)
@@ -136,7 +136,7 @@ class FeatureCounts:
             run's own data. A value that is unknown is None.
         """
         records = []
-        for name in self.features.features:
+        for name in self.features.by_name:
             trained, psi = self.trained.get(name), None
             if trained is not None:
                 psi = stability_index(trained.counts, self.counts[name])

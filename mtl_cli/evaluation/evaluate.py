@@ -23,7 +23,7 @@ from mtl_cli.scoring.gate_usage import summarize_gates
 from mtl_cli.scoring.gate_weights import measure_gate_weights
 from mtl_cli.scoring.importance import REPEATS, importance
 from mtl_cli.scoring.scored_rows import ScoredRows, metric_with_interval, scored_rows
-from mtl_cli.scoring.scores import evaluate as scores_of
+from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.scoring.slice_scores import score_slices
 from mtl_cli.scoring.slices import Slices, slices_by
 from mtl_cli.statistics.sampling_error import bootstrap_error, interval
@@ -129,7 +129,7 @@ def slices_of(model: LoadedRun, rows: EvaluatedRows) -> list[Slices]:
     if they are numbers. Columns of other features that are not numeric are not cut into
     ranges either.
     """
-    features = model.features.features.items()
+    features = model.features.by_name.items()
     id_columns = {
         column
         for name, feature in features
@@ -155,7 +155,7 @@ def task_results(
         with its interval; `calibration`; `weakest_slice`, a record or None; and the
         counts and reasons that `metrics.scores` describes.
     """
-    scores = scores_of(rows.outputs, rows.table, rows.predictions)
+    scores = score_outputs(rows.outputs, rows.table, rows.predictions)
     results = {}
     for rows_of_output in rows_of_outputs:
         name = rows_of_output.output.name

@@ -38,7 +38,7 @@ from mtl_cli.evaluation.evaluation import Evaluation, finite
 from mtl_cli.evaluation.loaded_run import load_run
 from mtl_cli.evaluation.page import page
 from mtl_cli.runs.saved_config import read_config
-from mtl_cli.scoring.scores import evaluate as scores_of
+from mtl_cli.scoring.scores import score_outputs
 
 EVALUATION_FOLDER = Path("outputs/evaluations")
 # The last part of the message if the folder cannot be written.
@@ -180,7 +180,7 @@ def evaluate_run(run: Run, table: str, request: Request, folder: Path) -> Evalua
     keras.backend.clear_session()  # frees the networks of earlier runs
     model = load_run(run.path)
     evaluation, rows = evaluate(model, table, request)
-    scores = scores_of(rows.outputs, rows.table, rows.predictions)
+    scores = score_outputs(rows.outputs, rows.table, rows.predictions)
     metrics = {"test": scores}
     if "valid" in run.metrics:
         metrics["valid"] = run.metrics["valid"]

@@ -166,7 +166,7 @@ def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
             "table": layout.blocks[name].table,
             "learnt": features.learnt[name],
         }
-        for name in features.features
+        for name in features.by_name
     }
 
 

@@ -43,7 +43,7 @@ def read(config: Config, features: FeatureSet) -> dict[str, PretrainedVectors]:
         DataError: if a file is missing or malformed, or does not fit the feature.
     """
     vectors_by_table = {}
-    for name, feature in features.features.items():
+    for name, feature in features.by_name.items():
         pretrained: Pretrained | None = getattr(feature, "pretrained", None)
         if pretrained is not None:
             table = features.layout.tables[name]

@@ -123,7 +123,7 @@ def measure_importance(
     Returns: see `importance`; {} if nothing is measured.
     """
     data = run.data
-    predictions_per_row = len(data.features.features) * REPEATS
+    predictions_per_row = len(data.features.by_name) * REPEATS
     trained_rows = data.splits["train"].rows * len(run.history.epochs)
     affordable_rows = int(PREDICTED_FRACTION * trained_rows / predictions_per_row)
     num_rows = min(sample.rows, affordable_rows)

@@ -79,7 +79,7 @@ class EarlierRun:
         )
         return (
             f"starting from {self.lineage['run']}: {len(self.learnt)} of "
-            f"{len(features.features)} features go on, new values: {added or 'none'}"
+            f"{len(features.by_name)} features go on, new values: {added or 'none'}"
         )
 
     def keep(self, folder: RunFolder) -> None:
@@ -168,7 +168,7 @@ def continued_from(
     new_features = config.dataset.used_features
     refit = config.start_from.refit
     # {feature that does not go on: the reason}
-    reasons = reasons_not_continued(new_features, features.features, refit)
+    reasons = reasons_not_continued(new_features, features.by_name, refit)
     learnt = {
         name: dict(features.learnt[name])
         for name in new_features

@@ -13,7 +13,7 @@ from mtl_cli.scoring.gate_slices import most_explaining_slices, usage_by_slice
 from mtl_cli.scoring.gate_usage import GateUsage, gate_warnings, summarize_gates
 from mtl_cli.scoring.gate_weights import measure_gate_weights
 from mtl_cli.scoring.sample import sample_of
-from mtl_cli.scoring.scores import evaluate
+from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.scoring.slices import slices_by_feature
 
 
@@ -40,7 +40,7 @@ def save_and_score(
     splits = [s for s in data.splits if s != "train" or not data.streamed] or ["train"]
     predictions = {split: run.network.predict(data.splits[split]) for split in splits}
     scores = {
-        split: evaluate(
+        split: score_outputs(
             config.outputs, data.splits[split], predictions[split], data.scenarios
         )
         for split in sorted(splits)

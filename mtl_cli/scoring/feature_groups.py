@@ -54,7 +54,7 @@ def feature_groups(
         features: the fitted features.
         encoded: encoded rows, {input of the network: (rows, width)}.
     """
-    names = list(features.features)
+    names = list(features.by_name)
     group_of = {name: [name] for name in names}
     reasons: list[tuple[str, str]] = []  # a feature of the group, and a reason
     links = shared_inputs(features) | copies(features, encoded)
@@ -81,7 +81,7 @@ def shared_inputs(features: FeatureSet) -> dict[tuple[str, str], str]:
     Returns: {names of the two features: what they share}.
     """
     pairs = {}
-    for (a, first), (b, second) in combinations(features.features.items(), 2):
+    for (a, first), (b, second) in combinations(features.by_name.items(), 2):
         columns = set(first.source_columns(a)) & set(second.source_columns(b))
         if columns:
             pairs[a, b] = f"both read the column {min(columns)}"
@@ -107,7 +107,7 @@ def copies(
     """
     num_rows = min(MAX_ROWS, len(next(iter(encoded.values()))))
     ranks_of, codes_of = {}, {}
-    for name, feature in features.features.items():
+    for name, feature in features.by_name.items():
         columns = features.columns_in(encoded, name)[:num_rows]
         summary = feature.summary(columns)  # one number per row
         if feature.numeric and np.issubdtype(summary.dtype, np.floating):
@@ -116,7 +116,7 @@ def copies(
         codes_of[name] = codes.reshape(-1)
     num_distinct = {name: codes.max() + 1 for name, codes in codes_of.items()}
     pairs = {}
-    for a, b in combinations(features.features, 2):
+    for a, b in combinations(features.by_name, 2):
         if a in ranks_of and b in ranks_of:
             correlation = abs(float(np.mean(ranks_of[a] * ranks_of[b])))
             if correlation >= MIN_SIMILARITY:

@@ -18,7 +18,7 @@ from mtl_cli.metrics.scores import Score, Scores
 from mtl_cli.tasks.base import Task
 
 
-def evaluate(
+def score_outputs(
     outputs: list[Output],
     table: Table | StoredTable,
     predictions: dict[str, Array],

@@ -78,7 +78,7 @@ def slices_by_feature(features: FeatureSet, encoded: dict[str, Array]) -> list[S
         encoded: the encoded rows, {input of the network: (rows, width)}.
     """
     slices_by_column = []
-    for name, feature in features.features.items():
+    for name, feature in features.by_name.items():
         values = feature.summary(features.columns_in(encoded, name))  # (rows,)
         distinct, codes = np.unique(values, return_inverse=True)
         frequent, codes = frequent_values(codes)

@@ -12,7 +12,7 @@ from mtl_cli.data.table import StoredTable, Table
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.network.build import Network
-from mtl_cli.scoring.scores import evaluate, monitored_value
+from mtl_cli.scoring.scores import monitored_value, score_outputs
 from mtl_cli.training import optimizer_state
 from mtl_cli.training.feed import Feed, feed_of
 from mtl_cli.training.losses import mean_losses
@@ -172,7 +172,7 @@ def validate(
     value = None
     if replicas.is_chief:
         start = time.perf_counter()
-        scores = evaluate(config.outputs, valid, state.network.predict(valid))
+        scores = score_outputs(config.outputs, valid, state.network.predict(valid))
         state.history.validation_seconds += time.perf_counter() - start
         value = monitored_value(monitor, config.outputs, scores)
     value = replicas.broadcast_number(value)

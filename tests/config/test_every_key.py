@@ -34,7 +34,7 @@ from mtl_cli.gates.base import Gate
 from mtl_cli.heads.base import Heads
 from mtl_cli.heads.independent import Independent
 from mtl_cli.network.build import Network, build
-from mtl_cli.scoring.scores import evaluate
+from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.towers.base import Towers
 from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.progress import Progress
@@ -639,7 +639,7 @@ def task_outcome(task: dict[str, Any]) -> Outcome:
     network = build(config, data.features.layout, data.labels)
     rows = data.splits["train"]
     table = rows.read(0, rows.rows)
-    scores = evaluate(config.outputs, table, network.predict(table))
+    scores = score_outputs(config.outputs, table, network.predict(table))
     steps = steps_outcome(config, network, table)
     return data_outcome(values) | steps | {"metrics": list(scores["buy"])}
 

@@ -251,7 +251,7 @@ def test_another_order_of_features_or_tasks_encodes_anew(file, encodings):
         (FEATURES, dict(reversed(TASKS.items()))),
     ):
         found = loaded(file, features, tasks)
-        assert list(found.features.features) == list(features)
+        assert list(found.features.by_name) == list(features)
         assert list(found.splits["train"].labels) == list(tasks)
     assert len(encodings) == 3
 

@@ -23,7 +23,7 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.load import load
 from mtl_cli.heads.base import Output
 from mtl_cli.heads.independent import Independent
-from mtl_cli.scoring.scores import evaluate
+from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.tasks.binary import Binary
 
 RAW_ADULT = root().parent / "shared" / "data" / "adult"
@@ -401,7 +401,7 @@ def test_rows_without_a_group_are_of_none(tmp_path, empty, stream):
         empties = data.row_numbers[split] % 2 == 1
         np.testing.assert_array_equal(np.asarray(table.groups) == -1, empties)
         output = Output("buy", "buy", Binary(label="buy"))
-        scores = evaluate([output], table, {"buy": np.arange(table.rows)})
+        scores = score_outputs([output], table, {"buy": np.arange(table.rows)})
         # Labels are 0 in all rows that have a user.
         assert scores["buy"]["gauc"] is None
         assert scores["buy"]["why"]["gauc"] == "none of 2 groups has both classes"

@@ -45,8 +45,8 @@ NUMBERS = [None, -0.0, 0.0, 1.0, 1.5, 2.0, 3.0, 4.0, 4.000001, -1e37, 1e37, 1e-3
 
 
 def features_of(declarations: dict[str, Any], table: pa.Table) -> FeatureSet:
-    features = declared("x", declarations, {"y": {"label": "y", "kind": "binary"}})
-    return fitted_features(features.features, table)
+    dataset = declared("x", declarations, {"y": {"label": "y", "kind": "binary"}})
+    return fitted_features(dataset.features, table)
 
 
 def raw_inputs(features: FeatureSet, table: pa.Table) -> dict[str, Any]:

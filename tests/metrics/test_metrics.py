@@ -22,7 +22,7 @@ from mtl_cli.metrics.log_loss import (
 from mtl_cli.metrics.metric import UndefinedError
 from mtl_cli.metrics.sorted_rows import sort_rows
 from mtl_cli.scoring.scored_rows import scored_rows
-from mtl_cli.scoring.scores import evaluate, monitored_value, score
+from mtl_cli.scoring.scores import monitored_value, score, score_outputs
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.multiclass import Multiclass
 from mtl_cli.tasks.regression import Regression
@@ -368,7 +368,7 @@ def test_each_output_is_scored_on_the_rows_that_its_weight_counts():
         Output("buy_given_click", "buy", BINARY, space="click", added_by_heads=True),
     ]
     predictions = {o.name: random.random(rows).astype("float32") for o in outputs}
-    scores = evaluate(outputs, table, predictions)
+    scores = score_outputs(outputs, table, predictions)
 
     clicked = (click == 1) & (np.arange(rows) >= 50)
     rows_by_output = {

@@ -11,7 +11,7 @@ from helpers.networks import ENCODERS, MODELS, config
 from mtl_cli.data.load import load
 from mtl_cli.metrics.auc import auc
 from mtl_cli.network.build import build
-from mtl_cli.scoring.scores import evaluate
+from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.train import train
 
@@ -100,7 +100,7 @@ def test_model_reaches_the_best_possible_auc(
     network = build(run, data.features.layout)
     train(run, network, data.splits["train"], None, Progress())
     test = data.splits["test"]
-    scores = evaluate(run.outputs, test, network.predict(test))
+    scores = score_outputs(run.outputs, test, network.predict(test))
     _, truth = planted(4000, seed=1)
     ones = np.ones(test.rows)
     for task, probability in truth.items():

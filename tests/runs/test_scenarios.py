@@ -10,7 +10,7 @@ from helpers.planted_data import config, parquet, planted, run_in, values
 from mtl_cli.data.scenarios import OTHER, Scenarios
 from mtl_cli.data.table import Table
 from mtl_cli.metrics.auc import auc
-from mtl_cli.scoring.scores import evaluate
+from mtl_cli.scoring.scores import score_outputs
 
 FEATURES = {name: {"kind": "sparse"} for name in ("user", "item")}
 TASKS = {
@@ -59,7 +59,7 @@ def test_undefined_metric_of_a_scenario_is_null_with_its_reason():
     )
     scenarios = Scenarios(["a", "b", "c", OTHER], 0, np.array([3, 0, 1, 2]))
     predicted = dict.fromkeys(TASKS, predictions)
-    scores = evaluate(chosen.outputs, table, predicted, scenarios)
+    scores = score_outputs(chosen.outputs, table, predicted, scenarios)
     found = scores["click"]["scenarios"]
     assert list(found) == ["a", "b", "c"]  # no row is of another scenario
     assert found["a"]["auc"] == 1

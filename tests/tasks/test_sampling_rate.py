@@ -18,7 +18,7 @@ from mtl_cli.data.findings import sampling_findings
 from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.table import Table
 from mtl_cli.network.build import build
-from mtl_cli.scoring.scores import evaluate
+from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.training.calibration import calibrate
 from mtl_cli.training.losses import task_losses
@@ -99,8 +99,8 @@ def test_scores_of_a_sample_are_those_of_the_rows_that_it_stands_for() -> None:
     sample = Table({}, {"y": label}, {"y": np.ones(400)}, None)
     sample.population["y"] = 1 / np.where(label == 0, RATE, 1)
     whole = Table({}, {"y": label.repeat(repeats)}, {"y": np.ones(repeats.sum())})
-    found = evaluate([output], sample, {"y": p})["y"]
-    expected = evaluate([output], whole, {"y": p.repeat(repeats)})["y"]
+    found = score_outputs([output], sample, {"y": p})["y"]
+    expected = score_outputs([output], whole, {"y": p.repeat(repeats)})["y"]
     assert task.logit_shift < 0
     for metric in ("auc", "pr_auc", "log_loss", "ne", "pcoc"):
         assert found[metric] == pytest.approx(expected[metric])

@@ -9,7 +9,7 @@ from mtl_cli.data import load as load_module
 from mtl_cli.data.table import StoredTable, Table, as_arrays
 from mtl_cli.network.build import build
 from mtl_cli.runs import saved_model
-from mtl_cli.scoring.scores import evaluate
+from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.training import feed as feed_module
 from mtl_cli.training.feed import MemoryFeed, StreamFeed, feed_of
 from mtl_cli.training.progress import Progress
@@ -266,8 +266,8 @@ def test_predictions_and_scores_do_not_depend_on_where_rows_are(file):
         mine, expected = predict(on_disk.splits[split]), predict(table)
         for name, p in expected.items():
             np.testing.assert_array_equal(mine[name], p, strict=True)
-        scores = evaluate(declared.outputs, on_disk.splits[split], mine)
-        assert scores == evaluate(outputs(declared.dataset), table, expected)
+        scores = score_outputs(declared.outputs, on_disk.splits[split], mine)
+        assert scores == score_outputs(outputs(declared.dataset), table, expected)
         assert scores["buy"]["rows"] < scores["click"]["rows"] == table.rows
 
 
@@ -317,7 +317,7 @@ def test_streamed_run_scores_all_splits_but_train(file, tmp_path):
     data = loaded(file, **KEYS, valid_fraction=0.2, test_fraction=0.1, stream=False)
     table = data.splits["test"]
     assert feature_set.learnt == data.features.learnt
-    found = evaluate(again.outputs, table, network.predict(table))
+    found = score_outputs(again.outputs, table, network.predict(table))
     assert found == scores["test"]
 
 

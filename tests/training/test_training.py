@@ -21,7 +21,7 @@ from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.layers.schedule import Schedule
 from mtl_cli.network import predictor as predict_module
 from mtl_cli.network.build import build
-from mtl_cli.scoring.scores import evaluate
+from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.regression import Regression
 from mtl_cli.training import steps as steps_module
@@ -699,7 +699,7 @@ def test_kept_network_scores_as_its_epoch_did():
     losses = [epoch.valid["click"]["log_loss"] for epoch in history.epochs]
     assert len(losses) < chosen.trainer.length(table.rows).epochs
     assert history.kept_epoch == 1 + int(np.argmin(losses)) < len(losses)
-    found = evaluate(chosen.outputs, valid, network.predict(valid))
+    found = score_outputs(chosen.outputs, valid, network.predict(valid))
     assert found == history.epochs[history.kept_epoch - 1].valid
 
 
