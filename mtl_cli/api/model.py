@@ -93,7 +93,7 @@ class Model:
         import pandas as pd
         import pyarrow as pa
 
-        from mtl_cli.evaluation.evaluate import Request, evaluate
+        from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
         from mtl_cli.evaluation.needed_columns import plan_evaluation
 
         columns = [by] if isinstance(by, str) else list(by)
@@ -104,7 +104,9 @@ class Model:
             rows = as_arrow(table[request.columns], "evaluate")
         else:
             rows = table if isinstance(table, pa.Table) else os.fspath(table)
-        evaluation, _ = evaluate(self._run, rows, Request(columns, importance))
+        evaluation, _ = evaluate(
+            self._run, rows, EvaluationRequest(columns, importance)
+        )
         return evaluation
 
     def export(

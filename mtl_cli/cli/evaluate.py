@@ -19,7 +19,7 @@ from mtl_cli.core.secrets import mask_secrets
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mtl_cli.evaluation.evaluate import Request
+    from mtl_cli.evaluation.evaluate import EvaluationRequest
     from mtl_cli.evaluation.evaluation import Evaluation
 
 PROGRAM = "mtl-evaluate"
@@ -147,12 +147,12 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
 
 def request_of(
     options: argparse.Namespace, on_progress: "Callable[[str, int, int], None]"
-) -> "Request":
+) -> "EvaluationRequest":
     """Returns the request that the command line makes."""
-    from mtl_cli.evaluation.evaluate import Request
+    from mtl_cli.evaluation.evaluate import EvaluationRequest
 
     by = [column for column in options.by.split(",") if column]
-    return Request(by, options.importance, options.repeats, on_progress)
+    return EvaluationRequest(by, options.importance, options.repeats, on_progress)
 
 
 def check_files(options: argparse.Namespace, is_sweep: bool) -> None:

@@ -28,7 +28,7 @@ from mtl_cli.core.paths import conf_folder, shortest, user_conf_folder
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
-from mtl_cli.runs.execution import Request, execute
+from mtl_cli.runs.execution import RunRequest, execute
 from mtl_cli.runs.outcome import message_and_code, resume_command, resume_hint
 from mtl_cli.sweep import external_launchers, session
 from mtl_cli.sweep.optuna_search import running_jobs_outlive_storage
@@ -208,11 +208,11 @@ class UserConf(SearchPathPlugin):
             search_path.append("mtl-plugin", f"file://{folder}")
 
 
-def request_of(composed: DictConfig) -> Request:
+def request_of(composed: DictConfig) -> RunRequest:
     """Returns the run that a composed configuration and its section `hydra` ask for."""
     hydra_config = HydraConfig.get()
     unresolved: Any = OmegaConf.to_container(hydra_config, resolve=False)
-    return Request(
+    return RunRequest(
         composed,
         choices=dict(hydra_config.runtime.choices),
         settings=[*config_flags(), *map(as_typed, hydra_config.overrides.task)],

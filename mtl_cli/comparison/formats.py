@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from mtl_cli.comparison.seed_statistics import Interval
 
 DEFAULT_DECIMALS, MAX_DECIMALS = 4, 6
+MAX_ITEMS = 8  # in one list
 
 
 def significant_decimals(intervals: Iterable[Interval | None]) -> int:
@@ -40,9 +41,9 @@ def interval_text(interval: Interval | None, decimals: int, sign: str = "") -> s
     return f"{mean} ±{interval.half_width:,.{decimals}f}"
 
 
-def comma_list(items: Iterable[str], maximum: int = 8) -> str:
+def comma_list(items: Iterable[str]) -> str:
     """Joins items by commas. If there are too many, the text ends in `and 3 more`."""
     all_items = list(items)
-    num_left_out = len(all_items) - maximum
-    text = ", ".join(all_items[:maximum])
+    num_left_out = len(all_items) - MAX_ITEMS
+    text = ", ".join(all_items[:MAX_ITEMS])
     return f"{text} and {num_left_out} more" if num_left_out > 0 else text

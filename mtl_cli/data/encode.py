@@ -71,8 +71,8 @@ def encode_sources(
     outputs: list[Output],
     sources: dict[str, Source],
     writer: Writer,
-    earlier: EarlierLearnt | None = None,
-    on_rows: OnRows = no_progress,
+    earlier: EarlierLearnt | None,
+    on_rows: OnRows,
 ) -> None:
     """Reads all rows twice, and writes the entry of the cache.
 

@@ -34,7 +34,7 @@ def no_progress(description: str, done: int, total: int) -> None:
 
 
 @dataclass(frozen=True)
-class Request:
+class EvaluationRequest:
     """The settings of an evaluation.
 
     Attributes:
@@ -52,7 +52,7 @@ class Request:
 
 
 def evaluate(
-    model: LoadedRun, table: str | pa.Table | None, request: Request
+    model: LoadedRun, table: str | pa.Table | None, request: EvaluationRequest
 ) -> tuple[Evaluation, EvaluatedRows]:
     """Evaluates a trained model.
 
@@ -97,7 +97,7 @@ def evaluate(
 
 
 def read_rows(
-    model: LoadedRun, table: str | pa.Table | None, request: Request
+    model: LoadedRun, table: str | pa.Table | None, request: EvaluationRequest
 ) -> EvaluatedRows:
     """Reads and predicts the rows to evaluate.
 

@@ -33,7 +33,7 @@ from mtl_cli.core.written_files import FILES, check_written, hashes_of
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import fingerprint
 from mtl_cli.data.sources import with_format_of
-from mtl_cli.evaluation.evaluate import Request, evaluate
+from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
 from mtl_cli.evaluation.evaluation import Evaluation, finite
 from mtl_cli.evaluation.loaded_run import load_run
 from mtl_cli.evaluation.page import page
@@ -116,7 +116,7 @@ def check_target(target: Path, force: bool, existing: Path) -> None:
 
 
 def evaluate_sweep(
-    sweep: Path, table: str, target: Path, request: Request, force: bool
+    sweep: Path, table: str, target: Path, request: EvaluationRequest, force: bool
 ) -> SweepEvaluation:
     """Evaluates the finished runs of a sweep on a table, and writes the folder.
 
@@ -164,7 +164,9 @@ def evaluate_sweep(
     return result
 
 
-def evaluate_run(run: Run, table: str, request: Request, folder: Path) -> Evaluation:
+def evaluate_run(
+    run: Run, table: str, request: EvaluationRequest, folder: Path
+) -> Evaluation:
     """Evaluates one run, and writes its folder within the evaluation of the sweep.
 
     Args:

@@ -47,7 +47,7 @@ class FileFormat:
 
 
 def detect_format(
-    path: str, file: Path, columns: list[str] | None, delimiter: str | None = None
+    path: str, file: Path, columns: list[str] | None, delimiter: str | None
 ) -> FileFormat:
     """Detects the format of a file by its ending, or by its content.
 

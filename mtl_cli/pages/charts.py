@@ -131,9 +131,7 @@ class Chart:
         coordinates = "L".join(f"{x} {y}" for x, y in points)
         marks.append(Mark("path", {"d": f"M{coordinates}", "class": css_class}))
 
-    def dot(
-        self, point: Point, radius: float, css_class: str, tooltip: str = ""
-    ) -> None:
+    def dot(self, point: Point, radius: float, css_class: str, tooltip: str) -> None:
         """Draws a dot, clipped to the window if there is one."""
         marks = self.marks if self.window is None else self.clipped
         circle = {"cx": point[0], "cy": point[1], "r": radius, "class": css_class}

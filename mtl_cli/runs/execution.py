@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """The run that a command or a job of a sweep requests.
 
     Attributes:
@@ -58,7 +58,7 @@ class Execution:
     ran: bool = True
 
 
-def execute(request: Request) -> Execution:
+def execute(request: RunRequest) -> Execution:
     """Checks a configuration and runs it, unless the run is finished already.
 
     With several processes, each process calls this function.
@@ -105,7 +105,7 @@ def execute(request: Request) -> Execution:
     return Execution(start.path)
 
 
-def execute_as_worker(config: "Config", request: Request, rank: int) -> None:
+def execute_as_worker(config: "Config", request: RunRequest, rank: int) -> None:
     """Trains as a worker other than the chief, in a temporary folder.
 
     Only the chief records the run, prints to the terminal and calls the tracker.
@@ -159,7 +159,7 @@ def copy_log(log: Path, run: Path, rank: int) -> Path:
 
 
 def execute_in_folder(
-    config: "Config", start: "RunStart", folder: "RunFolder", request: Request
+    config: "Config", start: "RunStart", folder: "RunFolder", request: RunRequest
 ) -> None:
     """Runs a checked configuration, and sends its results to the tracker.
 

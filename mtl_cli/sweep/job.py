@@ -75,7 +75,7 @@ def run_job(job: Job) -> None:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
     from mtl_cli.core import plugins, secrets, signals
     from mtl_cli.runs import outcome
-    from mtl_cli.runs.execution import Request, execute
+    from mtl_cli.runs.execution import RunRequest, execute
 
     signals.install()
     secrets.add_secrets(job.secrets)
@@ -85,7 +85,7 @@ def run_job(job: Job) -> None:
         plugins.use_folders(job.plugins)
         if job.values["trainer"]["strategy"] == "multi_worker":
             raise ConfigError(MULTI_WORKER)
-        request = Request(
+        request = RunRequest(
             OmegaConf.create(job.values), job.choices, record.settings, job.folder
         )
         record.status = "done" if execute(request).ran else "skipped"

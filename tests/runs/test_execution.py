@@ -11,7 +11,7 @@ from mtl_cli.config.check import check
 from mtl_cli.core.errors import ConfigError, LostWorkerError, TrainingError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.signals import Stopped
-from mtl_cli.runs.execution import Request, execute_as_worker
+from mtl_cli.runs.execution import RunRequest, execute_as_worker
 
 
 def end_of_worker(folder, error, monkeypatch):
@@ -25,7 +25,7 @@ def end_of_worker(folder, error, monkeypatch):
     (folder / "temporary").mkdir(exist_ok=True)
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         composed = compose("config")
-    request = Request(composed, {}, [], folder / "run")
+    request = RunRequest(composed, {}, [], folder / "run")
     with pytest.raises((Exception, KeyboardInterrupt)) as raised:
         execute_as_worker(check(composed), request, 3)
     return raised.value

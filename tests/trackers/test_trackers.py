@@ -23,7 +23,7 @@ from mtl_cli.core import secrets
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.runs import execution
-from mtl_cli.runs.execution import Request
+from mtl_cli.runs.execution import RunRequest
 from mtl_cli.runs.resume import RunStart
 from mtl_cli.trackers import mlflow as mlflow_module
 from mtl_cli.trackers.mlflow import MLflow, without_user
@@ -61,7 +61,7 @@ def test_process_that_helps_another_tells_no_tracker(
 
     monkeypatch.setattr(execution, "execute_in_folder", execute_in_folder)
     chosen = config("tracker=tensorboard")
-    request = Request(DictConfig({}), {}, [], Path("run"))
+    request = RunRequest(DictConfig({}), {}, [], Path("run"))
     execution.execute_as_worker(chosen, request, 1)
     assert (chosen.tracker.name, told) == ("tensorboard", ["none"])
 
@@ -81,7 +81,7 @@ def test_tracker_gets_references_in_place_of_secrets(
     chosen = config("tracker=tensorboard", "dataset.train=hunter2/rows.parquet")
     folder = RunFolder(tmp_path)
     (tmp_path / "config.yaml").touch()  # an interrupted run has one
-    request = Request(DictConfig({}), {}, [], tmp_path)
+    request = RunRequest(DictConfig({}), {}, [], tmp_path)
     with pytest.raises(DataError, match="ends here"):
         execution.execute_in_folder(chosen, RunStart(tmp_path, folder), folder, request)
     (values,) = received
