@@ -8,11 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 
 from mtl_cli.cli.hydra_internals import argument_parser
-from mtl_cli.config.overrides import (
-    ADD_OR_CHANGE,
-    KEYS_THAT_ADD_RUNS,
-    OPEN_SECTIONS,
-)
+from mtl_cli.config.overrides import ADD_OR_CHANGE, KEYS_THAT_ADD_RUNS, OPEN_SECTIONS
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep.folder_names import is_swept, sweep_name

@@ -46,11 +46,7 @@ class Score:
 
 
 def score_of(
-    configuration: Configuration,
-    split: str,
-    task: str,
-    metric: str,
-    scenario: str = "",
+    configuration: Configuration, split: str, task: str, metric: str, scenario: str = ""
 ) -> Score:
     """Returns the score of a configuration on a task, without differences.
 

@@ -10,13 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.errors import (
-    SHOWN_CHARACTERS,
-    ConfigError,
-    cut,
-    first_line,
-    shown,
-)
+from mtl_cli.core.errors import SHOWN_CHARACTERS, ConfigError, cut, first_line, shown
 from mtl_cli.core.time_limit import limited_reading
 
 

@@ -47,8 +47,7 @@ class Config(Options):
     check_only: bool
     resume: Literal["auto", "never", "must"]
     dataset: Annotated[
-        SerializeAsAny[Dataset],
-        option_of("generators", Dataset, key="generator"),
+        SerializeAsAny[Dataset], option_of("generators", Dataset, key="generator")
     ]
     encoder: Annotated[SerializeAsAny[Encoder], option_of("encoders", Encoder)]
     model: Annotated[SerializeAsAny[Sharing], option_of("models", Sharing)]
@@ -62,9 +61,7 @@ class Config(Options):
         list[Seed], Field(default_factory=list, exclude_if=lambda seeds: not seeds)
     ]
     tracker: Annotated[
-        SerializeAsAny[Tracker],
-        option_of("trackers", Tracker),
-        Field(exclude=True),
+        SerializeAsAny[Tracker], option_of("trackers", Tracker), Field(exclude=True)
     ] = NoTracker(name="none")
     repeats: Annotated[Count, Field(exclude=True)] = 1
     compare: Annotated[Comparison | None, Field(exclude=True)] = None

@@ -20,12 +20,7 @@ from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_cells import convert_cells
 from mtl_cli.data.csv_header import HEADER_BYTES, check_is_text, read_header
 from mtl_cli.data.csv_options import Csv
-from mtl_cli.data.csv_row_errors import (
-    NEVER_CLOSED,
-    SENTINEL,
-    cell_error,
-    ragged_row,
-)
+from mtl_cli.data.csv_row_errors import NEVER_CLOSED, SENTINEL, cell_error, ragged_row
 from mtl_cli.data.files import Files
 from mtl_cli.data.parquet_file import check_rows
 

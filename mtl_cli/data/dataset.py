@@ -6,13 +6,7 @@ import pyarrow as pa
 from pydantic import Field, SerializeAsAny, model_validator
 
 from mtl_cli.core.errors import suggest, unknown_name
-from mtl_cli.core.options import (
-    CountOrZero,
-    Options,
-    ScenarioName,
-    Share,
-    option_of,
-)
+from mtl_cli.core.options import CountOrZero, Options, ScenarioName, Share, option_of
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.shared_tables import check_shared_table
 from mtl_cli.features.base import Feature

@@ -17,9 +17,7 @@ from mtl_cli.data.encode import GroupCodes, located_errors
 from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.load import load
 from mtl_cli.data.row_progress import OnRows, no_progress
-from mtl_cli.data.sources import (
-    Source,
-)
+from mtl_cli.data.sources import Source
 from mtl_cli.data.table import Array, Table, as_arrays, as_table
 from mtl_cli.evaluation.drift import FeatureCounts
 from mtl_cli.evaluation.loaded_run import LoadedRun

@@ -11,12 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mtl_cli.exports.base import (
-    RECORD_FILE,
-    ExportFormat,
-    ExportRecord,
-    TrainedModel,
-)
+from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord, TrainedModel
 from mtl_cli.exports.saved_model import SavedModel
 
 if TYPE_CHECKING:

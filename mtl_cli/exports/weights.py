@@ -10,12 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.core.other_files import check_npz, read_json_object
-from mtl_cli.exports.base import (
-    RECORD_FILE,
-    ExportFormat,
-    ExportRecord,
-    TrainedModel,
-)
+from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord, TrainedModel
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -21,13 +21,7 @@ from mtl_cli.columns.numeric import (
     refuse_above_float32,
 )
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.features.base import (
-    FLOAT32_MAX,
-    Array,
-    Embedded,
-    Number,
-    number_column,
-)
+from mtl_cli.features.base import FLOAT32_MAX, Array, Embedded, Number, number_column
 from mtl_cli.graphs.base import GraphOps
 
 FLOAT64_MAX = float(np.finfo("float64").max)

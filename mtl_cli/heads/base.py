@@ -69,14 +69,7 @@ class Heads(Options):
     def outputs(self, tasks: Tasks) -> list[Output]:
         """Returns the outputs of a model: one per task, then those that heads add."""
         return [
-            Output(
-                name,
-                name,
-                task,
-                task.space,
-                truth_tasks=(name,),
-                sampled_task=name,
-            )
+            Output(name, name, task, task.space, truth_tasks=(name,), sampled_task=name)
             for name, task in tasks.items()
         ]
 

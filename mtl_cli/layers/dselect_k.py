@@ -180,8 +180,4 @@ class DSelectKGates(Routing):
         self.add_loss(penalty if self.reads_rows else penalty[0])
 
     def parts(self) -> dict[str, Any]:
-        return {
-            "": self.hidden,
-            "selectors.": self.selectors,
-            "mixture.": self.mixture,
-        }
+        return {"": self.hidden, "selectors.": self.selectors, "mixture.": self.mixture}

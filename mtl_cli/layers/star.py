@@ -7,12 +7,7 @@ import keras
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel import (
-    ParallelBatchNorm,
-    ParallelDense,
-    Shape,
-    register,
-)
+from mtl_cli.layers.parallel import ParallelBatchNorm, ParallelDense, Shape, register
 
 
 @register

@@ -15,20 +15,11 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError, DataError, first_line
 from mtl_cli.core.options import first_problem
 from mtl_cli.core.other_files import read_text
-from mtl_cli.core.run_folder import (
-    CHECKPOINTS,
-    START_FROM,
-    RunFolder,
-)
+from mtl_cli.core.run_folder import CHECKPOINTS, START_FROM, RunFolder
 from mtl_cli.data.continued_features import EarlierLearnt, reasons_not_continued
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.runs import saved_model
-from mtl_cli.runs.finished_run import (
-    KEY,
-    check_finished,
-    environment_of,
-    version_hint,
-)
+from mtl_cli.runs.finished_run import KEY, check_finished, environment_of, version_hint
 from mtl_cli.tasks.base import Statistics
 
 # The file in the run folder with the values from the earlier run. Until the run is done

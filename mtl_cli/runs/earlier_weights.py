@@ -134,11 +134,7 @@ def shapes_of(network: Network) -> list[tuple[int, ...]]:
 
 
 def earlier_optimizer(
-    path: Path,
-    config: Config,
-    old: Config,
-    copies: list[Copy],
-    messages: list[str],
+    path: Path, config: Config, old: Config, copies: list[Copy], messages: list[str]
 ) -> EarlierOptimizer | None:
     """Reads the state of the earlier optimizer.
 

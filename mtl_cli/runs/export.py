@@ -19,12 +19,7 @@ from mtl_cli.columns.raw_inputs import raw_column
 from mtl_cli.core.atomic_write import replacing_folder
 from mtl_cli.core.errors import DataError, ExportError, MtlError, first_line
 from mtl_cli.core.written_files import FILES, hashes_of
-from mtl_cli.exports.base import (
-    RECORD_FILE,
-    ExportFormat,
-    ExportRecord,
-    TrainedModel,
-)
+from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord, TrainedModel
 from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs.earlier_export import check_target, format_named, record_of
 
@@ -145,8 +140,7 @@ def replay(export: ExportFormat, record: ExportRecord, path: Path) -> Replay:
     # A NaN counts as the largest difference. All comparisons with NaN are false, so
     # `max` alone might miss it.
     column = max(
-        differences,
-        key=lambda name: (math.isnan(differences[name]), differences[name]),
+        differences, key=lambda name: (math.isnan(differences[name]), differences[name])
     )
     return Replay(rows.num_rows, column, differences[column], export.tolerance)
 

@@ -92,11 +92,7 @@ def summarize_gates(gate_weights: GateWeights) -> GateUsage:
             layer, gate_weights.weights[layer.name], gate_weights.is_in_space
         )
     ]
-    return {
-        "rows": gate_weights.num_rows,
-        "gates": gates,
-        "dead": dead_experts(gates),
-    }
+    return {"rows": gate_weights.num_rows, "gates": gates, "dead": dead_experts(gates)}
 
 
 def summarize_layer(

@@ -15,11 +15,7 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.row_progress import OnRows, no_progress
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
-from mtl_cli.scoring.feature_groups import (
-    NAME_SEPARATOR,
-    FeatureGroup,
-    feature_groups,
-)
+from mtl_cli.scoring.feature_groups import NAME_SEPARATOR, FeatureGroup, feature_groups
 from mtl_cli.scoring.scored_rows import scored_rows
 from mtl_cli.statistics.significance import quantile
 

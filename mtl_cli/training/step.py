@@ -187,10 +187,7 @@ class Step:
         return losses, gradients, row_gradients
 
     def _update(
-        self,
-        gradients: list[Tensor],
-        row_gradients: list[Tensor],
-        packed: list[Tensor],
+        self, gradients: list[Tensor], row_gradients: list[Tensor], packed: list[Tensor]
     ) -> list[Tensor]:
         """Clips the gradients and changes the weights.
 
